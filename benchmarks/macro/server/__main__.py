@@ -1,0 +1,147 @@
+"""Run the measurements: ``python -m benchmarks.macro.server --only ours,tornado --scenario root``."""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import shutil
+import ssl
+import statistics
+import sys
+import tempfile
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+import trustme
+
+from benchmarks.macro.server import cpu, report
+from benchmarks.macro.server.instructions import counted, method
+from benchmarks.macro.server.peers import PEERS, ROOT, Peer
+from benchmarks.macro.server.process import running
+from benchmarks.macro.server.scenarios import SCENARIOS, Scenario
+
+
+def arguments() -> argparse.Namespace:
+    """What the command line asks for."""
+    parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
+    parser.add_argument("--only", default=",".join(PEERS), help=f"servers: {','.join(PEERS)}")
+    parser.add_argument("--scenario", default=",".join(SCENARIOS), help=f"scenarios: {','.join(SCENARIOS)}")
+    parser.add_argument(
+        "--metric", default="instructions,cpu", help="of the request scenarios: instructions,cpu"
+    )
+    parser.add_argument("--seconds", type=float, default=4, help="length of each CPU measurement")
+    parser.add_argument("--repeat", type=int, default=3, help="CPU measurements, of which the median counts")
+    parser.add_argument("--idle", type=int, default=10_000, help="idle connections")
+    parser.add_argument(
+        "--output", type=Path, default=ROOT / "benchmarks" / "results", help="folder of results"
+    )
+    asked = parser.parse_args()
+    asked.only, asked.scenario, asked.metric = (
+        _chosen(parser, asked.only, PEERS),
+        _chosen(parser, asked.scenario, SCENARIOS),
+        _chosen(parser, asked.metric, ("instructions", "cpu")),
+    )
+    return asked
+
+
+def _chosen(parser: argparse.ArgumentParser, text: str, known: Collection[str]) -> list[str]:
+    names = [name for name in text.split(",") if name]
+    for name in names:
+        if name not in known:
+            parser.error(f"unknown {name!r}: there are {', '.join(known)}")
+    return names
+
+
+class Bench:
+    """One run over the chosen servers and scenarios."""
+
+    def __init__(self, asked: argparse.Namespace, certificates: Path) -> None:
+        self.asked = asked
+        self._certificates = certificates
+        self._context = ssl.create_default_context(cafile=str(certificates / "ca.pem"))
+        self.results: report.Results = {}
+
+    def run(self) -> None:
+        """Everything, one server after the other."""
+        for name in self.asked.only:
+            peer = PEERS[name]
+            peer.python()
+            for tls, logged, scenarios in self._groups(peer):
+                if "instructions" in self.asked.metric and method():
+                    self._instructions(peer, tls, logged, scenarios)
+                if "cpu" in self.asked.metric or any(each.kind != "requests" for each in scenarios):
+                    self._cpu(peer, tls, logged, scenarios)
+
+    def _groups(self, peer: Peer) -> Iterator[tuple[bool, bool, list[Scenario]]]:
+        """The scenarios a peer takes part in, by the configuration of the server they need."""
+        chosen = [SCENARIOS[name] for name in self.asked.scenario if name not in peer.without]
+        for configuration in ((False, False), (False, True), (True, False)):
+            same = [each for each in chosen if (each.tls, each.logged) == configuration]
+            if same:
+                yield *configuration, same
+
+    def _note(self, peer: Peer, scenario: Scenario, metric: str, value: float) -> None:
+        self.results.setdefault(peer.name, {}).setdefault(scenario.name, {})[metric] = value
+        print(f"{peer.title:28} {scenario.name:10} {metric:13} {value:12,.0f}", flush=True)
+
+    def _instructions(self, peer: Peer, tls: bool, logged: bool, scenarios: list[Scenario]) -> None:
+        wanted = [each for each in scenarios if each.kind == "requests"]
+        if not wanted:
+            return
+        with counted(peer, self._certificates if tls else None, logged) as server:
+            for scenario in wanted:
+                value = server.measure(scenario, self.asked.seconds, self._context if tls else None)
+                self._note(peer, scenario, "instructions", value)
+
+    def _cpu(self, peer: Peer, tls: bool, logged: bool, scenarios: list[Scenario]) -> None:
+        folder = self._certificates if tls else None
+        for scenario in scenarios:
+            if scenario.kind == "requests" and "cpu" not in self.asked.metric:
+                continue
+            # A fresh process each: memory and caches are those of this scenario alone.
+            with running(peer, tls=folder, logged=logged) as server:
+                if scenario.kind == "idle":
+                    self._note(peer, scenario, "memory", cpu.idle_memory(server, scenario, self.asked.idle))
+                elif scenario.kind == "accept":
+                    each = [cpu.per_accept(server, scenario) for _ in range(self.asked.repeat)]
+                    self._note(peer, scenario, "cpu", statistics.median(each))
+                else:
+                    context = self._context if tls else None
+                    runs = [
+                        cpu.per_request(server, scenario, self.asked.seconds, context)
+                        for _ in range(self.asked.repeat)
+                    ]
+                    self._note(peer, scenario, "cpu", statistics.median(each for each, _ in runs))
+                    self._note(peer, scenario, "rate", statistics.median(rate for _, rate in runs))
+
+
+def certificates(folder: Path) -> None:
+    """An authority and a server's certificate for 127.0.0.1."""
+    authority = trustme.CA(key_type=trustme.KeyType.ECDSA)
+    server = authority.issue_cert("127.0.0.1", key_type=trustme.KeyType.ECDSA)
+    authority.cert_pem.write_to_path(folder / "ca.pem")
+    server.private_key_pem.write_to_path(folder / "server.key")
+    for blob in server.cert_chain_pems:
+        blob.write_to_path(folder / "server.pem", append=True)
+
+
+def main() -> None:
+    """Measure, print, and write the table."""
+    asked = arguments()
+    # Ten thousand connections are as many descriptors here, and in the server, which inherits the limit.
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    if not method():
+        print("neither perf's counters nor valgrind: instructions are left out", file=sys.stderr)
+    if not shutil.which("wrk"):
+        print("wrk is absent: our own client, which is slower, takes its place", file=sys.stderr)
+    with tempfile.TemporaryDirectory() as folder:
+        certificates(Path(folder))
+        bench = Bench(asked, Path(folder))
+        bench.run()
+    options = {name: value for name, value in vars(asked).items() if name != "output"}
+    print(report.write(bench.results, options, asked.output))
+
+
+if __name__ == "__main__":
+    main()

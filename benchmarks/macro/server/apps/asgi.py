@@ -1,0 +1,25 @@
+"""How the ASGI programs are served: uvicorn with uvloop and httptools, one process."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import uvicorn
+
+import settings
+
+
+def serve(application: Any) -> None:
+    """Run ``application`` until the process is ended."""
+    uvicorn.run(
+        application,
+        host="127.0.0.1",
+        port=settings.PORT,
+        loop="uvloop",
+        http="httptools",
+        lifespan="off",
+        log_level="info" if settings.LOG else "critical",
+        access_log=settings.LOG,
+        ssl_certfile=settings.CERTIFICATE,
+        ssl_keyfile=settings.KEY,
+    )

@@ -1,0 +1,134 @@
+"""A chat room by long polling: every page keeps one request open, which is answered when somebody speaks.
+
+Run it with ``python demos/chat/main.py`` and open http://localhost:8888 in two windows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import uuid
+from collections import deque
+from pathlib import Path
+
+import tornado.escape
+import tornado.ioloop
+import tornado.locks
+import tornado.web
+from tornado.options import define, options
+
+define("port", default=8888, help="port to listen on", type=int)
+define("debug", default=False, help="reload on changes, show tracebacks", type=bool)
+
+HERE = Path(__file__).parent
+Message = dict[str, str]
+
+
+class Room:
+    """The latest messages, and those who wait for the next one."""
+
+    def __init__(self, size: int = 200) -> None:
+        self.messages: deque[Message] = deque(maxlen=size)
+        self.spoken = tornado.locks.Condition()
+
+    def add(self, message: Message) -> None:
+        """Append ``message`` and wake everybody who waits."""
+        self.messages.append(message)
+        self.spoken.notify_all()
+
+    def since(self, last: str | None) -> list[Message]:
+        """The messages after the one whose id is ``last``; all of them when it is unknown."""
+        news: deque[Message] = deque()
+        for message in reversed(self.messages):
+            if message["id"] == last:
+                break
+            news.appendleft(message)
+        return list(news)
+
+
+class ChatHandler(tornado.web.RequestHandler):
+    """What the handlers share: the one room of this application."""
+
+    @property
+    def room(self) -> Room:
+        room: Room = self.settings["room"]
+        return room
+
+
+class PageHandler(ChatHandler):
+    """The page, with what was said before."""
+
+    def get(self) -> None:
+        self.render("index.html", messages=self.room.messages)
+
+
+class SpeakHandler(ChatHandler):
+    """Takes a message. A page without scripting sends ``next`` too, and is led back to itself."""
+
+    def post(self) -> None:
+        message = {"id": str(uuid.uuid4()), "body": self.get_argument("body")}
+        if not message["body"]:
+            raise tornado.web.HTTPError(400, "an empty message")
+        # The text is escaped by the template: what the browsers insert is this and nothing else.
+        html = self.render_string("message.html", message=message)
+        message["html"] = tornado.escape.to_unicode(html)
+        if self.get_argument("next", None) is not None:
+            self.redirect("/")
+        else:
+            self.write(message)
+        self.room.add(message)
+
+
+class ListenHandler(ChatHandler):
+    """Answers when there is something newer than the message named by ``cursor``."""
+
+    waiting: asyncio.Future[bool] | None = None
+
+    async def post(self) -> None:
+        cursor = self.get_argument("cursor", None)
+        while not (news := self.room.since(cursor)):
+            self.waiting = asyncio.ensure_future(self.room.spoken.wait())
+            try:
+                await self.waiting
+            except asyncio.CancelledError:
+                return
+        if self.request.connection.stream.closed():
+            return
+        self.write({"messages": news})
+
+    def on_connection_close(self) -> None:
+        # Nobody is left to answer: without this the handler would wait until somebody speaks.
+        if self.waiting is not None:
+            self.waiting.cancel()
+
+
+def make_app(debug: bool = False) -> tornado.web.Application:
+    """The application with a fresh room."""
+    return tornado.web.Application(
+        [
+            (r"/", PageHandler),
+            (r"/a/message/new", SpeakHandler),
+            (r"/a/message/updates", ListenHandler),
+        ],
+        room=Room(),
+        cookie_secret=secrets.token_hex(32),
+        template_path=str(HERE / "templates"),
+        static_path=str(HERE / "static"),
+        xsrf_cookies=True,
+        debug=debug,
+    )
+
+
+def main() -> None:
+    """Serve until interrupted."""
+    options.parse_command_line()
+    make_app(options.debug).listen(options.port)
+    print(f"The chat is on http://localhost:{options.port}")
+    tornado.ioloop.IOLoop.current().start()
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except KeyboardInterrupt:
+        pass

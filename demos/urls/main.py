@@ -1,0 +1,70 @@
+"""How requests find their handler: patterns, their groups, and what a route gives to ``initialize``.
+
+Run it with ``python demos/urls/main.py`` and try http://localhost:8888/people/ann/42.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tornado.ioloop
+from tornado import web
+from tornado.options import define, options
+
+define("port", default=8888, help="port to listen on", type=int)
+define("debug", default=False, help="reload on changes, show tracebacks", type=bool)
+
+
+class IndexHandler(web.RequestHandler):
+    """Says hello."""
+
+    async def get(self, *args: Any, **kwargs: Any) -> None:
+        self.write("hello1")
+
+
+class PeopleNameHandler(web.RequestHandler):
+    """One group, passed by position; ``greeting`` comes from the route."""
+
+    def initialize(self, greeting: str) -> None:
+        self.greeting = greeting
+
+    async def get(self, name: str, *args: Any, **kwargs: Any) -> None:
+        self.write(f"{self.greeting}:{name}")
+
+
+class PeopleAgeHandler(web.RequestHandler):
+    """Groups arrive as text: a number stays to be converted."""
+
+    async def get(self, age: str, *args: Any, **kwargs: Any) -> None:
+        self.write(age)
+
+
+class PeopleInfoHandler(web.RequestHandler):
+    """Named groups, passed by keyword."""
+
+    async def get(self, name: str, age: str, *args: Any, **kwargs: Any) -> None:
+        self.write(name + age)
+
+
+# The first pattern that matches the whole path wins: digits are tried before words, which digits are too.
+urls = [
+    web.URLSpec(r"/", IndexHandler, name="index"),
+    web.URLSpec(r"/people/(\d+)/?", PeopleAgeHandler),
+    web.URLSpec(r"/people/(\w+)/?", PeopleNameHandler, {"greeting": "hello1"}),
+    web.URLSpec(r"/people/(?P<name>\w+)/(?P<age>\d+)/?", PeopleInfoHandler),
+]
+
+
+def main() -> None:
+    """Serve until interrupted."""
+    options.parse_command_line()
+    app = web.Application(urls, debug=options.debug)
+    app.listen(options.port)
+    tornado.ioloop.IOLoop.current().start()
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except KeyboardInterrupt:
+        pass

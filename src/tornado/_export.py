@@ -1,0 +1,40 @@
+"""Give public objects their public address.
+
+A package whose work is done in underscore files shows one face to the world: a class that lives in
+``tornado/template/_loader.py`` says it comes from ``tornado.template``, in tracebacks, pickles and
+manuals alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import MutableMapping
+from typing import Any
+
+_PACKAGE = __name__.partition(".")[0]
+
+
+def export(namespace: MutableMapping[str, Any], module: str | None = None) -> None:
+    """Set ``__module__`` of everything in a facade's ``__all__`` that is a class or function of this package.
+
+    :arg namespace: the facade's ``globals()``, with ``__all__`` in it.
+    :arg module: the dotted public name to set; the facade's own name where it is left out.
+
+    Call it as the last statement of a package's ``__init__``. Values from elsewhere (an alias of a builtin, a
+    logger, a constant) keep what they have, and so does what already belongs to another public module.
+
+    :raises AttributeError: if ``__all__`` lists a name that is not there.
+    """
+    public = module or namespace["__name__"]
+    for name in namespace["__all__"]:
+        if name not in namespace:
+            raise AttributeError(f"{public}.__all__ lists {name!r}, which {public} does not define")
+        thing = namespace[name]
+        home = getattr(thing, "__module__", None)
+        if isinstance(home, str) and _is_private(home) and callable(thing):
+            thing.__module__ = public
+
+
+def _is_private(home: str) -> bool:
+    """Whether a module's dotted name leads to an underscore file of this package."""
+    parts = home.split(".")
+    return parts[0] == _PACKAGE and any(part.startswith("_") for part in parts[1:])

@@ -1,0 +1,99 @@
+"""Dates as HTTP writes them (RFC 9110 section 5.6.7).
+
+Theory of operation
+-------------------
+Days are counted arithmetically: no locale and no time zone of the machine has a say. A text is read by one regular
+expression for each of the three forms, so reading is linear and whatever is none of them gives None: a date that
+cannot be read is ignored, not refused (section 13.1.3).
+
+The name of the day is not held against the date, as no recipient needs it. A two-digit year belongs to the hundred years
+around ``now``; without one, as in POSIX, 69 and above mean 19xx.
+"""
+
+from __future__ import annotations
+
+import datetime
+import math
+import re
+from typing import Final
+
+__all__ = ["format_http_date", "parse_http_date"]
+
+_DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_MONTH_NUMBERS: Final = {name: number for number, name in enumerate(_MONTHS, 1)}
+_EPOCH: Final = datetime.datetime(1970, 1, 1)
+_SECOND: Final = datetime.timedelta(seconds=1)
+
+_MONTH = f"(?P<month>{'|'.join(_MONTHS)})"
+# A second of 60 is a leap second, which POSIX time does not count.
+_TIME = r"(?P<hour>[01][0-9]|2[0-3]):(?P<minute>[0-5][0-9]):(?P<second>[0-5][0-9]|60)"
+_FORMS: Final = tuple(
+    re.compile(form)
+    for form in (
+        # IMF-fixdate: Sun, 06 Nov 1994 08:49:37 GMT
+        rf"(?:{'|'.join(_DAYS)}), (?P<day>[0-9]{{2}}) {_MONTH} (?P<year>[0-9]{{4}}) {_TIME} GMT",
+        # RFC 850: Sunday, 06-Nov-94 08:49:37 GMT
+        rf"(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day, (?P<day>[0-9]{{2}})-{_MONTH}-(?P<year>[0-9]{{2}}) {_TIME} GMT",
+        # asctime(): Sun Nov  6 08:49:37 1994
+        rf"(?:{'|'.join(_DAYS)}) {_MONTH} (?P<day>[0-9]{{2}}| [0-9]) {_TIME} (?P<year>[0-9]{{4}})",
+    )
+)
+
+
+def format_http_date(timestamp: float) -> str:
+    """Write a time as an IMF-fixdate, the one form that may be sent.
+
+    :param timestamp: seconds since 1970-01-01 00:00 UTC; fractions are cut off downwards.
+    :raises ValueError: if the year is not within 1 to 9999.
+
+    >>> format_http_date(784111777)
+    'Sun, 06 Nov 1994 08:49:37 GMT'
+    """
+    try:
+        moment = _EPOCH + math.floor(timestamp) * _SECOND
+    except OverflowError:
+        raise ValueError(f"no HTTP date for the timestamp {timestamp!r}: years go from 1 to 9999") from None
+    return (
+        f"{_DAYS[moment.weekday()]}, {moment.day:02d} {_MONTHS[moment.month - 1]} {moment.year:04d} "
+        f"{moment.hour:02d}:{moment.minute:02d}:{moment.second:02d} GMT"
+    )
+
+
+def parse_http_date(text: str, now: float | None = None) -> float | None:
+    """Read a date in any of the three forms that HTTP has used.
+
+    :param text: the field value; white space around it is ignored.
+    :param now: seconds since 1970, to tell the century of a two-digit year.
+    :return: seconds since 1970-01-01 00:00 UTC, or None if it is not a date.
+
+    >>> parse_http_date("Sunday, 06-Nov-94 08:49:37 GMT")
+    784111777.0
+    """
+    text = text.strip(" \t")
+    for form in _FORMS:
+        match = form.fullmatch(text)
+        if match is not None:
+            return _timestamp(match, now)
+    return None
+
+
+def _timestamp(match: re.Match[str], now: float | None) -> float | None:
+    year = int(match["year"])
+    if len(match["year"]) == 2:
+        year = _full_year(year, now)
+    try:
+        day = datetime.datetime(year, _MONTH_NUMBERS[match["month"]], int(match["day"]))
+    except ValueError:
+        return None
+    seconds = (int(match["hour"]) * 60 + int(match["minute"])) * 60 + int(match["second"])
+    return (day - _EPOCH) / _SECOND + seconds
+
+
+def _full_year(year: int, now: float | None) -> int:
+    if now is None:
+        return year + (1900 if year >= 69 else 2000)
+    # More than 50 years ahead is the most recent year in the past that ends alike.
+    this_year = (_EPOCH + math.floor(now) * _SECOND).year
+    full = this_year - this_year % 100 + year
+    return full - 100 if full > this_year + 50 else full

@@ -1,0 +1,297 @@
+"""The header block of an HTTP/1 message: is it well formed, and what does it say about framing?
+
+Theory of operation
+-------------------
+A block is checked by one regular expression and searched by a second one for the few fields that decide how the
+message is read: where its body ends, whether the connection stays, whom it is for. No object is made for any
+other field; `HTTPHeaders` does that later, if asked, from the text that is known to be valid by then. Only when
+the first expression fails is the block walked line by line, to name the fault.
+
+One client sends the same block with each of its requests. So the outcome for a request's block (an immutable
+`RequestFields`) is kept in a memo under the block's exact bytes, the version of the request line included, as the
+meaning of the fields depends on it. A hit needs no check: these very bytes have passed. Never kept are
+
+* failures, which could push out what is useful;
+* blocks of more than `MEMO_ENTRY_SIZE` bytes, or of messages with a body: their lengths vary, so they would seldom
+  be met again, and an error in framing is what costs most;
+* blocks with Authorization or Proxy-Authorization: what they hold may outlive the session by years and has no
+  business in memory after the request. (A cookie may be kept: it lives in the same process's session store.)
+
+A full memo is emptied: a flood of different blocks costs one insertion each, and the loss is one parse.
+
+What is refused, and why
+------------------------
+CR without LF, NUL and other controls, white space before the colon, a name that is no token, a folded line: each
+has let two parties see different fields (RFC 9112 sections 2.2, 5.1 and 5.2). A Content-Length that is not digits
+alone, or two that differ; a Transfer-Encoding besides the one word ``chunked``; both together (section 6.3: the
+message might be an attempt at smuggling). A line may end in a bare LF, as section 2.2 allows.
+
+Limits
+------
+Fields are counted against `Limits.max_header_count`, digits of a length against `Limits.max_length_digits`; the
+block's size is bounded by the reader. The memo holds 256 blocks of at most 1 KiB.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final, NamedTuple
+
+from tornado._wire.errors import BodyTooLarge, HeadTooLarge, HTTPInputError, UnknownTransferCoding
+from tornado._wire.limits import DEFAULT, Limits
+from tornado._wire.startline import FIELD_CHAR, TCHAR, check_authority, shown
+
+__all__ = [
+    "MEMO_ENTRIES",
+    "MEMO_ENTRY_SIZE",
+    "RequestFields",
+    "ResponseFields",
+    "check_field_lines",
+    "parse_request_fields",
+    "parse_response_fields",
+    "request_memo",
+]
+
+MEMO_ENTRIES: Final = 256
+MEMO_ENTRY_SIZE: Final = 1024
+
+# RFC 9112 section 5: field-line = field-name ":" OWS field-value OWS
+_FIELD_LINES = re.compile(rf"(?:[{TCHAR}]++:[{FIELD_CHAR}]*+(?:\r\n|\n))*")
+_FIELD_NAME = re.compile(rf"[{TCHAR}]++")
+_TOKEN = re.compile(rf"[{TCHAR}]++")
+# RFC 9110 section 8.6: 1*DIGIT, which excludes signs, underscores and the digits of other scripts.
+_DIGITS = re.compile(r"[0-9]++")
+
+
+def _any_case(name: str) -> str:
+    """A pattern for ``name`` in any case. Classes are cheaper to try at each line than the IGNORECASE flag."""
+    return "".join(f"[{c.upper()}{c}]" if c.isalpha() else re.escape(c) for c in name)
+
+
+_DECISIVE = ("host", "connection", "content-length", "transfer-encoding", "expect", "upgrade")
+_SECRET = ("authorization", "proxy-authorization")
+# Each line is known to begin after a "\n": the text handed to it starts with the version of the start line.
+_find_decisive = re.compile(
+    rf"\n({'|'.join(_any_case(name) for name in _DECISIVE + _SECRET)}):([^\r\n]*+)"
+).findall
+_LENGTH_LINE = re.compile(rf"^{_any_case('content-length')}:[^\n]*\n", re.MULTILINE)
+
+
+class RequestFields(NamedTuple):
+    """What a request's header block says, with the version of its request line.
+
+    :ivar version: ``HTTP/1.0`` or ``HTTP/1.1``.
+    :ivar headers_block: the field lines, their ends included, as Latin-1 text; Content-Length is given once.
+    :ivar host: the Host field, or None (HTTP/1.0 only).
+    :ivar content_length: in octets, or None where the field is missing.
+    :ivar chunked: the body is in the chunked coding.
+    :ivar has_body: at least one octet of body or of chunked coding follows the head.
+    :ivar keep_alive: the client lets the connection be used again.
+    :ivar upgrade: the client offers another protocol (``Connection: upgrade``, and an Upgrade field).
+    :ivar expect_continue: the client waits for a 100 before it sends the body.
+    :ivar expect_unknown: the client expects something that HTTP does not define (to be answered with 417).
+    :ivar field_count: the number of field lines.
+    """
+
+    version: str
+    headers_block: str
+    host: str | None
+    content_length: int | None
+    chunked: bool
+    has_body: bool
+    keep_alive: bool
+    upgrade: bool
+    expect_continue: bool
+    expect_unknown: bool
+    field_count: int
+
+
+class ResponseFields(NamedTuple):
+    """What a response's header block says by itself; the request and the status have a say in the framing too.
+
+    :ivar headers_block: as in `RequestFields`.
+    :ivar content_length: in octets, or None where the field is missing.
+    :ivar chunked: the body is in the chunked coding.
+    :ivar keep_alive: the server lets the connection be used again.
+    """
+
+    headers_block: str
+    content_length: int | None
+    chunked: bool
+    keep_alive: bool
+
+
+#: Exact bytes, from the version in the request line to the empty line -> what they mean. See the module's text.
+request_memo: dict[bytes, RequestFields] = {}
+
+_Found = dict[str, list[str]]
+
+
+def parse_request_fields(block: bytes, limits: Limits = DEFAULT) -> RequestFields:
+    """Check a request's header block and read from it what decides on the message.
+
+    :param block: from the version in the request line up to and including the empty line; the version and the end
+        of its line have been checked.
+    :raises HTTPInputError: or a subclass that knows a better status; see the module's text.
+    """
+    fields = request_memo.get(block)
+    if fields is not None and fields.field_count <= limits.max_header_count:
+        return fields
+    text, start, count, found = _read_block(block, limits)
+    version = text[:8]
+    is_11 = version == "HTTP/1.1"
+    length, chunked = _read_framing(found, limits)
+    options = _connection_options(found)
+    has_body = chunked or bool(length)
+    expectations = _list_members(found.get("expect", ())) if is_11 else []
+    fields = RequestFields(
+        version=version,
+        headers_block=_field_lines(text, start, found, length),
+        host=_read_host(found, required=is_11),
+        content_length=length,
+        chunked=chunked,
+        has_body=has_body,
+        keep_alive=_keeps_alive(is_11, chunked, options),
+        # RFC 9110 section 7.8: Upgrade in an HTTP/1.0 request is to be ignored.
+        upgrade=is_11 and "upgrade" in options and "upgrade" in found,
+        # RFC 9110 section 10.1.1: nothing to wait for without a body, nothing understood by HTTP/1.0.
+        expect_continue=has_body and "100-continue" in expectations,
+        expect_unknown=any(each != "100-continue" for each in expectations),
+        field_count=count,
+    )
+    if not has_body and len(block) <= MEMO_ENTRY_SIZE and found.keys().isdisjoint(_SECRET):
+        if len(request_memo) >= MEMO_ENTRIES:
+            request_memo.clear()
+        request_memo[block] = fields
+    return fields
+
+
+def parse_response_fields(block: bytes, version: str, limits: Limits = DEFAULT) -> ResponseFields:
+    """Check a response's header block and read from it what decides on the framing.
+
+    :param block: the status line's end (any text without LF, then LF), the field lines and the empty line.
+    :param version: ``HTTP/1.0`` or ``HTTP/1.1``.
+    :raises HTTPInputError: or a subclass; see the module's text.
+    """
+    text, start, _, found = _read_block(block, limits)
+    length, chunked = _read_framing(found, limits)
+    return ResponseFields(
+        headers_block=_field_lines(text, start, found, length),
+        content_length=length,
+        chunked=chunked,
+        keep_alive=_keeps_alive(version == "HTTP/1.1", chunked, _connection_options(found)),
+    )
+
+
+def _read_block(block: bytes, limits: Limits) -> tuple[str, int, int, _Found]:
+    """Check all field lines; gives the text, where the first line begins, their number, and the decisive fields."""
+    text = block.decode("latin-1")
+    count = text.count("\n") - 2
+    if count > limits.max_header_count:
+        raise HeadTooLarge(f"{count} header fields are more than the limit of {limits.max_header_count}")
+    start = text.index("\n") + 1
+    check_field_lines(text, start, _end_of_lines(text))
+    found: _Found = {}
+    for name, value in _find_decisive(text):
+        found.setdefault(name.lower(), []).append(value.strip(" \t"))
+    return text, start, count, found
+
+
+def _end_of_lines(text: str) -> int:
+    """The index of the empty line that ends a block."""
+    return len(text) - (2 if text.endswith("\r\n") else 1)
+
+
+def _field_lines(text: str, start: int, found: _Found, length: int | None) -> str:
+    """The field lines alone, with equal Content-Lengths made one, as RFC 9112 section 6.3 asks."""
+    lines = text[start : _end_of_lines(text)]
+    if length is None or found["content-length"] == [str(length)]:
+        return lines
+    return f"{_LENGTH_LINE.sub('', lines)}Content-Length: {length}\r\n"
+
+
+def check_field_lines(text: str, start: int, end: int) -> None:
+    """Check that ``text[start:end]`` is field lines and nothing else (RFC 9112 section 5).
+
+    :raises HTTPInputError: which names the first fault.
+    """
+    if _FIELD_LINES.fullmatch(text, start, end) is not None:
+        return
+    for line in text[start:end].split("\n"):
+        line = line.removesuffix("\r")
+        if line[:1] in (" ", "\t"):
+            raise HTTPInputError(f"Line folding is not supported: a header line begins with white space: {shown(line)}")
+        name, colon, value = line.partition(":")
+        if not colon:
+            raise HTTPInputError(f"There is no colon in header line {shown(line)}")
+        if _FIELD_NAME.fullmatch(name) is None:
+            raise HTTPInputError(f"Invalid header name {shown(name)}: it has to be a token, next to its colon")
+        if _FIELD_LINES.fullmatch(f"x:{value}\n") is None:
+            raise HTTPInputError(f"Invalid header value {shown(value)}: it holds a control character")
+    raise AssertionError("unreachable: the block was found invalid as a whole and valid line by line")
+
+
+def _list_members(values: list[str] | tuple[()]) -> list[str]:
+    """The members of a comma-separated field in lower case, all its lines together (RFC 9110 section 5.6.1)."""
+    return [member for value in values for each in value.lower().split(",") if (member := each.strip(" \t"))]
+
+
+def _connection_options(found: _Found) -> list[str]:
+    # RFC 9110 section 7.6.1: options are case-insensitive and may be spread over several lines.
+    values = found.get("connection")
+    return [] if values is None else _list_members(values)
+
+
+def _keeps_alive(is_11: bool, chunked: bool, options: list[str]) -> bool:
+    """RFC 9112 section 9.3."""
+    if "close" in options:
+        return False
+    if is_11:
+        return True
+    # Section 6.1: a Transfer-Encoding in HTTP/1.0 is faulty framing; the connection ends with this message.
+    return "keep-alive" in options and not chunked
+
+
+def _read_framing(found: _Found, limits: Limits) -> tuple[int | None, bool]:
+    """Content-Length and chunked, under all the rules of RFC 9112 section 6 that do not need the start line."""
+    lengths = found.get("content-length")
+    codings = found.get("transfer-encoding")
+    if codings is None:
+        return (None if lengths is None else _read_length(lengths, limits)), False
+    if lengths is not None:
+        raise HTTPInputError("Message with both Transfer-Encoding and Content-Length")
+    coding = ",".join(codings)
+    if coding.lower() == "chunked":
+        return None, True
+    if _TOKEN.fullmatch(coding) is not None:
+        # Section 6.1: a coding that is not understood is answered with 501.
+        raise UnknownTransferCoding(f"Unsupported Transfer-Encoding {shown(coding)[1:-1]}: only chunked is known")
+    # Section 6.3: chunked twice, not last, or hidden in a chain: where the body ends is anyone's guess.
+    raise HTTPInputError(f"Unsupported Transfer-Encoding {shown(coding)[1:-1]}: only chunked, once and alone, is taken")
+
+
+def _read_length(values: list[str], limits: Limits) -> int:
+    """RFC 9110 section 8.6: digits, given once or several times alike."""
+    # Only HTTP's own white space may follow a comma: str.strip() alone would take U+00A0 too.
+    members = [each.strip(" \t") for value in values for each in value.split(",")]
+    length = members[0]
+    if any(each != length for each in members):
+        raise HTTPInputError(f"Multiple unequal Content-Lengths: {shown(', '.join(values))}")
+    if _DIGITS.fullmatch(length) is None:
+        raise HTTPInputError(f"Only integer Content-Length is allowed: {shown(length)}")
+    if len(length) > limits.max_length_digits:
+        raise BodyTooLarge(f"Content-Length too long: {len(length)} digits")
+    return int(length)
+
+
+def _read_host(found: _Found, *, required: bool) -> str | None:
+    """RFC 9112 section 3.2: exactly one valid Host in HTTP/1.1; HTTP/1.0 may do without."""
+    values = found.get("host")
+    if values is None:
+        if required:
+            raise HTTPInputError("Missing Host header: HTTP/1.1 requires one")
+        return None
+    if len(values) > 1:
+        raise HTTPInputError(f"Multiple Host headers are not allowed: {shown(', '.join(values))}")
+    check_authority(values[0])
+    return values[0]

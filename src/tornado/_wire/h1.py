@@ -1,0 +1,428 @@
+"""HTTP/1.0 and HTTP/1.1: octets in, message heads and bodies out (RFC 9112).
+
+Theory of operation
+-------------------
+A `Reader` serves one direction of one connection, one message after the other. `Reader.receive_data` takes what the
+socket gave, `Reader.next_event` gives what can be understood of it: one head, then body octets, then the end. The
+http layer asks for the next message with `Reader.start_next` once it is done with one, so a pipelined request
+waits, unread, in the buffer.
+
+What is buffered: nothing but what has arrived and has not been asked for. Data that finds the buffer empty is kept
+as it is, without a copy; only where a rest meets new data are the two put into a bytearray, which grows and shrinks
+at its ends in constant time. An unfinished head is searched for its end from where the last search stopped.
+So each octet is looked at a constant number of times, however the input is split.
+
+What is refused and why is told in the modules that read the parts: `startline`, `fields`, `chunked`. After an error
+nothing more is read: who disagrees on where a message ends cannot agree on where the next one begins.
+
+Limits
+------
+`Limits.max_head_size` (431) and, inside it, `Limits.max_request_line` (414); empty lines before a request; 1xx
+responses before a final one; `Reader.max_body_size` (413), which may be changed while a message is read. The
+others are named in the modules of the parts.
+
+States
+------
+======================  ==================================================  =====================================
+state                   event                                               next state
+======================  ==================================================  =====================================
+HEAD                    head without a body                                 DONE; for a 1xx other than 101, HEAD
+HEAD                    head with Content-Length                            BODY_LENGTH
+HEAD                    head with chunked coding                            BODY_CHUNKED
+HEAD                    head of a response with neither                     BODY_UNTIL_CLOSE
+HEAD                    end of input between messages                       CLOSED
+BODY_LENGTH, _CHUNKED   body octets                                         the same
+BODY_LENGTH, _CHUNKED   EndOfMessage                                        DONE
+BODY_UNTIL_CLOSE        body octets                                         the same
+BODY_UNTIL_CLOSE        EndOfMessage, at the end of input                   DONE
+DONE                    `start_next`                                        HEAD
+any but DONE, CLOSED    error                                               ERROR
+======================  ==================================================  =====================================
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+
+from tornado._wire.chunked import LAST_CHUNK, ChunkedDecoder, Phase, serialize_chunk
+from tornado._wire.errors import (
+    BodyTooLarge,
+    HeadTooLarge,
+    HTTPInputError,
+    IncompleteMessage,
+    RequestTargetTooLong,
+    TooManyInterimResponses,
+)
+from tornado._wire.headers import HTTPHeaders
+from tornado._wire.heads import RequestHead, ResponseHead, parse_request_head, parse_response_head
+from tornado._wire.limits import DEFAULT, Limits
+from tornado._wire.startline import status_line
+
+__all__ = [
+    "LAST_CHUNK",
+    "TRANSITIONS",
+    "EndOfMessage",
+    "Event",
+    "Reader",
+    "RequestHead",
+    "ResponseHead",
+    "Role",
+    "State",
+    "parse_request_head",
+    "parse_response_head",
+    "serialize_chunk",
+    "status_line",
+]
+
+_CR, _LF = b"\r\n"
+
+
+class Role(enum.Enum):
+    """Which side this program is: a server reads requests, a client reads responses."""
+
+    SERVER = "server"
+    CLIENT = "client"
+
+
+class State(enum.IntEnum):
+    """What a `Reader` reads next; see the table in the module's text."""
+
+    HEAD = 0  #: a start line and its fields
+    BODY_LENGTH = 1  #: a body of known length
+    BODY_CHUNKED = 2  #: a body in the chunked coding
+    BODY_UNTIL_CLOSE = 3  #: a body that ends with the connection
+    DONE = 4  #: nothing until `Reader.start_next`: the message is complete
+    CLOSED = 5  #: nothing any more: the input ended between messages
+    ERROR = 6  #: nothing any more: the input was refused
+
+
+_AFTER_BODY = frozenset({State.DONE, State.ERROR})
+
+#: From each state, the ones that may follow.
+TRANSITIONS: dict[State, frozenset[State]] = {
+    State.HEAD: frozenset(State),
+    State.BODY_LENGTH: _AFTER_BODY | {State.BODY_LENGTH},
+    State.BODY_CHUNKED: _AFTER_BODY | {State.BODY_CHUNKED},
+    State.BODY_UNTIL_CLOSE: _AFTER_BODY | {State.BODY_UNTIL_CLOSE},
+    State.DONE: frozenset({State.DONE, State.HEAD}),
+    State.CLOSED: frozenset({State.CLOSED}),
+    State.ERROR: frozenset({State.ERROR}),
+}
+
+# Looking a member up in an enum costs more than the rest of a step.
+_HEAD, _DONE, _CLOSED, _ERROR = State.HEAD, State.DONE, State.CLOSED, State.ERROR
+_BODY_LENGTH, _BODY_CHUNKED, _BODY_UNTIL_CLOSE = State.BODY_LENGTH, State.BODY_CHUNKED, State.BODY_UNTIL_CLOSE
+
+
+class EndOfMessage:
+    """The end of a body.
+
+    :ivar trailers_block: trailer lines as Latin-1 text, empty where there are none.
+    """
+
+    __slots__ = ("_trailers", "trailers_block")
+
+    def __init__(self, trailers_block: str = "") -> None:
+        self.trailers_block = trailers_block
+        self._trailers: HTTPHeaders | None = None
+
+    @property
+    def trailers(self) -> HTTPHeaders | None:
+        """The trailer fields, which are no header fields (RFC 9110 section 6.5), or None where there are none."""
+        if self._trailers is None and self.trailers_block:
+            self._trailers = HTTPHeaders._from_block(self.trailers_block)
+        return self._trailers
+
+    def __repr__(self) -> str:
+        return f"EndOfMessage({self.trailers_block!r})"
+
+
+_END = EndOfMessage()
+
+Event = RequestHead | ResponseHead | EndOfMessage | bytes
+
+
+class Reader:
+    """Reads the messages that arrive on one connection.
+
+    :param role: `Role.SERVER` to read requests, `Role.CLIENT` to read responses.
+    :param limits: bounds on sizes and counts.
+    :ivar state: what is read next.
+    :ivar max_body_size: octets that the body of the message under way may have; `Limits.max_body_size` again from
+        the next `start_next` on. It is held against a Content-Length when the head is read and against what has come
+        and what is to come at each event after that.
+    """
+
+    __slots__ = (
+        "_buffer",
+        "_decoder",
+        "_eof",
+        "_expected",
+        "_position",
+        "_received",
+        "_remaining",
+        "_scanned",
+        "_skipped",
+        "limits",
+        "max_body_size",
+        "role",
+        "state",
+    )
+
+    def __init__(self, role: Role, limits: Limits = DEFAULT) -> None:
+        self.role = role
+        self.limits = limits
+        self.state = _HEAD
+        self.max_body_size = limits.max_body_size
+        self._buffer: bytes | bytearray = b""
+        self._position = 0  # of the first unread octet; 0 while the buffer is empty
+        self._scanned = 0  # octets behind it that cannot begin the end of the head
+        self._skipped = 0  # empty lines before this request, or 1xx responses before this response
+        self._received = 0  # octets of this body already given out
+        self._remaining = 0  # octets of this body still to come (BODY_LENGTH)
+        self._decoder: ChunkedDecoder | None = None
+        self._expected: str | None = None  # the method of the request that is answered (client)
+        self._eof = False
+
+    @property
+    def buffered(self) -> int:
+        """The number of octets that have arrived and have not been read."""
+        return len(self._buffer) - self._position
+
+    def receive_data(self, data: bytes) -> None:
+        """Take what has arrived; in CLOSED and in ERROR it is dropped.
+
+        :param data: is kept as it is, so it must not change later.
+        """
+        buffer = self._buffer
+        if self.state >= _CLOSED:
+            return
+        if not buffer:
+            self._buffer = data
+        elif type(buffer) is bytearray:
+            if self._position:
+                del buffer[: self._position]
+                self._position = 0
+            buffer += data
+        else:
+            joined = bytearray(memoryview(buffer)[self._position :])
+            joined += data
+            self._buffer = joined
+            self._position = 0
+
+    def receive_eof(self) -> None:
+        """Take note that nothing more will arrive; `next_event` tells what that means."""
+        self._eof = True
+
+    def next_event(self) -> Event | None:
+        """Read on.
+
+        :return: a head; body octets; `EndOfMessage`, which a head with ``has_body`` False is not followed by; or None:
+            more data is needed, or, as `state` tells, nothing will be read.
+        :raises HTTPInputError: or a subclass, among them `IncompleteMessage` for an end of input inside a message. The
+            reader is in ERROR from then on.
+        """
+        try:
+            return _STEPS[self.state](self)
+        except HTTPInputError:
+            self.state = _ERROR
+            raise
+
+    def start_next(self) -> None:
+        """Go on to the next message; the unread rest of the buffer stays.
+
+        :raises RuntimeError: if the message under way is not DONE.
+        """
+        if self.state is not _DONE:
+            raise RuntimeError(f"start_next() called in state {self.state.name}; it has to be DONE")
+        self.state = _HEAD
+        self.max_body_size = self.limits.max_body_size
+
+    def expect_response_to(self, method: str) -> None:
+        """Say which request the next final response answers, as HEAD and CONNECT change its framing (client)."""
+        self._expected = method
+
+    def take_buffer(self) -> bytes:
+        """Take everything unread out of the reader, for whoever reads the connection from now on."""
+        rest = bytes(memoryview(self._buffer)[self._position :])
+        self._consume(len(self._buffer))
+        self._scanned = 0
+        return rest
+
+    def _consume(self, position: int) -> None:
+        """What lies before ``position`` has been read."""
+        if position == len(self._buffer):
+            self._buffer = b""
+            self._position = 0
+        else:
+            self._position = position
+
+    # Heads
+
+    def _read_head(self) -> RequestHead | ResponseHead | None:
+        buffer = self._buffer
+        start = self._position
+        if not self._scanned and self.role is _SERVER and buffer.startswith(_LINE_ENDS, start):
+            start = self._skip_empty_lines()
+            buffer = self._buffer
+        end = _find_head_end(buffer, start + self._scanned)
+        limits = self.limits
+        size = (end or len(buffer)) - start
+        if size > limits.max_request_line or size > limits.max_head_size:
+            self._check_head_size(size)
+        if not end:
+            self._await_head(size)
+            return None
+        self._scanned = 0
+        self._consume(end)
+        block = buffer[start:end]
+        if type(block) is not bytes:
+            block = bytes(block)
+        if self.role is _SERVER:
+            request = parse_request_head(block, limits)
+            self._skipped = 0
+            self.state = _DONE
+            if request.has_body:
+                self._begin_body(request)
+            return request
+        return self._read_response_head(block)
+
+    def _skip_empty_lines(self) -> int:
+        # RFC 9112 section 2.2: a robust server ignores at least one empty line before a request line.
+        buffer, start = self._buffer, self._position
+        while buffer.startswith(_LINE_ENDS, start):
+            self._skipped += 1
+            if self._skipped > self.limits.max_leading_lines:
+                raise HTTPInputError("Malformed HTTP request line: too many empty lines before it")
+            start += 2 if buffer[start] == _CR else 1
+        self._consume(start)
+        return self._position
+
+    def _check_head_size(self, size: int) -> None:
+        limits = self.limits
+        start = self._position
+        line_limit = min(limits.max_request_line, limits.max_head_size)
+        if self._buffer.find(b"\n", start, start + line_limit) < 0:
+            if self.role is _SERVER:
+                raise RequestTargetTooLong(f"request line longer than {line_limit} bytes")
+            raise HeadTooLarge(f"status line longer than {line_limit} bytes")
+        if size > limits.max_head_size:
+            raise HeadTooLarge(f"message head longer than {limits.max_head_size} bytes")
+
+    def _await_head(self, size: int) -> None:
+        # The empty line may begin with the last two octets: "\n\r".
+        self._scanned = max(size - 2, 0)
+        if self._eof:
+            if size:
+                raise IncompleteMessage("connection closed inside a message head")
+            self.state = _CLOSED
+
+    def _read_response_head(self, block: bytes) -> ResponseHead:
+        head = parse_response_head(block, self.limits, self._expected)
+        if head.code < 200 and head.code != 101:
+            self._skipped += 1
+            if self._skipped > self.limits.max_1xx:
+                raise TooManyInterimResponses(f"Too many 1xx responses: more than {self.limits.max_1xx}")
+            return head
+        self._skipped = 0
+        self._expected = None
+        self.state = _DONE
+        if head.has_body:
+            self._begin_body(head)
+        return head
+
+    # Bodies
+
+    def _begin_body(self, head: RequestHead | ResponseHead) -> None:
+        self._received = 0
+        if head.chunked:
+            self._decoder = ChunkedDecoder(self.limits)
+            self.state = _BODY_CHUNKED
+        elif head.content_length is not None:
+            self._remaining = head.content_length
+            if head.content_length > self.max_body_size:
+                raise BodyTooLarge(
+                    f"Content-Length too long: {head.content_length} bytes, the limit is {self.max_body_size}"
+                )
+            self.state = _BODY_LENGTH
+        else:
+            self.state = _BODY_UNTIL_CLOSE
+
+    def _read_length(self) -> bytes | EndOfMessage | None:
+        remaining = self._remaining
+        if self._received + remaining > self.max_body_size:
+            raise BodyTooLarge(f"Body too long: over the limit of {self.max_body_size} bytes")
+        if not remaining:
+            self.state = _DONE
+            return _END
+        data = self._take(remaining)
+        if data is not None:
+            self._remaining = remaining - len(data)
+            return data
+        if self._eof:
+            raise IncompleteMessage(f"connection closed {remaining} bytes before the end of the body")
+        return None
+
+    def _read_until_close(self) -> bytes | EndOfMessage | None:
+        if self._received + self.buffered > self.max_body_size:
+            raise BodyTooLarge(f"Body too long: over the limit of {self.max_body_size} bytes")
+        data = self._take(self.buffered)
+        if data is not None:
+            return data
+        if self._eof:
+            self.state = _DONE
+            return _END
+        return None
+
+    def _take(self, most: int) -> bytes | None:
+        """Up to ``most`` octets of body from the buffer, or None if it is empty."""
+        buffer, start = self._buffer, self._position
+        if not buffer:
+            return None
+        data = buffer[start : start + most]
+        self._received += len(data)
+        self._consume(start + len(data))
+        return bytes(data)
+
+    def _read_chunked(self) -> bytes | EndOfMessage | None:
+        decoder = self._decoder
+        assert decoder is not None
+        data, position = decoder.decode(self._buffer, self._position, self.max_body_size)
+        self._consume(position)
+        if data:
+            return data
+        if decoder.phase is Phase.FINISHED:
+            self.state = _DONE
+            self._decoder = None
+            return EndOfMessage(decoder.trailers_block) if decoder.trailers_block else _END
+        if self._eof:
+            raise IncompleteMessage("connection closed inside a chunked body")
+        return None
+
+    def _read_nothing(self) -> None:
+        """DONE, CLOSED and ERROR have no events."""
+
+
+_SERVER = Role.SERVER
+_LINE_ENDS = (b"\r\n", b"\n")
+
+_STEPS: tuple[Callable[[Reader], Event | None], ...] = (
+    Reader._read_head,
+    Reader._read_length,
+    Reader._read_chunked,
+    Reader._read_until_close,
+    Reader._read_nothing,
+    Reader._read_nothing,
+    Reader._read_nothing,
+)
+
+
+def _find_head_end(buffer: bytes | bytearray, start: int) -> int:
+    """The index behind the first empty line from ``start`` on, or 0. Its own line end, and the one before, may be
+    a bare LF (RFC 9112 section 2.2)."""
+    crlf = buffer.find(b"\n\r\n", start)
+    lf = buffer.find(b"\n\n", start, crlf + 1 if crlf >= 0 else len(buffer))
+    if lf >= 0:
+        return lf + 2
+    return crlf + 3 if crlf >= 0 else 0

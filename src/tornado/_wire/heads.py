@@ -1,0 +1,233 @@
+"""Heads of HTTP/1 messages as values, and how they are read from a complete block of octets.
+
+Theory of operation
+-------------------
+One object a head: the start line taken apart, and every decision that the header fields imply already made. The
+mapping of all fields is built from the block's text when `headers` is first touched. `parse_request_head` is the hot
+path: one regular expression for the request line, one lookup in the memo of header blocks (see
+`tornado._wire.fields`), one object. Whatever is out of the ordinary leaves it for `_parse_unusual_head`, which does
+the same with all of HTTP's forms and says what is wrong where it is none of them.
+
+Every octet of a block has been checked when its head is returned.
+
+Limits
+------
+The caller bounds the block (`tornado._wire.h1.Reader` does); the rest is in `tornado._wire.fields`.
+"""
+
+from __future__ import annotations
+
+from tornado._wire.errors import HTTPInputError
+from tornado._wire.fields import RequestFields, parse_request_fields, parse_response_fields
+from tornado._wire.headers import HTTPHeaders
+from tornado._wire.limits import DEFAULT, Limits
+from tornado._wire.startline import match_origin_form, parse_request_line, parse_status_line
+
+__all__ = ["RequestHead", "ResponseHead", "parse_request_head", "parse_response_head"]
+
+_BLANK_LINES = (b"\n\r\n", b"\n\n")
+
+
+class RequestHead:
+    """The head of a request. Not to be changed by whoever gets it; equal by identity.
+
+    :ivar method: as sent, case included.
+    :ivar target: what to route by: path and query, ``*``, or for CONNECT the authority; Latin-1 text.
+    :ivar raw_target: the target as sent, different from `target` in absolute-form only.
+    :ivar version: ``HTTP/1.0`` or ``HTTP/1.1``.
+    :ivar headers_block: the field lines as Latin-1 text, each with its line end, without the empty line.
+    :ivar host: the authority the request is meant for: the target's if it names one, else the Host field's.
+    :ivar content_length: in octets, or None where the field is missing.
+    :ivar chunked: the body is in the chunked coding.
+    :ivar has_body: a body of at least one octet (or a chunked one, which may turn out empty) follows.
+    :ivar keep_alive: the client lets the connection be used again after this exchange.
+    :ivar upgrade: the client offers to switch protocols.
+    :ivar expect_continue: the client waits for ``100 Continue`` before it sends the body.
+    :ivar expect_unknown: the Expect field asks for something else (417 is the answer).
+    """
+
+    __slots__ = (
+        "_headers",
+        "chunked",
+        "content_length",
+        "expect_continue",
+        "expect_unknown",
+        "has_body",
+        "headers_block",
+        "host",
+        "keep_alive",
+        "method",
+        "raw_target",
+        "target",
+        "upgrade",
+        "version",
+    )
+
+    def __init__(self, method: str, target: str, raw_target: str, fields: RequestFields) -> None:
+        self.method = method
+        self.target = target
+        self.raw_target = raw_target
+        (
+            self.version,
+            self.headers_block,
+            self.host,
+            self.content_length,
+            self.chunked,
+            self.has_body,
+            self.keep_alive,
+            self.upgrade,
+            self.expect_continue,
+            self.expect_unknown,
+            _,
+        ) = fields
+        self._headers: HTTPHeaders | None = None
+
+    @property
+    def headers(self) -> HTTPHeaders:
+        """All header fields, built on first touch and the same object from then on."""
+        headers = self._headers
+        if headers is None:
+            headers = self._headers = HTTPHeaders._from_block(self.headers_block)
+        return headers
+
+    def __repr__(self) -> str:
+        return f"<RequestHead {self.method} {self.raw_target} {self.version}>"
+
+
+class ResponseHead:
+    """The head of a response, read with the request's method in mind. Not to be changed by whoever gets it.
+
+    :ivar version: ``HTTP/1.0`` or ``HTTP/1.1``.
+    :ivar code: the status, 100 to 999.
+    :ivar reason: may be empty; Latin-1 text.
+    :ivar headers_block: as in `RequestHead`.
+    :ivar content_length: as announced, for a HEAD or a 304 too, or None.
+    :ivar chunked: the body is in the chunked coding.
+    :ivar has_body: a body follows (which may turn out empty when it is chunked or ends with the connection).
+    :ivar keep_alive: the connection may be used again after this response.
+    :ivar until_close: the body ends with the connection.
+    """
+
+    __slots__ = (
+        "_headers",
+        "chunked",
+        "code",
+        "content_length",
+        "has_body",
+        "headers_block",
+        "keep_alive",
+        "reason",
+        "until_close",
+        "version",
+    )
+
+    def __init__(
+        self,
+        version: str,
+        code: int,
+        reason: str,
+        headers_block: str,
+        *,
+        content_length: int | None,
+        chunked: bool,
+        has_body: bool,
+        keep_alive: bool,
+        until_close: bool,
+    ) -> None:
+        self.version = version
+        self.code = code
+        self.reason = reason
+        self.headers_block = headers_block
+        self.content_length = content_length
+        self.chunked = chunked
+        self.has_body = has_body
+        self.keep_alive = keep_alive
+        self.until_close = until_close
+        self._headers: HTTPHeaders | None = None
+
+    @property
+    def headers(self) -> HTTPHeaders:
+        """All header fields, built on first touch and the same object from then on."""
+        headers = self._headers
+        if headers is None:
+            headers = self._headers = HTTPHeaders._from_block(self.headers_block)
+        return headers
+
+    def __repr__(self) -> str:
+        return f"<ResponseHead {self.version} {self.code} {self.reason}>"
+
+
+def parse_request_head(block: bytes, limits: Limits = DEFAULT) -> RequestHead:
+    """Read the head of a request.
+
+    :param block: from the first octet of the request line to the end of the first empty line, and no further.
+    :param limits: for the number of fields and the digits of a length; the block's size is the caller's to bound.
+    :raises HTTPInputError: or a subclass that carries the status to answer with.
+
+    >>> parse_request_head(b"GET /a?b HTTP/1.1\\r\\nHost: example.com\\r\\n\\r\\n").target
+    '/a?b'
+    """
+    match = match_origin_form(block)
+    if match is None:
+        return _parse_unusual_head(block, limits)
+    method, raw = match.groups()
+    target = raw.decode("latin-1")
+    return RequestHead(
+        method.decode("latin-1"), target, target, parse_request_fields(_whole(block, match.end()), limits)
+    )
+
+
+def _parse_unusual_head(block: bytes, limits: Limits) -> RequestHead:
+    line_end = block.find(b"\n")
+    line = parse_request_line(block[: max(line_end, 0)].removesuffix(b"\r").decode("latin-1"))
+    fields = parse_request_fields(_whole(block, block.rindex(b" ", 0, line_end) + 1), limits)
+    head = RequestHead(line.method, line.target, line.raw_target, fields)
+    if line.authority is not None:
+        # RFC 9112 section 3.2.2: the target's authority replaces the Host field's, which had to be valid all the same.
+        head.host = line.authority
+    return head
+
+
+def _whole(block: bytes, start: int) -> bytes:
+    """The block from ``start`` on, which has to end in an empty line."""
+    rest = block[start:]
+    if not rest.endswith(_BLANK_LINES):
+        raise HTTPInputError("The message head does not end in an empty line")
+    return rest
+
+
+def parse_response_head(
+    block: bytes, limits: Limits = DEFAULT, request_method: str | None = None
+) -> ResponseHead:
+    """Read the head of a response.
+
+    :param block: as for `parse_request_head`.
+    :param request_method: the method of the request that is answered; None counts as GET.
+    :raises HTTPInputError: or a subclass.
+
+    >>> parse_response_head(b"HTTP/1.1 200 OK\\r\\nContent-Length: 5\\r\\n\\r\\n").content_length
+    5
+    """
+    line_end = block.find(b"\n")
+    version, code, reason = parse_status_line(block[: max(line_end, 0)].removesuffix(b"\r").decode("latin-1"))
+    fields = parse_response_fields(_whole(block, 0), version, limits)
+    length, chunked = fields.content_length, fields.chunked
+    interim = code < 200
+    if (interim or code == 204) and (chunked or length):
+        # RFC 9112 section 6.3 would have them ignored; a server that sends them may well send the body too.
+        raise HTTPInputError(f"Response with code {code} should not have body")
+    # RFC 9112 section 6.3, rules 1 and 2; 9110 section 15.4.5.
+    bodiless = interim or code in (204, 304) or request_method == "HEAD"
+    tunnel = request_method == "CONNECT" and 200 <= code < 300
+    until_close = not bodiless and not tunnel and not chunked and length is None
+    return ResponseHead(
+        version,
+        code,
+        reason,
+        fields.headers_block,
+        content_length=length,
+        chunked=chunked,
+        has_body=not bodiless and not tunnel and (chunked or length != 0),
+        keep_alive=fields.keep_alive and not until_close,
+        until_close=until_close,
+    )

@@ -1,0 +1,168 @@
+"""Values with parameters: ``form-data; name="a"; filename*=UTF-8''%c3%a1.txt``.
+
+Theory of operation
+-------------------
+One scan from left to right (`split_parameters`), each character looked at a bounded number of times whatever
+the quoting looks like (CVE-2025-67726); then the extended forms of RFC 2231 and RFC 8187 are resolved
+(`parse_parameters`). Quoted strings are read as browsers write them: a backslash escapes only a quote or
+another backslash, so that ``filename="C:\\dir\\a.txt"`` keeps its separators; a quote that never ends is an
+ordinary character of a value that runs to the end.
+
+Charsets of extended values come from a short list. Others are read as UTF-8: Python knows codecs, such as
+``idna``, whose cost is quadratic (CVE-2022-45061), and none of them has a place in a header.
+
+Limits
+------
+The caller bounds the text; `split_parameters` stops at ``max_count`` where the caller gives one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from urllib.parse import unquote_to_bytes
+
+from tornado._wire.errors import HTTPInputError
+
+__all__ = ["format_parameters", "parse_parameters", "split_parameters", "unquote_string"]
+
+# RFC 9110 section 5.6.4, from after the opening quote on; possessive, so that nothing is looked at twice.
+_TO_CLOSING_QUOTE = re.compile(r'(?:[^"\\]++|\\.)*+"', re.DOTALL)
+# RFC 2231 sections 3 and 4: name*, name*0, name*0*
+_EXTENDED_NAME = re.compile(r"([^*]+)\*(?:(0|[1-9][0-9]{0,3})(\*?))?")
+_CHARSETS = frozenset(
+    [
+        "utf-8",
+        "us-ascii",
+        "big5",
+        "euc-jp",
+        "euc-kr",
+        "gb2312",
+        "gbk",
+        "gb18030",
+        "koi8-r",
+        "koi8-u",
+        "shift_jis",
+    ]
+    + [f"iso-8859-{part}" for part in (*range(1, 12), *range(13, 17))]
+    + [f"windows-{page}" for page in (874, *range(1250, 1259))]
+)
+
+
+def unquote_string(text: str) -> str:
+    r"""The content of a quoted string (RFC 9110 section 5.6.4); other text as it is.
+
+    >>> unquote_string(r'"a \"b\" c:\d"')
+    'a "b" c:\\d'
+    """
+    if len(text) < 2 or text[0] != '"' or text[-1] != '"':
+        return text
+    inner = text[1:-1]
+    if "\\" not in inner:
+        return inner
+    # Pairs of backslashes first, so that none is taken for half of an escaped quote.
+    return "\\".join([piece.replace('\\"', '"') for piece in inner.split("\\\\")])
+
+
+def split_parameters(text: str, max_count: int | None = None) -> Iterator[str]:
+    """Cut ``text`` at its semicolons, save those in quoted strings, and strip each part of white space.
+
+    :arg max_count: the highest number of parts.
+    :raises HTTPInputError: if there are more parts.
+    """
+    position, count = 0, 0
+    while position <= len(text):
+        if count == max_count:
+            raise HTTPInputError(f"a header has more than {max_count} parameters")
+        count += 1
+        end = text.find(";", position)
+        equals = text.find("=", position, end if end >= 0 else len(text))
+        if equals >= 0:
+            begin = equals + 1
+            while text[begin : begin + 1] in (" ", "\t"):
+                begin += 1
+            if text[begin : begin + 1] == '"':
+                quoted = _TO_CLOSING_QUOTE.match(text, begin + 1)
+                end = text.find(";", quoted.end()) if quoted is not None else -1
+        if end < 0:
+            end = len(text)
+        yield text[position:end].strip()
+        position = end + 1
+
+
+def parse_parameters(
+    text: str, *, max_count: int | None = None, bare: bool = False
+) -> tuple[str, dict[str, str | None]]:
+    """The value before the first semicolon, and the parameters by their names in lower case.
+
+    Of a repeated parameter the last counts; an extended one (``name*=``) goes before a plain one.
+
+    :arg max_count: the highest number of parameters.
+    :arg bare: also give parameters without a value, with None; otherwise they are left out.
+    :raises HTTPInputError: if there are more parameters.
+
+    >>> parse_parameters('attachment; filename="a b.txt"; size=3')
+    ('attachment', {'filename': 'a b.txt', 'size': '3'})
+    """
+    parts = split_parameters(text, None if max_count is None else max_count + 1)
+    value = next(parts)
+    found: dict[str, str | None] = {}
+    extended: list[tuple[str, str]] = []
+    for part in parts:
+        name, equals, content = part.partition("=")
+        name = name.strip().lower()
+        if not equals:
+            if bare and name:
+                found[name] = None
+        elif "*" in name:
+            extended.append((name, unquote_string(content.strip())))
+        else:
+            found[name] = unquote_string(content.strip())
+    if extended:
+        found.update(_resolve(extended))
+    return value, found
+
+
+def _resolve(extended: list[tuple[str, str]]) -> dict[str, str]:
+    """Decode ``name*=`` (RFC 8187 section 3.2), and join and decode ``name*0=`` and so on (RFC 2231 section
+    3)."""
+    whole: dict[str, str] = {}
+    pieces: dict[str, dict[int, tuple[bool, str]]] = {}
+    for name, content in extended:
+        match = _EXTENDED_NAME.fullmatch(name)
+        if match is None:
+            whole[name] = content
+        elif match[2] is None:
+            whole[match[1]] = _decode([(True, content)])
+        else:
+            pieces.setdefault(match[1], {})[int(match[2])] = (match[3] == "*", content)
+    for name, numbered in pieces.items():
+        whole.setdefault(name, _decode([numbered[index] for index in sorted(numbered)]))
+    return whole
+
+
+def _decode(pieces: list[tuple[bool, str]]) -> str:
+    """Join pieces, each with whether it is percent-encoded; the first of those names the charset."""
+    charset = "utf-8"
+    encoded, content = pieces[0]
+    if encoded and content.count("'") >= 2:
+        label, _, content = content.split("'", 2)
+        if label.lower() in _CHARSETS:
+            charset = label
+        pieces = [(encoded, content), *pieces[1:]]
+    raw = bytearray()
+    for encoded, content in pieces:
+        raw += unquote_to_bytes(content) if encoded else content.encode(charset, "replace")
+    return raw.decode(charset, "replace")
+
+
+def format_parameters(value: str, parameters: Mapping[str, str | int | None]) -> str:
+    """The inverse, without quoting: parameters in the order of their names, bare where the value is None.
+
+    >>> format_parameters("permessage-deflate", {"b": None, "a": 15})
+    'permessage-deflate; a=15; b'
+    """
+    parts = [value]
+    for name, content in sorted(parameters.items()):
+        parts.append(name if content is None else f"{name}={content}")
+    return "; ".join(parts)

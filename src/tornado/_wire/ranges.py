@@ -1,0 +1,58 @@
+"""Byte ranges (RFC 9110 section 14): what a Range field asks for, and what a Content-Range field says.
+
+One range is understood; a list of several, another unit and whatever the grammar does not allow are ignored,
+as a server may always do (section 14.2): the answer is then the whole representation. A position has no upper
+bound in the grammar; one of more than 18 digits stands for "beyond any end"."""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["format_content_range", "parse_range"]
+
+MAX_POSITION = 10**18
+
+# RFC 9110 sections 14.1.1 and 14.1.2; white space as "OWS" allows, and as lenient clients send it.
+_RANGE = re.compile(r"[ \t]*bytes[ \t]*=[ \t]*([0-9]*)[ \t]*-[ \t]*([0-9]*)[ \t]*", re.IGNORECASE | re.ASCII)
+
+
+def _position(digits: str) -> int:
+    digits = digits.lstrip("0") or "0"
+    return int(digits) if len(digits) <= 18 else MAX_POSITION
+
+
+def parse_range(field: str) -> tuple[int | None, int | None] | None:
+    """The one range of a Range field as (start, end), made for slicing: ``content[start:end]``.
+
+    None instead of a number means "from the beginning", "to the end"; a negative start counts from the end.
+    The range ``-0`` is ``(None, 0)``, which no representation satisfies. None alone: there is nothing to
+    honour.
+
+    >>> parse_range("bytes=1-2"), parse_range("bytes=6-"), parse_range("bytes=-6")
+    ((1, 3), (6, None), (-6, None))
+    >>> parse_range("bytes=1-2,6-10"), parse_range("furlongs=1-2"), parse_range("bytes=2-1")
+    (None, None, None)
+    """
+    match = _RANGE.fullmatch(field)
+    if match is None:
+        return None
+    first, last = match.groups()
+    if first:
+        if not last:
+            return _position(first), None
+        start, end = _position(first), _position(last) + 1
+        return (start, end) if start < end else None  # section 14.1.1: last before first is invalid
+    if last:
+        suffix = _position(last)
+        return (-suffix, None) if suffix else (None, 0)
+    return None
+
+
+def format_content_range(start: int | None, end: int | None, total: int) -> str:
+    """A Content-Range value for ``content[start:end]`` of ``total`` bytes.
+
+    >>> format_content_range(None, None, 4), format_content_range(1, 3, 4)
+    ('bytes 0-3/4', 'bytes 1-2/4')
+    """
+    last = (total if end is None else end) - 1
+    return f"bytes {start or 0}-{last}/{total}"

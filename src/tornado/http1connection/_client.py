@@ -1,0 +1,202 @@
+"""The client's side of one exchange: the response."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from typing import TYPE_CHECKING, Any
+
+from tornado._wire import h1
+from tornado._wire.errors import BodyTooLarge
+from tornado.concurrent import Future
+from tornado.http1connection._decompress import GzipMessageDelegate
+from tornado.http1connection._params import READ_AHEAD
+from tornado.httputil import HTTPInputError, HTTPMessageDelegate, RequestStartLine, ResponseStartLine
+from tornado.log import gen_log
+
+if TYPE_CHECKING:
+    from tornado.http1connection._exchange import HTTP1Connection
+
+
+class ResponseReader:
+    """Drives one `HTTP1Connection.read_response`; `done` is its Future."""
+
+    def __init__(self, exchange: HTTP1Connection, delegate: HTTPMessageDelegate) -> None:
+        params = exchange.params
+        if params.decompress:
+            delegate = GzipMessageDelegate(delegate, exchange)
+        self.exchange = exchange
+        self.params = params
+        self.context = exchange.context
+        self.done: Future[bool] = Future()
+        self._reusable = True
+        self._timer: asyncio.TimerHandle | None = None
+        role = h1.Role.CLIENT if exchange.is_client else h1.Role.SERVER
+        self._reader = reader = h1.Reader(role, params._limits)
+        if exchange.is_client:
+            reader.expect_response_to(exchange._request_method)
+        reader.max_body_size = self._body_limit()
+        exchange._reader = reader
+        exchange._message = delegate
+        exchange._driver = self
+        exchange._run_context = contextvars.copy_context()
+        if params.header_timeout is not None:
+            self._set_timer(params.header_timeout, "Timeout reading the head from %s")
+        exchange.stream._start_push(self)
+
+    def _body_limit(self) -> int:
+        exchange = self.exchange
+        for limit in (exchange._max_body_size, self.params.max_body_size):
+            if limit is not None:
+                return limit
+        return exchange.stream.max_buffer_size
+
+    # -- what the stream tells --
+
+    def data_received(self, data: bytes) -> None:
+        self._reader.receive_data(data)
+        exchange = self.exchange
+        if exchange._waiting is None:
+            self._pump()
+        if exchange._waiting is not None and self._reader.buffered > READ_AHEAD and exchange.stream is not None:
+            exchange.stream._pause_reading()
+
+    def eof_received(self) -> None:
+        try:
+            self._reader.receive_eof()
+        except HTTPInputError as error:
+            self.failed(self.exchange, error)
+            return
+        self._reusable = False
+        if self.exchange._waiting is None:
+            self._pump()
+            if not self.done.done() and self.exchange._waiting is None:
+                self.exchange.stream.close()
+
+    def connection_lost(self, error: BaseException | None) -> None:
+        self._end(False)
+
+    def output_drained(self) -> None:
+        pass
+
+    # -- the message --
+
+    def _pump(self) -> None:
+        try:
+            self.exchange._pump()
+        except Exception as error:
+            self.failed(self.exchange, error)
+
+    def head_received(self, exchange: HTTP1Connection, head: Any) -> None:
+        """Tell the delegate of a head; of an interim one too."""
+        message = exchange._message
+        assert message is not None
+        line: Any
+        if exchange.is_client:
+            line = ResponseStartLine(head.version, head.code, head.reason)
+        else:
+            line = RequestStartLine(head.method, head.target, head.version)
+        interim = exchange.is_client and 100 <= head.code < 200 and head.code != 101
+        if not interim:
+            self._clear_timer()
+            if not head.keep_alive or exchange.no_keep_alive:
+                self._reusable = False
+        exchange._deliver(message.headers_received, line, head.headers)
+        if exchange._detached or interim or self.done.done():
+            return
+        limit = self._reader.max_body_size = self._body_limit()
+        if head.content_length is not None and head.has_body and head.content_length > limit:
+            raise BodyTooLarge(f"Content-Length {head.content_length} is over the limit of {limit} bytes")
+        timeout = exchange._body_timeout if exchange._body_timeout is not None else self.params.body_timeout
+        if head.has_body:
+            if timeout is not None:
+                self._set_timer(timeout, "Timeout reading body from %s")
+        elif exchange._waiting is None:
+            exchange._end_of_body()
+        else:
+            exchange._waiting.add_done_callback(lambda future: self._end_after_wait())
+
+    def _end_after_wait(self) -> None:
+        if not self.done.done() and not self.exchange._read_done:
+            self.exchange._end_of_body()
+
+    def resumed(self, exchange: HTTP1Connection) -> None:
+        """The delegate is ready for more."""
+        if self.done.done() or exchange._read_done:
+            return
+        self._pump()
+        if exchange._waiting is None and not self.done.done() and exchange.stream is not None:
+            exchange.stream._resume_reading()
+
+    def body_read(self, exchange: HTTP1Connection) -> None:
+        waiting = exchange._waiting
+        if waiting is not None:
+            waiting.add_done_callback(lambda future: self._end(self._reusable))
+        else:
+            self._end(self._reusable)
+
+    def exchange_finished(self, exchange: HTTP1Connection) -> None:
+        """Only a server's response ends an exchange from our side."""
+
+    def failed(self, exchange: HTTP1Connection, error: BaseException) -> None:
+        if isinstance(error, HTTPInputError):
+            gen_log.info("Malformed HTTP message from %s: %s", self.context, error)
+            self._end(False)
+            return
+        self._end(False, error)
+
+    def detached(self, exchange: HTTP1Connection) -> None:
+        self._leave_stream()
+        self._clear_timer()
+        exchange._driver = None
+        if not self.done.done():
+            self.done.set_result(False)
+
+    # -- the end --
+
+    def _leave_stream(self) -> None:
+        stream = self.exchange.stream
+        stream._stop_push()
+        rest = self._reader.take_buffer()
+        if rest and not stream.closed():
+            stream._unread(rest)
+
+    def _end(self, reusable: bool, error: BaseException | None = None) -> None:
+        if self.done.done():
+            return
+        self._clear_timer()
+        exchange = self.exchange
+        exchange._driver = None
+        stream = exchange.stream
+        complete = exchange._read_done
+        if stream is not None:
+            self._leave_stream()
+            if not reusable:
+                stream.close()
+        if not complete and error is None:
+            try:
+                exchange._peer_gone()
+            except Exception as raised:
+                error = raised
+        exchange._message = None
+        exchange._reader = None
+        if self.done.done():
+            return
+        if error is not None and not isinstance(error, asyncio.CancelledError):
+            self.done.set_exception(error)
+        else:
+            self.done.set_result(reusable)
+
+    def _set_timer(self, seconds: float, text: str) -> None:
+        self._clear_timer()
+        loop = self.exchange.stream.io_loop.asyncio_loop  # type: ignore[attr-defined]
+        self._timer = loop.call_later(seconds, self._timed_out, text)
+
+    def _clear_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _timed_out(self, text: str) -> None:
+        gen_log.info(text, self.context)
+        self._end(False)

@@ -1,0 +1,486 @@
+"""One exchange: a request and its response, seen from either side.
+
+This is what a handler knows as ``request.connection``. The output half frames what is written (a length, chunks, or
+until close); the input half takes body events from the reader and hands them to the delegate, and waits when the
+delegate returns an awaitable. Who feeds the reader, and what happens at the end or on an error, is the business of
+the exchange's driver: the server connection, or the reader of a client's response.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any, Protocol
+
+from tornado._wire import h1
+from tornado._wire.errors import HTTPOutputError
+from tornado.concurrent import Future
+from tornado.gen import convert_yielded
+from tornado.http1connection._client import ResponseReader
+from tornado.http1connection._params import DIGITS, HTTP1ConnectionParameters
+from tornado.httputil import (
+    HTTPConnection,
+    HTTPHeaders,
+    HTTPInputError,
+    HTTPMessageDelegate,
+    RequestStartLine,
+    ResponseStartLine,
+)
+from tornado.ioloop import _done_future, _run_eagerly
+from tornado.iostream import BaseIOStream, IOStream, StreamClosedError
+
+#: Bytes that may be collected before a write goes out although its callback has not ended.
+COLLECT_LIMIT = 65536
+#: Bytes one exchange may write without the loop running in between.
+FAIR_SHARE = 256 * 1024
+
+_STREAM_WRITE = BaseIOStream.write
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_METHODS_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+
+
+class Driver(Protocol):
+    """What an exchange needs from whoever runs its connection."""
+
+    context: Any
+    params: HTTP1ConnectionParameters
+
+    def head_received(self, exchange: HTTP1Connection, head: Any) -> None: ...
+    def resumed(self, exchange: HTTP1Connection) -> None: ...
+    def exchange_finished(self, exchange: HTTP1Connection) -> None: ...
+    def body_read(self, exchange: HTTP1Connection) -> None: ...
+    def failed(self, exchange: HTTP1Connection, error: BaseException) -> None: ...
+    def detached(self, exchange: HTTP1Connection) -> None: ...
+
+
+class HTTP1Connection(HTTPConnection):
+    """One HTTP/1.x exchange over a stream.
+
+    Servers make one for each request. A client makes one, calls `write_headers`, `write` and `finish` to send its
+    request, and `read_response` to receive the answer.
+
+    :param stream: the `.IOStream` to use; the exchange does not own it on the server's side.
+    :param is_client: whether this side sends the request.
+    :param params: `HTTP1ConnectionParameters`.
+    :param context: anything that says where the stream comes from; read by `.HTTPServerRequest` (``remote_ip``,
+        ``protocol``) and shown in log lines.
+    """
+
+    stream: IOStream
+    is_client = False
+    context: Any
+    params: HTTP1ConnectionParameters
+    no_keep_alive: bool
+
+    _driver: Driver | None = None  # until the exchange is over
+    _origin: Driver | None = None  # of a server's exchange, for good: programs ask later where a request came from
+    _head: h1.RequestHead | None = None
+    _reader: h1.Reader | None = None
+    _message: HTTPMessageDelegate | None = None
+    _run_context: contextvars.Context | None = None
+    _pieces: Iterator[bytes] | None = None
+    _waiting: Future[Any] | None = None
+    _read_done = False
+    _head_sent = False
+    _write_done = False
+    _chunking = False
+    _left: int | None = None
+    _close_after = False
+    _detached = False
+    _body_begun = False
+    _written = 0
+    _close_callback: Callable[[], None] | None = None
+    _max_body_size: int | None = None
+    _body_timeout: float | None = None
+    _request_method = "GET"
+    _task: asyncio.Task[Any] | None = None
+
+    def __init__(
+        self,
+        stream: IOStream,
+        is_client: bool,
+        params: HTTP1ConnectionParameters | None = None,
+        context: object | None = None,
+    ) -> None:
+        self.stream = stream
+        self.is_client = is_client
+        self.params = params if params is not None else HTTP1ConnectionParameters()
+        self.context = context
+        self.no_keep_alive = self.params.no_keep_alive
+
+    def __getattr__(self, name: str) -> Any:
+        # A server makes an exchange a request, and few programs look at these: found when asked for.
+        origin = self._origin
+        if origin is not None:
+            if name == "context":
+                return origin.context
+            if name == "params":
+                return origin.params
+            if name == "no_keep_alive":
+                return origin.params.no_keep_alive
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    # -- settings of the message under way --
+
+    def set_close_callback(self, callback: Callable[[], None] | None) -> None:
+        """Have `callback` called once if the peer goes away before the exchange is over.
+
+        A peer that closed only its sending side cannot be told from one that is gone; the callback runs, and the
+        response may still be written.
+        """
+        self._close_callback = callback
+
+    def set_body_timeout(self, timeout: float) -> None:
+        """Give the body of this message `timeout` seconds; overrides ``body_timeout`` of the parameters."""
+        self._body_timeout = timeout
+
+    def set_max_body_size(self, max_body_size: int) -> None:
+        """Limit the body of this message to `max_body_size` bytes; overrides the parameter of that name."""
+        self._max_body_size = max_body_size
+        if self._reader is not None:
+            self._reader.max_body_size = max_body_size
+
+    def detach(self) -> IOStream:
+        """Take the stream out of HTTP's hands: nothing more is read or written here, and unread bytes are in its buffer.
+
+        To be called while a handler or delegate runs, at any byte of the request.
+
+        :returns: the stream, in pull mode.
+        """
+        stream = self.stream
+        self._detached = True
+        self._close_callback = None
+        driver = self._driver
+        if driver is not None:
+            driver.detached(self)
+        self.stream = None  # type: ignore[assignment]
+        return stream
+
+    def close(self) -> None:
+        """Close the stream; what was not sent yet is lost."""
+        if self.stream is not None:
+            self.stream.close()
+
+    # -- output --
+
+    def write_headers(
+        self,
+        start_line: RequestStartLine | ResponseStartLine,
+        headers: HTTPHeaders,
+        chunk: bytes | None = None,
+    ) -> Future[None]:
+        """Send the head of the message, and `chunk` as the first part of its body.
+
+        Framing and connection fields are added where `headers` lack them.
+
+        :raises ValueError: if a name or value holds a line end.
+        :raises .HTTPOutputError: if `chunk` is longer than a Content-Length in `headers`.
+        :returns: a Future that is done when the bytes have been handed to the operating system.
+        """
+        block = _serialize(headers)
+        length = _content_length(headers)
+        framed = length is not None or "Transfer-Encoding" in headers
+        if self.is_client:
+            assert isinstance(start_line, RequestStartLine)
+            return self._write_request_head(start_line, block, length, framed, chunk)
+        code = start_line.code  # type: ignore[union-attr]
+        reason = start_line.reason  # type: ignore[union-attr]
+        if "Connection" in headers:
+            options = headers["Connection"].lower()
+            if "close" in options:
+                self._close_after = True
+            connection = None
+        else:
+            connection = b""
+        return self._write_response_head(code, reason, block, length, framed, chunk, connection)
+
+    def _write_response_head(
+        self,
+        code: int,
+        reason: str,
+        block: bytes,
+        length: int | None,
+        framed: bool,
+        chunk: bytes | None,
+        connection: bytes | None = b"",
+    ) -> Future[None]:
+        """Send a response head of ready-made fields. `connection` is None if the fields hold a Connection field."""
+        if self._driver is None:
+            return self._failed_write()
+        head = self._head
+        assert head is not None
+        version_11 = head.version == "HTTP/1.1"
+        is_head = head.method == "HEAD"
+        if is_head or code == 304:
+            self._left = 0
+        elif length is not None:
+            self._left = length
+        if not framed and code not in (204, 304) and code >= 200:
+            if version_11:
+                block += b"Transfer-Encoding: chunked\r\n"
+                self._chunking = not is_head
+            elif not is_head:
+                self._close_after = True  # HTTP/1.0: the end of the body is the end of the connection
+        if code != 101:
+            if not head.keep_alive or self.no_keep_alive:
+                self._close_after = True
+            elif not self._read_done and length is not None and self._left == len(chunk or b""):
+                # The response is complete and the request is not: its rest will not be read.
+                self._close_after = True
+            if connection is not None:
+                if self._close_after:
+                    block += b"Connection: close\r\n"
+                elif not version_11:
+                    block += b"Connection: Keep-Alive\r\n"
+        self._head_sent = True
+        data = h1.status_line("HTTP/1.1", code, reason) + block + b"\r\n"
+        if chunk:
+            data += self._frame(chunk)
+        return self._transmit(data)
+
+    def _write_request_head(
+        self, start_line: RequestStartLine, block: bytes, length: int | None, framed: bool, chunk: bytes | None
+    ) -> Future[None]:
+        method, path, _ = start_line
+        line = f"{method} {path} HTTP/1.1\r\n".encode()
+        if line.count(b"\r") > 1 or line.count(b"\n") > 1 or line.count(b" ") != 2:
+            raise ValueError(f"Illegal characters in request line: {method!r} {path!r}")
+        self._request_method = method
+        if length is not None:
+            self._left = length
+        elif not framed and method in _METHODS_WITH_BODY:
+            block += b"Transfer-Encoding: chunked\r\n"
+            self._chunking = True
+        self._head_sent = True
+        data = line + block + b"\r\n"
+        if chunk:
+            data += self._frame(chunk)
+        return self._transmit(data)
+
+    def write(self, chunk: bytes) -> Future[None]:
+        """Send a part of the body; `write_headers` must have been called, or `chunk` be a whole ready-made message.
+
+        :raises .HTTPOutputError: if the body grows longer than its Content-Length.
+        :returns: a Future that is done when the bytes have been handed to the operating system.
+        """
+        if self._driver is None and not self.is_client:
+            return self._failed_write()
+        return self._transmit(self._frame(chunk))
+
+    def finish(self) -> None:
+        """End the message.
+
+        :raises .HTTPOutputError: if less was written than the Content-Length announced.
+        """
+        if self._left and self._request_or_response_open():
+            missing = self._left
+            self.stream.close()
+            raise HTTPOutputError(f"the message ended {missing} bytes short of its Content-Length")
+        if self._chunking and self._request_or_response_open():
+            self._transmit(h1.LAST_CHUNK)
+        self._write_done = True
+        self._close_callback_done()
+        driver = self._driver
+        if driver is not None and not self.is_client:
+            driver.exchange_finished(self)
+
+    def _close_callback_done(self) -> None:
+        if not self.is_client:
+            self._close_callback = None
+
+    def _request_or_response_open(self) -> bool:
+        return self.stream is not None and not self.stream.closed()
+
+    def _frame(self, chunk: bytes) -> bytes:
+        if self._left is not None:
+            self._left -= len(chunk)
+            if self._left < 0:
+                self.stream.close()
+                raise HTTPOutputError("Tried to write more data than Content-Length")
+        if self._chunking and chunk:
+            return h1.serialize_chunk(chunk)
+        return chunk
+
+    def _transmit(self, data: bytes) -> Future[None]:
+        stream = self.stream
+        if stream is None:
+            return self._failed_write()
+        write = stream.write
+        if getattr(write, "__func__", None) is not _STREAM_WRITE:
+            return write(data)  # somebody's own write, which must see every byte
+        if stream.closed():
+            return self._failed_write()
+        if not stream._send(data):
+            return write(b"")
+        if stream._pending_output > COLLECT_LIMIT:
+            stream._flush_now()
+            if stream._pending_output:
+                return write(b"")
+        self._written += len(data)
+        if self._written > FAIR_SHARE:
+            self._written = 0
+            return self._yielding()
+        return _done_future(stream.io_loop.asyncio_loop)  # type: ignore[attr-defined]
+
+    def _push_out(self, written: Future[None]) -> Future[None]:
+        """Send what the current callback has collected at once; `written` is what the last write returned."""
+        stream = self.stream
+        if stream is not None and written.done() and getattr(stream.write, "__func__", None) is _STREAM_WRITE:
+            stream._flush_now()
+            if stream._pending_output:
+                return stream.write(b"")
+        return written
+
+    def _yielding(self) -> Future[None]:
+        loop = self.stream.io_loop.asyncio_loop  # type: ignore[attr-defined]
+        future: Future[None] = loop.create_future()
+        loop.call_soon(_set_done, future)
+        return future
+
+    def _failed_write(self) -> Future[None]:
+        stream = self.stream
+        future: Future[None] = Future()
+        future.set_exception(StreamClosedError(real_error=None if stream is None else stream.error))
+        future.exception()  # whoever does not look at it knew that the peer may go
+        return future
+
+    # -- input --
+
+    def read_response(self, delegate: HTTPMessageDelegate) -> Awaitable[bool]:
+        """Read one message and hand it to `delegate`.
+
+        :returns: a Future: True if the connection can be used for another exchange, False if it is closed, failed,
+            or was detached. Malformed input is logged and told to the delegate by ``on_connection_close``.
+        """
+        return ResponseReader(self, delegate).done
+
+    def _deliver(self, call: Callable[..., Any], *args: Any) -> None:
+        """Call the delegate in the request's context; wait if it returns an awaitable."""
+        context = self._run_context
+        result = call(*args) if context is None else context.run(call, *args)
+        if result is not None:
+            self._wait_for(result)
+
+    def _wait_for(self, result: Any) -> None:
+        """Read on only when the awaitable `result` is done."""
+        if asyncio.iscoroutine(result):
+            loop = asyncio.get_running_loop()
+            future: Future[Any] = _run_eagerly(loop, result, self._run_context or contextvars.copy_context())
+        else:
+            future = convert_yielded(result)
+        if future.done():
+            future.result()
+        else:
+            self._waiting = future
+            future.add_done_callback(self._resume)
+
+    def _resume(self, future: Future[Any]) -> None:
+        self._waiting = None
+        driver = self._driver
+        if driver is None or self._detached:
+            if not future.cancelled():
+                future.exception()  # the exchange has ended in the meantime, and was told why
+            return
+        try:
+            future.result()
+        except (Exception, asyncio.CancelledError) as error:
+            driver.failed(self, error)
+        else:
+            driver.resumed(self)
+
+    def _pump(self) -> None:
+        """Hand body events to the delegate until more data is needed or the delegate has us wait."""
+        reader, message = self._reader, self._message
+        assert reader is not None and message is not None
+        while self._waiting is None and not self._detached:
+            pieces = self._pieces
+            if pieces is not None:
+                piece = next(pieces, None)
+                if piece is None:
+                    self._pieces = None
+                else:
+                    self._deliver(message.data_received, piece)
+                continue
+            event = reader.next_event()
+            if event is None:
+                return
+            if type(event) is bytes:
+                if self._write_done and not self.is_client:
+                    continue  # answered already: the rest of the body is nobody's
+                if len(event) <= self.params.chunk_size:
+                    self._deliver(message.data_received, event)
+                else:
+                    self._pieces = _split(event, self.params.chunk_size)
+            elif type(event) is h1.EndOfMessage:
+                self._end_of_body()
+                return
+            else:
+                assert self._driver is not None
+                self._driver.head_received(self, event)
+                if self._read_done:
+                    return
+
+    def _end_of_body(self) -> None:
+        self._read_done = True
+        message = self._message
+        assert message is not None and self._driver is not None
+        if self.is_client or not self._write_done:
+            self._deliver(message.finish)
+        if self._driver is not None:
+            self._driver.body_read(self)
+
+    def _peer_gone(self) -> None:
+        """Tell once whoever asked that the peer has closed its side or the stream is closed."""
+        callback, self._close_callback = self._close_callback, None
+        context = self._run_context
+        if callback is not None:
+            callback() if context is None else context.run(callback)
+        message, self._message = self._message, None
+        if message is not None and not self._read_done:
+            self._read_done = True
+            message.on_connection_close() if context is None else context.run(message.on_connection_close)
+
+
+def is_transfer_encoding_chunked(headers: HTTPHeaders) -> bool:
+    """Whether `headers` say that the body is chunked (RFC 9112 section 6.1).
+
+    :raises .HTTPInputError: for any other transfer coding, or one beside a Content-Length.
+    """
+    coding = headers.get("Transfer-Encoding")
+    if coding is None:
+        return False
+    if "Content-Length" in headers:
+        raise HTTPInputError("Message with both Transfer-Encoding and Content-Length")
+    if coding.lower() != "chunked":
+        raise HTTPInputError(f"Unsupported Transfer-Encoding {coding!r}")
+    return True
+
+
+def _serialize(headers: HTTPHeaders) -> bytes:
+    if type(headers) is HTTPHeaders:
+        return headers._serialize()
+    lines = []
+    for name, value in headers.get_all():
+        if "\n" in name or "\n" in value or "\r" in name or "\r" in value:
+            raise ValueError(f"Illegal characters (CR or LF) in header: {name!r}: {value!r}")
+        lines.append(f"{name}: {value}\r\n")
+    return "".join(lines).encode("latin-1")
+
+
+def _content_length(headers: HTTPHeaders) -> int | None:
+    text = headers.get("Content-Length")
+    if text is None:
+        return None
+    if DIGITS.fullmatch(text) is None:
+        raise HTTPOutputError(f"Content-Length {text!r} is not a number")
+    return int(text)
+
+
+def _split(data: bytes, size: int) -> Iterator[bytes]:
+    return (data[i : i + size] for i in range(0, len(data), size))
+
+
+def _set_done(future: Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)

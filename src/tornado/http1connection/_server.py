@@ -1,0 +1,528 @@
+"""The server's side of one connection: its requests, one after the other.
+
+States::
+
+    SERVING   requests are read and answered; at most one exchange at a time, the next one's bytes wait in the reader
+    CLOSING   the last response is on its way out; nothing more is read
+    LINGERING our side is closed, input is thrown away until the peer closes too, so that no reset overtakes the answer
+    DETACHED  the stream belongs to somebody else
+    CLOSED    the stream is closed
+
+`data_received` is the only place where requests begin, but for what was pipelined: that is taken up by the loop of
+`_advance`, never inside the previous response's ``finish()``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import enum
+import functools
+import inspect
+import socket
+import time
+from typing import Any
+
+from tornado._wire import h1
+from tornado._wire.errors import BodyTooLarge, IncompleteMessage
+from tornado.concurrent import Future
+from tornado.http1connection._decompress import GzipMessageDelegate
+from tornado.http1connection._exchange import _CONTINUE, HTTP1Connection
+from tornado.http1connection._params import READ_AHEAD, HTTP1ConnectionParameters
+from tornado.http1connection._watch import NEVER
+from tornado.httputil import HTTPInputError, HTTPServerConnectionDelegate, RequestStartLine, responses
+from tornado.ioloop import _run_eagerly
+from tornado.iostream import IOStream
+from tornado.log import app_log, gen_log
+
+#: Pipelined requests answered before the loop runs again.
+_PIPELINE_BATCH = 64
+#: Bytes thrown away after an error answer, and the seconds given for it, before the connection is closed hard.
+_LINGER_BYTES = 1024 * 1024
+_LINGER_SECONDS = 2.0
+
+
+class _State(enum.Enum):
+    SERVING = 1
+    CLOSING = 2
+    LINGERING = 3
+    DETACHED = 4
+    CLOSED = 5
+
+
+_SERVING = _State.SERVING
+_new_exchange = HTTP1Connection.__new__
+
+
+class HTTP1ServerConnection:
+    """Reads the requests of one connection and hands them to a server delegate.
+
+    :param stream: the accepted `.IOStream`.
+    :param params: `HTTP1ConnectionParameters`.
+    :param context: see `HTTP1Connection`.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_advancing",
+        "_closed",
+        "_context",
+        "_deadline",
+        "_delegate",
+        "_eof",
+        "_exchange",
+        "_head_begun",
+        "_left",
+        "_native",
+        "_reader",
+        "_state",
+        "params",
+        "stream",
+    )
+
+    def __init__(
+        self,
+        stream: IOStream,
+        params: HTTP1ConnectionParameters | None = None,
+        context: object | None = None,
+    ) -> None:
+        self.stream = stream
+        self.params = params if params is not None else HTTP1ConnectionParameters()
+        self._context = context
+        self._reader = h1.Reader(h1.Role.SERVER, self.params._limits)
+        self._exchange: HTTP1Connection | None = None
+        self._state = _SERVING
+        self._advancing = False
+        self._eof = False
+        self._head_begun = False
+        self._left = 0
+        self._deadline = NEVER
+        self._closed: Future[None] | None = None
+        self._delegate: HTTPServerConnectionDelegate | None = None
+        self._native = False
+
+    @property
+    def context(self) -> Any:
+        """Where the connection comes from; made when first asked for."""
+        context = self._context
+        if type(context) is tuple or context is None:
+            make = getattr(self._delegate, "_make_context", None)
+            if make is not None:
+                context = self._context = make(self.stream, context)
+        return context
+
+    def start_serving(self, delegate: HTTPServerConnectionDelegate) -> None:
+        """Read requests until the connection is closed; `delegate` is told of each, and of the end by ``on_close``."""
+        assert isinstance(delegate, HTTPServerConnectionDelegate)
+        self._delegate = delegate
+        self._native = hasattr(delegate, "_open_exchange")
+        params = self.params
+        watch = params._watch
+        watch.add(self, self.stream.io_loop.asyncio_loop)  # type: ignore[attr-defined]
+        watch.set(self, time.monotonic(), params._idle_timeout)
+        self.stream._start_push(self)
+
+    async def close(self) -> None:
+        """Close the connection and wait until its delegate has been told."""
+        if self._state is not _State.CLOSED and self._state is not _State.DETACHED:
+            closed = self._closed
+            if closed is None:
+                closed = self._closed = Future()
+            self.stream.close()
+            await closed
+
+    # -- what the stream tells --
+
+    def data_received(self, data: bytes) -> None:
+        """Take the bytes of one receive."""
+        if self._state is not _SERVING:
+            if self._state is _State.LINGERING:
+                self._left -= len(data)
+                if self._left < 0:
+                    self.stream.close()
+            return
+        reader = self._reader
+        reader.receive_data(data)
+        exchange = self._exchange
+        if exchange is None:
+            self._advance()
+        elif exchange._read_done:
+            if reader.buffered > READ_AHEAD:
+                self.stream._pause_reading()
+        elif exchange._waiting is None:
+            self._pump(exchange)
+        elif reader.buffered > READ_AHEAD:
+            self.stream._pause_reading()
+
+    def eof_received(self) -> None:
+        """The peer has closed its sending side; an answer under way may still reach it."""
+        self._eof = True
+        exchange = self._exchange
+        if self._state is not _SERVING:
+            if self._state is _State.LINGERING:
+                self.stream.close()
+        elif exchange is None:
+            self._end_of_input()
+        elif exchange._read_done:
+            self._tell_gone(exchange)
+        elif exchange._waiting is None:
+            self._cut_short()
+
+    def _cut_short(self) -> None:
+        gen_log.info("Connection from %s closed in the middle of a request body", self.context)
+        self.stream.close()
+
+    def _end_of_input(self) -> None:
+        """No exchange is under way and nothing more will come."""
+        if self._reader.buffered == 0 or self._advancing:
+            self.stream.close()
+            return
+        try:
+            self._reader.receive_eof()
+            self._reader.next_event()
+        except IncompleteMessage:
+            pass
+        except HTTPInputError as error:
+            self._refuse(error)
+            return
+        self.stream.close()
+
+    def connection_lost(self, error: BaseException | None) -> None:
+        """The stream is closed, by whomever."""
+        if self._state in (_State.CLOSED, _State.DETACHED):
+            return
+        self._state = _State.CLOSED
+        self._deadline = NEVER
+        self.params._watch.discard(self)
+        exchange, self._exchange = self._exchange, None
+        if exchange is not None:
+            self._let_go(exchange)
+            self._tell_gone(exchange)
+        self._ended()
+
+    def output_drained(self) -> None:
+        """What had to wait for the peer has been sent."""
+        if self._state is _State.CLOSING:
+            self._close_now()
+
+    # -- requests --
+
+    def _advance(self) -> None:
+        """Begin the requests that are in the reader, until one takes its time or no whole head is left."""
+        self._advancing = True
+        reader = self._reader
+        count = 0
+        now = time.monotonic()
+        try:
+            while self._exchange is None and self._state is _SERVING:
+                if count == _PIPELINE_BATCH:
+                    self._advance_later()
+                    return
+                head = reader.next_event()
+                if head is None:
+                    break
+                count += 1
+                self._begin(head)  # type: ignore[arg-type]
+        except HTTPInputError as error:
+            self._refuse(error)
+        finally:
+            self._advancing = False
+        if self._exchange is None and self._state is _SERVING:
+            self._wait_for_head(now)
+
+    def _wait_for_head(self, now: float) -> None:
+        params = self.params
+        if self._eof:
+            self._end_of_input()
+        elif self._reader.buffered == 0:
+            params._watch.set(self, now, params._idle_timeout)
+        elif not self._head_begun:  # a head's time runs from its first byte, however many pieces it comes in
+            self._head_begun = True
+            params._watch.set(self, now, params._head_timeout)
+
+    def _advance_later(self) -> None:
+        self.stream.io_loop.asyncio_loop.call_soon(self._take_up)  # type: ignore[attr-defined]
+
+    def _take_up(self) -> None:
+        """Go on with pipelined requests in a turn of the loop of their own."""
+        if self._state is _SERVING and self._exchange is None:
+            stream = self.stream
+            stream._cork()
+            try:
+                self._advance()
+            finally:
+                stream._uncork()
+            if self._exchange is None and self._state is _SERVING:
+                stream._resume_reading()
+
+    def _begin(self, head: h1.RequestHead) -> None:
+        exchange: HTTP1Connection = _new_exchange(HTTP1Connection)
+        exchange.stream = self.stream
+        exchange._driver = exchange._origin = self
+        exchange._head = head
+        self._exchange = exchange
+        self._deadline = NEVER
+        self._head_begun = False
+        if head.has_body:
+            self._begin_body(exchange, head)
+            return
+        exchange._read_done = True
+        context = contextvars.copy_context()
+        try:
+            result = context.run(self._open, exchange, head)
+            if result is not None:
+                self._run(exchange, result, context)
+        except HTTPInputError:
+            raise
+        except Exception as error:
+            self.failed(exchange, error)
+
+    def _open(self, exchange: HTTP1Connection, head: h1.RequestHead) -> Any:
+        """Start the request: a coroutine is the rest of it; a message delegate takes its body; None: it is under way."""
+        delegate = self._delegate
+        assert delegate is not None
+        if self._native:
+            result = delegate._open_exchange(self, exchange, head)  # type: ignore[attr-defined]
+            if result is not NotImplemented:
+                return result
+        message = delegate.start_request(self, exchange)
+        if self.params.decompress:
+            message = GzipMessageDelegate(message, exchange)
+        exchange._message = message
+        start_line = RequestStartLine(head.method, head.target, head.version)
+        result = message.headers_received(start_line, head.headers)
+        if not head.has_body and not exchange._detached:
+            if result is None:
+                return message.finish()  # type: ignore[func-returns-value]
+            return _finish_after(result, message)
+        return result
+
+    def _run(self, exchange: HTTP1Connection, result: Any, context: contextvars.Context) -> None:
+        """Run the rest of a request without a body."""
+        if not inspect.iscoroutine(result):
+            return
+        loop = self.stream.io_loop.asyncio_loop  # type: ignore[attr-defined]
+        task = _run_eagerly(loop, result, context)
+        if task.done():
+            self._task_done(exchange, task)
+        else:
+            exchange._task = task
+            task.add_done_callback(functools.partial(self._task_done, exchange))
+
+    def _task_done(self, exchange: HTTP1Connection, task: asyncio.Task[Any]) -> None:
+        error = asyncio.CancelledError() if task.cancelled() else task.exception()
+        if error is None:
+            return
+        if self._exchange is exchange:
+            self.failed(exchange, error)
+        elif not isinstance(error, asyncio.CancelledError):
+            app_log.error("Uncaught exception after the end of a request", exc_info=error)
+
+    # -- bodies --
+
+    def _begin_body(self, exchange: HTTP1Connection, head: h1.RequestHead) -> None:
+        params = self.params
+        reader = exchange._reader = self._reader
+        context = exchange._run_context = contextvars.copy_context()
+        reader.max_body_size = self._body_limit(exchange)
+        try:
+            result = context.run(self._open, exchange, head)
+            if result is not None:
+                exchange._wait_for(result)
+        except Exception as error:
+            self.failed(exchange, error)
+            return
+        self._pump(exchange)
+
+    def _receive_body(self, exchange: HTTP1Connection) -> None:
+        """The head has been taken: see that the body will be too, and ask for it if the client waits to be asked."""
+        exchange._body_begun = True
+        head = exchange._head
+        assert head is not None
+        limit = self._reader.max_body_size = self._body_limit(exchange)
+        if head.content_length is not None and head.content_length > limit:
+            raise BodyTooLarge(f"Content-Length {head.content_length} is over the limit of {limit} bytes")
+        if head.expect_continue and not exchange._head_sent and not self._reader.buffered:
+            exchange._push_out(exchange._transmit(_CONTINUE))
+        timeout = exchange._body_timeout if exchange._body_timeout is not None else self.params.body_timeout
+        if timeout is not None:
+            self.params._watch.set(self, time.monotonic(), timeout)
+
+    def _body_limit(self, exchange: HTTP1Connection) -> int:
+        limit = exchange._max_body_size
+        if limit is None:
+            limit = self.params.max_body_size
+            if limit is None:
+                limit = self.stream.max_buffer_size
+        return limit
+
+    def _pump(self, exchange: HTTP1Connection) -> None:
+        if exchange._waiting is not None or self._exchange is not exchange:
+            return
+        try:
+            if not exchange._body_begun:
+                self._receive_body(exchange)
+            exchange._pump()
+        except Exception as error:
+            self.failed(exchange, error)
+            return
+        if exchange._waiting is not None and self._reader.buffered > READ_AHEAD:
+            self.stream._pause_reading()
+
+    def resumed(self, exchange: HTTP1Connection) -> None:
+        """A delegate that had us wait is ready for more of the body."""
+        if exchange._read_done:
+            return
+        self._pump(exchange)
+        if self._exchange is exchange and exchange._waiting is None and self._state is _SERVING:
+            self.stream._resume_reading()
+            if self._eof and not exchange._read_done:
+                self._cut_short()
+
+    def head_received(self, exchange: HTTP1Connection, head: Any) -> None:
+        """Only a client's exchange reads its own head."""
+
+    def body_read(self, exchange: HTTP1Connection) -> None:
+        """The request has been read whole."""
+        self._deadline = NEVER
+        if self._exchange is not exchange:
+            return
+        if exchange._write_done:
+            self.exchange_finished(exchange)
+        elif self._eof:
+            self._tell_gone(exchange)
+
+    # -- ends --
+
+    def exchange_finished(self, exchange: HTTP1Connection) -> None:
+        """The response has been finished; with the request read whole, the next one may begin."""
+        if self._exchange is not exchange:
+            return
+        if not exchange._read_done:
+            exchange._close_after = True  # answered before the body came: its rest is not worth waiting for
+        self._exchange = None
+        self._let_go(exchange)
+        if exchange._close_after or self._state is not _SERVING:
+            self._deadline = NEVER
+            self._close_gracefully(linger=not exchange._read_done or self._reader.buffered > 0)
+            return
+        reader = self._reader
+        reader.start_next()
+        if self._advancing:
+            return
+        if reader.buffered:
+            self._advance_later()
+        elif self._eof:
+            self._close_gracefully(linger=False)
+        else:
+            self.params._watch.set(self, time.monotonic(), self.params._idle_timeout)
+            self.stream._resume_reading()
+
+    def _let_go(self, exchange: HTTP1Connection) -> None:
+        """Part from an exchange: from now on its writes fail."""
+        exchange._driver = None
+        exchange._task = None
+        exchange._reader = None
+
+    def detached(self, exchange: HTTP1Connection) -> None:
+        """The stream is taken over; unread bytes go with it."""
+        self._state = _State.DETACHED
+        self._deadline = NEVER
+        self.params._watch.discard(self)
+        stream = self.stream
+        stream._stop_push()
+        rest = self._reader.take_buffer()
+        if rest:
+            stream._unread(rest)
+        self._exchange = None
+        self._let_go(exchange)
+        self._ended()
+
+    def _ended(self) -> None:
+        delegate = self._delegate
+        if delegate is not None:
+            delegate.on_close(self)
+        if self._closed is not None and not self._closed.done():
+            self._closed.set_result(None)
+
+    def failed(self, exchange: HTTP1Connection, error: BaseException) -> None:
+        """Reading the request failed, by the peer's fault or by the program's."""
+        if isinstance(error, HTTPInputError):
+            self._refuse(error)
+            return
+        if not isinstance(error, asyncio.CancelledError):
+            app_log.error("Uncaught exception while serving %s", self.context, exc_info=error)
+        self.stream.close()
+
+    def _refuse(self, error: HTTPInputError) -> None:
+        """Answer what cannot be understood or taken, where no answer has begun, and close."""
+        gen_log.info("Malformed HTTP message from %s: %s", self.context, error)
+        exchange, self._exchange = self._exchange, None
+        self._deadline = NEVER
+        self._state = _State.CLOSING
+        answer = True
+        if exchange is not None:
+            answer = not exchange._head_sent
+            self._let_go(exchange)
+            self._tell_gone(exchange)
+        if self.stream.closed():
+            return
+        if answer:
+            code = error.status_code
+            reason = responses.get(code, "Bad Request")
+            body = f"{code} {reason}\n".encode()
+            self.stream.write(
+                h1.status_line("HTTP/1.1", code, reason)
+                + b"Content-Type: text/plain; charset=UTF-8\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(body)
+                + body
+            )
+        self._close_gracefully(linger=True)
+
+    def _close_gracefully(self, linger: bool) -> None:
+        self._state = _State.CLOSING
+        self._left = 1 if linger and not self._eof else 0
+        stream = self.stream
+        stream._flush_now()
+        if not stream._pending_output:
+            self._close_now()
+        else:
+            self.params._watch.set(self, time.monotonic(), self.params._idle_timeout)
+
+    def _close_now(self) -> None:
+        stream = self.stream
+        if not self._left or stream.closed():
+            stream.close()
+            return
+        self._state = _State.LINGERING
+        self._left = _LINGER_BYTES
+        self.params._watch.set(self, time.monotonic(), _LINGER_SECONDS)
+        if type(stream.socket) is socket.socket:
+            try:
+                stream.socket.shutdown(socket.SHUT_WR)
+            except OSError:
+                stream.close()
+                return
+        stream._resume_reading()
+
+    def _tell_gone(self, exchange: HTTP1Connection) -> None:
+        try:
+            exchange._peer_gone()
+        except Exception:
+            app_log.error("Uncaught exception in a close callback", exc_info=True)
+
+    def _expired(self) -> None:
+        """A deadline has passed: of the idle connection, of a head, of a body, or of the peer's closing."""
+        exchange = self._exchange
+        if exchange is not None and not exchange._read_done:
+            gen_log.info("Timeout reading body from %s", self.context)
+        elif exchange is not None:
+            return
+        self.stream.close()
+
+
+async def _finish_after(result: Any, message: Any) -> None:
+    await result
+    answer = message.finish()
+    if answer is not None:
+        await answer
+

@@ -1,0 +1,85 @@
+"""One timer for the deadlines of all connections of a server.
+
+A connection keeps its own deadline as a number. The timer is set for the earliest deadline that was announced; when
+it fires, one walk over the connections finds those that are due and the next earliest. Moving a deadline further
+away, as each request of a kept-alive connection does, costs an assignment and a comparison. Walks are at least a
+tenth of the shortest time-out apart, so a deadline is noticed at most a tenth late.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Protocol
+
+NEVER = float("inf")
+_LONGEST_STEP = 1.0
+
+
+class Watched(Protocol):
+    """A connection whose deadline is watched."""
+
+    _deadline: float
+
+    def _expired(self) -> None: ...
+
+
+class Watch:
+    """The connections of one server and the timer for their deadlines (``time.monotonic()`` seconds)."""
+
+    __slots__ = ("_due", "_loop", "_step", "_timer", "connections")
+
+    def __init__(self) -> None:
+        self.connections: set[Watched] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._due = NEVER
+        self._step = _LONGEST_STEP
+
+    def add(self, connection: Watched, loop: asyncio.AbstractEventLoop) -> None:
+        """Watch `connection`, which lives on `loop`."""
+        self.connections.add(connection)
+        self._loop = loop
+
+    def discard(self, connection: Watched) -> None:
+        """Forget `connection`; the timer goes with the last one."""
+        self.connections.discard(connection)
+        if not self.connections and self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+            self._due = NEVER
+            self._step = _LONGEST_STEP
+
+    def set(self, connection: Watched, now: float, timeout: float) -> None:
+        """Give `connection` until `timeout` seconds after `now`."""
+        connection._deadline = deadline = now + timeout
+        if deadline < self._due:
+            if timeout * 0.1 < self._step:
+                self._step = timeout * 0.1
+            self._schedule(deadline, now)
+
+    def _schedule(self, deadline: float, now: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        assert self._loop is not None
+        self._due = deadline
+        self._timer = self._loop.call_later(max(0.0, deadline - now), self._fire)
+
+    def _fire(self) -> None:
+        self._timer = None
+        self._due = NEVER
+        now = time.monotonic()
+        due = []
+        following = NEVER
+        for connection in self.connections:
+            deadline = connection._deadline
+            if deadline <= now:
+                due.append(connection)
+            elif deadline < following:
+                following = deadline
+        for connection in due:
+            connection._deadline = NEVER
+            connection._expired()
+        following = min(following, self._due)
+        if following is not NEVER and following != NEVER and self.connections:
+            self._schedule(max(following, now + self._step), now)

@@ -1,0 +1,39 @@
+"""HTTP clients: the interface, requests, responses and errors.
+
+`AsyncHTTPClient` fetches without blocking::
+
+    async def show():
+        response = await AsyncHTTPClient().fetch("https://www.example.com/")
+        print(response.body)
+
+`HTTPClient` waits for the answer, for scripts and interactive use. Both take a URL or an `HTTPRequest`, give
+an `HTTPResponse` and raise `HTTPClientError`, which is also called `HTTPError` here.
+
+The work is done by an implementation: `tornado.simple_httpclient.SimpleAsyncHTTPClient` unless another one is
+configured::
+
+    AsyncHTTPClient.configure("tornado.curl_httpclient.CurlAsyncHTTPClient", max_clients=100)
+
+``python -m tornado.httpclient URL ...`` fetches from the command line.
+"""
+
+from __future__ import annotations
+
+from tornado._export import export
+from tornado.httpclient._client import AsyncHTTPClient, HTTPClient
+from tornado.httpclient._command import main
+from tornado.httpclient._request import HTTPRequest, _RequestProxy
+from tornado.httpclient._response import HTTPClientError, HTTPError, HTTPResponse
+
+__all__ = [
+    "AsyncHTTPClient",
+    "HTTPClient",
+    "HTTPClientError",
+    "HTTPError",
+    "HTTPRequest",
+    "HTTPResponse",
+    "main",
+]
+
+export(globals(), module="tornado.httpclient")
+_RequestProxy.__module__ = "tornado.httpclient"

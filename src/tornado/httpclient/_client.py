@@ -1,0 +1,176 @@
+"""The clients: AsyncHTTPClient, an interface with implementations, and HTTPClient, which waits."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, cast
+
+from tornado import httputil
+from tornado.concurrent import (
+    Future,
+    future_set_exception_unless_cancelled,
+    future_set_result_unless_cancelled,
+)
+from tornado.httpclient._request import HTTPRequest, _RequestProxy
+from tornado.httpclient._response import HTTPResponse
+from tornado.ioloop import IOLoop
+from tornado.util import Configurable, import_object
+
+# Where a loop keeps its clients, by the class that was called. On the loop itself, so that both can be freed
+# together.
+_CACHE = "_http_clients"
+
+
+class AsyncHTTPClient(Configurable):
+    """Fetches without blocking; an instance can work on many requests at once.
+
+    ``AsyncHTTPClient()`` returns the same instance each time it is called on one `.IOLoop`, so that limits
+    and connections are shared. Arguments then count for the first call only.
+
+    :param force_instance: make an instance that is not shared. Close it when it is not needed any more.
+    :param defaults: values for what requests leave open, by the names of `HTTPRequest`'s arguments.
+
+    Implementations take further arguments. A subclass implements `fetch_impl`.
+    """
+
+    _instance_cache: dict[type[Any], AsyncHTTPClient] | None
+
+    @classmethod
+    def configurable_base(cls) -> type[Configurable]:
+        """`AsyncHTTPClient` itself is what `configure` sets."""
+        return AsyncHTTPClient
+
+    @classmethod
+    def configurable_default(cls) -> type[Configurable]:
+        """`tornado.simple_httpclient.SimpleAsyncHTTPClient`."""
+        return cast("type[Configurable]", import_object("tornado.simple_httpclient.SimpleAsyncHTTPClient"))
+
+    def __new__(cls, force_instance: bool = False, **kwargs: Any) -> AsyncHTTPClient:
+        io_loop = IOLoop.current()
+        cache: dict[type[Any], AsyncHTTPClient] | None = None
+        if not force_instance:
+            cache = vars(io_loop).setdefault(_CACHE, {})
+            found = cache.get(cls)
+            if found is not None:
+                return found
+        made = cast(AsyncHTTPClient, super().__new__(cls, **kwargs))
+        # close() must find its own entry, which may stand under the configurable base class.
+        made._instance_cache = cache
+        if cache is not None:
+            cache[cls] = made
+        return made
+
+    def initialize(self, defaults: dict[str, Any] | None = None) -> None:
+        """Called by the constructor with its arguments; a subclass's own must call this one."""
+        self.io_loop = IOLoop.current()
+        self.defaults = {**HTTPRequest._DEFAULTS, **(defaults or {})}
+        self._closed = False
+
+    def close(self) -> None:
+        """Free what the client holds. Needed for instances made with ``force_instance``, allowed for others.
+
+        The next ``AsyncHTTPClient()`` on this loop makes a new instance.
+        """
+        self._closed = True
+        cache, self._instance_cache = self._instance_cache, None
+        if cache is not None:
+            for called in [called for called, client in cache.items() if client is self]:
+                del cache[called]
+
+    def fetch(
+        self, request: str | HTTPRequest, raise_error: bool = True, **kwargs: Any
+    ) -> Future[HTTPResponse]:
+        """Send a request.
+
+        :param request: an `HTTPRequest`, or a URL: then the keyword arguments are those of `HTTPRequest`.
+        :param raise_error: whether a status code other than 2xx is an error. With ``False`` there is a
+            response in that case too; what prevents a response (a time-out, a refused connection) is raised
+            all the same.
+        :returns: a future of the `HTTPResponse`.
+        :raises HTTPClientError: (in the future) for status codes; a subclass of it, with code 599, for
+            time-outs and streams that end early.
+        :raises RuntimeError: when the client was closed.
+        :raises ValueError: when keyword arguments come with an `HTTPRequest`.
+        """
+        if self._closed:
+            raise RuntimeError(f"fetch() on a closed {type(self).__name__}")
+        if not isinstance(request, HTTPRequest):
+            request = HTTPRequest(request, **kwargs)
+        elif kwargs:
+            raise ValueError(
+                f"fetch() takes {', '.join(sorted(kwargs))} together with a URL only: "
+                "set them on the HTTPRequest"
+            )
+        # A copy, which the implementation may change.
+        request.headers = httputil.HTTPHeaders(request.headers)
+        future: Future[HTTPResponse] = Future()
+
+        def deliver(response: HTTPResponse) -> None:
+            if response.error and (raise_error or not response._error_is_response_code):
+                future_set_exception_unless_cancelled(future, response.error)
+            else:
+                future_set_result_unless_cancelled(future, response)
+
+        self.fetch_impl(cast(HTTPRequest, _RequestProxy(request, self.defaults)), deliver)
+        return future
+
+    def fetch_impl(self, request: HTTPRequest, callback: Callable[[HTTPResponse], None]) -> None:
+        """Start a request; for implementations to define.
+
+        :param request: a view of the `HTTPRequest` with the defaults filled in.
+        :param callback: to be called with the response, once, whatever happens.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not define fetch_impl()")
+
+    @classmethod
+    def configure(cls, impl: str | type[Configurable] | None, **kwargs: Any) -> None:
+        """Choose the implementation that ``AsyncHTTPClient()`` makes.
+
+        :param impl: a class or its dotted name; ``None`` for the default.
+        :param kwargs: arguments for its constructor.
+
+        Instances that exist already stay what they are.
+        """
+        super().configure(impl, **kwargs)
+
+
+class HTTPClient:
+    """Fetches and waits: for scripts and the interactive prompt, not for use inside a running event loop.
+
+    :param async_client_class: the implementation; the configured one by default.
+    :param kwargs: arguments for it.
+    """
+
+    def __init__(self, async_client_class: type[AsyncHTTPClient] | None = None, **kwargs: Any) -> None:
+        self._closed = True  # until there is something to close
+        self._io_loop = IOLoop(make_current=False)
+        factory = AsyncHTTPClient if async_client_class is None else async_client_class
+
+        async def make() -> AsyncHTTPClient:
+            return factory(force_instance=True, **kwargs)
+
+        try:
+            self._async_client: AsyncHTTPClient = self._io_loop.run_sync(make)
+        except BaseException:
+            self._io_loop.close()
+            raise
+        self._closed = False
+
+    def __del__(self) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Free what the client holds."""
+        if not self._closed:
+            self._closed = True
+            self._async_client.close()
+            self._io_loop.close()
+
+    def fetch(self, request: HTTPRequest | str, **kwargs: Any) -> HTTPResponse:
+        """As `AsyncHTTPClient.fetch`, but returns the `HTTPResponse` itself.
+
+        :raises RuntimeError: when an event loop is running in this thread.
+        """
+        fetch = functools.partial(self._async_client.fetch, request, **kwargs)
+        return cast(HTTPResponse, self._io_loop.run_sync(fetch))

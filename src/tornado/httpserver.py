@@ -1,0 +1,292 @@
+"""A non-blocking HTTP server.
+
+Most programs start it through `tornado.web.Application.listen`; `HTTPServer` itself takes an application, any
+`.HTTPServerConnectionDelegate`, or a plain callable that is given each `.HTTPServerRequest`::
+
+    server = HTTPServer(application)
+    server.listen(8888)
+    await asyncio.Event().wait()
+
+or, several processes on one port::
+
+    sockets = tornado.netutil.bind_sockets(8888)
+    tornado.process.fork_processes(0)
+
+    async def main():
+        server = HTTPServer(application)
+        server.add_sockets(sockets)
+        await asyncio.Event().wait()
+
+    asyncio.run(main())
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Awaitable, Callable
+from typing import Any, cast
+
+from tornado import netutil
+from tornado.http1connection import HTTP1Connection, HTTP1ConnectionParameters, HTTP1ServerConnection
+from tornado.httputil import (
+    HTTPConnection,
+    HTTPHeaders,
+    HTTPMessageDelegate,
+    HTTPServerConnectionDelegate,
+    HTTPServerRequest,
+    RequestStartLine,
+    ResponseStartLine,
+)
+from tornado.iostream import IOStream
+from tornado.tcpserver import TCPServer
+from tornado.util import Configurable
+
+__all__ = ["HTTPRequest", "HTTPServer"]
+
+
+class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
+    """A non-blocking HTTP/1.1 server on one event loop.
+
+    :param request_callback: a `tornado.web.Application`, a `.Router`, any `.HTTPServerConnectionDelegate`, or a
+        callable that takes an `.HTTPServerRequest` and answers it through ``request.connection``.
+    :param no_keep_alive: close each connection after one request.
+    :param xheaders: believe ``X-Real-Ip``, ``X-Forwarded-For``, ``X-Scheme`` and ``X-Forwarded-Proto``. Only for
+        servers that clients reach through a proxy which sets these fields.
+    :param trusted_downstream: addresses of further proxies, to be skipped in ``X-Forwarded-For``.
+    :param ssl_options: an `ssl.SSLContext`, or a dict of arguments for `.ssl_options_to_context`: serve HTTPS.
+    :param protocol: the value of ``request.protocol`` (``"http"`` or ``"https"``), where it cannot be seen.
+    :param decompress_request: undo ``Content-Encoding: gzip`` of request bodies.
+    :param chunk_size: the most bytes handed to a streaming handler's ``data_received`` at once.
+    :param max_header_size: limit on request line and header block in bytes (414 or 431).
+    :param idle_connection_timeout: seconds that a kept-alive connection may be silent between requests.
+    :param body_timeout: seconds that a request body may take to arrive.
+    :param max_body_size: limit on a request body in bytes (413).
+    :param max_buffer_size: bytes that one connection may have buffered.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        # Configurable makes the object and calls `initialize` with these; TCPServer is initialised there.
+        pass
+
+    def initialize(
+        self,
+        request_callback: HTTPServerConnectionDelegate | Callable[[HTTPServerRequest], None],
+        no_keep_alive: bool = False,
+        xheaders: bool = False,
+        ssl_options: dict[str, Any] | ssl.SSLContext | None = None,
+        protocol: str | None = None,
+        decompress_request: bool = False,
+        chunk_size: int | None = None,
+        max_header_size: int | None = None,
+        idle_connection_timeout: float | None = None,
+        body_timeout: float | None = None,
+        max_body_size: int | None = None,
+        max_buffer_size: int | None = None,
+        trusted_downstream: list[str] | None = None,
+    ) -> None:
+        """Take the settings; see the class."""
+        self.request_callback = request_callback
+        self.xheaders = xheaders
+        self.protocol = protocol
+        self.conn_params = HTTP1ConnectionParameters(
+            decompress=decompress_request,
+            chunk_size=chunk_size,
+            max_header_size=max_header_size,
+            header_timeout=idle_connection_timeout,
+            max_body_size=max_body_size,
+            body_timeout=body_timeout,
+            no_keep_alive=no_keep_alive,
+        )
+        TCPServer.__init__(self, ssl_options=ssl_options, max_buffer_size=max_buffer_size, read_chunk_size=chunk_size)
+        self.trusted_downstream = trusted_downstream
+
+    @classmethod
+    def configurable_base(cls) -> type[Configurable]:
+        """The class that ``HTTPServer.configure`` replaces."""
+        return HTTPServer
+
+    @classmethod
+    def configurable_default(cls) -> type[Configurable]:
+        """The class that is used unless another one is configured."""
+        return HTTPServer
+
+    @property
+    def _connections(self) -> set[HTTP1ServerConnection]:
+        return cast("set[HTTP1ServerConnection]", self.conn_params._watch.connections)
+
+    def add_sockets(self, sockets: Any) -> None:
+        """Accept connections on the listening `sockets` (see `.TCPServer.add_sockets`)."""
+        for listener in sockets:
+            if listener.family in (socket.AF_INET, socket.AF_INET6):
+                # Accepted sockets inherit it on Linux and the BSDs, which saves a system call for each connection.
+                listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        super().add_sockets(sockets)
+
+    async def close_all_connections(self) -> None:
+        """Close every open connection, without waiting for requests under way.
+
+        To be used after `~.TCPServer.stop`, which only ends accepting.
+        """
+        while self._connections:
+            connection = next(iter(self._connections))
+            await connection.close()
+
+    def handle_stream(self, stream: IOStream, address: tuple[Any, ...]) -> None:
+        """Serve HTTP on an accepted stream."""
+        HTTP1ServerConnection(stream, self.conn_params, address).start_serving(self)
+
+    def start_request(self, server_conn: object, request_conn: HTTPConnection) -> HTTPMessageDelegate:
+        """Give the delegate that takes the next request's head and body.
+
+        May be overridden, for instance to look at each request before the application does.
+        """
+        if isinstance(self.request_callback, HTTPServerConnectionDelegate):
+            delegate = self.request_callback.start_request(server_conn, request_conn)
+        else:
+            delegate = _CallableAdapter(self.request_callback, request_conn)
+        if self.xheaders:
+            delegate = _ProxyAdapter(delegate, request_conn)
+        return delegate
+
+    def on_close(self, server_conn: object) -> None:
+        """A connection has ended; an application that wants to know has an ``on_close`` too."""
+        callback = self.request_callback
+        if isinstance(callback, HTTPServerConnectionDelegate):
+            callback.on_close(server_conn)
+
+    # -- the short way from a connection to the application --
+
+    def _open_exchange(self, server_conn: HTTP1ServerConnection, exchange: HTTP1Connection, head: Any) -> Any:
+        """Hand a request to the application without the delegates between, where nobody has overridden them."""
+        if self.start_request.__func__ is not _START_REQUEST or self.conn_params.decompress:  # type: ignore[attr-defined]
+            return NotImplemented
+        serve = getattr(self.request_callback, "_open_exchange", None)
+        if serve is None:
+            return NotImplemented
+        if self.xheaders:
+            exchange.context._apply_xheaders(head.headers)
+        return serve(server_conn, exchange, head)
+
+    def _make_context(self, stream: IOStream, address: Any) -> _HTTPRequestContext:
+        return _HTTPRequestContext(stream, address, self.protocol, self.trusted_downstream)
+
+
+_START_REQUEST = HTTPServer.start_request
+
+
+class _HTTPRequestContext:
+    """Where the requests of one connection come from: address and protocol, as seen or as a proxy tells."""
+
+    def __init__(
+        self,
+        stream: IOStream,
+        address: Any,
+        protocol: str | None,
+        trusted_downstream: list[str] | None = None,
+    ) -> None:
+        self.address = address
+        sock = stream.socket
+        self.address_family = None if sock is None else sock.family
+        inet = self.address_family in (socket.AF_INET, socket.AF_INET6)
+        if inet and address:
+            self.remote_ip = address[0]
+        else:
+            self.remote_ip = "0.0.0.0"  # a unix socket: there is no address, and programs expect one
+        if protocol:
+            self.protocol = protocol
+        else:
+            self.protocol = "https" if isinstance(sock, ssl.SSLSocket) else "http"
+        self._orig_remote_ip = self.remote_ip
+        self._orig_protocol = self.protocol
+        self.trusted_downstream = frozenset(trusted_downstream or ())
+
+    def __str__(self) -> str:
+        if self.address_family in (socket.AF_INET, socket.AF_INET6):
+            return str(self.remote_ip)
+        if isinstance(self.address, bytes):
+            # An abstract unix socket's name begins with a NUL and is not text.
+            return str(self.address)
+        return str(self.address)
+
+    def _apply_xheaders(self, headers: HTTPHeaders) -> None:
+        """Take address and protocol from what a proxy has added; what is not an address or a protocol is passed over."""
+        self._unapply_xheaders()
+        forwarded = headers.get("X-Forwarded-For", "")
+        ip = self.remote_ip
+        for candidate in reversed(forwarded.split(",")):
+            ip = candidate.strip() or ip
+            if ip not in self.trusted_downstream:
+                break
+        ip = headers.get("X-Real-Ip", ip)
+        if netutil.is_valid_ip(ip):
+            self.remote_ip = ip
+        protocol = headers.get("X-Scheme", headers.get("X-Forwarded-Proto", self.protocol))
+        # Several proxies each add theirs; the last is the one that talked to us.
+        protocol = protocol.rpartition(",")[2].strip()
+        if protocol in ("http", "https"):
+            self.protocol = protocol
+
+    def _unapply_xheaders(self) -> None:
+        """Go back to what was seen of the connection itself."""
+        self.remote_ip = self._orig_remote_ip
+        self.protocol = self._orig_protocol
+
+
+class _ProxyAdapter(HTTPMessageDelegate):
+    """Applies the proxy's fields to the connection's context while one request is under way."""
+
+    def __init__(self, delegate: HTTPMessageDelegate, request_conn: HTTPConnection) -> None:
+        self.connection = request_conn
+        self.delegate = delegate
+
+    def headers_received(
+        self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
+    ) -> Awaitable[None] | None:
+        self.connection.context._apply_xheaders(headers)  # type: ignore[attr-defined]
+        return self.delegate.headers_received(start_line, headers)
+
+    def data_received(self, chunk: bytes) -> Awaitable[None] | None:
+        return self.delegate.data_received(chunk)
+
+    def finish(self) -> None:
+        # The fields stay applied until the next request brings its own: an asynchronous handler still reads them.
+        return self.delegate.finish()
+
+    def on_connection_close(self) -> None:
+        self.delegate.on_connection_close()
+
+
+class _CallableAdapter(HTTPMessageDelegate):
+    """Collects a whole request and calls a plain function with it."""
+
+    def __init__(self, request_callback: Callable[[HTTPServerRequest], None], request_conn: HTTPConnection) -> None:
+        self.connection = request_conn
+        self.request_callback = request_callback
+        self.request: HTTPServerRequest | None = None
+        self._chunks: list[bytes] = []
+
+    def headers_received(
+        self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
+    ) -> Awaitable[None] | None:
+        self.request = HTTPServerRequest(
+            connection=self.connection, start_line=cast(RequestStartLine, start_line), headers=headers
+        )
+        return None
+
+    def data_received(self, chunk: bytes) -> Awaitable[None] | None:
+        self._chunks.append(chunk)
+        return None
+
+    def finish(self) -> None:
+        assert self.request is not None
+        self.request.body = b"".join(self._chunks)
+        self._chunks = []
+        self.request._parse_body()
+        self.request_callback(self.request)
+
+    def on_connection_close(self) -> None:
+        self._chunks = []
+
+
+HTTPRequest = HTTPServerRequest

@@ -1,0 +1,62 @@
+"""URLs and the addresses in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, AnyStr
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+_MAX_PORT_DIGITS = 9  # whoever wants a port in the range of TCP checks that; int() must stay cheap
+
+
+def url_concat(
+    url: str,
+    args: dict[str, str] | list[tuple[str, str]] | tuple[tuple[str, str], ...] | None,
+) -> str:
+    """Append query arguments to a URL, which may have a query and a fragment already.
+
+    :arg args: names and values as a dict, or as pairs where a name occurs more than once; None changes
+        nothing.
+    :raises TypeError: if ``args`` is something else.
+
+    >>> url_concat("http://example.com/foo?a=b#top", {"c": "d e"})
+    'http://example.com/foo?a=b&c=d+e#top'
+    >>> url_concat("http://example.com/foo", [("c", "d"), ("c", "d2")])
+    'http://example.com/foo?c=d&c=d2'
+    """
+    if args is None:
+        return url
+    if isinstance(args, dict):
+        added: list[tuple[Any, Any]] = list(args.items())
+    elif isinstance(args, (list, tuple)):
+        added = list(args)
+    else:
+        raise TypeError(
+            f"url_concat takes its arguments as a dict, a list or a tuple of pairs, not {type(args)}"
+        )
+    parts = urlsplit(url)
+    present: list[tuple[Any, Any]] = list(parse_qsl(parts.query, keep_blank_values=True))
+    return parts._replace(query=urlencode(present + added)).geturl()
+
+
+def split_host_and_port(netloc: str) -> tuple[str, int | None]:
+    """Cut ``host:port``; the port is None where there is none.
+
+    A bracketed IPv6 address keeps its brackets.
+
+    >>> split_host_and_port("example.com:8888"), split_host_and_port("[::1]")
+    (('example.com', 8888), ('[::1]', None))
+    """
+    host, _, port = netloc.rpartition(":")
+    if host and port.isascii() and port.isdigit() and len(port) <= _MAX_PORT_DIGITS:
+        return host, int(port)
+    return netloc, None
+
+
+def qs_to_qsl(qs: Mapping[str, Iterable[AnyStr]]) -> Iterable[tuple[str, AnyStr]]:
+    """The (name, value) pairs of a mapping from names to several values, as ``parse_qs`` makes them.
+
+    >>> list(qs_to_qsl({"a": ["1", "2"], "b": ["3"]}))
+    [('a', '1'), ('a', '2'), ('b', '3')]
+    """
+    return ((name, value) for name, values in qs.items() for value in values)

@@ -1,0 +1,83 @@
+"""The values of single header fields: dates, credentials, parameters."""
+
+from __future__ import annotations
+
+import calendar
+import datetime
+import http.client
+import time
+import unicodedata
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from tornado._wire.dates import format_http_date
+from tornado._wire.parameters import format_parameters, parse_parameters
+
+if TYPE_CHECKING:
+    import unittest
+
+#: The white space that may surround a field's value (RFC 9110 section 5.6.3); ``str.strip()`` removes more.
+HTTP_WHITESPACE = " \t"
+
+#: Reason phrases by status code.
+responses: dict[int, str] = {int(code): phrase for code, phrase in http.client.responses.items()}
+
+
+def format_timestamp(
+    ts: int | float | tuple[int, ...] | time.struct_time | datetime.datetime,
+) -> str:
+    """A time in the format of the Date field (RFC 9110 section 5.6.7).
+
+    :arg ts: seconds since 1970, a UTC time tuple, or a ``datetime``, which is UTC where it has no zone.
+    :raises TypeError: if it is something else.
+
+    >>> format_timestamp(1359312200)
+    'Sun, 27 Jan 2013 18:43:20 GMT'
+    """
+    if isinstance(ts, (int, float)):
+        return format_http_date(ts)
+    if isinstance(ts, (tuple, time.struct_time)):
+        return format_http_date(calendar.timegm(ts))
+    if isinstance(ts, datetime.datetime):
+        return format_http_date(calendar.timegm(ts.utctimetuple()))
+    raise TypeError(f"a timestamp is a number, a time tuple or a datetime, not {ts!r}")
+
+
+def encode_username_password(username: str | bytes, password: str | bytes) -> bytes:
+    """Name and password in the form that the ``Basic`` scheme encodes in base64 (RFC 7617 section 2.1).
+
+    Text is normalised to NFC and encoded in UTF-8; bytes are taken as they are.
+    """
+    pair = [
+        unicodedata.normalize("NFC", text).encode("utf-8") if isinstance(text, str) else text
+        for text in (username, password)
+    ]
+    return b"%b:%b" % (pair[0], pair[1])
+
+
+def _parse_header(line: str) -> tuple[str, dict[str, str]]:
+    """A value and its parameters; those without ``=`` are left out. See `parse_parameters`."""
+    value, parameters = parse_parameters(line)
+    return value, {name: content for name, content in parameters.items() if content is not None}
+
+
+def _encode_header(key: str, pdict: Mapping[str, str | int | None]) -> str:
+    """The inverse of `_parse_header`; a parameter that is None is written bare."""
+    return format_parameters(key, pdict)
+
+
+def _int_or_none(val: str) -> int | None:
+    """The number in a text, or None where the text is blank."""
+    val = val.strip()
+    return int(val) if val else None
+
+
+def doctests() -> unittest.TestSuite:
+    """The examples in this module's documentation, as a test suite."""
+    import doctest
+    import importlib
+
+    facade = importlib.import_module("tornado.httputil")
+    # Functions of the wire layer have a shorter name there than here.
+    extra = {"parse_range": facade._parse_request_range, "format_content_range": facade._get_content_range}
+    return doctest.DocTestSuite(facade, extraglobs=extra)

@@ -1,0 +1,317 @@
+"""`HTTPServerRequest`: one request, as a handler sees it.
+
+A server makes one for each request it reads, so what a handler may never ask for is not computed: it is a
+lazy attribute, a descriptor that computes the value on first touch and stores it in the instance, where it is
+an ordinary attribute from then on. A descriptor without ``__set__`` gives way to what is in the instance, so
+programs and tests may set every attribute, before or after.
+"""
+
+from __future__ import annotations
+
+import ssl
+import time
+import warnings
+from collections.abc import Callable
+from http.cookies import CookieError, SimpleCookie
+from typing import TYPE_CHECKING, Any
+
+from tornado._wire.cookies import parse_cookie
+from tornado._wire.errors import HTTPInputError
+from tornado._wire.headers import HTTPHeaders
+from tornado._wire.startline import check_authority
+from tornado.httputil._address import split_host_and_port
+from tornado.httputil._forms import HTTPFile, parse_body_arguments, parse_query
+
+if TYPE_CHECKING:
+    from tornado._wire.heads import RequestHead
+    from tornado.httputil._delegates import HTTPConnection
+    from tornado.httputil._startline import RequestStartLine
+
+_DEFAULT_HOST = "127.0.0.1"
+# Below this length a target cannot hold more fields than any sensible limit.
+_SHORT_TARGET = 500
+
+
+class HTTPServerRequest:
+    """A single HTTP request.
+
+    All attributes may be set. Arguments are lists, as names may be repeated, of bytes, as forms name no
+    charset; `RequestHandler.get_argument` decodes them.
+
+    :ivar method: ``GET``, ``POST`` …
+    :ivar uri: the path and the query, as sent.
+    :ivar path: what is before the first ``?`` of `uri`.
+    :ivar query: what is after it.
+    :ivar version: ``HTTP/1.1``
+    :ivar headers: `HTTPHeaders`.
+    :ivar body: bytes; empty where the body is streamed to the handler.
+    :ivar remote_ip: the client's address; None where there is no connection. Where the server was told to
+        trust ``X-Real-Ip`` or ``X-Forwarded-For`` (``xheaders``), theirs.
+    :ivar protocol: ``http`` or ``https``; with ``xheaders``, as ``X-Scheme`` or ``X-Forwarded-Proto`` say.
+    :ivar host: the requested authority, most often the Host field.
+    :ivar host_name: the same in lower case and without the port.
+    :ivar arguments: name -> values, of the query and then of the body.
+    :ivar query_arguments: name -> values of the query alone.
+    :ivar body_arguments: name -> values of a form in the body alone.
+    :ivar files: name -> `HTTPFile` objects uploaded in the body.
+    :ivar connection: where the response is written.
+    :ivar server_connection: stands for the connection that may carry several requests.
+
+    The constructor is for tests and for servers of your own.
+
+    :arg start_line: a `RequestStartLine`. The arguments ``method``, ``uri`` and ``version`` are its older
+        form.
+    :arg host: overrides the Host field; deprecated.
+    :raises HTTPInputError: if the Host field is malformed, or missing in HTTP/1.1, or the query has too many
+        fields.
+
+    >>> from tornado.httputil import RequestStartLine
+    >>> line = RequestStartLine("GET", "/search?q=a+b", "HTTP/1.1")
+    >>> request = HTTPServerRequest(start_line=line, headers=HTTPHeaders({"Host": "example.com:8888"}))
+    >>> request.path, request.arguments, request.host_name
+    ('/search', {'q': [b'a b']}, 'example.com')
+    """
+
+    method: str
+    uri: str
+    path: str
+    query: str
+    version: str
+    headers: HTTPHeaders
+    body: bytes
+    remote_ip: str | None
+    protocol: str
+    host: str
+    host_name: str
+    arguments: dict[str, list[bytes]]
+    query_arguments: dict[str, list[bytes]]
+    body_arguments: dict[str, list[bytes]]
+    files: dict[str, list[HTTPFile]]
+    cookies: SimpleCookie
+    connection: HTTPConnection | None
+    server_connection: object
+
+    _head: RequestHead
+    _start_time: float
+    _finish_time: float | None = None
+    _body_parsed: bool = False
+
+    def __init__(
+        self,
+        method: str | None = None,
+        uri: str | None = None,
+        version: str = "HTTP/1.0",
+        headers: HTTPHeaders | None = None,
+        body: bytes | None = None,
+        host: str | None = None,
+        files: dict[str, list[HTTPFile]] | None = None,
+        connection: HTTPConnection | None = None,
+        start_line: RequestStartLine | None = None,
+        server_connection: object | None = None,
+    ) -> None:
+        _warn_of_old_arguments(method, uri, host, start_line)
+        if start_line is not None:
+            method, uri, version = start_line
+        self.method = method or "GET"
+        self.uri = uri or "/"
+        self.version = version
+        self.headers = HTTPHeaders() if headers is None else headers
+        self.body = body or b""
+        self.connection = connection
+        self.server_connection = server_connection
+        self._start_time = time.time()
+        self.host = _checked_host(self.headers.get("Host") if host is None else host, version)
+        self.path, _, self.query = self.uri.partition("?")
+        self.query_arguments = parse_query(self.query)
+        self.body_arguments = {}
+        self.arguments = {name: values[:] for name, values in self.query_arguments.items()}
+        self.files = files or {}
+
+    @classmethod
+    def _from_head(cls, connection: Any, head: RequestHead) -> HTTPServerRequest:
+        """The request whose head a server has read and validated; everything else is computed by need.
+
+        :raises HTTPInputError: if the query has too many fields.
+        """
+        self = cls.__new__(cls)
+        self.connection = connection
+        self._head = head
+        self._start_time = time.time()
+        if len(head.target) > _SHORT_TARGET:
+            self.query_arguments = _query_arguments(self)
+        return self
+
+    def request_time(self) -> float:
+        """Seconds since the request arrived, or that it took where it is finished."""
+        end = time.time() if self._finish_time is None else self._finish_time
+        return end - self._start_time
+
+    def full_url(self) -> str:
+        """The requested URL, put together from protocol, host and `uri`."""
+        return f"{self.protocol}://{self.host}{self.uri}"
+
+    def get_ssl_certificate(self, binary_form: bool = False) -> dict[str, Any] | bytes | None:
+        """The client's TLS certificate, or None where it gave none.
+
+        The server's ``ssl_options`` must ask for it: ``ssl_context.verify_mode = ssl.CERT_REQUIRED``.
+
+        :arg binary_form: whether to return it in DER, as bytes, rather than as the dict of
+            ``ssl.SSLSocket.getpeercert``.
+        """
+        stream = getattr(self.connection, "stream", None)
+        getpeercert = getattr(getattr(stream, "socket", None), "getpeercert", None)
+        if getpeercert is None:
+            return None
+        try:
+            certificate: dict[str, Any] | bytes | None = getpeercert(binary_form=binary_form)
+        except ssl.SSLError:
+            return None
+        return certificate
+
+    def _parse_body(self) -> None:
+        """Take arguments and files out of the body, once.
+
+        :raises HTTPInputError: if the body is a malformed form, or one that passes a limit.
+        """
+        if self._body_parsed:
+            return
+        arguments: dict[str, list[bytes]] = {}
+        files: dict[str, list[HTTPFile]] = {}
+        if self.body:
+            parse_body_arguments(
+                self.headers.get("Content-Type", ""), self.body, arguments, files, self.headers
+            )
+            self._body_parsed = True
+        present = self.__dict__
+        _merge(arguments, present.setdefault("body_arguments", {}))
+        _merge(files, present.setdefault("files", {}))
+        if "arguments" in present:
+            _merge(arguments, present["arguments"])
+
+    def __repr__(self) -> str:
+        names = ("protocol", "host", "method", "uri", "version", "remote_ip")
+        shown = ", ".join([f"{name}={getattr(self, name)!r}" for name in names])
+        return f"{type(self).__name__}({shown})"
+
+
+def _warn_of_old_arguments(
+    method: str | None, uri: str | None, host: str | None, start_line: RequestStartLine | None
+) -> None:
+    if method is not None or uri is not None:
+        warnings.warn(
+            "The method, uri, and version arguments to HTTPServerRequest are deprecated: "
+            "pass start_line=RequestStartLine(method, uri, version)",
+            DeprecationWarning,
+            stacklevel=3,
+        )
+    if start_line is None:
+        warnings.warn(
+            "The start_line argument to HTTPServerRequest is about to become mandatory: "
+            "pass start_line=RequestStartLine(method, uri, version)",
+            DeprecationWarning,
+            stacklevel=3,
+        )
+    if host is not None:
+        warnings.warn(
+            "The host argument to HTTPServerRequest is deprecated: set the Host field in headers",
+            DeprecationWarning,
+            stacklevel=3,
+        )
+
+
+def _checked_host(host: str | None, version: str) -> str:
+    """The host, checked against RFC 9112 section 3.2; only HTTP/1.0 may leave it out."""
+    if host is None:
+        if version == "HTTP/1.0":
+            return _DEFAULT_HOST
+        raise HTTPInputError("missing Host header: HTTP/1.1 demands one")
+    if "," in host:
+        raise HTTPInputError(f"more than one Host header: {host!r}")
+    check_authority(host)
+    return host
+
+
+def _merge(source: dict[str, list[Any]], target: dict[str, list[Any]]) -> None:
+    for name, values in source.items():
+        target.setdefault(name, []).extend(values)
+
+
+# -- lazy attributes
+
+
+class _Lazy:
+    """A non-data descriptor that computes an attribute on first touch and stores it in the instance."""
+
+    __slots__ = ("compute", "name")
+
+    def __init__(self, name: str, compute: Callable[[HTTPServerRequest], Any]) -> None:
+        self.name = name
+        self.compute = compute
+
+    def __get__(self, request: HTTPServerRequest | None, owner: type | None = None) -> Any:
+        if request is None:
+            return self
+        value = self.compute(request)
+        setattr(request, self.name, value)
+        return value
+
+
+def _query_arguments(request: HTTPServerRequest) -> dict[str, list[bytes]]:
+    return parse_query(request._head.target.partition("?")[2])
+
+
+def _arguments(request: HTTPServerRequest) -> dict[str, list[bytes]]:
+    merged = {name: values[:] for name, values in request.query_arguments.items()}
+    if request.body:
+        _merge(request.body_arguments, merged)
+    return merged
+
+
+def _body_arguments(request: HTTPServerRequest) -> dict[str, list[bytes]]:
+    request._parse_body()
+    found: dict[str, list[bytes]] = request.__dict__["body_arguments"]
+    return found
+
+
+def _files(request: HTTPServerRequest) -> dict[str, list[HTTPFile]]:
+    request._parse_body()
+    found: dict[str, list[HTTPFile]] = request.__dict__["files"]
+    return found
+
+
+def _context(request: HTTPServerRequest) -> object:
+    return getattr(request.connection, "context", None)
+
+
+def _cookies(request: HTTPServerRequest) -> SimpleCookie:
+    cookies = SimpleCookie()
+    for name, value in parse_cookie("; ".join(request.headers.get_list("Cookie"))).items():
+        try:
+            cookies[name] = value
+        except CookieError:
+            continue  # a name that is reserved or no token: no program could have set it
+    return cookies
+
+
+_COMPUTED: dict[str, Callable[[HTTPServerRequest], Any]] = {
+    "method": lambda request: request._head.method,
+    "uri": lambda request: request._head.target,
+    "version": lambda request: request._head.version,
+    "headers": lambda request: request._head.headers,
+    "host": lambda request: request._head.host or _DEFAULT_HOST,
+    "host_name": lambda request: split_host_and_port(request.host.lower())[0],
+    "path": lambda request: request._head.target.partition("?")[0],
+    "query": lambda request: request._head.target.partition("?")[2],
+    "query_arguments": _query_arguments,
+    "arguments": _arguments,
+    "body": lambda request: b"",
+    "body_arguments": _body_arguments,
+    "files": _files,
+    "cookies": _cookies,
+    "remote_ip": lambda request: getattr(_context(request), "remote_ip", None),
+    "protocol": lambda request: getattr(_context(request), "protocol", "http"),
+    "server_connection": lambda request: None,
+}
+
+for _name, _compute in _COMPUTED.items():
+    setattr(HTTPServerRequest, _name, _Lazy(_name, _compute))

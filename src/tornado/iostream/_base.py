@@ -1,0 +1,279 @@
+"""`BaseIOStream`: reading on request, over any descriptor.
+
+A read is tried from the buffer first, then from the descriptor, in the call itself; only what neither gives waits
+for the loop. A peer that sends faster than it is read costs the loop no more than a fair share at a time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from numbers import Integral
+from typing import Any
+
+from tornado.iostream._core import FAIR_SHARE, fail
+from tornado.iostream._errors import StreamBufferFullError, UnsatisfiableReadError, is_connection_reset
+from tornado.iostream._pull import (
+    Count,
+    IntoBuffer,
+    PullState,
+    ReadRequest,
+    UntilClose,
+    UntilDelimiter,
+    UntilRegex,
+)
+from tornado.iostream._push import PushMode
+from tornado.log import gen_log
+
+
+class BaseIOStream(PushMode):
+    """Reading from and writing to a non-blocking descriptor.
+
+    At most one read at a time; writes queue up. A subclass for another kind of descriptor defines `fileno`,
+    `close_fd`, `read_from_fd`, `write_to_fd` and, where it can, `get_fd_error`.
+
+    :param max_buffer_size: most bytes to hold that nobody has consumed yet; 100 MB if not given.
+    :param read_chunk_size: bytes to ask of the descriptor at a time; 64 KiB if not given.
+    :param max_write_buffer_size: most bytes that may wait to be sent; no limit if not given.
+    """
+
+    __slots__ = ("_pull",)
+
+    def __init__(
+        self,
+        max_buffer_size: int | None = None,
+        read_chunk_size: int | None = None,
+        max_write_buffer_size: int | None = None,
+    ) -> None:
+        super().__init__(max_buffer_size, read_chunk_size, max_write_buffer_size)
+        self._pull: PullState | None = None
+
+    @property
+    def _read_buffer(self) -> bytearray:
+        """What was received and not yet asked for."""
+        return self._pull_state().buffer
+
+    @property
+    def _read_buffer_size(self) -> int:
+        return len(self._pull.buffer) if self._pull is not None else 0
+
+    def _pull_state(self) -> PullState:
+        pull = self._pull
+        if pull is None:
+            pull = self._pull = PullState()
+        return pull
+
+    # -- the public face --
+
+    def reading(self) -> bool:
+        """Whether a read is outstanding."""
+        return self._pull is not None and self._pull.busy()
+
+    def read_until_regex(self, regex: bytes, max_bytes: int | None = None) -> asyncio.Future[bytes]:
+        """Read until a regular expression matches; the Future gives everything up to the end of the match.
+
+        :param regex: the pattern, as bytes. It is searched for anew as input arrives, so give a `max_bytes`
+            where a peer's input may go on without a match.
+        :param max_bytes: the stream is closed if no match ends within so many bytes.
+        :raises StreamClosedError: if the stream is closed and its buffer holds no match.
+        """
+        return self._start_read(UntilRegex(re.compile(regex), max_bytes))
+
+    def read_until(self, delimiter: bytes, max_bytes: int | None = None) -> asyncio.Future[bytes]:
+        """Read until a delimiter is found; the Future gives everything up to its end.
+
+        :param max_bytes: the stream is closed if the delimiter does not end within so many bytes.
+        :raises StreamClosedError: if the stream is closed and its buffer lacks the delimiter.
+        """
+        return self._start_read(UntilDelimiter(delimiter, max_bytes))
+
+    def read_bytes(self, num_bytes: int, partial: bool = False) -> asyncio.Future[bytes]:
+        """Read `num_bytes` bytes; with `partial`, up to that many as soon as there are any.
+
+        :raises StreamClosedError: if the stream is closed and its buffer does not hold enough.
+        """
+        assert isinstance(num_bytes, Integral), f"num_bytes is a number of bytes, not {num_bytes!r}"
+        return self._start_read(Count(num_bytes, partial))
+
+    def read_into(self, buf: bytearray, partial: bool = False) -> asyncio.Future[int]:
+        """Read into a writable buffer until it is full; with `partial`, until it has something.
+
+        The Future gives the number of bytes read. The buffer is not to be used meanwhile. Large reads go
+        into it without a copy.
+
+        :raises StreamClosedError: if the stream is closed and its buffer does not hold enough.
+        """
+        return self._start_read(IntoBuffer(buf, partial))
+
+    def read_until_close(self) -> asyncio.Future[bytes]:
+        """Read everything until the stream is closed, up to ``max_buffer_size`` bytes."""
+        return self._start_read(UntilClose())
+
+    def set_nodelay(self, value: bool) -> None:
+        """Ask for small writes to be sent at once (True), where the descriptor has such a setting."""
+
+    # -- a read --
+
+    def _start_read(self, request: ReadRequest) -> asyncio.Future[Any]:
+        pull = self._pull_state()
+        if pull.busy():
+            raise AssertionError("Already reading: wait for the outstanding read first")
+        if self._consumer is not None:
+            raise AssertionError("The stream's input is consumed by a protocol: detach() it before reading")
+        future: asyncio.Future[Any] = self._loop.create_future()
+        pull.request, pull.future = request, future
+        try:
+            self._try_inline_read()
+        except BaseException:
+            pull.drop()
+            if future.done() and not future.cancelled():
+                future.exception()
+            raise
+        if not self._closed:
+            if not future.done():
+                if not self._held:
+                    self._wait_for_input()
+            elif self._close_callback is not None:
+                self._watch_for_close()
+        return future
+
+    def _try_inline_read(self) -> None:
+        """Resolve the outstanding read from the buffer or from what the descriptor has right now, if they suffice."""
+        pull = self._pull_state()
+        if self._satisfy(pull, self._closed):
+            return
+        if self._closed:
+            if not isinstance(pull.request, UntilClose):
+                raise self._closed_error()
+            pull.finish(len(pull.buffer))
+        elif not self._held and pull.spent < FAIR_SHARE:
+            self._read_on(pull)
+
+    def _satisfy(self, pull: PullState, last: bool) -> bool:
+        """Resolve the outstanding read if possible; True as well where there is none (any more)."""
+        try:
+            if pull.satisfy(last):
+                return True
+        except UnsatisfiableReadError as error:
+            gen_log.info("Unsatisfiable read, closing connection: %s", error)
+            self.close(error)
+            return True
+        if len(pull.buffer) > self.max_buffer_size:
+            gen_log.error("Reached maximum read buffer size")
+            full = StreamBufferFullError(f"Reached maximum read buffer size of {self.max_buffer_size} bytes")
+            self.close(full)
+            raise full
+        return False
+
+    def _read_on(self, pull: PullState) -> None:
+        """Receive until the outstanding read is satisfied, the descriptor is empty or the fair share is reached."""
+        while pull.spent < FAIR_SHARE:
+            count = self._read_once(pull)
+            if not count:
+                if not self._satisfy(pull, True) and count == 0:
+                    self.close()
+                return
+            pull.spent += count
+            if self._satisfy(pull, False):
+                return
+        self._satisfy(pull, True)
+
+    def _read_once(self, pull: PullState) -> int | None:
+        """Receive once, into the read buffer or straight into the reader's: the number of bytes, as `read_from_fd`."""
+        request = pull.request
+        try:
+            if isinstance(request, IntoBuffer) and not pull.buffer and request.wants_direct:
+                count = self._receive_into(request.rest())
+                if count:
+                    request.filled += count
+                return count
+            data = self._receive(self.read_chunk_size)
+        except Exception as error:
+            self.close(error)
+            if is_connection_reset(error):
+                return None
+            raise
+        if data is None:
+            return None
+        pull.buffer += data
+        return len(data)
+
+    def _receive_into(self, view: memoryview) -> int | None:
+        with view:
+            return self.read_from_fd(view)
+
+    # -- events --
+
+    def _on_readable(self) -> None:
+        if self._consumer is not None:
+            self._push_readable()
+        elif not self._closed:
+            self._pull_readable()
+
+    def _pull_readable(self) -> None:
+        pull = self._pull_state()
+        pull.spent = 0
+        try:
+            if pull.busy():
+                self._read_on(pull)
+            elif self._close_callback is not None and not pull.buffer:
+                if self._read_once(pull) == 0:
+                    self.close()
+            else:  # nobody wants it now; the next read listens again
+                self._drop_reader()
+                return
+        except Exception as error:
+            gen_log.warning("error on read: %s", error)
+            self.close(error)
+        if not self._closed:
+            if pull.busy():
+                self._wait_for_input()
+            elif self._close_callback is not None:
+                self._watch_for_close()
+
+    def _watch_for_close(self) -> None:
+        if self._consumer is None and not self._held and not self._read_buffer_size:
+            self._wait_for_input()
+
+    def _ready(self) -> None:
+        """Connected, and the handshake is over: do what was put off until then."""
+        self._held = False
+        if self._output:
+            self._flush()
+        if self._closed:
+            return
+        if self._consumer is not None:
+            if not self._paused:
+                self._wait_for_input()
+        elif self.reading():
+            self._wait_for_input()
+        elif self._close_callback is not None:
+            self._watch_for_close()
+
+    # -- between the modes, and the end --
+
+    def _take_read_buffer(self) -> bytes:
+        pull = self._pull
+        if pull is None:
+            return b""
+        if pull.busy():
+            raise AssertionError("Already reading: a protocol cannot take over")
+        self._pull = None
+        return bytes(pull.buffer)
+
+    def _unread(self, data: bytes) -> None:
+        """Put bytes back to the front of the read buffer, to be read again."""
+        if data:
+            self._pull_state().buffer[:0] = data
+
+    def _before_close(self) -> None:
+        super()._before_close()
+        pull = self._pull
+        if pull is not None and pull.busy() and isinstance(pull.request, UntilClose):
+            pull.finish(len(pull.buffer))
+
+    def _after_close(self) -> None:
+        pull = self._pull
+        if pull is not None:
+            fail(pull.drop(), self._closed_error())
+        super()._after_close()

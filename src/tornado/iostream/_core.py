@@ -1,0 +1,224 @@
+"""What every stream has: a descriptor, its place in the event loop, and an end.
+
+`StreamCore` knows nothing of reading and writing; `_output`, `_push` and `_base` add them, one on the other.
+The event loop is asyncio's own interface (``add_reader``, ``add_writer``), so asyncio's loops and uvloop serve alike.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, TypeAlias
+
+from tornado import ioloop
+from tornado.iostream._errors import StreamClosedError
+from tornado.log import app_log
+
+#: Bytes moved for one peer before the loop gets a turn.
+FAIR_SHARE = 256 * 1024
+
+ExcInfo: TypeAlias = (
+    None
+    | bool
+    | BaseException
+    | tuple[type[BaseException] | None, BaseException | None, TracebackType | None]
+)
+
+
+def fail(future: asyncio.Future[Any] | None, error: BaseException) -> None:
+    """Set an error on a future that may be none, done or cancelled, and that nobody needs to look at."""
+    if future is not None and not future.done():
+        future.set_exception(error)
+        future.exception()  # seen: a reader that went away is no reason for a log record
+
+
+class StreamCore:
+    """Registration with the event loop and the closing of a stream."""
+
+    __slots__ = (
+        "__dict__",
+        "__weakref__",
+        "_close_callback",
+        "_closed",
+        "_fd",
+        "_held",
+        "_loop",
+        "_reader_on",
+        "_writer_on",
+        "error",
+        "io_loop",
+    )
+
+    #: The loop that the stream belongs to: the current one when it was made.
+    io_loop: ioloop.IOLoop
+    #: What closed the stream, or None.
+    error: BaseException | None
+
+    def __init__(self) -> None:
+        self.io_loop = io_loop = ioloop.IOLoop.current()
+        # Where the loop cannot watch descriptors itself (Windows' default one) a selector thread stands in for it.
+        self._loop: asyncio.AbstractEventLoop = (
+            getattr(io_loop, "selector_loop", None) or io_loop.asyncio_loop  # type: ignore[attr-defined]
+        )
+        self.error = None
+        self._closed = False
+        #: Neither reading nor writing is possible: not connected yet, in the handshake, or closed.
+        self._held = False
+        self._fd = -1
+        self._reader_on = False
+        self._writer_on = False
+        self._close_callback: Callable[[], object] | None = None
+
+    # -- the descriptor, for subclasses to define --
+
+    def fileno(self) -> int | ioloop._Selectable:
+        """The descriptor, or an object whose ``fileno()`` gives it."""
+        raise NotImplementedError
+
+    def close_fd(self) -> None:
+        """Close the descriptor. Called once, by `close`, after it has left the event loop."""
+        raise NotImplementedError
+
+    def get_fd_error(self) -> Exception | None:
+        """The error that the descriptor holds, if it can tell; asked for when the stream is in an error state."""
+        return None
+
+    # -- the event loop --
+
+    def _on_readable(self) -> None:
+        raise NotImplementedError
+
+    def _on_writable(self) -> None:
+        raise NotImplementedError
+
+    def _add_reader(self) -> None:
+        if not self._reader_on:
+            self._reader_on = True
+            self._loop.add_reader(self._watched(), self._on_readable)
+
+    def _drop_reader(self) -> None:
+        if self._reader_on:
+            self._reader_on = False
+            if not self._loop.is_closed():
+                self._loop.remove_reader(self._fd)
+
+    def _add_writer(self) -> None:
+        if not self._writer_on:
+            self._writer_on = True
+            self._loop.add_writer(self._watched(), self._on_writable)
+
+    def _drop_writer(self) -> None:
+        if self._writer_on:
+            self._writer_on = False
+            if not self._loop.is_closed():
+                self._loop.remove_writer(self._fd)
+
+    def _watched(self) -> int:
+        """The descriptor to register; remembered, as it must be taken out even if somebody has closed the socket."""
+        if self._fd < 0:
+            self._fd = self._number()
+            self._open_streams().add(self)
+        return self._fd
+
+    def _unwatch(self) -> None:
+        """Leave the event loop."""
+        self._drop_reader()
+        self._drop_writer()
+        if self._fd >= 0:
+            self._fd = -1
+            self._open_streams().discard(self)
+
+    def _open_streams(self) -> set[StreamCore]:
+        """The registered streams of this loop, for its ``close(all_fds=True)``."""
+        io_loop: Any = self.io_loop
+        try:
+            streams: set[StreamCore] = io_loop._streams
+        except AttributeError:
+            streams = io_loop._streams = set()
+        return streams
+
+    def _number(self) -> int:
+        """The descriptor as a number."""
+        fd = self.fileno()
+        return fd if isinstance(fd, int) else fd.fileno()
+
+    def _wait_for_input(self) -> None:
+        """Have `_on_readable` called when there is something to read."""
+        self._add_reader()
+
+    # -- the end --
+
+    def closed(self) -> bool:
+        """Whether the stream has been closed, by either side."""
+        return self._closed
+
+    def set_close_callback(self, callback: Callable[[], object] | None) -> None:
+        """Have `callback` called, without arguments, once the stream is closed; None takes the last one back.
+
+        Data that has arrived before can still be read then. While a callback is set and nobody reads, the stream
+        watches for the peer's leaving. A write's or read's own Future tells of the end as well.
+        """
+        self._close_callback = callback
+        if callback is not None:
+            if self._closed:
+                self._schedule_close_callback()
+            else:
+                self._watch_for_close()
+
+    def _watch_for_close(self) -> None:
+        """Listen for the peer's leaving if a callback wants to know and nobody reads."""
+
+    def _schedule_close_callback(self) -> None:
+        callback, self._close_callback = self._close_callback, None
+        if callback is not None:
+            self.io_loop.add_callback(callback)
+
+    def close(self, exc_info: ExcInfo = False) -> None:
+        """Close the stream. Reads and writes under way fail with `StreamClosedError`; a second call does nothing.
+
+        :param exc_info: what to keep as `error`: True for the exception being handled, an exception, or a triple
+            as from ``sys.exc_info()``.
+        """
+        if self._closed:
+            return
+        self._keep_error(exc_info)
+        self._before_close()
+        if self._closed:  # what was sent last has failed and closed the stream
+            return
+        self._closed = self._held = True
+        self._unwatch()
+        self.close_fd()
+        self._after_close()
+        self._schedule_close_callback()
+
+    def _keep_error(self, exc_info: ExcInfo) -> None:
+        if self.error is not None:  # the first cause counts; the second may come of saying goodbye
+            return
+        if isinstance(exc_info, BaseException):
+            self.error = exc_info
+        elif isinstance(exc_info, tuple):
+            self.error = exc_info[1]
+        elif exc_info:
+            self.error = sys.exc_info()[1]
+
+    def _before_close(self) -> None:
+        """The descriptor is about to be closed: the last moment to use it."""
+
+    def _after_close(self) -> None:
+        """The descriptor is closed: tell those who wait."""
+
+    def _abandon(self) -> None:
+        """The event loop itself is being closed: let go of the descriptor; there is nobody left to tell."""
+        if not self._closed:
+            self._closed = self._held = True
+            self._close_callback = None
+            self._unwatch()
+            self.close_fd()
+
+    def _closed_error(self) -> StreamClosedError:
+        return StreamClosedError(real_error=self.error)
+
+    def _log_uncaught(self, what: object, error: BaseException) -> None:
+        app_log.error("Uncaught exception in %r", what, exc_info=error)

@@ -1,0 +1,291 @@
+"""The writing side of a stream, for both of its modes.
+
+What is written goes to the kernel at once where nothing is waiting; only what it does not take is kept, and only
+then is the loop asked to tell when there is room. A stream that has nothing to send keeps no buffer.
+
+`_send` is for our own protocols: no Future, and between `_cork` and `_uncork` it only collects. `write` is the
+public face, with a Future a call. Their bytes leave in the order of the calls.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+
+from tornado.iostream._buffer import _StreamBuffer
+from tornado.iostream._core import FAIR_SHARE, StreamCore, fail
+from tornado.iostream._errors import StreamBufferFullError, is_connection_reset
+from tornado.ioloop import _done_future
+from tornado.log import gen_log
+
+#: Collected pieces are joined into one up to this many bytes; more than that is handed over piece by piece.
+_JOIN_LIMIT = 64 * 1024
+_JOIN_COUNT = 64
+
+
+class OutputSide(StreamCore):
+    """Sending, and what waits to be sent."""
+
+    __slots__ = (
+        "_collected",
+        "_collected_size",
+        "_corked",
+        "_drain_due",
+        "_output",
+        "_total_write_done_index",
+        "_total_write_index",
+        "_write_futures",
+        "max_write_buffer_size",
+    )
+
+    #: Most bytes that may wait to be written, or None for no limit.
+    max_write_buffer_size: int | None
+
+    def __init__(self, max_write_buffer_size: int | None = None) -> None:
+        super().__init__()
+        self.max_write_buffer_size = max_write_buffer_size
+        self._output: _StreamBuffer | None = None
+        self._total_write_index = 0
+        self._total_write_done_index = 0
+        self._write_futures: deque[tuple[int, asyncio.Future[None]]] | None = None
+        self._corked = 0
+        self._collected: bytes | list[bytes] | None = None
+        self._collected_size = 0
+        self._drain_due = False
+
+    @property
+    def _write_buffer(self) -> _StreamBuffer:
+        """What waits to be written. Whoever appends to it adds to ``_total_write_index`` and calls ``write(b"")``."""
+        if self._output is None:
+            self._output = _StreamBuffer()
+        return self._output
+
+    # -- the descriptor --
+
+    def write_to_fd(self, data: memoryview) -> int:
+        """Write without blocking as much of `data` as the descriptor takes.
+
+        :returns: the number of bytes taken; 0 where it takes none now (`BlockingIOError` says the same).
+        """
+        raise NotImplementedError
+
+    def _transmit(self, data: bytes | bytearray | memoryview) -> int:
+        """Hand bytes to the descriptor: how many it took, 0 for none at present."""
+        try:
+            return self.write_to_fd(memoryview(data)) or 0
+        except BlockingIOError:
+            return 0
+
+    def _write_failed(self, error: Exception) -> None:
+        if not is_connection_reset(error):
+            gen_log.warning("Write error on %s: %s", self._number(), error)
+        self.close(error)
+
+    def _wait_for_room(self) -> None:
+        """Have `_on_writable` called when the descriptor takes bytes again."""
+        self._add_writer()
+
+    def _on_writable(self) -> None:
+        self._flush()
+
+    # -- the public face --
+
+    def writing(self) -> bool:
+        """Whether written bytes are still waiting to be sent."""
+        return bool(self._output)
+
+    def write(self, data: bytes | bytearray | memoryview) -> asyncio.Future[None]:
+        """Write bytes; the Future is done when all of them, and all before them, were handed to the kernel.
+
+        There is no need to wait for it, but whoever never does lets the buffer grow.
+
+        :raises StreamClosedError: if the stream is closed. If it closes later, the Future gets this.
+        :raises StreamBufferFullError: if more than `max_write_buffer_size` bytes would be waiting.
+        """
+        if self._closed:
+            raise self._closed_error()
+        if self._collected is not None:
+            self._flush_now()
+        size = data.nbytes if isinstance(data, memoryview) else len(data)
+        if size:
+            self._accept(data, size)
+        elif self._output and not self._writer_on and not self._held:
+            self._flush()
+        return self._written()
+
+    def _accept(self, data: bytes | bytearray | memoryview, size: int) -> None:
+        output = self._output
+        limit = self.max_write_buffer_size
+        if limit is not None and (len(output) if output is not None else 0) + size > limit:
+            raise StreamBufferFullError(f"Reached maximum write buffer size of {limit} bytes")
+        self._total_write_index += size
+        if output is None and not self._held:
+            try:
+                sent = self._transmit(data)
+            except OSError as error:
+                self._write_failed(error)
+                return
+            self._total_write_done_index += sent
+            if sent != size:
+                self._keep(data, sent)
+        elif not self._closed:
+            self._write_buffer.append(data)
+            if not self._writer_on and not self._held:
+                self._flush()
+
+    def _written(self) -> asyncio.Future[None]:
+        """A Future for everything written so far."""
+        if not self._output and not self._closed:
+            return _done_future(self._loop)
+        future: asyncio.Future[None] = self._loop.create_future()
+        if self._closed:
+            fail(future, self._closed_error())
+        else:
+            if self._write_futures is None:
+                self._write_futures = deque()
+            self._write_futures.append((self._total_write_index, future))
+        return future
+
+    # -- for our own protocols --
+
+    @property
+    def _pending_output(self) -> int:
+        """Bytes that were written but not handed to the kernel: waiting for it, or collected."""
+        output = self._output
+        return self._collected_size + (len(output) if output is not None else 0)
+
+    def _send(self, data: bytes) -> bool:
+        """Write without a Future.
+
+        :returns: True when all of it was handed to the kernel or collected, or the stream is closed; False when
+            bytes are waiting, in which case the consumer's ``output_drained`` will be called.
+        """
+        if not self._corked:
+            return self._put(data)
+        collected = self._collected
+        if collected is None:
+            self._collected = data
+        elif type(collected) is list:
+            collected.append(data)
+        else:
+            self._collected = [collected, data]  # type: ignore[list-item]
+        self._collected_size += len(data)
+        return self._output is None
+
+    def _put(self, data: bytes) -> bool:
+        if self._output is None and not self._held:
+            try:
+                sent = self._transmit(data)
+            except OSError as error:
+                self._write_failed(error)
+                return True
+            if sent == len(data):
+                return True
+        elif self._closed:
+            return True
+        else:
+            sent = 0
+        self._leave(data, sent)
+        return False
+
+    def _leave(self, data: bytes, sent: int) -> None:
+        """Queue what the descriptor did not take of `data`, and tell the consumer when it is gone."""
+        self._total_write_index += len(data) - sent
+        self._drain_due = True
+        self._keep(data, sent)
+
+    def _keep(self, data: bytes | bytearray | memoryview, sent: int) -> None:
+        """Queue what the descriptor did not take of `data`."""
+        if sent:
+            data = memoryview(data).cast("B")[sent:]
+        self._write_buffer.append(data)
+        if not self._held:
+            self._wait_for_room()
+
+    def _cork(self) -> None:
+        """From now on `_send` collects, until as many `_uncork` calls have come."""
+        self._corked += 1
+
+    def _uncork(self) -> None:
+        """The counterpart of `_cork`: the last one hands over what was collected."""
+        self._corked -= 1
+        if self._collected is not None and not self._corked:
+            self._flush_now()
+
+    def _flush_now(self) -> None:
+        """Hand over what was collected, corked or not."""
+        collected = self._collected
+        if collected is None:
+            return
+        size, self._collected, self._collected_size = self._collected_size, None, 0
+        if type(collected) is not list:
+            self._put(collected)  # type: ignore[arg-type]
+        elif size <= _JOIN_LIMIT or len(collected) > _JOIN_COUNT:
+            self._put(b"".join(collected))
+        else:
+            self._put_pieces(collected, size)
+
+    def _put_pieces(self, pieces: list[bytes], size: int) -> None:
+        for piece in pieces:
+            self._put(piece)
+
+    # -- what waits --
+
+    def _flush(self) -> None:
+        """Send what waits, as far as the descriptor takes it, and no more than a fair share."""
+        output = self._output
+        share = FAIR_SHARE
+        while output and share > 0 and not self._closed:
+            try:
+                with output.peek(share) as front:
+                    sent = self._transmit(front)
+            except OSError as error:
+                self._write_failed(error)
+                return
+            if not sent:
+                break
+            output.advance(sent)
+            self._total_write_done_index += sent
+            share -= sent
+        if self._closed:
+            return
+        if output:
+            self._wait_for_room()
+            self._settle_writes()
+        else:
+            self._drained()
+
+    def _settle_writes(self) -> None:
+        """Resolve the writes whose last byte has been sent."""
+        futures = self._write_futures
+        while futures and futures[0][0] <= self._total_write_done_index:
+            _, future = futures.popleft()
+            if not future.done():
+                future.set_result(None)
+
+    def _drained(self) -> None:
+        """Nothing is waiting any more."""
+        self._output = None
+        self._drop_writer()
+        futures, self._write_futures = self._write_futures, None
+        for _, future in futures or ():
+            if not future.done():
+                future.set_result(None)
+        if self._drain_due:
+            self._drain_due = False
+            self._tell_drained()
+
+    def _tell_drained(self) -> None:
+        raise NotImplementedError
+
+    def _before_close(self) -> None:
+        if self._collected is not None and not self._held:
+            self._flush_now()
+
+    def _after_close(self) -> None:
+        self._output = self._collected = None
+        self._collected_size = 0
+        self._drain_due = False
+        futures, self._write_futures = self._write_futures, None
+        for _, future in futures or ():
+            fail(future, self._closed_error())

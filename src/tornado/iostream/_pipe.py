@@ -1,0 +1,56 @@
+"""`PipeIOStream`: a stream over the end of a pipe."""
+
+from __future__ import annotations
+
+import errno
+import os
+from typing import Any
+
+from tornado.iostream._base import BaseIOStream
+
+
+class PipeIOStream(BaseIOStream):
+    """A stream over a pipe's descriptor, or any that is not a socket. A pipe flows one way: one of read and write fails.
+
+    :param fd: the descriptor, which is made non-blocking and belongs to the stream from now on.
+
+    The other arguments are those of `BaseIOStream`. Not for Windows, whose loops cannot watch pipes.
+    """
+
+    __slots__ = ("fd",)
+
+    #: The descriptor.
+    fd: int
+
+    def __init__(self, fd: int, *args: Any, **kwargs: Any) -> None:
+        self.fd = fd
+        os.set_blocking(fd, False)
+        super().__init__(*args, **kwargs)
+
+    def fileno(self) -> int:
+        """The descriptor."""
+        return self.fd
+
+    def close_fd(self) -> None:
+        """Close the descriptor."""
+        os.close(self.fd)
+
+    def write_to_fd(self, data: memoryview) -> int:
+        """Write what the pipe takes of `data`; see `BaseIOStream.write_to_fd`."""
+        try:
+            return os.write(self.fd, data)
+        finally:
+            del data
+
+    def read_from_fd(self, buf: bytearray | memoryview) -> int | None:
+        """Read into `buf`; see `BaseIOStream.read_from_fd`."""
+        try:
+            return os.readv(self.fd, [buf])
+        except BlockingIOError:
+            return None
+        except OSError as error:
+            if error.errno != errno.EBADF:
+                raise
+            # A write end whose reader has left counts as readable, but reading from it gives this.
+            self.close(error)
+            return None

@@ -1,0 +1,200 @@
+"""Push mode: a stream hands each received chunk to a consumer, as our own protocols want it.
+
+Between the socket and the consumer there is no Future, no Task and no copy. The stream corks itself around the
+consumer's methods, so that all a consumer sends in one of them leaves in one send. One chunk is received an event
+(TLS: until it would block, or a fair share is reached), so no peer keeps the loop to itself.
+
+A consumer's exception closes the stream and is logged. After the end of input nothing more is read, but the write
+side stays open until somebody closes the stream or a send fails.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from tornado.iostream._errors import is_connection_reset
+from tornado.iostream._output import OutputSide
+from tornado.log import gen_log
+
+#: Bytes asked of the descriptor at a time, where the stream was not told otherwise.
+CHUNK_SIZE = 64 * 1024
+#: Default limit for what is read but not consumed.
+MAX_BUFFER_SIZE = 100 * 1024 * 1024
+
+
+class StreamConsumer(Protocol):
+    """Who takes a stream's input in push mode."""
+
+    def data_received(self, data: bytes) -> None:
+        """Take received bytes; never called with none."""
+
+    def eof_received(self) -> None:
+        """The peer closed its sending side. Nothing more will be read; the write side is still open."""
+
+    def connection_lost(self, error: BaseException | None) -> None:
+        """The stream was closed, by whomever. Called exactly once, and last."""
+
+    def output_drained(self) -> None:
+        """What had to wait for the descriptor, as `_send` or `_uncork` left it, has been sent."""
+
+
+class PushMode(OutputSide):
+    """Receiving for a consumer."""
+
+    __slots__ = ("_consumer", "_eof", "_paused", "max_buffer_size", "read_chunk_size")
+
+    #: Most bytes that may be read ahead of their consumption.
+    max_buffer_size: int
+    #: Bytes asked of the descriptor at a time.
+    read_chunk_size: int
+
+    def __init__(
+        self,
+        max_buffer_size: int | None = None,
+        read_chunk_size: int | None = None,
+        max_write_buffer_size: int | None = None,
+    ) -> None:
+        super().__init__(max_write_buffer_size)
+        self.max_buffer_size = max_buffer_size or MAX_BUFFER_SIZE
+        # A chunk larger than the limit could not be held: at least two fit.
+        self.read_chunk_size = min(read_chunk_size or CHUNK_SIZE, max(1, self.max_buffer_size // 2))
+        self._consumer: StreamConsumer | None = None
+        self._eof = False
+        self._paused = False
+
+    # -- the descriptor --
+
+    def read_from_fd(self, buf: bytearray | memoryview) -> int | None:
+        """Read without blocking into `buf`, at most its length.
+
+        :returns: the number of bytes read, 0 at the end of input, None where nothing has come yet.
+        """
+        raise NotImplementedError
+
+    def _receive(self, size: int) -> bytes | bytearray | None:
+        """At most `size` bytes from the descriptor; none at the end of input, None where nothing has come yet."""
+        buf = bytearray(size)
+        count = self.read_from_fd(buf)
+        if count is None:
+            return None
+        del buf[count:]
+        return buf
+
+    def _read_failed(self, error: Exception) -> None:
+        if not is_connection_reset(error):
+            gen_log.warning("error on read: %s", error)
+        self.close(error)
+
+    # -- the mode --
+
+    def _start_push(self, consumer: StreamConsumer) -> None:
+        """Hand all input to `consumer`, beginning with what is in the pull buffer, which it gets before this returns.
+
+        On a stream that is closed already, ``connection_lost`` follows in the loop's next turn.
+        """
+        self._consumer = consumer
+        self._eof = self._paused = False
+        waiting = self._take_read_buffer()
+        if waiting:
+            self._deliver(consumer, waiting)
+        if self._consumer is not consumer:
+            return
+        if self._closed:
+            self._loop.call_soon(self._tell_lost)
+        elif not self._held and not self._paused:
+            self._wait_for_input()
+
+    def _take_read_buffer(self) -> bytes:
+        """Everything that pull mode has read ahead."""
+        raise NotImplementedError
+
+    def _stop_push(self) -> None:
+        """Back to pull mode; the consumer is forgotten and hears nothing more."""
+        self._consumer = None
+
+    def _pause_reading(self) -> None:
+        """Receive nothing more for the consumer until `_resume_reading`."""
+        # The descriptor leaves the loop when there is an event only: most pauses are over before.
+        self._paused = True
+
+    def _resume_reading(self) -> None:
+        """Take back `_pause_reading`."""
+        if self._paused:
+            self._paused = False
+            if self._consumer is not None and not self._eof and not self._held:
+                self._wait_for_input()
+
+    # -- events --
+
+    def _push_readable(self) -> None:
+        """Receive one chunk, by whatever way the class has."""
+        consumer = self._consumer
+        assert consumer is not None
+        if self._paused or self._eof:
+            self._drop_reader()
+            return
+        try:
+            data = self._receive(self.read_chunk_size)
+        except Exception as error:
+            self._read_failed(error)
+            return
+        if data:
+            self._deliver(consumer, bytes(data))
+        elif data is not None and not self._closed:
+            self._end_of_input(consumer)
+
+    def _deliver(self, consumer: StreamConsumer, data: bytes) -> None:
+        self._corked += 1
+        try:
+            consumer.data_received(data)
+        except BaseException as error:
+            self._consumer_failed(error)
+        finally:
+            self._uncork()
+
+    def _end_of_input(self, consumer: StreamConsumer) -> None:
+        self._eof = True
+        self._drop_reader()
+        self._corked += 1
+        try:
+            consumer.eof_received()
+        except BaseException as error:
+            self._consumer_failed(error)
+        finally:
+            self._uncork()
+
+    def _tell_drained(self) -> None:
+        consumer = self._consumer
+        if consumer is None:
+            return
+        self._corked += 1
+        try:
+            consumer.output_drained()
+        except BaseException as error:
+            self._consumer_failed(error)
+        finally:
+            self._uncork()
+
+    def _consumer_failed(self, error: BaseException) -> None:
+        """A consumer raised: that ends the stream, and the program only where it was told to end."""
+        if not isinstance(error, (KeyboardInterrupt, SystemExit)):
+            self._log_uncaught(self._consumer or self, error)
+            self.close(error)
+            return
+        self.close(error)
+        raise error
+
+    def _tell_lost(self) -> None:
+        consumer, self._consumer = self._consumer, None
+        if consumer is None:
+            return
+        try:
+            consumer.connection_lost(self.error)
+        except Exception as error:
+            self._log_uncaught(consumer, error)
+
+    def _after_close(self) -> None:
+        super()._after_close()
+        self._tell_lost()
+
+

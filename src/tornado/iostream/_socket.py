@@ -1,0 +1,303 @@
+"""`IOStream`: a stream over a socket.
+
+The hot paths work on the socket itself; a class whose ``read_from_fd`` or ``write_to_fd`` is not the one written
+here, be it by a subclass or by a patch at run time, is served through that method instead.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import socket as socket_module
+import ssl
+from typing import Any, ClassVar, TypeVar
+
+from tornado import ioloop, netutil
+from tornado.iostream._base import BaseIOStream
+from tornado.iostream._core import fail
+from tornado.iostream._errors import StreamClosedError
+
+_Stream = TypeVar("_Stream", bound="IOStream")
+
+#: What `connect` says when it is on its way.
+_IN_PROGRESS = (errno.EINPROGRESS, errno.EWOULDBLOCK, errno.EAGAIN)
+#: Buffers that one sendmsg() takes everywhere.
+_MAX_PIECES = 64
+
+
+class IOStream(BaseIOStream):
+    """A stream over a socket, which is connected already or will be by `connect`.
+
+    :param socket: a stream socket; it is made non-blocking and belongs to the stream from now on.
+
+    The other arguments are those of `BaseIOStream`.
+    """
+
+    __slots__ = ("_connect_future", "socket")
+
+    #: The socket; of a TLS stream the `ssl.SSLSocket`.
+    socket: socket_module.socket
+    #: `SSLIOStream`, which enters itself here: it is made of this class and cannot be imported by it.
+    _tls_stream: ClassVar[type[Any]]
+
+    def __init__(self, socket: socket_module.socket, *args: Any, **kwargs: Any) -> None:
+        self.socket = socket
+        self._connect_future: asyncio.Future[Any] | None = None
+        socket.setblocking(False)
+        super().__init__(*args, **kwargs)
+
+    # -- the descriptor --
+
+    def fileno(self) -> int | ioloop._Selectable:
+        """The socket."""
+        return self.socket
+
+    def close_fd(self) -> None:
+        """Close the socket."""
+        self.socket.close()
+
+    def get_fd_error(self) -> Exception | None:
+        """The error that the socket holds, or None."""
+        number = self.socket.getsockopt(socket_module.SOL_SOCKET, socket_module.SO_ERROR)
+        return OSError(number, os.strerror(number)) if number else None
+
+    def read_from_fd(self, buf: bytearray | memoryview) -> int | None:
+        """Receive into `buf`; see `BaseIOStream.read_from_fd`."""
+        try:
+            return self.socket.recv_into(buf, len(buf))
+        except BlockingIOError:
+            return None
+
+    def write_to_fd(self, data: memoryview) -> int:
+        """Send what the socket takes of `data`; see `BaseIOStream.write_to_fd`."""
+        try:
+            return self.socket.send(data)
+        finally:
+            # A view that outlives this call, in a traceback say, would keep its buffer from growing.
+            del data
+
+    def set_nodelay(self, value: bool) -> None:
+        """Switch off (True) or on (False) the collecting of small segments, Nagle's algorithm."""
+        if self.socket is not None and self.socket.family in (socket_module.AF_INET, socket_module.AF_INET6):
+            try:
+                self.socket.setsockopt(socket_module.IPPROTO_TCP, socket_module.TCP_NODELAY, int(value))
+            except OSError as error:
+                # A socket that was shut down says so here; reads and writes will find out.
+                if error.errno != errno.EINVAL and error.errno != errno.ECONNRESET:
+                    raise
+
+    # -- receiving and sending --
+
+    def _on_readable(self) -> None:
+        consumer = self._consumer
+        if consumer is None or self._paused or type(self).read_from_fd is not _READ:
+            super()._on_readable()
+            return
+        try:
+            data = self.socket.recv(self.read_chunk_size)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            self._read_failed(error)
+            return
+        if not data:
+            self._end_of_input(consumer)
+            return
+        # _deliver and _uncork, written out: this is the way of every request.
+        self._corked += 1
+        try:
+            consumer.data_received(data)
+        except BaseException as error:
+            self._consumer_failed(error)
+        finally:
+            self._corked = corked = self._corked - 1
+            if not corked and self._collected is not None:
+                self._flush_now()
+
+    def _flush_now(self) -> None:
+        data = self._collected
+        if type(data) is not bytes or self._output is not None or self._held or type(self).write_to_fd is not _WRITE:
+            super()._flush_now()
+            return
+        # _put and _transmit, written out.
+        self._collected = None
+        self._collected_size = 0
+        try:
+            sent = self.socket.send(data)
+        except BlockingIOError:
+            sent = 0
+        except OSError as error:
+            self._write_failed(error)
+            return
+        if sent != len(data):
+            self._leave(data, sent)
+
+    def _receive(self, size: int) -> bytes | bytearray | None:
+        if getattr(self.read_from_fd, "__func__", None) is not _READ:
+            return super()._receive(size)
+        try:
+            return self.socket.recv(size)
+        except BlockingIOError:
+            return None
+
+    def _transmit(self, data: bytes | bytearray | memoryview) -> int:
+        if type(self).write_to_fd is not _WRITE:
+            return super()._transmit(data)
+        try:
+            return self.socket.send(data)
+        except BlockingIOError:
+            return 0
+
+    def _put_pieces(self, pieces: list[bytes], size: int) -> None:
+        if self._output is not None or self._held or type(self).write_to_fd is not _WRITE or len(pieces) > _MAX_PIECES:
+            super()._put_pieces(pieces, size)
+            return
+        try:
+            sent = self.socket.sendmsg(pieces)
+        except BlockingIOError:
+            sent = 0
+        except OSError as error:
+            self._write_failed(error)
+            return
+        for piece in pieces:
+            if sent >= len(piece):
+                sent -= len(piece)
+            else:
+                self._leave(piece, sent)
+                sent = 0
+
+    # -- connecting --
+
+    def connect(
+        self: _Stream, address: Any, server_hostname: str | None = None
+    ) -> asyncio.Future[_Stream]:
+        """Connect the socket; the Future gives the stream when that is done.
+
+        Reads and writes may be asked for before and are served afterwards.
+
+        :param address: as for `socket.socket.connect`. A host name in it is looked up, which blocks: give
+            an address, or use `.TCPClient`.
+        :param server_hostname: for `SSLIOStream`.
+        :raises StreamClosedError: from the Future, with the ``real_error``, if that fails.
+        """
+        self._held = True
+        future: asyncio.Future[_Stream] = self._loop.create_future()
+        self._connect_future = future
+        try:
+            self.socket.connect(address)
+        except OSError as error:
+            if error.errno not in _IN_PROGRESS:
+                self.close(error)
+                return future
+        self._add_writer()
+        return future
+
+    def _on_writable(self) -> None:
+        if self._connect_future is not None and self._held:
+            self._handle_connect()
+        else:
+            super()._on_writable()
+
+    def _handle_connect(self) -> None:
+        """The socket says that connecting has come to an end, of whatever kind."""
+        try:
+            error = self.get_fd_error()
+        except OSError as broken:  # the socket is gone altogether
+            error = broken
+        if error is not None:
+            self.close(error)
+            return
+        self._drop_writer()
+        self._connected()
+
+    def _connected(self) -> None:
+        future, self._connect_future = self._connect_future, None
+        if future is not None and not future.done():
+            future.set_result(self)
+        self._ready()
+
+    def _after_close(self) -> None:
+        future, self._connect_future = self._connect_future, None
+        fail(future, self._closed_error())
+        super()._after_close()
+
+    # -- TLS --
+
+    def start_tls(
+        self,
+        server_side: bool,
+        ssl_options: dict[str, Any] | ssl.SSLContext | None = None,
+        server_hostname: str | None = None,
+    ) -> asyncio.Future[Any]:
+        """Go on with TLS over this connection; the Future gives the `SSLIOStream` to use from now on.
+
+        This stream is of no use any more, and its close callback moves to the new one.
+
+        :param server_side: whether we are the server of the handshake.
+        :param ssl_options: an `ssl.SSLContext` or the dictionary described at `.ssl_options_to_context`; without
+            it a server has no certificate, and a client checks the peer's against the system's authorities.
+        :param server_hostname: the name that a client checks the certificate against.
+        :raises ValueError: if a read or write is outstanding, or bytes are left in a buffer: they would be
+            taken for a part of the handshake, or of what TLS protects (the hole known as command injection).
+        :raises ssl.SSLError: from the Future, if the handshake fails.
+        """
+        if self._closed:
+            raise self._closed_error()
+        if (
+            self.reading()
+            or self.writing()
+            or self._connect_future is not None
+            or self._consumer is not None
+            or self._write_futures
+            or self._read_buffer_size
+        ):
+            raise ValueError("start_tls() needs an idle stream: a read or write is outstanding, or bytes are buffered")
+        if ssl_options is None:
+            ssl_options = netutil._server_ssl_defaults if server_side else netutil._client_ssl_defaults
+        return self._hand_over(server_side, ssl_options, server_hostname)
+
+    def _hand_over(
+        self, server_side: bool, ssl_options: dict[str, Any] | ssl.SSLContext, server_hostname: str | None
+    ) -> asyncio.Future[Any]:
+        secure = netutil.ssl_wrap_socket(  # where that fails, for a bad option say, this stream stays as it was
+            self.socket,
+            ssl_options,
+            server_hostname=server_hostname,
+            server_side=server_side,
+            do_handshake_on_connect=False,
+        )
+        self._unwatch()
+        self.socket = None  # type: ignore[assignment]
+        callback, self._close_callback = self._close_callback, None
+        self._closed = self._held = True
+        stream = self._tls_stream(
+            secure,
+            ssl_options=ssl_options,
+            max_buffer_size=self.max_buffer_size,
+            read_chunk_size=self.read_chunk_size,
+            max_write_buffer_size=self.max_write_buffer_size,
+        )
+        stream.set_close_callback(callback)
+        future: asyncio.Future[Any] = self._loop.create_future()
+
+        def shaken(handshake: asyncio.Future[Any]) -> None:
+            error = handshake.exception()
+            if error is None and not future.done():
+                future.set_result(stream)
+            elif error is not None:
+                real = error.real_error if isinstance(error, StreamClosedError) else None
+                fail(future, real or error)
+
+        def given_up(future: asyncio.Future[Any]) -> None:
+            if future.cancelled():
+                stream.close()
+
+        stream.wait_for_handshake().add_done_callback(shaken)
+        future.add_done_callback(given_up)
+        return future
+
+
+_READ = IOStream.read_from_fd
+_WRITE = IOStream.write_to_fd
+

@@ -1,0 +1,347 @@
+"""`SSLIOStream`: a stream over a TLS socket.
+
+Three things set TLS apart. The handshake comes first, and holds reads and writes back. Either direction may need
+the other one of the socket for a moment (a handshake message in between): then the wait is for that one. And bytes
+may wait inside the TLS object, where the event loop does not see them: whoever stops before "would block" has to
+come back by himself.
+
+A TLS send that would block must be repeated with the same bytes; they are at the front of the write buffer then,
+and each attempt takes the same number of them or more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from typing import Any
+
+from tornado import netutil
+from tornado.iostream._core import FAIR_SHARE, fail
+from tornado.iostream._errors import is_connection_reset
+from tornado.iostream._socket import IOStream
+from tornado.log import gen_log
+
+#: Bytes handed to the TLS layer at a time: four records.
+_SEND_SIZE = 64 * 1024
+#: Bytes of payload in the largest record: a receive that gives fewer has emptied the socket, most likely.
+_RECORD_SIZE = 16 * 1024
+
+
+class SSLIOStream(IOStream):
+    """A stream over TLS.
+
+    :param socket: an `ssl.SSLSocket` made with ``do_handshake_on_connect=False``, or a plain socket that this
+        wraps as a client's once it is connected.
+    :param ssl_options: for wrapping: an `ssl.SSLContext` or the dictionary of `.ssl_options_to_context`.
+
+    The other arguments are those of `BaseIOStream`. The handshake starts by itself; `wait_for_handshake` waits
+    for it, and reads and writes asked for earlier follow it. ``stream.socket`` has ``getpeercert()``,
+    ``selected_alpn_protocol()`` and the like.
+    """
+
+    __slots__ = (
+        "_handshake_future",
+        "_handshaking",
+        "_read_needs_room",
+        "_server_hostname",
+        "_ssl_options",
+        "_write_needs_input",
+    )
+
+    #: The TLS socket; a plain one until it is connected.
+    socket: ssl.SSLSocket  # type: ignore[assignment]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._ssl_options = kwargs.pop("ssl_options", None)
+        if self._ssl_options is None:
+            self._ssl_options = {}
+        self._server_hostname: str | None = None
+        self._handshake_future: asyncio.Future[SSLIOStream] | None = None
+        self._handshaking = True
+        self._read_needs_room = False
+        self._write_needs_input = False
+        super().__init__(*args, **kwargs)
+        self._held = True
+        try:
+            self.socket.getpeername()
+        except OSError:
+            return  # not connected yet
+        self._begin_handshake()
+
+    # -- connecting --
+
+    def connect(
+        self, address: Any, server_hostname: str | None = None
+    ) -> asyncio.Future[SSLIOStream]:
+        """Connect and shake hands; see `IOStream.connect`.
+
+        :param server_hostname: the name to ask for and to check the certificate against.
+        """
+        self._server_hostname = server_hostname
+        shaken = self.wait_for_handshake()
+        connected = super().connect(address)
+        connected.add_done_callback(_look_at)
+        return shaken
+
+    def wait_for_handshake(self) -> asyncio.Future[SSLIOStream]:
+        """A Future that gives the stream when the handshake is done.
+
+        Its error is a `StreamClosedError` whose ``real_error`` tells why the handshake failed.
+
+        :raises RuntimeError: if somebody is waiting already.
+        """
+        if self._handshake_future is not None:
+            raise RuntimeError("Already waiting for the handshake")
+        future: asyncio.Future[SSLIOStream] = self._loop.create_future()
+        if self._closed:
+            fail(future, self._closed_error())
+        elif self._handshaking:
+            self._handshake_future = future
+        else:
+            future.set_result(self)
+        return future
+
+    def _connected(self) -> None:
+        future, self._connect_future = self._connect_future, None
+        try:
+            self._wrap()
+        except (OSError, ValueError) as error:
+            self.close(error)
+            fail(future, self._closed_error())
+            return
+        if future is not None and not future.done():
+            future.set_result(self)
+        self._advance()
+
+    def _wrap(self) -> None:
+        """Put TLS, as the client, over the connected socket."""
+        if not isinstance(self.socket, ssl.SSLSocket):
+            self._unwatch()
+            self.socket = netutil.ssl_wrap_socket(
+                self.socket,
+                self._ssl_options,
+                server_hostname=self._server_hostname,
+                server_side=False,
+                do_handshake_on_connect=False,
+            )
+
+    # -- the handshake --
+
+    def _begin_handshake(self) -> None:
+        self._wrap()
+        # The client speaks first. Neither does here, so that the caller can still set callbacks.
+        if self.socket.server_side:
+            self._add_reader()
+        else:
+            self._add_writer()
+
+    def _advance(self) -> None:
+        """Do the next step of the handshake."""
+        try:
+            self.socket.do_handshake()
+        except ssl.SSLWantReadError:
+            self._drop_writer()
+            self._add_reader()
+        except ssl.SSLWantWriteError:
+            self._add_writer()
+        except (OSError, ValueError) as error:
+            self._handshake_failed(error)
+        else:
+            self._handshaking = False
+            self._drop_writer()
+            future, self._handshake_future = self._handshake_future, None
+            if future is not None and not future.done():
+                future.set_result(self)
+            self._ready()
+
+    def _handshake_failed(self, error: Exception) -> None:
+        # Only a fault of protocol or trust is worth a warning: peers that leave early are the daily bread of servers.
+        if isinstance(error, (ssl.SSLError, ValueError)) and not is_connection_reset(error):
+            gen_log.warning("SSL Error on %s %s: %s", self._number(), self._peer(), error)
+        self.close(error)
+
+    def _peer(self) -> object:
+        try:
+            return self.socket.getpeername()
+        except OSError:
+            return "(not connected)"
+
+    # -- the descriptor --
+
+    def reading(self) -> bool:
+        """Whether a read is outstanding, or the handshake under way."""
+        return (self._handshaking and not self._closed) or super().reading()
+
+    def writing(self) -> bool:
+        """Whether written bytes are still waiting to be sent, or the handshake is under way."""
+        return (self._handshaking and not self._closed) or super().writing()
+
+    def read_from_fd(self, buf: bytearray | memoryview) -> int | None:
+        """Receive into `buf` what TLS gives; see `BaseIOStream.read_from_fd`."""
+        if self._handshaking:
+            return None
+        try:
+            return self.socket.recv_into(buf, len(buf))
+        except OSError as error:
+            return self._nothing_read(error)
+
+    def write_to_fd(self, data: memoryview) -> int:
+        """Send what TLS takes of `data`; see `BaseIOStream.write_to_fd`."""
+        try:
+            return self.socket.send(data[:_SEND_SIZE])
+        except ssl.SSLWantWriteError:
+            return 0
+        except ssl.SSLWantReadError:
+            self._write_needs_input = True
+            return 0
+        finally:
+            del data
+
+    def _receive(self, size: int) -> bytes | bytearray | None:
+        if getattr(self.read_from_fd, "__func__", None) is not _READ:
+            return super()._receive(size)
+        try:
+            return self.socket.recv(size)
+        except OSError as error:
+            return None if self._nothing_read(error) is None else b""
+
+    def _nothing_read(self, error: OSError) -> int | None:
+        """What a failed receive means: 0 for the end of input, None for nothing yet; else it is raised again."""
+        if isinstance(error, (ssl.SSLWantReadError, BlockingIOError)):
+            return None
+        if isinstance(error, ssl.SSLWantWriteError):
+            self._read_needs_room = True
+            self._add_writer()
+            return None
+        if isinstance(error, ssl.SSLError) and is_connection_reset(error):
+            return 0
+        raise error
+
+    def _transmit(self, data: bytes | bytearray | memoryview) -> int:
+        if type(self).write_to_fd is not _WRITE:
+            return super()._transmit(data)
+        if len(data) > _SEND_SIZE or isinstance(data, memoryview):
+            return self.write_to_fd(memoryview(data).cast("B"))
+        try:
+            return self.socket.send(data)
+        except ssl.SSLWantWriteError:
+            return 0
+        except ssl.SSLWantReadError:
+            self._write_needs_input = True
+            return 0
+
+    def _put_pieces(self, pieces: list[bytes], size: int) -> None:
+        for piece in pieces:  # records cannot be gathered by the kernel
+            self._put(piece)
+
+    def _wait_for_room(self) -> None:
+        if self._write_needs_input:  # room in the socket would wake us for nothing
+            self._drop_writer()
+            self._add_reader()
+        else:
+            self._add_writer()
+
+    def _wait_for_input(self) -> None:
+        self._add_reader()
+        if self.socket.pending():
+            self._loop.call_soon(self._on_readable)
+
+    def _drop_reader(self) -> None:
+        if not self._write_needs_input:
+            super()._drop_reader()
+
+    def _drop_writer(self) -> None:
+        if not self._read_needs_room:
+            super()._drop_writer()
+
+    def _unwatch(self) -> None:
+        self._write_needs_input = self._read_needs_room = False
+        super()._unwatch()
+
+    # -- events --
+
+    def _on_writable(self) -> None:
+        if self._connect_future is not None:
+            self._handle_connect()
+        elif self._handshaking:
+            self._advance()
+        else:
+            if self._read_needs_room:
+                self._read_needs_room = False
+                self._on_readable()
+            if not self._closed:
+                self._flush()
+
+    def _on_readable(self) -> None:
+        if self._closed:
+            return
+        if self._handshaking:
+            if self._connect_future is None:
+                self._advance()
+            return
+        if self._write_needs_input:
+            self._write_needs_input = False
+            self._flush()
+        if self._consumer is None or self._closed:
+            super()._on_readable()
+        else:
+            self._receive_records()
+
+    def _receive_records(self) -> None:
+        """Receive for the consumer until it would block, or a fair share is reached."""
+        if self._paused or self._eof:
+            self._drop_reader()
+            return
+        self._corked += 1
+        share = FAIR_SHARE
+        try:
+            while True:
+                consumer = self._consumer
+                if consumer is None or self._paused or self._eof or self._closed:
+                    return
+                try:
+                    data = self._receive(self.read_chunk_size)
+                except OSError as error:
+                    self._read_failed(error)
+                    return
+                if data is None:
+                    return
+                if not data:
+                    self._end_of_input(consumer)
+                    return
+                self._deliver(consumer, bytes(data))
+                share -= len(data)
+                if len(data) < _RECORD_SIZE and not self._closed and not self.socket.pending():
+                    return
+                if share <= 0:
+                    self._loop.call_soon(self._on_readable)
+                    return
+        finally:
+            self._uncork()
+
+    # -- the end --
+
+    def close_fd(self) -> None:
+        """Say goodbye in TLS's own way, as far as that goes without waiting, and close the socket."""
+        if not self._handshaking and self.error is None:
+            try:
+                self.socket.unwrap()
+            except (OSError, ValueError):
+                pass  # the peer's own goodbye is not waited for
+        super().close_fd()
+
+    def _after_close(self) -> None:
+        future, self._handshake_future = self._handshake_future, None
+        fail(future, self._closed_error())
+        super()._after_close()
+
+
+def _look_at(future: asyncio.Future[Any]) -> None:
+    """Take note of a future's error, so that nobody is told it was never looked at."""
+    if not future.cancelled():
+        future.exception()
+
+
+_READ = SSLIOStream.read_from_fd
+_WRITE = SSLIOStream.write_to_fd
+IOStream._tls_stream = SSLIOStream

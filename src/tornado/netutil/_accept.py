@@ -1,0 +1,125 @@
+"""Accepting connections: in bounded batches, and without spinning when the process is out of descriptors."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import time
+from collections.abc import Callable
+from typing import Any
+
+from tornado.ioloop import IOLoop
+from tornado.log import gen_log
+from tornado.netutil._listen import DEFAULT_BACKLOG
+
+# Connections taken in one turn of the loop; the rest wait for the next, so that a flood of newcomers does not
+# starve the connections that are already served.
+_BATCH = DEFAULT_BACKLOG
+# Seconds without accepting after the process or the machine ran out of something.
+_BACK_OFF = 1.0
+
+_EXHAUSTED = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
+# accept(2) hands over errors of the connection it was about to return: they concern that one alone.
+_PEER_GONE = frozenset(
+    getattr(errno, name)
+    for name in (
+        "ECONNABORTED",
+        "EPROTO",
+        "EPERM",
+        "ENETDOWN",
+        "ENOPROTOOPT",
+        "EHOSTDOWN",
+        "ENONET",
+        "EHOSTUNREACH",
+        "ENETUNREACH",
+    )
+    if hasattr(errno, name)
+)
+
+_last_report = float("-inf")
+
+
+def add_accept_handler(
+    sock: socket.socket, callback: Callable[[socket.socket, Any], None]
+) -> Callable[[], None]:
+    """Call ``callback(connection, address)`` for each connection that arrives on ``sock``.
+
+    :param sock: a non-blocking listening socket.
+    :param callback: takes the connected socket (left in blocking mode: a stream sets what it needs) and the
+        peer's address in the form its family has.
+    :returns: a function without arguments that stops the accepting. It does not close ``sock``.
+
+    The handler belongs to the current `.IOLoop`. When descriptors or memory run out, accepting pauses for a
+    second and one line is logged; the connections wait in the kernel meanwhile.
+    """
+    acceptor = _Acceptor(sock, callback)
+    acceptor.resume()
+    return acceptor.remove
+
+
+class _Acceptor:
+    """One listening socket's accept loop, and whether it is running, pausing or removed."""
+
+    __slots__ = ("_callback", "_io_loop", "_removed", "_sock", "_timer")
+
+    def __init__(self, sock: socket.socket, callback: Callable[[socket.socket, Any], None]) -> None:
+        self._sock = sock
+        self._callback = callback
+        self._io_loop = IOLoop.current()
+        self._timer: object | None = None
+        self._removed = False
+
+    def resume(self) -> None:
+        self._timer = None
+        self._io_loop.add_handler(self._sock, self._on_readable, IOLoop.READ)
+
+    def remove(self) -> None:
+        if self._removed:
+            return
+        self._removed = True
+        if self._timer is None:
+            self._io_loop.remove_handler(self._sock)
+        else:
+            self._io_loop.remove_timeout(self._timer)
+            self._timer = None
+
+    def _on_readable(self, sock: Any, events: int) -> None:
+        accept = self._sock.accept
+        callback = self._callback
+        for _ in range(_BATCH):
+            if self._removed:  # by the callback
+                return
+            try:
+                connection, address = accept()
+            except BlockingIOError:
+                return
+            except OSError as error:
+                if error.errno in _EXHAUSTED:
+                    self._pause(error)
+                    return
+                if error.errno not in _PEER_GONE:
+                    raise
+                continue
+            callback(connection, address)
+
+    def _pause(self, error: OSError) -> None:
+        self._io_loop.remove_handler(self._sock)
+        self._timer = self._io_loop.call_later(_BACK_OFF, self.resume)
+        _report_exhaustion(error)
+
+
+def _report_exhaustion(error: OSError) -> None:
+    """Log one line a second at most, however many listeners there are."""
+    global _last_report
+    now = time.monotonic()
+    if now - _last_report < _BACK_OFF:
+        return
+    _last_report = now
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        advice = "raise the limit (ulimit -n, LimitNOFILE, fs.file-max) or close idle connections sooner"
+    else:
+        advice = "the kernel has no memory left for sockets"
+    gen_log.error(
+        "accepting paused for %g s: %s; %s", _BACK_OFF, os.strerror(error.errno or errno.EMFILE), advice
+    )

@@ -1,0 +1,195 @@
+"""Making listening sockets: TCP on every address of a name, and Unix sockets."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import stat
+import sys
+from typing import Any
+
+#: Connections the kernel keeps waiting for `accept` before it turns newcomers away.
+DEFAULT_BACKLOG = 128
+# How often to look for another free port when one family's ephemeral port is taken in the other family.
+_EPHEMERAL_ATTEMPTS = 8
+
+_Address = tuple[socket.AddressFamily, Any]
+
+
+def bind_sockets(
+    port: int,
+    address: str | None = None,
+    family: socket.AddressFamily = socket.AF_UNSPEC,
+    backlog: int = DEFAULT_BACKLOG,
+    flags: int | None = None,
+    reuse_port: bool = False,
+) -> list[socket.socket]:
+    """Listen on ``port`` of every address that ``address`` stands for.
+
+    :param port: a TCP port; 0 asks the kernel for a free one, the same for all the sockets returned.
+    :param address: an IP address or a host name. A name gives one socket for each of its addresses; ``None``
+        or an empty string means every interface.
+    :param family: `socket.AF_INET` or `socket.AF_INET6` to have only one of them.
+    :param backlog: how many connections may wait to be accepted, as for `socket.socket.listen`.
+    :param flags: ``AI_*`` flags for `socket.getaddrinfo`; by default `socket.AI_PASSIVE`.
+    :param reuse_port: set ``SO_REUSEPORT``, so that several processes may listen on one port.
+    :returns: non-blocking listening sockets, one or more.
+    :raises OSError: when an address cannot be bound; the message names the address and the port.
+    :raises ValueError: when ``reuse_port`` is asked of a platform that has no ``SO_REUSEPORT``.
+
+    A server on every interface::
+
+        sockets = bind_sockets(8888)
+        server.add_sockets(sockets)
+    """
+    if reuse_port and not hasattr(socket, "SO_REUSEPORT"):
+        raise ValueError("reuse_port=True needs SO_REUSEPORT, which this platform does not have")
+    addresses = _listening_addresses(port, address or None, family, flags)
+    attempts = _EPHEMERAL_ATTEMPTS if port == 0 and len(addresses) > 1 else 1
+    while True:
+        attempts -= 1
+        try:
+            return _bind_all(addresses, port, address or None, backlog, reuse_port)
+        except OSError as error:
+            if attempts <= 0 or error.errno != errno.EADDRINUSE:
+                raise
+
+
+def _listening_addresses(
+    port: int, address: str | None, family: socket.AddressFamily, flags: int | None
+) -> list[_Address]:
+    """The distinct (family, sockaddr) pairs to bind, IPv4 first."""
+    if family == socket.AF_UNSPEC and not socket.has_ipv6:
+        family = socket.AF_INET
+    if flags is None:
+        flags = socket.AI_PASSIVE
+    found: dict[_Address, None] = {}
+    for entry_family, _type, _proto, _canonical, sockaddr in socket.getaddrinfo(
+        address, port, family, socket.SOCK_STREAM, 0, flags
+    ):
+        if sys.platform == "darwin" and address == "localhost" and entry_family == socket.AF_INET6:
+            # macOS lists the link-local address of lo0 as a second "localhost"; nobody connects to it.
+            if len(sockaddr) == 4 and sockaddr[3] != 0:
+                continue
+        found[(entry_family, sockaddr)] = None
+    return sorted(found, key=lambda entry: entry[0])
+
+
+def _bind_all(
+    addresses: list[_Address], port: int, address: str | None, backlog: int, reuse_port: bool
+) -> list[socket.socket]:
+    """Bind and listen on each of ``addresses``, or on none of them."""
+    sockets: list[socket.socket] = []
+    shared_port = port
+    unusable: OSError | None = None
+    try:
+        for family, sockaddr in addresses:
+            if shared_port != port:
+                sockaddr = (sockaddr[0], shared_port, *sockaddr[2:])
+            try:
+                sock = _bind_one(family, sockaddr, backlog, reuse_port)
+            except OSError as error:
+                if not _skippable(error, address, family):
+                    raise
+                unusable = error
+                continue
+            sockets.append(sock)
+            shared_port = sock.getsockname()[1]
+        if not sockets:
+            raise unusable or OSError(errno.EADDRNOTAVAIL, f"no address to listen on for {address!r}")
+    except BaseException:
+        for sock in sockets:
+            sock.close()
+        raise
+    return sockets
+
+
+def _skippable(error: OSError, address: str | None, family: socket.AddressFamily) -> bool:
+    """Whether the other addresses will do without this one.
+
+    A host may list IPv6 in its hosts file and lack it in its kernel or on its loopback interface
+    (containers).
+    """
+    if error.errno == errno.EAFNOSUPPORT:
+        return True
+    return error.errno == errno.EADDRNOTAVAIL and family == socket.AF_INET6 and address in (None, "localhost")
+
+
+def _bind_one(family: socket.AddressFamily, sockaddr: Any, backlog: int, reuse_port: bool) -> socket.socket:
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setblocking(False)
+        if os.name != "nt":
+            # On Windows this option would let another process steal the port.
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if reuse_port:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        if family == socket.AF_INET6 and hasattr(socket, "IPPROTO_IPV6"):
+            # Some kernels map IPv4 into IPv6 sockets by default, which then collide with the IPv4 socket.
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        sock.bind(sockaddr)
+        sock.listen(backlog)
+    except OSError as error:
+        sock.close()
+        raise _explained(error, sockaddr) from error
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def _explained(error: OSError, sockaddr: Any) -> OSError:
+    """The same error, of the same class and number, saying which address and port it is about."""
+    host, port = str(sockaddr[0]), sockaddr[1]
+    place = f"address {host!r}, port {port}"
+    reason = error.strerror or str(error)
+    if error.errno == errno.EADDRINUSE:
+        reason = f"{reason} (another socket is bound there: stop it or choose another port)"
+    elif error.errno == errno.EACCES:
+        reason = f"{reason} (ports below 1024 usually need privileges)"
+    elif error.errno == errno.EADDRNOTAVAIL:
+        reason = f"{reason} (no interface of this machine has that address)"
+    return OSError(error.errno, f"cannot listen on {place}: {reason}")
+
+
+def bind_unix_socket(file: str, mode: int = 0o600, backlog: int = DEFAULT_BACKLOG) -> socket.socket:
+    r"""Listen on a Unix socket.
+
+    :param file: the path. A socket that is already there is replaced. A name that begins with a NUL character
+        (``"\0name"``) lives in Linux's abstract namespace: it makes no file and vanishes with its last
+        holder.
+    :param mode: the permissions of the file; by default only its owner may connect. Not used for abstract
+        names.
+    :param backlog: how many connections may wait to be accepted.
+    :returns: a non-blocking listening socket.
+    :raises ValueError: when ``file`` exists and is something other than a socket.
+    :raises OSError: when the path cannot be bound.
+    """
+    if not hasattr(socket, "AF_UNIX"):
+        raise ValueError("this platform has no Unix sockets")
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        sock.setblocking(False)
+        if file.startswith("\0"):
+            sock.bind(file)
+        else:
+            _remove_stale_socket(file)
+            sock.bind(file)
+            # Nobody can connect before listen(), so there is no moment with the wrong permissions.
+            os.chmod(file, mode)
+        sock.listen(backlog)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def _remove_stale_socket(file: str) -> None:
+    try:
+        status = os.stat(file)
+    except FileNotFoundError:
+        return
+    if not stat.S_ISSOCK(status.st_mode):
+        raise ValueError(f"cannot listen on {file!r}: it exists and is not a socket")
+    os.remove(file)

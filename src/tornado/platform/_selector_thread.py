@@ -1,0 +1,282 @@
+"""Readiness of sockets for a loop that cannot watch them, by a thread that waits in its place.
+
+asyncio's default loop on Windows, the proactor, has no ``add_reader``. `SelectorThread` supplies it for any
+loop. Theory of operation: the thread never touches the tables of what is watched. It is handed a snapshot
+of descriptors through a queue, waits until one is ready, gives what it found to the loop by
+``call_soon_threadsafe``, and waits for the next snapshot, which the loop sends after it has called the
+handlers; so handlers are called in the loop's thread, and a descriptor that stays ready is reported once a
+turn. A change of the tables while the thread waits wakes it through a pair of connected sockets. Each round
+costs the number of descriptors, as `select.select` does anyway.
+
+The thread starts with the first descriptor. It ends with `SelectorThread.close`, which the loop's own
+``close`` calls, or at the end of the program; it is a daemon, so that a forgotten loop keeps no program
+alive.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import functools
+import queue
+import selectors
+import socket
+import threading
+import weakref
+from collections.abc import Callable
+from typing import Any, ClassVar, Protocol
+
+from tornado._export import export
+
+__all__ = ["AddThreadSelectorEventLoop", "SelectorThread"]
+
+
+class _HasFileno(Protocol):
+    def fileno(self) -> int: ...
+
+
+_FileDescriptorLike = int | _HasFileno
+#: What the thread has to wait for: descriptors to read from, and to write to.
+_Snapshot = tuple[tuple[int, ...], tuple[int, ...]]
+
+# poll() has no limit on the numbers of descriptors; Windows has only select(), without that limit.
+_Selector: type[Any] = getattr(selectors, "PollSelector", selectors.SelectSelector)
+
+_open_threads: weakref.WeakSet[SelectorThread] = weakref.WeakSet()
+
+
+@atexit.register
+def _close_all() -> None:
+    # A daemon thread that wakes while the interpreter is being taken down could crash it.
+    for each in list(_open_threads):
+        each.close()
+
+
+class SelectorThread:
+    """``add_reader`` and its kin for a loop that has none, by a thread.
+
+    :arg real_loop: the loop in which the handlers are called.
+
+    The methods mean what they mean in `asyncio.loop`, and may be called in the loop's thread only.
+    """
+
+    def __init__(self, real_loop: asyncio.AbstractEventLoop) -> None:
+        self._real_loop = real_loop
+        self._readers: dict[int, Callable[[], Any]] = {}
+        self._writers: dict[int, Callable[[], Any]] = {}
+        self._snapshots: queue.SimpleQueue[_Snapshot | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._waiting = False  # whether the thread has a snapshot whose answer has not come
+        self._woken = False
+        self._closed = False
+        self._waker_receive, self._waker_send = socket.socketpair()
+        self._waker_receive.setblocking(False)
+        self._waker_send.setblocking(False)
+        _open_threads.add(self)
+        _close_with_loop(real_loop, weakref.ref(self))
+
+    def add_reader(self, fd: _FileDescriptorLike, callback: Callable[..., None], *args: Any) -> None:
+        """Call ``callback(*args)`` whenever ``fd`` has something to read; it replaces an earlier callback."""
+        self._set(self._readers, fd, callback, args)
+
+    def add_writer(self, fd: _FileDescriptorLike, callback: Callable[..., None], *args: Any) -> None:
+        """Call ``callback(*args)`` whenever ``fd`` has room to write; it replaces an earlier callback."""
+        self._set(self._writers, fd, callback, args)
+
+    def remove_reader(self, fd: _FileDescriptorLike) -> bool:
+        """Stop watching ``fd`` for reading; tell whether it was watched."""
+        return self._remove(self._readers, fd)
+
+    def remove_writer(self, fd: _FileDescriptorLike) -> bool:
+        """Stop watching ``fd`` for writing; tell whether it was watched."""
+        return self._remove(self._writers, fd)
+
+    def close(self) -> None:
+        """End the thread, and wait until it has ended. What is watched is forgotten. May be called again."""
+        if self._closed:
+            return
+        self._closed = True
+        self._snapshots.put(None)
+        self._wake()
+        if self._thread is not None:
+            self._thread.join()
+        _open_threads.discard(self)
+        self._readers.clear()
+        self._writers.clear()
+        self._waker_receive.close()
+        self._waker_send.close()
+
+    # ---- In the loop's thread
+
+    def _set(
+        self,
+        table: dict[int, Callable[[], Any]],
+        fd: _FileDescriptorLike,
+        callback: Callable[..., None],
+        args: tuple[Any, ...],
+    ) -> None:
+        if self._closed:
+            raise RuntimeError("this SelectorThread is closed, as its event loop probably is")
+        number = _number_of(fd)
+        changed = number not in table
+        table[number] = functools.partial(callback, *args)
+        if changed:
+            self._refresh()
+
+    def _remove(self, table: dict[int, Callable[[], Any]], fd: _FileDescriptorLike) -> bool:
+        known = table.pop(_number_of(fd), None) is not None
+        if known and not self._closed:
+            self._refresh()
+        return known
+
+    def _refresh(self) -> None:
+        """Have the thread wait for what is now in the tables."""
+        if self._waiting:
+            self._wake()
+            return
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, daemon=True, name="tornado selector")
+            self._thread.start()
+        self._waiting = True
+        self._snapshots.put((tuple(self._readers), tuple(self._writers)))
+
+    def _wake(self) -> None:
+        if not self._woken:
+            self._woken = True
+            self._waker_send.send(b"w")
+
+    def _answer(self, readable: list[int], writable: list[int]) -> None:
+        """Call the handlers of what the thread found ready, and send it the next snapshot."""
+        if self._closed:
+            return
+        self._woken = False
+        try:
+            # A forked child has the other end as well, so there may be more or less than we sent.
+            self._waker_receive.recv(1024)
+        except BlockingIOError:
+            pass
+        try:
+            for table, ready in ((self._readers, readable), (self._writers, writable)):
+                for number in ready:
+                    # An earlier handler may have removed this one.
+                    handler = table.get(number)
+                    if handler is not None:
+                        self._call(handler)
+        finally:
+            self._waiting = False
+            if not self._closed:
+                self._refresh()
+
+    def _call(self, handler: Callable[[], Any]) -> None:
+        try:
+            handler()
+        except Exception as error:
+            message = f"Exception in callback {handler!r}"
+            self._real_loop.call_exception_handler({"message": message, "exception": error})
+
+    # ---- In the thread of our own
+
+    def _work(self) -> None:
+        waker = self._waker_receive.fileno()
+        while (snapshot := self._snapshots.get()) is not None:
+            readable, writable = _wait(snapshot, waker)
+            try:
+                self._real_loop.call_soon_threadsafe(self._answer, readable, writable)
+            except RuntimeError:
+                return  # the loop is closed
+
+
+def _wait(snapshot: _Snapshot, waker: int) -> tuple[list[int], list[int]]:
+    """Block until something of ``snapshot``, or the waker, is ready; give what can be read and written."""
+    readers, writers = snapshot
+    wanted = dict.fromkeys(readers, selectors.EVENT_READ)
+    for number in writers:
+        wanted[number] = wanted.get(number, 0) | selectors.EVENT_WRITE
+    with _Selector() as selector:
+        selector.register(waker, selectors.EVENT_READ)
+        try:
+            for number, events in wanted.items():
+                selector.register(number, events)
+            found = [(key.fd, events) for key, events in selector.select()]
+        except (OSError, ValueError):
+            # One was closed while it was watched. All are called ready: who uses that one gets the error.
+            found = list(wanted.items())
+    readable = [number for number, events in found if events & selectors.EVENT_READ and number != waker]
+    writable = [number for number, events in found if events & selectors.EVENT_WRITE]
+    return readable, writable
+
+
+def _number_of(fd: _FileDescriptorLike) -> int:
+    return fd if isinstance(fd, int) else fd.fileno()
+
+
+def _close_with_loop(loop: asyncio.AbstractEventLoop, thread: weakref.ref[SelectorThread]) -> None:
+    """Have ``loop.close()``, which is all that `asyncio.run` calls, end the thread, if the loop allows it."""
+    close = loop.close
+
+    def close_both() -> None:
+        found = thread()
+        if found is not None and not loop.is_running():
+            found.close()
+        close()
+
+    try:
+        loop.close = close_both  # type: ignore[method-assign]
+    except AttributeError:
+        pass  # AddThreadSelectorEventLoop.close() and the end of the program remain
+
+
+class AddThreadSelectorEventLoop(asyncio.AbstractEventLoop):
+    """A loop with ``add_reader`` and its kin, made of one that has none.
+
+    :arg real_loop: the loop to complete. Every other attribute and method is the real loop's.
+    """
+
+    #: The names that are this class's own; every other one is the real loop's.
+    MY_ATTRIBUTES: ClassVar[set[str]] = {
+        f"{verb}_{direction}" for verb in ("add", "remove") for direction in ("reader", "writer")
+    } | {"close", "_real_loop", "_selector"}
+
+    def __init__(self, real_loop: asyncio.AbstractEventLoop) -> None:
+        self._selector = SelectorThread(real_loop)
+        self._real_loop = real_loop
+
+    def __getattribute__(self, name: str) -> Any:
+        own = super().__getattribute__
+        # `self.__class__`, `self.__dict__` and all methods of the abstract base are the real loop's, too.
+        return (
+            own(name)
+            if name in AddThreadSelectorEventLoop.MY_ATTRIBUTES
+            else getattr(own("_real_loop"), name)
+        )
+
+    # asyncio's type stubs give these methods variadic types, which say nothing more here.
+
+    def add_reader(  # type: ignore[override]
+        self, fd: _FileDescriptorLike, callback: Callable[..., Any], *args: Any
+    ) -> None:
+        """As `asyncio.loop.add_reader`."""
+        self._selector.add_reader(fd, callback, *args)
+
+    def remove_reader(self, fd: _FileDescriptorLike) -> bool:
+        """As `asyncio.loop.remove_reader`."""
+        return self._selector.remove_reader(fd)
+
+    def add_writer(  # type: ignore[override]
+        self, fd: _FileDescriptorLike, callback: Callable[..., Any], *args: Any
+    ) -> None:
+        """As `asyncio.loop.add_writer`."""
+        self._selector.add_writer(fd, callback, *args)
+
+    def remove_writer(self, fd: _FileDescriptorLike) -> bool:
+        """As `asyncio.loop.remove_writer`."""
+        return self._selector.remove_writer(fd)
+
+    def close(self) -> None:
+        """End the thread and close the real loop."""
+        real_loop = self._real_loop
+        self._selector.close()
+        real_loop.close()
+
+
+export(globals(), module="tornado.platform.asyncio")

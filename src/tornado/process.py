@@ -1,0 +1,277 @@
+"""Several processes: serving with forked copies of one program, and running others as children.
+
+`fork_processes` starts copies of the running program, restarts those that fail and tells each its number
+(`task_id`). `Subprocess` is `subprocess.Popen` with streams for pipes and a callback for the end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import threading
+from binascii import hexlify
+from collections.abc import Callable
+from subprocess import CalledProcessError
+from typing import Any, ClassVar
+
+from tornado.concurrent import (
+    Future,
+    future_set_exception_unless_cancelled,
+    future_set_result_unless_cancelled,
+)
+from tornado.ioloop import IOLoop
+from tornado.iostream import PipeIOStream
+from tornado.log import gen_log
+
+__all__ = ["CalledProcessError", "Subprocess", "cpu_count", "fork_processes", "task_id"]
+
+#: Restarts of failed children before `fork_processes` gives up, unless it is told otherwise.
+_DEFAULT_MAX_RESTARTS = 100
+
+_PIPES = ("stdin", "stdout", "stderr")
+
+_task_id: int | None = None
+
+
+def cpu_count() -> int:
+    """How many processors this process may use; 1 where nobody knows.
+
+    A process confined to some processors (``taskset``, a container's CPU set) counts those alone.
+    """
+    if hasattr(os, "process_cpu_count"):  # Python 3.13
+        return os.process_cpu_count() or 1
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0)) or 1
+    return os.cpu_count() or 1
+
+
+def task_id() -> int | None:
+    """The number of this child among those of `fork_processes`, from 0 on; ``None`` in any other process."""
+    return _task_id
+
+
+def fork_processes(num_processes: int | None, max_restarts: int | None = None) -> int:
+    """Start copies of this process and look after them.
+
+    :param num_processes: how many. ``None``, 0 or less: as many as there are processors.
+    :param max_restarts: how many children in all may fail (exit with another status than 0, or be killed) and
+        be started again; 100 by default.
+    :returns: in each child, its number, from 0 on. A child started again keeps its number.
+    :raises RuntimeError: in the parent, when children failed more often than that; also when an event loop is
+        running, or when this is already such a child.
+
+    The parent does not return: it exits, with status 0, when all its children have ended well. Children share
+    nothing but what was open before: make listening sockets first, and event loops and threads afterwards::
+
+        sockets = bind_sockets(8888)
+        fork_processes(0)
+
+        async def serve():
+            server.add_sockets(sockets)
+            await asyncio.get_running_loop().create_future()     # for ever
+
+        asyncio.run(serve())
+    """
+    if not hasattr(os, "fork"):
+        raise RuntimeError("fork_processes: this platform cannot fork")
+    _refuse_unsafe_fork()
+    if num_processes is None or num_processes <= 0:
+        num_processes = cpu_count()
+    if max_restarts is None:
+        max_restarts = _DEFAULT_MAX_RESTARTS
+    gen_log.info("Starting %d processes", num_processes)
+    running: dict[int, int] = {}
+    for number in range(num_processes):
+        if _fork_child(number, running):
+            return number
+    restarts = 0
+    while running:
+        pid, status = os.wait()
+        ended = running.pop(pid, None)
+        if ended is None or not _report_end(ended, pid, status):
+            continue
+        restarts += 1
+        if restarts > max_restarts:
+            raise RuntimeError(f"Too many child restarts ({max_restarts} allowed), giving up")
+        if _fork_child(ended, running):
+            return ended
+    sys.exit(0)
+
+
+def _refuse_unsafe_fork() -> None:
+    if _task_id is not None:
+        raise RuntimeError(f"fork_processes was called in a child of fork_processes (task {_task_id})")
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    raise RuntimeError(
+        "fork_processes was called while an event loop is running, which parent and children would share: "
+        "fork first, then start the loop"
+    )
+
+
+def _fork_child(number: int, running: dict[int, int]) -> bool:
+    """Fork; True in the child. The parent notes the child in ``running``."""
+    global _task_id
+    pid = os.fork()
+    if pid:
+        running[pid] = number
+        return False
+    _reseed_random()
+    _task_id = number
+    return True
+
+
+def _report_end(number: int, pid: int, status: int) -> bool:
+    """Log how a child ended; True when it is to be started again."""
+    code = os.waitstatus_to_exitcode(status)
+    if code < 0:
+        gen_log.warning("child %d (pid %d) killed by signal %d, restarting", number, pid, -code)
+    elif code > 0:
+        gen_log.warning("child %d (pid %d) exited with status %d, restarting", number, pid, code)
+    else:
+        gen_log.info("child %d (pid %d) exited normally", number, pid)
+    return code != 0
+
+
+def _reseed_random() -> None:
+    """Give a fork its own sequence of random numbers, or all children would draw the same ones."""
+    random = sys.modules.get("random")
+    if random is not None:
+        random.seed(int(hexlify(os.urandom(16)), 16))
+
+
+class Subprocess:
+    """A child process whose pipes are streams and whose end is announced on the loop.
+
+    :param args: as for `subprocess.Popen`; so are the keyword arguments, but that ``stdin``, ``stdout`` and
+        ``stderr`` may also be `Subprocess.STREAM`: the attribute of that name is then a `.PipeIOStream`.
+
+    Attributes: ``proc`` (the Popen), ``pid``, ``returncode`` (``None`` until the end was noticed),
+    ``io_loop``, ``stdin``, ``stdout``, ``stderr``. ::
+
+        child = Subprocess(["sort"], stdin=Subprocess.STREAM, stdout=Subprocess.STREAM)
+        await child.stdin.write(b"b\\na\\n")
+        child.stdin.close()
+        lines = await child.stdout.read_until_close()
+        await child.wait_for_exit()
+    """
+
+    STREAM = object()
+
+    _watched: ClassVar[set[Subprocess]] = set()
+
+    stdin: Any
+    stdout: Any
+    stderr: Any
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.io_loop = IOLoop.current()
+        ours: dict[str, int] = {}
+        theirs: dict[str, int] = {}
+        try:
+            for name in _PIPES:
+                if kwargs.get(name) is self.STREAM:
+                    readable, writable = os.pipe()
+                    ours[name], theirs[name] = (
+                        (writable, readable) if name == "stdin" else (readable, writable)
+                    )
+            self.proc = subprocess.Popen(*args, **{**kwargs, **theirs})
+        except BaseException:
+            for descriptor in ours.values():
+                os.close(descriptor)
+            raise
+        finally:
+            for descriptor in theirs.values():
+                os.close(descriptor)
+        for name in _PIPES:
+            setattr(self, name, PipeIOStream(ours[name]) if name in ours else getattr(self.proc, name))
+        self.pid = self.proc.pid
+        self.returncode: int | None = None
+        self._exit_callback: Callable[[int], Any] | None = None
+        self._pidfd = -1
+
+    def set_exit_callback(self, callback: Callable[[int], Any]) -> None:
+        """Call ``callback(returncode)`` on the loop once the process has ended.
+
+        A process killed by a signal has the negative of the signal's number for its return code. There is one
+        callback: a later one replaces it.
+        """
+        self._exit_callback = callback
+        if self.returncode is not None:
+            self.io_loop.add_callback(self._run_exit_callback)
+        elif self not in Subprocess._watched:
+            self._watch()
+
+    def wait_for_exit(self, raise_error: bool = True) -> Future[int]:
+        """A future of the return code. It uses the exit callback.
+
+        :param raise_error: whether a return code other than 0 is raised as `CalledProcessError` instead.
+        """
+        future: Future[int] = Future()
+
+        def ended(code: int) -> None:
+            if code != 0 and raise_error:
+                future_set_exception_unless_cancelled(future, CalledProcessError(code, self.proc.args))
+            else:
+                future_set_result_unless_cancelled(future, code)
+
+        self.set_exit_callback(ended)
+        return future
+
+    @classmethod
+    def initialize(cls) -> None:
+        """Kept for programs that call it: nothing has to be prepared, and no signal handler is installed."""
+
+    @classmethod
+    def uninitialize(cls) -> None:
+        """Stop waiting for the processes that are still running; their exit callbacks are not called."""
+        for child in list(cls._watched):
+            child._unwatch()
+
+    def _watch(self) -> None:
+        """Be told of the end: by a pidfd where the kernel has them, else by a thread that waits."""
+        Subprocess._watched.add(self)
+        try:
+            self._pidfd = os.pidfd_open(self.pid)
+        except (AttributeError, OSError):
+            threading.Thread(
+                target=self._wait_in_thread, name=f"wait for pid {self.pid}", daemon=True
+            ).start()
+            return
+        self.io_loop.add_handler(self._pidfd, self._on_pidfd, IOLoop.READ)
+
+    def _unwatch(self) -> None:
+        Subprocess._watched.discard(self)
+        descriptor, self._pidfd = self._pidfd, -1
+        if descriptor >= 0:
+            self.io_loop.remove_handler(descriptor)
+            os.close(descriptor)
+
+    def _on_pidfd(self, fd: int, events: int) -> None:
+        # Reaping through the Popen keeps its own returncode right, too.
+        if self.proc.poll() is not None:
+            self._ended()
+
+    def _wait_in_thread(self) -> None:
+        self.proc.wait()
+        try:
+            self.io_loop.add_callback(self._ended)
+        except RuntimeError:
+            pass  # the loop was closed before the process ended
+
+    def _ended(self) -> None:
+        if self not in Subprocess._watched:
+            return  # uninitialize() came first
+        self._unwatch()
+        self.returncode = self.proc.returncode
+        self._run_exit_callback()
+
+    def _run_exit_callback(self) -> None:
+        callback, self._exit_callback = self._exit_callback, None
+        if callback is not None:
+            assert self.returncode is not None
+            callback(self.returncode)

@@ -1,0 +1,18 @@
+"""The HTTP client that needs nothing but the standard library.
+
+`SimpleAsyncHTTPClient` is the default implementation of `tornado.httpclient.AsyncHTTPClient`. It speaks
+HTTP/1.1 over plain and TLS connections, one request a connection, and knows basic authentication. It uses no
+proxy.
+"""
+
+from __future__ import annotations
+
+from tornado._export import export
+from tornado.simple_httpclient._client import SimpleAsyncHTTPClient
+from tornado.simple_httpclient._connection import _HTTPConnection
+from tornado.simple_httpclient._errors import HTTPStreamClosedError, HTTPTimeoutError
+
+__all__ = ["HTTPStreamClosedError", "HTTPTimeoutError", "SimpleAsyncHTTPClient"]
+
+export(globals(), module="tornado.simple_httpclient")
+_HTTPConnection.__module__ = "tornado.simple_httpclient"

@@ -1,0 +1,138 @@
+"""The client: limits and the queue of requests. The work on one request is `_connection`'s."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from tornado.httpclient import AsyncHTTPClient, HTTPRequest, HTTPResponse
+from tornado.log import gen_log
+from tornado.netutil import OverrideResolver, Resolver
+from tornado.simple_httpclient._connection import _HTTPConnection
+from tornado.simple_httpclient._errors import NO_RESPONSE, HTTPTimeoutError
+from tornado.tcpclient import TCPClient
+
+_Callback = Callable[[HTTPResponse], None]
+
+
+class SimpleAsyncHTTPClient(AsyncHTTPClient):
+    """`.AsyncHTTPClient` on `.TCPClient`: no dependency, and every part open to subclasses."""
+
+    def initialize(  # type: ignore[override]
+        self,
+        max_clients: int = 10,
+        hostname_mapping: dict[Any, Any] | None = None,
+        max_buffer_size: int = 104857600,
+        resolver: Resolver | None = None,
+        defaults: dict[str, Any] | None = None,
+        max_header_size: int | None = None,
+        max_body_size: int | None = None,
+    ) -> None:
+        """Called by the constructor with its arguments.
+
+        :param max_clients: how many requests may be under way at once; more wait in a queue.
+        :param hostname_mapping: addresses for host names, as for `.OverrideResolver`.
+        :param max_buffer_size: bytes of a response that may be held in the stream's buffer.
+        :param resolver: the `.Resolver` to use; the configured one by default.
+        :param defaults: values for what requests leave open.
+        :param max_header_size: bytes that the head of a response may have.
+        :param max_body_size: bytes that a response's body may have, after decompression; by default as many
+            as ``max_buffer_size``.
+        """
+        super().initialize(defaults)
+        self.own_resolver = resolver is None
+        lookup = Resolver() if resolver is None else resolver
+        self.resolver = OverrideResolver(lookup, hostname_mapping) if hostname_mapping is not None else lookup
+        self.tcp_client = TCPClient(self.resolver)
+        # Limits: on requests at once, and on what one response may take.
+        self.max_clients = max_clients
+        self.max_body_size, self.max_header_size = max_body_size, max_header_size
+        self.max_buffer_size = max_buffer_size
+        #: Requests under way. The key is what a request is known by from its arrival to its end.
+        self.active: dict[object, tuple[HTTPRequest, _Callback]] = {}
+        #: Requests not begun yet, in order; some may have timed out already.
+        self.queue: deque[tuple[object, HTTPRequest, _Callback]] = deque()
+        #: Those of the queue that have not timed out, with their timers.
+        self.waiting: dict[object, tuple[HTTPRequest, _Callback, object | None]] = {}
+
+    def close(self) -> None:
+        """Free the resolver, unless it was passed in. Requests under way go on."""
+        super().close()
+        self.tcp_client.close()
+        if self.own_resolver:
+            self.resolver.close()
+
+    def fetch_impl(self, request: HTTPRequest, callback: _Callback) -> None:
+        """Start a request, or queue it when ``max_clients`` are under way."""
+        key = object()
+        timer: object | None = None
+        if len(self.active) >= self.max_clients:
+            limits = [limit for limit in (request.connect_timeout, request.request_timeout) if limit]
+            if limits:
+                timer = self.io_loop.call_later(
+                    min(limits), functools.partial(self._on_timeout, key, "in request queue")
+                )
+        self.queue.append((key, request, callback))
+        self.waiting[key] = (request, callback, timer)
+        self._process_queue()
+        if self.queue:
+            gen_log.debug(
+                "max_clients limit (%d) reached: %d requests under way, %d queued",
+                self.max_clients,
+                len(self.active),
+                len(self.queue),
+            )
+
+    def _process_queue(self) -> None:
+        """Begin as many requests as there is room for."""
+        room = self.max_clients - len(self.active)
+        while room > 0 and self.queue:
+            key, request, callback = self.queue.popleft()
+            if key not in self.waiting:
+                continue  # it timed out
+            self._remove_timeout(key)
+            self.active[key] = request, callback
+            self._handle_request(request, functools.partial(self._release_fetch, key), callback)
+            # Counted again: a request that fails at once has called back here before this line.
+            room = self.max_clients - len(self.active)
+
+    def _connection_class(self) -> type[_HTTPConnection]:
+        """The class that carries out a request."""
+        return _HTTPConnection
+
+    def _handle_request(
+        self, request: HTTPRequest, release_callback: Callable[[], None], final_callback: _Callback
+    ) -> None:
+        """Carry out a request: the first callback makes room for the next, the second takes the response."""
+        carry_out = self._connection_class()
+        limits = {"max_header_size": self.max_header_size, "max_body_size": self.max_body_size}
+        carry_out(
+            self, request, release_callback, final_callback, self.max_buffer_size, self.tcp_client, **limits
+        )
+
+    def _release_fetch(self, key: object) -> None:
+        self.active.pop(key, None)
+        self._process_queue()
+
+    def _remove_timeout(self, key: object) -> None:
+        entry = self.waiting.pop(key, None)
+        if entry is not None and entry[2] is not None:
+            self.io_loop.remove_timeout(entry[2])
+
+    def _on_timeout(self, key: object, info: str | None = None) -> None:
+        """A request has been in the queue for too long."""
+        request, callback, _timer = self.waiting.pop(key)
+        # The queue's entry is left to _process_queue unless it is the head: removing from the middle is
+        # linear.
+        while self.queue and self.queue[0][0] not in self.waiting:
+            self.queue.popleft()
+        response = HTTPResponse(
+            request,
+            NO_RESPONSE,
+            error=HTTPTimeoutError(f"Timeout {info}" if info else "Timeout"),
+            request_time=time.time() - request.start_time,
+        )
+        self.io_loop.add_callback(callback, response)

@@ -1,0 +1,31 @@
+"""What happens to a client's request other than a response."""
+
+from __future__ import annotations
+
+from tornado.httpclient import HTTPClientError
+
+#: The status code of a response that never came.
+NO_RESPONSE = 599
+
+
+class HTTPTimeoutError(HTTPClientError):
+    """A request that took too long; the message names the phase it was in. Its ``code`` is 599."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(NO_RESPONSE, message=message)
+
+    def __str__(self) -> str:
+        return self.message or "Timeout"
+
+
+class HTTPStreamClosedError(HTTPClientError):
+    """A connection that ended before the response did, with no error to tell why. Its ``code`` is 599.
+
+    Where there is such an error, the request fails with that one (an OSError as a rule).
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(NO_RESPONSE, message=message)
+
+    def __str__(self) -> str:
+        return self.message or "Stream closed"

@@ -1,0 +1,48 @@
+"""TLS contexts for requests, made once for each set of options."""
+
+from __future__ import annotations
+
+import functools
+import os
+import ssl
+
+from tornado import netutil
+
+
+def client_context(
+    validate_cert: bool, ca_certs: str | None, client_cert: str | None, client_key: str | None
+) -> ssl.SSLContext:
+    """A context for the TLS arguments of a request.
+
+    Making one reads the system's certificates, for milliseconds: contexts are kept until one of the files
+    changes.
+    """
+    if validate_cert and ca_certs is None and client_cert is None and client_key is None:
+        shared: ssl.SSLContext = netutil._client_ssl_defaults
+        return shared
+    files = (ca_certs, client_cert, client_key)
+    return _make_context(validate_cert, *files, tuple(map(_modified, files)))
+
+
+@functools.lru_cache(maxsize=32)
+def _make_context(
+    validate_cert: bool,
+    ca_certs: str | None,
+    client_cert: str | None,
+    client_key: str | None,
+    modified: tuple[int | None, ...],
+) -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=ca_certs)
+    if not validate_cert:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    if client_cert is not None:
+        context.load_cert_chain(client_cert, client_key)
+    return context
+
+
+def _modified(file: str | None) -> int | None:
+    try:
+        return None if file is None else os.stat(file).st_mtime_ns
+    except OSError:
+        return None  # whoever opens it will say what is wrong

@@ -1,0 +1,261 @@
+"""Turn the parts of a template into the source of a Python function.
+
+The function collects text in a list and returns the whole as bytes. A page is one function, with the files it
+extends and includes written into it. Each line ends in a comment that tells where it comes from::
+
+    _tt_append(_tt_escape(_tt_tmp))  # row.html:2 (via table.html:7)
+
+and `Code.places` holds the same as data, so that a line of a traceback leads back to the template.
+Neighbouring texts become one constant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple, Protocol
+
+from tornado.template._errors import ParseError
+from tornado.template._nodes import (
+    Apply,
+    Block,
+    Branch,
+    Control,
+    Expression,
+    Extends,
+    File,
+    Include,
+    Node,
+    Statement,
+    Text,
+)
+
+STANDARD_ESCAPE = "xhtml_escape"
+_HELPERS = ("_tt_text", "_tt_join", "_tt_escape", "_tt_escape_with", "_tt_str", "_tt_type")
+# What is text already needs no call.
+_RAW = "_tt_tmp if _tt_type(_tt_tmp) is _tt_str else _tt_text(_tt_tmp)"
+# The helpers are local names: those are found fastest.
+_PARAMETERS = ", ".join(f"{name}={name}" for name in _HELPERS)
+
+
+class Place(NamedTuple):
+    """Where a line of generated code comes from."""
+
+    template: str
+    line: int
+
+
+class Code(NamedTuple):
+    """Generated source, and for each of its lines the place it comes from."""
+
+    source: str
+    places: list[Place]
+
+
+class _HasFile(Protocol):
+    @property
+    def file(self) -> File: ...
+
+
+Load = Callable[[str, str], _HasFile]
+
+
+def ancestry(file: File, load: Load | None) -> list[File]:
+    """The file and those it extends, the outermost last.
+
+    :arg load: gives the template of a name, as seen from the template of another name.
+    :raises ParseError: for ``{% extends %}`` in a template without a loader.
+    """
+    files = [file]
+    for node in file.body:
+        if isinstance(node, Extends):
+            parent = _loaded(load, node.name, file, node.line).file
+            files += ancestry(parent, load)
+    return files
+
+
+def _loaded(load: Load | None, name: str, file: File, line: int) -> _HasFile:
+    """Another template, with a word about who asked where that fails."""
+    if load is None:
+        raise ParseError(
+            f"a template made without a loader cannot extend or include {name!r}", file.name, line
+        )
+    try:
+        return load(name, file.name)
+    except Exception as error:
+        error.add_note(f"{name!r} is extended or included by {file.name}:{line}")
+        raise
+
+
+def generate(files: list[File], load: Load | None, *, shadowed: bool = False) -> Code:
+    """The code of a template.
+
+    :arg files: its `ancestry`.
+    :arg shadowed: the template itself gives ``xhtml_escape`` another meaning, so it has to be looked up by
+        name each time.
+    """
+    writer = _Writer(load, shadowed)
+    for file in reversed(files):
+        writer.collect_blocks(file.body, file)
+    writer.template(files[-1])
+    return Code("\n".join(writer.lines) + "\n", writer.places)
+
+
+class _Writer:
+    def __init__(self, load: Load | None, shadowed: bool) -> None:
+        self.load = load
+        self.shadowed = shadowed
+        self.lines: list[str] = []
+        self.places: list[Place] = []
+        self.blocks: dict[str, Block] = {}
+        self.file = File("", None)
+        self.via: list[Place] = []
+        self.indent = 0
+        self.waiting: list[str] = []  # texts that become one constant
+        self.waiting_line = 0
+        self.functions = 0
+
+    # --- lines ---
+
+    def emit(self, code: str, line: int) -> None:
+        """Write a line of code, after the text that waits."""
+        if self.waiting:
+            text, self.waiting = "".join(self.waiting), []
+            if text:
+                self.emit(f"_tt_append({text!r})", self.waiting_line)
+        # The code of a tag may span lines. Only the last one can take the comment: the others may be inside a
+        # string.
+        self.lines += f"{'    ' * self.indent}{code}  # {self.origin(line)}".split("\n")
+        first = len(self.places)
+        self.places += [Place(self.file.name, line + n) for n in range(len(self.lines) - first)]
+
+    def origin(self, line: int) -> str:
+        name = _one_line(self.file.name)
+        if not self.via:
+            return f"{name}:{line}"
+        path = ", ".join(f"{_one_line(place.template)}:{place.line}" for place in reversed(self.via))
+        return f"{name}:{line} (via {path})"
+
+    @contextmanager
+    def indented(self, line: int) -> Iterator[None]:
+        """A suite of lines, never an empty one."""
+        before = len(self.lines)
+        self.indent += 1
+        yield
+        if self.waiting or len(self.lines) == before:
+            self.emit("pass", line)
+        self.indent -= 1
+
+    @contextmanager
+    def inside(self, file: File, line: int) -> Iterator[None]:
+        """Parts of another file, in the place where it is included."""
+        before = self.file
+        self.via.append(Place(before.name, line))
+        self.file = file
+        yield
+        self.file = before
+        self.via.pop()
+
+    @contextmanager
+    def function(self, name: str, line: int) -> Iterator[None]:
+        """A function that returns what its body puts out."""
+        self.emit(f"def {name}({_PARAMETERS}):", line)
+        with self.indented(line):
+            self.emit("_tt_buffer = []", line)
+            self.emit("_tt_append = _tt_buffer.append", line)
+            yield
+            self.emit("return _tt_join(_tt_buffer)", line)
+
+    # --- blocks ---
+
+    def collect_blocks(self, body: list[Node], file: File) -> None:
+        """Note the named blocks of a file; those of a file that extends it come later and win."""
+        for node in body:
+            if isinstance(node, Include):
+                included = _loaded(self.load, node.name, file, node.line).file
+                self.collect_blocks(included.body, included)
+            elif isinstance(node, (Block, Control, Apply)):
+                if isinstance(node, Block):
+                    self.blocks[node.name] = node
+                self.collect_blocks(node.body, file)
+
+    # --- parts ---
+
+    def template(self, file: File) -> None:
+        self.file = file
+        with self.function("_tt_execute", 0):
+            self.body(file.body)
+
+    def body(self, nodes: list[Node]) -> None:
+        for node in nodes:
+            _WRITERS[type(node)](self, node)
+
+    def text(self, node: Text) -> None:
+        if not self.waiting:
+            self.waiting_line = node.line
+        self.waiting.append(node.value)
+
+    def expression(self, node: Expression) -> None:
+        # A statement of its own, so that the code can only be an expression, not close a bracket of ours.
+        self.emit(f"_tt_tmp = {node.code}", node.line)
+        function = None if node.raw else self.file.autoescape
+        if function is None:
+            self.emit(f"_tt_append({_RAW})", node.line)
+        elif function == STANDARD_ESCAPE and not self.shadowed:
+            self.emit("_tt_append(_tt_escape(_tt_tmp))", node.line)
+        else:
+            self.emit(f"_tt_append(_tt_escape_with(_tt_tmp, {function}))", node.line)
+
+    def statement(self, node: Statement | Branch) -> None:
+        self.emit(node.code, node.line)
+
+    def extends(self, node: Extends) -> None:
+        # A file's own one was dealt with by `ancestry`, and its body is not written.
+        message = "{% extends %} has no meaning in a block or in an included file"
+        raise ParseError(message, self.file.name, node.line)
+
+    def include(self, node: Include) -> None:
+        file = _loaded(self.load, node.name, self.file, node.line).file
+        with self.inside(file, node.line):
+            self.body(file.body)
+
+    def block(self, node: Block) -> None:
+        chosen = self.blocks[node.name]
+        with self.inside(chosen.file, node.line):
+            self.body(chosen.body)
+
+    def apply(self, node: Apply) -> None:
+        name = f"_tt_apply{self.functions}"
+        self.functions += 1
+        with self.function(name, node.line):
+            self.body(node.body)
+        self.emit(f"_tt_append(_tt_text({node.function}({name}())))", node.line)
+
+    def control(self, node: Control) -> None:
+        suites: list[tuple[Node, str, list[Node]]] = [(node, node.code, [])]
+        for part in node.body:
+            if isinstance(part, Branch):
+                suites.append((part, part.code, []))
+            else:
+                suites[-1][2].append(part)
+        for head, code, body in suites:
+            self.emit(f"{code}:", head.line)
+            with self.indented(head.line):
+                self.body(body)
+
+
+def _one_line(name: str) -> str:
+    """A template's name as it may stand in a comment."""
+    return name if name.isprintable() else ascii(name)
+
+
+_WRITERS: dict[type[Node], Callable[[_Writer, Any], None]] = {
+    Text: _Writer.text,
+    Expression: _Writer.expression,
+    Statement: _Writer.statement,
+    Extends: _Writer.extends,
+    Include: _Writer.include,
+    Block: _Writer.block,
+    Apply: _Writer.apply,
+    Control: _Writer.control,
+}

@@ -1,0 +1,461 @@
+"""`Application`: routes and settings, and the way of a request from its connection to its handler."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import inspect
+import logging
+import re
+import socket
+from collections.abc import Awaitable, Callable
+from io import BytesIO
+from typing import Any, cast
+
+from tornado import httputil
+from tornado.concurrent import Future
+from tornado.http1connection import HTTP1Connection
+from tornado.httpserver import HTTPServer
+from tornado.ioloop import _run_eagerly
+from tornado.iostream import StreamClosedError
+from tornado.log import access_log
+from tornado.routing import (
+    AnyMatches,
+    DefaultHostMatches,
+    HostMatches,
+    ReversibleRouter,
+    ReversibleRuleRouter,
+    Rule,
+    _RuleList,
+)
+from tornado.web import _lifecycle
+from tornado.web._handler import _EXECUTE, RequestHandler
+from tornado.web._handlers import ErrorHandler
+from tornado.web._static import StaticFileHandler
+from tornado.web._transforms import GZipContentEncoding
+from tornado.web._uimodules import TemplateModule, UIModule, _linkify, _xsrf_form_html
+
+_INFO = logging.INFO
+
+
+class _ApplicationRouter(ReversibleRuleRouter):
+    """Routes whose targets may be handler classes, or lists of further routes."""
+
+    def __init__(self, application: Application, rules: _RuleList | None = None) -> None:
+        assert isinstance(application, Application)
+        self.application = application
+        super().__init__(rules)
+
+    def process_rule(self, rule: Rule) -> Rule:
+        rule = super().process_rule(rule)
+        if isinstance(rule.target, (list, tuple)):
+            rule.target = _ApplicationRouter(self.application, rule.target)
+        return rule
+
+    def get_target_delegate(
+        self, target: Any, request: httputil.HTTPServerRequest, **target_params: Any
+    ) -> httputil.HTTPMessageDelegate | None:
+        if isinstance(target, type) and issubclass(target, RequestHandler):
+            return self.application.get_handler_delegate(request, target, **target_params)
+        return super().get_target_delegate(target, request, **target_params)
+
+
+class Application(ReversibleRouter):
+    """Routes and settings of a program; what an `.HTTPServer` serves.
+
+    ::
+
+        application = Application([
+            (r"/", MainHandler),
+            (r"/story/([0-9]+)", StoryHandler, {"database": database}, "story"),
+        ])
+        application.listen(8888)
+
+    :param handlers: the routes, tried in order: `URLSpec` or `.Rule` objects, or tuples of their arguments. A target
+        may be a `RequestHandler` class (or its dotted name), a list of routes, another router or application.
+    :param default_host: the host to route by, where a request's own is not among the routes' (and it came to us
+        directly, without ``X-Real-Ip``).
+    :param transforms: `OutputTransform` classes; by default `GZipContentEncoding` where ``compress_response`` is set.
+    :param settings: everything else; see the settings' table in the reference.
+    :raises TypeError: if `handlers` is not a list of routes; the message shows the faulty entry and the right form.
+    """
+
+    _static_handler_class = StaticFileHandler
+
+    def __init__(
+        self,
+        handlers: _RuleList | None = None,
+        default_host: str | None = None,
+        transforms: list[type[Any]] | None = None,
+        **settings: Any,
+    ) -> None:
+        _check_routes(handlers, default_host)
+        if transforms is None:
+            self.transforms: list[type[Any]] = []
+            if settings.get("compress_response") or settings.get("gzip"):
+                self.transforms.append(GZipContentEncoding)
+        else:
+            self.transforms = transforms
+        self.default_host = default_host
+        self.settings = settings
+        self.ui_modules: dict[str, type[UIModule]] = {
+            "linkify": _linkify,
+            "xsrf_form_html": _xsrf_form_html,
+            "Template": TemplateModule,
+        }
+        self.ui_methods: dict[str, Callable[..., str]] = {}
+        self._load_ui_modules(settings.get("ui_modules", {}))
+        self._load_ui_methods(settings.get("ui_methods", {}))
+        handlers = list(handlers or ())
+        if settings.get("static_path"):
+            handlers = [*self._static_routes(), *handlers]
+        if settings.get("debug"):
+            for name in ("autoreload", "serve_traceback"):
+                settings.setdefault(name, True)
+            for name in ("compiled_template_cache", "static_hash_cache"):
+                settings.setdefault(name, False)
+        self.wildcard_router = _ApplicationRouter(self, handlers)
+        self.default_router = _ApplicationRouter(self, [Rule(AnyMatches(), self.wildcard_router)])
+        if settings.get("autoreload"):
+            from tornado import autoreload
+
+            autoreload.start()
+
+    def _static_routes(self) -> list[Any]:
+        settings = self.settings
+        prefix = settings.get("static_url_prefix", "/static/")
+        handler_class = settings.get("static_handler_class", StaticFileHandler)
+        arguments = dict(settings.get("static_handler_args", {}))
+        arguments["path"] = settings["static_path"]
+        patterns = (re.escape(prefix) + r"(.*)", r"/(favicon\.ico)", r"/(robots\.txt)")
+        return [(pattern, handler_class, arguments) for pattern in patterns]
+
+    def listen(
+        self,
+        port: int,
+        address: str | None = None,
+        *,
+        family: socket.AddressFamily = socket.AF_UNSPEC,
+        backlog: int = 128,
+        flags: int | None = None,
+        reuse_port: bool = False,
+        **kwargs: Any,
+    ) -> Any:
+        """Start an `.HTTPServer` for this application on the current event loop.
+
+        :param port: TCP port; 0 lets the system choose one.
+        :param address: IP address or host name to listen on; by default every interface.
+        :param kwargs: given on to `.HTTPServer` (``ssl_options``, ``xheaders``, …).
+        :returns: the server.
+        :raises OSError: if the port is in use.
+        """
+        server = HTTPServer(self, **kwargs)
+        server.listen(port, address=address, family=family, backlog=backlog, flags=flags, reuse_port=reuse_port)
+        return server
+
+    def add_handlers(self, host_pattern: str, host_handlers: _RuleList) -> None:
+        """Add routes for requests whose host matches the regular expression `host_pattern`.
+
+        They come before the routes given to the constructor; several hosts are tried in the order they were added.
+        """
+        router = _ApplicationRouter(self, host_handlers)
+        rule = Rule(HostMatches(host_pattern), router)
+        self.default_router.rules.insert(-1, rule)
+        if self.default_host is not None:
+            self.wildcard_router.add_rules([(DefaultHostMatches(self, rule.matcher.host_pattern), router)])  # type: ignore[attr-defined]
+
+    def add_transform(self, transform_class: type[Any]) -> None:
+        """Add an `OutputTransform` class for all responses."""
+        self.transforms.append(transform_class)
+
+    def _load_ui_methods(self, methods: Any) -> None:
+        if inspect.ismodule(methods):
+            self._load_ui_methods({name: getattr(methods, name) for name in dir(methods)})
+        elif isinstance(methods, list):
+            for each in methods:
+                self._load_ui_methods(each)
+        else:
+            for name, function in methods.items():
+                if not name.startswith("_") and hasattr(function, "__call__") and name[0].lower() == name[0]:
+                    self.ui_methods[name] = function
+
+    def _load_ui_modules(self, modules: Any) -> None:
+        if inspect.ismodule(modules):
+            self._load_ui_modules({name: getattr(modules, name) for name in dir(modules)})
+        elif isinstance(modules, list):
+            for each in modules:
+                self._load_ui_modules(each)
+        else:
+            assert isinstance(modules, dict)
+            for name, cls in modules.items():
+                if isinstance(cls, type) and issubclass(cls, UIModule):
+                    self.ui_modules[name] = cls
+
+    # -- from a request to its handler --
+
+    def __call__(self, request: httputil.HTTPServerRequest) -> Awaitable[None] | None:
+        """Answer a request that came whole, from elsewhere than an `.HTTPServer`."""
+        delegate = self.find_handler(request)
+        return cast(_HandlerDelegate, delegate).execute()
+
+    def find_handler(self, request: httputil.HTTPServerRequest, **kwargs: Any) -> _HandlerDelegate:
+        """The delegate for a request: of the first route that matches, else of the error page."""
+        route = self.default_router.find_handler(request)
+        if route is not None:
+            return cast("_HandlerDelegate", route)
+        handler_class, arguments = self._unmatched(request)
+        return self.get_handler_delegate(request, handler_class, arguments)
+
+    def _unmatched(self, request: httputil.HTTPServerRequest) -> tuple[type[RequestHandler], dict[str, Any]]:
+        settings = self.settings
+        default = settings.get("default_handler_class")
+        if default:
+            return default, settings.get("default_handler_args", {})
+        return ErrorHandler, {"status_code": 404}
+
+    def get_handler_delegate(
+        self,
+        request: httputil.HTTPServerRequest,
+        target_class: type[RequestHandler],
+        target_kwargs: dict[str, Any] | None = None,
+        path_args: list[bytes] | None = None,
+        path_kwargs: dict[str, bytes] | None = None,
+    ) -> _HandlerDelegate:
+        """A delegate that has a `target_class` object answer `request`.
+
+        :param target_kwargs: for its ``initialize``.
+        :param path_args: for its method.
+        :param path_kwargs: for its method, by name.
+        """
+        return _HandlerDelegate(self, request, target_class, target_kwargs, path_args, path_kwargs)
+
+    def reverse_url(self, name: str, *args: Any) -> str:
+        """The path of the route called `name`, its groups filled with `args`.
+
+        :raises KeyError: if there is no such route.
+        """
+        reversed_url = self.default_router.reverse_url(name, *args)
+        if reversed_url is not None:
+            return reversed_url
+        known = ", ".join(sorted(self.wildcard_router.named_rules)) or "none"
+        raise KeyError(f"{name} not found in named urls (there are: {known})")
+
+    def log_request(self, handler: RequestHandler) -> None:
+        """Write a line about a finished request to the access log: status, request, milliseconds.
+
+        Errors of the server (5xx) are logged as errors, of the client (4xx) as warnings, everything else as
+        information. Override this, or set ``log_function``, to log otherwise.
+        """
+        log_function = self.settings.get("log_function")
+        if log_function is not None:
+            log_function(handler)
+            return
+        status = handler._status_code
+        if status < 400:
+            if not access_log.isEnabledFor(_INFO):
+                return
+            log = access_log.info
+        elif status < 500:
+            log = access_log.warning
+        else:
+            log = access_log.error
+        milliseconds = 1000.0 * handler.request.request_time()
+        log("%d %s %.2fms", handler.get_status(), handler._request_summary(), milliseconds)
+
+    # -- the short way, where nobody has overridden a step of the long one --
+
+    def _open_exchange(self, server_conn: Any, exchange: HTTP1Connection, head: Any) -> Any:
+        """Route a request and run it as far as it goes; see ``HTTP1ServerConnection._open``."""
+        cls = type(self)
+        if (
+            cls.start_request is not _START_REQUEST
+            or cls.find_handler is not _FIND_HANDLER
+            or cls.get_handler_delegate is not _GET_HANDLER_DELEGATE
+        ):
+            return NotImplemented
+        request = httputil.HTTPServerRequest._from_head(exchange, head)
+        path_args: Any = ()
+        path_kwargs: Any = None
+        handler_kwargs: Any = None
+        wildcard = self.wildcard_router
+        rules = self.default_router.rules
+        if len(rules) != 1 or rules[0].target is not wildcard:
+            return self._open_delegate(self.find_handler(request), exchange, head)
+        found = wildcard._match(request)
+        if found is None:
+            target, handler_kwargs = self._unmatched(request)
+        else:
+            rule, parameters = found
+            target = rule.target
+            if not (isinstance(target, type) and issubclass(target, RequestHandler)):
+                return self._open_delegate(self.find_handler(request), exchange, head)
+            handler_kwargs = rule.target_kwargs
+            if parameters:
+                path_args = parameters.get("path_args", ())
+                path_kwargs = parameters.get("path_kwargs")
+        if head.has_body or target._stream_request_body:
+            delegate = _HandlerDelegate(self, request, target, handler_kwargs, path_args, path_kwargs)
+            return self._open_delegate(delegate, exchange, head)
+        return _run_handler(self, target, request, handler_kwargs, path_args, path_kwargs)
+
+    def _open_delegate(self, delegate: Any, exchange: HTTP1Connection, head: Any) -> Any:
+        if type(delegate) is not _HandlerDelegate:
+            exchange._message = delegate
+            start_line = httputil.RequestStartLine(head.method, head.target, head.version)
+            result = delegate.headers_received(start_line, head.headers)
+        else:
+            exchange._message = delegate
+            result = delegate.begin()
+        if head.has_body or exchange._detached:
+            return result
+        if result is None:
+            return delegate.finish()
+        return _finish_after(result, delegate)
+
+
+_START_REQUEST = Application.start_request
+_FIND_HANDLER = Application.find_handler
+_GET_HANDLER_DELEGATE = Application.get_handler_delegate
+
+
+async def _finish_after(result: Any, delegate: Any) -> None:
+    await result
+    rest = delegate.finish()
+    if rest is not None:
+        await rest
+
+
+def _run_handler(
+    application: Application,
+    handler_class: type[RequestHandler],
+    request: httputil.HTTPServerRequest,
+    handler_kwargs: dict[str, Any] | None,
+    path_args: Any,
+    path_kwargs: dict[str, bytes] | None,
+) -> Any:
+    """Make the handler and start it; a coroutine is the rest of its work."""
+    settings = application.settings
+    if not settings.get("compiled_template_cache", True):
+        for loader in list(RequestHandler._template_loaders.values()):
+            loader.reset()
+    if not settings.get("static_hash_cache", True):
+        settings.get("static_handler_class", StaticFileHandler).reset()
+    handler = handler_class(application, request, **handler_kwargs) if handler_kwargs else handler_class(application, request)
+    transforms = [transform(request) for transform in application.transforms] if application.transforms else []
+    if handler_class._execute is not _EXECUTE:
+        return handler._execute(transforms, *path_args, **(path_kwargs or {}))
+    return _lifecycle.start(handler, transforms, path_args, path_kwargs or {})
+
+
+class _HandlerDelegate(httputil.HTTPMessageDelegate):
+    """Receives a request and has a handler answer it: at once where the handler streams the body, else when it is whole."""
+
+    def __init__(
+        self,
+        application: Application,
+        request: httputil.HTTPServerRequest,
+        handler_class: type[RequestHandler],
+        handler_kwargs: dict[str, Any] | None,
+        path_args: Any,
+        path_kwargs: dict[str, bytes] | None,
+    ) -> None:
+        self.application = application
+        self.connection = request.connection
+        self.request = request
+        self.handler_class = handler_class
+        self.handler_kwargs = handler_kwargs or {}
+        self.path_args = path_args or ()
+        self.path_kwargs = path_kwargs or {}
+        self.stream_request_body = handler_class._stream_request_body
+        self.handler: RequestHandler | None = None
+        self._body = b""
+        self._spool: Any = None
+
+    def headers_received(
+        self, start_line: httputil.RequestStartLine | httputil.ResponseStartLine, headers: httputil.HTTPHeaders
+    ) -> Awaitable[None] | None:
+        return self.begin()
+
+    def begin(self) -> Awaitable[None] | None:
+        """The head has come: a streaming handler starts, and the body waits for its ``prepare``."""
+        if not self.stream_request_body:
+            return None
+        self.request._body_future = Future()
+        return self.execute()
+
+    def data_received(self, data: bytes) -> Awaitable[None] | None:
+        if self.stream_request_body:
+            assert self.handler is not None
+            return self.handler.data_received(data)
+        spool = self._spool
+        if spool is not None:
+            spool.write(data)
+        elif not self._body:
+            self._body = data
+        else:
+            # BytesIO grows in place and gives its buffer away without a copy, so that a body is in memory once.
+            self._spool = spool = BytesIO()
+            spool.write(self._body)
+            spool.write(data)
+            self._body = b""
+        return None
+
+    def finish(self) -> Any:
+        if self.stream_request_body:
+            _set_result(self.request._body_future)
+            return None
+        if self._spool is not None:
+            self.request.body = self._spool.getvalue()
+            self._spool = None
+        else:
+            self.request.body = self._body
+        return self._start()
+
+    def on_connection_close(self) -> None:
+        self._spool = None
+        self._body = b""
+        if self.stream_request_body and self.handler is not None:
+            future = self.request._body_future
+            if not future.done():
+                future.set_exception(StreamClosedError())
+                future.exception()
+
+    def _start(self) -> Any:
+        return _run_handler(
+            self.application, self.handler_class, self.request, self.handler_kwargs, self.path_args, self.path_kwargs
+        )
+
+    def execute(self) -> Awaitable[None] | None:
+        """Make the handler and run it.
+
+        :returns: for a streaming handler, when ``prepare`` is over and the body may come; else when all is over.
+        """
+        application = self.application
+        handler_class = self.handler_class
+        if not self.stream_request_body:
+            return self._start()  # type: ignore[no-any-return]
+        self.handler = handler = handler_class(application, self.request, **self.handler_kwargs)
+        handler._prepared_future = prepared = Future()
+        transforms = [transform(self.request) for transform in application.transforms]
+        rest = handler._execute(transforms, *self.path_args, **self.path_kwargs)
+        task = _run_eagerly(asyncio.get_running_loop(), rest, contextvars.copy_context())
+        cast(Any, self.connection)._task = task
+        return None if prepared.done() else prepared
+
+
+def _set_result(future: Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+def _check_routes(handlers: Any, second: Any) -> None:
+    if handlers is None:
+        return
+    right = 'Application([(r"/", MainHandler)])'
+    if isinstance(handlers, (str, bytes)):
+        shown = getattr(second, "__name__", second)
+        raise TypeError(f"Application({handlers!r}, {shown}): the routes are a list of tuples, as in {right}")
+    if isinstance(handlers, RequestHandler) or (isinstance(handlers, type) and issubclass(handlers, RequestHandler)):
+        raise TypeError(f"Application({handlers!r}): the routes are a list of tuples, as in {right}")
+
+

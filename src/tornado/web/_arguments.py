@@ -1,0 +1,70 @@
+"""Reading arguments and the browser's preferences out of a request."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from tornado import locale
+from tornado.web._errors import MissingArgumentError
+
+if TYPE_CHECKING:
+    from tornado.web._handler import RequestHandler
+
+
+class _ArgDefault:
+    """The type of `_ARG_DEFAULT`, which says that an argument is required."""
+
+    def __repr__(self) -> str:
+        return "required"
+
+
+_ARG_DEFAULT: Any = _ArgDefault()
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f]")
+_QVALUE = re.compile(r"q\s*=\s*(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)")
+_MOST_LANGUAGES = 100
+
+
+def all_values(handler: RequestHandler, name: str, source: dict[str, list[bytes]], strip: bool) -> list[str]:
+    """The values of an argument, decoded, control characters made spaces, in the order they came."""
+    found = source.get(name)
+    if not found:
+        return []
+    values = []
+    for raw in found:
+        text = handler.decode_argument(raw, name=name)
+        if not text.isprintable():
+            text = _CONTROL.sub(" ", text)
+        values.append(text.strip() if strip else text)
+    return values
+
+
+def last(handler: RequestHandler, name: str, default: Any, source: dict[str, list[bytes]], strip: bool) -> Any:
+    """The last value of an argument, or the default, or a 400."""
+    values = all_values(handler, name, source, strip)
+    if values:
+        return values[-1]
+    if default is _ARG_DEFAULT:
+        raise MissingArgumentError(name)
+    return default
+
+
+def browser_locale(handler: RequestHandler, default: str) -> locale.Locale:
+    """The supported language that Accept-Language prefers (RFC 9110 section 12.5.4); malformed parts are passed over."""
+    header = handler.request.headers.get("Accept-Language")
+    if header:
+        weighted = []
+        for part in header.split(",")[:_MOST_LANGUAGES]:
+            language, _, parameters = part.strip().partition(";")
+            quality = 1.0
+            if parameters.strip():
+                match = _QVALUE.fullmatch(parameters.strip())
+                if match is None:
+                    continue
+                quality = float(match.group(1))
+            if language.strip() and quality > 0:
+                weighted.append((language.strip(), quality))
+        weighted.sort(key=lambda pair: pair[1], reverse=True)
+        if weighted:
+            return locale.get(*(language for language, _ in weighted))
+    return locale.get(default)

@@ -1,0 +1,76 @@
+"""The exceptions that end a request."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tornado import httputil
+
+_NO_CONTROL = httputil._FORBIDDEN_HEADER_CHARS_RE
+
+
+class HTTPError(Exception):
+    """Ends the request with an HTTP status; raised in a handler, it becomes the error page of that status.
+
+    ::
+
+        raise HTTPError(404, "no story %s", story_id, reason="No Such Story")
+
+    :param int status_code: the status, also one that is not in `http.HTTPStatus` if `reason` is given.
+    :param str log_message: written to the log, never to the client; formatted with ``% args``.
+    :param str reason: (keyword only) the reason phrase instead of the usual one.
+    :raises ValueError: if `reason` holds a control character.
+    """
+
+    def __init__(
+        self, status_code: int = 500, log_message: str | None = None, *args: object, **kwargs: Any
+    ) -> None:
+        self.status_code = status_code
+        self._log_message = log_message
+        self.args = args
+        self.reason: str | None = kwargs.get("reason")
+        if self.reason is not None and _NO_CONTROL.search(self.reason):
+            raise ValueError(f"reason phrase {self.reason!r} holds a control character")
+
+    @property
+    def log_message(self) -> str | None:
+        """The log message as a ``%`` format that may safely be applied to `args`, an empty tuple included."""
+        message = self._log_message
+        if message and not self.args:
+            message = message.replace("%", "%%")
+        return message
+
+    def get_message(self) -> str | None:
+        """The log message with its arguments filled in."""
+        message = self._log_message
+        if message and self.args:
+            return message % self.args
+        return message
+
+    def __str__(self) -> str:
+        usual = httputil.responses.get(self.status_code, "Unknown")
+        text = f"HTTP {self.status_code}: {self.reason or usual}"
+        message = self.get_message()
+        return f"{text} ({message})" if message else text
+
+
+class Finish(Exception):
+    """Ends the request without an error page: what was written so far, or the argument, is the whole response.
+
+    ::
+
+        self.set_status(401)
+        self.set_header("WWW-Authenticate", 'Basic realm="things"')
+        raise Finish("who are you?")
+    """
+
+
+class MissingArgumentError(HTTPError):
+    """A required argument is absent (400).
+
+    :param str arg_name: which one; kept as an attribute of that name.
+    """
+
+    def __init__(self, arg_name: str) -> None:
+        super().__init__(400, "Missing argument %s", arg_name)
+        self.arg_name = arg_name

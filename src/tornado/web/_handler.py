@@ -1,0 +1,735 @@
+"""`RequestHandler`: the manual of what a request handler can do.
+
+This file is longer than the house allows, on purpose: it is the reference of the class that programs are made of.
+The methods are thin; the work is done by functions in the files beside it (`_lifecycle`, `_response`, `_arguments`,
+`_cookies`, `_signed`, `_xsrf`, `_rendering`).
+"""
+
+from __future__ import annotations
+
+import datetime
+import http.cookies
+import re
+import threading
+import traceback
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from tornado import escape, httputil
+from tornado.concurrent import Future
+from tornado.iostream import IOStream
+from tornado.locale import Locale
+from tornado.log import app_log, gen_log
+from tornado.template import BaseLoader
+from tornado.web import _arguments, _cookies, _lifecycle, _rendering, _response, _signed, _xsrf
+from tornado.web._arguments import _ARG_DEFAULT
+from tornado.web._errors import HTTPError
+from tornado.web._uimodules import make_ui
+
+if TYPE_CHECKING:
+    from tornado.web._application import Application
+
+
+HeaderValue = str | bytes | int | datetime.datetime
+
+
+class RequestHandler:
+    """Base class of handlers: one object answers one request.
+
+    Subclasses define the methods named after HTTP's (`get`, `post`, …), plain or ``async``. The life of a request:
+    `initialize` (with the route's arguments), `prepare`, the method, `on_finish`. What a method has written when it
+    returns is the response.
+
+    Objects of this class are not thread-safe: call their methods on the event loop's thread only.
+    """
+
+    #: Methods this class may define; a program that handles ``PROPFIND`` adds it here.
+    SUPPORTED_METHODS: tuple[str, ...] = ("GET", "HEAD", "POST", "DELETE", "PATCH", "PUT", "OPTIONS")
+
+    _template_loaders: ClassVar[dict[str, BaseLoader]] = {}
+    _template_loader_lock = threading.Lock()
+    _remove_control_chars_regex = re.compile(r"[\x00-\x08\x0e-\x1f]")
+    _stream_request_body = False
+
+    # What is not set yet in an object shows these.
+    _headers_written = False
+    _finished = False
+    _auto_finish = True
+    _prepared_future: Future[None] | None = None
+    _status_code = 200
+    _reason = "OK"
+    _made_headers: httputil.HTTPHeaders | None = None
+    _json = False
+    _etag: str | None = None
+    _length: int | None = None
+    _new_cookie: http.cookies.SimpleCookie | None = None
+    _transforms: list[Any] = []  # noqa: RUF012 - replaced for each request, never changed in place here
+    _write_buffer: list[bytes]
+    path_args: list[str] = []  # noqa: RUF012 - as above
+    path_kwargs: dict[str, str] = {}  # noqa: RUF012 - as above
+
+    def __init__(self, application: Application, request: httputil.HTTPServerRequest, **kwargs: Any) -> None:
+        super().__init__()
+        self.application = application
+        self.request = request
+        self.clear()
+        if type(self).on_connection_close is not _ON_CONNECTION_CLOSE:
+            # A mock without a connection is welcome.
+            connection: Any = request.connection
+            if connection is not None:
+                connection.set_close_callback(self.on_connection_close)
+        self.initialize(**kwargs)
+
+    def _initialize(self) -> None:
+        pass
+
+    initialize: Callable[..., None] = _initialize
+    """Called before anything else, with the third element of the route as keyword arguments.
+
+    ::
+
+        class ProfileHandler(RequestHandler):
+            def initialize(self, database):
+                self.database = database
+
+        app = Application([(r"/user/(.*)", ProfileHandler, dict(database=database))])
+    """
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The application's settings (`Application.settings`)."""
+        return self.application.settings
+
+    # -- the HTTP methods --
+
+    def _unimplemented_method(self, *args: str, **kwargs: str) -> None:
+        raise HTTPError(405)
+
+    head: Callable[..., Awaitable[None] | None] = _unimplemented_method
+    get: Callable[..., Awaitable[None] | None] = _unimplemented_method
+    post: Callable[..., Awaitable[None] | None] = _unimplemented_method
+    delete: Callable[..., Awaitable[None] | None] = _unimplemented_method
+    patch: Callable[..., Awaitable[None] | None] = _unimplemented_method
+    put: Callable[..., Awaitable[None] | None] = _unimplemented_method
+    options: Callable[..., Awaitable[None] | None] = _unimplemented_method
+
+    # -- moments in a request's life, to be overridden --
+
+    def prepare(self) -> Awaitable[None] | None:
+        """Called before the method, whichever it is; may be ``async``.
+
+        If it finishes the response (or raises), the method is not called.
+        """
+
+    def on_finish(self) -> None:
+        """Called after the response has been finished, for logging and cleaning up; nothing can be sent any more."""
+
+    def on_connection_close(self) -> None:
+        """Called once if the client goes away while an asynchronous handler runs.
+
+        It means that the client closed its sending side. A client that did just that still gets its answer.
+        """
+
+    def data_received(self, chunk: bytes) -> Awaitable[None] | None:
+        """Called with each part of the body as it arrives, in handlers decorated with `stream_request_body`.
+
+        :param chunk: the bytes; while a returned awaitable is not done, no more are read.
+        """
+        raise NotImplementedError(f"{type(self).__name__} streams its request body but has no data_received()")
+
+    def set_default_headers(self) -> None:
+        """Override to set headers on every response, error pages included (see `clear`)."""
+
+    # -- status and headers --
+
+    def clear(self) -> None:
+        """Forget status, headers and body set so far; what has been sent already stays sent."""
+        self._write_buffer = []
+        self._status_code = 200
+        self._reason = "OK"
+        self._made_headers = None
+        self._json = False
+        self._etag = None
+        self._length = None
+        self.set_default_headers()
+
+    @property
+    def _headers(self) -> httputil.HTTPHeaders:
+        headers = self._made_headers
+        if headers is None:
+            headers = self._made_headers = _response.make_headers(self)
+        return headers
+
+    @_headers.setter
+    def _headers(self, headers: httputil.HTTPHeaders) -> None:
+        self._made_headers = headers
+
+    def set_status(self, status_code: int, reason: str | None = None) -> None:
+        """Set the response's status.
+
+        :param status_code: the number.
+        :param reason: the phrase beside it; by default the usual one, or "Unknown".
+        :raises ValueError: if `reason` holds a control character.
+        """
+        self._status_code = status_code
+        if reason is None:
+            self._reason = httputil.responses.get(status_code, "Unknown")
+        else:
+            reason = escape.native_str(reason)
+            if httputil._FORBIDDEN_HEADER_CHARS_RE.search(reason):
+                raise ValueError(f"reason phrase {reason!r} holds a control character")
+            self._reason = reason
+
+    def get_status(self) -> int:
+        """The status set so far."""
+        return self._status_code
+
+    def set_header(self, name: str, value: HeaderValue) -> None:
+        """Set a response header, in place of all earlier values.
+
+        :param value: text, bytes (UTF-8), a number, or a `datetime.datetime`, which is written as an HTTP date
+            (a naive one is taken for UTC).
+        :raises ValueError: if name or value holds a control character.
+        """
+        self._headers[name] = self._convert_header_value(value)
+
+    _original_set_header: ClassVar[Callable[..., None]] = set_header
+
+    def add_header(self, name: str, value: HeaderValue) -> None:
+        """Add a value to a response header that may have several; see `set_header`."""
+        self._headers.add(name, self._convert_header_value(value))
+
+    def clear_header(self, name: str) -> None:
+        """Take off a header, if it is set."""
+        headers = self._headers
+        if name in headers:
+            del headers[name]
+
+    def _convert_header_value(self, value: HeaderValue) -> str:
+        if isinstance(value, str):
+            text = value
+        elif isinstance(value, bytes):
+            text = value.decode("latin-1")
+        elif isinstance(value, int):
+            return str(value)
+        elif isinstance(value, datetime.datetime):
+            return httputil.format_timestamp(value)
+        else:
+            raise TypeError(f"a header value is str, bytes, int or datetime, not {type(value).__name__}: {value!r}")
+        if httputil._FORBIDDEN_HEADER_CHARS_RE.search(text):
+            raise ValueError(f"Unsafe header value {text!r}: it holds a control character")
+        return text
+
+    def _clear_representation_headers(self) -> None:
+        _response.clear_representation_headers(self)
+
+    # -- arguments --
+
+    def get_argument(self, name: str, default: Any = _ARG_DEFAULT, strip: bool = True) -> Any:
+        """The value of an argument of the query string or of a form in the body; the last of several.
+
+        :param default: returned if the argument is absent.
+        :param strip: take off white space at both ends.
+        :raises MissingArgumentError: (400) if the argument is absent and there is no default.
+        :raises HTTPError: (400) if the value is not UTF-8.
+        """
+        return _arguments.last(self, name, default, self.request.arguments, strip)
+
+    def get_arguments(self, name: str, strip: bool = True) -> list[str]:
+        """All values of an argument of query string and body; empty if there is none."""
+        if not isinstance(strip, bool):
+            raise TypeError(f"get_arguments(name, strip=True): strip is a bool, not {strip!r}")
+        return _arguments.all_values(self, name, self.request.arguments, strip)
+
+    def get_body_argument(self, name: str, default: Any = _ARG_DEFAULT, strip: bool = True) -> Any:
+        """As `get_argument`, from the body only."""
+        return _arguments.last(self, name, default, self.request.body_arguments, strip)
+
+    def get_body_arguments(self, name: str, strip: bool = True) -> list[str]:
+        """As `get_arguments`, from the body only."""
+        return _arguments.all_values(self, name, self.request.body_arguments, strip)
+
+    def get_query_argument(self, name: str, default: Any = _ARG_DEFAULT, strip: bool = True) -> Any:
+        """As `get_argument`, from the query string only."""
+        return _arguments.last(self, name, default, self.request.query_arguments, strip)
+
+    def get_query_arguments(self, name: str, strip: bool = True) -> list[str]:
+        """As `get_arguments`, from the query string only."""
+        return _arguments.all_values(self, name, self.request.query_arguments, strip)
+
+    def _get_argument(
+        self, name: str, default: Any, source: dict[str, list[bytes]], strip: bool = True
+    ) -> Any:
+        return _arguments.last(self, name, default, source, strip)
+
+    def _get_arguments(self, name: str, source: dict[str, list[bytes]], strip: bool = True) -> list[str]:
+        return _arguments.all_values(self, name, source, strip)
+
+    def decode_argument(self, value: bytes, name: str | None = None) -> str:
+        """Turn the bytes of an argument, or of a group of the path, into text; override for another encoding.
+
+        :param name: which argument, where it has a name.
+        :raises HTTPError: (400) if `value` is not UTF-8.
+        """
+        try:
+            return value.decode() if type(value) is bytes else escape._unicode(value)
+        except UnicodeDecodeError as error:
+            raise HTTPError(400, "Invalid unicode in %s: %r", name or "url", value[:40]) from error
+
+    # -- output --
+
+    def write(self, chunk: str | bytes | dict[str, Any]) -> None:
+        """Append to the response's body.
+
+        :param chunk: text is sent as UTF-8, a dict as JSON (and the content type is set to match).
+        :raises TypeError: for anything else.
+        :raises RuntimeError: after `finish`.
+        """
+        if self._finished:
+            raise RuntimeError("Cannot write() after finish(): the response has been sent")
+        if type(chunk) is str:
+            self._write_buffer.append(chunk.encode())
+        elif type(chunk) is bytes:
+            self._write_buffer.append(chunk)
+        else:
+            _response.write(self, chunk)
+
+    def flush(self, include_footers: bool = False) -> Future[None]:
+        """Send at once what has been written so far.
+
+        :param include_footers: that the response ends here; for `finish`.
+        :returns: a Future that is done when the operating system has taken the bytes: awaiting it keeps a long
+            response from piling up in memory. It holds an `.iostream.StreamClosedError` if the client is gone.
+        """
+        return _response.flush(self, include_footers)
+
+    def finish(self, chunk: str | bytes | dict[str, Any] | None = None) -> Future[None]:
+        """Complete the response; `chunk` is written first.
+
+        :returns: the Future of the last `flush`.
+        :raises RuntimeError: if the response was finished before.
+        """
+        if self._finished:
+            raise RuntimeError("finish() called twice")
+        if chunk is not None:
+            self.write(chunk)
+        return _response.finish(self)
+
+    def detach(self) -> IOStream:
+        """Take over the connection's stream, for another protocol; no response is sent by this handler.
+
+        :returns: the stream, with everything unread in its buffer.
+        """
+        self._finished = True
+        connection: Any = self.request.connection
+        return connection.detach()  # type: ignore[no-any-return]
+
+    def _break_cycles(self) -> None:
+        # A render keeps template functions bound to this object.
+        self.__dict__.pop("ui", None)
+
+    def redirect(self, url: str, permanent: bool = False, status: int | None = None) -> None:
+        """Send the client to `url`, which may be relative, and finish.
+
+        :param permanent: 301 instead of 302.
+        :param status: any other 3xx status.
+        :raises RuntimeError: if the response has begun.
+        """
+        if self._headers_written:
+            raise RuntimeError("Cannot redirect after headers have been written")
+        if status is None:
+            status = 301 if permanent else 302
+        elif not isinstance(status, int) or not 300 <= status <= 399:
+            raise ValueError(f"redirect status must be from 300 to 399, not {status!r}")
+        self.set_status(status)
+        self.set_header("Location", escape.native_str(url))
+        self.finish()
+
+    # -- entity tags --
+
+    def compute_etag(self) -> str | None:
+        """The response's entity tag: by default a hash of the body. Override to return another, or None for none."""
+        return _response.compute_etag(self)
+
+    def set_etag_header(self) -> None:
+        """Set the Etag header to what `compute_etag` returns; called by `finish`."""
+        _response.set_etag_header(self)
+
+    def check_etag_header(self) -> bool:
+        """Whether the client has this representation already, by If-None-Match; called by `finish`, for a 304."""
+        return _response.check_etag_header(self)
+
+    # -- errors --
+
+    def send_error(self, status_code: int = 500, **kwargs: Any) -> None:
+        """Answer with an error page, unless the response has begun.
+
+        :param kwargs: given on to `write_error`; ``exc_info`` and ``reason`` among them.
+        """
+        if self._headers_written:
+            gen_log.error("Cannot send error response after headers written")
+            if not self._finished:
+                # The client must not take the fragment for the whole: what is missing shows as a broken body.
+                try:
+                    self.finish()
+                except Exception:
+                    gen_log.error("Failed to flush partial response", exc_info=True)
+            return
+        self.clear()
+        reason = kwargs.get("reason")
+        exc_info = kwargs.get("exc_info")
+        if exc_info is not None and isinstance(exc_info[1], HTTPError) and exc_info[1].reason:
+            reason = exc_info[1].reason
+        self.set_status(status_code, reason=reason)
+        if status_code == 405:
+            self.set_header("Allow", ", ".join(self._allowed_methods()))
+        try:
+            if status_code == 204 or status_code == 304 or 100 <= status_code < 200:
+                pass  # no body, whatever the page would say
+            else:
+                self.write_error(status_code, **kwargs)
+        except Exception:
+            app_log.error("Uncaught exception in write_error", exc_info=True)
+        if not self._finished:
+            self.finish()
+
+    def _allowed_methods(self) -> list[str]:
+        unimplemented = RequestHandler._unimplemented_method
+        methods = []
+        for method in self.SUPPORTED_METHODS:
+            function = getattr(type(self), method.lower(), unimplemented)
+            if function is not unimplemented:
+                methods.append(method)
+        return methods
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """Write the body of an error page; override for pages of your own.
+
+        :param kwargs: ``exc_info``, the exception as a triple, where one is the cause. With the setting
+            ``serve_traceback`` (part of ``debug=True``) the default page shows it.
+        """
+        if self.settings.get("serve_traceback") and "exc_info" in kwargs:
+            self.set_header("Content-Type", "text/plain; charset=UTF-8")
+            self.finish("".join(traceback.format_exception(*kwargs["exc_info"])))
+            return
+        title = escape.xhtml_escape(f"{status_code}: {self._reason}")
+        self.finish(f"<html><title>{title}</title><body>{title}</body></html>")
+
+    def log_exception(
+        self, typ: type[BaseException] | None, value: BaseException | None, tb: Any
+    ) -> None:
+        """Log an uncaught exception; override to report it elsewhere.
+
+        An `HTTPError` is a warning, without a traceback, if it has a log message; anything else is an error.
+        """
+        if isinstance(value, HTTPError):
+            if value.log_message:
+                arguments = [value.status_code, self._request_summary(), *value.args]
+                gen_log.warning("%d %s: " + value.log_message, *arguments)
+            return
+        assert typ is not None
+        app_log.error(
+            "Uncaught exception %s\n%r",
+            self._request_summary(),
+            self.request,
+            exc_info=(typ, value, tb),  # type: ignore[arg-type]
+        )
+
+    def _request_summary(self) -> str:
+        request = self.request
+        return f"{request.method} {request.uri} ({request.remote_ip})"
+
+    def _log(self) -> None:
+        self.application.log_request(self)
+
+    # -- running --
+
+    async def _execute(self, transforms: list[Any], *args: bytes, **kwargs: bytes) -> None:
+        """Answer the request; programs that trace requests wrap this on the class."""
+        rest = _lifecycle.start(self, transforms, args, kwargs)
+        if rest is not None:
+            await rest
+
+    def _handle_request_exception(self, e: BaseException) -> None:
+        _lifecycle.handle_exception(self, e)
+
+    # -- cookies --
+
+    @property
+    def cookies(self) -> dict[str, http.cookies.Morsel[str]]:
+        """The request's cookies (`.HTTPServerRequest.cookies`)."""
+        return self.request.cookies
+
+    def get_cookie(self, name: str, default: str | None = None) -> str | None:
+        """The value of a request cookie, unquoted; `default` if it was not sent.
+
+        It does not see what `set_cookie` has set in this response.
+        """
+        cookies = self.request.cookies
+        return cookies[name].value if name in cookies else default
+
+    def set_cookie(
+        self,
+        name: str,
+        value: str | bytes,
+        domain: str | None = None,
+        expires: float | tuple[int, ...] | datetime.datetime | None = None,
+        path: str = "/",
+        expires_days: float | None = None,
+        *,
+        max_age: int | None = None,
+        httponly: bool = False,
+        secure: bool = False,
+        samesite: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Set a cookie (RFC 6265 section 4.1).
+
+        :param expires: when the browser forgets it: a timestamp, a time tuple or a datetime, in UTC.
+        :param expires_days: the same, in days from now; not with `expires`.
+        :param max_age: seconds after which the browser forgets it.
+        :param kwargs: further attributes as `http.cookies.Morsel` knows them (an old spelling, deprecated for the
+            ones above).
+        :raises ValueError: if a name, value or attribute holds a control character, or an attribute a semicolon.
+        """
+        attributes = {
+            "domain": domain,
+            "expires": expires,
+            "path": path,
+            "expires_days": expires_days,
+            "max_age": max_age,
+            "httponly": httponly,
+            "secure": secure,
+            "samesite": samesite,
+        }
+        _cookies.set_cookie(self, name, value, attributes, kwargs)
+
+    def clear_cookie(self, name: str, **kwargs: Any) -> None:
+        """Have the browser forget a cookie.
+
+        :param kwargs: ``path``, ``domain`` and the like as they were set; without them it stays.
+        """
+        _cookies.clear_cookie(self, name, kwargs)
+
+    def clear_all_cookies(self, **kwargs: Any) -> None:
+        """`clear_cookie` for every cookie that the request brought."""
+        for name in self.request.cookies:
+            self.clear_cookie(name, **kwargs)
+
+    def set_signed_cookie(
+        self,
+        name: str,
+        value: str | bytes,
+        expires_days: float | None = 30,
+        version: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Set a cookie that cannot be forged, though it can be read; needs the setting ``cookie_secret``.
+
+        :param expires_days: how long the browser keeps it (None: until it is closed).
+        :param version: of the signature's format; the newest by default.
+        :param kwargs: given on to `set_cookie`.
+        """
+        self.set_cookie(
+            name, self.create_signed_value(name, value, version=version), expires_days=expires_days, **kwargs
+        )
+
+    set_secure_cookie = set_signed_cookie
+
+    def create_signed_value(self, name: str, value: str | bytes, version: int | None = None) -> bytes:
+        """Sign and timestamp `value` for use under `name` only; what `set_signed_cookie` stores."""
+        return _signed.create_for(self, name, value, version)
+
+    def get_signed_cookie(
+        self,
+        name: str,
+        value: str | None = None,
+        max_age_days: float = 31,
+        min_version: int | None = None,
+    ) -> bytes | None:
+        """The value of a signed cookie, or None if it is absent, forged or too old.
+
+        :param value: the signed text, if it did not come as a cookie.
+        :param max_age_days: how old the signature may be.
+        :param min_version: the oldest format of signature to accept.
+        """
+        return _signed.read_for(self, name, value, max_age_days, min_version)
+
+    get_secure_cookie = get_signed_cookie
+
+    def get_signed_cookie_key_version(self, name: str, value: str | None = None) -> int | None:
+        """Which key of a ``cookie_secret`` with several has signed a cookie."""
+        return _signed.key_version_for(self, name, value)
+
+    get_secure_cookie_key_version = get_signed_cookie_key_version
+
+    # -- protection against forged cross-site requests --
+
+    @property
+    def xsrf_token(self) -> bytes:
+        """The token that forms and scripts send back with requests that change something (see ``xsrf_cookies``)."""
+        return _xsrf.token(self)
+
+    def _get_raw_xsrf_token(self) -> tuple[int | None, bytes, float]:
+        return _xsrf.raw_token(self)
+
+    def _decode_xsrf_token(self, cookie: str) -> tuple[int | None, bytes | None, float | None]:
+        return _xsrf.decode_token(cookie)
+
+    def check_xsrf_cookie(self) -> None:
+        """See that a request carries the token of its ``_xsrf`` cookie.
+
+        It may come as the argument ``_xsrf`` or in a header ``X-Xsrftoken`` or ``X-Csrftoken``.
+
+        :raises HTTPError: (403) if it is missing or another one.
+        """
+        _xsrf.check_cookie(self)
+
+    def check_trusted_origin(self, origin: str) -> bool:
+        """Whether pages of another `origin` may send requests that change something (``cross_origin_protection``).
+
+        By default those of the setting ``trusted_origins``.
+        """
+        return _xsrf.is_trusted_origin(self, origin)
+
+    def xsrf_form_html(self) -> str:
+        """A hidden form field with the token: ``{% module xsrf_form_html() %}`` in every form that posts."""
+        return f'<input type="hidden" name="_xsrf" value="{escape.xhtml_escape(self.xsrf_token)}"/>'
+
+    # -- the user --
+
+    @property
+    def current_user(self) -> Any:
+        """Who is logged in: what `get_current_user` returned, asked once a request, or what was assigned.
+
+        Where finding out is asynchronous, `prepare` assigns it.
+        """
+        try:
+            return self._current_user
+        except AttributeError:
+            self._current_user = self.get_current_user()
+            return self._current_user
+
+    @current_user.setter
+    def current_user(self, value: Any) -> None:
+        self._current_user = value
+
+    def get_current_user(self) -> Any:
+        """Override to find out who is logged in, from a signed cookie for example; None means nobody."""
+        return None
+
+    def get_login_url(self) -> str:
+        """Where `authenticated` sends those who are not logged in: the setting ``login_url``."""
+        self.require_setting("login_url", "@tornado.web.authenticated")
+        return self.application.settings["login_url"]  # type: ignore[no-any-return]
+
+    # -- language --
+
+    @property
+    def locale(self) -> Locale:
+        """The language to answer in: `get_user_locale`, else `get_browser_locale`; asked once, or assigned."""
+        try:
+            return self._locale
+        except AttributeError:
+            found = self.get_user_locale()
+            self._locale: Locale = found if found is not None else self.get_browser_locale()
+            return self._locale
+
+    @locale.setter
+    def locale(self, value: Locale) -> None:
+        self._locale = value
+
+    def get_user_locale(self) -> Locale | None:
+        """Override to return the language that the user has chosen; None leaves it to the browser."""
+        return None
+
+    def get_browser_locale(self, default: str = "en_US") -> Locale:
+        """The best supported language of the Accept-Language header.
+
+        :param default: the code of the one to use if the browser names none.
+        """
+        return _arguments.browser_locale(self, default)
+
+    # -- templates and addresses --
+
+    def render(self, template_name: str, **kwargs: Any) -> Future[None]:
+        """Render a template as the response, and finish.
+
+        CSS and JavaScript that UI modules asked for is put before ``</head>`` and ``</body>``.
+
+        :param kwargs: names for the template.
+        :raises RuntimeError: after `finish`.
+        """
+        if self._finished:
+            raise RuntimeError("Cannot render() after finish()")
+        return self.finish(_rendering.render_page(self, template_name, kwargs))
+
+    def render_string(self, template_name: str, **kwargs: Any) -> bytes:
+        """Render a template and return it, UTF-8 encoded."""
+        return _rendering.render_string(self, template_name, kwargs)
+
+    def get_template_namespace(self) -> dict[str, Any]:
+        """The names that every template knows; override to add to them."""
+        return _rendering.namespace(self)
+
+    def create_template_loader(self, template_path: str) -> BaseLoader:
+        """The loader for templates under `template_path`; made once for each path (see the ``template_…`` settings)."""
+        return _rendering.make_loader(self.application.settings, template_path)
+
+    def get_template_path(self) -> str | None:
+        """The directory of templates: the setting ``template_path``; None: beside the file that renders."""
+        return self.application.settings.get("template_path")
+
+    def render_linked_js(self, js_files: Any) -> str:
+        """The ``<script src>`` elements of UI modules; override to pack them."""
+        return _rendering.linked_js(self, js_files)
+
+    def render_embed_js(self, js_embed: Any) -> bytes:
+        """The ``<script>`` element of UI modules' embedded JavaScript."""
+        return _rendering.embedded_js(js_embed)
+
+    def render_linked_css(self, css_files: Any) -> str:
+        """The ``<link>`` elements of UI modules' style sheets."""
+        return _rendering.linked_css(self, css_files)
+
+    def render_embed_css(self, css_embed: Any) -> bytes:
+        """The ``<style>`` element of UI modules' embedded style."""
+        return _rendering.embedded_css(css_embed)
+
+    def require_setting(self, name: str, feature: str = "this feature") -> None:
+        """See that the application has a setting.
+
+        :raises Exception: that says which setting `feature` needs.
+        """
+        if not self.application.settings.get(name):
+            raise Exception(f"You must define the {name!r} setting in your application to use {feature}")
+
+    def reverse_url(self, name: str, *args: Any) -> str:
+        """The address of the route called `name`, its groups filled with `args`."""
+        return self.application.reverse_url(name, *args)
+
+    def static_url(self, path: str, include_host: bool | None = None, **kwargs: Any) -> str:
+        """The address of a static file, with a version that changes with its content, so that it may be cached for long.
+
+        :param path: below the setting ``static_path``.
+        :param include_host: an absolute address; by default as the attribute ``include_host`` of the handler says.
+        :param kwargs: given on to `StaticFileHandler.make_static_url`.
+        """
+        self.require_setting("static_path", "static_url")
+        handler_class = self.settings.get("static_handler_class") or self.application._static_handler_class
+        if include_host is None:
+            include_host = getattr(self, "include_host", False)
+        base = f"{self.request.protocol}://{self.request.host}" if include_host else ""
+        return base + handler_class.make_static_url(self.settings, path, **kwargs)  # type: ignore[no-any-return]
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "ui":
+            self.ui: dict[str, Any] = make_ui(self)
+            return self.ui
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+
+_ON_CONNECTION_CLOSE = RequestHandler.on_connection_close
+_EXECUTE = RequestHandler._execute
+
+__all__ = ["RequestHandler"]

@@ -1,0 +1,155 @@
+"""A request's way through its handler: checks, ``prepare``, the method, the end, and what happens when one fails.
+
+`start` goes as far as it can without a coroutine. A handler none of whose steps is asynchronous is through when it
+returns; otherwise it returns a coroutine for the rest, which is run in a task by whoever called.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import sys
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any
+
+from tornado import gen, httputil
+from tornado.concurrent import Future, future_set_result_unless_cancelled
+from tornado.iostream import StreamClosedError
+from tornado.log import app_log
+from tornado.web import _xsrf
+from tornado.web._errors import Finish, HTTPError
+
+if TYPE_CHECKING:
+    from tornado.web._handler import RequestHandler
+
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+Rest = Coroutine[Any, Any, None]
+
+
+def start(
+    handler: RequestHandler, transforms: list[Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Rest | None:
+    """Run a request up to its first asynchronous step."""
+    handler._transforms = transforms
+    request = handler.request
+    try:
+        method = request.method
+        if method not in handler.SUPPORTED_METHODS:
+            raise HTTPError(405)
+        handler.path_args = [handler.decode_argument(arg) for arg in args] if args else []
+        handler.path_kwargs = (
+            {name: handler.decode_argument(value, name=name) for name, value in kwargs.items()} if kwargs else {}
+        )
+        if method not in _SAFE_METHODS:
+            _check_unsafe(handler)
+        result: Any = handler.prepare()
+        if result is not None or handler._stream_request_body:
+            return _from_prepare(handler, result)
+        if handler._finished:
+            return None
+        result = getattr(handler, method.lower())(*handler.path_args, **handler.path_kwargs)
+        if result is not None:
+            return _from_method(handler, result)
+        if handler._auto_finish and not handler._finished:
+            handler.finish()
+    except Exception as error:
+        handle_exception(handler, error)
+        _release_body(handler)
+    return None
+
+
+def _check_unsafe(handler: RequestHandler) -> None:
+    """What a request that may change something has to pass before anything of the program runs."""
+    request = handler.request
+    if not handler._stream_request_body and request.body:
+        try:
+            request._parse_body()
+        except httputil.HTTPInputError as error:
+            raise HTTPError(400, "Invalid body: %s", error) from error
+    _xsrf.check_request(handler)
+
+
+async def _from_prepare(handler: RequestHandler, prepared: Any) -> None:
+    try:
+        if prepared is not None:
+            prepared = await _awaitable(prepared)
+            if prepared is not None:
+                raise TypeError(f"prepare() should return None, got {type(prepared).__name__}")
+        _release_body(handler)
+        if handler._finished:
+            return
+        if handler._stream_request_body:
+            # The method runs when the whole body has gone through data_received.
+            try:
+                await handler.request._body_future
+            except StreamClosedError:
+                return
+            if handler._finished:
+                return
+        method = getattr(handler, handler.request.method.lower())
+        result = method(*handler.path_args, **handler.path_kwargs)
+        if result is not None:
+            result = await _awaitable(result)
+            _check_result(handler, result)
+        if handler._auto_finish and not handler._finished:
+            handler.finish()
+    except (Exception, asyncio.CancelledError) as error:
+        handle_exception(handler, error)
+    finally:
+        _release_body(handler)
+        result = None
+
+
+async def _from_method(handler: RequestHandler, result: Any) -> None:
+    try:
+        if inspect.iscoroutine(result):
+            result = await result
+        else:
+            result = await _awaitable(result)
+        if result is not None:
+            _check_result(handler, result)
+        if handler._auto_finish and not handler._finished:
+            handler.finish()
+    except (Exception, asyncio.CancelledError) as error:
+        handle_exception(handler, error)
+
+
+def _awaitable(value: Any) -> Any:
+    return value if inspect.iscoroutine(value) else gen.convert_yielded(value)
+
+
+def _check_result(handler: RequestHandler, result: Any) -> None:
+    if result is not None:
+        verb = handler.request.method.lower()
+        raise TypeError(f"{type(handler).__name__}.{verb}() should return None, got {type(result).__name__}")
+
+
+def _release_body(handler: RequestHandler) -> None:
+    """Let the body of a streaming handler flow: ``prepare`` is over."""
+    prepared: Future[None] | None = handler._prepared_future
+    if prepared is not None and not prepared.done():
+        future_set_result_unless_cancelled(prepared, None)
+
+
+def handle_exception(handler: RequestHandler, error: BaseException) -> None:
+    """Log what a handler raised, and answer it if the response has not begun."""
+    if isinstance(error, Finish):
+        if not handler._finished:
+            handler.finish(*error.args)
+        return
+    if isinstance(error, httputil.HTTPInputError):
+        # The body, parsed when the handler first asked for it, was malformed: the client's fault.
+        error = HTTPError(400, "%s", error)
+    exc_info = (type(error), error, error.__traceback__) if error is not sys.exc_info()[1] else sys.exc_info()
+    try:
+        handler.log_exception(*exc_info)  # type: ignore[arg-type]
+    except Exception:
+        app_log.error("Error in exception logger", exc_info=True)
+    if handler._finished:
+        return  # logged, and nothing more can be told to the client
+    try:
+        code = error.status_code if isinstance(error, HTTPError) else 500
+        handler.send_error(code, exc_info=exc_info)
+    except StreamClosedError:
+        pass

@@ -1,0 +1,162 @@
+"""Templates of a handler: finding, filling, and the CSS and JavaScript that UI modules bring along."""
+
+from __future__ import annotations
+
+import os.path
+import sys
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from tornado import escape
+from tornado.template import BaseLoader, Loader
+
+if TYPE_CHECKING:
+    from tornado.web._handler import RequestHandler
+
+_OUR_FILES = os.path.dirname(os.path.abspath(__file__))
+
+
+def namespace(handler: RequestHandler) -> dict[str, Any]:
+    """The names of every template: the handler and its request, the user, the language, addresses, UI modules."""
+    names: dict[str, Any] = {
+        "handler": handler,
+        "request": handler.request,
+        "current_user": handler.current_user,
+        "locale": handler.locale,
+        "_": handler.locale.translate,
+        "pgettext": handler.locale.pgettext,
+        "static_url": handler.static_url,
+        "xsrf_form_html": handler.xsrf_form_html,
+        "reverse_url": handler.reverse_url,
+    }
+    names.update(handler.ui)
+    return names
+
+
+def make_loader(settings: dict[str, Any], template_path: str) -> BaseLoader:
+    """A loader with the application's template settings."""
+    if "template_loader" in settings:
+        return settings["template_loader"]  # type: ignore[no-any-return]
+    options: dict[str, Any] = {}
+    if "autoescape" in settings:
+        options["autoescape"] = settings["autoescape"]  # None turns escaping off
+    if "template_whitespace" in settings:
+        options["whitespace"] = settings["template_whitespace"]
+    return Loader(template_path, **options)
+
+
+def _calling_directory() -> str:
+    """The directory of the file that called ``render``, for programs without a ``template_path``."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and os.path.dirname(os.path.abspath(frame.f_code.co_filename)) == _OUR_FILES:
+        frame = frame.f_back
+    return os.path.dirname(frame.f_code.co_filename)
+
+
+def render_string(handler: RequestHandler, template_name: str, values: dict[str, Any]) -> bytes:
+    """Fill the template `template_name`."""
+    path = handler.get_template_path()
+    if not path:
+        path = _calling_directory()
+    loaders = type(handler)._template_loaders
+    loader = loaders.get(path)
+    if loader is None:
+        with type(handler)._template_loader_lock:
+            loader = loaders.get(path)
+            if loader is None:
+                loader = loaders[path] = handler.create_template_loader(path)
+    names = handler.get_template_namespace()
+    names.update(values)
+    return loader.load(template_name).generate(**names)
+
+
+class _Assets:
+    """What the UI modules of one page ask for, each once, in the order of first use."""
+
+    def __init__(self) -> None:
+        self.js_files: dict[str, None] = {}
+        self.css_files: dict[str, None] = {}
+        self.js_embed: list[bytes] = []
+        self.css_embed: list[bytes] = []
+        self.head: list[bytes] = []
+        self.body: list[bytes] = []
+
+    def add(self, module: Any) -> None:
+        for files, asked in ((self.js_files, module.javascript_files()), (self.css_files, module.css_files())):
+            if asked:
+                files.update(dict.fromkeys([asked] if isinstance(asked, (str, bytes)) else asked))
+        for parts, text in (
+            (self.js_embed, module.embedded_javascript()),
+            (self.css_embed, module.embedded_css()),
+            (self.head, module.html_head()),
+            (self.body, module.html_body()),
+        ):
+            if text:
+                parts.append(escape.utf8(text))
+
+
+def render_page(handler: RequestHandler, template_name: str, values: dict[str, Any]) -> bytes:
+    """A whole page: the template with its modules' assets in place."""
+    html = handler.render_string(template_name, **values)
+    modules = getattr(handler, "_active_modules", None)
+    if not modules:
+        return html
+    assets = _Assets()
+    for module in modules.values():
+        assets.add(module)
+    before_head_end: list[bytes] = []
+    before_body_end: list[bytes] = []
+    if assets.css_files:
+        before_head_end.append(escape.utf8(handler.render_linked_css(assets.css_files)))
+    if assets.css_embed:
+        before_head_end.append(handler.render_embed_css(assets.css_embed))
+    before_head_end.extend(assets.head)
+    if assets.js_files:
+        before_body_end.append(escape.utf8(handler.render_linked_js(assets.js_files)))
+    if assets.js_embed:
+        before_body_end.append(handler.render_embed_js(assets.js_embed))
+    before_body_end.extend(assets.body)
+    html = _insert(html, html.find(b"</head>"), before_head_end)
+    return _insert(html, html.rfind(b"</body>"), before_body_end)
+
+
+def _insert(html: bytes, position: int, parts: list[bytes]) -> bytes:
+    if not parts:
+        return html
+    if position < 0:
+        raise ValueError("UI modules need </head> and </body> in the page that uses them")
+    return html[:position] + b"\n".join(parts) + b"\n" + html[position:]
+
+
+def _addresses(handler: RequestHandler, files: Iterable[str]) -> Iterable[str]:
+    seen: dict[str, None] = {}
+    for path in files:
+        absolute = path.startswith(("/", "http:", "https:"))
+        seen[path if absolute else handler.static_url(path)] = None
+    return seen
+
+
+def linked_js(handler: RequestHandler, files: Iterable[str]) -> str:
+    """One ``script`` element a file."""
+    return "".join(
+        f'<script src="{escape.xhtml_escape(url)}" type="text/javascript"></script>'
+        for url in _addresses(handler, files)
+    )
+
+
+def linked_css(handler: RequestHandler, files: Iterable[str]) -> str:
+    """One ``link`` element a file."""
+    return "".join(
+        f'<link href="{escape.xhtml_escape(url)}" type="text/css" rel="stylesheet"/>'
+        for url in _addresses(handler, files)
+    )
+
+
+def embedded_js(parts: Iterable[bytes]) -> bytes:
+    """One ``script`` element around all parts."""
+    return b'<script type="text/javascript">\n//<![CDATA[\n' + b"\n".join(parts) + b"\n//]]>\n</script>"
+
+
+def embedded_css(parts: Iterable[bytes]) -> bytes:
+    """One ``style`` element around all parts."""
+    return b'<style type="text/css">\n' + b"\n".join(parts) + b"\n</style>"

@@ -1,0 +1,257 @@
+"""How a handler's output becomes a response: default fields, ETag, head and body in one send.
+
+As long as nobody has touched a handler's headers, none are made: the default fields stand ready as bytes, formatted
+once a second, and the entity tag, the length and the JSON content type are kept aside. The first touch of
+``handler._headers`` turns all of it into a real `.HTTPHeaders`; from then on that is the truth.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import TYPE_CHECKING, Any
+
+from tornado import httputil
+from tornado import version as _version
+from tornado.concurrent import Future
+from tornado.escape import json_encode, utf8
+from tornado.http1connection import HTTP1Connection
+
+if TYPE_CHECKING:
+    from tornado.web._handler import RequestHandler
+
+try:
+    # Half the price of hashlib's for a body of a few bytes, and the same digest.
+    from _sha1 import sha1  # type: ignore[import-not-found]
+except ImportError:
+    from hashlib import sha1
+
+SERVER = f"TornadoServer/{_version}"
+HTML = "text/html; charset=UTF-8"
+JSON = "application/json; charset=UTF-8"
+
+_write_headers = HTTP1Connection.write_headers
+_etags = re.compile(r'\*|(?:W/)?"[^"]*"')
+_REPRESENTATION_FIELDS = ("Content-Encoding", "Content-Language", "Content-Type")
+
+_date = ""
+_html_block = b""
+_json_block = b""
+_html_headers = httputil.HTTPHeaders()
+_valid_until = 0.0
+
+
+def _refresh(now: float) -> None:
+    """Format the date of this second, and what depends on it."""
+    global _date, _html_block, _json_block, _html_headers, _valid_until
+    _valid_until = float(int(now) + 1)
+    _date = httputil.format_timestamp(int(now))
+    _html_headers = httputil.HTTPHeaders({"Server": SERVER, "Content-Type": HTML, "Date": _date})
+    _html_block = _html_headers._serialize()
+    _json_block = httputil.HTTPHeaders({"Server": SERVER, "Content-Type": JSON, "Date": _date})._serialize()
+
+
+def default_headers() -> httputil.HTTPHeaders:
+    """A fresh copy of what every response has unless a handler says otherwise."""
+    now = time.time()
+    if now >= _valid_until or now < _valid_until - 1:
+        _refresh(now)
+    return _html_headers.copy()
+
+
+def default_block(json: bool) -> bytes:
+    """The same, serialised; `json` chooses the content type."""
+    now = time.time()
+    if now >= _valid_until or now < _valid_until - 1:
+        _refresh(now)
+    return _json_block if json else _html_block
+
+
+def make_headers(handler: RequestHandler) -> httputil.HTTPHeaders:
+    """The headers of a handler nobody had asked for them before."""
+    headers = default_headers()
+    if handler._json:
+        headers["Content-Type"] = JSON
+    if handler._etag is not None:
+        headers["Etag"] = handler._etag
+    if handler._length is not None:
+        headers["Content-Length"] = str(handler._length)
+    return headers
+
+
+def _own_set_header(handler: RequestHandler) -> bool:
+    """Whether nobody has overridden ``set_header``, so that a header may be set without calling it."""
+    cls = type(handler)
+    return cls.set_header is cls._original_set_header
+
+
+# -- write, flush, finish --
+
+
+def write(handler: RequestHandler, chunk: str | bytes | dict[str, Any]) -> None:
+    """Append to the output buffer what is not bytes."""
+    if isinstance(chunk, dict):
+        chunk = json_encode(chunk)
+        if handler._made_headers is None and _own_set_header(handler):
+            handler._json = True
+        else:
+            handler.set_header("Content-Type", JSON)
+    elif not isinstance(chunk, (str, bytes)):
+        message = f"write() takes bytes, str or dict, not {type(chunk).__name__}"
+        if isinstance(chunk, list):
+            message += (
+                ". A list is not written as JSON, because old browsers let other sites read it; "
+                "put it in a dict, or write json_encode(value)"
+            )
+        raise TypeError(message)
+    handler._write_buffer.append(utf8(chunk))
+
+
+def finish(handler: RequestHandler) -> Future[None]:
+    """Complete the response of a handler that has written all it wanted."""
+    if not handler._headers_written:
+        complete_head(handler)
+    connection: Any = handler.request.connection
+    future = handler.flush(include_footers=True)
+    connection.finish()
+    handler._log()
+    handler._finished = True
+    handler.on_finish()
+    handler._break_cycles()
+    return future
+
+
+def complete_head(handler: RequestHandler) -> None:
+    """What only the whole body tells: its tag, whether the client has it already, its length."""
+    code = handler._status_code
+    if code == 200 and handler.request.method in ("GET", "HEAD"):
+        handler.set_etag_header()
+        if handler.check_etag_header():
+            handler._write_buffer = []
+            handler.set_status(304)
+            code = 304
+    if code == 204 or code == 304 or 100 <= code < 200:
+        if handler._write_buffer:
+            raise RuntimeError(f"a {code} response has no body, but {len(handler._write_buffer)} chunks were written")
+        handler._clear_representation_headers()
+    elif handler._made_headers is None and _own_set_header(handler):
+        length = 0
+        for part in handler._write_buffer:
+            length += len(part)
+        handler._length = length
+    elif "Content-Length" not in handler._headers:
+        handler.set_header("Content-Length", sum(map(len, handler._write_buffer)))
+
+
+def flush(handler: RequestHandler, finishing: bool) -> Future[None]:
+    """Hand the head, if it has not gone yet, and the buffered body to the connection."""
+    buffer = handler._write_buffer
+    chunk = buffer[0] if len(buffer) == 1 else b"".join(buffer)
+    handler._write_buffer = []
+    connection: Any = handler.request.connection
+    if handler._headers_written:
+        for transform in handler._transforms:
+            chunk = transform.transform_chunk(chunk, finishing)
+        if handler.request.method != "HEAD":
+            future = connection.write(chunk)
+        else:
+            future = Future()
+            future.set_result(None)
+    else:
+        handler._headers_written = True
+        future = _flush_head(handler, connection, chunk, finishing)
+    if not finishing:
+        push_out = getattr(connection, "_push_out", None)
+        if push_out is not None:
+            future = push_out(future)
+    return future  # type: ignore[no-any-return]
+
+
+def _flush_head(handler: RequestHandler, connection: Any, chunk: bytes, finishing: bool) -> Future[None]:
+    is_head = handler.request.method == "HEAD"
+    if (
+        handler._made_headers is None
+        and not handler._transforms
+        and handler._new_cookie is None
+        and getattr(connection.write_headers, "__func__", None) is _write_headers
+    ):
+        block = default_block(handler._json)
+        length = handler._length
+        etag = handler._etag
+        if etag is not None:
+            block += f"Etag: {etag}\r\n".encode("latin-1")
+        if length is not None:
+            block += b"Content-Length: %d\r\n" % length
+        return connection._write_response_head(  # type: ignore[no-any-return]
+            handler._status_code, handler._reason, block, length, length is not None, None if is_head else chunk
+        )
+    headers = handler._headers
+    for transform in handler._transforms:
+        handler._status_code, headers, chunk = transform.transform_first_chunk(
+            handler._status_code, headers, chunk, finishing
+        )
+        handler._headers = headers
+    if handler._new_cookie is not None:
+        for cookie in handler._new_cookie.values():
+            handler.add_header("Set-Cookie", cookie.OutputString(None))
+        headers = handler._headers
+    start_line = httputil.ResponseStartLine("", handler._status_code, handler._reason)
+    return connection.write_headers(start_line, headers, None if is_head else chunk)  # type: ignore[no-any-return]
+
+
+# -- entity tags (RFC 9110 section 8.8.3) --
+
+
+def compute_etag(handler: RequestHandler) -> str | None:
+    """A strong tag: the SHA-1 of the body as it was written."""
+    buffer = handler._write_buffer
+    if len(buffer) == 1:
+        return f'"{sha1(buffer[0]).hexdigest()}"'
+    hasher = sha1()
+    for part in buffer:
+        hasher.update(part)
+    return f'"{hasher.hexdigest()}"'
+
+
+def set_etag_header(handler: RequestHandler) -> None:
+    """Keep the tag that the handler computes, if it wants one."""
+    etag = handler.compute_etag()
+    if etag is None:
+        return
+    if handler._made_headers is None and _own_set_header(handler):
+        if httputil._FORBIDDEN_HEADER_CHARS_RE.search(etag):
+            raise ValueError(f"compute_etag() returned a tag with a control character: {etag!r}")
+        handler._etag = etag
+    else:
+        handler.set_header("Etag", etag)
+
+
+def check_etag_header(handler: RequestHandler) -> bool:
+    """Whether If-None-Match names the response's tag, by the weak comparison that RFC 9110 section 13.1.2 asks for."""
+    condition = _request_field(handler.request, "If-None-Match")
+    if not condition:
+        return False
+    computed = handler._etag if handler._made_headers is None else handler._headers.get("Etag")
+    if not computed:
+        return False
+    if isinstance(computed, bytes):
+        computed = computed.decode("latin-1")
+    wanted = computed.removeprefix("W/")
+    return any(tag == "*" or tag.removeprefix("W/") == wanted for tag in _etags.findall(condition))
+
+
+def _request_field(request: httputil.HTTPServerRequest, name: str) -> str | None:
+    """A field of the request, without making its headers where it is not there, as is most often the case."""
+    try:
+        head = request._head
+    except AttributeError:  # made by hand
+        return request.headers.get(name)
+    if head._headers is None and name.lower() not in head.headers_block.lower():
+        return None
+    return request.headers.get(name)
+
+
+def clear_representation_headers(handler: RequestHandler) -> None:
+    """Take off what describes a body, for a response that has none."""
+    for name in _REPRESENTATION_FIELDS:
+        handler.clear_header(name)

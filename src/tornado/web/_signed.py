@@ -1,0 +1,235 @@
+"""Values that a client may keep but not change: HMAC-signed, timestamped, bound to a name.
+
+Two formats are read, so that the cookies of a running deployment stay valid, whoever issued them.
+
+Version 1: ``base64(value)|timestamp|HMAC-SHA1(secret, name + base64 + timestamp)`` in hexadecimal. Nothing separates
+name, value and timestamp in what is signed; a timestamp far in the future, or one with leading zeros, betrays a value
+whose digits were moved there.
+
+Version 2: ``2|1:0|10:1700000000|4:name|8:dmFsdWU=|signature``: each field with its length, HMAC-SHA256 over all
+that stands before the signature.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import re
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from tornado.escape import utf8
+from tornado.log import gen_log
+
+if TYPE_CHECKING:
+    from tornado.web._handler import RequestHandler
+
+MIN_SUPPORTED_SIGNED_VALUE_VERSION = 1
+MAX_SUPPORTED_SIGNED_VALUE_VERSION = 2
+#: Version written by default.
+DEFAULT_SIGNED_VALUE_VERSION = 2
+#: Oldest version read by default.
+DEFAULT_SIGNED_VALUE_MIN_VERSION = 1
+
+Secret = str | bytes | dict[int, str | bytes]
+_DAY = 86400
+_version_prefix = re.compile(rb"([1-9][0-9]{0,2})\|")
+_v2_field = re.compile(rb"([0-9]{1,9}):")
+
+
+def create_signed_value(
+    secret: Secret,
+    name: str,
+    value: str | bytes,
+    version: int | None = None,
+    clock: Callable[[], float] | None = None,
+    key_version: int | None = None,
+) -> bytes:
+    """Sign `value` for use under `name`.
+
+    :param secret: the key, or several keys by number.
+    :param version: of the format, 1 or 2 (default).
+    :param clock: the time in seconds since the epoch; `time.time` by default.
+    :param key_version: which of several keys to use.
+    :raises ValueError: for an unknown version, or several keys with none chosen.
+    """
+    if version is None:
+        version = DEFAULT_SIGNED_VALUE_VERSION
+    timestamp = utf8(str(int((clock or time.time)())))
+    encoded = base64.b64encode(utf8(value))
+    if version == 1:
+        if isinstance(secret, dict):
+            raise ValueError("signed values of version 1 know only one key; cookie_secret is a dict")
+        return b"|".join([encoded, timestamp, _create_signature_v1(secret, name, encoded, timestamp)])
+    if version == 2:
+        if isinstance(secret, dict):
+            if key_version is None:
+                raise ValueError("key_version must be set where cookie_secret is a dict of keys")
+            secret = secret[key_version]
+        fields = (str(key_version or 0), timestamp, name, encoded)
+        signed = b"2|" + b"".join(b"%d:%s|" % (len(field), field) for field in map(utf8, fields))
+        return signed + _create_signature_v2(secret, signed)
+    raise ValueError(f"Unsupported version {version} of signed values")
+
+
+def decode_signed_value(
+    secret: Secret,
+    name: str,
+    value: str | bytes | None,
+    max_age_days: float = 31,
+    clock: Callable[[], float] | None = None,
+    min_version: int | None = None,
+) -> bytes | None:
+    """The value in a signed one, or None if it is not valid: forged, for another name, or too old.
+
+    :param max_age_days: the greatest age of the signature.
+    :param min_version: the oldest format to accept.
+    :raises ValueError: if `min_version` is newer than any format.
+    """
+    if min_version is None:
+        min_version = DEFAULT_SIGNED_VALUE_MIN_VERSION
+    if min_version > MAX_SUPPORTED_SIGNED_VALUE_VERSION:
+        raise ValueError(f"Unsupported min_version {min_version}: the newest is {MAX_SUPPORTED_SIGNED_VALUE_VERSION}")
+    if not value:
+        return None
+    value = utf8(value)
+    version = _version_of(value)
+    if version < min_version:
+        return None
+    now = (clock or time.time)()
+    if version == 1:
+        return None if isinstance(secret, dict) else _decode_v1(secret, name, value, max_age_days, now)
+    if version == 2:
+        return _decode_v2(secret, name, value, max_age_days, now)
+    return None
+
+
+def get_signature_key_version(value: str | bytes) -> int | None:
+    """Which of several keys has signed `value`; None where that cannot be told (version 1, or malformed)."""
+    value = utf8(value)
+    if _version_of(value) < 2:
+        return None
+    fields = _split_v2(value)
+    return None if fields is None else int(fields[0])
+
+
+def _version_of(value: bytes) -> int:
+    match = _version_prefix.match(value)
+    if match is None:
+        return 1
+    version = int(match.group(1))
+    # A long number here is the base64 of an old value that happens to be digits.
+    return 1 if version > 999 else version
+
+
+def _decode_v1(secret: str | bytes, name: str, value: bytes, max_age_days: float, now: float) -> bytes | None:
+    parts = value.split(b"|")
+    if len(parts) != 3:
+        return None
+    encoded, timestamp, signature = parts
+    if not hmac.compare_digest(signature, _create_signature_v1(secret, name, encoded, timestamp)):
+        gen_log.warning("Invalid cookie signature %r", value)
+        return None
+    if timestamp.startswith(b"0") or not timestamp.isdigit():
+        gen_log.warning("Tampered cookie %r", value)
+        return None
+    issued = int(timestamp)
+    if issued < now - max_age_days * _DAY:
+        gen_log.warning("Expired cookie %r", value)
+        return None
+    if issued > now + 31 * _DAY:
+        gen_log.warning("Cookie timestamp in future; possible tampering %r", value)
+        return None
+    return _decode_base64(encoded)
+
+
+def _decode_v2(secret: Secret, name: str, value: bytes, max_age_days: float, now: float) -> bytes | None:
+    fields = _split_v2(value)
+    if fields is None:
+        return None
+    key_version, timestamp, signed_name, encoded, signature = fields
+    if isinstance(secret, dict):
+        key = secret.get(int(key_version))
+        if key is None:
+            return None
+        secret = key
+    signed = value[: len(value) - len(signature)]
+    if not hmac.compare_digest(signature, _create_signature_v2(secret, signed)):
+        return None
+    if signed_name != utf8(name) or int(timestamp) < now - max_age_days * _DAY:
+        return None
+    return _decode_base64(encoded)
+
+
+def _split_v2(value: bytes) -> tuple[bytes, bytes, bytes, bytes, bytes] | None:
+    """Key version, timestamp, name, value, signature; None if `value` is not built like that."""
+    position = 2
+    fields = []
+    for _ in range(4):
+        match = _v2_field.match(value, position)
+        if match is None:
+            return None
+        start = match.end()
+        position = start + int(match.group(1))
+        if value[position : position + 1] != b"|":
+            return None
+        fields.append(value[start:position])
+        position += 1
+    key_version, timestamp, name, encoded = fields
+    if not key_version.isdigit() or not timestamp.isdigit():
+        return None
+    return key_version, timestamp, name, encoded, value[position:]
+
+
+def _decode_base64(encoded: bytes) -> bytes | None:
+    try:
+        return base64.b64decode(encoded)
+    except ValueError:
+        return None
+
+
+def _create_signature_v1(secret: str | bytes, *parts: str | bytes) -> bytes:
+    return utf8(hmac.new(utf8(secret), b"".join(map(utf8, parts)), hashlib.sha1).hexdigest())
+
+
+def _create_signature_v2(secret: str | bytes, signed: bytes) -> bytes:
+    return utf8(hmac.new(utf8(secret), utf8(signed), hashlib.sha256).hexdigest())
+
+
+# -- what RequestHandler's methods do --
+
+
+def _secret(handler: RequestHandler) -> Any:
+    handler.require_setting("cookie_secret", "secure cookies")
+    return handler.application.settings["cookie_secret"]
+
+
+def create_for(handler: RequestHandler, name: str, value: str | bytes, version: int | None) -> bytes:
+    """Sign with the application's secret."""
+    secret = _secret(handler)
+    key_version = None
+    if isinstance(secret, dict):
+        if handler.application.settings.get("key_version") is None:
+            raise Exception("key_version setting must be used for secret_key dicts")
+        key_version = handler.application.settings["key_version"]
+    return create_signed_value(secret, name, value, version=version, key_version=key_version)
+
+
+def read_for(
+    handler: RequestHandler, name: str, value: str | None, max_age_days: float, min_version: int | None
+) -> bytes | None:
+    """Read a signed cookie, or a signed text that came by another way."""
+    secret = _secret(handler)
+    if value is None:
+        value = handler.get_cookie(name)
+    return decode_signed_value(secret, name, value, max_age_days=max_age_days, min_version=min_version)
+
+
+def key_version_for(handler: RequestHandler, name: str, value: str | None) -> int | None:
+    """The key that has signed a cookie."""
+    _secret(handler)
+    if value is None:
+        value = handler.get_cookie(name)
+    return None if value is None else get_signature_key_version(value)

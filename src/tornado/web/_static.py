@@ -1,0 +1,339 @@
+"""`StaticFileHandler`: files of a directory.
+
+A path from a URL reaches the file system only after `StaticFileHandler.validate_absolute_path` has resolved every
+symbolic link in it and found the result below the root; only regular files are read. The size is read once: of a
+file that grows meanwhile as much is sent as was announced.
+"""
+
+from __future__ import annotations
+
+import collections
+import datetime
+import hashlib
+import mimetypes
+import os
+import stat
+import threading
+from collections.abc import Generator
+from typing import Any, ClassVar
+
+from tornado import httputil, iostream
+from tornado._wire.dates import parse_http_date
+from tornado.escape import url_escape, utf8
+from tornado.log import gen_log
+from tornado.web._errors import HTTPError
+from tornado.web._handler import RequestHandler
+
+_CHUNK = 64 * 1024
+_Stamp = tuple[int, int]
+
+
+class StaticFileHandler(RequestHandler):
+    r"""Serves the files of a directory; an application makes one itself for its setting ``static_path``.
+
+    The route's pattern captures the path below the root, in one group::
+
+        (r"/files/(.*)", StaticFileHandler, {"path": "/srv/files"})
+
+    :param path: (of the route) the root directory.
+    :param default_filename: (of the route) the file served for a directory, such as ``index.html``.
+    :param allowed_symlink_directory: (of the route) another directory that links below the root may lead into.
+
+    To serve from elsewhere, override `get_absolute_path`, `get_content`, `get_content_size` and `get_modified_time`.
+    """
+
+    #: Seconds for which a versioned address may be cached.
+    CACHE_MAX_AGE = 86400 * 365 * 10
+    #: Versions of files that are remembered; the ones used longest ago go first.
+    MAX_CACHED_VERSIONS = 10_000
+    #: Bytes up to which a file's version is a hash of its content; a larger one's is made of its time and size.
+    MAX_VERSION_CONTENT_SIZE = 64 * 1024 * 1024
+
+    _static_hashes: ClassVar[collections.OrderedDict[str, tuple[_Stamp | None, str | None]]] = (
+        collections.OrderedDict()
+    )
+    _lock = threading.Lock()  # of _static_hashes
+
+    allowed_symlink_directory: str | None = None
+    default_filename: str | None = None
+    absolute_path: str | None = None
+    modified: datetime.datetime | None = None
+
+    def initialize(  # type: ignore[override]
+        self, path: str, default_filename: str | None = None, allowed_symlink_directory: str | None = None
+    ) -> None:
+        """Take the route's arguments; see the class."""
+        self.root = path
+        self.default_filename = default_filename
+        self.allowed_symlink_directory = allowed_symlink_directory
+
+    @classmethod
+    def reset(cls) -> None:
+        """Forget all versions."""
+        with cls._lock:
+            cls._static_hashes.clear()
+
+    async def head(self, path: str) -> None:  # type: ignore[override]
+        """As `get`, without the body."""
+        await self.get(path, include_body=False)
+
+    async def get(self, path: str, include_body: bool = True) -> None:  # type: ignore[override]
+        """Serve the file at `path`, or the range of it that is asked for.
+
+        :param include_body: False for HEAD.
+        """
+        self.path = self.parse_url_path(path)
+        absolute_path = self.get_absolute_path(self.root, self.path)
+        self.absolute_path = self.validate_absolute_path(self.root, absolute_path)
+        if self.absolute_path is None:
+            return  # redirected
+        self.modified = self.get_modified_time()
+        self.set_headers()
+        if self.should_return_304():
+            self.set_status(304)
+            return
+        start, end = self._choose_range(self.get_content_size())
+        if self._status_code == 416:
+            return
+        if not include_body:
+            assert self.request.method == "HEAD"
+            return
+        content = self.get_content(self.absolute_path, start, end)
+        if isinstance(content, bytes):
+            content = (part for part in (content,))  # type: ignore[assignment]
+        try:
+            for chunk in content:
+                self.write(chunk)
+                await self.flush()
+        except iostream.StreamClosedError:
+            return
+        finally:
+            close = getattr(content, "close", None)
+            if close is not None:
+                close()
+
+    def _choose_range(self, size: int) -> tuple[int | None, int | None]:
+        """First and last-but-one byte to send, None for the ends; sets status and length to match (RFC 9110 section 14)."""
+        start = end = None
+        header = self.request.headers.get("Range")
+        if header and self._range_applies():
+            asked = httputil._parse_request_range(header)
+            if asked is not None:
+                start, end = asked
+                if start is not None and start < 0:
+                    start = max(0, size + start)
+                if (start is not None and start >= size) or (end is not None and end <= (start or 0)) or end == 0:
+                    self.set_status(416)
+                    self.set_header("Content-Type", "text/plain")
+                    self.set_header("Content-Range", f"bytes */{size}")
+                    return None, None
+                if end is not None and end > size:
+                    end = size  # a client that asks for more than there is gets what there is
+                if size != (end or size) - (start or 0):
+                    self.set_status(206)
+                    self.set_header("Content-Range", httputil._get_content_range(start, end, size))
+        self.set_header("Content-Length", (size if end is None else end) - (start or 0))
+        return start, size if end is None else end
+
+    def _range_applies(self) -> bool:
+        """If-Range: the part goes with what the client has only if the file is still the same (section 13.1.5)."""
+        condition = self.request.headers.get("If-Range")
+        if not condition:
+            return True
+        if condition.startswith(('"', "W/")):
+            return condition == self._headers.get("Etag") and not condition.startswith("W/")
+        return condition == self._headers.get("Last-Modified")
+
+    def compute_etag(self) -> str | None:
+        """The file's version as a strong tag."""
+        assert self.absolute_path is not None
+        version = self._get_cached_version(self.absolute_path)
+        return f'"{version}"' if version else None
+
+    def set_headers(self) -> None:
+        """Set what describes the file: tag, time, type, how long it may be cached."""
+        self.set_header("Accept-Ranges", "bytes")
+        self.set_etag_header()
+        if self.modified is not None:
+            self.set_header("Last-Modified", self.modified)
+        content_type = self.get_content_type()
+        if content_type:
+            self.set_header("Content-Type", content_type)
+        cache_time = self.get_cache_time(self.path, self.modified, content_type)
+        if cache_time > 0:
+            now = datetime.datetime.now(datetime.timezone.utc)
+            self.set_header("Expires", now + datetime.timedelta(seconds=cache_time))
+            self.set_header("Cache-Control", f"max-age={cache_time}")
+        self.set_extra_headers(self.path)
+
+    def should_return_304(self) -> bool:
+        """Whether the client's copy is current: by its tag if it sends one, else by its time (section 13.2.2)."""
+        if self.request.headers.get("If-None-Match"):
+            return self.check_etag_header()
+        since = self.request.headers.get("If-Modified-Since")
+        if since is None or self.modified is None:
+            return False
+        parsed = parse_http_date(since)
+        return parsed is not None and parsed >= self.modified.timestamp()
+
+    # -- paths --
+
+    def parse_url_path(self, url_path: str) -> str:
+        """Turn the URL's path into one of the file system."""
+        return url_path if os.path.sep == "/" else url_path.replace("/", os.path.sep)
+
+    @classmethod
+    def get_absolute_path(cls, root: str, path: str) -> str:
+        """Where `path` below `root` is; not validated yet."""
+        return os.path.abspath(os.path.join(root, path))
+
+    def validate_absolute_path(self, root: str, absolute_path: str) -> str | None:
+        """See that a file may be served, and find the default file of a directory.
+
+        :returns: the path to open; None if the response is a redirect.
+        :raises HTTPError: 403 outside the root or for what is not a regular file, 404 if there is none.
+        """
+        if "\x00" in absolute_path or (os.name == "nt" and ":" in os.path.splitdrive(absolute_path)[1]):
+            raise HTTPError(404)
+        real_root = os.path.realpath(root)
+        allowed = [real_root]
+        if self.allowed_symlink_directory is not None:
+            allowed.append(os.path.realpath(self.allowed_symlink_directory))
+        if not _below(os.path.abspath(root), absolute_path) and not _below(real_root, absolute_path):
+            raise HTTPError(403, "%s is not in root static directory", self.path)
+        if not _below_any(allowed, os.path.realpath(absolute_path)):
+            raise HTTPError(403, "%s is not in root static directory", self.path)
+        if os.path.isdir(absolute_path) and self.default_filename is not None:
+            if not self.request.path.endswith("/"):
+                if self.request.path.startswith(("//", "/\\")):
+                    raise HTTPError(403, "cannot redirect path with two initial slashes")
+                self.redirect(self.request.path + "/", permanent=True)
+                return None
+            absolute_path = os.path.join(absolute_path, self.default_filename)
+            if not _below_any(allowed, os.path.realpath(absolute_path)):
+                raise HTTPError(403, "%s is not in root static directory", self.path)
+        if not os.path.exists(absolute_path):
+            raise HTTPError(404)
+        if not os.path.isfile(absolute_path):
+            raise HTTPError(403, "%s is not a file", self.path)
+        return absolute_path
+
+    # -- content --
+
+    @classmethod
+    def get_content(
+        cls, abspath: str, start: int | None = None, end: int | None = None
+    ) -> Generator[bytes, None, None]:
+        """The bytes of a file, in parts.
+
+        :param start: first byte; None for the beginning.
+        :param end: one more than the last byte; None for the end.
+        """
+        with open(abspath, "rb") as file:
+            if start is not None:
+                file.seek(start)
+            remaining = None if end is None else end - (start or 0)
+            while remaining is None or remaining > 0:
+                chunk = file.read(_CHUNK if remaining is None else min(_CHUNK, remaining))
+                if not chunk:
+                    return
+                if remaining is not None:
+                    remaining -= len(chunk)
+                yield chunk
+
+    @classmethod
+    def get_content_version(cls, abspath: str) -> str:
+        """A text that changes with the file's content."""
+        data = cls.get_content(abspath)
+        hasher = hashlib.sha512()
+        for chunk in [data] if isinstance(data, bytes) else data:
+            hasher.update(chunk)
+        return hasher.hexdigest()
+
+    def _stat(self) -> os.stat_result:
+        assert self.absolute_path is not None
+        result: os.stat_result | None = self.__dict__.get("_stat_result")
+        if result is None:
+            result = self._stat_result = os.stat(self.absolute_path)
+        return result
+
+    def get_content_size(self) -> int:
+        """The file's size in bytes, as it was when the request came."""
+        return self._stat().st_size
+
+    def get_modified_time(self) -> datetime.datetime | None:
+        """When the file was last changed, in whole seconds (HTTP dates know no others); None leaves it out."""
+        seconds = int(self._stat().st_mtime)
+        return datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc)
+
+    def get_content_type(self) -> str:
+        """The media type, by the file's name."""
+        assert self.absolute_path is not None
+        mime_type, encoding = mimetypes.guess_type(self.absolute_path)
+        if encoding == "gzip":
+            return "application/gzip"  # the file is an archive: its bytes are not decoded for display (RFC 6713)
+        if encoding is not None:
+            return "application/octet-stream"
+        return mime_type or "application/octet-stream"
+
+    def set_extra_headers(self, path: str) -> None:
+        """Override to set further headers."""
+
+    def get_cache_time(self, path: str, modified: datetime.datetime | None, mime_type: str) -> int:
+        """Seconds for which the response may be cached without asking again: long for an address with a version."""
+        return self.CACHE_MAX_AGE if "v" in self.request.arguments else 0
+
+    # -- addresses --
+
+    @classmethod
+    def make_static_url(cls, settings: dict[str, Any], path: str, include_version: bool = True) -> str:
+        """The address of the file `path`, with its version as the argument ``v``."""
+        url: str = settings.get("static_url_prefix", "/static/") + path
+        if not include_version:
+            return url
+        version = cls.get_version(settings, path)
+        return f"{url}?v={url_escape(version)}" if version else url
+
+    @classmethod
+    def get_version(cls, settings: dict[str, Any], path: str) -> str | None:
+        """The version of the file `path` below the setting ``static_path``; None if it cannot be read."""
+        return cls._get_cached_version(cls.get_absolute_path(settings["static_path"], path))
+
+    @classmethod
+    def _get_cached_version(cls, abspath: str) -> str | None:
+        stamp: _Stamp | None
+        try:
+            found = os.stat(abspath)
+            stamp = (found.st_mtime_ns, found.st_size)
+        except OSError:
+            found, stamp = None, None  # perhaps a subclass reads from elsewhere
+        hashes = cls._static_hashes
+        with cls._lock:
+            known = hashes.get(abspath)
+            if known is not None and known[0] == stamp:
+                hashes.move_to_end(abspath)
+                return known[1]
+        version: str | None
+        try:
+            if found is not None and not stat.S_ISREG(found.st_mode):
+                raise IsADirectoryError(f"not a regular file: {abspath}")
+            if found is not None and found.st_size > cls.MAX_VERSION_CONTENT_SIZE:
+                version = hashlib.sha1(utf8(f"{found.st_mtime_ns}-{found.st_size}")).hexdigest()
+            else:
+                version = cls.get_content_version(abspath)
+        except Exception:
+            gen_log.error("Could not open static file %r", abspath)
+            version = None
+        with cls._lock:
+            hashes[abspath] = (stamp, version)
+            while len(hashes) > cls.MAX_CACHED_VERSIONS:
+                hashes.popitem(last=False)
+        return version
+
+
+def _below(root: str, path: str) -> bool:
+    return path == root or path.startswith(root if root.endswith(os.path.sep) else root + os.path.sep)
+
+
+def _below_any(roots: list[str], path: str) -> bool:
+    return any(_below(root, path) for root in roots)

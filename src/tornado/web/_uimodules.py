@@ -1,0 +1,175 @@
+"""UI modules: parts of a page with their own template, style and script."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from tornado import escape
+
+if TYPE_CHECKING:
+    from tornado.web._handler import RequestHandler
+
+
+class UIModule:
+    """A reusable part of pages, used in templates as ``{% module Name(arguments) %}``.
+
+    Subclasses define `render`, and the other methods for what the page needs once, however often it shows the module.
+
+    :param handler: of the page; its request, user, language and modules are attributes here too.
+    """
+
+    def __init__(self, handler: RequestHandler) -> None:
+        self.handler = handler
+        self.request = handler.request
+        self.ui = handler.ui
+        self.locale = handler.locale
+
+    @property
+    def current_user(self) -> Any:
+        """The handler's ``current_user``."""
+        return self.handler.current_user
+
+    def render(self, *args: Any, **kwargs: Any) -> str | bytes:
+        """Return the module's HTML; to be overridden."""
+        raise NotImplementedError(f"{type(self).__name__} does not define render()")
+
+    def embedded_javascript(self) -> str | None:
+        """JavaScript for a ``script`` element at the end of the page."""
+        return None
+
+    def javascript_files(self) -> Any:
+        """Address or addresses of scripts, absolute or below ``static_path``."""
+        return None
+
+    def embedded_css(self) -> str | None:
+        """CSS for a ``style`` element in the page's head."""
+        return None
+
+    def css_files(self) -> Any:
+        """Address or addresses of style sheets, absolute or below ``static_path``."""
+        return None
+
+    def html_head(self) -> str | None:
+        """HTML to stand before ``</head>``."""
+        return None
+
+    def html_body(self) -> str | None:
+        """HTML to stand before ``</body>``."""
+        return None
+
+    def render_string(self, path: str, **kwargs: Any) -> bytes:
+        """Fill the template `path` with the handler's names and `kwargs`."""
+        return self.handler.render_string(path, **kwargs)
+
+
+class _linkify(UIModule):
+    def render(self, text: str, **kwargs: Any) -> str:
+        return escape.linkify(text, **kwargs)
+
+
+class _xsrf_form_html(UIModule):
+    def render(self) -> str:
+        return self.handler.xsrf_form_html()
+
+
+class TemplateModule(UIModule):
+    """``{% module Template("part.html") %}``: a template as a module.
+
+    Unlike ``{% include %}`` the template sees only the arguments it is given, and may call ``set_resources`` with
+    ``css_files``, ``embedded_javascript`` and so on for the page. Uses of one file with different resources are
+    refused.
+    """
+
+    def __init__(self, handler: RequestHandler) -> None:
+        super().__init__(handler)
+        self._resources: dict[str, dict[str, Any]] = {}
+
+    def render(self, path: str, **kwargs: Any) -> bytes:
+        """Fill the template `path`."""
+
+        def set_resources(**resources: Any) -> str:
+            known = self._resources.setdefault(path, resources)
+            if known != resources:
+                raise ValueError(f"set_resources called with different resources for the same template {path!r}")
+            return ""
+
+        return self.render_string(path, set_resources=set_resources, **kwargs)
+
+    def _collect(self, key: str) -> list[Any]:
+        return [resources[key] for resources in self._resources.values() if resources.get(key)]
+
+    def embedded_javascript(self) -> str:
+        """What the templates gave as ``embedded_javascript``."""
+        return "\n".join(self._collect("embedded_javascript"))
+
+    def javascript_files(self) -> list[str]:
+        """What the templates gave as ``javascript_files``."""
+        return _flatten(self._collect("javascript_files"))
+
+    def embedded_css(self) -> str:
+        """What the templates gave as ``embedded_css``."""
+        return "\n".join(self._collect("embedded_css"))
+
+    def css_files(self) -> list[str]:
+        """What the templates gave as ``css_files``."""
+        return _flatten(self._collect("css_files"))
+
+    def html_head(self) -> str:
+        """What the templates gave as ``html_head``."""
+        return "".join(self._collect("html_head"))
+
+    def html_body(self) -> str:
+        """What the templates gave as ``html_body``."""
+        return "".join(self._collect("html_body"))
+
+
+def _flatten(parts: list[Any]) -> list[str]:
+    files: list[str] = []
+    for part in parts:
+        if isinstance(part, (str, bytes)):
+            files.append(escape.native_str(part))
+        else:
+            files.extend(part)
+    return files
+
+
+class _UIModuleNamespace:
+    """``modules`` in templates: each attribute or item renders the module of that name."""
+
+    def __init__(self, handler: RequestHandler, ui_modules: dict[str, type[UIModule]]) -> None:
+        self.handler = handler
+        self.ui_modules = ui_modules
+
+    def __getitem__(self, key: str) -> Callable[..., str]:
+        return _module_renderer(self.handler, key, self.ui_modules[key])
+
+    def __getattr__(self, key: str) -> Callable[..., str]:
+        try:
+            return self[key]
+        except KeyError as error:
+            raise AttributeError(str(error)) from None
+
+
+def _module_renderer(handler: RequestHandler, name: str, cls: type[UIModule]) -> Callable[..., str]:
+    def render(*args: Any, **kwargs: Any) -> str:
+        active: dict[str, UIModule] = handler.__dict__.setdefault("_active_modules", {})
+        module = active.get(name)
+        if module is None:
+            module = active[name] = cls(handler)
+        return module.render(*args, **kwargs)  # type: ignore[return-value]
+
+    return render
+
+
+def make_ui(handler: RequestHandler) -> dict[str, Any]:
+    """What a handler's ``ui`` holds: the application's UI methods, bound to it, and its modules."""
+    from tornado.util import ObjectDict
+
+    application = handler.application
+    ui = ObjectDict((name, types.MethodType(method, handler)) for name, method in application.ui_methods.items())
+    # Named both ways: `modules.Name` is what `{% module %}` becomes, and a method may be called "modules".
+    ui["_tt_modules"] = _UIModuleNamespace(handler, application.ui_modules)
+    ui["modules"] = ui["_tt_modules"]
+    return ui

@@ -1,0 +1,138 @@
+"""Protection against requests that other sites make a user's browser send.
+
+Two ways, each switched on by a setting. ``xsrf_cookies``: a random token in a cookie, which a page of ours, and no
+other, can repeat in a form field or header (double submit). The token is masked anew in each response, so that
+compressed pages do not betray it (BREACH). ``cross_origin_protection``: the browser's own word about where a request
+comes from (Sec-Fetch-Site, else Origin against Host); it needs no token.
+"""
+
+from __future__ import annotations
+
+import binascii
+import hmac
+import os
+import time
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from tornado.escape import utf8
+from tornado.log import gen_log
+from tornado.util import _websocket_mask
+from tornado.web._errors import HTTPError
+
+if TYPE_CHECKING:
+    from tornado.web._handler import RequestHandler
+
+_TOKEN_BYTES = 16
+_MASK_BYTES = 4
+_SAFE_SITES = ("same-origin", "none")
+
+
+def check_request(handler: RequestHandler) -> None:
+    """What the settings ask of a request that may change something, before ``prepare``."""
+    settings = handler.application.settings
+    if settings.get("xsrf_cookies"):
+        handler.check_xsrf_cookie()
+    if settings.get("cross_origin_protection"):
+        check_origin(handler)
+
+
+def check_origin(handler: RequestHandler) -> None:
+    """Refuse a request that a page of another origin has sent, unless that origin is trusted."""
+    request = handler.request
+    site = request.headers.get("Sec-Fetch-Site")
+    origin = request.headers.get("Origin")
+    if site is not None:
+        if site in _SAFE_SITES:
+            return
+    elif origin is None:
+        return  # not a browser, or one so old that it says nothing
+    elif urlsplit(origin).netloc.lower() == request.headers.get("Host", "").lower():
+        return
+    if origin is not None and handler.check_trusted_origin(origin):
+        return
+    raise HTTPError(403, "Cross-origin request from %s refused", origin or site)
+
+
+def is_trusted_origin(handler: RequestHandler, origin: str) -> bool:
+    """Whether the setting ``trusted_origins`` lists `origin`."""
+    return origin in handler.application.settings.get("trusted_origins", ())
+
+
+def token(handler: RequestHandler) -> bytes:
+    """The token of this response; sets the cookie where there was none."""
+    made: bytes | None = handler.__dict__.get("_xsrf_token")
+    if made is not None:
+        return made
+    version, raw, timestamp = handler._get_raw_xsrf_token()
+    settings = handler.application.settings
+    output_version = settings.get("xsrf_cookie_version", 2)
+    if output_version == 1:
+        made = binascii.hexlify(raw)
+    elif output_version == 2:
+        mask = os.urandom(_MASK_BYTES)
+        masked = _websocket_mask(mask, raw)
+        fields = [b"2", binascii.hexlify(mask), binascii.hexlify(masked), utf8(str(int(timestamp)))]
+        made = b"|".join(fields)
+    else:
+        raise ValueError(f"unknown xsrf_cookie_version {output_version!r}: it is 1 or 2")
+    handler._xsrf_token = made  # type: ignore[attr-defined]
+    if version is None:
+        options = dict(settings.get("xsrf_cookie_kwargs", {}))
+        if handler.current_user and "expires_days" not in options:
+            options["expires_days"] = 30
+        handler.set_cookie(settings.get("xsrf_cookie_name", "_xsrf"), made, **options)
+    return made
+
+
+def raw_token(handler: RequestHandler) -> tuple[int | None, bytes, float]:
+    """Version (None for a new token), unmasked token and time of issue, of the request's cookie or new."""
+    kept = handler.__dict__.get("_raw_xsrf_token")
+    if kept is None:
+        name = handler.application.settings.get("xsrf_cookie_name", "_xsrf")
+        cookie = handler.get_cookie(name)
+        version, raw, timestamp = handler._decode_xsrf_token(cookie) if cookie else (None, None, None)
+        if raw is None or timestamp is None:
+            version, raw, timestamp = None, os.urandom(_TOKEN_BYTES), time.time()
+        kept = handler._raw_xsrf_token = (version, raw, timestamp)  # type: ignore[attr-defined]
+    return kept  # type: ignore[no-any-return]
+
+
+def decode_token(text: str) -> tuple[int | None, bytes | None, float | None]:
+    """Version, token and time of a cookie or argument; all None if it is malformed."""
+    value = utf8(text)
+    try:
+        if b"|" in value:
+            version, _, rest = value.partition(b"|")
+            if version != b"2":
+                return None, None, None
+            mask, masked, timestamp = rest.split(b"|")
+            raw_mask = binascii.a2b_hex(mask)
+            if len(raw_mask) != _MASK_BYTES:
+                return None, None, None
+            return 2, _websocket_mask(raw_mask, binascii.a2b_hex(masked)), int(timestamp)
+        # Version 1 is the bare token, in hexadecimal; very old ones are text.
+        try:
+            raw = binascii.a2b_hex(value)
+        except (binascii.Error, TypeError):
+            raw = value
+        return 1, raw, int(time.time())
+    except (ValueError, TypeError) as error:
+        gen_log.debug("Uncaught exception in _decode_xsrf_token: %s", error)
+        return None, None, None
+
+
+def check_cookie(handler: RequestHandler) -> None:
+    """See that the request repeats the token of its cookie."""
+    headers = handler.request.headers
+    given = (
+        handler.get_argument("_xsrf", None) or headers.get("X-Xsrftoken") or headers.get("X-Csrftoken")
+    )
+    if not given:
+        raise HTTPError(403, "'_xsrf' argument missing from POST")
+    _, sent, _ = handler._decode_xsrf_token(given)
+    _, expected, _ = handler._get_raw_xsrf_token()
+    if not sent:
+        raise HTTPError(403, "'_xsrf' argument has invalid format")
+    if not hmac.compare_digest(utf8(sent), utf8(expected)):
+        raise HTTPError(403, "XSRF cookie does not match POST argument")

@@ -1,0 +1,104 @@
+"""Cookies in and out."""
+
+from __future__ import annotations
+
+import http.cookies
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tornado._wire.cookies import (
+    InvalidCookie,
+    check_attribute,
+    format_set_cookie,
+    parse_cookie,
+    quote_value,
+    unquote_value,
+)
+
+
+@pytest.mark.parametrize(
+    ("field", "expected"),
+    [
+        ("", {}),
+        (";;; ;", {}),
+        ("a=b", {"a": "b"}),
+        ("a=b; c=d;e=f", {"a": "b", "c": "d", "e": "f"}),
+        ("  a = b ", {"a": "b"}),
+        ("a=b=c", {"a": "b=c"}),
+        ("a=", {"a": ""}),
+        ("=x", {"": "x"}),
+        ("x", {"": "x"}),
+        ("x; a=b", {"": "x", "a": "b"}),
+        ("a=b; a=c", {"a": "c"}),
+        ("$Version=1; a=b", {"$Version": "1", "a": "b"}),
+        ("a=b,c=d", {"a": "b,c=d"}),
+        ("a b=c; é=ü", {"a b": "c", "é": "ü"}),
+        ('a="b c"', {"a": "b c"}),
+        ('a="b;c"', {"a": '"b', "": 'c"'}),
+        (r'a="b\073c\"d\\e"', {"a": r'b;c"d\e'}),
+        (r'a="\012\x\777\08"', {"a": "\nx77708"}),
+        ('a="', {"a": '"'}),
+        ('a=""', {"a": ""}),
+    ],
+)
+def test_parse(field: str, expected: dict[str, str]) -> None:
+    assert parse_cookie(field) == expected
+
+
+@pytest.mark.parametrize("unit", ["\\", "\\1", '"', "a=", ";", "; ", "=", " "])
+def test_nasty_fields_come_to_an_end(unit: str) -> None:
+    text = unit * (100_000 // len(unit))
+    parse_cookie(text)
+    parse_cookie(f'a="{text}"')
+
+
+@given(st.text(st.characters(max_codepoint=255)))
+def test_quoting_round_trip_and_the_standard_library(value: str) -> None:
+    quoted = quote_value(value)
+    assert unquote_value(quoted) == value
+    assert not set(quoted) & set(";,\r\n\0")
+    assert parse_cookie(f"a={quoted}") == {"a": value}
+    assert http.cookies._unquote(quoted) == value  # type: ignore[attr-defined]
+    assert unquote_value(http.cookies._quote(value)) == value  # type: ignore[attr-defined]
+
+
+def test_quote_value() -> None:
+    assert quote_value("aZ0-_=:/") == "aZ0-_=:/"
+    assert quote_value("") == ""
+    assert quote_value('a "b"') == r'"a \"b\""'
+    with pytest.raises(InvalidCookie, match="latin-1"):
+        quote_value("中")
+
+
+class TestSetCookie:
+    def test_attributes(self) -> None:
+        assert format_set_cookie("a", "b") == "a=b"
+        attributes = {
+            "expires": "Sun, 27 Jan 2013 18:43:20 GMT", "PATH": "/x", "domain": None, "max_age": 0,
+            "secure": True, "httponly": False, "SameSite": "Lax", "partitioned": True, "comment": "",
+        }  # fmt: skip
+        assert format_set_cookie("a", "b c", attributes) == (
+            'a="b c"; expires=Sun, 27 Jan 2013 18:43:20 GMT; Path=/x; Max-Age=0; Secure; '
+            "SameSite=Lax; Partitioned"
+        )
+
+    @pytest.mark.parametrize("name", ["", "a b", "a=b", "a;b", "a\r", "é", "a,b", '"a"'])
+    def test_names(self, name: str) -> None:
+        with pytest.raises(InvalidCookie, match="invalid cookie name"):
+            format_set_cookie(name, "x")
+
+    def test_unknown_attribute(self) -> None:
+        with pytest.raises(InvalidCookie, match="unknown cookie attribute 'colour'"):
+            format_set_cookie("a", "b", {"colour": "red"})
+
+    @pytest.mark.parametrize(
+        "key", ["domain", "path", "Path", "PATH", "samesite", "max_age", "Max-Age", "expires"]
+    )
+    @pytest.mark.parametrize("bad", ["x; Secure", "x\r\nSet-Cookie: y", "x\0", "\x7f", "\t", ";"])
+    def test_injection(self, key: str, bad: str) -> None:
+        with pytest.raises(ValueError, match="invalid cookie attribute"):
+            format_set_cookie("a", "b", {key: bad})
+        with pytest.raises(http.cookies.CookieError):
+            check_attribute(key, bad)

@@ -1,0 +1,54 @@
+"""Urlencoded forms: what the standard library's parse_qs gives, and the limits."""
+
+from __future__ import annotations
+
+import urllib.parse
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from tornado._wire.errors import HTTPInputError
+from tornado._wire.forms import parse_urlencoded
+
+
+def reference(text: str) -> dict[str, list[bytes]]:
+    found = urllib.parse.parse_qs(text, keep_blank_values=True, encoding="latin-1", errors="strict")
+    return {name: [value.encode("latin-1") for value in values] for name, values in found.items()}
+
+
+pieces = st.one_of(
+    st.sampled_from(["&", "=", "+", "%", "%4", "%zz", "%C3%A9", "%26", "%3d", "%2B", ";", "#", "a", "b"]),
+    st.text(st.characters(max_codepoint=255), max_size=4),
+)
+
+
+@given(st.lists(pieces).map("".join))
+@example("a=1&b=2&a=3")
+@example("&&a&&=&=b&c=")
+@example("%")
+@example("é=é&%E9=1")
+def test_same_as_the_standard_library(text: str) -> None:
+    expected = reference(text)
+    assert parse_urlencoded(text) == expected
+    assert parse_urlencoded(text.encode("latin-1")) == expected
+    assert list(parse_urlencoded(text)) == list(expected)
+
+
+def test_count_is_bounded() -> None:
+    assert parse_urlencoded("a=1&a=2&&", 4) == {"a": [b"1", b"2"]}
+    for text in ("a&" * 4, "&" * 4):
+        with pytest.raises(HTTPInputError, match="a form may have 4"):
+            parse_urlencoded(text, 4)
+    assert parse_urlencoded("", 0) == {}
+
+
+@pytest.mark.parametrize("text", ["a=中", "中=a", "%41=中+"])
+def test_beyond_latin_1(text: str) -> None:
+    with pytest.raises(HTTPInputError, match="percent-encode it"):
+        parse_urlencoded(text)
+
+
+@pytest.mark.parametrize("unit", ["%", "%4", "%41", "+", "=", "a"])
+def test_nasty_values_come_to_an_end(unit: str) -> None:
+    parse_urlencoded("a=" + unit * (100_000 // len(unit)))

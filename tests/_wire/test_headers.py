@@ -1,0 +1,369 @@
+"""HTTPHeaders: the mapping, repeated fields, what is refused, text in and out."""
+
+from __future__ import annotations
+
+import collections.abc
+import copy
+import pickle
+
+import pytest
+
+from tornado._wire import headers as module
+from tornado._wire.errors import HTTPInputError
+from tornado._wire.headers import HTTPHeaders, InvalidHeader, is_token
+
+BAD_NAMES = ["", " ", "a b", "a:", "é", "a\r\nb", "a\n", "a\0", "(a)", "\x7f"]
+BAD_VALUES = ["a\r\nb", "a\nb", "a\rb", "\0", "a\x0bb", "\x1f", "\x7f"]
+
+
+def repeated() -> HTTPHeaders:
+    headers = HTTPHeaders()
+    headers.add("set-cookie", "A=B")
+    headers.add("x-one", "1")
+    headers.add("Set-Cookie", "C=D")
+    headers.add("SET-COOKIE", "E=F")
+    return headers
+
+
+class TestMapping:
+    def test_is_a_mutable_mapping(self) -> None:
+        assert isinstance(HTTPHeaders(), collections.abc.MutableMapping)
+
+    @pytest.mark.parametrize(
+        ("given", "normal"),
+        [
+            ("content-type", "Content-Type"),
+            ("CONTENT-TYPE", "Content-Type"),
+            ("ETag", "Etag"),
+            ("x-1a-B", "X-1a-B"),
+            ("a--b-", "A--B-"),
+            ("__x-y_z", "__x-Y_z"),
+        ],
+    )
+    def test_names_are_normalised(self, given: str, normal: str) -> None:
+        headers = HTTPHeaders({given: "v"})
+        assert list(headers) == [normal]
+        assert headers[given.upper()] == headers[given.lower()] == "v"
+
+    def test_constructors(self) -> None:
+        assert dict(HTTPHeaders()) == {}
+        assert dict(HTTPHeaders({"a": "1", "A": "2"})) == {"A": "2"}
+        assert dict(HTTPHeaders([("a", "1"), ("b", "2")])) == {"A": "1", "B": "2"}
+        assert dict(HTTPHeaders(a="1", b="2")) == {"A": "1", "B": "2"}
+        assert dict(HTTPHeaders({"a": "1"}, b="2")) == {"A": "1", "B": "2"}
+        with pytest.raises(TypeError):
+            HTTPHeaders({}, {})
+
+    def test_copying_constructor_keeps_repeated_values_apart(self) -> None:
+        source = repeated()
+        twin = HTTPHeaders(source)
+        twin.add("Set-Cookie", "G=H")
+        assert twin.get_list("Set-Cookie") == ["A=B", "C=D", "E=F", "G=H"]
+        assert source.get_list("Set-Cookie") == ["A=B", "C=D", "E=F"]
+
+    def test_set_replaces_all(self) -> None:
+        headers = repeated()
+        headers["Set-Cookie"] = "x"
+        assert headers.get_list("set-cookie") == ["x"]
+
+    def test_get_contains_and_delete(self) -> None:
+        headers = repeated()
+        assert headers["set-cookie"] == headers.get("Set-Cookie") == "A=B,C=D,E=F"
+        assert headers.get("X-One") == "1"
+        assert headers.get("x-none") is None
+        assert headers.get("x-none", "d") == "d"
+        assert "X-ONE" in headers
+        assert "x-none" not in headers
+        assert 5 not in headers
+        assert b"x-one" not in headers
+        del headers["x-one"]
+        assert "x-one" not in headers
+        with pytest.raises(KeyError):
+            headers["x-one"]
+        with pytest.raises(KeyError):
+            del headers["x-one"]
+
+    def test_mapping_mixins(self) -> None:
+        headers = repeated()
+        assert len(headers) == 2
+        assert headers.pop("Set-Cookie") == "A=B,C=D,E=F"
+        assert headers.setdefault("X-Two", "2") == "2"
+        assert headers.setdefault("x-two", "3") == "2"
+        headers.update({"x-three": "3"})
+        assert list(headers.items()) == [("X-One", "1"), ("X-Two", "2"), ("X-Three", "3")]
+        assert headers == {"X-One": "1", "X-Two": "2", "X-Three": "3"}
+        headers.clear()
+        assert len(headers) == 0
+        assert headers._serialize() == b""
+
+    def test_clear_before_anything_was_touched(self) -> None:
+        headers = HTTPHeaders._from_block("A: b\r\nA: c\r\n")
+        headers.clear()
+        assert dict(headers) == {}
+        assert headers.copy() == {}
+
+    def test_attributes_may_be_set(self) -> None:
+        headers = HTTPHeaders()
+        headers.note = "x"  # type: ignore[attr-defined]
+        assert vars(headers) == {"note": "x"}
+        with pytest.raises(AttributeError):
+            headers.nothing  # type: ignore[attr-defined]  # noqa: B018
+
+    def test_subclass_overrides_count(self) -> None:
+        class Shouting(HTTPHeaders):
+            def __getitem__(self, name: str) -> str:
+                return super().__getitem__(name).upper()
+
+            def get_all(self) -> collections.abc.Iterable[tuple[str, str]]:
+                return [("X", "y")]
+
+        headers = Shouting({"a": "b"})
+        assert headers.get("a") == "B"
+        assert headers.get("b") is None
+        assert headers._serialize() == b"X: y\r\n"
+
+    def test_subclass_is_told_of_each_value_it_copies(self) -> None:
+        seen = []
+
+        class Noting(HTTPHeaders):
+            def add(self, name: str, value: str, *, _chars_are_bytes: bool = True) -> None:
+                seen.append((name, value))
+                super().add(name, value, _chars_are_bytes=_chars_are_bytes)
+
+        assert Noting(repeated()) == repeated()
+        assert len(seen) == 4
+        assert type(Noting.parse("a: b")) is Noting
+
+    def test_names_that_are_no_text(self) -> None:
+        with pytest.raises(TypeError, match="a header name is a str"):
+            HTTPHeaders().get(b"a")  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match="a header name is a str"):
+            HTTPHeaders()[b"a"] = "b"  # type: ignore[index]
+
+
+class TestRepeated:
+    def test_get_list_and_get_all(self) -> None:
+        headers = repeated()
+        assert headers.get_list("set-cookie") == ["A=B", "C=D", "E=F"]
+        assert headers.get_list("x-one") == ["1"]
+        assert headers.get_list("x-none") == []
+        assert list(headers.get_all()) == [
+            ("Set-Cookie", "A=B"),
+            ("Set-Cookie", "C=D"),
+            ("Set-Cookie", "E=F"),
+            ("X-One", "1"),
+        ]
+
+    def test_a_list_given_back_is_a_copy(self) -> None:
+        headers = repeated()
+        headers.get_list("Set-Cookie").append("x\r\n")
+        headers.get_list("X-One").append("x\r\n")
+        assert str(headers) == str(repeated())
+
+    def test_list_as_value(self) -> None:
+        headers = HTTPHeaders({"a": ["1", b"2"], "b": ("3",)})
+        assert headers.get_list("a") == ["1", "2"]
+        assert headers["b"] == "3"
+        assert headers.copy()._serialize() == b"A: 1\r\nA: 2\r\nB: 3\r\n"
+        with pytest.raises(InvalidHeader):
+            headers["a"] = ["1", "2\n"]  # type: ignore[assignment]
+        with pytest.raises(TypeError):
+            headers["a"] = []  # type: ignore[assignment]
+
+
+class TestRefused:
+    @pytest.mark.parametrize("name", BAD_NAMES)
+    def test_names(self, name: str) -> None:
+        headers = HTTPHeaders()
+        for set_it in (headers.__setitem__, headers.add):
+            with pytest.raises(HTTPInputError, match="Invalid header name"):
+                set_it(name, "v")
+        assert name not in headers
+        assert len(headers) == 0
+
+    @pytest.mark.parametrize("value", BAD_VALUES)
+    def test_values(self, value: str) -> None:
+        headers = HTTPHeaders()
+        for set_it in (headers.__setitem__, headers.add):
+            for given in (value, value.encode(), "a" + value, value + "é"):
+                with pytest.raises(HTTPInputError, match="Invalid header value"):
+                    set_it("a", given)  # type: ignore[arg-type]
+        with pytest.raises(ValueError, match="Invalid header value"):
+            headers.add("a", value, _chars_are_bytes=False)
+        assert len(headers) == 0
+
+    def test_values_that_are_added_are_trimmed_latin_1(self) -> None:
+        headers = HTTPHeaders()
+        for value in (" a", "a ", "\ta", "a\t", "中", "é中"):
+            with pytest.raises(InvalidHeader):
+                headers.add("a", value)
+            headers.add("b", value, _chars_are_bytes=False)
+            headers["a"] = value
+        headers.add("c", "a\tb é\xa0\x85")
+        assert headers["c"] == "a\tb é\xa0\x85"
+
+    def test_types(self) -> None:
+        headers = HTTPHeaders({"a": 5, "b": b"caf\xe9"})
+        assert headers["a"] == 5  # type: ignore[comparison-overlap]
+        assert headers["b"] == "café"
+        assert headers._serialize() == b"A: 5\r\nB: caf\xe9\r\n"
+        headers.add("c", b"d")  # type: ignore[arg-type]
+        assert headers["c"] == "d"
+        for value in (None, object()):
+            with pytest.raises(TypeError, match="a header value is a str"):
+                headers["a"] = value  # type: ignore[assignment]
+            with pytest.raises(TypeError, match="a header value is a str"):
+                headers.add("a", value)  # type: ignore[arg-type]
+
+    def test_text_subclass(self) -> None:
+        class Text(str):
+            __slots__ = ()
+
+        headers = HTTPHeaders({"a": Text("b")})
+        headers.add("a", Text("c"))
+        assert headers["a"] == "b,c"
+
+
+class TestText:
+    def test_parse_line(self) -> None:
+        headers = HTTPHeaders()
+        for line in ("A: b", "A:c\r\n", "A:\t d \t\n", "", "\r\n", "\n", "B:"):
+            headers.parse_line(line)
+        assert headers.get_list("a") == ["b", "c", "d"]
+        assert headers["b"] == ""
+
+    @pytest.mark.parametrize(
+        ("line", "text"),
+        [
+            ("A", "no colon"),
+            (" A: b", "starts with whitespace"),
+            ("\tb", "starts with whitespace"),
+            ("A : b", "Invalid header name"),
+            (": b", "Invalid header name"),
+            ("A: b\r", "Invalid header value"),
+            ("A: b\nC: d", "Invalid header value"),
+            ("A: 中", "latin-1"),
+        ],
+    )
+    def test_parse_line_refuses(self, line: str, text: str) -> None:
+        with pytest.raises(HTTPInputError, match=text):
+            HTTPHeaders().parse_line(line)
+
+    def test_parse(self) -> None:
+        assert list(HTTPHeaders.parse("A: b\r\nC: d\n\r\na: e").get_all()) == [
+            ("A", "b"),
+            ("A", "e"),
+            ("C", "d"),
+        ]
+        assert HTTPHeaders.parse("A: 中", _chars_are_bytes=False)["a"] == "中"
+        assert len(HTTPHeaders.parse("")) == 0
+
+    @pytest.mark.parametrize("char", list("\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"))
+    def test_only_lf_ends_a_line(self, char: str) -> None:
+        try:
+            headers = HTTPHeaders.parse(f"A: b{char}C: d", _chars_are_bytes=False)
+        except HTTPInputError:
+            return
+        assert list(headers) == ["A"]
+
+    def test_str(self) -> None:
+        assert str(repeated()) == "Set-Cookie: A=B\nSet-Cookie: C=D\nSet-Cookie: E=F\nX-One: 1\n"
+        assert repeated().__unicode__() == str(repeated())
+
+    def test_serialize(self) -> None:
+        assert HTTPHeaders({"a": "é", "b": ""})._serialize() == b"A: \xe9\r\nB: \r\n"
+        assert repeated()._serialize() == str(repeated()).replace("\n", "\r\n").encode()
+        with pytest.raises(UnicodeEncodeError):
+            HTTPHeaders({"a": "中"})._serialize()
+
+    def test_put(self) -> None:
+        headers = HTTPHeaders({"a": "b"})
+        headers._put("Content-Length", "5")
+        assert headers["content-length"] == "5"
+
+
+class TestBlock:
+    BLOCK = "Host: a\r\nX-A:  1 \t\r\nx-a:2\nEmpty:\r\n"
+
+    def test_fields(self) -> None:
+        for block in (self.BLOCK, self.BLOCK + "\r\n", self.BLOCK + "Long: " + "x" * 2000 + "\r\n"):
+            headers = HTTPHeaders._from_block(block)
+            assert headers["host"] == "a"
+            assert headers.get_list("X-A") == ["1", "2"]
+            assert headers["x-a"] == "1,2"
+            assert headers["empty"] == ""
+            assert len(headers) == 3 + ("Long" in block)
+
+    @pytest.mark.parametrize(
+        "touch",
+        [
+            lambda h: h["host"],
+            lambda h: h.get("host"),
+            lambda h: h.get_list("Host")[0],
+            lambda h: "a" if "Host" in h else None,
+            lambda h: dict(h)["Host"],
+            lambda h: h.copy()["Host"],
+            lambda h: h.setdefault("Host", "b"),
+            lambda h: "a" if len(h) == 3 else None,
+            lambda h: h.__setitem__("Host", "b") or "a",
+            lambda h: pickle.loads(pickle.dumps(h))["Host"],
+            lambda h: copy.deepcopy(h)["Host"],
+        ],
+    )
+    def test_first_touch(self, touch: collections.abc.Callable[[HTTPHeaders], str]) -> None:
+        assert touch(HTTPHeaders._from_block(self.BLOCK)) == "a"
+
+    def test_headers_of_the_same_block_are_apart(self) -> None:
+        for block in (self.BLOCK, "Host: a\r\n"):
+            first, second = HTTPHeaders._from_block(block), HTTPHeaders._from_block(block)
+            first["Host"] = "b"
+            first.add("X-A", "3")
+            assert second["Host"] == "a"
+            assert "3" not in second.get_list("X-A")
+            assert HTTPHeaders._from_block(block)["Host"] == "a"
+
+    def test_of_a_subclass(self) -> None:
+        class Sub(HTTPHeaders):
+            pass
+
+        assert type(Sub._from_block("a: b")) is Sub
+
+
+class TestCopies:
+    @pytest.mark.parametrize(
+        "duplicate",
+        [copy.copy, copy.deepcopy, HTTPHeaders.copy, HTTPHeaders, lambda h: pickle.loads(pickle.dumps(h))],
+    )
+    @pytest.mark.parametrize("source", [repeated, lambda: HTTPHeaders({"X-One": "1"})])
+    def test_copies(
+        self,
+        duplicate: collections.abc.Callable[[HTTPHeaders], HTTPHeaders],
+        source: collections.abc.Callable[[], HTTPHeaders],
+    ) -> None:
+        original = source()
+        twin = duplicate(original)
+        assert list(twin.get_all()) == list(original.get_all())
+        assert twin == original
+        twin.add("Set-Cookie", "I=J")
+        twin["X-One"] = "2"
+        assert str(original) == str(source())
+        assert twin.get_list("set-cookie")[-1] == "I=J"
+
+
+def test_tables_are_bounded() -> None:
+    headers = HTTPHeaders()
+    for number in range(module.MAX_KEPT_NAMES + 10):
+        headers[f"name-{number}"] = "v"
+        assert f"nome-{number}" not in headers
+    assert len(module._names) <= module.MAX_KEPT_NAMES
+    assert len(module._valid_names) <= module.MAX_KEPT_NAMES
+    long = "x" * (module.MAX_KEPT_NAME_SIZE + 1)
+    headers[long] = "v"
+    assert headers[long] == "v"
+    assert long not in module._names
+    assert long not in module._valid_names
+
+
+def test_is_token() -> None:
+    assert is_token("a-Z09!#$%&'*+-.^_`|~")
+    assert not any(is_token(text) for text in BAD_NAMES)

@@ -1,0 +1,126 @@
+"""Values with parameters: quoting as browsers do it, RFC 2231 and RFC 8187, and their cost."""
+
+from __future__ import annotations
+
+import pytest
+
+from tornado._wire.errors import HTTPInputError
+from tornado._wire.parameters import format_parameters, parse_parameters, split_parameters, unquote_string
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "parameters"),
+    [
+        ("", "", {}),
+        ("a", "a", {}),
+        (" a ", "a", {}),
+        ("a;", "a", {}),
+        ("a; b", "a", {}),
+        ("a;;b=c", "a", {"b": "c"}),
+        ("A ; B = C ;D=e", "A", {"b": "C", "d": "e"}),
+        ("a; =c", "a", {"": "c"}),
+        ("a; b=c; b=d", "a", {"b": "d"}),
+        ("a; b=c=d", "a", {"b": "c=d"}),
+        ('a; b=" c "; d=e', "a", {"b": " c ", "d": "e"}),
+        ('a; b= \t"c;d"; e=f', "a", {"b": "c;d", "e": "f"}),
+        (r'a; b="c\";d\\"; e=f', "a", {"b": 'c";d\\', "e": "f"}),
+        (r'a; b="C:\dir\e.txt"', "a", {"b": r"C:\dir\e.txt"}),
+        (r'a; b="\\\\"', "a", {"b": "\\\\"}),
+        (r'a; b="c\"', "a", {"b": "c\\"}),
+        ('a; b="c; d=e', "a", {"b": '"c; d=e'}),
+        ('a; b="', "a", {"b": '"'}),
+        ('a; b=""; c=d', "a", {"b": "", "c": "d"}),
+        ('a; b="c"d; e=f', "a", {"b": '"c"d', "e": "f"}),
+        ("a; b='c'", "a", {"b": "'c'"}),
+        ("a=b; c", "a=b", {}),
+        ("a; b=中", "a", {"b": "中"}),
+    ],
+)
+def test_parse(text: str, value: str, parameters: dict[str, str]) -> None:
+    assert parse_parameters(text) == (value, parameters)
+
+
+@pytest.mark.parametrize(
+    ("text", "parameters"),
+    [
+        ("a; f*=UTF-8''%c3%a1b.txt", {"f": "áb.txt"}),
+        ("a; f*=\"UTF-8''%c3%a1\"", {"f": "á"}),
+        ("a; f*=iso-8859-1'en'%e1", {"f": "á"}),
+        ("a; f*=idna''%c3%a1", {"f": "á"}),
+        ("a; f*=''z", {"f": "z"}),
+        ("a; f*=x'y", {"f": "x'y"}),
+        ("a; f*=plain", {"f": "plain"}),
+        ("a; f*=utf-8''%ff", {"f": "\ufffd"}),
+        ("a; f*=utf-8''a'b", {"f": "a'b"}),
+        ("a; f*=utf-8''%zz", {"f": "%zz"}),
+        ("a; f=x; f*=utf-8''y", {"f": "y"}),
+        ("a; f*=utf-8''y; f=x", {"f": "y"}),
+        ("a; f*0=ab; f*1=cd", {"f": "abcd"}),
+        ("a; f*1=cd; f*0=ab; f*2=é", {"f": "abcdé"}),
+        ("a; f*0*=utf-8''%c3; f*1*=%a1; f*2=z", {"f": "áz"}),
+        ("a; f*0=a; f*=utf-8''b", {"f": "b"}),
+        ("a; f*1=b", {"f": "b"}),
+        ("a; f*01=b", {"f*01": "b"}),
+        ("a; *=b", {"*": "b"}),
+        ("a; f*x=b", {"f*x": "b"}),
+    ],
+)
+def test_extended(text: str, parameters: dict[str, str]) -> None:
+    assert parse_parameters(text)[1] == parameters
+
+
+def test_bare() -> None:
+    assert parse_parameters("a; b; ; c=d", bare=True) == ("a", {"b": None, "c": "d"})
+
+
+def test_count_is_bounded() -> None:
+    text = "a" + ";b=c" * 5
+    assert parse_parameters(text, max_count=5) == ("a", {"b": "c"})
+    with pytest.raises(HTTPInputError, match="more than"):
+        parse_parameters(text, max_count=4)
+    assert list(split_parameters("a;b", 2)) == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        ';b="',
+        ';b="c',
+        ';b="\\"',
+        ';b="\\',
+        "\\",
+        '"',
+        ';"',
+        ";b=",
+        ";=",
+        ";",
+        "=",
+        ";b*0=",
+        ";b*=u''%",
+        ";b= ",
+    ],
+)
+def test_nasty_texts_come_to_an_end(unit: str) -> None:
+    # One that costs the square of its size would take minutes at this one.
+    text = "a" + unit * (100_000 // len(unit))
+    value, _ = parse_parameters(text)
+    assert value[:1] == "a"
+    parse_parameters("a; b=" + unit * (100_000 // len(unit)) + '"')
+
+
+def test_unquote_string() -> None:
+    assert unquote_string('"') == '"'
+    assert unquote_string('""') == ""
+    assert unquote_string('"a') == '"a'
+    assert unquote_string(r'"a\"b\c"') == r'a"b\c'
+
+
+@pytest.mark.parametrize(
+    ("value", "parameters", "text"),
+    [
+        ("x", {}, "x"),
+        ("x", {"b": "1", "a": None, "c": 15, "d": ""}, "x; a; b=1; c=15; d="),
+    ],
+)
+def test_format(value: str, parameters: dict[str, str | int | None], text: str) -> None:
+    assert format_parameters(value, parameters) == text

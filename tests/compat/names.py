@@ -1,0 +1,159 @@
+"""Names outside the documented API that programs, or upstream's tests, touch.
+
+A name is a path: a module, then attributes. A path that begins with a word of :mod:`tests.compat.objects` in
+angle brackets is looked up on such an object instead, for what exists on instances only. Each group says who
+leans on it. ``PENDING`` holds what is not built yet, by prefix, with the issue that builds it: such a name
+must be absent (the test fails as soon as it appears, and its entry here goes).
+"""
+
+from __future__ import annotations
+
+NAMES: dict[str, list[str]] = {
+    "streams (Dask, Jupyter, upstream's tests)": [
+        "tornado.iostream._ERRNO_CONNRESET",
+        "tornado.iostream._StreamBuffer",
+        "tornado.iostream.BaseIOStream._try_inline_read",
+        "<stream buffer>._buffers",
+        "<stream buffer>._large_buf_threshold",
+        "<stream>._read_buffer",
+        "<stream>._read_buffer_size",
+        "<stream>._write_buffer",
+        "<stream>._total_write_index",
+        "<stream>.socket",
+    ],
+    "parsers": [
+        "tornado.httputil._parse_header",
+        "tornado.httputil._parse_request_range",
+        "tornado.httputil._get_content_range",
+        "tornado.httputil._ABNF",
+        "tornado.httputil._FORBIDDEN_HEADER_CHARS_RE",
+        "tornado.httputil._DEFAULT_PARSE_BODY_CONFIG",
+        "tornado.escape._unicode",
+        "tornado.escape._unquote_to_bytes",
+        "tornado.util._websocket_mask_python",
+    ],
+    "handlers (Jupyter, Sentry, OpenTelemetry, Bokeh)": [
+        "tornado.web._ApplicationRouter",
+        "tornado.web._UIModuleNamespace",
+        "tornado.web._ARG_DEFAULT",
+        "tornado.web._create_signature_v1",
+        "tornado.web._create_signature_v2",
+        "tornado.web.RequestHandler._template_loaders",
+        "tornado.web.RequestHandler._execute",
+        "tornado.web.RequestHandler._unimplemented_method",
+        "tornado.web.StaticFileHandler._lock",
+        "tornado.web.GZipContentEncoding.CONTENT_TYPES",
+        "<handler>._transforms",
+        "<handler>._headers",
+        "<handler>._headers_written",
+        "<handler>._finished",
+        "<handler>._auto_finish",
+        "<handler>._write_buffer",
+        "<handler>._status_code",
+        "<handler>._reason",
+        "<handler>.request.connection",
+        "<application>.wildcard_router.rules",
+        "<application>.default_router",
+        "tornado.routing._RuleList",
+    ],
+    "modules reached through a facade": [
+        "tornado.web.escape",
+        "tornado.web.gen",
+        "tornado.web.httputil",
+        "tornado.web.iostream",
+        "tornado.web.locale",
+        "tornado.web.template",
+    ],
+    "servers": [
+        "<tcp server>._sockets",
+        "<http server>._sockets",
+        "tornado.http1connection._MAX_1XX_RESPONSES",
+    ],
+    "clients": [
+        "tornado.httpclient._RequestProxy",
+        "tornado.simple_httpclient._HTTPConnection",
+        "tornado.tcpclient._Connector",
+        "tornado.tcpclient._format_addr",
+    ],
+    "loop (ipykernel, pyzmq, Jupyter)": [
+        "tornado.ioloop.IOLoop._ioloop_for_asyncio",
+        "tornado.ioloop.PeriodicCallback._update_next",
+        "<periodic callback>._next_timeout",
+        "<condition>._waiters",
+        "<semaphore>._waiters",
+        "<queue>._getters",
+        "<queue>._putters",
+        "tornado.util.Configurable._save_configuration",
+        "tornado.util.Configurable._restore_configuration",
+        "tornado.platform.asyncio.SelectorThread",
+        "tornado.platform.asyncio.AddThreadSelectorEventLoop",
+        "tornado.netutil.ThreadedResolver._threadpool",
+    ],
+    "settings and texts": [
+        "<option>.type",
+        "<option>.multiple",
+        "<options>.mockable",
+        "<log formatter>._colors",
+        "<log formatter>._normal",
+        "tornado.locale.Locale._cache",
+    ],
+    "WebSockets (Jupyter, Bokeh, Sentry)": [
+        "tornado.websocket._PerMessageDeflateCompressor",
+        "tornado.websocket._PerMessageDeflateDecompressor",
+        "tornado.websocket._DecompressTooLargeError",
+        "tornado.websocket.WebSocketProtocol13._handle_message",
+        "tornado.websocket.WebSocketProtocol13.is_closing",
+        "tornado.websocket.WebSocketProtocol13._abort",
+        "tornado.websocket.WebSocketHandler.on_close",
+        "tornado.websocket.WebSocketClientConnection",
+    ],
+    "the 4.x style": [
+        "tornado.concurrent.return_future",
+        "tornado.gen.Callback",
+        "tornado.gen.Task",
+        "tornado.gen.Wait",
+        "tornado.gen.WaitAll",
+        "tornado.gen.engine",
+        "tornado.ioloop.IOLoop.initialized",
+        "tornado.stack_context.StackContext",
+        "tornado.testing.get_unused_port",
+        "tornado.web.asynchronous",
+        "tornado.wsgi.WSGIAdapter",
+    ],
+}
+
+#: By prefix: what builds it. Delete an entry when its part is there.
+PENDING: dict[str, str] = {
+    "tornado.websocket": "issue 6, WebSockets",
+    "tornado.locale": "issue 3, the web framework whole",
+    "tornado.wsgi": "issue 3, the web framework whole",
+    "tornado.concurrent.return_future": "the 4.x style",
+    "tornado.gen.Callback": "the 4.x style",
+    "tornado.gen.Task": "the 4.x style",
+    "tornado.gen.Wait": "the 4.x style",
+    "tornado.gen.WaitAll": "the 4.x style",
+    "tornado.gen.engine": "the 4.x style",
+    "tornado.ioloop.IOLoop.initialized": "the 4.x style",
+    "tornado.stack_context": "the 4.x style",
+    "tornado.testing.get_unused_port": "the 4.x style",
+    "tornado.web.asynchronous": "the 4.x style",
+    "tornado.web.locale": "issue 3, the web framework whole",
+}
+
+#: Public modules that are not built yet, with what builds them: not to be importable until then.
+PENDING_MODULES: dict[str, str] = {
+    "tornado.auth": "third-party authentication",
+    "tornado.curl_httpclient": "the HTTP client whole",
+    "tornado.locale": "issue 3, the web framework whole",
+    "tornado.platform.caresresolver": "issue 5, the asynchronous library whole",
+    "tornado.platform.twisted": "issue 5, the asynchronous library whole",
+    "tornado.websocket": "issue 6, WebSockets",
+    "tornado.wsgi": "issue 3, the web framework whole",
+}
+
+#: Every public module of the API.
+MODULES = """
+    auth autoreload concurrent curl_httpclient escape gen http1connection httpclient httpserver httputil
+    ioloop iostream locale locks log netutil options platform.asyncio platform.caresresolver platform.twisted
+    process queues routing simple_httpclient tcpclient tcpserver template testing util web websocket wsgi
+""".split()

@@ -1,0 +1,68 @@
+"""Whether the names that others rely on are there: the data is in ``names.py``."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from tests.compat.names import MODULES, NAMES, PENDING, PENDING_MODULES
+from tests.compat.objects import FACTORIES
+from tests.support.modules import NEEDS
+
+
+def find(path: str, stack: ExitStack) -> Any:
+    """The object a path leads to; an ImportError or AttributeError where there is none."""
+    if path.startswith("<"):
+        word, _, rest = path[1:].partition(">.")
+        found = FACTORIES[word](stack)
+        attributes = rest.split(".")
+    else:
+        # The longest prefix that is a module, as the import statement would find it.
+        parts = path.split(".")
+        found, used = importlib.import_module(parts[0]), 1
+        while used < len(parts) and importlib.util.find_spec(".".join(parts[: used + 1])):
+            used += 1
+            found = importlib.import_module(".".join(parts[:used]))
+            if not hasattr(found, "__path__"):
+                break
+        attributes = parts[used:]
+    for name in attributes:
+        found = getattr(found, name)
+    return found
+
+
+def pending(path: str) -> str | None:
+    return next(
+        (why for prefix, why in PENDING.items() if path == prefix or path.startswith(prefix + ".")), None
+    )
+
+
+@pytest.mark.parametrize(("who", "path"), [(who, path) for who, paths in NAMES.items() for path in paths])
+async def test_name(who, path):
+    with ExitStack() as stack:
+        if why := pending(path):
+            with pytest.raises((AttributeError, ImportError)):
+                find(path, stack)
+                pytest.fail(f"{path} is there now: take it out of PENDING ({why})")
+        else:
+            find(path, stack)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_module(name):
+    name = f"tornado.{name}"
+    try:
+        present = importlib.util.find_spec(name) is not None
+    except ModuleNotFoundError:
+        present = False
+    if name in PENDING_MODULES:
+        assert not present, f"{name} is there now: take it out of PENDING_MODULES ({PENDING_MODULES[name]})"
+        return
+    assert present
+    if name in NEEDS:
+        pytest.importorskip(NEEDS[name])
+    importlib.import_module(name)

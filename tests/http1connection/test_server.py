@@ -1,0 +1,432 @@
+"""The server's side of a connection, byte by byte, on plain sockets and TLS, asyncio and uvloop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+
+import pytest
+
+from tests.support.server import serving
+from tornado import httputil, iostream, web
+from tornado.http1connection import HTTP1Connection
+from tornado.httputil import HTTPMessageDelegate, HTTPServerConnectionDelegate, ResponseStartLine
+
+
+@pytest.fixture(params=["plain", "tls"])
+def tls(request, certificates):
+    return certificates if request.param == "tls" else None
+
+
+class Echo(web.RequestHandler):
+    def get(self, *args):
+        self.write(f"{self.request.method} {self.request.uri}")
+
+    head = get
+
+    def post(self, *args):
+        self.write(self.request.body)
+
+
+class Waiting(web.RequestHandler):
+    """Answers when the test says so."""
+
+    gone = 0
+
+    async def get(self):
+        self.application.started.set()
+        await self.application.release.wait()
+        self.write("late")
+
+    def on_connection_close(self):
+        type(self).gone += 1
+        self.application.closed.set()
+
+
+def application(**settings):
+    app = web.Application([("/wait", Waiting), ("/.*", Echo)], **settings)
+    app.started, app.release, app.closed = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    Waiting.gone = 0
+    return app
+
+
+async def test_a_request_is_answered_and_the_connection_kept(loop_kind, tls):
+    async with serving(application(), tls=tls) as server:
+        peer = await server.connect()
+        for path in ("/a", "/b", "/c?d"):
+            response = await peer.fetch(path)
+            assert (response.code, response.body) == (200, f"GET {path}".encode())
+            assert response.get("connection") is None
+
+
+async def test_a_request_may_come_byte_by_byte(loop_kind, tls):
+    async with serving(application(), tls=tls) as server:
+        peer = await server.connect()
+        for byte in b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello":
+            peer.send(bytes([byte]))
+            await peer.writer.drain()
+            await asyncio.sleep(0)
+        assert (await peer.response()).body == b"hello"
+
+
+async def test_pipelined_requests_are_answered_in_order(loop_kind, tls):
+    async with serving(application(), tls=tls) as server:
+        peer = await server.connect()
+        for number in range(200):
+            peer.get(f"/{number}")
+        for number in range(200):
+            assert (await peer.response()).body == f"GET /{number}".encode()
+
+
+async def test_a_pipelined_request_waits_for_the_handler_before_it(loop_kind, tls):
+    app = application()
+    async with serving(app, tls=tls) as server:
+        peer = await server.connect()
+        peer.get("/wait")
+        peer.get("/after")
+        await app.started.wait()
+        app.release.set()
+        assert (await peer.response()).body == b"late"
+        assert (await peer.response()).body == b"GET /after"
+
+
+async def test_pipelined_input_is_bounded_while_a_handler_runs(loop_kind):
+    app = application()
+    async with serving(app) as server:
+        peer = await server.connect()
+        peer.get("/wait")
+        await app.started.wait()
+        request = b"GET /" + b"x" * 1000 + b" HTTP/1.1\r\nHost: a\r\n\r\n"
+        count = 20000
+        peer.send(request * count)
+        (connection,) = server.server._connections
+        for _ in range(50):
+            await asyncio.sleep(0)
+        assert connection._reader.buffered < 1_000_000
+        app.release.set()
+        assert (await peer.response()).body == b"late"
+        for _ in range(count):
+            assert (await peer.response()).code == 200
+
+
+@pytest.mark.parametrize("body", [b"", b"x", b"x" * 100_000, b"x" * 3_000_000])
+async def test_a_body_is_read_whole(loop_kind, tls, body):
+    async with serving(application(), tls=tls) as server:
+        peer = await server.connect()
+        for _ in range(2):
+            peer.send(b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+            assert (await peer.response()).body == body
+            peer.send(b"POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
+            for start in range(0, len(body), 50_000):
+                chunk = body[start : start + 50_000]
+                peer.send(b"%x;extension=1\r\n%s\r\n" % (len(chunk), chunk))
+            peer.send(b"0\r\nTrailer: 1\r\n\r\n")
+            assert (await peer.response()).body == body
+
+
+@pytest.mark.parametrize(
+    ("fields", "closed"),
+    [
+        ("Connection: close", True),
+        ("Connection: keep-alive, CLOSE", True),
+        ("Connection: keep-alive\r\nConnection: x, Close", True),
+        ("Connection: keep-alive", False),
+    ],
+)
+async def test_close_in_any_connection_field_closes(loop_kind, fields, closed):
+    async with serving(application()) as server:
+        peer = await server.connect()
+        peer.get("/1", fields)
+        peer.get("/2")
+        first = await peer.response()
+        if closed:
+            assert first.get("connection") == "close"
+            assert await peer.rest() == b""
+        else:
+            assert (await peer.response()).body == b"GET /2"
+
+
+async def test_http_1_0_closes_unless_asked_to_keep(loop_kind):
+    async with serving(application()) as server:
+        peer = await server.connect()
+        response = await peer.fetch("/", "Connection: keep-alive", version="HTTP/1.0")
+        assert response.get("connection") == "Keep-Alive"
+        response = await peer.fetch("/", version="HTTP/1.0")
+        assert response.get("connection") == "close"
+        assert await peer.rest() == b""
+
+
+@pytest.mark.parametrize(
+    ("request_bytes", "code"),
+    [
+        (b"nonsense\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nBad Name: 1\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: a\r\n folded\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nX: \0\r\n\r\n", 400),
+        (b"GET / HTTP/2.0\r\nHost: a\r\n\r\n", 505),
+        (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: +1\r\n\r\nx", 400),
+        (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
+        (b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n", 501),
+        (b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n", 400),
+        (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2000000\r\n\r\n" + b"x" * 100, 413),
+        (b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n186a00\r\n" + b"x" * 1_000_001, 413),
+        (b"GET /" + b"x" * 70_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n", 414),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"x" * 70_000 + b"\r\n\r\n", 431),
+    ],
+)
+async def test_what_is_wrong_is_answered_and_closed(loop_kind, tls, request_bytes, code):
+    async with serving(application(), tls=tls, max_body_size=1_000_000) as server:
+        peer = await server.connect()
+        peer.send(request_bytes + b"GET /never HTTP/1.1\r\nHost: a\r\n\r\n")
+        response = await peer.response()
+        assert response.code == code
+        assert response.get("connection") == "close"
+        assert response.get("content-length") is not None
+        await peer.close()
+
+
+async def test_a_request_before_a_bad_one_is_answered(loop_kind):
+    async with serving(application()) as server:
+        answer = await server.exchange(b"GET /good HTTP/1.1\r\nHost: a\r\n\r\nBAD\r\n\r\n")
+        assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+        assert b"GET /good" + b"HTTP/1.1 400 Bad Request\r\n" in answer
+
+
+async def test_expect_continue(loop_kind):
+    async with serving(application(), max_body_size=10) as server:
+        peer = await server.connect()
+        peer.send(b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nExpect: 100-Continue\r\n\r\n")
+        assert (await peer.response()).code == 100
+        peer.send(b"hello")
+        assert (await peer.response()).body == b"hello"
+        peer.send(b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\nExpect: 100-continue\r\n\r\n")
+        assert (await peer.response()).code == 413
+
+
+async def test_a_half_closed_client_gets_its_answer(loop_kind):
+    app = application()
+    async with serving(app) as server:
+        peer = await server.connect()
+        peer.get("/wait")
+        await app.started.wait()
+        peer.writer.write_eof()
+        await app.closed.wait()
+        app.release.set()
+        response = await peer.response()
+        assert response.body == b"late"
+        assert Waiting.gone == 1
+        assert await peer.rest() == b""
+
+
+async def test_a_client_that_goes_away_is_noticed(loop_kind, tls):
+    app = application()
+    async with serving(app, tls=tls) as server:
+        peer = await server.connect()
+        peer.get("/wait")
+        await app.started.wait()
+        await peer.close()
+        await app.closed.wait()
+        app.release.set()
+        while server.server._connections:
+            await asyncio.sleep(0)
+        assert Waiting.gone == 1
+
+
+async def test_an_idle_client_that_goes_away_leaves_nothing(loop_kind, tls):
+    async with serving(application(), tls=tls) as server:
+        peer = await server.connect()
+        await peer.fetch("/")
+        await peer.close()
+        while server.server._connections:
+            await asyncio.sleep(0)
+
+
+async def test_an_idle_connection_times_out(loop_kind, tls):
+    async with serving(application(), tls=tls, idle_connection_timeout=0.05) as server:
+        peer = await server.connect()
+        await peer.fetch("/")
+        assert await peer.rest() == b""
+
+
+async def test_a_slow_body_times_out(loop_kind):
+    async with serving(application(), body_timeout=0.05) as server:
+        assert await server.exchange(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nab") == b""
+
+
+async def test_requests_run_in_contexts_of_their_own(loop_kind):
+    variable = contextvars.ContextVar("variable", default="unset")
+    seen = []
+
+    class Handler(web.RequestHandler):
+        def get(self):
+            seen.append(variable.get())
+            variable.set("leaked")
+
+    async with serving(web.Application([("/", Handler)])) as server:
+        peer = await server.connect()
+        await peer.fetch("/")
+        await peer.fetch("/")
+    assert seen == ["unset", "unset"]
+
+
+@pytest.mark.parametrize("unread", [b"", b"x", b"more bytes"])
+async def test_detach_hands_over_every_unread_byte(loop_kind, tls, unread):
+    class Handler(web.RequestHandler):
+        async def get(self):
+            stream = self.detach()
+            await stream.write(b"hello\n")
+            line = await stream.read_until(b"\n")
+            await stream.write(line.upper())
+            stream.close()
+
+    async with serving(web.Application([("/", Handler)]), tls=tls) as server:
+        peer = await server.connect()
+        peer.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n" + unread)
+        assert await peer.reader.readline() == b"hello\n"
+        peer.send(b" end\n")
+        assert await peer.rest() == unread.upper() + b" END\n"
+
+
+async def test_a_handler_cannot_write_into_a_later_response(loop_kind):
+    kept = []
+
+    class Handler(web.RequestHandler):
+        def get(self):
+            kept.append(self.request.connection)
+            self.write("mine")
+
+    async with serving(web.Application([("/", Handler)])) as server:
+        peer = await server.connect()
+        await peer.fetch("/")
+        with pytest.raises(iostream.StreamClosedError):
+            await kept[0].write(b"stray")
+        assert (await peer.fetch("/")).body == b"mine"
+
+
+async def test_hooks_patched_at_run_time_are_honoured(loop_kind, monkeypatch):
+    calls = []
+
+    def wrap(cls, name):
+        original = getattr(cls, name)
+
+        def wrapper(self, *args, **kwargs):
+            calls.append(name)
+            return original(self, *args, **kwargs)
+
+        monkeypatch.setattr(cls, name, wrapper)
+
+    async with serving(application()) as server:
+        peer = await server.connect()
+        await peer.fetch("/")
+        assert calls == []
+        wrap(web.RequestHandler, "write")
+        wrap(web.RequestHandler, "flush")
+        wrap(HTTP1Connection, "write_headers")
+        wrap(HTTP1Connection, "finish")
+        wrap(iostream.IOStream, "write")
+        execute = web.RequestHandler._execute
+
+        async def traced(self, transforms, *args, **kwargs):
+            calls.append("_execute")
+            await execute(self, transforms, *args, **kwargs)
+
+        monkeypatch.setattr(web.RequestHandler, "_execute", traced)
+        assert (await peer.fetch("/")).body == b"GET /"
+        assert {"_execute", "write", "flush", "write_headers", "finish"} <= set(calls)
+        assert calls.count("write") == 2  # the handler's and the stream's
+
+
+class Delegates(HTTPServerConnectionDelegate):
+    """A server without the web framework."""
+
+    def __init__(self):
+        self.closed = 0
+        self.messages = []
+
+    def start_request(self, server_conn, request_conn):
+        message = Message(request_conn)
+        self.messages.append(message)
+        return message
+
+    def on_close(self, server_conn):
+        self.closed += 1
+
+
+class Message(HTTPMessageDelegate):
+    def __init__(self, connection):
+        self.connection = connection
+        self.events = []
+
+    def headers_received(self, start_line, headers):
+        self.events.append(tuple(start_line))
+
+    async def data_received(self, chunk):
+        self.events.append(chunk)
+        await asyncio.sleep(0)
+        self.events.append("resumed")
+
+    def finish(self):
+        self.events.append("finish")
+        self.connection.write_headers(
+            ResponseStartLine("HTTP/1.1", 200, "OK"), httputil.HTTPHeaders({"Content-Length": "2"}), b"ok"
+        )
+        self.connection.finish()
+
+    def on_connection_close(self):
+        self.events.append("closed")
+
+
+async def test_delegates_are_told_in_order_and_waited_for(loop_kind, tls):
+    delegates = Delegates()
+    async with serving(delegates, tls=tls, chunk_size=4) as server:
+        peer = await server.connect()
+        peer.send(b"POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n\r\nabcdefGET /b HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert (await peer.response()).body == b"ok"
+        assert (await peer.response()).body == b"ok"
+        await peer.close()
+        while not delegates.closed:
+            await asyncio.sleep(0)
+    first, second = delegates.messages
+    assert first.events == [
+        ("POST", "/a", "HTTP/1.1"), b"abcd", "resumed", b"ef", "resumed", "finish",
+    ]  # fmt: skip
+    assert second.events == [("GET", "/b", "HTTP/1.1"), "finish"]
+
+
+async def test_a_plain_callable_may_serve(loop_kind):
+    def answer(request):
+        body = f"you said {request.body.decode()}".encode()
+        request.connection.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        request.connection.finish()
+
+    async with serving(answer) as server:
+        peer = await server.connect()
+        peer.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi")
+        assert (await peer.response()).body == b"you said hi"
+
+
+async def test_streamed_responses_are_chunked_and_flow(loop_kind, tls):
+    class Handler(web.RequestHandler):
+        async def get(self):
+            for _ in range(100):
+                self.write(b"x" * 50_000)
+                await self.flush()
+
+    async with serving(web.Application([("/", Handler)]), tls=tls) as server:
+        peer = await server.connect()
+        response = await peer.fetch("/")
+        assert response.get("transfer-encoding") == "chunked"
+        assert response.body == b"x" * 5_000_000
+        assert (await peer.fetch("/", version="HTTP/1.0")).body == b"x" * 5_000_000
+
+
+async def test_an_uncaught_exception_in_a_delegate_closes(loop_kind, expect_log):
+    class Broken(Delegates):
+        def start_request(self, server_conn, request_conn):
+            raise ZeroDivisionError("a bug")
+
+    async with serving(Broken()) as server:
+        with expect_log("tornado.application", "Uncaught exception"):
+            assert await server.exchange(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n") == b""

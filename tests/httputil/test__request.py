@@ -1,0 +1,296 @@
+"""HTTPServerRequest: made by a program, made from a head, lazy."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import http.cookies
+import pickle
+import ssl
+import types
+import warnings
+from typing import Any
+from unittest import mock
+
+import pytest
+
+from tornado.httputil import HTTPHeaders, HTTPInputError, HTTPServerRequest, RequestStartLine
+from tornado.httputil._request import _COMPUTED
+
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+
+
+@dataclasses.dataclass
+class Head:
+    """What `_wire.h1.RequestHead` gives to a request."""
+
+    target: str = "/a%20b?c=d&c=e+f"
+    method: str = "GET"
+    version: str = "HTTP/1.1"
+    host: str | None = "Example.com:80"
+    headers: HTTPHeaders = dataclasses.field(default_factory=HTTPHeaders)
+
+
+def from_head(connection: Any = None, **fields: Any) -> HTTPServerRequest:
+    return HTTPServerRequest._from_head(connection, Head(**fields))  # type: ignore[arg-type]
+
+
+def made(target: str = "/a%20b?c=d&c=e+f", **options: Any) -> HTTPServerRequest:
+    options.setdefault("headers", HTTPHeaders({"Host": "Example.com:80"}))
+    return HTTPServerRequest(start_line=RequestStartLine("GET", target, "HTTP/1.1"), **options)
+
+
+@pytest.mark.parametrize("make", [made, from_head])
+class TestBothWays:
+    def test_attributes(self, make: Any) -> None:
+        request = make()
+        assert request.method == "GET"
+        assert request.uri == "/a%20b?c=d&c=e+f"
+        assert request.path == "/a%20b"
+        assert request.query == "c=d&c=e+f"
+        assert request.version == "HTTP/1.1"
+        assert request.host == "Example.com:80"
+        assert request.host_name == "example.com"
+        assert isinstance(request.headers, HTTPHeaders)
+        assert request.body == b""
+        assert request.query_arguments == request.arguments == {"c": [b"d", b"e f"]}
+        assert request.body_arguments == request.files == {}
+        assert request.remote_ip is None
+        assert request.protocol == "http"
+        assert request.connection is None
+        assert request.server_connection is None
+        assert request.cookies == {}
+        assert request.full_url() == "http://Example.com:80/a%20b?c=d&c=e+f"
+        assert request.get_ssl_certificate() is None
+
+    @pytest.mark.parametrize(
+        ("target", "path", "query"),
+        [
+            ("/", "/", ""),
+            ("/?", "/", ""),
+            ("/a?b?c", "/a", "b?c"),
+            ("*", "*", ""),
+            ("//x/y#z?q", "//x/y#z", "q"),
+        ],
+    )
+    def test_path_and_query(self, make: Any, target: str, path: str, query: str) -> None:
+        request = make(target=target)
+        assert (request.path, request.query) == (path, query)
+
+    @pytest.mark.parametrize("name", [*_COMPUTED, "connection"])
+    def test_every_attribute_may_be_set(self, make: Any, name: str) -> None:
+        request, value = make(), object()
+        setattr(request, name, value)
+        assert getattr(request, name) is value
+        request = make()
+        getattr(request, name)
+        setattr(request, name, value)
+        assert getattr(request, name) is value
+
+    def test_arguments_are_apart(self, make: Any) -> None:
+        request = make()
+        request.arguments["c"].append(b"x")
+        request.arguments["n"] = [b"y"]
+        assert request.query_arguments == {"c": [b"d", b"e f"]}
+
+    def test_too_many_fields(self, make: Any) -> None:
+        assert len(make(target="/?" + "a&" * 999).arguments["a"]) == 999
+        with pytest.raises(HTTPInputError, match="Max number of fields"):
+            make(target="/?" + "a&" * 1000)
+
+    def test_context(self, make: Any) -> None:
+        connection = types.SimpleNamespace(
+            context=types.SimpleNamespace(remote_ip="1.2.3.4", protocol="https")
+        )
+        request = make(connection=connection)
+        assert (request.remote_ip, request.protocol) == ("1.2.3.4", "https")
+        assert request.full_url().startswith("https://")
+        assert make(connection=mock.Mock()).remote_ip is not None
+        assert make(connection=object()).protocol == "http"
+
+    def test_repr(self, make: Any) -> None:
+        request = make()
+        request.headers["Authorization"] = "secret"
+        assert repr(request) == (
+            "HTTPServerRequest(protocol='http', host='Example.com:80', method='GET', "
+            "uri='/a%20b?c=d&c=e+f', version='HTTP/1.1', remote_ip=None)"
+        )
+
+    def test_copies(self, make: Any) -> None:
+        request = make()
+        request.path  # noqa: B018
+        for twin in (copy.copy(request), copy.deepcopy(request), pickle.loads(pickle.dumps(request))):
+            assert repr(twin) == repr(request)
+            assert twin.arguments == request.arguments
+
+    def test_unknown_attributes(self, make: Any) -> None:
+        request = make()
+        assert not hasattr(request, "nothing")
+        assert not hasattr(request, "__deepcopy__")
+        request.note = "x"
+        assert request.note == "x"
+
+    def test_request_time(self, make: Any) -> None:
+        request = make()
+        assert request.request_time() >= 0
+        request._start_time, request._finish_time = 1.0, 3.5
+        assert request.request_time() == 2.5
+
+
+class TestBody:
+    @pytest.mark.parametrize("touched_before", [True, False])
+    @pytest.mark.parametrize("make", [made, from_head])
+    def test_form(self, make: Any, touched_before: bool) -> None:
+        request = make(target="/?a=1", headers=HTTPHeaders({"Host": "x", **FORM}))
+        if touched_before:
+            assert request.arguments == {"a": [b"1"]}
+            assert request.body_arguments == {}
+        request.body = b"a=2&b=3"
+        request._parse_body()
+        request._parse_body()
+        assert request.arguments == {"a": [b"1", b"2"], "b": [b"3"]}
+        assert request.body_arguments == {"a": [b"2"], "b": [b"3"]}
+        assert request.query_arguments == {"a": [b"1"]}
+        assert request.files == {}
+
+    def test_from_a_head_a_form_is_parsed_by_need(self) -> None:
+        request = from_head(target="/?a=1", headers=HTTPHeaders(FORM))
+        request.body = b"a=2"
+        assert request.arguments == {"a": [b"1", b"2"]}
+        request = from_head(headers=HTTPHeaders(FORM))
+        request.body = b"a=2"
+        assert request.files == {}
+        assert request.body_arguments == {"a": [b"2"]}
+
+    def test_files(self) -> None:
+        request = made(
+            headers=HTTPHeaders({"Host": "x", "Content-Type": "multipart/form-data; boundary=xx"}),
+            body=b"--xx\r\nContent-Disposition: form-data; name=f; filename=n\r\n\r\n1\r\n--xx--",
+        )
+        request._parse_body()
+        assert request.files["f"][0].body == b"1"
+
+    def test_malformed(self) -> None:
+        request = from_head(headers=HTTPHeaders({"Content-Type": "multipart/form-data"}))
+        request.body = b"x"
+        for _ in range(2):
+            with pytest.raises(HTTPInputError):
+                request._parse_body()
+            with pytest.raises(HTTPInputError):
+                request.body_arguments  # noqa: B018
+
+    def test_other_types(self) -> None:
+        request = made(body=b"{}")
+        request._parse_body()
+        assert request.body_arguments == {}
+
+
+class TestConstructor:
+    def test_warnings(self) -> None:
+        line, headers = RequestStartLine("POST", "/z", "HTTP/1.1"), HTTPHeaders({"Host": "x"})
+        old, missing = (
+            "The method, uri, and version arguments",
+            "The start_line argument to HTTPServerRequest",
+        )
+        cases: list[tuple[dict[str, Any], list[str]]] = [
+            ({"start_line": line}, []),
+            ({"start_line": line, "version": "HTTP/1.1"}, []),
+            ({"start_line": line, "method": "GET"}, [old]),
+            ({"start_line": line, "uri": "/"}, [old]),
+            ({"start_line": line, "host": "y"}, ["The host argument"]),
+            ({}, [missing]),
+            ({"method": "GET"}, [old, missing]),
+        ]
+        for options, expected in cases:
+            with warnings.catch_warnings(record=True) as seen:
+                warnings.simplefilter("always")
+                HTTPServerRequest(headers=headers, **options)
+            assert len(seen) == len(expected)
+            for warning, text in zip(seen, expected, strict=True):
+                assert warning.category is DeprecationWarning
+                assert str(warning.message).startswith(text)
+                assert warning.filename == __file__
+
+    def test_old_arguments(self) -> None:
+        with pytest.warns(DeprecationWarning, match="to HTTPServerRequest"):
+            request = HTTPServerRequest("PUT", "/x?y=z", "HTTP/1.0", body=b"b")
+        assert (request.method, request.path, request.host, request.body) == ("PUT", "/x", "127.0.0.1", b"b")
+        with pytest.warns(DeprecationWarning, match="to HTTPServerRequest"):
+            request = HTTPServerRequest()
+        assert (request.method, request.uri, request.version) == ("GET", "/", "HTTP/1.0")
+        with pytest.warns(DeprecationWarning, match="The host argument"):
+            assert made(host="").host == ""
+
+    def test_given_objects_are_kept(self) -> None:
+        files: dict[str, Any] = {"f": []}
+        connection, server_connection = mock.Mock(), object()
+        request = made(files=files, connection=connection, server_connection=server_connection)
+        assert request.files is files
+        assert request.connection is connection
+        assert request.server_connection is server_connection
+
+    @pytest.mark.parametrize(
+        "host", ["", "a", "a:80", "a:", "[::1]", "[::1]:80", "ex_a.b-c", "%41", "1.2.3.4"]
+    )
+    def test_good_hosts(self, host: str) -> None:
+        assert made(headers=HTTPHeaders({"Host": host})).host == host
+
+    @pytest.mark.parametrize(
+        "host",
+        ["a b", "a/b", "a@b", "a?", "a#", "a,b", "a:b", "a:80:90", "[::1", "::1]", "[a]b", "é", "a:123456"],
+    )
+    def test_bad_hosts(self, host: str) -> None:
+        with pytest.raises(HTTPInputError, match=r"Host header"):
+            made(headers=HTTPHeaders({"Host": host}))
+
+    def test_host_is_mandatory_in_http_1_1(self) -> None:
+        with pytest.raises(HTTPInputError, match="missing Host"):
+            made(headers=HTTPHeaders())
+        twice = HTTPHeaders()
+        twice.add("Host", "a")
+        twice.add("Host", "a")
+        with pytest.raises(HTTPInputError, match="more than one Host"):
+            made(headers=twice)
+        assert from_head(host=None, version="HTTP/1.0").host == "127.0.0.1"
+
+
+class TestCookies:
+    def test_cookies(self) -> None:
+        request = from_head(headers=HTTPHeaders({"Cookie": r'a=b; c="d\073e"; path=/; x y=z; é=1; =2; a=f'}))
+        assert isinstance(request.cookies, http.cookies.SimpleCookie)
+        assert {name: morsel.value for name, morsel in request.cookies.items()} == {"a": "f", "c": "d;e"}
+        assert request.cookies is request.cookies
+
+    def test_of_several_fields(self) -> None:
+        headers = HTTPHeaders()
+        headers.add("Cookie", "a=b")
+        headers.add("Cookie", "c=d")
+        assert sorted(from_head(headers=headers).cookies) == ["a", "c"]
+
+
+class TestCertificate:
+    def request(self, getpeercert: Any) -> HTTPServerRequest:
+        socket = types.SimpleNamespace(getpeercert=getpeercert)
+        return made(connection=types.SimpleNamespace(stream=types.SimpleNamespace(socket=socket)))
+
+    def test_certificate(self) -> None:
+        request = self.request(lambda binary_form: ("certificate", binary_form))
+        assert request.get_ssl_certificate() == ("certificate", False)
+        assert request.get_ssl_certificate(binary_form=True) == ("certificate", True)
+
+    def test_none(self) -> None:
+        def refuse(binary_form: bool) -> None:
+            raise ssl.SSLError()
+
+        assert self.request(refuse).get_ssl_certificate() is None
+        assert self.request(None).get_ssl_certificate() is None
+
+
+def test_class_shows_its_attributes() -> None:
+    assert set(dir(HTTPServerRequest)) >= set(_COMPUTED)
+    assert HTTPServerRequest.path is vars(HTTPServerRequest)["path"]
+    assert mock.Mock(spec=HTTPServerRequest).method
+
+
+def test_only_three_attributes_are_stored() -> None:
+    assert sorted(vars(from_head())) == ["_head", "_start_time", "connection"]

@@ -1,0 +1,251 @@
+"""Reading on request, over plain and TLS connections, on both kinds of loop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+import pytest
+
+from tests.support.certificates import Certificates
+from tests.support.streams import closed, reset, stream_pair, turns
+from tornado.iostream import BaseIOStream, StreamBufferFullError, StreamClosedError, UnsatisfiableReadError
+
+MEGABYTE = 1024 * 1024
+
+
+async def test_reads_of_each_kind(loop_kind: str, kind: str, certificates: Certificates) -> None:
+    async with stream_pair(kind, certificates) as (server, client):
+        first = server.read_until(b"\n")
+        assert server.reading()
+        await client.write(b"one\ntwo; three|fourfive")
+        assert await first == b"one\n"
+        assert not server.reading()
+        assert await server.read_until_regex(b"[;,] ") == b"two; "
+        assert await server.read_until(b"|", max_bytes=6) == b"three|"
+        assert await server.read_bytes(4) == b"four"
+        assert await server.read_bytes(100, partial=True) == b"five"
+        assert await server.read_bytes(0) == b""
+        rest = server.read_until_close()
+        await client.write(b"the rest")
+        client.close()
+        assert await rest == b"the rest"
+        assert server.closed()
+        assert await server.read_until_close() == b""
+
+
+async def test_byte_by_byte(loop_kind: str, kind: str, certificates: Certificates) -> None:
+    async with stream_pair(kind, certificates) as (server, client):
+        read = server.read_until_regex(b"\r\n\r\n")
+        for byte in b"head: value\r\n\r\n":
+            await client.write(bytes([byte]))
+            await turns(2)
+        assert await read == b"head: value\r\n\r\n"
+
+
+@pytest.mark.parametrize("partial", [False, True])
+async def test_read_into(loop_kind: str, kind: str, certificates: Certificates, partial: bool) -> None:
+    async with stream_pair(kind, certificates) as (server, client):
+        target = bytearray(10)
+        read = server.read_into(target, partial=partial)
+        await client.write(b"hello")
+        if partial:
+            assert await read == 5
+            assert target == b"hello" + bytes(5)
+        else:
+            await turns()
+            assert not read.done()
+            await client.write(b"world!!")
+            assert await read == 10
+            assert target == b"helloworld"
+            assert await server.read_bytes(2) == b"!!"
+
+
+async def test_huge_transfers(loop_kind: str, kind: str, certificates: Certificates) -> None:
+    data = bytes(range(256)) * (16 * 1024)
+    async with stream_pair(kind, certificates) as (server, client):
+        target = bytearray(len(data))
+        for read in (server.read_bytes(len(data)), None):
+            read = read or server.read_into(target)  # type: ignore[assignment]
+            written = client.write(data)
+            assert not written.done()
+            assert client.writing()
+            result: Any = await read  # type: ignore[misc]
+            await written
+            assert not client.writing()
+            assert (result if isinstance(result, bytes) else bytes(target)) == data
+
+
+async def test_a_huge_read_goes_straight_into_the_buffer(certificates: Certificates) -> None:
+    async with stream_pair("plain", certificates) as (server, client):
+        sizes = []
+        original = server._receive_into
+        server._receive_into = lambda view: sizes.append(len(view)) or original(view)  # type: ignore[method-assign, func-returns-value]
+        client.write(bytes(MEGABYTE))
+        assert await server.read_into(bytearray(MEGABYTE)) == MEGABYTE
+        assert sizes[0] == MEGABYTE
+        assert sizes == sorted(sizes, reverse=True)
+        assert not server._read_buffer
+
+
+async def test_reads_what_was_buffered_before_the_end(loop_kind: str, kind: str, certificates: Certificates) -> None:
+    async with stream_pair(kind, certificates) as (server, client):
+        await client.write(b"a|b|c")
+        client.close()
+        gone = closed(server)
+        assert await server.read_until(b"|") == b"a|"
+        with pytest.raises(StreamClosedError):
+            await server.read_until(b"!")
+        assert server.closed()
+        await gone
+        assert await server.read_until(b"|") == b"b|"
+        with pytest.raises(StreamClosedError):
+            server.read_bytes(2)
+        assert await server.read_bytes(2, partial=True) == b"c"
+
+
+async def test_the_peers_leaving_is_noticed_while_nobody_reads(
+    loop_kind: str, kind: str, certificates: Certificates
+) -> None:
+    async with stream_pair(kind, certificates) as (server, client):
+        gone = asyncio.ensure_future(closed(server))
+        await turns()
+        client.close()
+        await gone
+        assert server.error is None
+        with pytest.raises(StreamClosedError):
+            server.write(b"x")
+
+
+async def test_a_close_callback_runs_once_and_after_the_reads(kind: str, certificates: Certificates) -> None:
+    async with stream_pair(kind, certificates) as (server, client):
+        order = []
+        server.set_close_callback(lambda: order.append("closed"))
+        read = server.read_until(b"\n")
+        read.add_done_callback(lambda _: order.append("read"))
+        client.write(b"line\n")
+        client.close()
+        assert await read == b"line\n"
+        with pytest.raises(StreamClosedError):
+            await server.read_bytes(1)
+        server.close()
+        await turns()
+        assert order == ["read", "closed"]
+
+
+async def test_reset(loop_kind: str, certificates: Certificates) -> None:
+    async with stream_pair("plain", certificates, family="tcp") as (server, client):
+        read = server.read_bytes(1)
+        reset(client)
+        with pytest.raises(StreamClosedError) as caught:
+            await read
+        assert isinstance(caught.value.real_error, ConnectionResetError)
+        assert server.error is caught.value.real_error
+
+
+async def test_max_bytes_closes(
+    kind: str, certificates: Certificates, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "tornado.general")
+    async with stream_pair(kind, certificates) as (server, client):
+        read = server.read_until(b"\n", max_bytes=5)
+        await client.write(b"123456")
+        with pytest.raises(StreamClosedError) as caught:
+            await read
+        assert isinstance(caught.value.real_error, UnsatisfiableReadError)
+        assert server.closed()
+    assert "Unsatisfiable read, closing connection" in caplog.text
+
+
+async def test_the_read_buffer_is_limited(kind: str, certificates: Certificates, expect_log: Any) -> None:
+    async with stream_pair(kind, certificates, max_buffer_size=10_000) as (server, client):
+        assert server.read_chunk_size == 5000
+        with expect_log("tornado.general", "Reached maximum read buffer size"):
+            read = server.read_until(b"\n")
+            client.write(bytes(20_000))
+            with pytest.raises(StreamClosedError) as caught:
+                await read
+        assert isinstance(caught.value.real_error, StreamBufferFullError)
+
+
+async def test_one_read_at_a_time(certificates: Certificates) -> None:
+    async with stream_pair("plain", certificates) as (server, client):
+        read = server.read_bytes(1)
+        with pytest.raises(AssertionError, match="Already reading"):
+            server.read_bytes(1)
+        await client.write(b"x")
+        assert await read == b"x"
+
+
+async def test_a_cancelled_read_loses_nothing(loop_kind: str, kind: str, certificates: Certificates) -> None:
+    async with stream_pair(kind, certificates) as (server, client):
+        server.read_until(b"\n").cancel()
+        await client.write(b"abc")
+        await turns()
+        target = bytearray(5)
+        into = server.read_into(target)
+        await turns()
+        into.cancel()
+        assert await server.read_bytes(3) == b"abc"
+
+
+async def test_a_flood_yields_to_the_loop(loop_kind: str, kind: str, certificates: Certificates) -> None:
+    """A reader whose reads are all satisfied at once must not keep the loop to itself."""
+    async with stream_pair(kind, certificates) as (server, client):
+        async def flood() -> None:
+            while not client.closed():
+                await client.write(bytes(64 * 1024))
+
+        passes = 0
+
+        def count() -> None:
+            nonlocal passes
+            passes += 1
+            asyncio.get_running_loop().call_soon(count)
+
+        flooding = asyncio.ensure_future(flood())
+        count()
+        for _ in range(4 * MEGABYTE // 1024):
+            await server.read_bytes(1024)
+        assert passes >= 16
+        client.close()
+        with pytest.raises(StreamClosedError):
+            await flooding
+
+
+async def test_subclass_over_descriptor_methods(loop_kind: str) -> None:
+    """A program's own stream, whose input and output are lists."""
+
+    class Loopback(BaseIOStream):
+        def __init__(self) -> None:
+            super().__init__()
+            self.pieces = [b"ab", b"c\nrest", b""]
+            self.sent: list[bytes] = []
+
+        def fileno(self) -> int:
+            return -1
+
+        def close_fd(self) -> None:
+            self.sent.append(b"(closed)")
+
+        def read_from_fd(self, buf: bytearray | memoryview) -> int | None:
+            piece = self.pieces.pop(0)
+            buf[: len(piece)] = piece
+            return len(piece)
+
+        def write_to_fd(self, data: memoryview) -> int:
+            self.sent.append(bytes(data[:3]))
+            return min(3, len(data))
+
+    stream = Loopback()
+    stream.read_chunk_size = 10
+    assert await stream.read_until(b"\n") == b"abc\n"
+    assert await stream.read_until_close() == b"rest"
+    assert stream.get_fd_error() is None
+    assert stream.sent == [b"(closed)"]
+    other = Loopback()
+    assert other.write(b"abc").done()
+    assert other.sent == [b"abc"]
+    other.set_nodelay(True)
+    other.close()

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import asyncio
+import gc
+import weakref
+
+import pytest
+
+from tests.support.certificates import Certificates
+from tests.support.streams import Recorder, socket_pair, stream_pair, turns
+from tornado.ioloop import IOLoop
+from tornado.iostream import IOStream, StreamClosedError
+
+
+async def test_what_close_keeps(certificates: Certificates) -> None:
+    error = ValueError("why")
+    for given in (error, (ValueError, error, None), True):
+        async with stream_pair("plain", certificates) as (server, _):
+            try:
+                raise error
+            except ValueError:
+                server.close(exc_info=given)  # type: ignore[arg-type]
+            assert server.error is error
+            server.close(KeyError())
+            assert server.error is error
+            with pytest.raises(StreamClosedError) as caught:
+                await server.read_bytes(1)
+            assert caught.value.real_error is error
+
+
+async def test_a_close_callback_set_late_runs_too(certificates: Certificates) -> None:
+    async with stream_pair("plain", certificates) as (server, _):
+        calls = []
+        server.set_close_callback(lambda: calls.append("first"))
+        server.set_close_callback(None)
+        server.close()
+        server.set_close_callback(lambda: calls.append("late"))
+        assert calls == []
+        await turns()
+        assert calls == ["late"]
+
+
+async def test_attributes_can_be_set(kind: str, certificates: Certificates) -> None:
+    async with stream_pair(kind, certificates) as (server, _):
+        server.my_own = 1  # type: ignore[attr-defined]
+        assert server.__dict__ == {"my_own": 1}
+
+
+async def test_a_dropped_stream_is_freed_at_once(loop_kind: str, certificates: Certificates) -> None:
+    gc.disable()
+    try:
+        sock, other = socket_pair()
+        stream = IOStream(sock)
+        consumer = Recorder()
+        stream._start_push(consumer)
+        stream._send(b"x")
+        reference = weakref.ref(stream)
+        stream.close()
+        del stream
+        await turns()
+        assert reference() is None
+        other.close()
+    finally:
+        gc.enable()
+
+
+def test_a_loop_closes_its_streams() -> None:
+    io_loop = IOLoop(make_current=False)
+    sock, other = socket_pair()
+    kept = []
+
+    async def start() -> None:
+        stream = IOStream(sock)
+        stream._start_push(Recorder())
+        kept.append(stream)
+
+    io_loop.run_sync(start)
+    io_loop.close(all_fds=True)
+    assert kept[0].closed()
+    assert sock.fileno() == -1
+    other.close()
+
+
+def test_closing_after_the_loop() -> None:
+    sock, other = socket_pair()
+
+    async def start() -> IOStream:
+        stream = IOStream(sock)
+        stream.read_bytes(1)
+        stream.write(bytes(10_000_000))
+        return stream
+
+    stream = asyncio.run(start())
+    stream.close()
+    assert sock.fileno() == -1
+    other.close()

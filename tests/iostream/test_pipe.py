@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import asyncio
+import os
+
+import pytest
+
+from tests.support.streams import Recorder, closed
+from tornado.iostream import PipeIOStream, StreamClosedError
+
+
+def pipe() -> tuple[PipeIOStream, PipeIOStream]:
+    reader, writer = os.pipe()
+    return PipeIOStream(reader), PipeIOStream(writer)
+
+
+async def test_there_and_back(loop_kind: str) -> None:
+    reader, writer = pipe()
+    assert reader.fileno() == reader.fd
+    line = reader.read_until(b"\n")
+    await writer.write(b"line\nrest")
+    assert await line == b"line\n"
+    rest = reader.read_until_close()
+    writer.close()
+    assert await rest == b"rest"
+
+
+async def test_more_than_a_pipe_holds(loop_kind: str) -> None:
+    reader, writer = pipe()
+    data = os.urandom(1 << 20)
+    target = bytearray(len(data))
+    read = reader.read_into(target)
+    await writer.write(data)
+    assert await read == len(data)
+    assert target == data
+    reader.close()
+    writer.close()
+
+
+async def test_a_writer_learns_that_the_reader_left(loop_kind: str) -> None:
+    reader, writer = pipe()
+    gone = asyncio.ensure_future(closed(writer))
+    await asyncio.sleep(0)
+    reader.close()
+    await gone
+    with pytest.raises(StreamClosedError):
+        writer.write(b"x")
+
+
+async def test_push_mode(loop_kind: str) -> None:
+    reader, writer = pipe()
+    consumer = Recorder()
+    reader._start_push(consumer)
+    writer._send(b"abc")
+    await consumer.until(lambda: consumer.events)
+    writer.close()
+    await consumer.until(lambda: "eof" in consumer.events)
+    assert consumer.events == [b"abc", "eof"]
+    reader.close()

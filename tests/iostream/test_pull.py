@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tornado.iostream import UnsatisfiableReadError
+from tornado.iostream._pull import NOT_YET, Count, IntoBuffer, PullState, ReadRequest, UntilDelimiter, UntilRegex
+
+
+def feed(request: ReadRequest, data: bytes) -> tuple[object, bytes]:
+    """Give the bytes one by one until the request is satisfied: its result and what was left over."""
+    buffer = bytearray()
+    for at, byte in enumerate(data, 1):
+        buffer.append(byte)
+        size = request.find(buffer, True)
+        if size != NOT_YET:
+            return request.take(buffer, size), bytes(buffer) + data[at:]
+    raise AssertionError("never satisfied")
+
+
+@pytest.mark.parametrize(
+    ("request_", "data", "result", "rest"),
+    [
+        (UntilDelimiter(b"\r\n", None), b"a\rb\n\r\r\nc", b"a\rb\n\r\r\n", b"c"),
+        (UntilDelimiter(b"aab", 6), b"aaaaabaab", b"aaaaab", b"aab"),
+        (UntilRegex(re.compile(b"\r?\n\r?\n"), None), b"head\r\n\nbody", b"head\r\n\n", b"body"),
+        (Count(3, False), b"abcd", b"abc", b"d"),
+        (Count(3, True), b"abcd", b"a", b"bcd"),
+    ],
+)
+def test_byte_by_byte(request_: ReadRequest, data: bytes, result: bytes, rest: bytes) -> None:
+    assert feed(request_, data) == (result, rest)
+
+
+def test_into_a_buffer() -> None:
+    target, buffer = bytearray(5), bytearray(b"ab")
+    request = IntoBuffer(target, False)
+    assert request.find(buffer, True) == NOT_YET
+    assert not buffer
+    buffer += b"cdefg"
+    assert request.find(buffer, True) == 0
+    assert request.take(buffer, 0) == 5
+    assert (target, buffer) == (b"abcde", b"fg")
+    target.clear()  # the view is gone
+
+
+def test_into_a_buffer_given_back() -> None:
+    target, buffer = bytearray(5), bytearray(b"ab")
+    request = IntoBuffer(target, False)
+    request.find(buffer, True)
+    buffer += b"c"
+    request.give_back(buffer)
+    assert buffer == b"abc"
+
+
+@pytest.mark.parametrize("request_", [UntilDelimiter(b"\n", 4), UntilRegex(re.compile(b"\n"), 4)])
+def test_max_bytes(request_: ReadRequest) -> None:
+    assert request_.find(bytearray(b"abcd"), True) == NOT_YET
+    with pytest.raises(UnsatisfiableReadError, match="within 4 bytes"):
+        request_.find(bytearray(b"abcd\n"), True)
+
+
+class CountingPattern:
+    """Counts the bytes that a search has to look at."""
+
+    pattern = b"needle"
+
+    def __init__(self) -> None:
+        self.looked_at = 0
+
+    def search(self, buffer: bytearray) -> None:
+        self.looked_at += len(buffer)
+
+
+def test_a_regex_is_not_tried_for_every_chunk() -> None:
+    pattern = CountingPattern()
+    request = UntilRegex(pattern, None)  # type: ignore[arg-type]
+    buffer = bytearray()
+    for _ in range(1000):
+        buffer += b"x" * 100
+        assert request.find(buffer, False) == NOT_YET
+    request.find(buffer, True)
+    assert pattern.looked_at <= 3 * len(buffer)
+
+
+def test_busy_and_idle() -> None:
+    pull = PullState()
+    assert not pull.busy()
+    assert pull.satisfy(True)
+    assert pull.drop() is None

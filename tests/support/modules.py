@@ -1,0 +1,110 @@
+"""The modules of the package: which there are, which are public, what each imports."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+#: Public modules that wrap an extra: the package each needs.
+NEEDS = {
+    "tornado.curl_httpclient": "pycurl",
+    "tornado.platform.caresresolver": "pycares",
+    "tornado.platform.twisted": "twisted",
+}
+
+
+def package_folder() -> Path:
+    """Where the package under test lies."""
+    spec = importlib.util.find_spec("tornado")
+    assert spec is not None
+    assert spec.submodule_search_locations
+    return Path(spec.submodule_search_locations[0])
+
+
+def sources() -> dict[str, Path]:
+    """Every module of the package by its dotted name; upstream's own tests, if laid there, are not ours."""
+    folder = package_folder()
+    found = {}
+    for path in sorted(folder.rglob("*.py")):
+        parts = list(path.relative_to(folder.parent).with_suffix("").parts)
+        if parts[-1] == "__init__":
+            del parts[-1]
+        if parts[1:2] != ["test"]:
+            found[".".join(parts)] = path
+    return found
+
+
+def public_modules() -> list[str]:
+    """The names of the modules that users import."""
+    return [name for name in sources() if not any(part.startswith("_") for part in name.split("."))]
+
+
+def load(name: str) -> ModuleType:
+    """Import a module of the package; skip where the extra it is for is not installed."""
+    if name in NEEDS:
+        pytest.importorskip(NEEDS[name])
+    return importlib.import_module(name)
+
+
+@dataclass(frozen=True)
+class Import:
+    """That ``importer`` imports ``imported``, both dotted names of modules, on ``line``."""
+
+    importer: str
+    imported: str
+    line: int
+    #: Only for annotations: under ``if TYPE_CHECKING``.
+    typing_only: bool = False
+
+
+def imports(name: str, path: Path, known: set[str]) -> list[Import]:
+    """All imports of one module: at the top, inside functions, and by a dotted name given as a string.
+
+    A name taken from a package counts as the submodule of that name where there is one in ``known``.
+    """
+    tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
+    for_typing = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+        for statement in node.body
+        for inner in ast.walk(statement)
+    }
+    package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+    return [
+        Import(name, target, getattr(node, "lineno", 0), id(node) in for_typing)
+        for node in ast.walk(tree)
+        for target in _targets(node, package, known)
+    ]
+
+
+def _targets(node: ast.AST, package: str, known: set[str]) -> Iterator[str]:
+    if isinstance(node, ast.Import):
+        for alias in node.names:
+            yield alias.name
+    elif isinstance(node, ast.ImportFrom):
+        base = node.module or ""
+        if node.level:
+            parents = package.split(".")[: len(package.split(".")) - node.level + 1]
+            base = ".".join([*parents, base]) if base else ".".join(parents)
+        for alias in node.names:
+            submodule = f"{base}.{alias.name}"
+            yield submodule if submodule in known else base
+    elif isinstance(node, ast.Call) and node.args:
+        called = ast.unparse(node.func).rpartition(".")[2]
+        named = node.args[0]
+        if (
+            called in ("import_module", "import_object", "__import__")
+            and isinstance(named, ast.Constant)
+            and isinstance(named.value, str)
+        ):
+            dotted = named.value
+            while dotted not in known and dotted.startswith("tornado."):
+                dotted = dotted.rpartition(".")[0]
+            yield dotted

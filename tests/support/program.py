@@ -1,0 +1,133 @@
+"""A program of ours, started as its user would start it."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+
+#: The interpreter that runs the programs.
+PYTHON = sys.executable
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Program:
+    """Runs ``python script --port=N`` in a process of its own, on a port that the kernel chose.
+
+    A context manager: ready to be connected to inside the block, gone after it. ``arguments`` may contain
+    ``{port}``. Give ``deadline`` in seconds for a program that starts slowly.
+    """
+
+    def __init__(
+        self,
+        script: str | Path,
+        arguments: Sequence[str] = ("--port={port}",),
+        *,
+        environment: Mapping[str, str] | None = None,
+        deadline: float = 30.0,
+    ) -> None:
+        self._script = ROOT / script
+        self._arguments = arguments
+        self._environment = {**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONWARNINGS": "default"}
+        self._environment.update(environment or {})
+        self._deadline = deadline
+        self.port = 0
+
+    def __enter__(self) -> Program:
+        # Bound but not listening, with SO_REUSEADDR: the program may bind the port, nobody is given it.
+        self._reservation = socket.socket()
+        self._reservation.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._reservation.bind(("127.0.0.1", 0))
+        self.port = self._reservation.getsockname()[1]
+        self._log = tempfile.TemporaryFile()
+        arguments = [argument.format(port=self.port) for argument in self._arguments]
+        self._process = subprocess.Popen(
+            [PYTHON, str(self._script), *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+            env=self._environment,
+        )
+        try:
+            self._wait_until_it_accepts()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+        self._log.close()
+        self._reservation.close()
+
+    def _wait_until_it_accepts(self) -> None:
+        end, pause = time.monotonic() + self._deadline, 0.005
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), timeout=self._deadline).close()
+                return
+            except ConnectionRefusedError:
+                pass
+            try:
+                # A pause that ends early when the program does.
+                status = self._process.wait(pause)
+            except subprocess.TimeoutExpired:
+                pause = min(pause * 2, 0.2)
+                if time.monotonic() > end:
+                    raise AssertionError(f"no port after {self._deadline} s:\n{self.output()}") from None
+            else:
+                raise AssertionError(f"the program ended with status {status}:\n{self.output()}")
+
+    def run_to_its_end(self) -> tuple[int, str]:
+        """Run a program that ends by itself, in place of a ``with`` block: its status and its output."""
+        done = subprocess.run(
+            [PYTHON, str(self._script), *self._arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=self._environment,
+            timeout=self._deadline,
+            text=True,
+        )
+        return done.returncode, done.stdout
+
+    @property
+    def pid(self) -> int:
+        """The number of the process."""
+        return self._process.pid
+
+    def url(self, path: str = "/") -> str:
+        """The address of ``path`` on this program."""
+        return f"http://127.0.0.1:{self.port}{path}"
+
+    def connect(self) -> http.client.HTTPConnection:
+        """A plain HTTP client's connection to the program; the caller closes it."""
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=self._deadline)
+
+    def output(self) -> str:
+        """What the program has printed so far, standard output and error together."""
+        self._log.flush()
+        size = os.fstat(self._log.fileno()).st_size
+        return os.pread(self._log.fileno(), size, 0).decode(errors="replace")
+
+    def stop(self) -> None:
+        """End the program: politely, then not."""
+        if self._process.poll() is None:
+            self._process.terminate()
+            try:
+                self._process.wait(10)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()

@@ -1,0 +1,137 @@
+"""An HTTP server in the test's own loop, and a client that says exactly what it is told to."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import socket
+import ssl
+from collections.abc import AsyncIterator
+from typing import Any
+
+from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets
+
+
+class Response:
+    """One response as it came over the wire."""
+
+    def __init__(self, head: bytes, body: bytes) -> None:
+        self.head = head
+        self.body = body
+        self.code = int(head.split(b" ", 2)[1])
+        self.headers = [
+            (name.decode().lower(), value.strip().decode("latin-1"))
+            for name, _, value in (line.partition(b":") for line in head.split(b"\r\n")[1:] if line)
+        ]
+
+    def get(self, name: str) -> str | None:
+        """The first value of a header."""
+        return next((value for key, value in self.headers if key == name.lower()), None)
+
+
+class Peer:
+    """The other end of a connection, byte for byte."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader = reader
+        self.writer = writer
+
+    def send(self, data: bytes | str) -> None:
+        self.writer.write(data.encode("latin-1") if isinstance(data, str) else data)
+
+    def get(self, path: str, *fields: str, method: str = "GET", version: str = "HTTP/1.1") -> None:
+        """Send a request without a body."""
+        self.send("\r\n".join([f"{method} {path} {version}", "Host: localhost", *fields, "", ""]))
+
+    async def response(self, *, to_head: bool = False) -> Response:
+        """Read one response, framed as its head says."""
+        head = await self.reader.readuntil(b"\r\n\r\n")
+        response = Response(head[:-2], b"")
+        if to_head or response.code in (204, 304) or response.code < 200:
+            return response
+        length = response.get("content-length")
+        if length is not None:
+            response.body = await self.reader.readexactly(int(length))
+        elif (response.get("transfer-encoding") or "") == "chunked":
+            response.body = await self._chunks()
+        else:
+            response.body = await self.reader.read()
+        return response
+
+    async def _chunks(self) -> bytes:
+        body = b""
+        while size := int(re.match(rb"[0-9a-f]+", await self.reader.readuntil(b"\r\n"), re.I)[0], 16):  # type: ignore[index]
+            body += (await self.reader.readexactly(size + 2))[:-2]
+        assert await self.reader.readexactly(2) == b"\r\n"
+        return body
+
+    async def rest(self) -> bytes:
+        """Everything until the server closes."""
+        return await self.reader.read()
+
+    async def fetch(self, path: str, *fields: str, **options: Any) -> Response:
+        """Send a request and read its response."""
+        self.get(path, *fields, **options)
+        return await self.response(to_head=options.get("method") == "HEAD")
+
+    async def close(self) -> None:
+        self.writer.close()
+        with contextlib.suppress(OSError):
+            await self.writer.wait_closed()
+
+
+class Server:
+    """A running `HTTPServer`; use as ``async with serving(application) as server``."""
+
+    def __init__(self, server: HTTPServer, port: int, client_context: ssl.SSLContext | None) -> None:
+        self.server = server
+        self.port = port
+        self._client_context = client_context
+        self._peers: list[Peer] = []
+
+    async def connect(self) -> Peer:
+        """A new connection."""
+        reader, writer = await asyncio.open_connection(
+            "127.0.0.1",
+            self.port,
+            ssl=self._client_context,
+            server_hostname="localhost" if self._client_context else None,
+            limit=2**24,
+        )
+        peer = Peer(reader, writer)
+        self._peers.append(peer)
+        return peer
+
+    async def fetch(self, path: str, *fields: str, **options: Any) -> Response:
+        """One request on a connection of its own."""
+        peer = await self.connect()
+        try:
+            return await peer.fetch(path, *fields, **options)
+        finally:
+            await peer.close()
+
+    async def exchange(self, data: bytes | str) -> bytes:
+        """Send bytes on a connection of their own and read until the server closes."""
+        peer = await self.connect()
+        peer.send(data)
+        return await peer.rest()
+
+
+@contextlib.asynccontextmanager
+async def serving(
+    application: Any, *, tls: Any = None, server_class: type[HTTPServer] = HTTPServer, **options: Any
+) -> AsyncIterator[Server]:
+    """Serve `application` on a port of the kernel's choice; `tls` is the fixture ``certificates``, or None."""
+    server = server_class(application, ssl_options=tls.server_context if tls else None, **options)
+    (listener,) = bind_sockets(0, "127.0.0.1", family=socket.AF_INET)
+    server.add_sockets([listener])
+    running = Server(server, listener.getsockname()[1], tls.client_context if tls else None)
+    try:
+        yield running
+    finally:
+        server.stop()
+        for peer in running._peers:
+            await peer.close()
+        await server.close_all_connections()

@@ -1,0 +1,135 @@
+"""Templates from directories and dictionaries."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from tornado.template import BaseLoader, DictLoader, Loader, ParseError, Template, TemplateNotFoundError
+
+
+@pytest.fixture
+def root(tmp_path):
+    for name, text in {
+        "root/a.html": "a:{% include 'dir/b.html' %}",
+        "root/dir/b.html": "b:{% include 'c.html' %}{% include '../d.html' %}{% include '/d.html' %}",
+        "root/dir/c.html": "c",
+        "root/d.html": "d",
+        "root/up.html": "{% include '../secret.html' %}",
+        "secret.html": "secret",
+        "root-2/secret.html": "secret",
+    }.items():
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+    return tmp_path / "root"
+
+
+def test_files(root):
+    loader = Loader(str(root))
+    assert loader.root == str(root)
+    # A name that begins with a slash is a path: it is refused where it leads out of the root.
+    with pytest.raises(TemplateNotFoundError):
+        loader.load("dir/b.html")
+    (root / "dir/b.html").write_text("b:{% include 'c.html' %}{% include '../d.html' %}")
+    assert loader.load("a.html").generate() == b"a:b:cd"
+    assert set(loader.templates) == {"a.html", "dir/b.html", "dir/c.html", "d.html"}
+    assert loader.load("dir/../d.html").generate() == b"d"
+    assert loader.load(str(root / "d.html")).generate() == b"d"
+
+
+@pytest.mark.parametrize(
+    "name", ["../secret.html", "dir/../../secret.html", "../root-2/secret.html", "up.html", ".."]
+)
+def test_names_cannot_leave_the_root(root, name):
+    with pytest.raises(TemplateNotFoundError, match=f"lies outside of the template directory {root}"):
+        Loader(str(root)).load(name)
+
+
+def test_absolute_names_cannot_leave_the_root(root):
+    with pytest.raises(FileNotFoundError, match="lies outside"):
+        Loader(str(root)).load(str(root.parent / "secret.html"))
+
+
+def test_links_may_leave_the_root(root):
+    os.symlink(root.parent / "secret.html", root / "link.html")
+    assert Loader(str(root)).load("link.html").generate() == b"secret"
+
+
+@pytest.mark.parametrize("name", ["missing.html", "d.html/x"])
+def test_missing_files(root, name):
+    with pytest.raises(TemplateNotFoundError) as caught:
+        Loader(str(root)).load(name)
+    assert str(caught.value) == f"template {name!r} not found in the template directory {root}"
+    assert caught.value.filename == str(root / name)
+    assert isinstance(caught.value, FileNotFoundError)
+
+
+def test_missing_in_a_dictionary():
+    with pytest.raises(KeyError) as caught:
+        DictLoader({"a": "{% extends 'x' %}"}).load("a")
+    assert str(caught.value) == "template 'x' not found in the dictionary, which has a"
+    assert caught.value.__notes__ == ["'x' is extended or included by a:1"]
+
+
+def test_templates_are_kept_until_reset(root):
+    loader = Loader(str(root))
+    first = loader.load("d.html")
+    assert loader.load("d.html") is first
+    (root / "d.html").write_text("new")
+    assert loader.load("d.html").generate() == b"d"
+    loader.reset()
+    assert loader.load("d.html").generate() == b"new"
+
+
+def test_namespace():
+    loader = DictLoader({"x": "{{ a }}{{ b }}"}, namespace={"a": 1, "b": 2})
+    assert loader.load("x").generate(b=3) == b"13"
+
+
+@pytest.mark.parametrize(
+    ("files", "circle"),
+    [
+        ({"a": "{% include 'a' %}"}, "a -> a"),
+        ({"a": "{% extends 'b' %}", "b": "{% include 'c' %}", "c": "{% extends 'b' %}"}, "b -> c -> b"),
+    ],
+)
+def test_circles(files, circle):
+    loader = DictLoader(files)
+    with pytest.raises(ParseError, match=f"include themselves: {circle} at"):
+        loader.load("a")
+    files["c" if "c" in files else "a"] = "fine"
+    assert loader.load("a").generate() == (b"fine")
+
+
+@pytest.mark.parametrize(
+    ("name", "parent", "expected"),
+    [
+        ("a", None, "a"),
+        ("a", "b", "a"),
+        ("a", "dir/b", "dir/a"),
+        ("../a", "dir/b", "a"),
+        ("/a", "dir/b", "/a"),
+        ("a", "/dir/b", "a"),
+        ("a", "<string>", "a"),
+    ],
+)
+def test_resolve_path(tmp_path, name, parent, expected):
+    assert DictLoader({}).resolve_path(name, parent) == expected
+    assert Loader(str(tmp_path)).resolve_path(name, parent) == expected
+
+
+def test_loaders_of_ones_own():
+    class Mine(BaseLoader):
+        def resolve_path(self, name, parent_path=None):
+            return name.upper()
+
+        def _create_template(self, name):
+            return Template(f"{name}:{{{{ x }}}}", name, self)
+
+    assert Mine().load("a").generate(x=1) == b"A:1"
+    with pytest.raises(NotImplementedError, match="resolve_path"):
+        BaseLoader().load("a")
+    with pytest.raises(NotImplementedError, match="_create_template"):
+        BaseLoader()._make("a")

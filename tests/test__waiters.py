@@ -1,0 +1,71 @@
+"""A line that people leave."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+
+from tornado._waiters import Waiters, call_unless_done
+
+
+async def test_the_head_is_cleared():
+    line = Waiters()
+    first, second, third = asyncio.Future(), asyncio.Future(), asyncio.Future()
+    for each in (first, second, third):
+        line.join(each)
+    first.cancel()
+    third.cancel()
+    line.drop_finished()
+    assert list(line) == [second, third]
+    second.set_result(None)
+    line.drop_finished()
+    assert not line
+
+
+async def test_half_gone_is_swept():
+    line = Waiters()
+    waiting = [asyncio.Future() for _ in range(4)]
+    for each in waiting:
+        line.join(each)
+    for number, length in ((3, 4), (2, 2), (1, 1)):
+        waiting[number].set_result(None)
+        line.note_left()
+        assert len(line) == length
+    assert list(line) == waiting[:1]
+
+
+async def test_those_who_leave_without_a_word_are_bounded():
+    line = Waiters()
+    stays = asyncio.Future()
+    line.join(stays)
+    longest = 0
+    for _ in range(5_000):
+        leaves = asyncio.Future()
+        line.join(("item", leaves))
+        leaves.cancel()
+        longest = max(longest, len(line))
+    assert longest <= 128
+    assert line[0] is stays
+
+
+async def test_an_action_at_its_time(clock):
+    future = asyncio.Future()
+    called = []
+    call_unless_done(future, datetime.timedelta(seconds=5), lambda: called.append(clock()))
+    start = clock()
+    await asyncio.sleep(4)
+    assert called == []
+    await asyncio.sleep(2)
+    assert [round(when - start, 1) for when in called] == [5]
+
+
+async def test_no_action_for_what_is_done(clock):
+    called = []
+    early, late = asyncio.Future(), asyncio.Future()
+    early.set_result(None)
+    for future in (early, late):
+        call_unless_done(future, datetime.timedelta(seconds=5), lambda: called.append(1))
+    late.set_result(None)
+    call_unless_done(asyncio.Future(), None, lambda: called.append(1))
+    await asyncio.sleep(10)
+    assert called == []

@@ -1,0 +1,43 @@
+"""Docstrings are the reference manual: nothing public goes without."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+
+from tests.support.modules import load, public_modules, sources
+from tests.test_exports import exported
+
+
+@pytest.mark.parametrize("name", list(sources()))
+def test_every_file_opens_with_what_it_is_for(name):
+    assert (load(name).__doc__ or "").strip(), f"{name} has no docstring"
+
+
+def members(cls: type) -> dict[str, object]:
+    """The public methods and properties that a class itself defines."""
+    return {
+        name: value
+        for name, value in vars(cls).items()
+        if not name.startswith("_")
+        and (inspect.isfunction(value) or isinstance(value, (classmethod, staticmethod, property)))
+    }
+
+
+@pytest.mark.parametrize("name", public_modules())
+def test_every_public_name_is_documented(name):
+    missing = []
+    for each, value in exported(load(name)).items():
+        if not getattr(value, "__module__", "").startswith("tornado"):
+            continue
+        if inspect.isfunction(value) and not value.__doc__:
+            missing.append(each)
+        elif inspect.isclass(value):
+            if not value.__dict__.get("__doc__"):
+                missing.append(each)
+            # An overriding method has the documentation of what it overrides.
+            missing += [
+                f"{each}.{method}" for method in members(value) if not inspect.getdoc(getattr(value, method))
+            ]
+    assert missing == []

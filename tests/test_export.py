@@ -1,0 +1,51 @@
+"""Public objects get their public address."""
+
+from __future__ import annotations
+
+import pickle
+
+import pytest
+
+from tornado import escape, template
+from tornado._export import export
+
+
+def private(name: str, module: str) -> type:
+    return type(name, (), {"__module__": module})
+
+
+def test_what_lives_in_underscore_files_is_moved():
+    thing = private("Thing", "tornado.example._thing")
+    export({"__name__": "tornado.example", "__all__": ["Thing"], "Thing": thing})
+    assert thing.__module__ == "tornado.example"
+
+
+def test_another_name_can_be_given():
+    thing = private("Thing", "tornado._wire.thing")
+    export({"__name__": "tornado.example", "__all__": ["Thing"], "Thing": thing}, "tornado.web")
+    assert thing.__module__ == "tornado.web"
+
+
+def test_what_is_not_ours_or_public_already_stays():
+    foreign, public = private("Foreign", "other._thing"), private("Public", "tornado.escape")
+    names = {
+        "foreign": foreign,
+        "public": public,
+        "number": 5,
+        "builtin": TimeoutError,
+        "function": escape.utf8,
+    }
+    export({"__name__": "tornado.example", "__all__": list(names), **names})
+    assert foreign.__module__ == "other._thing"
+    assert public.__module__ == "tornado.escape"
+    assert escape.utf8.__module__ == "tornado.escape"
+
+
+def test_a_missing_name_is_told():
+    with pytest.raises(AttributeError, match=r"tornado\.example\.__all__ lists 'Gone'"):
+        export({"__name__": "tornado.example", "__all__": ["Gone"]})
+
+
+def test_pickles_name_the_public_module():
+    assert pickle.loads(pickle.dumps(template.ParseError)) is template.ParseError
+    assert b"_errors" not in pickle.dumps(template.ParseError)

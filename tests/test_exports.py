@@ -1,0 +1,72 @@
+"""Public objects are where their names say, and say where they are."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+
+import pytest
+
+from tests.support.modules import load, public_modules
+
+PUBLIC = public_modules()
+
+
+def exported(module) -> dict[str, object]:
+    """What a module offers: its ``__all__``, or else what it defines without an underscore."""
+    if hasattr(module, "__all__"):
+        return {name: getattr(module, name) for name in module.__all__}
+    return {
+        name: value
+        for name, value in vars(module).items()
+        if not name.startswith("_") and getattr(value, "__module__", "") == module.__name__
+    }
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_all_is_complete_and_true(name):
+    module = load(name)
+    if not hasattr(module, "__path__") and not hasattr(module, "__all__"):
+        return  # one plain file: what it defines is what it offers
+    if name in ("tornado", "tornado.platform"):
+        return  # these two hold modules, not names
+    assert len(set(module.__all__)) == len(module.__all__), "a name twice"
+    missing = [each for each in module.__all__ if not hasattr(module, each)]
+    assert missing == []
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_public_objects_bear_their_public_module(name):
+    """So that tracebacks, documentation and pickle name ``tornado.web``, never ``tornado.web._handler``."""
+    wrong = []
+    for each, value in exported(load(name)).items():
+        if not (inspect.isclass(value) or inspect.isfunction(value)):
+            continue
+        where = value.__module__
+        if where.partition(".")[0] != "tornado":
+            continue  # a builtin or a class of the standard library under another name
+        if any(part.startswith("_") for part in where.split(".")):
+            wrong.append(f"{name}.{each} says it is of {where}")
+            continue
+        found: object = sys.modules[where]
+        for part in value.__qualname__.split("."):
+            found = getattr(found, part, None)
+        if found is not value:
+            wrong.append(f"{name}.{each} is not what {where}.{value.__qualname__} gives")
+    assert wrong == []
+
+
+@pytest.mark.parametrize(
+    "name", [each for each in PUBLIC if each.count(".") == 1 and each != "tornado.platform"]
+)
+def test_modules_are_reached_from_the_root(name):
+    import tornado
+
+    assert getattr(tornado, name.partition(".")[2]) is load(name)
+
+
+def test_an_unknown_name_at_the_root_is_an_attribute_error():
+    import tornado
+
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = tornado.nothing

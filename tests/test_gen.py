@@ -1,0 +1,675 @@
+"""Generator coroutines, the Runner, and waiting with a limit."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import datetime
+import gc
+import inspect
+import threading
+import weakref
+from concurrent import futures
+
+import pytest
+
+from tornado import gen
+from tornado.ioloop import IOLoop
+
+variable = contextvars.ContextVar("variable", default="unset")
+
+
+@gen.coroutine
+def plain(value):
+    return value
+
+
+@gen.coroutine
+def turn(value=None):
+    yield gen.moment
+    return value
+
+
+# Coroutines
+
+
+async def test_one_that_never_waits_is_done_when_called(monkeypatch):
+    monkeypatch.setattr(gen, "Runner", None)  # making one would fail
+    assert plain(1).result() == 1
+
+    @gen.coroutine
+    def finishes_without_a_yield():
+        return 2
+        yield
+
+    assert finishes_without_a_yield().result() == 2
+
+
+async def test_one_that_waits_for_what_is_done_is_done_when_called():
+    @gen.coroutine
+    def outer():
+        return (yield plain(1)) + (yield [plain(2), plain(3)])[1]
+
+    assert outer().result() == 4
+
+
+async def test_it_runs_to_its_first_wait_in_the_callers_turn(loop_kind):
+    order = []
+
+    @gen.coroutine
+    def writes():
+        order.append("first step")
+        yield gen.moment
+        order.append("second step")
+        return "value"
+
+    future = writes()
+    order.append("caller")
+    assert not future.done()
+    assert await future == "value"
+    assert order == ["first step", "caller", "second step"]
+
+
+async def test_return_in_the_older_spelling():
+    @gen.coroutine
+    def early():
+        raise gen.Return(1)
+
+    @gen.coroutine
+    def late():
+        yield gen.moment
+        raise gen.Return(2)
+
+    @gen.coroutine
+    def nothing():
+        yield gen.moment
+        raise gen.Return
+
+    assert await gen.multi([early(), late(), nothing()]) == [1, 2, None]
+    assert gen.Return(3).value == 3
+    assert gen.Return(3).args == (3,)
+
+
+async def test_exceptions_are_in_the_future():
+    @gen.coroutine
+    def early():
+        raise ValueError("early")
+
+    @gen.coroutine
+    def early_in_generator():
+        raise ValueError("early")
+        yield
+
+    @gen.coroutine
+    def late():
+        yield gen.moment
+        raise ValueError("late")
+
+    for make, text in ((early, "early"), (early_in_generator, "early"), (late, "late")):
+        future = make()
+        with pytest.raises(ValueError, match=text):
+            await future
+
+
+async def test_exceptions_are_thrown_in_and_may_be_caught():
+    @gen.coroutine
+    def fails():
+        yield gen.moment
+        raise ValueError
+
+    @gen.coroutine
+    def survives():
+        try:
+            yield fails()
+        except ValueError:
+            yield gen.moment
+        return "survived"
+
+    @gen.coroutine
+    def replaces():
+        try:
+            yield fails()
+        except ValueError:
+            raise KeyError from None
+
+    assert await survives() == "survived"
+    with pytest.raises(KeyError):
+        await replaces()
+
+
+async def test_no_false_context():
+    @gen.coroutine
+    def fails():
+        yield gen.moment
+        raise ValueError
+
+    @gen.coroutine
+    def catches():
+        try:
+            yield fails()
+        except ValueError:
+            pass
+        raise KeyError
+
+    with pytest.raises(KeyError) as caught:
+        await catches()
+    assert caught.value.__context__ is None
+
+
+async def test_a_bad_yield_is_thrown_in():
+    @gen.coroutine
+    def bad():
+        with pytest.raises(gen.BadYieldError, match="'text'"):
+            yield "text"
+        yield gen.moment
+        with pytest.raises(gen.BadYieldError, match="42"):
+            yield 42
+        return "caught both"
+
+    assert await bad() == "caught both"
+
+
+async def test_yielding_native_coroutines(loop_kind):
+    async def native(value):
+        await asyncio.sleep(0)
+        return value
+
+    @gen.coroutine
+    def outer():
+        one = yield native(1)
+        two = yield from native(2)
+        three = yield asyncio.create_task(native(3))
+        yield from asyncio.sleep(0)
+        yield None
+        four, five = yield [native(4), turn(5)]
+        return [one, two, three, four, five]
+
+    assert await outer() == [1, 2, 3, 4, 5]
+
+
+async def test_decorating_a_native_coroutine(loop_kind):
+    @gen.coroutine
+    async def native(value):
+        before = asyncio.current_task()
+        await asyncio.sleep(0)
+        assert asyncio.current_task() is before
+        return value
+
+    assert gen.is_coroutine_function(native)
+    assert await native(1) == 1
+
+
+async def test_futures_of_an_executor():
+    first = futures.Future()
+    threads = []
+
+    @gen.coroutine
+    def outer():
+        value = yield first
+        threads.append(threading.current_thread())
+        return value
+
+    waiting = outer()
+    await asyncio.get_running_loop().run_in_executor(None, first.set_result, 7)
+    assert await waiting == 7
+    assert threads == [threading.current_thread()]
+
+
+def test_a_thread_may_finish_after_the_loop_has_closed():
+    late = futures.Future()
+
+    @gen.coroutine
+    def outer():
+        yield late
+
+    async def begin():
+        return outer()
+
+    with asyncio.Runner() as runner:
+        abandoned = runner.run(begin())
+    late.set_result(None)
+    assert not abandoned.done()
+
+
+async def test_attributes():
+    def function(a, b=2):
+        """Text."""
+        yield
+
+    decorated = gen.coroutine(function)
+    assert decorated.__wrapped__ is function
+    assert (decorated.__name__, decorated.__doc__) == ("function", "Text.")
+    assert list(inspect.signature(decorated).parameters) == ["a", "b"]
+    assert gen.is_coroutine_function(decorated)
+    for other in (function, test_attributes, None):
+        assert not gen.is_coroutine_function(other)
+
+
+# Cancellation
+
+
+async def test_cancellation_goes_in_and_out():
+    inner = asyncio.Future()
+    seen = []
+
+    @gen.coroutine
+    def outer():
+        try:
+            yield inner
+        except asyncio.CancelledError:
+            seen.append("cancelled")
+            raise
+
+    future = outer()
+    inner.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await future
+    assert future.cancelled()
+    assert seen == ["cancelled"]
+
+
+async def test_cancellation_may_be_caught():
+    inner = asyncio.Future()
+
+    @gen.coroutine
+    def outer():
+        try:
+            yield inner
+        except asyncio.CancelledError:
+            return "caught"
+
+    future = outer()
+    inner.cancel()
+    assert await future == "caught"
+
+
+async def test_raising_it_before_the_first_wait():
+    @gen.coroutine
+    def outer():
+        raise asyncio.CancelledError("why")
+
+    with pytest.raises(asyncio.CancelledError, match="why"):
+        await outer()
+
+
+async def test_a_cancelled_result_does_not_stop_the_coroutine():
+    inner = asyncio.Future()
+    seen = []
+
+    @gen.coroutine
+    def outer():
+        yield inner
+        seen.append("went on")
+        return 1
+
+    future = outer()
+    future.cancel()
+    inner.set_result(None)
+    await asyncio.sleep(0)
+    assert seen == ["went on"]
+
+
+async def test_an_exception_after_cancellation_is_logged(expect_log):
+    inner = asyncio.Future()
+
+    @gen.coroutine
+    def outer():
+        yield inner
+        raise ValueError
+
+    outer().cancel()
+    with expect_log("tornado.application", "Exception after Future was cancelled"):
+        inner.set_result(None)
+        await asyncio.sleep(0)
+
+
+# Context variables
+
+
+async def test_each_coroutine_has_a_copy_of_its_callers_context():
+    @gen.coroutine
+    def child(value, wait):
+        assert variable.get() == "caller"
+        variable.set(value)
+        yield wait
+        assert variable.get() == value
+        yield gen.moment
+        assert variable.get() == value
+
+    variable.set("caller")
+    yielded = asyncio.Future()
+    both = gen.multi([child("a", yielded), child("b", gen.moment)])
+    asyncio.get_running_loop().call_soon(yielded.set_result, None)
+    await both
+    assert variable.get() == "caller"
+
+
+async def test_a_token_of_one_step_resets_in_another():
+    @gen.coroutine
+    def child():
+        token = variable.set("inside")
+        yield gen.moment
+        variable.reset(token)
+        return variable.get()
+
+    variable.set("caller")
+    assert await child() == "caller"
+
+
+async def test_what_is_started_by_a_yield_sees_the_variable():
+    async def native():
+        return variable.get()
+
+    @gen.coroutine
+    def child():
+        variable.set("inside")
+        first = yield native()
+        second = yield native()
+        third = yield [native(), turn(1)]
+        return first, second, third[0]
+
+    assert await child() == ("inside", "inside", "inside")
+
+
+# Life and death
+
+
+async def test_a_result_keeps_its_coroutine_alive():
+    inner = []
+
+    @gen.coroutine
+    def outer():
+        future = asyncio.Future()
+        inner.append(weakref.ref(future))
+        return (yield future)
+
+    result = outer()
+    gc.collect()
+    inner[0]().set_result("alive")
+    assert await result == "alive"
+
+
+async def test_what_nobody_can_wake_is_garbage():
+    class Witness:
+        pass
+
+    @gen.coroutine
+    def forever():
+        witness = Witness()
+        witnesses.append(weakref.ref(witness))
+        yield asyncio.Future()
+
+    witnesses = []
+    forever()
+    gc.collect()
+    assert witnesses[0]() is None
+
+
+@pytest.fixture
+def no_collector():
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("no_collector")
+@pytest.mark.parametrize("fails", [False, True])
+@pytest.mark.parametrize("waits", [False, True])
+async def test_no_cycle_is_left(waits, fails):
+    class Witness:
+        pass
+
+    @gen.coroutine
+    def work(witness):
+        if waits:
+            yield gen.moment
+            yield [turn(1), turn(2)]
+        if fails:
+            raise ValueError(witness)
+
+    async def drive():
+        witness = Witness()
+        try:
+            await work(witness)
+        except ValueError as error:
+            error.__traceback__ = None  # this frame's own reference
+        return weakref.ref(witness)
+
+    reference = await drive()
+    await asyncio.sleep(0)
+    assert reference() is None
+
+
+@pytest.mark.usefixtures("no_collector")
+async def test_a_failure_does_not_hold_itself():
+    class Marked(Exception):
+        pass
+
+    @gen.coroutine
+    def inner():
+        yield gen.moment
+        raise Marked
+
+    @gen.coroutine
+    def outer():
+        yield inner()
+
+    async def drive():
+        future = outer()
+        await asyncio.wait([future])
+        return weakref.ref(future.exception())
+
+    reference = await drive()
+    await asyncio.sleep(0)
+    assert reference() is None
+
+
+# The Runner
+
+
+async def test_an_exception_thrown_by_hand():
+    @gen.coroutine
+    def waits():
+        try:
+            yield asyncio.Future()
+        except ValueError as error:
+            return f"got {error}"
+
+    future = waits()
+    runner = future._runner
+    assert runner.io_loop is IOLoop.current()
+    assert not runner.finished
+    error = ValueError("by hand")
+    assert runner.handle_exception(ValueError, error, None)
+    assert await future == "got by hand"
+    assert runner.finished
+    assert not runner.handle_exception(ValueError, error, None)
+    runner.run()  # has ended: nothing happens
+
+
+async def test_a_runner_of_ones_own():
+    def generator():
+        number = yield plain(1)
+        yield gen.moment
+        return number
+
+    made = generator()
+    result = asyncio.Future()
+    runner = gen.Runner(contextvars.copy_context().run, made, result, next(made))
+    assert await result == 1
+    assert runner.finished
+
+
+def test_debug_mode_names_the_caller():
+    @gen.coroutine
+    def waits():
+        yield gen.moment
+
+    async def begin():
+        future = waits()
+        text = repr(future)
+        await future
+        return text
+
+    with asyncio.Runner(debug=True) as runner:
+        assert f"created at {__file__}" in runner.run(begin())
+
+
+# Waiting
+
+
+async def test_maybe_future():
+    future = asyncio.Future()
+    assert gen.maybe_future(future) is future
+    assert gen.maybe_future(3).result() == 3
+
+
+async def test_sleep(clock):
+    before = clock()
+    await gen.sleep(30)
+    assert clock() - before == pytest.approx(30)
+    cancelled = gen.sleep(1)
+    cancelled.cancel()
+    await gen.sleep(2)
+
+
+async def test_a_timeout(clock):
+    before = clock()
+    with pytest.raises(TimeoutError, match="^Timeout$"):
+        await gen.with_timeout(datetime.timedelta(seconds=10), asyncio.Future())
+    assert clock() - before == pytest.approx(10)
+
+
+@pytest.mark.parametrize("message", ["too late", lambda: "too late"])
+async def test_the_text_of_a_timeout(clock, message):
+    with pytest.raises(TimeoutError, match="^too late$"):
+        await gen.with_timeout(0, asyncio.Future(), message=message)
+
+
+async def test_in_time(clock):
+    before = clock()
+    limit = datetime.timedelta(seconds=10)
+    called = []
+    assert await gen.with_timeout(limit, gen.sleep(1), message=called.append) is None
+    assert clock() - before == pytest.approx(1)
+    assert await gen.with_timeout(limit, turn("x")) == "x"
+    with pytest.raises(gen.BadYieldError):
+        gen.with_timeout(limit, 3)
+    await gen.sleep(20)
+    assert called == []
+
+
+async def test_what_is_done_needs_no_timer(monkeypatch):
+    monkeypatch.setattr(IOLoop, "add_timeout", None)
+    assert gen.with_timeout(0, plain(1)).result() == 1
+
+
+async def test_failing_in_time(clock):
+    @gen.coroutine
+    def fails():
+        yield gen.sleep(1)
+        raise ValueError
+
+    with pytest.raises(ValueError):
+        await gen.with_timeout(datetime.timedelta(seconds=2), fails())
+
+
+async def test_cancelled_in_time(clock):
+    inner = asyncio.Future()
+    waiting = gen.with_timeout(datetime.timedelta(seconds=2), inner)
+    inner.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+
+
+async def test_failing_too_late_is_logged_unless_quiet(clock, expect_log):
+    for quiet in ((), ValueError, (KeyError, ValueError)):
+        inner = asyncio.Future()
+        with pytest.raises(TimeoutError):
+            await gen.with_timeout(0, inner, quiet_exceptions=quiet)
+        inner.set_exception(ValueError("late"))
+        with expect_log(
+            "tornado.application", "Exception in Future .* after timeout", required=not quiet
+        ) as log:
+            await asyncio.sleep(0)
+        assert len(log.records) == (0 if quiet else 1)
+
+
+async def test_being_cancelled_too_late_is_not_worth_a_line(clock):
+    inner = asyncio.Future()
+    with pytest.raises(TimeoutError):
+        await gen.with_timeout(0, inner)
+    inner.cancel()
+    await asyncio.sleep(0)
+
+
+async def test_a_timeout_over_an_executor():
+    waiting = futures.Future()
+    with pytest.raises(TimeoutError):
+        await gen.with_timeout(0, waiting)
+    with futures.ThreadPoolExecutor(1) as pool:
+        assert await gen.with_timeout(datetime.timedelta(seconds=20), pool.submit(int, "4")) == 4
+
+
+def test_the_builtin_timeout_error():
+    assert gen.TimeoutError is TimeoutError
+
+
+# WaitIterator
+
+
+async def test_results_as_they_come():
+    first, second = asyncio.Future(), asyncio.Future()
+    iterator = gen.WaitIterator(first, second)
+    second.set_result("b")
+    assert await iterator.next() == "b"
+    assert (iterator.current_index, iterator.current_future) == (1, second)
+    first.set_exception(ValueError())
+    with pytest.raises(ValueError):
+        await iterator.next()
+    assert iterator.current_index == 0
+    assert iterator.done()
+    assert iterator.current_index is None
+    assert iterator.current_future is None
+
+
+async def test_results_by_name():
+    iterator = gen.WaitIterator(late=turn(1), early=plain(2))
+    seen = {}
+    async for value in iterator:
+        seen[iterator.current_index] = value
+    assert list(seen.items()) == [("early", 2), ("late", 1)]
+
+
+async def test_nothing_to_wait_for():
+    assert gen.WaitIterator().done()
+    assert [value async for value in gen.WaitIterator()] == []
+
+
+async def test_names_and_positions_at_once():
+    with pytest.raises(ValueError, match="not both"):
+        gen.WaitIterator(plain(1), name=plain(2))
+
+
+async def test_a_future_twice_is_given_once():
+    future = asyncio.Future()
+    iterator = gen.WaitIterator(future, future)
+    future.set_result(1)
+    assert [value async for value in iterator] == [1]
+
+
+async def test_cancellation_of_a_child():
+    child = asyncio.Future()
+    iterator = gen.WaitIterator(child)
+    waiting = iterator.next()
+    child.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert iterator.done()
+
+
+async def test_iterating_over_an_executors():
+    with futures.ThreadPoolExecutor(3) as pool:
+        iterator = gen.WaitIterator(*(pool.submit(int, each) for each in "123"))
+        assert sorted([value async for value in iterator]) == [1, 2, 3]

@@ -1,0 +1,67 @@
+"""What an import brings in. Every module here is paid for at each start of each program."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+#: Modules of the standard library with no place in a web server's start: who needs one imports it late.
+FORBIDDEN = set(
+    """
+    argparse cgi cmd code csv ctypes curses decimal doctest email.message email.parser fractions ftplib
+    getpass gettext http.client http.server imaplib logging.config logging.handlers multiprocessing netrc
+    optparse pdb pickle platform pydoc readline shelve shutil smtplib socketserver sqlite3 statistics tarfile
+    tempfile tkinter unittest urllib.request uuid webbrowser wsgiref xml xmlrpc zipfile
+    """.split()
+)
+
+#: Our own, which a server that does not use them does not load.
+UNUSED = {
+    "tornado.auth",
+    "tornado.autoreload",
+    "tornado.curl_httpclient",
+    "tornado.simple_httpclient",
+    "tornado.testing",
+    "tornado.websocket",
+    "tornado.wsgi",
+    "uvloop",
+}
+
+
+def loaded_by(statement: str) -> set[str]:
+    """The modules that a fresh interpreter holds after ``statement``, less those it holds anyway."""
+    program = f"import sys; before = set(sys.modules); {statement}; import json; "
+    program += "print(json.dumps(sorted(set(sys.modules) - before)))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, timeout=60)
+    return set(json.loads(done.stdout))
+
+
+@pytest.mark.parametrize("module", ["tornado.web", "tornado.httpserver", "tornado.ioloop"])
+def test_what_a_server_imports(module):
+    loaded = loaded_by(f"import {module}")
+    assert sorted(loaded & FORBIDDEN) == []
+    assert sorted(loaded & UNUSED) == []
+
+
+def test_the_package_alone_imports_none_of_its_modules():
+    assert {name for name in loaded_by("import tornado") if name.startswith("tornado")} == {"tornado"}
+
+
+@pytest.mark.parametrize("module", ["tornado.ioloop", "tornado.gen", "tornado.iostream", "tornado.tcpserver"])
+def test_the_lower_layers_do_without_the_upper_ones(module):
+    upper = {
+        "tornado.http1connection",
+        "tornado.httputil",
+        "tornado.routing",
+        "tornado.web",
+        "tornado.template",
+    }
+    assert sorted(loaded_by(f"import {module}") & upper) == []
+
+
+def test_the_wire_imports_neither_asyncio_nor_sockets():
+    loaded = loaded_by("import tornado._wire.h1, tornado._wire.headers")
+    assert sorted(loaded & {"asyncio", "socket", "ssl", "select", "threading", "subprocess"}) == []

@@ -1,0 +1,193 @@
+"""The layers of the package as data, and that every import keeps to them."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from tests.support.modules import Import, imports, sources
+
+#: From left to right: a module imports from its own layer or from one to its left. A package stands for all
+#: of its files. Late imports count, and so do imports by a dotted name.
+LAYERS = {
+    "words": ["tornado", "_accel", "_export", "escape", "log", "options", "util"],
+    "wire": ["_wire"],
+    "loop": ["_tasks", "_waiters", "_yielded", "concurrent", "gen", "ioloop", "locks", "platform", "queues"],
+    "net": ["iostream", "netutil", "process", "tcpclient", "tcpserver"],
+    "http": [
+        "curl_httpclient",
+        "http1connection",
+        "httpclient",
+        "httpserver",
+        "httputil",
+        "simple_httpclient",
+    ],
+    "web": ["_locale_data", "auth", "locale", "routing", "template", "web", "websocket"],
+    "edge": ["autoreload", "testing", "wsgi"],
+}
+
+#: Imports that break a rule, by importer and imported (each with all its files), and why that is right.
+EXCEPTIONS = {
+    "tornado.log -> tornado.options": "enable_pretty_logging() without arguments obeys the global options",
+    "tornado.ioloop -> tornado.platform.asyncio": "IOLoop() is configurable, its default a string",
+    "tornado.httpclient -> tornado.simple_httpclient": "AsyncHTTPClient() is configurable, likewise",
+    "tornado.web -> tornado.autoreload": "debug=True starts the reloader, which stands at the edge",
+}
+
+#: What the wire may not know: bytes come in, values go out; time and randomness are arguments.
+WIRE_FORBIDS = set(
+    """
+    _socket asyncio concurrent random secrets select selectors signal socket ssl subprocess threading time
+    """.split()
+)
+
+#: Packages outside the standard library, each used only where it is installed.
+EXTRAS = {
+    "Cython": "the compiled twins",
+    "brotli": "content coding br",
+    "colorama": "coloured logs on old Windows consoles",
+    "pycares": "platform.caresresolver",
+    "pycurl": "curl_httpclient",
+    "twisted": "platform.twisted",
+    "uvloop": "a faster loop",
+    "watchfiles": "autoreload by notification",
+    "zstandard": "content coding zstd",
+}
+
+SOURCES = sources()
+NAMES = set(SOURCES)
+IMPORTS = [each for name, path in SOURCES.items() for each in imports(name, path, NAMES)]
+RANK = {module: rank for rank, modules in enumerate(LAYERS.values()) for module in modules}
+
+
+def unit(name: str) -> str:
+    """The module or package right under ``tornado`` that a dotted name belongs to."""
+    return "tornado" if name == "tornado" else name.split(".")[1]
+
+
+def inside(name: str, package: str) -> bool:
+    return name == package or name.startswith(package + ".")
+
+
+def exception(found: Import) -> str | None:
+    for pair in EXCEPTIONS:
+        importer, imported = pair.split(" -> ")
+        if inside(found.importer, importer) and inside(found.imported, imported):
+            return pair
+    return None
+
+
+def describe(found: Import) -> str:
+    return f"{SOURCES[found.importer]}:{found.line}: {found.importer} imports {found.imported}"
+
+
+OWN = [each for each in IMPORTS if inside(each.imported, "tornado")]
+
+
+def test_every_module_has_a_layer():
+    assert sorted({unit(name) for name in NAMES} - set(RANK)) == []
+
+
+def test_imports_go_to_the_left():
+    wrong = [
+        describe(each)
+        for each in OWN
+        if RANK[unit(each.imported)] > RANK[unit(each.importer)] and not exception(each)
+    ]
+    assert wrong == []
+
+
+def test_no_cycles():
+    """Not even inside a layer or a package. Names imported for annotations alone do not count."""
+    graph: dict[str, set[str]] = {name: set() for name in NAMES}
+    for each in OWN:
+        if not each.typing_only and not exception(each) and each.imported in NAMES:
+            graph[each.importer].add(each.imported)
+    del graph["tornado"]  # its __getattr__ imports what is asked for; it has no imports of its own
+
+    done: set[str] = set()
+    path: list[str] = []
+
+    def visit(name: str) -> None:
+        if name in path:
+            raise AssertionError("a cycle: " + " -> ".join([*path[path.index(name) :], name]))
+        if name in done or name not in graph:
+            return
+        path.append(name)
+        for imported in sorted(graph[name]):
+            visit(imported)
+        path.pop()
+        done.add(name)
+
+    for name in sorted(graph):
+        visit(name)
+
+
+def test_every_exception_is_needed():
+    used = {exception(each) for each in OWN}
+    present = {pair for pair in EXCEPTIONS if set(pair.split(" -> ")) <= NAMES}
+    assert sorted(present - used) == []
+
+
+def test_the_root_imports_none_of_its_modules():
+    assert [describe(each) for each in OWN if each.importer == "tornado"] == []
+
+
+def test_the_wire_knows_no_time_and_no_socket():
+    wrong = [
+        describe(each)
+        for each in IMPORTS
+        if unit(each.importer) == "_wire" and each.imported.partition(".")[0] in WIRE_FORBIDS
+    ]
+    assert wrong == []
+
+
+def test_the_core_needs_the_standard_library_only():
+    wrong = [
+        describe(each)
+        for each in IMPORTS
+        if (top := each.imported.partition(".")[0]) not in sys.stdlib_module_names
+        and top != "tornado"
+        and top not in EXTRAS
+    ]
+    assert wrong == []
+
+
+def test_only_one_module_imports_the_extension():
+    wrong = [
+        describe(each)
+        for each in OWN
+        if each.imported in ("tornado._speedups", "tornado.speedups") and each.importer != "tornado._accel"
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("import tornado.gen", ["tornado.gen"]),
+        ("from tornado import gen, version", ["tornado.gen", "tornado"]),
+        ("from tornado.web import Application", ["tornado.web"]),
+        ("def late():\n    from tornado.web._handler import RequestHandler", ["tornado.web._handler"]),
+        ("from . import gen", ["tornado.gen"]),
+        ("from .web import _handler", ["tornado.web._handler"]),
+        ("x = import_object('tornado.gen.coroutine')", ["tornado.gen"]),
+        ("x = importlib.import_module('tornado.web')", ["tornado.web"]),
+    ],
+)
+def test_the_reader_of_imports(tmp_path, source, expected):
+    path = tmp_path / "log.py"
+    path.write_text(source)
+    known = {"tornado", "tornado.gen", "tornado.web", "tornado.web._handler"}
+    assert [each.imported for each in imports("tornado.log", path, known)] == expected
+
+
+def test_the_reader_of_imports_marks_those_for_annotations(tmp_path):
+    path = tmp_path / "log.py"
+    path.write_text("if TYPE_CHECKING:\n    import tornado.gen\nelse:\n    import tornado.web\n")
+    found = imports("tornado.log", path, set())
+    assert [(each.imported, each.typing_only) for each in found] == [
+        ("tornado.gen", True),
+        ("tornado.web", False),
+    ]

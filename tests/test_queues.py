@@ -1,0 +1,205 @@
+"""Queues of each order, full, empty, and waited for."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import re
+
+import pytest
+
+from tornado import gen, queues
+
+SECOND = datetime.timedelta(seconds=1)
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        (queues.Queue, [2, 3, 1]),
+        (queues.PriorityQueue, [1, 2, 3]),
+        (queues.LifoQueue, [1, 3, 2]),
+    ],
+)
+async def test_order(kind, expected):
+    queue = kind()
+    for item in (2, 3, 1):
+        queue.put_nowait(item)
+    assert [queue.get_nowait() for _ in range(3)] == expected
+
+
+async def test_sizes():
+    queue = queues.Queue(2)
+    assert (queue.maxsize, queue.qsize(), queue.empty(), queue.full()) == (2, 0, True, False)
+    await queue.put("a")
+    assert (queue.qsize(), queue.empty(), queue.full()) == (1, False, False)
+    await queue.put("b")
+    assert queue.full()
+    with pytest.raises(queues.QueueFull, match="2 items"):
+        queue.put_nowait("c")
+    assert not queues.Queue().full()
+    with pytest.raises(TypeError, match="None"):
+        queues.Queue(maxsize=None)
+    with pytest.raises(ValueError, match="negative"):
+        queues.Queue(maxsize=-1)
+    with pytest.raises(queues.QueueEmpty):
+        queues.Queue().get_nowait()
+
+
+async def test_a_limit_that_is_not_whole():
+    queue = queues.Queue(1.3)
+    queue.put_nowait(1)
+    queue.put_nowait(2)
+    assert queue.full()
+
+
+async def test_getters_are_served_in_order():
+    queue = queues.Queue()
+    first, second = queue.get(), queue.get()
+    queue.put_nowait("a")
+    await queue.put("b")
+    assert (first.result(), second.result()) == ("a", "b")
+    assert queue.empty()
+
+
+async def test_putters_are_let_in_in_order():
+    queue = queues.Queue(1)
+    waiting = [queue.put(number) for number in range(3)]
+    assert [future.done() for future in waiting] == [True, False, False]
+    assert await queue.get() == 0
+    assert waiting[1].done()
+    assert not waiting[2].done()
+    assert [queue.get_nowait(), queue.get_nowait()] == [1, 2]
+    assert waiting[2].done()
+
+
+async def test_an_order_holds_for_what_waits_outside():
+    queue = queues.PriorityQueue(1)
+    queue.put_nowait(5)
+    queue.put(1)
+    assert queue.get_nowait() == 1
+    assert queue.get_nowait() == 5
+
+
+@pytest.mark.parametrize("timeout", [SECOND, 0])
+async def test_timeouts(clock, timeout):
+    queue = queues.Queue(1)
+    with pytest.raises(TimeoutError):
+        await queue.get(timeout)
+    queue.put_nowait("in")
+    with pytest.raises(TimeoutError):
+        await queue.put("never", timeout)
+    with pytest.raises(TimeoutError):
+        await queue.join(timeout)
+    assert queue.get_nowait() == "in"
+    assert queue.empty()
+
+
+async def test_in_time(clock):
+    queue = queues.Queue(1)
+    getting = queue.get(SECOND)
+    queue.put_nowait(1)
+    queue.put_nowait(2)
+    putting = queue.put(3, SECOND)
+    queue.get_nowait()
+    await gen.sleep(2)
+    assert getting.result() == 1
+    await putting
+
+
+async def test_those_who_left_are_passed_over():
+    queue = queues.Queue(1)
+    gone, there = queue.get(), queue.get()
+    gone.cancel()
+    queue.put_nowait(1)
+    assert there.result() == 1
+    queue.put_nowait(2)
+    gone, there = queue.put(3), queue.put(4)
+    gone.cancel()
+    assert [queue.get_nowait(), queue.get_nowait()] == [2, 4]
+    assert there.done()
+
+
+async def test_those_who_left_are_bounded():
+    queue = queues.Queue(1)
+    queue.put_nowait(0)
+    stays = queue.put("stays")
+    for _ in range(1_000):
+        queue.put("leaves").cancel()
+    assert len(queue._putters) <= 128
+    assert not stays.done()
+
+
+async def test_join():
+    queue = queues.Queue()
+    assert queue.join().done()
+    queue.put_nowait(1)
+    queue.put_nowait(2)
+    waiting = queue.join()
+    queue.get_nowait()
+    queue.task_done()
+    assert not waiting.done()
+    queue.get_nowait()
+    queue.task_done()
+    assert waiting.done()
+    with pytest.raises(ValueError, match="too many times"):
+        queue.task_done()
+
+
+async def test_async_for(loop_kind):
+    queue = queues.Queue(1)
+    seen = []
+
+    async def consume():
+        async for item in queue:
+            seen.append(item)
+            queue.task_done()
+
+    consumer = asyncio.create_task(consume())
+    for number in range(5):
+        await queue.put(number)
+    await queue.join()
+    consumer.cancel()
+    assert seen == [0, 1, 2, 3, 4]
+
+
+async def test_a_generator_consumer():
+    queue = queues.Queue()
+
+    @gen.coroutine
+    def consume():
+        return (yield queue.get()) + (yield queue.get())
+
+    both = consume()
+    queue.put_nowait(1)
+    queue.put_nowait(2)
+    assert await both == 3
+
+
+async def test_a_subclass_with_a_container_of_its_own():
+    class Distinct(queues.Queue):
+        def _init(self):
+            self._queue = set()
+
+        def _put(self, item):
+            self._queue.add(item)
+
+        def _get(self):
+            return self._queue.pop()
+
+    queue = Distinct()
+    queue.put_nowait(1)
+    queue.put_nowait(1)
+    assert queue.qsize() == 1
+
+
+async def test_repr_and_str():
+    queue = queues.Queue(1)
+    assert str(queue) == "<Queue maxsize=1>"
+    queue.put_nowait("x")
+    queue.put("y")
+    assert str(queue) == "<Queue maxsize=1 queue=deque(['x']) putters[1] tasks=1>"
+    assert re.fullmatch(r"<LifoQueue at 0x[0-9a-f]+ maxsize=0>", repr(queues.LifoQueue()))
+    empty = queues.Queue()
+    empty.get()
+    assert str(empty) == "<Queue maxsize=0 getters[1]>"

@@ -1,0 +1,445 @@
+"""What a handler reads from a request and makes of a response."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import hashlib
+import json
+import re
+
+import pytest
+
+from tests.support.server import serving
+from tornado import httputil, web
+
+
+def fetch_from(**verbs):
+    """A handler class with these methods."""
+    return type("Handler", (web.RequestHandler,), verbs)
+
+
+async def ask(handler, *fields, path="/", method="GET", body=None, pattern="/.*", **settings):
+    """One request to an application of one handler."""
+    async with serving(web.Application([(pattern, handler)], **settings)) as server:
+        peer = await server.connect()
+        if body is None:
+            return await peer.fetch(path, *fields, method=method)
+        lines = [f"{method} {path} HTTP/1.1", "Host: localhost", f"Content-Length: {len(body)}", *fields, "", ""]
+        peer.send("\r\n".join(lines).encode() + body)
+        return await peer.response()
+
+
+async def test_the_plainest_response():
+    response = await ask(fetch_from(get=lambda self: self.write("Hello, 世界")))
+    body = "Hello, 世界".encode()
+    assert (response.code, response.body) == (200, body)
+    assert response.get("content-type") == "text/html; charset=UTF-8"
+    assert response.get("server") == "TornadoServer/6.6.1"
+    assert response.get("etag") == f'"{hashlib.sha1(body).hexdigest()}"'
+    assert re.fullmatch(r"\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT", response.get("date"))
+    assert response.get("content-length") == str(len(body))
+
+
+async def test_touching_the_headers_changes_nothing_else():
+    def get(self):
+        self.write({"a": 1})
+        assert self._headers["Content-Type"] == "application/json; charset=UTF-8"
+        self.set_header("X-Number", 5)
+
+    response = await ask(fetch_from(get=get))
+    assert response.get("x-number") == "5"
+    assert response.get("content-type") == "application/json; charset=UTF-8"
+    assert response.get("content-length") == "8"
+    assert response.get("etag")
+
+
+async def test_a_dict_is_written_as_json():
+    response = await ask(fetch_from(get=lambda self: self.write({"a": [1, "é", "</script>"]})))
+    assert json.loads(response.body) == {"a": [1, "é", "</script>"]}
+    assert b"</" not in response.body
+    assert response.get("content-type") == "application/json; charset=UTF-8"
+
+
+@pytest.mark.parametrize("value", [[1], 1, None])
+async def test_other_types_are_refused(value, expect_log):
+    with expect_log("tornado.application", "Uncaught exception"):
+        response = await ask(fetch_from(get=lambda self: self.write(value)))
+    assert response.code == 500
+
+
+async def test_header_values():
+    def get(self):
+        self.set_header("X-Date", datetime.datetime(2020, 1, 2, 3, 4, 5))
+        self.set_header("X-Bytes", b"b")
+        self.add_header("X-Many", "1")
+        self.add_header("X-Many", "2")
+        self.set_header("X-Gone", "x")
+        self.clear_header("X-Gone")
+        for bad in ("a\nb", "a\r\nb: c", "\x00"):
+            with pytest.raises(ValueError):
+                self.set_header("X-Bad", bad)
+
+    response = await ask(fetch_from(get=get))
+    assert response.get("x-date") == "Thu, 02 Jan 2020 03:04:05 GMT"
+    assert response.get("x-bytes") == "b"
+    assert [value for name, value in response.headers if name == "x-many"] == ["1", "2"]
+    assert response.get("x-gone") is None
+    assert response.get("x-bad") is None
+
+
+async def test_set_default_headers_are_on_error_pages_too():
+    class Handler(web.RequestHandler):
+        def set_default_headers(self):
+            self.set_header("X-Default", "yes")
+            self.set_header("Server", "mine")
+
+        def get(self):
+            raise web.HTTPError(404)
+
+    response = await ask(Handler)
+    assert (response.code, response.get("x-default"), response.get("server")) == (404, "yes", "mine")
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+async def test_arguments(asynchronous):
+    seen = {}
+
+    def get(self, *args):
+        seen["last"] = self.get_argument("a")
+        seen["all"] = self.get_arguments("a")
+        seen["raw"] = self.get_argument("s", strip=False)
+        seen["none"] = self.get_argument("none", None)
+        seen["path"] = self.path_args
+
+    async def async_get(self, *args):
+        get(self, *args)
+
+    handler = fetch_from(get=async_get if asynchronous else get)
+    await ask(handler, path="/x/%C3%A9?a=1&a=%202+&s=%20x%01", pattern="/x/(.*)")
+    assert seen == {"last": "2", "all": ["1", "2"], "raw": " x ", "none": None, "path": ["é"]}
+
+
+async def test_a_missing_argument_is_the_clients_fault(expect_log):
+    with expect_log("tornado.general", "400 GET / .*Missing argument name"):
+        response = await ask(fetch_from(get=lambda self: self.get_argument("name")))
+    assert response.code == 400
+
+
+async def test_an_argument_that_is_not_utf8(expect_log):
+    with expect_log("tornado.general", "Invalid unicode in name"):
+        response = await ask(fetch_from(get=lambda self: self.get_argument("name")), path="/?name=%ff")
+    assert response.code == 400
+
+
+async def test_form_arguments():
+    def post(self):
+        self.write(
+            {
+                "body": self.get_body_argument("a"),
+                "query": self.get_query_argument("a"),
+                "both": self.get_arguments("a"),
+            }
+        )
+
+    form = "Content-Type: application/x-www-form-urlencoded"
+    response = await ask(fetch_from(post=post), form, method="POST", path="/?a=q", body=b"a=b")
+    assert json.loads(response.body) == {"body": "b", "query": "q", "both": ["q", "b"]}
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "body"),
+    [
+        (web.HTTPError(418, reason="Teapot"), 418, b"418: Teapot"),
+        (web.HTTPError(404), 404, b"404: Not Found"),
+        (web.Finish("done"), 200, b"done"),
+        (web.HTTPError(304), 304, b""),
+        (web.HTTPError(204), 204, b""),
+    ],
+)
+@pytest.mark.parametrize("asynchronous", [False, True])
+async def test_exceptions_become_responses(error, code, body, asynchronous):
+    def get(self):
+        self.write("thrown away ") if code != 200 else None
+        raise error
+
+    async def async_get(self):
+        get(self)
+
+    response = await ask(fetch_from(get=async_get if asynchronous else get))
+    assert response.code == code
+    assert body in response.body
+    assert b"thrown away" not in response.body
+
+
+async def test_an_uncaught_exception_is_logged_and_answered(expect_log):
+    def get(self):
+        raise ZeroDivisionError("a bug")
+
+    with expect_log("tornado.application", "Uncaught exception GET /"):
+        response = await ask(fetch_from(get=get))
+    assert response.code == 500
+    assert b"a bug" not in response.body
+    with expect_log("tornado.application", "Uncaught exception GET /"):
+        response = await ask(fetch_from(get=get), serve_traceback=True)
+    assert b"ZeroDivisionError: a bug" in response.body
+
+
+async def test_write_error_may_be_overridden():
+    def write_error(self, status_code, **kwargs):
+        self.write(f"sorry, {status_code}, {kwargs['exc_info'][1].reason}")
+
+    def get(self):
+        raise web.HTTPError(400, reason="because")
+
+    response = await ask(fetch_from(get=get, write_error=write_error))
+    assert response.body == b"sorry, 400, because"
+
+
+async def test_an_error_in_write_error(expect_log):
+    def write_error(self, status_code, **kwargs):
+        raise ZeroDivisionError
+
+    def get(self):
+        raise web.HTTPError(400)
+
+    with expect_log("tornado.application", "Uncaught exception in write_error"):
+        response = await ask(fetch_from(get=get, write_error=write_error))
+    assert (response.code, response.body) == (400, b"")
+
+
+async def test_methods_that_are_not_there():
+    handler = fetch_from(get=lambda self: None, put=lambda self: None)
+    response = await ask(handler, method="DELETE")
+    assert (response.code, response.get("allow")) == (405, "GET, PUT")
+    response = await ask(handler, method="BREW")
+    assert (response.code, response.get("allow")) == (405, "GET, PUT")
+    response = await ask(handler, method="get")
+    assert response.code == 405
+
+
+async def test_methods_of_ones_own():
+    class Handler(web.RequestHandler):
+        SUPPORTED_METHODS = (*web.RequestHandler.SUPPORTED_METHODS, "PROPFIND")
+
+        def propfind(self):
+            self.write("found")
+
+    assert (await ask(Handler, method="PROPFIND")).body == b"found"
+
+
+async def test_a_tag_that_the_client_has_is_answered_with_304():
+    handler = fetch_from(get=lambda self: self.write("same"))
+    tag = (await ask(handler)).get("etag")
+    for condition, code in [
+        (tag, 304),
+        (f'"x", W/{tag}', 304),
+        ("*", 304),
+        ('"x"', 200),
+        (tag.strip('"'), 200),
+    ]:
+        response = await ask(handler, f"If-None-Match: {condition}")
+        assert response.code == code
+        if code == 304:
+            assert response.get("etag") == tag
+            assert response.get("content-type") is None
+            assert response.get("content-length") is None
+
+
+async def test_compute_etag_may_be_overridden():
+    handler = fetch_from(get=lambda self: self.write("x"), compute_etag=lambda self: '"mine"')
+    assert (await ask(handler)).get("etag") == '"mine"'
+    assert (await ask(handler, 'If-None-Match: "mine"')).code == 304
+    handler = fetch_from(get=lambda self: self.write("x"), compute_etag=lambda self: None)
+    assert (await ask(handler)).get("etag") is None
+
+
+async def test_head_has_the_head_of_get():
+    def get(self):
+        self.write("body")
+
+    handler = fetch_from(get=get, head=get)
+    expected = (await ask(handler)).headers
+    response = await ask(handler, method="HEAD")
+    assert [pair for pair in response.headers if pair[0] != "date"] == [
+        pair for pair in expected if pair[0] != "date" and pair[0] != "etag" or pair[0] == "etag"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"), [({}, 302), ({"permanent": True}, 301), ({"status": 307}, 307)]
+)
+async def test_redirect(arguments, code):
+    response = await ask(fetch_from(get=lambda self: self.redirect("/ö?a=b", **arguments)))
+    assert response.code == code
+    assert response.get("location").encode("latin-1").decode() == "/ö?a=b"
+
+
+async def test_prepare_may_end_the_request():
+    order = []
+
+    class Handler(web.RequestHandler):
+        async def prepare(self):
+            order.append("prepare")
+            await asyncio.sleep(0)
+            if self.get_argument("stop", None):
+                self.finish("stopped")
+
+        def get(self):
+            order.append("get")
+            self.write("got")
+
+        def on_finish(self):
+            order.append("on_finish")
+
+    assert (await ask(Handler)).body == b"got"
+    assert (await ask(Handler, path="/?stop=1")).body == b"stopped"
+    assert order == ["prepare", "get", "on_finish", "prepare", "on_finish"]
+
+
+async def test_cookies():
+    def get(self):
+        assert self.get_cookie("a") == "1"
+        assert self.get_cookie("q") == 'x"y'
+        assert self.get_cookie("none", "default") == "default"
+        self.set_cookie("new", "value", path="/p", httponly=True, secure=True, samesite="Lax", max_age=5)
+        self.set_cookie("dated", "v", expires=datetime.datetime(2030, 1, 2, 3, 4, 5))
+        self.clear_cookie("a", domain="example.com")
+        for arguments in (
+            {"name": "bad\n", "value": "x"},
+            {"name": "n", "value": "a\r\nb"},
+            {"name": "n", "value": "v", "path": "/;x"},
+            {"name": "n", "value": "v", "domain": "a\nb"},
+            {"name": "n", "value": "v", "samesite": "Lax; x"},
+            {"name": "n", "value": "v", "max_age": "5; x"},
+        ):
+            with pytest.raises(ValueError):
+                self.set_cookie(**arguments)
+
+    response = await ask(fetch_from(get=get), 'Cookie: a=1; q="x\\"y"')
+    cookies = sorted(value for name, value in response.headers if name == "set-cookie")
+    assert cookies[1] == "dated=v; expires=Wed, 02 Jan 2030 03:04:05 GMT; Path=/"
+    assert cookies[2] == "new=value; HttpOnly; Max-Age=5; Path=/p; SameSite=Lax; Secure"
+    assert cookies[0].startswith('a=""; Domain=example.com; expires=')
+    assert len(cookies) == 3
+
+
+async def test_the_streaming_of_a_request_body():
+    parts = []
+
+    @web.stream_request_body
+    class Handler(web.RequestHandler):
+        async def prepare(self):
+            self.request.connection.set_max_body_size(10_000_000)
+            await asyncio.sleep(0)
+            parts.append("prepared")
+
+        async def data_received(self, chunk):
+            await asyncio.sleep(0)
+            parts.append(len(chunk))
+
+        def post(self):
+            self.write(str(sum(parts[1:])))
+
+    response = await ask(Handler, method="POST", body=b"x" * 5_000_000)
+    assert response.body == b"5000000"
+    assert parts[0] == "prepared"
+    assert max(parts[1:]) <= 65536
+
+
+async def test_finish_is_only_once(expect_log):
+    def get(self):
+        self.finish("a")
+        for method in (self.finish, lambda: self.write("b"), lambda: self.render("c")):
+            with pytest.raises(RuntimeError):
+                method()
+
+    assert (await ask(fetch_from(get=get))).body == b"a"
+
+
+async def test_the_access_log(caplog):
+    seen = []
+    await ask(fetch_from(get=lambda self: self.set_status(201)), log_function=seen.append)
+    assert [handler.get_status() for handler in seen] == [201]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((r"/", web.RequestHandler), "the routes are a list of tuples"),
+        (([r"/", web.RequestHandler],), "'/'"),
+        (([("/", web.RequestHandler, {}, "name", "more")],), "more"),
+        (([("/(", web.RequestHandler)],), r"/\("),
+    ],
+)
+def test_a_wrong_route_table_says_so(arguments, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        web.Application(*arguments)
+
+
+async def test_the_first_matching_route_wins():
+    def named(name):
+        return fetch_from(get=lambda self, *args: self.write(name))
+
+    routes = [(r"/a.*", named("pattern")), (r"/ab", named("never")), (r"/b", named("first")), (r"/b", named("second"))]
+    app = web.Application(routes)
+    async with serving(app) as server:
+        assert (await server.fetch("/ab")).body == b"pattern"
+        assert (await server.fetch("/b")).body == b"first"
+        app.wildcard_router.rules.insert(0, web.url("/b", named("inserted")))
+        assert (await server.fetch("/b")).body == b"inserted"
+        app.add_handlers("localhost", [("/b", named("host"))])
+        assert (await server.fetch("/b")).body == b"host"
+        assert (await server.fetch("/none")).code == 404
+
+
+async def test_a_cancelled_handler_answers_500(expect_log):
+    tasks = []
+
+    async def get(self):
+        tasks.append(asyncio.current_task())
+        asyncio.get_running_loop().call_soon(tasks[0].cancel)
+        await asyncio.sleep(30)
+
+    with expect_log("tornado.application", "Uncaught exception"):
+        assert (await ask(fetch_from(get=get))).code == 500
+
+
+async def test_asyncio_works_from_the_first_line():
+    async def get(self):
+        assert asyncio.current_task() is not None
+        async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+            group.create_task(asyncio.sleep(0))
+        self.write("ok")
+
+    assert (await ask(fetch_from(get=get))).body == b"ok"
+
+
+async def test_compression_weakens_the_tag():
+    handler = fetch_from(get=lambda self: self.write("x" * 5000))
+    response = await ask(handler, "Accept-Encoding: gzip", compress_response=True)
+    tag = response.get("etag")
+    assert response.get("content-encoding") == "gzip"
+    assert tag.startswith('W/"')
+    assert response.get("vary") == "Accept-Encoding"
+    response = await ask(handler, "Accept-Encoding: gzip", f"If-None-Match: {tag}", compress_response=True)
+    assert response.code == 304
+    response = await ask(handler, "Accept-Encoding: gzip;q=0", compress_response=True)
+    assert response.get("content-encoding") is None
+
+
+def test_request_built_by_hand_is_welcome():
+    class Connection:
+        context = None
+
+        def set_close_callback(self, callback):
+            pass
+
+    request = httputil.HTTPServerRequest(
+        connection=Connection(),
+        start_line=httputil.RequestStartLine("GET", "/x?a=1", "HTTP/1.1"),
+        headers=httputil.HTTPHeaders({"Host": "h"}),
+    )
+    handler = web.RequestHandler(web.Application(), request)
+    assert handler.get_argument("a") == "1"
+    assert handler._headers["Server"].startswith("TornadoServer/")
