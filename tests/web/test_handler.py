@@ -373,7 +373,7 @@ async def test_the_access_log(caplog):
     ],
 )
 def test_a_wrong_route_table_says_so(arguments, message):
-    with pytest.raises((TypeError, ValueError), match=message):
+    with pytest.raises((TypeError, ValueError, re.error), match=message):
         web.Application(*arguments)
 
 

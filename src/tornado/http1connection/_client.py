@@ -12,7 +12,7 @@ from tornado.concurrent import Future
 from tornado.http1connection._decompress import GzipMessageDelegate
 from tornado.http1connection._params import READ_AHEAD
 from tornado.httputil import HTTPInputError, HTTPMessageDelegate, RequestStartLine, ResponseStartLine
-from tornado.log import gen_log
+from tornado.log import app_log, gen_log
 
 if TYPE_CHECKING:
     from tornado.http1connection._exchange import HTTP1Connection
@@ -183,9 +183,9 @@ class ResponseReader:
         if self.done.done():
             return
         if error is not None and not isinstance(error, asyncio.CancelledError):
-            self.done.set_exception(error)
-        else:
-            self.done.set_result(reusable)
+            app_log.error("Uncaught exception in a message delegate", exc_info=error)
+            reusable = False
+        self.done.set_result(reusable)
 
     def _set_timer(self, seconds: float, text: str) -> None:
         self._clear_timer()

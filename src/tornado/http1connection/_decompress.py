@@ -60,15 +60,15 @@ class GzipMessageDelegate(HTTPMessageDelegate):
             try:
                 piece = decompressor.decompress(data, self._chunk_size)
             except (ValueError, zlib.error, EOFError, OSError) as error:
-                raise HTTPInputError(f"Body is not valid gzip: {error}") from error
+                raise HTTPInputError(f"invalid gzip data in the body: {error}") from error
             data = decompressor.unconsumed_tail
             if not piece:
                 if data:
-                    raise HTTPInputError("Body is not valid gzip: data after its end")
+                    raise HTTPInputError("invalid gzip data in the body: more follows its end")
                 break
             self._total += len(piece)
             if self._total > limit:
-                raise HTTPInputError(f"Body inflates to more than the limit of {limit} bytes")
+                raise HTTPInputError(f"decompressed body too large: over the limit of {limit} bytes")
             result: Any = self._delegate.data_received(piece)
             if result is not None:
                 await result
@@ -82,9 +82,9 @@ class GzipMessageDelegate(HTTPMessageDelegate):
             try:
                 tail = self._decompressor.flush()
             except (ValueError, zlib.error, EOFError, OSError) as error:
-                raise HTTPInputError(f"Body is not valid gzip: {error}") from error
+                raise HTTPInputError(f"invalid gzip data in the body: {error}") from error
             if tail:
-                raise HTTPInputError("Body is not valid gzip: it ends early")
+                raise HTTPInputError("invalid gzip data in the body: it ends early")
         return self._delegate.finish()
 
     def on_connection_close(self) -> None:

@@ -229,10 +229,11 @@ class HTTP1Connection(HTTPConnection):
                 # The response is complete and the request is not: its rest will not be read.
                 self._close_after = True
             if connection is not None:
-                if self._close_after:
+                if not self._close_after:
+                    if not version_11:
+                        block += b"Connection: Keep-Alive\r\n"
+                elif version_11:
                     block += b"Connection: close\r\n"
-                elif not version_11:
-                    block += b"Connection: Keep-Alive\r\n"
         self._head_sent = True
         data = h1.status_line("HTTP/1.1", code, reason) + block + b"\r\n"
         if chunk:

@@ -24,7 +24,7 @@ import time
 from typing import Any
 
 from tornado._wire import h1
-from tornado._wire.errors import BodyTooLarge, IncompleteMessage
+from tornado._wire.errors import BodyTooLarge, HeadTooLarge, IncompleteMessage, RequestTargetTooLong
 from tornado.concurrent import Future
 from tornado.http1connection._decompress import GzipMessageDelegate
 from tornado.http1connection._exchange import _CONTINUE, HTTP1Connection
@@ -40,6 +40,7 @@ _PIPELINE_BATCH = 64
 #: Bytes thrown away after an error answer, and the seconds given for it, before the connection is closed hard.
 _LINGER_BYTES = 1024 * 1024
 _LINGER_SECONDS = 2.0
+_OVERSIZED = (HeadTooLarge, RequestTargetTooLong)
 
 
 class _State(enum.Enum):
@@ -456,7 +457,8 @@ class HTTP1ServerConnection:
 
     def _refuse(self, error: HTTPInputError) -> None:
         """Answer what cannot be understood or taken, where no answer has begun, and close."""
-        gen_log.info("Malformed HTTP message from %s: %s", self.context, error)
+        kind = "Unsatisfiable read, oversized" if isinstance(error, _OVERSIZED) else "Malformed HTTP"
+        gen_log.info("%s message from %s: %s", kind, self.context, error)
         exchange, self._exchange = self._exchange, None
         self._deadline = NEVER
         self._state = _State.CLOSING

@@ -218,6 +218,11 @@ class RequestHandler:
             raise TypeError(f"a header value is str, bytes, int or datetime, not {type(value).__name__}: {value!r}")
         if httputil._FORBIDDEN_HEADER_CHARS_RE.search(text):
             raise ValueError(f"Unsafe header value {text!r}: it holds a control character")
+        if not text.isascii():
+            try:
+                text.encode("latin-1")
+            except UnicodeEncodeError:
+                raise ValueError(f"header value {text!r} is not Latin-1: encode it first (as UTF-8 bytes, say)") from None
         return text
 
     def _clear_representation_headers(self) -> None:
@@ -342,7 +347,7 @@ class RequestHandler:
         elif not isinstance(status, int) or not 300 <= status <= 399:
             raise ValueError(f"redirect status must be from 300 to 399, not {status!r}")
         self.set_status(status)
-        self.set_header("Location", escape.native_str(url))
+        self.set_header("Location", escape.utf8(url))
         self.finish()
 
     # -- entity tags --
