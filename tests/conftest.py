@@ -102,8 +102,11 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     return Certificates(tmp_path_factory.mktemp("certificates"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """A headless Chromium for the whole run."""
+    """A headless Chromium for the tests of one file, none of which may be ``async def``.
+
+    Playwright's own loop runs in this thread for as long as the fixture lives.
+    """
     with running_browser() as running:
         yield running

@@ -132,13 +132,13 @@ async def test_quiet_exceptions_are_not_logged():
         await multi([failed(OSError()), failed(KeyError())], quiet_exceptions=(KeyError, IndexError))
 
 
-async def test_a_cancelled_child_cancels():
+async def test_a_cancelled_child_has_failed():
     child = asyncio.Future()
     both = multi([child, native(1)])
     child.cancel()
     with pytest.raises(asyncio.CancelledError):
         await both
-    assert both.cancelled()
+    assert not both.cancelled()
 
 
 async def test_cancelling_leaves_the_children():

@@ -22,6 +22,7 @@ def members(cls: type) -> dict[str, object]:
         for name, value in vars(cls).items()
         if not name.startswith("_")
         and (inspect.isfunction(value) or isinstance(value, (classmethod, staticmethod, property)))
+        and not getattr(value, "__name__", "").startswith("_")  # an alias, documented where it is assigned
     }
 
 

@@ -199,6 +199,20 @@ async def test_decorating_a_native_coroutine(loop_kind):
     assert await native(1) == 1
 
 
+def test_decorating_a_native_coroutine_that_is_called_before_the_loop_runs():
+    @gen.coroutine
+    async def native():
+        return variable.get()
+
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    try:
+        assert loop.run_until_complete(native()) == "unset"
+    finally:
+        asyncio.set_event_loop(None)
+        loop.close()
+
+
 async def test_futures_of_an_executor():
     first = futures.Future()
     threads = []
@@ -441,28 +455,68 @@ async def test_no_cycle_is_left(waits, fails):
     assert reference() is None
 
 
-@pytest.mark.usefixtures("no_collector")
-async def test_a_failure_does_not_hold_itself():
-    class Marked(Exception):
-        pass
+class Marked(Exception):
+    """Told from all others among the objects of the collector."""
 
-    @gen.coroutine
-    def inner():
-        yield gen.moment
-        raise Marked
 
-    @gen.coroutine
-    def outer():
+@gen.coroutine
+def fails_when_called():
+    raise Marked
+
+
+@gen.coroutine
+def fails_in_its_first_step():
+    raise Marked
+    yield
+
+
+@gen.coroutine
+def fails_after_a_wait_for_what_is_done():
+    yield plain(1)
+    raise Marked
+
+
+@gen.coroutine
+def fails_late():
+    yield asyncio.sleep(0)
+    yield gen.moment
+    raise Marked
+
+
+@gen.coroutine
+def passes_on(inner):
+    yield inner()
+
+
+@gen.coroutine
+def passes_on_late(inner):
+    yield gen.moment
+    yield passes_on(inner)
+
+
+@gen.coroutine
+def catches(inner):
+    try:
         yield inner()
+    except Marked:
+        yield gen.moment
 
-    async def drive():
-        future = outer()
-        await asyncio.wait([future])
-        return weakref.ref(future.exception())
 
-    reference = await drive()
+@gen.coroutine
+def passes_on_one_of_two(inner):
+    yield gen.multi([inner(), inner()], quiet_exceptions=Marked)
+
+
+@pytest.mark.usefixtures("no_collector")
+@pytest.mark.parametrize(
+    "inner", [fails_when_called, fails_in_its_first_step, fails_after_a_wait_for_what_is_done, fails_late]
+)
+@pytest.mark.parametrize("outer", [passes_on, passes_on_late, catches, passes_on_one_of_two])
+async def test_a_failure_does_not_hold_itself(outer, inner):
+    # No Future may be a local here either: this frame is among those that the exception holds.
+    (await asyncio.wait([outer(inner)]))[0].pop().exception()
     await asyncio.sleep(0)
-    assert reference() is None
+    assert [each for each in gc.get_objects() if isinstance(each, Marked)] == []
 
 
 # The Runner
@@ -528,7 +582,7 @@ async def test_maybe_future():
 async def test_sleep(clock):
     before = clock()
     await gen.sleep(30)
-    assert clock() - before == pytest.approx(30)
+    assert clock() - before == pytest.approx(30, abs=0.1)
     cancelled = gen.sleep(1)
     cancelled.cancel()
     await gen.sleep(2)
@@ -538,7 +592,7 @@ async def test_a_timeout(clock):
     before = clock()
     with pytest.raises(TimeoutError, match="^Timeout$"):
         await gen.with_timeout(datetime.timedelta(seconds=10), asyncio.Future())
-    assert clock() - before == pytest.approx(10)
+    assert clock() - before == pytest.approx(10, abs=0.1)
 
 
 @pytest.mark.parametrize("message", ["too late", lambda: "too late"])
@@ -552,7 +606,7 @@ async def test_in_time(clock):
     limit = datetime.timedelta(seconds=10)
     called = []
     assert await gen.with_timeout(limit, gen.sleep(1), message=called.append) is None
-    assert clock() - before == pytest.approx(1)
+    assert clock() - before == pytest.approx(1, abs=0.1)
     assert await gen.with_timeout(limit, turn("x")) == "x"
     with pytest.raises(gen.BadYieldError):
         gen.with_timeout(limit, 3)
@@ -652,11 +706,11 @@ async def test_names_and_positions_at_once():
         gen.WaitIterator(plain(1), name=plain(2))
 
 
-async def test_a_future_twice_is_given_once():
+async def test_a_future_twice():
     future = asyncio.Future()
     iterator = gen.WaitIterator(future, future)
     future.set_result(1)
-    assert [value async for value in iterator] == [1]
+    assert [(iterator.current_index, value) async for value in iterator] == [(0, 1), (1, 1)]
 
 
 async def test_cancellation_of_a_child():
@@ -670,6 +724,12 @@ async def test_cancellation_of_a_child():
 
 
 async def test_iterating_over_an_executors():
+    late = futures.Future()
+    iterator = gen.WaitIterator(late)
+    waiting = iterator.next()
+    await asyncio.get_running_loop().run_in_executor(None, late.set_result, 7)
+    assert await waiting == 7
+    assert iterator.current_future is late
     with futures.ThreadPoolExecutor(3) as pool:
         iterator = gen.WaitIterator(*(pool.submit(int, each) for each in "123"))
         assert sorted([value async for value in iterator]) == [1, 2, 3]

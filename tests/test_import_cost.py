@@ -11,8 +11,8 @@ import pytest
 #: Modules of the standard library with no place in a web server's start: who needs one imports it late.
 FORBIDDEN = set(
     """
-    argparse cgi cmd code csv ctypes curses decimal doctest email.message email.parser fractions ftplib
-    getpass gettext http.client http.server imaplib logging.config logging.handlers multiprocessing netrc
+    argparse cgi cmd code csv ctypes decimal doctest email.message email.parser fractions ftplib
+    getpass http.client http.server imaplib logging.config logging.handlers multiprocessing netrc
     optparse pdb pickle platform pydoc readline shelve shutil smtplib socketserver sqlite3 statistics tarfile
     tempfile tkinter unittest urllib.request uuid webbrowser wsgiref xml xmlrpc zipfile
     """.split()

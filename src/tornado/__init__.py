@@ -14,11 +14,37 @@ version = "6.6.1"
 #: The same as numbers; the fourth is 0 for a release, negative before it, positive after it.
 version_info = (6, 6, 1, 0)
 
-_submodules = frozenset(
-    "auth autoreload concurrent curl_httpclient escape gen http1connection httpclient httpserver "
-    "httputil ioloop iostream locale locks log netutil options platform process queues routing "
-    "simple_httpclient tcpclient tcpserver template testing util web websocket wsgi".split()
-)
+#: What ``from tornado import *`` imports.
+__all__ = [
+    "autoreload",
+    "concurrent",
+    "escape",
+    "gen",
+    "http1connection",
+    "httpclient",
+    "httpserver",
+    "httputil",
+    "ioloop",
+    "iostream",
+    "locale",
+    "locks",
+    "log",
+    "netutil",
+    "options",
+    "platform",
+    "process",
+    "queues",
+    "routing",
+    "simple_httpclient",
+    "tcpclient",
+    "tcpserver",
+    "template",
+    "testing",
+    "util",
+    "web",
+]
+
+_submodules = frozenset([*__all__, "auth", "curl_httpclient", "websocket", "wsgi"])
 
 
 def __getattr__(name: str) -> ModuleType:

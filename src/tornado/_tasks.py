@@ -37,6 +37,8 @@ _STARTER = "_tornado_starter"
 _DONE = "_tornado_done_future"
 _HAS_EAGER_START = sys.version_info >= (3, 12)
 _step_type: type | None = None
+# Every loop's running task; Python 3.14 keeps it elsewhere, where nobody looks here.
+_current_tasks: dict[Any, Any] = getattr(tasks, "_current_tasks", {})
 
 
 def run_eagerly(
@@ -54,16 +56,19 @@ def run_eagerly(
         starter: _Starter = loop.__dict__[_STARTER]
     except (KeyError, AttributeError):
         starter = _make_starter(loop)
-    # Not get_running_loop(): on Python 3.11 it makes a system call, which costs as much as the rest of the
-    # checks.
-    if not starter.usable or loop.get_task_factory() is not None or not loop.is_running():
+    shadow = starter.attributes
+    # Not get_running_loop(): on Python 3.11 it makes a system call, as dear as all the other checks.
+    if starter.is_plain:
+        refused = shadow["_task_factory"] is not None or shadow["_thread_id"] is None
+    else:
+        refused = not starter.usable or loop.get_task_factory() is not None or not loop.is_running()
+    if refused:
         return _create_task(loop, coro, context, name)
     if _HAS_EAGER_START:
         make: Any = asyncio.Task
         made: asyncio.Task[_T] = make(coro, loop=loop, name=name, context=context, eager_start=True)
         return made
-    shadow = starter.attributes
-    if loop in tasks._current_tasks or "call_soon" in shadow or tasks.Task is not _CTask:  # type: ignore[attr-defined]
+    if loop in _current_tasks or "call_soon" in shadow or tasks.Task is not _CTask:
         return _create_task(loop, coro, context, name)
     shadow["call_soon"] = starter.receive
     try:
@@ -94,13 +99,20 @@ class _Starter:
     gone round.
     """
 
-    __slots__ = ("_call_soon", "attributes", "receive", "steps", "usable")
+    __slots__ = ("_call_soon", "attributes", "is_plain", "receive", "steps", "usable")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         kind = type(loop)
         self.attributes: dict[str, Any] = getattr(loop, "__dict__", {})
         self.usable = (
             hasattr(loop, "__dict__") and _is_known(kind, "call_soon") and _is_known(kind, "create_task")
+        )
+        # asyncio's own loops show in two attributes what they would tell in two calls.
+        self.is_plain = (
+            self.usable
+            and _is_from(kind, "get_task_factory", asyncio.BaseEventLoop)
+            and _is_from(kind, "is_running", asyncio.BaseEventLoop)
+            and {"_task_factory", "_thread_id"} <= self.attributes.keys()
         )
         # Captured first steps. One Task is made at a time, but a finalizer may make another meanwhile.
         self.steps: list[tuple[Any, Context | None]] = []
@@ -139,6 +151,10 @@ def _make_starter(loop: asyncio.AbstractEventLoop) -> _Starter:
     made = _Starter(loop)
     made.attributes[_STARTER] = made
     return made
+
+
+def _is_from(kind: type, method: str, owner: type) -> bool:
+    return getattr(kind, method, None) is getattr(owner, method)
 
 
 def _is_known(kind: type, method: str) -> bool:

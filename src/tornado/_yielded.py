@@ -113,8 +113,8 @@ def multi(
 
     A coroutine need not call it: ``yield [a(), b()]`` means the same. All children are waited for even
     when one fails; then the first failure in their order is raised, and the others are logged unless
-    they are quiet. If the first to fail was cancelled, so is the returned Future. Cancelling the
-    returned Future leaves the children running.
+    they are quiet. A child that was cancelled has failed with CancelledError. Cancelling the returned
+    Future leaves the children running.
     """
     keys = list(children) if isinstance(children, Mapping) else None
     values = children.values() if isinstance(children, Mapping) else children
@@ -155,7 +155,8 @@ def _deliver(
         if not child.cancelled() and not isinstance(child.exception(), quiet):
             app_log.error("Multiple exceptions in yield list", exc_info=child.exception())
     if failed and failed[0].cancelled():
-        outcome.cancel()
+        # As `asyncio.gather` does: the wait fails, yet nobody has cancelled the wait itself.
+        outcome.set_exception(asyncio.CancelledError())
     elif failed:
         outcome.set_exception(failed[0].exception())
     else:

@@ -41,8 +41,8 @@ Usage:
   python -m tornado.autoreload [--until-success] PROGRAM.py [ARGUMENTS]
 """
 
-_watched_files: set[str] = set()
-_reload_hooks: list[Callable[[], object]] = []
+_extra_files: set[str] = set()
+_last_calls: list[Callable[[], object]] = []
 _watching_loops: weakref.WeakSet[IOLoop] = weakref.WeakSet()
 _reload_attempted = False
 
@@ -59,6 +59,7 @@ def start(check_time: int = 500) -> None:
     if len(_watching_loops) > 1:
         gen_log.warning("autoreload runs on several IOLoops of one process; one is enough")
     seen: dict[str, float] = {}
+    _look(seen)
     PeriodicCallback(functools.partial(_look, seen), check_time).start()
 
 
@@ -67,14 +68,14 @@ def wait() -> None:
 
     For a program that has ended its work, such as a run of tests, to be run again after each change.
     """
-    io_loop = IOLoop()
-    io_loop.add_callback(start)
-    io_loop.start()
+    watching = IOLoop()
+    watching.add_callback(start)
+    watching.start()
 
 
 def watch(filename: str) -> None:
     """Watch a file that is not an imported module, such as a template or a file of settings."""
-    _watched_files.add(filename)
+    _extra_files.add(filename)
 
 
 def add_reload_hook(fn: Callable[[], object]) -> None:
@@ -83,7 +84,7 @@ def add_reload_hook(fn: Callable[[], object]) -> None:
     Sockets and files that Python opened are closed by the restart itself; this is for what is not, a
     descriptor made inheritable or a child process.
     """
-    _reload_hooks.append(fn)
+    _last_calls.append(fn)
 
 
 def _look(seen: dict[str, float]) -> None:
@@ -106,7 +107,7 @@ def _look(seen: dict[str, float]) -> None:
 
 
 def _source_files() -> list[str]:
-    files = set(_watched_files)
+    files = set(_extra_files)
     for module in list(sys.modules.values()):
         # Other things are put among the modules, and may answer to any attribute.
         path = module.__dict__.get("__file__") if isinstance(module, types.ModuleType) else None
@@ -134,7 +135,7 @@ def _compiles(path: str) -> bool:
 def _reload() -> None:
     global _reload_attempted
     _reload_attempted = True
-    for hook in _reload_hooks:
+    for hook in _last_calls:
         hook()
     if hasattr(signal, "setitimer"):
         # An interval timer outlives the restart, and would kill the new program before it has its handler.
@@ -192,8 +193,8 @@ def _run_module(name: str) -> object:
 def _run_file(path: str) -> object:
     watch(path)
     if not sys.flags.safe_path:
-        # What the interpreter does for a program it runs itself. The current directory, which it put there for
-        # this module, stays behind it.
+        # What the interpreter does for a program it runs itself. The current directory, which it put
+        # there for this module, stays behind it.
         sys.path.insert(0, os.path.dirname(os.path.abspath(path)))
     return _run(path, lambda: runpy.run_path(path, run_name="__main__"))
 
@@ -221,7 +222,7 @@ def _run(name: str, program: Callable[[], object]) -> object:
 
 
 if __name__ == "__main__":
-    # The program imports this module by its name; what it watches must be watched by the same copy.
-    from tornado import autoreload
-
-    autoreload.main()
+    # The program imports this module by its name. It must get this copy, or nobody would look at what
+    # it watches.
+    sys.modules["tornado.autoreload"] = sys.modules["__main__"]
+    main()

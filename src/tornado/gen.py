@@ -146,20 +146,17 @@ def coroutine(func: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(func)
     def wrapper(*args: Any, **kwargs: Any) -> asyncio.Future[Any]:
         context = contextvars.copy_context()
+        first: list[Any] | None = None
         try:
             result = context.run(body, *args, **kwargs)
-            if not isinstance(result, _GENERATORS):
-                yielded = _NOTHING
-            else:
-                yielded = context.run(next, result)
+            if result is not None and isinstance(result, _GENERATORS):
+                first = [context.run(next, result)]
         except (Return, StopIteration) as stop:
-            result, yielded = stop.value, _NOTHING
+            result = stop.value
         except (Exception, CancelledError) as error:
-            # Made elsewhere: were the Future a local here, the traceback would lead back to it through
-            # this frame.
             return _failed(error)
-        if yielded is not _NOTHING:
-            return _drive(context, result, yielded)
+        if first is not None:
+            return _drive(context, result, first)
         if type(result) is CoroutineType:
             return _start_native(context, result)
         done = _new_future(Future)
@@ -177,7 +174,12 @@ def is_coroutine_function(func: Any) -> bool:
 
 # A tuple of the exact type first: a generator is found without asking the abstract base class.
 _GENERATORS = (GeneratorType, Generator)
-_NOTHING: Any = object()
+
+# About locals. An exception holds the frames from where it was caught to where it was raised, each
+# frame holds the one that called it, and all of them keep their locals. So a frame here that keeps a
+# Future as a local when it ends makes a cycle of every exception that passes through that Future:
+# Futures are made in functions that run no step of any coroutine, or they are deleted, or handed on in
+# a list that is emptied.
 
 
 class _CoroutineFuture(asyncio.Future[Any]):
@@ -216,11 +218,15 @@ def _set_failure(future: asyncio.Future[Any], error: BaseException) -> None:
         future_set_exception_unless_cancelled(future, error)
 
 
-def _drive(context: contextvars.Context, gen: Any, yielded: Any) -> asyncio.Future[Any]:
+def _drive(context: contextvars.Context, gen: Any, first: list[Any]) -> asyncio.Future[Any]:
+    """Go on with a generator that has yielded what the list ``first`` holds."""
     future = _new_future(_CoroutineFuture)
-    runner = Runner(context.run, gen, future, yielded)
+    runner = Runner(context.run, gen, future, first.pop())
     future._runner = None if runner.finished else runner
-    return future
+    try:
+        return future
+    finally:
+        del future
 
 
 def _start_native(context: contextvars.Context, native: Any) -> asyncio.Future[Any]:
@@ -262,22 +268,23 @@ class Runner:
         self.gen: Generator[Any, Any, Any] | None = gen
         self.result_future: asyncio.Future[Any] | None = result_future
         #: What the generator waits for just now.
-        self.future: Any = None
+        self.future: Any = first_yielded
         self.running = False
         self.finished = False
         owner = getattr(ctx_run, "__self__", None)
         self._context = owner if isinstance(owner, contextvars.Context) else None
-        ctx_run(self._begin, first_yielded)
+        del result_future, first_yielded
+        ctx_run(self._begin)
 
     @property
     def io_loop(self) -> IOLoop:
         """The `IOLoop` of this thread."""
         return IOLoop.current()
 
-    def _begin(self, yielded: Any) -> None:
+    def _begin(self) -> None:
         # In the coroutine's context already here: converting an awaitable starts a Task, which copies
         # the context.
-        if self.handle_yield(yielded):
+        if self.handle_yield(self.future):
             self.run()
 
     def run(self) -> None:
@@ -306,7 +313,7 @@ class Runner:
         del awaited
         try:
             # Outside the except block above, so that what the generator raises has no false `__context__`.
-            yielded = gen.send(value) if error is None else gen.throw(error)
+            self.future = gen.send(value) if error is None else gen.throw(error)
         except (StopIteration, Return) as stop:
             self._end()(stop.value)
             return False
@@ -314,9 +321,8 @@ class Runner:
             self._end(failed=True)(failure)
             return False
         finally:
-            # Frames in a traceback keep their locals: without this the exception would hold itself.
             error = value = None
-        return self.handle_yield(yielded)
+        return self.handle_yield(self.future)
 
     def _end(self, failed: bool = False) -> Callable[[Any], None]:
         """Cut every link to the generator and give what settles the result."""
@@ -357,7 +363,6 @@ class Runner:
         return cast("asyncio.Future[Any]", self.result_future).get_loop()
 
     def _wake(self, future: Any) -> None:
-        # An exception holds the frames that led to where it was raised; this one must not lead back to it.
         del future
         self.run()
 
@@ -381,6 +386,7 @@ class Runner:
         if self.running or self.finished:
             return False
         self.future = _failed(value.with_traceback(tb))
+        del value, tb
         self.ctx_run(self.run)
         return True
 
@@ -489,15 +495,23 @@ class WaitIterator:
                 "WaitIterator takes Futures as positional arguments or as keyword arguments, not both"
             )
         named: Any = kwargs.items() if kwargs else enumerate(args)
-        self._unfinished: dict[Any, int | str] = {convert_yielded(each): name for name, each in named}
+        # One Future may be given more than once, under several names.
+        self._unfinished: dict[Any, deque[int | str]] = {}
+        for name, each in named:
+            self._unfinished.setdefault(convert_yielded(each), deque()).append(name)
         self._finished: deque[Any] = deque()
         self._running: asyncio.Future[Any] | None = None
         #: Position or name of the Future whose result was given last.
         self.current_index: int | str | None = None
         #: That Future.
         self.current_future: Any = None
-        for future in tuple(self._unfinished):
-            future_add_done_callback(future, self._child_done)
+        for future, names in tuple(self._unfinished.items()):
+            for _ in names:
+                if isinstance(future, futures.Future):
+                    # An executor's calls back in a thread, which may not touch what belongs to the loop.
+                    IOLoop.current().add_future(future, self._child_done)
+                else:
+                    future_add_done_callback(future, self._child_done)
 
     def done(self) -> bool:
         """Whether every result has been given."""
@@ -514,23 +528,19 @@ class WaitIterator:
         return running
 
     def _child_done(self, child: Any) -> None:
-        if isinstance(child, futures.Future) and self._running is not None and not self._running.done():
-            # The executor's thread may not touch what belongs to the loop.
+        if self._running is None or self._running.done():
             self._finished.append(child)
-            self._running.get_loop().call_soon_threadsafe(self._give_waiting)
-        elif self._running is not None and not self._running.done():
-            self._give(child)
         else:
-            self._finished.append(child)
-
-    def _give_waiting(self) -> None:
-        if self._finished and self._running is not None and not self._running.done():
-            self._give(self._finished.popleft())
+            self._give(child)
 
     def _give(self, child: Any) -> None:
-        running = cast("asyncio.Future[Any]", self._running)
+        # Taken away at once: the result of an executor's Future reaches it only in the next turn of the loop.
+        running, self._running = cast("asyncio.Future[Any]", self._running), None
         self.current_future = child
-        self.current_index = self._unfinished.pop(child)
+        names = self._unfinished[child]
+        self.current_index = names.popleft()
+        if not names:
+            del self._unfinished[child]
         chain_future(child, running)
 
     def __aiter__(self) -> AsyncIterator[Any]:

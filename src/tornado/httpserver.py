@@ -48,13 +48,14 @@ __all__ = ["HTTPRequest", "HTTPServer"]
 class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
     """A non-blocking HTTP/1.1 server on one event loop.
 
-    :param request_callback: a `tornado.web.Application`, a `.Router`, any `.HTTPServerConnectionDelegate`, or a
-        callable that takes an `.HTTPServerRequest` and answers it through ``request.connection``.
+    :param request_callback: a `tornado.web.Application`, a `.Router`, any `.HTTPServerConnectionDelegate`, or
+        a callable that takes an `.HTTPServerRequest` and answers it through ``request.connection``.
     :param no_keep_alive: close each connection after one request.
-    :param xheaders: believe ``X-Real-Ip``, ``X-Forwarded-For``, ``X-Scheme`` and ``X-Forwarded-Proto``. Only for
-        servers that clients reach through a proxy which sets these fields.
+    :param xheaders: believe ``X-Real-Ip``, ``X-Forwarded-For``, ``X-Scheme`` and ``X-Forwarded-Proto``. Only
+        for servers that clients reach through a proxy which sets these fields.
     :param trusted_downstream: addresses of further proxies, to be skipped in ``X-Forwarded-For``.
-    :param ssl_options: an `ssl.SSLContext`, or a dict of arguments for `.ssl_options_to_context`: serve HTTPS.
+    :param ssl_options: an `ssl.SSLContext`, or a dict of arguments for `.ssl_options_to_context`: serve
+        HTTPS.
     :param protocol: the value of ``request.protocol`` (``"http"`` or ``"https"``), where it cannot be seen.
     :param decompress_request: undo ``Content-Encoding: gzip`` of request bodies.
     :param chunk_size: the most bytes handed to a streaming handler's ``data_received`` at once.
@@ -119,7 +120,8 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         """Accept connections on the listening `sockets` (see `.TCPServer.add_sockets`)."""
         for listener in sockets:
             if listener.family in (socket.AF_INET, socket.AF_INET6):
-                # Accepted sockets inherit it on Linux and the BSDs, which saves a system call for each connection.
+                # Accepted sockets inherit it on Linux and the BSDs, which saves a system call for each
+                # connection.
                 listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         super().add_sockets(sockets)
 
@@ -210,7 +212,9 @@ class _HTTPRequestContext:
         return str(self.address)
 
     def _apply_xheaders(self, headers: HTTPHeaders) -> None:
-        """Take address and protocol from what a proxy has added; what is not an address or a protocol is passed over."""
+        """Take address and protocol from what a proxy has added; what is not an address or a protocol is
+        passed over.
+        """
         self._unapply_xheaders()
         forwarded = headers.get("X-Forwarded-For", "")
         ip = self.remote_ip
@@ -250,7 +254,8 @@ class _ProxyAdapter(HTTPMessageDelegate):
         return self.delegate.data_received(chunk)
 
     def finish(self) -> None:
-        # The fields stay applied until the next request brings its own: an asynchronous handler still reads them.
+        # The fields stay applied until the next request brings its own: an asynchronous handler still reads
+        # them.
         return self.delegate.finish()
 
     def on_connection_close(self) -> None:
@@ -260,7 +265,9 @@ class _ProxyAdapter(HTTPMessageDelegate):
 class _CallableAdapter(HTTPMessageDelegate):
     """Collects a whole request and calls a plain function with it."""
 
-    def __init__(self, request_callback: Callable[[HTTPServerRequest], None], request_conn: HTTPConnection) -> None:
+    def __init__(
+        self, request_callback: Callable[[HTTPServerRequest], None], request_conn: HTTPConnection
+    ) -> None:
         self.connection = request_conn
         self.request_callback = request_callback
         self.request: HTTPServerRequest | None = None

@@ -210,7 +210,7 @@ class IOLoop(Configurable):
         """Start the loop, run ``func``, wait for the awaitable it returns, and stop the loop.
 
         :arg func: called without arguments in the loop; usually a coroutine function.
-        :arg timeout: seconds after which the awaitable is cancelled; None, or 0, for no limit.
+        :arg timeout: seconds after which the awaitable is cancelled; None for no limit.
         :returns: the awaitable's result, or None if ``func`` returned None.
         :raises TimeoutError: if the time was up first.
         :raises tornado.gen.BadYieldError: if ``func`` returned something that cannot be waited for.
@@ -226,7 +226,7 @@ class IOLoop(Configurable):
         """
         run = _SyncRun(self, func)
         self.add_callback(run.begin)
-        timer = self.add_timeout(self.time() + timeout, run.expire) if timeout else None
+        timer = self.add_timeout(self.time() + timeout, run.expire) if timeout is not None else None
         try:
             self.start()
         finally:
@@ -438,6 +438,8 @@ class _SyncRun:
         except Exception as error:
             self._settle().set_exception(error)
         self.loop.add_future(self.future, lambda _: self.loop.stop())
+        if self.expired:
+            self.expire()
 
     def _settle(self) -> asyncio.Future[None]:
         self.future = Future()
@@ -446,7 +448,8 @@ class _SyncRun:
     def expire(self) -> None:
         """The time is up: cancel. A coroutine may still clean up; what cannot be cancelled is left behind."""
         self.expired = True
-        if self.future is None or not self.future.cancel():
+        # A timer may be faster than the first callback; then `begin` comes back here.
+        if self.future is not None and not self.future.cancel():
             self.loop.stop()
 
     def outcome(self, timeout: float | None) -> Any:

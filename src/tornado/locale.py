@@ -14,7 +14,6 @@ Translations are read once, at the start, from CSV files (`load_translations`) o
 from __future__ import annotations
 
 import codecs
-import csv
 import datetime
 import gettext
 import glob
@@ -62,7 +61,8 @@ _use_gettext = False
 def get(*locale_codes: str) -> Locale:
     """The closest supported locale to the first of `locale_codes` that has one, in order of preference.
 
-    A code's language without its country counts too: ``es`` for ``es_GT``. Without a match it is the default locale.
+    A code's language without its country counts too: ``es`` for ``es_GT``. Without a match it is the default
+    locale.
     """
     return Locale.get_closest(*locale_codes)
 
@@ -82,8 +82,8 @@ def get_supported_locales() -> Iterable[str]:
 def load_translations(directory: str, encoding: str | None = None) -> None:
     """Load translations from the CSV files of a directory, named by their locale: ``es_ES.csv``.
 
-    Each row is ``"message","translation"[,"singular" or "plural"]``. A message with a number has two rows, with the
-    same plural message as the program gives for the first and its own translation each::
+    Each row is ``"message","translation"[,"singular" or "plural"]``. A message with a number has two rows,
+    with the same plural message as the program gives for the first and its own translation each::
 
         "%(name)s liked this","A %(name)s les gustó esto","plural"
         "%(name)s liked this","A %(name)s le gustó esto","singular"
@@ -117,6 +117,8 @@ def _guess_encoding(path: str) -> str:
 
 
 def _read_csv(rows: Iterable[str], code: str) -> _Translations:
+    import csv  # here: only programs with translations need it
+
     messages: _Translations = {}
     for number, row in enumerate(csv.reader(rows)):
         if len(row) < 2:
@@ -137,7 +139,9 @@ def load_gettext_translations(directory: str, domain: str) -> None:
     """
     global _translations, _supported_locales, _use_gettext
     translations: dict[str, gettext.NullTranslations] = {}
-    for path in glob.glob(os.path.join(glob.escape(directory), "*", "LC_MESSAGES", glob.escape(domain) + ".mo")):
+    for path in glob.glob(
+        os.path.join(glob.escape(directory), "*", "LC_MESSAGES", glob.escape(domain) + ".mo")
+    ):
         code = os.path.basename(os.path.dirname(os.path.dirname(path)))
         try:
             translations[code] = gettext.translation(domain, directory, languages=[code])
@@ -152,8 +156,8 @@ def load_gettext_translations(directory: str, domain: str) -> None:
 class Locale:
     """One language; get it from `tornado.locale.get`.
 
-    :param code: such as ``en_US``. The language's own name is the attribute `name`; `rtl` says whether it is written
-        from right to left.
+    :param code: such as ``en_US``. The language's own name is the attribute `name`; `rtl` says whether it is
+        written from right to left.
     """
 
     _cache: ClassVar[dict[str, Locale]] = {}
@@ -229,10 +233,10 @@ class Locale:
         :param full_format: always the full date.
         """
         if isinstance(date, (int, float)):
-            date = datetime.datetime.fromtimestamp(date, datetime.timezone.utc)
+            date = datetime.datetime.fromtimestamp(date, datetime.UTC)
         elif date.tzinfo is None:
-            date = date.replace(tzinfo=datetime.timezone.utc)
-        now = datetime.datetime.now(datetime.timezone.utc)
+            date = date.replace(tzinfo=datetime.UTC)
+        now = datetime.datetime.now(datetime.UTC)
         if date > now:
             # A clock a little ahead of ours; what lies further off is written in full.
             if relative and (date - now).seconds < 60 and (date - now).days == 0:

@@ -11,7 +11,6 @@ turns on pretty logging by itself, according to the options of `define_logging_o
 from __future__ import annotations
 
 import logging
-import logging.handlers
 import sys
 import time
 from types import ModuleType
@@ -206,16 +205,19 @@ def _level(name: str) -> int:
 
 def _file_handler(options: Any) -> logging.Handler:
     """The rotating file handler that the options describe."""
+    # Imported here: the module brings pickle and more, and few programs log to files.
+    from logging.handlers import RotatingFileHandler, TimedRotatingFileHandler
+
     mode = options.log_rotate_mode
     if mode == "size":
-        return logging.handlers.RotatingFileHandler(
+        return RotatingFileHandler(
             options.log_file_prefix,
             maxBytes=options.log_file_max_size,
             backupCount=options.log_file_num_backups,
             encoding="utf-8",
         )
     if mode == "time":
-        return logging.handlers.TimedRotatingFileHandler(
+        return TimedRotatingFileHandler(
             options.log_file_prefix,
             when=options.log_rotate_when,
             interval=options.log_rotate_interval,

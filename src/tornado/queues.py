@@ -67,9 +67,9 @@ class Queue(Generic[_T]):
         self._init()
         self._getters = Waiters()  # of Futures
         self._putters = Waiters()  # of pairs: an item, and a Future for when it is in
-        self._unfinished_tasks = 0
-        self._finished = Event()
-        self._finished.set()
+        self._undone = 0
+        self._idle = Event()
+        self._idle.set()
 
     @property
     def maxsize(self) -> int:
@@ -161,18 +161,16 @@ class Queue(Generic[_T]):
 
         :raises ValueError: if it is called more often than items were put in.
         """
-        if self._unfinished_tasks <= 0:
+        if self._undone <= 0:
             raise ValueError("task_done() called too many times: once for each item taken out is right")
-        self._unfinished_tasks -= 1
-        if self._unfinished_tasks == 0:
-            self._finished.set()
+        self._count(-1)
 
     def join(self, timeout: Timeout = None) -> asyncio.Future[None]:
         """Wait until each item that was put in is done with.
 
         :raises TimeoutError: in the Future, if the time is over first.
         """
-        return self._finished.wait(timeout)
+        return self._idle.wait(timeout)
 
     def __aiter__(self) -> _QueueIterator[_T]:
         return _QueueIterator(self)
@@ -190,9 +188,15 @@ class Queue(Generic[_T]):
         self._queue.append(item)
 
     def _store(self, item: _T) -> None:
-        self._unfinished_tasks += 1
-        self._finished.clear()
+        self._count(+1)
         self._put(item)
+
+    def _count(self, change: int) -> None:
+        self._undone += change
+        if self._undone:
+            self._idle.clear()
+        else:
+            self._idle.set()
 
     def _drop_finished(self) -> None:
         self._getters.drop_finished()
@@ -212,8 +216,8 @@ class Queue(Generic[_T]):
             parts.append(f"getters[{len(self._getters)}]")
         if self._putters:
             parts.append(f"putters[{len(self._putters)}]")
-        if self._unfinished_tasks:
-            parts.append(f"tasks={self._unfinished_tasks}")
+        if self._undone:
+            parts.append(f"tasks={self._undone}")
         return " ".join(parts)
 
 

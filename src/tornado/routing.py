@@ -127,8 +127,8 @@ class _NotFoundDelegate(httputil.HTTPMessageDelegate):
 
     def finish(self) -> None:
         start_line = httputil.ResponseStartLine("HTTP/1.1", 404, "Not Found")
-        self.connection.write_headers(start_line, httputil.HTTPHeaders({"Content-Length": "0"}))
-        _ = self.connection.finish()  # nobody waits for it
+        _ = self.connection.write_headers(start_line, httputil.HTTPHeaders({"Content-Length": "0"}))
+        self.connection.finish()
 
 
 class _CallableDelegate(httputil.HTTPMessageDelegate):
@@ -534,22 +534,22 @@ class ReversibleRuleRouter(ReversibleRouter, RuleRouter):
     def process_rule(self, rule: Rule) -> Rule:
         """Note the rule's name."""
         rule = super().process_rule(rule)
-        if rule.name:
-            if rule.name in self.named_rules:
-                app_log.warning("Multiple handlers named %s; replacing previous value", rule.name)
-            self.named_rules[rule.name] = rule
+        name = rule.name
+        if not name:
+            return rule
+        if name in self.named_rules:
+            app_log.warning("Multiple handlers named %s; replacing previous value", name)
+        self.named_rules[name] = rule
         return rule
 
     def reverse_url(self, name: str, *args: Any) -> str | None:
         """The path of a named rule; see `ReversibleRouter.reverse_url`."""
-        if name in self.named_rules:
-            return self.named_rules[name].reverse(*args)
-        for rule in self.rules:
-            if isinstance(rule.target, ReversibleRouter):
-                path = rule.target.reverse_url(name, *args)
-                if path is not None:
-                    return path
-        return None
+        own = self.named_rules.get(name)
+        if own is not None:
+            return own.reverse(*args)
+        routers = (rule.target for rule in self.rules if isinstance(rule.target, ReversibleRouter))
+        paths = (router.reverse_url(name, *args) for router in routers)
+        return next((path for path in paths if path is not None), None)
 
 
 # --- finding rules ---
@@ -563,9 +563,11 @@ _Entry: TypeAlias = tuple[int, Rule, Pattern[str] | None]
 class _Table:
     """A list of rules, arranged for finding.
 
-    * `literals`: path -> the first rule of exactly that path, and the rules before it that may match it too.
-    * `prefixes`: for each length in use, the first so many characters of a path -> the rules whose pattern
-      begins with them. There are few lengths, and each costs one look into a dictionary.
+    * `literals`: path -> the rules of exactly that path, and the others before the first of them that may
+      match it too.
+    * `patterns`: for each pair of lengths in use, the first and last so many characters of a path -> the
+      rules whose pattern begins and ends with them. There are few such pairs, and each costs one look into a
+      dictionary.
     * `others`: the rules whose matcher has to be asked.
     """
 
@@ -575,8 +577,8 @@ class _Table:
         self.changes = _changes[0]
         self.snapshot = rules[:]
         self.others: list[_Entry] = []
-        literals: dict[str, _Entry] = {}
-        prefixes: dict[int, dict[str, list[_Entry]]] = {}
+        literals: dict[str, list[_Entry]] = {}
+        patterns: dict[tuple[int, int], dict[tuple[str, str], list[_Entry]]] = {}
         for place, rule in enumerate(self.snapshot):
             regex = _pattern_of(rule.matcher)
             if regex is None:
@@ -584,14 +586,15 @@ class _Table:
                 continue
             prefix, complete = _literal_prefix(regex)
             if complete:
-                literals.setdefault(prefix, (place, rule, regex))
+                literals.setdefault(prefix, []).append((place, rule, regex))
             else:
-                entries = prefixes.setdefault(len(prefix), {}).setdefault(prefix, [])
-                entries.append((place, rule, regex))
-        self.prefixes = sorted(prefixes.items())
+                suffix = _literal_suffix(regex)
+                alike = patterns.setdefault((len(prefix), len(suffix)), {})
+                alike.setdefault((prefix, suffix), []).append((place, rule, regex))
+        self.patterns = [(*lengths, alike) for lengths, alike in patterns.items()]
         self.literals = {
-            path: (entry, [before for before in self.candidates(path) if before[0] < entry[0]])
-            for path, entry in literals.items()
+            path: (exact, [entry for entry in self.candidates(path) if entry[0] < exact[0][0]])
+            for path, exact in literals.items()
         }
 
     def holds_for(self, rules: list[Rule]) -> bool:
@@ -613,7 +616,7 @@ class _Table:
             params = _ask(entry, request, path)
             if params is not None:
                 return entry[1], params
-        return None if literal is None else (literal[0][1], {})
+        return None if literal is None else (literal[0][0][1], {})
 
     def matches(self, request: httputil.HTTPServerRequest) -> Iterator[tuple[Rule, dict[str, Any]]]:
         """All rules that match a request, in the order of the list, with what their matchers say."""
@@ -623,17 +626,18 @@ class _Table:
         path = request.path
         entries = self.candidates(path)
         if path in self.literals:
-            entries = sorted([*entries, self.literals[path][0]], key=_place)
+            entries = sorted(entries + self.literals[path][0], key=_place)
         for entry in entries:
             params = _ask(entry, request, path)
             if params is not None:
                 yield entry[1], params
 
     def candidates(self, path: str) -> list[_Entry]:
-        """The rules that may match a path, besides the one of exactly that path, in the order of the list."""
+        """The rules that may match a path, besides those of exactly that path, in the order of the list."""
         found, merged = self.others, False
-        for length, table in self.prefixes:
-            entries = table.get(path[:length])
+        size = len(path)
+        for begin, end, alike in self.patterns:
+            entries = alike.get((path[:begin], path[size - end :]))
             if entries is not None:
                 merged = merged or bool(found)
                 found = found + entries if found else entries
@@ -679,7 +683,7 @@ _SPECIAL = frozenset(".^$*+?{}[]\\|()")
 def _literal_prefix(regex: Pattern[str]) -> tuple[str, bool]:
     """The plain text a pattern begins with, and whether it is exactly that text that the pattern matches."""
     pattern = regex.pattern
-    if regex.flags & ~re.UNICODE or "|" in _without_groups(pattern):
+    if not _is_plain(regex):
         return "", False
     position = 1 if pattern.startswith("^") else 0
     prefix = ""
@@ -698,11 +702,32 @@ def _literal_prefix(regex: Pattern[str]) -> tuple[str, bool]:
     return prefix, pattern[position:] == "$"
 
 
+def _literal_suffix(regex: Pattern[str]) -> str:
+    """The plain text that ends whatever a pattern matches, a part of it at least."""
+    pattern = regex.pattern
+    if not _is_plain(regex) or not pattern.endswith("$"):
+        return ""
+    begin = end = len(pattern) - 1
+    while begin and pattern[begin - 1] not in _SPECIAL:
+        begin -= 1
+    if begin and pattern[begin - 1] == "\\":
+        begin += 1  # what is behind a backslash may be something else than itself
+    return pattern[begin:end]
+
+
+def _is_plain(regex: Pattern[str]) -> bool:
+    """Whether a pattern has no flags, and no alternatives but in groups."""
+    return not regex.flags & ~re.UNICODE and "|" not in _without_groups(regex.pattern)
+
+
+_ESCAPE_OR_CLASS = re.compile(r"\\.|\[\^?\]?(?:\\.|[^]\\])*+\]", re.DOTALL)
+
+
 def _without_groups(pattern: str) -> str:
-    """A pattern without what stands in parentheses, as far as that can be told by counting them."""
+    """A pattern without escapes, character classes, and what stands in parentheses."""
     output, depth = "", 0
-    for part in re.split(r"([()])", pattern):
+    for part in re.split(r"([()])", _ESCAPE_OR_CLASS.sub("", pattern)):
         depth += (part == "(") - (part == ")")
-        if depth <= 0:
+        if not depth:
             output += part
     return output

@@ -208,6 +208,7 @@ class TCPServer:
     def _tls_stream(self, connection: socket.socket) -> IOStream | None:
         """Wrap an accepted connection, or None where the peer has left again."""
         try:
+            connection.getpeername()  # wrap_socket() would fail for a peer that left, and forget to close
             wrapped = self._context().wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
         except OSError as error:
             gone = isinstance(error, ssl.SSLError) and error.args[0] == ssl.SSL_ERROR_EOF

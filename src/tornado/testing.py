@@ -32,7 +32,7 @@ import socket
 import sys
 import unittest
 import warnings
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
@@ -114,7 +114,6 @@ class AsyncTestCase(unittest.TestCase):
         self._waiting = False
         self._stop_value: Any = None
         self._failure: BaseException | None = None
-        self._suspended: Any = None
 
     def setUp(self) -> None:
         """Make the loop, and make it the current one."""
@@ -356,42 +355,56 @@ def gen_test(func: Callable[..., Any] | None = None, timeout: float | None = Non
     """
     if func is None:
         return functools.partial(gen_test, timeout=timeout)
-    test_method = func
-
-    def begin(self: Any, *args: Any, **kwargs: Any) -> Any:
-        made = test_method(self, *args, **kwargs)
-        if inspect.iscoroutine(made) or isinstance(made, Generator):
-            self._suspended = made
-        return made
-
-    start = begin if inspect.iscoroutinefunction(func) else gen.coroutine(begin)
+    start = _native_start(func) if inspect.iscoroutinefunction(func) else _generator_start(func)
 
     @functools.wraps(func)
     def run(self: Any, *args: Any, **kwargs: Any) -> Any:
         limit = get_async_test_timeout() if timeout is None else timeout
-        self._suspended = None
+        waiting: list[Any] = []
         try:
-            return self.io_loop.run_sync(functools.partial(start, self, *args, **kwargs), timeout=limit)
+            return self.io_loop.run_sync(
+                functools.partial(start, waiting, self, *args, **kwargs), timeout=limit
+            )
         except TimeoutError as error:
-            _raise_where_suspended(self._suspended, error)
+            _raise_where_it_waits(error, waiting)
             raise
-        finally:
-            self._suspended = None
 
     return run
 
 
-def _raise_where_suspended(
-    suspended: Generator[Any, Any, Any] | Coroutine[Any, Any, Any] | None, error: TimeoutError
-) -> None:
-    """Raise ``error`` where the test waits, so that its traceback names the line."""
-    frame = getattr(suspended, "gi_frame", None) or getattr(suspended, "cr_frame", None)
-    if suspended is None or frame is None:
-        return  # not a timeout of the test as a whole: it ended by raising one of its own
-    try:
-        suspended.throw(error)
-    except StopIteration:
-        pass
+def _native_start(method: Callable[..., Any]) -> Callable[..., Any]:
+    async def start(waiting: list[Any], /, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return await method(*args, **kwargs)
+        except asyncio.CancelledError as interruption:
+            waiting.append(interruption)  # its traceback leads to the line
+            raise
+
+    return start
+
+
+def _generator_start(method: Callable[..., Any]) -> Callable[..., Any]:
+    @gen.coroutine
+    def start(waiting: list[Any], /, *args: Any, **kwargs: Any) -> Any:
+        made = method(*args, **kwargs)
+        if isinstance(made, Generator):
+            waiting.append(made)
+        return made
+
+    return start
+
+
+def _raise_where_it_waits(error: TimeoutError, waiting: list[Any]) -> None:
+    """Raise a test's timeout so that its traceback names the line where the test waits."""
+    for each in waiting:
+        if isinstance(each, asyncio.CancelledError):
+            raise error from each
+        # A generator that has ended has raised this error itself; it was not for the test as a whole.
+        if getattr(each, "gi_frame", None) is not None:
+            try:
+                each.throw(error)
+            except StopIteration:
+                pass
 
 
 class ExpectLog(logging.Filter):

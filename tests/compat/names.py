@@ -125,7 +125,6 @@ NAMES: dict[str, list[str]] = {
 #: By prefix: what builds it. Delete an entry when its part is there.
 PENDING: dict[str, str] = {
     "tornado.websocket": "issue 6, WebSockets",
-    "tornado.locale": "issue 3, the web framework whole",
     "tornado.wsgi": "issue 3, the web framework whole",
     "tornado.concurrent.return_future": "the 4.x style",
     "tornado.gen.Callback": "the 4.x style",
@@ -137,14 +136,12 @@ PENDING: dict[str, str] = {
     "tornado.stack_context": "the 4.x style",
     "tornado.testing.get_unused_port": "the 4.x style",
     "tornado.web.asynchronous": "the 4.x style",
-    "tornado.web.locale": "issue 3, the web framework whole",
 }
 
 #: Public modules that are not built yet, with what builds them: not to be importable until then.
 PENDING_MODULES: dict[str, str] = {
     "tornado.auth": "third-party authentication",
     "tornado.curl_httpclient": "the HTTP client whole",
-    "tornado.locale": "issue 3, the web framework whole",
     "tornado.platform.caresresolver": "issue 5, the asynchronous library whole",
     "tornado.platform.twisted": "issue 5, the asynchronous library whole",
     "tornado.websocket": "issue 6, WebSockets",

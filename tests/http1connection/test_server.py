@@ -171,7 +171,10 @@ async def test_http_1_0_closes_unless_asked_to_keep(loop_kind):
         (b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n", 501),
         (b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n", 400),
         (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2000000\r\n\r\n" + b"x" * 100, 413),
-        (b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n186a00\r\n" + b"x" * 1_000_001, 413),
+        (
+            b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n186a00\r\n" + b"x" * 1_000_001,
+            413,
+        ),
         (b"GET /" + b"x" * 70_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n", 414),
         (b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"x" * 70_000 + b"\r\n\r\n", 431),
     ],
@@ -382,7 +385,9 @@ async def test_delegates_are_told_in_order_and_waited_for(loop_kind, tls):
     delegates = Delegates()
     async with serving(delegates, tls=tls, chunk_size=4) as server:
         peer = await server.connect()
-        peer.send(b"POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n\r\nabcdefGET /b HTTP/1.1\r\nHost: a\r\n\r\n")
+        peer.send(
+            b"POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n\r\nabcdefGET /b HTTP/1.1\r\nHost: a\r\n\r\n"
+        )
         assert (await peer.response()).body == b"ok"
         assert (await peer.response()).body == b"ok"
         await peer.close()

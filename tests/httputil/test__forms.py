@@ -82,7 +82,7 @@ def test_what_is_there_is_kept() -> None:
 
 @pytest.mark.parametrize("content_type", [URLENCODED, "multipart/form-data; boundary=xx"])
 def test_content_encoding(content_type: str) -> None:
-    with pytest.raises(HTTPInputError, match="Content-Encoding 'gzip'"):
+    with pytest.raises(HTTPInputError, match="Unsupported Content-Encoding"):
         parsed(content_type, MULTIPART, HTTPHeaders({"content-encoding": "gzip"}))
     parsed(content_type, MULTIPART, HTTPHeaders())
 

@@ -77,7 +77,9 @@ class TestBothWays:
         request = make(target=target)
         assert (request.path, request.query) == (path, query)
 
-    @pytest.mark.parametrize("name", [*_COMPUTED, "connection"])
+    @pytest.mark.parametrize(
+        "name", [*_COMPUTED, "method", "uri", "version", "body", "connection", "server_connection"]
+    )
     def test_every_attribute_may_be_set(self, make: Any, name: str) -> None:
         request, value = make(), object()
         setattr(request, name, value)
@@ -289,8 +291,8 @@ class TestCertificate:
 def test_class_shows_its_attributes() -> None:
     assert set(dir(HTTPServerRequest)) >= set(_COMPUTED)
     assert HTTPServerRequest.path is vars(HTTPServerRequest)["path"]
-    assert mock.Mock(spec=HTTPServerRequest).method
+    assert mock.Mock(spec=HTTPServerRequest).path
 
 
-def test_only_three_attributes_are_stored() -> None:
-    assert sorted(vars(from_head())) == ["_head", "_start_time", "connection"]
+def test_few_attributes_are_stored() -> None:
+    assert sorted(vars(from_head())) == ["_head", "_start_time", "connection", "method", "uri", "version"]

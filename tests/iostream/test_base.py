@@ -89,7 +89,9 @@ async def test_a_huge_read_goes_straight_into_the_buffer(certificates: Certifica
         assert not server._read_buffer
 
 
-async def test_reads_what_was_buffered_before_the_end(loop_kind: str, kind: str, certificates: Certificates) -> None:
+async def test_reads_what_was_buffered_before_the_end(
+    loop_kind: str, kind: str, certificates: Certificates
+) -> None:
     async with stream_pair(kind, certificates) as (server, client):
         await client.write(b"a|b|c")
         client.close()
@@ -193,6 +195,7 @@ async def test_a_cancelled_read_loses_nothing(loop_kind: str, kind: str, certifi
 async def test_a_flood_yields_to_the_loop(loop_kind: str, kind: str, certificates: Certificates) -> None:
     """A reader whose reads are all satisfied at once must not keep the loop to itself."""
     async with stream_pair(kind, certificates) as (server, client):
+
         async def flood() -> None:
             while not client.closed():
                 await client.write(bytes(64 * 1024))
@@ -249,3 +252,22 @@ async def test_subclass_over_descriptor_methods(loop_kind: str) -> None:
     assert other.sent == [b"abc"]
     other.set_nodelay(True)
     other.close()
+
+
+async def test_a_regex_over_a_large_buffer_that_grows_slowly(
+    loop_kind: str, certificates: Certificates
+) -> None:
+    async with stream_pair("plain", certificates) as (server, client):
+        read = server.read_until_regex(b"\n")
+        await client.write(bytes(200_000))
+        for _ in range(20):
+            await client.write(b"x")
+            await turns()
+        await client.write(b"\n")
+        assert len(await read) == 200_021
+        read = server.read_until_regex(b"\n")
+        await client.write(bytes(200_000))
+        await turns()
+        await client.write(b"\n")
+        client.close()
+        assert len(await read) == 200_001

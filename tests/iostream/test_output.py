@@ -34,7 +34,9 @@ async def test_writes_are_done_in_their_order(loop_kind: str, kind: str, certifi
         assert server._total_write_done_index == server._total_write_index == BIG + 100_001
 
 
-async def test_pieces_put_into_the_write_buffer(loop_kind: str, kind: str, certificates: Certificates) -> None:
+async def test_pieces_put_into_the_write_buffer(
+    loop_kind: str, kind: str, certificates: Certificates
+) -> None:
     """Programs append to the write buffer themselves, and then write nothing."""
     async with stream_pair(kind, certificates) as (server, client):
         for size in (10, BIG):
@@ -105,3 +107,17 @@ async def test_an_error_of_the_descriptor_is_logged(certificates: Certificates, 
         with expect_log("tornado.general", "Write error on .*broken"), pytest.raises(StreamClosedError):
             await broken.write(b"x")
         assert broken.closed()
+
+
+async def test_write_to_fd_of_an_instance_is_honoured(kind: str, certificates: Certificates) -> None:
+    async with stream_pair(kind, certificates) as (server, client):
+        original, sizes = server.write_to_fd, []
+
+        def write_to_fd(data: memoryview) -> int:
+            sizes.append(len(data))
+            return original(data)
+
+        server.write_to_fd = write_to_fd  # type: ignore[method-assign]
+        await server.write(b"abc")
+        assert await client.read_bytes(3) == b"abc"
+        assert sizes == [3]

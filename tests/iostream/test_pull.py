@@ -4,8 +4,16 @@ import re
 
 import pytest
 
-from tornado.iostream import UnsatisfiableReadError
-from tornado.iostream._pull import NOT_YET, Count, IntoBuffer, PullState, ReadRequest, UntilDelimiter, UntilRegex
+from tornado.iostream import UnsatisfiableReadError, _pull
+from tornado.iostream._pull import (
+    NOT_YET,
+    Count,
+    IntoBuffer,
+    PullState,
+    ReadRequest,
+    UntilDelimiter,
+    UntilRegex,
+)
 
 
 def feed(request: ReadRequest, data: bytes) -> tuple[object, bytes]:
@@ -89,3 +97,32 @@ def test_busy_and_idle() -> None:
     assert not pull.busy()
     assert pull.satisfy(True)
     assert pull.drop() is None
+
+
+def test_a_large_buffer_is_not_searched_for_every_byte(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr(_pull.time, "monotonic", lambda: now)
+
+    class SlowPattern(CountingPattern):
+        def search(self, buffer: bytearray) -> None:
+            nonlocal now
+            super().search(buffer)
+            now += 0.001
+
+    pattern = SlowPattern()
+    request = UntilRegex(pattern, None)  # type: ignore[arg-type]
+    buffer = bytearray(_pull.EAGER_SIZE)
+    for _ in range(1000):
+        buffer.append(0)
+        request.find(buffer, True)
+    assert pattern.looked_at == _pull.EAGER_SIZE + 1
+    assert request.retry == pytest.approx(0.001 * _pull.REST_FACTOR)
+    now += request.retry
+    request.find(buffer, True)
+    assert request.retry is None
+    assert pattern.looked_at == 2 * _pull.EAGER_SIZE + 1001
+
+
+def test_a_buffer_must_be_writable() -> None:
+    with pytest.raises(TypeError, match="writable"):
+        IntoBuffer(b"constant", False)  # type: ignore[arg-type]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import gc
 import socket
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -113,7 +115,9 @@ async def test_corks_nest_and_flush_now_does_not_wait(kind: str, certificates: C
 
 
 @pytest.mark.parametrize("sizes", [(10, BIG), (BIG, 10, BIG), (10_000,) * 500, (200_000, 1)])
-async def test_large_answers(loop_kind: str, kind: str, certificates: Certificates, sizes: tuple[int, ...]) -> None:
+async def test_large_answers(
+    loop_kind: str, kind: str, certificates: Certificates, sizes: tuple[int, ...]
+) -> None:
     async with stream_pair(kind, certificates) as (server, client):
         pieces = [bytes([number % 256]) * size for number, size in enumerate(sizes)]
         consumer = Recorder(lambda _: [server._send(piece) for piece in pieces])
@@ -141,7 +145,9 @@ async def test_back_pressure(loop_kind: str, kind: str, certificates: Certificat
         assert await client.read_bytes(5) == b"again"
 
 
-async def test_writes_and_sends_keep_their_order(loop_kind: str, kind: str, certificates: Certificates) -> None:
+async def test_writes_and_sends_keep_their_order(
+    loop_kind: str, kind: str, certificates: Certificates
+) -> None:
     async with stream_pair(kind, certificates) as (server, client):
         server._start_push(Recorder())
         server._send(b"1" * BIG)
@@ -365,3 +371,31 @@ async def test_read_from_fd_is_honoured(
             assert 4 in calls[1:]
             client.close()
             await consumer.until(lambda: "eof" in consumer.events)
+
+
+async def test_an_idle_stream_is_small(certificates: Certificates) -> None:
+    """Stream, socket and registration with asyncio's loop together; the kernel's part is not ours."""
+    consumer, pairs = Recorder(), [socket.socketpair() for _ in range(300)]
+    streams = []
+
+    def open_streams(some: list[tuple[socket.socket, socket.socket]]) -> None:
+        for ours, _ in some:
+            stream = IOStream(socket.socket(fileno=ours.detach()))
+            stream._start_push(consumer)
+            streams.append(stream)
+
+    open_streams(pairs[:50])
+    tracemalloc.start()
+    try:
+        gc.collect()
+        before = tracemalloc.get_traced_memory()[0]
+        open_streams(pairs[50:])
+        gc.collect()
+        each = (tracemalloc.get_traced_memory()[0] - before) / 250
+    finally:
+        tracemalloc.stop()
+    for stream in streams:
+        stream.close()
+    for _, theirs in pairs:
+        theirs.close()
+    assert each < 1000

@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-import asyncio
 import socket
 from typing import Any
 
 import pytest
 
 from tests.support.certificates import Certificates
-from tests.support.streams import socket_pair, stream_pair, turns
+from tests.support.streams import closed, socket_pair, stream_pair, turns
 from tornado.iostream import IOStream, StreamClosedError
 
 
@@ -76,7 +75,9 @@ async def test_start_tls(loop_kind: str, certificates: Certificates) -> None:
         ended: list[str] = []
         client.set_close_callback(lambda: ended.append("client"))
         shaking = server.start_tls(True, certificates.server_context)
-        secure_client = await client.start_tls(False, certificates.client_context, server_hostname="localhost")
+        secure_client = await client.start_tls(
+            False, certificates.client_context, server_hostname="localhost"
+        )
         secure_server = await shaking
         assert client.closed()
         await secure_client.write(b"secret")
@@ -117,7 +118,10 @@ async def test_start_tls_with_a_peer_that_speaks_something_else(
 ) -> None:
     async with stream_pair("plain", certificates) as (server, client):
         await client.write(b"GET / HTTP/1.1\r\n\r\n")
-        with expect_log("tornado.general", "SSL Error"), pytest.raises(OSError, match="HTTP_REQUEST|WRONG_VERSION"):
+        with (
+            expect_log("tornado.general", "SSL Error"),
+            pytest.raises(OSError, match="HTTP_REQUEST|WRONG_VERSION"),
+        ):
             await server.start_tls(True, certificates.server_context)
 
 
@@ -134,9 +138,13 @@ async def test_read_error_of_the_descriptor(certificates: Certificates, expect_l
     other.close()
     sock, other = socket_pair()
     stream = Broken(sock)
-    stream.set_close_callback(lambda: None)
     with expect_log("tornado.general", "error on read: .*broken"):
         other.send(b"x")
-        while not stream.closed():
-            await asyncio.sleep(0)
+        await closed(stream)
     other.close()
+
+
+async def test_start_tls_given_up_closes_the_connection(loop_kind: str, certificates: Certificates) -> None:
+    async with stream_pair("plain", certificates) as (server, client):
+        server.start_tls(True, certificates.server_context).cancel()
+        assert await client.read_until_close() == b""

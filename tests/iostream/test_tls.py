@@ -36,7 +36,9 @@ async def test_dictionary_options(certificates: Certificates) -> None:
     plain_server, plain_client = IOStream(ours), IOStream(theirs)
     files = {"certfile": str(certificates.certificate_file), "keyfile": str(certificates.key_file)}
     shaking = plain_server.start_tls(True, files)
-    client = await plain_client.start_tls(False, {"ca_certs": str(certificates.ca_file)}, server_hostname="localhost")
+    client = await plain_client.start_tls(
+        False, {"ca_certs": str(certificates.ca_file)}, server_hostname="localhost"
+    )
     server = await shaking
     await client.write(b"x")
     assert await server.read_bytes(1) == b"x"
@@ -84,46 +86,46 @@ async def test_the_name_is_checked(
         if name == "localhost":
             await connecting
         else:
-            with expect_log("tornado.general", "SSL Error"), pytest.raises(StreamClosedError) as caught:
-                try:
+            with expect_log("tornado.general", "SSL Error"):
+                with pytest.raises(ssl.SSLCertVerificationError) as caught:
                     await connecting
-                finally:
-                    with pytest.raises(StreamClosedError):
-                        await server.read_bytes(1)
-            assert isinstance(caught.value.real_error, ssl.SSLCertVerificationError)
-            assert client.error is caught.value.real_error
+                with pytest.raises(StreamClosedError):
+                    await server.read_bytes(1)
+            assert client.error is caught.value
         client.close()
         server.close()
 
 
-async def test_a_peer_that_leaves_in_the_handshake_is_no_news(loop_kind: str, certificates: Certificates) -> None:
+async def test_a_peer_that_leaves_in_the_handshake_is_no_news(
+    loop_kind: str, certificates: Certificates
+) -> None:
     ours, theirs = socket_pair()
     server = tls_stream(ours, certificates.server_context, server_side=True)
     waiting = server.wait_for_handshake()
     with pytest.raises(RuntimeError, match="Already waiting"):
         server.wait_for_handshake()
     theirs.close()
-    with pytest.raises(StreamClosedError):
+    with pytest.raises(OSError):
         await waiting
-    with pytest.raises(StreamClosedError):
+    with pytest.raises(OSError):
         await server.wait_for_handshake()
+    with pytest.raises(StreamClosedError):
+        server.write(b"x")
 
 
 async def test_a_connection_refused(loop_kind: str, certificates: Certificates) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         address = listener.getsockname()
     client = SSLIOStream(socket.socket(), ssl_options=certificates.client_context)
-    with pytest.raises(StreamClosedError) as caught:
+    with pytest.raises(ConnectionRefusedError):
         await client.connect(address, server_hostname="localhost")
-    assert isinstance(caught.value.real_error, ConnectionRefusedError)
 
 
 async def test_options_that_do_not_fit(certificates: Certificates) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         client = SSLIOStream(socket.socket(), ssl_options=certificates.client_context)
-        with pytest.raises(StreamClosedError) as caught:
+        with pytest.raises(ValueError, match="hostname"):
             await client.connect(listener.getsockname())  # the context checks a name, and there is none
-        assert isinstance(caught.value.real_error, ValueError)
 
 
 async def test_closing_says_goodbye(loop_kind: str, certificates: Certificates) -> None:
@@ -134,7 +136,9 @@ async def test_closing_says_goodbye(loop_kind: str, certificates: Certificates) 
         assert client.socket.recv(1) == b""
 
 
-async def test_records_that_wait_inside_tls_are_not_forgotten(loop_kind: str, certificates: Certificates) -> None:
+async def test_records_that_wait_inside_tls_are_not_forgotten(
+    loop_kind: str, certificates: Certificates
+) -> None:
     """One record, taken in small bites: the event loop sees nothing of the rest."""
     async with stream_pair("tls", certificates, read_chunk_size=100) as (server, client):
         await client.write(bytes(10_000))

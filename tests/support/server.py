@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import re
 import socket
 import ssl
@@ -62,7 +63,9 @@ class Peer:
 
     async def _chunks(self) -> bytes:
         body = b""
-        while size := int(re.match(rb"[0-9a-f]+", await self.reader.readuntil(b"\r\n"), re.I)[0], 16):  # type: ignore[index]
+        while size := int(
+            re.match(rb"[0-9a-f]+", await self.reader.readuntil(b"\r\n"), re.IGNORECASE)[0], 16
+        ):  # type: ignore[index]
             body += (await self.reader.readexactly(size + 2))[:-2]
         assert await self.reader.readexactly(2) == b"\r\n"
         return body
@@ -121,9 +124,16 @@ class Server:
 
 @contextlib.asynccontextmanager
 async def serving(
-    application: Any, *, tls: Any = None, server_class: type[HTTPServer] = HTTPServer, **options: Any
+    application: Any,
+    *,
+    tls: Any = None,
+    server_class: type[HTTPServer] = HTTPServer,
+    access_log: int = logging.CRITICAL,
+    **options: Any,
 ) -> AsyncIterator[Server]:
     """Serve `application` on a port of the kernel's choice; `tls` is the fixture ``certificates``, or None."""
+    # Error answers are part of many tests; a test that is about the access log takes its logger itself.
+    logging.getLogger("tornado.access").setLevel(access_log)
     server = server_class(application, ssl_options=tls.server_context if tls else None, **options)
     (listener,) = bind_sockets(0, "127.0.0.1", family=socket.AF_INET)
     server.add_sockets([listener])
@@ -135,3 +145,4 @@ async def serving(
         for peer in running._peers:
             await peer.close()
         await server.close_all_connections()
+        logging.getLogger("tornado.access").setLevel(logging.NOTSET)

@@ -40,7 +40,8 @@ class Recorder:
         self._changed.set()
 
     def data_received(self, data: bytes) -> None:
-        assert type(data) is bytes and data
+        assert type(data) is bytes
+        assert data
         self._note(data)
         if self.on_data is not None:
             self.on_data(data)
@@ -102,7 +103,9 @@ async def stream_pair(
         server.close()
 
 
-def tls_stream(sock: socket.socket, context: ssl.SSLContext, server_side: bool, **options: Any) -> SSLIOStream:
+def tls_stream(
+    sock: socket.socket, context: ssl.SSLContext, server_side: bool, **options: Any
+) -> SSLIOStream:
     """A TLS stream over a connected socket, before its handshake."""
     wrapped = context.wrap_socket(
         sock,

@@ -76,7 +76,7 @@ def per_accept(server: Server, scenario: Scenario) -> float:
     return (server.cpu_seconds() - before) / ACCEPTED * 1e6
 
 
-# One after the other: connections that arrive together share the loop's wake-ups and look cheaper than they are.
+# One after the other: connections that arrive together share the loop's wake-ups and look cheaper.
 def _open_and_ask(port: int, request: bytes, count: int, at_once: int = 1) -> None:
     for _ in range(count // at_once):
         opened = [Connection(port) for _ in range(at_once)]

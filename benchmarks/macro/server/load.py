@@ -94,8 +94,8 @@ def connections(port: int, count: int, context: ssl.SSLContext | None = None) ->
 def rounds(opened: list[Connection], request: bytes, count: int, depth: int = 1, pid: int = 0) -> int:
     """``count`` rounds of ``depth`` requests on each connection; how many requests that were.
 
-    The process ``pid`` is stopped while a round is being sent: it then finds every connection ready, in each round
-    and each run, where otherwise it would find as many as the scheduler had let through.
+    The process ``pid`` is stopped while a round is being sent: it then finds every connection ready, in each
+    round and each run, where otherwise it would find as many as the scheduler had let through.
     """
     for _ in range(count):
         if pid:

@@ -70,19 +70,17 @@ PEERS = {
         ),
         Peer("sanic", "Sanic", "sanic_app.py", ("sanic==25.12.1",)),
         Peer(
-            "starlette==1.10.0",
+            "starlette",
             "Starlette on uvicorn",
             "starlette_app.py",
             ("starlette==1.10.0", "python-multipart==0.0.34", UVICORN),
         ),
-        Peer("aiohttp==3.14.5", "aiohttp on uvloop", "aiohttp_app.py", ("aiohttp==3.14.5", "uvloop==0.23.0")),
-        Peer("falcon==4.4.0", "Falcon on uvicorn", "falcon_app.py", ("falcon==4.4.0", UVICORN)),
-        Peer(
-            "blacksheep==2.6.4", "BlackSheep on uvicorn", "blacksheep_app.py", ("blacksheep==2.6.4", UVICORN)
-        ),
+        Peer("aiohttp", "aiohttp on uvloop", "aiohttp_app.py", ("aiohttp==3.14.5", "uvloop==0.23.0")),
+        Peer("falcon", "Falcon on uvicorn", "falcon_app.py", ("falcon==4.4.0", UVICORN)),
+        Peer("blacksheep", "BlackSheep on uvicorn", "blacksheep_app.py", ("blacksheep==2.6.4", UVICORN)),
         Peer("uvicorn", "uvicorn, no framework", "uvicorn_app.py", (UVICORN,), without=BARE),
         Peer(
-            "granian==2.8.7",
+            "granian",
             "granian RSGI, no framework",
             "granian_app.py",
             ("granian==2.8.7",),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import signal
 import socket
 import subprocess
 import tempfile
@@ -80,8 +79,13 @@ def running(
                 raise RuntimeError(f"{peer.title} did not start:\n{errors.read().decode(errors='replace')}")
             yield Server(process.pid, port)
         finally:
-            process.send_signal(signal.SIGKILL)
-            process.wait()
+            # Politely first: valgrind leaves its pipes behind when it is killed.
+            process.terminate()
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
 
 def _accepts(process: subprocess.Popen[bytes], port: int, deadline: float = 180.0) -> bool:

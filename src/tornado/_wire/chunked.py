@@ -224,7 +224,7 @@ class ChunkedDecoder:
             raise HeadTooLarge(f"{count} trailer fields are more than the limit of {self._limits.max_trailer_count}")
         if text.count("\r\n") != count:
             raise HTTPInputError(f"bare LF in the trailer section {shown(text)}")
-        check_field_lines(text, 0, len(text))
+        check_field_lines(text)
         self.trailers_block = text
         self.phase = Phase.FINISHED
         return end + 4

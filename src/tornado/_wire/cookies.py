@@ -88,14 +88,14 @@ def _escape(match: re.Match[str]) -> str:
     return f"\\{ord(char):03o}"
 
 
-def parse_cookie(field: str) -> dict[str, str]:
+def parse_cookie(cookie: str) -> dict[str, str]:
     """The pairs of a Cookie field by name, values unquoted; of a repeated name the last counts.
 
     >>> parse_cookie('a=b; c="d e"; f')
     {'a': 'b', 'c': 'd e', '': 'f'}
     """
     found: dict[str, str] = {}
-    for pair in field.split(";"):
+    for pair in cookie.split(";"):
         name, equals, value = pair.partition("=")
         if not equals:
             name, value = "", name

@@ -8,8 +8,8 @@ other field; `HTTPHeaders` does that later, if asked, from the text that is know
 the first expression fails is the block walked line by line, to name the fault.
 
 One client sends the same block with each of its requests. So the outcome for a request's block (an immutable
-`RequestFields`) is kept in a memo under the block's exact bytes, the version of the request line included, as the
-meaning of the fields depends on it. A hit needs no check: these very bytes have passed. Never kept are
+`RequestFields`) is kept in a memo under the block's exact bytes, one memo for each version, as the meaning of the
+fields depends on it. A hit needs no check: these very bytes have passed. Never kept are
 
 * failures, which could push out what is useful;
 * blocks of more than `MEMO_ENTRY_SIZE` bytes, or of messages with a body: their lengths vary, so they would seldom
@@ -49,7 +49,7 @@ __all__ = [
     "check_field_lines",
     "parse_request_fields",
     "parse_response_fields",
-    "request_memo",
+    "request_memos",
 ]
 
 MEMO_ENTRIES: Final = 256
@@ -57,7 +57,6 @@ MEMO_ENTRY_SIZE: Final = 1024
 
 # RFC 9112 section 5: field-line = field-name ":" OWS field-value OWS
 _FIELD_LINES = re.compile(rf"(?:[{TCHAR}]++:[{FIELD_CHAR}]*+(?:\r\n|\n))*")
-_FIELD_NAME = re.compile(rf"[{TCHAR}]++")
 _TOKEN = re.compile(rf"[{TCHAR}]++")
 # RFC 9110 section 8.6: 1*DIGIT, which excludes signs, underscores and the digits of other scripts.
 _DIGITS = re.compile(r"[0-9]++")
@@ -70,40 +69,18 @@ def _any_case(name: str) -> str:
 
 _DECISIVE = ("host", "connection", "content-length", "transfer-encoding", "expect", "upgrade")
 _SECRET = ("authorization", "proxy-authorization")
-# Each line is known to begin after a "\n": the text handed to it starts with the version of the start line.
+# For a text with a "\n" put before its first line: a pattern that begins with one character is searched fastest.
 _find_decisive = re.compile(
     rf"\n({'|'.join(_any_case(name) for name in _DECISIVE + _SECRET)}):([^\r\n]*+)"
 ).findall
 _LENGTH_LINE = re.compile(rf"^{_any_case('content-length')}:[^\n]*\n", re.MULTILINE)
 
 
-class RequestFields(NamedTuple):
-    """What a request's header block says, with the version of its request line.
-
-    :ivar version: ``HTTP/1.0`` or ``HTTP/1.1``.
-    :ivar headers_block: the field lines, their ends included, as Latin-1 text; Content-Length is given once.
-    :ivar host: the Host field, or None (HTTP/1.0 only).
-    :ivar content_length: in octets, or None where the field is missing.
-    :ivar chunked: the body is in the chunked coding.
-    :ivar has_body: at least one octet of body or of chunked coding follows the head.
-    :ivar keep_alive: the client lets the connection be used again.
-    :ivar upgrade: the client offers another protocol (``Connection: upgrade``, and an Upgrade field).
-    :ivar expect_continue: the client waits for a 100 before it sends the body.
-    :ivar expect_unknown: the client expects something that HTTP does not define (to be answered with 417).
-    :ivar field_count: the number of field lines.
-    """
-
-    version: str
-    headers_block: str
-    host: str | None
-    content_length: int | None
-    chunked: bool
-    has_body: bool
-    keep_alive: bool
-    upgrade: bool
-    expect_continue: bool
-    expect_unknown: bool
-    field_count: int
+#: What a request's header block says, with the version of its request line, in the order of `RequestHead`'s attributes of
+#: the same names, where they are explained: version, headers_block, host (here always the Host field's), content_length,
+#: chunked, has_body, keep_alive, upgrade, expect_continue, expect_unknown; and last the number of field lines. A bare
+#: tuple, since taking a named one apart costs twice as much, and it is taken apart for each request.
+RequestFields = tuple[str, str, str | None, int | None, bool, bool, bool, bool, bool, bool, int]
 
 
 class ResponseFields(NamedTuple):
@@ -121,117 +98,111 @@ class ResponseFields(NamedTuple):
     keep_alive: bool
 
 
-#: Exact bytes, from the version in the request line to the empty line -> what they mean. See the module's text.
-request_memo: dict[bytes, RequestFields] = {}
+#: For each version: exact bytes, from the first field line to the empty line -> what they mean; see the module's text.
+request_memos: Final[dict[str, dict[bytes, RequestFields]]] = {"HTTP/1.0": {}, "HTTP/1.1": {}}
 
 _Found = dict[str, list[str]]
 
 
-def parse_request_fields(block: bytes, limits: Limits = DEFAULT) -> RequestFields:
+def parse_request_fields(block: bytes, version: str, limits: Limits = DEFAULT) -> RequestFields:
     """Check a request's header block and read from it what decides on the message.
 
-    :param block: from the version in the request line up to and including the empty line; the version and the end
-        of its line have been checked.
+    :param block: the field lines and the empty line, and no more.
+    :param version: ``HTTP/1.0`` or ``HTTP/1.1``.
     :raises HTTPInputError: or a subclass that knows a better status; see the module's text.
     """
-    fields = request_memo.get(block)
-    if fields is not None and fields.field_count <= limits.max_header_count:
+    memo = request_memos[version]
+    fields = memo.get(block)
+    if fields is not None and fields[-1] <= limits.max_header_count:
         return fields
-    text, start, count, found = _read_block(block, limits)
-    version = text[:8]
+    lines, found = _read_block(block, limits)
     is_11 = version == "HTTP/1.1"
     length, chunked = _read_framing(found, limits)
     options = _connection_options(found)
     has_body = chunked or bool(length)
-    expectations = _list_members(found.get("expect", ())) if is_11 else []
-    fields = RequestFields(
-        version=version,
-        headers_block=_field_lines(text, start, found, length),
-        host=_read_host(found, required=is_11),
-        content_length=length,
-        chunked=chunked,
-        has_body=has_body,
-        keep_alive=_keeps_alive(is_11, chunked, options),
+    expectations = _list_members(found["expect"]) if is_11 and "expect" in found else []
+    fields = (
+        version,
+        lines if length is None else _with_one_length(lines, found, length),
+        _read_host(found, is_11),
+        length,
+        chunked,
+        has_body,
+        _keeps_alive(is_11, chunked, options),
         # RFC 9110 section 7.8: Upgrade in an HTTP/1.0 request is to be ignored.
-        upgrade=is_11 and "upgrade" in options and "upgrade" in found,
+        is_11 and "upgrade" in options and "upgrade" in found,
         # RFC 9110 section 10.1.1: nothing to wait for without a body, nothing understood by HTTP/1.0.
-        expect_continue=has_body and "100-continue" in expectations,
-        expect_unknown=any(each != "100-continue" for each in expectations),
-        field_count=count,
+        has_body and "100-continue" in expectations,
+        any([each != "100-continue" for each in expectations]),
+        lines.count("\n"),
     )
     if not has_body and len(block) <= MEMO_ENTRY_SIZE and found.keys().isdisjoint(_SECRET):
-        if len(request_memo) >= MEMO_ENTRIES:
-            request_memo.clear()
-        request_memo[block] = fields
+        if len(memo) >= MEMO_ENTRIES:
+            memo.clear()
+        memo[block] = fields
     return fields
 
 
 def parse_response_fields(block: bytes, version: str, limits: Limits = DEFAULT) -> ResponseFields:
     """Check a response's header block and read from it what decides on the framing.
 
-    :param block: the status line's end (any text without LF, then LF), the field lines and the empty line.
+    :param block: the field lines and the empty line, and no more.
     :param version: ``HTTP/1.0`` or ``HTTP/1.1``.
     :raises HTTPInputError: or a subclass; see the module's text.
     """
-    text, start, _, found = _read_block(block, limits)
+    lines, found = _read_block(block, limits)
     length, chunked = _read_framing(found, limits)
     return ResponseFields(
-        headers_block=_field_lines(text, start, found, length),
+        headers_block=lines if length is None else _with_one_length(lines, found, length),
         content_length=length,
         chunked=chunked,
         keep_alive=_keeps_alive(version == "HTTP/1.1", chunked, _connection_options(found)),
     )
 
 
-def _read_block(block: bytes, limits: Limits) -> tuple[str, int, int, _Found]:
-    """Check all field lines; gives the text, where the first line begins, their number, and the decisive fields."""
-    text = block.decode("latin-1")
-    count = text.count("\n") - 2
+def _read_block(block: bytes, limits: Limits) -> tuple[str, _Found]:
+    """Check all field lines; gives them, without the empty line, and the values of the decisive ones."""
+    if not block.endswith(b"\n"):
+        raise HTTPInputError("The message head does not end in an empty line")
+    lines = block[: -2 if block.endswith(b"\r\n") else -1].decode("latin-1")
+    count = lines.count("\n")
     if count > limits.max_header_count:
         raise HeadTooLarge(f"{count} header fields are more than the limit of {limits.max_header_count}")
-    start = text.index("\n") + 1
-    check_field_lines(text, start, _end_of_lines(text))
+    check_field_lines(lines)
     found: _Found = {}
-    for name, value in _find_decisive(text):
+    for name, value in _find_decisive("\n" + lines):
         found.setdefault(name.lower(), []).append(value.strip(" \t"))
-    return text, start, count, found
+    return lines, found
 
 
-def _end_of_lines(text: str) -> int:
-    """The index of the empty line that ends a block."""
-    return len(text) - (2 if text.endswith("\r\n") else 1)
-
-
-def _field_lines(text: str, start: int, found: _Found, length: int | None) -> str:
-    """The field lines alone, with equal Content-Lengths made one, as RFC 9112 section 6.3 asks."""
-    lines = text[start : _end_of_lines(text)]
-    if length is None or found["content-length"] == [str(length)]:
+def _with_one_length(lines: str, found: _Found, length: int) -> str:
+    """The field lines with equal Content-Lengths made one, as RFC 9112 section 6.3 asks."""
+    if found["content-length"] == [str(length)]:
         return lines
     return f"{_LENGTH_LINE.sub('', lines)}Content-Length: {length}\r\n"
 
 
-def check_field_lines(text: str, start: int, end: int) -> None:
-    """Check that ``text[start:end]`` is field lines and nothing else (RFC 9112 section 5).
+def check_field_lines(lines: str) -> None:
+    """Check that a text is field lines, each with its end, and nothing else (RFC 9112 section 5).
 
     :raises HTTPInputError: which names the first fault.
     """
-    if _FIELD_LINES.fullmatch(text, start, end) is not None:
+    if _FIELD_LINES.fullmatch(lines) is not None:
         return
-    for line in text[start:end].split("\n"):
+    for line in lines.split("\n"):
         line = line.removesuffix("\r")
         if line[:1] in (" ", "\t"):
-            raise HTTPInputError(f"Line folding is not supported: a header line begins with white space: {shown(line)}")
+            raise HTTPInputError(f"Line folding is not supported: header line with leading space: {shown(line)}")
         name, colon, value = line.partition(":")
         if not colon:
             raise HTTPInputError(f"There is no colon in header line {shown(line)}")
-        if _FIELD_NAME.fullmatch(name) is None:
+        if _TOKEN.fullmatch(name) is None:
             raise HTTPInputError(f"Invalid header name {shown(name)}: it has to be a token, next to its colon")
         if _FIELD_LINES.fullmatch(f"x:{value}\n") is None:
             raise HTTPInputError(f"Invalid header value {shown(value)}: it holds a control character")
-    raise AssertionError("unreachable: the block was found invalid as a whole and valid line by line")
 
 
-def _list_members(values: list[str] | tuple[()]) -> list[str]:
+def _list_members(values: list[str]) -> list[str]:
     """The members of a comma-separated field in lower case, all its lines together (RFC 9110 section 5.6.1)."""
     return [member for value in values for each in value.lower().split(",") if (member := each.strip(" \t"))]
 
@@ -284,7 +255,7 @@ def _read_length(values: list[str], limits: Limits) -> int:
     return int(length)
 
 
-def _read_host(found: _Found, *, required: bool) -> str | None:
+def _read_host(found: _Found, required: bool) -> str | None:
     """RFC 9112 section 3.2: exactly one valid Host in HTTP/1.1; HTTP/1.0 may do without."""
     values = found.get("host")
     if values is None:

@@ -15,18 +15,27 @@ Limits
 
 from __future__ import annotations
 
-from urllib.parse import unquote_to_bytes
-
 from tornado._wire.errors import HTTPInputError
 
 __all__ = ["parse_urlencoded"]
 
 
-def _decode(text: str) -> bytes:
+_HEX = "0123456789abcdefABCDEF"
+_BYTES = {high + low: chr(int(high + low, 16)) for high in _HEX for low in _HEX}
+
+
+def _decode(text: str) -> str:
+    """Take escapes out of latin-1 text; invalid ones stay."""
     if "+" in text:
         text = text.replace("+", " ")
-    raw = text.encode("latin-1")
-    return unquote_to_bytes(raw) if b"%" in raw else raw
+    if "%" not in text:
+        return text
+    pieces = text.split("%")
+    decoded = [pieces[0]]
+    for piece in pieces[1:]:
+        byte = _BYTES.get(piece[:2])
+        decoded.append("%" + piece if byte is None else byte + piece[2:])
+    return "".join(decoded)
 
 
 def parse_urlencoded(data: str | bytes, max_fields: int | None = None) -> dict[str, list[bytes]]:
@@ -47,15 +56,17 @@ def parse_urlencoded(data: str | bytes, max_fields: int | None = None) -> dict[s
         _refuse_beyond_latin_1(data)
     if max_fields is not None and data.count("&") >= max_fields:
         raise HTTPInputError(f"Max number of fields exceeded: a form may have {max_fields}")
-    found: dict[str, list[bytes]] = {}
     plain = "%" not in data and "+" not in data
+    if plain and "&" not in data:
+        name, _, value = data.partition("=")
+        return {name: [value.encode("latin-1")]}
+    found: dict[str, list[bytes]] = {}
     for field in data.split("&"):
         if field:
             name, _, value = field.partition("=")
-            if plain:
-                raw = value.encode("latin-1")
-            else:
-                name, raw = _decode(name).decode("latin-1"), _decode(value)
+            if not plain:
+                name, value = _decode(name), _decode(value)
+            raw = value.encode("latin-1")
             if name in found:
                 found[name].append(raw)
             else:

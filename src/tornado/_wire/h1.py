@@ -55,7 +55,14 @@ from tornado._wire.errors import (
     TooManyInterimResponses,
 )
 from tornado._wire.headers import HTTPHeaders
-from tornado._wire.heads import RequestHead, ResponseHead, parse_request_head, parse_response_head
+from tornado._wire.heads import (
+    KNOWN_HEAD_SIZE,
+    RequestHead,
+    ResponseHead,
+    parse_request_head,
+    parse_response_head,
+    recall_request_head,
+)
 from tornado._wire.limits import DEFAULT, Limits
 from tornado._wire.startline import status_line
 
@@ -159,6 +166,7 @@ class Reader:
         "_decoder",
         "_eof",
         "_expected",
+        "_known_size",
         "_position",
         "_received",
         "_remaining",
@@ -184,6 +192,8 @@ class Reader:
         self._decoder: ChunkedDecoder | None = None
         self._expected: str | None = None  # the method of the request that is answered (client)
         self._eof = False
+        # Heads of up to this size may be recognised as known: where no limit could have refused them.
+        self._known_size = KNOWN_HEAD_SIZE if role is _SERVER and _allows_known_heads(limits) else -1
 
     @property
     def buffered(self) -> int:
@@ -196,7 +206,7 @@ class Reader:
         :param data: is kept as it is, so it must not change later.
         """
         buffer = self._buffer
-        if self.state >= _CLOSED:
+        if self.state is _ERROR or self.state is _CLOSED:
             return
         if not buffer:
             self._buffer = data
@@ -223,6 +233,15 @@ class Reader:
         :raises HTTPInputError: or a subclass, among them `IncompleteMessage` for an end of input inside a message. The
             reader is in ERROR from then on.
         """
+        if self.state is _HEAD:
+            # Most requests are alike, and most arrive alone and whole.
+            buffer = self._buffer
+            if len(buffer) <= self._known_size and not self._position and type(buffer) is bytes:
+                head = recall_request_head(buffer)
+                if head is not None:
+                    self._buffer = b""
+                    self.state = _DONE
+                    return head
         try:
             return _STEPS[self.state](self)
         except HTTPInputError:
@@ -237,6 +256,7 @@ class Reader:
         if self.state is not _DONE:
             raise RuntimeError(f"start_next() called in state {self.state.name}; it has to be DONE")
         self.state = _HEAD
+        self._skipped = 0
         self.max_body_size = self.limits.max_body_size
 
     def expect_response_to(self, method: str) -> None:
@@ -281,7 +301,6 @@ class Reader:
             block = bytes(block)
         if self.role is _SERVER:
             request = parse_request_head(block, limits)
-            self._skipped = 0
             self.state = _DONE
             if request.has_body:
                 self._begin_body(request)
@@ -325,7 +344,6 @@ class Reader:
             if self._skipped > self.limits.max_1xx:
                 raise TooManyInterimResponses(f"Too many 1xx responses: more than {self.limits.max_1xx}")
             return head
-        self._skipped = 0
         self._expected = None
         self.state = _DONE
         if head.has_body:
@@ -416,6 +434,13 @@ _STEPS: tuple[Callable[[Reader], Event | None], ...] = (
     Reader._read_nothing,
     Reader._read_nothing,
 )
+
+
+def _allows_known_heads(limits: Limits) -> bool:
+    # A field line has three octets at least: "a:" and LF.
+    most_fields = KNOWN_HEAD_SIZE // 3
+    size = min(limits.max_head_size, limits.max_request_line)
+    return size >= KNOWN_HEAD_SIZE and limits.max_header_count >= most_fields
 
 
 def _find_head_end(buffer: bytes | bytearray, start: int) -> int:

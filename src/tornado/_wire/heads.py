@@ -17,15 +17,38 @@ The caller bounds the block (`tornado._wire.h1.Reader` does); the rest is in `to
 
 from __future__ import annotations
 
+from typing import Final
+
 from tornado._wire.errors import HTTPInputError
-from tornado._wire.fields import RequestFields, parse_request_fields, parse_response_fields
+from tornado._wire.fields import (
+    MEMO_ENTRY_SIZE,
+    RequestFields,
+    parse_request_fields,
+    parse_response_fields,
+    request_memos,
+)
 from tornado._wire.headers import HTTPHeaders
 from tornado._wire.limits import DEFAULT, Limits
 from tornado._wire.startline import match_origin_form, parse_request_line, parse_status_line
 
-__all__ = ["RequestHead", "ResponseHead", "parse_request_head", "parse_response_head"]
+__all__ = [
+    "KNOWN_HEAD_SIZE",
+    "KNOWN_LINES",
+    "KNOWN_LINE_SIZE",
+    "RequestHead",
+    "ResponseHead",
+    "parse_request_head",
+    "parse_response_head",
+    "recall_request_head",
+]
 
-_BLANK_LINES = (b"\n\r\n", b"\n\n")
+#: Request lines of up to this many octets are kept, this many of them.
+KNOWN_LINE_SIZE: Final = 128
+KNOWN_LINES: Final = 512
+#: The most octets that a head known to `recall_request_head` has.
+KNOWN_HEAD_SIZE: Final = KNOWN_LINE_SIZE + MEMO_ENTRY_SIZE
+
+_VERSIONS: Final = {b"HTTP/1.0": "HTTP/1.0", b"HTTP/1.1": "HTTP/1.1"}
 
 
 class RequestHead:
@@ -157,6 +180,29 @@ class ResponseHead:
         return f"<ResponseHead {self.version} {self.code} {self.reason}>"
 
 
+_Memo = dict[bytes, RequestFields]
+# Request lines in origin-form seen lately, without their LF -> method, target, version, memo of its header blocks.
+_known_lines: dict[bytes, tuple[str, str, str, _Memo]] = {}
+_recall_line = _known_lines.get
+
+
+def recall_request_head(data: bytes) -> RequestHead | None:
+    """The head of a request, if ``data`` is one whole head and its header block has been met before, else None.
+
+    What is met again needs no check and no search for its end: only a complete and valid block is equal to what was
+    kept. Holds for limits that allow `KNOWN_HEAD_SIZE` octets.
+    """
+    line, _, block = data.partition(b"\n")
+    known = _recall_line(line)
+    if known is None:
+        known = _read_origin_form(line)
+        if known is None:
+            return None
+    method, target, _, memo = known
+    fields = memo.get(block)
+    return None if fields is None else RequestHead(method, target, target, fields)
+
+
 def parse_request_head(block: bytes, limits: Limits = DEFAULT) -> RequestHead:
     """Read the head of a request.
 
@@ -167,33 +213,34 @@ def parse_request_head(block: bytes, limits: Limits = DEFAULT) -> RequestHead:
     >>> parse_request_head(b"GET /a?b HTTP/1.1\\r\\nHost: example.com\\r\\n\\r\\n").target
     '/a?b'
     """
-    match = match_origin_form(block)
-    if match is None:
-        return _parse_unusual_head(block, limits)
-    method, raw = match.groups()
-    target = raw.decode("latin-1")
-    return RequestHead(
-        method.decode("latin-1"), target, target, parse_request_fields(_whole(block, match.end()), limits)
+    line, _, rest = block.partition(b"\n")
+    known = _known_lines.get(line) or _read_origin_form(line)
+    if known is not None:
+        method, target, version, _memo = known
+        return RequestHead(method, target, target, parse_request_fields(rest, version, limits))
+    method, target, raw_target, version, authority = parse_request_line(
+        line.removesuffix(b"\r").decode("latin-1")
     )
-
-
-def _parse_unusual_head(block: bytes, limits: Limits) -> RequestHead:
-    line_end = block.find(b"\n")
-    line = parse_request_line(block[: max(line_end, 0)].removesuffix(b"\r").decode("latin-1"))
-    fields = parse_request_fields(_whole(block, block.rindex(b" ", 0, line_end) + 1), limits)
-    head = RequestHead(line.method, line.target, line.raw_target, fields)
-    if line.authority is not None:
-        # RFC 9112 section 3.2.2: the target's authority replaces the Host field's, which had to be valid all the same.
-        head.host = line.authority
+    head = RequestHead(method, target, raw_target, parse_request_fields(rest, version, limits))
+    if authority is not None:
+        # RFC 9112 section 3.2.2: the target's authority replaces the Host field's, valid as that had to be.
+        head.host = authority
     return head
 
 
-def _whole(block: bytes, start: int) -> bytes:
-    """The block from ``start`` on, which has to end in an empty line."""
-    rest = block[start:]
-    if not rest.endswith(_BLANK_LINES):
-        raise HTTPInputError("The message head does not end in an empty line")
-    return rest
+def _read_origin_form(line: bytes) -> tuple[str, str, str, _Memo] | None:
+    """Read a request line in origin-form, and keep it; None for any other line."""
+    match = match_origin_form(line)
+    if match is None:
+        return None
+    raw_method, raw_target, raw_version = match.groups()
+    version = _VERSIONS[raw_version]
+    known = (raw_method.decode("latin-1"), raw_target.decode("latin-1"), version, request_memos[version])
+    if len(line) <= KNOWN_LINE_SIZE and b"?" not in raw_target:
+        if len(_known_lines) >= KNOWN_LINES:
+            _known_lines.clear()
+        _known_lines[line] = known
+    return known
 
 
 def parse_response_head(
@@ -208,9 +255,9 @@ def parse_response_head(
     >>> parse_response_head(b"HTTP/1.1 200 OK\\r\\nContent-Length: 5\\r\\n\\r\\n").content_length
     5
     """
-    line_end = block.find(b"\n")
-    version, code, reason = parse_status_line(block[: max(line_end, 0)].removesuffix(b"\r").decode("latin-1"))
-    fields = parse_response_fields(_whole(block, 0), version, limits)
+    line, _, rest = block.partition(b"\n")
+    version, code, reason = parse_status_line(line.removesuffix(b"\r").decode("latin-1"))
+    fields = parse_response_fields(rest, version, limits)
     length, chunked = fields.content_length, fields.chunked
     interim = code < 200
     if (interim or code == 204) and (chunked or length):

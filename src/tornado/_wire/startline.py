@@ -50,13 +50,13 @@ TCHAR: Final = r"!#$%&'*+\-.^_`|~0-9A-Za-z"
 # RFC 9110 section 5.5: what a field value or a reason phrase is made of, inner white space included.
 FIELD_CHAR: Final = r"\t\x20-\x7e\x80-\xff"
 
-# RFC 9112 section 3.2.1, origin-form = absolute-path [ "?" query ]. CONNECT has a form of its own. What follows
-# the match is the version and the rest of the head: a line that ends otherwise is not matched.
+# RFC 9112 section 3.2.1: origin-form = absolute-path [ "?" query ]. CONNECT has a form of its own.
+_TARGET_CHARS = r"[^\x00-\x20\x7f#%]*+"
 _ORIGIN_FORM = (
-    rf"(?!CONNECT )([{TCHAR}]++) (/[^\x00-\x20\x7f#%]*+(?:%[0-9A-Fa-f]{{2}}[^\x00-\x20\x7f#%]*+)*) (?=HTTP/1\.[01]\r?\n)"
+    rf"(?!CONNECT )([{TCHAR}]++) (/{_TARGET_CHARS}(?:%[0-9A-Fa-f]{{2}}{_TARGET_CHARS})*) (HTTP/1\.[01])\r?"
 )
-#: Matches the start of a head whose request line is in origin-form; groups: method, target; ends at the version.
-match_origin_form = re.compile(_ORIGIN_FORM.encode("ascii")).match
+#: Matches a whole request line in origin-form, with or without its CR; groups: method, target, version.
+match_origin_form = re.compile(_ORIGIN_FORM.encode("ascii")).fullmatch
 
 # RFC 9112 section 3: request-line = method SP request-target SP HTTP-version
 _REQUEST_LINE = re.compile(rf"([{TCHAR}]++) ([^\x00-\x20\x7f]++) (HTTP/[0-9]\.[0-9])")

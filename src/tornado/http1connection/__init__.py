@@ -1,12 +1,13 @@
 """HTTP/1.x connections, for servers and clients.
 
-Most programs meet this module only as ``request.connection``. `HTTP1ServerConnection` reads the requests of one
-client connection, one after the other; `HTTP1Connection` is one exchange, a request and its response, on either side.
-The syntax of messages is in ``tornado._wire.h1``; here they meet streams, time-outs, back-pressure and delegates
-(`tornado.httputil.HTTPServerConnectionDelegate`, `tornado.httputil.HTTPMessageDelegate`).
+Most programs meet this module only as ``request.connection``. `HTTP1ServerConnection` reads the requests of
+one client connection, one after the other; `HTTP1Connection` is one exchange, a request and its response, on
+either side. The syntax of messages is in ``tornado._wire.h1``; here they meet streams, time-outs,
+back-pressure and delegates (`tornado.httputil.HTTPServerConnectionDelegate`,
+`tornado.httputil.HTTPMessageDelegate`).
 
-A server's exchange is over when the request has been read whole and the response has been finished. A program that
-kept the exchange beyond that cannot write into the next response of the connection: its writes fail.
+A server's exchange is over when the request has been read whole and the response has been finished. A program
+that kept the exchange beyond that cannot write into the next response of the connection: its writes fail.
 """
 
 from __future__ import annotations

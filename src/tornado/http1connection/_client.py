@@ -58,7 +58,11 @@ class ResponseReader:
         exchange = self.exchange
         if exchange._waiting is None:
             self._pump()
-        if exchange._waiting is not None and self._reader.buffered > READ_AHEAD and exchange.stream is not None:
+        if (
+            exchange._waiting is not None
+            and self._reader.buffered > READ_AHEAD
+            and exchange.stream is not None
+        ):
             exchange.stream._pause_reading()
 
     def eof_received(self) -> None:

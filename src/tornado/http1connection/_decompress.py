@@ -7,7 +7,13 @@ import zlib
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any
 
-from tornado.httputil import HTTPHeaders, HTTPInputError, HTTPMessageDelegate, RequestStartLine, ResponseStartLine
+from tornado.httputil import (
+    HTTPHeaders,
+    HTTPInputError,
+    HTTPMessageDelegate,
+    RequestStartLine,
+    ResponseStartLine,
+)
 from tornado.util import GzipDecompressor
 
 if TYPE_CHECKING:
@@ -20,8 +26,8 @@ _STEP_LIMIT = 256 * 1024
 class GzipMessageDelegate(HTTPMessageDelegate):
     """Stands before `delegate` and hands it the inflated body.
 
-    The inflated size counts against the body's limit too; what passes it is an `.HTTPInputError` (400: the body as
-    sent was within the limit, the request is at fault).
+    The inflated size counts against the body's limit too; what passes it is an `.HTTPInputError` (400: the
+    body as sent was within the limit, the request is at fault).
     """
 
     def __init__(self, delegate: HTTPMessageDelegate, exchange: HTTP1Connection) -> None:

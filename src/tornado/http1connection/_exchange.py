@@ -1,9 +1,9 @@
 """One exchange: a request and its response, seen from either side.
 
-This is what a handler knows as ``request.connection``. The output half frames what is written (a length, chunks, or
-until close); the input half takes body events from the reader and hands them to the delegate, and waits when the
-delegate returns an awaitable. Who feeds the reader, and what happens at the end or on an error, is the business of
-the exchange's driver: the server connection, or the reader of a client's response.
+This is what a handler knows as ``request.connection``. The output half frames what is written (a length,
+chunks, or until close); the input half takes body events from the reader and hands them to the delegate, and
+waits when the delegate returns an awaitable. Who feeds the reader, and what happens at the end or on an
+error, is the business of the exchange's driver: the server connection, or the reader of a client's response.
 """
 
 from __future__ import annotations
@@ -57,14 +57,14 @@ class Driver(Protocol):
 class HTTP1Connection(HTTPConnection):
     """One HTTP/1.x exchange over a stream.
 
-    Servers make one for each request. A client makes one, calls `write_headers`, `write` and `finish` to send its
-    request, and `read_response` to receive the answer.
+    Servers make one for each request. A client makes one, calls `write_headers`, `write` and `finish` to send
+    its request, and `read_response` to receive the answer.
 
     :param stream: the `.IOStream` to use; the exchange does not own it on the server's side.
     :param is_client: whether this side sends the request.
     :param params: `HTTP1ConnectionParameters`.
-    :param context: anything that says where the stream comes from; read by `.HTTPServerRequest` (``remote_ip``,
-        ``protocol``) and shown in log lines.
+    :param context: anything that says where the stream comes from; read by `.HTTPServerRequest`
+        (``remote_ip``, ``protocol``) and shown in log lines.
     """
 
     stream: IOStream
@@ -74,7 +74,9 @@ class HTTP1Connection(HTTPConnection):
     no_keep_alive: bool
 
     _driver: Driver | None = None  # until the exchange is over
-    _origin: Driver | None = None  # of a server's exchange, for good: programs ask later where a request came from
+    _origin: Driver | None = (
+        None  # of a server's exchange, for good: programs ask later where a request came from
+    )
     _head: h1.RequestHead | None = None
     _reader: h1.Reader | None = None
     _message: HTTPMessageDelegate | None = None
@@ -126,8 +128,8 @@ class HTTP1Connection(HTTPConnection):
     def set_close_callback(self, callback: Callable[[], None] | None) -> None:
         """Have `callback` called once if the peer goes away before the exchange is over.
 
-        A peer that closed only its sending side cannot be told from one that is gone; the callback runs, and the
-        response may still be written.
+        A peer that closed only its sending side cannot be told from one that is gone; the callback runs, and
+        the response may still be written.
         """
         self._close_callback = callback
 
@@ -142,7 +144,8 @@ class HTTP1Connection(HTTPConnection):
             self._reader.max_body_size = max_body_size
 
     def detach(self) -> IOStream:
-        """Take the stream out of HTTP's hands: nothing more is read or written here, and unread bytes are in its buffer.
+        """Take the stream out of HTTP's hands: nothing more is read or written here, and unread bytes are in
+        its buffer.
 
         To be called while a handler or delegate runs, at any byte of the request.
 
@@ -205,7 +208,9 @@ class HTTP1Connection(HTTPConnection):
         chunk: bytes | None,
         connection: bytes | None = b"",
     ) -> Future[None]:
-        """Send a response head of ready-made fields. `connection` is None if the fields hold a Connection field."""
+        """Send a response head of ready-made fields. `connection` is None if the fields hold a Connection
+        field.
+        """
         if self._driver is None:
             return self._failed_write()
         head = self._head
@@ -241,7 +246,12 @@ class HTTP1Connection(HTTPConnection):
         return self._transmit(data)
 
     def _write_request_head(
-        self, start_line: RequestStartLine, block: bytes, length: int | None, framed: bool, chunk: bytes | None
+        self,
+        start_line: RequestStartLine,
+        block: bytes,
+        length: int | None,
+        framed: bool,
+        chunk: bytes | None,
     ) -> Future[None]:
         method, path, _ = start_line
         line = f"{method} {path} HTTP/1.1\r\n".encode()
@@ -260,7 +270,8 @@ class HTTP1Connection(HTTPConnection):
         return self._transmit(data)
 
     def write(self, chunk: bytes) -> Future[None]:
-        """Send a part of the body; `write_headers` must have been called, or `chunk` be a whole ready-made message.
+        """Send a part of the body; `write_headers` must have been called, or `chunk` be a whole ready-made
+        message.
 
         :raises .HTTPOutputError: if the body grows longer than its Content-Length.
         :returns: a Future that is done when the bytes have been handed to the operating system.
@@ -351,8 +362,9 @@ class HTTP1Connection(HTTPConnection):
     def read_response(self, delegate: HTTPMessageDelegate) -> Awaitable[bool]:
         """Read one message and hand it to `delegate`.
 
-        :returns: a Future: True if the connection can be used for another exchange, False if it is closed, failed,
-            or was detached. Malformed input is logged and told to the delegate by ``on_connection_close``.
+        :returns: a Future: True if the connection can be used for another exchange, False if it is closed,
+            failed, or was detached. Malformed input is logged and told to the delegate by
+            ``on_connection_close``.
         """
         return ResponseReader(self, delegate).done
 

@@ -7,7 +7,8 @@ import re
 from tornado._wire.limits import DEFAULT, Limits
 from tornado.http1connection._watch import Watch
 
-#: Seconds an idle kept-alive connection is held unless `HTTP1ConnectionParameters.header_timeout` says otherwise.
+#: Seconds an idle kept-alive connection is held unless `HTTP1ConnectionParameters.header_timeout` says
+#: otherwise.
 DEFAULT_IDLE_TIMEOUT = 3600.0
 #: Seconds from the first byte of a message head to its last; nginx's ``client_header_timeout`` is 60 too.
 HEAD_TIMEOUT = 60.0
@@ -26,10 +27,11 @@ class HTTP1ConnectionParameters:
 
     :param no_keep_alive: close each connection after one request.
     :param chunk_size: the most bytes handed to a delegate's ``data_received`` at once (default 64 KiB).
-    :param max_header_size: limit on start line and header block, in bytes (default 64 KiB); answered with 431.
+    :param max_header_size: limit on start line and header block, in bytes (default 64 KiB); answered with
+        431.
     :param header_timeout: seconds that a connection may wait for its next request (default 3600).
-    :param max_body_size: limit on a message body, in bytes (default: the stream's ``max_buffer_size``); answered
-        with 413. A delegate may change it for one message by `HTTP1Connection.set_max_body_size`.
+    :param max_body_size: limit on a message body, in bytes (default: the stream's ``max_buffer_size``);
+        answered with 413. A delegate may change it for one message by `HTTP1Connection.set_max_body_size`.
     :param body_timeout: seconds that a body may take to arrive (default: no limit).
     :param decompress: undo ``Content-Encoding: gzip`` of incoming bodies.
     """
@@ -51,7 +53,8 @@ class HTTP1ConnectionParameters:
         self.max_body_size = max_body_size
         self.body_timeout = body_timeout
         self.decompress = decompress
-        # A body's size is judged here and not by the reader, because a delegate may raise the limit after the head.
+        # A body's size is judged here and not by the reader, because a delegate may raise the limit after the
+        # head.
         self._limits = Limits(
             max_head_size=self.max_header_size,
             max_request_line=min(self.max_header_size, DEFAULT.max_request_line),
@@ -63,7 +66,8 @@ class HTTP1ConnectionParameters:
 
 
 def parse_int(s: str) -> int:
-    """Read a decimal number as HTTP writes it: digits only, no sign, space or underscore (RFC 9110 section 8.6).
+    """Read a decimal number as HTTP writes it: digits only, no sign, space or underscore (RFC 9110 section
+    8.6).
 
     :raises ValueError: if `s` is anything else.
     """

@@ -2,14 +2,16 @@
 
 States::
 
-    SERVING   requests are read and answered; at most one exchange at a time, the next one's bytes wait in the reader
+    SERVING   requests are read and answered; at most one exchange at a time, the next one's bytes wait in
+              the reader
     CLOSING   the last response is on its way out; nothing more is read
-    LINGERING our side is closed, input is thrown away until the peer closes too, so that no reset overtakes the answer
+    LINGERING our side is closed, input is thrown away until the peer closes too, so that no reset overtakes
+              the answer
     DETACHED  the stream belongs to somebody else
     CLOSED    the stream is closed
 
-`data_received` is the only place where requests begin, but for what was pipelined: that is taken up by the loop of
-`_advance`, never inside the previous response's ``finish()``.
+`data_received` is the only place where requests begin, but for what was pipelined: that is taken up by the
+loop of `_advance`, never inside the previous response's ``finish()``.
 """
 
 from __future__ import annotations
@@ -37,7 +39,8 @@ from tornado.log import app_log, gen_log
 
 #: Pipelined requests answered before the loop runs again.
 _PIPELINE_BATCH = 64
-#: Bytes thrown away after an error answer, and the seconds given for it, before the connection is closed hard.
+#: Bytes thrown away after an error answer, and the seconds given for it, before the connection is closed
+#: hard.
 _LINGER_BYTES = 1024 * 1024
 _LINGER_SECONDS = 2.0
 _OVERSIZED = (HeadTooLarge, RequestTargetTooLong)
@@ -113,7 +116,9 @@ class HTTP1ServerConnection:
         return context
 
     def start_serving(self, delegate: HTTPServerConnectionDelegate) -> None:
-        """Read requests until the connection is closed; `delegate` is told of each, and of the end by ``on_close``."""
+        """Read requests until the connection is closed; `delegate` is told of each, and of the end by
+        ``on_close``.
+        """
         assert isinstance(delegate, HTTPServerConnectionDelegate)
         self._delegate = delegate
         self._native = hasattr(delegate, "_open_exchange")
@@ -279,7 +284,9 @@ class HTTP1ServerConnection:
             self.failed(exchange, error)
 
     def _open(self, exchange: HTTP1Connection, head: h1.RequestHead) -> Any:
-        """Start the request: a coroutine is the rest of it; a message delegate takes its body; None: it is under way."""
+        """Start the request: a coroutine is the rest of it; a message delegate takes its body; None: it is
+        under way.
+        """
         delegate = self._delegate
         assert delegate is not None
         if self._native:
@@ -336,7 +343,9 @@ class HTTP1ServerConnection:
         self._pump(exchange)
 
     def _receive_body(self, exchange: HTTP1Connection) -> None:
-        """The head has been taken: see that the body will be too, and ask for it if the client waits to be asked."""
+        """The head has been taken: see that the body will be too, and ask for it if the client waits to be
+        asked.
+        """
         exchange._body_begun = True
         head = exchange._head
         assert head is not None
@@ -475,7 +484,8 @@ class HTTP1ServerConnection:
             body = f"{code} {reason}\n".encode()
             self.stream.write(
                 h1.status_line("HTTP/1.1", code, reason)
-                + b"Content-Type: text/plain; charset=UTF-8\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(body)
+                + b"Content-Type: text/plain; charset=UTF-8\r\n"
+                + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(body)
                 + body
             )
         self._close_gracefully(linger=True)
@@ -527,4 +537,3 @@ async def _finish_after(result: Any, message: Any) -> None:
     answer = message.finish()
     if answer is not None:
         await answer
-

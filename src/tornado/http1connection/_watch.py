@@ -1,9 +1,10 @@
 """One timer for the deadlines of all connections of a server.
 
-A connection keeps its own deadline as a number. The timer is set for the earliest deadline that was announced; when
-it fires, one walk over the connections finds those that are due and the next earliest. Moving a deadline further
-away, as each request of a kept-alive connection does, costs an assignment and a comparison. Walks are at least a
-tenth of the shortest time-out apart, so a deadline is noticed at most a tenth late.
+A connection keeps its own deadline as a number. The timer is set for the earliest deadline that was
+announced; when it fires, one walk over the connections finds those that are due and the next earliest. Moving
+a deadline further away, as each request of a kept-alive connection does, costs an assignment and a
+comparison. Walks are at least a tenth of the shortest time-out apart, so a deadline is noticed at most a
+tenth late.
 """
 
 from __future__ import annotations

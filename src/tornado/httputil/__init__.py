@@ -14,26 +14,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import tornado.httputil._forms as _forms
 from tornado._export import export
+from tornado._wire import headers as _headers
+from tornado._wire import ranges as _ranges
 from tornado._wire.cookies import parse_cookie
 from tornado._wire.errors import HTTPInputError, HTTPOutputError
-from tornado._wire.headers import FORBIDDEN_VALUE_CHARS as _FORBIDDEN_HEADER_CHARS_RE
 from tornado._wire.headers import HTTPHeaders
-from tornado._wire.ranges import format_content_range as _get_content_range
-from tornado._wire.ranges import parse_range as _parse_request_range
-from tornado.httputil import _forms
 from tornado.httputil._address import qs_to_qsl, split_host_and_port, url_concat
 from tornado.httputil._delegates import HTTPConnection, HTTPMessageDelegate, HTTPServerConnectionDelegate
 from tornado.httputil._fields import (
     HTTP_WHITESPACE,
-    _encode_header,
-    _int_or_none,
-    _parse_header,
     doctests,
     encode_username_password,
     format_timestamp,
     responses,
 )
+from tornado.httputil._fields import _encode_header as _encode_header
+from tornado.httputil._fields import _int_or_none as _int_or_none
+from tornado.httputil._fields import _parse_header as _parse_header
 from tornado.httputil._forms import (
     HTTPFile,
     ParseBodyConfig,
@@ -44,8 +43,8 @@ from tornado.httputil._forms import (
     set_parse_body_config,
 )
 from tornado.httputil._request import HTTPServerRequest
+from tornado.httputil._startline import _ABNF as _ABNF
 from tornado.httputil._startline import (
-    _ABNF,
     RequestStartLine,
     ResponseStartLine,
     parse_request_start_line,
@@ -67,13 +66,6 @@ __all__ = [
     "ParseUrlEncodedConfig",
     "RequestStartLine",
     "ResponseStartLine",
-    "_ABNF",
-    "_FORBIDDEN_HEADER_CHARS_RE",
-    "_encode_header",
-    "_get_content_range",
-    "_int_or_none",
-    "_parse_header",
-    "_parse_request_range",
     "doctests",
     "encode_username_password",
     "format_timestamp",
@@ -88,6 +80,11 @@ __all__ = [
     "split_host_and_port",
     "url_concat",
 ]
+
+# Names that programs use although they are not public.
+_FORBIDDEN_HEADER_CHARS_RE = _headers.FORBIDDEN_VALUE_CHARS
+_get_content_range = _ranges.format_content_range
+_parse_request_range = _ranges.parse_range
 
 if TYPE_CHECKING:
     _DEFAULT_PARSE_BODY_CONFIG: ParseBodyConfig

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import calendar
 import datetime
-import http.client
+import http
 import time
 import unicodedata
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 HTTP_WHITESPACE = " \t"
 
 #: Reason phrases by status code.
-responses: dict[int, str] = {int(code): phrase for code, phrase in http.client.responses.items()}
+responses: dict[int, str] = {status.value: status.phrase for status in http.HTTPStatus}
 
 
 def format_timestamp(
@@ -31,8 +31,8 @@ def format_timestamp(
     :arg ts: seconds since 1970, a UTC time tuple, or a ``datetime``, which is UTC where it has no zone.
     :raises TypeError: if it is something else.
 
-    >>> format_timestamp(1359312200)
-    'Sun, 27 Jan 2013 18:43:20 GMT'
+    >>> format_timestamp(0)
+    'Thu, 01 Jan 1970 00:00:00 GMT'
     """
     if isinstance(ts, (int, float)):
         return format_http_date(ts)

@@ -107,7 +107,7 @@ def parse_body_arguments(
     if kind not in ("application/x-www-form-urlencoded", "multipart/form-data"):
         return
     if headers is not None and "Content-Encoding" in headers:
-        raise HTTPInputError(f"a form with Content-Encoding {headers['Content-Encoding']!r} is not supported")
+        raise HTTPInputError(f"Unsupported Content-Encoding of a form: {headers['Content-Encoding']!r}")
     if config is None:
         config = default_config
     if kind == "multipart/form-data":

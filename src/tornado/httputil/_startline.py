@@ -61,8 +61,8 @@ def parse_request_start_line(line: str) -> RequestStartLine:
 
     :raises HTTPInputError: if it is not of the form ``method SP target SP HTTP/1.x`` (RFC 9112 section 3).
 
-    >>> parse_request_start_line("GET /foo HTTP/1.1")
-    RequestStartLine(method='GET', path='/foo', version='HTTP/1.1')
+    >>> parse_request_start_line("DELETE /item/5 HTTP/1.0").method
+    'DELETE'
     """
     match = _ABNF.request_line.fullmatch(line)
     if match is None:
@@ -76,8 +76,8 @@ def parse_response_start_line(line: str) -> ResponseStartLine:
 
     :raises HTTPInputError: if it is not of the form ``HTTP/1.x SP code SP [reason]`` (RFC 9112 section 4).
 
-    >>> parse_response_start_line("HTTP/1.1 200 OK")
-    ResponseStartLine(version='HTTP/1.1', code=200, reason='OK')
+    >>> parse_response_start_line("HTTP/1.0 404 Not Found").code
+    404
     """
     match = _ABNF.status_line.fullmatch(line)
     if match is None:

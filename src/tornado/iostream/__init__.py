@@ -1,8 +1,8 @@
 """Streams: non-blocking reading and writing on sockets and pipes.
 
 `BaseIOStream`
-    what all streams have: `~BaseIOStream.read_until` and its like, `~BaseIOStream.write`, closing. Subclass it for
-    another kind of descriptor.
+    what all streams have: `~BaseIOStream.read_until` and its like, `~BaseIOStream.write`, closing. Subclass
+    it for another kind of descriptor.
 `IOStream`
     a socket, connected already or by `~IOStream.connect`; `~IOStream.start_tls` goes on with TLS.
 `SSLIOStream`
@@ -20,8 +20,9 @@ Reads and writes give Futures::
         stream.close()
         return answer
 
-A stream that was closed, by either side, raises `StreamClosedError`; a read with ``max_bytes`` that finds no match
-closes it with an `UnsatisfiableReadError`, and a buffer over its limit raises `StreamBufferFullError`.
+A stream that was closed, by either side, raises `StreamClosedError`; a read with ``max_bytes`` that finds
+no match closes it with an `UnsatisfiableReadError`, and a buffer over its limit raises
+`StreamBufferFullError`.
 
 Streams belong to the loop that was current when they were made, and are not thread-safe.
 """
@@ -36,7 +37,7 @@ from tornado.iostream._buffer import _StreamBuffer as _StreamBuffer
 from tornado.iostream._errors import _ERRNO_CONNRESET as _ERRNO_CONNRESET
 from tornado.iostream._errors import StreamBufferFullError, StreamClosedError, UnsatisfiableReadError
 from tornado.iostream._pipe import PipeIOStream
-from tornado.iostream._push import StreamConsumer
+from tornado.iostream._push import StreamConsumer as StreamConsumer
 from tornado.iostream._socket import IOStream
 from tornado.iostream._tls import SSLIOStream
 
@@ -50,7 +51,6 @@ __all__ = [
     "SSLIOStream",
     "StreamBufferFullError",
     "StreamClosedError",
-    "StreamConsumer",
     "UnsatisfiableReadError",
 ]
 

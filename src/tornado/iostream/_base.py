@@ -1,14 +1,15 @@
 """`BaseIOStream`: reading on request, over any descriptor.
 
-A read is tried from the buffer first, then from the descriptor, in the call itself; only what neither gives waits
-for the loop. A peer that sends faster than it is read costs the loop no more than a fair share at a time.
+A read is tried from the buffer first, then from the descriptor, in the call itself; only what neither gives
+waits for the loop. A peer that sends faster than it is read costs the loop no more than a fair share at a
+time.
 """
 
 from __future__ import annotations
 
 import asyncio
+import operator
 import re
-from numbers import Integral
 from typing import Any
 
 from tornado.iostream._core import FAIR_SHARE, fail
@@ -92,8 +93,7 @@ class BaseIOStream(PushMode):
 
         :raises StreamClosedError: if the stream is closed and its buffer does not hold enough.
         """
-        assert isinstance(num_bytes, Integral), f"num_bytes is a number of bytes, not {num_bytes!r}"
-        return self._start_read(Count(num_bytes, partial))
+        return self._start_read(Count(operator.index(num_bytes), partial))
 
     def read_into(self, buf: bytearray, partial: bool = False) -> asyncio.Future[int]:
         """Read into a writable buffer until it is full; with `partial`, until it has something.
@@ -138,7 +138,7 @@ class BaseIOStream(PushMode):
         return future
 
     def _try_inline_read(self) -> None:
-        """Resolve the outstanding read from the buffer or from what the descriptor has right now, if they suffice."""
+        """Resolve the outstanding read from the buffer or the descriptor, if what they have suffices."""
         pull = self._pull_state()
         if self._satisfy(pull, self._closed):
             return
@@ -166,20 +166,38 @@ class BaseIOStream(PushMode):
         return False
 
     def _read_on(self, pull: PullState) -> None:
-        """Receive until the outstanding read is satisfied, the descriptor is empty or the fair share is reached."""
+        """Receive until the read is satisfied, the descriptor is empty or the fair share is reached."""
         while pull.spent < FAIR_SHARE:
             count = self._read_once(pull)
             if not count:
-                if not self._satisfy(pull, True) and count == 0:
-                    self.close()
+                self._nothing_more(pull, ended=count == 0)
                 return
             pull.spent += count
             if self._satisfy(pull, False):
                 return
         self._satisfy(pull, True)
 
+    def _nothing_more(self, pull: PullState, ended: bool) -> None:
+        """The descriptor is empty at present, or has come to its end."""
+        request = pull.request
+        if ended and request is not None:
+            request.hurry()
+        if self._satisfy(pull, True):
+            return
+        if ended:
+            self.close()
+        elif request is not None and request.retry is not None and not pull.retrying:
+            pull.retrying = True
+            self._loop.call_later(request.retry, self._try_again, pull)
+
+    def _try_again(self, pull: PullState) -> None:
+        """A search that was put off is due."""
+        pull.retrying = False
+        if pull is self._pull and pull.busy():
+            self._pull_readable()
+
     def _read_once(self, pull: PullState) -> int | None:
-        """Receive once, into the read buffer or straight into the reader's: the number of bytes, as `read_from_fd`."""
+        """Receive once, into the read buffer or the reader's own: as `read_from_fd` says, how much."""
         request = pull.request
         try:
             if isinstance(request, IntoBuffer) and not pull.buffer and request.wants_direct:
@@ -269,7 +287,11 @@ class BaseIOStream(PushMode):
     def _before_close(self) -> None:
         super()._before_close()
         pull = self._pull
-        if pull is not None and pull.busy() and isinstance(pull.request, UntilClose):
+        if pull is None or not pull.busy() or not isinstance(pull.request, UntilClose):
+            return
+        # A reset is an end like any other: some systems report the peer's orderly close so. Any other error
+        # means that what was read is not the whole.
+        if self.error is None or is_connection_reset(self.error):
             pull.finish(len(pull.buffer))
 
     def _after_close(self) -> None:

@@ -1,8 +1,8 @@
 """Bytes that wait to be written.
 
-Small pieces are gathered in a bytearray, so that a thousand little writes leave in a few sends; large ones are
-kept as they came, without a copy. Appending, looking at the front and taking from it cost what is appended or
-taken, never what is waiting.
+Small pieces are gathered in a bytearray, so that a thousand little writes leave in a few sends; large ones
+are kept as they came, without a copy. Appending, looking at the front and taking from it cost what is
+appended or taken, never what is waiting.
 """
 
 from __future__ import annotations
@@ -17,12 +17,11 @@ class _StreamBuffer:
     what it shows unchanged until it has been sent.
     """
 
-    __slots__ = ("_buffers", "_offset", "_size")
-
-    #: Pieces longer than this many bytes are kept whole.
-    _large_buf_threshold = 2048
+    __slots__ = ("_buffers", "_large_buf_threshold", "_offset", "_size")
 
     def __init__(self) -> None:
+        #: Pieces longer than this many bytes are kept whole.
+        self._large_buf_threshold = 2048
         self._buffers: deque[bytearray | memoryview] = deque()
         self._offset = 0  # of the first piece: already taken
         self._size = 0
@@ -77,5 +76,13 @@ class _StreamBuffer:
         buffers = self._buffers
         offset = self._offset + size
         while buffers and offset >= len(buffers[0]):
-            offset -= len(buffers.popleft())
+            piece = buffers.popleft()
+            offset -= len(piece)
+            if type(piece) is memoryview:
+                piece.release()  # its owner may want to resize what it shows
         self._offset = offset
+
+    def clear(self) -> None:
+        """Drop everything."""
+        if self._size:
+            self.advance(self._size)

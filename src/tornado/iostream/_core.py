@@ -1,7 +1,8 @@
 """What every stream has: a descriptor, its place in the event loop, and an end.
 
-`StreamCore` knows nothing of reading and writing; `_output`, `_push` and `_base` add them, one on the other.
-The event loop is asyncio's own interface (``add_reader``, ``add_writer``), so asyncio's loops and uvloop serve alike.
+`StreamCore` knows nothing of reading and writing; `_output`, `_push` and `_base` add them, one on the
+other. The event loop is asyncio's own interface (``add_reader``, ``add_writer``), so asyncio's loops and
+uvloop serve alike.
 """
 
 from __future__ import annotations
@@ -20,10 +21,10 @@ from tornado.log import app_log
 FAIR_SHARE = 256 * 1024
 
 ExcInfo: TypeAlias = (
-    None
-    | bool
+    bool
     | BaseException
     | tuple[type[BaseException] | None, BaseException | None, TracebackType | None]
+    | None
 )
 
 
@@ -58,7 +59,7 @@ class StreamCore:
 
     def __init__(self) -> None:
         self.io_loop = io_loop = ioloop.IOLoop.current()
-        # Where the loop cannot watch descriptors itself (Windows' default one) a selector thread stands in for it.
+        # Where the loop cannot watch descriptors itself (Windows' default one) a selector thread does it.
         self._loop: asyncio.AbstractEventLoop = (
             getattr(io_loop, "selector_loop", None) or io_loop.asyncio_loop  # type: ignore[attr-defined]
         )
@@ -82,7 +83,7 @@ class StreamCore:
         raise NotImplementedError
 
     def get_fd_error(self) -> Exception | None:
-        """The error that the descriptor holds, if it can tell; asked for when the stream is in an error state."""
+        """The error that the descriptor holds, if it can tell."""
         return None
 
     # -- the event loop --
@@ -116,7 +117,7 @@ class StreamCore:
                 self._loop.remove_writer(self._fd)
 
     def _watched(self) -> int:
-        """The descriptor to register; remembered, as it must be taken out even if somebody has closed the socket."""
+        """The descriptor to register; remembered, to be taken out even if somebody closes the socket."""
         if self._fd < 0:
             self._fd = self._number()
             self._open_streams().add(self)
@@ -157,8 +158,8 @@ class StreamCore:
     def set_close_callback(self, callback: Callable[[], object] | None) -> None:
         """Have `callback` called, without arguments, once the stream is closed; None takes the last one back.
 
-        Data that has arrived before can still be read then. While a callback is set and nobody reads, the stream
-        watches for the peer's leaving. A write's or read's own Future tells of the end as well.
+        Data that has arrived before can still be read then. While a callback is set and nobody reads, the
+        stream watches for the peer's leaving. A write's or read's own Future tells of the end as well.
         """
         self._close_callback = callback
         if callback is not None:
@@ -176,22 +177,28 @@ class StreamCore:
             self.io_loop.add_callback(callback)
 
     def close(self, exc_info: ExcInfo = False) -> None:
-        """Close the stream. Reads and writes under way fail with `StreamClosedError`; a second call does nothing.
+        """Close the stream. Reads and writes under way fail with `StreamClosedError`.
 
-        :param exc_info: what to keep as `error`: True for the exception being handled, an exception, or a triple
-            as from ``sys.exc_info()``.
+        A second call does nothing.
+
+        :param exc_info: what to keep as `error`: True for the exception being handled, an exception, or a
+            triple as from ``sys.exc_info()``.
         """
         if self._closed:
             return
         self._keep_error(exc_info)
-        self._before_close()
-        if self._closed:  # what was sent last has failed and closed the stream
+        if self._close_early():
             return
         self._closed = self._held = True
         self._unwatch()
         self.close_fd()
         self._after_close()
         self._schedule_close_callback()
+
+    def _close_early(self) -> bool:
+        """Use the descriptor for the last time. True if that failed, and closed the stream."""
+        self._before_close()
+        return self._closed
 
     def _keep_error(self, exc_info: ExcInfo) -> None:
         if self.error is not None:  # the first cause counts; the second may come of saying goodbye

@@ -1,10 +1,10 @@
 """The writing side of a stream, for both of its modes.
 
-What is written goes to the kernel at once where nothing is waiting; only what it does not take is kept, and only
-then is the loop asked to tell when there is room. A stream that has nothing to send keeps no buffer.
+What is written goes to the kernel at once where nothing is waiting; only what it does not take is kept, and
+only then is the loop asked to tell when there is room. A stream that has nothing to send keeps no buffer.
 
-`_send` is for our own protocols: no Future, and between `_cork` and `_uncork` it only collects. `write` is the
-public face, with a Future a call. Their bytes leave in the order of the calls.
+`_send` is for our own protocols: no Future, and between `_cork` and `_uncork` it only collects. `write` is
+the public face, with a Future a call. Their bytes leave in the order of the calls.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
+from tornado._tasks import done_future
 from tornado.iostream._buffer import _StreamBuffer
 from tornado.iostream._core import FAIR_SHARE, StreamCore, fail
 from tornado.iostream._errors import StreamBufferFullError, is_connection_reset
-from tornado.ioloop import _done_future
 from tornado.log import gen_log
 
 #: Collected pieces are joined into one up to this many bytes; more than that is handed over piece by piece.
@@ -55,7 +55,10 @@ class OutputSide(StreamCore):
 
     @property
     def _write_buffer(self) -> _StreamBuffer:
-        """What waits to be written. Whoever appends to it adds to ``_total_write_index`` and calls ``write(b"")``."""
+        """What waits to be written.
+
+        Programs append to it themselves, add to ``_total_write_index`` and call ``write(b"")``.
+        """
         if self._output is None:
             self._output = _StreamBuffer()
         return self._output
@@ -72,7 +75,8 @@ class OutputSide(StreamCore):
     def _transmit(self, data: bytes | bytearray | memoryview) -> int:
         """Hand bytes to the descriptor: how many it took, 0 for none at present."""
         try:
-            return self.write_to_fd(memoryview(data)) or 0
+            with memoryview(data) as view:  # released, as an error's traceback would keep it
+                return self.write_to_fd(view) or 0
         except BlockingIOError:
             return 0
 
@@ -136,7 +140,7 @@ class OutputSide(StreamCore):
     def _written(self) -> asyncio.Future[None]:
         """A Future for everything written so far."""
         if not self._output and not self._closed:
-            return _done_future(self._loop)
+            return done_future(self._loop)
         future: asyncio.Future[None] = self._loop.create_future()
         if self._closed:
             fail(future, self._closed_error())
@@ -157,8 +161,8 @@ class OutputSide(StreamCore):
     def _send(self, data: bytes) -> bool:
         """Write without a Future.
 
-        :returns: True when all of it was handed to the kernel or collected, or the stream is closed; False when
-            bytes are waiting, in which case the consumer's ``output_drained`` will be called.
+        :returns: True when all of it was handed to the kernel or collected, or the stream is closed; False
+            when bytes are waiting, in which case the consumer's ``output_drained`` will be called.
         """
         if not self._corked:
             return self._put(data)
@@ -283,7 +287,10 @@ class OutputSide(StreamCore):
             self._flush_now()
 
     def _after_close(self) -> None:
-        self._output = self._collected = None
+        output, self._output = self._output, None
+        if output is not None:
+            output.clear()
+        self._collected = None
         self._collected_size = 0
         self._drain_due = False
         futures, self._write_futures = self._write_futures, None

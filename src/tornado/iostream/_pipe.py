@@ -10,7 +10,9 @@ from tornado.iostream._base import BaseIOStream
 
 
 class PipeIOStream(BaseIOStream):
-    """A stream over a pipe's descriptor, or any that is not a socket. A pipe flows one way: one of read and write fails.
+    """A stream over a pipe's descriptor, or any that is not a socket.
+
+    A pipe flows one way: either reading or writing fails.
 
     :param fd: the descriptor, which is made non-blocking and belongs to the stream from now on.
 

@@ -1,11 +1,12 @@
 """Push mode: a stream hands each received chunk to a consumer, as our own protocols want it.
 
-Between the socket and the consumer there is no Future, no Task and no copy. The stream corks itself around the
-consumer's methods, so that all a consumer sends in one of them leaves in one send. One chunk is received an event
-(TLS: until it would block, or a fair share is reached), so no peer keeps the loop to itself.
+Between the socket and the consumer there is no Future, no Task and no copy. The stream corks itself around
+the consumer's methods, so that all a consumer sends in one of them leaves in one send. One chunk is
+received an event (TLS: until it would block, or a fair share is reached), so no peer keeps the loop to
+itself.
 
-A consumer's exception closes the stream and is logged. After the end of input nothing more is read, but the write
-side stays open until somebody closes the stream or a send fails.
+A consumer's exception closes the stream and is logged. After the end of input nothing more is read, but the
+write side stays open until somebody closes the stream or a send fails.
 """
 
 from __future__ import annotations
@@ -72,7 +73,7 @@ class PushMode(OutputSide):
         raise NotImplementedError
 
     def _receive(self, size: int) -> bytes | bytearray | None:
-        """At most `size` bytes from the descriptor; none at the end of input, None where nothing has come yet."""
+        """At most `size` bytes from the descriptor; none at the end of input, None for nothing yet."""
         buf = bytearray(size)
         count = self.read_from_fd(buf)
         if count is None:
@@ -88,7 +89,7 @@ class PushMode(OutputSide):
     # -- the mode --
 
     def _start_push(self, consumer: StreamConsumer) -> None:
-        """Hand all input to `consumer`, beginning with what is in the pull buffer, which it gets before this returns.
+        """Hand all input to `consumer`. What is in the pull buffer it gets first, before this returns.
 
         On a stream that is closed already, ``connection_lost`` follows in the loop's next turn.
         """
@@ -196,5 +197,3 @@ class PushMode(OutputSide):
     def _after_close(self) -> None:
         super()._after_close()
         self._tell_lost()
-
-

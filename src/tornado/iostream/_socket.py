@@ -1,7 +1,7 @@
 """`IOStream`: a stream over a socket.
 
-The hot paths work on the socket itself; a class whose ``read_from_fd`` or ``write_to_fd`` is not the one written
-here, be it by a subclass or by a patch at run time, is served through that method instead.
+The hot paths work on the socket itself; a class whose ``read_from_fd`` or ``write_to_fd`` is not the one
+written here, be it by a subclass or by a patch at run time, is served through that method instead.
 """
 
 from __future__ import annotations
@@ -16,14 +16,13 @@ from typing import Any, ClassVar, TypeVar
 from tornado import ioloop, netutil
 from tornado.iostream._base import BaseIOStream
 from tornado.iostream._core import fail
-from tornado.iostream._errors import StreamClosedError
 
 _Stream = TypeVar("_Stream", bound="IOStream")
 
 #: What `connect` says when it is on its way.
 _IN_PROGRESS = (errno.EINPROGRESS, errno.EWOULDBLOCK, errno.EAGAIN)
-#: Buffers that one sendmsg() takes everywhere.
-_MAX_PIECES = 64
+#: Buffers that one sendmsg() takes everywhere; Windows has none.
+_MAX_PIECES = 64 if hasattr(socket_module.socket, "sendmsg") else 0
 
 
 class IOStream(BaseIOStream):
@@ -117,7 +116,12 @@ class IOStream(BaseIOStream):
 
     def _flush_now(self) -> None:
         data = self._collected
-        if type(data) is not bytes or self._output is not None or self._held or type(self).write_to_fd is not _WRITE:
+        if (
+            type(data) is not bytes
+            or self._output is not None
+            or self._held
+            or type(self).write_to_fd is not _WRITE
+        ):
             super()._flush_now()
             return
         # _put and _transmit, written out.
@@ -142,7 +146,7 @@ class IOStream(BaseIOStream):
             return None
 
     def _transmit(self, data: bytes | bytearray | memoryview) -> int:
-        if type(self).write_to_fd is not _WRITE:
+        if getattr(self.write_to_fd, "__func__", None) is not _WRITE:
             return super()._transmit(data)
         try:
             return self.socket.send(data)
@@ -150,7 +154,12 @@ class IOStream(BaseIOStream):
             return 0
 
     def _put_pieces(self, pieces: list[bytes], size: int) -> None:
-        if self._output is not None or self._held or type(self).write_to_fd is not _WRITE or len(pieces) > _MAX_PIECES:
+        if (
+            self._output is not None
+            or self._held
+            or type(self).write_to_fd is not _WRITE
+            or len(pieces) > _MAX_PIECES
+        ):
             super()._put_pieces(pieces, size)
             return
         try:
@@ -169,9 +178,7 @@ class IOStream(BaseIOStream):
 
     # -- connecting --
 
-    def connect(
-        self: _Stream, address: Any, server_hostname: str | None = None
-    ) -> asyncio.Future[_Stream]:
+    def connect(self: _Stream, address: Any, server_hostname: str | None = None) -> asyncio.Future[_Stream]:
         """Connect the socket; the Future gives the stream when that is done.
 
         Reads and writes may be asked for before and are served afterwards.
@@ -235,12 +242,13 @@ class IOStream(BaseIOStream):
         This stream is of no use any more, and its close callback moves to the new one.
 
         :param server_side: whether we are the server of the handshake.
-        :param ssl_options: an `ssl.SSLContext` or the dictionary described at `.ssl_options_to_context`; without
-            it a server has no certificate, and a client checks the peer's against the system's authorities.
+        :param ssl_options: an `ssl.SSLContext` or the dictionary described at `.ssl_options_to_context`;
+            without it a server has no certificate, and a client checks the peer's against the system's
+            authorities.
         :param server_hostname: the name that a client checks the certificate against.
         :raises ValueError: if a read or write is outstanding, or bytes are left in a buffer: they would be
             taken for a part of the handshake, or of what TLS protects (the hole known as command injection).
-        :raises ssl.SSLError: from the Future, if the handshake fails.
+        :raises ssl.SSLError: from the Future, if the handshake fails; see `SSLIOStream.wait_for_handshake`.
         """
         if self._closed:
             raise self._closed_error()
@@ -252,7 +260,9 @@ class IOStream(BaseIOStream):
             or self._write_futures
             or self._read_buffer_size
         ):
-            raise ValueError("start_tls() needs an idle stream: a read or write is outstanding, or bytes are buffered")
+            raise ValueError(
+                "start_tls() needs an idle stream: a read or write is outstanding, or bytes are buffered"
+            )
         if ssl_options is None:
             ssl_options = netutil._server_ssl_defaults if server_side else netutil._client_ssl_defaults
         return self._hand_over(server_side, ssl_options, server_hostname)
@@ -260,7 +270,8 @@ class IOStream(BaseIOStream):
     def _hand_over(
         self, server_side: bool, ssl_options: dict[str, Any] | ssl.SSLContext, server_hostname: str | None
     ) -> asyncio.Future[Any]:
-        secure = netutil.ssl_wrap_socket(  # where that fails, for a bad option say, this stream stays as it was
+        # Where this fails, for a bad option say, the stream stays as it was.
+        secure = netutil.ssl_wrap_socket(
             self.socket,
             ssl_options,
             server_hostname=server_hostname,
@@ -279,25 +290,15 @@ class IOStream(BaseIOStream):
             max_write_buffer_size=self.max_write_buffer_size,
         )
         stream.set_close_callback(callback)
-        future: asyncio.Future[Any] = self._loop.create_future()
+        handshake: asyncio.Future[Any] = stream.wait_for_handshake()
 
-        def shaken(handshake: asyncio.Future[Any]) -> None:
-            error = handshake.exception()
-            if error is None and not future.done():
-                future.set_result(stream)
-            elif error is not None:
-                real = error.real_error if isinstance(error, StreamClosedError) else None
-                fail(future, real or error)
-
-        def given_up(future: asyncio.Future[Any]) -> None:
-            if future.cancelled():
+        def given_up(handshake: asyncio.Future[Any]) -> None:
+            if handshake.cancelled():  # by a timeout, say: nobody else has the new stream to close it
                 stream.close()
 
-        stream.wait_for_handshake().add_done_callback(shaken)
-        future.add_done_callback(given_up)
-        return future
+        handshake.add_done_callback(given_up)
+        return handshake
 
 
 _READ = IOStream.read_from_fd
 _WRITE = IOStream.write_to_fd
-

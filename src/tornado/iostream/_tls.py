@@ -1,12 +1,12 @@
 """`SSLIOStream`: a stream over a TLS socket.
 
-Three things set TLS apart. The handshake comes first, and holds reads and writes back. Either direction may need
-the other one of the socket for a moment (a handshake message in between): then the wait is for that one. And bytes
-may wait inside the TLS object, where the event loop does not see them: whoever stops before "would block" has to
-come back by himself.
+Three things set TLS apart. The handshake comes first, and holds reads and writes back. Either direction may
+need the other one of the socket for a moment (a handshake message in between): then the wait is for that
+one. And bytes may wait inside the TLS object, where the event loop does not see them: whoever stops before
+"would block" has to come back by himself.
 
-A TLS send that would block must be repeated with the same bytes; they are at the front of the write buffer then,
-and each attempt takes the same number of them or more.
+A TLS send that would block must be repeated with the same bytes; they are at the front of the write buffer
+then, and each attempt takes the same number of them or more.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ class SSLIOStream(IOStream):
         wraps as a client's once it is connected.
     :param ssl_options: for wrapping: an `ssl.SSLContext` or the dictionary of `.ssl_options_to_context`.
 
-    The other arguments are those of `BaseIOStream`. The handshake starts by itself; `wait_for_handshake` waits
-    for it, and reads and writes asked for earlier follow it. ``stream.socket`` has ``getpeercert()``,
+    The other arguments are those of `BaseIOStream`. The handshake starts by itself; `wait_for_handshake`
+    waits for it, and reads and writes asked for earlier follow it. ``stream.socket`` has ``getpeercert()``,
     ``selected_alpn_protocol()`` and the like.
     """
 
@@ -49,7 +49,7 @@ class SSLIOStream(IOStream):
     )
 
     #: The TLS socket; a plain one until it is connected.
-    socket: ssl.SSLSocket  # type: ignore[assignment]
+    socket: ssl.SSLSocket
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._ssl_options = kwargs.pop("ssl_options", None)
@@ -70,9 +70,7 @@ class SSLIOStream(IOStream):
 
     # -- connecting --
 
-    def connect(
-        self, address: Any, server_hostname: str | None = None
-    ) -> asyncio.Future[SSLIOStream]:
+    def connect(self, address: Any, server_hostname: str | None = None) -> asyncio.Future[SSLIOStream]:
         """Connect and shake hands; see `IOStream.connect`.
 
         :param server_hostname: the name to ask for and to check the certificate against.
@@ -86,15 +84,16 @@ class SSLIOStream(IOStream):
     def wait_for_handshake(self) -> asyncio.Future[SSLIOStream]:
         """A Future that gives the stream when the handshake is done.
 
-        Its error is a `StreamClosedError` whose ``real_error`` tells why the handshake failed.
-
+        :raises ssl.SSLError: from the Future, if the handshake fails (`ssl.SSLCertVerificationError` if the
+            peer's certificate or name is refused); or whatever else closed the stream before.
+        :raises StreamClosedError: from the Future, if the stream was closed without an error.
         :raises RuntimeError: if somebody is waiting already.
         """
         if self._handshake_future is not None:
             raise RuntimeError("Already waiting for the handshake")
         future: asyncio.Future[SSLIOStream] = self._loop.create_future()
         if self._closed:
-            fail(future, self._closed_error())
+            fail(future, self.error or self._closed_error())
         elif self._handshaking:
             self._handshake_future = future
         else:
@@ -115,10 +114,11 @@ class SSLIOStream(IOStream):
 
     def _wrap(self) -> None:
         """Put TLS, as the client, over the connected socket."""
-        if not isinstance(self.socket, ssl.SSLSocket):
+        plain: Any = self.socket
+        if not isinstance(plain, ssl.SSLSocket):
             self._unwatch()
             self.socket = netutil.ssl_wrap_socket(
-                self.socket,
+                plain,
                 self._ssl_options,
                 server_hostname=self._server_hostname,
                 server_side=False,
@@ -155,7 +155,7 @@ class SSLIOStream(IOStream):
             self._ready()
 
     def _handshake_failed(self, error: Exception) -> None:
-        # Only a fault of protocol or trust is worth a warning: peers that leave early are the daily bread of servers.
+        # Only a fault of protocol or trust is worth a warning: peers that leave early are everyday.
         if isinstance(error, (ssl.SSLError, ValueError)) and not is_connection_reset(error):
             gen_log.warning("SSL Error on %s %s: %s", self._number(), self._peer(), error)
         self.close(error)
@@ -188,7 +188,8 @@ class SSLIOStream(IOStream):
     def write_to_fd(self, data: memoryview) -> int:
         """Send what TLS takes of `data`; see `BaseIOStream.write_to_fd`."""
         try:
-            return self.socket.send(data[:_SEND_SIZE])
+            with data[:_SEND_SIZE] as part:
+                return self.socket.send(part)
         except ssl.SSLWantWriteError:
             return 0
         except ssl.SSLWantReadError:
@@ -206,7 +207,7 @@ class SSLIOStream(IOStream):
             return None if self._nothing_read(error) is None else b""
 
     def _nothing_read(self, error: OSError) -> int | None:
-        """What a failed receive means: 0 for the end of input, None for nothing yet; else it is raised again."""
+        """What a failed receive means: 0 the end of input, None nothing yet; else it is raised again."""
         if isinstance(error, (ssl.SSLWantReadError, BlockingIOError)):
             return None
         if isinstance(error, ssl.SSLWantWriteError):
@@ -218,10 +219,11 @@ class SSLIOStream(IOStream):
         raise error
 
     def _transmit(self, data: bytes | bytearray | memoryview) -> int:
-        if type(self).write_to_fd is not _WRITE:
+        if getattr(self.write_to_fd, "__func__", None) is not _WRITE:
             return super()._transmit(data)
         if len(data) > _SEND_SIZE or isinstance(data, memoryview):
-            return self.write_to_fd(memoryview(data).cast("B"))
+            with memoryview(data) as view:
+                return self.write_to_fd(view)
         try:
             return self.socket.send(data)
         except ssl.SSLWantWriteError:
@@ -332,7 +334,7 @@ class SSLIOStream(IOStream):
 
     def _after_close(self) -> None:
         future, self._handshake_future = self._handshake_future, None
-        fail(future, self._closed_error())
+        fail(future, self.error or self._closed_error())
         super()._after_close()
 
 

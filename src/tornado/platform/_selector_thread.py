@@ -8,9 +8,10 @@ handlers; so handlers are called in the loop's thread, and a descriptor that sta
 turn. A change of the tables while the thread waits wakes it through a pair of connected sockets. Each round
 costs the number of descriptors, as `select.select` does anyway.
 
-The thread starts with the first descriptor. It ends with `SelectorThread.close`, which the loop's own
-``close`` calls, or at the end of the program; it is a daemon, so that a forgotten loop keeps no program
-alive.
+The thread starts with the first descriptor and ends with `SelectorThread.close`. Who closes it? An IOLoop or
+`AddThreadSelectorEventLoop` does. `asyncio.run` knows of neither; but it ends all asynchronous generators of
+its loop, so one waits in the loop for just that. For a loop that is never closed there is the end of the
+program; the thread is a daemon, so that it keeps no program alive.
 """
 
 from __future__ import annotations
@@ -22,8 +23,7 @@ import queue
 import selectors
 import socket
 import threading
-import weakref
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from typing import Any, ClassVar, Protocol
 
 from tornado._export import export
@@ -42,13 +42,14 @@ _Snapshot = tuple[tuple[int, ...], tuple[int, ...]]
 # poll() has no limit on the numbers of descriptors; Windows has only select(), without that limit.
 _Selector: type[Any] = getattr(selectors, "PollSelector", selectors.SelectSelector)
 
-_open_threads: weakref.WeakSet[SelectorThread] = weakref.WeakSet()
+#: Those that are not closed yet.
+_selector_loops: set[SelectorThread] = set()
 
 
 @atexit.register
-def _close_all() -> None:
+def _atexit_callback() -> None:
     # A daemon thread that wakes while the interpreter is being taken down could crash it.
-    for each in list(_open_threads):
+    for each in list(_selector_loops):
         each.close()
 
 
@@ -65,15 +66,18 @@ class SelectorThread:
         self._readers: dict[int, Callable[[], Any]] = {}
         self._writers: dict[int, Callable[[], Any]] = {}
         self._snapshots: queue.SimpleQueue[_Snapshot | None] = queue.SimpleQueue()
-        self._thread: threading.Thread | None = None
+        self._thread = threading.Thread(target=self._work, daemon=True, name="tornado selector")
         self._waiting = False  # whether the thread has a snapshot whose answer has not come
         self._woken = False
         self._closed = False
-        self._waker_receive, self._waker_send = socket.socketpair()
-        self._waker_receive.setblocking(False)
-        self._waker_send.setblocking(False)
-        _open_threads.add(self)
-        _close_with_loop(real_loop, weakref.ref(self))
+        self._waker_r, self._waker_w = socket.socketpair()
+        self._waker_r.setblocking(False)
+        self._waker_w.setblocking(False)
+        # The loop itself knows it by a weak reference only.
+        self._thread_manager: AsyncGenerator[None, None] | None = None
+        self._thread_manager_task: asyncio.Task[None] | None = None
+        _selector_loops.add(self)
+        real_loop.call_soon(self._await_shutdown)
 
     def add_reader(self, fd: _FileDescriptorLike, callback: Callable[..., None], *args: Any) -> None:
         """Call ``callback(*args)`` whenever ``fd`` has something to read; it replaces an earlier callback."""
@@ -98,13 +102,14 @@ class SelectorThread:
         self._closed = True
         self._snapshots.put(None)
         self._wake()
-        if self._thread is not None:
+        if self._thread.ident is not None:
             self._thread.join()
-        _open_threads.discard(self)
+        _selector_loops.discard(self)
+        self._abandon_manager()
         self._readers.clear()
         self._writers.clear()
-        self._waker_receive.close()
-        self._waker_send.close()
+        self._waker_r.close()
+        self._waker_w.close()
 
     # ---- In the loop's thread
 
@@ -134,8 +139,7 @@ class SelectorThread:
         if self._waiting:
             self._wake()
             return
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._work, daemon=True, name="tornado selector")
+        if self._thread.ident is None:
             self._thread.start()
         self._waiting = True
         self._snapshots.put((tuple(self._readers), tuple(self._writers)))
@@ -143,7 +147,7 @@ class SelectorThread:
     def _wake(self) -> None:
         if not self._woken:
             self._woken = True
-            self._waker_send.send(b"w")
+            self._waker_w.send(b"w")
 
     def _answer(self, readable: list[int], writable: list[int]) -> None:
         """Call the handlers of what the thread found ready, and send it the next snapshot."""
@@ -152,7 +156,7 @@ class SelectorThread:
         self._woken = False
         try:
             # A forked child has the other end as well, so there may be more or less than we sent.
-            self._waker_receive.recv(1024)
+            self._waker_r.recv(1024)
         except BlockingIOError:
             pass
         try:
@@ -174,10 +178,35 @@ class SelectorThread:
             message = f"Exception in callback {handler!r}"
             self._real_loop.call_exception_handler({"message": message, "exception": error})
 
+    # ---- Ending with the loop
+
+    def _await_shutdown(self) -> None:
+        if self._closed:
+            return
+        manager = self._thread_manager = self._manage()
+        # The loop learns of a generator when it is advanced inside it.
+        self._begin = _advance(manager)
+        self._thread_manager_task = self._real_loop.create_task(self._begin)
+        self._thread_manager_task.add_done_callback(lambda task: task.cancelled() or task.exception())
+
+    async def _manage(self) -> AsyncGenerator[None, None]:
+        try:
+            yield
+        finally:
+            self.close()
+
+    def _abandon_manager(self) -> None:
+        """Part from a task that has not had its turn, and may never get it, without a warning."""
+        task = self._thread_manager_task
+        if task is not None and not task.done() and not self._real_loop.is_running():
+            task.cancel()
+            task._log_destroy_pending = False  # type: ignore[attr-defined]
+            self._begin.close()
+
     # ---- In the thread of our own
 
     def _work(self) -> None:
-        waker = self._waker_receive.fileno()
+        waker = self._waker_r.fileno()
         while (snapshot := self._snapshots.get()) is not None:
             readable, writable = _wait(snapshot, waker)
             try:
@@ -206,24 +235,12 @@ def _wait(snapshot: _Snapshot, waker: int) -> tuple[list[int], list[int]]:
     return readable, writable
 
 
+async def _advance(generator: AsyncGenerator[None, None]) -> None:
+    await anext(generator)
+
+
 def _number_of(fd: _FileDescriptorLike) -> int:
     return fd if isinstance(fd, int) else fd.fileno()
-
-
-def _close_with_loop(loop: asyncio.AbstractEventLoop, thread: weakref.ref[SelectorThread]) -> None:
-    """Have ``loop.close()``, which is all that `asyncio.run` calls, end the thread, if the loop allows it."""
-    close = loop.close
-
-    def close_both() -> None:
-        found = thread()
-        if found is not None and not loop.is_running():
-            found.close()
-        close()
-
-    try:
-        loop.close = close_both  # type: ignore[method-assign]
-    except AttributeError:
-        pass  # AddThreadSelectorEventLoop.close() and the end of the program remain
 
 
 class AddThreadSelectorEventLoop(asyncio.AbstractEventLoop):
@@ -244,11 +261,8 @@ class AddThreadSelectorEventLoop(asyncio.AbstractEventLoop):
     def __getattribute__(self, name: str) -> Any:
         own = super().__getattribute__
         # `self.__class__`, `self.__dict__` and all methods of the abstract base are the real loop's, too.
-        return (
-            own(name)
-            if name in AddThreadSelectorEventLoop.MY_ATTRIBUTES
-            else getattr(own("_real_loop"), name)
-        )
+        is_ours = name in AddThreadSelectorEventLoop.MY_ATTRIBUTES
+        return own(name) if is_ours else getattr(own("_real_loop"), name)
 
     # asyncio's type stubs give these methods variadic types, which say nothing more here.
 

@@ -18,7 +18,12 @@ from typing import Any, TypeVar
 
 from tornado._yielded import convert_yielded
 from tornado.ioloop import IOLoop, _Selectable
-from tornado.platform._selector_thread import AddThreadSelectorEventLoop, SelectorThread
+from tornado.platform._selector_thread import (
+    AddThreadSelectorEventLoop,
+    SelectorThread,
+    _atexit_callback,  # noqa: F401 - where programs' test suites look for it
+    _selector_loops,  # noqa: F401
+)
 
 __all__ = [
     "AddThreadSelectorEventLoop",

@@ -197,8 +197,10 @@ class _HTTPConnection(httputil.HTTPMessageDelegate):
             raise ValueError("a request has either a body or a body_producer, not both")
         has_body = request.body is not None or request.body_producer is not None
         if has_body != (request.method in ("POST", "PUT", "PATCH")):
-            rule = "no body is usual" if has_body else 'a body is required (it may be b"")'
-            raise ValueError(f"{rule} with method {request.method}, unless allow_nonstandard_methods is true")
+            rule = "must be None" if has_body else 'must not be None (it may be b"")'
+            raise ValueError(
+                f"the body {rule} with method {request.method}, unless allow_nonstandard_methods is true"
+            )
 
     def _add_credentials(self, headers: httputil.HTTPHeaders) -> None:
         """Basic authentication (RFC 7617), from the request's arguments or else from the URL."""
@@ -287,7 +289,10 @@ class _HTTPConnection(httputil.HTTPMessageDelegate):
         """The connection ended, or what came was no HTTP."""
         if self.final_callback is None:
             return
-        error = getattr(self.stream, "error", None) or HTTPStreamClosedError("Connection closed")
+        error = self.stream.error
+        if not isinstance(error, Exception):
+            # None: the peer closed. CancelledError: a callback was cancelled; the fetch itself was not.
+            error = HTTPStreamClosedError("Connection closed")
         if not self._handle_exception(type(error), error, error.__traceback__):
             raise error
 

@@ -31,11 +31,11 @@ from tornado.template._nodes import (
 )
 
 STANDARD_ESCAPE = "xhtml_escape"
-_HELPERS = ("_tt_text", "_tt_join", "_tt_escape", "_tt_escape_with", "_tt_str", "_tt_type")
+_LOCALS = ("_tt_text", "_tt_join", "_tt_escape", "_tt_escape_with", "_tt_str", "_tt_type")
 # What is text already needs no call.
 _RAW = "_tt_tmp if _tt_type(_tt_tmp) is _tt_str else _tt_text(_tt_tmp)"
-# The helpers are local names: those are found fastest.
-_PARAMETERS = ", ".join(f"{name}={name}" for name in _HELPERS)
+# What the code calls are local names: those are found fastest.
+_PARAMETERS = ", ".join(f"{name}={name}" for name in _LOCALS)
 
 
 class Place(NamedTuple):

@@ -29,16 +29,16 @@ from tornado.routing import (
     DefaultHostMatches,
     HostMatches,
     ReversibleRouter,
-    Rule,
     ReversibleRuleRouter,
+    Rule,
     URLSpec,
     _RuleList,
 )
 from tornado.util import ObjectDict, unicode_type
 from tornado.web._application import Application, _ApplicationRouter, _HandlerDelegate
+from tornado.web._arguments import _ARG_DEFAULT
 from tornado.web._decorators import addslash, authenticated, removeslash, stream_request_body
 from tornado.web._errors import Finish, HTTPError, MissingArgumentError
-from tornado.web._arguments import _ARG_DEFAULT
 from tornado.web._handler import RequestHandler
 from tornado.web._handlers import ErrorHandler, FallbackHandler, RedirectHandler
 from tornado.web._signed import (
@@ -54,14 +54,15 @@ from tornado.web._signed import (
 )
 from tornado.web._static import StaticFileHandler
 from tornado.web._transforms import GZipContentEncoding, OutputTransform
-from tornado.web._uimodules import TemplateModule, UIModule, _UIModuleNamespace
-from tornado.web._uimodules import _linkify, _xsrf_form_html
+from tornado.web._uimodules import TemplateModule, UIModule, _linkify, _UIModuleNamespace, _xsrf_form_html
 
 url = URLSpec
 
 
 def is_absolute(path: str) -> bool:
-    """Whether `path` is an address of its own (``/…``, ``http:…``, ``https:…``) and not below ``static_path``."""
+    """Whether `path` is an address of its own (``/…``, ``http:…``, ``https:…``) and not below
+    ``static_path``.
+    """
     return any(path.startswith(prefix) for prefix in ["/", "http:", "https:"])
 
 

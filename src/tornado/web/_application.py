@@ -71,13 +71,16 @@ class Application(ReversibleRouter):
         ])
         application.listen(8888)
 
-    :param handlers: the routes, tried in order: `URLSpec` or `.Rule` objects, or tuples of their arguments. A target
-        may be a `RequestHandler` class (or its dotted name), a list of routes, another router or application.
-    :param default_host: the host to route by, where a request's own is not among the routes' (and it came to us
-        directly, without ``X-Real-Ip``).
-    :param transforms: `OutputTransform` classes; by default `GZipContentEncoding` where ``compress_response`` is set.
+    :param handlers: the routes, tried in order: `URLSpec` or `.Rule` objects, or tuples of their arguments. A
+        target may be a `RequestHandler` class (or its dotted name), a list of routes, another router or
+        application.
+    :param default_host: the host to route by, where a request's own is not among the routes' (and it came to
+        us directly, without ``X-Real-Ip``).
+    :param transforms: `OutputTransform` classes; by default `GZipContentEncoding` where ``compress_response``
+        is set.
     :param settings: everything else; see the settings' table in the reference.
-    :raises TypeError: if `handlers` is not a list of routes; the message shows the faulty entry and the right form.
+    :raises TypeError: if `handlers` is not a list of routes; the message shows the faulty entry and the right
+        form.
     """
 
     _static_handler_class = StaticFileHandler
@@ -150,13 +153,16 @@ class Application(ReversibleRouter):
         :raises OSError: if the port is in use.
         """
         server = HTTPServer(self, **kwargs)
-        server.listen(port, address=address, family=family, backlog=backlog, flags=flags, reuse_port=reuse_port)
+        server.listen(
+            port, address=address, family=family, backlog=backlog, flags=flags, reuse_port=reuse_port
+        )
         return server
 
     def add_handlers(self, host_pattern: str, host_handlers: _RuleList) -> None:
         """Add routes for requests whose host matches the regular expression `host_pattern`.
 
-        They come before the routes given to the constructor; several hosts are tried in the order they were added.
+        They come before the routes given to the constructor; several hosts are tried in the order they were
+        added.
         """
         router = _ApplicationRouter(self, host_handlers)
         rule = Rule(HostMatches(host_pattern), router)
@@ -340,15 +346,23 @@ def _run_handler(
             loader.reset()
     if not settings.get("static_hash_cache", True):
         settings.get("static_handler_class", StaticFileHandler).reset()
-    handler = handler_class(application, request, **handler_kwargs) if handler_kwargs else handler_class(application, request)
-    transforms = [transform(request) for transform in application.transforms] if application.transforms else []
+    handler = (
+        handler_class(application, request, **handler_kwargs)
+        if handler_kwargs
+        else handler_class(application, request)
+    )
+    transforms = (
+        [transform(request) for transform in application.transforms] if application.transforms else []
+    )
     if handler_class._execute is not _EXECUTE:
         return handler._execute(transforms, *path_args, **(path_kwargs or {}))
     return _lifecycle.start(handler, transforms, path_args, path_kwargs or {})
 
 
 class _HandlerDelegate(httputil.HTTPMessageDelegate):
-    """Receives a request and has a handler answer it: at once where the handler streams the body, else when it is whole."""
+    """Receives a request and has a handler answer it: at once where the handler streams the body, else when
+    it is whole.
+    """
 
     def __init__(
         self,
@@ -372,7 +386,9 @@ class _HandlerDelegate(httputil.HTTPMessageDelegate):
         self._spool: Any = None
 
     def headers_received(
-        self, start_line: httputil.RequestStartLine | httputil.ResponseStartLine, headers: httputil.HTTPHeaders
+        self,
+        start_line: httputil.RequestStartLine | httputil.ResponseStartLine,
+        headers: httputil.HTTPHeaders,
     ) -> Awaitable[None] | None:
         return self.begin()
 
@@ -393,7 +409,8 @@ class _HandlerDelegate(httputil.HTTPMessageDelegate):
         elif not self._body:
             self._body = data
         else:
-            # BytesIO grows in place and gives its buffer away without a copy, so that a body is in memory once.
+            # BytesIO grows in place and gives its buffer away without a copy, so that a body is in memory
+            # once.
             self._spool = spool = BytesIO()
             spool.write(self._body)
             spool.write(data)
@@ -422,13 +439,19 @@ class _HandlerDelegate(httputil.HTTPMessageDelegate):
 
     def _start(self) -> Any:
         return _run_handler(
-            self.application, self.handler_class, self.request, self.handler_kwargs, self.path_args, self.path_kwargs
+            self.application,
+            self.handler_class,
+            self.request,
+            self.handler_kwargs,
+            self.path_args,
+            self.path_kwargs,
         )
 
     def execute(self) -> Awaitable[None] | None:
         """Make the handler and run it.
 
-        :returns: for a streaming handler, when ``prepare`` is over and the body may come; else when all is over.
+        :returns: for a streaming handler, when ``prepare`` is over and the body may come; else when all is
+            over.
         """
         application = self.application
         handler_class = self.handler_class
@@ -455,7 +478,7 @@ def _check_routes(handlers: Any, second: Any) -> None:
     if isinstance(handlers, (str, bytes)):
         shown = getattr(second, "__name__", second)
         raise TypeError(f"Application({handlers!r}, {shown}): the routes are a list of tuples, as in {right}")
-    if isinstance(handlers, RequestHandler) or (isinstance(handlers, type) and issubclass(handlers, RequestHandler)):
+    if isinstance(handlers, RequestHandler) or (
+        isinstance(handlers, type) and issubclass(handlers, RequestHandler)
+    ):
         raise TypeError(f"Application({handlers!r}): the routes are a list of tuples, as in {right}")
-
-

@@ -33,13 +33,16 @@ def all_values(handler: RequestHandler, name: str, source: dict[str, list[bytes]
     values = []
     for raw in found:
         text = handler.decode_argument(raw, name=name)
-        if not text.isprintable():
+        # A subclass's decode_argument() may leave bytes as they are.
+        if isinstance(text, str) and not text.isprintable():
             text = _CONTROL.sub(" ", text)
         values.append(text.strip() if strip else text)
     return values
 
 
-def last(handler: RequestHandler, name: str, default: Any, source: dict[str, list[bytes]], strip: bool) -> Any:
+def last(
+    handler: RequestHandler, name: str, default: Any, source: dict[str, list[bytes]], strip: bool
+) -> Any:
     """The last value of an argument, or the default, or a 400."""
     values = all_values(handler, name, source, strip)
     if values:
@@ -50,7 +53,9 @@ def last(handler: RequestHandler, name: str, default: Any, source: dict[str, lis
 
 
 def browser_locale(handler: RequestHandler, default: str) -> locale.Locale:
-    """The supported language that Accept-Language prefers (RFC 9110 section 12.5.4); malformed parts are passed over."""
+    """The supported language that Accept-Language prefers (RFC 9110 section 12.5.4); malformed parts are
+    passed over.
+    """
     header = handler.request.headers.get("Accept-Language")
     if header:
         weighted = []

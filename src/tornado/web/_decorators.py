@@ -19,9 +19,9 @@ Method = Callable[..., "Awaitable[None] | None"]
 def stream_request_body(cls: _Class) -> _Class:
     """Class decorator: hand the request body to ``data_received`` as it arrives, instead of collecting it.
 
-    ``request.body`` and body arguments stay empty; ``prepare`` may be async and is over before the first bytes come;
-    the method runs after the last. `.HTTP1Connection.set_max_body_size` on ``self.request.connection``, called in
-    ``prepare``, lets larger bodies through.
+    ``request.body`` and body arguments stay empty; ``prepare`` may be async and is over before the first
+    bytes come; the method runs after the last. `.HTTP1Connection.set_max_body_size` on
+    ``self.request.connection``, called in ``prepare``, lets larger bodies through.
 
     :raises TypeError: if `cls` is not a `RequestHandler` class.
     """
@@ -81,8 +81,8 @@ def addslash(method: Method) -> Method:
 def authenticated(method: Method) -> Method:
     """Method decorator: only for users who are logged in (`RequestHandler.current_user`).
 
-    Others are sent to `RequestHandler.get_login_url`, with where they wanted to go as ``next``, if that address has
-    no query of its own; a request that is not GET or HEAD is answered with 403.
+    Others are sent to `RequestHandler.get_login_url`, with where they wanted to go as ``next``, if that
+    address has no query of its own; a request that is not GET or HEAD is answered with 403.
     """
 
     @functools.wraps(method)
@@ -99,5 +99,7 @@ def authenticated(method: Method) -> Method:
         return None
 
     # Audits find unprotected handlers by this name.
-    only_logged_in.__code__ = only_logged_in.__code__.replace(co_qualname="authenticated.<locals>.only_logged_in")
+    only_logged_in.__code__ = only_logged_in.__code__.replace(
+        co_qualname="authenticated.<locals>.only_logged_in"
+    )
     return only_logged_in

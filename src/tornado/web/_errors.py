@@ -6,8 +6,6 @@ from typing import Any
 
 from tornado import httputil
 
-_NO_CONTROL = httputil._FORBIDDEN_HEADER_CHARS_RE
-
 
 class HTTPError(Exception):
     """Ends the request with an HTTP status; raised in a handler, it becomes the error page of that status.
@@ -18,8 +16,9 @@ class HTTPError(Exception):
 
     :param int status_code: the status, also one that is not in `http.HTTPStatus` if `reason` is given.
     :param str log_message: written to the log, never to the client; formatted with ``% args``.
-    :param str reason: (keyword only) the reason phrase instead of the usual one.
-    :raises ValueError: if `reason` holds a control character.
+    :param str reason: (keyword only) the reason phrase instead of the usual one. One that holds a control
+        character, a character outside Latin-1 or an angle bracket (it is shown on the error page) is replaced
+        by "Unknown".
     """
 
     def __init__(
@@ -29,8 +28,6 @@ class HTTPError(Exception):
         self._log_message = log_message
         self.args = args
         self.reason: str | None = kwargs.get("reason")
-        if self.reason is not None and _NO_CONTROL.search(self.reason):
-            raise ValueError(f"reason phrase {self.reason!r} holds a control character")
 
     @property
     def log_message(self) -> str | None:
@@ -55,7 +52,8 @@ class HTTPError(Exception):
 
 
 class Finish(Exception):
-    """Ends the request without an error page: what was written so far, or the argument, is the whole response.
+    """Ends the request without an error page: what was written so far, or the argument, is the whole
+    response.
 
     ::
 
@@ -72,5 +70,5 @@ class MissingArgumentError(HTTPError):
     """
 
     def __init__(self, arg_name: str) -> None:
-        super().__init__(400, "Missing argument %s", arg_name)
+        super().__init__(400, f"Missing argument {arg_name}")
         self.arg_name = arg_name

@@ -1,8 +1,8 @@
 """`RequestHandler`: the manual of what a request handler can do.
 
-This file is longer than the house allows, on purpose: it is the reference of the class that programs are made of.
-The methods are thin; the work is done by functions in the files beside it (`_lifecycle`, `_response`, `_arguments`,
-`_cookies`, `_signed`, `_xsrf`, `_rendering`).
+This file is longer than the house allows, on purpose: it is the reference of the class that programs are made
+of. The methods are thin; the work is done by functions in the files beside it (`_lifecycle`, `_response`,
+`_arguments`, `_cookies`, `_signed`, `_xsrf`, `_rendering`).
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ HeaderValue = str | bytes | int | datetime.datetime
 class RequestHandler:
     """Base class of handlers: one object answers one request.
 
-    Subclasses define the methods named after HTTP's (`get`, `post`, …), plain or ``async``. The life of a request:
-    `initialize` (with the route's arguments), `prepare`, the method, `on_finish`. What a method has written when it
-    returns is the response.
+    Subclasses define the methods named after HTTP's (`get`, `post`, …), plain or ``async``. The life of a
+    request: `initialize` (with the route's arguments), `prepare`, the method, `on_finish`. What a method has
+    written when it returns is the response.
 
     Objects of this class are not thread-safe: call their methods on the event loop's thread only.
     """
@@ -122,7 +122,9 @@ class RequestHandler:
         """
 
     def on_finish(self) -> None:
-        """Called after the response has been finished, for logging and cleaning up; nothing can be sent any more."""
+        """Called after the response has been finished, for logging and cleaning up; nothing can be sent any
+        more.
+        """
 
     def on_connection_close(self) -> None:
         """Called once if the client goes away while an asynchronous handler runs.
@@ -135,7 +137,9 @@ class RequestHandler:
 
         :param chunk: the bytes; while a returned awaitable is not done, no more are read.
         """
-        raise NotImplementedError(f"{type(self).__name__} streams its request body but has no data_received()")
+        raise NotImplementedError(
+            f"{type(self).__name__} streams its request body but has no data_received()"
+        )
 
     def set_default_headers(self) -> None:
         """Override to set headers on every response, error pages included (see `clear`)."""
@@ -187,8 +191,8 @@ class RequestHandler:
     def set_header(self, name: str, value: HeaderValue) -> None:
         """Set a response header, in place of all earlier values.
 
-        :param value: text, bytes (UTF-8), a number, or a `datetime.datetime`, which is written as an HTTP date
-            (a naive one is taken for UTC).
+        :param value: text, bytes (UTF-8), a number, or a `datetime.datetime`, which is written as an HTTP
+            date (a naive one is taken for UTC).
         :raises ValueError: if name or value holds a control character.
         """
         self._headers[name] = self._convert_header_value(value)
@@ -215,14 +219,18 @@ class RequestHandler:
         elif isinstance(value, datetime.datetime):
             return httputil.format_timestamp(value)
         else:
-            raise TypeError(f"a header value is str, bytes, int or datetime, not {type(value).__name__}: {value!r}")
+            raise TypeError(
+                f"a header value is str, bytes, int or datetime, not {type(value).__name__}: {value!r}"
+            )
         if httputil._FORBIDDEN_HEADER_CHARS_RE.search(text):
             raise ValueError(f"Unsafe header value {text!r}: it holds a control character")
         if not text.isascii():
             try:
                 text.encode("latin-1")
             except UnicodeEncodeError:
-                raise ValueError(f"header value {text!r} is not Latin-1: encode it first (as UTF-8 bytes, say)") from None
+                raise ValueError(
+                    f"header value {text!r} is not Latin-1: encode it first (as UTF-8 bytes, say)"
+                ) from None
         return text
 
     def _clear_representation_headers(self) -> None:
@@ -303,8 +311,9 @@ class RequestHandler:
         """Send at once what has been written so far.
 
         :param include_footers: that the response ends here; for `finish`.
-        :returns: a Future that is done when the operating system has taken the bytes: awaiting it keeps a long
-            response from piling up in memory. It holds an `.iostream.StreamClosedError` if the client is gone.
+        :returns: a Future that is done when the operating system has taken the bytes: awaiting it keeps a
+            long response from piling up in memory. It holds an `.iostream.StreamClosedError` if the client is
+            gone.
         """
         return _response.flush(self, include_footers)
 
@@ -353,7 +362,9 @@ class RequestHandler:
     # -- entity tags --
 
     def compute_etag(self) -> str | None:
-        """The response's entity tag: by default a hash of the body. Override to return another, or None for none."""
+        """The response's entity tag: by default a hash of the body. Override to return another, or None for
+        none.
+        """
         return _response.compute_etag(self)
 
     def set_etag_header(self) -> None:
@@ -361,7 +372,9 @@ class RequestHandler:
         _response.set_etag_header(self)
 
     def check_etag_header(self) -> bool:
-        """Whether the client has this representation already, by If-None-Match; called by `finish`, for a 304."""
+        """Whether the client has this representation already, by If-None-Match; called by `finish`, for a
+        304.
+        """
         return _response.check_etag_header(self)
 
     # -- errors --
@@ -420,9 +433,7 @@ class RequestHandler:
         title = escape.xhtml_escape(f"{status_code}: {self._reason}")
         self.finish(f"<html><title>{title}</title><body>{title}</body></html>")
 
-    def log_exception(
-        self, typ: type[BaseException] | None, value: BaseException | None, tb: Any
-    ) -> None:
+    def log_exception(self, typ: type[BaseException] | None, value: BaseException | None, tb: Any) -> None:
         """Log an uncaught exception; override to report it elsewhere.
 
         An `HTTPError` is a warning, without a traceback, if it has a log message; anything else is an error.
@@ -493,9 +504,10 @@ class RequestHandler:
         :param expires: when the browser forgets it: a timestamp, a time tuple or a datetime, in UTC.
         :param expires_days: the same, in days from now; not with `expires`.
         :param max_age: seconds after which the browser forgets it.
-        :param kwargs: further attributes as `http.cookies.Morsel` knows them (an old spelling, deprecated for the
-            ones above).
-        :raises ValueError: if a name, value or attribute holds a control character, or an attribute a semicolon.
+        :param kwargs: further attributes as `http.cookies.Morsel` knows them (an old spelling, deprecated for
+            the ones above).
+        :raises ValueError: if a name, value or attribute holds a control character, or an attribute a
+            semicolon.
         """
         attributes = {
             "domain": domain,
@@ -572,7 +584,9 @@ class RequestHandler:
 
     @property
     def xsrf_token(self) -> bytes:
-        """The token that forms and scripts send back with requests that change something (see ``xsrf_cookies``)."""
+        """The token that forms and scripts send back with requests that change something (see
+        ``xsrf_cookies``).
+        """
         return _xsrf.token(self)
 
     def _get_raw_xsrf_token(self) -> tuple[int | None, bytes, float]:
@@ -591,7 +605,8 @@ class RequestHandler:
         _xsrf.check_cookie(self)
 
     def check_trusted_origin(self, origin: str) -> bool:
-        """Whether pages of another `origin` may send requests that change something (``cross_origin_protection``).
+        """Whether pages of another `origin` may send requests that change something
+        (``cross_origin_protection``).
 
         By default those of the setting ``trusted_origins``.
         """
@@ -678,7 +693,9 @@ class RequestHandler:
         return _rendering.namespace(self)
 
     def create_template_loader(self, template_path: str) -> BaseLoader:
-        """The loader for templates under `template_path`; made once for each path (see the ``template_…`` settings)."""
+        """The loader for templates under `template_path`; made once for each path (see the ``template_…``
+        settings).
+        """
         return _rendering.make_loader(self.application.settings, template_path)
 
     def get_template_path(self) -> str | None:
@@ -714,10 +731,12 @@ class RequestHandler:
         return self.application.reverse_url(name, *args)
 
     def static_url(self, path: str, include_host: bool | None = None, **kwargs: Any) -> str:
-        """The address of a static file, with a version that changes with its content, so that it may be cached for long.
+        """The address of a static file, with a version that changes with its content, so that it may be
+        cached for long.
 
         :param path: below the setting ``static_path``.
-        :param include_host: an absolute address; by default as the attribute ``include_host`` of the handler says.
+        :param include_host: an absolute address; by default as the attribute ``include_host`` of the handler
+            says.
         :param kwargs: given on to `StaticFileHandler.make_static_url`.
         """
         self.require_setting("static_path", "static_url")

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
-from tornado.httputil import HTTPServerRequest
+from tornado.httputil import qs_to_qsl, url_concat
 from tornado.web._errors import HTTPError
 from tornado.web._handler import RequestHandler
 
+# As browsers read an address (https://url.spec.whatwg.org/#url-parsing): tabs and line ends are dropped
+# wherever they stand, a backslash is a slash, and before the host there may be any number of slashes.
+_DROPPED = str.maketrans("\\", "/", "\t\r\n")
+_ADDRESS = re.compile(r"(?:([a-zA-Z][a-zA-Z0-9+.-]*):)?(/*)([^/?#]*)")
+_WITH_HOST = frozenset({"ftp", "http", "https", "ws", "wss"})
+_UNSENDABLE = re.compile(r"[\x00-\x1f\x7f]")
+
 
 class ErrorHandler(RequestHandler):
-    """Answers every request with one status; what an application shows where no route matches."""
+    """Answers every request with one status; what an application shows where no route matches.
+
+    :param int status_code: (of the route) the status.
+    """
 
     def initialize(self, status_code: int) -> None:
-        """:param status_code: of every answer."""
+        """Take the route's argument; see the class."""
         self.set_status(status_code)
 
     def prepare(self) -> None:
@@ -33,36 +44,64 @@ class RedirectHandler(RequestHandler):
 
     ::
 
-        (r"/pictures/(.*)", RedirectHandler, {"url": "/photos/{0}"})
+        (r"/pictures/(.*)", RedirectHandler, {"url": "https://media.example.com/{0}"})
 
-    Query arguments of the request are added to the address.
+    Query arguments of the request are added to the address. What fills it cannot choose the scheme or the
+    host: a request that would is answered with 400.
+
+    :param str url: (of the route) where to.
+    :param bool permanent: (of the route) 301, else 302.
     """
 
     def initialize(self, url: str, permanent: bool = True) -> None:
-        """:param url: where to. :param permanent: 301, else 302."""
+        """Take the route's arguments; see the class."""
         self._url = url
         self._permanent = permanent
 
     def get(self, *args: Any, **kwargs: Any) -> None:
         """Redirect."""
-        from tornado.httputil import qs_to_qsl, url_concat
-
-        target = self._url.format(*args, **kwargs)
+        template = self._url
+        target = template.format(*args, **kwargs)
+        if args or kwargs:
+            # A "?" ends the host: with it in every gap only what the template itself says of the host is
+            # left.
+            gaps = template.format(*["?"] * len(args), **dict.fromkeys(kwargs, "?"))
+            if _origin(target) != _origin(gaps):
+                raise HTTPError(400, "Redirect URL cannot change the scheme or netloc: %r", target)
+            if _UNSENDABLE.search(target):
+                raise HTTPError(400, "Redirect URL contains invalid characters: %r", target)
         if self.request.query_arguments:
             target = url_concat(target, list(qs_to_qsl(self.request.query_arguments)))  # type: ignore[arg-type]
         self.redirect(target, permanent=self._permanent)
 
 
+def _origin(url: str) -> tuple[str, str]:
+    """Scheme and authority that a browser finds in `url`; empty where it goes by the page's own."""
+    match = _ADDRESS.match(url.strip("".join(map(chr, range(33)))).translate(_DROPPED))
+    assert match is not None, "the pattern matches the empty string too"
+    scheme, slashes, authority = match.groups(default="")
+    scheme = scheme.lower()
+    has_host = len(slashes) > 1 or (scheme in _WITH_HOST)
+    return scheme, authority.lower() if has_host else ""
+
+
 class FallbackHandler(RequestHandler):
-    """Hands requests to another callable that takes an `.HTTPServerRequest`, such as a `.WSGIContainer`."""
+    """Hands requests to another callable that takes an `.HTTPServerRequest`, such as a `.WSGIContainer`.
+
+    ::
+
+        container = tornado.wsgi.WSGIContainer(wsgi_app)
+        Application([(r"/new", NewHandler), (r".*", FallbackHandler, {"fallback": container})])
+
+    :param fallback: (of the route) is called with the request, and answers it through ``request.connection``.
+    """
 
     def initialize(self, fallback: Any) -> None:
-        """:param fallback: called with the request; it answers through the request's connection."""
+        """Take the route's argument; see the class."""
         self.fallback = fallback
 
     def prepare(self) -> None:
         """Call it, and have no more to do with this request."""
-        request: HTTPServerRequest = self.request
-        self.fallback(request)
+        self.fallback(self.request)
         self._finished = True
         self.on_finish()

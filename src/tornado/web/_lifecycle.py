@@ -1,7 +1,8 @@
-"""A request's way through its handler: checks, ``prepare``, the method, the end, and what happens when one fails.
+"""A request's way through its handler: checks, ``prepare``, the method, the end, and what happens when one
+fails.
 
-`start` goes as far as it can without a coroutine. A handler none of whose steps is asynchronous is through when it
-returns; otherwise it returns a coroutine for the rest, which is run in a task by whoever called.
+`start` goes as far as it can without a coroutine. A handler none of whose steps is asynchronous is through
+when it returns; otherwise it returns a coroutine for the rest, which is run in a task by whoever called.
 """
 
 from __future__ import annotations
@@ -39,7 +40,9 @@ def start(
             raise HTTPError(405)
         handler.path_args = [handler.decode_argument(arg) for arg in args] if args else []
         handler.path_kwargs = (
-            {name: handler.decode_argument(value, name=name) for name, value in kwargs.items()} if kwargs else {}
+            {name: handler.decode_argument(value, name=name) for name, value in kwargs.items()}
+            if kwargs
+            else {}
         )
         if method not in _SAFE_METHODS:
             _check_unsafe(handler)

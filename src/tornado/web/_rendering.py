@@ -17,7 +17,9 @@ _OUR_FILES = os.path.dirname(os.path.abspath(__file__))
 
 
 def namespace(handler: RequestHandler) -> dict[str, Any]:
-    """The names of every template: the handler and its request, the user, the language, addresses, UI modules."""
+    """The names of every template: the handler and its request, the user, the language, addresses, UI
+    modules.
+    """
     names: dict[str, Any] = {
         "handler": handler,
         "request": handler.request,
@@ -48,7 +50,9 @@ def make_loader(settings: dict[str, Any], template_path: str) -> BaseLoader:
 def _calling_directory() -> str:
     """The directory of the file that called ``render``, for programs without a ``template_path``."""
     frame = sys._getframe(1)
-    while frame.f_back is not None and os.path.dirname(os.path.abspath(frame.f_code.co_filename)) == _OUR_FILES:
+    while (
+        frame.f_back is not None and os.path.dirname(os.path.abspath(frame.f_code.co_filename)) == _OUR_FILES
+    ):
         frame = frame.f_back
     return os.path.dirname(frame.f_code.co_filename)
 
@@ -82,7 +86,10 @@ class _Assets:
         self.body: list[bytes] = []
 
     def add(self, module: Any) -> None:
-        for files, asked in ((self.js_files, module.javascript_files()), (self.css_files, module.css_files())):
+        for files, asked in (
+            (self.js_files, module.javascript_files()),
+            (self.css_files, module.css_files()),
+        ):
             if asked:
                 files.update(dict.fromkeys([asked] if isinstance(asked, (str, bytes)) else asked))
         for parts, text in (

@@ -1,8 +1,8 @@
 """How a handler's output becomes a response: default fields, ETag, head and body in one send.
 
-As long as nobody has touched a handler's headers, none are made: the default fields stand ready as bytes, formatted
-once a second, and the entity tag, the length and the JSON content type are kept aside. The first touch of
-``handler._headers`` turns all of it into a real `.HTTPHeaders`; from then on that is the truth.
+As long as nobody has touched a handler's headers, none are made: the default fields stand ready as bytes,
+formatted once a second, and the entity tag, the length and the JSON content type are kept aside. The first
+touch of ``handler._headers`` turns all of it into a real `.HTTPHeaders`; from then on that is the truth.
 """
 
 from __future__ import annotations
@@ -132,7 +132,9 @@ def complete_head(handler: RequestHandler) -> None:
             code = 304
     if code == 204 or code == 304 or 100 <= code < 200:
         if handler._write_buffer:
-            raise RuntimeError(f"a {code} response has no body, but {len(handler._write_buffer)} chunks were written")
+            raise RuntimeError(
+                f"a {code} response has no body, but {len(handler._write_buffer)} chunks were written"
+            )
         handler._clear_representation_headers()
     elif handler._made_headers is None and _own_set_header(handler):
         length = 0
@@ -183,7 +185,12 @@ def _flush_head(handler: RequestHandler, connection: Any, chunk: bytes, finishin
         if length is not None:
             block += b"Content-Length: %d\r\n" % length
         return connection._write_response_head(  # type: ignore[no-any-return]
-            handler._status_code, handler._reason, block, length, length is not None, None if is_head else chunk
+            handler._status_code,
+            handler._reason,
+            block,
+            length,
+            length is not None,
+            None if is_head else chunk,
         )
     headers = handler._headers
     for transform in handler._transforms:
@@ -227,7 +234,9 @@ def set_etag_header(handler: RequestHandler) -> None:
 
 
 def check_etag_header(handler: RequestHandler) -> bool:
-    """Whether If-None-Match names the response's tag, by the weak comparison that RFC 9110 section 13.1.2 asks for."""
+    """Whether If-None-Match names the response's tag, by the weak comparison that RFC 9110 section 13.1.2
+    asks for.
+    """
     condition = _request_field(handler.request, "If-None-Match")
     if not condition:
         return False

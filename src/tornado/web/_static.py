@@ -1,8 +1,8 @@
 """`StaticFileHandler`: files of a directory.
 
-A path from a URL reaches the file system only after `StaticFileHandler.validate_absolute_path` has resolved every
-symbolic link in it and found the result below the root; only regular files are read. The size is read once: of a
-file that grows meanwhile as much is sent as was announced.
+A path from a URL reaches the file system only after `StaticFileHandler.validate_absolute_path` has resolved
+every symbolic link in it and found the result below the root; only regular files are read. The size is read
+once: of a file that grows meanwhile as much is sent as was announced.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ import datetime
 import hashlib
 import mimetypes
 import os
+import re
 import stat
 import threading
 from collections.abc import Generator
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from tornado import httputil, iostream
 from tornado._wire.dates import parse_http_date
@@ -26,6 +27,16 @@ from tornado.web._handler import RequestHandler
 
 _CHUNK = 64 * 1024
 _Stamp = tuple[int, int]
+# One range of bytes whose end lies before its start, or that is a bare number.
+_WRONG_RANGE = re.compile(r"\s*bytes\s*=\s*[0-9]+\s*(?:-\s*[0-9]+\s*)?", re.IGNORECASE | re.ASCII)
+
+
+class _Part(NamedTuple):
+    """Bytes of a file: from `start` to before `end` (None: its ends), `length` of them."""
+
+    start: int | None
+    end: int | None
+    length: int
 
 
 class StaticFileHandler(RequestHandler):
@@ -37,16 +48,19 @@ class StaticFileHandler(RequestHandler):
 
     :param path: (of the route) the root directory.
     :param default_filename: (of the route) the file served for a directory, such as ``index.html``.
-    :param allowed_symlink_directory: (of the route) another directory that links below the root may lead into.
+    :param allowed_symlink_directory: (of the route) another directory, or a list of them, that links below
+        the root may lead into.
 
-    To serve from elsewhere, override `get_absolute_path`, `get_content`, `get_content_size` and `get_modified_time`.
+    To serve from elsewhere, override `get_absolute_path`, `get_content`, `get_content_size` and
+    `get_modified_time`.
     """
 
     #: Seconds for which a versioned address may be cached.
     CACHE_MAX_AGE = 86400 * 365 * 10
     #: Versions of files that are remembered; the ones used longest ago go first.
     MAX_CACHED_VERSIONS = 10_000
-    #: Bytes up to which a file's version is a hash of its content; a larger one's is made of its time and size.
+    #: Bytes up to which a file has a version, which is a hash of its content. The tag of a larger one is made
+    #: of its time and size.
     MAX_VERSION_CONTENT_SIZE = 64 * 1024 * 1024
 
     _static_hashes: ClassVar[collections.OrderedDict[str, tuple[_Stamp | None, str | None]]] = (
@@ -54,13 +68,16 @@ class StaticFileHandler(RequestHandler):
     )
     _lock = threading.Lock()  # of _static_hashes
 
-    allowed_symlink_directory: str | None = None
+    allowed_symlink_directory: str | list[str] | None = None
     default_filename: str | None = None
     absolute_path: str | None = None
     modified: datetime.datetime | None = None
 
     def initialize(  # type: ignore[override]
-        self, path: str, default_filename: str | None = None, allowed_symlink_directory: str | None = None
+        self,
+        path: str,
+        default_filename: str | None = None,
+        allowed_symlink_directory: str | list[str] | None = None,
     ) -> None:
         """Take the route's arguments; see the class."""
         self.root = path
@@ -92,18 +109,20 @@ class StaticFileHandler(RequestHandler):
         if self.should_return_304():
             self.set_status(304)
             return
-        start, end = self._choose_range(self.get_content_size())
-        if self._status_code == 416:
-            return
-        if not include_body:
-            assert self.request.method == "HEAD"
-            return
-        content = self.get_content(self.absolute_path, start, end)
-        if isinstance(content, bytes):
-            content = (part for part in (content,))  # type: ignore[assignment]
+        part = self._choose_part(self.get_content_size())
+        if part is not None and include_body:
+            await self._send(self.absolute_path, part)
+
+    async def _send(self, path: str, part: _Part) -> None:
+        """Send a part of a file: as many bytes as were announced, whatever has become of the file since."""
+        content: Any = self.get_content(path, part.start, part.end)
+        left = part.length
         try:
-            for chunk in content:
-                self.write(chunk)
+            for chunk in [content] if isinstance(content, bytes) else content:
+                if left <= 0:
+                    return  # the file has grown
+                self.write(chunk if len(chunk) <= left else chunk[:left])
+                left -= len(chunk)
                 await self.flush()
         except iostream.StreamClosedError:
             return
@@ -112,31 +131,49 @@ class StaticFileHandler(RequestHandler):
             if close is not None:
                 close()
 
-    def _choose_range(self, size: int) -> tuple[int | None, int | None]:
-        """First and last-but-one byte to send, None for the ends; sets status and length to match (RFC 9110 section 14)."""
-        start = end = None
+    def _choose_part(self, size: int) -> _Part | None:
+        """What to send of a file of `size` bytes (RFC 9110 section 14); sets status and headers to match.
+
+        None: the range that is asked for is not there, and the status is 416.
+        """
         header = self.request.headers.get("Range")
-        if header and self._range_applies():
-            asked = httputil._parse_request_range(header)
-            if asked is not None:
-                start, end = asked
-                if start is not None and start < 0:
-                    start = max(0, size + start)
-                if (start is not None and start >= size) or (end is not None and end <= (start or 0)) or end == 0:
-                    self.set_status(416)
-                    self.set_header("Content-Type", "text/plain")
-                    self.set_header("Content-Range", f"bytes */{size}")
-                    return None, None
-                if end is not None and end > size:
-                    end = size  # a client that asks for more than there is gets what there is
-                if size != (end or size) - (start or 0):
-                    self.set_status(206)
-                    self.set_header("Content-Range", httputil._get_content_range(start, end, size))
-        self.set_header("Content-Length", (size if end is None else end) - (start or 0))
-        return start, size if end is None else end
+        if not header or not self._range_applies():
+            return self._whole(size)
+        asked = httputil._parse_request_range(header)
+        if asked is None:
+            # Section 14.2 lets us ignore what is no range, or refuse it.
+            return self._refuse_range(size) if _WRONG_RANGE.fullmatch(header) else self._whole(size)
+        start, end = asked
+        if start is not None and start < 0:
+            if size == 0:
+                return self._whole(size)
+            start = max(0, size + start)
+        elif start is not None and start >= size:
+            return self._refuse_range(size)
+        if end is not None:
+            end = min(end, size)  # a client that asks for more than there is gets what there is
+            if end <= (start or 0):
+                return self._refuse_range(size)
+        length = (size if end is None else end) - (start or 0)
+        if length != size:
+            self.set_status(206)
+            self.set_header("Content-Range", httputil._get_content_range(start, end, size))
+        self.set_header("Content-Length", length)
+        return _Part(start, end, length)
+
+    def _whole(self, size: int) -> _Part:
+        self.set_header("Content-Length", size)
+        return _Part(None, None, size)
+
+    def _refuse_range(self, size: int) -> None:
+        self.set_status(416)
+        self.set_header("Content-Type", "text/plain")
+        self.set_header("Content-Range", f"bytes */{size}")
 
     def _range_applies(self) -> bool:
-        """If-Range: the part goes with what the client has only if the file is still the same (section 13.1.5)."""
+        """If-Range: the part goes with what the client has only if the file is still the same (section
+        13.1.5).
+        """
         condition = self.request.headers.get("If-Range")
         if not condition:
             return True
@@ -147,7 +184,11 @@ class StaticFileHandler(RequestHandler):
     def compute_etag(self) -> str | None:
         """The file's version as a strong tag."""
         assert self.absolute_path is not None
-        version = self._get_cached_version(self.absolute_path)
+        if self._is_large():
+            found = self._stat()
+            version: str | None = f"{found.st_mtime_ns:x}-{found.st_size:x}"
+        else:
+            version = self._get_cached_version(self.absolute_path)
         return f'"{version}"' if version else None
 
     def set_headers(self) -> None:
@@ -161,20 +202,25 @@ class StaticFileHandler(RequestHandler):
             self.set_header("Content-Type", content_type)
         cache_time = self.get_cache_time(self.path, self.modified, content_type)
         if cache_time > 0:
-            now = datetime.datetime.now(datetime.timezone.utc)
+            now = datetime.datetime.now(datetime.UTC)
             self.set_header("Expires", now + datetime.timedelta(seconds=cache_time))
             self.set_header("Cache-Control", f"max-age={cache_time}")
         self.set_extra_headers(self.path)
 
     def should_return_304(self) -> bool:
-        """Whether the client's copy is current: by its tag if it sends one, else by its time (section 13.2.2)."""
+        """Whether the client's copy is current: by its tag if it sends one, else by its time (section
+        13.2.2).
+        """
         if self.request.headers.get("If-None-Match"):
             return self.check_etag_header()
         since = self.request.headers.get("If-Modified-Since")
         if since is None or self.modified is None:
             return False
         parsed = parse_http_date(since)
-        return parsed is not None and parsed >= self.modified.timestamp()
+        modified = self.modified
+        if modified.tzinfo is None:
+            modified = modified.replace(tzinfo=datetime.UTC)  # as older subclasses give it
+        return parsed is not None and parsed >= modified.timestamp()
 
     # -- paths --
 
@@ -184,8 +230,16 @@ class StaticFileHandler(RequestHandler):
 
     @classmethod
     def get_absolute_path(cls, root: str, path: str) -> str:
-        """Where `path` below `root` is; not validated yet."""
-        return os.path.abspath(os.path.join(root, path))
+        """Where `path` below `root` is.
+
+        Links are not followed yet; `validate_absolute_path` does.
+
+        :raises HTTPError: (403) if it is not below the root.
+        """
+        absolute_path = os.path.abspath(os.path.join(root, path))
+        if not _below(os.path.abspath(root), absolute_path):
+            raise HTTPError(403, "%s is not in root static directory", path)
+        return absolute_path
 
     def validate_absolute_path(self, root: str, absolute_path: str) -> str | None:
         """See that a file may be served, and find the default file of a directory.
@@ -196,9 +250,11 @@ class StaticFileHandler(RequestHandler):
         if "\x00" in absolute_path or (os.name == "nt" and ":" in os.path.splitdrive(absolute_path)[1]):
             raise HTTPError(404)
         real_root = os.path.realpath(root)
-        allowed = [real_root]
-        if self.allowed_symlink_directory is not None:
-            allowed.append(os.path.realpath(self.allowed_symlink_directory))
+        links_into = self.allowed_symlink_directory or []
+        allowed = [
+            real_root,
+            *map(os.path.realpath, [links_into] if isinstance(links_into, str) else links_into),
+        ]
         if not _below(os.path.abspath(root), absolute_path) and not _below(real_root, absolute_path):
             raise HTTPError(403, "%s is not in root static directory", self.path)
         if not _below_any(allowed, os.path.realpath(absolute_path)):
@@ -243,12 +299,29 @@ class StaticFileHandler(RequestHandler):
 
     @classmethod
     def get_content_version(cls, abspath: str) -> str:
-        """A text that changes with the file's content."""
-        data = cls.get_content(abspath)
+        """A text that changes with the file's content.
+
+        :raises ValueError: if the file is larger than `MAX_VERSION_CONTENT_SIZE`.
+        """
+        content: Any = cls.get_content(abspath)
         hasher = hashlib.sha512()
-        for chunk in [data] if isinstance(data, bytes) else data:
+        left = cls.MAX_VERSION_CONTENT_SIZE
+        for chunk in [content] if isinstance(content, bytes) else content:
+            left -= len(chunk)
+            if left < 0:
+                raise ValueError(f"larger than {cls.MAX_VERSION_CONTENT_SIZE} bytes")
             hasher.update(chunk)
         return hasher.hexdigest()
+
+    def _is_large(self) -> bool:
+        """Whether the file is one of the file system's, and too large to be hashed."""
+        cls = type(self)
+        if cls.get_content_version.__func__ is not _GET_CONTENT_VERSION:  # type: ignore[attr-defined]
+            return False
+        try:
+            return self._stat().st_size > self.MAX_VERSION_CONTENT_SIZE
+        except OSError:
+            return False  # a subclass reads from elsewhere
 
     def _stat(self) -> os.stat_result:
         assert self.absolute_path is not None
@@ -264,14 +337,16 @@ class StaticFileHandler(RequestHandler):
     def get_modified_time(self) -> datetime.datetime | None:
         """When the file was last changed, in whole seconds (HTTP dates know no others); None leaves it out."""
         seconds = int(self._stat().st_mtime)
-        return datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc)
+        return datetime.datetime.fromtimestamp(seconds, datetime.UTC)
 
     def get_content_type(self) -> str:
         """The media type, by the file's name."""
         assert self.absolute_path is not None
         mime_type, encoding = mimetypes.guess_type(self.absolute_path)
         if encoding == "gzip":
-            return "application/gzip"  # the file is an archive: its bytes are not decoded for display (RFC 6713)
+            return (
+                "application/gzip"  # the file is an archive: its bytes are not decoded for display (RFC 6713)
+            )
         if encoding is not None:
             return "application/octet-stream"
         return mime_type or "application/octet-stream"
@@ -280,7 +355,9 @@ class StaticFileHandler(RequestHandler):
         """Override to set further headers."""
 
     def get_cache_time(self, path: str, modified: datetime.datetime | None, mime_type: str) -> int:
-        """Seconds for which the response may be cached without asking again: long for an address with a version."""
+        """Seconds for which the response may be cached without asking again: long for an address with a
+        version.
+        """
         return self.CACHE_MAX_AGE if "v" in self.request.arguments else 0
 
     # -- addresses --
@@ -301,12 +378,13 @@ class StaticFileHandler(RequestHandler):
 
     @classmethod
     def _get_cached_version(cls, abspath: str) -> str | None:
-        stamp: _Stamp | None
+        """The version of a file, hashed anew only when its time or size has changed; None: it has none."""
+        found: os.stat_result | None
         try:
             found = os.stat(abspath)
-            stamp = (found.st_mtime_ns, found.st_size)
         except OSError:
-            found, stamp = None, None  # perhaps a subclass reads from elsewhere
+            found = None  # perhaps a subclass reads from elsewhere
+        stamp = None if found is None else (found.st_mtime_ns, found.st_size)
         hashes = cls._static_hashes
         with cls._lock:
             known = hashes.get(abspath)
@@ -316,19 +394,19 @@ class StaticFileHandler(RequestHandler):
         version: str | None
         try:
             if found is not None and not stat.S_ISREG(found.st_mode):
-                raise IsADirectoryError(f"not a regular file: {abspath}")
-            if found is not None and found.st_size > cls.MAX_VERSION_CONTENT_SIZE:
-                version = hashlib.sha1(utf8(f"{found.st_mtime_ns}-{found.st_size}")).hexdigest()
-            else:
-                version = cls.get_content_version(abspath)
-        except Exception:
-            gen_log.error("Could not open static file %r", abspath)
+                raise ValueError("it is not a file")
+            version = cls.get_content_version(abspath)
+        except Exception as error:
+            gen_log.error("Could not open static file %r: %s", abspath, error)
             version = None
         with cls._lock:
             hashes[abspath] = (stamp, version)
             while len(hashes) > cls.MAX_CACHED_VERSIONS:
                 hashes.popitem(last=False)
         return version
+
+
+_GET_CONTENT_VERSION: Any = StaticFileHandler.get_content_version.__func__  # type: ignore[attr-defined]
 
 
 def _below(root: str, path: str) -> bool:

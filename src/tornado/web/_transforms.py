@@ -35,8 +35,8 @@ class OutputTransform:
 class GZipContentEncoding(OutputTransform):
     """Compresses text for clients that accept gzip (setting ``compress_response``).
 
-    A compressed representation is another one than the plain (RFC 9110 section 8.8.3): its strong Etag becomes weak,
-    and ``Vary: Accept-Encoding`` is added to both.
+    A compressed representation is another one than the plain (RFC 9110 section 8.8.3): its strong Etag
+    becomes weak, and ``Vary: Accept-Encoding`` is added to both.
     """
 
     #: Content types that are compressed, besides ``text/*``.

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 class UIModule:
     """A reusable part of pages, used in templates as ``{% module Name(arguments) %}``.
 
-    Subclasses define `render`, and the other methods for what the page needs once, however often it shows the module.
+    Subclasses define `render`, and the other methods for what the page needs once, however often it shows the
+    module.
 
     :param handler: of the page; its request, user, language and modules are attributes here too.
     """
@@ -77,9 +78,9 @@ class _xsrf_form_html(UIModule):
 class TemplateModule(UIModule):
     """``{% module Template("part.html") %}``: a template as a module.
 
-    Unlike ``{% include %}`` the template sees only the arguments it is given, and may call ``set_resources`` with
-    ``css_files``, ``embedded_javascript`` and so on for the page. Uses of one file with different resources are
-    refused.
+    Unlike ``{% include %}`` the template sees only the arguments it is given, and may call ``set_resources``
+    with ``css_files``, ``embedded_javascript`` and so on for the page. Uses of one file with different
+    resources are refused.
     """
 
     def __init__(self, handler: RequestHandler) -> None:
@@ -92,7 +93,9 @@ class TemplateModule(UIModule):
         def set_resources(**resources: Any) -> str:
             known = self._resources.setdefault(path, resources)
             if known != resources:
-                raise ValueError(f"set_resources called with different resources for the same template {path!r}")
+                raise ValueError(
+                    f"set_resources called with different resources for the same template {path!r}"
+                )
             return ""
 
         return self.render_string(path, set_resources=set_resources, **kwargs)
@@ -168,7 +171,9 @@ def make_ui(handler: RequestHandler) -> dict[str, Any]:
     from tornado.util import ObjectDict
 
     application = handler.application
-    ui = ObjectDict((name, types.MethodType(method, handler)) for name, method in application.ui_methods.items())
+    ui = ObjectDict(
+        (name, types.MethodType(method, handler)) for name, method in application.ui_methods.items()
+    )
     # Named both ways: `modules.Name` is what `{% module %}` becomes, and a method may be called "modules".
     ui["_tt_modules"] = _UIModuleNamespace(handler, application.ui_modules)
     ui["modules"] = ui["_tt_modules"]

@@ -1,9 +1,9 @@
 """Protection against requests that other sites make a user's browser send.
 
-Two ways, each switched on by a setting. ``xsrf_cookies``: a random token in a cookie, which a page of ours, and no
-other, can repeat in a form field or header (double submit). The token is masked anew in each response, so that
-compressed pages do not betray it (BREACH). ``cross_origin_protection``: the browser's own word about where a request
-comes from (Sec-Fetch-Site, else Origin against Host); it needs no token.
+Two ways, each switched on by a setting. ``xsrf_cookies``: a random token in a cookie, which a page of ours,
+and no other, can repeat in a form field or header (double submit). The token is masked anew in each response,
+so that compressed pages do not betray it (BREACH). ``cross_origin_protection``: the browser's own word about
+where a request comes from (Sec-Fetch-Site, else Origin against Host); it needs no token.
 """
 
 from __future__ import annotations
@@ -47,11 +47,21 @@ def check_origin(handler: RequestHandler) -> None:
             return
     elif origin is None:
         return  # not a browser, or one so old that it says nothing
-    elif urlsplit(origin).netloc.lower() == request.headers.get("Host", "").lower():
+    elif _authority(origin) == request.host.lower():
         return
     if origin is not None and handler.check_trusted_origin(origin):
         return
-    raise HTTPError(403, "Cross-origin request from %s refused", origin or site)
+    if site is None:
+        raise HTTPError(403, "Origin %r not allowed: not the host %r that was asked", origin, request.host)
+    raise HTTPError(403, "Sec-Fetch-Site %s (Origin %r) not allowed", site, origin)
+
+
+def _authority(origin: str) -> str | None:
+    """Host and port of an Origin field, None where it is not built like one."""
+    try:
+        return urlsplit(origin).netloc.lower() or None
+    except ValueError:
+        return None
 
 
 def is_trusted_origin(handler: RequestHandler, origin: str) -> bool:
@@ -125,9 +135,7 @@ def decode_token(text: str) -> tuple[int | None, bytes | None, float | None]:
 def check_cookie(handler: RequestHandler) -> None:
     """See that the request repeats the token of its cookie."""
     headers = handler.request.headers
-    given = (
-        handler.get_argument("_xsrf", None) or headers.get("X-Xsrftoken") or headers.get("X-Csrftoken")
-    )
+    given = handler.get_argument("_xsrf", None) or headers.get("X-Xsrftoken") or headers.get("X-Csrftoken")
     if not given:
         raise HTTPError(403, "'_xsrf' argument missing from POST")
     _, sent, _ = handler._decode_xsrf_token(given)

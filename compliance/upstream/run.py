@@ -1,0 +1,141 @@
+#!/usr/bin/env python3
+"""Run upstream Tornado's own test modules against the package installed for this interpreter.
+
+``.venv/bin/python compliance/upstream/run.py gen_test locks_test`` runs two; without names, all. README.md
+beside this file says how it works; ``accepted.json`` lists the verdicts that differ on purpose, with reasons.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+VERSION = "6.6.1"
+HERE = Path(__file__).resolve().parent
+CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "waterspout"
+#: The program of each process: it loads one module's tests and writes what became of each.
+WORKER = HERE / "worker.py"
+#: Not run: it compares the API with a list, and takes every addition for a fault.
+LEFT_OUT = {"api_test"}
+
+
+@dataclass
+class Outcome:
+    """What became of one module: a verdict for each test, and where its output is."""
+
+    module: str
+    verdicts: dict[str, str]
+    log: Path
+
+
+def wheel() -> Path:
+    """Upstream's wheel, from the cache or from the package registry."""
+    folder = CACHE / f"tornado-{VERSION}"
+    if not any(folder.glob("*.whl")):
+        folder.mkdir(parents=True, exist_ok=True)
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(folder)]
+        subprocess.run([*command, "--only-binary=:all:", f"tornado=={VERSION}"], check=True)
+    return next(folder.glob("*.whl"))
+
+
+def lay_out(target: Path) -> list[str]:
+    """Copy our package to ``target`` and put upstream's tests where they expect to be; the modules' names."""
+    spec = importlib.util.find_spec("tornado")
+    if spec is None or not spec.submodule_search_locations:
+        raise SystemExit("no tornado package is installed for this interpreter: run scripts/setup first")
+    ours = Path(spec.submodule_search_locations[0])
+    shutil.copytree(ours, target / "tornado", ignore=shutil.ignore_patterns("__pycache__"))
+    archive = wheel()
+    digest = hashlib.sha256(archive.read_bytes()).hexdigest()
+    print(f"upstream: {archive.name} (sha256 {digest[:16]}…)\nours: {ours}")
+    with zipfile.ZipFile(archive) as content:
+        content.extractall(target, [name for name in content.namelist() if name.startswith("tornado/test/")])
+    return sorted(path.stem for path in (target / "tornado" / "test").glob("*_test.py"))
+
+
+def run(module: str, target: Path, seconds: float) -> Outcome:
+    """Run one module in a process of its own; a crash or a hang is a failure of the module."""
+    answer, log = target / f"{module}.json", target / f"{module}.log"
+    environment = {**os.environ, "PYTHONPATH": str(target), "ASYNC_TEST_TIMEOUT": "15"}
+    with log.open("wb") as output:
+        try:
+            subprocess.run(
+                [sys.executable, str(WORKER), f"tornado.test.{module}", str(answer)],
+                cwd=target,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                timeout=seconds,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            return Outcome(module, {f"{module}: no end within {seconds:g} s": "failed"}, log)
+    if not answer.exists():
+        return Outcome(module, {f"{module}: the process died": "failed"}, log)
+    return Outcome(module, json.loads(answer.read_text()), log)
+
+
+def accepted() -> dict[str, str]:
+    """Tests that fail on purpose or for now, with the reason of each."""
+    table: dict[str, str] = json.loads((HERE / "accepted.json").read_text())
+    return table
+
+
+def report(outcome: Outcome, reasons: dict[str, str]) -> Counter[str]:
+    """Print what is unexpected about a module; the counts of its verdicts."""
+    counts: Counter[str] = Counter()
+    for test, verdict in outcome.verdicts.items():
+        short = test.removeprefix("tornado.test.")
+        if verdict == "failed" and short in reasons:
+            verdict = "accepted"
+        elif verdict == "passed" and short in reasons:
+            print(f"  passes, though listed in accepted.json: {short}")
+            verdict = "failed"
+        elif verdict == "failed":
+            print(f"  failed: {short}")
+        counts[verdict] += 1
+    print(f"{outcome.module}: {summary(counts)}" + (f"; output in {outcome.log}" if counts["failed"] else ""))
+    return counts
+
+
+def summary(counts: Counter[str]) -> str:
+    """The counts in words."""
+    return ", ".join(f"{counts[name]} {name}" for name in ("passed", "failed", "accepted", "skipped"))
+
+
+def main() -> int:
+    """Run what the command line names; 1 if anything failed that is not accepted."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("modules", nargs="*", help="names such as gen_test; none for all")
+    parser.add_argument("--timeout", type=float, default=240, help="seconds for a module")
+    parser.add_argument("--keep", action="store_true", help="keep the temporary copy even if all is well")
+    asked = parser.parse_args()
+    target = Path(tempfile.mkdtemp(prefix="upstream-tests-"))
+    present = lay_out(target)
+    if unknown := set(asked.modules) - set(present):
+        parser.error(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(present)}")
+    total: Counter[str] = Counter()
+    for module in asked.modules or [name for name in present if name not in LEFT_OUT]:
+        total += report(run(module, target, asked.timeout), accepted())
+    print(summary(total))
+    if not total["failed"] and not asked.keep:
+        shutil.rmtree(target)
+    return 1 if total["failed"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

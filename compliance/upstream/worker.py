@@ -1,0 +1,68 @@
+"""One module of upstream's tests in this process: ``worker.py tornado.test.gen_test verdicts.json``."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import traceback
+import unittest
+from pathlib import Path
+from typing import Any
+
+
+class Verdicts(unittest.TextTestResult):
+    """Prints as unittest does, and remembers one word a test; a test whose subtest failed has failed."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.words: dict[str, str] = {}
+
+    def startTest(self, test: unittest.TestCase) -> None:
+        super().startTest(test)
+        self.words[test.id()] = "passed"
+
+    def addError(self, test: unittest.TestCase, err: Any) -> None:
+        super().addError(test, err)
+        self.words[test.id()] = "failed"
+
+    def addFailure(self, test: unittest.TestCase, err: Any) -> None:
+        super().addFailure(test, err)
+        self.words[test.id()] = "failed"
+
+    def addSubTest(self, test: unittest.TestCase, subtest: unittest.TestCase, err: Any) -> None:
+        super().addSubTest(test, subtest, err)
+        if err is not None:
+            self.words[test.id()] = "failed"
+
+    def addUnexpectedSuccess(self, test: unittest.TestCase) -> None:
+        super().addUnexpectedSuccess(test)
+        self.words[test.id()] = "failed"
+
+    def addSkip(self, test: unittest.TestCase, reason: str) -> None:
+        super().addSkip(test, reason)
+        self.words[test.id()] = "skipped"
+
+
+def main(module: str, answer: Path) -> None:
+    """Run the module's tests and write the verdicts."""
+    # Upstream's own runner quiets this logger too; a few tests expect no output from it.
+    logging.getLogger("tornado.access").setLevel(logging.CRITICAL)
+    try:
+        __import__(module)
+    except Exception:
+        traceback.print_exc()
+        words = {f"{module} (import)": "failed"}
+    else:
+        suite = unittest.defaultTestLoader.loadTestsFromName(module)
+        result = unittest.TextTestRunner(resultclass=Verdicts, verbosity=0).run(suite)
+        assert isinstance(result, Verdicts)
+        words = result.words
+    answer.write_text(json.dumps(words))
+
+
+if __name__ == "__main__":
+    # The tests parse the command line themselves in places.
+    name, path = sys.argv[1:]
+    del sys.argv[1:]
+    main(name, Path(path))

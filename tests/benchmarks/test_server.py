@@ -1,0 +1,70 @@
+"""The measuring program itself: what it drives answers rightly, its reports say what was measured."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from benchmarks.macro.server import report
+from benchmarks.macro.server.load import connections, rounds
+from benchmarks.macro.server.peers import PEERS
+from benchmarks.macro.server.process import running
+from benchmarks.macro.server.scenarios import SCENARIOS
+
+BODIES = {
+    "root": b"Hello, world!",
+    "browser": b"Hello, world!",
+    "hooked": b"Hello, world!",
+    "suspend": b"Hello, world!",
+    "form": b"Ann",
+    "item": b'{"id": 42, "q": "abc"}',
+}
+
+
+def test_our_program_answers_every_scenario():
+    with running(PEERS["ours"]) as server, connections(server.port, 2) as opened:
+        for name, body in BODIES.items():
+            for connection in opened:
+                connection.send(SCENARIOS[name].request(server.port))
+            for connection in opened:
+                assert connection.receive() == body
+        assert rounds(opened, SCENARIOS["pipelined"].request(server.port), 3, depth=16) == 96
+        assert server.cpu_seconds() > 0
+        assert server.memory() > 1_000_000
+
+
+def test_over_tls(certificates, tmp_path):
+    tls = certificates.certificate_file.parent
+    with running(PEERS["ours"], tls=tls) as server:
+        with connections(server.port, 1, certificates.client_context) as (connection,):
+            connection.send(SCENARIOS["tls"].request(server.port))
+            assert connection.receive() == BODIES["root"]
+
+
+def test_a_program_that_does_not_start_shows_why(monkeypatch):
+    monkeypatch.setitem(PEERS["ours"].environment, "BENCH_PORT", "nonsense")
+    monkeypatch.setenv("BENCH_LOOP", "uvloop")
+    with pytest.raises(RuntimeError, match="did not start"):
+        with running(PEERS["ours"], tls=PEERS["ours"].script):
+            pass
+
+
+def test_the_browser_sends_twelve_fields():
+    head = SCENARIOS["browser"].request(8888).decode()
+    assert head.count("\r\n") == 1 + 12 + 1
+
+
+def test_the_report(tmp_path, monkeypatch):
+    monkeypatch.setattr(report, "version", lambda peer: f"{peer.name} 1.0")
+    results = {
+        "ours": {"root": {"cpu": 20.0}},
+        "tornado": {"root": {"cpu": 100.0}, "idle": {"memory": 9000.0}},
+    }
+    path = report.write(results, {"seconds": 4.0, "repeat": 3, "idle": 10_000}, tmp_path)
+    text = path.read_text()
+    assert "| Waterspout | 20 (0.20x) |" in text
+    assert "| Tornado 6.6.1 | 9,000 |" in text
+    record = json.loads((tmp_path / "server.json").read_text())
+    assert record["results"] == results
+    assert record["machine"]["python"].startswith("CPython")

@@ -1,0 +1,155 @@
+"""AsyncHTTPClient's cache, defaults and errors, with an implementation that answers by itself; HTTPClient."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import weakref
+
+import pytest
+
+from tornado.httpclient import AsyncHTTPClient, HTTPClient, HTTPError, HTTPRequest, HTTPResponse
+from tornado.ioloop import IOLoop
+
+
+class Canned(AsyncHTTPClient):
+    """Answers with the status code that is the URL."""
+
+    def initialize(self, defaults=None, extra=None):
+        super().initialize(defaults)
+        self.extra = extra
+        self.seen = []
+
+    def fetch_impl(self, request, callback):
+        self.seen.append(request)
+        if request.url == "broken":
+            callback(HTTPResponse(request, 599, error=OSError("broken")))
+        else:
+            callback(HTTPResponse(request, int(request.url)))
+
+
+@pytest.fixture(autouse=True)
+def configured():
+    saved = AsyncHTTPClient._save_configuration()
+    AsyncHTTPClient.configure(Canned)
+    yield
+    AsyncHTTPClient._restore_configuration(saved)
+
+
+async def test_one_instance_a_loop():
+    client = AsyncHTTPClient()
+    assert isinstance(client, Canned)
+    assert AsyncHTTPClient() is client
+    assert AsyncHTTPClient(force_instance=True) is not client
+    client.close()
+    other = AsyncHTTPClient()
+    assert other is not client
+    client.close()
+    assert AsyncHTTPClient() is other
+
+
+async def test_each_class_has_its_own():
+    assert Canned() is not AsyncHTTPClient()
+    assert Canned() is Canned()
+
+
+def test_each_loop_has_its_own_and_frees_it():
+    async def make():
+        return AsyncHTTPClient()
+
+    first, second = asyncio.run(make()), asyncio.run(make())
+    assert first is not second
+    freed = weakref.ref(first)
+    del first
+    gc.collect()
+    assert freed() is None
+
+
+async def test_arguments():
+    AsyncHTTPClient.configure(Canned, extra="configured", defaults={"user_agent": "agent"})
+    client = AsyncHTTPClient()
+    assert client.extra == "configured"
+    assert client.io_loop is IOLoop.current()
+    await client.fetch("200", max_redirects=2)
+    (request,) = client.seen
+    assert request.user_agent == "agent"
+    assert request.max_redirects == 2
+    assert request.connect_timeout == 20
+    assert AsyncHTTPClient(force_instance=True, extra="given").extra == "given"
+
+
+async def test_errors():
+    client = AsyncHTTPClient()
+    with pytest.raises(HTTPError, match="404"):
+        await client.fetch("404")
+    assert (await client.fetch("404", raise_error=False)).code == 404
+    for raise_error in (True, False):
+        with pytest.raises(OSError, match="broken"):
+            await client.fetch("broken", raise_error=raise_error)
+
+
+async def test_requests():
+    client = AsyncHTTPClient()
+    headers = {"X": "1"}
+    request = HTTPRequest("200", headers=headers)
+    response = await client.fetch(request)
+    assert response.request is request
+    assert request.headers is not headers
+    with pytest.raises(ValueError, match="takes method together with a URL only"):
+        client.fetch(request, method="POST")
+
+
+async def test_closed():
+    client = AsyncHTTPClient(force_instance=True)
+    client.close()
+    client.close()
+    with pytest.raises(RuntimeError, match="closed Canned"):
+        client.fetch("200")
+
+
+async def test_a_cancelled_fetch_takes_no_answer():
+    client = AsyncHTTPClient()
+    calls = []
+    client.fetch_impl = lambda request, callback: calls.append((request, callback))
+    future = client.fetch("200")
+    future.cancel()
+    request, callback = calls[0]
+    callback(HTTPResponse(request, 200))
+
+
+def test_interface_says_what_is_missing():
+    async def fetch():
+        class Empty(AsyncHTTPClient):
+            pass
+
+        with pytest.raises(NotImplementedError, match="Empty does not define fetch_impl"):
+            Empty(force_instance=True).fetch("200")
+
+    asyncio.run(fetch())
+
+
+def test_the_default():
+    AsyncHTTPClient.configure(None)
+    assert AsyncHTTPClient.configured_class().__name__ == "SimpleAsyncHTTPClient"
+
+
+def test_blocking_client():
+    client = HTTPClient()
+    assert client.fetch("200").code == 200
+    with pytest.raises(HTTPError):
+        client.fetch("500")
+    client.close()
+    client.close()
+
+
+def test_blocking_client_of_a_class_with_arguments():
+    client = HTTPClient(Canned, extra=3)
+    assert client._async_client.extra == 3
+    del client
+    gc.collect()
+
+
+def test_blocking_client_with_wrong_arguments_leaves_nothing():
+    with pytest.raises(TypeError):
+        HTTPClient(Canned, wrong=1)
+    gc.collect()

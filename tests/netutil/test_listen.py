@@ -1,0 +1,171 @@
+"""Listening sockets."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import stat
+from collections.abc import Iterator
+
+import pytest
+
+from tornado.netutil import bind_sockets, bind_unix_socket
+
+needs_unix_sockets = pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="no Unix sockets")
+
+
+@pytest.fixture
+def opened() -> Iterator[list[socket.socket]]:
+    sockets: list[socket.socket] = []
+    yield sockets
+    for sock in sockets:
+        sock.close()
+
+
+def test_ephemeral_port(opened):
+    opened += bind_sockets(0, "127.0.0.1")
+    (sock,) = opened
+    assert sock.family == socket.AF_INET
+    assert sock.getsockname()[1] > 0
+    assert not sock.getblocking()
+    assert not os.get_inheritable(sock.fileno())
+    assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+
+
+def test_every_interface_shares_one_ephemeral_port(opened):
+    opened += bind_sockets(0)
+    assert len({sock.getsockname()[1] for sock in opened}) == 1
+    assert len({sock.family for sock in opened}) == len(opened)
+
+
+def test_empty_address_means_every_interface(opened):
+    opened += bind_sockets(0, "", socket.AF_INET)
+    assert opened[0].getsockname()[0] == "0.0.0.0"
+
+
+def test_taken_port_is_named(opened):
+    opened += bind_sockets(0, "127.0.0.1")
+    port = opened[0].getsockname()[1]
+    with pytest.raises(OSError, match=rf"'127.0.0.1', port {port}: .*in use") as caught:
+        bind_sockets(port, "127.0.0.1")
+    assert caught.value.errno == errno.EADDRINUSE
+
+
+def test_foreign_address_is_named():
+    with pytest.raises(OSError, match=r"cannot listen on address '192\.0\.2\.1', port 0") as caught:
+        bind_sockets(0, "192.0.2.1")
+    assert caught.value.errno == errno.EADDRNOTAVAIL
+
+
+def test_ephemeral_port_taken_in_the_other_family(opened, monkeypatch):
+    """Another program may have the port that one family offers: look for one that both have."""
+    from tornado.netutil import _listen
+
+    real, failures = _listen._bind_one, [1]
+
+    def bind_one(family, sockaddr, backlog, reuse_port):
+        if sockaddr[1] != 0 and failures:
+            failures.pop()
+            raise OSError(errno.EADDRINUSE, "taken")
+        return real(family, sockaddr, backlog, reuse_port)
+
+    monkeypatch.setattr(_listen, "_bind_one", bind_one)
+    monkeypatch.setattr(
+        _listen,
+        "_listening_addresses",
+        lambda *args: [(socket.AF_INET, ("127.0.0.1", 0)), (socket.AF_INET, ("127.0.0.2", 0))],
+    )
+    opened += bind_sockets(0, "localhost")
+    assert not failures
+    assert len({sock.getsockname()[1] for sock in opened}) == 1
+
+
+def test_no_socket_is_left_open_when_one_fails(monkeypatch):
+    from tornado.netutil import _listen
+
+    monkeypatch.setattr(
+        _listen,
+        "_listening_addresses",
+        lambda *args: [(socket.AF_INET, ("127.0.0.1", 0)), (socket.AF_INET, ("192.0.2.1", 0))],
+    )
+    with pytest.raises(OSError, match="192"):
+        bind_sockets(0, "example")
+
+
+@pytest.mark.parametrize("number", [errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL])
+def test_missing_ipv6_is_skipped(opened, monkeypatch, number):
+    from tornado.netutil import _listen
+
+    real = _listen._bind_one
+
+    def bind_one(family, *args):
+        if family == socket.AF_INET6:
+            raise OSError(number, "none here")
+        return real(family, *args)
+
+    monkeypatch.setattr(_listen, "_bind_one", bind_one)
+    monkeypatch.setattr(
+        _listen,
+        "_listening_addresses",
+        lambda *args: [(socket.AF_INET, ("127.0.0.1", 0)), (socket.AF_INET6, ("::1", 0, 0, 0))],
+    )
+    opened += bind_sockets(0, "localhost")
+    assert [sock.family for sock in opened] == [socket.AF_INET]
+
+
+def test_nothing_to_listen_on_is_an_error(monkeypatch):
+    from tornado.netutil import _listen
+
+    def bind_one(*args):
+        raise OSError(errno.EAFNOSUPPORT, "none here")
+
+    monkeypatch.setattr(_listen, "_bind_one", bind_one)
+    with pytest.raises(OSError, match="none here"):
+        bind_sockets(0, "127.0.0.1")
+
+
+@pytest.mark.skipif(not hasattr(socket, "SO_REUSEPORT"), reason="no SO_REUSEPORT")
+def test_reuse_port(opened):
+    opened += bind_sockets(0, "127.0.0.1", reuse_port=True)
+    opened += bind_sockets(opened[0].getsockname()[1], "127.0.0.1", reuse_port=True)
+    assert len(opened) == 2
+
+
+def test_reuse_port_where_there_is_none(monkeypatch):
+    monkeypatch.delattr(socket, "SO_REUSEPORT", raising=False)
+    with pytest.raises(ValueError, match="SO_REUSEPORT"):
+        bind_sockets(0, "127.0.0.1", reuse_port=True)
+
+
+@needs_unix_sockets
+def test_unix_socket(opened, tmp_path):
+    path = str(tmp_path / "s")
+    opened.append(bind_unix_socket(path, mode=0o620))
+    assert stat.S_IMODE(os.stat(path).st_mode) == 0o620
+    assert not opened[0].getblocking()
+
+
+@needs_unix_sockets
+def test_stale_unix_socket_is_replaced(opened, tmp_path):
+    path = str(tmp_path / "s")
+    bind_unix_socket(path).close()
+    opened.append(bind_unix_socket(path))
+    assert opened[0].getsockname() == path
+
+
+@needs_unix_sockets
+def test_unix_socket_never_replaces_a_file(tmp_path):
+    path = tmp_path / "s"
+    path.write_text("precious")
+    with pytest.raises(ValueError, match="is not a socket"):
+        bind_unix_socket(str(path))
+    assert path.read_text() == "precious"
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/net/unix"), reason="no abstract namespace")
+def test_abstract_unix_socket(opened):
+    name = f"\0waterspout-test-{os.getpid()}"
+    opened.append(bind_unix_socket(name))
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(name)

@@ -1,0 +1,131 @@
+"""Resolvers, by what each of them promises."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import os
+import socket
+
+import pytest
+
+from tornado.ioloop import IOLoop
+from tornado.netutil import (
+    BlockingResolver,
+    DefaultExecutorResolver,
+    DefaultLoopResolver,
+    ExecutorResolver,
+    OverrideResolver,
+    Resolver,
+    ThreadedResolver,
+    is_valid_ip,
+)
+
+REAL = [BlockingResolver, DefaultExecutorResolver, DefaultLoopResolver, ThreadedResolver]
+
+
+@pytest.mark.parametrize("text", ["127.0.0.1", "4.4.4.4", "::1", "2001:db8::1"])
+def test_literal_addresses(text):
+    assert is_valid_ip(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", " ", "localhost", "example.com", "4.4.4.4.5", "4.4.4.4 x", "\n", "::1\0", "\0", "x" * 300, "é.é"],
+)
+def test_everything_else(text):
+    assert not is_valid_ip(text)
+
+
+def test_the_default():
+    assert Resolver.configured_class() is DefaultLoopResolver
+
+
+@pytest.mark.parametrize("kind", REAL)
+async def test_literal(loop_kind, kind):
+    resolver = kind()
+    assert await resolver.resolve("127.0.0.1", 80) == [(socket.AF_INET, ("127.0.0.1", 80))]
+    resolver.close()
+
+
+@pytest.mark.parametrize("kind", REAL)
+async def test_name(kind):
+    resolver = kind()
+    answer = await resolver.resolve("localhost", 80, socket.AF_INET)
+    assert (socket.AF_INET, ("127.0.0.1", 80)) in answer
+    resolver.close()
+
+
+@pytest.mark.parametrize("kind", REAL)
+async def test_failure(kind, monkeypatch):
+    def getaddrinfo(*args, **kwargs):
+        raise socket.gaierror(socket.EAI_NONAME, "no such name")
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    resolver = kind()
+    with pytest.raises(OSError, match="no such name"):
+        await resolver.resolve("name.invalid", 80)
+    resolver.close()
+
+
+async def test_a_literal_needs_no_thread(monkeypatch):
+    monkeypatch.setattr(IOLoop, "run_in_executor", None)
+    loop_class = type(__import__("asyncio").get_running_loop())
+    monkeypatch.setattr(loop_class, "getaddrinfo", None)
+    assert await DefaultLoopResolver().resolve("::1", 1) == [(socket.AF_INET6, ("::1", 1, 0, 0))]
+
+
+async def test_own_executor_is_shut_down():
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        resolver = ExecutorResolver(executor=pool)
+        assert await resolver.resolve("127.0.0.1", 1)
+        resolver.close()
+        with pytest.raises(RuntimeError, match="shutdown"):
+            pool.submit(int)
+        with pytest.raises(RuntimeError, match="closed"):
+            resolver.resolve("127.0.0.1", 1)
+
+
+async def test_borrowed_executor_is_kept():
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        ExecutorResolver(executor=pool, close_executor=False).close()
+        assert pool.submit(int).result() == 0
+
+
+async def test_threaded_resolvers_share_a_pool():
+    first, second = ThreadedResolver(), ThreadedResolver(num_threads=3)
+    assert first.executor is second.executor is ThreadedResolver._threadpool
+    assert ThreadedResolver._threadpool_pid == os.getpid()
+
+
+class Recorder(Resolver):
+    def initialize(self):
+        self.asked = []
+
+    async def resolve(self, host, port, family=socket.AF_UNSPEC):
+        self.asked.append((host, port, family))
+        return []
+
+    def close(self):
+        self.asked = None
+
+
+async def test_override():
+    recorder = Recorder()
+    resolver = OverrideResolver(
+        recorder,
+        {
+            "name": "other",
+            ("name", 443): ("secure", 1443),
+            ("name", 443, socket.AF_INET6): ("six", 6),
+        },
+    )
+    for question in [("name", 80), ("name", 443), ("name", 443, socket.AF_INET6), ("unknown", 1)]:
+        await resolver.resolve(*question)
+    assert recorder.asked == [
+        ("other", 80, socket.AF_UNSPEC),
+        ("secure", 1443, socket.AF_UNSPEC),
+        ("six", 6, socket.AF_INET6),
+        ("unknown", 1, socket.AF_UNSPEC),
+    ]
+    resolver.close()
+    assert recorder.asked is None

@@ -1,0 +1,69 @@
+"""TLS contexts from dictionaries."""
+
+from __future__ import annotations
+
+import ssl
+
+import pytest
+
+from tornado import netutil
+from tornado.netutil import ssl_options_to_context
+
+
+def test_a_context_is_returned_as_it_is():
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    assert ssl_options_to_context(context) is context
+
+
+def test_server(certificates):
+    options = {"certfile": str(certificates.certificate_file), "keyfile": str(certificates.key_file)}
+    context = ssl_options_to_context(options, server_side=True)
+    assert context.protocol == ssl.PROTOCOL_TLS_SERVER
+    assert context.verify_mode == ssl.CERT_NONE
+    assert context.options & ssl.OP_NO_COMPRESSION
+
+
+def test_client_checks_by_default():
+    context = ssl_options_to_context({}, server_side=False)
+    assert context.check_hostname
+    assert context.verify_mode == ssl.CERT_REQUIRED
+
+
+def test_client_without_checks():
+    context = ssl_options_to_context({"cert_reqs": ssl.CERT_NONE}, server_side=False)
+    assert not context.check_hostname
+    assert context.verify_mode == ssl.CERT_NONE
+
+
+def test_own_authorities(certificates):
+    options = {"ca_certs": str(certificates.ca_file), "cert_reqs": ssl.CERT_REQUIRED}
+    context = ssl_options_to_context(options, server_side=True)
+    assert len(context.get_ca_certs()) == 1
+
+
+def test_ciphers():
+    context = ssl_options_to_context({"ciphers": "ECDHE+AESGCM"}, server_side=True)
+    assert all("GCM" in cipher["name"] or "TLS_" in cipher["name"] for cipher in context.get_ciphers())
+
+
+def test_without_a_side():
+    with pytest.warns(DeprecationWarning, match="PROTOCOL_TLS"):
+        context = ssl_options_to_context({})
+    assert context.verify_mode == ssl.CERT_NONE
+
+
+def test_mistakes_are_named(certificates):
+    with pytest.raises(ValueError, match=r"unknown ssl_options \['certificate'\]: the keys are .*certfile"):
+        ssl_options_to_context({"certificate": "x"}, server_side=True)
+    with pytest.raises(ValueError, match='"keyfile" but no "certfile"'):
+        ssl_options_to_context({"keyfile": str(certificates.key_file)}, server_side=True)
+    with pytest.raises(TypeError, match="not a str"):
+        ssl_options_to_context("server.pem", server_side=True)  # type: ignore[arg-type]
+
+
+def test_shared_defaults_are_made_once():
+    assert netutil._client_ssl_defaults is netutil._client_ssl_defaults
+    assert netutil._client_ssl_defaults.check_hostname
+    assert netutil._server_ssl_defaults.verify_mode == ssl.CERT_NONE
+    with pytest.raises(AttributeError, match="no attribute '_nothing'"):
+        _ = netutil._nothing

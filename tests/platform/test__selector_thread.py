@@ -1,0 +1,244 @@
+"""Readiness of sockets by a thread."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tornado.platform import _selector_thread
+from tornado.platform.asyncio import AddThreadSelectorEventLoop, SelectorThread
+
+Pair = tuple[socket.socket, socket.socket]
+
+
+@pytest.fixture
+def pair() -> Iterator[Pair]:
+    a, b = socket.socketpair()
+    a.setblocking(False)
+    b.setblocking(False)
+    yield a, b
+    a.close()
+    b.close()
+
+
+@pytest.fixture(autouse=True)
+def no_thread_remains() -> Iterator[None]:
+    before = set(threading.enumerate())
+    yield
+    assert set(threading.enumerate()) <= before
+    assert not _selector_thread._selector_loops
+
+
+@pytest.fixture(params=["PollSelector", "SelectSelector"])
+def selector_class(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    import selectors
+
+    monkeypatch.setattr(_selector_thread, "_Selector", getattr(selectors, request.param))
+
+
+@pytest.mark.usefixtures("selector_class")
+async def test_reader_and_writer(pair: Pair, loop_kind: str) -> None:
+    a, b = pair
+    thread = SelectorThread(asyncio.get_running_loop())
+    seen: asyncio.Queue[Any] = asyncio.Queue()
+
+    def readable(name: str) -> None:
+        seen.put_nowait((name, a.recv(10), threading.get_ident()))
+
+    thread.add_reader(a, readable, "read")
+    b.send(b"one")
+    assert await seen.get() == ("read", b"one", threading.get_ident())
+    b.send(b"two")
+    assert (await seen.get())[1] == b"two"
+
+    def writable() -> None:
+        seen.put_nowait("writable")
+        assert thread.remove_writer(a)
+
+    thread.add_writer(a.fileno(), writable)
+    assert await seen.get() == "writable"
+    assert not thread.remove_writer(a)
+    assert thread.remove_reader(a)
+    assert not thread.remove_reader(a)
+    thread.close()
+
+
+async def test_what_stays_ready_is_reported_again(pair: Pair) -> None:
+    a, b = pair
+    thread = SelectorThread(asyncio.get_running_loop())
+    times = asyncio.Semaphore(0)
+    thread.add_reader(a, times.release)
+    b.send(b"x")
+    for _ in range(5):
+        await times.acquire()
+    thread.close()
+
+
+async def test_a_callback_is_replaced(pair: Pair) -> None:
+    a, b = pair
+    thread = SelectorThread(asyncio.get_running_loop())
+    called = asyncio.Event()
+    thread.add_reader(a, pytest.fail, "replaced")
+    thread.add_reader(a, called.set)
+    b.send(b"x")
+    await called.wait()
+    thread.close()
+
+
+async def test_a_callback_that_removes_another(pair: Pair) -> None:
+    a, b = pair
+    thread = SelectorThread(asyncio.get_running_loop())
+    count = 0
+    first = asyncio.Event()
+
+    def remove_both() -> None:
+        nonlocal count
+        count += 1
+        thread.remove_writer(a)
+        thread.remove_writer(b)
+        first.set()
+
+    thread.add_writer(a, remove_both)
+    thread.add_writer(b, remove_both)
+    await first.wait()
+    again = asyncio.Event()
+    thread.add_reader(a, again.set)
+    b.send(b"x")
+    await again.wait()
+    assert count == 1
+    thread.close()
+
+
+async def test_an_exception_in_a_callback(pair: Pair, expect_log: Any) -> None:
+    a, b = pair
+    thread = SelectorThread(asyncio.get_running_loop())
+    later = asyncio.Event()
+
+    def fail() -> None:
+        thread.add_reader(a, later.set)
+        raise KeyError("k")
+
+    thread.add_reader(a, fail)
+    with expect_log("asyncio", "Exception in callback"):
+        b.send(b"x")
+        await later.wait()
+    thread.close()
+
+
+@pytest.mark.usefixtures("selector_class")
+async def test_a_descriptor_closed_while_it_is_watched(pair: Pair) -> None:
+    """Its callback is called, so that it finds the error."""
+    read, write = os.pipe()
+    thread = SelectorThread(asyncio.get_running_loop())
+    found = asyncio.Event()
+
+    def callback() -> None:
+        with pytest.raises(OSError):
+            os.read(read, 1)
+        thread.remove_reader(read)
+        found.set()
+
+    os.close(write)
+    os.close(read)
+    thread.add_reader(read, callback)
+    thread.add_writer(pair[0], lambda: None)
+    await found.wait()
+    thread.close()
+
+
+async def test_a_closed_one_takes_nothing(pair: Pair) -> None:
+    thread = SelectorThread(asyncio.get_running_loop())
+    thread.add_reader(pair[0], print)
+    thread.close()
+    thread.close()
+    assert not thread.remove_reader(pair[0])
+    with pytest.raises(RuntimeError, match="is closed"):
+        thread.add_reader(pair[0], print)
+
+
+async def test_an_answer_that_comes_after_the_end(pair: Pair) -> None:
+    thread = SelectorThread(asyncio.get_running_loop())
+    thread.add_writer(pair[0], pytest.fail, "called")
+    thread.close()
+    await asyncio.sleep(0)
+
+
+def test_asyncio_run_ends_it(pair: Pair) -> None:
+    async def main() -> SelectorThread:
+        thread = SelectorThread(asyncio.get_running_loop())
+        thread.add_reader(pair[0], print)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        return thread
+
+    thread = asyncio.run(main())
+    assert thread._waker_r.fileno() == -1
+
+
+def test_the_end_of_the_program_ends_it(pair: Pair) -> None:
+    loop = asyncio.new_event_loop()
+    thread = SelectorThread(loop)
+    thread.add_reader(pair[0], print)
+    _selector_thread._atexit_callback()
+    assert thread._closed
+    loop.close()
+
+
+def test_a_loop_that_stops_at_once() -> None:
+    loop = asyncio.new_event_loop()
+    thread = SelectorThread(loop)
+    loop.call_soon(loop.stop)
+    loop.run_forever()
+    thread.close()
+    # A loop that goes on after all has nothing to complain of, either.
+    loop.run_until_complete(asyncio.sleep(0))
+    loop.close()
+    del thread, loop
+    gc.collect()
+
+
+def test_a_loop_closed_without_it(pair: Pair) -> None:
+    loop = asyncio.new_event_loop()
+    thread = SelectorThread(loop)
+    thread.add_reader(pair[0], print)
+    loop.close()
+    pair[1].send(b"x")
+    thread._thread.join()
+    thread.close()
+
+
+def test_a_loop_with_readers_added(pair: Pair) -> None:
+    class Loop(asyncio.SelectorEventLoop):
+        def add_reader(self, *args: Any) -> None:
+            raise NotImplementedError
+
+        add_writer = remove_reader = remove_writer = add_reader
+
+    real = Loop()
+    loop = AddThreadSelectorEventLoop(real)
+    assert loop.time.__self__ is real  # type: ignore[attr-defined]
+    assert not hasattr(loop, "nothing")
+    seen = []
+
+    def readable() -> None:
+        seen.append(pair[0].recv(10))
+        loop.add_writer(pair[0], writable)
+
+    def writable() -> None:
+        assert loop.remove_writer(pair[0])
+        assert loop.remove_reader(pair[0])
+        loop.stop()
+
+    loop.add_reader(pair[0], readable)
+    pair[1].send(b"x")
+    loop.run_forever()
+    assert seen == [b"x"]
+    loop.close()
+    assert real.is_closed()

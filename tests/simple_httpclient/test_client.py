@@ -1,0 +1,365 @@
+"""The client against a server that is scripted byte by byte: limits, queue, redirects, errors."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import gzip
+import socket
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+
+from tornado.httpclient import HTTPClientError, HTTPRequest
+from tornado.netutil import Resolver
+from tornado.simple_httpclient import (
+    HTTPStreamClosedError,
+    HTTPTimeoutError,
+    SimpleAsyncHTTPClient,
+    _HTTPConnection,
+)
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+Answer = Callable[["Request"], bytes | None]
+
+
+class Request:
+    """A request as it came over the wire."""
+
+    def __init__(self, head: bytes, body: bytes = b"") -> None:
+        line, *fields = head.decode("latin-1").rstrip("\r\n").split("\r\n")
+        self.method, self.target, self.version = line.split(" ")
+        pairs = (field.split(":", 1) for field in fields)
+        self.headers = {name.lower(): value.strip() for name, value in pairs}
+        self.body = body
+
+
+class Server:
+    """Answers each connection's request with what a function gives; None keeps the connection open."""
+
+    def __init__(self, answer: Answer) -> None:
+        self.answer = answer
+        self.requests: list[Request] = []
+        self.port = 0
+        self.connections: dict[asyncio.Task[Any], asyncio.StreamWriter] = {}
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self.connections[task] = writer
+        try:
+            request = Request(await reader.readuntil(b"\r\n\r\n"))
+            if request.headers.get("expect") == "100-continue":
+                writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            request.body = await self.body(request, reader)
+            self.requests.append(request)
+            answer = self.answer(request)
+            if answer is None:
+                await reader.read()
+            else:
+                writer.write(answer)
+                await writer.drain()
+        except (OSError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
+            del self.connections[task]
+
+    async def body(self, request: Request, reader: asyncio.StreamReader) -> bytes:
+        if "content-length" in request.headers:
+            return await reader.readexactly(int(request.headers["content-length"]))
+        body = b""
+        if request.headers.get("transfer-encoding") == "chunked":
+            while size := int(await reader.readline(), 16):
+                body += (await reader.readexactly(size + 2))[:-2]
+            await reader.readline()
+        return body
+
+
+@contextlib.asynccontextmanager
+async def serving(answer: Answer | bytes | None = OK) -> AsyncIterator[Server]:
+    server = Server(answer if callable(answer) else lambda request: answer)
+    listening = await asyncio.start_server(server.serve, "127.0.0.1", 0)
+    server.port = listening.sockets[0].getsockname()[1]
+    try:
+        yield server
+    finally:
+        listening.close()
+        for writer in server.connections.values():
+            writer.transport.abort()
+        await asyncio.gather(*server.connections)
+        await listening.wait_closed()
+
+
+def make(**kwargs: Any) -> SimpleAsyncHTTPClient:
+    return SimpleAsyncHTTPClient(force_instance=True, **kwargs)
+
+
+async def test_get(loop_kind):
+    async with serving() as server:
+        response = await make().fetch(f"{server.url}/path?q=1#fragment")
+    (request,) = server.requests
+    assert (request.method, request.target, request.version) == ("GET", "/path?q=1", "HTTP/1.1")
+    assert request.headers["host"] == f"127.0.0.1:{server.port}"
+    assert request.headers["connection"] == "close"
+    assert request.headers["accept-encoding"] == "gzip"
+    assert request.headers["user-agent"].startswith("Tornado/")
+    assert response.code == 200
+    assert response.reason == "OK"
+    assert response.body == b"ok"
+    assert response.request_time is not None
+    assert 0 <= response.request_time < 30
+
+
+async def test_post():
+    async with serving() as server:
+        await make().fetch(f"{server.url}/", method="POST", body="ä=1", user_agent="mine")
+    (request,) = server.requests
+    assert request.body == "ä=1".encode()
+    assert request.headers["content-type"] == "application/x-www-form-urlencoded"
+    assert request.headers["user-agent"] == "mine"
+
+
+async def test_body_producer():
+    async def produce(write):
+        await write(b"one")
+        await asyncio.sleep(0)
+        await write(b"two")
+
+    async with serving() as server:
+        await make().fetch(f"{server.url}/", method="PUT", body_producer=produce)
+        await make().fetch(
+            f"{server.url}/", method="PUT", body_producer=produce, headers={"Content-Length": "6"}
+        )
+    assert [request.body for request in server.requests] == [b"onetwo", b"onetwo"]
+    assert "content-length" not in server.requests[0].headers
+
+
+async def test_expect_continue():
+    async with serving() as server:
+        response = await make().fetch(f"{server.url}/", method="POST", body=b"x", expect_100_continue=True)
+    assert response.body == b"ok"
+    assert server.requests[0].body == b"x"
+
+
+async def test_interim_responses_are_not_the_response():
+    lines = []
+    async with serving(b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + OK) as server:
+        response = await make().fetch(server.url, header_callback=lines.append)
+    assert response.code == 200
+    assert lines == ["HTTP/1.1 200 OK\r\n", "Content-Length: 2\r\n", "\r\n"]
+
+
+async def test_gzip():
+    packed = gzip.compress(b"plain")
+    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(packed)}\r\n\r\n"
+    async with serving(head.encode() + packed) as server:
+        assert (await make().fetch(server.url)).body == b"plain"
+        assert (await make().fetch(server.url, decompress_response=False)).body == packed
+    assert "accept-encoding" not in server.requests[1].headers
+
+
+async def test_streaming_callback_holds_the_stream():
+    seen = []
+
+    async def callback(chunk):
+        await asyncio.sleep(0)
+        seen.append(chunk)
+
+    answer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n3\r\ndef\r\n0\r\n\r\n"
+    async with serving(answer) as server:
+        response = await make().fetch(server.url, streaming_callback=callback)
+    assert b"".join(seen) == b"abcdef"
+    assert response.body == b""
+
+
+async def test_streaming_callback_may_return_anything():
+    async with serving() as server:
+        await make().fetch(server.url, streaming_callback=len)
+
+
+@pytest.mark.parametrize("url_credentials", [True, False])
+async def test_basic_authentication(url_credentials):
+    async with serving() as server:
+        if url_credentials:
+            await make().fetch(f"http://me:p%40ss@127.0.0.1:{server.port}/")
+        else:
+            await make().fetch(server.url, auth_username="me", auth_password="p@ss", auth_mode="basic")
+    (request,) = server.requests
+    assert base64.b64decode(request.headers["authorization"].removeprefix("Basic ")) == b"me:p@ss"
+    assert request.headers["host"] == f"127.0.0.1:{server.port}"
+
+
+async def test_redirect():
+    def answer(request):
+        if request.target == "/a":
+            return b"HTTP/1.1 303 See Other\r\nLocation: /b\r\nContent-Length: 4\r\n\r\ngone"
+        return OK
+
+    chunks = []
+    async with serving(answer) as server:
+        request = HTTPRequest(f"{server.url}/a", method="POST", body=b"x", streaming_callback=chunks.append)
+        response = await make().fetch(request)
+        assert response.request is request
+        assert response.effective_url == f"{server.url}/b"
+    assert [each.method for each in server.requests] == ["POST", "GET"]
+    assert chunks == [b"ok"]
+
+
+async def test_redirects_end():
+    async with serving(b"HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n") as server:
+        response = await make().fetch(server.url, max_redirects=2, raise_error=False)
+        assert response.code == 302
+        assert len(server.requests) == 3
+        with pytest.raises(HTTPClientError, match="302"):
+            await make().fetch(server.url, follow_redirects=False)
+
+
+async def test_redirect_to_another_scheme():
+    async with serving(b"HTTP/1.1 302 Found\r\nLocation: file:///etc/passwd\r\n\r\n") as server:
+        with pytest.raises(ValueError, match=r"Unsupported url scheme 'file'"):
+            await make().fetch(server.url)
+
+
+async def test_redirect_after_the_client_was_closed():
+    client = make()
+
+    def answer(request):
+        client.close()
+        return b"HTTP/1.1 302 Found\r\nLocation: /b\r\nContent-Length: 0\r\n\r\n"
+
+    async with serving(answer) as server:
+        with pytest.raises(RuntimeError, match="closed"):
+            await client.fetch(server.url)
+
+
+async def test_limit_and_queue():
+    release = asyncio.Event()
+
+    class Slow(_HTTPConnection):
+        async def run(self):
+            await release.wait()
+            await super().run()
+
+    class Client(SimpleAsyncHTTPClient):
+        def _connection_class(self):
+            return Slow
+
+    async with serving() as server:
+        client = Client(force_instance=True, max_clients=2)
+        fetches = [client.fetch(f"{server.url}/{number}") for number in range(5)]
+        assert len(client.active) == 2
+        assert len(client.queue) == len(client.waiting) == 3
+        release.set()
+        await asyncio.gather(*fetches)
+    assert not client.active
+    assert not client.queue
+    assert not client.waiting
+    assert [int(request.target[1:]) for request in server.requests[2:]] == [2, 3, 4]
+
+
+async def test_timeout_in_the_queue():
+    async with serving(None) as server:
+        client = make(max_clients=1)
+        first = client.fetch(server.url, request_timeout=0, connect_timeout=0)
+        with pytest.raises(HTTPTimeoutError, match=r"^Timeout in request queue$") as caught:
+            await client.fetch(server.url, connect_timeout=0.01)
+        assert caught.value.code == 599
+        assert not client.queue
+        assert not client.waiting
+    with pytest.raises((HTTPStreamClosedError, ConnectionResetError)):
+        await first
+
+
+async def test_request_timeout():
+    async with serving(None) as server:
+        client = make()
+        with pytest.raises(HTTPTimeoutError, match=r"^Timeout during request$"):
+            await client.fetch(server.url, request_timeout=0.05)
+        assert not client.active
+
+
+async def test_server_that_hangs_up():
+    async with serving(b"") as server:
+        with pytest.raises(HTTPStreamClosedError, match="Connection closed") as caught:
+            await make().fetch(server.url)
+    assert caught.value.code == 599
+
+
+async def test_refused():
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port = sock.getsockname()[1]
+    with pytest.raises(ConnectionRefusedError):
+        await make().fetch(f"http://127.0.0.1:{port}/")
+
+
+async def test_body_over_the_limit():
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n"
+    async with serving(head + b"x" * 100) as server:
+        with pytest.raises(HTTPStreamClosedError):
+            await make(max_body_size=99).fetch(server.url)
+        assert len((await make(max_body_size=100).fetch(server.url)).body) == 100
+
+
+async def test_hostname_mapping():
+    async with serving() as server:
+        client = make(hostname_mapping={"www.example.com": "127.0.0.1"})
+        await client.fetch(f"http://www.example.com:{server.port}/")
+        client.close()
+    assert server.requests[0].headers["host"] == f"www.example.com:{server.port}"
+
+
+async def test_local_address():
+    async with serving() as server:
+        await make().fetch(server.url, network_interface="127.0.0.2")
+        with pytest.raises(ValueError, match="network_interface"):
+            await make().fetch(server.url, network_interface="eth0")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "text"),
+    [
+        ({"url": "ftp://127.0.0.1/"}, ValueError, "Unsupported url scheme 'ftp'"),
+        ({"url": "http:///path"}, ValueError, "names no host"),
+        ({"method": "SING"}, KeyError, "unknown method SING"),
+        ({"method": "POST"}, ValueError, "must not be None"),
+        ({"body": b"x"}, ValueError, "must be None"),
+        ({"method": "POST", "body": b"", "body_producer": len}, ValueError, "not both"),
+        ({"proxy_host": "proxy"}, NotImplementedError, "proxy_host"),
+        ({"auth_username": "a", "auth_mode": "digest"}, ValueError, "digest"),
+    ],
+)
+async def test_mistakes(arguments, error, text):
+    arguments = dict(arguments)
+    async with serving() as server:
+        client = make()
+        with pytest.raises(error, match=text):
+            await client.fetch(arguments.pop("url", server.url), **arguments)
+        assert not client.active
+
+
+async def test_nonstandard_methods():
+    async with serving() as server:
+        await make().fetch(server.url, method="SING", body=b"la", allow_nonstandard_methods=True)
+    assert server.requests[0].method == "SING"
+    assert server.requests[0].body == b"la"
+
+
+async def test_resolver_that_was_passed_in_is_not_closed():
+    resolver = Resolver()
+    resolver.close = lambda: pytest.fail("closed")  # type: ignore[method-assign]
+    make(resolver=resolver).close()
+
+
+def test_errors_name_themselves():
+    assert str(HTTPTimeoutError("Timeout in a test")) == "Timeout in a test"
+    assert str(HTTPStreamClosedError("gone")) == "gone"

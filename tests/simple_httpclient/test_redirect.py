@@ -1,0 +1,67 @@
+"""What a redirect makes of a request."""
+
+from __future__ import annotations
+
+import pytest
+
+from tornado.httpclient import HTTPRequest
+from tornado.httputil import HTTPHeaders
+from tornado.simple_httpclient._redirect import redirected_request
+
+
+def follow(request: HTTPRequest, code: int = 302, location: str = "/b") -> HTTPRequest:
+    request.max_redirects = request.max_redirects or 5
+    return redirected_request(request, request, code, HTTPHeaders({"Location": location}))
+
+
+@pytest.mark.parametrize(
+    ("code", "method", "expected"),
+    [
+        (301, "GET", "GET"),
+        (301, "POST", "GET"),
+        (302, "POST", "GET"),
+        (302, "PUT", "PUT"),
+        (303, "POST", "GET"),
+        (303, "PUT", "GET"),
+        (303, "HEAD", "HEAD"),
+        (307, "POST", "POST"),
+        (308, "POST", "POST"),
+    ],
+)
+def test_method_and_body(code, method, expected):
+    headers = HTTPHeaders({"Content-Type": "text/plain", "Content-Length": "1", "X": "1", "Host": "a"})
+    body = None if method in ("GET", "HEAD") else b"x"
+    request = HTTPRequest("http://a/", method=method, headers=headers, body=body)
+    new = follow(request, code)
+    assert new.method == expected
+    assert new.url == "http://a/b"
+    assert new.max_redirects == 4
+    assert new.body == (None if expected == "GET" else body)
+    assert ("Content-Type" in new.headers) is (method == expected)
+    assert new.headers["X"] == "1"
+    assert "Host" not in new.headers
+    assert request.headers["Host"] == "a"
+    assert request.method == method
+
+
+@pytest.mark.parametrize(
+    ("location", "kept"),
+    [
+        ("/b", True),
+        ("http://a:80/b", True),
+        ("http://A/b", True),
+        ("//b/", False),
+        ("http://a:81/", False),
+        ("https://a/", False),
+        ("http://a.b/", False),
+    ],
+)
+def test_secrets_stay_at_their_origin(location, kept):
+    headers = HTTPHeaders({"Authorization": "Basic x", "Cookie": "a=b", "Proxy-Authorization": "y", "X": "1"})
+    request = HTTPRequest("http://a/", headers=headers, auth_username="me", auth_password="secret")
+    new = follow(request, location=location)
+    for name in ("Authorization", "Cookie", "Proxy-Authorization"):
+        assert (name in new.headers) is kept
+    assert (new.auth_username, new.auth_password) == (("me", "secret") if kept else (None, None))
+    assert "X" in new.headers
+    assert request.auth_username == "me"

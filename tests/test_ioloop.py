@@ -1,0 +1,695 @@
+"""The event loop as programs see it: which one is current, callbacks, timers, descriptors, run_sync."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import contextvars
+import datetime
+import functools
+import os
+import random
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.conftest import loop_factory
+from tests.support.clock import FakeClock
+from tornado.gen import BadYieldError
+from tornado.ioloop import IOLoop, PeriodicCallback
+from tornado.platform.asyncio import AsyncIOLoop, AsyncIOMainLoop
+
+variable: contextvars.ContextVar[str] = contextvars.ContextVar("variable", default="unset")
+
+
+@pytest.fixture
+def loop(loop_kind: str) -> Iterator[IOLoop]:
+    """A loop that is not running and not current."""
+    asyncio_loop = loop_factory(loop_kind)()
+    made = AsyncIOLoop(asyncio_loop=asyncio_loop, make_current=False)
+    yield made
+    if not asyncio_loop.is_closed():
+        made.close()
+
+
+@pytest.fixture
+def threadless_loop() -> Iterator[None]:
+    """The main thread has no asyncio loop before, nor after."""
+    asyncio.set_event_loop(None)
+    yield
+    asyncio.set_event_loop(None)
+
+
+# ---- Which loop
+
+
+async def test_current_is_the_running_loops(loop_kind: str) -> None:
+    current = IOLoop.current()
+    assert isinstance(current, AsyncIOMainLoop)
+    assert current.asyncio_loop is asyncio.get_running_loop()
+    assert IOLoop.current() is current
+    assert IOLoop.instance() is current
+    assert IOLoop._ioloop_for_asyncio[asyncio.get_running_loop()] is current
+
+
+async def test_current_without_instance() -> None:
+    assert IOLoop.current(instance=False) is None
+    made = IOLoop.current()
+    assert IOLoop.current(False) is made
+
+
+@pytest.mark.usefixtures("threadless_loop")
+def test_current_makes_a_loop_where_there_is_none() -> None:
+    assert IOLoop.current(instance=False) is None
+    made = IOLoop.current()
+    try:
+        assert made.run_sync(lambda: None) is None
+        assert asyncio.get_event_loop() is made.asyncio_loop  # type: ignore[attr-defined]
+    finally:
+        made.close()
+        asyncio.set_event_loop(None)
+
+
+def test_current_in_a_thread() -> None:
+    def work() -> bool:
+        assert IOLoop.current(instance=False) is None
+        made = IOLoop.current()
+        same = IOLoop.current() is made
+        made.close()
+        return same
+
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        assert pool.submit(work).result()
+
+
+@pytest.mark.usefixtures("threadless_loop")
+def test_a_new_loop_becomes_current_and_gives_back() -> None:
+    before = asyncio.new_event_loop()
+    asyncio.set_event_loop(before)
+    made = IOLoop()
+    assert isinstance(made, AsyncIOLoop)
+    assert IOLoop.current() is made
+    made.close()
+    assert asyncio.get_event_loop() is before
+    before.close()
+
+
+@pytest.mark.usefixtures("threadless_loop")
+def test_a_new_loop_that_does_not_become_current() -> None:
+    made = IOLoop(make_current=False)
+    assert IOLoop.current(instance=False) is None
+    assert made.run_sync(_current) is made
+    made.close()
+
+
+async def _current() -> IOLoop:
+    return IOLoop.current()
+
+
+def test_closed_loops_leave_the_registry() -> None:
+    async def main() -> None:
+        IOLoop.current()
+
+    for _ in range(3):
+        asyncio.run(main())
+    size = len(IOLoop._ioloop_for_asyncio)
+    for _ in range(3):
+        asyncio.run(main())
+    assert len(IOLoop._ioloop_for_asyncio) == size
+    IOLoop(make_current=False).close()
+    assert not any(each.is_closed() for each in IOLoop._ioloop_for_asyncio)
+
+
+async def test_one_ioloop_for_each_asyncio_loop() -> None:
+    IOLoop.current()
+    with pytest.raises(RuntimeError, match="has an IOLoop already"):
+        AsyncIOMainLoop()
+
+
+def test_configure_refuses_what_is_not_asyncio() -> None:
+    with pytest.raises(RuntimeError, match="IOLoop runs on asyncio"):
+        IOLoop.configure("builtins.dict")
+    saved = IOLoop._save_configuration()
+    try:
+        IOLoop.configure("tornado.platform.asyncio.AsyncIOLoop", make_current=False)
+        made = IOLoop()
+        assert not made.is_current
+        made.close()
+    finally:
+        IOLoop._restore_configuration(saved)
+
+
+@pytest.mark.usefixtures("threadless_loop")
+def test_the_deprecated_ways() -> None:
+    made = IOLoop(make_current=False)
+    with pytest.warns(DeprecationWarning, match=r"make_current\(\) is deprecated") as found:
+        made.make_current()
+    assert found[0].filename == __file__
+    assert IOLoop.current(instance=False) is made
+    with pytest.warns(DeprecationWarning, match=r"clear_current\(\) is deprecated"):
+        IOLoop.clear_current()
+    assert IOLoop.current(instance=False) is not made
+    with pytest.warns(DeprecationWarning, match=r"make_current\(\)"):
+        made.install()
+    with pytest.warns(DeprecationWarning, match=r"clear_current\(\)"):
+        IOLoop.clear_instance()
+    made.close()
+
+
+# ---- Callbacks
+
+
+async def test_add_callback(loop_kind: str) -> None:
+    current, seen = IOLoop.current(), []
+    current.add_callback(lambda *args, **kwargs: seen.append((args, kwargs)), 1, x=2)
+    current.spawn_callback(seen.append, "spawned")
+    assert seen == []
+    await asyncio.sleep(0)
+    assert seen == [((1,), {"x": 2}), "spawned"]
+
+
+async def test_callbacks_keep_the_context() -> None:
+    seen: list[str] = []
+    variable.set("here")
+    IOLoop.current().add_callback(lambda: seen.append(variable.get()))
+    IOLoop.current().call_later(0, lambda: seen.append(variable.get()))
+    variable.set("there")
+    while len(seen) < 2:
+        await asyncio.sleep(0)
+    assert seen == ["here", "here"]
+
+
+def test_add_callback_from_a_thread_wakes_the_loop(loop: IOLoop) -> None:
+    seen = []
+
+    def work() -> None:
+        loop.add_callback(seen.append, threading.get_ident())
+        loop.add_callback(loop.stop)
+
+    thread = threading.Thread(target=work)
+    loop.add_callback(thread.start)
+    loop.start()
+    thread.join()
+    assert len(seen) == 1
+
+
+def test_add_callback_to_a_closed_loop_is_forgotten(loop: IOLoop) -> None:
+    loop.close()
+    loop.add_callback(pytest.fail, "called")
+    with pytest.warns(DeprecationWarning, match="add_callback_from_signal"):
+        loop.add_callback_from_signal(pytest.fail, "called")
+
+
+async def test_add_callback_from_signal(loop_kind: str) -> None:
+    called = asyncio.Event()
+    with pytest.warns(DeprecationWarning, match="add_callback_from_signal"):
+        IOLoop.current().add_callback_from_signal(called.set)
+    await called.wait()
+
+
+async def test_an_exception_is_logged_and_the_loop_goes_on(loop_kind: str, expect_log: Any) -> None:
+    def fail() -> None:
+        raise KeyError("k")
+
+    with expect_log("tornado.application", "^Exception in callback <function .*fail") as found:
+        IOLoop.current().add_callback(fail)
+        await asyncio.sleep(0)
+    assert found.records[0].exc_info[0] is KeyError
+
+
+async def test_the_exception_of_a_coroutine_is_logged(loop_kind: str, expect_log: Any) -> None:
+    finished = asyncio.Event()
+
+    async def fail() -> None:
+        await asyncio.sleep(0)
+        finished.set()
+        raise KeyError("k")
+
+    with expect_log("tornado.application", "^Exception in callback") as found:
+        IOLoop.current().spawn_callback(fail)
+        await finished.wait()
+        for _ in range(3):
+            await asyncio.sleep(0)
+    assert found.records[0].exc_info[0] is KeyError
+
+
+async def test_cancellation_of_a_callback_is_silent() -> None:
+    def cancelled() -> None:
+        raise asyncio.CancelledError
+
+    async def cancelled_later() -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
+        await asyncio.sleep(0)
+
+    IOLoop.current().add_callback(cancelled)
+    IOLoop.current().add_callback(cancelled_later)
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+async def test_other_values_of_a_callback_are_ignored() -> None:
+    for value in (7, "text", object(), 0):
+        IOLoop.current().add_callback(lambda value=value: value)
+    await asyncio.sleep(0)
+
+
+async def test_add_future(loop_kind: str) -> None:
+    current, seen = IOLoop.current(), []
+    future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    current.add_future(future, seen.append)
+    future.set_result(1)
+    assert seen == []
+    await asyncio.sleep(0)
+    assert seen == [future]
+
+
+async def test_add_future_of_an_executor(loop_kind: str) -> None:
+    called = asyncio.Event()
+    threads = []
+
+    def callback(future: concurrent.futures.Future[int]) -> None:
+        threads.append((threading.get_ident(), future.result()))
+        called.set()
+
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        IOLoop.current().add_future(pool.submit(int, "3"), callback)
+        await called.wait()
+    assert threads == [(threading.get_ident(), 3)]
+
+
+async def test_add_future_logs_the_callbacks_exception(expect_log: Any) -> None:
+    future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    IOLoop.current().add_future(future, lambda _: 1 / 0)
+    future.set_result(1)
+    with expect_log("tornado.application", "Exception in callback"):
+        await asyncio.sleep(0)
+
+
+async def test_run_in_executor(loop_kind: str) -> None:
+    current = IOLoop.current()
+    assert await current.run_in_executor(None, threading.get_ident) != threading.get_ident()
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        assert await current.run_in_executor(pool, divmod, 7, 2) == (3, 1)
+        current.set_default_executor(pool)
+        assert await current.run_in_executor(None, divmod, 7, 2) == (3, 1)
+
+
+async def test_run_in_executor_of_the_base_class() -> None:
+    current = IOLoop.current()
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        IOLoop.set_default_executor(current, pool)
+        assert await IOLoop.run_in_executor(current, None, divmod, 7, 2) == (3, 1)
+        assert await IOLoop.run_in_executor(current, pool, divmod, 7, 2) == (3, 1)
+    current._executor = None
+    assert await IOLoop.run_in_executor(current, None, divmod, 7, 2) == (3, 1)
+    current._executor.shutdown()  # type: ignore[attr-defined]
+
+
+# ---- Timers
+
+
+async def settle(count: int = 5) -> None:
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+def on_clock(clock: FakeClock) -> IOLoop:
+    current = IOLoop.current()
+    current.time = clock  # type: ignore[method-assign]
+    return current
+
+
+async def test_timers_in_order(clock: FakeClock) -> None:
+    current, seen = on_clock(clock), []
+    start = clock.now
+    done = asyncio.Event()
+
+    def note(name: str, **more: Any) -> None:
+        seen.append((name, clock.now - start))
+
+    current.call_at(start + 3, done.set)
+    current.call_later(2, note, "later", keyword=1)
+    current.call_at(start + 1, note, "at")
+    current.add_timeout(start + 1.5, note, "deadline")
+    current.add_timeout(datetime.timedelta(seconds=2.5), note, "delta")
+    current.call_at(start - 5, note, "past")
+    await done.wait()
+    assert seen == [("past", 0), ("at", 1), ("deadline", 1.5), ("later", 2), ("delta", 2.5)]
+
+
+async def test_remove_timeout(clock: FakeClock) -> None:
+    current = on_clock(clock)
+    removed = current.call_later(1, pytest.fail, "called")
+    current.remove_timeout(removed)
+    current.remove_timeout(removed)
+    called = asyncio.Event()
+    handle = current.call_later(2, called.set)
+    await called.wait()
+    current.remove_timeout(handle)
+
+
+async def test_a_deadline_of_a_wrong_type() -> None:
+    with pytest.raises(
+        TypeError, match=r"a deadline is a number of seconds since the epoch or a timedelta, not 'x'"
+    ):
+        IOLoop.current().add_timeout("x", print)  # type: ignore[arg-type]
+
+
+async def test_the_clock_is_the_wall_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("time.time", lambda: 123.5)
+    assert IOLoop.current().time() == 123.5
+
+
+# ---- Descriptors
+
+
+@pytest.fixture
+def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
+    a, b = socket.socketpair()
+    a.setblocking(False)
+    b.setblocking(False)
+    yield a, b
+    a.close()
+    b.close()
+
+
+async def test_handlers(loop_kind: str, pair: tuple[socket.socket, socket.socket]) -> None:
+    a, b = pair
+    current = IOLoop.current()
+    events: asyncio.Queue[tuple[Any, int]] = asyncio.Queue()
+
+    def handler(fd: Any, event: int) -> None:
+        events.put_nowait((fd, event))
+        current.update_handler(fd, IOLoop.NONE)
+
+    current.add_handler(a, handler, IOLoop.READ)
+    b.send(b"x")
+    assert await events.get() == (a, IOLoop.READ)
+    current.update_handler(a, IOLoop.WRITE)
+    assert await events.get() == (a, IOLoop.WRITE)
+    current.update_handler(a, IOLoop.READ)
+    assert await events.get() == (a, IOLoop.READ)
+    await settle()
+    assert events.empty()
+    with pytest.raises(ValueError, match="has a handler already"):
+        current.add_handler(a.fileno(), handler, IOLoop.READ)
+    current.remove_handler(a)
+    current.remove_handler(a)
+    current.add_handler(a.fileno(), handler, IOLoop.READ | IOLoop.WRITE | IOLoop.ERROR)
+    assert (await events.get())[0] == a.fileno()
+    current.remove_handler(a.fileno())
+
+
+async def test_a_handler_may_remove_itself_or_another(pair: tuple[socket.socket, socket.socket]) -> None:
+    current, seen = IOLoop.current(), []
+
+    def handler(fd: Any, event: int) -> None:
+        seen.append(fd)
+        for each in pair:
+            current.remove_handler(each)
+
+    for each in pair:
+        current.add_handler(each, handler, IOLoop.WRITE)
+    await settle(20)
+    assert len(seen) == 1
+
+
+def test_split_and_close_fd(loop: IOLoop) -> None:
+    read, write = os.pipe()
+    assert loop.split_fd(read) == (read, read)
+    loop.close_fd(read)
+    loop.close_fd(read)
+    stream = os.fdopen(write, "wb")
+    assert loop.split_fd(stream) == (write, stream)
+    loop.close_fd(stream)
+    assert stream.closed
+
+
+@pytest.mark.parametrize("all_fds", [False, True])
+def test_close_all_fds(loop: IOLoop, pair: tuple[socket.socket, socket.socket], all_fds: bool) -> None:
+    a, _ = pair
+    loop.add_handler(a, print, IOLoop.READ)
+    loop.close(all_fds=all_fds)
+    assert (a.fileno() == -1) == all_fds
+
+
+async def test_a_running_loop_is_not_closed(pair: tuple[socket.socket, socket.socket]) -> None:
+    current = IOLoop.current()
+    current.add_handler(pair[0], print, IOLoop.READ)
+    with pytest.raises(RuntimeError, match="cannot be closed while it runs"):
+        current.close(all_fds=True)
+    assert IOLoop.current() is current
+    assert pair[0].fileno() != -1
+    current.remove_handler(pair[0])
+
+
+# ---- start, stop, run_sync
+
+
+def test_stop_before_start(loop: IOLoop) -> None:
+    seen: list[int] = []
+    loop.add_callback(seen.append, 1)
+    loop.stop()
+    loop.start()
+    assert seen == [1]
+    loop.add_callback(loop.stop)
+    loop.start()
+
+
+def test_run_sync(loop: IOLoop) -> None:
+    async def main() -> int:
+        assert IOLoop.current() is loop
+        await asyncio.sleep(0)
+        return 42
+
+    assert loop.run_sync(main) == 42
+    assert loop.run_sync(main, timeout=30) == 42
+    assert loop.run_sync(lambda: None) is None
+    assert loop.run_sync(lambda: [main(), main()]) == [42, 42]
+
+
+def test_run_sync_raises_what_is_raised(loop: IOLoop) -> None:
+    async def later() -> None:
+        raise KeyError("later")
+
+    with pytest.raises(KeyError, match="later"):
+        loop.run_sync(later)
+    with pytest.raises(ZeroDivisionError):
+        loop.run_sync(lambda: 1 / 0)
+    with pytest.raises(BadYieldError):
+        loop.run_sync(lambda: 42)
+
+
+def test_run_sync_that_is_cancelled(loop: IOLoop) -> None:
+    async def main() -> None:
+        raise asyncio.CancelledError
+
+    def at_once() -> None:
+        raise asyncio.CancelledError
+
+    for function in (main, at_once):
+        with pytest.raises(asyncio.CancelledError):
+            loop.run_sync(function)
+
+
+def test_run_sync_timeout_cancels(clock: FakeClock) -> None:
+    seen = []
+    loop = AsyncIOLoop(asyncio_loop=clock.new_event_loop(), make_current=False)
+
+    async def main() -> None:
+        try:
+            await asyncio.get_running_loop().create_future()
+        finally:
+            await asyncio.sleep(0)
+            seen.append("cleaned up")
+
+    with pytest.raises(TimeoutError, match=r"Operation timed out after 10 seconds"):
+        loop.run_sync(main, timeout=10)
+    assert seen == ["cleaned up"]
+    loop.close()
+
+
+def test_run_sync_with_no_time_at_all(loop: IOLoop) -> None:
+    async def main() -> None:
+        await asyncio.get_running_loop().create_future()
+
+    with pytest.raises(TimeoutError, match="Operation timed out after 0 seconds"):
+        loop.run_sync(main, timeout=0)
+    assert loop.run_sync(lambda: None, timeout=0) is None
+
+
+def test_run_sync_timeout_of_what_cannot_be_cancelled(loop: IOLoop) -> None:
+    gate, begun = threading.Event(), threading.Event()
+
+    def work() -> None:
+        begun.set()
+        gate.wait()
+
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        future = pool.submit(work)
+        begun.wait()
+        with pytest.raises(TimeoutError, match="Operation timed out"):
+            loop.run_sync(lambda: future, timeout=0.001)
+        gate.set()
+
+
+def test_run_sync_that_is_stopped(loop: IOLoop) -> None:
+    future = loop.asyncio_loop.create_future()  # type: ignore[attr-defined]
+
+    def main() -> Any:
+        loop.add_callback(loop.stop)
+        return future
+
+    with pytest.raises(RuntimeError, match="Event loop stopped before"):
+        loop.run_sync(main)
+
+
+async def test_run_sync_inside_a_running_loop_leaves_nothing() -> None:
+    with pytest.raises(RuntimeError, match="running"):
+        IOLoop.current().run_sync(functools.partial(pytest.fail, "called"))
+    await settle()
+
+
+# ---- PeriodicCallback
+
+
+async def test_periodic(clock: FakeClock) -> None:
+    on_clock(clock)
+    start, times = clock.now, []
+    done = asyncio.Event()
+
+    def tick() -> None:
+        times.append(clock.now - start)
+        if len(times) == 2:
+            clock.advance(25)  # the callback itself takes two and a half periods
+        if len(times) == 4:
+            periodic.stop()
+            done.set()
+
+    periodic = PeriodicCallback(tick, 10_000)
+    assert not periodic.is_running()
+    periodic.start()
+    assert periodic.is_running()
+    assert periodic.io_loop is IOLoop.current()
+    await done.wait()
+    assert not periodic.is_running()
+    assert times == [10, 20, 50, 60]
+
+
+async def test_periodic_waits_for_its_coroutine(clock: FakeClock) -> None:
+    on_clock(clock)
+    start, times = clock.now, []
+    done = asyncio.Event()
+
+    async def tick() -> None:
+        times.append(clock.now - start)
+        await asyncio.sleep(15)
+        if len(times) == 3:
+            done.set()
+
+    periodic = PeriodicCallback(tick, datetime.timedelta(seconds=10))
+    assert periodic.callback_time == 10_000
+    periodic.start()
+    await done.wait()
+    periodic.stop()
+    assert times == [10, 30, 50]
+
+
+async def test_periodic_logs_and_goes_on(clock: FakeClock, expect_log: Any) -> None:
+    on_clock(clock)
+    done = asyncio.Event()
+    count = 0
+
+    def tick() -> Any:
+        nonlocal count
+        count += 1
+        if count == 1:
+            raise KeyError("sync")
+        if count == 2:
+            return fail()
+        done.set()
+        return None
+
+    async def fail() -> None:
+        raise KeyError("async")
+
+    periodic = PeriodicCallback(tick, 1000)
+    with expect_log("tornado.application", "^Exception in callback <function .*tick") as found:
+        periodic.start()
+        await done.wait()
+    periodic.stop()
+    assert [str(record.exc_info[1]) for record in found.records] == ["'sync'", "'async'"]
+
+
+async def test_periodic_restarted_in_its_callback(clock: FakeClock) -> None:
+    on_clock(clock)
+    start, times = clock.now, []
+    done = asyncio.Event()
+
+    def tick() -> None:
+        times.append(clock.now - start)
+        if len(times) == 1:
+            periodic.stop()
+            periodic.start()
+        if len(times) == 4:
+            done.set()
+
+    periodic = PeriodicCallback(tick, 1000)
+    periodic.start()
+    periodic.start()
+    await done.wait()
+    periodic.stop()
+    assert times == [1, 2, 3, 4]
+
+
+async def test_periodic_stopped_while_a_timer_is_due(clock: FakeClock) -> None:
+    on_clock(clock)
+    periodic = PeriodicCallback(functools.partial(pytest.fail, "called"), 1000)
+    periodic.start()
+    periodic.stop()
+    periodic.stop()
+    await asyncio.sleep(5)
+
+
+@pytest.mark.parametrize("period", [0, -1, datetime.timedelta(0), float("nan")])
+def test_periodic_with_no_period(period: Any) -> None:
+    with pytest.raises(ValueError, match="has to be positive"):
+        PeriodicCallback(print, period)
+
+
+def update(periodic: PeriodicCallback, *times: float) -> list[float]:
+    found = []
+    for now in times:
+        periodic._update_next(now)
+        found.append(periodic._next_timeout)
+    return found
+
+
+def test_update_next() -> None:
+    periodic = PeriodicCallback(print, 10_000)
+    periodic._next_timeout = 1000
+    # In time, on the dot, late by parts and by multiples of the period.
+    assert update(periodic, 1000, 1011, 1020, 1049.9, 1050) == [1010, 1020, 1030, 1050, 1060]
+
+
+def test_update_next_when_early_or_when_the_clock_is_set_back() -> None:
+    periodic = PeriodicCallback(print, 10_000)
+    periodic._next_timeout = 1000
+    assert update(periodic, 999.99, 500, 200) == [1010, 1020, 1030]
+
+
+def test_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = iter([0.5, 1, 0, 0.75])
+    monkeypatch.setattr(random, "random", lambda: next(values))
+    periodic: Any = PeriodicCallback(print, 10_000, jitter=0.5)
+    found: list[float] = []
+    step: Callable[[float], None] = periodic._update_next
+    for _ in range(4):
+        step(periodic._next_timeout)
+        found.append(periodic._next_timeout)
+    assert found == [10, 22.5, 30, 41.25]

@@ -1,0 +1,493 @@
+"""Rules, matchers and routers."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tornado import routing
+from tornado.httputil import (
+    HTTPHeaders,
+    HTTPMessageDelegate,
+    HTTPServerConnectionDelegate,
+    HTTPServerRequest,
+    RequestStartLine,
+)
+from tornado.routing import (
+    AnyMatches,
+    DefaultHostMatches,
+    HostMatches,
+    Matcher,
+    PathMatches,
+    ReversibleRouter,
+    ReversibleRuleRouter,
+    Router,
+    Rule,
+    RuleRouter,
+    URLSpec,
+)
+
+
+def request(path="/", host="example.com", **headers):
+    start_line = RequestStartLine("GET", path, "HTTP/1.1")
+    return HTTPServerRequest(start_line=start_line, headers=HTTPHeaders({"Host": host, **headers}))
+
+
+class Target(Router):
+    """Tells what it was asked for."""
+
+    def __init__(self, name):
+        self.name = name
+
+    def find_handler(self, request, **kwargs):
+        return (self.name, kwargs)
+
+    def __repr__(self):
+        return f"<{self.name}>"
+
+
+class Nobody(Router):
+    def find_handler(self, request, **kwargs):
+        return None
+
+
+def found(router, path="/", **kwargs):
+    """The name of the target that a path leads to."""
+    delegate = router.find_handler(request(path, **kwargs))
+    matched = router._match(request(path, **kwargs))
+    assert (delegate is None) == (matched is None)
+    if delegate is None:
+        return None
+    assert matched[0].target.name == delegate[0]
+    assert matched[1] == {k: v for k, v in delegate[1].items() if k != "target_kwargs"}
+    return delegate[0]
+
+
+def table(*patterns):
+    return RuleRouter([(pattern, Target(pattern)) for pattern in patterns])
+
+
+# --- matchers ---
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path", "expected"),
+    [
+        ("/", "/", {}),
+        ("/", "/a", None),
+        ("/a", "/ab", None),
+        ("^/a$", "/a", {}),
+        ("/(.*)", "/b%20c%2F%E9+d", {"path_args": [b"b c/\xe9+d"], "path_kwargs": {}}),
+        ("/(.*)", "/é", {"path_args": ["é".encode()], "path_kwargs": {}}),
+        ("/(.*)", "/", {"path_args": [b""], "path_kwargs": {}}),
+        ("/([^/]+)(/z)?", "/y", {"path_args": [b"y", None], "path_kwargs": {}}),
+        ("/(?P<a>.)/(?P<b>.)?", "/1/", {"path_args": [], "path_kwargs": {"a": b"1", "b": None}}),
+        (re.compile("/a"), "/abc", {}),
+        (re.compile("/A", re.IGNORECASE), "/a", {}),
+    ],
+)
+def test_path_matches(pattern, path, expected):
+    assert PathMatches(pattern).match(request(path)) == expected
+    matched = RuleRouter([(pattern, Target("t"))])._match(request(path))
+    assert (matched and matched[1]) == expected
+
+
+def test_path_matches_with_names_for_some_groups():
+    for error in (ValueError, AssertionError):
+        with pytest.raises(error, match=r"'/\(\?P<a>x\)\(y\)\$' some groups have names and others have not"):
+            PathMatches("/(?P<a>x)(y)")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "arguments", "path"),
+    [
+        ("/", (), "/"),
+        ("^/a/(.*)$", ("x y/é?",), "/a/x%20y/%C3%A9%3F"),
+        ("/(?P<a>.*)/b/([0-9]+)", None, None),
+        ("/(?P<a>.*)/b/(?P<c>[0-9]+)", ("x", 5), "/x/b/5"),
+        (r"/q\.html/100%/(.)", (b"\xe9",), "/q.html/100%/%E9"),
+        ("/((a)|b)/c", ("x",), "/x/c"),
+    ],
+)
+def test_path_reverse(pattern, arguments, path):
+    if arguments is None:
+        return
+    assert PathMatches(pattern).reverse(*arguments) == path
+    with pytest.raises(AssertionError, match="required number of arguments"):
+        PathMatches(pattern).reverse(*arguments, "one too many")
+
+
+@pytest.mark.parametrize("pattern", ["/a(?:b)", r"/\(c\)", r"/(a)/\d+"])
+def test_paths_that_cannot_be_reversed(pattern):
+    with pytest.raises(ValueError, match="Cannot reverse url regex"):
+        PathMatches(pattern).reverse("x")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "host", "expected"),
+    [
+        ("example.com", "example.com:8888", {}),
+        ("example.com", "EXAMPLE.com", {}),
+        ("example.com", "example.com.evil", None),
+        (".*", "x", {}),
+        (re.compile("exam"), "example.com", {}),
+    ],
+)
+def test_host_matches(pattern, host, expected):
+    assert HostMatches(pattern).match(request(host=host)) == expected
+
+
+def test_default_host_matches():
+    class application:
+        default_host = "www.example.com"
+
+    matcher = DefaultHostMatches(application, re.compile("www.example.com$"))
+    assert matcher.match(request(host="127.0.0.1")) == {}
+    assert matcher.match(request(**{"X-Real-Ip": "1.2.3.4"})) is None
+    assert DefaultHostMatches(application, re.compile("other")).match(request()) is None
+
+
+def test_any_matches_and_the_base():
+    assert AnyMatches().match(request()) == {}
+    assert Matcher().reverse() is None
+    with pytest.raises(NotImplementedError, match="Matcher has to define match"):
+        Matcher().match(request())
+
+
+# --- rules ---
+
+
+def test_rules():
+    rule = Rule(AnyMatches(), "tornado.routing.Router", {"a": 1}, "name")
+    assert rule.target is Router
+    assert (rule.target_kwargs, rule.name, rule.reverse(1)) == ({"a": 1}, "name", None)
+    assert repr(rule).startswith("Rule(<tornado.routing.AnyMatches object")
+    assert repr(rule).endswith("<class 'tornado.routing.Router'>, kwargs={'a': 1}, name='name')")
+    assert Rule(AnyMatches(), Router).target_kwargs == {}
+
+
+def test_url_specs():
+    spec = URLSpec("/(.*)", "tornado.routing.Router", {"a": 1}, "name")
+    assert (spec.handler_class, spec.kwargs, spec.target_kwargs) == (Router, {"a": 1}, {"a": 1})
+    assert spec.regex.pattern == "/(.*)$"
+    assert spec.reverse("x") == "/x"
+    assert repr(spec) == "URLSpec('/(.*)$', <class 'tornado.routing.Router'>, kwargs={'a': 1}, name='name')"
+
+
+@pytest.mark.parametrize(
+    ("rules", "message"),
+    [
+        ("/", "'/' is not a list of routes; it should hold (pattern, target), "),
+        (5, "5 is not a list of routes"),
+        (Router, "is not a list of routes"),
+        (["/", Router], "'/' is not a route; a list of routes holds (pattern, target), "),
+        ([None], "None is not a route"),
+        ([("/",)], "the route ('/',) has 1 parts; it should be (pattern, target), "),
+        ([("/", 1, {}, "n", 5)], "has 5 parts"),
+        (
+            [("/", 1, "name")],
+            "the third part of the route ('/', 1, 'name') should be a dict of arguments; a name comes",
+        ),
+        ([("/", 1, 5)], "should be a dict of arguments"),
+        ([(5, 1)], "the route (5, 1) begins with neither a pattern nor a Matcher"),
+    ],
+)
+def test_wrong_tables(rules, message):
+    with pytest.raises(TypeError) as caught:
+        RuleRouter(rules)
+    assert message in str(caught.value)
+
+
+def test_patterns_that_do_not_compile():
+    with pytest.raises(re.error, match=r"the pattern of the route \('/\(', 5\) does not compile: missing \)"):
+        RuleRouter([("/(", 5)])
+
+
+def test_all_forms_of_entries():
+    class Mine:
+        def match(self, request):
+            return {"mine": True} if request.path == "/mine" else None
+
+    router = RuleRouter(
+        (
+            ["/a", Target("a")],
+            ("/b", Target("b"), {"k": 1}, "name"),
+            ("/c", Target("c"), None),
+            (re.compile("/d"), Target("d")),
+            (Mine(), Target("mine")),
+            URLSpec("/e", Target("e")),
+            Rule(HostMatches("f"), Target("f")),
+        )
+    )
+    assert [found(router, path) for path in ("/a", "/b", "/c", "/dd", "/mine", "/e", "/")] == [
+        *("a", "b", "c", "d", "mine", "e", None),
+    ]
+    assert found(router, host="f") == "f"
+    assert router.find_handler(request("/b")) == ("b", {"target_kwargs": {"k": 1}})
+
+
+# --- finding ---
+
+
+def test_the_first_match_wins():
+    router = table("/a", "/(.*)", "/b", "/a/(.)", "/a")
+    assert [found(router, path) for path in ("/a", "/b", "/a/x")] == ["/a", "/(.*)", "/(.*)"]
+    router = table("/a/b", "/a/(.*)", "/(.*)/b", "/.*", "/c")
+    paths = ("/a/b", "/a/c", "/c/b", "/c", "x")
+    assert [found(router, path) for path in paths] == ["/a/b", "/a/(.*)", "/(.*)/b", "/.*", None]
+
+
+def test_a_target_that_knows_nobody_lets_the_next_one_try():
+    router = RuleRouter([("/a", Nobody()), ("/a", 5), ("/(.*)", Nobody()), ("/a", Target("last"))])
+    assert router.find_handler(request("/a"))[0] == "last"
+    assert router.find_handler(request("/b")) is None
+
+
+PIECES = st.sampled_from(
+    [
+        "/",
+        "a",
+        "b",
+        "ab",
+        "(.*)",
+        "([ab]+)",
+        "(a|b)",
+        "|",
+        "^",
+        "$",
+        ".",
+        "a?",
+        "b*",
+        "(a)?",
+        r"\.",
+        r"\w",
+        "(?:a)",
+        "[(]",
+        "{",
+    ]
+)
+PATHS = st.text("/ab.(|", max_size=6)
+
+
+@given(
+    st.lists(st.lists(PIECES, max_size=5).map("".join), max_size=12),
+    st.lists(PATHS, max_size=8),
+    st.booleans(),
+)
+def test_the_table_finds_what_asking_everybody_finds(patterns, paths, compiled):
+    rules = []
+    for pattern in patterns:
+        try:
+            rules.append((re.compile(pattern) if compiled else pattern, Target(pattern)))
+        except re.error:
+            continue
+    router = RuleRouter()
+    for rule in rules:
+        try:
+            router.add_rules([rule])
+        except re.error:
+            continue
+    for path in [*paths, *patterns]:
+        asked = request()
+        asked.path = path
+        everybody = list(routing._ask_all(router.rules, asked))
+        assert list(router._matches(asked)) == everybody
+        assert router._match(asked) == (everybody[0] if everybody else None)
+
+
+@pytest.mark.parametrize("kept", [True, False])
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (lambda rules, new: rules.insert(0, new), "new"),
+        (lambda rules, new: rules.append(new), "old"),
+        (lambda rules, new: rules.__setitem__(0, new), "new"),
+        (lambda rules, new: rules.__setitem__(slice(0, 0), [new]), "new"),
+        (lambda rules, new: rules.clear(), None),
+        (lambda rules, new: rules.pop(), None),
+        (lambda rules, new: rules.remove(rules[0]), None),
+        (lambda rules, new: rules.__delitem__(0), None),
+        (lambda rules, new: (rules.extend([new]), rules.reverse()), "new"),
+        (lambda rules, new: rules.__iadd__([new]), "old"),
+        (lambda rules, new: (rules.append(new), rules.sort(key=lambda rule: rule.target.name)), "new"),
+        (lambda rules, new: setattr(rules[0], "matcher", HostMatches("nowhere")), None),
+        (lambda rules, new: setattr(rules[0].matcher, "regex", re.compile("/b")), None),
+        (lambda rules, new: setattr(rules[0], "target", Target("other")), "other"),
+    ],
+)
+def test_changes_count_from_the_next_request(change, expected, kept):
+    router = RuleRouter([("/a", Target("old"))])
+    if not kept:
+        router.rules = list(router.rules)  # another list, and one that does not count its changes
+    assert found(router, "/a") == "old"
+    change(router.rules, Rule(PathMatches("/a"), Target("new")))
+    assert found(router, "/a") == expected
+
+
+def test_a_replaced_list_counts():
+    router = table("/a")
+    assert found(router, "/a") == "/a"
+    router.rules = table("/b").rules
+    assert (found(router, "/a"), found(router, "/b")) == (None, "/b")
+    router.rules = []
+    assert found(router, "/b") is None
+
+
+def test_matchers_of_ones_own_are_asked_in_their_turn(monkeypatch):
+    class Shouting(PathMatches):
+        def match(self, request):
+            params = super().match(request)
+            return None if params is None else {"shouted": True}
+
+    asked = []
+
+    class Watching(Matcher):
+        def match(self, request):
+            asked.append(request.path)
+
+    router = RuleRouter(
+        [
+            ("/first", Target("first")),
+            (Watching(), Target("w")),
+            (Shouting("/(.*)"), Target("s")),
+            ("/x", Target("x")),
+        ]
+    )
+    assert found(router, "/first") == "first"
+    assert asked == []
+    assert router._match(request("/x"))[1] == {"shouted": True}
+    assert asked == ["/x"]
+    monkeypatch.setattr(router.rules[0].matcher, "match", lambda request: None, raising=False)
+    router.rules = list(router.rules)
+    assert found(router, "/first") == "s"
+
+
+def test_path_matches_patched_on_the_class(monkeypatch):
+    router = table("/a", "/(.*)")
+    assert found(router, "/a") == "/a"
+    monkeypatch.setattr(PathMatches, "match", lambda self, request: {} if self.regex.groups else None)
+    assert found(router, "/a") == "/(.*)"
+    monkeypatch.undo()
+    assert found(router, "/a") == "/a"
+
+
+@pytest.mark.parametrize("pattern", ["/r{}/x", "/r{}/([0-9]+)", "/([^/]+)/r{}", "/api/(v1|v2)/r{}"])
+def test_many_rules_leave_few_candidates(pattern):
+    router = table(*(pattern.format(number) for number in range(1000)))
+    path = re.sub(r"\(.*\)", "5" if "[0" in pattern else "v1", pattern.format(999))
+    assert found(router, path) == pattern.format(999)
+    assert len(router._fresh_table().candidates(path)) <= 1
+
+
+# --- names ---
+
+
+def test_reverse_url():
+    inner = ReversibleRuleRouter([("/z/(.)", Target("z"), {}, "z")])
+    router = ReversibleRuleRouter([("/a/(.*)", Target("a"), {}, "a"), Rule(AnyMatches(), inner), ("/b", 5)])
+    assert router.reverse_url("a", "x y") == "/a/x%20y"
+    assert router.reverse_url("z", 5) == "/z/5"
+    assert router.reverse_url("nothing") is None
+    assert list(router.named_rules) == ["a"]
+
+
+def test_a_name_given_twice(expect_log):
+    with expect_log("tornado.application", "Multiple handlers named n; replacing previous value"):
+        router = ReversibleRuleRouter([("/a", Target("a"), {}, "n"), ("/b", Target("b"), {}, "n")])
+    assert router.reverse_url("n") == "/b"
+
+
+def test_what_subclasses_define():
+    with pytest.raises(NotImplementedError, match="Router has to define find_handler"):
+        Router().find_handler(request())
+    with pytest.raises(NotImplementedError, match="ReversibleRouter has to define reverse_url"):
+        ReversibleRouter().reverse_url("x")
+
+    class Marking(RuleRouter):
+        def process_rule(self, rule):
+            rule.target_kwargs["marked"] = True
+            return rule
+
+    assert Marking([("/", Target("t"))]).find_handler(request()) == ("t", {"target_kwargs": {"marked": True}})
+
+
+# --- delegates ---
+
+
+class Connection:
+    def __init__(self):
+        self.written = []
+
+    def write_headers(self, start_line, headers):
+        self.written.append((start_line.code, headers.get("Content-Length")))
+
+    def finish(self):
+        self.written.append("finish")
+
+
+class Recording(HTTPMessageDelegate):
+    def __init__(self):
+        self.seen = []
+
+    def headers_received(self, start_line, headers):
+        self.seen.append(start_line.path)
+
+    def data_received(self, chunk):
+        self.seen.append(chunk)
+
+    def finish(self):
+        self.seen.append("finish")
+
+    def on_connection_close(self):
+        self.seen.append("close")
+
+
+LINE = RequestStartLine("POST", "/a?b=1", "HTTP/1.1")
+HEADERS = HTTPHeaders({"Host": "x", "Content-Type": "application/x-www-form-urlencoded"})
+
+
+def start(router):
+    connection = Connection()
+    return router.start_request(None, connection), connection
+
+
+def test_a_router_gives_way_to_the_delegate_it_finds():
+    recording = Recording()
+
+    class Server(HTTPServerConnectionDelegate):
+        def start_request(self, server_conn, request_conn):
+            return recording
+
+    delegate, _ = start(RuleRouter([("/a", Server())]))
+    delegate.on_connection_close()
+    delegate.headers_received(LINE, HEADERS)
+    delegate.data_received(b"x")
+    delegate.finish()
+    delegate.on_connection_close()
+    assert recording.seen == ["/a?b=1", b"x", "finish", "close"]
+
+
+def test_nobody_found():
+    delegate, connection = start(RuleRouter())
+    delegate.headers_received(LINE, HEADERS)
+    delegate.data_received(b"x")
+    delegate.finish()
+    delegate.on_connection_close()
+    assert connection.written == [(404, "0"), "finish"]
+
+
+def test_functions_are_called_with_the_whole_request():
+    calls = []
+
+    def function(request, **kwargs):
+        calls.append((request.body, request.arguments, kwargs))
+
+    delegate, _ = start(RuleRouter([(PathMatches("/(.)"), function)]))
+    delegate.headers_received(LINE, HEADERS)
+    delegate.data_received(b"b=")
+    delegate.data_received(b"2")
+    delegate.finish()
+    assert calls == [(b"b=2", {"b": [b"1", b"2"]}, {"path_args": [b"a"], "path_kwargs": {}})]

@@ -1,0 +1,249 @@
+"""TCPClient: families, source addresses, TLS, and the phases of a time-out."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime
+import socket
+import ssl
+
+import pytest
+
+from tornado.concurrent import Future
+from tornado.iostream import IOStream, SSLIOStream, StreamClosedError
+from tornado.netutil import Resolver, bind_sockets
+from tornado.tcpclient import TCPClient, _Connector
+from tornado.tcpserver import TCPServer
+
+
+class Greeter(TCPServer):
+    """Tells each client where it seems to come from."""
+
+    async def handle_stream(self, stream, address):
+        try:
+            await stream.write(f"{address[0]} {address[1]}".encode())
+        except StreamClosedError:
+            pass
+        stream.close()
+
+
+@contextlib.contextmanager
+def greeting(**kwargs):
+    server = Greeter(**kwargs)
+    sockets = bind_sockets(0, "127.0.0.1")
+    server.add_sockets(sockets)
+    try:
+        yield sockets[0].getsockname()[1]
+    finally:
+        server.stop()
+
+
+class FixedResolver(Resolver):
+    """Answers what it was made with."""
+
+    def initialize(self, answer):
+        self.answer = answer
+
+    async def resolve(self, host, port, family=socket.AF_UNSPEC):
+        return [(entry_family, (address, port)) for entry_family, address in self.answer]
+
+
+async def test_connect(loop_kind):
+    with greeting() as port:
+        stream = await TCPClient().connect("localhost", port, af=socket.AF_INET)
+        local = stream.socket.getsockname()
+        assert await stream.read_until_close() == f"{local[0]} {local[1]}".encode()
+
+
+async def test_source_address():
+    with greeting() as port:
+        stream = await TCPClient().connect("127.0.0.1", port, source_ip="127.0.0.2")
+        assert (await stream.read_until_close()).startswith(b"127.0.0.2 ")
+
+
+async def test_source_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        free = probe.getsockname()[1]
+    with greeting() as port:
+        stream = await TCPClient().connect("127.0.0.1", port, source_port=free)
+        assert (await stream.read_until_close()).endswith(b" %d" % free)
+
+
+async def test_source_address_of_somebody_else():
+    with greeting() as port, pytest.raises(OSError):
+        await TCPClient().connect("127.0.0.1", port, source_ip="192.0.2.1")
+
+
+async def test_refused():
+    (sock,) = bind_sockets(0, "127.0.0.1")
+    port = sock.getsockname()[1]
+    sock.close()
+    with pytest.raises(StreamClosedError) as caught:
+        await TCPClient().connect("127.0.0.1", port)
+    assert isinstance(caught.value.real_error, ConnectionRefusedError)
+
+
+async def test_the_second_address_serves_when_the_first_refuses():
+    client = TCPClient(FixedResolver([(socket.AF_INET, "127.0.0.3"), (socket.AF_INET, "127.0.0.1")]))
+    with greeting() as port:
+        stream = await client.connect("example.com", port)
+        assert stream.socket.getpeername()[0] == "127.0.0.1"
+        stream.close()
+    client.close()
+
+
+async def test_no_address():
+    with pytest.raises(OSError, match="no address"):
+        await TCPClient(FixedResolver([])).connect("example.com", 1)
+
+
+async def test_tls(certificates):
+    with greeting(ssl_options=certificates.server_context) as port:
+        context = certificates.client_context
+        stream = await TCPClient().connect("localhost", port, ssl_options=context, timeout=20)
+        assert isinstance(stream, SSLIOStream)
+        assert (await stream.read_until_close()).startswith(b"127.0.0.1")
+
+
+async def test_tls_options_that_cannot_be(certificates):
+    with greeting() as port, pytest.raises(ValueError, match="unknown ssl_options"):
+        await TCPClient().connect("localhost", port, ssl_options={"wrong": 1})
+
+
+async def test_resolve_timeout(clock):
+    class Silent(Resolver):
+        def resolve(self, *args, **kwargs):
+            return Future()
+
+    with pytest.raises(TimeoutError, match=r"^Timeout while resolving example\.com$"):
+        await TCPClient(Silent()).connect("example.com", 80, timeout=3)
+
+
+class Hanging(TCPClient):
+    """Its attempts never end."""
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.streams: list[IOStream] = []
+
+    def _create_stream(self, max_buffer_size, af, addr, source_ip=None, source_port=None):
+        self.streams.append(IOStream(socket.socket()))
+        return self.streams[-1], Future()
+
+
+async def test_connect_timeout(clock):
+    client = Hanging(FixedResolver([(socket.AF_INET6, "::1"), (socket.AF_INET, "127.0.0.1")]))
+    expected = r"^Timeout while connecting to 127\.0\.0\.1:80, \[::1\]:80$"
+    with pytest.raises(TimeoutError, match=expected):
+        await client.connect("example.com", 80, timeout=datetime.timedelta(seconds=3))
+    assert len(client.streams) == 2
+    assert all(stream.closed() for stream in client.streams)
+
+
+async def test_connect_cancelled(clock):
+    client = Hanging(FixedResolver([(socket.AF_INET, "127.0.0.1")]))
+    task = asyncio.create_task(client.connect("example.com", 80))
+    while not client.streams:
+        await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await asyncio.sleep(0)
+    assert client.streams[0].closed()
+
+
+async def test_handshake_timeout():
+    """The server accepts and says nothing; on time-out its end sees the connection close."""
+    accepted: asyncio.Future[IOStream] = asyncio.get_running_loop().create_future()
+    server = TCPServer()
+    server.handle_stream = lambda stream, address: accepted.set_result(stream)  # type: ignore[method-assign]
+    (sock,) = bind_sockets(0, "127.0.0.1")
+    server.add_socket(sock)
+    port = sock.getsockname()[1]
+    context = ssl.create_default_context()
+    with pytest.raises(TimeoutError, match=rf"^Timeout during TLS handshake with 127\.0\.0\.1:{port}$"):
+        await TCPClient().connect("127.0.0.1", port, ssl_options=context, timeout=0.1)
+    stream = await accepted
+    await stream.read_until_close()
+    server.stop()
+
+
+class FakeStream:
+    def __init__(self):
+        self.closed = False
+
+    def close(self):
+        self.closed = True
+
+
+class Race:
+    """A connector whose attempts end when the test says so."""
+
+    def __init__(self, addresses, failing=()):
+        self.attempts = {}
+        self.streams = {}
+        self.failing = failing
+        self.connector = _Connector([(address[0], address) for address in addresses], self._connect)
+        self.future = self.connector.start(timeout=3600)
+
+    def _connect(self, family, address):
+        if address in self.failing:
+            raise OSError(f"cannot begin {address}")
+        self.streams[address] = FakeStream()
+        self.attempts[address] = Future()
+        return self.streams[address], self.attempts[address]
+
+    async def succeed(self, address):
+        self.attempts[address].set_result(self.streams[address])
+        await asyncio.sleep(0)
+
+    async def fail(self, address):
+        self.attempts[address].set_exception(OSError(f"no {address}"))
+        await asyncio.sleep(0)
+
+
+async def test_the_other_family_waits_for_its_turn():
+    race = Race(["6a", "6b", "4a"])
+    assert list(race.attempts) == ["6a"]
+    race.connector.on_timeout()
+    assert list(race.attempts) == ["6a", "4a"]
+    await race.succeed("4a")
+    assert race.future.result()[1] == "4a"
+    assert race.streams["6a"].closed
+    assert not race.streams["4a"].closed
+
+
+async def test_a_failure_lets_the_other_family_begin():
+    race = Race(["6a", "6b", "4a"])
+    await race.fail("6a")
+    assert sorted(race.attempts) == ["4a", "6a", "6b"]
+    await race.fail("4a")
+    assert not race.future.done()
+    await race.succeed("6b")
+    assert race.future.result()[:2] == ("6", "6b")
+
+
+async def test_the_loser_is_closed():
+    race = Race(["6a", "4a"])
+    race.connector.on_timeout()
+    await race.succeed("6a")
+    await race.succeed("4a")
+    assert race.streams["4a"].closed
+    assert not race.streams["6a"].closed
+
+
+async def test_all_fail_with_the_last_error():
+    race = Race(["6a", "4a"], failing=["4a"])
+    await race.fail("6a")
+    with pytest.raises(OSError, match="4a|6a"):
+        race.future.result()
+
+
+async def test_an_address_that_cannot_begin_does_not_end_the_race():
+    race = Race(["6a", "6b", "4a"], failing=["6a", "4a"])
+    assert list(race.attempts) == ["6b"]
+    assert not race.future.done()
+    await race.succeed("6b")
+    assert race.future.result()[1] == "6b"

@@ -1,0 +1,227 @@
+"""TCPServer: handlers of every kind, TLS, stopping, mistakes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+import socket
+import ssl
+from collections.abc import Iterator
+
+import pytest
+
+from tornado import gen
+from tornado.iostream import IOStream, SSLIOStream, StreamClosedError
+from tornado.netutil import bind_sockets, bind_unix_socket
+from tornado.tcpclient import TCPClient
+from tornado.tcpserver import TCPServer
+
+
+@contextlib.contextmanager
+def serving(server: TCPServer) -> Iterator[int]:
+    """Let the server listen; the block is given the port."""
+    sockets = bind_sockets(0, "127.0.0.1")
+    server.add_sockets(sockets)
+    try:
+        yield sockets[0].getsockname()[1]
+    finally:
+        server.stop()
+
+
+async def whole_answer(port: int, **kwargs: object) -> bytes:
+    stream = await TCPClient().connect("127.0.0.1", port, **kwargs)
+    return await stream.read_until_close()
+
+
+async def test_function(loop_kind):
+    class Server(TCPServer):
+        def handle_stream(self, stream, address):
+            stream.write(b"hello")
+            stream.close()
+
+    with serving(Server()) as port:
+        assert await whole_answer(port) == b"hello"
+
+
+async def test_coroutine(loop_kind):
+    class Server(TCPServer):
+        async def handle_stream(self, stream, address):
+            assert asyncio.current_task() is not None
+            await stream.write(await stream.read_until(b"\n"))
+            stream.close()
+
+    with serving(Server()) as port:
+        stream = await TCPClient().connect("127.0.0.1", port)
+        await stream.write(b"line\n")
+        assert await stream.read_until_close() == b"line\n"
+
+
+async def test_generator():
+    class Server(TCPServer):
+        @gen.coroutine
+        def handle_stream(self, stream, address):
+            yield stream.write(b"hello")
+            stream.close()
+
+    with serving(Server()) as port:
+        assert await whole_answer(port) == b"hello"
+
+
+async def test_set_on_the_instance():
+    def handle(stream, address):
+        stream.write(repr(address[0]).encode())
+        stream.close()
+
+    server = TCPServer()
+    server.handle_stream = handle  # type: ignore[method-assign]
+    with serving(server) as port:
+        assert await whole_answer(port) == b"'127.0.0.1'"
+
+
+async def test_unix_socket(tmp_path):
+    class Server(TCPServer):
+        def handle_stream(self, stream, address):
+            stream.write(b"hello")
+            stream.close()
+
+    server = Server()
+    path = str(tmp_path / "s")
+    server.add_socket(bind_unix_socket(path))
+    stream = IOStream(socket.socket(socket.AF_UNIX))
+    await stream.connect(path)
+    assert await stream.read_until_close() == b"hello"
+    server.stop()
+
+
+async def test_errors_are_logged_and_close(expect_log):
+    class Server(TCPServer):
+        def handle_stream(self, stream, address):
+            raise ZeroDivisionError("at once")
+
+    with serving(Server()) as port, expect_log("tornado.application", "Error in connection callback"):
+        assert await whole_answer(port) == b""
+
+
+async def test_late_errors_are_logged_and_close(expect_log):
+    class Server(TCPServer):
+        async def handle_stream(self, stream, address):
+            await stream.write(b"begun")
+            await asyncio.sleep(0)
+            raise ZeroDivisionError("later")
+
+    with serving(Server()) as port, expect_log("tornado.application", "Exception in callback") as log:
+        assert await whole_answer(port) == b"begun"
+    assert log.records[0].exc_info[0] is ZeroDivisionError
+
+
+async def test_missing_handler(expect_log):
+    with serving(TCPServer()) as port, expect_log("tornado.application", "connection callback") as log:
+        assert await whole_answer(port) == b""
+    assert "handle_stream" in str(log.records[0].exc_info[1])
+
+
+async def test_limits_reach_the_stream():
+    seen: asyncio.Future[IOStream] = asyncio.get_running_loop().create_future()
+    server = TCPServer(max_buffer_size=12345, read_chunk_size=4096)
+    server.handle_stream = lambda stream, address: seen.set_result(stream)  # type: ignore[method-assign]
+    with serving(server) as port:
+        client = await TCPClient().connect("127.0.0.1", port)
+        stream = await seen
+        assert stream.max_buffer_size == 12345
+        assert stream.read_chunk_size == 4096
+        stream.close()
+        client.close()
+
+
+async def test_sockets_are_known_by_descriptor_until_stopped():
+    server = TCPServer()
+    sockets = bind_sockets(0, "127.0.0.1") + bind_sockets(0, "127.0.0.1")
+    server.add_sockets(sockets)
+    assert server._sockets == {sock.fileno(): sock for sock in sockets}
+    server.stop()
+    assert all(sock.fileno() == -1 for sock in sockets)
+    server.stop()
+
+
+async def test_listen():
+    server = TCPServer()
+    server.listen(0, "127.0.0.1")
+    (sock,) = server._sockets.values()
+    assert sock.getsockname()[1] > 0
+    server.stop()
+
+
+async def test_bind_and_start():
+    server = TCPServer()
+    server.bind(0, "127.0.0.1")
+    assert not server._sockets
+    server.start()
+    assert len(server._sockets) == 1
+    server.bind(0, "127.0.0.1")
+    assert len(server._sockets) == 2
+    with pytest.raises(RuntimeError, match="once"):
+        server.start()
+    server.stop()
+
+
+def test_bound_but_not_started():
+    server = TCPServer()
+    server.bind(0, "127.0.0.1")
+    (sock,) = server._pending_sockets
+    server.stop()
+    assert sock.fileno() == -1
+
+
+async def test_start_does_not_fork_a_running_loop():
+    with pytest.raises(RuntimeError, match="event loop is running"):
+        TCPServer().start(2)
+
+
+class TLSServer(TCPServer):
+    async def handle_stream(self, stream, address):
+        assert isinstance(stream, SSLIOStream)
+        try:
+            await stream.write(b"secret")
+        except StreamClosedError:
+            return
+        stream.close()
+
+
+async def test_tls_by_context(loop_kind, certificates):
+    with serving(TLSServer(certificates.server_context)) as port:
+        assert await whole_answer(port, ssl_options=certificates.client_context) == b"secret"
+
+
+async def test_tls_by_dictionary(certificates, tmp_path):
+    copy = tmp_path / "server.pem"
+    shutil.copy(certificates.certificate_file, copy)
+    server = TLSServer({"certfile": str(copy), "keyfile": str(certificates.key_file)})
+    with serving(server) as port:
+        assert await whole_answer(port, ssl_options=certificates.client_context) == b"secret"
+        context = server._context()
+        assert server._context() is context
+        os.utime(copy, ns=(1, 1))
+        assert server._context() is not context
+        assert await whole_answer(port, ssl_options=certificates.client_context) == b"secret"
+
+
+async def test_tls_peer_that_leaves_at_once(certificates):
+    """No log record, and the server serves on."""
+    with serving(TLSServer(certificates.server_context)) as port:
+        for _ in range(3):
+            sock = socket.create_connection(("127.0.0.1", port))
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+            sock.close()
+        assert await whole_answer(port, ssl_options=certificates.client_context) == b"secret"
+
+
+def test_tls_mistakes_are_found_early(certificates):
+    with pytest.raises(KeyError, match="certfile"):
+        TCPServer(ssl_options={})
+    with pytest.raises(ValueError, match='certfile "/none" does not exist'):
+        TCPServer(ssl_options={"certfile": "/none"})
+    with pytest.raises(ValueError, match='keyfile "/none" does not exist'):
+        TCPServer(ssl_options={"certfile": str(certificates.certificate_file), "keyfile": "/none"})
+    TCPServer(ssl_options=ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
