@@ -87,20 +87,18 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         trusted_downstream: list[str] | None = None,
     ) -> None:
         """Take the settings; see the class."""
-        self.request_callback = request_callback
-        self.xheaders = xheaders
-        self.protocol = protocol
-        self.conn_params = HTTP1ConnectionParameters(
-            decompress=decompress_request,
-            chunk_size=chunk_size,
-            max_header_size=max_header_size,
-            header_timeout=idle_connection_timeout,
-            max_body_size=max_body_size,
-            body_timeout=body_timeout,
-            no_keep_alive=no_keep_alive,
-        )
         TCPServer.__init__(self, ssl_options=ssl_options, max_buffer_size=max_buffer_size)
-        self.trusted_downstream = trusted_downstream
+        self.request_callback = request_callback
+        self.conn_params = HTTP1ConnectionParameters(
+            no_keep_alive=no_keep_alive,
+            header_timeout=idle_connection_timeout,
+            max_header_size=max_header_size,
+            body_timeout=body_timeout,
+            max_body_size=max_body_size,
+            chunk_size=chunk_size,
+            decompress=decompress_request,
+        )
+        self.protocol, self.xheaders, self.trusted_downstream = protocol, xheaders, trusted_downstream
 
     @classmethod
     def configurable_base(cls) -> type[Configurable]:
@@ -143,13 +141,13 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
 
         May be overridden, for instance to look at each request before the application does.
         """
-        if isinstance(self.request_callback, HTTPServerConnectionDelegate):
-            delegate = self.request_callback.start_request(server_conn, request_conn)
+        callback = self.request_callback
+        message: HTTPMessageDelegate
+        if isinstance(callback, HTTPServerConnectionDelegate):
+            message = callback.start_request(server_conn, request_conn)
         else:
-            delegate = _CallableAdapter(self.request_callback, request_conn)
-        if self.xheaders:
-            delegate = _ProxyAdapter(delegate, request_conn)
-        return delegate
+            message = _CallableAdapter(callback, request_conn)
+        return _ProxyAdapter(message, request_conn) if self.xheaders else message
 
     def on_close(self, server_conn: object) -> None:
         """A connection has ended; an application that wants to know has an ``on_close`` too."""
@@ -160,7 +158,7 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
     # -- the short way from a connection to the application --
 
     def _open_exchange(self, server_conn: HTTP1ServerConnection, exchange: HTTP1Connection, head: Any) -> Any:
-        """Hand a request to the application without the delegates between, where nobody has overridden them."""
+        """Hand a request to the application without the delegates between, where all of them are ours."""
         if self.start_request.__func__ is not _START_REQUEST or self.conn_params.decompress:  # type: ignore[attr-defined]
             return NotImplemented
         serve = getattr(self.request_callback, "_open_exchange", None)
@@ -233,16 +231,14 @@ class _HTTPRequestContext:
 
     def _unapply_xheaders(self) -> None:
         """Go back to what was seen of the connection itself."""
-        self.remote_ip = self._orig_remote_ip
-        self.protocol = self._orig_protocol
+        self.protocol, self.remote_ip = self._orig_protocol, self._orig_remote_ip
 
 
 class _ProxyAdapter(HTTPMessageDelegate):
     """Applies the proxy's fields to the connection's context while one request is under way."""
 
     def __init__(self, delegate: HTTPMessageDelegate, request_conn: HTTPConnection) -> None:
-        self.connection = request_conn
-        self.delegate = delegate
+        self.delegate, self.connection = delegate, request_conn
 
     def headers_received(
         self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders

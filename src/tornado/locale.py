@@ -85,8 +85,8 @@ def load_translations(directory: str, encoding: str | None = None) -> None:
     Each row is ``"message","translation"[,"singular" or "plural"]``. A message with a number has two rows,
     with the same plural message as the program gives for the first and its own translation each::
 
-        "%(name)s liked this","A %(name)s les gustó esto","plural"
-        "%(name)s liked this","A %(name)s le gustó esto","singular"
+        "%(names)s came by","Pasaron %(names)s","plural"
+        "%(names)s came by","Pasó %(names)s","singular"
 
     :param encoding: of the files; by default UTF-8, or UTF-16 where a byte order mark says so.
     """
@@ -318,7 +318,7 @@ class Locale:
         return self.translate("%(commas)s and %(last)s") % names
 
     def friendly_number(self, value: int) -> str:
-        """Write a whole number with commas between thousands, in English; in other languages just its digits."""
+        """Write a whole number with commas between thousands, in English; elsewhere just its digits."""
         return f"{value:,}" if self.code in ("en", "en_US") else str(value)
 
 

@@ -4,27 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+from typing import Any
 
 import pytest
 
-from tests.support.server import serving
+from tests.support.server import ExpectLog, serving
 from tornado import httputil, iostream, web
 from tornado.http1connection import HTTP1Connection
 from tornado.httputil import HTTPMessageDelegate, HTTPServerConnectionDelegate, ResponseStartLine
 
 
 @pytest.fixture(params=["plain", "tls"])
-def tls(request, certificates):
+def tls(request: Any, certificates: Any) -> Any:
     return certificates if request.param == "tls" else None
 
 
 class Echo(web.RequestHandler):
-    def get(self, *args):
+    def get(self, *args: Any) -> None:
         self.write(f"{self.request.method} {self.request.uri}")
 
     head = get
 
-    def post(self, *args):
+    def post(self, *args: Any) -> None:
         self.write(self.request.body)
 
 
@@ -32,25 +33,26 @@ class Waiting(web.RequestHandler):
     """Answers when the test says so."""
 
     gone = 0
+    application: Any
 
-    async def get(self):
+    async def get(self) -> None:
         self.application.started.set()
         await self.application.release.wait()
         self.write("late")
 
-    def on_connection_close(self):
+    def on_connection_close(self) -> None:
         type(self).gone += 1
         self.application.closed.set()
 
 
-def application(**settings):
-    app = web.Application([("/wait", Waiting), ("/.*", Echo)], **settings)
+def application(**settings: Any) -> Any:
+    app: Any = web.Application([("/wait", Waiting), ("/.*", Echo)], **settings)
     app.started, app.release, app.closed = asyncio.Event(), asyncio.Event(), asyncio.Event()
     Waiting.gone = 0
     return app
 
 
-async def test_a_request_is_answered_and_the_connection_kept(loop_kind, tls):
+async def test_a_request_is_answered_and_the_connection_kept(loop_kind: Any, tls: Any) -> None:
     async with serving(application(), tls=tls) as server:
         peer = await server.connect()
         for path in ("/a", "/b", "/c?d"):
@@ -59,7 +61,7 @@ async def test_a_request_is_answered_and_the_connection_kept(loop_kind, tls):
             assert response.get("connection") is None
 
 
-async def test_a_request_may_come_byte_by_byte(loop_kind, tls):
+async def test_a_request_may_come_byte_by_byte(loop_kind: Any, tls: Any) -> None:
     async with serving(application(), tls=tls) as server:
         peer = await server.connect()
         for byte in b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello":
@@ -69,7 +71,7 @@ async def test_a_request_may_come_byte_by_byte(loop_kind, tls):
         assert (await peer.response()).body == b"hello"
 
 
-async def test_pipelined_requests_are_answered_in_order(loop_kind, tls):
+async def test_pipelined_requests_are_answered_in_order(loop_kind: Any, tls: Any) -> None:
     async with serving(application(), tls=tls) as server:
         peer = await server.connect()
         for number in range(200):
@@ -78,7 +80,7 @@ async def test_pipelined_requests_are_answered_in_order(loop_kind, tls):
             assert (await peer.response()).body == f"GET /{number}".encode()
 
 
-async def test_a_pipelined_request_waits_for_the_handler_before_it(loop_kind, tls):
+async def test_a_pipelined_request_waits_for_the_handler_before_it(loop_kind: Any, tls: Any) -> None:
     app = application()
     async with serving(app, tls=tls) as server:
         peer = await server.connect()
@@ -90,7 +92,7 @@ async def test_a_pipelined_request_waits_for_the_handler_before_it(loop_kind, tl
         assert (await peer.response()).body == b"GET /after"
 
 
-async def test_pipelined_input_is_bounded_while_a_handler_runs(loop_kind):
+async def test_pipelined_input_is_bounded_while_a_handler_runs(loop_kind: Any) -> None:
     app = application()
     async with serving(app) as server:
         peer = await server.connect()
@@ -110,7 +112,7 @@ async def test_pipelined_input_is_bounded_while_a_handler_runs(loop_kind):
 
 
 @pytest.mark.parametrize("body", [b"", b"x", b"x" * 100_000, b"x" * 3_000_000])
-async def test_a_body_is_read_whole(loop_kind, tls, body):
+async def test_a_body_is_read_whole(loop_kind: Any, tls: Any, body: Any) -> None:
     async with serving(application(), tls=tls) as server:
         peer = await server.connect()
         for _ in range(2):
@@ -133,7 +135,7 @@ async def test_a_body_is_read_whole(loop_kind, tls, body):
         ("Connection: keep-alive", False),
     ],
 )
-async def test_close_in_any_connection_field_closes(loop_kind, fields, closed):
+async def test_close_in_any_connection_field_closes(loop_kind: Any, fields: Any, closed: Any) -> None:
     async with serving(application()) as server:
         peer = await server.connect()
         peer.get("/1", fields)
@@ -146,7 +148,7 @@ async def test_close_in_any_connection_field_closes(loop_kind, fields, closed):
             assert (await peer.response()).body == b"GET /2"
 
 
-async def test_http_1_0_closes_unless_asked_to_keep(loop_kind):
+async def test_http_1_0_closes_unless_asked_to_keep(loop_kind: Any) -> None:
     async with serving(application()) as server:
         peer = await server.connect()
         response = await peer.fetch("/", "Connection: keep-alive", version="HTTP/1.0")
@@ -179,7 +181,9 @@ async def test_http_1_0_closes_unless_asked_to_keep(loop_kind):
         (b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"x" * 70_000 + b"\r\n\r\n", 431),
     ],
 )
-async def test_what_is_wrong_is_answered_and_closed(loop_kind, tls, request_bytes, code):
+async def test_what_is_wrong_is_answered_and_closed(
+    loop_kind: Any, tls: Any, request_bytes: Any, code: Any
+) -> None:
     async with serving(application(), tls=tls, max_body_size=1_000_000) as server:
         peer = await server.connect()
         peer.send(request_bytes + b"GET /never HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -190,14 +194,14 @@ async def test_what_is_wrong_is_answered_and_closed(loop_kind, tls, request_byte
         await peer.close()
 
 
-async def test_a_request_before_a_bad_one_is_answered(loop_kind):
+async def test_a_request_before_a_bad_one_is_answered(loop_kind: Any) -> None:
     async with serving(application()) as server:
         answer = await server.exchange(b"GET /good HTTP/1.1\r\nHost: a\r\n\r\nBAD\r\n\r\n")
         assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
         assert b"GET /good" + b"HTTP/1.1 400 Bad Request\r\n" in answer
 
 
-async def test_expect_continue(loop_kind):
+async def test_expect_continue(loop_kind: Any) -> None:
     async with serving(application(), max_body_size=10) as server:
         peer = await server.connect()
         peer.send(b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nExpect: 100-Continue\r\n\r\n")
@@ -208,7 +212,7 @@ async def test_expect_continue(loop_kind):
         assert (await peer.response()).code == 413
 
 
-async def test_a_half_closed_client_gets_its_answer(loop_kind):
+async def test_a_half_closed_client_gets_its_answer(loop_kind: Any) -> None:
     app = application()
     async with serving(app) as server:
         peer = await server.connect()
@@ -223,7 +227,7 @@ async def test_a_half_closed_client_gets_its_answer(loop_kind):
         assert await peer.rest() == b""
 
 
-async def test_a_client_that_goes_away_is_noticed(loop_kind, tls):
+async def test_a_client_that_goes_away_is_noticed(loop_kind: Any, tls: Any) -> None:
     app = application()
     async with serving(app, tls=tls) as server:
         peer = await server.connect()
@@ -237,7 +241,7 @@ async def test_a_client_that_goes_away_is_noticed(loop_kind, tls):
         assert Waiting.gone == 1
 
 
-async def test_an_idle_client_that_goes_away_leaves_nothing(loop_kind, tls):
+async def test_an_idle_client_that_goes_away_leaves_nothing(loop_kind: Any, tls: Any) -> None:
     async with serving(application(), tls=tls) as server:
         peer = await server.connect()
         await peer.fetch("/")
@@ -246,24 +250,24 @@ async def test_an_idle_client_that_goes_away_leaves_nothing(loop_kind, tls):
             await asyncio.sleep(0)
 
 
-async def test_an_idle_connection_times_out(loop_kind, tls):
+async def test_an_idle_connection_times_out(loop_kind: Any, tls: Any) -> None:
     async with serving(application(), tls=tls, idle_connection_timeout=0.05) as server:
         peer = await server.connect()
         await peer.fetch("/")
         assert await peer.rest() == b""
 
 
-async def test_a_slow_body_times_out(loop_kind):
+async def test_a_slow_body_times_out(loop_kind: Any) -> None:
     async with serving(application(), body_timeout=0.05) as server:
         assert await server.exchange(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nab") == b""
 
 
-async def test_requests_run_in_contexts_of_their_own(loop_kind):
+async def test_requests_run_in_contexts_of_their_own(loop_kind: Any) -> None:
     variable = contextvars.ContextVar("variable", default="unset")
     seen = []
 
     class Handler(web.RequestHandler):
-        def get(self):
+        def get(self) -> None:
             seen.append(variable.get())
             variable.set("leaked")
 
@@ -275,9 +279,9 @@ async def test_requests_run_in_contexts_of_their_own(loop_kind):
 
 
 @pytest.mark.parametrize("unread", [b"", b"x", b"more bytes"])
-async def test_detach_hands_over_every_unread_byte(loop_kind, tls, unread):
+async def test_detach_hands_over_every_unread_byte(loop_kind: Any, tls: Any, unread: Any) -> None:
     class Handler(web.RequestHandler):
-        async def get(self):
+        async def get(self) -> None:
             stream = self.detach()
             await stream.write(b"hello\n")
             line = await stream.read_until(b"\n")
@@ -292,11 +296,11 @@ async def test_detach_hands_over_every_unread_byte(loop_kind, tls, unread):
         assert await peer.rest() == unread.upper() + b" END\n"
 
 
-async def test_a_handler_cannot_write_into_a_later_response(loop_kind):
-    kept = []
+async def test_a_handler_cannot_write_into_a_later_response(loop_kind: Any) -> None:
+    kept: list[Any] = []
 
     class Handler(web.RequestHandler):
-        def get(self):
+        def get(self) -> None:
             kept.append(self.request.connection)
             self.write("mine")
 
@@ -308,13 +312,15 @@ async def test_a_handler_cannot_write_into_a_later_response(loop_kind):
         assert (await peer.fetch("/")).body == b"mine"
 
 
-async def test_hooks_patched_at_run_time_are_honoured(loop_kind, monkeypatch):
+async def test_hooks_patched_at_run_time_are_honoured(
+    loop_kind: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     calls = []
 
-    def wrap(cls, name):
+    def wrap(cls: Any, name: Any) -> None:
         original = getattr(cls, name)
 
-        def wrapper(self, *args, **kwargs):
+        def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
             calls.append(name)
             return original(self, *args, **kwargs)
 
@@ -331,7 +337,7 @@ async def test_hooks_patched_at_run_time_are_honoured(loop_kind, monkeypatch):
         wrap(iostream.IOStream, "write")
         execute = web.RequestHandler._execute
 
-        async def traced(self, transforms, *args, **kwargs):
+        async def traced(self: Any, transforms: Any, *args: Any, **kwargs: Any) -> None:
             calls.append("_execute")
             await execute(self, transforms, *args, **kwargs)
 
@@ -344,44 +350,44 @@ async def test_hooks_patched_at_run_time_are_honoured(loop_kind, monkeypatch):
 class Delegates(HTTPServerConnectionDelegate):
     """A server without the web framework."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.closed = 0
-        self.messages = []
+        self.messages: list[Message] = []
 
-    def start_request(self, server_conn, request_conn):
+    def start_request(self, server_conn: Any, request_conn: Any) -> Any:
         message = Message(request_conn)
         self.messages.append(message)
         return message
 
-    def on_close(self, server_conn):
+    def on_close(self, server_conn: Any) -> None:
         self.closed += 1
 
 
 class Message(HTTPMessageDelegate):
-    def __init__(self, connection):
+    def __init__(self, connection: Any) -> None:
         self.connection = connection
-        self.events = []
+        self.events: list[Any] = []
 
-    def headers_received(self, start_line, headers):
+    def headers_received(self, start_line: Any, headers: Any) -> None:
         self.events.append(tuple(start_line))
 
-    async def data_received(self, chunk):
+    async def data_received(self, chunk: Any) -> None:
         self.events.append(chunk)
         await asyncio.sleep(0)
         self.events.append("resumed")
 
-    def finish(self):
+    def finish(self) -> None:
         self.events.append("finish")
         self.connection.write_headers(
             ResponseStartLine("HTTP/1.1", 200, "OK"), httputil.HTTPHeaders({"Content-Length": "2"}), b"ok"
         )
         self.connection.finish()
 
-    def on_connection_close(self):
+    def on_connection_close(self) -> None:
         self.events.append("closed")
 
 
-async def test_delegates_are_told_in_order_and_waited_for(loop_kind, tls):
+async def test_delegates_are_told_in_order_and_waited_for(loop_kind: Any, tls: Any) -> None:
     delegates = Delegates()
     async with serving(delegates, tls=tls, chunk_size=4) as server:
         peer = await server.connect()
@@ -400,8 +406,8 @@ async def test_delegates_are_told_in_order_and_waited_for(loop_kind, tls):
     assert second.events == [("GET", "/b", "HTTP/1.1"), "finish"]
 
 
-async def test_a_plain_callable_may_serve(loop_kind):
-    def answer(request):
+async def test_a_plain_callable_may_serve(loop_kind: Any) -> None:
+    def answer(request: Any) -> None:
         body = f"you said {request.body.decode()}".encode()
         request.connection.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
         request.connection.finish()
@@ -412,9 +418,9 @@ async def test_a_plain_callable_may_serve(loop_kind):
         assert (await peer.response()).body == b"you said hi"
 
 
-async def test_streamed_responses_are_chunked_and_flow(loop_kind, tls):
+async def test_streamed_responses_are_chunked_and_flow(loop_kind: Any, tls: Any) -> None:
     class Handler(web.RequestHandler):
-        async def get(self):
+        async def get(self) -> None:
             for _ in range(100):
                 self.write(b"x" * 50_000)
                 await self.flush()
@@ -427,9 +433,9 @@ async def test_streamed_responses_are_chunked_and_flow(loop_kind, tls):
         assert (await peer.fetch("/", version="HTTP/1.0")).body == b"x" * 5_000_000
 
 
-async def test_an_uncaught_exception_in_a_delegate_closes(loop_kind, expect_log):
+async def test_an_uncaught_exception_in_a_delegate_closes(loop_kind: Any, expect_log: ExpectLog) -> None:
     class Broken(Delegates):
-        def start_request(self, server_conn, request_conn):
+        def start_request(self, server_conn: Any, request_conn: Any) -> Any:
             raise ZeroDivisionError("a bug")
 
     async with serving(Broken()) as server:

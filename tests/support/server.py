@@ -5,14 +5,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import re
 import socket
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
+from tests.support.logs import Expectation
+from tornado import web
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
+
+#: The fixture `expect_log`.
+ExpectLog = Callable[..., AbstractContextManager[Expectation]]
 
 
 class Response:
@@ -27,9 +32,13 @@ class Response:
             for name, _, value in (line.partition(b":") for line in head.split(b"\r\n")[1:] if line)
         ]
 
-    def get(self, name: str) -> str | None:
-        """The first value of a header."""
-        return next((value for key, value in self.headers if key == name.lower()), None)
+    def get(self, name: str) -> Any:
+        """The first value of a header, None without one."""
+        return next(iter(self.get_all(name)), None)
+
+    def get_all(self, name: str) -> list[str]:
+        """All values of a header."""
+        return [value for key, value in self.headers if key == name.lower()]
 
 
 class Peer:
@@ -42,9 +51,21 @@ class Peer:
     def send(self, data: bytes | str) -> None:
         self.writer.write(data.encode("latin-1") if isinstance(data, str) else data)
 
-    def get(self, path: str, *fields: str, method: str = "GET", version: str = "HTTP/1.1") -> None:
-        """Send a request without a body."""
-        self.send("\r\n".join([f"{method} {path} {version}", "Host: localhost", *fields, "", ""]))
+    def get(
+        self,
+        path: str,
+        *fields: str,
+        method: str = "GET",
+        version: str = "HTTP/1.1",
+        body: bytes | None = None,
+    ) -> None:
+        """Send a request, most often without a body."""
+        if body is not None:
+            fields = (f"Content-Length: {len(body)}", *fields)
+        if not any(field.lower().startswith("host:") for field in fields):
+            fields = ("Host: localhost", *fields)
+        head = "\r\n".join([f"{method} {path} {version}", *fields, "", ""])
+        self.send(head.encode("latin-1") + (body or b""))
 
     async def response(self, *, to_head: bool = False) -> Response:
         """Read one response, framed as its head says."""
@@ -63,9 +84,7 @@ class Peer:
 
     async def _chunks(self) -> bytes:
         body = b""
-        while size := int(
-            re.match(rb"[0-9a-f]+", await self.reader.readuntil(b"\r\n"), re.IGNORECASE)[0], 16
-        ):  # type: ignore[index]
+        while size := int((await self.reader.readuntil(b"\r\n")).partition(b";")[0], 16):
             body += (await self.reader.readexactly(size + 2))[:-2]
         assert await self.reader.readexactly(2) == b"\r\n"
         return body
@@ -146,3 +165,23 @@ async def serving(
             await peer.close()
         await server.close_all_connections()
         logging.getLogger("tornado.access").setLevel(logging.NOTSET)
+
+
+async def ask(
+    handler: type[web.RequestHandler] | list[Any],
+    *fields: str,
+    path: str = "/",
+    method: str = "GET",
+    body: bytes | None = None,
+    pattern: str = "/.*",
+    **settings: Any,
+) -> Response:
+    """One request to an application of one handler, or of these routes; `settings` are the application's."""
+    routes = handler if isinstance(handler, list) else [(pattern, handler)]
+    async with serving(web.Application(routes, **settings)) as server:
+        return await server.fetch(path, *fields, method=method, body=body)
+
+
+def handler_of(base: type[web.RequestHandler] = web.RequestHandler, **members: Any) -> Any:
+    """A handler class with these methods and attributes."""
+    return type("Handler", (base,), members)

@@ -2,32 +2,34 @@
 
 Theory of operation
 -------------------
-`ChunkedDecoder.decode` is given a buffer and a position; it takes what it can and returns the content, all of it
-joined into one piece, with the position it stopped at. It keeps no octets itself, only what it must know: the
-phase, and how much of a chunk is still to come.
+`ChunkedDecoder.decode` is given a buffer and a position; it takes what it can and returns the content, all of
+it joined into one piece, with the position it stopped at. It keeps no octets itself, only what it must know:
+the phase, and how much of a chunk is still to come.
 
 Runs of chunks of up to 15 octets, which is what an attacker or a program that writes character by character
-sends, are recognised by one regular expression and taken apart in one list comprehension; every other chunk costs
-one match and one slice. An unfinished line is searched for its end only, and that from where the last search
-stopped, so the cost stays linear however the input is split.
+sends, are recognised by one regular expression and taken apart in one list comprehension; every other chunk
+that is there as a whole costs one match and one slice. Only what is not goes through the phases one by one.
+An unfinished line is searched for its end only, and that from where the last search stopped, so the cost
+stays linear however the input is split.
 
 Each line must end in CR LF, trailer lines too: section 2.2 lets a head end its lines in LF, not the coding. A
-size is hexadecimal digits alone: no sign, prefix, underscore or white space. What stands behind a semicolon is
-ignored, as section 7.1.1 asks, unless it holds a control character; trailers are checked like header fields and
-kept apart from them.
+size is hexadecimal digits alone: no sign, prefix, underscore or white space. What stands behind a semicolon
+is ignored, as section 7.1.1 asks, unless it holds a control character; trailers are checked like header
+fields and kept apart from them.
 
 Limits
 ------
-A line (`Limits.max_chunk_line`); the digits of a size (`max_chunk_size_digits`); all extensions of a message, beyond
-one octet of them for each octet of content (`max_chunk_extensions`, a budget as in Go's net/http); trailers in
-octets and number (`max_trailer_size`, `max_trailer_count`); and the content, refused at the size line of the chunk
-that would pass the limit.
+A line (`Limits.max_chunk_line`); the digits of a size (`max_chunk_size_digits`); all extensions of a message,
+beyond one octet of them for sixteen of content (`max_chunk_extensions`, a budget as in Go's net/http);
+trailers in octets and number (`max_trailer_size`, `max_trailer_count`); and the content, refused at the size
+line of the chunk that would pass the limit.
 """
 
 from __future__ import annotations
 
 import enum
 import re
+from typing import Final
 
 from tornado._wire.errors import BodyTooLarge, HeadTooLarge, HTTPInputError
 from tornado._wire.fields import check_field_lines
@@ -38,15 +40,20 @@ __all__ = ["LAST_CHUNK", "ChunkedDecoder", "Phase", "serialize_chunk"]
 
 Buffer = bytes | bytearray
 
+#: Octets of content that pay for one octet of extensions, beyond the ones that are free.
+CONTENT_PER_EXTENSION: Final = 16
+
 #: The end of a chunked body without trailers.
 LAST_CHUNK = b"0\r\n\r\n"
 
-# chunk-size CRLF. The bound on the digits keeps a long line from being scanned again and again while it arrives.
+# chunk-size CRLF. The bound on the digits keeps a long line from being scanned again and again while it
+# arrives.
 _match_size = re.compile(rb"([0-9A-Fa-f]{1,32}+)\r\n").match
 # chunk-size [ chunk-ext ] CRLF; chunk-ext = *( BWS ";" BWS chunk-ext-name [ ... ] )
 _match_size_line = re.compile(rb"([0-9A-Fa-f]{1,32}+)([ \t]*+;[\t\x20-\x7e\x80-\xff]*+)?\r\n").match
 
-# One whole chunk of 1 to 15 octets: CR and LF inside its data are data, which is why each size has its own branch.
+# One whole chunk of 1 to 15 octets: CR and LF inside its data are data, which is why each size has its own
+# branch.
 _SMALL_CHUNK = "|".join(
     rf"{size if size < 10 else f'[{size:x}{size:X}]'}\r\n.{{{size}}}\r\n" for size in range(1, 16)
 ).encode("ascii")
@@ -114,12 +121,12 @@ class ChunkedDecoder:
         :raises HeadTooLarge: if the trailers pass their limits.
         :raises HTTPInputError: if the coding is broken.
         """
-        parts: list[bytes | bytearray] = []
+        parts: list[Buffer] = []
         end = len(buffer)
         while position < end and self.phase is not Phase.FINISHED:
             before, phase = position, self.phase
             if phase is Phase.SIZE:
-                position = self._small_chunks(buffer, position, max_size, parts)
+                position = self._whole_chunks(buffer, position, max_size, parts)
                 if position == before:
                     position = self._size_line(buffer, position, max_size)
             elif phase is Phase.DATA:
@@ -139,16 +146,25 @@ class ChunkedDecoder:
         if self.received > max_size:
             raise BodyTooLarge(f"chunked body too large: over the limit of {max_size} bytes")
 
-    def _small_chunks(self, buffer: Buffer, position: int, max_size: int, parts: list[bytes | bytearray]) -> int:
-        """Take a run of whole chunks of one to fifteen octets without extensions."""
-        match = _match_small_chunks(buffer, position)
-        if match is None:
-            return position
-        end = match.end()
-        run = _find_small_chunks(buffer, position, end)
-        self._add(end - position - _SMALL_CHUNK_FRAMING * len(run), max_size)
-        parts += [chunk[3:-2] for chunk in run]
-        return end
+    def _whole_chunks(self, buffer: Buffer, position: int, max_size: int, parts: list[Buffer]) -> int:
+        """Take the chunks without extensions that are there as a whole; the rest is for the phases."""
+        longest_size_line = self._limits.max_chunk_size_digits + 2
+        while (match := _match_size(buffer, position)) is not None:
+            start = match.end()
+            size = int(match[1], 16)
+            end = start + size
+            if 0 < size < 16 and (run := _match_small_chunks(buffer, position)) is not None:
+                chunks = _find_small_chunks(buffer, position, run.end())
+                size = run.end() - position - _SMALL_CHUNK_FRAMING * len(chunks)
+                parts += [chunk[3:-2] for chunk in chunks]
+                position = run.end()
+            elif size and buffer.startswith(b"\r\n", end) and start - position <= longest_size_line:
+                parts.append(buffer[start:end])
+                position = end + 2
+            else:
+                break
+            self._add(size, max_size)
+        return position
 
     def _size_line(self, buffer: Buffer, position: int, max_size: int) -> int:
         match = _match_size(buffer, position)
@@ -186,10 +202,10 @@ class ChunkedDecoder:
 
     def _add_extension(self, size: int) -> None:
         self._extensions += size
-        if self._extensions > self._limits.max_chunk_extensions + self.received:
+        if self._extensions > self._limits.max_chunk_extensions + self.received // CONTENT_PER_EXTENSION:
             raise HTTPInputError("too many chunk extensions for so little content")
 
-    def _data(self, buffer: Buffer, position: int, parts: list[bytes | bytearray]) -> int:
+    def _data(self, buffer: Buffer, position: int, parts: list[Buffer]) -> int:
         data = buffer[position : position + self._remaining]
         parts.append(data)
         self._remaining -= len(data)
@@ -221,7 +237,9 @@ class ChunkedDecoder:
         text = bytes(buffer[position : end + 2]).decode("latin-1")
         count = text.count("\n")
         if count > self._limits.max_trailer_count:
-            raise HeadTooLarge(f"{count} trailer fields are more than the limit of {self._limits.max_trailer_count}")
+            raise HeadTooLarge(
+                f"{count} trailer fields are more than the limit of {self._limits.max_trailer_count}"
+            )
         if text.count("\r\n") != count:
             raise HTTPInputError(f"bare LF in the trailer section {shown(text)}")
         check_field_lines(text)

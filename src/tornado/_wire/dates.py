@@ -2,12 +2,12 @@
 
 Theory of operation
 -------------------
-Days are counted arithmetically: no locale and no time zone of the machine has a say. A text is read by one regular
-expression for each of the three forms, so reading is linear and whatever is none of them gives None: a date that
-cannot be read is ignored, not refused (section 13.1.3).
+Days are counted arithmetically: no locale and no time zone of the machine has a say. A text is read by one
+regular expression for each of the three forms, so reading is linear and whatever is none of them gives None:
+a date that cannot be read is ignored, not refused (section 13.1.3).
 
-The name of the day is not held against the date, as no recipient needs it. A two-digit year belongs to the hundred years
-around ``now``; without one, as in POSIX, 69 and above mean 19xx.
+The name of the day is not held against the date, as no recipient needs it. A two-digit year belongs to the
+hundred years around ``now``; without one, as in POSIX, 69 and above mean 19xx.
 """
 
 from __future__ import annotations
@@ -28,17 +28,14 @@ _SECOND: Final = datetime.timedelta(seconds=1)
 _MONTH = f"(?P<month>{'|'.join(_MONTHS)})"
 # A second of 60 is a leap second, which POSIX time does not count.
 _TIME = r"(?P<hour>[01][0-9]|2[0-3]):(?P<minute>[0-5][0-9]):(?P<second>[0-5][0-9]|60)"
-_FORMS: Final = tuple(
-    re.compile(form)
-    for form in (
-        # IMF-fixdate: Sun, 06 Nov 1994 08:49:37 GMT
-        rf"(?:{'|'.join(_DAYS)}), (?P<day>[0-9]{{2}}) {_MONTH} (?P<year>[0-9]{{4}}) {_TIME} GMT",
-        # RFC 850: Sunday, 06-Nov-94 08:49:37 GMT
-        rf"(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day, (?P<day>[0-9]{{2}})-{_MONTH}-(?P<year>[0-9]{{2}}) {_TIME} GMT",
-        # asctime(): Sun Nov  6 08:49:37 1994
-        rf"(?:{'|'.join(_DAYS)}) {_MONTH} (?P<day>[0-9]{{2}}| [0-9]) {_TIME} (?P<year>[0-9]{{4}})",
-    )
-)
+# Sun, 06 Nov 1994 08:49:37 GMT
+_IMF_FIXDATE = rf"(?:{'|'.join(_DAYS)}), (?P<day>[0-9]{{2}}) {_MONTH} (?P<year>[0-9]{{4}}) {_TIME} GMT"
+# Sunday, 06-Nov-94 08:49:37 GMT
+_LONG_DAY = "(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day"
+_RFC_850 = rf"{_LONG_DAY}, (?P<day>[0-9]{{2}})-{_MONTH}-(?P<year>[0-9]{{2}}) {_TIME} GMT"
+# Sun Nov  6 08:49:37 1994
+_ASCTIME = rf"(?:{'|'.join(_DAYS)}) {_MONTH} (?P<day>[0-9]{{2}}| [0-9]) {_TIME} (?P<year>[0-9]{{4}})"
+_FORMS: Final = tuple(re.compile(form) for form in (_IMF_FIXDATE, _RFC_850, _ASCTIME))
 
 
 def format_http_date(timestamp: float) -> str:

@@ -1,9 +1,9 @@
 """What can be wrong with an HTTP message, and whose fault it is.
 
-Two trees. `HTTPInputError`: the peer sent something we refuse; each class carries, as `status_code`, the answer
-that a server gives before it closes the connection. `HTTPOutputError`: this program asked for a message that must
-not be sent. Both roots are public under `tornado.httputil`; the leaves exist so that the right answer travels with
-the fault, and users who catch the root catch them all.
+Two trees. `HTTPInputError`: the peer sent something we refuse; each class carries, as `status_code`, the
+answer that a server gives before it closes the connection. `HTTPOutputError`: this program asked for a
+message that must not be sent. Both roots are public under `tornado.httputil`; the leaves exist so that the
+right answer travels with the fault, and users who catch the root catch them all.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class RequestTargetTooLong(HTTPInputError):
 
 
 class HeadTooLarge(HTTPInputError):
-    """The start line and the header fields pass their limit in bytes or in number (RFC 6585 section 5: 431)."""
+    """The start line and the header fields pass a limit in bytes or in number (RFC 6585 section 5: 431)."""
 
     status_code = 431
 
@@ -53,8 +53,8 @@ class BodyTooLarge(HTTPInputError):
 class ExpectationFailed(HTTPInputError):
     """The Expect field asks for something other than ``100-continue`` (RFC 9110 section 10.1.1: 417).
 
-    The reader itself only flags such a request (`RequestHead.expect_unknown`); a server that chooses to refuse
-    it raises this.
+    The reader itself only flags such a request (`RequestHead.expect_unknown`); a server that chooses to
+    refuse it raises this.
     """
 
     status_code = 417

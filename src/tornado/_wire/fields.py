@@ -2,34 +2,35 @@
 
 Theory of operation
 -------------------
-A block is checked by one regular expression and searched by a second one for the few fields that decide how the
-message is read: where its body ends, whether the connection stays, whom it is for. No object is made for any
-other field; `HTTPHeaders` does that later, if asked, from the text that is known to be valid by then. Only when
-the first expression fails is the block walked line by line, to name the fault.
+A block is checked by one regular expression and searched by a second one for the few fields that decide how
+the message is read: where its body ends, whether the connection stays, whom it is for. No object is made for
+any other field; `HTTPHeaders` does that later, if asked, from the text that is known to be valid by then.
+Only when the first expression fails is the block walked line by line, to name the fault.
 
 One client sends the same block with each of its requests. So the outcome for a request's block (an immutable
-`RequestFields`) is kept in a memo under the block's exact bytes, one memo for each version, as the meaning of the
-fields depends on it. A hit needs no check: these very bytes have passed. Never kept are
+`RequestFields`) is kept in a memo under the block's exact bytes, one memo for each version, as the meaning of
+the fields depends on it. A hit needs no check: these very bytes have passed. Never kept are
 
 * failures, which could push out what is useful;
-* blocks of more than `MEMO_ENTRY_SIZE` bytes, or of messages with a body: their lengths vary, so they would seldom
-  be met again, and an error in framing is what costs most;
-* blocks with Authorization or Proxy-Authorization: what they hold may outlive the session by years and has no
-  business in memory after the request. (A cookie may be kept: it lives in the same process's session store.)
+* blocks of more than `MEMO_ENTRY_SIZE` bytes, or of messages with a body: their lengths vary, so they would
+  seldom be met again, and an error in framing is what costs most;
+* blocks with Authorization or Proxy-Authorization: a password may be good for years and has no business in
+  memory after the request. (A cookie may be kept: this very server issued it and can revoke it.)
 
 A full memo is emptied: a flood of different blocks costs one insertion each, and the loss is one parse.
 
 What is refused, and why
 ------------------------
-CR without LF, NUL and other controls, white space before the colon, a name that is no token, a folded line: each
-has let two parties see different fields (RFC 9112 sections 2.2, 5.1 and 5.2). A Content-Length that is not digits
-alone, or two that differ; a Transfer-Encoding besides the one word ``chunked``; both together (section 6.3: the
-message might be an attempt at smuggling). A line may end in a bare LF, as section 2.2 allows.
+CR without LF, NUL and other controls, white space before the colon, a name that is no token, a folded line:
+each has let two parties see different fields (RFC 9112 sections 2.2, 5.1 and 5.2). A Content-Length that is
+not digits alone, or two that differ; a Transfer-Encoding besides the one word ``chunked``; both together
+(section 6.3: the message might be an attempt at smuggling). A line may end in a bare LF, as section 2.2
+allows.
 
 Limits
 ------
-Fields are counted against `Limits.max_header_count`, digits of a length against `Limits.max_length_digits`; the
-block's size is bounded by the reader. The memo holds 256 blocks of at most 1 KiB.
+Fields are counted against `Limits.max_header_count`, digits of a length against `Limits.max_length_digits`;
+the block's size is bounded by the reader. The memo holds 256 blocks of at most 1 KiB.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ from tornado._wire.limits import DEFAULT, Limits
 from tornado._wire.startline import FIELD_CHAR, TCHAR, check_authority, shown
 
 __all__ = [
+    "LEAST_LINE",
     "MEMO_ENTRIES",
     "MEMO_ENTRY_SIZE",
     "RequestFields",
@@ -54,6 +56,8 @@ __all__ = [
 
 MEMO_ENTRIES: Final = 256
 MEMO_ENTRY_SIZE: Final = 1024
+#: Octets of the shortest field line: a name, the colon and LF.
+LEAST_LINE: Final = 3
 
 # RFC 9112 section 5: field-line = field-name ":" OWS field-value OWS
 _FIELD_LINES = re.compile(rf"(?:[{TCHAR}]++:[{FIELD_CHAR}]*+(?:\r\n|\n))*")
@@ -63,28 +67,29 @@ _DIGITS = re.compile(r"[0-9]++")
 
 
 def _any_case(name: str) -> str:
-    """A pattern for ``name`` in any case. Classes are cheaper to try at each line than the IGNORECASE flag."""
+    """A pattern for ``name`` in any case. Classes are tried faster than the IGNORECASE flag."""
     return "".join(f"[{c.upper()}{c}]" if c.isalpha() else re.escape(c) for c in name)
 
 
 _DECISIVE = ("host", "connection", "content-length", "transfer-encoding", "expect", "upgrade")
 _SECRET = ("authorization", "proxy-authorization")
-# For a text with a "\n" put before its first line: a pattern that begins with one character is searched fastest.
+# For a text with a "\n" put before its first line: a pattern that begins with one character is searched
+# fastest.
 _find_decisive = re.compile(
     rf"\n({'|'.join(_any_case(name) for name in _DECISIVE + _SECRET)}):([^\r\n]*+)"
 ).findall
 _LENGTH_LINE = re.compile(rf"^{_any_case('content-length')}:[^\n]*\n", re.MULTILINE)
 
 
-#: What a request's header block says, with the version of its request line, in the order of `RequestHead`'s attributes of
-#: the same names, where they are explained: version, headers_block, host (here always the Host field's), content_length,
-#: chunked, has_body, keep_alive, upgrade, expect_continue, expect_unknown; and last the number of field lines. A bare
-#: tuple, since taking a named one apart costs twice as much, and it is taken apart for each request.
-RequestFields = tuple[str, str, str | None, int | None, bool, bool, bool, bool, bool, bool, int]
+#: What a request's header block says, and the version of its request line, in the order of `RequestHead`'s
+#: attributes of the same names, where they are explained: version, headers_block, host (here always the Host
+#: field's), content_length, chunked, has_body, keep_alive, upgrade, expect_continue, expect_unknown. A bare
+#: tuple, since taking a named one apart costs twice as much, and one is taken apart for each request.
+RequestFields = tuple[str, str, str | None, int | None, bool, bool, bool, bool, bool, bool]
 
 
 class ResponseFields(NamedTuple):
-    """What a response's header block says by itself; the request and the status have a say in the framing too.
+    """What a response's header block says by itself; request and status have a say in the framing too.
 
     :ivar headers_block: as in `RequestFields`.
     :ivar content_length: in octets, or None where the field is missing.
@@ -98,7 +103,8 @@ class ResponseFields(NamedTuple):
     keep_alive: bool
 
 
-#: For each version: exact bytes, from the first field line to the empty line -> what they mean; see the module's text.
+#: For each version: exact bytes, from the first field line to the empty line -> what they mean; see the
+#: module's text.
 request_memos: Final[dict[str, dict[bytes, RequestFields]]] = {"HTTP/1.0": {}, "HTTP/1.1": {}}
 
 _Found = dict[str, list[str]]
@@ -112,8 +118,10 @@ def parse_request_fields(block: bytes, version: str, limits: Limits = DEFAULT) -
     :raises HTTPInputError: or a subclass that knows a better status; see the module's text.
     """
     memo = request_memos[version]
-    fields = memo.get(block)
-    if fields is not None and fields[-1] <= limits.max_header_count:
+    # Among so few octets no count of lines passes the limit, so it need not be kept with what is known of a
+    # block.
+    may_know = len(block) <= min(MEMO_ENTRY_SIZE, LEAST_LINE * limits.max_header_count)
+    if may_know and (fields := memo.get(block)) is not None:
         return fields
     lines, found = _read_block(block, limits)
     is_11 = version == "HTTP/1.1"
@@ -133,10 +141,9 @@ def parse_request_fields(block: bytes, version: str, limits: Limits = DEFAULT) -
         is_11 and "upgrade" in options and "upgrade" in found,
         # RFC 9110 section 10.1.1: nothing to wait for without a body, nothing understood by HTTP/1.0.
         has_body and "100-continue" in expectations,
-        any([each != "100-continue" for each in expectations]),
-        lines.count("\n"),
+        any(each != "100-continue" for each in expectations),
     )
-    if not has_body and len(block) <= MEMO_ENTRY_SIZE and found.keys().isdisjoint(_SECRET):
+    if may_know and not has_body and found.keys().isdisjoint(_SECRET):
         if len(memo) >= MEMO_ENTRIES:
             memo.clear()
         memo[block] = fields
@@ -163,11 +170,12 @@ def parse_response_fields(block: bytes, version: str, limits: Limits = DEFAULT) 
 def _read_block(block: bytes, limits: Limits) -> tuple[str, _Found]:
     """Check all field lines; gives them, without the empty line, and the values of the decisive ones."""
     if not block.endswith(b"\n"):
-        raise HTTPInputError("The message head does not end in an empty line")
+        raise HTTPInputError("The header block does not end in an empty line")
     lines = block[: -2 if block.endswith(b"\r\n") else -1].decode("latin-1")
-    count = lines.count("\n")
-    if count > limits.max_header_count:
-        raise HeadTooLarge(f"{count} header fields are more than the limit of {limits.max_header_count}")
+    if len(lines) > LEAST_LINE * limits.max_header_count:
+        count = lines.count("\n")
+        if count > limits.max_header_count:
+            raise HeadTooLarge(f"{count} header fields are more than the limit of {limits.max_header_count}")
     check_field_lines(lines)
     found: _Found = {}
     for name, value in _find_decisive("\n" + lines):
@@ -192,18 +200,23 @@ def check_field_lines(lines: str) -> None:
     for line in lines.split("\n"):
         line = line.removesuffix("\r")
         if line[:1] in (" ", "\t"):
-            raise HTTPInputError(f"Line folding is not supported: header line with leading space: {shown(line)}")
+            raise HTTPInputError(
+                f"Line folding is not supported: header line with leading space: {shown(line)}"
+            )
         name, colon, value = line.partition(":")
         if not colon:
             raise HTTPInputError(f"There is no colon in header line {shown(line)}")
         if _TOKEN.fullmatch(name) is None:
-            raise HTTPInputError(f"Invalid header name {shown(name)}: it has to be a token, next to its colon")
-        if _FIELD_LINES.fullmatch(f"x:{value}\n") is None:
+            raise HTTPInputError(
+                f"Invalid header name {shown(name)}: it has to be a token, next to its colon"
+            )
+        if _FIELD_LINES.fullmatch(f"x:{value}\r\n") is None:
             raise HTTPInputError(f"Invalid header value {shown(value)}: it holds a control character")
+    raise HTTPInputError("The header block does not end in an empty line")
 
 
 def _list_members(values: list[str]) -> list[str]:
-    """The members of a comma-separated field in lower case, all its lines together (RFC 9110 section 5.6.1)."""
+    """The members of a comma-separated field, its lines together, in lower case (RFC 9110 section 5.6.1)."""
     return [member for value in values for each in value.lower().split(",") if (member := each.strip(" \t"))]
 
 
@@ -224,7 +237,7 @@ def _keeps_alive(is_11: bool, chunked: bool, options: list[str]) -> bool:
 
 
 def _read_framing(found: _Found, limits: Limits) -> tuple[int | None, bool]:
-    """Content-Length and chunked, under all the rules of RFC 9112 section 6 that do not need the start line."""
+    """Content-Length and chunked, under the rules of RFC 9112 section 6 that need no start line."""
     lengths = found.get("content-length")
     codings = found.get("transfer-encoding")
     if codings is None:
@@ -236,9 +249,13 @@ def _read_framing(found: _Found, limits: Limits) -> tuple[int | None, bool]:
         return None, True
     if _TOKEN.fullmatch(coding) is not None:
         # Section 6.1: a coding that is not understood is answered with 501.
-        raise UnknownTransferCoding(f"Unsupported Transfer-Encoding {shown(coding)[1:-1]}: only chunked is known")
+        raise UnknownTransferCoding(
+            f"Unsupported Transfer-Encoding {shown(coding)[1:-1]}: only chunked is known"
+        )
     # Section 6.3: chunked twice, not last, or hidden in a chain: where the body ends is anyone's guess.
-    raise HTTPInputError(f"Unsupported Transfer-Encoding {shown(coding)[1:-1]}: only chunked, once and alone, is taken")
+    raise HTTPInputError(
+        f"Unsupported Transfer-Encoding {shown(coding)[1:-1]}: only chunked, once and alone, is taken"
+    )
 
 
 def _read_length(values: list[str], limits: Limits) -> int:

@@ -2,42 +2,42 @@
 
 Theory of operation
 -------------------
-A `Reader` serves one direction of one connection, one message after the other. `Reader.receive_data` takes what the
-socket gave, `Reader.next_event` gives what can be understood of it: one head, then body octets, then the end. The
-http layer asks for the next message with `Reader.start_next` once it is done with one, so a pipelined request
-waits, unread, in the buffer.
+A `Reader` serves one direction of one connection, one message after the other. `Reader.receive_data` takes
+what the socket gave, `Reader.next_event` gives what can be understood of it: one head, then body octets, then
+the end. The http layer asks for the next message with `Reader.start_next` once it is done with one, so a
+pipelined request waits, unread, in the buffer.
 
-What is buffered: nothing but what has arrived and has not been asked for. Data that finds the buffer empty is kept
-as it is, without a copy; only where a rest meets new data are the two put into a bytearray, which grows and shrinks
-at its ends in constant time. An unfinished head is searched for its end from where the last search stopped.
-So each octet is looked at a constant number of times, however the input is split.
+What is buffered: nothing but what has arrived and has not been asked for. Data that finds the buffer empty is
+kept as it is, without a copy; only where a rest meets new data are the two put into a bytearray, which grows
+and shrinks at its ends in constant time. An unfinished head is searched for its end from where the last
+search stopped. So each octet is looked at a constant number of times, however the input is split.
 
-What is refused and why is told in the modules that read the parts: `startline`, `fields`, `chunked`. After an error
-nothing more is read: who disagrees on where a message ends cannot agree on where the next one begins.
+What is refused and why is told in the modules that read the parts: `startline`, `fields`, `chunked`. After an
+error nothing more is read: who disagrees on where a message ends cannot agree on where the next one begins.
 
 Limits
 ------
-`Limits.max_head_size` (431) and, inside it, `Limits.max_request_line` (414); empty lines before a request; 1xx
-responses before a final one; `Reader.max_body_size` (413), which may be changed while a message is read. The
-others are named in the modules of the parts.
+`Limits.max_head_size` (431) and, inside it, `Limits.max_request_line` (414); empty lines before a request;
+1xx responses before a final one; `Reader.max_body_size` (413), which may be changed while a message is read.
+The others are named in the modules of the parts.
 
 States
 ------
-======================  ==================================================  =====================================
-state                   event                                               next state
-======================  ==================================================  =====================================
-HEAD                    head without a body                                 DONE; for a 1xx other than 101, HEAD
-HEAD                    head with Content-Length                            BODY_LENGTH
-HEAD                    head with chunked coding                            BODY_CHUNKED
-HEAD                    head of a response with neither                     BODY_UNTIL_CLOSE
-HEAD                    end of input between messages                       CLOSED
-BODY_LENGTH, _CHUNKED   body octets                                         the same
-BODY_LENGTH, _CHUNKED   EndOfMessage                                        DONE
-BODY_UNTIL_CLOSE        body octets                                         the same
-BODY_UNTIL_CLOSE        EndOfMessage, at the end of input                   DONE
-DONE                    `start_next`                                        HEAD
-any but DONE, CLOSED    error                                               ERROR
-======================  ==================================================  =====================================
+=====================  ==============================================  =======================================
+state                  event                                           next state
+=====================  ==============================================  =======================================
+HEAD                   head without a body                             DONE; for a 1xx other than 101, HEAD
+HEAD                   head with Content-Length                        BODY_LENGTH
+HEAD                   head with chunked coding                        BODY_CHUNKED
+HEAD                   head of a response with neither                 BODY_UNTIL_CLOSE
+HEAD                   end of input between messages                   CLOSED
+BODY_LENGTH, _CHUNKED  body octets                                     the same
+BODY_LENGTH, _CHUNKED  EndOfMessage                                    DONE
+BODY_UNTIL_CLOSE       body octets                                     the same
+BODY_UNTIL_CLOSE       EndOfMessage, at the end of input               DONE
+DONE                   `start_next`                                    HEAD
+HEAD, BODY_*           error                                           ERROR
+=====================  ==============================================  =======================================
 """
 
 from __future__ import annotations
@@ -54,6 +54,7 @@ from tornado._wire.errors import (
     RequestTargetTooLong,
     TooManyInterimResponses,
 )
+from tornado._wire.fields import LEAST_LINE
 from tornado._wire.headers import HTTPHeaders
 from tornado._wire.heads import (
     KNOWN_HEAD_SIZE,
@@ -136,7 +137,7 @@ class EndOfMessage:
 
     @property
     def trailers(self) -> HTTPHeaders | None:
-        """The trailer fields, which are no header fields (RFC 9110 section 6.5), or None where there are none."""
+        """The trailer fields, kept apart from the header (RFC 9110 section 6.5), or None."""
         if self._trailers is None and self.trailers_block:
             self._trailers = HTTPHeaders._from_block(self.trailers_block)
         return self._trailers
@@ -156,9 +157,9 @@ class Reader:
     :param role: `Role.SERVER` to read requests, `Role.CLIENT` to read responses.
     :param limits: bounds on sizes and counts.
     :ivar state: what is read next.
-    :ivar max_body_size: octets that the body of the message under way may have; `Limits.max_body_size` again from
-        the next `start_next` on. It is held against a Content-Length when the head is read and against what has come
-        and what is to come at each event after that.
+    :ivar max_body_size: octets that the body of the message under way may have; `Limits.max_body_size` again
+        from the next `start_next` on. It is held against a Content-Length when the head is read and against
+        what has come and what is to come at each event after that.
     """
 
     __slots__ = (
@@ -228,10 +229,10 @@ class Reader:
     def next_event(self) -> Event | None:
         """Read on.
 
-        :return: a head; body octets; `EndOfMessage`, which a head with ``has_body`` False is not followed by; or None:
-            more data is needed, or, as `state` tells, nothing will be read.
-        :raises HTTPInputError: or a subclass, among them `IncompleteMessage` for an end of input inside a message. The
-            reader is in ERROR from then on.
+        :return: a head; body octets; `EndOfMessage`, which a head with ``has_body`` False is not followed by;
+            or None: more data is needed, or, as `state` tells, nothing will be read.
+        :raises HTTPInputError: or a subclass, among them `IncompleteMessage` for an end of input inside a
+            message. The reader is in ERROR from then on.
         """
         if self.state is _HEAD:
             # Most requests are alike, and most arrive alone and whole.
@@ -260,7 +261,7 @@ class Reader:
         self.max_body_size = self.limits.max_body_size
 
     def expect_response_to(self, method: str) -> None:
-        """Say which request the next final response answers, as HEAD and CONNECT change its framing (client)."""
+        """Say which request the next final response answers: HEAD and CONNECT change its framing (client)."""
         self._expected = method
 
     def take_buffer(self) -> bytes:
@@ -437,17 +438,27 @@ _STEPS: tuple[Callable[[Reader], Event | None], ...] = (
 
 
 def _allows_known_heads(limits: Limits) -> bool:
-    # A field line has three octets at least: "a:" and LF.
-    most_fields = KNOWN_HEAD_SIZE // 3
-    size = min(limits.max_head_size, limits.max_request_line)
-    return size >= KNOWN_HEAD_SIZE and limits.max_header_count >= most_fields
+    size = min(limits.max_head_size, limits.max_request_line, LEAST_LINE * limits.max_header_count)
+    return size >= KNOWN_HEAD_SIZE
 
 
 def _find_head_end(buffer: bytes | bytearray, start: int) -> int:
-    """The index behind the first empty line from ``start`` on, or 0. Its own line end, and the one before, may be
-    a bare LF (RFC 9112 section 2.2)."""
-    crlf = buffer.find(b"\n\r\n", start)
-    lf = buffer.find(b"\n\n", start, crlf + 1 if crlf >= 0 else len(buffer))
-    if lf >= 0:
-        return lf + 2
-    return crlf + 3 if crlf >= 0 else 0
+    """The index behind the first empty line from ``start`` on, or 0.
+
+    Its own line end, and the one before it, may be a bare LF (RFC 9112 section 2.2). The search goes on in
+    growing windows, lest a buffer full of requests that all end one way be searched to its end for the other
+    way, each time.
+    """
+    window = 2048
+    while True:
+        limit = start + window
+        crlf = buffer.find(b"\n\r\n", start, limit)
+        lf = buffer.find(b"\n\n", start, limit if crlf < 0 else crlf + 1)
+        if lf >= 0:
+            return lf + 2
+        if crlf >= 0:
+            return crlf + 3
+        if limit >= len(buffer):
+            return 0
+        start = limit - 2
+        window *= 4

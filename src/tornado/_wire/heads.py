@@ -2,17 +2,20 @@
 
 Theory of operation
 -------------------
-One object a head: the start line taken apart, and every decision that the header fields imply already made. The
-mapping of all fields is built from the block's text when `headers` is first touched. `parse_request_head` is the hot
-path: one regular expression for the request line, one lookup in the memo of header blocks (see
-`tornado._wire.fields`), one object. Whatever is out of the ordinary leaves it for `_parse_unusual_head`, which does
-the same with all of HTTP's forms and says what is wrong where it is none of them.
+One object a head: the start line taken apart, and every decision that the header fields imply already made.
+The mapping of all fields is built from the block's text when `headers` is first touched.
+
+Most requests repeat what came before them: the request line of another one, the block of the same client.
+`recall_request_head` makes a head of two lookups where both halves are known (for the block see
+`tornado._wire.fields`), and of one lookup and one regular expression where only the block is.
+`parse_request_head` is the specification: it reads any head, and tells what is wrong with one that is none.
 
 Every octet of a block has been checked when its head is returned.
 
 Limits
 ------
-The caller bounds the block (`tornado._wire.h1.Reader` does); the rest is in `tornado._wire.fields`.
+The caller bounds the block (`tornado._wire.h1.Reader` does); the others are in `tornado._wire.fields`.
+Of request lines, 512 of at most 128 octets are kept; a full memo is emptied.
 """
 
 from __future__ import annotations
@@ -47,8 +50,6 @@ KNOWN_LINE_SIZE: Final = 128
 KNOWN_LINES: Final = 512
 #: The most octets that a head known to `recall_request_head` has.
 KNOWN_HEAD_SIZE: Final = KNOWN_LINE_SIZE + MEMO_ENTRY_SIZE
-
-_VERSIONS: Final = {b"HTTP/1.0": "HTTP/1.0", b"HTTP/1.1": "HTTP/1.1"}
 
 
 class RequestHead:
@@ -101,7 +102,6 @@ class RequestHead:
             self.upgrade,
             self.expect_continue,
             self.expect_unknown,
-            _,
         ) = fields
         self._headers: HTTPHeaders | None = None
 
@@ -181,19 +181,19 @@ class ResponseHead:
 
 
 _Memo = dict[bytes, RequestFields]
-# Request lines in origin-form seen lately, without their LF -> method, target, version, memo of its header blocks.
+# Request lines in origin-form seen lately, without their LF -> method, target, version, memo of its header
+# blocks.
 _known_lines: dict[bytes, tuple[str, str, str, _Memo]] = {}
-_recall_line = _known_lines.get
 
 
 def recall_request_head(data: bytes) -> RequestHead | None:
-    """The head of a request, if ``data`` is one whole head and its header block has been met before, else None.
+    """The head of a request, if ``data`` is one whole head with a block that is known, else None.
 
-    What is met again needs no check and no search for its end: only a complete and valid block is equal to what was
-    kept. Holds for limits that allow `KNOWN_HEAD_SIZE` octets.
+    What is met again needs no check and no search for its end: only a complete and valid block is equal to
+    what was kept. Holds for limits that allow `KNOWN_HEAD_SIZE` octets.
     """
     line, _, block = data.partition(b"\n")
-    known = _recall_line(line)
+    known = _known_lines.get(line)
     if known is None:
         known = _read_origin_form(line)
         if known is None:
@@ -207,7 +207,8 @@ def parse_request_head(block: bytes, limits: Limits = DEFAULT) -> RequestHead:
     """Read the head of a request.
 
     :param block: from the first octet of the request line to the end of the first empty line, and no further.
-    :param limits: for the number of fields and the digits of a length; the block's size is the caller's to bound.
+    :param limits: for the number of fields and the digits of a length; the block's size is the caller's to
+        bound.
     :raises HTTPInputError: or a subclass that carries the status to answer with.
 
     >>> parse_request_head(b"GET /a?b HTTP/1.1\\r\\nHost: example.com\\r\\n\\r\\n").target
@@ -230,13 +231,12 @@ def parse_request_head(block: bytes, limits: Limits = DEFAULT) -> RequestHead:
 
 def _read_origin_form(line: bytes) -> tuple[str, str, str, _Memo] | None:
     """Read a request line in origin-form, and keep it; None for any other line."""
-    match = match_origin_form(line)
+    match = match_origin_form(line.decode("latin-1"))
     if match is None:
         return None
-    raw_method, raw_target, raw_version = match.groups()
-    version = _VERSIONS[raw_version]
-    known = (raw_method.decode("latin-1"), raw_target.decode("latin-1"), version, request_memos[version])
-    if len(line) <= KNOWN_LINE_SIZE and b"?" not in raw_target:
+    method, target, version = match.groups()
+    known = (method, target, version, request_memos[version])
+    if len(line) <= KNOWN_LINE_SIZE:
         if len(_known_lines) >= KNOWN_LINES:
             _known_lines.clear()
         _known_lines[line] = known

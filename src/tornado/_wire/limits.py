@@ -2,23 +2,22 @@
 
 The defaults and where they come from:
 
-===========================  ==========  =====================================================================
-limit                        default     precedent
-===========================  ==========  =====================================================================
-`max_head_size`              64 KiB      Tornado's ``max_header_size``; nginx 4 x 8 KiB, Apache 100 x 8 KiB
-`max_request_line`           64 KiB      RFC 9112 section 3 asks for 8,000 bytes at least; here bounded by the head
-`max_header_count`           1,000       Apache 100, Node.js 2,000, h2o 100; large proxies add some 30
-`max_chunk_line`             4 KiB       h11 and hyper 16 KiB, nginx none; real extensions are a few bytes
-`max_chunk_extensions`       16 KiB      hyper's total for one message: the flood of one-byte chunks that each
-                                         carry an extension (CVE-2023-39326 in Go, CVE-2024-27304's kin)
-`max_trailer_size`           16 KiB      as nginx's and Go's bound on what follows the last chunk
-`max_trailer_count`          100         real trailers number one or two
-`max_body_size`              100 MiB     Tornado's ``max_buffer_size``
-`max_length_digits`          19          2**63 has 19 decimal digits
-`max_chunk_size_digits`      16          2**64 has 16 hexadecimal digits; leading zeros count
-`max_1xx`                    10          Tornado's client
-`max_leading_lines`          4           RFC 9112 section 2.2 asks for at least one empty line to be ignored
-===========================  ==========  =====================================================================
+=======================  =========  ==========================================================================
+limit                    default    precedent
+=======================  =========  ==========================================================================
+`max_head_size`          64 KiB     Tornado's ``max_header_size``; nginx 4 x 8 KiB, Apache 100 x 8 KiB
+`max_request_line`       64 KiB     RFC 9112 section 3 asks for 8,000 bytes at least; the head bounds it here
+`max_header_count`       1,000      Apache 100, Node.js 2,000, h2o 100; large proxies add some 30
+`max_chunk_line`         4 KiB      Go 4 KiB, h11 and hyper 16 KiB; real extensions are a few bytes
+`max_chunk_extensions`   16 KiB     Go and hyper: a flood of tiny chunks that each carry one (CVE-2023-39326)
+`max_trailer_size`       16 KiB     as hyper's bound on what follows the last chunk
+`max_trailer_count`      100        real trailers number one or two
+`max_body_size`          100 MiB    Tornado's ``max_buffer_size``
+`max_length_digits`      19         2**63 has 19 decimal digits
+`max_chunk_size_digits`  16         2**64 - 1 has 16 hexadecimal digits; leading zeros count
+`max_1xx`                10         Tornado's client
+`max_leading_lines`      4          RFC 9112 section 2.2 asks for at least one empty line to be ignored
+=======================  =========  ==========================================================================
 """
 
 from __future__ import annotations
@@ -43,7 +42,7 @@ class Limits:
     max_header_count: int = 1000
     #: One chunk-size line with its extensions.
     max_chunk_line: int = 4 * 1024
-    #: All chunk extensions of one message together.
+    #: All chunk extensions of one message together, beyond one byte for sixteen of content.
     max_chunk_extensions: int = 16 * 1024
     #: All trailer fields of one message together.
     max_trailer_size: int = 16 * 1024

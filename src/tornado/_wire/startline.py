@@ -2,20 +2,20 @@
 
 Theory of operation
 -------------------
-A request in origin-form, which is nearly every one, is recognised by one regular expression over the head's bytes
-(`match_origin_form`). Whatever that does not match goes to `parse_request_line`, which knows the other three
-forms and which names the fault of a line that is none of them. Both are linear in the line's length: no repetition
-in a pattern can give back what another one takes.
+A request in origin-form, which is nearly every one, is recognised by one regular expression over the head's
+bytes (`match_origin_form`). Whatever that does not match goes to `parse_request_line`, which knows the other
+three forms and which names the fault of a line that is none of them. Both are linear in the line's length: no
+repetition in a pattern can give back what another one takes.
 
 What is refused, and why:
 
-* a method that is no token, more or other white space than one space between the parts, a control character or a
-  space in the target: the message's end, or the resource meant, could be read in two ways;
+* a method that is no token, more or other white space than one space between the parts, a control character
+  or a space in the target: the message's end, or the resource meant, could be read in two ways;
 * ``#`` in a target: a fragment is never sent, and intermediaries disagree on whether it cuts the target;
 * a percent sign without two hexadecimal digits: decoders disagree on what it stands for;
 * a version other than 1.0 and 1.1: answered with 505 where it is written as a version at all;
-* an authority with user information, with a port over 65535 or with brackets around what is no IPv6 address: each
-  has been used to make a proxy and an origin see different hosts.
+* an authority with user information, with a port over 65535 or with brackets around what is no IPv6 address:
+  each has been used to make a proxy and an origin see different hosts.
 
 Octets from 0x80 up are let through in targets and reasons: browsers and old servers send them unescaped. They
 are read as Latin-1, one character an octet, so that nothing is lost.
@@ -56,17 +56,18 @@ _ORIGIN_FORM = (
     rf"(?!CONNECT )([{TCHAR}]++) (/{_TARGET_CHARS}(?:%[0-9A-Fa-f]{{2}}{_TARGET_CHARS})*) (HTTP/1\.[01])\r?"
 )
 #: Matches a whole request line in origin-form, with or without its CR; groups: method, target, version.
-match_origin_form = re.compile(_ORIGIN_FORM.encode("ascii")).fullmatch
+match_origin_form = re.compile(_ORIGIN_FORM).fullmatch
 
 # RFC 9112 section 3: request-line = method SP request-target SP HTTP-version
 _REQUEST_LINE = re.compile(rf"([{TCHAR}]++) ([^\x00-\x20\x7f]++) (HTTP/[0-9]\.[0-9])")
 # RFC 3986 section 2.1
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
-# RFC 9112 section 3.2.2. Only the schemes that HTTP itself defines: what another one asks for is not ours to say.
+# RFC 9112 section 3.2.2. Only the schemes that HTTP itself defines: what another one asks for is not ours to
+# say.
 _ABSOLUTE_FORM = re.compile(r"([Hh][Tt][Tt][Pp][Ss]?)://([^/?#]*+)([^#]*+)")
 
-# RFC 9110 section 7.2: Host = uri-host [ ":" port ]; RFC 3986 section 3.2.2: host = IP-literal / IPv4address / reg-name.
-# A comma, though a sub-delim, is refused: it is what joins two Host lines into one.
+# RFC 9110 section 7.2: Host = uri-host [ ":" port ]; RFC 3986 section 3.2.2: host = IP-literal / IPv4address
+# / reg-name. A comma, though a sub-delim, is refused: it is what joins two Host lines into one.
 _AUTHORITY = re.compile(
     r"(?:\[([0-9A-Fa-f:.]++)\]"
     r"|\[[Vv][0-9A-Fa-f]++\.[A-Za-z0-9\-._~!$&'()*+;=:]++\]"
@@ -74,8 +75,11 @@ _AUTHORITY = re.compile(
     r"(?::([0-9]{0,5}+))?"
 )
 
-# RFC 9112 section 4: status-line = HTTP-version SP status-code SP [ reason-phrase ]. The second space is left out by
-# many servers that have no reason to give.
+# Most of them look like this, and need no second look.
+_PLAIN_AUTHORITY = re.compile(r"[A-Za-z0-9.\-]++(?::[0-9]{1,4}+)?")
+
+# RFC 9112 section 4: status-line = HTTP-version SP status-code SP [ reason-phrase ]. The second space is left
+# out by many servers that have no reason to give.
 _STATUS_LINE = re.compile(rf"(HTTP/[0-9]\.[0-9]) ([1-9][0-9]{{2}})(?: ([{FIELD_CHAR}]*+))?")
 _REASON = re.compile(rf"[{FIELD_CHAR}]*+")
 _VERSION = re.compile(r"HTTP/[0-9]\.[0-9]")
@@ -135,7 +139,7 @@ def parse_request_line(line: str) -> RequestLine:
 
 
 def _read_target(method: str, raw: str) -> tuple[str, str | None]:
-    """Tell the forms of RFC 9112 section 3.2 apart; gives the target to route by and the authority it names."""
+    """Tell the forms of RFC 9112 section 3.2 apart: the target to route by, and the authority it names."""
     if method == "CONNECT":
         # Section 3.2.3: authority-form = uri-host ":" port, and nothing else.
         check_authority(raw, "CONNECT target")
@@ -162,8 +166,11 @@ def _read_target(method: str, raw: str) -> tuple[str, str | None]:
 
 def _check_version(version: str) -> None:
     if version not in _SUPPORTED:
-        # RFC 9110 section 2.5 would let a higher minor version pass as 1.1; no such version has ever been defined.
-        raise VersionNotSupported(f"Unexpected HTTP version {shown(version)}: only 1.0 and 1.1 are spoken here")
+        # RFC 9110 section 2.5 would let a higher minor version pass as 1.1; no such version has ever been
+        # defined.
+        raise VersionNotSupported(
+            f"Unexpected HTTP version {shown(version)}: only 1.0 and 1.1 are spoken here"
+        )
 
 
 def check_authority(text: str, what: str = "Host header") -> None:
@@ -173,13 +180,17 @@ def check_authority(text: str, what: str = "Host header") -> None:
     :param what: how to name it in the error.
     :raises HTTPInputError: if it is not valid.
     """
+    if _PLAIN_AUTHORITY.fullmatch(text) is not None:
+        return
     match = _AUTHORITY.fullmatch(text)
     if match is None:
         raise HTTPInputError(f"Invalid {what}: {shown(text)}")
     address, name, port = match.groups()
     if port is not None:
         if name == "" or (port and int(port) > 65535):
-            raise HTTPInputError(f"Invalid {what}: {shown(text)}: expected host:port, a port being at most 65535")
+            raise HTTPInputError(
+                f"Invalid {what}: {shown(text)}: expected host:port, a port being at most 65535"
+            )
     if address is not None:
         try:
             ipaddress.IPv6Address(address)

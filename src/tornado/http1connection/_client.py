@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import logging
 from typing import TYPE_CHECKING, Any
 
 from tornado._wire import h1
-from tornado._wire.errors import BodyTooLarge
+from tornado._wire.errors import BodyTooLarge, IncompleteMessage
 from tornado.concurrent import Future
 from tornado.http1connection._decompress import GzipMessageDelegate
 from tornado.http1connection._params import READ_AHEAD
@@ -144,7 +145,9 @@ class ResponseReader:
 
     def failed(self, exchange: HTTP1Connection, error: BaseException) -> None:
         if isinstance(error, HTTPInputError):
-            gen_log.info("Malformed HTTP message from %s: %s", self.context, error)
+            # A peer that goes away is no news; one that speaks wrongly is.
+            level = logging.DEBUG if isinstance(error, IncompleteMessage) else logging.INFO
+            gen_log.log(level, "Malformed HTTP message from %s: %s", self.context, error)
             self._end(False)
             return
         self._end(False, error)

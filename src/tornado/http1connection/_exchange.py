@@ -13,6 +13,7 @@ import contextvars
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, Protocol
 
+from tornado._tasks import done_future, run_eagerly
 from tornado._wire import h1
 from tornado._wire.errors import HTTPOutputError
 from tornado.concurrent import Future
@@ -27,7 +28,6 @@ from tornado.httputil import (
     RequestStartLine,
     ResponseStartLine,
 )
-from tornado.ioloop import _done_future, _run_eagerly
 from tornado.iostream import BaseIOStream, IOStream, StreamClosedError
 
 #: Bytes that may be collected before a write goes out although its callback has not ended.
@@ -36,6 +36,7 @@ COLLECT_LIMIT = 65536
 FAIR_SHARE = 256 * 1024
 
 _STREAM_WRITE = BaseIOStream.write
+_OK_LINE = h1.status_line("HTTP/1.1", 200, "OK")
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _METHODS_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
@@ -43,9 +44,10 @@ _METHODS_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 class Driver(Protocol):
     """What an exchange needs from whoever runs its connection."""
 
-    context: Any
     params: HTTP1ConnectionParameters
 
+    @property
+    def context(self) -> Any: ...
     def head_received(self, exchange: HTTP1Connection, head: Any) -> None: ...
     def resumed(self, exchange: HTTP1Connection) -> None: ...
     def exchange_finished(self, exchange: HTTP1Connection) -> None: ...
@@ -71,7 +73,8 @@ class HTTP1Connection(HTTPConnection):
     is_client = False
     context: Any
     params: HTTP1ConnectionParameters
-    no_keep_alive: bool
+    #: Whether the connection closes after this exchange; may be set.
+    no_keep_alive = False
 
     _driver: Driver | None = None  # until the exchange is over
     _origin: Driver | None = (
@@ -119,8 +122,6 @@ class HTTP1Connection(HTTPConnection):
                 return origin.context
             if name == "params":
                 return origin.params
-            if name == "no_keep_alive":
-                return origin.params.no_keep_alive
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     # -- settings of the message under way --
@@ -245,6 +246,33 @@ class HTTP1Connection(HTTPConnection):
             data += self._frame(chunk)
         return self._transmit(data)
 
+    def _respond(self, code: int, reason: str, block: bytes, body: bytes) -> Future[None]:
+        """Send a whole response of ready-made fields that include its length, and end the exchange.
+
+        It does at once what `write_headers` and `finish` do one after the other, and may be called only while both
+        of them, and the stream's ``write``, are ours, and the request is no HEAD.
+        """
+        driver, head, stream = self._driver, self._head, self.stream
+        if driver is None or head is None or stream.closed():
+            failed = self._failed_write()
+            self.finish()
+            return failed
+        if not head.keep_alive or not self._read_done or self.no_keep_alive:
+            self._close_after = True
+            if head.version == "HTTP/1.1":
+                block += b"Connection: close\r\n"
+        elif head.version != "HTTP/1.1":
+            block += b"Connection: Keep-Alive\r\n"
+        line = _OK_LINE if code == 200 and reason == "OK" else h1.status_line("HTTP/1.1", code, reason)
+        self._head_sent = self._write_done = True
+        sent = stream._send(b"%b%b\r\n%b" % (line, block, body))
+        if self._close_callback is not None:
+            self._close_callback = None
+        driver.exchange_finished(self)
+        if sent:
+            return done_future(stream.io_loop.asyncio_loop)  # type: ignore[attr-defined]
+        return stream.write(b"")
+
     def _write_request_head(
         self,
         start_line: RequestStartLine,
@@ -288,9 +316,9 @@ class HTTP1Connection(HTTPConnection):
         if self._left and self._request_or_response_open():
             missing = self._left
             self.stream.close()
-            raise HTTPOutputError(f"the message ended {missing} bytes short of its Content-Length")
+            raise HTTPOutputError(f"Tried to write {missing} bytes less than Content-Length")
         if self._chunking and self._request_or_response_open():
-            self._transmit(h1.LAST_CHUNK)
+            _ = self._transmit(h1.LAST_CHUNK)
         self._write_done = True
         self._close_callback_done()
         driver = self._driver
@@ -317,7 +345,7 @@ class HTTP1Connection(HTTPConnection):
     def _transmit(self, data: bytes) -> Future[None]:
         stream = self.stream
         if stream is None:
-            return self._failed_write()
+            return self._failed_write()  # type: ignore[unreachable]  # after detach()
         write = stream.write
         if getattr(write, "__func__", None) is not _STREAM_WRITE:
             return write(data)  # somebody's own write, which must see every byte
@@ -333,7 +361,7 @@ class HTTP1Connection(HTTPConnection):
         if self._written > FAIR_SHARE:
             self._written = 0
             return self._yielding()
-        return _done_future(stream.io_loop.asyncio_loop)  # type: ignore[attr-defined]
+        return done_future(stream.io_loop.asyncio_loop)  # type: ignore[attr-defined]
 
     def _push_out(self, written: Future[None]) -> Future[None]:
         """Send what the current callback has collected at once; `written` is what the last write returned."""
@@ -379,7 +407,7 @@ class HTTP1Connection(HTTPConnection):
         """Read on only when the awaitable `result` is done."""
         if asyncio.iscoroutine(result):
             loop = asyncio.get_running_loop()
-            future: Future[Any] = _run_eagerly(loop, result, self._run_context or contextvars.copy_context())
+            future: Future[Any] = run_eagerly(loop, result, self._run_context or contextvars.copy_context())
         else:
             future = convert_yielded(result)
         if future.done():
@@ -405,7 +433,8 @@ class HTTP1Connection(HTTPConnection):
     def _pump(self) -> None:
         """Hand body events to the delegate until more data is needed or the delegate has us wait."""
         reader, message = self._reader, self._message
-        assert reader is not None and message is not None
+        assert reader is not None
+        assert message is not None
         while self._waiting is None and not self._detached:
             pieces = self._pieces
             if pieces is not None:
@@ -437,7 +466,8 @@ class HTTP1Connection(HTTPConnection):
     def _end_of_body(self) -> None:
         self._read_done = True
         message = self._message
-        assert message is not None and self._driver is not None
+        assert message is not None
+        assert self._driver is not None
         if self.is_client or not self._write_done:
             self._deliver(message.finish)
         if self._driver is not None:

@@ -22,9 +22,11 @@ import enum
 import functools
 import inspect
 import socket
-import time
+from contextvars import copy_context
+from time import monotonic
 from typing import Any
 
+from tornado._tasks import run_eagerly
 from tornado._wire import h1
 from tornado._wire.errors import BodyTooLarge, HeadTooLarge, IncompleteMessage, RequestTargetTooLong
 from tornado.concurrent import Future
@@ -33,7 +35,6 @@ from tornado.http1connection._exchange import _CONTINUE, HTTP1Connection
 from tornado.http1connection._params import READ_AHEAD, HTTP1ConnectionParameters
 from tornado.http1connection._watch import NEVER
 from tornado.httputil import HTTPInputError, HTTPServerConnectionDelegate, RequestStartLine, responses
-from tornado.ioloop import _run_eagerly
 from tornado.iostream import IOStream
 from tornado.log import app_log, gen_log
 
@@ -125,7 +126,7 @@ class HTTP1ServerConnection:
         params = self.params
         watch = params._watch
         watch.add(self, self.stream.io_loop.asyncio_loop)  # type: ignore[attr-defined]
-        watch.set(self, time.monotonic(), params._idle_timeout)
+        watch.set(self, monotonic(), params._idle_timeout)
         self.stream._start_push(self)
 
     async def close(self) -> None:
@@ -175,7 +176,7 @@ class HTTP1ServerConnection:
             self._cut_short()
 
     def _cut_short(self) -> None:
-        gen_log.info("Connection from %s closed in the middle of a request body", self.context)
+        gen_log.debug("Connection from %s closed in the middle of a request body", self.context)
         self.stream.close()
 
     def _end_of_input(self) -> None:
@@ -218,9 +219,11 @@ class HTTP1ServerConnection:
         self._advancing = True
         reader = self._reader
         count = 0
-        now = time.monotonic()
+        now = monotonic()
         try:
             while self._exchange is None and self._state is _SERVING:
+                if count and not reader._buffer:
+                    break
                 if count == _PIPELINE_BATCH:
                     self._advance_later()
                     return
@@ -240,8 +243,10 @@ class HTTP1ServerConnection:
         params = self.params
         if self._eof:
             self._end_of_input()
-        elif self._reader.buffered == 0:
-            params._watch.set(self, now, params._idle_timeout)
+        elif not self._reader._buffer:
+            self._deadline = deadline = now + params._idle_timeout
+            if deadline < params._watch._due:
+                params._watch.set(self, now, params._idle_timeout)
         elif not self._head_begun:  # a head's time runs from its first byte, however many pieces it comes in
             self._head_begun = True
             params._watch.set(self, now, params._head_timeout)
@@ -266,6 +271,8 @@ class HTTP1ServerConnection:
         exchange.stream = self.stream
         exchange._driver = exchange._origin = self
         exchange._head = head
+        if self.params.no_keep_alive:
+            exchange.no_keep_alive = True
         self._exchange = exchange
         self._deadline = NEVER
         self._head_begun = False
@@ -273,9 +280,14 @@ class HTTP1ServerConnection:
             self._begin_body(exchange, head)
             return
         exchange._read_done = True
-        context = contextvars.copy_context()
+        context = copy_context()
         try:
-            result = context.run(self._open, exchange, head)
+            if self._native:
+                result = context.run(self._delegate._open_exchange, self, exchange, head)  # type: ignore[union-attr]
+                if result is NotImplemented:
+                    result = context.run(self._open, exchange, head)
+            else:
+                result = context.run(self._open, exchange, head)
             if result is not None:
                 self._run(exchange, result, context)
         except HTTPInputError:
@@ -289,10 +301,6 @@ class HTTP1ServerConnection:
         """
         delegate = self._delegate
         assert delegate is not None
-        if self._native:
-            result = delegate._open_exchange(self, exchange, head)  # type: ignore[attr-defined]
-            if result is not NotImplemented:
-                return result
         message = delegate.start_request(self, exchange)
         if self.params.decompress:
             message = GzipMessageDelegate(message, exchange)
@@ -301,7 +309,7 @@ class HTTP1ServerConnection:
         result = message.headers_received(start_line, head.headers)
         if not head.has_body and not exchange._detached:
             if result is None:
-                return message.finish()  # type: ignore[func-returns-value]
+                return message.finish()
             return _finish_after(result, message)
         return result
 
@@ -310,7 +318,7 @@ class HTTP1ServerConnection:
         if not inspect.iscoroutine(result):
             return
         loop = self.stream.io_loop.asyncio_loop  # type: ignore[attr-defined]
-        task = _run_eagerly(loop, result, context)
+        task = run_eagerly(loop, result, context)
         if task.done():
             self._task_done(exchange, task)
         else:
@@ -329,12 +337,15 @@ class HTTP1ServerConnection:
     # -- bodies --
 
     def _begin_body(self, exchange: HTTP1Connection, head: h1.RequestHead) -> None:
-        params = self.params
         reader = exchange._reader = self._reader
-        context = exchange._run_context = contextvars.copy_context()
+        context = exchange._run_context = copy_context()
         reader.max_body_size = self._body_limit(exchange)
         try:
-            result = context.run(self._open, exchange, head)
+            result: Any = NotImplemented
+            if self._native:
+                result = context.run(self._delegate._open_exchange, self, exchange, head)  # type: ignore[union-attr]
+            if result is NotImplemented:
+                result = context.run(self._open, exchange, head)
             if result is not None:
                 exchange._wait_for(result)
         except Exception as error:
@@ -353,10 +364,10 @@ class HTTP1ServerConnection:
         if head.content_length is not None and head.content_length > limit:
             raise BodyTooLarge(f"Content-Length {head.content_length} is over the limit of {limit} bytes")
         if head.expect_continue and not exchange._head_sent and not self._reader.buffered:
-            exchange._push_out(exchange._transmit(_CONTINUE))
+            _ = exchange._push_out(exchange._transmit(_CONTINUE))
         timeout = exchange._body_timeout if exchange._body_timeout is not None else self.params.body_timeout
         if timeout is not None:
-            self.params._watch.set(self, time.monotonic(), timeout)
+            self.params._watch.set(self, monotonic(), timeout)
 
     def _body_limit(self, exchange: HTTP1Connection) -> int:
         limit = exchange._max_body_size
@@ -376,7 +387,8 @@ class HTTP1ServerConnection:
         except Exception as error:
             self.failed(exchange, error)
             return
-        if exchange._waiting is not None and self._reader.buffered > READ_AHEAD:
+        waiting: object = exchange._waiting  # pumping may have changed it
+        if waiting is not None and self._reader.buffered > READ_AHEAD:
             self.stream._pause_reading()
 
     def resumed(self, exchange: HTTP1Connection) -> None:
@@ -411,7 +423,7 @@ class HTTP1ServerConnection:
         if not exchange._read_done:
             exchange._close_after = True  # answered before the body came: its rest is not worth waiting for
         self._exchange = None
-        self._let_go(exchange)
+        exchange._driver = exchange._task = exchange._reader = None
         if exchange._close_after or self._state is not _SERVING:
             self._deadline = NEVER
             self._close_gracefully(linger=not exchange._read_done or self._reader.buffered > 0)
@@ -425,7 +437,7 @@ class HTTP1ServerConnection:
         elif self._eof:
             self._close_gracefully(linger=False)
         else:
-            self.params._watch.set(self, time.monotonic(), self.params._idle_timeout)
+            self.params._watch.set(self, monotonic(), self.params._idle_timeout)
             self.stream._resume_reading()
 
     def _let_go(self, exchange: HTTP1Connection) -> None:
@@ -482,7 +494,7 @@ class HTTP1ServerConnection:
             code = error.status_code
             reason = responses.get(code, "Bad Request")
             body = f"{code} {reason}\n".encode()
-            self.stream.write(
+            _ = self.stream.write(
                 h1.status_line("HTTP/1.1", code, reason)
                 + b"Content-Type: text/plain; charset=UTF-8\r\n"
                 + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(body)
@@ -498,7 +510,7 @@ class HTTP1ServerConnection:
         if not stream._pending_output:
             self._close_now()
         else:
-            self.params._watch.set(self, time.monotonic(), self.params._idle_timeout)
+            self.params._watch.set(self, monotonic(), self.params._idle_timeout)
 
     def _close_now(self) -> None:
         stream = self.stream
@@ -507,7 +519,7 @@ class HTTP1ServerConnection:
             return
         self._state = _State.LINGERING
         self._left = _LINGER_BYTES
-        self.params._watch.set(self, time.monotonic(), _LINGER_SECONDS)
+        self.params._watch.set(self, monotonic(), _LINGER_SECONDS)
         if type(stream.socket) is socket.socket:
             try:
                 stream.socket.shutdown(socket.SHUT_WR)

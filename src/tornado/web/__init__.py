@@ -3,18 +3,17 @@
 ::
 
     import asyncio
-    import tornado.web
+    from tornado import web
 
-    class MainHandler(tornado.web.RequestHandler):
+    class Hello(web.RequestHandler):
         def get(self):
             self.write("Hello, world")
 
-    async def main():
-        application = tornado.web.Application([(r"/", MainHandler)])
-        application.listen(8888)
+    async def serve():
+        web.Application([("/", Hello)]).listen(8888)
         await asyncio.Event().wait()
 
-    asyncio.run(main())
+    asyncio.run(serve())
 
 A handler object is used from its event loop's thread only. Other threads hand work to it by
 `.IOLoop.add_callback`.

@@ -13,10 +13,10 @@ from io import BytesIO
 from typing import Any, cast
 
 from tornado import httputil
+from tornado._tasks import run_eagerly
 from tornado.concurrent import Future
 from tornado.http1connection import HTTP1Connection
 from tornado.httpserver import HTTPServer
-from tornado.ioloop import _run_eagerly
 from tornado.iostream import StreamClosedError
 from tornado.log import access_log
 from tornado.routing import (
@@ -36,21 +36,23 @@ from tornado.web._transforms import GZipContentEncoding
 from tornado.web._uimodules import TemplateModule, UIModule, _linkify, _xsrf_form_html
 
 _INFO = logging.INFO
+#: The UI modules of every application.
+_UI_MODULES = {"Template": TemplateModule, "linkify": _linkify, "xsrf_form_html": _xsrf_form_html}
 
 
 class _ApplicationRouter(ReversibleRuleRouter):
     """Routes whose targets may be handler classes, or lists of further routes."""
 
     def __init__(self, application: Application, rules: _RuleList | None = None) -> None:
-        assert isinstance(application, Application)
         self.application = application
         super().__init__(rules)
 
     def process_rule(self, rule: Rule) -> Rule:
-        rule = super().process_rule(rule)
-        if isinstance(rule.target, (list, tuple)):
-            rule.target = _ApplicationRouter(self.application, rule.target)
-        return rule
+        processed = super().process_rule(rule)
+        routes = processed.target
+        if isinstance(routes, (list, tuple)):
+            processed.target = _ApplicationRouter(self.application, routes)
+        return processed
 
     def get_target_delegate(
         self, target: Any, request: httputil.HTTPServerRequest, **target_params: Any
@@ -94,18 +96,12 @@ class Application(ReversibleRouter):
     ) -> None:
         _check_routes(handlers, default_host)
         if transforms is None:
-            self.transforms: list[type[Any]] = []
-            if settings.get("compress_response") or settings.get("gzip"):
-                self.transforms.append(GZipContentEncoding)
-        else:
-            self.transforms = transforms
-        self.default_host = default_host
+            compress = settings.get("compress_response") or settings.get("gzip")
+            transforms = [GZipContentEncoding] if compress else []
+        self.transforms: list[type[Any]] = transforms
         self.settings = settings
-        self.ui_modules: dict[str, type[UIModule]] = {
-            "linkify": _linkify,
-            "xsrf_form_html": _xsrf_form_html,
-            "Template": TemplateModule,
-        }
+        self.default_host = default_host
+        self.ui_modules: dict[str, type[UIModule]] = dict(_UI_MODULES)
         self.ui_methods: dict[str, Callable[..., str]] = {}
         self._load_ui_modules(settings.get("ui_modules", {}))
         self._load_ui_methods(settings.get("ui_methods", {}))
@@ -117,6 +113,10 @@ class Application(ReversibleRouter):
                 settings.setdefault(name, True)
             for name in ("compiled_template_cache", "static_hash_cache"):
                 settings.setdefault(name, False)
+        #: Whether templates and versions of static files are looked at anew for each request.
+        self._reloads = not settings.get("compiled_template_cache", True) or not settings.get(
+            "static_hash_cache", True
+        )
         self.wildcard_router = _ApplicationRouter(self, handlers)
         self.default_router = _ApplicationRouter(self, [Rule(AnyMatches(), self.wildcard_router)])
         if settings.get("autoreload"):
@@ -182,7 +182,7 @@ class Application(ReversibleRouter):
                 self._load_ui_methods(each)
         else:
             for name, function in methods.items():
-                if not name.startswith("_") and hasattr(function, "__call__") and name[0].lower() == name[0]:
+                if not name.startswith("_") and callable(function) and name[0].lower() == name[0]:
                     self.ui_methods[name] = function
 
     def _load_ui_modules(self, modules: Any) -> None:
@@ -202,7 +202,7 @@ class Application(ReversibleRouter):
     def __call__(self, request: httputil.HTTPServerRequest) -> Awaitable[None] | None:
         """Answer a request that came whole, from elsewhere than an `.HTTPServer`."""
         delegate = self.find_handler(request)
-        return cast(_HandlerDelegate, delegate).execute()
+        return delegate.execute()
 
     def find_handler(self, request: httputil.HTTPServerRequest, **kwargs: Any) -> _HandlerDelegate:
         """The delegate for a request: of the first route that matches, else of the error page."""
@@ -280,6 +280,7 @@ class Application(ReversibleRouter):
         ):
             return NotImplemented
         request = httputil.HTTPServerRequest._from_head(exchange, head)
+        request.path = head.target.partition("?")[0] if "?" in head.target else head.target
         path_args: Any = ()
         path_kwargs: Any = None
         handler_kwargs: Any = None
@@ -302,7 +303,9 @@ class Application(ReversibleRouter):
         if head.has_body or target._stream_request_body:
             delegate = _HandlerDelegate(self, request, target, handler_kwargs, path_args, path_kwargs)
             return self._open_delegate(delegate, exchange, head)
-        return _run_handler(self, target, request, handler_kwargs, path_args, path_kwargs)
+        if handler_kwargs or self.transforms or target._execute is not _EXECUTE or self._reloads:
+            return _run_handler(self, target, request, handler_kwargs, path_args, path_kwargs)
+        return _lifecycle.start(target(self, request), _NONE, path_args, path_kwargs)
 
     def _open_delegate(self, delegate: Any, exchange: HTTP1Connection, head: Any) -> Any:
         if type(delegate) is not _HandlerDelegate:
@@ -319,6 +322,7 @@ class Application(ReversibleRouter):
         return _finish_after(result, delegate)
 
 
+_NONE: list[Any] = []
 _START_REQUEST = Application.start_request
 _FIND_HANDLER = Application.find_handler
 _GET_HANDLER_DELEGATE = Application.get_handler_delegate
@@ -340,12 +344,13 @@ def _run_handler(
     path_kwargs: dict[str, bytes] | None,
 ) -> Any:
     """Make the handler and start it; a coroutine is the rest of its work."""
-    settings = application.settings
-    if not settings.get("compiled_template_cache", True):
-        for loader in list(RequestHandler._template_loaders.values()):
-            loader.reset()
-    if not settings.get("static_hash_cache", True):
-        settings.get("static_handler_class", StaticFileHandler).reset()
+    if application._reloads:
+        settings = application.settings
+        if not settings.get("compiled_template_cache", True):
+            for loader in list(RequestHandler._template_loaders.values()):
+                loader.reset()
+        if not settings.get("static_hash_cache", True):
+            settings.get("static_handler_class", StaticFileHandler).reset()
     handler = (
         handler_class(application, request, **handler_kwargs)
         if handler_kwargs
@@ -375,7 +380,7 @@ class _HandlerDelegate(httputil.HTTPMessageDelegate):
     ) -> None:
         self.application = application
         self.connection = request.connection
-        self.request = request
+        self.request: Any = request
         self.handler_class = handler_class
         self.handler_kwargs = handler_kwargs or {}
         self.path_args = path_args or ()
@@ -458,10 +463,11 @@ class _HandlerDelegate(httputil.HTTPMessageDelegate):
         if not self.stream_request_body:
             return self._start()  # type: ignore[no-any-return]
         self.handler = handler = handler_class(application, self.request, **self.handler_kwargs)
-        handler._prepared_future = prepared = Future()
+        prepared: Future[None] = Future()
+        handler._prepared_future = prepared
         transforms = [transform(self.request) for transform in application.transforms]
         rest = handler._execute(transforms, *self.path_args, **self.path_kwargs)
-        task = _run_eagerly(asyncio.get_running_loop(), rest, contextvars.copy_context())
+        task = run_eagerly(asyncio.get_running_loop(), rest, contextvars.copy_context())
         cast(Any, self.connection)._task = task
         return None if prepared.done() else prepared
 

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlencode, urlsplit
 
 from tornado.web._errors import HTTPError
+from tornado.web._handler import RequestHandler
 
-if TYPE_CHECKING:
-    from tornado.web._handler import RequestHandler
-
-_Class = TypeVar("_Class", bound="type[RequestHandler]")
+_Class = TypeVar("_Class", bound=type[RequestHandler])
 Method = Callable[..., "Awaitable[None] | None"]
 
 
@@ -25,8 +23,6 @@ def stream_request_body(cls: _Class) -> _Class:
 
     :raises TypeError: if `cls` is not a `RequestHandler` class.
     """
-    from tornado.web._handler import RequestHandler
-
     if not (isinstance(cls, type) and issubclass(cls, RequestHandler)):
         raise TypeError(f"@stream_request_body decorates subclasses of RequestHandler, not {cls!r}")
     cls._stream_request_body = True
@@ -99,7 +95,4 @@ def authenticated(method: Method) -> Method:
         return None
 
     # Audits find unprotected handlers by this name.
-    only_logged_in.__code__ = only_logged_in.__code__.replace(
-        co_qualname="authenticated.<locals>.only_logged_in"
-    )
     return only_logged_in

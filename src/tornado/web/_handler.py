@@ -24,13 +24,19 @@ from tornado.template import BaseLoader
 from tornado.web import _arguments, _cookies, _lifecycle, _rendering, _response, _signed, _xsrf
 from tornado.web._arguments import _ARG_DEFAULT
 from tornado.web._errors import HTTPError
-from tornado.web._uimodules import make_ui
+from tornado.web._uimodules import UI
 
 if TYPE_CHECKING:
     from tornado.web._application import Application
 
 
 HeaderValue = str | bytes | int | datetime.datetime
+_Verb = Callable[..., Awaitable[None] | None]
+
+# RFC 9112 section 4: a reason phrase is of tabs, spaces, visible characters and obs-text.
+_UNSENDABLE_REASON = re.compile(r"[^\t\x20-\x7e\x80-\xff]")
+# Nor is one shown on an error page, perhaps by a program's own write_error, that could be taken for HTML.
+_UNSAFE_REASON = re.compile(r"[^\t\x20-\x7e\x80-\xff]|[<>]")
 
 
 class RequestHandler:
@@ -55,6 +61,7 @@ class RequestHandler:
     _headers_written = False
     _finished = False
     _auto_finish = True
+    _has_ui = False
     _prepared_future: Future[None] | None = None
     _status_code = 200
     _reason = "OK"
@@ -67,18 +74,30 @@ class RequestHandler:
     _write_buffer: list[bytes]
     path_args: list[str] = []  # noqa: RUF012 - as above
     path_kwargs: dict[str, str] = {}  # noqa: RUF012 - as above
+    _current_user: Any
+
+    if TYPE_CHECKING:
+        ui: dict[str, Any]  #: The application's UI methods and modules, as templates know them.
+    else:
+        ui = UI()
 
     def __init__(self, application: Application, request: httputil.HTTPServerRequest, **kwargs: Any) -> None:
-        super().__init__()
+        cls = type(self)
+        if cls.__mro__[-2] is not RequestHandler:
+            super().__init__()  # there are other classes behind this one
         self.application = application
         self.request = request
-        self.clear()
-        if type(self).on_connection_close is not _ON_CONNECTION_CLOSE:
+        if cls.clear is _CLEAR and cls.set_default_headers is _SET_DEFAULT_HEADERS:
+            self._write_buffer = []  # all that `clear` would do to an object without a past
+        else:
+            self.clear()
+        if cls.on_connection_close is not _ON_CONNECTION_CLOSE:
             # A mock without a connection is welcome.
             connection: Any = request.connection
             if connection is not None:
                 connection.set_close_callback(self.on_connection_close)
-        self.initialize(**kwargs)
+        if kwargs or cls.initialize is not _INITIALIZE:
+            self.initialize(**kwargs)
 
     def _initialize(self) -> None:
         pass
@@ -105,13 +124,13 @@ class RequestHandler:
     def _unimplemented_method(self, *args: str, **kwargs: str) -> None:
         raise HTTPError(405)
 
-    head: Callable[..., Awaitable[None] | None] = _unimplemented_method
-    get: Callable[..., Awaitable[None] | None] = _unimplemented_method
-    post: Callable[..., Awaitable[None] | None] = _unimplemented_method
-    delete: Callable[..., Awaitable[None] | None] = _unimplemented_method
-    patch: Callable[..., Awaitable[None] | None] = _unimplemented_method
-    put: Callable[..., Awaitable[None] | None] = _unimplemented_method
-    options: Callable[..., Awaitable[None] | None] = _unimplemented_method
+    get: _Verb = _unimplemented_method
+    head: _Verb = _unimplemented_method
+    post: _Verb = _unimplemented_method
+    put: _Verb = _unimplemented_method
+    patch: _Verb = _unimplemented_method
+    delete: _Verb = _unimplemented_method
+    options: _Verb = _unimplemented_method
 
     # -- moments in a request's life, to be overridden --
 
@@ -173,15 +192,15 @@ class RequestHandler:
 
         :param status_code: the number.
         :param reason: the phrase beside it; by default the usual one, or "Unknown".
-        :raises ValueError: if `reason` holds a control character.
+        :raises ValueError: if `reason` holds a control character or one outside Latin-1.
         """
         self._status_code = status_code
         if reason is None:
             self._reason = httputil.responses.get(status_code, "Unknown")
         else:
             reason = escape.native_str(reason)
-            if httputil._FORBIDDEN_HEADER_CHARS_RE.search(reason):
-                raise ValueError(f"reason phrase {reason!r} holds a control character")
+            if _UNSENDABLE_REASON.search(reason):
+                raise ValueError(f"reason phrase {reason!r} holds a control character, or one beyond Latin-1")
             self._reason = reason
 
     def get_status(self) -> int:
@@ -339,8 +358,10 @@ class RequestHandler:
         return connection.detach()  # type: ignore[no-any-return]
 
     def _break_cycles(self) -> None:
-        # A render keeps template functions bound to this object.
-        self.__dict__.pop("ui", None)
+        # A render keeps template functions and modules bound to this object.
+        if self._has_ui:
+            self.__dict__.pop("ui", None)
+            self.__dict__.pop("_active_modules", None)
 
     def redirect(self, url: str, permanent: bool = False, status: int | None = None) -> None:
         """Send the client to `url`, which may be relative, and finish.
@@ -357,7 +378,7 @@ class RequestHandler:
             raise ValueError(f"redirect status must be from 300 to 399, not {status!r}")
         self.set_status(status)
         self.set_header("Location", escape.utf8(url))
-        self.finish()
+        _ = self.finish()
 
     # -- entity tags --
 
@@ -389,7 +410,7 @@ class RequestHandler:
             if not self._finished:
                 # The client must not take the fragment for the whole: what is missing shows as a broken body.
                 try:
-                    self.finish()
+                    _ = self.finish()
                 except Exception:
                     gen_log.error("Failed to flush partial response", exc_info=True)
             return
@@ -398,6 +419,8 @@ class RequestHandler:
         exc_info = kwargs.get("exc_info")
         if exc_info is not None and isinstance(exc_info[1], HTTPError) and exc_info[1].reason:
             reason = exc_info[1].reason
+        if reason is not None and _UNSAFE_REASON.search(escape.native_str(reason)):
+            reason = "Unknown"  # it may hold what the client sent, and must not become a second error
         self.set_status(status_code, reason=reason)
         if status_code == 405:
             self.set_header("Allow", ", ".join(self._allowed_methods()))
@@ -409,7 +432,7 @@ class RequestHandler:
         except Exception:
             app_log.error("Uncaught exception in write_error", exc_info=True)
         if not self._finished:
-            self.finish()
+            _ = self.finish()
 
     def _allowed_methods(self) -> list[str]:
         unimplemented = RequestHandler._unimplemented_method
@@ -428,10 +451,10 @@ class RequestHandler:
         """
         if self.settings.get("serve_traceback") and "exc_info" in kwargs:
             self.set_header("Content-Type", "text/plain; charset=UTF-8")
-            self.finish("".join(traceback.format_exception(*kwargs["exc_info"])))
+            _ = self.finish("".join(traceback.format_exception(*kwargs["exc_info"])))
             return
         title = escape.xhtml_escape(f"{status_code}: {self._reason}")
-        self.finish(f"<html><title>{title}</title><body>{title}</body></html>")
+        _ = self.finish(f"<html><title>{title}</title><body>{title}</body></html>")
 
     def log_exception(self, typ: type[BaseException] | None, value: BaseException | None, tb: Any) -> None:
         """Log an uncaught exception; override to report it elsewhere.
@@ -443,13 +466,8 @@ class RequestHandler:
                 arguments = [value.status_code, self._request_summary(), *value.args]
                 gen_log.warning("%d %s: " + value.log_message, *arguments)
             return
-        assert typ is not None
-        app_log.error(
-            "Uncaught exception %s\n%r",
-            self._request_summary(),
-            self.request,
-            exc_info=(typ, value, tb),  # type: ignore[arg-type]
-        )
+        exc_info: Any = (typ, value, tb)
+        app_log.error("Uncaught exception %s\n%r", self._request_summary(), self.request, exc_info=exc_info)
 
     def _request_summary(self) -> str:
         request = self.request
@@ -647,7 +665,7 @@ class RequestHandler:
 
     @property
     def locale(self) -> Locale:
-        """The language to answer in: `get_user_locale`, else `get_browser_locale`; asked once, or assigned."""
+        """The language to answer in: `get_user_locale`, else `get_browser_locale`; asked once, or set."""
         try:
             return self._locale
         except AttributeError:
@@ -744,16 +762,16 @@ class RequestHandler:
         if include_host is None:
             include_host = getattr(self, "include_host", False)
         base = f"{self.request.protocol}://{self.request.host}" if include_host else ""
-        return base + handler_class.make_static_url(self.settings, path, **kwargs)  # type: ignore[no-any-return]
-
-    def __getattr__(self, name: str) -> Any:
-        if name == "ui":
-            self.ui: dict[str, Any] = make_ui(self)
-            return self.ui
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        url: str = handler_class.make_static_url(self.settings, path, **kwargs)
+        return base + url
 
 
 _ON_CONNECTION_CLOSE = RequestHandler.on_connection_close
 _EXECUTE = RequestHandler._execute
+_CLEAR = RequestHandler.clear
+_SET_DEFAULT_HEADERS = RequestHandler.set_default_headers
+_INITIALIZE = RequestHandler.initialize
+_lifecycle.PREPARE = RequestHandler.prepare
+_response.OWN = _response.own_steps(RequestHandler)
 
 __all__ = ["RequestHandler"]

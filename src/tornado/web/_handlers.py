@@ -29,7 +29,8 @@ class ErrorHandler(RequestHandler):
 
     def prepare(self) -> None:
         """Raise the error, whatever the method."""
-        raise HTTPError(self._status_code)
+        status = self._status_code
+        raise HTTPError(status)
 
     def check_xsrf_cookie(self) -> None:
         """An error page changes nothing and needs no token."""
@@ -55,8 +56,7 @@ class RedirectHandler(RequestHandler):
 
     def initialize(self, url: str, permanent: bool = True) -> None:
         """Take the route's arguments; see the class."""
-        self._url = url
-        self._permanent = permanent
+        self._url, self._permanent = url, permanent
 
     def get(self, *args: Any, **kwargs: Any) -> None:
         """Redirect."""

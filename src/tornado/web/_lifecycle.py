@@ -24,15 +24,20 @@ if TYPE_CHECKING:
     from tornado.web._handler import RequestHandler
 
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+_VERBS = {verb.upper(): verb for verb in ("get", "head", "post", "delete", "patch", "put", "options")}
+
+#: `RequestHandler.prepare` as it was imported: while a class still has it there is nothing to call.
+PREPARE: Any = None
 
 Rest = Coroutine[Any, Any, None]
 
 
 def start(
-    handler: RequestHandler, transforms: list[Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    handler: RequestHandler, transforms: list[Any], args: tuple[Any, ...], kwargs: dict[str, Any] | None
 ) -> Rest | None:
     """Run a request up to its first asynchronous step."""
-    handler._transforms = transforms
+    if transforms:
+        handler._transforms = transforms
     request = handler.request
     try:
         method = request.method
@@ -46,16 +51,20 @@ def start(
         )
         if method not in _SAFE_METHODS:
             _check_unsafe(handler)
-        result: Any = handler.prepare()
+        result: Any = None
+        if type(handler).prepare is not PREPARE:
+            result = handler.prepare()
         if result is not None or handler._stream_request_body:
             return _from_prepare(handler, result)
         if handler._finished:
             return None
-        result = getattr(handler, method.lower())(*handler.path_args, **handler.path_kwargs)
+        verb = getattr(handler, _VERBS.get(request.method) or request.method.lower())
+        path_args, path_kwargs = handler.path_args, handler.path_kwargs
+        result = verb(*path_args, **path_kwargs) if path_args or path_kwargs else verb()
         if result is not None:
             return _from_method(handler, result)
         if handler._auto_finish and not handler._finished:
-            handler.finish()
+            _ = handler.finish()
     except Exception as error:
         handle_exception(handler, error)
         _release_body(handler)
@@ -80,12 +89,13 @@ async def _from_prepare(handler: RequestHandler, prepared: Any) -> None:
             if prepared is not None:
                 raise TypeError(f"prepare() should return None, got {type(prepared).__name__}")
         _release_body(handler)
-        if handler._finished:
+        finished = handler._finished
+        if finished:
             return
         if handler._stream_request_body:
             # The method runs when the whole body has gone through data_received.
             try:
-                await handler.request._body_future
+                await handler.request._body_future  # type: ignore[attr-defined]
             except StreamClosedError:
                 return
             if handler._finished:
@@ -96,9 +106,9 @@ async def _from_prepare(handler: RequestHandler, prepared: Any) -> None:
             result = await _awaitable(result)
             _check_result(handler, result)
         if handler._auto_finish and not handler._finished:
-            handler.finish()
+            _ = handler.finish()
     except (Exception, asyncio.CancelledError) as error:
-        handle_exception(handler, error)
+        _handle_in_task(handler, error)
     finally:
         _release_body(handler)
         result = None
@@ -113,9 +123,9 @@ async def _from_method(handler: RequestHandler, result: Any) -> None:
         if result is not None:
             _check_result(handler, result)
         if handler._auto_finish and not handler._finished:
-            handler.finish()
+            _ = handler.finish()
     except (Exception, asyncio.CancelledError) as error:
-        handle_exception(handler, error)
+        _handle_in_task(handler, error)
 
 
 def _awaitable(value: Any) -> Any:
@@ -135,24 +145,39 @@ def _release_body(handler: RequestHandler) -> None:
         future_set_result_unless_cancelled(prepared, None)
 
 
+def _handle_in_task(handler: RequestHandler, error: BaseException) -> None:
+    """As `handle_exception`, where the error may be that the request's own task is being cancelled."""
+    task = asyncio.current_task()
+    if not isinstance(error, asyncio.CancelledError) or task is None or not task.cancelling():
+        handle_exception(handler, error)
+        return
+    # Whoever cancels knows why: nothing is logged, and the task ends as a cancelled one.
+    if not handler._finished:
+        _send_error(handler, 500, (type(error), error, error.__traceback__))
+    raise error
+
+
 def handle_exception(handler: RequestHandler, error: BaseException) -> None:
     """Log what a handler raised, and answer it if the response has not begun."""
     if isinstance(error, Finish):
         if not handler._finished:
-            handler.finish(*error.args)
+            _ = handler.finish(*error.args)
         return
     if isinstance(error, httputil.HTTPInputError):
         # The body, parsed when the handler first asked for it, was malformed: the client's fault.
         error = HTTPError(400, "%s", error)
     exc_info = (type(error), error, error.__traceback__) if error is not sys.exc_info()[1] else sys.exc_info()
     try:
-        handler.log_exception(*exc_info)  # type: ignore[arg-type]
+        handler.log_exception(*exc_info)
     except Exception:
         app_log.error("Error in exception logger", exc_info=True)
     if handler._finished:
         return  # logged, and nothing more can be told to the client
+    _send_error(handler, error.status_code if isinstance(error, HTTPError) else 500, exc_info)
+
+
+def _send_error(handler: RequestHandler, code: int, exc_info: Any) -> None:
     try:
-        code = error.status_code if isinstance(error, HTTPError) else 500
         handler.send_error(code, exc_info=exc_info)
     except StreamClosedError:
         pass

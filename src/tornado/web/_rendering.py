@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from tornado.web._handler import RequestHandler
 
 _OUR_FILES = os.path.dirname(os.path.abspath(__file__))
+_TEMPLATE_FILES = os.path.join(os.path.dirname(_OUR_FILES), "template")
 
 
 def namespace(handler: RequestHandler) -> dict[str, Any]:
@@ -50,11 +51,16 @@ def make_loader(settings: dict[str, Any], template_path: str) -> BaseLoader:
 def _calling_directory() -> str:
     """The directory of the file that called ``render``, for programs without a ``template_path``."""
     frame = sys._getframe(1)
-    while (
-        frame.f_back is not None and os.path.dirname(os.path.abspath(frame.f_code.co_filename)) == _OUR_FILES
-    ):
+    while frame.f_back is not None and _is_between(frame.f_code.co_filename):
         frame = frame.f_back
     return os.path.dirname(frame.f_code.co_filename)
+
+
+def _is_between(path: str) -> bool:
+    """Whether a file stands between the program and here: one of ours, or a template that shows a module."""
+    return os.path.dirname(os.path.abspath(path)) in (_OUR_FILES, _TEMPLATE_FILES) or path.endswith(
+        ".generated.py"
+    )
 
 
 def render_string(handler: RequestHandler, template_name: str, values: dict[str, Any]) -> bytes:
@@ -91,7 +97,7 @@ class _Assets:
             (self.css_files, module.css_files()),
         ):
             if asked:
-                files.update(dict.fromkeys([asked] if isinstance(asked, (str, bytes)) else asked))
+                files.update(dict.fromkeys(_each(asked)))
         for parts, text in (
             (self.js_embed, module.embedded_javascript()),
             (self.css_embed, module.embedded_css()),
@@ -100,6 +106,11 @@ class _Assets:
         ):
             if text:
                 parts.append(escape.utf8(text))
+
+
+def _each(files: Any) -> list[str]:
+    """What a module gives as its files: an address or several."""
+    return [escape.native_str(path) for path in ([files] if isinstance(files, (str, bytes)) else files)]
 
 
 def render_page(handler: RequestHandler, template_name: str, values: dict[str, Any]) -> bytes:

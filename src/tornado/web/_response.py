@@ -8,7 +8,7 @@ touch of ``handler._headers`` turns all of it into a real `.HTTPHeaders`; from t
 from __future__ import annotations
 
 import re
-import time
+from time import time
 from typing import TYPE_CHECKING, Any
 
 from tornado import httputil
@@ -16,6 +16,7 @@ from tornado import version as _version
 from tornado.concurrent import Future
 from tornado.escape import json_encode, utf8
 from tornado.http1connection import HTTP1Connection
+from tornado.iostream import BaseIOStream
 
 if TYPE_CHECKING:
     from tornado.web._handler import RequestHandler
@@ -31,6 +32,8 @@ HTML = "text/html; charset=UTF-8"
 JSON = "application/json; charset=UTF-8"
 
 _write_headers = HTTP1Connection.write_headers
+_connection_finish = HTTP1Connection.finish
+_STREAM_WRITE = BaseIOStream.write
 _etags = re.compile(r'\*|(?:W/)?"[^"]*"')
 _REPRESENTATION_FIELDS = ("Content-Encoding", "Content-Language", "Content-Type")
 
@@ -53,7 +56,7 @@ def _refresh(now: float) -> None:
 
 def default_headers() -> httputil.HTTPHeaders:
     """A fresh copy of what every response has unless a handler says otherwise."""
-    now = time.time()
+    now = time()
     if now >= _valid_until or now < _valid_until - 1:
         _refresh(now)
     return _html_headers.copy()
@@ -61,7 +64,7 @@ def default_headers() -> httputil.HTTPHeaders:
 
 def default_block(json: bool) -> bytes:
     """The same, serialised; `json` chooses the content type."""
-    now = time.time()
+    now = time()
     if now >= _valid_until or now < _valid_until - 1:
         _refresh(now)
     return _json_block if json else _html_block
@@ -88,7 +91,7 @@ def _own_set_header(handler: RequestHandler) -> bool:
 # -- write, flush, finish --
 
 
-def write(handler: RequestHandler, chunk: str | bytes | dict[str, Any]) -> None:
+def write(handler: RequestHandler, chunk: Any) -> None:
     """Append to the output buffer what is not bytes."""
     if isinstance(chunk, dict):
         chunk = json_encode(chunk)
@@ -107,8 +110,95 @@ def write(handler: RequestHandler, chunk: str | bytes | dict[str, Any]) -> None:
     handler._write_buffer.append(utf8(chunk))
 
 
+def own_steps(cls: type[RequestHandler]) -> tuple[Any, ...]:
+    """The steps of finishing a response that a class may override, in the order that `finish` compares them."""
+    return (
+        cls.flush,
+        cls.set_etag_header,
+        cls.compute_etag,
+        cls.check_etag_header,
+        cls.set_header,
+        cls._break_cycles,
+        cls._log,
+        cls.on_finish,
+    )
+
+
+#: `own_steps` of `RequestHandler` as it was imported.
+OWN: tuple[Any, ...] = ()
+
+
 def finish(handler: RequestHandler) -> Future[None]:
     """Complete the response of a handler that has written all it wanted."""
+    if (
+        handler._made_headers is None
+        and handler._new_cookie is None
+        and not handler._headers_written
+        and not handler._transforms
+        and handler._etag is None
+    ):
+        cls = type(handler)
+        flush, set_etag, compute, check, set_header, break_cycles, log, on_finish = OWN
+        if (
+            cls.flush is flush
+            and cls.set_etag_header is set_etag
+            and cls.compute_etag is compute
+            and cls.check_etag_header is check
+            and cls.set_header is set_header
+            and cls._break_cycles is break_cycles
+            and cls._log is log
+        ):
+            future = _finish_at_once(handler)
+            if future is not None:
+                handler.application.log_request(handler)
+                handler._finished = True
+                if cls.on_finish is not on_finish:
+                    handler.on_finish()
+                if handler._has_ui:
+                    handler._break_cycles()
+                return future
+    return _finish_in_steps(handler)
+
+
+def _finish_at_once(handler: RequestHandler) -> Future[None] | None:
+    """What the steps do to a response that is as plain as most are, in one; None if it is not that plain."""
+    request = handler.request
+    connection: Any = request.connection
+    method = request.method
+    code = handler._status_code
+    if (
+        type(connection) is not HTTP1Connection
+        or HTTP1Connection.write_headers is not _write_headers
+        or HTTP1Connection.finish is not _connection_finish
+        or method == "HEAD"
+        or code < 200
+        or code == 204
+        or code == 304
+    ):
+        return None
+    stream = connection.stream
+    if stream is None or type(stream).write is not _STREAM_WRITE:
+        return None
+    buffer = handler._write_buffer
+    body = buffer[0] if len(buffer) == 1 else b"".join(buffer)
+    now = time()
+    if not _valid_until - 1 <= now < _valid_until:
+        _refresh(now)
+    block = _json_block if handler._json else _html_block
+    if code == 200 and method == "GET":
+        etag = sha1(body).hexdigest()
+        condition = _request_field(request, "If-None-Match")
+        if condition and etag_matches(condition, etag := f'"{etag}"'):
+            return None
+        block = b'%bEtag: "%b"\r\nContent-Length: %d\r\n' % (block, etag.encode(), len(body))
+    else:
+        block = b"%bContent-Length: %d\r\n" % (block, len(body))
+    handler._headers_written = True
+    handler._write_buffer = []
+    return connection._respond(code, handler._reason, block, body)  # type: ignore[no-any-return]
+
+
+def _finish_in_steps(handler: RequestHandler) -> Future[None]:
     if not handler._headers_written:
         complete_head(handler)
     connection: Any = handler.request.connection
@@ -222,9 +312,11 @@ def compute_etag(handler: RequestHandler) -> str | None:
 
 def set_etag_header(handler: RequestHandler) -> None:
     """Keep the tag that the handler computes, if it wants one."""
-    etag = handler.compute_etag()
+    etag: Any = handler.compute_etag()
     if etag is None:
         return
+    if isinstance(etag, bytes):
+        etag = etag.decode("latin-1")
     if handler._made_headers is None and _own_set_header(handler):
         if httputil._FORBIDDEN_HEADER_CHARS_RE.search(etag):
             raise ValueError(f"compute_etag() returned a tag with a control character: {etag!r}")
@@ -243,13 +335,16 @@ def check_etag_header(handler: RequestHandler) -> bool:
     computed = handler._etag if handler._made_headers is None else handler._headers.get("Etag")
     if not computed:
         return False
-    if isinstance(computed, bytes):
-        computed = computed.decode("latin-1")
-    wanted = computed.removeprefix("W/")
+    return etag_matches(condition, computed)
+
+
+def etag_matches(condition: str, etag: str) -> bool:
+    """Whether an If-None-Match field names `etag` (weak comparison)."""
+    wanted = etag.removeprefix("W/")
     return any(tag == "*" or tag.removeprefix("W/") == wanted for tag in _etags.findall(condition))
 
 
-def _request_field(request: httputil.HTTPServerRequest, name: str) -> str | None:
+def _request_field(request: httputil.HTTPServerRequest, name: str) -> Any:
     """A field of the request, without making its headers where it is not there, as is most often the case."""
     try:
         head = request._head

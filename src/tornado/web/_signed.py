@@ -68,8 +68,8 @@ def create_signed_value(
             if key_version is None:
                 raise ValueError("key_version must be set where cookie_secret is a dict of keys")
             secret = secret[key_version]
-        fields = (str(key_version or 0), timestamp, name, encoded)
-        signed = b"2|" + b"".join(b"%d:%s|" % (len(field), field) for field in map(utf8, fields))
+        fields = [utf8(field) for field in (str(key_version or 0), timestamp, name, encoded)]
+        signed = b"2|" + b"".join([b"%d:%s|" % (len(field), field) for field in fields])
         return signed + _create_signature_v2(secret, signed)
     raise ValueError(f"Unsupported version {version} of signed values")
 
@@ -199,7 +199,7 @@ def _decode_base64(encoded: bytes) -> bytes | None:
 
 
 def _create_signature_v1(secret: str | bytes, *parts: str | bytes) -> bytes:
-    return utf8(hmac.new(utf8(secret), b"".join(map(utf8, parts)), hashlib.sha1).hexdigest())
+    return utf8(hmac.new(utf8(secret), b"".join([utf8(part) for part in parts]), hashlib.sha1).hexdigest())
 
 
 def _create_signature_v2(secret: str | bytes, signed: bytes) -> bytes:

@@ -20,13 +20,14 @@ from typing import Any, ClassVar, NamedTuple
 
 from tornado import httputil, iostream
 from tornado._wire.dates import parse_http_date
-from tornado.escape import url_escape, utf8
+from tornado.escape import url_escape
 from tornado.log import gen_log
 from tornado.web._errors import HTTPError
 from tornado.web._handler import RequestHandler
 
 _CHUNK = 64 * 1024
 _Stamp = tuple[int, int]
+_Directories = str | list[str] | None
 # One range of bytes whose end lies before its start, or that is a bare number.
 _WRONG_RANGE = re.compile(r"\s*bytes\s*=\s*[0-9]+\s*(?:-\s*[0-9]+\s*)?", re.IGNORECASE | re.ASCII)
 
@@ -68,16 +69,16 @@ class StaticFileHandler(RequestHandler):
     )
     _lock = threading.Lock()  # of _static_hashes
 
-    allowed_symlink_directory: str | list[str] | None = None
+    allowed_symlink_directory: _Directories = None
     default_filename: str | None = None
     absolute_path: str | None = None
     modified: datetime.datetime | None = None
 
-    def initialize(  # type: ignore[override]
+    def initialize(
         self,
         path: str,
         default_filename: str | None = None,
-        allowed_symlink_directory: str | list[str] | None = None,
+        allowed_symlink_directory: _Directories = None,
     ) -> None:
         """Take the route's arguments; see the class."""
         self.root = path
@@ -90,19 +91,20 @@ class StaticFileHandler(RequestHandler):
         with cls._lock:
             cls._static_hashes.clear()
 
-    async def head(self, path: str) -> None:  # type: ignore[override]
+    async def head(self, path: str) -> None:
         """As `get`, without the body."""
         await self.get(path, include_body=False)
 
-    async def get(self, path: str, include_body: bool = True) -> None:  # type: ignore[override]
+    async def get(self, path: str, include_body: bool = True) -> None:
         """Serve the file at `path`, or the range of it that is asked for.
 
         :param include_body: False for HEAD.
         """
+        root = self.root
         self.path = self.parse_url_path(path)
-        absolute_path = self.get_absolute_path(self.root, self.path)
-        self.absolute_path = self.validate_absolute_path(self.root, absolute_path)
-        if self.absolute_path is None:
+        found = self.validate_absolute_path(root, self.get_absolute_path(root, self.path))
+        self.absolute_path = found
+        if found is None:
             return  # redirected
         self.modified = self.get_modified_time()
         self.set_headers()
@@ -111,7 +113,7 @@ class StaticFileHandler(RequestHandler):
             return
         part = self._choose_part(self.get_content_size())
         if part is not None and include_body:
-            await self._send(self.absolute_path, part)
+            await self._send(found, part)
 
     async def _send(self, path: str, part: _Part) -> None:
         """Send a part of a file: as many bytes as were announced, whatever has become of the file since."""
@@ -142,18 +144,18 @@ class StaticFileHandler(RequestHandler):
         asked = httputil._parse_request_range(header)
         if asked is None:
             # Section 14.2 lets us ignore what is no range, or refuse it.
-            return self._refuse_range(size) if _WRONG_RANGE.fullmatch(header) else self._whole(size)
+            return self._refused(size) if _WRONG_RANGE.fullmatch(header) else self._whole(size)
         start, end = asked
         if start is not None and start < 0:
             if size == 0:
                 return self._whole(size)
             start = max(0, size + start)
         elif start is not None and start >= size:
-            return self._refuse_range(size)
+            return self._refused(size)
         if end is not None:
             end = min(end, size)  # a client that asks for more than there is gets what there is
             if end <= (start or 0):
-                return self._refuse_range(size)
+                return self._refused(size)
         length = (size if end is None else end) - (start or 0)
         if length != size:
             self.set_status(206)
@@ -165,52 +167,49 @@ class StaticFileHandler(RequestHandler):
         self.set_header("Content-Length", size)
         return _Part(None, None, size)
 
-    def _refuse_range(self, size: int) -> None:
+    def _refused(self, size: int) -> _Part | None:
         self.set_status(416)
         self.set_header("Content-Type", "text/plain")
         self.set_header("Content-Range", f"bytes */{size}")
+        return None
 
     def _range_applies(self) -> bool:
-        """If-Range: the part goes with what the client has only if the file is still the same (section
-        13.1.5).
-        """
+        """If-Range: the part goes with what the client has only if the file is the same (section 13.1.5)."""
         condition = self.request.headers.get("If-Range")
         if not condition:
             return True
         if condition.startswith(('"', "W/")):
-            return condition == self._headers.get("Etag") and not condition.startswith("W/")
-        return condition == self._headers.get("Last-Modified")
+            return not condition.startswith("W/") and bool(condition == self._headers.get("Etag"))
+        return bool(condition == self._headers.get("Last-Modified"))
 
     def compute_etag(self) -> str | None:
         """The file's version as a strong tag."""
         assert self.absolute_path is not None
-        if self._is_large():
-            found = self._stat()
-            version: str | None = f"{found.st_mtime_ns:x}-{found.st_size:x}"
-        else:
-            version = self._get_cached_version(self.absolute_path)
+        found = _stat(self.absolute_path)
+        if found is not None and self._too_large(found):
+            return f'"{found.st_mtime_ns:x}-{found.st_size:x}"'
+        version = self._get_cached_version(self.absolute_path)
         return f'"{version}"' if version else None
 
     def set_headers(self) -> None:
         """Set what describes the file: tag, time, type, how long it may be cached."""
-        self.set_header("Accept-Ranges", "bytes")
         self.set_etag_header()
-        if self.modified is not None:
-            self.set_header("Last-Modified", self.modified)
-        content_type = self.get_content_type()
-        if content_type:
-            self.set_header("Content-Type", content_type)
-        cache_time = self.get_cache_time(self.path, self.modified, content_type)
-        if cache_time > 0:
-            now = datetime.datetime.now(datetime.UTC)
-            self.set_header("Expires", now + datetime.timedelta(seconds=cache_time))
-            self.set_header("Cache-Control", f"max-age={cache_time}")
+        self.set_header("Accept-Ranges", "bytes")
+        media_type = self.get_content_type()
+        if media_type:
+            self.set_header("Content-Type", media_type)
+        modified = self.modified
+        if modified is not None:
+            self.set_header("Last-Modified", modified)
+        seconds = self.get_cache_time(self.path, modified, media_type)
+        if seconds > 0:
+            expires = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=seconds)
+            self.set_header("Expires", expires)
+            self.set_header("Cache-Control", f"max-age={seconds}")
         self.set_extra_headers(self.path)
 
     def should_return_304(self) -> bool:
-        """Whether the client's copy is current: by its tag if it sends one, else by its time (section
-        13.2.2).
-        """
+        """Whether the client's copy is current, by its tag, else by its time (RFC 9110 section 13.2.2)."""
         if self.request.headers.get("If-None-Match"):
             return self.check_etag_header()
         since = self.request.headers.get("If-Modified-Since")
@@ -249,15 +248,10 @@ class StaticFileHandler(RequestHandler):
         """
         if "\x00" in absolute_path or (os.name == "nt" and ":" in os.path.splitdrive(absolute_path)[1]):
             raise HTTPError(404)
-        real_root = os.path.realpath(root)
-        links_into = self.allowed_symlink_directory or []
-        allowed = [
-            real_root,
-            *map(os.path.realpath, [links_into] if isinstance(links_into, str) else links_into),
-        ]
-        if not _below(os.path.abspath(root), absolute_path) and not _below(real_root, absolute_path):
+        lexically_below = _below(os.path.abspath(root), absolute_path)
+        if not lexically_below and not _below(os.path.realpath(root), absolute_path):
             raise HTTPError(403, "%s is not in root static directory", self.path)
-        if not _below_any(allowed, os.path.realpath(absolute_path)):
+        if not _allowed(root, self.allowed_symlink_directory, absolute_path):
             raise HTTPError(403, "%s is not in root static directory", self.path)
         if os.path.isdir(absolute_path) and self.default_filename is not None:
             if not self.request.path.endswith("/"):
@@ -266,7 +260,7 @@ class StaticFileHandler(RequestHandler):
                 self.redirect(self.request.path + "/", permanent=True)
                 return None
             absolute_path = os.path.join(absolute_path, self.default_filename)
-            if not _below_any(allowed, os.path.realpath(absolute_path)):
+            if not _allowed(root, self.allowed_symlink_directory, absolute_path):
                 raise HTTPError(403, "%s is not in root static directory", self.path)
         if not os.path.exists(absolute_path):
             raise HTTPError(404)
@@ -299,29 +293,20 @@ class StaticFileHandler(RequestHandler):
 
     @classmethod
     def get_content_version(cls, abspath: str) -> str:
-        """A text that changes with the file's content.
-
-        :raises ValueError: if the file is larger than `MAX_VERSION_CONTENT_SIZE`.
-        """
+        """A text that changes with the file's content."""
         content: Any = cls.get_content(abspath)
         hasher = hashlib.sha512()
-        left = cls.MAX_VERSION_CONTENT_SIZE
         for chunk in [content] if isinstance(content, bytes) else content:
-            left -= len(chunk)
-            if left < 0:
-                raise ValueError(f"larger than {cls.MAX_VERSION_CONTENT_SIZE} bytes")
             hasher.update(chunk)
         return hasher.hexdigest()
 
-    def _is_large(self) -> bool:
-        """Whether the file is one of the file system's, and too large to be hashed."""
-        cls = type(self)
-        if cls.get_content_version.__func__ is not _GET_CONTENT_VERSION:  # type: ignore[attr-defined]
+    @classmethod
+    def _too_large(cls, found: os.stat_result) -> bool:
+        """Whether a file of the file system would take too long to be hashed."""
+        if found.st_size <= cls.MAX_VERSION_CONTENT_SIZE:
             return False
-        try:
-            return self._stat().st_size > self.MAX_VERSION_CONTENT_SIZE
-        except OSError:
-            return False  # a subclass reads from elsewhere
+        version_of: Any = cls.get_content_version
+        return version_of.__func__ is _GET_CONTENT_VERSION
 
     def _stat(self) -> os.stat_result:
         assert self.absolute_path is not None
@@ -335,7 +320,7 @@ class StaticFileHandler(RequestHandler):
         return self._stat().st_size
 
     def get_modified_time(self) -> datetime.datetime | None:
-        """When the file was last changed, in whole seconds (HTTP dates know no others); None leaves it out."""
+        """When the file was last changed, in whole seconds as HTTP dates have it; None leaves it out."""
         seconds = int(self._stat().st_mtime)
         return datetime.datetime.fromtimestamp(seconds, datetime.UTC)
 
@@ -344,9 +329,8 @@ class StaticFileHandler(RequestHandler):
         assert self.absolute_path is not None
         mime_type, encoding = mimetypes.guess_type(self.absolute_path)
         if encoding == "gzip":
-            return (
-                "application/gzip"  # the file is an archive: its bytes are not decoded for display (RFC 6713)
-            )
+            # The file is an archive: its bytes are not decoded for display (RFC 6713).
+            return "application/gzip"
         if encoding is not None:
             return "application/octet-stream"
         return mime_type or "application/octet-stream"
@@ -355,9 +339,7 @@ class StaticFileHandler(RequestHandler):
         """Override to set further headers."""
 
     def get_cache_time(self, path: str, modified: datetime.datetime | None, mime_type: str) -> int:
-        """Seconds for which the response may be cached without asking again: long for an address with a
-        version.
-        """
+        """Seconds for which nobody need ask for the file again: many for an address with a version."""
         return self.CACHE_MAX_AGE if "v" in self.request.arguments else 0
 
     # -- addresses --
@@ -373,17 +355,22 @@ class StaticFileHandler(RequestHandler):
 
     @classmethod
     def get_version(cls, settings: dict[str, Any], path: str) -> str | None:
-        """The version of the file `path` below the setting ``static_path``; None if it cannot be read."""
-        return cls._get_cached_version(cls.get_absolute_path(settings["static_path"], path))
+        """The version of the file `path` below the setting ``static_path``; None if it cannot be read.
+
+        :raises HTTPError: (403) if `path` leads out of ``static_path``.
+        """
+        root = settings["static_path"]
+        abspath = cls.get_absolute_path(root, path)
+        links_into = settings.get("static_handler_args", {}).get("allowed_symlink_directory")
+        return cls._get_cached_version(abspath, (root, links_into or cls.allowed_symlink_directory))
 
     @classmethod
-    def _get_cached_version(cls, abspath: str) -> str | None:
-        """The version of a file, hashed anew only when its time or size has changed; None: it has none."""
-        found: os.stat_result | None
-        try:
-            found = os.stat(abspath)
-        except OSError:
-            found = None  # perhaps a subclass reads from elsewhere
+    def _get_cached_version(cls, abspath: str, within: tuple[Any, _Directories] | None = None) -> str | None:
+        """The version of a file, hashed anew only when its time or size has changed; None: it has none.
+
+        :param within: the root, and where else links may lead, for a path that has not been validated yet.
+        """
+        found = _stat(abspath)  # None perhaps because a subclass reads from elsewhere
         stamp = None if found is None else (found.st_mtime_ns, found.st_size)
         hashes = cls._static_hashes
         with cls._lock:
@@ -393,8 +380,8 @@ class StaticFileHandler(RequestHandler):
                 return known[1]
         version: str | None
         try:
-            if found is not None and not stat.S_ISREG(found.st_mode):
-                raise ValueError("it is not a file")
+            if found is not None:
+                cls._check_hashable(abspath, found, within)
             version = cls.get_content_version(abspath)
         except Exception as error:
             gen_log.error("Could not open static file %r: %s", abspath, error)
@@ -405,13 +392,42 @@ class StaticFileHandler(RequestHandler):
                 hashes.popitem(last=False)
         return version
 
+    @classmethod
+    def _check_hashable(
+        cls, abspath: str, found: os.stat_result, within: tuple[Any, _Directories] | None
+    ) -> None:
+        if not stat.S_ISREG(found.st_mode):
+            raise ValueError("it is not a file")
+        if cls._too_large(found):
+            raise ValueError(f"it is larger than {cls.MAX_VERSION_CONTENT_SIZE} bytes")
+        own_path: Any = cls.get_absolute_path
+        if within is not None and own_path.__func__ is _GET_ABSOLUTE_PATH and not _allowed(*within, abspath):
+            raise ValueError("a link leads out of the static directory")
 
-_GET_CONTENT_VERSION: Any = StaticFileHandler.get_content_version.__func__  # type: ignore[attr-defined]
+
+def _stat(path: str) -> os.stat_result | None:
+    try:
+        return os.stat(path)
+    except (OSError, ValueError):
+        return None  # a ValueError where there is a NUL in it
 
 
 def _below(root: str, path: str) -> bool:
     return path == root or path.startswith(root if root.endswith(os.path.sep) else root + os.path.sep)
 
 
-def _below_any(roots: list[str], path: str) -> bool:
-    return any(_below(root, path) for root in roots)
+def _allowed(root: str, links_into: _Directories, path: str) -> bool:
+    """Whether what `path` leads to, all links followed, may be served."""
+    if links_into is None:
+        directories = [root]
+    elif isinstance(links_into, (str, os.PathLike)):
+        directories = [root, links_into]
+    else:
+        directories = [root, *links_into]
+    real_path = os.path.realpath(path)
+    return any(_below(os.path.realpath(directory), real_path) for directory in directories)
+
+
+# To be known when a subclass has its own.
+_GET_CONTENT_VERSION: Any = StaticFileHandler.__dict__["get_content_version"].__func__
+_GET_ABSOLUTE_PATH: Any = StaticFileHandler.__dict__["get_absolute_path"].__func__

@@ -41,15 +41,10 @@ class GZipContentEncoding(OutputTransform):
 
     #: Content types that are compressed, besides ``text/*``.
     CONTENT_TYPES = frozenset(
-        {
-            "application/javascript",
-            "application/x-javascript",
-            "application/xml",
-            "application/atom+xml",
-            "application/json",
-            "application/xhtml+xml",
-            "image/svg+xml",
-        }
+        """
+        application/atom+xml application/javascript application/json application/x-javascript
+        application/xhtml+xml application/xml image/svg+xml
+        """.split()
     )
     #: zlib's level; 6 is the usual compromise, the higher ones cost more than they save.
     GZIP_LEVEL = 6
@@ -57,6 +52,7 @@ class GZipContentEncoding(OutputTransform):
     MIN_LENGTH = 1024
 
     def __init__(self, request: httputil.HTTPServerRequest) -> None:
+        self.request = request
         self._gzipping = _accepts_gzip(request.headers.get("Accept-Encoding", ""))
         self._compressor: Any = None
 
@@ -67,40 +63,66 @@ class GZipContentEncoding(OutputTransform):
         self, status_code: int, headers: httputil.HTTPHeaders, chunk: bytes, finishing: bool
     ) -> tuple[int, httputil.HTTPHeaders, bytes]:
         """Decide whether to compress, and begin."""
-        if "Vary" in headers:
-            headers["Vary"] += ", Accept-Encoding"
-        else:
-            headers["Vary"] = "Accept-Encoding"
-        if self._gzipping:
-            content_type = headers.get("Content-Type", "").partition(";")[0].strip().lower()
-            self._gzipping = (
-                self._compressible_type(content_type)
-                and (not finishing or len(chunk) >= self.MIN_LENGTH)
-                and (finishing or "Content-Length" not in headers)
-                and "Content-Encoding" not in headers
-                and status_code not in (204, 206, 304)
-            )
-        if self._gzipping:
-            headers["Content-Encoding"] = "gzip"
-            etag = headers.get("Etag")
-            if etag is not None and not etag.startswith("W/"):
-                headers["Etag"] = "W/" + etag
-            self._compressor = zlib.compressobj(self.GZIP_LEVEL, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
-            chunk = self.transform_chunk(chunk, finishing)
-            if "Content-Length" in headers:
-                if finishing:
-                    headers["Content-Length"] = str(len(chunk))
-                else:
-                    del headers["Content-Length"]
+        _add_vary(headers)
+        if not self._gzipping:
+            return status_code, headers, chunk
+        if status_code == 304:
+            self._confirm_tag(headers)
+        self._gzipping = status_code not in (204, 206, 304) and self._wanted(headers, chunk, finishing)
+        if not self._gzipping:
+            return status_code, headers, chunk
+        headers["Content-Encoding"] = "gzip"
+        _weaken_tag(headers)
+        if finishing and not chunk:
+            del headers["Content-Length"]  # of HEAD: nothing was compressed, so the length is not known
+            return status_code, headers, chunk
+        self._compressor = zlib.compressobj(self.GZIP_LEVEL, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
+        chunk = self.transform_chunk(chunk, finishing)
+        if finishing:
+            headers["Content-Length"] = str(len(chunk))
+        elif "Content-Length" in headers:
+            del headers["Content-Length"]
         return status_code, headers, chunk
+
+    def _wanted(self, headers: httputil.HTTPHeaders, chunk: bytes, finishing: bool) -> bool:
+        content_type = headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        if "Content-Encoding" in headers or not self._compressible_type(content_type):
+            return False
+        if not finishing:
+            return True
+        length = len(chunk)
+        if not chunk and self.request.method == "HEAD":
+            announced = headers.get("Content-Length", "")
+            length = int(announced) if announced.isdecimal() else 0
+        return length >= self.MIN_LENGTH
+
+    def _confirm_tag(self, headers: httputil.HTTPHeaders) -> None:
+        """Name the representation that the client has: a compressed one, if its tag is weak."""
+        etag = headers.get("Etag")
+        if etag is not None and "W/" + etag in self.request.headers.get("If-None-Match", ""):
+            headers["Etag"] = "W/" + etag
 
     def transform_chunk(self, chunk: bytes, finishing: bool) -> bytes:
         """Compress a part; what was written before a flush can be read by the client after it."""
-        if not self._gzipping:
+        if self._compressor is None:
             return chunk
-        compressed: bytes = self._compressor.compress(chunk)
-        mode = zlib.Z_FINISH if finishing else zlib.Z_SYNC_FLUSH
-        return compressed + self._compressor.flush(mode)
+        compressor = self._compressor
+        compressed: bytes = compressor.compress(chunk)
+        compressed += compressor.flush(zlib.Z_FINISH if finishing else zlib.Z_SYNC_FLUSH)
+        return compressed
+
+
+def _add_vary(headers: httputil.HTTPHeaders) -> None:
+    if "Vary" in headers:
+        headers["Vary"] += ", Accept-Encoding"
+    else:
+        headers["Vary"] = "Accept-Encoding"
+
+
+def _weaken_tag(headers: httputil.HTTPHeaders) -> None:
+    etag = headers.get("Etag")
+    if etag is not None and not etag.startswith("W/"):
+        headers["Etag"] = "W/" + etag
 
 
 def _accepts_gzip(header: str) -> bool:

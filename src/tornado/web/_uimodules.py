@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from tornado import escape
+from tornado.util import ObjectDict
 
 if TYPE_CHECKING:
     from tornado.web._handler import RequestHandler
@@ -166,15 +167,23 @@ def _module_renderer(handler: RequestHandler, name: str, cls: type[UIModule]) ->
     return render
 
 
-def make_ui(handler: RequestHandler) -> dict[str, Any]:
-    """What a handler's ``ui`` holds: the application's UI methods, bound to it, and its modules."""
-    from tornado.util import ObjectDict
+class UI:
+    """The attribute ``ui`` of handlers: the application's UI methods, bound to the handler, and its modules.
 
-    application = handler.application
-    ui = ObjectDict(
-        (name, types.MethodType(method, handler)) for name, method in application.ui_methods.items()
-    )
-    # Named both ways: `modules.Name` is what `{% module %}` becomes, and a method may be called "modules".
-    ui["_tt_modules"] = _UIModuleNamespace(handler, application.ui_modules)
-    ui["modules"] = ui["_tt_modules"]
-    return ui
+    Made on first touch and kept in the handler, where it hides this descriptor.
+    """
+
+    def __get__(self, handler: RequestHandler | None, owner: type | None = None) -> Any:
+        if handler is None:
+            return self
+        application = handler.application
+        handler._has_ui = True
+        ui = ObjectDict(
+            (name, types.MethodType(method, handler)) for name, method in application.ui_methods.items()
+        )
+        # Named both ways: `modules.Name` is what `{% module %}` becomes, and a method may be called
+        # "modules".
+        ui["_tt_modules"] = _UIModuleNamespace(handler, application.ui_modules)
+        ui["modules"] = ui["_tt_modules"]
+        handler.ui = ui
+        return ui

@@ -102,10 +102,10 @@ def raw_token(handler: RequestHandler) -> tuple[int | None, bytes, float]:
         name = handler.application.settings.get("xsrf_cookie_name", "_xsrf")
         cookie = handler.get_cookie(name)
         version, raw, timestamp = handler._decode_xsrf_token(cookie) if cookie else (None, None, None)
-        if raw is None or timestamp is None:
+        if not raw or timestamp is None:
             version, raw, timestamp = None, os.urandom(_TOKEN_BYTES), time.time()
         kept = handler._raw_xsrf_token = (version, raw, timestamp)  # type: ignore[attr-defined]
-    return kept  # type: ignore[no-any-return]
+    return kept
 
 
 def decode_token(text: str) -> tuple[int | None, bytes | None, float | None]:

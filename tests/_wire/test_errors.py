@@ -1,0 +1,29 @@
+"""Each fault carries its answer."""
+
+import pytest
+
+from tornado._wire import errors
+
+STATUS = {
+    "HTTPInputError": 400,
+    "RequestTargetTooLong": 414,
+    "HeadTooLarge": 431,
+    "BodyTooLarge": 413,
+    "ExpectationFailed": 417,
+    "UnknownTransferCoding": 501,
+    "VersionNotSupported": 505,
+    "IncompleteMessage": 400,
+    "TooManyInterimResponses": 400,
+}
+
+
+@pytest.mark.parametrize(("name", "status"), STATUS.items())
+def test_an_input_error_knows_its_status(name, status):
+    error = getattr(errors, name)
+    assert issubclass(error, errors.HTTPInputError)
+    assert error.status_code == status
+
+
+def test_the_two_trees_are_apart_and_complete():
+    assert not issubclass(errors.HTTPOutputError, errors.HTTPInputError)
+    assert set(errors.__all__) == {*STATUS, "HTTPOutputError"}

@@ -1,0 +1,531 @@
+"""The reader: messages in any pieces, in any number, to their end or to the first fault."""
+
+import tracemalloc
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support.feeder import Feeder, Message, pieces, read, read_all_ways, read_pieces
+from tornado._wire import heads
+from tornado._wire.errors import (
+    BodyTooLarge,
+    HeadTooLarge,
+    HTTPInputError,
+    IncompleteMessage,
+    RequestTargetTooLong,
+    TooManyInterimResponses,
+    UnknownTransferCoding,
+    VersionNotSupported,
+)
+from tornado._wire.fields import request_memos
+from tornado._wire.h1 import EndOfMessage, Reader, Role, State
+from tornado._wire.limits import Limits
+
+GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+POST = b"POST /p HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello"
+CHUNKED = b"POST /c HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+CHUNKED_BODY = b"5\r\nhello\r\n1\r\n \r\n1\r\nw\r\n4;x=y\r\norld\r\n0\r\n"
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+@pytest.fixture(autouse=True)
+def _fresh_memo():
+    heads._known_lines.clear()
+    for memo in request_memos.values():
+        memo.clear()
+
+
+def summary(outcome):
+    return [(m.head["method"], m.head["target"], m.body, m.trailers, m.complete) for m in outcome.messages]
+
+
+# Requests
+
+REQUESTS = {
+    "without a body": (GET, ("GET", "/", b"", None, True)),
+    "without fields": (b"GET / HTTP/1.0\r\n\r\n", ("GET", "/", b"", None, True)),
+    "with a length": (POST, ("POST", "/p", b"hello", "", True)),
+    "with length 0": (POST[:-5].replace(b"5", b"0"), ("POST", "/p", b"", None, True)),
+    "chunked": (CHUNKED + CHUNKED_BODY + b"\r\n", ("POST", "/c", b"hello world", "", True)),
+    "with trailers": (
+        CHUNKED + CHUNKED_BODY + b"A: b\r\n\r\n",
+        ("POST", "/c", b"hello world", "A: b\r\n", True),
+    ),
+    "chunked and empty": (CHUNKED + b"0\r\n\r\n", ("POST", "/c", b"", "", True)),
+    "ended by LF": (b"GET / HTTP/1.1\nHost: a\n\n", ("GET", "/", b"", None, True)),
+    "ended by both": (b"GET / HTTP/1.1\r\nHost: a\n\r\n", ("GET", "/", b"", None, True)),
+    "ended by both, otherwise": (b"GET / HTTP/1.1\nHost: a\r\n\n", ("GET", "/", b"", None, True)),
+    "after empty lines": (b"\r\n\n\r\n" + GET, ("GET", "/", b"", None, True)),
+    "with a query": (b"GET /?a=b HTTP/1.1\r\nHost: a\r\n\r\n", ("GET", "/?a=b", b"", None, True)),
+    "absolute": (b"GET http://b/c HTTP/1.1\r\nHost: a\r\n\r\n", ("GET", "/c", b"", None, True)),
+}
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+def test_requests(name):
+    data, expected = REQUESTS[name]
+    for _ in range(2):  # the second time what can be known is known
+        for rest in (b"", b"G", b"GET / HTTP/1.1\r\nHos"):
+            outcome = read_all_ways(data + rest)
+            assert outcome.error is None, outcome.text
+            assert (summary(outcome), outcome.state, outcome.rest) == ([expected], State.HEAD, rest)
+
+
+@pytest.mark.parametrize("first", REQUESTS)
+def test_pipelined_requests(first):
+    for second in REQUESTS:
+        data = REQUESTS[first][0] + REQUESTS[second][0] + GET
+        outcome = read_all_ways(data)
+        assert outcome.error is None, outcome.text
+        expected = [REQUESTS[first][1], REQUESTS[second][1], REQUESTS["without a body"][1]]
+        assert (summary(outcome), outcome.rest) == (expected, b"")
+
+
+def test_many_pipelined_requests():
+    outcome = read(GET * 1000 + POST * 1000, 1000)
+    assert len(outcome.messages) == 2000
+    assert all(message.complete for message in outcome.messages)
+
+
+FAULTS = {
+    b"asdf\r\n\r\n": HTTPInputError,
+    b"\rGET / HTTP/1.1\r\n\r\n": HTTPInputError,
+    b"GET / HTTP/1.1\r\n\r\n": HTTPInputError,
+    b"GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n": HTTPInputError,
+    b"GET / HTTP/1.1\r\nHost: a\r\nX : y\r\n\r\n": HTTPInputError,
+    b"GET / HTTP/1.1\r\nHost: a\r\nX: y\r\n z\r\n\r\n": HTTPInputError,
+    b"GET / HTTP/1.1\r\nHost: a\r\nX: y\rz\r\n\r\n": HTTPInputError,
+    b"GET / HTTP/1.2\r\nHost: a\r\n\r\n": VersionNotSupported,
+    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n": VersionNotSupported,
+    b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n": UnknownTransferCoding,
+    b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n": HTTPInputError,
+    b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5, 6\r\n\r\n": HTTPInputError,
+    b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 999999999\r\n\r\n": BodyTooLarge,
+    CHUNKED + b"1_0\r\n": HTTPInputError,
+    CHUNKED + b"3\r\nfooXX": HTTPInputError,
+    CHUNKED + b"fffffffff\r\n": BodyTooLarge,
+    b"\n" * 5 + GET: HTTPInputError,
+}
+
+
+@pytest.mark.parametrize("data", FAULTS)
+def test_faults(data):
+    for before in (b"", GET, POST):
+        outcome = read_all_ways(before + data + GET)
+        assert outcome.error is FAULTS[data]
+        assert outcome.state is State.ERROR
+
+
+def test_nothing_is_read_after_a_fault():
+    reader = Reader(Role.SERVER)
+    reader.receive_data(b"asdf\r\n\r\n" + GET)
+    with pytest.raises(HTTPInputError):
+        reader.next_event()
+    assert reader.next_event() is None
+    rest = reader.buffered
+    reader.receive_data(GET)
+    assert reader.buffered == rest
+    assert (reader.next_event(), reader.state) == (None, State.ERROR)
+    with pytest.raises(RuntimeError, match="state ERROR; it has to be DONE"):
+        reader.start_next()
+
+
+# One at a time
+
+
+def test_the_next_message_waits():
+    reader = Reader(Role.SERVER)
+    reader.receive_data(GET + POST)
+    assert reader.next_event().method == "GET"
+    assert (reader.state, reader.buffered) == (State.DONE, len(POST))
+    assert reader.next_event() is None
+    reader.start_next()
+    assert reader.next_event().method == "POST"
+    with pytest.raises(RuntimeError, match="BODY_LENGTH"):
+        reader.start_next()
+    assert reader.next_event() == b"hello"
+    end = reader.next_event()
+    assert isinstance(end, EndOfMessage)
+    assert end.trailers is None
+    assert (reader.state, reader.buffered) == (State.DONE, 0)
+
+
+def test_data_is_not_copied_when_nothing_waits():
+    reader = Reader(Role.SERVER)
+    reader.receive_data(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9000\r\n\r\n")
+    reader.next_event()
+    data = b"x" * 5000
+    reader.receive_data(data)
+    assert reader.next_event() is data
+    assert reader.next_event() is None
+
+
+def test_what_waits_and_what_comes_are_put_together():
+    reader = Reader(Role.SERVER)
+    data = GET + POST + GET
+    for piece in pieces(data, 7):
+        reader.receive_data(piece)
+    assert reader.buffered == len(data)
+    assert reader.next_event().method == "GET"
+    reader.start_next()
+    reader.receive_data(GET)
+    assert reader.buffered == len(POST + GET + GET)
+    assert reader.next_event().method == "POST"
+    assert reader.next_event() == b"hello"
+    assert type(reader.take_buffer()) is bytes
+
+
+def test_the_rest_can_be_taken_out():
+    reader = Reader(Role.SERVER)
+    reader.receive_data(GET + b"raw")
+    reader.next_event()
+    assert reader.take_buffer() == b"raw"
+    assert (reader.take_buffer(), reader.buffered) == (b"", 0)
+    reader.start_next()
+    for piece in pieces(GET[:-1], 5):
+        reader.receive_data(piece)
+        assert reader.next_event() is None
+    assert reader.take_buffer() == GET[:-1]
+    reader.receive_data(GET)
+    assert reader.next_event().method == "GET"
+
+
+def test_events_and_trailers_print_well():
+    reader = Reader(Role.SERVER)
+    reader.receive_data(CHUNKED + b"0\r\nA: b\r\nA: c\r\n\r\n")
+    assert repr(reader.next_event()) == "<RequestHead POST /c HTTP/1.1>"
+    end = reader.next_event()
+    assert repr(end) == r"EndOfMessage('A: b\r\nA: c\r\n')"
+    assert end.trailers.get_list("A") == ["b", "c"]
+    assert end.trailers is end.trailers
+
+
+# The end of the input
+
+
+@pytest.mark.parametrize("data", [b"", GET, POST, b"\r\n", GET + b"\r\n"])
+def test_an_end_between_messages(data):
+    outcome = read_all_ways(data, eof=True)
+    assert (outcome.error, outcome.state) == (None, State.CLOSED)
+
+
+@pytest.mark.parametrize("data", [POST, CHUNKED + CHUNKED_BODY + b"\r\n", CHUNKED + b"0\r\nA: b\r\n\r\n"])
+def test_an_end_inside_a_message(data):
+    assert read(data, eof=True).error is None
+    for length in range(1, len(data)):
+        outcome = read(data[:length], eof=True)
+        assert outcome.error is IncompleteMessage, length
+        assert "connection closed" in outcome.text
+
+
+def test_what_is_there_is_read_before_the_end_is_told():
+    reader = Reader(Role.SERVER)
+    reader.receive_data(GET + GET)
+    reader.receive_eof()
+    for _ in range(2):
+        assert reader.next_event().method == "GET"
+        reader.start_next()
+    assert (reader.next_event(), reader.state) == (None, State.CLOSED)
+    reader.receive_data(GET)
+    assert (reader.next_event(), reader.buffered) == (None, 0)
+
+
+# Limits
+
+
+def test_the_request_line_is_bounded():
+    limits = Limits(max_request_line=30)
+    fits = b"GET /" + b"a" * 14 + b" HTTP/1.1\r\n"
+    assert len(fits) == 30
+    assert read_all_ways(fits + b"Host: a\r\n\r\n", limits=limits).error is None
+    for end in (b"\r\nHost: a\r\n\r\n", b"\r\n", b"aaaaaaa"):
+        outcome = read_all_ways(fits[:-2] + b"a" + end, limits=limits)
+        assert outcome.error is RequestTargetTooLong
+        assert outcome.text == "request line longer than 30 bytes"
+
+
+def test_the_head_is_bounded():
+    limits = Limits(max_head_size=60)
+    line = b"GET / HTTP/1.1\r\nHost: a\r\n"
+    fits = line + b"X: " + b"x" * (60 - len(line) - 7) + b"\r\n\r\n"
+    assert len(fits) == 60
+    assert read_all_ways(fits, limits=limits).only.complete
+    for end in (b"x\r\n\r\n", b"xxxxxxx"):
+        outcome = read_all_ways(fits[:-4] + end, limits=limits)
+        assert outcome.error is HeadTooLarge
+        assert outcome.text == "message head longer than 60 bytes"
+    # A pipelined request does not count, nor do the empty lines before this one.
+    assert len(read_all_ways(b"\r\n" + fits + fits, limits=limits).messages) == 2
+
+
+def test_a_line_longer_than_the_head_may_be_is_the_line_s_fault():
+    outcome = read_all_ways(b"GET /" + b"a" * 100, limits=Limits(max_head_size=60))
+    assert outcome.error is RequestTargetTooLong
+
+
+def test_the_defaults_take_large_heads():
+    assert read(b"GET /" + b"a" * 60000 + b" HTTP/1.1\r\nHost: a\r\n\r\n").only.complete
+    assert read(b"GET /" + b"a" * 66000).error is RequestTargetTooLong
+    assert read(GET[:-2] + b"X: " + b"a" * 66000).error is HeadTooLarge
+    assert read(GET[:-2] + b"X:\r\n" * 999 + b"\r\n").only.complete
+    assert read(GET[:-2] + b"X:\r\n" * 1000 + b"\r\n").error is HeadTooLarge
+
+
+def test_what_is_known_does_not_pass_stricter_limits():
+    read(GET)
+    assert read(GET, limits=Limits(max_head_size=len(GET) - 1)).error is HeadTooLarge
+    assert read(GET, limits=Limits(max_request_line=10)).error is RequestTargetTooLong
+    assert read(GET, limits=Limits(max_header_count=0)).error is HeadTooLarge
+
+
+def test_empty_lines_before_a_request_are_bounded_for_each():
+    assert len(read_all_ways((b"\r\n" * 4 + GET) * 3).messages) == 3
+    assert len(read_all_ways((b"\n" * 4 + GET) * 3).messages) == 3
+    assert read_all_ways(GET + b"\r\n" * 5).text.startswith(
+        "Malformed HTTP request line: too many empty lines"
+    )
+
+
+@pytest.mark.parametrize(
+    ("data", "fault"),
+    [
+        (POST, "Content-Length too long: 5 bytes, the limit is 4"),
+        (CHUNKED + b"5\r\nhello\r\n", "chunked body too large: over the limit of 4 bytes"),
+        (CHUNKED + b"1\r\nx\r\n" * 5, "chunked body too large: over the limit of 4 bytes"),
+    ],
+)
+def test_the_body_is_bounded(data, fault):
+    outcome = read_all_ways(data, limits=Limits(max_body_size=4))
+    assert (outcome.error, outcome.text) == (BodyTooLarge, fault)
+    assert read_all_ways(data, limits=Limits(max_body_size=5)).error is None
+
+
+def test_the_limit_of_a_body_can_be_changed_while_it_is_read():
+    for data in (POST, CHUNKED + b"5\r\nhello\r\n0\r\n\r\n"):
+        reader = Reader(Role.SERVER)
+        reader.receive_data(data)
+        reader.next_event()
+        reader.max_body_size = 4
+        with pytest.raises(BodyTooLarge, match="over the limit of 4 bytes"):
+            reader.next_event()
+    reader = Reader(Role.SERVER, Limits(max_body_size=4))
+    reader.receive_data(CHUNKED + b"5\r\nhello\r\n0\r\n\r\n" + POST)
+    reader.next_event()
+    reader.max_body_size = 5
+    assert reader.next_event() == b"hello"
+    reader.next_event()
+    reader.start_next()
+    assert reader.max_body_size == 4
+    with pytest.raises(BodyTooLarge):
+        reader.next_event()
+
+
+# Responses
+
+
+def response(data, size=None, **options):
+    return read(data, size, role=Role.CLIENT, **options)
+
+
+def test_a_response():
+    for rest in (b"", b"HTT"):
+        outcome = read_all_ways(OK + rest, role=Role.CLIENT)
+        (message,) = outcome.messages
+        assert (message.head["code"], message.body, message.complete) == (200, b"ok", True)
+        assert outcome.rest == rest
+
+
+def test_a_request_is_no_response():
+    read(GET)
+    assert read_all_ways(GET, role=Role.CLIENT).error is HTTPInputError
+    assert read_all_ways(b"\r\n" + OK, role=Role.CLIENT).error is HTTPInputError
+
+
+def test_a_body_until_the_end():
+    data = b"HTTP/1.0 200 OK\r\n\r\nhello\r\n"
+    for size in (None, 1, 3):
+        outcome = response(data, size, eof=True)
+        assert outcome.only == Message(outcome.only.head, b"hello\r\n", "", True)
+        assert outcome.state is State.CLOSED
+        unfinished = response(data, size)
+        assert (unfinished.only.body, unfinished.state) == (b"hello\r\n", State.BODY_UNTIL_CLOSE)
+    assert response(b"HTTP/1.0 200 OK\r\n\r\n", eof=True).only.complete
+
+
+def test_a_body_until_the_end_is_bounded():
+    data = b"HTTP/1.0 200 OK\r\n\r\nhello"
+    outcome = read_all_ways(data, role=Role.CLIENT, limits=Limits(max_body_size=4))
+    assert (outcome.error, outcome.text) == (BodyTooLarge, "Body too long: over the limit of 4 bytes")
+    assert read_all_ways(data, role=Role.CLIENT, limits=Limits(max_body_size=5), eof=True).only.complete
+
+
+@pytest.mark.parametrize("end", [b"", b"0\r\n"])
+def test_a_response_cut_short(end):
+    chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n" + end
+    for data in (OK[:-1], OK[:-2], OK[:20], chunked):
+        assert read_all_ways(data, role=Role.CLIENT, eof=True).error is IncompleteMessage
+
+
+def test_answers_that_depend_on_the_request():
+    bodiless = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"
+    data = bodiless + OK + bodiless + OK
+    outcome = read_all_ways(data, role=Role.CLIENT, methods=["HEAD", "GET", "HEAD", "POST"])
+    assert [message.body for message in outcome.messages] == [b"", b"ok", b"", b"ok"]
+    # What was expected counts once.
+    outcome = read_all_ways(bodiless + OK, role=Role.CLIENT, methods=["HEAD"])
+    assert [message.body for message in outcome.messages] == [b"", b"ok"]
+
+
+def test_a_tunnel_begins_behind_the_answer_to_connect():
+    reader = Reader(Role.CLIENT)
+    reader.expect_response_to("CONNECT")
+    reader.receive_data(b"HTTP/1.1 200 OK\r\n\r\n\x16\x03")
+    assert (reader.next_event().code, reader.state) == (200, State.DONE)
+    assert reader.take_buffer() == b"\x16\x03"
+
+
+def test_interim_responses():
+    interim = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: a\r\n\r\n"
+    outcome = read_all_ways(interim + OK + interim + OK, role=Role.CLIENT)
+    assert [message.head["code"] for message in outcome.messages] == [100, 103, 200] * 2
+    assert [message.body for message in outcome.messages] == [b"", b"", b"ok"] * 2
+    assert not any(message.head["has_body"] for message in outcome.messages[:2])
+
+
+def test_an_interim_response_keeps_what_is_expected():
+    outcome = read_all_ways(b"HTTP/1.1 100 A\r\n\r\n" + OK[:-2], role=Role.CLIENT, methods=["HEAD"])
+    assert [message.head["code"] for message in outcome.messages] == [100, 200]
+    assert outcome.messages[1].complete
+
+
+def test_interim_responses_are_bounded_for_each_response():
+    interim = b"HTTP/1.1 100 Continue\r\n\r\n"
+    outcome = read_all_ways((interim * 10 + OK) * 2, role=Role.CLIENT)
+    assert len(outcome.messages) == 22
+    outcome = read_all_ways(OK + interim * 11, role=Role.CLIENT)
+    assert outcome.error is TooManyInterimResponses
+    assert outcome.text == "Too many 1xx responses: more than 10"
+
+
+def test_switching_protocols_is_final():
+    feeder = Feeder(Role.CLIENT)
+    feeder.reader.receive_data(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n\x81\x00")
+    feeder.drain(next_message=False)
+    assert (feeder.reader.state, feeder.reader.take_buffer()) == (State.DONE, b"\x81\x00")
+
+
+def test_the_head_of_a_response_is_bounded():
+    limits = Limits(max_head_size=60)
+    outcome = read_all_ways(b"HTTP/1.1 200 " + b"a" * 60, role=Role.CLIENT, limits=limits)
+    assert (outcome.error, outcome.text) == (HeadTooLarge, "status line longer than 60 bytes")
+    outcome = read_all_ways(OK[:17] + b"X: " + b"a" * 60, role=Role.CLIENT, limits=limits)
+    assert (outcome.error, outcome.text) == (HeadTooLarge, "message head longer than 60 bytes")
+
+
+# Cost, told by what is held and not by a clock
+
+
+def test_an_idle_reader_is_small():
+    def make():
+        reader = Reader(Role.SERVER)
+        reader.receive_data(GET)
+        reader.next_event()
+        reader.start_next()
+        return reader
+
+    make()
+    tracemalloc.start()
+    readers = [make() for _ in range(100)]
+    size = tracemalloc.get_traced_memory()[0] / len(readers)
+    tracemalloc.stop()
+    assert size < 250
+
+
+class Counting(bytearray):
+    """A buffer that adds up how many octets it was asked to search."""
+
+    searched = 0
+
+    def find(self, part, start=0, end=None):
+        Counting.searched += (len(self) if end is None else min(end, len(self))) - start
+        return super().find(part, start, len(self) if end is None else end)
+
+
+def test_a_head_that_comes_byte_by_byte_is_searched_once():
+    reader = Reader(Role.SERVER)
+    head = b"GET /" + b"a" * 3000 + b" HTTP/1.1\r\nHost: a\r\n" + b"X: y\r\n" * 500 + b"\r\n"
+    reader.receive_data(head[:1])
+    reader._buffer = Counting(reader._buffer)
+    Counting.searched = 0
+    for position in range(1, len(head)):
+        reader._buffer += head[position : position + 1]
+        event = reader.next_event()
+    assert event.method == "GET"
+    assert Counting.searched < 10 * len(head)
+
+
+def test_requests_that_end_in_lf_are_not_searched_for_cr_again_and_again():
+    reader = Reader(Role.SERVER)
+    data = b"GET / HTTP/1.0\n\n" * 2000
+    reader.receive_data(data)
+    reader._buffer = Counting(data)
+    Counting.searched = 0
+    for _ in range(2000):
+        assert reader.next_event().method == "GET"
+        reader.start_next()
+    assert reader.buffered == 0
+    assert Counting.searched < 300 * len(data)
+
+
+@pytest.mark.parametrize("position", range(2040, 2056))
+@pytest.mark.parametrize("end", [b"\r\n\r\n", b"\n\n", b"\n\r\n", b"\r\n\n"])
+def test_the_end_of_a_head_may_lie_across_a_window_of_the_search(position, end):
+    head = b"GET / HTTP/1.1\r\nHost: a\r\nX: "
+    head += b"x" * (position - len(head)) + end
+    assert read(head + GET, 5000).messages[0].complete
+
+
+# Anything
+
+
+@given(st.lists(st.sampled_from(list(REQUESTS)), max_size=4), st.lists(st.integers(1, 40)), st.booleans())
+def test_splitting_anywhere_gives_the_same(names, sizes, eof):
+    data = b"".join(REQUESTS[name][0] for name in names)
+    parts, start = [], 0
+    for size in sizes:
+        parts.append(data[start : start + size])
+        start += size
+    parts.append(data[start:])
+    assert read_pieces(parts, eof=eof) == read(data, eof=eof)
+
+
+FRAGMENTS = [
+    *[
+        b"GET",
+        b" ",
+        b"/",
+        b"HTTP/1.1",
+        b"HTTP/1.0",
+        b"\r\n",
+        b"\n",
+        b"\r",
+        b":",
+        b"%",
+        b"\x00",
+        b"\xff",
+        b";",
+    ],
+    *[b"0", b"1", b"a", b"Host: a\r\n", b"Content-Length: 1\r\n", b"Transfer-Encoding: chunked\r\n"],
+    *[
+        b"Connection: close\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\n",
+        b"HTTP/1.1 200 OK\r\n",
+        b"HTTP/1.1 100 A\r\n\r\n",
+    ],
+]
+
+
+@given(st.lists(st.sampled_from(FRAGMENTS) | st.binary(max_size=5)), st.sampled_from(Role), st.booleans())
+def test_any_bytes_are_taken_or_refused_alike_however_split(parts, role, eof):
+    read_all_ways(b"".join(parts), role=role, eof=eof)

@@ -1,0 +1,173 @@
+"""Cookies that a handler sets and reads."""
+
+from __future__ import annotations
+
+import datetime
+import http.cookies
+
+import pytest
+
+from tests.support.server import ask, handler_of
+from tornado import web
+
+
+async def cookies_of(function, *fields):
+    """The Set-Cookie fields of a handler whose get() is `function`."""
+
+    def get(self):
+        function(self)
+
+    response = await ask(handler_of(get=get), *fields)
+    assert response.code == 200
+    return response.get_all("set-cookie")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ({}, "n=v; Path=/"),
+        ({"path": None}, "n=v"),
+        ({"path": "/p"}, "n=v; Path=/p"),
+        ({"domain": "example.com"}, "n=v; Domain=example.com; Path=/"),
+        ({"max_age": 10}, "n=v; Max-Age=10; Path=/"),
+        ({"max_age": 10.7}, "n=v; Max-Age=10; Path=/"),
+        ({"max_age": "10"}, "n=v; Max-Age=10; Path=/"),
+        ({"max_age": -1}, "n=v; Max-Age=-1; Path=/"),
+        ({"httponly": True, "secure": True}, "n=v; HttpOnly; Path=/; Secure"),
+        ({"httponly": False, "secure": False}, "n=v; Path=/"),
+        ({"samesite": "Strict"}, "n=v; Path=/; SameSite=Strict"),
+        ({"expires": 1893553445}, "n=v; expires=Wed, 02 Jan 2030 03:04:05 GMT; Path=/"),
+        ({"expires": (2030, 1, 2, 3, 4, 5)}, "n=v; expires=Wed, 02 Jan 2030 03:04:05 GMT; Path=/"),
+        (
+            {"expires": datetime.datetime(2030, 1, 2, 3, 4, 5), "expires_days": 3},
+            "n=v; expires=Wed, 02 Jan 2030 03:04:05 GMT; Path=/",
+        ),
+        ({"comment": "c"}, "n=v; Comment=c; Path=/"),
+    ],
+)
+async def test_attributes(arguments, expected):
+    assert await cookies_of(lambda self: self.set_cookie("n", "v", **arguments)) == [expected]
+
+
+async def test_expiry_in_days():
+    now = datetime.datetime.now(datetime.UTC)
+    (cookie,) = await cookies_of(lambda self: self.set_cookie("n", "v", expires_days=10))
+    expires = cookie.partition("expires=")[2].partition(";")[0]
+    parsed = datetime.datetime.strptime(expires, "%a, %d %b %Y %H:%M:%S GMT").replace(tzinfo=datetime.UTC)
+    assert abs(parsed - now - datetime.timedelta(days=10)) < datetime.timedelta(minutes=1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ({"HttpOnly": True, "pATH": "/p"}, "n=v; HttpOnly; Path=/p"),
+        ({"Max_Age": 3}, "n=v; Max-Age=3; Path=/"),
+        ({"max-age": 3}, "n=v; Max-Age=3; Path=/"),
+        ({"Secure": False, "Domain": None}, "n=v; Path=/"),
+    ],
+)
+async def test_older_spellings_are_deprecated(arguments, expected):
+    def set_it(self):
+        with pytest.warns(DeprecationWarning, match="Deprecated arguments to set_cookie.*spell it"):
+            self.set_cookie("n", "v", **arguments)
+
+    assert await cookies_of(set_it) == [expected]
+
+
+FORBIDDEN = [*map(chr, range(32)), "\x7f", ";"]
+
+
+@pytest.mark.filterwarnings("ignore:Deprecated arguments")
+@pytest.mark.parametrize("error", [ValueError, http.cookies.CookieError])
+async def test_nothing_can_be_slipped_into_a_cookie(error):
+    def set_them(self):
+        self.set_cookie("n", "kept")
+        for char in FORBIDDEN:
+            for name in ("domain", "path", "samesite", "max_age", "DoMaIn", "PATH", "SameSite", "Max_Age", "comment"):
+                with pytest.raises(error, match=f"Invalid cookie attribute {name}"):
+                    self.set_cookie("n", "v", **{name: f"a{char}b"})
+            with pytest.raises(error, match="Invalid cookie attribute name"):
+                self.set_cookie(f"n{char}", "v")
+        for arguments in ({"max_age": "1; Path=/x"}, {"max_age": "ten"}, {"max_age": "1.5"}, {"unknown": "x"}):
+            with pytest.raises(error, match="Invalid cookie attribute"):
+                self.set_cookie("n", "v", **arguments)
+
+    assert await cookies_of(set_them) == ["n=kept; Path=/"]
+
+
+@pytest.mark.parametrize("name", ["a b", "a=b", "a,b", "ü", ""])
+async def test_names_that_are_no_tokens(name):
+    def set_it(self):
+        with pytest.raises(ValueError):
+            self.set_cookie(name, "v")
+
+    assert await cookies_of(set_it) == []
+
+
+@pytest.mark.parametrize("value", ["a\nb", "a\r\nb: c", "\0", "a b"])
+async def test_values_that_are_refused(value):
+    def set_it(self):
+        with pytest.raises(ValueError, match="Invalid cookie 'n'"):
+            self.set_cookie("n", value)
+
+    assert await cookies_of(set_it) == []
+
+
+@pytest.mark.parametrize("value", ["a=b", "a;b", 'a"b', "a,b", "a\\b", "ü", b"bytes", "", '""'])
+async def test_any_other_value_comes_back(value):
+    (cookie,) = await cookies_of(lambda self: self.set_cookie("n", value))
+    pair = cookie.removesuffix("; Path=/")
+    seen = []
+    await cookies_of(lambda self: seen.append(self.get_cookie("n")), f"Cookie: {pair}")
+    assert seen == [value.decode() if isinstance(value, bytes) else value]
+
+
+async def test_a_cookie_set_again_is_another_one():
+    def set_them(self):
+        self.set_cookie("a", "1", domain="example.com", httponly=True)
+        self.set_cookie("b", "2")
+        self.set_cookie("a", "3")
+
+    assert sorted(await cookies_of(set_them)) == ["a=3; Path=/", "b=2; Path=/"]
+
+
+async def test_an_error_page_keeps_cookies():
+    class Handler(web.RequestHandler):
+        def get(self):
+            self.set_cookie("a", "1")
+            raise web.HTTPError(404)
+
+    assert (await ask(Handler)).get_all("set-cookie") == ["a=1; Path=/"]
+
+
+async def test_clearing():
+    def clear(self):
+        self.clear_all_cookies(path="/p")
+        self.clear_cookie("c", domain="example.com")
+        for name in ("expires", "max_age"):
+            with pytest.raises(TypeError, match=f"clear_cookie.*{name}"):
+                self.clear_cookie("a", **{name: 1})
+
+    a, b, c = sorted(await cookies_of(clear, "Cookie: a=1; b=2"))
+    last_year = datetime.datetime.now(datetime.UTC).year - 1
+    assert a.startswith('a=""; expires=')
+    assert f"{last_year} " in a or f"{last_year + 1} " in a
+    assert a.endswith("; Path=/p")
+    assert b.endswith("; Path=/p")
+    assert "; Domain=example.com;" in c
+
+
+async def test_reading():
+    seen = {}
+
+    def read(self):
+        seen.update({name: morsel.value for name, morsel in self.cookies.items()})
+        assert self.get_cookie("none") is None
+        assert self.get_cookie("none", "default") == "default"
+        self.set_cookie("a", "new")
+        assert self.get_cookie("a") == "1"
+
+    await cookies_of(read, "Cookie: a=1; $x; b; =3; c=2; c=3", "Cookie: d=4")
+    assert seen["a"] == "1"
+    assert seen["d"] == "4"
+    assert seen["c"] in ("2", "3")

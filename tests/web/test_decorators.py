@@ -1,0 +1,173 @@
+"""Decorators for handlers and their methods."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+
+from tests.support.server import ExpectLog, ask, serving
+from tornado import web
+from tornado.web import addslash, authenticated, removeslash
+
+
+class Slashless(web.RequestHandler):
+    @removeslash
+    def get(self):
+        self.write("got")
+
+    head = get
+
+    @removeslash
+    async def post(self):
+        self.write("posted")
+
+
+class Slashful(web.RequestHandler):
+    @addslash
+    def get(self):
+        self.write("got")
+
+    head = get
+
+    @addslash
+    async def post(self):
+        self.write("posted")
+
+
+@pytest.mark.parametrize(
+    ("handler", "method", "path", "code", "location"),
+    [
+        (Slashless, "GET", "/a", 200, None),
+        (Slashless, "GET", "/a/", 301, "/a"),
+        (Slashless, "GET", "/a//", 301, "/a"),
+        (Slashless, "GET", "/a/?b=c/", 301, "/a?b=c/"),
+        (Slashless, "HEAD", "/a/", 301, "/a"),
+        (Slashless, "GET", "/", 200, None),
+        (Slashless, "GET", "//", 200, None),
+        (Slashless, "POST", "/a", 200, None),
+        (Slashless, "POST", "/a/", 404, None),
+        (Slashful, "GET", "/a/", 200, None),
+        (Slashful, "GET", "/a", 301, "/a/"),
+        (Slashful, "GET", "/a?b=c", 301, "/a/?b=c"),
+        (Slashful, "HEAD", "/a", 301, "/a/"),
+        (Slashful, "POST", "/a/", 200, None),
+        (Slashful, "POST", "/a", 404, None),
+    ],
+)
+async def test_slashes(handler, method, path, code, location):
+    response = await ask(handler, method=method, path=path, body=b"" if method == "POST" else None)
+    assert (response.code, response.get("location")) == (code, location)
+
+
+@pytest.mark.parametrize("path", ["//evil.com/", "//evil.com/%2f..//", "///evil.com/"])
+async def test_slashes_do_not_lead_to_another_host(path, expect_log):
+    for handler, asked in ((Slashless, path), (Slashful, path.rstrip("/"))):
+        with expect_log("tornado.general", "cannot redirect path with two initial slashes"):
+            response = await ask(handler, path=asked)
+        assert (response.code, response.get("location")) == (403, None)
+
+
+@pytest.mark.parametrize("target", ["http://evil.com/a/", "http://evil.com//a/"])
+async def test_an_absolute_target_does_not_either(target, expect_log):
+    with expect_log("tornado.general", "two initial slashes", required=False):
+        response = await ask(Slashless, path=target)
+    assert response.get("location") in (None, "/a")
+
+
+# -- authenticated --
+
+
+class Private(web.RequestHandler):
+    """For whoever has the cookie `user`."""
+
+    def get_current_user(self):
+        return self.get_cookie("user")
+
+    @authenticated
+    def get(self, *args):
+        """The private page."""
+        self.write(f"for {self.current_user}")
+
+    head = get
+
+    @authenticated
+    async def post(self):
+        self.write(f"from {self.current_user}")
+
+
+async def test_who_is_logged_in():
+    assert (await ask(Private, "Cookie: user=me")).body == b"for me"
+    assert (await ask(Private, "Cookie: user=me", method="POST", body=b"")).body == b"from me"
+
+
+@pytest.mark.parametrize(
+    ("login_url", "location"),
+    [
+        ("/login", "/login?next=%2Fa%3Fb%3Dc"),
+        ("/login?next=x", "/login?next=x"),
+        ("https://sso.example.com/login", "https://sso.example.com/login?next=http%3A%2F%2Flocalhost%2Fa%3Fb%3Dc"),
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_who_is_not_is_sent_to_log_in(login_url, location, method):
+    response = await ask(Private, path="/a?b=c", method=method, login_url=login_url)
+    assert (response.code, response.get("location")) == (302, location)
+
+
+async def test_what_would_change_something_is_refused():
+    assert (await ask(Private, method="POST", body=b"", login_url="/login")).code == 403
+
+
+async def test_the_login_url_is_needed(expect_log):
+    with expect_log("tornado.application", "Uncaught exception") as expected:
+        assert (await ask(Private)).code == 500
+    assert "define the 'login_url' setting" in str(expected.records[0].exc_info[1])
+
+
+def test_what_audits_look_for():
+    """Programs tell protected methods by their wrapper."""
+    wrapper = vars(Private)["get"]
+    assert inspect.isfunction(wrapper)
+    assert wrapper.__wrapped__.__name__ == wrapper.__name__ == "get"
+    assert wrapper.__doc__ == "The private page."
+    assert wrapper.__code__.co_qualname.startswith("authenticated")
+
+
+# -- stream_request_body --
+
+
+@pytest.mark.parametrize("target", [object, web.UIModule, lambda: None, web.RequestHandler.get])
+def test_streaming_is_for_handlers(target):
+    with pytest.raises(TypeError, match="subclasses of RequestHandler"):
+        web.stream_request_body(target)
+
+
+async def test_streaming_is_inherited_and_leaves_the_base_alone():
+    received = []
+
+    @web.stream_request_body
+    class Streaming(web.RequestHandler):
+        def data_received(self, chunk):
+            received.append(chunk)
+
+    class Derived(Streaming):
+        def post(self):
+            self.write(repr((self.request.body, self.request.body_arguments)))
+
+    assert web.RequestHandler._stream_request_body is False
+    async with serving(web.Application([("/", Derived)])) as server:
+        peer = await server.connect()
+        peer.get("/", "Content-Type: application/x-www-form-urlencoded", method="POST", body=b"a=b")
+        assert (await peer.response()).body == b"(b'', {})"
+    assert received == [b"a=b"]
+
+
+async def test_streaming_without_data_received_is_explained(expect_log):
+    streaming = web.stream_request_body(type("Streaming", (web.RequestHandler,), {"post": lambda self: None}))
+    async with serving(web.Application([("/", streaming)])) as server:
+        with expect_log("tornado.application", "Uncaught exception") as expected:
+            peer = await server.connect()
+            peer.get("/", method="POST", body=b"x")
+            await peer.rest()
+    assert "has no data_received()" in str(expected.records[0].exc_info[1])

@@ -1,0 +1,687 @@
+"""Files of a directory: what is served, and above all what is not."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.server import ExpectLog, Response, ask, serving
+from tornado import httputil, web
+
+LETTERS = b"abcdefghijklmnopqrstuvwxyz"
+
+
+@pytest.fixture(autouse=True)
+def forget_versions():
+    yield
+    web.StaticFileHandler.reset()
+
+
+@pytest.fixture
+def root(tmp_path):
+    """A root with neighbours that must stay unseen."""
+    for name, content in {
+        "static/letters.txt": LETTERS,
+        "static/sub/index.html": b"<p>index</p>",
+        "static/sub/deep/a.css": b"a {}",
+        "static/empty.txt": b"",
+        "static/archive.tar.gz": b"gz",
+        "static/archive.tar.bz2": b"bz2",
+        "static/unknown.zzz": b"?",
+        "static-2/secret.txt": b"secret",
+        "outside/secret.txt": b"secret",
+        "elsewhere/secret.txt": b"secret",
+        "secret.txt": b"secret",
+    }.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    static = tmp_path / "static"
+    (static / "link.txt").symlink_to(tmp_path / "outside/secret.txt")
+    (static / "link").symlink_to(tmp_path / "outside")
+    (static / "link-elsewhere").symlink_to(tmp_path / "elsewhere")
+    (static / "broken").symlink_to(tmp_path / "outside/none")
+    (static / "inner.txt").symlink_to(static / "letters.txt")
+    (static / "linked-index").mkdir()
+    (static / "linked-index/index.html").symlink_to(tmp_path / "secret.txt")
+    os.mkfifo(static / "fifo")
+    return static
+
+
+def routes(root, handler=web.StaticFileHandler, **arguments):
+    return [(r"/static/(.*)", handler, {"path": str(root), **arguments})]
+
+
+async def fetch(root, path, *fields, method="GET", handler=web.StaticFileHandler, **arguments):
+    """One request for a file of `root`."""
+    return await ask(routes(root, handler, **arguments), *fields, path="/static/" + path, method=method)
+
+
+def parts(response):
+    """What a client sees of a response, but for the clock."""
+    return response.code, [pair for pair in response.headers if pair[0] not in ("date", "expires")]
+
+
+async def test_a_file(root):
+    response = await fetch(root, "letters.txt")
+    assert (response.code, response.body) == (200, LETTERS)
+    assert response.get("content-type") == "text/plain"
+    assert response.get("content-length") == "26"
+    assert response.get("accept-ranges") == "bytes"
+    assert response.get("etag") == f'"{hashlib.sha512(LETTERS).hexdigest()}"'
+    modified = httputil.format_timestamp(int(os.stat(root / "letters.txt").st_mtime))
+    assert response.get("last-modified") == modified
+    assert response.get("cache-control") is None
+
+
+async def test_head_has_the_head_of_get(root):
+    for path in ("letters.txt", "empty.txt", "sub/index.html"):
+        response = await fetch(root, path, method="HEAD")
+        assert parts(response) == parts(await fetch(root, path))
+
+
+async def test_other_methods_are_not_there(root):
+    response = await fetch(root, "letters.txt", method="DELETE")
+    assert (response.code, response.get("allow")) == (405, "GET, HEAD")
+
+
+async def test_links_inside_the_root_are_followed(root):
+    assert (await fetch(root, "inner.txt")).body == LETTERS
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("archive.tar.gz", "application/gzip"),
+        ("archive.tar.bz2", "application/octet-stream"),
+        ("unknown.zzz", "application/octet-stream"),
+        ("sub/deep/a.css", "text/css"),
+    ],
+)
+async def test_content_types(root, name, expected):
+    assert (await fetch(root, name)).get("content-type") == expected
+
+
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [
+        ("../secret.txt", 403),
+        ("sub/../../secret.txt", 403),
+        ("%2e%2e/secret.txt", 403),
+        ("..%2fsecret.txt", 403),
+        ("..%2F..%2F..%2F..%2F..%2F..%2Fetc%2Fpasswd", 403),
+        ("../static-2/secret.txt", 403),  # whose name begins as the root's does
+        ("/etc/passwd", 403),
+        ("%2fetc%2fpasswd", 403),
+        ("..", 403),
+        ("link.txt", 403),
+        ("link/secret.txt", 403),
+        ("link", 403),
+        ("broken", 403),  # whether it exists outside is nobody's business
+        ("link/none.txt", 403),
+        ("fifo", 403),
+        ("sub", 403),
+        ("", 403),
+        ("..%5csecret.txt", 404),
+        ("none.txt", 404),
+        ("letters.txt/none", 404),
+        ("letters.txt%00", 404),
+        ("%00", 404),
+        ("letters.txt%00.html", 404),
+        ("x" * 300, 404),
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_what_is_not_served(root, path, code, method, expect_log):
+    messages = "403 (GET|HEAD) .* is not (in root static directory|a file)"
+    with expect_log("tornado.general", messages, required=code == 403):
+        response = await fetch(root, path, method=method)
+    assert response.code == code
+    assert b"secret" not in response.body
+    assert response.get("last-modified") is None
+
+
+@pytest.mark.parametrize("path", ["..%ff", "%ff"])
+async def test_a_path_that_is_not_utf8_is_the_clients_fault(root, path, expect_log):
+    with expect_log("tornado.general", "Invalid unicode"):
+        assert (await fetch(root, path)).code == 400
+
+
+@pytest.mark.parametrize("form", [str, lambda path: [str(path)], lambda path: ["/none", str(path)]])
+async def test_allowed_symlink_directory(root, form, expect_log):
+    allowed = {"allowed_symlink_directory": form(root.parent / "outside")}
+    for path, code in [("link.txt", 200), ("link/secret.txt", 200), ("letters.txt", 200)]:
+        assert (await fetch(root, path, **allowed)).code == code
+    for path in ("link-elsewhere/secret.txt", "../outside/secret.txt"):
+        with expect_log("tornado.general", "is not in root"):
+            assert (await fetch(root, path, **allowed)).code == 403
+
+
+async def test_a_root_that_is_a_link(root):
+    (root.parent / "current").symlink_to(root)
+    assert (await fetch(root.parent / "current", "letters.txt")).body == LETTERS
+    assert (await fetch(root.parent / "current", "inner.txt")).body == LETTERS
+    assert (await fetch(str(root) + "/", "letters.txt")).body == LETTERS
+
+
+async def test_the_root_of_the_file_system(root):
+    path = str(root / "letters.txt").lstrip("/")
+    assert (await fetch("/", path)).body == LETTERS
+
+
+# -- directories --
+
+
+async def test_the_default_file(root, expect_log):
+    default = {"default_filename": "index.html"}
+    response = await fetch(root, "sub/", **default)
+    assert (response.code, response.body) == (200, b"<p>index</p>")
+    assert response.get("content-type") == "text/html"
+    response = await fetch(root, "sub?x=1", **default)
+    assert (response.code, response.get("location")) == (301, "/static/sub/")
+    assert (await fetch(root, "sub/deep/", **default)).code == 404
+    for path in ("linked-index/", "link/"):
+        with expect_log("tornado.general", "is not in root"):
+            assert (await fetch(root, path, **default)).code == 403
+
+
+async def test_a_directorys_redirect_stays_on_this_host(root, expect_log):
+    # "//evil/x" and "/\evil/x" are addresses of the host evil, for a browser.
+    handlers = [("/(.*)", web.StaticFileHandler, {"path": str(root), "default_filename": "index.html"})]
+    directory = str(root / "sub").lstrip("/")
+    async with serving(web.Application(handlers)) as server:
+        with expect_log("tornado.general", "cannot redirect path with two initial slashes"):
+            response = await server.fetch(f"//{directory}")
+        assert (response.code, response.get("location")) == (403, None)
+        response = await server.fetch("http://evil.example/sub", "Host: localhost")
+        assert (response.code, response.get("location")) == (301, "/sub/")
+        for path in ("/.//sub", "/./sub", "/sub/../sub"):
+            response = await server.fetch(path)
+            assert (response.code, response.get("location")) == (301, path + "/")
+        with expect_log("tornado.general", "", required=False):
+            for path in (f"/\\{directory}", f"/%5C{directory}", f"/%2F{directory}", f"///{directory}"):
+                response = await server.fetch(path)
+                location = response.get("location")
+                assert location is None or re.match(r"/[^/\\]", location)
+
+
+# -- ranges (RFC 9110 section 14) --
+
+RANGES = [
+    ("bytes=0-4", 206, b"abcde", "bytes 0-4/26"),
+    ("bytes=4-4", 206, b"e", "bytes 4-4/26"),
+    ("Bytes = 0-4", 206, b"abcde", "bytes 0-4/26"),
+    ("bytes=20-", 206, b"uvwxyz", "bytes 20-25/26"),
+    ("bytes=20-100", 206, b"uvwxyz", "bytes 20-25/26"),
+    ("bytes=-5", 206, b"vwxyz", "bytes 21-25/26"),
+    ("bytes=-100", 200, LETTERS, None),
+    ("bytes=-26", 200, LETTERS, None),
+    ("bytes=0-", 200, LETTERS, None),
+    ("bytes=0-25", 200, LETTERS, None),
+    ("bytes=0-100", 200, LETTERS, None),
+    ("bytes=26-", 416, b"", "bytes */26"),
+    ("bytes=26-30", 416, b"", "bytes */26"),
+    ("bytes=99999999999999999999999-", 416, b"", "bytes */26"),
+    ("bytes=-0", 416, b"", "bytes */26"),
+    ("bytes=10-3", 416, b"", "bytes */26"),
+    ("bytes=26", 416, b"", "bytes */26"),
+    ("bytes=abc", 200, LETTERS, None),
+    ("bytes=-", 200, LETTERS, None),
+    ("bytes=", 200, LETTERS, None),
+    ("bytes=1-2,4-5", 200, LETTERS, None),
+    ("bytes=1-2, ,", 200, LETTERS, None),
+    ("lines=1-2", 200, LETTERS, None),
+    ("nonsense", 200, LETTERS, None),
+    ("bytes=+1-2", 200, LETTERS, None),
+    ("bytes=0x1-2", 200, LETTERS, None),
+]
+
+
+@pytest.mark.parametrize(("header", "code", "body", "content_range"), RANGES)
+async def test_ranges(root, header, code, body, content_range):
+    response = await fetch(root, "letters.txt", f"Range: {header}")
+    assert (response.code, response.body) == (code, body)
+    assert response.get("content-range") == content_range
+    assert response.get("content-length") == str(len(body))
+    head = await fetch(root, "letters.txt", f"Range: {header}", method="HEAD")
+    assert parts(head) == parts(response)
+
+
+async def test_a_range_longer_than_a_chunk(root):
+    data = os.urandom(300_000)
+    (root / "big").write_bytes(data)
+    response = await fetch(root, "big", "Range: bytes=1000-250000")
+    assert response.body == data[1000:250001]
+
+
+@pytest.mark.parametrize(("header", "code"), [("bytes=0-", 416), ("bytes=-5", 200), ("bytes=-0", 416)])
+async def test_ranges_of_an_empty_file(root, header, code):
+    response = await fetch(root, "empty.txt", f"Range: {header}")
+    assert (response.code, response.body) == (code, b"")
+    assert response.get("content-range") == ("bytes */0" if code == 416 else None)
+
+
+async def test_if_range(root):
+    plain = await fetch(root, "letters.txt")
+    tag, date = plain.get("etag"), plain.get("last-modified")
+    for condition, code in [
+        (tag, 206),
+        (date, 206),
+        ('"other"', 200),
+        ("W/" + tag, 200),  # only a strong tag says that the bytes are the same
+        ("Wed, 21 Oct 2015 07:28:00 GMT", 200),
+        ("nonsense", 200),
+    ]:
+        for asked in ("bytes=0-4", "bytes=100-"):
+            response = await fetch(root, "letters.txt", f"Range: {asked}", f"If-Range: {condition}")
+            assert response.code == (416 if code == 206 and asked == "bytes=100-" else code)
+
+
+async def test_a_tag_comes_before_a_range(root):
+    tag = (await fetch(root, "letters.txt")).get("etag")
+    response = await fetch(root, "letters.txt", "Range: bytes=0-4", f"If-None-Match: {tag}")
+    assert (response.code, response.get("content-range")) == (304, None)
+
+
+# -- conditional requests (RFC 9110 section 13) --
+
+
+async def test_304_by_tag(root):
+    tag = (await fetch(root, "letters.txt")).get("etag")
+    for condition, code in [(tag, 304), ("W/" + tag, 304), (f'"x", {tag}', 304), ("*", 304), ('"x"', 200)]:
+        response = await fetch(root, "letters.txt", f"If-None-Match: {condition}")
+        assert (response.code, response.get("etag")) == (code, tag)
+        assert response.body == (b"" if code == 304 else LETTERS)
+        if code == 304:
+            assert response.get("content-length") is None
+            assert response.get("content-type") is None
+
+
+@pytest.mark.parametrize(
+    ("date", "code"),
+    [
+        ("Sat, 02 Jan 2021 03:04:05 GMT", 304),
+        ("Saturday, 02-Jan-21 03:04:05 GMT", 304),
+        ("Sat Jan  2 03:04:05 2021", 304),
+        ("Sat, 02 Jan 2021 03:04:06 GMT", 304),
+        ("Sat, 02 Jan 2021 03:04:04 GMT", 200),
+        ("02.01.2021", 200),
+        ("", 200),
+    ],
+)
+async def test_304_by_time(root, date, code):
+    # Half a second past: HTTP dates know whole ones only.
+    os.utime(root / "letters.txt", (0, 1609556645.5))
+    response = await fetch(root, "letters.txt", f"If-Modified-Since: {date}")
+    assert (response.code, response.get("last-modified")) == (code, "Sat, 02 Jan 2021 03:04:05 GMT")
+
+
+async def test_a_tag_that_differs_wins_over_the_time(root):
+    date = (await fetch(root, "letters.txt")).get("last-modified")
+    response = await fetch(root, "letters.txt", 'If-None-Match: "x"', f"If-Modified-Since: {date}")
+    assert response.code == 200
+
+
+async def test_a_naive_time_of_a_subclass_is_utc(root):
+    class Naive(web.StaticFileHandler):
+        def get_modified_time(self):
+            modified = super().get_modified_time()
+            assert modified is not None
+            return modified.replace(tzinfo=None)
+
+    os.utime(root / "letters.txt", (0, 1609556645))
+    date = "Sat, 02 Jan 2021 03:04:05 GMT"
+    response = await fetch(root, "letters.txt", f"If-Modified-Since: {date}", handler=Naive)
+    assert (response.code, response.get("last-modified")) == (304, date)
+
+
+# -- versions --
+
+
+async def test_an_address_with_a_version_may_be_cached(root):
+    response = await fetch(root, "letters.txt?v=1")
+    assert response.get("cache-control") == "max-age=315360000"
+    assert re.fullmatch(r"\w{3}, \d\d \w{3} \d{4} [\d:]{8} GMT", response.get("expires"))
+
+
+async def test_static_url(root):
+    class Handler(web.RequestHandler):
+        def get(self):
+            for arguments in ({}, {"include_version": False}, {"include_host": True}):
+                self.write(self.static_url("letters.txt", **arguments) + "\n")
+            self.include_host = True
+            self.write(self.static_url("letters.txt", include_version=False) + "\n")
+            self.write(self.static_url("letters.txt", include_host=False, include_version=False))
+
+    version = hashlib.sha512(LETTERS).hexdigest()
+    response = await ask(Handler, "Host: example.com:80", pattern="/", static_path=str(root))
+    assert response.body.decode().split("\n") == [
+        f"/static/letters.txt?v={version}",
+        "/static/letters.txt",
+        f"http://example.com:80/static/letters.txt?v={version}",
+        "http://example.com:80/static/letters.txt",
+        "/static/letters.txt",
+    ]
+
+
+async def test_static_url_needs_its_setting(expect_log):
+    class Handler(web.RequestHandler):
+        def get(self):
+            self.static_url("a.css")
+
+    with expect_log("tornado.application", "Uncaught exception") as expected:
+        assert (await ask(Handler)).code == 500
+    assert "define the 'static_path' setting" in str(expected.records[0].exc_info[1])
+
+
+async def test_the_routes_that_an_application_makes_itself(root):
+    (root / "favicon.ico").write_bytes(b"icon")
+    (root / "robots.txt").write_bytes(b"robots")
+
+    class Handler(web.StaticFileHandler):
+        def set_extra_headers(self, path):
+            self.set_header("X-Path", path)
+
+    settings = {
+        "static_path": str(root),
+        "static_url_prefix": "/s.s/",
+        "static_handler_class": Handler,
+        "static_handler_args": {"default_filename": "index.html"},
+    }
+    async with serving(web.Application([("/(.*)", web.ErrorHandler, {"status_code": 418})], **settings)) as server:
+        for path, body in [
+            ("/favicon.ico", b"icon"),
+            ("/robots.txt", b"robots"),
+            ("/s.s/letters.txt", LETTERS),
+            ("/s.s/sub/", b"<p>index</p>"),
+        ]:
+            response = await server.fetch(path)
+            assert (response.code, response.body) == (200, body)
+            assert response.get("x-path") == path.removeprefix("/s.s").lstrip("/")
+        assert (await server.fetch("/sxs/letters.txt")).code == 418
+        assert (await server.fetch("/static/letters.txt")).code == 418
+
+
+def version_of(root, path, handler=web.StaticFileHandler, **settings):
+    return handler.get_version({"static_path": str(root), **settings}, path)
+
+
+def test_a_changed_file_has_another_version(root):
+    before = version_of(root, "letters.txt")
+    (root / "letters.txt").write_bytes(b"changed")
+    assert version_of(root, "letters.txt") == hashlib.sha512(b"changed").hexdigest() != before
+
+
+@pytest.mark.parametrize("path", ["../secret.txt", "/etc/passwd", "../static-2/secret.txt"])
+def test_nothing_outside_has_a_version(root, path):
+    with pytest.raises(web.HTTPError) as caught:
+        version_of(root, path)
+    assert caught.value.status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("sub", "it is not a file"),
+        ("fifo", "it is not a file"),
+        ("link.txt", "a link leads out of the static directory"),
+        ("none.txt", "No such file"),
+        ("letters.txt\0", "null byte"),
+    ],
+)
+def test_what_has_no_version(root, path, reason, expect_log):
+    with expect_log("tornado.general", f"Could not open static file .*{reason}"):
+        assert version_of(root, path) is None
+
+
+def test_the_version_of_what_a_link_may_lead_to(root):
+    allowed = {"static_handler_args": {"allowed_symlink_directory": str(root.parent / "outside")}}
+    assert version_of(root, "link.txt", **allowed) == hashlib.sha512(b"secret").hexdigest()
+    assert version_of(root, "inner.txt") == hashlib.sha512(LETTERS).hexdigest()
+
+
+def test_versions_are_kept_up_to_a_limit(root):
+    hashed = []
+
+    class Few(web.StaticFileHandler):
+        MAX_CACHED_VERSIONS = 2
+
+        @classmethod
+        def get_content_version(cls, abspath):
+            hashed.append(os.path.basename(abspath))
+            return super().get_content_version(abspath)
+
+    for name in ("letters.txt", "empty.txt", "letters.txt", "archive.tar.gz", "letters.txt", "empty.txt"):
+        version_of(root, name, Few)
+    assert hashed == ["letters.txt", "empty.txt", "archive.tar.gz", "empty.txt"]
+
+
+class Small(web.StaticFileHandler):
+    """For which 26 bytes are a large file."""
+
+    MAX_VERSION_CONTENT_SIZE = 25
+
+
+async def test_a_large_file_is_not_hashed(root, expect_log):
+    with expect_log("tornado.general", "Could not open static file .*larger than 25 bytes"):
+        assert version_of(root, "letters.txt", Small) is None
+    response = await fetch(root, "letters.txt", handler=Small)
+    tag = response.get("etag")
+    assert re.fullmatch(r'"[0-9a-f]+-1a"', tag)
+    assert (await fetch(root, "letters.txt", f"If-None-Match: {tag}", handler=Small)).code == 304
+    os.utime(root / "letters.txt", (0, 1))
+    assert (await fetch(root, "letters.txt", handler=Small)).get("etag") != tag
+
+
+async def test_a_subclass_versions_large_files_as_it_likes(root):
+    class Named(Small):
+        @classmethod
+        def get_content_version(cls, abspath):
+            return os.path.basename(abspath)
+
+    assert (await fetch(root, "letters.txt", handler=Named)).get("etag") == '"letters.txt"'
+    assert version_of(root, "letters.txt", Named) == "letters.txt"
+
+
+async def test_without_static_hash_cache_versions_are_not_kept(root):
+    hashed = []
+
+    class Counting(web.StaticFileHandler):
+        @classmethod
+        def get_content_version(cls, abspath):
+            hashed.append(abspath)
+            return super().get_content_version(abspath)
+
+    settings = {"static_path": str(root), "static_handler_class": Counting, "static_hash_cache": False}
+    async with serving(web.Application(**settings)) as server:
+        await server.fetch("/static/letters.txt")
+        await server.fetch("/static/letters.txt")
+    assert len(hashed) == 2
+
+
+# -- files that change, clients that go --
+
+
+async def test_a_file_that_grows_while_it_is_served(root):
+    class Growing(web.StaticFileHandler):
+        @classmethod
+        def get_content(cls, abspath, start=None, end=None):
+            with open(abspath, "ab") as file:
+                file.write(b"more")
+            return super().get_content(abspath, start, end)
+
+        @classmethod
+        def get_content_version(cls, abspath):
+            return "constant"
+
+    async with serving(web.Application(routes(root, Growing))) as server:
+        peer = await server.connect()
+        for fields, body, length in [
+            ((), LETTERS, 26),
+            (("Range: bytes=20-",), LETTERS[20:] + b"more", 10),
+            (("Range: bytes=-3",), b"ore", 3),
+        ]:
+            response = await peer.fetch("/static/letters.txt", *fields)
+            assert (response.body, response.get("content-length")) == (body, str(length))
+
+
+async def test_a_file_that_shrinks_while_it_is_served(root, expect_log):
+    class Shrinking(web.StaticFileHandler):
+        @classmethod
+        def get_content(cls, abspath, start=None, end=None):
+            yield b"abc"
+
+    async with serving(web.Application(routes(root, Shrinking))) as server:
+        peer = await server.connect()
+        with expect_log("tornado.application", "Uncaught exception"):
+            with expect_log("tornado.general", "Cannot send error|Failed to flush"):
+                peer.get("/static/letters.txt")
+                assert (await peer.rest()).endswith(b"\r\n\r\nabc")  # and not a byte that could be taken for more
+
+
+async def test_a_client_that_goes_away_is_no_error(root):
+    closed = asyncio.Event()
+
+    class Endless(web.StaticFileHandler):
+        def compute_etag(self):
+            return None
+
+        def get_content_size(self):
+            return 10**12
+
+        @classmethod
+        def get_content(cls, abspath, start=None, end=None):
+            try:
+                while True:
+                    yield b"x" * 65536
+            finally:
+                closed.set()
+
+    async with serving(web.Application(routes(root, Endless))) as server:
+        peer = await server.connect()
+        peer.get("/static/letters.txt")
+        await peer.reader.readexactly(1_000_000)
+        await peer.close()
+        await closed.wait()
+
+
+# -- subclasses --
+
+
+async def test_a_subclass_with_an_initialize_of_its_own(root):
+    """As Jupyter's has: it does not call ours, has several roots, and finds its files itself."""
+    (root.parent / "outside/more.txt").write_bytes(b"more")
+
+    class Finder(web.StaticFileHandler):
+        def initialize(self, path, default_filename=None):
+            self.root: Any = tuple(os.path.abspath(each) + os.path.sep for each in path)
+            self.default_filename = default_filename
+
+        @classmethod
+        def get_absolute_path(cls, roots, path):
+            for each in roots:
+                found = os.path.join(each, path)
+                if os.path.exists(found):
+                    return os.path.abspath(found)
+            return ""
+
+        def validate_absolute_path(self, root, absolute_path):
+            if absolute_path == "":
+                raise web.HTTPError(404)
+            within = next(each for each in self.root if absolute_path.startswith(each))
+            return super().validate_absolute_path(within, absolute_path)
+
+    paths = [str(root), str(root.parent / "outside")]
+    handlers = [("/f/(.*)", Finder, {"path": paths})]
+    async with serving(web.Application(handlers, static_path=paths, static_handler_class=Finder)) as server:
+        for prefix in ("/f/", "/static/"):
+            assert (await server.fetch(prefix + "letters.txt")).body == LETTERS
+            assert (await server.fetch(prefix + "more.txt")).body == b"more"
+            assert (await server.fetch(prefix + "none.txt")).code == 404
+    settings = {"static_path": paths}
+    assert Finder.make_static_url(settings, "more.txt").endswith(hashlib.sha512(b"more").hexdigest())
+
+
+class FromMemory(web.StaticFileHandler):
+    """Files that are in no file system."""
+
+    content: Any = b"0123456789"
+
+    @classmethod
+    def get_absolute_path(cls, root, path):
+        return "memory:" + path
+
+    def validate_absolute_path(self, root, absolute_path):
+        return absolute_path
+
+    @classmethod
+    def get_content(cls, abspath, start=None, end=None):
+        part = cls.content[start:end]
+        return part if abspath == "memory:bytes" else iter([part[:4], part[4:]])
+
+    def get_content_size(self):
+        return len(self.content)
+
+    def get_modified_time(self):
+        return None
+
+
+@pytest.mark.parametrize("name", ["bytes", "iterator"])
+async def test_content_from_elsewhere(name):
+    response = await fetch("/none", name, handler=FromMemory)
+    assert (response.code, response.body) == (200, b"0123456789")
+    assert response.get("etag") == f'"{hashlib.sha512(b"0123456789").hexdigest()}"'
+    assert response.get("last-modified") is None
+    response = await fetch("/none", name, "Range: bytes=2-6", handler=FromMemory)
+    assert (response.code, response.body) == (206, b"23456")
+    assert (await fetch("/none", name, "If-Modified-Since: Sat, 02 Jan 2021 03:04:05 GMT", handler=FromMemory)).code == 200
+    assert FromMemory.get_version({"static_path": "/none"}, name) == hashlib.sha512(b"0123456789").hexdigest()
+
+
+async def test_content_is_asked_for_without_ends_where_all_of_it_is_wanted(root):
+    asked = []
+
+    class Noting(web.StaticFileHandler):
+        @classmethod
+        def get_content(cls, abspath, start=None, end=None):
+            asked.append((start, end))
+            return super().get_content(abspath, start, end)
+
+        @classmethod
+        def get_content_version(cls, abspath):
+            return "1"
+
+    for field in ("X: y", "Range: bytes=5-", "Range: bytes=-5", "Range: bytes=5-100"):
+        await fetch(root, "letters.txt", field, handler=Noting)
+    assert asked == [(None, None), (5, None), (21, None), (5, 26)]
+
+
+async def test_an_address_may_be_parsed_and_made_otherwise(root):
+    class InPath(web.StaticFileHandler):
+        def parse_url_path(self, url_path):
+            return url_path.partition("/")[2]
+
+        @classmethod
+        def make_static_url(cls, settings, path, include_version=True):
+            return f"/static/{cls.get_version(settings, path)}/{path}"
+
+        @classmethod
+        def get_version(cls, settings, path):
+            return "42"
+
+    class Handler(web.RequestHandler):
+        def get(self):
+            self.write(self.static_url("letters.txt"))
+
+    settings = {"static_path": str(root), "static_handler_class": InPath}
+    async with serving(web.Application([("/", Handler)], **settings)) as server:
+        address = (await server.fetch("/")).body.decode()
+        assert address == "/static/42/letters.txt"
+        assert (await server.fetch(address)).body == LETTERS

@@ -1,0 +1,289 @@
+"""Protection against requests that other sites make a user's browser send."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.support.server import ExpectLog, ask, serving
+from tornado import web
+from tornado.web import _xsrf
+
+RAW = bytes(range(16))
+V1 = RAW.hex()
+V2 = f"2|{bytes(4).hex()}|{RAW.hex()}|1700000000"
+V2_MASKED = f"2|ffffffff|{bytes(255 - byte for byte in RAW).hex()}|1700000000"
+OTHER = "2|00000000|" + bytes(16).hex() + "|1700000000"
+FORM = "Content-Type: application/x-www-form-urlencoded"
+
+
+class Handler(web.RequestHandler):
+    """Shows its token, and takes whatever carries one."""
+
+    def get(self):
+        self.write(self.xsrf_token)
+        assert self.xsrf_token == self.xsrf_token
+
+    def post(self):
+        self.write("taken")
+
+    put = patch = delete = post
+
+
+async def post(*fields, body=b"", method="POST", path="/", handler=Handler, **settings):
+    settings = {"xsrf_cookies": True, **settings}
+    return await ask(handler, FORM, *fields, method=method, body=body, path=path, **settings)
+
+
+# -- tokens --
+
+
+@pytest.mark.parametrize(
+    ("text", "version", "raw"),
+    [
+        (V1, 1, RAW),
+        (V2, 2, RAW),
+        (V2_MASKED, 2, RAW),
+        ("a very old one", 1, b"a very old one"),
+        ("2|", None, None),
+        ("2|||", None, None),
+        ("2|00|00|1", None, None),
+        ("2|0000000000|00|1", None, None),
+        ("2|zzzzzzzz|00|1", None, None),
+        ("2|00000000|zz|1", None, None),
+        ("2|00000000|00|soon", None, None),
+        ("2|00000000|00", None, None),
+        ("2|00000000|00|1|1", None, None),
+        ("3|00000000|00|1", None, None),
+        ("|", None, None),
+    ],
+)
+def test_decoding(text, version, raw):
+    found = _xsrf.decode_token(text)
+    assert found[:2] == (version, raw)
+    assert (found[2] is None) is (version is None)
+
+
+async def test_a_token_is_set_and_masked_anew_in_each_response():
+    async with serving(web.Application([("/", Handler)], xsrf_cookies=True)) as server:
+        first = await server.fetch("/")
+        (cookie,) = first.get_all("set-cookie")
+        assert re.fullmatch(r"_xsrf=2\|[0-9a-f]{8}\|[0-9a-f]{32}\|[0-9]+; Path=/", cookie)
+        assert first.body.decode() in cookie
+        tokens = [first.body]
+        for _ in range(3):
+            response = await server.fetch("/", "Cookie: " + cookie.partition(";")[0])
+            assert response.get("set-cookie") is None
+            tokens.append(response.body)
+        assert len({token.split(b"|")[2] for token in tokens}) == 4
+        assert len({_xsrf.decode_token(token.decode())[1] for token in tokens}) == 1
+        assert len({token.rpartition(b"|")[2] for token in tokens}) == 1
+
+
+async def test_version_1_is_the_bare_token():
+    async with serving(web.Application([("/", Handler)], xsrf_cookies=True, xsrf_cookie_version=1)) as server:
+        response = await server.fetch("/")
+        assert re.fullmatch(rb"[0-9a-f]{32}", response.body)
+        assert (await server.fetch("/", f"Cookie: _xsrf={V2}")).body == V1.encode()
+
+
+async def test_an_unknown_version_is_named(expect_log):
+    with expect_log("tornado.application", "Uncaught exception") as expected:
+        assert (await ask(Handler, xsrf_cookie_version=3)).code == 500
+    assert "unknown xsrf_cookie_version 3" in str(expected.records[0].exc_info[1])
+
+
+async def test_name_and_attributes_of_the_cookie():
+    class WithUser(Handler):
+        def get_current_user(self):
+            return "somebody"
+
+    settings = {"xsrf_cookies": True, "xsrf_cookie_name": "mine", "xsrf_cookie_kwargs": {"httponly": True}}
+    (cookie,) = (await ask(Handler, **settings)).get_all("set-cookie")
+    assert cookie.startswith("mine=2|")
+    assert cookie.endswith("; HttpOnly; Path=/")
+    # It lives as long as a login does, unless it is said otherwise.
+    assert "expires=" in (await ask(WithUser, **settings)).get("set-cookie")
+    settings["xsrf_cookie_kwargs"] = {"expires_days": None}
+    assert "expires=" not in (await ask(WithUser, **settings)).get("set-cookie")
+    response = await post(f"Cookie: mine={V2}", f"X-Xsrftoken: {V2}", xsrf_cookie_name="mine")
+    assert response.code == 200
+
+
+async def test_the_form_field():
+    class Form(web.RequestHandler):
+        def get(self):
+            self.write(self.xsrf_form_html())
+
+    body = (await ask(Form)).body
+    assert re.fullmatch(rb'<input type="hidden" name="_xsrf" value="2\|[0-9a-f|]+"/>', body)
+
+
+# -- double submit --
+
+
+@pytest.mark.parametrize("cookie", [V1, V2, V2_MASKED])
+@pytest.mark.parametrize("token", [V1, V2, V2_MASKED])
+@pytest.mark.parametrize("way", ["body", "query", "X-Xsrftoken", "X-Csrftoken", "X-XSRFToken"])
+async def test_a_repeated_token_is_taken(cookie, token, way):
+    fields = [f"Cookie: _xsrf={cookie}"]
+    body, path = b"", "/"
+    if way == "body":
+        body = b"_xsrf=" + token.encode()
+    elif way == "query":
+        path = "/?_xsrf=" + token
+    else:
+        fields.append(f"{way}: {token}")
+    response = await post(*fields, body=body, path=path)
+    assert (response.code, response.body) == (200, b"taken")
+
+
+@pytest.mark.parametrize(
+    ("cookie", "token", "message"),
+    [
+        (V2, "", "'_xsrf' argument missing"),
+        (V2, OTHER, "does not match"),
+        (V2, "2|x", "invalid format"),
+        (V2, "2|00000000||1700000000", "invalid format"),
+        ("", V2, "does not match"),
+        ("2|x", V2, "does not match"),
+        ("2|00000000||1", V2, "does not match"),
+        ("2|00000000||1", "2|00000000||1", "invalid format"),
+        (V2, "%C3%A9", "does not match"),
+        ("\xc3\xa9", V2, "does not match"),
+    ],
+)
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+async def test_anything_else_is_refused(cookie, token, message, method, expect_log):
+    with expect_log("tornado.general", f"403 {method} .*{message}"):
+        body = b"_xsrf=" + token.encode()
+        response = await post(f"Cookie: _xsrf={cookie}", body=body, method=method)
+    assert response.code == 403
+
+
+async def test_an_injected_cookie_with_an_empty_token_is_replaced():
+    # Or else a site next to ours could lock users out of every form.
+    response = await ask(Handler, "Cookie: _xsrf=2|00000000||1")
+    assert response.get("set-cookie").startswith("_xsrf=2|")
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS"])
+async def test_what_changes_nothing_needs_no_token(method):
+    class Safe(Handler):
+        def head(self):
+            pass
+
+        options = head
+
+    assert (await ask(Safe, method=method, xsrf_cookies=True)).code == 200
+
+
+async def test_a_handler_may_do_without():
+    class Unchecked(Handler):
+        def check_xsrf_cookie(self):
+            pass
+
+    assert (await post(handler=Unchecked)).code == 200
+
+
+async def test_a_page_that_is_not_there_needs_no_token():
+    assert (await post(path="/none", handler=[("/", Handler)])).code == 404
+
+
+async def test_it_is_checked_before_prepare(expect_log):
+    class Prepared(Handler):
+        def prepare(self):
+            raise AssertionError("prepare() must not be called")
+
+    with expect_log("tornado.general", "_xsrf"):
+        assert (await post(handler=Prepared)).code == 403
+
+
+# -- where a request comes from --
+
+TRUSTED = "https://trusted.example.com"
+SITES = [
+    # fields, status
+    ([], 200),
+    (["Sec-Fetch-Site: same-origin"], 200),
+    (["Sec-Fetch-Site: none"], 200),
+    (["Sec-Fetch-Site: same-site"], 403),
+    (["Sec-Fetch-Site: cross-site"], 403),
+    (["Sec-Fetch-Site: same-origin, cross-site"], 403),
+    (["Sec-Fetch-Site: same-origin", "Sec-Fetch-Site: cross-site"], 403),
+    (["Sec-Fetch-Site: "], 403),
+    (["Sec-Fetch-Site: cross-site", "Origin: http://example.com"], 403),
+    (["Sec-Fetch-Site: cross-site", f"Origin: {TRUSTED}"], 200),
+    (["Sec-Fetch-Site: same-site", f"Origin: {TRUSTED}"], 200),
+    (["Origin: http://example.com"], 200),
+    (["Origin: https://example.com"], 200),  # a proxy may have taken off the TLS
+    (["Origin: HTTP://EXAMPLE.COM"], 200),
+    (["Origin: http://example.com/path"], 200),
+    (["Origin: http://example.com:8080"], 403),
+    (["Origin: http://sub.example.com"], 403),
+    (["Origin: http://user@example.com"], 403),
+    (["Origin: http://example.com.evil.com"], 403),
+    (["Origin: http://evil.com", "Referer: http://example.com/"], 403),
+    (["Origin: null"], 403),
+    (["Origin: "], 403),
+    (["Origin: http://["], 403),
+    (["Origin: http://[::1"], 403),
+    (["Origin: nonsense"], 403),
+    (["Origin: http://example.com", "Origin: http://evil.com"], 403),
+    ([f"Origin: {TRUSTED}"], 200),
+    ([f"Origin: {TRUSTED}/"], 403),
+    (["Origin: http://trusted.example.com"], 403),
+]
+
+
+@pytest.mark.parametrize(("fields", "code"), SITES)
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
+async def test_cross_origin_protection(fields, code, method, expect_log):
+    settings = {"cross_origin_protection": True, "trusted_origins": [TRUSTED]}
+    site = "Sec-Fetch-Site .*" if any("Sec-" in field for field in fields) else ""
+    with expect_log("tornado.general", f"403 {method} / .*{site}Origin .* not allowed", required=code == 403):
+        response = await ask(Handler, "Host: example.com", *fields, method=method, body=b"", **settings)
+    assert response.code == code
+
+
+async def test_cross_origin_protection_is_off_by_default():
+    fields = ["Sec-Fetch-Site: cross-site", "Origin: http://evil.com"]
+    assert (await ask(Handler, *fields, method="POST", body=b"")).code == 200
+
+
+async def test_cross_origin_requests_that_change_nothing():
+    fields = ["Sec-Fetch-Site: cross-site", "Origin: http://evil.com"]
+    assert (await ask(Handler, *fields, cross_origin_protection=True)).code == 200
+
+
+async def test_which_origins_are_trusted_may_be_overridden(expect_log):
+    asked = []
+
+    class Own(Handler):
+        def prepare(self):
+            asked.append("prepare")
+
+        def check_trusted_origin(self, origin):
+            asked.append(origin)
+            return origin.endswith(".example.com")
+
+        def check_origin(self, origin):
+            raise AssertionError("that is a method of WebSocket handlers")
+
+    settings = {"cross_origin_protection": True}
+    for origin in ("http://a.example.com", "http://localhost"):
+        assert (await ask(Own, f"Origin: {origin}", method="POST", body=b"", **settings)).code == 200
+    with expect_log("tornado.general", "not allowed"):
+        assert (await ask(Own, "Origin: http://evil.com", method="POST", body=b"", **settings)).code == 403
+    assert asked == ["http://a.example.com", "prepare", "prepare", "http://evil.com"]
+
+
+async def test_both_protections_together(expect_log):
+    settings = {"cross_origin_protection": True}
+    fields = [f"Cookie: _xsrf={V2}", f"X-Xsrftoken: {V2}"]
+    assert (await post(*fields, "Sec-Fetch-Site: same-origin", **settings)).code == 200
+    with expect_log("tornado.general", "Sec-Fetch-Site"):
+        assert (await post(*fields, "Sec-Fetch-Site: cross-site", **settings)).code == 403
+    with expect_log("tornado.general", "'_xsrf' argument missing"):
+        assert (await post("Sec-Fetch-Site: same-origin", **settings)).code == 403
