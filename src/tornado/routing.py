@@ -511,7 +511,16 @@ class RuleRouter(Router):
 
     def _match(self, request: httputil.HTTPServerRequest) -> tuple[Rule, dict[str, Any]] | None:
         """The first rule that matches, with what its matcher says."""
-        return self._fresh_table().first(request)
+        table, rules = self._table, self.rules
+        if (
+            table is None
+            or table.rules is not rules
+            or type(rules) is not _Rules
+            or table.version != rules.version
+            or table.changes != _changes[0]
+        ):
+            table = self._fresh_table()
+        return table.first(request)
 
     def _matches(self, request: httputil.HTTPServerRequest) -> Iterator[tuple[Rule, dict[str, Any]]]:
         """All rules that match, in their order."""

@@ -222,6 +222,18 @@ class Reader:
             self._buffer = joined
             self._position = 0
 
+    def receive_request(self, data: bytes) -> RequestHead | None:
+        """`receive_data` and `next_event` in one, where ``data`` is one whole request without a body that is alike to
+        one met before; else only the former, and None.
+        """
+        if not self._buffer and self.state is _HEAD and len(data) <= self._known_size:
+            head = recall_request_head(data)
+            if head is not None:
+                self.state = _DONE
+                return head
+        self.receive_data(data)
+        return None
+
     def receive_eof(self) -> None:
         """Take note that nothing more will arrive; `next_event` tells what that means."""
         self._eof = True

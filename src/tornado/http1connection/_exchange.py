@@ -265,7 +265,7 @@ class HTTP1Connection(HTTPConnection):
             block += b"Connection: Keep-Alive\r\n"
         line = _OK_LINE if code == 200 and reason == "OK" else h1.status_line("HTTP/1.1", code, reason)
         self._head_sent = self._write_done = True
-        sent = stream._send(b"%b%b\r\n%b" % (line, block, body))
+        sent = stream._send(b"".join((line, block, b"\r\n", body)))
         if self._close_callback is not None:
             self._close_callback = None
         driver.exchange_finished(self)

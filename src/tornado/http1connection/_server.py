@@ -149,11 +149,25 @@ class HTTP1ServerConnection:
                     self.stream.close()
             return
         reader = self._reader
-        reader.receive_data(data)
         exchange = self._exchange
         if exchange is None:
-            self._advance()
-        elif exchange._read_done:
+            head = reader.receive_request(data)
+            if head is None:
+                self._advance()
+                return
+            now = monotonic()
+            self._advancing = True
+            try:
+                self._begin(head)
+            except HTTPInputError as error:
+                self._refuse(error)
+            finally:
+                self._advancing = False
+            if self._exchange is None and self._state is _SERVING:
+                self._wait_for_head(now)
+            return
+        reader.receive_data(data)
+        if exchange._read_done:
             if reader.buffered > READ_AHEAD:
                 self.stream._pause_reading()
         elif exchange._waiting is None:

@@ -114,12 +114,10 @@ def own_steps(cls: type[RequestHandler]) -> tuple[Any, ...]:
     """The steps of finishing a response that a class may override, in the order that `finish` compares them."""
     return (
         cls.flush,
+        cls.set_header,
         cls.set_etag_header,
         cls.compute_etag,
         cls.check_etag_header,
-        cls.set_header,
-        cls._break_cycles,
-        cls._log,
         cls.on_finish,
     )
 
@@ -138,15 +136,13 @@ def finish(handler: RequestHandler) -> Future[None]:
         and handler._etag is None
     ):
         cls = type(handler)
-        flush, set_etag, compute, check, set_header, break_cycles, log, on_finish = OWN
+        flush, set_header, set_etag, compute, check, on_finish = OWN
         if (
             cls.flush is flush
+            and cls.set_header is set_header
             and cls.set_etag_header is set_etag
             and cls.compute_etag is compute
             and cls.check_etag_header is check
-            and cls.set_header is set_header
-            and cls._break_cycles is break_cycles
-            and cls._log is log
         ):
             future = _finish_at_once(handler)
             if future is not None:
@@ -187,15 +183,17 @@ def _finish_at_once(handler: RequestHandler) -> Future[None] | None:
     block = _json_block if handler._json else _html_block
     if code == 200 and method == "GET":
         etag = sha1(body).hexdigest()
-        condition = _request_field(request, "If-None-Match")
-        if condition and etag_matches(condition, etag := f'"{etag}"'):
-            return None
-        block = b'%bEtag: "%b"\r\nContent-Length: %d\r\n' % (block, etag.encode(), len(body))
+        head = connection._head
+        if head._headers is not None or "if-none-match" in head.headers_block.lower():
+            condition = request.headers.get("If-None-Match")
+            if condition and etag_matches(condition, f'"{etag}"'):
+                return None
+        tail = f'Etag: "{etag}"\r\nContent-Length: {len(body)}\r\n'
     else:
-        block = b"%bContent-Length: %d\r\n" % (block, len(body))
+        tail = f"Content-Length: {len(body)}\r\n"
     handler._headers_written = True
     handler._write_buffer = []
-    return connection._respond(code, handler._reason, block, body)  # type: ignore[no-any-return]
+    return connection._respond(code, handler._reason, block + tail.encode(), body)  # type: ignore[no-any-return]
 
 
 def _finish_in_steps(handler: RequestHandler) -> Future[None]:
