@@ -89,6 +89,7 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         """Take the settings; see the class."""
         TCPServer.__init__(self, ssl_options=ssl_options, max_buffer_size=max_buffer_size)
         self.request_callback = request_callback
+        self._served: tuple[Any, Any] = (None, None)  # a request_callback, and its own _open_exchange if it has one
         self.conn_params = HTTP1ConnectionParameters(
             no_keep_alive=no_keep_alive,
             header_timeout=idle_connection_timeout,
@@ -157,16 +158,20 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
 
     # -- the short way from a connection to the application --
 
-    def _open_exchange(self, server_conn: HTTP1ServerConnection, exchange: HTTP1Connection, head: Any) -> Any:
+    def _open_exchange(self, exchange: HTTP1Connection, head: Any) -> Any:
         """Hand a request to the application without the delegates between, where all of them are ours."""
-        if self.start_request.__func__ is not _START_REQUEST or self.conn_params.decompress:  # type: ignore[attr-defined]
+        if type(self).start_request is not _START_REQUEST:
             return NotImplemented
-        serve = getattr(self.request_callback, "_open_exchange", None)
+        callback, serve = self._served
+        if callback is not self.request_callback:
+            callback = self.request_callback
+            serve = None if self.conn_params.decompress else getattr(callback, "_open_exchange", None)
+            self._served = callback, serve
         if serve is None:
             return NotImplemented
         if self.xheaders:
             exchange.context._apply_xheaders(head.headers)
-        return serve(server_conn, exchange, head)
+        return serve(exchange, head)
 
     def _make_context(self, stream: IOStream, address: Any) -> _HTTPRequestContext:
         return _HTTPRequestContext(stream, address, self.protocol, self.trusted_downstream)

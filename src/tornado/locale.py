@@ -82,8 +82,8 @@ def get_supported_locales() -> Iterable[str]:
 def load_translations(directory: str, encoding: str | None = None) -> None:
     """Load translations from the CSV files of a directory, named by their locale: ``es_ES.csv``.
 
-    Each row is ``"message","translation"[,"singular" or "plural"]``. A message with a number has two rows,
-    with the same plural message as the program gives for the first and its own translation each::
+    Each row is ``"message","translation"[,"singular" or "plural"]``. A message with a number has two rows:
+    one with the message that the program gives for one, and one with that for more::
 
         "%(names)s came by","Pasaron %(names)s","plural"
         "%(names)s came by","Pasó %(names)s","singular"
@@ -226,7 +226,8 @@ class Locale:
     ) -> str:
         """Write a date as people do: "2 minutes ago", "yesterday at 3:10 pm", "July 10, 1980 at 9:14 am".
 
-        :param date: a timestamp, or a datetime (a naive one is taken for UTC).
+        :param date: a timestamp, or a datetime (a naive one is taken for UTC; any other is written in its own
+            time zone).
         :param gmt_offset: minutes that local time is behind UTC.
         :param relative: whether recent dates are written as seconds, minutes or hours ago.
         :param shorter: leave out the time of day.
@@ -249,7 +250,8 @@ class Locale:
         if not full_format:
             if relative and age.days == 0:
                 return self._format_age(age.seconds)
-            recent = self._recent_format(local, now - offset, age.days, shorter)
+            local_now = now.astimezone(date.tzinfo) - offset
+            recent = self._recent_format(local, local_now, age.days, shorter)
             if recent is not None:
                 return self._fill(recent, local)
         _ = self.translate

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import http.cookies
+from typing import Any
 
 import pytest
 
@@ -11,10 +12,10 @@ from tests.support.server import ask, handler_of
 from tornado import web
 
 
-async def cookies_of(function, *fields):
+async def cookies_of(function: Any, *fields: Any) -> Any:
     """The Set-Cookie fields of a handler whose get() is `function`."""
 
-    def get(self):
+    def get(self: Any) -> None:
         function(self)
 
     response = await ask(handler_of(get=get), *fields)
@@ -45,11 +46,11 @@ async def cookies_of(function, *fields):
         ({"comment": "c"}, "n=v; Comment=c; Path=/"),
     ],
 )
-async def test_attributes(arguments, expected):
+async def test_attributes(arguments: Any, expected: Any) -> None:
     assert await cookies_of(lambda self: self.set_cookie("n", "v", **arguments)) == [expected]
 
 
-async def test_expiry_in_days():
+async def test_expiry_in_days() -> None:
     now = datetime.datetime.now(datetime.UTC)
     (cookie,) = await cookies_of(lambda self: self.set_cookie("n", "v", expires_days=10))
     expires = cookie.partition("expires=")[2].partition(";")[0]
@@ -66,8 +67,8 @@ async def test_expiry_in_days():
         ({"Secure": False, "Domain": None}, "n=v; Path=/"),
     ],
 )
-async def test_older_spellings_are_deprecated(arguments, expected):
-    def set_it(self):
+async def test_older_spellings_are_deprecated(arguments: Any, expected: Any) -> None:
+    def set_it(self: Any) -> None:
         with pytest.warns(DeprecationWarning, match="Deprecated arguments to set_cookie.*spell it"):
             self.set_cookie("n", "v", **arguments)
 
@@ -79,16 +80,31 @@ FORBIDDEN = [*map(chr, range(32)), "\x7f", ";"]
 
 @pytest.mark.filterwarnings("ignore:Deprecated arguments")
 @pytest.mark.parametrize("error", [ValueError, http.cookies.CookieError])
-async def test_nothing_can_be_slipped_into_a_cookie(error):
-    def set_them(self):
+async def test_nothing_can_be_slipped_into_a_cookie(error: Any) -> None:
+    def set_them(self: Any) -> None:
         self.set_cookie("n", "kept")
         for char in FORBIDDEN:
-            for name in ("domain", "path", "samesite", "max_age", "DoMaIn", "PATH", "SameSite", "Max_Age", "comment"):
+            for name in (
+                "domain",
+                "path",
+                "samesite",
+                "max_age",
+                "DoMaIn",
+                "PATH",
+                "SameSite",
+                "Max_Age",
+                "comment",
+            ):
                 with pytest.raises(error, match=f"Invalid cookie attribute {name}"):
                     self.set_cookie("n", "v", **{name: f"a{char}b"})
             with pytest.raises(error, match="Invalid cookie attribute name"):
                 self.set_cookie(f"n{char}", "v")
-        for arguments in ({"max_age": "1; Path=/x"}, {"max_age": "ten"}, {"max_age": "1.5"}, {"unknown": "x"}):
+        for arguments in (
+            {"max_age": "1; Path=/x"},
+            {"max_age": "ten"},
+            {"max_age": "1.5"},
+            {"unknown": "x"},
+        ):
             with pytest.raises(error, match="Invalid cookie attribute"):
                 self.set_cookie("n", "v", **arguments)
 
@@ -96,8 +112,8 @@ async def test_nothing_can_be_slipped_into_a_cookie(error):
 
 
 @pytest.mark.parametrize("name", ["a b", "a=b", "a,b", "ü", ""])
-async def test_names_that_are_no_tokens(name):
-    def set_it(self):
+async def test_names_that_are_no_tokens(name: str) -> None:
+    def set_it(self: Any) -> None:
         with pytest.raises(ValueError):
             self.set_cookie(name, "v")
 
@@ -105,8 +121,8 @@ async def test_names_that_are_no_tokens(name):
 
 
 @pytest.mark.parametrize("value", ["a\nb", "a\r\nb: c", "\0", "a b"])
-async def test_values_that_are_refused(value):
-    def set_it(self):
+async def test_values_that_are_refused(value: Any) -> None:
+    def set_it(self: Any) -> None:
         with pytest.raises(ValueError, match="Invalid cookie 'n'"):
             self.set_cookie("n", value)
 
@@ -114,7 +130,7 @@ async def test_values_that_are_refused(value):
 
 
 @pytest.mark.parametrize("value", ["a=b", "a;b", 'a"b', "a,b", "a\\b", "ü", b"bytes", "", '""'])
-async def test_any_other_value_comes_back(value):
+async def test_any_other_value_comes_back(value: Any) -> None:
     (cookie,) = await cookies_of(lambda self: self.set_cookie("n", value))
     pair = cookie.removesuffix("; Path=/")
     seen = []
@@ -122,8 +138,8 @@ async def test_any_other_value_comes_back(value):
     assert seen == [value.decode() if isinstance(value, bytes) else value]
 
 
-async def test_a_cookie_set_again_is_another_one():
-    def set_them(self):
+async def test_a_cookie_set_again_is_another_one() -> None:
+    def set_them(self: Any) -> None:
         self.set_cookie("a", "1", domain="example.com", httponly=True)
         self.set_cookie("b", "2")
         self.set_cookie("a", "3")
@@ -131,17 +147,17 @@ async def test_a_cookie_set_again_is_another_one():
     assert sorted(await cookies_of(set_them)) == ["a=3; Path=/", "b=2; Path=/"]
 
 
-async def test_an_error_page_keeps_cookies():
+async def test_an_error_page_keeps_cookies() -> None:
     class Handler(web.RequestHandler):
-        def get(self):
+        def get(self) -> None:
             self.set_cookie("a", "1")
             raise web.HTTPError(404)
 
     assert (await ask(Handler)).get_all("set-cookie") == ["a=1; Path=/"]
 
 
-async def test_clearing():
-    def clear(self):
+async def test_clearing() -> None:
+    def clear(self: Any) -> None:
         self.clear_all_cookies(path="/p")
         self.clear_cookie("c", domain="example.com")
         for name in ("expires", "max_age"):
@@ -157,10 +173,10 @@ async def test_clearing():
     assert "; Domain=example.com;" in c
 
 
-async def test_reading():
+async def test_reading() -> None:
     seen = {}
 
-    def read(self):
+    def read(self: Any) -> None:
         seen.update({name: morsel.value for name, morsel in self.cookies.items()})
         assert self.get_cookie("none") is None
         assert self.get_cookie("none", "default") == "default"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from typing import Any
 
 import pytest
 
@@ -13,25 +14,25 @@ from tornado.web import addslash, authenticated, removeslash
 
 class Slashless(web.RequestHandler):
     @removeslash
-    def get(self):
+    def get(self) -> None:
         self.write("got")
 
     head = get
 
     @removeslash
-    async def post(self):
+    async def post(self) -> None:
         self.write("posted")
 
 
 class Slashful(web.RequestHandler):
     @addslash
-    def get(self):
+    def get(self) -> None:
         self.write("got")
 
     head = get
 
     @addslash
-    async def post(self):
+    async def post(self) -> None:
         self.write("posted")
 
 
@@ -55,13 +56,13 @@ class Slashful(web.RequestHandler):
         (Slashful, "POST", "/a", 404, None),
     ],
 )
-async def test_slashes(handler, method, path, code, location):
+async def test_slashes(handler: Any, method: Any, path: str, code: Any, location: Any) -> None:
     response = await ask(handler, method=method, path=path, body=b"" if method == "POST" else None)
     assert (response.code, response.get("location")) == (code, location)
 
 
 @pytest.mark.parametrize("path", ["//evil.com/", "//evil.com/%2f..//", "///evil.com/"])
-async def test_slashes_do_not_lead_to_another_host(path, expect_log):
+async def test_slashes_do_not_lead_to_another_host(path: str, expect_log: ExpectLog) -> None:
     for handler, asked in ((Slashless, path), (Slashful, path.rstrip("/"))):
         with expect_log("tornado.general", "cannot redirect path with two initial slashes"):
             response = await ask(handler, path=asked)
@@ -69,7 +70,7 @@ async def test_slashes_do_not_lead_to_another_host(path, expect_log):
 
 
 @pytest.mark.parametrize("target", ["http://evil.com/a/", "http://evil.com//a/"])
-async def test_an_absolute_target_does_not_either(target, expect_log):
+async def test_an_absolute_target_does_not_either(target: Any, expect_log: ExpectLog) -> None:
     with expect_log("tornado.general", "two initial slashes", required=False):
         response = await ask(Slashless, path=target)
     assert response.get("location") in (None, "/a")
@@ -81,22 +82,22 @@ async def test_an_absolute_target_does_not_either(target, expect_log):
 class Private(web.RequestHandler):
     """For whoever has the cookie `user`."""
 
-    def get_current_user(self):
+    def get_current_user(self) -> Any:
         return self.get_cookie("user")
 
     @authenticated
-    def get(self, *args):
+    def get(self, *args: Any) -> None:
         """The private page."""
         self.write(f"for {self.current_user}")
 
     head = get
 
     @authenticated
-    async def post(self):
+    async def post(self) -> None:
         self.write(f"from {self.current_user}")
 
 
-async def test_who_is_logged_in():
+async def test_who_is_logged_in() -> None:
     assert (await ask(Private, "Cookie: user=me")).body == b"for me"
     assert (await ask(Private, "Cookie: user=me", method="POST", body=b"")).body == b"from me"
 
@@ -106,26 +107,29 @@ async def test_who_is_logged_in():
     [
         ("/login", "/login?next=%2Fa%3Fb%3Dc"),
         ("/login?next=x", "/login?next=x"),
-        ("https://sso.example.com/login", "https://sso.example.com/login?next=http%3A%2F%2Flocalhost%2Fa%3Fb%3Dc"),
+        (
+            "https://sso.example.com/login",
+            "https://sso.example.com/login?next=http%3A%2F%2Flocalhost%2Fa%3Fb%3Dc",
+        ),
     ],
 )
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-async def test_who_is_not_is_sent_to_log_in(login_url, location, method):
+async def test_who_is_not_is_sent_to_log_in(login_url: Any, location: Any, method: Any) -> None:
     response = await ask(Private, path="/a?b=c", method=method, login_url=login_url)
     assert (response.code, response.get("location")) == (302, location)
 
 
-async def test_what_would_change_something_is_refused():
+async def test_what_would_change_something_is_refused() -> None:
     assert (await ask(Private, method="POST", body=b"", login_url="/login")).code == 403
 
 
-async def test_the_login_url_is_needed(expect_log):
+async def test_the_login_url_is_needed(expect_log: ExpectLog) -> None:
     with expect_log("tornado.application", "Uncaught exception") as expected:
         assert (await ask(Private)).code == 500
     assert "define the 'login_url' setting" in str(expected.records[0].exc_info[1])
 
 
-def test_what_audits_look_for():
+def test_what_audits_look_for() -> None:
     """Programs tell protected methods by their wrapper."""
     wrapper = vars(Private)["get"]
     assert inspect.isfunction(wrapper)
@@ -138,21 +142,21 @@ def test_what_audits_look_for():
 
 
 @pytest.mark.parametrize("target", [object, web.UIModule, lambda: None, web.RequestHandler.get])
-def test_streaming_is_for_handlers(target):
+def test_streaming_is_for_handlers(target: Any) -> None:
     with pytest.raises(TypeError, match="subclasses of RequestHandler"):
         web.stream_request_body(target)
 
 
-async def test_streaming_is_inherited_and_leaves_the_base_alone():
+async def test_streaming_is_inherited_and_leaves_the_base_alone() -> None:
     received = []
 
     @web.stream_request_body
     class Streaming(web.RequestHandler):
-        def data_received(self, chunk):
+        def data_received(self, chunk: Any) -> None:
             received.append(chunk)
 
     class Derived(Streaming):
-        def post(self):
+        def post(self) -> None:
             self.write(repr((self.request.body, self.request.body_arguments)))
 
     assert web.RequestHandler._stream_request_body is False
@@ -163,7 +167,7 @@ async def test_streaming_is_inherited_and_leaves_the_base_alone():
     assert received == [b"a=b"]
 
 
-async def test_streaming_without_data_received_is_explained(expect_log):
+async def test_streaming_without_data_received_is_explained(expect_log: ExpectLog) -> None:
     streaming = web.stream_request_body(type("Streaming", (web.RequestHandler,), {"post": lambda self: None}))
     async with serving(web.Application([("/", streaming)])) as server:
         with expect_log("tornado.application", "Uncaught exception") as expected:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -20,33 +21,33 @@ DAY = 86400
 KEYS = {0: "key zero", 1: b"key one", 2: "key two"}
 
 
-def clock():
+def clock() -> Any:
     return NOW
 
 
-def create(name="name", value="value", **arguments):
+def create(name: Any = "name", value: Any = "value", **arguments: Any) -> Any:
     return create_signed_value(SECRET, name, value, clock=clock, **arguments)
 
 
-def decode(value, name="name", days_later=0.0, **arguments):
+def decode(value: Any, name: Any = "name", days_later: Any = 0.0, **arguments: Any) -> Any:
     return decode_signed_value(SECRET, name, value, clock=lambda: NOW + days_later * DAY, **arguments)
 
 
-def sign_v1(encoded, timestamp, name=b"name", secret=SECRET):
+def sign_v1(encoded: Any, timestamp: Any, name: Any = b"name", secret: Any = SECRET) -> Any:
     """Version 1 as its definition has it, without the module under test."""
     signature = hmac.new(secret.encode(), name + encoded + timestamp, hashlib.sha1).hexdigest().encode()
     return b"|".join([encoded, timestamp, signature])
 
 
-def sign_v2(signed, secret=SECRET):
+def sign_v2(signed: Any, secret: Any = SECRET) -> Any:
     return signed + hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest().encode()
 
 
-def test_version_1_is_what_it_always_was():
+def test_version_1_is_what_it_always_was() -> None:
     assert create(version=1) == sign_v1(b"dmFsdWU=", b"1700000000")
 
 
-def test_version_2_is_what_it_always_was():
+def test_version_2_is_what_it_always_was() -> None:
     expected = sign_v2(b"2|1:0|10:1700000000|4:name|8:dmFsdWU=|")
     assert create() == create(version=2) == expected
     with_key = create_signed_value(KEYS, "name", "value", clock=clock, key_version=2)
@@ -55,20 +56,20 @@ def test_version_2_is_what_it_always_was():
 
 @pytest.mark.parametrize("version", [1, 2])
 @given(name=st.text(max_size=20), value=st.one_of(st.binary(max_size=50), st.text(max_size=50)))
-def test_what_was_signed_is_read_again(version, name, value):
+def test_what_was_signed_is_read_again(version: Any, name: str, value: Any) -> None:
     signed = create(name, value, version=version)
     plain = value if isinstance(value, bytes) else value.encode()
     assert decode(signed, name) == decode(signed.decode(), name) == plain
 
 
 @pytest.mark.parametrize("version", [1, 2])
-def test_the_value_of_the_wrong_name_is_nothing(version, expect_log):
+def test_the_value_of_the_wrong_name_is_nothing(version: Any, expect_log: ExpectLog) -> None:
     with expect_log("tornado.general", "Invalid cookie signature", required=version == 1):
         assert decode(create(version=version), "other") is None
 
 
 @pytest.mark.parametrize("version", [1, 2])
-def test_no_byte_can_be_changed(version, expect_log):
+def test_no_byte_can_be_changed(version: Any, expect_log: ExpectLog) -> None:
     signed = create(version=version)
     with expect_log("tornado.general", "", required=False):
         for place in range(len(signed)):
@@ -78,7 +79,7 @@ def test_no_byte_can_be_changed(version, expect_log):
 
 
 @pytest.mark.parametrize("version", [1, 2])
-def test_signatures_grow_old(version, expect_log):
+def test_signatures_grow_old(version: Any, expect_log: ExpectLog) -> None:
     signed = create(version=version)
     assert decode(signed, days_later=30.9) == b"value"
     with expect_log("tornado.general", "Expired cookie", required=version == 1):
@@ -88,7 +89,7 @@ def test_signatures_grow_old(version, expect_log):
         assert decode(signed, days_later=1.1, max_age_days=1) is None
 
 
-def test_digits_cannot_be_moved_between_value_and_time_of_version_1(expect_log):
+def test_digits_cannot_be_moved_between_value_and_time_of_version_1(expect_log: ExpectLog) -> None:
     # Nothing separates them in what is signed.
     signature = create(value=b"\xd7\x6d\xf8", version=1).rpartition(b"|")[2]
     assert create(value=b"\xd7\x6d\xf8", version=1).startswith(b"1234|17")
@@ -102,7 +103,7 @@ def test_digits_cannot_be_moved_between_value_and_time_of_version_1(expect_log):
 
 
 @pytest.mark.parametrize("timestamp", [b"", b"not-a-number", b"-1700000000", b"1700000000.5", b"1" * 5000])
-def test_a_time_that_is_none(timestamp):
+def test_a_time_that_is_none(timestamp: Any) -> None:
     assert decode(sign_v1(b"dmFsdWU=", timestamp)) is None
     assert decode(sign_v2(b"2|1:0|%d:%s|4:name|8:dmFsdWU=|" % (len(timestamp), timestamp))) is None
 
@@ -129,30 +130,30 @@ def test_a_time_that_is_none(timestamp):
         b"2|1:0|10:1700000000|4:name|1:A|",
     ],
 )
-def test_what_is_built_otherwise_is_nothing(signed):
+def test_what_is_built_otherwise_is_nothing(signed: Any) -> None:
     assert decode(sign_v2(signed)) is None
     assert decode(signed) is None
 
 
 @pytest.mark.parametrize("value", [None, "", b"", "x", "|", "||", "|||", "a|b|c|d", "é|1|2", "1|2"])
-def test_nonsense_is_nothing(value, expect_log):
+def test_nonsense_is_nothing(value: Any, expect_log: ExpectLog) -> None:
     with expect_log("tornado.general", "Invalid cookie signature", required=False):
         assert decode(value) is None
 
 
-def test_digits_that_are_the_value_of_version_1_are_not_a_version():
+def test_digits_that_are_the_value_of_version_1_are_not_a_version() -> None:
     for value in (b"\xdb\x6d\xb6", base64.b64decode("1234")):
         assert decode(create(value=value, version=1)) == value
 
 
-def test_the_oldest_version_to_be_read():
+def test_the_oldest_version_to_be_read() -> None:
     assert decode(create(version=1), min_version=2) is None
     assert decode(create(version=2), min_version=2) == b"value"
     with pytest.raises(ValueError, match="Unsupported min_version 3: the newest is 2"):
         decode(create(), min_version=3)
 
 
-def test_versions_that_cannot_be_written():
+def test_versions_that_cannot_be_written() -> None:
     with pytest.raises(ValueError, match="Unsupported version 3"):
         create(version=3)
     with pytest.raises(ValueError, match="key_version must be set"):
@@ -161,7 +162,7 @@ def test_versions_that_cannot_be_written():
         create_signed_value(KEYS, "name", "value", version=1, key_version=0)
 
 
-def test_several_keys():
+def test_several_keys() -> None:
     for number in KEYS:
         signed = create_signed_value(KEYS, "name", "value", key_version=number)
         assert decode_signed_value(KEYS, "name", signed) == b"value"
@@ -173,22 +174,28 @@ def test_several_keys():
         assert decode_signed_value(KEYS, "name", create(version=1)) is None
 
 
-@pytest.mark.parametrize("value", [create(version=1), b"2|", b"2|1:x|", b"x", "", "2|5000:" + "1" * 5000 + "|"])
-def test_a_key_version_that_cannot_be_told(value):
+@pytest.mark.parametrize(
+    "value", [create(version=1), b"2|", b"2|1:x|", b"x", "", "2|5000:" + "1" * 5000 + "|"]
+)
+def test_a_key_version_that_cannot_be_told(value: Any) -> None:
     assert get_signature_key_version(value) is None
 
 
 # -- in a handler --
 
 
-async def test_cookies(expect_log):
+async def test_cookies(expect_log: ExpectLog) -> None:
     class Handler(web.RequestHandler):
-        def get(self):
+        def get(self) -> None:
             self.set_signed_cookie("one", "1", httponly=True)
             self.set_secure_cookie("two", b"\xff", expires_days=None, version=1)
 
-        def post(self):
-            read = [self.get_signed_cookie("one"), self.get_secure_cookie("two"), self.get_signed_cookie("no")]
+        def post(self) -> None:
+            read = [
+                self.get_signed_cookie("one"),
+                self.get_secure_cookie("two"),
+                self.get_signed_cookie("no"),
+            ]
             read.append(self.get_signed_cookie("one", value=self.get_cookie("two")))
             read.append(self.get_signed_cookie("two", min_version=2))
             read.append(self.get_signed_cookie("one", max_age_days=-1))
@@ -205,9 +212,9 @@ async def test_cookies(expect_log):
         assert response.body == repr([b"1", b"\xff", None, None, None, None]).encode()
 
 
-async def test_cookies_with_several_keys():
+async def test_cookies_with_several_keys() -> None:
     class Handler(web.RequestHandler):
-        def get(self):
+        def get(self) -> None:
             signed = self.create_signed_value("name", "value")
             assert self.get_signed_cookie("name", signed.decode()) == b"value"
             assert self.get_signed_cookie_key_version("name") is None
@@ -224,7 +231,7 @@ async def test_cookies_with_several_keys():
         ({"cookie_secret": KEYS}, "key_version setting must be used"),
     ],
 )
-async def test_a_missing_setting_is_named(settings, message, expect_log):
+async def test_a_missing_setting_is_named(settings: Any, message: Any, expect_log: ExpectLog) -> None:
     handler = handler_of(get=lambda self: self.set_signed_cookie("name", "value"))
     with expect_log("tornado.application", "Uncaught exception") as expected:
         assert (await ask(handler, **settings)).code == 500

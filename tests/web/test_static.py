@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hashlib
 import os
 import re
@@ -12,20 +11,14 @@ from typing import Any
 
 import pytest
 
-from tests.support.server import ExpectLog, Response, ask, serving
+from tests.support.server import ExpectLog, ask, serving
 from tornado import httputil, web
 
 LETTERS = b"abcdefghijklmnopqrstuvwxyz"
 
 
-@pytest.fixture(autouse=True)
-def forget_versions():
-    yield
-    web.StaticFileHandler.reset()
-
-
 @pytest.fixture
-def root(tmp_path):
+def root(tmp_path: Path) -> Any:
     """A root with neighbours that must stay unseen."""
     for name, content in {
         "static/letters.txt": LETTERS,
@@ -55,21 +48,28 @@ def root(tmp_path):
     return static
 
 
-def routes(root, handler=web.StaticFileHandler, **arguments):
+def routes(root: Any, handler: Any = web.StaticFileHandler, **arguments: Any) -> Any:
     return [(r"/static/(.*)", handler, {"path": str(root), **arguments})]
 
 
-async def fetch(root, path, *fields, method="GET", handler=web.StaticFileHandler, **arguments):
+async def fetch(
+    root: Any,
+    path: Any,
+    *fields: Any,
+    method: Any = "GET",
+    handler: Any = web.StaticFileHandler,
+    **arguments: Any,
+) -> Any:
     """One request for a file of `root`."""
     return await ask(routes(root, handler, **arguments), *fields, path="/static/" + path, method=method)
 
 
-def parts(response):
+def parts(response: Any) -> Any:
     """What a client sees of a response, but for the clock."""
     return response.code, [pair for pair in response.headers if pair[0] not in ("date", "expires")]
 
 
-async def test_a_file(root):
+async def test_a_file(root: Any) -> None:
     response = await fetch(root, "letters.txt")
     assert (response.code, response.body) == (200, LETTERS)
     assert response.get("content-type") == "text/plain"
@@ -81,18 +81,18 @@ async def test_a_file(root):
     assert response.get("cache-control") is None
 
 
-async def test_head_has_the_head_of_get(root):
+async def test_head_has_the_head_of_get(root: Any) -> None:
     for path in ("letters.txt", "empty.txt", "sub/index.html"):
         response = await fetch(root, path, method="HEAD")
         assert parts(response) == parts(await fetch(root, path))
 
 
-async def test_other_methods_are_not_there(root):
+async def test_other_methods_are_not_there(root: Any) -> None:
     response = await fetch(root, "letters.txt", method="DELETE")
     assert (response.code, response.get("allow")) == (405, "GET, HEAD")
 
 
-async def test_links_inside_the_root_are_followed(root):
+async def test_links_inside_the_root_are_followed(root: Any) -> None:
     assert (await fetch(root, "inner.txt")).body == LETTERS
 
 
@@ -105,7 +105,7 @@ async def test_links_inside_the_root_are_followed(root):
         ("sub/deep/a.css", "text/css"),
     ],
 )
-async def test_content_types(root, name, expected):
+async def test_content_types(root: Any, name: str, expected: Any) -> None:
     assert (await fetch(root, name)).get("content-type") == expected
 
 
@@ -139,7 +139,9 @@ async def test_content_types(root, name, expected):
     ],
 )
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-async def test_what_is_not_served(root, path, code, method, expect_log):
+async def test_what_is_not_served(
+    root: Any, path: str, code: Any, method: Any, expect_log: ExpectLog
+) -> None:
     messages = "403 (GET|HEAD) .* is not (in root static directory|a file)"
     with expect_log("tornado.general", messages, required=code == 403):
         response = await fetch(root, path, method=method)
@@ -149,13 +151,15 @@ async def test_what_is_not_served(root, path, code, method, expect_log):
 
 
 @pytest.mark.parametrize("path", ["..%ff", "%ff"])
-async def test_a_path_that_is_not_utf8_is_the_clients_fault(root, path, expect_log):
+async def test_a_path_that_is_not_utf8_is_the_clients_fault(
+    root: Any, path: str, expect_log: ExpectLog
+) -> None:
     with expect_log("tornado.general", "Invalid unicode"):
         assert (await fetch(root, path)).code == 400
 
 
 @pytest.mark.parametrize("form", [str, lambda path: [str(path)], lambda path: ["/none", str(path)]])
-async def test_allowed_symlink_directory(root, form, expect_log):
+async def test_allowed_symlink_directory(root: Any, form: Any, expect_log: ExpectLog) -> None:
     allowed = {"allowed_symlink_directory": form(root.parent / "outside")}
     for path, code in [("link.txt", 200), ("link/secret.txt", 200), ("letters.txt", 200)]:
         assert (await fetch(root, path, **allowed)).code == code
@@ -164,14 +168,14 @@ async def test_allowed_symlink_directory(root, form, expect_log):
             assert (await fetch(root, path, **allowed)).code == 403
 
 
-async def test_a_root_that_is_a_link(root):
+async def test_a_root_that_is_a_link(root: Any) -> None:
     (root.parent / "current").symlink_to(root)
     assert (await fetch(root.parent / "current", "letters.txt")).body == LETTERS
     assert (await fetch(root.parent / "current", "inner.txt")).body == LETTERS
     assert (await fetch(str(root) + "/", "letters.txt")).body == LETTERS
 
 
-async def test_the_root_of_the_file_system(root):
+async def test_the_root_of_the_file_system(root: Any) -> None:
     path = str(root / "letters.txt").lstrip("/")
     assert (await fetch("/", path)).body == LETTERS
 
@@ -179,7 +183,7 @@ async def test_the_root_of_the_file_system(root):
 # -- directories --
 
 
-async def test_the_default_file(root, expect_log):
+async def test_the_default_file(root: Any, expect_log: ExpectLog) -> None:
     default = {"default_filename": "index.html"}
     response = await fetch(root, "sub/", **default)
     assert (response.code, response.body) == (200, b"<p>index</p>")
@@ -192,7 +196,7 @@ async def test_the_default_file(root, expect_log):
             assert (await fetch(root, path, **default)).code == 403
 
 
-async def test_a_directorys_redirect_stays_on_this_host(root, expect_log):
+async def test_a_directorys_redirect_stays_on_this_host(root: Any, expect_log: ExpectLog) -> None:
     # "//evil/x" and "/\evil/x" are addresses of the host evil, for a browser.
     handlers = [("/(.*)", web.StaticFileHandler, {"path": str(root), "default_filename": "index.html"})]
     directory = str(root / "sub").lstrip("/")
@@ -245,7 +249,7 @@ RANGES = [
 
 
 @pytest.mark.parametrize(("header", "code", "body", "content_range"), RANGES)
-async def test_ranges(root, header, code, body, content_range):
+async def test_ranges(root: Any, header: Any, code: Any, body: Any, content_range: Any) -> None:
     response = await fetch(root, "letters.txt", f"Range: {header}")
     assert (response.code, response.body) == (code, body)
     assert response.get("content-range") == content_range
@@ -254,7 +258,7 @@ async def test_ranges(root, header, code, body, content_range):
     assert parts(head) == parts(response)
 
 
-async def test_a_range_longer_than_a_chunk(root):
+async def test_a_range_longer_than_a_chunk(root: Any) -> None:
     data = os.urandom(300_000)
     (root / "big").write_bytes(data)
     response = await fetch(root, "big", "Range: bytes=1000-250000")
@@ -262,13 +266,13 @@ async def test_a_range_longer_than_a_chunk(root):
 
 
 @pytest.mark.parametrize(("header", "code"), [("bytes=0-", 416), ("bytes=-5", 200), ("bytes=-0", 416)])
-async def test_ranges_of_an_empty_file(root, header, code):
+async def test_ranges_of_an_empty_file(root: Any, header: Any, code: Any) -> None:
     response = await fetch(root, "empty.txt", f"Range: {header}")
     assert (response.code, response.body) == (code, b"")
     assert response.get("content-range") == ("bytes */0" if code == 416 else None)
 
 
-async def test_if_range(root):
+async def test_if_range(root: Any) -> None:
     plain = await fetch(root, "letters.txt")
     tag, date = plain.get("etag"), plain.get("last-modified")
     for condition, code in [
@@ -284,7 +288,7 @@ async def test_if_range(root):
             assert response.code == (416 if code == 206 and asked == "bytes=100-" else code)
 
 
-async def test_a_tag_comes_before_a_range(root):
+async def test_a_tag_comes_before_a_range(root: Any) -> None:
     tag = (await fetch(root, "letters.txt")).get("etag")
     response = await fetch(root, "letters.txt", "Range: bytes=0-4", f"If-None-Match: {tag}")
     assert (response.code, response.get("content-range")) == (304, None)
@@ -293,7 +297,7 @@ async def test_a_tag_comes_before_a_range(root):
 # -- conditional requests (RFC 9110 section 13) --
 
 
-async def test_304_by_tag(root):
+async def test_304_by_tag(root: Any) -> None:
     tag = (await fetch(root, "letters.txt")).get("etag")
     for condition, code in [(tag, 304), ("W/" + tag, 304), (f'"x", {tag}', 304), ("*", 304), ('"x"', 200)]:
         response = await fetch(root, "letters.txt", f"If-None-Match: {condition}")
@@ -316,22 +320,22 @@ async def test_304_by_tag(root):
         ("", 200),
     ],
 )
-async def test_304_by_time(root, date, code):
+async def test_304_by_time(root: Any, date: Any, code: Any) -> None:
     # Half a second past: HTTP dates know whole ones only.
     os.utime(root / "letters.txt", (0, 1609556645.5))
     response = await fetch(root, "letters.txt", f"If-Modified-Since: {date}")
     assert (response.code, response.get("last-modified")) == (code, "Sat, 02 Jan 2021 03:04:05 GMT")
 
 
-async def test_a_tag_that_differs_wins_over_the_time(root):
+async def test_a_tag_that_differs_wins_over_the_time(root: Any) -> None:
     date = (await fetch(root, "letters.txt")).get("last-modified")
     response = await fetch(root, "letters.txt", 'If-None-Match: "x"', f"If-Modified-Since: {date}")
     assert response.code == 200
 
 
-async def test_a_naive_time_of_a_subclass_is_utc(root):
+async def test_a_naive_time_of_a_subclass_is_utc(root: Any) -> None:
     class Naive(web.StaticFileHandler):
-        def get_modified_time(self):
+        def get_modified_time(self) -> Any:
             modified = super().get_modified_time()
             assert modified is not None
             return modified.replace(tzinfo=None)
@@ -345,15 +349,15 @@ async def test_a_naive_time_of_a_subclass_is_utc(root):
 # -- versions --
 
 
-async def test_an_address_with_a_version_may_be_cached(root):
+async def test_an_address_with_a_version_may_be_cached(root: Any) -> None:
     response = await fetch(root, "letters.txt?v=1")
     assert response.get("cache-control") == "max-age=315360000"
     assert re.fullmatch(r"\w{3}, \d\d \w{3} \d{4} [\d:]{8} GMT", response.get("expires"))
 
 
-async def test_static_url(root):
+async def test_static_url(root: Any) -> None:
     class Handler(web.RequestHandler):
-        def get(self):
+        def get(self) -> None:
             for arguments in ({}, {"include_version": False}, {"include_host": True}):
                 self.write(self.static_url("letters.txt", **arguments) + "\n")
             self.include_host = True
@@ -371,9 +375,9 @@ async def test_static_url(root):
     ]
 
 
-async def test_static_url_needs_its_setting(expect_log):
+async def test_static_url_needs_its_setting(expect_log: ExpectLog) -> None:
     class Handler(web.RequestHandler):
-        def get(self):
+        def get(self) -> None:
             self.static_url("a.css")
 
     with expect_log("tornado.application", "Uncaught exception") as expected:
@@ -381,12 +385,12 @@ async def test_static_url_needs_its_setting(expect_log):
     assert "define the 'static_path' setting" in str(expected.records[0].exc_info[1])
 
 
-async def test_the_routes_that_an_application_makes_itself(root):
+async def test_the_routes_that_an_application_makes_itself(root: Any) -> None:
     (root / "favicon.ico").write_bytes(b"icon")
     (root / "robots.txt").write_bytes(b"robots")
 
     class Handler(web.StaticFileHandler):
-        def set_extra_headers(self, path):
+        def set_extra_headers(self, path: Any) -> None:
             self.set_header("X-Path", path)
 
     settings = {
@@ -395,7 +399,9 @@ async def test_the_routes_that_an_application_makes_itself(root):
         "static_handler_class": Handler,
         "static_handler_args": {"default_filename": "index.html"},
     }
-    async with serving(web.Application([("/(.*)", web.ErrorHandler, {"status_code": 418})], **settings)) as server:
+    async with serving(
+        web.Application([("/(.*)", web.ErrorHandler, {"status_code": 418})], **settings)
+    ) as server:
         for path, body in [
             ("/favicon.ico", b"icon"),
             ("/robots.txt", b"robots"),
@@ -409,18 +415,18 @@ async def test_the_routes_that_an_application_makes_itself(root):
         assert (await server.fetch("/static/letters.txt")).code == 418
 
 
-def version_of(root, path, handler=web.StaticFileHandler, **settings):
+def version_of(root: Any, path: Any, handler: Any = web.StaticFileHandler, **settings: Any) -> Any:
     return handler.get_version({"static_path": str(root), **settings}, path)
 
 
-def test_a_changed_file_has_another_version(root):
+def test_a_changed_file_has_another_version(root: Any) -> None:
     before = version_of(root, "letters.txt")
     (root / "letters.txt").write_bytes(b"changed")
     assert version_of(root, "letters.txt") == hashlib.sha512(b"changed").hexdigest() != before
 
 
 @pytest.mark.parametrize("path", ["../secret.txt", "/etc/passwd", "../static-2/secret.txt"])
-def test_nothing_outside_has_a_version(root, path):
+def test_nothing_outside_has_a_version(root: Any, path: str) -> None:
     with pytest.raises(web.HTTPError) as caught:
         version_of(root, path)
     assert caught.value.status_code == 403
@@ -436,25 +442,25 @@ def test_nothing_outside_has_a_version(root, path):
         ("letters.txt\0", "null byte"),
     ],
 )
-def test_what_has_no_version(root, path, reason, expect_log):
+def test_what_has_no_version(root: Any, path: str, reason: Any, expect_log: ExpectLog) -> None:
     with expect_log("tornado.general", f"Could not open static file .*{reason}"):
         assert version_of(root, path) is None
 
 
-def test_the_version_of_what_a_link_may_lead_to(root):
+def test_the_version_of_what_a_link_may_lead_to(root: Any) -> None:
     allowed = {"static_handler_args": {"allowed_symlink_directory": str(root.parent / "outside")}}
     assert version_of(root, "link.txt", **allowed) == hashlib.sha512(b"secret").hexdigest()
     assert version_of(root, "inner.txt") == hashlib.sha512(LETTERS).hexdigest()
 
 
-def test_versions_are_kept_up_to_a_limit(root):
+def test_versions_are_kept_up_to_a_limit(root: Any) -> None:
     hashed = []
 
     class Few(web.StaticFileHandler):
         MAX_CACHED_VERSIONS = 2
 
         @classmethod
-        def get_content_version(cls, abspath):
+        def get_content_version(cls, abspath: Any) -> Any:
             hashed.append(os.path.basename(abspath))
             return super().get_content_version(abspath)
 
@@ -469,7 +475,7 @@ class Small(web.StaticFileHandler):
     MAX_VERSION_CONTENT_SIZE = 25
 
 
-async def test_a_large_file_is_not_hashed(root, expect_log):
+async def test_a_large_file_is_not_hashed(root: Any, expect_log: ExpectLog) -> None:
     with expect_log("tornado.general", "Could not open static file .*larger than 25 bytes"):
         assert version_of(root, "letters.txt", Small) is None
     response = await fetch(root, "letters.txt", handler=Small)
@@ -480,22 +486,22 @@ async def test_a_large_file_is_not_hashed(root, expect_log):
     assert (await fetch(root, "letters.txt", handler=Small)).get("etag") != tag
 
 
-async def test_a_subclass_versions_large_files_as_it_likes(root):
+async def test_a_subclass_versions_large_files_as_it_likes(root: Any) -> None:
     class Named(Small):
         @classmethod
-        def get_content_version(cls, abspath):
+        def get_content_version(cls, abspath: Any) -> Any:
             return os.path.basename(abspath)
 
     assert (await fetch(root, "letters.txt", handler=Named)).get("etag") == '"letters.txt"'
     assert version_of(root, "letters.txt", Named) == "letters.txt"
 
 
-async def test_without_static_hash_cache_versions_are_not_kept(root):
+async def test_without_static_hash_cache_versions_are_not_kept(root: Any) -> None:
     hashed = []
 
     class Counting(web.StaticFileHandler):
         @classmethod
-        def get_content_version(cls, abspath):
+        def get_content_version(cls, abspath: Any) -> Any:
             hashed.append(abspath)
             return super().get_content_version(abspath)
 
@@ -509,16 +515,16 @@ async def test_without_static_hash_cache_versions_are_not_kept(root):
 # -- files that change, clients that go --
 
 
-async def test_a_file_that_grows_while_it_is_served(root):
+async def test_a_file_that_grows_while_it_is_served(root: Any) -> None:
     class Growing(web.StaticFileHandler):
         @classmethod
-        def get_content(cls, abspath, start=None, end=None):
+        def get_content(cls, abspath: Any, start: Any = None, end: Any = None) -> Any:
             with open(abspath, "ab") as file:
                 file.write(b"more")
             return super().get_content(abspath, start, end)
 
         @classmethod
-        def get_content_version(cls, abspath):
+        def get_content_version(cls, abspath: Any) -> Any:
             return "constant"
 
     async with serving(web.Application(routes(root, Growing))) as server:
@@ -532,10 +538,10 @@ async def test_a_file_that_grows_while_it_is_served(root):
             assert (response.body, response.get("content-length")) == (body, str(length))
 
 
-async def test_a_file_that_shrinks_while_it_is_served(root, expect_log):
+async def test_a_file_that_shrinks_while_it_is_served(root: Any, expect_log: ExpectLog) -> None:
     class Shrinking(web.StaticFileHandler):
         @classmethod
-        def get_content(cls, abspath, start=None, end=None):
+        def get_content(cls, abspath: Any, start: Any = None, end: Any = None) -> Any:
             yield b"abc"
 
     async with serving(web.Application(routes(root, Shrinking))) as server:
@@ -543,21 +549,23 @@ async def test_a_file_that_shrinks_while_it_is_served(root, expect_log):
         with expect_log("tornado.application", "Uncaught exception"):
             with expect_log("tornado.general", "Cannot send error|Failed to flush"):
                 peer.get("/static/letters.txt")
-                assert (await peer.rest()).endswith(b"\r\n\r\nabc")  # and not a byte that could be taken for more
+                assert (await peer.rest()).endswith(
+                    b"\r\n\r\nabc"
+                )  # and not a byte that could be taken for more
 
 
-async def test_a_client_that_goes_away_is_no_error(root):
+async def test_a_client_that_goes_away_is_no_error(root: Any) -> None:
     closed = asyncio.Event()
 
     class Endless(web.StaticFileHandler):
-        def compute_etag(self):
+        def compute_etag(self) -> Any:
             return None
 
-        def get_content_size(self):
+        def get_content_size(self) -> Any:
             return 10**12
 
         @classmethod
-        def get_content(cls, abspath, start=None, end=None):
+        def get_content(cls, abspath: Any, start: Any = None, end: Any = None) -> Any:
             try:
                 while True:
                     yield b"x" * 65536
@@ -575,24 +583,24 @@ async def test_a_client_that_goes_away_is_no_error(root):
 # -- subclasses --
 
 
-async def test_a_subclass_with_an_initialize_of_its_own(root):
+async def test_a_subclass_with_an_initialize_of_its_own(root: Any) -> None:
     """As Jupyter's has: it does not call ours, has several roots, and finds its files itself."""
     (root.parent / "outside/more.txt").write_bytes(b"more")
 
     class Finder(web.StaticFileHandler):
-        def initialize(self, path, default_filename=None):
+        def initialize(self, path: Any, default_filename: Any = None) -> None:
             self.root: Any = tuple(os.path.abspath(each) + os.path.sep for each in path)
             self.default_filename = default_filename
 
         @classmethod
-        def get_absolute_path(cls, roots, path):
+        def get_absolute_path(cls, roots: Any, path: Any) -> Any:
             for each in roots:
                 found = os.path.join(each, path)
                 if os.path.exists(found):
                     return os.path.abspath(found)
             return ""
 
-        def validate_absolute_path(self, root, absolute_path):
+        def validate_absolute_path(self, root: Any, absolute_path: Any) -> Any:
             if absolute_path == "":
                 raise web.HTTPError(404)
             within = next(each for each in self.root if absolute_path.startswith(each))
@@ -615,47 +623,49 @@ class FromMemory(web.StaticFileHandler):
     content: Any = b"0123456789"
 
     @classmethod
-    def get_absolute_path(cls, root, path):
+    def get_absolute_path(cls, root: Any, path: Any) -> Any:
         return "memory:" + path
 
-    def validate_absolute_path(self, root, absolute_path):
+    def validate_absolute_path(self, root: Any, absolute_path: Any) -> Any:
         return absolute_path
 
     @classmethod
-    def get_content(cls, abspath, start=None, end=None):
+    def get_content(cls, abspath: Any, start: Any = None, end: Any = None) -> Any:
         part = cls.content[start:end]
         return part if abspath == "memory:bytes" else iter([part[:4], part[4:]])
 
-    def get_content_size(self):
+    def get_content_size(self) -> Any:
         return len(self.content)
 
-    def get_modified_time(self):
+    def get_modified_time(self) -> Any:
         return None
 
 
 @pytest.mark.parametrize("name", ["bytes", "iterator"])
-async def test_content_from_elsewhere(name):
+async def test_content_from_elsewhere(name: str) -> None:
     response = await fetch("/none", name, handler=FromMemory)
     assert (response.code, response.body) == (200, b"0123456789")
     assert response.get("etag") == f'"{hashlib.sha512(b"0123456789").hexdigest()}"'
     assert response.get("last-modified") is None
     response = await fetch("/none", name, "Range: bytes=2-6", handler=FromMemory)
     assert (response.code, response.body) == (206, b"23456")
-    assert (await fetch("/none", name, "If-Modified-Since: Sat, 02 Jan 2021 03:04:05 GMT", handler=FromMemory)).code == 200
+    assert (
+        await fetch("/none", name, "If-Modified-Since: Sat, 02 Jan 2021 03:04:05 GMT", handler=FromMemory)
+    ).code == 200
     assert FromMemory.get_version({"static_path": "/none"}, name) == hashlib.sha512(b"0123456789").hexdigest()
 
 
-async def test_content_is_asked_for_without_ends_where_all_of_it_is_wanted(root):
+async def test_content_is_asked_for_without_ends_where_all_of_it_is_wanted(root: Any) -> None:
     asked = []
 
     class Noting(web.StaticFileHandler):
         @classmethod
-        def get_content(cls, abspath, start=None, end=None):
+        def get_content(cls, abspath: Any, start: Any = None, end: Any = None) -> Any:
             asked.append((start, end))
             return super().get_content(abspath, start, end)
 
         @classmethod
-        def get_content_version(cls, abspath):
+        def get_content_version(cls, abspath: Any) -> Any:
             return "1"
 
     for field in ("X: y", "Range: bytes=5-", "Range: bytes=-5", "Range: bytes=5-100"):
@@ -663,21 +673,21 @@ async def test_content_is_asked_for_without_ends_where_all_of_it_is_wanted(root)
     assert asked == [(None, None), (5, None), (21, None), (5, 26)]
 
 
-async def test_an_address_may_be_parsed_and_made_otherwise(root):
+async def test_an_address_may_be_parsed_and_made_otherwise(root: Any) -> None:
     class InPath(web.StaticFileHandler):
-        def parse_url_path(self, url_path):
+        def parse_url_path(self, url_path: Any) -> Any:
             return url_path.partition("/")[2]
 
         @classmethod
-        def make_static_url(cls, settings, path, include_version=True):
+        def make_static_url(cls, settings: Any, path: Any, include_version: Any = True) -> Any:
             return f"/static/{cls.get_version(settings, path)}/{path}"
 
         @classmethod
-        def get_version(cls, settings, path):
+        def get_version(cls, settings: Any, path: Any) -> Any:
             return "42"
 
     class Handler(web.RequestHandler):
-        def get(self):
+        def get(self) -> None:
             self.write(self.static_url("letters.txt"))
 
     settings = {"static_path": str(root), "static_handler_class": InPath}

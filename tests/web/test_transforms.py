@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import zlib
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,10 +17,10 @@ GZIP = "Accept-Encoding: gzip, deflate"
 LONG = b"abcdefgh" * 200
 
 
-def writing(body=LONG, content_type=None, **headers):
+def writing(body: Any = LONG, content_type: Any = None, **headers: Any) -> Any:
     """A handler that writes `body`."""
 
-    def get(self):
+    def get(self: Any) -> None:
         if content_type is not None:
             self.set_header("Content-Type", content_type)
         for name, value in headers.items():
@@ -28,7 +30,7 @@ def writing(body=LONG, content_type=None, **headers):
     return handler_of(get=get, head=get)
 
 
-async def test_a_long_text_is_compressed():
+async def test_a_long_text_is_compressed() -> None:
     response = await ask(writing(), GZIP, compress_response=True)
     assert gzip.decompress(response.body) == LONG
     assert response.get("content-encoding") == "gzip"
@@ -39,7 +41,7 @@ async def test_a_long_text_is_compressed():
 
 @pytest.mark.parametrize("setting", ["compress_response", "gzip"])
 @pytest.mark.parametrize("value", [True, False])
-async def test_the_setting_and_its_old_name(setting, value):
+async def test_the_setting_and_its_old_name(setting: Any, value: Any) -> None:
     response = await ask(writing(), GZIP, **{setting: value})
     assert response.get("content-encoding") == ("gzip" if value else None)
     assert response.get("vary") == ("Accept-Encoding" if value else None)
@@ -64,7 +66,7 @@ async def test_the_setting_and_its_old_name(setting, value):
         (",,;,gzip", True),
     ],
 )
-async def test_what_the_client_accepts(accepted, compressed):
+async def test_what_the_client_accepts(accepted: Any, compressed: Any) -> None:
     response = await ask(writing(), f"Accept-Encoding: {accepted}", compress_response=True)
     assert (response.get("content-encoding") == "gzip") is compressed
     assert response.get("etag").startswith("W/") is compressed
@@ -83,33 +85,36 @@ async def test_what_the_client_accepts(accepted, compressed):
         ("", False),
     ],
 )
-async def test_what_is_worth_it(content_type, compressed):
+async def test_what_is_worth_it(content_type: Any, compressed: Any) -> None:
     response = await ask(writing(content_type=content_type), GZIP, compress_response=True)
     assert (response.get("content-encoding") == "gzip") is compressed
 
 
-async def test_what_is_too_short():
+async def test_what_is_too_short() -> None:
     limit = GZipContentEncoding.MIN_LENGTH
     for length, compressed in ((limit - 1, False), (limit, True)):
         response = await ask(writing(b"x" * length), GZIP, compress_response=True)
         assert (response.get("content-encoding") == "gzip") is compressed
 
 
-async def test_what_is_encoded_already():
+async def test_what_is_encoded_already() -> None:
     response = await ask(writing(Content_Encoding="br"), GZIP, compress_response=True)
     assert (response.get("content-encoding"), response.body) == ("br", LONG)
 
 
 @pytest.mark.parametrize(
     ("given", "expected"),
-    [("Cookie", "Cookie, Accept-Encoding"), ("Accept-Language, Cookie", "Accept-Language, Cookie, Accept-Encoding")],
+    [
+        ("Cookie", "Cookie, Accept-Encoding"),
+        ("Accept-Language, Cookie", "Accept-Language, Cookie, Accept-Encoding"),
+    ],
 )
-async def test_vary_is_added_to(given, expected):
+async def test_vary_is_added_to(given: Any, expected: Any) -> None:
     assert (await ask(writing(Vary=given), GZIP, compress_response=True)).get("vary") == expected
 
 
-async def test_what_is_flushed_can_be_read():
-    async def get(self):
+async def test_what_is_flushed_can_be_read() -> None:
+    async def get(self: Any) -> None:
         for part in (b"one", b"two", b"three"):
             self.write(part)
             await self.flush()
@@ -131,8 +136,8 @@ async def test_what_is_flushed_can_be_read():
         assert seen == [b"one", b"two", b"three"]
 
 
-async def test_a_length_that_was_set_gives_way():
-    async def get(self):
+async def test_a_length_that_was_set_gives_way() -> None:
+    async def get(self: Any) -> None:
         self.set_header("Content-Length", "3")
         self.write("abc")
         await self.flush()
@@ -142,7 +147,7 @@ async def test_a_length_that_was_set_gives_way():
     assert response.get("content-length") is None
 
 
-async def test_head_has_the_head_of_get():
+async def test_head_has_the_head_of_get() -> None:
     async with serving(web.Application([("/", writing())], compress_response=True)) as server:
         seen = []
         for method in ("GET", "HEAD"):
@@ -151,8 +156,8 @@ async def test_head_has_the_head_of_get():
     assert seen[0] == seen[1]
 
 
-async def test_head_that_only_names_a_length():
-    def head(self):
+async def test_head_that_only_names_a_length() -> None:
+    def head(self: Any) -> None:
         self.set_header("Content-Length", str(length))
 
     for length, encoding in ((5000, "gzip"), (500, None)):
@@ -161,7 +166,7 @@ async def test_head_that_only_names_a_length():
         assert response.get("content-length") == (None if encoding else "500")
 
 
-async def test_conditional_requests():
+async def test_conditional_requests() -> None:
     async with serving(web.Application([("/", writing())], compress_response=True)) as server:
         weak = (await server.fetch("/", GZIP)).get("etag")
         strong = (await server.fetch("/")).get("etag")
@@ -177,12 +182,12 @@ async def test_conditional_requests():
 
 
 @pytest.mark.parametrize("code", [204, 304])
-async def test_no_body_stays_no_body(code):
+async def test_no_body_stays_no_body(code: Any) -> None:
     response = await ask(handler_of(get=lambda self: self.set_status(code)), GZIP, compress_response=True)
     assert (response.code, response.get("content-encoding"), response.body) == (code, None, b"")
 
 
-async def test_static_files(tmp_path):
+async def test_static_files(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_bytes(LONG)
     settings = {"static_path": str(tmp_path), "compress_response": True}
     async with serving(web.Application(**settings)) as server:
@@ -205,15 +210,15 @@ async def test_static_files(tmp_path):
 class Shout(OutputTransform):
     """Changes all there is to change."""
 
-    def __init__(self, request):
+    def __init__(self, request: Any) -> None:
         super().__init__(request)
         self.shout = request.method != "HEAD"
 
-    def transform_first_chunk(self, status_code, headers, chunk, finishing):
+    def transform_first_chunk(self, status_code: Any, headers: Any, chunk: Any, finishing: Any) -> Any:
         headers["X-Finishing"] = str(finishing)
         return 203, headers, self.transform_chunk(chunk, finishing)
 
-    def transform_chunk(self, chunk, finishing):
+    def transform_chunk(self, chunk: Any, finishing: Any) -> Any:
         return chunk.upper()
 
 
@@ -221,11 +226,11 @@ class Plain(OutputTransform):
     """Changes nothing."""
 
 
-async def test_transforms_of_ones_own():
+async def test_transforms_of_ones_own() -> None:
     response = await ask(writing(b"abc"), transforms=[Plain, Shout])
     assert (response.code, response.body, response.get("x-finishing")) == (203, b"ABC", "True")
 
-    async def get(self):
+    async def get(self: Any) -> None:
         self.write("a")
         await self.flush()
         self.write("b")
@@ -234,7 +239,7 @@ async def test_transforms_of_ones_own():
     assert (response.code, response.body, response.get("x-finishing")) == (203, b"AB", "False")
 
 
-async def test_add_transform():
+async def test_add_transform() -> None:
     app = web.Application([("/", writing(b"abc"))])
     async with serving(app) as server:
         assert (await server.fetch("/")).body == b"abc"
@@ -242,5 +247,5 @@ async def test_add_transform():
         assert (await server.fetch("/")).body == b"ABC"
 
 
-async def test_given_transforms_stand_for_themselves():
+async def test_given_transforms_stand_for_themselves() -> None:
     assert (await ask(writing(), GZIP, transforms=[], compress_response=True)).body == LONG

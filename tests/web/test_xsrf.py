@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 
@@ -21,17 +22,24 @@ FORM = "Content-Type: application/x-www-form-urlencoded"
 class Handler(web.RequestHandler):
     """Shows its token, and takes whatever carries one."""
 
-    def get(self):
+    def get(self) -> None:
         self.write(self.xsrf_token)
         assert self.xsrf_token == self.xsrf_token
 
-    def post(self):
+    def post(self) -> None:
         self.write("taken")
 
     put = patch = delete = post
 
 
-async def post(*fields, body=b"", method="POST", path="/", handler=Handler, **settings):
+async def post(
+    *fields: Any,
+    body: Any = b"",
+    method: Any = "POST",
+    path: Any = "/",
+    handler: Any = Handler,
+    **settings: Any,
+) -> Any:
     settings = {"xsrf_cookies": True, **settings}
     return await ask(handler, FORM, *fields, method=method, body=body, path=path, **settings)
 
@@ -59,13 +67,13 @@ async def post(*fields, body=b"", method="POST", path="/", handler=Handler, **se
         ("|", None, None),
     ],
 )
-def test_decoding(text, version, raw):
+def test_decoding(text: Any, version: Any, raw: Any) -> None:
     found = _xsrf.decode_token(text)
     assert found[:2] == (version, raw)
     assert (found[2] is None) is (version is None)
 
 
-async def test_a_token_is_set_and_masked_anew_in_each_response():
+async def test_a_token_is_set_and_masked_anew_in_each_response() -> None:
     async with serving(web.Application([("/", Handler)], xsrf_cookies=True)) as server:
         first = await server.fetch("/")
         (cookie,) = first.get_all("set-cookie")
@@ -81,22 +89,22 @@ async def test_a_token_is_set_and_masked_anew_in_each_response():
         assert len({token.rpartition(b"|")[2] for token in tokens}) == 1
 
 
-async def test_version_1_is_the_bare_token():
+async def test_version_1_is_the_bare_token() -> None:
     async with serving(web.Application([("/", Handler)], xsrf_cookies=True, xsrf_cookie_version=1)) as server:
         response = await server.fetch("/")
         assert re.fullmatch(rb"[0-9a-f]{32}", response.body)
         assert (await server.fetch("/", f"Cookie: _xsrf={V2}")).body == V1.encode()
 
 
-async def test_an_unknown_version_is_named(expect_log):
+async def test_an_unknown_version_is_named(expect_log: ExpectLog) -> None:
     with expect_log("tornado.application", "Uncaught exception") as expected:
         assert (await ask(Handler, xsrf_cookie_version=3)).code == 500
     assert "unknown xsrf_cookie_version 3" in str(expected.records[0].exc_info[1])
 
 
-async def test_name_and_attributes_of_the_cookie():
+async def test_name_and_attributes_of_the_cookie() -> None:
     class WithUser(Handler):
-        def get_current_user(self):
+        def get_current_user(self) -> Any:
             return "somebody"
 
     settings = {"xsrf_cookies": True, "xsrf_cookie_name": "mine", "xsrf_cookie_kwargs": {"httponly": True}}
@@ -111,9 +119,9 @@ async def test_name_and_attributes_of_the_cookie():
     assert response.code == 200
 
 
-async def test_the_form_field():
+async def test_the_form_field() -> None:
     class Form(web.RequestHandler):
-        def get(self):
+        def get(self) -> None:
             self.write(self.xsrf_form_html())
 
     body = (await ask(Form)).body
@@ -126,7 +134,7 @@ async def test_the_form_field():
 @pytest.mark.parametrize("cookie", [V1, V2, V2_MASKED])
 @pytest.mark.parametrize("token", [V1, V2, V2_MASKED])
 @pytest.mark.parametrize("way", ["body", "query", "X-Xsrftoken", "X-Csrftoken", "X-XSRFToken"])
-async def test_a_repeated_token_is_taken(cookie, token, way):
+async def test_a_repeated_token_is_taken(cookie: Any, token: Any, way: Any) -> None:
     fields = [f"Cookie: _xsrf={cookie}"]
     body, path = b"", "/"
     if way == "body":
@@ -155,23 +163,25 @@ async def test_a_repeated_token_is_taken(cookie, token, way):
     ],
 )
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
-async def test_anything_else_is_refused(cookie, token, message, method, expect_log):
+async def test_anything_else_is_refused(
+    cookie: Any, token: Any, message: Any, method: Any, expect_log: ExpectLog
+) -> None:
     with expect_log("tornado.general", f"403 {method} .*{message}"):
         body = b"_xsrf=" + token.encode()
         response = await post(f"Cookie: _xsrf={cookie}", body=body, method=method)
     assert response.code == 403
 
 
-async def test_an_injected_cookie_with_an_empty_token_is_replaced():
+async def test_an_injected_cookie_with_an_empty_token_is_replaced() -> None:
     # Or else a site next to ours could lock users out of every form.
     response = await ask(Handler, "Cookie: _xsrf=2|00000000||1")
     assert response.get("set-cookie").startswith("_xsrf=2|")
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS"])
-async def test_what_changes_nothing_needs_no_token(method):
+async def test_what_changes_nothing_needs_no_token(method: Any) -> None:
     class Safe(Handler):
-        def head(self):
+        def head(self) -> None:
             pass
 
         options = head
@@ -179,21 +189,21 @@ async def test_what_changes_nothing_needs_no_token(method):
     assert (await ask(Safe, method=method, xsrf_cookies=True)).code == 200
 
 
-async def test_a_handler_may_do_without():
+async def test_a_handler_may_do_without() -> None:
     class Unchecked(Handler):
-        def check_xsrf_cookie(self):
+        def check_xsrf_cookie(self) -> None:
             pass
 
     assert (await post(handler=Unchecked)).code == 200
 
 
-async def test_a_page_that_is_not_there_needs_no_token():
+async def test_a_page_that_is_not_there_needs_no_token() -> None:
     assert (await post(path="/none", handler=[("/", Handler)])).code == 404
 
 
-async def test_it_is_checked_before_prepare(expect_log):
+async def test_it_is_checked_before_prepare(expect_log: ExpectLog) -> None:
     class Prepared(Handler):
-        def prepare(self):
+        def prepare(self) -> None:
             raise AssertionError("prepare() must not be called")
 
     with expect_log("tornado.general", "_xsrf"):
@@ -239,7 +249,7 @@ SITES = [
 
 @pytest.mark.parametrize(("fields", "code"), SITES)
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
-async def test_cross_origin_protection(fields, code, method, expect_log):
+async def test_cross_origin_protection(fields: Any, code: Any, method: Any, expect_log: ExpectLog) -> None:
     settings = {"cross_origin_protection": True, "trusted_origins": [TRUSTED]}
     site = "Sec-Fetch-Site .*" if any("Sec-" in field for field in fields) else ""
     with expect_log("tornado.general", f"403 {method} / .*{site}Origin .* not allowed", required=code == 403):
@@ -247,28 +257,28 @@ async def test_cross_origin_protection(fields, code, method, expect_log):
     assert response.code == code
 
 
-async def test_cross_origin_protection_is_off_by_default():
+async def test_cross_origin_protection_is_off_by_default() -> None:
     fields = ["Sec-Fetch-Site: cross-site", "Origin: http://evil.com"]
     assert (await ask(Handler, *fields, method="POST", body=b"")).code == 200
 
 
-async def test_cross_origin_requests_that_change_nothing():
+async def test_cross_origin_requests_that_change_nothing() -> None:
     fields = ["Sec-Fetch-Site: cross-site", "Origin: http://evil.com"]
     assert (await ask(Handler, *fields, cross_origin_protection=True)).code == 200
 
 
-async def test_which_origins_are_trusted_may_be_overridden(expect_log):
+async def test_which_origins_are_trusted_may_be_overridden(expect_log: ExpectLog) -> None:
     asked = []
 
     class Own(Handler):
-        def prepare(self):
+        def prepare(self) -> None:
             asked.append("prepare")
 
-        def check_trusted_origin(self, origin):
+        def check_trusted_origin(self, origin: Any) -> Any:
             asked.append(origin)
             return origin.endswith(".example.com")
 
-        def check_origin(self, origin):
+        def check_origin(self, origin: Any) -> None:
             raise AssertionError("that is a method of WebSocket handlers")
 
     settings = {"cross_origin_protection": True}
@@ -279,7 +289,7 @@ async def test_which_origins_are_trusted_may_be_overridden(expect_log):
     assert asked == ["http://a.example.com", "prepare", "prepare", "http://evil.com"]
 
 
-async def test_both_protections_together(expect_log):
+async def test_both_protections_together(expect_log: ExpectLog) -> None:
     settings = {"cross_origin_protection": True}
     fields = [f"Cookie: _xsrf={V2}", f"X-Xsrftoken: {V2}"]
     assert (await post(*fields, "Sec-Fetch-Site: same-origin", **settings)).code == 200

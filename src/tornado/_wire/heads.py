@@ -49,6 +49,7 @@ __all__ = [
 KNOWN_LINE_SIZE: Final = 128
 KNOWN_LINES: Final = 512
 #: The most octets that a head known to `recall_request_head` has.
+KNOWN_HEADS: Final = 256
 KNOWN_HEAD_SIZE: Final = KNOWN_LINE_SIZE + MEMO_ENTRY_SIZE
 
 
@@ -68,11 +69,13 @@ class RequestHead:
     :ivar upgrade: the client offers to switch protocols.
     :ivar expect_continue: the client waits for ``100 Continue`` before it sends the body.
     :ivar expect_unknown: the Expect field asks for something else (417 is the answer).
+    :ivar path: `target` without its query.
+    :ivar conditional: there may be an If-None-Match field; False means that there is none.
     """
 
     __slots__ = (
-        "_headers",
         "chunked",
+        "conditional",
         "content_length",
         "expect_continue",
         "expect_unknown",
@@ -81,6 +84,7 @@ class RequestHead:
         "host",
         "keep_alive",
         "method",
+        "path",
         "raw_target",
         "target",
         "upgrade",
@@ -103,15 +107,13 @@ class RequestHead:
             self.expect_continue,
             self.expect_unknown,
         ) = fields
-        self._headers: HTTPHeaders | None = None
+        self.path = target.partition("?")[0] if "?" in target else target
+        self.conditional = "if-none-match" in self.headers_block.lower()
 
     @property
     def headers(self) -> HTTPHeaders:
-        """All header fields, built on first touch and the same object from then on."""
-        headers = self._headers
-        if headers is None:
-            headers = self._headers = HTTPHeaders._from_block(self.headers_block)
-        return headers
+        """All header fields, in a mapping of their own for each caller: the same head may stand for many requests."""
+        return HTTPHeaders._from_block(self.headers_block)
 
     def __repr__(self) -> str:
         return f"<RequestHead {self.method} {self.raw_target} {self.version}>"
@@ -186,12 +188,19 @@ _Memo = dict[bytes, RequestFields]
 _known_lines: dict[bytes, tuple[str, str, str, _Memo]] = {}
 
 
+#: Whole heads as they came -> what they mean.
+_known_heads: dict[bytes, RequestHead] = {}
+
+
 def recall_request_head(data: bytes) -> RequestHead | None:
     """The head of a request, if ``data`` is one whole head with a block that is known, else None.
 
     What is met again needs no check and no search for its end: only a complete and valid block is equal to
     what was kept. Holds for limits that allow `KNOWN_HEAD_SIZE` octets.
     """
+    head = _known_heads.get(data)
+    if head is not None:
+        return head
     line, _, block = data.partition(b"\n")
     known = _known_lines.get(line)
     if known is None:
@@ -200,7 +209,13 @@ def recall_request_head(data: bytes) -> RequestHead | None:
             return None
     method, target, _, memo = known
     fields = memo.get(block)
-    return None if fields is None else RequestHead(method, target, target, fields)
+    if fields is None:
+        return None
+    head = RequestHead(method, target, target, fields)
+    if len(_known_heads) >= KNOWN_HEADS:
+        _known_heads.clear()
+    _known_heads[data] = head
+    return head
 
 
 def parse_request_head(block: bytes, limits: Limits = DEFAULT) -> RequestHead:

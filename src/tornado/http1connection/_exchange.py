@@ -95,6 +95,8 @@ class HTTP1Connection(HTTPConnection):
     _detached = False
     _body_begun = False
     _written = 0
+    _lost = False
+    _waits = False
     _close_callback: Callable[[], None] | None = None
     _max_body_size: int | None = None
     _body_timeout: float | None = None
@@ -246,17 +248,20 @@ class HTTP1Connection(HTTPConnection):
             data += self._frame(chunk)
         return self._transmit(data)
 
-    def _respond(self, code: int, reason: str, block: bytes, body: bytes) -> Future[None]:
-        """Send a whole response of ready-made fields that include its length, and end the exchange.
+    def _respond(self, code: int, reason: str, block: bytes, tail: bytes, body: bytes) -> None:
+        """Send a whole response, and end the exchange.
+
+        :param block: ready-made fields.
+        :param tail: more of them, the length among them, and the empty line.
 
         It does at once what `write_headers` and `finish` do one after the other, and may be called only while both
         of them, and the stream's ``write``, are ours, and the request is no HEAD.
         """
         driver, head, stream = self._driver, self._head, self.stream
         if driver is None or head is None or stream.closed():
-            failed = self._failed_write()
+            self._lost = True
             self.finish()
-            return failed
+            return
         if not head.keep_alive or not self._read_done or self.no_keep_alive:
             self._close_after = True
             if head.version == "HTTP/1.1":
@@ -265,13 +270,16 @@ class HTTP1Connection(HTTPConnection):
             block += b"Connection: Keep-Alive\r\n"
         line = _OK_LINE if code == 200 and reason == "OK" else h1.status_line("HTTP/1.1", code, reason)
         self._head_sent = self._write_done = True
-        sent = stream._send(b"".join((line, block, b"\r\n", body)))
-        if self._close_callback is not None:
-            self._close_callback = None
+        self._waits = not stream._send(b"".join((line, block, tail, body)))
+        self._close_callback = None
         driver.exchange_finished(self)
-        if sent:
-            return done_future(stream.io_loop.asyncio_loop)  # type: ignore[attr-defined]
-        return stream.write(b"")
+
+    def _responded(self) -> Future[None]:
+        """What `write_headers` would have returned for what `_respond` has sent."""
+        stream = self.stream
+        if self._lost:
+            return self._failed_write()
+        return stream.write(b"") if self._waits and not stream.closed() else done_future(stream._loop)
 
     def _write_request_head(
         self,

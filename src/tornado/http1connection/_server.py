@@ -22,6 +22,7 @@ import enum
 import functools
 import inspect
 import socket
+import types
 from contextvars import copy_context
 from time import monotonic
 from typing import Any
@@ -164,7 +165,9 @@ class HTTP1ServerConnection:
             finally:
                 self._advancing = False
             if self._exchange is None and self._state is _SERVING:
-                self._wait_for_head(now)
+                self._deadline = deadline = now + self.params._idle_timeout
+                if deadline < self.params._watch._due:
+                    self._wait_for_head(now)
             return
         reader.receive_data(data)
         if exchange._read_done:
@@ -285,8 +288,10 @@ class HTTP1ServerConnection:
         exchange.stream = self.stream
         exchange._driver = exchange._origin = self
         exchange._head = head
-        if self.params.no_keep_alive:
-            exchange.no_keep_alive = True
+        # Also class attributes; what is read for each request is read faster from the object itself.
+        exchange.no_keep_alive = self.params.no_keep_alive
+        exchange._close_after = False
+        exchange._close_callback = None
         self._exchange = exchange
         self._deadline = NEVER
         self._head_begun = False
@@ -297,7 +302,7 @@ class HTTP1ServerConnection:
         context = copy_context()
         try:
             if self._native:
-                result = context.run(self._delegate._open_exchange, self, exchange, head)  # type: ignore[union-attr]
+                result = context.run(self._delegate._open_exchange, exchange, head)  # type: ignore[union-attr]
                 if result is NotImplemented:
                     result = context.run(self._open, exchange, head)
             else:
@@ -329,12 +334,12 @@ class HTTP1ServerConnection:
 
     def _run(self, exchange: HTTP1Connection, result: Any, context: contextvars.Context) -> None:
         """Run the rest of a request without a body."""
-        if not inspect.iscoroutine(result):
+        if type(result) is not types.CoroutineType and not inspect.iscoroutine(result):
             return
-        loop = self.stream.io_loop.asyncio_loop  # type: ignore[attr-defined]
-        task = run_eagerly(loop, result, context)
+        task = run_eagerly(self.stream.io_loop.asyncio_loop, result, context)  # type: ignore[attr-defined]
         if task.done():
-            self._task_done(exchange, task)
+            if task.cancelled() or task.exception() is not None:
+                self._task_done(exchange, task)
         else:
             exchange._task = task
             task.add_done_callback(functools.partial(self._task_done, exchange))
@@ -357,7 +362,7 @@ class HTTP1ServerConnection:
         try:
             result: Any = NotImplemented
             if self._native:
-                result = context.run(self._delegate._open_exchange, self, exchange, head)  # type: ignore[union-attr]
+                result = context.run(self._delegate._open_exchange, exchange, head)  # type: ignore[union-attr]
             if result is NotImplemented:
                 result = context.run(self._open, exchange, head)
             if result is not None:

@@ -139,9 +139,10 @@ class HTTPServerRequest:
         self._start_time = time.time()
         # Touched in every request; a plain copy costs a tenth of a lazy attribute.
         self.method = head.method
-        self.uri = head.target
+        self.uri = uri = head.target
         self.version = head.version
-        if len(head.target) > _SHORT_TARGET:
+        self.path = head.path
+        if len(uri) > _SHORT_TARGET:
             self.query_arguments = _query_arguments(self)
         return self
 
@@ -301,7 +302,6 @@ _COMPUTED: dict[str, Callable[[HTTPServerRequest], Any]] = {
     "headers": lambda request: request._head.headers,
     "host": lambda request: request._head.host or _DEFAULT_HOST,
     "host_name": lambda request: split_host_and_port(request.host.lower())[0],
-    "path": lambda request: request._head.target.partition("?")[0],
     "query": lambda request: request._head.target.partition("?")[2],
     "query_arguments": _query_arguments,
     "arguments": _arguments,

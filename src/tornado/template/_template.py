@@ -148,7 +148,8 @@ class Template:
             names["_tt_escape"] = functools.partial(_runtime.escape_with, function=function)
         exec_in(self.compiled, names)
         try:
-            page: bytes = names["_tt_execute"]()
+            # Taken out, so that the function and its globals are no cycle to be found by the collector.
+            page: bytes = names.pop("_tt_execute")()
         except BaseException:
             # The traceback shows lines by their file name. Those of another template of the same name may be
             # known under it.

@@ -113,6 +113,7 @@ class Application(ReversibleRouter):
                 settings.setdefault(name, True)
             for name in ("compiled_template_cache", "static_hash_cache"):
                 settings.setdefault(name, False)
+        self._handler_classes: set[type[RequestHandler]] = set()  # that routes have led to
         #: Whether templates and versions of static files are looked at anew for each request.
         self._reloads = not settings.get("compiled_template_cache", True) or not settings.get(
             "static_hash_cache", True
@@ -270,7 +271,7 @@ class Application(ReversibleRouter):
 
     # -- the short way, where nobody has overridden a step of the long one --
 
-    def _open_exchange(self, server_conn: Any, exchange: HTTP1Connection, head: Any) -> Any:
+    def _open_exchange(self, exchange: HTTP1Connection, head: Any) -> Any:
         """Route a request and run it as far as it goes; see ``HTTP1ServerConnection._open``."""
         cls = type(self)
         if (
@@ -280,7 +281,6 @@ class Application(ReversibleRouter):
         ):
             return NotImplemented
         request = httputil.HTTPServerRequest._from_head(exchange, head)
-        request.path = head.target.partition("?")[0] if "?" in head.target else head.target
         path_args: Any = ()
         path_kwargs: Any = None
         handler_kwargs: Any = None
@@ -294,8 +294,10 @@ class Application(ReversibleRouter):
         else:
             rule, parameters = found
             target = rule.target
-            if not (isinstance(target, type) and issubclass(target, RequestHandler)):
-                return self._open_delegate(self.find_handler(request), exchange, head)
+            if target not in self._handler_classes:
+                if not (isinstance(target, type) and issubclass(target, RequestHandler)):
+                    return self._open_delegate(self.find_handler(request), exchange, head)
+                self._handler_classes.add(target)
             handler_kwargs = rule.target_kwargs
             if parameters:
                 path_args = parameters.get("path_args", ())

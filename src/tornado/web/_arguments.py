@@ -44,9 +44,14 @@ def last(
     handler: RequestHandler, name: str, default: Any, source: dict[str, list[bytes]], strip: bool
 ) -> Any:
     """The last value of an argument, or the default, or a 400."""
-    values = all_values(handler, name, source, strip)
-    if values:
-        return values[-1]
+    found = source.get(name)
+    if found:
+        if len(found) > 1:
+            return all_values(handler, name, source, strip)[-1]
+        text = handler.decode_argument(found[0], name=name)
+        if isinstance(text, str) and not text.isprintable():
+            text = _CONTROL.sub(" ", text)
+        return text.strip() if strip else text
     if default is _ARG_DEFAULT:
         raise MissingArgumentError(name)
     return default

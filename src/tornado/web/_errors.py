@@ -41,14 +41,27 @@ class HTTPError(Exception):
         """The log message with its arguments filled in."""
         message = self._log_message
         if message and self.args:
-            return message % self.args
+            try:
+                return message % self.args
+            except (TypeError, ValueError):
+                return f"{message} {self.args!r}"  # they do not fit: what was meant is still worth reading
         return message
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _remade, (type(self), self.args), self.__dict__
 
     def __str__(self) -> str:
         usual = httputil.responses.get(self.status_code, "Unknown")
         text = f"HTTP {self.status_code}: {self.reason or usual}"
         message = self.get_message()
         return f"{text} ({message})" if message else text
+
+
+def _remade(cls: type[HTTPError], args: tuple[object, ...]) -> HTTPError:
+    """An error without its attributes, to be copied or unpickled; subclasses have constructors of their own."""
+    error = cls.__new__(cls)
+    error.args = args
+    return error
 
 
 class Finish(Exception):

@@ -11,6 +11,7 @@ from tornado.web._handler import RequestHandler
 
 # As browsers read an address (https://url.spec.whatwg.org/#url-parsing): tabs and line ends are dropped
 # wherever they stand, a backslash is a slash, and before the host there may be any number of slashes.
+_STRIPPED = "".join(map(chr, range(33)))
 _DROPPED = str.maketrans("\\", "/", "\t\r\n")
 _ADDRESS = re.compile(r"(?:([a-zA-Z][a-zA-Z0-9+.-]*):)?(/*)([^/?#]*)")
 _WITH_HOST = frozenset({"ftp", "http", "https", "ws", "wss"})
@@ -66,7 +67,7 @@ class RedirectHandler(RequestHandler):
             # A "?" ends the host: with it in every gap only what the template itself says of the host is
             # left.
             gaps = template.format(*["?"] * len(args), **dict.fromkeys(kwargs, "?"))
-            if _origin(target) != _origin(gaps):
+            if _origins(target) != _origins(gaps):
                 raise HTTPError(400, "Redirect URL cannot change the scheme or netloc: %r", target)
             if _UNSENDABLE.search(target):
                 raise HTTPError(400, "Redirect URL contains invalid characters: %r", target)
@@ -75,14 +76,21 @@ class RedirectHandler(RequestHandler):
         self.redirect(target, permanent=self._permanent)
 
 
+def _origins(url: str) -> set[tuple[str, str]]:
+    """Scheme and authority in `url` as browsers find them, and as clients do that go by RFC 3986 alone.
+
+    Both are empty where the address goes by the page's own.
+    """
+    url = url.strip(_STRIPPED)
+    return {_origin(url.translate(_DROPPED)), _origin(url)}
+
+
 def _origin(url: str) -> tuple[str, str]:
-    """Scheme and authority that a browser finds in `url`; empty where it goes by the page's own."""
-    match = _ADDRESS.match(url.strip("".join(map(chr, range(33)))).translate(_DROPPED))
+    match = _ADDRESS.match(url)
     assert match is not None, "the pattern matches the empty string too"
     scheme, slashes, authority = match.groups(default="")
     scheme = scheme.lower()
-    has_host = len(slashes) > 1 or (scheme in _WITH_HOST)
-    return scheme, authority.lower() if has_host else ""
+    return scheme, authority.lower() if len(slashes) > 1 or scheme in _WITH_HOST else ""
 
 
 class FallbackHandler(RequestHandler):

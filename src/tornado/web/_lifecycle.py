@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import sys
+import types
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from tornado import gen, httputil
 from tornado.concurrent import Future, future_set_result_unless_cancelled
 from tornado.iostream import StreamClosedError
 from tornado.log import app_log
-from tornado.web import _xsrf
+from tornado.web import _response, _xsrf
 from tornado.web._errors import Finish, HTTPError
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ _VERBS = {verb.upper(): verb for verb in ("get", "head", "post", "delete", "patc
 
 #: `RequestHandler.prepare` as it was imported: while a class still has it there is nothing to call.
 PREPARE: Any = None
+#: `RequestHandler.finish`, likewise.
+FINISH: Any = None
 
 Rest = Coroutine[Any, Any, None]
 
@@ -62,13 +65,22 @@ def start(
         path_args, path_kwargs = handler.path_args, handler.path_kwargs
         result = verb(*path_args, **path_kwargs) if path_args or path_kwargs else verb()
         if result is not None:
+            if type(result) is not types.CoroutineType:
+                result = _awaitable(result)
             return _from_method(handler, result)
         if handler._auto_finish and not handler._finished:
-            _ = handler.finish()
+            _finish(handler)
     except Exception as error:
-        handle_exception(handler, error)
+        handler._handle_request_exception(error)
         _release_body(handler)
     return None
+
+
+def _finish(handler: RequestHandler) -> None:
+    if type(handler).finish is not FINISH:
+        _ = handler.finish()
+    elif not _response.finish_at_once(handler):
+        _ = _response.finish_in_steps(handler)
 
 
 def _check_unsafe(handler: RequestHandler) -> None:
@@ -116,14 +128,11 @@ async def _from_prepare(handler: RequestHandler, prepared: Any) -> None:
 
 async def _from_method(handler: RequestHandler, result: Any) -> None:
     try:
-        if inspect.iscoroutine(result):
-            result = await result
-        else:
-            result = await _awaitable(result)
+        result = await result
         if result is not None:
             _check_result(handler, result)
         if handler._auto_finish and not handler._finished:
-            _ = handler.finish()
+            _finish(handler)
     except (Exception, asyncio.CancelledError) as error:
         _handle_in_task(handler, error)
 
@@ -149,7 +158,7 @@ def _handle_in_task(handler: RequestHandler, error: BaseException) -> None:
     """As `handle_exception`, where the error may be that the request's own task is being cancelled."""
     task = asyncio.current_task()
     if not isinstance(error, asyncio.CancelledError) or task is None or not task.cancelling():
-        handle_exception(handler, error)
+        handler._handle_request_exception(error)
         return
     # Whoever cancels knows why: nothing is logged, and the task ends as a cancelled one.
     if not handler._finished:

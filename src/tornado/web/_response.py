@@ -94,7 +94,7 @@ def _own_set_header(handler: RequestHandler) -> bool:
 def write(handler: RequestHandler, chunk: Any) -> None:
     """Append to the output buffer what is not bytes."""
     if isinstance(chunk, dict):
-        chunk = json_encode(chunk)
+        chunk = json_encode(chunk).encode()
         if handler._made_headers is None and _own_set_header(handler):
             handler._json = True
         else:
@@ -118,6 +118,7 @@ def own_steps(cls: type[RequestHandler]) -> tuple[Any, ...]:
         cls.set_etag_header,
         cls.compute_etag,
         cls.check_etag_header,
+        cls._log,
         cls.on_finish,
     )
 
@@ -128,36 +129,46 @@ OWN: tuple[Any, ...] = ()
 
 def finish(handler: RequestHandler) -> Future[None]:
     """Complete the response of a handler that has written all it wanted."""
+    if finish_at_once(handler):
+        connection: Any = handler.request.connection
+        return connection._responded()  # type: ignore[no-any-return]
+    return finish_in_steps(handler)
+
+
+def finish_at_once(handler: RequestHandler) -> bool:
+    """Do in one what the steps would do to a response that is as plain as most are; False if it is not that
+    plain.
+    """
     if (
-        handler._made_headers is None
-        and handler._new_cookie is None
-        and not handler._headers_written
-        and not handler._transforms
-        and handler._etag is None
+        handler._made_headers is not None
+        or handler._new_cookie is not None
+        or handler._headers_written
+        or handler._transforms
+        or handler._etag is not None
     ):
-        cls = type(handler)
-        flush, set_header, set_etag, compute, check, on_finish = OWN
-        if (
-            cls.flush is flush
-            and cls.set_header is set_header
-            and cls.set_etag_header is set_etag
-            and cls.compute_etag is compute
-            and cls.check_etag_header is check
-        ):
-            future = _finish_at_once(handler)
-            if future is not None:
-                handler.application.log_request(handler)
-                handler._finished = True
-                if cls.on_finish is not on_finish:
-                    handler.on_finish()
-                if handler._has_ui:
-                    handler._break_cycles()
-                return future
-    return _finish_in_steps(handler)
+        return False
+    cls = type(handler)
+    flush, set_header, set_etag, compute, check, log, on_finish = OWN
+    if (
+        cls.flush is not flush
+        or cls.set_header is not set_header
+        or cls.set_etag_header is not set_etag
+        or cls.compute_etag is not compute
+        or cls.check_etag_header is not check
+        or cls._log is not log
+        or not _respond_at_once(handler)
+    ):
+        return False
+    handler.application.log_request(handler)
+    handler._finished = True
+    if cls.on_finish is not on_finish:
+        handler.on_finish()
+    if handler._has_ui:
+        handler._break_cycles()
+    return True
 
 
-def _finish_at_once(handler: RequestHandler) -> Future[None] | None:
-    """What the steps do to a response that is as plain as most are, in one; None if it is not that plain."""
+def _respond_at_once(handler: RequestHandler) -> bool:
     request = handler.request
     connection: Any = request.connection
     method = request.method
@@ -171,10 +182,10 @@ def _finish_at_once(handler: RequestHandler) -> Future[None] | None:
         or code == 204
         or code == 304
     ):
-        return None
+        return False
     stream = connection.stream
     if stream is None or type(stream).write is not _STREAM_WRITE:
-        return None
+        return False
     buffer = handler._write_buffer
     body = buffer[0] if len(buffer) == 1 else b"".join(buffer)
     now = time()
@@ -183,20 +194,20 @@ def _finish_at_once(handler: RequestHandler) -> Future[None] | None:
     block = _json_block if handler._json else _html_block
     if code == 200 and method == "GET":
         etag = sha1(body).hexdigest()
-        head = connection._head
-        if head._headers is not None or "if-none-match" in head.headers_block.lower():
+        if connection._head.conditional:
             condition = request.headers.get("If-None-Match")
             if condition and etag_matches(condition, f'"{etag}"'):
-                return None
-        tail = f'Etag: "{etag}"\r\nContent-Length: {len(body)}\r\n'
+                return False
+        tail = f'Etag: "{etag}"\r\nContent-Length: {len(body)}\r\n\r\n'
     else:
-        tail = f"Content-Length: {len(body)}\r\n"
+        tail = f"Content-Length: {len(body)}\r\n\r\n"
     handler._headers_written = True
     handler._write_buffer = []
-    return connection._respond(code, handler._reason, block + tail.encode(), body)  # type: ignore[no-any-return]
+    connection._respond(code, handler._reason, block, tail.encode(), body)
+    return True
 
 
-def _finish_in_steps(handler: RequestHandler) -> Future[None]:
+def finish_in_steps(handler: RequestHandler) -> Future[None]:
     if not handler._headers_written:
         complete_head(handler)
     connection: Any = handler.request.connection
@@ -348,7 +359,7 @@ def _request_field(request: httputil.HTTPServerRequest, name: str) -> Any:
         head = request._head
     except AttributeError:  # made by hand
         return request.headers.get(name)
-    if head._headers is None and name.lower() not in head.headers_block.lower():
+    if name.lower() not in head.headers_block.lower() and "headers" not in request.__dict__:
         return None
     return request.headers.get(name)
 

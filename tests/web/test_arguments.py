@@ -1,0 +1,126 @@
+"""Arguments of a request, and the browser's languages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.support.server import ExpectLog, ask, handler_of
+from tornado import locale, web
+from tornado.web import _arguments
+
+
+async def read(function: Any, path: Any, *fields: Any, **members: Any) -> Any:
+    """What `function` returns inside a handler."""
+    seen = []
+    await ask(handler_of(get=lambda self: seen.append(function(self)), **members), *fields, path=path)
+    return seen[0]
+
+
+@pytest.mark.parametrize(
+    ("query", "strip", "expected"),
+    [
+        ("a=1&a=2", True, ["1", "2"]),
+        ("a=%20x%20", True, ["x"]),
+        ("a=%20x%20", False, [" x "]),
+        ("a=x%00y%07%1f", True, ["x y"]),
+        ("a=x%09%0A%0Dy", True, ["x\t\n\ry"]),
+        ("a=%E4%B8%96", True, ["世"]),
+        ("a=", True, [""]),
+        ("b=1", True, []),
+    ],
+)
+async def test_values(query: Any, strip: Any, expected: Any) -> None:
+    assert await read(lambda handler: handler.get_arguments("a", strip), f"/?{query}") == expected
+    assert await read(lambda handler: handler.get_query_arguments("a", strip), f"/?{query}") == expected
+    assert await read(lambda handler: handler.get_body_arguments("a", strip), f"/?{query}") == []
+
+
+async def test_arguments_may_be_decoded_otherwise() -> None:
+    def latin(self: Any, value: Any, name: Any = None) -> Any:
+        return value.decode("latin-1")
+
+    def raw(self: Any, value: Any, name: Any = None) -> Any:
+        return value
+
+    assert await read(lambda handler: handler.get_argument("a"), "/?a=%FC", decode_argument=latin) == "ü"
+    assert await read(lambda handler: handler.get_argument("a"), "/?a=%20%FC", decode_argument=raw) == b"\xfc"
+
+
+async def test_strip_is_a_bool(expect_log: ExpectLog) -> None:
+    with expect_log("tornado.application", "Uncaught exception") as expected:
+        await ask(handler_of(get=lambda self: self.get_arguments("a", "default")))
+    assert "strip is a bool, not 'default'" in str(expected.records[0].exc_info[1])
+
+
+async def test_defaults() -> None:
+    assert await read(lambda handler: handler.get_argument("a", None), "/") is None
+    assert await read(lambda handler: handler.get_query_argument("a", 7), "/") == 7
+    assert await read(lambda handler: handler.get_body_argument("a", ""), "/") == ""
+    assert repr(web._ARG_DEFAULT) == "required"  # type: ignore[attr-defined]
+
+
+# -- languages --
+
+
+@pytest.fixture
+def supported(monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setattr(locale, "_supported_locales", frozenset({"en_US", "de", "fr_FR", "pt_BR"}))
+    yield
+    locale.Locale._cache.clear()
+
+
+@pytest.mark.parametrize(
+    ("header", "code"),
+    [
+        ("", "en_US"),
+        ("de", "de"),
+        ("de-DE", "de"),
+        ("fr-FR", "fr_FR"),
+        ("fr-fr", "fr_FR"),
+        ("fr", "en_US"),
+        ("xx, de;q=0.5", "de"),
+        ("de;q=0.3, pt-BR;q=0.8", "pt_BR"),
+        ("de;q=0.5, pt-BR;q=0.5", "de"),
+        ("de;q=0, pt-BR;q=0.1", "pt_BR"),
+        ("de ; q = 0.9", "de"),
+        ("de;q=2, pt-BR;q=0.1", "pt_BR"),
+        ("de;q=-1, pt-BR", "pt_BR"),
+        ("de;q=nan, pt-BR", "pt_BR"),
+        ("de;q=0.1234, pt-BR", "pt_BR"),
+        (";q=1, , de", "de"),
+        ("*", "en_US"),
+        ("zh-Hant-TW, de;q=0.1", "de"),
+        ("\xff, de", "de"),
+    ],
+)
+async def test_the_browsers_languages(header: Any, code: Any, supported: Any) -> None:
+    found = await read(lambda handler: handler.locale.code, "/", f"Accept-Language: {header}")
+    assert found == code
+
+
+async def test_the_users_language_comes_first(supported: Any) -> None:
+    members = {"get_user_locale": lambda self: locale.get("pt_BR")}
+    assert await read(lambda handler: handler.locale.code, "/", "Accept-Language: de", **members) == "pt_BR"
+
+
+async def test_the_language_is_asked_for_once_or_set(supported: Any) -> None:
+    asked = []
+
+    def get_user_locale(self: Any) -> None:
+        asked.append(self)
+
+    def languages(handler: Any) -> Any:
+        first = handler.locale.code + handler.locale.code
+        handler.locale = locale.get("de")
+        return first + handler.locale.code
+
+    assert await read(languages, "/", get_user_locale=get_user_locale) == "en_USen_USde"
+    assert len(asked) == 1
+    assert await read(lambda handler: handler.get_browser_locale("pt_BR").code, "/") == "pt_BR"
+
+
+async def test_a_flood_of_languages(supported: Any) -> None:
+    header = "Accept-Language: " + ",".join(["xx"] * _arguments._MOST_LANGUAGES) + ",de"
+    assert await read(lambda handler: handler.locale.code, "/", header) == "en_US"

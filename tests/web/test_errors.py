@@ -1,0 +1,63 @@
+"""The exceptions that end a request."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from typing import Any
+
+import pytest
+
+from tornado.web import Finish, HTTPError, MissingArgumentError
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (HTTPError(), "HTTP 500: Internal Server Error"),
+        (HTTPError(404), "HTTP 404: Not Found"),
+        (HTTPError(404, "no %s"), "HTTP 404: Not Found (no %s)"),
+        (HTTPError(404, "no %s", "story"), "HTTP 404: Not Found (no story)"),
+        (HTTPError(404, "no %s %s", "story"), "HTTP 404: Not Found (no %s %s ('story',))"),
+        (HTTPError(404, "100%"), "HTTP 404: Not Found (100%)"),
+        (HTTPError(404, reason="Gone Fishing"), "HTTP 404: Gone Fishing"),
+        (HTTPError(599), "HTTP 599: Unknown"),
+        (MissingArgumentError("name"), "HTTP 400: Bad Request (Missing argument name)"),
+    ],
+)
+def test_texts(error: Any, text: Any) -> None:
+    assert str(error) == text
+
+
+def test_attributes() -> None:
+    error = HTTPError(403, "no %s", "entry", reason="Closed")
+    assert (error.status_code, error.log_message, error.args, error.reason) == (
+        403,
+        "no %s",
+        ("entry",),
+        "Closed",
+    )
+    assert error.get_message() == "no entry"
+    assert HTTPError(403).log_message is None
+    assert HTTPError(403).get_message() is None
+    # Safe to be formatted with the empty args.
+    assert HTTPError(403, "100%").log_message == "100%%"
+    missing = MissingArgumentError("name%")
+    assert (missing.arg_name, missing.status_code, missing.log_message) == (
+        "name%",
+        400,
+        "Missing argument name%%",
+    )
+
+
+@pytest.mark.parametrize(
+    "error", [HTTPError(403, "no %s", "entry", reason="Closed"), HTTPError(404), MissingArgumentError("name")]
+)
+def test_copies(error: Any) -> None:
+    for again in (copy.copy(error), pickle.loads(pickle.dumps(error))):
+        assert (again.reason, again.args) == (error.reason, error.args)
+        assert str(again) == str(error)
+
+
+def test_finish_carries_the_body() -> None:
+    assert Finish("body").args == ("body",)

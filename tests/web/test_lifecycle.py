@@ -1,0 +1,574 @@
+"""A request's way through its handler, and that every hook on it is honoured."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import functools
+import json
+from typing import Any
+
+import pytest
+
+from tests.support.server import ExpectLog, ask, handler_of, serving
+from tornado import gen, web
+from tornado.iostream import StreamClosedError
+
+# -- hooks --
+
+
+class Base(web.RequestHandler):
+    """What the hooks are put on: its methods reach each of them."""
+
+    def get(self) -> None:
+        self.write("got")
+
+    async def put(self) -> None:
+        self.write({"got": True})
+        await self.flush()
+        await asyncio.sleep(0)
+
+    def delete(self) -> None:
+        raise ZeroDivisionError("a bug")
+
+    async def patch(self) -> None:
+        await asyncio.sleep(0)
+        raise ZeroDivisionError("a bug")
+
+
+@web.stream_request_body
+class Streaming(web.RequestHandler):
+    """Takes its body in parts."""
+
+    def data_received(self, chunk: Any) -> None:
+        pass
+
+    def post(self) -> None:
+        self.write("posted")
+
+
+#: hook -> methods whose requests reach it.
+HANDLER_HOOKS = {
+    "__init__": "GET PUT DELETE PATCH POST",
+    "initialize": "GET PUT DELETE PATCH POST",
+    "_execute": "GET PUT DELETE PATCH POST",
+    "prepare": "GET PUT DELETE PATCH POST",
+    "write": "GET PUT DELETE PATCH POST",
+    "flush": "GET PUT DELETE PATCH POST",
+    "finish": "GET PUT DELETE PATCH POST",
+    "on_finish": "GET PUT DELETE PATCH POST",
+    "clear": "GET PUT DELETE PATCH POST",
+    "set_default_headers": "GET PUT DELETE PATCH POST",
+    "set_header": "GET PUT DELETE PATCH POST",
+    "compute_etag": "GET",
+    "set_etag_header": "GET",
+    "check_etag_header": "GET",
+    "set_status": "DELETE PATCH HEAD",
+    "send_error": "DELETE PATCH HEAD",
+    "write_error": "DELETE PATCH HEAD",
+    "log_exception": "DELETE PATCH HEAD",
+    "_handle_request_exception": "DELETE PATCH",
+    "check_xsrf_cookie": "PUT DELETE PATCH POST",
+    "decode_argument": "GET",
+    "data_received": "POST",
+    "get_current_user": "GET",
+}
+SETTINGS = {"xsrf_cookies": True, "log_function": lambda handler: None}
+XSRF = ("Cookie: _xsrf=00ff", "X-Xsrftoken: 00ff")
+
+
+def counting(original: Any, calls: Any) -> Any:
+    """A wrapper that notes its calls, as a program puts around a method."""
+
+    @functools.wraps(original)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        calls.append(original.__name__)
+        return original(*args, **kwargs)
+
+    return wrapper
+
+
+def coroutine_wrapper(original: Any, calls: Any) -> Any:
+    """The same around a coroutine function, as programs that trace requests have it."""
+
+    @functools.wraps(original)
+    async def wrapper(*args: Any, **kwargs: Any) -> Any:
+        calls.append(original.__name__)
+        return await original(*args, **kwargs)
+
+    return wrapper
+
+
+def wrapped(owner: Any, hook: Any, calls: Any) -> Any:
+    wrap = coroutine_wrapper if hook == "_execute" else counting
+    return wrap(getattr(owner, hook), calls)
+
+
+def touching(handler: Any) -> Any:
+    """The handler class with a `get` that asks for a user and an argument too."""
+
+    def get(self: Any) -> None:
+        _ = self.current_user
+        self.get_argument("a", None)
+        handler.get(self)
+
+    return type(handler.__name__, (handler,), {"get": get})
+
+
+async def send(peer: Any, method: Any) -> Any:
+    """One request, and its response whatever it is."""
+    body = b"body" if method in ("PUT", "PATCH", "POST") else None
+    path = "/stream" if method == "POST" else "/?a=b"
+    return await peer.fetch(path, *XSRF, method=method, body=body)
+
+
+CASES = [(hook, method) for hook, methods in HANDLER_HOOKS.items() for method in methods.split()]
+LOGS = ("tornado.application", "Uncaught exception|Error in")
+
+
+@pytest.mark.parametrize(("hook", "method"), CASES)
+async def test_a_hook_overridden_on_a_subclass_is_called(
+    hook: Any, method: Any, expect_log: ExpectLog
+) -> None:
+    calls = []
+    members = {hook: wrapped(Base, hook, calls)}
+    base = type("Hooked", (touching(Base),), members)
+    stream = type("HookedStreaming", (Streaming,), {hook: wrapped(Streaming, hook, calls)})
+    async with serving(web.Application([("/", base), ("/stream", stream)], **SETTINGS)) as server:
+        peer = await server.connect()
+        with expect_log(*LOGS, required=False):
+            await send(peer, method)
+    assert calls
+
+
+@pytest.mark.parametrize(("hook", "method"), CASES)
+async def test_a_hook_patched_at_run_time_is_called(
+    hook: Any, method: Any, monkeypatch: pytest.MonkeyPatch, expect_log: ExpectLog
+) -> None:
+    """In the middle of a connection, after requests that took the short way; and it is let go of again."""
+    calls = []
+    routes = [("/", touching(Base)), ("/stream", Streaming)]
+    async with serving(web.Application(routes, **SETTINGS)) as server:
+        peer = await server.connect()
+        with expect_log(*LOGS, required=False):
+            before = await send(peer, method)
+            owner = Streaming if hook == "data_received" else web.RequestHandler
+            with monkeypatch.context() as patch:
+                patch.setattr(owner, hook, wrapped(owner, hook, calls))
+                during = await send(peer, method)
+            assert calls
+            del calls[:]
+            after = await send(peer, method)
+            assert not calls
+    assert before.code == during.code == after.code
+    assert before.body == during.body == after.body
+    assert [name for name, _ in before.headers] == [name for name, _ in during.headers]
+
+
+@pytest.mark.parametrize("verb", ["get", "put"])
+async def test_a_method_patched_at_run_time_is_called(verb: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+    async with serving(web.Application([("/", Base)])) as server:
+        peer = await server.connect()
+        body = b"x" if verb == "put" else None
+        await peer.fetch("/", method=verb.upper(), body=body)
+        monkeypatch.setattr(Base, verb, counting(getattr(Base, verb), calls))
+        await peer.fetch("/", method=verb.upper(), body=body)
+    assert calls == [verb]
+
+
+APPLICATION_HOOKS = ["start_request", "find_handler", "get_handler_delegate", "log_request"]
+
+
+@pytest.mark.parametrize("way", ["subclass", "patch"])
+@pytest.mark.parametrize("hook", APPLICATION_HOOKS)
+@pytest.mark.parametrize("path", ["/", "/stream", "/none"])
+async def test_hooks_of_the_application(
+    hook: Any, path: str, way: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = []
+    cls = web.Application
+    if way == "subclass":
+        cls = type("Hooked", (cls,), {hook: wrapped(cls, hook, calls)})
+    settings = {"log_function": lambda handler: None}
+    async with serving(cls([("/", Base), ("/stream", Streaming)], **settings)) as server:
+        peer = await server.connect()
+        await peer.fetch(path, method="POST", body=b"x")
+        if way == "patch":
+            assert not calls
+            monkeypatch.setattr(cls, hook, wrapped(cls, hook, calls))
+            await peer.fetch(path, method="POST", body=b"x")
+        assert calls == [hook]
+        await peer.fetch(path)
+        assert calls == [hook, hook]
+
+
+@pytest.mark.parametrize("way", ["subclass", "patch"])
+async def test_on_connection_close(way: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone, started = asyncio.Event(), asyncio.Event()
+
+    class Waiting(web.RequestHandler):
+        async def get(self) -> None:
+            started.set()
+            await gone.wait()
+
+    def on_connection_close(self: Any) -> None:
+        gone.set()
+
+    async with serving(web.Application([("/", Waiting)])) as server:
+        owner = Waiting if way == "subclass" else web.RequestHandler
+        monkeypatch.setattr(owner, "on_connection_close", on_connection_close)
+        peer = await server.connect()
+        peer.get("/")
+        await started.wait()
+        await peer.close()
+        await gone.wait()
+
+
+async def test_what_a_wrapped_execute_sees(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`_execute(transforms, *args, **kwargs)` is a coroutine function, looked up on the class."""
+    seen = []
+    original = web.RequestHandler._execute
+
+    async def traced(self: Any, transforms: Any, *args: Any, **kwargs: Any) -> Any:
+        assert asyncio.current_task() is not None
+        seen.append((self.request.path, transforms, args, kwargs))
+        try:
+            return await original(self, transforms, *args, **kwargs)
+        finally:
+            seen.append(self.get_status())
+
+    assert asyncio.iscoroutinefunction(original)
+    monkeypatch.setattr(web.RequestHandler, "_execute", traced)
+    routes = [
+        ("/a/(.*)", handler_of(get=lambda self, x: None)),
+        ("/(?P<x>.*)", handler_of(get=lambda self, x: None)),
+    ]
+    await ask(routes, path="/a/b%20c")
+    await ask(routes, path="/d")
+    assert seen == [("/a/b%20c", [], (b"b c",), {}), 200, ("/d", [], (), {"x": b"d"}), 200]
+
+
+# -- the order of things --
+
+
+def noting(order: Any, base: Any = web.RequestHandler, **members: Any) -> Any:
+    """A handler that notes each step."""
+
+    class Noting(base):
+        def initialize(self) -> None:
+            order.append("initialize")
+
+        def prepare(self) -> None:
+            order.append("prepare")
+
+        def get(self) -> None:
+            order.append("get")
+
+        async def post(self) -> None:
+            order.append("post")
+            await asyncio.sleep(0)
+
+        def on_finish(self) -> None:
+            order.append("on_finish")
+
+    return type("Noting", (Noting,), members)
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_the_order(method: Any) -> None:
+    order = []
+    body = b"x" if method == "POST" else None
+    await ask(noting(order), method=method, body=body)
+    assert order == ["initialize", "prepare", method.lower(), "on_finish"]
+
+
+PREPARES = {
+    "plain": lambda self: None,
+    "async": None,
+    "gen": None,
+    "future": lambda self: done_future(),
+}
+
+
+def done_future() -> Any:
+    future = asyncio.get_running_loop().create_future()
+    asyncio.get_running_loop().call_soon(future.set_result, None)
+    return future
+
+
+async def async_prepare(self: Any) -> None:
+    await asyncio.sleep(0)
+
+
+@gen.coroutine
+def gen_prepare(self: Any) -> Any:
+    yield gen.sleep(0)
+
+
+PREPARES["async"] = async_prepare
+PREPARES["gen"] = gen_prepare
+
+
+@pytest.mark.parametrize("prepare", PREPARES.values(), ids=PREPARES.keys())
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_kinds_of_prepare(prepare: Any, method: Any) -> None:
+    order = []
+    body = b"x" if method == "POST" else None
+    assert (await ask(noting(order, prepare=prepare), method=method, body=body)).code == 200
+    assert order == ["initialize", method.lower(), "on_finish"]
+
+
+@pytest.mark.parametrize("ending", ["finish", "redirect", "error", "Finish", "asynchronous"])
+async def test_prepare_may_end_the_request(ending: Any) -> None:
+    order = []
+
+    def prepare(self: Any) -> Any:
+        if ending == "redirect":
+            return self.redirect("/x")
+        if ending == "error":
+            raise web.HTTPError(403)
+        if ending == "Finish":
+            raise web.Finish
+        if ending == "asynchronous":
+            return async_finish(self)
+        _ = self.finish()
+        return None
+
+    async def async_finish(self: Any) -> None:
+        await asyncio.sleep(0)
+        await self.finish()
+
+    response = await ask(noting(order, prepare=prepare))
+    assert response.code == {"redirect": 302, "error": 403}.get(ending, 200)
+    assert order == ["initialize", "on_finish"]
+
+
+METHODS = {
+    "generator": gen.coroutine(lambda self: (yield gen.sleep(0)) or self.write("done")),
+    "future": lambda self: self.write("done") or done_future(),
+    "finish": lambda self: self.finish("done"),
+}
+
+
+@pytest.mark.parametrize("get", METHODS.values(), ids=METHODS.keys())
+async def test_kinds_of_methods(get: Any) -> None:
+    assert (await ask(handler_of(get=get))).body == b"done"
+
+
+@pytest.mark.parametrize("where", ["prepare", "get"])
+@pytest.mark.parametrize("kind", ["plain", "async"])
+async def test_what_is_returned_must_be_nothing(where: Any, kind: Any, expect_log: ExpectLog) -> None:
+    async def late(self: Any) -> Any:
+        return "a value"
+
+    members = {"get": lambda self: None, where: late if kind == "async" else lambda self: 7}
+    with expect_log("tornado.application", "Uncaught exception") as expected:
+        assert (await ask(handler_of(**members))).code == 500
+    message = str(expected.records[0].exc_info[1])
+    assert ("should return None, got str" if kind == "async" else "cannot wait for 7") in message
+
+
+async def test_auto_finish_may_be_turned_off() -> None:
+    def get(self: Any) -> None:
+        self._auto_finish = False
+        asyncio.get_running_loop().call_soon(self.finish, "later")
+
+    assert (await ask(handler_of(get=get))).body == b"later"
+
+
+# -- failures --
+
+
+@pytest.mark.parametrize("where", ["initialize", "prepare", "get", "post", "on_finish"])
+async def test_a_failure_is_logged_wherever_it_is(where: Any, expect_log: ExpectLog) -> None:
+    def fail(self: Any) -> None:
+        raise ZeroDivisionError("a bug")
+
+    handler = noting([], **{where: fail})
+    method, body = ("POST", b"x") if where == "post" else ("GET", None)
+    with expect_log("tornado.application", "Uncaught exception|Error in"):
+        async with serving(web.Application([("/", handler)])) as server:
+            peer = await server.connect()
+            peer.get("/", method=method, body=body)
+            answer = await peer.reader.readline()
+    assert answer in (b"HTTP/1.1 500 Internal Server Error\r\n", b"", b"HTTP/1.1 200 OK\r\n")
+    if where in ("prepare", "get", "post"):
+        assert b"500" in answer
+
+
+async def test_a_failure_after_the_head_breaks_the_body(expect_log: ExpectLog) -> None:
+    """So that the client does not take the fragment for the whole."""
+
+    async def get(self: Any) -> None:
+        self.set_header("Content-Length", "100")
+        self.write("fragment")
+        await self.flush()
+        raise ZeroDivisionError("a bug")
+
+    with expect_log("tornado.application", "Uncaught exception"):
+        with expect_log("tornado.general", "Cannot send error response|Failed to flush"):
+            async with serving(web.Application([("/", handler_of(get=get))])) as server:
+                peer = await server.connect()
+                peer.get("/")
+                assert (await peer.rest()).endswith(b"\r\n\r\nfragment")
+
+
+async def test_log_exception_may_fail(expect_log: ExpectLog) -> None:
+    def log_exception(self: Any, typ: Any, value: Any, tb: Any) -> None:
+        raise ZeroDivisionError("a bug in the logger")
+
+    def get(self: Any) -> None:
+        raise web.HTTPError(404)
+
+    with expect_log("tornado.application", "Error in exception logger"):
+        assert (await ask(handler_of(get=get, log_exception=log_exception))).code == 404
+
+
+@pytest.mark.parametrize("error", [web.HTTPError(404, "100%% %s", "x"), web.HTTPError(404, "100%")])
+async def test_log_messages_with_signs_of_formatting(error: Any, expect_log: ExpectLog) -> None:
+    def get(self: Any) -> None:
+        raise error
+
+    with expect_log("tornado.general", "404 GET / .*100%( x)?$"):
+        assert (await ask(handler_of(get=get))).code == 404
+
+
+@pytest.mark.parametrize(
+    ("reason", "expected"),
+    [
+        ("As It Is", "As It Is"),
+        ("I'm a \xfc", "I'm a \xfc"),
+        ("a\r\nX-Injected: x", "Unknown"),
+        ("<script>", "Unknown"),
+        ("\0", "Unknown"),
+        ("世界", "Unknown"),
+    ],
+)
+async def test_reasons_of_errors(reason: Any, expected: Any) -> None:
+    def get(self: Any) -> None:
+        raise web.HTTPError(400, reason=reason)
+
+    response = await ask(handler_of(get=get))
+    assert response.head.partition(b"\r\n")[0] == f"HTTP/1.1 400 {expected}".encode("latin-1")
+    assert response.get("x-injected") is None
+    assert b"<script" not in response.body
+
+
+@pytest.mark.parametrize("reason", ["a\nb", "\0", "\x7f", "世界"])
+async def test_reasons_that_set_status_refuses(reason: Any) -> None:
+    def get(self: Any) -> None:
+        with pytest.raises(ValueError, match="reason phrase"):
+            self.set_status(400, reason)
+        self.set_status(200, "<Fine>")
+
+    response = await ask(handler_of(get=get))
+    assert response.head.startswith(b"HTTP/1.1 200 <Fine>\r\n")
+
+
+async def test_a_malformed_body_is_the_clients_fault(expect_log: ExpectLog) -> None:
+    def post(self: Any) -> None:
+        self.write(json.dumps(sorted(self.request.body_arguments)))
+
+    fields = "Content-Type: multipart/form-data; boundary=x"
+    with expect_log("tornado.general", "Invalid body|400 POST"):
+        assert (await ask(handler_of(post=post), fields, method="POST", body=b"--x\r\nnonsense")).code == 400
+
+
+# -- streamed bodies --
+
+
+async def test_a_client_that_goes_away_in_the_middle_of_a_body() -> None:
+    closed = asyncio.Event()
+
+    @web.stream_request_body
+    class Upload(web.RequestHandler):
+        def data_received(self, chunk: Any) -> None:
+            pass
+
+        def on_connection_close(self) -> None:
+            closed.set()
+
+        def post(self) -> None:
+            raise AssertionError("the body is not whole")
+
+    async with serving(web.Application([("/", Upload)])) as server:
+        peer = await server.connect()
+        peer.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc")
+        await peer.close()
+        await closed.wait()
+
+
+async def test_an_answer_before_the_body() -> None:
+    @web.stream_request_body
+    class Early(web.RequestHandler):
+        async def prepare(self) -> None:
+            await asyncio.sleep(0)
+            raise web.HTTPError(401)
+
+        def data_received(self, chunk: Any) -> None:
+            raise AssertionError("nobody wants it")
+
+    async with serving(web.Application([("/", Early)])) as server:
+        peer = await server.connect()
+        peer.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n")
+        response = await peer.response()
+        assert (response.code, response.get("connection")) == (401, "close")
+
+
+async def test_writing_to_who_is_gone() -> None:
+    started, done = asyncio.Event(), []
+
+    class Talking(web.RequestHandler):
+        def on_connection_close(self) -> None:
+            started.set()
+
+        async def get(self) -> None:
+            await started.wait()
+            try:
+                for _ in range(100):
+                    self.write(b"x" * 100_000)
+                    await self.flush()
+            except StreamClosedError:
+                done.append("closed")
+            finally:
+                done.append("end")
+
+    async with serving(web.Application([("/", Talking)])) as server:
+        peer = await server.connect()
+        peer.get("/")
+        peer.writer.transport.abort()
+        while "end" not in done:
+            await asyncio.sleep(0)
+    assert done == ["closed", "end"]
+
+
+# -- contexts --
+
+variable: contextvars.ContextVar[str] = contextvars.ContextVar("variable", default="none")
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_each_request_has_a_context_of_its_own(method: Any) -> None:
+    seen = []
+
+    class Handler(web.RequestHandler):
+        def prepare(self) -> None:
+            seen.append(variable.get())
+            variable.set("this request's")
+
+        def get(self) -> None:
+            seen.append(variable.get())
+
+        async def post(self) -> None:
+            await asyncio.sleep(0)
+            seen.append(variable.get())
+
+        def on_finish(self) -> None:
+            seen.append(variable.get())
+
+    async with serving(web.Application([("/", Handler)])) as server:
+        peer = await server.connect()
+        for _ in range(2):
+            await peer.fetch("/", method=method, body=b"x" if method == "POST" else None)
+    assert seen == ["none", "this request's", "this request's"] * 2

@@ -1,0 +1,251 @@
+"""UI modules: parts of a page with their own style and script."""
+
+from __future__ import annotations
+
+import gc
+import types
+import weakref
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.server import ExpectLog, ask, handler_of
+from tornado import web
+from tornado.template import DictLoader
+
+PAGE = "<html><head><title>x</title></head><body>%s</body></html>"
+
+
+class Button(web.UIModule):
+    """With everything a module may ask for."""
+
+    def render(self, text: Any, **kwargs: Any) -> Any:
+        return self.render_string("button.html", text=text, **kwargs)
+
+    def embedded_javascript(self) -> Any:
+        return "press()"
+
+    def javascript_files(self) -> Any:
+        return ["/a.js", "https://x.org/b.js?c&d", "own.js"]
+
+    def embedded_css(self) -> Any:
+        return "b {}"
+
+    def css_files(self) -> Any:
+        return "/a.css"
+
+    def html_head(self) -> Any:
+        return "<meta>"
+
+    def html_body(self) -> Any:
+        return "<!--end-->"
+
+
+class Link(web.UIModule):
+    """Shares a file with `Button`, and asks for little else."""
+
+    def render(self) -> Any:
+        return "<a>"
+
+    def javascript_files(self) -> Any:
+        return "/a.js"
+
+    def css_files(self) -> Any:
+        return ["/a.css", b"/b.css"]
+
+
+class Plain(web.UIModule):
+    """Asks for nothing."""
+
+    def render(self, *args: Any) -> Any:
+        return (
+            f"[{self.current_user} {self.locale.code} {self.request.method} {self.handler is self.ui} {args}]"
+        )
+
+
+async def page(
+    template: Any, expect_code: Any = 200, members: Any = None, templates: Any = None, **settings: Any
+) -> Any:
+    loader = DictLoader({"page.html": template, "button.html": "<b>{{ text }}</b>", **(templates or {})})
+    handler = handler_of(get=lambda self: self.render("page.html"), **(members or {}))
+    settings = {"ui_modules": [{"Button": Button}, {"Link": Link, "Plain": Plain}], **settings}
+    response = await ask(handler, template_loader=loader, **settings)
+    assert response.code == expect_code
+    return response.body.decode()
+
+
+async def test_what_modules_bring_along(tmp_path: Path) -> None:
+    (tmp_path / "own.js").write_text("")
+    body = PAGE % "{% module Link() %}{% module Button('<1>') %}{% module Button('2') %}{% module Plain() %}"
+    html = await page(
+        body, static_path=str(tmp_path), members={"static_url": lambda self, path: f"/s/{path}"}
+    )
+    assert html == (
+        "<html><head><title>x</title>"
+        '<link href="/a.css" type="text/css" rel="stylesheet"/>'
+        '<link href="/b.css" type="text/css" rel="stylesheet"/>'
+        '\n<style type="text/css">\nb {}\n</style>'
+        "\n<meta>\n</head><body>"
+        "<a><b>&lt;1&gt;</b><b>2</b>[None en_US GET False ()]"
+        '<script src="/a.js" type="text/javascript"></script>'
+        '<script src="https://x.org/b.js?c&amp;d" type="text/javascript"></script>'
+        '<script src="/s/own.js" type="text/javascript"></script>'
+        '\n<script type="text/javascript">\n//<![CDATA[\npress()\n//]]>\n</script>'
+        "\n<!--end-->\n</body></html>"
+    )
+
+
+async def test_a_module_that_asks_for_nothing_needs_no_page() -> None:
+    assert await page("{% module Plain(1, 'a') %}") == "[None en_US GET False (1, 'a')]"
+
+
+async def test_a_page_without_head_or_body_is_named(expect_log: ExpectLog) -> None:
+    with expect_log("tornado.application", "Uncaught exception") as expected:
+        await page("{% module Link() %}", expect_code=500)
+    assert "</head> and </body>" in str(expected.records[0].exc_info[1])
+
+
+async def test_what_a_handler_may_override() -> None:
+    members = {
+        "render_linked_js": lambda self, files: f"<js {list(files)}>",
+        "render_embed_js": lambda self, parts: b"<js " + b"".join(parts) + b">",
+        "render_linked_css": lambda self, files: f"<css {list(files)}>",
+        "render_embed_css": lambda self, parts: b"<css " + b"".join(parts) + b">",
+    }
+    html = await page(PAGE % "{% module Button('x') %}", members=members)
+    assert "<css ['/a.css']>\n<css b {}>\n<meta>\n</head>" in html
+    assert "<js ['/a.js', 'https://x.org/b.js?c&d', 'own.js']>\n<js press()>\n<!--end-->\n</body>" in html
+
+
+async def test_modules_may_hold_modules() -> None:
+    class Outer(web.UIModule):
+        def render(self) -> Any:
+            return self.render_string("outer.html")
+
+    html = await page(
+        PAGE % "{% module Outer() %}",
+        templates={"outer.html": "<o>{% module Link() %}</o>"},
+        ui_modules={"Outer": Outer, "Link": Link},
+    )
+    assert "<o><a></o>" in html
+    assert "/b.css" in html
+
+
+async def test_an_unknown_module_is_named(expect_log: ExpectLog) -> None:
+    with expect_log("tornado.application", "Uncaught exception") as expected:
+        await page("{% module Unknown() %}", expect_code=500)
+    assert "Unknown" in str(expected.records[0].exc_info[1])
+
+
+async def test_a_module_without_render(expect_log: ExpectLog) -> None:
+    with expect_log("tornado.application", "Uncaught exception") as expected:
+        await page("{% module Bare() %}", expect_code=500, ui_modules={"Bare": web.UIModule})
+    assert "UIModule does not define render()" in str(expected.records[0].exc_info[1])
+
+
+# -- the modules of every application --
+
+
+async def test_linkify_and_the_form_field() -> None:
+    html = await page("{% module linkify('see www.x.org', shorten=True) %}{% module xsrf_form_html() %}")
+    assert html.startswith('see <a href="http://www.x.org">www.x.org</a><input type="hidden" name="_xsrf"')
+
+
+async def test_templates_as_modules() -> None:
+    entry = """{{ set_resources(css_files=["/a.css", "/b.css"], embedded_css="e {}", javascript_files="/a.js",
+        embedded_javascript="run()", html_head="<meta>", html_body="<!--end-->") }}<i>{{ n }}</i>"""
+    other = "{{ set_resources(css_files='/c.css', embedded_css='') }}{% module Template('plain.html', n=n) %}"
+    body = "{% for i in range(2) %}{% module Template('entry.html', n=i) %}{% end %}{% module Template('other.html', n=7) %}"
+    templates = {"entry.html": entry, "other.html": other, "plain.html": "<u>{{ n }}</u>"}
+    html = await page(PAGE % body, templates=templates)
+    assert "<body><i>0</i><i>1</i><u>7</u><script" in html
+    for text in ("/a.css", "/b.css", "/c.css", "e {}", "/a.js", "run()", "<meta>", "<!--end-->"):
+        assert html.count(text) == 1
+
+
+async def test_templates_as_modules_know_only_what_they_are_given(expect_log: ExpectLog) -> None:
+    with expect_log("tornado.application", "Uncaught exception") as expected:
+        body = "{% set local = 1 %}{% module Template('part.html') %}"
+        await page(body, expect_code=500, templates={"part.html": "{{ local }}"})
+    assert isinstance(expected.records[0].exc_info[1], NameError)
+
+
+async def test_one_template_asks_for_the_same_each_time(expect_log: ExpectLog) -> None:
+    with expect_log("tornado.application", "Uncaught exception") as expected:
+        body = "{% module Template('part.html', n=1) %}{% module Template('part.html', n=2) %}"
+        await page(
+            PAGE % body, expect_code=500, templates={"part.html": "{{ set_resources(css_files=str(n)) }}"}
+        )
+    assert "different resources for the same template 'part.html'" in str(expected.records[0].exc_info[1])
+
+
+# -- methods --
+
+
+def double(handler: Any, value: Any) -> Any:
+    """A UI method."""
+    assert isinstance(handler, web.RequestHandler)
+    return value * 2
+
+
+METHODS = types.ModuleType("methods")
+METHODS.double = double  # type: ignore[attr-defined]
+METHODS.NotLower = double  # type: ignore[attr-defined]
+METHODS._private = double  # type: ignore[attr-defined]
+METHODS.number = 7  # type: ignore[attr-defined]
+METHODS.Button = Button  # type: ignore[attr-defined]
+METHODS.Other = int  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("methods", [METHODS, {"double": double}, [{"double": double}], [METHODS, {}]])
+async def test_methods(methods: Any) -> None:
+    html = await page("{{ double('ab') }} {{ modules.Plain() is not None }}", ui_methods=methods)
+    assert html == "abab True"
+
+
+def test_what_is_taken_from_a_module() -> None:
+    app = web.Application(ui_methods=METHODS, ui_modules=METHODS)
+    assert set(app.ui_methods) == {"double"}
+    assert set(app.ui_modules) == {"Button", "Template", "linkify", "xsrf_form_html"}
+
+
+async def test_a_handlers_ui() -> None:
+    class Handler(web.RequestHandler):
+        def get(self) -> None:
+            assert self.ui is self.ui
+            assert self.ui["double"](2) == 4
+            assert self.ui.double(2) == 4  # type: ignore[attr-defined]
+            self.write(self.ui["modules"]["Plain"]())
+            with pytest.raises(AttributeError):
+                self.ui["modules"].Unknown()
+            with pytest.raises(KeyError):
+                self.ui["modules"]["Unknown"]()
+
+    response = await ask(Handler, ui_methods={"double": double}, ui_modules={"Plain": Plain})
+    assert response.code == 200
+
+
+async def test_an_error_in_a_property_is_not_hidden(expect_log: ExpectLog) -> None:
+    """An AttributeError inside get_current_user() is shown as it is."""
+
+    def get_current_user(self: Any) -> Any:
+        return self.no_such_thing
+
+    with expect_log("tornado.application", "Uncaught exception") as expected:
+        await page("{{ current_user }}", expect_code=500, members={"get_current_user": get_current_user})
+    assert "no_such_thing" in str(expected.records[0].exc_info[1])
+
+
+async def test_a_page_leaves_no_cycle_behind() -> None:
+    handlers = []
+
+    def prepare(self: Any) -> None:
+        handlers.append(weakref.ref(self))
+
+    gc.disable()
+    try:
+        await page(PAGE % "{% module Link() %}", members={"prepare": prepare})
+        assert handlers[0]() is None
+    finally:
+        gc.enable()
