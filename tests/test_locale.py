@@ -240,7 +240,7 @@ class Clock(datetime.datetime):
 
 @pytest.fixture
 def noon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(locale.datetime, "datetime", Clock)
+    monkeypatch.setattr("tornado.locale.datetime.datetime", Clock)
 
 
 @pytest.mark.parametrize(

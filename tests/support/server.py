@@ -185,3 +185,11 @@ async def ask(
 def handler_of(base: type[web.RequestHandler] = web.RequestHandler, **members: Any) -> Any:
     """A handler class with these methods and attributes."""
     return type("Handler", (base,), members)
+
+
+def raised(expected: Expectation) -> BaseException:
+    """The exception in the first record that was expected."""
+    exc_info = expected.records[0].exc_info
+    assert exc_info is not None
+    assert exc_info[1] is not None
+    return exc_info[1]

@@ -26,7 +26,7 @@ def named(name: Any) -> Any:
 
 async def answers(app: Any, *requests: Any) -> Any:
     """Code and body for each path, or path and Host."""
-    seen = []
+    seen: list[Any] = []
     async with serving(app) as server:
         for each in requests:
             path, *hosts = each.split()
@@ -44,7 +44,7 @@ class ByDottedName(web.RequestHandler):
 
 
 async def test_forms_of_routes() -> None:
-    routes = [
+    routes: list[Any] = [
         ("/tuple", named("tuple")),
         ["/list", named("list")],
         web.url("/url", named("url")),
@@ -54,7 +54,7 @@ async def test_forms_of_routes() -> None:
         (routing.HostMatches("other.org"), [("/host", named("host"))]),
         ("/nested/.*", [("/nested/a", named("nested")), ("/nested/(b)", named("nested"))]),
     ]
-    module = types.ModuleType(__name__)
+    module: Any = types.ModuleType(__name__)
     module.ByDottedName = ByDottedName
     sys.modules.setdefault(__name__, module)
     requests = (
@@ -256,7 +256,7 @@ def test_a_name_given_twice_is_warned_of(expect_log: ExpectLog) -> None:
 
 def test_debug_sets_what_helps(monkeypatch: pytest.MonkeyPatch) -> None:
     started = []
-    reloader = types.ModuleType("tornado.autoreload")
+    reloader: Any = types.ModuleType("tornado.autoreload")
     reloader.start = lambda: started.append(True)
     monkeypatch.setitem(sys.modules, "tornado.autoreload", reloader)
     monkeypatch.setattr(sys.modules["tornado"], "autoreload", reloader, raising=False)
@@ -305,7 +305,7 @@ async def test_the_access_log(
 
 
 async def test_log_function_and_log_request() -> None:
-    seen = []
+    seen: list[Any] = []
     await ask(named("x"), log_function=lambda handler: seen.append(handler.get_status()))
 
     class Logging(web.Application):
@@ -354,7 +354,7 @@ async def test_a_delegate_of_ones_own() -> None:
             self.log.append("end")
             return self.inner.finish()
 
-    log = []
+    log: list[Any] = []
 
     class Wrapping(web.Application):
         def start_request(self, server_conn: Any, request_conn: Any) -> Any:

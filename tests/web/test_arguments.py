@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from tests.support.server import ExpectLog, ask, handler_of
+from tests.support.server import ExpectLog, ask, handler_of, raised
 from tornado import locale, web
 from tornado.web import _arguments
 
 
 async def read(function: Any, path: Any, *fields: Any, **members: Any) -> Any:
     """What `function` returns inside a handler."""
-    seen = []
+    seen: list[Any] = []
     await ask(handler_of(get=lambda self: seen.append(function(self)), **members), *fields, path=path)
     return seen[0]
 
@@ -51,7 +51,7 @@ async def test_arguments_may_be_decoded_otherwise() -> None:
 async def test_strip_is_a_bool(expect_log: ExpectLog) -> None:
     with expect_log("tornado.application", "Uncaught exception") as expected:
         await ask(handler_of(get=lambda self: self.get_arguments("a", "default")))
-    assert "strip is a bool, not 'default'" in str(expected.records[0].exc_info[1])
+    assert "strip is a bool, not 'default'" in str(raised(expected))
 
 
 async def test_defaults() -> None:
@@ -101,7 +101,7 @@ async def test_the_browsers_languages(header: Any, code: Any, supported: Any) ->
 
 
 async def test_the_users_language_comes_first(supported: Any) -> None:
-    members = {"get_user_locale": lambda self: locale.get("pt_BR")}
+    members: dict[str, Any] = {"get_user_locale": lambda self: locale.get("pt_BR")}
     assert await read(lambda handler: handler.locale.code, "/", "Accept-Language: de", **members) == "pt_BR"
 
 

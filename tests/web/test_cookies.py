@@ -133,7 +133,7 @@ async def test_values_that_are_refused(value: Any) -> None:
 async def test_any_other_value_comes_back(value: Any) -> None:
     (cookie,) = await cookies_of(lambda self: self.set_cookie("n", value))
     pair = cookie.removesuffix("; Path=/")
-    seen = []
+    seen: list[Any] = []
     await cookies_of(lambda self: seen.append(self.get_cookie("n")), f"Cookie: {pair}")
     assert seen == [value.decode() if isinstance(value, bytes) else value]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.server import ExpectLog, ask, serving
+from tests.support.server import ExpectLog, ask, raised, serving
 from tornado import web
 from tornado.web import addslash, authenticated, removeslash
 
@@ -126,7 +126,7 @@ async def test_what_would_change_something_is_refused() -> None:
 async def test_the_login_url_is_needed(expect_log: ExpectLog) -> None:
     with expect_log("tornado.application", "Uncaught exception") as expected:
         assert (await ask(Private)).code == 500
-    assert "define the 'login_url' setting" in str(expected.records[0].exc_info[1])
+    assert "define the 'login_url' setting" in str(raised(expected))
 
 
 def test_what_audits_look_for() -> None:
@@ -174,4 +174,4 @@ async def test_streaming_without_data_received_is_explained(expect_log: ExpectLo
             peer = await server.connect()
             peer.get("/", method="POST", body=b"x")
             await peer.rest()
-    assert "has no data_received()" in str(expected.records[0].exc_info[1])
+    assert "has no data_received()" in str(raised(expected))

@@ -261,7 +261,7 @@ async def test_redirect(arguments: Any, code: Any) -> None:
 
 
 async def test_prepare_may_end_the_request() -> None:
-    order = []
+    order: list[Any] = []
 
     class Handler(web.RequestHandler):
         async def prepare(self) -> None:

@@ -16,7 +16,7 @@ from tornado.web._handlers import _origins
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "OPTIONS"])
 async def test_an_error_for_every_method(method: Any) -> None:
     routes = [("/.*", web.ErrorHandler, {"status_code": 410})]
-    settings = {"xsrf_cookies": True, "cross_origin_protection": True}
+    settings: dict[str, Any] = {"xsrf_cookies": True, "cross_origin_protection": True}
     body = b"x" if method == "POST" else None
     response = await ask(routes, "Origin: http://evil.com", method=method, body=body, **settings)
     assert response.code == 410

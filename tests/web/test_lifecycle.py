@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.server import ExpectLog, ask, handler_of, serving
+from tests.support.server import ExpectLog, ask, handler_of, raised, serving
 from tornado import gen, web
 from tornado.iostream import StreamClosedError
 
@@ -73,7 +73,7 @@ HANDLER_HOOKS = {
     "data_received": "POST",
     "get_current_user": "GET",
 }
-SETTINGS = {"xsrf_cookies": True, "log_function": lambda handler: None}
+SETTINGS: dict[str, Any] = {"xsrf_cookies": True, "log_function": lambda handler: None}
 XSRF = ("Cookie: _xsrf=00ff", "X-Xsrftoken: 00ff")
 
 
@@ -130,8 +130,8 @@ LOGS = ("tornado.application", "Uncaught exception|Error in")
 async def test_a_hook_overridden_on_a_subclass_is_called(
     hook: Any, method: Any, expect_log: ExpectLog
 ) -> None:
-    calls = []
-    members = {hook: wrapped(Base, hook, calls)}
+    calls: list[Any] = []
+    members: dict[str, Any] = {hook: wrapped(Base, hook, calls)}
     base = type("Hooked", (touching(Base),), members)
     stream = type("HookedStreaming", (Streaming,), {hook: wrapped(Streaming, hook, calls)})
     async with serving(web.Application([("/", base), ("/stream", stream)], **SETTINGS)) as server:
@@ -146,7 +146,7 @@ async def test_a_hook_patched_at_run_time_is_called(
     hook: Any, method: Any, monkeypatch: pytest.MonkeyPatch, expect_log: ExpectLog
 ) -> None:
     """In the middle of a connection, after requests that took the short way; and it is let go of again."""
-    calls = []
+    calls: list[Any] = []
     routes = [("/", touching(Base)), ("/stream", Streaming)]
     async with serving(web.Application(routes, **SETTINGS)) as server:
         peer = await server.connect()
@@ -167,7 +167,7 @@ async def test_a_hook_patched_at_run_time_is_called(
 
 @pytest.mark.parametrize("verb", ["get", "put"])
 async def test_a_method_patched_at_run_time_is_called(verb: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    calls = []
+    calls: list[Any] = []
     async with serving(web.Application([("/", Base)])) as server:
         peer = await server.connect()
         body = b"x" if verb == "put" else None
@@ -186,11 +186,11 @@ APPLICATION_HOOKS = ["start_request", "find_handler", "get_handler_delegate", "l
 async def test_hooks_of_the_application(
     hook: Any, path: str, way: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    calls = []
-    cls = web.Application
+    calls: list[Any] = []
+    cls: Any = web.Application
     if way == "subclass":
         cls = type("Hooked", (cls,), {hook: wrapped(cls, hook, calls)})
-    settings = {"log_function": lambda handler: None}
+    settings: dict[str, Any] = {"log_function": lambda handler: None}
     async with serving(cls([("/", Base), ("/stream", Streaming)], **settings)) as server:
         peer = await server.connect()
         await peer.fetch(path, method="POST", body=b"x")
@@ -227,7 +227,7 @@ async def test_on_connection_close(way: Any, monkeypatch: pytest.MonkeyPatch) ->
 
 async def test_what_a_wrapped_execute_sees(monkeypatch: pytest.MonkeyPatch) -> None:
     """`_execute(transforms, *args, **kwargs)` is a coroutine function, looked up on the class."""
-    seen = []
+    seen: list[Any] = []
     original = web.RequestHandler._execute
 
     async def traced(self: Any, transforms: Any, *args: Any, **kwargs: Any) -> Any:
@@ -255,7 +255,7 @@ async def test_what_a_wrapped_execute_sees(monkeypatch: pytest.MonkeyPatch) -> N
 def noting(order: Any, base: Any = web.RequestHandler, **members: Any) -> Any:
     """A handler that notes each step."""
 
-    class Noting(base):
+    class Noting(base):  # type: ignore[misc]
         def initialize(self) -> None:
             order.append("initialize")
 
@@ -277,13 +277,13 @@ def noting(order: Any, base: Any = web.RequestHandler, **members: Any) -> Any:
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 async def test_the_order(method: Any) -> None:
-    order = []
+    order: list[Any] = []
     body = b"x" if method == "POST" else None
     await ask(noting(order), method=method, body=body)
     assert order == ["initialize", "prepare", method.lower(), "on_finish"]
 
 
-PREPARES = {
+PREPARES: dict[str, Any] = {
     "plain": lambda self: None,
     "async": None,
     "gen": None,
@@ -313,7 +313,7 @@ PREPARES["gen"] = gen_prepare
 @pytest.mark.parametrize("prepare", PREPARES.values(), ids=PREPARES.keys())
 @pytest.mark.parametrize("method", ["GET", "POST"])
 async def test_kinds_of_prepare(prepare: Any, method: Any) -> None:
-    order = []
+    order: list[Any] = []
     body = b"x" if method == "POST" else None
     assert (await ask(noting(order, prepare=prepare), method=method, body=body)).code == 200
     assert order == ["initialize", method.lower(), "on_finish"]
@@ -321,7 +321,7 @@ async def test_kinds_of_prepare(prepare: Any, method: Any) -> None:
 
 @pytest.mark.parametrize("ending", ["finish", "redirect", "error", "Finish", "asynchronous"])
 async def test_prepare_may_end_the_request(ending: Any) -> None:
-    order = []
+    order: list[Any] = []
 
     def prepare(self: Any) -> Any:
         if ending == "redirect":
@@ -344,7 +344,7 @@ async def test_prepare_may_end_the_request(ending: Any) -> None:
     assert order == ["initialize", "on_finish"]
 
 
-METHODS = {
+METHODS: dict[str, Any] = {
     "generator": gen.coroutine(lambda self: (yield gen.sleep(0)) or self.write("done")),
     "future": lambda self: self.write("done") or done_future(),
     "finish": lambda self: self.finish("done"),
@@ -362,10 +362,10 @@ async def test_what_is_returned_must_be_nothing(where: Any, kind: Any, expect_lo
     async def late(self: Any) -> Any:
         return "a value"
 
-    members = {"get": lambda self: None, where: late if kind == "async" else lambda self: 7}
+    members: dict[str, Any] = {"get": lambda self: None, where: late if kind == "async" else lambda self: 7}
     with expect_log("tornado.application", "Uncaught exception") as expected:
         assert (await ask(handler_of(**members))).code == 500
-    message = str(expected.records[0].exc_info[1])
+    message = str(raised(expected))
     assert ("should return None, got str" if kind == "async" else "cannot wait for 7") in message
 
 
@@ -550,7 +550,7 @@ variable: contextvars.ContextVar[str] = contextvars.ContextVar("variable", defau
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 async def test_each_request_has_a_context_of_its_own(method: Any) -> None:
-    seen = []
+    seen: list[Any] = []
 
     class Handler(web.RequestHandler):
         def prepare(self) -> None:

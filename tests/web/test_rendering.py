@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.server import ExpectLog, ask, handler_of, serving
+from tests.support.server import ExpectLog, ask, handler_of, raised, serving
 from tornado import web
 from tornado.template import DictLoader, Loader
 
@@ -55,7 +55,7 @@ async def test_names_of_ones_own() -> None:
         names.update(site="mine", locale="overridden")
         return names
 
-    members = {"get_template_namespace": get_template_namespace}
+    members: dict[str, Any] = {"get_template_namespace": get_template_namespace}
     response = await render("{{ site }} {{ locale }} {{ request }}", values={"request": 1}, members=members)
     assert response.body == b"mine overridden 1"
 
@@ -91,7 +91,7 @@ async def test_the_setting_template_whitespace(tmp_path: Path) -> None:
     handler = handler_of(get=lambda self: self.render("a.html"))
     for mode, expected in (("all", b"<p>  a\n\n  b</p>"), ("oneline", b"<p> a b</p>")):
         web.RequestHandler._template_loaders.clear()
-        settings = {"template_path": str(tmp_path), "template_whitespace": mode}
+        settings: dict[str, Any] = {"template_path": str(tmp_path), "template_whitespace": mode}
         assert (await ask(handler, **settings)).body == expected
 
 
@@ -156,7 +156,7 @@ async def test_a_missing_template_says_where_it_was_looked_for(tmp_path: Path, e
     handler = handler_of(get=lambda self: self.render("none.html"))
     with expect_log("tornado.application", "Uncaught exception") as expected:
         assert (await ask(handler, template_path=str(tmp_path))).code == 500
-    error = expected.records[0].exc_info[1]
+    error = raised(expected)
     assert isinstance(error, FileNotFoundError)
     assert f"template 'none.html' not found in the template directory {tmp_path}" in str(error)
 
@@ -180,7 +180,7 @@ async def test_a_template_that_does_not_parse(expect_log: ExpectLog) -> None:
 
 
 async def test_the_language(tmp_path: Path) -> None:
-    members = {"get_user_locale": lambda self: None}
+    members: dict[str, Any] = {"get_user_locale": lambda self: None}
     response = await render("{{ locale.code }}", "Accept-Language: xx, en;q=0.5", members=members)
     assert response.body == b"en_US"
 

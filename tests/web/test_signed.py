@@ -18,7 +18,7 @@ from tornado.web import create_signed_value, decode_signed_value, get_signature_
 SECRET = "a secret of the tests"
 NOW = 1_700_000_000
 DAY = 86400
-KEYS = {0: "key zero", 1: b"key one", 2: "key two"}
+KEYS: dict[int, str | bytes] = {0: "key zero", 1: b"key one", 2: "key two"}
 
 
 def clock() -> Any:

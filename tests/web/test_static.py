@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.server import ExpectLog, ask, serving
+from tests.support.server import ExpectLog, ask, raised, serving
 from tornado import httputil, web
 
 LETTERS = b"abcdefghijklmnopqrstuvwxyz"
@@ -160,7 +160,7 @@ async def test_a_path_that_is_not_utf8_is_the_clients_fault(
 
 @pytest.mark.parametrize("form", [str, lambda path: [str(path)], lambda path: ["/none", str(path)]])
 async def test_allowed_symlink_directory(root: Any, form: Any, expect_log: ExpectLog) -> None:
-    allowed = {"allowed_symlink_directory": form(root.parent / "outside")}
+    allowed: dict[str, Any] = {"allowed_symlink_directory": form(root.parent / "outside")}
     for path, code in [("link.txt", 200), ("link/secret.txt", 200), ("letters.txt", 200)]:
         assert (await fetch(root, path, **allowed)).code == code
     for path in ("link-elsewhere/secret.txt", "../outside/secret.txt"):
@@ -184,7 +184,7 @@ async def test_the_root_of_the_file_system(root: Any) -> None:
 
 
 async def test_the_default_file(root: Any, expect_log: ExpectLog) -> None:
-    default = {"default_filename": "index.html"}
+    default: dict[str, Any] = {"default_filename": "index.html"}
     response = await fetch(root, "sub/", **default)
     assert (response.code, response.body) == (200, b"<p>index</p>")
     assert response.get("content-type") == "text/html"
@@ -382,7 +382,7 @@ async def test_static_url_needs_its_setting(expect_log: ExpectLog) -> None:
 
     with expect_log("tornado.application", "Uncaught exception") as expected:
         assert (await ask(Handler)).code == 500
-    assert "define the 'static_path' setting" in str(expected.records[0].exc_info[1])
+    assert "define the 'static_path' setting" in str(raised(expected))
 
 
 async def test_the_routes_that_an_application_makes_itself(root: Any) -> None:
@@ -393,7 +393,7 @@ async def test_the_routes_that_an_application_makes_itself(root: Any) -> None:
         def set_extra_headers(self, path: Any) -> None:
             self.set_header("X-Path", path)
 
-    settings = {
+    settings: dict[str, Any] = {
         "static_path": str(root),
         "static_url_prefix": "/s.s/",
         "static_handler_class": Handler,
@@ -448,7 +448,9 @@ def test_what_has_no_version(root: Any, path: str, reason: Any, expect_log: Expe
 
 
 def test_the_version_of_what_a_link_may_lead_to(root: Any) -> None:
-    allowed = {"static_handler_args": {"allowed_symlink_directory": str(root.parent / "outside")}}
+    allowed: dict[str, Any] = {
+        "static_handler_args": {"allowed_symlink_directory": str(root.parent / "outside")}
+    }
     assert version_of(root, "link.txt", **allowed) == hashlib.sha512(b"secret").hexdigest()
     assert version_of(root, "inner.txt") == hashlib.sha512(LETTERS).hexdigest()
 
@@ -505,7 +507,11 @@ async def test_without_static_hash_cache_versions_are_not_kept(root: Any) -> Non
             hashed.append(abspath)
             return super().get_content_version(abspath)
 
-    settings = {"static_path": str(root), "static_handler_class": Counting, "static_hash_cache": False}
+    settings: dict[str, Any] = {
+        "static_path": str(root),
+        "static_handler_class": Counting,
+        "static_hash_cache": False,
+    }
     async with serving(web.Application(**settings)) as server:
         await server.fetch("/static/letters.txt")
         await server.fetch("/static/letters.txt")
@@ -613,7 +619,7 @@ async def test_a_subclass_with_an_initialize_of_its_own(root: Any) -> None:
             assert (await server.fetch(prefix + "letters.txt")).body == LETTERS
             assert (await server.fetch(prefix + "more.txt")).body == b"more"
             assert (await server.fetch(prefix + "none.txt")).code == 404
-    settings = {"static_path": paths}
+    settings: dict[str, Any] = {"static_path": paths}
     assert Finder.make_static_url(settings, "more.txt").endswith(hashlib.sha512(b"more").hexdigest())
 
 
@@ -690,7 +696,7 @@ async def test_an_address_may_be_parsed_and_made_otherwise(root: Any) -> None:
         def get(self) -> None:
             self.write(self.static_url("letters.txt"))
 
-    settings = {"static_path": str(root), "static_handler_class": InPath}
+    settings: dict[str, Any] = {"static_path": str(root), "static_handler_class": InPath}
     async with serving(web.Application([("/", Handler)], **settings)) as server:
         address = (await server.fetch("/")).body.decode()
         assert address == "/static/42/letters.txt"

@@ -57,6 +57,7 @@ from tornado._wire.errors import (
 from tornado._wire.fields import LEAST_LINE
 from tornado._wire.headers import HTTPHeaders
 from tornado._wire.heads import (
+    _known_heads,
     KNOWN_HEAD_SIZE,
     RequestHead,
     ResponseHead,
@@ -227,7 +228,7 @@ class Reader:
         one met before; else only the former, and None.
         """
         if not self._buffer and self.state is _HEAD and len(data) <= self._known_size:
-            head = recall_request_head(data)
+            head = _known_heads.get(data) or recall_request_head(data)
             if head is not None:
                 self.state = _DONE
                 return head

@@ -114,6 +114,8 @@ class Application(ReversibleRouter):
             for name in ("compiled_template_cache", "static_hash_cache"):
                 settings.setdefault(name, False)
         self._handler_classes: set[type[RequestHandler]] = set()  # that routes have led to
+        self._plain_rules: Any = None
+        self._plain_version = 0
         #: Whether templates and versions of static files are looked at anew for each request.
         self._reloads = not settings.get("compiled_template_cache", True) or not settings.get(
             "static_hash_cache", True
@@ -285,9 +287,10 @@ class Application(ReversibleRouter):
         path_kwargs: Any = None
         handler_kwargs: Any = None
         wildcard = self.wildcard_router
-        rules = self.default_router.rules
-        if len(rules) != 1 or rules[0].target is not wildcard:
-            return self._open_delegate(self.find_handler(request), exchange, head)
+        rules: Any = self.default_router.rules
+        if rules is not self._plain_rules or rules.version != self._plain_version:
+            if not self._is_plain(rules):
+                return self._open_delegate(self.find_handler(request), exchange, head)
         found = wildcard._match(request)
         if found is None:
             target, handler_kwargs = self._unmatched(request)
@@ -308,6 +311,13 @@ class Application(ReversibleRouter):
         if handler_kwargs or self.transforms or target._execute is not _EXECUTE or self._reloads:
             return _run_handler(self, target, request, handler_kwargs, path_args, path_kwargs)
         return _lifecycle.start(target(self, request), _NONE, path_args, path_kwargs)
+
+    def _is_plain(self, rules: Any) -> bool:
+        """Whether all hosts share one list of routes; remembered until the rules for hosts change."""
+        if len(rules) != 1 or rules[0].target is not self.wildcard_router or not hasattr(rules, "version"):
+            return False
+        self._plain_rules, self._plain_version = rules, rules.version
+        return True
 
     def _open_delegate(self, delegate: Any, exchange: HTTP1Connection, head: Any) -> Any:
         if type(delegate) is not _HandlerDelegate:

@@ -27,9 +27,7 @@ if TYPE_CHECKING:
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _VERBS = {verb.upper(): verb for verb in ("get", "head", "post", "delete", "patch", "put", "options")}
 
-#: `RequestHandler.prepare` as it was imported: while a class still has it there is nothing to call.
-PREPARE: Any = None
-#: `RequestHandler.finish`, likewise.
+#: `RequestHandler.finish` as it was imported.
 FINISH: Any = None
 
 Rest = Coroutine[Any, Any, None]
@@ -54,9 +52,7 @@ def start(
         )
         if method not in _SAFE_METHODS:
             _check_unsafe(handler)
-        result: Any = None
-        if type(handler).prepare is not PREPARE:
-            result = handler.prepare()
+        result: Any = handler.prepare()
         if result is not None or handler._stream_request_body:
             return _from_prepare(handler, result)
         if handler._finished:
@@ -69,7 +65,10 @@ def start(
                 result = _awaitable(result)
             return _from_method(handler, result)
         if handler._auto_finish and not handler._finished:
-            _finish(handler)
+            if type(handler).finish is not FINISH:
+                _ = handler.finish()
+            elif not _response.finish_at_once(handler, request._start_time):
+                _ = _response.finish_in_steps(handler)
     except Exception as error:
         handler._handle_request_exception(error)
         _release_body(handler)

@@ -119,7 +119,6 @@ def own_steps(cls: type[RequestHandler]) -> tuple[Any, ...]:
         cls.compute_etag,
         cls.check_etag_header,
         cls._log,
-        cls.on_finish,
     )
 
 
@@ -135,7 +134,7 @@ def finish(handler: RequestHandler) -> Future[None]:
     return finish_in_steps(handler)
 
 
-def finish_at_once(handler: RequestHandler) -> bool:
+def finish_at_once(handler: RequestHandler, now: float | None = None) -> bool:
     """Do in one what the steps would do to a response that is as plain as most are; False if it is not that
     plain.
     """
@@ -148,7 +147,7 @@ def finish_at_once(handler: RequestHandler) -> bool:
     ):
         return False
     cls = type(handler)
-    flush, set_header, set_etag, compute, check, log, on_finish = OWN
+    flush, set_header, set_etag, compute, check, log = OWN
     if (
         cls.flush is not flush
         or cls.set_header is not set_header
@@ -156,19 +155,18 @@ def finish_at_once(handler: RequestHandler) -> bool:
         or cls.compute_etag is not compute
         or cls.check_etag_header is not check
         or cls._log is not log
-        or not _respond_at_once(handler)
+        or not _respond_at_once(handler, time() if now is None else now)
     ):
         return False
     handler.application.log_request(handler)
     handler._finished = True
-    if cls.on_finish is not on_finish:
-        handler.on_finish()
+    handler.on_finish()
     if handler._has_ui:
         handler._break_cycles()
     return True
 
 
-def _respond_at_once(handler: RequestHandler) -> bool:
+def _respond_at_once(handler: RequestHandler, now: float) -> bool:
     request = handler.request
     connection: Any = request.connection
     method = request.method
@@ -188,7 +186,6 @@ def _respond_at_once(handler: RequestHandler) -> bool:
         return False
     buffer = handler._write_buffer
     body = buffer[0] if len(buffer) == 1 else b"".join(buffer)
-    now = time()
     if not _valid_until - 1 <= now < _valid_until:
         _refresh(now)
     block = _json_block if handler._json else _html_block
