@@ -392,7 +392,8 @@ async def test_delegates_are_told_in_order_and_waited_for(loop_kind: Any, tls: A
     async with serving(delegates, tls=tls, chunk_size=4) as server:
         peer = await server.connect()
         peer.send(
-            b"POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n\r\nabcdefGET /b HTTP/1.1\r\nHost: a\r\n\r\n"
+            b"POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n\r\nabcdef"
+            b"GET /b HTTP/1.1\r\nHost: a\r\n\r\n"
         )
         assert (await peer.response()).body == b"ok"
         assert (await peer.response()).body == b"ok"

@@ -150,7 +150,7 @@ async def serving(
     access_log: int = logging.CRITICAL,
     **options: Any,
 ) -> AsyncIterator[Server]:
-    """Serve `application` on a port of the kernel's choice; `tls` is the fixture ``certificates``, or None."""
+    """Serve `application` on a port of the kernel's choice; `tls` is the fixture ``certificates`` or None."""
     # Error answers are part of many tests; a test that is about the access log takes its logger itself.
     logging.getLogger("tornado.access").setLevel(access_log)
     server = server_class(application, ssl_options=tls.server_context if tls else None, **options)

@@ -38,8 +38,8 @@ async def test_a_page() -> None:
 async def test_what_every_template_knows(tmp_path: Path) -> None:
     (tmp_path / "a.css").write_bytes(b"")
     template = """{% raw json_encode([
-        handler.__class__.__name__, request.method, current_user, locale.code, _("text"), pgettext("c", "text"),
-        static_url("a.css", include_version=False), xsrf_form_html()[:6], reverse_url("home", "x"),
+        handler.__class__.__name__, request.method, current_user, locale.code, _("text"),
+        pgettext("c", "text"), static_url("a.css", include_version=False), xsrf_form_html()[:6], reverse_url("home", "x"),
     ]) %}"""
     routes = [web.url("/", handler_of(get=lambda self: self.render("page")), name="first")]
     routes.append(web.url("/home/(.*)", web.RequestHandler, name="home"))
@@ -98,7 +98,8 @@ async def test_the_setting_template_whitespace(tmp_path: Path) -> None:
 async def test_templates_are_kept_unless_debugging(tmp_path: Path) -> None:
     path = tmp_path / "a.html"
     handler = handler_of(get=lambda self: self.render("a.html"))
-    for settings, second in (({}, b"one"), ({"compiled_template_cache": False}, b"two")):
+    cases: list[tuple[dict[str, Any], bytes]] = [({}, b"one"), ({"compiled_template_cache": False}, b"two")]
+    for settings, second in cases:
         web.RequestHandler._template_loaders.clear()
         path.write_text("one")
         app = web.Application([("/", handler)], template_path=str(tmp_path), **settings)

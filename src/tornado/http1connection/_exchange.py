@@ -258,7 +258,7 @@ class HTTP1Connection(HTTPConnection):
         of them, and the stream's ``write``, are ours, and the request is no HEAD.
         """
         driver, head, stream = self._driver, self._head, self.stream
-        if driver is None or head is None or stream.closed():
+        if driver is None or head is None or stream._closed:
             self._lost = True
             self.finish()
             return

@@ -32,6 +32,9 @@ _DEFAULT_HOST = "127.0.0.1"
 _SHORT_TARGET = 500
 
 
+_new = object.__new__
+
+
 class HTTPServerRequest:
     """A single HTTP request.
 
@@ -133,7 +136,7 @@ class HTTPServerRequest:
 
         :raises HTTPInputError: if the query has too many fields.
         """
-        self = cls.__new__(cls)
+        self = _new(cls)
         self.connection = connection
         self._head = head
         self._start_time = time.time()

@@ -282,7 +282,7 @@ class Application(ReversibleRouter):
             or cls.get_handler_delegate is not _GET_HANDLER_DELEGATE
         ):
             return NotImplemented
-        request = httputil.HTTPServerRequest._from_head(exchange, head)
+        request = _request_of(exchange, head)
         path_args: Any = ()
         path_kwargs: Any = None
         handler_kwargs: Any = None
@@ -335,6 +335,7 @@ class Application(ReversibleRouter):
 
 
 _NONE: list[Any] = []
+_request_of = httputil.HTTPServerRequest._from_head
 _START_REQUEST = Application.start_request
 _FIND_HANDLER = Application.find_handler
 _GET_HANDLER_DELEGATE = Application.get_handler_delegate

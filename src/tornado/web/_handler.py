@@ -484,7 +484,7 @@ class RequestHandler:
 
     async def _execute(self, transforms: list[Any], *args: bytes, **kwargs: bytes) -> None:
         """Answer the request; programs that trace requests wrap this on the class."""
-        rest = _lifecycle.start(self, transforms, args, kwargs)
+        rest = _lifecycle.start(self, transforms, args, kwargs, self._stream_request_body)
         if rest is not None:
             await rest
 

@@ -34,9 +34,13 @@ Rest = Coroutine[Any, Any, None]
 
 
 def start(
-    handler: RequestHandler, transforms: list[Any], args: tuple[Any, ...], kwargs: dict[str, Any] | None
+    handler: RequestHandler,
+    transforms: list[Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any] | None,
+    streams: bool = False,
 ) -> Rest | None:
-    """Run a request up to its first asynchronous step."""
+    """Run a request up to its first asynchronous step; `streams` says that its body comes in parts."""
     if transforms:
         handler._transforms = transforms
     request = handler.request
@@ -53,7 +57,7 @@ def start(
         if method not in _SAFE_METHODS:
             _check_unsafe(handler)
         result: Any = handler.prepare()
-        if result is not None or handler._stream_request_body:
+        if result is not None or streams:
             return _from_prepare(handler, result)
         if handler._finished:
             return None
