@@ -89,7 +89,8 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         """Take the settings; see the class."""
         TCPServer.__init__(self, ssl_options=ssl_options, max_buffer_size=max_buffer_size)
         self.request_callback = request_callback
-        self._served: tuple[Any, Any] = (None, None)  # a request_callback, and its own _open_exchange if it has one
+        # A request_callback, and its own _open_exchange if it has one.
+        self._served: tuple[Any, Any] = (None, None)
         self.conn_params = HTTP1ConnectionParameters(
             no_keep_alive=no_keep_alive,
             header_timeout=idle_connection_timeout,

@@ -275,7 +275,10 @@ def _arguments(regex: Pattern[str], found: re.Match[str]) -> dict[str, Any]:
     if regex.groupindex:
         named = found.groupdict().items()
         return {"path_args": [], "path_kwargs": {str(name): _decoded(text) for name, text in named}}
-    return {"path_args": [_decoded(text) for text in found.groups()], "path_kwargs": {}}
+    groups = found.groups()
+    if len(groups) == 1:
+        return {"path_args": [_decoded(groups[0])], "path_kwargs": {}}
+    return {"path_args": [_decoded(text) for text in groups], "path_kwargs": {}}
 
 
 def _decoded(text: str | None) -> bytes | None:
@@ -622,9 +625,15 @@ class _Table:
         path = request.path
         literal = self.literals.get(path)
         for entry in self.candidates(path) if literal is None else literal[1]:
-            params = _ask(entry, request, path)
-            if params is not None:
-                return entry[1], params
+            regex = entry[2]
+            if regex is None:
+                params = entry[1].matcher.match(request)
+                if params is not None:
+                    return entry[1], params
+            else:
+                found = regex.match(path)
+                if found is not None:
+                    return entry[1], _arguments(regex, found)
         return None if literal is None else (literal[0][0][1], {})
 
     def matches(self, request: httputil.HTTPServerRequest) -> Iterator[tuple[Rule, dict[str, Any]]]:

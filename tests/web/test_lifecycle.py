@@ -344,8 +344,14 @@ async def test_prepare_may_end_the_request(ending: Any) -> None:
     assert order == ["initialize", "on_finish"]
 
 
+@gen.coroutine
+def generator_method(self: Any) -> Any:
+    yield gen.sleep(0)
+    self.write("done")
+
+
 METHODS: dict[str, Any] = {
-    "generator": gen.coroutine(lambda self: (yield gen.sleep(0)) or self.write("done")),
+    "generator": generator_method,
     "future": lambda self: self.write("done") or done_future(),
     "finish": lambda self: self.finish("done"),
 }

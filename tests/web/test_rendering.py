@@ -39,7 +39,8 @@ async def test_what_every_template_knows(tmp_path: Path) -> None:
     (tmp_path / "a.css").write_bytes(b"")
     template = """{% raw json_encode([
         handler.__class__.__name__, request.method, current_user, locale.code, _("text"),
-        pgettext("c", "text"), static_url("a.css", include_version=False), xsrf_form_html()[:6], reverse_url("home", "x"),
+        pgettext("c", "text"), static_url("a.css", include_version=False), xsrf_form_html()[:6],
+        reverse_url("home", "x"),
     ]) %}"""
     routes = [web.url("/", handler_of(get=lambda self: self.render("page")), name="first")]
     routes.append(web.url("/home/(.*)", web.RequestHandler, name="home"))

@@ -594,7 +594,7 @@ async def test_a_subclass_with_an_initialize_of_its_own(root: Any) -> None:
     (root.parent / "outside/more.txt").write_bytes(b"more")
 
     class Finder(web.StaticFileHandler):
-        def initialize(self, path: Any, default_filename: Any = None) -> None:
+        def initialize(self, path: Any, default_filename: Any = None) -> None:  # type: ignore[override]
             self.root: Any = tuple(os.path.abspath(each) + os.path.sep for each in path)
             self.default_filename = default_filename
 

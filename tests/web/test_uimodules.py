@@ -59,7 +59,8 @@ class Plain(web.UIModule):
     """Asks for nothing."""
 
     def render(self, *args: Any) -> Any:
-        return f"[{self.current_user} {self.locale.code} {self.request.method} {self.ui is self.handler.ui} {args}]"
+        known = [self.current_user, self.locale.code, self.request.method, self.ui is self.handler.ui, args]
+        return f"[{' '.join(map(str, known))}]"
 
 
 async def page(
@@ -67,7 +68,7 @@ async def page(
 ) -> Any:
     loader = DictLoader({"page.html": template, "button.html": "<b>{{ text }}</b>", **(templates or {})})
     handler = handler_of(get=lambda self: self.render("page.html"), **(members or {}))
-    settings: dict[str, Any] = {
+    settings = {
         "ui_modules": [{"Button": Button}, {"Link": Link, "Plain": Plain}],
         **settings,
     }
@@ -157,7 +158,8 @@ async def test_templates_as_modules() -> None:
     entry = """{{ set_resources(css_files=["/a.css", "/b.css"], embedded_css="e {}", javascript_files="/a.js",
         embedded_javascript="run()", html_head="<meta>", html_body="<!--end-->") }}<i>{{ n }}</i>"""
     other = "{{ set_resources(css_files='/c.css', embedded_css='') }}{% module Template('plain.html', n=n) %}"
-    body = "{% for i in range(2) %}{% module Template('entry.html', n=i) %}{% end %}{% module Template('other.html', n=7) %}"
+    body = "{% for i in range(2) %}{% module Template('entry.html', n=i) %}{% end %}"
+    body += "{% module Template('other.html', n=7) %}"
     templates = {"entry.html": entry, "other.html": other, "plain.html": "<u>{{ n }}</u>"}
     html = await page(PAGE % body, templates=templates)
     assert "<body><i>0</i><i>1</i><u>7</u><script" in html

@@ -40,7 +40,7 @@ async def post(
     handler: Any = Handler,
     **settings: Any,
 ) -> Any:
-    settings: dict[str, Any] = {"xsrf_cookies": True, **settings}
+    settings = {"xsrf_cookies": True, **settings}
     return await ask(handler, FORM, *fields, method=method, body=body, path=path, **settings)
 
 

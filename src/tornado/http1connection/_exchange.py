@@ -254,8 +254,8 @@ class HTTP1Connection(HTTPConnection):
         :param block: ready-made fields.
         :param tail: more of them, the length among them, and the empty line.
 
-        It does at once what `write_headers` and `finish` do one after the other, and may be called only while both
-        of them, and the stream's ``write``, are ours, and the request is no HEAD.
+        It does at once what `write_headers` and `finish` do one after the other, and may be called only while
+        both of them, and the stream's ``write``, are ours, and the request is no HEAD.
         """
         driver, head, stream = self._driver, self._head, self.stream
         if driver is None or head is None or stream._closed:

@@ -58,7 +58,7 @@ class HTTPError(Exception):
 
 
 def _remade(cls: type[HTTPError], args: tuple[object, ...]) -> HTTPError:
-    """An error without its attributes, to be copied or unpickled; subclasses have constructors of their own."""
+    """An error without its attributes, for copies; subclasses have constructors of their own."""
     error = cls.__new__(cls)
     error.args = args
     return error

@@ -95,11 +95,14 @@ def write(handler: RequestHandler, chunk: Any) -> None:
     """Append to the output buffer what is not bytes."""
     if isinstance(chunk, dict):
         chunk = json_encode(chunk).encode()
-        if handler._made_headers is None and _own_set_header(handler):
+        cls = type(handler)
+        if handler._made_headers is None and cls.set_header is cls._original_set_header:
             handler._json = True
         else:
             handler.set_header("Content-Type", JSON)
-    elif not isinstance(chunk, (str, bytes)):
+        handler._write_buffer.append(chunk)
+        return
+    if not isinstance(chunk, (str, bytes)):
         message = f"write() takes bytes, str or dict, not {type(chunk).__name__}"
         if isinstance(chunk, list):
             message += (
@@ -111,7 +114,7 @@ def write(handler: RequestHandler, chunk: Any) -> None:
 
 
 def own_steps(cls: type[RequestHandler]) -> tuple[Any, ...]:
-    """The steps of finishing a response that a class may override, in the order that `finish` compares them."""
+    """The steps of finishing a response that a class may override, in the order of their comparison."""
     return (
         cls.flush,
         cls.set_header,
