@@ -59,6 +59,7 @@ HANDLER_HOOKS = {
     "on_finish": "GET PUT DELETE PATCH POST",
     "clear": "GET PUT DELETE PATCH POST",
     "set_default_headers": "GET PUT DELETE PATCH POST",
+    "_log": "GET PUT DELETE PATCH POST",
     "set_header": "GET PUT DELETE PATCH POST",
     "compute_etag": "GET",
     "set_etag_header": "GET",

@@ -12,8 +12,7 @@ One client sends the same block with each of its requests. So the outcome for a 
 the fields depends on it. A hit needs no check: these very bytes have passed. Never kept are
 
 * failures, which could push out what is useful;
-* blocks of more than `MEMO_ENTRY_SIZE` bytes, or of messages with a body: their lengths vary, so they would
-  seldom be met again, and an error in framing is what costs most;
+* blocks of more than `MEMO_ENTRY_SIZE` bytes;
 * blocks with Authorization or Proxy-Authorization: a password may be good for years and has no business in
   memory after the request. (A cookie may be kept: this very server issued it and can revoke it.)
 
@@ -143,7 +142,7 @@ def parse_request_fields(block: bytes, version: str, limits: Limits = DEFAULT) -
         has_body and "100-continue" in expectations,
         any(each != "100-continue" for each in expectations),
     )
-    if may_know and not has_body and found.keys().isdisjoint(_SECRET):
+    if may_know and found.keys().isdisjoint(_SECRET):
         if len(memo) >= MEMO_ENTRIES:
             memo.clear()
         memo[block] = fields

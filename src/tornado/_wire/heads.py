@@ -188,12 +188,14 @@ _Memo = dict[bytes, RequestFields]
 _known_lines: dict[bytes, tuple[str, str, str, _Memo]] = {}
 
 
+_HAS_BODY: Final = 5  # its place in `RequestFields`
+
 #: Whole heads as they came -> what they mean.
 _known_heads: dict[bytes, RequestHead] = {}
 
 
 def recall_request_head(data: bytes) -> RequestHead | None:
-    """The head of a request, if ``data`` is one whole head with a block that is known, else None.
+    """The head of a request without a body, if ``data`` is one whole head with a block that is known, else None.
 
     What is met again needs no check and no search for its end: only a complete and valid block is equal to
     what was kept. Holds for limits that allow `KNOWN_HEAD_SIZE` octets.
@@ -209,7 +211,7 @@ def recall_request_head(data: bytes) -> RequestHead | None:
             return None
     method, target, _, memo = known
     fields = memo.get(block)
-    if fields is None:
+    if fields is None or fields[_HAS_BODY]:
         return None
     head = RequestHead(method, target, target, fields)
     if len(_known_heads) >= KNOWN_HEADS:

@@ -18,7 +18,7 @@ from tornado.concurrent import Future
 from tornado.http1connection import HTTP1Connection
 from tornado.httpserver import HTTPServer
 from tornado.iostream import StreamClosedError
-from tornado.log import access_log
+from tornado.log import access_log, log_access
 from tornado.routing import (
     AnyMatches,
     DefaultHostMatches,
@@ -260,16 +260,10 @@ class Application(ReversibleRouter):
             log_function(handler)
             return
         status = handler._status_code
-        if status < 400:
-            if not access_log.isEnabledFor(_INFO):
-                return
-            log = access_log.info
-        elif status < 500:
-            log = access_log.warning
-        else:
-            log = access_log.error
-        milliseconds = 1000.0 * handler.request.request_time()
-        log("%d %s %.2fms", handler.get_status(), handler._request_summary(), milliseconds)
+        level = _INFO if status < 400 else logging.WARNING if status < 500 else logging.ERROR
+        if access_log.isEnabledFor(level):
+            milliseconds = 1000.0 * handler.request.request_time()
+            log_access(level, "%d %s %.2fms", handler.get_status(), handler._request_summary(), milliseconds)
 
     # -- the short way, where nobody has overridden a step of the long one --
 

@@ -194,7 +194,7 @@ def _respond_at_once(handler: RequestHandler, now: float) -> bool:
     block = _json_block if handler._json else _html_block
     if code == 200 and method == "GET":
         etag = sha1(body).hexdigest()
-        if connection._head.conditional:
+        if connection._head.conditional:  # type: ignore[union-attr]
             condition = request.headers.get("If-None-Match")
             if condition and etag_matches(condition, f'"{etag}"'):
                 return False
