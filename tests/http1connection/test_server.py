@@ -442,3 +442,37 @@ async def test_an_uncaught_exception_in_a_delegate_closes(loop_kind: Any, expect
     async with serving(Broken()) as server:
         with expect_log("tornado.application", "Uncaught exception"):
             assert await server.exchange(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n") == b""
+
+
+async def test_a_handler_may_read_the_stream_itself(loop_kind, tls):
+    class Handler(web.RequestHandler):
+        async def get(self):
+            self.write(await self.request.connection.stream.read_until(b"\n"))
+
+    async with serving(web.Application([("/.*", Handler)]), tls=tls) as server:
+        peer = await server.connect()
+        for _ in range(2):
+            peer.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\none ")
+            peer.send(b"line\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\nsecond\n")
+            assert (await peer.response()).body == b"one line\n"
+            assert (await peer.response()).body == b"second\n"
+
+
+async def test_a_client_that_goes_away_while_its_handler_reads(loop_kind):
+    raised = asyncio.Event()
+
+    class Handler(web.RequestHandler):
+        async def get(self):
+            try:
+                await self.request.connection.stream.read_until(b"\n")
+            except iostream.StreamClosedError:
+                raised.set()
+
+    async with serving(web.Application([("/.*", Handler)])) as server:
+        peer = await server.connect()
+        peer.get("/")
+        await asyncio.sleep(0)
+        peer.writer.transport.abort()
+        await raised.wait()
+        while server.server._connections:
+            await asyncio.sleep(0)

@@ -54,6 +54,9 @@ class Recorder:
     def connection_lost(self, error: BaseException | None) -> None:
         self._note(("lost", error))
 
+    def input_wanted(self) -> None:
+        """Lend nothing."""
+
     def output_drained(self) -> None:
         self._note("drained")
         if self.on_drained is not None:

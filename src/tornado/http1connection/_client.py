@@ -81,6 +81,9 @@ class ResponseReader:
     def connection_lost(self, error: BaseException | None) -> None:
         self._end(False)
 
+    def input_wanted(self) -> None:
+        """The response is ours until it ends."""
+
     def output_drained(self) -> None:
         pass
 

@@ -224,6 +224,16 @@ class HTTP1ServerConnection:
             self._tell_gone(exchange)
         self._ended()
 
+    def input_wanted(self) -> None:
+        """The handler reads from the stream: it gets what is unread, and we go on after its response."""
+        exchange = self._exchange
+        if exchange is None or self._state is not _SERVING:
+            return
+        if not exchange._read_done:
+            # Where the body ends is the handler's business from here on, and unknown to us.
+            exchange._read_done = exchange._close_after = True
+        self.stream._lend_input(self._reader.take_buffer())
+
     def output_drained(self) -> None:
         """What had to wait for the peer has been sent."""
         if self._state is _State.CLOSING:
@@ -449,6 +459,8 @@ class HTTP1ServerConnection:
             return
         reader = self._reader
         reader.start_next()
+        if self.stream._lender is not None:
+            self._take_input_back()
         if self._advancing:
             return
         if reader.buffered:
@@ -458,6 +470,13 @@ class HTTP1ServerConnection:
         else:
             self.params._watch.set(self, monotonic(), self.params._idle_timeout)
             self.stream._resume_reading()
+
+    def _take_input_back(self) -> None:
+        if self.stream.reading():
+            gen_log.warning("A handler for %s still reads from its connection after its response", self.context)
+            self.stream.close()
+        else:
+            self.stream._take_input_back()
 
     def _let_go(self, exchange: HTTP1Connection) -> None:
         """Part from an exchange: from now on its writes fail."""

@@ -119,6 +119,8 @@ class BaseIOStream(PushMode):
         if pull.busy():
             raise AssertionError("Already reading: wait for the outstanding read first")
         if self._consumer is not None:
+            self._consumer.input_wanted()
+        if self._consumer is not None:
             raise AssertionError("The stream's input is consumed by a protocol: detach() it before reading")
         future: asyncio.Future[Any] = self._loop.create_future()
         pull.request, pull.future = request, future

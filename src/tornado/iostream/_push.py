@@ -35,6 +35,9 @@ class StreamConsumer(Protocol):
     def connection_lost(self, error: BaseException | None) -> None:
         """The stream was closed, by whomever. Called exactly once, and last."""
 
+    def input_wanted(self) -> None:
+        """Somebody reads the stream himself. Call `_lend_input`, having put back what was not consumed, to let him."""
+
     def output_drained(self) -> None:
         """What had to wait for the descriptor, as `_send` or `_uncork` left it, has been sent."""
 
@@ -44,6 +47,8 @@ class PushMode(OutputSide):
 
     __slots__ = ("_consumer", "_eof", "_paused", "max_buffer_size", "read_chunk_size")
 
+    #: The consumer that has lent its input.
+    _lender: StreamConsumer | None = None
     #: Most bytes that may be read ahead of their consumption.
     max_buffer_size: int
     #: Bytes asked of the descriptor at a time.
@@ -112,6 +117,22 @@ class PushMode(OutputSide):
     def _stop_push(self) -> None:
         """Back to pull mode; the consumer is forgotten and hears nothing more."""
         self._consumer = None
+        if self._lender is not None:
+            self._lender = None
+
+    def _lend_input(self, unread: bytes) -> None:
+        """Let others read, beginning with `unread`, until `_take_input_back`; the consumer still hears of the end."""
+        self._lender, self._consumer = self._consumer, None
+        self._unread(unread)
+
+    def _take_input_back(self) -> None:
+        """The consumer goes on, with what others have left."""
+        lender, self._lender = self._lender, None
+        if lender is not None and not self._closed:
+            self._start_push(lender)
+
+    def _unread(self, data: bytes) -> None:
+        raise NotImplementedError
 
     def _pause_reading(self) -> None:
         """Receive nothing more for the consumer until `_resume_reading`."""
@@ -186,9 +207,10 @@ class PushMode(OutputSide):
         raise error
 
     def _tell_lost(self) -> None:
-        consumer, self._consumer = self._consumer, None
+        consumer, self._consumer = self._consumer or self._lender, None
         if consumer is None:
             return
+        self._lender = None
         try:
             consumer.connection_lost(self.error)
         except Exception as error:
