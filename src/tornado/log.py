@@ -13,8 +13,8 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import threading
 import time
-from threading import get_ident
 from types import ModuleType
 from typing import Any
 
@@ -48,27 +48,32 @@ gen_log, app_log, access_log = (
 )
 
 _LogRecord = logging.LogRecord
-_record_templates: dict[int, dict[str, Any]] = {}
+
+
+class _OfThread(threading.local):
+    """What the records of one thread have in common; a thread's number may be another's tomorrow."""
+
+    template: dict[str, Any] | None = None
+
+
+_of_thread = _OfThread()
 
 
 def log_access(level: int, message: str, *args: Any) -> None:
     """Log to `access_log` what it is enabled for, at half the price of its own methods.
 
-    A server logs a line a request, always from the same place, so that the logging module's search for the caller
-    and most of a record's fields can be spared. Where somebody has changed how records are made, it is
+    A server logs a line a request, always from the same place, so that the logging module's search for the
+    caller and most of a record's fields can be spared. Where somebody has changed how records are made, it is
     ``access_log.log``.
     """
     if logging.getLogRecordFactory() is not _LogRecord or type(access_log) is not logging.Logger:
         access_log.log(level, message, *args, stacklevel=2)
         return
     now = time.time()
-    thread = get_ident()
-    template = _record_templates.get(thread)
+    template = _of_thread.template
     if template is None or template["process"] != os.getpid():
-        template = _record_template(thread)
-    record = _LogRecord.__new__(_LogRecord)
-    fields = record.__dict__
-    fields.update(template)
+        template = _record_template()
+    fields = template.copy()
     fields["levelno"] = level
     fields["levelname"] = logging.getLevelName(level)
     fields["msg"] = message
@@ -76,18 +81,36 @@ def log_access(level: int, message: str, *args: Any) -> None:
     fields["created"] = now
     fields["msecs"] = float(int((now - int(now)) * 1000))
     fields["relativeCreated"] = (now - template["created"]) * 1000 + template["relativeCreated"]
+    if _RECORDS_NAME_TASKS:
+        fields["taskName"] = _task_name()
+    record = _LogRecord.__new__(_LogRecord)
+    record.__dict__ = fields
     access_log.handle(record)
 
 
-def _record_template(thread: int) -> dict[str, Any]:
-    """The fields of a record that are the same for all access lines of a thread."""
-    if len(_record_templates) > 100:
-        _record_templates.clear()  # threads come and go, and so do their numbers
+def _record_template() -> dict[str, Any]:
+    """The fields of a record that are the same for all access lines of this thread, in this process."""
     made = access_log.makeRecord(
-        access_log.name, logging.INFO, __file__, log_access.__code__.co_firstlineno, "", (), None, "log_access"
+        access_log.name,
+        logging.INFO,
+        __file__,
+        log_access.__code__.co_firstlineno,
+        "",
+        (),
+        None,
+        "log_access",
     )
-    _record_templates[thread] = made.__dict__
+    _of_thread.template = made.__dict__
     return made.__dict__
+
+
+def _task_name() -> str | None:
+    """The name of the task under way, None outside of any."""
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:
+        return None  # no loop runs
+    return None if task is None else task.get_name()
 
 
 _PLAIN_FORMAT = "%(color)s[%(levelname)1.1s %(asctime)s %(module)s:%(lineno)d]%(end_color)s %(message)s"

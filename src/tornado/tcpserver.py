@@ -30,8 +30,9 @@ from contextvars import copy_context
 from typing import Any
 
 from tornado import gen
+from tornado._tasks import run_eagerly
 from tornado.concurrent import Future, future_add_done_callback
-from tornado.ioloop import IOLoop, _run_eagerly
+from tornado.ioloop import IOLoop
 from tornado.iostream import IOStream, SSLIOStream
 from tornado.log import app_log
 from tornado.netutil import add_accept_handler, bind_sockets, ssl_options_to_context
@@ -186,7 +187,7 @@ class TCPServer:
     def _watch(self, result: Awaitable[None], stream: IOStream) -> None:
         """Run what `handle_stream` returned and see that its error is not lost."""
         if isinstance(result, Coroutine):
-            future: Future[Any] = _run_eagerly(_asyncio_loop(), result, copy_context())
+            future: Future[Any] = run_eagerly(_asyncio_loop(), result, copy_context())
         else:
             future = gen.convert_yielded(result)
 

@@ -361,6 +361,17 @@ def test_a_block_is_known_the_second_time():
     assert known("HTTP/1.0") == []
 
 
+@pytest.mark.parametrize(
+    ("line", "framing"), [("Content-Length: 5", (5, False)), ("Transfer-Encoding: chunked", (None, True))]
+)
+def test_a_block_that_announces_a_body_is_known_too(line, framing):
+    first = parse_request_fields(block(line), "HTTP/1.1")
+    again = parse_request_fields(block(line), "HTTP/1.1")
+    assert again is first
+    assert (again[3], again[4], again[5]) == (*framing, True)
+    assert known() == [block(line)]
+
+
 def test_what_a_block_means_depends_on_the_version():
     assert request()["keep_alive"] is True
     assert request(version="HTTP/1.0")["keep_alive"] is False
@@ -369,8 +380,6 @@ def test_what_a_block_means_depends_on_the_version():
 @pytest.mark.parametrize(
     "line",
     [
-        "Content-Length: 5",
-        "Transfer-Encoding: chunked",
         "Authorization: Basic YTpi",
         "proxy-authorization: Basic YTpi",
         "X: " + "y" * MEMO_ENTRY_SIZE,

@@ -31,6 +31,7 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 @pytest.fixture(autouse=True)
 def _fresh_memo():
+    heads._known_heads.clear()
     heads._known_lines.clear()
     for memo in request_memos.values():
         memo.clear()
@@ -129,6 +130,63 @@ def test_nothing_is_read_after_a_fault():
     assert (reader.next_event(), reader.state) == (None, State.ERROR)
     with pytest.raises(RuntimeError, match="state ERROR; it has to be DONE"):
         reader.start_next()
+
+
+# What came whole
+
+
+def test_a_request_that_is_known_is_taken_in_one_step():
+    reader = Reader(Role.SERVER)
+    assert reader.receive_request(GET) is None  # this one is not known yet, and is read as ever
+    first = reader.next_event()
+    assert (first.method, reader.state, reader.buffered) == ("GET", State.DONE, 0)
+    for _ in range(2):
+        reader.start_next()
+        head = reader.receive_request(GET)
+        assert (head.method, head.host, reader.state, reader.buffered) == ("GET", "a", State.DONE, 0)
+        assert reader.next_event() is None
+    reader.start_next()
+    assert reader.receive_request(GET.replace(b"/", b"/new", 1)).target == "/new"
+
+
+@pytest.mark.parametrize("data", [GET[:-1], GET + GET, GET + b"x", POST, b"\r\n" + GET, b"asdf\r\n\r\n", b""])
+def test_what_is_not_one_whole_request_is_only_received(data):
+    read(GET + POST)
+    reader = Reader(Role.SERVER)
+    assert reader.receive_request(data) is None
+    assert (reader.state, reader.take_buffer()) == (State.HEAD, data)
+
+
+def test_a_known_request_behind_others_waits():
+    read(GET)
+    reader = Reader(Role.SERVER)
+    assert reader.receive_request(GET[:3]) is None
+    assert reader.receive_request(GET[3:]) is None
+    assert reader.next_event().method == "GET"
+    assert reader.receive_request(GET) is None  # DONE: nothing is read before start_next
+    assert reader.buffered == len(GET)
+    reader.start_next()
+    assert reader.receive_request(GET) is None
+    assert reader.buffered == 2 * len(GET)
+    assert reader.next_event().method == "GET"
+
+
+@pytest.mark.parametrize(
+    "limits", [{"max_head_size": 1024}, {"max_request_line": 10}, {"max_header_count": 1}]
+)
+def test_what_is_known_to_others_passes_no_limit_of_this_reader(limits):
+    read(GET)
+    reader = Reader(Role.SERVER, Limits(**limits))
+    assert reader.receive_request(GET) is None
+    assert reader.buffered == len(GET)
+
+
+def test_a_response_is_no_known_request():
+    read(GET)
+    reader = Reader(Role.CLIENT)
+    assert reader.receive_request(GET) is None
+    with pytest.raises(HTTPInputError):
+        reader.next_event()
 
 
 # One at a time

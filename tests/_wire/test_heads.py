@@ -11,6 +11,7 @@ from tornado._wire.fields import request_memos
 from tornado._wire.headers import HTTPHeaders
 from tornado._wire.heads import (
     KNOWN_HEAD_SIZE,
+    KNOWN_HEADS,
     KNOWN_LINE_SIZE,
     KNOWN_LINES,
     parse_request_head,
@@ -23,6 +24,7 @@ GET = b"GET /a?b=c HTTP/1.1\r\nHost: example.com:80\r\nX: y\r\n\r\n"
 
 @pytest.fixture(autouse=True)
 def _fresh_memo():
+    heads._known_heads.clear()
     heads._known_lines.clear()
     for memo in request_memos.values():
         memo.clear()
@@ -44,24 +46,45 @@ def test_a_request():
         "upgrade": False,
         "expect_continue": False,
         "expect_unknown": False,
+        "path": "/a",
+        "conditional": False,
     }
     assert repr(head) == "<RequestHead GET /a?b=c HTTP/1.1>"
 
 
-def test_headers_are_made_when_touched_and_once():
+@pytest.mark.parametrize(
+    ("target", "path"), [("/", "/"), ("/?", "/"), ("/a?b?c", "/a"), ("*", "*"), ("http://b/c?d", "/c")]
+)
+def test_the_path(target, path):
+    method = "OPTIONS" if target == "*" else "GET"
+    assert parse_request_head(f"{method} {target} HTTP/1.1\r\nHost: a\r\n\r\n".encode()).path == path
+
+
+@pytest.mark.parametrize(
+    ("line", "conditional"),
+    [("If-None-Match: *", True), ("IF-NONE-MATCH: x", True), ("If-Match: *", False), ("X: y", False)],
+)
+def test_conditional(line, conditional):
+    head = parse_request_head(f"GET / HTTP/1.1\r\nHost: a\r\n{line}\r\n\r\n".encode())
+    assert head.conditional is conditional
+
+
+def test_headers_are_made_when_touched():
     head = parse_request_head(GET)
     assert isinstance(head.headers, HTTPHeaders)
     assert dict(head.headers) == {"Host": "example.com:80", "X": "y"}
-    assert head.headers is head.headers
     response = parse_response_head(b"HTTP/1.1 200 OK\r\nA: b\r\nA: c\r\n\r\n")
     assert response.headers.get_list("a") == ["b", "c"]
     assert response.headers is response.headers
 
 
 def test_the_mappings_of_two_requests_are_apart():
-    first, second = parse_request_head(GET), parse_request_head(GET)
-    first.headers["X"] = "changed"
-    assert second.headers["X"] == "y"
+    parse_request_head(GET)
+    head = recall_request_head(GET)
+    first, second = head.headers, recall_request_head(GET).headers
+    first["X"] = "changed"
+    del first["Host"]
+    assert dict(second) == dict(recall_request_head(GET).headers) == {"Host": "example.com:80", "X": "y"}
 
 
 def test_text_is_latin_1():
@@ -141,6 +164,7 @@ def test_a_head_is_recalled_when_its_block_is_known():
     again = recall_request_head(GET)
     assert again is not parsed
     assert attributes(again) == attributes(parsed)
+    assert recall_request_head(GET) is again
     # The same fields behind another line are known too.
     other = recall_request_head(GET.replace(b"GET /a?b=c", b"HEAD /d"))
     assert (other.method, other.target, other.host) == ("HEAD", "/d", "example.com:80")
@@ -175,6 +199,27 @@ def test_lines_that_are_kept_are_bounded():
     assert list(heads._known_lines) == [b"GET /%d HTTP/1.1\r" % KNOWN_LINES]
     parse_request_head(b"GET /%b HTTP/1.1\r\nHost: a\r\n\r\n" % (b"a" * KNOWN_LINE_SIZE))
     assert len(heads._known_lines) == 1
+
+
+def test_heads_that_are_kept_are_bounded():
+    parse_request_head(GET)
+    for number in range(KNOWN_HEADS + 1):
+        assert recall_request_head(GET.replace(b"/a", b"/%d" % number)).path == f"/{number}"
+        assert len(heads._known_heads) <= KNOWN_HEADS
+    assert list(heads._known_heads) == [GET.replace(b"/a", b"/%d" % KNOWN_HEADS)]
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["Content-Length: 5", "Transfer-Encoding: chunked", "Authorization: Basic YTpi", "X: " + "y" * 1024],
+)
+def test_heads_that_are_not_kept(line):
+    """With a body a message is not over after its head; a password is not for keeping."""
+    data = f"POST / HTTP/1.1\r\nHost: a\r\n{line}\r\n\r\n".encode()
+    for _ in range(2):
+        parse_request_head(data)
+        assert recall_request_head(data) is None
+    assert heads._known_heads == {}
 
 
 # Responses

@@ -57,10 +57,10 @@ from tornado._wire.errors import (
 from tornado._wire.fields import LEAST_LINE
 from tornado._wire.headers import HTTPHeaders
 from tornado._wire.heads import (
-    _known_heads,
     KNOWN_HEAD_SIZE,
     RequestHead,
     ResponseHead,
+    _known_heads,
     parse_request_head,
     parse_response_head,
     recall_request_head,
@@ -224,8 +224,8 @@ class Reader:
             self._position = 0
 
     def receive_request(self, data: bytes) -> RequestHead | None:
-        """`receive_data` and `next_event` in one, where ``data`` is one whole request without a body that is alike to
-        one met before; else only the former, and None.
+        """`receive_data` and `next_event` in one, where ``data`` is one whole request without a body that is
+        alike to one met before; else only the former, and None.
         """
         if not self._buffer and self.state is _HEAD and len(data) <= self._known_size:
             head = _known_heads.get(data) or recall_request_head(data)

@@ -7,7 +7,9 @@ The mapping of all fields is built from the block's text when `headers` is first
 
 Most requests repeat what came before them: the request line of another one, the block of the same client.
 `recall_request_head` makes a head of two lookups where both halves are known (for the block see
-`tornado._wire.fields`), and of one lookup and one regular expression where only the block is.
+`tornado._wire.fields`), and of one lookup and one regular expression where only the block is. What it made is
+kept under the whole head's bytes and given again, to any connection: a head never changes, and the mapping of
+its fields is made anew for whoever asks. Heads before a body are not kept.
 `parse_request_head` is the specification: it reads any head, and tells what is wrong with one that is none.
 
 Every octet of a block has been checked when its head is returned.
@@ -15,7 +17,8 @@ Every octet of a block has been checked when its head is returned.
 Limits
 ------
 The caller bounds the block (`tornado._wire.h1.Reader` does); the others are in `tornado._wire.fields`.
-Of request lines, 512 of at most 128 octets are kept; a full memo is emptied.
+Of request lines, 512 of at most 128 octets are kept, of whole heads 256 of at most `KNOWN_HEAD_SIZE`; a full
+memo is emptied.
 """
 
 from __future__ import annotations
@@ -35,6 +38,7 @@ from tornado._wire.limits import DEFAULT, Limits
 from tornado._wire.startline import match_origin_form, parse_request_line, parse_status_line
 
 __all__ = [
+    "KNOWN_HEADS",
     "KNOWN_HEAD_SIZE",
     "KNOWN_LINES",
     "KNOWN_LINE_SIZE",
@@ -48,8 +52,9 @@ __all__ = [
 #: Request lines of up to this many octets are kept, this many of them.
 KNOWN_LINE_SIZE: Final = 128
 KNOWN_LINES: Final = 512
-#: The most octets that a head known to `recall_request_head` has.
+#: Whole heads that are kept.
 KNOWN_HEADS: Final = 256
+#: The most octets that a head known to `recall_request_head` has.
 KNOWN_HEAD_SIZE: Final = KNOWN_LINE_SIZE + MEMO_ENTRY_SIZE
 
 
@@ -112,7 +117,9 @@ class RequestHead:
 
     @property
     def headers(self) -> HTTPHeaders:
-        """All header fields, in a mapping of their own for each caller: the same head may stand for many requests."""
+        """All header fields, in a mapping of its own for each caller: one head may stand for many
+        requests.
+        """
         return HTTPHeaders._from_block(self.headers_block)
 
     def __repr__(self) -> str:
@@ -195,7 +202,7 @@ _known_heads: dict[bytes, RequestHead] = {}
 
 
 def recall_request_head(data: bytes) -> RequestHead | None:
-    """The head of a request without a body, if ``data`` is one whole head with a block that is known, else None.
+    """The head of a request without a body, if ``data`` is one whole head with a known block, else None.
 
     What is met again needs no check and no search for its end: only a complete and valid block is equal to
     what was kept. Holds for limits that allow `KNOWN_HEAD_SIZE` octets.

@@ -36,7 +36,7 @@ class StreamConsumer(Protocol):
         """The stream was closed, by whomever. Called exactly once, and last."""
 
     def input_wanted(self) -> None:
-        """Somebody reads the stream himself. Call `_lend_input`, having put back what was not consumed, to let him."""
+        """Somebody reads the stream himself. To let him, call `_lend_input` with what was not consumed."""
 
     def output_drained(self) -> None:
         """What had to wait for the descriptor, as `_send` or `_uncork` left it, has been sent."""
@@ -121,7 +121,10 @@ class PushMode(OutputSide):
             self._lender = None
 
     def _lend_input(self, unread: bytes) -> None:
-        """Let others read, beginning with `unread`, until `_take_input_back`; the consumer still hears of the end."""
+        """Let others read, beginning with `unread`, until `_take_input_back`.
+
+        The consumer still hears of the stream's end.
+        """
         self._lender, self._consumer = self._consumer, None
         self._unread(unread)
 

@@ -113,6 +113,19 @@ def write(handler: RequestHandler, chunk: Any) -> None:
     handler._write_buffer.append(utf8(chunk))
 
 
+class _LengthLines(dict[int, str]):
+    """Length -> its field and the end of the head; formatting it anew costs ten times a look-up."""
+
+    def __missing__(self, length: int) -> str:
+        if len(self) >= 1000:
+            self.clear()
+        line = self[length] = f"Content-Length: {length}\r\n\r\n"
+        return line
+
+
+_length_lines = _LengthLines()
+
+
 def own_steps(cls: type[RequestHandler]) -> tuple[Any, ...]:
     """The steps of finishing a response that a class may override, in the order of their comparison."""
     return (
@@ -139,7 +152,9 @@ def finish(handler: RequestHandler) -> Future[None]:
 
 def finish_at_once(handler: RequestHandler, now: float | None = None) -> bool:
     """Do in one what the steps would do to a response that is as plain as most are; False if it is not that
-    plain.
+    plain, or if somebody has overridden a step.
+
+    :param now: the time for the Date field, if the caller has it at hand.
     """
     if (
         handler._made_headers is not None
@@ -151,6 +166,9 @@ def finish_at_once(handler: RequestHandler, now: float | None = None) -> bool:
         return False
     cls = type(handler)
     flush, set_header, set_etag, compute, check, log = OWN
+    request = handler.request
+    connection: Any = request.connection
+    code = handler._status_code
     if (
         cls.flush is not flush
         or cls.set_header is not set_header
@@ -158,52 +176,40 @@ def finish_at_once(handler: RequestHandler, now: float | None = None) -> bool:
         or cls.compute_etag is not compute
         or cls.check_etag_header is not check
         or cls._log is not log
-        or not _respond_at_once(handler, time() if now is None else now)
-    ):
-        return False
-    handler.application.log_request(handler)
-    handler._finished = True
-    handler.on_finish()
-    if handler._has_ui:
-        handler._break_cycles()
-    return True
-
-
-def _respond_at_once(handler: RequestHandler, now: float) -> bool:
-    request = handler.request
-    connection: Any = request.connection
-    method = request.method
-    code = handler._status_code
-    if (
-        type(connection) is not HTTP1Connection
+        or type(connection) is not HTTP1Connection
         or HTTP1Connection.write_headers is not _write_headers
         or HTTP1Connection.finish is not _connection_finish
-        or method == "HEAD"
+        or connection.stream is None
+        or type(connection.stream).write is not _STREAM_WRITE
+        or request.method == "HEAD"
         or code < 200
         or code == 204
         or code == 304
     ):
         return False
-    stream = connection.stream
-    if stream is None or type(stream).write is not _STREAM_WRITE:
-        return False
     buffer = handler._write_buffer
     body = buffer[0] if len(buffer) == 1 else b"".join(buffer)
-    if not _valid_until - 1 <= now < _valid_until:
-        _refresh(now)
-    block = _json_block if handler._json else _html_block
-    if code == 200 and method == "GET":
+    if code == 200 and request.method == "GET":
         etag = sha1(body).hexdigest()
-        if connection._head.conditional:  # type: ignore[union-attr]
+        if connection._head.conditional:
             condition = request.headers.get("If-None-Match")
             if condition and etag_matches(condition, f'"{etag}"'):
                 return False
-        tail = f'Etag: "{etag}"\r\nContent-Length: {len(body)}\r\n\r\n'
+        tail = 'Etag: "' + etag + '"\r\n' + _length_lines[len(body)]
     else:
-        tail = f"Content-Length: {len(body)}\r\n\r\n"
+        tail = _length_lines[len(body)]
+    if now is None:
+        now = time()
+    if not _valid_until - 1 <= now < _valid_until:
+        _refresh(now)
     handler._headers_written = True
-    handler._write_buffer = []
+    block = _json_block if handler._json else _html_block
     connection._respond(code, handler._reason, block, tail.encode(), body)
+    handler.application.log_request(handler)
+    handler._finished = True
+    handler.on_finish()
+    if handler._has_ui:
+        handler._break_cycles()
     return True
 
 
