@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import logging.handlers
+import os
 import sys
+import threading
 import time
 from types import ModuleType, SimpleNamespace
 
@@ -249,3 +252,173 @@ def test_the_global_options_are_the_default(logger, monkeypatch):
     monkeypatch.setattr(options._options["logging"], "_value", "warning")
     enable_pretty_logging(logger=logger)
     assert logger.level == logging.WARNING
+
+
+# The access log
+
+
+class Kept(logging.Handler):
+    """Keeps records, and passes on none."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.records: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.records.append(record)
+
+
+@pytest.fixture
+def kept():
+    handler, logger = Kept(), log.access_log
+    level, propagate = logger.level, logger.propagate
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    yield handler.records
+    logger.removeHandler(handler)
+    logger.setLevel(level)
+    logger.propagate = propagate
+
+
+#: Where the line was asked for, and when: the only differences from what the logger itself makes.
+PLACE = {"pathname", "filename", "module", "lineno", "funcName"}
+TIMES = {"created", "msecs", "relativeCreated"}
+SUMMARY = "%d %s %.2fms"
+
+
+def same_fields(ours, theirs):
+    left, right = vars(ours), vars(theirs)
+    assert left.keys() == right.keys()
+    differing = {name for name in left if left[name] != right[name]}
+    assert differing <= PLACE | TIMES
+    assert {name: type(value) for name, value in left.items()} == {n: type(v) for n, v in right.items()}
+    return True
+
+
+@pytest.mark.parametrize("level", [logging.INFO, logging.WARNING, logging.ERROR])
+def test_an_access_line_has_the_fields_of_any_record(kept, level, expect_log):
+    with expect_log("tornado.access", "^200 GET", required=level > logging.INFO):
+        compare_access_lines(kept, level)
+
+
+def compare_access_lines(kept, level):
+    for _ in range(2):  # made anew, and from what the first one left
+        before = time.time()
+        log.log_access(level, SUMMARY, 200, "GET / (::1)", 1.25)
+        after = time.time()
+        log.access_log.log(level, SUMMARY, 200, "GET / (::1)", 1.25)
+        ours, theirs = kept[-2:]
+        assert same_fields(ours, theirs)
+        assert type(ours) is logging.LogRecord
+        assert (ours.module, ours.funcName, ours.levelname) == ("log", "log_access", theirs.levelname)
+        assert ours.getMessage() == theirs.getMessage() == "200 GET / (::1) 1.25ms"
+        assert before <= ours.created <= after
+        assert ours.msecs == int(ours.created % 1 * 1000)
+        assert 0 <= ours.relativeCreated <= theirs.relativeCreated + 1
+
+
+def test_access_lines_do_not_share_their_fields(kept):
+    for number in range(2):
+        log.log_access(logging.INFO, "%d", number)
+        kept[-1].added = number
+    log.log_access(logging.INFO, "%d", 2)
+    assert [record.getMessage() for record in kept] == ["0", "1", "2"]
+    assert [record.added for record in kept[:2]] == [0, 1]
+    assert not hasattr(kept[2], "added")
+
+
+def test_access_lines_pass_the_filters_of_the_logger(kept):
+    def refuse(record):
+        return record.args != ("hidden",)
+
+    log.access_log.addFilter(refuse)
+    try:
+        log.log_access(logging.INFO, "%s", "hidden")
+        log.log_access(logging.INFO, "%s", "shown")
+    finally:
+        log.access_log.removeFilter(refuse)
+    assert [record.getMessage() for record in kept] == ["shown"]
+
+
+def test_a_record_factory_makes_access_lines_too(kept):
+    class Record(logging.LogRecord):
+        pass
+
+    factory = logging.getLogRecordFactory()
+    logging.setLogRecordFactory(Record)
+    try:
+        log.log_access(logging.INFO, "%s", "line")
+    finally:
+        logging.setLogRecordFactory(factory)
+    (record,) = kept
+    assert (type(record), record.getMessage()) == (Record, "line")
+    assert (record.filename, record.funcName) == (
+        "test_log.py",
+        "test_a_record_factory_makes_access_lines_too",
+    )
+
+
+def test_a_logger_of_a_class_of_its_own_makes_its_own_records(monkeypatch):
+    class Logger(logging.Logger):
+        def makeRecord(self, *args, **kwargs):
+            made = super().makeRecord(*args, **kwargs)
+            made.by = "Logger"
+            return made
+
+    logger, handler = Logger("access"), Kept()
+    logger.addHandler(handler)
+    monkeypatch.setattr(log, "access_log", logger)
+    log.log_access(logging.INFO, "%s", "line")
+    (record,) = handler.records
+    assert (record.by, record.getMessage()) == ("Logger", "line")
+
+
+def test_access_lines_name_the_thread_they_come_from(kept):
+    for name in ("first", "second"):  # one after the other, so that they may well have the same number
+        thread = threading.Thread(target=log.log_access, args=(logging.INFO, "%s", name), name=name)
+        thread.start()
+        thread.join()
+        assert (kept[-1].threadName, kept[-1].thread) == (name, thread.ident)
+    log.log_access(logging.INFO, "here")
+    assert (kept[-1].threadName, kept[-1].thread) == (
+        threading.current_thread().name,
+        threading.get_ident(),
+    )
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform does not fork")
+def test_access_lines_name_the_process_they_come_from(kept):
+    log.log_access(logging.INFO, "parent")
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            log.log_access(logging.INFO, "child")
+            os.write(writer, b"%d %d" % (kept[-1].process, os.getpid()))
+        finally:
+            os._exit(0)
+    os.close(writer)
+    with open(reader, "rb") as answer:
+        named, real = answer.read().split()
+    os.waitpid(child, 0)
+    assert named == real == b"%d" % child
+    assert kept[-1].process == os.getpid()
+
+
+def test_access_lines_name_their_task_where_records_do(kept, monkeypatch):
+    monkeypatch.setattr(log, "_RECORDS_NAME_TASKS", True)
+
+    async def run():
+        log.log_access(logging.INFO, "inside")
+        asyncio.get_running_loop().call_soon(log.log_access, logging.INFO, "in a callback")
+        await asyncio.sleep(0)
+
+    async def main():
+        await asyncio.create_task(run(), name="the task")
+
+    asyncio.run(main())
+    log.log_access(logging.INFO, "outside")
+    monkeypatch.setattr(logging, "logAsyncioTasks", False, raising=False)
+    log.log_access(logging.INFO, "not wanted")
+    assert [record.taskName for record in kept] == ["the task", None, None, None]

@@ -28,6 +28,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
 from tornado import netutil
+from tornado.http1connection import _server
 from tornado.http1connection import HTTP1Connection, HTTP1ConnectionParameters, HTTP1ServerConnection
 from tornado.httputil import (
     HTTPConnection,
@@ -66,6 +67,9 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
     :param max_buffer_size: bytes that one connection may have buffered.
     """
 
+    _opener: Any = None
+    _opener_of: Any = None
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         # Configurable makes the object and calls `initialize` with these; TCPServer is initialised there.
         pass
@@ -90,7 +94,6 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         TCPServer.__init__(self, ssl_options=ssl_options, max_buffer_size=max_buffer_size)
         self.request_callback = request_callback
         # A request_callback, and its own _open_exchange if it has one.
-        self._served: tuple[Any, Any] = (None, None)
         self.conn_params = HTTP1ConnectionParameters(
             no_keep_alive=no_keep_alive,
             header_timeout=idle_connection_timeout,
@@ -159,26 +162,26 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
 
     # -- the short way from a connection to the application --
 
-    def _open_exchange(self, exchange: HTTP1Connection, head: Any) -> Any:
-        """Hand a request to the application without the delegates between, where all of them are ours."""
-        if type(self).start_request is not _START_REQUEST:
-            return NotImplemented
-        callback, serve = self._served
-        if callback is not self.request_callback:
-            callback = self.request_callback
-            serve = None if self.conn_params.decompress else getattr(callback, "_open_exchange", None)
-            self._served = callback, serve
-        if serve is None:
-            return NotImplemented
-        if self.xheaders:
-            exchange.context._apply_xheaders(head.headers)
-        return serve(exchange, head)
+    def _find_opener(self) -> Any:
+        """What opens an exchange without the delegates between: the application's own way, if it has one.
+
+        It is kept in `_opener`, and found again when ``request_callback`` is replaced. A connection uses it while
+        `start_request` is ours.
+        """
+        self._opener_of = self.request_callback
+        opener = None if self.conn_params.decompress else getattr(self.request_callback, "_open_exchange", None)
+        self._opener = self._open_with_xheaders if opener is not None and self.xheaders else opener
+        return self._opener
+
+    def _open_with_xheaders(self, exchange: HTTP1Connection, head: Any) -> Any:
+        exchange.context._apply_xheaders(head.headers)
+        return self.request_callback._open_exchange(exchange, head)  # type: ignore[union-attr]
 
     def _make_context(self, stream: IOStream, address: Any) -> _HTTPRequestContext:
         return _HTTPRequestContext(stream, address, self.protocol, self.trusted_downstream)
 
 
-_START_REQUEST = HTTPServer.start_request
+_server.OWN_START_REQUEST = HTTPServer.start_request
 
 
 class _HTTPRequestContext:

@@ -48,6 +48,7 @@ gen_log, app_log, access_log = (
 )
 
 _LogRecord = logging.LogRecord
+_RECORDS_NAME_TASKS = sys.version_info >= (3, 12)
 
 
 class _OfThread(threading.local):
@@ -106,11 +107,14 @@ def _record_template() -> dict[str, Any]:
 
 def _task_name() -> str | None:
     """The name of the task under way, None outside of any."""
+    asyncio = sys.modules.get("asyncio")  # a program without it has no tasks
+    if asyncio is None or not getattr(logging, "logAsyncioTasks", True):
+        return None
     try:
-        task = asyncio.current_task()
-    except RuntimeError:
-        return None  # no loop runs
-    return None if task is None else task.get_name()
+        name: str = asyncio.current_task().get_name()
+    except (RuntimeError, AttributeError):
+        return None  # no loop runs, or no task in it
+    return name
 
 
 _PLAIN_FORMAT = "%(color)s[%(levelname)1.1s %(asctime)s %(module)s:%(lineno)d]%(end_color)s %(message)s"

@@ -8,11 +8,12 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from tornado._wire import h1
-from tornado._wire.errors import BodyTooLarge, IncompleteMessage
+from tornado._wire.errors import BodyTooLarge, HeadTooLarge, IncompleteMessage
 from tornado.concurrent import Future
 from tornado.http1connection._decompress import GzipMessageDelegate
 from tornado.http1connection._params import READ_AHEAD
 from tornado.httputil import HTTPInputError, HTTPMessageDelegate, RequestStartLine, ResponseStartLine
+from tornado.iostream import UnsatisfiableReadError
 from tornado.log import app_log, gen_log
 
 if TYPE_CHECKING:
@@ -147,6 +148,12 @@ class ResponseReader:
         """Only a server's response ends an exchange from our side."""
 
     def failed(self, exchange: HTTP1Connection, error: BaseException) -> None:
+        """What came is no HTTP, or the delegate raised `error`."""
+        if isinstance(error, HeadTooLarge):
+            # Programs know this one as the fault of a read that its limit could not satisfy.
+            gen_log.info("Unsatisfiable read from %s: %s", self.context, error)
+            self._end(False, closed_by=UnsatisfiableReadError(str(error)))
+            return
         if isinstance(error, HTTPInputError):
             # A peer that goes away is no news; one that speaks wrongly is.
             level = logging.DEBUG if isinstance(error, IncompleteMessage) else logging.INFO
@@ -171,31 +178,37 @@ class ResponseReader:
         if rest and not stream.closed():
             stream._unread(rest)
 
-    def _end(self, reusable: bool, error: BaseException | None = None) -> None:
+    def _end(
+        self, reusable: bool, error: BaseException | None = None, closed_by: Exception | None = None
+    ) -> None:
+        """Let go of the stream and set `done`.
+
+        :param error: what the delegate has raised.
+        :param closed_by: for the stream, to have as its `error`.
+        """
         if self.done.done():
             return
         self._clear_timer()
         exchange = self.exchange
         exchange._driver = None
         stream = exchange.stream
-        complete = exchange._read_done
         if stream is not None:
             self._leave_stream()
             if not reusable:
-                stream.close()
-        if not complete and error is None:
+                stream.close(closed_by or False)
+        if error is not None:
+            _log_uncaught(error)
+            exchange._read_done = False  # whoever fails in his finish() has not finished either
+        if not exchange._read_done:
             try:
                 exchange._peer_gone()
             except Exception as raised:
-                error = raised
+                _log_uncaught(raised)
+                reusable = False
         exchange._message = None
         exchange._reader = None
-        if self.done.done():
-            return
-        if error is not None and not isinstance(error, asyncio.CancelledError):
-            app_log.error("Uncaught exception in a message delegate", exc_info=error)
-            reusable = False
-        self.done.set_result(reusable)
+        if not self.done.done():
+            self.done.set_result(reusable)
 
     def _set_timer(self, seconds: float, text: str) -> None:
         self._clear_timer()
@@ -210,3 +223,8 @@ class ResponseReader:
     def _timed_out(self, text: str) -> None:
         gen_log.info(text, self.context)
         self._end(False)
+
+
+def _log_uncaught(error: BaseException) -> None:
+    if not isinstance(error, asyncio.CancelledError):
+        app_log.error("Uncaught exception in a message delegate", exc_info=error)

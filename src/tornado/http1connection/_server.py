@@ -59,6 +59,9 @@ class _State(enum.Enum):
 _SERVING = _State.SERVING
 _new_exchange = HTTP1Connection.__new__
 
+#: `.HTTPServer.start_request` as it was imported: while a server has it, its application may be asked directly.
+OWN_START_REQUEST: Any = None
+
 
 class HTTP1ServerConnection:
     """Reads the requests of one connection and hands them to a server delegate.
@@ -105,7 +108,7 @@ class HTTP1ServerConnection:
         self._deadline = NEVER
         self._closed: Future[None] | None = None
         self._delegate: HTTPServerConnectionDelegate | None = None
-        self._native = False
+        self._native: Any = None
 
     @property
     def context(self) -> Any:
@@ -123,7 +126,7 @@ class HTTP1ServerConnection:
         """
         assert isinstance(delegate, HTTPServerConnectionDelegate)
         self._delegate = delegate
-        self._native = hasattr(delegate, "_open_exchange")
+        self._native = delegate if hasattr(delegate, "_find_opener") else None
         params = self.params
         watch = params._watch
         watch.add(self, self.stream.io_loop.asyncio_loop)  # type: ignore[attr-defined]
@@ -311,11 +314,13 @@ class HTTP1ServerConnection:
         exchange._read_done = True
         context = copy_context()
         try:
-            if self._native:
-                result = context.run(self._delegate._open_exchange, exchange, head)  # type: ignore[union-attr]
-                if result is NotImplemented:
-                    result = context.run(self._open, exchange, head)
-            else:
+            native = self._native
+            result = NotImplemented
+            if native is not None and type(native).start_request is OWN_START_REQUEST:
+                opener = native._opener if native._opener_of is native.request_callback else native._find_opener()
+                if opener is not None:
+                    result = context.run(opener, exchange, head)
+            if result is NotImplemented:
                 result = context.run(self._open, exchange, head)
             if result is not None:
                 self._run(exchange, result, context)
@@ -371,8 +376,11 @@ class HTTP1ServerConnection:
         reader.max_body_size = self._body_limit(exchange)
         try:
             result: Any = NotImplemented
-            if self._native:
-                result = context.run(self._delegate._open_exchange, exchange, head)  # type: ignore[union-attr]
+            native = self._native
+            if native is not None and type(native).start_request is OWN_START_REQUEST:
+                opener = native._find_opener()
+                if opener is not None:
+                    result = context.run(opener, exchange, head)
             if result is NotImplemented:
                 result = context.run(self._open, exchange, head)
             if result is not None:
@@ -473,7 +481,9 @@ class HTTP1ServerConnection:
 
     def _take_input_back(self) -> None:
         if self.stream.reading():
-            gen_log.warning("A handler for %s still reads from its connection after its response", self.context)
+            gen_log.warning(
+                "A handler for %s still reads from its connection after its response", self.context
+            )
             self.stream.close()
         else:
             self.stream._take_input_back()
