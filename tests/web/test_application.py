@@ -429,3 +429,21 @@ async def test_on_close_of_an_application() -> None:
 def test_routes_that_are_no_list(handlers: Any) -> None:
     with pytest.raises(TypeError, match=r"the routes are a list of tuples, as in Application"):
         web.Application(handlers)
+
+
+async def test_handlers_run_in_tasks_where_the_setting_asks_for_it():
+    seen = []
+
+    class Handler(web.RequestHandler):
+        def get(self):
+            seen.append(asyncio.current_task() is not None)
+
+        post = get
+
+    for settings in ({}, {"handler_tasks": True}):
+        async with serving(web.Application([("/", Handler)], **settings)) as server:
+            peer = await server.connect()
+            assert (await peer.fetch("/")).code == 200
+            peer.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx")
+            assert (await peer.response()).code == 200
+    assert seen == [False, False, True, True]

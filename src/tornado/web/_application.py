@@ -120,6 +120,9 @@ class Application(ReversibleRouter):
         self._reloads = not settings.get("compiled_template_cache", True) or not settings.get(
             "static_hash_cache", True
         )
+        #: Whether every handler runs in a task, so that `asyncio.current_task` is never None in one.
+        self._in_tasks = bool(settings.get("handler_tasks"))
+        self._special = self._reloads or self._in_tasks
         self.wildcard_router = _ApplicationRouter(self, handlers)
         self.default_router = _ApplicationRouter(self, [Rule(AnyMatches(), self.wildcard_router)])
         if settings.get("autoreload"):
@@ -302,7 +305,7 @@ class Application(ReversibleRouter):
         if head.has_body or target._stream_request_body:
             delegate = _HandlerDelegate(self, request, target, handler_kwargs, path_args, path_kwargs)
             return self._open_delegate(delegate, exchange, head)
-        if handler_kwargs or self.transforms or target._execute is not _EXECUTE or self._reloads:
+        if handler_kwargs or self.transforms or target._execute is not _EXECUTE or self._special:
             return _run_handler(self, target, request, handler_kwargs, path_args, path_kwargs)
         return _lifecycle.start(target(self, request), _NONE, path_args, path_kwargs)
 
@@ -366,7 +369,7 @@ def _run_handler(
     transforms = (
         [transform(request) for transform in application.transforms] if application.transforms else []
     )
-    if handler_class._execute is not _EXECUTE:
+    if handler_class._execute is not _EXECUTE or application._in_tasks:
         return handler._execute(transforms, *path_args, **(path_kwargs or {}))
     return _lifecycle.start(handler, transforms, path_args, path_kwargs or {})
 
