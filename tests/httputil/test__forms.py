@@ -80,6 +80,25 @@ def test_what_is_there_is_kept() -> None:
     assert [file.filename for file in files["f"]] == ["z", "n", "m"]
 
 
+@pytest.mark.parametrize("boundary", [b"xx", b'"xx"'])
+def test_the_first_delimiter_may_be_missing(boundary: bytes) -> None:
+    body = MULTIPART.removeprefix(b"--xx\r\n")
+    for data in (body, body.replace(b"Content-D", b"CONTENT-d")):
+        arguments: dict[str, list[bytes]] = {}
+        files: dict[str, list[HTTPFile]] = {}
+        parse_multipart_form_data(boundary, data, arguments, files)
+        assert arguments == ARGUMENTS
+        assert [file.filename for file in files["f"]] == ["n", "m"]
+    with pytest.raises(HTTPInputError, match="too many parts"):
+        parse_multipart_form_data(boundary, body, {}, {}, config=ParseMultipartConfig(max_parts=4))
+
+
+@pytest.mark.parametrize("start", [b"Content-Type: a/b\r\n", b"\r\n", b" ", b"preamble\r\n", b"x"])
+def test_other_beginnings_are_a_preamble(start: bytes) -> None:
+    body = start + MULTIPART.removeprefix(b"--xx\r\n")
+    assert parsed("multipart/form-data; boundary=xx", body)[0] == {"a": [b"2"], "g": [b"5"]}
+
+
 @pytest.mark.parametrize("content_type", [URLENCODED, "multipart/form-data; boundary=xx"])
 def test_content_encoding(content_type: str) -> None:
     with pytest.raises(HTTPInputError, match="Unsupported Content-Encoding"):

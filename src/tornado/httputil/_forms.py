@@ -7,11 +7,12 @@ import dataclasses
 from tornado._wire.errors import HTTPInputError
 from tornado._wire.forms import parse_urlencoded
 from tornado._wire.headers import HTTPHeaders
-from tornado._wire.multipart import parse_multipart
+from tornado._wire.multipart import check_boundary, parse_multipart
 from tornado._wire.parameters import parse_parameters, split_parameters
 from tornado.util import ObjectDict
 
 _MAX_CONTENT_TYPE_PARAMETERS = 64
+_FIRST_PART = b"content-disposition:"
 
 
 class HTTPFile(ObjectDict):
@@ -149,6 +150,10 @@ def parse_multipart_form_data(
         config = default_config.multipart
     if not config.enabled:
         raise HTTPInputError("multipart/form-data parsing is disabled")
+    if data[: len(_FIRST_PART)].lower() == _FIRST_PART:
+        # By RFC 2046 section 5.1.1 this is a preamble, up to the first delimiter. Clients that leave that one
+        # out get by on Tornado, so their first part is taken for one here too.
+        data = b"--%b\r\n%b" % (check_boundary(boundary), data)
     parts = parse_multipart(
         boundary, data, max_parts=config.max_parts, max_header_size=config.max_part_header_size
     )

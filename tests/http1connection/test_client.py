@@ -1,0 +1,142 @@
+"""The client's side of an exchange: responses, and delegates that fail."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from tests.support.certificates import Certificates
+from tests.support.server import ExpectLog
+from tests.support.streams import stream_pair
+from tornado.http1connection import HTTP1Connection, HTTP1ConnectionParameters
+from tornado.httputil import HTTPHeaders, HTTPMessageDelegate
+from tornado.iostream import IOStream, UnsatisfiableReadError
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
+
+
+class Told(HTTPMessageDelegate):
+    """Keeps what it is told; raises in the methods that are named."""
+
+    def __init__(self, **raises: BaseException) -> None:
+        self.events: list[Any] = []
+        self.raises = raises
+
+    def note(self, name: str, event: Any) -> None:
+        self.events.append(event)
+        if name in self.raises:
+            raise self.raises[name]
+
+    def headers_received(self, start_line: Any, headers: HTTPHeaders) -> None:
+        self.note("headers_received", start_line.code)
+
+    def data_received(self, chunk: bytes) -> None:
+        self.note("data_received", chunk)
+
+    def finish(self) -> None:
+        self.note("finish", "finish")
+
+    def on_connection_close(self) -> None:
+        self.note("on_connection_close", "closed")
+
+
+@asynccontextmanager
+async def exchange(
+    certificates: Certificates, **params: Any
+) -> AsyncIterator[tuple[HTTP1Connection, IOStream, IOStream]]:
+    """A client's exchange with its stream, and the server's stream."""
+    async with stream_pair("plain", certificates) as (server, client):
+        yield HTTP1Connection(client, True, HTTP1ConnectionParameters(**params)), client, server
+
+
+async def test_a_response(certificates: Certificates) -> None:
+    async with exchange(certificates) as (connection, client, server):
+        told = Told()
+        await server.write(b"HTTP/1.1 103 Early Hints\r\n\r\n" + OK + b"rest")
+        assert await connection.read_response(told) is True
+        assert told.events == [103, 200, b"hello", "finish"]
+        assert not client.closed()
+        assert await client.read_bytes(4) == b"rest"
+
+
+@pytest.mark.parametrize(
+    ("method", "events"),
+    [
+        ("headers_received", [200]),
+        ("data_received", [200, b"hello"]),
+        ("finish", [200, b"hello", "finish"]),
+    ],
+)
+async def test_a_delegate_that_raises_is_told_of_the_end(
+    method: str, events: list[Any], certificates: Certificates, expect_log: ExpectLog
+) -> None:
+    async with exchange(certificates) as (connection, client, server):
+        told = Told(**{method: ValueError(method)})
+        await server.write(OK)
+        with expect_log("tornado.application", "Uncaught exception in a message delegate") as expected:
+            assert await connection.read_response(told) is False
+        (record,) = expected.records
+        assert record.exc_info[1] is told.raises[method]
+        assert told.events == [*events, "closed"]
+        assert client.closed()
+
+
+async def test_a_delegate_that_raises_at_the_end_too(
+    certificates: Certificates, expect_log: ExpectLog
+) -> None:
+    async with exchange(certificates) as (connection, client, server):
+        told = Told(data_received=ValueError("one"), on_connection_close=ValueError("two"))
+        await server.write(OK)
+        with expect_log("tornado.application", "Uncaught exception in a message delegate") as expected:
+            assert await connection.read_response(told) is False
+        assert [str(record.exc_info[1]) for record in expected.records] == ["one", "two"]
+        assert told.events == [200, b"hello", "closed"]
+        assert client.closed()
+
+
+async def test_a_delegate_whose_awaitable_is_cancelled_is_no_news(certificates: Certificates) -> None:
+    class Waits(Told):
+        def data_received(self, chunk: bytes) -> Any:
+            super().data_received(chunk)
+            waiting = asyncio.get_running_loop().create_future()
+            waiting.get_loop().call_soon(waiting.cancel)
+            return waiting
+
+    async with exchange(certificates) as (connection, client, server):
+        told = Waits()
+        await server.write(OK)
+        assert await connection.read_response(told) is False
+        assert told.events == [200, b"hello", "closed"]
+        assert client.closed()
+
+
+@pytest.mark.parametrize(
+    "data", [b"HTTP/1.1 200 OK\r\nX: " + b"x" * 1024, b"HTTP/1.1 200 " + b"x" * 1024], ids=["fields", "line"]
+)
+async def test_a_head_over_its_limit(
+    data: bytes, certificates: Certificates, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with exchange(certificates, max_header_size=512) as (connection, client, server):
+        told = Told()
+        await server.write(data)
+        with caplog.at_level("INFO", "tornado.general"):
+            assert await connection.read_response(told) is False
+        (text,) = caplog.messages
+        assert text.startswith("Unsatisfiable read from None: ")
+        assert "longer than 512 bytes" in text
+        assert isinstance(client.error, UnsatisfiableReadError)
+        assert told.events == ["closed"]
+
+
+async def test_what_is_no_http(certificates: Certificates, caplog: pytest.LogCaptureFixture) -> None:
+    async with exchange(certificates) as (connection, client, server):
+        told = Told()
+        await server.write(b"SSH-2.0-x\r\n\r\n")
+        with caplog.at_level("INFO", "tornado.general"):
+            assert await connection.read_response(told) is False
+        assert caplog.messages[0].startswith("Malformed HTTP message from None: ")
+        assert (told.events, client.closed(), client.error) == (["closed"], True, None)
