@@ -14,37 +14,16 @@ version = "6.6.1"
 #: The same as numbers; the fourth is 0 for a release, negative before it, positive after it.
 version_info = (6, 6, 1, 0)
 
-#: What ``from tornado import *`` imports.
-__all__ = [
-    "autoreload",
-    "concurrent",
-    "escape",
-    "gen",
-    "http1connection",
-    "httpclient",
-    "httpserver",
-    "httputil",
-    "ioloop",
-    "iostream",
-    "locale",
-    "locks",
-    "log",
-    "netutil",
-    "options",
-    "platform",
-    "process",
-    "queues",
-    "routing",
-    "simple_httpclient",
-    "tcpclient",
-    "tcpserver",
-    "template",
-    "testing",
-    "util",
-    "web",
-]
+_PUBLIC = """
+    autoreload concurrent escape gen http1connection httpclient httpserver httputil ioloop iostream locale locks log
+    netutil options platform process queues routing simple_httpclient tcpclient tcpserver template testing util web
+"""
+_MORE = "auth curl_httpclient websocket wsgi"
 
-_submodules = frozenset([*__all__, "auth", "curl_httpclient", "websocket", "wsgi"])
+#: What ``from tornado import *`` imports.
+__all__ = _PUBLIC.split()  # noqa: PLE0605 - it is a list
+
+_submodules = frozenset(f"{_PUBLIC} {_MORE}".split())
 
 
 def __getattr__(name: str) -> ModuleType:

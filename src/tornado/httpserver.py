@@ -28,8 +28,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
 from tornado import netutil
-from tornado.http1connection import _server
-from tornado.http1connection import HTTP1Connection, HTTP1ConnectionParameters, HTTP1ServerConnection
+from tornado.http1connection import HTTP1Connection, HTTP1ConnectionParameters, HTTP1ServerConnection, _server
 from tornado.httputil import (
     HTTPConnection,
     HTTPHeaders,
@@ -165,11 +164,13 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
     def _find_opener(self) -> Any:
         """What opens an exchange without the delegates between: the application's own way, if it has one.
 
-        It is kept in `_opener`, and found again when ``request_callback`` is replaced. A connection uses it while
-        `start_request` is ours.
+        It is kept in `_opener`, and found again when ``request_callback`` is replaced. A connection uses it
+        while `start_request` is ours.
         """
         self._opener_of = self.request_callback
-        opener = None if self.conn_params.decompress else getattr(self.request_callback, "_open_exchange", None)
+        opener = (
+            None if self.conn_params.decompress else getattr(self.request_callback, "_open_exchange", None)
+        )
         self._opener = self._open_with_xheaders if opener is not None and self.xheaders else opener
         return self._opener
 

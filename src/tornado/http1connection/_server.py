@@ -317,7 +317,9 @@ class HTTP1ServerConnection:
             native = self._native
             result = NotImplemented
             if native is not None and type(native).start_request is OWN_START_REQUEST:
-                opener = native._opener if native._opener_of is native.request_callback else native._find_opener()
+                opener = (
+                    native._opener if native._opener_of is native.request_callback else native._find_opener()
+                )
                 if opener is not None:
                     result = context.run(opener, exchange, head)
             if result is NotImplemented:

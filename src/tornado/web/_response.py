@@ -191,7 +191,7 @@ def finish_at_once(handler: RequestHandler, now: float | None = None) -> bool:
     body = buffer[0] if len(buffer) == 1 else b"".join(buffer)
     if code == 200 and request.method == "GET":
         etag = sha1(body).hexdigest()
-        if connection._head.conditional:
+        if connection._head.conditional:  # type: ignore[union-attr]
             condition = request.headers.get("If-None-Match")
             if condition and etag_matches(condition, f'"{etag}"'):
                 return False
