@@ -15,8 +15,9 @@ version = "6.6.1"
 version_info = (6, 6, 1, 0)
 
 _PUBLIC = """
-    autoreload concurrent escape gen http1connection httpclient httpserver httputil ioloop iostream locale locks log
-    netutil options platform process queues routing simple_httpclient tcpclient tcpserver template testing util web
+    autoreload concurrent escape gen http1connection httpclient httpserver httputil ioloop iostream locale
+    locks log netutil options platform process queues routing simple_httpclient tcpclient tcpserver template
+    testing util web
 """
 _MORE = "auth curl_httpclient websocket wsgi"
 

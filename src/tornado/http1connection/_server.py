@@ -59,7 +59,7 @@ class _State(enum.Enum):
 _SERVING = _State.SERVING
 _new_exchange = HTTP1Connection.__new__
 
-#: `.HTTPServer.start_request` as it was imported: while a server has it, its application may be asked directly.
+#: `.HTTPServer.start_request` as it was imported: while a server has it, its application is asked directly.
 OWN_START_REQUEST: Any = None
 
 
