@@ -113,7 +113,9 @@ class Application(ReversibleRouter):
                 settings.setdefault(name, True)
             for name in ("compiled_template_cache", "static_hash_cache"):
                 settings.setdefault(name, False)
-        self._handler_classes: set[type[RequestHandler]] = set()  # that routes have led to
+        self._handler_classes: set[type[RequestHandler]] = (
+            set()
+        )  # without streamed bodies, that routes have led to
         self._plain_rules: Any = None
         self._plain_version = 0
         #: Whether templates and versions of static files are looked at anew for each request.
@@ -283,6 +285,7 @@ class Application(ReversibleRouter):
         path_args: Any = ()
         path_kwargs: Any = None
         handler_kwargs: Any = None
+        streams = False
         wildcard = self.wildcard_router
         rules: Any = self.default_router.rules
         if rules is not self._plain_rules or rules.version != self._plain_version:
@@ -291,18 +294,22 @@ class Application(ReversibleRouter):
         found = wildcard._match(request)
         if found is None:
             target, handler_kwargs = self._unmatched(request)
+            streams = target._stream_request_body
         else:
             rule, parameters = found
             target = rule.target
             if target not in self._handler_classes:
                 if not (isinstance(target, type) and issubclass(target, RequestHandler)):
                     return self._open_delegate(self.find_handler(request), exchange, head)
-                self._handler_classes.add(target)
+                if target._stream_request_body:
+                    streams = True
+                else:
+                    self._handler_classes.add(target)
             handler_kwargs = rule.target_kwargs
             if parameters:
                 path_args = parameters.get("path_args", ())
                 path_kwargs = parameters.get("path_kwargs")
-        if head.has_body or target._stream_request_body:
+        if head.has_body or streams:
             delegate = _HandlerDelegate(self, request, target, handler_kwargs, path_args, path_kwargs)
             return self._open_delegate(delegate, exchange, head)
         if handler_kwargs or self.transforms or target._execute is not _EXECUTE or self._special:

