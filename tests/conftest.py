@@ -102,6 +102,18 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     return Certificates(tmp_path_factory.mktemp("certificates"))
 
 
+@pytest.fixture(params=["plain", "tls"])
+def tls(request: pytest.FixtureRequest) -> Certificates | None:
+    """Run the test once without TLS (the value is None) and once with it (the value is ``certificates``).
+
+    With ``loop_kind`` these are the four variants that every test of a stream or a server runs on.
+    """
+    if request.param == "plain":
+        return None
+    value: Certificates = request.getfixturevalue("certificates")
+    return value
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """A headless Chromium for the tests of one file, none of which may be ``async def``.

@@ -22,6 +22,7 @@ or, several processes on one port::
 
 from __future__ import annotations
 
+import copy
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
@@ -168,14 +169,15 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         while `start_request` is ours.
         """
         self._opener_of = self.request_callback
-        opener = (
-            None if self.conn_params.decompress else getattr(self.request_callback, "_open_exchange", None)
-        )
+        callback = self.request_callback
+        # Of the class alone: an object that passes on what it is asked for has a start_request to be called.
+        function = getattr(type(callback), "_open_exchange", None)
+        opener = None if function is None or self.conn_params.decompress else function.__get__(callback)
         self._opener = self._open_with_xheaders if opener is not None and self.xheaders else opener
         return self._opener
 
     def _open_with_xheaders(self, exchange: HTTP1Connection, head: Any) -> Any:
-        exchange.context._apply_xheaders(head.headers)
+        exchange.context = exchange.context._forwarded(head.headers)
         return self.request_callback._open_exchange(exchange, head)  # type: ignore[union-attr]
 
     def _make_context(self, stream: IOStream, address: Any) -> _HTTPRequestContext:
@@ -219,6 +221,12 @@ class _HTTPRequestContext:
             return str(self.address)
         return str(self.address)
 
+    def _forwarded(self, headers: HTTPHeaders) -> _HTTPRequestContext:
+        """The context of one request: a copy, as a handler may look at it when the next one has begun."""
+        context = copy.copy(self)
+        context._apply_xheaders(headers)
+        return context
+
     def _apply_xheaders(self, headers: HTTPHeaders) -> None:
         """Take address and protocol from what a proxy has added; what is not an address or a protocol is
         passed over.
@@ -245,7 +253,7 @@ class _HTTPRequestContext:
 
 
 class _ProxyAdapter(HTTPMessageDelegate):
-    """Applies the proxy's fields to the connection's context while one request is under way."""
+    """Gives each request a context of its own, with the proxy's fields applied."""
 
     def __init__(self, delegate: HTTPMessageDelegate, request_conn: HTTPConnection) -> None:
         self.delegate, self.connection = delegate, request_conn
@@ -253,15 +261,14 @@ class _ProxyAdapter(HTTPMessageDelegate):
     def headers_received(
         self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
     ) -> Awaitable[None] | None:
-        self.connection.context._apply_xheaders(headers)  # type: ignore[attr-defined]
+        connection: Any = self.connection
+        connection.context = connection.context._forwarded(headers)
         return self.delegate.headers_received(start_line, headers)
 
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:
         return self.delegate.data_received(chunk)
 
     def finish(self) -> None:
-        # The fields stay applied until the next request brings its own: an asynchronous handler still reads
-        # them.
         return self.delegate.finish()
 
     def on_connection_close(self) -> None:

@@ -508,8 +508,22 @@ class RuleRouter(Router):
         if isinstance(target, httputil.HTTPServerConnectionDelegate):
             assert request.connection is not None
             return target.start_request(request.server_connection, request.connection)
+        if isinstance(target, type):
+            found = self._delegate_of_class(target, request, target_params)
+            if found is not None:
+                return found
         if callable(target):
             return _CallableDelegate(functools.partial(target, **target_params), request)
+        return None
+
+    def _delegate_of_class(
+        self, target: type[Any], request: httputil.HTTPServerRequest, params: dict[str, Any]
+    ) -> httputil.HTTPMessageDelegate | None:
+        """The delegate of a target that is a class; those of handlers mean something to an application.
+
+        A method of its own, so that every router has the same `get_target_delegate` unless somebody has
+        overridden or replaced that, which is then easily seen.
+        """
         return None
 
     def _match(self, request: httputil.HTTPServerRequest) -> tuple[Rule, dict[str, Any]] | None:

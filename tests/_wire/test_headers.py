@@ -367,3 +367,18 @@ def test_tables_are_bounded() -> None:
 def test_is_token() -> None:
     assert is_token("a-Z09!#$%&'*+-.^_`|~")
     assert not any(is_token(text) for text in BAD_NAMES)
+
+    @pytest.mark.parametrize("name", ["Authorization", "AUTHORIZATION", "proxy-authorization"])
+    def test_a_block_with_a_password_is_not_kept(self, name: str) -> None:
+        block = f"Host: a\r\n{name}: Basic YTpi\r\n"
+        for _ in range(2):
+            assert HTTPHeaders._from_block(block)[name] == "Basic YTpi"
+        assert not any("YTpi" in kept for kept in headers_module._known_blocks)
+
+    def test_kept_blocks_are_bounded(self) -> None:
+        headers_module._known_blocks.clear()
+        for number in range(MAX_KEPT_BLOCKS + 1):
+            assert HTTPHeaders._from_block(f"Cookie: {number}\r\n")["Cookie"] == str(number)
+            assert len(headers_module._known_blocks) <= MAX_KEPT_BLOCKS
+        assert list(headers_module._known_blocks) == [f"Cookie: {MAX_KEPT_BLOCKS}\r\n"]
+        assert HTTPHeaders._from_block(f"Cookie: {MAX_KEPT_BLOCKS}\r\n")["Cookie"] == str(MAX_KEPT_BLOCKS)

@@ -222,6 +222,37 @@ def test_heads_that_are_not_kept(line):
     assert heads._known_heads == {}
 
 
+@pytest.mark.parametrize(
+    ("target", "kept"),
+    [
+        ("/item/42?q=abc", True),
+        ("/item/550e8400-e29b-41d4-a716-446655440000?page=2&sort=name", True),
+        ("/static/app.js?v=1.2", True),
+        ("/a?access_token=x", False),
+        ("/a?b=c&PassWord=x", False),
+        ("/a?X-Amz-Signature=x", False),
+        ("/a?code=4", False),
+        ("/a?x=0123456789abcdef0123", False),
+        ("/a?x=012345-6789%2Fabc_def0", False),
+        ("/reset/0123456789abcdefABCD", False),
+    ],
+)
+def test_credentials_in_a_target_are_not_kept(target, kept):
+    data = f"GET {target} HTTP/1.1\r\nHost: a\r\n\r\n".encode()
+    for _ in range(2):
+        assert parse_request_head(data).target == target
+        assert recall_request_head(data).target == target  # read anew where nothing is kept
+    assert (data in heads._known_heads) is kept
+    assert bool(heads._known_lines) is kept
+
+
+def test_a_head_with_a_line_too_long_to_be_kept_is_not_kept():
+    data = GET.replace(b"/a", b"/a-" * KNOWN_LINE_SIZE)
+    parse_request_head(data)
+    assert recall_request_head(data).method == "GET"
+    assert not heads._known_heads
+
+
 # Responses
 
 

@@ -91,7 +91,7 @@ async def test_a_delegate_that_raises_at_the_end_too(
     async with exchange(certificates) as (connection, client, server):
         told = Told(data_received=ValueError("one"), on_connection_close=ValueError("two"))
         await server.write(OK)
-        with expect_log("tornado.application", "Uncaught exception in a message delegate") as expected:
+        with expect_log("tornado.application", "Uncaught exception in a") as expected:
             assert await connection.read_response(told) is False
         assert [str(record.exc_info[1]) for record in expected.records] == ["one", "two"]
         assert told.events == [200, b"hello", "closed"]

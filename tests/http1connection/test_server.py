@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import gc
+import weakref
 from typing import Any
 
 import pytest
@@ -476,3 +478,153 @@ async def test_a_client_that_goes_away_while_its_handler_reads(loop_kind):
         await raised.wait()
         while server.server._connections:
             await asyncio.sleep(0)
+
+
+async def test_a_pipelining_client_that_does_not_read_is_bounded(loop_kind, tls):
+    class Big(web.RequestHandler):
+        def get(self):
+            self.write(b"x" * 100_000)
+
+    async with serving(web.Application([("/", Big)]), tls=tls) as server:
+        peer = await server.connect()
+        for _ in range(2000):
+            peer.get("/")
+        (connection,) = server.server._connections
+        for _ in range(200):
+            await asyncio.sleep(0)
+        assert connection.stream._pending_output < 2_000_000
+        for _ in range(2000):
+            assert len((await peer.response()).body) == 100_000
+
+
+async def test_a_large_body_behind_a_slow_request_is_read(loop_kind, tls):
+    app = application()
+    async with serving(app, tls=tls) as server:
+        peer = await server.connect()
+        peer.get("/wait")
+        body = b"x" * 1_000_000
+        peer.send(b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        await app.started.wait()
+        for _ in range(50):
+            await asyncio.sleep(0)
+        app.release.set()
+        assert (await peer.response()).body == b"late"
+        assert (await peer.response()).body == body
+
+
+async def test_pipelined_requests_of_a_half_closed_client_are_all_answered(loop_kind):
+    async with serving(application()) as server:
+        peer = await server.connect()
+        for number in range(500):
+            peer.get(f"/{number}")
+        peer.writer.write_eof()
+        for number in range(500):
+            assert (await peer.response()).body == f"GET /{number}".encode()
+        assert await peer.rest() == b""
+
+
+@pytest.mark.parametrize("size", [1000, 1_000_000])
+async def test_detach_in_mid_body_loses_nothing(loop_kind, tls, size):
+    got = asyncio.get_running_loop().create_future()
+
+    @web.stream_request_body
+    class Handler(web.RequestHandler):
+        async def prepare(self):
+            for _ in range(20):  # turns in which the body arrives
+                await asyncio.sleep(0)
+
+        async def data_received(self, chunk):
+            stream = self.detach()
+            rest = await stream.read_bytes(size - len(chunk)) if size > len(chunk) else b""
+            got.set_result(chunk + rest)
+            stream.close()
+
+        def post(self):
+            raise AssertionError
+
+    body = bytes(range(250)) * (size // 250)
+    async with serving(web.Application([("/", Handler)]), tls=tls, chunk_size=100) as server:
+        peer = await server.connect()
+        peer.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % size + body)
+        assert await got == body
+
+
+async def test_an_answer_before_the_body_has_come(loop_kind, tls):
+    @web.stream_request_body
+    class Handler(web.RequestHandler):
+        def data_received(self, chunk):
+            if not self._finished:
+                self.finish("early")
+
+        def post(self):
+            raise AssertionError
+
+    async with serving(web.Application([("/", Handler)]), tls=tls) as server:
+        peer = await server.connect()
+        peer.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 200000\r\n\r\n" + b"x" * 200_000)
+        response = await peer.response()
+        assert response.body == b"early"
+        assert await peer.rest() == b""
+
+
+async def test_a_handler_that_closes_its_stream_is_told(loop_kind):
+    told = []
+
+    class Handler(web.RequestHandler):
+        def post(self):
+            self.request.connection.stream.close()
+
+        def on_connection_close(self):
+            told.append("closed")
+
+    async with serving(web.Application([("/", Handler)])) as server:
+        assert await server.exchange(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx") == b""
+    assert told == ["closed"]
+
+
+async def test_the_connection_field_tells_the_truth(loop_kind):
+    class Handler(web.RequestHandler):
+        def get(self):
+            self.set_header("Connection", "keep-alive")
+
+    async with serving(web.Application([("/", Handler)])) as server:
+        assert (await server.fetch("/", "Connection: close")).get("connection") == "close"
+        assert (await server.fetch("/")).get("connection") == "keep-alive"
+
+
+async def test_a_request_with_a_body_leaves_no_cycle(loop_kind):
+    references = []
+
+    class Handler(web.RequestHandler):
+        def post(self):
+            references.append(weakref.ref(self))
+
+    async with serving(web.Application([("/", Handler)])) as server:
+        peer = await server.connect()
+        gc.disable()
+        try:
+            for _ in range(3):
+                peer.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx")
+                await peer.response()
+            assert [reference() for reference in references[:2]] == [None, None]
+        finally:
+            gc.enable()
+
+
+async def test_a_close_callback_of_the_stream_ends_with_its_request(loop_kind):
+    called = []
+
+    class Handler(web.RequestHandler):
+        def get(self):
+            if self.request.path == "/set":
+                self.request.connection.stream.set_close_callback(lambda: called.append(1))
+
+    async with serving(web.Application([("/.*", Handler)])) as server:
+        peer = await server.connect()
+        await peer.fetch("/set")
+        await peer.fetch("/other")
+        await peer.close()
+        while server.server._connections:
+            await asyncio.sleep(0)
+        await asyncio.sleep(0)
+    assert called == []

@@ -6,7 +6,7 @@ import ssl
 import pytest
 
 from tornado import iostream
-from tornado.iostream._errors import is_connection_reset
+from tornado.iostream._errors import is_connection_reset, without_frames
 
 
 def test_stream_closed_error() -> None:
@@ -41,3 +41,16 @@ def test_public_addresses() -> None:
     for name in iostream.__all__:
         assert getattr(iostream, name).__module__ == "tornado.iostream"
     assert iostream.doctests().countTestCases() == 0
+
+
+def test_an_error_is_rid_of_its_frames() -> None:
+    try:
+        try:
+            raise KeyError
+        except KeyError:
+            raise OSError(errno.EPIPE, "x")  # noqa: B904
+    except OSError as error:
+        assert without_frames(error) is error
+        assert error.__traceback__ is None
+        assert error.__context__ is None
+        assert error.errno == errno.EPIPE

@@ -7,6 +7,7 @@ import contextvars
 import gc
 import socket
 import tracemalloc
+import weakref
 from typing import Any
 
 import pytest
@@ -399,3 +400,90 @@ async def test_an_idle_stream_is_small(certificates: Certificates) -> None:
     for _, theirs in pairs:
         theirs.close()
     assert each < 1000
+
+
+class Lender(Recorder):
+    """A consumer that lends its input to whoever reads."""
+
+    stream: IOStream
+    unread = b""
+
+    def input_wanted(self) -> None:
+        self.stream._lend_input(self.unread)
+
+
+async def test_what_others_have_left_is_given_back_and_not_delivered(
+    loop_kind: str, kind: str, certificates: Certificates
+) -> None:
+    async with stream_pair(kind, certificates) as (server, client):
+        consumer = Lender()
+        consumer.stream, consumer.unread = server, b"one"
+        assert server._take_input_back() == b""  # nothing was lent
+        server._start_push(consumer)
+        await client.write(b"two")
+        assert await server.read_until(b"t") == b"onet"
+        server._unread(b"T")
+        assert server._take_input_back().startswith(b"T")
+        assert consumer.data == b""
+        await client.write(b"three")
+        await consumer.until(lambda: consumer.data.endswith(b"three"))
+        assert server._read_buffer_size == 0
+
+
+async def test_input_is_not_taken_from_a_reader(kind: str, certificates: Certificates) -> None:
+    async with stream_pair(kind, certificates) as (server, client):
+        consumer = Lender()
+        consumer.stream = server
+        server._start_push(consumer)
+        reading = server.read_bytes(1)
+        with pytest.raises(AssertionError, match="Already reading"):
+            server._take_input_back()
+        await client.write(b"a")
+        assert await reading == b"a"
+        assert server._take_input_back() == b""
+        server.close()
+        assert server._take_input_back() == b""
+        assert consumer.events == [("lost", None)]
+
+
+async def test_who_has_lent_its_input_hears_of_sent_output(kind: str, certificates: Certificates) -> None:
+    async with stream_pair(kind, certificates) as (server, client):
+        consumer = Lender()
+        consumer.stream = server
+        server._start_push(consumer)
+        server.read_bytes(1).cancel()
+        assert not server._send(bytes(BIG))
+        assert len(await client.read_bytes(BIG)) == BIG
+        await consumer.until(lambda: consumer.events)
+        assert consumer.events == ["drained"]
+
+
+@pytest.mark.parametrize("mode", ["push", "pull", "send"])
+async def test_a_reset_stream_is_freed_without_the_collector(
+    loop_kind: str, kind: str, certificates: Certificates, mode: str
+) -> None:
+    async with stream_pair(kind, certificates, "tcp") as (server, client):
+        gone = asyncio.Event()
+        server.set_close_callback(gone.set)
+        if mode == "pull":
+            server.read_bytes(1).add_done_callback(lambda future: future.exception())
+        elif mode == "push":
+            server._start_push(Recorder())
+        reset(client)
+        if mode == "send":
+            while not server.closed():
+                server._send(b"x")
+                await turns(1)
+        await gone.wait()
+        await turns()
+        left = weakref.ref(server)
+        was_enabled = gc.isenabled()
+        gc.disable()
+        try:
+            assert server.error is None or server.error.__traceback__ is None
+            held = sys.getrefcount(server)
+        finally:
+            if was_enabled:
+                gc.enable()
+        assert left() is server
+        assert held <= 4

@@ -107,17 +107,40 @@ class Peer:
 class Server:
     """A running `HTTPServer`; use as ``async with serving(application) as server``."""
 
-    def __init__(self, server: HTTPServer, port: int, client_context: ssl.SSLContext | None) -> None:
+    def __init__(
+        self, server: HTTPServer, listener: socket.socket, client_context: ssl.SSLContext | None
+    ) -> None:
         self.server = server
-        self.port = port
+        self.family = listener.family
+        self.address = listener.getsockname()
         self._client_context = client_context
         self._peers: list[Peer] = []
 
+    @property
+    def port(self) -> int:
+        """The TCP port."""
+        port: int = self.address[1]
+        return port
+
+    def dial(self) -> socket.socket:
+        """A new connection as a blocking socket, its TLS handshake done: for clients in threads."""
+        sock = socket.socket(self.family)
+        sock.connect(self.address)
+        if self._client_context is not None:
+            return self._client_context.wrap_socket(sock, server_hostname="localhost")
+        return sock
+
     async def connect(self) -> Peer:
         """A new connection."""
+        sock = socket.socket(self.family)
+        try:
+            sock.setblocking(False)
+            await asyncio.get_running_loop().sock_connect(sock, self.address)
+        except BaseException:
+            sock.close()
+            raise
         reader, writer = await asyncio.open_connection(
-            "127.0.0.1",
-            self.port,
+            sock=sock,
             ssl=self._client_context,
             server_hostname="localhost" if self._client_context else None,
             limit=2**24,
@@ -148,15 +171,21 @@ async def serving(
     tls: Any = None,
     server_class: type[HTTPServer] = HTTPServer,
     access_log: int = logging.CRITICAL,
+    listener: socket.socket | None = None,
     **options: Any,
 ) -> AsyncIterator[Server]:
-    """Serve `application` on a port of the kernel's choice; `tls` is the fixture ``certificates`` or None."""
+    """Serve `application` on a port of the kernel's choice, or on `listener`.
+
+    :param tls: the fixture ``tls`` or ``certificates``; None serves without TLS.
+    :param options: settings of the server.
+    """
     # Error answers are part of many tests; a test that is about the access log takes its logger itself.
     logging.getLogger("tornado.access").setLevel(access_log)
+    if listener is None:
+        (listener,) = bind_sockets(0, "127.0.0.1", family=socket.AF_INET)
     server = server_class(application, ssl_options=tls.server_context if tls else None, **options)
-    (listener,) = bind_sockets(0, "127.0.0.1", family=socket.AF_INET)
     server.add_sockets([listener])
-    running = Server(server, listener.getsockname()[1], tls.client_context if tls else None)
+    running = Server(server, listener, tls.client_context if tls else None)
     try:
         yield running
     finally:

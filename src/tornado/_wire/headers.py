@@ -9,7 +9,8 @@ reading n fields costs O(n) however they repeat (CVE-2025-67725).
 
 The dict of a received message is made on first touch, from the block that the head parser has already
 validated (`HTTPHeaders._from_block`). As one client sends the same block again and again, the dicts of the
-latest small blocks are kept and copied.
+latest small blocks are kept and copied; a full table is emptied. A block with Authorization or
+Proxy-Authorization is never kept, for the reason that `tornado._wire.fields` gives.
 
 What is refused: a name that is no token, and a value with a control character (CR, LF and NUL among them), at
 the moment it is set, so that `HTTPHeaders._serialize` has nothing left to check (CVE-2025-67724). The
@@ -24,7 +25,6 @@ entries of at most `MAX_KEPT_BLOCK_SIZE` characters.
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Iterable, Iterator, MutableMapping
 from typing import Any
@@ -43,6 +43,9 @@ _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 # RFC 9110 section 5.5: VCHAR, SP, HTAB and obs-text; this is their complement, obs-text being whatever is not
 # ASCII.
 FORBIDDEN_VALUE_CHARS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+
+# Fields whose values have no business in memory after the request.
+_SECRET = ("Authorization", "Proxy-Authorization")
 
 _Fields = dict[str, "str | list[str]"]
 
@@ -146,7 +149,20 @@ def _parse_block(block: str) -> tuple[_Fields, bool]:
     return fields, many
 
 
-_parse_kept_block = functools.lru_cache(MAX_KEPT_BLOCKS)(_parse_block)
+# Blocks seen lately, and what `_parse_block` made of them.
+_known_blocks: dict[str, tuple[_Fields, bool]] = {}
+
+
+def _known_fields(block: str) -> tuple[_Fields, bool]:
+    """What `_parse_block` says, from memory where it may be kept; to be copied before it is changed."""
+    known = _known_blocks.get(block)
+    if known is None:
+        known = _parse_block(block)
+        if known[0].keys().isdisjoint(_SECRET):
+            if len(_known_blocks) >= MAX_KEPT_BLOCKS:
+                _known_blocks.clear()
+            _known_blocks[block] = known
+    return known
 
 
 def _copied(fields: _Fields) -> _Fields:
@@ -202,7 +218,7 @@ class HTTPHeaders(MutableMapping[str, str]):
         if len(block) > MAX_KEPT_BLOCK_SIZE:
             fields, self._many = _parse_block(block)
         else:
-            fields, self._many = _parse_kept_block(block)
+            fields, self._many = _known_fields(block)
             fields = _copied(fields) if self._many else fields.copy()
         self._dict = fields
         self._block = None

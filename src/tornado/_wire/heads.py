@@ -10,6 +10,19 @@ Most requests repeat what came before them: the request line of another one, the
 `tornado._wire.fields`), and of one lookup and one regular expression where only the block is. What it made is
 kept under the whole head's bytes and given again, to any connection: a head never changes, and the mapping of
 its fields is made anew for whoever asks. Heads before a body are not kept.
+
+Some targets carry credentials: a password, a token or a signature in the query, the key of a link that resets
+a password in the path. Such a line is read anew each time, and neither it nor its head is kept. A credential
+can only be told by how it looks, so a line counts as one that carries it (`_carries_secret`) if
+
+* its query has a word in it that such parameters are named by: ``token``, ``pass``, ``key``, ``code`` …;
+* its query has 20 characters or more of a value without a break, whatever the name: random keys of 128 bits
+  take 22 in base64, 32 in hexadecimal digits;
+* its path has 20 letters and digits without a break; a UUID, with its hyphens, passes.
+
+A short secret under an innocent name, or one in the path that is broken by punctuation, is not recognised and
+may be kept until its memo is emptied, like a cookie. What is wrongly taken for a secret costs one parse.
+
 `parse_request_head` is the specification: it reads any head, and tells what is wrong with one that is none.
 
 Every octet of a block has been checked when its head is returned.
@@ -17,12 +30,13 @@ Every octet of a block has been checked when its head is returned.
 Limits
 ------
 The caller bounds the block (`tornado._wire.h1.Reader` does); the others are in `tornado._wire.fields`.
-Of request lines, 512 of at most 128 octets are kept, of whole heads 256 of at most `KNOWN_HEAD_SIZE`; a full
-memo is emptied.
+Of request lines, 512 of at most 128 octets are kept, of whole heads 256 of at most `KNOWN_HEAD_SIZE`, all of
+them with a line that may be kept; a full memo is emptied.
 """
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from tornado._wire.errors import HTTPInputError
@@ -221,6 +235,8 @@ def recall_request_head(data: bytes) -> RequestHead | None:
     if fields is None or fields[_HAS_BODY]:
         return None
     head = RequestHead(method, target, target, fields)
+    if line not in _known_lines:
+        return head
     if len(_known_heads) >= KNOWN_HEADS:
         _known_heads.clear()
     _known_heads[data] = head
@@ -253,14 +269,33 @@ def parse_request_head(block: bytes, limits: Limits = DEFAULT) -> RequestHead:
     return head
 
 
+# One character class, and alternatives without repetition: linear in a line's length.
+_find_key_in_path = re.compile(rb"[0-9A-Za-z]{20}").search
+_find_secret_in_query = re.compile(
+    rb"(?i)token|pass|pwd|secret|key|sig|code|auth|session|sid=|jwt|otp|pin=|cred|nonce|ticket"
+    rb"|[0-9a-z_~.+/%-]{20}"
+).search
+
+
+def _carries_secret(line: bytes) -> bool:
+    """Whether a request line looks as if it carried a credential; see the module's text."""
+    path, mark, query = line.partition(b"?")
+    if mark:
+        # Without the version, whose digits would lengthen the last value.
+        query = query.partition(b" ")[0]
+        if _find_secret_in_query(query):
+            return True
+    return _find_key_in_path(path) is not None
+
+
 def _read_origin_form(line: bytes) -> tuple[str, str, str, _Memo] | None:
-    """Read a request line in origin-form, and keep it; None for any other line."""
+    """Read a request line in origin-form, and keep it if it may be kept; None for any other line."""
     match = match_origin_form(line.decode("latin-1"))
     if match is None:
         return None
     method, target, version = match.groups()
     known = (method, target, version, request_memos[version])
-    if len(line) <= KNOWN_LINE_SIZE:
+    if len(line) <= KNOWN_LINE_SIZE and not _carries_secret(line):
         if len(_known_lines) >= KNOWN_LINES:
             _known_lines.clear()
         _known_lines[line] = known

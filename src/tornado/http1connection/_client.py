@@ -200,11 +200,7 @@ class ResponseReader:
             _log_uncaught(error)
             exchange._read_done = False  # whoever fails in his finish() has not finished either
         if not exchange._read_done:
-            try:
-                exchange._peer_gone()
-            except Exception as raised:
-                _log_uncaught(raised)
-                reusable = False
+            exchange._peer_gone()
         exchange._message = None
         exchange._reader = None
         if not self.done.done():

@@ -29,6 +29,7 @@ from tornado.httputil import (
     ResponseStartLine,
 )
 from tornado.iostream import BaseIOStream, IOStream, StreamClosedError
+from tornado.log import app_log
 
 #: Bytes that may be collected before a write goes out although its callback has not ended.
 COLLECT_LIMIT = 65536
@@ -192,14 +193,22 @@ class HTTP1Connection(HTTPConnection):
             return self._write_request_head(start_line, block, length, framed, chunk)
         code = start_line.code  # type: ignore[union-attr]
         reason = start_line.reason  # type: ignore[union-attr]
+        connection: bytes | None = b""
         if "Connection" in headers:
-            options = headers["Connection"].lower()
+            connection = None
+            options = [option.strip() for option in headers["Connection"].lower().split(",")]
             if "close" in options:
                 self._close_after = True
-            connection = None
-        else:
-            connection = b""
+            elif code != 101 and self._closes():
+                headers = headers.copy()
+                headers["Connection"] = "close"
+                block = _serialize(headers)
         return self._write_response_head(code, reason, block, length, framed, chunk, connection)
+
+    def _closes(self) -> bool:
+        """Whether the connection will be closed after this response, whatever the program wishes."""
+        head = self._head
+        return self._close_after or self.no_keep_alive or head is None or not head.keep_alive
 
     def _write_response_head(
         self,
@@ -443,7 +452,7 @@ class HTTP1Connection(HTTPConnection):
         reader, message = self._reader, self._message
         assert reader is not None
         assert message is not None
-        while self._waiting is None and not self._detached:
+        while self._waiting is None and not self._detached and self._driver is not None:
             pieces = self._pieces
             if pieces is not None:
                 piece = next(pieces, None)
@@ -471,6 +480,11 @@ class HTTP1Connection(HTTPConnection):
                 if self._read_done:
                     return
 
+    def _take_pieces(self) -> bytes:
+        """What was read for the delegate and has not been handed to it."""
+        pieces, self._pieces = self._pieces, None
+        return b"" if pieces is None else b"".join(pieces)
+
     def _end_of_body(self) -> None:
         self._read_done = True
         message = self._message
@@ -484,13 +498,18 @@ class HTTP1Connection(HTTPConnection):
     def _peer_gone(self) -> None:
         """Tell once whoever asked that the peer has closed its side or the stream is closed."""
         callback, self._close_callback = self._close_callback, None
-        context = self._run_context
-        if callback is not None:
-            callback() if context is None else context.run(callback)
         message, self._message = self._message, None
+        # A copy, as a handler may be running in the context itself and have closed the stream just now.
+        context = contextvars.copy_context() if self._run_context is None else self._run_context.copy()
+        calls = [] if callback is None else [callback]
         if message is not None and not self._read_done:
             self._read_done = True
-            message.on_connection_close() if context is None else context.run(message.on_connection_close)
+            calls.append(message.on_connection_close)
+        for call in calls:
+            try:
+                context.run(call)
+            except Exception:
+                app_log.error("Uncaught exception in a close callback", exc_info=True)
 
 
 def is_transfer_encoding_chunked(headers: HTTPHeaders) -> bool:

@@ -22,6 +22,7 @@ import enum
 import functools
 import inspect
 import socket
+import ssl
 import types
 from contextvars import copy_context
 from time import monotonic
@@ -32,7 +33,7 @@ from tornado._wire import h1
 from tornado._wire.errors import BodyTooLarge, HeadTooLarge, IncompleteMessage, RequestTargetTooLong
 from tornado.concurrent import Future
 from tornado.http1connection._decompress import GzipMessageDelegate
-from tornado.http1connection._exchange import _CONTINUE, HTTP1Connection
+from tornado.http1connection._exchange import _CONTINUE, FAIR_SHARE, HTTP1Connection
 from tornado.http1connection._params import READ_AHEAD, HTTP1ConnectionParameters
 from tornado.http1connection._watch import NEVER
 from tornado.httputil import HTTPInputError, HTTPServerConnectionDelegate, RequestStartLine, responses
@@ -81,9 +82,12 @@ class HTTP1ServerConnection:
         "_eof",
         "_exchange",
         "_head_begun",
+        "_held",
         "_left",
         "_native",
+        "_pending_seen",
         "_reader",
+        "_scheduled",
         "_state",
         "params",
         "stream",
@@ -104,6 +108,9 @@ class HTTP1ServerConnection:
         self._advancing = False
         self._eof = False
         self._head_begun = False
+        self._held = False  # the next request waits until the peer has read
+        self._scheduled = False  # the next request waits for a turn of the loop
+        self._pending_seen = 0
         self._left = 0
         self._deadline = NEVER
         self._closed: Future[None] | None = None
@@ -155,11 +162,17 @@ class HTTP1ServerConnection:
         reader = self._reader
         exchange = self._exchange
         if exchange is None:
+            if self.stream._output is not None or self._scheduled:
+                reader.receive_data(data)
+                if not self._scheduled:
+                    self._advance()
+                elif reader.buffered > READ_AHEAD:
+                    self.stream._pause_reading()
+                return
             head = reader.receive_request(data)
             if head is None:
                 self._advance()
                 return
-            now = monotonic()
             self._advancing = True
             try:
                 self._begin(head)
@@ -168,6 +181,7 @@ class HTTP1ServerConnection:
             finally:
                 self._advancing = False
             if self._exchange is None and self._state is _SERVING:
+                now = monotonic()
                 self._deadline = deadline = now + self.params._idle_timeout
                 if deadline < self.params._watch._due:
                     self._wait_for_head(now)
@@ -189,7 +203,8 @@ class HTTP1ServerConnection:
             if self._state is _State.LINGERING:
                 self.stream.close()
         elif exchange is None:
-            self._end_of_input()
+            if not self._scheduled and not self._held:
+                self._end_of_input()
         elif exchange._read_done:
             self._tell_gone(exchange)
         elif exchange._waiting is None:
@@ -201,18 +216,16 @@ class HTTP1ServerConnection:
 
     def _end_of_input(self) -> None:
         """No exchange is under way and nothing more will come."""
-        if self._reader.buffered == 0 or self._advancing:
-            self.stream.close()
-            return
-        try:
-            self._reader.receive_eof()
-            self._reader.next_event()
-        except IncompleteMessage:
-            pass
-        except HTTPInputError as error:
-            self._refuse(error)
-            return
-        self.stream.close()
+        if self._reader.buffered:
+            try:
+                self._reader.receive_eof()
+                self._reader.next_event()
+            except IncompleteMessage:
+                pass
+            except HTTPInputError as error:
+                self._refuse(error)
+                return
+        self._close_gracefully(linger=False)
 
     def connection_lost(self, error: BaseException | None) -> None:
         """The stream is closed, by whomever."""
@@ -225,6 +238,7 @@ class HTTP1ServerConnection:
         if exchange is not None:
             self._let_go(exchange)
             self._tell_gone(exchange)
+            self._forget(exchange)
         self._ended()
 
     def input_wanted(self) -> None:
@@ -235,25 +249,38 @@ class HTTP1ServerConnection:
         if not exchange._read_done:
             # Where the body ends is the handler's business from here on, and unknown to us.
             exchange._read_done = exchange._close_after = True
-        self.stream._lend_input(self._reader.take_buffer())
+        self.stream._lend_input(exchange._take_pieces() + self._reader.take_buffer())
 
     def output_drained(self) -> None:
         """What had to wait for the peer has been sent."""
         if self._state is _State.CLOSING:
             self._close_now()
+        elif self._held:
+            self._held = False
+            self._advance_later()
+        elif self._exchange is None and self._state is _SERVING:
+            self._wait_for_head(monotonic())
 
     # -- requests --
 
     def _advance(self) -> None:
         """Begin the requests that are in the reader, until one takes its time or no whole head is left."""
         self._advancing = True
-        reader = self._reader
+        reader, stream = self._reader, self.stream
         count = 0
-        now = monotonic()
         try:
             while self._exchange is None and self._state is _SERVING:
                 if count and not reader._buffer:
                     break
+                if stream._pending_output > FAIR_SHARE:
+                    # So much has been answered and not been read: the rest waits for the peer, or for its turn.
+                    stream._flush_now()
+                    if stream._pending_output > FAIR_SHARE:
+                        self._held = True
+                        stream._pause_reading()
+                    else:
+                        self._advance_later()
+                    return
                 if count == _PIPELINE_BATCH:
                     self._advance_later()
                     return
@@ -267,7 +294,7 @@ class HTTP1ServerConnection:
         finally:
             self._advancing = False
         if self._exchange is None and self._state is _SERVING:
-            self._wait_for_head(now)
+            self._wait_for_head(monotonic())
 
     def _wait_for_head(self, now: float) -> None:
         params = self.params
@@ -282,19 +309,30 @@ class HTTP1ServerConnection:
             params._watch.set(self, now, params._head_timeout)
 
     def _advance_later(self) -> None:
-        self.stream.io_loop.asyncio_loop.call_soon(self._take_up)  # type: ignore[attr-defined]
+        if not self._scheduled:
+            self._scheduled = True
+            self.stream.io_loop.asyncio_loop.call_soon(self._take_up)  # type: ignore[attr-defined]
 
     def _take_up(self) -> None:
         """Go on with pipelined requests in a turn of the loop of their own."""
-        if self._state is _SERVING and self._exchange is None:
-            stream = self.stream
-            stream._cork()
-            try:
-                self._advance()
-            finally:
-                stream._uncork()
-            if self._exchange is None and self._state is _SERVING:
-                stream._resume_reading()
+        self._scheduled = False
+        if self._state is not _SERVING or self._exchange is not None:
+            return
+        stream = self.stream
+        stream._cork()
+        try:
+            self._advance()
+        finally:
+            stream._uncork()
+        self._read_on()
+
+    def _read_on(self) -> None:
+        """Receive again, if there was a pause and nothing speaks for it any more."""
+        if self._state is not _SERVING or self._held or self._scheduled:
+            return
+        exchange = self._exchange
+        if exchange is None or (not exchange._read_done and exchange._waiting is None):
+            self.stream._resume_reading()
 
     def _begin(self, head: h1.RequestHead) -> None:
         exchange: HTTP1Connection = _new_exchange(HTTP1Connection)
@@ -459,18 +497,32 @@ class HTTP1ServerConnection:
         """The response has been finished; with the request read whole, the next one may begin."""
         if self._exchange is not exchange:
             return
-        if not exchange._read_done:
-            exchange._close_after = True  # answered before the body came: its rest is not worth waiting for
         self._exchange = None
         exchange._driver = exchange._task = exchange._reader = None
+        stream = self.stream
+        stream._close_callback = None  # the handler's own, if it set one
+        if not exchange._read_done:
+            # Answered before the body came: its rest is not worth waiting for.
+            exchange._close_after = True
+            if exchange._message is not None:
+                exchange._message.on_connection_close()
+        if exchange._run_context is not None:
+            self._forget(exchange)
+        rest = b""
+        if stream._lender is not None:
+            if stream.reading():
+                gen_log.warning("A handler for %s reads from its stream after its response", self.context)
+                exchange._close_after = True
+            else:
+                rest = stream._take_input_back()
         if exchange._close_after or self._state is not _SERVING:
             self._deadline = NEVER
             self._close_gracefully(linger=not exchange._read_done or self._reader.buffered > 0)
             return
         reader = self._reader
         reader.start_next()
-        if self.stream._lender is not None:
-            self._take_input_back()
+        if rest:
+            reader.receive_data(rest)
         if self._advancing:
             return
         if reader.buffered:
@@ -479,16 +531,11 @@ class HTTP1ServerConnection:
             self._close_gracefully(linger=False)
         else:
             self.params._watch.set(self, monotonic(), self.params._idle_timeout)
-            self.stream._resume_reading()
+            stream._resume_reading()
 
-    def _take_input_back(self) -> None:
-        if self.stream.reading():
-            gen_log.warning(
-                "A handler for %s still reads from its connection after its response", self.context
-            )
-            self.stream.close()
-        else:
-            self.stream._take_input_back()
+    def _forget(self, exchange: HTTP1Connection) -> None:
+        """Part the exchange from what refers to it, so that all of it goes with its last user."""
+        exchange._message = exchange._run_context = exchange._pieces = exchange._waiting = None
 
     def _let_go(self, exchange: HTTP1Connection) -> None:
         """Part from an exchange: from now on its writes fail."""
@@ -503,11 +550,12 @@ class HTTP1ServerConnection:
         self.params._watch.discard(self)
         stream = self.stream
         stream._stop_push()
-        rest = self._reader.take_buffer()
+        rest = exchange._take_pieces() + self._reader.take_buffer()
         if rest:
             stream._unread(rest)
         self._exchange = None
         self._let_go(exchange)
+        self._forget(exchange)
         self._ended()
 
     def _ended(self) -> None:
@@ -538,6 +586,7 @@ class HTTP1ServerConnection:
             answer = not exchange._head_sent
             self._let_go(exchange)
             self._tell_gone(exchange)
+            self._forget(exchange)
         if self.stream.closed():
             return
         if answer:
@@ -570,28 +619,36 @@ class HTTP1ServerConnection:
         self._state = _State.LINGERING
         self._left = _LINGER_BYTES
         self.params._watch.set(self, monotonic(), _LINGER_SECONDS)
-        if type(stream.socket) is socket.socket:
-            try:
-                stream.socket.shutdown(socket.SHUT_WR)
-            except OSError:
-                stream.close()
-                return
+        try:
+            if isinstance(stream.socket, ssl.SSLSocket):
+                try:
+                    stream.socket.unwrap()  # our close_notify; the peer's is not waited for
+                except (ssl.SSLError, ValueError):
+                    pass
+            # The method of ssl.SSLSocket would give up TLS for reading too.
+            socket.socket.shutdown(stream.socket, socket.SHUT_WR)
+        except OSError:
+            stream.close()
+            return
         stream._resume_reading()
 
     def _tell_gone(self, exchange: HTTP1Connection) -> None:
-        try:
-            exchange._peer_gone()
-        except Exception:
-            app_log.error("Uncaught exception in a close callback", exc_info=True)
+        exchange._peer_gone()
 
     def _expired(self) -> None:
         """A deadline has passed: of the idle connection, of a head, of a body, or of the peer's closing."""
-        exchange = self._exchange
-        if exchange is not None and not exchange._read_done:
+        exchange, stream = self._exchange, self.stream
+        if exchange is not None:
+            if exchange._read_done:
+                return
             gen_log.info("Timeout reading body from %s", self.context)
-        elif exchange is not None:
+        pending = stream._pending_output
+        if pending and exchange is None and pending != self._pending_seen:
+            # Not idle: the peer reads, only slowly.
+            self._pending_seen = pending
+            self.params._watch.set(self, monotonic(), self.params._idle_timeout)
             return
-        self.stream.close()
+        stream.close()
 
 
 async def _finish_after(result: Any, message: Any) -> None:

@@ -54,9 +54,9 @@ class Watch:
     def set(self, connection: Watched, now: float, timeout: float) -> None:
         """Give `connection` until `timeout` seconds after `now`."""
         connection._deadline = deadline = now + timeout
+        if timeout * 0.1 < self._step:
+            self._step = timeout * 0.1
         if deadline < self._due:
-            if timeout * 0.1 < self._step:
-                self._step = timeout * 0.1
             self._schedule(deadline, now)
 
     def _schedule(self, deadline: float, now: float) -> None:

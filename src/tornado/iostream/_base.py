@@ -13,7 +13,12 @@ import re
 from typing import Any
 
 from tornado.iostream._core import FAIR_SHARE, fail
-from tornado.iostream._errors import StreamBufferFullError, UnsatisfiableReadError, is_connection_reset
+from tornado.iostream._errors import (
+    StreamBufferFullError,
+    UnsatisfiableReadError,
+    is_connection_reset,
+    without_frames,
+)
 from tornado.iostream._pull import (
     Count,
     IntoBuffer,
@@ -158,7 +163,7 @@ class BaseIOStream(PushMode):
                 return True
         except UnsatisfiableReadError as error:
             gen_log.info("Unsatisfiable read, closing connection: %s", error)
-            self.close(error)
+            self.close(without_frames(error))
             return True
         if len(pull.buffer) > self.max_buffer_size:
             gen_log.error("Reached maximum read buffer size")
@@ -211,6 +216,7 @@ class BaseIOStream(PushMode):
         except Exception as error:
             self.close(error)
             if is_connection_reset(error):
+                without_frames(error)
                 return None
             raise
         if data is None:
@@ -245,6 +251,7 @@ class BaseIOStream(PushMode):
         except Exception as error:
             gen_log.warning("error on read: %s", error)
             self.close(error)
+            without_frames(error)
         if not self._closed:
             if pull.busy():
                 self._wait_for_input()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import ssl
+from typing import TypeVar
 
 #: Error numbers that tell of a connection's end rather than of a fault of ours: nobody is warned about them.
 _ERRNO_CONNRESET: tuple[int, ...] = tuple(
@@ -19,6 +20,8 @@ _ERRNO_CONNRESET: tuple[int, ...] = tuple(
     )
     if hasattr(errno, name)
 )
+
+_Error = TypeVar("_Error", bound=BaseException)
 
 
 class StreamClosedError(OSError):
@@ -48,3 +51,13 @@ def is_connection_reset(error: BaseException) -> bool:
     if isinstance(error, ssl.SSLError):
         return error.args[:1] in ((ssl.SSL_ERROR_EOF,), (ssl.SSL_ERROR_ZERO_RETURN,))
     return isinstance(error, OSError) and error.errno in _ERRNO_CONNRESET
+
+
+def without_frames(error: _Error) -> _Error:
+    """An error of the system's, to be kept by a stream: rid of the frames that it came through.
+
+    They are the stream's own methods and say nothing, but hold the stream: kept in it they would be a
+    reference cycle, and every reset connection would wait for the garbage collector.
+    """
+    error.__context__ = None
+    return error.with_traceback(None)

@@ -15,7 +15,7 @@ from collections import deque
 from tornado._tasks import done_future
 from tornado.iostream._buffer import _StreamBuffer
 from tornado.iostream._core import FAIR_SHARE, StreamCore, fail
-from tornado.iostream._errors import StreamBufferFullError, is_connection_reset
+from tornado.iostream._errors import StreamBufferFullError, is_connection_reset, without_frames
 from tornado.log import gen_log
 
 #: Collected pieces are joined into one up to this many bytes; more than that is handed over piece by piece.
@@ -83,7 +83,7 @@ class OutputSide(StreamCore):
     def _write_failed(self, error: Exception) -> None:
         if not is_connection_reset(error):
             gen_log.warning("Write error on %s: %s", self._number(), error)
-        self.close(error)
+        self.close(without_frames(error))
 
     def _wait_for_room(self) -> None:
         """Have `_on_writable` called when the descriptor takes bytes again."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from tornado.iostream._errors import is_connection_reset
+from tornado.iostream._errors import is_connection_reset, without_frames
 from tornado.iostream._output import OutputSide
 from tornado.log import gen_log
 
@@ -89,7 +89,7 @@ class PushMode(OutputSide):
     def _read_failed(self, error: Exception) -> None:
         if not is_connection_reset(error):
             gen_log.warning("error on read: %s", error)
-        self.close(error)
+        self.close(without_frames(error))
 
     # -- the mode --
 
@@ -123,16 +123,27 @@ class PushMode(OutputSide):
     def _lend_input(self, unread: bytes) -> None:
         """Let others read, beginning with `unread`, until `_take_input_back`.
 
-        The consumer still hears of the stream's end.
+        The consumer still hears of sent output and of the stream's end.
         """
         self._lender, self._consumer = self._consumer, None
         self._unread(unread)
 
-    def _take_input_back(self) -> None:
-        """The consumer goes on, with what others have left."""
-        lender, self._lender = self._lender, None
-        if lender is not None and not self._closed:
-            self._start_push(lender)
+    def _take_input_back(self) -> bytes:
+        """The consumer goes on: it gets whatever is received from now on.
+
+        :returns: what others have left, which comes before that. It is not delivered, as the consumer may be
+            in the middle of its own work when it asks. None where nothing was lent, or the stream is closed.
+        :raises AssertionError: if somebody is still waiting for a read.
+        """
+        lender = self._lender
+        if lender is None or self._closed:
+            return b""
+        waiting = self._take_read_buffer()
+        self._lender, self._consumer = None, lender
+        self._eof = self._paused = False
+        if not self._held:
+            self._wait_for_input()
+        return waiting
 
     def _unread(self, data: bytes) -> None:
         raise NotImplementedError
@@ -189,7 +200,8 @@ class PushMode(OutputSide):
             self._uncork()
 
     def _tell_drained(self) -> None:
-        consumer = self._consumer
+        # Who has lent its input goes on sending.
+        consumer = self._consumer or self._lender
         if consumer is None:
             return
         self._corked += 1

@@ -16,6 +16,7 @@ from typing import Any, ClassVar, TypeVar
 from tornado import ioloop, netutil
 from tornado.iostream._base import BaseIOStream
 from tornado.iostream._core import fail
+from tornado.iostream._errors import without_frames
 
 _Stream = TypeVar("_Stream", bound="IOStream")
 
@@ -195,7 +196,7 @@ class IOStream(BaseIOStream):
             self.socket.connect(address)
         except OSError as error:
             if error.errno not in _IN_PROGRESS:
-                self.close(error)
+                self.close(without_frames(error))
                 return future
         self._add_writer()
         return future
@@ -211,7 +212,7 @@ class IOStream(BaseIOStream):
         try:
             error = self.get_fd_error()
         except OSError as broken:  # the socket is gone altogether
-            error = broken
+            error = without_frames(broken)
         if error is not None:
             self.close(error)
             return

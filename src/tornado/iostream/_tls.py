@@ -17,7 +17,7 @@ from typing import Any
 
 from tornado import netutil
 from tornado.iostream._core import FAIR_SHARE, fail
-from tornado.iostream._errors import is_connection_reset
+from tornado.iostream._errors import is_connection_reset, without_frames
 from tornado.iostream._socket import IOStream
 from tornado.log import gen_log
 
@@ -105,7 +105,7 @@ class SSLIOStream(IOStream):
         try:
             self._wrap()
         except (OSError, ValueError) as error:
-            self.close(error)
+            self.close(without_frames(error))
             fail(future, self._closed_error())
             return
         if future is not None and not future.done():
@@ -158,7 +158,7 @@ class SSLIOStream(IOStream):
         # Only a fault of protocol or trust is worth a warning: peers that leave early are everyday.
         if isinstance(error, (ssl.SSLError, ValueError)) and not is_connection_reset(error):
             gen_log.warning("SSL Error on %s %s: %s", self._number(), self._peer(), error)
-        self.close(error)
+        self.close(without_frames(error))
 
     def _peer(self) -> object:
         try:

@@ -14,11 +14,12 @@ from typing import Any, cast
 
 from tornado import httputil
 from tornado._tasks import run_eagerly
+from tornado._wire.errors import ExpectationFailed
 from tornado.concurrent import Future
 from tornado.http1connection import HTTP1Connection
 from tornado.httpserver import HTTPServer
 from tornado.iostream import StreamClosedError
-from tornado.log import access_log, log_access
+from tornado.log import access_log, app_log, log_access
 from tornado.routing import (
     AnyMatches,
     DefaultHostMatches,
@@ -26,11 +27,13 @@ from tornado.routing import (
     ReversibleRouter,
     ReversibleRuleRouter,
     Rule,
+    RuleRouter,
     _RuleList,
+    _Rules,
 )
 from tornado.web import _lifecycle
 from tornado.web._handler import _EXECUTE, RequestHandler
-from tornado.web._handlers import ErrorHandler
+from tornado.web._handlers import ErrorHandler, ServerOptionsHandler
 from tornado.web._static import StaticFileHandler
 from tornado.web._transforms import GZipContentEncoding
 from tornado.web._uimodules import TemplateModule, UIModule, _linkify, _xsrf_form_html
@@ -54,12 +57,12 @@ class _ApplicationRouter(ReversibleRuleRouter):
             processed.target = _ApplicationRouter(self.application, routes)
         return processed
 
-    def get_target_delegate(
-        self, target: Any, request: httputil.HTTPServerRequest, **target_params: Any
+    def _delegate_of_class(
+        self, target: type[Any], request: httputil.HTTPServerRequest, params: dict[str, Any]
     ) -> httputil.HTTPMessageDelegate | None:
-        if isinstance(target, type) and issubclass(target, RequestHandler):
-            return self.application.get_handler_delegate(request, target, **target_params)
-        return super().get_target_delegate(target, request, **target_params)
+        if issubclass(target, RequestHandler):
+            return self.application.get_handler_delegate(request, target, **params)
+        return None
 
 
 class Application(ReversibleRouter):
@@ -223,6 +226,8 @@ class Application(ReversibleRouter):
     def _unmatched(self, request: httputil.HTTPServerRequest) -> tuple[type[RequestHandler], dict[str, Any]]:
         settings = self.settings
         default = settings.get("default_handler_class")
+        if request.path == "*" and request.method == "OPTIONS":
+            return ServerOptionsHandler, {}  # about the server, not about a page that is not there
         if default:
             return default, settings.get("default_handler_args", {})
         return ErrorHandler, {"status_code": 404}
@@ -281,14 +286,25 @@ class Application(ReversibleRouter):
             or cls.get_handler_delegate is not _GET_HANDLER_DELEGATE
         ):
             return NotImplemented
+        if head.expect_unknown:
+            raise ExpectationFailed("the Expect field asks for something else than 100-continue")
         request = _request_of(exchange, head)
         path_args: Any = ()
         path_kwargs: Any = None
         handler_kwargs: Any = None
         streams = False
         wildcard = self.wildcard_router
-        rules: Any = self.default_router.rules
-        if rules is not self._plain_rules or rules.version != self._plain_version:
+        try:
+            rules: Any = self.default_router.rules
+        except AttributeError:  # any Router may have been put in its place
+            return self._open_delegate(self.find_handler(request), exchange, head)
+        router = type(wildcard)
+        if (
+            rules is not self._plain_rules
+            or rules.version != self._plain_version
+            or router.find_handler is not _ROUTER_FIND
+            or router.get_target_delegate is not _TARGET_DELEGATE
+        ):
             if not self._is_plain(rules):
                 return self._open_delegate(self.find_handler(request), exchange, head)
         found = wildcard._match(request)
@@ -317,8 +333,21 @@ class Application(ReversibleRouter):
         return _lifecycle.start(target(self, request), _NONE, path_args, path_kwargs)
 
     def _is_plain(self, rules: Any) -> bool:
-        """Whether all hosts share one list of routes; remembered until the rules for hosts change."""
-        if len(rules) != 1 or rules[0].target is not self.wildcard_router or not hasattr(rules, "version"):
+        """Whether all hosts share one list of routes, and both routers find in it as `.RuleRouter` does;
+        remembered until the rules for hosts change.
+
+        The routers are of one class: who watches the methods of the one sees those of the other.
+        """
+        router = type(self.wildcard_router)
+        if (
+            type(rules) is not _Rules
+            or len(rules) != 1
+            or rules[0].target is not self.wildcard_router
+            or type(rules[0].matcher) is not AnyMatches
+            or type(self.default_router) is not router
+            or router.find_handler is not _ROUTER_FIND
+            or router.get_target_delegate is not _TARGET_DELEGATE
+        ):
             return False
         self._plain_rules, self._plain_version = rules, rules.version
         return True
@@ -343,6 +372,8 @@ _request_of = httputil.HTTPServerRequest._from_head
 _START_REQUEST = Application.start_request
 _FIND_HANDLER = Application.find_handler
 _GET_HANDLER_DELEGATE = Application.get_handler_delegate
+_ROUTER_FIND = RuleRouter.find_handler
+_TARGET_DELEGATE = RuleRouter.get_target_delegate
 
 
 async def _finish_after(result: Any, delegate: Any) -> None:
@@ -485,8 +516,33 @@ class _HandlerDelegate(httputil.HTTPMessageDelegate):
         transforms = [transform(self.request) for transform in application.transforms]
         rest = handler._execute(transforms, *self.path_args, **self.path_kwargs)
         task = run_eagerly(asyncio.get_running_loop(), rest, contextvars.copy_context())
-        cast(Any, self.connection)._task = task
-        return None if prepared.done() else prepared
+        if task.done():
+            self._executed(task)
+        else:
+            cast(Any, self.connection)._task = task
+            task.add_done_callback(self._executed)
+        if prepared.done() and prepared.exception() is None:
+            return None
+        return prepared
+
+    def _executed(self, task: asyncio.Task[Any]) -> None:
+        """A streaming handler is through. Where it failed outside of what answers errors, or never came to
+        its ``prepare``, the body must not wait for it any longer.
+        """
+        assert self.handler is not None
+        prepared = cast("Future[None]", self.handler._prepared_future)
+        error = asyncio.CancelledError() if task.cancelled() else task.exception()
+        if error is not None:
+            connection = cast(Any, self.connection)
+            if isinstance(error, Exception) and not prepared.done():
+                prepared.set_exception(error)  # whoever reads the request waits for it, logs and closes
+                return
+            driver = getattr(connection, "_driver", None)
+            if driver is not None:
+                driver.failed(connection, error)
+            elif not isinstance(error, asyncio.CancelledError):
+                app_log.error("Uncaught exception after the end of a request", exc_info=error)
+        _set_result(prepared)
 
 
 def _set_result(future: Future[None]) -> None:

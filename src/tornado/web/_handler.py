@@ -412,9 +412,8 @@ class RequestHandler:
         if self._headers_written:
             gen_log.error("Cannot send error response after headers written")
             if not self._finished:
-                # The client must not take the fragment for the whole: what is missing shows as a broken body.
                 try:
-                    _ = self.finish()
+                    _response.break_off(self)
                 except Exception:
                     gen_log.error("Failed to flush partial response", exc_info=True)
             return

@@ -41,6 +41,17 @@ class ErrorHandler(RequestHandler):
         return True
 
 
+class ServerOptionsHandler(RequestHandler):
+    """Answers ``OPTIONS *``, which asks about the server as a whole (RFC 9110 section 9.3.7), where no route
+    does.
+    """
+
+    def options(self) -> None:
+        """204, and the methods known to every handler."""
+        self.set_status(204)
+        self.set_header("Allow", ", ".join(RequestHandler.SUPPORTED_METHODS))
+
+
 class RedirectHandler(RequestHandler):
     """Sends GET requests elsewhere; groups of the route's pattern fill ``{0}`` or ``{name}`` in the address.
 

@@ -226,6 +226,19 @@ def finish_in_steps(handler: RequestHandler) -> Future[None]:
     return future
 
 
+def break_off(handler: RequestHandler) -> None:
+    """End a response that cannot be completed so that the client does not take the fragment for the whole:
+    what was written is sent, then the connection is closed without the last chunk (RFC 9112 section 8).
+    """
+    _ = handler.flush()
+    handler._transforms = []  # they would complete their coding
+    connection: Any = handler.request.connection
+    if isinstance(connection, HTTP1Connection):
+        connection._chunking = False
+        connection._close_after = True
+    _ = handler.finish()
+
+
 def complete_head(handler: RequestHandler) -> None:
     """What only the whole body tells: its tag, whether the client has it already, its length."""
     code = handler._status_code
