@@ -1,16 +1,26 @@
-"""`HTTPServer`: where a request comes from, as a proxy tells."""
+"""`HTTPServer`: its settings, its hooks, the kinds of application, and where a request comes from."""
 
 from __future__ import annotations
 
 import asyncio
+import errno
+import functools
+import gzip
 from typing import Any
 
 import pytest
 
 from tests.support.server import serving
+from tornado.escape import json_decode
 from tornado.httpserver import HTTPServer
-from tornado.httputil import HTTPServerRequest, ResponseStartLine
-from tornado.web import Application, RequestHandler
+from tornado.httputil import (
+    HTTPHeaders,
+    HTTPMessageDelegate,
+    HTTPServerConnectionDelegate,
+    HTTPServerRequest,
+    ResponseStartLine,
+)
+from tornado.web import Application, RequestHandler, stream_request_body
 
 FIRST = ("X-Real-Ip: 10.0.0.1", "X-Scheme: https")
 SECOND = ("X-Real-Ip: 10.0.0.2",)
@@ -79,3 +89,433 @@ async def test_fields_are_not_believed_unless_told_to() -> None:
     async with serving(application) as server:
         await asyncio.gather(server.fetch("/", *FIRST), server.fetch("/", *SECOND))
     assert {(request.remote_ip, request.protocol) for request in seen} == {("127.0.0.1", "http")}
+
+
+# -- the kinds of application, on all four variants --
+
+
+@pytest.fixture
+def serve(loop_kind, tls):
+    """`serving` for the variant under test: plain or TLS, on asyncio or uvloop."""
+    return functools.partial(serving, tls=tls)
+
+
+class Echo(RequestHandler):
+    def get(self, *args):
+        self.write(f"{self.request.method} {self.request.uri}")
+
+    def post(self, *args):
+        self.write(self.request.body)
+
+
+class Origin(RequestHandler):
+    """Tells where the request came from, as the server sees it."""
+
+    def get(self):
+        self.write(f"{self.request.remote_ip} {self.request.protocol}")
+
+    post = get
+
+
+@stream_request_body
+class Streamed(RequestHandler):
+    """Tells the sizes of the pieces in which the body came."""
+
+    def prepare(self):
+        self.sizes = []
+
+    async def data_received(self, chunk):
+        self.sizes.append(len(chunk))
+        await asyncio.sleep(0)
+
+    def post(self):
+        self.write({"sizes": self.sizes})
+
+
+ECHO = Application([("/streamed", Streamed), ("/.*", Echo)])
+ORIGIN = Application([("/.*", Origin)])
+
+
+def waiting():
+    """An application whose ``/wait`` answers when told to, and the events of that handler."""
+    events = {name: asyncio.Event() for name in ("started", "release", "gone")}
+
+    class Waiting(RequestHandler):
+        async def get(self):
+            events["started"].set()
+            await events["release"].wait()
+            self.write("late")
+
+        def on_connection_close(self):
+            events["gone"].set()
+
+    return Application([("/wait", Waiting), ("/.*", Echo)]), events
+
+
+def answer(connection, body):
+    """Send a whole response from a delegate."""
+    headers = HTTPHeaders({"Content-Length": str(len(body))})
+    _ = connection.write_headers(ResponseStartLine("HTTP/1.1", 200, "OK"), headers, body)
+    connection.finish()
+
+
+class Delegates(HTTPServerConnectionDelegate):
+    """An application without the web framework: answers with what it was told."""
+
+    def __init__(self):
+        self.servers = set()
+        self.closed = asyncio.Event()
+
+    def start_request(self, server_conn, request_conn):
+        self.servers.add(server_conn)
+        return Message(request_conn)
+
+    def on_close(self, server_conn):
+        self.servers.discard(server_conn)
+        self.closed.set()
+
+
+class Message(HTTPMessageDelegate):
+    def __init__(self, connection):
+        self.connection = connection
+        self.body = b""
+
+    def headers_received(self, start_line, headers):
+        context = self.connection.context
+        self.line = f"{start_line.method} {start_line.path} {context.remote_ip} {context.protocol} "
+
+    def data_received(self, chunk):
+        self.body += chunk
+
+    def finish(self):
+        answer(self.connection, self.line.encode() + self.body)
+
+
+def called(request):
+    """A plain function as an application; answers as `Delegates` do."""
+    line = f"{request.method} {request.path} {request.remote_ip} {request.protocol} "
+    answer(request.connection, line.encode() + request.body)
+
+
+async def test_delegates_and_plain_callables_are_applications(serve, tls):
+    protocol = b"https " if tls else b"http "
+    delegates = Delegates()
+    for application in (delegates, called):
+        async with serve(application) as server:
+            peer = await server.connect()
+            assert (await peer.fetch("/a")).body == b"GET /a 127.0.0.1 " + protocol
+            body = b"b" * 200_000
+            response = await peer.fetch("/c", method="POST", body=body)
+            assert response.body == b"POST /c 127.0.0.1 " + protocol + body
+            assert len(delegates.servers) == (application is delegates)
+            await peer.close()
+            if application is delegates:
+                await delegates.closed.wait()
+                assert delegates.servers == set()
+
+
+async def test_a_callable_gets_parsed_forms(serve):
+    def form(request):
+        answer(request.connection, b",".join(request.arguments["name"]))
+
+    async with serve(form) as server:
+        fields = "Content-Type: application/x-www-form-urlencoded"
+        response = await server.fetch("/?name=1", fields, method="POST", body=b"name=2&name=3")
+        assert response.body == b"1,2,3"
+
+
+async def test_the_application_may_be_replaced_at_run_time(serve):
+    async with serve(ECHO) as server:
+        peer = await server.connect()
+        for application, start in (
+            (ECHO, b"GET /x"),
+            (called, b"GET /x 127"),
+            (ORIGIN, b"127"),
+            (ECHO, b"GET"),
+        ):
+            server.server.request_callback = application
+            assert (await peer.fetch("/x")).body.startswith(start)
+        assert (await peer.fetch("/x", method="POST", body=b"five")).body == b"five"
+
+
+# -- hooks --
+
+
+class Counting(HTTPServer):
+    """A server that looks at each request before its application does."""
+
+    def initialize(self, *args, **kwargs):
+        super().initialize(*args, **kwargs)
+        self.seen = []
+
+    def start_request(self, server_conn, request_conn):
+        self.seen.append(request_conn)
+        return super().start_request(server_conn, request_conn)
+
+
+@pytest.mark.parametrize("application", [ECHO, called])
+async def test_an_overridden_start_request_sees_each_request(serve, application):
+    async with serve(application, server_class=Counting) as server:
+        peer = await server.connect()
+        for _ in range(3):
+            assert (await peer.fetch("/")).code == 200
+        assert (await peer.fetch("/", method="POST", body=b"x" * 100_000)).code == 200
+        for _ in range(5):
+            peer.get("/pipelined")
+        for _ in range(5):
+            assert (await peer.response()).code == 200
+        assert len(set(map(id, server.server.seen))) == len(server.server.seen) == 9
+
+
+async def test_start_request_patched_on_the_class_counts_at_once(serve, monkeypatch):
+    seen = []
+    original = HTTPServer.start_request
+
+    def start_request(self, server_conn, request_conn):
+        seen.append(request_conn)
+        return original(self, server_conn, request_conn)
+
+    async with serve(ECHO) as server:
+        peer = await server.connect()
+        await peer.fetch("/1")
+        monkeypatch.setattr(HTTPServer, "start_request", start_request)
+        await peer.fetch("/2")
+        await peer.fetch("/3", method="POST", body=b"x")
+        monkeypatch.undo()
+        await peer.fetch("/4")
+        assert len(seen) == 2
+
+
+async def test_handle_stream_may_be_set_on_the_server(serve):
+    async with serve(ECHO) as server:
+        addresses = []
+        original = server.server.handle_stream
+
+        def handle_stream(stream, address):
+            addresses.append(address)
+            original(stream, address)
+
+        server.server.handle_stream = handle_stream
+        peer = await server.connect()
+        await peer.fetch("/1")
+        await peer.fetch("/2")
+        assert addresses == [peer.writer.get_extra_info("sockname")]
+
+
+async def test_another_class_may_be_configured(serve):
+    saved = HTTPServer._save_configuration()
+    try:
+        HTTPServer.configure(Counting, xheaders=True)
+        async with serve(ORIGIN) as server:
+            assert isinstance(server.server, Counting)
+            assert (await server.fetch("/", "X-Real-Ip: 4.4.4.4")).body.startswith(b"4.4.4.4 ")
+            assert len(server.server.seen) == 1
+    finally:
+        HTTPServer._restore_configuration(saved)
+
+
+# -- what a proxy tells --
+
+
+@pytest.mark.parametrize("kind", ["web", "callable", "delegate"])
+async def test_each_request_has_the_origin_its_proxy_tells(serve, tls, kind):
+    own, other = ("https", "http") if tls else ("http", "https")
+    seen = "127.0.0.1"
+    cases = [
+        (["X-Real-Ip: 4.4.4.4"], "4.4.4.4", own),
+        ([], seen, own),
+        (["X-Real-Ip: 2620:0:1cfe:face:b00c::3"], "2620:0:1cfe:face:b00c::3", own),
+        (["X-Forwarded-For: 127.0.0.1,  5.5.5.5 "], "5.5.5.5", own),
+        (["X-Forwarded-For: 5.5.5.5, 4.4.4.4, 3.3.3.3, 2.2.2.2"], "4.4.4.4", own),
+        (["X-Forwarded-For: 5.5.5.5", "X-Forwarded-For: 4.4.4.4, 3.3.3.3"], "4.4.4.4", own),
+        (["X-Real-Ip: 6.6.6.6", "X-Forwarded-For: 4.4.4.4"], "6.6.6.6", own),
+        ([f"X-Scheme: {other}"], seen, other),
+        ([f"X-Forwarded-Proto: {own} , {other}"], seen, other),
+        ([f"X-Scheme: {own}", f"X-Forwarded-Proto: {other}"], seen, own),
+        ([f"X-Forwarded-Proto: {other}", "X-Real-Ip: 4.4.4.4"], "4.4.4.4", other),
+        ([], seen, own),
+    ]
+    application = {"web": ORIGIN, "callable": called, "delegate": Delegates()}[kind]
+    async with serve(application, xheaders=True, trusted_downstream=["2.2.2.2", "3.3.3.3"]) as server:
+        peer = await server.connect()
+        for method, body in (("GET", None), ("POST", b"body")):
+            for fields, ip, scheme in cases:
+                response = await peer.fetch("/", *fields, method=method, body=body)
+                assert f"{ip} {scheme}" in response.body.decode(), fields
+
+
+async def test_what_is_no_address_or_protocol_is_ignored(serve, tls):
+    addresses = ["unknown", "4.4.4.4<script>", "4.4.4.256", "", ",", "4.4.4.4, host.example", "[::1]:80"]
+    protocols = ["ftp", "HTTPSX", "", "https, unknown", "<script>"]
+    fields = [f"{name}: {value}" for name in ("X-Real-Ip", "X-Forwarded-For") for value in addresses]
+    fields += [f"{name}: {value}" for name in ("X-Scheme", "X-Forwarded-Proto") for value in protocols]
+    fields.remove("X-Real-Ip: 4.4.4.4, host.example")
+    async with serve(ORIGIN, xheaders=True) as server:
+        peer = await server.connect()
+        for field in fields:
+            response = await peer.fetch("/", field)
+            assert response.body == (b"127.0.0.1 https" if tls else b"127.0.0.1 http"), field
+
+
+async def test_the_protocol_may_be_given(serve):
+    async with serve(ORIGIN, protocol="https") as server:
+        assert (await server.fetch("/")).body == b"127.0.0.1 https"
+
+
+# -- bodies that come compressed --
+
+TEXT = b"a body to be squeezed " * 5000
+ZIPPED = gzip.compress(TEXT)
+
+
+async def test_compressed_bodies_are_inflated(serve):
+    async with serve(ECHO, decompress_request=True) as server:
+        peer = await server.connect()
+        for data in (ZIPPED, gzip.compress(TEXT[:9]) + gzip.compress(TEXT[9:])):
+            response = await peer.fetch("/", "Content-Encoding: GZip", method="POST", body=data)
+            assert response.body == TEXT
+        peer.get("/", "Content-Encoding: gzip", "Transfer-Encoding: chunked", method="POST")
+        for start in range(0, len(ZIPPED), 7):
+            piece = ZIPPED[start : start + 7]
+            peer.send(b"%x\r\n%s\r\n" % (len(piece), piece))
+        peer.send(b"0\r\n\r\n")
+        assert (await peer.response()).body == TEXT
+        assert (await peer.fetch("/", method="POST", body=b"plain")).body == b"plain"
+    async with serve(ECHO) as server:
+        response = await server.fetch("/", "Content-Encoding: gzip", method="POST", body=ZIPPED)
+        assert response.body == ZIPPED
+
+
+@pytest.mark.parametrize(
+    ("path", "data"),
+    [
+        ("/", b"this is not gzip"),
+        ("/", ZIPPED[:-9]),
+        ("/", ZIPPED[:-1]),
+        ("/", ZIPPED + b"trailing garbage"),
+        ("/streamed", b"this is not gzip"),
+        ("/streamed", ZIPPED + b"trailing garbage"),
+    ],
+    ids=["no gzip", "cut", "cut by a byte", "more follows", "streamed no gzip", "streamed more follows"],
+)
+async def test_an_invalid_compressed_body_is_a_bad_request(serve, path, data):
+    async with serve(ECHO, decompress_request=True) as server:
+        response = await server.fetch(path, "Content-Encoding: gzip", method="POST", body=data)
+        assert (response.code, response.get("connection")) == (400, "close")
+
+
+@pytest.mark.parametrize("path", ["/", "/streamed"])
+async def test_what_inflates_over_the_limit_is_a_bad_request(serve, path):
+    async with serve(ECHO, decompress_request=True, max_body_size=100_000) as server:
+        for size, code in ((100_000, 200), (100_001, 400), (50_000_000, 400)):
+            data = gzip.compress(bytes(size))
+            assert len(data) < 100_000
+            response = await server.fetch(path, "Content-Encoding: gzip", method="POST", body=data)
+            assert response.code == code
+
+
+# -- sizes --
+
+
+async def test_pieces_of_a_body_keep_to_the_chunk_size(serve):
+    bodies = [([], bytes(10_500)), (["Content-Encoding: gzip"], gzip.compress(bytes(10_500)))]
+    async with serve(ECHO, chunk_size=1000, decompress_request=True) as server:
+        peer = await server.connect()
+        for fields, body in bodies:
+            response = await peer.fetch("/streamed", *fields, method="POST", body=body)
+            sizes = json_decode(response.body)["sizes"]
+            assert sum(sizes) == 10_500
+            assert max(sizes) <= 1000
+
+
+async def test_max_header_size(serve):
+    async with serve(ECHO, max_header_size=2048) as server:
+        assert (await server.fetch("/", "X: " + "x" * 1500)).code == 200
+        for fields in (["X: " + "x" * 2048], [f"X-{number}: x" for number in range(400)]):
+            response = await server.fetch("/", *fields)
+            assert (response.code, response.get("connection")) == (431, "close")
+        assert (await server.fetch("/" + "x" * 2048)).code == 414
+
+
+async def test_max_body_size(serve):
+    async with serve(ECHO, max_body_size=1000) as server:
+        for size, code in ((500, 200), (501, 413)):
+            assert (await server.fetch("/", method="POST", body=b"x" * (500 + size))).code == code
+            peer = await server.connect()
+            peer.get("/", "Transfer-Encoding: chunked", method="POST")
+            peer.send(b"1f4\r\n" + b"x" * 500 + b"\r\n%x\r\n" % size + b"x" * size + b"\r\n0\r\n\r\n")
+            assert (await peer.response()).code == code
+
+
+# -- lifetimes of connections --
+
+
+async def test_no_keep_alive(serve):
+    async with serve(ECHO, no_keep_alive=True) as server:
+        for options in ({}, {"method": "POST", "body": b"x"}):
+            peer = await server.connect()
+            response = await peer.fetch("/", "Connection: keep-alive", **options)
+            assert (response.code, response.get("connection")) == (200, "close")
+            assert await peer.rest() == b""
+
+
+@pytest.mark.parametrize("path", ["/", "/streamed"])
+async def test_body_timeout(serve, path):
+    async with serve(ECHO, body_timeout=0.05) as server:
+        peer = await server.connect()
+        assert (await peer.fetch(path, method="POST", body=b"in time")).code == 200
+        peer.send(f"POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nslow")
+        assert await peer.rest() == b""
+
+
+@pytest.mark.parametrize("beginning", [b"", b"GET / HT", b"GET / HTTP/1.1\r\nHost: a\r\n"])
+async def test_idle_connection_timeout(serve, beginning):
+    async with serve(ECHO, idle_connection_timeout=0.05) as server:
+        assert await server.exchange(beginning) == b""
+        peer = await server.connect()
+        assert (await peer.fetch("/")).body == b"GET /"
+        peer.send(beginning)
+        assert await peer.rest() == b""
+
+
+async def test_a_request_under_way_is_not_idle(serve):
+    application, events = waiting()
+    async with serve(application, idle_connection_timeout=0.05) as server:
+        peer = await server.connect()
+        peer.get("/wait")
+        await events["started"].wait()
+        idle = await server.connect()
+        assert await idle.rest() == b""  # by now the older connection's time would have passed as well
+        assert not events["gone"].is_set()
+        events["release"].set()
+        assert (await peer.response()).body == b"late"
+
+
+async def test_close_all_connections(serve):
+    application, events = waiting()
+    async with serve(application) as server:
+        peers = [await server.connect() for _ in range(4)]
+        for peer in peers:
+            await peer.fetch("/")
+        peers[1].send(b"GET / HT")
+        peers[2].send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\npart")
+        peers[3].get("/wait")
+        await events["started"].wait()
+        server.server.stop()
+        await server.server.close_all_connections()
+        assert not server.server._connections
+        assert events["gone"].is_set()
+        for peer in peers:
+            assert await peer.rest() == b""
+        events["release"].set()
+        with pytest.raises(ConnectionRefusedError):
+            await server.connect()
+
+
+async def test_an_occupied_port_is_named(serve):
+    async with serve(ECHO) as server:
+        pattern = rf"'127\.0\.0\.1', port {server.port}: .*in use"
+        with pytest.raises(OSError, match=pattern) as caught:
+            HTTPServer(ECHO).listen(server.port, "127.0.0.1")
+        assert caught.value.errno == errno.EADDRINUSE
+        assert (await server.fetch("/still")).body == b"GET /still"

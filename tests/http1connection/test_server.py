@@ -628,3 +628,11 @@ async def test_a_close_callback_of_the_stream_ends_with_its_request(loop_kind):
             await asyncio.sleep(0)
         await asyncio.sleep(0)
     assert called == []
+
+
+@pytest.mark.parametrize("garbage", [b"\x16\x03\x01\x02\x00", b"\x00" * 100, b" GET"])
+async def test_what_cannot_become_a_request_is_refused_at_once(loop_kind, garbage):
+    async with serving(application()) as server:
+        peer = await server.connect()
+        peer.send(garbage)
+        assert (await peer.response()).code == 400

@@ -44,13 +44,12 @@ def test_public_addresses() -> None:
 
 
 def test_an_error_is_rid_of_its_frames() -> None:
-    try:
+    with pytest.raises(OSError, match="x") as caught:
         try:
             raise KeyError
         except KeyError:
             raise OSError(errno.EPIPE, "x")  # noqa: B904
-    except OSError as error:
-        assert without_frames(error) is error
-        assert error.__traceback__ is None
-        assert error.__context__ is None
-        assert error.errno == errno.EPIPE
+    error = caught.value
+    assert error.__context__ is not None
+    assert without_frames(error) is error
+    assert (error.__traceback__, error.__context__, error.errno) == (None, None, errno.EPIPE)

@@ -447,3 +447,118 @@ async def test_handlers_run_in_tasks_where_the_setting_asks_for_it():
             peer.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx")
             assert (await peer.response()).code == 200
     assert seen == [False, False, True, True]
+
+
+# -- steps of the way that somebody has replaced --
+
+
+@pytest.mark.parametrize(
+    "place", [(routing.RuleRouter, "find_handler"), (routing.RuleRouter, "get_target_delegate")]
+)
+@pytest.mark.parametrize("own", [False, True])
+async def test_patched_steps_of_the_routers_are_taken(
+    place: Any, own: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = web.Application([("/", named("page"))])
+    owner, name = type(app.wildcard_router) if own else place[0], place[1]
+    original, calls = getattr(owner, name), []
+
+    def patched(self: Any, *args: Any, **kwargs: Any) -> Any:
+        calls.append(self)
+        return original(self, *args, **kwargs)
+
+    async with serving(app) as server:
+        peer = await server.connect()
+        assert (await peer.fetch("/")).body == b"page"
+        with monkeypatch.context() as patch:
+            patch.setattr(owner, name, patched)
+            assert (await peer.fetch("/")).body == b"page"
+            assert calls == [app.default_router, app.wildcard_router]
+        assert (await peer.fetch("/")).body == b"page"
+    assert len(calls) == 2
+
+
+@pytest.mark.parametrize("name", ["find_handler", "get_target_delegate"])
+@pytest.mark.parametrize("inner", [False, True])
+async def test_routers_with_steps_of_their_own(name: str, inner: bool) -> None:
+    app = web.Application([("/", named("page"))])
+    calls: list[Any] = []
+    base: Any = type(app.wildcard_router)
+
+    def step(self: Any, *args: Any, **kwargs: Any) -> Any:
+        calls.append(name)
+        return getattr(base, name)(self, *args, **kwargs)
+
+    own = type("Own", (base,), {name: step})
+    if inner:
+        app.wildcard_router = own(app, [("/", named("page"))])
+        app.default_router.rules[:] = [routing.Rule(routing.AnyMatches(), app.wildcard_router)]
+    else:
+        app.default_router = own(app, [routing.Rule(routing.AnyMatches(), app.wildcard_router)])
+    assert await answers(app, "/", "/none") == ["200 page", "404"]
+    assert name in calls
+
+
+async def test_any_router_may_be_the_default_one() -> None:
+    app = web.Application([("/", named("unused"))])
+
+    class Own(routing.Router):
+        def find_handler(self, request: Any, **kwargs: Any) -> Any:
+            if request.path == "/":
+                return app.get_handler_delegate(request, named("own"))
+            return None
+
+    app.default_router = Own()  # type: ignore[assignment]
+    assert await answers(app, "/", "/none") == ["200 own", "404"]
+
+
+async def test_an_object_around_an_application_is_asked_itself() -> None:
+    class Around(httputil.HTTPServerConnectionDelegate):
+        def __init__(self, inner: Any) -> None:
+            self.inner = inner
+            self.started = 0
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self.inner, name)
+
+        def start_request(self, server_conn: Any, request_conn: Any) -> Any:
+            self.started += 1
+            return self.inner.start_request(server_conn, request_conn)
+
+    around = Around(web.Application([("/", named("page"))]))
+    assert await answers(around, "/") == ["200 page"]
+    assert around.started == 1
+
+
+# -- requests that are about the server, or ask for what it has not --
+
+
+async def test_options_of_the_whole_server() -> None:
+    async with serving(web.Application([("/", named("page"))])) as server:
+        peer = await server.connect()
+        response = await peer.fetch("*", method="OPTIONS")
+        assert response.code == 204
+        assert response.get("allow") == "GET, HEAD, POST, DELETE, PATCH, PUT, OPTIONS"
+        assert (await peer.fetch("/none", method="OPTIONS")).code == 404
+        assert (await peer.fetch("/")).body == b"page"
+
+
+async def test_options_of_the_whole_server_may_have_a_route() -> None:
+    def options(self: Any) -> None:
+        self.write("mine")
+
+    response = await ask(handler_of(options=options), path="*", method="OPTIONS", pattern=r"\*")
+    assert (response.code, response.body) == (200, b"mine")
+
+
+@pytest.mark.parametrize("body", [None, b"body"])
+async def test_unknown_expectations_are_refused(body: Any) -> None:
+    calls: list[Any] = []
+
+    def get(self: Any) -> None:
+        calls.append(self)
+
+    response = await ask(handler_of(get=get, post=get), "Expect: the unexpected", method="POST", body=body)
+    assert response.code == 417
+    assert response.get("connection") == "close"
+    assert not calls

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.server import ExpectLog, ask, handler_of, serving
+from tests.support.server import ExpectLog, ask, handler_of, raised, serving
 from tornado import httputil, web
 
 
@@ -446,3 +446,109 @@ def test_request_built_by_hand_is_welcome() -> None:
     handler = web.RequestHandler(web.Application(), request)
     assert handler.get_argument("a") == "1"
     assert handler._headers["Server"].startswith("TornadoServer/")
+
+
+@pytest.mark.parametrize("body", [b"body", None])
+@pytest.mark.parametrize("late", [False, True])
+async def test_a_streaming_handler_that_cannot_run_closes(
+    body: Any, late: bool, expect_log: ExpectLog
+) -> None:
+    @web.stream_request_body
+    class Handler(web.RequestHandler):
+        async def _execute(self, transforms: Any, *args: Any, **kwargs: Any) -> None:
+            if late:
+                await asyncio.sleep(0)
+            raise LookupError("no way")
+
+        def data_received(self, chunk: bytes) -> None:
+            raise AssertionError
+
+    async with serving(web.Application([("/", Handler)])) as server:
+        peer = await server.connect()
+        with expect_log("tornado.application", "Uncaught exception while serving") as expected:
+            peer.get("/", method="POST", body=body)
+            assert await peer.rest() == b""
+        assert isinstance(raised(expected), LookupError)
+
+
+async def test_a_streaming_handler_that_fails_after_prepare_closes(expect_log: ExpectLog) -> None:
+    @web.stream_request_body
+    class Handler(web.RequestHandler):
+        async def _execute(self, transforms: Any, *args: Any, **kwargs: Any) -> None:
+            await super()._execute(transforms, *args, **kwargs)
+            raise LookupError("afterwards")
+
+        def data_received(self, chunk: bytes) -> None: ...
+
+        async def post(self) -> None:
+            self._auto_finish = False
+            await asyncio.sleep(0)
+
+    async with serving(web.Application([("/", Handler)])) as server:
+        peer = await server.connect()
+        with expect_log("tornado.application", "Uncaught exception while serving"):
+            peer.get("/", method="POST", body=b"body")
+            assert await peer.rest() == b""
+
+
+async def test_a_streaming_handler_that_runs_by_itself_does_not_hold_the_body() -> None:
+    @web.stream_request_body
+    class Handler(web.RequestHandler):
+        async def _execute(self, transforms: Any, *args: Any, **kwargs: Any) -> None:
+            await asyncio.sleep(0)
+
+        def data_received(self, chunk: bytes) -> None:
+            self.finish(chunk)
+
+    assert (await ask(Handler, method="POST", body=b"body")).body == b"body"
+
+
+@pytest.mark.parametrize("compress", [False, True])
+async def test_a_response_that_fails_half_way_does_not_look_whole(
+    compress: bool, expect_log: ExpectLog
+) -> None:
+    ended = []
+
+    class Handler(web.RequestHandler):
+        async def get(self) -> None:
+            self.write("first," + " " * 2000)
+            await self.flush()
+            self.write("second")
+            raise LookupError("half way")
+
+        def on_finish(self) -> None:
+            ended.append(self)
+
+    async with serving(web.Application([("/", Handler)], compress_response=compress)) as server:
+        peer = await server.connect()
+        with (
+            expect_log("tornado.application", "Uncaught exception GET"),
+            expect_log("tornado.general", "Cannot send error response after headers written"),
+        ):
+            peer.get("/", "Accept-Encoding: gzip")
+            answer = await peer.rest()
+    assert b"Transfer-Encoding: chunked" in answer
+    assert not answer.endswith(b"0\r\n\r\n")
+    assert answer.endswith(b"6\r\nsecond\r\n") != compress
+    assert len(ended) == 1
+
+
+async def test_a_response_that_cannot_even_be_broken_off_is_closed(expect_log: ExpectLog) -> None:
+    class Handler(web.RequestHandler):
+        def get(self) -> None:
+            self.write("first")
+            self.flush()
+            raise LookupError("half way")
+
+        def finish(self, chunk: Any = None) -> Any:
+            raise ValueError("no finish either")
+
+    async with serving(web.Application([("/", Handler)])) as server:
+        peer = await server.connect()
+        with (
+            expect_log("tornado.application", "Uncaught exception GET"),
+            expect_log("tornado.general", "Cannot send error response after headers written"),
+            expect_log("tornado.general", "Failed to flush partial response"),
+        ):
+            peer.get("/")
+            assert (await peer.rest()).endswith(b"5\r\nfirst\r\n")

@@ -344,6 +344,9 @@ class Reader:
             raise HeadTooLarge(f"message head longer than {limits.max_head_size} bytes")
 
     def _await_head(self, size: int) -> None:
+        # Nobody should wait for the end of what cannot become a request: a TLS greeting, for one.
+        if size and self.role is _SERVER and self._buffer[self._position] not in _METHOD_OCTETS:
+            raise HTTPInputError("Malformed HTTP request line: it begins with no method")
         # The empty line may begin with the last two octets: "\n\r".
         self._scanned = max(size - 2, 0)
         if self._eof:
@@ -437,6 +440,8 @@ class Reader:
 
 
 _SERVER = Role.SERVER
+# What a method may begin with (RFC 9110 section 5.6.2), and the line ends that may stand before it.
+_METHOD_OCTETS = frozenset(b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz\r\n")
 _LINE_ENDS = (b"\r\n", b"\n")
 
 _STEPS: tuple[Callable[[Reader], Event | None], ...] = (

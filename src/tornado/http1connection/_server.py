@@ -273,7 +273,7 @@ class HTTP1ServerConnection:
                 if count and not reader._buffer:
                     break
                 if stream._pending_output > FAIR_SHARE:
-                    # So much has been answered and not been read: the rest waits for the peer, or for its turn.
+                    # So much is answered and not read: the rest waits for the peer, or for its turn.
                     stream._flush_now()
                     if stream._pending_output > FAIR_SHARE:
                         self._held = True
@@ -342,7 +342,7 @@ class HTTP1ServerConnection:
         # Also class attributes; what is read for each request is read faster from the object itself.
         exchange.no_keep_alive = self.params.no_keep_alive
         exchange._close_after = False
-        exchange._close_callback = None
+        exchange._close_callback = exchange._run_context = None
         self._exchange = exchange
         self._deadline = NEVER
         self._head_begun = False

@@ -45,10 +45,10 @@ class StreamConsumer(Protocol):
 class PushMode(OutputSide):
     """Receiving for a consumer."""
 
-    __slots__ = ("_consumer", "_eof", "_paused", "max_buffer_size", "read_chunk_size")
+    __slots__ = ("_consumer", "_eof", "_lender", "_paused", "max_buffer_size", "read_chunk_size")
 
     #: The consumer that has lent its input.
-    _lender: StreamConsumer | None = None
+    _lender: StreamConsumer | None
     #: Most bytes that may be read ahead of their consumption.
     max_buffer_size: int
     #: Bytes asked of the descriptor at a time.
@@ -65,6 +65,7 @@ class PushMode(OutputSide):
         # A chunk larger than the limit could not be held: at least two fit.
         self.read_chunk_size = min(read_chunk_size or CHUNK_SIZE, max(1, self.max_buffer_size // 2))
         self._consumer: StreamConsumer | None = None
+        self._lender = None
         self._eof = False
         self._paused = False
 

@@ -33,9 +33,8 @@ if TYPE_CHECKING:
 HeaderValue = str | bytes | int | datetime.datetime
 _Verb = Callable[..., Awaitable[None] | None]
 
-# RFC 9112 section 4: a reason phrase is of tabs, spaces, visible characters and obs-text.
-_UNSENDABLE_REASON = re.compile(r"[^\t\x20-\x7e\x80-\xff]")
-# Nor is one shown on an error page, perhaps by a program's own write_error, that could be taken for HTML.
+# RFC 9112 section 4: a reason phrase is of tabs, spaces, visible characters and obs-text. Angle brackets are
+# out because error pages show it, also those of a program's own write_error: it must not be taken for HTML.
 _UNSAFE_REASON = re.compile(r"[^\t\x20-\x7e\x80-\xff]|[<>]")
 
 
@@ -195,17 +194,17 @@ class RequestHandler:
         """Set the response's status.
 
         :param status_code: the number.
-        :param reason: the phrase beside it; by default the usual one, or "Unknown".
-        :raises ValueError: if `reason` holds a control character or one outside Latin-1.
+        :param reason: the phrase beside it; by default the usual one, or "Unknown". "Unknown" also stands in
+            for one that holds a control character, a character outside Latin-1 or an angle bracket.
         """
         self._status_code = status_code
         if reason is None:
             self._reason = httputil.responses.get(status_code, "Unknown")
         else:
             reason = escape.native_str(reason)
-            if _UNSENDABLE_REASON.search(reason):
-                raise ValueError(f"reason phrase {reason!r} holds a control character, or one beyond Latin-1")
-            self._reason = reason
+            # It may hold what the client sent, and most often an error is being answered: that must not
+            # become a second error.
+            self._reason = "Unknown" if _UNSAFE_REASON.search(reason) else reason
 
     def get_status(self) -> int:
         """The status set so far."""
@@ -422,8 +421,6 @@ class RequestHandler:
         exc_info = kwargs.get("exc_info")
         if exc_info is not None and isinstance(exc_info[1], HTTPError) and exc_info[1].reason:
             reason = exc_info[1].reason
-        if reason is not None and _UNSAFE_REASON.search(escape.native_str(reason)):
-            reason = "Unknown"  # it may hold what the client sent, and must not become a second error
         self.set_status(status_code, reason=reason)
         if status_code == 405:
             self.set_header("Allow", ", ".join(self._allowed_methods()))

@@ -230,13 +230,18 @@ def break_off(handler: RequestHandler) -> None:
     """End a response that cannot be completed so that the client does not take the fragment for the whole:
     what was written is sent, then the connection is closed without the last chunk (RFC 9112 section 8).
     """
-    _ = handler.flush()
-    handler._transforms = []  # they would complete their coding
     connection: Any = handler.request.connection
-    if isinstance(connection, HTTP1Connection):
-        connection._chunking = False
-        connection._close_after = True
-    _ = handler.finish()
+    ours = isinstance(connection, HTTP1Connection)
+    try:
+        _ = handler.flush()
+        handler._transforms = []  # they would complete their coding
+        if ours:
+            connection._chunking = False
+            connection._close_after = True
+        _ = handler.finish()
+    finally:
+        if ours and not connection._write_done:
+            connection.close()  # flush() or finish() has failed, and nobody else will end the response
 
 
 def complete_head(handler: RequestHandler) -> None:

@@ -1,0 +1,10 @@
+"""Cookie fields."""
+
+from tornado._wire.cookies import parse_cookie, quote_value, unquote_value
+
+
+def TestOneInput(data: bytes) -> None:
+    """Anything parses; a value survives being quoted."""
+    text = data.decode("latin-1")
+    parse_cookie(text)
+    assert unquote_value(quote_value(text)) == text

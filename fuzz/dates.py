@@ -1,0 +1,10 @@
+"""HTTP dates."""
+
+from tornado._wire.dates import format_http_date, parse_http_date
+
+
+def TestOneInput(data: bytes) -> None:
+    """What is understood is the same instant after a round trip."""
+    timestamp = parse_http_date(data.decode("latin-1"), now=0)
+    if timestamp is not None:
+        assert parse_http_date(format_http_date(timestamp)) == timestamp

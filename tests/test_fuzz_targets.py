@@ -1,0 +1,42 @@
+"""Every fuzz target, over its seeds and a few things made of them."""
+
+from __future__ import annotations
+
+import importlib.util
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+FUZZ = Path(__file__).parent.parent / "fuzz"
+TARGETS = sorted(path.stem for path in FUZZ.glob("*.py"))
+
+
+def target(name: str) -> Callable[[bytes], None]:
+    spec = importlib.util.spec_from_file_location(f"fuzz_{name}", FUZZ / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    test: Callable[[bytes], None] = module.TestOneInput
+    return test
+
+
+def test_each_target_has_seeds_and_each_corpus_a_target() -> None:
+    assert sorted(path.name for path in (FUZZ / "corpus").iterdir()) == TARGETS
+    assert len(TARGETS) >= 7
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_a_target_over_its_corpus(name: str) -> None:
+    run = target(name)
+    chance = random.Random(name)
+    run(b"")
+    for seed in sorted((FUZZ / "corpus" / name).iterdir()):
+        data = seed.read_bytes()
+        run(data)
+        for _ in range(100):
+            changed = bytearray(data[: chance.randint(1, len(data))])
+            changed[chance.randrange(len(changed))] = chance.choice(b'\0\r\n :;=%&"\\-09aZ\x80\xff')
+            run(bytes(changed))
