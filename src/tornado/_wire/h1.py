@@ -441,7 +441,9 @@ class Reader:
 
 _SERVER = Role.SERVER
 # What a method may begin with (RFC 9110 section 5.6.2), and the line ends that may stand before it.
-_METHOD_OCTETS = frozenset(b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz\r\n")
+_METHOD_OCTETS = frozenset(
+    b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz\r\n"
+)
 _LINE_ENDS = (b"\r\n", b"\n")
 
 _STEPS: tuple[Callable[[Reader], Event | None], ...] = (
