@@ -491,7 +491,11 @@ class HTTP1Connection(HTTPConnection):
         assert message is not None
         assert self._driver is not None
         if self.is_client or not self._write_done:
-            self._deliver(message.finish)
+            try:
+                self._deliver(message.finish)
+            except Exception:
+                self._read_done = False  # the body was not what it should have been: whoever waits for it is told
+                raise
         if self._driver is not None:
             self._driver.body_read(self)
 

@@ -121,7 +121,7 @@ class HTTP1ServerConnection:
     def context(self) -> Any:
         """Where the connection comes from; made when first asked for."""
         context = self._context
-        if type(context) is tuple or context is None:
+        if context is None or isinstance(context, (tuple, str, bytes)):  # an address still
             make = getattr(self._delegate, "_make_context", None)
             if make is not None:
                 context = self._context = make(self.stream, context)
