@@ -494,7 +494,7 @@ class HTTP1Connection(HTTPConnection):
             try:
                 self._deliver(message.finish)
             except Exception:
-                self._read_done = False  # the body was not what it should have been: whoever waits for it is told
+                self._read_done = False  # a body that was not what it said: whoever waits is told
                 raise
         if self._driver is not None:
             self._driver.body_read(self)
