@@ -400,6 +400,7 @@ class HTTP1ServerConnection:
             task.add_done_callback(functools.partial(self._task_done, exchange))
 
     def _task_done(self, exchange: HTTP1Connection, task: asyncio.Task[Any]) -> None:
+        exchange._task = None
         error = asyncio.CancelledError() if task.cancelled() else task.exception()
         if error is None:
             return
@@ -498,7 +499,7 @@ class HTTP1ServerConnection:
         if self._exchange is not exchange:
             return
         self._exchange = None
-        exchange._driver = exchange._task = exchange._reader = None
+        exchange._driver = None
         stream = self.stream
         stream._close_callback = None  # the handler's own, if it set one
         if not exchange._read_done:
@@ -535,7 +536,9 @@ class HTTP1ServerConnection:
 
     def _forget(self, exchange: HTTP1Connection) -> None:
         """Part the exchange from what refers to it, so that all of it goes with its last user."""
-        exchange._message = exchange._run_context = exchange._pieces = exchange._waiting = None
+        exchange._message = exchange._run_context = exchange._pieces = exchange._waiting = (
+            exchange._reader
+        ) = None
 
     def _let_go(self, exchange: HTTP1Connection) -> None:
         """Part from an exchange: from now on its writes fail."""

@@ -41,13 +41,14 @@ _date = ""
 _html_block = b""
 _json_block = b""
 _html_headers = httputil.HTTPHeaders()
-_valid_until = 0.0
+_valid_from = _valid_until = 0.0
 
 
 def _refresh(now: float) -> None:
     """Format the date of this second, and what depends on it."""
-    global _date, _html_block, _json_block, _html_headers, _valid_until
-    _valid_until = float(int(now) + 1)
+    global _date, _html_block, _json_block, _html_headers, _valid_from, _valid_until
+    _valid_from = float(int(now))
+    _valid_until = _valid_from + 1
     _date = httputil.format_timestamp(int(now))
     _html_headers = httputil.HTTPHeaders({"Server": SERVER, "Content-Type": HTML, "Date": _date})
     _html_block = _html_headers._serialize()
@@ -200,7 +201,7 @@ def finish_at_once(handler: RequestHandler, now: float | None = None) -> bool:
         tail = _length_lines[len(body)]
     if now is None:
         now = time()
-    if not _valid_until - 1 <= now < _valid_until:
+    if not _valid_from <= now < _valid_until:
         _refresh(now)
     handler._headers_written = True
     block = _json_block if handler._json else _html_block
