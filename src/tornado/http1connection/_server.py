@@ -384,7 +384,7 @@ class HTTP1ServerConnection:
         if not head.has_body and not exchange._detached:
             if result is None:
                 return message.finish()
-            return _finish_after(result, message)
+            return finish_after(result, message)
         return result
 
     def _run(self, exchange: HTTP1Connection, result: Any, context: contextvars.Context) -> None:
@@ -654,7 +654,8 @@ class HTTP1ServerConnection:
         stream.close()
 
 
-async def _finish_after(result: Any, message: Any) -> None:
+async def finish_after(result: Any, message: Any) -> None:
+    """End a request without a body when its delegate, which had us wait, has taken the head."""
     await result
     answer = message.finish()
     if answer is not None:

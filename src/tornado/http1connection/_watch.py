@@ -82,5 +82,5 @@ class Watch:
             connection._deadline = NEVER
             connection._expired()
         following = min(following, self._due)
-        if following is not NEVER and following != NEVER and self.connections:
+        if following != NEVER and self.connections:
             self._schedule(max(following, now + self._step), now)

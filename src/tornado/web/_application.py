@@ -17,6 +17,7 @@ from tornado._tasks import run_eagerly
 from tornado._wire.errors import ExpectationFailed
 from tornado.concurrent import Future
 from tornado.http1connection import HTTP1Connection
+from tornado.http1connection._server import finish_after
 from tornado.httpserver import HTTPServer
 from tornado.iostream import StreamClosedError
 from tornado.log import access_log, app_log, log_access
@@ -353,18 +354,17 @@ class Application(ReversibleRouter):
         return True
 
     def _open_delegate(self, delegate: Any, exchange: HTTP1Connection, head: Any) -> Any:
+        exchange._message = delegate
         if type(delegate) is not _HandlerDelegate:
-            exchange._message = delegate
             start_line = httputil.RequestStartLine(head.method, head.target, head.version)
             result = delegate.headers_received(start_line, head.headers)
         else:
-            exchange._message = delegate
             result = delegate.begin()
         if head.has_body or exchange._detached:
             return result
         if result is None:
             return delegate.finish()
-        return _finish_after(result, delegate)
+        return finish_after(result, delegate)
 
 
 _NONE: list[Any] = []
@@ -374,13 +374,6 @@ _FIND_HANDLER = Application.find_handler
 _GET_HANDLER_DELEGATE = Application.get_handler_delegate
 _ROUTER_FIND = RuleRouter.find_handler
 _TARGET_DELEGATE = RuleRouter.get_target_delegate
-
-
-async def _finish_after(result: Any, delegate: Any) -> None:
-    await result
-    rest = delegate.finish()
-    if rest is not None:
-        await rest
 
 
 def _run_handler(

@@ -96,8 +96,7 @@ def write(handler: RequestHandler, chunk: Any) -> None:
     """Append to the output buffer what is not bytes."""
     if isinstance(chunk, dict):
         chunk = json_encode(chunk).encode()
-        cls = type(handler)
-        if handler._made_headers is None and cls.set_header is cls._original_set_header:
+        if handler._made_headers is None and _own_set_header(handler):
             handler._json = True
         else:
             handler.set_header("Content-Type", JSON)
