@@ -1,0 +1,30 @@
+"""Run one of the measurements: ``python -m benchmarks server --only ours,tornado --scenario root``."""
+
+from __future__ import annotations
+
+import runpy
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+
+
+def runners() -> dict[str, str]:
+    """The packages here that can be run, by the last part of their names."""
+    mains = sorted(HERE.glob("*/__main__.py")) + sorted(HERE.glob("*/*/__main__.py"))
+    return {path.parent.name: ".".join(path.parent.relative_to(HERE.parent).parts) for path in mains}
+
+
+def main() -> None:
+    """Hand over to the runner that the first argument names; to the server's where it names none."""
+    known = runners()
+    name = "server"
+    if len(sys.argv) > 1 and not sys.argv[1].startswith("-"):
+        name = sys.argv.pop(1)
+    if name not in known:
+        sys.exit(f"scripts/bench: no measurement is called {name!r}; there are {', '.join(sorted(known))}")
+    runpy.run_module(known[name], run_name="__main__", alter_sys=True)
+
+
+if __name__ == "__main__":
+    main()

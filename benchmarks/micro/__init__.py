@@ -1,0 +1,1 @@
+"""Measurements of parts that need no server."""

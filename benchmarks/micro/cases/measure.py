@@ -1,0 +1,20 @@
+"""How every case here is timed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+
+def fastest(function: Callable[[], object], times: int, rounds: int = 15) -> None:
+    """Print the CPU microseconds of one call: the least of `rounds` means over `times` calls.
+
+    The least, since other processes of the machine can only add to it.
+    """
+    best = float("inf")
+    for _ in range(rounds):
+        start = time.process_time()
+        for _ in range(times):
+            function()
+        best = min(best, (time.process_time() - start) / times)
+    print(f"{best * 1e6:.2f}")

@@ -1,0 +1,36 @@
+"""Finding the last of many routes; prints CPU microseconds a request routed.
+
+Arguments: ``literal`` or ``pattern``, and how many routes.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from measure import fastest
+
+from tornado.httputil import HTTPHeaders, HTTPServerRequest, RequestStartLine
+from tornado.routing import URLSpec
+from tornado.web import Application, RequestHandler
+
+if __name__ == "__main__":
+    kind, count = sys.argv[1], int(sys.argv[2])
+    tail = "" if kind == "literal" else r"/([0-9]+)"
+    application = Application([URLSpec(f"/section{n}/page{tail}", RequestHandler) for n in range(count)])
+    path = f"/section{count - 1}/page" + ("" if kind == "literal" else "/42")
+    line = RequestStartLine("GET", path, "HTTP/1.1")
+
+    headers = HTTPHeaders({"Host": "localhost"})
+
+    class Connection:
+        """Stands for the connection, which routing does not look at."""
+
+        context = None
+
+    def route() -> object:
+        """A fresh request, so that nothing is remembered on it."""
+        request = HTTPServerRequest(start_line=line, headers=headers, connection=Connection())  # type: ignore[arg-type]
+        return application.wildcard_router.find_handler(request)
+
+    assert route() is not None
+    fastest(route, 200)
