@@ -28,6 +28,7 @@ line of the chunk that would pass the limit.
 from __future__ import annotations
 
 import enum
+import functools
 import re
 from typing import Final
 
@@ -58,8 +59,9 @@ _SMALL_CHUNK = "|".join(
     rf"{size if size < 10 else f'[{size:x}{size:X}]'}\r\n.{{{size}}}\r\n" for size in range(1, 16)
 ).encode("ascii")
 # The bound keeps the matcher's stack small; a longer run is taken in several steps.
-_match_small_chunks = re.compile(rb"(?:%b){2,1000}" % _SMALL_CHUNK, re.DOTALL).match
-_find_small_chunks = re.compile(_SMALL_CHUNK, re.DOTALL).findall
+_SMALL_CHUNKS = rb"(?:%b){2,1000}" % _SMALL_CHUNK
+# Both are large and rarely needed: compiled on first use, not at every program's start.
+_compiled = functools.cache(functools.partial(re.compile, flags=re.DOTALL))
 _SMALL_CHUNK_FRAMING = len(b"1\r\n\r\n")
 
 
@@ -153,8 +155,8 @@ class ChunkedDecoder:
             start = match.end()
             size = int(match[1], 16)
             end = start + size
-            if 0 < size < 16 and (run := _match_small_chunks(buffer, position)) is not None:
-                chunks = _find_small_chunks(buffer, position, run.end())
+            if 0 < size < 16 and (run := _compiled(_SMALL_CHUNKS).match(buffer, position)) is not None:
+                chunks = _compiled(_SMALL_CHUNK).findall(buffer, position, run.end())
                 size = run.end() - position - _SMALL_CHUNK_FRAMING * len(chunks)
                 parts += [chunk[3:-2] for chunk in chunks]
                 position = run.end()

@@ -13,6 +13,7 @@ hundred years around ``now``; without one, as in POSIX, 69 and above mean 19xx.
 from __future__ import annotations
 
 import datetime
+import functools
 import math
 import re
 from typing import Final
@@ -35,7 +36,12 @@ _LONG_DAY = "(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day"
 _RFC_850 = rf"{_LONG_DAY}, (?P<day>[0-9]{{2}})-{_MONTH}-(?P<year>[0-9]{{2}}) {_TIME} GMT"
 # Sun Nov  6 08:49:37 1994
 _ASCTIME = rf"(?:{'|'.join(_DAYS)}) {_MONTH} (?P<day>[0-9]{{2}}| [0-9]) {_TIME} (?P<year>[0-9]{{4}})"
-_FORMS: Final = tuple(re.compile(form) for form in (_IMF_FIXDATE, _RFC_850, _ASCTIME))
+
+
+@functools.cache
+def _forms() -> tuple[re.Pattern[str], ...]:
+    """Compiled on first use: a program that is never sent a date does not pay for them at its start."""
+    return tuple(re.compile(form) for form in (_IMF_FIXDATE, _RFC_850, _ASCTIME))
 
 
 def format_http_date(timestamp: float) -> str:
@@ -68,7 +74,7 @@ def parse_http_date(text: str, now: float | None = None) -> float | None:
     784111777.0
     """
     text = text.strip(" \t")
-    for form in _FORMS:
+    for form in _forms():
         match = form.fullmatch(text)
         if match is not None:
             return _timestamp(match, now)

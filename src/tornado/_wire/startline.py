@@ -64,11 +64,11 @@ _REQUEST_LINE = re.compile(rf"([{TCHAR}]++) ([^\x00-\x20\x7f]++) (HTTP/[0-9]\.[0
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 # RFC 9112 section 3.2.2. Only the schemes that HTTP itself defines: what another one asks for is not ours to
 # say.
-_ABSOLUTE_FORM = re.compile(r"([Hh][Tt][Tt][Pp][Ss]?)://([^/?#]*+)([^#]*+)")
+_ABSOLUTE_FORM = r"([Hh][Tt][Tt][Pp][Ss]?)://([^/?#]*+)([^#]*+)"
 
 # RFC 9110 section 7.2: Host = uri-host [ ":" port ]; RFC 3986 section 3.2.2: host = IP-literal / IPv4address
 # / reg-name. A comma, though a sub-delim, is refused: it is what joins two Host lines into one.
-_AUTHORITY = re.compile(
+_AUTHORITY = (
     r"(?:\[([0-9A-Fa-f:.]++)\]"
     r"|\[[Vv][0-9A-Fa-f]++\.[A-Za-z0-9\-._~!$&'()*+;=:]++\]"
     r"|([A-Za-z0-9\-._~!$&'()*+;=]*+(?:%[0-9A-Fa-f]{2}[A-Za-z0-9\-._~!$&'()*+;=]*+)*))"
@@ -80,9 +80,12 @@ _PLAIN_AUTHORITY = re.compile(r"[A-Za-z0-9.\-]++(?::[0-9]{1,4}+)?")
 
 # RFC 9112 section 4: status-line = HTTP-version SP status-code SP [ reason-phrase ]. The second space is left
 # out by many servers that have no reason to give.
-_STATUS_LINE = re.compile(rf"(HTTP/[0-9]\.[0-9]) ([1-9][0-9]{{2}})(?: ([{FIELD_CHAR}]*+))?")
+_STATUS_LINE = rf"(HTTP/[0-9]\.[0-9]) ([1-9][0-9]{{2}})(?: ([{FIELD_CHAR}]*+))?"
 _REASON = re.compile(rf"[{FIELD_CHAR}]*+")
 _VERSION = re.compile(r"HTTP/[0-9]\.[0-9]")
+
+# What a server rarely meets is compiled on first use, not at every program's start.
+_compiled = functools.cache(re.compile)
 
 _SUPPORTED = frozenset(["HTTP/1.0", "HTTP/1.1"])
 _MAX_SHOWN = 100
@@ -150,7 +153,7 @@ def _read_target(method: str, raw: str) -> tuple[str, str | None]:
         return raw, None
     if raw == "*" and method == "OPTIONS":
         return raw, None
-    match = _ABSOLUTE_FORM.fullmatch(raw)
+    match = _compiled(_ABSOLUTE_FORM).fullmatch(raw)
     if match is None:
         raise HTTPInputError(f"The request target {shown(raw)} of {shown(method)} has none of HTTP's forms")
     authority, rest = match.group(2, 3)
@@ -182,7 +185,7 @@ def check_authority(text: str, what: str = "Host header") -> None:
     """
     if _PLAIN_AUTHORITY.fullmatch(text) is not None:
         return
-    match = _AUTHORITY.fullmatch(text)
+    match = _compiled(_AUTHORITY).fullmatch(text)
     if match is None:
         raise HTTPInputError(f"Invalid {what}: {shown(text)}")
     address, name, port = match.groups()
@@ -205,7 +208,7 @@ def parse_status_line(line: str) -> StatusLine:
     :raises VersionNotSupported: for a version other than 1.0 and 1.1.
     :raises HTTPInputError: for anything else that RFC 9112 section 4 does not allow.
     """
-    match = _STATUS_LINE.fullmatch(line)
+    match = _compiled(_STATUS_LINE).fullmatch(line)
     if match is None:
         raise HTTPInputError(f"Malformed HTTP status line {shown(line)}: expected HTTP/1.1 200 reason")
     version, code, reason = match.groups()
