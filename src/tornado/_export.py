@@ -7,17 +7,20 @@ manuals alike.
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
+from collections.abc import Collection, MutableMapping
 from typing import Any
 
 _PACKAGE = __name__.partition(".")[0]
 
 
-def export(namespace: MutableMapping[str, Any], module: str | None = None) -> None:
+def export(
+    namespace: MutableMapping[str, Any], module: str | None = None, late: Collection[str] = ()
+) -> None:
     """Set ``__module__`` of everything in a facade's ``__all__`` that is a class or function of this package.
 
     :arg namespace: the facade's ``globals()``, with ``__all__`` in it.
     :arg module: the dotted public name to set; the facade's own name where it is left out.
+    :arg late: names that the facade's ``__getattr__`` gives when they are asked for; left alone.
 
     Call it as the last statement of a package's ``__init__``. Values from elsewhere (an alias of a builtin, a
     logger, a constant) keep what they have, and so does what already belongs to another public module.
@@ -26,6 +29,8 @@ def export(namespace: MutableMapping[str, Any], module: str | None = None) -> No
     """
     public = module or namespace["__name__"]
     for name in namespace["__all__"]:
+        if name in late:
+            continue
         if name not in namespace:
             raise AttributeError(f"{public}.__all__ lists {name!r}, which {public} does not define")
         thing = namespace[name]

@@ -30,6 +30,7 @@ import types
 import weakref
 from collections.abc import Callable
 
+from tornado._classic.warning import ignored_loop
 from tornado.ioloop import IOLoop, PeriodicCallback
 from tornado.log import gen_log
 
@@ -47,11 +48,14 @@ _watching_loops: weakref.WeakSet[IOLoop] = weakref.WeakSet()
 _reload_attempted = False
 
 
-def start(check_time: int = 500) -> None:
+def start(check_time: int = 500, io_loop: IOLoop | None = None) -> None:
     """Watch source files from now on, on the current `IOLoop`; a second call on the same loop does nothing.
 
     :arg check_time: milliseconds between two looks at the files.
     """
+    if io_loop is not None or isinstance(check_time, IOLoop):
+        ignored_loop("autoreload.start")
+        check_time = 500 if isinstance(check_time, IOLoop) else check_time
     io_loop = IOLoop.current()
     if io_loop in _watching_loops:
         return

@@ -20,7 +20,9 @@ from concurrent import futures
 from types import TracebackType
 from typing import Any, TypeVar, Union, cast
 
+from tornado._classic.warning import ignored_loop
 from tornado.log import app_log
+from tornado.util import import_object
 
 __all__ = [
     "FUTURES",
@@ -50,7 +52,7 @@ _ExcInfo = tuple[type[BaseException] | None, BaseException | None, TracebackType
 
 
 class ReturnValueIgnoredError(Exception):
-    """A value was returned where nobody can receive it. Kept for programs that name it; nothing raises it."""
+    """A value was returned where nobody can receive it: by a function under ``return_future``."""
 
 
 def is_future(x: Any) -> bool:
@@ -105,6 +107,8 @@ def run_on_executor(*args: Any, **kwargs: Any) -> Callable[..., Any]:
 
     :raises ValueError: if there is more than one positional argument or an unknown keyword.
     """
+    if kwargs.pop("io_loop", None) is not None:
+        ignored_loop("run_on_executor")
     unknown = kwargs.keys() - {"executor"}
     if len(args) > 1 or unknown or (args and kwargs):
         raise ValueError(
@@ -115,6 +119,11 @@ def run_on_executor(*args: Any, **kwargs: Any) -> Callable[..., Any]:
     def decorate(method: Callable[..., _T]) -> Callable[..., asyncio.Future[_T]]:
         @functools.wraps(method)
         def submit(self: Any, *args: Any, **kwargs: Any) -> asyncio.Future[_T]:
+            if "callback" in kwargs:
+                call = import_object("tornado._classic.callbacks.call_with_callback")
+                started: asyncio.Future[_T] | None = call(method, submit, (self, *args), kwargs)
+                if started is not None:
+                    return started
             answer: asyncio.Future[_T] = Future()
             chain_future(getattr(self, attribute).submit(method, self, *args, **kwargs), answer)
             return answer
@@ -202,3 +211,12 @@ def future_add_done_callback(future: _AnyFuture[_T], callback: Callable[..., Non
         callback(future)
     else:
         cast("asyncio.Future[_T]", future).add_done_callback(callback)
+
+
+def __getattr__(name: str) -> Any:
+    # The style of Tornado 4, imported when it is used.
+    if name == "return_future":
+        return import_object("tornado._classic.futures.return_future")
+    if name == "TracebackFuture":
+        return Future
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

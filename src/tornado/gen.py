@@ -40,6 +40,7 @@ from concurrent import futures
 from types import CoroutineType, GeneratorType, TracebackType
 from typing import Any, ParamSpec, TypeVar, cast, overload
 
+from tornado._classic.warning import ignored_loop
 from tornado._tasks import run_eagerly
 from tornado._yielded import (
     BadYieldError,
@@ -60,6 +61,7 @@ from tornado.concurrent import (
 )
 from tornado.ioloop import IOLoop
 from tornado.log import app_log
+from tornado.util import import_object
 
 __all__ = [
     "BadYieldError",
@@ -89,21 +91,24 @@ _P = ParamSpec("_P")
 Multi = multi
 _NullFuture = type(_null_future)
 
+#: Starts the yield points of Tornado 4; set when a program first uses one (`_classic.points`).
+_start_points: Callable[[Runner, Any], Any] | None = None
+
 
 class KeyReuseError(Exception):
-    """A key was used twice in callback-style code. Kept for programs that name it."""
+    """A key was given to ``gen.Callback`` again before it was waited for."""
 
 
 class UnknownKeyError(Exception):
-    """A key that nothing was started under was waited for. Kept for programs that name it."""
+    """A key was waited for that no ``gen.Callback`` has."""
 
 
 class LeakedCallbackError(Exception):
-    """A callback-style function ended before all its callbacks came. Kept for programs that name it."""
+    """A coroutine ended that had not waited for all its ``gen.Callback`` keys."""
 
 
 class ReturnValueIgnoredError(Exception):
-    """A value was returned where nobody can receive it. Kept for programs that name it; nothing raises it."""
+    """A value was returned where nobody can receive it: by a function under ``gen.engine``."""
 
 
 class Return(Exception):
@@ -154,6 +159,12 @@ def coroutine(func: Callable[..., Any]) -> Callable[..., Any]:
         except (Return, StopIteration) as stop:
             result = stop.value
         except (Exception, CancelledError) as error:
+            if "callback" in kwargs and type(error) is TypeError:
+                # Tornado 4 took this argument away from every coroutine.
+                call = import_object("tornado._classic.callbacks.call_with_callback")
+                started: asyncio.Future[Any] | None = call(func, wrapper, args, kwargs)
+                if started is not None:
+                    return started
             return _failed(error)
         if first is not None:
             return _drive(context, result, first)
@@ -346,7 +357,7 @@ class Runner:
             try:
                 future = convert_yielded(yielded)
             except Exception as error:  # BadYieldError, or whatever a registered converter raises
-                future = _failed(error)
+                future = self._unknown(yielded, error)
         self.future = future
         if future is moment:
             self._loop().call_soon(self.run, context=self._context)
@@ -358,6 +369,14 @@ class Runner:
         else:
             future.add_done_callback(self._wake, context=self._context)
         return False
+
+    def _unknown(self, yielded: Any, error: Exception) -> Any:
+        """What to wait for when `convert_yielded` knows no answer: yield points, or else the error."""
+        try:
+            points = None if _start_points is None else _start_points(self, yielded)
+            return _failed(error) if points is None else convert_yielded(points)
+        except Exception as other:
+            return _failed(other)
 
     def _loop(self) -> asyncio.AbstractEventLoop:
         return cast("asyncio.Future[Any]", self.result_future).get_loop()
@@ -427,6 +446,7 @@ def with_timeout(
     quiet_exceptions: QuietExceptions = (),
     *,
     message: str | Callable[[], str] | None = None,
+    io_loop: IOLoop | None = None,
 ) -> asyncio.Future[Any]:
     """Wait for ``future``, but not for ever.
 
@@ -440,6 +460,9 @@ def with_timeout(
     The wait ends; what was waited for is neither cancelled nor stopped, since others may wait for it
     too. Where it should be, use `asyncio.timeout` in a native coroutine.
     """
+    if io_loop is not None or isinstance(quiet_exceptions, IOLoop):
+        ignored_loop("with_timeout")
+        quiet_exceptions = () if isinstance(quiet_exceptions, IOLoop) else quiet_exceptions
     inner = convert_yielded(future)
     outcome = _create_future()
     chain_future(inner, outcome)
@@ -550,3 +573,12 @@ class WaitIterator:
         if self.done():
             raise StopAsyncIteration
         return self.next()
+
+
+def __getattr__(name: str) -> Any:
+    # The style of Tornado 4, imported when it is used.
+    if name in ("Task", "engine"):
+        return getattr(import_object("tornado._classic.engine"), name)
+    if name in ("Arguments", "Callback", "Wait", "WaitAll", "YieldPoint"):
+        return getattr(import_object("tornado._classic.points"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

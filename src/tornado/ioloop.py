@@ -35,6 +35,7 @@ from builtins import TimeoutError
 from collections.abc import Awaitable, Callable
 from typing import Any, ClassVar, Literal, Protocol, TypeVar, overload
 
+from tornado._classic.warning import deprecated, ignored_loop
 from tornado._tasks import done_future as _done_future  # noqa: F401 - for our other layers
 from tornado._tasks import run_eagerly as _run_eagerly  # noqa: F401
 from tornado._yielded import BadYieldError, convert_yielded
@@ -46,6 +47,9 @@ __all__ = ["IOLoop", "PeriodicCallback", "TimeoutError"]
 
 _T = TypeVar("_T")
 _HasFileno = TypeVar("_HasFileno", bound="_Selectable")
+
+#: Calls callbacks inside their stack contexts; set when a program makes its first one (`_classic.stack`).
+_call_inside: Callable[[Callable[[], Any]], Any] | None = None
 
 
 class _Selectable(Protocol):
@@ -140,6 +144,12 @@ class IOLoop(Configurable):
     def instance() -> IOLoop:
         """The older name of `current`."""
         return IOLoop.current()
+
+    @staticmethod
+    def initialized() -> bool:
+        """Whether this thread has an IOLoop already. Deprecated: `current` can tell by ``instance=False``."""
+        deprecated("IOLoop.initialized()", "ask whether IOLoop.current(instance=False) is None")
+        return IOLoop.current(instance=False) is not None
 
     def install(self) -> None:
         """The older name of `make_current`."""
@@ -362,7 +372,7 @@ class IOLoop(Configurable):
     def _run_callback(self, callback: Callable[[], Any]) -> None:
         """Call ``callback`` and wait, in the background, for what it returns; log what it raises."""
         try:
-            returned = callback()
+            returned = callback() if _call_inside is None else _call_inside(callback)
             if returned is None:
                 return
             try:
@@ -373,7 +383,14 @@ class IOLoop(Configurable):
         except CancelledError:
             pass
         except Exception:
-            app_log.error("Exception in callback %r", callback, exc_info=True)
+            self.handle_callback_exception(callback)
+
+    def handle_callback_exception(self, callback: Callable[[], Any]) -> None:
+        """Called with a callback that has raised the exception that is being handled; logs it.
+
+        May be overridden, or replaced on the object; `sys.exc_info` tells of the exception.
+        """
+        app_log.error("Exception in callback %r", callback, exc_info=True)
 
     def _discard_future_result(self, future: asyncio.Future[Any]) -> None:
         # Raises what is in it, to be logged like what any other callback raises.
@@ -480,7 +497,11 @@ class PeriodicCallback:
         callback: Callable[[], Awaitable[Any] | Any | None],
         callback_time: datetime.timedelta | float,
         jitter: float = 0,
+        io_loop: IOLoop | None = None,
     ) -> None:
+        if io_loop is not None or isinstance(jitter, IOLoop):
+            ignored_loop("PeriodicCallback")
+            jitter = 0 if isinstance(jitter, IOLoop) else jitter
         if isinstance(callback_time, datetime.timedelta):
             callback_time = callback_time / datetime.timedelta(milliseconds=1)
         if not callback_time > 0:

@@ -30,6 +30,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TextIO
 
 from tornado.log import define_logging_options
+from tornado.log import enable_pretty_logging as enable_pretty_logging  # where it was before Tornado 3
 from tornado.util import exec_in
 
 __all__ = [

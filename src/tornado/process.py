@@ -16,6 +16,7 @@ from collections.abc import Callable
 from subprocess import CalledProcessError
 from typing import Any, ClassVar
 
+from tornado._classic.warning import ignored_loop
 from tornado.concurrent import (
     Future,
     future_set_exception_unless_cancelled,
@@ -169,6 +170,8 @@ class Subprocess:
     stderr: Any
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
+        if kwargs.pop("io_loop", None) is not None:
+            ignored_loop("Subprocess")
         self.io_loop = IOLoop.current()
         ours: dict[str, int] = {}
         theirs: dict[str, int] = {}
@@ -223,8 +226,10 @@ class Subprocess:
         return future
 
     @classmethod
-    def initialize(cls) -> None:
+    def initialize(cls, io_loop: IOLoop | None = None) -> None:
         """Kept for programs that call it: nothing has to be prepared, and no signal handler is installed."""
+        if io_loop is not None:
+            ignored_loop("Subprocess.initialize")
 
     @classmethod
     def uninitialize(cls) -> None:

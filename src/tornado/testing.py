@@ -42,6 +42,7 @@ from tornado import gen
 from tornado.ioloop import IOLoop
 from tornado.log import app_log
 from tornado.netutil import bind_sockets
+from tornado.util import import_object
 
 if TYPE_CHECKING:
     from tornado.httpclient import AsyncHTTPClient, HTTPResponse
@@ -530,6 +531,13 @@ def _unittest_options() -> dict[str, Any]:
     if options.verbose or options.quiet:
         chosen["verbosity"] = 2 if options.verbose else 0
     return chosen
+
+
+def __getattr__(name: str) -> Any:
+    # The style of Tornado 4, imported when it is used.
+    if name == "get_unused_port":
+        return import_object("tornado._classic.ports.get_unused_port")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 if __name__ == "__main__":

@@ -44,6 +44,7 @@ __all__ = [
 bytes_type = bytes
 unicode_type = str
 basestring_type = str
+PY3 = True
 
 
 class ObjectDict(dict[str, Any]):

@@ -125,17 +125,6 @@ NAMES: dict[str, list[str]] = {
 #: By prefix: what builds it. Delete an entry when its part is there.
 PENDING: dict[str, str] = {
     "tornado.websocket": "issue 6, WebSockets",
-    "tornado.wsgi": "issue 3, the web framework whole",
-    "tornado.concurrent.return_future": "the 4.x style",
-    "tornado.gen.Callback": "the 4.x style",
-    "tornado.gen.Task": "the 4.x style",
-    "tornado.gen.Wait": "the 4.x style",
-    "tornado.gen.WaitAll": "the 4.x style",
-    "tornado.gen.engine": "the 4.x style",
-    "tornado.ioloop.IOLoop.initialized": "the 4.x style",
-    "tornado.stack_context": "the 4.x style",
-    "tornado.testing.get_unused_port": "the 4.x style",
-    "tornado.web.asynchronous": "the 4.x style",
 }
 
 #: Public modules that are not built yet, with what builds them: not to be importable until then.
@@ -145,7 +134,6 @@ PENDING_MODULES: dict[str, str] = {
     "tornado.platform.caresresolver": "issue 5, the asynchronous library whole",
     "tornado.platform.twisted": "issue 5, the asynchronous library whole",
     "tornado.websocket": "issue 6, WebSockets",
-    "tornado.wsgi": "issue 3, the web framework whole",
 }
 
 #: Every public module of the API.

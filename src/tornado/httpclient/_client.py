@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import functools
+import time
 from collections.abc import Callable
 from typing import Any, cast
 
 from tornado import httputil
+from tornado._classic.warning import deprecated, ignored_loop
 from tornado.concurrent import (
     Future,
     future_set_exception_unless_cancelled,
@@ -47,6 +49,9 @@ class AsyncHTTPClient(Configurable):
         return cast("type[Configurable]", import_object("tornado.simple_httpclient.SimpleAsyncHTTPClient"))
 
     def __new__(cls, force_instance: bool = False, **kwargs: Any) -> AsyncHTTPClient:
+        if kwargs.pop("io_loop", None) is not None or isinstance(cast(Any, force_instance), IOLoop):
+            ignored_loop("AsyncHTTPClient")
+            force_instance = force_instance is True  # the loop was Tornado 4's first argument
         io_loop = IOLoop.current()
         cache: dict[type[Any], AsyncHTTPClient] | None = None
         if not force_instance:
@@ -87,12 +92,16 @@ class AsyncHTTPClient(Configurable):
         :param raise_error: whether a status code other than 2xx is an error. With ``False`` there is a
             response in that case too; what prevents a response (a time-out, a refused connection) is raised
             all the same.
+        :param callback: (deprecated, the style of Tornado 4; also in the place of ``raise_error``) called
+            with the response, whatever came of the request: ``response.error`` tells.
         :returns: a future of the `HTTPResponse`.
         :raises HTTPClientError: (in the future) for status codes; a subclass of it, with code 599, for
             time-outs and streams that end early.
         :raises RuntimeError: when the client was closed.
         :raises ValueError: when keyword arguments come with an `HTTPRequest`.
         """
+        if "callback" in kwargs or callable(raise_error):
+            return _fetch_for_callback(self, request, raise_error, **kwargs)
         if self._closed:
             raise RuntimeError(f"fetch() on a closed {type(self).__name__}")
         if not isinstance(request, HTTPRequest):
@@ -174,3 +183,29 @@ class HTTPClient:
         """
         fetch = functools.partial(self._async_client.fetch, request, **kwargs)
         return cast(HTTPResponse, self._io_loop.run_sync(fetch))
+
+
+def _fetch_for_callback(
+    client: AsyncHTTPClient,
+    request: str | HTTPRequest,
+    raise_error: Any,
+    callback: Callable[[HTTPResponse], Any] | bool | None = None,
+    **kwargs: Any,
+) -> Future[HTTPResponse]:
+    """`AsyncHTTPClient.fetch` with a callback, by name or in the place that it had in Tornado 4."""
+    if callable(raise_error):
+        raise_error, callback = True if callback is None else callback, raise_error
+    if not callable(callback):
+        return client.fetch(request, raise_error, **kwargs)
+    deprecated("AsyncHTTPClient.fetch(callback=...)", "await the Future that fetch() returns")
+    if not isinstance(request, HTTPRequest):
+        request, kwargs = HTTPRequest(request, **kwargs), {}
+    whole: HTTPRequest = request
+    start = time.time()
+
+    def failed(error: BaseException) -> HTTPResponse:
+        return HTTPResponse(whole, 599, error=error, request_time=time.time() - start)
+
+    future = client.fetch(request, raise_error, **kwargs)
+    import_object("tornado._classic.callbacks.report_response")(future, callback, failed)
+    return future

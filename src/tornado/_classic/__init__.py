@@ -1,0 +1,26 @@
+"""The style of Tornado 4: callbacks, yield points, stack contexts. All of it lives here, and works.
+
+A program of those days runs unchanged; each old spelling gives a `DeprecationWarning` that names the present
+one. Nothing here is imported, and nothing is looked at on the way of a request, until a program uses it:
+
+* Names that are gone otherwise (``web.asynchronous``, ``gen.engine``, ``concurrent.return_future``, …) are
+  found by the ``__getattr__`` of the module they belong to.
+* Methods that took ``callback=`` have that argument again, at their end. In the place where it stood in
+  Tornado 4 a callable is taken for the callback.
+* ``io_loop=`` arguments are accepted and ignored: everything belongs to the current loop.
+* `tornado.ioloop` and `tornado.gen` each have one hook (``_call_inside``, ``_start_points``) that is set by
+  the first stack context, or yield point, of a program.
+
+`warning`
+    the warnings.
+`stack`
+    what `tornado.stack_context` shows.
+`callbacks`, `streams`
+    results that are handed to callbacks.
+`futures`
+    ``concurrent.return_future``.
+`engine`, `points`
+    the rest of `tornado.gen`.
+`asynchronous`, `ports`
+    ``web.asynchronous`` and ``testing.get_unused_port``.
+"""

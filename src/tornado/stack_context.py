@@ -1,0 +1,45 @@
+"""Context managers that hold for callbacks, too: the older way to say what `contextvars` says.
+
+A stack context is in force for the block of its ``with`` statement and for what the block starts: callbacks
+of the `.IOLoop`, callbacks given to ``callback=`` arguments, and functions that `wrap` has wrapped::
+
+    @contextlib.contextmanager
+    def note_errors():
+        try:
+            yield
+        except Exception:
+            logging.error("in an operation", exc_info=True)
+
+    with StackContext(note_errors):
+        http_client.fetch(url, callback=got_it)      # an exception in got_it() is noted
+
+Everything here is deprecated. A value that belongs to a chain of callbacks is a `contextvars.ContextVar`,
+which asyncio hands on by itself, and the exception of a coroutine comes to whoever awaits it.
+
+What differs from Tornado 4: the chain is kept by `contextvars`, so it is handed on by everything that hands
+on those, coroutines included; but around the steps of a coroutine, and callbacks given to asyncio itself, the
+managers are not entered again.
+"""
+
+from __future__ import annotations
+
+from tornado._classic.stack import (
+    ExceptionStackContext,
+    NullContext,
+    StackContext,
+    StackContextInconsistentError,
+    run_with_stack_context,
+    wrap,
+)
+from tornado._export import export
+
+__all__ = [
+    "ExceptionStackContext",
+    "NullContext",
+    "StackContext",
+    "StackContextInconsistentError",
+    "run_with_stack_context",
+    "wrap",
+]
+
+export(globals())

@@ -1,0 +1,98 @@
+"""From a request to the ``environ`` of PEP 3333.
+
+Two fields of a request must never become one variable: what a proxy in front of us has checked or removed
+under one spelling would come in under the other. As a dash and an underscore are the same there, a field
+with an underscore in its name is left out, as nginx and Apache do. So is ``Proxy``, which programs run by
+the application would take for the address of a proxy (CVE-2016-5385), and ``Transfer-Encoding``, which has
+been undone: the length is that of the body as the application reads it (RFC 3875 section 4.1.2).
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable
+from io import BytesIO
+from typing import IO, Any
+
+from tornado.escape import _unquote_to_bytes
+from tornado.httputil import HTTPHeaders, HTTPServerRequest, split_host_and_port
+from tornado.wsgi._files import FileWrapper
+
+#: A WSGI application.
+WSGIAppType = Callable[[dict[str, Any], Any], Iterable[bytes]]
+
+_LEFT_OUT = frozenset({"Content-Length", "Content-Type", "Proxy", "Transfer-Encoding"})
+
+
+def to_wsgi_str(s: bytes) -> str:
+    """Bytes as the text that WSGI has for them: one character each (PEP 3333, "Unicode issues").
+
+    >>> to_wsgi_str("é".encode())
+    'Ã©'
+    """
+    if not isinstance(s, bytes):
+        raise TypeError(f"to_wsgi_str takes bytes, not {type(s).__name__}")
+    return s.decode("latin-1")
+
+
+def _text(value: Any) -> str:
+    """A part of a request as WSGI has it. What came over the wire is Latin-1; a test may have made more."""
+    text = str(value)
+    return text if text.isascii() else to_wsgi_str(_octets(text))
+
+
+def _octets(text: str) -> bytes:
+    try:
+        return text.encode("latin-1")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogatepass")
+
+
+def make_environ(
+    request: HTTPServerRequest, body: IO[bytes] | None, size: int, multithread: bool
+) -> dict[str, Any]:
+    """The environment of a request.
+
+    :arg body: where to read its body from, at its beginning; None for ``request.body``.
+    :arg size: bytes of the body.
+    :arg multithread: whether other threads may run the application at the same time.
+    """
+    protocol = request.protocol
+    name, port = split_host_and_port(request.host)
+    environ: dict[str, Any] = {
+        "REQUEST_METHOD": request.method,
+        "SCRIPT_NAME": "",
+        "PATH_INFO": to_wsgi_str(_unquote_to_bytes(_octets(request.path))),
+        "QUERY_STRING": _text(request.query),
+        "REMOTE_ADDR": request.remote_ip or "",
+        "SERVER_NAME": _text(name).rstrip(":") or "127.0.0.1",
+        "SERVER_PORT": str(port if port is not None else 443 if protocol == "https" else 80),
+        "SERVER_PROTOCOL": request.version,
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": protocol,
+        "wsgi.input": BytesIO(request.body) if body is None else body,
+        "wsgi.input_terminated": True,  # reading ends with the body, whatever its length
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": multithread,
+        "wsgi.multiprocess": True,
+        "wsgi.run_once": False,
+        "wsgi.file_wrapper": FileWrapper,
+    }
+    headers = request.headers
+    if size or "Content-Length" in headers:
+        environ["CONTENT_LENGTH"] = str(size)
+    if "Content-Type" in headers:
+        environ["CONTENT_TYPE"] = _text(headers["Content-Type"])
+    _add_fields(environ, headers)
+    if "HTTP_HOST" in environ:
+        environ["HTTP_HOST"] = _text(request.host)  # an absolute target's, where there is one
+    return environ
+
+
+def _add_fields(environ: dict[str, Any], headers: HTTPHeaders) -> None:
+    for name in headers:
+        if "_" in name or name in _LEFT_OUT:
+            continue
+        # RFC 6265 section 5.4; HTTP/2 sends a cookie a field (RFC 9113 section 8.2.3).
+        value = "; ".join(headers.get_list(name)) if name == "Cookie" else headers[name]
+        environ["HTTP_" + name.replace("-", "_").upper()] = _text(value)

@@ -1,0 +1,250 @@
+"""``gen.engine``, ``gen.Task`` and coroutines that are called with a callback."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tornado import gen
+from tornado.concurrent import DummyExecutor, run_on_executor
+from tornado.ioloop import IOLoop
+from tornado.stack_context import ExceptionStackContext
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*style of Tornado 4")
+
+
+def later(value, callback):
+    IOLoop.current().add_callback(callback, value)
+
+
+async def turns(count: int = 5) -> None:
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+# -- Task
+
+
+async def test_a_task_is_what_the_callback_is_called_with():
+    def silent(callback):
+        IOLoop.current().add_callback(callback)
+
+    def several(callback):
+        IOLoop.current().add_callback(callback, 1, 2, three=3)
+
+    assert await gen.Task(later, 7) == 7
+    assert await gen.Task(silent) is None
+    found = await gen.Task(several)
+    assert found == gen.Arguments((1, 2), {"three": 3})
+    assert (found.args, found.kwargs) == ((1, 2), {"three": 3})
+
+
+async def test_a_task_that_calls_back_at_once_and_again():
+    def twice(callback):
+        callback(1)
+        callback(2)
+
+    assert await gen.Task(twice) == 1
+
+
+async def test_a_task_fails_with_what_its_function_raises():
+    def fail(callback):
+        raise KeyError("at once")
+
+    with pytest.raises(KeyError, match="at once"):
+        await gen.Task(fail)
+
+
+async def test_a_task_fails_with_what_its_callbacks_raise():
+    def fail(callback):
+        IOLoop.current().add_callback(lambda: [].pop())
+
+    with pytest.raises(IndexError):
+        await gen.Task(fail)
+
+
+async def test_an_error_after_the_result_is_not_lost(expect_log):
+    def fail(callback):
+        callback(1)
+        IOLoop.current().add_callback(lambda: [].pop())
+
+    assert await gen.Task(fail) == 1
+    with expect_log("tornado.application", "Exception in callback"):
+        await turns()
+
+
+async def test_tasks_in_lists_and_dicts():
+    @gen.coroutine
+    def work():
+        first = yield [gen.Task(later, 1), gen.Task(later, 2)]
+        second = yield {"a": gen.Task(later, 3)}
+        return first, second
+
+    assert await work() == ([1, 2], {"a": 3})
+
+
+# -- engine
+
+
+async def test_an_engine_gives_nothing_and_calls_back():
+    @gen.engine
+    def load(number, callback):
+        """Loads."""
+        found = yield gen.Task(later, number)
+        callback(found * 2)
+
+    seen = []
+    assert load(4, callback=seen.append) is None
+    await turns()
+    assert seen == [8]
+    assert await gen.Task(load, 5) == 10
+    assert load.__doc__ == "Loads."
+
+
+async def test_an_engine_that_does_not_wait():
+    @gen.engine
+    def at_once():
+        seen.append(1)
+
+    seen = []
+    at_once()
+    assert seen == [1]
+
+
+async def test_the_exception_of_an_engine(expect_log):
+    @gen.engine
+    def fail(early):
+        if early:
+            raise KeyError("early")
+        yield gen.moment
+        raise KeyError("late")
+
+    with pytest.raises(KeyError, match="early"):
+        fail(True)
+    fail(False)
+    with expect_log("tornado.application", "Exception in callback"):
+        await turns()
+    seen = []
+    for early in (True, False):
+        with ExceptionStackContext(lambda kind, error, trace: seen.append(error.args) or True):
+            fail(early)
+    await turns()
+    assert seen == [("early",), ("late",)]
+
+
+async def test_an_engine_may_not_return_a_value(expect_log):
+    @gen.engine
+    def wrong(wait):
+        if wait:
+            yield gen.moment
+        return 7
+
+    with pytest.raises(gen.ReturnValueIgnoredError, match=r"wrong returned a value"):
+        wrong(False)
+    wrong(True)
+    with expect_log("tornado.application", "Exception in callback"):
+        await turns()
+
+
+# -- callback= of coroutines
+
+
+@gen.coroutine
+def double(number):
+    yield gen.moment
+    return number * 2
+
+
+@gen.coroutine
+def own_callback(number, callback):
+    yield gen.moment
+    callback(number)
+
+
+@gen.coroutine
+def any_keywords(**kwargs):
+    return sorted(kwargs)
+
+
+async def test_a_coroutine_calls_back():
+    seen = []
+    future = double(4, callback=seen.append)
+    assert await future == 8
+    await turns()
+    assert seen == [8]
+    assert await double(4, callback=None) == 8
+    assert await gen.Task(double, 5) == 10
+
+
+async def test_the_exception_of_a_coroutine_with_a_callback(expect_log):
+    @gen.coroutine
+    def fail():
+        yield gen.moment
+        raise KeyError("late")
+
+    fail(callback=print)
+    with expect_log("tornado.application", "Exception in callback"):
+        await turns()
+
+
+async def test_a_coroutine_with_a_callback_of_its_own_keeps_it():
+    seen = []
+    assert await own_callback(4, callback=seen.append) is None
+    assert seen == [4]
+    assert await any_keywords(callback=1, other=2) == ["callback", "other"]
+
+
+async def test_a_call_that_is_wrong_in_another_way():
+    with pytest.raises(TypeError, match="callback"):
+        await double(callback=print)
+    with pytest.raises(TypeError, match="unexpected"):
+        await double(1, callback=print, other=2)
+    with pytest.raises(TypeError, match="unexpected"):
+        await double(1, other=2)
+
+
+async def test_a_coroutine_that_raises_type_errors_itself_is_called_once():
+    calls = []
+
+    @gen.coroutine
+    def odd(callback=None):
+        calls.append(callback)
+        raise TypeError("its own")
+
+    with pytest.raises(TypeError, match="its own"):
+        await odd(callback=print)
+    assert calls == [print]
+
+
+async def test_a_method_on_an_executor_calls_back():
+    class Worker:
+        executor = DummyExecutor()
+
+        @run_on_executor
+        def double(self, number):
+            return number * 2
+
+        @run_on_executor
+        def own(self, callback=None):
+            return callback
+
+    seen = []
+    assert await Worker().double(4, callback=seen.append) == 8
+    await turns()
+    assert seen == [8]
+    assert await Worker().own(callback=5) == 5
+
+
+@pytest.mark.filterwarnings("default")
+async def test_warnings():
+    with pytest.warns(DeprecationWarning, match=r"gen.engine is the style of Tornado 4; write an async def"):
+        gen.engine(double)
+    with pytest.warns(DeprecationWarning, match=r"gen.Task is the style of Tornado 4; await") as caught:
+        await gen.Task(later, 1)
+    assert caught[0].filename == __file__
+    with pytest.warns(
+        DeprecationWarning, match=r"double\(callback=...\) is the style of Tornado 4"
+    ) as caught:
+        await double(1, callback=lambda _: None)
+    assert caught[0].filename == __file__

@@ -1,0 +1,119 @@
+"""``concurrent.return_future``."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tornado import concurrent
+from tornado.ioloop import IOLoop
+from tornado.stack_context import ExceptionStackContext
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*style of Tornado 4")
+
+
+async def turns(count: int = 4) -> None:
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+def _double(number, callback):
+    """Doubles."""
+    IOLoop.current().add_callback(callback, number * 2)
+
+
+def _silent(callback):
+    callback()
+
+
+with pytest.warns(DeprecationWarning, match="return_future"):
+    double, silent = concurrent.return_future(_double), concurrent.return_future(_silent)
+
+
+async def test_the_future_has_what_the_callback_gets():
+    assert await double(4) == 8
+    assert await silent() is None
+    assert double.__doc__ == "Doubles."
+
+
+@pytest.mark.parametrize("position", ["keyword", "positional"])
+async def test_the_callers_callback_is_called_too(position):
+    seen = []
+    future = double(4, seen.append) if position == "positional" else double(4, callback=seen.append)
+    assert await future == 8
+    await turns()
+    assert seen == [8]
+
+
+async def test_a_callback_is_called_as_the_function_calls_it():
+    seen = []
+    silent(lambda *args: seen.append(args))
+    assert seen == [()]
+
+
+async def test_exceptions_are_the_futures():
+    @concurrent.return_future
+    def fail(late, callback):
+        if late:
+            IOLoop.current().add_callback(lambda: [].pop())
+        else:
+            raise KeyError("at once")
+
+    with pytest.raises(KeyError, match="at once"):
+        await fail(False)
+    with pytest.raises(IndexError):
+        await fail(True)
+
+
+async def test_an_exception_with_a_callback_is_not_lost(expect_log):
+    @concurrent.return_future
+    def fail(callback):
+        IOLoop.current().add_callback(lambda: [].pop())
+
+    fail(print)
+    with expect_log("tornado.application", "Exception in callback"):
+        await turns()
+    seen = []
+    with ExceptionStackContext(lambda kind, error, trace: seen.append(kind) or True):
+        fail(print)
+    await turns()
+    assert seen == [IndexError]
+
+
+async def test_an_exception_after_the_result_is_logged(expect_log):
+    @concurrent.return_future
+    def fail(callback):
+        callback(1)
+        callback(2)
+        IOLoop.current().add_callback(lambda: [].pop())
+
+    assert await fail() == 1
+    with expect_log("tornado.application", "Exception in callback"):
+        await turns()
+
+
+async def test_a_function_may_not_return_a_value():
+    @concurrent.return_future
+    def wrong(callback):
+        callback(1)
+        return 1
+
+    with pytest.raises(concurrent.ReturnValueIgnoredError, match="passes that to its callback"):
+        wrong()
+
+    @concurrent.return_future
+    def wrong_and_waiting(callback):
+        return 1
+
+    with pytest.raises(concurrent.ReturnValueIgnoredError):
+        await wrong_and_waiting()
+
+
+def test_names():
+    assert concurrent.TracebackFuture is asyncio.Future
+    assert concurrent.return_future.__module__ == "tornado.concurrent"
+    with pytest.warns(
+        DeprecationWarning, match="concurrent.return_future is the style of Tornado 4; write an async"
+    ):
+        concurrent.return_future(lambda callback: None)

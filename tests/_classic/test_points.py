@@ -1,0 +1,256 @@
+"""``gen.Callback``, ``gen.Wait``, ``gen.WaitAll`` and programs' own yield points."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import weakref
+
+import pytest
+
+from tornado import gen
+from tornado.ioloop import IOLoop
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*style of Tornado 4")
+
+
+def later(value, callback):
+    IOLoop.current().add_callback(callback, value)
+
+
+async def test_a_key_carries_a_result():
+    @gen.coroutine
+    def work():
+        later("result", callback=(yield gen.Callback("key")))
+        return (yield gen.Wait("key"))
+
+    assert await work() == "result"
+
+
+async def test_a_result_that_is_there_before_it_is_waited_for():
+    @gen.coroutine
+    def work():
+        (yield gen.Callback(1))("at once")
+        yield gen.sleep(0)
+        return (yield gen.Wait(1))
+
+    assert await work() == "at once"
+
+
+async def test_callbacks_with_any_arguments():
+    @gen.coroutine
+    def work():
+        (yield gen.Callback("none"))()
+        (yield gen.Callback("many"))(1, two=2)
+        return (yield gen.Wait("none")), (yield gen.Wait("many"))
+
+    assert await work() == (None, gen.Arguments((1,), {"two": 2}))
+
+
+async def test_waiting_for_several():
+    @gen.coroutine
+    def work():
+        callbacks = yield [gen.Callback("a"), gen.Callback("b")]
+        later(2, callbacks[1])
+        later(1, callbacks[0])
+        both = yield gen.WaitAll(["b", "a"])
+        named = yield {"c": gen.Callback("c"), "d": gen.Callback("d")}
+        later(3, named["c"])
+        later(4, named["d"])
+        return both, (yield [gen.Wait("c"), gen.Wait("d"), gen.sleep(0)])
+
+    assert await work() == ([2, 1], [3, 4, None])
+
+
+async def test_each_coroutine_has_keys_of_its_own():
+    @gen.coroutine
+    def inner():
+        later("inner", callback=(yield gen.Callback("key")))
+        return (yield gen.Wait("key"))
+
+    @gen.coroutine
+    def outer():
+        later("outer", callback=(yield gen.Callback("key")))
+        found = yield inner()
+        return found, (yield gen.Wait("key"))
+
+    assert await outer() == ("inner", "outer")
+
+
+async def test_a_key_can_be_used_again_after_it_was_waited_for():
+    @gen.coroutine
+    def work():
+        found = []
+        for number in range(3):
+            later(number, callback=(yield gen.Callback("key")))
+            found.append((yield gen.Wait("key")))
+        return found
+
+    assert await work() == [0, 1, 2]
+
+
+async def test_a_key_that_is_used_twice():
+    @gen.coroutine
+    def work():
+        yield gen.Callback("key")
+        try:
+            yield gen.Callback("key")
+        except gen.KeyReuseError as error:
+            (yield gen.Callback("other"))()
+            yield gen.Wait("other")
+            seen.append(str(error))
+        later(1, (yield gen.Callback("third")))
+        yield gen.Wait("third")
+
+    seen = []
+    with pytest.raises(gen.LeakedCallbackError, match="'key'"):
+        await work()
+    assert "'key'" in seen[0]
+
+
+async def test_a_key_that_nobody_knows():
+    @gen.coroutine
+    def work(point):
+        yield point
+
+    with pytest.raises(gen.UnknownKeyError, match="'key' is not pending"):
+        await work(gen.Wait("key"))
+    with pytest.raises(gen.UnknownKeyError, match="'a' is not pending"):
+        await work(gen.WaitAll(["a", "b"]))
+
+
+async def test_a_callback_that_nobody_waited_for():
+    @gen.coroutine
+    def work(caught):
+        yield gen.Callback("key")
+        try:
+            yield gen.sleep(0)
+            if caught:
+                yield gen.maybe_future(None)
+                raise KeyError
+        except KeyError:
+            pass
+
+    for caught in (False, True):
+        with pytest.raises(gen.LeakedCallbackError, match="finished without waiting for callbacks"):
+            await work(caught)
+
+
+async def test_an_exception_comes_before_a_leak():
+    @gen.coroutine
+    def work():
+        yield gen.Callback("key")
+        raise KeyError("more important")
+
+    with pytest.raises(KeyError, match="more important"):
+        await work()
+
+
+async def test_exceptions_reach_a_generator_with_keys():
+    @gen.coroutine
+    def fail():
+        yield gen.moment
+        raise ValueError("inner")
+
+    @gen.coroutine
+    def work():
+        callback = yield gen.Callback("key")
+        try:
+            yield fail()
+        except ValueError as error:
+            callback(str(error))
+        return (yield gen.Wait("key"))
+
+    assert await work() == "inner"
+
+
+async def test_a_point_of_the_programs_own():
+    class Both(gen.YieldPoint):
+        def __init__(self, first, second):
+            self.keys = [first, second]
+
+        def start(self, runner):
+            self.runner = runner
+            for key in self.keys:
+                runner.register_callback(key)
+                later(key.upper(), runner.result_callback(key))
+
+        def is_ready(self):
+            return all(self.runner.is_ready(key) for key in self.keys)
+
+        def get_result(self):
+            return [self.runner.pop_result(key) for key in self.keys]
+
+    @gen.coroutine
+    def work():
+        return (yield Both("a", "b"))
+
+    assert await work() == ["A", "B"]
+
+
+@pytest.mark.parametrize("method", ["start", "is_ready", "get_result"])
+async def test_a_point_that_lacks_a_method(method):
+    methods = {
+        "start": lambda self, runner: None,
+        "is_ready": lambda self: True,
+        "get_result": lambda self: 1,
+    }
+    del methods[method]
+    point = type("Point", (gen.YieldPoint,), methods)()
+
+    @gen.coroutine
+    def work():
+        yield point
+
+    with pytest.raises(NotImplementedError, match=rf"Point does not define {method}\(\)"):
+        await work()
+
+
+async def test_what_is_no_point_is_still_refused():
+    @gen.coroutine
+    def work(yielded):
+        yield yielded
+
+    gen.Callback("have the points loaded")
+    for wrong in (object(), [object()], [gen.maybe_future(1), object()], {"a": object()}, (1,)):
+        with pytest.raises(gen.BadYieldError):
+            await work(wrong)
+
+
+async def test_points_beside_what_is_refused():
+    @gen.coroutine
+    def work():
+        yield [gen.Callback("key"), object()]
+
+    with pytest.raises(gen.BadYieldError):
+        await work()
+
+
+async def test_nothing_is_kept():
+    class Value:
+        pass
+
+    @gen.coroutine
+    def work():
+        value = Value()
+        found.append(weakref.ref(value))
+        later(value, (yield gen.Callback("key")))
+        del value
+        yield gen.Wait("key")
+
+    found = []
+    await work()
+    await asyncio.sleep(0)
+    gc.collect()
+    assert found[0]() is None
+
+
+@pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize(("name", "argument"), [("Callback", "k"), ("Wait", "k"), ("WaitAll", ["k"])])
+def test_warnings(name, argument):
+    with pytest.warns(
+        DeprecationWarning, match=f"gen.{name} is the style of Tornado 4; await a Future"
+    ) as caught:
+        getattr(gen, name)(argument)
+    assert caught[0].filename == __file__
+    assert getattr(gen, name).__module__ == "tornado.gen"

@@ -1,0 +1,253 @@
+"""Stack contexts hold for callbacks, in their order, and for nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import subprocess
+import sys
+
+import pytest
+
+from tornado import gen, stack_context
+from tornado.ioloop import IOLoop
+from tornado.stack_context import ExceptionStackContext, NullContext, StackContext
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*style of Tornado 4")
+
+
+class Track:
+    """A factory of managers that tell what happens."""
+
+    def __init__(self) -> None:
+        self.events: list[str] = []
+        self.open: list[str] = []
+
+    def __call__(self, name: str):
+        @contextlib.contextmanager
+        def manager():
+            self.events.append(f"enter {name}")
+            self.open.append(name)
+            try:
+                yield
+            finally:
+                self.open.remove(name)
+                self.events.append(f"leave {name}")
+
+        return manager
+
+
+async def turns(count: int = 3) -> None:
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+async def test_a_callback_runs_inside_the_managers_it_was_started_in():
+    track, seen = Track(), []
+    with StackContext(track("a")), StackContext(track("b")):
+        IOLoop.current().add_callback(lambda: seen.append(list(track.open)))
+    assert track.open == []
+    await turns()
+    assert seen == [["a", "b"]]
+    assert track.events == [*["enter a", "enter b", "leave b", "leave a"] * 2]
+
+
+async def test_a_chain_of_callbacks_keeps_them():
+    track, seen = Track(), []
+    loop = IOLoop.current()
+
+    def second():
+        seen.append(list(track.open))
+
+    def first():
+        loop.add_callback(second)
+
+    with StackContext(track("a")):
+        loop.call_later(0, first)
+    while not seen:
+        await asyncio.sleep(0)
+    assert seen == [["a"]]
+
+
+async def test_other_callbacks_have_none():
+    track, seen = Track(), []
+    with StackContext(track("a")):
+        pass
+    IOLoop.current().add_callback(lambda: seen.append(list(track.open)))
+    await turns()
+    assert seen == [[]]
+
+
+async def test_an_exception_of_a_callback_goes_to_the_innermost_handler_that_takes_it():
+    seen = []
+
+    def handler(name, takes):
+        def handle(kind, error, trace):
+            seen.append((name, kind, str(error), trace is not None))
+            return takes
+
+        return handle
+
+    def fail():
+        raise ValueError("in the callback")
+
+    with ExceptionStackContext(handler("outer", True)), ExceptionStackContext(handler("inner", False)):
+        IOLoop.current().add_callback(fail)
+    await turns()
+    assert seen == [
+        ("inner", ValueError, "in the callback", True),
+        ("outer", ValueError, "in the callback", True),
+    ]
+
+
+async def test_what_nobody_takes_is_logged(expect_log):
+    with ExceptionStackContext(lambda *_: False):
+        IOLoop.current().add_callback(lambda: 1 / 0)
+    with expect_log("tornado.application", "Exception in callback"):
+        await turns()
+
+
+async def test_an_exception_of_the_block_itself():
+    with ExceptionStackContext(lambda kind, error, trace: kind is KeyError):
+        raise KeyError("taken")
+    with pytest.raises(ValueError), ExceptionStackContext(lambda kind, error, trace: kind is KeyError):
+        raise ValueError("not taken")
+
+
+async def test_an_interrupt_is_nobodys():
+    with pytest.raises(KeyboardInterrupt), ExceptionStackContext(lambda *_: True):
+        raise KeyboardInterrupt
+
+
+async def test_an_exception_of_a_coroutine_that_a_callback_started():
+    seen = []
+
+    async def fail():
+        await asyncio.sleep(0)
+        raise ValueError("late")
+
+    with ExceptionStackContext(lambda kind, error, trace: seen.append(str(error)) or True):
+        IOLoop.current().add_callback(fail)
+    await turns(6)
+    assert seen == ["late"]
+
+
+async def test_a_manager_sees_the_exception_of_a_callback():
+    @contextlib.contextmanager
+    def swallow():
+        with contextlib.suppress(ZeroDivisionError):
+            yield
+
+    with StackContext(swallow):
+        IOLoop.current().add_callback(lambda: 1 / 0)
+    await turns()
+
+
+async def test_deactivated_from_now_on():
+    track, seen = Track(), []
+    with StackContext(track("a")) as deactivate:
+        IOLoop.current().add_callback(lambda: seen.append(list(track.open)))
+    deactivate()
+    await turns()
+    assert seen == [[]]
+
+
+async def test_the_null_context_frees():
+    track, seen = Track(), []
+    with StackContext(track("a")):
+        with NullContext():
+            IOLoop.current().add_callback(lambda: seen.append(list(track.open)))
+        IOLoop.current().add_callback(lambda: seen.append(list(track.open)))
+    await turns()
+    assert seen == [[], ["a"]]
+
+
+async def test_a_wrapped_function_takes_its_contexts_along():
+    track = Track()
+    with StackContext(track("a")):
+        wrapped = stack_context.wrap(lambda first, second=0: (list(track.open), first, second))
+        track.events.clear()
+        assert wrapped(1) == (["a"], 1, 0)
+        assert track.events == []  # it is inside already
+    assert wrapped(1, second=2) == (["a"], 1, 2)
+    assert track.events[-2:] == ["enter a", "leave a"]
+    with StackContext(track("b")):
+        assert wrapped(1) == (["b", "a"], 1, 0)
+
+
+async def test_wrapping_nothing_or_twice():
+    assert stack_context.wrap(None) is None
+    wrapped = stack_context.wrap(print)
+    assert stack_context.wrap(wrapped) is wrapped
+
+
+async def test_a_wrapped_function_without_contexts_runs_free_of_the_callers():
+    seen = []
+    wrapped = stack_context.wrap(lambda: IOLoop.current().add_callback(lambda: seen.append(list(track.open))))
+    track = Track()
+    with StackContext(track("a")):
+        wrapped()
+    await turns()
+    assert seen == [[]]
+
+
+async def test_run_with_a_context():
+    track = Track()
+    assert stack_context.run_with_stack_context(StackContext(track("a")), lambda: list(track.open)) == ["a"]
+
+
+async def test_a_coroutine_started_inside_keeps_the_handlers_for_its_callbacks():
+    seen = []
+
+    @gen.coroutine
+    def work():
+        yield gen.moment
+        IOLoop.current().add_callback(lambda: 1 / 0)
+
+    with ExceptionStackContext(lambda kind, error, trace: seen.append(kind) or True):
+        future = work()
+    await future
+    await turns()
+    assert seen == [ZeroDivisionError]
+
+
+async def test_left_in_another_order():
+    track = Track()
+    outer, inner = StackContext(track("a")), StackContext(track("b"))
+    outer.__enter__()
+    inner.__enter__()
+    with pytest.raises(stack_context.StackContextInconsistentError, match="another context"):
+        outer.__exit__(None, None, None)
+    inner.__exit__(None, None, None)
+
+
+@pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize(
+    ("use", "name"),
+    [
+        (lambda: StackContext(contextlib.nullcontext), "StackContext"),
+        (lambda: ExceptionStackContext(print, delay_warning=True), "ExceptionStackContext"),
+        (lambda: stack_context.wrap(print), "stack_context.wrap"),
+        (lambda: stack_context.run_with_stack_context(NullContext(), int), "run_with_stack_context"),
+    ],
+)
+def test_warnings(use, name):
+    with pytest.warns(
+        DeprecationWarning, match=f"^{name} is the style of Tornado 4; use contextvars"
+    ) as caught:
+        use()
+    assert caught[0].filename == __file__
+
+
+def test_threads_do_not_see_each_others():
+    program = """
+import threading, contextlib, warnings
+warnings.simplefilter("ignore")
+from tornado.stack_context import StackContext, wrap
+with StackContext(contextlib.nullcontext):
+    f = wrap(lambda: "done")
+    seen = []
+    t = threading.Thread(target=lambda: seen.append(f())); t.start(); t.join()
+    assert seen == ["done"]
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)

@@ -1,0 +1,27 @@
+"""`wsgi.file_wrapper` by itself; tests/wsgi/test_call.py has it in responses."""
+
+from __future__ import annotations
+
+import io
+
+from tornado.wsgi._files import FileWrapper
+
+
+def test_blocks():
+    data = bytes(200_000)
+    blocks = list(FileWrapper(io.BytesIO(data), 1))
+    assert b"".join(blocks) == data
+    assert [len(block) for block in blocks] == [65536, 65536, 65536, 200_000 - 3 * 65536]
+    assert len(next(iter(FileWrapper(io.BytesIO(data), 100_000)))) == 100_000
+
+
+def test_close():
+    file = io.BytesIO()
+    iter(FileWrapper(file)).close()
+    assert file.closed
+
+    class OnlyRead:
+        def read(self, size):
+            return b""
+
+    FileWrapper(OnlyRead()).close()
