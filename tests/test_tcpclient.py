@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime
+import errno
 import socket
 import ssl
 
@@ -82,7 +83,41 @@ async def test_refused():
     sock.close()
     with pytest.raises(StreamClosedError) as caught:
         await TCPClient().connect("127.0.0.1", port)
-    assert isinstance(caught.value.real_error, ConnectionRefusedError)
+    error = caught.value.real_error
+    assert isinstance(error, ConnectionRefusedError)
+    assert error.errno == errno.ECONNREFUSED
+    assert str(error).endswith(f"Connection refused (connecting to 127.0.0.1:{port})")
+    with pytest.raises(StreamClosedError) as caught:
+        await TCPClient(FixedResolver([(socket.AF_INET, "127.0.0.1")])).connect("example.com", port)
+    assert str(caught.value.real_error).endswith(f"(connecting to example.com, 127.0.0.1:{port})")
+
+
+async def test_a_local_address_that_cannot_be_used_tells_the_phase():
+    with pytest.raises(OSError, match=r"\(connecting to 127\.0\.0\.1:1\)"):
+        await TCPClient().connect("127.0.0.1", 1, source_ip="192.0.2.1")
+
+
+async def test_a_name_without_an_address():
+    class Nobody(Resolver):
+        async def resolve(self, host, port, family=socket.AF_UNSPEC):
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    with pytest.raises(socket.gaierror) as caught:
+        await TCPClient(Nobody()).connect("example.com", 1)
+    assert caught.value.errno == socket.EAI_NONAME
+    assert str(caught.value).endswith("Name or service not known (looking up 'example.com')")
+
+
+async def test_ports_out_of_range():
+    with pytest.raises(ValueError, match="port 70000 is out of range"):
+        await TCPClient().connect("127.0.0.1", 70000)
+
+
+async def test_a_handshake_that_fails_tells_the_phase(expect_log):
+    with greeting() as port, expect_log("tornado.general", "SSL Error"):
+        with pytest.raises(ssl.SSLError, match="WRONG_VERSION_NUMBER") as caught:
+            await TCPClient().connect("127.0.0.1", port, ssl_options=ssl.create_default_context())
+    assert str(caught.value).endswith(f"(TLS handshake with 127.0.0.1:{port})")
 
 
 async def test_the_second_address_serves_when_the_first_refuses():

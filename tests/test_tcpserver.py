@@ -217,7 +217,13 @@ async def test_tls_peer_that_leaves_at_once(certificates):
         assert await whole_answer(port, ssl_options=certificates.client_context) == b"secret"
 
 
-def test_tls_mistakes_are_found_early(certificates):
+def test_tls_mistakes_are_found_early(certificates, tmp_path):
+    text = tmp_path / "text.pem"
+    text.write_text("no certificate")
+    with pytest.raises(ssl.SSLError, match="cannot use certfile"):
+        TCPServer(ssl_options={"certfile": str(text)})
+    with pytest.raises(ValueError, match="unknown ssl_options"):
+        TCPServer(ssl_options={"certfile": str(certificates.certificate_file), "wrong": 1})
     with pytest.raises(KeyError, match="certfile"):
         TCPServer(ssl_options={})
     with pytest.raises(ValueError, match='certfile "/none" does not exist'):

@@ -23,13 +23,18 @@ or, several processes on one port::
 from __future__ import annotations
 
 import copy
+import heapq
+import logging
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
+from operator import itemgetter
 from typing import Any, cast
 
 from tornado import netutil
+from tornado._throttle import Throttle
 from tornado.http1connection import HTTP1Connection, HTTP1ConnectionParameters, HTTP1ServerConnection, _server
+from tornado.http1connection._protection import PUBLIC, Protection
 from tornado.httputil import (
     HTTPConnection,
     HTTPHeaders,
@@ -39,11 +44,16 @@ from tornado.httputil import (
     RequestStartLine,
     ResponseStartLine,
 )
+from tornado.ioloop import IOLoop
 from tornado.iostream import IOStream
+from tornado.log import gen_log
 from tornado.tcpserver import TCPServer
 from tornado.util import Configurable
 
-__all__ = ["HTTPRequest", "HTTPServer"]
+__all__ = ["PUBLIC", "HTTPRequest", "HTTPServer", "Protection"]
+
+_reports = Throttle(gen_log)
+_first = itemgetter(0)
 
 
 class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
@@ -65,6 +75,22 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
     :param body_timeout: seconds that a request body may take to arrive.
     :param max_body_size: limit on a request body in bytes (413).
     :param max_buffer_size: bytes that one connection may have buffered.
+    :param protection: ``"default"`` or ``"public"``: a whole set of values for what follows and for
+        ``max_header_size``, ``idle_connection_timeout`` and ``body_timeout``; or a `Protection` of one's own.
+        A server that strangers can reach, and no proxy stands before, wants ``"public"``. Single values given
+        here go before those of the set; its documentation explains them: `Protection`.
+    :param header_timeout: seconds from the first byte of a request's head to its last.
+    :param tls_handshake_timeout: seconds from accepting a connection to the end of the TLS handshake.
+    :param min_body_rate: bytes a second that must arrive of a request's body.
+    :param min_send_rate: bytes a second that a client must take of a response.
+    :param rate_window: seconds over which both rates are taken.
+    :param max_header_count: header fields of a request (431).
+    :param max_connections: connections held at a time; idle ones are closed for newcomers.
+    :param max_connections_per_address: connections of one address at a time. With `xheaders` all come from
+        proxies: then ``"public"`` sets no such limit, and one given here does not hold for the addresses in
+        `trusted_downstream`.
+    :param max_inflation_ratio: times that a compressed request body may grow (400).
+    :raises ValueError: for an unknown `protection` or a limit that is not above zero.
     """
 
     _opener: Any = None
@@ -89,20 +115,50 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         max_body_size: int | None = None,
         max_buffer_size: int | None = None,
         trusted_downstream: list[str] | None = None,
+        io_loop: IOLoop | None = None,
+        *,
+        protection: str | Protection | None = None,
+        header_timeout: float | None = None,
+        tls_handshake_timeout: float | None = None,
+        min_body_rate: float | None = None,
+        min_send_rate: float | None = None,
+        rate_window: float | None = None,
+        max_header_count: int | None = None,
+        max_connections: int | None = None,
+        max_connections_per_address: int | None = None,
+        max_inflation_ratio: float | None = None,
     ) -> None:
         """Take the settings; see the class."""
-        TCPServer.__init__(self, ssl_options=ssl_options, max_buffer_size=max_buffer_size)
+        chosen = Protection.of(
+            protection,
+            header_timeout=header_timeout,
+            idle_connection_timeout=idle_connection_timeout,
+            tls_handshake_timeout=tls_handshake_timeout,
+            body_timeout=body_timeout,
+            min_body_rate=min_body_rate,
+            min_send_rate=min_send_rate,
+            rate_window=rate_window,
+            max_header_size=max_header_size or None,
+            max_header_count=max_header_count,
+            max_connections=max_connections,
+            max_connections_per_address=max_connections_per_address,
+            max_inflation_ratio=max_inflation_ratio,
+        )
+        TCPServer.__init__(self, ssl_options=ssl_options, max_buffer_size=max_buffer_size, io_loop=io_loop)
         self.request_callback = request_callback
         # A request_callback, and its own _open_exchange if it has one.
         self.conn_params = HTTP1ConnectionParameters(
             no_keep_alive=no_keep_alive,
-            header_timeout=idle_connection_timeout,
-            max_header_size=max_header_size,
-            body_timeout=body_timeout,
             max_body_size=max_body_size,
             chunk_size=chunk_size,
             decompress=decompress_request,
+            protection=chosen,
         )
+        each = chosen.max_connections_per_address
+        if xheaders and max_connections_per_address is None:
+            each = None
+        if each is not None or chosen.max_connections is not None:
+            self._limit_connections(chosen.max_connections, each, trusted_downstream or ())
         self.protocol, self.xheaders, self.trusted_downstream = protocol, xheaders, trusted_downstream
 
     @classmethod
@@ -127,6 +183,28 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
                 # connection.
                 listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         super().add_sockets(sockets)
+
+    def _make_room(self) -> bool:
+        """Close the connections that have been without a request for longest: one in 32, so that the search
+        among all of them is not made for each newcomer.
+        """
+        idle = [
+            (since, connection)
+            for connection in self._connections
+            if (since := connection._idle_since()) is not None
+        ]
+        oldest = heapq.nsmallest(max(1, len(self._connections) // 32), idle, key=_first)
+        for _, connection in oldest:
+            connection.stream.close()
+        if oldest and self._admission is not None:
+            _reports.say(
+                "room",
+                logging.WARNING,
+                "there are max_connections=%s: closed %d that had been idle for longest",
+                self._admission.total,
+                len(oldest),
+            )
+        return bool(oldest)
 
     async def close_all_connections(self) -> None:
         """Close every open connection, without waiting for requests under way.
@@ -165,9 +243,12 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
     def _find_opener(self) -> Any:
         """What opens an exchange without the delegates between: the application's own way, if it has one.
 
-        It is kept in `_opener`, and found again when ``request_callback`` is replaced. A connection uses it
-        while `start_request` is ours.
+        It is kept in `_opener`, and found again when ``request_callback`` is replaced, or a `start_request`
+        was set on this object. A connection uses it while `start_request` of the class is ours.
         """
+        if getattr(self.start_request, "__func__", None) is not type(self).start_request:
+            self._opener = self._opener_of = None
+            return None
         self._opener_of = self.request_callback
         callback = self.request_callback
         # Of the class alone: an object that passes on what it is asked for has a start_request to be called.
@@ -175,6 +256,11 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         opener = None if function is None or self.conn_params.decompress else function.__get__(callback)
         self._opener = self._open_with_xheaders if opener is not None and self.xheaders else opener
         return self._opener
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        if name == "start_request":
+            self._opener = self._opener_of = None
 
     def _open_with_xheaders(self, exchange: HTTP1Connection, head: Any) -> Any:
         exchange.context = exchange.context._forwarded(head.headers)
@@ -185,6 +271,7 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
 
 
 _server.OWN_START_REQUEST = HTTPServer.start_request
+Protection.__module__ = __name__  # where programs find it
 
 
 class _HTTPRequestContext:

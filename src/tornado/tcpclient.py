@@ -13,10 +13,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from tornado import gen
+from tornado._classic.warning import ignored_loop
 from tornado.concurrent import Future, future_add_done_callback
 from tornado.ioloop import IOLoop
 from tornado.iostream import IOStream
 from tornado.netutil import Resolver
+from tornado.netutil._port import check_port
 
 __all__ = ["TCPClient"]
 
@@ -34,6 +36,24 @@ def _format_addr(addr: Any) -> str:
         host, port = addr[:2]
         return f"[{host}]:{port}" if ":" in str(host) else f"{host}:{port}"
     return str(addr)
+
+
+def _format_peer(host: str, addr: Any) -> str:
+    """A server as messages name it: its name, and the address that stands for it."""
+    address = _format_addr(addr)
+    return address if isinstance(addr, tuple) and addr[:1] == (host,) else f"{host}, {address}"
+
+
+def _placed(error: OSError, phase: str) -> OSError:
+    """The same error, with a word about where it happened in the message of the system's part of it.
+
+    It keeps its class, its number, and the beginning of its message, which is what programs look at.
+    """
+    cause = getattr(error, "real_error", None)
+    inner = cause if isinstance(cause, OSError) else error
+    if inner.strerror and phase not in inner.strerror:
+        inner.strerror = f"{inner.strerror} ({phase})"
+    return error
 
 
 class _Connector:
@@ -57,6 +77,7 @@ class _Connector:
         self.future: Future[_Connected] = Future()
         self.streams: set[IOStream] = set()
         self.last_error: BaseException | None = None
+        self.last_address: Any = None
         self._under_way: dict[IOStream, Any] = {}
         self._timers: list[object] = []
         primary, secondary = self.split(addrinfo)
@@ -111,7 +132,7 @@ class _Connector:
             try:
                 stream, attempt = self.connect(family, address)
             except OSError as error:
-                self._failed(error)
+                self._failed(error, address)
                 if self.future.done():
                     return
                 continue
@@ -147,11 +168,11 @@ class _Connector:
             self._close_streams()
         else:
             stream.close()
-            self._failed(error)
+            self._failed(error, info[1])
             self._advance(addresses)
 
-    def _failed(self, error: BaseException) -> None:
-        self.last_error = error
+    def _failed(self, error: BaseException, address: Any) -> None:
+        self.last_error, self.last_address = error, address
         self.on_timeout()  # a failure is reason enough to try the second family as well
 
     def _on_done(self, future: Future[_Connected]) -> None:
@@ -173,7 +194,9 @@ class TCPClient:
         `close` closes.
     """
 
-    def __init__(self, resolver: Resolver | None = None) -> None:
+    def __init__(self, resolver: Resolver | None = None, io_loop: IOLoop | None = None) -> None:
+        if io_loop is not None:
+            ignored_loop("TCPClient")
         self.resolver = Resolver() if resolver is None else resolver
         self._own_resolver = resolver is None
 
@@ -204,19 +227,26 @@ class TCPClient:
         :param source_port: the local port to connect from.
         :param timeout: seconds, or a timedelta, for look-up, connection and TLS handshake together.
         :returns: an `.IOStream`, or an `.SSLIOStream` with its handshake done.
+        :raises ValueError: for a port that is out of range.
         :raises TimeoutError: when the time is up; the message names the phase.
         :raises OSError: when the name has no address, or no address could be connected to
             (`.StreamClosedError`, whose ``real_error`` is the system's), or the local address could not be
-            used.
+            used. The message says which address, and in which phase it failed.
 
         When a host has addresses of both families they race, the resolver's first one with a head start.
         """
+        check_port(port)
         deadline = _deadline(timeout)
         lookup = gen.convert_yielded(self.resolver.resolve(host, port, af))
-        if deadline is None:
-            addresses = await lookup
-        else:
-            addresses = await gen.with_timeout(deadline, lookup, message=f"Timeout while resolving {host}")
+        try:
+            if deadline is None:
+                addresses = await lookup
+            else:
+                message = f"Timeout while resolving {host}"
+                addresses = await gen.with_timeout(deadline, lookup, message=message)
+        except socket.gaierror as error:
+            _placed(error, f"looking up {host!r}")
+            raise
 
         def attempt(family: Any, address: Any) -> tuple[IOStream, Future[IOStream]]:
             return self._create_stream(
@@ -224,7 +254,12 @@ class TCPClient:
             )
 
         connector = _Connector(addresses, attempt)
-        _family, address, stream = await connector.start(connect_timeout=deadline)
+        try:
+            _family, address, stream = await connector.start(connect_timeout=deadline)
+        except OSError as error:
+            if connector.last_address is not None and not isinstance(error, TimeoutError):
+                _placed(error, f"connecting to {_format_peer(host, connector.last_address)}")
+            raise
         if ssl_options is None:
             return stream
         try:
@@ -232,7 +267,12 @@ class TCPClient:
         except BaseException:
             stream.close()
             raise
-        return await self._finish_handshake(handshake, deadline, address)
+        try:
+            return await self._finish_handshake(handshake, deadline, address)
+        except OSError as error:
+            if not isinstance(error, TimeoutError):
+                _placed(error, f"TLS handshake with {_format_peer(host, address)}")
+            raise
 
     async def _finish_handshake(
         self, handshake: Future[Any], deadline: float | None, address: Any

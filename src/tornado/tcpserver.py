@@ -22,6 +22,7 @@ subclass::
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import socket
 import ssl
@@ -30,15 +31,20 @@ from contextvars import copy_context
 from typing import Any
 
 from tornado import gen
+from tornado._admission import Admission, CountedStream, CountedTLSStream
+from tornado._classic.warning import ignored_loop
 from tornado._tasks import run_eagerly
+from tornado._throttle import Throttle
 from tornado.concurrent import Future, future_add_done_callback
 from tornado.ioloop import IOLoop
 from tornado.iostream import IOStream, SSLIOStream
-from tornado.log import app_log
+from tornado.log import app_log, gen_log
 from tornado.netutil import add_accept_handler, bind_sockets, ssl_options_to_context
 from tornado.process import fork_processes
 
 __all__ = ["TCPServer"]
+
+_reports = Throttle(gen_log)
 
 
 class TCPServer:
@@ -49,8 +55,14 @@ class TCPServer:
         dictionary that change on disk are used from the next connection on.
     :param max_buffer_size: bytes that a stream may buffer for reading; the stream's own default otherwise.
     :param read_chunk_size: bytes that a stream reads at a time.
+    :param max_connections: connections held at a time. One more is refused, unless the server can make room
+        (`.HTTPServer` closes idle ones). Never more than three quarters of the descriptors that the process
+        may open.
+    :param max_connections_per_address: connections of one address, or of one IPv6 network of 64 bits, held at
+        a time. One more is refused. Unix sockets have no address.
     :raises KeyError: for a dictionary without ``certfile``.
     :raises ValueError: for a ``certfile`` or ``keyfile`` that does not exist, and for unknown options.
+    :raises OSError: (`ssl.SSLError`) for files that hold something else.
 
     Three ways to start one:
 
@@ -64,7 +76,15 @@ class TCPServer:
         ssl_options: dict[str, Any] | ssl.SSLContext | None = None,
         max_buffer_size: int | None = None,
         read_chunk_size: int | None = None,
+        io_loop: IOLoop | None = None,
+        *,
+        max_connections: int | None = None,
+        max_connections_per_address: int | None = None,
     ) -> None:
+        if isinstance(ssl_options, IOLoop):  # Tornado 4's first argument
+            io_loop, ssl_options = ssl_options, None  # type: ignore[unreachable]
+        if io_loop is not None:
+            ignored_loop(type(self).__name__)
         self.max_buffer_size = max_buffer_size
         self.read_chunk_size = read_chunk_size
         self.ssl_options = ssl_options
@@ -75,8 +95,12 @@ class TCPServer:
         #: From bind(), waiting for start().
         self._pending_sockets: list[socket.socket] = []
         self._started = self._stopped = False
+        self._admission: Admission | None = None
+        if max_connections is not None or max_connections_per_address is not None:
+            self._limit_connections(max_connections, max_connections_per_address)
         if isinstance(ssl_options, dict):
             _check_certificate_files(ssl_options)
+            self._context()
 
     def listen(
         self,
@@ -94,8 +118,12 @@ class TCPServer:
         self.add_sockets(bind_sockets(port, address, family, backlog, flags, reuse_port))
 
     def add_sockets(self, sockets: Iterable[socket.socket]) -> None:
-        """Accept connections on these listening, non-blocking sockets. `stop` closes them."""
+        """Accept connections on these listening sockets, made by `.bind_sockets` or inherited (from systemd, say:
+        ``socket.socket(fileno=3)``). They are put into non-blocking mode, and `stop` closes them.
+        """
         for sock in sockets:
+            # The first accept() too many on an inherited socket in blocking mode would stop the loop.
+            sock.setblocking(False)
             descriptor = sock.fileno()
             self._sockets[descriptor] = sock
             self._handlers[descriptor] = add_accept_handler(sock, self._handle_connection)
@@ -168,14 +196,12 @@ class TCPServer:
     def _handle_connection(self, connection: socket.socket, address: Any) -> None:
         stream: IOStream | None = None
         try:
-            if self.ssl_options is None:
-                stream = IOStream(
-                    connection, max_buffer_size=self.max_buffer_size, read_chunk_size=self.read_chunk_size
-                )
+            if self._admission is not None:
+                stream = self._admit(self._admission, connection, address)
             else:
-                stream = self._tls_stream(connection)
-                if stream is None:
-                    return
+                stream = self._make_stream(connection, IOStream, SSLIOStream)
+            if stream is None:
+                return
             result = self.handle_stream(stream, address)
         except Exception:
             app_log.error("Error in connection callback", exc_info=True)
@@ -206,7 +232,48 @@ class TCPServer:
 
         future_add_done_callback(future, report)
 
-    def _tls_stream(self, connection: socket.socket) -> IOStream | None:
+    def _make_stream(
+        self, connection: socket.socket, plain: type[IOStream], secure: type[IOStream]
+    ) -> IOStream | None:
+        if self.ssl_options is not None:
+            return self._tls_stream(connection, secure)
+        return plain(connection, max_buffer_size=self.max_buffer_size, read_chunk_size=self.read_chunk_size)
+
+    def _limit_connections(self, total: int | None, each: int | None, exempt: Iterable[str] = ()) -> None:
+        self._admission = Admission(total, each, frozenset(exempt))
+
+    def _admit(self, admission: Admission, connection: socket.socket, address: Any) -> IOStream | None:
+        """The stream for an accepted connection, or None where there are too many and it was closed."""
+        key = admission.key(connection, address)
+        if admission.is_too_many(key):
+            connection.close()
+            _reports.say(
+                "address",
+                logging.WARNING,
+                "connection refused: %s has max_connections_per_address=%s already",
+                address[0],
+                admission.each,
+            )
+            return None
+        if admission.is_full() and not self._make_room():
+            connection.close()
+            _reports.say(
+                "total",
+                logging.WARNING,
+                "connection refused: there are max_connections=%s already, none of them idle",
+                admission.total,
+            )
+            return None
+        stream: Any = self._make_stream(connection, CountedStream, CountedTLSStream)
+        if stream is not None:
+            admission.enter(stream, key)
+        return stream  # type: ignore[no-any-return]
+
+    def _make_room(self) -> bool:
+        """Close connections that can be spared, as there are too many; whether there were any."""
+        return False
+
+    def _tls_stream(self, connection: socket.socket, secure: type[IOStream]) -> IOStream | None:
         """Wrap an accepted connection, or None where the peer has left again."""
         try:
             connection.getpeername()  # wrap_socket() would fail for a peer that left, and forget to close
@@ -217,9 +284,7 @@ class TCPServer:
                 connection.close()
                 return None
             raise
-        return SSLIOStream(
-            wrapped, max_buffer_size=self.max_buffer_size, read_chunk_size=self.read_chunk_size
-        )
+        return secure(wrapped, max_buffer_size=self.max_buffer_size, read_chunk_size=self.read_chunk_size)
 
     def _context(self) -> ssl.SSLContext:
         """The context for the next connection; one made of a dictionary is kept while that is unchanged."""

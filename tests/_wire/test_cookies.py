@@ -12,6 +12,8 @@ from tornado._wire.cookies import (
     InvalidCookie,
     check_attribute,
     format_set_cookie,
+    has_prefix,
+    is_cookie_name,
     parse_cookie,
     quote_value,
     unquote_value,
@@ -60,13 +62,15 @@ def test_quoting_round_trip_and_the_standard_library(value: str) -> None:
     assert unquote_value(quoted) == value
     assert not set(quoted) & set(";,\r\n\0")
     assert parse_cookie(f"a={quoted}") == {"a": value}
+    assert quoted == http.cookies._quote(value)  # type: ignore[attr-defined]
     assert http.cookies._unquote(quoted) == value  # type: ignore[attr-defined]
     assert unquote_value(http.cookies._quote(value)) == value  # type: ignore[attr-defined]
 
 
 def test_quote_value() -> None:
-    assert quote_value("aZ0-_=:/") == "aZ0-_=:/"
-    assert quote_value("") == ""
+    assert quote_value("aZ0-_:") == "aZ0-_:"
+    assert quote_value("a=/") == '"a=/"'
+    assert quote_value("") == '""'
     assert quote_value('a "b"') == r'"a \"b\""'
     with pytest.raises(InvalidCookie, match="latin-1"):
         quote_value("中")
@@ -80,17 +84,19 @@ class TestSetCookie:
             "secure": True, "httponly": False, "SameSite": "Lax", "partitioned": True, "comment": "",
         }  # fmt: skip
         assert format_set_cookie("a", "b c", attributes) == (
-            'a="b c"; expires=Sun, 27 Jan 2013 18:43:20 GMT; Path=/x; Max-Age=0; Secure; '
-            "SameSite=Lax; Partitioned"
+            'a="b c"; expires=Sun, 27 Jan 2013 18:43:20 GMT; Max-Age=0; Partitioned; Path=/x; '
+            "SameSite=Lax; Secure"
         )
 
     @pytest.mark.parametrize("name", ["", "a b", "a=b", "a;b", "a\r", "é", "a,b", '"a"'])
     def test_names(self, name: str) -> None:
-        with pytest.raises(InvalidCookie, match="invalid cookie name"):
+        with pytest.raises(InvalidCookie, match="Invalid cookie name"):
             format_set_cookie(name, "x")
 
     def test_unknown_attribute(self) -> None:
-        with pytest.raises(InvalidCookie, match="unknown cookie attribute 'colour'"):
+        with pytest.raises(
+            InvalidCookie, match="Invalid cookie attribute colour: there is none of that name; known are"
+        ):
             format_set_cookie("a", "b", {"colour": "red"})
 
     @pytest.mark.parametrize(
@@ -98,7 +104,53 @@ class TestSetCookie:
     )
     @pytest.mark.parametrize("bad", ["x; Secure", "x\r\nSet-Cookie: y", "x\0", "\x7f", "\t", ";"])
     def test_injection(self, key: str, bad: str) -> None:
-        with pytest.raises(ValueError, match="invalid cookie attribute"):
+        with pytest.raises(ValueError, match="Invalid cookie attribute"):
             format_set_cookie("a", "b", {key: bad})
         with pytest.raises(http.cookies.CookieError):
             check_attribute(key, bad)
+
+    @pytest.mark.parametrize("name", ["path", "Expires", "max-age", "SAMESITE"])
+    def test_names_of_attributes(self, name: str) -> None:
+        with pytest.raises(InvalidCookie, match="not the name of an attribute"):
+            format_set_cookie(name, "x")
+
+    def test_promises(self) -> None:
+        kept: dict[str, str | int | bool | None] = {
+            "secure": True,
+            "path": "/",
+            "samesite": "NONE",
+            "partitioned": True,
+        }
+        line = "__Host-a=b; Partitioned; Path=/; SameSite=NONE; Secure"
+        assert format_set_cookie("__Host-a", "b", kept) == line
+        for without in ("secure", "path"):
+            with pytest.raises(InvalidCookie, match=f"demands {without}="):
+                format_set_cookie("__Host-a", "b", {k: v for k, v in kept.items() if k != without})
+        with pytest.raises(InvalidCookie, match="demands secure=True"):
+            format_set_cookie("__Secure-a", "b")
+        with pytest.raises(InvalidCookie, match="forbids a domain"):
+            format_set_cookie("__Host-a", "b", {**kept, "domain": "a.test"})
+        with pytest.raises(InvalidCookie, match="'a': partitioned=True demands secure=True"):
+            format_set_cookie("a", "b", {"partitioned": True})
+
+
+def test_is_cookie_name() -> None:
+    assert all(map(is_cookie_name, ["a", "a:b", "$Version", "!#$%&'*+-.^_`|~", "Paths"]))
+    assert not any(map(is_cookie_name, ["", "a b", "a=b", "a,b", "é", "path", "Domain", "a\n"]))
+
+
+@given(st.text(max_size=5))
+def test_a_name_is_what_the_standard_library_takes(name: str) -> None:
+    try:
+        http.cookies.SimpleCookie({name: "x"})
+    except http.cookies.CookieError:
+        assert not is_cookie_name(name)
+    else:
+        assert is_cookie_name(name)
+
+
+def test_has_prefix() -> None:
+    assert all(map(has_prefix, ["__Host-", "__host-a", "__SECURE-a", "__Secure-"]))
+    assert not any(map(has_prefix, ["", "__", "__Host", "__Secure_a", "_Host-a", " __Host-a"]))
+    assert has_prefix("__Host-a", "__host-")
+    assert not has_prefix("__Secure-a", "__host-")

@@ -10,7 +10,6 @@ STATUS = {
     "HeadTooLarge": 431,
     "BodyTooLarge": 413,
     "ExpectationFailed": 417,
-    "UnknownTransferCoding": 501,
     "VersionNotSupported": 505,
     "IncompleteMessage": 400,
     "TooManyInterimResponses": 400,

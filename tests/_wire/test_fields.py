@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tornado._wire.errors import BodyTooLarge, HeadTooLarge, HTTPInputError, UnknownTransferCoding
+from tornado._wire.errors import BodyTooLarge, HeadTooLarge, HTTPInputError
 from tornado._wire.fields import (
     MEMO_ENTRIES,
     MEMO_ENTRY_SIZE,
@@ -231,21 +231,17 @@ def test_chunked(value):
     assert (fields["chunked"], fields["has_body"], fields["content_length"]) == (True, True, None)
 
 
-@pytest.mark.parametrize("coding", ["gzip", "identity", "xchunked", "x-chunked", "chunked2"])
-def test_codings_that_are_not_known(coding):
-    with pytest.raises(UnknownTransferCoding, match=f"Unsupported Transfer-Encoding {coding}:") as caught:
-        request(f"Transfer-Encoding: {coding}")
-    assert caught.value.status_code == 501
-
-
 @pytest.mark.parametrize(
     ("lines", "shown"),
     [
         (["Transfer-Encoding: chunked", "Transfer-encoding: chunked"], "chunked,chunked"),
         (["Transfer-Encoding: chunked, chunked"], "chunked, chunked"),
         (["Transfer-Encoding: gzip, chunked"], "gzip, chunked"),
-        (["Transfer-Encoding: chunked, gzip"], "chunked, gzip"),
         (["Transfer-Encoding: gzip", "Transfer-Encoding: chunked"], "gzip,chunked"),
+        (["Transfer-Encoding: chunked, gzip"], "chunked, gzip"),
+        (["Transfer-Encoding: chunked, gzip, chunked"], "chunked, gzip, chunked"),
+        (["Transfer-Encoding: a b, chunked"], "a b, chunked"),
+        *(([f"Transfer-Encoding: {one}"], one) for one in ("gzip", "identity", "xchunked", "chunked2")),
         (["Transfer-Encoding: chunked,"], "chunked,"),
         (["Transfer-Encoding: ,chunked"], ",chunked"),
         (["Transfer-Encoding:"], ""),
@@ -258,7 +254,7 @@ def test_codings_that_are_not_known(coding):
 def test_codings_that_are_refused(lines, shown):
     with pytest.raises(HTTPInputError) as caught:
         request(*lines)
-    assert type(caught.value) is HTTPInputError
+    assert caught.value.status_code == 400
     assert str(caught.value).startswith(f"Unsupported Transfer-Encoding {shown}:")
 
 

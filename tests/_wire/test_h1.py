@@ -15,7 +15,6 @@ from tornado._wire.errors import (
     IncompleteMessage,
     RequestTargetTooLong,
     TooManyInterimResponses,
-    UnknownTransferCoding,
     VersionNotSupported,
 )
 from tornado._wire.fields import request_memos
@@ -99,7 +98,7 @@ FAULTS = {
     b"GET / HTTP/1.1\r\nHost: a\r\nX: y\rz\r\n\r\n": HTTPInputError,
     b"GET / HTTP/1.2\r\nHost: a\r\n\r\n": VersionNotSupported,
     b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n": VersionNotSupported,
-    b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n": UnknownTransferCoding,
+    b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n": HTTPInputError,
     b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n": HTTPInputError,
     b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5, 6\r\n\r\n": HTTPInputError,
     b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 999999999\r\n\r\n": BodyTooLarge,

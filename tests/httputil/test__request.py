@@ -34,6 +34,10 @@ class Head:
     def path(self) -> str:
         return self.target.partition("?")[0]
 
+    @property
+    def headers_block(self) -> str:
+        return self.headers._serialize().decode("latin-1")
+
 
 def from_head(connection: Any = None, **fields: Any) -> HTTPServerRequest:
     return HTTPServerRequest._from_head(connection, Head(**fields))  # type: ignore[arg-type]

@@ -23,6 +23,19 @@ def opened() -> Iterator[list[socket.socket]]:
         sock.close()
 
 
+@pytest.mark.parametrize("port", [-1, 65536, 70000, "70000", 10**30, "9" * 5000])
+def test_ports_out_of_range(port):
+    with pytest.raises(
+        ValueError, match=r"^port -?\d{1,40} is out of range: a TCP port is a number from 0 to"
+    ):
+        bind_sockets(port, "127.0.0.1")
+
+
+def test_a_port_may_be_given_as_digits(opened):
+    opened += bind_sockets("0", "127.0.0.1")
+    assert opened[0].getsockname()[1] > 0
+
+
 def test_ephemeral_port(opened):
     opened += bind_sockets(0, "127.0.0.1")
     (sock,) = opened

@@ -61,6 +61,18 @@ def test_mistakes_are_named(certificates):
         ssl_options_to_context("server.pem", server_side=True)  # type: ignore[arg-type]
 
 
+def test_bad_files_are_named(certificates, tmp_path):
+    text = tmp_path / "text.pem"
+    text.write_text("no certificate")
+    with pytest.raises(ssl.SSLError, match=f"cannot use certfile '{text}': "):
+        ssl_options_to_context({"certfile": str(text)}, server_side=True)
+    options = {"certfile": str(certificates.certificate_file), "keyfile": str(text)}
+    with pytest.raises(ssl.SSLError, match=f"cannot use certfile '.*' and keyfile '{text}': "):
+        ssl_options_to_context(options, server_side=True)
+    with pytest.raises(FileNotFoundError, match="cannot use ca_certs '/none': No such file"):
+        ssl_options_to_context({"ca_certs": "/none"}, server_side=False)
+
+
 def test_shared_defaults_are_made_once():
     assert netutil._client_ssl_defaults is netutil._client_ssl_defaults
     assert netutil._client_ssl_defaults.check_hostname

@@ -282,7 +282,8 @@ async def test_timeout_in_the_queue():
 async def test_request_timeout():
     async with serving(None) as server:
         client = make()
-        with pytest.raises(HTTPTimeoutError, match=r"^Timeout during request$"):
+        phase = r"^Timeout during request \(waiting for the response of 127\.0\.0\.1:\d+\)$"
+        with pytest.raises(HTTPTimeoutError, match=phase):
             await client.fetch(server.url, request_timeout=0.05)
         assert not client.active
 
@@ -291,14 +292,21 @@ async def test_server_that_hangs_up():
     async with serving(b"") as server:
         with pytest.raises(HTTPStreamClosedError, match="Connection closed") as caught:
             await make().fetch(server.url)
+        assert str(caught.value) == f"Connection closed (waiting for the response of 127.0.0.1:{server.port})"
     assert caught.value.code == 599
+
+
+async def test_an_answer_that_is_cut_off():
+    async with serving(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nx") as server:
+        with pytest.raises(HTTPStreamClosedError, match=r"\(reading the response of 127\.0\.0\.1:"):
+            await make().fetch(server.url)
 
 
 async def test_refused():
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         port = sock.getsockname()[1]
-    with pytest.raises(ConnectionRefusedError):
+    with pytest.raises(ConnectionRefusedError, match=rf"refused \(connecting to 127\.0\.0\.1:{port}\)"):
         await make().fetch(f"http://127.0.0.1:{port}/")
 
 
@@ -330,6 +338,7 @@ async def test_local_address():
     [
         ({"url": "ftp://127.0.0.1/"}, ValueError, "Unsupported url scheme 'ftp'"),
         ({"url": "http:///path"}, ValueError, "names no host"),
+        ({"url": "http://127.0.0.1:70000/"}, ValueError, "port 70000 is out of range"),
         ({"method": "SING"}, KeyError, "unknown method SING"),
         ({"method": "POST"}, ValueError, "must not be None"),
         ({"body": b"x"}, ValueError, "must be None"),

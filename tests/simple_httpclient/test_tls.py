@@ -35,5 +35,5 @@ def test_files_that_change_are_read_again(certificates, tmp_path):
 
 def test_client_certificate(certificates):
     client_context(True, None, str(certificates.certificate_file), str(certificates.key_file))
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(FileNotFoundError, match="cannot use client_cert '/none': "):
         client_context(True, None, "/none", None)

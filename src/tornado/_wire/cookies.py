@@ -1,4 +1,5 @@
-r"""Cookies: what a Cookie field brings, and what a Set-Cookie field may say (RFC 6265 section 4).
+r"""Cookies: what a Cookie field brings, and what a Set-Cookie field may say (RFC 6265 section 4, and its
+successor draft-ietf-httpbis-rfc6265bis, here "6265bis").
 
 Reading is lenient, as browsers store and send whatever they were given: the field is cut at semicolons, and a
 pair without a name is kept under the empty name. A value in double quotes is unquoted, with the escapes that
@@ -6,8 +7,13 @@ Python's ``http.cookies`` writes (``\073`` and ``\"``). The cost is linear in th
 (CVE-2024-52804), which the head's limit bounds.
 
 Writing is strict: the name must be a token, and nothing may hold a control character or a semicolon, by which
-a value could become an attribute (CVE-2026-35536). Values that need it are quoted as ``http.cookies`` quotes
-them, so that either side reads what the other wrote.
+a value could become an attribute (CVE-2026-35536). What every current browser would throw away without a word
+is an error here: a name with the prefix ``__Secure-`` or ``__Host-`` whose attributes break its promise, and
+``SameSite=None`` or ``Partitioned`` without ``Secure``. Values are quoted, and attributes ordered, as
+``http.cookies`` does both, octet for octet, so that either side reads what the other wrote.
+
+A prefix says something about a cookie only to the browser that keeps it. In a request it proves nothing,
+least of all over plain HTTP, and it is read like any other name.
 """
 
 from __future__ import annotations
@@ -16,31 +22,45 @@ import http.cookies
 import re
 from collections.abc import Mapping
 
-from tornado._wire.headers import is_token
-
-__all__ = ["InvalidCookie", "format_set_cookie", "parse_cookie", "quote_value", "unquote_value"]
+__all__ = [
+    "InvalidCookie",
+    "check_attribute",
+    "check_promises",
+    "format_set_cookie",
+    "has_prefix",
+    "is_cookie_name",
+    "parse_cookie",
+    "quote_value",
+    "unquote_value",
+]
 
 _ESCAPE = re.compile(r"\\(?:([0-3][0-7][0-7])|(.))", re.DOTALL)
-# The characters that http.cookies leaves unquoted: those of a token, and a few that no browser minds.
-_PLAIN_VALUE = re.compile(r"[!#$%&'*+\-./:<=>?@^_`|~0-9A-Za-z\[\](){}]*")
+# A token's characters and the colon: what http.cookies takes in a name, and leaves unquoted in a value.
+_PLAIN = re.compile(r"[!#$%&'*+\-.^_`|~:0-9A-Za-z]+")
+# Names of attributes, which http.cookies refuses as names of cookies.
+_RESERVED = frozenset(http.cookies.Morsel())
 _TO_ESCAPE = re.compile(r'["\\,;]|[^\x20-\x7e]')
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f;]")
 
-# RFC 6265 section 5.2 and draft-ietf-httpbis-rfc6265bis: attribute keyword -> its usual spelling.
+# RFC 6265 section 5.2 and 6265bis section 5.6: attribute keyword -> its usual spelling.
 ATTRIBUTES = {
-    "expires": "expires",
-    "path": "Path",
     "comment": "Comment",
     "domain": "Domain",
-    "max-age": "Max-Age",
-    "secure": "Secure",
+    "expires": "expires",
     "httponly": "HttpOnly",
-    "version": "Version",
-    "samesite": "SameSite",
+    "max-age": "Max-Age",
     "partitioned": "Partitioned",
+    "path": "Path",
     "priority": "Priority",
+    "samesite": "SameSite",
+    "secure": "Secure",
+    "version": "Version",
 }
+_SPELLINGS = {keyword: keyword for keyword in ATTRIBUTES} | {"max_age": "max-age"}
 _FLAGS = frozenset(["secure", "httponly", "partitioned"])
+_SAME_SITE = frozenset(["strict", "lax", "none"])
+
+Attributes = Mapping[str, str | int | bool | None]
 
 
 class InvalidCookie(http.cookies.CookieError, ValueError):
@@ -72,7 +92,7 @@ def quote_value(value: str) -> str:
 
     :raises InvalidCookie: if it has a character beyond latin-1.
     """
-    if _PLAIN_VALUE.fullmatch(value):
+    if _PLAIN.fullmatch(value):
         return value
     return '"' + _TO_ESCAPE.sub(_escape, value) + '"'
 
@@ -100,44 +120,111 @@ def parse_cookie(cookie: str) -> dict[str, str]:
         if not equals:
             name, value = "", name
         name, value = name.strip(), value.strip()
-        if name or value:
-            found[name] = unquote_value(value)
+        if value[:1] == '"':
+            value = unquote_value(value)
+            found[name] = value
+        elif name or value:
+            found[name] = value
     return found
 
 
-def format_set_cookie(
-    name: str, value: str, attributes: Mapping[str, str | int | bool | None] | None = None
-) -> str:
+def is_cookie_name(name: str) -> bool:
+    """Whether a cookie may be called this: a token (colons welcome), and no attribute's name."""
+    return _PLAIN.fullmatch(name) is not None and name.lower() not in _RESERVED
+
+
+def has_prefix(name: str, prefix: str = "__") -> bool:
+    """Whether a name begins with ``__Secure-`` or ``__Host-``, in any case, as browsers compare it.
+
+    :arg prefix: ``__host-`` to ask for that one alone.
+
+    >>> has_prefix("__HOST-id"), has_prefix("__Secure-id", "__host-"), has_prefix("__id")
+    (True, False, False)
+    """
+    lowered = name[:9].lower()
+    return lowered.startswith(prefix) and lowered.startswith(("__host-", "__secure-"))
+
+
+def format_set_cookie(name: str, value: str, attributes: Attributes | None = None) -> str:
     """A Set-Cookie value.
 
-    :arg name: a token.
+    :arg name: a token; colons are welcome.
     :arg value: any latin-1 text; it is quoted where need be.
-    :arg attributes: by keyword in any case (``max_age`` counts as ``max-age``), written in the order given.
-        ``Secure``, ``HttpOnly`` and ``Partitioned`` are written when true; of the others those that are None
-        or empty are left out.
+    :arg attributes: by keyword in any case (``max_age`` counts as ``max-age``), written in alphabetical
+        order. ``Secure``, ``HttpOnly`` and ``Partitioned`` are written when true; of the others those that
+        are None or empty are left out.
     :raises InvalidCookie: which is a `ValueError` and an ``http.cookies.CookieError``: on a bad name, an
-        unknown attribute, or a control character or a semicolon in an attribute's value.
+        unknown attribute, a control character or a semicolon in an attribute's value, and on what
+        `check_promises` refuses.
 
     >>> format_set_cookie("a", "b", {"path": "/", "max_age": 60, "secure": True})
-    'a=b; Path=/; Max-Age=60; Secure'
+    'a=b; Max-Age=60; Path=/; Secure'
     """
-    if not is_token(name):
+    if not is_cookie_name(name):
         raise InvalidCookie(
-            f"invalid cookie name {name!r}: a name is one or more letters, digits or !#$%&'*+-.^_`|~"
+            f"Invalid cookie name {name!r}: a name is one or more letters, digits or !#$%&'*+-.^_`|~: "
+            "and not the name of an attribute"
         )
-    parts = [f"{name}={quote_value(value)}"]
-    for key, content in (attributes or {}).items():
-        keyword = key.lower().replace("_", "-")
-        spelling = ATTRIBUTES.get(keyword)
-        if spelling is None:
-            raise InvalidCookie(f"unknown cookie attribute {key!r}; known are {', '.join(ATTRIBUTES)}")
+    line = f"{name}={quote_value(value)}"
+    if not attributes:
+        check_promises(name, {})
+        return line
+    given = {_SPELLINGS.get(key) or _keyword(key): content for key, content in attributes.items()}
+    check_promises(name, given)
+    for keyword in sorted(given):
+        content = given[keyword]
         if keyword in _FLAGS:
             if content:
-                parts.append(spelling)
+                line += "; " + ATTRIBUTES[keyword]
         elif content is not None and content != "":
-            check_attribute(key, str(content))
-            parts.append(f"{spelling}={content}")
-    return "; ".join(parts)
+            text = str(content)
+            check_attribute(keyword, text)
+            line += f"; {ATTRIBUTES[keyword]}={text}"
+    return line
+
+
+def _keyword(key: str) -> str:
+    keyword = key.lower().replace("_", "-")
+    if keyword not in ATTRIBUTES:
+        raise InvalidCookie(
+            f"Invalid cookie attribute {key}: there is none of that name; known are {', '.join(ATTRIBUTES)}"
+        )
+    return keyword
+
+
+def check_promises(name: str, attributes: Attributes) -> None:
+    """Refuse a cookie that browsers would throw away, for a word in it that demands another one.
+
+    :arg attributes: by keyword in lower case.
+    :raises InvalidCookie: that names both.
+    """
+    secure = attributes.get("secure")
+    # 6265bis section 5.7: the prefixes are compared without regard to case.
+    if name.startswith("__") and has_prefix(name):
+        if not secure:
+            raise InvalidCookie(f"Invalid cookie {name!r}: its prefix demands secure=True")
+        if has_prefix(name, "__host-"):
+            if attributes.get("domain"):
+                raise InvalidCookie(f"Invalid cookie {name!r}: the prefix __Host- forbids a domain")
+            if attributes.get("path") != "/":
+                raise InvalidCookie(
+                    f"Invalid cookie {name!r}: the prefix __Host- demands path='/', "
+                    f"not {attributes.get('path')!r}"
+                )
+    same_site = attributes.get("samesite")
+    if same_site:
+        lowered = str(same_site).lower()
+        if lowered not in _SAME_SITE:
+            check_attribute("samesite", str(same_site))
+            raise InvalidCookie(
+                f"Invalid cookie attribute samesite: Strict, Lax or None (as text), not {same_site!r}"
+            )
+        # 6265bis section 5.7
+        if lowered == "none" and not secure:
+            raise InvalidCookie(f"Invalid cookie {name!r}: samesite='None' demands secure=True")
+    # draft-cutler-httpbis-partitioned-cookies section 2.1
+    if attributes.get("partitioned") and not secure:
+        raise InvalidCookie(f"Invalid cookie {name!r}: partitioned=True demands secure=True")
 
 
 def check_attribute(key: str, content: str) -> None:
@@ -147,5 +234,5 @@ def check_attribute(key: str, content: str) -> None:
     """
     if _FORBIDDEN.search(content):
         raise InvalidCookie(
-            f"invalid cookie attribute {key}={content!r}: control characters and ';' are not allowed"
+            f"Invalid cookie attribute {key}: {content!r} holds a control character or semicolon"
         )

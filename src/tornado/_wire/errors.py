@@ -17,7 +17,6 @@ __all__ = [
     "IncompleteMessage",
     "RequestTargetTooLong",
     "TooManyInterimResponses",
-    "UnknownTransferCoding",
     "VersionNotSupported",
 ]
 
@@ -58,12 +57,6 @@ class ExpectationFailed(HTTPInputError):
     """
 
     status_code = 417
-
-
-class UnknownTransferCoding(HTTPInputError):
-    """A transfer coding other than ``chunked`` (RFC 9112 section 6.1: 501)."""
-
-    status_code = 501
 
 
 class VersionNotSupported(HTTPInputError):

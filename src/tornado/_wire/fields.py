@@ -12,7 +12,8 @@ One client sends the same block with each of its requests. So the outcome for a 
 the fields depends on it. A hit needs no check: these very bytes have passed. Never kept are
 
 * failures, which could push out what is useful;
-* blocks of more than `MEMO_ENTRY_SIZE` bytes;
+* blocks of more than `MEMO_ENTRY_SIZE` bytes, or of more than `MEMO_FIELDS` fields, so that a server with a
+  lower limit than others on their number need only know whether its own is below that;
 * blocks with Authorization or Proxy-Authorization: a password may be good for years and has no business in
   memory after the request. (A cookie may be kept: this very server issued it and can revoke it.)
 
@@ -29,7 +30,8 @@ allows.
 Limits
 ------
 Fields are counted against `Limits.max_header_count`, digits of a length against `Limits.max_length_digits`;
-the block's size is bounded by the reader. The memo holds 256 blocks of at most 1 KiB.
+the block's size is bounded by the reader. The memo holds 256 blocks of at most 1 KiB and 64
+fields.
 """
 
 from __future__ import annotations
@@ -37,7 +39,7 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple
 
-from tornado._wire.errors import BodyTooLarge, HeadTooLarge, HTTPInputError, UnknownTransferCoding
+from tornado._wire.errors import BodyTooLarge, HeadTooLarge, HTTPInputError
 from tornado._wire.limits import DEFAULT, Limits
 from tornado._wire.startline import FIELD_CHAR, TCHAR, check_authority, shown
 
@@ -45,6 +47,7 @@ __all__ = [
     "LEAST_LINE",
     "MEMO_ENTRIES",
     "MEMO_ENTRY_SIZE",
+    "MEMO_FIELDS",
     "RequestFields",
     "ResponseFields",
     "check_field_lines",
@@ -55,6 +58,7 @@ __all__ = [
 
 MEMO_ENTRIES: Final = 256
 MEMO_ENTRY_SIZE: Final = 1024
+MEMO_FIELDS: Final = 64
 #: Octets of the shortest field line: a name, the colon and LF.
 LEAST_LINE: Final = 3
 
@@ -117,9 +121,7 @@ def parse_request_fields(block: bytes, version: str, limits: Limits = DEFAULT) -
     :raises HTTPInputError: or a subclass that knows a better status; see the module's text.
     """
     memo = request_memos[version]
-    # Among so few octets no count of lines passes the limit, so it need not be kept with what is known of a
-    # block.
-    may_know = len(block) <= min(MEMO_ENTRY_SIZE, LEAST_LINE * limits.max_header_count)
+    may_know = len(block) <= MEMO_ENTRY_SIZE and limits.max_header_count >= MEMO_FIELDS
     if may_know and (fields := memo.get(block)) is not None:
         return fields
     lines, found = _read_block(block, limits)
@@ -142,7 +144,7 @@ def parse_request_fields(block: bytes, version: str, limits: Limits = DEFAULT) -
         has_body and "100-continue" in expectations,
         any(each != "100-continue" for each in expectations),
     )
-    if may_know and found.keys().isdisjoint(_SECRET):
+    if may_know and found.keys().isdisjoint(_SECRET) and lines.count("\n") <= MEMO_FIELDS:
         if len(memo) >= MEMO_ENTRIES:
             memo.clear()
         memo[block] = fields
@@ -246,12 +248,8 @@ def _read_framing(found: _Found, limits: Limits) -> tuple[int | None, bool]:
     coding = ",".join(codings)
     if coding.lower() == "chunked":
         return None, True
-    if _TOKEN.fullmatch(coding) is not None:
-        # Section 6.1: a coding that is not understood is answered with 501.
-        raise UnknownTransferCoding(
-            f"Unsupported Transfer-Encoding {shown(coding)[1:-1]}: only chunked is known"
-        )
-    # Section 6.3: chunked twice, not last, or hidden in a chain: where the body ends is anyone's guess.
+    # Section 6.3, rule 4: chunked not last, or twice, or misspelt: where the body ends is anyone's guess. Behind
+    # a coding that is not known, section 6.1 prefers 501 to 400; Tornado answers 400, and so do we.
     raise HTTPInputError(
         f"Unsupported Transfer-Encoding {shown(coding)[1:-1]}: only chunked, once and alone, is taken"
     )

@@ -54,7 +54,7 @@ from tornado._wire.errors import (
     RequestTargetTooLong,
     TooManyInterimResponses,
 )
-from tornado._wire.fields import LEAST_LINE
+from tornado._wire.fields import MEMO_FIELDS
 from tornado._wire.headers import HTTPHeaders
 from tornado._wire.heads import (
     KNOWN_HEAD_SIZE,
@@ -458,8 +458,8 @@ _STEPS: tuple[Callable[[Reader], Event | None], ...] = (
 
 
 def _allows_known_heads(limits: Limits) -> bool:
-    size = min(limits.max_head_size, limits.max_request_line, LEAST_LINE * limits.max_header_count)
-    return size >= KNOWN_HEAD_SIZE
+    size = min(limits.max_head_size, limits.max_request_line)
+    return size >= KNOWN_HEAD_SIZE and limits.max_header_count >= MEMO_FIELDS
 
 
 def _find_head_end(buffer: bytes | bytearray, start: int) -> int:

@@ -240,7 +240,7 @@ class MultipartParser:
         self._parts += 1
         if self._parts > self.max_parts:
             raise HTTPInputError(
-                f"multipart/form-data has too many parts: at most {self.max_parts} are accepted"
+                f"multipart/form-data has too many parts: at most {self.max_parts} (max_parts) are accepted"
             )
         self.state = State.HEADER
         self._at = end
@@ -264,7 +264,8 @@ class MultipartParser:
         size = (len(self._buffer) - 3 if end < 0 else end) - self._at
         if size > self._max_header_size:
             raise HTTPInputError(
-                f"multipart/form-data part header too large: over {self._max_header_size} bytes"
+                f"multipart/form-data part header too large: over {self._max_header_size} bytes "
+                "(max_part_header_size)"
             )
         if end < 0:
             self._scanned = max(self._at - 2, len(self._buffer) - 3)

@@ -21,13 +21,16 @@ if TYPE_CHECKING:
 
 #: Inflated bytes after which the loop gets its turn.
 _STEP_LIMIT = 256 * 1024
+#: Inflated bytes up to which the ratio does not matter.
+_RATIO_FREE = 1024 * 1024
 
 
 class GzipMessageDelegate(HTTPMessageDelegate):
     """Stands before `delegate` and hands it the inflated body.
 
     The inflated size counts against the body's limit too; what passes it is an `.HTTPInputError` (400: the
-    body as sent was within the limit, the request is at fault).
+    body as sent was within the limit, the request is at fault). So is what grows by more than
+    ``max_inflation_ratio``, where that is set, once it is over 1 MiB.
     """
 
     def __init__(self, delegate: HTTPMessageDelegate, exchange: HTTP1Connection) -> None:
@@ -35,7 +38,8 @@ class GzipMessageDelegate(HTTPMessageDelegate):
         self._exchange = exchange
         self._chunk_size = exchange.params.chunk_size
         self._decompressor: GzipDecompressor | None = None
-        self._total = 0
+        self._ratio = exchange.params.protection.max_inflation_ratio
+        self._consumed = self._total = 0
 
     def headers_received(
         self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
@@ -67,7 +71,9 @@ class GzipMessageDelegate(HTTPMessageDelegate):
                 piece = decompressor.decompress(data, self._chunk_size)
             except (ValueError, zlib.error, EOFError, OSError) as error:
                 raise HTTPInputError(f"invalid gzip data in the body: {error}") from error
+            self._consumed += len(data)
             data = decompressor.unconsumed_tail
+            self._consumed -= len(data)
             if not piece:
                 if data:
                     raise HTTPInputError("invalid gzip data in the body: more follows its end")
@@ -75,6 +81,11 @@ class GzipMessageDelegate(HTTPMessageDelegate):
             self._total += len(piece)
             if self._total > limit:
                 raise HTTPInputError(f"decompressed body too large: over the limit of {limit} bytes")
+            if self._ratio is not None and self._total > max(_RATIO_FREE, self._ratio * self._consumed):
+                raise HTTPInputError(
+                    f"decompressed body too large: over {self._ratio:g} times what was sent "
+                    "(max_inflation_ratio)"
+                )
             result: Any = self._delegate.data_received(piece)
             if result is not None:
                 await result

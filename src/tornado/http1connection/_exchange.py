@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from collections.abc import Awaitable, Callable, Iterator
+from time import monotonic
 from typing import Any, Protocol
 
 from tornado._tasks import done_future, run_eagerly
@@ -29,6 +30,7 @@ from tornado.httputil import (
     ResponseStartLine,
 )
 from tornado.iostream import BaseIOStream, IOStream, StreamClosedError
+from tornado.iostream._file import FilePiece
 from tornado.log import app_log
 
 #: Bytes that may be collected before a write goes out although its callback has not ended.
@@ -101,6 +103,7 @@ class HTTP1Connection(HTTPConnection):
     _close_callback: Callable[[], None] | None = None
     _max_body_size: int | None = None
     _body_timeout: float | None = None
+    _ends_at_eof = False  # a peer that closes its sending side counts as gone
     _request_method = "GET"
     _task: asyncio.Task[Any] | None = None
 
@@ -146,6 +149,14 @@ class HTTP1Connection(HTTPConnection):
         self._max_body_size = max_body_size
         if self._reader is not None:
             self._reader.max_body_size = max_body_size
+
+    def _take_over_limit(self) -> int:
+        """The limit on the body of this message, which from now on is the caller's to keep."""
+        limit = self._max_body_size
+        if limit is None:
+            limit = self.params.max_body_size
+        self.set_max_body_size(2**63 - 1)
+        return self.stream.max_buffer_size if limit is None else limit
 
     def detach(self) -> IOStream:
         """Take the stream out of HTTP's hands: nothing more is read or written here, and unread bytes are in
@@ -379,6 +390,28 @@ class HTTP1Connection(HTTPConnection):
             self._written = 0
             return self._yielding()
         return done_future(stream.io_loop.asyncio_loop)  # type: ignore[attr-defined]
+
+    def _write_file(self, piece: FilePiece) -> Future[None]:
+        """Send a piece of a file as a part of the body, which must have a Content-Length.
+
+        The piece is closed when it was sent, or cannot be sent any more. A peer that takes none of it for as
+        long as a connection may be idle is given up.
+
+        :raises .HTTPOutputError: if the body grows longer than its Content-Length.
+        :returns: a Future that is done when all of it has been handed to the operating system.
+        """
+        driver: Any = self._driver
+        if driver is None or self.stream is None or self.stream.closed():
+            piece.close()
+            return self._failed_write()
+        if self._left is None or piece.size > self._left:
+            piece.close()
+            self.stream.close()
+            raise HTTPOutputError("Tried to write more data than Content-Length")
+        self._left -= piece.size
+        params = driver.params
+        params._watch.set(driver, monotonic(), params._idle_timeout)
+        return self.stream._send_file(piece)
 
     def _push_out(self, written: Future[None]) -> Future[None]:
         """Send what the current callback has collected at once; `written` is what the last write returned."""

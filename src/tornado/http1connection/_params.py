@@ -5,13 +5,10 @@ from __future__ import annotations
 import re
 
 from tornado._wire.limits import DEFAULT, Limits
-from tornado.http1connection._watch import Watch
+from tornado.http1connection._protection import DEFAULT as DEFAULT_PROTECTION
+from tornado.http1connection._protection import Protection
+from tornado.http1connection._watch import NEVER, Watch
 
-#: Seconds an idle kept-alive connection is held unless `HTTP1ConnectionParameters.header_timeout` says
-#: otherwise.
-DEFAULT_IDLE_TIMEOUT = 3600.0
-#: Seconds from the first byte of a message head to its last; nginx's ``client_header_timeout`` is 60 too.
-HEAD_TIMEOUT = 60.0
 #: Unread bytes after which the peer is not read any further.
 READ_AHEAD = 65536
 #: Bytes handed to a delegate at once.
@@ -34,6 +31,7 @@ class HTTP1ConnectionParameters:
         answered with 413. A delegate may change it for one message by `HTTP1Connection.set_max_body_size`.
     :param body_timeout: seconds that a body may take to arrive (default: no limit).
     :param decompress: undo ``Content-Encoding: gzip`` of incoming bodies.
+    :param protection: everything else that bounds a peer; the arguments above go before its values.
     """
 
     def __init__(
@@ -45,23 +43,32 @@ class HTTP1ConnectionParameters:
         max_body_size: int | None = None,
         body_timeout: float | None = None,
         decompress: bool = False,
+        protection: Protection | None = None,
     ) -> None:
         self.no_keep_alive = no_keep_alive
         self.chunk_size = chunk_size or DEFAULT_CHUNK_SIZE
-        self.max_header_size = max_header_size or DEFAULT.max_head_size
+        protection = DEFAULT_PROTECTION if protection is None else protection
+        self.protection = protection
+        self.max_header_size = max_header_size or protection.max_header_size
         self.header_timeout = header_timeout
         self.max_body_size = max_body_size
-        self.body_timeout = body_timeout
+        self.body_timeout = protection.body_timeout if body_timeout is None else body_timeout
         self.decompress = decompress
         # A body's size is judged here and not by the reader, because a delegate may raise the limit after the
         # head.
         self._limits = Limits(
             max_head_size=self.max_header_size,
             max_request_line=min(self.max_header_size, DEFAULT.max_request_line),
+            max_header_count=protection.max_header_count,
             max_body_size=2**63 - 1,
         )
-        self._idle_timeout = header_timeout if header_timeout is not None else DEFAULT_IDLE_TIMEOUT
-        self._head_timeout = min(HEAD_TIMEOUT, self._idle_timeout)
+        idle = protection.idle_connection_timeout
+        self._idle_timeout = idle if header_timeout is None else header_timeout
+        self._head_timeout = min(protection.header_timeout, header_timeout or NEVER)
+        self._handshake_timeout = min(protection.tls_handshake_timeout, header_timeout or NEVER)
+        self._min_body_rate = protection.min_body_rate
+        self._min_send_rate = protection.min_send_rate
+        self._rate_window = protection.rate_window
         self._watch = Watch()
 
 

@@ -32,20 +32,24 @@ from tornado._tasks import run_eagerly
 from tornado._wire import h1
 from tornado._wire.errors import BodyTooLarge, HeadTooLarge, IncompleteMessage, RequestTargetTooLong
 from tornado.concurrent import Future
+from tornado.http1connection import _expiry
 from tornado.http1connection._decompress import GzipMessageDelegate
 from tornado.http1connection._exchange import _CONTINUE, FAIR_SHARE, HTTP1Connection
+from tornado.http1connection._pace import Pace
 from tornado.http1connection._params import READ_AHEAD, HTTP1ConnectionParameters
 from tornado.http1connection._watch import NEVER
 from tornado.httputil import HTTPInputError, HTTPServerConnectionDelegate, RequestStartLine, responses
-from tornado.iostream import IOStream
+from tornado.iostream import IOStream, SSLIOStream
 from tornado.log import app_log, gen_log
 
 #: Pipelined requests answered before the loop runs again.
 _PIPELINE_BATCH = 64
-#: Bytes thrown away after an error answer, and the seconds given for it, before the connection is closed
-#: hard.
-_LINGER_BYTES = 1024 * 1024
-_LINGER_SECONDS = 2.0
+#: What is thrown away after an answer that came before the end of the request, until the connection is closed
+#: hard: so many bytes, for so many seconds, as long as no pause is longer. A browser that uploads shows the
+#: answer only if it gets rid of its body first; nginx's lingering_time is 30 s and lingering_timeout 5 s.
+_LINGER_BYTES = 256 * 1024 * 1024
+_LINGER_SECONDS = 30.0
+_LINGER_PAUSE = 2.0
 _OVERSIZED = (HeadTooLarge, RequestTargetTooLong)
 
 
@@ -76,15 +80,19 @@ class HTTP1ServerConnection:
         "__weakref__",
         "_advancing",
         "_closed",
+        "_coming",
         "_context",
         "_deadline",
         "_delegate",
         "_eof",
         "_exchange",
+        "_handshake_end",
         "_head_begun",
         "_held",
         "_left",
+        "_linger_end",
         "_native",
+        "_pace",
         "_pending_seen",
         "_reader",
         "_scheduled",
@@ -111,8 +119,10 @@ class HTTP1ServerConnection:
         self._held = False  # the next request waits until the peer has read
         self._scheduled = False  # the next request waits for a turn of the loop
         self._pending_seen = 0
-        self._left = 0
+        self._left = self._coming = 0
         self._deadline = NEVER
+        self._handshake_end = 0.0  # until when TLS has time, while nothing else has happened
+        self._pace: Pace | None = None
         self._closed: Future[None] | None = None
         self._delegate: HTTPServerConnectionDelegate | None = None
         self._native: Any = None
@@ -137,7 +147,12 @@ class HTTP1ServerConnection:
         params = self.params
         watch = params._watch
         watch.add(self, self.stream.io_loop.asyncio_loop)  # type: ignore[attr-defined]
-        watch.set(self, monotonic(), params._idle_timeout)
+        now = monotonic()
+        if isinstance(self.stream, SSLIOStream):
+            self._handshake_end = now + params._handshake_timeout
+            watch.set(self, now, params._handshake_timeout)
+        else:
+            watch.set(self, now, params._idle_timeout)
         self.stream._start_push(self)
 
     async def close(self) -> None:
@@ -155,9 +170,9 @@ class HTTP1ServerConnection:
         """Take the bytes of one receive."""
         if self._state is not _SERVING:
             if self._state is _State.LINGERING:
-                self._left -= len(data)
-                if self._left < 0:
-                    self.stream.close()
+                self._throw_away(len(data))
+            elif self._state is _State.CLOSING:
+                self._coming = max(self._coming - len(data), 0)
             return
         reader = self._reader
         exchange = self._exchange
@@ -187,6 +202,8 @@ class HTTP1ServerConnection:
                     self._wait_for_head(now)
             return
         reader.receive_data(data)
+        if self._pace is not None:
+            self._pace.arrived += len(data)
         if exchange._read_done:
             if reader.buffered > READ_AHEAD:
                 self.stream._pause_reading()
@@ -194,6 +211,18 @@ class HTTP1ServerConnection:
             self._pump(exchange)
         elif reader.buffered > READ_AHEAD:
             self.stream._pause_reading()
+
+    def _throw_away(self, size: int) -> None:
+        """Bytes have come after the answer that closes the connection."""
+        self._left -= size
+        if self._left < 0:
+            self.stream.close()
+            return
+        self._deadline = min(monotonic() + _LINGER_PAUSE, self._linger_end)
+        if self._coming:
+            self._coming = max(self._coming - size, 0)
+            if not self._coming and isinstance(self.stream.socket, ssl.SSLSocket):
+                self._say_goodbye()
 
     def eof_received(self) -> None:
         """The peer has closed its sending side; an answer under way may still reach it."""
@@ -207,8 +236,14 @@ class HTTP1ServerConnection:
                 self._end_of_input()
         elif exchange._read_done:
             self._tell_gone(exchange)
-        elif exchange._waiting is None:
+        elif exchange._waiting is None or exchange._ends_at_eof:
             self._cut_short()
+
+    def _tell_late(self) -> None:
+        """A request that was pipelined has begun, and its peer had gone before."""
+        exchange = self._exchange
+        if exchange is not None and exchange._read_done:
+            self._tell_gone(exchange)
 
     def _cut_short(self) -> None:
         gen_log.debug("Connection from %s closed in the middle of a request body", self.context)
@@ -233,6 +268,7 @@ class HTTP1ServerConnection:
             return
         self._state = _State.CLOSED
         self._deadline = NEVER
+        self._pace = None
         self.params._watch.discard(self)
         exchange, self._exchange = self._exchange, None
         if exchange is not None:
@@ -251,8 +287,15 @@ class HTTP1ServerConnection:
             exchange._read_done = exchange._close_after = True
         self.stream._lend_input(exchange._take_pieces() + self._reader.take_buffer())
 
+    def output_waiting(self) -> None:
+        """Something that was sent has to wait for the peer."""
+        if self.params._min_send_rate is not None:
+            _expiry.watch_output(self)
+
     def output_drained(self) -> None:
         """What had to wait for the peer has been sent."""
+        if self._pace is not None:
+            _expiry.output_is_over(self)
         if self._state is _State.CLOSING:
             self._close_now()
         elif self._held:
@@ -278,6 +321,7 @@ class HTTP1ServerConnection:
                     if stream._pending_output > FAIR_SHARE:
                         self._held = True
                         stream._pause_reading()
+                        self._wait_for_peer()
                     else:
                         self._advance_later()
                     return
@@ -289,6 +333,10 @@ class HTTP1ServerConnection:
                     break
                 count += 1
                 self._begin(head)  # type: ignore[arg-type]
+                if self._pace is not None:
+                    _expiry.restore(self)
+                if self._eof:
+                    self._tell_late()
         except HTTPInputError as error:
             self._refuse(error)
         finally:
@@ -307,6 +355,12 @@ class HTTP1ServerConnection:
         elif not self._head_begun:  # a head's time runs from its first byte, however many pieces it comes in
             self._head_begun = True
             params._watch.set(self, now, params._head_timeout)
+
+    def _wait_for_peer(self) -> None:
+        """Nothing happens until the peer takes what waits for it."""
+        self.params._watch.set(self, monotonic(), self.params._idle_timeout)
+        if self._pace is not None:
+            _expiry.restore(self)
 
     def _advance_later(self) -> None:
         if not self._scheduled:
@@ -443,9 +497,6 @@ class HTTP1ServerConnection:
             raise BodyTooLarge(f"Content-Length {head.content_length} is over the limit of {limit} bytes")
         if head.expect_continue and not exchange._head_sent and not self._reader.buffered:
             _ = exchange._push_out(exchange._transmit(_CONTINUE))
-        timeout = exchange._body_timeout if exchange._body_timeout is not None else self.params.body_timeout
-        if timeout is not None:
-            self.params._watch.set(self, monotonic(), timeout)
 
     def _body_limit(self, exchange: HTTP1Connection) -> int:
         limit = exchange._max_body_size
@@ -459,20 +510,30 @@ class HTTP1ServerConnection:
         if exchange._waiting is not None or self._exchange is not exchange:
             return
         try:
-            if not exchange._body_begun:
+            if exchange._body_begun:
+                exchange._pump()
+            else:
                 self._receive_body(exchange)
-            exchange._pump()
+                exchange._pump()
+                if not exchange._read_done and self._exchange is exchange:
+                    timeout = exchange._body_timeout
+                    _expiry.watch_body(self, self.params.body_timeout if timeout is None else timeout)
         except Exception as error:
             self.failed(exchange, error)
             return
         waiting: object = exchange._waiting  # pumping may have changed it
-        if waiting is not None and self._reader.buffered > READ_AHEAD:
-            self.stream._pause_reading()
+        if waiting is not None:
+            if self._reader.buffered > READ_AHEAD:
+                self.stream._pause_reading()
+            if self._pace is not None:
+                self._pace.rest(monotonic())
 
     def resumed(self, exchange: HTTP1Connection) -> None:
         """A delegate that had us wait is ready for more of the body."""
         if exchange._read_done:
             return
+        if self._pace is not None:
+            self._pace.go_on(monotonic())
         self._pump(exchange)
         if self._exchange is exchange and exchange._waiting is None and self._state is _SERVING:
             self.stream._resume_reading()
@@ -485,6 +546,8 @@ class HTTP1ServerConnection:
     def body_read(self, exchange: HTTP1Connection) -> None:
         """The request has been read whole."""
         self._deadline = NEVER
+        if self._pace is not None:
+            _expiry.body_is_over(self)
         if self._exchange is not exchange:
             return
         if exchange._write_done:
@@ -518,7 +581,8 @@ class HTTP1ServerConnection:
                 rest = stream._take_input_back()
         if exchange._close_after or self._state is not _SERVING:
             self._deadline = NEVER
-            self._close_gracefully(linger=not exchange._read_done or self._reader.buffered > 0)
+            linger = not exchange._read_done or self._reader.buffered > 0
+            self._close_gracefully(linger, self._body_left(exchange))
             return
         reader = self._reader
         reader.start_next()
@@ -550,6 +614,7 @@ class HTTP1ServerConnection:
         """The stream is taken over; unread bytes go with it."""
         self._state = _State.DETACHED
         self._deadline = NEVER
+        self._pace = None
         self.params._watch.discard(self)
         stream = self.stream
         stream._stop_push()
@@ -584,9 +649,10 @@ class HTTP1ServerConnection:
         exchange, self._exchange = self._exchange, None
         self._deadline = NEVER
         self._state = _State.CLOSING
-        answer = True
+        answer, coming = True, 0
         if exchange is not None:
             answer = not exchange._head_sent
+            coming = self._body_left(exchange)
             self._let_go(exchange)
             self._tell_gone(exchange)
             self._forget(exchange)
@@ -602,17 +668,32 @@ class HTTP1ServerConnection:
                 + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(body)
                 + body
             )
-        self._close_gracefully(linger=True)
+        self._close_gracefully(True, coming)
 
-    def _close_gracefully(self, linger: bool) -> None:
+    def _body_left(self, exchange: HTTP1Connection) -> int:
+        """How many bytes of the request's body are still to come; more than are listened to if that is
+        unknown.
+        """
+        head = exchange._head
+        if exchange._read_done or head is None or not head.has_body:
+            return 0
+        if head.content_length is None:
+            return _LINGER_BYTES + 1
+        return max(head.content_length - self._reader._received - self._reader.buffered, 0)
+
+    def _close_gracefully(self, linger: bool, coming: int = 0) -> None:
+        """Close when what waits has been sent; `coming` bytes of a body are still on their way."""
         self._state = _State.CLOSING
         self._left = 1 if linger and not self._eof else 0
+        self._coming = coming
         stream = self.stream
+        if self._pace is not None:
+            _expiry.body_is_over(self)
         stream._flush_now()
         if not stream._pending_output:
             self._close_now()
         else:
-            self.params._watch.set(self, monotonic(), self.params._idle_timeout)
+            self._wait_for_peer()
 
     def _close_now(self) -> None:
         stream = self.stream
@@ -620,8 +701,20 @@ class HTTP1ServerConnection:
             stream.close()
             return
         self._state = _State.LINGERING
+        self._pace = None
         self._left = _LINGER_BYTES
-        self.params._watch.set(self, monotonic(), _LINGER_SECONDS)
+        now = monotonic()
+        self._linger_end = now + _LINGER_SECONDS
+        self.params._watch.set(self, now, _LINGER_PAUSE)
+        if not self._coming or not isinstance(stream.socket, ssl.SSLSocket):
+            self._say_goodbye()
+        stream._resume_reading()
+
+    def _say_goodbye(self) -> None:
+        """Close our side. Not in TLS while a body is coming: ssl looks for the peer's goodbye then, and takes
+        anything else for an error.
+        """
+        stream = self.stream
         try:
             if isinstance(stream.socket, ssl.SSLSocket):
                 try:
@@ -632,26 +725,25 @@ class HTTP1ServerConnection:
             socket.socket.shutdown(stream.socket, socket.SHUT_WR)
         except OSError:
             stream.close()
-            return
-        stream._resume_reading()
 
     def _tell_gone(self, exchange: HTTP1Connection) -> None:
         exchange._peer_gone()
 
     def _expired(self) -> None:
         """A deadline has passed: of the idle connection, of a head, of a body, or of the peer's closing."""
-        exchange, stream = self._exchange, self.stream
-        if exchange is not None:
-            if exchange._read_done:
-                return
-            gen_log.info("Timeout reading body from %s", self.context)
-        pending = stream._pending_output
-        if pending and exchange is None and pending != self._pending_seen:
-            # Not idle: the peer reads, only slowly.
-            self._pending_seen = pending
-            self.params._watch.set(self, monotonic(), self.params._idle_timeout)
-            return
-        stream.close()
+        _expiry.expired(self, self._state is _SERVING)
+
+    def _idle_since(self) -> float | None:
+        """Since when nobody has been served here, roughly; None while somebody is."""
+        if self._state is _State.LINGERING:
+            return self._linger_end - _LINGER_SECONDS
+        busy = self._exchange is not None or self._state is not _SERVING or self.stream._pending_output
+        if busy or self._deadline == NEVER:
+            return None
+        params = self.params
+        if self._handshake_end and self._deadline == self._handshake_end:
+            return self._deadline - params._handshake_timeout
+        return self._deadline - (params._head_timeout if self._head_begun else params._idle_timeout)
 
 
 async def finish_after(result: Any, message: Any) -> None:

@@ -7,7 +7,6 @@ import dataclasses
 from tornado._wire.errors import HTTPInputError
 from tornado._wire.forms import parse_urlencoded
 from tornado._wire.headers import HTTPHeaders
-from tornado._wire.multipart import check_boundary, parse_multipart
 from tornado._wire.parameters import parse_parameters, split_parameters
 from tornado.util import ObjectDict
 
@@ -112,15 +111,19 @@ def parse_body_arguments(
     if config is None:
         config = default_config
     if kind == "multipart/form-data":
-        parse_multipart_form_data(_boundary(content_type), body, arguments, files, config=config.multipart)
+        boundary = multipart_boundary(content_type)
+        parse_multipart_form_data(boundary, body, arguments, files, config=config.multipart)
         return
     for name, values in parse_urlencoded(body, config.urlencoded.max_arguments).items():
         arguments.setdefault(name, []).extend(values)
 
 
-def _boundary(content_type: str) -> bytes:
+def multipart_boundary(content_type: str) -> bytes:
     """The boundary parameter of a Content-Type field; two that differ would let two readers see two
-    bodies."""
+    bodies.
+
+    :raises HTTPInputError: if there is none, or more than one.
+    """
     names = [part.partition("=")[0].strip().lower() for part in split_parameters(content_type)]
     if names.count("boundary") > 1:
         raise HTTPInputError("invalid multipart/form-data: more than one boundary in the Content-Type")
@@ -146,6 +149,9 @@ def parse_multipart_form_data(
     :arg config: limits; those of `set_parse_body_config` where it is None.
     :raises HTTPInputError: if the body is malformed or passes a limit.
     """
+    # Late: a program without uploads does not pay for it at its start.
+    from tornado._wire.multipart import check_boundary, parse_multipart
+
     if config is None:
         config = default_config.multipart
     if not config.enabled:

@@ -8,6 +8,7 @@ programs and tests may set every attribute, before or after.
 
 from __future__ import annotations
 
+import re
 import ssl
 import time
 import warnings
@@ -15,6 +16,7 @@ from collections.abc import Callable
 from http.cookies import CookieError, SimpleCookie
 from typing import TYPE_CHECKING, Any
 
+from tornado._classic.warning import deprecated
 from tornado._wire.cookies import parse_cookie
 from tornado._wire.errors import HTTPInputError
 from tornado._wire.headers import HTTPHeaders
@@ -30,6 +32,9 @@ if TYPE_CHECKING:
 _DEFAULT_HOST = "127.0.0.1"
 # Below this length a target cannot hold more fields than any sensible limit.
 _SHORT_TARGET = 500
+# For a validated block with a "\n" before its first line: a pattern that begins with one character is
+# searched fastest, and classes are tried faster than the IGNORECASE flag.
+_cookie_fields = re.compile(r"\n[Cc][Oo][Oo][Kk][Ii][Ee]:([^\r\n]*+)").findall
 
 
 _new = object.__new__
@@ -94,6 +99,7 @@ class HTTPServerRequest:
     connection: HTTPConnection | None
     server_connection: object = None
 
+    _cookie_values: dict[str, str]
     _head: RequestHead
     _start_time: float
     _finish_time: float | None = None
@@ -176,6 +182,24 @@ class HTTPServerRequest:
             return None
         return certificate
 
+    def supports_http_1_1(self) -> bool:
+        """Whether the client speaks HTTP/1.1. Deprecated: compare `version`."""
+        _deprecated("supports_http_1_1()", "compare request.version")
+        return self.version == "HTTP/1.1"
+
+    def write(self, chunk: bytes) -> None:
+        """Send a part of a ready-made response. Deprecated: see ``connection.write``."""
+        _deprecated("write()", "use request.connection.write_headers() and write()")
+        connection: Any = self.connection
+        _ = connection.write(chunk)
+
+    def finish(self) -> None:
+        """End the response. Deprecated: see ``connection.finish``."""
+        _deprecated("finish()", "use request.connection.finish()")
+        self._finish_time = time.time()
+        connection: Any = self.connection
+        connection.finish()
+
     def _parse_body(self) -> None:
         """Take arguments and files out of the body, once.
 
@@ -200,6 +224,10 @@ class HTTPServerRequest:
         names = ("protocol", "host", "method", "uri", "version", "remote_ip")
         shown = ", ".join([f"{name}={getattr(self, name)!r}" for name in names])
         return f"{type(self).__name__}({shown})"
+
+
+def _deprecated(what: str, instead: str) -> None:
+    deprecated(f"HTTPServerRequest.{what}", instead)
 
 
 def _warn_of_old_arguments(
@@ -291,9 +319,19 @@ def _context(request: HTTPServerRequest) -> object:
     return getattr(request.connection, "context", None)
 
 
+def _cookie_values(request: HTTPServerRequest) -> dict[str, str]:
+    """Name -> value of each cookie, whatever its name; without making the headers where nobody has."""
+    present = request.__dict__
+    if "headers" in present or "_head" not in present:
+        fields: list[str] = request.headers.get_list("Cookie")
+    else:
+        fields = _cookie_fields("\n" + request._head.headers_block)
+    return parse_cookie("; ".join(fields))
+
+
 def _cookies(request: HTTPServerRequest) -> SimpleCookie:
     cookies = SimpleCookie()
-    for name, value in parse_cookie("; ".join(request.headers.get_list("Cookie"))).items():
+    for name, value in request._cookie_values.items():
         try:
             cookies[name] = value
         except CookieError:
@@ -311,6 +349,7 @@ _COMPUTED: dict[str, Callable[[HTTPServerRequest], Any]] = {
     "body_arguments": _body_arguments,
     "files": _files,
     "cookies": _cookies,
+    "_cookie_values": _cookie_values,
     "remote_ip": lambda request: getattr(_context(request), "remote_ip", None),
     "protocol": lambda request: getattr(_context(request), "protocol", "http"),
 }

@@ -12,6 +12,8 @@ import operator
 import re
 from typing import Any
 
+from tornado import ioloop
+from tornado._classic.warning import ignored_loop
 from tornado.iostream._core import FAIR_SHARE, fail
 from tornado.iostream._errors import (
     StreamBufferFullError,
@@ -30,6 +32,7 @@ from tornado.iostream._pull import (
 )
 from tornado.iostream._push import PushMode
 from tornado.log import gen_log
+from tornado.util import import_object
 
 
 class BaseIOStream(PushMode):
@@ -41,6 +44,9 @@ class BaseIOStream(PushMode):
     :param max_buffer_size: most bytes to hold that nobody has consumed yet; 100 MB if not given.
     :param read_chunk_size: bytes to ask of the descriptor at a time; 64 KiB if not given.
     :param max_write_buffer_size: most bytes that may wait to be sent; no limit if not given.
+
+    Each method that gives a Future takes a ``callback`` instead, and reads a ``streaming_callback``, as in
+    Tornado 4; both are deprecated, as is the argument ``io_loop``, which is ignored.
     """
 
     __slots__ = ("_pull",)
@@ -50,7 +56,10 @@ class BaseIOStream(PushMode):
         max_buffer_size: int | None = None,
         read_chunk_size: int | None = None,
         max_write_buffer_size: int | None = None,
+        io_loop: ioloop.IOLoop | None = None,
     ) -> None:
+        if io_loop is not None:
+            ignored_loop(type(self).__name__)
         super().__init__(max_buffer_size, read_chunk_size, max_write_buffer_size)
         self._pull: PullState | None = None
 
@@ -75,7 +84,9 @@ class BaseIOStream(PushMode):
         """Whether a read is outstanding."""
         return self._pull is not None and self._pull.busy()
 
-    def read_until_regex(self, regex: bytes, max_bytes: int | None = None) -> asyncio.Future[bytes]:
+    def read_until_regex(
+        self, regex: bytes, max_bytes: int | None = None, callback: Any = None
+    ) -> asyncio.Future[bytes]:
         """Read until a regular expression matches; the Future gives everything up to the end of the match.
 
         :param regex: the pattern, as bytes. It is searched for anew as input arrives, so give a `max_bytes`
@@ -83,24 +94,34 @@ class BaseIOStream(PushMode):
         :param max_bytes: the stream is closed if no match ends within so many bytes.
         :raises StreamClosedError: if the stream is closed and its buffer holds no match.
         """
+        if callback is not None or (max_bytes is not None and callable(max_bytes)):
+            return _for_callback("read", self, self.read_until_regex, regex, max_bytes, callback)
         return self._start_read(UntilRegex(re.compile(regex), max_bytes))
 
-    def read_until(self, delimiter: bytes, max_bytes: int | None = None) -> asyncio.Future[bytes]:
+    def read_until(
+        self, delimiter: bytes, max_bytes: int | None = None, callback: Any = None
+    ) -> asyncio.Future[bytes]:
         """Read until a delimiter is found; the Future gives everything up to its end.
 
         :param max_bytes: the stream is closed if the delimiter does not end within so many bytes.
         :raises StreamClosedError: if the stream is closed and its buffer lacks the delimiter.
         """
+        if callback is not None or (max_bytes is not None and callable(max_bytes)):
+            return _for_callback("read", self, self.read_until, delimiter, max_bytes, callback)
         return self._start_read(UntilDelimiter(delimiter, max_bytes))
 
-    def read_bytes(self, num_bytes: int, partial: bool = False) -> asyncio.Future[bytes]:
+    def read_bytes(
+        self, num_bytes: int, partial: bool = False, callback: Any = None, streaming_callback: Any = None
+    ) -> asyncio.Future[bytes]:
         """Read `num_bytes` bytes; with `partial`, up to that many as soon as there are any.
 
         :raises StreamClosedError: if the stream is closed and its buffer does not hold enough.
         """
+        if callback is not None or streaming_callback is not None or (partial and callable(partial)):
+            return _for_callback("read_bytes", self, num_bytes, partial, callback, streaming_callback)
         return self._start_read(Count(operator.index(num_bytes), partial))
 
-    def read_into(self, buf: bytearray, partial: bool = False) -> asyncio.Future[int]:
+    def read_into(self, buf: bytearray, partial: bool = False, callback: Any = None) -> asyncio.Future[int]:
         """Read into a writable buffer until it is full; with `partial`, until it has something.
 
         The Future gives the number of bytes read. The buffer is not to be used meanwhile. Large reads go
@@ -108,10 +129,14 @@ class BaseIOStream(PushMode):
 
         :raises StreamClosedError: if the stream is closed and its buffer does not hold enough.
         """
+        if callback is not None or (partial and callable(partial)):
+            return _for_callback("read", self, self.read_into, buf, partial, callback)
         return self._start_read(IntoBuffer(buf, partial))
 
-    def read_until_close(self) -> asyncio.Future[bytes]:
+    def read_until_close(self, callback: Any = None, streaming_callback: Any = None) -> asyncio.Future[bytes]:
         """Read everything until the stream is closed, up to ``max_buffer_size`` bytes."""
+        if callback is not None or streaming_callback is not None:
+            return _for_callback("read_until_close", self, callback, streaming_callback)
         return self._start_read(UntilClose())
 
     def set_nodelay(self, value: bool) -> None:
@@ -308,3 +333,9 @@ class BaseIOStream(PushMode):
         if pull is not None:
             fail(pull.drop(), self._closed_error())
         super()._after_close()
+
+
+def _for_callback(how: str, *args: Any) -> asyncio.Future[Any]:
+    """Call a function of `_classic.streams`, which is imported when it is used."""
+    started: asyncio.Future[Any] = getattr(import_object("tornado._classic.streams"), how)(*args)
+    return started

@@ -2,12 +2,14 @@
 
 Small pieces are gathered in a bytearray, so that a thousand little writes leave in a few sends; large ones
 are kept as they came, without a copy. Appending, looking at the front and taking from it cost what is
-appended or taken, never what is waiting.
+appended or taken, never what is waiting. A piece of a file waits in its place among the bytes.
 """
 
 from __future__ import annotations
 
 from collections import deque
+
+from tornado.iostream._file import FilePiece
 
 
 class _StreamBuffer:
@@ -22,7 +24,7 @@ class _StreamBuffer:
     def __init__(self) -> None:
         #: Pieces longer than this many bytes are kept whole.
         self._large_buf_threshold = 2048
-        self._buffers: deque[bytearray | memoryview] = deque()
+        self._buffers: deque[bytearray | memoryview | FilePiece] = deque()
         self._offset = 0  # of the first piece: already taken
         self._size = 0
 
@@ -43,7 +45,22 @@ class _StreamBuffer:
             buffers.append(bytearray(data))
         self._size += size
 
-    def _extended(self, last: bytearray | memoryview, data: bytes | bytearray | memoryview) -> bool:
+    def append_file(self, piece: FilePiece) -> None:
+        """Add a piece of a file at the end. The buffer closes it when it has been taken or dropped."""
+        if piece.size:
+            self._buffers.append(piece)
+            self._size += piece.size
+        else:
+            piece.close()
+
+    def front_file(self) -> tuple[FilePiece, int] | None:
+        """The piece of a file at the front, if that is what is there, and how much of it has been taken."""
+        front = self._buffers[0]
+        return (front, self._offset) if isinstance(front, FilePiece) else None
+
+    def _extended(
+        self, last: bytearray | memoryview | FilePiece, data: bytes | bytearray | memoryview
+    ) -> bool:
         """Add a small piece to the gathering bytearray at the end, where there is one with room."""
         if type(last) is not bytearray or len(last) >= self._large_buf_threshold:
             return False
@@ -56,6 +73,8 @@ class _StreamBuffer:
     def peek(self, size: int) -> memoryview:
         """At most `size` bytes of the front, without a copy; fewer where a piece ends, none when empty.
 
+        Of a file as many are read as are read at a time.
+
         The view must be released before the next `append`, or that one begins a new piece.
         """
         if size <= 0:
@@ -63,7 +82,10 @@ class _StreamBuffer:
         if not self._buffers:
             return memoryview(b"")
         offset = self._offset
-        return memoryview(self._buffers[0])[offset : offset + size]
+        front = self._buffers[0]
+        if isinstance(front, FilePiece):
+            return memoryview(front.read(offset, size))
+        return memoryview(front)[offset : offset + size]
 
     def advance(self, size: int) -> None:
         """Drop the first `size` bytes.
@@ -80,6 +102,8 @@ class _StreamBuffer:
             offset -= len(piece)
             if type(piece) is memoryview:
                 piece.release()  # its owner may want to resize what it shows
+            elif isinstance(piece, FilePiece):
+                piece.close()
         self._offset = offset
 
     def clear(self) -> None:

@@ -11,12 +11,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from typing import Any
 
 from tornado._tasks import done_future
 from tornado.iostream._buffer import _StreamBuffer
 from tornado.iostream._core import FAIR_SHARE, StreamCore, fail
 from tornado.iostream._errors import StreamBufferFullError, is_connection_reset, without_frames
+from tornado.iostream._file import FilePiece
 from tornado.log import gen_log
+from tornado.util import import_object
 
 #: Collected pieces are joined into one up to this many bytes; more than that is handed over piece by piece.
 _JOIN_LIMIT = 64 * 1024
@@ -98,7 +101,7 @@ class OutputSide(StreamCore):
         """Whether written bytes are still waiting to be sent."""
         return bool(self._output)
 
-    def write(self, data: bytes | bytearray | memoryview) -> asyncio.Future[None]:
+    def write(self, data: bytes | bytearray | memoryview, callback: Any = None) -> asyncio.Future[None]:
         """Write bytes; the Future is done when all of them, and all before them, were handed to the kernel.
 
         There is no need to wait for it, but whoever never does lets the buffer grow.
@@ -115,7 +118,10 @@ class OutputSide(StreamCore):
             self._accept(data, size)
         elif self._output and not self._writer_on and not self._held:
             self._flush()
-        return self._written()
+        written = self._written()
+        if callback is not None:
+            import_object("tornado._classic.streams.tell")(self, self.write, written, callback)
+        return written
 
     def _accept(self, data: bytes | bytearray | memoryview, size: int) -> None:
         output = self._output
@@ -205,6 +211,7 @@ class OutputSide(StreamCore):
         self._write_buffer.append(data)
         if not self._held:
             self._wait_for_room()
+        self._tell_waiting()
 
     def _cork(self) -> None:
         """From now on `_send` collects, until as many `_uncork` calls have come."""
@@ -233,6 +240,34 @@ class OutputSide(StreamCore):
         for piece in pieces:
             self._put(piece)
 
+    def _send_file(self, piece: FilePiece) -> asyncio.Future[None]:
+        """Send a piece of a file, after all that was sent before; the stream closes it.
+
+        :returns: a Future that is done when all of it was handed to the kernel, or has failed with
+            `StreamClosedError`. No more than a fair share is sent in one turn of the loop. A file that turns
+            out shorter than the piece closes the stream: nobody takes what was sent for the whole.
+        """
+        if self._collected is not None:
+            self._flush_now()
+        if self._closed:
+            piece.close()
+        else:
+            self._total_write_index += piece.size
+            self._write_buffer.append_file(piece)
+            if not self._writer_on and not self._held:
+                self._flush()
+            if self._output is not None:
+                self._drain_due = True
+                self._tell_waiting()
+        return self._written()
+
+    def _transmit_file(self, piece: FilePiece, offset: int, size: int) -> int:
+        """Hand at most `size` bytes of a file to the descriptor: how many it took, 0 for none at present.
+
+        `offset` is that of the first one in `piece`.
+        """
+        return self._transmit(piece.read(offset, size))
+
     # -- what waits --
 
     def _flush(self) -> None:
@@ -241,8 +276,12 @@ class OutputSide(StreamCore):
         share = FAIR_SHARE
         while output and share > 0 and not self._closed:
             try:
-                with output.peek(share) as front:
-                    sent = self._transmit(front)
+                file = output.front_file()
+                if file is not None:
+                    sent = self._transmit_file(*file, share)
+                else:
+                    with output.peek(share) as front:
+                        sent = self._transmit(front)
             except OSError as error:
                 self._write_failed(error)
                 return
@@ -280,6 +319,9 @@ class OutputSide(StreamCore):
             self._tell_drained()
 
     def _tell_drained(self) -> None:
+        raise NotImplementedError
+
+    def _tell_waiting(self) -> None:
         raise NotImplementedError
 
     def _before_close(self) -> None:

@@ -6,6 +6,7 @@ import errno
 import os
 from typing import Any
 
+from tornado.ioloop import IOLoop
 from tornado.iostream._base import BaseIOStream
 
 
@@ -25,6 +26,8 @@ class PipeIOStream(BaseIOStream):
     fd: int
 
     def __init__(self, fd: int, *args: Any, **kwargs: Any) -> None:
+        if args and isinstance(args[0], IOLoop):  # Tornado 4's second argument
+            args, kwargs = args[1:], {**kwargs, "io_loop": args[0]}
         self.fd = fd
         os.set_blocking(fd, False)
         super().__init__(*args, **kwargs)

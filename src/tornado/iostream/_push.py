@@ -41,6 +41,9 @@ class StreamConsumer(Protocol):
     def output_drained(self) -> None:
         """What had to wait for the descriptor, as `_send` or `_uncork` left it, has been sent."""
 
+    # Optional: ``output_waiting() -> None``. Something that was written has to wait for the descriptor. It is
+    # called from inside whatever method writes, and must neither write nor close.
+
 
 class PushMode(OutputSide):
     """Receiving for a consumer."""
@@ -212,6 +215,11 @@ class PushMode(OutputSide):
             self._consumer_failed(error)
         finally:
             self._uncork()
+
+    def _tell_waiting(self) -> None:
+        tell = getattr(self._consumer or self._lender, "output_waiting", None)
+        if tell is not None:
+            tell()
 
     def _consumer_failed(self, error: BaseException) -> None:
         """A consumer raised: that ends the stream, and the program only where it was told to end."""

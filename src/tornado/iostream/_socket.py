@@ -14,14 +14,16 @@ import ssl
 from typing import Any, ClassVar, TypeVar
 
 from tornado import ioloop, netutil
-from tornado.iostream._base import BaseIOStream
+from tornado.iostream._base import BaseIOStream, _for_callback
 from tornado.iostream._core import fail
 from tornado.iostream._errors import without_frames
+from tornado.iostream._file import CANNOT_SEND, FilePiece, truncated
 
 _Stream = TypeVar("_Stream", bound="IOStream")
 
 #: What `connect` says when it is on its way.
 _IN_PROGRESS = (errno.EINPROGRESS, errno.EWOULDBLOCK, errno.EAGAIN)
+_HAS_SENDFILE = hasattr(os, "sendfile")
 #: Buffers that one sendmsg() takes everywhere; Windows has none.
 _MAX_PIECES = 64 if hasattr(socket_module.socket, "sendmsg") else 0
 
@@ -42,6 +44,8 @@ class IOStream(BaseIOStream):
     _tls_stream: ClassVar[type[Any]]
 
     def __init__(self, socket: socket_module.socket, *args: Any, **kwargs: Any) -> None:
+        if args and isinstance(args[0], ioloop.IOLoop):  # Tornado 4's second argument
+            args, kwargs = args[1:], {**kwargs, "io_loop": args[0]}
         self.socket = socket
         self._connect_future: asyncio.Future[Any] | None = None
         socket.setblocking(False)
@@ -154,6 +158,28 @@ class IOStream(BaseIOStream):
         except BlockingIOError:
             return 0
 
+    def _transmit_file(self, piece: FilePiece, offset: int, size: int) -> int:
+        if (
+            not piece.by_kernel
+            or not _HAS_SENDFILE
+            or getattr(self.write_to_fd, "__func__", None) is not _WRITE
+        ):
+            return super()._transmit_file(piece, offset, size)
+        try:
+            sent = os.sendfile(
+                self.socket.fileno(), piece.fd, piece.start + offset, min(size, piece.size - offset)
+            )
+        except BlockingIOError:
+            return 0
+        except OSError as error:
+            if error.errno not in CANNOT_SEND:
+                raise
+            piece.by_kernel = False  # a file system or socket of another kind
+            return super()._transmit_file(piece, offset, size)
+        if not sent:
+            raise truncated()
+        return sent
+
     def _put_pieces(self, pieces: list[bytes], size: int) -> None:
         if (
             self._output is not None
@@ -179,7 +205,9 @@ class IOStream(BaseIOStream):
 
     # -- connecting --
 
-    def connect(self: _Stream, address: Any, server_hostname: str | None = None) -> asyncio.Future[_Stream]:
+    def connect(
+        self: _Stream, address: Any, server_hostname: str | None = None, callback: Any = None
+    ) -> asyncio.Future[_Stream]:
         """Connect the socket; the Future gives the stream when that is done.
 
         Reads and writes may be asked for before and are served afterwards.
@@ -189,6 +217,8 @@ class IOStream(BaseIOStream):
         :param server_hostname: for `SSLIOStream`.
         :raises StreamClosedError: from the Future, with the ``real_error``, if that fails.
         """
+        if callback is not None or callable(server_hostname):
+            return _for_callback("connect", self, address, server_hostname, callback)
         self._held = True
         future: asyncio.Future[_Stream] = self._loop.create_future()
         self._connect_future = future

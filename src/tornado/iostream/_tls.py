@@ -16,6 +16,7 @@ import ssl
 from typing import Any
 
 from tornado import netutil
+from tornado.iostream._base import _for_callback
 from tornado.iostream._core import FAIR_SHARE, fail
 from tornado.iostream._errors import is_connection_reset, without_frames
 from tornado.iostream._socket import IOStream
@@ -70,18 +71,22 @@ class SSLIOStream(IOStream):
 
     # -- connecting --
 
-    def connect(self, address: Any, server_hostname: str | None = None) -> asyncio.Future[SSLIOStream]:
+    def connect(
+        self, address: Any, server_hostname: str | None = None, callback: Any = None
+    ) -> asyncio.Future[SSLIOStream]:
         """Connect and shake hands; see `IOStream.connect`.
 
         :param server_hostname: the name to ask for and to check the certificate against.
         """
+        if callback is not None or callable(server_hostname):
+            return _for_callback("connect", self, address, server_hostname, callback)
         self._server_hostname = server_hostname
         shaken = self.wait_for_handshake()
         connected = super().connect(address)
         connected.add_done_callback(_look_at)
         return shaken
 
-    def wait_for_handshake(self) -> asyncio.Future[SSLIOStream]:
+    def wait_for_handshake(self, callback: Any = None) -> asyncio.Future[SSLIOStream]:
         """A Future that gives the stream when the handshake is done.
 
         :raises ssl.SSLError: from the Future, if the handshake fails (`ssl.SSLCertVerificationError` if the
@@ -89,6 +94,8 @@ class SSLIOStream(IOStream):
         :raises StreamClosedError: from the Future, if the stream was closed without an error.
         :raises RuntimeError: if somebody is waiting already.
         """
+        if callback is not None:
+            return _for_callback("shaken", self, callback)
         if self._handshake_future is not None:
             raise RuntimeError("Already waiting for the handshake")
         future: asyncio.Future[SSLIOStream] = self._loop.create_future()

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from tornado._classic.warning import ignored_loop
 from tornado.ioloop import IOLoop
 from tornado.log import gen_log
 from tornado.netutil._listen import DEFAULT_BACKLOG
@@ -41,7 +42,7 @@ _last_report = float("-inf")
 
 
 def add_accept_handler(
-    sock: socket.socket, callback: Callable[[socket.socket, Any], None]
+    sock: socket.socket, callback: Callable[[socket.socket, Any], None], io_loop: IOLoop | None = None
 ) -> Callable[[], None]:
     """Call ``callback(connection, address)`` for each connection that arrives on ``sock``.
 
@@ -53,6 +54,8 @@ def add_accept_handler(
     The handler belongs to the current `.IOLoop`. When descriptors or memory run out, accepting pauses for a
     second and one line is logged; the connections wait in the kernel meanwhile.
     """
+    if io_loop is not None:
+        ignored_loop("add_accept_handler")
     acceptor = _Acceptor(sock, callback)
     acceptor.resume()
     return acceptor.remove

@@ -9,6 +9,8 @@ import stat
 import sys
 from typing import Any
 
+from tornado.netutil._port import check_port
+
 #: Connections the kernel keeps waiting for `accept` before it turns newcomers away.
 DEFAULT_BACKLOG = 128
 # How often to look for another free port when one family's ephemeral port is taken in the other family.
@@ -36,7 +38,8 @@ def bind_sockets(
     :param reuse_port: set ``SO_REUSEPORT``, so that several processes may listen on one port.
     :returns: non-blocking listening sockets, one or more.
     :raises OSError: when an address cannot be bound; the message names the address and the port.
-    :raises ValueError: when ``reuse_port`` is asked of a platform that has no ``SO_REUSEPORT``.
+    :raises ValueError: for a port that is out of range, and when ``reuse_port`` is asked of a platform that
+        has no ``SO_REUSEPORT``.
 
     A server on every interface::
 
@@ -45,6 +48,7 @@ def bind_sockets(
     """
     if reuse_port and not hasattr(socket, "SO_REUSEPORT"):
         raise ValueError("reuse_port=True needs SO_REUSEPORT, which this platform does not have")
+    check_port(port)
     addresses = _listening_addresses(port, address or None, family, flags)
     attempts = _EPHEMERAL_ATTEMPTS if port == 0 and len(addresses) > 1 else 1
     while True:

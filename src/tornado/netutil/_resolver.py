@@ -9,6 +9,7 @@ import socket
 from collections.abc import Awaitable
 from typing import Any
 
+from tornado._classic.warning import ignored_loop
 from tornado.concurrent import dummy_executor
 from tornado.ioloop import IOLoop
 from tornado.util import Configurable
@@ -48,6 +49,12 @@ class Resolver(Configurable):
     ``Resolver.configure("tornado.netutil.ThreadedResolver", num_threads=4)`` chooses another one for the
     whole program. By default it is `DefaultLoopResolver`.
     """
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        """Make a resolver of the configured class. An argument ``io_loop`` is ignored, with a warning."""
+        if kwargs.pop("io_loop", None) is not None:
+            ignored_loop(cls.__name__)
+        return super().__new__(cls, *args, **kwargs)
 
     @classmethod
     def configurable_base(cls) -> type[Resolver]:

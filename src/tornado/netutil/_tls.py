@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from socket import socket as Socket
 from typing import Any
 
@@ -33,7 +34,8 @@ def ssl_options_to_context(
     _check_names(ssl_options)
     context = ssl.SSLContext(ssl_options.get("ssl_version", _protocol(server_side)))
     if ssl_options.get("certfile") is not None:
-        context.load_cert_chain(ssl_options["certfile"], ssl_options.get("keyfile"))
+        with naming_files(certfile=ssl_options["certfile"], keyfile=ssl_options.get("keyfile")):
+            context.load_cert_chain(ssl_options["certfile"], ssl_options.get("keyfile"))
     elif ssl_options.get("keyfile") is not None:
         raise ValueError('ssl_options has "keyfile" but no "certfile"')
     if "cert_reqs" in ssl_options:
@@ -41,13 +43,28 @@ def ssl_options_to_context(
             context.check_hostname = False  # else the next line is refused
         context.verify_mode = ssl_options["cert_reqs"]
     if ssl_options.get("ca_certs") is not None:
-        context.load_verify_locations(ssl_options["ca_certs"])
+        with naming_files(ca_certs=ssl_options["ca_certs"]):
+            context.load_verify_locations(ssl_options["ca_certs"])
     elif server_side is False and context.verify_mode != ssl.CERT_NONE:
         context.load_default_certs(ssl.Purpose.SERVER_AUTH)
     if ssl_options.get("ciphers") is not None:
         context.set_ciphers(ssl_options["ciphers"])
     context.options |= ssl.OP_NO_COMPRESSION  # CRIME
     return context
+
+
+@contextlib.contextmanager
+def naming_files(**files: Any) -> Iterator[None]:
+    """Have an error say which option and which file it is about: OpenSSL's own tell neither.
+
+    :param files: the options that name files, with their values.
+    """
+    try:
+        yield
+    except OSError as error:
+        named = " and ".join(f"{key} {str(file)!r}" for key, file in files.items() if file is not None)
+        error.strerror = f"cannot use {named}: {error.strerror or error}"
+        raise
 
 
 def _protocol(server_side: bool | None) -> int:

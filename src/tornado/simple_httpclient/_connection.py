@@ -17,7 +17,7 @@ from urllib.parse import unquote, urlsplit
 
 from tornado import gen, httputil, version
 from tornado.http1connection import HTTP1Connection, HTTP1ConnectionParameters
-from tornado.httpclient import HTTPRequest, HTTPResponse
+from tornado.httpclient import HTTPClientError, HTTPRequest, HTTPResponse
 from tornado.ioloop import IOLoop
 from tornado.iostream import IOStream, StreamClosedError
 from tornado.netutil import is_valid_ip
@@ -389,10 +389,26 @@ class _HTTPConnection(httputil.HTTPMessageDelegate):
         self._remove_timeout()
         if isinstance(value, StreamClosedError):
             value = value.real_error or HTTPStreamClosedError("Stream closed")
+        self._add_phase(value)
         self._run_callback(self._response(NO_RESPONSE, error=value))
         if hasattr(self, "stream"):
             self.stream.close()
         return True
+
+    def _add_phase(self, error: BaseException | None) -> None:
+        """Have an error of the connection say how far the request had come, and whose connection it was.
+
+        Where there is no connection yet, those who were to make it have said so.
+        """
+        if not hasattr(self, "stream") or not isinstance(error, (OSError, HTTPClientError)):
+            return
+        peer = self.parsed.netloc.rpartition("@")[2]
+        phase = f"{'waiting for' if self.code is None else 'reading'} the response of {peer}"
+        if isinstance(error, HTTPClientError):
+            error.message = f"{error.message} ({phase})"
+            error.args = (*error.args[:1], error.message, *error.args[2:])
+        elif error.strerror and phase not in error.strerror:
+            error.strerror = f"{error.strerror} ({phase})"
 
     def _on_end_request(self) -> None:
         """The stream is not needed any more."""

@@ -7,6 +7,7 @@ import os
 import ssl
 
 from tornado import netutil
+from tornado.netutil._tls import naming_files
 
 
 def client_context(
@@ -32,12 +33,14 @@ def _make_context(
     client_key: str | None,
     modified: tuple[int | None, ...],
 ) -> ssl.SSLContext:
-    context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=ca_certs)
+    with naming_files(ca_certs=ca_certs):
+        context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=ca_certs)
     if not validate_cert:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     if client_cert is not None:
-        context.load_cert_chain(client_cert, client_key)
+        with naming_files(client_cert=client_cert, client_key=client_key):
+            context.load_cert_chain(client_cert, client_key)
     return context
 
 

@@ -1,0 +1,189 @@
+"""What happens when a server connection's deadline has passed, and which one it was.
+
+A connection has one deadline (see `tornado.http1connection._watch`) and is in one of these situations:
+
+====================================  ==================================================================
+situation                             setting
+====================================  ==================================================================
+TLS handshake                         ``tls_handshake_timeout``
+waiting for a request                 ``idle_connection_timeout``; no log line, as it is everyday
+inside a request's head               ``header_timeout``
+inside a request's body               ``body_timeout``, ``min_body_rate``
+a response that the peer is to take   ``min_send_rate``; without it, ``idle_connection_timeout`` without
+                                      any progress, once the response is finished
+====================================  ==================================================================
+
+Where a rate is watched, or a body with a response before it, `Pace` keeps the deadlines of both, and the
+connection has the earlier one. Each line in the log names the setting.
+"""
+
+from __future__ import annotations
+
+import logging
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from tornado._throttle import Throttle
+from tornado.http1connection._pace import Pace, taken_by_peer
+from tornado.http1connection._watch import NEVER
+from tornado.log import gen_log
+
+if TYPE_CHECKING:
+    from tornado.http1connection._server import HTTP1ServerConnection
+
+_reports = Throttle(gen_log)
+
+
+def _say(connection: HTTP1ServerConnection, kind: str, what: str, setting: str) -> None:
+    if gen_log.isEnabledFor(logging.INFO):  # else the context need not be made
+        _reports.say(kind, logging.INFO, "Timeout %s %s: %s", what, connection.context, setting)
+
+
+# -- setting deadlines --
+
+
+def watch_body(connection: HTTP1ServerConnection, timeout: float | None) -> None:
+    """A body is awaited: bound the time of all of it, and the rate at which it comes."""
+    params = connection.params
+    now = monotonic()
+    if params._min_body_rate is None and connection._pace is None:
+        if timeout is not None:
+            params._watch.set(connection, now, timeout)
+        return
+    pace = connection._pace
+    if pace is None:
+        pace = connection._pace = Pace()
+    window = params._rate_window if params._min_body_rate is not None else NEVER
+    pace.begin_body(now, window, NEVER if timeout is None else now + timeout)
+    _follow(connection, pace, now)
+
+
+def body_is_over(connection: HTTP1ServerConnection) -> None:
+    """Nobody waits for a body any more."""
+    pace = connection._pace
+    assert pace is not None
+    pace.end_body()
+    _follow(connection, pace, monotonic())
+
+
+def watch_output(connection: HTTP1ServerConnection) -> None:
+    """Output has begun to wait for the peer, or some more has."""
+    params = connection.params
+    pace = connection._pace
+    if pace is None:
+        pace = connection._pace = Pace()
+    now = monotonic()
+    if pace.output_window_end == NEVER:
+        pace.begin_output(now, params._rate_window, taken_by_peer(connection.stream))
+    _follow(connection, pace, now)
+
+
+def output_is_over(connection: HTTP1ServerConnection) -> None:
+    """The peer has taken all that waited."""
+    pace = connection._pace
+    assert pace is not None
+    pace.end_output()
+    _follow(connection, pace, monotonic())
+
+
+def restore(connection: HTTP1ServerConnection) -> None:
+    """A request has begun, which takes the deadline away, while output of the one before still waits."""
+    if connection._pace is not None:
+        _follow(connection, connection._pace, monotonic())
+
+
+def _follow(connection: HTTP1ServerConnection, pace: Pace, now: float) -> None:
+    """Make the earlier one of the pace's deadlines the connection's."""
+    deadline = pace.deadline()
+    if deadline == NEVER:
+        connection._pace = None
+        connection._deadline = NEVER
+    else:
+        connection.params._watch.set_at(connection, now, deadline, connection.params._rate_window)
+
+
+# -- a deadline that has passed --
+
+
+def expired(connection: HTTP1ServerConnection, serving: bool) -> None:
+    """Close the connection, or give it a new deadline where it may go on.
+
+    :param serving: whether requests are read, as opposed to the last answer being sent.
+    """
+    now = monotonic()
+    if serving and connection._handshake_end and _first_wait(connection, now):
+        return
+    pace = connection._pace
+    if pace is not None:
+        if not _too_slow(connection, pace, now):
+            _follow(connection, pace, now)
+            return
+    elif _may_go_on(connection, now, serving):
+        return
+    connection.stream.close()
+
+
+def _first_wait(connection: HTTP1ServerConnection, now: float) -> bool:
+    """The time for the TLS handshake is over. True if it was done in time, and a request may still come."""
+    params = connection.params
+    end, connection._handshake_end = connection._handshake_end, 0.0
+    if connection.stream._handshaking:  # type: ignore[attr-defined]
+        _say(
+            connection,
+            "handshake",
+            "in the TLS handshake with",
+            f"not done within tls_handshake_timeout ({params._handshake_timeout:g} s)",
+        )
+        return False
+    left = end - params._handshake_timeout + params._idle_timeout - now
+    if left <= 0 or connection._exchange is not None or connection._head_begun:
+        return False
+    params._watch.set(connection, now, left)
+    return True
+
+
+def _too_slow(connection: HTTP1ServerConnection, pace: Pace, now: float) -> bool:
+    """Whether the peer has broken one of the rules that `pace` watches."""
+    params = connection.params
+    window = params._rate_window
+    if now >= pace.body_end:
+        _say(connection, "body", "reading body from", "not complete within body_timeout")
+        return True
+    rate = params._min_body_rate
+    if rate is not None and pace.body_is_late(now, rate * window, window):
+        limit = f"slower than min_body_rate ({rate:g} bytes/s over {window:g} s)"
+        _say(connection, "body rate", "reading body from", limit)
+        return True
+    rate = params._min_send_rate
+    if rate is not None and pace.output_window_end <= now:
+        taken = taken_by_peer(connection.stream)
+        if pace.output_is_late(now, rate * window, window, taken):
+            limit = f"it reads slower than min_send_rate ({rate:g} bytes/s over {window:g} s)"
+            _say(connection, "send rate", "writing to", limit)
+            return True
+    return False
+
+
+def _may_go_on(connection: HTTP1ServerConnection, now: float, serving: bool) -> bool:
+    """The deadline of a connection without a pace; whether it is to live on."""
+    exchange, stream, params = connection._exchange, connection.stream, connection.params
+    pending = stream._pending_output
+    reading = exchange is not None and not exchange._read_done
+    if reading:
+        _say(connection, "body", "reading body from", "not complete within body_timeout")
+        return False
+    if exchange is not None and not pending:
+        return True
+    if pending and pending != connection._pending_seen:
+        # Not idle: the peer reads, only slowly.
+        connection._pending_seen = pending
+        params._watch.set(connection, now, params._idle_timeout)
+        return True
+    if serving and connection._head_begun and not pending:
+        _say(
+            connection,
+            "head",
+            "reading head from",
+            f"not complete within header_timeout ({params._head_timeout:g} s)",
+        )
+    return False
