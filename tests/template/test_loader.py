@@ -66,6 +66,16 @@ def test_missing_files(root, name):
     assert isinstance(caught.value, FileNotFoundError)
 
 
+def test_a_missing_file_that_is_like_another(root):
+    with pytest.raises(TemplateNotFoundError) as caught:
+        Loader(str(root)).load("dir/bb.html")
+    assert caught.value.__notes__ == ["did you mean 'dir/b.html'?"]
+    for name in ("nothing/b.html", "quite-different.txt"):
+        with pytest.raises(TemplateNotFoundError) as caught:
+            Loader(str(root)).load(name)
+        assert not hasattr(caught.value, "__notes__")
+
+
 def test_missing_in_a_dictionary():
     with pytest.raises(KeyError) as caught:
         DictLoader({"a": "{% extends 'x' %}"}).load("a")

@@ -79,6 +79,14 @@ def test_a_tag_may_be_broken_over_lines():
             "{% continue %} outside of a for or while block at name:1",
         ),
         ("{% fi a %}", "unknown operator 'fi' in {% fi a %} at name:1"),
+        (
+            "{% inlcude a %}",
+            "unknown operator 'inlcude' in {% inlcude a %}: did you mean 'include'? at name:1",
+        ),
+        (
+            "{% if a %}\n{% endif %}",
+            "unknown operator 'endif' in {% endif %}: every block ends with {% end %} at name:2",
+        ),
         ("{% whitespace some %}", "unknown whitespace mode 'some'; there are all, single, oneline at name:1"),
         ("{% block %}{% end %}", "{% block %} needs a name at name:1"),
         ("{% apply %}{% end %}", "{% apply %} needs a function at name:1"),

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from tornado.template import DictLoader, ParseError, Template
+from tornado.template._errors import places_of
 
 
 def run(source, /, name="t.txt", loader=None, **names):
@@ -229,6 +230,64 @@ def test_lines_lead_back_to_the_template():
     assert loader.get_source() == Template(source, "x").code
     assert loader.locate(0) is None
     assert loader.locate(10**6) is None
+    assert loader.includers(0) == ()
+    assert loader.template_source("x") == source
+    assert loader.template_source("y") == ""
+
+
+@pytest.mark.parametrize(
+    ("source", "text", "columns"),
+    [
+        ("\n<p>{{ a b }}", "<p>{{ a b }}", (9, 10)),
+        ("\n{% set x = %}", "{% set x = %}", (None, None)),
+        ("\n{{ a b }}{{ a b }}", "{{ a b }}{{ a b }}", (None, None)),
+        ("\n{% if %}{% end %}", "{% if %}{% end %}", (None, None)),
+    ],
+)
+def test_wrong_python_shows_the_templates_line(source, text, columns):
+    with pytest.raises(SyntaxError) as caught:
+        Template(source, "name")
+    error = caught.value
+    assert error.text == text
+    if columns[0] is None:
+        assert error.offset is None or error.offset <= len(text)
+    else:
+        assert (error.offset, error.end_offset) == columns
+    # Not chained to one that tells of the generated code.
+    assert error.__cause__ is None
+    assert error.__suppress_context__ or error.__context__ is None
+    assert [(place.template, place.line, place.source) for place in places_of(error)] == [("name", 2, source)]
+
+
+def test_errors_tell_the_place_to_logs():
+    loader = DictLoader({"a.html": "\n\n{% include 'b.html' %}", "b.html": "\n{{ x.y }}", "c": "{{ x.y }}"})
+    with pytest.raises(AttributeError) as caught:
+        loader.load("a.html").generate(x=1)
+    assert caught.value.__notes__ == ["in template b.html, line 2 (from a.html, line 3)"]
+    with pytest.raises(AttributeError) as caught:
+        loader.load("c").generate(x=1)
+    assert caught.value.__notes__ == ["in template c, line 1"]
+
+
+def test_an_error_that_is_raised_again_is_not_told_twice():
+    error = ValueError("one for all")
+
+    def fail():
+        raise error
+
+    template = Template("{{ fail() }}", "t")
+    for _ in range(3):
+        with pytest.raises(ValueError):
+            template.generate(fail=fail)
+    assert error.__notes__ == ["in template t, line 1"]
+
+
+def test_the_places_of_a_template_that_does_not_parse():
+    with pytest.raises(ParseError) as caught:
+        DictLoader({"a": "\n{% include 'b' %}", "b": "x\n{{"}).load("a")
+    assert [(place.template, place.line) for place in places_of(caught.value)] == [("b", 2), ("a", 2)]
+    assert places_of(caught.value)[0].source == "x\n{{"
+    assert places_of(ValueError()) == []
 
 
 def test_names_that_would_break_a_comment():

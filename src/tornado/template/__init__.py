@@ -57,7 +57,8 @@ Every template knows ``escape`` and ``xhtml_escape``, ``url_escape``, ``json_enc
 its loader, and Python's own. **A template is a program**: only templates you trust may be run.
 
 Errors in a template's form raise `ParseError`, and errors in its Python `SyntaxError`, with the line in the
-template. A traceback from running one shows the generated code, each line with its template and line.
+template. A traceback from running one shows the generated code, each line with its template and line, and a
+note on the error tells the same.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple, Protocol
 
-from tornado.template._errors import ParseError
+from tornado.template._errors import ParseError, add_place
 from tornado.template._nodes import (
     Apply,
     Block,
@@ -29,8 +29,8 @@ from tornado.template._nodes import (
     Statement,
     Text,
 )
+from tornado.template._runtime import STANDARD_ESCAPE
 
-STANDARD_ESCAPE = "xhtml_escape"
 _LOCALS = ("_tt_text", "_tt_join", "_tt_escape", "_tt_escape_with", "_tt_str", "_tt_type")
 # What is text already needs no call.
 _RAW = "_tt_tmp if _tt_type(_tt_tmp) is _tt_str else _tt_text(_tt_tmp)"
@@ -46,10 +46,16 @@ class Place(NamedTuple):
 
 
 class Code(NamedTuple):
-    """Generated source, and for each of its lines the place it comes from."""
+    """Generated source, and for each of its lines the place it comes from.
+
+    `via` has for each line the places through which that one was included, outermost first; `sources` the
+    templates that are written into the code, by name.
+    """
 
     source: str
     places: list[Place]
+    via: list[tuple[Place, ...]]
+    sources: dict[str, str]
 
 
 class _HasFile(Protocol):
@@ -84,6 +90,7 @@ def _loaded(load: Load | None, name: str, file: File, line: int) -> _HasFile:
         return load(name, file.name)
     except Exception as error:
         error.add_note(f"{name!r} is extended or included by {file.name}:{line}")
+        add_place(error, file.name, line, file.source)
         raise
 
 
@@ -98,7 +105,8 @@ def generate(files: list[File], load: Load | None, *, shadowed: bool = False) ->
     for file in reversed(files):
         writer.collect_blocks(file.body, file)
     writer.template(files[-1])
-    return Code("\n".join(writer.lines) + "\n", writer.places)
+    sources = {file.name: file.source for file in files} | writer.sources
+    return Code("\n".join(writer.lines) + "\n", writer.places, writer.via_of_lines, sources)
 
 
 class _Writer:
@@ -109,7 +117,9 @@ class _Writer:
         self.places: list[Place] = []
         self.blocks: dict[str, Block] = {}
         self.file = File("", None)
-        self.via: list[Place] = []
+        self.via: tuple[Place, ...] = ()
+        self.via_of_lines: list[tuple[Place, ...]] = []
+        self.sources: dict[str, str] = {}
         self.indent = 0
         self.waiting: list[str] = []  # texts that become one constant
         self.waiting_line = 0
@@ -127,7 +137,9 @@ class _Writer:
         # string.
         self.lines += f"{'    ' * self.indent}{code}  # {self.origin(line)}".split("\n")
         first = len(self.places)
-        self.places += [Place(self.file.name, line + n) for n in range(len(self.lines) - first)]
+        count = len(self.lines) - first
+        self.places += [Place(self.file.name, line + n) for n in range(count)]
+        self.via_of_lines += [self.via] * count
 
     def origin(self, line: int) -> str:
         name = _one_line(self.file.name)
@@ -149,12 +161,12 @@ class _Writer:
     @contextmanager
     def inside(self, file: File, line: int) -> Iterator[None]:
         """Parts of another file, in the place where it is included."""
-        before = self.file
-        self.via.append(Place(before.name, line))
+        before, via = self.file, self.via
+        self.via = (*via, Place(before.name, line))
         self.file = file
+        self.sources[file.name] = file.source
         yield
-        self.file = before
-        self.via.pop()
+        self.file, self.via = before, via
 
     @contextmanager
     def function(self, name: str, line: int) -> Iterator[None]:

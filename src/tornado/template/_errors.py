@@ -2,6 +2,36 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
+# A template that includes itself through ever new names may fail at any depth.
+_MOST_PLACES = 20
+
+
+class SourcePlace(NamedTuple):
+    """A line of a template, with the template's whole source."""
+
+    template: str
+    line: int
+    source: str
+
+
+def add_place(error: Exception, template: str, line: int, source: str) -> None:
+    """Note on an error which line of a template it is about, innermost first; `places_of` tells them.
+
+    Tools that show errors find the source there: a template that does not compile leaves no frame in a
+    traceback.
+    """
+    places: list[SourcePlace] = error.__dict__.setdefault("_template_places", [])
+    if len(places) < _MOST_PLACES:
+        places.append(SourcePlace(template, line, source))
+
+
+def places_of(error: BaseException) -> list[SourcePlace]:
+    """The lines of templates that `add_place` has noted on an error, innermost first."""
+    places: list[SourcePlace] = getattr(error, "_template_places", [])
+    return places
+
 
 class ParseError(Exception):
     """A template is not well-formed.

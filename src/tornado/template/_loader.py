@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import posixpath
 import threading
 from typing import Any
 
-from tornado.template._codegen import STANDARD_ESCAPE
 from tornado.template._errors import ParseError, TemplateNotFoundError
+from tornado.template._runtime import STANDARD_ESCAPE
 from tornado.template._template import Template
+
+# Files of a directory that a missing one's name is compared with.
+_MOST_COMPARED = 500
 
 
 class BaseLoader:
@@ -103,9 +107,10 @@ class Loader(BaseLoader):
             with open(path, "rb") as file:
                 source = file.read()
         except (FileNotFoundError, NotADirectoryError):
-            raise _not_found(
-                f"template {name!r} not found in the template directory {self.root}", path
-            ) from None
+            error = _not_found(f"template {name!r} not found in the template directory {self.root}", path)
+            if close := _similar(path):
+                error.add_note(f"did you mean {posixpath.join(posixpath.dirname(name), close)!r}?")
+            raise error from None
         return Template(source, name=name, loader=self)
 
 
@@ -135,6 +140,19 @@ class DictLoader(BaseLoader):
                 f"template {name!r} not found in the dictionary, which has {known}", name
             ) from None
         return Template(source, name=name, loader=self)
+
+
+def _similar(path: str) -> str | None:
+    """The name in a missing file's directory that is most like its own."""
+    import difflib  # late, as a server in good order does not need it
+
+    directory, name = os.path.split(path)
+    try:
+        with os.scandir(directory) as entries:
+            names = [entry.name for entry in itertools.islice(entries, _MOST_COMPARED)]
+    except OSError:
+        return None
+    return next(iter(difflib.get_close_matches(name[:255], names, n=1)), None)
 
 
 def _not_found(message: str, path: str) -> TemplateNotFoundError:

@@ -14,6 +14,8 @@ class File:
     #: sets it.
     autoescape: str | None
     body: list[Node] = field(default_factory=list)
+    #: Its text, to be shown beside errors.
+    source: str = ""
 
 
 @dataclass(slots=True)

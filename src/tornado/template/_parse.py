@@ -101,7 +101,8 @@ class _Parser:
             return self.block(operator, rest, text, line, context)
         simple = _SIMPLE.get(operator)
         if simple is None:
-            raise self.error(f"unknown operator {operator!r} in {{% {text:.60} %}}", line)
+            hint = _hint(operator)
+            raise self.error(f"unknown operator {operator!r} in {{% {text:.60} %}}{hint}", line)
         if not rest and operator != "comment":
             raise self.error(f"{{% {operator} %}} needs {_NEEDS[operator]}", line)
         return simple(self, rest, text, line)
@@ -162,6 +163,17 @@ class _Parser:
 
     def module(self, rest: str, text: str, line: int) -> Node:
         return Expression(line, f"_tt_modules.{rest}", raw=True)
+
+
+def _hint(operator: str) -> str:
+    """What may have been meant, for those who know other templates or have mistyped."""
+    import difflib  # late, as a server in good order does not need it
+
+    if operator.startswith("end"):
+        return ": every block ends with {% end %}"
+    known = [*_SIMPLE, *_BRANCHES, *_CONTROLS, "block", "apply", "break", "continue", "end"]
+    close = difflib.get_close_matches(operator[:40], known, n=1)
+    return f": did you mean {close[0]!r}?" if close else ""
 
 
 def _split(text: str) -> tuple[str, str, str]:

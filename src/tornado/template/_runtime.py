@@ -71,6 +71,8 @@ def join(parts: list[Any]) -> bytes:
         return b"".join([part if isinstance(part, bytes) else part.encode() for part in parts])
 
 
+#: The name of the function that expressions go through where nothing else is asked for.
+STANDARD_ESCAPE = "xhtml_escape"
 #: The names that every template knows. `escape` is the short name of `xhtml_escape`.
 NAMES: dict[str, Any] = {
     "escape": _xhtml_escape,

@@ -9,13 +9,14 @@ from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 from tornado.escape import to_unicode
-from tornado.template import _codegen, _runtime
-from tornado.template._nodes import File
-from tornado.template._parse import parse
+from tornado.template import _runtime
+from tornado.template._errors import ParseError, add_place, places_of
+from tornado.template._runtime import STANDARD_ESCAPE
 from tornado.template._whitespace import filter_whitespace, mode_for_name
 from tornado.util import exec_in
 
 if TYPE_CHECKING:
+    from tornado.template import _codegen
     from tornado.template._loader import BaseLoader
 
 
@@ -27,6 +28,7 @@ class _Unset:
 
 
 _UNSET = _Unset()
+_MOST_NOTES = 20
 
 
 def _assigns(code: CodeType, name: str) -> bool:
@@ -35,11 +37,58 @@ def _assigns(code: CodeType, name: str) -> bool:
     return name in code.co_varnames or name in code.co_cellvars or any(_assigns(part, name) for part in inner)
 
 
-class GeneratedSource:
-    """The ``__loader__`` of generated code: shows its lines in tracebacks and leads back to the template."""
+def _in_template(error: SyntaxError, code: _codegen.Code) -> SyntaxError:
+    """The same error, told of the template's line instead of the generated one."""
+    lineno = error.lineno or 0
+    place = GeneratedSource(code).locate(lineno)
+    if place is None:
+        return error
+    generated = code.source.split("\n")[lineno - 1]
+    lines = code.sources.get(place[0], "").split("\n")
+    text = lines[place[1] - 1] if 0 < place[1] <= len(lines) else generated.strip()
+    # What the author wrote stands in both lines; only there a column can be told.
+    written = generated.rpartition("  # ")[0].strip().removeprefix("_tt_tmp = ").removesuffix(":")
+    offset = end = None
+    if error.offset and written and text.count(written) == 1:
+        shift = text.index(written) - generated.index(written)
+        if 0 <= error.offset - 1 - generated.index(written) <= len(written):
+            offset = error.offset + shift
+            if error.end_lineno == lineno and error.end_offset:
+                end = min(error.end_offset + shift, text.index(written) + len(written) + 1)
+    explained = SyntaxError(error.msg, (*place, offset, text, place[1], end))
+    if place[1] and text:
+        add_place(explained, *place, code.sources.get(place[0], ""))
+    return explained
 
-    def __init__(self, code: _codegen.Code) -> None:
+
+def _note_place(error: Exception, names: dict[str, Any], source: GeneratedSource) -> None:
+    """Add to an error in which line of the template it happened, for logs that show the generated code."""
+    lineno = 0
+    trace = error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_globals is names:
+            lineno = trace.tb_lineno
+        trace = trace.tb_next
+    place = source.locate(lineno)
+    if place is None:
+        return
+    note = f"in template {place[0]}, line {place[1]}"
+    if via := source.includers(lineno):
+        note += " (from " + ", ".join(f"{name}, line {line}" for name, line in reversed(via)) + ")"
+    notes = getattr(error, "__notes__", [])
+    if note not in notes and len(notes) < _MOST_NOTES:  # an error may be raised again and again
+        error.add_note(note)
+
+
+class GeneratedSource:
+    """The ``__loader__`` of generated code: shows its lines in tracebacks and leads back to the template.
+
+    :arg root: the directory of the templates, where they are files.
+    """
+
+    def __init__(self, code: _codegen.Code, root: str | None = None) -> None:
         self._code = code
+        self.root = root
 
     def get_source(self, fullname: str | None = None) -> str:
         """The generated code; `linecache` asks for it."""
@@ -53,6 +102,14 @@ class GeneratedSource:
         if 0 < lineno <= len(self._code.places):
             return self._code.places[lineno - 1]
         return None
+
+    def includers(self, lineno: int) -> tuple[tuple[str, int], ...]:
+        """Name and line of the templates that include the one which `locate` tells, outermost first."""
+        return self._code.via[lineno - 1] if 0 < lineno <= len(self._code.via) else ()
+
+    def template_source(self, template: str) -> str:
+        """The source of one of the templates that the code was made of; empty for others."""
+        return self._code.sources.get(template, "")
 
 
 class Template:
@@ -82,6 +139,10 @@ class Template:
         autoescape: str | _Unset | None = _UNSET,
         whitespace: str | None = None,
     ) -> None:
+        # Late, as are those in `_compile`: a program without templates does not pay for them at its start.
+        from tornado.template._nodes import File
+        from tornado.template._parse import parse
+
         self.name = to_unicode(name)
         if not isinstance(compress_whitespace, _Unset):
             if whitespace is not None:
@@ -90,13 +151,18 @@ class Template:
         self.whitespace = whitespace or (loader and loader.whitespace) or mode_for_name(self.name)
         filter_whitespace(self.whitespace, "")  # an unknown mode is told here, not at the first text
         if isinstance(autoescape, _Unset):
-            autoescape = loader.autoescape if loader else _codegen.STANDARD_ESCAPE
+            autoescape = loader.autoescape if loader else STANDARD_ESCAPE
         self.namespace: dict[str, Any] = loader.namespace if loader else {}
         self.loader = loader
-        self.file = File(self.name, autoescape)
-        parse(self._decode(template_string), self.file, self.whitespace)
-        self.autoescape = self.file.autoescape
-        self._compile()
+        self.file = File(self.name, autoescape, source=self._decode(template_string))
+        try:
+            parse(self.file.source, self.file, self.whitespace)
+            self.autoescape = self.file.autoescape
+            self._compile()
+        except (ParseError, SyntaxError) as error:
+            if not places_of(error) and error.filename == self.name and error.lineno:
+                add_place(error, self.name, error.lineno, self.file.source)
+            raise
 
     def _decode(self, source: str | bytes) -> str:
         try:
@@ -106,17 +172,20 @@ class Template:
             raise
 
     def _compile(self) -> None:
+        from tornado.template import _codegen
+
         load = self.loader.load if self.loader else None
         files = _codegen.ancestry(self.file, load)
         code = _codegen.generate(files, load)
         compiled = self._to_bytecode(code)
-        if _assigns(compiled, _codegen.STANDARD_ESCAPE):
+        if _assigns(compiled, STANDARD_ESCAPE):
             code = _codegen.generate(files, load, shadowed=True)
             compiled = self._to_bytecode(code)
         #: The generated Python source, and the same as a code object.
         self.code = code.source
         self.compiled = compiled
-        source = GeneratedSource(code)
+        root = getattr(self.loader, "root", None)
+        source = GeneratedSource(code, root if isinstance(root, str) else None)
         module = self.name.replace(".", "_")
         self._names = {
             **_runtime.NAMES,
@@ -133,24 +202,24 @@ class Template:
         try:
             return compile(code.source, self._filename, "exec", dont_inherit=True)
         except SyntaxError as error:
-            place = GeneratedSource(code).locate(error.lineno or 0)
-            if place is None:
-                raise
-            text = code.source.splitlines()[(error.lineno or 1) - 1].strip()
-            raise SyntaxError(error.msg, (*place, None, text)) from error
+            explained = _in_template(error, code)
+        # Not from the other one, which tells the same of the generated code.
+        raise explained
 
     def generate(self, /, **kwargs: Any) -> bytes:
         """Run the template with these names and return the page."""
         names = {**self._names, **self.namespace, **kwargs}
-        function = names[_codegen.STANDARD_ESCAPE]
-        if function is not _runtime.NAMES[_codegen.STANDARD_ESCAPE]:
+        function = names[STANDARD_ESCAPE]
+        if function is not _runtime.NAMES[STANDARD_ESCAPE]:
             # The program has an xhtml_escape of its own.
             names["_tt_escape"] = functools.partial(_runtime.escape_with, function=function)
         exec_in(self.compiled, names)
         try:
             # Taken out, so that the function and its globals are no cycle to be found by the collector.
             page: bytes = names.pop("_tt_execute")()
-        except BaseException:
+        except BaseException as error:
+            if isinstance(error, Exception):
+                _note_place(error, names, self._names["__loader__"])
             # The traceback shows lines by their file name. Those of another template of the same name may be
             # known under it.
             linecache.cache.pop(self._filename, None)
