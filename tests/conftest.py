@@ -19,6 +19,7 @@ import pytest
 from tests.support.browser import running_browser
 from tests.support.certificates import Certificates
 from tests.support.clock import FakeClock
+from tests.support.databases import MariaDB, running_mariadb
 from tests.support.logs import Expectation, LogWatch, watched_logs
 
 if TYPE_CHECKING:
@@ -121,4 +122,11 @@ def browser() -> Iterator[Browser]:
     Playwright's own loop runs in this thread for as long as the fixture lives.
     """
     with running_browser() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def mariadb() -> Iterator[MariaDB]:
+    """A MariaDB server for the tests of one file; each makes a database of its own in it."""
+    with running_mariadb() as running:
         yield running

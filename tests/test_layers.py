@@ -11,10 +11,22 @@ from tests.support.modules import Import, imports, sources
 #: From left to right: a module imports from its own layer or from one to its left. A package stands for all
 #: of its files. Late imports count, and so do imports by a dotted name.
 LAYERS = {
-    "words": ["tornado", "_accel", "_export", "escape", "log", "options", "util"],
+    "words": ["tornado", "_accel", "_export", "_throttle", "escape", "log", "options", "util"],
     "wire": ["_wire"],
-    "loop": ["_tasks", "_waiters", "_yielded", "concurrent", "gen", "ioloop", "locks", "platform", "queues"],
-    "net": ["iostream", "netutil", "process", "tcpclient", "tcpserver"],
+    "loop": [
+        "_classic",
+        "_tasks",
+        "_waiters",
+        "_yielded",
+        "concurrent",
+        "gen",
+        "ioloop",
+        "locks",
+        "platform",
+        "queues",
+        "stack_context",
+    ],
+    "net": ["_admission", "iostream", "netutil", "process", "tcpclient", "tcpserver"],
     "http": [
         "curl_httpclient",
         "http1connection",
@@ -29,6 +41,8 @@ LAYERS = {
 
 #: Imports that break a rule, by importer and imported (each with all its files), and why that is right.
 EXCEPTIONS = {
+    "tornado.concurrent -> tornado._classic": "return_future and callback= are bound when they are used",
+    "tornado.gen -> tornado._classic": "the names of Tornado 4 are bound when they are used",
     "tornado.log -> tornado.options": "enable_pretty_logging() without arguments obeys the global options",
     "tornado.ioloop -> tornado.platform.asyncio": "IOLoop() is configurable, its default a string",
     "tornado.httpclient -> tornado.simple_httpclient": "AsyncHTTPClient() is configurable, likewise",
@@ -47,6 +61,7 @@ WIRE_FORBIDS = set(
 EXTRAS = {
     "Cython": "the compiled twins",
     "brotli": "content coding br",
+    "compression": "content coding zstd, by the standard library of Python 3.14",
     "colorama": "coloured logs on old Windows consoles",
     "pycares": "platform.caresresolver",
     "pycurl": "curl_httpclient",

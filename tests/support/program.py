@@ -122,6 +122,10 @@ class Program:
         size = os.fstat(self._log.fileno()).st_size
         return os.pread(self._log.fileno(), size, 0).decode(errors="replace")
 
+    def wait(self) -> int:
+        """Wait for a program that has been told to end, or killed: its status."""
+        return self._process.wait(self._deadline)
+
     def stop(self) -> None:
         """End the program: politely, then not."""
         if self._process.poll() is None:

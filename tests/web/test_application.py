@@ -562,3 +562,59 @@ async def test_unknown_expectations_are_refused(body: Any) -> None:
     assert response.code == 417
     assert response.get("connection") == "close"
     assert not calls
+
+
+# -- hooks set on objects --
+
+
+@pytest.mark.parametrize("hook", ["start_request", "find_handler", "get_handler_delegate", "log_request"])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_hooks_set_on_the_application_object(
+    hook: str, method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the middle of a connection that took the short way; and they are let go of again."""
+    calls: list[str] = []
+    settings: dict[str, Any] = {"log_function": lambda handler: None}
+    application = web.Application([("/", handler_of(get=write_x, post=write_x))], **settings)
+    original = getattr(application, hook)
+
+    def counted(*args: Any, **kwargs: Any) -> Any:
+        calls.append(hook)
+        return original(*args, **kwargs)
+
+    body = b"x" if method == "POST" else None
+    async with serving(application) as server:
+        peer = await server.connect()
+        for expected in ([], [hook], []):
+            if expected:
+                monkeypatch.setattr(application, hook, counted)
+            assert (await peer.fetch("/", method=method, body=body)).body == b"x"
+            assert calls == expected
+            calls.clear()
+            monkeypatch.undo()
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_start_request_set_on_the_server_object(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[str] = []
+    application = web.Application([("/", handler_of(get=write_x, post=write_x))])
+    body = b"x" if method == "POST" else None
+    async with serving(application) as server:
+        original = server.server.start_request
+
+        def counted(*args: Any) -> Any:
+            calls.append("start_request")
+            return original(*args)
+
+        peer = await server.connect()
+        for expected in ([], ["start_request"], []):
+            if expected:
+                monkeypatch.setattr(server.server, "start_request", counted)
+            assert (await peer.fetch("/", method=method, body=body)).body == b"x"
+            assert calls == expected
+            calls.clear()
+            monkeypatch.undo()
+
+
+def write_x(self: Any) -> None:
+    self.write("x")

@@ -7,9 +7,11 @@ import http.cookies
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from tests.support.server import ask, handler_of
-from tornado import web
+from tests.support.server import ask, handler_of, serving
+from tornado import httputil, web
 
 
 async def cookies_of(function: Any, *fields: Any) -> Any:
@@ -43,6 +45,11 @@ async def cookies_of(function: Any, *fields: Any) -> Any:
             {"expires": datetime.datetime(2030, 1, 2, 3, 4, 5), "expires_days": 3},
             "n=v; expires=Wed, 02 Jan 2030 03:04:05 GMT; Path=/",
         ),
+        ({"max_age": 0}, "n=v; Path=/"),  # as ever
+        ({"samesite": "none", "secure": True}, "n=v; Path=/; SameSite=none; Secure"),
+        ({"samesite": b"LAX"}, "n=v; Path=/; SameSite=LAX"),
+        ({"partitioned": True, "secure": True}, "n=v; Partitioned; Path=/; Secure"),
+        ({"partitioned": False}, "n=v; Path=/"),
         ({"comment": "c"}, "n=v; Comment=c; Path=/"),
     ],
 )
@@ -187,3 +194,142 @@ async def test_reading() -> None:
     assert seen["a"] == "1"
     assert seen["d"] == "4"
     assert seen["c"] in ("2", "3")
+
+
+# -- what browsers would not keep --
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "message"),
+    [
+        ("__Secure-n", {}, "'__Secure-n': its prefix demands secure=True"),
+        ("__secure-n", {}, "'__secure-n': its prefix demands secure=True"),
+        ("__Host-n", {}, "'__Host-n': its prefix demands secure=True"),
+        ("__hOsT-n", {"secure": True, "domain": "a.test"}, "the prefix __Host- forbids a domain"),
+        ("__Host-n", {"secure": True, "path": "/p"}, "the prefix __Host- demands path='/', not '/p'"),
+        ("__Host-n", {"secure": True, "path": None}, "the prefix __Host- demands path='/', not None"),
+        ("n", {"samesite": "None"}, "'n': samesite='None' demands secure=True"),
+        ("n", {"samesite": "Laxer"}, "attribute samesite: Strict, Lax or None .as text., not 'Laxer'"),
+        ("n", {"partitioned": True}, "'n': partitioned=True demands secure=True"),
+    ],
+)
+async def test_a_promise_that_is_not_kept(name: str, arguments: Any, message: str) -> None:
+    def set_it(self: Any) -> None:
+        for error in (ValueError, http.cookies.CookieError):
+            with pytest.raises(error, match=message):
+                self.set_cookie(name, "v", **arguments)
+
+    assert await cookies_of(set_it) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "expected"),
+    [
+        ("__Host-n", {"secure": True}, "__Host-n=v; Path=/; Secure"),
+        ("__Secure-n", {"secure": True, "domain": "a.test"}, "__Secure-n=v; Domain=a.test; Path=/; Secure"),
+        ("__Hostn", {}, "__Hostn=v; Path=/"),
+        ("_Host-n", {}, "_Host-n=v; Path=/"),
+    ],
+)
+async def test_a_promise_that_is_kept(name: str, arguments: Any, expected: str) -> None:
+    assert await cookies_of(lambda self: self.set_cookie(name, "v", **arguments)) == [expected]
+
+
+async def test_clearing_cookies_with_prefixes() -> None:
+    def clear(self: Any) -> None:
+        self.clear_cookie("__Host-a")
+        self.clear_cookie("__Secure-b", path="/p", domain="a.test")
+        with pytest.raises(ValueError, match="demands path='/'"):
+            self.clear_cookie("__Host-c", path="/p")
+
+    a, b = await cookies_of(clear)
+    assert a.endswith("GMT; Path=/; Secure")
+    assert b.endswith("GMT; Path=/p; Secure")
+    assert "Domain=a.test" in b
+
+
+async def test_a_client_cannot_make_clearing_all_fail() -> None:
+    names = ["__Host-a", "__SECURE-b", "plain", "a:b", "$v"]
+    sent = "Cookie: " + "; ".join(f"{name}=1" for name in names) + "; path=/; x y=1; \xfc=1; 1"
+    lines = await cookies_of(lambda self: self.clear_all_cookies(path="/p", domain="a.test"), sent)
+    assert len(lines) == len(names)
+    ends = {line.partition("=")[0]: line.partition("GMT")[2] for line in lines}
+    assert ends["__Host-a"] == "; Path=/; Secure"
+    assert ends["__SECURE-b"] == "; Path=/p; Secure"
+    assert ends["plain"] == "; Path=/p"
+
+
+async def test_signed_cookies_with_a_prefix() -> None:
+    class Handler(web.RequestHandler):
+        def get(self) -> None:
+            self.set_signed_cookie("__Host-id", "me", secure=True, httponly=True)
+
+        def post(self) -> None:
+            self.write(self.get_signed_cookie("__Host-id") or b"nobody")
+
+    async with serving(web.Application([("/", Handler)], cookie_secret="s")) as server:
+        (cookie,) = (await server.fetch("/")).get_all("set-cookie")
+        pair = cookie.partition(";")[0]
+        assert (await server.fetch("/", f"Cookie: {pair}", method="POST")).body == b"me"
+
+
+# -- reading, from the field or from its objects --
+
+
+def handler_for(*fields: str, touched: bool = False) -> web.RequestHandler:
+    headers = httputil.HTTPHeaders({"Host": "h"})
+    for field in fields:
+        headers.add("Cookie", field)
+    line = httputil.RequestStartLine("GET", "/", "HTTP/1.1")
+    handler = web.RequestHandler(
+        web.Application(), httputil.HTTPServerRequest(start_line=line, headers=headers)
+    )
+    if touched:
+        _ = handler.cookies
+    return handler
+
+
+FIELD_CHARS = st.text(st.sampled_from('ab=;" \\0:$_é,path'), max_size=30).map(str.strip)
+
+
+@given(FIELD_CHARS, FIELD_CHARS)
+def test_both_ways_of_reading_agree(first: str, second: str) -> None:
+    plain, touched = handler_for(first, second), handler_for(first, second, touched=True)
+    names = {pair.partition("=")[0].strip() for pair in f"{first};{second}".split(";")} | {"", "path", "a"}
+    for name in names:
+        assert plain.get_cookie(name, "none") == touched.get_cookie(name, "none")
+    assert "cookies" not in plain.request.__dict__
+
+
+async def test_reading_makes_neither_headers_nor_objects() -> None:
+    seen: list[Any] = []
+
+    def read(self: Any) -> None:
+        seen.extend([self.get_cookie("a"), self.get_cookie("b"), sorted(self.request.__dict__)])
+
+    await cookies_of(read, "coOkie: a=1;b=2", "X-Cookie: a=0", "Cookie:a=3")
+    a, b, made = seen
+    assert (a, b) == ("3", "2")
+    assert "headers" not in made
+    assert "cookies" not in made
+
+
+async def test_cookies_that_a_program_has_put_there() -> None:
+    handler = handler_for("a=1")
+    assert handler.get_cookie("a") == "1"
+    handler.request.cookies["a"] = "2"
+    assert handler.get_cookie("a") == "2"
+    other = handler_for("a=1")
+    other.request.cookies = http.cookies.SimpleCookie({"a": "3"})
+    assert other.get_cookie("a") == "3"
+
+    class Mocked:
+        cookies = http.cookies.SimpleCookie({"a": "4"})
+
+    assert web.RequestHandler.get_cookie(type("H", (), {"request": Mocked()})(), "a") == "4"  # type: ignore[arg-type]
+
+
+def test_of_a_name_that_comes_twice_the_last_counts() -> None:
+    assert handler_for("a=1; a=2").get_cookie("a") == "2"
+    assert handler_for("a=1", "a=2").get_cookie("a") == "2"
+    assert handler_for("a=1; a=2", touched=True).get_cookie("a") == "2"

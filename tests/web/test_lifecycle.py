@@ -376,6 +376,25 @@ async def test_what_is_returned_must_be_nothing(where: Any, kind: Any, expect_lo
     assert ("should return None, got str" if kind == "async" else "cannot wait for 7") in message
 
 
+@pytest.mark.parametrize("value", ["text", b"bytes", {"a": 1}])
+@pytest.mark.parametrize("kind", ["plain", "async", "after prepare"])
+async def test_what_was_meant_to_be_written(kind: str, value: Any, expect_log: ExpectLog) -> None:
+    async def late(self: Any) -> Any:
+        return value
+
+    async def prepare(self: Any) -> None:
+        pass
+
+    members: dict[str, Any] = {"get": late if kind == "async" else lambda self: value}
+    if kind == "after prepare":
+        members["prepare"] = prepare
+    with expect_log("tornado.application", "Uncaught exception") as expected:
+        assert (await ask(handler_of(**members))).code == 500
+    assert f"Handler.get() should return None, got {type(value).__name__}; write it with self.write" in str(
+        raised(expected)
+    )
+
+
 async def test_auto_finish_may_be_turned_off() -> None:
     def get(self: Any) -> None:
         self._auto_finish = False

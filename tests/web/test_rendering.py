@@ -161,6 +161,22 @@ async def test_a_missing_template_says_where_it_was_looked_for(tmp_path: Path, e
     error = raised(expected)
     assert isinstance(error, FileNotFoundError)
     assert f"template 'none.html' not found in the template directory {tmp_path}" in str(error)
+    assert error.__notes__ == [f"the application's setting template_path is {str(tmp_path)!r}"]
+
+
+async def test_why_templates_are_looked_for_there(tmp_path: Path, expect_log: ExpectLog) -> None:
+    async def note_of(**options: Any) -> str:
+        members = options.pop("members", {})
+        handler = handler_of(get=lambda self: self.render("none.html"), **members)
+        with expect_log("tornado.application", "Uncaught exception") as expected:
+            await ask(handler, **options)
+        note: str = raised(expected).__notes__[-1]
+        return note
+
+    assert (await note_of()).startswith("there is no setting template_path: ")
+    members = {"get_template_path": lambda self: str(tmp_path)}
+    assert await note_of(members=members) == f"get_template_path() of Handler gave {str(tmp_path)!r}"
+    assert "setting template_loader" in await note_of(template_loader=DictLoader({}))
 
 
 async def test_a_traceback_shows_the_templates_line(expect_log: ExpectLog) -> None:

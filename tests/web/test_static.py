@@ -36,6 +36,7 @@ def root(tmp_path: Path) -> Any:
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
+        os.utime(path, (0, 1_600_000_000))  # of a file changed just now nothing is kept
     static = tmp_path / "static"
     (static / "link.txt").symlink_to(tmp_path / "outside/secret.txt")
     (static / "link").symlink_to(tmp_path / "outside")

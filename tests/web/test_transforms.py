@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import zlib
 from pathlib import Path
@@ -9,11 +10,13 @@ from typing import Any
 
 import pytest
 
+from tests.support.codings import Decoder, decode, require_coding, require_program
 from tests.support.server import ask, handler_of, serving
 from tornado import web
 from tornado.web import GZipContentEncoding, OutputTransform
 
 GZIP = "Accept-Encoding: gzip, deflate"
+BROWSER = "Accept-Encoding: gzip, deflate, br, zstd"
 LONG = b"abcdefgh" * 200
 
 
@@ -107,6 +110,10 @@ async def test_what_is_encoded_already() -> None:
     [
         ("Cookie", "Cookie, Accept-Encoding"),
         ("Accept-Language, Cookie", "Accept-Language, Cookie, Accept-Encoding"),
+        ("", "Accept-Encoding"),
+        ("Cookie, accept-encoding", "Cookie, accept-encoding"),
+        ("*", "*"),
+        ("X-Accept-Encoding", "X-Accept-Encoding, Accept-Encoding"),
     ],
 )
 async def test_vary_is_added_to(given: Any, expected: Any) -> None:
@@ -206,6 +213,213 @@ async def test_static_files(tmp_path: Path) -> None:
         assert (await server.fetch("/static/a.txt", GZIP, f"If-None-Match: {tag}")).code == 304
 
 
+async def test_gzip_as_a_subclass_wants_it() -> None:
+    class Own(GZipContentEncoding):
+        CONTENT_TYPES = GZipContentEncoding.CONTENT_TYPES | {"image/x-raw"}
+        MIN_LENGTH = 5
+        GZIP_LEVEL = 1
+
+    for body, compressed in ((b"abcde", True), (b"abcd", False)):
+        response = await ask(writing(body, content_type="image/x-raw"), GZIP, transforms=[Own])
+        assert (response.get("content-encoding") == "gzip") is compressed
+    response = await ask(writing(), GZIP, transforms=[Own])
+    assert response.body == zlib.compress(LONG, 1, 16 + zlib.MAX_WBITS)
+
+
+async def test_gzip_alone_does_as_ever_with_no_transform() -> None:
+    response = await ask(writing(Cache_Control="no-transform"), GZIP, compress_response=True)
+    assert response.get("content-encoding") == "gzip"
+
+
+async def test_gzip_alone_is_never_another() -> None:
+    response = await ask(writing(), BROWSER, compress_response=True)
+    assert gzip.decompress(response.body) == LONG
+
+
+# -- one of several --
+
+
+@pytest.fixture
+def every_coding() -> None:
+    """Skip where a coding cannot be done."""
+    for name in ("br", "zstd"):
+        require_coding(name)
+
+
+@pytest.mark.usefixtures("every_coding")
+@pytest.mark.parametrize(
+    ("accepted", "codings", "chosen"),
+    [
+        (None, None, None),
+        ("", None, None),
+        ("gzip, deflate, br, zstd", None, "zstd"),
+        ("gzip, deflate, br", None, "br"),
+        ("gzip", None, "gzip"),
+        ("deflate", None, None),
+        ("gzip, br;q=0.1, zstd;q=0.5", None, "gzip"),
+        ("gzip, br, zstd", ["gzip", "zstd"], "gzip"),
+        ("gzip, br, zstd", {"br": 1}, "br"),
+        ("zstd", ["gzip", "br"], None),
+        ("identity;q=0", None, None),  # what can be sent is sent
+        ("*;q=0, zstd", None, "zstd"),
+    ],
+)
+async def test_the_coding_the_client_prefers(accepted: Any, codings: Any, chosen: Any) -> None:
+    fields = [] if accepted is None else [f"Accept-Encoding: {accepted}"]
+    settings = {"codings": codings} if codings else {}
+    response = await ask(writing(), *fields, compress_response=settings)
+    assert response.get("content-encoding") == chosen
+    assert decode(chosen, response.body) == LONG
+    assert response.get("vary") == "Accept-Encoding"
+    assert response.get("content-length") == str(len(response.body))
+    assert response.get("etag").startswith("W/") is (chosen is not None)
+
+
+async def test_several_lines_are_one_list() -> None:
+    require_coding("br")
+    response = await ask(
+        writing(), "Accept-Encoding: gzip;q=0.5", "Accept-Encoding: br", compress_response={}
+    )
+    assert response.get("content-encoding") == "br"
+
+
+@pytest.mark.usefixtures("every_coding")
+@pytest.mark.parametrize("name", ["gzip", "br", "zstd"])
+async def test_each_flush_can_be_read(name: Any) -> None:
+    async def get(self: Any) -> None:
+        await self.flush()  # the head alone
+        for part in (b"one", b"two", b"three"):
+            self.write(part)
+            await self.flush()
+            await self.flush()  # nothing new, nothing sent
+
+    async with serving(web.Application([("/", handler_of(get=get))], compress_response={})) as server:
+        peer = await server.connect()
+        peer.get("/", f"Accept-Encoding: {name}")
+        head = await peer.reader.readuntil(b"\r\n\r\n")
+        assert f"Content-Encoding: {name}\r\n".encode() in head
+        decoder = Decoder(name)
+        for part in (b"one", b"two", b"three"):
+            size = int(await peer.reader.readline(), 16)
+            compressed = await peer.reader.readexactly(size)
+            assert b"".join(decoder.decode(compressed[i : i + 1]) for i in range(size)) == part
+            await peer.reader.readline()
+        decoder.decode(await peer._chunks())
+        assert decoder.ended
+
+
+@pytest.mark.parametrize(
+    ("headers", "compressed"),
+    [
+        ({"Cache_Control": "no-transform"}, False),
+        ({"Cache_Control": "public, No-Transform"}, False),
+        ({"Cache_Control": "no-cache"}, True),
+        ({"Content_Encoding": "identity"}, False),
+        ({"Content_Range": "bytes */5"}, False),
+        ({"Content_Type": "image/png"}, False),
+        ({"Content_Type": "application/problem+json; charset=utf-8"}, True),
+    ],
+)
+async def test_what_is_left_alone(headers: Any, compressed: Any) -> None:
+    response = await ask(writing(**headers), GZIP, compress_response={})
+    assert (response.body != LONG) is compressed
+    assert response.get("etag").startswith("W/") is compressed
+
+
+async def test_the_least_length() -> None:
+    for length, compressed in ((9, False), (10, True)):
+        response = await ask(writing(b"x" * length), GZIP, compress_response={"min_length": 10})
+        assert (response.get("content-encoding") == "gzip") is compressed
+
+
+@pytest.mark.usefixtures("every_coding")
+async def test_conditional_requests_with_several_codings() -> None:
+    async with serving(web.Application([("/", writing())], compress_response={})) as server:
+        strong = (await server.fetch("/")).get("etag")
+        for name in ("gzip", "br", "zstd"):
+            weak = (await server.fetch("/", f"Accept-Encoding: {name}")).get("etag")
+            assert weak == "W/" + strong
+            for tag in (weak, strong, f'"other", {weak}', "*"):
+                response = await server.fetch("/", f"Accept-Encoding: {name}", f"If-None-Match: {tag}")
+                assert (response.code, response.body) == (304, b"")
+                assert response.get("content-encoding") is None
+                assert response.get("vary") == "Accept-Encoding"
+            assert (await server.fetch("/", f"Accept-Encoding: {name}", 'If-None-Match: "x"')).code == 200
+
+
+@pytest.mark.usefixtures("every_coding")
+@pytest.mark.parametrize("name", ["gzip", "br", "zstd"])
+async def test_head_is_like_get_with_every_coding(name: Any) -> None:
+    async with serving(web.Application([("/", writing())], compress_response={})) as server:
+        seen: list[Any] = []
+        for method in ("GET", "HEAD"):
+            response = await server.fetch("/", f"Accept-Encoding: {name}", method=method)
+            seen.append([pair for pair in response.headers if pair[0] != "date"])
+        assert seen[0] == seen[1]
+
+
+async def test_head_in_parts() -> None:
+    async def get(self: Any) -> None:
+        self.write(LONG)
+        await self.flush()
+        self.write(LONG)
+
+    async with serving(
+        web.Application([("/", handler_of(get=get, head=get))], compress_response={})
+    ) as server:
+        response = await server.fetch("/", GZIP, method="HEAD")
+        assert (response.get("content-encoding"), response.get("content-length")) == ("gzip", None)
+
+
+@pytest.mark.parametrize("code", [204, 304])
+async def test_no_body_stays_no_body_with_several_codings(code: Any) -> None:
+    response = await ask(handler_of(get=lambda self: self.set_status(code)), GZIP, compress_response={})
+    assert (response.code, response.get("content-encoding"), response.body) == (code, None, b"")
+
+
+async def test_error_pages_are_compressed_too() -> None:
+    class Handler(web.RequestHandler):
+        def get(self) -> None:
+            raise web.HTTPError(404)
+
+        def write_error(self, status_code: int, **kwargs: Any) -> None:
+            self.finish(LONG)  # type: ignore[unused-awaitable]
+
+    response = await ask(Handler, GZIP, compress_response={})
+    assert (response.code, gzip.decompress(response.body)) == (404, LONG)
+
+
+async def test_a_subclass_with_its_own_codings() -> None:
+    class Own(web.ContentEncoding):
+        CODINGS = web.ContentCodings(["gzip"], min_length=1)
+
+        def _may_change(self, headers: Any) -> bool:
+            return "X-Secret" not in headers
+
+    response = await ask(writing(b"ab"), BROWSER, transforms=[Own])
+    assert gzip.decompress(response.body) == b"ab"
+    response = await ask(writing(b"ab", X_Secret="1"), BROWSER, transforms=[Own])
+    assert response.body == b"ab"
+
+
+# -- clients of others --
+
+
+@pytest.mark.usefixtures("every_coding")
+async def test_curl() -> None:
+    curl = require_program("curl")
+    async with serving(web.Application([("/", writing())], compress_response={})) as server:
+        for wanted in ("gzip", "br", "zstd", None):
+            options = ["--compressed", "-H", f"Accept-Encoding: {wanted}"] if wanted else ["--compressed"]
+            process = await asyncio.create_subprocess_exec(
+                curl, "-sS", "-D", "/dev/stderr", *options, f"http://127.0.0.1:{server.port}/",
+                stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+            )  # fmt: skip
+            body, head = await process.communicate()
+            assert body == LONG, head
+            assert f"\r\nContent-Encoding: {wanted or 'zstd'}\r\n".encode() in head
+
+
 # -- transforms of one's own --
 
 
@@ -239,6 +453,28 @@ async def test_transforms_of_ones_own() -> None:
 
     response = await ask(handler_of(get=get), transforms=[Shout])
     assert (response.code, response.body, response.get("x-finishing")) == (203, b"AB", "False")
+
+
+@pytest.mark.parametrize("setting", [True, {}])
+async def test_ones_own_beside_compression(setting: Any) -> None:
+    class Reverse(OutputTransform):
+        """Of the body as it comes; before compression it is text, after it is not."""
+
+        def transform_first_chunk(self, status_code: Any, headers: Any, chunk: Any, finishing: Any) -> Any:
+            headers["X-Seen"] = str(chunk == LONG)
+            return status_code, headers, self.transform_chunk(chunk, finishing)
+
+        def transform_chunk(self, chunk: Any, finishing: Any) -> Any:
+            return chunk[::-1]
+
+    app = web.Application([("/", writing())], compress_response=setting)
+    app.add_transform(Reverse)
+    async with serving(app) as server:
+        response = await server.fetch("/", GZIP)
+        assert (gzip.decompress(response.body[::-1]), response.get("x-seen")) == (LONG, "False")
+        app.transforms.reverse()
+        response = await server.fetch("/", GZIP)
+        assert (gzip.decompress(response.body), response.get("x-seen")) == (LONG[::-1], "True")
 
 
 async def test_add_transform() -> None:

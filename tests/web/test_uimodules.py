@@ -136,8 +136,13 @@ async def test_modules_may_hold_modules() -> None:
 
 async def test_an_unknown_module_is_named(expect_log: ExpectLog) -> None:
     with expect_log("tornado.application", "Uncaught exception") as expected:
-        await page("{% module Unknown() %}", expect_code=500)
-    assert "Unknown" in str(raised(expected))
+        await page("\n{% module Buton() %}", expect_code=500, ui_modules={"Button": Button})
+    error = raised(expected)
+    assert str(error) == (
+        "there is no UI module 'Buton': did you mean 'Button'? "
+        "The application has Button, Template, linkify, xsrf_form_html; its setting ui_modules adds more"
+    )
+    assert error.__notes__ == ["in template page.html, line 2"]
 
 
 async def test_a_module_without_render(expect_log: ExpectLog) -> None:

@@ -123,6 +123,15 @@ async def test_name_and_attributes_of_the_cookie() -> None:
     assert response.code == 200
 
 
+@pytest.mark.parametrize("name", ["__Host-xsrf", "__secure-xsrf"])
+async def test_a_cookie_whose_name_makes_a_promise(name: str) -> None:
+    (cookie,) = (await ask(Handler, xsrf_cookies=True, xsrf_cookie_name=name)).get_all("set-cookie")
+    assert cookie.startswith(f"{name}=2|")
+    assert cookie.endswith("; Path=/; Secure")
+    response = await post(f"Cookie: {name}={V2}", f"X-Xsrftoken: {V2}", xsrf_cookie_name=name)
+    assert response.code == 200
+
+
 async def test_the_form_field() -> None:
     class Form(web.RequestHandler):
         def get(self) -> None:

@@ -21,6 +21,8 @@ A handler object is used from its event loop's thread only. Other threads hand w
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from tornado import escape, gen, httputil, iostream, locale, template
 from tornado._export import export
 from tornado.routing import (
@@ -33,13 +35,22 @@ from tornado.routing import (
     URLSpec,
     _RuleList,
 )
-from tornado.util import ObjectDict, unicode_type
+from tornado.util import ObjectDict, import_object, unicode_type
 from tornado.web._application import Application, _ApplicationRouter, _HandlerDelegate
 from tornado.web._arguments import _ARG_DEFAULT
+from tornado.web._codings import ContentCodings
 from tornado.web._decorators import addslash, authenticated, removeslash, stream_request_body
-from tornado.web._errors import Finish, HTTPError, MissingArgumentError
+from tornado.web._errors import (
+    Finish,
+    HTTPError,
+    InvalidArgumentError,
+    InvalidBodyError,
+    MissingArgumentError,
+)
 from tornado.web._handler import RequestHandler
 from tornado.web._handlers import ErrorHandler, FallbackHandler, RedirectHandler
+from tornado.web._hosts import LOCAL_HOSTS
+from tornado.web._security import SecurityHeaders
 from tornado.web._signed import (
     DEFAULT_SIGNED_VALUE_MIN_VERSION,
     DEFAULT_SIGNED_VALUE_VERSION,
@@ -52,8 +63,14 @@ from tornado.web._signed import (
     get_signature_key_version,
 )
 from tornado.web._static import StaticFileHandler
-from tornado.web._transforms import GZipContentEncoding, OutputTransform
+from tornado.web._transforms import ContentEncoding, GZipContentEncoding, OutputTransform
 from tornado.web._uimodules import TemplateModule, UIModule, _linkify, _UIModuleNamespace, _xsrf_form_html
+
+if TYPE_CHECKING:
+    from tornado.web._channel import EventChannel
+    from tornado.web._events import EventSourceHandler
+    from tornado.web._uploaded_file import UploadedFile
+    from tornado.web._uploads import UploadHandler
 
 url = URLSpec
 
@@ -68,22 +85,32 @@ def is_absolute(path: str) -> bool:
 __all__ = [
     "DEFAULT_SIGNED_VALUE_MIN_VERSION",
     "DEFAULT_SIGNED_VALUE_VERSION",
+    "LOCAL_HOSTS",
     "MAX_SUPPORTED_SIGNED_VALUE_VERSION",
     "MIN_SUPPORTED_SIGNED_VALUE_VERSION",
     "Application",
+    "ContentCodings",
+    "ContentEncoding",
     "ErrorHandler",
+    "EventChannel",
+    "EventSourceHandler",
     "FallbackHandler",
     "Finish",
     "GZipContentEncoding",
     "HTTPError",
+    "InvalidArgumentError",
+    "InvalidBodyError",
     "MissingArgumentError",
     "OutputTransform",
     "RedirectHandler",
     "RequestHandler",
+    "SecurityHeaders",
     "StaticFileHandler",
     "TemplateModule",
     "UIModule",
     "URLSpec",
+    "UploadHandler",
+    "UploadedFile",
     "addslash",
     "authenticated",
     "create_signed_value",
@@ -95,4 +122,20 @@ __all__ = [
     "url",
 ]
 
-export(globals(), module="tornado.web")
+#: What few programs use is imported when they do: names and the modules they are in.
+_LATE = {
+    "EventChannel": "tornado.web._channel",
+    "EventSourceHandler": "tornado.web._events",
+    "UploadHandler": "tornado.web._uploads",
+    "UploadedFile": "tornado.web._uploaded_file",
+    "asynchronous": "tornado._classic.asynchronous",  # the style of Tornado 4
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return globals().setdefault(name, import_object(f"{_LATE[name]}.{name}"))
+
+
+export(globals(), module="tornado.web", late=_LATE)

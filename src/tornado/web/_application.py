@@ -9,7 +9,6 @@ import logging
 import re
 import socket
 from collections.abc import Awaitable, Callable
-from io import BytesIO
 from typing import Any, cast
 
 from tornado import httputil
@@ -32,11 +31,14 @@ from tornado.routing import (
     _RuleList,
     _Rules,
 )
-from tornado.web import _lifecycle
+from tornado.web import _body_limits, _guard, _lifecycle, _unmade
+from tornado.web._body_buffer import BodyBuffer
 from tornado.web._handler import _EXECUTE, RequestHandler
 from tornado.web._handlers import ErrorHandler, ServerOptionsHandler
+from tornado.web._hosts import AllowedHosts, CheckedRouter, MisdirectedHandler
+from tornado.web._security import SecurityHeaders, headers_of
 from tornado.web._static import StaticFileHandler
-from tornado.web._transforms import GZipContentEncoding
+from tornado.web._transforms import transforms_of
 from tornado.web._uimodules import TemplateModule, UIModule, _linkify, _xsrf_form_html
 
 _INFO = logging.INFO
@@ -83,13 +85,25 @@ class Application(ReversibleRouter):
     :param default_host: the host to route by, where a request's own is not among the routes' (and it came to
         us directly, without ``X-Real-Ip``).
     :param transforms: `OutputTransform` classes; by default `GZipContentEncoding` where ``compress_response``
-        is set.
+        is true, and `ContentEncoding` where it is a `ContentCodings` or a dictionary of its arguments.
     :param settings: everything else; see the settings' table in the reference.
     :raises TypeError: if `handlers` is not a list of routes; the message shows the faulty entry and the right
-        form.
+        form. Likewise for the settings ``allowed_hosts`` and ``security_headers``.
+    :raises ValueError: if the setting ``handler_timeout`` is not a number of seconds.
+
+    Two of the settings are about handlers that wait, and may be overridden by the handler classes'
+    attributes of the same names: ``cancel_on_disconnect`` (`RequestHandler.cancel_on_disconnect`) and
+    ``handler_timeout`` (`RequestHandler.handler_timeout`).
+
+    Two are about browsers: ``allowed_hosts``, a list of the names that this application answers to
+    (``"example.com"``, ``".example.com"`` with its subdomains, each with a port if only that one will do; or
+    `LOCAL_HOSTS`), while requests for other hosts get 421; and ``security_headers``, True or a
+    `SecurityHeaders` or a dictionary of its arguments.
     """
 
     _static_handler_class = StaticFileHandler
+    _security: SecurityHeaders | None = None
+    _hosts: AllowedHosts | None = None
 
     def __init__(
         self,
@@ -100,8 +114,7 @@ class Application(ReversibleRouter):
     ) -> None:
         _check_routes(handlers, default_host)
         if transforms is None:
-            compress = settings.get("compress_response") or settings.get("gzip")
-            transforms = [GZipContentEncoding] if compress else []
+            transforms = transforms_of(settings)
         self.transforms: list[type[Any]] = transforms
         self.settings = settings
         self.default_host = default_host
@@ -117,9 +130,9 @@ class Application(ReversibleRouter):
                 settings.setdefault(name, True)
             for name in ("compiled_template_cache", "static_hash_cache"):
                 settings.setdefault(name, False)
-        self._handler_classes: set[type[RequestHandler]] = (
-            set()
-        )  # without streamed bodies, that routes have led to
+        _guard.settings_of(self, RequestHandler)
+        #: Those that routes have led to, without streamed bodies and without a guard.
+        self._handler_classes: set[type[RequestHandler]] = set()
         self._plain_rules: Any = None
         self._plain_version = 0
         #: Whether templates and versions of static files are looked at anew for each request.
@@ -129,6 +142,9 @@ class Application(ReversibleRouter):
         #: Whether every handler runs in a task, so that `asyncio.current_task` is never None in one.
         self._in_tasks = bool(settings.get("handler_tasks"))
         self._special = self._reloads or self._in_tasks
+        self._security = headers_of(settings.get("security_headers"))
+        hosts = settings.get("allowed_hosts")
+        self._hosts = None if hosts is None else AllowedHosts(hosts)
         self.wildcard_router = _ApplicationRouter(self, handlers)
         self.default_router = _ApplicationRouter(self, [Rule(AnyMatches(), self.wildcard_router)])
         if settings.get("autoreload"):
@@ -216,13 +232,27 @@ class Application(ReversibleRouter):
         delegate = self.find_handler(request)
         return delegate.execute()
 
+    def start_request(
+        self, server_conn: object, request_conn: httputil.HTTPConnection
+    ) -> httputil.HTTPMessageDelegate:
+        """A delegate that has `find_handler` find another, when the request's head has come."""
+        if self._hosts is not None:
+            return CheckedRouter(self, self._hosts).start_request(server_conn, request_conn)
+        return super().start_request(server_conn, request_conn)
+
     def find_handler(self, request: httputil.HTTPServerRequest, **kwargs: Any) -> _HandlerDelegate:
         """The delegate for a request: of the first route that matches, else of the error page."""
+        if self._hosts is not None and not self._hosts.allow(request):
+            return self._misdirected(request)
         route = self.default_router.find_handler(request)
         if route is not None:
             return cast("_HandlerDelegate", route)
         handler_class, arguments = self._unmatched(request)
         return self.get_handler_delegate(request, handler_class, arguments)
+
+    def _misdirected(self, request: httputil.HTTPServerRequest) -> _HandlerDelegate:
+        """Who answers a request for a host that is not among ``allowed_hosts``."""
+        return _HandlerDelegate(self, request, MisdirectedHandler, {"status_code": 421}, None, None)
 
     def _unmatched(self, request: httputil.HTTPServerRequest) -> tuple[type[RequestHandler], dict[str, Any]]:
         settings = self.settings
@@ -264,14 +294,18 @@ class Application(ReversibleRouter):
         """Write a line about a finished request to the access log: status, request, milliseconds.
 
         Errors of the server (5xx) are logged as errors, of the client (4xx) as warnings, everything else as
-        information. Override this, or set ``log_function``, to log otherwise.
+        information, and so is 499: the client had gone (see `RequestHandler.cancel_on_disconnect`). Override
+        this, or set ``log_function``, to log otherwise.
         """
         log_function = self.settings.get("log_function")
         if log_function is not None:
             log_function(handler)
             return
         status = handler._status_code
-        level = _INFO if status < 400 else logging.WARNING if status < 500 else logging.ERROR
+        if status < 400 or status == _guard.CLIENT_CLOSED_REQUEST:
+            level = _INFO
+        else:
+            level = logging.WARNING if status < 500 else logging.ERROR
         if access_log.isEnabledFor(level):
             milliseconds = 1000.0 * handler.request.request_time()
             log_access(level, "%d %s %.2fms", handler.get_status(), handler._request_summary(), milliseconds)
@@ -298,7 +332,7 @@ class Application(ReversibleRouter):
         try:
             rules: Any = self.default_router.rules
         except AttributeError:  # any Router may have been put in its place
-            return self._open_delegate(self.find_handler(request), exchange, head)
+            return self._open_long(request, exchange, head)
         router = type(wildcard)
         if (
             rules is not self._plain_rules
@@ -306,32 +340,46 @@ class Application(ReversibleRouter):
             or router.find_handler is not _ROUTER_FIND
             or router.get_target_delegate is not _TARGET_DELEGATE
         ):
+            if self._hosts is not None and not self._hosts.allow(request):
+                return self._open_delegate(self._misdirected(request), exchange, head)
             if not self._is_plain(rules):
-                return self._open_delegate(self.find_handler(request), exchange, head)
+                return self._open_long(request, exchange, head)
         found = wildcard._match(request)
         if found is None:
             target, handler_kwargs = self._unmatched(request)
-            streams = target._stream_request_body
+            if target not in self._handler_classes:
+                streams = self._is_special_class(target)
         else:
             rule, parameters = found
             target = rule.target
             if target not in self._handler_classes:
                 if not (isinstance(target, type) and issubclass(target, RequestHandler)):
                     return self._open_delegate(self.find_handler(request), exchange, head)
-                if target._stream_request_body:
-                    streams = True
-                else:
-                    self._handler_classes.add(target)
+                streams = self._is_special_class(target)
             handler_kwargs = rule.target_kwargs
             if parameters:
                 path_args = parameters.get("path_args", ())
                 path_kwargs = parameters.get("path_kwargs")
         if head.has_body or streams:
+            if not head.has_body and not target._stream_request_body:
+                return _run_handler(self, target, request, handler_kwargs, path_args, path_kwargs)
             delegate = _HandlerDelegate(self, request, target, handler_kwargs, path_args, path_kwargs)
             return self._open_delegate(delegate, exchange, head)
         if handler_kwargs or self.transforms or target._execute is not _EXECUTE or self._special:
             return _run_handler(self, target, request, handler_kwargs, path_args, path_kwargs)
-        return _lifecycle.start(target(self, request), _NONE, path_args, path_kwargs)
+        try:
+            handler = target(self, request)
+        except Exception as error:
+            _unmade.answer(self, request, target, handler_kwargs, error)
+            return None
+        return _lifecycle.start(handler, _NONE, path_args, path_kwargs)
+
+    def _is_special_class(self, target: type[RequestHandler]) -> bool:
+        """Whether handlers of a class stream their bodies or need a guard; remembered where they do not."""
+        if target._stream_request_body or _guard.is_wanted(self, target):
+            return True
+        self._handler_classes.add(target)
+        return False
 
     def _is_plain(self, rules: Any) -> bool:
         """Whether all hosts share one list of routes, and both routers find in it as `.RuleRouter` does;
@@ -348,10 +396,31 @@ class Application(ReversibleRouter):
             or type(self.default_router) is not router
             or router.find_handler is not _ROUTER_FIND
             or router.get_target_delegate is not _TARGET_DELEGATE
+            or self._has_own_hooks()
         ):
             return False
-        self._plain_rules, self._plain_version = rules, rules.version
+        if self._hosts is None:  # else each request comes by where they are looked at
+            self._plain_rules, self._plain_version = rules, rules.version
         return True
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        if name in _HOOKS:
+            self._plain_rules = None  # the next request finds out by `_is_plain`
+
+    def _has_own_hooks(self) -> bool:
+        """Whether a hook was set on this object, for which the check of its class has no eye."""
+        return any(getattr(getattr(self, name), "__func__", None) is not _HOOKS[name] for name in _HOOKS)
+
+    def _open_long(self, request: httputil.HTTPServerRequest, exchange: HTTP1Connection, head: Any) -> Any:
+        """Where this object or its routes are not as usual: by `start_request` or `find_handler`, as they are
+        set.
+        """
+        if self._hosts is not None and not self._hosts.allow(request):
+            return self._open_delegate(self._misdirected(request), exchange, head)
+        if getattr(self.start_request, "__func__", None) is not _START_REQUEST:
+            return NotImplemented
+        return self._open_delegate(self.find_handler(request), exchange, head)
 
     def _open_delegate(self, delegate: Any, exchange: HTTP1Connection, head: Any) -> Any:
         exchange._message = delegate
@@ -372,6 +441,11 @@ _request_of = httputil.HTTPServerRequest._from_head
 _START_REQUEST = Application.start_request
 _FIND_HANDLER = Application.find_handler
 _GET_HANDLER_DELEGATE = Application.get_handler_delegate
+_HOOKS: dict[str, Any] = {
+    "start_request": _START_REQUEST,
+    "find_handler": _FIND_HANDLER,
+    "get_handler_delegate": _GET_HANDLER_DELEGATE,
+}
 _ROUTER_FIND = RuleRouter.find_handler
 _TARGET_DELEGATE = RuleRouter.get_target_delegate
 
@@ -392,17 +466,26 @@ def _run_handler(
                 loader.reset()
         if not settings.get("static_hash_cache", True):
             settings.get("static_handler_class", StaticFileHandler).reset()
-    handler = (
-        handler_class(application, request, **handler_kwargs)
-        if handler_kwargs
-        else handler_class(application, request)
-    )
+    try:
+        handler = (
+            handler_class(application, request, **handler_kwargs)
+            if handler_kwargs
+            else handler_class(application, request)
+        )
+    except Exception as error:
+        _unmade.answer(application, request, handler_class, handler_kwargs, error)
+        return None
     transforms = (
         [transform(request) for transform in application.transforms] if application.transforms else []
     )
+    rest: Any
     if handler_class._execute is not _EXECUTE or application._in_tasks:
-        return handler._execute(transforms, *path_args, **(path_kwargs or {}))
-    return _lifecycle.start(handler, transforms, path_args, path_kwargs or {})
+        rest = handler._execute(transforms, *path_args, **(path_kwargs or {}))
+    else:
+        rest = _lifecycle.start(handler, transforms, path_args, path_kwargs or {})
+    if rest is None or handler_class in application._handler_classes:
+        return rest
+    return _guard.guarded(handler, rest)
 
 
 class _HandlerDelegate(httputil.HTTPMessageDelegate):
@@ -440,6 +523,9 @@ class _HandlerDelegate(httputil.HTTPMessageDelegate):
 
     def begin(self) -> Awaitable[None] | None:
         """The head has come: a streaming handler starts, and the body waits for its ``prepare``."""
+        handler_class = self.handler_class
+        if handler_class.max_body_size is not None or handler_class.body_timeout is not None:
+            _body_limits.apply(handler_class, self.connection)
         if not self.stream_request_body:
             return None
         self.request._body_future = Future()
@@ -447,17 +533,20 @@ class _HandlerDelegate(httputil.HTTPMessageDelegate):
 
     def data_received(self, data: bytes) -> Awaitable[None] | None:
         if self.stream_request_body:
-            assert self.handler is not None
-            return self.handler.data_received(data)
+            handler = self.handler
+            assert handler is not None
+            result = handler.data_received(data)
+            if result is not None and handler._guard is not None and inspect.iscoroutine(result):
+                return handler._guard.run_beside(result)
+            return result
         spool = self._spool
         if spool is not None:
             spool.write(data)
         elif not self._body:
             self._body = data
         else:
-            # BytesIO grows in place and gives its buffer away without a copy, so that a body is in memory
-            # once.
-            self._spool = spool = BytesIO()
+            head = self.request.__dict__.get("_head")
+            self._spool = spool = BodyBuffer(None if head is None else head.content_length)
             spool.write(self._body)
             spool.write(data)
             self._body = b""
@@ -503,11 +592,19 @@ class _HandlerDelegate(httputil.HTTPMessageDelegate):
         handler_class = self.handler_class
         if not self.stream_request_body:
             return self._start()  # type: ignore[no-any-return]
-        self.handler = handler = handler_class(application, self.request, **self.handler_kwargs)
+        try:
+            handler = handler_class(application, self.request, **self.handler_kwargs)
+        except Exception as error:
+            self.handler = _unmade.answer(
+                application, self.request, handler_class, self.handler_kwargs, error
+            )
+            return None
+        self.handler = handler
         prepared: Future[None] = Future()
         handler._prepared_future = prepared
         transforms = [transform(self.request) for transform in application.transforms]
         rest = handler._execute(transforms, *self.path_args, **self.path_kwargs)
+        rest = _guard.guarded(handler, rest)
         task = run_eagerly(asyncio.get_running_loop(), rest, contextvars.copy_context())
         if task.done():
             self._executed(task)

@@ -9,6 +9,7 @@ from tornado import locale
 from tornado.web._errors import MissingArgumentError
 
 if TYPE_CHECKING:
+    from tornado.web._conversions import Converter, T
     from tornado.web._handler import RequestHandler
 
 
@@ -55,6 +56,31 @@ def last(
     if default is _ARG_DEFAULT:
         raise MissingArgumentError(name)
     return default
+
+
+def last_as(
+    handler: RequestHandler,
+    name: str,
+    default: Any,
+    source: dict[str, list[bytes]],
+    strip: bool,
+    converter: Converter[T],
+) -> Any:
+    """`last`, converted; a default is returned as it is."""
+    if not source.get(name):
+        return last(handler, name, default, source, strip)
+    from tornado.web._conversions import convert  # late: most programs need none
+
+    return convert(name, last(handler, name, default, source, strip), converter)
+
+
+def all_as(
+    handler: RequestHandler, name: str, source: dict[str, list[bytes]], strip: bool, converter: Converter[T]
+) -> list[T]:
+    """`all_values`, each converted."""
+    from tornado.web._conversions import convert
+
+    return [convert(name, text, converter) for text in all_values(handler, name, source, strip)]
 
 
 def browser_locale(handler: RequestHandler, default: str) -> locale.Locale:

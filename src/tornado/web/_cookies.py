@@ -1,110 +1,138 @@
-"""Setting and clearing cookies on a response."""
+"""A handler's cookies: those that the request brought, and those that go with the response."""
 
 from __future__ import annotations
 
 import datetime
-import http.cookies
 import re
 import warnings
+from collections.abc import Container
 from typing import TYPE_CHECKING, Any
 
 from tornado import httputil
+from tornado._wire.cookies import (
+    ATTRIBUTES,
+    InvalidCookie,
+    check_attribute,
+    format_set_cookie,
+    has_prefix,
+    is_cookie_name,
+)
 from tornado.escape import native_str
 
 if TYPE_CHECKING:
     from tornado.web._handler import RequestHandler
 
 _BAD_VALUE = re.compile(r"[\x00-\x20]")
-_BAD_ATTRIBUTE = re.compile(r"[\x00-\x1f\x7f;]")
 _SECONDS = re.compile(r"-?[0-9]+")
+_YEAR = datetime.timedelta(days=365)
 
 
-class InvalidCookie(http.cookies.CookieError, ValueError):
-    """A name or attribute that would end its field and begin another; caught as either of its bases."""
+# -- reading --
+
+
+def get_cookie(handler: RequestHandler, name: str, default: str | None) -> str | None:
+    """A cookie's value out of the Cookie field itself, unless somebody has asked for, or replaced, the
+    `http.cookies` objects: those cost twenty times as much to make.
+    """
+    request = handler.request
+    if type(request) is httputil.HTTPServerRequest and "cookies" not in request.__dict__:
+        value = request._cookie_values.get(name)
+        # As `cookies` has it: other names cannot be a program's, and are passed over.
+        return value if value is not None and is_cookie_name(name) else default
+    cookies = request.cookies
+    return cookies[name].value if name in cookies else default
+
+
+# -- setting --
+
+
+class SetCookie:
+    """A cookie on its way to the browser; as much of `http.cookies.Morsel` as sending it takes."""
+
+    __slots__ = ("key", "line", "value")
+
+    def __init__(self, key: str, value: str, line: str) -> None:
+        self.key, self.value, self.line = key, value, line
+
+    def OutputString(self, attrs: Any = None) -> str:
+        """The value of the Set-Cookie field."""
+        return self.line
 
 
 def set_cookie(
     handler: RequestHandler, name: str, value: str | bytes, attributes: dict[str, Any], extra: dict[str, Any]
 ) -> None:
-    """Put a cookie among those that go with the response, in place of one of the same name."""
+    """Put a cookie among those that go with the response, in place of one of the same name.
+
+    :param attributes: the arguments of ``set_cookie`` by their names.
+    :param extra: others, in the spelling of `http.cookies` and in any case.
+    """
     name = native_str(name)
     value = native_str(value)
-    _check("name", name)
+    check_attribute("name", name)
     if _BAD_VALUE.search(name + value):
         raise ValueError(f"Invalid cookie {name!r}: {value!r}: control characters and spaces are not allowed")
-    try:
-        jar: http.cookies.SimpleCookie = http.cookies.SimpleCookie({name: value})
-    except http.cookies.CookieError as error:
-        raise InvalidCookie(f"Invalid cookie name {name!r}: {error}") from error
-    morsel = jar[name]
-    _set_attributes(morsel, attributes)
-    _set_extra_attributes(morsel, attributes, extra)
-    if handler._new_cookie is None:
-        handler._new_cookie = jar
+    given = {
+        key: content.decode() if type(content) is bytes else content
+        for key, content in attributes.items()
+        if content
+    }
+    if "expires" in given or "expires_days" in given or attributes["expires_days"] == 0:
+        given["expires"] = _expires(attributes["expires"], attributes["expires_days"])
+        given.pop("expires_days", None)
+    if "max_age" in given:
+        given["max_age"] = _seconds("max_age", given["max_age"])
+    if extra:
+        _add_extra(given, extra, attributes)
+    line = format_set_cookie(name, value, given)
+    cookies = handler._new_cookie
+    if cookies is None:
+        cookies = handler._new_cookie = {}
     else:
         # Taken out first, so that cookies are sent in the order in which they were set last.
-        handler._new_cookie.pop(name, None)
-        handler._new_cookie[name] = morsel
+        cookies.pop(name, None)
+    cookies[name] = SetCookie(name, value, line)
 
 
-def _set_attributes(morsel: http.cookies.Morsel[str], attributes: dict[str, Any]) -> None:
-    """The attributes that are arguments of ``set_cookie``."""
-    expires = attributes["expires"]
-    if attributes["expires_days"] is not None and not expires:
-        expires = datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=attributes["expires_days"])
-    if expires:
-        morsel["expires"] = httputil.format_timestamp(expires)
-    for key in ("domain", "path", "samesite"):
-        if attributes[key]:
-            _put(morsel, key, attributes[key])
-    if attributes["max_age"]:
-        _put(morsel, "max_age", attributes["max_age"])
-    for key in ("httponly", "secure"):
-        if attributes[key]:
-            morsel[key] = True
+def _expires(expires: Any, days: float | None) -> str:
+    if days is not None and not expires:
+        expires = datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=days)
+    return httputil.format_timestamp(expires)
 
 
-def _set_extra_attributes(
-    morsel: http.cookies.Morsel[str], attributes: dict[str, Any], extra: dict[str, Any]
-) -> None:
-    """Attributes by the names that `http.cookies` knows, in any case; older than the arguments."""
+def _seconds(key: str, value: Any) -> str:
+    """A Max-Age, whose number may come as a float or as text."""
+    if isinstance(value, (str, bytes)):
+        value = native_str(value)
+        check_attribute(key, value)
+    elif isinstance(value, float):
+        value = int(value)
+    if _SECONDS.fullmatch(str(value)) is None:
+        raise InvalidCookie(f"Invalid cookie attribute {key}: a number of seconds, not {value!r}")
+    return str(value)
+
+
+def _add_extra(given: dict[str, Any], extra: dict[str, Any], arguments: Container[str]) -> None:
+    """Add attributes by the names that `http.cookies` knows, in any case; older than the `arguments`."""
     for key, value in extra.items():
         spelling = key.lower().replace("-", "_")
-        if not morsel.isReservedKey(_field(key)):
+        if spelling.replace("_", "-") not in ATTRIBUTES:
             raise InvalidCookie(f"Invalid cookie attribute {key}: there is none of that name")
-        if spelling in attributes:
+        if spelling in arguments:
             warnings.warn(
                 f"Deprecated arguments to set_cookie: {key!r} (spell it {spelling!r})",
                 DeprecationWarning,
                 stacklevel=4,
             )
-        if value is not None and value is not False:
-            _put(morsel, key, value)
+        if value is None or value is False:
+            continue
+        if isinstance(value, (str, bytes)):
+            value = native_str(value)
+            check_attribute(key, value)
+        given[spelling] = _seconds(key, value) if spelling == "max_age" else value
 
 
-def _field(key: str) -> str:
-    return key.lower().replace("_", "-")
-
-
-def _put(morsel: http.cookies.Morsel[str], key: str, value: Any) -> None:
-    """Set an attribute, by whatever spelling, after a look at its value."""
-    field = _field(key)
-    if isinstance(value, (str, bytes)):
-        value = native_str(value)
-        _check(key, value)
-    if field == "max-age":
-        if isinstance(value, float):
-            value = int(value)
-        if _SECONDS.fullmatch(str(value)) is None:
-            raise InvalidCookie(f"Invalid cookie attribute {key}: a number of seconds, not {value!r}")
-    morsel[field] = value
-
-
-def _check(key: str, text: str) -> None:
-    if _BAD_ATTRIBUTE.search(text):
-        raise InvalidCookie(
-            f"Invalid cookie attribute {key}: {text!r} holds a control character or semicolon"
-        )
+# -- clearing --
 
 
 def clear_cookie(handler: RequestHandler, name: str, attributes: dict[str, Any]) -> None:
@@ -112,5 +140,26 @@ def clear_cookie(handler: RequestHandler, name: str, attributes: dict[str, Any])
     for forbidden in ("expires", "max_age"):
         if forbidden in attributes:
             raise TypeError(f"clear_cookie() got an unexpected keyword argument {forbidden!r}")
-    expires = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=365)
+    if has_prefix(native_str(name)):
+        # A browser takes it for this cookie's successor only if it keeps the prefix's promise too.
+        attributes.setdefault("secure", True)
+    expires = datetime.datetime.now(datetime.UTC) - _YEAR
     handler.set_cookie(name, value="", expires=expires, **attributes)
+
+
+def clear_all_cookies(handler: RequestHandler, attributes: dict[str, Any]) -> None:
+    """`clear_cookie` for each cookie of the request.
+
+    The client chooses their names, so one whose prefix does not go with `attributes` must be no error: it
+    is cleared in the one way it can have been set.
+    """
+    for name in handler.request.cookies:
+        if has_prefix(name):
+            handler.clear_cookie(name, **_kept_promises(name, attributes))
+        else:
+            handler.clear_cookie(name, **attributes)
+
+
+def _kept_promises(name: str, attributes: dict[str, Any]) -> dict[str, Any]:
+    without: Container[str] = {"secure", "path", "domain"} if has_prefix(name, "__host-") else {"secure"}
+    return {key: value for key, value in attributes.items() if key.lower() not in without} | {"secure": True}

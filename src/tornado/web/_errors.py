@@ -85,3 +85,26 @@ class MissingArgumentError(HTTPError):
     def __init__(self, arg_name: str) -> None:
         super().__init__(400, f"Missing argument {arg_name}")
         self.arg_name = arg_name
+
+
+class InvalidArgumentError(HTTPError):
+    """An argument is there but is not what the handler asked for with ``type=`` (400).
+
+    :param str arg_name: which one; kept as an attribute of that name.
+    :param str value: the beginning of what was sent; it goes to the log, not to the client.
+    :param str wanted: what would have been right.
+    """
+
+    def __init__(self, arg_name: str, value: str, wanted: str) -> None:
+        super().__init__(400, "Invalid argument %s: %r is not %s", arg_name, value, wanted)
+        self.arg_name = arg_name
+
+
+class InvalidBodyError(HTTPError):
+    """A request's body is not the JSON that the handler asked for: 400, or 415 if it is not said to be JSON.
+
+    :param str log_message: what is wrong, and where; to the log, as in `HTTPError`.
+    """
+
+    def __init__(self, log_message: str, *args: object, status_code: int = 400) -> None:
+        super().__init__(status_code, "Invalid body: " + log_message, *args)

@@ -11,9 +11,8 @@ import datetime
 import http.cookies
 import re
 import threading
-import traceback
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, overload
 
 from tornado import escape, httputil
 from tornado.concurrent import Future
@@ -21,13 +20,25 @@ from tornado.iostream import IOStream
 from tornado.locale import Locale
 from tornado.log import app_log, gen_log
 from tornado.template import BaseLoader
-from tornado.web import _arguments, _cookies, _lifecycle, _rendering, _response, _signed, _xsrf
-from tornado.web._arguments import _ARG_DEFAULT
+from tornado.web import (
+    _arguments,
+    _body_limits,
+    _cookies,
+    _lifecycle,
+    _rendering,
+    _response,
+    _security,
+    _signed,
+    _xsrf,
+)
+from tornado.web._arguments import _ARG_DEFAULT, _ArgDefault
 from tornado.web._errors import HTTPError
 from tornado.web._uimodules import UI
 
 if TYPE_CHECKING:
     from tornado.web._application import Application
+    from tornado.web._conversions import Converter, D, T
+    from tornado.web._guard import Guard
 
 
 HeaderValue = str | bytes | int | datetime.datetime
@@ -51,6 +62,25 @@ class RequestHandler:
     #: Methods this class may define; a program that handles ``PROPFIND`` adds it here.
     SUPPORTED_METHODS: tuple[str, ...] = ("GET", "HEAD", "POST", "DELETE", "PATCH", "PUT", "OPTIONS")
 
+    #: Most bytes that the body of a request may have; more are answered with 413, where the client asks first
+    #: (``Expect: 100-continue``) before any are sent. None: what the server says (``max_body_size``, else 100
+    #: MiB). Where `stream_request_body` is used, ``prepare`` may set it on ``self`` for its request.
+    max_body_size: int | None = None
+    #: Seconds that the body of a request may take to arrive before the connection is closed. None: what the
+    #: server says (``body_timeout``, else no limit). ``prepare`` may set it likewise.
+    body_timeout: float | None = None
+
+    #: Whether a handler that waits is cancelled when its client goes away: first `on_connection_close` is
+    #: called, then `asyncio.CancelledError` is raised where the handler waits; ``finally`` blocks and
+    #: `on_finish` run. A client that only closed its sending side counts as gone then. None: what the
+    #: application's setting of this name says; by default nothing is cancelled. Looked at when a route first
+    #: leads to the class.
+    cancel_on_disconnect: bool | None = None
+    #: Seconds after which a handler that waits (in ``prepare``, in its method, or for the body that it
+    #: streams) is cancelled likewise, and 503 sent. It may be noticed a tenth later. 0: no limit. None: what
+    #: the application's setting of this name says; by default there is no limit.
+    handler_timeout: float | None = None
+
     _template_loaders: ClassVar[dict[str, BaseLoader]] = {}
     _template_loader_lock = threading.Lock()
     _remove_control_chars_regex = re.compile(r"[\x00-\x08\x0e-\x1f]")
@@ -62,13 +92,14 @@ class RequestHandler:
     _auto_finish = True
     _has_ui = False
     _prepared_future: Future[None] | None = None
+    _guard: Guard | None = None
     _status_code = 200
     _reason = "OK"
     _made_headers: httputil.HTTPHeaders | None = None
     _json = False
     _etag: str | None = None
     _length: int | None = None
-    _new_cookie: http.cookies.SimpleCookie | None = None
+    _new_cookie: dict[str, _cookies.SetCookie] | None = None
     _transforms: list[Any] = []  # noqa: RUF012 - replaced for each request, never changed in place here
     _write_buffer: list[bytes]
     path_args: list[str] = []  # noqa: RUF012 - as above
@@ -151,7 +182,8 @@ class RequestHandler:
     def on_connection_close(self) -> None:
         """Called once if the client goes away while an asynchronous handler runs.
 
-        It means that the client closed its sending side. A client that did just that still gets its answer.
+        It means that the client closed its sending side. A client that did just that still gets its answer,
+        unless `cancel_on_disconnect` is set.
         """
 
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:
@@ -162,6 +194,13 @@ class RequestHandler:
         raise NotImplementedError(
             f"{type(self).__name__} streams its request body but has no data_received()"
         )
+
+    def _body_begins(self) -> None:
+        """``prepare`` of a handler that streams its body is over, and the body will be read."""
+        _body_limits.apply_own(self)
+
+    def _body_ends(self) -> Awaitable[None] | None:
+        """The whole body has gone through `data_received`; the method is next."""
 
     def set_default_headers(self) -> None:
         """Override to set headers on every response, error pages included (see `clear`)."""
@@ -260,37 +299,117 @@ class RequestHandler:
 
     # -- arguments --
 
-    def get_argument(self, name: str, default: Any = _ARG_DEFAULT, strip: bool = True) -> Any:
+    @overload
+    def get_argument(self, name: str, default: _ArgDefault = ..., strip: bool = ...) -> str: ...
+    @overload
+    def get_argument(self, name: str, default: D, strip: bool = ...) -> str | D: ...
+    @overload
+    def get_argument(
+        self, name: str, default: _ArgDefault = ..., strip: bool = ..., *, type: Converter[T]
+    ) -> T: ...
+    @overload
+    def get_argument(self, name: str, default: D, strip: bool = ..., *, type: Converter[T]) -> T | D: ...
+    def get_argument(
+        self, name: str, default: Any = _ARG_DEFAULT, strip: bool = True, *, type: Any = None
+    ) -> Any:
         """The value of an argument of the query string or of a form in the body; the last of several.
+
+        ::
+
+            page = self.get_argument("page", 1, type=int)
 
         :param default: returned if the argument is absent.
         :param strip: take off white space at both ends.
+        :param type: what makes a value of the text: int, float, bool, `decimal.Decimal`, `datetime.date`,
+            `datetime.datetime`, an enumeration (by its values), or a function that raises a `ValueError`
+            where the text makes no sense. Numbers are plain ASCII without underscores, and finite; an empty
+            text is none.
         :raises MissingArgumentError: (400) if the argument is absent and there is no default.
+        :raises InvalidArgumentError: (400) if the text does not go with `type`.
         :raises HTTPError: (400) if the value is not UTF-8.
         """
-        return _arguments.last(self, name, default, self.request.arguments, strip)
+        source = self.request.arguments
+        if type is not None:
+            return _arguments.last_as(self, name, default, source, strip, type)
+        return _arguments.last(self, name, default, source, strip)
 
-    def get_arguments(self, name: str, strip: bool = True) -> list[str]:
-        """All values of an argument of query string and body; empty if there is none."""
+    @overload
+    def get_arguments(self, name: str, strip: bool = ...) -> list[str]: ...
+    @overload
+    def get_arguments(self, name: str, strip: bool = ..., *, type: Converter[T]) -> list[T]: ...
+    def get_arguments(self, name: str, strip: bool = True, *, type: Any = None) -> Any:
+        """All values of an argument of query string and body; empty if there is none.
+
+        :param type: as in `get_argument`.
+        """
         if not isinstance(strip, bool):
             raise TypeError(f"get_arguments(name, strip=True): strip is a bool, not {strip!r}")
-        return _arguments.all_values(self, name, self.request.arguments, strip)
+        source = self.request.arguments
+        if type is not None:
+            return _arguments.all_as(self, name, source, strip, type)
+        return _arguments.all_values(self, name, source, strip)
 
-    def get_body_argument(self, name: str, default: Any = _ARG_DEFAULT, strip: bool = True) -> Any:
+    @overload
+    def get_body_argument(self, name: str, default: _ArgDefault = ..., strip: bool = ...) -> str: ...
+    @overload
+    def get_body_argument(self, name: str, default: D, strip: bool = ...) -> str | D: ...
+    @overload
+    def get_body_argument(
+        self, name: str, default: _ArgDefault = ..., strip: bool = ..., *, type: Converter[T]
+    ) -> T: ...
+    @overload
+    def get_body_argument(self, name: str, default: D, strip: bool = ..., *, type: Converter[T]) -> T | D: ...
+    def get_body_argument(
+        self, name: str, default: Any = _ARG_DEFAULT, strip: bool = True, *, type: Any = None
+    ) -> Any:
         """As `get_argument`, from the body only."""
-        return _arguments.last(self, name, default, self.request.body_arguments, strip)
+        source = self.request.body_arguments
+        if type is not None:
+            return _arguments.last_as(self, name, default, source, strip, type)
+        return _arguments.last(self, name, default, source, strip)
 
-    def get_body_arguments(self, name: str, strip: bool = True) -> list[str]:
+    @overload
+    def get_body_arguments(self, name: str, strip: bool = ...) -> list[str]: ...
+    @overload
+    def get_body_arguments(self, name: str, strip: bool = ..., *, type: Converter[T]) -> list[T]: ...
+    def get_body_arguments(self, name: str, strip: bool = True, *, type: Any = None) -> Any:
         """As `get_arguments`, from the body only."""
-        return _arguments.all_values(self, name, self.request.body_arguments, strip)
+        source = self.request.body_arguments
+        if type is not None:
+            return _arguments.all_as(self, name, source, strip, type)
+        return _arguments.all_values(self, name, source, strip)
 
-    def get_query_argument(self, name: str, default: Any = _ARG_DEFAULT, strip: bool = True) -> Any:
+    @overload
+    def get_query_argument(self, name: str, default: _ArgDefault = ..., strip: bool = ...) -> str: ...
+    @overload
+    def get_query_argument(self, name: str, default: D, strip: bool = ...) -> str | D: ...
+    @overload
+    def get_query_argument(
+        self, name: str, default: _ArgDefault = ..., strip: bool = ..., *, type: Converter[T]
+    ) -> T: ...
+    @overload
+    def get_query_argument(
+        self, name: str, default: D, strip: bool = ..., *, type: Converter[T]
+    ) -> T | D: ...
+    def get_query_argument(
+        self, name: str, default: Any = _ARG_DEFAULT, strip: bool = True, *, type: Any = None
+    ) -> Any:
         """As `get_argument`, from the query string only."""
-        return _arguments.last(self, name, default, self.request.query_arguments, strip)
+        source = self.request.query_arguments
+        if type is not None:
+            return _arguments.last_as(self, name, default, source, strip, type)
+        return _arguments.last(self, name, default, source, strip)
 
-    def get_query_arguments(self, name: str, strip: bool = True) -> list[str]:
+    @overload
+    def get_query_arguments(self, name: str, strip: bool = ...) -> list[str]: ...
+    @overload
+    def get_query_arguments(self, name: str, strip: bool = ..., *, type: Converter[T]) -> list[T]: ...
+    def get_query_arguments(self, name: str, strip: bool = True, *, type: Any = None) -> Any:
         """As `get_arguments`, from the query string only."""
-        return _arguments.all_values(self, name, self.request.query_arguments, strip)
+        source = self.request.query_arguments
+        if type is not None:
+            return _arguments.all_as(self, name, source, strip, type)
+        return _arguments.all_values(self, name, source, strip)
 
     def _get_argument(
         self, name: str, default: Any, source: dict[str, list[bytes]], strip: bool = True
@@ -299,6 +418,20 @@ class RequestHandler:
 
     def _get_arguments(self, name: str, source: dict[str, list[bytes]], strip: bool = True) -> list[str]:
         return _arguments.all_values(self, name, source, strip)
+
+    def get_json_body(self, default: Any = _ARG_DEFAULT, *, max_depth: int = 100) -> Any:
+        """The value in a body of JSON, read strictly (RFC 7493): ``application/json`` or ``…+json``, UTF-8,
+        no name twice in an object, no NaN. It is made once; further calls return the same object.
+
+        :param default: returned if the body is empty.
+        :param max_depth: how many arrays and objects may stand in each other.
+        :raises InvalidBodyError: (400) if the body is malformed, or empty without a default; (415) if it is
+            not said to be JSON. The log tells what is wrong where.
+        :raises RuntimeError: in a handler that streams its body.
+        """
+        from tornado.web import _json_body  # late: most programs read none
+
+        return _json_body.read(self, default, max_depth)
 
     def decode_argument(self, value: bytes, name: str | None = None) -> str:
         """Turn the bytes of an argument, or of a group of the path, into text; override for another encoding.
@@ -329,14 +462,18 @@ class RequestHandler:
         else:
             _response.write(self, chunk)
 
-    def flush(self, include_footers: bool = False) -> Future[None]:
+    def flush(self, include_footers: bool = False, callback: Callable[[], Any] | None = None) -> Future[None]:
         """Send at once what has been written so far.
 
         :param include_footers: that the response ends here; for `finish`.
+        :param callback: (deprecated, the style of Tornado 4) called when the Future is done, unless the
+            client is gone.
         :returns: a Future that is done when the operating system has taken the bytes: awaiting it keeps a
             long response from piling up in memory. It holds an `.iostream.StreamClosedError` if the client is
             gone.
         """
+        if callback is not None:
+            return _response.flush_for_callback(self, include_footers, callback)
         return _response.flush(self, include_footers)
 
     def finish(self, chunk: str | bytes | dict[str, Any] | None = None) -> Future[None]:
@@ -447,11 +584,14 @@ class RequestHandler:
         """Write the body of an error page; override for pages of your own.
 
         :param kwargs: ``exc_info``, the exception as a triple, where one is the cause. With the setting
-            ``serve_traceback`` (part of ``debug=True``) the default page shows it.
+            ``serve_traceback`` (part of ``debug=True``) the default page shows it, with the request and the
+            variables on its way, to a browser; to others the traceback as text. Secrets are masked by their
+            names.
         """
         if self.settings.get("serve_traceback") and "exc_info" in kwargs:
-            self.set_header("Content-Type", "text/plain; charset=UTF-8")
-            _ = self.finish("".join(traceback.format_exception(*kwargs["exc_info"])))
+            from tornado.web import _debug  # only where somebody develops
+
+            _debug.write_error(self, status_code, kwargs["exc_info"])
             return
         title = escape.xhtml_escape(f"{status_code}: {self._reason}")
         _ = self.finish(f"<html><title>{title}</title><body>{title}</body></html>")
@@ -495,12 +635,12 @@ class RequestHandler:
         return self.request.cookies
 
     def get_cookie(self, name: str, default: str | None = None) -> str | None:
-        """The value of a request cookie, unquoted; `default` if it was not sent.
+        """The value of a request cookie, unquoted; `default` if it was not sent. Of a repeated name the last
+        one counts.
 
         It does not see what `set_cookie` has set in this response.
         """
-        cookies = self.request.cookies
-        return cookies[name].value if name in cookies else default
+        return _cookies.get_cookie(self, name, default)
 
     def set_cookie(
         self,
@@ -515,6 +655,7 @@ class RequestHandler:
         httponly: bool = False,
         secure: bool = False,
         samesite: str | None = None,
+        partitioned: bool = False,
         **kwargs: Any,
     ) -> None:
         """Set a cookie (RFC 6265 section 4.1).
@@ -522,10 +663,17 @@ class RequestHandler:
         :param expires: when the browser forgets it: a timestamp, a time tuple or a datetime, in UTC.
         :param expires_days: the same, in days from now; not with `expires`.
         :param max_age: seconds after which the browser forgets it.
+        :param httponly: scripts of the page do not see it.
+        :param secure: sent by HTTPS only.
+        :param samesite: ``"Strict"``, ``"Lax"``, or ``"None"``, which goes with `secure` only.
+        :param partitioned: where the page is embedded in another site's, a cookie for that site alone
+            ("CHIPS"); goes with `secure` only.
         :param kwargs: further attributes as `http.cookies.Morsel` knows them (an old spelling, deprecated for
             the ones above).
         :raises ValueError: if a name, value or attribute holds a control character, or an attribute a
-            semicolon.
+            semicolon; if a name begins with ``__Secure-`` or ``__Host-`` (in any case) and `secure` is not
+            set or, for the latter, there is a `domain` or another `path` than ``/``: browsers would drop
+            such a cookie silently.
         """
         attributes = {
             "domain": domain,
@@ -536,20 +684,21 @@ class RequestHandler:
             "httponly": httponly,
             "secure": secure,
             "samesite": samesite,
+            "partitioned": partitioned,
         }
         _cookies.set_cookie(self, name, value, attributes, kwargs)
 
-    def clear_cookie(self, name: str, **kwargs: Any) -> None:
+    def clear_cookie(self, name: str, path: str = "/", domain: str | None = None, **kwargs: Any) -> None:
         """Have the browser forget a cookie.
 
-        :param kwargs: ``path``, ``domain`` and the like as they were set; without them it stays.
+        :param path: and `domain`, and the like among `kwargs`, as they were set; without them it stays.
+            ``secure`` is understood where the name begins with ``__Secure-`` or ``__Host-``.
         """
-        _cookies.clear_cookie(self, name, kwargs)
+        _cookies.clear_cookie(self, name, {"path": path, "domain": domain, **kwargs})
 
-    def clear_all_cookies(self, **kwargs: Any) -> None:
+    def clear_all_cookies(self, path: str = "/", domain: str | None = None, **kwargs: Any) -> None:
         """`clear_cookie` for every cookie that the request brought."""
-        for name in self.request.cookies:
-            self.clear_cookie(name, **kwargs)
+        _cookies.clear_all_cookies(self, {"path": path, "domain": domain, **kwargs})
 
     def set_signed_cookie(
         self,
@@ -633,6 +782,16 @@ class RequestHandler:
     def xsrf_form_html(self) -> str:
         """A hidden form field with the token: ``{% module xsrf_form_html() %}`` in every form that posts."""
         return f'<input type="hidden" name="_xsrf" value="{escape.xhtml_escape(self.xsrf_token)}"/>'
+
+    @property
+    def csp_nonce(self) -> str:
+        """A random word for this response, by which a Content-Security-Policy knows its own scripts; in
+        templates ``{{ csp_nonce }}``. The setting ``security_headers`` puts it into the policy (see
+        `SecurityHeaders`).
+
+        :raises RuntimeError: if the policy was sent before anybody asked.
+        """
+        return _security.nonce(self)
 
     # -- the user --
 
@@ -726,7 +885,7 @@ class RequestHandler:
 
     def render_embed_js(self, js_embed: Any) -> bytes:
         """The ``<script>`` element of UI modules' embedded JavaScript."""
-        return _rendering.embedded_js(js_embed)
+        return _rendering.embedded_js(self, js_embed)
 
     def render_linked_css(self, css_files: Any) -> str:
         """The ``<link>`` elements of UI modules' style sheets."""
@@ -734,7 +893,7 @@ class RequestHandler:
 
     def render_embed_css(self, css_embed: Any) -> bytes:
         """The ``<style>`` element of UI modules' embedded style."""
-        return _rendering.embedded_css(css_embed)
+        return _rendering.embedded_css(self, css_embed)
 
     def require_setting(self, name: str, feature: str = "this feature") -> None:
         """See that the application has a setting.

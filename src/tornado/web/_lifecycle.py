@@ -11,7 +11,7 @@ import asyncio
 import inspect
 import sys
 import types
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Generator
 from typing import TYPE_CHECKING, Any
 
 from tornado import gen, httputil
@@ -31,6 +31,26 @@ _VERBS = {verb.upper(): verb for verb in ("get", "head", "post", "delete", "patc
 FINISH: Any = None
 
 Rest = Coroutine[Any, Any, None]
+
+
+class AtOnce:
+    """What a method may return that looks like its coroutine, but may be able to answer without one.
+
+    Nothing is done until somebody awaits it, or `start` calls `at_once`.
+    """
+
+    __slots__ = ()
+
+    def at_once(self) -> bool:
+        """Answer the request and finish; False if that takes the coroutine."""
+        raise NotImplementedError
+
+    def coroutine(self) -> Rest:
+        """The method's work, but for finishing, as a coroutine."""
+        raise NotImplementedError
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        return self.coroutine().__await__()
 
 
 def start(
@@ -70,7 +90,9 @@ def start(
             result = verb(*path_args, **path_kwargs)
         if result is not None:
             if type(result) is not types.CoroutineType:
-                result = _awaitable(result)
+                if isinstance(result, AtOnce) and result.at_once():
+                    return None
+                result = _returned(handler, result)
             return _from_method(handler, result)
         if handler._auto_finish and not handler._finished:
             if type(handler).finish is not FINISH:
@@ -107,22 +129,28 @@ async def _from_prepare(handler: RequestHandler, prepared: Any) -> None:
             prepared = await _awaitable(prepared)
             if prepared is not None:
                 raise TypeError(f"prepare() should return None, got {type(prepared).__name__}")
+        streams = handler._stream_request_body
+        if streams and not handler._finished:
+            handler._body_begins()
         _release_body(handler)
         finished = handler._finished
         if finished:
             return
-        if handler._stream_request_body:
+        if streams:
             # The method runs when the whole body has gone through data_received.
             try:
                 await handler.request._body_future  # type: ignore[attr-defined]
             except StreamClosedError:
                 return
+            ending = handler._body_ends()
+            if ending is not None:
+                await ending
             if handler._finished:
                 return
         method = getattr(handler, handler.request.method.lower())
         result = method(*handler.path_args, **handler.path_kwargs)
         if result is not None:
-            result = await _awaitable(result)
+            result = await _returned(handler, result)
             _check_result(handler, result)
         if handler._auto_finish and not handler._finished:
             _ = handler.finish()
@@ -145,13 +173,25 @@ async def _from_method(handler: RequestHandler, result: Any) -> None:
 
 
 def _awaitable(value: Any) -> Any:
+    if isinstance(value, AtOnce):
+        return value.coroutine()
     return value if inspect.iscoroutine(value) else gen.convert_yielded(value)
+
+
+def _returned(handler: RequestHandler, value: Any) -> Any:
+    """`_awaitable` of what a method has returned, which often is what it wanted to say."""
+    if isinstance(value, (str, bytes, dict)):
+        _check_result(handler, value)
+    return _awaitable(value)
 
 
 def _check_result(handler: RequestHandler, result: Any) -> None:
     if result is not None:
         verb = handler.request.method.lower()
-        raise TypeError(f"{type(handler).__name__}.{verb}() should return None, got {type(result).__name__}")
+        hint = "; write it with self.write(...)" if isinstance(result, (str, bytes, dict)) else ""
+        raise TypeError(
+            f"{type(handler).__name__}.{verb}() should return None, got {type(result).__name__}{hint}"
+        )
 
 
 def _release_body(handler: RequestHandler) -> None:
@@ -163,6 +203,9 @@ def _release_body(handler: RequestHandler) -> None:
 
 def _handle_in_task(handler: RequestHandler, error: BaseException) -> None:
     """As `handle_exception`, where the error may be that the request's own task is being cancelled."""
+    guard = handler._guard
+    if guard is not None and guard.ends(error):
+        return
     task = asyncio.current_task()
     if not isinstance(error, asyncio.CancelledError) or task is None or not task.cancelling():
         handler._handle_request_exception(error)

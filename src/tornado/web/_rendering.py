@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from tornado import escape
-from tornado.template import BaseLoader, Loader
+from tornado.template import BaseLoader, Loader, TemplateNotFoundError
+from tornado.web import _security
 
 if TYPE_CHECKING:
     from tornado.web._handler import RequestHandler
@@ -32,6 +33,8 @@ def namespace(handler: RequestHandler) -> dict[str, Any]:
         "xsrf_form_html": handler.xsrf_form_html,
         "reverse_url": handler.reverse_url,
     }
+    if getattr(handler.application, "_security", None) is not None:
+        names["csp_nonce"] = _security.Nonce(handler)
     names.update(handler.ui)
     return names
 
@@ -77,7 +80,25 @@ def render_string(handler: RequestHandler, template_name: str, values: dict[str,
                 loader = loaders[path] = handler.create_template_loader(path)
     names = handler.get_template_namespace()
     names.update(values)
-    return loader.load(template_name).generate(**names)
+    try:
+        template = loader.load(template_name)
+    except TemplateNotFoundError as error:
+        error.add_note(_origin_of_path(handler, path))
+        raise
+    return template.generate(**names)
+
+
+def _origin_of_path(handler: RequestHandler, path: str) -> str:
+    """Why templates are looked for where they are, for those who miss one."""
+    if "template_loader" in handler.settings:
+        return "templates come from the loader in the application's setting template_loader"
+    if handler.get_template_path() is None:
+        return (
+            f"there is no setting template_path: templates are sought beside the file that renders, in {path}"
+        )
+    if handler.settings.get("template_path") == path:
+        return f"the application's setting template_path is {path!r}"
+    return f"get_template_path() of {type(handler).__name__} gave {path!r}"
 
 
 class _Assets:
@@ -156,25 +177,29 @@ def _addresses(handler: RequestHandler, files: Iterable[str]) -> Iterable[str]:
 
 def linked_js(handler: RequestHandler, files: Iterable[str]) -> str:
     """One ``script`` element a file."""
+    nonce = _security.attribute(handler)
     return "".join(
-        f'<script src="{escape.xhtml_escape(url)}" type="text/javascript"></script>'
+        f'<script src="{escape.xhtml_escape(url)}" type="text/javascript"{nonce}></script>'
         for url in _addresses(handler, files)
     )
 
 
 def linked_css(handler: RequestHandler, files: Iterable[str]) -> str:
     """One ``link`` element a file."""
+    nonce = _security.attribute(handler)
     return "".join(
-        f'<link href="{escape.xhtml_escape(url)}" type="text/css" rel="stylesheet"/>'
+        f'<link href="{escape.xhtml_escape(url)}" type="text/css" rel="stylesheet"{nonce}/>'
         for url in _addresses(handler, files)
     )
 
 
-def embedded_js(parts: Iterable[bytes]) -> bytes:
+def embedded_js(handler: RequestHandler, parts: Iterable[bytes]) -> bytes:
     """One ``script`` element around all parts."""
-    return b'<script type="text/javascript">\n//<![CDATA[\n' + b"\n".join(parts) + b"\n//]]>\n</script>"
+    start = f'<script type="text/javascript"{_security.attribute(handler)}>\n//<![CDATA[\n'
+    return start.encode() + b"\n".join(parts) + b"\n//]]>\n</script>"
 
 
-def embedded_css(parts: Iterable[bytes]) -> bytes:
+def embedded_css(handler: RequestHandler, parts: Iterable[bytes]) -> bytes:
     """One ``style`` element around all parts."""
-    return b'<style type="text/css">\n' + b"\n".join(parts) + b"\n</style>"
+    start = f'<style type="text/css"{_security.attribute(handler)}>\n'
+    return start.encode() + b"\n".join(parts) + b"\n</style>"

@@ -8,15 +8,21 @@ touch of ``handler._headers`` turns all of it into a real `.HTTPHeaders`; from t
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from hashlib import sha1 as _sha1_of_much
 from time import time
 from typing import TYPE_CHECKING, Any
 
 from tornado import httputil
 from tornado import version as _version
+from tornado._classic.warning import deprecated
 from tornado.concurrent import Future
 from tornado.escape import json_encode, utf8
 from tornado.http1connection import HTTP1Connection
 from tornado.iostream import BaseIOStream
+from tornado.util import import_object
+from tornado.web import _backlog
+from tornado.web._security import SecurityHeaders
 
 if TYPE_CHECKING:
     from tornado.web._handler import RequestHandler
@@ -74,6 +80,12 @@ def default_block(json: bool) -> bytes:
 def make_headers(handler: RequestHandler) -> httputil.HTTPHeaders:
     """The headers of a handler nobody had asked for them before."""
     headers = default_headers()
+    try:
+        security: Any = handler.application._security
+    except AttributeError:  # a test's handler without an application of ours
+        security = None
+    if isinstance(security, SecurityHeaders):
+        headers = security.headers(_html_headers, handler)
     if handler._json:
         headers["Content-Type"] = JSON
     if handler._etag is not None:
@@ -182,9 +194,7 @@ def finish_at_once(handler: RequestHandler, now: float | None = None) -> bool:
         or connection.stream is None
         or type(connection.stream).write is not _STREAM_WRITE
         or request.method == "HEAD"
-        or code < 200
-        or code == 204
-        or code == 304
+        or (code != 200 and (code < 200 or code == 204 or code == 304))
     ):
         return False
     buffer = handler._write_buffer
@@ -204,8 +214,12 @@ def finish_at_once(handler: RequestHandler, now: float | None = None) -> bool:
         _refresh(now)
     handler._headers_written = True
     block = _json_block if handler._json else _html_block
+    application = handler.application
+    # Asked here, of an instance's attribute, as programs also make handlers and run them themselves.
+    if application._security is not None:
+        block += application._security.block(request.protocol)
     connection._respond(code, handler._reason, block, tail.encode(), body)
-    handler.application.log_request(handler)
+    application.log_request(handler)
     handler._finished = True
     handler.on_finish()
     if handler._has_ui:
@@ -213,12 +227,32 @@ def finish_at_once(handler: RequestHandler, now: float | None = None) -> bool:
     return True
 
 
+def is_plain(connection: Any) -> bool:
+    """Whether a response may go to `connection` ready-made: nobody has overridden a way it would take."""
+    return (
+        type(connection) is HTTP1Connection
+        and HTTP1Connection.write_headers is _write_headers
+        and HTTP1Connection.finish is _connection_finish
+        and connection.stream is not None
+        and type(connection.stream).write is _STREAM_WRITE
+    )
+
+
+def date() -> str:
+    """The Date field's value."""
+    now = time()
+    if not _valid_from <= now < _valid_until:
+        _refresh(now)
+    return _date
+
+
 def finish_in_steps(handler: RequestHandler) -> Future[None]:
     if not handler._headers_written:
         complete_head(handler)
     connection: Any = handler.request.connection
     future = handler.flush(include_footers=True)
-    connection.finish()
+    if not handler._transforms or not _backlog.finish(handler):
+        connection.finish()
     handler._log()
     handler._finished = True
     handler.on_finish()
@@ -274,6 +308,7 @@ def flush(handler: RequestHandler, finishing: bool) -> Future[None]:
     chunk = buffer[0] if len(buffer) == 1 else b"".join(buffer)
     handler._write_buffer = []
     connection: Any = handler.request.connection
+    backlog = _backlog.prepare(handler, len(chunk)) if handler._transforms else None
     if handler._headers_written:
         for transform in handler._transforms:
             chunk = transform.transform_chunk(chunk, finishing)
@@ -285,11 +320,21 @@ def flush(handler: RequestHandler, finishing: bool) -> Future[None]:
     else:
         handler._headers_written = True
         future = _flush_head(handler, connection, chunk, finishing)
+    if backlog is not None:
+        future = backlog.start() or future
     if not finishing:
         push_out = getattr(connection, "_push_out", None)
         if push_out is not None:
             future = push_out(future)
     return future  # type: ignore[no-any-return]
+
+
+def flush_for_callback(handler: RequestHandler, finishing: bool, callback: Callable[[], Any]) -> Future[None]:
+    """`flush`, and the callback when it is done, in the style of Tornado 4."""
+    deprecated("RequestHandler.flush(callback=...)", "await the Future that flush() returns")
+    flushed = handler.flush(finishing)
+    import_object("tornado._classic.callbacks.tell_done")(flushed, callback)
+    return flushed
 
 
 def _flush_head(handler: RequestHandler, connection: Any, chunk: bytes, finishing: bool) -> Future[None]:
@@ -301,6 +346,9 @@ def _flush_head(handler: RequestHandler, connection: Any, chunk: bytes, finishin
         and getattr(connection.write_headers, "__func__", None) is _write_headers
     ):
         block = default_block(handler._json)
+        security = handler.application._security
+        if security is not None:
+            block += security.block(handler.request.protocol)
         length = handler._length
         etag = handler._etag
         if etag is not None:
@@ -335,9 +383,9 @@ def _flush_head(handler: RequestHandler, connection: Any, chunk: bytes, finishin
 def compute_etag(handler: RequestHandler) -> str | None:
     """A strong tag: the SHA-1 of the body as it was written."""
     buffer = handler._write_buffer
-    if len(buffer) == 1:
+    if len(buffer) == 1 and len(buffer[0]) < 4096:
         return f'"{sha1(buffer[0]).hexdigest()}"'
-    hasher = sha1()
+    hasher = _sha1_of_much(usedforsecurity=False)
     for part in buffer:
         hasher.update(part)
     return f'"{hasher.hexdigest()}"'

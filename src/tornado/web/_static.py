@@ -1,8 +1,14 @@
 """`StaticFileHandler`: files of a directory.
 
 A path from a URL reaches the file system only after `StaticFileHandler.validate_absolute_path` has resolved
-every symbolic link in it and found the result below the root; only regular files are read. The size is read
-once: of a file that grows meanwhile as much is sent as was announced.
+every symbolic link in it and found the result below the root. Then the file is opened, once, and the system
+is asked whether the open file is a regular one below the root; its size, time, tag and content are all those
+of the open file. The size is read once: of a file that grows meanwhile as much is sent as was announced, and
+one that shrinks ends the connection.
+
+Files of `_static_plain.SMALL` bytes and less are read and sent in one; larger ones go from the page cache to
+the socket by the stream's own hand, a fair share a turn of the loop; see
+``docs/design/0003-static-files.md``.
 """
 
 from __future__ import annotations
@@ -15,19 +21,31 @@ import os
 import re
 import stat
 import threading
-from collections.abc import Generator
+from collections.abc import Awaitable, Generator, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 from tornado import httputil, iostream
 from tornado._wire.dates import parse_http_date
 from tornado.escape import url_escape
+from tornado.iostream._file import FilePiece, read_at, truncated
 from tornado.log import gen_log
+from tornado.web import _response, _static_coded, _static_plain, _static_versions
 from tornado.web._errors import HTTPError
 from tornado.web._handler import RequestHandler
+from tornado.web._lifecycle import AtOnce, Rest
+from tornado.web._static_files import (
+    Directories,
+    Identity,
+    OpenFile,
+    allowed,
+    below,
+    identity,
+    open_regular,
+    open_within,
+    try_stat,
+)
 
 _CHUNK = 64 * 1024
-_Stamp = tuple[int, int]
-_Directories = str | list[str] | None
 # One range of bytes whose end lies before its start, or that is a bare number.
 _WRONG_RANGE = re.compile(r"\s*bytes\s*=\s*[0-9]+\s*(?:-\s*[0-9]+\s*)?", re.IGNORECASE | re.ASCII)
 
@@ -38,6 +56,23 @@ class _Part(NamedTuple):
     start: int | None
     end: int | None
     length: int
+
+
+class _Answer(AtOnce):
+    """What `StaticFileHandler.get` returns."""
+
+    __slots__ = ("_handler", "_include_body", "_path")
+
+    def __init__(self, handler: StaticFileHandler, path: str, include_body: bool) -> None:
+        self._handler = handler
+        self._path = path
+        self._include_body = include_body
+
+    def at_once(self) -> bool:
+        return _static_plain.respond(self._handler, self._path, self._include_body)
+
+    def coroutine(self) -> Rest:
+        return self._handler._serve(self._path, self._include_body)
 
 
 class StaticFileHandler(RequestHandler):
@@ -53,7 +88,11 @@ class StaticFileHandler(RequestHandler):
         the root may lead into.
 
     To serve from elsewhere, override `get_absolute_path`, `get_content`, `get_content_size` and
-    `get_modified_time`.
+    `get_modified_time`. A subclass that overrides `get_content` gives up the fast ways of sending; any other
+    hook leaves them on.
+
+    With the setting ``static_precompressed`` files that were compressed beforehand are sent to clients that
+    take them: ``app.js.br``, ``app.js.zst`` or ``app.js.gz`` beside ``app.js``. See `precompressed`.
     """
 
     #: Seconds for which a versioned address may be cached.
@@ -64,21 +103,32 @@ class StaticFileHandler(RequestHandler):
     #: of its time and size.
     MAX_VERSION_CONTENT_SIZE = 64 * 1024 * 1024
 
-    _static_hashes: ClassVar[collections.OrderedDict[str, tuple[_Stamp | None, str | None]]] = (
+    #: Whether to send files that were compressed beforehand: True for any of ``br``, ``zstd``, ``gzip``, or
+    #: those that are wanted, the best first. None leaves it to the application's setting
+    #: ``static_precompressed``, which says the same. Files are looked for only where this class finds and
+    #: reads them, not where a subclass does. A sibling older than its original is not sent.
+    precompressed: ClassVar[bool | Sequence[str] | None] = None
+
+    _static_hashes: ClassVar[collections.OrderedDict[str, tuple[Identity | None, str | None]]] = (
         collections.OrderedDict()
     )
     _lock = threading.Lock()  # of _static_hashes
 
-    allowed_symlink_directory: _Directories = None
+    allowed_symlink_directory: Directories = None
     default_filename: str | None = None
     absolute_path: str | None = None
     modified: datetime.datetime | None = None
+
+    _stat_result: os.stat_result | None = None
+    _file: OpenFile | None = None
+    _file_version: str | None = None
+    _sent_fields: tuple[bytes, bytes] | None = None
 
     def initialize(
         self,
         path: str,
         default_filename: str | None = None,
-        allowed_symlink_directory: _Directories = None,
+        allowed_symlink_directory: Directories = None,
     ) -> None:
         """Take the route's arguments; see the class."""
         self.root = path
@@ -90,35 +140,156 @@ class StaticFileHandler(RequestHandler):
         """Forget all versions."""
         with cls._lock:
             cls._static_hashes.clear()
+        _static_plain.reset()
 
-    async def head(self, path: str) -> None:
+    def head(self, path: str) -> Awaitable[None]:
         """As `get`, without the body."""
-        await self.get(path, include_body=False)
+        return self.get(path, include_body=False)
 
-    async def get(self, path: str, include_body: bool = True) -> None:
+    def get(self, path: str, include_body: bool = True) -> Awaitable[None]:
         """Serve the file at `path`, or the range of it that is asked for.
 
         :param include_body: False for HEAD.
         """
+        return _Answer(self, path, include_body)
+
+    async def _serve(self, path: str, include_body: bool) -> None:
+        """What awaiting `get` does: the long way, which calls every hook."""
         root = self.root
         self.path = self.parse_url_path(path)
-        found = self.validate_absolute_path(root, self.get_absolute_path(root, self.path))
+        coded = None
+        known = _static_plain.reopen(self, path)
+        if known is not None:
+            self._file, self._file_version = known
+            found = self._file.path
+        else:
+            absolute_path = self.validate_absolute_path(root, self.get_absolute_path(root, self.path))
+            if absolute_path is None:
+                return  # redirected
+            found = absolute_path
         self.absolute_path = found
-        if found is None:
-            return  # redirected
-        self.modified = self.get_modified_time()
-        self.set_headers()
-        if self.should_return_304():
-            self.set_status(304)
+        try:
+            if known is None:
+                coded = self._open(root, found)
+                await self._find_version(found)
+                if self._file is not None and coded is None:
+                    _static_plain.remember(self, path, self._file, self._file_version)
+            self.modified = self.get_modified_time()
+            self.set_headers()
+            if coded is not None:
+                self._set_coding(coded.coding)
+            if self.should_return_304():
+                self.set_status(304)
+                return
+            part = self._choose_part(self.get_content_size())
+            if part is not None and include_body:
+                await self._send(found, part)
+        finally:
+            file, self._file = self._file, None
+            if file is not None:
+                file.close()
+
+    def _has_own(self, *names: str) -> bool:
+        """Whether these methods are the ones written here."""
+        for name in names:
+            method = getattr(self, name)
+            if getattr(method, "__func__", method) is not _OWN[name]:
+                return False
+        return True
+
+    def _open(self, root: Any, path: str) -> _static_coded.Coded | None:
+        """Open what will be sent, unless a subclass reads by itself.
+
+        :returns: what the coding is, None if there is but the file itself.
+        """
+        self._stat_result = None
+        if not self._has_own("get_content"):
+            return None
+        if not self._has_own("validate_absolute_path") or not isinstance(root, (str, os.PathLike)):
+            try:
+                self._file = open_regular(path)  # whether it may be served is for the subclass to say
+            except (OSError, ValueError):
+                self._file = None
+            return None
+        root = os.fspath(root)
+        links_into = self.allowed_symlink_directory
+        file = self._file = open_within(path, root, links_into)
+        codings = self._codings()
+        if not codings or not self._has_own("get_content_version", "get_content_size", "compute_etag"):
+            return None
+        accepted = self.request.headers.get("Accept-Encoding")
+        coded = _static_coded.find(file, codings, accepted, root, links_into)
+        if coded is not None and coded.file is not None:
+            file.close()
+            self._file = coded.file
+        return coded
+
+    def _codings(self) -> tuple[str, ...]:
+        setting = self.application.settings.get("static_precompressed")
+        own = type(self).precompressed
+        return () if own is setting is None else _static_coded.wanted(own, setting)
+
+    def _set_coding(self, coding: str | None) -> None:
+        vary = self._headers.get("Vary")
+        self.set_header("Vary", f"{vary}, Accept-Encoding" if vary else "Accept-Encoding")
+        if coding is not None:
+            self.set_header("Content-Encoding", coding)
+
+    async def _find_version(self, path: str) -> None:
+        """Hash the open file off the loop if that would take time, while there is somebody who can wait."""
+        self._file_version = None
+        file = self._file
+        if file is None or not self._has_own("get_content_version", "_get_cached_version", "compute_etag"):
             return
-        part = self._choose_part(self.get_content_size())
-        if part is not None and include_body:
-            await self._send(found, part)
+        try:
+            self._file_version = await _static_versions.of_open(type(self), file)
+        except OSError as error:
+            gen_log.error("Could not read static file %r: %s", path, error)
+
+    @property
+    def _headers(self) -> httputil.HTTPHeaders:
+        if self._made_headers is None and self._sent_fields is not None:
+            # Somebody looks at a response that went the short way.
+            block, tail = self._sent_fields
+            self._made_headers = httputil.HTTPHeaders._from_block((block + tail[:-2]).decode("latin-1"))
+        return RequestHandler._headers.fget(self)  # type: ignore[attr-defined,no-any-return]
+
+    @_headers.setter
+    def _headers(self, headers: httputil.HTTPHeaders) -> None:
+        self._made_headers = headers
+
+    # -- sending --
 
     async def _send(self, path: str, part: _Part) -> None:
         """Send a part of a file: as many bytes as were announced, whatever has become of the file since."""
-        content: Any = self.get_content(path, part.start, part.end)
-        left = part.length
+        file = self._file
+        if file is None:
+            await self._send_chunks(self.get_content(path, part.start, part.end), part.length)
+        elif part.length > _static_plain.SMALL and self._may_send_file():
+            await self._send_file(file, part)
+        else:
+            await self._send_chunks(_read(file, part), part.length)
+
+    def _may_send_file(self) -> bool:
+        """Whether the bytes may go round `write` and all that is behind it."""
+        cls = type(self)
+        return (
+            not self._transforms
+            and self.request.method != "HEAD"
+            and cls.write is RequestHandler.write
+            and cls.flush is RequestHandler.flush
+            and _response.is_plain(self.request.connection)
+        )
+
+    async def _send_file(self, file: OpenFile, part: _Part) -> None:
+        connection: Any = self.request.connection
+        _ = self.flush()  # the head; what fails here fails below
+        try:
+            await connection._write_file(FilePiece(file.take(), part.start or 0, part.length))
+        except iostream.StreamClosedError:
+            return
+
+    async def _send_chunks(self, content: Any, left: int) -> None:
         try:
             for chunk in [content] if isinstance(content, bytes) else content:
                 if left <= 0:
@@ -185,10 +356,13 @@ class StaticFileHandler(RequestHandler):
     def compute_etag(self) -> str | None:
         """The file's version as a strong tag."""
         assert self.absolute_path is not None
-        found = _stat(self.absolute_path)
-        if found is not None and self._too_large(found):
-            return f'"{found.st_mtime_ns:x}-{found.st_size:x}"'
-        version = self._get_cached_version(self.absolute_path)
+        version = self._file_version
+        if version is None:
+            found = try_stat(self.absolute_path)
+            if found is not None and self._too_large(found):
+                version = _static_versions.of_large(found)
+            else:
+                version = self._get_cached_version(self.absolute_path)
         return f'"{version}"' if version else None
 
     def set_headers(self) -> None:
@@ -236,7 +410,7 @@ class StaticFileHandler(RequestHandler):
         :raises HTTPError: (403) if it is not below the root.
         """
         absolute_path = os.path.abspath(os.path.join(root, path))
-        if not _below(os.path.abspath(root), absolute_path):
+        if not below(os.path.abspath(root), absolute_path):
             raise HTTPError(403, "%s is not in root static directory", path)
         return absolute_path
 
@@ -248,10 +422,10 @@ class StaticFileHandler(RequestHandler):
         """
         if "\x00" in absolute_path or (os.name == "nt" and ":" in os.path.splitdrive(absolute_path)[1]):
             raise HTTPError(404)
-        lexically_below = _below(os.path.abspath(root), absolute_path)
-        if not lexically_below and not _below(os.path.realpath(root), absolute_path):
+        lexically_below = below(os.path.abspath(root), absolute_path)
+        if not lexically_below and not below(os.path.realpath(root), absolute_path):
             raise HTTPError(403, "%s is not in root static directory", self.path)
-        if not _allowed(root, self.allowed_symlink_directory, absolute_path):
+        if not allowed(root, self.allowed_symlink_directory, absolute_path):
             raise HTTPError(403, "%s is not in root static directory", self.path)
         if os.path.isdir(absolute_path) and self.default_filename is not None:
             if not self.request.path.endswith("/"):
@@ -260,7 +434,7 @@ class StaticFileHandler(RequestHandler):
                 self.redirect(self.request.path + "/", permanent=True)
                 return None
             absolute_path = os.path.join(absolute_path, self.default_filename)
-            if not _allowed(root, self.allowed_symlink_directory, absolute_path):
+            if not allowed(root, self.allowed_symlink_directory, absolute_path):
                 raise HTTPError(403, "%s is not in root static directory", self.path)
         if not os.path.exists(absolute_path):
             raise HTTPError(404)
@@ -302,15 +476,20 @@ class StaticFileHandler(RequestHandler):
 
     @classmethod
     def _too_large(cls, found: os.stat_result) -> bool:
-        """Whether a file of the file system would take too long to be hashed."""
-        if found.st_size <= cls.MAX_VERSION_CONTENT_SIZE:
-            return False
+        """Whether a file would take too long to be hashed, as it is here."""
+        return found.st_size > cls.MAX_VERSION_CONTENT_SIZE and cls._hashes()
+
+    @classmethod
+    def _hashes(cls) -> bool:
+        """Whether versions are what `get_content_version` makes of them here."""
         version_of: Any = cls.get_content_version
-        return version_of.__func__ is _GET_CONTENT_VERSION
+        return getattr(version_of, "__func__", None) is _OWN["get_content_version"]
 
     def _stat(self) -> os.stat_result:
+        if self._file is not None:
+            return self._file.stat
         assert self.absolute_path is not None
-        result: os.stat_result | None = self.__dict__.get("_stat_result")
+        result = self._stat_result
         if result is None:
             result = self._stat_result = os.stat(self.absolute_path)
         return result
@@ -365,19 +544,16 @@ class StaticFileHandler(RequestHandler):
         return cls._get_cached_version(abspath, (root, links_into or cls.allowed_symlink_directory))
 
     @classmethod
-    def _get_cached_version(cls, abspath: str, within: tuple[Any, _Directories] | None = None) -> str | None:
-        """The version of a file, hashed anew only when its time or size has changed; None: it has none.
+    def _get_cached_version(cls, abspath: str, within: tuple[Any, Directories] | None = None) -> str | None:
+        """The version of a file, hashed anew only when the file has changed; None: it has none.
 
         :param within: the root, and where else links may lead, for a path that has not been validated yet.
         """
-        found = _stat(abspath)  # None perhaps because a subclass reads from elsewhere
-        stamp = None if found is None else (found.st_mtime_ns, found.st_size)
-        hashes = cls._static_hashes
-        with cls._lock:
-            known = hashes.get(abspath)
-            if known is not None and known[0] == stamp:
-                hashes.move_to_end(abspath)
-                return known[1]
+        found = try_stat(abspath)  # None perhaps because a subclass reads from elsewhere
+        state = None if found is None else identity(found)
+        known = _static_versions.recall(cls, abspath, state)
+        if known is not None:
+            return known[0]
         version: str | None
         try:
             if found is not None:
@@ -386,48 +562,40 @@ class StaticFileHandler(RequestHandler):
         except Exception as error:
             gen_log.error("Could not open static file %r: %s", abspath, error)
             version = None
-        with cls._lock:
-            hashes[abspath] = (stamp, version)
-            while len(hashes) > cls.MAX_CACHED_VERSIONS:
-                hashes.popitem(last=False)
+        # A version of a subclass need not have to do with when the file was changed.
+        _static_versions.keep(cls, abspath, state, version, always=not cls._hashes())
         return version
 
     @classmethod
     def _check_hashable(
-        cls, abspath: str, found: os.stat_result, within: tuple[Any, _Directories] | None
+        cls, abspath: str, found: os.stat_result, within: tuple[Any, Directories] | None
     ) -> None:
         if not stat.S_ISREG(found.st_mode):
             raise ValueError("it is not a file")
         if cls._too_large(found):
             raise ValueError(f"it is larger than {cls.MAX_VERSION_CONTENT_SIZE} bytes")
         own_path: Any = cls.get_absolute_path
-        if within is not None and own_path.__func__ is _GET_ABSOLUTE_PATH and not _allowed(*within, abspath):
+        ours = getattr(own_path, "__func__", None) is _OWN["get_absolute_path"]
+        if within is not None and ours and not allowed(*within, abspath):
             raise ValueError("a link leads out of the static directory")
 
 
-def _stat(path: str) -> os.stat_result | None:
-    try:
-        return os.stat(path)
-    except (OSError, ValueError):
-        return None  # a ValueError where there is a NUL in it
+def _read(file: OpenFile, part: _Part) -> Generator[bytes, None, None]:
+    """The bytes of a part, some at a time."""
+    position = part.start or 0
+    end = position + part.length
+    while position < end:
+        chunk = read_at(file.fd, min(_CHUNK, end - position), position)
+        if not chunk:
+            raise truncated()
+        position += len(chunk)
+        yield chunk
 
 
-def _below(root: str, path: str) -> bool:
-    return path == root or path.startswith(root if root.endswith(os.path.sep) else root + os.path.sep)
-
-
-def _allowed(root: str, links_into: _Directories, path: str) -> bool:
-    """Whether what `path` leads to, all links followed, may be served."""
-    if links_into is None:
-        directories = [root]
-    elif isinstance(links_into, (str, os.PathLike)):
-        directories = [root, links_into]
-    else:
-        directories = [root, *links_into]
-    real_path = os.path.realpath(path)
-    return any(_below(os.path.realpath(directory), real_path) for directory in directories)
-
-
-# To be known when a subclass has its own.
-_GET_CONTENT_VERSION: Any = StaticFileHandler.__dict__["get_content_version"].__func__
-_GET_ABSOLUTE_PATH: Any = StaticFileHandler.__dict__["get_absolute_path"].__func__
+# To be known when a subclass, or a patch, has its own.
+_OWN: dict[str, Any] = {
+    name: getattr(method, "__func__", method)
+    for name, method in vars(StaticFileHandler).items()
+    if callable(getattr(method, "__func__", method))
+}
+_static_plain.note_own_steps(StaticFileHandler)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import zlib
 from typing import Any
 
 from tornado import httputil
+from tornado._wire.codings import choose_coding, weak_tag
+from tornado.web._backlog import Backlog
+from tornado.web._codings import GZIP, MAX_AT_ONCE, Coding, Compressor, ContentCodings
 
 
 class OutputTransform:
@@ -32,11 +34,121 @@ class OutputTransform:
         return chunk
 
 
-class GZipContentEncoding(OutputTransform):
-    """Compresses text for clients that accept gzip (setting ``compress_response``).
+class _Compression(OutputTransform):
+    """Compresses by the coding that the request's Accept-Encoding chooses, whatever the codings may be.
 
     A compressed representation is another one than the plain (RFC 9110 section 8.8.3): its strong Etag
     becomes weak, and ``Vary: Accept-Encoding`` is added to both.
+
+    Of a body in parts, each is compressed to a point up to which the client can decode. Where this is the
+    last transform of a response of ours, a part of more than `.MAX_AT_ONCE` bytes is left to a `.Backlog`,
+    which compresses it in a thread, slice by slice, as the client takes it; such a body has no
+    Content-Length.
+    """
+
+    #: Of the codings to choose from.
+    _names: tuple[str, ...] = ()
+    #: Where large parts go, once there was one; set by whoever writes the response.
+    _backlog: Backlog | None = None
+
+    def __init__(self, request: httputil.HTTPServerRequest) -> None:
+        self.request = request
+        self._name = choose_coding(request.headers.get("Accept-Encoding"), self._names)
+        self._compressor: Compressor | None = None
+
+    # -- what kinds of it decide --
+
+    def _coding(self, name: str) -> tuple[Coding, int]:
+        """The coding of that name, and its level."""
+        raise NotImplementedError
+
+    def _compressible_type(self, content_type: str) -> bool:
+        """Whether bodies of that type, in lower case and without parameters, are compressed."""
+        raise NotImplementedError
+
+    def _min_length(self) -> int:
+        """Bytes below which a whole body is not compressed."""
+        raise NotImplementedError
+
+    def _may_change(self, headers: httputil.HTTPHeaders) -> bool:
+        """Whether the program allows a change to this response."""
+        return True
+
+    # -- the same for all --
+
+    def transform_first_chunk(
+        self, status_code: int, headers: httputil.HTTPHeaders, chunk: bytes, finishing: bool
+    ) -> tuple[int, httputil.HTTPHeaders, bytes]:
+        """Decide whether to compress, and begin."""
+        _add_vary(headers)
+        name = self._name
+        if name is None:
+            return status_code, headers, chunk
+        if status_code == 304:
+            self._confirm_tag(headers)
+        if status_code in (204, 206, 304) or not self._wanted(headers, chunk, finishing):
+            return status_code, headers, chunk
+        headers["Content-Encoding"] = name
+        etag = headers.get("Etag")
+        if etag is not None:
+            headers["Etag"] = weak_tag(etag)
+        coding, level = self._coding(name)
+        if self.request.method == "HEAD" and not (finishing and 0 < len(chunk) <= MAX_AT_ONCE):
+            # The length is that of something which is not made; RFC 9110 section 9.3.2 lets it be left out.
+            chunk = b""
+        elif finishing and self._backlog is None:
+            chunk = coding.whole(chunk, level)
+            headers["Content-Length"] = str(len(chunk))
+            return status_code, headers, chunk
+        else:
+            self._compressor = coding.begin(level)
+            chunk = self.transform_chunk(chunk, finishing)
+        headers.pop("Content-Length", None)
+        return status_code, headers, chunk
+
+    def _wanted(self, headers: httputil.HTTPHeaders, chunk: bytes, finishing: bool) -> bool:
+        content_type = headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        if (
+            "Content-Encoding" in headers
+            or not self._compressible_type(content_type)
+            or "Content-Range" in headers
+            or not self._may_change(headers)
+        ):
+            return False
+        if not finishing:
+            return True
+        length = len(chunk)
+        if not chunk and self.request.method == "HEAD":
+            announced = headers.get("Content-Length", "")
+            length = int(announced) if announced.isdecimal() and len(announced) < 20 else 0
+        return length >= self._min_length()
+
+    def _confirm_tag(self, headers: httputil.HTTPHeaders) -> None:
+        """Name the representation that the client has: a compressed one, if its tag is weak."""
+        etag = headers.get("Etag")
+        if etag is not None and "W/" + etag in self.request.headers.get("If-None-Match", ""):
+            headers["Etag"] = "W/" + etag
+
+    def transform_chunk(self, chunk: bytes, finishing: bool) -> bytes:
+        """Compress a part; what was written before a flush can be read by the client after it."""
+        compressor = self._compressor
+        if compressor is None:
+            return chunk
+        if self._backlog is not None:
+            self._backlog.put(compressor, chunk, finishing)
+            return b""
+        if finishing:
+            return compressor.compress(chunk) + compressor.finish()
+        if not chunk:
+            return b""  # all that came before has been flushed
+        return compressor.compress(chunk) + compressor.flush()
+
+
+class GZipContentEncoding(_Compression):
+    """Compresses text for clients that accept gzip (setting ``compress_response=True``).
+
+    Subclasses set the class attributes to others, and are given to the application as its ``transforms``. For
+    more than gzip there is `ContentEncoding`.
     """
 
     #: Content types that are compressed, besides ``text/*``.
@@ -51,90 +163,65 @@ class GZipContentEncoding(OutputTransform):
     #: Bytes below which a whole response is sent as it is.
     MIN_LENGTH = 1024
 
-    def __init__(self, request: httputil.HTTPServerRequest) -> None:
-        self.request = request
-        self._gzipping = _accepts_gzip(request.headers.get("Accept-Encoding", ""))
-        self._compressor: Any = None
+    _names = ("gzip",)
+
+    def _coding(self, name: str) -> tuple[Coding, int]:
+        return GZIP, self.GZIP_LEVEL
 
     def _compressible_type(self, content_type: str) -> bool:
         return content_type.startswith("text/") or content_type in self.CONTENT_TYPES
 
-    def transform_first_chunk(
-        self, status_code: int, headers: httputil.HTTPHeaders, chunk: bytes, finishing: bool
-    ) -> tuple[int, httputil.HTTPHeaders, bytes]:
-        """Decide whether to compress, and begin."""
-        _add_vary(headers)
-        if not self._gzipping:
-            return status_code, headers, chunk
-        if status_code == 304:
-            self._confirm_tag(headers)
-        self._gzipping = status_code not in (204, 206, 304) and self._wanted(headers, chunk, finishing)
-        if not self._gzipping:
-            return status_code, headers, chunk
-        headers["Content-Encoding"] = "gzip"
-        _weaken_tag(headers)
-        if finishing and not chunk:
-            del headers["Content-Length"]  # of HEAD: nothing was compressed, so the length is not known
-            return status_code, headers, chunk
-        self._compressor = zlib.compressobj(self.GZIP_LEVEL, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
-        chunk = self.transform_chunk(chunk, finishing)
-        if finishing:
-            headers["Content-Length"] = str(len(chunk))
-        elif "Content-Length" in headers:
-            del headers["Content-Length"]
-        return status_code, headers, chunk
+    def _min_length(self) -> int:
+        return self.MIN_LENGTH
 
-    def _wanted(self, headers: httputil.HTTPHeaders, chunk: bytes, finishing: bool) -> bool:
-        content_type = headers.get("Content-Type", "").partition(";")[0].strip().lower()
-        if "Content-Encoding" in headers or not self._compressible_type(content_type):
-            return False
-        if not finishing:
-            return True
-        length = len(chunk)
-        if not chunk and self.request.method == "HEAD":
-            announced = headers.get("Content-Length", "")
-            length = int(announced) if announced.isdecimal() else 0
-        return length >= self.MIN_LENGTH
 
-    def _confirm_tag(self, headers: httputil.HTTPHeaders) -> None:
-        """Name the representation that the client has: a compressed one, if its tag is weak."""
-        etag = headers.get("Etag")
-        if etag is not None and "W/" + etag in self.request.headers.get("If-None-Match", ""):
-            headers["Etag"] = "W/" + etag
+class ContentEncoding(_Compression):
+    """Compresses by zstd, br or gzip, whichever the client prefers; see `ContentCodings`, which the setting
+    ``compress_response`` takes.
 
-    def transform_chunk(self, chunk: bytes, finishing: bool) -> bytes:
-        """Compress a part; what was written before a flush can be read by the client after it."""
-        if self._compressor is None:
-            return chunk
-        compressor = self._compressor
-        compressed: bytes = compressor.compress(chunk)
-        compressed += compressor.flush(zlib.Z_FINISH if finishing else zlib.Z_SYNC_FLUSH)
-        return compressed
+    A response with ``Cache-Control: no-transform`` is left alone.
+
+    :cvar CODINGS: `ContentCodings` to go by; subclasses set their own.
+    """
+
+    CODINGS: ContentCodings
+
+    def __init__(self, request: httputil.HTTPServerRequest) -> None:
+        codings = self._codings = self.CODINGS
+        self._names = codings._names
+        super().__init__(request)
+
+    def _coding(self, name: str) -> tuple[Coding, int]:
+        return self._codings._chosen[name]
+
+    def _compressible_type(self, content_type: str) -> bool:
+        return self._codings._compressible(content_type)
+
+    def _min_length(self) -> int:
+        return self._codings.min_length
+
+    def _may_change(self, headers: httputil.HTTPHeaders) -> bool:
+        # RFC 9111 section 5.2.2.6 speaks to intermediaries; programs use it to speak to compressors at large.
+        directives = headers.get("Cache-Control")
+        return directives is None or "no-transform" not in directives.lower()
+
+
+def transforms_of(settings: dict[str, Any]) -> list[type[Any]]:
+    """The transforms that an application's settings ask for.
+
+    :raises ValueError: if ``compress_response`` holds what it may not.
+    """
+    setting = settings.get("compress_response")
+    if isinstance(setting, (ContentCodings, dict)):
+        return [type("ContentEncoding", (ContentEncoding,), {"CODINGS": ContentCodings._of(setting)})]
+    return [GZipContentEncoding] if setting or settings.get("gzip") else []
 
 
 def _add_vary(headers: httputil.HTTPHeaders) -> None:
-    if "Vary" in headers:
-        headers["Vary"] += ", Accept-Encoding"
-    else:
+    present = headers.get("Vary")
+    if not present:
         headers["Vary"] = "Accept-Encoding"
-
-
-def _weaken_tag(headers: httputil.HTTPHeaders) -> None:
-    etag = headers.get("Etag")
-    if etag is not None and not etag.startswith("W/"):
-        headers["Etag"] = "W/" + etag
-
-
-def _accepts_gzip(header: str) -> bool:
-    """Whether an Accept-Encoding field allows gzip (RFC 9110 section 12.5.3)."""
-    star = False
-    for part in header.split(",", 50)[:50]:
-        coding, _, parameters = part.strip().lower().partition(";")
-        name, _, weight = parameters.strip().partition("=")
-        refused = name.strip() == "q" and weight.strip().rstrip("0").rstrip(".") in ("", "0")
-        coding = coding.strip()
-        if coding in ("gzip", "x-gzip"):
-            return not refused
-        if coding == "*":
-            star = not refused
-    return star
+        return
+    names = [name.strip().lower() for name in present.split(",")]
+    if "accept-encoding" not in names and "*" not in names:
+        headers["Vary"] = present + ", Accept-Encoding"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from tornado import escape
@@ -139,6 +139,31 @@ def _flatten(parts: list[Any]) -> list[str]:
     return files
 
 
+class UnknownModuleError(AttributeError, KeyError):
+    """A template uses a UI module that the application has not.
+
+    It is what an attribute and what a key that is missing raises, as a template may write either.
+
+    :param name: of the module.
+    :param known: the application's modules.
+    """
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        import difflib  # late, as a server in good order does not need it
+
+        names = sorted(known)
+        close = difflib.get_close_matches(name, names, n=1)
+        hint = f": did you mean {close[0]!r}?" if close else "."
+        super().__init__(
+            f"there is no UI module {name!r}{hint} "
+            f"The application has {', '.join(names)}; its setting ui_modules adds more"
+        )
+        self.name = name
+
+    def __str__(self) -> str:
+        return str(self.args[0])  # as an AttributeError; a KeyError would quote it
+
+
 class _UIModuleNamespace:
     """``modules`` in templates: each attribute or item renders the module of that name."""
 
@@ -147,13 +172,12 @@ class _UIModuleNamespace:
         self.ui_modules = ui_modules
 
     def __getitem__(self, key: str) -> Callable[..., str]:
-        return _module_renderer(self.handler, key, self.ui_modules[key])
+        cls = self.ui_modules.get(key)
+        if cls is None:
+            raise UnknownModuleError(key, self.ui_modules)
+        return _module_renderer(self.handler, key, cls)
 
-    def __getattr__(self, key: str) -> Callable[..., str]:
-        try:
-            return self[key]
-        except KeyError as error:
-            raise AttributeError(str(error)) from None
+    __getattr__ = __getitem__
 
 
 def _module_renderer(handler: RequestHandler, name: str, cls: type[UIModule]) -> Callable[..., str]:

@@ -15,6 +15,7 @@ import time
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from tornado._wire.cookies import has_prefix
 from tornado.escape import utf8
 from tornado.log import gen_log
 from tornado.util import _websocket_mask
@@ -91,7 +92,10 @@ def token(handler: RequestHandler) -> bytes:
         options = dict(settings.get("xsrf_cookie_kwargs", {}))
         if handler.current_user and "expires_days" not in options:
             options["expires_days"] = 30
-        handler.set_cookie(settings.get("xsrf_cookie_name", "_xsrf"), made, **options)
+        name = settings.get("xsrf_cookie_name", "_xsrf")
+        if has_prefix(name):
+            options.setdefault("secure", True)  # whoever chose that name has said so
+        handler.set_cookie(name, made, **options)
     return made
 
 

@@ -1,0 +1,203 @@
+"""A MariaDB server of the tests' own: private data, a port from the kernel, gone in the end."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+from urllib.parse import quote
+
+import pytest
+
+# Distributions put servers where the paths of ordinary users do not lead.
+PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"])
+USER = "tester"
+#: Letters that have a meaning in addresses, in statements and in shells.
+PASSWORD = "p@ss/w:rd%'\" #"
+DEADLINE = 60.0
+
+# What makes data safe from a crash of the machine is left out, as are caches and threads for many users.
+FAST = (
+    "--skip-name-resolve",
+    "--skip-log-bin",
+    "--performance-schema=OFF",
+    "--innodb-flush-log-at-trx-commit=0",
+    "--innodb-doublewrite=OFF",
+    "--innodb-fast-shutdown=2",
+    "--innodb-buffer-pool-size=16M",
+    "--innodb-buffer-pool-load-at-startup=OFF",
+    "--innodb-buffer-pool-dump-at-shutdown=OFF",
+    "--innodb-log-file-size=8M",
+    "--aria-pagecache-buffer-size=1M",
+    "--key-buffer-size=64K",
+)
+
+
+class MariaDB:
+    """One server with its data in `directory`; the account `USER` may do everything with every database.
+
+    It can be stopped and started again: address and data stay the same.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._data = directory / "data"
+        self._process: subprocess.Popen[bytes] | None = None
+        self._log: IO[bytes] = (directory / "log").open("w+b")
+        # Bound but not listening: the server may bind the port, nobody is given it.
+        self._reservation = socket.socket()
+        self._reservation.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._reservation.bind(("127.0.0.1", 0))
+        self.port: int = self._reservation.getsockname()[1]
+
+    def install(self) -> None:
+        """Make the system's own tables, and the account."""
+        self._data.mkdir()
+        # A server's directory is not for others; the temporary one above it is the user's own.
+        command = [_found("mariadb-install-db"), "--no-defaults", f"--datadir={self._data}", *_as_root()]
+        command += ["--auth-root-authentication-method=normal", "--skip-test-db", *FAST]
+        done = subprocess.run(command, capture_output=True, timeout=DEADLINE, check=False)
+        assert done.returncode == 0, (done.stdout + done.stderr).decode(errors="replace")
+        password = PASSWORD.replace("'", "''")
+        account = f"{USER}@'127.0.0.1'"
+        (self._directory / "init.sql").write_text(
+            f"CREATE OR REPLACE USER {account} IDENTIFIED BY '{password}';\n"
+            f"GRANT ALL ON *.* TO {account} WITH GRANT OPTION;\n"
+        )
+
+    def start(self) -> None:
+        """Start the server and wait until it answers."""
+        assert self._process is None
+        command = [_found("mariadbd"), "--no-defaults", f"--datadir={self._data}", *_as_root(), *FAST]
+        command += [f"--socket={self._directory / 'socket'}", f"--pid-file={self._directory / 'pid'}"]
+        command += ["--bind-address=127.0.0.1", f"--port={self.port}"]
+        command += [f"--init-file={self._directory / 'init.sql'}", "--character-set-server=utf8mb4"]
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=self._log, stderr=subprocess.STDOUT
+        )
+        end, pause = time.monotonic() + DEADLINE, 0.01
+        while not self._accepts():
+            try:
+                # A pause that ends early when the server does.
+                status = self._process.wait(pause)
+            except subprocess.TimeoutExpired:
+                assert time.monotonic() < end, f"MariaDB does not answer:\n{self.output()}"
+            else:
+                raise AssertionError(f"MariaDB ended with status {status}:\n{self.output()}")
+
+    def _accepts(self) -> bool:
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), DEADLINE) as greeting:
+                return greeting.recv(1) != b""
+        except ConnectionRefusedError:
+            return False
+
+    def stop(self) -> None:
+        """Stop the server; the data stay."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.terminate()
+        try:
+            process.wait(DEADLINE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """For the block, the server is there and says nothing."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
+
+    def close(self) -> None:
+        """Stop the server and let its port go."""
+        self.stop()
+        self._log.close()
+        self._reservation.close()
+
+    def output(self) -> str:
+        """What the server has logged."""
+        return (self._directory / "log").read_text(errors="replace")
+
+    def url(self, database: str) -> str:
+        """The address of a database, as programs take it."""
+        return f"mysql://{USER}:{quote(PASSWORD, safe='')}@127.0.0.1:{self.port}/{database}"
+
+    def run(self, statement: str, *values: object, database: str | None = None) -> list[tuple[Any, ...]]:
+        """Run one statement on a connection of its own: the rows it finds."""
+        import pymysql
+
+        connection = pymysql.connect(
+            host="127.0.0.1",
+            port=self.port,
+            user=USER,
+            password=PASSWORD,
+            database=database,
+            charset="utf8mb4",
+            autocommit=True,
+        )
+        with connection, connection.cursor() as cursor:
+            cursor.execute(statement, values or None)
+            return list(cursor.fetchall())
+
+    def new_database(self) -> str:
+        """A new, empty database; its name."""
+        name = f"test_{secrets.token_hex(6)}"
+        self.run(f"CREATE DATABASE {name} CHARACTER SET utf8mb4")
+        return name
+
+
+def _found(name: str) -> str:
+    path = shutil.which(name, path=PATH)
+    assert path is not None
+    return path
+
+
+def _as_root() -> list[str]:
+    # It does not run as root unless it is told to.
+    return ["--user=root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+
+
+def missing() -> str | None:
+    """Why no MariaDB can be started here, or None."""
+    for name in ("mariadbd", "mariadb-install-db"):
+        if shutil.which(name, path=PATH) is None:
+            return f"{name} is absent; on Debian: apt-get install mariadb-server"
+    try:
+        import pymysql  # noqa: F401
+    except ImportError:
+        return "PyMySQL is absent; pip install aiomysql"
+    return None
+
+
+@contextmanager
+def running_mariadb() -> Iterator[MariaDB]:
+    """A MariaDB server. Where there is none: a skip, or a failure when ``CI`` is set."""
+    reason = missing()
+    if reason is not None:
+        if os.environ.get("CI"):
+            pytest.fail(f"a database test may not be skipped here: {reason}", pytrace=False)
+        pytest.skip(reason)
+    # The path of a Unix socket has 107 bytes: pytest's own directories may be too deep.
+    with tempfile.TemporaryDirectory(prefix="mariadb-") as directory:
+        server = MariaDB(Path(directory))
+        try:
+            server.install()
+            server.start()
+            yield server
+        finally:
+            server.close()

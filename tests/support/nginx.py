@@ -1,0 +1,127 @@
+"""Debian's nginx, run with a configuration file of ours in a folder of its own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+from types import TracebackType
+
+import pytest
+
+#: Not always on the path of somebody who is not root.
+NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
+_SCRATCH = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+
+
+def need(program: str | None, name: str, package: str) -> str:
+    """The path of a program. Where there is none: a skip, or a failure when ``CI`` is set."""
+    if program is None:
+        reason = f"{name} is absent; on Debian: apt-get install {package}"
+        if os.environ.get("CI"):
+            pytest.fail(f"this test may not be skipped here: {reason}", pytrace=False)
+        pytest.skip(reason)
+    return program
+
+
+def reserve() -> socket.socket:
+    """A port for somebody else: bound with SO_REUSEADDR but not listening, so that nobody is given it."""
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.bind(("127.0.0.1", 0))
+    return sock
+
+
+class Nginx:
+    """nginx in the foreground; a context manager.
+
+    :param folder: receives its configuration, logs and temporary files.
+    :param configuration: the text of ``nginx.conf``, a whole file as one would install it. Where it keeps its
+        scratch files is added, and ``user`` is left out: the tests' user runs it.
+    :param replacements: texts to put in place of others, each of which must be there.
+    :param port: the one to wait for.
+    """
+
+    def __init__(self, folder: Path, configuration: str, replacements: dict[str, str], port: int) -> None:
+        self._program = need(NGINX, "nginx", "nginx-light")
+        self._folder = folder
+        self._original = configuration
+        self._replacements = {
+            "/run/nginx.pid": str(folder / "nginx.pid"),
+            "/var/log/nginx/": f"{folder}/",
+            **replacements,
+        }
+        self.port = port
+
+    def _write(self, configuration: str) -> None:
+        for old, new in self._replacements.items():
+            assert old in configuration, f"nothing to replace: {old!r}"
+            configuration = configuration.replace(old, new)
+        user = "user root;" if os.geteuid() == 0 else ""
+        configuration = configuration.replace("user www-data;", user)
+        scratch = "".join(f"\n    {kind}_temp_path {self._folder}/{kind};" for kind in _SCRATCH)
+        configuration = configuration.replace("http {", "http {" + scratch, 1)
+        (self._folder / "nginx.conf").write_text(configuration)
+
+    def _command(self, *arguments: str) -> list[str]:
+        folder = str(self._folder)
+        return [self._program, "-p", folder, "-c", f"{folder}/nginx.conf", "-e", f"{folder}/error.log"] + [
+            *arguments
+        ]
+
+    def __enter__(self) -> Nginx:
+        self._write(self._original)
+        self._process = subprocess.Popen(
+            self._command("-g", "daemon off;"),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.STDOUT,
+        )
+        end = time.monotonic() + 30
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), timeout=30).close()
+                return self
+            except ConnectionRefusedError:
+                pass
+            try:
+                status = self._process.wait(0.01)
+            except subprocess.TimeoutExpired:
+                assert time.monotonic() < end, f"nginx does not listen:\n{self.log()}"
+            else:
+                raise AssertionError(f"nginx ended with status {status}:\n{self.log()}")
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def check(self) -> str:
+        """What ``nginx -t`` says of the configuration."""
+        done = subprocess.run(
+            self._command("-t"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=30, text=True
+        )
+        return done.stdout
+
+    def reload(self, replacements: dict[str, str]) -> None:
+        """Have it take up the configuration with some replacements changed, as ``nginx -s reload`` does."""
+        self._replacements.update(replacements)
+        self._write(self._original)
+        self._process.send_signal(signal.SIGHUP)
+
+    def log(self) -> str:
+        """Its error log so far."""
+        path = self._folder / "error.log"
+        return path.read_text() if path.exists() else ""

@@ -1,0 +1,58 @@
+"""A server whose browser is told to be careful: policy with nonces, frames, cookies with promises."""
+
+from __future__ import annotations
+
+import asyncio
+
+from tornado import web
+from tornado.options import define, options, parse_command_line
+
+define("port", type=int)
+
+POLICY = "default-src 'none'; script-src 'nonce-{nonce}'; frame-src *; img-src 'self'"
+PAGE = """<!doctype html><title>none</title><body>
+<script nonce="{nonce}">document.title = "ours"</script>
+<script>document.title = "foreign"</script>
+<img src="/none.png" alt="" onerror="document.title = 'foreign'">
+"""
+
+
+class Page(web.RequestHandler):
+    """A page with a script of its own and two that somebody has smuggled in."""
+
+    def get(self) -> None:
+        self.write(PAGE.format(nonce=self.csp_nonce))
+
+
+class Frames(web.RequestHandler):
+    """Frames a page of this server: as itself, and by its other name."""
+
+    def get(self) -> None:
+        self.clear_header("Content-Security-Policy")
+        self.write(f'<iframe src="//{self.get_argument("host")}/page" name="inner"></iframe>')
+
+
+class Cookies(web.RequestHandler):
+    """Sets cookies of every kind; on localhost a browser takes Secure ones without TLS too."""
+
+    def get(self) -> None:
+        if self.get_argument("clear", False, type=bool):
+            self.clear_all_cookies()
+            return
+        self.set_cookie("__Host-session", "1", secure=True, httponly=True, samesite="Strict")
+        self.set_cookie("__Secure-part", "2", secure=True, samesite="None", partitioned=True)
+        self.set_cookie("gone", "3")
+
+
+async def main() -> None:
+    routes = [("/page", Page), ("/frames", Frames), ("/cookies", Cookies)]
+    settings = {"content_security_policy": POLICY}
+    hosts = ["localhost", f"127.0.0.1:{options.port}"]
+    application = web.Application(routes, security_headers=settings, allowed_hosts=hosts)
+    application.listen(options.port, "127.0.0.1")
+    await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    parse_command_line()
+    asyncio.run(main())

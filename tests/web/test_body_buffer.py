@@ -1,0 +1,65 @@
+"""Where a whole body is collected."""
+
+from __future__ import annotations
+
+import builtins
+import ctypes
+
+import pytest
+
+from tornado.web import _body_buffer
+from tornado.web._body_buffer import BELIEVED, BodyBuffer
+
+PIECE = bytes(range(256)) * 256
+
+
+def filled(length: int | None, size: int) -> BodyBuffer:
+    buffer = BodyBuffer(length)
+    for at in range(0, size, len(PIECE)):
+        buffer.write(PIECE[: size - at])
+    return buffer
+
+
+@pytest.mark.parametrize("length", [None, 3, BELIEVED, 3 * BELIEVED, 3 * BELIEVED + 7])
+@pytest.mark.parametrize("size", [0, 1, BELIEVED - 1, BELIEVED, BELIEVED + 1, 3 * BELIEVED, 3 * BELIEVED + 7])
+def test_what_goes_in_comes_out(length, size):
+    expected = (PIECE * (size // len(PIECE) + 1))[:size]
+    assert filled(length, size).getvalue() == expected
+
+
+def test_room_is_made_once_and_given_away_without_a_copy():
+    size = 3 * BELIEVED
+    buffer = filled(size, size)
+    room = buffer._buffer
+    assert len(room.getbuffer()) == size
+    assert buffer.getvalue() is room.getvalue()
+
+
+def test_no_room_before_some_has_come():
+    buffer = filled(2**60, BELIEVED - 1)
+    assert len(buffer._buffer.getbuffer()) == BELIEVED - 1
+
+
+def test_room_that_is_not_there_is_done_without():
+    assert filled(2**60, 2 * BELIEVED).getvalue()[-1] == 255
+
+
+@pytest.mark.parametrize("fault", [ImportError, OSError, AttributeError])
+def test_without_ctypes(monkeypatch, fault):
+    def refuse(name: object) -> None:
+        raise fault
+
+    monkeypatch.setattr(ctypes, "CDLL", refuse)
+    assert len(filled(3 * BELIEVED, 3 * BELIEVED).getvalue()) == 3 * BELIEVED
+
+
+def test_elsewhere_than_on_linux(monkeypatch):
+    monkeypatch.setattr(_body_buffer.sys, "platform", "win32")
+    monkeypatch.setattr(
+        builtins, "__import__", lambda name, *rest: pytest.fail(f"{name} was imported"), raising=True
+    )
+    try:
+        size = len(filled(3 * BELIEVED, 3 * BELIEVED).getvalue())
+    finally:
+        monkeypatch.undo()
+    assert size == 3 * BELIEVED

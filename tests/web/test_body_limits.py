@@ -1,0 +1,123 @@
+"""``max_body_size`` and ``body_timeout`` of a handler class."""
+
+from __future__ import annotations
+
+from unittest.mock import Mock
+
+import pytest
+
+from tests.support.server import handler_of, serving
+from tornado import web
+from tornado.web import _body_limits
+
+
+def size(self):
+    self.write(str(len(self.request.body)))
+
+
+def application(**members):
+    return web.Application([("/plain", handler_of(post=size)), ("/.*", handler_of(post=size, **members))])
+
+
+@pytest.mark.parametrize(
+    ("limit", "sent", "code"),
+    [(10, 10, 200), (10, 11, 413), (5000, 5000, 200), (5000, 5001, 413), (0, 1, 413)],
+)
+async def test_a_class_has_its_own_limit_beside_the_servers(limit, sent, code):
+    async with serving(application(max_body_size=limit), max_body_size=1000) as server:
+        response = await server.fetch("/", method="POST", body=bytes(sent))
+        assert response.code == code
+        if code == 200:
+            assert response.body == str(sent).encode()
+        assert (await server.fetch("/plain", method="POST", body=bytes(1000))).code == 200
+        assert (await server.fetch("/plain", method="POST", body=bytes(1001))).code == 413
+
+
+@pytest.mark.parametrize(("sent", "code"), [(10, 200), (11, 413)])
+async def test_a_chunked_body_is_counted(sent, code):
+    async with serving(application(max_body_size=10)) as server:
+        peer = await server.connect()
+        peer.get("/", "Transfer-Encoding: chunked", method="POST")
+        for _ in range(sent):
+            peer.send(b"1\r\nx\r\n")
+        peer.send(b"0\r\n\r\n")
+        assert (await peer.response()).code == code
+
+
+@pytest.mark.parametrize(("sent", "code"), [(10, 100), (11, 413)])
+async def test_who_asks_first_is_told_before_he_sends(sent, code):
+    async with serving(application(max_body_size=10)) as server:
+        peer = await server.connect()
+        peer.get("/", "Expect: 100-continue", f"Content-Length: {sent}", method="POST")
+        assert (await peer.response()).code == code
+        if code == 100:
+            peer.send(bytes(sent))
+            assert (await peer.response()).body == b"10"
+
+
+async def test_a_routed_request_without_a_body_is_not_affected():
+    async with serving(application(max_body_size=0, get=lambda self: self.write("got"))) as server:
+        assert (await server.fetch("/")).body == b"got"
+
+
+async def test_limits_hold_behind_a_router_of_ones_own():
+    class Own(web.Application):
+        def find_handler(self, request, **kwargs):
+            return super().find_handler(request, **kwargs)
+
+    async with serving(Own([("/.*", handler_of(post=size, max_body_size=10))])) as server:
+        assert (await server.fetch("/", method="POST", body=bytes(10))).code == 200
+        assert (await server.fetch("/", method="POST", body=bytes(11))).code == 413
+
+
+async def test_prepare_of_a_streaming_handler_may_change_them():
+    @web.stream_request_body
+    class Streaming(web.RequestHandler):
+        max_body_size = 10
+
+        def prepare(self):
+            self.received = 0
+            if self.request.path == "/more":
+                self.max_body_size = 20
+
+        def data_received(self, chunk):
+            self.received += len(chunk)
+
+        def post(self):
+            self.write(str(self.received))
+
+    async with serving(web.Application([("/.*", Streaming)])) as server:
+        assert (await server.fetch("/", method="POST", body=bytes(11))).code == 413
+        assert (await server.fetch("/more", method="POST", body=bytes(20))).body == b"20"
+        assert (await server.fetch("/more", method="POST", body=bytes(21))).code == 413
+
+
+async def test_a_body_that_takes_too_long_ends_the_connection():
+    async with serving(application(body_timeout=0.05)) as server:
+        peer = await server.connect()
+        peer.get("/", "Content-Length: 10", method="POST")
+        peer.send(b"12345")
+        assert await peer.rest() == b""
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "error"),
+    [
+        ("max_body_size", "10MB", TypeError),
+        ("max_body_size", True, TypeError),
+        ("max_body_size", 1.5, TypeError),
+        ("max_body_size", -1, ValueError),
+        ("body_timeout", "1s", TypeError),
+        ("body_timeout", -0.1, ValueError),
+    ],
+)
+def test_a_wrong_value_is_named(name, value, error):
+    with pytest.raises(error, match=rf"Handler\.{name}"):
+        _body_limits.apply(handler_of(**{name: value}), Mock())
+
+
+def test_a_programs_own_property_of_that_name_is_passed_over():
+    cls = handler_of(max_body_size=property(lambda self: 3), body_timeout=lambda self: 3)
+    connection = Mock()
+    _body_limits.apply(cls, connection)
+    assert connection.mock_calls == []

@@ -1,0 +1,229 @@
+"""Who is shown which answer to an exception."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from tests.support.server import ExpectLog, ask, handler_of
+from tornado import web
+from tornado.httputil import HTTPHeaders
+from tornado.web import _debug
+from tornado.web._debug_secrets import MASK
+
+BROWSER = "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+
+
+def fail(self: Any) -> None:
+    raise ValueError("a <bug>")
+
+
+async def page(
+    expect_log: ExpectLog, handler: Any = None, *fields: str, log: str = "Uncaught", **options: Any
+) -> Any:
+    """The answer to a browser."""
+    options.setdefault("serve_traceback", True)
+    with expect_log("tornado.application", log):
+        return await ask(handler or handler_of(get=fail), *(fields or (BROWSER,)), **options)
+
+
+@pytest.mark.parametrize(
+    ("accept", "wanted"),
+    [
+        ("text/html", True),
+        ("text/html, */*;q=0.1", True),
+        ("application/xhtml+xml", True),
+        ("text/html;q=0.5, application/json;q=0.4", True),
+        ("text/html, application/json", True),
+        ("application/json, text/html", False),
+        ("application/json, text/html;q=0.9", False),
+        ("application/problem+json, text/html;q=0.9", False),
+        ("text/plain, text/html;q=0.5", False),
+        ("TEXT/HTML ; Q=1.0", True),
+        ("text/html;q=0", False),
+        ("text/html;q=x", False),
+        ("text/html;charset=utf-8;q=0.3", True),
+        ("*/*", False),
+        ("text/*", False),
+        ("", False),
+        (",;=," * 1000 + "text/html", False),
+    ],
+)
+def test_who_wants_a_page(accept: str, wanted: bool) -> None:
+    request = type("Request", (), {"headers": HTTPHeaders({"Accept": accept})})
+    assert _debug.wants_page(request) is wanted
+    request.headers["X-Requested-With"] = "XMLHttpRequest"
+    assert _debug.wants_page(request) is False
+
+
+async def test_a_page(expect_log: ExpectLog) -> None:
+    response = await page(expect_log)
+    assert response.code == 500
+    assert response.get("content-type") == "text/html; charset=UTF-8"
+    body = response.body.decode()
+    assert "<h1>ValueError</h1>" in body
+    assert "a &lt;bug&gt;" in body
+    assert "<bug>" not in body
+    assert "test_debug.py" in body
+
+
+async def test_the_pages_headers(expect_log: ExpectLog) -> None:
+    response = await page(expect_log)
+    policy = response.get("content-security-policy")
+    (nonce,) = set(re.findall("'nonce-([^']+)'", policy))
+    assert policy.startswith("default-src 'none'; ")
+    assert response.body.decode().count(f'nonce="{nonce}"') == 2
+    assert response.get("cache-control") == "no-store"
+    assert response.get("referrer-policy") == "no-referrer"
+    assert response.get("x-content-type-options") == "nosniff"
+    again = await page(expect_log)
+    assert nonce not in again.get("content-security-policy")
+
+
+async def test_everybody_else_gets_text(expect_log: ExpectLog) -> None:
+    response = await page(expect_log, None, "Accept: */*")
+    assert response.get("content-type") == "text/plain; charset=UTF-8"
+    assert response.body.startswith(b"Traceback (most recent call last)")
+    assert response.body.endswith(b"ValueError: a <bug>\n")
+
+
+async def test_never_without_the_setting(expect_log: ExpectLog) -> None:
+    response = await page(expect_log, serve_traceback=False)
+    assert b"bug" not in response.body
+    assert b"test_debug" not in response.body
+
+
+async def test_write_error_of_ones_own(expect_log: ExpectLog) -> None:
+    def write_error(self: Any, status_code: int, **kwargs: Any) -> None:
+        self.finish("mine")
+
+    assert (await page(expect_log, handler_of(get=fail, write_error=write_error))).body == b"mine"
+
+
+async def test_an_asynchronous_handler(expect_log: ExpectLog) -> None:
+    async def get(self: Any) -> None:
+        fail(self)
+
+    assert b"<h1>ValueError</h1>" in (await page(expect_log, handler_of(get=get))).body
+
+
+async def test_send_error(expect_log: ExpectLog) -> None:
+    def get(self: Any) -> None:
+        try:
+            fail(self)
+        except ValueError as error:
+            self.send_error(503, exc_info=(type(error), error, error.__traceback__))
+
+    response = await ask(handler_of(get=get), BROWSER, serve_traceback=True)
+    assert response.code == 503
+    assert b"503 Service Unavailable" in response.body
+    assert b"<h1>ValueError</h1>" in response.body
+
+
+async def test_send_error_with_nothing_raised() -> None:
+    def get(self: Any) -> None:
+        self.send_error(500, exc_info=(None, None, None))
+
+    response = await ask(handler_of(get=get), BROWSER, serve_traceback=True)
+    assert response.body == b"NoneType: None\n"
+
+
+async def test_an_http_error(expect_log: ExpectLog) -> None:
+    def get(self: Any) -> None:
+        raise web.HTTPError(403, "%s may not", "<Bob>", reason="Go Away")
+
+    with expect_log("tornado.general", "403 GET"):
+        response = await ask(handler_of(get=get), BROWSER, serve_traceback=True)
+    body = response.body.decode()
+    assert "<h1>403 Go Away</h1>" in body
+    assert "&lt;Bob&gt; may not" in body
+
+
+async def test_a_404_lists_the_routes() -> None:
+    routes = [web.url("/about", web.RequestHandler, name="about")]
+    response = await ask(routes, BROWSER, path="/abuot", serve_traceback=True)
+    body = response.body.decode()
+    assert response.code == 404
+    assert "Did you mean /about?" in body
+    assert "Routes that were tried" in body
+    response = await ask(routes, path="/abuot", serve_traceback=True)
+    assert response.get("content-type") == "text/plain; charset=UTF-8"
+
+
+async def test_secrets(expect_log: ExpectLog) -> None:
+    def get(self: Any) -> None:
+        password = "from-a-variable"
+        settings = dict(self.settings)
+        raise ValueError(f"the secret is {settings['cookie_secret']}, not {len(password)}")
+
+    for accept in (BROWSER, "Accept: text/plain"):
+        response = await page(
+            expect_log,
+            handler_of(get=get),
+            accept,
+            "Cookie: sid=from-a-cookie",
+            "Authorization: Bearer from-a-header",
+            path="/?token=from-an-argument",
+            cookie_secret="the-cookie-secret",
+            database="mysql://ann:from-an-address@db",
+        )
+        body = response.body.decode()
+        assert f"the secret is {MASK}, not 15" in body
+        for secret in ("the-cookie-secret", "from-a-cookie", "from-a-header", "from-an-a"):
+            assert secret not in body
+    assert (
+        "from-a-variable"
+        not in (await page(expect_log, handler_of(get=get), cookie_secret="x")).body.decode()
+    )
+
+
+async def test_a_page_is_bounded(expect_log: ExpectLog) -> None:
+    def fall(n: int) -> int:
+        if n == 0:
+            raise ValueError("y" * 10**6)
+        values = ["<" * 10000] * 100
+        return len(values) + fall(n - 1)
+
+    response = await page(expect_log, handler_of(get=lambda self: fall(100)))
+    assert b"<h1>ValueError</h1>" in response.body
+    assert len(response.body) < 2**20
+    response = await page(expect_log, handler_of(get=lambda self: fall(100)), "Accept: */*")
+    assert len(response.body) <= 2**20 + 10
+
+
+async def test_without_details_a_page_is_small(
+    expect_log: ExpectLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = await page(expect_log)
+    monkeypatch.setattr(_debug, "LIMIT", len(full.body) - 500)
+    response = await page(expect_log)
+    assert b"<h1>ValueError</h1>" in response.body
+    assert b"variable" not in response.body.partition(b'<section id="request">')[0].partition(b"<main")[2]
+
+
+async def test_where_no_page_fits_text_is_sent(
+    expect_log: ExpectLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_debug, "LIMIT", 300)
+    response = await page(expect_log, log="Uncaught|debug page")
+    assert response.get("content-type") == "text/plain; charset=UTF-8"
+    assert "\u2026" in response.body.decode()
+    assert len(response.body) < 310
+
+
+async def test_what_was_begun_is_broken_off(expect_log: ExpectLog) -> None:
+    async def get(self: Any) -> None:
+        self.write("begun")
+        await self.flush()
+        fail(self)
+
+    from tests.support.server import serving
+
+    application = web.Application([("/", handler_of(get=get))], serve_traceback=True)
+    with expect_log("tornado.application", "Uncaught"), expect_log("tornado.general", "Cannot send error"):
+        async with serving(application) as server:
+            rest = await server.exchange("GET / HTTP/1.1\r\nHost: x\r\nAccept: text/html\r\n\r\n")
+    assert b"begun" in rest
+    assert b"ValueError" not in rest

@@ -1,0 +1,164 @@
+"""Values as a debug page shows them."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import sys
+from typing import Any, NamedTuple
+
+import pytest
+
+from tornado.httputil import HTTPHeaders
+from tornado.web._debug_secrets import MASK, Secrets
+from tornado.web._debug_values import Values
+
+
+class Point(NamedTuple):
+    x: int
+    password: str
+
+
+@dataclasses.dataclass
+class Person:
+    name: str
+    password: str
+    hidden: str = dataclasses.field(default="", repr=False)
+
+
+class Plain:
+    def __init__(self, **attributes: Any) -> None:
+        self.__dict__.update(attributes)
+
+
+class Named:
+    def __init__(self, text: Any) -> None:
+        self.text = text
+
+    def __repr__(self) -> str:
+        text: str = self.text
+        return text
+
+
+def show(value: Any, limit: int = 1000) -> str:
+    return Values(Secrets(["sesame"])).show(value, limit)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (None, "None"),
+        (True, "True"),
+        (1.5, "1.5"),
+        (..., "Ellipsis"),
+        (12, "12"),
+        ("it's", '"it\'s"'),
+        (b"\xff", r"b'\xff'"),
+        ([1, [2]], "[1, [2]]"),
+        ((1,), "(1,)"),
+        ((), "()"),
+        ({1}, "{1}"),
+        (set(), "set()"),
+        (frozenset(), "frozenset()"),
+        (frozenset({1}), "frozenset({1})"),
+        ({"a": (1, 2)}, "{'a': (1, 2)}"),
+        (collections.OrderedDict(a=1), "OrderedDict({'a': 1})"),
+        (collections.defaultdict(list, a=[]), "defaultdict({'a': []})"),
+        (collections.deque([1, 2]), "deque([1, 2])"),
+        (collections.Counter("aab"), "Counter({'a': 2, 'b': 1})"),
+        (Point(1, "x"), f"Point(x=1, password={MASK})"),
+        (Person("ann", "x"), f"Person(name='ann', password={MASK})"),
+        (HTTPHeaders({"A": "1", "Cookie": "x"}), f"HTTPHeaders({{'A': '1', 'Cookie': {MASK}}})"),
+        ({"token": "x", "tokens": None}, f"{{'token': {MASK}, 'tokens': None}}"),
+        ("open sesame", f"'open {MASK}'"),
+        (Named("<sesame>"), f"<{MASK}>"),
+        (Plain(), f"<{__name__}.Plain object>"),
+        (Plain(a=1, b=Plain(), _c=2), f"<{__name__}.Plain object with a=1, b=<{__name__}.Plain object>>"),
+        ([Plain(a=1)], f"[<{__name__}.Plain object>]"),
+        (
+            Plain(a=[Person("ann", "x")]),
+            f"<{__name__}.Plain object with a=[Person(name='ann', password={MASK})]>",
+        ),
+    ],
+)
+def test_values(value: Any, expected: str) -> None:
+    assert show(value) == expected
+
+
+def test_nesting_has_an_end() -> None:
+    value: list[Any] = []
+    value.append(value)
+    assert show(value) == "[[[[[\u2026]]]]]"
+    assert show({"a": {"a": {"a": {"a": {"a": 1}}}}}) == "{'a': {'a': {'a': {'a': {\u2026}}}}}"
+
+
+def test_large_values_are_cut() -> None:
+    assert show("x" * 10**6, 10) == "'xxxxxxxxx\u2026 (1,000,000 characters)"
+    assert show(list(range(10**6)), 10) == "[0, 1, 2, \u2026 (1,000,000 items)"
+    assert show([0] * 60) == "[" + "0, " * 50 + "\u2026 10 more]"
+    assert show(dict.fromkeys(range(60), 0)).endswith("49: 0, \u2026 more}")
+    assert show(1 << 10**6) == "<int of 1,000,001 bits>"
+    assert show(Named("y" * 10**6), 10) == "y" * 10 + "\u2026"
+
+
+def test_a_secret_is_masked_before_the_value_is_cut() -> None:
+    assert show("sesame", 5) == f"'{MASK}"[:5] + "\u2026 (6 characters)"
+
+
+def test_a_large_container_is_not_asked_for_its_repr() -> None:
+    class Rows(list[int]):
+        def __repr__(self) -> str:
+            raise AssertionError
+
+    assert show(Rows(range(1000)), 12) == "test_a_large\u2026 (1,000 items)"
+    assert show(Rows([1])).endswith("Rows, not shown: its repr raises AssertionError>")
+
+
+def test_a_repr_that_fails() -> None:
+    assert show(Named(1)) == "<Named, not shown: its repr raises TypeError>"
+    assert show([Named(1), 2]) == "[<Named, not shown: its repr raises TypeError>, 2]"
+
+
+def test_a_repr_that_never_ends_is_interrupted() -> None:
+    class Endless:
+        def __repr__(self) -> str:
+            while True:
+                try:
+                    sum(range(10))
+                except Exception:
+                    pass
+
+    before = sys.gettrace()
+    values = Values(Secrets(), seconds=0.01)
+    assert values.show(Endless()).endswith("Endless, not shown: its repr takes too long>")
+    # The time of the page is used up; what needs none is shown.
+    assert "the time for this page is used up" in values.show(Named("x"))
+    assert values.show([1, "a"]) == "[1, 'a']"
+    assert sys.gettrace() is before
+
+
+def test_attributes_that_fail() -> None:
+    class Odd:
+        @property
+        def __dict__(self) -> Any:  # type: ignore[override]
+            raise ValueError
+
+    assert "not shown: ValueError" in show(Odd())
+
+
+def test_named_values() -> None:
+    values = Values(Secrets())
+    assert values.show_named("name", "ann") == "'ann'"
+    assert values.show_named("password", "ann") == f"{MASK} (str)"
+    assert values.show_named("password", None) == "None"
+    assert values.show_named("key", "ann", variable=True) == "'ann'"
+
+
+def test_a_value_that_cannot_be_compared_is_hidden() -> None:
+    class Array:
+        def __eq__(self, other: object) -> bool:
+            raise ValueError
+
+        __hash__ = None  # type: ignore[assignment]
+
+    assert Values(Secrets()).show_named("token", Array()).startswith(MASK)

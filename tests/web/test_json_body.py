@@ -1,0 +1,234 @@
+"""JSON in a request's body."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from tests.support.server import ExpectLog, ask, handler_of, raised, serving
+from tornado import web
+from tornado.web import InvalidBodyError
+from tornado.web._json_body import DEFAULT_MAX_DEPTH, MAX_DIGITS, parse
+
+JSON = "Content-Type: application/json"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (b"null", None),
+        (b" [1, -2.5, 1e3, true, false] \r\n\t", [1, -2.5, 1000.0, True, False]),
+        (b'{"a": {"b": ["c"]}}', {"a": {"b": ["c"]}}),
+        ('"ü中\U0001f600"'.encode(), "ü中\U0001f600"),
+        (rb'"\ud83d\ude00\n\u0000"', "\U0001f600\n\0"),
+        (rb'"\\ud800"', r"\ud800"),
+        (b"1e-999", 0.0),
+        (b'"' + b"[" * 1000 + b'\\""', "[" * 1000 + '"'),
+    ],
+)
+def test_what_is_read(text: bytes, expected: Any) -> None:
+    assert parse(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (b"{", r"no JSON: Expecting property name .* \(line 1 column 2\)"),
+        (b'{\n"a": 1,\n}', r"no JSON: .* \(line (2|3) column"),
+        (b"[1] x", r"no JSON: Extra data \(line 1 column 5\)"),
+        (b"   ", r"no JSON: Expecting value \(line 1 column 4\)"),
+        (b"'a'", "no JSON"),
+        (b'"a\nb"', r"no JSON: Invalid control character"),
+        (b"\xef\xbb\xbf{}", "byte order mark"),
+        (b'"\xff"', r"not UTF-8 at byte 1"),
+        (b'"\xed\xa0\x80"', r"not UTF-8 at byte 1"),
+        ("{}".encode("utf-16"), "not UTF-8 at byte 0"),
+        (b"[NaN]", "NaN is no JSON"),
+        (b"Infinity", "Infinity is no JSON"),
+        (b"-Infinity", "-Infinity is no JSON"),
+        (b"1e999", "the number 1e999 is too large"),
+        (b'{"a": 1, "b": 2, "a": 3}', "the name 'a' occurs twice in one object"),
+        (rb'{"a": 1, "\u0061": 3}', "the name 'a' occurs twice"),
+        (rb'["\ud800"]', r"half a surrogate pair, \\ud800"),
+        (rb'{"\uDC00": 1}', r"half a surrogate pair, \\udc00"),
+        (b"1" * (MAX_DIGITS + 1), "Exceeds the limit|more than"),
+        (b"0." + b"1" * (MAX_DIGITS + 1), f"more than {MAX_DIGITS} digits"),
+    ],
+)
+def test_what_is_refused(text: bytes, message: str) -> None:
+    with pytest.raises(InvalidBodyError, match=message) as caught:
+        parse(text)
+    assert caught.value.status_code == 400
+    assert len(str(caught.value)) < 300
+
+
+@pytest.fixture
+def unlimited_digits() -> Iterator[None]:
+    limit = sys.get_int_max_str_digits()
+    sys.set_int_max_str_digits(0)
+    yield
+    sys.set_int_max_str_digits(limit)
+
+
+def test_digits_are_counted_where_the_interpreter_does_not(unlimited_digits: None) -> None:
+    assert parse(b"[12, -3]") == [12, -3]
+    assert parse(b"1" * MAX_DIGITS) == int("1" * MAX_DIGITS)
+    with pytest.raises(InvalidBodyError, match="more than 4300 digits"):
+        parse(b"1" * (MAX_DIGITS + 1))
+
+
+@pytest.mark.parametrize(("opening", "closing"), [(b"[", b"]"), (b'{"a":', b"}"), (b'[{"a":', b"}]")])
+def test_depth(opening: bytes, closing: bytes) -> None:
+    each = opening.count(b"[") + opening.count(b"{")
+
+    def nested(depth: int) -> bytes:
+        return opening * (depth // each) + b"1" + closing * (depth // each)
+
+    parse(nested(DEFAULT_MAX_DEPTH))
+    too_deep = DEFAULT_MAX_DEPTH + each
+    with pytest.raises(InvalidBodyError, match=f"nested {too_deep} deep, max_depth is {DEFAULT_MAX_DEPTH}"):
+        parse(nested(too_deep))
+    with pytest.raises(InvalidBodyError, match="nested too deeply for Python"):
+        parse(nested(100_000), max_depth=200_000)
+    assert parse(b"[" + b"[]," * 1000 + b"[]]", max_depth=2) == [[]] * 1001
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=20,
+)
+
+
+@given(values, st.booleans(), st.sampled_from([None, 2]))
+def test_what_json_writes_is_read(value: Any, ascii_only: bool, indent: Any) -> None:
+    text = json.dumps(value, ensure_ascii=ascii_only, indent=indent)
+    assert parse(text.encode()) == value
+
+
+def depth_of(value: Any) -> int:
+    if isinstance(value, dict):
+        value = list(value.values())
+    return 1 + max(map(depth_of, value), default=0) if isinstance(value, list) else 0
+
+
+@given(values, st.integers(0, 4))
+def test_depth_is_what_it_is(value: Any, most: int) -> None:
+    text = json.dumps(value).encode()
+    if depth_of(value) <= most:
+        assert parse(text, most) == value
+    else:
+        with pytest.raises(InvalidBodyError, match=f"nested {depth_of(value)} deep"):
+            parse(text, most)
+
+
+@given(st.binary(max_size=60) | st.text('[]{}"\\,:x1\n').map(str.encode), st.sampled_from([0, 2, 100]))
+@example(b'"\\', 0)
+@example(b'["', 0)
+def test_any_bytes_are_a_value_or_refused(body: bytes, most: int) -> None:
+    try:
+        parse(body, most)
+    except InvalidBodyError:
+        pass
+
+
+@pytest.mark.parametrize("unit", [b'"', b'\\"', b'["', b"\\", b'"\\', b"[]", b'{"":', b"1", b"\\ud800"])
+def test_nasty_bodies_come_to_an_end(unit: bytes) -> None:
+    for start in (b"", b'"', b"[" * 200):
+        with pytest.raises(InvalidBodyError):
+            parse(start + unit * (300_000 // len(unit)))
+
+
+# -- in a handler --
+
+
+class Echo(web.RequestHandler):
+    def post(self) -> None:
+        value = self.get_json_body()
+        assert self.get_json_body() is value
+        self.write(json.dumps(value))
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "application/json",
+        "Application/JSON",
+        "application/json; charset=utf-8",
+        'application/json;charset="UTF-8"',
+        "application/vnd.api+json",
+        "application/json; odd",
+    ],
+)
+async def test_types_of_json(kind: str) -> None:
+    response = await ask(Echo, f"Content-Type: {kind}", method="POST", body=b'{"a": [1]}')
+    assert json.loads(response.body) == {"a": [1]}
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ([], "Content-Type is '', application/json is wanted"),
+        (["Content-Type: text/plain"], "Content-Type is 'text/plain'"),
+        (["Content-Type: application/jsonp"], "Content-Type is 'application/jsonp'"),
+        (["Content-Type: application/x-www-form-urlencoded"], "Content-Type is"),
+        (["Content-Type: +json"], "Content-Type is"),
+        (["Content-Type: application/json; charset=latin-1"], "charset is 'latin-1', JSON is UTF-8"),
+        ([JSON, "Content-Encoding: gzip"], "Content-Encoding is 'gzip', .*decompress_request=True"),
+    ],
+)
+async def test_another_type_is_refused(fields: Any, message: str, expect_log: ExpectLog) -> None:
+    with expect_log("tornado.general", f"415 POST /.*Invalid body: {message}"):
+        assert (await ask(Echo, *fields, method="POST", body=b"{}")).code == 415
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b'{"a": 1,}', r"400 POST /.*Invalid body: no JSON: .*\(line 1 column \d+\)"),
+        (b"", "Invalid body: the body is empty, JSON is wanted"),
+        (b'"%s %d', "Invalid body: no JSON"),
+        (b'{"%s": 1, "%s": 1}', re.escape("the name '%s' occurs twice")),
+    ],
+)
+async def test_a_malformed_body_is_a_400(body: bytes, message: str, expect_log: ExpectLog) -> None:
+    with expect_log("tornado.general", message):
+        assert (await ask(Echo, JSON, method="POST", body=body)).code == 400
+
+
+async def test_an_empty_body_may_have_a_default() -> None:
+    handler = handler_of(post=lambda self: self.write(repr(self.get_json_body(None))))
+    assert (await ask(handler, method="POST", body=b"")).body == b"None"
+    assert (await ask(handler, JSON, method="POST", body=b"[]")).body == b"[]"
+
+
+async def test_another_depth_is_looked_at_anew(expect_log: ExpectLog) -> None:
+    def post(self: Any) -> None:
+        assert self.get_json_body() == [[[]]]
+        assert self.get_json_body(max_depth=3) == [[[]]]
+        self.get_json_body(max_depth=2)
+
+    with expect_log("tornado.general", "nested 3 deep, max_depth is 2"):
+        assert (await ask(handler_of(post=post), JSON, method="POST", body=b"[[[]]]")).code == 400
+
+
+async def test_a_streamed_body_is_not_there(expect_log: ExpectLog) -> None:
+    @web.stream_request_body
+    class Streaming(web.RequestHandler):
+        def data_received(self, chunk: bytes) -> None:
+            pass
+
+        def post(self) -> None:
+            self.get_json_body()
+
+    async with serving(web.Application([("/", Streaming)])) as server:
+        with expect_log("tornado.application", "Uncaught exception") as expected:
+            assert (await server.fetch("/", JSON, method="POST", body=b"{}")).code == 500
+    assert "Streaming streams its request body: get_json_body() needs it whole" in str(raised(expected))

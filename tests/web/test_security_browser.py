@@ -1,0 +1,55 @@
+"""What a real browser makes of the security headers and of cookies with promises."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.support.program import Program
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def program() -> Iterator[Program]:
+    with Program("tests/web/careful_program.py") as running:
+        yield running
+
+
+@pytest.fixture
+def page(browser: Any) -> Iterator[Any]:
+    context = browser.new_context()
+    yield context.new_page()
+    context.close()
+
+
+def test_only_our_own_script_runs(page: Any, program: Program) -> None:
+    refused: list[str] = []
+    page.on("console", lambda message: refused.append(message.text))
+    for _ in range(2):
+        page.goto(program.url("/page"), wait_until="load")
+        assert page.title() == "ours"
+    assert sum("Content Security Policy" in text for text in refused) >= 4
+
+
+@pytest.mark.parametrize(("other", "shown"), [(False, True), (True, False)])
+def test_only_our_own_pages_frame_it(other: bool, shown: bool, page: Any, program: Program) -> None:
+    host = f"{'localhost' if other else '127.0.0.1'}:{program.port}"
+    page.goto(program.url(f"/frames?host={host}"), wait_until="load")
+    # A frame that is refused is an error page of the browser's own, and may have no name, or be none at all.
+    frame = page.wait_for_selector("iframe").content_frame()
+    assert (frame is not None and frame.title() == "ours") is shown
+
+
+def test_cookies_that_keep_their_promises_are_kept(page: Any, program: Program) -> None:
+    url = f"http://localhost:{program.port}/cookies"
+    page.goto(url)
+    kept = {cookie["name"]: cookie for cookie in page.context.cookies()}
+    assert sorted(kept) == ["__Host-session", "__Secure-part", "gone"]
+    assert kept["__Host-session"]["secure"]
+    assert kept["__Host-session"]["sameSite"] == "Strict"
+    page.goto(f"{url}?clear=yes")
+    left = {cookie["name"] for cookie in page.context.cookies()}
+    assert left <= {"__Secure-part"}  # a partition's cookie is cleared by partitioned=True alone

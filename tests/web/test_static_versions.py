@@ -1,0 +1,135 @@
+"""Versions of files: hashed once, and the large ones off the loop."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.descriptors import open_below
+from tests.support.server import ExpectLog, serving
+from tornado import web
+from tornado.iostream._file import read_at
+from tornado.web import _static_versions
+from tornado.web._static_files import identity, open_regular
+
+LARGE = os.urandom(1_000_000)
+TAG = f'"{hashlib.sha512(LARGE).hexdigest()}"'
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    (tmp_path / "large.bin").write_bytes(LARGE)
+    os.utime(tmp_path / "large.bin", (0, 1_600_000_000))
+    return tmp_path
+
+
+@pytest.fixture
+def threads(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Notes for each hash whether it was made on the main thread."""
+    found: list[bool] = []
+    original = _static_versions._hash
+
+    def noting(fd: int, state: Any) -> str | None:
+        found.append(threading.current_thread() is threading.main_thread())
+        return original(fd, state)
+
+    monkeypatch.setattr(_static_versions, "_hash", noting)
+    return found
+
+
+def application(root: Path, handler: Any = web.StaticFileHandler) -> web.Application:
+    return web.Application([("/s/(.*)", handler, {"path": str(root)})])
+
+
+async def test_a_large_file_is_hashed_once_and_elsewhere(
+    root: Path, threads: list[bool], loop_kind: str
+) -> None:
+    async with serving(application(root)) as server:
+        answers = await asyncio.gather(*[server.fetch("/s/large.bin") for _ in range(5)])
+        answers.append(await server.fetch("/s/large.bin"))
+        assert [each.get("etag") for each in answers] == [TAG] * 6
+        assert (await server.fetch("/s/large.bin", f"If-None-Match: {TAG}")).code == 304
+    assert threads == [False]
+    assert open_below(root) == []
+    # A static address needs no hash of its own any more.
+    assert web.StaticFileHandler.get_version({"static_path": str(root)}, "large.bin") == TAG.strip('"')
+    assert threads == [False]
+
+
+async def test_a_small_file_is_hashed_in_place(root: Path, threads: list[bool]) -> None:
+    (root / "small").write_bytes(b"small")
+    async with serving(application(root)) as server:
+        assert (await server.fetch("/s/small")).get("etag") == f'"{hashlib.sha512(b"small").hexdigest()}"'
+    assert threads == [True]
+
+
+async def test_who_gives_up_takes_nothing_from_the_others(root: Path) -> None:
+    async def version() -> str | None:
+        opened = open_regular(str(root / "large.bin"))
+        assert opened is not None
+        try:
+            return await _static_versions.of_open(web.StaticFileHandler, opened)
+        finally:
+            opened.close()
+
+    first, second = asyncio.ensure_future(version()), asyncio.ensure_future(version())
+    await asyncio.sleep(0)
+    first.cancel()
+    assert await second == TAG.strip('"')
+    assert first.cancelled()
+    assert not _static_versions._under_way
+
+
+async def test_a_file_that_is_changed_while_it_is_hashed(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    original = read_at
+
+    def changing(fd: int, size: int, offset: int) -> bytes:
+        if offset:
+            with open(root / "large.bin", "r+b") as file:
+                file.write(b"x")
+        return original(fd, size, offset)
+
+    monkeypatch.setattr(_static_versions, "read_at", changing)
+    opened = open_regular(str(root / "large.bin"))
+    assert opened is not None
+    assert await _static_versions.of_open(web.StaticFileHandler, opened) is None
+    monkeypatch.setattr(_static_versions, "read_at", lambda fd, size, offset: b"")
+    assert _static_versions._hash(opened.fd, identity(os.fstat(opened.fd))) is None
+    opened.close()
+
+
+async def test_a_file_that_cannot_be_read(
+    root: Path, monkeypatch: pytest.MonkeyPatch, expect_log: ExpectLog
+) -> None:
+    def fail(fd: int, size: int, offset: int) -> bytes:
+        raise OSError("a bad disk")
+
+    monkeypatch.setattr(_static_versions, "read_at", fail)
+    async with serving(application(root)) as server:
+        with expect_log("tornado.general", "Could not read static file .*a bad disk"):
+            assert (await server.fetch("/s/large.bin")).body == LARGE
+
+
+def test_threads_do_not_outlive_a_fork(monkeypatch: pytest.MonkeyPatch) -> None:
+    pool = _static_versions._threads()
+    assert _static_versions._threads() is pool
+    monkeypatch.setattr(_static_versions, "_pool_process", -1)
+    other = _static_versions._threads()
+    assert other is not pool
+    pool.shutdown()
+
+
+async def test_a_subclass_with_a_tag_of_its_own_has_nothing_hashed(root: Path, threads: list[bool]) -> None:
+    class Own(web.StaticFileHandler):
+        def compute_etag(self) -> str | None:
+            return '"own"'
+
+    async with serving(application(root, Own)) as server:
+        assert (await server.fetch("/s/large.bin")).get("etag") == '"own"'
+    assert threads == []

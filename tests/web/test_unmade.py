@@ -1,0 +1,180 @@
+"""Handlers that cannot be made: an answer, and a log record that says what is wrong with which route."""
+
+from __future__ import annotations
+
+import traceback
+from typing import Any
+
+import pytest
+
+from tests.support.server import ExpectLog, handler_of, raised, serving
+from tornado import httputil, web
+from tornado.routing import PathMatches, Rule, RuleRouter
+
+
+class Page(web.RequestHandler):
+    """Wants an argument of its route."""
+
+    def initialize(self, database: str) -> None:
+        self.database = database
+
+    def get(self) -> None:
+        self.write(self.database)
+
+    post = get
+
+
+def failing(hook: str, error: Any = ZeroDivisionError) -> Any:
+    """A handler one of whose hooks fails while it is made; all that come later would fail, too."""
+
+    def fail(self: Any) -> None:
+        raise error
+
+    def never(self: Any, *args: Any) -> None:
+        raise AssertionError("called on a handler that was made by half")
+
+    members = dict.fromkeys(
+        ("prepare", "get", "post", "on_finish", "write_error", "log_exception", "compute_etag"), never
+    )
+    return handler_of(**{**members, hook: fail})
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({}, "missing 1 required positional argument: 'database'"),
+        ({"name": 1}, r"initialize\(\) got an unexpected keyword argument 'name'"),
+        ({"database": "x", "name": 1}, "unexpected keyword argument 'name'"),
+    ],
+)
+async def test_wrong_arguments_of_a_route(
+    arguments: Any, words: str, method: str, expect_log: ExpectLog
+) -> None:
+    application = web.Application(
+        [(r"/page/(\d*)", Page, arguments, "page"), ("/", Page, {"database": "ok"})]
+    )
+    with expect_log("tornado.application", f"Uncaught exception {method} /page/1") as expected:
+        async with serving(application) as server:
+            peer = await server.connect()
+            body = b"x" if method == "POST" else None
+            response = await peer.fetch("/page/1", method=method, body=body)
+            assert (response.code, b"500: Internal Server Error" in response.body) == (500, True)
+            assert (await peer.fetch("/")).body == b"ok"  # the connection goes on
+    error = raised(expected)
+    assert isinstance(error, TypeError)
+    text = "".join(traceback.format_exception(error))
+    for part in ("Page was being made for the route", r"'/page/(\\d*)$' (named 'page')", "third element"):
+        assert part in text
+    shown = ", ".join(map(repr, arguments)) or "it is empty"
+    assert f"(here: {shown})" in text
+    with pytest.raises(TypeError, match=words):
+        raise error
+
+
+async def test_a_third_element_that_is_no_dict(expect_log: ExpectLog) -> None:
+    application = web.Application([web.URLSpec("/", Page, "database")])  # type: ignore[arg-type, unused-ignore]
+    with expect_log("tornado.application", "Uncaught exception") as expected:
+        async with serving(application) as server:
+            assert (await server.fetch("/")).code == 500
+    assert "must be a dict" in "".join(raised(expected).__notes__)
+
+
+HOOKS = ["initialize", "set_default_headers", "__init__", "clear"]
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("hook", HOOKS)
+async def test_hooks_that_fail(hook: str, method: str, expect_log: ExpectLog) -> None:
+    handler = failing(hook)
+    if hook == "__init__":
+
+        def __init__(self: Any, *args: Any) -> None:
+            raise ZeroDivisionError
+
+        handler.__init__ = __init__
+    with expect_log("tornado.application", "Uncaught exception") as expected:
+        async with serving(web.Application([("/", handler)])) as server:
+            peer = await server.connect()
+            for _ in range(2):
+                body = b"x" if method == "POST" else None
+                assert (await peer.fetch("/", method=method, body=body)).code == 500
+    assert isinstance(raised(expected), ZeroDivisionError)
+
+
+async def test_a_streamed_body_is_not_waited_for(expect_log: ExpectLog) -> None:
+    handler = web.stream_request_body(failing("initialize"))
+    with expect_log("tornado.application", "Uncaught exception"):
+        async with serving(web.Application([("/", handler)])) as server:
+            peer = await server.connect()
+            peer.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc")
+            response = await peer.response()
+            assert (response.code, response.get("connection")) == (500, "close")
+            peer = await server.connect()
+            assert (await peer.fetch("/", method="POST", body=b"x" * 100)).code == 500
+
+
+async def test_an_http_error_is_answered_as_it_says() -> None:
+    handler = failing("initialize", web.HTTPError(403))
+    async with serving(web.Application([("/", handler)])) as server:
+        assert (await server.fetch("/")).code == 403
+
+
+async def test_finish_comes_too_early(expect_log: ExpectLog) -> None:
+    handler = failing("initialize", web.Finish)
+    with expect_log("tornado.application", "Uncaught exception") as expected:
+        async with serving(web.Application([("/", handler)])) as server:
+            assert (await server.fetch("/")).code == 500
+    assert "before the handler was made" in str(raised(expected))
+
+
+async def test_a_malformed_body_stays_the_clients_fault() -> None:
+    handler = failing("initialize", httputil.HTTPInputError("bad"))
+    async with serving(web.Application([("/", handler)])) as server:
+        assert (await server.fetch("/")).code == 400
+
+
+async def test_the_traceback_is_served_where_tracebacks_are(expect_log: ExpectLog) -> None:
+    settings = {"serve_traceback": True}
+    with expect_log("tornado.application", "Uncaught exception"):
+        async with serving(web.Application([("/", Page)], **settings)) as server:
+            assert b"database" in (await server.fetch("/")).body
+
+
+async def test_what_was_sent_already_is_not_followed_by_another_answer(expect_log: ExpectLog) -> None:
+    def initialize(self: Any) -> None:
+        self.write("begun")
+        _ = self.flush()
+        raise ZeroDivisionError
+
+    with expect_log("tornado.application", "Uncaught exception while serving"):
+        async with serving(web.Application([("/", handler_of(initialize=initialize))])) as server:
+            peer = await server.connect()
+            peer.get("/")
+            assert (await peer.rest()).count(b"HTTP/1.1") == 1
+
+
+async def test_routes_that_are_not_the_applications(expect_log: ExpectLog) -> None:
+    """The note does without the route."""
+    application = web.Application()
+    application.wildcard_router.rules.append(
+        Rule(PathMatches("/.*"), RuleRouter([Rule(PathMatches("/x"), web.Application([("/x", Page)]))]))
+    )
+    with expect_log("tornado.application", "Uncaught exception") as expected:
+        async with serving(application) as server:
+            assert (await server.fetch("/x")).code == 500
+    assert "Page was being made" in raised(expected).__notes__[0]
+
+
+async def test_a_base_class_that_fails_too(expect_log: ExpectLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is no stand-in then: the connection is closed, and the record tells of the second failure."""
+
+    def fail(self: Any) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(web.RequestHandler, "set_default_headers", fail)
+    with expect_log("tornado.application", "Uncaught exception while serving"):
+        async with serving(web.Application([("/", Page, {"database": "x"})])) as server:
+            peer = await server.connect()
+            peer.get("/")
+            assert await peer.rest() == b""
