@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import sys
 import uuid
 from collections import deque
 from pathlib import Path
@@ -15,9 +16,11 @@ import tornado.escape
 import tornado.ioloop
 import tornado.locks
 import tornado.web
-from tornado.options import define, options
+from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets
+from tornado.options import Error, define, options
 
-define("port", default=8888, help="port to listen on", type=int)
+define("port", default=8888, help="port to listen on; 0 for any that is free", type=int)
 define("debug", default=False, help="reload on changes, show tracebacks", type=bool)
 
 HERE = Path(__file__).parent
@@ -121,9 +124,11 @@ def make_app(debug: bool = False) -> tornado.web.Application:
 
 def main() -> None:
     """Serve until interrupted."""
-    options.parse_command_line()
-    make_app(options.debug).listen(options.port)
-    print(f"The chat is on http://localhost:{options.port}")
+    if unknown := options.parse_command_line():
+        raise Error(f"unknown argument {unknown[0]!r}; usage: main.py [--port=8888] [--debug]")
+    sockets = bind_sockets(options.port)
+    HTTPServer(make_app(options.debug)).add_sockets(sockets)
+    print(f"listening on http://localhost:{sockets[0].getsockname()[1]}", flush=True)
     tornado.ioloop.IOLoop.current().start()
 
 
@@ -132,3 +137,5 @@ if __name__ == "__main__":
         main()
     except KeyboardInterrupt:
         pass
+    except (Error, OSError, ValueError) as error:
+        sys.exit(f"chat: {error}")

@@ -6,11 +6,14 @@ Run it with ``python demos/hello/main.py`` and open http://localhost:8888.
 from __future__ import annotations
 
 import asyncio
+import sys
 
 import tornado.web
-from tornado.options import define, options
+from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets
+from tornado.options import Error, define, options
 
-define("port", default=8888, help="port to listen on", type=int)
+define("port", default=8888, help="port to listen on; 0 for any that is free", type=int)
 
 
 class HelloHandler(tornado.web.RequestHandler):
@@ -27,8 +30,11 @@ def make_app() -> tornado.web.Application:
 
 async def main() -> None:
     """Serve until interrupted."""
-    options.parse_command_line()
-    make_app().listen(options.port)
+    if unknown := options.parse_command_line():
+        raise Error(f"unknown argument {unknown[0]!r}; usage: main.py [--port=8888]")
+    sockets = bind_sockets(options.port)
+    HTTPServer(make_app()).add_sockets(sockets)
+    print(f"listening on http://localhost:{sockets[0].getsockname()[1]}", flush=True)
     await asyncio.Event().wait()
 
 
@@ -37,3 +43,5 @@ if __name__ == "__main__":
         asyncio.run(main())
     except KeyboardInterrupt:
         pass
+    except (Error, OSError, ValueError) as error:
+        sys.exit(f"hello: {error}")

@@ -5,13 +5,16 @@ Run it with ``python demos/urls/main.py`` and try http://localhost:8888/people/a
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import tornado.ioloop
 from tornado import web
-from tornado.options import define, options
+from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets
+from tornado.options import Error, define, options
 
-define("port", default=8888, help="port to listen on", type=int)
+define("port", default=8888, help="port to listen on; 0 for any that is free", type=int)
 define("debug", default=False, help="reload on changes, show tracebacks", type=bool)
 
 
@@ -57,9 +60,12 @@ urls = [
 
 def main() -> None:
     """Serve until interrupted."""
-    options.parse_command_line()
+    if unknown := options.parse_command_line():
+        raise Error(f"unknown argument {unknown[0]!r}; usage: main.py [--port=8888] [--debug]")
     app = web.Application(urls, debug=options.debug)
-    app.listen(options.port)
+    sockets = bind_sockets(options.port)
+    HTTPServer(app).add_sockets(sockets)
+    print(f"listening on http://localhost:{sockets[0].getsockname()[1]}", flush=True)
     tornado.ioloop.IOLoop.current().start()
 
 
@@ -68,3 +74,5 @@ if __name__ == "__main__":
         main()
     except KeyboardInterrupt:
         pass
+    except (Error, OSError, ValueError) as error:
+        sys.exit(f"urls: {error}")

@@ -1,0 +1,211 @@
+"""The pages of the board."""
+
+from __future__ import annotations
+
+import datetime
+import secrets
+import sys
+from typing import Any
+
+from database import Unavailable
+from messages import FIELDS, Board, Draft, Message
+
+import tornado.locale
+import tornado.web
+
+LANGUAGES = {"en_US": "English", "zh_CN": "中文"}
+TEN_YEARS = 3650  # days
+
+# What went wrong, and what to do about it.
+ERRORS = {
+    "author": ("This is somebody else's message", "Only the browser that wrote a message can change it."),
+    "403": ("This form is out of date", "Go back, load the page again, and send it once more."),
+    "404": ("There is nothing here", "The message may have been deleted, or the address is mistyped."),
+    "503": ("The board is resting", "Its database does not answer just now. Please try again in a moment."),
+}
+OTHER = ("Something went wrong", "Please try again.")
+NOT_SAVED = "The message could not be saved just now. Nothing is lost: please send it again in a moment."
+
+
+class NotYours(tornado.web.HTTPError):
+    """Somebody would change a message that somebody else has written."""
+
+    def __init__(self) -> None:
+        super().__init__(403, "not the author of this message")
+
+
+class BoardHandler(tornado.web.RequestHandler):
+    """What the pages have in common."""
+
+    # Far more than fits into all fields: what is too long is shown again and marked, not refused.
+    max_body_size = 1024 * 1024
+
+    @property
+    def board(self) -> Board:
+        board: Board = self.settings["board"]
+        return board
+
+    def set_default_headers(self) -> None:
+        # A page shows its reader which messages are theirs, in their language.
+        self.set_header("Cache-Control", "private, no-cache")
+        self.set_header("Vary", "Cookie, Accept-Language")
+
+    def get_user_locale(self) -> tornado.locale.Locale | None:
+        chosen = self.get_cookie("language")
+        return tornado.locale.get(chosen) if chosen in LANGUAGES else None
+
+    def get_current_user(self) -> str | None:
+        """A random name that a browser is given with its first message. Whoever has it may edit that one."""
+        cookie = self.get_signed_cookie("author", max_age_days=TEN_YEARS)
+        return cookie.decode() if cookie else None
+
+    def author(self) -> str:
+        """The same; whoever has none yet gets one."""
+        name: str = self.current_user or secrets.token_hex(16)
+        if name != self.current_user:
+            secure = self.request.protocol == "https"
+            self.set_signed_cookie("author", name, TEN_YEARS, httponly=True, secure=secure, samesite="Lax")
+        return name
+
+    def draft(self) -> Draft:
+        """What the form has sent."""
+        return Draft.of({field.name: self.get_body_argument(field.name, "") for field in FIELDS})
+
+    def page_number(self, name: str) -> int | None:
+        """A message's number from the address, None where it is not there.
+
+        :raises tornado.web.HTTPError: 404, if it is not a number.
+        """
+        text = self.get_query_argument(name, "")
+        if not text:
+            return None
+        if not text.isdecimal() or len(text) > 18:
+            raise tornado.web.HTTPError(404)
+        return int(text)
+
+    async def own(self, number: str) -> Message:
+        """A message that whoever asks has written.
+
+        :raises tornado.web.HTTPError: 404, if it is not there; 403, if it is somebody else's.
+        """
+        message = await self.board.get(int(number))
+        if message is None:
+            raise tornado.web.HTTPError(404)
+        if message.author != self.current_user:
+            raise NotYours
+        return message
+
+    def get_template_namespace(self) -> dict[str, Any]:
+        names = super().get_template_namespace()
+        return {**names, "fields": FIELDS, "languages": LANGUAGES, "moment": self.moment, "errors": {}}
+
+    def moment(self, written: int) -> tuple[str, str, str]:
+        """A time: for readers, in full, and for programs."""
+        when = datetime.datetime.fromtimestamp(written, datetime.UTC)
+        full = self.locale.format_date(when, full_format=True)
+        return self.locale.format_date(when), f"{full} UTC", when.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    def show_form(self, action: str, draft: Draft, **names: Any) -> None:
+        """A page that is the form and nothing else."""
+        self.render("write.html", action=action, draft=draft, **{"alert": "", **names})
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        if self.settings.get("serve_traceback") and status_code == 500:
+            super().write_error(status_code, **kwargs)
+            return
+        error = kwargs.get("exc_info", (None, None))[1]
+        if status_code == 503:
+            self.set_header("Retry-After", "10")
+        key = "author" if isinstance(error, NotYours) else str(status_code)
+        title, advice = ERRORS.get(key, OTHER)
+        self.render("error.html", status=status_code, title=title, advice=advice)
+
+
+class ListHandler(BoardHandler):
+    """The messages, and the form for another one."""
+
+    async def get(self) -> None:
+        before, after = self.page_number("before"), self.page_number("after")
+        page = await (self.board.newest(before) if after is None else self.board.just_after(after))
+        if after is not None and len(page.messages) < self.board.page_size:
+            # These are fewer than fit on the first page.
+            self.redirect("/")
+            return
+        self.render("index.html", page=page, action="/", draft=Draft())
+
+    async def post(self) -> None:
+        draft = self.draft()
+        if errors := draft.errors(self.locale.translate):
+            self.set_status(400)
+            self.show_form("/", draft, errors=errors)
+            return
+        try:
+            number = await self.board.add(self.author(), draft)
+        except Unavailable:
+            self.keep(draft, "/")
+        else:
+            self.redirect(f"/#m{number}", status=303)
+
+    def keep(self, draft: Draft, action: str) -> None:
+        """The database does not answer: hand what was written back, to be sent again."""
+        self.log_exception(*sys.exc_info())
+        self.set_status(503)
+        self.set_header("Retry-After", "10")
+        self.show_form(action, draft, alert=self.locale.translate(NOT_SAVED))
+
+
+class EditHandler(ListHandler):
+    """One's own message, to be changed."""
+
+    async def get(self, number: str) -> None:  # type: ignore[override]
+        message = await self.own(number)
+        self.show_form(f"/messages/{number}", message.draft)
+
+    async def post(self, number: str) -> None:  # type: ignore[override]
+        draft, action = self.draft(), f"/messages/{number}"
+        try:
+            message = await self.own(number)
+            if errors := draft.errors(self.locale.translate):
+                self.set_status(400)
+                self.show_form(action, draft, errors=errors)
+                return
+            if not await self.board.change(message.id, message.author, draft):
+                raise tornado.web.HTTPError(404)
+        except Unavailable:
+            self.keep(draft, action)
+        else:
+            self.redirect(f"/?before={message.id + 1}#m{message.id}", status=303)
+
+
+class DeleteHandler(BoardHandler):
+    """One's own message, to be taken off the board."""
+
+    async def post(self, number: str) -> None:
+        message = await self.own(number)
+        await self.board.remove(message.id, message.author)
+        self.redirect("/", status=303)
+
+
+class LanguageHandler(BoardHandler):
+    """Remembers which language somebody has chosen."""
+
+    def get(self, code: str) -> None:
+        if code not in LANGUAGES:
+            raise tornado.web.HTTPError(404)
+        self.set_cookie("language", code, expires_days=365, samesite="Lax", httponly=True)
+        self.redirect("/")
+
+
+class NowhereHandler(BoardHandler):
+    """Every address without a page."""
+
+    def prepare(self) -> None:
+        raise tornado.web.HTTPError(404)
+
+
+ROUTES: list[Any] = [
+    (r"/", ListHandler),
+    (r"/messages/(\d{1,18})", EditHandler),
+    (r"/messages/(\d{1,18})/delete", DeleteHandler),
+    (r"/language/(\w+)", LanguageHandler),
+]

@@ -1,0 +1,95 @@
+"""A message board on SQLite, MariaDB or MySQL, in English and Chinese, that works without JavaScript.
+
+Run it with ``python demos/board/main.py`` and open http://localhost:8888. The messages are kept in the file
+``board.sqlite``, or where ``--database`` says: ``--database=mysql://user:password@localhost:3306/board``.
+It needs ``pip install aiosqlite`` or ``aiomysql``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import signal
+import sys
+from pathlib import Path
+
+from database import Unavailable, open_database
+from handlers import ROUTES, NowhereHandler
+from messages import Board
+
+import tornado.locale
+import tornado.web
+from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets
+from tornado.options import Error, define, options
+
+define("port", default=8888, help="port to listen on; 0 for any that is free", type=int)
+define(
+    "database",
+    default="sqlite:///board.sqlite",
+    help="sqlite:///path or mysql://user:password@host:port/name",
+    type=str,
+)
+define("timeout", default=5.0, help="seconds to wait for the database", type=float)
+define("page", default=10, help="messages on a page", type=int)
+define(
+    "secret",
+    default="",
+    help="signs the cookies; with another one after a restart nobody can edit what they wrote before",
+    type=str,
+)
+define("debug", default=False, help="reload on changes, show tracebacks", type=bool)
+
+HERE = Path(__file__).parent
+
+
+def make_app(board: Board, secret: str, debug: bool = False) -> tornado.web.Application:
+    """The application with its messages in `board`."""
+    return tornado.web.Application(
+        ROUTES,
+        board=board,
+        default_handler_class=NowhereHandler,
+        cookie_secret=secret,
+        template_path=str(HERE / "templates"),
+        static_path=str(HERE / "static"),
+        xsrf_cookies=True,
+        xsrf_cookie_kwargs={"httponly": True, "samesite": "Lax"},
+        # The pages have no script, so that none may run, whoever puts one in.
+        security_headers={
+            "content_security_policy": "default-src 'none'; style-src 'self'; img-src data:;"
+            " form-action 'self'; base-uri 'none'",
+            "frame_ancestors": "'none'",
+        },
+        debug=debug,
+    )
+
+
+async def main() -> None:
+    """Serve until interrupted."""
+    if unknown := options.parse_command_line():
+        raise Error(f"unknown argument {unknown[0]!r}; usage: main.py [--port=8888] [--database=…]")
+    tornado.locale.load_translations(str(HERE / "translations"))
+    stop = asyncio.Event()
+    with contextlib.suppress(NotImplementedError):  # Windows
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    async with open_database(options.database, options.timeout) as database:
+        app = make_app(Board(database, options.page), options.secret or secrets.token_hex(32), options.debug)
+        server = HTTPServer(app)
+        sockets = bind_sockets(options.port)
+        server.add_sockets(sockets)
+        print(f"listening on http://localhost:{sockets[0].getsockname()[1]}", flush=True)
+        try:
+            await stop.wait()
+        finally:
+            server.stop()
+            await server.close_all_connections()
+
+
+if __name__ == "__main__":
+    try:
+        asyncio.run(main())
+    except KeyboardInterrupt:
+        pass
+    except (Error, Unavailable, OSError, ValueError) as error:
+        sys.exit(f"board: {error}")

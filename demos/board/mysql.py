@@ -1,0 +1,104 @@
+"""The board's messages in MariaDB or MySQL, by aiomysql."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import aiomysql
+from database import Database, Done, Row, Unavailable
+from pymysql.constants import CLIENT
+
+CONNECTIONS = 10
+
+# utf8mb4, as what MySQL calls utf8 has no place for emoji.
+TABLE = """
+    CREATE TABLE IF NOT EXISTS board_messages (
+        id BIGINT PRIMARY KEY AUTO_INCREMENT,
+        author CHAR(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+        name VARCHAR(80) NOT NULL,
+        email VARCHAR(254) NOT NULL,
+        address VARCHAR(200) NOT NULL,
+        message VARCHAR(4000) NOT NULL,
+        written BIGINT NOT NULL,
+        edited BIGINT
+    ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4
+"""
+
+
+class MySQL(Database):
+    """A pool of connections, which replaces those that a restarted server has dropped."""
+
+    def __init__(self, pool: Any, timeout: float) -> None:
+        self.pool = pool
+        self.timeout = timeout
+
+    @asynccontextmanager
+    async def cursor(self) -> AsyncIterator[Any]:
+        """A cursor on a connection of the pool, for the block."""
+        try:
+            async with (
+                asyncio.timeout(self.timeout),
+                self.pool.acquire() as connection,
+                connection.cursor() as cursor,
+            ):
+                yield cursor
+        except TimeoutError as error:
+            raise Unavailable(f"no answer within {self.timeout:g} s") from error
+        except (aiomysql.OperationalError, aiomysql.InterfaceError, OSError) as error:
+            raise Unavailable(error) from error
+
+    async def fetch(self, statement: str, *values: object) -> list[Row]:
+        async with self.cursor() as cursor:
+            await cursor.execute(statement.replace("?", "%s"), values)
+            return list(await cursor.fetchall())
+
+    async def execute(self, statement: str, *values: object) -> Done:
+        async with self.cursor() as cursor:
+            await cursor.execute(statement.replace("?", "%s"), values)
+            return Done(cursor.rowcount, cursor.lastrowid or 0)
+
+    async def make_table(self) -> None:
+        # aiomysql warns of a table that is there already, so it is asked first.
+        if not await self.fetch("SHOW TABLES LIKE ?", "board_messages"):
+            await self.execute(TABLE)
+
+    async def close(self) -> None:
+        # Says goodbye to the server, which would log connections that just end.
+        await self.pool.clear()
+        self.pool.close()
+        await self.pool.wait_closed()
+
+
+async def connect(url: str, timeout: float) -> MySQL:
+    """Connect as `url` says."""
+    parts = urlsplit(url)
+    name = unquote(parts.path[1:])
+    try:
+        port = parts.port or 3306
+    except ValueError as error:
+        raise ValueError(f"--database: {error}") from None
+    if not parts.hostname or not name or "/" in parts.path[1:] or parts.query:
+        raise ValueError("--database: it is mysql://user:password@host:port/name")
+    try:
+        pool = await aiomysql.create_pool(
+            host=parts.hostname,
+            port=port,
+            user=unquote(parts.username or ""),
+            password=unquote(parts.password or ""),
+            db=name,
+            maxsize=CONNECTIONS,
+            connect_timeout=timeout,
+            charset="utf8mb4",
+            autocommit=True,
+            # What does not fit is an error, and never cut off.
+            sql_mode="'STRICT_ALL_TABLES'",
+            # An UPDATE tells how many rows it has found, and not how many of them were different before.
+            client_flag=CLIENT.FOUND_ROWS,
+        )
+    except (aiomysql.Error, OSError) as error:
+        raise Unavailable(f"{parts.hostname}:{port}: {error}") from error
+    return MySQL(pool, timeout)

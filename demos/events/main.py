@@ -1,0 +1,125 @@
+"""A live ticker by server-sent events, which goes on without a gap when the connection breaks.
+
+Run it with ``python demos/events/main.py`` and open http://localhost:8888. Break the connection there, or
+stop the program and start it again: the page comes back by itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import sys
+from pathlib import Path
+
+from tornado import web
+from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets
+from tornado.options import Error, define, options
+
+define("port", default=8888, help="port to listen on; 0 for any that is free", type=int)
+define("interval", default=0.5, help="seconds between two prices", type=float)
+
+HERE = Path(__file__).parent
+NAMES = ("Amber", "Basalt", "Chalk")
+
+
+class Market:
+    """Prices that change by chance, and the channel on which they are told."""
+
+    def __init__(self) -> None:
+        self.prices = dict.fromkeys(NAMES, 100.0)
+        self.channel = web.EventChannel(history=1000)
+        self.number = 0
+        self.is_open = True
+
+    def change(self) -> None:
+        """Change one price and tell everybody."""
+        name = random.choice(NAMES)
+        self.prices[name] *= random.uniform(0.98, 1.02)
+        self.number += 1
+        price = round(self.prices[name], 2)
+        self.channel.publish({"number": self.number, "name": name, "price": price}, event="price")
+
+    async def run(self, interval: float) -> None:
+        """Change a price every `interval` seconds, until the market closes."""
+        while self.is_open:
+            self.change()
+            await asyncio.sleep(interval)
+
+
+class MarketHandler(web.RequestHandler):
+    """What the handlers share: the one market of this application."""
+
+    @property
+    def market(self) -> Market:
+        market: Market = self.settings["market"]
+        return market
+
+
+class PageHandler(MarketHandler):
+    """The page, with the prices as they are."""
+
+    def get(self) -> None:
+        self.render("index.html", prices=self.market.prices)
+
+
+class PricesHandler(MarketHandler, web.EventSourceHandler):
+    """The stream. A browser that comes back gets what it missed first."""
+
+    retry = 200
+
+    def open(self) -> None:
+        if not self.market.is_open:
+            raise web.HTTPError(204)  # this, and only this, tells a browser to stop asking
+        self.subscribe(self.market.channel, backlog=1)
+
+
+class BreakHandler(MarketHandler):
+    """Ends all streams. (A browser takes any end for a broken connection.)"""
+
+    def post(self) -> None:
+        self.market.channel.close()
+
+
+class CloseHandler(MarketHandler):
+    """Closes the market for good."""
+
+    def post(self) -> None:
+        self.market.is_open = False
+        self.market.channel.close()
+
+
+def make_app(market: Market) -> web.Application:
+    """The application, for ``main`` and for tests."""
+    return web.Application(
+        [
+            (r"/", PageHandler),
+            (r"/prices", PricesHandler),
+            (r"/break", BreakHandler),
+            (r"/close", CloseHandler),
+        ],
+        market=market,
+        template_path=str(HERE / "templates"),
+        static_path=str(HERE / "static"),
+    )
+
+
+async def main() -> None:
+    """Serve until interrupted."""
+    if unknown := options.parse_command_line():
+        raise Error(f"unknown argument {unknown[0]!r}; usage: main.py [--port=8888] [--interval=0.5]")
+    market = Market()
+    sockets = bind_sockets(options.port)
+    HTTPServer(make_app(market)).add_sockets(sockets)
+    print(f"listening on http://localhost:{sockets[0].getsockname()[1]}", flush=True)
+    await market.run(options.interval)
+    await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    try:
+        asyncio.run(main())
+    except KeyboardInterrupt:
+        pass
+    except (Error, OSError, ValueError) as error:
+        sys.exit(f"events: {error}")

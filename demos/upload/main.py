@@ -1,0 +1,232 @@
+"""Uploads of several files with a progress bar; what was uploaded can be downloaded again.
+
+Run it with ``python demos/upload/main.py`` and open http://localhost:8888. However large the files, the
+program needs next to no memory: they are written to disk as they arrive.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+import tornado.locks
+import tornado.web
+from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets
+from tornado.options import Error, define, options
+
+define("port", default=8888, help="port to listen on; 0 for any that is free", type=int)
+define("folder", default="", help="where uploaded files are kept (default: until the program ends)", type=str)
+define("limit", default=2 * 1024**3, help="most bytes in one upload", type=int)
+define("debug", default=False, help="reload on changes, show tracebacks", type=bool)
+
+HERE = Path(__file__).parent
+UNITS = ("bytes", "KB", "MB", "GB", "TB")
+LONGEST_NAME = 180
+
+
+def safe_name(filename: str) -> str:
+    """A name for a file on our disk, made of the one that a client gave, which may be anything.
+
+    Directories go, as do characters that are special somewhere, and dots at the beginning.
+    """
+    last = re.split(r"[/\\]", filename)[-1]
+    plain = "".join(each if each.isprintable() and each not in '<>:"|?*' else "_" for each in last)
+    name = Path(plain.strip(" .") or "file")
+    ending = name.suffix if len(name.suffix) <= 10 else ""
+    # File systems limit names in bytes.
+    return name.name.removesuffix(ending).encode()[:LONGEST_NAME].decode(errors="ignore") + ending
+
+
+def in_words(size: int) -> str:
+    """A size as people write it: ``1.5 MB``."""
+    amount, unit = float(size), UNITS[0]
+    for unit in UNITS:
+        if amount < 1000 or unit == UNITS[-1]:
+            break
+        amount /= 1000
+    return f"{size} {unit}" if unit == UNITS[0] else f"{amount:.1f} {unit}"
+
+
+class Stored(NamedTuple):
+    """A file in the list."""
+
+    name: str
+    size: str
+    address: str
+
+
+class Progress:
+    """How far the uploads under way have come, by a number that the page has made up for each."""
+
+    def __init__(self) -> None:
+        self.received: dict[str, tuple[int, int | None]] = {}
+        self.changed = tornado.locks.Condition()
+
+    def tell(self, upload: str, received: int, total: int | None) -> None:
+        """Note how far an upload has come."""
+        self.received[upload] = received, total
+        self.changed.notify_all()
+
+    def forget(self, upload: str) -> None:
+        """The upload is over, one way or the other."""
+        self.received.pop(upload, None)
+        self.changed.notify_all()
+
+
+class Page(tornado.web.RequestHandler):
+    """The page, and what the other handlers have in common with it."""
+
+    def get(self) -> None:
+        self.show()
+
+    def show(self, error: str = "") -> None:
+        """Render the whole page."""
+        self.render("index.html", files=self.stored(), error=error, limit=in_words(self.settings["limit"]))
+
+    def stored(self) -> list[Stored]:
+        """The uploaded files, the newest first."""
+        found = [(path.stat(), path.name) for path in self.settings["files"].iterdir()]
+        found.sort(key=lambda each: (-each[0].st_mtime_ns, each[1]))
+        return [Stored(name, in_words(stat.st_size), f"/files/{quote(name)}") for stat, name in found]
+
+    def by_script(self) -> bool:
+        """Whether the page's script asks, which wants JSON, and not a form without scripting."""
+        return "application/json" in self.request.headers.get("Accept", "")
+
+
+class Upload(tornado.web.UploadHandler, Page):
+    """Takes the files. They come in under a temporary name, and get their own when all is there."""
+
+    upload = ""
+
+    def prepare(self) -> None:
+        self.max_body_size = self.settings["limit"]
+        self.upload_directory = str(self.settings["incoming"])
+        self.upload = self.get_query_argument("upload", "")
+
+    def upload_progress(self, received: int, total: int | None) -> None:
+        if self.upload:
+            self.settings["progress"].tell(self.upload, received, total)
+
+    async def post(self) -> None:
+        for uploaded in self.uploads.get("file", []):
+            await self.store(uploaded)
+        if self.by_script():
+            listed = self.render_string("files.html", files=self.stored())
+            self.write({"html": listed.decode()})
+        else:
+            self.redirect("/", status=303)
+
+    async def store(self, uploaded: tornado.web.UploadedFile) -> None:
+        """Give a file a name of its own in the folder."""
+        name = Path(safe_name(uploaded.filename))
+        number = 1
+        while True:
+            numbered = name.name if number == 1 else f"{name.stem} ({number}){name.suffix}"
+            try:
+                await uploaded.move_to(self.settings["files"] / numbered)
+                return
+            except FileExistsError:
+                number += 1
+
+    def on_finish(self) -> None:
+        self.settings["progress"].forget(self.upload)
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        if status_code == 413:
+            error = f"That is too much: an upload may have {in_words(self.settings['limit'])}."
+        elif status_code == 403:
+            error = "This page is out of date: load it again, then try once more."
+        else:
+            error = f"The upload failed: {self._reason}."
+        if self.by_script():
+            self.write({"error": error})
+        else:
+            self.show(error)
+
+
+class ProgressEvents(tornado.web.RequestHandler):
+    """Tells the page, as server-sent events, how much of an upload has arrived here."""
+
+    gone = False
+
+    async def get(self, upload: str) -> None:
+        self.set_header("Content-Type", "text/event-stream")
+        self.set_header("Cache-Control", "no-store")
+        await self.flush()
+        progress: Progress = self.settings["progress"]
+        told = None
+        while not self.gone:
+            state = progress.received.get(upload)
+            if state is None and told is not None:
+                self.write("event: done\ndata: null\n\n")
+                return
+            if state != told:
+                told = state
+                self.write(f"data: {json.dumps(state)}\n\n")
+                await self.flush()
+            await progress.changed.wait()
+
+    def on_connection_close(self) -> None:
+        self.gone = True
+        self.settings["progress"].changed.notify_all()
+
+
+class Download(tornado.web.StaticFileHandler):
+    """Serves what strangers have uploaded: to be saved, never to be shown as a page of this site."""
+
+    def set_extra_headers(self, path: str) -> None:
+        self.set_header("Content-Disposition", "attachment")
+        self.set_header("X-Content-Type-Options", "nosniff")
+
+
+def make_app(folder: Path, limit: int, debug: bool = False) -> tornado.web.Application:
+    """The application, with its files in `folder`."""
+    files, incoming = folder / "files", folder / "incoming"
+    for each in (files, incoming):
+        each.mkdir(parents=True, exist_ok=True)
+    return tornado.web.Application(
+        [
+            (r"/", Page),
+            (r"/upload", Upload),
+            (r"/progress/([0-9a-f-]{1,40})", ProgressEvents),
+            (r"/files/(.*)", Download, {"path": str(files)}),
+        ],
+        files=files,
+        incoming=incoming,
+        limit=limit,
+        progress=Progress(),
+        template_path=str(HERE / "templates"),
+        static_path=str(HERE / "static"),
+        xsrf_cookies=True,
+        debug=debug,
+    )
+
+
+async def main() -> None:
+    """Serve until interrupted."""
+    if unknown := options.parse_command_line():
+        raise Error(f"unknown argument {unknown[0]!r}; usage: main.py [--port=8888] [--folder=…]; see --help")
+    with tempfile.TemporaryDirectory(prefix="uploads-") as temporary:
+        folder = Path(options.folder or temporary)
+        sockets = bind_sockets(options.port)
+        HTTPServer(make_app(folder, options.limit, options.debug)).add_sockets(sockets)
+        print(f"listening on http://localhost:{sockets[0].getsockname()[1]}", flush=True)
+        print(f"the files are in {folder / 'files'}", flush=True)
+        await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    try:
+        asyncio.run(main())
+    except KeyboardInterrupt:
+        pass
+    except (Error, OSError, ValueError) as error:
+        sys.exit(f"upload: {error}")

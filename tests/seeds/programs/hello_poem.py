@@ -1,0 +1,21 @@
+"""The first greeting.
+
+Corrected: the routes are a list of tuples (the note passed a pattern and a class), the imports are there,
+and the port comes from the command line in place of 8080.
+"""
+
+import sys
+
+import tornado.ioloop
+import tornado.web
+
+
+class MainHandler(tornado.web.RequestHandler):
+    def get(self):
+        self.write("行到水穷处，坐看云起时")
+
+
+if __name__ == "__main__":
+    app = tornado.web.Application([(r"/", MainHandler)])
+    app.listen(int(sys.argv[1]))
+    tornado.ioloop.IOLoop.current().start()

@@ -1,0 +1,56 @@
+"""tornado.template模板渲染.
+
+Corrected: a tuple for the route, ASCII commas, and the import of os; each way of rendering has a route of
+its own, since a response is finished once; render() takes the name of a file, so a template in a string is
+generated and written; the port comes from the command line in place of 8080.
+"""
+
+import os
+import sys
+
+import tornado.ioloop
+import tornado.template
+import tornado.web
+
+
+class WriteHandler(tornado.web.RequestHandler):
+    def get(self):
+        self.write("行到水穷处，坐看云起时")
+
+
+class StringHandler(tornado.web.RequestHandler):
+    def get(self):
+        self.write(tornado.template.Template("<h1>hello worrld</h1>").generate())
+
+
+class FileHandler(tornado.web.RequestHandler):
+    # 文件渲染
+    def get(self):
+        self.render("plain.html")
+
+
+class MessageHandler(tornado.web.RequestHandler):
+    # 传参的方式对文件渲染: 此方法需要hello.html中的某个变量为msg
+    def get(self):
+        self.render("hello.html", msg="欢迎登录系统")
+
+
+class ForgottenHandler(tornado.web.RequestHandler):
+    # 没有传参
+    def get(self):
+        self.render("hello.html")
+
+
+if __name__ == "__main__":
+    app = tornado.web.Application(
+        [
+            (r"/", WriteHandler),
+            (r"/string", StringHandler),
+            (r"/file", FileHandler),
+            (r"/message", MessageHandler),
+            (r"/forgotten", ForgottenHandler),
+        ],
+        template_path=os.path.join(os.path.dirname(__file__), "templates"),
+    )
+    app.listen(int(sys.argv[1]))
+    tornado.ioloop.IOLoop.current().start()

@@ -1,0 +1,18 @@
+"""HTTPServer 简单的多进程.
+
+Corrected: there is an app; two processes in place of one for each processor; the port comes from the
+command line.
+"""
+
+import sys
+
+from single_process import app
+
+from tornado.httpserver import HTTPServer
+from tornado.ioloop import IOLoop
+
+if __name__ == "__main__":
+    server = HTTPServer(app)
+    server.bind(int(sys.argv[1]))
+    server.start(2)  # Fork 多个子进程
+    IOLoop.current().start()

@@ -1,0 +1,69 @@
+"""The programs of the notes that fetch, and those that show the loop; external addresses replaced by a
+server of the seeds.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+
+import pytest
+
+from tests.seeds.conftest import run
+
+
+@pytest.fixture
+def nowhere() -> str:
+    """An address that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return f"http://127.0.0.1:{listener.getsockname()[1]}/"
+
+
+def test_awaiting(start, nowhere):
+    target = start("hello.py")
+    assert run("fetch_await.py", target.url()) == "Hello, world\n"
+    assert run("fetch_await.py", target.url("/none")) == "Error: HTTP 404: Not Found\n"
+    assert "refused" in run("fetch_await.py", nowhere)
+
+
+def test_a_request_with_parameters(start):
+    shown = json.loads(run("fetch_params.py", start("request_attributes.py").url("/get")))
+    assert shown["arguments"] == {"type": ["1"], "page": ["二"]}
+    assert shown["headers"]["X-Note"] == "seed"
+
+
+def test_callbacks(start, nowhere):
+    target = start("hello.py")
+    output = run("fetch_callback.py", target.url(), target.url("/none"), nowhere)
+    assert "b'Hello, world'\n" in output
+    assert "Error: HTTP 404: Not Found\n" in output
+    assert re.search("Error: .*refused", output)
+    assert (
+        "DeprecationWarning: AsyncHTTPClient.fetch(callback=...) is the style of Tornado 4; await" in output
+    )
+
+
+def test_blocking(start, nowhere):
+    target = start("hello.py")
+    output = run("fetch_blocking.py", target.url(), target.url("/none"), nowhere)
+    assert output.splitlines() == [
+        "Hello, world",
+        "Error: HTTP 404: Not Found 404",
+        "Error: ConnectionRefusedError",
+    ]
+
+
+def test_the_loops_methods():
+    lines = [line for line in run("loop_methods.py").splitlines() if "Warning" not in line and line[0] != " "]
+    assert lines == [
+        "default AsyncIOLoop",
+        "none yet None",
+        "current True",
+        "cleared False",
+        "again True",
+        "result 42",
+        "result in the loop 42",
+        "stopped True",
+        "closed True",
+    ]
