@@ -1,0 +1,51 @@
+"""One large download, what it cost the server, and how long others waited meanwhile."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+
+from benchmarks.macro.server.load import Connection
+from benchmarks.macro.server.scenarios import Scenario
+
+_PIECE = 1024 * 1024
+
+
+def download(port: int, path: str, size: int) -> None:
+    """Receive a file and throw it away.
+
+    :raises RuntimeError: if it is not as long as it should be.
+    """
+    with socket.create_connection(("127.0.0.1", port), 60) as connection:
+        connection.sendall(Scenario("", "", path).request(port))
+        buffer = bytearray(_PIECE)
+        count = connection.recv_into(buffer)
+        head, _, body = bytes(buffer[:count]).partition(b"\r\n\r\n")
+        if not head.startswith(b"HTTP/1.1 200"):
+            raise RuntimeError(f"the server answered {head[:200]!r}")
+        received = len(body)
+        while received < size:
+            count = connection.recv_into(buffer)
+            if not count:
+                raise RuntimeError(f"{received} bytes of {size} came")
+            received += count
+
+
+def slowest_beside(port: int, path: str, size: int) -> float:
+    """Seconds that the slowest of many requests for ``/`` took while a file was downloaded."""
+    worker = threading.Thread(target=download, args=(port, path, size))
+    slowest = 0.0
+    page = Scenario("", "").request(port)
+    connection = Connection(port)
+    try:
+        worker.start()
+        while worker.is_alive():
+            start = time.perf_counter()
+            connection.send(page)
+            connection.receive()
+            slowest = max(slowest, time.perf_counter() - start)
+    finally:
+        connection.close()
+        worker.join()
+    return slowest
