@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import random
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.support.codings import require
 
 FUZZ = Path(__file__).parent.parent / "fuzz"
 TARGETS = sorted(path.stem for path in FUZZ.glob("*.py"))
+#: What the differential targets compare with.
+PEERS = ("h11", "httptools")
 
 
+@functools.cache
 def target(name: str) -> Callable[[bytes], None]:
     spec = importlib.util.spec_from_file_location(f"fuzz_{name}", FUZZ / f"{name}.py")
     assert spec is not None
@@ -25,12 +33,26 @@ def target(name: str) -> Callable[[bytes], None]:
 
 def test_each_target_has_seeds_and_each_corpus_a_target() -> None:
     assert sorted(path.name for path in (FUZZ / "corpus").iterdir()) == TARGETS
-    assert len(TARGETS) >= 7
+    assert len(TARGETS) >= 18
+
+
+def runnable(name: str) -> Callable[[bytes], None]:
+    """The same, where what the target needs is installed."""
+    for package in PEERS if name.startswith("differential_") else ():
+        require(f"the package {package}", importlib.util.find_spec(package) is not None)
+    return target(name)
+
+
+@pytest.mark.parametrize("name", TARGETS)
+@given(data=st.binary(max_size=300))
+@settings(max_examples=50, deadline=None)
+def test_a_target_over_any_bytes(name: str, data: bytes) -> None:
+    runnable(name)(data)
 
 
 @pytest.mark.parametrize("name", TARGETS)
 def test_a_target_over_its_corpus(name: str) -> None:
-    run = target(name)
+    run = runnable(name)
     chance = random.Random(name)
     run(b"")
     for seed in sorted((FUZZ / "corpus" / name).iterdir()):

@@ -232,6 +232,19 @@ def test_data_at_a_position():
     assert decoder.decode(b"", 0, PLENTY) == (b"", 0)
 
 
+@pytest.mark.parametrize("line", [b"5;x\r\n", b"\r\n"])
+def test_what_was_looked_at_of_one_size_line_is_not_left_out_of_the_next(line):
+    decoder = ChunkedDecoder()
+    buffer = b"0000001\r"
+    assert decoder.decode(buffer, 0, PLENTY) == (b"", 0)
+    buffer += b"\na\r\n" + line
+    if line[0] == ord("5"):
+        assert decoder.decode(buffer, 0, PLENTY) == (b"a", len(buffer))
+    else:
+        with pytest.raises(HTTPInputError, match="invalid chunk size line"):
+            decoder.decode(buffer, 0, PLENTY)
+
+
 def test_nothing_is_taken_after_the_end():
     decoder = ChunkedDecoder()
     assert decoder.decode(b"0\r\n\r\n5\r\n", 0, PLENTY) == (b"", 5)

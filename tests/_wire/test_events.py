@@ -197,3 +197,15 @@ def test_the_pieces_do_not_matter(parts):
         parser.receive_data(rest[:count])
         rest = rest[count:]
     assert drain(parser) == read(stream)
+
+
+def test_a_number_as_an_id():
+    assert serialize_event("x", id=5) == serialize_event("x", id="5")
+    assert check_id(5) == "5"
+
+
+@pytest.mark.parametrize("arguments", [{"id": True}, {"id": b"5"}, {"id": 1.5}, {"event": 5}])
+def test_what_is_no_text_is_named(arguments):
+    (name,) = arguments
+    with pytest.raises(TypeError, match=rf"^{name}, .*not "):
+        serialize_event("x", **arguments)

@@ -8,6 +8,7 @@ from tornado._wire.errors import BodyTooLarge, HeadTooLarge, HTTPInputError
 from tornado._wire.fields import (
     MEMO_ENTRIES,
     MEMO_ENTRY_SIZE,
+    MEMO_FIELDS,
     check_field_lines,
     parse_request_fields,
     parse_response_fields,
@@ -416,3 +417,13 @@ def test_any_text_as_field_lines(text):
         assert not valid
     else:
         assert valid
+
+
+def test_blocks_of_many_fields_are_not_kept_so_that_lower_limits_hold():
+    request(*["X:"] * MEMO_FIELDS)
+    assert known() == []
+    request(*["X:"] * (MEMO_FIELDS - 1))
+    (kept,) = known()
+    assert parse_request_fields(kept, "HTTP/1.1", Limits(max_header_count=MEMO_FIELDS))
+    with pytest.raises(HeadTooLarge):
+        parse_request_fields(kept, "HTTP/1.1", Limits(max_header_count=MEMO_FIELDS - 1))

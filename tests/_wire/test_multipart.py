@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import sys
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -305,3 +307,28 @@ def test_nasty_contents_come_to_an_end(unit: bytes) -> None:
     assert whole(form(head() + fill)) == [("a", None, None, fill)]
     body = form(head() + fill)
     assert in_pieces([body[at : at + 1000] for at in range(0, len(body), 1000)]) == [("a", None, None, fill)]
+
+
+@pytest.mark.parametrize("unit", [b"\r\n--xx.", b"\r\n--xx" + b" " * 100 + b".", b"\r\n--xx-."])
+@pytest.mark.parametrize("feed", [whole, lambda body: in_pieces([body])])
+def test_what_only_looks_like_a_delimiter_costs_no_steps_of_its_own(
+    unit: bytes, feed: Callable[[bytes], Parts]
+) -> None:
+    counts = []
+    for times in (2, 2000):
+        steps = 0
+
+        def count(frame: Any, event: str, argument: Any) -> None:
+            nonlocal steps
+            steps += event in ("call", "c_call")
+
+        body = form(head() + unit * times)
+        feed(body)  # what is compiled and kept on first use does not count
+        sys.setprofile(count)
+        try:
+            found = feed(body)
+        finally:
+            sys.setprofile(None)
+        assert found == [("a", None, None, unit * times)]
+        counts.append(steps)
+    assert counts[0] == counts[1]

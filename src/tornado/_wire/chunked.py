@@ -131,6 +131,8 @@ class ChunkedDecoder:
                 position = self._whole_chunks(buffer, position, max_size, parts)
                 if position == before:
                     position = self._size_line(buffer, position, max_size)
+                else:
+                    self._scanned = 0  # of a line that has been taken meanwhile
             elif phase is Phase.DATA:
                 position = self._data(buffer, position, parts)
             elif phase is Phase.DATA_END:

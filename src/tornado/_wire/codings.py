@@ -10,28 +10,21 @@ remembered in a bounded table; values too long to be common are not.
 
 Limits
 ------
-The head bounds the field's length. The first `MAX_MEMBERS` members are looked at; registered codings and
-their synonyms are fewer than twenty. The table holds 256 choices for values of up to `MAX_REMEMBERED`
-characters.
+So many members of a field are looked at as `tornado._wire.accept` says; registered codings and their synonyms
+are fewer than twenty. The table holds 256 choices for values of up to `MAX_REMEMBERED` characters.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from functools import lru_cache
 
+from tornado._wire.accept import TOKEN, weights
+
 __all__ = ["choose_coding", "identity_refused", "parse_accept_encoding", "strong_tag", "weak_tag"]
 
-MAX_MEMBERS = 64
 MAX_REMEMBERED = 256
 
-# RFC 9110 section 12.5.3: codings = token / "*"; weight = OWS ";" OWS "q=" qvalue (section 12.4.2)
-_MEMBER = re.compile(
-    r"[ \t]*([!#$%&'*+\-.^_`|~0-9A-Za-z]+)"
-    r"(?:[ \t]*;[ \t]*[qQ]=(?:0(?:\.([0-9]{0,3}))?|(1)(?:\.0{0,3})?))?[ \t]*",
-    re.ASCII,
-)
 # RFC 9110 section 8.4.1: a recipient considers these equivalent.
 _SYNONYMS = {"x-gzip": "gzip", "x-compress": "compress"}
 
@@ -42,18 +35,10 @@ def parse_accept_encoding(field: str) -> dict[str, int]:
     >>> parse_accept_encoding("gzip;q=0.8, br, identity; q=0, gzip;q=2, what ever")
     {'gzip': 800, 'br': 1000, 'identity': 0}
     """
-    weights: dict[str, int] = {}
-    for member in field.split(",", MAX_MEMBERS)[:MAX_MEMBERS]:
-        match = _MEMBER.fullmatch(member)
-        if match is None:
-            continue
-        name, decimals, _ = match.groups()
-        weight = 1000
-        if ";" in member and match[3] is None:
-            weight = int((decimals or "").ljust(3, "0"))
-        name = name.lower()
-        weights.setdefault(_SYNONYMS.get(name, name), weight)
-    return weights
+    found: dict[str, int] = {}
+    for name, weight in weights(field, TOKEN):
+        found.setdefault(_SYNONYMS.get(name, name), weight)
+    return found
 
 
 def choose_coding(accept_encoding: str | None, available: Sequence[str]) -> str | None:
@@ -79,12 +64,12 @@ def choose_coding(accept_encoding: str | None, available: Sequence[str]) -> str 
 
 
 def _choose(field: str, available: tuple[str, ...]) -> str | None:
-    weights = parse_accept_encoding(field)
-    others = weights.get("*", 0)
+    found = parse_accept_encoding(field)
+    others = found.get("*", 0)
     # Only a stated preference for the plain content counts; that it is acceptable says nothing yet.
-    best, chosen = max(weights.get("identity", 0) - 1, 0), None
+    best, chosen = max(found.get("identity", 0) - 1, 0), None
     for name in available:
-        weight = weights.get(name, others)
+        weight = found.get(name, others)
         if weight > best:
             best, chosen = weight, name
     return chosen
@@ -102,8 +87,8 @@ def identity_refused(accept_encoding: str | None) -> bool:
     """
     if not accept_encoding or "0" not in accept_encoding:
         return False
-    weights = parse_accept_encoding(accept_encoding)
-    return weights.get("identity", weights.get("*", 1)) == 0
+    found = parse_accept_encoding(accept_encoding)
+    return found.get("identity", found.get("*", 1)) == 0
 
 
 def weak_tag(etag: str) -> str:

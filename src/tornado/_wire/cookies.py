@@ -7,10 +7,11 @@ Python's ``http.cookies`` writes (``\073`` and ``\"``). The cost is linear in th
 (CVE-2024-52804), which the head's limit bounds.
 
 Writing is strict: the name must be a token, and nothing may hold a control character or a semicolon, by which
-a value could become an attribute (CVE-2026-35536). What every current browser would throw away without a word
-is an error here: a name with the prefix ``__Secure-`` or ``__Host-`` whose attributes break its promise, and
-``SameSite=None`` or ``Partitioned`` without ``Secure``. Values are quoted, and attributes ordered, as
-``http.cookies`` does both, octet for octet, so that either side reads what the other wrote.
+a value could become an attribute (CVE-2026-35536). `broken_promise` tells what every current browser would
+throw away without a word: a name with the prefix ``__Secure-`` or ``__Host-`` whose attributes break its
+promise, and ``SameSite=None`` without ``Secure``; ``Partitioned`` without it is an error. Values are quoted,
+and attributes ordered, as ``http.cookies`` does both, octet for octet, so that either side reads what the
+other wrote.
 
 A prefix says something about a cookie only to the browser that keeps it. In a request it proves nothing,
 least of all over plain HTTP, and it is read like any other name.
@@ -24,8 +25,8 @@ from collections.abc import Mapping
 
 __all__ = [
     "InvalidCookie",
+    "broken_promise",
     "check_attribute",
-    "check_promises",
     "format_set_cookie",
     "has_prefix",
     "is_cookie_name",
@@ -154,8 +155,8 @@ def format_set_cookie(name: str, value: str, attributes: Attributes | None = Non
         order. ``Secure``, ``HttpOnly`` and ``Partitioned`` are written when true; of the others those that
         are None or empty are left out.
     :raises InvalidCookie: which is a `ValueError` and an ``http.cookies.CookieError``: on a bad name, an
-        unknown attribute, a control character or a semicolon in an attribute's value, and on what
-        `check_promises` refuses.
+        unknown attribute, a control character or a semicolon in an attribute's value, a SameSite that is no
+        text, and Partitioned without Secure.
 
     >>> format_set_cookie("a", "b", {"path": "/", "max_age": 60, "secure": True})
     'a=b; Max-Age=60; Path=/; Secure'
@@ -167,10 +168,14 @@ def format_set_cookie(name: str, value: str, attributes: Attributes | None = Non
         )
     line = f"{name}={quote_value(value)}"
     if not attributes:
-        check_promises(name, {})
         return line
     given = {_SPELLINGS.get(key) or _keyword(key): content for key, content in attributes.items()}
-    check_promises(name, given)
+    # draft-cutler-httpbis-partitioned-cookies section 2.1
+    if given.get("partitioned") and not given.get("secure"):
+        raise InvalidCookie(f"Invalid cookie {name!r}: partitioned=True demands secure=True")
+    same_site = given.get("samesite")
+    if same_site and not isinstance(same_site, str):
+        raise InvalidCookie(f"Invalid cookie attribute samesite: it is text, not {same_site!r}")
     for keyword in sorted(given):
         content = given[keyword]
         if keyword in _FLAGS:
@@ -192,39 +197,34 @@ def _keyword(key: str) -> str:
     return keyword
 
 
-def check_promises(name: str, attributes: Attributes) -> None:
-    """Refuse a cookie that browsers would throw away, for a word in it that demands another one.
+def broken_promise(name: str, attributes: Attributes) -> str | None:
+    """Why browsers would throw a cookie away, or take an attribute of it for none: a word in it demands
+    another one. None if nothing is wrong.
 
-    :arg attributes: by keyword in lower case.
-    :raises InvalidCookie: that names both.
+    :arg attributes: by keyword in lower case; ``secure``, ``domain``, ``path`` and ``samesite`` count.
+
+    >>> broken_promise("a", {"samesite": "None"})
+    "samesite='None' demands secure=True"
     """
     secure = attributes.get("secure")
     # 6265bis section 5.7: the prefixes are compared without regard to case.
     if name.startswith("__") and has_prefix(name):
         if not secure:
-            raise InvalidCookie(f"Invalid cookie {name!r}: its prefix demands secure=True")
+            return "its prefix demands secure=True"
         if has_prefix(name, "__host-"):
             if attributes.get("domain"):
-                raise InvalidCookie(f"Invalid cookie {name!r}: the prefix __Host- forbids a domain")
+                return "the prefix __Host- forbids a domain"
             if attributes.get("path") != "/":
-                raise InvalidCookie(
-                    f"Invalid cookie {name!r}: the prefix __Host- demands path='/', "
-                    f"not {attributes.get('path')!r}"
-                )
+                return f"the prefix __Host- demands path='/', not {attributes.get('path')!r}"
     same_site = attributes.get("samesite")
     if same_site:
         lowered = str(same_site).lower()
         if lowered not in _SAME_SITE:
-            check_attribute("samesite", str(same_site))
-            raise InvalidCookie(
-                f"Invalid cookie attribute samesite: Strict, Lax or None (as text), not {same_site!r}"
-            )
+            return f"samesite is 'Strict', 'Lax' or 'None', not {same_site!r}"
         # 6265bis section 5.7
         if lowered == "none" and not secure:
-            raise InvalidCookie(f"Invalid cookie {name!r}: samesite='None' demands secure=True")
-    # draft-cutler-httpbis-partitioned-cookies section 2.1
-    if attributes.get("partitioned") and not secure:
-        raise InvalidCookie(f"Invalid cookie {name!r}: partitioned=True demands secure=True")
+            return "samesite='None' demands secure=True"
+    return None
 
 
 def check_attribute(key: str, content: str) -> None:

@@ -58,29 +58,39 @@ class EventTooLarge(ValueError):
 # -- writing --
 
 
-def check_id(text: str) -> str:
-    """See that `text` may be an event's id, and give it back.
+def check_id(id: str | int) -> str:
+    """See that `id` may be an event's id, and give it back as text.
 
     :raises ValueError: if it holds NUL, CR or LF. A reader ignores an id with a NUL.
+    :raises TypeError: if it is neither text nor a whole number.
     """
+    if isinstance(id, int) and not isinstance(id, bool):
+        return str(int(id))
+    if not isinstance(id, str):
+        raise TypeError(f"id, that of an event, is text or a whole number, not {id!r}")
+    text = id
     if _unsafe_id.search(text):
         raise ValueError(f"the id of an event holds NUL, CR or LF: {text!r}")
     return text
 
 
 def serialize_event(
-    data: str | bytes, event: str | None = None, id: str | None = None, retry: int | None = None
+    data: str | bytes, event: str | None = None, id: str | int | None = None, retry: int | None = None
 ) -> bytes:
     """One event, with the empty line that ends it.
 
     :param data: text, or its UTF-8; each of its lines becomes a field of its own.
     :param event: the event's type; None leaves it to the reader, for whom it is ``message``.
-    :param id: what a reader that reconnects will send as ``Last-Event-ID``; the empty string resets it.
+    :param id: what a reader that reconnects will send as ``Last-Event-ID``; the empty string resets it, and a
+        number counts as its digits.
     :param retry: how long a reader is to wait before it reconnects, in milliseconds.
     :raises ValueError: if `event` or `id` holds a line end, or `retry` is not a natural number.
+    :raises TypeError: if `event` is no text, or `id` neither text nor a whole number.
     """
     head = ""
     if event is not None:
+        if not isinstance(event, str):
+            raise TypeError(f"event, the type of an event, is text, not {event!r}")
         if _unsafe_name.search(event):
             raise ValueError(f"the type of an event holds CR or LF: {event!r}")
         head = f"event: {event}\n"
@@ -189,6 +199,7 @@ class Parser:
             )
 
     def _take_line(self, line: bytes) -> None:
+        self._check_line(len(line))  # as it came, so that it does not matter in which pieces
         if not self._begun:
             # "The UTF-8 decode algorithm strips one leading UTF-8 Byte Order Mark (BOM), if any."
             self._begun = True
@@ -196,7 +207,6 @@ class Parser:
         if not line:
             self._end_event()
             return
-        self._check_line(len(line))
         name, _, value = line.partition(b":")
         value = value.removeprefix(b" ")
         if name == b"data":

@@ -248,8 +248,8 @@ def _read_framing(found: _Found, limits: Limits) -> tuple[int | None, bool]:
     coding = ",".join(codings)
     if coding.lower() == "chunked":
         return None, True
-    # Section 6.3, rule 4: chunked not last, or twice, or misspelt: where the body ends is anyone's guess. Behind
-    # a coding that is not known, section 6.1 prefers 501 to 400; Tornado answers 400, and so do we.
+    # Section 6.3, rule 4: chunked not last, or twice, or misspelt: where the body ends is anyone's guess.
+    # Behind a coding that is not known, section 6.1 prefers 501 to 400; Tornado answers 400, and so do we.
     raise HTTPInputError(
         f"Unsupported Transfer-Encoding {shown(coding)[1:-1]}: only chunked, once and alone, is taken"
     )

@@ -14,7 +14,8 @@ Proxy-Authorization is never kept, for the reason that `tornado._wire.fields` gi
 
 What is refused: a name that is no token, and a value with a control character (CR, LF and NUL among them), at
 the moment it is set, so that `HTTPHeaders._serialize` has nothing left to check (CVE-2025-67724). The
-exception is an `HTTPInputError`, and a `ValueError` too, as a program may be at fault as well as a peer.
+exception is an `InvalidHeader`: an `HTTPInputError`, and a `ValueError` too, as it is most often the program
+that is at fault. What is read from a peer's line raises a plain `HTTPInputError`.
 
 Limits
 ------
@@ -343,7 +344,11 @@ class HTTPHeaders(MutableMapping[str, str]):
         name, colon, value = line.partition(":")
         if not colon:
             raise HTTPInputError(f"no colon in header line {line[:80]!r}")
-        self.add(name, value.strip(" \t"), _chars_are_bytes=_chars_are_bytes)
+        try:
+            self.add(name, value.strip(" \t"), _chars_are_bytes=_chars_are_bytes)
+        except InvalidHeader as error:
+            # A line is what a peer has sent: not a value that this program was to check.
+            raise HTTPInputError(str(error)) from error
 
     @classmethod
     def parse(cls, headers: str, *, _chars_are_bytes: bool = True) -> HTTPHeaders:

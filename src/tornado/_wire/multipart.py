@@ -6,7 +6,8 @@ Theory of operation
 `Part`, its content as slices, and `END_OF_PART`. A part that is in the buffer as a whole comes as one slice.
 At most one part's header, or one delimiter, is ever held back; content passes through. The end of the buffer
 is looked at again only where a delimiter may have begun, so that the cost is linear in the size of the body
-however it is cut.
+however it is cut. What looks like a delimiter and is none (the boundary with something else behind it) is
+passed over inside one search of a regular expression: a body may be made of nothing else.
 
 `parse_multipart` runs the same parser over a whole body.
 
@@ -47,6 +48,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import functools
 import re
 from collections.abc import Iterator
 
@@ -70,8 +72,8 @@ MAX_HEADER_COUNT = 64
 MAX_PARAMETERS = 64
 
 # What may follow a boundary (RFC 2046 section 5.1.1: transport-padding), whole or as far as it has come.
-_AFTER_BOUNDARY = re.compile(rb"(--)|[ \t]{0,%d}\r\n" % MAX_PADDING)
-_AFTER_BOUNDARY_PREFIX = re.compile(rb"-|[ \t]{0,%d}\r?" % MAX_PADDING)
+_AFTER_BOUNDARY = re.compile(rb"(?:(--)|[ \t]{0,%d}+\r\n)" % MAX_PADDING)
+_AFTER_BOUNDARY_PREFIX = re.compile(rb"-|[ \t]{0,%d}+\r?" % MAX_PADDING)
 
 
 class State(enum.Enum):
@@ -208,28 +210,40 @@ class MultipartParser:
         Then ``_scanned`` is where content ends that can be no part of a delimiter.
         """
         buffer, delimiter = self._buffer, self._delimiter
-        begin = buffer.find(delimiter, self._scanned)
         if self.state is State.PREAMBLE and self._scanned == 0:
             # The first delimiter may stand at the very beginning, without its CRLF.
             if not self._eof and delimiter.startswith(buffer, 2):
                 return None
             if buffer.startswith(delimiter[2:]):
-                begin = -2
-        while begin != -1:
-            after = begin + len(delimiter)
-            match = _AFTER_BOUNDARY.match(buffer, after)
+                match = _AFTER_BOUNDARY.match(buffer, len(delimiter) - 2)
+                if match is not None:
+                    return -2, match.end(), match[1] is not None
+                if self._may_become_delimiter(-2):
+                    return None
+        begin = buffer.find(delimiter, self._scanned)
+        if begin != -1:
+            match = _AFTER_BOUNDARY.match(buffer, begin + len(delimiter))
+            if match is None:
+                # Rare, but a hostile body may hold nothing else: the search goes on in C.
+                match = _pattern_of(delimiter).search(buffer, begin + 1)
+                begin = -1 if match is None else match.start()
             if match is not None:
                 return begin, match.end(), match[1] is not None
-            if not self._eof and _AFTER_BOUNDARY_PREFIX.fullmatch(buffer, after):
-                self._scanned = max(begin, 0)
+            begin = buffer.rfind(delimiter)
+            if self._may_become_delimiter(begin):
+                self._scanned = begin
                 return None
-            begin = buffer.find(delimiter, max(begin, 0) + 1)
         # A delimiter that has only begun lies within the last bytes; its CR is the only one it has, at its
         # head.
         begin = buffer.rfind(b"\r", max(self._scanned, len(buffer) - len(delimiter) + 1))
         possible = begin >= 0 and delimiter.startswith(buffer[begin:])
         self._scanned = begin if possible else len(buffer)
         return None
+
+    def _may_become_delimiter(self, begin: int) -> bool:
+        """Whether what begins there with the boundary may still become a delimiter."""
+        after = begin + len(self._delimiter)
+        return not self._eof and _AFTER_BOUNDARY_PREFIX.fullmatch(self._buffer, after) is not None
 
     def _pass_delimiter(self, end: int, closing: bool) -> None:
         if closing:
@@ -296,6 +310,12 @@ class MultipartParser:
             return None
         self._pass_delimiter(found[1], found[2])
         return END_OF_PART
+
+
+@functools.lru_cache(maxsize=8)
+def _pattern_of(delimiter: bytes) -> re.Pattern[bytes]:
+    """Delimiters with what follows them. To compile it takes longer than to parse a small form."""
+    return re.compile(re.escape(delimiter) + _AFTER_BOUNDARY.pattern)
 
 
 def _parse_part_header(block: bytes) -> Part:

@@ -1,0 +1,35 @@
+"""The chunked coding: read whole, byte by byte and in sevens, it is the same content or the same refusal."""
+
+from tornado._wire.chunked import LAST_CHUNK, ChunkedDecoder, Phase, serialize_chunk
+from tornado._wire.errors import HTTPInputError
+from tornado._wire.limits import Limits
+
+LIMITS = Limits(max_chunk_line=80, max_chunk_extensions=100, max_trailer_size=120, max_trailer_count=4)
+MAX_SIZE = 5000
+
+
+def outcome(data: bytes, size: int) -> tuple[object, ...]:
+    """Content, trailers and what is left, or the kind of refusal."""
+    decoder = ChunkedDecoder(LIMITS)
+    content, buffer, position = b"", bytearray(), 0
+    try:
+        for start in range(0, len(data), size):
+            buffer += data[start : start + size]
+            piece, position = decoder.decode(buffer, position, MAX_SIZE)
+            content += piece
+    except HTTPInputError as error:
+        return ("refused", type(error).__name__)
+    return decoder.phase, content, decoder.trailers_block, len(buffer) - position
+
+
+def TestOneInput(data: bytes) -> None:
+    """Decode `data`, and `data` as one chunk."""
+    whole = outcome(data, len(data) or 1)
+    for size in (1, 7):
+        assert outcome(data, size) == whole, (size, whole, outcome(data, size))
+    assert outcome(serialize_chunk(data[:MAX_SIZE]) + LAST_CHUNK, 3) == (
+        Phase.FINISHED,
+        data[:MAX_SIZE],
+        "",
+        0,
+    )

@@ -1,0 +1,18 @@
+"""Accept-Encoding fields."""
+
+from tornado._wire.codings import choose_coding, identity_refused, parse_accept_encoding
+
+AVAILABLE = ("zstd", "br", "gzip")
+
+
+def TestOneInput(data: bytes) -> None:
+    """Weights are thousandths, and what is chosen is offered and accepted."""
+    field = data.decode("latin-1")
+    weights = parse_accept_encoding(field)
+    assert all(0 <= weight <= 1000 for weight in weights.values())
+    chosen = choose_coding(field, AVAILABLE)
+    if chosen is not None:
+        assert chosen in AVAILABLE
+        assert weights.get(chosen, weights.get("*", 0)) > 0
+    if identity_refused(field):
+        assert weights.get("identity", weights.get("*")) == 0

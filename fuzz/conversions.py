@@ -1,0 +1,36 @@
+"""Typed arguments: a value of the type that was asked for, or `InvalidArgumentError`."""
+
+import datetime
+import decimal
+import enum
+import math
+from typing import Any
+
+from tornado.web._conversions import convert
+from tornado.web._errors import InvalidArgumentError
+
+
+class Colour(enum.Enum):
+    """Two texts and a number."""
+
+    RED = "red"
+    GREEN = "grün"
+    BLUE = 3
+
+
+TYPES: tuple[Any, ...] = (int, float, bool, decimal.Decimal, datetime.date, datetime.datetime, Colour)
+
+
+def TestOneInput(data: bytes) -> None:
+    """Convert `data` to each type, as text."""
+    text = data.decode("utf-8", "replace")
+    for kind in TYPES:
+        try:
+            value = convert("a", text, kind)
+        except InvalidArgumentError:
+            continue
+        assert isinstance(value, kind)
+        if isinstance(value, float):
+            assert math.isfinite(value)
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            assert convert("a", str(value), kind) == value

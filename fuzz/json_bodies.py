@@ -1,0 +1,29 @@
+"""JSON bodies: what is accepted is what Python reads, can be written, and is no deeper than allowed."""
+
+import json
+
+from tornado.web._errors import InvalidBodyError
+from tornado.web._json_body import parse
+
+MAX_DEPTH = 12
+
+
+def depth(value: object) -> int:
+    """How deep arrays and objects stand in each other."""
+    if isinstance(value, dict):
+        return 1 + max(map(depth, value.values()), default=0)
+    if isinstance(value, list):
+        return 1 + max(map(depth, value), default=0)
+    return 0
+
+
+def TestOneInput(data: bytes) -> None:
+    """Read `data`; only `InvalidBodyError` is raised."""
+    try:
+        value = parse(data, MAX_DEPTH)
+    except InvalidBodyError:
+        return
+    assert value == json.loads(data)
+    assert depth(value) <= MAX_DEPTH
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    assert parse(text.encode(), MAX_DEPTH) == value

@@ -1,0 +1,35 @@
+"""WebSocket frames: read whole, byte by byte and in sevens, they are the same events and the same end.
+
+Where a connection fails, only that it does: compressed data may be damaged, too long and no UTF-8 all at
+once, and how much of it is there decides on what is seen first.
+"""
+
+from tornado._wire.ws import Connection, Failed, Settings
+from tornado._wire.ws_deflate import DeflateParameters
+
+LIMITS = Settings(max_message_size=500, max_fragments=4, max_control_frames=1000, inflate_step=64)
+AGREED = DeflateParameters(client_max_window_bits=9)
+
+
+def outcome(data: bytes, size: int, is_client: bool) -> tuple[object, ...]:
+    """The events, a fault whatever it is, and the state."""
+    connection = Connection(LIMITS, (lambda: b"mask") if is_client else None, AGREED)
+    events: list[object] = []
+    for start in range(0, len(data), size):
+        events += connection.receive_data(data[start : start + size])
+        while connection.pending:
+            events += connection.receive_data(b"")
+    shown = [Failed if isinstance(each, Failed) else each for each in events]
+    return shown, connection.state, connection.close(1000)
+
+
+def TestOneInput(data: bytes) -> None:
+    """Read `data` on both sides, and `data` as a message."""
+    for is_client in (False, True):
+        whole = outcome(data, len(data) or 1, is_client)
+        for size in (1, 7):
+            assert outcome(data, size, is_client) == whole, (size, whole, outcome(data, size, is_client))
+    sender = Connection(LIMITS, lambda: b"mask", AGREED)
+    message = data[:500]
+    frames = sender.message(message, binary=True) + sender.message(message, binary=True)
+    assert outcome(frames, 5, False)[0] == [message, message]

@@ -1,0 +1,468 @@
+"""The WebSocket protocol: what comes of the bytes that arrive, which bytes to send (RFC 6455, RFC 7692).
+
+Theory of operation
+-------------------
+A `Connection` begins behind the opening handshake (`ws_handshake`). `receive_data` takes a chunk as it came
+and returns all that it completes, in order: a message is a `str` or `bytes` itself, anything else one of
+`Ping`, `Pong`, `Close` and `Failed`. What is to be sent is returned as bytes: `message`, `ping`, `pong`,
+`close`. There is no queue in either direction and no clock: who calls answers a `Ping` with `pong`, a
+`Close` or a `Failed` with `close`, and decides how long to wait.
+
+A fault of the peer is the last event of its chunk, not an exception, so that what came before it is
+delivered and the answers to it leave before the close frame does.
+
+A short data frame that is there as a whole, between messages, is nearly all the traffic there is. It is
+taken apart in one loop (`receive_data`) that knows nothing else: two bytes looked at, one comparison of
+numbers, mask and decoding in C. Whatever does not fit goes the general way (`_advance`), which streams each
+payload into an `Incoming` as it arrives. Kept are an incomplete header or control frame (`_rest`) and the
+message under way; an idle connection has neither.
+
+Decompression is bounded for each call (`Settings.inflate_step`); a step counts `STEP_COST` bytes besides its
+output, as messages may be many and tiny. When a call ends for that reason, `pending` is true: call
+`receive_data(b"")` after other connections have had their turn, and pass no more data until it is false.
+
+What is refused, and why
+------------------------
+As in `ws_frames`, `ws_message` and `ws_deflate`. Here: a continuation without a message, and a message inside
+another (section 5.4); too many fragments or control frames.
+
+Nothing is read behind a close frame or a fault (sections 5.5.1 and 7.1.7).
+
+Limits
+------
+======================  ==========  ==========================================================================
+setting                 default     precedent
+======================  ==========  ==========================================================================
+`max_message_size`      10 MiB      Tornado's ``websocket_max_message_size``; after decompression
+`max_fragments`         4,096       none: fragments beyond one for each 32 bytes; Autobahn sends 64 bytes each
+`max_control_frames`    1,024       none: in one chunk; a chunk of 64 KiB has room for 10,922
+`inflate_step`          256 KiB     what one connection may do before another has its turn
+======================  ==========  ==========================================================================
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from collections.abc import Callable
+from typing import Final
+
+from tornado._wire.ws_deflate import Deflate, DeflateParameters, DeflatePolicy
+from tornado._wire.ws_errors import PolicyViolation, ProtocolError, WebSocketError
+from tornado._wire.ws_events import Close, Event, Failed, Ping, Pong
+from tornado._wire.ws_frames import (
+    FIN,
+    MAX_CONTROL_PAYLOAD,
+    MAX_REASON,
+    RSV1,
+    SHORT_BINARY,
+    SHORT_TEXT,
+    Opcode,
+    close_payload,
+    read_close_payload,
+    read_header,
+    serialize_frame,
+)
+from tornado._wire.ws_message import Incoming, invalid_text, too_large
+from tornado._wire.ws_shared import SharedMessage
+from tornado.util import _websocket_mask
+
+__all__ = [
+    "DEFAULT",
+    "TRANSITIONS",
+    "Close",
+    "Connection",
+    "Event",
+    "Failed",
+    "Ping",
+    "Pong",
+    "Settings",
+    "SharedMessage",
+    "State",
+    "clipped",
+]
+
+#: What a step of decompression costs besides its output, in bytes of output: many messages may be tiny.
+STEP_COST: Final = 512
+#: Bytes of a message that pay for one fragment beyond `Settings.max_fragments`.
+BYTES_PER_FRAGMENT: Final = 32
+
+_TEXT: Final = FIN | Opcode.TEXT.value
+_BINARY: Final = FIN | Opcode.BINARY.value
+_CONTINUATION: Final = Opcode.CONTINUATION.value
+_CLOSE: Final = Opcode.CLOSE.value
+_PING: Final = Opcode.PING.value
+_NO_POLICY: Final = DeflatePolicy()
+_number: Final = int.from_bytes
+
+
+# -- values --
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Settings:
+    """Bounds on what a peer may cost. One for all connections; immutable.
+
+    :raises ValueError: if one is negative, or `inflate_step` is 0.
+    """
+
+    #: A message's bytes after decompression.
+    max_message_size: int = 10 * 1024 * 1024
+    #: Frames of one message, beyond one for each 32 bytes of it.
+    max_fragments: int = 4096
+    #: Control frames in one chunk.
+    max_control_frames: int = 1024
+    #: Bytes that one call decompresses.
+    inflate_step: int = 256 * 1024
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            if getattr(self, field.name) < 0:
+                raise ValueError(f"{field.name} must not be negative, got {getattr(self, field.name)}")
+        if not self.inflate_step:
+            raise ValueError("inflate_step must not be 0: no compressed message could be read")
+
+
+#: What a `Connection` uses unless told otherwise.
+DEFAULT: Final = Settings()
+
+
+class State(enum.Enum):
+    """Where a connection is between the opening handshake and its end."""
+
+    OPEN = "open"
+    CLOSING = "closing"  #: we have sent a close frame, and read on until the peer's
+    CLOSED_BY_PEER = "closed by the peer"  #: the peer has sent one, and we have not
+    FAILED = "failed"  #: the peer is at fault, and we have not sent a close frame
+    CLOSED = "closed"  #: nothing more is read or sent
+
+
+#: From each state, where a connection may go.
+TRANSITIONS: dict[State, frozenset[State]] = {
+    State.OPEN: frozenset({State.CLOSING, State.CLOSED_BY_PEER, State.FAILED, State.CLOSED}),
+    State.CLOSING: frozenset({State.CLOSED}),
+    State.CLOSED_BY_PEER: frozenset({State.CLOSED}),
+    State.FAILED: frozenset({State.CLOSED}),
+    State.CLOSED: frozenset(),
+}
+#: What each thing that happens leads to. What is not here changes nothing.
+_ON_CLOSE_SENT = {
+    State.OPEN: State.CLOSING,
+    State.CLOSED_BY_PEER: State.CLOSED,
+    State.FAILED: State.CLOSED,
+}
+_ON_CLOSE_RECEIVED = {State.OPEN: State.CLOSED_BY_PEER, State.CLOSING: State.CLOSED}
+_ON_FAULT = {State.OPEN: State.FAILED, State.CLOSING: State.CLOSED}
+_READING = frozenset({State.OPEN, State.CLOSING})
+#: Section 5.5.1: what is being sent may be sent to its end when the peer's close frame comes.
+_SENDING = frozenset({State.OPEN, State.CLOSED_BY_PEER})
+
+
+def clipped(reason: str) -> str:
+    """As much of `reason` as a close frame takes: `MAX_REASON` bytes of UTF-8, whole characters."""
+    return reason.encode("utf-8", "replace")[:MAX_REASON].decode("utf-8", "ignore")
+
+
+# -- the protocol --
+
+
+class Connection:
+    """One WebSocket, from the end of its opening handshake on.
+
+    :param settings: bounds; share one among connections.
+    :param keys: for a client: gives four random bytes, anew for each frame (section 5.3). None for a server.
+    :param parameters: what the handshake agreed on about compression; None for no compression.
+    :param policy: what was negotiated with; level, memory level and threshold are taken from it.
+    :ivar state: where the connection is.
+    :ivar sendable: `message` may be called.
+    :ivar pending: data that was passed has not been looked at: call ``receive_data(b"")`` soon.
+    """
+
+    __slots__ = (
+        "_deflate",
+        "_direct",
+        "_heads",
+        "_keys",
+        "_message",
+        "_rest",
+        "_settings",
+        "pending",
+        "sendable",
+        "state",
+    )
+
+    def __init__(
+        self,
+        settings: Settings = DEFAULT,
+        keys: Callable[[], bytes] | None = None,
+        parameters: DeflateParameters | None = None,
+        policy: DeflatePolicy = _NO_POLICY,
+    ) -> None:
+        self.state = State.OPEN
+        self.sendable = True
+        self.pending = False
+        self._settings = settings
+        self._keys = keys
+        self._deflate = None if parameters is None else Deflate(parameters, policy, keys is None)
+        self._rest = b""
+        self._message: Incoming | None = None
+        # Whether the next byte begins a frame that the short loops may take.
+        self._direct = settings.max_message_size >= MAX_CONTROL_PAYLOAD
+        # Whether a short message leaves as one concatenation.
+        self._heads = keys is None and parameters is None
+
+    # -- receiving --
+
+    def receive_data(self, data: bytes) -> list[Event]:
+        """Take the next bytes of the peer.
+
+        :return: what they complete, in order.
+        """
+        events: list[Event] = []
+        if not self._direct:
+            return self._receive(data, events)
+        at, end = 0, len(data)
+        # A mask is what tells a client's frames; 128 in the second byte says that there is one.
+        masked = self._keys is None
+        head, mask_bit = (6, 128) if masked else (2, 0)
+        try:
+            while end - at >= head:
+                first = data[at]
+                size = data[at + 1] - mask_bit
+                stop = at + head + size
+                # 0x81 and 0x82: a text and a binary frame that is a message; literals cost no look-up.
+                if not (0 <= size < 126 and stop <= end and first in (0x81, 0x82)):
+                    break
+                payload = data[at + head : stop]
+                if masked:
+                    key = (data[at + 2 : at + 6] * (size // 4 + 1))[:size]
+                    number = _number(payload, "little") ^ _number(key, "little")
+                    payload = number.to_bytes(size, "little")
+                events.append(payload.decode() if first == 0x81 else payload)
+                at = stop
+        except UnicodeDecodeError:
+            return self._fail(invalid_text(), events)
+        if at == end:
+            return events
+        return self._receive(data[at:] if at else data, events)
+
+    def receive_eof(self) -> None:
+        """The peer will send nothing more. Without its close frame that is an abnormal end (1006).
+
+        Behind a close frame or a fault it changes nothing: `close` can still be sent.
+        """
+        if self.state in _READING:
+            self._enter(State.CLOSED)
+
+    def _receive(self, data: bytes, events: list[Event]) -> list[Event]:
+        """The general way."""
+        if self.state not in _READING:
+            return events
+        if self._rest:
+            data = self._rest + data
+        try:
+            at = self._advance(data, events)
+        except WebSocketError as error:
+            return self._fail(error, events)
+        if self.state in _READING:
+            self._rest = data[at:]
+            self._direct = not (
+                self._rest
+                or self.pending
+                or self._message is not None
+                or self._settings.max_message_size < MAX_CONTROL_PAYLOAD
+            )
+        return events
+
+    def _advance(self, data: bytes, events: list[Event]) -> int:
+        """Take what is there; gives the position of the first byte that has to be kept."""
+        self.pending = False
+        at, end = 0, len(data)
+        budget = self._settings.inflate_step
+        controls = self._settings.max_control_frames
+        while True:
+            if budget <= 0:
+                self.pending = True
+                return at
+            message = self._message
+            if message is not None and message.in_frame:
+                if message.backlog:
+                    budget -= message.inflate(budget) + STEP_COST
+                elif message.remaining:
+                    if at == end:
+                        return at
+                    at = message.take(data, at)
+                elif message.end_frame():
+                    self._complete(message, events)
+                continue
+            header = read_header(data, at, self._keys is None, self._deflate is not None)
+            if header is None:
+                return at
+            first, length, key, position = header
+            if first & 0x0F < _CLOSE:
+                if message is None and first in (0x81, 0x82) and length <= end - position:
+                    at = position + length
+                    events.append(self._whole(first, data[position:at], key))
+                    continue
+                self._begin_frame(first, length, key)
+                at = position
+                continue
+            if end - position < length:
+                return at
+            controls -= 1
+            if controls < 0:
+                limit = self._settings.max_control_frames
+                raise PolicyViolation(f"more than {limit} control frames at once (max_control_frames)")
+            at = position + length
+            payload = data[position:at]
+            self._take_control(first & 0x0F, _websocket_mask(key, payload) if key else payload, events)
+            if self.state not in _READING:
+                return at
+
+    def _whole(self, first: int, payload: bytes, key: bytes) -> str | bytes:
+        """A message in one frame that has come as a whole and is not compressed."""
+        limit = self._settings.max_message_size
+        if len(payload) > limit:
+            raise too_large(limit)
+        if key:
+            payload = _websocket_mask(key, payload)
+        if first == _BINARY:
+            return payload
+        try:
+            return payload.decode()
+        except UnicodeDecodeError:
+            raise invalid_text() from None
+
+    def _begin_frame(self, first: int, length: int, key: bytes) -> None:
+        """The header of a data frame has come."""
+        message = self._message
+        opcode = first & 0x0F
+        if message is None:
+            if opcode == _CONTINUATION:
+                raise ProtocolError("a continuation frame without a message to continue")
+            inflater = None
+            if first & RSV1 and self._deflate is not None:
+                inflater = self._deflate.inflater()
+            limit = self._settings.max_message_size
+            message = self._message = Incoming(opcode == Opcode.TEXT, inflater, limit)
+        elif opcode != _CONTINUATION:
+            raise ProtocolError("a new message before the last fragment of the previous one")
+        message.begin_frame(first, length, key)
+        most = self._settings.max_fragments + message.wire_size // BYTES_PER_FRAGMENT
+        if message.fragments > most:
+            raise PolicyViolation(f"a message in more than {most} fragments (max_fragments)")
+
+    def _complete(self, message: Incoming, events: list[Event]) -> None:
+        events.append(message.value())
+        self._message = None
+        if message.inflater is not None and self._deflate is not None:
+            self._deflate.end_message()
+
+    def _take_control(self, opcode: int, payload: bytes, events: list[Event]) -> None:
+        if opcode == _PING:
+            events.append(Ping(payload))
+        elif opcode != _CLOSE:
+            events.append(Pong(payload))
+        else:
+            code, reason = read_close_payload(payload)
+            self._enter(_ON_CLOSE_RECEIVED[self.state])
+            events.append(Close(code, reason))
+
+    def _fail(self, error: WebSocketError, events: list[Event]) -> list[Event]:
+        self._enter(_ON_FAULT[self.state])
+        events.append(Failed(error.close_code, error))
+        return events
+
+    def _enter(self, state: State) -> None:
+        self.state = state
+        self.sendable = state in _SENDING
+        if not self.sendable:
+            self._heads = False
+        if state not in _READING:
+            self._direct = self.pending = False
+            self._message = None
+            self._rest = b""
+        if state is State.CLOSED:
+            self._deflate = None
+
+    # -- sending --
+
+    def message(self, message: str | bytes, binary: bool = False) -> bytes:
+        """The frame of a message.
+
+        :param message: text, or its UTF-8; with `binary` any bytes.
+        :raises ValueError: if nothing may be sent any more; see `sendable`.
+        """
+        payload = message.encode() if isinstance(message, str) else message
+        size = len(payload)
+        if self._heads and size < 126:
+            return (SHORT_BINARY if binary else SHORT_TEXT)[size] + payload
+        if not self.sendable:
+            raise ValueError(f"no message can be sent: the WebSocket is {self.state.value}")
+        first = _BINARY if binary else _TEXT
+        deflate = self._deflate
+        if deflate is not None and deflate.worthwhile(size):
+            first |= RSV1
+            payload = deflate.compress(payload)
+        return self._frame(first, payload)
+
+    def shared(self, message: SharedMessage) -> bytes:
+        """The frame of a message that goes to many connections: encoded, and compressed, but once.
+
+        What is shared is compressed on its own; this connection's compressor begins anew behind it.
+
+        :raises ValueError: as `message` does.
+        """
+        if not self.sendable:
+            raise ValueError(f"no message can be sent: the WebSocket is {self.state.value}")
+        if self._keys is not None:
+            return self.message(message.payload, message.first == _BINARY)  # each mask is another one
+        deflate = self._deflate
+        if deflate is None or not deflate.worthwhile(len(message.payload)):
+            return message.plain
+        deflate.release()
+        return message.compressed(deflate.window_bits, deflate.policy)
+
+    def ping(self, payload: bytes = b"") -> bytes:
+        """The frame of a ping, which the peer will answer with the same payload.
+
+        :raises ValueError: if the payload is over 125 bytes, or nothing may be sent any more.
+        """
+        if not self.sendable:
+            raise ValueError(f"no ping can be sent: the WebSocket is {self.state.value}")
+        return self._control(Opcode.PING, payload)
+
+    def pong(self, payload: bytes = b"") -> bytes:
+        """The frame of a pong; nothing once this side has closed.
+
+        :raises ValueError: if the payload is over 125 bytes.
+        """
+        return self._control(Opcode.PONG, payload) if self.sendable else b""
+
+    def close(self, code: int | None = None, reason: str = "") -> bytes:
+        """The close frame that begins or answers the closing handshake; nothing if there was one already.
+
+        :param code: None for none; with a reason it is 1000.
+        :param reason: for people; up to 123 bytes of UTF-8, see `clipped`.
+        :raises ValueError: if the code must not be sent, or the reason is too long.
+        """
+        payload = close_payload(code, reason)
+        if self.state not in _ON_CLOSE_SENT:
+            return b""
+        self._enter(_ON_CLOSE_SENT[self.state])
+        return self._frame(FIN | Opcode.CLOSE, payload)
+
+    def release(self) -> None:
+        """Give back what memory can be spared until the next message is sent: the compressor."""
+        if self._deflate is not None:
+            self._deflate.release()
+
+    def _control(self, opcode: int, payload: bytes) -> bytes:
+        if len(payload) > MAX_CONTROL_PAYLOAD:
+            raise ValueError(
+                f"a control frame takes {MAX_CONTROL_PAYLOAD} bytes of payload, not {len(payload)}"
+            )
+        return self._frame(FIN | opcode, payload)
+
+    def _frame(self, first: int, payload: bytes) -> bytes:
+        return serialize_frame(first, payload, b"" if self._keys is None else self._keys())

@@ -1,0 +1,106 @@
+"""Our reader against h11 and llhttp, over messages that are right or nearly so."""
+
+from __future__ import annotations
+
+import importlib.util
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.support.codings import require
+from tornado._wire import fields
+from tornado._wire.h1 import Role
+
+ROLES = [Role.SERVER, Role.CLIENT]
+
+
+@pytest.fixture(scope="module")
+def differences() -> Any:
+    """The comparison in ``fuzz/support``, where its peers are installed."""
+    for package in ("h11", "httptools"):
+        require(f"the package {package}", importlib.util.find_spec(package) is not None)
+    from fuzz.support import differences
+
+    return differences
+
+
+def message(role: Role, decisions: bytes) -> bytes:
+    """A message of the grammar."""
+    from fuzz.support import grammar
+    from fuzz.support.choices import Choices
+
+    return (grammar.requests if role is Role.SERVER else grammar.responses)(Choices(decisions))
+
+
+# Most decisions are 0, the plain alternative, so that what differs is one thing or two.
+DECISIONS = st.lists(st.one_of(*[st.just(0)] * 5, st.integers(0, 255)), max_size=120).map(bytes)
+
+
+@pytest.mark.parametrize("role", ROLES)
+@given(decisions=DECISIONS)
+@settings(max_examples=400, deadline=None)
+def test_we_take_nothing_that_both_refuse(role: Role, decisions: bytes, differences: Any) -> None:
+    """And what others take, we take in their way; nothing but our own errors is raised."""
+    differences.compare(message(role, decisions), role)
+
+
+@pytest.mark.parametrize("role", ROLES)
+@given(decisions=DECISIONS, at=st.integers(0, 200), new=st.binary(max_size=3), gone=st.integers(0, 3))
+@settings(max_examples=400, deadline=None)
+def test_bytes_put_in_and_taken_out(
+    role: Role, decisions: bytes, at: int, new: bytes, gone: int, differences: Any
+) -> None:
+    data = message(role, decisions)
+    differences.compare(data[:at] + new + data[at + gone :], role)
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_the_grammar_makes_messages_that_are_taken(role: Role, differences: Any) -> None:
+    """Otherwise nothing would be compared: the plain message, and those one decision from it."""
+    assert len(differences.compare(message(role, b""), role).messages) == 1
+    taken = 0
+    for at in range(30):
+        for choice in range(20):
+            taken += bool(differences.compare(message(role, bytes([0] * at + [choice])), role).messages)
+    assert taken > 300
+
+
+DEVIATING = {
+    "empty lines before a request": b"\r\n\nGET / HTTP/1.1\r\nHost: a\r\n\r\n",
+    "content of a CONNECT request": b"CONNECT a:443 HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx",
+    "octets from 0x80 up in a target": b"GET /\xc3\xa4?\xff HTTP/1.1\r\nHost: a\r\n\r\n",
+    "white space before a chunk extension": (
+        b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1 ;x\r\na\r\n0\t;x\r\n\r\n"
+    ),
+    "fields about framing among the trailers": (
+        b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nTransfer-Encoding: x\r\n\r\n"
+    ),
+}
+
+
+def test_each_deviation_is_one(differences: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is listed is needed: without it, its example is a difference."""
+    assert [deviation.name for deviation in differences.DEVIATIONS] == list(DEVIATING)
+    for deviation in list(differences.DEVIATIONS):
+        data = DEVIATING[deviation.name]
+        if deviation.name.startswith("empty lines"):
+            data = data.replace(b"GET", b"PRI")  # llhttp takes the lines, but not this method
+        differences.compare(data, Role.SERVER)
+        with monkeypatch.context() as patch:
+            patch.setattr(
+                differences, "DEVIATIONS", [d for d in differences.DEVIATIONS if d is not deviation]
+            )
+            with pytest.raises(differences.Difference):
+                differences.compare(data, Role.SERVER)
+
+
+def test_leniency_is_found(differences: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The comparison sees what it is there for."""
+    data = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: +5\r\n\r\nhello"
+    assert differences.compare(data, Role.SERVER).messages == []
+    monkeypatch.setattr(fields, "request_memos", {"HTTP/1.0": {}, "HTTP/1.1": {}})  # nothing of it is kept
+    monkeypatch.setattr(fields, "_DIGITS", fields.re.compile(r"[+]?[0-9]++"))
+    with pytest.raises(differences.Difference, match="only we take"):
+        differences.compare(data, Role.SERVER)

@@ -1,0 +1,70 @@
+"""The field Sec-WebSocket-Extensions."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tornado._wire.ws_errors import HandshakeError
+from tornado._wire.ws_extensions import (
+    MAX_EXTENSIONS,
+    MAX_PARAMETERS,
+    Extension,
+    format_extension,
+    parse_extensions,
+)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([], []),
+        ([""], []),
+        (["a"], [("a", ())]),
+        ([" A ; B ; c = 1 ,\td"], [("a", (("b", None), ("c", "1"))), ("d", ())]),
+        (["a", "b;c=d"], [("a", ()), ("b", (("c", "d"),))]),
+        (['a; b="15"'], [("a", (("b", "15"),))]),
+        ([", a ,, b, "], [("a", ()), ("b", ())]),
+        (["a; b; b=1"], [("a", (("b", None), ("b", "1")))]),
+    ],
+)
+def test_lists(values, expected):
+    assert parse_extensions(values) == expected
+
+
+@pytest.mark.parametrize(
+    "value", ["a b", "a;", "a;;b", "a=1", "a;b=", 'a;b="', 'a;b=""', 'a;b="1 2"', "a/b", "; a", "a\x00"]
+)
+def test_what_is_no_list(value):
+    with pytest.raises(HandshakeError, match="no list of extensions") as caught:
+        parse_extensions([value])
+    assert caught.value.status_code == 400
+
+
+def test_limits():
+    assert len(parse_extensions([",".join(["a"] * MAX_EXTENSIONS)])) == MAX_EXTENSIONS
+    with pytest.raises(HandshakeError, match=f"{MAX_EXTENSIONS} extensions"):
+        parse_extensions(["a"] * (MAX_EXTENSIONS + 1))
+    assert parse_extensions(["a" + ";b" * MAX_PARAMETERS])
+    with pytest.raises(HandshakeError, match=f"a has more than {MAX_PARAMETERS} parameters"):
+        parse_extensions(["a" + ";b" * (MAX_PARAMETERS + 1)])
+
+
+TOKEN = st.text("abz019-_", min_size=1, max_size=5)
+
+
+@given(
+    st.lists(
+        st.tuples(TOKEN, st.lists(st.tuples(TOKEN, st.none() | TOKEN), max_size=4).map(tuple)), max_size=5
+    )
+)
+def test_round_trip(extensions):
+    wanted = [Extension(*each) for each in extensions]
+    assert parse_extensions([", ".join(map(format_extension, wanted))]) == wanted
+
+
+@given(st.text('ab;=," \t\x00é', max_size=30))
+def test_any_text(text):
+    try:
+        parse_extensions([text])
+    except HandshakeError:
+        pass

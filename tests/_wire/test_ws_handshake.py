@@ -1,0 +1,192 @@
+"""The opening handshake of WebSockets."""
+
+import pytest
+
+from tornado._wire.headers import HTTPHeaders
+from tornado._wire.ws_deflate import DeflateParameters, DeflatePolicy
+from tornado._wire.ws_errors import HandshakeError
+from tornado._wire.ws_handshake import (
+    MAX_SUBPROTOCOLS,
+    accept_value,
+    answer_headers,
+    check_request,
+    check_response,
+    make_key,
+    request_headers,
+)
+
+KEY = "dGhlIHNhbXBsZSBub25jZQ=="
+REQUEST = {
+    "Upgrade": "websocket",
+    "Connection": "keep-alive, Upgrade",
+    "Sec-WebSocket-Key": KEY,
+    "Sec-WebSocket-Version": "13",
+}
+RESPONSE = {
+    "Upgrade": "WebSocket",
+    "Connection": "upgrade",
+    "Sec-WebSocket-Accept": "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=",
+}
+
+
+def fields(base, changes=()):
+    """Header fields, some changed: a list gives several lines, None none."""
+    headers = HTTPHeaders()
+    for name, value in {**base, **dict(changes)}.items():
+        for each in [value] if isinstance(value, str) else value or []:
+            headers.add(name, each)
+    return headers
+
+
+def offer(changes=(), method="GET", version="HTTP/1.1"):
+    return check_request(method, version, fields(REQUEST, changes))
+
+
+def test_the_example_of_the_standard():
+    """RFC 6455 section 1.3."""
+    assert make_key(b"the sample nonce") == KEY
+    assert accept_value(KEY) == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+    with pytest.raises(ValueError, match="15"):
+        make_key(bytes(15))
+
+
+def test_a_request():
+    found = offer()
+    assert (found.key, found.version, found.subprotocols, found.extensions) == (KEY, "13", (), ())
+    assert found.deflate(DeflatePolicy()) is None
+    assert answer_headers(found) == [
+        ("Upgrade", "websocket"),
+        ("Connection", "Upgrade"),
+        ("Sec-WebSocket-Accept", accept_value(KEY)),
+    ]
+
+
+def test_what_a_client_would_like():
+    found = offer(
+        {
+            "Upgrade": "h2c, WebSocket",
+            "Connection": ["keep-alive", "UPGRADE"],
+            "Sec-WebSocket-Version": "8",
+            "Sec-WebSocket-Protocol": ["chat, , superchat", "x"],
+            "Sec-WebSocket-Extensions": "permessage-deflate; client_max_window_bits",
+        }
+    )
+    assert found.subprotocols == ("chat", "superchat", "x")
+    assert found.deflate(None) is None
+    agreed, value = found.deflate(DeflatePolicy(client_max_window_bits=10))
+    assert agreed == DeflateParameters(client_max_window_bits=10)
+    assert answer_headers(found, "superchat", value)[3:] == [
+        ("Sec-WebSocket-Protocol", "superchat"),
+        ("Sec-WebSocket-Extensions", "permessage-deflate; client_max_window_bits=10"),
+    ]
+    with pytest.raises(ValueError, match="'other'"):
+        answer_headers(found, "other")
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        ({"Upgrade": None}, "Upgrade: websocket"),
+        ({"Upgrade": "websockets"}, "Upgrade: websocket"),
+        ({"Connection": None}, "Connection: Upgrade"),
+        ({"Connection": "keep-alive"}, "Connection: Upgrade"),
+        ({"Sec-WebSocket-Key": None}, "Sec-WebSocket-Key: missing"),
+        ({"Sec-WebSocket-Key": [KEY, KEY]}, "Sec-WebSocket-Key: more than one"),
+        ({"Sec-WebSocket-Key": "x"}, "not 16 bytes"),
+        ({"Sec-WebSocket-Key": "AAAA"}, "not 16 bytes"),
+        ({"Sec-WebSocket-Key": KEY + "\xe9"}, "not 16 bytes"),
+        ({"Sec-WebSocket-Version": None}, "Sec-WebSocket-Version: missing"),
+        ({"Sec-WebSocket-Version": ["13", "8"]}, "Sec-WebSocket-Version: more than one"),
+        ({"Sec-WebSocket-Protocol": "a b"}, "'a b' is no token"),
+        ({"Sec-WebSocket-Protocol": "a, a"}, "twice"),
+        (
+            {"Sec-WebSocket-Protocol": ",".join(map(str, range(MAX_SUBPROTOCOLS + 1)))},
+            f"more than {MAX_SUBPROTOCOLS}",
+        ),
+        ({"Sec-WebSocket-Extensions": "a b"}, "no list"),
+    ],
+)
+def test_requests_that_are_refused(changes, fault):
+    with pytest.raises(HandshakeError, match=fault) as caught:
+        offer(changes)
+    assert (caught.value.status_code, caught.value.headers) == (400, ())
+
+
+@pytest.mark.parametrize("head", [{"method": "POST"}, {"method": "get"}, {"version": "HTTP/1.0"}])
+def test_only_get_opens_a_websocket(head):
+    with pytest.raises(HandshakeError, match="opened by GET"):
+        offer(**head)
+
+
+@pytest.mark.parametrize("version", ["12", "0", "14", "013", "", "x"])
+def test_other_versions(version):
+    with pytest.raises(HandshakeError, match="is not known") as caught:
+        offer({"Sec-WebSocket-Version": version})
+    assert caught.value.status_code == 426
+    assert caught.value.headers == (("Sec-WebSocket-Version", "13, 8, 7"),)
+
+
+# -- client --
+
+
+def test_what_a_client_sends():
+    assert request_headers(KEY) == [
+        ("Upgrade", "websocket"),
+        ("Connection", "Upgrade"),
+        ("Sec-WebSocket-Key", KEY),
+        ("Sec-WebSocket-Version", "13"),
+    ]
+    policy = DeflatePolicy(client_no_context_takeover=True)
+    assert request_headers(KEY, ["a", "b"], policy)[4:] == [
+        ("Sec-WebSocket-Protocol", "a, b"),
+        (
+            "Sec-WebSocket-Extensions",
+            "permessage-deflate; client_no_context_takeover; client_max_window_bits",
+        ),
+    ]
+    for names in (["a", "a"], ["a b"], [""]):
+        with pytest.raises(ValueError, match="tokens"):
+            request_headers(KEY, names)
+
+
+def test_both_sides_agree():
+    policy = DeflatePolicy()
+    request = HTTPHeaders(request_headers(KEY, ["a", "b"], policy))
+    found = check_request("GET", "HTTP/1.1", request)
+    agreed, value = found.deflate(DeflatePolicy(server_no_context_takeover=True))
+    response = HTTPHeaders(answer_headers(found, "b", value))
+    assert check_response(101, response, KEY, ["a", "b"], policy) == ("b", agreed)
+    assert check_response(101, fields(RESPONSE), KEY) == (None, None)
+    assert check_response(101, fields(RESPONSE), KEY, ["a"], policy) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        ({"Upgrade": None}, "Upgrade: missing"),
+        ({"Upgrade": "h2c"}, "Upgrade: websocket"),
+        ({"Upgrade": ["websocket", "websocket"]}, "more than one"),
+        ({"Connection": "close"}, "Connection: Upgrade"),
+        ({"Sec-WebSocket-Accept": None}, "Accept: missing"),
+        ({"Sec-WebSocket-Accept": "S3pPLMBiTxaQ9kYGzzhZRbK+xOo="}, "not what the key"),
+        ({"Sec-WebSocket-Protocol": "b"}, "'b' was not offered"),
+        ({"Sec-WebSocket-Protocol": ["a", "a"]}, "more than one"),
+        ({"Sec-WebSocket-Extensions": "other"}, "other was not offered"),
+        ({"Sec-WebSocket-Extensions": "permessage-deflate, permessage-deflate"}, "not twice"),
+        ({"Sec-WebSocket-Extensions": "permessage-deflate; x"}, "not acceptable"),
+        ({"Sec-WebSocket-Extensions": "a b"}, "no list"),
+    ],
+)
+def test_answers_that_are_refused(changes, fault):
+    with pytest.raises(HandshakeError, match=fault):
+        check_response(101, fields(RESPONSE, changes), KEY, ["a"], DeflatePolicy())
+
+
+def test_an_extension_that_nobody_offered():
+    with pytest.raises(HandshakeError, match="was not offered"):
+        check_response(101, fields(RESPONSE, {"Sec-WebSocket-Extensions": "permessage-deflate"}), KEY)
+
+
+def test_another_status():
+    with pytest.raises(HandshakeError, match="status 200"):
+        check_response(200, fields(RESPONSE), KEY)
