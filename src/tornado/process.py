@@ -16,6 +16,7 @@ from collections.abc import Callable
 from subprocess import CalledProcessError
 from typing import Any, ClassVar
 
+from tornado import _reexec
 from tornado._classic.warning import ignored_loop
 from tornado.concurrent import (
     Future,
@@ -25,6 +26,7 @@ from tornado.concurrent import (
 from tornado.ioloop import IOLoop
 from tornado.iostream import PipeIOStream
 from tornado.log import gen_log
+from tornado.netutil import _inherit
 
 __all__ = ["CalledProcessError", "Subprocess", "cpu_count", "fork_processes", "task_id"]
 
@@ -84,13 +86,18 @@ def fork_processes(num_processes: int | None, max_restarts: int | None = None) -
         max_restarts = _DEFAULT_MAX_RESTARTS
     gen_log.info("Starting %d processes", num_processes)
     running: dict[int, int] = {}
+    group = _reexec.group = _reexec.Group(running)
     for number in range(num_processes):
         if _fork_child(number, running):
             return number
+    _inherit.release()
     restarts = 0
     while running:
         pid, status = os.wait()
         ended = running.pop(pid, None)
+        if group.asked() is not None:
+            group.replace()
+            sys.exit(1)  # that has failed, and said so
         if ended is None or not _report_end(ended, pid, status):
             continue
         restarts += 1
@@ -98,6 +105,8 @@ def fork_processes(num_processes: int | None, max_restarts: int | None = None) -
             raise RuntimeError(f"Too many child restarts ({max_restarts} allowed), giving up")
         if _fork_child(ended, running):
             return ended
+    _reexec.group = None
+    group.close()
     sys.exit(0)
 
 

@@ -9,6 +9,7 @@ import stat
 import sys
 from typing import Any
 
+from tornado.netutil import _inherit
 from tornado.netutil._port import check_port
 
 #: Connections the kernel keeps waiting for `accept` before it turns newcomers away.
@@ -69,9 +70,12 @@ def _listening_addresses(
     if flags is None:
         flags = socket.AI_PASSIVE
     found: dict[_Address, None] = {}
-    for entry_family, _type, _proto, _canonical, sockaddr in socket.getaddrinfo(
-        address, port, family, socket.SOCK_STREAM, 0, flags
-    ):
+    try:
+        entries = socket.getaddrinfo(address, port, family, socket.SOCK_STREAM, 0, flags)
+    except socket.gaierror as error:
+        error.strerror = f"{error.strerror} (port {port!r}, address {address!r})"
+        raise
+    for entry_family, _type, _proto, _canonical, sockaddr in entries:
         if sys.platform == "darwin" and address == "localhost" and entry_family == socket.AF_INET6:
             # macOS lists the link-local address of lo0 as a second "localhost"; nobody connects to it.
             if len(sockaddr) == 4 and sockaddr[3] != 0:
@@ -121,6 +125,22 @@ def _skippable(error: OSError, address: str | None, family: socket.AddressFamily
 
 
 def _bind_one(family: socket.AddressFamily, sockaddr: Any, backlog: int, reuse_port: bool) -> socket.socket:
+    """A new socket, or one that the program had there before it started itself again."""
+    sock = _inherit.claim(family, sockaddr, reuse_port)
+    if sock is not None:
+        sock.listen(backlog)
+        return sock
+    try:
+        sock = _bind_new(family, sockaddr, backlog, reuse_port)
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE or not _inherit.make_way(sockaddr):
+            raise
+        sock = _bind_new(family, sockaddr, backlog, reuse_port)
+    _inherit.remember(sock, family, sockaddr, reuse_port)
+    return sock
+
+
+def _bind_new(family: socket.AddressFamily, sockaddr: Any, backlog: int, reuse_port: bool) -> socket.socket:
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         sock.setblocking(False)
@@ -172,10 +192,17 @@ def bind_unix_socket(file: str, mode: int = 0o600, backlog: int = DEFAULT_BACKLO
     """
     if not hasattr(socket, "AF_UNIX"):
         raise ValueError("this platform has no Unix sockets")
+    abstract = file.startswith("\0")
+    sock = _inherit.claim(socket.AF_UNIX, file) if abstract or _is_socket(file) else None
+    if sock is not None:
+        if not abstract:
+            os.chmod(file, mode)
+        sock.listen(backlog)
+        return sock
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         sock.setblocking(False)
-        if file.startswith("\0"):
+        if abstract:
             sock.bind(file)
         else:
             _remove_stale_socket(file)
@@ -186,7 +213,15 @@ def bind_unix_socket(file: str, mode: int = 0o600, backlog: int = DEFAULT_BACKLO
     except BaseException:
         sock.close()
         raise
+    _inherit.remember(sock, socket.AF_UNIX, file)
     return sock
+
+
+def _is_socket(file: str) -> bool:
+    try:
+        return stat.S_ISSOCK(os.stat(file).st_mode)
+    except OSError:
+        return False
 
 
 def _remove_stale_socket(file: str) -> None:

@@ -9,6 +9,7 @@ import socket
 from collections.abc import Awaitable
 from typing import Any
 
+from tornado._classic.arguments import takes_callback
 from tornado._classic.warning import ignored_loop
 from tornado.concurrent import dummy_executor
 from tornado.ioloop import IOLoop
@@ -77,6 +78,9 @@ class Resolver(Configurable):
         :returns: an awaitable of ``(family, address)`` pairs, each address in the form that `socket.connect`
             takes, in the order in which they are to be tried.
         :raises OSError: (`socket.gaierror`) when there is no answer.
+
+        The implementations here also take ``callback=`` (deprecated, the style of Tornado 4), which is called
+        with the answer.
         """
         raise NotImplementedError("a Resolver's subclass defines resolve(host, port, family)")
 
@@ -87,6 +91,7 @@ class Resolver(Configurable):
 class DefaultLoopResolver(Resolver):
     """Resolves by the event loop's own `getaddrinfo`: in its default executor, or natively (uvloop)."""
 
+    @takes_callback
     async def resolve(
         self, host: str, port: int, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[tuple[int, Any]]:
@@ -104,6 +109,7 @@ class DefaultLoopResolver(Resolver):
 class DefaultExecutorResolver(Resolver):
     """Resolves by `socket.getaddrinfo` in the `.IOLoop`'s default executor."""
 
+    @takes_callback
     async def resolve(
         self, host: str, port: int, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[tuple[int, Any]]:
@@ -129,6 +135,7 @@ class ExecutorResolver(Resolver):
         self.executor = dummy_executor if executor is None else executor
         self.close_executor = close_executor and executor is not None
 
+    @takes_callback
     def resolve(
         self, host: str, port: int, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> Awaitable[list[tuple[int, Any]]]:
@@ -198,6 +205,7 @@ class OverrideResolver(Resolver):
         self.resolver = resolver
         self.mapping = mapping
 
+    @takes_callback
     def resolve(
         self, host: str, port: int, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> Awaitable[list[tuple[int, Any]]]:

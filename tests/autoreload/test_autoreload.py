@@ -1,0 +1,133 @@
+"""Where the watching begins."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+
+import pytest
+
+from tests.autoreload.test_live import need_watchfiles
+from tornado import autoreload, ioloop
+from tornado.autoreload import _files, _watcher
+from tornado.autoreload._notices import Notices, directories
+
+
+@pytest.fixture(autouse=True)
+def watchers(monkeypatch):
+    """Those that the test makes; they look at no files, and leave nothing behind."""
+    made = []
+
+    class Watcher:
+        def __init__(self, loop, check_time, drain_time):
+            self.arguments = (check_time, drain_time)
+            self.begun = self.ended = False
+            made.append(self)
+
+        def begin(self):
+            self.begun = True
+
+        def end(self):
+            self.ended = True
+
+    monkeypatch.setattr(autoreload, "Watcher", Watcher)
+    monkeypatch.setattr(autoreload, "_watchers", {})
+    monkeypatch.setattr(autoreload, "_wanted", [])
+    monkeypatch.setattr(ioloop, "new_loop_callbacks", [])
+    return made
+
+
+async def test_starting_twice_watches_once(watchers):
+    autoreload.start(check_time=100)
+    autoreload.start(check_time=200, drain_time=1)
+    assert [each.arguments for each in watchers] == [(100, _watcher.DRAIN_TIME)]
+    await asyncio.sleep(0)
+    assert watchers[0].begun
+
+
+def test_before_there_is_a_loop(watchers, monkeypatch):
+    """So that a program may fork in between, it makes none."""
+    monkeypatch.setattr(autoreload, "_has_loop", lambda: False)
+    autoreload.start(100)
+    autoreload.start(200, drain_time=1)
+    assert watchers == []
+
+    async def main():
+        ioloop.IOLoop.current()
+        while not (watchers and watchers[-1].begun):
+            await asyncio.sleep(0)
+
+    asyncio.run(main())
+    assert [each.arguments for each in watchers] == [(200, 1)]
+    asyncio.run(main())  # the first loop has been closed
+    assert len(watchers) == 2
+    assert watchers[0].ended
+    assert watchers[1].begun
+
+
+async def test_a_second_loop_is_warned_of(watchers, expect_log):
+    autoreload.start()
+    other = ioloop.IOLoop(make_current=False)
+    with expect_log("tornado.general", "several IOLoops"):
+        autoreload._start_on(other, 100, 1)
+    other.close()
+
+
+@pytest.mark.parametrize("arguments", [{"check_time": 0}, {"check_time": float("nan")}, {"drain_time": -1}])
+async def test_out_of_range(arguments):
+    with pytest.raises(ValueError, match=f"autoreload: {next(iter(arguments))}"):
+        autoreload.start(**arguments)
+
+
+async def test_problems(monkeypatch, tmp_path):
+    autoreload.start()
+    [watcher] = autoreload._watchers.values()
+    watcher.files = _files.Files()
+    assert autoreload.problems() == []
+    watcher.files.broken["a.py"] = "what is wrong"
+    assert autoreload.problems() == ["what is wrong"]
+
+
+def test_watching_another_file(monkeypatch):
+    monkeypatch.setattr(_files, "extra", set())
+    autoreload.watch("a.html")
+    assert "a.html" in _files.source_files()
+
+
+# -- notices --
+
+
+def test_the_directories(tmp_path):
+    here = os.path.relpath(tmp_path / "a.py")
+    assert directories([here, str(tmp_path / "b.py"), "/no/such/place/c.py"]) == [str(tmp_path)]
+
+
+def test_notices_of_files_and_of_new_directories(tmp_path):
+    need_watchfiles()
+    told = threading.Semaphore(0)
+    files = [str(tmp_path / "a" / "a.py")]
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    notices = Notices(lambda: files, told.release)
+    notices.start()
+    assert told.acquire(timeout=20)  # it has begun
+    (tmp_path / "a" / "a.py").write_text("x")
+    assert told.acquire(timeout=20)
+    files.append(str(tmp_path / "b" / "b.py"))
+    assert told.acquire(timeout=20)  # of the new directory
+    notices.stop()
+    assert not notices._thread.is_alive()
+
+
+def test_a_failure_of_the_notices_is_reported(expect_log):
+    need_watchfiles()
+
+    def fail():
+        raise OSError("no more watches")
+
+    notices = Notices(fail, lambda: None)
+    with expect_log("tornado.general", "no more notices of changed files .no more watches."):
+        notices.start()
+        notices._thread.join(20)
+    notices.stop()

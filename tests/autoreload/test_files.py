@@ -1,0 +1,100 @@
+"""What a program is made of, and what has changed there."""
+
+from __future__ import annotations
+
+import os
+import sys
+import types
+
+import pytest
+
+from tornado.autoreload import _files
+from tornado.autoreload._files import Files
+
+
+@pytest.fixture(autouse=True)
+def only_the_tests_files(monkeypatch):
+    monkeypatch.setattr(_files, "extra", set())
+    monkeypatch.setattr(_files, "source_files", lambda: sorted(_files.extra))
+
+
+def touch(path, text, time):
+    path.write_text(text)
+    os.utime(path, (time, time))
+    _files.extra.add(str(path))
+    return str(path)
+
+
+def test_a_change_is_noticed(tmp_path):
+    path = touch(tmp_path / "settings.txt", "1", 1_000)
+    _files.extra.add(str(tmp_path / "missing"))
+    files = Files()
+    assert files.look() == []
+    assert files.look() == []
+    touch(tmp_path / "settings.txt", "2", 900)  # an older time is another time too
+    assert files.look() == [path]
+    touch(tmp_path / "settings.txt", "longer", 900)  # and so is another size
+    assert files.look() == [path]
+    assert files.look() == []
+    assert files.stamps([path, "other"]) == {path: (900 * 10**9, 6)}
+
+
+def test_what_the_program_before_has_seen(tmp_path):
+    """Saved between its last look and our first."""
+    path = touch(tmp_path / "a.txt", "1", 1_000)
+    same = touch(tmp_path / "b.txt", "1", 1_000)
+    stamps = Files()
+    stamps.look()
+    passed = _files.seen_before({each: list(stamp) for each, stamp in stamps.stamps([path, same]).items()})
+    touch(tmp_path / "a.txt", "2", 2_000)
+    assert Files(passed).look() == [path]
+    assert _files.seen_before(None) == {}
+    assert _files.seen_before({"a": 1}) == {}
+
+
+def test_what_was_saved_since_a_time(tmp_path):
+    touch(tmp_path / "old.txt", "1", 1_000)
+    path = touch(tmp_path / "new.txt", "1", 3_000)
+    files = Files(since=2_000 * 10**9)
+    assert files.look() == [path]
+    assert files.look() == []
+
+
+def test_what_does_not_compile(tmp_path):
+    path = touch(tmp_path / "program.py", "x = = 1", 1_000)
+    text = touch(tmp_path / "text.txt", "x = = 1", 1_000)
+    files = Files()
+    assert files.check([path, text, str(tmp_path / "gone.py")]) == [path]
+    assert "invalid syntax" in files.broken[path]
+    assert f'File "{path}", line 1' in files.broken[path]
+    touch(tmp_path / "program.py", "x = 1", 2_000)
+    assert files.check([path]) == []
+    assert files.broken == {}
+
+
+@pytest.mark.parametrize("source", ["x = 1\0", "# coding: nothing\n", "(" * 1000, "'\\N{no such}'"])
+def test_other_things_that_do_not_compile(tmp_path, source):
+    path = touch(tmp_path / "program.py", source, 1_000)
+    files = Files()
+    files.check([path])
+    assert path in files.broken[path]
+
+
+def test_a_broken_file_that_is_removed_is_no_problem(tmp_path):
+    path = touch(tmp_path / "program.py", "x = = 1", 1_000)
+    files = Files()
+    files.check([path])
+    os.remove(path)
+    files.check([])
+    assert files.broken == {}
+
+
+def test_the_files_of_modules(monkeypatch, tmp_path):
+    monkeypatch.undo()
+    compiled = types.ModuleType("compiled")
+    compiled.__file__ = str(tmp_path / "compiled.pyc")
+    for name, module in (("compiled", compiled), ("odd", object()), ("builtin", types.ModuleType("builtin"))):
+        monkeypatch.setitem(sys.modules, name, module)
+    files = _files.source_files()
+    assert _files.__file__ in files
+    assert str(tmp_path / "compiled.py") in files

@@ -1,0 +1,138 @@
+"""A real program is edited while it serves: no request is lost, and the port never refuses."""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+
+import pytest
+
+from tests.support.live import PATIENCE, Live
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="sockets are inherited on Unix")
+
+WRAPPED = ("-m", "tornado.autoreload")
+
+
+def need_watchfiles() -> None:
+    try:
+        import watchfiles  # noqa: F401
+    except ImportError:
+        reason = "watchfiles is absent; pip install 'tornado[reload]'"
+        if os.environ.get("CI"):
+            pytest.fail(f"this test may not be skipped here: {reason}", pytrace=False)
+        pytest.skip(reason)
+
+
+class Slow(threading.Thread):
+    """A request that takes until the gate lets it go."""
+
+    def __init__(self, live: Live) -> None:
+        super().__init__()
+        self.live = live
+        self.answer = ""
+        self.error: OSError | None = None
+        self.start()
+        self.gate, _ = live.gate.accept()
+
+    def run(self) -> None:
+        try:
+            self.answer = self.live.get("/slow")
+        except OSError as error:
+            self.error = error
+
+    def end(self) -> str:
+        self.gate.close()
+        self.join(PATIENCE)
+        return self.answer
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options"),
+    [
+        pytest.param(("-O", "-X", "utf8"), {}, id="one process, by polling"),
+        pytest.param((), {"polling": False}, id="one process, by notices"),
+        pytest.param(WRAPPED, {}, id="one process, wrapped"),
+        pytest.param((), {"modern": True}, id="one process, asyncio.run"),
+        pytest.param((), {"processes": 3}, id="three processes"),
+        pytest.param((), {"processes": 3, "late": True}, id="three processes, each with its own import"),
+        pytest.param(WRAPPED, {"processes": 3}, id="three processes, wrapped"),
+    ],
+)
+def test_good_bad_and_good_again(tmp_path, arguments, options):
+    if not options.get("polling", True):
+        need_watchfiles()
+    with Live(tmp_path, *arguments, **options) as live:
+        several = options.get("processes", 1) > 1
+        who = "parent" if several else "pid"
+        assert live.wait_for_answer("good 1")[who] == live.process.pid
+        slow = Slow(live)
+
+        live.save("TEXT = 'good 2'")
+        place = live.wait_for_output("restarting")
+        assert slow.end() == "good 1"
+        assert live.wait_for_answer("good 2")[who] == live.process.pid
+        live.wait_for_start(2)  # or it would be that start which fails
+
+        live.save("TEXT = = 'bad'")
+        place = live.wait_for_output("invalid syntax", place)
+        assert {each["text"] for each in live.wait_for_answers(5)} == {"good 2"}
+        assert_page_tells(live)
+
+        slow = Slow(live)
+        live.save("import no_such_module")
+        place = live.wait_for_output("restarting", place)
+        assert slow.end() == "good 2"
+        place = live.wait_for_output("No module named 'no_such_module'", place)
+
+        live.save("TEXT = 'good 3'")
+        assert live.wait_for_answer("good 3")[who] == live.process.pid
+        later = live.wait_for_answers(20)
+        assert {each["text"] for each in later} == {"good 3"}
+        assert {each[who] for each in later} == {live.process.pid}
+        assert live.errors == []
+        starts = re.findall("flags (.*)\n", live.output())
+        assert set(starts) == {f"{int('-O' in arguments)} {[*arguments, 'app.py']}"}
+        if several:
+            earlier = {each["pid"] for each in live.answers if each["text"] != "good 3"}
+            assert not earlier & {each["pid"] for each in later}
+
+
+def test_a_bad_save_while_requests_end(tmp_path):
+    """The restart was under way, and is called off."""
+    with Live(tmp_path) as live:
+        live.wait_for_answer("good 1")
+        slow = Slow(live)
+        live.save("TEXT = 'good 2'")
+        place = live.wait_for_output("restarting")
+        live.save("TEXT = = 'bad'")
+        assert slow.end() == "good 1"
+        live.wait_for_output("invalid syntax", place)
+        assert {each["text"] for each in live.wait_for_answers(5)} == {"good 1"}
+        live.save("TEXT = 'good 3'")
+        assert live.wait_for_answer("good 3")["pid"] == live.process.pid
+        assert live.errors == []
+
+
+@pytest.mark.parametrize("processes", [1, 3])
+def test_a_request_that_does_not_end(tmp_path, processes):
+    with Live(tmp_path, processes=processes, drain_time=0.05) as live:
+        live.wait_for_answer("good 1")
+        slow = Slow(live)
+        live.save("TEXT = 'good 2'")
+        live.wait_for_output("1 connections are still being served")
+        live.wait_for_answer("good 2")
+        slow.end()
+        assert isinstance(slow.error, ConnectionError)
+        assert live.errors == []
+
+
+def assert_page_tells(live: Live) -> None:
+    """In every process it is known, sooner or later."""
+    for _ in range(1000):
+        page = live.get("/failing", Accept="text/html")
+        assert "on purpose" in page
+        if "greeting.py" in page and "invalid syntax" in page:
+            return
+    raise AssertionError("the error page does not tell of the syntax error")

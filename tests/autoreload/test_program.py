@@ -1,0 +1,141 @@
+"""``python -m tornado.autoreload``, and programs that restart themselves."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from tornado.autoreload import _files, _program
+
+
+def run(*command, cwd):
+    return subprocess.run(
+        [sys.executable, *command], cwd=cwd, capture_output=True, text=True, timeout=60, env={**os.environ}
+    )
+
+
+# Rewrites itself once, so that what restarts it is a real change of its own source.
+REWRITES_ITSELF = """
+    import os, sys
+    from tornado import autoreload
+    from tornado.ioloop import IOLoop
+    TURN = 1
+    print("turn", TURN, sys.argv[1:], sys.flags.dev_mode, __name__, os.getpid(), os.getcwd(), flush=True)
+    if TURN == 1:
+        autoreload.start(check_time=20)
+        autoreload.add_reload_hook(lambda: print("hook"))
+        os.chdir("/")
+        source = os.path.join(sys.path[0], os.path.basename(__file__))
+        def change():
+            with open(source if __file__.startswith(".") else __file__) as file:
+                text = file.read()
+            with open(source if __file__.startswith(".") else __file__, "w") as file:
+                file.write(text.replace("TURN = 1", "TURN = 2", 1))
+            os.utime(__file__, (1, 1))
+        IOLoop.current().add_callback(lambda: IOLoop.current().add_callback(change))
+        IOLoop.current().start()
+"""
+
+
+def test_a_program_restarts_with_its_flags_and_arguments(tmp_path):
+    (tmp_path / "program.py").write_text(textwrap.dedent(REWRITES_ITSELF))
+    done = run("-X", "dev", "program.py", "a", "--b", cwd=tmp_path)
+    first, hook, second = done.stdout.splitlines()
+    assert first.startswith("turn 1 ['a', '--b'] True __main__ ")
+    assert hook == "hook"
+    assert second == first.replace("turn 1", "turn 2")
+    assert done.returncode == 0
+
+
+def test_a_module_restarts_as_a_module(tmp_path):
+    (tmp_path / "package").mkdir()
+    (tmp_path / "package" / "__init__.py").touch()
+    (tmp_path / "package" / "program.py").write_text(textwrap.dedent(REWRITES_ITSELF))
+    done = run("-m", "package.program", "a", cwd=tmp_path)
+    first, _, second = done.stdout.splitlines()
+    assert first.startswith("turn 1 ['a'] False __main__ ")
+    assert second == first.replace("turn 1", "turn 2")
+
+
+@pytest.mark.parametrize("how", [["program.py"], ["-m", "program"]])
+def test_a_wrapped_program_is_run_again_until_it_succeeds(tmp_path, how):
+    """It fails at first, after changing its own source."""
+    (tmp_path / "program.py").write_text(
+        textwrap.dedent(
+            """
+            import os, sys
+            from tornado import autoreload
+            TURN = 1
+            print("run", TURN, sys.argv[1:], __name__, flush=True)
+            if TURN == 1:
+                with open("program.py") as file:
+                    text = file.read()
+                with open("program.py", "w") as file:
+                    file.write(text.replace("TURN = 1", "TURN = 2", 1))
+                raise ValueError("not yet")
+            """
+        )
+    )
+    done = run("-m", "tornado.autoreload", "--until-success", *how, "a", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [f"run {turn} ['a'] __main__" for turn in (1, 2)]
+    assert "ValueError: not yet" in done.stderr
+
+
+def test_a_syntax_error_is_shown_and_waited_for(tmp_path):
+    """Of a program that imports what is not valid, in a module that is none of the imported ones."""
+    (tmp_path / "part.py").write_text("x = = 1\n")
+    (tmp_path / "program.py").write_text(
+        textwrap.dedent(
+            """
+            import logging
+            class Correct(logging.Handler):
+                def emit(self, record):
+                    with open("part.py", "w") as file:
+                        file.write("x = 1")
+            logging.basicConfig()
+            logging.getLogger("tornado.general").addHandler(Correct(logging.ERROR))
+            import part
+            """
+        )
+    )
+    done = run("-m", "tornado.autoreload", "--until-success", "program.py", cwd=tmp_path)
+    assert done.returncode == 0
+    assert done.stderr.count("SyntaxError") == 1
+
+
+def test_usage(tmp_path):
+    for arguments in ([], ["-m"], ["--unknown"], ["--until-success"]):
+        done = run("-m", "tornado.autoreload", *arguments, cwd=tmp_path)
+        assert done.returncode == 1
+        assert "Usage:" in done.stderr
+    for argument in ("-h", "--help"):
+        done = run("-m", "tornado.autoreload", argument, cwd=tmp_path)
+        assert done.returncode == 0
+        assert "--until-success" in done.stdout
+        assert done.stderr == ""
+
+
+def test_a_failed_import_is_watched_where_it_failed(monkeypatch, tmp_path, expect_log):
+    monkeypatch.setattr(_files, "extra", set())
+    broken = tmp_path / "broken.py"
+    broken.write_text("x = = 1")
+
+    def program():
+        try:
+            compile(broken.read_text(), str(broken), "exec")
+        except SyntaxError:
+            raise ValueError("another one") from None
+
+    with expect_log("tornado.general", "exited with an exception"):
+        assert _program._run("program", program) == 1
+    assert {str(broken), __file__} <= _files.extra
+
+
+def test_the_exit_status():
+    assert _program._run("program", lambda: None) == 0
+    assert _program._run("program", lambda: sys.exit(3)) == 3
