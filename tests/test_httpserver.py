@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import errno
 import functools
 import gzip
@@ -13,8 +14,12 @@ from typing import Any
 import pytest
 
 from tests.support.server import serving
+from tornado import httpserver, tcpserver
+from tornado._throttle import Throttle
 from tornado.escape import json_decode
-from tornado.httpserver import HTTPServer
+from tornado.http1connection import _expiry
+from tornado.http1connection._protection import DEFAULT
+from tornado.httpserver import PUBLIC, HTTPServer
 from tornado.httputil import (
     HTTPHeaders,
     HTTPMessageDelegate,
@@ -22,6 +27,7 @@ from tornado.httputil import (
     HTTPServerRequest,
     ResponseStartLine,
 )
+from tornado.log import gen_log
 from tornado.netutil import bind_unix_socket
 from tornado.web import Application, RequestHandler, stream_request_body
 
@@ -542,3 +548,129 @@ async def test_unix_sockets(loop_kind, tmp_path, place, xheaders):
         assert (await peer.fetch("/")).body == b"0.0.0.0 http"
         peer.send(b"nonsense\r\n\r\n")  # the log line about it names the peer
         assert (await peer.response()).code == 400
+
+
+# -- protection --
+
+
+@pytest.fixture
+def fresh_reports(monkeypatch):
+    """No line is held back for one of an earlier test."""
+    for module in (httpserver, tcpserver):
+        monkeypatch.setattr(module, "_reports", Throttle(gen_log))
+
+
+def test_a_whole_set_of_limits_and_single_ones_on_top():
+    server = HTTPServer(ECHO, protection="public", header_timeout=5, max_connections=70, xheaders=False)
+    params = server.conn_params
+    assert params.protection == dataclasses.replace(PUBLIC, header_timeout=5, max_connections=70)
+    assert (params._head_timeout, params._idle_timeout, params._handshake_timeout) == (5, 60, 10)
+    assert (params.max_header_size, params._limits.max_header_count) == (32 * 1024, 100)
+    assert (server._admission.total, server._admission.each) == (70, 100)
+
+
+def test_by_default_connections_are_not_counted():
+    server = HTTPServer(ECHO)
+    assert server._admission is None
+    assert server.conn_params.protection == DEFAULT
+    assert server.conn_params._head_timeout == 60
+
+
+@pytest.mark.parametrize("options", [{"protection": "high"}, {"max_connections": 0}, {"header_timeout": -1}])
+def test_limits_that_are_none(options):
+    with pytest.raises(ValueError, match=next(iter(options))):
+        HTTPServer(ECHO, **options)
+
+
+def test_behind_proxies_addresses_are_limited_only_where_told():
+    assert HTTPServer(ECHO, protection="public", xheaders=True)._admission.each is None
+    options = {"xheaders": True, "trusted_downstream": ["10.0.0.1"], "max_connections_per_address": 3}
+    admission = HTTPServer(ECHO, protection="public", **options)._admission
+    assert admission.each == 3
+    with socket.socket() as sock:
+        assert admission.key(sock, ("10.0.0.1", 1)) is None
+        assert admission.key(sock, ("10.0.0.2", 1)) == "10.0.0.2"
+
+
+@pytest.mark.parametrize(("count", "code"), [(9, 200), (10, 431)])
+async def test_so_many_header_fields(serve, count, code):
+    async with serve(ECHO, max_header_count=10) as server:
+        peer = await server.connect()
+        for _ in range(2):  # the second time as a head that is known
+            response = await peer.fetch("/", *(f"A{number}: b" for number in range(count)))
+            assert response.code == code
+            if code != 200:
+                break
+
+
+async def test_a_newcomer_takes_the_place_of_who_is_idle_for_longest(serve, tls, fresh_reports, expect_log):
+    application, events = waiting()
+    async with serve(application, max_connections=4) as server:
+        busy, oldest, half, recent = [await server.connect() for _ in range(4)]
+        busy.get("/wait")
+        await events["started"].wait()
+        for peer in (oldest, recent):
+            assert (await peer.fetch("/")).code == 200
+        half.send("GET ")
+        (connection,) = [each for each in server.server._connections if each._exchange is not None]
+        while not any(each._head_begun for each in server.server._connections):
+            await asyncio.sleep(0)
+        since = {each: _expiry.idle_since(each) for each in server.server._connections}
+        assert since.pop(connection) is None
+        assert None not in since.values()
+        with expect_log("tornado.general", "there are max_connections=4: closed 1 ") as log:
+            newcomer = await server.connect()
+            assert (await newcomer.fetch("/")).code == 200
+        assert len(log.records) == 1
+        assert await oldest.rest() == b""
+        assert (await recent.fetch("/")).code == 200
+        events["release"].set()
+        assert (await busy.response()).body == b"late"
+
+
+async def test_where_all_are_busy_a_newcomer_is_refused(serve, tls, fresh_reports, expect_log):
+    application, events = waiting()
+    async with serve(application, max_connections=1) as server:
+        busy = await server.connect()
+        busy.get("/wait")
+        await events["started"].wait()
+        with expect_log("tornado.general", "refused: there are max_connections=1 already, none of them idle"):
+            if tls:
+                with pytest.raises(OSError):
+                    await server.connect()
+            else:
+                assert await (await server.connect()).rest() == b""
+        events["release"].set()
+        assert (await busy.response()).body == b"late"
+
+
+async def test_room_is_made_for_many_at_once(fresh_reports, expect_log):
+    async with serving(ECHO, max_connections=64) as server:
+        peers = [await server.connect() for _ in range(64)]
+        for peer in peers:
+            assert (await peer.fetch("/")).code == 200
+        with expect_log("tornado.general", "closed 2 that had been idle for longest"):
+            newcomer = await server.connect()
+            assert (await newcomer.fetch("/")).code == 200
+        assert server.server._admission.count == 63
+        assert (await peers[-1].fetch("/")).code == 200
+
+
+async def test_an_upgraded_connection_is_still_counted():
+    class Detaching(RequestHandler):
+        async def get(self):
+            self._auto_finish = False
+            stream = self.request.connection.detach()
+            await stream.write(b"yours")
+            await stream.read_until_close()
+
+    application = Application([("/", Detaching)])
+    async with serving(application, max_connections=5, max_connections_per_address=5) as server:
+        peer = await server.connect()
+        peer.get("/")
+        assert await peer.reader.readexactly(5) == b"yours"
+        assert server.server._connections == set()
+        assert server.server._admission.count == 1
+        await peer.close()
+        while server.server._admission.count:
+            await asyncio.sleep(0)

@@ -231,3 +231,23 @@ def test_tls_mistakes_are_found_early(certificates, tmp_path):
     with pytest.raises(ValueError, match='keyfile "/none" does not exist'):
         TCPServer(ssl_options={"certfile": str(certificates.certificate_file), "keyfile": "/none"})
     TCPServer(ssl_options=ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
+
+
+async def test_an_inherited_socket_in_blocking_mode_does_not_stop_the_loop(loop_kind):
+    class Greeter(TCPServer):
+        async def handle_stream(self, stream, address):
+            await stream.write(b"hello")
+            stream.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as made:
+        inherited = socket.socket(fileno=os.dup(made.fileno()))
+    assert inherited.getblocking()
+    server = Greeter()
+    server.add_sockets([inherited])
+    try:
+        reader, writer = await asyncio.open_connection(*inherited.getsockname())
+        assert await reader.read() == b"hello"
+        writer.close()
+        await writer.wait_closed()
+    finally:
+        server.stop()

@@ -27,13 +27,20 @@ import heapq
 import logging
 import socket
 import ssl
+import time
 from collections.abc import Awaitable, Callable
 from operator import itemgetter
 from typing import Any, cast
 
 from tornado import netutil
 from tornado._throttle import Throttle
-from tornado.http1connection import HTTP1Connection, HTTP1ConnectionParameters, HTTP1ServerConnection, _server
+from tornado.http1connection import (
+    HTTP1Connection,
+    HTTP1ConnectionParameters,
+    HTTP1ServerConnection,
+    _expiry,
+    _server,
+)
 from tornado.http1connection._protection import PUBLIC, Protection
 from tornado.httputil import (
     HTTPConnection,
@@ -54,6 +61,8 @@ __all__ = ["PUBLIC", "HTTPRequest", "HTTPServer", "Protection"]
 
 _reports = Throttle(gen_log)
 _first = itemgetter(0)
+# Seconds after which an open connection without a request may be closed and no request is likely to cross.
+_QUIET = 0.5
 
 
 class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
@@ -89,12 +98,14 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
     :param max_connections_per_address: connections of one address at a time. With `xheaders` all come from
         proxies: then ``"public"`` sets no such limit, and one given here does not hold for the addresses in
         `trusted_downstream`.
+    :param max_pipelined_requests: requests of one connection that may come before the last one was answered.
     :param max_inflation_ratio: times that a compressed request body may grow (400).
     :raises ValueError: for an unknown `protection` or a limit that is not above zero.
     """
 
     _opener: Any = None
     _opener_of: Any = None
+    _ends_connections = False
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         # Configurable makes the object and calls `initialize` with these; TCPServer is initialised there.
@@ -126,9 +137,17 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         max_header_count: int | None = None,
         max_connections: int | None = None,
         max_connections_per_address: int | None = None,
+        max_pipelined_requests: int | None = None,
         max_inflation_ratio: float | None = None,
     ) -> None:
-        """Take the settings; see the class."""
+        """Take the settings; see the class.
+
+        :raises TypeError: if a size is no number.
+        """
+        sizes = {"chunk_size": chunk_size, "max_body_size": max_body_size, "max_buffer_size": max_buffer_size}
+        for name, size in sizes.items():
+            if size is not None and not isinstance(size, (int, float)):
+                raise TypeError(f"{name} is a number of bytes, not {size!r:.100}")
         chosen = Protection.of(
             protection,
             header_timeout=header_timeout,
@@ -142,6 +161,7 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
             max_header_count=max_header_count,
             max_connections=max_connections,
             max_connections_per_address=max_connections_per_address,
+            max_pipelined_requests=max_pipelined_requests,
             max_inflation_ratio=max_inflation_ratio,
         )
         TCPServer.__init__(self, ssl_options=ssl_options, max_buffer_size=max_buffer_size, io_loop=io_loop)
@@ -191,7 +211,7 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         idle = [
             (since, connection)
             for connection in self._connections
-            if (since := connection._idle_since()) is not None
+            if (since := _expiry.idle_since(connection)) is not None
         ]
         oldest = heapq.nsmallest(max(1, len(self._connections) // 32), idle, key=_first)
         for _, connection in oldest:
@@ -205,6 +225,29 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
                 len(oldest),
             )
         return bool(oldest)
+
+    def _start_draining(self) -> None:
+        """Also have each connection end with its next response."""
+        super()._start_draining()
+        params = self.conn_params
+        if not params.no_keep_alive:
+            self._ends_connections = params.no_keep_alive = True
+            for connection in self._connections:
+                if connection._exchange is not None:
+                    connection._exchange.no_keep_alive = True
+
+    def _stop_draining(self) -> None:
+        super()._stop_draining()
+        if self._ends_connections:
+            self._ends_connections = self.conn_params.no_keep_alive = False
+
+    def _count_running(self) -> int:
+        """How many connections are being served, or had something to say a moment ago: a request may be on
+        its way.
+        """
+        quiet_since = time.monotonic() - _QUIET
+        idle = [_expiry.idle_since(connection) for connection in self._connections]
+        return sum(since is None or since > quiet_since for since in idle)
 
     async def close_all_connections(self) -> None:
         """Close every open connection, without waiting for requests under way.

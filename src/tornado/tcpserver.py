@@ -26,6 +26,7 @@ import logging
 import os
 import socket
 import ssl
+import weakref
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from contextvars import copy_context
 from typing import Any
@@ -45,6 +46,13 @@ from tornado.process import fork_processes
 __all__ = ["TCPServer"]
 
 _reports = Throttle(gen_log)
+# Those that have accepted connections.
+_servers: weakref.WeakValueDictionary[int, TCPServer] = weakref.WeakValueDictionary()
+
+
+def servers() -> list[TCPServer]:
+    """The servers of this process, for who wants to end it."""
+    return list(_servers.values())
 
 
 class TCPServer:
@@ -118,9 +126,12 @@ class TCPServer:
         self.add_sockets(bind_sockets(port, address, family, backlog, flags, reuse_port))
 
     def add_sockets(self, sockets: Iterable[socket.socket]) -> None:
-        """Accept connections on these listening sockets, made by `.bind_sockets` or inherited (from systemd, say:
-        ``socket.socket(fileno=3)``). They are put into non-blocking mode, and `stop` closes them.
+        """Accept connections on these listening sockets, which `stop` closes.
+
+        They were made by `.bind_sockets`, or are inherited (``socket.socket(fileno=3)`` for the first one of
+        systemd); they are put into non-blocking mode.
         """
+        _servers[id(self)] = self
         for sock in sockets:
             # The first accept() too many on an inherited socket in blocking mode would stop the loop.
             sock.setblocking(False)
@@ -181,6 +192,22 @@ class TCPServer:
         for sock in self._pending_sockets:
             sock.close()
         self._pending_sockets = []
+
+    def _start_draining(self) -> None:
+        """Accept nobody any more, but keep the listening sockets: connections wait in them."""
+        for remove_handler in self._handlers.values():
+            remove_handler()
+        self._handlers.clear()
+
+    def _stop_draining(self) -> None:
+        """Accept again."""
+        for descriptor, sock in self._sockets.items():
+            if descriptor not in self._handlers and not self._stopped:
+                self._handlers[descriptor] = add_accept_handler(sock, self._handle_connection)
+
+    def _count_running(self) -> int:
+        """How many connections have something under way that should end. Of any protocol: nobody knows."""
+        return 0
 
     def handle_stream(self, stream: IOStream, address: tuple[Any, ...]) -> Awaitable[None] | None:
         """Serve one connection: a function or a coroutine, defined by the subclass or set on the instance.

@@ -437,14 +437,16 @@ async def test_streamed_responses_are_chunked_and_flow(loop_kind: Any, tls: Any)
         assert (await peer.fetch("/", version="HTTP/1.0")).body == b"x" * 5_000_000
 
 
-async def test_an_uncaught_exception_in_a_delegate_closes(loop_kind: Any, expect_log: ExpectLog) -> None:
+async def test_an_uncaught_exception_in_a_delegate_is_answered(loop_kind: Any, expect_log: ExpectLog) -> None:
     class Broken(Delegates):
         def start_request(self, server_conn: Any, request_conn: Any) -> Any:
             raise ZeroDivisionError("a bug")
 
     async with serving(Broken()) as server:
-        with expect_log("tornado.application", "Uncaught exception"):
-            assert await server.exchange(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n") == b""
+        with expect_log("tornado.application", r"Uncaught exception while serving .*: GET /path\?q"):
+            answer = await server.exchange(b"GET /path?q HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert answer.startswith(b"HTTP/1.1 500 Internal Server Error\r\n")
+        assert b"Connection: close\r\n" in answer
 
 
 async def test_a_handler_may_read_the_stream_itself(loop_kind, tls):

@@ -486,3 +486,44 @@ async def test_a_reset_stream_is_freed_without_the_collector(
         assert left() is None
     finally:
         gc.enable()
+
+
+async def test_data_and_a_reset_in_one_event(loop_kind: str, kind: str, certificates: Certificates) -> None:
+    async with stream_pair(kind, certificates, "tcp") as (server, client):
+        consumer = Recorder()
+        server._start_push(consumer)
+        await turns(3)
+        await client.write(b"last words")
+        reset(client)
+        # The ssl module makes an end of input of a reset.
+        await consumer.until(lambda: server.closed() or (kind == "tls" and "eof" in consumer.events))
+        assert consumer.data == b"last words"
+
+
+async def test_all_that_came_before_a_reset_is_received(loop_kind: str, certificates: Certificates) -> None:
+    async with stream_pair("plain", certificates, "tcp") as (server, client):
+        consumer = Recorder()
+        server._start_push(consumer)
+        await turns(3)
+        client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BIG)
+        sent = client.socket.send(bytes(500_000))
+        assert sent > 2 * server.read_chunk_size
+        reset(client)
+        await consumer.until_lost()
+        assert 0 < len(consumer.data) <= sent
+
+
+async def test_a_reset_while_paused_is_found_afterwards(loop_kind: str, certificates: Certificates) -> None:
+    async with stream_pair("plain", certificates, "tcp") as (server, client):
+        consumer = Recorder(lambda data: server._pause_reading())
+        server._start_push(consumer)
+        await turns(3)
+        await client.write(b"last words")
+        reset(client)
+        await consumer.until(lambda: consumer.data)
+        await turns(10)
+        assert not server.closed()
+        server._resume_reading()
+        await consumer.until(lambda: len(consumer.events) > 1)
+        # The error was fetched with the data, or is there now.
+        assert consumer.events[1:] == ["eof"] or server.closed()

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import re
 from collections.abc import Awaitable, Callable, Iterator
 from time import monotonic
 from typing import Any, Protocol
@@ -35,13 +36,17 @@ from tornado.log import app_log
 
 #: Bytes that may be collected before a write goes out although its callback has not ended.
 COLLECT_LIMIT = 65536
-#: Bytes one exchange may write without the loop running in between.
+#: Bytes one exchange may write without the loop running in between, at most and at least; and between these
+#: all of a server's connections together.
 FAIR_SHARE = 256 * 1024
+_LEAST_SHARE = 64 * 1024
+_SHARED = 4 * 1024 * 1024
 
 _STREAM_WRITE = BaseIOStream.write
 _OK_LINE = h1.status_line("HTTP/1.1", 200, "OK")
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _METHODS_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+_find_control = re.compile(rb"[\x00-\x1f\x7f]").search
 
 
 class Driver(Protocol):
@@ -103,6 +108,7 @@ class HTTP1Connection(HTTPConnection):
     _close_callback: Callable[[], None] | None = None
     _max_body_size: int | None = None
     _body_timeout: float | None = None
+    _oversized: Callable[[], None] | None = None  # answers a body that is over the limit, in our place
     _ends_at_eof = False  # a peer that closes its sending side counts as gone
     _request_method = "GET"
     _task: asyncio.Task[Any] | None = None
@@ -311,7 +317,7 @@ class HTTP1Connection(HTTPConnection):
     ) -> Future[None]:
         method, path, _ = start_line
         line = f"{method} {path} HTTP/1.1\r\n".encode()
-        if line.count(b"\r") > 1 or line.count(b"\n") > 1 or line.count(b" ") != 2:
+        if not method or not path or line.count(b" ") != 2 or _find_control(line, 0, len(line) - 2):
             raise ValueError(f"Illegal characters in request line: {method!r} {path!r}")
         self._request_method = method
         if length is not None:
@@ -386,10 +392,14 @@ class HTTP1Connection(HTTPConnection):
             if stream._pending_output:
                 return write(b"")
         self._written += len(data)
-        if self._written > FAIR_SHARE:
+        if self._written > _LEAST_SHARE and self._written > self._fair_share():
             self._written = 0
             return self._yielding()
         return done_future(stream.io_loop.asyncio_loop)  # type: ignore[attr-defined]
+
+    def _fair_share(self) -> int:
+        """What this exchange may write in one turn: less where many do."""
+        return min(FAIR_SHARE, _SHARED // max(1, len(self.params._watch.connections)))
 
     def _write_file(self, piece: FilePiece) -> Future[None]:
         """Send a piece of a file as a part of the body, which must have a Content-Length.

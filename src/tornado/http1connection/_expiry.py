@@ -1,4 +1,4 @@
-"""What happens when a server connection's deadline has passed, and which one it was.
+"""What ends a server's connection from our side: its deadlines, and too much pipelining.
 
 A connection has one deadline (see `tornado.http1connection._watch`) and is in one of these situations:
 
@@ -20,18 +20,25 @@ connection has the earlier one. Each line in the log names the setting.
 from __future__ import annotations
 
 import logging
+import os
+import socket
+import struct
 from time import monotonic
 from typing import TYPE_CHECKING
 
 from tornado._throttle import Throttle
 from tornado.http1connection._pace import Pace, taken_by_peer
+from tornado.http1connection._state import State
 from tornado.http1connection._watch import NEVER
 from tornado.log import gen_log
 
 if TYPE_CHECKING:
     from tornado.http1connection._server import HTTP1ServerConnection
+    from tornado.iostream import IOStream
 
 _reports = Throttle(gen_log)
+#: Of ``struct linger``: on, for no time, so that close() resets the connection.
+_RESET = struct.pack("ii" if os.name != "nt" else "hh", 1, 0)
 
 
 def _say(connection: HTTP1ServerConnection, kind: str, what: str, setting: str) -> None:
@@ -66,6 +73,13 @@ def body_is_over(connection: HTTP1ServerConnection) -> None:
     _follow(connection, pace, monotonic())
 
 
+def forget_body(connection: HTTP1ServerConnection, pace: Pace) -> None:
+    """As `body_is_over`, where the connection has another deadline already."""
+    pace.end_body()
+    if pace.deadline() == NEVER:
+        connection._pace = None
+
+
 def watch_output(connection: HTTP1ServerConnection) -> None:
     """Output has begun to wait for the peer, or some more has."""
     params = connection.params
@@ -92,6 +106,13 @@ def restore(connection: HTTP1ServerConnection) -> None:
         _follow(connection, connection._pace, monotonic())
 
 
+def wait_for_peer(connection: HTTP1ServerConnection) -> None:
+    """Nothing happens until the peer takes what waits for it."""
+    params = connection.params
+    params._watch.set(connection, monotonic(), params._idle_timeout)
+    restore(connection)
+
+
 def _follow(connection: HTTP1ServerConnection, pace: Pace, now: float) -> None:
     """Make the earlier one of the pace's deadlines the connection's."""
     deadline = pace.deadline()
@@ -102,16 +123,42 @@ def _follow(connection: HTTP1ServerConnection, pace: Pace, now: float) -> None:
         connection.params._watch.set_at(connection, now, deadline, connection.params._rate_window)
 
 
+def pipelines_too_much(connection: HTTP1ServerConnection) -> bool:
+    """Count a request that came before the last one was answered; whether there have been too many."""
+    limit = connection.params._max_pipelined
+    if limit is None:
+        return False
+    connection._pipelined += 1
+    if connection._pipelined <= limit:
+        return False
+    if gen_log.isEnabledFor(logging.INFO):
+        text = "Closing %s: more than max_pipelined_requests (%d) sent ahead of their answers"
+        _reports.say("pipelining", logging.INFO, text, connection.context, limit)
+    return True
+
+
+def idle_since(connection: HTTP1ServerConnection) -> float | None:
+    """Since when nobody has been served here, roughly; None while somebody is."""
+    if connection._state is State.LINGERING:
+        return 0.0  # there is nothing to lose
+    deadline = connection._deadline
+    busy = connection._exchange is not None or connection.stream._pending_output
+    if busy or connection._state is not State.SERVING or deadline == NEVER:
+        return None
+    params = connection.params
+    if connection._phase_end and deadline == connection._phase_end:
+        return deadline - params._handshake_timeout
+    return deadline - (params._head_timeout if connection._head_begun else params._idle_timeout)
+
+
 # -- a deadline that has passed --
 
 
-def expired(connection: HTTP1ServerConnection, serving: bool) -> None:
-    """Close the connection, or give it a new deadline where it may go on.
-
-    :param serving: whether requests are read, as opposed to the last answer being sent.
-    """
+def expired(connection: HTTP1ServerConnection) -> None:
+    """Close the connection, or give it a new deadline where it may go on."""
     now = monotonic()
-    if serving and connection._handshake_end and _first_wait(connection, now):
+    serving = connection._state is State.SERVING  # and not the last answer being sent
+    if serving and connection._phase_end and _first_wait(connection, now):
         return
     pace = connection._pace
     if pace is not None:
@@ -120,13 +167,23 @@ def expired(connection: HTTP1ServerConnection, serving: bool) -> None:
             return
     elif _may_go_on(connection, now, serving):
         return
-    connection.stream.close()
+    _close(connection.stream)
+
+
+def _close(stream: IOStream) -> None:
+    """Close, and let go of what the peer has not taken: the kernel would keep megabytes for it."""
+    if stream._pending_output and stream.socket.family in (socket.AF_INET, socket.AF_INET6):
+        try:
+            stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        except OSError:
+            pass  # it is gone already
+    stream.close()
 
 
 def _first_wait(connection: HTTP1ServerConnection, now: float) -> bool:
     """The time for the TLS handshake is over. True if it was done in time, and a request may still come."""
     params = connection.params
-    end, connection._handshake_end = connection._handshake_end, 0.0
+    end, connection._phase_end = connection._phase_end, 0.0
     if connection.stream._handshaking:  # type: ignore[attr-defined]
         _say(
             connection,

@@ -69,6 +69,7 @@ class HTTP1ConnectionParameters:
         self._min_body_rate = protection.min_body_rate
         self._min_send_rate = protection.min_send_rate
         self._rate_window = protection.rate_window
+        self._max_pipelined = protection.max_pipelined_requests
         self._watch = Watch()
 
 

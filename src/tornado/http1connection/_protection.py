@@ -21,6 +21,7 @@ setting                        "default"    "public"     precedent
 `max_header_count`             1,000        100          Apache 100, h2o 100
 `max_connections`              none         10,000       nginx 512 a worker
 `max_connections_per_address`  none         100          examples for nginx and HAProxy say 10 to 100
+`max_pipelined_requests`       none         100          none: they cost an attacker next to nothing
 `max_inflation_ratio`          none         100          deflate reaches 1,032; text 5 to 20
 =============================  ===========  ===========  ====================================================
 
@@ -73,6 +74,9 @@ class Protection:
     max_connections: int | None = None
     #: Connections of one address, or of one IPv6 network of 64 bits. One more is refused.
     max_connections_per_address: int | None = None
+    #: Requests on one connection that came before the last one was answered. After that the connection is
+    #: closed, and the client has to send again what was not answered (RFC 9112 section 9.3.2).
+    max_pipelined_requests: int | None = None
     #: Times that a compressed request body may grow in decompression, once it is over 1 MiB (400).
     max_inflation_ratio: float | None = None
 
@@ -125,6 +129,7 @@ PUBLIC = Protection(
     max_header_count=100,
     max_connections=10_000,
     max_connections_per_address=100,
+    max_pipelined_requests=100,
     max_inflation_ratio=100.0,
 )
 

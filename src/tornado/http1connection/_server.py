@@ -4,7 +4,8 @@ States::
 
     SERVING   requests are read and answered; at most one exchange at a time, the next one's bytes wait in
               the reader
-    CLOSING   the last response is on its way out; nothing more is read
+    CLOSING   the last response is on its way out; of the request's body, as much is thrown away as while
+              LINGERING, and nothing behind it
     LINGERING our side is closed, input is thrown away until the peer closes too, so that no reset overtakes
               the answer
     DETACHED  the stream belongs to somebody else
@@ -18,7 +19,6 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import enum
 import functools
 import inspect
 import socket
@@ -30,6 +30,7 @@ from typing import Any
 
 from tornado._tasks import run_eagerly
 from tornado._wire import h1
+from tornado._wire.chunked import Phase
 from tornado._wire.errors import BodyTooLarge, HeadTooLarge, IncompleteMessage, RequestTargetTooLong
 from tornado.concurrent import Future
 from tornado.http1connection import _expiry
@@ -37,8 +38,15 @@ from tornado.http1connection._decompress import GzipMessageDelegate
 from tornado.http1connection._exchange import _CONTINUE, FAIR_SHARE, HTTP1Connection
 from tornado.http1connection._pace import Pace
 from tornado.http1connection._params import READ_AHEAD, HTTP1ConnectionParameters
+from tornado.http1connection._state import State as _State
 from tornado.http1connection._watch import NEVER
-from tornado.httputil import HTTPInputError, HTTPServerConnectionDelegate, RequestStartLine, responses
+from tornado.httputil import (
+    HTTPInputError,
+    HTTPOutputError,
+    HTTPServerConnectionDelegate,
+    RequestStartLine,
+    responses,
+)
 from tornado.iostream import IOStream, SSLIOStream
 from tornado.log import app_log, gen_log
 
@@ -50,15 +58,8 @@ _PIPELINE_BATCH = 64
 _LINGER_BYTES = 256 * 1024 * 1024
 _LINGER_SECONDS = 30.0
 _LINGER_PAUSE = 2.0
+_LAST_CHUNK = b"\r\n" + h1.LAST_CHUNK
 _OVERSIZED = (HeadTooLarge, RequestTargetTooLong)
-
-
-class _State(enum.Enum):
-    SERVING = 1
-    CLOSING = 2
-    LINGERING = 3
-    DETACHED = 4
-    CLOSED = 5
 
 
 _SERVING = _State.SERVING
@@ -86,14 +87,14 @@ class HTTP1ServerConnection:
         "_delegate",
         "_eof",
         "_exchange",
-        "_handshake_end",
         "_head_begun",
         "_held",
         "_left",
-        "_linger_end",
         "_native",
         "_pace",
         "_pending_seen",
+        "_phase_end",
+        "_pipelined",
         "_reader",
         "_scheduled",
         "_state",
@@ -118,10 +119,10 @@ class HTTP1ServerConnection:
         self._head_begun = False
         self._held = False  # the next request waits until the peer has read
         self._scheduled = False  # the next request waits for a turn of the loop
-        self._pending_seen = 0
+        self._pending_seen = self._pipelined = 0
         self._left = self._coming = 0
         self._deadline = NEVER
-        self._handshake_end = 0.0  # until when TLS has time, while nothing else has happened
+        self._phase_end = 0.0  # until when TLS has time for its handshake; later, until when we linger
         self._pace: Pace | None = None
         self._closed: Future[None] | None = None
         self._delegate: HTTPServerConnectionDelegate | None = None
@@ -149,7 +150,7 @@ class HTTP1ServerConnection:
         watch.add(self, self.stream.io_loop.asyncio_loop)  # type: ignore[attr-defined]
         now = monotonic()
         if isinstance(self.stream, SSLIOStream):
-            self._handshake_end = now + params._handshake_timeout
+            self._phase_end = now + params._handshake_timeout
             watch.set(self, now, params._handshake_timeout)
         else:
             watch.set(self, now, params._idle_timeout)
@@ -170,9 +171,11 @@ class HTTP1ServerConnection:
         """Take the bytes of one receive."""
         if self._state is not _SERVING:
             if self._state is _State.LINGERING:
-                self._throw_away(len(data))
+                self._throw_away(data)
             elif self._state is _State.CLOSING:
-                self._coming = max(self._coming - len(data), 0)
+                self._count_down(data)
+                if self._left <= 0 or not self._coming:
+                    self.stream._pause_reading()  # until the response is out
             return
         reader = self._reader
         exchange = self._exchange
@@ -212,17 +215,24 @@ class HTTP1ServerConnection:
         elif reader.buffered > READ_AHEAD:
             self.stream._pause_reading()
 
-    def _throw_away(self, size: int) -> None:
+    def _throw_away(self, data: bytes) -> None:
         """Bytes have come after the answer that closes the connection."""
-        self._left -= size
+        coming = self._coming
+        self._count_down(data)
         if self._left < 0:
             self.stream.close()
             return
-        self._deadline = min(monotonic() + _LINGER_PAUSE, self._linger_end)
-        if self._coming:
-            self._coming = max(self._coming - size, 0)
-            if not self._coming and isinstance(self.stream.socket, ssl.SSLSocket):
-                self._say_goodbye()
+        self._deadline = min(monotonic() + _LINGER_PAUSE, self._phase_end)
+        if coming and not self._coming and isinstance(self.stream.socket, ssl.SSLSocket):
+            self._say_goodbye()
+
+    def _count_down(self, data: bytes) -> None:
+        """Bytes have come of a body that nobody wants."""
+        self._left -= len(data)
+        if self._coming > 0:
+            self._coming = max(self._coming - len(data), 0)
+        elif self._coming < 0 and _ends_chunks(data):
+            self._coming = 0
 
     def eof_received(self) -> None:
         """The peer has closed its sending side; an answer under way may still reach it."""
@@ -306,8 +316,11 @@ class HTTP1ServerConnection:
 
     # -- requests --
 
-    def _advance(self) -> None:
-        """Begin the requests that are in the reader, until one takes its time or no whole head is left."""
+    def _advance(self, waited: bool = False) -> None:
+        """Begin the requests that are in the reader, until one takes its time or no whole head is left.
+
+        :param waited: whether they came before the one that they follow was answered.
+        """
         self._advancing = True
         reader, stream = self._reader, self.stream
         count = 0
@@ -321,12 +334,15 @@ class HTTP1ServerConnection:
                     if stream._pending_output > FAIR_SHARE:
                         self._held = True
                         stream._pause_reading()
-                        self._wait_for_peer()
+                        _expiry.wait_for_peer(self)
                     else:
                         self._advance_later()
                     return
                 if count == _PIPELINE_BATCH:
                     self._advance_later()
+                    return
+                if (count or waited) and _expiry.pipelines_too_much(self):
+                    self._close_gracefully(True)
                     return
                 head = reader.next_event()
                 if head is None:
@@ -356,12 +372,6 @@ class HTTP1ServerConnection:
             self._head_begun = True
             params._watch.set(self, now, params._head_timeout)
 
-    def _wait_for_peer(self) -> None:
-        """Nothing happens until the peer takes what waits for it."""
-        self.params._watch.set(self, monotonic(), self.params._idle_timeout)
-        if self._pace is not None:
-            _expiry.restore(self)
-
     def _advance_later(self) -> None:
         if not self._scheduled:
             self._scheduled = True
@@ -375,7 +385,7 @@ class HTTP1ServerConnection:
         stream = self.stream
         stream._cork()
         try:
-            self._advance()
+            self._advance(True)
         finally:
             stream._uncork()
         self._read_on()
@@ -521,6 +531,8 @@ class HTTP1ServerConnection:
         except Exception as error:
             self.failed(exchange, error)
             return
+        if self._pace is not None and exchange._read_done:
+            _expiry.forget_body(self, self._pace)  # answered too: the deadline is that of what follows
         waiting: object = exchange._waiting  # pumping may have changed it
         if waiting is not None:
             if self._reader.buffered > READ_AHEAD:
@@ -602,7 +614,7 @@ class HTTP1ServerConnection:
         """Part the exchange from what refers to it, so that all of it goes with its last user."""
         exchange._message = exchange._run_context = exchange._pieces = exchange._waiting = (
             exchange._reader
-        ) = None
+        ) = exchange._oversized = None
 
     def _let_go(self, exchange: HTTP1Connection) -> None:
         """Part from an exchange: from now on its writes fail."""
@@ -639,13 +651,31 @@ class HTTP1ServerConnection:
             self._refuse(error)
             return
         if not isinstance(error, asyncio.CancelledError):
-            app_log.error("Uncaught exception while serving %s", self.context, exc_info=error)
+            head: Any = exchange._head
+            app_log.error(
+                "Uncaught exception while serving %s: %s %s",
+                self.context,
+                head.method,
+                head.target,
+                exc_info=error,
+            )
+            # Who failed at writing a head was about to answer otherwise.
+            begun = exchange._head_sent or isinstance(error, HTTPOutputError)
+            if not begun and self._exchange is exchange:
+                self._answer_and_close(500)
+                return
         self.stream.close()
 
     def _refuse(self, error: HTTPInputError) -> None:
         """Answer what cannot be understood or taken, where no answer has begun, and close."""
         kind = "Unsatisfiable read, oversized" if isinstance(error, _OVERSIZED) else "Malformed HTTP"
         gen_log.info("%s message from %s: %s", kind, self.context, error)
+        if isinstance(error, BodyTooLarge) and self._has_answered(self._exchange):
+            return
+        self._answer_and_close(error.status_code)
+
+    def _answer_and_close(self, code: int) -> None:
+        """End the exchange, with a bare page where no answer has begun."""
         exchange, self._exchange = self._exchange, None
         self._deadline = NEVER
         self._state = _State.CLOSING
@@ -659,7 +689,6 @@ class HTTP1ServerConnection:
         if self.stream.closed():
             return
         if answer:
-            code = error.status_code
             reason = responses.get(code, "Bad Request")
             body = f"{code} {reason}\n".encode()
             _ = self.stream.write(
@@ -670,21 +699,36 @@ class HTTP1ServerConnection:
             )
         self._close_gracefully(True, coming)
 
+    def _has_answered(self, exchange: HTTP1Connection | None) -> bool:
+        """Whether the request's own handler answers, at once or soon, that its body is too large."""
+        if exchange is None or exchange._oversized is None or exchange._head_sent or self.stream.closed():
+            return False
+        answer, exchange._oversized = exchange._oversized, None
+        exchange._waiting = Future()  # for good: nothing more is read
+        assert exchange._run_context is not None
+        try:
+            exchange._run_context.run(answer)
+        except Exception as error:
+            self.failed(exchange, error)
+        return True
+
     def _body_left(self, exchange: HTTP1Connection) -> int:
-        """How many bytes of the request's body are still to come; more than are listened to if that is
-        unknown.
-        """
+        """How many bytes of the request's body are still to come; -1 if that is unknown."""
         head = exchange._head
         if exchange._read_done or head is None or not head.has_body:
             return 0
+        reader = self._reader
         if head.content_length is None:
-            return _LINGER_BYTES + 1
-        return max(head.content_length - self._reader._received - self._reader.buffered, 0)
+            decoder, rest = reader._decoder, len(reader._buffer) - len(_LAST_CHUNK)
+            if decoder is not None and decoder.phase is Phase.FINISHED:
+                return 0
+            return 0 if _ends_chunks(bytes(reader._buffer[max(reader._position, rest) :])) else -1
+        return max(head.content_length - reader._received - reader.buffered, 0)
 
     def _close_gracefully(self, linger: bool, coming: int = 0) -> None:
-        """Close when what waits has been sent; `coming` bytes of a body are still on their way."""
+        """Close when what waits has been sent; `coming` bytes of a body (-1: unknown) are still to come."""
         self._state = _State.CLOSING
-        self._left = 1 if linger and not self._eof else 0
+        self._left = _LINGER_BYTES if linger and not self._eof else 0
         self._coming = coming
         stream = self.stream
         if self._pace is not None:
@@ -693,18 +737,17 @@ class HTTP1ServerConnection:
         if not stream._pending_output:
             self._close_now()
         else:
-            self._wait_for_peer()
+            _expiry.wait_for_peer(self)
 
     def _close_now(self) -> None:
         stream = self.stream
-        if not self._left or stream.closed():
+        if self._left <= 0 or stream.closed():
             stream.close()
             return
         self._state = _State.LINGERING
         self._pace = None
-        self._left = _LINGER_BYTES
         now = monotonic()
-        self._linger_end = now + _LINGER_SECONDS
+        self._phase_end = now + _LINGER_SECONDS
         self.params._watch.set(self, now, _LINGER_PAUSE)
         if not self._coming or not isinstance(stream.socket, ssl.SSLSocket):
             self._say_goodbye()
@@ -731,19 +774,16 @@ class HTTP1ServerConnection:
 
     def _expired(self) -> None:
         """A deadline has passed: of the idle connection, of a head, of a body, or of the peer's closing."""
-        _expiry.expired(self, self._state is _SERVING)
+        _expiry.expired(self)
 
-    def _idle_since(self) -> float | None:
-        """Since when nobody has been served here, roughly; None while somebody is."""
-        if self._state is _State.LINGERING:
-            return self._linger_end - _LINGER_SECONDS
-        busy = self._exchange is not None or self._state is not _SERVING or self.stream._pending_output
-        if busy or self._deadline == NEVER:
-            return None
-        params = self.params
-        if self._handshake_end and self._deadline == self._handshake_end:
-            return self._deadline - params._handshake_timeout
-        return self._deadline - (params._head_timeout if self._head_begun else params._idle_timeout)
+
+def _ends_chunks(data: bytes) -> bool:
+    """Whether the chunked body that `data` is the latest part of seems to be at its end.
+
+    A decoder that has refused the body cannot tell any more, and more than an early goodbye does not hang on
+    it.
+    """
+    return data.endswith(_LAST_CHUNK) or data == h1.LAST_CHUNK
 
 
 async def finish_after(result: Any, message: Any) -> None:

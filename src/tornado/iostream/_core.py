@@ -8,6 +8,7 @@ uvloop serve alike.
 from __future__ import annotations
 
 import asyncio
+import functools
 import sys
 from collections.abc import Callable
 from types import TracebackType
@@ -33,6 +34,16 @@ def fail(future: asyncio.Future[Any] | None, error: BaseException) -> None:
     if future is not None and not future.done():
         future.set_exception(error)
         future.exception()  # seen: a reader that went away is no reason for a log record
+
+
+@functools.cache
+def _leaves_on_error(loop_class: type) -> bool:
+    """Whether a loop calls a reader once and stops watching where the descriptor has an error as well.
+
+    uvloop does (libuv's ``uv_poll`` stops with ``EBADF`` on ``POLLERR``, its callback runs once more);
+    asyncio's own loops call again for as long as there is something.
+    """
+    return any(base.__module__.partition(".")[0] == "uvloop" for base in loop_class.__mro__)
 
 
 class StreamCore:
@@ -91,13 +102,18 @@ class StreamCore:
     def _on_readable(self) -> None:
         raise NotImplementedError
 
+    def _on_readable_or_broken(self) -> None:
+        raise NotImplementedError
+
     def _on_writable(self) -> None:
         raise NotImplementedError
 
     def _add_reader(self) -> None:
         if not self._reader_on:
             self._reader_on = True
-            self._loop.add_reader(self._watched(), self._on_readable)
+            once = _leaves_on_error(type(self._loop))  # type: ignore[arg-type]  # a class is hashable
+            callback = self._on_readable_or_broken if once else self._on_readable
+            self._loop.add_reader(self._watched(), callback)
 
     def _drop_reader(self) -> None:
         if self._reader_on:

@@ -21,6 +21,8 @@ from tornado.log import gen_log
 CHUNK_SIZE = 64 * 1024
 #: Default limit for what is read but not consumed.
 MAX_BUFFER_SIZE = 100 * 1024 * 1024
+#: Chunks taken from a connection that is broken: more than a kernel's buffer holds.
+_LAST_RECEIVES = 256
 
 
 class StreamConsumer(Protocol):
@@ -165,6 +167,32 @@ class PushMode(OutputSide):
                 self._wait_for_input()
 
     # -- events --
+
+    def _on_readable_or_broken(self) -> None:
+        """`_on_readable`, for a loop that does not call again where the descriptor has an error.
+
+        A peer that sends something and resets the connection at once is one event. The first receive takes
+        the data; without a second look nobody would ever hear of the reset.
+        """
+        self._on_readable()
+        if not self._reader_on:
+            return
+        error = self._why_broken()
+        if error is None:
+            return
+        # The last words of the peer are still there to be read; now that the error has been fetched, an end
+        # of input comes after them.
+        left = _LAST_RECEIVES
+        while left and self._reader_on:
+            self._on_readable()
+            left -= 1
+        # Who has paused gets the rest and the end when he goes on.
+        if not self._closed and (self._eof or self._reader_on):
+            self.close(error)
+
+    def _why_broken(self) -> Exception | None:
+        """The error that the connection has come to an end by, None where it has not."""
+        return self.get_fd_error()
 
     def _push_readable(self) -> None:
         """Receive one chunk, by whatever way the class has."""

@@ -296,6 +296,15 @@ class SSLIOStream(IOStream):
         else:
             self._receive_records()
 
+    def _why_broken(self) -> Exception | None:
+        error = super()._why_broken()
+        if error is None:
+            try:
+                self.socket.getpeername()
+            except OSError as gone:  # OpenSSL has met the error, sending session tickets say, and kept it
+                return without_frames(gone)
+        return error
+
     def _receive_records(self) -> None:
         """Receive for the consumer until it would block, or a fair share is reached."""
         if self._paused or self._eof:

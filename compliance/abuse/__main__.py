@@ -1,0 +1,95 @@
+"""Attack our server, with its defaults and with ``protection="public"``, and upstream's beside it.
+
+``scripts/compliance abuse [--only slow_head,gzip_five] [--targets upstream,default,public] [--scale 1]``
+prints a line an attack and, at the end, the table of README.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from compliance.abuse import report
+from compliance.abuse.measure import ROOT, Result, Scenario, Target, carry_out, make_certificates
+
+UPSTREAM = "6.6.1"
+#: What is over a bound is tried again, so often in all: other work on the machine delays a probe too, and not
+#: each time.
+ATTEMPTS = 3
+
+SCENARIOS = [
+    Scenario("slow_head", "slow head: 300 connections, a byte a second", 8, 26, ends=True),
+    Scenario("slow_body", "slow body: 300 connections, a byte a second", 8, 30, ends=True),
+    Scenario("silent", "1,000 silent connections", 8, 70, ends=True),
+    Scenario("silent", "1,000 TLS connections without a hello", 8, 16, tls=True, ends=True),
+    Scenario("headerless", "10,000 connections without header fields", 8, 26, ends=True),
+    Scenario("half_open", "3,000 half-open connections", 4, 4, ends=True),
+    Scenario("descriptors", "out of descriptors (256, 600 connections)", 6, 6, descriptors=256),
+    Scenario("slow_reader", "80 readers who do not read 50 MiB", 8, 30, ends=True),
+    Scenario("gzip_five", "5 gzip bodies of 92 kB, 95 MB each"),
+    Scenario("gzip_bomb", "a gzip body of 1 MB, 1 GB"),
+    Scenario("gzip_members", "a gzip body of 50,000 empty members"),
+    Scenario("multipart_headers", "9 forms of 99 parts with nasty headers of 10 KB"),
+    Scenario("tiny_chunks", "a million chunks of one byte"),
+    Scenario("many_fields", "heads of 20,000 fields"),
+    Scenario("many_parts", "forms of 100,000 parts and fields"),
+    Scenario("cookies_and_ranges", "cookies and ranges of 30 KB"),
+    Scenario("resets", "5,000 resets"),
+    Scenario("pipelining", "pipelining without reading"),
+]
+
+
+def upstream_python() -> str:
+    """The interpreter of a virtual environment with upstream's package, made on first use."""
+    folder = ROOT / ".venvs" / f"tornado-{UPSTREAM}"
+    python = folder / "bin" / "python"
+    if not python.exists():
+        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+        subprocess.run([str(python), "-m", "pip", "install", "--quiet", f"tornado=={UPSTREAM}"], check=True)
+    return str(python)
+
+
+def targets(names: list[str]) -> list[Target]:
+    """The servers of these names."""
+    known = {
+        "upstream": lambda: Target("upstream", upstream_python()),
+        "default": lambda: Target("default", sys.executable),
+        "public": lambda: Target("public", sys.executable, "public"),
+    }
+    return [known[name]() for name in names]
+
+
+def main() -> None:
+    """Attack, print, and give the table."""
+    parser = argparse.ArgumentParser(prog="scripts/compliance abuse", description=__doc__)
+    parser.add_argument("--only", default="", help=",".join(dict.fromkeys(each.name for each in SCENARIOS)))
+    parser.add_argument("--targets", default="upstream,default,public")
+    parser.add_argument("--scale", type=float, default=1.0, help="size of each attack; 1 is the full one")
+    asked = parser.parse_args()
+    only = [name for name in asked.only.split(",") if name]
+    chosen = [each for each in SCENARIOS if not only or each.name in only]
+    results: dict[tuple[str, str], Result] = {}
+    attacked = targets(asked.targets.split(","))
+    with tempfile.TemporaryDirectory() as folder:
+        make_certificates(Path(folder))
+        for scenario in chosen:
+            for target in attacked:
+                for _ in range(ATTEMPTS):
+                    result = carry_out(scenario, target, Path(folder), asked.scale)
+                    results[scenario.title, target.name] = result
+                    print(report.line(scenario, target, result), flush=True)
+                    if not report.faults([scenario], [target], results):
+                        break
+    print(f"\n{platform.python_implementation()} {platform.python_version()}, {platform.platform()}\n")
+    print(report.table(chosen, attacked, results))
+    faults = report.faults(chosen, attacked, results)
+    print("\n".join(["", *faults]) if faults else "\nWithin every bound.")
+    sys.exit(1 if faults else 0)
+
+
+if __name__ == "__main__":
+    main()

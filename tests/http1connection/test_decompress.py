@@ -1,0 +1,97 @@
+"""Compressed request bodies: bounded in size and in what they grow by, and taken in steps."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import os
+from typing import Any
+
+import pytest
+
+from tests.support.server import serving
+from tornado import web
+from tornado.http1connection import _decompress
+
+FIELD = "Content-Encoding: gzip"
+FREE = _decompress._RATIO_FREE
+
+
+class Size(web.RequestHandler):
+    """Answers with the size of what it was sent."""
+
+    def post(self) -> None:
+        self.write(str(len(self.request.body)))
+
+
+@web.stream_request_body
+class Turns(web.RequestHandler):
+    """Notes in which turn of the loop each piece came."""
+
+    turns: list[tuple[int, int]]
+
+    def data_received(self, chunk: bytes) -> None:
+        self.turns.append((self.application.turn, len(chunk)))  # type: ignore[attr-defined]
+
+    def post(self) -> None:
+        self.write("ok")
+
+
+async def post(body: bytes, **options: Any) -> Any:
+    application = web.Application([("/", Size)])
+    async with serving(application, decompress_request=True, **options) as server:
+        return await server.fetch("/", FIELD, method="POST", body=body)
+
+
+def packed(size: int, ratio: float) -> bytes:
+    """A body of that size unpacked which is a little smaller packed than `size` / `ratio`."""
+    noise = os.urandom(int(size / ratio))
+    return gzip.compress(noise + bytes(size - len(noise)), 6)
+
+
+async def test_the_total_is_bounded() -> None:
+    assert (await post(gzip.compress(bytes(100_000)), max_body_size=100_000)).body == b"100000"
+    assert (await post(gzip.compress(bytes(100_001)), max_body_size=100_000)).code == 400
+
+
+@pytest.mark.parametrize(("ratio", "code"), [(8, 200), (13, 400)])
+async def test_the_ratio_is_bounded_where_that_is_asked_for(ratio: int, code: int) -> None:
+    body = packed(4 * FREE, ratio)
+    assert (await post(body, max_inflation_ratio=10)).code == code
+    assert (await post(body)).code == 200
+
+
+async def test_a_small_body_may_grow_as_it_likes() -> None:
+    assert (await post(gzip.compress(bytes(FREE)), max_inflation_ratio=1)).code == 200
+    assert (await post(gzip.compress(bytes(FREE + 70_000)), max_inflation_ratio=1)).code == 400
+
+
+async def test_the_fault_names_the_setting(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "tornado.general")
+    await post(gzip.compress(bytes(4 * FREE)), protection="public")
+    assert "over 100 times what was sent (max_inflation_ratio)" in caplog.text
+
+
+async def test_the_loop_has_its_turns() -> None:
+    turns: list[tuple[int, int]] = []
+    application: Any = web.Application([("/", type("Handler", (Turns,), {"turns": turns}))])
+    application.turn = 0
+    over = asyncio.Event()
+
+    async def count() -> None:
+        while not over.is_set():
+            application.turn += 1
+            await asyncio.sleep(0)
+
+    size = 20 * 1024 * 1024
+    async with serving(application, decompress_request=True) as server:
+        counting = asyncio.create_task(count())
+        response = await server.fetch("/", FIELD, method="POST", body=gzip.compress(bytes(size)))
+        over.set()
+        await counting
+    assert response.code == 200
+    of_turn: dict[int, int] = {}
+    for turn, length in turns:
+        of_turn[turn] = of_turn.get(turn, 0) + length
+    assert sum(of_turn.values()) == size
+    assert max(of_turn.values()) <= 2 * _decompress._STEP_LIMIT

@@ -1,0 +1,108 @@
+"""`Protection`: its two ready-made values, and single values on top."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tornado import httpserver
+from tornado.http1connection import HTTP1ConnectionParameters, _protection
+from tornado.http1connection._protection import DEFAULT, PUBLIC, Protection
+
+
+def test_names() -> None:
+    assert Protection.of(None) is DEFAULT
+    assert Protection.of("default") is DEFAULT
+    assert Protection.of("public") is PUBLIC
+    assert Protection.of(PUBLIC) is PUBLIC
+    assert Protection() == DEFAULT
+    assert httpserver.PUBLIC is PUBLIC
+    assert httpserver.Protection is Protection
+
+
+@pytest.mark.parametrize("name", ["", "Public", "strict"])
+def test_an_unknown_name(name: str) -> None:
+    if not name:
+        assert Protection.of(name) is DEFAULT
+        return
+    with pytest.raises(ValueError, match=r'"default", "public" or a Protection'):
+        Protection.of(name)
+
+
+@pytest.mark.parametrize("value", [True, 1, object()])
+def test_what_is_no_protection(value: Any) -> None:
+    with pytest.raises(TypeError, match="not "):
+        Protection.of(value)
+
+
+def test_values_on_top() -> None:
+    chosen = Protection.of("public", header_timeout=5, min_send_rate=None, max_connections=7)
+    assert chosen == dataclasses.replace(PUBLIC, header_timeout=5, max_connections=7)
+
+
+def test_a_short_idle_time_shortens_what_is_not_given() -> None:
+    chosen = Protection.of(None, idle_connection_timeout=7, header_timeout=9)
+    assert (chosen.header_timeout, chosen.tls_handshake_timeout) == (9, 7)
+    chosen = Protection.of(None, idle_connection_timeout=700)
+    assert (chosen.header_timeout, chosen.tls_handshake_timeout) == (60, 60)
+
+
+@pytest.mark.parametrize("field", [each.name for each in dataclasses.fields(Protection)])
+def test_each_value_is_a_number_above_zero(field: str) -> None:
+    with pytest.raises(TypeError, match=f"{field} is a number"):
+        Protection(**{field: "10"})  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=f"{field} is a number"):
+        Protection(**{field: True})
+    with pytest.raises(ValueError, match=f"{field} has to be above zero"):
+        Protection(**{field: -1})
+    if field in _protection._MAY_BE_ZERO:
+        Protection(**{field: 0})
+    else:
+        with pytest.raises(ValueError, match=field):
+            Protection(**{field: 0})
+    if getattr(DEFAULT, field) is None:
+        assert getattr(Protection(**{field: None}), field) is None  # type: ignore[arg-type]
+    else:
+        with pytest.raises(TypeError, match=field):
+            Protection(**{field: None})  # type: ignore[arg-type]
+
+
+def test_time_may_be_without_end() -> None:
+    assert Protection(header_timeout=math.inf).header_timeout == math.inf
+
+
+def test_the_manual_has_each_value() -> None:
+    text = _protection.__doc__ or ""
+    for field in dataclasses.fields(Protection):
+        assert f"`{field.name}`" in text
+
+
+def test_parameters_take_them_and_their_own_arguments_go_first() -> None:
+    params = HTTP1ConnectionParameters(protection=PUBLIC, max_header_size=100, body_timeout=3)
+    assert (params.max_header_size, params.body_timeout) == (100, 3)
+    assert params._limits.max_header_count == PUBLIC.max_header_count
+    assert params._limits.max_request_line == 100
+    params = HTTP1ConnectionParameters(header_timeout=0.5)
+    assert (params._idle_timeout, params._head_timeout, params._handshake_timeout) == (0.5, 0.5, 0.5)
+
+
+GUIDE = (Path(__file__).parents[2] / "docs/guide/protection.md").read_text()
+
+
+@pytest.mark.parametrize("field", [each.name for each in dataclasses.fields(Protection)])
+def test_the_guide_tells_the_truth(field: str) -> None:
+    (row,) = re.findall(rf"^\| `{field}` \|[^|]*\| *([^| ]*) *\| *([^| ]*) *\|", GUIDE, re.MULTILINE)
+    values = [getattr(each, field) for each in (DEFAULT, PUBLIC)]
+    assert [None if text == "none" else float(text) for text in row] == values
+
+
+@pytest.mark.parametrize("program", re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL))
+async def test_the_guides_programs_run(program: str) -> None:
+    names: dict[str, Any] = {}
+    exec(compile(program, "protection.md", "exec"), names)
+    assert names["server"]._admission is not None

@@ -1,0 +1,108 @@
+"""One timer for many deadlines."""
+
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+
+import pytest
+
+from tests.support.clock import FakeClock
+from tornado.http1connection import _watch
+from tornado.http1connection._watch import NEVER, Watch
+
+
+class Watched:
+    """Notes when its time was over, and does what it is told to then."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self._deadline = NEVER
+        self._clock = clock
+        self.ended: list[float] = []
+
+    def _expired(self) -> None:
+        self.ended.append(self._clock.now)
+
+
+@pytest.fixture(autouse=True)
+def fake_time(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_watch, "time", SimpleNamespace(monotonic=clock))
+
+
+def watched(watch: Watch, clock: FakeClock, count: int) -> list[Watched]:
+    found = [Watched(clock) for _ in range(count)]
+    for each in found:
+        watch.add(each, asyncio.get_running_loop())
+    return found
+
+
+async def test_each_at_its_time(clock: FakeClock) -> None:
+    watch, start = Watch(), clock.now
+    first, second, third = watched(watch, clock, 3)
+    watch.set(first, clock.now, 30)
+    watch.set(second, clock.now, 10)
+    watch.set_at(third, clock.now, clock.now + 20, 40)
+    await asyncio.sleep(100)
+    assert [each.ended[0] - start for each in (first, second, third)] == pytest.approx([30, 10, 20])
+    assert [len(each.ended) for each in (first, second, third)] == [1, 1, 1]
+
+
+async def test_a_deadline_moved_away(clock: FakeClock) -> None:
+    watch, start = Watch(), clock.now
+    (one,) = watched(watch, clock, 1)
+    watch.set(one, clock.now, 10)
+    await asyncio.sleep(9)
+    one._deadline = clock.now + 10
+    await asyncio.sleep(20)
+    assert [each - start for each in one.ended] == pytest.approx([19], rel=0.1)
+
+
+async def test_no_time_at_all_means_never(clock: FakeClock) -> None:
+    watch = Watch()
+    (one,) = watched(watch, clock, 1)
+    watch.set(one, clock.now, NEVER)
+    await asyncio.sleep(1e6)
+    assert one.ended == []
+    assert watch._timer is None
+
+
+async def test_many_at_once_leave_the_loop_its_turns(clock: FakeClock) -> None:
+    watch = Watch()
+    many = watched(watch, clock, 100)
+    for each in many:
+        watch.set(each, clock.now, 10)
+    await asyncio.sleep(10)
+    most, before = 0, sum(len(each.ended) for each in many)
+    while before < 100:
+        await asyncio.sleep(0)
+        now = sum(len(each.ended) for each in many)
+        most, before = max(most, now - before), now
+    assert most <= _watch._BATCH
+    assert all(len(each.ended) == 1 for each in many)
+
+
+async def test_who_moves_on_or_leaves_meanwhile_is_spared(clock: FakeClock) -> None:
+    watch = Watch()
+    many = watched(watch, clock, 100)
+    for each in many:
+        watch.set(each, clock.now, 10)
+    await asyncio.sleep(10)
+    waiting = [each for each in many if not each.ended]
+    moved, gone = waiting[:5], waiting[5:10]
+    for each in moved:
+        each._deadline = clock.now + 50  # as who moves it further away does
+    for each in gone:
+        watch.discard(each)
+    await asyncio.sleep(5)
+    assert not any(each.ended for each in moved + gone)
+    assert all(each.ended for each in waiting[10:])
+    await asyncio.sleep(50)
+    assert all(each.ended for each in moved)
+
+
+async def test_the_timer_goes_with_the_last_connection(clock: FakeClock) -> None:
+    watch = Watch()
+    (one,) = watched(watch, clock, 1)
+    watch.set(one, clock.now, 10)
+    watch.discard(one)
+    assert watch._timer is None
