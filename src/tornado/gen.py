@@ -581,4 +581,6 @@ def __getattr__(name: str) -> Any:
         return getattr(import_object("tornado._classic.engine"), name)
     if name in ("Arguments", "Callback", "Wait", "WaitAll", "YieldPoint"):
         return getattr(import_object("tornado._classic.points"), name)
+    if name == "MultiFuture":
+        return multi_future
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -52,6 +52,10 @@ _HasFileno = TypeVar("_HasFileno", bound="_Selectable")
 _call_inside: Callable[[Callable[[], Any]], Any] | None = None
 
 
+#: Called with each loop that is made to be a thread's current one, before it runs.
+new_loop_callbacks: list[Callable[[IOLoop], object]] = []
+
+
 class _Selectable(Protocol):
     """A socket, or anything else that has a descriptor and can be closed."""
 
@@ -192,6 +196,8 @@ class IOLoop(Configurable):
         """
         if make_current:
             self._make_current()
+            for callback in new_loop_callbacks:
+                callback(self)
 
     def start(self) -> None:
         """Run the loop until `stop` is called.
@@ -384,6 +390,10 @@ class IOLoop(Configurable):
             pass
         except Exception:
             self.handle_callback_exception(callback)
+
+    def set_blocking_log_threshold(self, seconds: float | None) -> None:
+        """Does nothing, with a warning. In Tornado 4 it had tracebacks logged of what blocked the loop."""
+        deprecated("IOLoop.set_blocking_log_threshold", "use asyncio's debug mode, which logs slow callbacks")
 
     def handle_callback_exception(self, callback: Callable[[], Any]) -> None:
         """Called with a callback that has raised the exception that is being handled; logs it.

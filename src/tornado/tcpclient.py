@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from tornado import gen
+from tornado._classic.arguments import takes_callback
 from tornado._classic.warning import ignored_loop
 from tornado.concurrent import Future, future_add_done_callback
 from tornado.ioloop import IOLoop
@@ -205,6 +206,7 @@ class TCPClient:
         if self._own_resolver:
             self.resolver.close()
 
+    @takes_callback
     async def connect(
         self,
         host: str,
@@ -226,6 +228,7 @@ class TCPClient:
         :param source_ip: the local address to connect from.
         :param source_port: the local port to connect from.
         :param timeout: seconds, or a timedelta, for look-up, connection and TLS handshake together.
+        :param callback: (deprecated, the style of Tornado 4) called with the stream, if it comes to one.
         :returns: an `.IOStream`, or an `.SSLIOStream` with its handshake done.
         :raises ValueError: for a port that is out of range.
         :raises TimeoutError: when the time is up; the message names the phase.

@@ -537,6 +537,8 @@ def __getattr__(name: str) -> Any:
     # The style of Tornado 4, imported when it is used.
     if name == "get_unused_port":
         return import_object("tornado._classic.ports.get_unused_port")
+    if name == "LogTrapTestCase":
+        return import_object("tornado._classic.logtrap.LogTrapTestCase")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -11,8 +11,8 @@ one. Nothing here is imported, and nothing is looked at on the way of a request,
 * `tornado.ioloop` and `tornado.gen` each have one hook (``_call_inside``, ``_start_points``) that is set by
   the first stack context, or yield point, of a program.
 
-`warning`
-    the warnings.
+`warning`, `arguments`
+    the warnings; ``callback=`` of coroutines, and a loop in the first place.
 `stack`
     what `tornado.stack_context` shows.
 `callbacks`, `streams`
@@ -21,6 +21,6 @@ one. Nothing here is imported, and nothing is looked at on the way of a request,
     ``concurrent.return_future``.
 `engine`, `points`
     the rest of `tornado.gen`.
-`asynchronous`, `ports`
-    ``web.asynchronous`` and ``testing.get_unused_port``.
+`asynchronous`, `ports`, `logtrap`
+    ``web.asynchronous``, ``testing.get_unused_port`` and ``testing.LogTrapTestCase``.
 """

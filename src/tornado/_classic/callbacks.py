@@ -21,6 +21,16 @@ def pass_result(future: asyncio.Future[Any], callback: Callable[[Any], Any]) -> 
     IOLoop.current().add_future(future, lambda done: callback(done.result()))
 
 
+def start_for_callback(awaitable: Any, callback: Callable[[Any], Any]) -> asyncio.Future[Any]:
+    """Have ``awaitable`` run though nobody awaits it, and `pass_result`.
+
+    :returns: its Future.
+    """
+    future: asyncio.Future[Any] = asyncio.ensure_future(awaitable)
+    pass_result(future, callback)
+    return future
+
+
 def tell_done(future: asyncio.Future[Any], callback: Callable[[], Any]) -> asyncio.Future[Any]:
     """Call ``callback()`` when ``future`` has succeeded.
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from tornado import httputil
+from tornado._classic.arguments import loop_first
 from tornado._classic.warning import deprecated, ignored_loop
 from tornado.concurrent import (
     Future,
@@ -48,10 +49,10 @@ class AsyncHTTPClient(Configurable):
         """`tornado.simple_httpclient.SimpleAsyncHTTPClient`."""
         return cast("type[Configurable]", import_object("tornado.simple_httpclient.SimpleAsyncHTTPClient"))
 
+    @loop_first
     def __new__(cls, force_instance: bool = False, **kwargs: Any) -> AsyncHTTPClient:
-        if kwargs.pop("io_loop", None) is not None or isinstance(cast(Any, force_instance), IOLoop):
+        if kwargs.pop("io_loop", None) is not None:
             ignored_loop("AsyncHTTPClient")
-            force_instance = force_instance is True  # the loop was Tornado 4's first argument
         io_loop = IOLoop.current()
         cache: dict[type[Any], AsyncHTTPClient] | None = None
         if not force_instance:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple, Protocol
 
-from tornado.template._errors import ParseError, add_place
+from tornado.template._errors import ParseError, add_place, note_once
 from tornado.template._nodes import (
     Apply,
     Block,
@@ -89,7 +89,7 @@ def _loaded(load: Load | None, name: str, file: File, line: int) -> _HasFile:
     try:
         return load(name, file.name)
     except Exception as error:
-        error.add_note(f"{name!r} is extended or included by {file.name}:{line}")
+        note_once(error, f"{name!r} is extended or included by {file.name}:{line}")
         add_place(error, file.name, line, file.source)
         raise
 

@@ -23,8 +23,15 @@ def add_place(error: Exception, template: str, line: int, source: str) -> None:
     traceback.
     """
     places: list[SourcePlace] = error.__dict__.setdefault("_template_places", [])
-    if len(places) < _MOST_PLACES:
-        places.append(SourcePlace(template, line, source))
+    place = SourcePlace(template, line, source)
+    if len(places) < _MOST_PLACES and place not in places:
+        places.append(place)
+
+
+def note_once(error: BaseException, note: str) -> None:
+    """Add a note to an error, unless it has it: a program may raise the same object again and again."""
+    if note not in getattr(error, "__notes__", ()):
+        error.add_note(note)
 
 
 def places_of(error: BaseException) -> list[SourcePlace]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import inspect
 import logging
 import re
 import socket
@@ -18,7 +17,6 @@ from tornado.concurrent import Future
 from tornado.http1connection import HTTP1Connection
 from tornado.http1connection._server import finish_after
 from tornado.httpserver import HTTPServer
-from tornado.iostream import StreamClosedError
 from tornado.log import access_log, app_log, log_access
 from tornado.routing import (
     AnyMatches,
@@ -31,7 +29,7 @@ from tornado.routing import (
     _RuleList,
     _Rules,
 )
-from tornado.web import _body_limits, _guard, _lifecycle, _unmade
+from tornado.web import _body_faults, _guard, _lifecycle, _settings, _static_coded, _unmade
 from tornado.web._body_buffer import BodyBuffer
 from tornado.web._handler import _EXECUTE, RequestHandler
 from tornado.web._handlers import ErrorHandler, ServerOptionsHandler
@@ -58,6 +56,12 @@ class _ApplicationRouter(ReversibleRuleRouter):
         routes = processed.target
         if isinstance(routes, (list, tuple)):
             processed.target = _ApplicationRouter(self.application, routes)
+        elif type(self).get_target_delegate is _TARGET_DELEGATE and not _can_be_target(routes):
+            raise TypeError(
+                f"the route {rule!r:.200} leads to {routes!r:.100}; it should lead to a RequestHandler "
+                "class, its dotted name, a list of routes, a router, an application or a function"
+            )
+        _settings.warn_of_route(processed)
         return processed
 
     def _delegate_of_class(
@@ -85,11 +89,13 @@ class Application(ReversibleRouter):
     :param default_host: the host to route by, where a request's own is not among the routes' (and it came to
         us directly, without ``X-Real-Ip``).
     :param transforms: `OutputTransform` classes; by default `GZipContentEncoding` where ``compress_response``
-        is true, and `ContentEncoding` where it is a `ContentCodings` or a dictionary of its arguments.
-    :param settings: everything else; see the settings' table in the reference.
+        is true, and `ContentEncoding` where it is a `ContentCodings`, a dictionary of its arguments, a list
+        of codings or the name of one.
+    :param settings: everything else; docs/reference/settings.md is a table of them.
     :raises TypeError: if `handlers` is not a list of routes; the message shows the faulty entry and the right
-        form. Likewise for the settings ``allowed_hosts`` and ``security_headers``.
-    :raises ValueError: if the setting ``handler_timeout`` is not a number of seconds.
+        form. Likewise for settings whose value could not work, by the setting's name.
+    :raises ValueError: if the setting ``handler_timeout`` is not a number of seconds, or
+        ``compress_response`` or ``static_precompressed`` name a coding that there is not.
 
     Two of the settings are about handlers that wait, and may be overridden by the handler classes'
     attributes of the same names: ``cancel_on_disconnect`` (`RequestHandler.cancel_on_disconnect`) and
@@ -113,15 +119,19 @@ class Application(ReversibleRouter):
         **settings: Any,
     ) -> None:
         _check_routes(handlers, default_host)
+        own_delegates = type(self).get_handler_delegate is not _GET_HANDLER_DELEGATE
+        _settings.check(settings, transforms, own_delegates)
+        _static_coded.wanted(None, settings.get("static_precompressed"))
         if transforms is None:
             transforms = transforms_of(settings)
         self.transforms: list[type[Any]] = transforms
         self.settings = settings
         self.default_host = default_host
-        self.ui_modules: dict[str, type[UIModule]] = dict(_UI_MODULES)
-        self.ui_methods: dict[str, Callable[..., str]] = {}
-        self._load_ui_modules(settings.get("ui_modules", {}))
-        self._load_ui_methods(settings.get("ui_methods", {}))
+        ui_modules = _settings.ui_modules_of(settings.get("ui_modules", {}))
+        self.ui_modules: dict[str, type[UIModule]] = {**_UI_MODULES, **ui_modules}
+        self.ui_methods: dict[str, Callable[..., str]] = _settings.ui_methods_of(
+            settings.get("ui_methods", {})
+        )
         handlers = list(handlers or ())
         if settings.get("static_path"):
             handlers = [*self._static_routes(), *handlers]
@@ -150,7 +160,10 @@ class Application(ReversibleRouter):
         if settings.get("autoreload"):
             from tornado import autoreload
 
-            autoreload.start()
+            check_time = settings.get("autoreload_check_time")
+            drain_time = settings.get("autoreload_drain_time")
+            given = {"check_time": check_time, "drain_time": drain_time}
+            autoreload.start(**{name: value for name, value in given.items() if value is not None})
 
     def _static_routes(self) -> list[Any]:
         settings = self.settings
@@ -201,29 +214,6 @@ class Application(ReversibleRouter):
     def add_transform(self, transform_class: type[Any]) -> None:
         """Add an `OutputTransform` class for all responses."""
         self.transforms.append(transform_class)
-
-    def _load_ui_methods(self, methods: Any) -> None:
-        if inspect.ismodule(methods):
-            self._load_ui_methods({name: getattr(methods, name) for name in dir(methods)})
-        elif isinstance(methods, list):
-            for each in methods:
-                self._load_ui_methods(each)
-        else:
-            for name, function in methods.items():
-                if not name.startswith("_") and callable(function) and name[0].lower() == name[0]:
-                    self.ui_methods[name] = function
-
-    def _load_ui_modules(self, modules: Any) -> None:
-        if inspect.ismodule(modules):
-            self._load_ui_modules({name: getattr(modules, name) for name in dir(modules)})
-        elif isinstance(modules, list):
-            for each in modules:
-                self._load_ui_modules(each)
-        else:
-            assert isinstance(modules, dict)
-            for name, cls in modules.items():
-                if isinstance(cls, type) and issubclass(cls, UIModule):
-                    self.ui_modules[name] = cls
 
     # -- from a request to its handler --
 
@@ -313,7 +303,10 @@ class Application(ReversibleRouter):
     # -- the short way, where nobody has overridden a step of the long one --
 
     def _open_exchange(self, exchange: HTTP1Connection, head: Any) -> Any:
-        """Route a request and run it as far as it goes; see ``HTTP1ServerConnection._open``."""
+        """Route a request and run it as far as it goes; see ``HTTP1ServerConnection._open``.
+
+        All in one, as each request comes through here and a call costs as much as several of its steps.
+        """
         cls = type(self)
         if (
             cls.start_request is not _START_REQUEST
@@ -376,7 +369,11 @@ class Application(ReversibleRouter):
 
     def _is_special_class(self, target: type[RequestHandler]) -> bool:
         """Whether handlers of a class stream their bodies or need a guard; remembered where they do not."""
-        if target._stream_request_body or _guard.is_wanted(self, target):
+        try:
+            special = target._stream_request_body or _guard.is_wanted(self, target)
+        except ValueError:  # what it says about itself is wrong: `_run_handler` finds it, too, and answers
+            special = True
+        if special:
             return True
         self._handler_classes.add(target)
         return False
@@ -467,6 +464,8 @@ def _run_handler(
         if not settings.get("static_hash_cache", True):
             settings.get("static_handler_class", StaticFileHandler).reset()
     try:
+        if handler_class not in application._handler_classes:
+            _guard.settings_of(application, handler_class)  # raises what is to be answered
         handler = (
             handler_class(application, request, **handler_kwargs)
             if handler_kwargs
@@ -525,7 +524,7 @@ class _HandlerDelegate(httputil.HTTPMessageDelegate):
         """The head has come: a streaming handler starts, and the body waits for its ``prepare``."""
         handler_class = self.handler_class
         if handler_class.max_body_size is not None or handler_class.body_timeout is not None:
-            _body_limits.apply(handler_class, self.connection)
+            _body_faults.limit(self)
         if not self.stream_request_body:
             return None
         self.request._body_future = Future()
@@ -535,10 +534,14 @@ class _HandlerDelegate(httputil.HTTPMessageDelegate):
         if self.stream_request_body:
             handler = self.handler
             assert handler is not None
-            result = handler.data_received(data)
-            if result is not None and handler._guard is not None and inspect.iscoroutine(result):
-                return handler._guard.run_beside(result)
-            return result
+            if self.request._body_future.done():
+                return None  # it has failed, and the handler is answering that
+            try:
+                result = handler.data_received(data)
+            except (Exception, asyncio.CancelledError) as error:
+                _body_faults.fail(handler, error)
+                return None
+            return None if result is None else _body_faults.fed(handler, result)
         spool = self._spool
         if spool is not None:
             spool.write(data)
@@ -569,7 +572,7 @@ class _HandlerDelegate(httputil.HTTPMessageDelegate):
         if self.stream_request_body and self.handler is not None:
             future = self.request._body_future
             if not future.done():
-                future.set_exception(StreamClosedError())
+                future.set_exception(_lifecycle.ClientGone())
                 future.exception()
 
     def _start(self) -> Any:
@@ -593,6 +596,7 @@ class _HandlerDelegate(httputil.HTTPMessageDelegate):
         if not self.stream_request_body:
             return self._start()  # type: ignore[no-any-return]
         try:
+            _guard.settings_of(application, handler_class)  # raises what is to be answered
             handler = handler_class(application, self.request, **self.handler_kwargs)
         except Exception as error:
             self.handler = _unmade.answer(
@@ -615,6 +619,17 @@ class _HandlerDelegate(httputil.HTTPMessageDelegate):
             return None
         return prepared
 
+    def answer_error(self, error: Exception) -> None:
+        """Make a handler that does nothing but answer `error`."""
+        application, handler_class = self.application, self.handler_class
+        try:
+            handler = handler_class(application, self.request, **self.handler_kwargs)
+        except Exception as fault:
+            _unmade.answer(application, self.request, handler_class, self.handler_kwargs, fault)
+            return
+        handler._transforms = [transform(self.request) for transform in application.transforms]
+        handler._handle_request_exception(error)
+
     def _executed(self, task: asyncio.Task[Any]) -> None:
         """A streaming handler is through. Where it failed outside of what answers errors, or never came to
         its ``prepare``, the body must not wait for it any longer.
@@ -633,6 +648,11 @@ class _HandlerDelegate(httputil.HTTPMessageDelegate):
             elif not isinstance(error, asyncio.CancelledError):
                 app_log.error("Uncaught exception after the end of a request", exc_info=error)
         _set_result(prepared)
+
+
+def _can_be_target(target: Any) -> bool:
+    """Whether a route may lead to `target`, as far as that can be told."""
+    return callable(target) or hasattr(target, "find_handler") or hasattr(target, "start_request")
 
 
 def _set_result(future: Future[None]) -> None:

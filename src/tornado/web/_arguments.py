@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from tornado import locale
-from tornado.web._errors import MissingArgumentError
+from tornado.web._errors import InvalidArgumentError, MissingArgumentError
 
 if TYPE_CHECKING:
     from tornado.web._conversions import Converter, T
@@ -66,12 +66,24 @@ def last_as(
     strip: bool,
     converter: Converter[T],
 ) -> Any:
-    """`last`, converted; a default is returned as it is."""
-    if not source.get(name):
-        return last(handler, name, default, source, strip)
+    """`last`, converted; a default is returned as it is, also for an empty text that `converter` refuses: so
+    a form sends a field that was left empty.
+    """
     from tornado.web._conversions import convert  # late: most programs need none
 
-    return convert(name, last(handler, name, default, source, strip), converter)
+    kind: Any = converter
+    if not callable(kind):
+        convert(name, "", converter)  # says what is wrong with it, also while the argument is not sent
+    text = last(handler, name, default, source, strip)
+    if not source.get(name):
+        return text
+
+    try:
+        return convert(name, text, converter)
+    except InvalidArgumentError:
+        if default is _ARG_DEFAULT or text.strip():
+            raise
+        return default
 
 
 def all_as(

@@ -19,10 +19,12 @@ from tornado.http1connection import HTTP1Connection
 from tornado.iostream import StreamClosedError
 from tornado.log import app_log
 from tornado.web._codings import MAX_AT_ONCE, Compressor
+from tornado.web._workers import Workers
 
 if TYPE_CHECKING:
     from tornado.web._handler import RequestHandler
 
+_workers = Workers("compression")
 #: Keeps tasks alive that only wait for a thread.
 _tasks: set[asyncio.Task[None]] = set()
 
@@ -93,15 +95,16 @@ class Backlog:
 
     async def _compress(self, compressor: Compressor, chunk: bytes, finishing: bool) -> None:
         in_thread = asyncio.get_running_loop().run_in_executor
+        workers = _workers.executor()
         connection = self._connection
         view = memoryview(chunk)
         for position in range(0, len(chunk), MAX_AT_ONCE):
-            piece = await in_thread(None, compressor.compress, view[position : position + MAX_AT_ONCE])
+            piece = await in_thread(workers, compressor.compress, view[position : position + MAX_AT_ONCE])
             if piece:
                 await connection.write(piece)
             elif connection.stream is None or connection.stream.closed():
                 raise StreamClosedError
-        piece = await in_thread(None, compressor.finish if finishing else compressor.flush)
+        piece = await in_thread(workers, compressor.finish if finishing else compressor.flush)
         if piece:
             await connection.write(piece)
 

@@ -19,7 +19,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from tornado._wire.chunked import serialize_chunk
-from tornado._wire.events import serialize_event
+from tornado._wire.events import check_id, serialize_event
 from tornado.escape import json_encode
 from tornado.log import app_log, gen_log
 
@@ -117,20 +117,21 @@ class EventChannel:
 
     # -- for the program --
 
-    def publish(self, data: Any, event: str | None = None, id: str | None = None) -> str:
+    def publish(self, data: Any, event: str | None = None, id: str | int | None = None) -> str:
         """Send an event to every stream, in the loop's next turn.
 
         :param data: text, or its UTF-8 as bytes; anything else is sent as JSON.
         :param event: its type; browsers call it ``message`` if there is none.
         :param id: to identify it by instead of an id of the channel's making (a key in a database, for
-            example); no two events of the history should have the same.
+            example; a number counts as its digits); no two events of the history should have the same.
         :returns: the event's id.
         :raises ValueError: if `event` or `id` holds a line end, or `id` NUL, or is empty.
+        :raises TypeError: if `event` is no text, or `id` neither text nor a whole number.
         :raises RuntimeError: if there are subscribers, and no event loop runs in this thread.
         """
         if id == "":
             raise ValueError("the id of an event must not be empty: readers would forget their place")
-        name = id if id is not None else f"{self._epoch}-{self._newest + 1}"
+        name = check_id(id) if id is not None else f"{self._epoch}-{self._newest + 1}"
         frame = Frame(serialize_event(as_text(data), event, name), name)
         if self._subscribers:
             loop = asyncio.get_running_loop()
@@ -147,8 +148,10 @@ class EventChannel:
     def close(self) -> None:
         """Finish all streams. (Their clients reconnect, as browsers do whenever a stream ends.)"""
         for handler in list(self._subscribers):
-            if not handler._finished:
-                _ = handler.finish()
+            if handler._finished:
+                self._detach(handler)
+            else:
+                _ = handler.finish()  # which sends what was published before
 
     # -- the history --
 
@@ -208,6 +211,11 @@ class EventChannel:
         self._subscribers[handler] = self._newest
         handler._send_frame(frame, now)
 
+    def _catch_up(self, handler: EventSourceHandler, now: float) -> None:
+        """The same also for one that has not read all that it was sent."""
+        self._waiting.discard(handler)
+        self._bring_up(handler, now)
+
     def _wait_for(self, handler: EventSourceHandler) -> None:
         if self._drops:
             handler._disconnect("it does not read (max_unsent)")
@@ -241,10 +249,14 @@ class EventChannel:
             count = 0
             for handler in islice(walk, limit):
                 count += 1
+                if handler._finished:  # by a way that did not come by here
+                    self._detach(handler)
+                    continue
                 try:
                     self._bring_up(handler, now)
                 except Exception:
                     app_log.error("Uncaught exception while an event was sent", exc_info=True)
+                    self._detach(handler)
                     handler._disconnect("an event could not be sent")
             if limit is not None and count == limit:
                 return

@@ -214,9 +214,12 @@ class ContentCodings:
 
         Application(routes, compress_response=ContentCodings())
         Application(routes, compress_response=ContentCodings({"br": 5, "gzip": 6}, min_length=500))
-        Application(routes, compress_response={"codings": ["zstd", "gzip"]})
+        Application(routes, compress_response={"codings": ["zstd", "gzip"], "min_length": 500})
+        Application(routes, compress_response=["zstd", "gzip"])
+        Application(routes, compress_response="zstd")
 
-    The last form, a dictionary of the arguments, suits settings that are read from a file.
+    The other forms suit settings that are read from a file: a dictionary of the arguments, a list of codings,
+    or the name of one. What is empty turns compression off, as ever, and so does an empty dictionary;
     ``compress_response=True`` means gzip alone, by `GZipContentEncoding`, as ever: installing a package must
     not change what an existing program sends.
 
@@ -229,7 +232,8 @@ class ContentCodings:
         and some more that compress well; a list takes the place of all these, and may hold ``text/*`` and the
         like.
     :raises ValueError: for an unknown coding, one that cannot be done here, a level out of its range
-        (``zstd`` 1 to 12, ``br`` 0 to 9, ``gzip`` 1 to 9), or a negative `min_length`.
+        (``zstd`` 1 to 12, ``br`` 0 to 9, ``gzip`` 1 to 9), a negative `min_length`, or a text where a list
+        is due.
 
     A page that holds a secret next to what somebody else can have it repeat, over TLS too, lets him guess the
     secret by the compressed length (BREACH). XSRF tokens are masked anew for each response and so are safe;
@@ -249,6 +253,10 @@ class ContentCodings:
             raise ValueError(f"compress_response: min_length is negative: {self.min_length}")
         chosen = _checked(self.codings)
         types = self.content_types
+        if isinstance(types, str):
+            raise ValueError(
+                f"compress_response: content_types is one string, not a list of types: [{types!r}]"
+            )
         object.__setattr__(self, "_chosen", chosen)
         object.__setattr__(self, "_names", tuple(chosen))
         object.__setattr__(
@@ -257,12 +265,16 @@ class ContentCodings:
 
     @classmethod
     def _of(cls, setting: Any) -> ContentCodings:
-        """The value of a setting that is one, or a dictionary of the arguments for one.
+        """The value of a setting that is one, a dictionary of the arguments for one, or names of codings.
 
-        :raises ValueError: if an argument is unknown.
+        :raises ValueError: if an argument or a coding is unknown.
         """
         if isinstance(setting, ContentCodings):
             return setting
+        if isinstance(setting, str):
+            return cls([setting])
+        if not isinstance(setting, dict):
+            return cls(setting)
         unknown = sorted(set(setting) - {"codings", "min_length", "content_types"})
         if unknown:
             raise ValueError(

@@ -25,12 +25,16 @@ Converter = Callable[[str], T]
 
 #: Characters of a number; int() takes time that grows with the square of them.
 MAX_NUMBER_LENGTH = 1000
+#: Digits before the point, or zeros after it, that the exponent of a `decimal.Decimal` may make. Ten letters
+#: are enough to ask for a number of gigabytes, and a program soon calls int() on it. A float ends at 308.
+MAX_EXPONENT = 400
 _SHOWN = 40
 _LISTED = 500
 
 _INTEGER = re.compile(r"[+-]?[0-9]++")
 _DECIMAL = re.compile(r"[+-]?(?:[0-9]++(?:\.[0-9]*+)?|\.[0-9]++)(?:[eE][+-]?[0-9]++)?")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_TIME = re.compile(r"[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?(?:Z|[+-][0-9]{2}:[0-9]{2})?")
 _TRUE = frozenset(["1", "on", "true", "yes"])
 _FALSE = frozenset(["0", "false", "no", "off"])
 
@@ -39,18 +43,22 @@ def convert(name: str, text: str | bytes, converter: Converter[T]) -> T:
     """Make a value of an argument's text.
 
     :param name: of the argument, for the message.
-    :param converter: int, float, bool, `decimal.Decimal`, `datetime.date`, `datetime.datetime`, an
-        enumeration (by its values), or any function of the text that raises a `ValueError`, `LookupError` or
-        `ArithmeticError` where it makes no sense.
+    :param converter: int, float, bool, `decimal.Decimal`, `datetime.date`, `datetime.time`,
+        `datetime.datetime`, an enumeration (by its values), or any function of the text that raises a
+        `ValueError`, `LookupError`, `ArithmeticError` or `RecursionError` where it makes no sense.
     :raises InvalidArgumentError: if it does not.
-    :raises TypeError: if `converter` is none.
+    :raises TypeError: if `converter` is none, or a class that is not made of one text; it names the argument.
     """
     function, wanted = _function_of(name, converter)
     try:
         # A program's decode_argument() may leave an argument's bytes as they are.
         made: T = function(native_str(text))
-    except (ValueError, LookupError, ArithmeticError) as error:
+    except (ValueError, LookupError, ArithmeticError, RecursionError) as error:
         raise InvalidArgumentError(name, str(text[:_SHOWN]), wanted) from error
+    except TypeError as error:
+        if isinstance(converter, type):
+            error.add_note(f"argument {name!r}, type={converter.__name__}: the type is called with text")
+        raise
     return made
 
 
@@ -66,7 +74,7 @@ def _function_of(name: str, converter: Any) -> tuple[Callable[[str], Any], str]:
         # Who asks for one has imported its module, which is a large one.
         decimal = sys.modules.get("decimal")
         if decimal is not None and converter is decimal.Decimal:
-            return lambda text: converter(_number(text, _DECIMAL)), "a decimal number"
+            return lambda text: _decimal(text, converter), "a decimal number"
     elif not callable(converter):
         raise TypeError(f"the type of argument {name!r} is to be called with text, not {converter!r}")
     return converter, getattr(converter, "__name__", None) or repr(converter)[:_LISTED]
@@ -100,6 +108,13 @@ def _float(text: str) -> float:
     return value
 
 
+def _decimal(text: str, kind: Any) -> Any:
+    value = kind(_number(text, _DECIMAL))
+    if abs(value.adjusted()) > MAX_EXPONENT:
+        raise ValueError("the exponent is too large")
+    return value
+
+
 def _bool(text: str) -> bool:
     lowered = text.lower()
     if lowered in _TRUE:
@@ -115,9 +130,19 @@ def _date(text: str) -> datetime.date:
     return datetime.date.fromisoformat(text)
 
 
+def _time(text: str) -> datetime.time:
+    if _TIME.fullmatch(text) is None:
+        raise ValueError("not written like a time")
+    return datetime.time.fromisoformat(text)
+
+
 def _datetime(text: str) -> datetime.datetime:
-    if not text.isascii():
-        raise ValueError("not written like a date")
+    if (
+        _DATE.fullmatch(text, 0, 10) is None
+        or text[10:11] not in ("T", " ", "")
+        or (len(text) > 10 and _TIME.fullmatch(text, 11) is None)
+    ):
+        raise ValueError("not written like a date and time")
     return datetime.datetime.fromisoformat(text)
 
 
@@ -126,5 +151,6 @@ _KNOWN: dict[type, tuple[Callable[[str], Any], str]] = {
     float: (_float, "a number"),
     bool: (_bool, "true or false (1 or 0, yes or no, on or off)"),
     datetime.date: (_date, "a date like 2024-12-31"),
+    datetime.time: (_time, "a time like 23:59"),
     datetime.datetime: (_datetime, "a date and time like 2024-12-31T23:59"),
 }

@@ -12,12 +12,14 @@ from tornado import httputil
 from tornado._wire.cookies import (
     ATTRIBUTES,
     InvalidCookie,
+    broken_promise,
     check_attribute,
     format_set_cookie,
     has_prefix,
     is_cookie_name,
 )
 from tornado.escape import native_str
+from tornado.log import gen_log
 
 if TYPE_CHECKING:
     from tornado.web._handler import RequestHandler
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
 _BAD_VALUE = re.compile(r"[\x00-\x20]")
 _SECONDS = re.compile(r"-?[0-9]+")
 _YEAR = datetime.timedelta(days=365)
+#: Names of cookies that browsers drop and the log has told of; at most so many.
+_TOLD: set[str] = set()
+_MOST_TOLD = 100
 
 
 # -- reading --
@@ -66,11 +71,13 @@ def set_cookie(
 
     :param attributes: the arguments of ``set_cookie`` by their names.
     :param extra: others, in the spelling of `http.cookies` and in any case.
+    :raises ValueError: if the value holds a control character or a space; as an `InvalidCookie`, which is an
+        ``http.cookies.CookieError`` besides, if anything else cannot be sent.
     """
     name = native_str(name)
     value = native_str(value)
     check_attribute("name", name)
-    if _BAD_VALUE.search(name + value):
+    if _BAD_VALUE.search(value):
         raise ValueError(f"Invalid cookie {name!r}: {value!r}: control characters and spaces are not allowed")
     given = {
         key: content.decode() if type(content) is bytes else content
@@ -85,6 +92,9 @@ def set_cookie(
     if extra:
         _add_extra(given, extra, attributes)
     line = format_set_cookie(name, value, given)
+    broken = broken_promise(name, given)
+    if broken is not None:
+        _tell(name, broken)
     cookies = handler._new_cookie
     if cookies is None:
         cookies = handler._new_cookie = {}
@@ -94,9 +104,20 @@ def set_cookie(
     cookies[name] = SetCookie(name, value, line)
 
 
+def _tell(name: str, broken: str) -> None:
+    """Log, once for each name, that browsers drop a cookie. It is sent all the same: clients may be none."""
+    if name in _TOLD or len(_TOLD) >= _MOST_TOLD:
+        return
+    _TOLD.add(name)
+    gen_log.warning("Browsers do not keep the cookie %r as it was set: %s", name, broken)
+
+
 def _expires(expires: Any, days: float | None) -> str:
     if days is not None and not expires:
-        expires = datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=days)
+        try:
+            expires = datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=days)
+        except TypeError:
+            raise TypeError(f"expires_days is a number of days, not {days!r:.100}") from None
     return httputil.format_timestamp(expires)
 
 
@@ -150,8 +171,7 @@ def clear_cookie(handler: RequestHandler, name: str, attributes: dict[str, Any])
 def clear_all_cookies(handler: RequestHandler, attributes: dict[str, Any]) -> None:
     """`clear_cookie` for each cookie of the request.
 
-    The client chooses their names, so one whose prefix does not go with `attributes` must be no error: it
-    is cleared in the one way it can have been set.
+    One whose prefix does not go with `attributes` is cleared in the one way it can have been set.
     """
     for name in handler.request.cookies:
         if has_prefix(name):

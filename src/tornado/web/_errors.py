@@ -19,11 +19,14 @@ class HTTPError(Exception):
     :param str reason: (keyword only) the reason phrase instead of the usual one. One that holds a control
         character, a character outside Latin-1 or an angle bracket (it is shown on the error page) is replaced
         by "Unknown".
+    :raises TypeError: if the status is no integer.
     """
 
     def __init__(
         self, status_code: int = 500, log_message: str | None = None, *args: object, **kwargs: Any
     ) -> None:
+        if not isinstance(status_code, int):
+            raise TypeError(f"a status code is an int, not {status_code!r}")
         self.status_code = status_code
         self._log_message = log_message
         self.args = args
@@ -93,18 +96,23 @@ class InvalidArgumentError(HTTPError):
     :param str arg_name: which one; kept as an attribute of that name.
     :param str value: the beginning of what was sent; it goes to the log, not to the client.
     :param str wanted: what would have been right.
+
+    ``public_message`` says which argument, and what was wanted; the default error page shows it.
     """
 
     def __init__(self, arg_name: str, value: str, wanted: str) -> None:
         super().__init__(400, "Invalid argument %s: %r is not %s", arg_name, value, wanted)
         self.arg_name = arg_name
+        self.public_message = f"argument {arg_name!r} is not {wanted}"
 
 
 class InvalidBodyError(HTTPError):
     """A request's body is not the JSON that the handler asked for: 400, or 415 if it is not said to be JSON.
 
-    :param str log_message: what is wrong, and where; to the log, as in `HTTPError`.
+    :param str log_message: what is wrong, and where; to the log, as in `HTTPError`, and as ``public_message``
+        to the default error page.
     """
 
     def __init__(self, log_message: str, *args: object, status_code: int = 400) -> None:
         super().__init__(status_code, "Invalid body: " + log_message, *args)
+        self.public_message = (self.get_message() or "").removeprefix("Invalid body: ")

@@ -8,10 +8,13 @@ timer for all streams of a loop (`tornado.http1connection._watch`).
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import Awaitable, Callable
+from math import inf
 from time import monotonic
 from typing import Any
 
+from tornado import gen
 from tornado._wire.events import check_id, serialize_comment, serialize_event
 from tornado.concurrent import Future
 from tornado.http1connection import HTTP1Connection
@@ -19,8 +22,9 @@ from tornado.http1connection._watch import NEVER
 from tornado.iostream import StreamClosedError
 from tornado.web import _response
 from tornado.web._channel import EventChannel, Frame, as_text, log_disconnected
+from tornado.web._departure import abandon, watch_of
 from tornado.web._errors import HTTPError
-from tornado.web._guard import abandon, watch_of
+from tornado.web._guard import Cause
 from tornado.web._handler import RequestHandler
 from tornado.web._transforms import _Compression
 
@@ -60,6 +64,10 @@ class EventSourceHandler(RequestHandler):
     `open`.
 
     For clients that send a body (``fetch()`` with POST): ``post = web.EventSourceHandler.get``.
+
+    Attributes that a class may set, beside those of every handler: `keep_alive`, `max_unsent`, `retry`,
+    `compress_events`; see docs/reference/settings.md. The application's ``handler_timeout`` does not hold for
+    streams.
     """
 
     __module__ = "tornado.web"  # its public address
@@ -129,19 +137,21 @@ class EventSourceHandler(RequestHandler):
             ) from None
 
     def send_event(
-        self, data: Any, event: str | None = None, id: str | None = None, retry: int | None = None
+        self, data: Any, event: str | None = None, id: str | int | None = None, retry: int | None = None
     ) -> Future[None]:
         """Send an event. The first one sends the response's head, too.
 
         :param data: text, which may have several lines, or its UTF-8 as bytes; anything else is sent as JSON.
         :param event: its type, for ``source.addEventListener(type, …)``; without it ``source.onmessage`` gets
             it.
-        :param id: what a browser will send as `last_event_id`, should it have to reconnect after this event.
+        :param id: what a browser will send as `last_event_id`, should it have to reconnect after this event;
+            a number counts as its digits.
         :param retry: as the class attribute, from now on.
         :returns: a Future that is done when the operating system has taken the bytes: await it wherever
             events may come faster than a client reads (see `max_unsent`). It holds an
             `.iostream.StreamClosedError` if the stream has ended.
         :raises ValueError: if `event` or `id` holds a line end, or `retry` is not a natural number.
+        :raises TypeError: if `event` is no text, or `id` neither text nor a whole number.
         """
         return self._post(serialize_event(as_text(data), event, id, retry))
 
@@ -155,11 +165,18 @@ class EventSourceHandler(RequestHandler):
         A client that reconnects gets what it missed first. Ids are those of the last event whatever its
         channel, so of several channels on one stream each takes the others' ids for unknown ones.
 
+        Nothing happens where the client has gone meanwhile.
+
         :param backlog: how many of the channel's latest events a new client gets at once.
-        :raises RuntimeError: if the stream has ended.
+        :raises RuntimeError: if the stream has been finished.
+        :raises TypeError: if `channel` is none.
         """
+        if not isinstance(channel, EventChannel):
+            raise TypeError(f"subscribe() takes an EventChannel, not {channel!r:.100}")
         if self._finished:
             raise RuntimeError("subscribe() after the stream has ended")
+        if self._is_over():
+            return  # the client has gone meanwhile, and the stream ends before it begins
         channel._attach(self, self.last_event_id, backlog)
         if channel not in self._channels:
             self._channels = (*self._channels, channel)
@@ -169,6 +186,7 @@ class EventSourceHandler(RequestHandler):
 
     def get(self, *args: str, **kwargs: str) -> Any:
         """Open the stream; see `open` and `stream`."""
+        _check_stream(type(self))
         self._auto_finish = False
         opened: Any = self.open(*args, **kwargs)
         if opened is None and type(self).stream is EventSourceHandler.stream:
@@ -180,11 +198,18 @@ class EventSourceHandler(RequestHandler):
         try:
             if opened is not None:
                 await opened
+            streams = type(self).stream is not EventSourceHandler.stream
+            running: Any = None
+            if streams and not _starts_later(self.stream):
+                # Before the head, so that what it returns by mistake becomes an error page.
+                running = _running(self, self.stream(*args, **kwargs))
             self._begin()
-            if type(self).stream is EventSourceHandler.stream or self._finished:
+            if not streams or self._finished:
+                if inspect.iscoroutine(running):
+                    running.close()
                 return
             try:
-                await self.stream(*args, **kwargs)
+                await (self.stream(*args, **kwargs) if running is None else running)
             except StreamClosedError:
                 if not self._is_over():
                     raise
@@ -198,6 +223,7 @@ class EventSourceHandler(RequestHandler):
         """Send the head, and from now on events."""
         if self._finished or self._streaming:
             return
+        _check(self)
         self.set_header("Content-Type", "text/event-stream; charset=utf-8")
         headers = self._headers
         headers.setdefault("Cache-Control", "no-store")
@@ -251,26 +277,44 @@ class EventSourceHandler(RequestHandler):
             watch_of(asyncio.get_running_loop(), _WATCH).discard(self)
 
     def finish(self, chunk: str | bytes | dict[str, Any] | None = None) -> Future[None]:
-        """End the stream, or answer something else instead; see `RequestHandler.finish`."""
+        """End the stream, or answer something else instead; see `RequestHandler.finish`.
+
+        What was published before on its channels is sent first.
+        """
+        if self._catch_up() and self._finished:  # it had fallen too far behind
+            return _ended()
         self._leave()
         return super().finish(chunk)
 
     def _is_over(self) -> bool:
+        guard = self._guard
+        if self._finished or (guard is not None and guard.cause is Cause.GONE):
+            return True
         stream = getattr(self.request.connection, "stream", None)
-        return self._finished or (stream is not None and stream.closed())
+        return stream is not None and stream.closed()
 
     # -- sending --
+
+    def _catch_up(self) -> bool:
+        """Send what was published before now, so that nothing overtakes it.
+
+        :returns: whether there are channels.
+        """
+        channels = self._channels
+        if channels and not self._is_over():
+            now = monotonic()
+            for channel in channels:
+                channel._catch_up(self, now)
+        return bool(channels)
 
     def _post(self, data: bytes) -> Future[None]:
         if not self._is_over():
             self._begin()
-            if self._is_slow():
+            self._catch_up()
+            if not self._is_over() and self._is_slow():
                 self._disconnect("it does not read (max_unsent)")
         if self._is_over():
-            future: Future[None] = Future()
-            future.set_exception(StreamClosedError())
-            future.exception()  # whoever does not look at it knew that clients go
-            return future
+            return _ended()
         if self._watched:
             self._deadline = monotonic() + self.keep_alive
         self.write(data)
@@ -336,6 +380,66 @@ class EventSourceHandler(RequestHandler):
                 self._disconnect("it does not read (keep_alive)")
         if self._watched:
             watch_of(asyncio.get_running_loop(), _WATCH).set(self, now, self.keep_alive)
+
+
+def _starts_later(stream: Any) -> bool:
+    """Whether nothing runs when `stream` is called, or it is known to return what can be awaited."""
+    return inspect.iscoroutinefunction(stream) or gen.is_coroutine_function(stream)
+
+
+def _running(handler: EventSourceHandler, result: Any) -> Any:
+    """What `EventSourceHandler.stream` has returned, if it can be awaited.
+
+    :raises TypeError: if not.
+    """
+    if inspect.isawaitable(result):
+        return result
+    name = f"{type(handler).__name__}.stream()"
+    if inspect.isasyncgen(result):
+        raise TypeError(f"{name} has a yield: send with 'await self.send_event(...)' instead")
+    raise TypeError(f"{name} is to be an 'async def' function; it returned {result!r:.100}")
+
+
+def _check_stream(cls: type[EventSourceHandler]) -> None:
+    """See that a class of streams has events to send, as far as that can be told.
+
+    :raises NotImplementedError: if nothing of it is overridden where they could come from.
+    """
+    base = EventSourceHandler
+    if cls.open is base.open and cls.stream is base.stream and cls.prepare is base.prepare:
+        if cls.initialize is base.initialize and cls.__init__ is base.__init__ and cls.get is base.get:
+            raise NotImplementedError(f"{cls.__name__} overrides neither stream() nor open(): nobody sends")
+
+
+def _ended() -> Future[None]:
+    """What is sent to a stream that has ended."""
+    future: Future[None] = Future()
+    future.set_exception(StreamClosedError())
+    future.exception()  # whoever does not look at it knew that clients go
+    return future
+
+
+def _check(handler: EventSourceHandler) -> None:
+    """See that the attributes of a class make sense, before anything is sent.
+
+    :raises ValueError: if not; the message names class and attribute.
+    """
+    keep_alive: Any = handler.keep_alive
+    most: Any = handler.max_unsent
+    retry: Any = handler.retry
+    if not _is_number(keep_alive, (int, float)):
+        name, wanted, value = "keep_alive", "a number of seconds, 0 for none", keep_alive
+    elif not _is_number(most, (int, float)):
+        name, wanted, value = "max_unsent", "a number of bytes", most
+    elif retry is not None and not _is_number(retry, int):
+        name, wanted, value = "retry", "a whole number of milliseconds, or None", retry
+    else:
+        return
+    raise ValueError(f"{type(handler).__name__}.{name}: {wanted} is wanted, not {value!r}")
+
+
+def _is_number(value: Any, kind: Any) -> bool:
+    return isinstance(value, kind) and not isinstance(value, bool) and 0 <= value < inf
 
 
 __all__ = ["EventSourceHandler"]

@@ -16,23 +16,26 @@ from __future__ import annotations
 import asyncio
 import enum
 import inspect
+import os
+import traceback
 from collections.abc import Callable, Coroutine
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from tornado.http1connection import HTTP1Connection
-from tornado.http1connection._watch import NEVER, Watch
+from tornado.http1connection._watch import NEVER
 from tornado.iostream import StreamClosedError
 from tornado.log import app_log, gen_log
 from tornado.web import _response
+from tornado.web._departure import CLIENT_CLOSED_REQUEST, abandon, watch_of
 
 if TYPE_CHECKING:
     from tornado.web._application import Application
     from tornado.web._handler import RequestHandler
 
-#: As nginx logs a client that closed its connection before it was answered.
-CLIENT_CLOSED_REQUEST = 499
 _WATCH = "_tornado_guards"
+_OWN = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+_LIBRARY = os.path.dirname(os.__file__) + os.sep
 
 
 class Cause(enum.Enum):
@@ -52,7 +55,8 @@ _CONSEQUENCES: dict[Cause, tuple[type[BaseException], ...]] = {
 def settings_of(application: Application, handler_class: type[RequestHandler]) -> tuple[bool, float]:
     """Whether a class of handlers is cancelled when its client goes, and the seconds it has (0: no limit).
 
-    :raises ValueError: if a time is negative or no number; the message names the setting.
+    :raises ValueError: if a time is negative or no number, or what is true or false something else; the
+        message names setting and class.
     """
     cancels = handler_class.cancel_on_disconnect
     if cancels is None:
@@ -60,7 +64,9 @@ def settings_of(application: Application, handler_class: type[RequestHandler]) -
     timeout = handler_class.handler_timeout
     if timeout is None:
         timeout = application.settings.get("handler_timeout") or 0.0
-    if not isinstance(timeout, (int, float)) or not timeout >= 0:
+    if not isinstance(cancels, int) or cancels not in (True, False):
+        raise ValueError(f"cancel_on_disconnect of {handler_class.__name__}: true or false, not {cancels!r}")
+    if not isinstance(timeout, (int, float)) or isinstance(timeout, bool) or not timeout >= 0:
         raise ValueError(
             f"handler_timeout of {handler_class.__name__}: a number of seconds is wanted, 0 for no limit, "
             f"not {timeout!r}"
@@ -80,17 +86,6 @@ def guarded(handler: RequestHandler, rest: Any) -> Any:
         return rest
     guard = handler._guard = Guard(handler, cancels, timeout)
     return guard.run(rest)
-
-
-def watch_of(loop: asyncio.AbstractEventLoop, name: str) -> Watch:
-    """One watch of deadlines for each `name` and loop; kept in the loop's ``__dict__``, so that it ends with
-    it.
-    """
-    attributes = loop.__dict__
-    watch: Watch | None = attributes.get(name)
-    if watch is None:
-        watch = attributes[name] = Watch()
-    return watch
 
 
 class Guard:
@@ -228,43 +223,45 @@ class Guard:
         if self.cause is Cause.GONE:
             abandon(self._handler)
         elif not self._handler._finished:
-            self._answer_late()
+            self._answer_late(error)
         return True
 
-    def _answer_late(self) -> None:
+    def _answer_late(self, error: BaseException) -> None:
         handler = self._handler
+        begun = handler._headers_written
         app_log.warning(
-            "%s took longer than its handler_timeout of %g s: %s",
+            "%s took longer than its handler_timeout of %g s: %s%s%s",
             type(handler).__name__,
             self._timeout,
             handler._request_summary(),
+            _place_of(error),
+            "; its response was cut off" if begun else "",
         )
-        if not handler._headers_written:
-            handler.send_error(503)
+        if not begun:
+            # Where it waited is what the traceback shows; the page does, to who develops.
+            details: dict[str, Any] = {}
+            if handler.settings.get("serve_traceback"):
+                details["exc_info"] = (type(error), error, error.__traceback__)
+            handler.send_error(503, **details)
             return
+        handler._status_code = 503  # what was sent is no success, for the access log and on_finish
         try:
             _response.break_off(handler)
         except Exception:
             gen_log.error("Failed to flush partial response", exc_info=True)
 
 
-def abandon(handler: RequestHandler) -> None:
-    """End the request of a client that has gone: logged, with status 499 where none was sent, cleaned up
-    after, and its connection closed.
+def _place_of(error: BaseException) -> str:
+    """Where in the program a cancelled handler was waiting: the innermost place outside of this package and
+    the standard library.
     """
-    try:
-        if not handler._finished:
-            if not handler._headers_written:
-                handler.set_status(CLIENT_CLOSED_REQUEST, "Client Closed Request")
-            handler._finished = True
-            handler._write_buffer = []
-            handler._log()
-            handler.on_finish()
-            handler._break_cycles()
-    finally:
-        close = getattr(handler.request.connection, "close", None)
-        if close is not None:
-            close()
+    place = ""
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        code = frame.f_code
+        path = code.co_filename
+        if not path.startswith(_OWN) and (not path.startswith(_LIBRARY) or "-packages" in path):
+            place = f"; it was waiting at {path}:{line} in {code.co_name}"
+    return place
 
 
 def _cancel_generator(task: asyncio.Task[Any]) -> bool:
@@ -286,4 +283,4 @@ def _cancel_generator(task: asyncio.Task[Any]) -> bool:
     return True
 
 
-__all__ = ["Cause", "Guard", "abandon", "guarded", "is_wanted", "settings_of", "watch_of"]
+__all__ = ["CLIENT_CLOSED_REQUEST", "Cause", "Guard", "guarded", "is_wanted", "settings_of"]

@@ -22,7 +22,7 @@ from tornado.log import app_log, gen_log
 from tornado.template import BaseLoader
 from tornado.web import (
     _arguments,
-    _body_limits,
+    _body_faults,
     _cookies,
     _lifecycle,
     _rendering,
@@ -57,6 +57,9 @@ class RequestHandler:
     written when it returns is the response.
 
     Objects of this class are not thread-safe: call their methods on the event loop's thread only.
+
+    Attributes that a class may set: `max_body_size`, `body_timeout`, `cancel_on_disconnect`,
+    `handler_timeout`, `SUPPORTED_METHODS`; docs/reference/settings.md lists those of all classes.
     """
 
     #: Methods this class may define; a program that handles ``PROPFIND`` adds it here.
@@ -67,7 +70,8 @@ class RequestHandler:
     #: MiB). Where `stream_request_body` is used, ``prepare`` may set it on ``self`` for its request.
     max_body_size: int | None = None
     #: Seconds that the body of a request may take to arrive before the connection is closed. None: what the
-    #: server says (``body_timeout``, else no limit). ``prepare`` may set it likewise.
+    #: server says (``body_timeout``, else no limit). ``prepare`` may set it likewise. A value that is no number
+    #: is ignored, and logged once, here as in `max_body_size`: older programs may use the names.
     body_timeout: float | None = None
 
     #: Whether a handler that waits is cancelled when its client goes away: first `on_connection_close` is
@@ -77,8 +81,11 @@ class RequestHandler:
     #: leads to the class.
     cancel_on_disconnect: bool | None = None
     #: Seconds after which a handler that waits (in ``prepare``, in its method, or for the body that it
-    #: streams) is cancelled likewise, and 503 sent. It may be noticed a tenth later. 0: no limit. None: what
-    #: the application's setting of this name says; by default there is no limit.
+    #: streams) is cancelled likewise, and 503 sent; the log says where it waited. It may be noticed a tenth
+    #: later. 0: no limit. None: what the application's setting of this name says; by default there is no
+    #: limit. The time begins with the head where the body is streamed, thus in an `UploadHandler` it is also
+    #: that of the upload: give such classes more, or 0. An `EventSourceHandler` has no limit unless its class
+    #: sets one. What waits without a coroutine (`asynchronous`) is not limited.
     handler_timeout: float | None = None
 
     _template_loaders: ClassVar[dict[str, BaseLoader]] = {}
@@ -197,7 +204,11 @@ class RequestHandler:
 
     def _body_begins(self) -> None:
         """``prepare`` of a handler that streams its body is over, and the body will be read."""
-        _body_limits.apply_own(self)
+        _body_faults.limit_own(self)
+
+    def _body_is_collected(self) -> bool:
+        """Whether ``request.body`` is what the client has sent."""
+        return not self._stream_request_body
 
     def _body_ends(self) -> Awaitable[None] | None:
         """The whole body has gone through `data_received`; the method is next."""
@@ -235,7 +246,10 @@ class RequestHandler:
         :param status_code: the number.
         :param reason: the phrase beside it; by default the usual one, or "Unknown". "Unknown" also stands in
             for one that holds a control character, a character outside Latin-1 or an angle bracket.
+        :raises TypeError: if the number is no integer.
         """
+        if not isinstance(status_code, int):
+            raise TypeError(f"a status code is an int, not {status_code!r}")
         self._status_code = status_code
         if reason is None:
             self._reason = httputil.responses.get(status_code, "Unknown")
@@ -321,9 +335,10 @@ class RequestHandler:
         :param default: returned if the argument is absent.
         :param strip: take off white space at both ends.
         :param type: what makes a value of the text: int, float, bool, `decimal.Decimal`, `datetime.date`,
-            `datetime.datetime`, an enumeration (by its values), or a function that raises a `ValueError`
-            where the text makes no sense. Numbers are plain ASCII without underscores, and finite; an empty
-            text is none.
+            `datetime.time`, `datetime.datetime`, an enumeration (by its values), or a function that raises a
+            `ValueError` where the text makes no sense. Numbers are plain ASCII without underscores, and
+            finite. An empty text is none; the default, where there is one, is returned for it, as forms send
+            fields that were left empty.
         :raises MissingArgumentError: (400) if the argument is absent and there is no default.
         :raises InvalidArgumentError: (400) if the text does not go with `type`.
         :raises HTTPError: (400) if the value is not UTF-8.
@@ -586,13 +601,21 @@ class RequestHandler:
         :param kwargs: ``exc_info``, the exception as a triple, where one is the cause. With the setting
             ``serve_traceback`` (part of ``debug=True``) the default page shows it, with the request and the
             variables on its way, to a browser; to others the traceback as text. Secrets are masked by their
-            names.
+            names. An `InvalidArgumentError` or `InvalidBodyError` tells the client its ``public_message``, as
+            JSON where the client sent or accepts that.
         """
         if self.settings.get("serve_traceback") and "exc_info" in kwargs:
             from tornado.web import _debug  # only where somebody develops
 
             _debug.write_error(self, status_code, kwargs["exc_info"])
             return
+        if "exc_info" in kwargs:
+            message = getattr(kwargs["exc_info"][1], "public_message", None)
+            if isinstance(message, str):
+                from tornado.web import _problems  # late: most programs have none
+
+                _problems.write(self, status_code, message)
+                return
         title = escape.xhtml_escape(f"{status_code}: {self._reason}")
         _ = self.finish(f"<html><title>{title}</title><body>{title}</body></html>")
 
@@ -665,15 +688,18 @@ class RequestHandler:
         :param max_age: seconds after which the browser forgets it.
         :param httponly: scripts of the page do not see it.
         :param secure: sent by HTTPS only.
-        :param samesite: ``"Strict"``, ``"Lax"``, or ``"None"``, which goes with `secure` only.
+        :param samesite: ``"Strict"``, ``"Lax"``, or ``"None"``, which browsers take with `secure` only.
         :param partitioned: where the page is embedded in another site's, a cookie for that site alone
             ("CHIPS"); goes with `secure` only.
         :param kwargs: further attributes as `http.cookies.Morsel` knows them (an old spelling, deprecated for
             the ones above).
-        :raises ValueError: if a name, value or attribute holds a control character, or an attribute a
-            semicolon; if a name begins with ``__Secure-`` or ``__Host-`` (in any case) and `secure` is not
-            set or, for the latter, there is a `domain` or another `path` than ``/``: browsers would drop
-            such a cookie silently.
+        :raises ValueError: if a value or attribute holds a control character, a value a space, or an
+            attribute a semicolon; if `partitioned` goes without `secure`.
+        :raises http.cookies.CookieError: if the name is none. It is a `ValueError` too.
+
+        What browsers would drop silently is logged, once for each name: a name that begins with ``__Secure-``
+        or ``__Host-`` (in any case) without `secure` or, for the latter, with a `domain` or another `path`
+        than ``/``, and a `samesite` that is none of the three, or ``"None"`` without `secure`.
         """
         attributes = {
             "domain": domain,

@@ -36,6 +36,7 @@ _NAME = re.compile(r"\.?[0-9a-z_](?:[0-9a-z_.-]*[0-9a-z_])?")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _REMEMBERED = 100
 _LONGEST = 255  # RFC 1035 section 2.3.4
+_LAST_PORT = 65535
 
 
 class AllowedHosts:
@@ -49,22 +50,25 @@ class AllowedHosts:
     """
 
     def __init__(self, entries: Iterable[str]) -> None:
-        if isinstance(entries, (str, bytes)):
-            raise TypeError(f"allowed_hosts is a list of hosts, not {entries!r}")
+        if isinstance(entries, (str, bytes)) or not isinstance(entries, Iterable):
+            raise TypeError(f"the setting allowed_hosts is a list of hosts, not {entries!r}")
         self._exact: set[tuple[str, int | None]] = set()
         self._domains: set[tuple[str, int | None]] = set()
         self._all = False
         self._seen: set[tuple[str, str]] = set()  # that were allowed
         entries = list(entries)
         if not entries:
-            raise ValueError('allowed_hosts is empty, so that no request could be answered; ["*"] allows all')
+            raise ValueError(
+                'the setting allowed_hosts is empty, so that no request could be answered; ["*"] allows all, '
+                "and so does None"
+            )
         for entry in entries:
             self._add(entry)
         self._has_ports = any(port is not None for _, port in self._exact)
 
     def _add(self, entry: str) -> None:
         if not isinstance(entry, str):
-            raise TypeError(f"allowed_hosts: an entry is text, not {entry!r}")
+            raise TypeError(f"the setting allowed_hosts: an entry is text, not {entry!r}")
         if entry == "*":
             self._all = True
             return
@@ -73,8 +77,12 @@ class AllowedHosts:
         if name is None:
             hint = f"; for all subdomains write {entry[1:]!r}" if entry.startswith("*.") else ""
             raise ValueError(
-                f"allowed_hosts: {entry!r} is no host; entries are like 'example.com', '.example.com', "
-                f"'127.0.0.1', '[::1]', 'example.com:8888'{hint}"
+                f"the setting allowed_hosts: {entry!r} is no host; entries are like 'example.com', "
+                f"'.example.com', '127.0.0.1', '[::1]', 'example.com:8888'{hint}"
+            )
+        if port is not None and not 1 <= port <= _LAST_PORT:
+            raise ValueError(
+                f"the setting allowed_hosts: {entry!r} has no possible port; they go from 1 to {_LAST_PORT}"
             )
         if name.startswith("."):
             self._domains.add((name, port))
@@ -140,9 +148,17 @@ def _canonical(host: str) -> str | None:
     return host if _NAME.fullmatch(host) else None
 
 
-class MisdirectedHandler(ErrorHandler):
-    """Answers a request for a host that is not ours."""
+class _AllMethods(tuple[str, ...]):
+    """Holds every method, also those that nobody has heard of."""
 
+    def __contains__(self, method: object) -> bool:
+        return True
+
+
+class MisdirectedHandler(ErrorHandler):
+    """Answers a request for a host that is not ours, whatever its method."""
+
+    SUPPORTED_METHODS = _AllMethods()
     _stream_request_body = True  # so that it is answered before the body has come
 
     def prepare(self) -> None:

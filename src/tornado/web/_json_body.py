@@ -45,7 +45,7 @@ def read(handler: RequestHandler, default: Any, max_depth: int) -> Any:
 
     :raises InvalidBodyError: if there is none and no default, or if it is no JSON.
     """
-    if handler._stream_request_body:
+    if not handler._body_is_collected():
         raise RuntimeError(
             f"{type(handler).__name__} streams its request body: get_json_body() needs it whole, so collect "
             "what data_received() is given, or do without stream_request_body"

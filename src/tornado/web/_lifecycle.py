@@ -15,6 +15,7 @@ from collections.abc import Coroutine, Generator
 from typing import TYPE_CHECKING, Any
 
 from tornado import gen, httputil
+from tornado._wire.headers import InvalidHeader
 from tornado.concurrent import Future, future_set_result_unless_cancelled
 from tornado.iostream import StreamClosedError
 from tornado.log import app_log
@@ -33,13 +34,21 @@ FINISH: Any = None
 Rest = Coroutine[Any, Any, None]
 
 
+class ClientGone(StreamClosedError):
+    """What a streamed body ends with whose client has gone. A hook of a program that raises the parent class
+    speaks of another stream, and is to be answered.
+    """
+
+
 class AtOnce:
     """What a method may return that looks like its coroutine, but may be able to answer without one.
 
-    Nothing is done until somebody awaits it, or `start` calls `at_once`.
+    Nothing is done until somebody awaits it, or `start` calls `at_once`. It has a coroutine's methods, so
+    that `asyncio.create_task` and the like take it for one.
     """
 
-    __slots__ = ()
+    __slots__ = ("_begun",)
+    _begun: Rest
 
     def at_once(self) -> bool:
         """Answer the request and finish; False if that takes the coroutine."""
@@ -49,8 +58,28 @@ class AtOnce:
         """The method's work, but for finishing, as a coroutine."""
         raise NotImplementedError
 
+    def once(self) -> Rest:
+        """The coroutine, always the same: a second `await` is refused as any coroutine's is."""
+        try:
+            return self._begun
+        except AttributeError:
+            begun = self._begun = self.coroutine()
+            return begun
+
     def __await__(self) -> Generator[Any, Any, None]:
-        return self.coroutine().__await__()
+        return self.once().__await__()
+
+    def send(self, value: Any) -> Any:
+        """Go on to where the coroutine next waits."""
+        return self.once().send(value)
+
+    def throw(self, *error: Any) -> Any:
+        """Go on with an exception."""
+        return self.once().throw(*error)
+
+    def close(self) -> None:
+        """End the coroutine where it waits."""
+        self.once().close()
 
 
 def start(
@@ -99,9 +128,11 @@ def start(
                 _ = handler.finish()
             elif not _response.finish_at_once(handler, request._start_time):
                 _ = _response.finish_in_steps(handler)
-    except Exception as error:
-        handler._handle_request_exception(error)
-        _release_body(handler)
+    except (Exception, asyncio.CancelledError) as error:
+        try:
+            _handle_in_task(handler, error)
+        finally:
+            _release_body(handler)
     return None
 
 
@@ -126,9 +157,9 @@ def _check_unsafe(handler: RequestHandler) -> None:
 async def _from_prepare(handler: RequestHandler, prepared: Any) -> None:
     try:
         if prepared is not None:
-            prepared = await _awaitable(prepared)
+            prepared = await _returned(handler, prepared, "prepare")
             if prepared is not None:
-                raise TypeError(f"prepare() should return None, got {type(prepared).__name__}")
+                _check_result(handler, prepared, "prepare")
         streams = handler._stream_request_body
         if streams and not handler._finished:
             handler._body_begins()
@@ -140,7 +171,7 @@ async def _from_prepare(handler: RequestHandler, prepared: Any) -> None:
             # The method runs when the whole body has gone through data_received.
             try:
                 await handler.request._body_future  # type: ignore[attr-defined]
-            except StreamClosedError:
+            except ClientGone:
                 return
             ending = handler._body_ends()
             if ending is not None:
@@ -174,24 +205,33 @@ async def _from_method(handler: RequestHandler, result: Any) -> None:
 
 def _awaitable(value: Any) -> Any:
     if isinstance(value, AtOnce):
-        return value.coroutine()
+        return value.once()
     return value if inspect.iscoroutine(value) else gen.convert_yielded(value)
 
 
-def _returned(handler: RequestHandler, value: Any) -> Any:
-    """`_awaitable` of what a method has returned, which often is what it wanted to say."""
+def _returned(handler: RequestHandler, value: Any, name: str | None = None) -> Any:
+    """`_awaitable` of what a method has returned, which often is what it wanted to say.
+
+    :param name: of the method; None for the one named after the request's.
+    """
     if isinstance(value, (str, bytes, dict)):
-        _check_result(handler, value)
+        _check_result(handler, value, name)
+    generator: Any = value if type(value) is types.GeneratorType else None
+    if generator is not None and not inspect.isawaitable(generator):
+        raise TypeError(
+            f"{_name_of(handler, name)} is a generator: add @gen.coroutine, or use async def and await"
+        )
     return _awaitable(value)
 
 
-def _check_result(handler: RequestHandler, result: Any) -> None:
+def _check_result(handler: RequestHandler, result: Any, name: str | None = None) -> None:
     if result is not None:
-        verb = handler.request.method.lower()
         hint = "; write it with self.write(...)" if isinstance(result, (str, bytes, dict)) else ""
-        raise TypeError(
-            f"{type(handler).__name__}.{verb}() should return None, got {type(result).__name__}{hint}"
-        )
+        raise TypeError(f"{_name_of(handler, name)} should return None, got {type(result).__name__}{hint}")
+
+
+def _name_of(handler: RequestHandler, name: str | None) -> str:
+    return f"{type(handler).__name__}.{name or handler.request.method.lower()}()"
 
 
 def _release_body(handler: RequestHandler) -> None:
@@ -222,8 +262,9 @@ def handle_exception(handler: RequestHandler, error: BaseException) -> None:
         if not handler._finished:
             _ = handler.finish(*error.args)
         return
-    if isinstance(error, httputil.HTTPInputError):
-        # The body, parsed when the handler first asked for it, was malformed: the client's fault.
+    if isinstance(error, httputil.HTTPInputError) and not isinstance(error, InvalidHeader):
+        # The body, parsed when the handler first asked for it, was malformed: the client's fault. A header
+        # that the program set is its own.
         error = HTTPError(400, "%s", error)
     exc_info = (type(error), error, error.__traceback__) if error is not sys.exc_info()[1] else sys.exc_info()
     try:

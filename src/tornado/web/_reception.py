@@ -20,7 +20,7 @@ from tornado._wire.limits import DEFAULT
 from tornado._wire.multipart import END_OF_PART, MultipartParser, Part
 from tornado.httputil._forms import multipart_boundary
 from tornado.web._errors import HTTPError
-from tornado.web._uploaded_file import UploadedFile
+from tornado.web._uploaded_file import UploadedFile, remove_all
 
 if TYPE_CHECKING:
     from tornado.web._uploads import UploadHandler
@@ -45,12 +45,14 @@ class Reception:
         self._next_progress = 0.0
         request: Any = handler.request
         length = request.headers.get("Content-Length")
-        self.total = int(length) if length is not None and length.isdigit() else None
+        announced = int(length) if length is not None and length.isdigit() else None
+        # What is counted here is what comes out of the decompression; nobody has announced how much that is.
+        self.total = None if "X-Consumed-Content-Encoding" in request.headers else announced
         take_over = getattr(request.connection, "_take_over_limit", None)
         # From here on the size is judged here, so that the handler's own error page tells of it.
         self._limit: int = DEFAULT.max_body_size if take_over is None else take_over()
-        if self.total is not None and self.total > self._limit:
-            raise self._too_large(f"Content-Length {self.total}")
+        if announced is not None and announced > self._limit:
+            raise self._too_large(f"Content-Length {announced}")
         self._parser = self._make_parser(request)
 
     def _make_parser(self, request: Any) -> MultipartParser | None:
@@ -71,6 +73,11 @@ class Reception:
             )
         except HTTPInputError as error:
             raise _as_http_error(error) from error
+
+    @property
+    def collected(self) -> bool:
+        """Whether the body has come whole and is the request's ``body``."""
+        return self.complete and self._parser is None
 
     # -- what comes --
 
@@ -208,8 +215,7 @@ class Reception:
     async def release(self) -> None:
         """The request is over: no more is taken, and files that nobody keeps are removed."""
         self.over = True
-        for upload in self.files:
-            await upload._remove()
+        await remove_all(self.files)
 
     def release_now(self) -> None:
         """The same without waiting."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tornado import escape
 from tornado.template import BaseLoader, Loader, TemplateNotFoundError
+from tornado.template._errors import note_once
 from tornado.web import _security
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def render_string(handler: RequestHandler, template_name: str, values: dict[str,
     try:
         template = loader.load(template_name)
     except TemplateNotFoundError as error:
-        error.add_note(_origin_of_path(handler, path))
+        note_once(error, _origin_of_path(handler, path))
         raise
     return template.generate(**names)
 

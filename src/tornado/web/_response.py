@@ -32,6 +32,8 @@ try:
     from _sha1 import sha1  # type: ignore[import-not-found]
 except ImportError:
     from hashlib import sha1
+#: Bytes from which on hashlib's is the quicker one, in the end by a factor of seven.
+_MUCH = 4096
 
 SERVER = f"TornadoServer/{_version}"
 HTML = "text/html; charset=UTF-8"
@@ -135,7 +137,19 @@ class _LengthLines(dict[int, str]):
         return line
 
 
+class _LittleLines(_LengthLines):
+    """For bodies of less than `_MUCH`; to find none here costs a small body nothing, where to compare costs a
+    hundred instructions.
+    """
+
+    def __missing__(self, length: int) -> str:
+        if length >= _MUCH:
+            raise KeyError(length)
+        return super().__missing__(length)
+
+
 _length_lines = _LengthLines()
+_little_lines = _LittleLines()
 
 
 def own_steps(cls: type[RequestHandler]) -> tuple[Any, ...]:
@@ -200,12 +214,16 @@ def finish_at_once(handler: RequestHandler, now: float | None = None) -> bool:
     buffer = handler._write_buffer
     body = buffer[0] if len(buffer) == 1 else b"".join(buffer)
     if code == 200 and request.method == "GET":
-        etag = sha1(body).hexdigest()
+        try:
+            line = _little_lines[len(body)]
+            tail = 'Etag: "' + sha1(body).hexdigest() + '"\r\n' + line
+        except KeyError:
+            etag = _sha1_of_much(body, usedforsecurity=False).hexdigest()
+            tail = 'Etag: "' + etag + '"\r\n' + _length_lines[len(body)]
         if connection._head.conditional:  # type: ignore[union-attr]
             condition = request.headers.get("If-None-Match")
-            if condition and etag_matches(condition, f'"{etag}"'):
+            if condition and etag_matches(condition, tail[6:48]):
                 return False
-        tail = 'Etag: "' + etag + '"\r\n' + _length_lines[len(body)]
     else:
         tail = _length_lines[len(body)]
     if now is None:
@@ -383,7 +401,7 @@ def _flush_head(handler: RequestHandler, connection: Any, chunk: bytes, finishin
 def compute_etag(handler: RequestHandler) -> str | None:
     """A strong tag: the SHA-1 of the body as it was written."""
     buffer = handler._write_buffer
-    if len(buffer) == 1 and len(buffer[0]) < 4096:
+    if len(buffer) == 1 and len(buffer[0]) < _MUCH:
         return f'"{sha1(buffer[0]).hexdigest()}"'
     hasher = _sha1_of_much(usedforsecurity=False)
     for part in buffer:

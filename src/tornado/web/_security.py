@@ -27,7 +27,7 @@ from __future__ import annotations
 import base64
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tornado.httputil import HTTPHeaders
@@ -40,12 +40,25 @@ YEAR = 365 * 86400
 _CSP = "Content-Security-Policy"
 _CSP_REPORT = "Content-Security-Policy-Report-Only"
 _PLACE = "{nonce}"
-_NONCE_SOURCE = re.compile(r"\s*'nonce-\{nonce\}'")
+_NONCE_SOURCE = re.compile(r"\s+'nonce-\{nonce\}'(?=[\s;,]|$)")
+_LIKE_PLACE = re.compile(r"\{\s*nonce\s*\}", re.IGNORECASE)
 _FRAME_ANCESTORS = re.compile(r"(?:^|;)\s*frame-ancestors\s+([^;]+)", re.IGNORECASE)
 _KEYWORDS = {"self": "'self'", "none": "'none'"}
 _FRAME_OPTIONS = {"'self'": "SAMEORIGIN", "'none'": "DENY"}
 _SENDABLE = re.compile(r"[\x20-\x7e]+")
 _PRELOAD_LEAST = YEAR  # https://hstspreload.org
+#: What `extra` may not name: arguments of their own say it, or each response does by itself.
+_ARGUMENTS = {
+    _CSP: "content_security_policy",
+    _CSP_REPORT: "content_security_policy_report_only",
+    "Strict-Transport-Security": "hsts_max_age",
+}
+_NOT_EXTRA = frozenset(
+    """
+    Connection Content-Encoding Content-Length Content-Range Keep-Alive Proxy-Connection Set-Cookie Te Trailer
+    Transfer-Encoding Upgrade
+    """.split()
+)
 
 
 class SecurityHeaders:
@@ -53,11 +66,12 @@ class SecurityHeaders:
 
     None as an argument leaves out its header.
 
-    :param content_security_policy: the policy, where ``{nonce}`` stands for the response's own nonce. There
-        is none by default, as it depends on the program which is right.
+    :param content_security_policy: the policy, where ``'nonce-{nonce}'`` stands for the response's own nonce.
+        There is none by default, or with an empty text, as it depends on the program which is right.
     :param content_security_policy_report_only: a policy to be tried out.
-    :param frame_ancestors: which pages may frame this one: ``'self'``, ``'none'`` or a list of sources as in
-        the policy, to which it is added; the first two also as X-Frame-Options.
+    :param frame_ancestors: which pages may frame this one: ``'self'``, ``'none'`` or sources as in the
+        policy, to which it is added, as one text with spaces between or as a list; the first two also as
+        X-Frame-Options.
     :param referrer_policy: what other sites learn of the address that a link was on.
     :param opener_policy: whether windows of other sites may hold on to this one.
     :param resource_policy: who may embed what this application serves; no header by default.
@@ -66,7 +80,9 @@ class SecurityHeaders:
         only (as the server, or with ``xheaders`` its proxy, says). 0 has them forget it.
     :param hsts_include_subdomains: the same for all subdomains.
     :param hsts_preload: consent to the lists that come with browsers; hard to take back.
-    :param extra: further headers, by name.
+    :param extra: further headers, by name; they go before those that are there by default. Not those that
+        other arguments are for, nor what says where a response ends, what becomes of its connection, or its
+        cookies.
     :raises ValueError: if a value cannot be sent, or the arguments contradict each other.
     """
 
@@ -75,7 +91,7 @@ class SecurityHeaders:
         *,
         content_security_policy: str | None = None,
         content_security_policy_report_only: str | None = None,
-        frame_ancestors: str | None = "'self'",
+        frame_ancestors: str | Sequence[str] | None = "'self'",
         referrer_policy: str | None = "strict-origin-when-cross-origin",
         opener_policy: str | None = "same-origin",
         resource_policy: str | None = None,
@@ -93,11 +109,11 @@ class SecurityHeaders:
             "Cross-Origin-Opener-Policy": opener_policy,
             "Cross-Origin-Resource-Policy": resource_policy,
             "Permissions-Policy": permissions_policy,
-            **(extra or {}),
+            **_extra(extra or {}),
         }
         self._policies = {
-            name: _checked(name, text)
-            for name, text in ((_CSP, policy), (_CSP_REPORT, content_security_policy_report_only))
+            name: _policy(name, text)
+            for name, text in ((_CSP, policy), (_CSP_REPORT, _given(content_security_policy_report_only)))
             if text is not None
         }
         #: Whether a policy has a place for the nonce.
@@ -143,14 +159,47 @@ class SecurityHeaders:
                 headers[name] = text
 
 
-def _with_frames(policy: str | None, ancestors: str | None) -> tuple[str | None, str | None]:
+def _extra(fields: Mapping[str, str]) -> dict[str, str]:
+    """Further fields under their names' usual spelling."""
+    if not isinstance(fields, Mapping):
+        raise ValueError(f"security_headers: extra is a dict of headers by name, not {fields!r}")
+    normal: dict[str, str] = {}
+    for given, text in fields.items():
+        name = next(iter(HTTPHeaders({given: ""})))
+        if name in _ARGUMENTS:
+            raise ValueError(f"security_headers: {name} is not for extra; the argument is {_ARGUMENTS[name]}")
+        if name in _NOT_EXTRA:
+            raise ValueError(f"security_headers: {name} is not for extra, as each response has its own")
+        normal[name] = text
+    return normal
+
+
+def _given(policy: str | None) -> str | None:
+    """A policy that says something; forms and files of settings have an empty text for none."""
+    return None if policy is None or (isinstance(policy, str) and not policy.strip()) else policy
+
+
+def _policy(name: str, text: str) -> str:
+    """A policy in which every place for a nonce will be filled."""
+    if _LIKE_PLACE.search(_NONCE_SOURCE.sub("", _checked(name, text))):
+        raise ValueError(
+            f"security_headers: in {name} the place of the nonce is written 'nonce-{{nonce}}', its quotes "
+            f"included, as one source among others; here it is {text!r}"
+        )
+    return text
+
+
+def _with_frames(policy: str | None, ancestors: str | Sequence[str] | None) -> tuple[str | None, str | None]:
     """The policy with its say on frames, and the older header's."""
+    policy = _given(policy)
+    if policy is not None:
+        _checked(_CSP, policy)
     own = _FRAME_ANCESTORS.search(policy) if policy is not None else None
     if own is not None:
         return policy, _FRAME_OPTIONS.get(own.group(1).strip().lower())
     if ancestors is None:
         return policy, None
-    ancestors = _KEYWORDS.get(ancestors, ancestors)
+    ancestors = _sources(ancestors)
     if ";" in ancestors or "," in ancestors or not ancestors.strip():
         raise ValueError(
             f"security_headers: frame_ancestors is 'self', 'none' or sources with spaces between, "
@@ -162,11 +211,22 @@ def _with_frames(policy: str | None, ancestors: str | None) -> tuple[str | None,
     return (None if options else f"frame-ancestors {ancestors}"), options
 
 
+def _sources(ancestors: Any) -> str:
+    """Sources as one text, the keywords in their quotes."""
+    listed = list(ancestors) if isinstance(ancestors, (list, tuple)) else [ancestors]
+    if not listed or not all(isinstance(each, str) for each in listed):
+        raise ValueError(
+            f"security_headers: frame_ancestors is 'self', 'none' or sources, a text or a list of texts, "
+            f"not {ancestors!r}"
+        )
+    return " ".join(_KEYWORDS.get(each, each) for each in listed)
+
+
 def _strict_transport(max_age: int | None, subdomains: bool, preload: bool) -> str | None:
     """A Strict-Transport-Security value (RFC 6797 section 6.1)."""
     if max_age is None:
         return None
-    if not isinstance(max_age, int) or max_age < 0:
+    if not isinstance(max_age, int) or isinstance(max_age, bool) or max_age < 0:
         raise ValueError(f"security_headers: hsts_max_age is a number of seconds, not {max_age!r}")
     if preload and (not subdomains or max_age < _PRELOAD_LEAST):
         raise ValueError(

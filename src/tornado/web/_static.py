@@ -13,13 +13,16 @@ the socket by the stream's own hand, a fair share a turn of the loop; see
 
 from __future__ import annotations
 
+import asyncio
 import collections
 import datetime
 import hashlib
+import inspect
 import mimetypes
 import os
 import re
 import stat
+import sys
 import threading
 from collections.abc import Awaitable, Generator, Sequence
 from typing import Any, ClassVar, NamedTuple
@@ -27,15 +30,15 @@ from typing import Any, ClassVar, NamedTuple
 from tornado import httputil, iostream
 from tornado._wire.dates import parse_http_date
 from tornado.escape import url_escape
+from tornado.iostream._core import FAIR_SHARE
 from tornado.iostream._file import FilePiece, read_at, truncated
 from tornado.log import gen_log
-from tornado.web import _response, _static_coded, _static_plain, _static_versions
+from tornado.web import _response, _static_coded, _static_plain, _static_versions, _transforms
 from tornado.web._errors import HTTPError
 from tornado.web._handler import RequestHandler
 from tornado.web._lifecycle import AtOnce, Rest
 from tornado.web._static_files import (
     Directories,
-    Identity,
     OpenFile,
     allowed,
     below,
@@ -92,7 +95,8 @@ class StaticFileHandler(RequestHandler):
     hook leaves them on.
 
     With the setting ``static_precompressed`` files that were compressed beforehand are sent to clients that
-    take them: ``app.js.br``, ``app.js.zst`` or ``app.js.gz`` beside ``app.js``. See `precompressed`.
+    take them: ``app.js.br``, ``app.js.zst`` or ``app.js.gz`` beside ``app.js``. See `precompressed`;
+    docs/reference/settings.md lists the other attributes that a class may set.
     """
 
     #: Seconds for which a versioned address may be cached.
@@ -109,7 +113,7 @@ class StaticFileHandler(RequestHandler):
     #: reads them, not where a subclass does. A sibling older than its original is not sent.
     precompressed: ClassVar[bool | Sequence[str] | None] = None
 
-    _static_hashes: ClassVar[collections.OrderedDict[str, tuple[Identity | None, str | None]]] = (
+    _static_hashes: ClassVar[collections.OrderedDict[str, tuple[tuple[int, ...] | None, str | None]]] = (
         collections.OrderedDict()
     )
     _lock = threading.Lock()  # of _static_hashes
@@ -122,6 +126,7 @@ class StaticFileHandler(RequestHandler):
     _stat_result: os.stat_result | None = None
     _file: OpenFile | None = None
     _file_version: str | None = None
+    _weak_tag: str | None = None  # of a file that is being changed
     _sent_fields: tuple[bytes, bytes] | None = None
 
     def initialize(
@@ -160,8 +165,7 @@ class StaticFileHandler(RequestHandler):
         coded = None
         known = _static_plain.reopen(self, path)
         if known is not None:
-            self._file, self._file_version = known
-            found = self._file.path
+            self._file, self._file_version, found = known
         else:
             absolute_path = self.validate_absolute_path(root, self.get_absolute_path(root, self.path))
             if absolute_path is None:
@@ -182,6 +186,8 @@ class StaticFileHandler(RequestHandler):
                 self.set_status(304)
                 return
             part = self._choose_part(self.get_content_size())
+            if part is not None and self._transforms and self._has_own_output():
+                _transforms.drop_idle(self, part.length)
             if part is not None and include_body:
                 await self._send(found, part)
         finally:
@@ -237,7 +243,7 @@ class StaticFileHandler(RequestHandler):
 
     async def _find_version(self, path: str) -> None:
         """Hash the open file off the loop if that would take time, while there is somebody who can wait."""
-        self._file_version = None
+        self._file_version = self._weak_tag = None
         file = self._file
         if file is None or not self._has_own("get_content_version", "_get_cached_version", "compute_etag"):
             return
@@ -245,6 +251,8 @@ class StaticFileHandler(RequestHandler):
             self._file_version = await _static_versions.of_open(type(self), file)
         except OSError as error:
             gen_log.error("Could not read static file %r: %s", path, error)
+        if self._file_version is None:
+            self._weak_tag = _static_versions.weak_tag(file)
 
     @property
     def _headers(self) -> httputil.HTTPHeaders:
@@ -272,14 +280,16 @@ class StaticFileHandler(RequestHandler):
 
     def _may_send_file(self) -> bool:
         """Whether the bytes may go round `write` and all that is behind it."""
-        cls = type(self)
         return (
             not self._transforms
             and self.request.method != "HEAD"
-            and cls.write is RequestHandler.write
-            and cls.flush is RequestHandler.flush
+            and self._has_own_output()
             and _response.is_plain(self.request.connection)
         )
+
+    def _has_own_output(self) -> bool:
+        cls = type(self)
+        return cls.write is RequestHandler.write and cls.flush is RequestHandler.flush
 
     async def _send_file(self, file: OpenFile, part: _Part) -> None:
         connection: Any = self.request.connection
@@ -290,13 +300,20 @@ class StaticFileHandler(RequestHandler):
             return
 
     async def _send_chunks(self, content: Any, left: int) -> None:
+        taken = 0
         try:
             for chunk in [content] if isinstance(content, bytes) else content:
                 if left <= 0:
                     return  # the file has grown
                 self.write(chunk if len(chunk) <= left else chunk[:left])
                 left -= len(chunk)
+                taken += len(chunk)
                 await self.flush()
+                if taken >= FAIR_SHARE:
+                    # Nothing may have been written, and nothing waited for: a compressor takes more than it
+                    # gives.
+                    taken = 0
+                    await asyncio.sleep(0)
         except iostream.StreamClosedError:
             return
         finally:
@@ -340,6 +357,7 @@ class StaticFileHandler(RequestHandler):
 
     def _refused(self, size: int) -> _Part | None:
         self.set_status(416)
+        self.clear_header("Content-Encoding")
         self.set_header("Content-Type", "text/plain")
         self.set_header("Content-Range", f"bytes */{size}")
         return None
@@ -351,11 +369,17 @@ class StaticFileHandler(RequestHandler):
             return True
         if condition.startswith(('"', "W/")):
             return not condition.startswith("W/") and bool(condition == self._headers.get("Etag"))
-        return bool(condition == self._headers.get("Last-Modified"))
+        # The time of a file that is being changed does not tell one state from the next (section 8.8.2.2).
+        return self._weak_tag is None and bool(condition == self._headers.get("Last-Modified"))
 
     def compute_etag(self) -> str | None:
-        """The file's version as a strong tag."""
+        """The file's version as a strong tag; a weak one, of time and size, while it is being changed."""
         assert self.absolute_path is not None
+        # Not by the path, which may lead to another state, or to the original of what is sent.
+        if self._file_version is None and self._weak_tag is None:
+            self._find_version_at_once()
+        if self._weak_tag is not None:
+            return self._weak_tag
         version = self._file_version
         if version is None:
             found = try_stat(self.absolute_path)
@@ -364,6 +388,18 @@ class StaticFileHandler(RequestHandler):
             else:
                 version = self._get_cached_version(self.absolute_path)
         return f'"{version}"' if version else None
+
+    def _find_version_at_once(self) -> None:
+        """For a subclass whose own `compute_etag` calls ours, so that nothing was hashed beforehand."""
+        file = self._file
+        if file is None or not self._has_own("get_content_version", "_get_cached_version"):
+            return
+        try:
+            self._file_version = _static_versions.of_open_at_once(type(self), file)
+        except OSError as error:
+            gen_log.error("Could not read static file %r: %s", file.path, error)
+        if self._file_version is None:
+            self._weak_tag = _static_versions.weak_tag(file)
 
     def set_headers(self) -> None:
         """Set what describes the file: tag, time, type, how long it may be cached."""
@@ -550,7 +586,9 @@ class StaticFileHandler(RequestHandler):
         :param within: the root, and where else links may lead, for a path that has not been validated yet.
         """
         found = try_stat(abspath)  # None perhaps because a subclass reads from elsewhere
-        state = None if found is None else identity(found)
+        state: tuple[int, ...] | None = None if found is None else identity(found)
+        if state is not None and found is not None and cls._too_large(found):
+            state += (cls.MAX_VERSION_CONTENT_SIZE,)  # it has no version here, but may have in another class
         known = _static_versions.recall(cls, abspath, state)
         if known is not None:
             return known[0]
@@ -591,6 +629,9 @@ def _read(file: OpenFile, part: _Part) -> Generator[bytes, None, None]:
         position += len(chunk)
         yield chunk
 
+
+if sys.version_info >= (3, 12):
+    inspect.markcoroutinefunction(StaticFileHandler.get)  # for programs that look before they wrap it
 
 # To be known when a subclass, or a patch, has its own.
 _OWN: dict[str, Any] = {

@@ -9,7 +9,7 @@ that it was forgotten when the original changed.
 from __future__ import annotations
 
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from tornado._wire.codings import choose_coding
@@ -30,16 +30,18 @@ class Coded(NamedTuple):
 def wanted(own: Any, setting: Any) -> tuple[str, ...]:
     """The codings to look for, as the class says (None leaves it to the setting).
 
-    :raises ValueError: for a coding that has no suffix here.
+    :raises ValueError: for a coding that has no suffix here, or what is no list of names.
     """
     chosen = setting if own is None else own
     if not chosen:
         return ()
     if chosen is True:
         return tuple(SUFFIXES)
+    if not isinstance(chosen, Iterable):
+        raise ValueError(f"static_precompressed: neither True nor a list of codings: {chosen!r}")
     names: Sequence[str] = (chosen,) if isinstance(chosen, str) else tuple(chosen)
     for name in names:
-        if name not in SUFFIXES:
+        if not isinstance(name, str) or name not in SUFFIXES:
             raise ValueError(
                 f"static_precompressed: unknown coding {name!r}; there are {', '.join(SUFFIXES)}"
             )

@@ -12,6 +12,7 @@ connection's and on the stream's; this is looked at for each request.
 
 from __future__ import annotations
 
+import datetime
 import mimetypes
 import os
 from operator import attrgetter
@@ -20,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from tornado import httputil
 from tornado._wire.dates import parse_http_date
-from tornado.web import _response
+from tornado.web import _response, _transforms
 from tornado.web._static_files import OpenFile, below, identity, open_regular
 from tornado.web._static_versions import is_settled
 
@@ -67,7 +68,8 @@ _MAX_CLASSES = 1000
 _OWN: dict[str, Any] = {}
 _guess_type = mimetypes.guess_type
 
-_entries: dict[tuple[str, str], _Entry] = {}
+#: By root, path, and the size up to which the class has versions, as that makes the tag.
+_entries: dict[tuple[str, str, int], _Entry] = {}
 _expires = (0, 0, b"")
 
 
@@ -75,6 +77,8 @@ class _Entry:
     """A file, as it was on the long way.
 
     :ivar path: by which it is opened.
+    :ivar absolute: where it was found to be on the long way.
+    :ivar name: what the URL's path is for the file system.
     :ivar beginning: how its real path begins as long as it is below the root.
     :ivar default: the default file's name, if the URL named its directory.
     :ivar state: its identity.
@@ -82,16 +86,21 @@ class _Entry:
     :ivar front: header fields before Date.
     :ivar tags: those after it.
     :ivar tail: Content-Length and the end of the head.
+    :ivar modified: when the content was changed, in whole seconds; `changed` is the same for the program.
     """
 
     __slots__ = (
+        "absolute",
         "beginning",
+        "changed",
         "default",
         "etag",
         "extension",
         "front",
         "kind",
+        "media_type",
         "modified",
+        "name",
         "path",
         "size",
         "state",
@@ -107,15 +116,19 @@ class _Entry:
         # then what is opened is not below the directory that the root was.
         self.path = os.path.join(handler.root, path) + (default or "")
         self.beginning = os.path.join(os.path.realpath(handler.root), "")
+        self.absolute = file.path
+        self.name = handler.parse_url_path(path)
         self.default = default
         self.state = identity(file.stat)
         self.size = file.stat.st_size
         self.modified = int(file.stat.st_mtime)
+        self.changed = datetime.datetime.fromtimestamp(self.modified, datetime.UTC)
         self.version = version
         self.etag = etag = f'"{version}"'
         self.extension = os.path.splitext(file.path)[1]
         self.kind = _kind(self.extension)
-        self.front = f"Server: {_response.SERVER}\r\nContent-Type: {handler.get_content_type()}\r\n"
+        self.media_type = handler.get_content_type()
+        self.front = f"Server: {_response.SERVER}\r\nContent-Type: {self.media_type}\r\n"
         modified = httputil.format_timestamp(self.modified)
         self.tags = f"Etag: {etag}\r\nAccept-Ranges: bytes\r\nLast-Modified: {modified}\r\n"
         self.tail = f"Content-Length: {self.size}\r\n\r\n".encode()
@@ -194,13 +207,14 @@ def remember(handler: StaticFileHandler, path: str, file: OpenFile, version: str
             return
     if len(_entries) >= _MAX_ENTRIES:
         _entries.clear()
-    _entries[root, path] = _Entry(handler, path, file, version, default)
+    _entries[root, path, handler.MAX_VERSION_CONTENT_SIZE] = _Entry(handler, path, file, version, default)
 
 
 def _find(handler: StaticFileHandler, path: str) -> _Entry | None:
     """What is known of `path`, for a handler whose steps are all ours."""
     root: Any = handler.root
-    entry = _entries.get((root, path)) if type(root) is str else None
+    key = (root, path, handler.MAX_VERSION_CONTENT_SIZE)
+    entry = _entries.get(key) if type(root) is str else None
     if entry is None or not is_own(type(handler)) or handler._codings():
         return None
     if entry.default is not None:
@@ -209,11 +223,11 @@ def _find(handler: StaticFileHandler, path: str) -> _Entry | None:
     return entry
 
 
-def reopen(handler: StaticFileHandler, path: str) -> tuple[OpenFile, str] | None:
-    """Open a file that is known, for the long way to begin in its middle: the file and its version."""
+def reopen(handler: StaticFileHandler, path: str) -> tuple[OpenFile, str, str] | None:
+    """Open a file that is known, for the long way to begin in its middle: the file, its version, its path."""
     entry = _find(handler, path)
     file = None if entry is None else entry.open()
-    return None if entry is None or file is None else (file, entry.version)
+    return None if entry is None or file is None else (file, entry.version, entry.absolute)
 
 
 def respond(handler: StaticFileHandler, path: str, include_body: bool) -> bool:
@@ -233,11 +247,11 @@ def respond(handler: StaticFileHandler, path: str, include_body: bool) -> bool:
     ):
         return False
     modified = _is_modified(request, entry)
-    if modified is None:
+    if modified is None or (handler._transforms and not _are_idle(handler, entry, modified)):
         return False
     body = entry.read()
     if body is None:
-        _entries.pop((handler.root, path), None)
+        _entries.pop((handler.root, path, handler.MAX_VERSION_CONTENT_SIZE), None)
         return False
     _send(handler, connection, entry, modified, body if include_body and request.method == "GET" else b"")
     return True
@@ -249,7 +263,6 @@ def _is_fresh(handler: StaticFileHandler) -> bool:
         handler._made_headers is None
         and handler._new_cookie is None
         and not handler._headers_written
-        and not handler._transforms
         and not handler._write_buffer
         and not handler._finished
         and handler._auto_finish
@@ -258,6 +271,13 @@ def _is_fresh(handler: StaticFileHandler) -> bool:
         and handler._reason == "OK"
         and handler.request.method in ("GET", "HEAD")
     )
+
+
+def _are_idle(handler: StaticFileHandler, entry: _Entry, modified: bool) -> bool:
+    """Whether the handler's transforms would but add Vary."""
+    if not modified and "W/" in handler.request.headers.get("If-None-Match", ""):
+        return False  # it names the compressed representation
+    return _transforms.are_idle(handler._transforms, entry.media_type.lower(), entry.size)
 
 
 def _kind(extension: str) -> tuple[Any, Any, Any]:
@@ -271,9 +291,11 @@ def _kind(extension: str) -> tuple[Any, Any, Any]:
 
 def _is_modified(request: httputil.HTTPServerRequest, entry: _Entry) -> bool | None:
     """Whether the client lacks this state of the file; None if it asks for a part."""
-    fields = request._head.headers_block.lower()
-    if "range" not in fields and "if-" not in fields:
-        return True
+    head = getattr(request, "_head", None)  # none where a delegate stands before the application
+    if head is not None:
+        fields = head.headers_block.lower()
+        if "range" not in fields and "if-" not in fields:
+            return True
     headers = request.headers
     if headers.get("Range"):
         return None
@@ -294,6 +316,8 @@ def _send(handler: StaticFileHandler, connection: Any, entry: _Entry, modified: 
         front, _, _ = front.partition("Content-Type")
         body, tail = b"", b"\r\n"
     block = f"{front}Date: {date}\r\n{entry.tags}".encode("latin-1")
+    if handler._transforms:
+        block += b"Vary: Accept-Encoding\r\n"
     request = handler.request
     if request.query and "v" in request.arguments:
         block += _cache_fields(handler.CACHE_MAX_AGE)
@@ -302,6 +326,9 @@ def _send(handler: StaticFileHandler, connection: Any, entry: _Entry, modified: 
         block += security.block(request.protocol)
     handler._headers_written = True
     handler._sent_fields = block, tail
+    handler.path = entry.name
+    handler.absolute_path = entry.absolute
+    handler.modified = entry.changed
     connection._respond(handler._status_code, handler._reason, block, tail, body)
     handler._log()
     handler._finished = True

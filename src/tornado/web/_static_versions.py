@@ -14,11 +14,11 @@ import asyncio
 import hashlib
 import os
 import time
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from tornado.iostream._file import read_at
 from tornado.web._static_files import Identity, OpenFile, identity
+from tornado.web._workers import Workers
 
 if TYPE_CHECKING:
     from tornado.web._static import StaticFileHandler
@@ -26,21 +26,23 @@ if TYPE_CHECKING:
 #: Bytes up to which a file is hashed in place: half a millisecond's work.
 _AT_ONCE = 256 * 1024
 _PART = 256 * 1024
-#: Files hashed at a time; more would only take the processors from the loop.
-_THREADS = 2
 #: Nanoseconds after a change in which another one may not show: some ticks of the kernel's clock, and for
 #: file systems that know whole seconds only (FAT even two) more.
 _TICK = 50_000_000
 _COARSE_TICK = 2_000_000_000
 
-_pool: ThreadPoolExecutor | None = None
-_pool_process = 0
+_workers = Workers("static-version")
 _under_way: dict[tuple[Any, Identity], asyncio.Future[str | None]] = {}
 
 
 def of_large(found: os.stat_result) -> str:
     """The version of a file that is too large to be hashed: its time and size."""
     return f"{found.st_mtime_ns:x}-{found.st_size:x}"
+
+
+def weak_tag(file: OpenFile) -> str:
+    """The entity tag of an open file that is being changed: none of its bytes can be relied on."""
+    return f'W/"{of_large(file.stat)}"'
 
 
 def is_settled(modified: int, now: int | None = None) -> bool:
@@ -50,7 +52,9 @@ def is_settled(modified: int, now: int | None = None) -> bool:
     return not -tick < age < tick
 
 
-def recall(handler: type[StaticFileHandler], path: str, state: Identity | None) -> tuple[str | None] | None:
+def recall(
+    handler: type[StaticFileHandler], path: str, state: tuple[int, ...] | None
+) -> tuple[str | None] | None:
     """The version kept for a state of the file at `path`, in a tuple as it may be None; None: not kept."""
     hashes = handler._static_hashes
     with handler._lock:
@@ -64,7 +68,7 @@ def recall(handler: type[StaticFileHandler], path: str, state: Identity | None) 
 def keep(
     handler: type[StaticFileHandler],
     path: str,
-    state: Identity | None,
+    state: tuple[int, ...] | None,
     version: str | None,
     always: bool = False,
 ) -> None:
@@ -84,10 +88,8 @@ async def of_open(handler: type[StaticFileHandler], file: OpenFile) -> str | Non
 
     :raises OSError: if it cannot be read.
     """
-    if file.stat.st_size > handler.MAX_VERSION_CONTENT_SIZE:
-        return of_large(file.stat)
     state = identity(file.stat)
-    known = recall(handler, file.path, state)
+    known = _without_hashing(handler, file, state)
     if known is not None:
         return known[0]
     if file.stat.st_size <= _AT_ONCE:
@@ -96,6 +98,28 @@ async def of_open(handler: type[StaticFileHandler], file: OpenFile) -> str | Non
         version = await _hash_elsewhere(file.fd, state)
     keep(handler, file.path, state, version)
     return version
+
+
+def of_open_at_once(handler: type[StaticFileHandler], file: OpenFile) -> str | None:
+    """As `of_open`, for who cannot wait."""
+    state = identity(file.stat)
+    known = _without_hashing(handler, file, state)
+    if known is not None:
+        return known[0]
+    version = _hash(file.fd, state)
+    keep(handler, file.path, state, version)
+    return version
+
+
+def _without_hashing(
+    handler: type[StaticFileHandler], file: OpenFile, state: Identity
+) -> tuple[str | None] | None:
+    """The version of a large file, or one that was kept, in a tuple as it may be None; None: neither."""
+    found = file.stat
+    if found.st_size > handler.MAX_VERSION_CONTENT_SIZE:
+        # A change that does not show yet would leave time and size as they are.
+        return (of_large(found) if is_settled(found.st_mtime_ns) else None,)
+    return recall(handler, file.path, state)
 
 
 def _hash(fd: int, state: Identity) -> str | None:
@@ -107,7 +131,9 @@ def _hash(fd: int, state: Identity) -> str | None:
             return None
         hasher.update(part)
         done += len(part)
-    return hasher.hexdigest() if identity(os.fstat(fd)) == state else None
+        if identity(os.fstat(fd)) != state:
+            return None  # it is being changed; whatever was read by now is of no state
+    return hasher.hexdigest()
 
 
 async def _hash_elsewhere(fd: int, state: Identity) -> str | None:
@@ -124,7 +150,7 @@ async def _hash_elsewhere(fd: int, state: Identity) -> str | None:
             finally:
                 os.close(own)
 
-        future = _under_way[key] = loop.run_in_executor(_threads(), work)
+        future = _under_way[key] = loop.run_in_executor(_workers.executor(), work)
 
         def done(future: asyncio.Future[str | None]) -> None:
             _under_way.pop(key, None)
@@ -133,11 +159,3 @@ async def _hash_elsewhere(fd: int, state: Identity) -> str | None:
 
         future.add_done_callback(done)
     return await asyncio.shield(future)
-
-
-def _threads() -> ThreadPoolExecutor:
-    global _pool, _pool_process
-    if _pool is None or _pool_process != os.getpid():  # threads do not live on in a forked child
-        _pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="static-version")
-        _pool_process = os.getpid()
-    return _pool

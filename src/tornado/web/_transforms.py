@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tornado import httputil
 from tornado._wire.codings import choose_coding, weak_tag
 from tornado.web._backlog import Backlog
 from tornado.web._codings import GZIP, MAX_AT_ONCE, Coding, Compressor, ContentCodings
+
+if TYPE_CHECKING:
+    from tornado.web._handler import RequestHandler
 
 
 class OutputTransform:
@@ -123,6 +126,10 @@ class _Compression(OutputTransform):
             length = int(announced) if announced.isdecimal() and len(announced) < 20 else 0
         return length >= self._min_length()
 
+    def _is_idle(self, content_type: str, length: int) -> bool:
+        """Whether a body of that type and length, written in parts, is sent as it is."""
+        return self._name is None or not self._compressible_type(content_type)
+
     def _confirm_tag(self, headers: httputil.HTTPHeaders) -> None:
         """Name the representation that the client has: a compressed one, if its tag is weak."""
         etag = headers.get("Etag")
@@ -200,6 +207,10 @@ class ContentEncoding(_Compression):
     def _min_length(self) -> int:
         return self._codings.min_length
 
+    def _is_idle(self, content_type: str, length: int) -> bool:
+        # `GZipContentEncoding` compresses the smallest of static files, as ever.
+        return length < self._codings.min_length or super()._is_idle(content_type, length)
+
     def _may_change(self, headers: httputil.HTTPHeaders) -> bool:
         # RFC 9111 section 5.2.2.6 speaks to intermediaries; programs use it to speak to compressors at large.
         directives = headers.get("Cache-Control")
@@ -212,9 +223,46 @@ def transforms_of(settings: dict[str, Any]) -> list[type[Any]]:
     :raises ValueError: if ``compress_response`` holds what it may not.
     """
     setting = settings.get("compress_response")
-    if isinstance(setting, (ContentCodings, dict)):
+    if setting and isinstance(setting, (ContentCodings, dict, list, tuple, str)):
         return [type("ContentEncoding", (ContentEncoding,), {"CODINGS": ContentCodings._of(setting)})]
     return [GZipContentEncoding] if setting or settings.get("gzip") else []
+
+
+def are_ours(transforms: list[Any]) -> bool:
+    """Whether all of them compress, and do it as it is written here."""
+    for transform in transforms:
+        cls = type(transform)
+        if (
+            not isinstance(transform, _Compression)
+            or cls.transform_first_chunk is not _Compression.transform_first_chunk
+            or cls.transform_chunk is not _Compression.transform_chunk
+        ):
+            return False
+    return True
+
+
+def are_idle(transforms: list[Any], content_type: str, length: int) -> bool:
+    """Whether transforms would but add Vary to a response of that type (in lower case, without parameters)
+    and length.
+    """
+    return are_ours(transforms) and all(each._is_idle(content_type, length) for each in transforms)
+
+
+def drop_idle(handler: RequestHandler, length: int) -> None:
+    """Take the handler's transforms off a response of known length that they would not compress, so that its
+    body may go the ways that are open without them.
+    """
+    transforms, headers = handler._transforms, handler._headers
+    if handler._headers_written or not are_ours(transforms):
+        return
+    content_type = headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    if (
+        handler._status_code == 206
+        or "Content-Encoding" in headers
+        or all(each._is_idle(content_type, length) or not each._may_change(headers) for each in transforms)
+    ):
+        handler._transforms = []
+        _add_vary(headers)
 
 
 def _add_vary(headers: httputil.HTTPHeaders) -> None:

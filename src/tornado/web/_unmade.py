@@ -8,10 +8,12 @@ plain page.
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from tornado import httputil
+from tornado.template._errors import note_once
 from tornado.web._errors import Finish, HTTPError
 from tornado.web._handler import RequestHandler
 
@@ -41,7 +43,7 @@ def answer(
     if isinstance(error, httputil.HTTPInputError) or getattr(connection, "_head_sent", False):
         raise error
     if not isinstance(error, HTTPError):
-        error.add_note(_explanation(application, request, handler_class, handler_kwargs))
+        note_once(error, _explanation(error, application, request, handler_class, handler_kwargs))
     handler = _StandIn(application, request)
     if connection is not None:
         connection.set_close_callback(None)  # the half-made handler's own
@@ -53,7 +55,13 @@ def answer(
     return handler
 
 
+def _is_about_arguments(error: Exception) -> bool:
+    """Whether an error may have come of the route's arguments: not if it came of the first headers."""
+    return all(frame.f_code.co_name != "clear" for frame, _ in traceback.walk_tb(error.__traceback__))
+
+
 def _explanation(
+    error: Exception,
     application: Application,
     request: httputil.HTTPServerRequest,
     handler_class: type[RequestHandler],
@@ -61,6 +69,8 @@ def _explanation(
 ) -> str:
     name = f"{handler_class.__module__}.{handler_class.__qualname__}"
     text = f"This was raised while a {name} was being made{_route_of(application, request, handler_class)}."
+    if not _is_about_arguments(error):
+        return text
     if isinstance(handler_kwargs, Mapping):
         shown = ", ".join(map(repr, handler_kwargs)) or "it is empty"
         text += (

@@ -18,6 +18,7 @@ from typing import IO, Any
 from tornado._wire.multipart import Part
 from tornado.httputil import HTTPHeaders
 from tornado.ioloop import IOLoop
+from tornado.log import app_log
 
 #: Bytes that are worth waking a thread for.
 _BATCH = 256 * 1024
@@ -39,8 +40,6 @@ class UploadedFile:
     :ivar content_type: as the client gave it; ``application/unknown`` where it gave none.
     :ivar headers: all header fields of the part, `.HTTPHeaders`.
     :ivar size: bytes received so far, and in the end the file's size.
-    :ivar file: the content as a binary file, at its beginning; None until the part has been received. It is
-        closed at the end of the request, unless `keep` was called. Reading a large one blocks the loop.
     :ivar path: where the content lies on disk; None while it is in memory only.
     """
 
@@ -52,7 +51,7 @@ class UploadedFile:
         self.content_type: str = part.content_type or "application/unknown"
         self.headers: HTTPHeaders = part.headers
         self.size = 0
-        self.file: IO[bytes] | None = None
+        self._file: IO[bytes] | None = None
         self._directory = directory
         self._spool_size = spool_size
         self._waiting: list[bytes] = []
@@ -61,6 +60,7 @@ class UploadedFile:
         self._job: asyncio.Future[Any] | None = None
         self._room: asyncio.Future[None] | None = None
         self._error: BaseException | None = None
+        self._complete = False  # the part has ended
         self._over = False  # the request has ended
         self._kept = False
         self._moved_to: str | None = None
@@ -73,16 +73,32 @@ class UploadedFile:
         return None if self._temporary is None else self._temporary.path
 
     @property
+    def file(self) -> IO[bytes] | None:
+        """The content as a binary file, at its beginning; None until the part has been received.
+
+        What is on disk is opened when this is first looked at. The file is closed at the end of the request,
+        unless `keep` was called. Reading a large one blocks the loop.
+        """
+        if self._file is None and self._complete:
+            path = self.path
+            assert path is not None  # what is in memory is there from the beginning
+            self._file = open(path, "r+b")  # noqa: SIM115 - it is the program's; the end of the request closes it
+            if self._temporary is not None:
+                self._temporary.opened = self._file
+        return self._file
+
+    @property
     def body(self) -> bytes:
         """The whole content, read into memory: for small files, and for programs written for `.HTTPFile`."""
-        if self.file is None:
+        file = self.file
+        if file is None:
             raise ValueError(f"the file {self.filename!r} has not been received yet")
-        position = self.file.tell()
-        self.file.seek(0)
+        position = file.tell()
+        file.seek(0)
         try:
-            return self.file.read()
+            return file.read()
         finally:
-            self.file.seek(position)
+            file.seek(position)
 
     def __getitem__(self, item: str) -> Any:
         if item in _ITEMS:
@@ -108,7 +124,9 @@ class UploadedFile:
     async def move_to(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> str:
         """Make the content a file at `path`, which stays; by renaming where the file system allows.
 
-        `file` can be read further. A thread does the work.
+        `file` can be read further. A thread does the work. The file may be read and written by whom the
+        process's umask lets: it gets the permissions that ``open(path, "w")`` would give it, which are those
+        of the file that it replaces, if any.
 
         :param overwrite: replace what is there; otherwise it is an error.
         :raises FileExistsError: if there is something at `path`.
@@ -116,7 +134,7 @@ class UploadedFile:
         :raises ValueError: before the part has been received.
         :returns: `path` as a str.
         """
-        if self.file is None:
+        if not self._complete:
             raise ValueError(f"the file {self.filename!r} has not been received yet")
         target = os.fspath(path)
         await IOLoop.current().run_in_executor(None, self._place, target, overwrite)
@@ -126,27 +144,26 @@ class UploadedFile:
         return target
 
     def _place(self, target: str, overwrite: bool) -> None:
-        if not overwrite:
-            # Whoever creates the name owns it; what is created here is replaced at once.
-            os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        created, mode = _claim(target, overwrite)
         try:
             source = self.path
+            if self._file is not None:
+                self._file.flush()
             if source is not None:
-                assert self.file is not None
-                self.file.flush()
+                _set_mode(source, mode)
                 try:
                     os.replace(source, target)
                     return
                 except OSError as error:
                     if error.errno != errno.EXDEV:
                         raise
-            self._copy(source, target)
+            self._copy(source, target, mode)
         except BaseException:
-            if not overwrite:
+            if created:
                 os.unlink(target)
             raise
 
-    def _copy(self, source: str | None, target: str) -> None:
+    def _copy(self, source: str | None, target: str, mode: int) -> None:
         """Copy to a neighbour of the target and rename that, so that nobody sees half a file."""
         import shutil
         import tempfile
@@ -159,6 +176,7 @@ class UploadedFile:
                 else:
                     with open(source, "rb") as original:
                         shutil.copyfileobj(original, copy, _BATCH)
+            _set_mode(neighbour, mode)
             os.replace(neighbour, target)
         except BaseException:
             os.unlink(neighbour)
@@ -173,7 +191,7 @@ class UploadedFile:
 
         :returns: None, or something to await before there is room for more.
         """
-        if self._over or self.file is not None:
+        if self._over or self._complete:
             return None  # nobody is there any more to read what comes late
         if self._error is not None:
             raise self._error
@@ -182,14 +200,14 @@ class UploadedFile:
         if self._waiting_size < (self._spool_size + 1 if self._temporary is None else _BATCH):
             return None
         if self._job is None:
-            self._start_job()
+            _ = self._start_job()
         if self._waiting_size <= _QUEUE:
             return None
         if self._room is None:
             self._room = asyncio.get_running_loop().create_future()
         return asyncio.shield(self._room)  # a program that gives up waiting does not wake others
 
-    def _start_job(self) -> None:
+    def _start_job(self, last: bool = False) -> asyncio.Future[Any]:
         temporary = self._temporary
         if temporary is None:
             temporary = self._temporary = _Temporary(self._directory)
@@ -197,67 +215,111 @@ class UploadedFile:
             if self._kept:
                 temporary.let_go()
         chunks, self._waiting, self._waiting_size = self._waiting, [], 0
-        self._job = IOLoop.current().run_in_executor(None, temporary.write, chunks)
-        self._job.add_done_callback(self._job_done)
+        work = temporary.write_last if last else temporary.write
+        job = self._job = IOLoop.current().run_in_executor(None, work, chunks)
+        job.add_done_callback(self._job_done)
+        return job
 
     def _job_done(self, job: asyncio.Future[Any]) -> None:
         self._job = None
         self._error = asyncio.CancelledError() if job.cancelled() else job.exception()
         if self._error is None and self._waiting_size >= _BATCH and not self._over:
-            self._start_job()
+            _ = self._start_job()
         room, self._room = self._room, None
         if room is not None and not room.done():
             room.set_result(None)  # the next call raises the error, if there is one
 
-    async def _drain(self) -> None:
-        while (self._waiting and not self._over) or self._job is not None:
-            if self._error is not None:
-                raise self._error
-            if self._job is None:
-                self._start_job()
-            assert self._job is not None
-            await asyncio.wait([self._job])
-        if self._error is not None:
-            raise self._error
-
     def _end(self) -> Awaitable[None] | None:
         """The part is complete: give the content its `file`."""
         if self._temporary is None:
-            self.file = io.BytesIO(b"".join(self._waiting))
+            self._file = io.BytesIO(b"".join(self._waiting))
             self._waiting.clear()
+            self._complete = True
             return None
         return self._end_on_disk()
 
     async def _end_on_disk(self) -> None:
-        await self._drain()
-        if not self._over:
-            assert self._temporary is not None
-            self.file = self._temporary.opened()
+        while self._job is not None:
+            await asyncio.wait([self._job])
+        if self._error is None and not self._over:
+            await asyncio.wait([self._start_job(last=True)])
+        if self._error is not None:
+            raise self._error
+        self._complete = not self._over
 
     async def _remove(self) -> None:
-        """The request is over: close the file and remove it, unless it is the program's by now."""
-        self._over = True
-        self._waiting.clear()
-        if self._job is not None:
-            await asyncio.wait([self._job])
-        if self._kept:
-            return
-        if self.file is not None:
-            self.file.close()
-        if self._temporary is not None:
-            # Freeing the blocks of a large file takes its time.
-            await IOLoop.current().run_in_executor(None, self._temporary.remove)
+        await remove_all([self])
 
     def _remove_now(self) -> None:
         """The same, at once: for the end of a request that nobody waits for."""
+        temporary = self._give_up()
+        if temporary is not None and self._job is None:
+            temporary.remove()  # else when the job is done and this object goes
+
+    def _give_up(self) -> _Temporary | None:
+        """The request is over: close the file.
+
+        :returns: what is to be removed from the disk.
+        """
         self._over = True
         self._waiting.clear()
         if self._kept:
-            return
-        if self.file is not None:
-            self.file.close()
-        if self._temporary is not None and self._job is None:
-            self._temporary.remove()  # else when the job is done and this object goes
+            return None
+        if self._file is None:
+            self._file = io.BytesIO()  # there is nothing to open any more
+        self._file.close()
+        return self._temporary
+
+
+async def remove_all(files: list[UploadedFile]) -> None:
+    """Their request is over: close files and remove them, but for those that are the program's by now."""
+    temporaries = [each for each in [file._give_up() for file in files] if each is not None]
+    jobs = [file._job for file in files if file._job is not None]
+    if jobs:
+        await asyncio.wait(jobs)
+    if temporaries:
+        # Freeing the blocks of a large file takes its time.
+        await IOLoop.current().run_in_executor(None, _remove_each, temporaries)
+
+
+def _remove_each(temporaries: list[_Temporary]) -> None:
+    for each in temporaries:
+        try:
+            each.remove()
+        except OSError as error:
+            app_log.warning("Cannot remove the uploaded file %s: %s", each.path, error)
+
+
+def _claim(target: str, overwrite: bool) -> tuple[bool, int]:
+    """Make sure of a file's name, and find out the permissions for it.
+
+    :returns: whether the name is new, and the permissions.
+    """
+    try:
+        # Whoever creates the name owns it; what is created here is replaced at once.
+        descriptor = os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
+    except (FileExistsError, IsADirectoryError) as error:
+        if os.path.isdir(target):
+            kind = IsADirectoryError if overwrite else FileExistsError
+            what = "this is a directory; move_to() takes the path that the file itself is to have"
+            raise kind(error.errno, what, target) from None
+        if not overwrite:
+            raise
+        try:
+            return False, os.stat(target).st_mode & 0o777
+        except OSError:  # a link that leads nowhere
+            return False, 0o600
+    try:
+        return True, os.fstat(descriptor).st_mode & 0o777
+    finally:
+        os.close(descriptor)
+
+
+def _set_mode(path: str, mode: int) -> None:
+    try:
+        os.chmod(path, mode)
+    except OSError:
+        pass  # a file system without permissions
 
 
 class _Temporary:
@@ -266,8 +328,9 @@ class _Temporary:
     def __init__(self, directory: str | None) -> None:
         self.path: str | None = None
         self._directory = directory
+        #: What the program reads it with.
+        self.opened: IO[bytes] | None = None
         self._raw: io.FileIO | None = None
-        self._buffered: IO[bytes] | None = None
         self._ours = True
         self._process = 0
 
@@ -287,12 +350,11 @@ class _Temporary:
         self.path = path
         return io.FileIO(path, "r+", opener=lambda *_: descriptor)
 
-    def opened(self) -> IO[bytes]:
-        """The file, to be read from its beginning."""
+    def write_last(self, chunks: list[bytes]) -> None:
+        """`write`, then close the file."""
+        self.write(chunks)
         assert self._raw is not None
-        self._raw.seek(0)
-        self._buffered = io.BufferedRandom(self._raw)
-        return self._buffered
+        self._raw.close()
 
     def let_go(self) -> None:
         """The file belongs to the program from now on."""
@@ -300,14 +362,13 @@ class _Temporary:
 
     def remove(self) -> None:
         """Close the file, if it is ours, and remove it; a second call does nothing."""
+        if self._raw is not None:
+            self._raw.close()
         if not self._ours:
-            if self._buffered is None and self._raw is not None:
-                self._raw.close()
             return
         self._ours = False
-        for opened in (self._buffered, self._raw):
-            if opened is not None:
-                opened.close()
+        if self.opened is not None:
+            self.opened.close()
         if self.path is not None and self._process == os.getpid():  # a forked child's end is not ours
             try:
                 os.unlink(self.path)

@@ -4,10 +4,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Awaitable
 from typing import Any
 
 from tornado.concurrent import Future
+from tornado.web._errors import HTTPError
 from tornado.web._handler import RequestHandler
 from tornado.web._reception import Reception
 from tornado.web._uploaded_file import UploadedFile
@@ -34,8 +36,8 @@ class UploadHandler(RequestHandler):
     To send contents elsewhere, override `part_received`, and `part_started` and `part_finished` around it.
     Each of the hooks may be ``async``: while one works, no more of the body is read.
 
-    A body of any other type is collected as in other handlers (``request.body``, and arguments of an
-    urlencoded form), up to `max_fields_size`.
+    A body of any other type is collected as in other handlers (``request.body``, `get_json_body`, and
+    arguments of an urlencoded form), up to `max_fields_size`.
 
     ``prepare`` is over before the first bytes are read; what it sets on ``self`` (a larger `max_file_size`
     for some users, say) counts for this request. What passes a limit is answered with 413, a malformed form
@@ -45,6 +47,10 @@ class UploadHandler(RequestHandler):
     ``prepare`` then. Where it comes as a field of the form, it is checked before the first file is taken,
     thus after ``prepare``: put the field before the files, as ``{% module xsrf_form_html() %}`` right after
     ``<form …>`` does.
+
+    Attributes that a class may set, beside those of every handler: `max_parts`, `max_part_header_size`,
+    `max_fields_size`, `max_file_size`, `spool_size`, `upload_directory`, `progress_interval`; see
+    docs/reference/settings.md.
     """
 
     __module__ = "tornado.web"  # its public address
@@ -106,7 +112,8 @@ class UploadHandler(RequestHandler):
         """Called as the body arrives, not more often than `progress_interval` says, and once at its end.
 
         :param received: bytes of the body so far, everything counted.
-        :param total: of how many; None where the client has not announced it.
+        :param total: of how many; None where the client has not announced it, and where the body is inflated
+            (``decompress_request``), as `received` counts what it has become.
         """
 
     # -- the body's way --
@@ -119,7 +126,14 @@ class UploadHandler(RequestHandler):
 
     def _body_begins(self) -> None:
         super()._body_begins()
+        verb = getattr(self, self.request.method.lower(), None)
+        if getattr(verb, "__func__", None) is RequestHandler._unimplemented_method:
+            raise HTTPError(405)  # before the body is taken for nothing
+        _check_directory(self)
         self._reception = Reception(self)
+
+    def _body_is_collected(self) -> bool:
+        return self._reception is not None and self._reception.collected
 
     def _body_ends(self) -> Awaitable[None] | None:
         assert self._reception is not None
@@ -160,3 +174,24 @@ class UploadHandler(RequestHandler):
         if self._executed and self._reception is not None:
             self._reception.release_now()  # this handler was through before, and finishes by itself
         return written
+
+
+#: Directories that have been seen.
+_SEEN: set[Any] = set()
+_MOST_SEEN = 1000
+
+
+def _check_directory(handler: UploadHandler) -> None:
+    """See that there is a place for files, before any are taken.
+
+    :raises FileNotFoundError: if there is none; the message names what has set it.
+    """
+    own = handler.upload_directory
+    directory = own or handler.application.settings.get("upload_directory")
+    if not directory or directory in _SEEN:
+        return
+    if not os.path.isdir(directory):
+        name = f"{type(handler).__name__}.upload_directory" if own else "the setting upload_directory"
+        raise FileNotFoundError(f"{name}: there is no directory {os.fspath(directory)!r}")
+    if len(_SEEN) < _MOST_SEEN:
+        _SEEN.add(directory)

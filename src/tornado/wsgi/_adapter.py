@@ -49,7 +49,8 @@ class WSGIAdapter:
     :arg application: an `.Application`, or another `.HTTPServerConnectionDelegate`.
     """
 
-    #: Limit on a request's body in bytes (413). May be set on the adapter or on a subclass.
+    #: Limit on a request's body in bytes (413), for handlers that have no ``max_body_size`` of their own. May
+    #: be set on the adapter or on a subclass.
     max_body_size = 100 * 1024 * 1024
 
     def __init__(self, application: HTTPServerConnectionDelegate) -> None:
@@ -62,7 +63,7 @@ class WSGIAdapter:
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> list[bytes]:
         """Answer one request (PEP 3333)."""
-        connection = _Connection(environ)
+        connection = _Connection(environ, self.max_body_size)
         try:
             self._run(environ, connection)
             status, headers, body = connection.response()
@@ -95,9 +96,12 @@ class WSGIAdapter:
         message = self.application.start_request(None, connection)
         line, headers = _request_head(environ)
         await _result(message.headers_received(line, headers))
-        for block in _read_body(environ, self.max_body_size):
+        for block in _read_body(environ, connection):
             await _result(message.data_received(block))
-        await _result(message.finish())  # type: ignore[func-returns-value]
+            if connection.finished.done():
+                return  # it wanted no more of the body
+        if not connection.finished.done():
+            await _result(message.finish())  # type: ignore[func-returns-value]
         await connection.finished
 
 
@@ -124,14 +128,27 @@ class _Connection(HTTPConnection):
     #: Done when the response is complete.
     finished: Future[None]
 
-    def __init__(self, environ: dict[str, Any]) -> None:
+    def __init__(self, environ: dict[str, Any], max_body_size: int) -> None:
         self.context = _Context(environ)
+        self.max_body_size = max_body_size
         self._line: ResponseStartLine | None = None
         self._headers = HTTPHeaders()
         self._body: list[bytes] = []
 
     def set_close_callback(self, callback: Callable[[], None] | None) -> None:
         """Nobody can tell us that the client is gone."""
+
+    def set_max_body_size(self, max_body_size: int) -> None:
+        """Limit the request's body; what is larger is answered with 413."""
+        self.max_body_size = max_body_size
+
+    def set_body_timeout(self, timeout: float) -> None:
+        """How long a body may take is the WSGI server's business."""
+
+    def _take_over_limit(self) -> int:
+        """The limit on the request's body, which from now on is the caller's to keep."""
+        limit, self.max_body_size = self.max_body_size, 2**63 - 1
+        return limit
 
     def write_headers(
         self,
@@ -187,12 +204,13 @@ def _request_head(environ: dict[str, Any]) -> tuple[RequestStartLine, HTTPHeader
     return RequestStartLine(environ["REQUEST_METHOD"], target, version), headers
 
 
-def _read_body(environ: dict[str, Any], limit: int) -> Iterator[bytes]:
+def _read_body(environ: dict[str, Any], connection: _Connection) -> Iterator[bytes]:
     """The body in pieces; PEP 3333 has us stop at Content-Length, as reading on may wait for ever."""
     length: str = environ.get("CONTENT_LENGTH") or ""
     if length and _DIGITS.fullmatch(length) is None:
         raise HTTPInputError(f"Content-Length is one decimal number, not {length!r:.100}")
     ends = bool(environ.get("wsgi.input_terminated")) and not length
+    limit = connection.max_body_size
     left = limit + 1 if ends else int(length or 0)
     if not ends and left > limit:
         raise BodyTooLarge(f"Content-Length {length} is over the limit of {limit} bytes (max_body_size)")

@@ -43,12 +43,17 @@ class WSGIContainer(HTTPServerConnectionDelegate):
         application need not be thread-safe, runs once at a time, and blocks the loop.
     :arg threads: run up to so many requests at once, in threads of the container's own. They start when they
         are needed, and end with the container, or with `close`. Further requests wait for one of them.
+    :raises TypeError: if the application cannot be called.
     :raises ValueError: for both an `executor` and `threads`, or less than one thread.
     """
 
     #: Bytes of a request's body that are kept in memory; a larger one goes to a temporary file (in
     #: `tempfile.gettempdir`). May be set on the container or on a subclass.
     max_body_in_memory = 1024 * 1024
+    #: Seconds that a thread of the application waits for a client that reads nothing of its response (60 in
+    #: nginx, too). Then the connection is closed, as is the application's iterable, and the thread is free.
+    #: None: for ever; as many such clients as there are threads stop the application then.
+    send_timeout: float | None = 60.0
 
     def __init__(
         self,
@@ -57,6 +62,8 @@ class WSGIContainer(HTTPServerConnectionDelegate):
         *,
         threads: int | None = None,
     ) -> None:
+        if not callable(wsgi_application):
+            raise TypeError(f"a WSGI application is called with each request; {wsgi_application!r} is not")
         self.wsgi_application = wsgi_application
         self._own_executor: Executor | None = None
         if threads is not None:
@@ -87,9 +94,9 @@ class WSGIContainer(HTTPServerConnectionDelegate):
 
     async def handle_request(self, request: HTTPServerRequest) -> None:
         """Run the application for one request, and log it; done when the application is."""
-        reply = Reply(request.connection, asyncio.get_running_loop())
+        reply = self._reply(request)
         environ = self.environ(request)
-        call = Call(self.wsgi_application, environ, reply, f"{request.method} {request.uri}")
+        call = Call(self.wsgi_application, environ, reply, _summary(request))
         release = getattr(request, "_spool", environ["wsgi.input"]).close
         try:
             job = self.executor.submit(contextvars.copy_context().run, call.run)
@@ -100,6 +107,17 @@ class WSGIContainer(HTTPServerConnectionDelegate):
             # In a thread that has to read it to its end, though this task be cancelled.
             job.add_done_callback(lambda done: release())
             await asyncio.wrap_future(job)
+        self._log(call.status, request)
+
+    def _reply(self, request: HTTPServerRequest) -> Reply:
+        return Reply(request.connection, asyncio.get_running_loop(), self.send_timeout)
+
+    def _refuse(self, request: HTTPServerRequest, error: Exception) -> None:
+        """Answer 500: the request cannot be received."""
+        call = Call(
+            self.wsgi_application, {"REQUEST_METHOD": request.method}, self._reply(request), _summary(request)
+        )
+        call.refuse(error)
         self._log(call.status, request)
 
     def environ(self, request: HTTPServerRequest | None = None) -> dict[str, Any]:
@@ -123,6 +141,10 @@ class WSGIContainer(HTTPServerConnectionDelegate):
             milliseconds = 1000.0 * request.request_time()
             summary = f"{request.method} {request.uri} ({request.remote_ip})"
             log_access(level, "%d %s %.2fms", status_code, summary, milliseconds)
+
+
+def _summary(request: HTTPServerRequest) -> str:
+    return f"{request.method} {request.uri}"
 
 
 class _Receiver(HTTPMessageDelegate):
@@ -150,16 +172,46 @@ class _Receiver(HTTPMessageDelegate):
         return None
 
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:
-        assert self._request is not None
-        self._request._spool.write(chunk)
-        return None
+        request = self._request
+        if request is None:
+            return None  # it has been refused
+        try:
+            waiting = request._spool.receive(chunk)
+        except OSError as error:
+            self._fail(error)
+            return None
+        return None if waiting is None else self._wait(waiting)
+
+    async def _wait(self, waiting: Awaitable[None]) -> None:
+        try:
+            await waiting
+        except OSError as error:
+            self._fail(error)
 
     def finish(self) -> None:
+        request = self._request
+        if request is None:
+            return
+        if request._spool.is_complete:
+            self._request = None
+            self._container(request)
+        else:
+            IOLoop.current().spawn_callback(self._finish, request)
+
+    async def _finish(self, request: SpooledRequest) -> None:
+        await self._wait(request._spool.complete())
+        if self._request is not None:
+            self._request = None
+            self._container(request)
+
+    def _fail(self, error: OSError) -> None:
+        """The disk is full, or not there."""
         request, self._request = self._request, None
-        assert request is not None
-        self._container(request)
+        if request is not None:
+            request._spool.abandon()
+            self._container._refuse(request, error)
 
     def on_connection_close(self) -> None:
         request, self._request = self._request, None
         if request is not None:
-            request._spool.close()
+            request._spool.abandon()

@@ -2,7 +2,8 @@
 
 The thread hands over a head, chunks and an end. They are written in the loop's next turn, joined where
 several have come. A thread with more than `WINDOW` bytes under way waits until the client has read some: so
-much is ever in memory for one response, besides the chunk in hand.
+much is ever in memory for one response, besides the chunk in hand. A client that reads nothing for long holds
+a thread, and is given up.
 
 Where the application runs in the loop's own thread (``dummy_executor``), everything is written at once and
 nothing can wait.
@@ -12,13 +13,13 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
+from time import monotonic
 from typing import Any
 
 from tornado.concurrent import Future
 from tornado.http1connection import HTTP1Connection
 from tornado.iostream import StreamClosedError
-from tornado.log import app_log
+from tornado.log import app_log, gen_log
 from tornado.wsgi._head import Head
 
 #: Bytes that may be on their way to the client while the application makes more.
@@ -33,11 +34,15 @@ class Reply:
     """One response. To be made in the loop's thread; `put` and `abort` are for any one thread.
 
     :arg connection: where the response is written.
+    :arg patience: seconds that `put` waits for a client that reads nothing; None: for ever.
     """
 
-    def __init__(self, connection: Any, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, connection: Any, loop: asyncio.AbstractEventLoop, patience: float | None = None
+    ) -> None:
         self._connection = connection
         self._loop = loop
+        self._patience = patience
         self._loop_thread = threading.get_ident()
         self._changed = threading.Condition(threading.Lock())
         self._head: Head | None = None
@@ -59,7 +64,7 @@ class Reply:
 
         :arg head: with the first part, None later.
         :arg last: whether the response ends with it.
-        :raises StreamClosedError: if the client is gone.
+        :raises StreamClosedError: if the client is gone, or given up.
         """
         with self._changed:
             if self.gone:
@@ -95,7 +100,7 @@ class Reply:
         if self._scheduled_at is not None:
             self._check_loop()
             return
-        self._scheduled_at = time.monotonic()
+        self._scheduled_at = monotonic()
         try:
             self._loop.call_soon_threadsafe(self._transfer)
         except RuntimeError:  # the loop is closed
@@ -104,24 +109,52 @@ class Reply:
 
     def _wait(self) -> None:
         with self._changed:
-            waiting_since = time.monotonic()
+            waiting_since = moved_at = monotonic()
+            place = self._place()
             while self._under_way > WINDOW and not self.gone:
                 if not self._changed.wait(_TICK):
                     self._check_loop(waiting_since)
+                now = monotonic()
+                if place != (place := self._place()):
+                    moved_at = now
+                elif self._patience is not None and now - moved_at > self._patience:
+                    self._give_up()
             if self.gone:
                 raise StreamClosedError()
+
+    def _place(self) -> tuple[int, int]:
+        """Something that changes when the client reads."""
+        stream = getattr(self._connection, "stream", None)
+        return self._under_way, getattr(stream, "_pending_output", 0)
+
+    def _give_up(self) -> None:
+        self.gone = True
+        try:
+            self._loop.call_soon_threadsafe(self._close)
+        except RuntimeError:
+            pass  # the loop is closed, and the connection with it
 
     def _check_loop(self, since: float | None = None) -> None:
         """Give up where the loop is over."""
         loop = self._loop
         since = self._scheduled_at if since is None else since
         if loop.is_closed() or (
-            not loop.is_running() and since is not None and time.monotonic() - since > _STALLED
+            not loop.is_running() and since is not None and monotonic() - since > _STALLED
         ):
             self.gone = True
             raise StreamClosedError()
 
     # -- in the loop --
+
+    def _close(self) -> None:
+        connection = self._connection
+        gen_log.info(
+            "Gave up a client of a WSGI application that has read nothing for %s s (send_timeout): %s",
+            self._patience,
+            getattr(connection, "context", None),
+        )
+        close = getattr(connection, "close", connection.finish)
+        close()
 
     def _transfer(self) -> None:
         with self._changed:

@@ -13,8 +13,9 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 import tornado
-from tornado.web._debug_secrets import MASK, is_secret_name
-from tornado.web._debug_values import Values
+from tornado.web._debug._literals import MASK
+from tornado.web._debug._names import is_secret_name
+from tornado.web._debug._values import Values
 from tornado.web._errors import HTTPError
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ class _Builder:
     def text(self, value: object) -> str:
         if isinstance(value, bytes):
             value = value.decode("utf-8", "replace")
-        return self.values.secrets.mask(str(value))
+        return self.values.secrets.mask_source(str(value))
 
     # -- the request --
 
@@ -227,6 +228,13 @@ class _Builder:
         return [f"Did you mean {' or '.join(close)}?"] if close else []
 
 
+def _unloaded() -> list[str]:
+    """What the reloader, if there is one, holds back as it is not valid Python."""
+    reloader: Any = sys.modules.get("tornado.autoreload")
+    problems = () if reloader is None else reloader.problems()
+    return [f"What was saved last is not running, it is not valid Python:\n{text}" for text in problems]
+
+
 def gather(handler: RequestHandler, error: BaseException, values: Values) -> Surroundings:
     """Everything about a request that was answered with an error."""
     builder = _Builder(handler, values)
@@ -247,7 +255,7 @@ def gather(handler: RequestHandler, error: BaseException, values: Values) -> Sur
         ),
         versions=builder.table("Versions", builder.versions, plain=True),
         routes=routes,
-        hints=[values.secrets.mask(hint) for hint in hints],
+        hints=[values.secrets.mask(hint) for hint in [*hints, *_unloaded()]],
     )
 
 

@@ -10,10 +10,11 @@ import secrets
 import traceback
 from typing import TYPE_CHECKING, Any
 
+from tornado._wire.accept import MEDIA_RANGE, weights
 from tornado.log import app_log
-from tornado.web import _debug_frames, _debug_page, _debug_request
-from tornado.web._debug_secrets import Secrets
-from tornado.web._debug_values import Values
+from tornado.web._debug import _frames, _page, _request
+from tornado.web._debug._secrets import Secrets
+from tornado.web._debug._values import Values
 from tornado.web._errors import HTTPError
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 LIMIT = 2**20
 # The traceback within a page.
 _LONGEST_PLAIN = 100_000
-_MOST_RANGES = 50
 _LONGEST_ACCEPT = 4096
 # Media types that a client prefers to a page, if it names them.
 _TEXTS = re.compile(r"text/plain|application/(?:[a-z0-9.-]+\+)?json")
@@ -39,14 +39,16 @@ def write_error(handler: RequestHandler, status_code: int, exc_info: tuple[Any, 
     if error is not None and wants_page(handler.request):
         try:
             nonce = secrets.token_urlsafe(16)
-            page = _page(handler, status_code, error, hidden, nonce)
-        except Exception:
+            page = _made_page(handler, status_code, error, hidden, nonce)
+        except KeyboardInterrupt:
+            raise
+        except BaseException:  # the program's own code runs here, and may raise anything
             app_log.warning("The debug page cannot be shown, the traceback is sent as text", exc_info=True)
         else:
             _send_page(handler, page, nonce)
             return
     handler.set_header("Content-Type", "text/plain; charset=UTF-8")
-    _ = handler.finish(_plain(exc_info, hidden, LIMIT))
+    _ = handler.finish(_encoded(_plain(exc_info, hidden, LIMIT)))
 
 
 def wants_page(request: Any) -> bool:
@@ -58,46 +60,36 @@ def wants_page(request: Any) -> bool:
     headers = request.headers
     if headers.get("X-Requested-With", "").lower() == "xmlhttprequest":
         return False
-    page = text = 0.0
-    for part in headers.get("Accept", "")[:_LONGEST_ACCEPT].split(",")[:_MOST_RANGES]:
-        media_type, *parameters = part.lower().split(";")
-        media_type = media_type.strip()
+    page = text = 0
+    for media_type, weight in weights(headers.get("Accept", "")[:_LONGEST_ACCEPT], MEDIA_RANGE):
         if media_type in ("text/html", "application/xhtml+xml"):
-            page = max(page, _quality(parameters))
-        elif _TEXTS.fullmatch(media_type) and not (page and _quality(parameters) <= page):
+            page = max(page, weight)
+        elif _TEXTS.fullmatch(media_type) and not (page and weight <= page):
             # Of two that are equal the first one counts.
-            text = max(text, _quality(parameters))
+            text = max(text, weight)
     return page > text
 
 
-def _quality(parameters: list[str]) -> float:
-    for parameter in parameters:
-        name, _, value = parameter.partition("=")
-        if name.strip() == "q":
-            return float(value) if re.fullmatch(r"\s*[01](?:\.[0-9]{0,3})?\s*", value) else 0.0
-    return 1.0
-
-
-def _page(
+def _made_page(
     handler: RequestHandler, status_code: int, error: BaseException, hidden: Secrets, nonce: str
 ) -> str:
     values = Values(hidden)
-    raised = _debug_frames.gather(error, values)
+    raised = _frames.gather(error, values)
     status = f"{status_code} {handler._reason}"
     is_http_error = isinstance(error, HTTPError)
     if isinstance(error, HTTPError):
-        raised.message = hidden.mask(error.get_message() or "")
-    page = _debug_page.Page(
+        raised.message = hidden.mask_source(error.get_message() or "")
+    page = _page.Page(
         status=status,
         title=status if is_http_error else f"{raised.name}: {raised.message[:100]}".rstrip(": "),
         method=str(handler.request.method),
         raised=raised,
-        around=_debug_request.gather(handler, error, values),
+        around=_request.gather(handler, error, values),
         plain=_plain((type(error), error, error.__traceback__), hidden, _LONGEST_PLAIN),
         is_http_error=is_http_error,
     )
     for details in (True, False):
-        html = _debug_page.render(page, nonce, details=details)
+        html = _page.render(page, nonce, details=details)
         if len(html) <= LIMIT:
             return html
     raise ValueError(f"it would have {len(html):,} characters")
@@ -105,18 +97,29 @@ def _page(
 
 def _send_page(handler: RequestHandler, page: str, nonce: str) -> None:
     handler.set_header("Content-Type", "text/html; charset=UTF-8")
-    handler.set_header("Content-Security-Policy", _debug_page.policy(nonce))
+    handler.set_header("Content-Security-Policy", _page.policy(nonce))
     handler.clear_header("Content-Security-Policy-Report-Only")  # it is about the program's own pages
     handler.set_header("X-Content-Type-Options", "nosniff")
     handler.set_header("Referrer-Policy", "no-referrer")
     handler.set_header("Cache-Control", "no-store")
     handler.set_header("Vary", "Accept")
-    _ = handler.finish(page)
+    _ = handler.finish(_encoded(page))
+
+
+def _encoded(text: str) -> bytes:
+    """Its UTF-8. Half a surrogate pair, as in a file's name that is no UTF-8, has none and is escaped."""
+    return text.encode("utf-8", "backslashreplace")
 
 
 def _plain(exc_info: tuple[Any, Any, Any], hidden: Secrets, limit: int) -> str:
     """The traceback as the interpreter prints it, masked, and cut in its middle where it is long."""
-    text = hidden.mask("".join(traceback.format_exception(*exc_info)))
+    try:
+        text = "".join(traceback.format_exception(*exc_info))
+    except KeyboardInterrupt:
+        raise
+    except BaseException as failure:
+        text = f"{exc_info[0].__qualname__} (its traceback cannot be shown: {type(failure).__name__})\n"
+    text = hidden.mask_source(text)
     if len(text) <= limit:
         return text
     return f"{text[: limit // 2]}\n\u2026\n{text[-limit // 2 :]}"

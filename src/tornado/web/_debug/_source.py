@@ -6,7 +6,7 @@ import itertools
 from dataclasses import dataclass
 from types import CodeType
 
-from tornado.web._debug_secrets import Secrets
+from tornado.web._debug._secrets import Secrets
 
 _AROUND = 5
 # Of a statement that spans lines.
@@ -63,8 +63,8 @@ def lines_around(lines: list[str], span: Span, secrets: Secrets, function_line: 
     texts = [lines[number - 1].rstrip("\r\n") for number in numbers]
     shared = min((_margin(text) for text in texts if text.strip()), default=0)
     return [
-        _line(number, text, shared, _mark(number, text, span), span.first <= number <= last, secrets)
-        for number, text in zip(numbers, texts, strict=True)
+        _line(number, text, masked, shared, _mark(number, text, span), span.first <= number <= last)
+        for number, text, masked in zip(numbers, texts, secrets.mask_lines(texts), strict=True)
     ]
 
 
@@ -87,12 +87,13 @@ def _margin(line: str) -> int:
 
 
 def _line(
-    number: int, text: str, shared: int, mark: tuple[int, int] | None, hit: bool, secrets: Secrets
+    number: int, text: str, masked: str, shared: int, mark: tuple[int, int] | None, hit: bool
 ) -> SourceLine:
     shown = text[shared : shared + _LONGEST_LINE]
-    masked = secrets.mask_source(text[shared:])[:_LONGEST_LINE]
-    if masked != shown:
-        return SourceLine(number, masked, hit)  # its columns are others now
+    if masked != text:
+        # The columns are others now; what was masked may begin in the margin.
+        masked = masked[shared:] if not masked[:shared].strip() else masked
+        return SourceLine(number, masked[:_LONGEST_LINE], hit)
     if mark is not None:
         start, end = max(0, mark[0] - shared), min(len(shown), mark[1] - shared)
         mark = (start, end) if start < end else None

@@ -1,4 +1,4 @@
-"""A debug page as HTML, from what `_debug_frames` and `_debug_request` have gathered.
+"""A debug page as HTML, from what `_frames` and `_request` have gathered.
 
 Everything that comes from the program or the request goes through `_escape` on its way in. The page loads
 nothing and runs one script of ours, which its Content-Security-Policy knows by a nonce.
@@ -13,10 +13,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from tornado.escape import xhtml_escape
-from tornado.web._debug_frames import Frame, Gap, Raised, Variable
-from tornado.web._debug_request import Route, Surroundings, Table
-from tornado.web._debug_source import SourceLine
-from tornado.web._debug_style import ICON, SCRIPT, STYLE
+from tornado.web._debug._frames import Frame, Gap, Raised, Variable
+from tornado.web._debug._request import Route, Surroundings, Table
+from tornado.web._debug._source import SourceLine
+from tornado.web._debug._style import ICON, SCRIPT, STYLE
 
 _RELATIONS = {
     "cause": "It was raised from this one, its cause:",

@@ -49,7 +49,7 @@ h1 small, h3 small { font-size: .55em; font-weight: 500; color: var(--soft); let
   overflow-wrap: anywhere; }
 .notes li { border-left: 3px solid var(--line); padding-left: .75rem; margin-top: .25rem; }
 .hints { margin: 1rem 0 0; padding: .6rem 1rem; list-style: none; background: var(--tint);
-  border-radius: .5rem;
+  border-radius: .5rem; white-space: pre-wrap;
   overflow-wrap: anywhere; }
 .at { margin: .75rem 0 0; color: var(--soft); font-size: .95rem; overflow-wrap: anywhere; }
 .led { margin: .75rem 0 0; padding-left: 1.2rem; color: var(--soft); font-size: .95rem;

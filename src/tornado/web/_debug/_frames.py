@@ -19,8 +19,8 @@ import tornado
 from tornado.template._errors import places_of
 from tornado.template._runtime import NAMES as TEMPLATE_NAMES
 from tornado.template._template import GeneratedSource
-from tornado.web._debug_source import SourceLine, Span, lines_around, python_span
-from tornado.web._debug_values import Values
+from tornado.web._debug._source import SourceLine, Span, lines_around, python_span
+from tornado.web._debug._values import Values
 
 # What is shown of a recursion: its first and last frames.
 _FRAMES_AT_EACH_END = 20
@@ -129,7 +129,7 @@ class _Gatherer:
 
     def text(self, value: object, limit: int = _LONGEST_MESSAGE) -> str:
         """A masked text of bounded length."""
-        text = self.secrets.mask(str(value))
+        text = self.secrets.mask_source(str(value))
         return text if len(text) <= limit else f"{text[:limit]}\u2026 ({len(text):,} characters)"
 
     def message(self, error: BaseException) -> str:
@@ -137,7 +137,9 @@ class _Gatherer:
             if isinstance(error, SyntaxError) and error.filename:
                 return self.text(error.msg)
             return self.text(error)
-        except Exception as failure:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as failure:
             return f"(its str() raises {type(failure).__name__})"
 
     # -- frames --
