@@ -26,7 +26,7 @@ LAYERS = {
         "queues",
         "stack_context",
     ],
-    "net": ["_admission", "iostream", "netutil", "process", "tcpclient", "tcpserver"],
+    "net": ["_admission", "_reexec", "iostream", "netutil", "process", "tcpclient", "tcpserver"],
     "http": [
         "curl_httpclient",
         "http1connection",
@@ -47,6 +47,7 @@ EXCEPTIONS = {
     "tornado.ioloop -> tornado.platform.asyncio": "IOLoop() is configurable, its default a string",
     "tornado.httpclient -> tornado.simple_httpclient": "AsyncHTTPClient() is configurable, likewise",
     "tornado.httputil._fields -> tornado.httputil": "doctests() runs examples under public names",
+    "tornado._reexec -> tornado.autoreload": "a start that fails after a reload waits for the next save",
     "tornado.web -> tornado.autoreload": "debug=True starts the reloader, which stands at the edge",
 }
 

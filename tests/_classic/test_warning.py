@@ -52,6 +52,7 @@ def test_looking_for_a_name_is_no_use_of_it():
     assert hasattr(gen, "Task")
     assert hasattr(concurrent, "return_future")
     assert hasattr(testing, "get_unused_port")
+    assert hasattr(testing, "LogTrapTestCase")
     for module in (web, gen, concurrent, testing):
         with pytest.raises(AttributeError, match="no attribute 'nothing'"):
             _ = module.nothing
@@ -61,7 +62,7 @@ def test_a_program_without_it_loads_none_of_it():
     program = """
 import sys, tornado.web, tornado.gen, tornado.httpserver, tornado.httpclient, tornado.iostream
 loaded = {name for name in sys.modules if name.startswith("tornado._classic.")}
-assert loaded == {"tornado._classic.warning"}, loaded
+assert loaded == {"tornado._classic.arguments", "tornado._classic.warning"}, loaded
 from tornado import gen, ioloop
 assert ioloop._call_inside is None and gen._start_points is None
 """
@@ -122,6 +123,8 @@ def in_run_on_executor(loop):
     [
         ("AsyncHTTPClient", lambda loop: AsyncHTTPClient(io_loop=loop).close()),
         ("AsyncHTTPClient", lambda loop: AsyncHTTPClient(loop).close()),
+        ("AsyncHTTPClient", lambda loop: AsyncHTTPClient(loop, True).close()),
+        ("AsyncHTTPClient", lambda loop: AsyncHTTPClient(loop, force_instance=True).close()),
         ("AsyncHTTPClient", lambda loop: AsyncHTTPClient(force_instance=True, io_loop=loop).close()),
         ("HTTPServer", lambda loop: HTTPServer(Application(), io_loop=loop)),
         ("TCPServer", lambda loop: TCPServer(loop)),

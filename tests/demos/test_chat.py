@@ -143,3 +143,10 @@ def test_no_file_outside_the_folder_is_served(program):
     with Visitor(program) as ann:
         for path in ("/static/../main.py", "/static/%2e%2e/main.py", "/static//etc/passwd"):
             assert ann.get(path)[0] in (403, 404)
+
+
+def test_a_speech_is_refused(program):
+    with Visitor(program) as ann:
+        ann.send("/a/message/new", body="x" * 9000)
+        response = ann.connection.getresponse()
+        assert response.status == 413

@@ -81,3 +81,27 @@ def test_the_page_in_a_browser(browser, program):
     assert page.locator("#gaps").text_content() == "0"
     assert errors == []
     context.close()
+
+
+def test_a_page_of_another_site_cannot_close_the_market(program):
+    connection = program.connect()
+    connection.request("POST", "/close", body=b"", headers={"Sec-Fetch-Site": "cross-site"})
+    assert connection.getresponse().status == 403
+    connection.close()
+
+
+@pytest.mark.browser
+def test_a_market_that_opens_anew_leaves_no_gap(browser):
+    from playwright.sync_api import expect
+
+    arguments = ("--port={port}", "--interval=0.02")
+    context = browser.new_context()
+    page = context.new_page()
+    with Program("demos/events/main.py", arguments) as running:
+        page.goto(running.url())
+        page.wait_for_function("Number(document.getElementById('events').textContent) > 20")
+        running.restart()
+        expect(page.locator("#connections")).to_have_text("2", timeout=20_000)
+        page.wait_for_function("Number(document.getElementById('events').textContent) > 40")
+        assert page.locator("#gaps").text_content() == "0"
+    context.close()

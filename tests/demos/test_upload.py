@@ -4,6 +4,7 @@ import http.client
 import importlib.util
 import json
 import re
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -133,6 +134,29 @@ def test_progress_is_told(program):
         assert received == total > len(LARGE)
 
 
+def test_an_upload_that_is_given_up_is_forgotten(program):
+    with Visitor(program) as ann, Visitor(program) as watcher:
+        watcher.connection.request("GET", "/progress/1a2b")
+        events = watcher.connection.getresponse()
+        form = b'--xx\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n' + LARGE
+        ann.connection.putrequest("POST", "/upload?upload=1a2b")
+        ann.connection.putheader("Cookie", ann.cookie)
+        ann.connection.putheader("X-Xsrftoken", ann.token)
+        ann.connection.putheader("Content-Type", "multipart/form-data; boundary=xx")
+        ann.connection.putheader("Content-Length", str(len(form) + 1000))
+        ann.connection.endheaders(form)
+        assert events.readline().startswith(b"data: [")
+        ann.connection.close()
+        assert events.read().endswith(b"event: done\ndata: null\n\n")
+
+
+def test_only_numbers_of_the_page_have_progress(program):
+    with Visitor(program) as ann:
+        for number in ("x", "1" * 41, "1%0a", ""):
+            assert ann.upload(("a.txt", b"1"), path=f"/upload?upload={number}")[0] == 303
+            assert ann.ask("GET", f"/progress/{number}")[0] == 404
+
+
 def test_who_no_longer_watches_is_forgotten(program):
     with Visitor(program) as ann:
         with Visitor(program) as watcher:
@@ -179,3 +203,12 @@ def test_names_are_safe(given, name):
 )
 def test_sizes_in_words(size, words):
     assert load().in_words(size) == words
+
+
+def test_it_leaves_nothing_behind(tmp_path):
+    with Program("demos/upload/main.py", environment={"TMPDIR": str(tmp_path)}) as running:
+        assert list(tmp_path.glob("uploads-*"))
+        process = running._process
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+    assert list(tmp_path.iterdir()) == []

@@ -182,3 +182,8 @@ def test_abstract_unix_socket(opened):
     opened.append(bind_unix_socket(name))
     with socket.socket(socket.AF_UNIX) as client:
         client.connect(name)
+
+
+def test_a_port_that_is_none_is_named() -> None:
+    with pytest.raises(socket.gaierror, match="port '80x'"):
+        bind_sockets("80x")  # type: ignore[arg-type]

@@ -32,6 +32,8 @@ def test_greetings(start, name, body):
         ("/string", "<h1>hello worrld</h1>"),
         ("/file", "<h1>hello</h1>\n"),
         ("/message", "<h1>欢迎登录系统</h1>\n"),
+        ("/escaped", "&lt;b&gt;你好&lt;/b&gt; <b>你好</b>\n"),
+        ("/raw", "<b>你好</b> &lt;b&gt;你好&lt;/b&gt;\n"),
     ],
 )
 def test_rendering(start, path, body):

@@ -40,3 +40,18 @@ class Certificates:
         context = ssl.create_default_context()
         self._authority.configure_trust(context)
         return context
+
+    @functools.cached_property
+    def asking_context(self) -> ssl.SSLContext:
+        """As `server_context`, but for clients that show a certificate of the same authority."""
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(self.ca_file))
+        self._server.configure_cert(context)
+        context.verify_mode = ssl.CERT_OPTIONAL
+        return context
+
+    def client_context_of(self, name: str) -> ssl.SSLContext:
+        """As `client_context`, with a certificate of the client's own, for ``name``."""
+        context = ssl.create_default_context()
+        self._authority.configure_trust(context)
+        self._authority.issue_cert(name).configure_cert(context)
+        return context

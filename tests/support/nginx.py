@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -11,21 +10,9 @@ import time
 from pathlib import Path
 from types import TracebackType
 
-import pytest
+from tests.support.tools import need
 
-#: Not always on the path of somebody who is not root.
-NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
 _SCRATCH = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-
-
-def need(program: str | None, name: str, package: str) -> str:
-    """The path of a program. Where there is none: a skip, or a failure when ``CI`` is set."""
-    if program is None:
-        reason = f"{name} is absent; on Debian: apt-get install {package}"
-        if os.environ.get("CI"):
-            pytest.fail(f"this test may not be skipped here: {reason}", pytrace=False)
-        pytest.skip(reason)
-    return program
 
 
 def reserve() -> socket.socket:
@@ -47,7 +34,7 @@ class Nginx:
     """
 
     def __init__(self, folder: Path, configuration: str, replacements: dict[str, str], port: int) -> None:
-        self._program = need(NGINX, "nginx", "nginx-light")
+        self._program = need("nginx", "nginx-light")
         self._folder = folder
         self._original = configuration
         self._replacements = {
@@ -69,9 +56,8 @@ class Nginx:
 
     def _command(self, *arguments: str) -> list[str]:
         folder = str(self._folder)
-        return [self._program, "-p", folder, "-c", f"{folder}/nginx.conf", "-e", f"{folder}/error.log"] + [
-            *arguments
-        ]
+        own = ("-p", folder, "-c", f"{folder}/nginx.conf", "-e", f"{folder}/error.log")
+        return [self._program, *own, *arguments]
 
     def __enter__(self) -> Nginx:
         self._write(self._original)

@@ -47,6 +47,10 @@ class Program:
         self._reservation.bind(("127.0.0.1", 0))
         self.port = self._reservation.getsockname()[1]
         self._log = tempfile.TemporaryFile()
+        self._start()
+        return self
+
+    def _start(self) -> None:
         arguments = [argument.format(port=self.port) for argument in self._arguments]
         self._process = subprocess.Popen(
             [PYTHON, str(self._script), *arguments],
@@ -60,7 +64,11 @@ class Program:
         except BaseException:
             self.__exit__(None, None, None)
             raise
-        return self
+
+    def restart(self) -> None:
+        """End the program and start it again, on the same port."""
+        self.stop()
+        self._start()
 
     def __exit__(
         self,

@@ -135,6 +135,9 @@ class Server:
         sock = socket.socket(self.family)
         try:
             sock.setblocking(False)
+            if self.family in (socket.AF_INET, socket.AF_INET6):
+                # Else a small piece may wait 40 ms for the kernel on the other side.
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             await asyncio.get_running_loop().sock_connect(sock, self.address)
         except BaseException:
             sock.close()

@@ -7,11 +7,13 @@ from collections.abc import Iterator
 import pytest
 
 from tornado import web
+from tornado.web import _cookies
 
 
 @pytest.fixture(autouse=True)
 def fresh_caches() -> Iterator[None]:
-    """Forget template loaders and versions of static files."""
+    """Forget template loaders, versions of static files, and which cookies were complained of."""
     yield
     web.RequestHandler._template_loaders.clear()
     web.StaticFileHandler.reset()
+    _cookies._TOLD.clear()

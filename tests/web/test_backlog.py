@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -30,7 +32,7 @@ def application(get: Any, **settings: Any) -> web.Application:
         ("/", handler_of(get=get, head=get)),
         ("/quick", handler_of(get=lambda self: self.write("quick"))),
     ]
-    return web.Application(routes, **{"compress_response": {}, **settings})
+    return web.Application(routes, **{"compress_response": web.ContentCodings(), **settings})
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -271,6 +273,20 @@ async def test_behind_another_transform_nothing_is_put_off() -> None:
         response = await server.fetch("/", accept("gzip"))
         assert decode("gzip", response.body) == LARGE[: 2 * SLICE]
         assert seen == [(len(response.body), str(len(response.body)), True)]
+
+
+async def test_the_programs_own_threads_may_be_busy() -> None:
+    """As many jobs as there are threads may wait for this very response."""
+    answered = threading.Event()
+    loop = asyncio.get_running_loop()
+    loop.set_default_executor(ThreadPoolExecutor(1))
+    waiting = loop.run_in_executor(None, answered.wait)
+    async with serving(application(lambda self: self.write(LARGE))) as server:
+        try:
+            assert decode("gzip", (await server.fetch("/", accept("gzip"))).body) == LARGE
+        finally:
+            answered.set()
+    assert await waiting
 
 
 async def test_what_is_not_compressed_is_not_put_off() -> None:

@@ -275,6 +275,70 @@ async def test_closing() -> None:
         assert len(channel) == 0
 
 
+@pytest.mark.parametrize("how", ["close", "finish"])
+async def test_what_was_published_in_the_turn_of_the_end_is_sent(how: str) -> None:
+    channel = web.EventChannel()
+    async with broadcasting(channel) as server:
+        client = await open_stream(server)
+        channel.publish("bye")
+        _ = channel.close() if how == "close" else server.handlers[0].finish()  # type: ignore[func-returns-value]
+        assert await client.data(1) == ["bye"]
+        assert await client.chunk() == b""
+        assert len(channel) == 0
+
+
+async def test_nothing_overtakes_what_was_published() -> None:
+    channel = web.EventChannel()
+    async with broadcasting(channel) as server:
+        client = await open_stream(server)
+        channel.publish("first")
+        _ = server.handlers[0].send_event("second")
+        assert await collected(client, 2) == ["first", "second"]
+        channel.publish("third")
+        assert await client.data(1) == ["third"]
+
+
+async def test_who_has_missed_too_much_is_finished_all_the_same() -> None:
+    channel = web.EventChannel(history=2)
+    async with broadcasting(channel) as server:
+        slow = await open_stream(server)
+        slow.peer.writer.transport.pause_reading()
+        (handler,) = server.handlers
+        await fill(channel, handler)
+        for number in range(5):
+            channel.publish(number)
+        channel.close()
+        assert len(channel) == 0
+        assert handler._finished
+        slow.peer.writer.transport.abort()
+        await server.ended.wait()
+
+
+async def test_a_subscriber_that_has_ended_by_another_way_is_let_go() -> None:
+    channel = web.EventChannel()
+    async with broadcasting(channel) as server:
+        client = await open_stream(server)
+        (handler,) = server.handlers
+        handler._finished = True
+        channel.publish("x")
+        while len(channel):
+            await asyncio.sleep(0)
+        channel._attach(handler, "", 0)
+        channel.close()
+        assert len(channel) == 0
+        handler._finished = False
+        _ = handler.finish()
+        assert await client.chunk() == b""
+
+
+async def test_a_number_as_an_id() -> None:
+    channel = web.EventChannel()
+    assert channel.publish("x", id=5) == "5"
+    assert "5" in channel._numbers
+    with pytest.raises(TypeError, match="^event, "):
+        channel.publish("x", event=5)  # type: ignore[arg-type]
+
+
 # -- misuse --
 
 

@@ -182,6 +182,9 @@ def test_order_and_levels() -> None:
         ({"codings": {"gzip": 0}}, "levels 1 to 9"),
         ({"codings": {"gzip": "6"}}, "levels 1 to 9"),
         ({"min_length": -1}, "min_length is negative: -1"),
+        ({"content_types": "text/html"}, r"one string, not a list of types: \['text/html'\]"),
+        (["gzip", "snappy"], "'snappy' is none of the codings"),
+        ("yes", "'yes' is none of the codings zstd, br, gzip"),
         ({"level": 3}, "'level' is none of codings, min_length and content_types"),
     ],
 )
@@ -220,11 +223,15 @@ def test_what_the_setting_makes() -> None:
     def transforms(**settings: Any) -> Any:
         return web.Application(**settings).transforms
 
-    assert transforms() == transforms(compress_response=False) == transforms(compress_response=None) == []
-    for plain in (True, 1, "yes"):
+    assert transforms() == []
+    nothings: list[Any] = [False, None, 0, "", [], (), {}]
+    for nothing in nothings:  # whatever is false is off, as it is in Tornado
+        assert transforms(compress_response=nothing) == []
+    for plain in (True, 1):
         assert transforms(compress_response=plain) == transforms(gzip=plain) == [web.GZipContentEncoding]
+    assert transforms(gzip="yes") == [web.GZipContentEncoding]
     codings = ContentCodings(["gzip"])
-    for value in (codings, {"codings": ["gzip"]}):
+    for value in (codings, {"codings": ["gzip"]}, ["gzip"], ("gzip",), "gzip"):
         (made,) = transforms(compress_response=value)
         assert issubclass(made, web.ContentEncoding)
-        assert codings == made.CODINGS
+        assert codings._chosen == made.CODINGS._chosen

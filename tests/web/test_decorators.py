@@ -173,5 +173,5 @@ async def test_streaming_without_data_received_is_explained(expect_log: ExpectLo
         with expect_log("tornado.application", "Uncaught exception") as expected:
             peer = await server.connect()
             peer.get("/", method="POST", body=b"x")
-            await peer.rest()
+            assert (await peer.response()).code == 500
     assert "has no data_received()" in str(raised(expected))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import http
 import pickle
 from typing import Any
 
@@ -61,3 +62,10 @@ def test_copies(error: Any) -> None:
 
 def test_finish_carries_the_body() -> None:
     assert Finish("body").args == ("body",)
+
+
+@pytest.mark.parametrize("code", ["404", None, 404.0])
+def test_a_status_is_an_integer(code: Any) -> None:
+    with pytest.raises(TypeError, match="a status code is an int, not"):
+        HTTPError(code)
+    assert HTTPError(http.HTTPStatus.NOT_FOUND).status_code == 404

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import socket
+import struct
 import zlib
 from typing import Any
 
 import pytest
 
-from tests.support.server import ExpectLog, Peer, Response, ask, serving
+from tests.support.server import ExpectLog, Peer, Response, ask, raised, serving
 from tornado import web
 from tornado._wire.events import Event, Parser
 from tornado.iostream import StreamClosedError
@@ -338,7 +340,7 @@ async def test_streams_end_with_the_server(kind: str) -> None:
     async def stream(self: Any) -> None:
         await asyncio.Event().wait()
 
-    members: dict[str, Any] = {"stream": stream} if kind == "stream" else {}
+    members: dict[str, Any] = {"stream": stream} if kind == "stream" else {"open": lambda self: None}
     async with serving(web.Application([("/", ends.handler(**members))])) as server:
         client = await open_stream(server)
         await server.server.close_all_connections()
@@ -388,12 +390,88 @@ async def test_the_handler_timeout_of_the_application_does_not_hold() -> None:
     assert (await ask(Ends().handler(stream=stream), handler_timeout=0.01)).body == b"data: x\n\n"
 
 
+@pytest.mark.parametrize("cancel", [True, False])
+async def test_who_subscribes_after_the_client_has_gone_is_not_kept(cancel: bool) -> None:
+    """Neither where the cancellation is swallowed, nor where there is none."""
+    ends = Ends()
+    channel = web.EventChannel()
+    started, go_on = asyncio.Event(), asyncio.Event()
+    handlers: list[Any] = []
+
+    async def open_late(self: Any) -> None:
+        handlers.append(self)
+        started.set()
+        try:
+            await go_on.wait()
+        except asyncio.CancelledError:
+            pass
+        self.subscribe(channel)
+
+    handler = ends.handler(open=open_late, cancel_on_disconnect=cancel)
+    async with serving(web.Application([("/", handler)])) as server:
+        peer = await server.connect()
+        peer.get("/")
+        await started.wait()
+        linger = struct.pack("ii", 1, 0)  # closing is a reset then
+        peer.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        peer.writer.transport.abort()
+        while not handlers[0]._is_over():
+            await asyncio.sleep(0)
+        go_on.set()
+        await ends.ended.wait()
+        assert len(channel) == 0
+
+
+async def test_what_was_subscribed_before_the_client_went_is_let_go() -> None:
+    ends = Ends()
+    channel = web.EventChannel()
+    started = asyncio.Event()
+
+    async def open_late(self: Any) -> None:
+        started.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            channel._attach(self, "", 0)
+            self._channels = (channel,)
+
+    async with serving(web.Application([("/", ends.handler(open=open_late))])) as server:
+        peer = await server.connect()
+        peer.get("/")
+        await started.wait()
+        peer.writer.transport.abort()
+        await ends.ended.wait()
+        assert len(channel) == 0
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {"keep_alive": -1},
+        {"keep_alive": True},
+        {"keep_alive": None},
+        {"keep_alive": float("nan")},
+        {"keep_alive": float("inf")},
+        {"max_unsent": -1},
+        {"max_unsent": "1"},
+        {"retry": -1},
+        {"retry": 1.5},
+    ],
+)
+async def test_attributes_that_make_no_sense(attributes: Any, expect_log: ExpectLog) -> None:
+    (name,) = attributes
+    with expect_log("tornado.application", "Uncaught") as expected:
+        response = await ask(Ends().handler(open=lambda self: None, **attributes))
+    assert response.code == 500
+    assert f"Source.{name}: " in str(raised(expected))
+
+
 # -- keep-alive --
 
 
 @pytest.mark.parametrize("compress", [False, True])
 async def test_silence_is_filled_with_comments(compress: bool) -> None:
-    members: dict[str, Any] = {"keep_alive": 0.01, "compress_events": compress}
+    members: dict[str, Any] = {"keep_alive": 0.01, "compress_events": compress, "open": lambda self: None}
     application = web.Application([("/", Ends().handler(**members))], compress_response=True)
     async with serving(application) as server:
         client = await open_stream(server)
@@ -500,3 +578,38 @@ async def test_overridden_hooks_see_what_a_channel_sends(hook: str) -> None:
         channel.publish("x")
         assert await client.data(1) == ["x"]
     assert calls == [hook]
+
+
+# -- mistakes, told before the stream begins --
+
+
+async def generator(self: Any) -> Any:
+    yield "event"
+
+
+def subscribed_to_a_name(self: Any) -> None:
+    self.subscribe("chan")
+
+
+@pytest.mark.parametrize(
+    ("members", "words"),
+    [
+        ({}, "overrides neither stream() nor open()"),
+        ({"stream": lambda self: None}, "is to be an 'async def' function; it returned None"),
+        ({"stream": generator}, "stream() has a yield: send with 'await self.send_event(...)'"),
+        ({"open": subscribed_to_a_name}, "subscribe() takes an EventChannel, not 'chan'"),
+    ],
+)
+async def test_a_mistake_is_an_error_page(members: Any, words: str, expect_log: ExpectLog) -> None:
+    handler = type("Source", (web.EventSourceHandler,), members)
+    with expect_log("tornado.application", "Uncaught") as expected:
+        assert (await ask(handler)).code == 500
+    assert words in str(raised(expected))
+
+
+async def test_a_function_that_returns_a_coroutine_is_a_stream() -> None:
+    async def work(self: Any) -> None:
+        await self.send_event("one")
+
+    handler = type("Source", (web.EventSourceHandler,), {"stream": lambda self: work(self)})
+    assert b"data: one" in (await ask(handler)).body

@@ -595,3 +595,78 @@ async def test_an_exception_while_the_client_leaves(error: Any, expect_log: Expe
             await diary.started.wait()
             await peer.close()
             await diary.ended.wait()
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {"handler_timeout": -1},
+        {"handler_timeout": True},
+        {"handler_timeout": "1"},
+        {"cancel_on_disconnect": "no"},
+    ],
+)
+async def test_an_attribute_out_of_range_is_answered(
+    attributes: Any, streamed: bool, method: str, expect_log: Any
+) -> None:
+    async def answer(self: Any) -> None:
+        await asyncio.sleep(0)
+
+    handler = type("Handler", (web.RequestHandler,), {"get": answer, "post": answer, **attributes})
+    if streamed:
+        handler = web.stream_request_body(handler)
+    (name,) = attributes
+    async with serving(web.Application([("/", handler)])) as server:
+        for _ in range(2):
+            with expect_log("tornado.application", "Uncaught exception") as expected:
+                response = await server.fetch("/", method=method, body=b"x" if method == "POST" else None)
+            assert response.code == 500
+            assert f"{name} of Handler: " in str(expected.records[0].exc_info[1])
+
+
+def test_settings_of_the_wrong_type() -> None:
+    with pytest.raises(ValueError, match="cancel_on_disconnect of RequestHandler: true or false, not 'no'"):
+        web.Application(cancel_on_disconnect="no")
+
+
+async def test_the_log_says_where_the_handler_waited(expect_log: ExpectLog) -> None:
+    async def get(self: Any) -> None:
+        async with asyncio.timeout(60):
+            await asyncio.Event().wait()
+
+    line = get.__code__.co_firstlineno + 2
+    with expect_log("tornado.application", rf"; it was waiting at .*test_guard.py:{line} in get$"):
+        application = web.Application([("/", handler_of(get=get))], handler_timeout=SHORT)
+        async with serving(application) as server:
+            assert b"CancelledError" not in (await server.fetch("/")).body
+    with expect_log("tornado.application", f":{line} in get$"):
+        application.settings["serve_traceback"] = True
+        async with serving(application) as server:
+            response = await server.fetch("/")
+    assert response.code == 503
+    assert b"CancelledError" in response.body
+
+
+async def test_a_response_that_was_cut_off_is_no_success(expect_log: ExpectLog) -> None:
+    logged: list[Any] = []
+
+    async def get(self: Any) -> None:
+        self.write("begun")
+        await self.flush()
+        await asyncio.Event().wait()
+
+    application = web.Application(
+        [("/", handler_of(get=get))],
+        handler_timeout=SHORT,
+        log_function=lambda handler: logged.append(handler.get_status()),
+    )
+    with expect_log("tornado.application", "in get; its response was cut off$"):
+        async with serving(application) as server:
+            peer = await server.connect()
+            peer.get("/")
+            answer = await peer.rest()
+    assert answer.startswith(b"HTTP/1.1 200 OK")
+    assert not answer.endswith(b"0\r\n\r\n")
+    assert logged == [503]

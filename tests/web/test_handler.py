@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import datetime
-import hashlib
 import json
 import re
 from typing import Any
@@ -13,44 +12,6 @@ import pytest
 
 from tests.support.server import ExpectLog, ask, handler_of, raised, serving
 from tornado import httputil, web
-
-
-async def test_the_plainest_response() -> None:
-    response = await ask(handler_of(get=lambda self: self.write("Hello, 世界")))
-    body = "Hello, 世界".encode()
-    assert (response.code, response.body) == (200, body)
-    assert response.get("content-type") == "text/html; charset=UTF-8"
-    assert response.get("server") == "TornadoServer/6.6.1"
-    assert response.get("etag") == f'"{hashlib.sha1(body).hexdigest()}"'
-    assert re.fullmatch(r"\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT", response.get("date"))
-    assert response.get("content-length") == str(len(body))
-
-
-async def test_touching_the_headers_changes_nothing_else() -> None:
-    def get(self: Any) -> None:
-        self.write({"a": 1})
-        assert self._headers["Content-Type"] == "application/json; charset=UTF-8"
-        self.set_header("X-Number", 5)
-
-    response = await ask(handler_of(get=get))
-    assert response.get("x-number") == "5"
-    assert response.get("content-type") == "application/json; charset=UTF-8"
-    assert response.get("content-length") == "8"
-    assert response.get("etag")
-
-
-async def test_a_dict_is_written_as_json() -> None:
-    response = await ask(handler_of(get=lambda self: self.write({"a": [1, "é", "</script>"]})))
-    assert json.loads(response.body) == {"a": [1, "é", "</script>"]}
-    assert b"</" not in response.body
-    assert response.get("content-type") == "application/json; charset=UTF-8"
-
-
-@pytest.mark.parametrize("value", [[1], 1, None])
-async def test_other_types_are_refused(value: Any, expect_log: ExpectLog) -> None:
-    with expect_log("tornado.application", "Uncaught exception"):
-        response = await ask(handler_of(get=lambda self: self.write(value)))
-    assert response.code == 500
 
 
 async def test_header_values() -> None:
@@ -213,44 +174,6 @@ async def test_methods_of_ones_own() -> None:
     assert (await ask(Handler, method="PROPFIND")).body == b"found"
 
 
-async def test_a_tag_that_the_client_has_is_answered_with_304() -> None:
-    handler = handler_of(get=lambda self: self.write("same"))
-    tag = (await ask(handler)).get("etag")
-    for condition, code in [
-        (tag, 304),
-        (f'"x", W/{tag}', 304),
-        ("*", 304),
-        ('"x"', 200),
-        (tag.strip('"'), 200),
-    ]:
-        response = await ask(handler, f"If-None-Match: {condition}")
-        assert response.code == code
-        if code == 304:
-            assert response.get("etag") == tag
-            assert response.get("content-type") is None
-            assert response.get("content-length") is None
-
-
-async def test_compute_etag_may_be_overridden() -> None:
-    handler = handler_of(get=lambda self: self.write("x"), compute_etag=lambda self: '"mine"')
-    assert (await ask(handler)).get("etag") == '"mine"'
-    assert (await ask(handler, 'If-None-Match: "mine"')).code == 304
-    handler = handler_of(get=lambda self: self.write("x"), compute_etag=lambda self: None)
-    assert (await ask(handler)).get("etag") is None
-
-
-async def test_head_has_the_head_of_get() -> None:
-    def get(self: Any) -> None:
-        self.write("body")
-
-    handler = handler_of(get=get, head=get)
-    expected = (await ask(handler)).headers
-    response = await ask(handler, method="HEAD")
-    assert [pair for pair in response.headers if pair[0] != "date"] == [
-        pair for pair in expected if (pair[0] != "date" and pair[0] != "etag") or pair[0] == "etag"
-    ]
-
-
 @pytest.mark.parametrize(
     ("arguments", "code"), [({}, 302), ({"permanent": True}, 301), ({"status": 307}, 307)]
 )
@@ -333,16 +256,6 @@ async def test_the_streaming_of_a_request_body() -> None:
     assert max(parts[1:]) <= 65536
 
 
-async def test_finish_is_only_once(expect_log: ExpectLog) -> None:
-    def get(self: Any) -> None:
-        self.finish("a")
-        for method in (self.finish, lambda: self.write("b"), lambda: self.render("c")):
-            with pytest.raises(RuntimeError):
-                method()
-
-    assert (await ask(handler_of(get=get))).body == b"a"
-
-
 async def test_the_access_log(caplog: pytest.LogCaptureFixture) -> None:
     seen: list[web.RequestHandler] = []
     await ask(handler_of(get=lambda self: self.set_status(201)), log_function=seen.append)
@@ -417,19 +330,6 @@ async def test_asyncio_works_from_the_first_line() -> None:
     assert (await ask(handler_of(get=get))).body == b"ok"
 
 
-async def test_compression_weakens_the_tag() -> None:
-    handler = handler_of(get=lambda self: self.write("x" * 5000))
-    response = await ask(handler, "Accept-Encoding: gzip", compress_response=True)
-    tag = response.get("etag")
-    assert response.get("content-encoding") == "gzip"
-    assert tag.startswith('W/"')
-    assert response.get("vary") == "Accept-Encoding"
-    response = await ask(handler, "Accept-Encoding: gzip", f"If-None-Match: {tag}", compress_response=True)
-    assert response.code == 304
-    response = await ask(handler, "Accept-Encoding: gzip;q=0", compress_response=True)
-    assert response.get("content-encoding") is None
-
-
 def test_request_built_by_hand_is_welcome() -> None:
     class Connection:
         context = None
@@ -450,7 +350,7 @@ def test_request_built_by_hand_is_welcome() -> None:
 
 @pytest.mark.parametrize("body", [b"body", None])
 @pytest.mark.parametrize("late", [False, True])
-async def test_a_streaming_handler_that_cannot_run_closes(
+async def test_a_streaming_handler_that_cannot_run_is_answered_for(
     body: Any, late: bool, expect_log: ExpectLog
 ) -> None:
     @web.stream_request_body
@@ -467,11 +367,11 @@ async def test_a_streaming_handler_that_cannot_run_closes(
         peer = await server.connect()
         with expect_log("tornado.application", "Uncaught exception while serving") as expected:
             peer.get("/", method="POST", body=body)
-            assert await peer.rest() == b""
+            assert (await peer.rest()).startswith(b"HTTP/1.1 500 ")
         assert isinstance(raised(expected), LookupError)
 
 
-async def test_a_streaming_handler_that_fails_after_prepare_closes(expect_log: ExpectLog) -> None:
+async def test_a_streaming_handler_that_fails_after_prepare_is_answered_for(expect_log: ExpectLog) -> None:
     @web.stream_request_body
     class Handler(web.RequestHandler):
         async def _execute(self, transforms: Any, *args: Any, **kwargs: Any) -> None:
@@ -488,7 +388,7 @@ async def test_a_streaming_handler_that_fails_after_prepare_closes(expect_log: E
         peer = await server.connect()
         with expect_log("tornado.application", "Uncaught exception while serving"):
             peer.get("/", method="POST", body=b"body")
-            assert await peer.rest() == b""
+            assert (await peer.rest()).startswith(b"HTTP/1.1 500 ")
 
 
 async def test_a_streaming_handler_that_runs_by_itself_does_not_hold_the_body() -> None:
@@ -501,54 +401,3 @@ async def test_a_streaming_handler_that_runs_by_itself_does_not_hold_the_body() 
             self.finish(chunk)
 
     assert (await ask(Handler, method="POST", body=b"body")).body == b"body"
-
-
-@pytest.mark.parametrize("compress", [False, True])
-async def test_a_response_that_fails_half_way_does_not_look_whole(
-    compress: bool, expect_log: ExpectLog
-) -> None:
-    ended = []
-
-    class Handler(web.RequestHandler):
-        async def get(self) -> None:
-            self.write("first," + " " * 2000)
-            await self.flush()
-            self.write("second")
-            raise LookupError("half way")
-
-        def on_finish(self) -> None:
-            ended.append(self)
-
-    async with serving(web.Application([("/", Handler)], compress_response=compress)) as server:
-        peer = await server.connect()
-        with (
-            expect_log("tornado.application", "Uncaught exception GET"),
-            expect_log("tornado.general", "Cannot send error response after headers written"),
-        ):
-            peer.get("/", "Accept-Encoding: gzip")
-            answer = await peer.rest()
-    assert b"Transfer-Encoding: chunked" in answer
-    assert not answer.endswith(b"0\r\n\r\n")
-    assert answer.endswith(b"6\r\nsecond\r\n") != compress
-    assert len(ended) == 1
-
-
-async def test_a_response_that_cannot_even_be_broken_off_is_closed(expect_log: ExpectLog) -> None:
-    class Handler(web.RequestHandler):
-        def get(self) -> None:
-            self.write("first")
-            self.flush()
-            raise LookupError("half way")
-
-        def finish(self, chunk: Any = None) -> Any:
-            raise ValueError("no finish either")
-
-    async with serving(web.Application([("/", Handler)])) as server:
-        peer = await server.connect()
-        with (
-            expect_log("tornado.application", "Uncaught exception GET"),
-            expect_log("tornado.general", "Cannot send error response after headers written"),
-            expect_log("tornado.general", "Failed to flush partial response"),
-        ):
-            peer.get("/")
-            assert (await peer.rest()).endswith(b"5\r\nfirst\r\n")

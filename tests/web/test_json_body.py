@@ -200,7 +200,11 @@ async def test_another_type_is_refused(fields: Any, message: str, expect_log: Ex
 )
 async def test_a_malformed_body_is_a_400(body: bytes, message: str, expect_log: ExpectLog) -> None:
     with expect_log("tornado.general", message):
-        assert (await ask(Echo, JSON, method="POST", body=body)).code == 400
+        response = await ask(Echo, JSON, method="POST", body=body)
+    assert response.code == 400
+    told = json.loads(response.body)["error"]
+    assert told["status"] == 400
+    assert re.search(message.rpartition("Invalid body: ")[2], told["message"])
 
 
 async def test_an_empty_body_may_have_a_default() -> None:

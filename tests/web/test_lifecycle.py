@@ -599,3 +599,40 @@ async def test_each_request_has_a_context_of_its_own(method: Any) -> None:
         for _ in range(2):
             await peer.fetch("/", method=method, body=b"x" if method == "POST" else None)
     assert seen == ["none", "this request's", "this request's"] * 2
+
+
+# -- mistakes that are named --
+
+
+def cancelled(self: Any) -> None:
+    raise asyncio.CancelledError
+
+
+def wrong_status(self: Any) -> None:
+    self.set_status("404")
+
+
+def generator(self: Any) -> Any:
+    yield
+
+
+MISTAKES: list[tuple[dict[str, Any], str]] = [
+    ({"get": cancelled}, ""),
+    ({"prepare": cancelled}, ""),
+    ({"get": wrong_status}, "a status code is an int, not '404'"),
+    ({"get": generator}, "Handler.get() is a generator: add @gen.coroutine, or use async def and await"),
+    ({"prepare": generator}, "Handler.prepare() is a generator: add @gen.coroutine"),
+    ({"prepare": lambda self: "x"}, "Handler.prepare() should return None, got str; write it with"),
+    ({"get": lambda self: self.get_argument("a", 1, type="int")}, "argument 'a' is to be called with text"),
+    ({"get": lambda self: self.set_cookie("a", "b", expires_days="7")}, "expires_days is a number of days"),
+]
+
+
+@pytest.mark.parametrize(("members", "words"), MISTAKES)
+async def test_a_mistake_is_answered_and_named(members: Any, words: str, expect_log: ExpectLog) -> None:
+    ended: list[Any] = []
+    handler = handler_of(**members, on_finish=lambda self: ended.append(self))
+    with expect_log("tornado.application", "Uncaught exception GET /") as expected:
+        assert (await ask(handler)).code == 500
+    assert words in str(raised(expected))
+    assert len(ended) == 1

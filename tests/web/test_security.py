@@ -297,6 +297,22 @@ def test_frames(arguments: Any, policy: Any, options: Any) -> None:
         ({"extra": {"X A": "a"}}, ValueError, "X A"),
         ({"frame_ancestors": "a; script-src *"}, ValueError, "frame_ancestors is 'self', 'none' or sources"),
         ({"frame_ancestors": " "}, ValueError, "frame_ancestors"),
+        ({"frame_ancestors": []}, ValueError, "frame_ancestors is .* a text or a list of texts, not \\[\\]"),
+        ({"frame_ancestors": ["a", 1]}, ValueError, "frame_ancestors is .* a text or a list"),
+        ({"frame_ancestors": 5}, ValueError, "frame_ancestors is .* not 5"),
+        ({"hsts_max_age": True}, ValueError, "hsts_max_age is a number of seconds, not True"),
+        ({"content_security_policy": 5}, ValueError, "Content-Security-Policy is one line"),
+        ({"extra": [("X-A", "a")]}, ValueError, "extra is a dict of headers by name"),
+        (
+            {"extra": {"content-security-policy": "x"}},
+            ValueError,
+            "Content-Security-Policy is not for extra; the argument is content_security_policy",
+        ),
+        ({"extra": {"STRICT-transport-security": "x"}}, ValueError, "the argument is hsts_max_age"),
+        ({"extra": {"set-cookie": "a=b"}}, ValueError, "Set-Cookie is not for extra"),
+        ({"extra": {"content-length": "5"}}, ValueError, "Content-Length is not for extra"),
+        ({"extra": {"Transfer-encoding": "chunked"}}, ValueError, "Transfer-Encoding is not for extra"),
+        ({"extra": {"connection": "close"}}, ValueError, "Connection is not for extra"),
     ],
 )
 def test_a_wrong_setting(setting: Any, error: Any, message: str) -> None:
@@ -304,7 +320,52 @@ def test_a_wrong_setting(setting: Any, error: Any, message: str) -> None:
         web.Application(security_headers=setting)
 
 
+def test_an_empty_policy_is_none() -> None:
+    for empty in ("", "  "):
+        headers = SecurityHeaders(content_security_policy=empty, content_security_policy_report_only=empty)
+        assert list(headers._fields[0]) == list(SecurityHeaders()._fields[0])
+
+
+@pytest.mark.parametrize("ancestors", [["self", "https://a.test"], ("'self'", "https://a.test")])
+def test_frames_as_a_list(ancestors: Any) -> None:
+    plain, _ = SecurityHeaders(frame_ancestors=ancestors)._fields
+    assert plain["Content-Security-Policy"] == "frame-ancestors 'self' https://a.test"
+    plain, _ = SecurityHeaders(frame_ancestors=["none"])._fields
+    assert plain["X-Frame-Options"] == "DENY"
+
+
+async def test_extra_headers_go_before_ours(application: Any) -> None:
+    extra = {"x-frame-options": "DENY", "X-CONTENT-TYPE-OPTIONS": "other", "x-own-thing": "1"}
+    async with serving(application(security_headers={"extra": extra})) as server:
+        for path in ("/hello", "/touched", "/static/a.txt"):
+            response = await server.fetch(path)
+            assert response.get_all("x-frame-options") == ["DENY"]
+            assert response.get_all("x-content-type-options") == ["other"]
+            assert response.get("x-own-thing") == "1"
+
+
 # -- nonces --
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        "script-src {nonce}",
+        "script-src nonce-{nonce}",
+        "script-src 'nonce-{nonce}",
+        'script-src "nonce-{nonce}"',
+        "script-src 'NONCE-{nonce}'",
+        "script-src 'nonce-{Nonce}'",
+        "script-src 'nonce-{ nonce }'",
+        "script-src 'nonce-{{nonce}}'",
+        "script-src 'nonce-{nonce}'x",
+        "script-src 'nonce-{nonce}'; report-uri /csp?{nonce}",
+    ],
+)
+@pytest.mark.parametrize("name", ["content_security_policy", "content_security_policy_report_only"])
+def test_a_place_for_the_nonce_that_would_not_be_filled(name: str, policy: str) -> None:
+    with pytest.raises(ValueError, match="the place of the nonce is written 'nonce-{nonce}'"):
+        web.Application(security_headers={name: policy})
 
 
 def nonce_in(policy: str) -> str:

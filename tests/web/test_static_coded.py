@@ -12,6 +12,7 @@ import pytest
 from tests.support.descriptors import open_below
 from tests.support.server import ExpectLog, serving
 from tornado import web
+from tornado.web import _static_versions
 
 TEXT = b"let words = 1;\n" * 40_000
 OLD = 1_600_000_000
@@ -111,9 +112,43 @@ async def test_a_class_says_for_itself(root: Path) -> None:
         assert response.get("content-encoding") == coding
 
 
-async def test_an_unknown_coding_is_named(root: Path, expect_log: ExpectLog) -> None:
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        (["gzip", "brotli"], "unknown coding 'brotli'; there are br, zstd, gzip"),
+        ("brotli", "unknown coding 'brotli'"),
+        ([["br"]], "unknown coding"),
+        (5, "neither True nor a list of codings: 5"),
+    ],
+)
+def test_mistakes_are_found_when_the_application_is_made(setting: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=f"static_precompressed: {message}"):
+        web.Application(static_precompressed=setting)
+
+
+async def test_an_unknown_coding_of_a_class_is_named(root: Path, expect_log: ExpectLog) -> None:
+    class Own(web.StaticFileHandler):
+        precompressed = ("brotli",)
+
     with expect_log("tornado.application", "Uncaught exception"):
-        assert (await fetch(root, "br", static_precompressed=["brotli"])).code == 500
+        assert (await fetch(root, "br", handler=Own)).code == 500
+
+
+async def test_a_range_that_is_not_there(root: Path) -> None:
+    response = await fetch(root, "br", "Range: bytes=99999999-")
+    assert (response.code, response.get("content-encoding")) == (416, None)
+    assert response.get("content-range") == f"bytes */{len(CODED['app.js.br'])}"
+    assert response.get("vary") == "Accept-Encoding"
+
+
+async def test_a_sibling_that_is_being_written(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its tag has nothing to do with the original's."""
+    monkeypatch.setattr(_static_versions, "_hash", lambda fd, state: None)
+    tag = (await fetch(root, "br")).get("etag")
+    assert tag.startswith('W/"')
+    assert tag != (await fetch(root, "gzip")).get("etag")
+    monkeypatch.undo()
+    assert (await fetch(root, None)).get("etag").strip('W/"') != tag.strip('W/"')
 
 
 async def test_a_sibling_that_was_forgotten(root: Path) -> None:

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import datetime
+import inspect
 import mimetypes
 import os
+import sys
 import time
+import types
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +18,9 @@ import pytest
 
 from tests.support.descriptors import open_below
 from tests.support.server import ExpectLog, Server, serving
-from tornado import web
+from tornado import gen, web
 from tornado.web import _static_plain, _static_versions
+from tornado.web._lifecycle import AtOnce
 
 OLD = (0, 1_600_000_000)
 CONTENT = b"body { color: red }"
@@ -88,6 +95,15 @@ async def test_both_ways_give_the_same_answer(
     assert ways[1] == ("long" if any(field.startswith("Range") for field in fields) else "short")
     assert seen(first) == seen(second)
     assert first.get("expires") == second.get("expires") or "v=" in path
+
+
+async def test_a_request_that_a_delegate_has_seen_first(root: Path, ways: list[str]) -> None:
+    async with serving(application(root), decompress_request=True) as server:
+        answers = [await server.fetch("/s/a.css") for _ in range(2)]
+        etag = answers[0].get("etag")
+        assert (await server.fetch("/s/a.css", f"If-None-Match: {etag}")).code == 304
+    assert seen(answers[0]) == seen(answers[1])
+    assert ways == ["long", "short", "short"]
 
 
 async def test_http_1_0(root: Path, ways: list[str]) -> None:
@@ -260,7 +276,7 @@ async def test_other_spellings_need_no_place_in_the_table(root: Path) -> None:
     async with serving(application(root)) as server:
         for path in ("a.css", "./a.css", "sub/../a.css", "sub//index.html", "a.css/"):
             await get(server, "/s/" + path)
-    assert [path for _, path in _static_plain._entries] == ["a.css"]
+    assert [path for _, path, _ in _static_plain._entries] == ["a.css"]
 
 
 async def test_the_table_is_bounded(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -268,7 +284,7 @@ async def test_the_table_is_bounded(root: Path, monkeypatch: pytest.MonkeyPatch)
     async with serving(application(root)) as server:
         for name in ("a.css", "empty.txt", "sub/index.html"):
             await get(server, "/s/" + name)
-    assert [path for _, path in _static_plain._entries] == ["sub/index.html"]
+    assert [path for _, path, _ in _static_plain._entries] == ["sub/index.html"]
 
 
 async def test_media_types_may_be_added_at_any_time(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -395,6 +411,152 @@ async def test_transforms_take_the_long_way(root: Path, ways: list[str]) -> None
             response = await server.fetch("/s/a.css", "Accept-Encoding: gzip")
             assert response.get("content-encoding") == "gzip"
     assert ways == ["long", "long"]
+
+
+LITTLE: list[tuple[Any, str | None, str]] = [
+    (True, None, "a.css"),
+    (True, "br", "a.css"),
+    (True, "gzip", "a.png"),
+    (["gzip"], "gzip", "a.css"),
+    (["gzip"], "gzip", "a.png"),
+]
+
+
+@pytest.mark.parametrize(("setting", "accepted", "name"), LITTLE)
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_transforms_that_would_do_nothing_are_not_in_the_way(
+    root: Path, ways: list[str], setting: Any, accepted: str | None, name: str, method: str
+) -> None:
+    (root / "a.png").write_bytes(CONTENT)
+    os.utime(root / "a.png", OLD)
+    fields = [] if accepted is None else [f"Accept-Encoding: {accepted}"]
+    async with serving(application(root, compress_response=setting)) as server:
+        answers = [await server.fetch(f"/s/{name}", *fields, method=method) for _ in range(2)]
+        etag = answers[0].get("etag")
+        assert etag.startswith('"')
+        fields.append(f"If-None-Match: {etag}")
+        answers += [await server.fetch(f"/s/{name}", *fields, method=method) for _ in range(2)]
+        assert (answers[2].code, answers[2].get("vary")) == (304, "Accept-Encoding")
+    assert seen(answers[0]) == seen(answers[1])
+    assert (answers[0].get("vary"), answers[0].get("content-encoding")) == ("Accept-Encoding", None)
+    assert answers[0].get("content-length") == str(len(CONTENT))
+    assert seen(answers[2]) == seen(answers[3])
+    assert ways == ["long", "short", "short", "short"]
+
+
+async def test_the_tag_of_what_is_compressed_goes_the_long_way(root: Path, ways: list[str]) -> None:
+    async with serving(application(root, compress_response=True)) as server:
+        for accepted in ("gzip", "gzip", "br"):
+            response = await server.fetch("/s/a.css", f"Accept-Encoding: {accepted}")
+            tag = response.get("etag")
+            again = await server.fetch("/s/a.css", f"Accept-Encoding: {accepted}", f"If-None-Match: {tag}")
+            assert (again.code, again.get("etag")) == (304, tag)
+    assert ways == ["long"] * 4 + ["short"] * 2
+
+
+@pytest.mark.parametrize("path", ["a.css", "sub/"])
+async def test_what_a_program_reads_of_a_handler_is_there_on_both_ways(
+    root: Path, ways: list[str], monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    monkeypatch.chdir(root.parent)
+    found: list[Any] = []
+
+    def note(handler: Any) -> None:
+        found.append((handler.path, handler.absolute_path, handler.modified))
+
+    class Noting(web.StaticFileHandler):
+        def on_finish(self) -> None:
+            note(self)
+
+    arguments = {"path": root.name, "default_filename": "index.html"}
+    routes = [("/s/(.*)", Noting, arguments)]
+    async with serving(web.Application(routes, log_function=note)) as server:
+        for field in ((), (), ("Range: bytes=1-2",)):
+            await server.fetch("/s/" + path, *field)
+    absolute = str(root / ("sub/index.html" if path == "sub/" else path))
+    modified = datetime.datetime.fromtimestamp(OLD[1], datetime.UTC)
+    assert found == [(path, absolute, modified)] * 6
+    assert ways == ["long", "short", "long"]
+
+
+async def test_classes_with_other_limits_of_versions(root: Path, ways: list[str]) -> None:
+    class Small(web.StaticFileHandler):
+        MAX_VERSION_CONTENT_SIZE = 10
+
+    routes = [
+        (f"/{name}/(.*)", cls, {"path": str(root)})
+        for name, cls in (("s", web.StaticFileHandler), ("t", Small))
+    ]
+    tags = []
+    async with serving(web.Application(routes)) as server:
+        for name in "stst":
+            tags.append((await server.fetch(f"/{name}/a.css")).get("etag"))  # noqa: PERF401
+    assert tags[:2] == tags[2:]
+    assert tags[0] != tags[1]
+    assert ways == ["long", "long", "short", "short"]
+
+
+AWAITED: dict[str, Any] = {
+    "await": lambda rest: rest,
+    "a task": asyncio.create_task,
+    "gather": asyncio.gather,
+    "wait_for": lambda rest: asyncio.wait_for(rest, 60),
+    "shield": asyncio.shield,
+    "convert_yielded": gen.convert_yielded,
+}
+
+
+@pytest.mark.parametrize("how", AWAITED)
+async def test_what_get_returns_is_as_good_as_a_coroutine(root: Path, how: str, loop_kind: str) -> None:
+    class Own(web.StaticFileHandler):
+        async def get(self, path: str, include_body: bool = True) -> None:
+            await AWAITED[how](super().get(path, include_body))
+
+    async with serving(application(root, Own)) as server:
+        for _ in range(2):
+            response = await server.fetch("/s/a.css")
+            assert (response.code, response.body) == (200, CONTENT)
+
+
+async def test_the_methods_of_a_coroutine() -> None:
+    seen: list[Any] = []
+
+    class Own(AtOnce):
+        __slots__ = ()
+
+        async def coroutine(self) -> None:
+            try:
+                seen.append(await gate())
+            except KeyError as error:
+                seen.append(error)
+
+    @types.coroutine
+    def gate() -> Any:
+        return (yield "waits")
+
+    own = Own()
+    assert isinstance(own, Coroutine)
+    assert asyncio.iscoroutine(own)
+    assert own.send(None) == "waits"
+    with pytest.raises(StopIteration):
+        own.send("value")
+    with pytest.raises(RuntimeError, match="already awaited"):
+        await own
+    own = Own()
+    own.send(None)
+    error = KeyError("thrown")
+    with pytest.raises(StopIteration):
+        own.throw(error)
+    assert seen == ["value", error]
+    own = Own()
+    own.close()  # never begun, and nothing warns
+    with pytest.raises(RuntimeError):
+        await own
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="only Python 3.12 and later can say so")
+def test_get_looks_like_a_coroutine_function() -> None:
+    assert inspect.iscoroutinefunction(web.StaticFileHandler.get)
 
 
 async def test_debug_mode_keeps_nothing(root: Path, ways: list[str]) -> None:

@@ -116,13 +116,72 @@ async def test_a_file_that_cannot_be_read(
             assert (await server.fetch("/s/large.bin")).body == LARGE
 
 
-def test_threads_do_not_outlive_a_fork(monkeypatch: pytest.MonkeyPatch) -> None:
-    pool = _static_versions._threads()
-    assert _static_versions._threads() is pool
-    monkeypatch.setattr(_static_versions, "_pool_process", -1)
-    other = _static_versions._threads()
-    assert other is not pool
-    pool.shutdown()
+class Changing:
+    """Has a file grow whenever a part of it is read."""
+
+    def __init__(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._path = path
+        self.reads = 0
+        monkeypatch.setattr(_static_versions, "read_at", self.read)
+
+    def read(self, fd: int, size: int, offset: int) -> bytes:
+        self.reads += 1
+        with open(self._path, "ab") as file:
+            file.write(b"x")
+        return read_at(fd, size, offset)
+
+
+@pytest.mark.parametrize("own_tag", [False, True])
+async def test_a_file_that_is_being_written_has_a_weak_tag(
+    root: Path, monkeypatch: pytest.MonkeyPatch, own_tag: bool
+) -> None:
+    """Or a client with a part of one state would get the rest of another, by If-Range."""
+
+    class Calling(web.StaticFileHandler):
+        def compute_etag(self) -> str | None:
+            return super().compute_etag()
+
+    changing = Changing(root / "large.bin", monkeypatch)
+    handler = Calling if own_tag else web.StaticFileHandler
+    async with serving(application(root, handler)) as server:
+        response = await server.fetch("/s/large.bin")
+        assert response.get("etag").startswith('W/"')
+        assert response.get("etag").strip('W/"') != TAG.strip('"')
+        assert changing.reads == 1  # given up as soon as it shows
+        head = await server.fetch("/s/large.bin", method="HEAD")
+        assert head.get("etag").startswith('W/"')
+        assert changing.reads == 2
+        for condition in (response.get("etag"), response.get("last-modified")):
+            whole = await server.fetch("/s/large.bin", "Range: bytes=10-19", f"If-Range: {condition}")
+            assert whole.code == 200
+        part = await server.fetch("/s/large.bin", "Range: bytes=10-19")
+        assert (part.code, part.body) == (206, LARGE[10:20])
+    assert open_below(root) == []
+
+
+@pytest.mark.parametrize("settled", [True, False])
+async def test_a_large_file_that_was_just_changed_has_a_weak_tag(
+    root: Path, monkeypatch: pytest.MonkeyPatch, settled: bool
+) -> None:
+    """Another change may leave its time and size as they are."""
+
+    class Handler(web.StaticFileHandler):
+        MAX_VERSION_CONTENT_SIZE = 10
+
+    monkeypatch.setattr(_static_versions, "is_settled", lambda modified: settled)
+    async with serving(application(root, Handler)) as server:
+        assert (await server.fetch("/s/large.bin")).get("etag").startswith("W/") == (not settled)
+
+
+async def test_classes_with_other_limits_do_not_share_versions(root: Path, expect_log: ExpectLog) -> None:
+    class Small(web.StaticFileHandler):
+        MAX_VERSION_CONTENT_SIZE = 10
+
+    settings = {"static_path": str(root)}
+    for _ in range(2):
+        with expect_log("tornado.general", "larger than 10 bytes"):
+            assert Small.get_version(settings, "large.bin") is None
+        assert web.StaticFileHandler.get_version(settings, "large.bin") == TAG.strip('"')
 
 
 async def test_a_subclass_with_a_tag_of_its_own_has_nothing_hashed(root: Path, threads: list[bool]) -> None:

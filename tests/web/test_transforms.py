@@ -266,7 +266,7 @@ def every_coding() -> None:
 )
 async def test_the_coding_the_client_prefers(accepted: Any, codings: Any, chosen: Any) -> None:
     fields = [] if accepted is None else [f"Accept-Encoding: {accepted}"]
-    settings = {"codings": codings} if codings else {}
+    settings = web.ContentCodings(codings)
     response = await ask(writing(), *fields, compress_response=settings)
     assert response.get("content-encoding") == chosen
     assert decode(chosen, response.body) == LONG
@@ -278,7 +278,10 @@ async def test_the_coding_the_client_prefers(accepted: Any, codings: Any, chosen
 async def test_several_lines_are_one_list() -> None:
     require_coding("br")
     response = await ask(
-        writing(), "Accept-Encoding: gzip;q=0.5", "Accept-Encoding: br", compress_response={}
+        writing(),
+        "Accept-Encoding: gzip;q=0.5",
+        "Accept-Encoding: br",
+        compress_response=web.ContentCodings(),
     )
     assert response.get("content-encoding") == "br"
 
@@ -293,7 +296,9 @@ async def test_each_flush_can_be_read(name: Any) -> None:
             await self.flush()
             await self.flush()  # nothing new, nothing sent
 
-    async with serving(web.Application([("/", handler_of(get=get))], compress_response={})) as server:
+    async with serving(
+        web.Application([("/", handler_of(get=get))], compress_response=web.ContentCodings())
+    ) as server:
         peer = await server.connect()
         peer.get("/", f"Accept-Encoding: {name}")
         head = await peer.reader.readuntil(b"\r\n\r\n")
@@ -321,7 +326,7 @@ async def test_each_flush_can_be_read(name: Any) -> None:
     ],
 )
 async def test_what_is_left_alone(headers: Any, compressed: Any) -> None:
-    response = await ask(writing(**headers), GZIP, compress_response={})
+    response = await ask(writing(**headers), GZIP, compress_response=web.ContentCodings())
     assert (response.body != LONG) is compressed
     assert response.get("etag").startswith("W/") is compressed
 
@@ -334,7 +339,7 @@ async def test_the_least_length() -> None:
 
 @pytest.mark.usefixtures("every_coding")
 async def test_conditional_requests_with_several_codings() -> None:
-    async with serving(web.Application([("/", writing())], compress_response={})) as server:
+    async with serving(web.Application([("/", writing())], compress_response=web.ContentCodings())) as server:
         strong = (await server.fetch("/")).get("etag")
         for name in ("gzip", "br", "zstd"):
             weak = (await server.fetch("/", f"Accept-Encoding: {name}")).get("etag")
@@ -350,7 +355,7 @@ async def test_conditional_requests_with_several_codings() -> None:
 @pytest.mark.usefixtures("every_coding")
 @pytest.mark.parametrize("name", ["gzip", "br", "zstd"])
 async def test_head_is_like_get_with_every_coding(name: Any) -> None:
-    async with serving(web.Application([("/", writing())], compress_response={})) as server:
+    async with serving(web.Application([("/", writing())], compress_response=web.ContentCodings())) as server:
         seen: list[Any] = []
         for method in ("GET", "HEAD"):
             response = await server.fetch("/", f"Accept-Encoding: {name}", method=method)
@@ -365,7 +370,7 @@ async def test_head_in_parts() -> None:
         self.write(LONG)
 
     async with serving(
-        web.Application([("/", handler_of(get=get, head=get))], compress_response={})
+        web.Application([("/", handler_of(get=get, head=get))], compress_response=web.ContentCodings())
     ) as server:
         response = await server.fetch("/", GZIP, method="HEAD")
         assert (response.get("content-encoding"), response.get("content-length")) == ("gzip", None)
@@ -373,7 +378,9 @@ async def test_head_in_parts() -> None:
 
 @pytest.mark.parametrize("code", [204, 304])
 async def test_no_body_stays_no_body_with_several_codings(code: Any) -> None:
-    response = await ask(handler_of(get=lambda self: self.set_status(code)), GZIP, compress_response={})
+    response = await ask(
+        handler_of(get=lambda self: self.set_status(code)), GZIP, compress_response=web.ContentCodings()
+    )
     assert (response.code, response.get("content-encoding"), response.body) == (code, None, b"")
 
 
@@ -385,7 +392,7 @@ async def test_error_pages_are_compressed_too() -> None:
         def write_error(self, status_code: int, **kwargs: Any) -> None:
             self.finish(LONG)  # type: ignore[unused-awaitable]
 
-    response = await ask(Handler, GZIP, compress_response={})
+    response = await ask(Handler, GZIP, compress_response=web.ContentCodings())
     assert (response.code, gzip.decompress(response.body)) == (404, LONG)
 
 
@@ -408,7 +415,7 @@ async def test_a_subclass_with_its_own_codings() -> None:
 @pytest.mark.usefixtures("every_coding")
 async def test_curl() -> None:
     curl = require_program("curl")
-    async with serving(web.Application([("/", writing())], compress_response={})) as server:
+    async with serving(web.Application([("/", writing())], compress_response=web.ContentCodings())) as server:
         for wanted in ("gzip", "br", "zstd", None):
             options = ["--compressed", "-H", f"Accept-Encoding: {wanted}"] if wanted else ["--compressed"]
             process = await asyncio.create_subprocess_exec(
@@ -455,7 +462,7 @@ async def test_transforms_of_ones_own() -> None:
     assert (response.code, response.body, response.get("x-finishing")) == (203, b"AB", "False")
 
 
-@pytest.mark.parametrize("setting", [True, {}])
+@pytest.mark.parametrize("setting", [True, web.ContentCodings()])
 async def test_ones_own_beside_compression(setting: Any) -> None:
     class Reverse(OutputTransform):
         """Of the body as it comes; before compression it is text, after it is not."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.server import ExpectLog, handler_of, raised, serving
+from tests.support.server import ExpectLog, ask, handler_of, raised, serving
 from tornado import httputil, web
 from tornado.routing import PathMatches, Rule, RuleRouter
 
@@ -167,7 +167,7 @@ async def test_routes_that_are_not_the_applications(expect_log: ExpectLog) -> No
 
 
 async def test_a_base_class_that_fails_too(expect_log: ExpectLog, monkeypatch: pytest.MonkeyPatch) -> None:
-    """There is no stand-in then: the connection is closed, and the record tells of the second failure."""
+    """There is no stand-in then: the answer is the server's, and the record tells of the second failure."""
 
     def fail(self: Any) -> None:
         raise ZeroDivisionError
@@ -177,4 +177,20 @@ async def test_a_base_class_that_fails_too(expect_log: ExpectLog, monkeypatch: p
         async with serving(web.Application([("/", Page, {"database": "x"})])) as server:
             peer = await server.connect()
             peer.get("/")
-            assert await peer.rest() == b""
+            assert (await peer.rest()).startswith(b"HTTP/1.1 500 ")
+
+
+async def test_an_error_that_is_raised_again_and_again_keeps_its_notes_short(expect_log: ExpectLog) -> None:
+    error = ValueError("one object for all")
+    with expect_log("tornado.application", "Uncaught exception"):
+        async with serving(web.Application([("/", failing("initialize", error))])) as server:
+            for _ in range(3):
+                assert (await server.fetch("/")).code == 500
+    assert len(error.__notes__) == 1
+
+
+async def test_the_third_element_is_not_blamed_for_another_hook(expect_log: ExpectLog) -> None:
+    for hook, blamed in (("set_default_headers", False), ("initialize", True)):
+        with expect_log("tornado.application", "Uncaught exception") as expected:
+            assert (await ask(failing(hook))).code == 500
+        assert ("third element" in "".join(raised(expected).__notes__)) is blamed

@@ -187,3 +187,71 @@ async def test_what_one_system_call_leaves(tmp_path, monkeypatch):
     upload = await received(tmp_path, LARGE)
     assert upload.body == LARGE
     await upload._remove()
+
+
+@pytest.fixture
+def umask():
+    """Group may read, others nothing."""
+    before = os.umask(0o027)
+    yield
+    os.umask(before)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such permissions")
+@pytest.mark.parametrize("content", [b"small", LARGE])
+@pytest.mark.parametrize("elsewhere", [False, True])
+async def test_permissions_are_those_of_any_new_file(tmp_path, monkeypatch, umask, content, elsewhere):
+    replace = os.replace
+
+    def across(source: str, target: str) -> None:
+        if elsewhere and "upload-" in source and ".upload-" not in source:
+            raise OSError(errno.EXDEV, "Invalid cross-device link")
+        replace(source, target)
+
+    monkeypatch.setattr(_uploaded_file.os, "replace", across)
+    for name, there in (("new", None), ("over", None), ("replaced", 0o604)):
+        target = tmp_path / name
+        if there is not None:
+            target.touch()
+            target.chmod(there)
+        upload = await received(tmp_path, content)
+        await upload.move_to(target, overwrite=name != "new")
+        assert target.stat().st_mode & 0o777 == (there or 0o640)
+        assert upload.file.read() == content
+        await upload._remove()
+
+
+async def test_a_link_that_leads_nowhere_is_replaced(tmp_path):
+    target = tmp_path / "target"
+    target.symlink_to("nowhere")
+    upload = await received(tmp_path, LARGE)
+    await upload.move_to(target, overwrite=True)
+    assert not target.is_symlink()
+    assert target.read_bytes() == LARGE
+    await upload._remove()
+
+
+async def test_what_cannot_be_removed_does_not_keep_the_others(tmp_path, monkeypatch, expect_log):
+    files = [await received(tmp_path, LARGE) for _ in range(3)]
+    unlink = os.unlink
+
+    def refuse(path: str) -> None:
+        if path == files[0].path:
+            raise PermissionError(errno.EPERM, "no")
+        unlink(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_uploaded_file.os, "unlink", refuse)
+        with expect_log("tornado.application", "Cannot remove the uploaded file"):
+            await _uploaded_file.remove_all(files)
+    assert os.listdir(tmp_path) == [os.path.basename(files[0].path)]
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+async def test_moving_to_where_a_directory_is(tmp_path, overwrite):
+    file = await received(tmp_path, b"content")
+    for target in (str(tmp_path), f"{tmp_path}/"):
+        kind = IsADirectoryError if overwrite else FileExistsError
+        with pytest.raises(kind, match=r"move_to\(\) takes the path that the file itself is to have"):
+            await file.move_to(target, overwrite=overwrite)
+    file._remove_now()

@@ -15,6 +15,7 @@ import pytest
 from tests.support.server import Server, handler_of, raised, serving
 from tests.support.streams import turns
 from tornado import web
+from tornado.iostream import StreamClosedError
 from tornado.web import _reception, _uploaded_file
 
 FORM = "Content-Type: multipart/form-data; boundary=frontier"
@@ -151,6 +152,37 @@ async def test_other_bodies_are_collected(tmp_path):
         await server.fetch("/", method="POST", body=b"")
         assert handler.seen["request"].body == b""
         assert (await post(server, b"")).code == 200
+
+
+async def test_json_that_was_collected_is_read(tmp_path, expect_log):
+    def put(self: Any) -> None:
+        self.write({"got": self.get_json_body(None)})
+
+    async with receiving(tmp_path, put=put) as (server, _):
+        kind = "Content-Type: application/json"
+        assert (await server.fetch("/", kind, method="PUT", body=b'{"a": 1}')).body == b'{"got": {"a": 1}}'
+        assert (await server.fetch("/", kind, method="PUT", body=b"")).body == b'{"got": null}'
+        with expect_log("tornado.general", "JSON"):
+            assert (await server.fetch("/", kind, method="PUT", body=b"{")).code == 400
+
+
+@pytest.mark.parametrize("when", ["prepare", "put"])
+async def test_json_is_not_read_from_what_was_not_collected(tmp_path, expect_log, when):
+    members = {when: lambda self: self.get_json_body(), "write_error": lambda *_, **__: None}
+    async with receiving(tmp_path, **members) as (server, _):
+        kind = FORM if when == "put" else "Content-Type: application/json"
+        with expect_log("tornado.application", "Uncaught") as logged:
+            assert (await server.fetch("/", kind, method="PUT", body=form())).code == 500
+        assert "get_json_body() needs it whole" in str(raised(logged))
+
+
+async def test_no_body_is_taken_for_a_method_that_is_not_there(tmp_path):
+    parts: list[Any] = []
+    async with receiving(tmp_path, part_started=lambda self, part: parts.append(part)) as (server, _):
+        body = form(file("f", "x", LARGE))
+        assert (await server.fetch("/", FORM, method="PATCH", body=body)).code == 405
+        assert parts == []
+        assert (await server.fetch("/")).code == 405
 
 
 async def test_a_method_without_a_body(tmp_path):
@@ -397,6 +429,16 @@ async def test_an_error_of_a_hook_is_the_handlers(tmp_path, expect_log, hook, pl
         assert handler.seen == {}
 
 
+@pytest.mark.parametrize("hook", ["part_started", "part_received", "part_finished", "upload_progress"])
+async def test_a_hook_that_speaks_of_another_stream_is_answered(tmp_path, expect_log, hook):
+    async def fail(self: Any, *args: Any) -> None:
+        raise StreamClosedError
+
+    async with receiving(tmp_path, **{hook: fail}, write_error=lambda *_, **__: None) as (server, _):
+        with expect_log("tornado.application", "Uncaught exception"):
+            assert (await post(server, form(file("f", "x", SMALL)))).code == 500
+
+
 async def test_a_hook_that_returns_something_is_told(tmp_path, expect_log):
     async with receiving(
         tmp_path, part_started=lambda self, part: True, write_error=lambda *_, **__: None
@@ -446,6 +488,19 @@ async def test_progress_is_told_not_too_often(tmp_path, monkeypatch):
         peer.send(b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body))
         await peer.response()
         assert told[-1] == (len(body), None)
+
+
+async def test_progress_of_what_is_inflated_has_no_total(tmp_path):
+    import gzip
+
+    told: list[tuple[int, int | None]] = []
+    members = {"upload_progress": lambda self, received, total: told.append((received, total))}
+    body = form(file("f", "x", LARGE))
+    async with receiving(tmp_path, _decompress_request=True, **members) as (server, _):
+        await post(server, gzip.compress(body), "Content-Encoding: gzip")
+        assert told[-1] == (len(body), None)
+        await post(server, body)
+        assert told[-1] == (len(body), len(body))
 
 
 # -- the disk
@@ -683,3 +738,34 @@ async def test_without_the_token_no_file_is_taken(tmp_path, expect_log, parts):
 async def test_a_handler_may_do_without_the_token(tmp_path):
     async with protected(tmp_path, check_xsrf_cookie=lambda self: None) as (server, _, _, _):
         assert (await post(server, form(file("f", "x", SMALL)))).code == 200
+
+
+async def test_files_are_removed_in_one_job_and_not_held_open_before(tmp_path, monkeypatch):
+    removed: list[int] = []
+    remove = _uploaded_file._remove_each
+    monkeypatch.setattr(
+        _uploaded_file, "_remove_each", lambda files: (removed.append(len(files)), remove(files))
+    )
+    raws: list[Any] = []
+    members = {"part_finished": lambda self, part: raws.append(part._temporary._raw.closed)}
+    async with receiving(tmp_path, post=lambda self: None, **members) as (server, _):
+        assert (await post(server, form(*[file("f", "x", LARGE)] * 5))).code == 200
+        while not removed:
+            await asyncio.sleep(0)
+    assert removed == [5]
+    assert raws == [True] * 5
+
+
+@pytest.mark.parametrize("own", [False, True])
+async def test_a_directory_that_is_not_there_is_named(tmp_path, own, expect_log):
+    missing = str(tmp_path / "missing")
+    members = {"upload_directory": missing} if own else {}
+    settings = {} if own else {"upload_directory": missing}
+    handler = handler_of(web.UploadHandler, post=lambda self: self.write("taken"), **members)
+    name = "Handler.upload_directory" if own else "the setting upload_directory"
+    async with serving(web.Application([("/", handler)], **settings)) as server:
+        with expect_log("tornado.application", "Uncaught exception POST /") as expected:
+            assert (await post(server, form(field("a", b"b")))).code == 500
+        assert str(raised(expected)) == f"{name}: there is no directory {missing!r}"
+        (tmp_path / "missing").mkdir()
+        assert (await post(server, form(field("a", b"b")))).code == 200

@@ -15,7 +15,14 @@ import pytest
 
 from tests.wsgi.conftest import running
 from tornado.log import access_log
-from tornado.web import Application, HTTPError, RequestHandler, StaticFileHandler, stream_request_body
+from tornado.web import (
+    Application,
+    HTTPError,
+    RequestHandler,
+    StaticFileHandler,
+    UploadHandler,
+    stream_request_body,
+)
 from tornado.wsgi import WSGIAdapter
 
 
@@ -206,6 +213,61 @@ def test_requests_at_fault(environ, status):
     found, headers, body = call(app, "/", "POST", check=False, **environ)
     assert found.split()[0] == status.split()[0]
     assert dict(headers)["Content-Length"] == str(len(body))
+
+
+class Limited(RequestHandler):
+    max_body_size = 10
+    body_timeout = 5.0
+
+    def post(self):
+        self.write(str(len(self.request.body)))
+
+
+class Roomy(Limited):
+    max_body_size = 10_000
+
+
+class Uploads(UploadHandler):
+    max_body_size = 5_000
+    max_file_size = 500
+
+    def post(self):
+        self.write(str(self.uploads["f"][0].size))
+
+    def write_error(self, status_code, **kwargs):
+        self.finish(kwargs["exc_info"][1].get_message())
+
+
+@pytest.mark.parametrize(
+    ("path", "size", "status"),
+    [("/l", 10, 200), ("/l", 11, 413), ("/r", 10_000, 200), ("/r", 10_001, 413), ("/", 101, 413)],
+)
+@pytest.mark.parametrize("announced", [True, False])
+def test_a_handler_may_have_its_own_limit(path, size, status, announced):
+    app = adapter(("/l", Limited), ("/r", Roomy))
+    app.max_body_size = 100
+    more = {} if announced else {"wsgi.input_terminated": True, "wsgi.input": io.BytesIO(bytes(size))}
+    found = call(app, path, "POST", bytes(size) if announced else b"", check=False, **more)[0]
+    assert found.startswith(str(status))
+
+
+@pytest.mark.parametrize(
+    ("size", "status", "text"),
+    [
+        (500, 200, b"500"),
+        (501, 413, b"max_file_size (500 bytes)"),
+        (5000, 413, b"max_body_size (5000 bytes)"),
+    ],
+)
+def test_uploads(size, status, text, expect_log):
+    content = b'--b\r\nContent-Disposition: form-data; name="f"; filename="x"\r\n\r\n' + bytes(size)
+    body = content + b"\r\n--b--\r\n"
+    with expect_log("tornado.general", "over max_", required=status == 413):
+        found, _, page = call(
+            adapter(("/u", Uploads)), "/u", "POST", body, CONTENT_TYPE="multipart/form-data; boundary=b"
+        )
+    assert found.startswith(str(status))
+    assert text in page
 
 
 def test_a_body_without_a_length():

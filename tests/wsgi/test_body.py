@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
+import threading
 
 import pytest
 
 from tornado.httputil import HTTPHeaders, RequestStartLine
+from tornado.wsgi import _body
 from tornado.wsgi._body import Spool, SpooledRequest
 
 
@@ -61,3 +64,85 @@ def test_another_body():
     file, size = request._input()
     assert (file.read(), size, request.body) == (b"other", 5, b"other")
     request._spool.close()
+
+
+LARGE = bytes(range(256)) * 4096
+
+
+async def test_what_goes_to_the_disk_goes_in_a_thread(monkeypatch):
+    writers = set()
+    write = Spool.write
+
+    def noted(self, data):
+        writers.add(threading.current_thread() is threading.main_thread())
+        write(self, data)
+
+    monkeypatch.setattr(Spool, "write", noted)
+    spool = Spool(100)
+    assert spool.receive(LARGE[:100]) is None
+    assert spool.is_complete
+    assert writers == {True}
+    writers.clear()
+    waited = 0
+    for at in range(100, len(LARGE), 65536):
+        waiting = spool.receive(LARGE[at : at + 65536])
+        assert not spool.is_complete
+        if waiting is not None:
+            waited += 1
+            await waiting
+        assert spool._waiting_size <= _body._BATCH + 65536
+    assert waited
+    await spool.complete()
+    assert writers == {False}
+    assert (spool.size, spool.read()) == (len(LARGE), LARGE)
+    spool.abandon()
+    while not spool._file.closed:
+        await asyncio.sleep(0)
+
+
+async def test_giving_up_while_it_is_written(monkeypatch):
+    gate = threading.Event()
+    write = Spool.write
+
+    def held(self, data):
+        assert gate.wait(25)
+        write(self, data)
+
+    monkeypatch.setattr(Spool, "write", held)
+    spool = Spool(100)
+    assert spool.receive(LARGE) is None
+    waiting = spool.receive(LARGE)
+    spool.abandon()
+    assert not spool._file.closed
+    gate.set()
+    await waiting
+    while not spool._file.closed:
+        await asyncio.sleep(0)
+
+
+async def test_a_disk_that_is_full(monkeypatch):
+    def full(self):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Spool, "_to_disk", full)
+    spool = Spool(100)
+    assert spool.receive(LARGE) is None
+    with pytest.raises(OSError, match="No space"):
+        await spool.receive(LARGE)
+    with pytest.raises(OSError, match="No space"):
+        spool.receive(b"more")
+    with pytest.raises(OSError, match="No space"):
+        await spool.complete()
+    spool.close()
+
+
+async def test_complete_between_the_end_of_a_job_and_its_callback():
+    spool = Spool(100)
+    assert spool.receive(LARGE) is None
+    job = spool._job
+    job.remove_done_callback(spool._job_done)
+    await job
+    asyncio.get_running_loop().call_soon(spool._job_done, job)
+    await spool.complete()
+    assert spool.read() == LARGE
+    spool.close()

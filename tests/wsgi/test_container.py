@@ -7,19 +7,22 @@ import contextvars
 import gc
 import hashlib
 import logging
+import tempfile
 import threading
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.support.server import serving
+from tests.support.clock import FakeClock
+from tests.support.server import raised, serving
 from tests.wsgi.conftest import running
 from tornado.concurrent import dummy_executor
 from tornado.httpserver import HTTPServer
 from tornado.routing import AnyMatches, PathMatches, Rule, RuleRouter
 from tornado.web import Application, FallbackHandler, RequestHandler
-from tornado.wsgi import WSGIContainer
+from tornado.wsgi import WSGIContainer, _body, _reply
+from tornado.wsgi._body import Spool
 
 
 def echo(environ, start_response):
@@ -319,3 +322,89 @@ async def test_log_is_a_hook():
 
 def test_a_server_takes_it_directly():
     assert HTTPServer(WSGIContainer(echo)).request_callback is not None
+
+
+# -- large bodies --
+
+
+@pytest.mark.parametrize("size", [1_048_577, 1_200_000, 10_000_000])
+@pytest.mark.parametrize("chunked", [False, True])
+async def test_a_disk_that_is_full_is_an_error_of_the_server(
+    tmp_path, monkeypatch, expect_log, size, chunked
+):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "absent"))
+    calls = []
+    async with running(lambda *arguments: calls.append(arguments)) as server:
+        with expect_log("tornado.application", "Uncaught exception in a WSGI application: POST /") as logged:
+            if chunked:
+                peer = await server.connect()
+                peer.get("/", "Transfer-Encoding: chunked", method="POST")
+                peer.send(b"%x\r\n%b\r\n0\r\n\r\n" % (size, bytes(size)))
+                response = await peer.response()
+            else:
+                response = await server.fetch("/", method="POST", body=bytes(size))
+        assert response.code == 500
+        assert isinstance(raised(logged), FileNotFoundError)
+    assert calls == []
+
+
+async def test_a_slow_disk_slows_the_client(monkeypatch):
+    gate = threading.Event()
+    write = Spool.write
+
+    def held(self, data):
+        if self.size + len(data) > self._limit:
+            assert gate.wait(25)
+        write(self, data)
+
+    spools = []
+    receive = Spool.receive
+
+    def noted(self, data):
+        spools[:] = [self]
+        return receive(self, data)
+
+    monkeypatch.setattr(Spool, "write", held)
+    monkeypatch.setattr(Spool, "receive", noted)
+    body = bytes(range(256)) * 40_000
+    async with running(echo) as server:
+        peer = await server.connect()
+        peer.get("/", method="POST", body=body)
+        while not spools or spools[0]._waiting_size < _body._BATCH:
+            await asyncio.sleep(0)
+        for _ in range(3):
+            assert (await server.fetch("/")).body == b""
+        gate.set()
+        assert (await peer.response()).body == body
+
+
+async def test_clients_that_read_nothing_do_not_stop_the_application(monkeypatch):
+    clock = FakeClock()
+    monkeypatch.setattr(_reply, "monotonic", clock)
+    monkeypatch.setattr(_reply, "_TICK", 0.001)
+    closed = threading.Event()
+
+    def application(environ, start_response):
+        start_response("200 OK", [])
+        if environ["PATH_INFO"] == "/quick":
+            yield b"quick"
+            return
+        try:
+            while True:
+                yield bytes(1_000_000)
+        finally:
+            closed.set()
+
+    async with running(application, 1) as server:
+        with server.dial() as sock:
+            sock.sendall(b"GET /endless HTTP/1.1\r\nHost: x\r\n\r\n")
+            answer = asyncio.ensure_future(server.fetch("/quick"))
+            while not closed.is_set():
+                clock.advance(1)
+                await asyncio.sleep(0)
+            assert (await answer).body == b"quick"
+
+
+def test_an_application_is_called():
+    with pytest.raises(TypeError, match="a WSGI application is called with each request; 5 is not"):
+        WSGIContainer(5)  # type: ignore[arg-type]

@@ -7,6 +7,7 @@ import threading
 
 import pytest
 
+from tests.support.clock import FakeClock
 from tornado.httputil import HTTPConnection
 from tornado.iostream import StreamClosedError
 from tornado.wsgi import _reply
@@ -187,3 +188,72 @@ def test_a_stopped_loop_ends_the_thread(monkeypatch):
         reply.put(None, b"b", last=False)
     loop.close()
     other.close()
+
+
+@pytest.mark.parametrize("moves", [False, True])
+async def test_a_client_that_reads_nothing_is_given_up(monkeypatch, moves):
+    """One that reads something, however little, is not."""
+
+    class Stream:
+        _pending_output = 10**6
+
+    clock = FakeClock()
+    monkeypatch.setattr(_reply, "monotonic", clock)
+    monkeypatch.setattr(_reply, "_TICK", 0.001)
+    connection = Connection()
+    connection.stream = stream = Stream()
+    closed = asyncio.Event()
+    connection.close = closed.set
+    reply = Reply(connection, asyncio.get_running_loop(), 60.0)
+    looked = threading.Semaphore(0)
+    place = Reply._place
+
+    def watched(self):
+        looked.release()
+        return place(self)
+
+    monkeypatch.setattr(Reply, "_place", watched)
+
+    async def look(times):
+        for _ in range(times):
+            assert await asyncio.to_thread(looked.acquire, timeout=25)
+
+    job = asyncio.get_running_loop().run_in_executor(
+        None, reply.put, Head("200 OK", []), bytes(WINDOW + 1), False
+    )
+    await look(1)
+    for _ in range(3):
+        clock.advance(59)
+        if moves:
+            stream._pending_output -= 1
+        await look(2)
+        if not moves:
+            break
+    assert not job.done()
+    if moves:
+        connection.settle()
+        await job
+        assert not reply.gone
+        return
+    clock.advance(2)
+    with pytest.raises(StreamClosedError):
+        await job
+    await closed.wait()
+    connection.settle()
+
+
+async def test_a_patient_reply_waits_for_ever(monkeypatch):
+    clock = FakeClock()
+    monkeypatch.setattr(_reply, "monotonic", clock)
+    monkeypatch.setattr(_reply, "_TICK", 0.001)
+    connection = Connection()
+    reply = Reply(connection, asyncio.get_running_loop())
+    job = asyncio.get_running_loop().run_in_executor(
+        None, reply.put, Head("200 OK", []), bytes(WINDOW + 1), False
+    )
+    await connection.wrote.wait()
+    clock.advance(10**6)
+    await asyncio.to_thread(lambda: None)
+    assert not reply.gone
+    connection.settle()
+    await job

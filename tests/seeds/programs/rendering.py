@@ -35,6 +35,12 @@ class MessageHandler(tornado.web.RequestHandler):
         self.render("hello.html", msg="欢迎登录系统")
 
 
+class EscapeHandler(tornado.web.RequestHandler):
+    # 转义: 默认转义; {% autoescape None %} 取消当前文件的转义
+    def get(self, name):
+        self.render(name + ".html", msg="<b>你好</b>")
+
+
 class ForgottenHandler(tornado.web.RequestHandler):
     # 没有传参
     def get(self):
@@ -49,6 +55,7 @@ if __name__ == "__main__":
             (r"/file", FileHandler),
             (r"/message", MessageHandler),
             (r"/forgotten", ForgottenHandler),
+            (r"/(escaped|raw)", EscapeHandler),
         ],
         template_path=os.path.join(os.path.dirname(__file__), "templates"),
     )

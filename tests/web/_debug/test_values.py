@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import argparse
+import array
+import asyncio
 import collections
 import dataclasses
+import functools
 import sys
+import types
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import pytest
 
 from tornado.httputil import HTTPHeaders
-from tornado.web._debug_secrets import MASK, Secrets
-from tornado.web._debug_values import Values
+from tornado.web._debug._secrets import MASK, Secrets
+from tornado.web._debug._values import Values
 
 
 class Point(NamedTuple):
@@ -162,3 +168,116 @@ def test_a_value_that_cannot_be_compared_is_hidden() -> None:
         __hash__ = None  # type: ignore[assignment]
 
     assert Values(Secrets()).show_named("token", Array()).startswith(MASK)
+    assert "Array object" in Values(Secrets()).show_named("matrix", Array())
+    assert "Array object" in show([{"matrix": Array()}])
+
+
+class Text(str):
+    """A text of a class of its own."""
+
+
+class Odd(str):
+    """The same with a repr of its own."""
+
+    def __repr__(self) -> str:
+        return "Odd"
+
+
+class Pairs(Mapping[str, str]):
+    def __getitem__(self, name: str) -> str:
+        return "x"
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(("password", "name"))
+
+    def __len__(self) -> int:
+        return 2
+
+
+SECRET = {"password": "x", "a": 1}
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (SECRET.keys(), "dict_keys(['password', 'a'])"),
+        (SECRET.values(), f"dict_values([{MASK}, 1])"),
+        (SECRET.items(), f"dict_items([('password', {MASK}), ('a', 1)])"),
+        (types.MappingProxyType(SECRET), f"mappingproxy({{'password': {MASK}, 'a': 1}})"),
+        (collections.UserDict(SECRET), f"{{'password': {MASK}, 'a': 1}}"),
+        (collections.UserList([1, 2]), "[1, 2]"),
+        (collections.UserString("open sesame"), f"'open {MASK}'"),
+        (collections.ChainMap(SECRET, {}), f"ChainMap({{'password': {MASK}, 'a': 1}}, {{}})"),
+        (Pairs(), f"Pairs({{'password': {MASK}, 'name': 'x'}})"),
+        (types.SimpleNamespace(password="x", a=1), f"namespace(password={MASK}, a=1)"),
+        (argparse.Namespace(password="x", a=1), f"Namespace(password='{MASK}', a=1)"),
+        (functools.partial(print, password="x"), f"functools.partial({print!r}, password='{MASK}')"),
+        ([("password", "x"), ("name", "x")], f"[('password', {MASK}), ('name', 'x')]"),
+        (("Password is wrong", 401), "('Password is wrong', 401)"),
+        (array.array("i", [1, 2]), "array('i', [1, 2])"),
+        (Text("x"), "'x'"),
+        (Odd("x"), "Odd"),
+    ],
+)
+def test_other_containers(value: Any, expected: str) -> None:
+    assert show(value) == expected
+
+
+@pytest.mark.parametrize("kind", ["values", "items", "keys", "proxy", "array", "list", "dict", "text"])
+def test_large_values_are_not_looked_at_as_a_whole(kind: str) -> None:
+    """Only a part of them is asked for its repr."""
+    count = 0
+
+    class Item:
+        def __repr__(self) -> str:
+            nonlocal count
+            count += 1
+            return "item"
+
+    items = {number: Item() for number in range(1000)}
+    value: Any = {
+        "values": items.values(),
+        "items": items.items(),
+        "keys": items.keys(),
+        "proxy": types.MappingProxyType(items),
+        "array": array.array("i", range(1000)),
+        "list": collections.UserList(items.values()),
+        "dict": collections.UserDict(items),
+        "text": Text("x" * 10**6),
+    }[kind]
+    shown = show(value, 5000)
+    assert len(shown) < 5100
+    assert "\u2026" in shown
+    assert count <= 51
+
+
+def test_a_long_text_of_a_class_of_its_own_is_not_asked() -> None:
+    assert show(Odd("x" * 10**5), 10) == "'xxxxxxxxx\u2026 (100,000 characters)"
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), asyncio.CancelledError(), GeneratorExit()])
+def test_a_repr_may_raise_what_it_likes(error: BaseException) -> None:
+    class Failing:
+        def __repr__(self) -> str:
+            raise error
+
+    assert show([Failing(), 1]).endswith(f"Failing, not shown: its repr raises {type(error).__name__}>, 1]")
+
+
+def test_an_interrupt_is_one() -> None:
+    class Interrupted:
+        def __repr__(self) -> str:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        show(Interrupted())
+
+
+def test_a_mapping_that_never_ends_is_interrupted() -> None:
+    class Endless(Pairs):
+        def __iter__(self) -> Iterator[str]:
+            while True:
+                sum(range(10))
+
+    values = Values(Secrets(), seconds=0.01)
+    assert values.show([Endless()]).endswith("not shown: _SlowError>")

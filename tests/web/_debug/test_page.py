@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from tests.support.program import Program
-from tornado.web._debug_frames import Frame, Gap, Raised, Variable
-from tornado.web._debug_page import Page, render
-from tornado.web._debug_request import Route, Surroundings, Table
-from tornado.web._debug_source import SourceLine
+from tornado.web._debug._frames import Frame, Gap, Raised, Variable
+from tornado.web._debug._page import Page, render
+from tornado.web._debug._request import Route, Surroundings, Table
+from tornado.web._debug._source import SourceLine
 
 EVIL = "</pre></script><img src=x onerror=alert(1)>\"'&\u2028"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tornado.web._debug_secrets import MASK, Secrets
-from tornado.web._debug_source import Span, lines_around, python_span
+from tornado.web._debug._secrets import MASK, Secrets
+from tornado.web._debug._source import Span, lines_around, python_span
 
 LINES = """
 import os
@@ -79,3 +79,13 @@ def test_columns_are_characters() -> None:
     assert source[span.start : span.end] == "1 / 0"
     # A file that has changed meanwhile.
     assert python_span(code, 0, 7, []) == Span(7, 7)
+
+
+def test_a_literal_of_several_lines_is_masked() -> None:
+    lines = ["def f():", '    secret = """first', "    second", '    third"""', "    fail()"]
+    shown = lines_around(lines, Span(5, 5), Secrets())
+    assert [each.number for each in shown] == [1, 2, 3, 4, 5]
+    text = "\n".join(each.text for each in shown)
+    assert MASK in text
+    assert not [word for word in ("first", "second", "third") if word in text]
+    assert shown[-1].text == "    fail()"

@@ -9,9 +9,9 @@ import pytest
 from tests.support.server import ask, handler_of
 from tornado import web
 from tornado.routing import HostMatches, Matcher, Rule
-from tornado.web._debug_request import Surroundings, Table, _Builder, gather
-from tornado.web._debug_secrets import MASK, Secrets
-from tornado.web._debug_values import Values
+from tornado.web._debug._request import Surroundings, Table, _Builder, gather
+from tornado.web._debug._secrets import MASK, Secrets
+from tornado.web._debug._values import Values
 
 
 async def around(

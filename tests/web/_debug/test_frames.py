@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from tornado.template import DictLoader, Loader
-from tornado.web._debug_frames import Frame, Gap, Raised, gather
-from tornado.web._debug_secrets import MASK, Secrets
-from tornado.web._debug_values import Values
+from tornado.web._debug._frames import Frame, Gap, Raised, gather
+from tornado.web._debug._secrets import MASK, Secrets
+from tornado.web._debug._values import Values
 
 
 def gathered(function: Callable[[], Any]) -> Raised:

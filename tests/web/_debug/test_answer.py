@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from typing import Any
 
@@ -10,8 +11,8 @@ import pytest
 from tests.support.server import ExpectLog, ask, handler_of
 from tornado import web
 from tornado.httputil import HTTPHeaders
-from tornado.web import _debug
-from tornado.web._debug_secrets import MASK
+from tornado.web._debug import _answer
+from tornado.web._debug._secrets import MASK
 
 BROWSER = "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 
@@ -53,9 +54,9 @@ async def page(
 )
 def test_who_wants_a_page(accept: str, wanted: bool) -> None:
     request = type("Request", (), {"headers": HTTPHeaders({"Accept": accept})})
-    assert _debug.wants_page(request) is wanted
+    assert _answer.wants_page(request) is wanted
     request.headers["X-Requested-With"] = "XMLHttpRequest"
-    assert _debug.wants_page(request) is False
+    assert _answer.wants_page(request) is False
 
 
 async def test_a_page(expect_log: ExpectLog) -> None:
@@ -66,7 +67,7 @@ async def test_a_page(expect_log: ExpectLog) -> None:
     assert "<h1>ValueError</h1>" in body
     assert "a &lt;bug&gt;" in body
     assert "<bug>" not in body
-    assert "test_debug.py" in body
+    assert "test_answer.py" in body
 
 
 async def test_the_pages_headers(expect_log: ExpectLog) -> None:
@@ -92,7 +93,7 @@ async def test_everybody_else_gets_text(expect_log: ExpectLog) -> None:
 async def test_never_without_the_setting(expect_log: ExpectLog) -> None:
     response = await page(expect_log, serve_traceback=False)
     assert b"bug" not in response.body
-    assert b"test_debug" not in response.body
+    assert b"test_answer" not in response.body
 
 
 async def test_write_error_of_ones_own(expect_log: ExpectLog) -> None:
@@ -197,7 +198,7 @@ async def test_without_details_a_page_is_small(
     expect_log: ExpectLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     full = await page(expect_log)
-    monkeypatch.setattr(_debug, "LIMIT", len(full.body) - 500)
+    monkeypatch.setattr(_answer, "LIMIT", len(full.body) - 500)
     response = await page(expect_log)
     assert b"<h1>ValueError</h1>" in response.body
     assert b"variable" not in response.body.partition(b'<section id="request">')[0].partition(b"<main")[2]
@@ -206,7 +207,7 @@ async def test_without_details_a_page_is_small(
 async def test_where_no_page_fits_text_is_sent(
     expect_log: ExpectLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_debug, "LIMIT", 300)
+    monkeypatch.setattr(_answer, "LIMIT", 300)
     response = await page(expect_log, log="Uncaught|debug page")
     assert response.get("content-type") == "text/plain; charset=UTF-8"
     assert "\u2026" in response.body.decode()
@@ -227,3 +228,53 @@ async def test_what_was_begun_is_broken_off(expect_log: ExpectLog) -> None:
             rest = await server.exchange("GET / HTTP/1.1\r\nHost: x\r\nAccept: text/html\r\n\r\n")
     assert b"begun" in rest
     assert b"ValueError" not in rest
+
+
+@pytest.mark.parametrize("accept", [BROWSER, "Accept: */*"])
+async def test_half_a_surrogate_pair(accept: str, expect_log: ExpectLog) -> None:
+    def get(self: Any) -> None:
+        raise ValueError("a file \ud800")
+
+    response = await page(expect_log, handler_of(get=get), accept)
+    assert response.code == 500
+    assert b"ValueError" in response.body
+    assert b"a file \\ud800" in response.body
+
+
+@pytest.mark.parametrize("raises", [SystemExit(3), asyncio.CancelledError()])
+async def test_a_text_that_raises_what_it_likes(raises: BaseException, expect_log: ExpectLog) -> None:
+    class Odd(Exception):
+        def __str__(self) -> str:
+            raise raises
+
+    def get(self: Any) -> None:
+        raise Odd
+
+    response = await page(expect_log, handler_of(get=get))
+    assert response.code == 500
+    assert f"its str() raises {type(raises).__name__}".encode() in response.body
+    response = await page(expect_log, handler_of(get=get), "Accept: */*")
+    assert b"Odd" in response.body
+
+
+@pytest.mark.parametrize("raises", [SystemExit(3), asyncio.CancelledError(), ZeroDivisionError()])
+async def test_a_page_that_cannot_be_made(
+    raises: BaseException, expect_log: ExpectLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def render(*args: Any, **kwargs: Any) -> str:
+        raise raises
+
+    monkeypatch.setattr(_answer._page, "render", render)
+    response = await page(expect_log, log="Uncaught|debug page")
+    assert response.body.startswith(b"Traceback")
+
+
+async def test_literals_in_a_plain_traceback(expect_log: ExpectLog) -> None:
+    def connect(**kwargs: Any) -> None:
+        raise LookupError
+
+    response = await page(
+        expect_log, handler_of(get=lambda self: connect(password="in-the-line")), "Accept: */*"
+    )
+    assert b"in-the-line" not in response.body
+    assert MASK.encode() in response.body

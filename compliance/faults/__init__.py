@@ -1,0 +1,1 @@
+"""Faults: failing system calls, lost packets, resets at every point; see README.md."""

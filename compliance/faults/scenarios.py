@@ -1,0 +1,316 @@
+"""What is done to the server (or the client), and what is found afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import shutil
+import ssl
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from compliance.faults import load, resets
+from compliance.faults.network import Network
+from compliance.faults.process import ROOT, Server, leaks
+
+#: What fiu-run makes fail. Its library does not know accept4(), by which Python accepts.
+FIU_POINTS = ("posix/io/net/recv", "posix/io/net/send", "posix/io/net/sendmsg")
+
+
+@dataclass
+class Outcome:
+    """What came of a scenario."""
+
+    name: str
+    counts: load.Counts = field(default_factory=load.Counts)
+    #: Faults that may each have cost one request.
+    faults: int = 0
+    before: dict[str, Any] = field(default_factory=dict)
+    after: dict[str, Any] = field(default_factory=dict)
+    output: str = ""
+    #: Why it was not run.
+    skipped: str = ""
+
+    def problems(self) -> list[str]:
+        """What is not as it should be, in words."""
+        if self.skipped:
+            return []
+        found = leaks(self.before, self.after)
+        if self.counts.failures > self.faults:
+            found.append(f"{self.counts.failures} requests failed by {self.faults} faults")
+        if self.counts.wrong:
+            found.append(f"{self.counts.wrong} wrong answers")
+        if not self.counts.requests:
+            found.append("nothing was asked")
+        for phrase in (
+            "never retrieved",
+            "was destroyed",
+            "Exception in callback",
+            "never awaited",
+            "ResourceWarning",
+        ):
+            if phrase in self.output:
+                found.append(f"the log says {phrase!r}")
+        return found
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much is done."""
+
+    clients: int
+    requests: int
+    resets: int
+
+
+SMALL = Size(clients=8, requests=24, resets=3)
+FULL = Size(clients=16, requests=250, resets=50)
+
+
+@dataclass(frozen=True)
+class Tls:
+    """Certificate files for the server, and a context for clients; None of it without TLS."""
+
+    certificate: str
+    key: str
+    context: ssl.SSLContext
+
+
+def _options(loop: str, tls: Tls | None) -> list[str]:
+    secure = [f"--certificate={tls.certificate}", f"--key={tls.key}"] if tls else []
+    return [f"--loop={loop}", *secure]
+
+
+def _target(server: Server, tls: Tls | None) -> load.Target:
+    return load.Target("127.0.0.1", server.port, tls.context if tls else None)
+
+
+def calls(
+    size: Size,
+    *,
+    loop: str = "asyncio",
+    tls: Tls | None = None,
+    probability: float = 0.05,
+    exhausted: bool = False,
+) -> Outcome:
+    """recv, send and accept of the server fail; with `exhausted` accept alone, for want of descriptors."""
+    kinds = "accept" if exhausted else "recv,send,accept"
+    name = f"{kinds} fail ({loop}{', TLS' if tls else ''}{', exhausted' if exhausted else ''})"
+    outcome = Outcome(name)
+    arguments = [*_options(loop, tls), f"--calls={kinds}", f"--probability={probability}"]
+    with Server([*arguments, *(["--exhausted"] if exhausted else [])]) as server:
+        target = _target(server, tls)
+        for measured in (False, True):
+            server.inject(True)
+            counts = asyncio.run(load.run(target, size.clients, size.requests))
+            server.inject(False)
+            _settle(outcome, server, counts, measured)
+    outcome.output = server.output
+    return outcome
+
+
+def _settle(outcome: Outcome, server: Server, counts: load.Counts, measured: bool) -> None:
+    """Note what a round has left behind. The first one fills caches: the second is compared with it."""
+    state = server.at_rest()
+    if not measured:
+        outcome.before = state
+        return
+    outcome.after, outcome.counts = state, counts
+    # A connection that was not accepted is accepted the next time: nobody must notice.
+    outcome.faults = sum(
+        count - outcome.before["calls"].get(call, 0)
+        for call, count in state["calls"].items()
+        if call != "accept"
+    )
+
+
+def fiu(size: Size, *, loop: str = "asyncio", probability: float = 0.05) -> Outcome:
+    """recv, send and sendmsg fail below the interpreter, by fiu-run."""
+    outcome = Outcome(f"recv, send, sendmsg fail below (fiu-run, {loop})")
+    run, control = shutil.which("fiu-run"), shutil.which("fiu-ctrl")
+    if run is None or control is None:
+        outcome.skipped = "fiu-run is absent; on Debian: apt-get install fiu-utils"
+        return outcome
+    with contextlib.ExitStack() as stack:
+        prefix = stack.enter_context(tempfile.TemporaryDirectory()) + "/control"
+        server = stack.enter_context(Server([f"--loop={loop}"], before=[run, "-x", "-f", prefix]))
+
+        def switch(command: str, suffix: str) -> None:
+            commands = [part for point in FIU_POINTS for part in ("-c", f"{command} name={point}{suffix}")]
+            subprocess.run([control, "-f", prefix, *commands, str(server.pid)], check=True, timeout=30)
+
+        # asyncio's own pipe, by which a thread wakes the loop, is not to fail: the only work that is done in
+        # a thread, the first look at the file, is done before.
+        asyncio.run(load.run(_target(server, None), 1, len(load.MIXED)))
+        for measured in (False, True):
+            switch("enable_random", f",probability={probability}")
+            counts = asyncio.run(load.run(_target(server, None), size.clients, size.requests))
+            switch("disable", "")
+            _settle(outcome, server, counts, measured)
+    outcome.output = server.output
+    return outcome
+
+
+def vanishing(size: Size, *, loop: str = "asyncio", tls: Tls | None = None) -> Outcome:
+    """Clients reset their connections at every point, while others are served."""
+    outcome = Outcome(f"resets ({loop}{', TLS' if tls else ''})")
+    with Server(_options(loop, tls)) as server:
+        target = _target(server, tls)
+        for measured in (False, True):
+            counts = asyncio.run(_vanish(target, size, tls))
+            _settle(outcome, server, counts, measured)
+        outcome.faults = 0  # what the others do harms nobody else
+    outcome.output = server.output
+    return outcome
+
+
+async def _vanish(target: load.Target, size: Size, tls: Tls | None) -> load.Counts:
+    address = (target.address, target.port)
+    jobs = [(point, target.context) for point in resets.POINTS]
+    if tls is not None:
+        jobs += [(point, None) for point in resets.TLS_POINTS]
+    counts = load.Counts()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(load.client(target, size.requests, 0, counts))
+        for _ in range(size.resets):
+            for point, context in jobs:
+                await asyncio.to_thread(resets.vanish, address, point, context)
+    return counts
+
+
+def client(size: Size, *, loop: str = "asyncio", probability: float = 0.05) -> Outcome:
+    """recv and send of an `AsyncHTTPClient` fail; the server is well."""
+    outcome = Outcome(f"recv, send of the client fail ({loop})")
+    with Server() as server:
+        command = [
+            sys.executable,
+            "-m",
+            "compliance.faults.client",
+            f"--port={server.port}",
+            f"--loop={loop}",
+        ]
+        command += [
+            f"--clients={size.clients}",
+            f"--requests={size.requests}",
+            f"--probability={probability}",
+        ]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, timeout=600)
+    outcome.output = done.stderr.decode(errors="replace")
+    if done.returncode:
+        raise RuntimeError(f"the client ended with status {done.returncode}:\n{outcome.output}")
+    answer = json.loads(done.stdout)
+    outcome.counts = load.Counts(**answer["counts"])
+    outcome.before, outcome.after, outcome.faults = answer["before"], answer["after"], answer["faults"]
+    return outcome
+
+
+def loss(size: Size, *, probability: float = 0.05) -> Outcome:
+    """Packets are lost both ways: everything takes longer, and nothing fails."""
+    outcome = Outcome(f"{probability:.0%} of packets lost both ways")
+    network, reason = _network()
+    if network is None:
+        outcome.skipped = reason
+        return outcome
+    with network, Server([f"--address={network.SERVER}"], before=network.inside("server")) as server:
+        for measured in (False, True):
+            network.lose(probability)
+            counts = _load_from(network, server, size)
+            network.lose(0)
+            _settle(outcome, server, counts, measured)
+        outcome.faults = 0
+    outcome.output = server.output
+    return outcome
+
+
+def cut(size: Size) -> Outcome:
+    """The network is cut under the clients: the server never hears of them again; its timeouts end them."""
+    outcome = Outcome("the network is cut in mid-body and in keep-alive")
+    network, reason = _network()
+    if network is None:
+        outcome.skipped = reason
+        return outcome
+    arguments = [f"--address={network.SERVER}", "--timeout=2"]
+    with network, Server(arguments, before=network.inside("server")) as server:
+        for measured in (False, True):
+            counts = _load_from(network, server, SMALL)
+            _abandon(network, server, size.clients)
+            _settle(outcome, server, counts, measured)
+        outcome.faults = 0
+    outcome.output = server.output
+    return outcome
+
+
+def _network() -> tuple[Network | None, str]:
+    reason = Network.missing()
+    return (None, reason) if reason else (Network(), "")
+
+
+def _load_from(network: Network, server: Server, size: Size) -> load.Counts:
+    command = [*network.inside("client"), sys.executable, "-m", "compliance.faults.load"]
+    command += [f"--address={network.SERVER}", f"--port={server.port}"]
+    command += [f"--clients={size.clients}", f"--requests={size.requests}"]
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True, timeout=600)
+    return load.Counts(**json.loads(done.stdout))
+
+
+def _abandon(network: Network, server: Server, clients: int) -> None:
+    """Clients that are in the middle of something when the network goes, and end before it is back."""
+    program = (
+        "import socket,sys\n"
+        "sent = sys.argv[3].encode().decode('unicode_escape').encode()\n"
+        "address = sys.argv[1], int(sys.argv[2])\n"
+        "held = [socket.create_connection(address) for _ in range(int(sys.argv[4]))]\n"
+        "for sock in held: sock.sendall(sent)\n"
+        "print('sent', flush=True)\n"
+        "sys.stdin.read()\n"
+    )
+    texts = (
+        "",
+        r"GET / HTTP/1.1\r\nHo",
+        r"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        r"POST /upload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nsome",
+        r"POST /whole HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nsome",
+    )
+    with contextlib.ExitStack() as stack:
+        for text in texts:
+            command = [*network.inside("client"), sys.executable, "-c", program, network.SERVER]
+            command += [str(server.port), text, str(clients)]
+            process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            stack.enter_context(process)
+            stack.callback(process.kill)
+            assert process.stdout is not None
+            process.stdout.readline()
+        network.lose(1)
+    # Their farewells are lost, too.
+    server.at_rest()
+    network.lose(0)
+
+
+def everything(size: Size, tls: Tls, loops: Sequence[str]) -> Iterator[tuple[str, Callable[[], Outcome]]]:
+    """All of them, each with a name to choose it by."""
+    for loop in loops:
+        yield f"calls {loop}", partial(calls, size, loop=loop)
+        yield f"calls {loop} tls", partial(calls, size, loop=loop, tls=tls)
+        yield f"fiu {loop}", partial(fiu, size, loop=loop)
+        yield f"resets {loop}", partial(vanishing, size, loop=loop)
+        yield f"resets {loop} tls", partial(vanishing, size, loop=loop, tls=tls)
+        yield f"client {loop}", partial(client, size, loop=loop)
+    few = Size(size.clients, min(size.requests, 50), 0)
+    yield "exhausted", partial(calls, few, exhausted=True, probability=0.5)
+    yield "loss", partial(loss, few)
+    yield "cut", partial(cut, size)
+
+
+def available_loops() -> list[str]:
+    """asyncio, and uvloop where it is installed."""
+    try:
+        import uvloop  # noqa: F401
+    except ImportError:
+        return ["asyncio"]
+    return ["asyncio", "uvloop"]

@@ -1,0 +1,37 @@
+"""The echoing program on aiohttp."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+
+from aiohttp import web
+from echo import METHODS, describe, ssl_context
+
+
+async def answer(request: web.Request) -> web.Response:
+    """Say what was understood."""
+    body = await request.read()
+    fields = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in request.raw_headers]
+    # As sent, but for the absolute form, which a handler sees as path and query.
+    target = request.raw_path if request.raw_path[:1] in ("/", "*") else str(request.rel_url)
+    version = f"HTTP/{request.version.major}.{request.version.minor}"
+    host = request.host if "Host" in request.headers else None
+    text = describe(request.method, target, version, host, fields, body)
+    return web.Response(body=text, content_type="application/json")
+
+
+async def main() -> None:
+    """Serve until the process is ended."""
+    logging.basicConfig(level=logging.CRITICAL)
+    application = web.Application(client_max_size=10**9)
+    for method in METHODS:
+        application.router.add_route(method, "/{path:.*}", answer)
+    runner = web.AppRunner(application, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", int(os.environ["ECHO_PORT"]), ssl_context=ssl_context()).start()
+    await asyncio.Event().wait()
+
+
+asyncio.run(main())

@@ -1,0 +1,50 @@
+"""The echoing program on uvicorn; the parser is named by ECHO_PARSER: ``httptools`` or ``h11``."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import uvicorn
+from echo import METHODS, certificate, describe
+
+
+async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
+    """Say what was understood."""
+    if scope["type"] == "websocket":
+        await receive()
+        await send({"type": "websocket.close"})
+        return
+    body, more = b"", True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+    fields = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
+    target = scope["raw_path"].decode("latin-1")
+    if scope["query_string"]:
+        target += "?" + scope["query_string"].decode("latin-1")
+    host = next((value for name, value in fields if name == "host"), None)
+    text = describe(scope["method"], target, f"HTTP/{scope['http_version']}", host, fields, body)
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(text))]
+    status = 200
+    if scope["method"] not in METHODS:
+        status, headers = 405, [*headers, (b"allow", ", ".join(METHODS).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": text})
+
+
+if __name__ == "__main__":
+    uvicorn.run(
+        application,
+        host="127.0.0.1",
+        port=int(os.environ["ECHO_PORT"]),
+        http=os.environ["ECHO_PARSER"],
+        lifespan="off",
+        log_level="critical",
+        access_log=False,
+        ssl_certfile=certificate("server.pem"),
+        ssl_keyfile=certificate("server.key"),
+    )

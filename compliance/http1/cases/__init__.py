@@ -1,0 +1,1 @@
+"""The corpus as data, a module a subject."""

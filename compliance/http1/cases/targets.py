@@ -1,0 +1,242 @@
+"""The forms of a request target and what they name (RFC 9112 section 3.2)."""
+
+from __future__ import annotations
+
+from compliance.http1.case import (
+    HOST,
+    Case,
+    Outcome,
+    code,
+    echo,
+    either,
+    get,
+    head,
+    must,
+    opened,
+    refused,
+    seen,
+    should,
+)
+
+
+def absolute(target: str, *fields: str, method: str = "GET") -> bytes:
+    """A request whose target is an absolute URI, with fields of its own."""
+    return head(f"{method} {target} HTTP/1.1", *(fields or (HOST,)))
+
+
+#: Section 3.2.2: the target's authority stands for whatever Host says.
+_ABSOLUTE: dict[str, tuple[str, str, str]] = {
+    "same-host": ("http://a.example/x", "/x", "a.example"),
+    "another-host": ("http://b.example/x", "/x", "b.example"),
+    "query": ("http://b.example/x?q=1", "/x?q=1", "b.example"),
+    "port": ("http://b.example:8080/x", "/x", "b.example:8080"),
+    "no-path": ("http://b.example", "/", "b.example"),
+    "no-path-but-port": ("http://b.example:80", "/", "b.example:80"),
+    "query-without-path": ("http://b.example?q=1", "/?q=1", "b.example"),
+    "upper-case-scheme": ("HTTP://b.example/x", "/x", "b.example"),
+    "address": ("http://192.0.2.1/x", "/x", "192.0.2.1"),
+    "ipv6": ("http://[2001:db8::1]:80/x", "/x", "[2001:db8::1]:80"),
+    "two-slashes-in-path": ("http://b.example//x", "//x", "b.example"),
+}
+#: RFC 9110 sections 4.2.1 (no host: MUST reject), 4.2.4 (user information), 3986 (grammar).
+_BAD_ABSOLUTE = {
+    "user-information": "http://user@b.example/x",
+    "user-and-password": "http://user:pass@b.example/x",
+    "port-of-letters": "http://b.example:http/x",
+    "negative-port": "http://b.example:-1/x",
+    "port-over-65535": "http://b.example:65536/x",
+    "two-ports": "http://b.example:80:80/x",
+    "open-bracket": "http://[::1/x",
+    "no-address-in-brackets": "http://[b.example]/x",
+    "backslash-in-host": "http://b.example\\@c.example/x",
+    "one-slash": "http:/b.example/x",
+    "no-slash": "http:b.example",
+    "three-slashes": "http:///x",
+    "scheme-alone": "http:",
+    "fragment": "http://b.example/x#y",
+    "bad-escape-in-host": "http://b%zz.example/x",
+}
+_PATHS = {
+    "root": "/",
+    "query": "/x?q=1&r=2",
+    "two-question-marks": "/x?a?b",
+    "two-slashes": "//x",
+    "slashes-then-host": "//b.example/x",
+    "escapes": "/a%20b%2Fc%25",
+    "escapes-lower-case": "/a%2fb",
+    "colon": "/http://b.example/",
+    "at": "/@b",
+    "sub-delims": "/a!$&'()*+,;=:@-._~",
+    "semicolon": "/x;a=b",
+}
+#: Not in the grammar of RFC 3986 and yet sent by browsers: kept as they are, or refused.
+_LOOSE = {
+    "raw-latin-1": "/caf\xe9",
+    "raw-utf-8": "/caf\xc3\xa9",
+    "quotes": '/"x"',
+    "angle-brackets": "/<x>",
+    "braces": "/{x}",
+    "pipe": "/a|b",
+    "caret": "/a^b",
+    "backslash": "/a\\b",
+    "backtick": "/a`b",
+    "brackets-in-query": "/x?a[0]=1",
+}
+_NO_FORM = {
+    "no-slash": "x",
+    "no-slash-with-path": "x/y",
+    "query-alone": "?q=1",
+    "fragment-alone": "#x",
+    "dot": ".",
+    "authority-for-get": "a.example:80",
+    "host-for-get": "a.example",
+    "backslash": "\\x",
+    "escaped-slash": "%2Fx",
+    "two-stars": "**",
+    "star-and-path": "*/x",
+}
+
+_REFUSED_OR_LOST: tuple[Outcome, ...] = (refused(400), either(code(400, 404, 405)))
+
+CASES: list[Case] = [
+    *(
+        must(f"path-{name}", "9112 3.2.1", get(target=target), echo(target=target))
+        for name, target in _PATHS.items()
+    ),
+    *(
+        should(f"path-{name}", "3986 2", get(target=target), echo(target=target), refused(400))
+        for name, target in _LOOSE.items()
+    ),
+    should(
+        "path-dot-segments", "3986 5.2.4", get(target="/a/../x"), echo(target="/a/../x"), echo(target="/x")
+    ),
+    should(
+        "path-above-the-root",
+        "3986 5.2.4",
+        get(target="/../x"),
+        echo(target="/../x"),
+        echo(target="/x"),
+        refused(400),
+    ),
+    should("path-bad-escape", "3986 2.1", get(target="/%zz"), refused(400), echo(target="/%zz")),
+    should("path-short-escape", "3986 2.1", get(target="/%2"), refused(400), echo(target="/%2")),
+    should("path-percent-alone", "3986 2.1", get(target="/a%"), refused(400), echo(target="/a%")),
+    should("query-bad-escape", "3986 2.1", get(target="/x?a=%"), refused(400), echo(target="/x?a=%")),
+    should("path-escaped-null", "3986 7.3", get(target="/a%00b"), echo(target="/a%00b"), refused(400)),
+    should("path-empty-query", "3986 6.2.3", get(target="/x?"), echo(target="/x?"), echo(target="/x")),
+    should("path-fragment", "9112 3.2", get(target="/x#y"), refused(400)),
+    should("query-fragment", "9112 3.2", get(target="/x?a#y"), refused(400)),
+    *(
+        should(f"form-{name}", "9112 3.2", get(target=target), *_REFUSED_OR_LOST)
+        for name, target in _NO_FORM.items()
+    ),
+    *(
+        must(f"absolute-{name}", "9112 3.2.2", absolute(target), echo(target=path, host=host))
+        for name, (target, path, host) in _ABSOLUTE.items()
+    ),
+    should(
+        "absolute-https",
+        "9112 3.2.2",
+        absolute("https://b.example/x"),
+        echo(target="/x"),
+        either(code(400, 421)),
+    ),
+    should(
+        "absolute-another-scheme",
+        "9110 7.4",
+        absolute("ftp://b.example/x"),
+        *_REFUSED_OR_LOST,
+        either(code(421)),
+    ),
+    must("absolute-without-host", "9112 3.2", b"GET http://b.example/x HTTP/1.1\r\n\r\n", refused(400)),
+    must("absolute-with-two-hosts", "9112 3.2", absolute("http://b.example/x", HOST, HOST), refused(400)),
+    must("absolute-with-bad-host", "9112 3.2", absolute("http://b.example/x", "Host: a b"), refused(400)),
+    must(
+        "absolute-with-empty-host",
+        "9112 3.2.2",
+        absolute("http://b.example/x", "Host:"),
+        echo(target="/x", host="b.example"),
+    ),
+    *(
+        (must if name == "three-slashes" else should)(
+            f"absolute-{name}", "9110 4.2", absolute(target), refused(400)
+        )
+        for name, target in _BAD_ABSOLUTE.items()
+    ),
+    must(
+        "asterisk-options",
+        "9112 3.2.4",
+        head("OPTIONS * HTTP/1.1", HOST),
+        echo(method="OPTIONS", target="*"),
+        opened(code(204, 405)),
+    ),
+    must(
+        "asterisk-options-absolute",
+        "9112 3.2.4",
+        absolute("http://b.example", method="OPTIONS"),
+        echo(method="OPTIONS", target="*", host="b.example"),
+        opened(code(204, 405)),
+    ),
+    should(
+        "options-absolute-with-slash",
+        "9112 3.2.4",
+        absolute("http://b.example/", method="OPTIONS"),
+        echo(method="OPTIONS", target="/", host="b.example"),
+    ),
+    should("asterisk-get", "9112 3.2.4", get(target="*"), *_REFUSED_OR_LOST),
+    should(
+        "asterisk-post", "9112 3.2.4", head("POST * HTTP/1.1", HOST, "Content-Length: 0"), *_REFUSED_OR_LOST
+    ),
+    should("asterisk-query", "9112 3.2.4", head("OPTIONS *?q HTTP/1.1", HOST), *_REFUSED_OR_LOST),
+    must(
+        "connect",
+        "9110 9.3.6",
+        head("CONNECT a.example:443 HTTP/1.1", HOST),
+        either(code(400, 403, 404, 405, 501)),
+    ),
+    must(
+        "connect-without-port",
+        "9110 9.3.6",
+        head("CONNECT a.example HTTP/1.1", HOST),
+        refused(400),
+        either(code(400, 405, 501)),
+    ),
+    must(
+        "connect-with-empty-port",
+        "9110 9.3.6",
+        head("CONNECT a.example: HTTP/1.1", HOST),
+        refused(400),
+        either(code(400, 405, 501)),
+    ),
+    must(
+        "connect-with-bad-port",
+        "9110 9.3.6",
+        head("CONNECT a.example:x HTTP/1.1", HOST),
+        refused(400),
+        either(code(400, 405, 501)),
+    ),
+    must(
+        "connect-with-large-port",
+        "9110 9.3.6",
+        head("CONNECT a.example:65536 HTTP/1.1", HOST),
+        refused(400),
+        either(code(400, 405, 501)),
+    ),
+    should(
+        "connect-path",
+        "9112 3.2.3",
+        head("CONNECT /x HTTP/1.1", HOST),
+        refused(400),
+        either(code(400, 405, 501)),
+    ),
+    should(
+        "connect-absolute",
+        "9112 3.2.3",
+        head("CONNECT http://a.example/ HTTP/1.1", HOST),
+        refused(400),
+        either(code(400, 405, 501)),
+    ),
+    must(
+        "target-of-4000-octets", "9112 3", get(target="/" + "x" * 3999), opened(seen(target="/" + "x" * 3999))
+    ),
+]

@@ -1,0 +1,146 @@
+"""Is what a server did allowed? If not, in what way?"""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from compliance.http1.case import Answer, Case, End, Outcome
+from compliance.http1.responses import Response
+from compliance.http1.runner import Result
+
+
+class Word(enum.Enum):
+    """What is said of a server about a case."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    UNSEEN = "n/a"  #: its echo does not show what the case is about, or the case is not about this server
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A word, and for a failure the reason."""
+
+    word: Word
+    reason: str = ""
+
+
+class _Unseen(Exception):
+    """The echo lacks what the case asks for."""
+
+
+def judge(case: Case, result: Result, *, strict: bool = False) -> Verdict:
+    """Compare a result with what a case allows.
+
+    :param strict: only the first outcome counts, Waterspout's choice.
+    """
+    unseen = False
+    allowed = _chosen(case) if strict else case.outcomes
+    for outcome in allowed:
+        try:
+            if _mismatch(outcome, result) is None:
+                return Verdict(Word.PASSED)
+        except _Unseen:
+            unseen = True
+    if unseen:
+        return Verdict(Word.UNSEEN)
+    wanted = " | ".join(map(describe_outcome, allowed))
+    return Verdict(Word.FAILED, f"{describe_result(result)}; allowed: {wanted}{_detail(case, result)}")
+
+
+def _chosen(case: Case) -> list[Outcome]:
+    """The first outcome, and those that differ by a 100 alone, which depends on what has arrived by then."""
+    bare = [tuple(each for each in outcome.answers if each.codes != {100}) for outcome in case.outcomes]
+    ends = [outcome.end for outcome in case.outcomes]
+    return [each for i, each in enumerate(case.outcomes) if (bare[i], ends[i]) == (bare[0], ends[0])]
+
+
+def _detail(case: Case, result: Result) -> str:
+    """What the handler misunderstood, where the rest was as it should be."""
+    for outcome in case.outcomes:
+        try:
+            reason = _mismatch(outcome, result)
+        except _Unseen:
+            continue
+        if reason is not None and reason.startswith("saw "):
+            return f" ({reason})"
+    return ""
+
+
+def _mismatch(outcome: Outcome, result: Result) -> str | None:
+    """Why the result is not this outcome; None if it is."""
+    if result.fault or result.end is None:
+        return result.fault or "silence"
+    if outcome.end not in (End.EITHER, result.end):
+        return f"the connection is {result.end.value}"
+    if len(outcome.answers) != len(result.responses):
+        return f"{len(result.responses)} responses"
+    for answer, response in zip(outcome.answers, result.responses, strict=True):
+        if response.code not in answer.codes:
+            return f"status {response.code}"
+    for answer, response in zip(outcome.answers, result.responses, strict=True):
+        if (reason := _misread(answer, response)) is not None:
+            return reason
+    return None
+
+
+def _misread(answer: Answer, response: Response) -> str | None:
+    for name, value in answer.says.items():
+        found = response.get(name)
+        if found is None or (value is not None and found.lower() != value):
+            return f"saw {name}: {found} in the response"
+    if not answer.seen:
+        return None
+    shown = response.echo()
+    if shown is None:
+        return "saw no echo"
+    return next((reason for key in answer.seen if (reason := _differs(key, answer.seen[key], shown))), None)
+
+
+def _differs(key: str, wanted: Any, shown: Mapping[str, Any]) -> str | None:
+    source = "fields" if key == "absent" else key
+    if source not in shown:
+        raise _Unseen(key)
+    value = shown[source]
+    if key == "body":
+        digest = hashlib.sha256(wanted).hexdigest()
+        if value["length"] != len(wanted) or value.get("sha256", digest) != digest:
+            return f"saw a body of {value['length']} bytes, not {wanted[:40]!r}"
+    elif key == "fields":
+        for name, values in wanted.items():
+            found = [text for each, text in value if each.lower() == name]
+            if found != list(values):
+                return f"saw {name}: {found}"
+    elif key == "absent":
+        for name in wanted:
+            if any(each.lower() == name for each, _ in value):
+                return f"saw a field {name}"
+    elif value != wanted:
+        return f"saw {key} {value!r}, not {wanted!r}"
+    return None
+
+
+def describe_result(result: Result) -> str:
+    """A result in words."""
+    codes = _codes([str(response.code) for response in result.responses])
+    if result.fault:
+        return f"{codes}, then {result.fault}"
+    return f"{codes}, " + ("then silence" if result.end is None else result.end.value)
+
+
+def describe_outcome(outcome: Outcome) -> str:
+    """An outcome in words."""
+    answers = _codes(["/".join(map(str, sorted(answer.codes))) for answer in outcome.answers])
+    return f"{answers}, {outcome.end.value}"
+
+
+def _codes(codes: list[str]) -> str:
+    runs = [(code, len(list(run))) for code, run in itertools.groupby(codes)]
+    return ", ".join(
+        f"{count} x {code}" if count > 3 else ", ".join([code] * count) for code, count in runs
+    ) or ("no response")

@@ -1,0 +1,114 @@
+"""Verdicts as text: for a terminal, and as the tables of README.md."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from compliance.http1.case import Case
+from compliance.http1.corpus import GROUPS
+from compliance.http1.judge import Verdict, Word
+from compliance.http1.runner import Feed
+
+README = Path(__file__).with_name("README.md")
+#: What is generated stands between these lines.
+BEGIN, END = "<!-- generated: begin -->", "<!-- generated: end -->"
+
+Verdicts = Mapping[Feed, Mapping[str, Verdict]]
+
+
+@dataclass(frozen=True)
+class Column:
+    """What became of one server.
+
+    :ivar title: its name and version.
+    :ivar verdicts: for each feeding, by the cases' titles.
+    """
+
+    title: str
+    verdicts: Verdicts
+
+    def word(self, case: Case) -> Word:
+        """The worse of the verdicts on a case."""
+        words = [each[case.title].word for each in self.verdicts.values() if case.title in each]
+        return next((word for word in (Word.FAILED, Word.UNSEEN) if word in words), Word.PASSED)
+
+    def reason(self, case: Case) -> str:
+        """Why it failed a case, and in which feeding if only in one."""
+        found = {feed: each[case.title] for feed, each in self.verdicts.items() if case.title in each}
+        failed = [feed for feed, verdict in found.items() if verdict.word is Word.FAILED]
+        text = found[failed[0]].reason
+        return text if len(failed) == len(found) else f"{text} [fed as {failed[0].value} only]"
+
+
+def failures(column: Column, cases: Sequence[Case]) -> list[str]:
+    """A line for each case that a server failed."""
+    return [
+        f"{case.title} (RFC {case.clause}, {'MUST' if case.binding else 'should'}): {column.reason(case)}"
+        for case in cases
+        if column.word(case) is Word.FAILED
+    ]
+
+
+def summary(column: Column, cases: Sequence[Case]) -> str:
+    """The counts in words."""
+    words = [column.word(case) for case in cases]
+    return ", ".join(f"{words.count(word)} {word.value}" for word in Word)
+
+
+def _cell(column: Column, cases: Sequence[Case]) -> str:
+    words = [(column.word(case), case.binding) for case in cases]
+    unseen = sum(word is Word.UNSEEN for word, _ in words)
+    if unseen == len(cases):
+        return "n/a"
+    failed = [binding for word, binding in words if word is Word.FAILED]
+    text = f"{sum(failed)} + {len(failed) - sum(failed)}" if failed else "all pass"
+    return f"{text} ({unseen} n/a)" if unseen else text
+
+
+def rows(columns: Sequence[Column], cases: Sequence[Case]) -> Iterator[str]:
+    """The table: a row a group."""
+    yield "| group | cases | " + " | ".join(column.title for column in columns) + " |"
+    yield "|---|---:|" + "---|" * len(columns)
+    groups = {group: [case for case in cases if case.group == group] for group in GROUPS}
+    for group, members in groups.items():
+        if members:
+            cells = " | ".join(_cell(column, members) for column in columns)
+            yield f"| {group} | {len(members)} | {cells} |"
+    cells = " | ".join(f"**{_cell(column, cases)}**" for column in columns)
+    yield f"| **all** | **{len(cases)}** | {cells} |"
+
+
+def _short(reason: str) -> str:
+    """What a server did, without what it might have done."""
+    otherwise = ", understood otherwise " if "(saw " in reason else " "
+    return re.sub(r"; allowed.*?(?=\[fed|$)", otherwise, reason, count=1).strip()
+
+
+def details(column: Column, cases: Sequence[Case]) -> Iterator[str]:
+    """What a server does otherwise: a line for each behaviour within a group, with the cases that show it."""
+    found: dict[tuple[str, bool, str], list[str]] = {}
+    for case in cases:
+        if column.word(case) is Word.FAILED:
+            names = found.setdefault((case.group, case.binding, _short(column.reason(case))), [])
+            names.append(f"{case.name} ({case.clause})")
+    if not found:
+        yield "Nothing."
+    for (group, binding, what), names in found.items():
+        level = "MUST" if binding else "should"
+        yield f"- {group}, {level}: `{what}`: {', '.join(names)}"
+
+
+def write(columns: Sequence[Column], cases: Sequence[Case], when: str) -> None:
+    """Put the tables into README.md."""
+    lines = [BEGIN, "", f"{len(cases)} cases, {when}.", "", *rows(columns, cases)]
+    for column in columns:
+        lines += ["", f"### {column.title}", "", "<details><summary>what it does otherwise</summary>", ""]
+        lines += [*details(column, cases), "", "</details>"]
+    lines += ["", END]
+    text = README.read_text()
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    README.write_text(before + "\n".join(lines) + after)

@@ -1,0 +1,111 @@
+"""An application with a response of each kind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tornado import web
+
+TEXT = "All kinds of responses, said again and again. " * 200
+
+
+class Page(web.RequestHandler):
+    """A page, compressed where the client takes that."""
+
+    def get(self) -> None:
+        """The page."""
+        self.write(f"<!DOCTYPE html><title>Page</title><p>{TEXT}")
+
+    head = get
+
+
+class Typed(web.RequestHandler):
+    """JSON, plain text and bytes, with caching directives."""
+
+    def get(self, kind: str) -> None:
+        """What the path asks for."""
+        self.set_header("Cache-Control", "max-age=60")
+        if kind == "json":
+            self.write({"text": TEXT})
+        elif kind == "text":
+            self.set_header("Content-Type", "text/plain; charset=UTF-8")
+            self.write("é" * 3000)
+        else:
+            self.set_header("Content-Type", "application/octet-stream")
+            self.write(bytes(range(256)) * 10)
+
+
+class Streamed(web.RequestHandler):
+    """A body in pieces, whose length nobody knows."""
+
+    async def get(self) -> None:
+        """Four pieces."""
+        self.set_header("Content-Type", "text/plain; charset=UTF-8")
+        for _ in range(4):
+            self.write(TEXT)
+            await self.flush()
+
+
+class Empty(web.RequestHandler):
+    """No content, or an empty one."""
+
+    def get(self) -> None:
+        """204, or 200 with nothing in it."""
+        if self.request.path.endswith("204"):
+            self.set_status(204)
+
+    def delete(self) -> None:
+        """Done, and nothing to say about it."""
+        self.set_status(204)
+
+
+class Error(web.RequestHandler):
+    """An error page."""
+
+    def get(self, code: str) -> None:
+        """The page for a status."""
+        raise web.HTTPError(int(code))
+
+
+class Cookie(web.RequestHandler):
+    """Cookies of three kinds."""
+
+    def get(self) -> None:
+        """Set them."""
+        self.set_cookie("a", "b")
+        self.set_cookie("c", "d e".replace(" ", ";"), expires_days=30, httponly=True, samesite="Lax")
+        self.set_cookie("__Host-f", "g", secure=True, samesite="None")
+        self.write("set")
+
+
+class Slashful(web.RequestHandler):
+    """Redirects to the path with a slash."""
+
+    @web.addslash
+    def get(self) -> None:
+        """The page with the slash."""
+        self.write("here")
+
+
+def make_application(folder: Path) -> web.Application:
+    """The application; static files are written to the folder first."""
+    (folder / "plain.txt").write_text(TEXT)
+    (folder / "small.css").write_text("p { color: red }\n" * 12)
+    (folder / "data.bin").write_bytes(bytes(range(256)) * 1000)
+    (folder / "index.html").write_text(f"<!DOCTYPE html><title>Index</title><p>{TEXT}")
+    static = {"path": str(folder), "default_filename": "index.html"}
+    return web.Application(
+        [
+            ("/page", Page),
+            ("/typed/(json|text|bytes)", Typed),
+            ("/streamed", Streamed),
+            ("/empty/(?:200|204)", Empty),
+            ("/error/([0-9]+)", Error),
+            ("/cookies", Cookie),
+            ("/slash/?", Slashful),
+            ("/moved", web.RedirectHandler, {"url": "/page"}),
+            ("/found", web.RedirectHandler, {"url": "/page", "permanent": False}),
+            ("/static/(.*)", web.StaticFileHandler, static),
+        ],
+        compress_response=True,
+    )

@@ -1,0 +1,47 @@
+"""``testing.LogTrapTestCase``: the log of tests that pass is dropped."""
+
+from __future__ import annotations
+
+import logging
+import unittest
+
+import pytest
+
+from tornado import testing
+
+
+class Shown(logging.Handler):
+    """Notes what is shown."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.messages: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.messages.append(record.getMessage())
+
+
+@pytest.mark.parametrize(
+    ("outcome", "shown"), [(None, []), ("fail", ["first", "second"]), ("raise", ["first", "second"])]
+)
+def test_the_log_is_shown_where_a_test_fails(monkeypatch, outcome, shown):
+    handler = Shown()
+    root = logging.getLogger()
+    monkeypatch.setattr(root, "handlers", [handler])
+
+    class Case(testing.LogTrapTestCase):
+        def runTest(self) -> None:
+            root.error("first")
+            root.error("second")
+            assert handler.messages == []
+            if outcome == "fail":
+                self.fail()
+            if outcome == "raise":
+                raise ZeroDivisionError
+
+    result = unittest.TestResult()
+    with pytest.warns(DeprecationWarning, match="LogTrapTestCase"):
+        Case().run(result)
+    assert result.wasSuccessful() == (outcome is None)
+    assert handler.messages == shown
+    assert root.handlers == [handler]

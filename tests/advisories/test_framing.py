@@ -1,0 +1,112 @@
+"""Where one request ends and the next begins: two readers must never disagree.
+
+Each request here carries a second one, for ``/smuggled``, inside what is or might be its body.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.support.server import serving
+from tornado import web
+
+CHUNKS = "5\r\nhello\r\n0\r\n\r\n"
+SMUGGLED = "GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n"
+
+
+class Recording(web.RequestHandler):
+    """Writes down what it is asked for."""
+
+    def initialize(self, seen: list[tuple[str, bytes]]) -> None:
+        self.seen = seen
+
+    def post(self) -> None:
+        self.seen.append((self.request.path, self.request.body))
+
+    get = post
+
+
+async def asked(fields: str, body: str, tls: Any = None) -> tuple[list[tuple[str, bytes]], bytes]:
+    """What the handler sees of a request with these fields and this body, and all that the client gets."""
+    seen: list[tuple[str, bytes]] = []
+    async with serving(web.Application([("/.*", Recording, {"seen": seen})]), tls=tls) as server:
+        answer = await server.exchange(f"POST /p HTTP/1.1\r\nHost: a\r\n{fields}\r\n{body}{SMUGGLED}")
+    return seen, answer
+
+
+async def refused(fields: str, body: str, *codes: int, tls: Any = None) -> None:
+    """See that such a request is answered once, with an error, and that nothing after it is read."""
+    seen, answer = await asked(fields, body, tls)
+    assert seen == []
+    assert answer.count(b"HTTP/1.1 ") == 1
+    assert int(answer.split(b" ")[1]) in (codes or (400,)), answer
+    assert b"\r\nConnection: close\r\n" in answer
+
+
+@pytest.mark.parametrize(
+    "length", ["+5", "-5", "0x5", "5_0", "5 0", "0b101", "5.0", "\xb2", "1e1", '"5"', "5,"]
+)
+async def test_ghsa_qppv_j76h_2rpx_content_length_is_digits(length: str, tls: Any) -> None:
+    await refused(f"Content-Length: {length}\r\n", "hello", tls=tls)
+
+
+@pytest.mark.parametrize("size", ["+5", "-5", "0x5", "0_5", " 5", "5 ", "5\t", "\xa05", "5h", "", "0X5"])
+async def test_ghsa_qppv_j76h_2rpx_chunk_sizes_are_hexadecimal_digits(size: str) -> None:
+    await refused("Transfer-Encoding: chunked\r\n", f"{size}\r\nhello\r\n0\r\n\r\n")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
+        "Transfer-Encoding: chunked, chunked\r\n",
+        "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n",
+        "Transfer-Encoding: identity\r\nTransfer-Encoding: chunked\r\n",
+    ],
+)
+async def test_ghsa_753j_mpmx_qq6g_repeated_transfer_encoding(fields: str) -> None:
+    await refused(fields, CHUNKS, 400, 501)
+
+
+@pytest.mark.parametrize(
+    "coding",
+    ["identity", "gzip", "chunked, gzip", "gzip, chunked", "xchunked", "chunked;a=b", '"chunked"', ""],
+)
+async def test_ghsa_753j_mpmx_qq6g_unknown_transfer_encoding(coding: str) -> None:
+    await refused(f"Transfer-Encoding: {coding}\r\n", CHUNKS, 400, 501)
+
+
+@pytest.mark.parametrize("length", [0, 5, len(CHUNKS)])
+@pytest.mark.parametrize("last", ["length", "coding"])
+async def test_ghsa_753j_mpmx_qq6g_length_with_transfer_encoding(length: int, last: str) -> None:
+    fields = [f"Content-Length: {length}\r\n", "Transfer-Encoding: chunked\r\n"]
+    if last == "length":
+        fields.reverse()
+    await refused("".join(fields), CHUNKS)
+
+
+@pytest.mark.parametrize("space", ["\xa0", "\x85", "\x0b", "\x0c", "\x1c", "\x1f"])
+async def test_ghsa_753j_mpmx_qq6g_only_space_and_tab_are_white_space(space: str) -> None:
+    await refused(f"Transfer-Encoding: {space}chunked\r\n", CHUNKS, 400, 501)
+    await refused(f"Transfer-Encoding: chunked{space}\r\n", CHUNKS, 400, 501)
+    await refused(f"Content-Length: {space}5\r\n", "hello")
+    await refused(f"Content-Length{space}: 5\r\n", "hello")
+    await refused(f"{space}Content-Length: 5\r\n", "hello")
+
+
+@pytest.mark.parametrize(
+    "lengths", ["5\r\nContent-Length: 6", "5, 6", "5\r\nContent-Length: 05", "6\r\ncontent-length: 5"]
+)
+async def test_ghsa_753j_mpmx_qq6g_lengths_that_differ(lengths: str) -> None:
+    await refused(f"Content-Length: {lengths}\r\n", "hello")
+
+
+async def test_what_is_right_is_not_refused() -> None:
+    for fields, body in (("Content-Length: 5\r\n", "hello"), ("Transfer-Encoding: chunked\r\n", CHUNKS)):
+        seen, answer = await asked(
+            fields + "X: y\r\n", body + SMUGGLED.replace("1.1\r\n", "1.1\r\nConnection: close\r\n")
+        )
+        assert seen == [("/p", b"hello"), ("/smuggled", b"")]
+        assert answer.count(b"HTTP/1.1 200 OK") == 2

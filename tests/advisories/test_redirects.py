@@ -1,0 +1,94 @@
+"""Redirects that lead to another host because a browser reads ``//host`` and ``/\\host`` as one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import pytest
+
+from tests.support.server import ExpectLog, ask, handler_of, serving
+from tornado import web
+
+EVIL = ["//evil.example", "///evil.example", "/\\evil.example", "/\\/evil.example", "\\\\evil.example"]
+
+
+def leads_to(location: str | None) -> str | None:
+    """The host that a browser goes to, which takes ``\\`` for ``/`` (URL Standard, section 4.4)."""
+    if location is None:
+        return "here"
+    return urlsplit(urljoin("http://here/", location.replace("\\", "/"))).hostname
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "index.html").write_text("index")
+    return tmp_path
+
+
+@pytest.mark.parametrize("prefix", ["//", "///", "/\\", "/%5C", "/%2F", "/./\\", "/%2e/%2F"])
+async def test_cve_2023_28370_static_directories(prefix: str, root: Path, expect_log: ExpectLog) -> None:
+    """The absolute path of a directory, so that the file system finds it behind a host's name, too."""
+    routes = [("/(.*)", web.StaticFileHandler, {"path": str(root), "default_filename": "index.html"})]
+    for directory in (f"{root}/sub".lstrip("/"), "sub", "sub%2f..%2fsub", "evil.example/../sub"):
+        with expect_log("tornado.general", "", required=False):
+            response = await ask(routes, path=prefix + directory)
+        assert leads_to(response.get("location")) == "here", (directory, response.head)
+
+
+async def test_cve_2023_28370_a_static_directory_as_it_should_be(root: Path) -> None:
+    routes = [("/(.*)", web.StaticFileHandler, {"path": str(root), "default_filename": "index.html"})]
+    response = await ask(routes, path="/sub")
+    assert (response.code, response.get("location")) == (301, "/sub/")
+
+
+class Slashful(web.RequestHandler):
+    """Redirects ``/a`` to ``/a/``."""
+
+    @web.addslash
+    def get(self) -> None:
+        """Not reached here."""
+
+
+class Slashless(web.RequestHandler):
+    """Redirects ``/a/`` to ``/a``."""
+
+    @web.removeslash
+    def get(self) -> None:
+        """Not reached here."""
+
+
+@pytest.mark.parametrize("path", EVIL)
+@pytest.mark.parametrize("handler", [Slashful, Slashless])
+async def test_release_6_6_0_slash_decorators(path: str, handler: Any, expect_log: ExpectLog) -> None:
+    path += "" if handler is Slashful else "/"
+    with expect_log("tornado.general", "two initial slashes|Malformed", required=False):
+        response = await ask(handler, path=path)
+    assert response.code in (400, 403)
+    assert response.get("location") is None
+
+
+@pytest.mark.parametrize(
+    "path", ["/%5Cevil.example/", "/%2Fevil.example/", "/%09/evil.example/", "/.//evil.example/"]
+)
+async def test_release_6_6_1_escaped_slashes_stay_escaped(path: str, expect_log: ExpectLog) -> None:
+    for handler, asked in ((Slashful, path.rstrip("/")), (Slashless, path)):
+        with expect_log("tornado.general", "", required=False):
+            response = await ask(handler, path=asked)
+        assert leads_to(response.get("location")) == "here"
+
+
+async def test_release_6_6_1_an_absolute_target_leads_here() -> None:
+    """The authority of an absolute-form target is the client's word, and no redirect repeats it."""
+    async with serving(web.Application([("/.*", Slashful)])) as server:
+        response = await server.fetch("http://evil.example/a", "Host: here")
+    assert (response.code, response.get("location")) == (301, "/a/")
+
+
+async def test_release_6_6_1_the_way_back_from_a_login_page() -> None:
+    """``next`` is a path of this host, escaped whole."""
+    handler = handler_of(get=web.authenticated(lambda self: None), get_current_user=lambda self: None)
+    response = await ask(handler, path="/a?b=c&next=http://evil.example", login_url="/login")
+    assert response.get("location") == "/login?next=%2Fa%3Fb%3Dc%26next%3Dhttp%3A%2F%2Fevil.example"

@@ -1,0 +1,64 @@
+"""The past advisories of Tornado, and that each has a test here that is named by it.
+
+Those about what is not there yet come with it, in the tests of their modules:
+
+* ``websocket``: floods of pings, pongs and empty fragments; messages that inflate without end; the origin of
+  a handshake; masks of frames (CVE-2026-49854 where native code unmasks them);
+* ``auth``: parameters of the answer of a provider, and the state that belongs to a session;
+* ``curl_httpclient``: line ends in headers (GHSA-w235-7p84-xx57), limits on inflated bodies (CVE-2026-49855),
+  credentials on redirects (CVE-2026-49853), and handles that are used again with the options of the request
+  before.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+HERE = Path(__file__).parent
+
+#: Name -> what it was about.
+ADVISORIES = {
+    "CVE-2012-2374": "line ends in response headers",
+    "release 3.2.1": "name, value and time of signed values",
+    "breach": "XSRF tokens in compressed pages",
+    "injected XSRF cookie": "cookies of subdomains",
+    "CVE-2023-28370": "open redirect of static directories",
+    "GHSA-qppv-j76h-2rpx": "lenient integers in Content-Length and chunk sizes",
+    "GHSA-753j-mpmx-qq6g": "Transfer-Encoding: duplicate, unknown, with a length, in Unicode's white space",
+    "GHSA-w235-7p84-xx57": "line ends in the client's headers",
+    "CVE-2024-52804": "quadratic cookies",
+    "CVE-2025-47287": "a log line for each fault of a multipart body",
+    "CVE-2025-67724": "line ends and markup in reason phrases",
+    "CVE-2025-67725": "quadratic joining of repeated headers",
+    "CVE-2025-67726": "quadratic parameters of headers",
+    "percent decoding": "quadratic",
+    "CVE-2026-31958": "multipart bodies without limits on parts and their headers",
+    "CVE-2026-35536": "attributes of cookies",
+    "CVE-2026-49853": "credentials on redirects to other origins",
+    "CVE-2026-49854": "masks of other lengths than four",
+    "CVE-2026-49855": "limits on what is inflated",
+    "CVE-2026-82397": "the number of fields of forms, queries and headers",
+    "CVE-2026-115927": "chunks of one byte",
+    "interim responses": "1xx without end",
+    "release 6.6.0": "open redirects of slash decorators",
+    "release 6.6.1": "open redirects by backslashes and escapes",
+    "traversal by prefix": "directories whose names begin alike",
+    "traversal by symlink": "links that lead outside",
+    "traversal by ntfs stream": "colons on Windows",
+}
+
+
+def test_each_advisory_has_a_test() -> None:
+    text = "".join(path.read_text(encoding="utf-8") for path in sorted(HERE.glob("test_*.py")))
+    tests = re.findall(r"def (test_\w+)", text)
+    for name in ADVISORIES:
+        words = re.sub(r"\W+", "_", name.lower())
+        assert any(words in test for test in tests), name
+
+
+def test_each_test_that_names_an_advisory_names_a_known_one() -> None:
+    names = {re.sub(r"\W+", "_", name.lower()) for name in ADVISORIES}
+    for path in HERE.glob("test_*.py"):
+        for found in re.findall(r"def test_((?:cve|ghsa|release)_\w+)", path.read_text(encoding="utf-8")):
+            assert any(found.startswith(name) for name in names), found

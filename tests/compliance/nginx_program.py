@@ -1,0 +1,118 @@
+"""The program of docs/guide/nginx.md, with a few handlers more that show what came through nginx."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+from tornado.iostream import StreamClosedError
+from tornado.options import options, parse_command_line
+from tornado.web import RequestHandler, stream_request_body
+
+GUIDE = Path(__file__).resolve().parents[2] / "docs/guide/nginx/main.py"
+
+
+def guide() -> Any:
+    """The guide's program as a module."""
+    spec = importlib.util.spec_from_file_location("guide_main", GUIDE)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+class Seen(RequestHandler):
+    """The request as it arrived."""
+
+    def get(self) -> None:
+        request = self.request
+        self.write(
+            {
+                "at": options.port,
+                "ip": request.remote_ip,
+                "protocol": request.protocol,
+                "url": request.full_url(),
+                "version": request.version,
+                "fields": [[name, value] for name, value in request.headers.get_all()],
+                "from": request.connection.stream.socket.getpeername()[1],
+            }
+        )
+
+
+class Text(RequestHandler):
+    """Something worth compressing, with an entity tag."""
+
+    def get(self) -> None:
+        self.set_header("Content-Type", "text/plain")
+        self.write("All work and no play. " * 1000)
+
+
+class Reader(RequestHandler):
+    """Reads its body whole."""
+
+    def post(self) -> None:
+        self.write({"size": len(self.request.body)})
+
+
+class Upgrade(RequestHandler):
+    """Takes the connection over, as a WebSocket does, and sends back what it is sent."""
+
+    async def get(self) -> None:
+        if self.request.headers.get("Upgrade") != "echo":
+            self.send_error(426)
+            return
+        stream = self.detach()
+        try:
+            await stream.write(
+                b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n"
+            )
+            while True:
+                await stream.write(await stream.read_bytes(65536, partial=True))
+        except StreamClosedError:
+            pass
+
+
+class Halves(RequestHandler):
+    """Sends one half, and the other when it is told to."""
+
+    go: asyncio.Event
+
+    async def get(self) -> None:
+        Halves.go = asyncio.Event()
+        self.set_header("Content-Length", "10")
+        self.write("first")
+        await self.flush()
+        await Halves.go.wait()
+        self.write("other")
+
+    def post(self) -> None:
+        self.go.set()
+
+
+@stream_request_body
+class Begun(RequestHandler):
+    """Answers when the first bytes of its body have arrived."""
+
+    async def data_received(self, chunk: bytes) -> None:
+        if not self._finished:
+            self.finish({"first": len(chunk)})
+
+    def put(self) -> None:
+        pass
+
+
+if __name__ == "__main__":
+    program = guide()
+    program.ROUTES += [
+        ("/seen", Seen),
+        ("/text", Text),
+        ("/whole", Reader),
+        ("/upload/begun", Begun),
+        ("/rooms/upgrade", Upgrade),
+        ("/rooms/halves", Halves),
+    ]
+    parse_command_line()
+    asyncio.run(program.main())

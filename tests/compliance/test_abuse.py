@@ -1,0 +1,196 @@
+"""Small versions of the attacks in ``compliance/abuse``, against a server in the test's own process.
+
+What counts here is what becomes of the attackers; their cost, and how long others wait meanwhile, is measured
+by ``scripts/compliance abuse``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from compliance.abuse import app, measure, report
+from compliance.abuse.__main__ import SCENARIOS
+from compliance.abuse.attacks import ATTACKS
+from compliance.abuse.measure import Result, Scenario, Target
+from tests.support.server import serving
+from tornado import web
+
+pytestmark = pytest.mark.skipif(
+    not sys.platform.startswith("linux"), reason="the attackers come from several addresses of 127.0.0.0/8"
+)
+
+#: Long enough for any attack here to have been ended.
+SECONDS = 20.0
+SHORT = 0.3
+
+
+class Counter(logging.Handler):
+    """Counts lines, whatever their level."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines += 1
+
+
+def application() -> web.Application:
+    routes: list[Any] = [
+        ("/body", app.Body),
+        ("/form", app.Form),
+        ("/cookies", app.Cookies),
+        ("/large", app.Large),
+        ("/static/(.*)", web.StaticFileHandler, {"path": str(Path(app.__file__).parent)}),
+        ("/", app.Root),
+    ]
+    return web.Application(routes)
+
+
+async def attacked(name: str, scale: float, *, tls: Any = None, **options: Any) -> dict[str, Any]:
+    """Carry out an attack while a well-behaved client asks on; what became of the attackers."""
+    async with serving(application(), tls=tls, decompress_request=True, **options) as server:
+        attacking = asyncio.create_task(asyncio.to_thread(ATTACKS[name], server.port, SECONDS, scale))
+        asked = 0
+        while not attacking.done() or not asked:
+            assert (await server.fetch("/")).body == b"ok"
+            asked += 1
+            await asyncio.sleep(0.01)
+        return await attacking
+
+
+@pytest.mark.parametrize(
+    ("name", "scale", "options"),
+    [
+        ("slow_head", 0.05, {"header_timeout": SHORT}),
+        ("slow_body", 0.05, {"min_body_rate": 500, "rate_window": SHORT}),
+        ("slow_body", 0.05, {"body_timeout": SHORT}),
+        ("silent", 0.02, {"idle_connection_timeout": SHORT}),
+        ("headerless", 0.005, {"header_timeout": SHORT}),
+        ("half_open", 0.02, {}),
+    ],
+)
+async def test_who_holds_connections_is_ended(name: str, scale: float, options: Any) -> None:
+    outcome = await attacked(name, scale, **options)
+    assert outcome["opened"] > 10
+    assert outcome["held"] == 0
+
+
+async def test_tls_without_a_hello(certificates: Any) -> None:
+    outcome = await attacked("silent", 0.02, tls=certificates, tls_handshake_timeout=SHORT)
+    assert outcome["held"] == 0
+
+
+async def test_who_does_not_read_is_ended(expect_log: Any) -> None:
+    # As with every client that leaves a handler which sends.
+    expected = expect_log("tornado", "Uncaught exception GET /large|Cannot send error response")
+    with expected:
+        outcome = await attacked("slow_reader", 0.05, min_send_rate=500, rate_window=SHORT)
+    assert outcome["opened"] == 4
+    assert outcome["held"] == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "scale", "answers"),
+    [
+        ("gzip_five", 0.1, {"400": 5}),
+        ("gzip_bomb", 0.02, {"400": 1}),
+        ("gzip_members", 0.02, {"200": 1}),
+        ("tiny_chunks", 0.01, {"200": 1}),
+        ("many_fields", 0.5, {"431": 105}),
+        ("many_parts", 0.02, {"400": 2}),
+        ("multipart_headers", 0.1, {"200": 3, "400": 6}),
+        ("cookies_and_ranges", 0.1, {"200": 5, "416": 1}),
+    ],
+)
+async def test_what_costs_much_is_refused_or_done(
+    name: str, scale: float, answers: dict[str, int], expect_log: Any
+) -> None:
+    with expect_log("tornado.general", "^(Invalid|400|Malformed|multipart)|.", required=False):
+        outcome = await attacked(name, scale, protection="public")
+    assert outcome["answers"] == answers
+
+
+@pytest.mark.parametrize(("name", "scale"), [("resets", 0.02), ("pipelining", 0.02)])
+async def test_the_others_are_served_meanwhile(name: str, scale: float) -> None:
+    assert (await attacked(name, scale, protection="public"))["sent"] > 0
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("abuse")
+    measure.make_certificates(path)
+    return path
+
+
+@pytest.mark.parametrize("protection", ["", "public"])
+def test_out_of_descriptors(folder: Path, protection: str) -> None:
+    """In a process of its own, measured as the full attacks are."""
+    scenario = Scenario("descriptors", "descriptors", 1.5, 1.5, descriptors=64)
+    target = Target("ours", sys.executable, protection)
+    result = measure.carry_out(scenario, target, folder, scale=0.3)
+    assert result.server["lines"] <= 4
+    assert result.probe["failures"] == 0
+    assert result.attacker["opened"] == 180
+    line = report.line(scenario, target, result)
+    assert "descriptors" in line
+    assert result.probe["count"] > 0
+
+
+# -- the report --
+
+
+def result(**figures: Any) -> Result:
+    """The figures of a harmless attack, but for these."""
+    usual = {
+        "slowest": 0.01,
+        "cpu": 0.05,
+        "stall": 0.0,
+        "lines": 0,
+        "peak": 30e6,
+        "seconds": 1.0,
+        "failures": 0,
+        "sent": 1000,
+        "memory": 0,
+    }
+    usual |= figures
+    before = {"memory": 30e6, "cpu": 0.0, "seconds": 1.0}
+    attacker = {name: usual[name] for name in ("sent", "memory", "seconds")} | {"cpu": 0.0001}
+    return Result(attacker | {"held": figures.get("held", 0)}, usual, usual, before)
+
+
+@pytest.mark.parametrize(
+    ("figures", "fault"),
+    [
+        ({}, ""),
+        ({"slowest": 0.2}, "waited 200 ms"),
+        ({"cpu": 0.2}, "2000 times the attacker's CPU"),
+        ({"peak": 80e6}, "times the attacker's bytes"),
+        ({"held": 3}, "3 connections held"),
+        ({"failures": 2}, "2 requests of the probe failed"),
+    ],
+)
+def test_bounds(figures: dict[str, Any], fault: str) -> None:
+    scenario, target = Scenario("a", "title", ends=True), Target("public", "", "public")
+    found = report.faults([scenario], [target], {("title", "public"): result(**figures)})
+    assert len(found) == bool(fault)
+    assert fault in "".join(found)
+    assert "title" in report.table([scenario], [target], {("title", "public"): result(**figures)})
+
+
+def test_bounds_of_descriptors() -> None:
+    scenario, target = Scenario("a", "title", descriptors=64), Target("public", "", "public")
+    figures = result(lines=21, cpu=0.5, slowest=10)
+    (share, lines) = report.faults([scenario], [target], {("title", "public"): figures})
+    assert "50% of a processor" in share
+    assert "21 lines" in lines
+
+
+def test_every_scenario_has_its_attack() -> None:
+    assert {scenario.name for scenario in SCENARIOS} == set(ATTACKS)

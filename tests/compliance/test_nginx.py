@@ -1,0 +1,415 @@
+"""docs/guide/nginx.md as it stands: its configuration in a real nginx, its program behind it three times."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import hashlib
+import http.client
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.support.certificates import Certificates
+from tests.support.nginx import Nginx, reserve
+from tests.support.program import ROOT, Program
+from tests.support.tools import need
+
+GUIDE = ROOT / "docs/guide/nginx"
+CONFIGURATION = (GUIDE / "nginx.conf").read_text()
+PROGRAM = "tests/compliance/nginx_program.py"
+LIMIT = 10 * 1024 * 1024
+FORGED = {
+    "X-Real-Ip": "6.6.6.6",
+    "X-Forwarded-For": "6.6.6.6",
+    "X-Scheme": "https",
+    "X-Forwarded-Proto": "https",
+}
+
+
+class Answer:
+    """A response, read whole."""
+
+    def __init__(self, response: http.client.HTTPResponse) -> None:
+        self.status = response.status
+        self.headers = response.headers
+        self.body = response.read()
+
+    def json(self):
+        return json.loads(self.body)
+
+
+class Site:
+    """nginx and the processes behind it; a context manager."""
+
+    def __init__(self, folder: Path, certificates: Certificates, *, without: str = "", arguments=()) -> None:
+        self.folder, self.certificates = folder, certificates
+        self._configuration = CONFIGURATION
+        if without:
+            assert without in CONFIGURATION
+            self._configuration = CONFIGURATION.replace(without, "")
+        self._arguments = ("--port={port}", "--logging=error", *arguments)
+
+    def __enter__(self) -> Site:
+        with ExitStack() as stack:
+            self.programs = [
+                stack.enter_context(Program(PROGRAM, self._arguments)) for _ in ("8001", "8002", "8003")
+            ]
+            plain, secure = stack.enter_context(reserve()), stack.enter_context(reserve())
+            self.port, self.tls_port = plain.getsockname()[1], secure.getsockname()[1]
+            for name in ("static", "protected", "errors"):
+                (self.folder / name).mkdir()
+            replacements = {
+                "listen 80;": f"listen 127.0.0.1:{self.port};",
+                "listen 443 ssl": f"listen 127.0.0.1:{self.tls_port} ssl",
+                "/etc/ssl/example.com.pem": str(self.certificates.certificate_file),
+                "/etc/ssl/example.com.key": str(self.certificates.key_file),
+                "/srv/app/": f"{self.folder}/",
+                **{
+                    f"127.0.0.1:{port}": f"127.0.0.1:{program.port}"
+                    for port, program in zip((8001, 8002, 8003), self.programs, strict=True)
+                },
+            }
+            self.nginx = stack.enter_context(Nginx(self.folder, self._configuration, replacements, self.port))
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stack.close()
+
+    @contextlib.contextmanager
+    def connection(self, *, tls: bool = False, source: str = "127.0.0.1"):
+        """A client's connection to nginx."""
+        if tls:
+            connection: http.client.HTTPConnection = http.client.HTTPSConnection(
+                "localhost", self.tls_port, context=self.certificates.client_context, timeout=30
+            )
+        else:
+            connection = http.client.HTTPConnection(
+                "127.0.0.1", self.port, timeout=30, source_address=(source, 0)
+            )
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+    def fetch(self, path, *, method="GET", body=None, headers=None, tls=False, source="127.0.0.1") -> Answer:
+        with self.connection(tls=tls, source=source) as connection:
+            return fetch(connection, path, method=method, body=body, headers=headers)
+
+    def raw(self, *, tls: bool) -> socket.socket:
+        """A client's connection as a socket."""
+        sock = socket.create_connection(("127.0.0.1", self.tls_port if tls else self.port), timeout=30)
+        if tls:
+            return self.certificates.client_context.wrap_socket(sock, server_hostname="localhost")
+        return sock
+
+    def poll(self, stack: ExitStack, room: str) -> http.client.HTTPConnection:
+        """Begin a long poll."""
+        connection = stack.enter_context(self.connection())
+        connection.request("GET", f"/rooms/poll?room={room}")
+        return connection
+
+    def say(self, room: str, news: str) -> None:
+        """Tell a room something, once somebody is there to hear it."""
+        with self.connection() as connection:
+            while not fetch(connection, f"/rooms/poll?room={room}&news={news}", method="POST").json()["told"]:
+                pass
+
+
+def fetch(connection, path, *, method="GET", body=None, headers=None) -> Answer:
+    connection.request(method, path, body=body, headers=headers or {})
+    return Answer(connection.getresponse())
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory, certificates) -> Iterator[Site]:
+    """One that no test harms."""
+    with Site(tmp_path_factory.mktemp("site"), certificates) as running:
+        yield running
+
+
+@pytest.fixture
+def fragile(tmp_path, certificates) -> Iterator[Site]:
+    """One to break."""
+    with Site(tmp_path, certificates) as running:
+        yield running
+
+
+def test_nginx_takes_the_configuration_without_a_warning(site):
+    said = site.nginx.check()
+    assert "test is successful" in said
+    assert "[warn]" not in said
+
+
+def test_requests_are_spread_over_all_processes(site):
+    with site.connection() as connection:
+        served = Counter(fetch(connection, "/").json()["at"] for _ in range(30))
+    assert sorted(served) == sorted(program.port for program in site.programs)
+    assert min(served.values()) >= 5
+
+
+def test_connections_to_the_processes_are_kept(site):
+    with site.connection() as connection:
+        seen = [fetch(connection, "/seen").json() for _ in range(30)]
+    # One worker of nginx has one connection to each process.
+    assert len({(one["at"], one["from"]) for one in seen}) <= 3
+    assert {one["version"] for one in seen} == {"HTTP/1.1"}
+    assert not any(name.lower() in ("connection", "upgrade") for one in seen for name, _ in one["fields"])
+
+
+@pytest.mark.parametrize("source", ["127.0.0.1", "127.0.0.9"])
+def test_the_client_is_known_and_cannot_pretend_to_be_another(site, source):
+    for headers in ({}, FORGED):
+        seen = site.fetch("/seen", headers=headers, source=source).json()
+        assert (seen["ip"], seen["protocol"]) == (source, "http")
+        assert seen["url"] == f"http://127.0.0.1:{site.port}/seen"
+
+
+def test_tls_at_nginx_is_seen_by_the_program(site):
+    forged = {**FORGED, "X-Scheme": "http", "X-Forwarded-Proto": "http"}
+    seen = site.fetch("/seen", headers=forged, tls=True).json()
+    assert (seen["ip"], seen["protocol"]) == ("127.0.0.1", "https")
+    assert seen["url"] == f"https://localhost:{site.tls_port}/seen"
+
+
+def test_a_further_proxy_is_named_to_the_program(tmp_path, certificates):
+    without = "proxy_set_header X-Real-Ip $remote_addr;"
+    arguments = ["--trusted=127.0.0.1,192.0.2.1"]
+    with Site(tmp_path, certificates, without=without, arguments=arguments) as site:
+        for chain in ("203.0.113.7", "6.6.6.6, 203.0.113.7", "203.0.113.7, 192.0.2.1"):
+            # Still: the client itself must not be able to send this one, so the further proxy takes it out.
+            seen = site.fetch("/seen", headers={"X-Forwarded-For": chain}).json()
+            assert seen["ip"] == "203.0.113.7"
+
+
+def test_http2_in_front(site):
+    curl = need("curl", "curl")
+    command = [curl, "--silent", "--show-error", "--http2", "--cacert", str(site.certificates.ca_file)]
+    command += ["--write-out", "\n%{http_version} %{http_code} %{num_connects}\n"]
+    url = f"https://localhost:{site.tls_port}/seen"
+    done = subprocess.run([*command, url, url], stdout=subprocess.PIPE, timeout=30, check=True, text=True)
+    first, verdict, second, other = done.stdout.splitlines()
+    assert (verdict, other) == ("2 200 1", "2 200 0")
+    for seen in map(json.loads, (first, second)):
+        assert (seen["protocol"], seen["version"], seen["url"]) == ("https", "HTTP/1.1", url)
+
+
+def test_nginx_compresses_and_conditional_requests_go_on_working(site):
+    plain = site.fetch("/text")
+    packed = site.fetch("/text", headers={"Accept-Encoding": "gzip"})
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert "Accept-Encoding" in packed.headers["Vary"]
+    assert gzip.decompress(packed.body) == plain.body
+    assert packed.headers["Etag"] == "W/" + plain.headers["Etag"]
+    for tag in (plain.headers["Etag"], packed.headers["Etag"]):
+        headers = {"Accept-Encoding": "gzip", "If-None-Match": tag}
+        assert site.fetch("/text", headers=headers).status == 304
+
+
+# -- bodies --
+
+
+@pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
+def test_an_upload_of_the_greatest_size(site, tls):
+    body = os.urandom(LIMIT)
+    collected = site.fetch("/whole", method="POST", body=body, tls=tls)
+    assert (collected.status, collected.json()) == (200, {"size": LIMIT})
+    streamed = site.fetch("/upload", method="PUT", body=body, tls=tls)
+    assert streamed.json() == {"size": LIMIT, "sha256": hashlib.sha256(body).hexdigest()}
+
+
+def test_nginx_and_the_program_draw_the_line_at_the_same_size(site):
+    assert re.findall(r"client_max_body_size (\d+)m;", CONFIGURATION) == [str(LIMIT >> 20)]
+    head = f"Host: localhost\r\nContent-Length: {LIMIT + 1}\r\n\r\n".encode()
+    for port in (site.port, site.programs[0].port):
+        for request in (b"POST /whole HTTP/1.1\r\n", b"PUT /upload HTTP/1.1\r\n"):
+            with socket.create_connection(("127.0.0.1", port), timeout=30) as sock:
+                sock.sendall(request + head)
+                assert sock.recv(65536).startswith(b"HTTP/1.1 413 ")
+    with socket.create_connection(("127.0.0.1", site.programs[0].port), timeout=30) as sock:
+        sock.sendall(b"POST /whole HTTP/1.1\r\nConnection: close\r\n")
+        sock.sendall(head.replace(b"%d" % (LIMIT + 1), b"%d" % LIMIT) + b"x" * LIMIT)
+        assert sock.recv(65536).startswith(b"HTTP/1.1 200 ")
+
+
+def test_an_upload_reaches_the_program_while_it_is_sent(site):
+    with site.raw(tls=False) as client:
+        client.sendall(b"PUT /upload/begun HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n")
+        client.sendall(b"5\r\nfirst\r\n")
+        # The program answers when it has the first bytes; the last ones have not been sent yet.
+        assert client.recv(65536).startswith(b"HTTP/1.1 200 ")
+
+
+# -- what stays open --
+
+
+def test_a_long_poll_is_held_open_while_others_are_served(site):
+    with ExitStack() as stack:
+        waiting = [site.poll(stack, room) for room in ("one", "one", "two")]
+        for _ in range(10):
+            assert site.fetch("/").status == 200
+        site.say("two", "hello")
+        assert Answer(waiting[2].getresponse()).json() == {"news": "hello"}
+        told = 0
+        while told < 2:  # the polls may still be on their way to the process
+            told += site.fetch("/rooms/poll?room=one&news=both", method="POST").json()["told"]
+        assert [Answer(one.getresponse()).json() for one in waiting[:2]] == [{"news": "both"}] * 2
+
+
+def test_what_is_flushed_arrives_at_once(site):
+    with site.raw(tls=False) as client:
+        client.sendall(b"GET /rooms/halves?room=h HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        received = b""
+        while not received.endswith(b"\r\n\r\nfirst"):
+            received += client.recv(65536)
+        assert site.fetch("/rooms/halves?room=h", method="POST").status == 200
+        while not received.endswith(b"firstother"):
+            received += client.recv(65536)
+
+
+@pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
+def test_an_upgraded_connection_goes_through(site, tls):
+    with site.raw(tls=tls) as client:
+        client.sendall(
+            b"GET /rooms/upgrade?room=u HTTP/1.1\r\nHost: localhost\r\n"
+            b"Connection: keep-alive, Upgrade\r\nUpgrade: echo\r\n\r\n"
+        )
+        received = b""
+        while not received.endswith(b"\r\n\r\n"):
+            received += client.recv(65536)
+        assert received.startswith(b"HTTP/1.1 101 ")
+        assert b"\r\nUpgrade: echo\r\n" in received
+        for message in (b"\x81\x05hello", b"\0" * 100_000):
+            client.sendall(message)
+            echoed = b""
+            while len(echoed) < len(message):
+                echoed += client.recv(65536)
+            assert echoed == message
+
+
+def test_a_refused_upgrade_is_an_ordinary_answer(site):
+    headers = {"Connection": "Upgrade", "Upgrade": "something"}
+    assert site.fetch("/rooms/upgrade?room=u", headers=headers).status == 426
+
+
+# -- files --
+
+
+def test_static_files_come_from_nginx(site):
+    (site.folder / "static/site.css").write_text("body { color: green }")
+    answer = site.fetch("/static/site.css")
+    assert (answer.status, answer.body) == (200, b"body { color: green }")
+    assert answer.headers["Content-Type"] == "text/css"
+    assert "Cache-Control" not in answer.headers
+    versioned = site.fetch("/static/site.css?v=0123456789abcdef")
+    assert versioned.headers["Cache-Control"] == "max-age=315360000"
+    assert site.fetch("/static/site.css", headers={"If-None-Match": answer.headers["Etag"]}).status == 304
+    assert site.fetch("/static/missing.css").status == 404
+
+
+def test_the_program_decides_and_nginx_sends(site):
+    (site.folder / "protected/report.txt").write_text("figures")
+    answer = site.fetch("/files/report.txt?ticket=1")
+    assert (answer.status, answer.body, answer.headers["Content-Type"]) == (200, b"figures", "text/plain")
+    assert "X-Accel-Redirect" not in answer.headers
+    part = site.fetch("/files/report.txt?ticket=1", headers={"Range": "bytes=0-2"})
+    assert (part.status, part.body) == (206, b"fig")
+    assert site.fetch("/files/report.txt").status == 403
+    assert site.fetch("/protected/report.txt").status == 404
+
+
+# -- processes that end, and a new configuration --
+
+
+def test_a_process_that_is_killed_is_not_missed(fragile):
+    killed = fragile.programs[0]
+    with fragile.connection() as connection:
+        for _ in range(6):
+            assert fetch(connection, "/").status == 200  # each process has a kept connection now
+        os.kill(killed.pid, signal.SIGKILL)
+        answers = [fetch(connection, "/") for _ in range(20)]
+    assert {answer.status for answer in answers} == {200}
+    assert {answer.json()["at"] for answer in answers} == {program.port for program in fragile.programs[1:]}
+
+
+def test_a_process_is_replaced_without_a_failure(fragile):
+    with (
+        ExitStack() as stack,
+        Program(PROGRAM, ("--port={port}", "--logging=error")) as replacement,
+    ):
+        held = fragile.poll(stack, "room")
+        fragile.nginx.reload({"127.0.0.1:8001": f"127.0.0.1:{replacement.port}"})
+        served: set[int] = set()
+        while replacement.port not in served:  # the new configuration has been taken up
+            answer = fragile.fetch("/")
+            assert answer.status == 200
+            served.add(answer.json()["at"])
+        # The poll is with an old worker of nginx, and with the old process or with another one.
+        while not sum(told(program, "room") for program in fragile.programs):
+            pass
+        assert Answer(held.getresponse()).json() == {"news": "told"}
+
+
+def told(program: Program, room: str) -> int:
+    """Tell a room in one process, past nginx."""
+    connection = program.connect()
+    try:
+        told: int = fetch(connection, f"/rooms/poll?room={room}&news=told", method="POST").json()["told"]
+        return told
+    finally:
+        connection.close()
+
+
+def test_a_process_that_is_told_to_stop_finishes_what_it_has_begun(fragile):
+    program = fragile.programs[0]
+    with (
+        contextlib.closing(program.connect()) as waiting,
+        contextlib.closing(program.connect()) as other,
+    ):
+        for connection in (waiting, other):
+            assert fetch(connection, "/healthz").json() == {"stopping": False}
+        waiting.request("GET", "/rooms/poll?room=direct")
+        assert fetch(other, "/").status == 200  # sent after the poll, so it has been taken up, too
+        os.kill(program.pid, signal.SIGTERM)
+        while fetch(other, "/healthz").status == 200:
+            pass
+        assert {fragile.fetch("/").status for _ in range(6)} == {200}
+        told = fetch(other, "/rooms/poll?room=direct&news=last", method="POST").json()
+        assert told == {"told": 1}
+        assert Answer(waiting.getresponse()).json() == {"news": "last"}
+    assert program.wait() == 0
+    assert "Traceback" not in program.output()
+
+
+def test_a_page_of_ours_when_no_process_is_there(fragile):
+    (fragile.folder / "errors/unavailable.html").write_text("<p>Back in a minute.")
+    for program in fragile.programs:
+        os.kill(program.pid, signal.SIGKILL)
+        program.wait()
+    for tls in (False, True):
+        answer = fragile.fetch("/", tls=tls)
+        assert (answer.status, answer.body) == (502, b"<p>Back in a minute.")
+
+
+def test_every_listing_in_the_guide_is_the_file(site):
+    text = (GUIDE.parent / "nginx.md").read_text()
+    for name in ("nginx.conf", "main.py"):
+        assert f"](nginx/{name})" in text
+    blocks = re.findall(r"```(nginx|python)\n(.*?)```", text, re.DOTALL)
+    assert blocks
+    for kind, block in blocks:
+        file = "nginx.conf" if kind == "nginx" else "main.py"
+        lines = [line.strip() for line in block.splitlines() if line.strip()]
+        listing = [line.strip() for line in (GUIDE / file).read_text().splitlines() if line.strip()]
+        starts = [n for n in range(len(listing)) if listing[n : n + len(lines)] == lines]
+        assert starts, f"not in {file}:\n{block}"

@@ -1,0 +1,102 @@
+"""docs/reference/settings.md: its tables against the code."""
+
+from __future__ import annotations
+
+import ast
+import re
+from typing import Any
+
+import pytest
+
+from tests.support.program import ROOT
+from tornado import web, wsgi
+
+TEXT = (ROOT / "docs/reference/settings.md").read_text()
+_PARTS = TEXT.split("\n## ")
+SETTINGS, ATTRIBUTES = _PARTS[1], _PARTS[2]
+
+_READ = re.compile(
+    r"""settings(?:\.get\(|\.setdefault\(|\[)\s*"(\w+)" | "(\w+)"\s(?:not\s)?in\s\S*settings\b
+        | require_setting\("(\w+)" """,
+    re.VERBOSE,
+)
+#: Values that a request, not the class, brings; and what is no plain value.
+_NO_ATTRIBUTES = {
+    web.RequestHandler: {"path_args", "path_kwargs", "ui"},
+    web.StaticFileHandler: {"allowed_symlink_directory", "default_filename", "absolute_path", "modified"},
+}
+
+
+def rows(text: str) -> list[list[str]]:
+    """The rows of all tables in a text whose first cell is a name."""
+    lines = [line for line in text.splitlines() if line.startswith("| `")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+
+def names_in_code() -> set[str]:
+    """The names of settings that the package reads."""
+    found: set[str] = set()
+    for path in (ROOT / "src/tornado").rglob("*.py"):
+        found.update(next(filter(None, names)) for names in _READ.findall(path.read_text()))
+    return found
+
+
+def test_every_setting_that_is_read_is_in_the_table_and_the_other_way_round() -> None:
+    listed = [row[0].strip("`") for row in rows(SETTINGS)]
+    assert len(listed) == len(set(listed))
+    assert set(listed) == names_in_code()
+
+
+def test_every_row_is_whole() -> None:
+    for row in rows(SETTINGS):
+        assert len(row) == 5, row
+        assert row[1] in ("", "**W**"), row
+        assert all(row[2:]), row
+    for row in rows(ATTRIBUTES):
+        assert len(row) == 4, row
+
+
+def sections() -> dict[str, str]:
+    """The text about the attributes of each class."""
+    found = re.findall(r"^### `(\w+)`.*?\n(.*?)(?=^### |\Z)", ATTRIBUTES, re.DOTALL | re.MULTILINE)
+    return dict(found)
+
+
+def public_values(cls: Any) -> dict[str, Any]:
+    """The plain attributes that a class itself defines for programs to set."""
+    return {
+        name: value
+        for name, value in vars(cls).items()
+        if not name.startswith("_")
+        and not callable(value)
+        and not isinstance(value, (property, classmethod, staticmethod))
+        and name not in _NO_ATTRIBUTES.get(cls, ())
+    }
+
+
+@pytest.mark.parametrize(
+    "cls",
+    [
+        web.RequestHandler,
+        web.StaticFileHandler,
+        web.UploadHandler,
+        web.EventSourceHandler,
+        wsgi.WSGIContainer,
+    ],
+)
+def test_attributes_and_their_defaults(cls: Any) -> None:
+    listed = {
+        row[0].strip("`"): ast.literal_eval(row[2].strip("`")) for row in rows(sections()[cls.__name__])
+    }
+    assert listed == public_values(cls)
+
+
+def test_every_class_is_tested() -> None:
+    classes = {"RequestHandler", "StaticFileHandler", "UploadHandler", "EventSourceHandler", "WSGIContainer"}
+    assert set(sections()) == classes
+
+
+def test_links() -> None:
+    folder = ROOT / "docs/reference"
+    for target in re.findall(r"\]\(([^)#:]+)\)", TEXT):
+        assert (folder / target).exists(), target

@@ -1,0 +1,46 @@
+"""Lines about peers, one a second of each kind."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from tests.support.clock import FakeClock
+from tornado import _throttle
+from tornado._throttle import Throttle
+
+
+@pytest.fixture
+def throttle(clock: FakeClock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> Throttle:
+    monkeypatch.setattr(_throttle.time, "monotonic", clock)
+    caplog.set_level(logging.INFO, "tornado.general")
+    return Throttle(logging.getLogger("tornado.general"))
+
+
+def test_one_line_a_second_and_how_many_there_were(
+    throttle: Throttle, clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    for number in range(5):
+        throttle.say("kind", logging.INFO, "closed %s", number)
+    clock.advance(0.9)
+    throttle.say("kind", logging.INFO, "closed %s", 5)
+    clock.advance(0.2)
+    throttle.say("kind", logging.INFO, "closed %s", 6)
+    clock.advance(2)
+    throttle.say("kind", logging.INFO, "closed %s", 7)
+    assert caplog.messages == ["closed 0", "closed 6 (and 5 more since the last such line)", "closed 7"]
+
+
+def test_kinds_do_not_hold_each_other_back(throttle: Throttle, caplog: pytest.LogCaptureFixture) -> None:
+    for kind in ("a", "b", "a"):
+        throttle.say(kind, logging.INFO, kind)
+    assert caplog.messages == ["a", "b"]
+
+
+def test_what_nobody_wants_costs_no_turn(
+    throttle: Throttle, clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    throttle.say("kind", logging.DEBUG, "no")
+    throttle.say("kind", logging.INFO, "yes")
+    assert caplog.messages == ["yes"]

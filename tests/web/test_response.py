@@ -1,0 +1,227 @@
+"""How output becomes a response: default fields, entity tags, head and body, and responses that break off."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from typing import Any
+
+import pytest
+
+from tests.support.server import ExpectLog, ask, handler_of, serving
+from tornado import web
+from tornado.web import _response
+
+
+async def test_the_plainest_response() -> None:
+    response = await ask(handler_of(get=lambda self: self.write("Hello, 世界")))
+    body = "Hello, 世界".encode()
+    assert (response.code, response.body) == (200, body)
+    assert response.get("content-type") == "text/html; charset=UTF-8"
+    assert response.get("server") == "TornadoServer/6.6.1"
+    assert response.get("etag") == f'"{hashlib.sha1(body).hexdigest()}"'
+    assert re.fullmatch(r"\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT", response.get("date"))
+    assert response.get("content-length") == str(len(body))
+
+
+@pytest.mark.parametrize("size", [_response._MUCH - 1, _response._MUCH])
+@pytest.mark.parametrize("steps", [False, True])
+async def test_large_bodies_are_hashed_the_quick_way(
+    monkeypatch: pytest.MonkeyPatch, size: int, steps: bool
+) -> None:
+    slow: list[int] = []
+    original: Any = _response.sha1
+
+    def noting(body: bytes) -> Any:
+        slow.append(len(body))
+        return original(body)
+
+    def get(self: Any) -> None:
+        self.write(b"x" * size)
+        if steps:
+            self.set_header("X-Some", "header")
+
+    monkeypatch.setattr(_response, "sha1", noting)
+    response = await ask(handler_of(get=get))
+    assert response.get("etag") == f'"{hashlib.sha1(b"x" * size).hexdigest()}"'
+    assert slow == ([size] if size < _response._MUCH else [])
+
+
+async def test_touching_the_headers_changes_nothing_else() -> None:
+    def get(self: Any) -> None:
+        self.write({"a": 1})
+        assert self._headers["Content-Type"] == "application/json; charset=UTF-8"
+        self.set_header("X-Number", 5)
+
+    response = await ask(handler_of(get=get))
+    assert response.get("x-number") == "5"
+    assert response.get("content-type") == "application/json; charset=UTF-8"
+    assert response.get("content-length") == "8"
+    assert response.get("etag")
+
+
+async def test_a_dict_is_written_as_json() -> None:
+    response = await ask(handler_of(get=lambda self: self.write({"a": [1, "é", "</script>"]})))
+    assert json.loads(response.body) == {"a": [1, "é", "</script>"]}
+    assert b"</" not in response.body
+    assert response.get("content-type") == "application/json; charset=UTF-8"
+
+
+@pytest.mark.parametrize("value", [[1], 1, None])
+async def test_other_types_are_refused(value: Any, expect_log: ExpectLog) -> None:
+    with expect_log("tornado.application", "Uncaught exception"):
+        response = await ask(handler_of(get=lambda self: self.write(value)))
+    assert response.code == 500
+
+
+async def test_a_tag_that_the_client_has_is_answered_with_304() -> None:
+    handler = handler_of(get=lambda self: self.write("same"))
+    tag = (await ask(handler)).get("etag")
+    for condition, code in [
+        (tag, 304),
+        (f'"x", W/{tag}', 304),
+        ("*", 304),
+        ('"x"', 200),
+        (tag.strip('"'), 200),
+    ]:
+        response = await ask(handler, f"If-None-Match: {condition}")
+        assert response.code == code
+        if code == 304:
+            assert response.get("etag") == tag
+            assert response.get("content-type") is None
+            assert response.get("content-length") is None
+
+
+async def test_compute_etag_may_be_overridden() -> None:
+    handler = handler_of(get=lambda self: self.write("x"), compute_etag=lambda self: '"mine"')
+    assert (await ask(handler)).get("etag") == '"mine"'
+    assert (await ask(handler, 'If-None-Match: "mine"')).code == 304
+    handler = handler_of(get=lambda self: self.write("x"), compute_etag=lambda self: None)
+    assert (await ask(handler)).get("etag") is None
+
+
+async def test_head_has_the_head_of_get() -> None:
+    def get(self: Any) -> None:
+        self.write("body")
+
+    handler = handler_of(get=get, head=get)
+    expected = (await ask(handler)).headers
+    response = await ask(handler, method="HEAD")
+    assert [pair for pair in response.headers if pair[0] != "date"] == [
+        pair for pair in expected if (pair[0] != "date" and pair[0] != "etag") or pair[0] == "etag"
+    ]
+
+
+async def test_finish_is_only_once(expect_log: ExpectLog) -> None:
+    def get(self: Any) -> None:
+        self.finish("a")
+        for method in (self.finish, lambda: self.write("b"), lambda: self.render("c")):
+            with pytest.raises(RuntimeError):
+                method()
+
+    assert (await ask(handler_of(get=get))).body == b"a"
+
+
+async def test_compression_weakens_the_tag() -> None:
+    handler = handler_of(get=lambda self: self.write("x" * 5000))
+    response = await ask(handler, "Accept-Encoding: gzip", compress_response=True)
+    tag = response.get("etag")
+    assert response.get("content-encoding") == "gzip"
+    assert tag.startswith('W/"')
+    assert response.get("vary") == "Accept-Encoding"
+    response = await ask(handler, "Accept-Encoding: gzip", f"If-None-Match: {tag}", compress_response=True)
+    assert response.code == 304
+    response = await ask(handler, "Accept-Encoding: gzip;q=0", compress_response=True)
+    assert response.get("content-encoding") is None
+
+
+@pytest.mark.parametrize("compress", [False, True])
+async def test_a_response_that_fails_half_way_does_not_look_whole(
+    compress: bool, expect_log: ExpectLog
+) -> None:
+    ended = []
+
+    class Handler(web.RequestHandler):
+        async def get(self) -> None:
+            self.write("first," + " " * 2000)
+            await self.flush()
+            self.write("second")
+            raise LookupError("half way")
+
+        def on_finish(self) -> None:
+            ended.append(self)
+
+    async with serving(web.Application([("/", Handler)], compress_response=compress)) as server:
+        peer = await server.connect()
+        with (
+            expect_log("tornado.application", "Uncaught exception GET"),
+            expect_log("tornado.general", "Cannot send error response after headers written"),
+        ):
+            peer.get("/", "Accept-Encoding: gzip")
+            answer = await peer.rest()
+    assert b"Transfer-Encoding: chunked" in answer
+    assert not answer.endswith(b"0\r\n\r\n")
+    assert answer.endswith(b"6\r\nsecond\r\n") != compress
+    assert len(ended) == 1
+
+
+async def test_a_response_that_cannot_even_be_broken_off_is_closed(expect_log: ExpectLog) -> None:
+    class Handler(web.RequestHandler):
+        def get(self) -> None:
+            self.write("first")
+            self.flush()
+            raise LookupError("half way")
+
+        def finish(self, chunk: Any = None) -> Any:
+            raise ValueError("no finish either")
+
+    async with serving(web.Application([("/", Handler)])) as server:
+        peer = await server.connect()
+        with (
+            expect_log("tornado.application", "Uncaught exception GET"),
+            expect_log("tornado.general", "Cannot send error response after headers written"),
+            expect_log("tornado.general", "Failed to flush partial response"),
+        ):
+            peer.get("/")
+            assert (await peer.rest()).endswith(b"5\r\nfirst\r\n")
+
+
+@pytest.mark.parametrize(
+    ("condition", "etag", "matches"),
+    [
+        ('"a"', '"a"', True),
+        ('W/"a"', '"a"', True),
+        ('"a"', 'W/"a"', True),
+        ('"b", W/"a", "c"', '"a"', True),
+        ("*", '"a"', True),
+        ('"ab"', '"a"', False),
+        ('"b, a"', '"a"', False),
+        ("a", '"a"', False),
+        ("", '"a"', False),
+    ],
+)
+def test_which_tags_a_condition_names(condition: str, etag: str, matches: bool) -> None:
+    assert _response.etag_matches(condition, etag) is matches
+
+
+def test_the_default_fields_are_made_once_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1_700_000_000.0
+    monkeypatch.setattr(_response, "time", lambda: now)
+    first = _response.default_block(False)
+    assert b"Tue, 14 Nov 2023 22:13:20 GMT" in first
+    now += 0.9
+    assert _response.default_block(False) is first
+    assert _response.date() == "Tue, 14 Nov 2023 22:13:20 GMT"
+    now += 0.1
+    assert _response.default_headers()["Date"] == "Tue, 14 Nov 2023 22:13:21 GMT"
+    now -= 3600  # somebody has set the clock
+    assert _response.date() == "Tue, 14 Nov 2023 21:13:21 GMT"
+    assert b"application/json" in _response.default_block(True)
+
+
+def test_lines_of_lengths_are_kept_within_limits() -> None:
+    lines = _response._LengthLines()
+    for length in range(2500):
+        assert lines[length] == f"Content-Length: {length}\r\n\r\n"
+    assert len(lines) <= 1000
