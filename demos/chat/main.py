@@ -5,7 +5,6 @@ Run it with ``python demos/chat/main.py`` and open http://localhost:8888 in two 
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 import sys
 import uuid
@@ -50,7 +49,9 @@ class Room:
 
 
 class ChatHandler(tornado.web.RequestHandler):
-    """What the handlers share: the one room of this application."""
+    """What the handlers share: the one room of this application, and how much one may say at once."""
+
+    max_body_size = 8192
 
     @property
     def room(self) -> Room:
@@ -85,24 +86,14 @@ class SpeakHandler(ChatHandler):
 class ListenHandler(ChatHandler):
     """Answers when there is something newer than the message named by ``cursor``."""
 
-    waiting: asyncio.Future[bool] | None = None
+    # Nobody is left to answer: without this the handler would wait until somebody speaks.
+    cancel_on_disconnect = True
 
     async def post(self) -> None:
         cursor = self.get_argument("cursor", None)
         while not (news := self.room.since(cursor)):
-            self.waiting = asyncio.ensure_future(self.room.spoken.wait())
-            try:
-                await self.waiting
-            except asyncio.CancelledError:
-                return
-        if self.request.connection.stream.closed():
-            return
+            await self.room.spoken.wait()
         self.write({"messages": news})
-
-    def on_connection_close(self) -> None:
-        # Nobody is left to answer: without this the handler would wait until somebody speaks.
-        if self.waiting is not None:
-            self.waiting.cancel()
 
 
 def make_app(debug: bool = False) -> tornado.web.Application:

@@ -99,6 +99,7 @@ def make_app(market: Market) -> web.Application:
             (r"/close", CloseHandler),
         ],
         market=market,
+        cross_origin_protection=True,  # other sites' pages may neither break nor close
         template_path=str(HERE / "templates"),
         static_path=str(HERE / "static"),
     )

@@ -7,8 +7,10 @@ program needs next to no memory: they are written to disk as they arrive.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import re
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -29,6 +31,8 @@ define("debug", default=False, help="reload on changes, show tracebacks", type=b
 HERE = Path(__file__).parent
 UNITS = ("bytes", "KB", "MB", "GB", "TB")
 LONGEST_NAME = 180
+#: What the page's script makes up for an upload, to ask for its progress by.
+NUMBER = "[0-9a-f-]{1,40}"
 
 
 def safe_name(filename: str) -> str:
@@ -109,7 +113,8 @@ class Upload(tornado.web.UploadHandler, Page):
     def prepare(self) -> None:
         self.max_body_size = self.settings["limit"]
         self.upload_directory = str(self.settings["incoming"])
-        self.upload = self.get_query_argument("upload", "")
+        number = self.get_query_argument("upload", "")
+        self.upload = number if re.fullmatch(NUMBER, number) else ""
 
     def upload_progress(self, received: int, total: int | None) -> None:
         if self.upload:
@@ -138,6 +143,10 @@ class Upload(tornado.web.UploadHandler, Page):
 
     def on_finish(self) -> None:
         self.settings["progress"].forget(self.upload)
+
+    def on_connection_close(self) -> None:
+        self.settings["progress"].forget(self.upload)  # given up half-way: there will be no answer
+        super().on_connection_close()
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         if status_code == 413:
@@ -196,7 +205,7 @@ def make_app(folder: Path, limit: int, debug: bool = False) -> tornado.web.Appli
         [
             (r"/", Page),
             (r"/upload", Upload),
-            (r"/progress/([0-9a-f-]{1,40})", ProgressEvents),
+            (rf"/progress/({NUMBER})", ProgressEvents),
             (r"/files/(.*)", Download, {"path": str(files)}),
         ],
         files=files,
@@ -220,7 +229,11 @@ async def main() -> None:
         HTTPServer(make_app(folder, options.limit, options.debug)).add_sockets(sockets)
         print(f"listening on http://localhost:{sockets[0].getsockname()[1]}", flush=True)
         print(f"the files are in {folder / 'files'}", flush=True)
-        await asyncio.Event().wait()
+        stop = asyncio.Event()
+        with contextlib.suppress(NotImplementedError):  # Windows
+            # The temporary directory goes however the program is ended.
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+        await stop.wait()
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 const source = new EventSource("/prices");
 const counts = { events: 0, gaps: 0, connections: 0 };
 let last = null;
+let epoch = null;
 
 function show(state) {
   for (const [id, count] of Object.entries(counts)) {
@@ -19,6 +20,13 @@ source.addEventListener("open", () => {
 source.addEventListener("price", (event) => {
   const { number, name, price } = JSON.parse(event.data);
   counts.events += 1;
+  // The first part of an id is the channel's: another one is that of a program that was started again, whose
+  // numbers begin anew.
+  const current = event.lastEventId.split("-")[0];
+  if (current !== epoch) {
+    epoch = current;
+    last = null;
+  }
   if (last !== null && number !== last + 1) {
     counts.gaps += 1;
   }
