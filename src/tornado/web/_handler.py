@@ -70,8 +70,8 @@ class RequestHandler:
     #: MiB). Where `stream_request_body` is used, ``prepare`` may set it on ``self`` for its request.
     max_body_size: int | None = None
     #: Seconds that the body of a request may take to arrive before the connection is closed. None: what the
-    #: server says (``body_timeout``, else no limit). ``prepare`` may set it likewise. A value that is no number
-    #: is ignored, and logged once, here as in `max_body_size`: older programs may use the names.
+    #: server says (``body_timeout``, else no limit). ``prepare`` may set it likewise. What is no number is
+    #: ignored, and logged once, here as in `max_body_size`: older programs may use the names.
     body_timeout: float | None = None
 
     #: Whether a handler that waits is cancelled when its client goes away: first `on_connection_close` is
