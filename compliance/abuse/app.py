@@ -8,6 +8,7 @@ last one.
 from __future__ import annotations
 
 import asyncio
+import atexit
 import json
 import logging
 import os
@@ -108,6 +109,8 @@ class Figures(logging.Handler):
 # Opened before the attack, as there may be no descriptor for it later.
 _STATUS = Path("/proc/self/status").open()  # noqa: SIM115
 _REFS = Path("/proc/self/clear_refs").open("w")  # noqa: SIM115
+atexit.register(_STATUS.close)
+atexit.register(_REFS.close)
 
 
 def _status(name: str) -> int:

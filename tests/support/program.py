@@ -18,6 +18,10 @@ PYTHON = sys.executable
 ROOT = Path(__file__).resolve().parents[2]
 
 
+class PortTaken(AssertionError):
+    """The program found its port in use."""
+
+
 class Program:
     """Runs ``python script --port=N`` in a process of its own, on a port that the kernel chose.
 
@@ -41,14 +45,23 @@ class Program:
         self.port = 0
 
     def __enter__(self) -> Program:
+        for _ in range(4):
+            try:
+                self._begin()
+                return self
+            except PortTaken:
+                continue  # by somebody who asked for it by number; another one is as good
+        self._begin()
+        return self
+
+    def _begin(self) -> None:
         # Bound but not listening, with SO_REUSEADDR: the program may bind the port, nobody is given it.
         self._reservation = socket.socket()
         self._reservation.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._reservation.bind(("127.0.0.1", 0))
         self.port = self._reservation.getsockname()[1]
-        self._log = tempfile.TemporaryFile()
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by __exit__
         self._start()
-        return self
 
     def _start(self) -> None:
         arguments = [argument.format(port=self.port) for argument in self._arguments]
@@ -96,6 +109,8 @@ class Program:
                 if time.monotonic() > end:
                     raise AssertionError(f"no port after {self._deadline} s:\n{self.output()}") from None
             else:
+                if "Address already in use" in self.output():
+                    raise PortTaken(self.output())
                 raise AssertionError(f"the program ended with status {status}:\n{self.output()}")
 
     def run_to_its_end(self) -> tuple[int, str]:
