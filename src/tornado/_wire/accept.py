@@ -14,6 +14,7 @@ The head bounds the field's length. The first `MAX_MEMBERS` members are looked a
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator
 
@@ -27,12 +28,14 @@ _weight = r"(?:[ \t]*;[ \t]*[qQ]=(?P<q>0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?))?"
 _parameters = rf"(?:[ \t]*;[ \t]*(?![qQ]=){_token}=(?:{_token}|\"(?:[^\"\\]|\\.)*\"))*"
 
 #: A token with its weight: of a content coding, a charset, a language range.
-TOKEN = re.compile(rf"(?P<name>{_token}){_weight}", re.ASCII)
+TOKEN = rf"(?P<name>{_token}){_weight}"
 #: A media range with its weight. Parameters may stand before the weight, and after it, as before RFC 9110.
-MEDIA_RANGE = re.compile(rf"(?P<name>{_token}/{_token}){_parameters}{_weight}{_parameters}", re.ASCII)
+MEDIA_RANGE = rf"(?P<name>{_token}/{_token}){_parameters}{_weight}{_parameters}"
+# On first use, not at every program's start.
+_compiled = functools.cache(functools.partial(re.compile, flags=re.ASCII))
 
 
-def weights(field: str, grammar: re.Pattern[str]) -> Iterator[tuple[str, int]]:
+def weights(field: str, grammar: str) -> Iterator[tuple[str, int]]:
     """The members of a field in their order: names in lower case, and weights in thousandths.
 
     :arg grammar: `TOKEN` or `MEDIA_RANGE`.
@@ -40,8 +43,9 @@ def weights(field: str, grammar: re.Pattern[str]) -> Iterator[tuple[str, int]]:
     >>> list(weights("text/html;level=1;q=0.5, Text/Plain; Q=1, q=1", MEDIA_RANGE))
     [('text/html', 500), ('text/plain', 1000)]
     """
+    fullmatch = _compiled(grammar).fullmatch
     for member in field.split(",", MAX_MEMBERS)[:MAX_MEMBERS]:
-        match = grammar.fullmatch(member.strip(" \t"))
+        match = fullmatch(member.strip(" \t"))
         if match is not None:
             name, weight = match["name"], match["q"]
             yield name.lower(), 1000 if weight is None else _thousandths(weight)

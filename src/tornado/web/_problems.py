@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from tornado._wire.accept import MEDIA_RANGE, weights
 from tornado.escape import xhtml_escape
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ def write(handler: RequestHandler, status_code: int, message: str) -> None:
 def _speaks_json(handler: RequestHandler) -> bool:
     """Whether a client sent JSON, or accepts it and no page."""
     headers = handler.request.headers
-    kind = headers.get("Content-Type", "").partition(";")[0].lower()
-    accepted = headers.get("Accept", "").lower()
-    return "json" in kind or ("json" in accepted and "text/html" not in accepted)
+    if "json" in headers.get("Content-Type", "").partition(";")[0].lower():
+        return True
+    liked = {kind for kind, weight in weights(headers.get("Accept", ""), MEDIA_RANGE) if weight}
+    return "text/html" not in liked and any("json" in kind for kind in liked)
