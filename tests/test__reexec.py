@@ -108,7 +108,7 @@ def test_children_in_the_way_are_ended(monkeypatch, executed, expect_log):
     with expect_log("tornado.general", "in the way of the restart") as log:
         group.replace()
     group.close()
-    assert [record.args[1] for record in log.records] == [signal.SIGTERM, signal.SIGTERM, signal.SIGKILL]
+    assert [record.args[-1] for record in log.records] == [signal.SIGTERM, signal.SIGTERM, signal.SIGKILL]
     assert len(executed) == 1
     for pid in children:
         with pytest.raises(ChildProcessError):

@@ -32,6 +32,23 @@ def test_one_line_a_second_and_how_many_there_were(
     assert caplog.messages == ["closed 0", "closed 6 (and 5 more since the last such line)", "closed 7"]
 
 
+def test_some_lines_a_second(
+    clock: FakeClock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(_throttle.time, "monotonic", clock)
+    caplog.set_level(logging.INFO, "tornado.general")
+    throttle = Throttle(logging.getLogger("tornado.general"), burst=2)
+    for number in range(8):
+        throttle.say("kind", logging.INFO, "closed %s", number)
+        clock.advance(0.25)
+    assert caplog.messages == [
+        "closed 0",
+        "closed 1",
+        "closed 4 (and 2 more since the last such line)",
+        "closed 5",
+    ]
+
+
 def test_kinds_do_not_hold_each_other_back(throttle: Throttle, caplog: pytest.LogCaptureFixture) -> None:
     for kind in ("a", "b", "a"):
         throttle.say(kind, logging.INFO, kind)

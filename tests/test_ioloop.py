@@ -647,6 +647,60 @@ async def test_periodic_restarted_in_its_callback(clock: FakeClock) -> None:
     assert times == [1, 2, 3, 4]
 
 
+@pytest.mark.parametrize("inside", [False, True])
+async def test_periodic_restarted_while_its_coroutine_runs(clock: FakeClock, inside: bool) -> None:
+    """There is one call at a time, and one line of calls, whoever starts it anew."""
+    on_clock(clock)
+    start, times, running, most = clock.now, [], 0, 0
+    done = asyncio.Event()
+
+    def tick() -> Any:
+        if inside and not times:
+            periodic.stop()
+            periodic.start()
+        return work()
+
+    async def work() -> None:
+        nonlocal running, most
+        times.append(clock.now - start)
+        running += 1
+        most = max(most, running)
+        await asyncio.sleep(25)
+        running -= 1
+        if len(times) >= 3:
+            done.set()
+
+    periodic = PeriodicCallback(tick, 10_000)
+    periodic.start()
+    await asyncio.sleep(20)
+    if not inside:
+        periodic.stop()
+        periodic.start()
+    await done.wait()
+    periodic.stop()
+    assert (times, most) == ([10, 40, 70], 1)
+
+
+def test_periodic_on_another_loop_while_its_coroutine_hangs_on_a_closed_one() -> None:
+    calls: list[IOLoop] = []
+
+    async def tick() -> None:
+        calls.append(IOLoop.current())
+        IOLoop.current().add_callback(IOLoop.current().stop)
+        await asyncio.Event().wait()
+
+    periodic = PeriodicCallback(tick, 1)
+    loops = [IOLoop(make_current=False) for _ in range(2)]
+    for loop in loops:
+        loop.add_callback(periodic.start)
+        loop.start()
+        for task in asyncio.all_tasks(loop.asyncio_loop):  # type: ignore[attr-defined]
+            task._log_destroy_pending = False
+        periodic.stop()
+        loop.close()
+    assert calls == loops
+
+
 async def test_periodic_stopped_while_a_timer_is_due(clock: FakeClock) -> None:
     on_clock(clock)
     periodic = PeriodicCallback(functools.partial(pytest.fail, "called"), 1000)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
+import threading
 
 import pytest
 
@@ -154,6 +156,234 @@ async def test_uninitialize_forgets():
     await asyncio.sleep(0)
 
 
+def descriptors() -> int:
+    """How many the process has open."""
+    if not os.path.exists("/proc/self/fd"):
+        pytest.skip("the system does not tell which descriptors are open")
+    return len(os.listdir("/proc/self/fd"))
+
+
+def children() -> list[int]:
+    """This process's children, zombies as well."""
+    path = f"/proc/self/task/{os.getpid()}/children"
+    if not os.path.exists(path):
+        pytest.skip("the system does not tell which children there are")
+    with open(path) as file:
+        return [int(number) for number in file.read().split()]
+
+
+async def test_many_children_at_once(loop_kind):
+    """Each is told apart, and no zombie, descriptor or thread of them stays."""
+    await Subprocess(["true"]).wait_for_exit()  # what is opened once and kept
+    open_before, threads_before, children_before = descriptors(), threading.active_count(), children()
+    running = [
+        Subprocess(["sh", "-c", f"cat; exit {number}"], stdin=Subprocess.STREAM, stdout=Subprocess.STREAM)
+        for number in range(100)
+    ]
+    waiting = [child.wait_for_exit(raise_error=False) for child in running]
+    for number, child in reversed(list(enumerate(running))):
+        await child.stdin.write(b"%d" % number)
+        child.stdin.close()
+    assert await asyncio.gather(*waiting) == list(range(100))
+    read = [await child.stdout.read_until_close() for child in running]
+    assert read == [b"%d" % number for number in range(100)]
+    assert descriptors() == open_before
+    assert threading.active_count() == threads_before
+    assert children() == children_before
+    assert not Subprocess._watched
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV, signal.SIGUSR1])
+async def test_each_signal_is_told(number, loop_kind):
+    child = Subprocess(["sh", "-c", "ulimit -c 0; kill -STOP $$; exec sleep 60"])
+    await asyncio.to_thread(os.waitid, os.P_PID, child.pid, os.WSTOPPED)  # it stands still
+    ended = child.wait_for_exit()
+    os.kill(child.pid, number)
+    os.kill(child.pid, signal.SIGCONT)
+    with pytest.raises(CalledProcessError) as caught:
+        await ended
+    assert caught.value.returncode == child.returncode == -number
+
+
+async def test_a_child_inherits_its_pipes_and_nothing_else():
+    """Not our sockets, streams, nor the pipes of its sisters."""
+    if not os.path.exists("/proc/self/fd"):
+        pytest.skip("the system does not tell which descriptors are open")
+    first = Subprocess(["cat"], stdin=Subprocess.STREAM, stdout=Subprocess.STREAM)
+    with socket.create_server(("127.0.0.1", 0)):
+        listed = "os.listdir('/proc/self/fd')"
+        program = f"import os; print(*(fd for fd in {listed} if os.path.exists('/proc/self/fd/' + fd)))"
+        command = [sys.executable, "-Sc", program]
+        pipes = {"stdin": Subprocess.STREAM, "stdout": Subprocess.STREAM, "stderr": Subprocess.STREAM}
+        others = {int(number) for number in os.listdir("/proc/self/fd")}
+        others = {number for number in others if os.path.exists(f"/proc/self/fd/{number}")}
+        others = {number for number in others if os.get_inheritable(number)}  # left by who started the tests
+        for more, expected in (({}, set()), ({"close_fds": False}, others)):
+            second = Subprocess(command, **pipes, **more)
+            second.stdin.close()
+            seen = {int(number) for number in (await second.stdout.read_until_close()).split()}
+            assert seen == {0, 1, 2} | expected
+            second.stderr.close()
+            await second.wait_for_exit()
+    first.stdin.close()  # the only one: the child sees the end
+    await first.wait_for_exit()
+    first.stdout.close()
+
+
+def test_a_child_that_outlives_its_loop():
+    """Nothing of it is left to the next loop, in which it can be waited for."""
+
+    async def start() -> Subprocess:
+        child = Subprocess(["cat"], stdin=subprocess.PIPE)
+        child.set_exit_callback(lambda code: pytest.fail("called in a loop that is closed"))
+        return child
+
+    asyncio.run(start()).proc.communicate()  # warmed up
+    Subprocess.uninitialize()
+    before = descriptors()
+    child = asyncio.run(start())
+    assert child.proc.poll() is None
+
+    async def wait() -> int:
+        await Subprocess(["true"]).wait_for_exit()
+        assert not Subprocess._watched
+        return await asyncio.to_thread(child.proc.wait)
+
+    child.proc.stdin.close()
+    assert asyncio.run(wait()) == 0
+    assert descriptors() == before
+
+
+async def test_an_error_of_the_exit_callback_is_logged(expect_log):
+    def fail(code: int) -> None:
+        raise ZeroDivisionError(code)
+
+    child = Subprocess(["true"])
+    with expect_log("tornado.application", "Exception in callback") as log:
+        child.set_exit_callback(fail)
+        while not log.records:
+            await asyncio.sleep(0)
+    assert child.returncode == 0
+
+
+def test_forked_children_end_by_signals_and_codes():
+    """Those that end well are not started again, even beside others; numbers stay."""
+    done = run("""
+        import tempfile
+        marks = tempfile.mkdtemp()
+        number = fork_processes(20, max_restarts=16)
+        first = not os.path.exists(f"{marks}/{number}")
+        open(f"{marks}/{number}", "w").close()
+        os.write(1, b"%d " % task_id())
+        if first and number < 8:
+            os.kill(os.getpid(), [signal.SIGKILL, signal.SIGTERM][number % 2])
+        if first and number < 16:
+            os._exit(number)
+    """)
+    assert done.returncode == 0
+    assert sorted(map(int, done.stdout.split())) == sorted([*range(20), *range(16)])
+    assert done.stderr.count("killed by signal 9, restarting") == 4
+    assert done.stderr.count("killed by signal 15, restarting") == 4
+    assert all(f"child {number} (pid " in done.stderr for number in range(20))
+    assert done.stderr.count("exited normally") == 20
+
+
+def test_others_children_are_nobodys_business():
+    """A child that the program had before is reaped, and not started again."""
+    done = run("""
+        pid = os.fork()
+        if not pid:
+            os._exit(7)
+        fork_processes(2)
+    """)
+    assert done.returncode == 0
+    assert "status 7" not in done.stderr
+    assert done.stderr.count("exited normally") == 2
+
+
 def test_reseeding_without_random(monkeypatch):
     monkeypatch.delitem(sys.modules, "random")
     process._reseed_random()
+
+
+class Unable(asyncio.SelectorEventLoop):
+    """A loop that cannot watch descriptors, as the default one on Windows."""
+
+    add_reader = asyncio.AbstractEventLoop.add_reader
+    remove_reader = asyncio.AbstractEventLoop.remove_reader
+    add_writer = asyncio.AbstractEventLoop.add_writer
+    remove_writer = asyncio.AbstractEventLoop.remove_writer
+
+
+def test_on_a_loop_that_cannot_watch():
+    async def wait() -> int:
+        return await Subprocess(["sh", "-c", "exit 5"]).wait_for_exit(raise_error=False)
+
+    with asyncio.Runner(loop_factory=Unable) as runner:
+        assert runner.run(wait()) == 5
+
+
+async def test_nothing_is_left_of_a_child_that_cannot_be_watched(monkeypatch):
+    child = Subprocess(["true"])
+    before = descriptors()
+
+    def refuse(*_):
+        raise NotImplementedError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(type(asyncio.get_running_loop()), "add_reader", refuse)
+        with pytest.raises(NotImplementedError):
+            child.wait_for_exit()
+    assert descriptors() == before
+    assert not Subprocess._watched
+    assert await child.wait_for_exit() == 0
+
+
+async def test_an_exit_callback_may_be_a_coroutine(loop_kind):
+    codes: asyncio.Queue[int] = asyncio.Queue()
+
+    async def ended(code: int) -> None:
+        await asyncio.sleep(0)
+        await codes.put(code)
+
+    Subprocess(["sh", "-c", "exit 5"]).set_exit_callback(ended)
+    assert await codes.get() == 5
+
+
+async def test_any_number_may_wait(loop_kind):
+    child = Subprocess(["sh", "-c", "exit 5"])
+    codes: asyncio.Queue[int] = asyncio.Queue()
+    first = child.wait_for_exit(raise_error=False)
+    child.set_exit_callback(codes.put_nowait)
+    given_up = child.wait_for_exit(raise_error=False)
+    given_up.cancel()
+    second = child.wait_for_exit()
+    assert await first == 5
+    with pytest.raises(CalledProcessError):
+        await second
+    assert await codes.get() == 5
+    assert await child.wait_for_exit(raise_error=False) == 5
+
+
+@pytest.mark.parametrize("stubborn", [False, True])
+def test_giving_up_ends_the_other_children(stubborn):
+    """Those that will not are killed. They would hold the port, which the program's next start needs."""
+    done = run(f"""
+        import socket
+        from tornado import _reexec
+        _reexec._PATIENCE = 0.1 if {stubborn} else 60
+        if {stubborn}:
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        ready, tell = socket.socketpair()
+        if fork_processes(2, max_restarts=0) == 0:
+            ready.recv(1)
+            sys.exit(3)
+        os.write(1, b"%d" % os.getpid())
+        tell.send(b"x")
+        signal.pause()
+    """)
+    assert done.returncode == 1
+    assert "Too many child restarts" in done.stderr
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(done.stdout), 0)
+    assert ("signal 9" in done.stderr) is stubborn

@@ -163,6 +163,70 @@ async def test_async_for(loop_kind):
     assert seen == [0, 1, 2, 3, 4]
 
 
+@pytest.mark.parametrize("kind", [queues.Queue, queues.PriorityQueue, queues.LifoQueue])
+async def test_a_task_cancelled_as_its_item_comes_leaves_it(kind):
+    """It is the next to be taken."""
+    queue = kind()
+    seen = []
+
+    async def consume():
+        async for item in queue:
+            seen.append(item)
+            queue.task_done()
+
+    first = asyncio.create_task(consume())
+    await asyncio.sleep(0)
+    queue.put_nowait(1)
+    queue.put_nowait(2)
+    first.cancel()
+    await asyncio.wait([first])
+    assert first.cancelled()
+    assert [queue.get_nowait() for _ in range(2)] == [1, 2]
+    assert not seen
+
+
+async def test_an_item_that_was_left_goes_to_who_waits_next():
+    queue = queues.Queue()
+
+    async def consume():
+        item = await anext(aiter(queue))
+        queue.task_done()
+        return item
+
+    first, second = (asyncio.create_task(consume()) for _ in range(2))
+    await asyncio.sleep(0)
+    queue.put_nowait("item")
+    first.cancel()
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert first.cancelled()
+    assert second.done()
+    assert await second == "item"
+    assert queue.join().done()
+
+
+async def test_a_task_cancelled_while_it_waits_takes_nothing():
+    queue = queues.Queue()
+    waiting = asyncio.create_task(anext(aiter(queue)))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    await asyncio.wait([waiting])
+    queue.put_nowait("item")
+    assert queue.get_nowait() == "item"
+
+
+async def test_a_subclass_whose_get_is_a_coroutine():
+    class Slow(queues.Queue):
+        async def get(self, timeout=None):
+            return await super().get(timeout)
+
+    queue = Slow()
+    queue.put_nowait("item")
+    async for item in queue:
+        assert item == "item"
+        break
+
+
 async def test_a_generator_consumer():
     queue = queues.Queue()
 
@@ -203,3 +267,53 @@ async def test_repr_and_str():
     empty = queues.Queue()
     empty.get()
     assert str(empty) == "<Queue maxsize=0 getters[1]>"
+
+
+async def test_a_subclass_whose_methods_never_fail():
+    """What `put` and `get` wait for is decided by ``put_nowait`` and ``get_nowait``, whoever wrote them."""
+
+    class Ring(queues.Queue):
+        def put_nowait(self, item):
+            if self.full():
+                super().get_nowait()
+            super().put_nowait(item)
+
+        def get_nowait(self):
+            return super().get_nowait() if self.qsize() else "nothing"
+
+    ring = Ring(2)
+    for number in range(4):
+        assert ring.put(number).done()
+    assert [ring.get().result() for _ in range(3)] == [2, 3, "nothing"]
+
+
+async def test_who_waits_next_clears_those_who_left(clock):
+    empty, full = queues.Queue(), queues.Queue(1)
+    full.put_nowait(0)
+    for wait in (empty.get, lambda timeout=None: full.put(1, timeout)):
+        left = [wait(SECOND) for _ in range(10)]
+        await asyncio.sleep(2)
+        assert all(isinstance(each.exception(), TimeoutError) for each in left)
+        wait()
+    assert len(empty._getters) == 1
+    assert len(full._putters) == 1
+
+
+async def test_a_subclass_says_when_it_is_full():
+    """By `full`, which may ask for less or more than the number of items."""
+
+    class Light(queues.Queue):
+        limit = 1
+
+        def full(self) -> bool:
+            return self.qsize() >= self.limit
+
+    queue = Light(1)
+    queue.put_nowait(0)
+    second = queue.put(1)
+    assert not second.done()
+    assert await queue.get() == 0
+    await second
+    queue.limit = 3
+    assert queue.put(2).done()
+    assert queue.qsize() == 2

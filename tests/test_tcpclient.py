@@ -108,6 +108,45 @@ async def test_a_name_without_an_address():
     assert str(caught.value).endswith("Name or service not known (looking up 'example.com')")
 
 
+async def test_a_resolver_with_errors_of_its_own():
+    class Own(Resolver):
+        async def resolve(self, host, port, family=socket.AF_UNSPEC):
+            raise OSError("no answer")
+
+    with pytest.raises(OSError, match=r"^no answer \(looking up 'example\.com'\)$"):
+        await TCPClient(Own()).connect("example.com", 1)
+
+
+async def test_a_name_that_cannot_be():
+    with pytest.raises(socket.gaierror, match=r"label.*\(looking up 'xxx.*\)$"):
+        await TCPClient().connect("x" * 64 + ".example", 1)
+
+
+async def test_a_look_up_that_fails_after_the_time_is_up_is_no_news():
+    answer: Future[object] = Future()
+
+    class Late(Resolver):
+        def resolve(self, *args, **kwargs):
+            return answer
+
+    with pytest.raises(TimeoutError):
+        await TCPClient(Late()).connect("example.com", 80, timeout=0)
+    answer.set_exception(socket.gaierror(socket.EAI_NONAME, "too late"))
+    await asyncio.sleep(0)
+
+
+async def test_closed_without_a_word_in_the_handshake(expect_log):
+    server = TCPServer()
+    server.handle_stream = lambda stream, address: stream.close()  # type: ignore[method-assign]
+    (sock,) = bind_sockets(0, "127.0.0.1")
+    server.add_socket(sock)
+    port = sock.getsockname()[1]
+    with pytest.raises(OSError) as caught:
+        await TCPClient().connect("127.0.0.1", port, ssl_options=ssl.create_default_context())
+    assert f"(TLS handshake with 127.0.0.1:{port})" in str(caught.value)
+    server.stop()
+
+
 async def test_ports_out_of_range():
     with pytest.raises(ValueError, match="port 70000 is out of range"):
         await TCPClient().connect("127.0.0.1", 70000)
@@ -189,6 +228,48 @@ async def test_connect_cancelled(clock):
     assert client.streams[0].closed()
 
 
+class Listening(TCPServer):
+    """Tells of the end of its connection."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.left = asyncio.Event()
+
+    async def handle_stream(self, stream, address):
+        with contextlib.suppress(OSError):
+            await stream.read_until_close()
+        self.left.set()
+
+
+@pytest.mark.parametrize("timeout", [None, 20])
+@pytest.mark.parametrize("tls", [False, True])
+async def test_cancelled_in_the_turn_of_its_success(tls, timeout, loop_kind, certificates, monkeypatch):
+    """Nobody is given the stream, so it is closed."""
+    server = Listening(ssl_options=certificates.server_context if tls else None)
+    (sock,) = bind_sockets(0, "127.0.0.1")
+    server.add_socket(sock)
+    holder, name = (SSLIOStream, "_ready") if tls else (_Connector, "_on_done")
+    original = getattr(holder, name)
+    kept = []
+
+    def cancelling(self, *args):
+        original(self, *args)
+        if not tls or not self.socket.server_side:
+            assert task.cancel()
+            kept.append(self)  # else the garbage collector would close it
+
+    monkeypatch.setattr(holder, name, cancelling)
+    options = certificates.client_context if tls else None
+    task = asyncio.create_task(
+        TCPClient().connect("localhost", sock.getsockname()[1], ssl_options=options, timeout=timeout)
+    )
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert kept
+    await server.left.wait()
+    server.stop()
+
+
 async def test_handshake_timeout():
     """The server accepts and says nothing; on time-out its end sees the connection close."""
     accepted: asyncio.Future[IOStream] = asyncio.get_running_loop().create_future()
@@ -216,12 +297,12 @@ class FakeStream:
 class Race:
     """A connector whose attempts end when the test says so."""
 
-    def __init__(self, addresses, failing=()):
+    def __init__(self, addresses, failing=(), delay=3600):
         self.attempts = {}
         self.streams = {}
         self.failing = failing
         self.connector = _Connector([(address[0], address) for address in addresses], self._connect)
-        self.future = self.connector.start(timeout=3600)
+        self.future = self.connector.start(timeout=delay)
 
     def _connect(self, family, address):
         if address in self.failing:
@@ -274,6 +355,45 @@ async def test_all_fail_with_the_last_error():
     await race.fail("6a")
     with pytest.raises(OSError, match="4a|6a"):
         race.future.result()
+
+
+async def test_silent_addresses_do_not_keep_the_others_waiting(clock):
+    """One attempt joins in each time that the delay has passed, of the two families in turn."""
+    race = Race(["6a", "6b", "6c", "4a"], delay=0.25)
+    began = [list(race.attempts)]
+    for _ in range(5):
+        await asyncio.sleep(0.25)
+        await asyncio.sleep(0)
+        began.append(list(race.attempts))
+    assert began == [
+        ["6a"],
+        ["6a", "4a"],
+        ["6a", "4a", "6b"],
+        *[["6a", "4a", "6b", "6c"]] * 3,
+    ]
+    await race.fail("6b")
+    await race.succeed("6a")
+    assert race.future.result()[1] == "6a"
+    assert all(stream.closed is (name != "6a") for name, stream in race.streams.items())
+
+
+async def test_the_end_waits_for_attempts_under_way(clock):
+    race = Race(["6a", "6b"], delay=0.25)
+    await asyncio.sleep(0.3)
+    await race.fail("6b")
+    assert not race.future.done()
+    await race.fail("6a")
+    with pytest.raises(OSError, match="no 6a"):
+        race.future.result()
+
+
+async def test_nothing_begins_after_the_end(clock):
+    race = Race(["6a", "6b", "4a"], delay=0.25)
+    race.future.cancel()
+    await asyncio.sleep(1)
+    race.connector.on_timeout()
+    assert list(race.attempts) == ["6a"]
+    assert race.streams["6a"].closed
 
 
 async def test_an_address_that_cannot_begin_does_not_end_the_race():

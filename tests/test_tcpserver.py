@@ -6,8 +6,11 @@ import asyncio
 import contextlib
 import os
 import shutil
+import signal
 import socket
 import ssl
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -100,7 +103,7 @@ async def test_errors_are_logged_and_close(expect_log):
         def handle_stream(self, stream, address):
             raise ZeroDivisionError("at once")
 
-    with serving(Server()) as port, expect_log("tornado.application", "Error in connection callback"):
+    with serving(Server()) as port, expect_log("tornado.application", "connection callback for 127.0.0.1:"):
         assert await whole_answer(port) == b""
 
 
@@ -114,6 +117,7 @@ async def test_late_errors_are_logged_and_close(expect_log):
     with serving(Server()) as port, expect_log("tornado.application", "Exception in callback") as log:
         assert await whole_answer(port) == b"begun"
     assert log.records[0].exc_info[0] is ZeroDivisionError
+    assert "handle_stream of Server for 127.0.0.1:" in log.records[0].getMessage()
 
 
 async def test_missing_handler(expect_log):
@@ -177,6 +181,61 @@ def test_bound_but_not_started():
 async def test_start_does_not_fork_a_running_loop():
     with pytest.raises(RuntimeError, match="event loop is running"):
         TCPServer().start(2)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform cannot fork")
+@pytest.mark.parametrize("how", ["bind and start", "add_sockets after the fork"])
+def test_several_processes_share_a_port(how):
+    """Each child answers with its number; one that dies is started again, with the port still open."""
+    program = f"""
+import os
+from tornado.ioloop import IOLoop
+from tornado.netutil import bind_sockets
+from tornado.process import fork_processes, task_id
+from tornado.tcpserver import TCPServer
+
+class Server(TCPServer):
+    async def handle_stream(self, stream, address):
+        await stream.write(b"%d %d" % (task_id(), os.getpid()))
+        stream.close()
+
+server = Server()
+if {how == "bind and start"!r}:
+    server.bind(0, "127.0.0.1")
+    print(server._pending_sockets[0].getsockname()[1], flush=True)
+    server.start(2)
+else:
+    sockets = bind_sockets(0, "127.0.0.1")
+    print(sockets[0].getsockname()[1], flush=True)
+    fork_processes(2)
+    server.add_sockets(sockets)
+IOLoop.current().start()
+"""
+
+    def ask(port: int) -> tuple[int, int]:
+        with socket.create_connection(("127.0.0.1", port), timeout=30) as client:
+            number, pid = client.makefile().read().split()
+        return int(number), int(pid)
+
+    command = [sys.executable, "-c", program]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        port = int(parent.stdout.readline())
+        pids: dict[int, int] = {}
+        try:
+            while len(pids) < 2:
+                number, pid = ask(port)
+                pids[number] = pid
+            os.kill(pids[1], signal.SIGKILL)
+            killed, again = pids[1], pids[1]
+            while again == killed:
+                number, pid = ask(port)
+                again = pid if number == 1 else again
+            pids[1] = again
+        finally:
+            parent.kill()
+            for pid in pids.values():
+                os.kill(pid, signal.SIGKILL)
 
 
 class TLSServer(TCPServer):
@@ -251,3 +310,11 @@ async def test_an_inherited_socket_in_blocking_mode_does_not_stop_the_loop(loop_
         await writer.wait_closed()
     finally:
         server.stop()
+
+
+async def test_a_result_that_cannot_be_awaited_is_logged_and_closes(expect_log):
+    server = TCPServer()
+    server.handle_stream = lambda stream, address: "done"  # type: ignore[method-assign]
+    with serving(server) as port, expect_log("tornado.application", "connection callback") as log:
+        assert await whole_answer(port) == b""
+    assert log.records[0].exc_info[0] is gen.BadYieldError

@@ -62,7 +62,7 @@ class Admission:
         """Whether this address has as many connections as one may have."""
         return key is not None and self.each is not None and self._of_address.get(key, 0) >= self.each
 
-    def enter(self, stream: CountedStream | CountedTLSStream, key: str | int | None) -> None:
+    def enter(self, stream: _Counted, key: str | int | None) -> None:
         """Count `stream` until it is closed."""
         stream._admission, stream._admission_key = self, key
         self.count += 1
@@ -90,38 +90,35 @@ def _descriptors() -> int | None:
     return None if soft == resource.RLIM_INFINITY else soft
 
 
-class CountedTLSStream(SSLIOStream):
+class _Counted(IOStream):
+    """What both kinds of counted streams do. Without slots, so that it goes with either kind's."""
+
+    __slots__ = ()
+
+    _admission: Admission | None
+    _admission_key: str | int | None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._admission = None
+        super().__init__(*args, **kwargs)
+
+    def _after_close(self) -> None:
+        admission, self._admission = self._admission, None
+        if admission is not None:
+            admission.leave(self._admission_key)
+        super()._after_close()
+
+
+class CountedTLSStream(_Counted, SSLIOStream):
     """A stream over TLS that an `Admission` counts."""
 
     __slots__ = ("_admission", "_admission_key")
 
-    _admission: Admission | None
-    _admission_key: str | int | None
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self._admission = None
-        super().__init__(*args, **kwargs)
-
-    def _after_close(self) -> None:
-        _leave(self)
-        super()._after_close()
-
-
-class CountedStream(IOStream):
+class CountedStream(_Counted):
     """A stream that an `Admission` counts, on its way through `start_tls` too."""
 
     __slots__ = ("_admission", "_admission_key")
-
-    _admission: Admission | None
-    _admission_key: str | int | None
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self._admission = None
-        super().__init__(*args, **kwargs)
-
-    def _after_close(self) -> None:
-        _leave(self)
-        super()._after_close()
 
     def _tls_stream(  # type: ignore[override]  # called as the class that it otherwise is
         self, *args: Any, **kwargs: Any
@@ -130,9 +127,3 @@ class CountedStream(IOStream):
         stream._admission, self._admission = self._admission, None
         stream._admission_key = self._admission_key
         return stream
-
-
-def _leave(stream: CountedStream | CountedTLSStream) -> None:
-    admission, stream._admission = stream._admission, None
-    if admission is not None:
-        admission.leave(stream._admission_key)

@@ -20,7 +20,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Any
 
@@ -182,18 +182,24 @@ class Group:
         """
         request = self.asked() or {"patience": 0.0, "words": {}}
         left = set(self._children)
-        for seconds, number in (
-            (float(request["patience"]) + _PATIENCE, signal.SIGTERM),
-            (_PATIENCE, getattr(signal, "SIGKILL", signal.SIGTERM)),
-            (_PATIENCE, None),
-        ):
-            _wait_for(left, seconds)
-            for pid in left:
-                if number is not None:
-                    gen_log.warning("child (pid %d) is in the way of the restart: signal %d", pid, number)
-                    _kill(pid, number)
+        _wait_for(left, float(request["patience"]) + _PATIENCE)
+        end(left, "is in the way of the restart")
         run_hooks()
         execute(request["words"])
+
+
+def end(children: Iterable[int], why: str) -> None:
+    """End child processes: they are told to, and killed if they do not in time.
+
+    :param children: their numbers.
+    :param why: for the log, what follows "child".
+    """
+    left = set(children)
+    for number in (signal.SIGTERM, getattr(signal, "SIGKILL", signal.SIGTERM)):
+        for pid in left:
+            gen_log.warning("child (pid %d) %s: signal %d", pid, why, number)
+            _kill(pid, number)
+        _wait_for(left, _PATIENCE)
 
 
 def _wait_for(children: set[int], seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""Log lines about what peers do, at most one a second of each kind: an attack must not fill the disk too.
+"""Log lines about what peers do, a few a second of each kind at most: an attack must not fill the disk too.
 
 A line that was held back is not lost altogether: the next one of its kind tells how many there were.
 """
@@ -13,29 +13,35 @@ INTERVAL = 1.0
 
 
 class Throttle:
-    """Writes to `logger`, a line a second of each kind.
+    """Writes to `logger`, so many lines a second of each kind.
 
     :param logger: where the lines go.
+    :param burst: how many.
 
     Kinds are few and written in the program, never made of what a peer sends: each is remembered for good.
     """
 
-    __slots__ = ("_held_back", "_logger", "_next")
+    __slots__ = ("_burst", "_held_back", "_logger", "_next", "_written")
 
-    def __init__(self, logger: logging.Logger) -> None:
+    def __init__(self, logger: logging.Logger, burst: int = 1) -> None:
         self._logger = logger
+        self._burst = burst
         self._next: dict[str, float] = {}
+        self._written: dict[str, int] = {}
         self._held_back: dict[str, int] = {}
 
     def say(self, kind: str, level: int, message: str, *args: object) -> None:
-        """Log ``message % args``, unless a line of this kind has been written within the last second."""
+        """Log ``message % args``, unless enough lines of this kind have been written within a second."""
         if not self._logger.isEnabledFor(level):
             return
         now = time.monotonic()
-        if now < self._next.get(kind, now):
+        if now >= self._next.get(kind, now):
+            self._next[kind] = now + INTERVAL
+            self._written[kind] = 0
+        if self._written[kind] >= self._burst:
             self._held_back[kind] = self._held_back.get(kind, 0) + 1
             return
-        self._next[kind] = now + INTERVAL
+        self._written[kind] += 1
         more = self._held_back.pop(kind, 0)
         if more:
             message += " (and %d more since the last such line)"

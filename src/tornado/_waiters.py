@@ -26,6 +26,8 @@ _SHORT = 128
 class Waiters(deque[Any]):
     """A line of Futures, or of tuples that end with a Future."""
 
+    __slots__ = ("_left", "_sweep_at")
+
     def __init__(self) -> None:
         super().__init__()
         self._sweep_at = _SHORT
@@ -62,6 +64,15 @@ def _future(entry: Any) -> asyncio.Future[Any]:
     return future
 
 
+def was_served(future: asyncio.Future[Any]) -> bool:
+    """Whether a Future's turn has come: it holds what was waited for.
+
+    Asked by a task that is cancelled while it waits: it was served just before, if so, and nobody will ever
+    see what it was given.
+    """
+    return future.done() and not future.cancelled() and future.exception() is None
+
+
 def call_unless_done(future: asyncio.Future[Any], timeout: Timeout, action: Callable[[], None]) -> None:
     """Call ``action()`` when the time is over, unless ``future`` is done by then.
 
@@ -71,10 +82,10 @@ def call_unless_done(future: asyncio.Future[Any], timeout: Timeout, action: Call
     if timeout is None or future.done():
         return
     io_loop = IOLoop.current()
-
-    def expire() -> None:
-        if not future.done():
-            action()
-
-    timer = io_loop.add_timeout(timeout, expire)
+    timer = io_loop.add_timeout(timeout, _expire, future, action)
     future.add_done_callback(lambda _done: io_loop.remove_timeout(timer))
+
+
+def _expire(future: asyncio.Future[Any], action: Callable[[], None]) -> None:
+    if not future.done():
+        action()

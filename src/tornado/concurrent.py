@@ -18,7 +18,7 @@ import functools
 from collections.abc import Callable
 from concurrent import futures
 from types import TracebackType
-from typing import Any, TypeVar, Union, cast
+from typing import Any, TypeVar, Union
 
 from tornado._classic.warning import ignored_loop
 from tornado.log import app_log
@@ -210,7 +210,7 @@ def future_add_done_callback(future: _AnyFuture[_T], callback: Callable[..., Non
     if future.done():
         callback(future)
     else:
-        cast("asyncio.Future[_T]", future).add_done_callback(callback)
+        future.add_done_callback(callback)
 
 
 def __getattr__(name: str) -> Any:

@@ -53,6 +53,7 @@ from tornado._yielded import (
 )
 from tornado.concurrent import (
     Future,
+    _copy_outcome,
     chain_future,
     future_add_done_callback,
     future_set_exception_unless_cancelled,
@@ -216,6 +217,11 @@ def _create_future() -> asyncio.Future[Any]:
     return _new_future(Future)
 
 
+def _to_future(yielded: Any) -> Any:
+    """`convert_yielded`, which takes its time, for what is no Future of the loop yet."""
+    return yielded if isinstance(yielded, asyncio.Future) else convert_yielded(yielded)
+
+
 def _failed(error: BaseException) -> asyncio.Future[Any]:
     future = _new_future(Future)
     _set_failure(future, error)
@@ -313,7 +319,8 @@ class Runner:
     def _step(self) -> bool:
         """Hand the outcome of the wait to the generator; tell whether it may go on at once."""
         awaited, self.future = self.future, None
-        gen = cast("Generator[Any, Any, Any]", self.gen)
+        gen = self.gen
+        assert gen is not None
         error: BaseException | None = None
         value = None
         try:
@@ -463,7 +470,7 @@ def with_timeout(
     if io_loop is not None or isinstance(quiet_exceptions, IOLoop):
         ignored_loop("with_timeout")
         quiet_exceptions = () if isinstance(quiet_exceptions, IOLoop) else quiet_exceptions
-    inner = convert_yielded(future)
+    inner = _to_future(future)
     outcome = _create_future()
     chain_future(inner, outcome)
     if outcome.done():
@@ -474,11 +481,15 @@ def with_timeout(
         if outcome.done():
             return
         text = message() if callable(message) else message
+        outcome.remove_done_callback(stop)
         outcome.set_exception(TimeoutError("Timeout" if text is None else text))
         future_add_done_callback(inner, functools.partial(_report_late, quiet=quiet_exceptions))
 
+    def stop(_outcome: asyncio.Future[Any]) -> None:
+        io_loop.remove_timeout(timer)
+
     timer = io_loop.add_timeout(timeout, give_up)
-    outcome.add_done_callback(lambda _done: io_loop.remove_timeout(timer))
+    outcome.add_done_callback(stop)
     return outcome
 
 
@@ -519,9 +530,9 @@ class WaitIterator:
             )
         named: Any = kwargs.items() if kwargs else enumerate(args)
         # One Future may be given more than once, under several names.
-        self._unfinished: dict[Any, deque[int | str]] = {}
+        self._unfinished: dict[Any, list[int | str]] = {}
         for name, each in named:
-            self._unfinished.setdefault(convert_yielded(each), deque()).append(name)
+            self._unfinished.setdefault(_to_future(each), []).append(name)
         self._finished: deque[Any] = deque()
         self._running: asyncio.Future[Any] | None = None
         #: Position or name of the Future whose result was given last.
@@ -533,8 +544,10 @@ class WaitIterator:
                 if isinstance(future, futures.Future):
                     # An executor's calls back in a thread, which may not touch what belongs to the loop.
                     IOLoop.current().add_future(future, self._child_done)
+                elif future.done():
+                    self._finished.append(future)
                 else:
-                    future_add_done_callback(future, self._child_done)
+                    future.add_done_callback(self._child_done)
 
     def done(self) -> bool:
         """Whether every result has been given."""
@@ -545,7 +558,7 @@ class WaitIterator:
 
     def next(self) -> asyncio.Future[Any]:
         """Give a Future of the next result. Call it again only when that is done."""
-        self._running = running = _create_future()
+        self._running = running = _new_future(Future)
         if self._finished:
             self._give(self._finished.popleft())
         return running
@@ -558,13 +571,17 @@ class WaitIterator:
 
     def _give(self, child: Any) -> None:
         # Taken away at once: the result of an executor's Future reaches it only in the next turn of the loop.
-        running, self._running = cast("asyncio.Future[Any]", self._running), None
+        running, self._running = self._running, None
+        assert running is not None
         self.current_future = child
         names = self._unfinished[child]
-        self.current_index = names.popleft()
+        self.current_index = names.pop(0)
         if not names:
             del self._unfinished[child]
-        chain_future(child, running)
+        if isinstance(child, asyncio.Future):
+            _copy_outcome(child, running)
+        else:
+            chain_future(child, running)
 
     def __aiter__(self) -> AsyncIterator[Any]:
         return self

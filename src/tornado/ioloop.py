@@ -28,6 +28,7 @@ import math
 import numbers
 import os
 import random
+import threading
 import time
 import warnings
 from asyncio import CancelledError, _get_running_loop
@@ -87,6 +88,8 @@ class IOLoop(Configurable):
     _ioloop_for_asyncio: ClassVar[dict[asyncio.AbstractEventLoop, IOLoop]] = {}
 
     _executor: concurrent.futures.Executor | None = None
+    #: Whether a callback of ours is being called, so that the loop is surely awake. False is always safe.
+    _in_callback = False
 
     # ---- Which implementation
 
@@ -136,9 +139,12 @@ class IOLoop(Configurable):
         :arg instance: whether to make an IOLoop, and an asyncio loop if need be, where there is none.
         :returns: the IOLoop; None only where there is none and ``instance`` is false.
         """
-        loop = _get_running_loop() or _loop_of_thread(instance)
+        loop = _get_running_loop() or _loop_of_thread()
         if loop is None:
-            return None
+            if not instance:
+                return None
+            loop = asyncio.new_event_loop()
+            asyncio.set_event_loop(loop)
         found = IOLoop._ioloop_for_asyncio.get(loop)
         if found is None and instance:
             found = import_object("tornado.platform.asyncio.AsyncIOMainLoop")()
@@ -338,13 +344,13 @@ class IOLoop(Configurable):
     def add_callback(self, callback: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
         """Call ``callback(*args, **kwargs)`` on the next turn of the loop, in the caller's context.
 
-        The context is that of `contextvars`. May be called from any thread. A loop that is closed forgets the
-        callback silently.
+        The context is that of `contextvars`. May be called from any thread, and from a handler of the
+        `signal` module. A loop that is closed forgets the callback silently.
         """
         raise NotImplementedError
 
     def add_callback_from_signal(self, callback: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
-        """Call ``callback`` on the next turn of the loop; safe in a handler of the `signal` module.
+        """The same as `add_callback`, which is safe in a handler of the `signal` module, too.
 
         Deprecated: use `asyncio.loop.add_signal_handler`, whose handlers may use the loop freely.
         """
@@ -367,18 +373,16 @@ class IOLoop(Configurable):
         The callback has to look at the Future's result or exception itself.
         """
         if isinstance(future, Future):
-            future.add_done_callback(functools.partial(self._run_future_callback, callback))
+            future.add_done_callback(functools.partial(self._run_callback, callback))
         else:
             # This one calls back in the thread that completed it, or, done already, right here.
             future_add_done_callback(future, functools.partial(self.add_callback, callback))
 
-    def _run_future_callback(self, callback: Callable[[Any], Any], future: asyncio.Future[Any]) -> None:
-        self._run_callback(functools.partial(callback, future))
-
-    def _run_callback(self, callback: Callable[[], Any]) -> None:
-        """Call ``callback`` and wait, in the background, for what it returns; log what it raises."""
+    def _run_callback(self, callback: Callable[..., Any], *args: Any) -> None:
+        """Call ``callback(*args)`` and wait, in the background, for what it returns; log what it raises."""
+        self._in_callback = True
         try:
-            returned = callback() if _call_inside is None else _call_inside(callback)
+            returned = callback(*args) if _call_inside is None else _call_inside(_bind(callback, args))
             if returned is None:
                 return
             try:
@@ -389,7 +393,9 @@ class IOLoop(Configurable):
         except CancelledError:
             pass
         except Exception:
-            self.handle_callback_exception(callback)
+            self.handle_callback_exception(_bind(callback, args))
+        finally:
+            self._in_callback = False
 
     def set_blocking_log_threshold(self, seconds: float | None) -> None:
         """Does nothing, with a warning. In Tornado 4 it had tracebacks logged of what blocked the loop."""
@@ -429,15 +435,23 @@ class IOLoop(Configurable):
         self._executor = executor
 
 
-def _loop_of_thread(make: bool) -> asyncio.AbstractEventLoop | None:
-    """The asyncio loop that is set for this thread; where there is none, a new one if ``make`` is true."""
-    with contextlib.suppress(RuntimeError):
-        return asyncio.get_event_loop()
-    if not make:
+def _loop_of_thread() -> asyncio.AbstractEventLoop | None:
+    """The asyncio loop that this thread has; asyncio makes one for the main thread before Python 3.14."""
+    if threading.current_thread() is not threading.main_thread():
+        with contextlib.suppress(RuntimeError):
+            return asyncio.get_event_loop()
         return None
-    made = asyncio.new_event_loop()
-    asyncio.set_event_loop(made)
-    return made
+    with warnings.catch_warnings():
+        # Python 3.12 and 3.13 warn of making it.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        try:
+            return asyncio.get_event_loop()
+        except RuntimeError:
+            return None
+
+
+def _bind(callback: Callable[..., Any], args: tuple[Any, ...]) -> Callable[[], Any]:
+    return functools.partial(callback, *args) if args else callback
 
 
 class _SyncRun:
@@ -499,7 +513,8 @@ class PeriodicCallback:
     :raises ValueError: if the period is not positive.
 
     Calls fall on multiples of the period counted from `start`. One that takes longer than the period is never
-    overtaken by the next: the times that it missed are left out. Exceptions are logged and end nothing.
+    overtaken by the next: the times that it missed are left out, also where it was stopped and started anew
+    meanwhile. Exceptions are logged and end nothing.
     """
 
     def __init__(
@@ -522,9 +537,14 @@ class PeriodicCallback:
         self._running = False
         self._timeout: object | None = None
         self._next_timeout = 0.0
+        # The loop that a call is under way on. A loop that was closed may never end its call.
+        self._called_on: IOLoop | None = None
 
     def start(self) -> None:
-        """Begin, on the current IOLoop: the first call comes one period from now."""
+        """Begin, on the current IOLoop: the first call comes one period from now.
+
+        If a coroutine is still under way there from before a `stop`, it comes after its end.
+        """
         self.stop()
         # Looked up here and not earlier: it may well be made in another thread than it is started in.
         loop = self.io_loop = IOLoop.current()
@@ -547,30 +567,36 @@ class PeriodicCallback:
         self._timeout = None
         if not self._running:
             return None
+        loop = self._called_on = self.io_loop
         waiting = False
         try:
             returned = self.callback()
             if returned is not None and inspect.isawaitable(returned):
                 waiting = True
-                return self._finish(returned)
+                return self._finish(returned, loop)
         except Exception:
             app_log.error("Exception in callback %r", self.callback, exc_info=True)
         finally:
             if not waiting:
-                self._schedule_next()
+                self._end_call(loop)
         return None
 
-    async def _finish(self, returned: Awaitable[Any]) -> None:
+    async def _finish(self, returned: Awaitable[Any], loop: IOLoop) -> None:
         try:
             await returned
         except Exception:
             app_log.error("Exception in callback %r", self.callback, exc_info=True)
         finally:
+            self._end_call(loop)
+
+    def _end_call(self, loop: IOLoop) -> None:
+        if self._called_on is loop:  # else it was started on another one meanwhile
+            self._called_on = None
             self._schedule_next()
 
     def _schedule_next(self) -> None:
-        # A timer is there already if the callback has stopped and started us anew.
-        if self._running and self._timeout is None:
+        # A timer is there already if it was started on another loop meanwhile.
+        if self._running and self._timeout is None and self._called_on is not self.io_loop:
             self._update_next(self.io_loop.time())
             self._timeout = self.io_loop.add_timeout(self._next_timeout, self._run)
 

@@ -7,6 +7,10 @@ at once: what is not to be had in this turn of the loop times out. None waits fo
 
 None of this is for threads: use it in the loop's own thread. Whoever waits longest is served first, and
 neither time nor memory grows with those who gave up waiting.
+
+Where tasks may be cancelled write ``async with``. A task that is cancelled in the very turn in which its
+``await lock.acquire()`` is granted never sees the grant, and so keeps the lock for ever; ``async with``
+gives it on.
 """
 
 from __future__ import annotations
@@ -15,7 +19,7 @@ import asyncio
 from types import TracebackType
 from typing import Any
 
-from tornado._waiters import Timeout, Waiters, call_unless_done
+from tornado._waiters import Timeout, Waiters, call_unless_done, was_served
 from tornado.concurrent import Future
 
 __all__ = ["BoundedSemaphore", "Condition", "Event", "Lock", "Semaphore"]
@@ -56,24 +60,23 @@ class Condition(_TimeoutGarbageCollector):
         """
         waiter: asyncio.Future[bool] = Future()
         self._waiters.join(waiter)
+        if timeout is not None:
 
-        def give_up() -> None:
-            waiter.set_result(False)
-            self._waiters.note_left()
+            def give_up() -> None:
+                waiter.set_result(False)
+                self._waiters.note_left()
 
-        call_unless_done(waiter, timeout, give_up)
+            call_unless_done(waiter, timeout, give_up)
         return waiter
 
     def notify(self, n: int = 1) -> None:
         """Wake ``n`` of those who wait, the longest waiting first; all of them if they are fewer."""
-        # Taken off the line before anybody is woken: whoever is woken may wait again, or notify.
-        chosen: list[asyncio.Future[bool]] = []
-        while self._waiters and len(chosen) < n:
-            waiter = self._waiters.popleft()
+        waiters = self._waiters
+        while n > 0 and waiters:
+            waiter = waiters.popleft()
             if not waiter.done():
-                chosen.append(waiter)
-        for waiter in chosen:
-            waiter.set_result(True)
+                waiter.set_result(True)  # whoever it wakes runs in a later turn of the loop
+                n -= 1
 
     def notify_all(self) -> None:
         """Wake all who wait."""
@@ -188,18 +191,20 @@ class Semaphore(_TimeoutGarbageCollector):
             waiter.set_result(_ReleasingContextManager(self))
             return waiter
         self._waiters.join(waiter)
+        if timeout is not None:
 
-        def give_up() -> None:
-            waiter.set_exception(TimeoutError(f"Timeout acquiring {type(self).__name__}"))
-            self._waiters.note_left()
+            def give_up() -> None:
+                waiter.set_exception(TimeoutError(f"Timeout acquiring {type(self).__name__}"))
+                self._waiters.note_left()
 
-        call_unless_done(waiter, timeout, give_up)
+            call_unless_done(waiter, timeout, give_up)
         return waiter
 
     def release(self) -> None:
         """Give one back. Whoever waits longest gets it."""
-        while self._waiters:
-            waiter = self._waiters.popleft()
+        waiters = self._waiters
+        while waiters:
+            waiter = waiters.popleft()
             if not waiter.done():
                 waiter.set_result(_ReleasingContextManager(self))
                 return
@@ -223,7 +228,12 @@ class Semaphore(_TimeoutGarbageCollector):
 
     async def __aenter__(self) -> None:
         """Acquire at the start of an ``async with`` block."""
-        await _acquire_or_leave(self)
+        turn = self.acquire()
+        try:
+            await turn
+        except asyncio.CancelledError:
+            _leave(self, turn)
+            raise
 
     async def __aexit__(
         self, typ: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None
@@ -232,15 +242,10 @@ class Semaphore(_TimeoutGarbageCollector):
         self.release()
 
 
-async def _acquire_or_leave(lock: Semaphore | Lock) -> None:
-    """Acquire for an ``async with`` block whose task may be cancelled just when its turn has come."""
-    turn = lock.acquire()
-    try:
-        await turn
-    except asyncio.CancelledError:
-        if turn.done() and not turn.cancelled() and turn.exception() is None:
-            lock.release()  # granted, but the block will never run and so never release
-        raise
+def _leave(lock: Semaphore | Lock, turn: asyncio.Future[Any]) -> None:
+    """Release for an ``async with`` block whose task was cancelled just when its turn had come."""
+    if was_served(turn):
+        lock.release()  # granted, but the block will never run and so never release
 
 
 class BoundedSemaphore(Semaphore):
@@ -319,7 +324,12 @@ class Lock:
 
     async def __aenter__(self) -> None:
         """Acquire at the start of an ``async with`` block."""
-        await _acquire_or_leave(self)
+        turn = self.acquire()
+        try:
+            await turn
+        except asyncio.CancelledError:
+            _leave(self, turn)
+            raise
 
     async def __aexit__(
         self, typ: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None

@@ -25,6 +25,7 @@ from tornado.concurrent import (
 )
 from tornado.ioloop import IOLoop
 from tornado.iostream import PipeIOStream
+from tornado.iostream._core import watching_loop
 from tornado.log import gen_log
 from tornado.netutil import _inherit
 
@@ -62,10 +63,13 @@ def fork_processes(num_processes: int | None, max_restarts: int | None = None) -
     :param max_restarts: how many children in all may fail (exit with another status than 0, or be killed) and
         be started again; 100 by default.
     :returns: in each child, its number, from 0 on. A child started again keeps its number.
-    :raises RuntimeError: in the parent, when children failed more often than that; also when an event loop is
-        running, or when this is already such a child.
+    :raises RuntimeError: in the parent, when children failed more often than that: the others are told to end
+        first (``SIGTERM``), and killed if they do not; also when an event loop is running, or when this is
+        already such a child.
 
-    The parent does not return: it exits, with status 0, when all its children have ended well. Children share
+    The parent does not return: it exits, with status 0, when all its children have ended well. A signal to
+    the parent alone is not passed on, and children do not end with their parent: tell all of the process
+    group, as a terminal, and systemd in its way, do (``kill -- -PID``). Children share
     nothing but what was open before: make listening sockets first, and event loops and threads afterwards::
 
         sockets = bind_sockets(8888)
@@ -102,6 +106,7 @@ def fork_processes(num_processes: int | None, max_restarts: int | None = None) -
             continue
         restarts += 1
         if restarts > max_restarts:
+            _reexec.end(running, "has to end with the others")
             raise RuntimeError(f"Too many child restarts ({max_restarts} allowed), giving up")
         if _fork_child(ended, running):
             return ended
@@ -204,22 +209,29 @@ class Subprocess:
         self.pid = self.proc.pid
         self.returncode: int | None = None
         self._exit_callback: Callable[[int], Any] | None = None
+        #: To tell each `wait_for_exit`.
+        self._waiting: list[Callable[[int], None]] = []
         self._pidfd = -1
 
     def set_exit_callback(self, callback: Callable[[int], Any]) -> None:
         """Call ``callback(returncode)`` on the loop once the process has ended.
 
-        A process killed by a signal has the negative of the signal's number for its return code. There is one
-        callback: a later one replaces it.
+        :param callback: a function or a coroutine function. There is one: a later one replaces it.
+
+        A process killed by a signal has the negative of the signal's number for its return code.
         """
         self._exit_callback = callback
+        self._tell_end()
+
+    def _tell_end(self) -> None:
+        """See to it that `_run_exit_callback` is called at the end."""
         if self.returncode is not None:
             self.io_loop.add_callback(self._run_exit_callback)
         elif self not in Subprocess._watched:
             self._watch()
 
     def wait_for_exit(self, raise_error: bool = True) -> Future[int]:
-        """A future of the return code. It uses the exit callback.
+        """A future of the return code. Any number may wait, beside the exit callback.
 
         :param raise_error: whether a return code other than 0 is raised as `CalledProcessError` instead.
         """
@@ -231,7 +243,8 @@ class Subprocess:
             else:
                 future_set_result_unless_cancelled(future, code)
 
-        self.set_exit_callback(ended)
+        self._waiting.append(ended)
+        self._tell_end()
         return future
 
     @classmethod
@@ -248,44 +261,55 @@ class Subprocess:
 
     def _watch(self) -> None:
         """Be told of the end: by a pidfd where the kernel has them, else by a thread that waits."""
-        Subprocess._watched.add(self)
+        for child in list(Subprocess._watched):
+            if watching_loop(child.io_loop).is_closed():  # nobody is left to be told
+                child._unwatch()
         try:
-            self._pidfd = os.pidfd_open(self.pid)
+            descriptor = os.pidfd_open(self.pid)
         except (AttributeError, OSError):
-            threading.Thread(
+            waiting = threading.Thread(
                 target=self._wait_in_thread, name=f"wait for pid {self.pid}", daemon=True
-            ).start()
-            return
-        self.io_loop.add_handler(self._pidfd, self._on_pidfd, IOLoop.READ)
+            )
+            waiting.start()
+        else:
+            try:
+                watching_loop(self.io_loop).add_reader(descriptor, self._on_pidfd)
+            except BaseException:
+                os.close(descriptor)
+                raise
+            self._pidfd = descriptor
+        Subprocess._watched.add(self)
 
     def _unwatch(self) -> None:
         Subprocess._watched.discard(self)
         descriptor, self._pidfd = self._pidfd, -1
         if descriptor >= 0:
-            self.io_loop.remove_handler(descriptor)
+            loop = watching_loop(self.io_loop)
+            if not loop.is_closed():
+                loop.remove_reader(descriptor)
             os.close(descriptor)
 
-    def _on_pidfd(self, fd: int, events: int) -> None:
+    def _on_pidfd(self) -> None:
         # Reaping through the Popen keeps its own returncode right, too.
         if self.proc.poll() is not None:
             self._ended()
 
     def _wait_in_thread(self) -> None:
         self.proc.wait()
-        try:
-            self.io_loop.add_callback(self._ended)
-        except RuntimeError:
-            pass  # the loop was closed before the process ended
+        self.io_loop.add_callback(self._ended)
 
     def _ended(self) -> None:
         if self not in Subprocess._watched:
             return  # uninitialize() came first
         self._unwatch()
         self.returncode = self.proc.returncode
-        self._run_exit_callback()
+        self.io_loop.add_callback(self._run_exit_callback)
 
-    def _run_exit_callback(self) -> None:
+    def _run_exit_callback(self) -> Any:
+        code = self.returncode
+        assert code is not None
+        waiting, self._waiting = self._waiting, []
+        for tell in waiting:
+            tell(code)
         callback, self._exit_callback = self._exit_callback, None
-        if callback is not None:
-            assert self.returncode is not None
-            callback(self.returncode)
+        return None if callback is None else callback(code)  # the loop runs a coroutine

@@ -17,6 +17,10 @@ coroutines can yield them, and take a timeout, as those of `tornado.locks` do::
             finally:
                 queue.task_done()
 
+Where tasks may be cancelled take items by ``async for``, as above: an item that came in the very turn in
+which the task is cancelled stays in the queue. After ``await queue.get()`` it would be lost, with nobody to
+call ``task_done`` for it.
+
 They are not for threads: `queue.Queue` of the standard library is.
 """
 
@@ -27,7 +31,7 @@ import collections
 import heapq
 from typing import Any, Generic, TypeVar
 
-from tornado._waiters import Timeout, Waiters, call_unless_done
+from tornado._waiters import Timeout, Waiters, call_unless_done, was_served
 from tornado.concurrent import Future
 from tornado.locks import Event
 
@@ -97,13 +101,20 @@ class Queue(Generic[_T]):
         :raises TimeoutError: in the Future, if the time is over first; then the item will not be put in.
         """
         entered: asyncio.Future[None] = Future()
-        try:
-            self.put_nowait(item)
-        except QueueFull:
-            self._putters.join((item, entered))
+        # What would surely fail is not tried: an exception costs more than all the rest. A subclass may have
+        # its own idea of what fails.
+        if self._getters or not self.full() or type(self).put_nowait is not Queue.put_nowait:
+            try:
+                self.put_nowait(item)
+            except QueueFull:
+                pass
+            else:
+                entered.set_result(None)
+                return entered
+        self._putters.drop_finished()
+        self._putters.join((item, entered))
+        if timeout is not None:
             _expire(entered, timeout, "Timeout waiting for room in the queue")
-        else:
-            entered.set_result(None)
         return entered
 
     def put_nowait(self, item: _T) -> None:
@@ -111,7 +122,8 @@ class Queue(Generic[_T]):
 
         :raises QueueFull: if there is no room.
         """
-        self._drop_finished()
+        if self._getters:
+            self._getters.drop_finished()
         if self._getters:
             # Through the container all the same: a subclass decides what is given, and counts on seeing all.
             self._store(item)
@@ -132,10 +144,15 @@ class Queue(Generic[_T]):
         :raises TimeoutError: in the Future, if the time is over first.
         """
         taken: asyncio.Future[_T] = Future()
-        try:
-            taken.set_result(self.get_nowait())
-        except QueueEmpty:
-            self._getters.join(taken)
+        if self._putters or self.qsize() or type(self).get_nowait is not Queue.get_nowait:
+            try:
+                taken.set_result(self.get_nowait())
+                return taken
+            except QueueEmpty:
+                pass
+        self._getters.drop_finished()
+        self._getters.join(taken)
+        if timeout is not None:
             _expire(taken, timeout, "Timeout waiting for an item in the queue")
         return taken
 
@@ -144,7 +161,8 @@ class Queue(Generic[_T]):
 
         :raises QueueEmpty: if there is none.
         """
-        self._drop_finished()
+        if self._putters:
+            self._putters.drop_finished()
         if self._putters:
             # A queue that somebody waits to put into is full, or has a maxsize that let it be no more
             # than this.
@@ -163,7 +181,9 @@ class Queue(Generic[_T]):
         """
         if self._undone <= 0:
             raise ValueError("task_done() called too many times: once for each item taken out is right")
-        self._count(-1)
+        self._undone -= 1
+        if not self._undone:
+            self._idle.set()
 
     def join(self, timeout: Timeout = None) -> asyncio.Future[None]:
         """Wait until each item that was put in is done with.
@@ -188,19 +208,20 @@ class Queue(Generic[_T]):
         self._queue.append(item)
 
     def _store(self, item: _T) -> None:
-        self._count(+1)
+        if not self._undone:
+            self._idle.clear()
+        self._undone += 1
         self._put(item)
 
-    def _count(self, change: int) -> None:
-        self._undone += change
-        if self._undone:
-            self._idle.clear()
+    def _give_back(self, item: _T) -> None:
+        """Make an item the next one to be taken, since who took it will never see it."""
+        if type(self)._get is Queue._get and isinstance(self._queue, collections.deque):
+            self._queue.appendleft(item)
         else:
-            self._idle.set()
-
-    def _drop_finished(self) -> None:
+            self._put(item)  # whose order is by other things, or its own affair
         self._getters.drop_finished()
-        self._putters.drop_finished()
+        if self._getters:
+            self._getters.popleft().set_result(self._get())
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} at {hex(id(self))} {self._describe()}>"
@@ -263,8 +284,14 @@ class _QueueIterator(Generic[_T]):
     def __aiter__(self) -> _QueueIterator[_T]:
         return self
 
-    def __anext__(self) -> asyncio.Future[_T]:
-        return self._source.get()
+    async def __anext__(self) -> _T:
+        taken = asyncio.ensure_future(self._source.get())  # a subclass's may be a coroutine
+        try:
+            return await taken
+        except asyncio.CancelledError:
+            if was_served(taken):
+                self._source._give_back(taken.result())
+            raise
 
 
 def _expire(future: asyncio.Future[Any], timeout: Timeout, message: str) -> None:

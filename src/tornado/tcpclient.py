@@ -6,10 +6,13 @@ await stream.write(b"...")
 
 from __future__ import annotations
 
+import asyncio
 import datetime
+import functools
 import socket
 import ssl
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 from tornado import gen
@@ -17,26 +20,19 @@ from tornado._classic.arguments import takes_callback
 from tornado._classic.warning import ignored_loop
 from tornado.concurrent import Future, future_add_done_callback
 from tornado.ioloop import IOLoop
-from tornado.iostream import IOStream
+from tornado.iostream import IOStream, StreamClosedError
 from tornado.netutil import Resolver
+from tornado.netutil._place import address_name as _format_addr
+from tornado.netutil._place import placed
 from tornado.netutil._port import check_port
 
 __all__ = ["TCPClient"]
 
-# Seconds that the preferred family has for itself. RFC 8305 section 8 recommends 250 ms between attempts;
-# browsers wait as long as this.
-_FAMILY_HEAD_START = 0.3
+# Seconds between attempts. RFC 8305 section 8 recommends 250 ms; browsers wait as long as this.
+_ATTEMPT_DELAY = 0.3
 
 _AddressInfo = tuple[Any, Any]  # family and sockaddr
 _Connected = tuple[Any, Any, IOStream]
-
-
-def _format_addr(addr: Any) -> str:
-    """A sockaddr as people write it: ``1.2.3.4:80``, ``[::1]:80``; any other form as it is."""
-    if isinstance(addr, tuple) and len(addr) >= 2:
-        host, port = addr[:2]
-        return f"[{host}]:{port}" if ":" in str(host) else f"{host}:{port}"
-    return str(addr)
 
 
 def _format_peer(host: str, addr: Any) -> str:
@@ -45,24 +41,27 @@ def _format_peer(host: str, addr: Any) -> str:
     return address if isinstance(addr, tuple) and addr[:1] == (host,) else f"{host}, {address}"
 
 
-def _placed(error: OSError, phase: str) -> OSError:
-    """The same error, with a word about where it happened in the message of the system's part of it.
+def _place(error: OSError, where: str) -> None:
+    """Have an error tell where it happened; of a stream's, what closed it."""
+    if isinstance(error, StreamClosedError) and error.real_error is not None:
+        error.args = StreamClosedError(placed(error.real_error, where)).args
+    elif not isinstance(error, TimeoutError):
+        placed(error, where)
 
-    It keeps its class, its number, and the beginning of its message, which is what programs look at.
-    """
-    cause = getattr(error, "real_error", None)
-    inner = cause if isinstance(cause, OSError) else error
-    if inner.strerror and phase not in inner.strerror:
-        inner.strerror = f"{inner.strerror} ({phase})"
-    return error
+
+def _give_up(future: Future[Any]) -> Any:
+    """Cancel; the result where it is there already, for which nobody will come, else None."""
+    future.cancel()
+    return None if future.cancelled() or future.exception() is not None else future.result()
 
 
 class _Connector:
     """Tries the addresses of a host until one accepts ("happy eyeballs", RFC 8305).
 
-    The addresses of the family that the resolver put first are tried in turn. The other family starts, in
-    turn as well, when the first attempt fails or takes longer than a moment. The first connection wins; all
-    others are closed.
+    The first address of the family that the resolver put first is tried at once. Whenever a moment has passed
+    another attempt joins in, of the two families in turn (section 5), so that no silent address keeps the
+    others waiting. An attempt that fails is followed by the next of its family at once, and the first that
+    does lets the other family begin. The first connection wins; all others are closed.
 
     :param addrinfo: what a `.Resolver` returned.
     :param connect: ``connect(family, address)`` starts an attempt and returns its stream and a future.
@@ -80,11 +79,13 @@ class _Connector:
         self.last_error: BaseException | None = None
         self.last_address: Any = None
         self._under_way: dict[IOStream, Any] = {}
+        #: Addresses that have not been tried, of the preferred family (0) and the other one (1).
+        self._untried = [deque(family) for family in self.split(addrinfo)]
+        self._other_began = False
+        self._turn = 0  # the family of the next attempt to join in
+        self._delay = _ATTEMPT_DELAY
+        self._joining: object | None = None
         self._timers: list[object] = []
-        primary, secondary = self.split(addrinfo)
-        self._primary, self._secondary = iter(primary), iter(secondary)
-        self._secondary_started = not secondary
-        self._families_left = 2 if secondary else 1  # that have addresses under way or to try
 
     @staticmethod
     def split(addrinfo: list[_AddressInfo]) -> tuple[list[_AddressInfo], list[_AddressInfo]]:
@@ -97,28 +98,33 @@ class _Connector:
 
     def start(
         self,
-        timeout: float = _FAMILY_HEAD_START,
+        timeout: float = _ATTEMPT_DELAY,
         connect_timeout: float | datetime.timedelta | None = None,
     ) -> Future[_Connected]:
         """Begin.
 
-        :param timeout: seconds before the second family joins in.
+        :param timeout: seconds before another attempt joins in.
         :param connect_timeout: when to give up altogether: on the loop's clock, or a timedelta from now.
         :returns: a future of (family, address, stream). Cancelling it closes everything.
         """
         self.future.add_done_callback(self._on_done)
-        if not self._secondary_started:
-            self._timers.append(self.io_loop.call_later(timeout, self.on_timeout))
+        self._delay = timeout
         if connect_timeout is not None:
             self._timers.append(self.io_loop.add_timeout(connect_timeout, self.on_connect_timeout))
-        self._advance(self._primary)
+        self._try_next(0)
+        self._settle()
         return self.future
 
     def on_timeout(self) -> None:
-        """The first family has had its head start: let the second one begin."""
-        if not self._secondary_started and not self.future.done():
-            self._secondary_started = True
-            self._advance(self._secondary)
+        """The preferred family has had its head start: let the other one begin."""
+        if not self.future.done() and not self._other_began:
+            self._try_next(1)
+            self._settle()
+
+    def _on_delay(self) -> None:
+        """What is under way has had its time: let another attempt join in."""
+        self._try_next(self._turn if self._untried[self._turn] else 1 - self._turn)
+        self._settle()
 
     def on_connect_timeout(self) -> None:
         """There is no time left for any attempt."""
@@ -127,33 +133,37 @@ class _Connector:
             self.future.set_exception(TimeoutError(f"Timeout while connecting to {', '.join(waiting)}"))
         self._close_streams()
 
-    def _advance(self, addresses: Iterator[_AddressInfo]) -> None:
-        """Start the next attempt of one family; an attempt that fails at once is followed by another."""
-        for family, address in addresses:
+    def _try_next(self, which: int) -> None:
+        """Begin an attempt of a family; one that fails at once is followed by another."""
+        self._turn = 1 - which
+        self._other_began |= which == 1
+        while self._untried[which]:
+            family, address = self._untried[which].popleft()
             try:
                 stream, attempt = self.connect(family, address)
             except OSError as error:
                 self._failed(error, address)
-                if self.future.done():
-                    return
                 continue
             self.streams.add(stream)
             self._under_way[stream] = address
-
-            def ended(
-                attempt: Future[IOStream], stream: IOStream = stream, info: Any = (family, address)
-            ) -> None:
-                self._on_attempt(attempt, stream, info, addresses)
-
-            future_add_done_callback(attempt, ended)
+            future_add_done_callback(
+                attempt, functools.partial(self._on_attempt, stream, (family, address), which)
+            )
             return
-        self._families_left -= 1
-        if not self._families_left and not self.future.done():
+
+    def _settle(self) -> None:
+        """After each step: wait for the time of the next attempt, or give up where there is none."""
+        if self._joining is not None:
+            self.io_loop.remove_timeout(self._joining)
+            self._joining = None
+        if self.future.done():
+            return
+        if any(self._untried):
+            self._joining = self.io_loop.call_later(self._delay, self._on_delay)
+        elif not self._under_way:
             self.future.set_exception(self.last_error or OSError("there is no address to connect to"))
 
-    def _on_attempt(
-        self, attempt: Future[IOStream], stream: IOStream, info: Any, addresses: Iterator[_AddressInfo]
-    ) -> None:
+    def _on_attempt(self, stream: IOStream, info: Any, which: int, attempt: Future[IOStream]) -> None:
         self._under_way.pop(stream, None)
         if attempt.cancelled():
             error: BaseException | None = OSError(
@@ -170,13 +180,16 @@ class _Connector:
         else:
             stream.close()
             self._failed(error, info[1])
-            self._advance(addresses)
+            self._try_next(which)
+            self._settle()
 
     def _failed(self, error: BaseException, address: Any) -> None:
         self.last_error, self.last_address = error, address
-        self.on_timeout()  # a failure is reason enough to try the second family as well
+        if not self._other_began:
+            self._try_next(1)
 
     def _on_done(self, future: Future[_Connected]) -> None:
+        self._settle()
         for timer in self._timers:
             self.io_loop.remove_timeout(timer)
         self._timers.clear()
@@ -246,9 +259,9 @@ class TCPClient:
                 addresses = await lookup
             else:
                 message = f"Timeout while resolving {host}"
-                addresses = await gen.with_timeout(deadline, lookup, message=message)
-        except socket.gaierror as error:
-            _placed(error, f"looking up {host!r}")
+                addresses = await gen.with_timeout(deadline, lookup, OSError, message=message)
+        except OSError as error:
+            _place(error, f"looking up {host!r}")
             raise
 
         def attempt(family: Any, address: Any) -> tuple[IOStream, Future[IOStream]]:
@@ -259,40 +272,52 @@ class TCPClient:
         connector = _Connector(addresses, attempt)
         try:
             _family, address, stream = await connector.start(connect_timeout=deadline)
+        except asyncio.CancelledError:
+            connected = _give_up(connector.future)
+            if connected is not None:
+                connected[2].close()
+            raise
         except OSError as error:
-            if connector.last_address is not None and not isinstance(error, TimeoutError):
-                _placed(error, f"connecting to {_format_peer(host, connector.last_address)}")
+            if connector.last_address is not None:
+                _place(error, f"connecting to {_format_peer(host, connector.last_address)}")
+            else:
+                _place(error, f"connecting to {host}")
             raise
         if ssl_options is None:
             return stream
+        return await self._start_tls(stream, ssl_options, host, _format_peer(host, address), deadline)
+
+    async def _start_tls(
+        self,
+        stream: IOStream,
+        ssl_options: dict[str, Any] | ssl.SSLContext,
+        host: str,
+        peer: str,
+        deadline: float | None,
+    ) -> IOStream:
+        """Do the handshake with `host`; one that fails or is given up closes its socket.
+
+        :param peer: the same for messages, with the address.
+        """
         try:
             handshake = stream.start_tls(False, ssl_options=ssl_options, server_hostname=host)
         except BaseException:
             stream.close()
             raise
-        try:
-            return await self._finish_handshake(handshake, deadline, address)
-        except OSError as error:
-            if not isinstance(error, TimeoutError):
-                _placed(error, f"TLS handshake with {_format_peer(host, address)}")
-            raise
-
-    async def _finish_handshake(
-        self, handshake: Future[Any], deadline: float | None, address: Any
-    ) -> IOStream:
-        """The stream of a finished handshake; a handshake given up closes its socket."""
+        waiting = handshake
         if deadline is not None:
-            message = f"Timeout during TLS handshake with {_format_addr(address)}"
+            message = f"Timeout during TLS handshake with {peer}"
             waiting = gen.with_timeout(deadline, handshake, message=message)
-        else:
-            waiting = handshake
-        stream: IOStream
         try:
-            stream = await waiting
-        except BaseException:
-            handshake.cancel()
+            secure: IOStream = await waiting
+        except BaseException as error:
+            shaken = _give_up(handshake)
+            if shaken is not None:
+                shaken.close()
+            if isinstance(error, OSError):
+                _place(error, f"TLS handshake with {peer}")
             raise
-        return stream
+        return secure
 
     def _create_stream(
         self,

@@ -41,6 +41,7 @@ from tornado.ioloop import IOLoop
 from tornado.iostream import IOStream, SSLIOStream
 from tornado.log import app_log, gen_log
 from tornado.netutil import add_accept_handler, bind_sockets, ssl_options_to_context
+from tornado.netutil._place import address_name
 from tornado.process import fork_processes
 
 __all__ = ["TCPServer"]
@@ -128,8 +129,8 @@ class TCPServer:
     def add_sockets(self, sockets: Iterable[socket.socket]) -> None:
         """Accept connections on these listening sockets, which `stop` closes.
 
-        They were made by `.bind_sockets`, or are inherited (``socket.socket(fileno=3)`` for the first one of
-        systemd); they are put into non-blocking mode.
+        They were made by `.bind_sockets` or `.bind_unix_socket`, or are inherited (`.inherited_sockets` for
+        those of systemd, ``socket.socket(fileno=...)`` for others); they are put into non-blocking mode.
         """
         _servers[id(self)] = self
         for sock in sockets:
@@ -216,7 +217,8 @@ class TCPServer:
         :param address: the peer's address as `socket.socket.accept` gives it: ``(host, port, ...)`` for TCP,
             mostly an empty string for Unix sockets.
 
-        What it raises, at once or later, is logged, and the stream is closed.
+        What it raises, at once or later, is logged, and the stream is closed; so it is where something is
+        returned that cannot be awaited.
         """
         raise NotImplementedError("a TCPServer needs handle_stream(stream, address): define it in a subclass")
 
@@ -229,13 +231,13 @@ class TCPServer:
                 stream = self._make_stream(connection, IOStream, SSLIOStream)
             if stream is None:
                 return
+            stream._peer_address = address
             result = self.handle_stream(stream, address)
+            if result is not None:
+                self._watch(result, stream)
         except Exception:
-            app_log.error("Error in connection callback", exc_info=True)
+            app_log.error("Error in connection callback for %s", address_name(address), exc_info=True)
             _dispose(stream, connection)
-            return
-        if result is not None:
-            self._watch(result, stream)
 
     def _watch(self, result: Awaitable[None], stream: IOStream) -> None:
         """Run what `handle_stream` returned and see that its error is not lost."""
@@ -251,8 +253,9 @@ class TCPServer:
             error = done.exception()
             if error is not None:
                 app_log.error(
-                    "Exception in callback handle_stream of %s",
+                    "Exception in callback handle_stream of %s for %s",
                     type(self).__name__,
+                    stream._peer_name(),
                     exc_info=(type(error), error, error.__traceback__),
                 )
                 stream.close()

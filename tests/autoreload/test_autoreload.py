@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import threading
 
@@ -92,7 +93,20 @@ async def test_problems(monkeypatch, tmp_path):
 def test_watching_another_file(monkeypatch):
     monkeypatch.setattr(_files, "extra", set())
     autoreload.watch("a.html")
-    assert "a.html" in _files.source_files()
+    autoreload.watch("/b.html")
+    assert {os.path.abspath("a.html"), "/b.html"} <= set(_files.source_files())
+
+
+def test_a_relative_name_is_meant_from_where_the_program_was(monkeypatch, tmp_path):
+    monkeypatch.setattr(_files, "extra", set())
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "conf.ini").write_text("1")
+    autoreload.watch("conf.ini")
+    files = _files.Files()
+    files.look()
+    monkeypatch.chdir("/")
+    (tmp_path / "conf.ini").write_text("another")
+    assert files.look() == [str(tmp_path / "conf.ini")]
 
 
 # -- notices --
@@ -118,6 +132,69 @@ def test_notices_of_files_and_of_new_directories(tmp_path):
     assert told.acquire(timeout=20)  # of the new directory
     notices.stop()
     assert not notices._thread.is_alive()
+
+
+class Told(threading.Semaphore):
+    """Counts how often it was called back."""
+
+    def __init__(self):
+        super().__init__(0)
+        self.count = 0
+
+    def __call__(self):
+        self.count += 1
+        self.release()
+
+
+def test_other_files_beside_the_watched_ones_are_no_news(tmp_path, expect_log):
+    """Such as the program's own log, into which watchfiles would tell of each change."""
+    need_watchfiles()
+    told = Told()
+    notices = Notices(lambda: [str(tmp_path / "a.py")], told)
+    seen = threading.Semaphore(0)
+    watch = notices._watch
+
+    def spying(*arguments, **options):
+        for change in watch(*arguments, **options):
+            yield change
+            if change:
+                seen.release()
+
+    notices._watch = spying
+    notices.start()
+    assert told.acquire(timeout=20)
+    (tmp_path / "server.log").write_text("x")
+    assert seen.acquire(timeout=20)  # it came, and was dealt with
+    assert told.count == 1
+    (tmp_path / "a.py").write_text("x")
+    assert told.acquire(timeout=20)
+    notices.stop()
+
+
+def test_watchfiles_logs_no_changes(monkeypatch):
+    need_watchfiles()
+    log = logging.getLogger("watchfiles")
+    monkeypatch.setattr(log, "level", logging.NOTSET)
+    Notices(list, print)
+    assert log.level == logging.WARNING
+    log.setLevel(logging.DEBUG)  # who has asked for it
+    Notices(list, print)
+    assert log.level == logging.DEBUG
+
+
+def test_the_notices_end_with_the_loop(monkeypatch, tmp_path):
+    """Which nobody tells of: `asyncio.run` closes it."""
+    need_watchfiles()
+    monkeypatch.setattr(_watcher, "source_files", lambda: [str(tmp_path / "a.py")])
+
+    async def main():
+        watcher = _watcher.Watcher(ioloop.IOLoop.current(), 1000, 1)
+        watcher.begin()
+        return watcher._notices._thread
+
+    thread = asyncio.run(main())
+    thread.join(20)
+    assert not thread.is_alive()
 
 
 def test_a_failure_of_the_notices_is_reported(expect_log):

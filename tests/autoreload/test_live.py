@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import threading
 
 import pytest
@@ -113,6 +114,19 @@ def test_a_bad_save_while_requests_end(tmp_path):
         live.save("TEXT = 'good 3'")
         assert live.wait_for_answer("good 3")["pid"] == live.process.pid
         assert live.errors == []
+
+
+def test_an_interrupt_after_a_failed_start(tmp_path):
+    """The program says that it waits, though it has set up no log, and ends without a word."""
+    with Live(tmp_path) as live:
+        live.wait_for_answer("good 1")
+        live.end_probe()
+        live.save("import no_such_module")
+        place = live.wait_for_output("waiting for a change of the source\n")
+        live.process.send_signal(signal.SIGINT)
+        assert live.process.wait(PATIENCE) == 1
+        live.wait_for_end()
+        assert live.output()[place:] == ""
 
 
 @pytest.mark.parametrize("processes", [1, 3])

@@ -108,6 +108,29 @@ def test_a_syntax_error_is_shown_and_waited_for(tmp_path):
     assert done.stderr.count("SyntaxError") == 1
 
 
+def test_a_wrapped_program_that_goes_elsewhere(tmp_path):
+    """It was named by a relative path."""
+    (tmp_path / "program.py").write_text(
+        textwrap.dedent(
+            """
+            import os, sys
+            TURN = 1
+            print("run", TURN, flush=True)
+            if TURN == 1:
+                source = os.path.abspath("program.py")
+                os.chdir("/")
+                with open(source) as file:
+                    text = file.read()
+                with open(source, "w") as file:
+                    file.write(text.replace("TURN = 1", "TURN = 2", 1))
+                sys.exit(1)
+            """
+        )
+    )
+    done = run("-m", "tornado.autoreload", "--until-success", "program.py", cwd=tmp_path)
+    assert done.stdout.splitlines() == ["run 1", "run 2"], done.stderr
+
+
 def test_usage(tmp_path):
     for arguments in ([], ["-m"], ["--unknown"], ["--until-success"]):
         done = run("-m", "tornado.autoreload", *arguments, cwd=tmp_path)

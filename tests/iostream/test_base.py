@@ -120,6 +120,52 @@ async def test_the_peers_leaving_is_noticed_while_nobody_reads(
             server.write(b"x")
 
 
+async def turns_until_told(told: list[str]) -> None:
+    """Let the loop take turns until the close callback has run; no timer, and nobody reads or writes."""
+    for _ in range(5000):
+        if told:
+            return
+        await asyncio.sleep(0)
+    raise AssertionError("the close callback does not run")
+
+
+@pytest.mark.parametrize("unread", [0, 1, 1000, 60_000])
+async def test_the_end_is_told_behind_unread_bytes(
+    unread: int, loop_kind: str, kind: str, certificates: Certificates
+) -> None:
+    """Which can be read then. No timer has a part in it: a few turns of the loop do."""
+    async with stream_pair(kind, certificates, family="tcp") as (server, client):
+        told: list[str] = []
+        server.set_close_callback(lambda: told.append("closed"))
+        if unread:
+            await client.write(bytes(unread))
+            while server._read_buffer_size < unread:
+                await asyncio.sleep(0)
+        await turns(20)
+        assert not told
+        client.close()
+        await turns_until_told(told)
+        assert server.closed()
+        if unread:
+            assert await server.read_bytes(unread) == bytes(unread)
+
+
+async def test_no_more_than_a_chunk_is_received_to_see_the_end(
+    loop_kind: str, kind: str, certificates: Certificates
+) -> None:
+    async with stream_pair(kind, certificates, family="tcp", read_chunk_size=1000) as (server, client):
+        told: list[str] = []
+        server.set_close_callback(lambda: told.append("closed"))
+        await client.write(bytes(10_000))
+        client.close()
+        await turns(100)
+        assert 1000 <= server._read_buffer_size < 2000
+        assert not told
+        assert await server.read_bytes(9_500) == bytes(9_500)  # and the watch goes on
+        await turns_until_told(told)
+        assert await server.read_until_close() == bytes(500)
+
+
 async def test_a_close_callback_runs_once_and_after_the_reads(kind: str, certificates: Certificates) -> None:
     async with stream_pair(kind, certificates) as (server, client):
         order = []
@@ -139,8 +185,11 @@ async def test_a_close_callback_runs_once_and_after_the_reads(kind: str, certifi
 async def test_reset(loop_kind: str, certificates: Certificates) -> None:
     async with stream_pair("plain", certificates, family="tcp") as (server, client):
         read = server.read_bytes(1)
+        server._peer_address = ("192.0.2.1", 80)  # as of an accepted one; afterwards the kernel has forgotten
         reset(client)
-        with pytest.raises(StreamClosedError) as caught:
+        with pytest.raises(
+            StreamClosedError, match=r"reset by peer \(reading from 192.0.2.1:80\)$"
+        ) as caught:
             await read
         assert isinstance(caught.value.real_error, ConnectionResetError)
         assert server.error is caught.value.real_error
@@ -271,3 +320,13 @@ async def test_a_regex_over_a_large_buffer_that_grows_slowly(
         await client.write(b"\n")
         client.close()
         assert len(await read) == 200_001
+
+
+@pytest.mark.parametrize("partial", [False, True])
+async def test_a_negative_number_of_bytes(partial: bool, certificates: Certificates) -> None:
+    async with stream_pair("plain", certificates) as (server, client):
+        await client.write(b"abc")
+        with pytest.raises(ValueError, match="not negative: -1"):
+            server.read_bytes(-1, partial)
+        assert await server.read_bytes(3) == b"abc"
+        assert await server.read_bytes(0) == b""

@@ -1,15 +1,19 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
+import os
+import socket
 import weakref
+from typing import Any
 
 import pytest
 
 from tests.support.certificates import Certificates
 from tests.support.streams import Recorder, socket_pair, stream_pair, turns
 from tornado.ioloop import IOLoop
-from tornado.iostream import IOStream, StreamClosedError
+from tornado.iostream import BaseIOStream, IOStream, PipeIOStream, StreamClosedError
 
 
 async def test_what_close_keeps(certificates: Certificates) -> None:
@@ -94,3 +98,59 @@ def test_closing_after_the_loop() -> None:
     stream.close()
     assert sock.fileno() == -1
     other.close()
+
+
+class Forgetful(BaseIOStream):
+    """A program's own stream, which lets go of its socket when it is closed."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock: Any = sock
+        sock.setblocking(False)
+        super().__init__()
+
+    def fileno(self) -> int:
+        number: int = self.sock.fileno()
+        return number
+
+    def close_fd(self) -> None:
+        self.sock.close()
+        self.sock = None
+
+    def read_from_fd(self, buf: bytearray | memoryview) -> int | None:
+        try:
+            count: int = self.sock.recv_into(buf)
+        except BlockingIOError:
+            return None
+        return count
+
+
+async def test_all_are_told_by_a_subclass_without_a_descriptor(loop_kind: str) -> None:
+    sock, other = socket_pair()
+    stream = Forgetful(sock)
+    called = asyncio.Event()
+    stream.set_close_callback(called.set)
+    read = stream.read_bytes(10)
+    other.close()
+    with pytest.raises(StreamClosedError, match=r"^Stream is closed \(reading from a closed descriptor\)$"):
+        await read
+    await called.wait()
+    with pytest.raises(StreamClosedError, match="writing to a closed descriptor"):
+        stream.write(b"x")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no pipes on Windows")
+async def test_all_are_told_where_closing_fails() -> None:
+    """Here somebody else has closed the descriptor."""
+    reader, writer = os.pipe()
+    stream = PipeIOStream(reader)
+    called = asyncio.Event()
+    stream.set_close_callback(called.set)
+    read = stream.read_bytes(10)
+    os.close(reader)
+    with pytest.raises(OSError) as caught:
+        stream.close()
+    assert caught.value.errno == errno.EBADF
+    with pytest.raises(StreamClosedError, match=f"reading from descriptor {reader}"):
+        await read
+    await called.wait()
+    os.close(writer)

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import array
+import logging
+from typing import Any
+
 import pytest
 
 from tests.support.certificates import Certificates
-from tests.support.streams import reset, stream_pair, turns
+from tests.support.streams import closed, reset, stream_pair, turns
 from tornado.iostream import IOStream, StreamBufferFullError, StreamClosedError
 
 BIG = 8 * 1024 * 1024
@@ -49,9 +53,23 @@ async def test_pieces_put_into_the_write_buffer(
             assert not server.writing()
 
 
+async def test_what_is_no_bytes_is_refused_whole(
+    loop_kind: str, kind: str, certificates: Certificates
+) -> None:
+    """With nothing sent and nothing counted, so that later writes are done in time."""
+    async with stream_pair(kind, certificates) as (server, client):
+        for wrong in ("text", 5, None, memoryview(b"abcdef")[::2]):
+            with pytest.raises(TypeError):
+                server.write(wrong)  # type: ignore[arg-type]
+        server.write(array.array("I", [1, 2]))  # type: ignore[arg-type]
+        await server.write(b"end")
+        assert server._total_write_index == 11
+        assert await client.read_bytes(11) == array.array("I", [1, 2]).tobytes() + b"end"
+
+
 async def test_the_write_buffer_is_limited(kind: str, certificates: Certificates) -> None:
     async with stream_pair(kind, certificates, max_write_buffer_size=BIG) as (server, _):
-        with pytest.raises(StreamBufferFullError, match=str(BIG)):
+        with pytest.raises(StreamBufferFullError, match=f"{BIG} bytes, writing to a nameless socket"):
             server.write(bytes(BIG + 1))
         server.write(bytes(BIG))
         with pytest.raises(StreamBufferFullError):
@@ -75,11 +93,14 @@ async def test_closing_fails_what_waits(loop_kind: str, kind: str, certificates:
 
 async def test_writing_to_a_peer_that_has_left(loop_kind: str, certificates: Certificates) -> None:
     async with stream_pair("plain", certificates, family="tcp") as (server, client):
+        server._peer_address = ("192.0.2.1", 80)  # as of an accepted one; afterwards the kernel has forgotten
         reset(client)
         with pytest.raises(StreamClosedError) as caught:  # the first one may find out, or the second one
             for _ in range(2):
                 await server.write(b"x")
         assert isinstance(caught.value.real_error, ConnectionError)
+        assert str(caught.value) == f"Stream is closed: {caught.value.real_error}"
+        assert str(caught.value).endswith("(writing to 192.0.2.1:80)")
 
 
 async def test_write_to_fd_is_honoured(certificates: Certificates, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,3 +142,33 @@ async def test_write_to_fd_of_an_instance_is_honoured(kind: str, certificates: C
         await server.write(b"abc")
         assert await client.read_bytes(3) == b"abc"
         assert sizes == [3]
+
+
+@pytest.mark.parametrize("healthy", [0, 1])
+@pytest.mark.parametrize("how", ["write", "_send"])
+async def test_a_mistake_in_write_to_fd_closes(
+    how: str, healthy: int, loop_kind: str, certificates: Certificates, expect_log: Any
+) -> None:
+    """At once, and (after one call that takes nothing) when the loop calls: it would call for ever."""
+    calls = []
+
+    class Faulty(IOStream):
+        def write_to_fd(self, data: memoryview) -> int:
+            calls.append(len(data))
+            if len(calls) > healthy:
+                raise ZeroDivisionError("a mistake")
+            return 0
+
+    async with stream_pair("plain", certificates) as (server, _):
+        stream = Faulty(server.socket.dup())
+        with expect_log("tornado.general", "^Write error on .*: a mistake$") as log:
+            if how == "write":
+                with pytest.raises(StreamClosedError) as caught:
+                    await stream.write(b"x")
+                assert isinstance(caught.value.real_error, ZeroDivisionError)
+            else:
+                stream._send(b"x")
+                await closed(stream)
+        assert "in write_to_fd" in logging.Formatter().formatException(log.records[0].exc_info)
+        assert stream.closed()
+        assert len(calls) == healthy + 1

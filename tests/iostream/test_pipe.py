@@ -57,3 +57,11 @@ async def test_push_mode(loop_kind: str) -> None:
     await consumer.until(lambda: "eof" in consumer.events)
     assert consumer.events == [b"abc", "eof"]
     reader.close()
+
+
+async def test_reading_a_write_end_tells_what_and_where() -> None:
+    reader, writer = pipe()
+    read = writer.read_bytes(1)
+    with pytest.raises(StreamClosedError, match=rf"\(reading from descriptor {writer.fd}\)$"):
+        await read
+    reader.close()

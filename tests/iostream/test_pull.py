@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import re
 
 import pytest
@@ -11,6 +12,7 @@ from tornado.iostream._pull import (
     IntoBuffer,
     PullState,
     ReadRequest,
+    UntilClose,
     UntilDelimiter,
     UntilRegex,
 )
@@ -92,10 +94,80 @@ def test_a_regex_is_not_tried_for_every_chunk() -> None:
     assert pattern.looked_at <= 3 * len(buffer)
 
 
+@pytest.mark.parametrize(
+    ("request_", "data", "whole"),
+    [
+        (UntilDelimiter(b"\r\n", None), b"a line\r\n", True),
+        (UntilDelimiter(b"\r\n", None), b"a line\r\nanother\r\n", False),
+        (UntilDelimiter(b"\r\n", None), b"a line\r", False),
+        (UntilDelimiter(b"\r\n", 8), b"a line\r\n", True),
+        (UntilDelimiter(b"\r\n", 7), b"a line\r\n", False),
+        (UntilDelimiter(b"", None), b"a line", False),
+        (Count(3, False), b"abc", True),
+        (Count(3, False), b"ab", False),
+        (Count(3, False), b"abcd", False),
+        (Count(3, True), b"ab", True),
+        (Count(3, True), b"abcd", False),
+        (UntilRegex(re.compile(b"b"), None), b"ab", False),
+        (UntilClose(), b"ab", False),
+    ],
+)
+async def test_what_is_just_what_was_asked_for_is_not_copied(
+    request_: ReadRequest, data: bytes, whole: bool
+) -> None:
+    pull = PullState()
+    pull.request, pull.future = request_, asyncio.Future()
+    future = pull.future
+    pull.add(data)
+    assert future.done() == whole == (pull.request is None)
+    if whole:
+        assert future.result() is data
+    else:
+        assert pull.size() == len(data)
+        pull.drop()
+        assert pull.buffer == data
+
+
+async def test_it_is_not_given_to_a_reader_who_has_left() -> None:
+    pull = PullState()
+    pull.request, pull.future = Count(3, True), asyncio.Future()
+    pull.future.cancel()
+    pull.add(b"abc")
+    assert not pull.busy()
+    assert pull.buffer == b"abc"
+
+
+@pytest.mark.parametrize("request_", [Count(12, False), UntilClose()])
+def test_a_read_that_gathers(request_: Count | UntilClose) -> None:
+    """What came before it is in the buffer; what comes goes to the result; what is over stays for others."""
+    pull = PullState()
+    pull.add(b"abc")
+    pull.request = request_
+    pull.future = object()  # type: ignore[assignment]
+    assert request_.find(pull.buffer, True) == NOT_YET
+    pull.add(b"defg")
+    assert (bytes(pull.buffer), request_.held, pull.size()) == (b"", 7, 7)
+    assert request_.find(pull.buffer, True) == NOT_YET
+    if isinstance(request_, Count):
+        pull.add(b"hijklmn")
+        size = request_.find(pull.buffer, True)
+        assert request_.take(pull.buffer, size) == b"abcdefghijkl"
+        assert pull.buffer == b"mn"
+    else:
+        assert request_.take(pull.buffer, 0) == b"abcdefg"
+
+
+@pytest.mark.parametrize("size", [10, 5000, 10_000])
+def test_taking_from_the_front(size: int) -> None:
+    data = bytes(range(250)) * 40
+    buffer = bytearray(data)
+    assert Count(size, False).take(buffer, size) == data[:size]
+    assert buffer == data[size:]
+
+
 def test_busy_and_idle() -> None:
     pull = PullState()
     assert not pull.busy()
-    assert pull.satisfy(True)
     assert pull.drop() is None
 
 

@@ -1,12 +1,18 @@
 from __future__ import annotations
 
+import itertools
+import re
 import socket
+import struct
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support.certificates import Certificates
-from tests.support.streams import closed, socket_pair, stream_pair, turns
+from tests.support.streams import closed, reset, socket_pair, stream_pair, turns
+from tornado import netutil
 from tornado.iostream import IOStream, StreamClosedError
 
 
@@ -148,3 +154,84 @@ async def test_start_tls_given_up_closes_the_connection(loop_kind: str, certific
     async with stream_pair("plain", certificates) as (server, client):
         server.start_tls(True, certificates.server_context).cancel()
         assert await client.read_until_close() == b""
+
+
+@pytest.mark.parametrize("noticed", [False, True])
+async def test_start_tls_after_a_reset_leaves_nothing_behind(
+    noticed: bool, loop_kind: str, certificates: Certificates
+) -> None:
+    """The stream is closed, and whoever gets the number of its descriptor is not taken out of the loop."""
+    sock, other = socket_pair("tcp")
+    peer = "{}:{}".format(*sock.getpeername())
+    server = IOStream(sock)
+    server._peer_address = sock.getpeername()
+    number = sock.fileno()
+    told: list[str] = []
+    if noticed:  # it is registered
+        server.set_close_callback(lambda: told.append("closed"))
+    other.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    other.close()
+    shaking = server.start_tls(True, certificates.server_context)
+    assert server.closed()
+    with pytest.raises(StreamClosedError) as caught:
+        await shaking
+    assert isinstance(caught.value.real_error, ConnectionResetError)
+    assert str(caught.value).endswith(f"(TLS handshake with {peer})")
+    others = [socket_pair() for _ in range(4)]
+    ours, theirs = next(pair for pair in others if number in (pair[0].fileno(), pair[1].fileno()))
+    follower, far = IOStream(ours), IOStream(theirs)
+    reads = follower.read_bytes(2), far.read_bytes(2)
+    server.close()
+    await follower.write(b"to")
+    await far.write(b"me")
+    assert [await read for read in reads] == [b"me", b"to"]
+    assert told == ["closed"] * noticed
+    follower.close()
+    far.close()
+    for each in itertools.chain(*others):
+        each.close()
+
+
+async def test_a_socket_lost_in_wrapping_closes_the_stream(
+    certificates: Certificates, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where the reset comes between the question and wrapping."""
+
+    def lose(sock: socket.socket, *_: Any, **__: Any) -> None:
+        socket.socket(fileno=sock.detach()).close()
+        raise ConnectionResetError(104, "Connection reset by peer")
+
+    monkeypatch.setattr(netutil, "ssl_wrap_socket", lose)
+    async with stream_pair("plain", certificates) as (server, _):
+        with pytest.raises(StreamClosedError, match="reset by peer .TLS handshake with a nameless socket"):
+            await server.start_tls(True, certificates.server_context)
+        assert server.closed()
+
+
+async def test_start_tls_keeps_the_peers_name(certificates: Certificates) -> None:
+    """It is found out by the new stream where the old one had no need to know it."""
+    async with stream_pair("plain", certificates, family="tcp") as (server, client):
+        peer = "{}:{}".format(*server.socket.getpeername())
+        assert server._peer_address is None
+        shaking = server.start_tls(True, certificates.server_context)
+        secure_client = await client.start_tls(False, certificates.client_context, "localhost")
+        secure_server = await shaking
+        reset(secure_client)
+        with pytest.raises(StreamClosedError, match=re.escape(f"(reading from {peer})")):
+            await secure_server.read_bytes(1)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse, or let the client wait")
+async def test_a_unix_socket_with_too_many_waiting(loop_kind: str, tmp_path: Path) -> None:
+    path = str(tmp_path / "s")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen(0)
+        first = IOStream(socket.socket(socket.AF_UNIX))
+        await first.connect(path)
+        second = IOStream(socket.socket(socket.AF_UNIX))
+        with pytest.raises(StreamClosedError, match=re.escape(f"(connecting to {path})")) as caught:
+            await second.connect(path)
+        assert isinstance(caught.value.real_error, BlockingIOError)
+        assert second.closed()
+        first.close()

@@ -3,13 +3,17 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+import weakref
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from tests.support.certificates import Certificates
 from tests.support.streams import Recorder, socket_pair, stream_pair, tls_stream
-from tornado.iostream import IOStream, SSLIOStream, StreamClosedError
+from tornado import _throttle
+from tornado.iostream import IOStream, SSLIOStream, StreamClosedError, _tls
+from tornado.iostream._core import FAIR_SHARE
 
 
 async def test_connect_and_shake_hands(loop_kind: str, certificates: Certificates) -> None:
@@ -195,3 +199,133 @@ async def test_a_write_that_needs_to_read(loop_kind: str, certificates: Certific
         await written
         assert await client.read_bytes(3) == b"abc"
         assert len(await server.read_bytes(17)) == 17
+
+
+async def test_records_of_single_bytes(loop_kind: str, certificates: Certificates) -> None:
+    """They cost a receive each: the loop has its turn after a bounded number of them, not of bytes."""
+    async with stream_pair("tls", certificates, family="tcp") as (server, client):
+        receives = most = turns_taken = 0
+        original = server._receive
+
+        def receive(size: int) -> bytes | bytearray | None:
+            nonlocal receives, most
+            receives += 1
+            most = max(most, receives)
+            return original(size)
+
+        def next_turn() -> None:
+            nonlocal receives, turns_taken
+            receives, turns_taken = 0, turns_taken + 1
+            asyncio.get_running_loop().call_soon(next_turn)
+
+        server._receive = receive  # type: ignore[method-assign]
+        for _ in range(2000):
+            await client.write(b"x")
+        next_turn()
+        assert len(await server.read_bytes(2000)) == 2000
+        assert most <= 2 * FAIR_SHARE // 1024  # a read's own call, and an event of the loop
+        assert turns_taken >= 2
+
+
+async def test_bytes_split_anywhere(loop_kind: str, certificates: Certificates) -> None:
+    """The handshake and the records arrive byte by byte, in both directions."""
+    near, far = socket_pair(), socket_pair()
+    client = tls_stream(near[0], certificates.client_context, server_side=False)
+    server = tls_stream(far[0], certificates.server_context, server_side=True)
+    loop = asyncio.get_running_loop()
+    near[1].setblocking(False)
+    far[1].setblocking(False)
+
+    async def relay(source: socket.socket, target: socket.socket) -> None:
+        while data := await loop.sock_recv(source, 1):
+            await loop.sock_sendall(target, data)
+
+    relays = [asyncio.create_task(relay(near[1], far[1])), asyncio.create_task(relay(far[1], near[1]))]
+    await client.write(b"question\n")
+    assert await server.read_until(b"\n") == b"question\n"
+    server.write(b"answer")
+    server.close()
+    assert await client.read_until_close() == b"answer"
+    await relays[1]
+    relays[0].cancel()
+    near[1].close()
+    far[1].close()
+
+
+async def test_a_goodbye_without_an_end_of_the_connection(loop_kind: str, certificates: Certificates) -> None:
+    """The peer's close_notify is the end of input, although TCP stays open; its lack is one as well."""
+    async with stream_pair("tls", certificates) as (server, client):
+        client.write(b"last words")
+        with pytest.raises(ssl.SSLWantReadError):  # it would wait for ours
+            client.socket.unwrap()
+        assert await server.read_until_close() == b"last words"
+    async with stream_pair("tls", certificates) as (server, client):
+        client.write(b"cut short")
+        socket.socket.shutdown(client.socket, socket.SHUT_WR)
+        assert await server.read_until_close() == b"cut short"
+
+
+async def test_writes_of_each_kind_before_the_handshake(loop_kind: str, certificates: Certificates) -> None:
+    """Nothing is sent until it is over; then all of it, in order, whatever its size."""
+    ours, theirs = socket_pair()
+    server = tls_stream(ours, certificates.server_context, server_side=True)
+    view = memoryview(bytearray(range(256)) * 1000)
+    pieces = [b"a", view, bytearray(b"b" * 70_000), b"", b"c" * 300_000]
+    written = [server.write(piece) for piece in pieces]
+    assert server.writing()
+    client = tls_stream(theirs, certificates.client_context, server_side=False)
+    whole = b"".join(map(bytes, pieces))
+    assert await client.read_bytes(len(whole)) == whole
+    await asyncio.gather(*written)
+    client.close()
+    server.close()
+
+
+async def test_closing_in_the_handshake(loop_kind: str, certificates: Certificates) -> None:
+    ours, theirs = socket_pair("tcp")
+    peer = "{}:{}".format(*ours.getpeername())
+    server = tls_stream(ours, certificates.server_context, server_side=True)
+    waiting = [server.wait_for_handshake(), server.read_bytes(1), server.write(b"x")]
+    server.close()
+    for future, doing in zip(waiting, ("TLS handshake with", "reading from", "writing to"), strict=True):
+        with pytest.raises(StreamClosedError) as caught:
+            await future
+        assert str(caught.value) == f"Stream is closed ({doing} {peer})"
+    theirs.close()
+
+
+async def test_a_failed_handshake_tells_the_peer(
+    loop_kind: str, certificates: Certificates, expect_log: Any
+) -> None:
+    ours, theirs = socket_pair("tcp")
+    peer = "{}:{}".format(*ours.getpeername())
+    server = tls_stream(ours, certificates.server_context, server_side=True)
+    theirs.sendall(b"GET / HTTP/1.0\r\n\r\n")
+    with expect_log("tornado.general", f"^SSL Error on \\d+ {peer}: .*HTTP_REQUEST"):
+        with pytest.raises(ssl.SSLError) as caught:
+            await server.wait_for_handshake()
+    assert str(caught.value).endswith(f"(TLS handshake with {peer})")
+    theirs.close()
+
+
+async def test_strangers_to_tls_cost_few_lines(
+    certificates: Certificates, expect_log: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_tls, "_reports", weakref.WeakKeyDictionary())
+    monkeypatch.setattr(_throttle, "time", SimpleNamespace(monotonic=lambda: 0.0))
+
+    async def shake() -> None:
+        ours, theirs = socket_pair("tcp")
+        server = tls_stream(ours, certificates.server_context, server_side=True)
+        theirs.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        with pytest.raises(ssl.SSLError):
+            await server.wait_for_handshake()
+        theirs.close()
+
+    with expect_log("tornado.general", "^SSL Error") as expected:
+        for _ in range(15):
+            await shake()
+        assert len(expected.records) == 10
+        monkeypatch.setattr(_throttle, "time", SimpleNamespace(monotonic=lambda: 2.0))
+        await shake()
+    assert expected.records[-1].getMessage().endswith("(and 5 more since the last such line)")

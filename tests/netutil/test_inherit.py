@@ -192,7 +192,7 @@ def test_descriptors_that_are_something_else(monkeypatch):
 
 
 def test_no_more_than_fit(monkeypatch, expect_log):
-    monkeypatch.setattr(_inherit, "_MOST", 1)
+    monkeypatch.setattr(_inherit, "MOST", 1)
     sockets = [*bind_sockets(0, "127.0.0.1"), *bind_sockets(0, "127.0.0.1")]
     with expect_log("tornado.general", "only 1 of 2"):
         restart(*sockets)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import socket
 import stat
 from collections.abc import Iterator
@@ -160,6 +161,14 @@ def test_unix_socket(opened, tmp_path):
 
 
 @needs_unix_sockets
+def test_a_path_that_cannot_be_is_named(tmp_path):
+    with pytest.raises(OSError, match="cannot listen on the Unix socket '/nonexistent/x': No such file"):
+        bind_unix_socket("/nonexistent/x")
+    with pytest.raises(OSError, match="cannot listen on the Unix socket '.*xxx': AF_UNIX path too long"):
+        bind_unix_socket(str(tmp_path / ("x" * 200)))
+
+
+@needs_unix_sockets
 def test_stale_unix_socket_is_replaced(opened, tmp_path):
     path = str(tmp_path / "s")
     bind_unix_socket(path).close()
@@ -187,3 +196,25 @@ def test_abstract_unix_socket(opened):
 def test_a_port_that_is_none_is_named() -> None:
     with pytest.raises(socket.gaierror, match="port '80x'"):
         bind_sockets("80x")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("bind", "place"),
+    [
+        (lambda: bind_sockets(0, "127.0.0.1"), r"address '127\.0\.0\.1', port 0"),
+        pytest.param(
+            lambda: bind_unix_socket("/tmp/a.sock"), "Unix socket '/tmp/a.sock'", marks=needs_unix_sockets
+        ),
+    ],
+)
+def test_no_descriptor_left_is_placed(bind, place, monkeypatch):
+    """As is any other fault of making the socket."""
+
+    def exhausted(*_):
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(socket, "socket", exhausted)
+    with pytest.raises(OSError, match="cannot listen on") as caught:
+        bind()
+    assert caught.value.errno == errno.EMFILE
+    assert re.search(f"{place}: Too many open files$", str(caught.value))

@@ -23,9 +23,59 @@ from tornado.netutil import (
 REAL = [BlockingResolver, DefaultExecutorResolver, DefaultLoopResolver, ThreadedResolver]
 
 
-@pytest.mark.parametrize("text", ["127.0.0.1", "4.4.4.4", "::1", "2001:db8::1"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "127.0.0.1",
+        "4.4.4.4",
+        "::1",
+        "2001:db8::1",
+        "::ffff:4.4.4.4",
+        "2001:DB8::",
+        "1:2:3:4:5:6:255.255.255.255",
+    ],
+)
 def test_literal_addresses(text):
     assert is_valid_ip(text)
+
+
+@pytest.mark.skipif(not hasattr(socket, "if_nameindex"), reason="the names of interfaces are not to be had")
+def test_the_zones_of_this_machine():
+    name = socket.if_nameindex()[0][1]
+    assert is_valid_ip(f"fe80::1%{name}")
+    assert not is_valid_ip("fe80::1%nosuch")
+    assert not is_valid_ip(f"4.4.4.4%{name}")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "127.1",
+        "1",
+        "2130706433",
+        "0x7f.1",
+        "0x7f.0.0.1",
+        "010.0.0.1",
+        "4.4.4.\u00b2",
+        "\uff14.4.4.4",
+        "4.4.4.4.",
+    ],
+)
+def test_addresses_in_disguise(text):
+    """What the C library, or Python on its way to it, takes for another address than a reader does."""
+    assert not is_valid_ip(text)
+
+
+@pytest.mark.parametrize("unit", ["\u00e9.", "4.", "::", "fe80::1%", "4.4.4.4,"])
+def test_what_a_stranger_has_written_costs_no_look_up(unit, monkeypatch):
+    """Python's IDNA codec would take 8 microseconds for each character, on the loop."""
+
+    def asked(*_):
+        raise AssertionError("the C library was asked")
+
+    monkeypatch.setattr(socket, "getaddrinfo", asked)
+    assert not is_valid_ip(unit * 10_000)
+    assert not is_valid_ip("\u00e9.\u00e9")
 
 
 @pytest.mark.parametrize(
@@ -129,3 +179,11 @@ async def test_override():
     ]
     resolver.close()
     assert recorder.asked is None
+
+
+@pytest.mark.parametrize("kind", REAL)
+@pytest.mark.parametrize("name", ["a" * 64 + ".com", "a..b"])
+async def test_what_cannot_be_a_name_has_no_address(kind, name, loop_kind):
+    with pytest.raises(socket.gaierror, match="not a name that could have an address: .*label") as caught:
+        await kind().resolve(name, 80)
+    assert caught.value.errno == socket.EAI_NONAME

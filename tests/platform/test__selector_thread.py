@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import loop_factory
 from tornado.platform import _selector_thread
 from tornado.platform.asyncio import AddThreadSelectorEventLoop, SelectorThread
 
@@ -242,3 +243,63 @@ def test_a_loop_with_readers_added(pair: Pair) -> None:
     assert seen == [b"x"]
     loop.close()
     assert real.is_closed()
+
+
+def test_a_loop_whose_close_was_replaced(pair: Pair) -> None:
+    """As pyzmq does, so that the thread ends with a loop that knows nothing of it."""
+    real = asyncio.new_event_loop()
+    with_readers = AddThreadSelectorEventLoop(real)  # type: ignore[abstract]
+    close = real.close
+
+    def close_both() -> None:
+        real.close = close  # type: ignore[method-assign]
+        with_readers.close()
+
+    real.close = close_both  # type: ignore[method-assign]
+    with_readers.add_reader(pair[0], real.stop)
+    pair[1].send(b"x")
+    real.run_forever()
+    real.close()
+    assert real.is_closed()
+    assert not with_readers._selector._thread.is_alive()
+
+
+def test_one_made_before_its_loop_runs(loop_kind: str, pair: Pair) -> None:
+    """As ipykernel does: made and used outside the loop, which then runs, rests and runs again."""
+    loop = loop_factory(loop_kind)()
+    thread = SelectorThread(loop)
+    thread.add_reader(pair[0], loop.stop)
+    for _ in range(3):
+        pair[1].send(b"x")
+        loop.run_forever()
+        pair[0].recv(1)
+    thread.remove_reader(pair[0])
+    thread.close()
+    loop.close()
+
+
+async def test_many_descriptors_at_once(loop_kind: str) -> None:
+    """Each is answered, whatever is added and removed meanwhile."""
+    thread = SelectorThread(asyncio.get_running_loop())
+    pairs = [socket.socketpair() for _ in range(100)]
+    left = set(range(100))
+    done = asyncio.Event()
+
+    def ready(number: int) -> None:
+        ours, theirs = pairs[number]
+        ours.recv(1)
+        if theirs.fileno() != -1:
+            theirs.close()  # its end is one more thing to read
+            return
+        assert thread.remove_reader(ours)
+        left.discard(number)
+        ours.close()
+        if not left:
+            done.set()
+
+    for number, (ours, theirs) in enumerate(pairs):
+        thread.add_reader(ours, ready, number)
+        theirs.send(b"x")
+    await done.wait()
+    assert not thread._readers
+    thread.close()

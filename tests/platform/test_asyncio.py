@@ -3,21 +3,36 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import gc
+import os
+import socket
 import sys
+import threading
 import warnings
+import weakref
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
 import tornado.platform.asyncio as platform_asyncio
+from tests.conftest import loop_factory
+from tests.support.tools import need_module
+from tornado.gen import convert_yielded, coroutine
 from tornado.ioloop import IOLoop
+from tornado.iostream import IOStream
+from tornado.locks import Event
 from tornado.platform.asyncio import (
+    AddThreadSelectorEventLoop,
     AsyncIOLoop,
     AsyncIOMainLoop,
     BaseAsyncIOLoop,
     to_asyncio_future,
     to_tornado_future,
 )
+from tornado.tcpclient import TCPClient
+from tornado.tcpserver import TCPServer
 
 
 async def test_the_main_loop_is_the_running_one(loop_kind: str) -> None:
@@ -95,3 +110,289 @@ def test_importing_warns_of_nothing() -> None:
         warnings.simplefilter("error")
         vars(platform_asyncio).pop("AnyThreadEventLoopPolicy", None)
         assert platform_asyncio.AnyThreadEventLoopPolicy
+
+
+# ---- Loops that cannot watch descriptors
+
+
+def without_readers(kind: str) -> asyncio.AbstractEventLoop:
+    """A loop whose ``add_reader`` and its kin raise NotImplementedError, as on Windows by default."""
+    base: Any = pytest.importorskip("uvloop").Loop if kind == "uvloop" else asyncio.SelectorEventLoop
+
+    class Proactor(base):  # type: ignore[misc]
+        add_reader = asyncio.AbstractEventLoop.add_reader
+        add_writer = asyncio.AbstractEventLoop.add_writer
+        remove_reader = asyncio.AbstractEventLoop.remove_reader
+        remove_writer = asyncio.AbstractEventLoop.remove_writer
+
+    made: asyncio.AbstractEventLoop = Proactor()
+    with pytest.raises(NotImplementedError):
+        made.add_reader(0, print)
+    return made
+
+
+class Shouting(TCPServer):
+    async def handle_stream(self, stream: IOStream, address: Any) -> None:
+        await stream.write((await stream.read_until(b"\n")).upper())
+        stream.close()
+
+
+async def converse() -> None:
+    """A connection through the streams, and one through handlers of the IOLoop."""
+    server = Shouting()
+    server.listen(0, "127.0.0.1")
+    (listening,) = server._sockets.values()
+    address = listening.getsockname()
+    stream = await TCPClient().connect(*address)
+    await stream.write(b"by stream\n")
+    assert await stream.read_until(b"\n") == b"BY STREAM\n"
+    stream.close()
+
+    io_loop = IOLoop.current()
+    with socket.create_connection(address) as plain:
+        answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+        def ready(fd: socket.socket, events: int) -> None:
+            if events & IOLoop.WRITE:
+                fd.send(b"by handler\n")
+                io_loop.update_handler(fd, IOLoop.READ)
+            else:
+                answer.set_result(fd.recv(100))
+                io_loop.remove_handler(fd)
+
+        io_loop.add_handler(plain, ready, IOLoop.WRITE)
+        assert await answer == b"BY HANDLER\n"
+    server.stop()
+
+
+def test_a_loop_without_readers(loop_kind: str) -> None:
+    """A thread watches in its place, and ends with the loop."""
+    before = set(threading.enumerate())
+
+    async def main() -> None:
+        assert isinstance(IOLoop.current().selector_loop, AddThreadSelectorEventLoop)  # type: ignore[attr-defined]
+        await converse()
+        assert len(set(threading.enumerate()) - before) == 1
+
+    with asyncio.Runner(loop_factory=lambda: without_readers(loop_kind)) as runner:
+        runner.run(main())
+    assert set(threading.enumerate()) <= before
+
+
+def test_a_loop_without_readers_that_the_ioloop_closes(loop_kind: str) -> None:
+    before = set(threading.enumerate())
+    loop = AsyncIOLoop(asyncio_loop=without_readers(loop_kind), make_current=False)
+    loop.run_sync(converse)
+    loop.close()
+    assert loop.asyncio_loop.is_closed()  # type: ignore[attr-defined]
+    assert set(threading.enumerate()) <= before
+
+
+def test_loops_without_readers_in_several_threads(loop_kind: str) -> None:
+    before = set(threading.enumerate())
+
+    def work() -> None:
+        with asyncio.Runner(loop_factory=lambda: without_readers(loop_kind)) as runner:
+            for _ in range(5):
+                runner.run(converse())
+
+    with ThreadPoolExecutor(4) as pool:
+        for each in [pool.submit(work) for _ in range(4)]:
+            each.result()
+    assert set(threading.enumerate()) <= before
+
+
+def test_an_ioloop_that_cannot_be_made_leaves_no_thread() -> None:
+    before = set(threading.enumerate())
+    given = without_readers("asyncio")
+    first = AsyncIOLoop(asyncio_loop=given, make_current=False)
+    with pytest.raises(RuntimeError, match="has an IOLoop already"):
+        AsyncIOLoop(asyncio_loop=given, make_current=False)
+    first.close()
+    assert set(threading.enumerate()) <= before
+
+
+def test_a_loop_whose_thread_cannot_be_had_is_still_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Too many threads or descriptors: it may be tried again."""
+    given = without_readers("asyncio")
+
+    def fail(loop: asyncio.AbstractEventLoop) -> None:
+        raise OSError("none left")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(platform_asyncio, "AddThreadSelectorEventLoop", fail)
+        with pytest.raises(OSError, match="none left"):
+            AsyncIOLoop(asyncio_loop=given, make_current=False)
+    assert given not in IOLoop._ioloop_for_asyncio
+    AsyncIOLoop(asyncio_loop=given, make_current=False).close()
+
+
+# ---- Beside asyncio, which knows nothing of IOLoops
+
+
+def test_a_given_loop_is_still_free_after_an_error() -> None:
+    given = asyncio.new_event_loop()
+    with pytest.raises(TypeError):
+        AsyncIOLoop(asyncio_loop=given, unknown=True)
+    AsyncIOLoop(asyncio_loop=given, make_current=False).close()
+
+
+def test_a_runner_has_one_ioloop(loop_kind: str) -> None:
+    async def current() -> IOLoop:
+        return IOLoop.current()
+
+    with asyncio.Runner(loop_factory=loop_factory(loop_kind)) as runner:
+        first = runner.run(current())
+        assert runner.run(current()) is first
+        assert first.asyncio_loop is runner.get_loop()  # type: ignore[attr-defined]
+    assert asyncio.run(current()) is not first
+
+
+def test_a_loop_that_asyncio_has_closed(loop_kind: str) -> None:
+    """Whatever ends may still be ended; what begins is refused, and what is told to nobody is forgotten."""
+    ours, theirs = socket.socketpair()
+
+    async def main() -> IOLoop:
+        loop = IOLoop.current()
+        loop.add_handler(ours, print, IOLoop.READ | IOLoop.WRITE)
+        loop.add_handler(theirs, print, IOLoop.WRITE)
+        main.timer = loop.call_later(1000, print)  # type: ignore[attr-defined]
+        return loop
+
+    with asyncio.Runner(loop_factory=loop_factory(loop_kind)) as runner:
+        loop: Any = runner.run(main())
+    assert loop.asyncio_loop.is_closed()
+    loop.remove_handler(ours)
+    loop.remove_timeout(main.timer)  # type: ignore[attr-defined]
+    loop.add_callback(pytest.fail, "called")
+    with pytest.raises(RuntimeError, match="closed"):
+        loop.call_later(1, print)
+    with pytest.raises(RuntimeError, match="closed"):
+        loop.start()
+    assert IOLoop.current(instance=False) is not loop
+    loop.close(all_fds=True)
+    loop.close(all_fds=True)
+    assert theirs.fileno() == -1
+    assert ours.fileno() != -1
+    ours.close()
+
+
+def test_a_stream_that_outlives_its_loop(loop_kind: str) -> None:
+    ours, theirs = socket.socketpair()
+
+    async def main() -> IOStream:
+        stream = IOStream(ours)
+        waiting = asyncio.ensure_future(stream.read_bytes(1))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        return stream
+
+    with asyncio.Runner(loop_factory=loop_factory(loop_kind)) as runner:
+        stream = runner.run(main())
+    stream.close()
+    assert ours.fileno() == -1
+    theirs.close()
+
+
+async def test_a_loop_inside_another(loop_kind: str) -> None:
+    """It can be made and told things there, and runs in a thread."""
+    inner = AsyncIOLoop(asyncio_loop=loop_factory(loop_kind)(), make_current=False)
+    assert IOLoop.current() is not inner
+    assert await asyncio.to_thread(inner.run_sync, current_ioloop) is inner
+    # The one that runs is the current one, whatever is made to be.
+    with contextlib.closing(AsyncIOLoop()) as other:
+        assert IOLoop.current() is not other
+    with contextlib.closing(inner), pytest.raises(RuntimeError, match="running"):
+        inner.run_sync(current_ioloop)
+
+
+async def current_ioloop() -> IOLoop:
+    return IOLoop.current()
+
+
+@pytest.mark.parametrize("use_uvloop", [False, True])
+def test_under_anyio(use_uvloop: bool) -> None:
+    """Its task groups, cancel scopes, threads and portals, around and inside what waits on an IOLoop."""
+    anyio = need_module("anyio", "test")
+    if use_uvloop:
+        pytest.importorskip("uvloop")
+
+    async def main() -> list[str]:
+        loop = IOLoop.current()
+        event, seen = Event(), []
+
+        async def wait() -> None:
+            await event.wait()
+            seen.append("woken")
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(wait)
+            await anyio.to_thread.run_sync(loop.add_callback, event.set)
+        with anyio.move_on_after(0) as scope:
+            await Event().wait()
+        assert scope.cancelled_caught
+        seen.append(await anyio.to_thread.run_sync(anyio.from_thread.run, generator, "from a thread"))
+        seen.append(await convert_yielded(anyio.to_thread.run_sync(str, "yielded")))
+        return seen
+
+    @coroutine
+    def generator(text: str) -> Any:
+        yield anyio.sleep(0)
+        return text
+
+    found = anyio.run(main, backend_options={"use_uvloop": use_uvloop})
+    assert found == ["woken", "from a thread", "yielded"]
+
+    async def in_a_scope() -> None:
+        with anyio.fail_after(0):
+            await Event().wait()
+
+    with contextlib.closing(AsyncIOLoop(make_current=False)) as loop, pytest.raises(TimeoutError):
+        loop.run_sync(in_a_scope)
+
+
+# ---- Nothing is left
+
+
+def open_descriptors() -> int:
+    return len(os.listdir("/proc/self/fd"))
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="this system does not list open descriptors")
+def test_many_loops_leave_nothing(loop_kind: str) -> None:
+    """Closed by us, by asyncio, or dropped with work still in them."""
+
+    async def main() -> None:
+        loop = IOLoop.current()
+        loop.call_later(1000, print)
+        loop.add_callback(print, end="")
+        await loop.run_in_executor(None, str)
+        read, write = os.pipe()
+        loop.add_handler(read, print, IOLoop.READ)
+        os.close(write)
+        await asyncio.sleep(0)
+        loop.remove_handler(read)
+        os.close(read)
+
+    def round_trip() -> None:
+        with asyncio.Runner(loop_factory=loop_factory(loop_kind)) as runner:
+            runner.run(main())
+        own = AsyncIOLoop(asyncio_loop=loop_factory(loop_kind)(), make_current=False)
+        own.run_sync(main)
+        references.append(weakref.ref(own))
+        own.close()
+
+    references: list[weakref.ref[IOLoop]] = []
+    round_trip()
+    gc.collect()
+    threads, descriptors = threading.active_count(), open_descriptors()
+    for _ in range(50):
+        round_trip()
+    gc.collect()
+    for thread in threading.enumerate():
+        if thread.name.startswith("asyncio_"):
+            thread.join()  # on its way out: the loop that closed did not wait
+    assert threading.active_count() <= threads
+    assert open_descriptors() <= descriptors
+    assert [each for each in references if each() is not None] == []
+    assert [each for each in IOLoop._ioloop_for_asyncio if not each.is_closed()] == []

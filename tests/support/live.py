@@ -171,6 +171,10 @@ class Live:
         finally:
             connection.close()
 
+    def end_probe(self) -> None:
+        """Let the program be asked no more: it is to end."""
+        self._over = True
+
     # -- what is seen of it --
 
     def output(self) -> str:
@@ -186,6 +190,10 @@ class Live:
         """Wait until all processes have imported everything, for the so-manieth time."""
         lines = number * self._processes
         self._wait(lambda: self.output().count("flags ") >= lines, f"there is no start {number}")
+
+    def wait_for_end(self) -> None:
+        """Wait until all that it has printed is seen."""
+        self._wait(lambda: self._ended, "it does not end")
 
     def wait_for_answer(self, text: str) -> dict[str, Any]:
         """Wait until the prober is answered `text`."""

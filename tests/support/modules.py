@@ -16,6 +16,7 @@ NEEDS = {
     "tornado.curl_httpclient": "pycurl",
     "tornado.platform.caresresolver": "pycares",
     "tornado.platform.twisted": "twisted",
+    "tornado.testing.pytest": "pytest",
 }
 
 

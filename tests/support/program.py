@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import textwrap
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,6 +17,19 @@ from types import TracebackType
 #: The interpreter that runs the programs.
 PYTHON = sys.executable
 ROOT = Path(__file__).resolve().parents[2]
+
+
+def output_of(source: str, *arguments: str) -> str:
+    """What a piece of Python prints, run in a process of its own where every warning is an error.
+
+    An AssertionError with its output if it ends with a status other than 0.
+    """
+    command = [PYTHON, "-W", "error", "-c", textwrap.dedent(source), *arguments]
+    pipe = subprocess.PIPE
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stderr == ""
+    return done.stdout
 
 
 class PortTaken(AssertionError):

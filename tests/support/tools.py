@@ -1,9 +1,11 @@
-"""Programs of the system that a test needs."""
+"""Programs of the system, and packages, that a test needs."""
 
 from __future__ import annotations
 
+import importlib
 import os
 import shutil
+from types import ModuleType
 
 import pytest
 
@@ -23,3 +25,15 @@ def need(program: str, package: str) -> str:
     if os.environ.get("CI"):
         pytest.fail(f"this test may not be skipped here: {reason}", pytrace=False)
     pytest.skip(reason)
+
+
+def need_module(name: str, extra: str) -> ModuleType:
+    """Import a package that a whole file of tests needs. Where there is none: a skip, or an error in CI.
+
+    :param extra: the extra of ours that brings it.
+    """
+    if os.environ.get("CI"):
+        return importlib.import_module(name)
+    reason = f"{name} is absent: pip install '.[{extra}]'"
+    found: ModuleType = pytest.importorskip(name, reason=reason)
+    return found

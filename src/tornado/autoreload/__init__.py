@@ -19,7 +19,7 @@ the same directory, with the command line it was started with, the interpreter's
 **The port never refuses.** Sockets made by `bind_sockets <tornado.netutil.bind_sockets>` or
 `bind_unix_socket <tornado.netutil.bind_unix_socket>` and all that use them (``listen``, ``bind``) are
 inherited: whoever connects meanwhile waits, and is served by the new code. Other connections, and all state,
-are lost: idle connections, WebSockets, streams of events.
+are lost: idle connections, streams of events, and WebSockets, whose clients are told so (close code 1001).
 
 **When the start fails**, for an import that raises, the error is shown and the next save is waited for; the
 port still does not refuse. A program that was started by hand has to have started once, and to import
@@ -110,8 +110,11 @@ def _is_open(loop: IOLoop) -> bool:
 
 
 def watch(filename: str) -> None:
-    """Watch a file that is not an imported module, such as a template or a file of settings."""
-    _files.extra.add(filename)
+    """Watch a file that is not an imported module, such as a template or a file of settings.
+
+    :arg filename: its path; a relative one is taken from the current directory of now.
+    """
+    _files.add(filename)
 
 
 def add_reload_hook(fn: Callable[[], object]) -> None:

@@ -11,8 +11,13 @@ from collections.abc import Mapping
 #: Time of the last modification in nanoseconds, and size.
 Stamp = tuple[int, int]
 
-#: Files to watch beside the imported modules.
+#: Files to watch beside the imported modules, by their full paths; see `add`.
 extra: set[str] = set()
+
+
+def add(path: str) -> None:
+    """Have a file watched. A relative path is meant from where the program is now: it may go elsewhere."""
+    extra.add(os.path.abspath(path))
 
 
 def source_files() -> list[str]:
@@ -22,7 +27,9 @@ def source_files() -> list[str]:
         # Other things are put among the modules, and may answer to any attribute.
         path = module.__dict__.get("__file__") if isinstance(module, types.ModuleType) else None
         if isinstance(path, str):
-            files.add(path[:-1] if path.endswith((".pyc", ".pyo")) else path)
+            source = path[:-1] if path.endswith((".pyc", ".pyo")) else path
+            # A relative one is the program that `runpy` runs: it is in `extra` by its full path.
+            files.add(source if os.path.isabs(source) else os.path.abspath(source))
     return sorted(files)
 
 

@@ -8,6 +8,7 @@ known before is noticed by the look that comes with its directory.
 from __future__ import annotations
 
 import atexit
+import logging
 import os
 import threading
 from collections.abc import Callable, Iterable
@@ -31,19 +32,30 @@ def directories(files: Iterable[str]) -> list[str]:
 
 
 class Notices:
-    """A thread that calls back, in itself, when something has changed where the watched files are.
+    """A thread that calls back, in itself, when one of the watched files may have changed.
 
     :param files: gives the files' names, at any time anew.
     :param callback: to be called from the thread.
+    :param wanted: whether to go on; asked by the thread, every second.
     :raises ImportError: without ``watchfiles``.
     """
 
-    def __init__(self, files: Callable[[], Iterable[str]], callback: Callable[[], object]) -> None:
+    def __init__(
+        self,
+        files: Callable[[], Iterable[str]],
+        callback: Callable[[], object],
+        wanted: Callable[[], bool] = lambda: True,
+    ) -> None:
         import watchfiles
 
+        log = logging.getLogger("watchfiles")
+        if log.level == logging.NOTSET:
+            # It tells of each change in a directory; where the log is a file there, of its own lines too.
+            log.setLevel(logging.WARNING)
         self._watch: Callable[..., Iterable[Any]] = watchfiles.watch
         self._files = files
         self._callback = callback
+        self._wanted = wanted
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._run, name="tornado.autoreload", daemon=True)
 
@@ -61,13 +73,14 @@ class Notices:
             self._thread.join(5.0)
 
     def _run(self) -> None:
-        while not self._end.is_set():
+        while not self._end.is_set() and self._wanted():
             try:
                 self._watch_once()
-            except Exception as error:  # too many watches, a file system without them, a closed loop
+            except Exception as error:  # too many watches, a file system without them
                 if not self._end.is_set():
                     gen_log.warning("no more notices of changed files (%s); they are looked for", error)
-                return
+                break
+        atexit.unregister(self.stop)
 
     def _watch_once(self) -> None:
         """Watch the directories of now, until there are others."""
@@ -85,7 +98,19 @@ class Notices:
         )
         self._callback()  # what has changed before there was a watch
         for change in changes:
-            if change:
-                self._callback()
-            if directories(self._files()) != watched:
+            if not self._wanted():
                 return
+            files = list(self._files())
+            if _concerns(change, files):
+                self._callback()
+            if directories(files) != watched:
+                return
+
+
+def _concerns(change: Iterable[tuple[object, str]], files: Iterable[str]) -> bool:
+    """Whether a watched file may be among what has changed.
+
+    By the last part of the names: how the system calls a directory that links lead to is its own affair.
+    """
+    names = {os.path.basename(path) for _, path in change}
+    return bool(names) and any(os.path.basename(path) in names for path in files)

@@ -90,10 +90,14 @@ def wait() -> None:
 
 def wait_after(error: BaseException) -> None:
     """Wait for the correction of what has failed with `error`, then restart."""
-    watch_places(error)
-    _reexec.flush()
-    gen_log.info("waiting for a change of the source")
-    wait()
+    try:
+        watch_places(error)
+        if sys.stderr is not None:  # where the error was shown: no log may have been set up yet
+            sys.stderr.write("waiting for a change of the source\n")
+        _reexec.flush()
+        wait()
+    except KeyboardInterrupt:
+        pass  # the program ends as it would have after the error
 
 
 def watch_places(error: BaseException) -> None:
@@ -106,9 +110,10 @@ def watch_places(error: BaseException) -> None:
     while following is not None and id(following) not in seen:
         seen.add(id(following))
         place: TracebackType | None = following.__traceback__
-        _files.extra.update(frame.filename for frame in traceback.extract_tb(place))
+        for frame in traceback.extract_tb(place):
+            _files.add(frame.filename)
         if isinstance(following, SyntaxError) and following.filename:
-            _files.extra.add(following.filename)
+            _files.add(following.filename)
         following = following.__cause__ or following.__context__
 
 
@@ -118,12 +123,12 @@ def _run_module(name: str) -> object:
     except ImportError:
         spec = None  # running it says what is wrong
     if spec is not None and spec.origin:
-        _files.extra.add(spec.origin)
+        _files.add(spec.origin)
     return _run(name, lambda: runpy.run_module(name, run_name="__main__", alter_sys=True))
 
 
 def _run_file(path: str) -> object:
-    _files.extra.add(path)
+    _files.add(path)
     if not sys.flags.safe_path:
         # What the interpreter does for a program it runs itself. The current directory, which it put
         # there for this module, stays behind it.

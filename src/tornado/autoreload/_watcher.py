@@ -13,7 +13,6 @@ With an error in a changed file it stays in WATCHING, and the running code goes 
 from __future__ import annotations
 
 import enum
-import functools
 import time
 from typing import Any
 
@@ -67,7 +66,11 @@ class Watcher:
             self.loop.add_handler(group.fileno(), self._on_asked, IOLoop.READ)
         period = self.check_time
         try:
-            notices = Notices(source_files, functools.partial(self._from_thread, self.loop.add_callback))
+            notices = Notices(
+                source_files,
+                lambda: self.loop.add_callback(self.look),
+                lambda: not self.loop.asyncio_loop.is_closed(),  # type: ignore[attr-defined]
+            )
         except ImportError:
             pass
         else:
@@ -81,13 +84,6 @@ class Watcher:
         self._state = _State.OVER
         if self._notices is not None:
             self._notices.stop()
-
-    def _from_thread(self, add_callback: Any) -> None:
-        try:
-            add_callback(self.look)
-        except RuntimeError:  # the loop has been closed
-            if self._notices is not None:
-                self._notices.stop()
 
     # -- looking --
 

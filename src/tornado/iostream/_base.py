@@ -22,6 +22,9 @@ from tornado.iostream._errors import (
     without_frames,
 )
 from tornado.iostream._pull import (
+    DIRECT_SIZE,
+    NOT_YET,
+    BufferFuture,
     Count,
     IntoBuffer,
     PullState,
@@ -32,7 +35,12 @@ from tornado.iostream._pull import (
 )
 from tornado.iostream._push import PushMode
 from tornado.log import gen_log
+from tornado.netutil._place import placed
 from tornado.util import import_object
+
+#: What one receive counts for at least, in bytes: a peer that sends single bytes, each in a TLS record of its
+#: own, makes more work with them than with their size.
+_LEAST_COST = 1024
 
 
 class BaseIOStream(PushMode):
@@ -70,7 +78,7 @@ class BaseIOStream(PushMode):
 
     @property
     def _read_buffer_size(self) -> int:
-        return len(self._pull.buffer) if self._pull is not None else 0
+        return self._pull.size() if self._pull is not None else 0
 
     def _pull_state(self) -> PullState:
         pull = self._pull
@@ -115,17 +123,21 @@ class BaseIOStream(PushMode):
     ) -> asyncio.Future[bytes]:
         """Read `num_bytes` bytes; with `partial`, up to that many as soon as there are any.
 
+        :raises ValueError: for a negative number.
         :raises StreamClosedError: if the stream is closed and its buffer does not hold enough.
         """
         if callback is not None or streaming_callback is not None or (partial and callable(partial)):
             return _for_callback("read_bytes", self, num_bytes, partial, callback, streaming_callback)
-        return self._start_read(Count(operator.index(num_bytes), partial))
+        size = operator.index(num_bytes)
+        if size < 0:
+            raise ValueError(f"read_bytes() needs a number of bytes that is not negative: {size}")
+        return self._start_read(Count(size, partial))
 
     def read_into(self, buf: bytearray, partial: bool = False, callback: Any = None) -> asyncio.Future[int]:
         """Read into a writable buffer until it is full; with `partial`, until it has something.
 
-        The Future gives the number of bytes read. The buffer is not to be used meanwhile. Large reads go
-        into it without a copy.
+        The Future gives the number of bytes read. The buffer is not to be used until the Future is done or
+        cancelled. Large reads go into it without a copy.
 
         :raises StreamClosedError: if the stream is closed and its buffer does not hold enough.
         """
@@ -145,22 +157,31 @@ class BaseIOStream(PushMode):
     # -- a read --
 
     def _start_read(self, request: ReadRequest) -> asyncio.Future[Any]:
-        pull = self._pull_state()
-        if pull.busy():
+        pull = self._pull or self._pull_state()
+        if pull.future is not None and pull.busy():
             raise AssertionError("Already reading: wait for the outstanding read first")
         if self._consumer is not None:
             self._consumer.input_wanted()
         if self._consumer is not None:
             raise AssertionError("The stream's input is consumed by a protocol: detach() it before reading")
-        future: asyncio.Future[Any] = self._loop.create_future()
-        pull.request, pull.future = request, future
+        future: asyncio.Future[Any] = (
+            BufferFuture(pull, self._loop) if type(request) is IntoBuffer else self._loop.create_future()
+        )
         try:
-            self._try_inline_read()
-        except BaseException:
-            pull.drop()
-            if future.done() and not future.cancelled():
-                future.exception()
-            raise
+            size = request.find(pull.buffer, self._closed) if pull.buffer else NOT_YET
+        except UnsatisfiableReadError:
+            size = NOT_YET  # `_satisfy` meets it again, and closes the stream
+        if size != NOT_YET:
+            future.set_result(request.take(pull.buffer, size))
+        else:
+            pull.request, pull.future = request, future
+            try:
+                self._try_inline_read()
+            except BaseException:
+                pull.drop()
+                if future.done() and not future.cancelled():
+                    future.exception()
+                raise
         if not self._closed:
             if not future.done():
                 if not self._held:
@@ -176,35 +197,48 @@ class BaseIOStream(PushMode):
             return
         if self._closed:
             if not isinstance(pull.request, UntilClose):
-                raise self._closed_error()
+                raise self._closed_error("reading from")
             pull.finish(len(pull.buffer))
         elif not self._held and pull.spent < FAIR_SHARE:
             self._read_on(pull)
 
     def _satisfy(self, pull: PullState, last: bool) -> bool:
         """Resolve the outstanding read if possible; True as well where there is none (any more)."""
+        request = pull.request
+        if request is None:
+            return True
         try:
-            if pull.satisfy(last):
-                return True
+            size = request.find(pull.buffer, last)
         except UnsatisfiableReadError as error:
-            gen_log.info("Unsatisfiable read, closing connection: %s", error)
+            gen_log.info(
+                "Unsatisfiable read, closing connection: %s (reading from %s)", error, self._peer_name()
+            )
             self.close(without_frames(error))
             return True
-        if len(pull.buffer) > self.max_buffer_size:
-            gen_log.error("Reached maximum read buffer size")
-            full = StreamBufferFullError(f"Reached maximum read buffer size of {self.max_buffer_size} bytes")
+        if size != NOT_YET:
+            pull.finish(size)
+            return True
+        if pull.size() > self.max_buffer_size:
+            full = StreamBufferFullError(
+                f"Reached maximum read buffer size of {self.max_buffer_size} bytes, "
+                f"reading from {self._peer_name()}"
+            )
+            gen_log.error("%s", full)
             self.close(full)
             raise full
         return False
 
     def _read_on(self, pull: PullState) -> None:
         """Receive until the read is satisfied, the descriptor is empty or the fair share is reached."""
+        request = pull.request
+        if type(request) is IntoBuffer and not pull.buffer and self._fill(pull, request):
+            return
         while pull.spent < FAIR_SHARE:
             count = self._read_once(pull)
             if not count:
                 self._nothing_more(pull, ended=count == 0)
                 return
-            pull.spent += count
+            pull.spent += max(count, _LEAST_COST)
             if self._satisfy(pull, False):
                 return
         self._satisfy(pull, True)
@@ -229,29 +263,51 @@ class BaseIOStream(PushMode):
             self._pull_readable()
 
     def _read_once(self, pull: PullState) -> int | None:
-        """Receive once, into the read buffer or the reader's own: as `read_from_fd` says, how much."""
-        request = pull.request
+        """Receive once: as `read_from_fd` says, how much."""
         try:
-            if isinstance(request, IntoBuffer) and not pull.buffer and request.wants_direct:
-                count = self._receive_into(request.rest())
-                if count:
-                    request.filled += count
-                return count
             data = self._receive(self.read_chunk_size)
         except Exception as error:
-            self.close(error)
-            if is_connection_reset(error):
-                without_frames(error)
-                return None
-            raise
+            self._receive_failed(error)
+            return None
         if data is None:
             return None
-        pull.buffer += data
+        if data:
+            pull.add(data)
         return len(data)
 
+    def _fill(self, pull: PullState, request: IntoBuffer) -> bool:
+        """Receive straight into the reader's buffer, for as long as much of it is missing.
+
+        :returns: whether that is all that can be done now; else the rest takes the usual way.
+        """
+        view = request.view
+        filled, size = request.filled, len(view)
+        while size - filled >= DIRECT_SIZE and pull.spent < FAIR_SHARE:
+            count = self._receive_into(view[filled:])
+            if not count:
+                self._nothing_more(pull, ended=count == 0)
+                return True
+            request.filled = filled = filled + count
+            pull.spent += max(count, _LEAST_COST)
+            if filled == size or request.partial:
+                pull.finish(0)
+                return True
+        return False
+
     def _receive_into(self, view: memoryview) -> int | None:
-        with view:
-            return self.read_from_fd(view)
+        try:
+            with view:
+                return self.read_from_fd(view)
+        except Exception as error:
+            self._receive_failed(error)
+            return None
+
+    def _receive_failed(self, error: Exception) -> None:
+        """Close. What is not simply the connection's end is raised again."""
+        self.close(placed(error, f"reading from {self._peer_name()}"))
+        if not is_connection_reset(error):
+            raise error
+        without_frames(error)
 
     # -- events --
 
@@ -267,7 +323,8 @@ class BaseIOStream(PushMode):
         try:
             if pull.busy():
                 self._read_on(pull)
-            elif self._close_callback is not None and not pull.buffer:
+                pull.spent = 0  # whoever waited goes on in the loop's next turn
+            elif self._watches_for_close():
                 if self._read_once(pull) == 0:
                     self.close()
             else:  # nobody wants it now; the next read listens again
@@ -283,8 +340,12 @@ class BaseIOStream(PushMode):
             elif self._close_callback is not None:
                 self._watch_for_close()
 
+    def _watches_for_close(self) -> bool:
+        """Whether to receive what nobody has asked for, as the end may come behind it: a chunk, no more."""
+        return self._close_callback is not None and self._read_buffer_size < self.read_chunk_size
+
     def _watch_for_close(self) -> None:
-        if self._consumer is None and not self._held and not self._read_buffer_size:
+        if self._consumer is None and not self._held and self._watches_for_close():
             self._wait_for_input()
 
     def _ready(self) -> None:
@@ -331,7 +392,7 @@ class BaseIOStream(PushMode):
     def _after_close(self) -> None:
         pull = self._pull
         if pull is not None:
-            fail(pull.drop(), self._closed_error())
+            fail(pull.drop(), self._closed_error("reading from"))
         super()._after_close()
 
 

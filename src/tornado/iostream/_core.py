@@ -46,6 +46,16 @@ def _leaves_on_error(loop_class: type) -> bool:
     return any(base.__module__.partition(".")[0] == "uvloop" for base in loop_class.__mro__)
 
 
+def watching_loop(io_loop: ioloop.IOLoop) -> asyncio.AbstractEventLoop:
+    """The asyncio loop that watches descriptors for an IOLoop.
+
+    Where the loop cannot do that itself (Windows' default one) a selector thread does it.
+    """
+    loop: Any = io_loop
+    watching: asyncio.AbstractEventLoop = getattr(loop, "selector_loop", None) or loop.asyncio_loop
+    return watching
+
+
 class StreamCore:
     """Registration with the event loop and the closing of a stream."""
 
@@ -69,11 +79,8 @@ class StreamCore:
     error: BaseException | None
 
     def __init__(self) -> None:
-        self.io_loop = io_loop = ioloop.IOLoop.current()
-        # Where the loop cannot watch descriptors itself (Windows' default one) a selector thread does it.
-        self._loop: asyncio.AbstractEventLoop = (
-            getattr(io_loop, "selector_loop", None) or io_loop.asyncio_loop  # type: ignore[attr-defined]
-        )
+        self.io_loop = ioloop.IOLoop.current()
+        self._loop = watching_loop(self.io_loop)
         self.error = None
         self._closed = False
         #: Neither reading nor writing is possible: not connected yet, in the handshake, or closed.
@@ -175,7 +182,9 @@ class StreamCore:
         """Have `callback` called, without arguments, once the stream is closed; None takes the last one back.
 
         Data that has arrived before can still be read then. While a callback is set and nobody reads, the
-        stream watches for the peer's leaving. A write's or read's own Future tells of the end as well.
+        stream watches for the peer's leaving, a reset included, as far as it can without reading everything:
+        behind more than ``read_chunk_size`` bytes that nobody has read, the end is seen once they are read.
+        A write's or read's own Future tells of the end as well.
         """
         self._close_callback = callback
         if callback is not None:
@@ -207,9 +216,11 @@ class StreamCore:
             return
         self._closed = self._held = True
         self._unwatch()
-        self.close_fd()
-        self._after_close()
-        self._schedule_close_callback()
+        try:
+            self.close_fd()
+        finally:
+            self._after_close()
+            self._schedule_close_callback()
 
     def _close_early(self) -> bool:
         """Use the descriptor for the last time. True if that failed, and closed the stream."""
@@ -240,8 +251,20 @@ class StreamCore:
             self._unwatch()
             self.close_fd()
 
-    def _closed_error(self) -> StreamClosedError:
-        return StreamClosedError(real_error=self.error)
+    def _peer_name(self) -> str:
+        """Who is at the other end, for messages."""
+        try:
+            number = self._number()
+        except Exception:  # a subclass may let go of what it has closed
+            number = -1
+        return f"descriptor {number}" if number >= 0 else "a closed descriptor"
+
+    def _closed_error(self, doing: str) -> StreamClosedError:
+        """The error for who wants something of a closed stream: `doing` is what, such as "reading from"."""
+        error = StreamClosedError(real_error=self.error)
+        if self.error is None:
+            error.args = (f"{error} ({doing} {self._peer_name()})",)
+        return error
 
     def _log_uncaught(self, what: object, error: BaseException) -> None:
         app_log.error("Uncaught exception in %r", what, exc_info=error)

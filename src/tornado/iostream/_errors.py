@@ -27,11 +27,14 @@ _Error = TypeVar("_Error", bound=BaseException)
 class StreamClosedError(OSError):
     """The stream is closed: raised by reads and writes on it, and set on those that were under way.
 
+    Its message names what closed the stream; or, in good order, what was wanted of it and who the peer is.
+
     :param real_error: what closed it, or None where it was closed in good order. Also an attribute.
     """
 
     def __init__(self, real_error: BaseException | None = None) -> None:
-        super().__init__("Stream is closed")
+        cause = f": {str(real_error) or type(real_error).__name__}" if real_error is not None else ""
+        super().__init__(f"Stream is closed{cause}")
         self.real_error = real_error
 
 

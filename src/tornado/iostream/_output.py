@@ -19,6 +19,7 @@ from tornado.iostream._core import FAIR_SHARE, StreamCore, fail
 from tornado.iostream._errors import StreamBufferFullError, is_connection_reset, without_frames
 from tornado.iostream._file import FilePiece
 from tornado.log import gen_log
+from tornado.netutil._place import placed
 from tornado.util import import_object
 
 #: Collected pieces are joined into one up to this many bytes; more than that is handed over piece by piece.
@@ -33,7 +34,6 @@ class OutputSide(StreamCore):
         "_collected",
         "_collected_size",
         "_corked",
-        "_drain_due",
         "_output",
         "_total_write_done_index",
         "_total_write_index",
@@ -54,7 +54,6 @@ class OutputSide(StreamCore):
         self._corked = 0
         self._collected: bytes | list[bytes] | None = None
         self._collected_size = 0
-        self._drain_due = False
 
     @property
     def _write_buffer(self) -> _StreamBuffer:
@@ -72,6 +71,8 @@ class OutputSide(StreamCore):
         """Write without blocking as much of `data` as the descriptor takes.
 
         :returns: the number of bytes taken; 0 where it takes none now (`BlockingIOError` says the same).
+
+        Any other error closes the stream.
         """
         raise NotImplementedError
 
@@ -84,8 +85,11 @@ class OutputSide(StreamCore):
             return 0
 
     def _write_failed(self, error: Exception) -> None:
+        placed(error, f"writing to {self._peer_name()}")
         if not is_connection_reset(error):
-            gen_log.warning("Write error on %s: %s", self._number(), error)
+            # What is no error of the system's is a mistake in `write_to_fd`: where, the traceback tells.
+            place = None if isinstance(error, OSError) else error
+            gen_log.warning("Write error on %s: %s", self._number(), error, exc_info=place)
         self.close(without_frames(error))
 
     def _wait_for_room(self) -> None:
@@ -106,14 +110,20 @@ class OutputSide(StreamCore):
 
         There is no need to wait for it, but whoever never does lets the buffer grow.
 
+        :param data: bytes, or a buffer of them in one piece, which is to be left unchanged until then.
         :raises StreamClosedError: if the stream is closed. If it closes later, the Future gets this.
         :raises StreamBufferFullError: if more than `max_write_buffer_size` bytes would be waiting.
+        :raises TypeError: for anything else than bytes. Nothing of it is sent.
+
+        A Future that is cancelled takes nothing back: the bytes are sent all the same.
         """
         if self._closed:
-            raise self._closed_error()
+            raise self._closed_error("writing to")
         if self._collected is not None:
             self._flush_now()
-        size = data.nbytes if isinstance(data, memoryview) else len(data)
+        if type(data) is not bytes and not isinstance(data, (bytes, bytearray)):
+            data = memoryview(data).cast("B")
+        size = len(data)
         if size:
             self._accept(data, size)
         elif self._output and not self._writer_on and not self._held:
@@ -127,12 +137,14 @@ class OutputSide(StreamCore):
         output = self._output
         limit = self.max_write_buffer_size
         if limit is not None and (len(output) if output is not None else 0) + size > limit:
-            raise StreamBufferFullError(f"Reached maximum write buffer size of {limit} bytes")
+            raise StreamBufferFullError(
+                f"Reached maximum write buffer size of {limit} bytes, writing to {self._peer_name()}"
+            )
         self._total_write_index += size
         if output is None and not self._held:
             try:
                 sent = self._transmit(data)
-            except OSError as error:
+            except Exception as error:
                 self._write_failed(error)
                 return
             self._total_write_done_index += sent
@@ -149,7 +161,7 @@ class OutputSide(StreamCore):
             return done_future(self._loop)
         future: asyncio.Future[None] = self._loop.create_future()
         if self._closed:
-            fail(future, self._closed_error())
+            fail(future, self._closed_error("writing to"))
         else:
             if self._write_futures is None:
                 self._write_futures = deque()
@@ -186,7 +198,7 @@ class OutputSide(StreamCore):
         if self._output is None and not self._held:
             try:
                 sent = self._transmit(data)
-            except OSError as error:
+            except Exception as error:
                 self._write_failed(error)
                 return True
             if sent == len(data):
@@ -201,8 +213,8 @@ class OutputSide(StreamCore):
     def _leave(self, data: bytes, sent: int) -> None:
         """Queue what the descriptor did not take of `data`, and tell the consumer when it is gone."""
         self._total_write_index += len(data) - sent
-        self._drain_due = True
         self._keep(data, sent)
+        self._write_buffer.drain_awaited = True
 
     def _keep(self, data: bytes | bytearray | memoryview, sent: int) -> None:
         """Queue what the descriptor did not take of `data`."""
@@ -257,7 +269,7 @@ class OutputSide(StreamCore):
             if not self._writer_on and not self._held:
                 self._flush()
             if self._output is not None:
-                self._drain_due = True
+                self._output.drain_awaited = True
                 self._tell_waiting()
         return self._written()
 
@@ -282,7 +294,7 @@ class OutputSide(StreamCore):
                 else:
                     with output.peek(share) as front:
                         sent = self._transmit(front)
-            except OSError as error:
+            except Exception as error:
                 self._write_failed(error)
                 return
             if not sent:
@@ -308,14 +320,13 @@ class OutputSide(StreamCore):
 
     def _drained(self) -> None:
         """Nothing is waiting any more."""
-        self._output = None
+        output, self._output = self._output, None
         self._drop_writer()
         futures, self._write_futures = self._write_futures, None
         for _, future in futures or ():
             if not future.done():
                 future.set_result(None)
-        if self._drain_due:
-            self._drain_due = False
+        if output is not None and output.drain_awaited:
             self._tell_drained()
 
     def _tell_drained(self) -> None:
@@ -334,7 +345,6 @@ class OutputSide(StreamCore):
             output.clear()
         self._collected = None
         self._collected_size = 0
-        self._drain_due = False
         futures, self._write_futures = self._write_futures, None
         for _, future in futures or ():
-            fail(future, self._closed_error())
+            fail(future, self._closed_error("writing to"))

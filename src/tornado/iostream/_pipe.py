@@ -8,6 +8,7 @@ from typing import Any
 
 from tornado.ioloop import IOLoop
 from tornado.iostream._base import BaseIOStream
+from tornado.netutil._place import placed
 
 
 class PipeIOStream(BaseIOStream):
@@ -51,11 +52,27 @@ class PipeIOStream(BaseIOStream):
         """Read into `buf`; see `BaseIOStream.read_from_fd`."""
         try:
             return os.readv(self.fd, [buf])
-        except BlockingIOError:
-            return None
         except OSError as error:
-            if error.errno != errno.EBADF:
-                raise
-            # A write end whose reader has left counts as readable, but reading from it gives this.
-            self.close(error)
+            self._nothing_read(error)
             return None
+
+    def _receive(self, size: int) -> bytes | bytearray | None:
+        if getattr(self.read_from_fd, "__func__", None) is not _READ:
+            return super()._receive(size)
+        try:
+            return os.read(self.fd, size)
+        except OSError as error:
+            self._nothing_read(error)
+            return None
+
+    def _nothing_read(self, error: OSError) -> None:
+        """Take note of a failed read; what is no reason for nothing is raised again."""
+        if isinstance(error, BlockingIOError):
+            return
+        if error.errno != errno.EBADF:
+            raise error
+        # A write end whose reader has left counts as readable, but reading from it gives this.
+        self.close(placed(error, f"reading from {self._peer_name()}"))
+
+
+_READ = PipeIOStream.read_from_fd

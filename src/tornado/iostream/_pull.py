@@ -2,13 +2,13 @@
 
 Each kind of read is a small class with two questions: how many bytes of the buffer satisfy it (`find`), and
 what the reader gets for them (`take`). What was searched once is not searched again: a delimiter is looked
-for where it may have been completed, and a regular expression, which can only be tried from the start, when
-the buffer has doubled or when there is nothing more to read at present.
+for where it may have been completed. A regular expression can only be tried from the start: see `UntilRegex`.
 """
 
 from __future__ import annotations
 
 import asyncio
+import io
 import re
 import time
 from typing import Any
@@ -23,6 +23,8 @@ EAGER_SIZE = 64 * 1024
 REST_FACTOR = 20
 #: Reads into a caller's buffer go straight into it from this many missing bytes on.
 DIRECT_SIZE = 4096
+#: Up to so many bytes two copies are cheaper than the one that a `memoryview` allows.
+_SMALL = 4096
 
 
 class ReadRequest:
@@ -32,6 +34,8 @@ class ReadRequest:
 
     #: Seconds after which to ask `find` again though nothing may have arrived; None for never.
     retry: float | None = None
+    #: Bytes that it has taken out of the read buffer already, and that count towards its limit.
+    held: int = 0
 
     def find(self, buffer: bytearray, last: bool) -> int:
         """How many bytes from the front of `buffer` satisfy this read, or `NOT_YET`.
@@ -49,11 +53,22 @@ class ReadRequest:
         if size == len(buffer):
             result = bytes(buffer)
             buffer.clear()
+        elif size <= _SMALL:
+            result = bytes(buffer[:size])
+            del buffer[:size]
         else:
             with memoryview(buffer) as view:
                 result = bytes(view[:size])
             del buffer[:size]
         return result
+
+    def is_whole(self, data: bytes) -> bool:
+        """Whether received bytes, before which there are none, are just what satisfies this read."""
+        return False
+
+    def hold(self, data: bytes | bytearray) -> bool:
+        """Take received bytes, before which none are in the read buffer; False for leaving them to it."""
+        return False
 
     def give_back(self, buffer: bytearray) -> None:
         """The reader has gone away: return to `buffer` what it got in parts."""
@@ -71,20 +86,26 @@ class UntilDelimiter(ReadRequest):
 
     def find(self, buffer: bytearray, last: bool) -> int:
         delimiter = self.delimiter
-        at = buffer.find(delimiter, max(0, self.searched - len(delimiter) + 1))
+        at = buffer.find(delimiter, max(0, self.searched - len(delimiter) + 1) if self.searched else 0)
         size = len(buffer) if at < 0 else at + len(delimiter)
         if self.max_bytes is not None and size > self.max_bytes:
             raise UnsatisfiableReadError(f"delimiter {delimiter!r} not found within {self.max_bytes} bytes")
         self.searched = size
         return NOT_YET if at < 0 else size
 
+    def is_whole(self, data: bytes) -> bool:
+        if not data.endswith(self.delimiter) or data.find(self.delimiter) + len(self.delimiter) != len(data):
+            return False
+        return self.max_bytes is None or len(data) <= self.max_bytes
+
 
 class UntilRegex(ReadRequest):
     """Up to and including the first match of a regular expression.
 
-    It can only be tried from the start. A peer that sends byte by byte into a large buffer would have all of
-    it searched for each: there a search is put off until the buffer has grown by an eighth, or a multiple of
-    the time that the last search took has passed.
+    It can only be tried from the start, so not every time. While more is there to be received at once, only
+    when the buffer has doubled. When nothing more is there, always; but a peer that sends byte by byte into a
+    large buffer would have all of it searched for each: beyond `EAGER_SIZE` such a search is put off until
+    the buffer has grown by an eighth, or `REST_FACTOR` times the time of the last search has passed.
     """
 
     __slots__ = ("_cost", "_searched_at", "max_bytes", "pattern", "retry", "searched")
@@ -131,20 +152,67 @@ class UntilRegex(ReadRequest):
         return NOT_YET if match is None else size
 
 
-class Count(ReadRequest):
+class Gathering(ReadRequest):
+    """A read that need not look at what it reads: the result grows with what comes, and is never copied.
+
+    Were it in the read buffer, it would have to be copied at the end, and there twice for a while.
+    """
+
+    __slots__ = ("gathered", "held")
+
+    def __init__(self) -> None:
+        self.held = 0
+        self.gathered: io.BytesIO | None = None
+
+    def gather(self, buffer: bytearray) -> None:
+        """Take all of the buffer."""
+        if buffer:
+            self.hold(buffer)
+            buffer.clear()
+
+    def hold(self, data: bytes | bytearray) -> bool:
+        if self.gathered is None:
+            self.gathered = io.BytesIO()
+        self.held += self.gathered.write(data)
+        return True
+
+    def take(self, buffer: bytearray, size: int) -> bytes:
+        rest: bytes = super().take(buffer, size)
+        if self.gathered is None:
+            return rest
+        self.gathered.write(rest)
+        return self.gathered.getvalue()  # its own memory, not a copy
+
+    def give_back(self, buffer: bytearray) -> None:
+        if self.gathered is not None:
+            buffer[:0] = self.gathered.getvalue()
+
+
+class Count(Gathering):
     """A number of bytes; or, if `partial`, as many of them as there are."""
 
     __slots__ = ("partial", "size")
 
     def __init__(self, size: int, partial: bool) -> None:
+        super().__init__()
         self.size = size
         self.partial = partial
 
     def find(self, buffer: bytearray, last: bool) -> int:
         have = len(buffer)
-        if have >= self.size:
-            return self.size
-        return have if have and self.partial else NOT_YET
+        missing = self.size - self.held
+        if have >= missing:
+            return missing
+        if self.partial:
+            return have or NOT_YET
+        self.gather(buffer)
+        return NOT_YET
+
+    def is_whole(self, data: bytes) -> bool:
+        return not self.held and (len(data) == self.size or (self.partial and len(data) < self.size))
+
+    def hold(self, data: bytes | bytearray) -> bool:
+        return not self.partial and len(data) <= self.size - self.held and super().hold(data)
 
 
 class IntoBuffer(ReadRequest):
@@ -162,15 +230,6 @@ class IntoBuffer(ReadRequest):
         self.view = view if view.itemsize == 1 and view.ndim == 1 else view.cast("B")
         self.partial = partial
         self.filled = 0
-
-    @property
-    def wants_direct(self) -> bool:
-        """Whether so much is missing that a detour through the read buffer would cost more than it saves."""
-        return len(self.view) - self.filled >= DIRECT_SIZE
-
-    def rest(self) -> memoryview:
-        """The part that is still to be filled."""
-        return self.view[self.filled :]
 
     def find(self, buffer: bytearray, last: bool) -> int:
         if buffer:
@@ -193,13 +252,32 @@ class IntoBuffer(ReadRequest):
         self.view.release()
 
 
-class UntilClose(ReadRequest):
+class UntilClose(Gathering):
     """Everything up to the end of input. `BaseIOStream.close` resolves it."""
 
     __slots__ = ()
 
     def find(self, buffer: bytearray, last: bool) -> int:
+        self.gather(buffer)
         return NOT_YET
+
+
+class BufferFuture(asyncio.Future[int]):
+    """The Future of an `IntoBuffer`: once cancelled it has let go of the caller's buffer.
+
+    A done callback would come a turn late, when the caller may have written to the buffer: bytes received
+    would be lost.
+    """
+
+    def __init__(self, pull: PullState, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop=loop)
+        self._pull = pull
+
+    def cancel(self, msg: Any | None = None) -> bool:
+        """Cancel the read, as `asyncio.Future.cancel`."""
+        cancelled = super().cancel(msg)
+        self._pull.busy()
+        return cancelled
 
 
 class PullState:
@@ -215,6 +293,10 @@ class PullState:
         self.spent = 0
         #: A put-off search is on the loop's list.
         self.retrying = False
+
+    def size(self) -> int:
+        """Bytes received and not handed over yet."""
+        return len(self.buffer) + (self.request.held if self.request is not None else 0)
 
     def busy(self) -> bool:
         """Whether somebody waits for a read. A cancelled one is undone here: no byte gets lost."""
@@ -234,19 +316,17 @@ class PullState:
             request.give_back(self.buffer)
         return future
 
-    def satisfy(self, last: bool) -> bool:
-        """Resolve the outstanding read if the buffer suffices.
-
-        :raises UnsatisfiableReadError: if it never will.
-        """
+    def add(self, data: bytes | bytearray) -> None:
+        """Take received bytes: into the buffer, or, if nothing is in it, to the outstanding read."""
         request, future = self.request, self.future
-        if request is None or future is None:
-            return True
-        size = request.find(self.buffer, last)
-        if size == NOT_YET:
-            return False
-        self.finish(size)
-        return True
+        if request is not None and future is not None and not self.buffer and type(data) is bytes:
+            if request.is_whole(data) and not future.done():
+                self.request = self.future = None
+                future.set_result(data)
+                return
+            if request.hold(data):
+                return
+        self.buffer += data
 
     def finish(self, size: int) -> None:
         """Resolve the outstanding read with the first `size` bytes."""

@@ -6,16 +6,19 @@ received an event (TLS: until it would block, or a fair share is reached), so no
 itself.
 
 A consumer's exception closes the stream and is logged. After the end of input nothing more is read, but the
-write side stays open until somebody closes the stream or a send fails.
+write side stays open until somebody closes the stream or a send fails. Of many peers that leave at once, some
+are seen off in each turn of the loop (see `tornado.iostream._departures`).
 """
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
+from tornado.iostream._departures import Departures
 from tornado.iostream._errors import is_connection_reset, without_frames
 from tornado.iostream._output import OutputSide
 from tornado.log import gen_log
+from tornado.netutil._place import placed
 
 #: Bytes asked of the descriptor at a time, where the stream was not told otherwise.
 CHUNK_SIZE = 64 * 1024
@@ -93,9 +96,10 @@ class PushMode(OutputSide):
         return buf
 
     def _read_failed(self, error: Exception) -> None:
+        placed(error, f"reading from {self._peer_name()}")
         if not is_connection_reset(error):
             gen_log.warning("error on read: %s", error)
-        self.close(without_frames(error))
+        self._input_ends(without_frames(error))
 
     # -- the mode --
 
@@ -188,7 +192,7 @@ class PushMode(OutputSide):
             left -= 1
         # Who has paused gets the rest and the end when he goes on.
         if not self._closed and (self._eof or self._reader_on):
-            self.close(error)
+            self._input_ends(placed(error, f"reading from {self._peer_name()}"))
 
     def _why_broken(self) -> Exception | None:
         """The error that the connection has come to an end by, None where it has not."""
@@ -209,7 +213,7 @@ class PushMode(OutputSide):
         if data:
             self._deliver(consumer, bytes(data))
         elif data is not None and not self._closed:
-            self._end_of_input(consumer)
+            self._input_ends(None)
 
     def _deliver(self, consumer: StreamConsumer, data: bytes) -> None:
         self._corked += 1
@@ -220,14 +224,33 @@ class PushMode(OutputSide):
         finally:
             self._uncork()
 
-    def _end_of_input(self, consumer: StreamConsumer) -> None:
+    def _input_ends(self, error: Exception | None) -> None:
+        """The peer has closed its sending side, or the connection is broken: nothing more will be read."""
         self._eof = True
         self._drop_reader()
+        self._departures().enter(self, error)
+
+    def _departures(self) -> Departures:
+        io_loop: Any = self.io_loop
+        try:
+            departures: Departures = io_loop._departures
+        except AttributeError:
+            departures = io_loop._departures = Departures(self._loop)
+        return departures
+
+    def _peer_left(self, error: Exception | None) -> None:
+        """Act on what `_input_ends` was told, now or some turns ago."""
+        consumer = self._consumer
+        if error is not None:
+            self.close(error)
+            return
+        if consumer is None or not self._eof or self._closed:  # since then
+            return
         self._corked += 1
         try:
             consumer.eof_received()
-        except BaseException as error:
-            self._consumer_failed(error)
+        except BaseException as fault:
+            self._consumer_failed(fault)
         finally:
             self._uncork()
 

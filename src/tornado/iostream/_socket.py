@@ -18,11 +18,13 @@ from tornado.iostream._base import BaseIOStream, _for_callback
 from tornado.iostream._core import fail
 from tornado.iostream._errors import without_frames
 from tornado.iostream._file import CANNOT_SEND, FilePiece, truncated
+from tornado.netutil._place import address_name, placed
 
 _Stream = TypeVar("_Stream", bound="IOStream")
 
-#: What `connect` says when it is on its way.
-_IN_PROGRESS = (errno.EINPROGRESS, errno.EWOULDBLOCK, errno.EAGAIN)
+#: What `connect` says when it is on its way. Elsewhere than on Windows EWOULDBLOCK is the word of a Unix
+#: socket whose server has too many waiting, and final.
+_IN_PROGRESS = (errno.EINPROGRESS, errno.EWOULDBLOCK) if os.name == "nt" else (errno.EINPROGRESS,)
 _HAS_SENDFILE = hasattr(os, "sendfile")
 #: Buffers that one sendmsg() takes everywhere; Windows has none.
 _MAX_PIECES = 64 if hasattr(socket_module.socket, "sendmsg") else 0
@@ -36,7 +38,7 @@ class IOStream(BaseIOStream):
     The other arguments are those of `BaseIOStream`.
     """
 
-    __slots__ = ("_connect_future", "socket")
+    __slots__ = ("_connect_future", "_peer_address", "socket")
 
     #: The socket; of a TLS stream the `ssl.SSLSocket`.
     socket: socket_module.socket
@@ -48,6 +50,8 @@ class IOStream(BaseIOStream):
             args, kwargs = args[1:], {**kwargs, "io_loop": args[0]}
         self.socket = socket
         self._connect_future: asyncio.Future[Any] | None = None
+        #: As it was connected to or accepted from; of other sockets from the moment when it is needed.
+        self._peer_address: Any = None
         socket.setblocking(False)
         super().__init__(*args, **kwargs)
 
@@ -60,6 +64,14 @@ class IOStream(BaseIOStream):
     def close_fd(self) -> None:
         """Close the socket."""
         self.socket.close()
+
+    def _peer_name(self) -> str:
+        if self._peer_address is None:
+            try:
+                self._peer_address = self.socket.getpeername()
+            except (OSError, AttributeError):  # not connected (any more)
+                return "an unknown peer"
+        return address_name(self._peer_address)
 
     def get_fd_error(self) -> Exception | None:
         """The error that the socket holds, or None."""
@@ -91,6 +103,13 @@ class IOStream(BaseIOStream):
                 if error.errno != errno.EINVAL and error.errno != errno.ECONNRESET:
                     raise
 
+    def _end_output(self) -> None:
+        """Tell the peer that nothing more will be sent; input still arrives. Nothing may be waiting."""
+        try:
+            self.socket.shutdown(socket_module.SHUT_WR)
+        except OSError:
+            self.close()
+
     # -- receiving and sending --
 
     def _on_readable(self) -> None:
@@ -106,7 +125,7 @@ class IOStream(BaseIOStream):
             self._read_failed(error)
             return
         if not data:
-            self._end_of_input(consumer)
+            self._input_ends(None)
             return
         # _deliver and _uncork, written out: this is the way of every request.
         self._corked += 1
@@ -216,20 +235,29 @@ class IOStream(BaseIOStream):
             an address, or use `.TCPClient`.
         :param server_hostname: for `SSLIOStream`.
         :raises StreamClosedError: from the Future, with the ``real_error``, if that fails.
+
+        If the Future is cancelled the socket goes on connecting, and the stream can be used as before.
         """
         if callback is not None or callable(server_hostname):
             return _for_callback("connect", self, address, server_hostname, callback)
-        self._held = True
         future: asyncio.Future[_Stream] = self._loop.create_future()
-        self._connect_future = future
+        if self._closed:
+            fail(future, self._closed_error("connecting to"))
+            return future
         try:
             self.socket.connect(address)
         except OSError as error:
             if error.errno not in _IN_PROGRESS:
-                self.close(without_frames(error))
+                self._peer_address, self._connect_future = address, future
+                self._connect_failed(without_frames(error))
                 return future
+        self._peer_address, self._connect_future = address, future
+        self._held = True
         self._add_writer()
         return future
+
+    def _connect_failed(self, error: Exception) -> None:
+        self.close(placed(error, f"connecting to {self._peer_name()}"))
 
     def _on_writable(self) -> None:
         if self._connect_future is not None and self._held:
@@ -244,7 +272,7 @@ class IOStream(BaseIOStream):
         except OSError as broken:  # the socket is gone altogether
             error = without_frames(broken)
         if error is not None:
-            self.close(error)
+            self._connect_failed(error)
             return
         self._drop_writer()
         self._connected()
@@ -255,9 +283,15 @@ class IOStream(BaseIOStream):
             future.set_result(self)
         self._ready()
 
+    def _before_close(self) -> None:
+        if self._peer_address is None:
+            self._peer_name()  # the socket knows it for the last time
+        super()._before_close()
+
     def _after_close(self) -> None:
         future, self._connect_future = self._connect_future, None
-        fail(future, self._closed_error())
+        if future is not None:
+            fail(future, self._closed_error("connecting to"))
         super()._after_close()
 
     # -- TLS --
@@ -279,10 +313,11 @@ class IOStream(BaseIOStream):
         :param server_hostname: the name that a client checks the certificate against.
         :raises ValueError: if a read or write is outstanding, or bytes are left in a buffer: they would be
             taken for a part of the handshake, or of what TLS protects (the hole known as command injection).
+        :raises StreamClosedError: if the stream is closed; from the Future, if the peer has just left.
         :raises ssl.SSLError: from the Future, if the handshake fails; see `SSLIOStream.wait_for_handshake`.
         """
         if self._closed:
-            raise self._closed_error()
+            raise self._closed_error("TLS handshake with")
         if (
             self.reading()
             or self.writing()
@@ -301,14 +336,24 @@ class IOStream(BaseIOStream):
     def _hand_over(
         self, server_side: bool, ssl_options: dict[str, Any] | ssl.SSLContext, server_hostname: str | None
     ) -> asyncio.Future[Any]:
-        # Where this fails, for a bad option say, the stream stays as it was.
-        secure = netutil.ssl_wrap_socket(
-            self.socket,
-            ssl_options,
-            server_hostname=server_hostname,
-            server_side=server_side,
-            do_handshake_on_connect=False,
-        )
+        try:
+            address = self.socket.getpeername()  # wrap_socket() would lose the socket of a peer that left
+        except OSError as error:
+            return self._lost_before_tls(self.get_fd_error() or error)
+        if self._peer_address is None:
+            self._peer_address = address
+        try:
+            secure = netutil.ssl_wrap_socket(
+                self.socket,
+                ssl_options,
+                server_hostname=server_hostname,
+                server_side=server_side,
+                do_handshake_on_connect=False,
+            )
+        except Exception as error:
+            if self.socket.fileno() >= 0:  # a bad option, say: the stream stays as it was
+                raise
+            return self._lost_before_tls(error)
         self._unwatch()
         self.socket = None  # type: ignore[assignment]
         callback, self._close_callback = self._close_callback, None
@@ -320,6 +365,7 @@ class IOStream(BaseIOStream):
             read_chunk_size=self.read_chunk_size,
             max_write_buffer_size=self.max_write_buffer_size,
         )
+        stream._peer_address = self._peer_address
         stream.set_close_callback(callback)
         handshake: asyncio.Future[Any] = stream.wait_for_handshake()
 
@@ -329,6 +375,13 @@ class IOStream(BaseIOStream):
 
         handshake.add_done_callback(given_up)
         return handshake
+
+    def _lost_before_tls(self, error: Exception) -> asyncio.Future[Any]:
+        """The connection ended before the handshake could begin: close, and say so in a Future."""
+        self.close(placed(without_frames(error), f"TLS handshake with {self._peer_name()}"))
+        future: asyncio.Future[Any] = self._loop.create_future()
+        fail(future, self._closed_error("TLS handshake with"))
+        return future
 
 
 _READ = IOStream.read_from_fd

@@ -12,20 +12,28 @@ then, and each attempt takes the same number of them or more.
 from __future__ import annotations
 
 import asyncio
+import logging
+import socket
 import ssl
+import weakref
 from typing import Any
 
 from tornado import netutil
+from tornado._throttle import Throttle
 from tornado.iostream._base import _for_callback
 from tornado.iostream._core import FAIR_SHARE, fail
 from tornado.iostream._errors import is_connection_reset, without_frames
 from tornado.iostream._socket import IOStream
 from tornado.log import gen_log
+from tornado.netutil._place import placed
 
 #: Bytes handed to the TLS layer at a time: four records.
 _SEND_SIZE = 64 * 1024
 #: Bytes of payload in the largest record: a receive that gives fewer has emptied the socket, most likely.
 _RECORD_SIZE = 16 * 1024
+
+#: The log lines about failed handshakes, of each server or group of clients apart.
+_reports: weakref.WeakKeyDictionary[ssl.SSLContext, Throttle] = weakref.WeakKeyDictionary()
 
 
 class SSLIOStream(IOStream):
@@ -64,7 +72,7 @@ class SSLIOStream(IOStream):
         super().__init__(*args, **kwargs)
         self._held = True
         try:
-            self.socket.getpeername()
+            self._peer_address = self.socket.getpeername()
         except OSError:
             return  # not connected yet
         self._begin_handshake()
@@ -96,11 +104,11 @@ class SSLIOStream(IOStream):
         """
         if callback is not None:
             return _for_callback("shaken", self, callback)
-        if self._handshake_future is not None:
+        if self._handshake_future is not None and not self._handshake_future.done():
             raise RuntimeError("Already waiting for the handshake")
         future: asyncio.Future[SSLIOStream] = self._loop.create_future()
         if self._closed:
-            fail(future, self.error or self._closed_error())
+            fail(future, self._handshake_error())
         elif self._handshaking:
             self._handshake_future = future
         else:
@@ -112,8 +120,8 @@ class SSLIOStream(IOStream):
         try:
             self._wrap()
         except (OSError, ValueError) as error:
-            self.close(without_frames(error))
-            fail(future, self._closed_error())
+            self.close(placed(without_frames(error), f"TLS handshake with {self._peer_name()}"))
+            fail(future, self._closed_error("TLS handshake with"))
             return
         if future is not None and not future.done():
             future.set_result(self)
@@ -162,16 +170,15 @@ class SSLIOStream(IOStream):
             self._ready()
 
     def _handshake_failed(self, error: Exception) -> None:
+        peer = self._peer_name()
         # Only a fault of protocol or trust is worth a warning: peers that leave early are everyday.
         if isinstance(error, (ssl.SSLError, ValueError)) and not is_connection_reset(error):
-            gen_log.warning("SSL Error on %s %s: %s", self._number(), self._peer(), error)
-        self.close(without_frames(error))
+            reports = _reports.setdefault(self.socket.context, Throttle(gen_log, burst=10))
+            reports.say("", logging.WARNING, "SSL Error on %s %s: %s", self._number(), peer, error)
+        self.close(placed(without_frames(error), f"TLS handshake with {peer}"))
 
-    def _peer(self) -> object:
-        try:
-            return self.socket.getpeername()
-        except OSError:
-            return "(not connected)"
+    def _handshake_error(self) -> BaseException:
+        return self.error or self._closed_error("TLS handshake with")
 
     # -- the descriptor --
 
@@ -194,16 +201,18 @@ class SSLIOStream(IOStream):
 
     def write_to_fd(self, data: memoryview) -> int:
         """Send what TLS takes of `data`; see `BaseIOStream.write_to_fd`."""
+        sent = 0
         try:
-            with data[:_SEND_SIZE] as part:
-                return self.socket.send(part)
+            while sent < min(len(data), FAIR_SHARE):
+                with data[sent : sent + _SEND_SIZE] as part:
+                    sent += self.socket.send(part)
         except ssl.SSLWantWriteError:
-            return 0
+            pass
         except ssl.SSLWantReadError:
             self._write_needs_input = True
-            return 0
         finally:
             del data
+        return sent
 
     def _receive(self, size: int) -> bytes | bytearray | None:
         if getattr(self.read_from_fd, "__func__", None) is not _READ:
@@ -238,10 +247,6 @@ class SSLIOStream(IOStream):
         except ssl.SSLWantReadError:
             self._write_needs_input = True
             return 0
-
-    def _put_pieces(self, pieces: list[bytes], size: int) -> None:
-        for piece in pieces:  # records cannot be gathered by the kernel
-            self._put(piece)
 
     def _wait_for_room(self) -> None:
         if self._write_needs_input:  # room in the socket would wake us for nothing
@@ -325,7 +330,7 @@ class SSLIOStream(IOStream):
                 if data is None:
                     return
                 if not data:
-                    self._end_of_input(consumer)
+                    self._input_ends(None)
                     return
                 self._deliver(consumer, bytes(data))
                 share -= len(data)
@@ -339,6 +344,17 @@ class SSLIOStream(IOStream):
 
     # -- the end --
 
+    def _end_output(self) -> None:
+        try:
+            try:
+                self.socket.unwrap()  # our close_notify; the peer's is not waited for
+            except (ssl.SSLError, ValueError):
+                pass
+            # The method of ssl.SSLSocket would give up TLS for reading too.
+            socket.socket.shutdown(self.socket, socket.SHUT_WR)
+        except OSError:
+            self.close()
+
     def close_fd(self) -> None:
         """Say goodbye in TLS's own way, as far as that goes without waiting, and close the socket."""
         if not self._handshaking and self.error is None:
@@ -350,7 +366,8 @@ class SSLIOStream(IOStream):
 
     def _after_close(self) -> None:
         future, self._handshake_future = self._handshake_future, None
-        fail(future, self.error or self._closed_error())
+        if future is not None:
+            fail(future, self._handshake_error())
         super()._after_close()
 
 

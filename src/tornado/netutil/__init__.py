@@ -1,8 +1,8 @@
 """Listening sockets, name resolution and TLS contexts: what servers and clients share below the stream level.
 
 Listening
-    `bind_sockets` and `bind_unix_socket` make non-blocking listening sockets; `add_accept_handler` delivers
-    the connections that arrive on one.
+    `bind_sockets` and `bind_unix_socket` make non-blocking listening sockets, `inherited_sockets` gives those
+    of systemd; `add_accept_handler` delivers the connections that arrive on one.
 
 Resolving
     `Resolver` is the configurable interface; `DefaultLoopResolver` (the default), `DefaultExecutorResolver`,
@@ -11,16 +11,17 @@ Resolving
 
 TLS
     `ssl_options_to_context` turns Tornado's dictionary of options into an `ssl.SSLContext`; `ssl_wrap_socket`
-    wraps a socket with either.
+    wraps a socket with either. ``ssl_match_hostname`` and ``SSLCertificateError`` of Tornado 4 are there too.
 """
 
 from __future__ import annotations
 
-import ssl
+from typing import Any
 
 from tornado._export import export
 from tornado.netutil import _tls
 from tornado.netutil._accept import add_accept_handler
+from tornado.netutil._activation import inherited_sockets
 from tornado.netutil._listen import bind_sockets, bind_unix_socket
 from tornado.netutil._resolver import (
     BlockingResolver,
@@ -33,6 +34,7 @@ from tornado.netutil._resolver import (
     is_valid_ip,
 )
 from tornado.netutil._tls import ssl_options_to_context, ssl_wrap_socket
+from tornado.util import import_object
 
 __all__ = [
     "BlockingResolver",
@@ -45,18 +47,21 @@ __all__ = [
     "add_accept_handler",
     "bind_sockets",
     "bind_unix_socket",
+    "inherited_sockets",
     "is_valid_ip",
     "ssl_options_to_context",
     "ssl_wrap_socket",
 ]
 
 
-def __getattr__(name: str) -> ssl.SSLContext:
+def __getattr__(name: str) -> Any:
     # Loading the system's certificates takes milliseconds: the shared contexts are made on first use.
     if name == "_client_ssl_defaults":
         return _tls.default_context(server_side=False)
     if name == "_server_ssl_defaults":
         return _tls.default_context(server_side=True)
+    if name in ("SSLCertificateError", "ssl_match_hostname"):  # of Tornado 4, imported when it is used
+        return getattr(import_object("tornado._classic.certificates"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

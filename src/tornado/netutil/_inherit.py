@@ -26,7 +26,7 @@ from tornado.log import gen_log
 #: The environment variable; its value is for the process whose number it begins with, and for no other.
 VARIABLE = "TORNADO_INHERITED"
 # More than any program listens on: the variable has to fit where arguments go (128 KiB on Linux).
-_MOST = 500
+MOST = 500
 
 #: Family, the address as it was asked for (its port may be 0, "any"), and whether SO_REUSEPORT was set.
 Key = tuple[int, Any, bool]
@@ -66,8 +66,8 @@ def claim(family: int, address: Any, reuse_port: bool = False) -> socket.socket 
     if not _kept:
         return None
     key = (int(family), address, reuse_port)
-    for kept in _kept:
-        if kept.taken is None and kept.key == key:
+    for kept in waiting():
+        if kept.key == key:
             sock = kept.keeper.dup()
             sock.setblocking(False)
             kept.taken = weakref.ref(sock)
@@ -102,9 +102,9 @@ def handed_over(words: Mapping[str, Any]) -> Iterator[None]:
     When the block is left all the same, all is as before.
     """
     entries = _entries()
-    if len(entries) > _MOST:
-        gen_log.warning("only %d of %d listening sockets outlive the restart", _MOST, len(entries))
-        del entries[_MOST:]
+    if len(entries) > MOST:
+        gen_log.warning("only %d of %d listening sockets outlive the restart", MOST, len(entries))
+        del entries[MOST:]
     state = {**words, "pid": os.getpid(), "sockets": [[fd, *key] for fd, key in entries]}
     os.environ[VARIABLE] = json.dumps(state)
     try:
@@ -157,18 +157,31 @@ def take_over() -> None:
         return
     message = state
     for descriptor, key in entries:
-        keeper = _listening(descriptor)
+        keeper = listening(descriptor)
         if keeper is not None:
             _kept.append(_Kept(key, keeper))
     if _kept:
         atexit.register(release)
 
 
+def keep(sock: socket.socket, address: Any) -> None:
+    """Keep a socket that somebody else has handed over, to be claimed by `address`."""
+    if not _kept:
+        atexit.register(release)
+    _kept.append(_Kept((int(sock.family), address, False), sock))
+
+
+def waiting() -> list[_Kept]:
+    """What was inherited and has not been claimed."""
+    return [kept for kept in _kept if kept.taken is None]
+
+
 def _key(family: int, address: Any, reuse_port: bool) -> Key:
     return (family, tuple(address) if isinstance(address, list) else str(address), reuse_port)
 
 
-def _listening(descriptor: int) -> socket.socket | None:
+def listening(descriptor: int) -> socket.socket | None:
+    """The listening socket behind a descriptor that was handed over; None where it is something else."""
     try:
         os.set_inheritable(descriptor, False)
         sock = socket.socket(fileno=descriptor)

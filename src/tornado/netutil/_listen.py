@@ -141,6 +141,13 @@ def _bind_one(family: socket.AddressFamily, sockaddr: Any, backlog: int, reuse_p
 
 
 def _bind_new(family: socket.AddressFamily, sockaddr: Any, backlog: int, reuse_port: bool) -> socket.socket:
+    try:
+        return _bound(family, sockaddr, backlog, reuse_port)
+    except OSError as error:
+        raise _explained(error, sockaddr) from error
+
+
+def _bound(family: socket.AddressFamily, sockaddr: Any, backlog: int, reuse_port: bool) -> socket.socket:
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         sock.setblocking(False)
@@ -154,9 +161,6 @@ def _bind_new(family: socket.AddressFamily, sockaddr: Any, backlog: int, reuse_p
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         sock.bind(sockaddr)
         sock.listen(backlog)
-    except OSError as error:
-        sock.close()
-        raise _explained(error, sockaddr) from error
     except BaseException:
         sock.close()
         raise
@@ -188,7 +192,7 @@ def bind_unix_socket(file: str, mode: int = 0o600, backlog: int = DEFAULT_BACKLO
     :param backlog: how many connections may wait to be accepted.
     :returns: a non-blocking listening socket.
     :raises ValueError: when ``file`` exists and is something other than a socket.
-    :raises OSError: when the path cannot be bound.
+    :raises OSError: when the path cannot be bound; the message names it.
     """
     if not hasattr(socket, "AF_UNIX"):
         raise ValueError("this platform has no Unix sockets")
@@ -199,6 +203,16 @@ def bind_unix_socket(file: str, mode: int = 0o600, backlog: int = DEFAULT_BACKLO
             os.chmod(file, mode)
         sock.listen(backlog)
         return sock
+    try:
+        sock = _bound_unix(file, abstract, mode, backlog)
+    except OSError as error:
+        reason = error.strerror or str(error)  # of a path that is too long there is no number
+        raise OSError(error.errno, f"cannot listen on the Unix socket {file!r}: {reason}") from error
+    _inherit.remember(sock, socket.AF_UNIX, file)
+    return sock
+
+
+def _bound_unix(file: str, abstract: bool, mode: int, backlog: int) -> socket.socket:
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         sock.setblocking(False)
@@ -213,7 +227,6 @@ def bind_unix_socket(file: str, mode: int = 0o600, backlog: int = DEFAULT_BACKLO
     except BaseException:
         sock.close()
         raise
-    _inherit.remember(sock, socket.AF_UNIX, file)
     return sock
 
 

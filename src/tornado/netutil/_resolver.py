@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
 import os
 import socket
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterator
 from typing import Any
 
 from tornado._classic.arguments import takes_callback
@@ -16,30 +17,53 @@ from tornado.ioloop import IOLoop
 from tornado.util import Configurable
 
 _Addresses = list[tuple[int, Any]]
+# The longest form of an IPv6 address (that with an IPv4 address in it), "%", and the name of an interface.
+_LONGEST_ADDRESS = 45 + 1 + 16
 
 
 def is_valid_ip(ip: str) -> bool:
-    """Whether ``ip`` is a literal IPv4 or IPv6 address, in any form that the C library reads.
+    """Whether ``ip`` is a literal IPv4 or IPv6 address, the latter perhaps with a zone of this machine.
 
-    >>> is_valid_ip("127.0.0.1"), is_valid_ip("::1"), is_valid_ip("localhost"), is_valid_ip("")
+    Of IPv4 that is four decimal numbers without leading zeros (RFC 3986 section 3.2.2). The C library also
+    reads ``127.1``, ``0x7f.1`` and ``017700000001``: whoever compares addresses as text would be passed by.
+
+    >>> is_valid_ip("127.0.0.1"), is_valid_ip("::1"), is_valid_ip("localhost"), is_valid_ip("127.1")
     (True, True, False, False)
     """
-    if not ip or "\0" in ip:
-        # getaddrinfo takes the empty string for "any address" and refuses a NUL with another class of error.
+    # Proxies pass on what clients wrote: nothing here may be slow, as Python's IDNA codec is for other text.
+    if len(ip) > _LONGEST_ADDRESS or not ip.isascii():
         return False
+    if "%" in ip:
+        return _is_scoped(ip)
+    family = socket.AF_INET6 if ":" in ip else socket.AF_INET
     try:
-        return bool(socket.getaddrinfo(ip, 0, socket.AF_UNSPEC, socket.SOCK_STREAM, 0, socket.AI_NUMERICHOST))
-    except socket.gaierror as error:
-        if error.args[0] == socket.EAI_NONAME:
-            return False
-        raise
-    except UnicodeError:
+        socket.inet_pton(family, ip)
+    except (OSError, ValueError):  # a NUL is the latter
         return False
+    return True
+
+
+def _is_scoped(ip: str) -> bool:
+    """Whether this is an IPv6 address with a zone (RFC 4007 section 11): only the system knows its zones."""
+    try:
+        return bool(socket.getaddrinfo(ip, 0, socket.AF_INET6, socket.SOCK_STREAM, 0, socket.AI_NUMERICHOST))
+    except (OSError, ValueError):
+        return False
+
+
+@contextlib.contextmanager
+def _names() -> Iterator[None]:
+    """Have what cannot be a name, such as one with a label of more than 63 characters, have no address."""
+    try:
+        yield
+    except UnicodeError as error:
+        raise socket.gaierror(socket.EAI_NONAME, f"not a name that could have an address: {error}") from error
 
 
 def _look_up(host: str, port: int, family: int = socket.AF_UNSPEC, flags: int = 0) -> _Addresses:
     """Ask the C library, in this thread. Without the socket type each address would come several times."""
-    answer = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, 0, flags)
+    with _names():
+        answer = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, 0, flags)
     return [(entry_family, sockaddr) for entry_family, _type, _proto, _name, sockaddr in answer]
 
 
@@ -98,11 +122,12 @@ class DefaultLoopResolver(Resolver):
         """As `Resolver.resolve`. A literal address is answered at once, without a thread."""
         try:
             return _look_up(host, port, family, socket.AI_NUMERICHOST)
-        except (socket.gaierror, UnicodeError):
+        except socket.gaierror:
             pass  # a name, or an error that the full look-up will report
-        answer = await asyncio.get_running_loop().getaddrinfo(
-            host, port, family=family, type=socket.SOCK_STREAM
-        )
+        with _names():
+            answer = await asyncio.get_running_loop().getaddrinfo(
+                host, port, family=family, type=socket.SOCK_STREAM
+            )
         return [(entry_family, sockaddr) for entry_family, _type, _proto, _name, sockaddr in answer]
 
 

@@ -12,12 +12,13 @@ import concurrent.futures
 import functools
 import sys
 import warnings
-from asyncio import _get_running_loop
+from asyncio import _get_running_loop, current_task
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 from tornado._yielded import convert_yielded
-from tornado.ioloop import IOLoop, _Selectable
+from tornado.ioloop import IOLoop, _loop_of_thread, _Selectable
+from tornado.platform import _fork  # noqa: F401 - it takes care of forks by itself
 from tornado.platform._selector_thread import (
     AddThreadSelectorEventLoop,
     SelectorThread,
@@ -49,10 +50,8 @@ class BaseAsyncIOLoop(IOLoop):
         :raises RuntimeError: if that loop has an IOLoop already.
         """
         self.asyncio_loop = asyncio_loop
-        #: The loop that watches descriptors: the same one, unless it is of the Windows kind that cannot.
+        #: The loop that watches descriptors: the same one, unless it is of a kind that cannot.
         self.selector_loop = asyncio_loop
-        if sys.platform == "win32" and isinstance(asyncio_loop, asyncio.ProactorEventLoop):
-            self.selector_loop = AddThreadSelectorEventLoop(asyncio_loop)
         #: What is registered: by descriptor, the object given to `add_handler` and its handler.
         self.handlers: dict[int, tuple[int | _Selectable, Callable[..., None]]] = {}
         self.readers: set[int] = set()
@@ -69,7 +68,14 @@ class BaseAsyncIOLoop(IOLoop):
             raise RuntimeError(
                 f"{asyncio_loop!r} has an IOLoop already, {holder!r}: IOLoop.current() finds it"
             )
-        super().initialize(**kwargs)
+        try:
+            if not _watches_descriptors(asyncio_loop):
+                # What it leaves abstract it passes on.
+                self.selector_loop = AddThreadSelectorEventLoop(asyncio_loop)  # type: ignore[abstract]
+            super().initialize(**kwargs)
+        except BaseException:
+            del registry[asyncio_loop]
+            raise
 
     def start(self) -> None:
         """Run the loop until `stop`; see `IOLoop.start`."""
@@ -111,7 +117,10 @@ class BaseAsyncIOLoop(IOLoop):
 
     def update_handler(self, fd: int | _Selectable, events: int) -> None:
         """Change what a descriptor is watched for; see `IOLoop.update_handler`."""
-        self._watch(self.split_fd(fd)[0], events)
+        number = self.split_fd(fd)[0]
+        if events and number not in self.handlers:
+            raise ValueError(f"descriptor {number} has no handler; use add_handler() first")
+        self._watch(number, events)
 
     def remove_handler(self, fd: int | _Selectable) -> None:
         """Stop watching a descriptor; see `IOLoop.remove_handler`."""
@@ -139,15 +148,21 @@ class BaseAsyncIOLoop(IOLoop):
 
     def _handle_events(self, number: int, events: int) -> None:
         registered, handler = self.handlers[number]
-        handler(registered, events)
+        self._in_callback = True
+        try:
+            handler(registered, events)
+        finally:
+            self._in_callback = False
 
     # ---- Timers and callbacks
 
     def call_at(self, when: float, callback: Callable[..., Any], *args: Any, **kwargs: Any) -> object:
         """Set a timer; see `IOLoop.call_at`."""
         # asyncio's clock is another one: a delay is what both have in common.
-        delay = max(0.0, when - self.time())
-        return self.asyncio_loop.call_later(delay, self._run_callback, _bind(callback, args, kwargs))
+        delay = when - self.time()
+        if kwargs:
+            callback = functools.partial(callback, **kwargs)
+        return self.asyncio_loop.call_later(delay if delay > 0 else 0.0, self._run_callback, callback, *args)
 
     def remove_timeout(self, timeout: object) -> None:
         """Cancel a timer; see `IOLoop.remove_timeout`."""
@@ -156,10 +171,14 @@ class BaseAsyncIOLoop(IOLoop):
     def add_callback(self, callback: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
         """Call back on the next turn, from any thread; see `IOLoop.add_callback`."""
         loop = self.asyncio_loop
-        # In the loop's own thread nothing has to wake it.
-        call_soon = loop.call_soon if _get_running_loop() is loop else loop.call_soon_threadsafe
+        # Inside a callback or a task of the loop nothing has to wake it. Being in its thread is not enough:
+        # a signal handler is, while the loop sleeps.
+        awake = _get_running_loop() is loop and (self._in_callback or current_task(loop) is not None)
+        call_soon = loop.call_soon if awake else loop.call_soon_threadsafe
+        if kwargs:
+            callback = functools.partial(callback, **kwargs)
         try:
-            call_soon(self._run_callback, _bind(callback, args, kwargs))
+            call_soon(self._run_callback, callback, *args)
         except RuntimeError:
             # Where work ends in another thread, the loop may be gone, and nobody can do anything about it.
             if not loop.is_closed():
@@ -172,12 +191,7 @@ class BaseAsyncIOLoop(IOLoop):
             DeprecationWarning,
             stacklevel=2,
         )
-        try:
-            # Even in the loop's own thread: it may be asleep in its selector.
-            self.asyncio_loop.call_soon_threadsafe(self._run_callback, _bind(callback, args, kwargs))
-        except RuntimeError:
-            if not self.asyncio_loop.is_closed():
-                raise
+        self.add_callback(callback, *args, **kwargs)
 
     # ---- Threads
 
@@ -192,8 +206,9 @@ class BaseAsyncIOLoop(IOLoop):
         self.asyncio_loop.set_default_executor(executor)
 
 
-def _bind(callback: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Callable[[], Any]:
-    return functools.partial(callback, *args, **kwargs) if args or kwargs else callback
+def _watches_descriptors(loop: asyncio.AbstractEventLoop) -> bool:
+    """Whether a loop has ``add_reader`` and its kin. The default one on Windows, the proactor, has not."""
+    return getattr(type(loop), "add_reader", None) is not asyncio.AbstractEventLoop.add_reader
 
 
 class AsyncIOMainLoop(BaseAsyncIOLoop):
@@ -239,7 +254,7 @@ class AsyncIOLoop(BaseAsyncIOLoop):
 
     def _make_current(self) -> None:
         if not self.is_current:
-            self.old_asyncio = _find_loop()
+            self.old_asyncio = _loop_of_thread()
             asyncio.set_event_loop(self.asyncio_loop)
             self.is_current = True
 
@@ -248,17 +263,6 @@ class AsyncIOLoop(BaseAsyncIOLoop):
             before, self.old_asyncio = self.old_asyncio, None
             self.is_current = False
             asyncio.set_event_loop(before)
-
-
-def _find_loop() -> asyncio.AbstractEventLoop | None:
-    """The asyncio loop that this thread has; asyncio makes one for the main thread before Python 3.14."""
-    with warnings.catch_warnings():
-        # Python 3.12 and 3.13 warn of that.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        try:
-            return asyncio.get_event_loop()
-        except RuntimeError:
-            return None
 
 
 def to_tornado_future(asyncio_future: asyncio.Future[_T]) -> asyncio.Future[_T]:

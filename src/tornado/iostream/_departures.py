@@ -1,0 +1,50 @@
+"""Peers that leave, some in each turn of the loop.
+
+A program that dies with thousands of connections, or a network that goes, ends all of them in one instant,
+and the loop tells of all in one turn. To notice an end takes 5 microseconds, to act on it 17 more, most of
+them the kernel's for closing the socket, and whatever the program does then. So an end is noticed at once:
+the descriptor leaves the loop, or each turn would tell of it again. It is acted on in batches.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from typing import Protocol
+
+from tornado._batches import Batches
+
+
+class Leaving(Protocol):
+    """A stream whose peer has left."""
+
+    def _peer_left(self, error: Exception | None) -> None: ...
+
+
+_Waiting = dict[Leaving, tuple[Exception | None, contextvars.Context]]
+
+
+class Departures:
+    """The streams of one loop whose peers have left."""
+
+    __slots__ = ("_batches", "_loop", "_waiting")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        # What a batch is to do comes with each item: a method of ours here would make a cycle of references.
+        self._batches: Batches[tuple[_Waiting, Leaving]] = Batches(_tell)
+        self._waiting: _Waiting = {}
+
+    def enter(self, stream: Leaving, error: Exception | None) -> None:
+        """Have `stream` act on its peer's leaving: in good order, or by an error."""
+        known = stream in self._waiting
+        if not known or error is not None:  # an error counts, whatever came before
+            self._waiting[stream] = error, contextvars.copy_context()
+        if not known:
+            self._batches.add((self._waiting, stream), self._loop)
+
+
+def _tell(item: tuple[_Waiting, Leaving]) -> None:
+    waiting, stream = item
+    error, context = waiting.pop(stream)
+    context.run(stream._peer_left, error)

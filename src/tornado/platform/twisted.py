@@ -1,0 +1,49 @@
+"""Twisted in the same program: a coroutine may yield a Deferred, and both share one event loop.
+
+It needs the package ``Twisted`` (``pip install 'tornado[twisted]'``). Once this module is imported, generator
+coroutines, `tornado.gen.convert_yielded` and all that is built on it (`tornado.gen.multi`,
+`tornado.gen.with_timeout`) take a Deferred::
+
+    import tornado.platform.twisted
+
+    @gen.coroutine
+    def handle():
+        page = yield treq_get("https://example.com/")  # a Deferred
+
+A native coroutine awaits what ``convert_yielded`` makes of it: ``await convert_yielded(deferred)``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from tornado._yielded import convert_yielded
+from tornado.ioloop import IOLoop
+
+__all__ = ["install"]
+
+
+def install() -> None:
+    """Make Twisted's reactor run on the asyncio loop of `IOLoop.current`.
+
+    Call it before anything imports ``twisted.internet.reactor``, in the thread whose loop it shall be. Then
+    either ``reactor.run()`` or the loop's `.IOLoop.start` runs both; threads (``deferToThread``), signals and
+    what waits for the reactor to start need ``reactor.run()``.
+
+    :raises twisted.internet.error.ReactorAlreadyInstalledError: if there is a reactor already.
+    """
+    # Late: it brings a dozen of Twisted's modules, and most programs want Deferreds only.
+    reactors: Any = importlib.import_module("twisted.internet.asyncioreactor")
+    loop: Any = IOLoop.current()
+    reactors.install(loop.asyncio_loop)
+
+
+@convert_yielded.register(Deferred)
+def _from_deferred(deferred: Deferred[Any]) -> asyncio.Future[Any]:
+    """A Future of the Deferred's result; cancelling the one cancels the other."""
+    future: asyncio.Future[Any] = deferred.asFuture(asyncio.get_event_loop())
+    return future

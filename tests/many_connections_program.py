@@ -1,0 +1,92 @@
+"""The server that `test_many_connections` talks to, in a process of its own.
+
+``many_connections_program.py asyncio|uvloop``. It prints its ports, of HTTP and of a plain `TCPServer`. For
+each line on standard input it waits until no connection is left and prints what it holds then, as JSON.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import os
+import resource
+import sys
+from pathlib import Path
+
+from tornado.httpserver import HTTPServer
+from tornado.ioloop import IOLoop
+from tornado.iostream import IOStream, StreamClosedError
+from tornado.netutil import bind_sockets
+from tornado.tcpserver import TCPServer
+from tornado.web import Application, RequestHandler
+
+
+class Plain(RequestHandler):
+    def get(self) -> None:
+        self.write("plain")
+
+
+class Awaiting(RequestHandler):
+    async def get(self) -> None:
+        await asyncio.sleep(0)
+        self.write("awaiting")
+
+
+class Echo(TCPServer):
+    async def handle_stream(self, stream: IOStream, address: tuple[object, ...]) -> None:
+        try:
+            while True:
+                await stream.write(await stream.read_until(b"\n", max_bytes=100))
+        except StreamClosedError:
+            pass
+
+
+def held() -> dict[str, int]:
+    """What a connection could leave behind."""
+    gc.collect()
+    statm = Path("/proc/self/statm")
+    pages = int(statm.read_text().split()[1]) if statm.exists() else 0
+    folder = Path("/proc/self/fd" if statm.exists() else "/dev/fd")
+    return {
+        "descriptors": len(os.listdir(folder)),
+        "tasks": len(asyncio.all_tasks()),
+        "objects": len(gc.get_objects()),
+        "resident": pages * os.sysconf("SC_PAGE_SIZE"),
+        "garbage": len(gc.garbage),
+    }
+
+
+def tell(value: object) -> None:
+    """Print a line of JSON."""
+    sys.stdout.write(json.dumps(value) + "\n")
+    sys.stdout.flush()
+
+
+async def main() -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    servers = [HTTPServer(Application([("/plain", Plain), ("/awaiting", Awaiting)])), Echo()]
+    for server in servers:
+        sockets = bind_sockets(0, "127.0.0.1", backlog=1024)
+        server.add_sockets(sockets)
+        tell(sockets[0].getsockname()[1])
+    loop = asyncio.get_running_loop()
+    while await loop.run_in_executor(None, sys.stdin.readline):
+        streams: set[object] = getattr(IOLoop.current(), "_streams", set())
+        while streams:
+            await asyncio.sleep(0)
+        await asyncio.sleep(0)  # the tasks of the last ones have heard of their end, and are gone
+        await asyncio.sleep(0)
+        tell(held())
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "uvloop":
+        import uvloop
+
+        factory = uvloop.new_event_loop
+    else:
+        factory = asyncio.SelectorEventLoop
+    with asyncio.Runner(loop_factory=factory) as runner:
+        runner.run(main())

@@ -1,0 +1,196 @@
+"""Event loops in forked children. Each test forks in a process of its own, without other threads."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+
+import pytest
+
+from tests.conftest import loop_factory
+from tests.support.clock import FakeClock
+from tests.support.program import output_of
+from tornado.platform import _fork
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork()")
+
+#: What all of the programs begin with: how their loops are made, and a fork that runs a function.
+BEGIN = """
+import asyncio, os, sys
+new_event_loop = __import__(sys.argv[1]).new_event_loop
+from tornado.ioloop import IOLoop
+from tornado.platform.asyncio import AsyncIOLoop
+
+def child(function, *arguments):
+    pid = os.fork()
+    if pid == 0:
+        status = 1
+        try:
+            function(*arguments)
+            status = 0
+        finally:
+            sys.stdout.flush()
+            os._exit(status)
+    return pid
+
+def wait(*pids):
+    for pid in pids:
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+"""
+
+
+def program(text: str, kind: str) -> list[str]:
+    """The lines that a program and its children print, sorted."""
+    return sorted(output_of(BEGIN + text, kind).split("\n")[:-1])
+
+
+def test_an_idle_loop_serves_parent_and_children() -> None:
+    """All of them watch the same descriptor; nobody is told of what another one registered, or refused."""
+    out = program(
+        """
+loop = AsyncIOLoop(asyncio_loop=new_event_loop(), make_current=False)
+read, write = os.pipe()
+
+def use(name):
+    future = loop.asyncio_loop.create_future()
+    loop.add_handler(read, lambda fd, events: future.set_result(os.read(fd, 1)), IOLoop.READ)
+    # A thread has to wake this loop, and no other.
+    loop.run_in_executor(None, os.write, write, name)
+    print(loop.run_sync(lambda: future).decode())
+    loop.remove_handler(read)
+
+wait(child(use, b"1"))
+wait(child(use, b"2"))
+use(b"3")
+loop.close()
+""",
+        "asyncio",
+    )
+    assert out == ["1", "2", "3"]
+
+
+def test_children_side_by_side() -> None:
+    """Each has the listening socket in its loop at the same time, as servers that fork do."""
+    out = program(
+        """
+import socket
+loop = AsyncIOLoop(asyncio_loop=new_event_loop(), make_current=False)
+listening = socket.create_server(("127.0.0.1", 0))
+ready, go = os.pipe(), os.pipe()
+
+def serve():
+    async def main():
+        accepted = asyncio.get_running_loop().create_future()
+        loop.add_handler(listening, lambda fd, events: accepted.set_result(None), IOLoop.READ)
+        os.write(ready[1], b"r")
+        await accepted
+        loop.remove_handler(listening)
+        os.write(1, b"told\\n")
+    loop.run_sync(main)
+
+pids = [child(serve) for _ in range(3)]
+for _ in pids:
+    os.read(ready[0], 1)
+with socket.create_connection(listening.getsockname()):
+    wait(*pids)
+listening.close()
+loop.close()
+""",
+        "asyncio",
+    )
+    assert out == ["told"] * 3
+
+
+def test_a_fork_inside_a_running_loop(loop_kind: str) -> None:
+    """The child begins anew; the parent's loop takes no notice."""
+    out = program(
+        """
+async def main():
+    parents = IOLoop.current()
+    read, write = os.pipe()
+    future = parents.asyncio_loop.create_future()
+    parents.add_handler(read, lambda fd, events: future.set_result(os.read(fd, 10)), IOLoop.READ)
+
+    def in_child():
+        assert IOLoop.current(instance=False) is None or sys.version_info < (3, 14)
+        own = IOLoop.current()
+        assert own is not parents and own.asyncio_loop is not parents.asyncio_loop
+        own.run_sync(lambda: asyncio.sleep(0))
+        own.close()
+        async def again():
+            assert IOLoop.current() is not parents
+            return "child"
+        print(asyncio.run(again()))
+        os.write(write, b"parent")
+
+    pid = child(in_child)
+    print((await future).decode())
+    wait(pid)
+    parents.remove_handler(read)
+    assert IOLoop.current() is parents
+
+with asyncio.Runner(loop_factory=new_event_loop) as runner:
+    runner.run(main())
+""",
+        loop_kind,
+    )
+    assert out == ["child", "parent"]
+
+
+def test_a_child_with_a_selector_thread_ends() -> None:
+    """The thread is not there in the child, which neither waits for it nor disturbs the parent's."""
+    out = program(
+        """
+from tornado.platform.asyncio import SelectorThread
+async def main():
+    loop = asyncio.get_running_loop()
+    thread = SelectorThread(loop)
+    read, write = os.pipe()
+    future = loop.create_future()
+    thread.add_reader(read, lambda: future.done() or future.set_result(os.read(read, 10)))
+    pid = os.fork()
+    if pid == 0:
+        thread.close()
+        os.write(write, b"read")
+        os._exit(0)
+    print((await future).decode())
+    wait(pid)
+    thread.close()
+import warnings
+with warnings.catch_warnings():
+    # Python 3.12 and later warn of a fork beside threads, which this one is.
+    warnings.simplefilter("ignore", DeprecationWarning)
+    asyncio.run(main())
+""",
+        "asyncio",
+    )
+    assert out == ["read"]
+
+
+def test_a_selector_of_its_own() -> None:
+    """What was registered stays so, and the one that was shared is let go."""
+    loop = loop_factory("asyncio")()
+    ours, theirs = socket.socketpair()
+    loop.add_reader(ours, loop.stop)
+    shared = loop._selector  # type: ignore[attr-defined]
+    _fork._give_own_selector(loop)
+    assert loop._selector is not shared  # type: ignore[attr-defined]
+    assert shared.get_map() is None
+    theirs.send(b"x")
+    loop.run_forever()
+    assert loop.remove_reader(ours)
+    loop.run_until_complete(loop.run_in_executor(None, str))
+    loop.run_until_complete(loop.shutdown_default_executor())
+    ours.close()
+    theirs.close()
+    loop.close()
+
+
+def test_a_selector_of_somebody_elses_is_left_alone(clock: FakeClock) -> None:
+    loop = clock.new_event_loop()
+    before = loop._selector  # type: ignore[attr-defined]
+    _fork._give_own_selector(loop)
+    assert loop._selector is before  # type: ignore[attr-defined]
+    loop.run_until_complete(asyncio.sleep(0))
+    loop.close()

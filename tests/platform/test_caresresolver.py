@@ -1,0 +1,311 @@
+"""The resolver on c-ares, against a name server in this process."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import socket
+import weakref
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+from unittest.mock import Mock
+
+import pytest
+
+from tests.conftest import loop_factory
+from tests.support import dns
+from tests.support.dns import NameServer, name_server
+from tests.support.tools import need_module
+from tornado.ioloop import IOLoop
+from tornado.netutil import Resolver
+from tornado.platform.asyncio import AsyncIOLoop
+from tornado.tcpclient import TCPClient
+from tornado.tcpserver import TCPServer
+
+pycares = need_module("pycares", "caresresolver")
+
+from tornado.platform.caresresolver import CaresResolver  # noqa: E402 - after the check that it can be
+
+
+def options(server: NameServer, **more: Any) -> dict[str, Any]:
+    """Arguments that have c-ares ask ``server`` and nobody else; no domain is tried beside the name's own."""
+    return {
+        "servers": ["127.0.0.1"],
+        "udp_port": server.port,
+        "tcp_port": server.port,
+        "flags": pycares.ARES_FLAG_NOSEARCH,
+        "lookups": "b",
+        "tries": 2,
+        **more,
+    }
+
+
+@asynccontextmanager
+async def serving(**more: Any) -> AsyncIterator[tuple[NameServer, CaresResolver]]:
+    """A name server, and a resolver that asks it."""
+    async with name_server() as server:
+        resolver = CaresResolver(**options(server, **more))
+        try:
+            yield server, resolver
+        finally:
+            resolver.close()
+            assert resolver.fds == {}
+
+
+async def test_addresses_of_both_families(loop_kind: str) -> None:
+    async with serving() as (server, resolver):
+        server.addresses["host.test"] = ["192.0.2.7", "2001:db8::7"]
+        found = await resolver.resolve("host.test", 80)
+        assert sorted(found) == [
+            (socket.AF_INET, ("192.0.2.7", 80)),
+            (socket.AF_INET6, ("2001:db8::7", 80, 0, 0)),
+        ]
+        assert isinstance(found[0][0], int)
+        assert {(name, kind) for name, kind, _ in server.queries} == {
+            ("host.test", dns.A),
+            ("host.test", dns.AAAA),
+        }
+
+
+@pytest.mark.parametrize(
+    ("family", "kind", "expected"),
+    [
+        (socket.AF_INET, dns.A, ("192.0.2.7", 443)),
+        (socket.AF_INET6, dns.AAAA, ("2001:db8::7", 443, 0, 0)),
+    ],
+)
+async def test_one_family(family: socket.AddressFamily, kind: int, expected: tuple[Any, ...]) -> None:
+    """Nothing is asked about the other one."""
+    async with serving() as (server, resolver):
+        server.addresses["host.test"] = ["192.0.2.7", "2001:db8::7"]
+        assert await resolver.resolve("host.test", 443, family) == [(family, expected)]
+        assert [each for _, each, _ in server.queries] == [kind]
+
+
+async def test_each_address_comes_once_and_an_alias_leads_on() -> None:
+    async with serving() as (server, resolver):
+        server.aliases["www.test"] = "host.test"
+        server.addresses["host.test"] = ["192.0.2.1", "192.0.2.2"]
+        found = await resolver.resolve("www.test", 80, socket.AF_INET)
+        assert sorted(address for _, address in found) == [("192.0.2.1", 80), ("192.0.2.2", 80)]
+
+
+async def test_many_at_once(loop_kind: str) -> None:
+    async with serving() as (server, resolver):
+        names = [f"n{number}.test" for number in range(100)]
+        server.addresses = {name: [f"192.0.2.{number}"] for number, name in enumerate(names)}
+        found = await asyncio.gather(*(resolver.resolve(name, 1, socket.AF_INET) for name in names))
+        assert [each[0][1][0] for each in found] == [f"192.0.2.{number}" for number in range(100)]
+        assert resolver._timer is None, "nothing is under way, yet a deadline is waited for"
+
+
+@pytest.mark.parametrize(("literal", "family"), [("127.0.0.1", socket.AF_INET), ("::1", socket.AF_INET6)])
+async def test_a_literal_address_is_asked_of_nobody(literal: str, family: int) -> None:
+    async with serving() as (server, resolver):
+        ((found_family, address),) = await resolver.resolve(literal, 80)
+        assert (found_family, address[:2]) == (family, (literal, 80))
+        assert server.queries == []
+
+
+async def test_a_name_in_another_script() -> None:
+    async with serving() as (server, resolver):
+        server.addresses["xn--bcher-kva.test"] = ["192.0.2.7"]
+        assert await resolver.resolve("bücher.test", 80, socket.AF_INET)
+
+
+@pytest.mark.parametrize(
+    ("rule", "code"),
+    [
+        ({}, socket.EAI_NONAME),
+        ({"addresses": {"host.test": []}}, socket.EAI_NONAME),
+        ({"codes": {"host.test": dns.SERVER_FAILURE}}, socket.EAI_AGAIN),
+    ],
+    ids=["no such name", "no address", "server failure"],
+)
+async def test_what_has_no_answer(rule: dict[str, Any], code: int, loop_kind: str) -> None:
+    async with serving() as (server, resolver):
+        vars(server).update(rule)
+        with pytest.raises(socket.gaierror, match=r"look-up of 'host\.test' failed: \w") as caught:
+            await resolver.resolve("host.test", 80)
+        assert caught.value.errno == code
+
+
+@pytest.mark.parametrize("name", ["a" * 64 + ".test", "host..test"])
+async def test_what_can_be_no_name(name: str) -> None:
+    async with serving() as (server, resolver):
+        with pytest.raises(socket.gaierror) as caught:
+            await resolver.resolve(name, 80)
+        assert caught.value.errno == socket.EAI_NONAME
+        assert server.queries == []
+
+
+async def test_it_asks_again_when_a_packet_is_lost(loop_kind: str) -> None:
+    """That takes the timer: no socket becomes ready."""
+    async with serving(timeout=0.05) as (server, resolver):
+        server.addresses["host.test"] = ["192.0.2.7"]
+        server.silent["host.test"] = 1
+        assert await resolver.resolve("host.test", 80, socket.AF_INET)
+        assert len(server.queries) == 2
+
+
+async def test_a_server_that_never_answers() -> None:
+    async with serving(timeout=0.05, tries=1) as (server, resolver):
+        server.silent["host.test"] = 99
+        with pytest.raises(socket.gaierror) as caught:
+            await resolver.resolve("host.test", 80, socket.AF_INET)
+        assert caught.value.errno == socket.EAI_AGAIN
+
+
+async def test_a_long_answer_comes_by_tcp(loop_kind: str) -> None:
+    """The socket is watched for writing, too, until it is connected."""
+    async with serving() as (server, resolver):
+        server.addresses["host.test"] = [f"192.0.2.{number}" for number in range(1, 101)]
+        server.truncated.add("host.test")
+        assert len(await resolver.resolve("host.test", 80, socket.AF_INET)) == 100
+        assert [tcp for *_, tcp in server.queries] == [False, True]
+
+
+async def test_who_asked_may_go_away(loop_kind: str) -> None:
+    async with serving() as (server, resolver):
+        asked = asyncio.Event()
+        server.on_query = lambda name: asked.set()
+        server.silent["host.test"] = 99
+        task = asyncio.ensure_future(resolver.resolve("host.test", 80, socket.AF_INET))
+        await asked.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        server.addresses["other.test"] = ["192.0.2.7"]
+        assert await resolver.resolve("other.test", 80, socket.AF_INET)
+
+
+async def test_closing_fails_what_is_under_way(loop_kind: str) -> None:
+    async with serving() as (server, resolver):
+        asked = asyncio.Event()
+        server.on_query = lambda name: asked.set()
+        server.silent["host.test"] = 99
+        task = asyncio.ensure_future(resolver.resolve("host.test", 80, socket.AF_INET))
+        await asked.wait()
+        resolver.close()
+        with pytest.raises(socket.gaierror, match=r"host\.test"):
+            await task
+        assert resolver.fds == {}
+        assert resolver.io_loop is not None
+        resolver.close()
+        with pytest.raises(RuntimeError, match="has been closed"):
+            await resolver.resolve("host.test", 80)
+
+
+async def test_sockets_that_stay_open(loop_kind: str) -> None:
+    """c-ares may keep them for the next query; a closed resolver has the loop forget them."""
+    flags = pycares.ARES_FLAG_NOSEARCH | pycares.ARES_FLAG_STAYOPEN
+    async with serving(flags=flags) as (server, resolver):
+        loop: Any = IOLoop.current()
+        server.addresses["host.test"] = ["192.0.2.7"]
+        await resolver.resolve("host.test", 80, socket.AF_INET)
+        before = resolver.fds
+        (number,) = before
+        assert number in loop.handlers
+        resolver.close()
+        assert loop.handlers == {}
+        # pycares closes them later, in a thread, when their numbers may have got a new meaning.
+        resolver.io_loop = Mock()
+        resolver._watch(before, number, False, False)
+        assert resolver.io_loop.mock_calls == []
+
+
+async def test_options_that_are_wrong() -> None:
+    with pytest.raises((pycares.AresError, ValueError)):
+        CaresResolver(servers=["nonsense"])
+
+
+async def test_by_its_name_for_a_whole_program(loop_kind: str) -> None:
+    """A TCPClient finds its server through it."""
+    saved = Resolver._save_configuration()
+    async with name_server() as server:
+        server.addresses["host.test"] = ["127.0.0.1"]
+        Resolver.configure("tornado.platform.caresresolver.CaresResolver", **options(server))
+        try:
+
+            class Greeter(TCPServer):
+                async def handle_stream(self, stream: Any, address: Any) -> None:
+                    await stream.write(b"hello")
+                    stream.close()
+
+            tcp_server = Greeter()
+            tcp_server.listen(0, "127.0.0.1")
+            (listening,) = tcp_server._sockets.values()
+            client = TCPClient()
+            assert isinstance(client.resolver, CaresResolver)
+            stream = await client.connect("host.test", listening.getsockname()[1])
+            assert await stream.read_until_close() == b"hello"
+            client.close()
+            assert client.resolver.channel is None
+            tcp_server.stop()
+        finally:
+            Resolver._restore_configuration(saved)
+
+
+async def test_a_callback_of_tornado_4() -> None:
+    async with serving() as (server, resolver):
+        server.addresses["host.test"] = ["192.0.2.7"]
+        found: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        resolve: Callable[..., Any] = resolver.resolve
+        with pytest.warns(DeprecationWarning, match=r"resolve\(callback=\.\.\.\)"):
+            resolve("host.test", 80, socket.AF_INET, callback=found.set_result)
+        assert await found == [(socket.AF_INET, ("192.0.2.7", 80))]
+
+
+def test_one_loop_after_another(loop_kind: str) -> None:
+    """What was left under way in the first does no harm in the second."""
+    kept: list[CaresResolver] = []
+
+    async def leave_one_under_way() -> None:
+        async with name_server() as server:
+            kept.append(CaresResolver(**options(server)))
+            asked = asyncio.Event()
+            server.on_query = lambda name: asked.set()
+            server.silent["host.test"] = 99
+            task = asyncio.ensure_future(kept[0].resolve("host.test", 80, socket.AF_INET))
+            await asked.wait()
+            task.cancel()
+
+    async def resolve_another() -> Any:
+        async with name_server() as server:
+            server.addresses["host.test"] = ["192.0.2.7"]
+            kept[0]._options = options(server)
+            return await kept[0].resolve("host.test", 80, socket.AF_INET)
+
+    factory = loop_factory(loop_kind)
+    with asyncio.Runner(loop_factory=factory) as runner:
+        runner.run(leave_one_under_way())
+    assert kept[0].fds
+    with asyncio.Runner(loop_factory=factory) as runner:
+        assert runner.run(resolve_another())
+    kept[0].close()
+
+
+async def test_making_one_needs_no_loop(loop_kind: str) -> None:
+    def make() -> None:
+        CaresResolver().close()
+        with pytest.raises(RuntimeError, match="no current event loop"):
+            asyncio.get_event_loop()
+
+    await asyncio.to_thread(make)
+
+
+def test_one_that_is_dropped_is_garbage() -> None:
+    async def use() -> weakref.ref[Any]:
+        async with name_server() as server:
+            server.addresses["host.test"] = ["192.0.2.7"]
+            resolver = CaresResolver(**options(server))
+            await resolver.resolve("host.test", 80, socket.AF_INET)
+            return weakref.ref(resolver)
+
+    loop = AsyncIOLoop(make_current=False)
+    reference = loop.run_sync(use)
+    gc.collect()
+    assert reference() is None
+    loop.close()
+    assert IOLoop.current(instance=False) is not loop

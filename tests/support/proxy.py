@@ -1,0 +1,115 @@
+"""HTTP proxies: a small one that does what it is told, and Debian's tinyproxy."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from tests.support.nginx import reserve
+from tests.support.tools import need
+
+
+class Proxy:
+    """Knows CONNECT. `heads` are the requests that came.
+
+    :param answer: what is said to each; nothing for what the server's connection deserves.
+    :param target: where all connections lead, whatever is asked for.
+    """
+
+    def __init__(self, answer: bytes | None, target: tuple[str, int] | None) -> None:
+        self.answer = answer
+        self.target = target
+        self.heads: list[bytes] = []
+        self.port = 0
+        self._writers: list[asyncio.StreamWriter] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        self._writers.append(writer)
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+            head = await reader.readuntil(b"\r\n\r\n")
+            self.heads.append(head)
+            if self.answer is not None:
+                writer.write(self.answer)
+                await reader.read()
+            else:
+                await self._tunnel(head, reader, writer)
+        writer.close()
+
+    async def _tunnel(self, head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        host, _, port = head.split(b" ")[1].decode().rpartition(":")
+        there, back = await asyncio.open_connection(*(self.target or (host.strip("[]"), int(port))))
+        self._writers.append(back)
+        writer.write(b"HTTP/1.1 200 Connection established\r\nX-Proxy: mine\r\n\r\n")
+        await asyncio.gather(_copy(reader, back), _copy(there, writer))
+        back.close()
+
+    async def end(self) -> None:
+        for writer in self._writers:
+            writer.transport.abort()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while data := await reader.read(65536):
+        writer.write(data)
+        await writer.drain()
+    writer.write_eof()
+
+
+@contextlib.asynccontextmanager
+async def proxying(
+    answer: bytes | None = None, target: tuple[str, int] | None = None
+) -> AsyncIterator[Proxy]:
+    """The small proxy, on a port of the kernel's choice."""
+    proxy = Proxy(answer, target)
+    listening = await asyncio.start_server(proxy.serve, "127.0.0.1", 0)
+    proxy.port = listening.sockets[0].getsockname()[1]
+    try:
+        yield proxy
+    finally:
+        listening.close()
+        await proxy.end()
+        await listening.wait_closed()
+
+
+@contextlib.asynccontextmanager
+async def tinyproxy(folder: Path, *lines: str) -> AsyncIterator[int]:
+    """Debian's, with these lines in its configuration; its port."""
+    program = need("tinyproxy", "tinyproxy-bin")
+    reservation = reserve()
+    port = reservation.getsockname()[1]
+    configuration = folder / "tinyproxy.conf"
+    log = folder / "tinyproxy.log"
+    configuration.write_text(
+        "\n".join([f"Port {port}", "Listen 127.0.0.1", f'LogFile "{log}"', "MaxClients 20", *lines, ""])
+    )
+    process = await asyncio.create_subprocess_exec(
+        program, "-d", "-c", str(configuration), stdout=asyncio.subprocess.DEVNULL, env={**os.environ}
+    )
+    try:
+        await _listening(port, process)
+        yield port
+    finally:
+        process.terminate()
+        await process.wait()
+        reservation.close()
+
+
+async def _listening(port: int, process: asyncio.subprocess.Process) -> None:
+    """Wait until somebody accepts connections there."""
+    while process.returncode is None:
+        with socket.socket() as sock:
+            sock.setblocking(False)
+            with contextlib.suppress(ConnectionRefusedError):
+                await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", port))
+                return
+        await asyncio.sleep(0.01)
+    raise AssertionError(f"tinyproxy has ended with status {process.returncode}")

@@ -1,0 +1,163 @@
+"""A WebSocket client that says exactly what it is told to, and shows each event as it comes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import AsyncIterator
+from typing import Any
+
+from tests.support.server import Peer, Response, Server, serving
+from tornado import web, websocket
+from tornado._wire import ws, ws_handshake
+from tornado._wire.ws_deflate import DeflatePolicy
+from tornado.httputil import HTTPHeaders
+
+KEY = "AAAAAAAAAAAAAAAAAAAAAA=="
+#: The fields of a handshake, for clients that change them.
+FIELDS = (
+    "Upgrade: websocket",
+    "Connection: Upgrade",
+    "Sec-WebSocket-Version: 13",
+    f"Sec-WebSocket-Key: {KEY}",
+)
+#: What `Client.event` gives when the server has closed the stream.
+END = "the end of the stream"
+#: What it gives when the server has closed it before it had read everything.
+RESET = "a reset"
+
+
+class Client:
+    """The client's end of a connection whose handshake is done."""
+
+    def __init__(self, peer: Peer, response: Response, core: ws.Connection) -> None:
+        self.peer = peer
+        self.response = response
+        self.core = core
+        self._events: list[Any] = []
+
+    def send(self, *messages: str | bytes) -> None:
+        """Send messages, all in one piece; bytes as binary ones."""
+        frames = [self.core.message(message, isinstance(message, bytes)) for message in messages]
+        self.peer.send(b"".join(frames))
+
+    def raw(self, data: bytes) -> None:
+        """Send bytes that need not be frames."""
+        self.peer.send(data)
+
+    def close(self, code: int | None = None, reason: str = "") -> None:
+        """Send a close frame."""
+        self.peer.send(self.core.close(code, reason))
+
+    def drop(self) -> None:
+        """Reset the connection."""
+        self.peer.writer.transport.abort()
+
+    async def event(self) -> Any:
+        """The next message or control frame; `END` or `RESET` behind the last one."""
+        while not self._events:
+            try:
+                data = await self.peer.reader.read(65536)
+            except ConnectionError:
+                return RESET
+            if not data:
+                return END
+            self._events += self.core.receive_data(data)
+            while self.core.pending:
+                self._events += self.core.receive_data(b"")
+        return self._events.pop(0)
+
+    async def events(self) -> list[Any]:
+        """All that comes until the end of the stream."""
+        found = []
+        while (event := await self.event()) is not END:
+            assert event is not RESET, found
+            found.append(event)
+        return found
+
+
+async def dial(
+    server: Server,
+    path: str = "/",
+    *fields: str,
+    first: tuple[str | bytes, ...] = (),
+    policy: DeflatePolicy | None = None,
+) -> Client:
+    """Open a WebSocket.
+
+    :param first: messages to send in one piece with the handshake.
+    """
+    core = ws.Connection(ws.Settings(max_message_size=2**26), lambda: os.urandom(4))
+    peer = await server.connect()
+    wanted = ws_handshake.request_headers(KEY, policy=policy)
+    lines = [*[f"{name}: {value}" for name, value in wanted], *fields]
+    head = "\r\n".join([f"GET {path} HTTP/1.1", "Host: localhost", *lines, "", ""]).encode()
+    peer.send(head + b"".join(core.message(each, isinstance(each, bytes)) for each in first))
+    response = await peer.response()
+    assert response.code == 101, (response.head, response.body)
+    headers = HTTPHeaders()
+    for name, value in response.headers:
+        headers.add(name, value)
+    offered = tuple(
+        each.strip() for field in fields if "Protocol" in field for each in field.partition(":")[2].split(",")
+    )
+    _, parameters = ws_handshake.check_response(101, headers, KEY, offered, policy)
+    if parameters is not None and policy is not None:
+        core = ws.Connection(ws.Settings(max_message_size=2**26), lambda: os.urandom(4), parameters, policy)
+    return Client(peer, response, core)
+
+
+@contextlib.asynccontextmanager
+async def opened(
+    handler: type[websocket.WebSocketHandler], *fields: str, tls: Any = None, **settings: Any
+) -> AsyncIterator[Client]:
+    """A client of a server with this one handler; `settings` are the application's."""
+    async with serving(web.Application([("/", handler)], **settings), tls=tls) as server:
+        yield await dial(server, "/", *fields)
+
+
+class Recorder(websocket.WebSocketHandler):
+    """Keeps what happens in `happened`; `until` waits for something of that."""
+
+    happened: list[Any]
+    latest: Recorder
+    _changed: asyncio.Event
+
+    @classmethod
+    def new(cls, **members: Any) -> Any:
+        """A class of its own for one test, with these methods and attributes."""
+        made = type("Handler", (cls,), {"happened": [], "_changed": asyncio.Event(), **members})
+        made.note = classmethod(_note)
+        return made
+
+    @classmethod
+    async def until(cls, event: Any) -> None:
+        """Wait until `event` has happened."""
+        while event not in cls.happened:
+            cls._changed.clear()
+            await cls._changed.wait()
+
+    def open(self, *args: Any, **kwargs: Any) -> Any:
+        type(self).latest = self
+        self.note("open")
+
+    def on_message(self, message: str | bytes) -> Any:
+        self.note(message)
+
+    def on_ping(self, data: bytes) -> Any:
+        self.note(("ping", data))
+
+    def on_pong(self, data: bytes) -> Any:
+        self.note(("pong", data))
+
+    def on_close(self) -> Any:
+        self.note(("close", self.close_code, self.close_reason))
+
+    def note(self, event: Any) -> None:
+        """Something has happened."""
+
+
+def _note(cls: type[Recorder], event: Any) -> None:
+    cls.happened.append(event)
+    cls._changed.set()

@@ -1,0 +1,119 @@
+"""A WebSocket server that says exactly what its script tells it to, right or wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+from tornado._wire import ws
+from tornado._wire.ws_handshake import accept_value
+
+Script = Callable[["Visitor"], Awaitable[object]]
+
+
+class Visitor:
+    """One connection, behind the head of its request."""
+
+    def __init__(self, head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        line, *fields = head.decode("latin-1").rstrip("\r\n").split("\r\n")
+        self.method, self.target, self.version = line.split(" ")
+        pairs = (field.split(":", 1) for field in fields)
+        self.headers = {name.lower(): value.strip() for name, value in pairs}
+        self.reader = reader
+        self.writer = writer
+        self.core = ws.Connection()
+        self._events: list[Any] = []
+
+    @property
+    def key(self) -> str:
+        return self.headers["sec-websocket-key"]
+
+    def send(self, *parts: bytes | str) -> None:
+        """Send these bytes, in one piece."""
+        self.writer.write(b"".join(part.encode() if isinstance(part, str) else part for part in parts))
+
+    def head(self, *fields: str, status: str = "101 Switching Protocols") -> bytes:
+        """The head of an answer with these fields and no others."""
+        return "\r\n".join([f"HTTP/1.1 {status}", *fields, "", ""]).encode("latin-1")
+
+    def acceptance(self, *fields: str) -> bytes:
+        """The right answer, with further fields."""
+        accept = f"Sec-WebSocket-Accept: {accept_value(self.key)}"
+        return self.head("Upgrade: websocket", "Connection: Upgrade", accept, *fields)
+
+    def accept(self, *fields: str, then: bytes = b"") -> None:
+        """Send it, and `then` in the same piece."""
+        self.send(self.acceptance(*fields), then)
+
+    async def event(self) -> Any:
+        """The client's next message or control frame; None at the end."""
+        while not self._events:
+            data = await self.reader.read(65536)
+            if not data:
+                return None
+            self._events += self.core.receive_data(data)
+        return self._events.pop(0)
+
+    async def gone(self) -> bytes:
+        """Whatever the client sends until it closes."""
+        with contextlib.suppress(ConnectionError):
+            return await self.reader.read()
+        return b""
+
+
+class ScriptedServer:
+    """Runs its script for each connection; `visitors` are those that came."""
+
+    def __init__(self, script: Script) -> None:
+        self._script = script
+        self.visitors: list[Visitor] = []
+        self.port = 0
+        self.errors: list[BaseException] = []
+        self._connections: dict[asyncio.Task[Any], asyncio.StreamWriter] = {}
+
+    @property
+    def url(self) -> str:
+        """The address of a plain WebSocket."""
+        return f"ws://127.0.0.1:{self.port}/"
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._connections[task] = writer
+        try:
+            visitor = Visitor(await reader.readuntil(b"\r\n\r\n"), reader, writer)
+            self.visitors.append(visitor)
+            await self._script(visitor)
+        except (OSError, asyncio.IncompleteReadError):
+            pass
+        except Exception as error:
+            self.errors.append(error)
+        finally:
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
+            del self._connections[task]
+
+    async def end(self) -> None:
+        for writer in self._connections.values():
+            writer.transport.abort()
+        await asyncio.gather(*self._connections, return_exceptions=True)
+
+
+@contextlib.asynccontextmanager
+async def scripted(script: Script, tls: Any = None) -> AsyncIterator[ScriptedServer]:
+    """Serve a script on a port of the kernel's choice. What goes wrong in it fails the test."""
+    server = ScriptedServer(script)
+    context = tls.server_context if tls else None
+    listening = await asyncio.start_server(server.serve, "127.0.0.1", 0, ssl=context)
+    server.port = listening.sockets[0].getsockname()[1]
+    try:
+        yield server
+    finally:
+        listening.close()
+        await server.end()
+        await listening.wait_closed()
+    if server.errors:
+        raise server.errors[0]
