@@ -9,6 +9,7 @@ import functools
 import gzip
 import os
 import socket
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -341,6 +342,7 @@ async def test_each_request_has_the_origin_its_proxy_tells(serve, tls, kind):
         ([f"X-Scheme: {other}"], seen, other),
         ([f"X-Forwarded-Proto: {own} , {other}"], seen, other),
         ([f"X-Scheme: {own}", f"X-Forwarded-Proto: {other}"], seen, own),
+        ([f"X-Forwarded-Proto: {other.upper()}"], seen, other),
         ([f"X-Forwarded-Proto: {other}", "X-Real-Ip: 4.4.4.4"], "4.4.4.4", other),
         ([], seen, own),
     ]
@@ -613,7 +615,7 @@ async def test_a_newcomer_takes_the_place_of_who_is_idle_for_longest(serve, tls,
             assert (await peer.fetch("/")).code == 200
         half.send("GET ")
         (connection,) = [each for each in server.server._connections if each._exchange is not None]
-        while not any(each._head_begun for each in server.server._connections):
+        while not any(each._head_end for each in server.server._connections):
             await asyncio.sleep(0)
         since = {each: _expiry.idle_since(each) for each in server.server._connections}
         assert since.pop(connection) is None
@@ -642,6 +644,40 @@ async def test_where_all_are_busy_a_newcomer_is_refused(serve, tls, fresh_report
                 assert await (await server.connect()).rest() == b""
         events["release"].set()
         assert (await busy.response()).body == b"late"
+
+
+async def test_refusing_many_does_not_cost_a_search_each(fresh_reports, expect_log, monkeypatch, clock):
+    asked = 0
+
+    def idle_since(connection):
+        nonlocal asked
+        asked += 1
+        return real(connection)
+
+    real = _expiry.idle_since
+    monkeypatch.setattr(_expiry, "idle_since", idle_since)
+    monkeypatch.setattr(httpserver, "time", SimpleNamespace(monotonic=clock))
+    application, events = waiting()
+    async with serving(application, max_connections=3) as server:
+        busy = [await server.connect() for _ in range(3)]
+        for peer in busy:
+            peer.get("/wait")
+            await events["started"].wait()
+            events["started"].clear()
+        with expect_log("tornado.general", "refused: there are max_connections=3 already"):
+            for _ in range(20):
+                assert await (await server.connect()).rest() == b""
+            assert asked == 3
+            clock.advance(0.11)
+            assert await (await server.connect()).rest() == b""
+            assert asked == 6
+        events["release"].set()
+        for peer in busy:
+            assert (await peer.response()).body == b"late"
+        clock.advance(0.11)
+        with expect_log("tornado.general", "closed 1 that had been idle"):
+            newcomer = await server.connect()
+            assert (await newcomer.fetch("/")).code == 200
 
 
 async def test_room_is_made_for_many_at_once(fresh_reports, expect_log):

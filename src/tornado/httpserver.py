@@ -63,6 +63,8 @@ _reports = Throttle(gen_log)
 _first = itemgetter(0)
 # Seconds after which an open connection without a request may be closed and no request is likely to cross.
 _QUIET = 0.5
+# For so long after a search for idle connections has found too few of them, no other one is made.
+_SEARCH_PAUSE = 0.1
 
 
 class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
@@ -81,13 +83,15 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
     :param chunk_size: the most bytes handed to a streaming handler's ``data_received`` at once.
     :param max_header_size: limit on request line and header block in bytes (414 or 431).
     :param idle_connection_timeout: seconds that a kept-alive connection may be silent between requests.
+        Unless they are given too, `header_timeout` and `tls_handshake_timeout` are no longer than this.
     :param body_timeout: seconds that a request body may take to arrive.
     :param max_body_size: limit on a request body in bytes (413).
     :param max_buffer_size: bytes that one connection may have buffered.
     :param protection: ``"default"`` or ``"public"``: a whole set of values for what follows and for
         ``max_header_size``, ``idle_connection_timeout`` and ``body_timeout``; or a `Protection` of one's own.
         A server that strangers can reach, and no proxy stands before, wants ``"public"``. Single values given
-        here go before those of the set; its documentation explains them: `Protection`.
+        here go before those of the set; its documentation explains them: `Protection`. None leaves a value as
+        the set has it; who wants no limit makes a set: ``dataclasses.replace(PUBLIC, min_send_rate=None)``.
     :param header_timeout: seconds from the first byte of a request's head to its last.
     :param tls_handshake_timeout: seconds from accepting a connection to the end of the TLS handshake.
     :param min_body_rate: bytes a second that must arrive of a request's body.
@@ -99,13 +103,15 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         proxies: then ``"public"`` sets no such limit, and one given here does not hold for the addresses in
         `trusted_downstream`.
     :param max_pipelined_requests: requests of one connection that may come before the last one was answered.
-    :param max_inflation_ratio: times that a compressed request body may grow (400).
+    :param max_inflation_ratio: times that a compressed request body (400) or WebSocket message (1009) may
+        grow.
     :raises ValueError: for an unknown `protection` or a limit that is not above zero.
     """
 
     _opener: Any = None
     _opener_of: Any = None
     _ends_connections = False
+    _next_search = 0.0  # of time.monotonic()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         # Configurable makes the object and calls `initialize` with these; TCPServer is initialised there.
@@ -166,7 +172,6 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         )
         TCPServer.__init__(self, ssl_options=ssl_options, max_buffer_size=max_buffer_size, io_loop=io_loop)
         self.request_callback = request_callback
-        # A request_callback, and its own _open_exchange if it has one.
         self.conn_params = HTTP1ConnectionParameters(
             no_keep_alive=no_keep_alive,
             max_body_size=max_body_size,
@@ -206,14 +211,21 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
 
     def _make_room(self) -> bool:
         """Close the connections that have been without a request for longest: one in 32, so that the search
-        among all of them is not made for each newcomer.
+        among all of them is not made for each newcomer. Nor is it where there are not so many: then newcomers
+        are refused for a moment, or each of them would cost as much as there are connections.
         """
+        now = time.monotonic()
+        if now < self._next_search:
+            return False
         idle = [
             (since, connection)
             for connection in self._connections
             if (since := _expiry.idle_since(connection)) is not None
         ]
-        oldest = heapq.nsmallest(max(1, len(self._connections) // 32), idle, key=_first)
+        wanted = max(1, len(self._connections) // 32)
+        oldest = heapq.nsmallest(wanted, idle, key=_first)
+        if len(oldest) < wanted:
+            self._next_search = now + _SEARCH_PAUSE
         for _, connection in oldest:
             connection.stream.close()
         if oldest and self._admission is not None:
@@ -235,6 +247,8 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
             for connection in self._connections:
                 if connection._exchange is not None:
                     connection._exchange.no_keep_alive = True
+        for upgraded in self._upgraded():
+            upgraded.close(1001)  # a WebSocket's client may dial anew
 
     def _stop_draining(self) -> None:
         super()._stop_draining()
@@ -250,13 +264,24 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         return sum(since is None or since > quiet_since for since in idle)
 
     async def close_all_connections(self) -> None:
-        """Close every open connection, without waiting for requests under way.
+        """Close every open connection, without waiting for requests under way. WebSockets are closed with
+        1001, going away.
 
         To be used after `~.TCPServer.stop`, which only ends accepting.
         """
         while self._connections:
             connection = next(iter(self._connections))
             await connection.close()
+        for ended in [each._end_with_server() for each in self._upgraded()]:
+            await ended
+
+    def _upgraded(self) -> list[Any]:
+        """The connections that have begun here and speak another protocol now. Nobody keeps a list of them,
+        as it would cost each of them memory.
+        """
+        streams = getattr(IOLoop.current(), "_streams", ())
+        consumers = [stream._consumer for stream in streams]
+        return [each for each in consumers if getattr(each, "_served_by", None) is self.conn_params]
 
     def handle_stream(self, stream: IOStream, address: tuple[Any, ...]) -> None:
         """Serve HTTP on an accepted stream."""
@@ -372,8 +397,9 @@ class _HTTPRequestContext:
         if netutil.is_valid_ip(ip):
             self.remote_ip = ip
         protocol = headers.get("X-Scheme", headers.get("X-Forwarded-Proto", self.protocol))
-        # Several proxies each add theirs; the last is the one that talked to us.
-        protocol = protocol.rpartition(",")[2].strip()
+        # Several proxies each add theirs; the last is the one that talked to us. Schemes are case-insensitive
+        # (RFC 3986 section 3.1).
+        protocol = protocol.rpartition(",")[2].strip().lower()
         if protocol in ("http", "https"):
             self.protocol = protocol
 

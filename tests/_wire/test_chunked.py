@@ -130,6 +130,15 @@ def test_data_that_does_not_end_where_it_should(data):
     refuse_all_ways(data, HTTPInputError, "improperly terminated chunk: CR LF expected, got ")
 
 
+@pytest.mark.parametrize("rest", [b"\n", b"A: b\n", b"A: b\r\n\n", b"A: b\r\nC: d\n"])
+def test_a_bare_lf_among_the_trailers_is_not_waited_behind(rest):
+    for cut in range(len(rest)):
+        decoder = ChunkedDecoder()
+        with pytest.raises(HTTPInputError, match="bare LF in the trailer section"):
+            for end in (3 + cut, 3 + len(rest)):
+                decoder.decode((b"0\r\n" + rest)[:end], 0 if decoder.phase is Phase.SIZE else 3, 10)
+
+
 @pytest.mark.parametrize(
     ("trailers", "fault"),
     [
@@ -138,6 +147,7 @@ def test_data_that_does_not_end_where_it_should(data):
         (b"A: b\r\n c\r\n", "folding"),
         (b"A: \x00\r\n", "Invalid header value"),
         (b"A: b\nC: d\r\n", "bare LF in the trailer section"),
+        (b"A: b\r\n\n", "bare LF in the trailer section"),
         (b"\nA: b\r\n", "bare LF"),
     ],
 )

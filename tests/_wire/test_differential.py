@@ -70,6 +70,7 @@ def test_the_grammar_makes_messages_that_are_taken(role: Role, differences: Any)
 DEVIATING = {
     "empty lines before a request": b"\r\n\nGET / HTTP/1.1\r\nHost: a\r\n\r\n",
     "content of a CONNECT request": b"CONNECT a:443 HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx",
+    "Host beside an absolute target": b"GET http://b:81/c HTTP/1.1\r\nHost: a\r\n\r\n",
     "octets from 0x80 up in a target": b"GET /\xc3\xa4?\xff HTTP/1.1\r\nHost: a\r\n\r\n",
     "white space before a chunk extension": (
         b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1 ;x\r\na\r\n0\t;x\r\n\r\n"

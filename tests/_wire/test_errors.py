@@ -6,6 +6,7 @@ from tornado._wire import errors
 
 STATUS = {
     "HTTPInputError": 400,
+    "MisdirectedRequest": 421,
     "RequestTargetTooLong": 414,
     "HeadTooLarge": 431,
     "BodyTooLarge": 413,

@@ -218,9 +218,17 @@ def test_lengths_that_are_refused(lines, fault):
 
 def test_the_digits_of_a_length_are_bounded():
     assert request("Content-Length: " + "9" * 19)["content_length"] == 10**19 - 1
-    for digits in ("9" * 20, "0" * 20, "1" * 5000):
+    for digits in ("9" * 20, "0" + "9" * 20, "1" * 5000):
         with pytest.raises(BodyTooLarge, match=f"Content-Length too long: {len(digits)} digits"):
             request("Content-Length: " + digits)
+
+
+def test_a_small_length_of_many_digits_is_malformed_and_not_too_large():
+    assert request("Content-Length: " + "3".zfill(19))["content_length"] == 3
+    for digits in ("0" * 20, "3".zfill(20), "3".zfill(5000)):
+        with pytest.raises(HTTPInputError, match=f"leading zeros: {len(digits)} digits") as caught:
+            request("Content-Length: " + digits)
+        assert caught.value.status_code == 400
 
 
 # Transfer-Encoding (RFC 9112 section 6.1)

@@ -30,7 +30,7 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 @pytest.fixture(autouse=True)
 def _fresh_memo():
-    heads._known_heads.clear()
+    heads.known_heads.clear()
     heads._known_lines.clear()
     for memo in request_memos.values():
         memo.clear()
@@ -139,13 +139,21 @@ def test_a_request_that_is_known_is_taken_in_one_step():
     assert reader.receive_request(GET) is None  # this one is not known yet, and is read as ever
     first = reader.next_event()
     assert (first.method, reader.state, reader.buffered) == ("GET", State.DONE, 0)
-    for _ in range(2):
-        reader.start_next()
-        head = reader.receive_request(GET)
-        assert (head.method, head.host, reader.state, reader.buffered) == ("GET", "a", State.DONE, 0)
-        assert reader.next_event() is None
     reader.start_next()
+    for _ in range(2):
+        head = reader.receive_request(GET)
+        assert (head.method, head.host, reader.state, reader.buffered) == ("GET", "a", State.HEAD, 0)
+        assert reader.next_event() is None
     assert reader.receive_request(GET.replace(b"/", b"/new", 1)).target == "/new"
+
+
+def test_empty_lines_before_known_requests_are_counted_for_each():
+    read(GET)
+    reader = Reader(Role.SERVER)
+    for _ in range(3):
+        reader.receive_data(b"\r\n" * Limits().max_leading_lines)
+        assert reader.next_event() is None
+        assert reader.receive_request(GET).target == "/"
 
 
 @pytest.mark.parametrize("data", [GET[:-1], GET + GET, GET + b"x", POST, b"\r\n" + GET, b"asdf\r\n\r\n", b""])
@@ -204,7 +212,7 @@ def test_the_next_message_waits():
     assert reader.next_event() == b"hello"
     end = reader.next_event()
     assert isinstance(end, EndOfMessage)
-    assert end.trailers is None
+    assert end.trailers_block == ""
     assert (reader.state, reader.buffered) == (State.DONE, 0)
 
 
@@ -254,8 +262,6 @@ def test_events_and_trailers_print_well():
     assert repr(reader.next_event()) == "<RequestHead POST /c HTTP/1.1>"
     end = reader.next_event()
     assert repr(end) == r"EndOfMessage('A: b\r\nA: c\r\n')"
-    assert end.trailers.get_list("A") == ["b", "c"]
-    assert end.trailers is end.trailers
 
 
 # The end of the input
@@ -299,7 +305,7 @@ def test_the_request_line_is_bounded():
     for end in (b"\r\nHost: a\r\n\r\n", b"\r\n", b"aaaaaaa"):
         outcome = read_all_ways(fits[:-2] + b"a" + end, limits=limits)
         assert outcome.error is RequestTargetTooLong
-        assert outcome.text == "request line longer than 30 bytes"
+        assert outcome.text == "request line longer than 30 bytes (max_header_size)"
 
 
 def test_the_head_is_bounded():
@@ -311,7 +317,7 @@ def test_the_head_is_bounded():
     for end in (b"x\r\n\r\n", b"xxxxxxx"):
         outcome = read_all_ways(fits[:-4] + end, limits=limits)
         assert outcome.error is HeadTooLarge
-        assert outcome.text == "message head longer than 60 bytes"
+        assert outcome.text == "message head longer than 60 bytes (max_header_size)"
     # A pipelined request does not count, nor do the empty lines before this one.
     assert len(read_all_ways(b"\r\n" + fits + fits, limits=limits).messages) == 2
 
@@ -333,6 +339,16 @@ def test_what_is_known_does_not_pass_stricter_limits():
     read(GET)
     assert read(GET, limits=Limits(max_head_size=len(GET) - 1)).error is HeadTooLarge
     assert read(GET, limits=Limits(max_request_line=10)).error is RequestTargetTooLong
+
+
+@pytest.mark.parametrize("rest", [b"", b"\n" + b"A: b\r\n" * 20, b"\n" + b"A: b\r\n" * 20 + b"\r\n"])
+def test_what_begins_no_request_is_malformed_however_long_it_is(rest):
+    """And however it comes in: the first octet alone says it."""
+    outcome = read_all_ways(b"\x16\x03" + b"a" * 100 + rest, limits=Limits(max_head_size=60))
+    assert (outcome.error, outcome.text) == (
+        HTTPInputError,
+        "Malformed HTTP request line: it begins with no method",
+    )
     assert read(GET, limits=Limits(max_header_count=0)).error is HeadTooLarge
 
 
@@ -347,9 +363,9 @@ def test_empty_lines_before_a_request_are_bounded_for_each():
 @pytest.mark.parametrize(
     ("data", "fault"),
     [
-        (POST, "Content-Length too long: 5 bytes, the limit is 4"),
-        (CHUNKED + b"5\r\nhello\r\n", "chunked body too large: over the limit of 4 bytes"),
-        (CHUNKED + b"1\r\nx\r\n" * 5, "chunked body too large: over the limit of 4 bytes"),
+        (POST, "Content-Length too long: 5 bytes, the limit is 4 (max_body_size)"),
+        (CHUNKED + b"5\r\nhello\r\n", "chunked body too large: over the limit of 4 bytes (max_body_size)"),
+        (CHUNKED + b"1\r\nx\r\n" * 5, "chunked body too large: over the limit of 4 bytes (max_body_size)"),
     ],
 )
 def test_the_body_is_bounded(data, fault):
@@ -413,7 +429,8 @@ def test_a_body_until_the_end():
 def test_a_body_until_the_end_is_bounded():
     data = b"HTTP/1.0 200 OK\r\n\r\nhello"
     outcome = read_all_ways(data, role=Role.CLIENT, limits=Limits(max_body_size=4))
-    assert (outcome.error, outcome.text) == (BodyTooLarge, "Body too long: over the limit of 4 bytes")
+    assert outcome.error is BodyTooLarge
+    assert outcome.text == "Body too long: over the limit of 4 bytes (max_body_size)"
     assert read_all_ways(data, role=Role.CLIENT, limits=Limits(max_body_size=5), eof=True).only.complete
 
 
@@ -462,7 +479,7 @@ def test_interim_responses_are_bounded_for_each_response():
     assert len(outcome.messages) == 22
     outcome = read_all_ways(OK + interim * 11, role=Role.CLIENT)
     assert outcome.error is TooManyInterimResponses
-    assert outcome.text == "Too many 1xx responses: more than 10"
+    assert outcome.text == "Too many 1xx responses: more than 10 (max_1xx)"
 
 
 def test_switching_protocols_is_final():
@@ -475,9 +492,11 @@ def test_switching_protocols_is_final():
 def test_the_head_of_a_response_is_bounded():
     limits = Limits(max_head_size=60)
     outcome = read_all_ways(b"HTTP/1.1 200 " + b"a" * 60, role=Role.CLIENT, limits=limits)
-    assert (outcome.error, outcome.text) == (HeadTooLarge, "status line longer than 60 bytes")
+    assert outcome.error is HeadTooLarge
+    assert outcome.text == "status line longer than 60 bytes (max_header_size)"
     outcome = read_all_ways(OK[:17] + b"X: " + b"a" * 60, role=Role.CLIENT, limits=limits)
-    assert (outcome.error, outcome.text) == (HeadTooLarge, "message head longer than 60 bytes")
+    assert outcome.error is HeadTooLarge
+    assert outcome.text == "message head longer than 60 bytes (max_header_size)"
 
 
 # Cost, told by what is held and not by a clock

@@ -7,6 +7,8 @@ import copy
 import pickle
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from tornado._wire import headers as module
 from tornado._wire.errors import HTTPInputError
@@ -185,9 +187,9 @@ class TestRefused:
     def test_values(self, value: str) -> None:
         headers = HTTPHeaders()
         for set_it in (headers.__setitem__, headers.add):
-            for given in (value, value.encode(), "a" + value, value + "é"):
+            for each in (value, value.encode(), "a" + value, value + "é"):
                 with pytest.raises(HTTPInputError, match="Invalid header value"):
-                    set_it("a", given)  # type: ignore[arg-type]
+                    set_it("a", each)  # type: ignore[arg-type]
         with pytest.raises(ValueError, match="Invalid header value"):
             headers.add("a", value, _chars_are_bytes=False)
         assert len(headers) == 0
@@ -382,3 +384,55 @@ def test_is_token() -> None:
             assert len(module._known_blocks) <= MAX_KEPT_BLOCKS
         assert list(module._known_blocks) == [f"Cookie: {MAX_KEPT_BLOCKS}\r\n"]
         assert HTTPHeaders._from_block(f"Cookie: {MAX_KEPT_BLOCKS}\r\n")["Cookie"] == str(MAX_KEPT_BLOCKS)
+
+
+TOKEN = "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+NAMES = st.text(TOKEN, min_size=1, max_size=8)
+#: RFC 9110 section 5.5, as one latin-1 character a byte.
+VALUES = st.text([chr(code) for code in (9, *range(32, 127), *range(128, 256))], max_size=20).map(
+    lambda value: value.strip(" \t")
+)
+
+
+class TestAnyFields:
+    @given(st.lists(st.tuples(NAMES, VALUES), max_size=12))
+    def test_what_is_added_is_there_goes_out_and_comes_back(self, pairs: list[tuple[str, str]]) -> None:
+        """In whichever way it is read: line by line, or from a block that is known to be valid."""
+        headers = HTTPHeaders()
+        for name, value in pairs:
+            headers.add(name, value)
+        for name, _ in pairs:
+            wanted = [value for other, value in pairs if other.lower() == name.lower()]
+            assert headers.get_list(name.swapcase()) == wanted
+            assert headers[name.upper()] == headers.get(name) == ",".join(wanted)
+        block = headers._serialize().decode("latin-1")
+        there = list(headers.get_all())
+        assert sorted(value for _, value in there) == sorted(value for _, value in pairs)
+        for again in (HTTPHeaders.parse(block), HTTPHeaders._from_block(block), headers.copy()):
+            assert list(again.get_all()) == there
+            assert again == headers
+
+    @given(st.text(st.characters(max_codepoint=300)) | st.text(":\r\n\0 aB"))
+    @example("a: b\r\n c")
+    def test_any_text(self, text: str) -> None:
+        """What is taken has names that are tokens and values that cannot end a line."""
+        try:
+            headers = HTTPHeaders.parse(text)
+        except HTTPInputError:
+            return
+        for name, value in headers.get_all():
+            assert set(name) <= set(TOKEN)
+            assert not set(value) & set("\r\n\0")
+        out = headers._serialize()
+        assert out.count(b"\n") == len(list(headers.get_all()))
+        assert list(HTTPHeaders.parse(out.decode("latin-1")).get_all()) == list(headers.get_all())
+
+    @given(NAMES, st.text(st.characters(max_codepoint=255)))
+    def test_no_value_begins_another_line(self, name: str, value: str) -> None:
+        """Set by the program: refused, or in one line (CVE-2025-67724)."""
+        headers = HTTPHeaders()
+        try:
+            headers[name] = value
+        except InvalidHeader:
+            return
+        assert headers._serialize().splitlines() == [f"{next(iter(headers))}: {value}".encode("latin-1")]

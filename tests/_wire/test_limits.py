@@ -1,10 +1,30 @@
-"""Limits are plain values with sensible defaults."""
+"""Limits are plain values with sensible defaults, and what passes one is told which."""
 
 import dataclasses
 
 import pytest
 
+from tornado._wire.errors import HTTPInputError
+from tornado._wire.h1 import Reader, Role, State
 from tornado._wire.limits import DEFAULT, Limits
+
+HEAD = b"POST / HTTP/1.1\r\nHost: a\r\n"
+CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
+#: A limit, the name that programs know it by, and what passes it when it is 3.
+PASSED = {
+    "max_head_size": ("max_header_size", HEAD),
+    "max_request_line": ("max_header_size", HEAD),
+    "max_header_count": ("max_header_count", HEAD + b"A: b\r\n" * 3 + b"\r\n"),
+    "max_chunk_line": ("max_chunk_line", CHUNKED + b"5;abc\r\n"),
+    "max_chunk_extensions": ("max_chunk_extensions", CHUNKED + b"5;abc\r\n"),
+    "max_trailer_size": ("max_trailer_size", CHUNKED + b"0\r\nA: b\r\n"),
+    "max_trailer_count": ("max_trailer_count", CHUNKED + b"0\r\n" + b"A: b\r\n" * 4 + b"\r\n"),
+    "max_body_size": ("max_body_size", HEAD + b"Content-Length: 4\r\n\r\n"),
+    "max_length_digits": ("max_length_digits", HEAD + b"Content-Length: 1234\r\n\r\n"),
+    "max_chunk_size_digits": ("max_chunk_size_digits", CHUNKED + b"0004\r\n"),
+    "max_1xx": ("max_1xx", b"HTTP/1.1 100 Continue\r\n\r\n" * 4),
+    "max_leading_lines": ("max_leading_lines", b"\r\n" * 4 + HEAD),
+}
 
 
 def test_defaults():
@@ -29,3 +49,16 @@ def test_every_limit_is_in_the_table_of_precedents():
 
     for field in dataclasses.fields(Limits):
         assert f"`{field.name}`" in module.__doc__
+
+
+@pytest.mark.parametrize("limit", [field.name for field in dataclasses.fields(Limits)])
+def test_what_passes_a_limit_is_told_its_name_and_value(limit):
+    name, data = PASSED[limit]
+    reader = Reader(Role.CLIENT if limit == "max_1xx" else Role.SERVER, Limits(**{limit: 3}))
+    reader.receive_data(data)
+    with pytest.raises(HTTPInputError) as caught:
+        while reader.next_event() is not None:
+            pass
+    assert reader.state is State.ERROR
+    assert " 3" in str(caught.value)
+    assert f"({name})" in str(caught.value)

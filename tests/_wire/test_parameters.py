@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tornado._wire.errors import HTTPInputError
 from tornado._wire.parameters import format_parameters, parse_parameters, split_parameters, unquote_string
@@ -124,3 +128,48 @@ def test_unquote_string() -> None:
 )
 def test_format(value: str, parameters: dict[str, str | int | None], text: str) -> None:
     assert format_parameters(value, parameters) == text
+
+
+NAMES = st.text("abcdefghijklmnopqrstuvwxyz0123456789-_", min_size=1, max_size=8)
+
+
+def quoted(text: str) -> str:
+    """A quoted string as RFC 9110 section 5.6.4 has a sender write it."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+@given(NAMES, st.dictionaries(NAMES, st.text()))
+def test_what_is_quoted_is_read(value: str, parameters: dict[str, str]) -> None:
+    """Whatever a value holds, semicolons, quotes and backslashes among it."""
+    line = "; ".join([value, *(f"{name}={quoted(text)}" for name, text in parameters.items())])
+    assert parse_parameters(line) == (value, parameters)
+
+
+@given(NAMES, st.dictionaries(NAMES, st.text()))
+def test_what_is_extended_is_read(value: str, parameters: dict[str, str]) -> None:
+    """As RFC 8187 section 3.2 has it: any character, percent-encoded."""
+    line = "; ".join([value, *(f"{name}*=UTF-8''{quote(text)}" for name, text in parameters.items())])
+    assert parse_parameters(line) == (value, parameters)
+
+
+@given(NAMES, st.dictionaries(NAMES, st.none() | st.integers(0) | NAMES))
+def test_what_is_formatted_is_read(value: str, parameters: dict[str, str | int | None]) -> None:
+    found = parse_parameters(format_parameters(value, parameters), bare=True)
+    assert found == (value, {name: None if it is None else str(it) for name, it in parameters.items()})
+
+
+@given(st.text() | st.text("ab=;\"\\*0' \t%"), st.integers(0, 5))
+def test_any_text(text: str, most: int) -> None:
+    """Anything is read; each part is a piece of the text, in its order; the limit is that on their number."""
+    parts = list(split_parameters(text))
+    position = 0
+    for part in parts:
+        position = text.index(part, position) + len(part)
+    try:
+        value, found = parse_parameters(text, max_count=most, bare=True)
+    except HTTPInputError:
+        assert len(parts) - 1 > most
+    else:
+        assert len(parts) - 1 <= most
+        assert value == parts[0]
+        assert all(name == name.lower() for name in found)

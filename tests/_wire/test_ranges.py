@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from tornado._wire.ranges import MAX_POSITION, format_content_range, parse_range
 
@@ -47,3 +49,36 @@ def test_ignored(field: str) -> None:
 )
 def test_content_range(start: int | None, end: int | None, total: int, expected: str) -> None:
     assert format_content_range(start, end, total) == expected
+
+
+@given(st.binary(max_size=30), st.integers(0, 40), st.integers(0, 40) | st.none())
+def test_a_range_slices_what_it_names(content: bytes, first: int, last: int | None) -> None:
+    """The slice is that of the positions, one by one; only a last before the first is no range."""
+    found = parse_range(f"bytes={first}-{'' if last is None else last}")
+    if last is not None and last < first:
+        assert found is None
+        return
+    assert found is not None
+    wanted = bytes(byte for at, byte in enumerate(content) if at >= first and (last is None or at <= last))
+    assert content[slice(*found)] == wanted
+
+
+@given(st.binary(max_size=30), st.integers(1, 40))
+def test_a_suffix_slices_the_end(content: bytes, size: int) -> None:
+    found = parse_range(f"bytes=-{size}")
+    assert found is not None
+    assert content[slice(*found)] == content[max(0, len(content) - size) :]
+
+
+@given(st.text() | st.text("bytes=0123456789-, \t"))
+@example("bytes=" + "0" * 4000 + "-" + "0" * 4000)
+def test_any_text(field: str) -> None:
+    """What is taken is one range of digits, in the bounds of what slices and file positions take."""
+    found = parse_range(field)
+    if found is None:
+        return
+    unit, _, spec = field.partition("=")
+    assert unit.strip(" \t").lower() == "bytes"
+    assert set(spec) <= set("0123456789- \t")
+    assert spec.count("-") == 1
+    assert all(each is None or abs(each) <= MAX_POSITION + 1 for each in found)

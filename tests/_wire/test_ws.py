@@ -436,6 +436,26 @@ def test_the_size_is_that_after_decompression():
     failure(frame(0xC2, empty_blocks), MessageTooLarge, "1000 bytes", settings=small, agreed=AGREED)
 
 
+def test_growth_may_be_bounded_where_it_is_over_a_mebibyte():
+    free = 1024 * 1024
+    frames = frame(0xC2, raw_deflate(bytes(free))), frame(0xC2, raw_deflate(bytes(free + 1)))
+    for ratio, refused in ((100, True), (10_000, False)):
+        limited = Settings(max_inflation_ratio=ratio)
+        assert receive(frames[0], settings=limited, agreed=AGREED) == [bytes(free)]
+        if refused:
+            text = "over 100 times what was sent (max_inflation_ratio)"
+            failure(frames[1], MessageTooLarge, text, settings=limited, agreed=AGREED)
+        else:
+            assert receive(frames[1], settings=limited, agreed=AGREED) == [bytes(free + 1)]
+
+
+def test_what_was_announced_and_has_not_come_does_not_count_for_the_growth():
+    packed = raw_deflate(bytes(2 * 1024 * 1024))
+    connection = server(Settings(max_inflation_ratio=100), AGREED)
+    events = feed(connection, frame(0xC2, packed + bytes(100_000))[: len(packed) + 8])
+    assert [type(each) for each in events] == [Failed]
+
+
 def test_decompression_goes_in_steps():
     size = 10_000_000
     data = frame(0xC2, raw_deflate(bytes(size)))

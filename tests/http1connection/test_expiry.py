@@ -14,7 +14,7 @@ from tests.support.clock import FakeClock
 from tests.support.server import Peer, Server, serving
 from tornado import web
 from tornado._throttle import Throttle
-from tornado.http1connection import _exchange, _expiry, _server, _watch
+from tornado.http1connection import _expiry, _server, _watch
 from tornado.log import gen_log
 
 POST = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n"
@@ -24,7 +24,7 @@ RATES = {"min_body_rate": 100, "min_send_rate": 100, "rate_window": 10}
 @pytest.fixture(autouse=True)
 def timed(clock: FakeClock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     """All of the server's deadlines go by the clock, and its lines are kept."""
-    for module in (_server, _expiry, _exchange):
+    for module in (_server, _expiry):
         monkeypatch.setattr(module, "monotonic", clock)
     monkeypatch.setattr(_watch, "time", SimpleNamespace(monotonic=clock))
     monkeypatch.setattr(_expiry, "_reports", Throttle(gen_log))
@@ -54,6 +54,34 @@ class Slow(web.RequestHandler):
         self.write("taken")
 
 
+class Waits(web.RequestHandler):
+    """Answers when it is told to."""
+
+    gate: asyncio.Event
+
+    async def get(self) -> None:
+        await self.gate.wait()
+
+
+class Once(web.RequestHandler):
+    """Answers with more than any kernel holds, all at once: the last of it, or all, after its last await."""
+
+    async def get(self, size: str) -> None:
+        self.set_header("Content-Length", size)
+        self.write(bytes(int(size)))
+        _ = self.flush()
+        await asyncio.sleep(0)
+
+
+class OnceAtOnce(web.RequestHandler):
+    """The same without an await."""
+
+    def get(self, size: str) -> None:
+        self.set_header("Content-Length", size)
+        self.write(bytes(int(size)))
+        _ = self.flush()
+
+
 class Large(web.RequestHandler):
     """Sends more than any kernel holds."""
 
@@ -70,7 +98,9 @@ class Large(web.RequestHandler):
 def application() -> web.Application:
     gate = asyncio.Event()
     slow = type("Slow", (Slow,), {"gate": gate})
-    app = web.Application([("/slow", slow), ("/large", Large), ("/", Echo)])
+    waits = type("Waits", (Waits,), {"gate": gate})
+    routes: list[Any] = [("/slow", slow), ("/large", Large), ("/", Echo), ("/wait", waits)]
+    app = web.Application([*routes, ("/once/([0-9]+)", Once), ("/atonce/([0-9]+)", OnceAtOnce)])
     app.gate = gate  # type: ignore[attr-defined]
     return app
 
@@ -343,6 +373,83 @@ async def test_an_answer_that_nobody_reads_is_idle(clock: FakeClock) -> None:
             assert not is_open(server)
 
 
+@pytest.mark.parametrize("path", ["/once", "/atonce"])
+async def test_a_client_that_does_not_read_what_a_finished_handler_wrote(
+    clock: FakeClock, path: str, caplog: Any
+) -> None:
+    async with serving(application(), **RATES) as server:
+        peer = await small_peer(server)
+        peer.get(f"{path}/20000000")
+        await arrived()
+        (connection,) = server.server._connections
+        assert connection._exchange is None
+        await asyncio.sleep(25)
+        assert not is_open(server)
+        assert "slower than min_send_rate (100 bytes/s over 10 s)" in caplog.text
+
+
+# -- a head beside what is sent --
+
+
+async def half_sent(server: Server, peer: Peer, size: int) -> Any:
+    """Ask for so many bytes, a part of which has to wait, and begin another request."""
+    assert (await peer.fetch("/")).code == 200
+    (connection,) = server.server._connections
+    connection.stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    peer.get(f"/once/{size}")
+    await arrived()
+    assert connection.stream._pending_output
+    peer.send("G")
+    await arrived()
+    return connection
+
+
+@pytest.mark.parametrize("rates", [RATES, {}])
+async def test_a_part_of_a_head_is_timed_when_the_answer_before_it_is_out(
+    clock: FakeClock, rates: Any, caplog: Any
+) -> None:
+    async with serving(application(), header_timeout=60, **rates) as server:
+        peer = await small_peer(server)
+        connection = await half_sent(server, peer, 150_000)
+        assert len((await peer.response()).body) == 150_000
+        await arrived()
+        assert not connection.stream._pending_output
+        await asyncio.sleep(50)
+        assert is_open(server)
+        await asyncio.sleep(20)
+        assert not is_open(server)
+        assert "not complete within header_timeout (60 s)" in caplog.text
+
+
+@pytest.mark.parametrize("rates", [{**RATES, "min_send_rate": 1}, {}])
+async def test_a_part_of_a_head_is_timed_while_the_answer_is_read(
+    clock: FakeClock, rates: Any, caplog: Any
+) -> None:
+    """Who reads slowly has no more time to write."""
+    async with serving(application(), header_timeout=30, idle_connection_timeout=20, **rates) as server:
+        peer = await small_peer(server)
+        connection = await half_sent(server, peer, 150_000)
+        for _ in range(5):
+            await asyncio.sleep(5)
+            assert is_open(server)
+            await peer.reader.read(5000)
+        assert connection.stream._pending_output
+        await asyncio.sleep(8)
+        assert not is_open(server)
+        assert "not complete within header_timeout (30 s)" in caplog.text
+
+
+async def test_an_empty_line_does_not_use_up_the_time_of_the_head(clock: FakeClock, caplog: Any) -> None:
+    async with serving(application(), header_timeout=10, idle_connection_timeout=1000) as server:
+        peer = await server.connect()
+        for piece in ("\r", "\n", "G"):
+            peer.send(piece)
+            await arrived()
+        await asyncio.sleep(12)
+        assert not is_open(server)
+        assert "not complete within header_timeout (10 s)" in caplog.text
+
+
 # -- pipelines --
 
 GET = "GET / HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -362,6 +469,42 @@ async def test_so_many_requests_ahead_of_their_answers(
             assert "more than max_pipelined_requests (10)" in caplog.text
         else:
             assert (await peer.fetch("/")).code == 200
+
+
+@pytest.mark.parametrize("size", [4, 5000])
+async def test_the_last_answer_says_that_it_is_the_last(clock: FakeClock, size: int) -> None:
+    async with serving(application(), max_pipelined_requests=3) as server:
+        peer = await server.connect()
+        peer.send(GET * size)
+        said = [(await peer.response()).get("connection") for _ in range(4)]
+        assert said == [None, None, None, "close"] if size > 4 else [None] * 4
+
+
+async def test_a_request_that_comes_ahead_later_is_answered_and_the_last(clock: FakeClock) -> None:
+    """Nothing waited behind the last one that was allowed when it began; then something did."""
+    app = application()
+    async with serving(app, max_pipelined_requests=1) as server:
+        peer = await server.connect()
+        peer.send(GET + "GET /wait HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert (await peer.response()).get("connection") is None
+        peer.send(GET * 2)
+        await arrived()
+        app.gate.set()  # type: ignore[attr-defined]
+        assert [(await peer.response()).get("connection") for _ in range(2)] == [None, "close"]
+        assert await peer.rest() == b""
+
+
+async def test_what_counts_is_how_many_wait_and_not_how_many_ever_did(clock: FakeClock) -> None:
+    async with serving(application(), max_pipelined_requests=2) as server:
+        peer = await server.connect()
+        for _ in range(20):
+            peer.send(GET * 2)
+            for _ in range(2):
+                assert (await peer.response()).get("connection") is None
+        for _ in range(20):  # and where one of them takes a body, or its time
+            peer.send(GET + "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nab")
+            for _ in range(2):
+                assert (await peer.response()).get("connection") is None
 
 
 async def test_requests_one_after_the_other_are_not_counted(clock: FakeClock) -> None:
@@ -384,4 +527,25 @@ async def test_a_pipelining_client_that_does_not_read_is_given_up(clock: FakeClo
             peer.send(GET * 1000)
             await asyncio.sleep(0)
         await asyncio.sleep(220)
+        assert not is_open(server)
+
+
+async def test_what_a_server_ends_without_being_told_to(clock: FakeClock) -> None:
+    """A head has a minute from its first byte on, and a connection an hour of silence."""
+    async with serving(application()) as server:
+        peer = await server.connect()
+        peer.send("GET / HTTP/1.1\r\n")
+        for _ in range(11):
+            await arrived()
+            await asyncio.sleep(5)
+            peer.send("A: b\r\n")
+        await arrived()
+        assert is_open(server)
+        await asyncio.sleep(12)
+        assert not is_open(server)
+        await server.connect()
+        await arrived()
+        await asyncio.sleep(3590)
+        assert is_open(server)
+        await asyncio.sleep(400)
         assert not is_open(server)

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.server import Server, handler_of, serving
 from tornado import web
-from tornado.http1connection import _server
+from tornado.http1connection import _lingering, _server
 
 HEAD = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000000\r\n\r\n"
 PIECE = bytes(65536)
@@ -38,14 +38,14 @@ async def test_many_megabytes_are_thrown_away(tls):
 
 
 async def test_not_without_end(monkeypatch):
-    monkeypatch.setattr(_server, "_LINGER_BYTES", 1_000_000)
+    monkeypatch.setattr(_lingering, "_BYTES", 1_000_000)
     async with serving(application(), max_body_size=10) as server:
         assert await asyncio.to_thread(send, server, 1000) == b""
 
 
 @pytest.mark.parametrize(
     ("elapsed", "deadline"),
-    [(0.0, _server._LINGER_PAUSE), (_server._LINGER_SECONDS - 0.5, _server._LINGER_SECONDS)],
+    [(0.0, _lingering._PAUSE), (_lingering._SECONDS - 0.5, _lingering._SECONDS)],
 )
 async def test_each_piece_moves_the_deadline_up_to_the_last(monkeypatch, elapsed, deadline):
     seen: list[Any] = []
@@ -54,15 +54,15 @@ async def test_each_piece_moves_the_deadline_up_to_the_last(monkeypatch, elapsed
     def watched(self: Any, data: bytes) -> None:
         receive(self, data)
         if self._state is _server._State.LINGERING and data == b"later":
-            seen.append(self._deadline - self._phase_end + _server._LINGER_SECONDS)
+            seen.append(self._deadline - self._lingering.until + _lingering._SECONDS)
 
     monkeypatch.setattr(_server.HTTP1ServerConnection, "data_received", watched)
     async with serving(application(), max_body_size=10) as server:
-        monkeypatch.setattr(_server, "monotonic", lambda: 1000.0)
+        monkeypatch.setattr(_lingering, "monotonic", lambda: 1000.0)
         peer = await server.connect()
         peer.send(HEAD)
         assert (await peer.response()).code == 413
-        monkeypatch.setattr(_server, "monotonic", lambda: 1000.0 + elapsed)
+        monkeypatch.setattr(_lingering, "monotonic", lambda: 1000.0 + elapsed)
         peer.send(b"later")
         while not seen:
             await asyncio.sleep(0)
@@ -97,7 +97,7 @@ async def closing(server: Server, peer: Any) -> Any:
     ],
 )
 async def test_while_the_answer_waits_no_more_is_taken_than_afterwards(monkeypatch, framing, sent):
-    monkeypatch.setattr(_server, "_LINGER_BYTES", 1_000_000)
+    monkeypatch.setattr(_lingering, "_BYTES", 1_000_000)
     taken = 0
     receive = _server.HTTP1ServerConnection.data_received
 
@@ -128,8 +128,8 @@ async def test_while_the_answer_waits_no_more_is_taken_than_afterwards(monkeypat
 @pytest.mark.parametrize("streamed", [False, True])
 async def test_the_end_of_a_refused_body_in_chunks_is_seen(monkeypatch, tls, size, apart, streamed):
     """The client need not wait for the server's patience to end."""
-    monkeypatch.setattr(_server, "_LINGER_PAUSE", 1000.0)
-    monkeypatch.setattr(_server, "_LINGER_SECONDS", 1000.0)
+    monkeypatch.setattr(_lingering, "_PAUSE", 1000.0)
+    monkeypatch.setattr(_lingering, "_SECONDS", 1000.0)
 
     def refuse(self: Any) -> None:
         raise web.HTTPError(413)
@@ -150,3 +150,23 @@ async def test_the_end_of_a_refused_body_in_chunks_is_seen(monkeypatch, tls, siz
             response = await peer.response()
         assert response.code == 413
         assert await peer.rest() == b""
+
+
+async def test_a_client_that_has_ended_its_side_is_not_listened_to(monkeypatch):
+    """It did so while the answer was on its way: there is nothing to wait for behind that."""
+    async with serving(web.Application([("/", Early)])) as server:
+        peer = await server.connect()
+        peer.get("/", "Content-Length: 10000000", method="POST")
+        peer.send(PIECE)
+        while not server.server._connections:
+            await asyncio.sleep(0)
+        (connection,) = server.server._connections
+        while connection._state is not _server._State.CLOSING:
+            await asyncio.sleep(0)
+        peer.writer.write_eof()
+        while not connection._eof:
+            await asyncio.sleep(0)
+        assert len((await peer.response()).body) == 20_000_000
+        while connection._state is _server._State.CLOSING:
+            await asyncio.sleep(0)
+        assert connection._state is _server._State.CLOSED

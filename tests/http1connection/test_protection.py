@@ -52,6 +52,38 @@ def test_a_short_idle_time_shortens_what_is_not_given() -> None:
     assert (chosen.header_timeout, chosen.tls_handshake_timeout) == (60, 60)
 
 
+def test_no_idle_time_at_all_is_no_fault_of_what_was_not_given() -> None:
+    chosen = Protection.of(None, idle_connection_timeout=0)
+    assert (chosen.header_timeout, chosen.tls_handshake_timeout) == (60, 60)
+    with pytest.raises(ValueError, match="idle_connection_timeout has to be above zero"):
+        Protection.of(None, idle_connection_timeout=-1)
+    with pytest.raises(TypeError, match="idle_connection_timeout is a number"):
+        Protection.of(None, idle_connection_timeout="5")
+
+
+@pytest.mark.parametrize("field", [each.name for each in dataclasses.fields(Protection)])
+def test_what_is_not_a_number_is_no_limit(field: str) -> None:
+    with pytest.raises(ValueError, match=f"{field} has to be above zero, got nan"):
+        Protection(**{field: math.nan})
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        "max_header_size",
+        "max_header_count",
+        "max_connections",
+        "max_connections_per_address",
+        "max_pipelined_requests",
+    ],
+)
+def test_sizes_and_counts_are_whole(field: str) -> None:
+    for value in (10.5, math.inf):
+        with pytest.raises(TypeError, match=f"{field} is a whole number, not {value}"):
+            Protection(**{field: value})  # type: ignore[arg-type]
+    assert getattr(Protection(**{field: 1e4}), field) == 10_000  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("field", [each.name for each in dataclasses.fields(Protection)])
 def test_each_value_is_a_number_above_zero(field: str) -> None:
     with pytest.raises(TypeError, match=f"{field} is a number"):

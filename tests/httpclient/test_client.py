@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import threading
 import weakref
+from contextvars import ContextVar
 
 import pytest
 
@@ -140,6 +142,29 @@ def test_blocking_client():
         client.fetch("500")
     client.close()
     client.close()
+
+
+async def test_blocking_client_where_a_loop_runs():
+    """Its own loop runs in a thread, which sees the context of the caller and is gone afterwards."""
+    variable: ContextVar[int] = ContextVar("variable")
+    seen = []
+
+    class Curious(Canned):
+        def fetch_impl(self, request, callback):
+            seen.append((variable.get(), threading.current_thread() is threading.main_thread()))
+            super().fetch_impl(request, callback)
+
+    variable.set(7)
+    loop, threads = asyncio.get_running_loop(), threading.active_count()
+    client = HTTPClient(Curious)
+    assert client.fetch("200").code == 200
+    with pytest.raises(HTTPError):
+        client.fetch("500")
+    client.close()
+    assert seen == [(7, False), (7, False)]
+    assert asyncio.get_running_loop() is loop
+    assert IOLoop.current().asyncio_loop is loop
+    assert threading.active_count() == threads
 
 
 def test_blocking_client_of_a_class_with_arguments():

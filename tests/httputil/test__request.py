@@ -115,6 +115,13 @@ class TestBothWays:
         request = make(connection=connection)
         assert (request.remote_ip, request.protocol) == ("1.2.3.4", "https")
         assert request.full_url().startswith("https://")
+
+    @pytest.mark.parametrize(("method", "uri"), [("OPTIONS", "*"), ("CONNECT", "b:99")])
+    def test_a_url_without_a_path(self, make: Any, method: str, uri: str) -> None:
+        """RFC 9112 section 3.3: neither form has a path or a query."""
+        request = make()
+        request.method, request.uri = method, uri
+        assert request.full_url() == f"http://{request.host}"
         assert make(connection=mock.Mock()).remote_ip is not None
         assert make(connection=object()).protocol == "http"
 

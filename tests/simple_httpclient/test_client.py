@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tornado.httpclient import HTTPClientError, HTTPRequest
+from tornado.httputil import HTTPInputError
 from tornado.netutil import Resolver
 from tornado.simple_httpclient import (
     HTTPStreamClosedError,
@@ -372,3 +373,11 @@ async def test_resolver_that_was_passed_in_is_not_closed():
 def test_errors_name_themselves():
     assert str(HTTPTimeoutError("Timeout in a test")) == "Timeout in a test"
     assert str(HTTPStreamClosedError("gone")) == "gone"
+
+
+async def test_an_answer_that_is_no_http_names_its_fault():
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx"
+    async with serving(answer) as server:
+        with pytest.raises(HTTPStreamClosedError, match="^Connection closed: .*Content-Length") as caught:
+            await make().fetch(server.url)
+    assert isinstance(caught.value.__cause__, HTTPInputError)

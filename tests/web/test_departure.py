@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from tests.support.server import handler_of, serving
-from tornado import web
+from tests.support.server import ExpectLog, handler_of, serving
+from tornado import _throttle, web
+from tornado._throttle import Throttle
+from tornado.iostream import StreamClosedError
+from tornado.log import gen_log
+from tornado.web import _departure
 from tornado.web._departure import abandon, watch_of
 
 
@@ -40,3 +45,47 @@ async def test_what_is_done_for_a_request_that_is_abandoned(caplog: pytest.LogCa
     assert [
         each.getMessage().partition(" ")[0] for each in caplog.records if each.name == "tornado.access"
     ] == ["499"]
+
+
+@pytest.mark.parametrize("flushed", [False, True])
+async def test_clients_that_go_while_they_are_sent_something_are_no_errors(
+    flushed: bool, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One line for all of them, and below the level that wakes people; `log_exception` hears of each."""
+    caplog.set_level(logging.INFO, "tornado.general")
+    monkeypatch.setattr(_departure, "_reports", Throttle(gen_log))
+    monkeypatch.setattr(_throttle, "time", SimpleNamespace(monotonic=lambda: 0.0))
+    told: list[object] = []
+    ended = asyncio.Event()
+
+    async def get(self: Any) -> None:
+        if flushed:
+            await self.flush()
+        self.write(bytes(32 * 1024 * 1024))
+        await self.flush()
+
+    def log_exception(self: Any, typ: Any, value: Any, tb: Any) -> None:
+        told.append(typ)
+        web.RequestHandler.log_exception(self, typ, value, tb)
+        ended.set()
+
+    application = web.Application([("/", handler_of(get=get, log_exception=log_exception))])
+    async with serving(application) as server:
+        for _ in range(3):
+            peer = await server.connect()
+            peer.get("/")
+            await peer.reader.readexactly(1)
+            peer.writer.transport.abort()
+            await ended.wait()
+            ended.clear()
+    assert told == [StreamClosedError] * 3
+    assert caplog.messages == ["Connection closed before the end of the response: GET / (127.0.0.1)"]
+
+
+async def test_another_stream_that_is_closed_is_an_error(expect_log: ExpectLog) -> None:
+    async def get(self: Any) -> None:
+        raise StreamClosedError
+
+    async with serving(web.Application([("/", handler_of(get=get))])) as server:
+        with expect_log("tornado.application", "Uncaught exception GET /"):
+            assert (await server.fetch("/")).code == 500

@@ -62,6 +62,7 @@ _SMALL_CHUNK = "|".join(
 _SMALL_CHUNKS = rb"(?:%b){2,1000}" % _SMALL_CHUNK
 # Both are large and rarely needed: compiled on first use, not at every program's start.
 _compiled = functools.cache(functools.partial(re.compile, flags=re.DOTALL))
+_find_bare_lf = re.compile(rb"(?<!\r)\n").search
 _SMALL_CHUNK_FRAMING = len(b"1\r\n\r\n")
 
 
@@ -148,7 +149,7 @@ class ChunkedDecoder:
     def _add(self, size: int, max_size: int) -> None:
         self.received += size
         if self.received > max_size:
-            raise BodyTooLarge(f"chunked body too large: over the limit of {max_size} bytes")
+            raise BodyTooLarge(f"chunked body too large: over the limit of {max_size} bytes (max_body_size)")
 
     def _whole_chunks(self, buffer: Buffer, position: int, max_size: int, parts: list[Buffer]) -> int:
         """Take the chunks without extensions that are there as a whole; the rest is for the phases."""
@@ -182,7 +183,10 @@ class ChunkedDecoder:
             self._add_extension(len(match[2] or b""))
         digits = match[1]
         if len(digits) > self._limits.max_chunk_size_digits:
-            raise HTTPInputError(f"invalid chunk size of {len(digits)} digits")
+            raise HTTPInputError(
+                f"invalid chunk size of {len(digits)} digits: more than {self._limits.max_chunk_size_digits} "
+                "(max_chunk_size_digits)"
+            )
         size = int(digits, 16)
         self._scanned = 0
         if size == 0:
@@ -200,14 +204,17 @@ class ChunkedDecoder:
         if line_end == 0:
             self._scanned = len(buffer) - position
             if self._scanned >= limit:
-                raise HTTPInputError(f"chunk size line longer than {limit} bytes")
+                raise HTTPInputError(f"chunk size line longer than {limit} bytes (max_chunk_line)")
             return -1
         return line_end
 
     def _add_extension(self, size: int) -> None:
         self._extensions += size
-        if self._extensions > self._limits.max_chunk_extensions + self.received // CONTENT_PER_EXTENSION:
-            raise HTTPInputError("too many chunk extensions for so little content")
+        limit = self._limits.max_chunk_extensions + self.received // CONTENT_PER_EXTENSION
+        if self._extensions > limit:
+            raise HTTPInputError(
+                f"too many chunk extensions for so little content: over {limit} bytes (max_chunk_extensions)"
+            )
 
     def _data(self, buffer: Buffer, position: int, parts: list[Buffer]) -> int:
         data = buffer[position : position + self._remaining]
@@ -233,19 +240,21 @@ class ChunkedDecoder:
             return position + 2
         limit = self._limits.max_trailer_size
         end = buffer.find(b"\r\n\r\n", position + max(self._scanned - 3, 0), position + limit)
+        bare = _find_bare_lf(buffer, position + self._scanned, position + limit if end < 0 else end)
+        if bare is not None:
+            raise HTTPInputError(f"bare LF in the trailer section {_text(buffer, position, bare.end())}")
         if end < 0:
             self._scanned = len(buffer) - position
             if self._scanned >= limit:
-                raise HeadTooLarge(f"trailer section longer than {limit} bytes")
+                raise HeadTooLarge(f"trailer section longer than {limit} bytes (max_trailer_size)")
             return position
         text = bytes(buffer[position : end + 2]).decode("latin-1")
         count = text.count("\n")
         if count > self._limits.max_trailer_count:
             raise HeadTooLarge(
-                f"{count} trailer fields are more than the limit of {self._limits.max_trailer_count}"
+                f"{count} trailer fields are more than the limit of {self._limits.max_trailer_count} "
+                "(max_trailer_count)"
             )
-        if text.count("\r\n") != count:
-            raise HTTPInputError(f"bare LF in the trailer section {shown(text)}")
         check_field_lines(text)
         self.trailers_block = text
         self.phase = Phase.FINISHED

@@ -15,6 +15,7 @@ __all__ = [
     "HTTPOutputError",
     "HeadTooLarge",
     "IncompleteMessage",
+    "MisdirectedRequest",
     "RequestTargetTooLong",
     "TooManyInterimResponses",
     "VersionNotSupported",
@@ -52,11 +53,19 @@ class BodyTooLarge(HTTPInputError):
 class ExpectationFailed(HTTPInputError):
     """The Expect field asks for something other than ``100-continue`` (RFC 9110 section 10.1.1: 417).
 
-    The reader itself only flags such a request (`RequestHead.expect_unknown`); a server that chooses to
-    refuse it raises this.
+    The reader itself only flags such a request (`RequestHead.expect_unknown`); a server raises this.
     """
 
     status_code = 417
+
+
+class MisdirectedRequest(HTTPInputError):
+    """The target asks for what this connection cannot give, as https without TLS (RFC 9110 section 7.4: 421).
+
+    The reader lets it through, as it does not know its connection; a server raises this.
+    """
+
+    status_code = 421
 
 
 class VersionNotSupported(HTTPInputError):

@@ -176,7 +176,8 @@ def _read_block(block: bytes, limits: Limits) -> tuple[str, _Found]:
     if len(lines) > LEAST_LINE * limits.max_header_count:
         count = lines.count("\n")
         if count > limits.max_header_count:
-            raise HeadTooLarge(f"{count} header fields are more than the limit of {limits.max_header_count}")
+            limit = f"{limits.max_header_count} (max_header_count)"
+            raise HeadTooLarge(f"{count} header fields are more than the limit of {limit}")
     check_field_lines(lines)
     found: _Found = {}
     for name, value in _find_decisive("\n" + lines):
@@ -265,7 +266,10 @@ def _read_length(values: list[str], limits: Limits) -> int:
     if _DIGITS.fullmatch(length) is None:
         raise HTTPInputError(f"Only integer Content-Length is allowed: {shown(length)}")
     if len(length) > limits.max_length_digits:
-        raise BodyTooLarge(f"Content-Length too long: {len(length)} digits")
+        digits = f"{len(length)} digits, the limit is {limits.max_length_digits} (max_length_digits)"
+        if len(length.lstrip("0")) > limits.max_length_digits:
+            raise BodyTooLarge(f"Content-Length too long: {digits}")
+        raise HTTPInputError(f"Content-Length with leading zeros: {digits}")
     return int(length)
 
 

@@ -55,15 +55,13 @@ from tornado._wire.errors import (
     TooManyInterimResponses,
 )
 from tornado._wire.fields import MEMO_FIELDS
-from tornado._wire.headers import HTTPHeaders
 from tornado._wire.heads import (
     KNOWN_HEAD_SIZE,
     RequestHead,
     ResponseHead,
-    _known_heads,
+    known_heads,
     parse_request_head,
     parse_response_head,
-    recall_request_head,
 )
 from tornado._wire.limits import DEFAULT, Limits
 from tornado._wire.startline import status_line
@@ -127,21 +125,14 @@ _BODY_LENGTH, _BODY_CHUNKED, _BODY_UNTIL_CLOSE = State.BODY_LENGTH, State.BODY_C
 class EndOfMessage:
     """The end of a body.
 
-    :ivar trailers_block: trailer lines as Latin-1 text, empty where there are none.
+    :ivar trailers_block: trailer lines as Latin-1 text, empty where there are none; apart from the header
+        (RFC 9110 section 6.5), and of use to nobody so far.
     """
 
-    __slots__ = ("_trailers", "trailers_block")
+    __slots__ = ("trailers_block",)
 
     def __init__(self, trailers_block: str = "") -> None:
         self.trailers_block = trailers_block
-        self._trailers: HTTPHeaders | None = None
-
-    @property
-    def trailers(self) -> HTTPHeaders | None:
-        """The trailer fields, kept apart from the header (RFC 9110 section 6.5), or None."""
-        if self._trailers is None and self.trailers_block:
-            self._trailers = HTTPHeaders._from_block(self.trailers_block)
-        return self._trailers
 
     def __repr__(self) -> str:
         return f"EndOfMessage({self.trailers_block!r})"
@@ -226,11 +217,13 @@ class Reader:
     def receive_request(self, data: bytes) -> RequestHead | None:
         """`receive_data` and `next_event` in one, where ``data`` is one whole request without a body that is
         alike to one met before; else only the former, and None.
+
+        Of such a request nothing is left to read, so that the next one may follow without `start_next`.
         """
         if not self._buffer and self.state is _HEAD and len(data) <= self._known_size:
-            head = _known_heads.get(data) or recall_request_head(data)
+            head = known_heads[data]
             if head is not None:
-                self.state = _DONE
+                self._skipped = 0
                 return head
         self.receive_data(data)
         return None
@@ -251,7 +244,7 @@ class Reader:
             # Most requests are alike, and most arrive alone and whole.
             buffer = self._buffer
             if len(buffer) <= self._known_size and not self._position and type(buffer) is bytes:
-                head = recall_request_head(buffer)
+                head = known_heads[buffer]
                 if head is not None:
                     self._buffer = b""
                     self.state = _DONE
@@ -303,7 +296,10 @@ class Reader:
         end = _find_head_end(buffer, start + self._scanned)
         limits = self.limits
         size = (end or len(buffer)) - start
-        if size > limits.max_request_line or size > limits.max_head_size:
+        oversized = size > limits.max_request_line or size > limits.max_head_size
+        if oversized or not end:
+            self._check_first_octet(size)
+        if oversized:
             self._check_head_size(size)
         if not end:
             self._await_head(size)
@@ -327,10 +323,18 @@ class Reader:
         while buffer.startswith(_LINE_ENDS, start):
             self._skipped += 1
             if self._skipped > self.limits.max_leading_lines:
-                raise HTTPInputError("Malformed HTTP request line: too many empty lines before it")
+                raise HTTPInputError(
+                    "Malformed HTTP request line: too many empty lines before it: more than "
+                    f"{self.limits.max_leading_lines} (max_leading_lines)"
+                )
             start += 2 if buffer[start] == _CR else 1
         self._consume(start)
         return self._position
+
+    def _check_first_octet(self, size: int) -> None:
+        # Nobody should wait for the end of what cannot become a request: a TLS greeting, for one.
+        if size and self.role is _SERVER and self._buffer[self._position] not in _METHOD_OCTETS:
+            raise HTTPInputError("Malformed HTTP request line: it begins with no method")
 
     def _check_head_size(self, size: int) -> None:
         limits = self.limits
@@ -338,15 +342,12 @@ class Reader:
         line_limit = min(limits.max_request_line, limits.max_head_size)
         if self._buffer.find(b"\n", start, start + line_limit) < 0:
             if self.role is _SERVER:
-                raise RequestTargetTooLong(f"request line longer than {line_limit} bytes")
-            raise HeadTooLarge(f"status line longer than {line_limit} bytes")
+                raise RequestTargetTooLong(f"request line longer than {line_limit} bytes (max_header_size)")
+            raise HeadTooLarge(f"status line longer than {line_limit} bytes (max_header_size)")
         if size > limits.max_head_size:
-            raise HeadTooLarge(f"message head longer than {limits.max_head_size} bytes")
+            raise HeadTooLarge(f"message head longer than {limits.max_head_size} bytes (max_header_size)")
 
     def _await_head(self, size: int) -> None:
-        # Nobody should wait for the end of what cannot become a request: a TLS greeting, for one.
-        if size and self.role is _SERVER and self._buffer[self._position] not in _METHOD_OCTETS:
-            raise HTTPInputError("Malformed HTTP request line: it begins with no method")
         # The empty line may begin with the last two octets: "\n\r".
         self._scanned = max(size - 2, 0)
         if self._eof:
@@ -359,7 +360,9 @@ class Reader:
         if head.code < 200 and head.code != 101:
             self._skipped += 1
             if self._skipped > self.limits.max_1xx:
-                raise TooManyInterimResponses(f"Too many 1xx responses: more than {self.limits.max_1xx}")
+                raise TooManyInterimResponses(
+                    f"Too many 1xx responses: more than {self.limits.max_1xx} (max_1xx)"
+                )
             return head
         self._expected = None
         self.state = _DONE
@@ -377,8 +380,9 @@ class Reader:
         elif head.content_length is not None:
             self._remaining = head.content_length
             if head.content_length > self.max_body_size:
+                limit = f"{self.max_body_size} (max_body_size)"
                 raise BodyTooLarge(
-                    f"Content-Length too long: {head.content_length} bytes, the limit is {self.max_body_size}"
+                    f"Content-Length too long: {head.content_length} bytes, the limit is {limit}"
                 )
             self.state = _BODY_LENGTH
         else:
@@ -387,7 +391,7 @@ class Reader:
     def _read_length(self) -> bytes | EndOfMessage | None:
         remaining = self._remaining
         if self._received + remaining > self.max_body_size:
-            raise BodyTooLarge(f"Body too long: over the limit of {self.max_body_size} bytes")
+            raise BodyTooLarge(f"Body too long: over the limit of {self.max_body_size} bytes (max_body_size)")
         if not remaining:
             self.state = _DONE
             return _END
@@ -401,7 +405,7 @@ class Reader:
 
     def _read_until_close(self) -> bytes | EndOfMessage | None:
         if self._received + self.buffered > self.max_body_size:
-            raise BodyTooLarge(f"Body too long: over the limit of {self.max_body_size} bytes")
+            raise BodyTooLarge(f"Body too long: over the limit of {self.max_body_size} bytes (max_body_size)")
         data = self._take(self.buffered)
         if data is not None:
             return data

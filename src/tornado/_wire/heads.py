@@ -6,7 +6,7 @@ One object a head: the start line taken apart, and every decision that the heade
 The mapping of all fields is built from the block's text when `headers` is first touched.
 
 Most requests repeat what came before them: the request line of another one, the block of the same client.
-`recall_request_head` makes a head of two lookups where both halves are known (for the block see
+`known_heads` makes a head of two lookups where both halves are known (for the block see
 `tornado._wire.fields`), and of one lookup and one regular expression where only the block is. What it made is
 kept under the whole head's bytes and given again, to any connection: a head never changes, and the mapping of
 its fields is made anew for whoever asks. Heads before a body are not kept.
@@ -36,6 +36,7 @@ them with a line that may be kept; a full memo is emptied.
 
 from __future__ import annotations
 
+import copy
 import re
 from typing import Final
 
@@ -58,9 +59,9 @@ __all__ = [
     "KNOWN_LINE_SIZE",
     "RequestHead",
     "ResponseHead",
+    "known_heads",
     "parse_request_head",
     "parse_response_head",
-    "recall_request_head",
 ]
 
 #: Request lines of up to this many octets are kept, this many of them.
@@ -68,7 +69,7 @@ KNOWN_LINE_SIZE: Final = 128
 KNOWN_LINES: Final = 512
 #: Whole heads that are kept.
 KNOWN_HEADS: Final = 256
-#: The most octets that a head known to `recall_request_head` has.
+#: The most octets that one of `known_heads` has.
 KNOWN_HEAD_SIZE: Final = KNOWN_LINE_SIZE + MEMO_ENTRY_SIZE
 
 
@@ -80,6 +81,7 @@ class RequestHead:
     :ivar raw_target: the target as sent, different from `target` in absolute-form only.
     :ivar version: ``HTTP/1.0`` or ``HTTP/1.1``.
     :ivar headers_block: the field lines as Latin-1 text, each with its line end, without the empty line.
+        Where the target names an authority, Host says that one.
     :ivar host: the authority the request is meant for: the target's if it names one, else the Host field's.
     :ivar content_length: in octets, or None where the field is missing.
     :ivar chunked: the body is in the chunked coding.
@@ -90,6 +92,8 @@ class RequestHead:
     :ivar expect_unknown: the Expect field asks for something else (417 is the answer).
     :ivar path: `target` without its query.
     :ivar conditional: there may be an If-None-Match field; False means that there is none.
+    :ivar plain: there is no body, no unknown expectation and no absolute target: whoever has no use for these
+        need look no further.
     """
 
     __slots__ = (
@@ -104,6 +108,7 @@ class RequestHead:
         "keep_alive",
         "method",
         "path",
+        "plain",
         "raw_target",
         "target",
         "upgrade",
@@ -128,6 +133,13 @@ class RequestHead:
         ) = fields
         self.path = target.partition("?")[0] if "?" in target else target
         self.conditional = "if-none-match" in self.headers_block.lower()
+        self.plain = not self.has_body and not self.expect_unknown and target is raw_target
+
+    def closing(self) -> RequestHead:
+        """The same head from a client that wants the connection closed after this exchange."""
+        twin = copy.copy(self)
+        twin.keep_alive = False
+        return twin
 
     @property
     def headers(self) -> HTTPHeaders:
@@ -211,36 +223,33 @@ _known_lines: dict[bytes, tuple[str, str, str, _Memo]] = {}
 
 _HAS_BODY: Final = 5  # its place in `RequestFields`
 
-#: Whole heads as they came -> what they mean.
-_known_heads: dict[bytes, RequestHead] = {}
 
+class _KnownHeads(dict[bytes, RequestHead | None]):
+    """Whole heads as they came -> what they mean."""
 
-def recall_request_head(data: bytes) -> RequestHead | None:
-    """The head of a request without a body, if ``data`` is one whole head with a known block, else None.
-
-    What is met again needs no check and no search for its end: only a complete and valid block is equal to
-    what was kept. Holds for limits that allow `KNOWN_HEAD_SIZE` octets.
-    """
-    head = _known_heads.get(data)
-    if head is not None:
-        return head
-    line, _, block = data.partition(b"\n")
-    known = _known_lines.get(line)
-    if known is None:
-        known = _read_origin_form(line)
+    def __missing__(self, data: bytes) -> RequestHead | None:
+        line, _, block = data.partition(b"\n")
+        known = _known_lines.get(line)
         if known is None:
+            known = _read_origin_form(line)
+            if known is None:
+                return None
+        method, target, _, memo = known
+        fields = memo.get(block)
+        if fields is None or fields[_HAS_BODY]:
             return None
-    method, target, _, memo = known
-    fields = memo.get(block)
-    if fields is None or fields[_HAS_BODY]:
-        return None
-    head = RequestHead(method, target, target, fields)
-    if line not in _known_lines:
+        head = RequestHead(method, target, target, fields)
+        if line in _known_lines:
+            if len(self) >= KNOWN_HEADS:
+                self.clear()
+            self[data] = head
         return head
-    if len(_known_heads) >= KNOWN_HEADS:
-        _known_heads.clear()
-    _known_heads[data] = head
-    return head
+
+
+#: ``known_heads[data]`` is the head of a request without a body, if ``data`` is one whole head with a known
+#: block, else None. What is met again needs no check and no search for its end: only a complete and valid
+#: block is equal to what was kept. Holds for limits that allow `KNOWN_HEAD_SIZE` octets.
+known_heads: Final = _KnownHeads()
 
 
 def parse_request_head(block: bytes, limits: Limits = DEFAULT) -> RequestHead:
@@ -266,9 +275,18 @@ def parse_request_head(block: bytes, limits: Limits = DEFAULT) -> RequestHead:
     if authority is not None:
         # RFC 9112 section 3.2.2: the target's authority replaces the Host field's, valid as that had to be.
         head.host = authority
+        head.headers_block = _with_host(head.headers_block, authority)
     return head
 
 
+def _with_host(lines: str, host: str) -> str:
+    """The field lines with Host, of which there is one at most, made to say `host`."""
+    line = f"Host: {host}\r\n"
+    replaced, count = _HOST_LINE.subn(lambda _: line, lines)
+    return replaced if count else line + lines
+
+
+_HOST_LINE = re.compile(r"^[Hh][Oo][Ss][Tt]:[^\n]*\n", re.MULTILINE)
 # One character class, and alternatives without repetition: linear in a line's length.
 _find_key_in_path = re.compile(rb"[0-9A-Za-z]{20}").search
 _find_secret_in_query = re.compile(

@@ -7,15 +7,16 @@ Theory of operation
 At most one part's header, or one delimiter, is ever held back; content passes through. The end of the buffer
 is looked at again only where a delimiter may have begun, so that the cost is linear in the size of the body
 however it is cut. What looks like a delimiter and is none (the boundary with something else behind it) is
-passed over inside one search of a regular expression: a body may be made of nothing else.
+content, although RFC 2046 section 5.1.1 forbids it there; each costs a search of its own, so that they are
+counted.
 
 `parse_multipart` runs the same parser over a whole body.
 
 What is refused, always as `HTTPInputError`: a part without a header block, a ``Content-Disposition`` other
 than ``form-data`` with a name, header lines that are no fields, text that is not UTF-8, a delimiter inside a
-header block, a body without its closing delimiter. A delimiter begins with CRLF; a lone LF is content. What
-comes before the first delimiter and after the closing one is ignored, as RFC 2046 section 5.1.1 demands; the
-former is bounded.
+header block, too many lines that look like delimiters, a body without its closing delimiter. A delimiter
+begins with CRLF; a lone LF is content. What comes before the first delimiter and after the closing one is
+ignored, as RFC 2046 section 5.1.1 demands; the former is bounded.
 
 Limits
 ------
@@ -25,6 +26,7 @@ limit                 default  precedent
 boundary              70       RFC 2046 section 5.1.1; 200 here, for clients that do not count
 ``max_parts``         100      Tornado's ``ParseMultipartConfig``
 ``max_header_size``   10 KiB   the same; also the bound of the preamble
+`MAX_LOOKALIKES`      10,000   none: of the random boundaries that clients make there is never one
 `MAX_HEADER_COUNT`    64       browsers send 2, mail-like clients some 5
 `MAX_PARAMETERS`      64       of a Content-Disposition; RFC 2231 cuts long names into pieces
 ====================  =======  ====================================================================
@@ -48,7 +50,6 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-import functools
 import re
 from collections.abc import Iterator
 
@@ -67,6 +68,7 @@ __all__ = [
 ]
 
 MAX_BOUNDARY_SIZE = 200
+MAX_LOOKALIKES = 10_000
 MAX_PADDING = 128
 MAX_HEADER_COUNT = 64
 MAX_PARAMETERS = 64
@@ -141,8 +143,8 @@ class MultipartParser:
     """
 
     __slots__ = (
-        "_at", "_buffer", "_delimiter", "_eof", "_max_header_size", "_parts", "_pending", "_scanned",
-        "max_parts", "state",
+        "_at", "_buffer", "_delimiter", "_eof", "_lookalikes", "_max_header_size", "_parts", "_pending",
+        "_scanned", "max_parts", "state",
     )  # fmt: skip
 
     def __init__(self, boundary: bytes, *, max_parts: int = 100, max_header_size: int = 10 * 1024) -> None:
@@ -154,7 +156,7 @@ class MultipartParser:
         self._at = 0  # what is before it in the buffer is done with
         self._scanned = 0  # no delimiter, or no empty line, begins before it
         self._pending: list[bytes] = []
-        self._parts = 0
+        self._parts = self._lookalikes = 0
         self._eof = False
 
     def receive_data(self, data: bytes) -> None:
@@ -221,18 +223,21 @@ class MultipartParser:
                 if self._may_become_delimiter(-2):
                     return None
         begin = buffer.find(delimiter, self._scanned)
-        if begin != -1:
-            match = _AFTER_BOUNDARY.match(buffer, begin + len(delimiter))
-            if match is None:
-                # Rare, but a hostile body may hold nothing else: the search goes on in C.
-                match = _pattern_of(delimiter).search(buffer, begin + 1)
-                begin = -1 if match is None else match.start()
+        while begin != -1:
+            after = begin + len(delimiter)
+            match = _AFTER_BOUNDARY.match(buffer, after)
             if match is not None:
                 return begin, match.end(), match[1] is not None
-            begin = buffer.rfind(delimiter)
             if self._may_become_delimiter(begin):
                 self._scanned = begin
                 return None
+            self._lookalikes += 1
+            if self._lookalikes > MAX_LOOKALIKES:
+                raise HTTPInputError(
+                    f"multipart/form-data has more than {MAX_LOOKALIKES} lines that begin with the boundary "
+                    "and are no delimiter (RFC 2046 section 5.1.1)"
+                )
+            begin = buffer.find(delimiter, after)
         # A delimiter that has only begun lies within the last bytes; its CR is the only one it has, at its
         # head.
         begin = buffer.rfind(b"\r", max(self._scanned, len(buffer) - len(delimiter) + 1))
@@ -310,12 +315,6 @@ class MultipartParser:
             return None
         self._pass_delimiter(found[1], found[2])
         return END_OF_PART
-
-
-@functools.lru_cache(maxsize=8)
-def _pattern_of(delimiter: bytes) -> re.Pattern[bytes]:
-    """Delimiters with what follows them. To compile it takes longer than to parse a small form."""
-    return re.compile(re.escape(delimiter) + _AFTER_BOUNDARY.pattern)
 
 
 def _parse_part_header(block: bytes) -> Part:

@@ -36,6 +36,7 @@ setting                 default     precedent
 `max_message_size`      10 MiB      Tornado's ``websocket_max_message_size``; after decompression
 `max_fragments`         4,096       none: fragments beyond one for each 32 bytes; Autobahn sends 64 bytes each
 `max_control_frames`    1,024       none: in one chunk; a chunk of 64 KiB has room for 10,922
+`max_inflation_ratio`   none        of a message over 1 MiB; deflate reaches 1,032, text 5 to 20
 `inflate_step`          256 KiB     what one connection may do before another has its turn
 ======================  ==========  ==========================================================================
 """
@@ -44,6 +45,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import math
 from collections.abc import Callable
 from typing import Final
 
@@ -51,9 +53,12 @@ from tornado._wire.ws_deflate import Deflate, DeflateParameters, DeflatePolicy
 from tornado._wire.ws_errors import PolicyViolation, ProtocolError, WebSocketError
 from tornado._wire.ws_events import Close, Event, Failed, Ping, Pong
 from tornado._wire.ws_frames import (
+    CUT,
     FIN,
     MAX_CONTROL_PAYLOAD,
     MAX_REASON,
+    READ_MASKED,
+    REPEAT,
     RSV1,
     SHORT_BINARY,
     SHORT_TEXT,
@@ -112,6 +117,8 @@ class Settings:
     max_fragments: int = 4096
     #: Control frames in one chunk.
     max_control_frames: int = 1024
+    #: Times that a message may grow in decompression once it is over 1 MiB.
+    max_inflation_ratio: float = math.inf
     #: Bytes that one call decompresses.
     inflate_step: int = 256 * 1024
 
@@ -154,8 +161,47 @@ _ON_CLOSE_SENT = {
 _ON_CLOSE_RECEIVED = {State.OPEN: State.CLOSED_BY_PEER, State.CLOSING: State.CLOSED}
 _ON_FAULT = {State.OPEN: State.FAILED, State.CLOSING: State.CLOSED}
 _READING = frozenset({State.OPEN, State.CLOSING})
-#: Section 5.5.1: what is being sent may be sent to its end when the peer's close frame comes.
-_SENDING = frozenset({State.OPEN, State.CLOSED_BY_PEER})
+#: Section 5.5.1: what is being sent may be sent to its end when the peer's close frame comes; and the answers
+#: to what came before a fault leave before our close frame.
+_SENDING = frozenset({State.OPEN, State.CLOSED_BY_PEER, State.FAILED})
+
+
+def _take_masked(data: bytes, events: list[Event]) -> int:
+    """Short messages of a client, as long as nothing else comes: the way of nearly all that there are.
+
+    :return: the position behind the last one.
+    :raises UnicodeDecodeError: for a text that is no UTF-8.
+    """
+    at, end = 0, len(data)
+    while end - at >= 6:
+        first = data[at]
+        # The highest bit says that there is a mask.
+        size = data[at + 1] - 128
+        stop = at + 6 + size
+        # 0x81 and 0x82: a text and a binary frame that is a message; literals cost no look-up.
+        if not (0 <= size < 126 and stop <= end and first in (0x81, 0x82)):
+            break
+        key, payload = READ_MASKED[size](data, at)
+        number = _number(payload, "little") ^ key * REPEAT[size] & CUT[size]
+        payload = number.to_bytes(size, "little")
+        events.append(payload.decode() if first == 0x81 else payload)
+        at = stop
+    return at
+
+
+def _take_plain(data: bytes, events: list[Event]) -> int:
+    """The same of a server's."""
+    at, end = 0, len(data)
+    while end - at >= 2:
+        first = data[at]
+        size = data[at + 1]
+        stop = at + 2 + size
+        if not (size < 126 and stop <= end and first in (0x81, 0x82)):
+            break
+        payload = data[at + 2 : stop]
+        events.append(payload.decode() if first == 0x81 else payload)
+        at = stop
+    return at
 
 
 def clipped(reason: str) -> str:
@@ -175,18 +221,19 @@ class Connection:
     :param policy: what was negotiated with; level, memory level and threshold are taken from it.
     :ivar state: where the connection is.
     :ivar sendable: `message` may be called.
+    :ivar plain: the same, and what is sent is neither masked nor compressed.
     :ivar pending: data that was passed has not been looked at: call ``receive_data(b"")`` soon.
     """
 
     __slots__ = (
         "_deflate",
         "_direct",
-        "_heads",
         "_keys",
         "_message",
         "_rest",
         "_settings",
         "pending",
+        "plain",
         "sendable",
         "state",
     )
@@ -208,8 +255,7 @@ class Connection:
         self._message: Incoming | None = None
         # Whether the next byte begins a frame that the short loops may take.
         self._direct = settings.max_message_size >= MAX_CONTROL_PAYLOAD
-        # Whether a short message leaves as one concatenation.
-        self._heads = keys is None and parameters is None
+        self.plain = keys is None and parameters is None
 
     # -- receiving --
 
@@ -221,28 +267,11 @@ class Connection:
         events: list[Event] = []
         if not self._direct:
             return self._receive(data, events)
-        at, end = 0, len(data)
-        # A mask is what tells a client's frames; 128 in the second byte says that there is one.
-        masked = self._keys is None
-        head, mask_bit = (6, 128) if masked else (2, 0)
         try:
-            while end - at >= head:
-                first = data[at]
-                size = data[at + 1] - mask_bit
-                stop = at + head + size
-                # 0x81 and 0x82: a text and a binary frame that is a message; literals cost no look-up.
-                if not (0 <= size < 126 and stop <= end and first in (0x81, 0x82)):
-                    break
-                payload = data[at + head : stop]
-                if masked:
-                    key = (data[at + 2 : at + 6] * (size // 4 + 1))[:size]
-                    number = _number(payload, "little") ^ _number(key, "little")
-                    payload = number.to_bytes(size, "little")
-                events.append(payload.decode() if first == 0x81 else payload)
-                at = stop
+            at = (_take_masked if self._keys is None else _take_plain)(data, events)
         except UnicodeDecodeError:
             return self._fail(invalid_text(), events)
-        if at == end:
+        if at == len(data):
             return events
         return self._receive(data[at:] if at else data, events)
 
@@ -343,8 +372,10 @@ class Connection:
             inflater = None
             if first & RSV1 and self._deflate is not None:
                 inflater = self._deflate.inflater()
-            limit = self._settings.max_message_size
-            message = self._message = Incoming(opcode == Opcode.TEXT, inflater, limit)
+            settings = self._settings
+            message = self._message = Incoming(
+                opcode == Opcode.TEXT, inflater, settings.max_message_size, settings.max_inflation_ratio
+            )
         elif opcode != _CONTINUATION:
             raise ProtocolError("a new message before the last fragment of the previous one")
         message.begin_frame(first, length, key)
@@ -377,7 +408,7 @@ class Connection:
         self.state = state
         self.sendable = state in _SENDING
         if not self.sendable:
-            self._heads = False
+            self.plain = False
         if state not in _READING:
             self._direct = self.pending = False
             self._message = None
@@ -393,9 +424,9 @@ class Connection:
         :param message: text, or its UTF-8; with `binary` any bytes.
         :raises ValueError: if nothing may be sent any more; see `sendable`.
         """
-        payload = message.encode() if isinstance(message, str) else message
+        payload = message if type(message) is bytes or not isinstance(message, str) else message.encode()
         size = len(payload)
-        if self._heads and size < 126:
+        if self.plain and size < 126:
             return (SHORT_BINARY if binary else SHORT_TEXT)[size] + payload
         if not self.sendable:
             raise ValueError(f"no message can be sent: the WebSocket is {self.state.value}")

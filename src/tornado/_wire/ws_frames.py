@@ -33,8 +33,11 @@ from tornado._wire.ws_errors import InvalidPayload, ProtocolError
 from tornado.util import _websocket_mask
 
 __all__ = [
+    "CUT",
     "MAX_CONTROL_PAYLOAD",
     "MAX_REASON",
+    "READ_MASKED",
+    "REPEAT",
     "SHORT_BINARY",
     "SHORT_TEXT",
     "Opcode",
@@ -74,6 +77,14 @@ _OPCODES = frozenset(int(opcode) for opcode in Opcode)
 SHORT_TEXT: Final = tuple(bytes([FIN | Opcode.TEXT, size]) for size in range(126))
 #: The same of binary frames.
 SHORT_BINARY: Final = tuple(bytes([FIN | Opcode.BINARY, size]) for size in range(126))
+
+# A short masked payload is unmasked as one number: the mask's, repeated and cut to its length (section 5.3).
+#: For payloads of 0 to 125 bytes: reads a frame's mask as a number, and its payload, from an offset.
+READ_MASKED: Final = tuple(struct.Struct(f"<2xI{size}s").unpack_from for size in range(126))
+#: What to multiply a mask with to repeat it.
+REPEAT: Final = tuple(((1 << (size + 3) // 4 * 32) - 1) // 0xFFFFFFFF for size in range(126))
+#: The bits that the payload has.
+CUT: Final = tuple((1 << 8 * size) - 1 for size in range(126))
 
 _read_16 = struct.Struct("!H").unpack_from
 _read_64 = struct.Struct("!Q").unpack_from

@@ -12,7 +12,8 @@ What is refused, and why
 ------------------------
 Text that is no UTF-8, by the first byte that makes it impossible (1007). A message over the limit on its
 size, by the header of the frame that leads over it, or while it is decompressed (1009); compressed data of
-twice that many bytes, which may decompress to nothing at all, but takes time (1009).
+twice that many bytes, which may decompress to nothing at all, but takes time (1009). A message of more than
+1 MiB that decompresses to more than so many times what has come of it, where there is a limit on that (1009).
 
 Limits
 ------
@@ -23,6 +24,7 @@ from __future__ import annotations
 
 import codecs
 import io
+import math
 from typing import Final
 
 from tornado._wire.ws_deflate import PIECE, TAIL, Inflater
@@ -32,6 +34,8 @@ from tornado.util import _websocket_mask
 
 __all__ = ["Incoming", "invalid_text", "too_large"]
 
+#: Decompressed bytes up to which their ratio to the compressed ones does not matter.
+RATIO_FREE: Final = 1024 * 1024
 #: Compressed bytes of a message that are taken beyond twice the limit on its size: headers of small blocks.
 _COMPRESSED_SLACK: Final = 1024
 
@@ -42,6 +46,7 @@ class Incoming:
     :param is_text: whether it has to be UTF-8, and becomes `str`.
     :param inflater: for a compressed message.
     :param max_size: the limit on its size in bytes, after decompression.
+    :param max_ratio: times that it may grow in decompression once it is over `RATIO_FREE`.
     :ivar backlog: compressed data is waiting for `inflate`; no more may be taken until then.
     :ivar fragments: frames so far.
     :ivar in_frame: a frame has begun and has not been ended.
@@ -54,6 +59,7 @@ class Incoming:
         "_ending",
         "_fin",
         "_key",
+        "_max_ratio",
         "_max_size",
         "_size",
         "_tail",
@@ -67,7 +73,9 @@ class Incoming:
         "wire_size",
     )
 
-    def __init__(self, is_text: bool, inflater: Inflater | None, max_size: int) -> None:
+    def __init__(
+        self, is_text: bool, inflater: Inflater | None, max_size: int, max_ratio: float = math.inf
+    ) -> None:
         self.inflater = inflater
         self.backlog = False
         self.fragments = 0
@@ -75,6 +83,7 @@ class Incoming:
         self.remaining = 0
         self.wire_size = 0
         self._max_size = max_size
+        self._max_ratio = max_ratio
         self._size = 0
         self._key = b""
         self._fin = False
@@ -138,6 +147,10 @@ class Incoming:
         if len(output) == room:
             raise too_large(self._max_size)
         self._size += len(output)
+        if self._size > RATIO_FREE and self._size > self._max_ratio * (self.wire_size - self.remaining):
+            raise MessageTooLarge(
+                f"a message is over {self._max_ratio:g} times what was sent (max_inflation_ratio)"
+            )
         self._add(output)
         return len(output)
 

@@ -68,11 +68,7 @@ class ResponseReader:
             exchange.stream._pause_reading()
 
     def eof_received(self) -> None:
-        try:
-            self._reader.receive_eof()
-        except HTTPInputError as error:
-            self.failed(self.exchange, error)
-            return
+        self._reader.receive_eof()
         self._reusable = False
         if self.exchange._waiting is None:
             self._pump()
@@ -115,7 +111,8 @@ class ResponseReader:
             return
         limit = self._reader.max_body_size = self._body_limit()
         if head.content_length is not None and head.has_body and head.content_length > limit:
-            raise BodyTooLarge(f"Content-Length {head.content_length} is over the limit of {limit} bytes")
+            text = f"Content-Length {head.content_length} is over the limit of {limit} bytes (max_body_size)"
+            raise BodyTooLarge(text)
         timeout = exchange._body_timeout if exchange._body_timeout is not None else self.params.body_timeout
         if head.has_body:
             if timeout is not None:
@@ -158,6 +155,7 @@ class ResponseReader:
             # A peer that goes away is no news; one that speaks wrongly is.
             level = logging.DEBUG if isinstance(error, IncompleteMessage) else logging.INFO
             gen_log.log(level, "Malformed HTTP message from %s: %s", self.context, error)
+            exchange._fault = error
             self._end(False)
             return
         self._end(False, error)

@@ -80,7 +80,9 @@ class GzipMessageDelegate(HTTPMessageDelegate):
                 break
             self._total += len(piece)
             if self._total > limit:
-                raise HTTPInputError(f"decompressed body too large: over the limit of {limit} bytes")
+                raise HTTPInputError(
+                    f"decompressed body too large: over the limit of {limit} bytes (max_body_size)"
+                )
             if self._ratio is not None and self._total > max(_RATIO_FREE, self._ratio * self._consumed):
                 raise HTTPInputError(
                     f"decompressed body too large: over {self._ratio:g} times what was sent "

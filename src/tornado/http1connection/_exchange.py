@@ -12,7 +12,6 @@ import asyncio
 import contextvars
 import re
 from collections.abc import Awaitable, Callable, Iterator
-from time import monotonic
 from typing import Any, Protocol
 
 from tornado._tasks import done_future, run_eagerly
@@ -20,8 +19,10 @@ from tornado._wire import h1
 from tornado._wire.errors import HTTPOutputError
 from tornado.concurrent import Future
 from tornado.gen import convert_yielded
+from tornado.http1connection import _expiry
 from tornado.http1connection._client import ResponseReader
 from tornado.http1connection._params import DIGITS, HTTP1ConnectionParameters
+from tornado.http1connection._remains import Remains
 from tornado.httputil import (
     HTTPConnection,
     HTTPHeaders,
@@ -46,6 +47,7 @@ _STREAM_WRITE = BaseIOStream.write
 _OK_LINE = h1.status_line("HTTP/1.1", 200, "OK")
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _METHODS_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+_framing_fields = re.compile(rb"(?im)^(?:content-length|transfer-encoding):[^\n]*\n")
 _find_control = re.compile(rb"[\x00-\x1f\x7f]").search
 
 
@@ -85,6 +87,7 @@ class HTTP1Connection(HTTPConnection):
     no_keep_alive = False
 
     _driver: Driver | None = None  # until the exchange is over
+    _fault: HTTPInputError | None = None  # of the peer's message, where we are the client
     _origin: Driver | None = (
         None  # of a server's exchange, for good: programs ask later where a request came from
     )
@@ -181,6 +184,10 @@ class HTTP1Connection(HTTPConnection):
         self.stream = None  # type: ignore[assignment]
         return stream
 
+    def _remains(self) -> Remains:
+        """What a request that is kept long may have in place of this exchange, which is detached."""
+        return Remains(self._origin, self.__dict__.get("context"))
+
     def close(self) -> None:
         """Close the stream; what was not sent yet is lost."""
         if self.stream is not None:
@@ -210,22 +217,14 @@ class HTTP1Connection(HTTPConnection):
             return self._write_request_head(start_line, block, length, framed, chunk)
         code = start_line.code  # type: ignore[union-attr]
         reason = start_line.reason  # type: ignore[union-attr]
-        connection: bytes | None = b""
-        if "Connection" in headers:
-            connection = None
-            options = [option.strip() for option in headers["Connection"].lower().split(",")]
-            if "close" in options:
-                self._close_after = True
-            elif code != 101 and self._closes():
-                headers = headers.copy()
-                headers["Connection"] = "close"
-                block = _serialize(headers)
-        return self._write_response_head(code, reason, block, length, framed, chunk, connection)
-
-    def _closes(self) -> bool:
-        """Whether the connection will be closed after this response, whatever the program wishes."""
-        head = self._head
-        return self._close_after or self.no_keep_alive or head is None or not head.keep_alive
+        wish = None
+        if code != 101 and "Connection" in headers:
+            wish = headers["Connection"]
+            # It may turn out that the connection closes, whatever the program wishes: the field comes last.
+            headers = headers.copy()
+            del headers["Connection"]
+            block = _serialize(headers)
+        return self._write_response_head(code, reason, block, length, framed, chunk, wish)
 
     def _write_response_head(
         self,
@@ -235,17 +234,17 @@ class HTTP1Connection(HTTPConnection):
         length: int | None,
         framed: bool,
         chunk: bytes | None,
-        connection: bytes | None = b"",
+        wish: str | None = None,
     ) -> Future[None]:
-        """Send a response head of ready-made fields. `connection` is None if the fields hold a Connection
-        field.
-        """
+        """Send a response head of ready-made fields. `wish` is what the program would have Connection say."""
         if self._driver is None:
             return self._failed_write()
         head = self._head
         assert head is not None
         version_11 = head.version == "HTTP/1.1"
         is_head = head.method == "HEAD"
+        if head.method == "CONNECT" and 200 <= code < 300:
+            return self._open_tunnel(code, reason, block, chunk, wish)
         if is_head or code == 304:
             self._left = 0
         elif length is not None:
@@ -262,17 +261,38 @@ class HTTP1Connection(HTTPConnection):
             elif not self._read_done and length is not None and self._left == len(chunk or b""):
                 # The response is complete and the request is not: its rest will not be read.
                 self._close_after = True
-            if connection is not None:
-                if not self._close_after:
-                    if not version_11:
-                        block += b"Connection: Keep-Alive\r\n"
-                elif version_11:
-                    block += b"Connection: close\r\n"
+            block += self._connection_field(wish)
         self._head_sent = True
         data = h1.status_line("HTTP/1.1", code, reason) + block + b"\r\n"
         if chunk:
             data += self._frame(chunk)
         return self._transmit(data)
+
+    def _connection_field(self, wish: str | None) -> bytes:
+        """The line that says what becomes of the connection, where that is not clear without it."""
+        assert self._head is not None
+        version_11 = self._head.version == "HTTP/1.1"
+        if wish is not None:
+            if "close" in [option.strip() for option in wish.lower().split(",")]:
+                self._close_after = True
+            elif self._close_after:
+                wish = "close"
+            return f"Connection: {wish}\r\n".encode("latin-1")
+        if self._close_after:
+            return b"Connection: close\r\n" if version_11 else b""
+        return b"" if version_11 else b"Connection: Keep-Alive\r\n"
+
+    def _open_tunnel(
+        self, code: int, reason: str, block: bytes, chunk: bytes | None, wish: str | None
+    ) -> Future[None]:
+        """Say yes to CONNECT. From here on there are no messages: no framing, and no request behind this one
+        (RFC 9110 section 9.3.6).
+        """
+        self._head_sent = self._close_after = True
+        block = _framing_fields.sub(b"", block)
+        if wish is not None:
+            block += f"Connection: {wish}\r\n".encode("latin-1")
+        return self._transmit(h1.status_line("HTTP/1.1", code, reason) + block + b"\r\n" + (chunk or b""))
 
     def _respond(self, code: int, reason: str, block: bytes, tail: bytes, body: bytes) -> None:
         """Send a whole response, and end the exchange.
@@ -419,8 +439,7 @@ class HTTP1Connection(HTTPConnection):
             self.stream.close()
             raise HTTPOutputError("Tried to write more data than Content-Length")
         self._left -= piece.size
-        params = driver.params
-        params._watch.set(driver, monotonic(), params._idle_timeout)
+        _expiry.wait_for_peer(driver)
         return self.stream._send_file(piece)
 
     def _push_out(self, written: Future[None]) -> Future[None]:
@@ -435,7 +454,7 @@ class HTTP1Connection(HTTPConnection):
     def _yielding(self) -> Future[None]:
         loop = self.stream.io_loop.asyncio_loop  # type: ignore[attr-defined]
         future: Future[None] = loop.create_future()
-        loop.call_soon(_set_done, future)
+        self.params._yields.add(future, loop)
         return future
 
     def _failed_write(self) -> Future[None]:
@@ -596,8 +615,3 @@ def _content_length(headers: HTTPHeaders) -> int | None:
 
 def _split(data: bytes, size: int) -> Iterator[bytes]:
     return (data[i : i + size] for i in range(0, len(data), size))
-
-
-def _set_done(future: Future[None]) -> None:
-    if not future.done():
-        future.set_result(None)

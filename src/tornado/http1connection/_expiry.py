@@ -13,8 +13,9 @@ a response that the peer is to take   ``min_send_rate``; without it, ``idle_conn
                                       any progress, once the response is finished
 ====================================  ==================================================================
 
-Where a rate is watched, or a body with a response before it, `Pace` keeps the deadlines of both, and the
-connection has the earlier one. Each line in the log names the setting.
+Where a rate is watched, or a body with a response before it, `Pace` keeps the deadlines of both. A head that
+has begun keeps its own, whatever is sent meanwhile. The connection has the earliest of them. Each line in the
+log names the setting.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from tornado.http1connection._watch import NEVER
 from tornado.log import gen_log
 
 if TYPE_CHECKING:
+    from tornado._wire.h1 import RequestHead
     from tornado.http1connection._server import HTTP1ServerConnection
     from tornado.iostream import IOStream
 
@@ -44,6 +46,14 @@ _RESET = struct.pack("ii" if os.name != "nt" else "hh", 1, 0)
 def _say(connection: HTTP1ServerConnection, kind: str, what: str, setting: str) -> None:
     if gen_log.isEnabledFor(logging.INFO):  # else the context need not be made
         _reports.say(kind, logging.INFO, "Timeout %s %s: %s", what, connection.context, setting)
+
+
+def _say_body_is_late(connection: HTTP1ServerConnection) -> None:
+    exchange = connection._exchange
+    timeout = None if exchange is None else exchange._body_timeout
+    if timeout is None:
+        timeout = connection.params.body_timeout
+    _say(connection, "body", "reading body from", f"not complete within body_timeout ({timeout:g} s)")
 
 
 # -- setting deadlines --
@@ -65,16 +75,8 @@ def watch_body(connection: HTTP1ServerConnection, timeout: float | None) -> None
     _follow(connection, pace, now)
 
 
-def body_is_over(connection: HTTP1ServerConnection) -> None:
-    """Nobody waits for a body any more."""
-    pace = connection._pace
-    assert pace is not None
-    pace.end_body()
-    _follow(connection, pace, monotonic())
-
-
 def forget_body(connection: HTTP1ServerConnection, pace: Pace) -> None:
-    """As `body_is_over`, where the connection has another deadline already."""
+    """Nobody waits for a body any more, and the connection has another deadline already."""
     pace.end_body()
     if pace.deadline() == NEVER:
         connection._pace = None
@@ -92,49 +94,64 @@ def watch_output(connection: HTTP1ServerConnection) -> None:
     _follow(connection, pace, now)
 
 
-def output_is_over(connection: HTTP1ServerConnection) -> None:
-    """The peer has taken all that waited."""
-    pace = connection._pace
-    assert pace is not None
-    pace.end_output()
-    _follow(connection, pace, monotonic())
-
-
-def restore(connection: HTTP1ServerConnection) -> None:
-    """A request has begun, which takes the deadline away, while output of the one before still waits."""
+def follow_pace(connection: HTTP1ServerConnection) -> None:
+    """Something that the pace watched is over; or a request has begun, which takes the deadline away, while
+    output of the one before still waits.
+    """
     if connection._pace is not None:
         _follow(connection, connection._pace, monotonic())
 
 
 def wait_for_peer(connection: HTTP1ServerConnection) -> None:
-    """Nothing happens until the peer takes what waits for it."""
-    params = connection.params
-    params._watch.set(connection, monotonic(), params._idle_timeout)
-    restore(connection)
+    """Nothing happens until the peer takes what waits for it, or says something."""
+    follow_pace(connection)
+    if connection._pace is None:
+        params = connection.params
+        params._watch.set(connection, monotonic(), params._idle_timeout)
+
+
+def watch_head(connection: HTTP1ServerConnection) -> None:
+    """A head has begun: its time runs from its first byte, however many pieces it comes in."""
+    params, now = connection.params, monotonic()
+    connection._head_end = now + params._head_timeout
+    params._watch.set(connection, now, params._head_timeout)
+    follow_pace(connection)
 
 
 def _follow(connection: HTTP1ServerConnection, pace: Pace, now: float) -> None:
-    """Make the earlier one of the pace's deadlines the connection's."""
+    """Make the earliest of the pace's deadlines, and of a head's, the connection's."""
     deadline = pace.deadline()
     if deadline == NEVER:
         connection._pace = None
+    _set(connection, now, deadline, connection.params._rate_window)
+
+
+def _set(connection: HTTP1ServerConnection, now: float, deadline: float, period: float) -> None:
+    """Give the connection until `deadline`, or less where it has a head to complete."""
+    params = connection.params
+    if connection._state is State.SERVING and 0 < connection._head_end < deadline:
+        deadline, period = connection._head_end, params._head_timeout
+    if deadline == NEVER:
         connection._deadline = NEVER
     else:
-        connection.params._watch.set_at(connection, now, deadline, connection.params._rate_window)
+        params._watch.set_at(connection, now, deadline, period)
 
 
-def pipelines_too_much(connection: HTTP1ServerConnection) -> bool:
-    """Count a request that came before the last one was answered; whether there have been too many."""
+def count_pipelined(connection: HTTP1ServerConnection, head: RequestHead) -> RequestHead:
+    """Count a request that came before the last one was answered.
+
+    :returns: its head; of the last one to be answered, as if the client wanted the connection closed then.
+    """
     limit = connection.params._max_pipelined
     if limit is None:
-        return False
+        return head
     connection._pipelined += 1
-    if connection._pipelined <= limit:
-        return False
+    if connection._pipelined + bool(connection._reader.buffered) <= limit:
+        return head
     if gen_log.isEnabledFor(logging.INFO):
         text = "Closing %s: more than max_pipelined_requests (%d) sent ahead of their answers"
         _reports.say("pipelining", logging.INFO, text, connection.context, limit)
-    return True
+    return head.closing()
 
 
 def idle_since(connection: HTTP1ServerConnection) -> float | None:
@@ -148,7 +165,7 @@ def idle_since(connection: HTTP1ServerConnection) -> float | None:
     params = connection.params
     if connection._phase_end and deadline == connection._phase_end:
         return deadline - params._handshake_timeout
-    return deadline - (params._head_timeout if connection._head_begun else params._idle_timeout)
+    return deadline - (params._head_timeout if connection._head_end else params._idle_timeout)
 
 
 # -- a deadline that has passed --
@@ -161,11 +178,14 @@ def expired(connection: HTTP1ServerConnection) -> None:
     if serving and connection._phase_end and _first_wait(connection, now):
         return
     pace = connection._pace
-    if pace is not None:
+    if serving and 0 < connection._head_end <= now:
+        limit = f"not complete within header_timeout ({connection.params._head_timeout:g} s)"
+        _say(connection, "head", "reading head from", limit)
+    elif pace is not None:
         if not _too_slow(connection, pace, now):
             _follow(connection, pace, now)
             return
-    elif _may_go_on(connection, now, serving):
+    elif _may_go_on(connection, now):
         return
     _close(connection.stream)
 
@@ -193,7 +213,7 @@ def _first_wait(connection: HTTP1ServerConnection, now: float) -> bool:
         )
         return False
     left = end - params._handshake_timeout + params._idle_timeout - now
-    if left <= 0 or connection._exchange is not None or connection._head_begun:
+    if left <= 0 or connection._exchange is not None or connection._head_end:
         return False
     params._watch.set(connection, now, left)
     return True
@@ -204,7 +224,7 @@ def _too_slow(connection: HTTP1ServerConnection, pace: Pace, now: float) -> bool
     params = connection.params
     window = params._rate_window
     if now >= pace.body_end:
-        _say(connection, "body", "reading body from", "not complete within body_timeout")
+        _say_body_is_late(connection)
         return True
     rate = params._min_body_rate
     if rate is not None and pace.body_is_late(now, rate * window, window):
@@ -221,26 +241,19 @@ def _too_slow(connection: HTTP1ServerConnection, pace: Pace, now: float) -> bool
     return False
 
 
-def _may_go_on(connection: HTTP1ServerConnection, now: float, serving: bool) -> bool:
+def _may_go_on(connection: HTTP1ServerConnection, now: float) -> bool:
     """The deadline of a connection without a pace; whether it is to live on."""
     exchange, stream, params = connection._exchange, connection.stream, connection.params
     pending = stream._pending_output
     reading = exchange is not None and not exchange._read_done
     if reading:
-        _say(connection, "body", "reading body from", "not complete within body_timeout")
+        _say_body_is_late(connection)
         return False
     if exchange is not None and not pending:
         return True
     if pending and pending != connection._pending_seen:
         # Not idle: the peer reads, only slowly.
         connection._pending_seen = pending
-        params._watch.set(connection, now, params._idle_timeout)
+        _set(connection, now, now + params._idle_timeout, params._idle_timeout)
         return True
-    if serving and connection._head_begun and not pending:
-        _say(
-            connection,
-            "head",
-            "reading head from",
-            f"not complete within header_timeout ({params._head_timeout:g} s)",
-        )
     return False

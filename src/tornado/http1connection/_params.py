@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 
-from tornado._wire.limits import DEFAULT, Limits
+from tornado._batches import Batches
+from tornado._throttle import Throttle
+from tornado._wire.limits import Limits
+from tornado.concurrent import Future
 from tornado.http1connection._protection import DEFAULT as DEFAULT_PROTECTION
 from tornado.http1connection._protection import Protection
 from tornado.http1connection._watch import NEVER, Watch
+from tornado.log import gen_log
 
 #: Unread bytes after which the peer is not read any further.
 READ_AHEAD = 65536
@@ -58,7 +62,7 @@ class HTTP1ConnectionParameters:
         # head.
         self._limits = Limits(
             max_head_size=self.max_header_size,
-            max_request_line=min(self.max_header_size, DEFAULT.max_request_line),
+            max_request_line=self.max_header_size,
             max_header_count=protection.max_header_count,
             max_body_size=2**63 - 1,
         )
@@ -71,6 +75,15 @@ class HTTP1ConnectionParameters:
         self._rate_window = protection.rate_window
         self._max_pipelined = protection.max_pipelined_requests
         self._watch = Watch()
+        #: Of messages that were refused; a few lines, as a developer at his client wants to see each.
+        self._reports = Throttle(gen_log, burst=10)
+        #: Who has written his share and waits for a turn of the loop; many such get it some at a time.
+        self._yields: Batches[Future[None]] = Batches(_set_done, at_once=0)
+
+
+def _set_done(future: Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
 
 
 def parse_int(s: str) -> int:

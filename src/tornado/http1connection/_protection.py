@@ -35,6 +35,8 @@ from typing import Any
 
 __all__ = ["DEFAULT", "PUBLIC", "Protection"]
 
+#: What fields are annotated with that hold sizes or counts.
+_WHOLE = frozenset({"int", "int | None"})
 _MAY_BE_ZERO = frozenset({"body_timeout", "idle_connection_timeout", "header_timeout"})
 
 
@@ -45,7 +47,7 @@ class Protection:
     To leave out a limit that ``"public"`` has, make one from it: ``dataclasses.replace(PUBLIC,
     min_send_rate=None)``.
 
-    :raises TypeError: for a value that is no number.
+    :raises TypeError: for a value that is no number, or for a size or a count that is no whole one.
     :raises ValueError: for a value that is not above zero.
     """
 
@@ -74,10 +76,12 @@ class Protection:
     max_connections: int | None = None
     #: Connections of one address, or of one IPv6 network of 64 bits. One more is refused.
     max_connections_per_address: int | None = None
-    #: Requests on one connection that came before the last one was answered. After that the connection is
-    #: closed, and the client has to send again what was not answered (RFC 9112 section 9.3.2).
+    #: Requests on one connection that came before the last one was answered, one behind the other; when
+    #: nothing waits any more, they are counted anew. The answer to the last of so many says that the
+    #: connection closes, and the client has to send again what was not answered (RFC 9112 section 9.3.2).
     max_pipelined_requests: int | None = None
-    #: Times that a compressed request body may grow in decompression, once it is over 1 MiB (400).
+    #: Times that a compressed request body (400) or WebSocket message (1009) may grow in decompression, once
+    #: it is over 1 MiB.
     max_inflation_ratio: float | None = None
 
     def __post_init__(self) -> None:
@@ -87,14 +91,17 @@ class Protection:
                 continue
             if not isinstance(value, (int, float)) or isinstance(value, bool):
                 raise TypeError(f"{field.name} is a number, not {value!r}")
-            if value < 0 or (value == 0 and field.name not in _MAY_BE_ZERO):
+            if not value > 0 and (value != 0 or field.name not in _MAY_BE_ZERO):  # NaN is not, either
                 raise ValueError(f"{field.name} has to be above zero, got {value!r}")
+            if field.type in _WHOLE and value % 1 != 0:  # which is NaN for infinity
+                raise TypeError(f"{field.name} is a whole number, not {value!r}")
 
     @staticmethod
     def of(protection: str | Protection | None, **given: Any) -> Protection:
         """The protection of that name (None: ``"default"``) with the values that are not None on top.
 
-        Where the idle time is given and the shorter ones are not, they are no longer than it.
+        Where the idle time is given and is above zero, the head's and the handshake's are no longer than it,
+        unless they are given too: who may say nothing for five seconds is not to say little for a minute.
 
         :raises ValueError: for an unknown name.
         :raises TypeError: for anything but a name or a `Protection`.
@@ -109,7 +116,7 @@ class Protection:
             raise TypeError(f'protection is "default", "public" or a Protection, not {protection!r}')
         given = {name: value for name, value in given.items() if value is not None}
         idle = given.get("idle_connection_timeout")
-        if idle is not None:
+        if isinstance(idle, (int, float)) and idle > 0:
             for name in ("header_timeout", "tls_handshake_timeout"):
                 given.setdefault(name, min(getattr(base, name), idle))
         return dataclasses.replace(base, **given) if given else base

@@ -21,8 +21,6 @@ import asyncio
 import contextvars
 import functools
 import inspect
-import socket
-import ssl
 import types
 from contextvars import copy_context
 from time import monotonic
@@ -30,12 +28,12 @@ from typing import Any
 
 from tornado._tasks import run_eagerly
 from tornado._wire import h1
-from tornado._wire.chunked import Phase
-from tornado._wire.errors import BodyTooLarge, HeadTooLarge, IncompleteMessage, RequestTargetTooLong
+from tornado._wire.errors import BodyTooLarge, IncompleteMessage
 from tornado.concurrent import Future
-from tornado.http1connection import _expiry
+from tornado.http1connection import _expiry, _lingering, _refusal
 from tornado.http1connection._decompress import GzipMessageDelegate
 from tornado.http1connection._exchange import _CONTINUE, FAIR_SHARE, HTTP1Connection
+from tornado.http1connection._lingering import Lingering
 from tornado.http1connection._pace import Pace
 from tornado.http1connection._params import READ_AHEAD, HTTP1ConnectionParameters
 from tornado.http1connection._state import State as _State
@@ -45,24 +43,15 @@ from tornado.httputil import (
     HTTPOutputError,
     HTTPServerConnectionDelegate,
     RequestStartLine,
-    responses,
 )
 from tornado.iostream import IOStream, SSLIOStream
 from tornado.log import app_log, gen_log
 
 #: Pipelined requests answered before the loop runs again.
 _PIPELINE_BATCH = 64
-#: What is thrown away after an answer that came before the end of the request, until the connection is closed
-#: hard: so many bytes, for so many seconds, as long as no pause is longer. A browser that uploads shows the
-#: answer only if it gets rid of its body first; nginx's lingering_time is 30 s and lingering_timeout 5 s.
-_LINGER_BYTES = 256 * 1024 * 1024
-_LINGER_SECONDS = 30.0
-_LINGER_PAUSE = 2.0
-_LAST_CHUNK = b"\r\n" + h1.LAST_CHUNK
-_OVERSIZED = (HeadTooLarge, RequestTargetTooLong)
-
 
 _SERVING = _State.SERVING
+_HEAD = h1.State.HEAD
 _new_exchange = HTTP1Connection.__new__
 
 #: `.HTTPServer.start_request` as it was imported: while a server has it, its application is asked directly.
@@ -81,15 +70,14 @@ class HTTP1ServerConnection:
         "__weakref__",
         "_advancing",
         "_closed",
-        "_coming",
         "_context",
         "_deadline",
         "_delegate",
         "_eof",
         "_exchange",
-        "_head_begun",
+        "_head_end",
         "_held",
-        "_left",
+        "_lingering",
         "_native",
         "_pace",
         "_pending_seen",
@@ -116,14 +104,14 @@ class HTTP1ServerConnection:
         self._state = _SERVING
         self._advancing = False
         self._eof = False
-        self._head_begun = False
+        self._head_end = 0.0  # until when a head that has begun must be complete; 0: none has
         self._held = False  # the next request waits until the peer has read
         self._scheduled = False  # the next request waits for a turn of the loop
         self._pending_seen = self._pipelined = 0
-        self._left = self._coming = 0
         self._deadline = NEVER
-        self._phase_end = 0.0  # until when TLS has time for its handshake; later, until when we linger
+        self._phase_end = 0.0  # until when TLS has time for its handshake
         self._pace: Pace | None = None
+        self._lingering: Lingering | None = None
         self._closed: Future[None] | None = None
         self._delegate: HTTPServerConnectionDelegate | None = None
         self._native: Any = None
@@ -170,12 +158,8 @@ class HTTP1ServerConnection:
     def data_received(self, data: bytes) -> None:
         """Take the bytes of one receive."""
         if self._state is not _SERVING:
-            if self._state is _State.LINGERING:
-                self._throw_away(data)
-            elif self._state is _State.CLOSING:
-                self._count_down(data)
-                if self._left <= 0 or not self._coming:
-                    self.stream._pause_reading()  # until the response is out
+            if self._lingering is not None:
+                self._lingering.received(self, data)
             return
         reader = self._reader
         exchange = self._exchange
@@ -195,14 +179,13 @@ class HTTP1ServerConnection:
             try:
                 self._begin(head)
             except HTTPInputError as error:
-                self._refuse(error)
+                _refusal.refuse(self, error)
             finally:
                 self._advancing = False
             if self._exchange is None and self._state is _SERVING:
-                now = monotonic()
-                self._deadline = deadline = now + self.params._idle_timeout
-                if deadline < self.params._watch._due:
-                    self._wait_for_head(now)
+                self._deadline = deadline = monotonic() + self.params._idle_timeout
+                if deadline < self.params._watch._due or self._pace is not None:
+                    self._wait_for_head()
             return
         reader.receive_data(data)
         if self._pace is not None:
@@ -215,25 +198,6 @@ class HTTP1ServerConnection:
         elif reader.buffered > READ_AHEAD:
             self.stream._pause_reading()
 
-    def _throw_away(self, data: bytes) -> None:
-        """Bytes have come after the answer that closes the connection."""
-        coming = self._coming
-        self._count_down(data)
-        if self._left < 0:
-            self.stream.close()
-            return
-        self._deadline = min(monotonic() + _LINGER_PAUSE, self._phase_end)
-        if coming and not self._coming and isinstance(self.stream.socket, ssl.SSLSocket):
-            self._say_goodbye()
-
-    def _count_down(self, data: bytes) -> None:
-        """Bytes have come of a body that nobody wants."""
-        self._left -= len(data)
-        if self._coming > 0:
-            self._coming = max(self._coming - len(data), 0)
-        elif self._coming < 0 and _ends_chunks(data):
-            self._coming = 0
-
     def eof_received(self) -> None:
         """The peer has closed its sending side; an answer under way may still reach it."""
         self._eof = True
@@ -245,7 +209,7 @@ class HTTP1ServerConnection:
             if not self._scheduled and not self._held:
                 self._end_of_input()
         elif exchange._read_done:
-            self._tell_gone(exchange)
+            exchange._peer_gone()
         elif exchange._waiting is None or exchange._ends_at_eof:
             self._cut_short()
 
@@ -253,7 +217,7 @@ class HTTP1ServerConnection:
         """A request that was pipelined has begun, and its peer had gone before."""
         exchange = self._exchange
         if exchange is not None and exchange._read_done:
-            self._tell_gone(exchange)
+            exchange._peer_gone()
 
     def _cut_short(self) -> None:
         gen_log.debug("Connection from %s closed in the middle of a request body", self.context)
@@ -268,24 +232,28 @@ class HTTP1ServerConnection:
             except IncompleteMessage:
                 pass
             except HTTPInputError as error:
-                self._refuse(error)
+                _refusal.refuse(self, error)
                 return
-        self._close_gracefully(linger=False)
+        _lingering.close(self, linger=False)
 
     def connection_lost(self, error: BaseException | None) -> None:
         """The stream is closed, by whomever."""
         if self._state in (_State.CLOSED, _State.DETACHED):
             return
-        self._state = _State.CLOSED
-        self._deadline = NEVER
         self._pace = None
         self.params._watch.discard(self)
+        self._abandon(_State.CLOSED)
+        self._ended()
+
+    def _abandon(self, state: _State) -> None:
+        """End the exchange that is under way, if one is: its writes fail from now on, and it is told."""
+        self._state = state
+        self._deadline = NEVER
         exchange, self._exchange = self._exchange, None
         if exchange is not None:
             self._let_go(exchange)
-            self._tell_gone(exchange)
+            exchange._peer_gone()
             self._forget(exchange)
-        self._ended()
 
     def input_wanted(self) -> None:
         """The handler reads from the stream: it gets what is unread, and we go on after its response."""
@@ -305,14 +273,15 @@ class HTTP1ServerConnection:
     def output_drained(self) -> None:
         """What had to wait for the peer has been sent."""
         if self._pace is not None:
-            _expiry.output_is_over(self)
-        if self._state is _State.CLOSING:
-            self._close_now()
+            self._pace.end_output()
+            _expiry.follow_pace(self)
+        if self._lingering is not None and self._state is _State.CLOSING:
+            self._lingering.answer_is_out(self)
         elif self._held:
             self._held = False
             self._advance_later()
         elif self._exchange is None and self._state is _SERVING:
-            self._wait_for_head(monotonic())
+            self._wait_for_head()
 
     # -- requests --
 
@@ -341,36 +310,33 @@ class HTTP1ServerConnection:
                 if count == _PIPELINE_BATCH:
                     self._advance_later()
                     return
-                if (count or waited) and _expiry.pipelines_too_much(self):
-                    self._close_gracefully(True)
-                    return
-                head = reader.next_event()
+                head: Any = reader.next_event()
                 if head is None:
                     break
+                if count or waited:
+                    head = _expiry.count_pipelined(self, head)
                 count += 1
-                self._begin(head)  # type: ignore[arg-type]
+                self._begin(head)
                 if self._pace is not None:
-                    _expiry.restore(self)
+                    _expiry.follow_pace(self)
                 if self._eof:
                     self._tell_late()
         except HTTPInputError as error:
-            self._refuse(error)
+            _refusal.refuse(self, error)
         finally:
             self._advancing = False
         if self._exchange is None and self._state is _SERVING:
-            self._wait_for_head(monotonic())
+            self._wait_for_head()
 
-    def _wait_for_head(self, now: float) -> None:
-        params = self.params
+    def _wait_for_head(self) -> None:
         if self._eof:
             self._end_of_input()
         elif not self._reader._buffer:
-            self._deadline = deadline = now + params._idle_timeout
-            if deadline < params._watch._due:
-                params._watch.set(self, now, params._idle_timeout)
-        elif not self._head_begun:  # a head's time runs from its first byte, however many pieces it comes in
-            self._head_begun = True
-            params._watch.set(self, now, params._head_timeout)
+            self._head_end = 0.0
+            self._pipelined = 0
+            _expiry.wait_for_peer(self)
+        elif not self._head_end:
+            _expiry.watch_head(self)
 
     def _advance_later(self) -> None:
         if not self._scheduled:
@@ -409,10 +375,12 @@ class HTTP1ServerConnection:
         exchange._close_callback = exchange._run_context = None
         self._exchange = exchange
         self._deadline = NEVER
-        self._head_begun = False
-        if head.has_body:
-            self._begin_body(exchange, head)
-            return
+        self._head_end = 0.0
+        if not head.plain:
+            _refusal.check(self, head)
+            if head.has_body:
+                self._begin_body(exchange, head)
+                return
         exchange._read_done = True
         context = copy_context()
         try:
@@ -504,7 +472,8 @@ class HTTP1ServerConnection:
         assert head is not None
         limit = self._reader.max_body_size = self._body_limit(exchange)
         if head.content_length is not None and head.content_length > limit:
-            raise BodyTooLarge(f"Content-Length {head.content_length} is over the limit of {limit} bytes")
+            text = f"Content-Length {head.content_length} is over the limit of {limit} bytes (max_body_size)"
+            raise BodyTooLarge(text)
         if head.expect_continue and not exchange._head_sent and not self._reader.buffered:
             _ = exchange._push_out(exchange._transmit(_CONTINUE))
 
@@ -559,13 +528,14 @@ class HTTP1ServerConnection:
         """The request has been read whole."""
         self._deadline = NEVER
         if self._pace is not None:
-            _expiry.body_is_over(self)
+            self._pace.end_body()
+            _expiry.follow_pace(self)
         if self._exchange is not exchange:
             return
         if exchange._write_done:
             self.exchange_finished(exchange)
         elif self._eof:
-            self._tell_gone(exchange)
+            exchange._peer_gone()
 
     # -- ends --
 
@@ -594,10 +564,11 @@ class HTTP1ServerConnection:
         if exchange._close_after or self._state is not _SERVING:
             self._deadline = NEVER
             linger = not exchange._read_done or self._reader.buffered > 0
-            self._close_gracefully(linger, self._body_left(exchange))
+            _lingering.close(self, linger, _lingering.body_left(exchange, self._reader))
             return
         reader = self._reader
-        reader.start_next()
+        if reader.state is not _HEAD:
+            reader.start_next()
         if rest:
             reader.receive_data(rest)
         if self._advancing:
@@ -605,9 +576,12 @@ class HTTP1ServerConnection:
         if reader.buffered:
             self._advance_later()
         elif self._eof:
-            self._close_gracefully(linger=False)
+            _lingering.close(self, linger=False)
         else:
-            self.params._watch.set(self, monotonic(), self.params._idle_timeout)
+            self._pipelined = 0
+            if self._pace is not None:
+                self._pace.end_body()
+            _expiry.wait_for_peer(self)
             stream._resume_reading()
 
     def _forget(self, exchange: HTTP1Connection) -> None:
@@ -648,7 +622,7 @@ class HTTP1ServerConnection:
     def failed(self, exchange: HTTP1Connection, error: BaseException) -> None:
         """Reading the request failed, by the peer's fault or by the program's."""
         if isinstance(error, HTTPInputError):
-            self._refuse(error)
+            _refusal.refuse(self, error)
             return
         if not isinstance(error, asyncio.CancelledError):
             head: Any = exchange._head
@@ -662,128 +636,13 @@ class HTTP1ServerConnection:
             # Who failed at writing a head was about to answer otherwise.
             begun = exchange._head_sent or isinstance(error, HTTPOutputError)
             if not begun and self._exchange is exchange:
-                self._answer_and_close(500)
+                _refusal.answer_and_close(self, 500)
                 return
         self.stream.close()
-
-    def _refuse(self, error: HTTPInputError) -> None:
-        """Answer what cannot be understood or taken, where no answer has begun, and close."""
-        kind = "Unsatisfiable read, oversized" if isinstance(error, _OVERSIZED) else "Malformed HTTP"
-        gen_log.info("%s message from %s: %s", kind, self.context, error)
-        if isinstance(error, BodyTooLarge) and self._has_answered(self._exchange):
-            return
-        self._answer_and_close(error.status_code)
-
-    def _answer_and_close(self, code: int) -> None:
-        """End the exchange, with a bare page where no answer has begun."""
-        exchange, self._exchange = self._exchange, None
-        self._deadline = NEVER
-        self._state = _State.CLOSING
-        answer, coming = True, 0
-        if exchange is not None:
-            answer = not exchange._head_sent
-            coming = self._body_left(exchange)
-            self._let_go(exchange)
-            self._tell_gone(exchange)
-            self._forget(exchange)
-        if self.stream.closed():
-            return
-        if answer:
-            reason = responses.get(code, "Bad Request")
-            body = f"{code} {reason}\n".encode()
-            _ = self.stream.write(
-                h1.status_line("HTTP/1.1", code, reason)
-                + b"Content-Type: text/plain; charset=UTF-8\r\n"
-                + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(body)
-                + body
-            )
-        self._close_gracefully(True, coming)
-
-    def _has_answered(self, exchange: HTTP1Connection | None) -> bool:
-        """Whether the request's own handler answers, at once or soon, that its body is too large."""
-        if exchange is None or exchange._oversized is None or exchange._head_sent or self.stream.closed():
-            return False
-        answer, exchange._oversized = exchange._oversized, None
-        exchange._waiting = Future()  # for good: nothing more is read
-        assert exchange._run_context is not None
-        try:
-            exchange._run_context.run(answer)
-        except Exception as error:
-            self.failed(exchange, error)
-        return True
-
-    def _body_left(self, exchange: HTTP1Connection) -> int:
-        """How many bytes of the request's body are still to come; -1 if that is unknown."""
-        head = exchange._head
-        if exchange._read_done or head is None or not head.has_body:
-            return 0
-        reader = self._reader
-        if head.content_length is None:
-            decoder, rest = reader._decoder, len(reader._buffer) - len(_LAST_CHUNK)
-            if decoder is not None and decoder.phase is Phase.FINISHED:
-                return 0
-            return 0 if _ends_chunks(bytes(reader._buffer[max(reader._position, rest) :])) else -1
-        return max(head.content_length - reader._received - reader.buffered, 0)
-
-    def _close_gracefully(self, linger: bool, coming: int = 0) -> None:
-        """Close when what waits has been sent; `coming` bytes of a body (-1: unknown) are still to come."""
-        self._state = _State.CLOSING
-        self._left = _LINGER_BYTES if linger and not self._eof else 0
-        self._coming = coming
-        stream = self.stream
-        if self._pace is not None:
-            _expiry.body_is_over(self)
-        stream._flush_now()
-        if not stream._pending_output:
-            self._close_now()
-        else:
-            _expiry.wait_for_peer(self)
-
-    def _close_now(self) -> None:
-        stream = self.stream
-        if self._left <= 0 or stream.closed():
-            stream.close()
-            return
-        self._state = _State.LINGERING
-        self._pace = None
-        now = monotonic()
-        self._phase_end = now + _LINGER_SECONDS
-        self.params._watch.set(self, now, _LINGER_PAUSE)
-        if not self._coming or not isinstance(stream.socket, ssl.SSLSocket):
-            self._say_goodbye()
-        stream._resume_reading()
-
-    def _say_goodbye(self) -> None:
-        """Close our side. Not in TLS while a body is coming: ssl looks for the peer's goodbye then, and takes
-        anything else for an error.
-        """
-        stream = self.stream
-        try:
-            if isinstance(stream.socket, ssl.SSLSocket):
-                try:
-                    stream.socket.unwrap()  # our close_notify; the peer's is not waited for
-                except (ssl.SSLError, ValueError):
-                    pass
-            # The method of ssl.SSLSocket would give up TLS for reading too.
-            socket.socket.shutdown(stream.socket, socket.SHUT_WR)
-        except OSError:
-            stream.close()
-
-    def _tell_gone(self, exchange: HTTP1Connection) -> None:
-        exchange._peer_gone()
 
     def _expired(self) -> None:
         """A deadline has passed: of the idle connection, of a head, of a body, or of the peer's closing."""
         _expiry.expired(self)
-
-
-def _ends_chunks(data: bytes) -> bool:
-    """Whether the chunked body that `data` is the latest part of seems to be at its end.
-
-    A decoder that has refused the body cannot tell any more, and more than an early goodbye does not hang on
-    it.
-    """
-    return data.endswith(_LAST_CHUNK) or data == h1.LAST_CHUNK
 
 
 async def finish_after(result: Any, message: Any) -> None:

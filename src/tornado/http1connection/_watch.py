@@ -4,7 +4,7 @@ A connection keeps its own deadline as a number. The timer is set for the earlie
 announced; when it fires, one walk over the connections finds those that are due and the next earliest. Moving
 a deadline further away, as each request of a kept-alive connection does, costs an assignment and a
 comparison. Walks are at least a tenth of the shortest time-out apart, so a deadline is noticed at most a
-tenth late. Of many that are due at once, as after an attack, some are ended in each turn of the loop.
+tenth late. Many that are due at once, as after an attack, are ended in batches.
 """
 
 from __future__ import annotations
@@ -13,11 +13,10 @@ import asyncio
 import time
 from typing import Protocol
 
+from tornado._batches import Batches
+
 NEVER = float("inf")
 _LONGEST_STEP = 1.0
-#: Connections that are ended in one turn of the loop. Each takes 20 microseconds, and up to a millisecond
-#: where a handler is told by an exception that goes to the log.
-_BATCH = 16
 
 
 class Watched(Protocol):
@@ -31,10 +30,12 @@ class Watched(Protocol):
 class Watch:
     """The connections of one server and the timer for their deadlines (``time.monotonic()`` seconds)."""
 
-    __slots__ = ("_due", "_loop", "_step", "_timer", "connections")
+    __slots__ = ("_due", "_ends", "_loop", "_step", "_timer", "connections")
 
     def __init__(self) -> None:
         self.connections: set[Watched] = set()
+        # What a batch is to do comes with each item: a method of ours here would make a cycle of references.
+        self._ends: Batches[tuple[Watch, Watched]] = Batches(_end)
         self._timer: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._due = NEVER
@@ -89,25 +90,22 @@ class Watch:
                 due.append(connection)
             elif deadline < following:
                 following = deadline
-        if due:
-            self._end(due)
+        for connection in due:
+            self._ends.add((self, connection), self._loop)  # type: ignore[arg-type]  # who set a timer had one
         following = min(following, self._due)
         if following != NEVER and self.connections:
             self._schedule(max(following, now + self._step), now)
 
-    def _end(self, due: list[Watched]) -> None:
-        """Tell connections that their time is over, so many in a turn of the loop that others are served."""
-        now = time.monotonic()
-        for connection in due[:_BATCH]:
-            # It may have ended, or moved its deadline, while those before it were told.
-            if connection not in self.connections:
-                continue
-            deadline = connection._deadline
-            if deadline <= now:
-                connection._deadline = NEVER
-                connection._expired()
-            elif deadline < self._due:
-                self._schedule(deadline, now)
-        rest = due[_BATCH:]
-        if rest and self._loop is not None:
-            self._loop.call_soon(self._end, rest)
+
+def _end(item: tuple[Watch, Watched]) -> None:
+    """Tell a connection that its time is over, if it still is."""
+    watch, connection = item
+    # It may have ended, or moved its deadline, while those before it were told.
+    if connection not in watch.connections:
+        return
+    now, deadline = time.monotonic(), connection._deadline
+    if deadline <= now:
+        connection._deadline = NEVER
+        connection._expired()
+    elif deadline < watch._due:
+        watch._schedule(deadline, now)

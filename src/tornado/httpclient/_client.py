@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import concurrent.futures
+import contextvars
 import functools
 import time
 from collections.abc import Callable
@@ -146,7 +149,10 @@ class AsyncHTTPClient(Configurable):
 
 
 class HTTPClient:
-    """Fetches and waits: for scripts and the interactive prompt, not for use inside a running event loop.
+    """Fetches and waits: for scripts, threads and the interactive prompt.
+
+    Where an event loop runs in this thread, as in a notebook, that loop stands still meanwhile: whatever
+    serves others awaits an `AsyncHTTPClient`, and a server in the same loop would never answer.
 
     :param async_client_class: the implementation; the configured one by default.
     :param kwargs: arguments for it.
@@ -161,7 +167,7 @@ class HTTPClient:
             return factory(force_instance=True, **kwargs)
 
         try:
-            self._async_client: AsyncHTTPClient = self._io_loop.run_sync(make)
+            self._async_client: AsyncHTTPClient = self._run(make)
         except BaseException:
             self._io_loop.close()
             raise
@@ -178,12 +184,15 @@ class HTTPClient:
             self._io_loop.close()
 
     def fetch(self, request: HTTPRequest | str, **kwargs: Any) -> HTTPResponse:
-        """As `AsyncHTTPClient.fetch`, but returns the `HTTPResponse` itself.
+        """As `AsyncHTTPClient.fetch`, but returns the `HTTPResponse` itself."""
+        return cast(HTTPResponse, self._run(functools.partial(self._async_client.fetch, request, **kwargs)))
 
-        :raises RuntimeError: when an event loop is running in this thread.
-        """
-        fetch = functools.partial(self._async_client.fetch, request, **kwargs)
-        return cast(HTTPResponse, self._io_loop.run_sync(fetch))
+    def _run(self, function: Callable[[], Any]) -> Any:
+        if asyncio._get_running_loop() is None:
+            return self._io_loop.run_sync(function)
+        # A thread runs one loop at a time: this client's runs in another one, while this one waits for it.
+        with concurrent.futures.ThreadPoolExecutor(1) as thread:
+            return thread.submit(contextvars.copy_context().run, self._io_loop.run_sync, function).result()
 
 
 def _fetch_for_callback(

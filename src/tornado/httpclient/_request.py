@@ -39,7 +39,7 @@ class HTTPRequest:
         and at the end with the blank line.
     :param prepare_curl_callback: called with the `pycurl.Curl` object (curl client only).
     :param proxy_host: an HTTP proxy, with ``proxy_port`` and optionally ``proxy_username``,
-        ``proxy_password`` and ``proxy_auth_mode`` (curl client only).
+        ``proxy_password`` and ``proxy_auth_mode`` (curl client, and `.websocket_connect`).
     :param allow_nonstandard_methods: send methods that are not known, and bodies where they are not usual.
     :param validate_cert: whether to check the server's certificate (default true).
     :param ca_certs: a file of certificates to trust, in place of the system's.

@@ -161,8 +161,13 @@ class HTTPServerRequest:
         return end - self._start_time
 
     def full_url(self) -> str:
-        """The requested URL, put together from protocol, host and `uri`."""
-        return f"{self.protocol}://{self.host}{self.uri}"
+        """The requested URL, put together from protocol, host and `uri`.
+
+        An ``OPTIONS *`` and a CONNECT are about the host itself, and their URL has no path (RFC 9112 section
+        3.3).
+        """
+        path = "" if self.uri == "*" or self.method == "CONNECT" else self.uri
+        return f"{self.protocol}://{self.host}{path}"
 
     def get_ssl_certificate(self, binary_form: bool = False) -> dict[str, Any] | bytes | None:
         """The client's TLS certificate, or None where it gave none.
@@ -219,6 +224,14 @@ class HTTPServerRequest:
         _merge(files, present.setdefault("files", {}))
         if "arguments" in present:
             _merge(arguments, present["arguments"])
+
+    def _forget_headers(self) -> None:
+        """Give up the mapping of the header fields, which is made anew when somebody asks for it; unless one
+        of them was changed, or a delegate stands before the application and there is nothing to make it from.
+        """
+        head = self.__dict__.get("_head")
+        if head is not None and self.headers._fields() == head.headers._fields():
+            del self.headers
 
     def __repr__(self) -> str:
         names = ("protocol", "host", "method", "uri", "version", "remote_ip")
@@ -341,7 +354,7 @@ def _cookies(request: HTTPServerRequest) -> SimpleCookie:
 
 _COMPUTED: dict[str, Callable[[HTTPServerRequest], Any]] = {
     "headers": lambda request: request._head.headers,
-    "host": lambda request: request._head.host or _DEFAULT_HOST,
+    "host": lambda request: _DEFAULT_HOST if request._head.host is None else request._head.host,
     "host_name": lambda request: split_host_and_port(request.host.lower())[0],
     "query": lambda request: request._head.target.partition("?")[2],
     "query_arguments": _query_arguments,

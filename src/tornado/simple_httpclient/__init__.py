@@ -10,9 +10,9 @@ from __future__ import annotations
 from tornado._export import export
 from tornado.simple_httpclient._client import SimpleAsyncHTTPClient
 from tornado.simple_httpclient._connection import _HTTPConnection
-from tornado.simple_httpclient._errors import HTTPStreamClosedError, HTTPTimeoutError
+from tornado.simple_httpclient._errors import HTTPProxyError, HTTPStreamClosedError, HTTPTimeoutError
 
-__all__ = ["HTTPStreamClosedError", "HTTPTimeoutError", "SimpleAsyncHTTPClient"]
+__all__ = ["HTTPProxyError", "HTTPStreamClosedError", "HTTPTimeoutError", "SimpleAsyncHTTPClient"]
 
 export(globals(), module="tornado.simple_httpclient")
 _HTTPConnection.__module__ = "tornado.simple_httpclient"

@@ -113,7 +113,7 @@ class _HTTPConnection(httputil.HTTPMessageDelegate):
                 )
             options["source_ip"] = request.network_interface
         try:
-            stream = await self.tcp_client.connect(
+            stream = await self._open_stream(
                 host,
                 port,
                 af=socket.AF_INET if request.allow_ipv6 is False else socket.AF_UNSPEC,
@@ -135,6 +135,15 @@ class _HTTPConnection(httputil.HTTPMessageDelegate):
                 self.start_time + request.request_timeout,
                 functools.partial(self._on_timeout, "during request"),
             )
+
+    async def _open_stream(self, host: str, port: int, **options: Any) -> IOStream:
+        """A connection to the server; the options are those of `.TCPClient.connect`."""
+        return await self.tcp_client.connect(host, port, **options)
+
+    @property
+    def parsed_hostname(self) -> str:
+        """The host of the URL, without the brackets of an IPv6 address."""
+        return self._host_and_port()[0]
 
     def _host_and_port(self) -> tuple[str, int]:
         host, port = httputil.split_host_and_port(self.parsed.netloc.rpartition("@")[2])
@@ -292,7 +301,9 @@ class _HTTPConnection(httputil.HTTPMessageDelegate):
         error = self.stream.error
         if not isinstance(error, Exception):
             # None: the peer closed. CancelledError: a callback was cancelled; the fetch itself was not.
-            error = HTTPStreamClosedError("Connection closed")
+            fault = getattr(getattr(self, "connection", None), "_fault", None)
+            error = HTTPStreamClosedError(f"Connection closed: {fault}" if fault else "Connection closed")
+            error.__cause__ = fault
         if not self._handle_exception(type(error), error, error.__traceback__):
             raise error
 

@@ -29,3 +29,18 @@ class HTTPStreamClosedError(HTTPClientError):
 
     def __str__(self) -> str:
         return self.message or "Stream closed"
+
+
+class HTTPProxyError(HTTPClientError):
+    """A proxy that does not connect to the server. Its ``code`` is 599: there is no response of the server.
+
+    :ivar proxy_code: the status of the proxy's own answer: 407 where it wants a name and a password, 403
+        where it does not go to that host or port, 502 to 504 where it could not.
+    """
+
+    def __init__(self, proxy_code: int, message: str) -> None:
+        super().__init__(NO_RESPONSE, message=message)
+        self.proxy_code = proxy_code
+
+    def __str__(self) -> str:
+        return self.message

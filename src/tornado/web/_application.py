@@ -12,7 +12,6 @@ from typing import Any, cast
 
 from tornado import httputil
 from tornado._tasks import run_eagerly
-from tornado._wire.errors import ExpectationFailed
 from tornado.concurrent import Future
 from tornado.http1connection import HTTP1Connection
 from tornado.http1connection._server import finish_after
@@ -314,8 +313,6 @@ class Application(ReversibleRouter):
             or cls.get_handler_delegate is not _GET_HANDLER_DELEGATE
         ):
             return NotImplemented
-        if head.expect_unknown:
-            raise ExpectationFailed("the Expect field asks for something else than 100-continue")
         request = _request_of(exchange, head)
         path_args: Any = ()
         path_kwargs: Any = None

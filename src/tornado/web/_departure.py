@@ -1,20 +1,28 @@
-"""Clients that go before they are answered: the timers that find them out, and the end of their requests.
+"""Clients that go before they are answered: the timers that find them out, the end of their requests, and
+what the log says of them.
 
-Shared by what cancels handlers (`_guard`) and by event streams (`_events`).
+Shared by what cancels handlers (`_guard`), by event streams (`_events`) and by every handler that writes to
+somebody who has gone.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING
 
+from tornado._throttle import Throttle
 from tornado.http1connection._watch import Watch
+from tornado.iostream import StreamClosedError
+from tornado.log import gen_log
 
 if TYPE_CHECKING:
     from tornado.web._handler import RequestHandler
 
 #: As nginx logs a client that closed its connection before it was answered.
 CLIENT_CLOSED_REQUEST = 499
+
+_reports = Throttle(gen_log)
 
 
 def watch_of(loop: asyncio.AbstractEventLoop, name: str) -> Watch:
@@ -26,6 +34,21 @@ def watch_of(loop: asyncio.AbstractEventLoop, name: str) -> Watch:
     if watch is None:
         watch = attributes[name] = Watch()
     return watch
+
+
+def has_left(handler: RequestHandler, error: BaseException | None) -> bool:
+    """Whether `error` says that the client of `handler` has gone: a stream is closed, and its own is."""
+    if not isinstance(error, StreamClosedError):
+        return False
+    stream = getattr(handler.request.connection, "stream", None)
+    closed = getattr(stream, "closed", None)
+    return closed is not None and closed() is True  # programs test their handlers with objects of their own
+
+
+def report(handler: RequestHandler) -> None:
+    """Log that a handler's client has gone; at most a line a second, as clients go by the thousand."""
+    text = "Connection closed before the end of the response: %s"
+    _reports.say("gone", logging.INFO, text, handler._request_summary())
 
 
 def abandon(handler: RequestHandler) -> None:
@@ -52,4 +75,4 @@ def abandon(handler: RequestHandler) -> None:
             close()
 
 
-__all__ = ["CLIENT_CLOSED_REQUEST", "abandon", "watch_of"]
+__all__ = ["CLIENT_CLOSED_REQUEST", "abandon", "has_left", "report", "watch_of"]

@@ -24,6 +24,7 @@ from tornado.web import (
     _arguments,
     _body_faults,
     _cookies,
+    _departure,
     _lifecycle,
     _rendering,
     _response,
@@ -560,8 +561,10 @@ class RequestHandler:
 
         :param kwargs: given on to `write_error`; ``exc_info`` and ``reason`` among them.
         """
+        exc_info = kwargs.get("exc_info")
         if self._headers_written:
-            gen_log.error("Cannot send error response after headers written")
+            if exc_info is None or not _departure.has_left(self, exc_info[1]):
+                gen_log.error("Cannot send error response after headers written")
             if not self._finished:
                 try:
                     _response.break_off(self)
@@ -570,7 +573,6 @@ class RequestHandler:
             return
         self.clear()
         reason = kwargs.get("reason")
-        exc_info = kwargs.get("exc_info")
         if exc_info is not None and isinstance(exc_info[1], HTTPError) and exc_info[1].reason:
             reason = exc_info[1].reason
         self.set_status(status_code, reason=reason)
@@ -622,12 +624,17 @@ class RequestHandler:
     def log_exception(self, typ: type[BaseException] | None, value: BaseException | None, tb: Any) -> None:
         """Log an uncaught exception; override to report it elsewhere.
 
-        An `HTTPError` is a warning, without a traceback, if it has a log message; anything else is an error.
+        An `HTTPError` is a warning, without a traceback, if it has a log message. A `.StreamClosedError` on a
+        connection that is closed says that the client has gone: that is a line of the level INFO, at most one
+        a second. Anything else is an error.
         """
         if isinstance(value, HTTPError):
             if value.log_message:
                 arguments = [value.status_code, self._request_summary(), *value.args]
                 gen_log.warning("%d %s: " + value.log_message, *arguments)
+            return
+        if _departure.has_left(self, value):
+            _departure.report(self)
             return
         exc_info: Any = (typ, value, tb)
         app_log.error("Uncaught exception %s\n%r", self._request_summary(), self.request, exc_info=exc_info)

@@ -181,6 +181,8 @@ async def _from_prepare(handler: RequestHandler, prepared: Any) -> None:
         method = getattr(handler, handler.request.method.lower())
         result = method(*handler.path_args, **handler.path_kwargs)
         if result is not None:
+            if isinstance(result, AtOnce) and result.at_once():
+                return
             result = await _returned(handler, result)
             _check_result(handler, result)
         if handler._auto_finish and not handler._finished:

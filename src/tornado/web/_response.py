@@ -224,6 +224,8 @@ def finish_at_once(handler: RequestHandler, now: float | None = None) -> bool:
             condition = request.headers.get("If-None-Match")
             if condition and etag_matches(condition, tail[6:48]):
                 return False
+    elif request.method == "CONNECT" and code < 300:
+        return False  # a tunnel has no length
     else:
         tail = _length_lines[len(body)]
     if now is None:

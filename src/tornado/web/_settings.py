@@ -32,6 +32,7 @@ NEW = (
     "static_precompressed",
     "trusted_origins",
     "upload_directory",
+    "websocket_write_limit",
 )
 #: How alike two names are, of 1, for the one to be taken for a slip of the other.
 _ALIKE = 0.85

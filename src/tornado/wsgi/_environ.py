@@ -62,7 +62,7 @@ def make_environ(
     environ: dict[str, Any] = {
         "REQUEST_METHOD": request.method,
         "SCRIPT_NAME": "",
-        "PATH_INFO": to_wsgi_str(_unquote_to_bytes(_octets(request.path))),
+        "PATH_INFO": _path_info(request.path),
         "QUERY_STRING": _text(request.query),
         "REMOTE_ADDR": request.remote_ip or "",
         "SERVER_NAME": _text(name).rstrip(":") or "127.0.0.1",
@@ -84,9 +84,12 @@ def make_environ(
     if "Content-Type" in headers:
         environ["CONTENT_TYPE"] = _text(headers["Content-Type"])
     _add_fields(environ, headers)
-    if "HTTP_HOST" in environ:
-        environ["HTTP_HOST"] = _text(request.host)  # an absolute target's, where there is one
     return environ
+
+
+def _path_info(path: str) -> str:
+    """PEP 3333 has it begin with a slash, or be empty: as for ``OPTIONS *`` and CONNECT."""
+    return to_wsgi_str(_unquote_to_bytes(_octets(path))) if path[:1] == "/" else ""
 
 
 def _add_fields(environ: dict[str, Any], headers: HTTPHeaders) -> None:

@@ -1,0 +1,105 @@
+"""What a server's connection answers by itself, in place of its program.
+
+The page is bare, the connection ends with it, and where a handler has begun to answer there is none.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING
+
+from tornado._wire import h1
+from tornado._wire.dates import format_http_date
+from tornado._wire.errors import (
+    BodyTooLarge,
+    ExpectationFailed,
+    HeadTooLarge,
+    MisdirectedRequest,
+    RequestTargetTooLong,
+)
+from tornado.concurrent import Future
+from tornado.http1connection import _lingering
+from tornado.http1connection._state import State
+from tornado.httputil import HTTPInputError, responses
+from tornado.log import gen_log
+
+if TYPE_CHECKING:
+    from tornado.http1connection._exchange import HTTP1Connection
+    from tornado.http1connection._server import HTTP1ServerConnection
+
+_OVERSIZED = (BodyTooLarge, HeadTooLarge, RequestTargetTooLong)
+
+
+def check(connection: HTTP1ServerConnection, head: h1.RequestHead) -> None:
+    """Look for what no program is to be troubled with in a request that is well formed.
+
+    RFC 9110 section 7.4 has an ``https`` target rejected that came in the clear, unless by a trusted gateway:
+    one whose ``xheaders`` are believed, or that ``protocol="https"`` speaks of. To a program that forwards
+    requests it would look like ``http``. The reverse, ``http`` under TLS, is served: no rule forbids it
+    (RFC 8164 even offers it), and so writes every client of a forward proxy that is reached by TLS.
+
+    :raises ExpectationFailed: if more is expected than ``100-continue``.
+    :raises MisdirectedRequest: if the target is not to be had over this connection.
+    """
+    if head.expect_unknown:
+        raise ExpectationFailed("the Expect field asks for something else than 100-continue")
+    if (
+        head.raw_target[:6].lower() == "https:"
+        and getattr(connection.context, "protocol", None) == "http"
+        and not getattr(connection._delegate, "xheaders", False)
+    ):
+        raise MisdirectedRequest("an https target on a connection without TLS (see protocol= and xheaders=)")
+
+
+def refuse(connection: HTTP1ServerConnection, error: HTTPInputError) -> None:
+    """Answer what cannot be understood or taken, where no answer has begun, and close."""
+    if gen_log.isEnabledFor(logging.INFO):  # else the context need not be made
+        kind = "Unsatisfiable read, oversized" if isinstance(error, _OVERSIZED) else "Malformed HTTP"
+        text = kind + " message from %s: %s"
+        connection.params._reports.say(kind, logging.INFO, text, connection.context, error)
+    if isinstance(error, BodyTooLarge) and _has_answered(connection, connection._exchange):
+        return
+    answer_and_close(connection, error.status_code)
+
+
+def answer_and_close(connection: HTTP1ServerConnection, code: int) -> None:
+    """End the exchange, with a bare page where no answer has begun."""
+    exchange, stream = connection._exchange, connection.stream
+    begun = is_head = False
+    coming = 0
+    if exchange is not None:
+        begun = exchange._head_sent
+        is_head = exchange._head is not None and exchange._head.method == "HEAD"
+        coming = _lingering.body_left(exchange, connection._reader)
+    connection._abandon(State.CLOSING)
+    if stream.closed():
+        return
+    if not begun:
+        _ = stream.write(_page(code, is_head))
+    _lingering.close(connection, True, coming)
+
+
+def _page(code: int, is_head: bool) -> bytes:
+    reason = responses.get(code, "Bad Request")
+    body = f"{code} {reason}\n".encode()
+    head = (
+        f"Date: {format_http_date(time.time())}\r\n"  # RFC 9110 section 6.6.1: in each answer but 1xx and 5xx
+        "Content-Type: text/plain; charset=UTF-8\r\n"
+        f"Connection: close\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    return h1.status_line("HTTP/1.1", code, reason) + head.encode() + (b"" if is_head else body)
+
+
+def _has_answered(connection: HTTP1ServerConnection, exchange: HTTP1Connection | None) -> bool:
+    """Whether the request's own handler answers, at once or soon, that its body is too large."""
+    if exchange is None or exchange._oversized is None or exchange._head_sent or connection.stream.closed():
+        return False
+    answer, exchange._oversized = exchange._oversized, None
+    exchange._waiting = Future()  # for good: nothing more is read
+    assert exchange._run_context is not None
+    try:
+        exchange._run_context.run(answer)
+    except Exception as error:
+        connection.failed(exchange, error)
+    return True

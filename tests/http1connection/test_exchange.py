@@ -1,0 +1,175 @@
+"""One exchange: what it may write before others have their turn, and what it says of its connection."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from tests.support.server import serving
+from tornado import _batches, web
+from tornado.http1connection import _exchange
+from tornado.httputil import HTTPHeaders, HTTPServerRequest, ResponseStartLine
+
+CLIENTS, PIECES = 30, 10
+
+
+class Long(web.RequestHandler):
+    """Writes piece after piece, and notes in which turn of the loop it went on after each."""
+
+    def initialize(self, turns: list[int], resumed: list[int], all_here: asyncio.Barrier) -> None:
+        self.turns, self.resumed, self.all_here = turns, resumed, all_here
+
+    async def get(self) -> None:
+        await self.all_here.wait()
+        for _ in range(PIECES):
+            self.write(bytes(100))
+            await self.flush()
+            self.resumed.append(self.turns[0])
+
+
+@pytest.mark.parametrize(("seconds", "most"), [(0.0, CLIENTS), (1.0, 1)])
+async def test_many_that_write_have_their_turns_some_at_a_time(
+    monkeypatch: pytest.MonkeyPatch, seconds: float, most: int
+) -> None:
+    """As many in a turn as keep it short, and one at least."""
+    monkeypatch.setattr(_exchange, "FAIR_SHARE", 50)
+    monkeypatch.setattr(_exchange, "_LEAST_SHARE", 50)
+    clock = itertools.count(0.0, seconds)
+    monkeypatch.setattr(_batches, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    turns: list[int] = [0]
+    resumed: list[int] = []
+    settings: dict[str, Any] = {"turns": turns, "resumed": resumed, "all_here": asyncio.Barrier(CLIENTS)}
+    loop = asyncio.get_running_loop()
+
+    def count() -> None:
+        turns[0] += 1
+        handle[0] = loop.call_soon(count)
+
+    handle = [loop.call_soon(count)]
+    async with serving(web.Application([("/", Long, settings)])) as server:
+        peers = [await server.connect() for _ in range(CLIENTS)]
+        for peer in peers:
+            peer.get("/")
+        answers = await asyncio.gather(*(peer.response() for peer in peers))
+    handle[0].cancel()
+    assert all(answer.body == bytes(100 * PIECES) for answer in answers)
+    in_turn = [resumed.count(turn) for turn in sorted(set(resumed))]
+    assert sum(in_turn) == CLIENTS * PIECES
+    # While batches are large; then, with turns that take too long, while they are not yet small.
+    assert max(in_turn[5:]) <= most
+    assert (max(in_turn) > 8) == (most > 8)
+
+
+# -- what becomes of the connection --
+
+
+class Wishing(web.RequestHandler):
+    """Would keep the connection, and does not wait for a body."""
+
+    def prepare(self) -> None:
+        self.set_header("Connection", self.get_query_argument("wish", "keep-alive"))
+        self.set_header("Content-Length", "2")
+        self.finish("ok")
+
+
+async def test_a_programs_wish_to_keep_the_connection_gives_way_to_what_will_be() -> None:
+    """A response that is complete before its request closes (RFC 9110 section 9.6), and so must it say."""
+    streaming = web.stream_request_body(Wishing)
+    async with serving(web.Application([("/", streaming)])) as server:
+        peer = await server.connect()
+        peer.get("/")
+        assert (await peer.response()).get_all("connection") == ["keep-alive"]
+        peer.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n")
+        assert (await peer.response()).get_all("connection") == ["close"]
+        assert await peer.rest() == b""
+
+
+@pytest.mark.parametrize(
+    ("version", "wish", "said", "closed"),
+    [
+        ("1.1", "keep-alive", ["keep-alive"], False),
+        ("1.1", "x, Close", ["x, Close"], True),
+        ("1.0", "keep-alive", ["close"], True),
+        ("1.1", "x-close", ["x-close"], False),
+    ],
+)
+async def test_what_a_program_wishes(version: str, wish: str, said: list[str], closed: bool) -> None:
+    async with serving(web.Application([("/", Wishing)])) as server:
+        peer = await server.connect()
+        answer = await peer.fetch(f"/?wish={wish.replace(' ', '%20')}", version=f"HTTP/{version}")
+        assert answer.get_all("connection") == said
+        if closed:
+            assert await peer.rest() == b""
+        else:
+            assert (await peer.fetch("/")).code == 200
+
+
+# -- CONNECT (RFC 9110 section 9.3.6) --
+
+
+class Proxy(web.RequestHandler):
+    """Takes CONNECT, and says with which status."""
+
+    SUPPORTED_METHODS = (*web.RequestHandler.SUPPORTED_METHODS, "CONNECT")
+
+    def connect(self) -> None:
+        self.set_status(int(self.request.headers["Code"]))
+        self.write("through")
+
+
+class Framed(Proxy):
+    """The same, with fields of its own."""
+
+    def connect(self) -> None:
+        self.set_header("Content-Length", "7")
+        self.set_header("Connection", "keep-alive")
+        super().connect()
+
+
+class Flushing(Proxy):
+    """The same in pieces."""
+
+    async def connect(self) -> None:
+        self.set_status(int(self.request.headers["Code"]))
+        for piece in ("thr", "ough"):
+            self.write(piece)
+            await self.flush()
+
+
+def connecting(request: HTTPServerRequest) -> None:
+    """The same as a plain callable."""
+    connection: Any = request.connection
+    line = ResponseStartLine("HTTP/1.1", int(request.headers["Code"]), "Yes")
+    connection.write_headers(line, HTTPHeaders({"Transfer-Encoding": "chunked"}), b"thr")
+    connection.write(b"ough")
+    connection.finish()
+
+
+def tunnels(handler: Any) -> Any:
+    return web.Application([(".*", handler)])
+
+
+@pytest.mark.parametrize("code", [200, 299])
+@pytest.mark.parametrize("program", [tunnels(Proxy), tunnels(Framed), tunnels(Flushing), connecting])
+async def test_yes_to_connect_has_no_framing_and_ends_the_connection(program: Any, code: int) -> None:
+    async with serving(program) as server:
+        peer = await server.connect()
+        peer.send(f"CONNECT b:99 HTTP/1.1\r\nHost: b:99\r\nCode: {code}\r\n\r\n")
+        head, _, tunnel = (await peer.rest()).partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 %d " % code)
+        assert b"content-length" not in head.lower()
+        assert b"transfer-encoding" not in head.lower()
+        assert tunnel == b"through"
+
+
+async def test_no_to_connect_is_an_answer_like_any_other() -> None:
+    async with serving(tunnels(Proxy)) as server:
+        peer = await server.connect()
+        for code in (407, 302):
+            peer.send(f"CONNECT b:99 HTTP/1.1\r\nHost: b:99\r\nCode: {code}\r\n\r\n")
+            answer = await peer.response()
+            assert (answer.code, answer.body, answer.get("connection")) == (code, b"through", None)

@@ -1,0 +1,232 @@
+"""What the server answers in place of its program: on each way that a request may take to it."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from tests.support.server import Peer, Response, Server, serving
+from tornado import _throttle, httputil, web
+from tornado._wire.dates import parse_http_date
+from tornado.httpserver import HTTPServer
+
+
+class Told(web.RequestHandler):
+    """Answers with where the request was for, as the request says and as its fields do."""
+
+    def get(self) -> None:
+        self.write(f"{self.request.host} {self.request.headers.get('Host')} {self.request.full_url()}")
+
+    post = head = options = get
+
+
+class Watching(HTTPServer):
+    """A server that looks at each request before the application does."""
+
+    def start_request(self, server_conn: object, request_conn: Any) -> httputil.HTTPMessageDelegate:
+        return super().start_request(server_conn, request_conn)
+
+
+def told(request: httputil.HTTPServerRequest) -> None:
+    """The same as `Told`, as a plain callable."""
+    body = f"{request.host} {request.headers.get('Host')} {request.full_url()}".encode()
+    headers = httputil.HTTPHeaders({"Content-Length": str(len(body))})
+    connection: Any = request.connection
+    connection.write_headers(httputil.ResponseStartLine("HTTP/1.1", 200, "OK"), headers, body)
+    connection.finish()
+
+
+def application() -> web.Application:
+    return web.Application([("(?:/.*|[*])", Told)])
+
+
+Way = tuple[Callable[[], Any], dict[str, Any]]
+WAYS: dict[str, Way] = {
+    "short": (application, {}),
+    "gzip": (application, {"decompress_request": True}),
+    "subclass": (application, {"server_class": Watching}),
+    "callable": (lambda: told, {}),
+}
+
+
+@pytest.fixture(params=WAYS)
+def way(request: Any) -> Any:
+    """How to serve so that a request takes one of the ways."""
+    program, options = WAYS[request.param]
+    return lambda **more: serving(program(), **options, **more)
+
+
+async def ask(server: Server, line: str, *fields: str, body: bytes = b"") -> Response:
+    """One request on a connection of its own, and its answer."""
+    peer = await server.connect()
+    peer.send("\r\n".join([line, *fields, "", ""]).encode() + body)
+    return await peer.response(to_head=line.startswith("HEAD"))
+
+
+async def closed_without_a_body(peer: Peer) -> Response:
+    """The answer to a HEAD: nothing stands behind its head."""
+    rest = await peer.rest()
+    head, _, body = rest.partition(b"\r\n\r\n")
+    assert body == b""
+    return Response(head, b"")
+
+
+# -- whom a request is for (RFC 9112 sections 3.2.2 and 3.3) --
+
+
+@pytest.mark.parametrize(
+    ("line", "host", "url"),
+    [
+        ("GET http://b:81/c?d HTTP/1.1", "b:81", "http://b:81/c?d"),
+        ("GET http://b HTTP/1.1", "b", "http://b/"),
+        ("GET /c HTTP/1.1", "a", "http://a/c"),
+        ("OPTIONS * HTTP/1.1", "a", "http://a"),
+        ("OPTIONS http://b:81 HTTP/1.1", "b:81", "http://b:81"),
+    ],
+)
+async def test_whom_a_request_is_for(way: Any, line: str, host: str, url: str) -> None:
+    async with way() as server:
+        answer = await ask(server, line, "X: y", "host: a")
+        assert answer.body.decode() == f"{host} {host} {url}"
+
+
+async def test_an_absolute_target_needs_no_host_in_http_1_0(way: Any) -> None:
+    async with way() as server:
+        answer = await ask(server, "GET http://b:81/ HTTP/1.0", "X: y")
+        assert answer.body == b"b:81 b:81 http://b:81/"
+
+
+async def test_an_empty_host_is_empty_on_each_way(way: Any) -> None:
+    async with way() as server:
+        assert (await ask(server, "GET / HTTP/1.1", "Host:")).body == b"  http:///"
+
+
+# -- 417 (RFC 9110 section 10.1.1) --
+
+
+@pytest.mark.parametrize("line", ["GET / HTTP/1.1", "POST / HTTP/1.1"])
+async def test_what_else_is_expected(way: Any, line: str) -> None:
+    length = ["Content-Length: 5"] if line.startswith("POST") else []
+    async with way() as server:
+        for value in ("Expect: 200-ok", "Expect: 100-continue, x"):
+            peer = await server.connect()
+            peer.send("\r\n".join([line, "Host: a", value, *length, "", ""]).encode())
+            answer = await peer.response()
+            assert (answer.code, answer.get("connection")) == (417, "close")
+            assert await peer.rest() == b""
+        assert (await ask(server, line.replace("1.1", "1.0"), "Expect: 200-ok")).code == 200
+
+
+# -- 421 (RFC 9110 section 7.4) --
+
+
+@pytest.mark.parametrize("scheme", ["https", "HTTPS"])
+async def test_https_is_not_served_in_the_clear(way: Any, scheme: str) -> None:
+    async with way() as server:
+        answer = await ask(server, f"GET {scheme}://b/ HTTP/1.1", "Host: b", "X-Forwarded-Proto: https")
+        assert (answer.code, answer.get("connection")) == (421, "close")
+        assert (await ask(server, "GET /https://b/ HTTP/1.1", "Host: b")).code == 200
+
+
+@pytest.mark.parametrize("options", [{"xheaders": True}, {"protocol": "https"}])
+async def test_who_stands_behind_a_trusted_gateway_serves_it(way: Any, options: Any) -> None:
+    async with way(**options) as server:
+        answer = await ask(server, "GET https://b/ HTTP/1.1", "Host: a", "X-Forwarded-Proto: https")
+        assert answer.body == b"b b https://b/"
+
+
+async def test_under_tls_both_schemes_are_served(way: Any, certificates: Any) -> None:
+    async with way(tls=certificates) as server:
+        for scheme in ("http", "https"):
+            answer = await ask(server, f"GET {scheme}://b/ HTTP/1.1", "Host: a")
+            assert answer.body == b"b b https://b/"
+
+
+# -- the page --
+
+BAD = {
+    400: "GET / HTTP/1.1\r\n\r\n",
+    413: "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1001\r\n\r\n",
+    414: f"GET /{'a' * 5000} HTTP/1.1\r\nHost: a\r\n\r\n",
+    417: "GET / HTTP/1.1\r\nHost: a\r\nExpect: x\r\n\r\n",
+    421: "GET https://a/ HTTP/1.1\r\nHost: a\r\n\r\n",
+    431: f"GET / HTTP/1.1\r\nHost: a\r\nX: {'a' * 5000}\r\n\r\n",
+    505: "GET / HTTP/1.2\r\nHost: a\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("code", BAD)
+async def test_the_page_is_complete(way: Any, code: int) -> None:
+    async with way(max_header_size=4000, max_body_size=1000) as server:
+        peer = await server.connect()
+        peer.send(BAD[code])
+        answer = await peer.response()
+        assert await peer.rest() == b""
+        assert (answer.code, answer.get("connection")) == (code, "close")
+        assert re.fullmatch(rf"{code} [A-Z].*\n", answer.body.decode())
+        (date,) = answer.get_all("date")  # RFC 9110 section 6.6.1
+        assert parse_http_date(date) is not None
+
+
+@pytest.mark.parametrize(("field", "code"), [("Content-Length: 1001", 413), ("Expect: x", 417)])
+async def test_a_head_is_refused_without_a_body(way: Any, field: str, code: int) -> None:
+    """RFC 9110 section 9.3.2."""
+    async with way(max_body_size=1000) as server:
+        peer = await server.connect()
+        peer.send(f"HEAD / HTTP/1.1\r\nHost: a\r\n{field}\r\n\r\n")
+        answer = await closed_without_a_body(peer)
+        assert answer.code == code
+        assert int(answer.get("content-length")) > 0
+
+
+async def test_garbage_costs_few_lines(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "tornado.general")
+    monkeypatch.setattr(_throttle, "time", SimpleNamespace(monotonic=lambda: 0.0))
+    async with serving(web.Application()) as server:
+        for _ in range(15):
+            peer = await server.connect()
+            peer.send(b"\0")
+            assert (await peer.response()).code == 400
+        assert len(caplog.messages) == 10
+        monkeypatch.setattr(_throttle, "time", SimpleNamespace(monotonic=lambda: 2.0))
+        peer = await server.connect()
+        peer.send(b"\0")
+        assert (await peer.response()).code == 400
+    assert caplog.messages[-1].startswith("Malformed HTTP message from 127.0.0.1: ")
+    assert caplog.messages[-1].endswith("(and 5 more since the last such line)")
+
+
+@pytest.mark.parametrize(
+    ("path", "fields", "code", "fault"),
+    [
+        ("/", "Content-Length: 9", 413, "Content-Length 9 is over the limit of 8 bytes (max_body_size)"),
+        ("/", "Transfer-Encoding: chunked\r\n\r\n9", 413, "over the limit of 8 bytes (max_body_size)"),
+        ("/" + "x" * 200, "A: b", 414, "request line longer than 200 bytes (max_header_size)"),
+        ("/", "A: " + "b" * 200, 431, "message head longer than 200 bytes (max_header_size)"),
+        ("/", "A: b\r\n" * 4 + "A: b", 431, "are more than the limit of 5 (max_header_count)"),
+    ],
+)
+async def test_what_is_too_large_is_told_so_and_not_called_malformed(
+    path: str, fields: str, code: int, fault: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "tornado.general")
+    async with serving(web.Application(), max_header_size=200, max_header_count=5, max_body_size=8) as server:
+        peer = await server.connect()
+        peer.send(f"POST {path} HTTP/1.1\r\nHost: a\r\n{fields}\r\n\r\n")
+        assert (await peer.response()).code == code
+    (line,) = caplog.messages
+    assert line.startswith("Unsatisfiable read, oversized message from 127.0.0.1: ")
+    assert line.endswith(fault)
+
+
+async def test_a_request_line_may_be_as_long_as_a_head() -> None:
+    async with serving(web.Application(), max_header_size=200_000) as server:
+        assert (await server.fetch("/" + "x" * 150_000)).code == 404
+        assert (await server.fetch("/" + "x" * 200_000)).code == 414
