@@ -17,9 +17,9 @@ version_info = (6, 6, 1, 0)
 _PUBLIC = """
     autoreload concurrent escape gen http1connection httpclient httpserver httputil ioloop iostream locale
     locks log netutil options platform process queues routing simple_httpclient tcpclient tcpserver template
-    testing util web wsgi
+    testing util web websocket wsgi
 """
-_MORE = "auth curl_httpclient stack_context websocket"
+_MORE = "auth curl_httpclient stack_context"
 
 #: What ``from tornado import *`` imports.
 __all__ = _PUBLIC.split()  # noqa: PLE0605 - it is a list

@@ -411,7 +411,10 @@ def _websocket_mask_python(mask: bytes, data: bytes) -> bytes:
     fourth byte goes through the same table.
 
     :arg mask: four bytes.
+    :raises ValueError: if it has not four.
     """
+    if len(mask) != 4:
+        raise ValueError(f"a mask has 4 bytes, not {len(mask)}")
     size = len(data)
     if size < _LONG_PAYLOAD:
         key = (mask * (size // 4 + 1))[:size]

@@ -123,17 +123,12 @@ NAMES: dict[str, list[str]] = {
 }
 
 #: By prefix: what builds it. Delete an entry when its part is there.
-PENDING: dict[str, str] = {
-    "tornado.websocket": "issue 6, WebSockets",
-}
+PENDING: dict[str, str] = {}
 
 #: Public modules that are not built yet, with what builds them: not to be importable until then.
 PENDING_MODULES: dict[str, str] = {
     "tornado.auth": "third-party authentication",
     "tornado.curl_httpclient": "the HTTP client whole",
-    "tornado.platform.caresresolver": "issue 5, the asynchronous library whole",
-    "tornado.platform.twisted": "issue 5, the asynchronous library whole",
-    "tornado.websocket": "issue 6, WebSockets",
 }
 
 #: Every public module of the API.

@@ -1,0 +1,454 @@
+"""`WebSocketClientConnection`: a client's WebSocket, from its handshake to its end.
+
+The handshake is an HTTP request, and `tornado.simple_httpclient` carries it out; behind it the stream belongs
+to `_protocol`, and nothing waits: an open connection has no task and no timer of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import os
+import warnings
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Any
+
+from tornado import gen, httputil
+from tornado._wire import ws_handshake
+from tornado._wire.ws_errors import HandshakeError
+from tornado.concurrent import (
+    Future,
+    future_set_exception_unless_cancelled,
+    future_set_result_unless_cancelled,
+)
+from tornado.escape import json_encode, utf8
+from tornado.httpclient import HTTPClientError, HTTPRequest, HTTPResponse
+from tornado.httpclient._request import _RequestProxy
+from tornado.ioloop import IOLoop
+from tornado.iostream import IOStream
+from tornado.log import app_log
+from tornado.netutil import Resolver
+from tornado.simple_httpclient._connection import _HTTPConnection
+from tornado.simple_httpclient._proxy import proxy_of
+from tornado.simple_httpclient._redirect import redirected_request
+from tornado.tcpclient import TCPClient
+from tornado.websocket._errors import WebSocketClosedError
+from tornado.websocket._messages import Message, MessageQueue
+from tornado.websocket._params import MAX_MESSAGE_SIZE, params_of
+from tornado.websocket._protocol import WebSocketProtocol, WebSocketProtocol13
+
+#: Bytes of the head of the handshake's answer, and of the page that comes in place of a WebSocket.
+_MAX_HEAD = 64 * 1024
+_MAX_PAGE = 1024 * 1024
+
+#: The scheme that the handshake goes by. Programs write all four.
+_SCHEMES = {"ws": "http", "wss": "https", "http": "http", "https": "https"}
+#: Of the HTTP client's defaults one is different: a WebSocket is not looked for elsewhere unless told so.
+_DEFAULTS = {**HTTPRequest._DEFAULTS, "follow_redirects": False}
+_PROTOCOL = "Sec-WebSocket-Protocol"
+_EXTENSIONS = "Sec-WebSocket-Extensions"
+
+
+class Connecting(asyncio.Future["WebSocketClientConnection"]):
+    """A Future of a connection, and a context that closes it: ``async with websocket_connect(url) as
+    conn``.
+    """
+
+    async def __aenter__(self) -> WebSocketClientConnection:
+        return await self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, place: TracebackType | None
+    ) -> None:
+        await self.result().__aexit__(kind, error, place)
+
+
+class WebSocketClientConnection(_HTTPConnection):
+    """A client's side of a WebSocket; `websocket_connect` makes it.
+
+    :param request: an `.HTTPRequest` with the URL of the WebSocket; it is copied.
+
+    The other arguments are those of `websocket_connect`. `connect_future` gives the connection when it is
+    open::
+
+        conn = await websocket_connect("wss://example.com/prices")
+        await conn.write_message("subscribe EUR")
+        async for message in conn:
+            print(message)
+        print("closed by the server:", conn.close_code, conn.close_reason)
+
+    A subclass may override `on_message`, `on_ping`, `on_pong` and `on_connection_close`; an ``async``
+    `on_message` is waited for before the next message is read.
+
+    :ivar connect_future: the Future that `websocket_connect` returns. Cancelling it gives up and closes the
+        socket.
+    :ivar headers: the `.HTTPHeaders` of the answer to the handshake.
+    :ivar close_code: how the server closed (RFC 6455 section 7.4); None if it just went, or gave no code.
+    :ivar close_reason: its reason, likewise.
+    :ivar protocol: the `WebSocketProtocol`; None before the connection is open and once `close` was called.
+    :ivar read_queue: messages that have come and were not read.
+    """
+
+    __module__ = "tornado.websocket"  # its public address
+
+    # What is not set yet in an object shows these: idle ones may be many.
+    protocol: WebSocketProtocol | None = None
+    close_code: int | None = None
+    close_reason: str | None = None
+    _subprotocol: str | None = None
+    #: The task of the handshake.
+    _handshake: asyncio.Task[Any] | None = None
+    #: What `wait_closed` waits for.
+    _closed: Future[None] | None = None
+    _is_over = False
+
+    def __init__(
+        self,
+        request: HTTPRequest,
+        on_message_callback: Callable[[Message | None], Any] | None = None,
+        compression_options: dict[str, Any] | None = None,
+        ping_interval: float | None = None,
+        ping_timeout: float | None = None,
+        max_message_size: int = MAX_MESSAGE_SIZE,
+        subprotocols: Sequence[str] | None = None,
+        resolver: Resolver | None = None,
+    ) -> None:
+        loop = IOLoop.current().asyncio_loop  # type: ignore[attr-defined]
+        self.params = params_of(ping_interval, ping_timeout, max_message_size, compression_options)
+        self.read_queue = MessageQueue(loop)
+        self._on_message_callback = on_message_callback
+        self._subprotocols = _offered_subprotocols(request, subprotocols)
+        effective = self._prepared(request)
+        self.connect_future = Connecting(loop=loop)
+        self.connect_future.add_done_callback(self._on_connected)
+        super().__init__(
+            None,
+            effective,
+            None,
+            self._on_http_response,
+            _MAX_PAGE,
+            TCPClient(resolver=resolver),
+            _MAX_HEAD,
+            _MAX_PAGE,
+        )
+
+    def __del__(self) -> None:
+        protocol = getattr(self, "protocol", None)
+        if protocol is not None and protocol.stream is not None and not protocol.stream.closed():
+            warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self, stacklevel=2)
+
+    def __repr__(self) -> str:
+        state = "closed" if self._is_over else "connecting" if self.protocol is None else "open"
+        return f"<{type(self).__name__} {self.request.url} {state}>"
+
+    # -- messages --
+
+    def read_message(
+        self, callback: Callable[[Future[Message | None]], Any] | None = None
+    ) -> Future[Message | None]:
+        """Read the next message. Several Futures may wait at a time; they are served in order.
+
+        :param callback: called with the Future when it is done.
+        :returns: a Future of a str, of bytes where the message is binary, or of None when the connection is
+            closed and all messages were read.
+        :raises RuntimeError: if messages go to ``on_message_callback``.
+
+        When 64 messages or 256 KiB wait to be read, nothing more is taken from the server until some are, its
+        pings and its close frame included: a program that has no use for messages should drop them in an
+        ``on_message_callback``.
+        """
+        if self._on_message_callback is not None:
+            raise RuntimeError("read_message(): messages go to the on_message_callback")
+        future = self.read_queue.get()
+        if callback is not None:
+            self.io_loop.add_future(future, callback)
+        return future
+
+    def __aiter__(self) -> WebSocketClientConnection:
+        """``async for message in conn``: all messages, until the connection is closed."""
+        return self
+
+    async def __anext__(self) -> Message:
+        message = await self.read_message()
+        if message is None:
+            raise StopAsyncIteration
+        return message
+
+    def on_message(self, message: Message) -> Any:
+        """Called with each message: hands it to ``on_message_callback`` or to `read_message`."""
+        if self._on_message_callback is None:
+            return self.read_queue.put(message)
+        return _coroutine_or_none(self._on_message_callback(message))
+
+    def write_message(self, message: str | bytes | dict[str, Any], binary: bool = False) -> Future[None]:
+        """Send a message.
+
+        :param message: text, or its UTF-8 as bytes; a dict is sent as JSON.
+        :param binary: send it as binary, so that the server gets bytes; any bytes will do then.
+        :returns: a Future to await wherever messages may come faster than the server reads: it is done once
+            at most 1 MiB waits to be sent. It holds a `WebSocketClosedError` if the connection is closed
+            before.
+        :raises WebSocketClosedError: if the connection is closed or closing.
+        :raises TypeError: for a message of another type.
+        """
+        if isinstance(message, dict):
+            message = json_encode(message)
+        return self._open_protocol().write_message(message, binary)
+
+    def ping(self, data: str | bytes = b"") -> None:
+        """Send a ping; its answer goes to `on_pong`.
+
+        :param data: at most 125 bytes that come back with the answer.
+        :raises WebSocketClosedError: if the connection is closed or closing.
+        :raises ValueError: if `data` is longer.
+        """
+        self._open_protocol().write_ping(utf8(data))
+
+    def on_ping(self, data: bytes) -> Any:
+        """Called with the payload of each ping; it is answered without this."""
+
+    def on_pong(self, data: bytes) -> Any:
+        """Called with the payload of each pong, the answer to a `ping`."""
+
+    @property
+    def selected_subprotocol(self) -> str | None:
+        """The subprotocol that the server chose; None for none."""
+        return self._subprotocol
+
+    def _open_protocol(self) -> WebSocketProtocol:
+        if self.protocol is None:
+            raise WebSocketClosedError(f"{self!r} cannot send")
+        return self.protocol
+
+    # -- the end --
+
+    def close(self, code: int | None = None, reason: str | None = None) -> None:
+        """Close the connection: the server is told, and has five seconds to answer and as many to close.
+
+        What it has sent before can still be read, as far as it fits into `read_queue`.
+
+        :param code: why (RFC 6455 section 7.4): 1000 for a normal end, 3000 to 4999 for the program's own.
+        :param reason: the same for people; what is beyond 123 bytes is left out.
+        :raises ValueError: for a code that must not be sent.
+        """
+        if self.protocol is not None:
+            self.protocol.close(code, reason)
+            self.protocol = None
+            self.read_queue.discard_excess()
+
+    async def wait_closed(self) -> None:
+        """Wait until the connection is closed, by whomever. It does not close it; see `close`."""
+        if not self._is_over:
+            if self._closed is None:
+                self._closed = self.io_loop.asyncio_loop.create_future()  # type: ignore[attr-defined]
+            await asyncio.shield(self._closed)
+
+    async def __aenter__(self) -> WebSocketClientConnection:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, place: TracebackType | None
+    ) -> None:
+        self.close()
+        await self.wait_closed()
+
+    def on_ws_connection_close(self, close_code: int | None = None, close_reason: str | None = None) -> Any:
+        """The protocol tells that the connection is closed."""
+        self.close_code, self.close_reason = close_code, close_reason
+        return self.on_connection_close()
+
+    def on_connection_close(self) -> Any:
+        """The connection is closed: `read_message` and ``on_message_callback`` get None behind what waits.
+
+        Also called when it is closed during the handshake, which fails then.
+        """
+        if not self.connect_future.done():
+            super().on_connection_close()
+            return None
+        if self._is_over or self.connect_future.cancelled() or self.connect_future.exception() is not None:
+            return None
+        self._end()
+        if self._on_message_callback is None:
+            return None
+        return _coroutine_or_none(self._on_message_callback(None))
+
+    def _end(self) -> None:
+        """No message will come any more."""
+        self._is_over = True
+        self.read_queue.end()
+        if self._closed is not None:
+            self._closed.set_result(None)
+
+    def log_exception(
+        self,
+        typ: type[BaseException] | None,
+        value: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        """Called with what a callback has raised; the connection is closed then."""
+        assert typ is not None
+        assert value is not None
+        app_log.error("Uncaught exception in a callback of %r", self, exc_info=(typ, value, tb))
+
+    # -- the handshake --
+
+    def _prepared(self, request: HTTPRequest) -> HTTPRequest:
+        """What is asked of the server for a request that was made by the program, or by a redirect.
+
+        :raises ValueError: if the request cannot be one for a WebSocket.
+        """
+        if request.method != "GET" or request.body is not None or request.body_producer is not None:
+            raise ValueError(f"a WebSocket is opened by GET, without a body; the request is {request.method}")
+        proxy_of(request)  # which knows what is wrong with it
+        effective = copy.copy(request)
+        effective.original_request = getattr(request, "original_request", request)  # type: ignore[attr-defined]
+        effective.url = _http_url(request.url)
+        effective.headers = httputil.HTTPHeaders(request.headers)
+        self.key = ws_handshake.make_key(os.urandom(16))
+        for name in (_PROTOCOL, _EXTENSIONS):
+            effective.headers.pop(name, None)
+        for name, value in ws_handshake.request_headers(self.key, self._subprotocols, self.params.policy):
+            effective.headers[name] = value
+        return _RequestProxy(effective, _DEFAULTS)  # type: ignore[return-value]
+
+    async def run(self) -> None:
+        """The handshake, to the answer's end."""
+        self._handshake = asyncio.current_task()
+        try:
+            await super().run()
+        except asyncio.CancelledError:
+            if not self.connect_future.cancelled():
+                raise
+        finally:
+            self._handshake = None
+
+    async def _open_stream(self, host: str, port: int, **options: Any) -> IOStream:
+        proxy = proxy_of(self.request)
+        if proxy is not None:
+            return await proxy.connect(self.tcp_client, host, port, **options)
+        return await super()._open_stream(host, port, **options)
+
+    def _check_request(self) -> None:
+        """`_prepared` has done that."""
+
+    def headers_received(
+        self,
+        start_line: httputil.RequestStartLine | httputil.ResponseStartLine,
+        headers: httputil.HTTPHeaders,
+    ) -> Any:
+        """The head of the server's answer, or of an interim one."""
+        assert isinstance(start_line, httputil.ResponseStartLine)
+        if start_line.code != 101:
+            return super().headers_received(start_line, headers)
+        self.code, self.reason, self.headers = start_line.code, start_line.reason, headers
+        try:
+            agreed = ws_handshake.check_response(
+                101, headers, self.key, self._subprotocols, self.params.policy
+            )
+        except HandshakeError as error:
+            self._handle_exception(HandshakeError, error, None)
+        else:
+            self._open(*agreed)
+        return None
+
+    def _open(self, subprotocol: str | None, parameters: Any) -> None:
+        """The server has agreed: the stream is a WebSocket's from here on."""
+        self._remove_timeout()
+        self.final_callback = None
+        self.tcp_client.close()
+        stream = self.connection.detach()
+        stream.set_close_callback(None)
+        # What was needed for the handshake goes.
+        self.request = self._original_request()
+        del self.connection, self.tcp_client
+        if subprotocol is not None:
+            self._subprotocol = subprotocol
+        protocol: Any = self.get_websocket_protocol()
+        self.protocol = protocol
+        future_set_result_unless_cancelled(self.connect_future, self)
+        protocol.begin(stream, parameters, subprotocol, self._let_the_program_begin)
+
+    def get_websocket_protocol(self) -> WebSocketProtocol:
+        """Make the object for the connection."""
+        return WebSocketProtocol13(self, True, self.params)
+
+    def _let_the_program_begin(self) -> Future[None]:
+        """Done when who awaits the connection has gone on, so that no message comes before he knows it."""
+        loop = self.io_loop.asyncio_loop  # type: ignore[attr-defined]
+        future: Future[None] = loop.create_future()
+        loop.call_soon(future.set_result, None)
+        return future
+
+    def _follow_redirect(self) -> None:
+        """Do the handshake with whom the answer names."""
+        assert self.code is not None
+        assert self.headers is not None
+        current: Any = self.request
+        try:
+            follow_up = redirected_request(current.request, current, self.code, self.headers)
+            follow_up.url = _http_url(follow_up.url)
+            if current.url.startswith("https:") and follow_up.url.startswith("http:"):
+                raise ValueError(f"{follow_up.url} is not protected by TLS, as {current.url} is")
+            effective = self._prepared(follow_up)
+        except ValueError as error:
+            message = f"a redirect that cannot be followed: {error}"
+            failure = HTTPClientError(self.code, message, self._response(self.code, headers=self.headers))
+            self._handle_exception(HTTPClientError, failure, None)
+            return
+        self.stream.set_close_callback(None)
+        self.stream.close()
+        del self.stream
+        self.request = effective
+        self.code = self.reason = self.headers = None
+        self.chunks = []
+        self.io_loop.add_future(gen.convert_yielded(self.run()), lambda done: done.result())
+
+    def _on_http_response(self, response: HTTPResponse) -> None:
+        """The handshake is over, and there is no WebSocket."""
+        error: Any = response.error
+        if error is None:
+            error = HandshakeError(f"the server answers with status {response.code}, not 101")
+        future_set_exception_unless_cancelled(self.connect_future, error)
+
+    def _on_connected(self, future: Future[WebSocketClientConnection]) -> None:
+        """The outcome is known; where the program has given up, so do we."""
+        if self.protocol is not None:
+            if future.cancelled():
+                self.close()
+            return
+        self._end()
+        self.tcp_client.close()
+        if future.cancelled():
+            self.final_callback = None
+            self._remove_timeout()
+            if self._handshake is not None:
+                self._handshake.cancel()
+            if hasattr(self, "stream"):
+                self.stream.close()
+
+
+def _http_url(url: str) -> str:
+    """The URL of the handshake for a WebSocket's."""
+    scheme, colon, rest = url.partition(":")
+    if scheme.lower() not in _SCHEMES or not colon:
+        raise ValueError(f"a WebSocket's URL begins with ws:// or wss://, and this is {url!r}")
+    return f"{_SCHEMES[scheme.lower()]}:{rest}"
+
+
+def _offered_subprotocols(request: HTTPRequest, subprotocols: Sequence[str] | None) -> tuple[str, ...]:
+    """The subprotocols to offer; without the argument, those that the program has put into the headers."""
+    if subprotocols is not None:
+        if isinstance(subprotocols, str):
+            raise TypeError(f"subprotocols is a list of names, not {subprotocols!r}")
+        return tuple(subprotocols)
+    lines = httputil.HTTPHeaders(request.headers).get_list(_PROTOCOL)
+    return tuple(name for line in lines for name in map(str.strip, line.split(",")) if name)
+
+
+def _coroutine_or_none(result: Any) -> Any:
+    """What a program's callback has returned, if it has to be carried on; else nobody asks for it."""
+    return result if asyncio.iscoroutine(result) else None
+
+
+__all__ = ["Connecting", "WebSocketClientConnection"]

@@ -1,0 +1,303 @@
+"""`WebSocketHandler`: the manual of what a server's WebSocket can do.
+
+The connection itself is `_protocol`'s, the handshake `_handshake`'s.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from tornado._wire.ws_errors import HandshakeError
+from tornado.concurrent import Future
+from tornado.escape import json_encode, utf8
+from tornado.web._handler import RequestHandler
+from tornado.websocket._errors import WebSocketClosedError
+from tornado.websocket._handshake import Opening, accept, read_offer
+from tornado.websocket._params import MAX_MESSAGE_SIZE, WRITE_LIMIT, WebSocketParams, params_of
+from tornado.websocket._protocol import WebSocketProtocol, WebSocketProtocol13
+
+
+class WebSocketHandler(RequestHandler):
+    """Base class of handlers that speak WebSocket: one object is one connection.
+
+    Override `on_message`, and `open` and `on_close` as needed; send by `write_message`::
+
+        class Echo(WebSocketHandler):
+            def open(self):
+                print("opened")
+
+            def on_message(self, message):
+                self.write_message("You said: " + message)
+
+            def on_close(self):
+                print("closed", self.close_code, self.close_reason)
+
+    A route leads here as to any handler, and the groups of its pattern go to `open`. Until then the request
+    is an ordinary one: ``prepare`` runs, may set headers and cookies of the answer, or refuse; overriding
+    `get` and calling ``await super().get(*args, **kwargs)`` in it works too. Behind the handshake
+    ``self.request`` can still be read, while `write`, `finish`, `set_header` and the like raise RuntimeError.
+
+    `open`, `on_message`, `on_ping` and `on_pong` may be coroutines: no further message is read until one is
+    done. What one raises goes to `log_exception`, and the connection is closed.
+
+    A script in a browser opens a WebSocket to any host, cookies included: `check_origin` decides which pages
+    may.
+
+    Settings of the application: ``websocket_ping_interval``, ``websocket_ping_timeout``,
+    ``websocket_max_message_size``, ``websocket_write_limit``; each is the default of a property that a class
+    may override.
+
+    :ivar ws_connection: the connection; None before the handshake and behind the end.
+    :ivar close_code: how the peer closed (RFC 6455 section 7.4); None if it just went, or gave no code.
+    :ivar close_reason: its reason, likewise.
+    :ivar open_args: the groups of the route's pattern.
+    :ivar open_kwargs: those with names.
+    """
+
+    # What is not set yet in an object shows these.
+    ws_connection: WebSocketProtocol | None = None
+    close_code: int | None = None
+    close_reason: str | None = None
+    open_args: tuple[str, ...] = ()
+    open_kwargs: dict[str, str] = {}  # noqa: RUF012 - replaced for each connection that has names
+    _upgraded = False
+    _on_close_called = False
+
+    # -- to be overridden --
+
+    def _open(self, *args: str, **kwargs: str) -> Awaitable[None] | None:
+        pass
+
+    open: Callable[..., Awaitable[None] | None] = _open
+    """Called when the connection is open, with the groups of the route's pattern; may be ``async``.
+
+    Messages can be sent from here on; none is delivered before it is done.
+    """
+
+    def on_message(self, message: str | bytes) -> Awaitable[None] | None:
+        """Called with each message; may be ``async``.
+
+        :param message: text, or bytes where it was sent as binary.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no on_message()")
+
+    def on_close(self) -> Any:
+        """Called once when an open connection is closed, by whomever; may be ``async``. See `close_code`."""
+
+    def on_ping(self, data: bytes) -> Any:
+        """Called with the payload of each ping; it is answered without this."""
+
+    def on_pong(self, data: bytes) -> Any:
+        """Called with the payload of each pong, the answer to a `ping`."""
+
+    def select_subprotocol(self, subprotocols: list[str]) -> str | None:
+        """Choose among the subprotocols that the client offers, in the order of its preference.
+
+        :returns: one of them, or None for none. A client that cannot do without will close.
+        """
+        return None
+
+    def check_origin(self, origin: str) -> bool:
+        """Whether pages of another `origin` may open a WebSocket here; they get 403 otherwise.
+
+        By default those may that `check_trusted_origin` knows. Not asked about pages of the same origin, as
+        the browser says itself (``Sec-Fetch-Site``) or the host and port that was asked for, nor of clients
+        that send no Origin because they are no browsers.
+
+        To allow a whole domain::
+
+            def check_origin(self, origin):
+                host = urllib.parse.urlsplit(origin).hostname or ""
+                return host == "example.com" or host.endswith(".example.com")
+
+        Returning True for every origin lets any page act with the cookies of whoever looks at it: never do so
+        where cookies tell who somebody is.
+        """
+        return self.check_trusted_origin(origin)
+
+    def get_compression_options(self) -> dict[str, Any] | None:
+        """Override to have messages compressed (permessage-deflate, RFC 7692) for clients that offer it.
+
+        :returns: None for no compression, or a dictionary, which may be empty: ``compression_level`` (-1 to
+            9) and ``mem_level`` (1 to 9), as zlib has them; further, **Waterspout's own**,
+            ``server_max_window_bits`` and ``client_max_window_bits`` (8 to 15),
+            ``server_no_context_takeover`` and ``client_no_context_takeover`` (keep nothing between messages),
+            ``threshold`` (bytes below which a message is sent as it is).
+
+        A connection that has sent compressed messages holds some 260 KB at zlib's defaults, 52 KB with 11
+        bits of window and a memory level of 4; it is given back after a minute without any.
+        """
+        return None
+
+    @property
+    def ping_interval(self) -> float | None:
+        """Seconds between two pings, by which a peer that is gone is noticed; None or 0 for none."""
+        return self.settings.get("websocket_ping_interval")
+
+    @property
+    def ping_timeout(self) -> float | None:
+        """Seconds that the answer to a ping may take; None for `ping_interval`, and never longer."""
+        return self.settings.get("websocket_ping_timeout")
+
+    @property
+    def max_message_size(self) -> int:
+        """Bytes that a message may have once it is decompressed; a longer one closes the connection
+        (1009).
+        """
+        size: int = self.settings.get("websocket_max_message_size", MAX_MESSAGE_SIZE)
+        return size
+
+    @property
+    def write_limit(self) -> int:
+        """Bytes that may wait for the peer before the Futures of `write_message` wait too, and nothing more
+        is read of it.
+        """
+        limit: int = self.settings.get("websocket_write_limit", WRITE_LIMIT)
+        return limit
+
+    # -- for the program --
+
+    def write_message(self, message: str | bytes | dict[str, Any], binary: bool = False) -> Future[None]:
+        """Send a message.
+
+        :param message: text, or its UTF-8 as bytes; a dict is sent as JSON.
+        :param binary: send it as binary, so that the peer gets bytes; any bytes will do then.
+        :returns: a Future to await wherever messages may come faster than the peer reads: it is done once at
+            most `write_limit` bytes wait for the peer. It holds a `WebSocketClosedError` if the connection is
+            closed before.
+        :raises WebSocketClosedError: if the connection is closed or closing.
+        :raises TypeError: for a message of another type.
+        """
+        connection = self.ws_connection
+        if connection is None or connection.client_terminated or connection.server_terminated:
+            raise WebSocketClosedError
+        if isinstance(message, dict):
+            message = json_encode(message)
+        return connection.write_message(message, binary)
+
+    def ping(self, data: str | bytes = b"") -> None:
+        """Send a ping; its answer goes to `on_pong`.
+
+        :param data: at most 125 bytes that come back with the answer.
+        :raises WebSocketClosedError: if the connection is closed or closing.
+        :raises ValueError: if `data` is longer.
+        """
+        connection = self.ws_connection
+        if connection is None or connection.is_closing():
+            raise WebSocketClosedError
+        connection.write_ping(utf8(data))
+
+    def close(self, code: int | None = None, reason: str | None = None) -> None:
+        """Close the connection: the peer is told and has five seconds to answer, then `on_close` is called.
+
+        :param code: why (RFC 6455 section 7.4): 1000 for a normal end, 3000 to 4999 for the program's own.
+        :param reason: the same for people; what is beyond 123 bytes is left out.
+        :raises ValueError: for a code that must not be sent.
+        """
+        connection = self.ws_connection
+        if connection is not None:
+            connection.close(code, reason)
+            self.ws_connection = None
+
+    @property
+    def selected_subprotocol(self) -> str | None:
+        """What `select_subprotocol` has returned.
+
+        :raises AssertionError: if the connection is not open.
+        """
+        assert self.ws_connection is not None, "there is no open connection"
+        return self.ws_connection.selected_subprotocol
+
+    def set_nodelay(self, value: bool) -> None:
+        """Have small messages sent at once (True, the default) or collected by the system (Nagle's
+        algorithm).
+
+        :raises AssertionError: if the connection is not open.
+        """
+        assert self.ws_connection is not None, "there is no open connection"
+        self.ws_connection.set_nodelay(value)
+
+    def get_websocket_protocol(self) -> WebSocketProtocol | None:
+        """Make the object for the connection, of the version that the request asks for; None for one that is
+        not spoken here, which is answered with 426.
+        """
+        version = self.request.headers.get("Sec-WebSocket-Version")
+        if version not in ("7", "8", "13"):
+            return None
+        return WebSocketProtocol13(self, False, self._params())
+
+    def _params(self) -> WebSocketParams:
+        return params_of(
+            self.ping_interval,
+            self.ping_timeout,
+            self.max_message_size,
+            self.get_compression_options(),
+            self.write_limit,
+            self._max_inflation_ratio,
+        )
+
+    @property
+    def _max_inflation_ratio(self) -> float | None:
+        """The server's, which is for messages as it is for bodies; connections of other kinds have none."""
+        server = getattr(self.request.connection, "params", None)
+        protection = getattr(server, "protection", None)
+        return None if protection is None else protection.max_inflation_ratio
+
+    # -- the way here --
+
+    def get(self, *args: str, **kwargs: str) -> Awaitable[None]:
+        """Do the opening handshake. May be overridden, to await ``super().get(*args, **kwargs)``: that
+        returns when the connection is closed.
+        """
+        if args:
+            self.open_args = args
+        if kwargs:
+            self.open_kwargs = kwargs
+        return Opening(self)
+
+    def _accept(self, protocol: WebSocketProtocol13) -> None:
+        """Answer the handshake and open `protocol`.
+
+        :raises ValueError: if the request is no handshake.
+        """
+        try:
+            offer = read_offer(self)
+        except HandshakeError as error:
+            raise ValueError(str(error)) from error
+        accept(self, protocol, offer)
+
+    def on_ws_connection_close(self, close_code: int | None = None, close_reason: str | None = None) -> Any:
+        """The protocol tells that the connection is closed."""
+        self.close_code, self.close_reason = close_code, close_reason
+        return self.on_connection_close()
+
+    def on_connection_close(self) -> Any:
+        """The connection is closed, or the client went during the handshake."""
+        connection, self.ws_connection = self.ws_connection, None
+        if connection is not None:
+            connection.on_connection_close()
+        if self._upgraded and not self._on_close_called:
+            self._on_close_called = True
+            self._break_cycles()
+            return self.on_close()
+        return None
+
+
+def _refusing(name: str) -> Any:
+    """A method of `RequestHandler` that is of no use behind the handshake."""
+
+    @functools.wraps(getattr(RequestHandler, name))
+    def method(self: WebSocketHandler, *args: Any, **kwargs: Any) -> Any:
+        if self._upgraded:
+            raise RuntimeError(f"{name}(): Method not supported for Web Sockets")
+        return getattr(super(WebSocketHandler, self), name)(*args, **kwargs)
+
+    return method
+
+
+for _name in ("write", "redirect", "set_header", "set_cookie", "set_status", "flush", "finish"):
+    setattr(WebSocketHandler, _name, _refusing(_name))
+
+__all__ = ["WebSocketHandler"]

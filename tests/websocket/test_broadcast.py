@@ -1,0 +1,462 @@
+"""`broadcast`: who gets the message, how often it is made, who is too slow, and what leaves when."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from tests.support.server import ExpectLog, Server, raised, serving
+from tests.support.streams import turns
+from tests.support.websocket import Client, Recorder, dial
+from tornado import web
+from tornado._wire import ws, ws_shared
+from tornado._wire.ws_deflate import DeflatePolicy
+from tornado.iostream import IOStream
+from tornado.websocket import (
+    Broadcast,
+    WebSocketClosedError,
+    WebSocketHandler,
+    WebSocketProtocol13,
+    _rounds,
+    broadcast,
+    websocket_connect,
+)
+
+SMALL_BUFFER = 4096
+
+
+class Members(Recorder):
+    """Handlers of one test, in the order of their connections."""
+
+    members: list[Any]
+
+    def open(self) -> None:
+        self.members.append(self)
+
+
+@contextlib.asynccontextmanager
+async def joined(
+    count: int, tls: Any = None, policy: DeflatePolicy | None = None, **members: Any
+) -> AsyncIterator[tuple[list[Any], list[Client], Server]]:
+    """So many connections: their handlers, their clients and the server."""
+    handler = Members.new(members=[], **members)
+    async with serving(web.Application([("/", handler)]), tls=tls) as server:
+        clients = [await dial(server, policy=policy) for _ in range(count)]
+        yield handler.members, clients, server
+
+
+@pytest.fixture
+def sends(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """All that streams hand to the system: the stream's handle for bytes, in its order."""
+    made: list[Any] = []
+    write = IOStream.write_to_fd
+
+    def noted(self: IOStream, data: memoryview) -> int:
+        made.append((self, bytes(data)))
+        return write(self, data)
+
+    monkeypatch.setattr(IOStream, "write_to_fd", noted)
+    return made
+
+
+@pytest.fixture
+def no_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A turn's time is over after each connection."""
+    monkeypatch.setattr(_rounds, "TURN", 0.0)
+    monkeypatch.setattr(_rounds, "STEP", 1)
+    monkeypatch.setattr("tornado.websocket._broadcast.STEP", 1)
+
+
+def fill(handler: Any) -> int:
+    """Have something wait for the peer of a handler: how much that is."""
+    stream = handler.ws_connection.stream
+    stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SMALL_BUFFER)
+    while not stream._pending_output:
+        handler.write_message("x" * 1_000_000)
+    waiting: int = stream._pending_output
+    return waiting
+
+
+# -- who gets it --
+
+
+@pytest.mark.parametrize(
+    ("message", "binary", "expected"),
+    [
+        ("grüße", False, "grüße"),
+        ("grüße".encode(), False, "grüße"),
+        (b"\xff\x00", True, b"\xff\x00"),
+        ({"a": [1]}, False, '{"a": [1]}'),
+        ("y" * 70_000, False, "y" * 70_000),
+    ],
+)
+async def test_everybody_gets_it(
+    loop_kind: str, tls: Any, message: Any, binary: bool, expected: str | bytes
+) -> None:
+    async with joined(3, tls) as (members, clients, _):
+        done = broadcast(members, message, binary)
+        assert [await client.event() for client in clients] == [expected] * 3
+        assert (done.sent, done.closed, done.slow) == (3, [], [])
+        assert repr(done) == "<Broadcast sent=3 closed=0 slow=0>"
+        assert await done is done
+
+
+async def test_any_iterable_will_do_and_may_change_meanwhile() -> None:
+    async with joined(2) as (members, clients, _):
+        assert broadcast(iter(members), "a").sent == 2
+        assert broadcast(set(members), "b").sent == 2
+        assert broadcast([], "c").sent == 0
+        assert [await client.event() for client in clients for _ in "ab"] == ["a", "b"] * 2
+
+
+async def test_the_closed_are_told_and_the_others_served() -> None:
+    async with joined(4) as (members, clients, _):
+        unopened = WebSocketHandler.__new__(WebSocketHandler)
+        members[0].close()
+        clients[1].close(1000)
+        await clients[1].event()
+        members[3].ws_connection.close(1001)
+        done = broadcast([*members, unopened], "m")
+        assert done.sent == 1
+        assert done.closed == [members[0], members[1], members[3], unopened]
+        assert await clients[2].event() == "m"
+
+
+async def test_a_clients_connection_gets_it_too(loop_kind: str, tls: Any) -> None:
+    async with joined(1, tls) as (members, clients, server):
+        options = {"ssl_options": tls.client_context} if tls else {}
+        scheme = "wss" if tls else "ws"
+        url = f"{scheme}://localhost:{server.port}/"
+        async with websocket_connect(url, **options) as connection:
+            await turns()
+            done = broadcast([connection, members[0]], {"n": 1})
+            assert done.sent == 2
+            assert await clients[0].event() == '{"n": 1}'
+            await members[1].until('{"n": 1}')
+        assert broadcast([connection], "m").closed == [connection]
+
+
+@pytest.mark.parametrize("wrong", [1, None, bytearray(b"x"), ["x"]])
+async def test_another_type_is_refused_before_anybody_gets_anything(wrong: Any, sends: list[Any]) -> None:
+    async with joined(1) as (members, _, _):
+        sends.clear()
+        with pytest.raises(TypeError, match="a message is str or bytes"):
+            broadcast(members, wrong)
+        assert sends == []
+
+
+def test_an_unknown_policy_is_refused() -> None:
+    with pytest.raises(ValueError, match="slow is one of 'close', 'skip', 'wait', not 'drop'"):
+        broadcast([], "m", slow="drop")  # type: ignore[arg-type]
+
+
+async def test_the_counters() -> None:
+    async with joined(1) as (members, _, _):
+        broadcast(members, "é")
+        connection = members[0].ws_connection
+        assert (connection._message_bytes_out, connection._wire_bytes_out) == (2, 4)
+
+
+# -- how it is made --
+
+
+async def test_the_frame_is_made_and_compressed_once(monkeypatch: pytest.MonkeyPatch, loop_kind: str) -> None:
+    made: list[bytes] = []
+    once = ws_shared.compress_once
+    monkeypatch.setattr(ws_shared, "compress_once", lambda *args: (made.append(args[0]), once(*args))[1])
+    policy = DeflatePolicy()
+    async with joined(3, policy=policy, get_compression_options=lambda self: {}) as (
+        members,
+        clients,
+        server,
+    ):
+        clients.append(await dial(server))  # this one does not offer compression
+        done = broadcast(members, "ab" * 500)
+        assert done.sent == 4
+        assert [await client.event() for client in clients] == ["ab" * 500] * 4
+        assert made == [b"ab" * 500]
+        members[0].write_message("with a context of its own again")
+        assert await clients[0].event() == "with a context of its own again"
+
+
+async def test_one_send_a_connection(sends: list[Any]) -> None:
+    async with joined(3) as (members, _, _):
+        sends.clear()
+        broadcast(members, "m")
+        streams = [member.ws_connection.stream for member in members]
+        assert sends == [(stream, b"\x81\x01m") for stream in streams]
+
+
+# -- write_message of others --
+
+
+async def test_an_overridden_write_message_is_honoured() -> None:
+    def write_message(self: Any, message: Any, binary: bool = False) -> Any:
+        return Recorder.write_message(self, f"<{message}>", binary)
+
+    async with joined(1, write_message=write_message) as (members, clients, _):
+        assert broadcast(members, "m").sent == 1
+        assert await clients[0].event() == "<m>"
+
+
+async def test_a_patched_write_message_is_honoured(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Any] = []
+    async with joined(2) as (members, clients, _):
+        members[0].write_message = lambda *args: seen.append(args)
+        assert broadcast(members, {"a": 1}).sent == 2
+        assert seen == [({"a": 1}, False)]
+        assert await clients[1].event() == '{"a": 1}'
+        for patched in (WebSocketHandler, WebSocketProtocol13):
+            with monkeypatch.context() as patch:
+                patch.setattr(patched, "write_message", lambda self, *args: seen.append(args))
+                broadcast(members[1:], "m")
+        assert seen[1:] == [("m", False)] * 2
+
+
+async def test_a_protocol_of_the_programs_own_is_honoured() -> None:
+    class Shouting(WebSocketProtocol13):
+        def write_message(self, message: Any, binary: bool = False) -> Any:
+            return super().write_message(message.upper(), binary)
+
+    def get_websocket_protocol(self: Any) -> Any:
+        return Shouting(self, False, self._params())
+
+    async with joined(1, get_websocket_protocol=get_websocket_protocol) as (members, clients, _):
+        broadcast(members, "m")
+        assert await clients[0].event() == "M"
+
+
+async def test_an_async_write_message_is_run_and_waited_for() -> None:
+    gate = asyncio.Event()
+
+    async def write_message(self: Any, message: Any, binary: bool = False) -> None:
+        await gate.wait()
+        await Recorder.write_message(self, message, binary)
+
+    async with joined(1, write_message=write_message) as (members, clients, _):
+        broadcast(members, "1")
+        waiting = asyncio.ensure_future(_await(broadcast(members, "2", slow="wait")))
+        await turns()
+        assert not waiting.done()
+        gate.set()
+        assert [await clients[0].event(), await clients[0].event()] == ["1", "2"]
+        assert (await waiting).sent == 1
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+async def test_what_it_raises_is_logged_and_others_are_served(is_async: bool, expect_log: ExpectLog) -> None:
+    def fails(*args: Any) -> Any:
+        raise RuntimeError("no")
+
+    async def fails_later(*args: Any) -> Any:
+        fails()
+
+    async with joined(2) as (members, clients, _):
+        members[0].write_message = fails_later if is_async else fails
+        with expect_log("tornado.application", "Uncaught exception") as log:
+            await broadcast(members, "m", slow="wait")
+        assert str(raised(log)) == "no"
+        assert await clients[1].event() == "m"
+
+
+async def test_a_closed_connection_behind_an_async_write_message_is_no_news() -> None:
+    async def write_message(*args: Any) -> None:
+        raise WebSocketClosedError
+
+    async with joined(1, write_message=write_message) as (members, _, _):
+        await broadcast(members, "m", slow="wait")
+
+
+async def _await(sent: Broadcast) -> Broadcast:
+    return await sent
+
+
+# -- the slow --
+
+
+async def test_the_slow_are_closed(loop_kind: str, tls: Any) -> None:
+    async with joined(2, tls) as (members, clients, _):
+        slow, _ = members
+        fill(slow)
+        done = broadcast(members, "m", limit=1000)
+        assert (done.sent, done.slow, done.closed) == (1, [slow], [])
+        assert await clients[1].event() == "m"
+        events = []
+        while not isinstance(event := await clients[0].event(), ws.Close):
+            events.append(len(event))
+        assert set(events) == {1_000_000}
+        assert event == ws.Close(1013, "messages are taken too slowly")
+        assert broadcast(members, "n").closed == [slow]
+
+
+async def test_the_slow_are_left_out(loop_kind: str, tls: Any) -> None:
+    async with joined(2, tls) as (members, clients, _):
+        slow, _ = members
+        waiting = fill(slow)
+        assert broadcast(members, "a", slow="skip", limit=waiting - 1).slow == [slow]
+        assert broadcast(members, "b", slow="skip", limit=waiting).slow == []
+        assert [await clients[1].event() for _ in "ab"] == ["a", "b"]
+        while len(event := await clients[0].event()) > 1:
+            pass
+        assert event == "b"
+
+
+async def test_the_limit_is_write_limit_unless_told_otherwise() -> None:
+    async with joined(1, write_limit=3000) as (members, _, _):
+        fill(members[0])
+        assert broadcast(members, "m", slow="skip").slow == members
+
+
+async def test_the_slow_are_waited_for(loop_kind: str, tls: Any) -> None:
+    async with joined(2, tls) as (members, clients, _):
+        fill(members[0])
+        done = broadcast(members, "m", slow="wait", limit=1000)
+        assert (done.sent, done.slow) == (2, members[:1])
+        waiting = asyncio.ensure_future(_await(done))
+        assert await clients[1].event() == "m"
+        assert not waiting.done()
+        while await clients[0].event() != "m":
+            pass
+        assert await waiting is done
+
+
+async def test_who_is_waited_for_may_go() -> None:
+    async with joined(1) as (members, clients, _):
+        fill(members[0])
+        waiting = asyncio.ensure_future(_await(broadcast(members, "m", slow="wait", limit=0)))
+        await turns()
+        assert not waiting.done()
+        clients[0].drop()
+        await waiting
+
+
+async def test_a_slow_client_and_a_slow_method_are_no_exception() -> None:
+    async with joined(1, write_message=lambda *args: Recorder.write_message(*args)) as (members, _, _):
+        fill(members[0])
+        assert broadcast(members, "m", slow="skip", limit=0).slow == members
+
+
+async def test_who_collects_at_the_moment_is_not_slow() -> None:
+    """A handler that sends to all, itself included, in the middle of its own answer."""
+
+    def on_message(self: Any, message: Any) -> None:
+        self.write_message("own")
+        self.happened.append(broadcast(self.members, "all", slow="skip", limit=0))
+
+    async with joined(1, on_message=on_message) as (members, clients, _):
+        clients[0].send("go")
+        assert [await clients[0].event(), await clients[0].event()] == ["own", "all"]
+        assert members[0].happened[0].slow == []
+
+
+async def test_one_who_does_not_read_costs_the_others_nothing(sends: list[Any]) -> None:
+    """Once something waits for it, a broadcast does not even try to send there, and what waits is bounded."""
+    async with joined(20) as (members, clients, _):
+        fill(members[0])
+        stream = members[0].ws_connection.stream
+        most = stream._pending_output + 10 * 103
+        sends.clear()
+        for number in range(30):
+            broadcast(members, "m" * 100, slow="skip", limit=most - 103)
+            assert [len(await client.event()) for client in clients[1:]] == [100] * 19, number
+            assert stream._pending_output <= most
+        others = [each for each, _ in sends if each is not stream]
+        assert len(others) == 30 * 19
+
+
+# -- turns and order --
+
+
+async def test_many_are_served_in_several_turns_and_in_order(
+    loop_kind: str, tls: Any, no_time: None, sends: list[Any]
+) -> None:
+    async with joined(4, tls) as (members, clients, _):
+        sends.clear()
+        first = broadcast(members, "1")
+        members[3].write_message("2")
+        second = broadcast(members, "3")
+        assert (first.sent, second.sent) == (4, 4)
+        others = [asyncio.ensure_future(turns(1)) for _ in range(2)]
+        await first
+        assert all(other.done() for other in others)
+        assert [[await client.event() for _ in "13"] for client in clients[:3]] == [["1", "3"]] * 3
+        assert [await clients[3].event() for _ in "123"] == ["1", "2", "3"]
+        if tls is None:
+            # All of the last one's in one send.
+            assert (members[3].ws_connection.stream, b"\x81\x011\x81\x012\x81\x013") in sends
+
+
+async def test_several_broadcasts_of_one_turn_take_two_sends(sends: list[Any]) -> None:
+    async with joined(2) as (members, clients, _):
+        await turns()
+        sends.clear()
+        for number in range(100):
+            broadcast(members, str(number))
+        await broadcast(members, "last")
+        assert len(sends) == 4
+        for client in clients:
+            assert [await client.event() for _ in range(101)] == [*map(str, range(100)), "last"]
+
+
+async def test_the_next_turn_begins_anew(sends: list[Any]) -> None:
+    async with joined(1) as (members, _, _):
+        for _ in range(2):
+            await turns()
+            sends.clear()
+            broadcast(members, "m")
+            assert len(sends) == 1
+
+
+async def test_a_reply_does_not_wait_for_others(no_time: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    def on_message(self: Any, message: Any) -> None:
+        self.write_message(message)
+
+    async with joined(3, on_message=on_message) as (members, clients, _):
+        monkeypatch.setattr(_rounds.Rounds, "_go_on", lambda self: None)  # nobody else's turn comes
+        broadcast(members, "all")
+        clients[2].send("mine")
+        assert [await clients[2].event(), await clients[2].event()] == ["all", "mine"]
+
+
+async def test_who_is_held_can_be_closed(no_time: None, loop_kind: str, tls: Any) -> None:
+    async with joined(3, tls) as (members, clients, _):
+        done = broadcast(members, "m")
+        members[1].close(4000, "bye")
+        clients[2].drop()
+        await done
+        assert [await clients[1].event(), await clients[1].event()] == ["m", ws.Close(4000, "bye")]
+        assert await clients[0].event() == "m"
+
+
+async def test_a_write_that_fails_badly_leaves_the_others_their_turn(
+    no_time: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with joined(3) as (members, clients, _):
+        errors: list[Any] = []
+        asyncio.get_running_loop().set_exception_handler(lambda loop, told: errors.append(told["exception"]))
+        let_go = WebSocketProtocol13.let_go
+
+        def fails(self: Any) -> None:
+            if self is members[1].ws_connection:
+                raise RuntimeError("no")
+            let_go(self)
+
+        monkeypatch.setattr(WebSocketProtocol13, "let_go", fails)
+        await broadcast(members, "m")
+        assert [await clients[0].event(), await clients[2].event()] == ["m", "m"]
+        assert [str(error) for error in errors] == ["no"]
+
+
+async def test_waiting_for_a_turn_can_be_given_up(no_time: None) -> None:
+    async with joined(3) as (members, clients, _):
+        done = broadcast(members, "m")
+        waiting = asyncio.ensure_future(_await(done))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        await done
+        assert [await client.event() for client in clients] == ["m"] * 3

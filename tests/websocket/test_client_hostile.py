@@ -1,0 +1,440 @@
+"""The client against servers that answer wrongly, slowly, or not at all."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import socket
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from tests.support.clock import FakeClock
+from tests.support.server import ExpectLog
+from tests.support.streams import turns
+from tests.support.websocket_server import Visitor, scripted
+from tornado import websocket
+from tornado._wire import ws
+from tornado._wire.ws_handshake import accept_value
+from tornado.http1connection import _watch
+from tornado.httpclient import HTTPClientError, HTTPRequest
+from tornado.iostream import UnsatisfiableReadError
+from tornado.simple_httpclient import HTTPStreamClosedError, HTTPTimeoutError
+from tornado.websocket import _keepalive, websocket_connect
+
+Answer = Callable[[Visitor], bytes]
+UPGRADE = ("Upgrade: websocket", "Connection: Upgrade")
+
+
+def accept(visitor: Visitor) -> str:
+    return f"Sec-WebSocket-Accept: {accept_value(visitor.key)}"
+
+
+#: Answers to a handshake that offers the subprotocols a and b, and the fault that the error names.
+WRONG: dict[str, tuple[Answer, str]] = {
+    "no accept": (lambda it: it.head(*UPGRADE), "Sec-WebSocket-Accept: missing"),
+    "wrong accept": (
+        lambda it: it.head(*UPGRADE, f"Sec-WebSocket-Accept: {accept_value('x')}"),
+        "Sec-WebSocket-Accept: not what the key leads to",
+    ),
+    "accept in capitals": (
+        lambda it: it.head(*UPGRADE, accept(it).upper()),
+        "Sec-WebSocket-Accept: not what the key leads to",
+    ),
+    "two accepts": (lambda it: it.acceptance(accept(it)), "Sec-WebSocket-Accept: more than one"),
+    "no upgrade": (lambda it: it.head(UPGRADE[1], accept(it)), "Upgrade: missing"),
+    "another upgrade": (
+        lambda it: it.head("Upgrade: h2c", UPGRADE[1], accept(it)),
+        'does not say "Upgrade: websocket"',
+    ),
+    "two upgrades": (lambda it: it.acceptance("Upgrade: websocket"), "Upgrade: more than one"),
+    "no connection": (
+        lambda it: it.head(UPGRADE[0], accept(it)),
+        'does not say "Connection: Upgrade"',
+    ),
+    "another connection": (
+        lambda it: it.head(UPGRADE[0], "Connection: upgraded", accept(it)),
+        'does not say "Connection: Upgrade"',
+    ),
+    "another subprotocol": (
+        lambda it: it.acceptance("Sec-WebSocket-Protocol: c"),
+        "Sec-WebSocket-Protocol: 'c' was not offered",
+    ),
+    "two subprotocols": (
+        lambda it: it.acceptance("Sec-WebSocket-Protocol: a", "Sec-WebSocket-Protocol: b"),
+        "Sec-WebSocket-Protocol: more than one",
+    ),
+    "two in one": (
+        lambda it: it.acceptance("Sec-WebSocket-Protocol: a, b"),
+        "Sec-WebSocket-Protocol: 'a, b' was not offered",
+    ),
+    "an extension": (
+        lambda it: it.acceptance("Sec-WebSocket-Extensions: permessage-deflate"),
+        "Sec-WebSocket-Extensions: permessage-deflate was not offered",
+    ),
+    "no list of extensions": (
+        lambda it: it.acceptance("Sec-WebSocket-Extensions: a;;b"),
+        "Sec-WebSocket-Extensions",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+async def test_an_answer_that_is_not_acceptable(name: str) -> None:
+    """The connection fails, the error names the field, the socket is closed."""
+    answer, fault = WRONG[name]
+    closed = asyncio.Event()
+
+    async def script(visitor: Visitor) -> None:
+        visitor.send(answer(visitor))
+        assert await visitor.gone() == b""
+        closed.set()
+
+    async with scripted(script) as server:
+        with pytest.raises(websocket.WebSocketError, match=re.escape(fault)):
+            await websocket_connect(server.url, subprotocols=["a", "b"])
+        await closed.wait()
+
+
+@pytest.mark.parametrize(
+    ("answer", "fault"),
+    [
+        ("permessage-deflate; tomato", "not acceptable: permessage-deflate; tomato"),
+        ("permessage-deflate; server_max_window_bits=7", "not acceptable"),
+        (
+            "permessage-deflate; server_no_context_takeover; server_max_window_bits=15",
+            "is 15, offered was 10",
+        ),
+        ("permessage-deflate; server_no_context_takeover", "is 15, offered was 10"),
+        ("permessage-deflate; server_max_window_bits=10", "server_no_context_takeover was offered"),
+        ("x-webkit-deflate-frame", "x-webkit-deflate-frame was not offered"),
+        ("permessage-deflate, permessage-deflate", "was not offered, or not twice"),
+    ],
+)
+async def test_compression_that_was_not_offered(answer: str, fault: str) -> None:
+    async def script(visitor: Visitor) -> None:
+        visitor.accept(f"Sec-WebSocket-Extensions: {answer}")
+        await visitor.gone()
+
+    options = {"server_no_context_takeover": True, "server_max_window_bits": 10}
+    async with scripted(script) as server:
+        with pytest.raises(websocket.WebSocketError, match=f"Sec-WebSocket-Extensions: .*{fault}"):
+            await websocket_connect(server.url, compression_options=options)
+
+
+@pytest.mark.parametrize("status", ["200 OK", "202 Accepted", "204 No Content"])
+async def test_a_success_that_is_none(status: str) -> None:
+    async def script(visitor: Visitor) -> None:
+        visitor.send(visitor.head(*UPGRADE, accept(visitor), "Content-Length: 0", status=status))
+        await visitor.gone()
+
+    async with scripted(script) as server:
+        with pytest.raises(websocket.WebSocketError, match=f"status {status[:3]}, not 101"):
+            await websocket_connect(server.url)
+
+
+@pytest.mark.parametrize("code", [300, 401, 426, 500, 599])
+async def test_an_error(code: int) -> None:
+    async def script(visitor: Visitor) -> None:
+        visitor.send(visitor.head("Content-Length: 3", status=f"{code} No"), "why")
+        await visitor.gone()
+
+    async with scripted(script) as server:
+        with pytest.raises(HTTPClientError) as caught:
+            await websocket_connect(server.url)
+        assert caught.value.code == code
+        assert caught.value.response is not None
+        assert caught.value.response.body == b"why"
+
+
+async def test_no_http() -> None:
+    async def script(visitor: Visitor) -> None:
+        visitor.send("SSH-2.0-OpenSSH_9.2\r\n\r\n")
+        await visitor.gone()
+
+    async with scripted(script) as server:
+        with pytest.raises(
+            HTTPStreamClosedError, match=f"waiting for the response of 127.0.0.1:{server.port}"
+        ):
+            await websocket_connect(server.url)
+
+
+@pytest.mark.parametrize("sent", ["", "HTTP/1.1 101 Switching"])
+async def test_a_server_that_closes_early(sent: str, loop_kind: str, tls: Any) -> None:
+    async def script(visitor: Visitor) -> None:
+        visitor.send(sent)
+
+    async with scripted(script, tls) as server:
+        url = server.url.replace("ws:", "wss:") if tls else server.url
+        trust = {"ca_certs": str(tls.ca_file)} if tls else {}
+        with pytest.raises(HTTPStreamClosedError, match="Connection closed"):
+            await websocket_connect(url, **trust)
+
+
+async def test_a_server_that_resets() -> None:
+    async def script(visitor: Visitor) -> None:
+        visitor.writer.transport.abort()
+
+    async with scripted(script) as server:
+        with pytest.raises((ConnectionResetError, HTTPStreamClosedError)):
+            await websocket_connect(server.url)
+
+
+async def test_an_endless_head() -> None:
+    async def script(visitor: Visitor) -> None:
+        visitor.send("HTTP/1.1 101 Switching Protocols\r\n")
+        for number in range(10_000):
+            visitor.send(f"X-{number}: {'x' * 100}\r\n")
+            await visitor.writer.drain()
+
+    async with scripted(script) as server:
+        with pytest.raises(UnsatisfiableReadError, match="head"):
+            await websocket_connect(server.url)
+
+
+async def test_interim_answers() -> None:
+    """A few are passed over; no end of them is not waited for."""
+
+    async def few(visitor: Visitor) -> None:
+        visitor.send("HTTP/1.1 100 Continue\r\n\r\n" * 3, "HTTP/1.1 103 Early\r\nLink: x\r\n\r\n")
+        visitor.accept()
+        assert await visitor.event() == ws.Close(None, "")
+
+    async def flood(visitor: Visitor) -> None:
+        visitor.send("HTTP/1.1 100 Continue\r\n\r\n" * 100)
+        await visitor.gone()
+
+    async with scripted(few) as server:
+        (await websocket_connect(server.url)).close()
+        await turns(5)
+    async with scripted(flood) as server:
+        with pytest.raises(HTTPStreamClosedError):
+            await websocket_connect(server.url)
+
+
+async def test_a_page_without_an_end() -> None:
+    async def script(visitor: Visitor) -> None:
+        visitor.send(visitor.head(status="500 Oops"))
+        for _ in range(1000):
+            visitor.send(b"x" * 65536)
+            await visitor.writer.drain()
+
+    async with scripted(script) as server:
+        with pytest.raises(HTTPStreamClosedError):
+            await websocket_connect(server.url)
+
+
+async def test_a_connection_that_never_was_is_closed() -> None:
+    """For who holds it: nothing is there to wait for."""
+
+    async def script(visitor: Visitor) -> None:
+        visitor.send(visitor.head("Content-Length: 0", status="404 No"))
+        await visitor.gone()
+
+    async with scripted(script) as server:
+        conn = websocket.WebSocketClientConnection(HTTPRequest(server.url))
+        waiting = asyncio.ensure_future(conn.wait_closed())
+        with pytest.raises(HTTPClientError, match="404"):
+            await conn.connect_future
+        await waiting
+        assert await conn.read_message() is None
+        conn.close()
+        with pytest.raises(websocket.WebSocketClosedError):
+            conn.ping()
+
+
+@pytest.mark.parametrize("field", ["Content-Length: 5", "Transfer-Encoding: chunked"])
+async def test_an_acceptance_that_speaks_of_a_body(field: str) -> None:
+    """Some would take what follows for frames, others for the body."""
+
+    async def script(visitor: Visitor) -> None:
+        visitor.accept(field, then=b"\x81\x05hello")
+        await visitor.gone()
+
+    async with scripted(script) as server:
+        with pytest.raises(HTTPStreamClosedError, match="Connection closed: .*code 101 should not have body"):
+            await websocket_connect(server.url)
+
+
+# -- time --
+
+
+async def test_no_answer(clock: FakeClock) -> None:
+    async def script(visitor: Visitor) -> None:
+        await visitor.gone()
+
+    async with scripted(script) as server:
+        begin = clock.now
+        with pytest.raises(HTTPTimeoutError, match="Timeout during request .*waiting for the response of"):
+            await websocket_connect(server.url, request_timeout=7)
+        assert clock.now - begin == pytest.approx(7, abs=0.1)
+
+
+async def test_a_slow_answer(clock: FakeClock) -> None:
+    """What comes drop by drop is over when the time is."""
+
+    async def script(visitor: Visitor) -> None:
+        for byte in visitor.acceptance():
+            visitor.send(bytes([byte]))
+            await visitor.writer.drain()
+            await asyncio.sleep(1)
+
+    async with scripted(script) as server:
+        begin = clock.now
+        with pytest.raises(HTTPTimeoutError):
+            await websocket_connect(server.url)
+        assert clock.now - begin == pytest.approx(20, abs=1)
+
+
+async def test_no_connection(clock: FakeClock) -> None:
+    """A TLS handshake that nobody answers; the message names the phase."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        with pytest.raises(HTTPTimeoutError, match=rf"Timeout during TLS handshake with 127.0.0.1:{port}"):
+            await websocket_connect(f"wss://127.0.0.1:{port}/", connect_timeout=3)
+
+
+async def test_nobody_there() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    with pytest.raises(ConnectionRefusedError, match=f"connecting to 127.0.0.1:{port}"):
+        await websocket_connect(f"ws://127.0.0.1:{port}/")
+
+
+@pytest.mark.parametrize("phase", ["connect", "answer"])
+async def test_cancelling_closes_the_socket(phase: str) -> None:
+    """While the TLS handshake waits, and while the answer does."""
+    arrived, gone = asyncio.Event(), asyncio.Event()
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n" if phase == "answer" else b"\x16")
+        arrived.set()
+        assert await reader.read() is not None
+        gone.set()
+        writer.close()
+
+    listening = await asyncio.start_server(script, "127.0.0.1", 0)
+    port = listening.sockets[0].getsockname()[1]
+    scheme = "ws" if phase == "answer" else "wss"
+
+    async def connect() -> None:
+        await websocket_connect(f"{scheme}://127.0.0.1:{port}/")
+
+    task = asyncio.create_task(connect())
+    await arrived.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await gone.wait()
+    listening.close()
+    await listening.wait_closed()
+
+
+async def test_cancelling_at_once() -> None:
+    future = websocket_connect("ws://127.0.0.1:1/")
+    future.cancel()
+    await turns(10)
+
+
+async def test_a_server_that_does_not_close(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has five seconds to answer, and as many to close the stream."""
+    monkeypatch.setattr(_keepalive, "monotonic", clock)
+    monkeypatch.setattr(_watch, "time", SimpleNamespace(monotonic=clock))
+    answers = [True, False]
+
+    async def script(visitor: Visitor) -> None:
+        visitor.accept()
+        await visitor.event()
+        if answers.pop():
+            visitor.send(visitor.core.close(1000))
+        await visitor.gone()
+
+    async with scripted(script) as server:
+        for code in (None, 1000):
+            conn = await websocket_connect(server.url)
+            begin = clock.now
+            conn.close(1000)
+            await conn.wait_closed()
+            assert clock.now - begin == pytest.approx(5, rel=0.2)
+            assert conn.close_code == (code if len(answers) else 1000)
+
+
+# -- frames --
+
+
+async def failed_with(data: bytes, **options: Any) -> Any:
+    """The close frame that the client sends to a server that has sent these bytes."""
+    answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+    async def script(visitor: Visitor) -> None:
+        visitor.accept(then=data)
+        answer.set_result(await visitor.event())
+
+    async with scripted(script) as server:
+        conn = await websocket_connect(server.url, **options)
+        messages = [message async for message in conn]
+        assert conn.protocol is not None
+        return messages, await answer
+
+
+@pytest.mark.parametrize(
+    ("data", "code", "reason"),
+    [
+        (b"\x81\x81\0\0\0\0x", 1002, "mask"),
+        (b"\x83\x00", 1002, "opcode"),
+        (b"\xc1\x01x", 1002, "reserved|RSV"),
+        (b"\x80\x00", 1002, "continuation"),
+        (b"\x09\x00", 1002, "fragment"),
+        (b"\x89\x7e\x00\x80" + b"x" * 128, 1002, "125"),
+        (b"\x88\x02\x03\xed", 1002, "1005"),
+        (b"\x81\x01\xff", 1007, "UTF-8"),
+        (b"\x81\x7e\x08\0" + b"x" * 2048, 1009, ""),
+    ],
+)
+async def test_a_frame_that_is_not_allowed(data: bytes, code: int, reason: str) -> None:
+    """What came before it is delivered; the server is told which rule it has broken."""
+    messages, answer = await failed_with(b"\x81\x02ok" + data, max_message_size=1024)
+    assert messages == ["ok"]
+    assert answer.code == code
+    assert re.search(reason, answer.reason), answer
+
+
+async def test_frames_in_one_piece_with_the_answer() -> None:
+    async def script(visitor: Visitor) -> None:
+        visitor.accept(then=b"\x81\x01a\x82\x01b\x89\x01p" + visitor.core.close(4000, "bye"))
+        assert [await visitor.event() for _ in range(2)] == [ws.Pong(b"p"), ws.Close(4000, "")]
+
+    async with scripted(script) as server:
+        conn = await websocket_connect(server.url)
+        assert [message async for message in conn] == ["a", b"b"]
+        assert (conn.close_code, conn.close_reason) == (4000, "bye")
+
+
+async def test_a_server_that_goes_without_a_word(loop_kind: str) -> None:
+    """Messages that came before are delivered; there is no code."""
+
+    async def script(visitor: Visitor) -> None:
+        visitor.accept(then=b"\x81\x01a")
+
+    async with scripted(script) as server:
+        conn = await websocket_connect(server.url)
+        assert [message async for message in conn] == ["a"]
+        assert conn.close_code is None
+        await conn.wait_closed()
+
+
+async def test_an_error_in_a_hook_is_logged_with_the_address(expect_log: ExpectLog) -> None:
+    class Mine(websocket.WebSocketClientConnection):
+        def on_ping(self, data: bytes) -> None:
+            raise ValueError("on purpose")
+
+    async def script(visitor: Visitor) -> None:
+        visitor.accept(then=b"\x89\x00")
+        await visitor.gone()
+
+    async with scripted(script) as server:
+        with expect_log("tornado.application", f"Uncaught exception.*127.0.0.1:{server.port}"):
+            conn = await Mine(HTTPRequest(server.url)).connect_future
+            assert await conn.read_message() is None

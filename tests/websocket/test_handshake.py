@@ -1,0 +1,140 @@
+"""A server's answers to opening handshakes, good and bad."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from tests.support.server import serving
+from tests.support.websocket import FIELDS, KEY, Recorder, dial, opened
+from tornado import web
+from tornado.httputil import HTTPHeaders, HTTPServerRequest, RequestStartLine
+from tornado.websocket import WebSocketHandler
+
+
+def without(name: str) -> tuple[str, ...]:
+    return tuple(field for field in FIELDS if not field.startswith(name))
+
+
+def changed(name: str, value: str) -> tuple[str, ...]:
+    return (*without(name), f"{name}: {value}")
+
+
+@pytest.mark.parametrize(
+    ("fields", "code", "text"),
+    [
+        (without("Upgrade"), 400, '"Upgrade: websocket"'),
+        (changed("Upgrade", "h2c"), 400, '"Upgrade: websocket"'),
+        (without("Connection"), 400, '"Connection: Upgrade"'),
+        (without("Sec-WebSocket-Version"), 400, "Sec-WebSocket-Version: missing"),
+        (changed("Sec-WebSocket-Version", "12"), 426, "'12'"),
+        (without("Sec-WebSocket-Key"), 400, "Sec-WebSocket-Key: missing"),
+        (changed("Sec-WebSocket-Key", "short"), 400, "not 16 bytes"),
+        ((*FIELDS, f"Sec-WebSocket-Key: {KEY}"), 400, "more than one"),
+        ((*FIELDS, "Sec-WebSocket-Protocol: a b"), 400, "is no token"),
+    ],
+)
+async def test_bad_handshakes(fields: tuple[str, ...], code: int, text: str, tls: Any) -> None:
+    handler = Recorder.new()
+    async with serving(web.Application([("/", handler)]), tls=tls) as server:
+        response = await server.fetch("/", *fields)
+    assert response.code == code
+    assert text in response.body.decode()
+    assert response.get("Content-Type") == "text/plain; charset=UTF-8"
+    if code == 426:
+        assert response.get("Sec-WebSocket-Version") == "13, 8, 7"
+    assert handler.happened == []
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"version": "HTTP/1.0"}, {"method": "POST", "body": b""}, {"method": "HEAD"}],
+    ids=["1.0", "POST", "HEAD"],
+)
+async def test_only_get_and_http_1_1(options: Any) -> None:
+    async with serving(web.Application([("/", Recorder.new())])) as server:
+        response = await server.fetch("/", *FIELDS, **options)
+    assert response.code == (400 if "version" in options else 405)
+
+
+async def test_a_refused_handshake_leaves_the_connection_to_http() -> None:
+    async with serving(web.Application([("/", Recorder.new())])) as server:
+        peer = await server.connect()
+        assert (await peer.fetch("/", *without("Upgrade"))).code == 400
+        assert (await peer.fetch("/missing")).code == 404
+
+
+async def test_case_and_lists_of_the_fields(loop_kind: str) -> None:
+    fields = (
+        "upgrade: WebSocket",
+        "connection: keep-alive, UPGRADE",
+        "sec-websocket-version: 8",
+        f"sec-websocket-key: {KEY}",
+    )
+    async with serving(web.Application([("/", Recorder.new())])) as server:
+        assert (await server.fetch("/", *fields)).code == 101
+
+
+async def test_the_head_may_come_byte_by_byte(loop_kind: str) -> None:
+    async with serving(web.Application([("/", Recorder.new())])) as server:
+        peer = await server.connect()
+        for byte in "\r\n".join(["GET / HTTP/1.1", "Host: a", *FIELDS, "", ""]).encode():
+            peer.send(bytes([byte]))
+            await asyncio.sleep(0)
+        assert (await peer.response()).code == 101
+
+
+async def test_a_compressing_application_leaves_the_101_alone() -> None:
+    async with opened(Recorder.new(), "Accept-Encoding: gzip", compress_response=True) as client:
+        assert client.response.get("Vary") is None
+        assert client.response.get("Content-Encoding") is None
+
+
+async def test_a_server_that_decompresses_bodies(loop_kind: str) -> None:
+    """A delegate stands before the application, and makes the requests."""
+    handler = Recorder.new()
+    async with serving(web.Application([("/", handler)]), decompress_request=True) as server:
+        client = await dial(server)
+        client.send("message")
+        await handler.until("message")
+        assert handler.latest.request.headers["Sec-WebSocket-Version"] == "13"
+
+
+async def test_handlers_in_tasks() -> None:
+    handler = Recorder.new()
+    async with serving(web.Application([("/", handler)], handler_tasks=True)) as server:
+        client = await dial(server, first=("early",))
+        client.send("late")
+        await handler.until("late")
+    assert handler.happened[:3] == ["open", "early", "late"]
+
+
+async def test_time_limits_of_handlers_do_not_end_connections(loop_kind: str) -> None:
+    async def open_(self: Any) -> None:
+        await asyncio.sleep(0.05)
+        self.note("opened")
+
+    handler = Recorder.new(open=open_, handler_timeout=0.01, cancel_on_disconnect=True)
+    async with opened(handler) as client:
+        client.send("message")
+        await handler.until("message")
+    assert handler.happened[:2] == ["opened", "message"]
+
+
+async def test_accept_connection_says_what_is_wrong() -> None:
+    line = RequestStartLine("GET", "/", "HTTP/1.1")
+    request: Any = HTTPServerRequest(start_line=line, headers=HTTPHeaders({"Host": "a"}))
+
+    class Connection:
+        def set_close_callback(self, callback: Any) -> None:
+            pass
+
+    request.connection = Connection()
+    handler = WebSocketHandler(web.Application(), request)
+    request.headers["Sec-WebSocket-Version"] = "13"
+    protocol = handler.get_websocket_protocol()
+    assert protocol is not None
+    with pytest.raises(ValueError, match="Upgrade"):
+        await protocol.accept_connection(handler)

@@ -1,0 +1,139 @@
+"""What happens by the clock: pings, late pongs, idle compressors."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from tests.support.clock import FakeClock
+from tests.support.server import serving
+from tests.support.streams import turns
+from tests.support.websocket import END, Recorder, dial, opened
+from tornado import web
+from tornado._wire import ws
+from tornado._wire.ws_deflate import DeflatePolicy
+from tornado.http1connection import _watch
+from tornado.web._departure import watch_of
+from tornado.websocket import _keepalive
+
+
+@pytest.fixture(autouse=True)
+def by_the_clock(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_keepalive, "monotonic", clock)
+    monkeypatch.setattr(_watch, "time", SimpleNamespace(monotonic=clock))
+
+
+async def test_pings_come_at_the_interval_while_they_are_answered(clock: FakeClock, tls: Any) -> None:
+    async with opened(
+        Recorder.new(), tls=tls, websocket_ping_interval=30, websocket_ping_timeout=10
+    ) as client:
+        times = [clock.now]
+        for _ in range(4):
+            assert await client.event() == ws.Ping(b"")
+            times.append(clock.now)
+            client.peer.send(client.core.pong(b""))
+            await turns(5)
+        gaps = [later - earlier for earlier, later in itertools.pairwise(times)]
+        assert gaps == pytest.approx([30, 30, 30, 30], rel=0.15)
+
+
+async def test_who_does_not_answer_is_told_and_cut_off(clock: FakeClock, tls: Any) -> None:
+    handler = Recorder.new()
+    async with opened(handler, tls=tls, websocket_ping_interval=30, websocket_ping_timeout=10) as client:
+        assert await client.event() == ws.Ping(b"")
+        begin = clock.now
+        assert await client.event() == ws.Close(1000, "ping timed out")
+        assert clock.now - begin == pytest.approx(10, rel=0.15)
+        assert await client.event() is END
+        await handler.until(("close", None, None))
+        assert clock.now - begin == pytest.approx(15, rel=0.15)
+
+
+async def test_without_a_limit_pings_go_on(clock: FakeClock) -> None:
+    async with opened(Recorder.new(), websocket_ping_interval=30, websocket_ping_timeout=0) as client:
+        for _ in range(5):
+            assert await client.event() == ws.Ping(b"")
+
+
+async def test_a_pong_that_is_not_read_for_our_own_sake_is_not_late(clock: FakeClock) -> None:
+    async def on_message(self: Any, message: str) -> None:
+        await asyncio.sleep(100)
+        self.note(message)
+
+    handler = Recorder.new(on_message=on_message)
+    async with opened(handler, websocket_ping_interval=30, websocket_ping_timeout=10) as client:
+        client.send("long")
+        assert await client.event() == ws.Ping(b"")
+        client.peer.send(client.core.pong(b""))
+        await handler.until("long")
+        await handler.until(("pong", b""))
+        client.close(1000)
+        assert ws.Close(1000, "") in await client.events()
+
+
+async def test_a_peer_that_reads_slowly_is_not_late(clock: FakeClock) -> None:
+    handler = Recorder.new()
+    settings = {"websocket_ping_interval": 30, "websocket_ping_timeout": 10, "websocket_write_limit": 100}
+    async with opened(handler, **settings) as client:
+        await handler.until("open")
+        connection = handler.latest.ws_connection
+        client.peer.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        handler.latest.write_message(b"x" * 20_000_000, binary=True)
+        seen = []
+        for _ in range(3):
+            clock.advance(40)
+            client.peer.writer.transport.resume_reading()  # type: ignore[attr-defined]
+            await turns(20)
+            client.peer.writer.transport.pause_reading()  # type: ignore[attr-defined]
+            connection.periodic_ping()
+            seen.append(connection.is_closing())
+        assert seen == [False, False, False]
+        connection.periodic_ping()  # nothing was taken since the last look
+        assert connection.is_closing()
+
+
+async def test_one_timer_for_all_of_them(clock: FakeClock) -> None:
+    async with serving(web.Application([("/", Recorder.new())], websocket_ping_interval=30)) as server:
+        for _ in range(3):
+            await dial(server)
+        await turns()
+        loop = asyncio.get_running_loop()
+        watch = watch_of(loop, _keepalive._WATCH)
+        assert len(watch.connections) == 3
+        timers = [timer for timer in loop._scheduled if timer._callback == watch._fire]  # type: ignore[attr-defined]
+        assert len([timer for timer in timers if not timer.cancelled()]) == 1
+    await turns()
+    assert watch.connections == set()
+
+
+async def test_a_connection_without_pings_is_not_watched() -> None:
+    handler = Recorder.new()
+    async with opened(handler):
+        await handler.until("open")
+        assert watch_of(asyncio.get_running_loop(), _keepalive._WATCH).connections == set()
+
+
+async def test_an_idle_compressor_is_given_back(clock: FakeClock) -> None:
+    handler = Recorder.new(get_compression_options=lambda self: {})
+    async with serving(web.Application([("/", handler)])) as server:
+        client = await dial(server, policy=DeflatePolicy())
+        await handler.until("open")
+        sender = handler.latest
+        deflate = sender.ws_connection._core._deflate
+        sender.write_message("a" * 100)
+        assert await client.event() == "a" * 100
+        await asyncio.sleep(_keepalive.RELEASE_AFTER * 1.2)
+        assert deflate._compressor is not None  # it was used in that minute
+        await asyncio.sleep(_keepalive.RELEASE_AFTER * 1.2)
+        assert deflate._compressor is None
+        sender.write_message("a" * 100)
+        assert await client.event() == "a" * 100
+
+
+def test_nothing_to_look_after_before_the_beginning() -> None:
+    protocol: Any = SimpleNamespace(stream=None)
+    _keepalive.look_after(protocol)
