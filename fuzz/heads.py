@@ -23,7 +23,7 @@ def first_head(data: bytes) -> object:
 
 def TestOneInput(data: bytes) -> None:
     """Read `data` with nothing known, then twice more; the mapping of its fields is a valid one."""
-    heads._known_heads.clear()
+    heads.known_heads.clear()
     heads._known_lines.clear()
     for memo in request_memos.values():
         memo.clear()

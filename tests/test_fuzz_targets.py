@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib.util
 import random
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +17,33 @@ from tests.support.codings import require
 
 FUZZ = Path(__file__).parent.parent / "fuzz"
 TARGETS = sorted(path.stem for path in FUZZ.glob("*.py"))
+WIRE = FUZZ.parent / "src/tornado/_wire"
+#: Each module that takes apart what came from outside, and the targets that have it do so.
+PARSERS = {
+    "accept": {"accept", "codings"},
+    "chunked": {"chunked", "h1"},
+    "codings": {"codings"},
+    "cookies": {"cookies"},
+    "dates": {"dates"},
+    "events": {"events"},
+    "fields": {"h1", "heads"},
+    "forms": {"urlencoded"},
+    "h1": {"h1", "h1_client", "differential_requests", "differential_responses"},
+    "headers": {"headers"},
+    "heads": {"heads", "h1"},
+    "multipart": {"multipart"},
+    "parameters": {"parameters"},
+    "ranges": {"ranges"},
+    "startline": {"startline", "h1_client"},
+    "ws": {"websocket"},
+    "ws_deflate": {"websocket", "websocket_handshake"},
+    "ws_extensions": {"websocket_handshake"},
+    "ws_frames": {"websocket"},
+    "ws_handshake": {"websocket_handshake"},
+    "ws_message": {"websocket"},
+}
+#: Those that take nothing apart: numbers, exceptions, values, and what is only written.
+OTHERS = {"__init__", "errors", "limits", "ws_errors", "ws_events", "ws_shared"}
 #: What the differential targets compare with.
 PEERS = ("h11", "httptools")
 
@@ -33,7 +61,30 @@ def target(name: str) -> Callable[[bytes], None]:
 
 def test_each_target_has_seeds_and_each_corpus_a_target() -> None:
     assert sorted(path.name for path in (FUZZ / "corpus").iterdir()) == TARGETS
-    assert len(TARGETS) >= 18
+
+
+def test_each_parser_has_a_target() -> None:
+    assert set(PARSERS) | OTHERS == {path.stem for path in WIRE.glob("*.py")}
+    assert set().union(*PARSERS.values()) <= set(TARGETS)
+
+
+def files_at_work(name: str) -> set[str]:
+    """The files of the functions that a target calls over its seeds."""
+    run, found = runnable(name), set()
+    seeds = [seed.read_bytes() for seed in sorted((FUZZ / "corpus" / name).iterdir())]
+    sys.setprofile(lambda frame, event, argument: found.add(frame.f_code.co_filename))
+    try:
+        for seed in seeds:
+            run(seed)
+    finally:
+        sys.setprofile(None)
+    return found
+
+
+@pytest.mark.parametrize("name", sorted(set().union(*PARSERS.values())))
+def test_a_target_reaches_its_parsers(name: str) -> None:
+    files = {Path(file) for file in files_at_work(name)}
+    assert files >= {WIRE / f"{module}.py" for module, targets in PARSERS.items() if name in targets}
 
 
 def runnable(name: str) -> Callable[[bytes], None]:

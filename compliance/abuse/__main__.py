@@ -28,6 +28,7 @@ SCENARIOS = [
     Scenario("silent", "1,000 TLS connections without a hello", 8, 16, tls=True, ends=True),
     Scenario("headerless", "10,000 connections without header fields", 8, 26, ends=True),
     Scenario("half_open", "3,000 half-open connections", 4, 4, ends=True),
+    Scenario("leaving", "3,000 clients that leave at once, five times", slowest=0.03),
     Scenario("descriptors", "out of descriptors (256, 600 connections)", 6, 6, descriptors=256),
     Scenario("slow_reader", "80 readers who do not read 50 MiB", 8, 30, ends=True),
     Scenario("gzip_five", "5 gzip bodies of 92 kB, 95 MB each"),
@@ -40,6 +41,10 @@ SCENARIOS = [
     Scenario("cookies_and_ranges", "cookies and ranges of 30 KB"),
     Scenario("resets", "5,000 resets"),
     Scenario("pipelining", "pipelining without reading"),
+    Scenario("ws_inflating", "200 WebSocket messages of 9.7 kB, 10 MB each"),
+    Scenario("ws_fragments", "half a million WebSocket fragments, three ways"),
+    Scenario("ws_pings", "half a million pings and pongs, two ways"),
+    Scenario("ws_never_reading", "a WebSocket echo of 50 MB to who never reads"),
 ]
 
 
@@ -78,8 +83,9 @@ def main() -> None:
         make_certificates(Path(folder))
         for scenario in chosen:
             for target in attacked:
-                for _ in range(ATTEMPTS):
+                for attempt in range(1, ATTEMPTS + 1):
                     result = carry_out(scenario, target, Path(folder), asked.scale)
+                    result.attempts = attempt
                     results[scenario.title, target.name] = result
                     print(report.line(scenario, target, result), flush=True)
                     if not report.faults([scenario], [target], results):

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import tornado.web
+import tornado.websocket
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
@@ -63,6 +64,36 @@ class Large(tornado.web.RequestHandler):
         for _ in range(800):
             self.write(PIECE)
             await self.flush()
+
+
+class Wait(tornado.web.RequestHandler):
+    """Answers only when the client has gone, as one that waits for news may."""
+
+    def prepare(self) -> None:
+        self.gone = asyncio.Event()
+
+    async def get(self) -> None:
+        await self.gone.wait()
+
+    def on_connection_close(self) -> None:
+        self.gone.set()
+
+
+class Take(tornado.websocket.WebSocketHandler):
+    """Takes messages of any kind."""
+
+    def get_compression_options(self) -> dict[str, Any]:
+        return {}
+
+    def on_message(self, message: str | bytes) -> None:
+        pass
+
+
+class Echo(Take):
+    """Sends them back without waiting for the client, as most programs do."""
+
+    def on_message(self, message: str | bytes) -> None:
+        _ = self.write_message(message, isinstance(message, bytes))
 
 
 class Figures(logging.Handler):
@@ -145,7 +176,8 @@ async def main() -> None:
     logging.getLogger().addHandler(figures)
     logging.getLogger().setLevel(logging.WARNING)
     logging.getLogger("tornado.access").setLevel(logging.CRITICAL)
-    routes = [("/body", Body), ("/form", Form), ("/cookies", Cookies), ("/large", Large), ("/", Root)]
+    routes = [("/body", Body), ("/form", Form), ("/cookies", Cookies), ("/large", Large)]
+    routes += [("/wait", Wait), ("/take", Take), ("/echo", Echo), ("/", Root)]
     static = [("/static/(.*)", tornado.web.StaticFileHandler, {"path": str(Path(__file__).parent)})]
     server = HTTPServer(tornado.web.Application([*routes, *static]), **settings())
     sockets = bind_sockets(0, "127.0.0.1")

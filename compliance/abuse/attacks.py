@@ -20,11 +20,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from compliance.abuse import websockets
 from compliance.abuse.herd import FIRST_SOURCE, Herd
 
 Outcome = dict[str, Any]
 Attack = Callable[[int, float, float], Outcome]
-ATTACKS: dict[str, Attack] = {}
+ATTACKS: dict[str, Attack] = dict(websockets.ATTACKS)
 
 _HEAD = b"POST %b HTTP/1.1\r\nHost: x\r\n"
 _BOUNDARY = b"----x"
@@ -93,6 +94,26 @@ def half_open(port: int, seconds: float, scale: float) -> Outcome:
     herd.attend(0.2)
     herd.each(lambda sock: sock.shutdown(socket.SHUT_WR))
     return _trickle(herd, seconds, b"")
+
+
+@attack
+def leaving(port: int, seconds: float, scale: float) -> Outcome:
+    """Clients that leave all at once, half of them idle and half waiting for an answer; five times over."""
+    count = _counted(1500, scale)
+    opened = sent = 0
+    for _ in range(5):
+        idle = Herd(port, count, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", sources=60)
+        waiting = Herd(port, count, b"GET /wait HTTP/1.1\r\nHost: x\r\n\r\n", sources=60)
+        end = time.monotonic() + seconds
+        while time.monotonic() < end and not all(member.received for member in idle.members):
+            idle.attend(0.05)
+        waiting.attend(0.2)
+        for herd in (idle, waiting):
+            opened += len(herd.members)
+            sent += herd.sent
+            herd.close()
+        time.sleep(0.5)  # for the server to see to it, while the probe watches
+    return {"opened": opened, "sent": sent}
 
 
 @attack
@@ -294,6 +315,7 @@ def main() -> None:
     name, port, seconds, scale = sys.argv[1:]
     # Made once and used many times: not a part of what an attack costs.
     _zeros(_counted({"gzip_five": _FIVE, "gzip_bomb": _BOMB}.get(name, 1), float(scale)))
+    websockets.bomb()
     print("ready", flush=True)
     sys.stdin.readline()
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

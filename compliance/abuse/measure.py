@@ -45,6 +45,8 @@ class Scenario:
     descriptors: int = 0
     #: Whether "public" is to close all of the attackers' connections.
     ends: bool = False
+    #: What the probe's slowest answer may take, in seconds.
+    slowest: float = 0.1
 
 
 @dataclass
@@ -56,6 +58,8 @@ class Result:
     probe: dict[str, Any]
     #: The server's figures of a second without an attack.
     before: dict[str, Any]
+    #: How many attempts it took: those before this one were over a bound.
+    attempts: int = 1
 
     @property
     def grown(self) -> int:
@@ -88,10 +92,12 @@ def _tell(process: subprocess.Popen[str]) -> None:
 
 
 def _favour(*processes: subprocess.Popen[str]) -> None:
-    """Put these before whatever else the machine does, where that may be done."""
+    """Put these before whatever else the machine does, where that may be done: what is measured is how long
+    the server keeps its clients waiting, and not how long others keep the server.
+    """
     for process in processes:
         try:
-            os.setpriority(os.PRIO_PROCESS, process.pid, -15)
+            os.sched_setscheduler(process.pid, os.SCHED_RR, os.sched_param(1))
         except PermissionError:
             return
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from math import inf
+
+from compliance.abuse.exemptions import EXEMPTIONS
 from compliance.abuse.measure import Result, Scenario, Target
 
 Results = dict[tuple[str, str], Result]
 
-#: The probe's slowest answer, in seconds.
-SLOWEST = 0.1
 #: How often the attacker's spending the server may spend.
 FACTOR = 100
 #: Below these the server's spending is not worth a ratio: noise, a second of any server's life.
 MEMORY_NOISE = 4 * 1024 * 1024
 CPU_NOISE = 0.1
+#: By which a probe of ours may wait longer than one of upstream's, in seconds.
+PROBE_NOISE = 0.03
+#: By which any figure may be over upstream's: the same work takes so much longer from one minute to the next.
+SWAY = 0.3
 #: What a connection costs the attacker in his own kernel: a socket with its buffers' heads, a file.
 CONNECTION = 4096
 #: Out of descriptors: share of a processor, and lines in the log.
@@ -54,40 +59,76 @@ def table(scenarios: list[Scenario], targets: list[Target], results: Results) ->
             cell += f"{result.cpu:.2f} / {_size(result.grown)}"
             if attacker.get("held"):
                 cell += f" ({attacker['held']} held)"
+            if result.attempts > 1:
+                cell += f" [{result.attempts}]"
             cells.append(cell)
         rows.append(f"| {scenario.title} | {spent} | " + " | ".join(cells) + " |")
     return "\n".join(rows)
 
 
 def faults(scenarios: list[Scenario], targets: list[Target], results: Results) -> list[str]:
-    """What is over its bound, with the protection on."""
+    """What of our servers is over its bound: those of "public"; and for the defaults, beside what is listed
+    in `EXEMPTIONS`, upstream's figures of the same run too.
+    """
     found = []
     for scenario in scenarios:
         for target in targets:
-            if target.protection == "public":
-                result = results[scenario.title, target.name]
-                found += [f"{scenario.title}: {fault}" for fault in _faults(scenario, result)]
+            if target.name == "upstream":
+                continue
+            result = results[scenario.title, target.name]
+            upstream = results.get((scenario.title, "upstream")) if target.name == "default" else None
+            found += [
+                f"{scenario.title}, {target.name}: {fault}"
+                for fault in _faults(scenario, target, result, upstream)
+            ]
     return found
 
 
-def _faults(scenario: Scenario, result: Result) -> list[str]:
-    server, attacker, probe = result.server, result.attacker, result.probe
+def _faults(scenario: Scenario, target: Target, result: Result, upstream: Result | None) -> list[str]:
     found: list[str] = []
+    for figure, value, bound, text in _judged(scenario, result):
+        exemption = EXEMPTIONS.get((scenario.name, figure)) if target.name == "default" else None
+        if value > (bound if exemption is None else exemption.most):
+            found.append(text)
+    if upstream is not None:
+        found += _worse(scenario, result, upstream)
+    return found
+
+
+def _judged(scenario: Scenario, result: Result) -> list[tuple[str, float, float, str]]:
+    """Each figure that is judged: its name, what it is, what it may be, and what to say if it is more."""
+    server, attacker, probe = result.server, result.attacker, result.probe
+    failed, lines, held = probe["failures"], server["lines"], attacker.get("held", 0)
+    judged: list[tuple[str, float, float, str]] = [
+        ("probe", probe["slowest"], scenario.slowest, f"the probe waited {probe['slowest'] * 1e3:.0f} ms"),
+        ("failures", failed, 0, f"{failed} requests of the probe failed"),
+    ]
     if scenario.descriptors:
         share = result.cpu / attacker["seconds"]
-        if share > CPU_SHARE:
-            found.append(f"{share:.0%} of a processor")
-        if server["lines"] > LINES:
-            found.append(f"{server['lines']} lines in the log")
-    elif probe["slowest"] > SLOWEST:
-        found.append(f"the probe waited {probe['slowest'] * 1e3:.0f} ms")
-    if probe["failures"]:
-        found.append(f"{probe['failures']} requests of the probe failed")
-    if not scenario.descriptors and result.cpu > max(CPU_NOISE, FACTOR * attacker["cpu"]):
-        found.append(f"{result.cpu / attacker['cpu']:.0f} times the attacker's CPU")
+        judged.append(("cpu", share, CPU_SHARE, f"{share:.0%} of a processor"))
+        judged.append(("lines", lines, LINES, f"{lines} lines in the log"))
+    else:
+        times = result.cpu / max(attacker["cpu"], 1e-6)
+        bound = max(CPU_NOISE, FACTOR * attacker["cpu"])
+        judged.append(("cpu", result.cpu, bound, f"{times:.0f} times the attacker's CPU"))
     spent = attacker["sent"] + attacker["memory"] + attacker.get("opened", 1) * CONNECTION
-    if result.grown > max(MEMORY_NOISE, FACTOR * spent):
-        found.append(f"{result.grown / spent:.0f} times the attacker's bytes")
-    if scenario.ends and attacker.get("held"):
-        found.append(f"{attacker['held']} connections held")
+    bound = max(MEMORY_NOISE, FACTOR * spent)
+    text = f"{_size(result.grown)} MB, {result.grown / spent:.0f} times the attacker's bytes"
+    judged.append(("memory", result.grown, bound, text))
+    judged.append(("held", held, 0 if scenario.ends else inf, f"{held} connections held"))
+    return judged
+
+
+def _worse(scenario: Scenario, ours: Result, upstream: Result) -> list[str]:
+    """In what the defaults are worse than upstream's, by more than chance."""
+    compared = (
+        ("probe", ours.probe["slowest"], upstream.probe["slowest"], PROBE_NOISE, "s of the probe's wait"),
+        ("cpu", ours.cpu, upstream.cpu, CPU_NOISE, "s of a processor"),
+        ("memory", ours.grown, upstream.grown, MEMORY_NOISE, "bytes of memory"),
+    )
+    found = []
+    for figure, our, their, noise, unit in compared:
+        exemption = EXEMPTIONS.get((scenario.name, figure))
+        if our > their * (1 + SWAY) + noise and not (exemption is not None and exemption.worse):
+            found.append(f"{our:.3g} {unit} are worse than upstream's {their:.3g}")
     return found

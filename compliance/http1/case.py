@@ -6,8 +6,12 @@ A case is data. Its outcomes are told in the words of this module::
     should("double-space", "9112 3", head("GET  /x HTTP/1.1", HOST), refused(400), echo(target="/x"))
 
 `must` says that the clause decides the case by a MUST, `should` that it does so by a SHOULD, by its grammar
-or by naming what a recipient MAY do. Where several outcomes are allowed the first one is Waterspout's, and
-its own test holds it to that one.
+or by naming what a recipient MAY do. Of several outcomes that are allowed Waterspout's is the first one, or
+the one that ``ours`` names::
+
+    should("version-empty", "9112 2.3", head("GET /x", HOST), refused(400, 505), ours=refused(400))
+
+Its own test holds it to that one, which therefore has one status for each answer and one end.
 """
 
 from __future__ import annotations
@@ -48,12 +52,14 @@ class Answer:
         that must not be there).
     :ivar says: fields the response must have; a value is compared in lower case, None allows any.
     :ivar bodiless: it answers a HEAD request: whatever its length says, no body follows.
+    :ivar lacks: fields that it must not have, in lower case.
     """
 
     codes: frozenset[int]
     seen: Mapping[str, Any] = field(default_factory=dict)
     says: Mapping[str, str | None] = field(default_factory=dict)
     bodiless: bool = False
+    lacks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -73,10 +79,12 @@ class Case:
 
     :ivar parts: octets to send, and marks to wait at.
     :ivar clause: the RFC and its section that decide, such as ``"9112 6.3"``, or another source.
-    :ivar outcomes: what is allowed; the first one is Waterspout's.
+    :ivar outcomes: what is allowed.
+    :ivar ours: what Waterspout does.
     :ivar binding: the clause decides by a MUST.
     :ivar half_close: nothing follows, and the sending side is closed; else a further request follows.
-    :ivar only: names of the servers whose settings the case is about; empty for any server.
+    :ivar only: names of the servers whose settings or handlers the case is about; empty for any server.
+    :ivar tls: it is sent under TLS alone, or over TCP alone; None for both.
     :ivar group: the module it stands in.
     """
 
@@ -84,9 +92,11 @@ class Case:
     clause: str
     parts: tuple[Part, ...]
     outcomes: tuple[Outcome, ...]
+    ours: Outcome
     binding: bool
     half_close: bool = False
     only: tuple[str, ...] = ()
+    tls: bool | None = None
     group: str = ""
 
     @property
@@ -104,11 +114,13 @@ def must(
     clause: str,
     data: bytes | tuple[Part, ...],
     *outcomes: Outcome,
+    ours: Outcome | None = None,
     half_close: bool = False,
     only: tuple[str, ...] = (),
+    tls: bool | None = None,
 ) -> Case:
     """A case that the clause decides by a MUST."""
-    return Case(name, clause, _parts(data), outcomes, True, half_close, only)
+    return Case(name, clause, _parts(data), outcomes, ours or outcomes[0], True, half_close, only, tls)
 
 
 def should(
@@ -116,11 +128,13 @@ def should(
     clause: str,
     data: bytes | tuple[Part, ...],
     *outcomes: Outcome,
+    ours: Outcome | None = None,
     half_close: bool = False,
     only: tuple[str, ...] = (),
+    tls: bool | None = None,
 ) -> Case:
     """A case that the clause decides by a SHOULD, by its grammar, or by what it lets a recipient do."""
-    return Case(name, clause, _parts(data), outcomes, False, half_close, only)
+    return Case(name, clause, _parts(data), outcomes, ours or outcomes[0], False, half_close, only, tls)
 
 
 def _parts(data: bytes | tuple[Part, ...]) -> tuple[Part, ...]:
@@ -130,15 +144,15 @@ def _parts(data: bytes | tuple[Part, ...]) -> tuple[Part, ...]:
 # Outcomes
 
 
-def seen(**expected: Any) -> Answer:
+def seen(lacks: tuple[str, ...] = (), **expected: Any) -> Answer:
     """The handler was reached and understood this; see `Answer`."""
-    return Answer(frozenset({200}), expected)
+    return Answer(frozenset({200}), expected, lacks=lacks)
 
 
-def code(*codes: int, bodiless: bool = False, **says: str | None) -> Answer:
+def code(*codes: int, bodiless: bool = False, lacks: tuple[str, ...] = (), **says: str | None) -> Answer:
     """A response with one of these statuses, and these fields (``_`` stands for ``-``)."""
     fields = {name.replace("_", "-"): value for name, value in says.items()}
-    return Answer(frozenset(codes), says=fields, bodiless=bodiless)
+    return Answer(frozenset(codes), says=fields, bodiless=bodiless, lacks=lacks)
 
 
 def opened(*answers: Answer) -> Outcome:
@@ -182,6 +196,15 @@ def octets(text: str | bytes) -> bytes:
 def head(*lines: str | bytes) -> bytes:
     """A request line and field lines, each ended by CR LF, and the empty line."""
     return b"\r\n".join([*map(octets, lines), b"", b""])
+
+
+def framed(method: str, target: str, body: bytes, *fields: str, chunked: bool = False) -> bytes:
+    """A request with a Host field and a body, whose length is told, or which is one chunk."""
+    if chunked:
+        framing, body = "Transfer-Encoding: chunked", b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
+    else:
+        framing = f"Content-Length: {len(body)}"
+    return head(f"{method} {target} HTTP/1.1", HOST, framing, *fields) + body
 
 
 def get(*fields: str | bytes, target: str = "/x", version: str = "HTTP/1.1") -> bytes:

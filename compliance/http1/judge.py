@@ -37,7 +37,7 @@ class _Unseen(Exception):
 def judge(case: Case, result: Result, *, strict: bool = False) -> Verdict:
     """Compare a result with what a case allows.
 
-    :param strict: only the first outcome counts, Waterspout's choice.
+    :param strict: only Waterspout's own outcome counts.
     """
     unseen = False
     allowed = _chosen(case) if strict else case.outcomes
@@ -54,10 +54,13 @@ def judge(case: Case, result: Result, *, strict: bool = False) -> Verdict:
 
 
 def _chosen(case: Case) -> list[Outcome]:
-    """The first outcome, and those that differ by a 100 alone, which depends on what has arrived by then."""
-    bare = [tuple(each for each in outcome.answers if each.codes != {100}) for outcome in case.outcomes]
-    ends = [outcome.end for outcome in case.outcomes]
-    return [each for i, each in enumerate(case.outcomes) if (bare[i], ends[i]) == (bare[0], ends[0])]
+    """Our outcome, and those that differ by a 100 alone, which depends on what has arrived by then."""
+    ours = _without_100(case.ours)
+    return [case.ours, *(each for each in case.outcomes if _without_100(each) == ours)]
+
+
+def _without_100(outcome: Outcome) -> Outcome:
+    return Outcome(tuple(answer for answer in outcome.answers if answer.codes != {100}), outcome.end)
 
 
 def _detail(case: Case, result: Result) -> str:
@@ -93,6 +96,9 @@ def _misread(answer: Answer, response: Response) -> str | None:
     for name, value in answer.says.items():
         found = response.get(name)
         if found is None or (value is not None and found.lower() != value):
+            return f"saw {name}: {found} in the response"
+    for name in answer.lacks:
+        if (found := response.get(name)) is not None:
             return f"saw {name}: {found} in the response"
     if not answer.seen:
         return None

@@ -163,6 +163,11 @@ class Exchange:
         return False
 
 
+def concerns(case: Case, target: Target) -> bool:
+    """Whether a case is about this server, and about what it is spoken to over."""
+    return (not case.only or target.name in case.only) and case.tls in (None, target.context is not None)
+
+
 async def run_case(case: Case, target: Target, feed: Feed) -> Result:
     """Send one case.
 
@@ -178,7 +183,10 @@ async def run_case(case: Case, target: Target, feed: Feed) -> Result:
 
 
 async def run_corpus(cases: Iterable[Case], target: Target, feed: Feed) -> dict[str, Result]:
-    """Send all cases, many at a time; the results by the cases' titles."""
+    """Send the cases that concern the server, many at a time; the results by the cases' titles.
+
+    A cancellation, by a deadline for instance, has a note that names the cases under way.
+    """
     limit = asyncio.Semaphore(target.parallel)
     results: dict[str, Result] = {}
 
@@ -186,7 +194,13 @@ async def run_corpus(cases: Iterable[Case], target: Target, feed: Feed) -> dict[
         async with limit:
             results[case.title] = await run_case(case, target, feed)
 
-    async with asyncio.TaskGroup() as tasks:
-        for case in cases:
-            tasks.create_task(run(case))
+    expected = [case for case in cases if concerns(case, target)]
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            for case in expected:
+                tasks.create_task(run(case))
+    except asyncio.CancelledError as error:
+        missing = [case.title for case in expected if case.title not in results]
+        error.add_note(f"{len(missing)} of {len(expected)} cases are not finished: {', '.join(missing[:50])}")
+        raise
     return results

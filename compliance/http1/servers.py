@@ -16,7 +16,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.macro.server.peers import PEERS, version
+from benchmarks.macro.server.peers import PEERS
+from benchmarks.peers import version
 from compliance.http1.runner import Target
 
 APPS = Path(__file__).parent / "apps"

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 #: Where octets are sent one by one: equal ones from this many on are one piece, as padding says nothing new;
 #: and behind this many pieces (what is longer is a flood of one thing) they are cut at a prime distance.
-RUN, SINGLE, FLOOD = 256, 2048, 97
+RUN, SINGLE, FLOOD = 256, 1024, 499
 _PIECE = re.compile(rb"(.)\1{%d,}|." % (RUN - 1), re.DOTALL)
 
 

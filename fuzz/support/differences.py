@@ -41,6 +41,12 @@ DEVIATIONS = [
         "RFC 9112 section 6.3 frames it like any other; llhttp takes whatever follows for the tunnel's",
     ),
     Deviation(
+        "Host beside an absolute target",
+        re.compile(rb"(?i)\A([^ ]+ )https?://[^/? ]*/?"),
+        rb"\1/",
+        "RFC 9112 section 3.2.2: the target's authority replaces it; the others leave that to the program",
+    ),
+    Deviation(
         "octets from 0x80 up in a target",
         re.compile(rb"[\x80-\xff](?=[^\r\n ]* HTTP/1\.[01]\r?\n)"),
         b"x",

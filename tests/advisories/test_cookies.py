@@ -201,5 +201,6 @@ async def test_cve_2026_49854_a_mask_of_another_length_from_a_cookie(
 @pytest.mark.parametrize("size", [0, 1, 3, 7, 8, 1023, 1024, 5000])
 def test_cve_2026_49854_nothing_but_the_payload_comes_out(size: int) -> None:
     assert _websocket_mask(b"\1\2\3\4", bytes(size)) == (b"\1\2\3\4" * (size // 4 + 1))[:size]
-    for mask in (b"", b"\1", b"\1\2\3"):
-        assert len(_websocket_mask(mask, bytes(size))) == size
+    for mask in (b"", b"\1", b"\1\2\3", b"\1\2\3\4\5"):
+        with pytest.raises(ValueError, match="4 bytes"):
+            _websocket_mask(mask, bytes(size))

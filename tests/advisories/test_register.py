@@ -2,8 +2,6 @@
 
 Those about what is not there yet come with it, in the tests of their modules:
 
-* ``websocket``: floods of pings, pongs and empty fragments; messages that inflate without end; the origin of
-  a handshake; masks of frames (CVE-2026-49854 where native code unmasks them);
 * ``auth``: parameters of the answer of a provider, and the state that belongs to a session;
 * ``curl_httpclient``: line ends in headers (GHSA-w235-7p84-xx57), limits on inflated bodies (CVE-2026-49855),
   credentials on redirects (CVE-2026-49853), and handles that are used again with the options of the request
@@ -41,6 +39,10 @@ ADVISORIES = {
     "CVE-2026-82397": "the number of fields of forms, queries and headers",
     "CVE-2026-115927": "chunks of one byte",
     "interim responses": "1xx without end",
+    "pong floods": "pings and pongs without end, and pongs that pile up",
+    "empty fragments": "messages in fragments without end",
+    "inflating messages": "few bytes of a WebSocket that become many",
+    "cross-site websocket hijacking": "pages of other sites that open WebSockets",
     "release 6.6.0": "open redirects of slash decorators",
     "release 6.6.1": "open redirects by backslashes and escapes",
     "traversal by prefix": "directories whose names begin alike",

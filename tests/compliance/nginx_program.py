@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
+sys.path.append(str(Path(__file__).resolve().parents[2]))
+
+from compliance.http1.apps import tornado_app
 from tornado.iostream import StreamClosedError
 from tornado.options import options, parse_command_line
 from tornado.web import RequestHandler, stream_request_body
+from tornado.websocket import WebSocketHandler, broadcast
 
 GUIDE = Path(__file__).resolve().parents[2] / "docs/guide/nginx/main.py"
 
@@ -75,6 +80,26 @@ class Upgrade(RequestHandler):
             pass
 
 
+class Socket(WebSocketHandler):
+    """A room: each hears what anybody in it says, and where it is."""
+
+    present: ClassVar[dict[str, set[Socket]]] = {}
+
+    def get_compression_options(self) -> dict[str, Any]:
+        return {}
+
+    def open(self) -> None:
+        self.room = self.present.setdefault(self.get_query_argument("room"), set())
+        self.room.add(self)
+        self.write_message({"at": options.port, "ip": self.request.remote_ip})
+
+    def on_message(self, message: str | bytes) -> None:
+        broadcast(self.room, message, binary=isinstance(message, bytes))
+
+    def on_close(self) -> None:
+        self.room.discard(self)
+
+
 class Halves(RequestHandler):
     """Sends one half, and the other when it is told to."""
 
@@ -104,6 +129,25 @@ class Begun(RequestHandler):
         pass
 
 
+class Echo(tornado_app.Echo):
+    """Answers the corpus of ``compliance/http1``, and notes what nginx knows nothing of."""
+
+    unmarked: ClassVar[list[str]] = []
+    echoed = 0
+
+    def prepare(self) -> None:
+        Echo.echoed += self.request.method != "HEAD"
+        if self.request.headers.get("X-Real-Ip") != "127.0.0.1":
+            self.unmarked.append(f"{self.request.method} {self.request.uri}")
+
+
+class Noted(RequestHandler):
+    """Tells what has been noted."""
+
+    def get(self) -> None:
+        self.write({"echoed": Echo.echoed, "unmarked": Echo.unmarked})
+
+
 if __name__ == "__main__":
     program = guide()
     program.ROUTES += [
@@ -112,7 +156,11 @@ if __name__ == "__main__":
         ("/whole", Reader),
         ("/upload/begun", Begun),
         ("/rooms/upgrade", Upgrade),
+        ("/rooms/socket", Socket),
         ("/rooms/halves", Halves),
+        ("/noted", Noted),
+        *tornado_app.ROUTES,
+        (tornado_app.ECHOED, Echo),
     ]
     parse_command_line()
     asyncio.run(program.main())

@@ -16,9 +16,13 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from compliance.http1 import corpus
+from compliance.http1.case import ANSWER, Case, End
+from compliance.http1.runner import Feed, Target, run_corpus
 from tests.support.certificates import Certificates
 from tests.support.nginx import Nginx, reserve
 from tests.support.program import ROOT, Program
@@ -28,6 +32,21 @@ GUIDE = ROOT / "docs/guide/nginx"
 CONFIGURATION = (GUIDE / "nginx.conf").read_text()
 PROGRAM = "tests/compliance/nginx_program.py"
 LIMIT = 10 * 1024 * 1024
+#: The groups of the corpus in which two readers of a request may disagree.
+FRAMING = (
+    "line_ends",
+    "content_length",
+    "transfer_encoding",
+    "length_and_coding",
+    "chunks",
+    "trailers",
+    "expect",
+    "connection",
+    "pipelining",
+    "smuggling",
+    "unread",
+    "advisories",
+)
 FORGED = {
     "X-Real-Ip": "6.6.6.6",
     "X-Forwarded-For": "6.6.6.6",
@@ -64,13 +83,14 @@ class Site:
             self.programs = [
                 stack.enter_context(Program(PROGRAM, self._arguments)) for _ in ("8001", "8002", "8003")
             ]
-            plain, secure = stack.enter_context(reserve()), stack.enter_context(reserve())
-            self.port, self.tls_port = plain.getsockname()[1], secure.getsockname()[1]
+            reserved = [stack.enter_context(reserve()).getsockname()[1] for _ in range(3)]
+            self.port, self.tls_port, self.redirecting_port = reserved
             for name in ("static", "protected", "errors"):
                 (self.folder / name).mkdir()
             replacements = {
-                "listen 80;": f"listen 127.0.0.1:{self.port};",
-                "listen 443 ssl": f"listen 127.0.0.1:{self.tls_port} ssl",
+                "listen 80;": f"listen 127.0.0.1:{self.redirecting_port};",
+                # And without TLS, as behind something that takes it off.
+                "listen 443 ssl": f"listen 127.0.0.1:{self.port}; listen 127.0.0.1:{self.tls_port} ssl",
                 "/etc/ssl/example.com.pem": str(self.certificates.certificate_file),
                 "/etc/ssl/example.com.key": str(self.certificates.key_file),
                 "/srv/app/": f"{self.folder}/",
@@ -192,6 +212,14 @@ def test_a_further_proxy_is_named_to_the_program(tmp_path, certificates):
             assert seen["ip"] == "203.0.113.7"
 
 
+def test_port_80_sends_to_the_other_one(site):
+    with contextlib.closing(
+        http.client.HTTPConnection("127.0.0.1", site.redirecting_port, timeout=30)
+    ) as one:
+        answer = fetch(one, "/seen?x=%2F", method="POST", headers={"Host": "example.com"})
+    assert (answer.status, answer.headers["Location"]) == (308, "https://example.com/seen?x=%2F")
+
+
 def test_http2_in_front(site):
     curl = need("curl", "curl")
     command = [curl, "--silent", "--show-error", "--http2", "--cacert", str(site.certificates.ca_file)]
@@ -248,6 +276,51 @@ def test_an_upload_reaches_the_program_while_it_is_sent(site):
         client.sendall(b"5\r\nfirst\r\n")
         # The program answers when it has the first bytes; the last ones have not been sent yet.
         assert client.recv(65536).startswith(b"HTTP/1.1 200 ")
+
+
+# -- two readers of one request --
+
+
+@pytest.mark.deadline(300)
+async def test_nginx_and_the_program_never_disagree_on_where_a_request_ends(site):
+    """The corpus of ``compliance/http1``, as far as it is about that.
+
+    What reaches the program without the field that nginx sets has been smuggled past it; an answer that
+    nobody gets, or that the program did not give, is another client's. Not asked for is that nginx refuses
+    what it should: what it mends the program need not refuse.
+    """
+    cases = [case for case in corpus.load() if case.group in FRAMING and not waits_for_the_program(case)]
+    target = Target("nginx", ("127.0.0.1", site.port), deadline=20.0, parallel=32)
+    results = await run_corpus(cases, target, Feed.WHOLE)
+    assert not [title for title, result in results.items() if result.end is None and not result.fault]
+    answers = [answer for result in results.values() for answer in result.responses]
+    assert not [answer for answer in answers if answer.code in (500, 502, 504)]
+    received = sum(answer.echo() is not None for answer in answers)
+    received += sum(
+        result.end is End.OPEN for result in results.values()
+    )  # the answers to what follows a case
+    told = [noted(program) for program in site.programs]
+    assert [one["unmarked"] for one in told] == [[], [], []]
+    assert sum(one["echoed"] for one in told) == received
+    assert min(one["echoed"] for one in told) > 50
+    # What goes past nginx is noted.
+    with contextlib.closing(site.programs[0].connect()) as connection:
+        assert fetch(connection, "/x").status == 200
+        assert fetch(connection, "/y", headers={"X-Real-Ip": "6.6.6.6"}).status == 200
+    assert noted(site.programs[0])["unmarked"] == ["GET /x", "GET /y"]
+
+
+def noted(program: Program) -> dict[str, Any]:
+    """What the program says that it has got."""
+    with contextlib.closing(program.connect()) as connection:
+        told: dict[str, Any] = fetch(connection, "/noted").json()
+        return told
+
+
+def waits_for_the_program(case: Case) -> bool:
+    """Whether the program is to answer before it has the body, which nginx collects first."""
+    data = b"".join(part for part in case.parts if isinstance(part, bytes))
+    return ANSWER in case.parts and b"Expect" not in data
 
 
 # -- what stays open --

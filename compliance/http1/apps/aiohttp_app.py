@@ -7,11 +7,14 @@ import logging
 import os
 
 from aiohttp import web
-from echo import METHODS, describe, ssl_context
+from echo import METHODS, describe, needs, ssl_context
 
 
-async def answer(request: web.Request) -> web.Response:
-    """Say what was understood."""
+async def answer(request: web.Request) -> web.StreamResponse:
+    """Say what was understood, or what the target asks for."""
+    status, flushed = needs(request.path) or (200, False)
+    if status != 200:
+        return web.Response(status=status)
     body = await request.read()
     fields = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in request.raw_headers]
     # As sent, but for the absolute form, which a handler sees as path and query.
@@ -19,7 +22,13 @@ async def answer(request: web.Request) -> web.Response:
     version = f"HTTP/{request.version.major}.{request.version.minor}"
     host = request.host if "Host" in request.headers else None
     text = describe(request.method, target, version, host, fields, body)
-    return web.Response(body=text, content_type="application/json")
+    if not flushed:
+        return web.Response(body=text, content_type="application/json")
+    response = web.StreamResponse()
+    await response.prepare(request)
+    for piece in (text[:5], text[5:]) if request.method != "HEAD" else ():
+        await response.write(piece)
+    return response
 
 
 async def main() -> None:

@@ -14,6 +14,21 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 MAX_BODY = 100_000
 
 
+def needs(target: str) -> tuple[int, bool] | None:
+    """What a target that asks for more than an echo is to be answered with; None for the others.
+
+    A status and False: that, without reading the request's body. 200 and True: the echo in two pieces, so
+    that its length is not known when the head is sent.
+    """
+    if target == "/flushed":
+        return 200, True
+    if target.startswith("/status/"):
+        return int(target.removeprefix("/status/")), False
+    if target.startswith("/unread/"):
+        return 403, False
+    return None
+
+
 def certificate(name: str) -> str | None:
     """The path of a file in the folder of the certificate, or None where TLS was not asked for."""
     folder = os.environ.get("ECHO_TLS")

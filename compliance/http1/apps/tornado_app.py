@@ -5,40 +5,147 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import time
+from pathlib import Path
+from typing import Any
 
 import tornado.httpserver
+import tornado.httputil
 import tornado.web
 
 try:  # as a program, beside this file; or as a part of the tests
-    from echo import MAX_BODY, describe, ssl_context
+    from echo import MAX_BODY, METHODS, describe, ssl_context
 except ImportError:
-    from compliance.http1.apps.echo import MAX_BODY, describe, ssl_context
+    from compliance.http1.apps.echo import MAX_BODY, METHODS, describe, ssl_context
+
+
+def understood(request: tornado.httputil.HTTPServerRequest) -> bytes:
+    """What a request is taken for."""
+    return describe(
+        request.method or "",
+        request.uri or "",
+        request.version,
+        request.host,
+        request.headers.get_all(),
+        request.body,
+    )
+
+
+class Handler(tornado.web.RequestHandler):
+    """Answers every known method alike."""
+
+    async def answer(self, *words: str) -> None:
+        """The answer, where `prepare` has not given it."""
+
+    async def get(self, *words: str) -> None:
+        """Answer."""
+        await self.answer(*words)
+
+    head = post = put = patch = delete = options = get
 
 
 class Echo(tornado.web.RequestHandler):
-    """Answers every known method."""
+    """Says what was understood."""
 
     def get(self) -> None:
-        """Say what was understood."""
-        request = self.request
+        """The answer."""
         self.set_header("Content-Type", "application/json")
-        self.write(
-            describe(
-                request.method,
-                request.uri,
-                request.version,
-                request.host,
-                request.headers.get_all(),
-                request.body,
-            )
-        )
+        self.write(understood(self.request))
 
-    post = put = patch = delete = options = head = get
+    head = post = put = patch = delete = options = get
+
+
+class Flushed(Handler):
+    """Says the same in two pieces."""
+
+    async def answer(self, *words: str) -> None:
+        """The answer."""
+        text = understood(self.request)
+        self.write(text[:5])
+        await self.flush()
+        self.write(text[5:])
+
+
+class Status(Handler):
+    """Answers with the status in its path, and nothing else."""
+
+    async def answer(self, *words: str) -> None:
+        """The answer."""
+        self.set_status(int(words[0]))
+
+
+class Forbidden(Handler):
+    """Answers before the method is called."""
+
+    def prepare(self) -> None:
+        """The answer."""
+        raise tornado.web.HTTPError(403)
+
+
+class Moved(Handler):
+    """Sends elsewhere before the method is called."""
+
+    def prepare(self) -> None:
+        """The answer."""
+        self.redirect("/x")
+
+
+@tornado.web.stream_request_body
+class Early(Forbidden):
+    """Answers before the body is read."""
+
+
+@tornado.web.stream_request_body
+class Taken(Handler):
+    """Answers at the first piece of the body, and reads no more of it."""
+
+    def data_received(self, chunk: bytes) -> None:
+        """The answer."""
+        if not self._finished:
+            self.send_error(403)
+
+
+class Late(Echo):
+    """Waits a short while for its body (a setting of ours)."""
+
+    body_timeout = 0.05
+
+
+#: What is asked of more than an echo.
+ROUTES: list[Any] = [
+    (r"/flushed", Flushed),
+    (r"/status/(\d+)", Status),
+    (r"/unread/forbidden", Forbidden),
+    (r"/unread/early", Early),
+    (r"/unread/taken", Taken),
+    (r"/unread/moved", Moved),
+    (r"/unread/late", Late),
+    (r"/unread/static/(.*)", tornado.web.StaticFileHandler, {"path": str(Path(__file__).parent)}),
+]
+#: Everything else but one.
+ECHOED = r"(?!/unread/missing$).*"
 
 
 def make_application() -> tornado.web.Application:
     """The application."""
-    return tornado.web.Application([(r".*", Echo)])
+    return tornado.web.Application([*ROUTES, (ECHOED, Echo)])
+
+
+def plain_application(request: tornado.httputil.HTTPServerRequest) -> None:
+    """The same, of echoes alone, as a callable in place of an application."""
+    start_line = tornado.httputil.ResponseStartLine("HTTP/1.1", 200, "OK")
+    body = understood(request)
+    headers = tornado.httputil.HTTPHeaders({"Date": tornado.httputil.format_timestamp(time.time())})
+    if request.method not in METHODS:
+        start_line, body = start_line._replace(code=405, reason="Method Not Allowed"), b""
+        headers["Allow"] = ", ".join(METHODS)
+    headers["Content-Length"] = str(len(body))
+    connection = request.connection
+    assert connection is not None
+    written = connection.write_headers(start_line, headers, b"" if request.method == "HEAD" else body)
+    connection.finish()
+    # Nothing is to be done about a client that has gone.
+    written.add_done_callback(lambda future: future.exception())
 
 
 async def main() -> None:

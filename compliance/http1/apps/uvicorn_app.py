@@ -6,7 +6,7 @@ import os
 from typing import Any
 
 import uvicorn
-from echo import METHODS, certificate, describe
+from echo import METHODS, certificate, describe, needs
 
 
 async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
@@ -14,6 +14,11 @@ async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
     if scope["type"] == "websocket":
         await receive()
         await send({"type": "websocket.close"})
+        return
+    status, flushed = needs(scope["path"]) or (200, False)
+    if status != 200:
+        await send({"type": "http.response.start", "status": status, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
         return
     body, more = b"", True
     while more:
@@ -28,12 +33,14 @@ async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
         target += "?" + scope["query_string"].decode("latin-1")
     host = next((value for name, value in fields if name == "host"), None)
     text = describe(scope["method"], target, f"HTTP/{scope['http_version']}", host, fields, body)
-    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(text))]
-    status = 200
+    headers = [(b"content-type", b"application/json")]
+    if not flushed:
+        headers.append((b"content-length", b"%d" % len(text)))
     if scope["method"] not in METHODS:
         status, headers = 405, [*headers, (b"allow", ", ".join(METHODS).encode())]
     await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": text})
+    await send({"type": "http.response.body", "body": text[:5], "more_body": True})
+    await send({"type": "http.response.body", "body": text[5:]})
 
 
 if __name__ == "__main__":

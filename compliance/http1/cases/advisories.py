@@ -1,7 +1,7 @@
-"""What security advisories of HTTP servers were about, as far as it can be seen from outside.
+"""What security advisories of Tornado were about, as far as it can be seen from outside.
 
-The names begin with the advisory where it is one of Tornado's; the others are well-known ways of smuggling a
-request past a proxy.
+What they cost cannot; `tests/advisories` measures that. What is in the bodies here would be another message,
+or two, to who reads it as the vulnerable versions did.
 """
 
 from __future__ import annotations
@@ -27,28 +27,29 @@ SMUGGLED = get(target="/smuggled")
 
 CASES: list[Case] = [
     # Lenient integers: int() takes signs, underscores, white space and the digits of other scripts.
-    must(
-        "GHSA-qppv-j76h-2rpx-length-plus", "9110 8.6", post("Content-Length: +5", body=b"hello"), refused(400)
+    *(
+        must(
+            f"GHSA-qppv-j76h-2rpx-length-{name}",
+            "9110 8.6",
+            post(f"Content-Length: {length}", body=b"hellohello" + SMUGGLED),
+            refused(400),
+        )
+        for name, length in {"plus": "+10", "underscore": "1_0"}.items()
     ),
-    must(
-        "GHSA-qppv-j76h-2rpx-length-underscore",
-        "9110 8.6",
-        post("Content-Length: 1_0", body=b"hellohello"),
-        refused(400),
-    ),
-    must("GHSA-qppv-j76h-2rpx-chunk-plus", "9112 7.1", chunked(b"+5\r\nhello\r\n0\r\n\r\n"), refused(400)),
-    must("GHSA-qppv-j76h-2rpx-chunk-prefix", "9112 7.1", chunked(b"0x5\r\nhello\r\n0\r\n\r\n"), refused(400)),
-    must(
-        "GHSA-qppv-j76h-2rpx-chunk-underscore",
-        "9112 7.1",
-        chunked(b"0_5\r\nhello\r\n0\r\n\r\n"),
-        refused(400),
+    *(
+        must(
+            f"GHSA-qppv-j76h-2rpx-chunk-{name}",
+            "9112 7.1",
+            chunked(size + b"\r\nhello\r\n0\r\n\r\n" + SMUGGLED),
+            refused(400),
+        )
+        for name, size in {"plus": b"+5", "prefix": b"0x5", "underscore": b"0_5"}.items()
     ),
     # Duplicate and unknown codings, both framings at once, white space of Unicode.
-    must(
+    should(
         "GHSA-753j-mpmx-qq6g-duplicate-coding",
-        "9112 6.3",
-        post("Transfer-Encoding: chunked", "Transfer-Encoding: chunked", body=CHUNKS),
+        "9112 6.1",
+        post("Transfer-Encoding: chunked", "Transfer-Encoding: chunked", body=CHUNKS + SMUGGLED),
         refused(400),
         refused(501),
     ),
@@ -61,8 +62,8 @@ CASES: list[Case] = [
     ),
     must(
         "GHSA-753j-mpmx-qq6g-length-and-coding",
-        "9112 6.3",
-        post("Content-Length: 0", "Transfer-Encoding: chunked", body=CHUNKS),
+        "9112 6.1",
+        post("Content-Length: 0", "Transfer-Encoding: chunked", body=CHUNKS + SMUGGLED),
         refused(400),
         last(body=b"hello"),
     ),
@@ -75,8 +76,8 @@ CASES: list[Case] = [
     ),
     must(
         "GHSA-753j-mpmx-qq6g-length-in-no-break-space",
-        "9110 8.6",
-        post("Content-Length: \xa05", body=b"hello"),
+        "9112 6.3",
+        post("Content-Length: \xa05\xa0", body=b"hello" + SMUGGLED),
         refused(400),
     ),
     should(
@@ -88,20 +89,26 @@ CASES: list[Case] = [
     should(
         "GHSA-753j-mpmx-qq6g-next-line-in-value",
         "9110 5.5",
-        get("X-A: 1\x85Transfer-Encoding: chunked"),
-        echo(absent=["transfer-encoding"], body=b""),
+        get(f"X-A: 1\x85Content-Length: {len(SMUGGLED)}") + SMUGGLED,
+        opened(seen(absent=["content-length"], body=b""), seen(target="/smuggled")),
         refused(400),
     ),
     # A line end inside a value, by whatever name.
     must(
         "GHSA-w235-7p84-xx57-carriage-return-in-value",
-        "9112 2.2",
+        "9110 5.5",
         get("X-A: 1\rX-B: 2"),
         refused(400),
         echo(absent=["x-b"]),
     ),
-    should("CVE-2012-2374-null-in-value", "9110 5.5", get("X-A: 1\0X-B: 2"), refused(400)),
-    # Costs: many fields, many one-octet chunks, one name many times, many cookies.
+    must(
+        "CVE-2012-2374-null-in-value",
+        "9110 5.5",
+        get("X-A: 1\0X-B: 2"),
+        refused(400),
+        echo(fields={"x-a": ["1 X-B: 2"]}),
+    ),
+    # What may be sent without end.
     should(
         "CVE-2026-82397-many-fields",
         "9110 5.4",
@@ -110,95 +117,10 @@ CASES: list[Case] = [
         refused(400, 413),
     ),
     should(
-        "CVE-2026-115927-one-octet-chunks",
-        "9112 7.1",
-        chunked(b"1\r\nx\r\n" * 3000 + b"0\r\n\r\n"),
-        echo(body=b"x" * 3000),
-    ),
-    should(
-        "CVE-2025-67725-one-name-many-times",
-        "9110 5.3",
-        get(*["X-A: 1"] * 80),
-        echo(fields={"x-a": ["1"] * 80}),
-    ),
-    should("CVE-2024-52804-quoted-cookie", "6265 5.4", get('Cookie: a="' + "\\" * 500), echo()),
-    should(
         "CVE-2023-39326-chunk-extension-flood",
         "9112 7.1.1",
         chunked((b"1;" + b"e" * 2000 + b"\r\nx\r\n") * 300 + b"0\r\n\r\n"),
-        refused(400, 413, 431),
-    ),
-    # Smuggling by other servers' leniency.
-    must(
-        "CL.TE",
-        "9112 6.3",
-        post(
-            f"Content-Length: {len(b'0' * 5 + SMUGGLED)}",
-            "Transfer-Encoding: chunked",
-            body=b"0\r\n\r\n" + SMUGGLED,
-        ),
         refused(400),
-        last(body=b""),
-    ),
-    must(
-        "TE.CL",
-        "9112 6.3",
-        post(
-            "Transfer-Encoding: chunked",
-            "Content-Length: 4",
-            body=b"%x\r\n" % len(SMUGGLED) + SMUGGLED + b"\r\n0\r\n\r\n",
-        ),
-        refused(400),
-        last(body=SMUGGLED),
-    ),
-    must("CL.0", "9112 6.3", get(f"Content-Length: {len(SMUGGLED)}") + SMUGGLED, echo(body=SMUGGLED)),
-    must("0.CL", "9112 5.1", get(f"Content-Length : {len(SMUGGLED)}") + SMUGGLED, refused(400)),
-    should(
-        "TE.TE-line-feed-in-chunk-extension",
-        "9112 7.1.1",
-        chunked(b"2;\nxx\r\n4c\r\n0\r\n\r\n" + SMUGGLED),
-        refused(400),
-    ),
-    should("TERM.EXT", "9112 7.1.1", chunked(b"2;\n\r\nxx\r\n0\r\n\r\n"), refused(400)),
-    should("EXT.TERM", "9112 7.1.1", chunked(b"2;a\rb\r\nxx\r\n0\r\n\r\n"), refused(400), echo(body=b"xx")),
-    should("ONE.TWO-no-line-end-behind-data", "9112 7.1", chunked(b"5\r\nhelloXX0\r\n\r\n"), refused(400)),
-    should(
-        "TRAILER.MERGE-length",
-        "9110 6.5.1",
-        chunked(b"0\r\nContent-Length: 50\r\n\r\n"),
-        echo(body=b"", absent=["content-length"]),
-        refused(400),
-    ),
-    should(
-        "trailer-hides-a-request",
-        "9112 7.1.2",
-        chunked(b"0\r\nX-T: 1\n\nGET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n"),
-        refused(400),
-    ),
-    must(
-        "host-header-injection",
-        "9112 3.2",
-        b"GET http://b.example/x HTTP/1.1\r\nHost: a.example@c.example\r\n\r\n",
-        refused(400),
-    ),
-    must(
-        "second-length-hidden-by-line-feed",
-        "9112 6.3",
-        b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 5\nContent-Length: 50\r\n\r\nhello",
-        refused(400),
-    ),
-    must(
-        "coding-hidden-by-line-feed",
-        "9112 6.3",
-        b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nX-A: 1\nTransfer-Encoding: chunked\r\n\r\n"
-        + CHUNKS,
-        refused(400),
-        last(body=b"hello"),
-    ),
-    must(
-        "answer-to-a-body-not-read",
-        "9112 9.3",
-        post("Content-Length: 5", "X-A: 1", body=b"hello") + SMUGGLED,
-        opened(seen(body=b"hello"), seen(target="/smuggled")),
+        refused(413, 431),
     ),
 ]

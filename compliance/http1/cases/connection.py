@@ -9,6 +9,7 @@ from compliance.http1.case import (
     code,
     echo,
     either,
+    framed,
     get,
     head,
     last,
@@ -24,6 +25,8 @@ def says_close(**expected: object) -> Answer:
     """An echo that announces the end."""
     return Answer(frozenset({200}), expected, {"connection": "close"})
 
+
+SMUGGLED = get(target="/smuggled")
 
 _CLOSING = {
     "close": ("Connection: close",),
@@ -43,7 +46,6 @@ _CLOSING = {
     "twice": ("Connection: close, close",),
 }
 _GOING_ON = {
-    "none": (),
     "keep-alive": ("Connection: keep-alive",),
     "keep-alive-upper-case": ("Connection: KEEP-ALIVE",),
     "keep-alive-field": ("Connection: keep-alive", "Keep-Alive: timeout=5, max=10"),
@@ -113,11 +115,30 @@ CASES: list[Case] = [
         sized(b"hello", "Connection: upgrade, http2-settings", "Upgrade: h2c", "HTTP2-Settings: "),
         echo(body=b"hello"),
     ),
+    # Who takes out what Connection names, as a proxy does, must not lose what the message depends on.
     must(
         "nominating-content-length",
         "9110 7.6.1",
-        sized(b"hello", "Connection: content-length"),
-        echo(body=b"hello"),
+        sized(SMUGGLED, "Connection: content-length"),
+        echo(body=SMUGGLED),
+    ),
+    *(
+        must(
+            f"nominating-{name}",
+            "9110 7.6.1",
+            framed("POST", "/x", SMUGGLED, *lines, chunked=True),
+            outcome(body=SMUGGLED),
+        )
+        for name, outcome, lines in (
+            ("transfer-encoding", echo, ("Connection: transfer-encoding",)),
+            ("transfer-encoding-and-keep-alive", echo, ("Connection: keep-alive, Transfer-Encoding",)),
+            ("transfer-encoding-and-close", last, ("Connection: close, transfer-encoding",)),
+            (
+                "transfer-encoding-in-two-lines",
+                echo,
+                ("Connection: keep-alive", "Connection: transfer-encoding"),
+            ),
+        )
     ),
     must("in-1.0", "9112 9.3", get(version="HTTP/1.0"), last(version="HTTP/1.0")),
     must(
@@ -187,7 +208,8 @@ CASES: list[Case] = [
         "close-on-an-error-page",
         "9112 9.6",
         head("FETCH /x HTTP/1.1", "Host: a", "Connection: close"),
-        closed(Answer(frozenset({405, 501}))),
+        closed(code(405, 501)),
         last(method="FETCH"),
+        ours=closed(code(405)),
     ),
 ]

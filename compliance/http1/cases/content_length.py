@@ -46,15 +46,11 @@ _INVALID: dict[str, str | bytes] = {
     "space-inside": " 0 5",
     "quoted": ' "5"',
     "parameter": " 5;a=b",
-    "comma-behind": " 5,",
-    "comma-before": " ,5",
     "comma-alone": " ,",
     "different-in-a-list": " 5, 6",
     "different-in-a-list-2": " 6,5",
     "equal-but-one-signed": " 5, +5",
     "semicolons": " 5;5",
-    "null": " 5\0",
-    "null-before": " \x005",
     "vertical-tab": " \v5",
     "form-feed": " 5\f",
     "escape": " 5\x1b",
@@ -64,11 +60,21 @@ _INVALID: dict[str, str | bytes] = {
     "no-break-space-utf-8": " 5\xc2\xa0",
     "full-width-digit": " \uff15".encode(),
     "arabic-digit": " \u0665".encode(),
-    "superscript": " \xb5",
+    "superscript-two": " \xb2",
+    "superscript-three": " \xb3",
+    "superscript-one": " \xb9",
+    "micro-sign": " \xb5",
     "percent": " %35",
     "infinity": " inf",
     "not-a-number": " NaN",
     "chunked": " chunked",
+}
+_EMPTY_MEMBERS = {
+    "with-comma-behind": (" 5,",),
+    "with-comma-before": (" ,5",),
+    "with-empty-members": (" , 5 ,, 5",),
+    "with-empty-line-behind": (" 5", ""),
+    "with-empty-line-before": ("", " 5"),
 }
 #: More than fits: refused by a limit (413), or waited for; the sending side is closed behind five octets.
 _HUGE = {
@@ -88,7 +94,12 @@ CASES: list[Case] = [
     must("white-space-around", "9112 5", length(" \t5\t "), echo(body=b"hello")),
     must("leading-zeros", "9110 8.6", length(" 005"), echo(body=b"hello")),
     should(
-        "leading-zeros-many", "9110 8.6", length(" " + "0" * 30 + "5"), refused(400, 413), echo(body=b"hello")
+        "leading-zeros-many",
+        "9110 8.6",
+        length(" " + "0" * 30 + "5"),
+        refused(400),
+        refused(413),
+        echo(body=b"hello"),
     ),
     must("lower-case-name", "9110 5.1", post("content-length: 5", body=b"hello"), echo(body=b"hello")),
     must("upper-case-name", "9110 5.1", post("CONTENT-LENGTH: 5", body=b"hello"), echo(body=b"hello")),
@@ -119,14 +130,6 @@ CASES: list[Case] = [
         head("DELETE /x HTTP/1.1", HOST, "Content-Length: 5") + b"hello",
         echo(method="DELETE", body=b"hello"),
     ),
-    must(
-        "put-without-length",
-        "9112 6.3",
-        head("PUT /x HTTP/1.1", HOST),
-        echo(method="PUT", body=b""),
-        closed(code(411)),
-    ),
-    must("post-without-length", "9112 6.3", post(), echo(body=b""), closed(code(411))),
     must("in-1.0", "9112 6.3", sized(b"hello", version="HTTP/1.0"), last(body=b"hello")),
     must(
         "in-1.0-kept-alive",
@@ -148,6 +151,16 @@ CASES: list[Case] = [
         )
         for name, value in _HUGE.items()
     ),
+    # Rule 5 excepts a list of equal values, and whose recipient parses a list ignores its empty members.
+    *(
+        must(f"list-{name}", "9110 5.6.1.2", length(*values), refused(400), echo(body=b"hello"))
+        for name, values in _EMPTY_MEMBERS.items()
+    ),
+    # NUL is refused, or becomes a space; this one is then white space around the value.
+    *(
+        must(f"invalid-{name}", "9110 5.5", length(value), refused(400), echo(body=b"hello"))
+        for name, value in {"null": " 5\0", "null-before": " \x005"}.items()
+    ),
     must("twice-equal", "9110 8.6", length(" 5", " 5"), echo(body=b"hello"), refused(400)),
     must("equal-in-a-list", "9110 8.6", length(" 5, 5"), echo(body=b"hello"), refused(400)),
     must("equal-in-a-list-no-space", "9110 8.6", length(" 5,5"), echo(body=b"hello"), refused(400)),
@@ -155,7 +168,6 @@ CASES: list[Case] = [
     must("twice-different", "9112 6.3", length(" 5", " 6"), refused(400)),
     must("twice-different-smaller-last", "9112 6.3", length(" 6", " 5"), refused(400)),
     must("twice-one-zero", "9112 6.3", length(" 0", " 5"), refused(400)),
-    must("twice-one-empty", "9112 6.3", length(" 5", ""), refused(400)),
     must("twice-one-invalid", "9112 6.3", length(" 5", " +5"), refused(400)),
     should("twice-leading-zero", "9110 8.6", length(" 5", " 05"), refused(400), echo(body=b"hello")),
     must(

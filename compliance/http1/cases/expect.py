@@ -23,6 +23,7 @@ from compliance.http1.case import (
 
 BODY = b"5\r\nhello\r\n0\r\n\r\n"
 CONTINUE = code(100)
+SMUGGLED = get(target="/smuggled")
 
 
 def asking(value: str = "100-continue", *fields: str) -> bytes:
@@ -168,6 +169,65 @@ CASES: list[Case] = [
         half_close=True,
         only=("ours", "tornado", "nginx"),
     ),
+    # A field of two lines is a list: what is in it is asked for, or not known.
+    should(
+        "in-two-lines",
+        "9110 5.3",
+        (asking("100-continue", "Expect: 100-continue"), ANSWER, b"hello"),
+        opened(CONTINUE, seen(body=b"hello")),
+        closed(code(417)),
+    ),
+    *(
+        should(
+            f"in-a-list-{name}",
+            "9110 10.1.1",
+            asking(*lines) + b"hello",
+            closed(code(417)),
+            opened(code(417)),
+            *maybe(echo(body=b"hello")),
+        )
+        for name, lines in {
+            "behind-unknown": ("y, 100-continue",),
+            "in-two-lines-unknown-first": ("y", "Expect: 100-continue"),
+            "in-two-lines-unknown-last": ("100-continue", "Expect: y"),
+        }.items()
+    ),
+    should(
+        "with-empty-member",
+        "9110 5.6.1.2",
+        asking(", 100-continue") + b"hello",
+        *maybe(echo(body=b"hello")),
+        closed(code(417)),
+    ),
+    must(
+        "space-before-colon",
+        "9112 5.1",
+        post("Content-Length: 5", "Expect : 100-continue", body=b"hello"),
+        refused(400),
+    ),
+    # What comes behind a 100 is the body, whatever it looks like.
+    must(
+        "a-request-for-a-body",
+        "9112 6.3",
+        (
+            post(f"Content-Length: {len(SMUGGLED)}", "Expect: 100-continue"),
+            ANSWER,
+            SMUGGLED,
+        ),
+        opened(CONTINUE, seen(target="/x", body=SMUGGLED)),
+    ),
+    must(
+        "a-longer-request-for-a-body",
+        "9112 6.3",
+        (asking(), ANSWER, b"hello" + get(target="/second")),
+        opened(CONTINUE, seen(target="/x", body=b"hello"), seen(target="/second")),
+    ),
+    must(
+        "a-request-for-chunks",
+        "9112 7.1",
+        (chunked(b"", "Expect: 100-continue"), ANSWER, SMUGGLED),
+        closed(CONTINUE, code(400)),
+    ),
     must(
         "unknown-method",
         "9110 10.1.1",
@@ -179,5 +239,6 @@ CASES: list[Case] = [
         opened(CONTINUE, code(405, 501)),
         closed(code(405, 501)),
         opened(CONTINUE, seen(body=b"hello")),
+        ours=opened(CONTINUE, code(405)),
     ),
 ]

@@ -1,9 +1,9 @@
-"""Content-Length and Transfer-Encoding in one request: what smuggling is made of (RFC 9112 section 6.3).
+"""Content-Length and Transfer-Encoding in one request: what smuggling is made of (RFC 9112 section 6).
 
-Rule 3: such a request is refused, or read by its Transfer-Encoding alone; in both cases the connection is
-closed after the answer. Where the coding is not understood there is nothing to read by: 400 by rule 4, or
-501. Each form of the field stands once before and once behind the length, and once with a length that covers
-the chunked body and once with one that ends inside it.
+Such a request is refused, or read by its Transfer-Encoding alone; in both cases the connection is closed
+after the answer, which is the MUST of section 6.1. Where chunked is not the final coding there is nothing to
+read by: 400 by rule 4 of section 6.3. Each form of the field stands once before and once behind the length,
+and once with a length that covers the chunked body and a request behind it, once with one that ends inside.
 """
 
 from __future__ import annotations
@@ -23,101 +23,122 @@ from compliance.http1.case import (
     post,
     refused,
     seen,
+    should,
 )
 
-CHUNKED = b"0\r\n\r\n"
+CHUNKED = b"5\r\nhello\r\n0\r\n\r\n"
 SMUGGLED = get(target="/smuggled")
+COVERED = f"Content-Length: {len(CHUNKED)}"
+#: What is sent behind the head, by whether the length covers it: the length, and the octets.
+_KINDS = {"covering": (len(CHUNKED + SMUGGLED), CHUNKED + SMUGGLED), "ending-inside": (3, CHUNKED)}
 
-_REFUSED_OR_LAST = (refused(400), last(body=b""))
+_REFUSED_OR_LAST = (refused(400), last(body=b"hello"))
 _REFUSED = (refused(400), refused(501))
-#: The lines of a Transfer-Encoding, and what they allow.
-_CODINGS: dict[str, tuple[tuple[str, ...], tuple[Outcome, ...]]] = {
-    "chunked": (("Transfer-Encoding: chunked",), _REFUSED_OR_LAST),
-    "upper-case": (("TRANSFER-ENCODING: CHUNKED",), _REFUSED_OR_LAST),
-    "tab": (("Transfer-Encoding:\tchunked",), _REFUSED_OR_LAST),
-    "no-space": (("Transfer-Encoding:chunked",), _REFUSED_OR_LAST),
-    "space-behind": (("Transfer-Encoding: chunked ",), _REFUSED_OR_LAST),
-    "twice": (("Transfer-Encoding: chunked", "Transfer-Encoding: chunked"), _REFUSED),
-    "list": (("Transfer-Encoding: chunked, chunked",), _REFUSED),
-    "gzip-chunked": (("Transfer-Encoding: gzip, chunked",), _REFUSED),
-    "identity": (("Transfer-Encoding: identity",), _REFUSED),
-    "chunked-identity": (("Transfer-Encoding: chunked, identity",), _REFUSED),
-    "lines-chunked-identity": (
-        ("Transfer-Encoding: chunked", "Transfer-Encoding: identity"),
-        _REFUSED,
-    ),
-    "lines-identity-chunked": (
-        ("Transfer-Encoding: identity", "Transfer-Encoding: chunked"),
-        _REFUSED,
-    ),
-    "xchunked": (("Transfer-Encoding: xchunked",), _REFUSED),
-    "empty": (("Transfer-Encoding:",), _REFUSED),
-    "space-before-colon": (("Transfer-Encoding : chunked",), (refused(400),)),
-    "tab-before-colon": (("Transfer-Encoding\t: chunked",), (refused(400),)),
-    "vertical-tab": (("Transfer-Encoding:\vchunked",), _REFUSED),
-    "null": (("Transfer-Encoding: chunked\0",), _REFUSED),
-    "no-break-space": (("Transfer-Encoding: \xa0chunked",), _REFUSED),
-    "quoted": (('Transfer-Encoding: "chunked"',), _REFUSED),
-    "parameter": (("Transfer-Encoding: chunked;a",), _REFUSED),
-    "carriage-return": (("Transfer-Encoding: chunked\r\x20",), (refused(400), last(body=b""))),
-    "folded": (("Transfer-Encoding:", " chunked"), _REFUSED_OR_LAST),
-    "hidden-by-carriage-return": (("X-A: 1\rTransfer-Encoding: chunked",), (refused(400),)),
+#: The lines of a Transfer-Encoding that is read as chunked.
+_CHUNKED: dict[str, tuple[str, ...]] = {
+    "chunked": ("Transfer-Encoding: chunked",),
+    "upper-case": ("TRANSFER-ENCODING: CHUNKED",),
+    "tab": ("Transfer-Encoding:\tchunked",),
+    "no-space": ("Transfer-Encoding:chunked",),
+    "space-behind": ("Transfer-Encoding: chunked ",),
+    # Replaced by a space, as section 2.2 allows, this is white space behind the value.
+    "carriage-return": ("Transfer-Encoding: chunked\r\x20",),
+    "folded": ("Transfer-Encoding:", " chunked"),
 }
+#: Chunked is not the final coding, or the line is none.
+_NOT_FINAL: dict[str, tuple[str, ...]] = {
+    "identity": ("Transfer-Encoding: identity",),
+    "chunked-identity": ("Transfer-Encoding: chunked, identity",),
+    "lines-chunked-identity": ("Transfer-Encoding: chunked", "Transfer-Encoding: identity"),
+    "xchunked": ("Transfer-Encoding: xchunked",),
+    "empty": ("Transfer-Encoding:",),
+    "vertical-tab": ("Transfer-Encoding:\vchunked",),
+    "no-break-space": ("Transfer-Encoding: \xa0chunked",),
+    "quoted": ('Transfer-Encoding: "chunked"',),
+}
+#: Chunked is final, and what is said besides is not understood; as in `transfer_encoding`, no MUST.
+_NOT_UNDERSTOOD: dict[str, tuple[str, ...]] = {
+    "twice": ("Transfer-Encoding: chunked", "Transfer-Encoding: chunked"),
+    "list": ("Transfer-Encoding: chunked, chunked",),
+    "gzip-chunked": ("Transfer-Encoding: gzip, chunked",),
+    "lines-identity-chunked": ("Transfer-Encoding: identity", "Transfer-Encoding: chunked"),
+    "parameter": ("Transfer-Encoding: chunked;a",),
+}
+_SPACE_BEFORE_COLON: dict[str, tuple[str, ...]] = {
+    "space-before-colon": ("Transfer-Encoding : chunked",),
+    "tab-before-colon": ("Transfer-Encoding\t: chunked",),
+}
+#: NUL is refused, or becomes a space behind the value.
+_NULL: dict[str, tuple[str, ...]] = {"null": ("Transfer-Encoding: chunked\0",)}
+
+
+def _both(lines: tuple[str, ...]) -> Iterator[tuple[str, bytes]]:
+    """The requests with these lines and a length: what tells one from the other, and the octets."""
+    for kind, (length, body) in _KINDS.items():
+        field = f"Content-Length: {length}"
+        yield f"length-before-{kind}", post(field, *lines, body=body)
+        yield f"length-behind-{kind}", post(*lines, field, body=body)
 
 
 def _combinations() -> Iterator[Case]:
-    for name, (lines, outcomes) in _CODINGS.items():
-        folded_first = lines[0].endswith(":") and len(lines) > 1
-        for place in ("before", "behind"):
-            for kind, body, length in (
-                ("covering", CHUNKED + SMUGGLED, len(CHUNKED + SMUGGLED)),
-                ("ending-inside", CHUNKED, 3),
-            ):
-                # A coding that hides in the length's own folded line would be another case.
-                fields = (f"Content-Length: {length}",)
-                ordered = (*fields, *lines) if place == "before" or folded_first else (*lines, *fields)
-                allowed = outcomes
-                if kind == "covering" and any(each.answers[0].seen for each in outcomes):
-                    # Behind the chunked body comes a request: it must not be answered.
-                    allowed = (refused(400), last(body=b""))
-                yield must(f"{name}-length-{place}-{kind}", "9112 6.3", post(*ordered, body=body), *allowed)
+    tables: tuple[tuple[dict[str, tuple[str, ...]], str, tuple[Outcome, ...]], ...] = (
+        (_CHUNKED, "9112 6.1", _REFUSED_OR_LAST),
+        (_NOT_FINAL, "9112 6.3", _REFUSED),
+        (_NOT_UNDERSTOOD, "9112 6.1", _REFUSED),
+        (_SPACE_BEFORE_COLON, "9112 5.1", (refused(400),)),
+        (_NULL, "9110 5.5", (*_REFUSED, last(body=b"hello"))),
+    )
+    for table, clause, outcomes in tables:
+        word = should if table is _NOT_UNDERSTOOD else must
+        for name, lines in table.items():
+            for which, data in _both(lines):
+                yield word(f"{name}-{which}", clause, data, *outcomes)
+
+
+def _hidden_by_carriage_return() -> Iterator[Case]:
+    """The coding is in another field's value once the CR is a space: the length alone counts."""
+    for which, data in _both(("X-A: 1\rTransfer-Encoding: chunked",)):
+        length, body = _KINDS["covering" if which.endswith("covering") else "ending-inside"]
+        by_length = echo(body=body) if length == len(body) else closed(seen(body=body[:length]), code(400))
+        yield must(f"hidden-by-carriage-return-{which}", "9112 2.2", data, refused(400), by_length)
 
 
 CASES: list[Case] = [
     *_combinations(),
+    *_hidden_by_carriage_return(),
     must(
         "lengths-equal-and-chunked",
-        "9112 6.3",
+        "9112 6.1",
         post("Content-Length: 5", "Content-Length: 5", "Transfer-Encoding: chunked", body=CHUNKED),
         *_REFUSED_OR_LAST,
     ),
     must(
         "lengths-different-and-chunked",
-        "9112 6.3",
+        "9112 6.1",
         post("Content-Length: 5", "Content-Length: 6", "Transfer-Encoding: chunked", body=CHUNKED),
         *_REFUSED_OR_LAST,
     ),
     must(
         "length-invalid-and-chunked",
-        "9112 6.3",
+        "9112 6.1",
         post("Content-Length: x", "Transfer-Encoding: chunked", body=CHUNKED),
         *_REFUSED_OR_LAST,
     ),
     must(
         "length-zero-and-chunked",
-        "9112 6.3",
+        "9112 6.1",
         post("Content-Length: 0", "Transfer-Encoding: chunked", body=CHUNKED),
         *_REFUSED_OR_LAST,
     ),
     must(
         "get-with-both",
-        "9112 6.3",
+        "9112 6.1",
         get("Content-Length: 5", "Transfer-Encoding: chunked") + CHUNKED,
         *_REFUSED_OR_LAST,
     ),
     must(
         "keep-alive-asked-for",
-        "9112 6.3",
+        "9112 6.1",
         post("Connection: keep-alive", "Content-Length: 5", "Transfer-Encoding: chunked", body=CHUNKED),
         *_REFUSED_OR_LAST,
     ),
@@ -125,33 +146,33 @@ CASES: list[Case] = [
     must(
         "underscore-in-coding",
         "9110 5.1",
-        post("Content-Length: 5", "Transfer_Encoding: chunked", body=CHUNKED),
+        post(COVERED, "Transfer_Encoding: chunked", body=CHUNKED),
         echo(body=CHUNKED),
     ),
     must(
         "x-transfer-encoding",
         "9110 5.1",
-        post("Content-Length: 5", "X-Transfer-Encoding: chunked", body=CHUNKED),
+        post(COVERED, "X-Transfer-Encoding: chunked", body=CHUNKED),
         echo(body=CHUNKED),
     ),
-    must("te", "9110 10.1.4", post("Content-Length: 5", "TE: chunked", body=CHUNKED), echo(body=CHUNKED)),
+    must("te", "9110 10.1.4", post(COVERED, "TE: chunked", body=CHUNKED), echo(body=CHUNKED)),
     must(
         "underscore-in-length",
         "9110 5.1",
         post("Content_Length: 50", "Transfer-Encoding: chunked", body=CHUNKED),
-        echo(body=b""),
+        echo(body=b"hello"),
     ),
     must(
         "coding-in-a-value",
         "9112 5",
-        post("Content-Length: 5", "X-A: Transfer-Encoding: chunked", body=CHUNKED),
+        post(COVERED, "X-A: Transfer-Encoding: chunked", body=CHUNKED),
         echo(body=CHUNKED),
     ),
     must(
         "length-in-a-value",
         "9112 5",
         post("X-A: Content-Length: 50", "Transfer-Encoding: chunked", body=CHUNKED),
-        echo(body=b""),
+        echo(body=b"hello"),
     ),
     must(
         "coding-as-the-body",
@@ -163,12 +184,12 @@ CASES: list[Case] = [
         "smuggled-behind-chunks",
         "9112 6.3",
         post("Transfer-Encoding: chunked", body=CHUNKED + get(target="/second")),
-        opened(seen(body=b""), seen(target="/second")),
+        opened(seen(body=b"hello"), seen(target="/second")),
     ),
     must(
         "nonsense-behind-chunks",
         "9112 6.3",
         post("Transfer-Encoding: chunked", body=CHUNKED + b"{}\r\n\r\n"),
-        closed(seen(body=b""), code(400)),
+        closed(seen(body=b"hello"), code(400)),
     ),
 ]

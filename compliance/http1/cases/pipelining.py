@@ -12,6 +12,7 @@ from compliance.http1.case import (
     must,
     opened,
     post,
+    refused,
     seen,
     should,
     sized,
@@ -103,6 +104,7 @@ CASES: list[Case] = [
         opened(seen(), code(405, 501), seen()),
         opened(seen(), seen(method="PROPFIND"), seen()),
         closed(seen(), code(405, 501)),
+        ours=opened(seen(), code(405), seen()),
     ),
     *(
         (should if name == "trailer" else must)(
@@ -110,6 +112,7 @@ CASES: list[Case] = [
             "9112 9.6",
             get() + get() + fault + get(target="/smuggled"),
             closed(seen(), seen(), code(400, 501, 505)),
+            ours=closed(seen(), seen(), code(505 if name == "version" else 400)),
         )
         for name, fault in _FAULTS.items()
     ),
@@ -119,6 +122,7 @@ CASES: list[Case] = [
             "9112 9.6",
             fault + sized(b"hello") + chunked(CHUNKS),
             closed(code(400, 501, 505)),
+            ours=refused(400),
         )
         for name, fault in _FAULTS.items()
         if name in ("request-line", "no-host", "length", "coding")

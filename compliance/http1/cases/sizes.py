@@ -1,8 +1,8 @@
 """What no server should wait for the end of, and what each must have room for.
 
-That there are limits is no RFC's MUST, only how they are answered. One megabyte is taken to be over any
-server's limit on a line or a head; which of the statuses of RFC 9110 section 15.5 and RFC 6585 section 5 is
-given is a matter of where the limit was met.
+That there are limits is no RFC's MUST, only how they are answered. A quarter of a megabyte is taken to be
+over any server's limit on a line or a head; which of the statuses of RFC 9110 section 15.5 and RFC 6585
+section 5 is given is a matter of where the limit was met.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from compliance.http1.case import (
     should,
 )
 
-MANY = 1_000_000
+MANY = 250_000
 
 CASES: list[Case] = [
     should(
@@ -77,13 +77,20 @@ CASES: list[Case] = [
         refused(400, 413),
     ),
     should("empty-lines-without-end", "9112 2.2", b"\r\n" * 2000, refused(400), opened()),
-    should("chunk-size-without-end", "9112 7.1", chunked(b"0" * MANY), refused(400, 413, 431)),
-    should("chunk-extension-without-end", "9112 7.1.1", chunked(b"5;" + b"x" * MANY), refused(400, 413, 431)),
+    should("chunk-size-without-end", "9112 7.1", chunked(b"0" * MANY), refused(400), refused(413, 431)),
+    should(
+        "chunk-extension-without-end",
+        "9112 7.1.1",
+        chunked(b"5;" + b"x" * MANY),
+        refused(400),
+        refused(413, 431),
+    ),
     should(
         "chunk-extension-too-long",
         "9112 7.1.1",
         chunked(b"5;" + b"x" * MANY + b"\r\nhello\r\n0\r\n\r\n"),
-        refused(400, 413, 431),
+        refused(400),
+        refused(413, 431),
     ),
     should(
         "trailer-without-end",

@@ -30,8 +30,6 @@ _NOT_FINAL: dict[str, str] = {
     "chunked-then-gzip": " chunked, gzip",
     "empty": "",
     "white-space": " \t",
-    "null": " chunked\0",
-    "null-before": " \0chunked",
     "vertical-tab-before": " \vchunked",
     "vertical-tab-behind": " chunked\v",
     "form-feed-before": " \fchunked",
@@ -55,7 +53,6 @@ _NOT_FINAL: dict[str, str] = {
 }
 
 CASES: list[Case] = [
-    must("chunked", "9112 7.1", coded(" chunked"), echo(body=b"hello")),
     must("upper-case", "9112 7", coded(" CHUNKED"), echo(body=b"hello")),
     must("mixed-case", "9112 7", coded(" Chunked"), echo(body=b"hello")),
     must("no-white-space", "9112 5", coded("chunked"), echo(body=b"hello")),
@@ -78,6 +75,11 @@ CASES: list[Case] = [
         must(f"not-final-{name}", "9112 6.3", coded(value), refused(400), refused(501))
         for name, value in _NOT_FINAL.items()
     ),
+    # NUL is refused, or becomes a space; this one is then white space around the value.
+    *(
+        must(f"not-final-{name}", "9110 5.5", coded(value), refused(400), refused(501), echo(body=b"hello"))
+        for name, value in {"null": " chunked\0", "null-before": " \0chunked"}.items()
+    ),
     # Chunked is final, and what is under it is not understood: 501 should be the answer, 400 is Tornado's.
     should("gzip-then-chunked", "9112 6.1", coded(" gzip, chunked"), refused(400), refused(501)),
     should("deflate-then-chunked", "9112 6.1", coded(" deflate,chunked"), refused(400), refused(501)),
@@ -97,7 +99,7 @@ CASES: list[Case] = [
     should("chunked-twice", "9112 6.1", coded(" chunked, chunked"), refused(400), refused(501)),
     should("two-lines-chunked", "9112 6.1", coded(" chunked", " chunked"), refused(400), refused(501)),
     should("chunked-gzip-chunked", "9112 6.1", coded(" chunked, gzip, chunked"), refused(400), refused(501)),
-    # Empty members of a list are to be skipped; parties who do not are known, and refusing is safe.
+    # Empty members of a list are to be skipped; parties who do not are known. Ours refuses, against the MUST.
     should("comma-behind", "9110 5.6.1", coded(" chunked,"), refused(400), echo(body=b"hello")),
     should("comma-before", "9110 5.6.1", coded(" ,chunked"), refused(400), echo(body=b"hello")),
     should("empty-line-first", "9110 5.6.1", coded("", " chunked"), refused(400), echo(body=b"hello")),

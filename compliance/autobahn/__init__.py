@@ -1,0 +1,1 @@
+"""Autobahn's test cases for WebSockets, against an echo server and an echo client; README.md tells how."""

@@ -1,0 +1,42 @@
+"""Go through Autobahn's cases: ``scripts/compliance autobahn [server|client] [--cases 1.*,9.1.6]``.
+
+The exit status is 1 if ours has a fault.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from compliance.autobahn import verdicts
+from compliance.autobahn.runner import DIRECTIONS, PROGRAMS, command_of, examine
+
+
+def main() -> int:
+    """Do what the command line says."""
+    parser = argparse.ArgumentParser(prog="scripts/compliance autobahn", description=__doc__)
+    parser.add_argument("direction", nargs="?", choices=DIRECTIONS, help="one only")
+    every = ",".join(verdicts.PROTOCOL + verdicts.COMPRESSION)
+    parser.add_argument("--cases", default=every, help="numbers or patterns; all by default")
+    parser.add_argument("--only", default="ours,upstream", help=f"of {', '.join(PROGRAMS)}")
+    parser.add_argument("--jobs", type=int, default=4, help="cases at a time (4)")
+    asked = parser.parse_args()
+    cases = asked.cases.split(",")
+    results = {}
+    faulty = False
+    for name in asked.only.split(","):
+        for direction in [asked.direction] if asked.direction else DIRECTIONS:
+            found = examine(direction, cases, command_of(name, direction), jobs=asked.jobs)
+            results[PROGRAMS[name].title, direction] = found
+            lines = verdicts.faults(found, cases)
+            title = f"{PROGRAMS[name].title} as {direction}"
+            print(f"{title}: {len(found)} cases, {len(lines)} faults", flush=True)
+            for line in lines:
+                print(f"    {line}")
+            faulty |= bool(lines) and name == "ours"
+    print(verdicts.table(results))
+    return 1 if faulty else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

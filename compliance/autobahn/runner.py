@@ -1,0 +1,119 @@
+"""Puts the judge and a program under test together: each is a process of its own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from benchmarks.peers import TORNADO, Peer
+from compliance.autobahn.verdicts import Verdict
+
+HERE = Path(__file__).parent
+KOSOKU = Peer("kosoku", "kosoku", HERE / "judge.py", ("kosoku==0.1.0",))
+#: The programs, by the names on the command line; each runs the same two files.
+PROGRAMS = {
+    "ours": Peer("ours", "Waterspout", HERE),
+    "upstream": Peer("upstream", "Tornado 6.6.1", HERE, TORNADO),
+}
+DIRECTIONS = ("server", "client")
+
+
+class Broken(RuntimeError):
+    """A process has ended where it should not have, or has not ended in time."""
+
+
+def examine(
+    direction: str,
+    cases: Sequence[str],
+    program: Sequence[str] = (),
+    *,
+    jobs: int = 4,
+    seconds: float = 3600,
+) -> list[Verdict]:
+    """Judge a program as a server or as a client; blocks until all cases are done.
+
+    :param direction: ``server`` or ``client``.
+    :param cases: numbers, or patterns such as ``9.*``.
+    :param program: the command that starts it, without arguments; ours by default.
+    :param jobs: how many cases run at a time.
+    :param seconds: what all of it may take.
+    :raises Broken: if there is no verdict.
+    """
+    command = list(program) or [sys.executable, str(HERE / f"echo_{direction}.py")]
+    judge = [str(KOSOKU.python()), str(KOSOKU.app), direction]
+    if direction == "server":
+        with (
+            _running(command) as server,
+            _running([*judge, str(jobs), _line(server), *cases]) as judging,
+        ):
+            return _verdicts(judging, seconds)
+    with (
+        _running([*judge, *cases]) as judging,
+        _running([*command, _line(judging), str(jobs)]) as client,
+    ):
+        _end(client, seconds)
+        return _verdicts(judging, 60)
+
+
+def command_of(name: str, direction: str) -> list[str]:
+    """What starts one of the `PROGRAMS`; its environment is made on first use."""
+    peer = PROGRAMS[name]
+    return [str(peer.python()), str(peer.app / f"echo_{direction}.py")]
+
+
+class _Process:
+    """A process, and what it says beside its output."""
+
+    def __init__(self, command: list[str], errors: IO[bytes]) -> None:
+        self._errors = errors
+        pipe, null = subprocess.PIPE, subprocess.DEVNULL
+        self.process = subprocess.Popen(
+            command, stdin=null, stdout=pipe, stderr=errors, text=True, cwd=HERE.parents[1]
+        )
+
+    def broken(self, what: str) -> Broken:
+        self.process.kill()
+        self.process.wait()
+        self._errors.seek(0)
+        said = self._errors.read().decode(errors="replace")
+        return Broken(f"{' '.join(map(str, self.process.args[:3]))} …: {what}\n{said}")  # type: ignore[index]
+
+
+@contextmanager
+def _running(command: list[str]) -> Iterator[_Process]:
+    with tempfile.TemporaryFile() as errors:
+        process = _Process(command, errors)
+        try:
+            yield process
+        finally:
+            process.process.kill()
+            process.process.communicate()
+
+
+def _line(process: _Process) -> str:
+    assert process.process.stdout is not None
+    line = process.process.stdout.readline().strip()
+    if not line:
+        raise process.broken("ended where a line was expected")
+    return line
+
+
+def _end(process: _Process, seconds: float) -> str:
+    """Its output, once it has ended."""
+    try:
+        output, _ = process.process.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        raise process.broken(f"did not end within {seconds} s") from None
+    if process.process.returncode:
+        raise process.broken(f"ended with status {process.process.returncode}")
+    return output
+
+
+def _verdicts(judge: _Process, seconds: float) -> list[Verdict]:
+    return [Verdict(*each) for each in json.loads(_end(judge, seconds))]

@@ -1,0 +1,78 @@
+"""What the judge says of the cases, which of it is a fault, and the table of README.md."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+#: The cases on the protocol itself, and those on compression.
+PROTOCOL, COMPRESSION = ("1.*", "2.*", "3.*", "4.*", "5.*", "6.*", "7.*", "9.*", "10.*"), ("12.*", "13.*")
+#: How many there are: fewer verdicts are a fault too.
+COUNTS = {PROTOCOL: 301, COMPRESSION: 216}
+
+#: Case -> why another verdict than these is right.
+ACCEPTED: dict[str, str] = {}
+_GOOD = ("OK", "INFORMATIONAL")
+_WORDS = ("OK", "INFORMATIONAL", "NON-STRICT", "UNIMPLEMENTED", "FAILED")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Of one case: what was sent, how the connection ended, and why that is not right."""
+
+    case: str
+    behaviour: str
+    close: str
+    why: str
+
+    @property
+    def word(self) -> str:
+        """The worse of the two in one word of the table."""
+        if self.close not in _GOOD:
+            return "FAILED"
+        return self.behaviour if self.behaviour in _WORDS else "FAILED"
+
+
+def faults(verdicts: Sequence[Verdict], cases: Sequence[str]) -> list[str]:
+    """A line for each verdict that is neither good nor accepted, and for verdicts that are not there.
+
+    :param cases: what was asked for.
+    """
+    found = [
+        f"{each.case}: {each.behaviour}, close {each.close}: {each.why}"
+        for each in verdicts
+        if each.word not in _GOOD and each.case not in ACCEPTED
+    ]
+    for part, count in COUNTS.items():
+        if set(part) <= set(cases):
+            there = len(_of(verdicts, part))
+            if there != count:
+                found.append(f"{there} verdicts for the {count} cases {' '.join(part)}")
+    if not verdicts:
+        found.append(f"no verdicts for {' '.join(cases)}")
+    return found
+
+
+def _of(verdicts: Sequence[Verdict], patterns: Sequence[str]) -> list[Verdict]:
+    return [each for each in verdicts if any(fnmatch.fnmatchcase(each.case, one) for one in patterns)]
+
+
+def table(results: dict[tuple[str, str], list[Verdict]]) -> str:
+    """A table in Markdown.
+
+    :param results: by program and direction.
+    """
+    rows = [
+        f"| | cases | {' | '.join(_WORDS)} |",
+        f"|---|---:|{'---:|' * len(_WORDS)}",
+    ]
+    for part, name in ((PROTOCOL, "protocol"), (COMPRESSION, "compression")):
+        for (program, direction), verdicts in results.items():
+            chosen = _of(verdicts, part)
+            if chosen:
+                counts = Counter(each.word for each in chosen)
+                cells = " | ".join(str(counts[word]) for word in _WORDS)
+                rows.append(f"| {name}, {program} as {direction} | {len(chosen)} | {cells} |")
+    return "\n".join(rows)

@@ -1,0 +1,298 @@
+"""Many WebSockets in the hands of one client, which knows nothing of the package under test.
+
+It speaks RFC 6455 by hand, as much as an echo takes: each byte that comes is compared with the one that has
+to come.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import selectors
+import socket
+import struct
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+#: Seconds for a connection to be opened, for an echo to come, for all to be closed.
+PATIENCE = 60.0
+#: Handshakes under way at a time: what finds the listener's queue full would come seconds later.
+ABREAST = 64
+#: Connections with one source address, of the 28,000 ports that Linux gives an address.
+PER_SOURCE = 5_000
+#: Bytes of a message.
+SIZE = 32
+_MAGIC = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455 section 1.3
+_TEXT, _CLOSE = 0x81, 0x88
+_NORMAL = struct.pack("!H", 1000)
+_IP_BIND_ADDRESS_NO_PORT = 24  # of Linux; Python has no name for it
+
+
+@dataclass(frozen=True)
+class Target:
+    """What ``ws://host:port/path`` says.
+
+    :raises ValueError: for another kind of URL.
+    """
+
+    host: str
+    port: int
+    path: str
+
+    @classmethod
+    def of(cls, url: str) -> Target:
+        """The parts of `url`."""
+        parts = urlsplit(url)
+        if parts.scheme != "ws" or not parts.hostname:
+            raise ValueError(f"the URL begins with ws:// and names a host; this is {url!r}")
+        query = f"?{parts.query}" if parts.query else ""
+        return cls(parts.hostname, parts.port or 80, (parts.path or "/") + query)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """When who says something: each connection once in `period` seconds, `rounds` times, all evenly spread.
+
+    :ivar connections: of all clients together.
+    :ivar period: seconds; 0 for one after the other without a pause.
+    """
+
+    connections: int
+    period: float
+    rounds: int
+
+    def moments(self, numbers: Sequence[int]) -> Iterator[tuple[float, int, int]]:
+        """Seconds from the beginning, round, and number, in the order of time."""
+        for turn in range(self.rounds):
+            for number in numbers:
+                yield (turn + number / self.connections) * self.period, turn, number
+
+
+def frame(kind: int, payload: bytes, mask: int) -> bytes:
+    """A client's frame of less than 126 bytes (RFC 6455 section 5.2)."""
+    key = struct.pack("!I", mask)
+    repeated = (key * (len(payload) // 4 + 1))[: len(payload)]
+    mixed = int.from_bytes(payload, "big") ^ int.from_bytes(repeated, "big")
+    return bytes((kind, 0x80 | len(payload))) + key + mixed.to_bytes(len(payload), "big")
+
+
+class Member:
+    """One connection.
+
+    :ivar expected: what has to come next, byte for byte (of the handshake's answer, its end); empty where
+        nothing has to come.
+    """
+
+    __slots__ = ("expected", "is_open", "number", "received", "sent_at", "sock")
+
+    def __init__(self, number: int, sock: socket.socket) -> None:
+        self.number = number
+        self.sock = sock
+        self.is_open = False
+        self.expected = b""
+        self.received = b""
+        self.sent_at = 0.0
+
+    @property
+    def key(self) -> bytes:
+        """Of the handshake."""
+        return base64.b64encode(self.number.to_bytes(16, "big"))
+
+    @property
+    def accept(self) -> bytes:
+        """What the server has to make of it."""
+        return base64.b64encode(hashlib.sha1(self.key + _MAGIC).digest())
+
+
+class Herd:
+    """The connections of these `numbers`, one after another: `open`, `hold`, `close`.
+
+    :ivar errors: what went wrong, and how often.
+    :ivar latencies: seconds from a message to its echo.
+    """
+
+    def __init__(self, target: Target, numbers: Sequence[int]) -> None:
+        self.errors: Counter[str] = Counter()
+        self.latencies: list[float] = []
+        self._target = target
+        self._numbers = numbers
+        found = socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)[0]
+        self._family, self._address = found[0], found[4]
+        self._selector = selectors.DefaultSelector()
+        self._members: dict[int, Member] = {}
+        #: Of how many something is expected.
+        self._awaited = 0
+        self._looked_at = 0.0
+
+    # -- what is done --
+
+    def open(self) -> None:
+        """Connect and shake hands."""
+        for number in self._numbers:
+            self._dial(number)
+            while self._awaited >= ABREAST:
+                self._attend(1.0)
+        self._wait_for_all()
+
+    def hold(self, plan: Plan, start: float) -> None:
+        """Have each say what it has to say, and wait for the last echo.
+
+        :param start: the moment of `time.monotonic`, the same for all clients.
+        """
+        # By the clock nobody waits for an answer that is late: that would hide that others are late, too.
+        abreast = len(self._numbers) if plan.period else ABREAST
+        for moment, turn, number in plan.moments(self._numbers):
+            while self._members and (left := start + moment - time.monotonic()) > 0:
+                self._attend(left)
+            while self._awaited > abreast:
+                self._attend(1.0)
+            self._attend(0)
+            if number in self._members:
+                self._say(self._members[number], turn)
+        self._wait_for_all()
+
+    def close(self) -> None:
+        """Close in the orderly way: the server has to answer, and to close its end."""
+        for member in list(self._members.values()):
+            self._await(member, bytes((_CLOSE, len(_NORMAL))) + _NORMAL)
+            self._send(member, frame(_CLOSE, _NORMAL, member.number))
+            while self._awaited >= ABREAST:
+                self._attend(1.0)
+        self._wait_for_all()
+        self._selector.close()
+
+    @property
+    def size(self) -> int:
+        """Connections that are open."""
+        return len(self._members)
+
+    # -- how --
+
+    def _dial(self, number: int) -> None:
+        sock = socket.socket(self._family)
+        sock.settimeout(PATIENCE)
+        try:
+            if sys.platform == "linux" and str(self._address[0]).startswith("127."):
+                sock.setsockopt(socket.IPPROTO_IP, _IP_BIND_ADDRESS_NO_PORT, 1)
+                sock.bind((f"127.0.0.{2 + number // PER_SOURCE}", 0))
+            sock.connect(self._address)
+        except OSError as error:
+            self.errors[f"connecting: {error}"] += 1
+            sock.close()
+            return
+        sock.setblocking(False)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        member = self._members[number] = Member(number, sock)
+        self._selector.register(sock, selectors.EVENT_READ, member)
+        self._await(member, b"\r\n\r\n")
+        lines = (
+            f"GET {self._target.path} HTTP/1.1",
+            f"Host: {self._target.host}:{self._target.port}",
+            "Connection: Upgrade",
+            "Upgrade: websocket",
+            "Sec-WebSocket-Version: 13",
+            f"Sec-WebSocket-Key: {member.key.decode()}",
+        )
+        self._send(member, ("\r\n".join(lines) + "\r\n\r\n").encode())
+
+    def _say(self, member: Member, turn: int) -> None:
+        if member.expected:
+            self._fail(member, "an echo had not come when the next message was due")
+            return
+        text = f"{member.number} says this in round {turn}".encode().ljust(SIZE)
+        self._await(member, bytes((_TEXT, len(text))) + text)
+        self._send(member, frame(_TEXT, text, member.number * 2_654_435_761 % 2**32))
+
+    def _await(self, member: Member, expected: bytes) -> None:
+        """Expect something of a connection of which nothing was expected."""
+        self._awaited += 1
+        member.expected = expected
+        member.sent_at = time.monotonic()
+
+    def _send(self, member: Member, data: bytes) -> None:
+        # A message so small finds room in the socket's buffer, or the server does not read.
+        try:
+            sent = member.sock.send(data)
+        except OSError as error:
+            self._fail(member, f"sending: {error}")
+            return
+        if sent != len(data):
+            self._fail(member, "sending: the server reads nothing")
+
+    def _attend(self, seconds: float) -> None:
+        """Read what comes, waiting for so long."""
+        for key, _ in self._selector.select(max(seconds, 0)):
+            member: Member = key.data
+            try:
+                data = member.sock.recv(65536)
+            except OSError as error:
+                self._fail(member, f"receiving: {error}")
+                continue
+            if data:
+                self._receive(member, data)
+            else:
+                self._ended(member)
+        now = time.monotonic()
+        if now > self._looked_at + 1.0:
+            self._looked_at = now
+            self._give_up(now - PATIENCE)
+
+    def _give_up(self, since: float) -> None:
+        """On those who have waited since then."""
+        for member in list(self._members.values()):
+            if member.expected and member.sent_at < since:
+                self._fail(member, f"no answer within {PATIENCE:.0f} seconds")
+
+    def _receive(self, member: Member, data: bytes) -> None:
+        member.received += data
+        if not member.is_open:
+            self._shake_hands(member)
+        elif member.received == member.expected:
+            if member.expected[0] == _TEXT:
+                self.latencies.append(time.monotonic() - member.sent_at)
+                self._content(member)
+        elif not member.expected.startswith(member.received):
+            self._fail(member, f"wrong bytes: {member.received[:60]!r}")
+
+    def _shake_hands(self, member: Member) -> None:
+        head, end, rest = member.received.partition(member.expected)
+        if not end:
+            return
+        line, *fields = head.split(b"\r\n")
+        pairs = {name.lower(): value.strip() for name, _, value in (each.partition(b":") for each in fields)}
+        accepted = line.startswith(b"HTTP/1.1 101 ") and pairs.get(b"sec-websocket-accept") == member.accept
+        if accepted and not rest:
+            member.is_open = True
+            self._content(member)
+        else:
+            self._fail(member, f"the handshake was answered by {line!r}")
+
+    def _content(self, member: Member) -> None:
+        """What was expected has come."""
+        member.expected = member.received = b""
+        self._awaited -= 1
+
+    def _ended(self, member: Member) -> None:
+        if member.expected[:1] == bytes((_CLOSE,)) and member.received == member.expected:
+            self._drop(member)
+        else:
+            self._fail(member, "the server has closed the connection")
+
+    def _fail(self, member: Member, error: str) -> None:
+        self.errors[error] += 1
+        self._drop(member)
+
+    def _drop(self, member: Member) -> None:
+        if member.expected:
+            self._content(member)
+        self._selector.unregister(member.sock)
+        member.sock.close()
+        del self._members[member.number]
+
+    def _wait_for_all(self) -> None:
+        while self._awaited:
+            self._attend(1.0)

@@ -1,0 +1,183 @@
+"""A server and its clients, each in a process of its own, through opening, holding and closing."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import resource
+import subprocess
+import sys
+import time
+from collections import Counter
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from compliance.connections.herd import PATIENCE, Plan
+
+ROOT = Path(__file__).resolve().parents[2]
+#: Connections of one client process.
+SHARE = 4_000
+#: Descriptors of a process that are not connections.
+SPARE = 50
+
+
+@dataclass
+class Outcome:
+    """What has become of a plan.
+
+    :ivar opened: connections that were open together.
+    :ivar held: those that still were when all had been said.
+    :ivar errors: what went wrong, and how often.
+    :ivar latencies: seconds from each message to its echo, sorted.
+    :ivar seconds: the clock at the start, when all were open, when all was said, when all were closed.
+    :ivar states: what the server said at the same times; empty for somebody else's.
+    """
+
+    plan: Plan
+    opened: int = 0
+    held: int = 0
+    errors: Counter[str] = field(default_factory=Counter)
+    latencies: list[float] = field(default_factory=list)
+    states: list[dict[str, float]] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+
+    def problems(self) -> list[str]:
+        """What is not as it has to be, in words."""
+        plan, found = self.plan, [f"{count} times: {error}" for error, count in self.errors.items()]
+        echoes = plan.connections * plan.rounds
+        for name, count, wanted in (
+            ("connections opened", self.opened, plan.connections),
+            ("connections held to the end", self.held, plan.connections),
+            ("echoes", len(self.latencies), echoes),
+        ):
+            if count != wanted:
+                found.append(f"{name}: {count:,} of {wanted:,}")
+        if self.states and self.states[-1]["closed"] != self.states[-1]["opened"]:
+            found.append("calls of open(): {opened:,}; of on_close(): {closed:,}".format(**self.states[-1]))
+        return found
+
+    def percentile(self, part: float) -> float:
+        """Seconds within which `part` of the echoes came; NaN without any."""
+        if not self.latencies:
+            return math.nan
+        return self.latencies[min(int(part * len(self.latencies)), len(self.latencies) - 1)]
+
+
+class Process:
+    """A module of ours, spoken to by lines; a context manager that ends it."""
+
+    def __init__(self, module: str, *arguments: str) -> None:
+        command = [sys.executable, "-m", f"compliance.connections.{module}", *arguments]
+        self._process = subprocess.Popen(
+            command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def __enter__(self) -> Process:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if error[0] is not None:
+            self._process.kill()
+        self._process.communicate()
+
+    def say(self, line: object = "") -> None:
+        """Write a line to its standard input."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{line}\n")
+        self._process.stdin.flush()
+
+    def favour(self) -> None:
+        """Put it before whatever else the machine does, where that may be done: echoes are not to wait for
+        others.
+        """
+        if hasattr(os, "sched_setscheduler"):
+            with contextlib.suppress(PermissionError):
+                os.sched_setscheduler(self._process.pid, os.SCHED_RR, os.sched_param(1))
+
+    def hear(self) -> Any:
+        """The next line of its standard output, which is JSON.
+
+        :raises RuntimeError: if it has ended.
+        """
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"{self._process.args!r} has ended with status {self._process.wait()}")
+        return json.loads(line)
+
+
+def check_limit(plan: Plan, ours: bool) -> None:
+    """See whether the system lets a process have so many descriptors.
+
+    :param ours: the server is ours, and holds all of them.
+    :raises ValueError: if not.
+    """
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = (plan.connections if ours else min(plan.connections, SHARE)) + SPARE
+    if hard not in (resource.RLIM_INFINITY, -1) and hard < needed:
+        raise ValueError(f"a process needs {needed:,} descriptors; its hard limit is {hard:,} (ulimit -Hn)")
+
+
+def carry_out(plan: Plan, url: str | None = None, *, favour: bool = False) -> Outcome:
+    """Open, hold and close.
+
+    :param url: of somebody else's echo; None for our server.
+    :param favour: see that nothing else on this machine comes between while they are held.
+    :raises ValueError: if the system does not let us.
+    :raises RuntimeError: if a process has ended before its time.
+    """
+    check_limit(plan, url is None)
+    outcome = Outcome(plan)
+    with ExitStack() as stack:
+        server = None
+        if url is None:
+            server = stack.enter_context(Process("server"))
+            url = f"ws://127.0.0.1:{server.hear()}/"
+
+        _note(outcome, server)
+        count = max(1, math.ceil(plan.connections / SHARE))
+        common = (url, str(plan.connections), str(plan.period), str(plan.rounds))
+        clients = [
+            stack.enter_context(Process("client", *common, str(first), str(count))) for first in range(count)
+        ]
+        outcome.opened = sum(client.hear() for client in clients)
+        _note(outcome, server)
+        if favour:
+            for process in [*clients, *([server] if server is not None else [])]:
+                process.favour()
+        start = time.monotonic()
+        for client in clients:
+            client.say(start)
+        outcome.held = sum(client.hear() for client in clients)
+        _note(outcome, server)
+        for client in clients:
+            client.say()
+        for client in clients:
+            report = client.hear()
+            outcome.errors.update(report["errors"])
+            outcome.latencies += report["latencies"]
+        _note(outcome, server)
+        if server is not None:
+            _let_it_end(outcome.states, server)
+    outcome.latencies.sort()
+    return outcome
+
+
+def _note(outcome: Outcome, server: Process | None) -> None:
+    """The time, and the state of our server."""
+    outcome.seconds.append(time.monotonic())
+    if server is not None:
+        server.say()
+        outcome.states.append(server.hear())
+
+
+def _let_it_end(states: list[dict[str, float]], server: Process) -> None:
+    """A client sees its end of a connection closed before the server is told of its own."""
+    end = time.monotonic() + PATIENCE
+    while states[-1]["closed"] < states[-1]["opened"] and time.monotonic() < end:
+        server.say()
+        states[-1] = server.hear()

@@ -1,0 +1,135 @@
+"""How responses are framed, and what they have to say (RFC 9112 section 6, RFC 9110 section 6.6.1)."""
+
+from __future__ import annotations
+
+from compliance.http1.case import (
+    HOST,
+    Case,
+    closed,
+    code,
+    get,
+    head,
+    last,
+    must,
+    opened,
+    seen,
+    should,
+    sized,
+)
+
+#: Of a response whose status says that there is no content (RFC 9110 section 8.6, RFC 9112 section 6.1).
+NO_FRAMING = ("content-length", "transfer-encoding")
+SECOND = get(target="/second")
+#: What nginx's configuration cannot do: a response of a length that is not known before.
+FLUSHING = ("ours", "tornado", "uvicorn", "uvicorn-h11", "aiohttp")
+KEPT = "Connection: keep-alive"
+
+
+def request(target: str, *fields: str, method: str = "GET", version: str = "HTTP/1.1") -> bytes:
+    """A request without a body."""
+    return head(f"{method} {target} {version}", HOST, *fields)
+
+
+NO_CONTENT = code(204, lacks=NO_FRAMING)
+NOT_MODIFIED = code(304)
+GOES_ON = seen(target="/second")
+
+CASES: list[Case] = [
+    must("204", "9110 8.6", request("/status/204") + SECOND, opened(NO_CONTENT, GOES_ON)),
+    must(
+        "204-to-head", "9110 8.6", request("/status/204", method="HEAD") + SECOND, opened(NO_CONTENT, GOES_ON)
+    ),
+    must("204-and-close", "9110 8.6", request("/status/204", "Connection: close"), closed(NO_CONTENT)),
+    must(
+        "204-in-1.0",
+        "9110 8.6",
+        request("/status/204", KEPT, version="HTTP/1.0") + SECOND,
+        opened(NO_CONTENT, GOES_ON),
+        closed(NO_CONTENT),
+    ),
+    must("304", "9112 6.3", request("/status/304") + SECOND, opened(NOT_MODIFIED, GOES_ON)),
+    must(
+        "304-to-head",
+        "9112 6.3",
+        request("/status/304", method="HEAD") + SECOND,
+        opened(NOT_MODIFIED, GOES_ON),
+    ),
+    # Of a length that is not known when the head is sent.
+    must(
+        "flushed",
+        "9112 6.3",
+        request("/flushed") + SECOND,
+        opened(seen(target="/flushed"), GOES_ON),
+        only=FLUSHING,
+    ),
+    must(
+        "flushed-to-head",
+        "9110 9.3.2",
+        request("/flushed", method="HEAD") + SECOND,
+        opened(code(200, bodiless=True), GOES_ON),
+        only=FLUSHING,
+    ),
+    must(
+        "flushed-and-close",
+        "9112 9.6",
+        request("/flushed", "Connection: close"),
+        last(target="/flushed"),
+        only=FLUSHING,
+    ),
+    *(
+        must(
+            f"flushed-in-1.0{name}",
+            "9112 6.1",
+            request("/flushed", *fields, version="HTTP/1.0"),
+            closed(seen(("transfer-encoding",), target="/flushed")),
+            only=FLUSHING,
+        )
+        for name, fields in {"": (), "-kept-alive": (KEPT,)}.items()
+    ),
+    # An error in answer to HEAD has no body either, and may close; octets behind its head are no response.
+    must(
+        "404-to-head",
+        "9110 9.3.2",
+        request("/unread/missing", method="HEAD") + SECOND,
+        opened(code(404, bodiless=True), GOES_ON),
+        only=("ours", "tornado"),
+    ),
+    must(
+        "417-to-head",
+        "9110 9.3.2",
+        request("/x", "Expect: the-moon", method="HEAD"),
+        closed(code(417, bodiless=True)),
+        opened(code(417, bodiless=True)),
+        opened(code(200, bodiless=True)),
+    ),
+    # A server that has a clock dates what it answers, be it no more than a refusal.
+    *(
+        must(f"date-of-{name}", "9110 6.6.1", data, outcome)
+        for name, data, outcome in (
+            ("200", get(), opened(code(200, date=None))),
+            ("200-to-a-body", sized(b"hello"), opened(code(200, date=None))),
+            ("204", request("/status/204"), opened(code(204, date=None))),
+            ("304", request("/status/304"), opened(code(304, date=None))),
+            ("403", request("/unread/forbidden"), opened(code(403, date=None))),
+            ("400-for-a-line", b"nonsense\r\n\r\n", closed(code(400, date=None))),
+            ("400-for-a-host", head("GET /x HTTP/1.1"), closed(code(400, date=None))),
+            (
+                "400-for-a-length",
+                head("POST /x HTTP/1.1", HOST, "Content-Length: x"),
+                closed(code(400, date=None)),
+            ),
+        )
+    ),
+    should(
+        "closing-is-said",
+        "9112 9.6",
+        head("GET /x HTTP/1.1", HOST, HOST),
+        closed(code(400, connection="close")),
+    ),
+    should(
+        "closing-of-a-refused-body-is-said",
+        "9112 9.6",
+        head("POST /x HTTP/1.1", HOST, "Content-Length: +5") + b"hello",
+        closed(code(400, connection="close")),
+    ),
+]

@@ -1,0 +1,136 @@
+"""Bodies that nobody reads: an answer does not end a request (RFC 9112 sections 6.3 and 9.3).
+
+What has been announced is read or the connection closed, whether the handler cares or not; else the body is
+the next request. Every body here is one, and behind it comes another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from compliance.http1.case import (
+    ANSWER,
+    Answer,
+    Case,
+    Outcome,
+    closed,
+    code,
+    framed,
+    get,
+    must,
+    opened,
+    seen,
+)
+
+SMUGGLED = get(target="/smuggled")
+SECOND = get(target="/second")
+#: The servers whose programs have more than the handlers that every one has.
+TORNADO = ("ours", "tornado")
+METHODS = ("GET", "HEAD", "POST", "OPTIONS")
+#: Handlers that take their bodies as they come: ours does not read what they have left.
+_STREAMED = ("early", "taken")
+#: Targets and what they answer; `_answer` knows the exception.
+_TARGETS = {
+    "forbidden": ("/unread/forbidden", 403, ()),  # before the method is called
+    "early": ("/unread/early", 403, ()),  # before the body is read, if it is
+    "taken": ("/unread/taken", 403, TORNADO),  # at the first piece of the body
+    "moved": ("/unread/moved", 302, TORNADO),
+    "missing": ("/unread/missing", 404, TORNADO),  # no route
+    "static": ("/unread/static/echo.py", 200, TORNADO),
+}
+
+
+def _answer(name: str, status: int, method: str) -> Answer:
+    if name == "static" and method not in ("GET", "HEAD"):
+        status = 405
+    return code(status, bodiless=method == "HEAD")
+
+
+def _maybe_continued(*outcomes: Outcome) -> tuple[Outcome, ...]:
+    """The outcomes, each with and without a 100 before it."""
+    return tuple(
+        Outcome((*interim, *outcome.answers), outcome.end)
+        for outcome in outcomes
+        for interim in ((), (code(100),))
+    )
+
+
+def _at_once() -> Iterator[Case]:
+    """The body and the next request come with the head."""
+    for name, (target, status, only) in _TARGETS.items():
+        for method in METHODS:
+            answer = _answer(name, status, method)
+            goes_on, ends = opened(answer, seen(target="/second")), closed(answer)
+            for coded in (False, True):
+                which = f"{name}-{method.lower()}-{'chunks' if coded else 'length'}"
+                data = framed(method, target, SMUGGLED, chunked=coded) + SECOND
+                ours = ends if name in _STREAMED else goes_on
+                yield must(which, "9112 9.3", data, goes_on, ends, ours=ours, only=only)
+        for coded in (False, True):
+            answer = _answer(name, status, "POST")
+            goes_on, ends = opened(answer, seen(target="/second")), closed(answer)
+            data = framed("POST", target, SMUGGLED, "Expect: 100-continue", chunked=coded) + SECOND
+            which = f"{name}-expecting-{'chunks' if coded else 'length'}"
+            outcomes = _maybe_continued(goes_on, ends)
+            ours = ends if name in _STREAMED else goes_on
+            yield must(which, "9110 10.1.1", data, *outcomes, ours=ours, only=only)
+
+
+def _behind_the_answer() -> Iterator[Case]:
+    """The body comes when the answer is there already, before anything of it was read."""
+    for coded in (False, True):
+        which = "chunks" if coded else "length"
+        data = framed("POST", "/unread/early", SMUGGLED, chunked=coded)
+        start = data.index(b"\r\n\r\n") + 4
+        for count, name in ((0, "all"), (5, "the-rest")):
+            parts = (data[: start + count], ANSWER, data[start + count :] + SECOND)
+            answer = code(403)
+            yield must(
+                f"{name}-behind-the-answer-{which}",
+                "9112 9.3",
+                parts,
+                opened(answer, seen(target="/second")),
+                closed(answer),
+                ours=closed(answer),
+            )
+        # A client that was told no before it sent its body may not send it, and ask for something else.
+        asking = framed("POST", "/unread/early", SMUGGLED, "Expect: 100-continue", chunked=coded)
+        start = asking.index(b"\r\n\r\n") + 4
+        outcomes = closed(code(403)), closed(code(403), code(400)) if coded else opened(code(403))
+        yield must(
+            f"another-request-in-place-of-{which}",
+            "9110 10.1.1",
+            (asking[:start], ANSWER, SMUGGLED),
+            *_maybe_continued(*outcomes),
+        )
+
+
+CASES: list[Case] = [
+    *_at_once(),
+    *_behind_the_answer(),
+    # The time for the body is over: what comes of it later is nothing. A 408 is not asked of anybody.
+    must(
+        "too-late",
+        "9110 15.5.9",
+        (
+            framed("POST", "/unread/late", SMUGGLED)[: -len(SMUGGLED)] + SMUGGLED[:5],
+            ANSWER,
+            SMUGGLED[5:] + SECOND,
+        ),
+        closed(),
+        closed(code(408)),
+        only=("ours",),
+    ),
+    must(
+        "too-late-for-a-chunk",
+        "9110 15.5.9",
+        (
+            framed("POST", "/unread/late", b"", chunked=True)[: -len(b"0\r\n\r\n0\r\n\r\n")] + b"ff\r\nx",
+            ANSWER,
+            SMUGGLED + SECOND,
+        ),
+        closed(),
+        closed(code(408)),
+        only=("ours",),
+    ),
+]

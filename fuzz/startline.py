@@ -1,0 +1,41 @@
+"""Request lines, status lines and authorities."""
+
+from tornado._wire.errors import HTTPInputError
+from tornado._wire.startline import (
+    RequestLine,
+    StatusLine,
+    check_authority,
+    match_origin_form,
+    parse_request_line,
+    parse_status_line,
+    status_line,
+)
+
+
+def request_line(line: str) -> RequestLine | None:
+    """What a request line says, None if it is refused."""
+    try:
+        return parse_request_line(line)
+    except HTTPInputError:
+        return None
+
+
+def TestOneInput(data: bytes) -> None:
+    """The short way reads what the long way reads; what is understood is what was written."""
+    line = data.decode("latin-1")
+    read, short = request_line(line), match_origin_form(line)
+    if short is not None and not line.endswith("\r"):
+        assert read is not None
+        assert short.groups() == (read.method, read.target, read.version)
+    if read is not None:
+        assert f"{read.method} {read.raw_target} {read.version}" == line
+        assert request_line(line.replace(read.raw_target, read.target, 1)) is not None
+        assert (short is not None) is (read.raw_target[0] == "/")
+        if read.authority is not None:
+            check_authority(read.authority)
+            assert read.authority in read.raw_target
+    try:
+        status: StatusLine = parse_status_line(line)
+    except HTTPInputError:
+        return
+    assert status_line(*status).decode("latin-1").strip() == line.strip()

@@ -1,0 +1,81 @@
+"""What a client says in the name of a proxy, under names that only look like the proxy's.
+
+To CGI, and so to WSGI, a hyphen and an underscore are one: a proxy that sets ``X-Forwarded-For`` and lets
+``X_Forwarded_For`` pass would have its word joined with the client's.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+
+from tests.support.server import serving
+from tornado import httputil, wsgi
+
+FIELDS = {
+    "X-Real-Ip": ("192.0.2.1", "6.6.6.6"),
+    "X-Forwarded-For": ("192.0.2.1", "6.6.6.6"),
+    "X-Scheme": ("https", "http"),
+    "X-Forwarded-Proto": ("https", "http"),
+}
+
+
+def answer(request: httputil.HTTPServerRequest) -> None:
+    """Whom the request is from, as a callable sees it."""
+    body = json.dumps({"ip": request.remote_ip, "protocol": request.protocol}).encode()
+    connection = request.connection
+    assert connection is not None
+    headers = httputil.HTTPHeaders({"Content-Length": str(len(body))})
+    connection.write_headers(httputil.ResponseStartLine("HTTP/1.1", 200, "OK"), headers, body)
+    connection.finish()
+
+
+def program(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    """The same, and all fields, as a WSGI program sees it."""
+    shown = {name: value for name, value in environ.items() if name.startswith("HTTP_X")}
+    seen = {"ip": environ["REMOTE_ADDR"], "protocol": environ["wsgi.url_scheme"], "fields": shown}
+    start_response("200 OK", [("Content-Type", "application/json")])
+    return [json.dumps(seen).encode()]
+
+
+async def seen(application: Any, *fields: str) -> dict[str, Any]:
+    """What is made of a request with these fields, by a program behind a proxy."""
+    async with serving(application, xheaders=True) as server:
+        response = await server.fetch("/", *fields)
+    found: dict[str, Any] = json.loads(response.body)
+    return found
+
+
+def underscored(name: str) -> list[str]:
+    """The spellings that become the same name in CGI."""
+    return [name.replace("-", "_"), name.replace("-", "_", 1), name.lower().replace("-", "_")]
+
+
+@pytest.mark.parametrize("wsgi_program", [False, True])
+@pytest.mark.parametrize("name", FIELDS)
+async def test_an_underscore_is_no_hyphen_alone(name: str, wsgi_program: bool) -> None:
+    application = wsgi.WSGIContainer(program) if wsgi_program else answer
+    for spelling in underscored(name):
+        found = await seen(application, f"{spelling}: {FIELDS[name][0]}")
+        assert (found["ip"], found["protocol"]) == ("127.0.0.1", "http")
+        assert found.get("fields", {}) == {}
+
+
+@pytest.mark.parametrize("forged_first", [False, True])
+@pytest.mark.parametrize("wsgi_program", [False, True])
+@pytest.mark.parametrize("name", FIELDS)
+async def test_an_underscore_is_no_hyphen_beside_one(
+    name: str, wsgi_program: bool, forged_first: bool
+) -> None:
+    """The proxy's own word counts, whole and alone."""
+    told, forged = FIELDS[name]
+    application = wsgi.WSGIContainer(program) if wsgi_program else answer
+    for spelling in underscored(name):
+        lines = [f"{name}: {told}", f"{spelling}: {forged}"]
+        found = await seen(application, *(reversed(lines) if forged_first else lines))
+        assert told in (found["ip"], found["protocol"])
+        if wsgi_program:
+            assert found["fields"] == {"HTTP_" + name.upper().replace("-", "_"): told}

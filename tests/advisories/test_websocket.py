@@ -1,0 +1,210 @@
+"""WebSockets: floods of small frames, messages that grow, masks, and pages of other sites."""
+
+from __future__ import annotations
+
+import tracemalloc
+import zlib
+from typing import Any
+
+import pytest
+
+from tests.support.server import serving
+from tests.support.streams import turns
+from tests.support.websocket import END, FIELDS, Recorder, dial, opened
+from tests.support.websocket_server import Visitor, scripted
+from tests.support.work import assert_linear
+from tornado import web, websocket
+from tornado._wire import ws
+from tornado._wire.ws_deflate import DeflateParameters
+from tornado._wire.ws_frames import serialize_frame
+
+MASK = b"mask"
+
+
+def flood(first: int, payload: bytes, count: int, mask: bytes = MASK) -> bytes:
+    """The same frame many times."""
+    return serialize_frame(first, payload, mask) * count
+
+
+# -- floods --
+
+
+@pytest.mark.parametrize("first", [0x89, 0x8A])
+async def test_pong_floods_are_refused_by_the_server(first: int) -> None:
+    handler = Recorder.new()
+    async with opened(handler) as client:
+        client.raw(flood(first, b"", 50_000))
+        while not isinstance(event := await client.event(), ws.Close):
+            assert event == ws.Pong(b"")
+        assert event.code == 1008
+        assert "max_control_frames" in event.reason
+
+
+@pytest.mark.parametrize("first", [0x89, 0x8A])
+async def test_pong_floods_are_refused_by_the_client(first: int) -> None:
+    said: list[bytes] = []
+
+    async def script(visitor: Visitor) -> None:
+        visitor.accept(then=flood(first, b"", 50_000, b""))
+        said.append(await visitor.gone())
+
+    async with scripted(script) as server:
+        connection = await websocket.websocket_connect(server.url)
+        assert await connection.read_message() is None
+        await connection.wait_closed()
+    last: Any = ws.Connection(ws.Settings(max_control_frames=10**6)).receive_data(said[0])[-1]
+    assert isinstance(last, ws.Close)
+    assert last.code == 1008
+
+
+async def test_pong_floods_do_not_pile_up_for_who_does_not_read() -> None:
+    """Pings whose pongs fill every buffer between the two; then nothing is read any more."""
+    handler, limit = Recorder.new(), 100_000
+    async with opened(handler, websocket_write_limit=limit) as client:
+        await handler.until("open")
+        connection = handler.latest.ws_connection
+        client.peer.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        while not connection._full:
+            client.raw(flood(0x89, b"x" * 125, 500))
+            await turns()
+        before = connection._wire_bytes_in
+        for _ in range(100):
+            client.raw(flood(0x89, b"x" * 125, 500))
+            await turns()
+        assert connection._wire_bytes_in == before
+        assert connection.stream._pending_output < 2 * limit
+        client.drop()
+        await handler.until(("close", None, None))
+
+
+@pytest.mark.parametrize("payload", [b"", b"x"])
+async def test_empty_fragments_are_counted(payload: bytes) -> None:
+    async with opened(Recorder.new()) as client:
+        client.raw(serialize_frame(0x01, b"", MASK) + flood(0x00, payload, 50_000))
+        event = await client.event()
+        assert event.code == 1008
+        assert "max_fragments" in event.reason
+        assert await client.event() is END
+
+
+@pytest.mark.parametrize("size", [0, 1])
+def test_empty_fragments_are_linear(size: int) -> None:
+    settings = ws.Settings(max_fragments=10**9)
+
+    def read(data: bytes) -> None:
+        (message,) = ws.Connection(settings).receive_data(data)
+        assert isinstance(message, str)
+
+    def made(count: int) -> bytes:
+        begin, end = serialize_frame(0x01, b"", MASK), serialize_frame(0x80, b"", MASK)
+        return begin + flood(0x00, b"x" * size, count) + end
+
+    assert_linear(read, made, 2_000)
+
+
+# -- growth --
+
+
+def bomb(size: int) -> bytes:
+    compressor = zlib.compressobj(9, zlib.DEFLATED, -15)
+    packed = compressor.compress(bytes(size)) + compressor.flush(zlib.Z_SYNC_FLUSH)
+    return serialize_frame(0xC2, packed[:-4], MASK)
+
+
+def test_inflating_messages_are_bounded_while_they_grow() -> None:
+    """100 MB, of which no more than the limit of 1 MB and a step are ever in memory."""
+    frame = bomb(100_000_000)
+    connection = ws.Connection(ws.Settings(max_message_size=1_000_000), None, DeflateParameters())
+    tracemalloc.start()
+    try:
+        events = connection.receive_data(frame)
+        while connection.pending:
+            events += connection.receive_data(b"")
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    (event,) = events
+    assert isinstance(event, ws.Failed)
+    assert event.code == 1009
+    assert peak < 4_000_000
+
+
+def test_inflating_messages_stop_after_each_step() -> None:
+    """However many messages wait, a call inflates 256 KiB."""
+    connection = ws.Connection(ws.DEFAULT, None, DeflateParameters())
+    connection.receive_data(bomb(10_000_000) * 3)
+    calls = 0
+    while connection.pending:
+        calls += 1
+        connection.receive_data(b"")
+    assert calls >= 3 * 10_000_000 // (256 * 1024)
+
+
+# -- masks --
+
+
+@pytest.mark.parametrize("size", [0, 1, 2, 3, 4, 5, 125, 126, 65536])
+def test_cve_2026_49854_the_mask_of_a_frame_has_four_bytes(size: int) -> None:
+    """Of a frame that ends within its mask nothing is taken, and what follows it is not read for it."""
+    payload = bytes(number % 251 for number in range(size))
+    frame = serialize_frame(0x82, payload, MASK)
+    mask_at = frame.index(MASK)
+    for cut in range(mask_at, mask_at + 4):
+        connection = ws.Connection()
+        assert connection.receive_data(frame[:cut]) == []
+        assert connection.receive_data(frame[cut:]) == [payload]
+
+
+# -- other sites --
+
+
+class Account(Recorder):
+    """Tells who somebody is by a cookie."""
+
+    def on_message(self, message: str | bytes) -> None:
+        self.write_message(self.get_cookie("user", "nobody"))
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "http://evil.example",
+        "https://evil.example",
+        "http://bank.example.evil.example",
+        "http://evil.example#bank.example",
+        "http://evil.example/bank.example",
+        "http://bank.example@evil.example",
+        "http://bank.example:80@evil.example",
+        "http://evil.example?http://bank.example",
+        "http://notbank.example",
+        "http://sub.bank.example",
+        "http://bank.example:8080",
+        "http://bank.example.",
+        "http://bank.example\\@evil.example",
+        "//evil.example",
+        "file://",
+        "null",
+        "",
+        "bank.example",
+    ],
+)
+async def test_cross_site_websocket_hijacking_is_refused(origin: str) -> None:
+    handler = Account.new()
+    fields = (*FIELDS, "Host: bank.example", "Cookie: user=victim")
+    async with serving(web.Application([("/", handler)])) as server:
+        assert (await server.fetch("/", *fields, f"Origin: {origin}")).code == 403
+        # The name of the field in earlier versions of the protocol.
+        version = [field.replace("Version: 13", "Version: 8") for field in fields]
+        assert (await server.fetch("/", *version, f"Sec-WebSocket-Origin: {origin}")).code == 403
+        twice = ("Origin: http://bank.example", f"Origin: {origin}")
+        assert (await server.fetch("/", *fields, *twice)).code in (400, 403)
+        assert (await server.fetch("/", *fields, "Origin: http://bank.example")).code == 101
+    assert handler.happened[0] == "open"
+    assert handler.happened.count("open") == 1
+
+
+async def test_cross_site_websocket_hijacking_the_own_site_goes_on() -> None:
+    async with serving(web.Application([("/", Account.new())])) as server:
+        client = await dial(server, "/", "Cookie: user=me", "Origin: http://localhost")
+        client.send("who am I?")
+        assert await client.event() == "me"

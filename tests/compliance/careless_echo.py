@@ -1,0 +1,55 @@
+"""An echo server with three faults, for a test that the judge sees them: ``python -m``.
+
+Text is looked at when its message is complete, close frames may carry any code, and of a message in fragments
+the last byte gets lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from compliance.autobahn import echo_server
+from tornado._wire import ws_frames
+from tornado._wire.ws_message import Incoming, invalid_text
+
+_begin, _value = Incoming.begin_frame, Incoming.value
+
+
+def _forget_about_text(self: Incoming, first: int, length: int, key: bytes) -> None:
+    _begin(self, first, length, key)
+    if self._text is not None:
+        self._tail = b"text"
+        self._text = None
+
+
+def _value_at_last(self: Incoming) -> str | bytes:
+    value = _value(self)
+    assert isinstance(value, bytes)
+    if self.fragments > 1:
+        value = value[:-1]
+    try:
+        return value.decode() if self._tail else value
+    except UnicodeDecodeError:
+        raise invalid_text() from None
+
+
+def _end_frame(self: Incoming) -> bool:
+    self.in_frame = False
+    return self._fin
+
+
+def _anything(code: int) -> bool:
+    return True
+
+
+def main() -> None:
+    """Break ours, and serve."""
+    Incoming.begin_frame = _forget_about_text  # type: ignore[method-assign]
+    Incoming.end_frame = _end_frame  # type: ignore[method-assign]
+    Incoming.value = _value_at_last  # type: ignore[method-assign]
+    ws_frames.is_close_code = _anything
+    asyncio.run(echo_server.main())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,139 @@
+"""compliance/connections: a tenth of the connections, one echo each, no clock; and that it would notice."""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import subprocess
+import sys
+from collections import Counter
+
+import pytest
+
+from compliance.connections.__main__ import table
+from compliance.connections.herd import Herd, Plan, Target, frame
+from compliance.connections.measure import SPARE, Outcome, carry_out, check_limit
+from tests.support.program import ROOT
+from tests.support.server import serving
+from tornado import web, websocket
+from tornado._wire import ws
+
+
+def test_fifteen_hundred_connections_in_one_process():
+    plan = Plan(1_500, 0, 1)
+    try:
+        check_limit(plan, ours=True)
+    except ValueError as error:
+        pytest.skip(str(error))
+    outcome = carry_out(plan)
+    assert outcome.problems() == []
+    assert (outcome.opened, outcome.held, len(outcome.latencies)) == (1_500, 1_500, 1_500)
+    # What tests/test_many_connections holds for good; here that the figures are ones of these connections.
+    assert outcome.states[2]["opened"] == 1_500
+    assert f"| connections, all open at once | {1_500:,} |" in table(outcome)
+
+
+def test_everybody_has_a_turn_in_each_round_and_all_are_spread_evenly():
+    plan = Plan(6, 60.0, 2)
+    moments = sorted(moment for share in (range(0, 6, 2), range(1, 6, 2)) for moment in plan.moments(share))
+    assert [at for at, _, _ in moments] == pytest.approx([10.0 * count for count in range(12)])
+    assert [(turn, number) for _, turn, number in moments] == [
+        (turn, number) for turn in range(2) for number in range(6)
+    ]
+
+
+def test_frames_are_those_of_a_client():
+    core = ws.Connection()
+    assert core.receive_data(frame(0x81, b"hello", 0x01020304)) == ["hello"]
+
+
+class Faulty(websocket.WebSocketHandler):
+    """Echoes, but for some."""
+
+    count = 0
+
+    def prepare(self) -> None:
+        Faulty.count += 1
+        self.place = Faulty.count
+        if self.place == 1:
+            raise web.HTTPError(503)
+
+    def open(self) -> None:
+        if self.place == 5:
+            self.ws_connection.stream.close()  # type: ignore[union-attr]
+
+    def on_message(self, message: str | bytes) -> None:
+        match self.place:
+            case 2:
+                self.write_message("something else")
+            case 3:
+                self.ws_connection.stream.close()  # type: ignore[union-attr]
+            case 4:
+                self.write_message(message)
+                self.write_message("too much")
+            case _:
+                self.write_message(message)
+
+
+async def test_what_a_server_gets_wrong_is_counted(monkeypatch):
+    monkeypatch.setattr(Faulty, "count", 0)
+    outcome = Outcome(Plan(8, 0, 1))
+    async with serving(web.Application([("/echo", Faulty)])) as server:
+        herd = Herd(Target.of(f"ws://127.0.0.1:{server.port}/echo"), range(8))
+
+        def work() -> None:
+            herd.open()
+            herd.hold(outcome.plan, 0.0)
+            outcome.held = herd.size
+            herd.close()
+
+        await asyncio.to_thread(work)
+    outcome.errors, outcome.latencies, outcome.opened = herd.errors, herd.latencies, 7
+    assert herd.errors["the server has closed the connection"] == 2
+    assert herd.errors["the handshake was answered by b'HTTP/1.1 503 Service Unavailable'"] == 1
+    assert sum(count for error, count in herd.errors.items() if error.startswith("wrong bytes: ")) == 2
+    assert outcome.held == 3
+    problems = outcome.problems()
+    assert {"connections opened: 7 of 8", "connections held to the end: 3 of 8"} < set(problems)
+
+
+def test_problems():
+    outcome = Outcome(Plan(2, 60.0, 1), opened=2, held=2, latencies=[0.1, 0.2])
+    assert outcome.problems() == []
+    outcome.states = [{"opened": 2, "closed": 1}]
+    outcome.latencies.pop()
+    outcome.errors = Counter({"receiving: reset": 3})
+    assert outcome.problems() == [
+        "3 times: receiving: reset",
+        "echoes: 1 of 2",
+        "calls of open(): 2; of on_close(): 1",
+    ]
+
+
+def test_percentiles():
+    outcome = Outcome(Plan(1, 0, 1), latencies=[float(number) for number in range(100)])
+    assert [outcome.percentile(part) for part in (0.5, 0.99, 1.0)] == [50.0, 99.0, 99.0]
+
+
+def test_a_limit_that_is_too_low_is_said_before_anything_is_opened(monkeypatch):
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (100, 1000))
+    check_limit(Plan(1000 - SPARE, 60.0, 1), ours=True)
+    with pytest.raises(ValueError, match="needs 1,001 descriptors; its hard limit is 1,000"):
+        check_limit(Plan(1001 - SPARE, 60.0, 1), ours=True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--connections=0"], "--connections and --minutes are numbers above zero"),
+        (
+            ["--url=http://localhost/"],
+            "the URL begins with ws:// and names a host; this is 'http://localhost/'",
+        ),
+    ],
+)
+def test_a_wrong_argument_is_one_clear_line(arguments, message):
+    command = [sys.executable, "-m", "compliance.connections", *arguments]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1] == f"scripts/compliance connections: error: {message}"
