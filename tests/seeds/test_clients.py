@@ -1,5 +1,5 @@
-"""The programs of the notes that fetch, and those that show the loop; external addresses replaced by a
-server of the seeds.
+"""The programs of the notes that fetch, and those that show the loop, queues, threads and streams; external
+addresses replaced by a server of the seeds.
 """
 
 from __future__ import annotations
@@ -67,3 +67,21 @@ def test_the_loops_methods():
         "stopped True",
         "closed True",
     ]
+
+
+def test_a_producer_and_a_consumer():
+    lines = run("producer_consumer.py").splitlines()
+    assert [line for line in lines if line.startswith("put")] == [f"put {item}" for item in range(5)]
+    work = [f"doing work on {item}" for item in range(5)]
+    assert [line for line in lines if line.startswith("doing")] == work
+    # The queue holds two: the producer waits for the consumer.
+    assert lines.index("doing work on 0") < lines.index("put 3")
+    assert lines[-1] == "done"
+
+
+def test_threads():
+    assert run("threads.py").splitlines() == ["meanwhile True", "in the main thread False", "from a thread"]
+
+
+def test_another_protocol():
+    assert run("line_protocol.py").splitlines() == ["['ONE', 'TWO', 'THREE']", "ticked"]

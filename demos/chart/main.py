@@ -1,0 +1,136 @@
+"""A live chart: samples that the server takes all the time, drawn by every page that watches.
+
+Run it with ``python demos/chart/main.py`` and open http://localhost:8888 in several windows. One source feeds
+all of them; whoever takes its samples slowly misses some, and keeps nobody else waiting.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import sys
+import time
+from collections import deque
+from pathlib import Path
+from typing import Any
+
+from tornado import web
+from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets
+from tornado.options import Error, define, options
+from tornado.websocket import WebSocketHandler, broadcast
+
+define("port", default=8888, help="port to listen on; 0 for any that is free", type=int)
+define("interval", default=0.05, help="seconds between two samples", type=float)
+
+HERE = Path(__file__).parent
+NAMES = ("Amber", "Basalt", "Chalk")
+#: Samples that are kept for those who come, or come back.
+KEPT = 1200
+Sample = dict[str, Any]
+
+
+class Source:
+    """Takes samples, keeps the latest ones, and sends each to those who watch.
+
+    Each sample has a number, one more than the one before it. The first one is made of the time, so that
+    numbers go on growing when the program is started again.
+    """
+
+    def __init__(self) -> None:
+        self.samples: deque[Sample] = deque(maxlen=KEPT)
+        self.viewers: set[ViewerSocket] = set()
+        self.number = _milliseconds()
+        self.values = [random.uniform(35, 65) for _ in NAMES]
+
+    def take(self) -> None:
+        """Take a sample; here it is made up, and stays around 50."""
+        self.number += 1
+        self.values = [value + (50 - value) * 0.01 + random.gauss(0, 0.8) for value in self.values]
+        values = [round(value, 2) for value in self.values]
+        sample = {"number": self.number, "at": _milliseconds(), "values": values}
+        self.samples.append(sample)
+        # Who has older samples to take first does not get this one: nothing piles up here, and his chart
+        # goes on with the newest when he is ready for it.
+        news = {"samples": [sample], "viewers": len(self.viewers)}
+        broadcast(self.viewers, news, slow="skip", limit=0)
+
+    def since(self, number: int) -> list[Sample]:
+        """The samples after the one with this number, as far as they were kept."""
+        return [sample for sample in self.samples if sample["number"] > number]
+
+    async def run(self, interval: float) -> None:
+        """Take a sample every `interval` seconds, for ever."""
+        while True:
+            self.take()
+            await asyncio.sleep(interval)
+
+
+def _milliseconds() -> int:
+    return time.time_ns() // 1_000_000
+
+
+class PageHandler(web.RequestHandler):
+    """The page, with an empty chart."""
+
+    def get(self) -> None:
+        self.render("index.html", names=NAMES)
+
+
+class ViewerSocket(WebSocketHandler):
+    """One page's connection. The page says what it wants:
+
+    - ``watch 17``: the samples after number 17, and from then on each one as it is taken;
+    - ``pause``: nothing more for now.
+    """
+
+    def initialize(self, source: Source) -> None:
+        self.source = source
+
+    def on_message(self, message: str | bytes) -> None:
+        match str(message).split():
+            case ["watch", number] if number.isdecimal():
+                self.source.viewers.add(self)
+                samples = self.source.since(int(number))
+                self.write_message({"samples": samples, "viewers": len(self.source.viewers)})
+            case ["pause"]:
+                self.source.viewers.discard(self)
+            case _:
+                self.close(1008, "say 'watch NUMBER' or 'pause'")
+
+    def on_close(self) -> None:
+        self.source.viewers.discard(self)
+
+
+def make_app(source: Source) -> web.Application:
+    """The application, for ``main`` and for tests."""
+    return web.Application(
+        [
+            (r"/", PageHandler),
+            (r"/samples", ViewerSocket, {"source": source}),
+        ],
+        websocket_ping_interval=20,
+        websocket_max_message_size=100,
+        template_path=str(HERE / "templates"),
+        static_path=str(HERE / "static"),
+    )
+
+
+async def main() -> None:
+    """Serve until interrupted."""
+    if unknown := options.parse_command_line():
+        raise Error(f"unknown argument {unknown[0]!r}; usage: main.py [--port=8888] [--interval=0.05]")
+    source = Source()
+    sockets = bind_sockets(options.port)
+    HTTPServer(make_app(source)).add_sockets(sockets)
+    print(f"listening on http://localhost:{sockets[0].getsockname()[1]}", flush=True)
+    await source.run(options.interval)
+
+
+if __name__ == "__main__":
+    try:
+        asyncio.run(main())
+    except KeyboardInterrupt:
+        pass
+    except (Error, OSError, ValueError) as error:
+        sys.exit(f"chart: {error}")

@@ -1,0 +1,222 @@
+"use strict";
+
+/** Milliseconds that the chart shows. */
+const SPAN = 30000;
+const SHORTEST_PAUSE = 500;
+const LONGEST_PAUSE = 30000;
+
+const canvas = document.getElementById("chart");
+const context = canvas.getContext("2d");
+const button = document.getElementById("pause");
+const outputs = document.querySelectorAll("#legend b");
+
+/** What was received, the oldest first: each with its `number`, the time `at` which it was taken, its `values`. */
+let samples = [];
+let count = 0;
+let socket = null;
+let pause = SHORTEST_PAUSE;
+let paused = false;
+/** The server's clock less ours, and the time at the right edge of the chart. */
+let offset = null;
+let edge = 0;
+/** The values at the lower and at the upper end, as they are drawn: they follow the samples smoothly. */
+let scale = null;
+/** The frame that has been asked for; 0 for none. */
+let requested = 0;
+
+/** Open a connection, and another one whenever it ends. */
+function connect() {
+  const address = new URL("/samples", location.href);
+  address.protocol = location.protocol.replace("http", "ws");
+  socket = new WebSocket(address);
+  socket.addEventListener("open", () => {
+    pause = SHORTEST_PAUSE;
+    watch();
+  });
+  socket.addEventListener("message", (event) => take(JSON.parse(event.data)));
+  socket.addEventListener("close", () => {
+    show("Connection lost, trying again…");
+    setTimeout(connect, pause * (0.5 + Math.random() / 2));
+    pause = Math.min(pause * 2, LONGEST_PAUSE);
+  });
+}
+
+/** Tell the server what is wanted: what is missing here and what comes, or nothing. */
+function watch() {
+  if (socket?.readyState !== WebSocket.OPEN) {
+    return;
+  }
+  // A page that nobody looks at asks for nothing.
+  if (paused || document.hidden) {
+    socket.send("pause");
+    show("Paused");
+  } else {
+    socket.send(`watch ${samples.at(-1)?.number ?? 0}`);
+    show("Live");
+    next();
+  }
+}
+
+function take({ samples: received, viewers }) {
+  if (paused) {
+    return; // these were on their way; the server will be asked for them again
+  }
+  // For the same reason some may come twice.
+  const last = samples.at(-1)?.number ?? 0;
+  const news = received.filter(({ number }) => number > last);
+  samples.push(...news);
+  count += news.length;
+  document.getElementById("count").textContent = count;
+  document.getElementById("viewers").textContent = viewers;
+  const newest = samples.at(-1);
+  if (newest !== undefined) {
+    const seen = newest.at - performance.now();
+    // Samples come a little sooner or later; the chart moves on evenly.
+    offset = offset === null || Math.abs(seen - offset) > 1000 ? seen : offset + (seen - offset) * 0.05;
+    outputs.forEach((output, line) => (output.textContent = newest.values[line].toFixed(1)));
+  }
+}
+
+function show(text) {
+  document.getElementById("status").textContent = text;
+}
+
+/** Draw, and go on for as long as the chart moves. */
+function frame() {
+  requested = 0;
+  if (offset !== null && !paused) {
+    edge = performance.now() + offset;
+    // One sample beyond the left edge is kept, where its line comes from.
+    const first = samples.findIndex(({ at }) => at > edge - SPAN);
+    samples.splice(0, Math.max(first - 1, 0));
+  }
+  draw();
+  if (!paused && !document.hidden) {
+    next();
+  }
+}
+
+/** Have a frame drawn, once however often this is called before it is. */
+function next() {
+  requested ||= requestAnimationFrame(frame);
+}
+
+function draw() {
+  const { width, height } = fit();
+  const style = getComputedStyle(canvas);
+  const colour = (name) => style.getPropertyValue(`--${name}`);
+  const area = { left: 40, top: 10, right: width - 12, bottom: height - 26 };
+  context.clearRect(0, 0, width, height);
+  context.font = `12px ${style.fontFamily}`;
+  const { low, high } = follow();
+  const x = (at) => area.right - ((edge - at) / SPAN) * (area.right - area.left);
+  const y = (value) => area.bottom - ((value - low) / (high - low)) * (area.bottom - area.top);
+  grid(area, x, y, low, high, colour);
+  context.save();
+  context.beginPath();
+  context.rect(area.left, 0, width - area.left, height);
+  context.clip();
+  outputs.forEach((_, line) => curve(line, x, y, colour(`curve-${line}`)));
+  context.restore();
+}
+
+/** Give the canvas as many pixels as the screen has for it; its size in CSS's. */
+function fit() {
+  const { clientWidth: width, clientHeight: height } = canvas;
+  const ratio = devicePixelRatio;
+  if (canvas.width !== Math.round(width * ratio) || canvas.height !== Math.round(height * ratio)) {
+    canvas.width = Math.round(width * ratio);
+    canvas.height = Math.round(height * ratio);
+  }
+  context.setTransform(ratio, 0, 0, ratio, 0, 0);
+  return { width, height };
+}
+
+/** Move the scale a little towards what is shown. */
+function follow() {
+  let [low, high] = [Infinity, -Infinity];
+  for (const { values } of samples) {
+    low = Math.min(low, ...values);
+    high = Math.max(high, ...values);
+  }
+  if (low > high) {
+    return scale ?? { low: 0, high: 100 };
+  }
+  const margin = Math.max((high - low) * 0.08, 1);
+  const wanted = { low: low - margin, high: high + margin };
+  scale ??= wanted;
+  if (!paused) {
+    scale.low += (wanted.low - scale.low) * 0.08;
+    scale.high += (wanted.high - scale.high) * 0.08;
+  }
+  return scale;
+}
+
+/** Lines at round values, and the time every ten seconds. */
+function grid(area, x, y, low, high, colour) {
+  context.strokeStyle = colour("rule");
+  context.fillStyle = colour("faint");
+  context.lineWidth = 1;
+  const step = roundStep((high - low) / 5);
+  context.textAlign = "right";
+  context.textBaseline = "middle";
+  for (let value = Math.ceil(low / step) * step; value <= high; value += step) {
+    const at = Math.round(y(value)) + 0.5;
+    stroke([[area.left, at], [area.right, at]]);
+    context.fillText(String(Math.round(value * 10) / 10), area.left - 8, at);
+  }
+  context.textAlign = "center";
+  context.textBaseline = "top";
+  for (let at = Math.ceil((edge - SPAN) / 10000) * 10000; edge > 0 && at <= edge; at += 10000) {
+    const place = Math.round(x(at)) + 0.5;
+    stroke([[place, area.top], [place, area.bottom]]);
+    if (place > area.left + 20 && place < area.right - 20) {
+      context.fillText(new Date(at).toLocaleTimeString([], { hour12: false }), place, area.bottom + 8);
+    }
+  }
+}
+
+/** 1, 2 or 5 times a power of ten, not less than `least`. */
+function roundStep(least) {
+  const power = 10 ** Math.floor(Math.log10(least));
+  return [1, 2, 5, 10].find((digit) => digit * power >= least) * power;
+}
+
+/** One line through the samples, broken where some are missing. */
+function curve(line, x, y, colour) {
+  context.strokeStyle = colour;
+  context.lineWidth = 2;
+  context.lineJoin = "round";
+  context.beginPath();
+  samples.forEach(({ number, at, values }, index) => {
+    const joined = index > 0 && samples[index - 1].number === number - 1;
+    context[joined ? "lineTo" : "moveTo"](x(at), y(values[line]));
+  });
+  context.stroke();
+  const newest = samples.at(-1);
+  if (newest !== undefined) {
+    context.fillStyle = colour;
+    context.beginPath();
+    context.arc(x(newest.at), y(newest.values[line]), 3.5, 0, 2 * Math.PI);
+    context.fill();
+  }
+}
+
+function stroke(points) {
+  context.beginPath();
+  points.forEach(([x, y]) => context.lineTo(x, y));
+  context.stroke();
+}
+
+button.addEventListener("click", () => {
+  paused = !paused;
+  button.textContent = paused ? "Go on" : "Pause";
+  button.setAttribute("aria-pressed", String(paused));
+  watch();
+});
+document.addEventListener("visibilitychange", watch);
+addEventListener("resize", next);
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", next);
+
+connect();
+next();

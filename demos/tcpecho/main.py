@@ -1,0 +1,58 @@
+"""A TCP server that sends every line back to who sent it.
+
+Run it with ``python demos/tcpecho/main.py``, and ``python demos/tcpecho/client.py hello`` beside it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+
+from tornado.iostream import IOStream, StreamClosedError
+from tornado.netutil import bind_sockets
+from tornado.options import Error, define, options
+from tornado.tcpserver import TCPServer
+
+define("port", default=8888, help="port to listen on; 0 for any that is free", type=int)
+
+#: Bytes in a line. Without a limit a client that never ends its line would fill the memory.
+MAX_LINE = 64 * 1024
+
+log = logging.getLogger("tcpecho")
+
+
+class EchoServer(TCPServer):
+    """Each connection has a coroutine of its own, which reads as if there were no other."""
+
+    async def handle_stream(self, stream: IOStream, address: tuple[str, int]) -> None:
+        """Send back line after line, until the client closes or sends one that is too long."""
+        log.info("%s: connected", address)
+        lines = 0
+        try:
+            while True:
+                line = await stream.read_until(b"\n", max_bytes=MAX_LINE)
+                # Waiting here, too, keeps a client that only sends from piling up what it does not read.
+                await stream.write(line)
+                lines += 1
+        except StreamClosedError:
+            log.info("%s: gone after %d lines", address, lines)
+
+
+async def main() -> None:
+    """Serve until interrupted."""
+    if unknown := options.parse_command_line():
+        raise Error(f"unknown argument {unknown[0]!r}; usage: main.py [--port=8888]")
+    sockets = bind_sockets(options.port)
+    EchoServer().add_sockets(sockets)
+    print(f"listening on localhost:{sockets[0].getsockname()[1]}", flush=True)
+    await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    try:
+        asyncio.run(main())
+    except KeyboardInterrupt:
+        pass
+    except (Error, OSError, ValueError) as error:
+        sys.exit(f"tcpecho: {error}")

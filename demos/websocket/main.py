@@ -1,0 +1,209 @@
+"""A chat room over WebSockets: who is there, what was said before, and nothing lost when it breaks.
+
+Run it with ``python demos/websocket/main.py`` and open http://localhost:8888 in two windows. Stop the program
+and start it again: the pages come back by themselves. What was said is kept in the file ``chat.sqlite``, or
+where ``--history`` says.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sqlite3
+import sys
+import time
+import uuid
+from pathlib import Path
+from typing import Any
+
+from tornado import escape, web
+from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets
+from tornado.options import Error, define, options
+from tornado.websocket import WebSocketHandler, broadcast
+
+define("port", default=8888, help="port to listen on; 0 for any that is free", type=int)
+define("history", default="chat.sqlite", help="file that keeps the messages", type=str)
+
+HERE = Path(__file__).parent
+#: Messages that are shown to those who come.
+CATCH_UP = 200
+LONGEST_NAME = 30
+LONGEST_TEXT = 2000
+Message = dict[str, Any]
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS message (
+    number INTEGER PRIMARY KEY, key TEXT UNIQUE, at INTEGER, name TEXT, text TEXT
+);
+PRAGMA journal_mode = WAL;
+PRAGMA synchronous = NORMAL;
+"""
+
+
+class History:
+    """All messages, in the order in which they came.
+
+    SQLite takes microseconds for what is asked of it here, so it is asked in the loop. `demos/board` shows
+    how to use a database that takes its time.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.database = sqlite3.connect(path, isolation_level=None)
+        self.database.row_factory = sqlite3.Row
+        self.database.executescript(SCHEMA)
+
+    def add(self, key: str, name: str, text: str) -> Message | None:
+        """Append a message and return it; None if it is there already."""
+        message = {"key": key, "at": time.time_ns() // 1_000_000, "name": name, "text": text}
+        added = self.database.execute(
+            "INSERT OR IGNORE INTO message (key, at, name, text) VALUES (:key, :at, :name, :text)", message
+        )
+        return message if added.rowcount else None
+
+    def since(self, key: str) -> tuple[list[Message], bool]:
+        """The messages after the one with this `key`, and whether these are all.
+
+        They are not where there are too many, or where nobody knows the key: then they are the latest ones.
+        """
+        known = self.database.execute("SELECT number FROM message WHERE key = ?", (key,)).fetchone()
+        found = self.database.execute(
+            "SELECT key, at, name, text FROM message WHERE number > ? ORDER BY number DESC LIMIT ?",
+            (known["number"] if known else 0, CATCH_UP),
+        ).fetchall()
+        return [dict(row) for row in reversed(found)], known is not None and len(found) < CATCH_UP
+
+    def close(self) -> None:
+        """Close the file."""
+        self.database.close()
+
+
+class Room:
+    """Those who are there, and what they have said."""
+
+    def __init__(self, history: History) -> None:
+        self.history = history
+        self.present: set[ChatSocket] = set()
+        self.is_about_to_tell = False
+
+    def enter(self, socket: ChatSocket) -> None:
+        """Somebody comes."""
+        self.present.add(socket)
+        self.people_have_changed()
+
+    def leave(self, socket: ChatSocket) -> None:
+        """Somebody goes."""
+        self.present.discard(socket)
+        self.people_have_changed()
+
+    def say(self, key: str, name: str, text: str) -> None:
+        """Keep a message, and tell everybody."""
+        message = self.history.add(key, name, text)
+        if message is not None:
+            self.tell({"messages": [message]})
+
+    def people_have_changed(self) -> None:
+        """Have everybody told, soon and once: a thousand may come at the same moment."""
+        if not self.is_about_to_tell:
+            self.is_about_to_tell = True
+            asyncio.get_running_loop().call_later(0.1, self.tell_who_is_there)
+
+    def tell_who_is_there(self) -> None:
+        """Tell everybody the names of all, each once, whoever has several windows open."""
+        self.is_about_to_tell = False
+        names = {socket.name for socket in self.present}
+        self.tell({"people": sorted(names, key=str.casefold)})
+
+    def tell(self, news: dict[str, Any]) -> None:
+        """Send to everybody, made into a frame once.
+
+        Nobody is waited for: a page that takes its messages too slowly is closed by `broadcast`. It comes
+        back, as after any other break, and asks for what it has missed.
+        """
+        broadcast(self.present, news)
+
+
+class PageHandler(web.RequestHandler):
+    """The page. All that changes in it comes over the WebSocket."""
+
+    def get(self) -> None:
+        self.render("index.html", longest_name=LONGEST_NAME, longest_text=LONGEST_TEXT)
+
+
+class ChatSocket(WebSocketHandler):
+    """One page's connection: ``/chat?name=Ann&since=KEY``, with the key of the last message that it has.
+
+    Pages of other sites are refused without further ado: `check_origin` sees to that.
+    """
+
+    def initialize(self, room: Room) -> None:
+        self.room = room
+
+    def prepare(self) -> None:
+        """Refuse, while this is still an ordinary request, who has no name."""
+        self.name = " ".join(self.get_query_argument("name", "").split())
+        if not 1 <= len(self.name) <= LONGEST_NAME:
+            raise web.HTTPError(400, "a name has 1 to %d characters", LONGEST_NAME)
+
+    def open(self) -> None:
+        # Nothing can be said between the two steps: there is no await here.
+        messages, is_whole = self.room.history.since(self.get_query_argument("since", ""))
+        self.write_message({"messages": messages, "anew": not is_whole})
+        self.room.enter(self)
+
+    def on_message(self, message: str | bytes) -> None:
+        """Take what somebody says: ``{"key": …, "text": …}``.
+
+        The page has made up the key. It says the same again, with the same key, when it has not heard it in
+        return before its connection broke.
+        """
+        try:
+            said = escape.json_decode(message)
+            key, text = uuid.UUID(said["key"]).hex, str(said["text"]).strip()
+        except (ValueError, TypeError, LookupError, AttributeError):
+            self.close(1008, "this is no message")
+            return
+        if 1 <= len(text) <= LONGEST_TEXT:
+            self.room.say(key, self.name, text)
+        else:
+            self.close(1008, f"a message has 1 to {LONGEST_TEXT} characters")
+
+    def on_close(self) -> None:
+        self.room.leave(self)
+
+
+def make_app(history: History) -> web.Application:
+    """The application with one room, for ``main`` and for tests."""
+    return web.Application(
+        [
+            (r"/", PageHandler),
+            (r"/chat", ChatSocket, {"room": Room(history)}),
+        ],
+        # Who has gone without a word, his network with him, is missed after so many seconds.
+        websocket_ping_interval=20,
+        websocket_max_message_size=16 * 1024,
+        template_path=str(HERE / "templates"),
+        static_path=str(HERE / "static"),
+    )
+
+
+async def main() -> None:
+    """Serve until interrupted."""
+    if unknown := options.parse_command_line():
+        raise Error(f"unknown argument {unknown[0]!r}; usage: main.py [--port=8888] [--history=chat.sqlite]")
+    with contextlib.closing(History(options.history)) as history:
+        sockets = bind_sockets(options.port)
+        HTTPServer(make_app(history)).add_sockets(sockets)
+        print(f"listening on http://localhost:{sockets[0].getsockname()[1]}", flush=True)
+        await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    try:
+        asyncio.run(main())
+    except KeyboardInterrupt:
+        pass
+    except sqlite3.Error as error:
+        sys.exit(f"websocket: {options.history}: {error}")
+    except (Error, OSError, ValueError) as error:
+        sys.exit(f"websocket: {error}")

@@ -1,0 +1,8 @@
+"""``python -m tornado.testing MODULE ...`` runs the tests of modules."""
+
+from __future__ import annotations
+
+from tornado.testing._command import run_named
+
+if __name__ == "__main__":
+    run_named()

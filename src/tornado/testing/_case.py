@@ -1,0 +1,210 @@
+"""Test cases with an event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import unittest
+from collections.abc import Callable, Coroutine, Generator
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import Any, TypeVar
+
+from tornado.ioloop import IOLoop
+from tornado.log import app_log
+from tornado.testing._gen_test import gen_test
+from tornado.testing._timeout import get_async_test_timeout
+
+_T = TypeVar("_T")
+
+
+def setup_with_context_manager(testcase: unittest.TestCase, cm: AbstractContextManager[_T]) -> _T:
+    """Enter ``cm`` now, in ``setUp``, and leave it when the test is over.
+
+    :returns: what entering gave. `unittest.TestCase.enterContext` does the same.
+    """
+    return testcase.enterContext(cm)
+
+
+class AsyncTestCase(unittest.TestCase):
+    """A test case whose every test has an event loop of its own, in ``self.io_loop``.
+
+    Test methods that wait are written as coroutines under `gen_test`. Those in the older style start
+    something and call `wait`; a callback calls `stop` to end the wait::
+
+        def test_old_style(self):
+            self.io_loop.call_later(0.01, self.stop, "result")
+            self.assertEqual(self.wait(), "result")
+
+    A test method that gives back a generator, a coroutine or any other value fails: such a test would
+    never run. With ``run_coroutines = True`` in a class, or in one above it, coroutines are run::
+
+        class ModernTest(AsyncHTTPTestCase):
+            run_coroutines = True
+
+            async def asyncSetUp(self):
+                self.database = await connect()
+
+            async def test_front_page(self):
+                response = await self.http_client.fetch(self.get_url("/"))
+    """
+
+    #: Run test methods that are coroutines as if `gen_test` decorated them, and `asyncSetUp` and
+    #: `asyncTearDown` too, each for at most `get_async_test_timeout` seconds. Off by default: in Tornado such
+    #: a test is an error, and a program may have hooks by these names that it calls itself.
+    run_coroutines: bool = False
+
+    def __init__(self, methodName: str = "runTest") -> None:
+        super().__init__(methodName)
+        self._stopped = False
+        self._waiting = False
+        self._stop_value: Any = None
+        self._failure: BaseException | None = None
+
+    def setUp(self) -> None:
+        """Make the loop, and make it the current one."""
+        super().setUp()
+        #: The loop of this test.
+        self.io_loop: IOLoop = self.get_new_ioloop()
+        asyncio.set_event_loop(_asyncio_loop(self.io_loop))
+
+    def tearDown(self) -> None:
+        """Cancel what still runs, close the loop and every descriptor it watches."""
+        loop = _asyncio_loop(self.io_loop)
+        if not loop.is_closed():
+            _cancel_tasks(loop)
+        asyncio.set_event_loop(None)
+        self.io_loop.close(all_fds=True)
+        super().tearDown()
+        self._raise_failure()
+
+    def get_new_ioloop(self) -> IOLoop:
+        """Give the loop for a test. Override it to run on another; it is closed after the test."""
+        loop: IOLoop = IOLoop(make_current=False)
+        return loop
+
+    def run(self, result: unittest.TestResult | None = None) -> unittest.TestResult | None:
+        """Run the test, and raise what it reported by ``_handle_exception`` and nobody raised yet."""
+        outcome = super().run(result)
+        self._raise_failure()
+        return outcome
+
+    async def asyncSetUp(self) -> None:
+        """Prepare a test, after `setUp`, in its loop. For classes that set ``run_coroutines``."""
+
+    async def asyncTearDown(self) -> None:
+        """Clean up after a test, before `tearDown`, in its loop. For classes that set ``run_coroutines``."""
+
+    def _callSetUp(self) -> None:
+        super()._callSetUp()  # type: ignore[misc]
+        if self.run_coroutines:
+            self._finish(self.asyncSetUp())
+
+    def _callTearDown(self) -> None:
+        try:
+            if self.run_coroutines:
+                self._finish(self.asyncTearDown())
+        finally:
+            super()._callTearDown()  # type: ignore[misc]
+
+    def _finish(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
+        @gen_test
+        async def finish(_: AsyncTestCase) -> Any:
+            return await coroutine
+
+        return finish(self)
+
+    def _callTestMethod(self, method: Callable[[], Any]) -> None:
+        value = method()
+        if self.run_coroutines and inspect.iscoroutine(value):
+            value = self._finish(value)
+        if value is None:
+            return
+        if inspect.iscoroutine(value):
+            value.close()  # it will never be awaited, and need not say so
+        if inspect.iscoroutine(value) or isinstance(value, Generator):
+            raise TypeError(
+                "Generator and coroutine test methods should be decorated with tornado.testing.gen_test "
+                f"(or run_coroutines = True in their class): {self.id()} was called, but none of it has run"
+            )
+        raise ValueError(f"Return value from test method ignored: {self.id()} returned {value!r}")
+
+    def _handle_exception(
+        self, typ: type[BaseException], value: BaseException, tb: TracebackType | None
+    ) -> bool:
+        """Take note of an exception for the end of the `wait` that is under way, or of the test."""
+        if self._failure is None:
+            self._failure = value.with_traceback(tb)
+        else:
+            app_log.error("multiple unhandled exceptions in test", exc_info=(typ, value, tb))
+        self.stop()
+        return True
+
+    def _raise_failure(self) -> None:
+        failure, self._failure = self._failure, None
+        if failure is not None:
+            raise failure
+
+    def stop(self, _arg: Any = None, **kwargs: Any) -> None:
+        """End the `wait` under way, or the next one.
+
+        :arg _arg: what `wait` gives back; or
+        :arg kwargs: what it gives back, as a dict.
+        """
+        if _arg is not None and kwargs:
+            raise TypeError("stop() takes one positional argument or keyword arguments, not both")
+        self._stop_value = kwargs or _arg
+        self._stopped = True
+        if self._waiting:
+            self._waiting = False
+            self.io_loop.stop()
+
+    def wait(self, condition: Callable[[], bool] | None = None, timeout: float | None = None) -> Any:
+        """Run the loop until `stop` is called.
+
+        :arg condition: go on running after `stop` until this is true.
+        :arg timeout: seconds until the test fails; `get_async_test_timeout` where it is left out, 0 for none.
+        :returns: what `stop` was given.
+        :raises AssertionError: if the time is over first.
+        """
+        if timeout is None:
+            timeout = get_async_test_timeout()
+        if not self._stopped:
+            timer = self.io_loop.call_later(timeout, self._wait_expired, timeout) if timeout else None
+            try:
+                self._run_until_stopped(condition)
+            finally:
+                if timer is not None:
+                    self.io_loop.remove_timeout(timer)
+        self._stopped = False
+        self._raise_failure()
+        value, self._stop_value = self._stop_value, None
+        return value
+
+    def _run_until_stopped(self, condition: Callable[[], bool] | None) -> None:
+        while True:
+            self._waiting = True
+            self.io_loop.start()
+            if self._failure is not None or condition is None or condition():
+                return
+
+    def _wait_expired(self, timeout: float) -> None:
+        self._failure = self.failureException(f"Async operation timed out after {timeout} seconds")
+        self.stop()
+
+
+def _asyncio_loop(io_loop: IOLoop) -> asyncio.AbstractEventLoop:
+    loop: asyncio.AbstractEventLoop = io_loop.asyncio_loop  # type: ignore[attr-defined]
+    return loop
+
+
+def _cancel_tasks(loop: asyncio.AbstractEventLoop) -> None:
+    left = asyncio.all_tasks(loop)
+    for task in left:
+        task.cancel()
+    if left:
+        # Exceptions that come of it are consequences of the end of the test, not its result.
+        loop.run_until_complete(asyncio.wait(left))
+        for task in left:
+            if not task.cancelled():
+                task.exception()
