@@ -1,4 +1,4 @@
-"""Measure parts that need no server: templates, routing, importing, ours beside others in one run."""
+"""Measure parts that need no server, ours beside others in one run: templates, routing, coroutines, locks."""
 
 from __future__ import annotations
 
@@ -6,20 +6,21 @@ import argparse
 import subprocess
 from pathlib import Path
 
-from benchmarks.macro.server.peers import ROOT, Peer, version
-from benchmarks.macro.server.report import machine
+from benchmarks import tables, workers
+from benchmarks.arguments import command_line
+from benchmarks.micro.cases.waiting import CASES
+from benchmarks.peers import Peer, tornado_peers
 
-CASES = Path(__file__).parent / "cases"
+FOLDER = Path(__file__).parent / "cases"
+_TORNADO = tornado_peers(workers.WORKER)
 PEERS = {
-    peer.name: peer
-    for peer in [
-        Peer("ours", "Waterspout", ""),
-        Peer("tornado", "Tornado 6.6.1", "", ("tornado==6.6.1", "uvloop==0.23.0")),
-        Peer("jinja2", "Jinja2", "", ("jinja2==3.1.6", "markupsafe==3.0.3")),
-    ]
+    "ours": _TORNADO["ours"],
+    "tornado": _TORNADO["tornado"],
+    "jinja2": Peer("jinja2", "Jinja2", FOLDER / "templates.py", ("jinja2==3.1.6", "markupsafe==3.0.3")),
 }
-#: What is measured: title, program with its arguments (``{engine}`` is the peer's), who takes part.
-ROWS: list[tuple[str, str, tuple[str, ...]]] = [
+#: Programs that measure themselves: title, program with its arguments (``{engine}`` is the peer's), who takes
+#: part.
+PROGRAMS: list[tuple[str, str, tuple[str, ...]]] = [
     ("template, table of 1,000 rows of 10 escaped cells", "templates.py {engine}", tuple(PEERS)),
     *(
         (
@@ -38,31 +39,59 @@ def measure(peer: Peer, program: str) -> float:
     """CPU microseconds, by the program's own count."""
     engine = "jinja2" if peer.name == "jinja2" else "tornado"
     name, *words = program.format(engine=engine).split()
-    command = [str(peer.python()), str(CASES / name), *words]
+    command = [str(peer.python()), str(FOLDER / name), *words]
     return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
+def programs(peers: list[Peer], text: str) -> list[list[str]]:
+    """A row for each program whose title has the text."""
+    rows = []
+    for title, program, takers in PROGRAMS:
+        if text in title:
+            values = [f"{measure(each, program):,.1f}" if each.name in takers else "–" for each in peers]
+            rows.append([title, *values])
+            print("  ".join(rows[-1]), flush=True)
+    return rows
+
+
+def report(peers: list[Peer], rows: list[list[str]], results: workers.Results, how: str) -> list[str]:
+    """The tables of the programs and of the cases."""
+    lines = tables.heading("Parts by themselves", peers)
+    if rows:
+        lines += [
+            "",
+            "## Programs",
+            "",
+            "CPU microseconds each (process time; the least of fifteen means).",
+            "",
+        ]
+        lines += tables.table(["what", *(peer.title for peer in peers)], rows)
+    if results:
+        workers_of = [peer for peer in peers if peer.app == workers.WORKER]
+        lines += ["", how, *workers.markdown(results, CASES.values(), workers_of)]
+    return lines
+
+
+def arguments() -> argparse.Namespace:
+    """What the command line asks for."""
+    parser = command_line("micro", __doc__, PEERS)
+    workers.add_arguments(parser)
+    return parser.parse_args()
+
+
 def main() -> None:
-    """Measure, print, and write ``micro.md``."""
-    parser = argparse.ArgumentParser(prog="scripts/bench micro", description=__doc__)
-    parser.add_argument("--only", default=",".join(PEERS), help=f"of {','.join(PEERS)}")
-    parser.add_argument("--case", default="", help="only rows whose title has this text")
-    parser.add_argument("--output", type=Path, default=ROOT / "benchmarks" / "results")
-    asked = parser.parse_args()
-    chosen = [PEERS[name] for name in asked.only.split(",")]
-    lines = ["# Parts by themselves", ""]
-    lines += [f"- {name}: {value}" for name, value in machine().items()]
-    lines += [f"- {peer.title}: {version(peer)}" for peer in chosen]
-    lines += ["", "CPU microseconds each (process time; the least of fifteen means).", ""]
-    lines.append("| what | " + " | ".join(peer.title for peer in chosen) + " |")
-    lines.append("|---|" + "---:|" * len(chosen))
-    for title, program, takers in ROWS:
-        if asked.case in title:
-            values = [f"{measure(each, program):,.1f}" if each.name in takers else "–" for each in chosen]
-            lines.append(f"| {title} | " + " | ".join(values) + " |")
-            print(lines[-1], flush=True)
-    asked.output.mkdir(parents=True, exist_ok=True)
-    (asked.output / "micro.md").write_text("\n".join(lines) + "\n")
+    """Measure, print, and write the tables."""
+    asked = arguments()
+    peers = [PEERS[name] for name in asked.only]
+    rows = programs(peers, asked.case) if "cpu" in asked.metric else []
+    cases = [case for case in CASES.values() if asked.case in case.name]
+    comparison = workers.Comparison(
+        [peer for peer in peers if peer.app == workers.WORKER], "benchmarks.micro.cases.waiting"
+    )
+    results = workers.measured(comparison, cases, asked) if cases else {}
+    record = {"units": workers.UNITS, "programs": rows, "results": results}
+    lines = report(peers, rows, results, workers.how(asked))
+    print(tables.save(asked.output, "micro", lines, record))
 
 
 if __name__ == "__main__":

@@ -32,6 +32,6 @@ def test_a_scenario_is_measured():
 
 def test_the_report():
     asked = argparse.Namespace(megabytes=100, repeat=5, scenario=["whole", "spooled"])
-    text = markdown({"ours": {"whole": dict.fromkeys(UNITS, 0.5)}}, asked)
+    text = "\n".join(markdown({"ours": {"whole": dict.fromkeys(UNITS, 0.5)}}, asked))
     assert "| Waterspout | 0.500 | – |" in text
     assert SCENARIOS["spooled"].title in text

@@ -46,7 +46,7 @@ def test_a_program_that_does_not_start_shows_why(monkeypatch):
     monkeypatch.setitem(PEERS["ours"].environment, "BENCH_PORT", "nonsense")
     monkeypatch.setenv("BENCH_LOOP", "uvloop")
     with pytest.raises(RuntimeError, match="did not start"):
-        with running(PEERS["ours"], tls=PEERS["ours"].script):
+        with running(PEERS["ours"], tls=PEERS["ours"].app):
             pass
 
 

@@ -9,47 +9,29 @@ import ssl
 import statistics
 import sys
 import tempfile
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
-import trustme
-
+from benchmarks import certificates
+from benchmarks.arguments import choose, command_line
+from benchmarks.instructions import method
 from benchmarks.macro.server import cpu, report
-from benchmarks.macro.server.instructions import counted, method
-from benchmarks.macro.server.peers import PEERS, ROOT, Peer
+from benchmarks.macro.server.instructions import counted
+from benchmarks.macro.server.peers import PEERS
 from benchmarks.macro.server.process import running
 from benchmarks.macro.server.scenarios import SCENARIOS, Scenario
+from benchmarks.peers import Peer
 
 
 def arguments() -> argparse.Namespace:
     """What the command line asks for."""
-    parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
-    parser.add_argument("--only", default=",".join(PEERS), help=f"servers: {','.join(PEERS)}")
-    parser.add_argument("--scenario", default=",".join(SCENARIOS), help=f"scenarios: {','.join(SCENARIOS)}")
-    parser.add_argument(
-        "--metric", default="instructions,cpu", help="of the request scenarios: instructions,cpu"
-    )
+    parser = command_line("server", __doc__, PEERS)
+    choose(parser, "--scenario", SCENARIOS)
+    choose(parser, "--metric", ("instructions", "cpu"))
     parser.add_argument("--seconds", type=float, default=4, help="length of each CPU measurement")
     parser.add_argument("--repeat", type=int, default=3, help="CPU measurements, of which the median counts")
     parser.add_argument("--idle", type=int, default=10_000, help="idle connections")
-    parser.add_argument(
-        "--output", type=Path, default=ROOT / "benchmarks" / "results", help="folder of results"
-    )
-    asked = parser.parse_args()
-    asked.only, asked.scenario, asked.metric = (
-        _chosen(parser, asked.only, PEERS),
-        _chosen(parser, asked.scenario, SCENARIOS),
-        _chosen(parser, asked.metric, ("instructions", "cpu")),
-    )
-    return asked
-
-
-def _chosen(parser: argparse.ArgumentParser, text: str, known: Collection[str]) -> list[str]:
-    names = [name for name in text.split(",") if name]
-    for name in names:
-        if name not in known:
-            parser.error(f"unknown {name!r}: there are {', '.join(known)}")
-    return names
+    return parser.parse_args()
 
 
 class Bench:
@@ -115,16 +97,6 @@ class Bench:
                     self._note(peer, scenario, "rate", statistics.median(rate for _, rate in runs))
 
 
-def certificates(folder: Path) -> None:
-    """An authority and a server's certificate for 127.0.0.1."""
-    authority = trustme.CA(key_type=trustme.KeyType.ECDSA)
-    server = authority.issue_cert("127.0.0.1", key_type=trustme.KeyType.ECDSA)
-    authority.cert_pem.write_to_path(folder / "ca.pem")
-    server.private_key_pem.write_to_path(folder / "server.key")
-    for blob in server.cert_chain_pems:
-        blob.write_to_path(folder / "server.pem", append=True)
-
-
 def main() -> None:
     """Measure, print, and write the table."""
     asked = arguments()
@@ -136,7 +108,7 @@ def main() -> None:
     if not shutil.which("wrk"):
         print("wrk is absent: our own client, which is slower, takes its place", file=sys.stderr)
     with tempfile.TemporaryDirectory() as folder:
-        certificates(Path(folder))
+        certificates.write(Path(folder))
         bench = Bench(asked, Path(folder))
         bench.run()
     options = {name: value for name, value in vars(asked).items() if name != "output"}

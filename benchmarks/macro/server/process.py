@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.macro.server.peers import Peer
+from benchmarks.peers import Peer
 
 #: The cores of the server and of the load generator; the same where there is only one.
 CORES = sorted(os.sched_getaffinity(0))
@@ -65,9 +65,9 @@ def running(
     }
     with tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(
-            [*wrapper, str(peer.python()), str(peer.script)],
+            [*wrapper, str(peer.python()), str(peer.app)],
             env=environment,
-            cwd=peer.script.parent,
+            cwd=peer.app.parent,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL if logged else errors,

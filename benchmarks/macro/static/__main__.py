@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import json
 import os
 import statistics
 import tempfile
 from pathlib import Path
 
+from benchmarks import tables
+from benchmarks.arguments import command_line
+from benchmarks.instructions import method
 from benchmarks.macro.bodies.measure import cpu_seconds
 from benchmarks.macro.server import cpu
-from benchmarks.macro.server.instructions import counted, method
-from benchmarks.macro.server.peers import PEERS, ROOT, Peer, version
+from benchmarks.macro.server.instructions import counted
 from benchmarks.macro.server.process import running
-from benchmarks.macro.server.report import machine
 from benchmarks.macro.server.scenarios import BROWSER, Scenario
 from benchmarks.macro.static.download import download, slowest_beside
+from benchmarks.peers import Peer, tornado_peers
 
 UNITS = {
     "instructions": "user-space instructions a request",
@@ -36,37 +37,16 @@ SMALL = [
 ]
 
 
-class StaticPeer(Peer):
-    """A server of the other measurements, running the program of this one."""
-
-    @property
-    def script(self) -> Path:
-        """The program it runs."""
-        return Path(__file__).parent / "apps" / self.app
-
-
-CHOICE = {
-    name: StaticPeer(**{field.name: getattr(PEERS[name], field.name) for field in dataclasses.fields(Peer)})
-    for name in ("ours", "ours-uvloop", "tornado", "tornado-uvloop")
-}
+CHOICE = tornado_peers(Path(__file__).parent / "apps" / "tornado_app.py")
 
 
 def arguments() -> argparse.Namespace:
     """What the command line asks for."""
-    parser = argparse.ArgumentParser(prog="scripts/bench static", description=__doc__)
-    parser.add_argument("--only", default=",".join(CHOICE), help=f"servers: {','.join(CHOICE)}")
+    parser = command_line("static", __doc__, CHOICE)
     parser.add_argument("--megabytes", type=int, default=100, help="size of the large file")
     parser.add_argument("--seconds", type=float, default=2, help="length of each CPU measurement")
     parser.add_argument("--repeat", type=int, default=5, help="downloads, of which the median counts")
-    parser.add_argument(
-        "--output", type=Path, default=ROOT / "benchmarks" / "results", help="folder of results"
-    )
-    asked = parser.parse_args()
-    asked.only = [name for name in asked.only.split(",") if name]
-    for name in asked.only:
-        if name not in CHOICE:
-            parser.error(f"unknown {name!r}: there are {', '.join(CHOICE)}")
-    return asked
+    return parser.parse_args()
 
 
 def make_files(folder: Path, large: int) -> None:
@@ -102,20 +82,18 @@ def measure(peer: Peer, size: int, asked: argparse.Namespace) -> dict[str, dict[
     return found
 
 
-def markdown(results: dict[str, dict[str, dict[str, float]]], asked: argparse.Namespace) -> str:
+def markdown(results: dict[str, dict[str, dict[str, float]]], asked: argparse.Namespace) -> list[str]:
     """One table a metric: servers down, scenarios across."""
-    lines = ["# Static files", ""]
-    lines += [f"- {name}: {value}" for name, value in machine().items()]
-    lines += [f"- {CHOICE[name].title}: {version(CHOICE[name])}" for name in results]
+    lines = tables.heading("Static files", [CHOICE[name] for name in results])
     lines += ["", f"One process a server, pinned to one core. The large file has {asked.megabytes} MB."]
     for metric, unit in UNITS.items():
         columns = list(next(iter(results.values()))[metric])
-        lines += ["", f"## {metric}: {unit}", ""]
-        lines += ["| server | " + " | ".join(columns) + " |", "|---|" + "---:|" * len(columns)]
-        for name, row in results.items():
-            cells = [f"{row[metric][column]:,.1f}" for column in columns]
-            lines.append(f"| {CHOICE[name].title} | " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n"
+        rows = [
+            [CHOICE[name].title, *(f"{row[metric][column]:,.1f}" for column in columns)]
+            for name, row in results.items()
+        ]
+        lines += ["", f"## {metric}: {unit}", "", *tables.table(["server", *columns], rows)]
+    return lines
 
 
 def main() -> None:
@@ -129,12 +107,8 @@ def main() -> None:
             CHOICE[name].python()
             results[name] = measure(CHOICE[name], asked.megabytes * 1_000_000, asked)
             print(CHOICE[name].title, json.dumps(results[name]), flush=True)
-    asked.output.mkdir(parents=True, exist_ok=True)
-    record = {"machine": machine(), "units": UNITS, "results": results}
-    (asked.output / "static.json").write_text(json.dumps(record, indent=1) + "\n")
-    path = asked.output / "static.md"
-    path.write_text(markdown(results, asked))
-    print(path)
+    record = {"units": UNITS, "results": results}
+    print(tables.save(asked.output, "static", markdown(results, asked), record))
 
 
 if __name__ == "__main__":

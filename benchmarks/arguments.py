@@ -1,0 +1,35 @@
+"""The command line of a measurement."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Collection
+from pathlib import Path
+
+from benchmarks.peers import ROOT
+
+
+def command_line(name: str, description: str | None, peers: Collection[str]) -> argparse.ArgumentParser:
+    """The arguments that every measurement takes: who is measured, and where the results go."""
+    made = argparse.ArgumentParser(prog=f"scripts/bench {name}", description=description)
+    choose(made, "--only", peers)
+    made.add_argument(
+        "--output", type=Path, default=ROOT / "benchmarks" / "results", help="folder of results"
+    )
+    return made
+
+
+def choose(made: argparse.ArgumentParser, option: str, known: Collection[str]) -> None:
+    """An option whose value is some of the names that are `known`, with commas between; all of them else."""
+    made.add_argument(option, type=_some_of(known), default=list(known), help=f"some of {','.join(known)}")
+
+
+def _some_of(known: Collection[str]) -> Callable[[str], list[str]]:
+    def take(text: str) -> list[str]:
+        names = [name for name in text.split(",") if name]
+        for name in names:
+            if name not in known:
+                raise argparse.ArgumentTypeError(f"unknown {name!r}: there are {', '.join(known)}")
+        return names
+
+    return take

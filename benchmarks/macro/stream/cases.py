@@ -1,0 +1,230 @@
+"""What is asked of the streams, through their public methods only."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import AsyncGenerator, Callable
+
+from benchmarks.macro.stream import connecting
+from benchmarks.macro.stream.links import LINKS, Link
+from benchmarks.worker import Case
+from tornado.iostream import BaseIOStream, StreamClosedError
+
+Run = AsyncGenerator[None, None]
+
+_MIB = 1024 * 1024
+_LINE = b"GET /item/42 " + b"x" * 50 + b"\r\n"
+_HEAD = b"GET /item/42 HTTP/1.1\r\nHost: localhost\r\nAccept: " + b"text/html," * 12 + b"\r\n\r\n"
+
+
+async def read_bytes(link: Link, size: int, times: int) -> Run:
+    """Messages of a known size, one at a time."""
+    near, far = await link()
+    data = bytes(size)
+    yield
+    for _ in range(times):
+        sent = near.write(data)
+        await far.read_bytes(size)
+        await sent
+    yield
+    _close(near, far)
+
+
+async def read_into(link: Link, size: int, times: int) -> Run:
+    """The same into a buffer of the reader's."""
+    near, far = await link()
+    data, target = bytes(size), bytearray(size)
+    yield
+    for _ in range(times):
+        sent = near.write(data)
+        await far.read_into(target)
+        await sent
+    yield
+    _close(near, far)
+
+
+async def read_partial(link: Link, times: int) -> Run:
+    """Whatever has come, up to 64 KiB at a time, of a stream of which a megabyte is written at a time."""
+    near, far = await link()
+
+    async def write() -> None:
+        data = bytes(_MIB)
+        for _ in range(times):
+            await near.write(data)
+
+    yield
+    writing = asyncio.ensure_future(write())
+    left = times * _MIB
+    while left:
+        left -= len(await far.read_bytes(65536, partial=True))
+    await writing
+    yield
+    _close(near, far)
+
+
+async def read_until_close(link: Link, times: int) -> Run:
+    """Streams of so many megabytes together, four or fewer each, read as one each."""
+    sizes = [4] * (times // 4) + [times % 4]
+    pairs = [await link() for _ in sizes]
+    data = bytes(_MIB)
+    yield
+    for size, (near, far) in zip(sizes, pairs, strict=True):
+        whole = far.read_until_close()
+        for _ in range(size):
+            await near.write(data)
+        near.close()
+        assert len(await whole) == size * _MIB
+    yield
+    for _, far in pairs:
+        far.close()
+
+
+async def ping_pong(link: Link, size: int, times: int) -> Run:
+    """A message with its length before it, there and back: a fixed head, then into a buffer of that size."""
+    near, far = await link()
+    message = size.to_bytes(8, "little") + bytes(size)
+
+    async def receive(stream: BaseIOStream) -> bytearray:
+        head = await stream.read_bytes(8)
+        body = bytearray(int.from_bytes(head, "little"))
+        await stream.read_into(body)
+        return body
+
+    async def answer() -> None:
+        while True:
+            body = await receive(far)
+            await far.write(len(body).to_bytes(8, "little") + body)
+
+    answering = asyncio.ensure_future(answer())
+    yield
+    for _ in range(times):
+        await near.write(message)
+        await receive(near)
+    yield
+    await _end(answering, near, far)
+
+
+async def echo_lines(link: Link, times: int) -> Run:
+    """A line there and back, one at a time."""
+    near, far = await link()
+
+    async def answer() -> None:
+        while True:
+            await far.write(await far.read_until(b"\r\n"))
+
+    answering = asyncio.ensure_future(answer())
+    yield
+    for _ in range(times):
+        await near.write(_LINE)
+        await near.read_until(b"\r\n")
+    yield
+    await _end(answering, near, far)
+
+
+async def echo_heads(link: Link, times: int) -> Run:
+    """Heads of messages, found by a regular expression, there and back."""
+    near, far = await link()
+
+    async def answer() -> None:
+        while True:
+            await far.write(await far.read_until_regex(rb"\r?\n\r?\n"))
+
+    answering = asyncio.ensure_future(answer())
+    yield
+    for _ in range(times):
+        await near.write(_HEAD)
+        await near.read_until_regex(rb"\r?\n\r?\n")
+    yield
+    await _end(answering, near, far)
+
+
+async def read_lines(link: Link, times: int) -> Run:
+    """Lines that have come together, read one by one."""
+    near, far = await link()
+    yield
+    while times > 0:
+        count = min(times, 500)
+        sent = near.write(_LINE * count)
+        for _ in range(count):
+            await far.read_until(b"\r\n")
+        await sent
+        times -= count
+    yield
+    _close(near, far)
+
+
+async def small_writes(link: Link, times: int) -> Run:
+    """Many small writes that nobody waits for, read together."""
+    near, far = await link()
+    yield
+    while times > 0:
+        count = min(times, 500)
+        for _ in range(count):
+            near.write(b"0123456789abcdef0123456789abcdef")
+        await far.read_bytes(32 * count)
+        times -= count
+    yield
+    _close(near, far)
+
+
+async def waiting_writes(link: Link, times: int) -> Run:
+    """Many small writes behind a large one that the peer does not take yet."""
+    near, far = await link()
+    yield
+    while times > 0:
+        count = min(times, 500)
+        near.write(bytes(8 * _MIB))
+        for _ in range(count):
+            last = near.write(b"0123456789abcdef0123456789abcdef")
+        await far.read_bytes(8 * _MIB + 32 * count)
+        await last
+        times -= count
+    yield
+    _close(near, far)
+
+
+def _close(*streams: BaseIOStream) -> None:
+    for stream in streams:
+        stream.close()
+
+
+async def _end(task: asyncio.Task[None], *streams: BaseIOStream) -> None:
+    _close(*streams)
+    try:
+        await task
+    except StreamClosedError:
+        pass
+
+
+def _cases(name: str, link: Link) -> list[Case]:
+    def case(what: str, title: str, run: Callable[..., Run], *arguments: int, times: int = 200) -> Case:
+        return Case(f"{name}/{what}", f"{name}: {title}", functools.partial(run, link, *arguments), times)
+
+    both_ways = [
+        case("ping-pong", "32 bytes with their length, there and back", ping_pong, 32),
+        case("ping-pong-4k", "the same of 4 KiB", ping_pong, 4096),
+        case("ping-pong-64k", "the same of 64 KiB", ping_pong, 65536, times=100),
+        case("echo-lines", "a line there and back, `read_until`", echo_lines),
+        case("echo-heads", "a head there and back, `read_until_regex`", echo_heads),
+    ]
+    return [
+        case("read_bytes-1m", "1 MiB written, `read_bytes`", read_bytes, _MIB, times=32),
+        case("read_bytes-64k", "64 KiB written, `read_bytes`", read_bytes, 65536, times=50),
+        case("read_into-1m", "1 MiB written, `read_into`", read_into, _MIB, times=32),
+        case("partial", "1 MiB of a stream, `read_bytes(65536, partial=True)`", read_partial, times=32),
+        case("until-close", "1 MiB of a stream, `read_until_close`", read_until_close, times=32),
+        *(both_ways if name != "pipe" else []),
+        case("read-lines", "a line of 500 sent together, `read_until`", read_lines, times=1000),
+        case("small-writes", "a write of 32 bytes", small_writes, times=1000),
+        case("waiting-writes", "a write of 32 bytes behind 8 MiB that wait", waiting_writes, times=1000),
+    ]
+
+
+CASES = {
+    case.name: case
+    for case in [
+        *(each for name, link in LINKS.items() for each in _cases(name, link)),
+        *connecting.CASES,
+    ]
+}

@@ -1,0 +1,116 @@
+"""The clients: blocking sockets that send frames made beforehand and count the bytes that come back.
+
+So they cost less than any of the servers. The server's frames carry no mask: their sizes say enough.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import socket
+import time
+from collections.abc import Iterator
+
+from benchmarks.macro.server.load import Connection
+
+_HANDSHAKE = (
+    "GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{extension}\r\n"
+)
+_DEFLATE = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n"
+
+
+def masked(payload: bytes) -> bytes:
+    """A client's text frame of at most 125 bytes; its mask is none that changes anything."""
+    return bytes([0x81, 0x80 | len(payload)]) + bytes(4) + payload
+
+
+def frame_size(payload: int) -> int:
+    """The bytes of a server's frame with a payload of so many."""
+    return payload + (2 if payload < 126 else 4 if payload < 1 << 16 else 10)
+
+
+class Client(Connection):
+    """A WebSocket whose handshake is done.
+
+    :param answer: the bytes of the payload of each message that comes.
+    """
+
+    def __init__(self, port: int, path: str, answer: int = 0) -> None:
+        super().__init__(port)
+        self._answer = frame_size(answer)
+        extension = _DEFLATE if path == "/deflate" else ""
+        self.send(_HANDSHAKE.format(path=path, extension=extension).encode())
+        head, self._pending = self._until(b"\r\n\r\n")
+        if not head.startswith(b"HTTP/1.1 101") or (extension and b"permessage-deflate" not in head):
+            self.close()
+            raise RuntimeError(f"the server answered {head!r}")
+
+    def fileno(self) -> int:
+        """The descriptor."""
+        return self._socket.fileno()
+
+    def receive(self) -> bytes:
+        """Wait for one message: its frame."""
+        data = self._pending
+        while len(data) < self._answer:
+            data += self._more()
+        self._pending = data[self._answer :]
+        return data[: self._answer]
+
+    def read_nothing(self) -> None:
+        """Have the kernel take little for this client, who will not read."""
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+
+    @property
+    def socket(self) -> socket.socket:
+        """For those who need it."""
+        return self._socket
+
+
+@contextlib.contextmanager
+def clients(port: int, path: str, count: int, answer: int = 0) -> Iterator[list[Client]]:
+    """``count`` open WebSockets, closed at the end of the block."""
+    opened: list[Client] = []
+    try:
+        for _ in range(count):
+            opened.append(Client(port, path, answer))  # noqa: PERF401 (those opened before a failure are closed)
+        yield opened
+    finally:
+        for client in opened:
+            client.close()
+
+
+def echoes(opened: list[Client], request: bytes, seconds: float) -> int:
+    """Keep one message in flight on each connection for so long; how many came back."""
+    by_number = {client.fileno(): client.socket for client in opened}
+    size, count = len(request) - 4, 0
+    with select.epoll() as poll:
+        for number, each in by_number.items():
+            poll.register(number, select.EPOLLIN)
+            each.send(request)
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            for number, _ in poll.poll():
+                if len(os.read(number, 4096)) != size:
+                    raise RuntimeError("the server answered with something else than one echo")
+                os.write(number, request)
+                count += 1
+    for client in opened:
+        client.receive()
+    return count
+
+
+def broadcasts(control: Client, feeds: list[Client], request: bytes, count: int) -> list[float]:
+    """Have a message broadcast so many times; the seconds that each delivery took, as seen here."""
+    taken = []
+    clock = time.perf_counter
+    for _ in range(count):
+        start = clock()
+        control.send(request)
+        for feed in feeds:
+            feed.receive()
+            taken.append(clock() - start)
+        control.receive()
+    return taken

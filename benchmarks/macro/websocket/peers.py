@@ -1,0 +1,23 @@
+"""The servers that are measured."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from benchmarks.peers import Peer, tornado_peers
+
+APPS = Path(__file__).parent / "apps"
+UVLOOP = "uvloop==0.23.0"
+
+_OTHERS = [
+    Peer(
+        "picows", "picows on uvloop", APPS / "picows_app.py", ("picows==2.3.1", UVLOOP), without=("deflate",)
+    ),
+    Peer("websockets", "websockets on uvloop", APPS / "websockets_app.py", ("websockets==17.4", UVLOOP)),
+    Peer("aiohttp", "aiohttp on uvloop", APPS / "aiohttp_app.py", ("aiohttp==3.14.5", UVLOOP)),
+]
+PEERS = {
+    name: replace(peer, without=("broadcast",)) if peer.requirements else peer
+    for name, peer in tornado_peers(APPS / "tornado_app.py").items()
+} | {peer.name: peer for peer in _OTHERS}

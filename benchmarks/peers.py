@@ -1,0 +1,66 @@
+"""The programs that are measured, each in a virtual environment of its own."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+TORNADO = ("tornado==6.6.1", "uvloop==0.23.0")
+UVLOOP = {"BENCH_LOOP": "uvloop"}
+
+
+@dataclass(frozen=True)
+class Peer:
+    """One program: what to install, what to run, what it can do."""
+
+    name: str
+    title: str
+    #: The program.
+    app: Path
+    #: For pip; empty means the environment of this checkout.
+    requirements: tuple[str, ...] = ()
+    environment: dict[str, str] = field(default_factory=dict)
+    #: Scenarios that make no sense for it.
+    without: tuple[str, ...] = ()
+
+    @property
+    def folder(self) -> Path:
+        """The virtual environment; peers with the same first requirement share one."""
+        return ROOT / ".venvs" / re.sub(r"\[.*\]|==", "-", self.requirements[0])
+
+    def python(self) -> Path:
+        """The interpreter to run it with; its environment is made on first use."""
+        if not self.requirements:
+            return Path(sys.executable)
+        python = self.folder / "bin" / "python"
+        stamp = self.folder / "complete"
+        if not stamp.exists():
+            print(f"installing {', '.join(self.requirements)}", file=sys.stderr)
+            subprocess.run([sys.executable, "-m", "venv", str(self.folder)], check=True)
+            pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+            subprocess.run([*pip, *self.requirements], check=True)
+            stamp.touch()
+        return python
+
+
+def tornado_peers(app: Path) -> dict[str, Peer]:
+    """Ours and upstream, on both loops, each running the same program."""
+    peers = [
+        Peer("ours", "Waterspout", app),
+        Peer("ours-uvloop", "Waterspout on uvloop", app, environment=UVLOOP),
+        Peer("tornado", "Tornado 6.6.1", app, TORNADO),
+        Peer("tornado-uvloop", "Tornado 6.6.1 on uvloop", app, TORNADO, UVLOOP),
+    ]
+    return {peer.name: peer for peer in peers}
+
+
+def version(peer: Peer) -> str:
+    """The versions of what was installed for it, from its own environment."""
+    names = [item.partition("=")[0].partition("[")[0] for item in peer.requirements] or ["tornado"]
+    program = "import sys, importlib.metadata as m; print(*(n + ' ' + m.version(n) for n in sys.argv[1:]))"
+    done = subprocess.run([peer.python(), "-c", program, *names], capture_output=True, text=True, check=True)
+    return done.stdout.strip()

@@ -1,0 +1,188 @@
+"""Cases measured on several peers side by side, each peer in one process (`benchmarks.worker`)."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from benchmarks import tables
+from benchmarks.arguments import choose
+from benchmarks.instructions import counting, method, wrapper
+from benchmarks.peers import ROOT, Peer
+from benchmarks.worker import Case
+
+#: Results by case, peer and metric.
+Results = dict[str, dict[str, dict[str, float]]]
+
+WORKER = Path(__file__).parent / "worker.py"
+UNITS = {
+    "instructions": "user-space instructions of each",
+    "cpu": "CPU microseconds of each (user and system)",
+}
+CORE = min(os.sched_getaffinity(0))
+
+
+class Worker:
+    """A process that runs cases."""
+
+    def __init__(self, peer: Peer, module: str, environment: dict[str, str], wrapper: Sequence[str]) -> None:
+        self._process = subprocess.Popen(
+            [*wrapper, str(peer.python()), "-m", f"benchmarks.{WORKER.stem}", module],
+            cwd=ROOT,
+            env={**os.environ, **peer.environment, **environment, "PYTHONHASHSEED": "0"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            preexec_fn=lambda: os.sched_setaffinity(0, {CORE}),
+        )
+
+    def seconds(self, case: Case, times: int) -> float:
+        """CPU seconds of one run."""
+        self._tell(f"{case.name} {times}")
+        return float(self._tell("go"))
+
+    def instructions(self, case: Case, folder: Path) -> float:
+        """Instructions of each, once it is warm; `folder` is that of the wrapper it runs under."""
+        self.seconds(case, max(case.times // 10, 2))
+        self._tell(f"{case.name} {case.times}")
+        with counting(self._process.pid, folder) as count:
+            self._tell("go")
+        return count.value / case.times
+
+    def _tell(self, line: str) -> str:
+        process = self._process
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(line + "\n")
+        process.stdin.flush()
+        answer = process.stdout.readline()
+        if not answer:
+            raise RuntimeError(f"the worker ended, asked for {line!r}; its errors are above")
+        return answer
+
+    def end(self) -> None:
+        """Have it end, and wait."""
+        self._process.communicate()
+
+
+@contextmanager
+def working(peer: Peer, module: str, environment: dict[str, str], folder: Path | None) -> Iterator[Worker]:
+    """A worker for the block; its instructions can be counted if there is a folder for the reports."""
+    worker = Worker(peer, module, environment, wrapper(folder) if folder is not None else ())
+    try:
+        yield worker
+    finally:
+        worker.end()
+
+
+class Comparison:
+    """One run over cases and peers.
+
+    :arg module: the dotted name of the module with the cases.
+    :arg environment: what the workers need to know.
+    """
+
+    def __init__(self, peers: Iterable[Peer], module: str, environment: dict[str, str] | None = None) -> None:
+        self._peers = list(peers)
+        self._module = module
+        self._environment = environment or {}
+        self.results: Results = {}
+
+    def count(self, cases: Sequence[Case]) -> None:
+        """Instructions of every case on every peer."""
+        for peer in self._peers:
+            with tempfile.TemporaryDirectory() as name:
+                folder = Path(name)
+                with working(peer, self._module, self._environment, folder) as worker:
+                    for case in cases:
+                        self._note(peer, case, "instructions", worker.instructions(case, folder))
+
+    def time(self, cases: Sequence[Case], seconds: float, repeat: int) -> None:
+        """CPU time of every case: the peers take turns, so that a slow minute of the machine is shared."""
+        with ExitStack() as stack:
+            workers = [
+                (peer, stack.enter_context(working(peer, self._module, self._environment, None)))
+                for peer in self._peers
+            ]
+            for case in cases:
+                times = [_enough(worker, case, seconds) for _, worker in workers]
+                best = [float("inf")] * len(workers)
+                for _ in range(repeat):
+                    for at, (_, worker) in enumerate(workers):
+                        best[at] = min(best[at], worker.seconds(case, times[at]) / times[at])
+                for (peer, _), value in zip(workers, best, strict=True):
+                    self._note(peer, case, "cpu", value * 1e6)
+
+    def _note(self, peer: Peer, case: Case, metric: str, value: float) -> None:
+        self.results.setdefault(case.name, {}).setdefault(peer.name, {})[metric] = value
+        print(f"{peer.title:24} {case.name:28} {metric:13} {value:14,.1f}", flush=True)
+
+
+def _enough(worker: Worker, case: Case, seconds: float) -> int:
+    """How many times a case is run to take so long."""
+    taken = worker.seconds(case, case.times)
+    return max(case.times, int(case.times * seconds / max(taken, 1e-6)))
+
+
+def measured(comparison: Comparison, cases: Sequence[Case], asked: argparse.Namespace) -> Results:
+    """Everything that the command line asks for; see `add_arguments`."""
+    if "instructions" in asked.metric and method():
+        comparison.count(cases)
+    if "cpu" in asked.metric:
+        comparison.time(cases, asked.seconds, asked.repeat)
+    return comparison.results
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options that say how cases are measured."""
+    choose(parser, "--metric", tuple(UNITS))
+    parser.add_argument("--case", default="", help="only cases whose name has this text")
+    parser.add_argument("--seconds", type=float, default=0.2, help="length of each CPU measurement")
+    parser.add_argument("--repeat", type=int, default=7, help="CPU measurements, of which the least counts")
+
+
+def how(asked: argparse.Namespace) -> str:
+    """The method, in a paragraph."""
+    return (
+        "All that a case needs, both ends of a connection too, is in one process, one for each column, all "
+        f"pinned to one core. Instructions: user space, by {method() or 'nothing here'}, once warm. CPU: "
+        f"process time; the columns take turns, and the least of {asked.repeat} means over "
+        f"{asked.seconds:g} s counts. Trust instructions first; CPU time has the kernel's work and the "
+        "machine's noise in it."
+    )
+
+
+def markdown(results: Results, cases: Iterable[Case], peers: Sequence[Peer]) -> list[str]:
+    """One table a metric: cases down, peers across; ours with its ratio to upstream's on the same loop."""
+    lines: list[str] = []
+    for metric, unit in UNITS.items():
+        rows = [
+            [case.title, *_cells(results[case.name], metric, peers)]
+            for case in cases
+            if any(metric in each for each in results.get(case.name, {}).values())
+        ]
+        if rows:
+            lines += ["", f"## {unit[0].upper()}{unit[1:]}", ""]
+            lines += tables.table(["case", *(peer.title for peer in peers)], rows)
+    return lines
+
+
+def _cells(row: dict[str, dict[str, float]], metric: str, peers: Sequence[Peer]) -> Iterator[str]:
+    for peer in peers:
+        value = row.get(peer.name, {}).get(metric)
+        base = row.get(peer.name.replace("ours", "tornado"), {}).get(metric)
+        if value is None:
+            yield "–"
+        elif base and peer.name.startswith("ours"):
+            yield f"{_figure(value)} ({value / base:.2f}x)"
+        else:
+            yield _figure(value)
+
+
+def _figure(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
