@@ -14,6 +14,7 @@ LAYERS = {
     "words": ["tornado", "_accel", "_export", "_throttle", "escape", "log", "options", "util"],
     "wire": ["_wire"],
     "loop": [
+        "_batches",
         "_classic",
         "_tasks",
         "_waiters",
@@ -48,6 +49,7 @@ EXCEPTIONS = {
     "tornado.httpclient -> tornado.simple_httpclient": "AsyncHTTPClient() is configurable, likewise",
     "tornado.httputil._fields -> tornado.httputil": "doctests() runs examples under public names",
     "tornado._reexec -> tornado.autoreload": "a start that fails after a reload waits for the next save",
+    "tornado.platform.caresresolver -> tornado.netutil": "a Resolver, which the API puts among the platforms",
     "tornado.web -> tornado.autoreload": "debug=True starts the reloader, which stands at the edge",
 }
 
@@ -66,6 +68,7 @@ EXTRAS = {
     "colorama": "coloured logs on old Windows consoles",
     "pycares": "platform.caresresolver",
     "pycurl": "curl_httpclient",
+    "pytest": "testing.pytest, a plugin of it",
     "twisted": "platform.twisted",
     "uvloop": "a faster loop",
     "watchfiles": "autoreload by notification",

@@ -118,7 +118,7 @@ def multi(
     """
     keys = list(children) if isinstance(children, Mapping) else None
     values = children.values() if isinstance(children, Mapping) else children
-    waited = [_to_this_loop(convert_yielded(child)) for child in values]
+    waited = [child if isinstance(child, asyncio.Future) else _to_this_loop(child) for child in values]
     outcome: asyncio.Future[Any] = Future()
     pending = {child for child in waited if not child.done()}
 
@@ -138,10 +138,11 @@ multi_future = multi
 
 
 def _to_this_loop(child: Any) -> Any:
-    """Replace an executor's Future that is still running: its callbacks come in a thread of the executor."""
-    if isinstance(child, futures.Future) and not child.done():
-        return asyncio.wrap_future(child)
-    return child
+    """Convert what was yielded, to no Future whose callbacks come in a thread of an executor."""
+    converted = convert_yielded(child)
+    if isinstance(converted, futures.Future) and not converted.done():
+        return asyncio.wrap_future(converted)
+    return converted
 
 
 def _deliver(
