@@ -34,7 +34,7 @@ REWRITES_ITSELF = """
             with open(source if __file__.startswith(".") else __file__) as file:
                 text = file.read()
             with open(source if __file__.startswith(".") else __file__, "w") as file:
-                file.write(text.replace("TURN = 1", "TURN = 2", 1))
+                file.write(text.replace("TURN = 1", "TURN = 1 + 1", 1))
             os.utime(__file__, (1, 1))
         IOLoop.current().add_callback(lambda: IOLoop.current().add_callback(change))
         IOLoop.current().start()
@@ -75,7 +75,7 @@ def test_a_wrapped_program_is_run_again_until_it_succeeds(tmp_path, how):
                 with open("program.py") as file:
                     text = file.read()
                 with open("program.py", "w") as file:
-                    file.write(text.replace("TURN = 1", "TURN = 2", 1))
+                    file.write(text.replace("TURN = 1", "TURN = 1 + 1", 1))
                 raise ValueError("not yet")
             """
         )
@@ -122,7 +122,7 @@ def test_a_wrapped_program_that_goes_elsewhere(tmp_path):
                 with open(source) as file:
                     text = file.read()
                 with open(source, "w") as file:
-                    file.write(text.replace("TURN = 1", "TURN = 2", 1))
+                    file.write(text.replace("TURN = 1", "TURN = 1 + 1", 1))
                 sys.exit(1)
             """
         )

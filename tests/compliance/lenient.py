@@ -81,7 +81,7 @@ async def talking(talk: Talk) -> AsyncIterator[tuple[str, int]]:
         with contextlib.suppress(ConnectionError, asyncio.CancelledError):
             await talk(reader, writer)
         writer.close()
-        with contextlib.suppress(ConnectionError):
+        with contextlib.suppress(ConnectionError, asyncio.CancelledError):
             await writer.wait_closed()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0, limit=2**24)
