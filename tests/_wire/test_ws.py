@@ -1,5 +1,6 @@
 """The WebSocket protocol."""
 
+import gc
 import itertools
 import sys
 import zlib
@@ -591,3 +592,30 @@ def test_text_in_any_fragments(text, cuts, size):
         frame((0x80 if i == len(parts) - 1 else 0) | (0 if i else 1), part) for i, part in enumerate(parts)
     )
     assert feed(server(), wire, size) == [text]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\x83\x80abcd",
+        b"\x81\x01a",
+        frame(0x81, b"\xff"),
+        frame(0x81, b"\xff" * 200),
+        frame(0x01, b"\xff") + frame(0x80),
+        frame(0x88, b"\x03\xed"),
+        frame(0xC1, b"\xff\xff"),
+    ],
+)
+def test_a_fault_leaves_no_cycle(data: bytes) -> None:
+    """What a faulty peer has sent goes with the connection, not with the next collection."""
+    gc.collect()
+    gc.disable()
+    try:
+        core = server(agreed=AGREED)
+        events = core.receive_data(frame(0x81) + data)
+        assert isinstance(events[-1], Failed)
+        assert events[-1].error.__traceback__ is None
+        del core, events
+        assert gc.collect() == 0
+    finally:
+        gc.enable()

@@ -184,6 +184,28 @@ async def test_the_frame_is_made_and_compressed_once(monkeypatch: pytest.MonkeyP
         assert await clients[0].event() == "with a context of its own again"
 
 
+async def test_what_follows_a_broadcast_is_compressed_anew() -> None:
+    """The peer's window has got the broadcast in it, which our compressor has not seen."""
+    compressing: Any = {"get_compression_options": lambda self: {}}
+    async with joined(1, policy=DeflatePolicy(), **compressing) as (members, clients, _):
+        messages = ["".join(map(str, range(100))), "xyz" * 50, "".join(map(str, range(100)))]
+        members[0].write_message(messages[0])
+        broadcast(members, messages[1])
+        members[0].write_message(messages[2])
+        assert [await clients[0].event() for _ in messages] == messages
+
+
+@pytest.mark.parametrize("stray", [None, "text", object()])
+async def test_what_is_no_connection_is_refused_before_anybody_gets_anything(
+    stray: Any, sends: list[Any]
+) -> None:
+    async with joined(1) as (members, _, _):
+        sends.clear()
+        with pytest.raises(TypeError, match="broadcast.. sends to handlers and client connections, not "):
+            broadcast([*members, stray], "m")
+        assert sends == []
+
+
 async def test_one_send_a_connection(sends: list[Any]) -> None:
     async with joined(3) as (members, _, _):
         sends.clear()

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.server import serving
-from tests.support.websocket import FIELDS, KEY, Recorder, dial, opened
+from tests.support.server import ExpectLog, raised, serving
+from tests.support.streams import turns
+from tests.support.websocket import END, FIELDS, KEY, Recorder, dial, opened
 from tornado import web
 from tornado.httputil import HTTPHeaders, HTTPServerRequest, RequestStartLine
 from tornado.websocket import WebSocketHandler
@@ -138,3 +139,19 @@ async def test_accept_connection_says_what_is_wrong() -> None:
     assert protocol is not None
     with pytest.raises(ValueError, match="Upgrade"):
         await protocol.accept_connection(handler)
+
+
+@pytest.mark.parametrize("where", ["on_finish", "_log"])
+async def test_an_error_behind_the_101_closes_the_connection(where: str, expect_log: ExpectLog) -> None:
+    """The client has been told that the WebSocket is open; it must not wait for one that never is."""
+
+    def fail(self: Any) -> None:
+        raise ValueError("on purpose")
+
+    handler = Recorder.new(**{where: fail})
+    with expect_log("tornado.application", "Uncaught exception GET /") as expected:
+        async with opened(handler) as client:
+            assert await client.event() is END
+            await turns()
+    assert isinstance(raised(expected), ValueError)
+    assert handler.happened == []

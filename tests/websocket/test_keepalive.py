@@ -67,12 +67,43 @@ async def test_a_pong_that_is_not_read_for_our_own_sake_is_not_late(clock: FakeC
     handler = Recorder.new(on_message=on_message)
     async with opened(handler, websocket_ping_interval=30, websocket_ping_timeout=10) as client:
         client.send("long")
-        assert await client.event() == ws.Ping(b"")
-        client.peer.send(client.core.pong(b""))
+        for _ in range(3):
+            assert await client.event() == ws.Ping(b"")
+            client.peer.send(client.core.pong(b""))
         await handler.until("long")
         await handler.until(("pong", b""))
         client.close(1000)
         assert ws.Close(1000, "") in await client.events()
+
+
+@pytest.mark.parametrize("answers", [False, True])
+async def test_who_goes_while_a_callback_takes_its_time_is_noticed(
+    clock: FakeClock, tls: Any, answers: bool
+) -> None:
+    """By a reset, or as no pong comes any more."""
+    gate = asyncio.Event()
+    handler = Recorder.new(on_message=lambda self, message: gate.wait())
+    async with opened(handler, tls=tls, websocket_ping_interval=30, websocket_ping_timeout=10) as client:
+        client.send("long")
+        for _ in range(3):
+            assert await client.event() == ws.Ping(b"")
+            client.peer.send(client.core.pong(b""))
+        if not answers:
+            client.drop()
+        await handler.until(("close", None, None))
+        gate.set()
+        await turns()
+
+
+async def test_a_large_message_that_arrives_slowly_is_a_sign_of_life(clock: FakeClock) -> None:
+    handler = Recorder.new()
+    async with opened(handler, websocket_ping_interval=30, websocket_ping_timeout=10) as client:
+        frame = client.core.message(b"x" * 50, True)
+        assert await client.event() == ws.Ping(b"")
+        for position in range(len(frame)):
+            client.raw(frame[position : position + 1])
+            await asyncio.sleep(5)
+        await handler.until(b"x" * 50)
 
 
 async def test_a_peer_that_reads_slowly_is_not_late(clock: FakeClock) -> None:

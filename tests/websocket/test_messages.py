@@ -97,3 +97,27 @@ async def test_who_made_room_may_have_been_cancelled() -> None:
     room.cancel()
     await messages.get()
     await turns()
+
+
+async def test_readers_that_were_cancelled_are_not_kept() -> None:
+    """Neither those of who polls, nor those that are replaced one by one; the others keep their order."""
+    messages = queue()
+    first = messages.get()
+    previous = messages.get()
+    for _ in range(1000):
+        messages.get().cancel()
+        current = messages.get()
+        previous.cancel()
+        previous = current
+    assert len(messages._readers) < 50
+    for message in "abc":
+        messages.put(message)
+    assert [await first, await previous, await messages.get()] == ["a", "b", "c"]
+
+
+async def test_many_readers_may_wait() -> None:
+    messages = queue()
+    readers = [messages.get() for _ in range(100)]
+    for number in range(100):
+        messages.put(str(number))
+    assert [await reader for reader in readers] == [str(number) for number in range(100)]

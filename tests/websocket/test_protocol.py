@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import gc
+import weakref
 from types import SimpleNamespace
 from typing import Any
 
@@ -268,6 +270,47 @@ async def test_an_echo_to_who_never_reads_is_bounded(loop_kind: str, tls: Any) -
             assert await client.event() == b"x" * size
 
 
+async def test_a_full_connection_does_not_let_the_next_message_pass_a_callback(loop_kind: str) -> None:
+    """What was sent has left before the callback is done: that alone is no reason to go on."""
+    gates = {name: asyncio.Event() for name in "ab"}
+
+    async def on_message(self: Any, message: str) -> None:
+        self.note(f"begin {message}")
+        self.write_message(b"x" * 8_000_000, binary=True)
+        await gates[message].wait()
+        self.note(f"end {message}")
+
+    handler = Recorder.new(on_message=on_message)
+    async with opened(handler, websocket_write_limit=1000) as client:
+        client.send("a", "b")
+        assert len(await client.event()) == 8_000_000
+        await turns(10)
+        assert handler.happened == ["open", "begin a"]
+        gates["a"].set()
+        assert len(await client.event()) == 8_000_000
+        gates["b"].set()
+        await handler.until("end b")
+    assert handler.happened[1:5] == ["begin a", "end a", "begin b", "end b"]
+
+
+async def test_a_callback_that_is_done_does_not_let_the_next_message_pass_a_full_connection() -> None:
+    async def on_message(self: Any, message: str) -> None:
+        self.note(message)
+        self.write_message(b"x" * 8_000_000, binary=True)
+        await asyncio.sleep(0)
+
+    handler = Recorder.new(on_message=on_message)
+    async with opened(handler, websocket_write_limit=1000) as client:
+        client.peer.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        client.send("a", "b")
+        await handler.until("a")
+        await turns(20)
+        assert handler.happened == ["open", "a"]
+        client.peer.writer.transport.resume_reading()  # type: ignore[attr-defined]
+        assert [len(await client.event()) for _ in "ab"] == [8_000_000] * 2
+        await handler.until("b")
+
+
 async def test_a_write_waits_while_too_much_does(loop_kind: str, tls: Any) -> None:
     handler = Recorder.new()
     async with opened(handler, tls=tls, websocket_write_limit=1000) as client:
@@ -469,6 +512,41 @@ async def test_an_asynchronous_on_close_is_run(loop_kind: str, expect_log: Expec
     assert isinstance(raised(expected), ValueError)
 
 
+async def test_what_on_close_returns_need_not_be_awaitable() -> None:
+    """Nobody asks for it, so it is no error."""
+    handler = Recorder.new(on_close=lambda self: self.note("closed") or True)
+    async with opened(handler) as client:
+        client.close()
+        await handler.until("closed")
+        await turns()
+
+
+async def test_an_exception_of_a_task_leaves_no_cycle() -> None:
+    """The handler goes with its connection, not with the next collection."""
+    references: list[Any] = []
+
+    class Failing(WebSocketHandler):
+        async def on_message(self, message: str | bytes) -> None:
+            references.append(weakref.ref(self))
+            await asyncio.sleep(0)
+            raise ValueError("on purpose")
+
+        def log_exception(self, *info: Any) -> None:
+            """A record of the log would keep the traceback."""
+
+    async with serving(web.Application([("/", Failing)])) as server:
+        gc.collect()
+        gc.disable()
+        try:
+            client = await dial(server)
+            client.send("a")
+            assert await client.event() is END
+            await turns(5)
+            assert [reference() for reference in references] == [None]
+        finally:
+            gc.enable()
+
+
 @pytest.mark.parametrize("kind", ["plain", "async", "later"])
 @pytest.mark.parametrize("method", ["open", "on_message", "on_ping", "on_pong"])
 async def test_an_exception_ends_the_connection(
@@ -492,6 +570,32 @@ async def test_an_exception_ends_the_connection(
             await handler.until(("close", None, None))
     assert isinstance(raised(expected), ValueError)
     assert "b" not in handler.happened
+
+
+@pytest.mark.parametrize("kind", ["plain", "async", "later"])
+async def test_an_answer_behind_our_close_does_not_break_it(loop_kind: str, kind: str) -> None:
+    """The program could not know that another message would come; neither an error, nor an end of 1006."""
+
+    def answer(self: Any, message: str) -> None:
+        self.note(message)
+        if message == "a":
+            self.close(4000)
+        else:
+            self.write_message("answer")
+
+    async def later(self: Any, message: str) -> None:
+        if kind == "later":
+            await asyncio.sleep(0)
+        answer(self, message)
+
+    handler = Recorder.new(on_message=answer if kind == "plain" else later)
+    async with opened(handler) as client:
+        client.send("a", "b", "c")
+        assert await client.event() == ws.Close(4000, "")
+        client.close(4000)
+        assert await client.event() is END
+        await handler.until(("close", 4000, None))
+    assert handler.happened == ["open", "a", "b", "c", ("close", 4000, None)]
 
 
 async def test_an_exception_in_log_exception_is_logged(expect_log: ExpectLog) -> None:
@@ -578,6 +682,76 @@ async def test_a_close_frame_is_answered_within_five_seconds_or_never(by_the_clo
         assert await client.event() == ws.Close(1000, "")
         await handler.until(("close", None, None))
         assert by_the_clock.now - begin == pytest.approx(_protocol.CLOSE_TIMEOUT, rel=0.15)
+
+
+async def test_the_answer_to_our_close_is_read_while_a_callback_takes_its_time(
+    by_the_clock: Any, tls: Any
+) -> None:
+    """Its code is told, also where the callback outlasts the five seconds."""
+    gate = asyncio.Event()
+
+    async def on_message(self: Any, message: str) -> None:
+        self.note(message)
+        self.close(1000)
+        await gate.wait()
+
+    handler = Recorder.new(on_message=on_message)
+    async with opened(handler, tls=tls) as client:
+        client.send("a")
+        assert await client.event() == ws.Close(1000, "")
+        client.close(1000, "bye")
+        assert await client.event() is END
+        await handler.until(("close", 1000, "bye"))
+        gate.set()
+        await turns()
+
+
+@pytest.mark.parametrize("ending", ["close", "eof"])
+async def test_what_comes_behind_our_close_waits_for_a_callback(loop_kind: str, ending: str) -> None:
+    gate = asyncio.Event()
+
+    async def on_message(self: Any, message: str) -> None:
+        self.note(message)
+        if message == "a":
+            self.close(1000)
+            await gate.wait()
+
+    handler = Recorder.new(on_message=on_message)
+    async with opened(handler) as client:
+        client.send("a")
+        assert await client.event() == ws.Close(1000, "")
+        client.send("b", "c")
+        if ending == "close":
+            client.close(1000)
+        client.peer.writer.write_eof()
+        await turns(20)
+        assert handler.happened == ["open", "a"]
+        gate.set()
+        assert await client.event() is END
+        await handler.until(("close", 1000 if ending == "close" else None, None))
+    assert handler.happened[:4] == ["open", "a", "b", "c"]
+
+
+async def test_how_much_is_read_behind_our_close_is_bounded(loop_kind: str) -> None:
+    gate = asyncio.Event()
+
+    async def on_message(self: Any, message: str) -> None:
+        self.note("a")
+        self.close(1000)
+        await gate.wait()
+
+    handler = Recorder.new(on_message=on_message)
+    async with opened(handler) as client:
+        await handler.until("open")
+        connection = handler.latest.ws_connection
+        client.send("a")
+        assert await client.event() == ws.Close(1000, "")
+        client.raw(masked(FIN | Opcode.BINARY, b"x" * 1000) * 5000)
+        await turns(100)
+        assert 0 < connection._wire_bytes_in < 600_000
+        client.drop()
+        gate.set()
+        await handler.until(("close", None, None))
 
 
 async def test_who_never_takes_what_waits_is_given_up(by_the_clock: Any) -> None:

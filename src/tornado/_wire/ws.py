@@ -401,7 +401,9 @@ class Connection:
 
     def _fail(self, error: WebSocketError, events: list[Event]) -> list[Event]:
         self._enter(_ON_FAULT[self.state])
-        events.append(Failed(error.close_code, error))
+        # Frames of this call, which know `events`, hang on the traceback, and on the error that it came of.
+        error.__context__ = None
+        events.append(Failed(error.close_code, error.with_traceback(None)))
         return events
 
     def _enter(self, state: State) -> None:

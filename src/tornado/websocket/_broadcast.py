@@ -80,7 +80,7 @@ def broadcast(
         time-out around this ends that.
     :param limit: bytes; None for the connection's own ``write_limit``, 1 MiB unless settings say otherwise.
     :returns: what has become of it; see `Broadcast`. There is no need to await it.
-    :raises TypeError: for a message of another type.
+    :raises TypeError: for a message of another type, and for what is no connection; nobody gets it then.
     :raises ValueError: for an unknown `slow`.
 
     All have their message in the system's hands when this returns, unless they are so many that sending takes
@@ -148,6 +148,9 @@ class Broadcast:
         message: str | bytes | dict[str, Any],
         binary: bool,
     ) -> None:
+        for handler in handlers:
+            if not hasattr(handler, "write_message"):
+                raise TypeError(f"broadcast() sends to handlers and client connections, not {handler!r}")
         is_ours = WebSocketProtocol13.write_message is _SEND
         waits = self._policy == "wait"
         connection: Any

@@ -130,10 +130,17 @@ def accept(handler: WebSocketHandler, protocol: WebSocketProtocol13, offer: ws_h
     for name, value in fields:
         handler.set_header(name, value)
     _ = handler.flush()
-    handler._log()
-    handler._finished = handler._upgraded = True
-    handler.on_finish()
+    handler._finished = True
     connection: Any = handler.request.connection
+    try:
+        handler._log()
+        handler._upgraded = True
+        handler.on_finish()
+    except BaseException:
+        # The client was told that it is open, and nobody would serve it.
+        handler._upgraded = False
+        handler.detach().close()
+        raise
     stream = handler.detach()
     _let_go(handler, connection)
     opening = functools.partial(handler.open, *handler.open_args, **handler.open_kwargs)

@@ -77,21 +77,31 @@ def look_after(protocol: WebSocketProtocol13) -> None:
     elif protocol._pinged is not None and params.ping_timeout:
         _wait_for_pong(protocol, params.ping_timeout)
     else:
-        protocol._pinged = protocol.stream._pending_output
-        protocol.write_ping(b"")
-        _set(protocol, params.ping_timeout or params.ping_interval)
+        _ping(protocol, params.ping_timeout or params.ping_interval)
 
 
 def _wait_for_pong(protocol: WebSocketProtocol13, timeout: float) -> None:
-    """No pong has come in time. There is an excuse where nothing is read since our own handler takes its
-    time, or the peer does take what waits for it.
+    """No pong has come in time. There is an excuse where the peer does send something, or takes what waits
+    for it; or where so much is to be handled that no more is read: a reset is all that can be seen then.
     """
-    waiting = protocol.stream._pending_output
-    if protocol._blocked is not None or (protocol._full and waiting != protocol._pinged):
-        protocol._pinged = waiting
+    pinged = protocol._pinged
+    waiting, received = protocol.stream._pending_output, protocol._wire_bytes_in
+    assert pinged is not None
+    if received != pinged[1] or (protocol._full and waiting != pinged[0]):
+        protocol._pinged = waiting, received
         _set(protocol, timeout)
+    elif protocol._blocked is not None and protocol._holds_much():
+        _ping(protocol, timeout)
     else:
         protocol.close(reason="ping timed out")
+
+
+def _ping(protocol: WebSocketProtocol13, timeout: float) -> None:
+    """Send a ping; its answer is to be seen although a callback takes its time."""
+    protocol._pinged = protocol.stream._pending_output, protocol._wire_bytes_in
+    protocol.write_ping(b"")
+    protocol.read_ahead()
+    _set(protocol, timeout)
 
 
 __all__ = ["RELEASE_AFTER", "end_within", "forget", "look_after", "pong_received", "start"]

@@ -9,6 +9,8 @@ Message = str | bytes
 #: What may wait before nothing more is read of the peer: messages, and their characters or bytes.
 MAX_MESSAGES = 64
 MAX_SIZE = 256 * 1024
+#: Readers that may wait before it is first looked which of them were cancelled.
+SWEEP_AT = 16
 
 
 class MessageQueue:
@@ -18,7 +20,7 @@ class MessageQueue:
     the larger of `MAX_SIZE` and one message, and what one receive has brought besides.
     """
 
-    __slots__ = ("_discards", "_ended", "_loop", "_messages", "_readers", "_room", "_size")
+    __slots__ = ("_discards", "_ended", "_loop", "_messages", "_readers", "_room", "_size", "_sweep_at")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -27,6 +29,8 @@ class MessageQueue:
         self._size = 0
         #: Those who wait for a message; only while there is none.
         self._readers: list[asyncio.Future[Message | None]] = []
+        #: At so many readers it is looked who was cancelled: a program may ask again and again.
+        self._sweep_at = SWEEP_AT
         #: Done when there is room again.
         self._room: asyncio.Future[None] | None = None
         self._discards = self._ended = False
@@ -43,10 +47,11 @@ class MessageQueue:
         :returns: None, or if the queue is full now a Future that is done when it is not.
         """
         readers = self._readers
-        while readers:
-            reader = readers.pop(0)
-            if not reader.done():
-                reader.set_result(message)
+        if readers:
+            if readers[0].done():
+                self._sweep()
+            if readers:
+                readers.pop(0).set_result(message)
                 return None
         if self._discards and self._is_full():
             return None
@@ -71,6 +76,8 @@ class MessageQueue:
             future.set_result(None)
         else:
             self._readers.append(future)
+            if len(self._readers) >= self._sweep_at:
+                self._sweep()
         return future
 
     def discard_excess(self) -> None:
@@ -85,6 +92,12 @@ class MessageQueue:
         for reader in readers:
             if not reader.done():
                 reader.set_result(None)
+
+    def _sweep(self) -> None:
+        """Forget the readers that were cancelled."""
+        readers = self._readers
+        readers[:] = [reader for reader in readers if not reader.done()]
+        self._sweep_at = max(SWEEP_AT, 2 * len(readers))
 
     def _make_room(self) -> None:
         room, self._room = self._room, None

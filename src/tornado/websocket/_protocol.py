@@ -18,7 +18,8 @@ loop of its own:
 ====================================  ====================================================================
 the peer's close frame                it is answered; a server closes the stream then (RFC 6455 section
                                       7.1.1), a client waits for that
-our close frame (`close`)             the peer's is awaited; its messages are still delivered
+our close frame (`close`)             the peer's is awaited; its messages are still delivered, and a callback
+                                      that answers one (`WebSocketClosedError`) does no harm
 a fault of the peer                   a close frame that says which; then input is thrown away until the
                                       peer closes, as a reset could overtake the frame
 the stream ends or breaks             at once
@@ -33,6 +34,7 @@ from __future__ import annotations
 import abc
 import asyncio
 import contextvars
+import inspect
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -69,6 +71,12 @@ _OVER.receive_eof()
 _NO_CODE = (1005, 1006, 1015)
 #: Messages that one connection handles before others have their turn; some thousand may come at once.
 BATCH = 128
+#: What is read at most while a callback takes its time, where it must be seen whether the peer is there:
+#: events, and the bytes or characters of their messages.
+AHEAD = 1024
+AHEAD_SIZE = 256 * 1024
+#: What stands in a backlog for the end of input.
+_END: Any = object()
 #: Why a message is refused that is over the limit; clients of Tornado know it by these words.
 _TOO_BIG = "message too big"
 #: What stands for "a pong is on its way, and none is to follow".
@@ -207,7 +215,7 @@ class WebSocketProtocol13(WebSocketProtocol):
         self._is_held = False
         # The keep-alive's: see there.
         self._deadline = NEVER
-        self._pinged: int | None = None
+        self._pinged: tuple[int, int] | None = None
         self._released_at = 0
         self._message_bytes_in = self._message_bytes_out = 0
         self._wire_bytes_in = self._wire_bytes_out = 0
@@ -268,6 +276,8 @@ class WebSocketProtocol13(WebSocketProtocol):
         events = core.receive_data(data)
         if self._backlog is not None:
             self._backlog += events
+            if self._blocked is not None:
+                self._look_ahead(events)
         elif events:
             self._deliver(events)
         if core.pending:
@@ -275,6 +285,9 @@ class WebSocketProtocol13(WebSocketProtocol):
 
     def eof_received(self) -> None:
         """The peer has closed its sending side."""
+        if self._blocked is not None and self._backlog:
+            self._backlog.append(_END)
+            return
         self.client_terminated = True
         self._core.receive_eof()
         self._when_sent(self.stream.close)
@@ -311,7 +324,7 @@ class WebSocketProtocol13(WebSocketProtocol):
             result = self._context.run(
                 self.handler.on_ws_connection_close, self.close_code, self.close_reason
             )
-            future = None if result is None else self._future_of(result)
+            future = self._future_of(result) if inspect.isawaitable(result) else None
         except Exception:
             self._log_exception()
             return
@@ -373,14 +386,14 @@ class WebSocketProtocol13(WebSocketProtocol):
             if result is None:
                 return self._core is not _OVER
             future = self._future_of(result)
-        except (Exception, asyncio.CancelledError):
-            self._log_exception()
-            self._abort()
-            return False
+        except (Exception, asyncio.CancelledError) as error:
+            return self._survives(error)
         if future.done():
             return self._succeeded(future)
         self._blocked = future
         future.add_done_callback(self._unblock)
+        if self.server_terminated or self._pinged is not None:
+            self.stream._loop.call_soon(self.read_ahead)
         return False
 
     def _future_of(self, result: Any) -> Future[Any]:
@@ -401,9 +414,20 @@ class WebSocketProtocol13(WebSocketProtocol):
         if error is not None:
             # Who has cancelled a task knows why, and that it was cancelled.
             if not (future.cancelled() and getattr(future, "cancelling", int)()):
-                self._log_exception(error)
+                return self._survives(error)
             self._abort()
         return self._core is not _OVER
+
+    def _survives(self, error: BaseException) -> bool:
+        """Whether the connection goes on although a callback has raised this: behind our own close, who
+        answers a message that was under way does no harm.
+        """
+        over = self._core is _OVER
+        if self.server_terminated and not over and isinstance(error, WebSocketClosedError):
+            return True
+        self._log_exception(error)
+        self._abort()
+        return False
 
     def _go_on(self) -> None:
         """Deliver what had to wait, and read again."""
@@ -422,6 +446,28 @@ class WebSocketProtocol13(WebSocketProtocol):
                 self._wait_for_turn()
             else:
                 stream._resume_reading()
+
+    def read_ahead(self) -> None:
+        """Read on though a callback takes its time: of our own close, the answer is to be seen."""
+        if self._blocked is not None and not self._core.pending and not self._holds_much():
+            self.stream._resume_reading()
+
+    def _look_ahead(self, events: list[ws.Event]) -> None:
+        """This has come while a callback takes its time."""
+        for event in events:
+            if type(event) is ws.Close:
+                self.close_code, self.close_reason = event.code, event.reason or None
+            elif type(event) is ws.Pong:
+                _keepalive.pong_received(self)
+        if self._holds_much():
+            self.stream._pause_reading()
+
+    def _holds_much(self) -> bool:
+        """Whether so much waits for a callback that no more is to be read before it is done."""
+        backlog: list[Any] = self._backlog or []
+        if len(backlog) >= AHEAD:
+            return True
+        return sum(len(event) for event in backlog if type(event) in (str, bytes)) >= AHEAD_SIZE
 
     def _wait_for_turn(self) -> None:
         """More has come than may be decompressed at once."""
@@ -447,6 +493,8 @@ class WebSocketProtocol13(WebSocketProtocol):
             self._handle_message(Opcode.PONG.value, event.payload)
         elif kind is ws.Close:
             self._peer_closes(event)
+        elif event is _END:
+            self.eof_received()
         else:
             self._peer_fails(event)
         return self._blocked is None and self._core is not _OVER
@@ -651,6 +699,7 @@ class WebSocketProtocol13(WebSocketProtocol):
             self._finish()
         else:
             _keepalive.end_within(self, CLOSE_TIMEOUT)
+            self.read_ahead()
 
     def _peer_closes(self, event: ws.Close) -> None:
         """The peer's close frame has come: answer it, or end what we began ourselves."""
@@ -721,12 +770,11 @@ def _bytes_of(message: Any) -> bytes:
 
 
 def _error_of(future: Future[Any]) -> BaseException | None:
-    """What a Future that is done has failed with."""
-    try:
-        future.result()
-    except (Exception, asyncio.CancelledError) as error:
-        return error
-    return None
+    """What a Future that is done has failed with.
+
+    It is not raised here: a frame in its traceback that knows the Future would be a cycle.
+    """
+    return asyncio.CancelledError() if future.cancelled() else future.exception()
 
 
 def _pass_on(written: Future[None], future: Future[None]) -> None:
