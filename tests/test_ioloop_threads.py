@@ -46,13 +46,14 @@ def loop(loop_kind: str) -> Iterator[IOLoop]:
 @contextmanager
 def ticking(handler: Callable[[], Any], first: float, interval: float = 0.0) -> Iterator[None]:
     """Have a signal handler called, after ``first`` seconds and then at every ``interval``."""
-    before = signal.signal(signal.SIGALRM, lambda number, frame: handler())
+    signal.signal(signal.SIGALRM, lambda number, frame: handler())
     signal.setitimer(signal.ITIMER_REAL, first, interval)
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        # Not the handler of before: one last signal may be on its way in, and Python complains of a default one.
+        signal.signal(signal.SIGALRM, lambda number, frame: None)
 
 
 def start_all(functions: list[Callable[[], None]]) -> list[threading.Thread]:
