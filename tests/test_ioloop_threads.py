@@ -52,7 +52,7 @@ def ticking(handler: Callable[[], Any], first: float, interval: float = 0.0) -> 
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
-        # Not the handler of before: one last signal may be on its way in, and Python complains of a default one.
+        # Not the handler of before: a last signal may be on its way, and Python complains of a default one.
         signal.signal(signal.SIGALRM, lambda number, frame: None)
 
 
