@@ -103,23 +103,25 @@ class Comparison:
                         self._note(peer, case, "instructions", worker.instructions(case, folder))
 
     def time(self, cases: Sequence[Case], seconds: float, repeat: int) -> None:
-        """CPU time of every case: the peers take turns, so that a slow minute of the machine is shared."""
-        with ExitStack() as stack:
-            workers = [
-                (peer, stack.enter_context(working(peer, self._module, self._environment, None)))
-                for peer in self._peers
-            ]
-            for case in cases:
-                times = [_enough(worker, case, seconds) for _, worker in workers]
-                best = [float("inf")] * len(workers)
-                for _ in range(repeat):
-                    for at, (_, worker) in enumerate(workers):
-                        best[at] = min(best[at], worker.seconds(case, times[at]) / times[at])
-                for (peer, _), value in zip(workers, best, strict=True):
-                    self._note(peer, case, "cpu", value * 1e6)
+        """CPU time of every case: the peers take turns, so that a slow minute of the machine is shared.
+
+        Each time in fresh processes: where in memory a process happens to lie makes it faster or slower.
+        """
+        for _ in range(repeat):
+            with ExitStack() as stack:
+                workers = [
+                    (peer, stack.enter_context(working(peer, self._module, self._environment, None)))
+                    for peer in self._peers
+                ]
+                for case in cases:
+                    for peer, worker in workers:
+                        times = _enough(worker, case, seconds)
+                        self._note(peer, case, "cpu", worker.seconds(case, times) / times * 1e6)
 
     def _note(self, peer: Peer, case: Case, metric: str, value: float) -> None:
-        self.results.setdefault(case.name, {}).setdefault(peer.name, {})[metric] = value
+        """Keep the least of the values."""
+        found = self.results.setdefault(case.name, {}).setdefault(peer.name, {})
+        found[metric] = value = min(value, found.get(metric, value))
         print(f"{peer.title:24} {case.name:28} {metric:13} {value:14,.1f}", flush=True)
 
 
@@ -151,9 +153,9 @@ def how(asked: argparse.Namespace) -> str:
     return (
         "All that a case needs, both ends of a connection too, is in one process, one for each column, all "
         f"pinned to one core. Instructions: user space, by {method() or 'nothing here'}, once warm. CPU: "
-        f"process time; the columns take turns, and the least of {asked.repeat} means over "
-        f"{asked.seconds:g} s counts. Trust instructions first; CPU time has the kernel's work and the "
-        "machine's noise in it."
+        f"process time; the columns take turns, and the least of {asked.repeat} means over {asked.seconds:g} "
+        "s, each in a process of its own, counts. Trust instructions first; CPU time has the kernel's work "
+        "and the machine's noise in it."
     )
 
 

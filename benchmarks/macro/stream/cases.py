@@ -4,14 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import socket
+import subprocess
+import sys
 from collections.abc import AsyncGenerator, Callable
 
 from benchmarks.macro.stream import connecting
 from benchmarks.macro.stream.links import LINKS, Link
 from benchmarks.worker import Case
-from tornado.iostream import BaseIOStream, StreamClosedError
+from tornado.iostream import BaseIOStream, IOStream, StreamClosedError
 
 Run = AsyncGenerator[None, None]
+
+#: Sends so many megabytes to a port, from whatever core is free.
+_SENDER = """
+import os, socket, sys
+os.sched_setaffinity(0, range(os.cpu_count()))
+with socket.create_connection(("127.0.0.1", int(sys.argv[1]))) as connection:
+    for _ in range(int(sys.argv[2])):
+        connection.sendall(bytes(1 << 20))
+"""
 
 _MIB = 1024 * 1024
 _LINE = b"GET /item/42 " + b"x" * 50 + b"\r\n"
@@ -61,6 +73,31 @@ async def read_partial(link: Link, times: int) -> Run:
     await writing
     yield
     _close(near, far)
+
+
+def _send(megabytes: int) -> tuple[socket.socket, subprocess.Popen[bytes]]:
+    """A connection to a process that sends, and that process."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        command = [sys.executable, "-c", _SENDER, str(listener.getsockname()[1]), str(megabytes)]
+        sender = subprocess.Popen(command)
+        return listener.accept()[0], sender
+
+
+async def flood(partial: bool, times: int) -> Run:
+    """So many megabytes from another process, which sends as fast as it can."""
+    connection, sender = _send(times)
+    stream = IOStream(connection)
+    target = bytearray(_MIB)
+    yield
+    left = times * _MIB
+    while left:
+        if partial:
+            left -= len(await stream.read_bytes(65536, partial=True))
+        else:
+            left -= await stream.read_into(target)
+    yield
+    stream.close()
+    sender.wait()
 
 
 async def read_until_close(link: Link, times: int) -> Run:
@@ -225,6 +262,10 @@ CASES = {
     case.name: case
     for case in [
         *(each for name, link in LINKS.items() for each in _cases(name, link)),
+        Case("flood/partial", "1 MiB from another process, as it comes", functools.partial(flood, True), 32),
+        Case(
+            "flood/read_into", "1 MiB from another process, `read_into`", functools.partial(flood, False), 32
+        ),
         *connecting.CASES,
     ]
 }

@@ -286,7 +286,8 @@ class OutputSide(StreamCore):
         """Send what waits, as far as the descriptor takes it, and no more than a fair share."""
         output = self._output
         share = FAIR_SHARE
-        while output and share > 0 and not self._closed:
+        full = False
+        while output and share > 0 and not full and not self._closed:
             try:
                 file = output.front_file()
                 if file is not None:
@@ -294,6 +295,7 @@ class OutputSide(StreamCore):
                 else:
                     with output.peek(share) as front:
                         sent = self._transmit(front)
+                        full = sent < len(front)  # to try again would cost a call for nothing
             except Exception as error:
                 self._write_failed(error)
                 return
