@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from typing import Any
 
 import pytest
 
 from tests.support.certificates import Certificates
 from tests.support.streams import closed, reset, stream_pair, turns
-from tornado.iostream import BaseIOStream, StreamBufferFullError, StreamClosedError, UnsatisfiableReadError
+from tornado.iostream import (
+    BaseIOStream,
+    IOStream,
+    StreamBufferFullError,
+    StreamClosedError,
+    UnsatisfiableReadError,
+)
 
 MEGABYTE = 1024 * 1024
 
@@ -87,6 +94,44 @@ async def test_a_huge_read_goes_straight_into_the_buffer(certificates: Certifica
         assert sizes[0] == MEGABYTE
         assert sizes == sorted(sizes, reverse=True)
         assert not server._read_buffer
+
+
+async def test_who_got_less_than_he_asked_for_does_not_ask_again(loop_kind: str) -> None:
+    """A receive that gives less has given all: until the loop tells of more, another one would be in vain."""
+    ours, theirs = socket.socketpair()
+    with theirs:
+        stream = IOStream(ours)
+        receives = 0
+        original = stream._receive
+
+        def receive(size: int) -> bytes | bytearray | None:
+            nonlocal receives
+            receives += 1
+            return original(size)
+
+        stream._receive = receive  # type: ignore[method-assign]
+        theirs.sendall(b"abc")
+        line = stream.read_until(b"\n")
+        assert receives == 1
+        theirs.sendall(b"d\n")
+        assert await line == b"abcd\n"
+        assert receives == 2
+        stream.close()
+
+
+async def test_a_large_read_that_was_cancelled_loses_nothing(
+    loop_kind: str, kind: str, certificates: Certificates
+) -> None:
+    data = bytes(range(256)) * 1024
+    async with stream_pair(kind, certificates) as (server, client):
+        given_up = server.read_bytes(len(data))
+        await client.write(data[:100_000])
+        while server._read_buffer_size < 100_000:
+            await turns()
+        given_up.cancel()
+        whole = server.read_bytes(len(data))
+        await client.write(data[100_000:])
+        assert await whole == data
 
 
 async def test_reads_what_was_buffered_before_the_end(

@@ -10,6 +10,7 @@ from tornado.iostream._pull import (
     NOT_YET,
     Count,
     IntoBuffer,
+    LargeCount,
     PullState,
     ReadRequest,
     UntilClose,
@@ -155,6 +156,48 @@ def test_a_read_that_gathers(request_: Count | UntilClose) -> None:
         assert pull.buffer == b"mn"
     else:
         assert request_.take(pull.buffer, 0) == b"abcdefg"
+
+
+def receive(request: ReadRequest, data: bytes) -> bool:
+    """Put the bytes where the request wants them."""
+    room = request.room()
+    assert room is not None
+    with room:
+        room[: len(data)] = data
+    return request.received(len(data))
+
+
+def test_a_large_read_is_received_into_its_result() -> None:
+    request, buffer = LargeCount(10), bytearray(b"abc")
+    assert request.find(buffer, True) == NOT_YET
+    assert not receive(request, b"defg")
+    buffer += b"h"  # by whatever way
+    assert request.find(buffer, True) == NOT_YET
+    assert receive(request, b"ij")
+    assert request.gathered is not None
+    whole = request.gathered.getvalue()
+    assert request.take(buffer, 0) == b"abcdefghij"
+    assert request.take(buffer, 0) is whole  # and not copied
+
+
+def test_a_large_read_given_back() -> None:
+    pull = PullState()
+    pull.request = request = LargeCount(10)
+    assert not receive(request, b"abc")
+    assert pull.size() == 3
+    pull.drop()
+    assert pull.buffer == b"abc"
+
+
+def test_what_a_peer_only_promises_takes_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_pull, "_AT_ONCE", 99)
+    request, buffer = LargeCount(100), bytearray(24)
+    assert request.find(buffer, True) == NOT_YET
+    assert request.room() is None
+    request.hold(b"x")
+    room = request.room()
+    assert room is not None
+    assert len(room) == 75
 
 
 @pytest.mark.parametrize("size", [10, 5000, 10_000])

@@ -164,6 +164,7 @@ class ResponseReader:
         self._leave_stream()
         self._clear_timer()
         exchange._driver = None
+        exchange._message = exchange._reader = None  # which may know the exchange: not to keep each other
         if not self.done.done():
             self.done.set_result(False)
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from tornado import ioloop
 from tornado._classic.warning import ignored_loop
-from tornado.iostream._core import FAIR_SHARE, fail
+from tornado.iostream._core import fail
 from tornado.iostream._errors import (
     StreamBufferFullError,
     UnsatisfiableReadError,
@@ -22,11 +22,11 @@ from tornado.iostream._errors import (
     without_frames,
 )
 from tornado.iostream._pull import (
-    DIRECT_SIZE,
     NOT_YET,
     BufferFuture,
     Count,
     IntoBuffer,
+    LargeCount,
     PullState,
     ReadRequest,
     UntilClose,
@@ -38,9 +38,10 @@ from tornado.log import gen_log
 from tornado.netutil._place import placed
 from tornado.util import import_object
 
-#: What one receive counts for at least, in bytes: a peer that sends single bytes, each in a TLS record of its
-#: own, makes more work with them than with their size.
-_LEAST_COST = 1024
+#: What is received for one reader before the loop gets a turn: about a millisecond's work, as docs/design/0004
+#: tells. A receive counts for its bytes, and for so many besides.
+_SHARE = 4 * 1024 * 1024
+_CALL = 16 * 1024
 
 
 class BaseIOStream(PushMode):
@@ -131,7 +132,9 @@ class BaseIOStream(PushMode):
         size = operator.index(num_bytes)
         if size < 0:
             raise ValueError(f"read_bytes() needs a number of bytes that is not negative: {size}")
-        return self._start_read(Count(size, partial))
+        if partial or not self.read_chunk_size < size <= self.max_buffer_size:
+            return self._start_read(Count(size, partial))
+        return self._start_read(LargeCount(size))
 
     def read_into(self, buf: bytearray, partial: bool = False, callback: Any = None) -> asyncio.Future[int]:
         """Read into a writable buffer until it is full; with `partial`, until it has something.
@@ -164,9 +167,12 @@ class BaseIOStream(PushMode):
             self._consumer.input_wanted()
         if self._consumer is not None:
             raise AssertionError("The stream's input is consumed by a protocol: detach() it before reading")
-        future: asyncio.Future[Any] = (
-            BufferFuture(pull, self._loop) if type(request) is IntoBuffer else self._loop.create_future()
-        )
+        future: asyncio.Future[Any]
+        if type(request) is IntoBuffer:
+            future = BufferFuture(loop=self._loop)
+            future.pull = pull
+        else:
+            future = self._loop.create_future()
         try:
             size = request.find(pull.buffer, self._closed) if pull.buffer else NOT_YET
         except UnsatisfiableReadError:
@@ -199,7 +205,7 @@ class BaseIOStream(PushMode):
             if not isinstance(pull.request, UntilClose):
                 raise self._closed_error("reading from")
             pull.finish(len(pull.buffer))
-        elif not self._held and pull.spent < FAIR_SHARE:
+        elif not self._held and pull.spent < _SHARE:
             self._read_on(pull)
 
     def _satisfy(self, pull: PullState, last: bool) -> bool:
@@ -229,19 +235,32 @@ class BaseIOStream(PushMode):
         return False
 
     def _read_on(self, pull: PullState) -> None:
-        """Receive until the read is satisfied, the descriptor is empty or the fair share is reached."""
+        """Receive until the read is satisfied, the descriptor is empty or the share is used up."""
         request = pull.request
-        if type(request) is IntoBuffer and not pull.buffer and self._fill(pull, request):
-            return
-        while pull.spent < FAIR_SHARE:
-            count = self._read_once(pull)
+        while pull.spent < _SHARE:
+            room = request.room() if request is not None and not pull.buffer else None
+            if room is None:
+                asked, count = self.read_chunk_size, self._read_once(pull)
+            else:
+                asked, count = len(room), self._receive_into(room)
             if not count:
                 self._nothing_more(pull, ended=count == 0)
                 return
-            pull.spent += max(count, _LEAST_COST)
-            if self._satisfy(pull, False):
+            pull.spent += count + _CALL
+            if room is None:
+                if self._satisfy(pull, False):
+                    return
+            elif request is not None and request.received(count):
+                pull.finish(0)
+                return
+            if count < asked and self._gives_all():
+                self._nothing_more(pull, ended=False)
                 return
         self._satisfy(pull, True)
+
+    def _gives_all(self) -> bool:
+        """Whether a receive gives all there is: to ask again after a smaller one would be a call in vain."""
+        return False
 
     def _nothing_more(self, pull: PullState, ended: bool) -> None:
         """The descriptor is empty at present, or has come to its end."""
@@ -274,25 +293,6 @@ class BaseIOStream(PushMode):
         if data:
             pull.add(data)
         return len(data)
-
-    def _fill(self, pull: PullState, request: IntoBuffer) -> bool:
-        """Receive straight into the reader's buffer, for as long as much of it is missing.
-
-        :returns: whether that is all that can be done now; else the rest takes the usual way.
-        """
-        view = request.view
-        filled, size = request.filled, len(view)
-        while size - filled >= DIRECT_SIZE and pull.spent < FAIR_SHARE:
-            count = self._receive_into(view[filled:])
-            if not count:
-                self._nothing_more(pull, ended=count == 0)
-                return True
-            request.filled = filled = filled + count
-            pull.spent += max(count, _LEAST_COST)
-            if filled == size or request.partial:
-                pull.finish(0)
-                return True
-        return False
 
     def _receive_into(self, view: memoryview) -> int | None:
         try:

@@ -155,9 +155,9 @@ class OutputSide(StreamCore):
             if not self._writer_on and not self._held:
                 self._flush()
 
-    def _written(self) -> asyncio.Future[None]:
-        """A Future for everything written so far."""
-        if not self._output and not self._closed:
+    def _written(self, rest: int = 0) -> asyncio.Future[None]:
+        """A Future for everything written so far but the last `rest` bytes, or for some of these, too."""
+        if not self._closed and (self._output is None or len(self._output) <= rest):
             return done_future(self._loop)
         future: asyncio.Future[None] = self._loop.create_future()
         if self._closed:
@@ -165,7 +165,10 @@ class OutputSide(StreamCore):
         else:
             if self._write_futures is None:
                 self._write_futures = deque()
-            self._write_futures.append((self._total_write_index, future))
+            index = self._total_write_index - rest
+            if rest and self._write_futures:
+                index = max(index, self._write_futures[-1][0])
+            self._write_futures.append((index, future))
         return future
 
     # -- for our own protocols --

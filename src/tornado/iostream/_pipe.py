@@ -65,6 +65,9 @@ class PipeIOStream(BaseIOStream):
             self._nothing_read(error)
             return None
 
+    def _gives_all(self) -> bool:
+        return getattr(self.read_from_fd, "__func__", None) is _READ
+
     def _nothing_read(self, error: OSError) -> None:
         """Take note of a failed read; what is no reason for nothing is raised again."""
         if isinstance(error, BlockingIOError):

@@ -22,7 +22,10 @@ EAGER_SIZE = 64 * 1024
 #: Beyond it, searching takes no more than one part in so many of the time.
 REST_FACTOR = 20
 #: Reads into a caller's buffer go straight into it from this many missing bytes on.
-DIRECT_SIZE = 4096
+_DIRECT_SIZE = 4096
+#: Up to so many bytes results are made in their whole size at once, else when one part in so many has come.
+_AT_ONCE = 1024 * 1024
+_PART = 4
 #: Up to so many bytes two copies are cheaper than the one that a `memoryview` allows.
 _SMALL = 4096
 
@@ -69,6 +72,16 @@ class ReadRequest:
     def hold(self, data: bytes | bytearray) -> bool:
         """Take received bytes, before which none are in the read buffer; False for leaving them to it."""
         return False
+
+    def room(self) -> memoryview | None:
+        """Where received bytes belong, while none are in the read buffer, to be released by who asks; None
+        for the read buffer.
+        """
+        return None
+
+    def received(self, count: int) -> bool:
+        """So many bytes are where `room` has said; whether the read is satisfied."""
+        raise NotImplementedError
 
     def give_back(self, buffer: bytearray) -> None:
         """The reader has gone away: return to `buffer` what it got in parts."""
@@ -185,7 +198,8 @@ class Gathering(ReadRequest):
 
     def give_back(self, buffer: bytearray) -> None:
         if self.gathered is not None:
-            buffer[:0] = self.gathered.getvalue()
+            with self.gathered.getbuffer() as view:
+                buffer[:0] = view[: self.held]
 
 
 class Count(Gathering):
@@ -213,6 +227,39 @@ class Count(Gathering):
 
     def hold(self, data: bytes | bytearray) -> bool:
         return not self.partial and len(data) <= self.size - self.held and super().hold(data)
+
+
+class LargeCount(Count):
+    """A number of bytes that more than one receive brings: they go straight into the result.
+
+    The result is made in its whole size, as one that grows is now here and now there in memory, and the
+    system gives and takes pages each time; but not before a part of it has come, as peers may promise much.
+    """
+
+    __slots__ = ("made",)
+
+    def __init__(self, size: int) -> None:
+        super().__init__(size, False)
+        self.made = False
+
+    def room(self) -> memoryview | None:
+        size, held, gathered = self.size, self.held, self.gathered
+        if not self.made:
+            if size > _AT_ONCE and held < size // _PART:
+                return None
+            self.made = True
+            self.gathered = io.BytesIO(bytes(size))  # which takes the object over as it is
+            if gathered is not None:
+                self.gathered.write(gathered.getbuffer())
+            gathered = self.gathered
+        assert gathered is not None
+        return gathered.getbuffer()[held:]
+
+    def received(self, count: int) -> bool:
+        assert self.gathered is not None
+        self.held += count
+        self.gathered.seek(self.held)
+        return self.held == self.size
 
 
 class IntoBuffer(ReadRequest):
@@ -246,6 +293,13 @@ class IntoBuffer(ReadRequest):
         self.view.release()
         return self.filled
 
+    def room(self) -> memoryview | None:
+        return self.view[self.filled :] if len(self.view) - self.filled >= _DIRECT_SIZE else None
+
+    def received(self, count: int) -> bool:
+        self.filled += count
+        return self.partial or self.filled == len(self.view)
+
     def give_back(self, buffer: bytearray) -> None:
         if self.filled:
             buffer[:0] = self.view[: self.filled]
@@ -269,14 +323,12 @@ class BufferFuture(asyncio.Future[int]):
     would be lost.
     """
 
-    def __init__(self, pull: PullState, loop: asyncio.AbstractEventLoop) -> None:
-        super().__init__(loop=loop)
-        self._pull = pull
+    pull: PullState  # set by who makes it: an __init__ would cost as much as the rest
 
     def cancel(self, msg: Any | None = None) -> bool:
         """Cancel the read, as `asyncio.Future.cancel`."""
         cancelled = super().cancel(msg)
-        self._pull.busy()
+        self.pull.busy()
         return cancelled
 
 

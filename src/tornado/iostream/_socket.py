@@ -169,6 +169,9 @@ class IOStream(BaseIOStream):
         except BlockingIOError:
             return None
 
+    def _gives_all(self) -> bool:
+        return getattr(self.read_from_fd, "__func__", None) is _READ
+
     def _transmit(self, data: bytes | bytearray | memoryview) -> int:
         if getattr(self.write_to_fd, "__func__", None) is not _WRITE:
             return super()._transmit(data)
