@@ -148,9 +148,11 @@ class StreamCore:
 
     def _unwatch(self) -> None:
         """Leave the event loop."""
-        self._drop_reader()
-        self._drop_writer()
         if self._fd >= 0:
+            if self._reader_on:
+                self._drop_reader()
+            if self._writer_on:
+                self._drop_writer()
             self._fd = -1
             self._open_streams().discard(self)
 
@@ -220,7 +222,8 @@ class StreamCore:
             self.close_fd()
         finally:
             self._after_close()
-            self._schedule_close_callback()
+            if self._close_callback is not None:
+                self._schedule_close_callback()
 
     def _close_early(self) -> bool:
         """Use the descriptor for the last time. True if that failed, and closed the stream."""

@@ -293,4 +293,5 @@ class PushMode(OutputSide):
 
     def _after_close(self) -> None:
         super()._after_close()
-        self._tell_lost()
+        if self._consumer is not None or self._lender is not None:
+            self._tell_lost()

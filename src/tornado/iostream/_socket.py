@@ -65,13 +65,17 @@ class IOStream(BaseIOStream):
         """Close the socket."""
         self.socket.close()
 
+    def _find_peer(self) -> None:
+        """Set `_peer_address`, where the socket knows it."""
+        try:
+            self._peer_address = self.socket.getpeername()
+        except (OSError, AttributeError):  # not connected (any more)
+            pass
+
     def _peer_name(self) -> str:
         if self._peer_address is None:
-            try:
-                self._peer_address = self.socket.getpeername()
-            except (OSError, AttributeError):  # not connected (any more)
-                return "an unknown peer"
-        return address_name(self._peer_address)
+            self._find_peer()
+        return "an unknown peer" if self._peer_address is None else address_name(self._peer_address)
 
     def get_fd_error(self) -> Exception | None:
         """The error that the socket holds, or None."""
@@ -288,7 +292,7 @@ class IOStream(BaseIOStream):
 
     def _before_close(self) -> None:
         if self._peer_address is None:
-            self._peer_name()  # the socket knows it for the last time
+            self._find_peer()  # for the last time
         super()._before_close()
 
     def _after_close(self) -> None:
