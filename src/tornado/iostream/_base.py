@@ -391,7 +391,7 @@ class BaseIOStream(PushMode):
 
     def _after_close(self) -> None:
         pull = self._pull
-        if pull is not None:
+        if pull is not None and pull.future is not None:
             fail(pull.drop(), self._closed_error("reading from"))
         super()._after_close()
 
