@@ -253,7 +253,8 @@ class BaseIOStream(PushMode):
             elif request is not None and request.received(count):
                 pull.finish(0)
                 return
-            if count < asked and self._gives_all():
+            # Of a peer that sends much, more has come meanwhile.
+            if count < min(asked, self.read_chunk_size) and self._gives_all():
                 self._nothing_more(pull, ended=False)
                 return
         self._satisfy(pull, True)
