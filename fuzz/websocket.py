@@ -7,7 +7,7 @@ once, and how much of it is there decides on what is seen first.
 from tornado._wire.ws import Connection, Failed, Settings
 from tornado._wire.ws_deflate import DeflateParameters
 
-LIMITS = Settings(max_message_size=500, max_fragments=4, max_control_frames=1000, inflate_step=64)
+LIMITS = Settings(max_message_size=500, max_fragments=8, max_control_frames=1000, inflate_step=64)
 AGREED = DeflateParameters(client_max_window_bits=9)
 
 

@@ -41,6 +41,7 @@ PARSERS = {
     "ws_frames": {"websocket"},
     "ws_handshake": {"websocket_handshake"},
     "ws_message": {"websocket"},
+    "ws_short": {"websocket"},
 }
 #: Those that take nothing apart: numbers, exceptions, values, and what is only written.
 OTHERS = {"__init__", "errors", "limits", "ws_errors", "ws_events", "ws_shared"}

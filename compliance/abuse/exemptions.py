@@ -64,7 +64,4 @@ EXEMPTIONS: dict[tuple[str, str], Exemption] = {
     ("ws_inflating", "cpu"): Exemption(
         10.0, "2 GB are inflated, as each message is within `websocket_max_message_size`"
     ),
-    ("ws_fragments", "cpu"): Exemption(
-        2.0, "of the three ways one is within every limit: messages of 4,000 fragments"
-    ),
 }

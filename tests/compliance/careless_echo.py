@@ -10,6 +10,8 @@ import asyncio
 
 from compliance.autobahn import echo_server
 from tornado._wire import ws_frames
+from tornado._wire.ws import Connection
+from tornado._wire.ws_events import Event
 from tornado._wire.ws_message import Incoming, invalid_text
 
 _begin, _value = Incoming.begin_frame, Incoming.value
@@ -38,6 +40,11 @@ def _end_frame(self: Incoming) -> bool:
     return self._fin
 
 
+def _general_way(self: Connection, data: bytes, at: int, events: list[Event]) -> int:
+    """Have fragments begin and end one by one, as the faults are there."""
+    return at
+
+
 def _anything(code: int) -> bool:
     return True
 
@@ -47,6 +54,7 @@ def main() -> None:
     Incoming.begin_frame = _forget_about_text  # type: ignore[method-assign]
     Incoming.end_frame = _end_frame  # type: ignore[method-assign]
     Incoming.value = _value_at_last  # type: ignore[method-assign]
+    Connection._take_short = _general_way  # type: ignore[method-assign]
     ws_frames.is_close_code = _anything
     asyncio.run(echo_server.main())
 

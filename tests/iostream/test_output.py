@@ -38,6 +38,52 @@ async def test_writes_are_done_in_their_order(loop_kind: str, kind: str, certifi
         assert server._total_write_done_index == server._total_write_index == BIG + 100_001
 
 
+async def test_all_but_a_rest_written(loop_kind: str, kind: str, certificates: Certificates) -> None:
+    async with stream_pair(kind, certificates) as (server, client):
+        assert server._written(0).done()
+        server._send(bytes(BIG))
+        waiting = server._pending_output
+        assert server._written(waiting).done()
+        left: dict[int, int] = {}
+        for rest in (waiting - 1, BIG // 2, BIG // 4, 0):
+            future = server._written(rest)
+            assert not future.done()
+            future.add_done_callback(
+                lambda _, rest=rest: left.update({rest: server._pending_output})  # type: ignore[misc]
+            )
+        await client.read_bytes(BIG)
+        await server._written()
+        await turns()
+        assert list(left) == [waiting - 1, BIG // 2, BIG // 4, 0]
+        assert all(waits <= rest for rest, waits in left.items())
+        assert BIG // 8 < left[BIG // 4] < left[BIG // 2]  # and soon after that mark
+
+
+async def test_a_rest_that_is_asked_for_behind_less(
+    loop_kind: str, kind: str, certificates: Certificates
+) -> None:
+    """Futures are done in their order, so this one is later than it might."""
+    async with stream_pair(kind, certificates) as (server, client):
+        order: list[str] = []
+        for name, size, rest in (("all", BIG, 0), ("half", 1000, BIG // 2), ("end", 1000, 0)):
+            server._send(bytes(size))
+            server._written(rest).add_done_callback(lambda _, name=name: order.append(name))  # type: ignore[misc]
+        await client.read_bytes(BIG + 2000)
+        await server._written()
+        await turns()
+        assert order == ["all", "half", "end"]
+
+
+async def test_a_rest_of_a_stream_that_closes(loop_kind: str, kind: str, certificates: Certificates) -> None:
+    async with stream_pair(kind, certificates) as (server, _):
+        server._send(bytes(BIG))
+        waiting = server._written(1000)
+        server.close()
+        for future in (waiting, server._written(1000), server._written(2 * BIG)):
+            with pytest.raises(StreamClosedError):
+                await future
+
+
 async def test_pieces_put_into_the_write_buffer(
     loop_kind: str, kind: str, certificates: Certificates
 ) -> None:

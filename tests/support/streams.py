@@ -10,6 +10,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+import pytest
+
 from tests.support.certificates import Certificates
 from tornado.iostream import BaseIOStream, IOStream, SSLIOStream
 
@@ -124,6 +126,24 @@ def reset(stream: IOStream) -> None:
     stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     stream.socket.close()
     stream.close()
+
+
+def sends_of(monkeypatch: pytest.MonkeyPatch) -> list[tuple[IOStream, bytes]]:
+    """All that streams send from now on: stream and bytes, over TLS before they are encrypted."""
+    made: list[tuple[IOStream, bytes]] = []
+
+    def note(kind: type[IOStream]) -> None:
+        write = kind.write_to_fd
+
+        def noted(self: IOStream, data: memoryview) -> int:
+            made.append((self, bytes(data)))
+            return write(self, data)
+
+        monkeypatch.setattr(kind, "write_to_fd", noted)
+
+    note(IOStream)
+    note(SSLIOStream)
+    return made
 
 
 async def turns(count: int = 3) -> None:

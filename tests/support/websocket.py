@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import socket
+import struct
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -12,6 +14,7 @@ from tests.support.server import Peer, Response, Server, serving
 from tornado import web, websocket
 from tornado._wire import ws, ws_handshake
 from tornado._wire.ws_deflate import DeflatePolicy
+from tornado._wire.ws_frames import serialize_frame
 from tornado.httputil import HTTPHeaders
 
 KEY = "AAAAAAAAAAAAAAAAAAAAAA=="
@@ -52,7 +55,21 @@ class Client:
 
     def drop(self) -> None:
         """Reset the connection."""
+        sock = self.peer.writer.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.peer.writer.transport.abort()
+
+    def leave(self) -> None:
+        """Close the connection without a close frame."""
+        self.peer.writer.close()
+
+    def stop_reading(self) -> None:
+        """Take nothing more from the server."""
+        self.peer.writer.transport.pause_reading()  # type: ignore[attr-defined]
+
+    def read_on(self) -> None:
+        """The counterpart of `stop_reading`."""
+        self.peer.writer.transport.resume_reading()  # type: ignore[attr-defined]
 
     async def event(self) -> Any:
         """The next message or control frame; `END` or `RESET` behind the last one."""
@@ -108,6 +125,11 @@ async def dial(
     return Client(peer, response, core)
 
 
+def masked(first: int, payload: bytes) -> bytes:
+    """A frame of a client's, made by hand: its first byte, and the payload before masking."""
+    return serialize_frame(first, payload, b"abcd")
+
+
 @contextlib.asynccontextmanager
 async def opened(
     handler: type[websocket.WebSocketHandler], *fields: str, tls: Any = None, **settings: Any
@@ -156,6 +178,13 @@ class Recorder(websocket.WebSocketHandler):
 
     def note(self, event: Any) -> None:
         """Something has happened."""
+
+
+class Echo(websocket.WebSocketHandler):
+    """Sends each message back."""
+
+    def on_message(self, message: str | bytes) -> None:
+        self.write_message(message, binary=isinstance(message, bytes))
 
 
 def _note(cls: type[Recorder], event: Any) -> None:

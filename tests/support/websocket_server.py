@@ -64,10 +64,15 @@ class Visitor:
 
 
 class ScriptedServer:
-    """Runs its script for each connection; `visitors` are those that came."""
+    """Runs its script for each connection; `visitors` are those that came.
 
-    def __init__(self, script: Script) -> None:
+    :ivar trust: the arguments by which `websocket_connect` trusts it.
+    """
+
+    def __init__(self, script: Script, tls: Any = None) -> None:
         self._script = script
+        self._scheme = "wss" if tls else "ws"
+        self.trust: dict[str, Any] = {"ca_certs": str(tls.ca_file)} if tls else {}
         self.visitors: list[Visitor] = []
         self.port = 0
         self.errors: list[BaseException] = []
@@ -75,8 +80,8 @@ class ScriptedServer:
 
     @property
     def url(self) -> str:
-        """The address of a plain WebSocket."""
-        return f"ws://127.0.0.1:{self.port}/"
+        """The address of its WebSocket."""
+        return f"{self._scheme}://127.0.0.1:{self.port}/"
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -105,7 +110,7 @@ class ScriptedServer:
 @contextlib.asynccontextmanager
 async def scripted(script: Script, tls: Any = None) -> AsyncIterator[ScriptedServer]:
     """Serve a script on a port of the kernel's choice. What goes wrong in it fails the test."""
-    server = ScriptedServer(script)
+    server = ScriptedServer(script, tls)
     context = tls.server_context if tls else None
     listening = await asyncio.start_server(server.serve, "127.0.0.1", 0, ssl=context)
     server.port = listening.sockets[0].getsockname()[1]

@@ -146,7 +146,7 @@ async def _server_s_answers(server: Server, data: bytes, cuts: list[int], compre
     """Send the bytes and then the end; everything that comes back, reasons left out."""
     client = await dial(server, policy=POLICY if compressing else None)
     found = []
-    with contextlib.suppress(ConnectionError):
+    with contextlib.suppress(OSError):  # the server has closed already; not always a ConnectionError
         for piece in pieces(data, cuts):
             client.raw(piece)
             await turns()
@@ -177,6 +177,9 @@ def test_a_server_takes_any_bytes(waits: bool, compressing: bool, log_watch: Log
                 # Only who goes on behind his close frame may lose what was sent to him.
                 assert isinstance(events[-1], ws.Close)
                 assert found[:-1] == expected[: len(found) - 1]
+            elif waits and events and isinstance(events[-1], str | bytes):
+                # Who goes without a close frame has gone, whatever is still to be answered.
+                assert found in (expected, expected[:-1])
             else:
                 assert found == expected
             assert handler.happened == noted(events)

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from tests.support.server import ExpectLog, Server, raised, serving
-from tests.support.streams import turns
+from tests.support.streams import sends_of, turns
 from tests.support.websocket import Client, Recorder, dial
 from tornado import web
 from tornado._wire import ws, ws_shared
 from tornado._wire.ws_deflate import DeflatePolicy
-from tornado.iostream import IOStream
+from tornado.ioloop import IOLoop
 from tornado.websocket import (
     Broadcast,
     WebSocketClosedError,
@@ -26,6 +26,7 @@ from tornado.websocket import (
     broadcast,
     websocket_connect,
 )
+from tornado.websocket._protocol import COLLECT_LIMIT
 
 SMALL_BUFFER = 4096
 
@@ -52,16 +53,8 @@ async def joined(
 
 @pytest.fixture
 def sends(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """All that streams hand to the system: the stream's handle for bytes, in its order."""
-    made: list[Any] = []
-    write = IOStream.write_to_fd
-
-    def noted(self: IOStream, data: memoryview) -> int:
-        made.append((self, bytes(data)))
-        return write(self, data)
-
-    monkeypatch.setattr(IOStream, "write_to_fd", noted)
-    return made
+    """All that streams send: stream and bytes, in order."""
+    return sends_of(monkeypatch)
 
 
 @pytest.fixture
@@ -106,16 +99,16 @@ async def test_everybody_gets_it(
         assert await done is done
 
 
-async def test_any_iterable_will_do_and_may_change_meanwhile() -> None:
-    async with joined(2) as (members, clients, _):
+async def test_any_iterable_will_do_and_may_change_meanwhile(loop_kind: str, tls: Any) -> None:
+    async with joined(2, tls) as (members, clients, _):
         assert broadcast(iter(members), "a").sent == 2
         assert broadcast(set(members), "b").sent == 2
         assert broadcast([], "c").sent == 0
         assert [await client.event() for client in clients for _ in "ab"] == ["a", "b"] * 2
 
 
-async def test_the_closed_are_told_and_the_others_served() -> None:
-    async with joined(4) as (members, clients, _):
+async def test_the_closed_are_told_and_the_others_served(loop_kind: str, tls: Any) -> None:
+    async with joined(4, tls) as (members, clients, _):
         unopened = WebSocketHandler.__new__(WebSocketHandler)
         members[0].close()
         clients[1].close(1000)
@@ -142,8 +135,10 @@ async def test_a_clients_connection_gets_it_too(loop_kind: str, tls: Any) -> Non
 
 
 @pytest.mark.parametrize("wrong", [1, None, bytearray(b"x"), ["x"]])
-async def test_another_type_is_refused_before_anybody_gets_anything(wrong: Any, sends: list[Any]) -> None:
-    async with joined(1) as (members, _, _):
+async def test_another_type_is_refused_before_anybody_gets_anything(
+    loop_kind: str, tls: Any, wrong: Any, sends: list[Any]
+) -> None:
+    async with joined(1, tls) as (members, _, _):
         sends.clear()
         with pytest.raises(TypeError, match="a message is str or bytes"):
             broadcast(members, wrong)
@@ -155,22 +150,71 @@ def test_an_unknown_policy_is_refused() -> None:
         broadcast([], "m", slow="drop")  # type: ignore[arg-type]
 
 
-async def test_the_counters() -> None:
-    async with joined(1) as (members, _, _):
+async def test_the_counters(loop_kind: str, tls: Any) -> None:
+    async with joined(1, tls) as (members, _, _):
         broadcast(members, "é")
         connection = members[0].ws_connection
         assert (connection._message_bytes_out, connection._wire_bytes_out) == (2, 4)
 
 
+# -- of another thread's loop --
+
+
+@pytest.mark.parametrize("has_loop", [False, True])
+async def test_another_thread_is_refused(loop_kind: str, tls: Any, has_loop: bool, sends: list[Any]) -> None:
+    """With or without a loop of its own; what streams do is not for threads. Nobody gets anything."""
+
+    async def in_a_loop() -> None:
+        broadcast(members, "m")
+
+    def in_a_thread() -> None:
+        if has_loop:
+            asyncio.run(in_a_loop())
+        else:
+            broadcast(members, "m")
+
+    async with joined(2, tls) as (members, clients, _):
+        await turns()
+        sends.clear()
+        with pytest.raises(RuntimeError, match="another thread, or another loop, .* IOLoop.add_callback"):
+            await asyncio.to_thread(in_a_thread)
+        assert sends == []
+        await asyncio.to_thread(IOLoop.current().add_callback, broadcast, members, "as told")
+        assert [await client.event() for client in clients] == ["as told"] * 2
+
+
+def test_another_loop_is_refused_and_none_is_not() -> None:
+    """Between two runs of the connections' own loop, as a program's start may be, nobody else is in it."""
+
+    async def start() -> None:
+        members, clients, _ = await stack.enter_async_context(joined(1))
+        found.extend((members, clients[0]))
+
+    async def send_from_here() -> None:
+        with pytest.raises(RuntimeError, match="another loop"):
+            broadcast(found[0], "refused")
+
+    found: list[Any] = []
+    stack = contextlib.AsyncExitStack()
+    with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
+        runner.run(start())
+        asyncio.run(send_from_here())
+        assert broadcast(found[0], "m").sent == 1
+        assert runner.run(found[1].event()) == "m"
+        runner.run(stack.aclose())
+
+
 # -- how it is made --
 
 
-async def test_the_frame_is_made_and_compressed_once(monkeypatch: pytest.MonkeyPatch, loop_kind: str) -> None:
+async def test_the_frame_is_made_and_compressed_once(
+    monkeypatch: pytest.MonkeyPatch, loop_kind: str, tls: Any
+) -> None:
     made: list[bytes] = []
     once = ws_shared.compress_once
     monkeypatch.setattr(ws_shared, "compress_once", lambda *args: (made.append(args[0]), once(*args))[1])
     policy = DeflatePolicy()
-    async with joined(3, policy=policy, get_compression_options=lambda self: {}) as (
+    async with joined(3, tls, policy=policy, get_compression_options=lambda self: {}) as (
         members,
         clients,
         server,
@@ -184,10 +228,10 @@ async def test_the_frame_is_made_and_compressed_once(monkeypatch: pytest.MonkeyP
         assert await clients[0].event() == "with a context of its own again"
 
 
-async def test_what_follows_a_broadcast_is_compressed_anew() -> None:
+async def test_what_follows_a_broadcast_is_compressed_anew(loop_kind: str, tls: Any) -> None:
     """The peer's window has got the broadcast in it, which our compressor has not seen."""
     compressing: Any = {"get_compression_options": lambda self: {}}
-    async with joined(1, policy=DeflatePolicy(), **compressing) as (members, clients, _):
+    async with joined(1, tls, policy=DeflatePolicy(), **compressing) as (members, clients, _):
         messages = ["".join(map(str, range(100))), "xyz" * 50, "".join(map(str, range(100)))]
         members[0].write_message(messages[0])
         broadcast(members, messages[1])
@@ -197,17 +241,17 @@ async def test_what_follows_a_broadcast_is_compressed_anew() -> None:
 
 @pytest.mark.parametrize("stray", [None, "text", object()])
 async def test_what_is_no_connection_is_refused_before_anybody_gets_anything(
-    stray: Any, sends: list[Any]
+    loop_kind: str, tls: Any, stray: Any, sends: list[Any]
 ) -> None:
-    async with joined(1) as (members, _, _):
+    async with joined(1, tls) as (members, _, _):
         sends.clear()
         with pytest.raises(TypeError, match="broadcast.. sends to handlers and client connections, not "):
             broadcast([*members, stray], "m")
         assert sends == []
 
 
-async def test_one_send_a_connection(sends: list[Any]) -> None:
-    async with joined(3) as (members, _, _):
+async def test_one_send_a_connection(loop_kind: str, tls: Any, sends: list[Any]) -> None:
+    async with joined(3, tls) as (members, _, _):
         sends.clear()
         broadcast(members, "m")
         streams = [member.ws_connection.stream for member in members]
@@ -217,18 +261,20 @@ async def test_one_send_a_connection(sends: list[Any]) -> None:
 # -- write_message of others --
 
 
-async def test_an_overridden_write_message_is_honoured() -> None:
+async def test_an_overridden_write_message_is_honoured(loop_kind: str, tls: Any) -> None:
     def write_message(self: Any, message: Any, binary: bool = False) -> Any:
         return Recorder.write_message(self, f"<{message}>", binary)
 
-    async with joined(1, write_message=write_message) as (members, clients, _):
+    async with joined(1, tls, write_message=write_message) as (members, clients, _):
         assert broadcast(members, "m").sent == 1
         assert await clients[0].event() == "<m>"
 
 
-async def test_a_patched_write_message_is_honoured(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_patched_write_message_is_honoured(
+    loop_kind: str, tls: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     seen: list[Any] = []
-    async with joined(2) as (members, clients, _):
+    async with joined(2, tls) as (members, clients, _):
         members[0].write_message = lambda *args: seen.append(args)
         assert broadcast(members, {"a": 1}).sent == 2
         assert seen == [({"a": 1}, False)]
@@ -240,7 +286,7 @@ async def test_a_patched_write_message_is_honoured(monkeypatch: pytest.MonkeyPat
         assert seen[1:] == [("m", False)] * 2
 
 
-async def test_a_protocol_of_the_programs_own_is_honoured() -> None:
+async def test_a_protocol_of_the_programs_own_is_honoured(loop_kind: str, tls: Any) -> None:
     class Shouting(WebSocketProtocol13):
         def write_message(self, message: Any, binary: bool = False) -> Any:
             return super().write_message(message.upper(), binary)
@@ -248,19 +294,19 @@ async def test_a_protocol_of_the_programs_own_is_honoured() -> None:
     def get_websocket_protocol(self: Any) -> Any:
         return Shouting(self, False, self._params())
 
-    async with joined(1, get_websocket_protocol=get_websocket_protocol) as (members, clients, _):
+    async with joined(1, tls, get_websocket_protocol=get_websocket_protocol) as (members, clients, _):
         broadcast(members, "m")
         assert await clients[0].event() == "M"
 
 
-async def test_an_async_write_message_is_run_and_waited_for() -> None:
+async def test_an_async_write_message_is_run_and_waited_for(loop_kind: str, tls: Any) -> None:
     gate = asyncio.Event()
 
     async def write_message(self: Any, message: Any, binary: bool = False) -> None:
         await gate.wait()
         await Recorder.write_message(self, message, binary)
 
-    async with joined(1, write_message=write_message) as (members, clients, _):
+    async with joined(1, tls, write_message=write_message) as (members, clients, _):
         broadcast(members, "1")
         waiting = asyncio.ensure_future(_await(broadcast(members, "2", slow="wait")))
         await turns()
@@ -271,14 +317,16 @@ async def test_an_async_write_message_is_run_and_waited_for() -> None:
 
 
 @pytest.mark.parametrize("is_async", [False, True])
-async def test_what_it_raises_is_logged_and_others_are_served(is_async: bool, expect_log: ExpectLog) -> None:
+async def test_what_it_raises_is_logged_and_others_are_served(
+    loop_kind: str, tls: Any, is_async: bool, expect_log: ExpectLog
+) -> None:
     def fails(*args: Any) -> Any:
         raise RuntimeError("no")
 
     async def fails_later(*args: Any) -> Any:
         fails()
 
-    async with joined(2) as (members, clients, _):
+    async with joined(2, tls) as (members, clients, _):
         members[0].write_message = fails_later if is_async else fails
         with expect_log("tornado.application", "Uncaught exception") as log:
             await broadcast(members, "m", slow="wait")
@@ -286,11 +334,11 @@ async def test_what_it_raises_is_logged_and_others_are_served(is_async: bool, ex
         assert await clients[1].event() == "m"
 
 
-async def test_a_closed_connection_behind_an_async_write_message_is_no_news() -> None:
+async def test_a_closed_connection_behind_an_async_write_message_is_no_news(loop_kind: str, tls: Any) -> None:
     async def write_message(*args: Any) -> None:
         raise WebSocketClosedError
 
-    async with joined(1, write_message=write_message) as (members, _, _):
+    async with joined(1, tls, write_message=write_message) as (members, _, _):
         await broadcast(members, "m", slow="wait")
 
 
@@ -328,10 +376,36 @@ async def test_the_slow_are_left_out(loop_kind: str, tls: Any) -> None:
         assert event == "b"
 
 
-async def test_the_limit_is_write_limit_unless_told_otherwise() -> None:
-    async with joined(1, write_limit=3000) as (members, _, _):
+async def test_the_limit_is_write_limit_unless_told_otherwise(loop_kind: str, tls: Any) -> None:
+    async with joined(1, tls, write_limit=3000) as (members, _, _):
         fill(members[0])
         assert broadcast(members, "m", slow="skip").slow == members
+
+
+async def test_who_is_filled_by_broadcasts_is_not_read(loop_kind: str, tls: Any) -> None:
+    """As by his own messages: who sends and never reads is not served."""
+    async with joined(1, tls, write_limit=10_000) as (members, clients, _):
+        clients[0].stop_reading()
+        for _ in range(10):
+            broadcast(members, "x" * 1_000_000, slow="wait")
+        clients[0].send("message")
+        await turns(20)
+        assert members[0].happened == []
+        clients[0].read_on()
+        await members[0].until("message")
+
+
+async def test_many_broadcasts_of_one_callback_do_not_pile_up(loop_kind: str, tls: Any) -> None:
+    def on_message(self: Any, message: Any) -> None:
+        for _ in range(1000):
+            broadcast(self.members, "x" * 1000, slow="wait")
+            assert self.ws_connection.stream._collected_size < COLLECT_LIMIT
+        self.note("sent")
+
+    async with joined(1, tls, on_message=on_message) as (members, clients, _):
+        clients[0].send("go")
+        await members[0].until("sent")
+        assert [len(await clients[0].event()) for _ in range(1000)] == [1000] * 1000
 
 
 async def test_the_slow_are_waited_for(loop_kind: str, tls: Any) -> None:
@@ -347,8 +421,8 @@ async def test_the_slow_are_waited_for(loop_kind: str, tls: Any) -> None:
         assert await waiting is done
 
 
-async def test_who_is_waited_for_may_go() -> None:
-    async with joined(1) as (members, clients, _):
+async def test_who_is_waited_for_may_go(loop_kind: str, tls: Any) -> None:
+    async with joined(1, tls) as (members, clients, _):
         fill(members[0])
         waiting = asyncio.ensure_future(_await(broadcast(members, "m", slow="wait", limit=0)))
         await turns()
@@ -357,28 +431,30 @@ async def test_who_is_waited_for_may_go() -> None:
         await waiting
 
 
-async def test_a_slow_client_and_a_slow_method_are_no_exception() -> None:
-    async with joined(1, write_message=lambda *args: Recorder.write_message(*args)) as (members, _, _):
+async def test_a_slow_client_and_a_slow_method_are_no_exception(loop_kind: str, tls: Any) -> None:
+    async with joined(1, tls, write_message=lambda *args: Recorder.write_message(*args)) as (members, _, _):
         fill(members[0])
         assert broadcast(members, "m", slow="skip", limit=0).slow == members
 
 
-async def test_who_collects_at_the_moment_is_not_slow() -> None:
+async def test_who_collects_at_the_moment_is_not_slow(loop_kind: str, tls: Any) -> None:
     """A handler that sends to all, itself included, in the middle of its own answer."""
 
     def on_message(self: Any, message: Any) -> None:
         self.write_message("own")
         self.happened.append(broadcast(self.members, "all", slow="skip", limit=0))
 
-    async with joined(1, on_message=on_message) as (members, clients, _):
+    async with joined(1, tls, on_message=on_message) as (members, clients, _):
         clients[0].send("go")
         assert [await clients[0].event(), await clients[0].event()] == ["own", "all"]
         assert members[0].happened[0].slow == []
 
 
-async def test_one_who_does_not_read_costs_the_others_nothing(sends: list[Any]) -> None:
+async def test_one_who_does_not_read_costs_the_others_nothing(
+    loop_kind: str, tls: Any, sends: list[Any]
+) -> None:
     """Once something waits for it, a broadcast does not even try to send there, and what waits is bounded."""
-    async with joined(20) as (members, clients, _):
+    async with joined(20, tls) as (members, clients, _):
         fill(members[0])
         stream = members[0].ws_connection.stream
         most = stream._pending_output + 10 * 103
@@ -408,13 +484,14 @@ async def test_many_are_served_in_several_turns_and_in_order(
         assert all(other.done() for other in others)
         assert [[await client.event() for _ in "13"] for client in clients[:3]] == [["1", "3"]] * 3
         assert [await clients[3].event() for _ in "123"] == ["1", "2", "3"]
-        if tls is None:
-            # All of the last one's in one send.
-            assert (members[3].ws_connection.stream, b"\x81\x011\x81\x012\x81\x013") in sends
+        # All of the last one's in one send.
+        assert (members[3].ws_connection.stream, b"\x81\x011\x81\x012\x81\x013") in sends
 
 
-async def test_several_broadcasts_of_one_turn_take_two_sends(sends: list[Any]) -> None:
-    async with joined(2) as (members, clients, _):
+async def test_several_broadcasts_of_one_turn_take_two_sends(
+    loop_kind: str, tls: Any, sends: list[Any]
+) -> None:
+    async with joined(2, tls) as (members, clients, _):
         await turns()
         sends.clear()
         for number in range(100):
@@ -425,8 +502,8 @@ async def test_several_broadcasts_of_one_turn_take_two_sends(sends: list[Any]) -
             assert [await client.event() for _ in range(101)] == [*map(str, range(100)), "last"]
 
 
-async def test_the_next_turn_begins_anew(sends: list[Any]) -> None:
-    async with joined(1) as (members, _, _):
+async def test_the_next_turn_begins_anew(loop_kind: str, tls: Any, sends: list[Any]) -> None:
+    async with joined(1, tls) as (members, _, _):
         for _ in range(2):
             await turns()
             sends.clear()
@@ -434,11 +511,13 @@ async def test_the_next_turn_begins_anew(sends: list[Any]) -> None:
             assert len(sends) == 1
 
 
-async def test_a_reply_does_not_wait_for_others(no_time: None, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_reply_does_not_wait_for_others(
+    loop_kind: str, tls: Any, no_time: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def on_message(self: Any, message: Any) -> None:
         self.write_message(message)
 
-    async with joined(3, on_message=on_message) as (members, clients, _):
+    async with joined(3, tls, on_message=on_message) as (members, clients, _):
         monkeypatch.setattr(_rounds.Rounds, "_go_on", lambda self: None)  # nobody else's turn comes
         broadcast(members, "all")
         clients[2].send("mine")
@@ -456,9 +535,9 @@ async def test_who_is_held_can_be_closed(no_time: None, loop_kind: str, tls: Any
 
 
 async def test_a_write_that_fails_badly_leaves_the_others_their_turn(
-    no_time: None, monkeypatch: pytest.MonkeyPatch
+    loop_kind: str, tls: Any, no_time: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with joined(3) as (members, clients, _):
+    async with joined(3, tls) as (members, clients, _):
         errors: list[Any] = []
         asyncio.get_running_loop().set_exception_handler(lambda loop, told: errors.append(told["exception"]))
         let_go = WebSocketProtocol13.let_go
@@ -474,8 +553,8 @@ async def test_a_write_that_fails_badly_leaves_the_others_their_turn(
         assert [str(error) for error in errors] == ["no"]
 
 
-async def test_waiting_for_a_turn_can_be_given_up(no_time: None) -> None:
-    async with joined(3) as (members, clients, _):
+async def test_waiting_for_a_turn_can_be_given_up(loop_kind: str, tls: Any, no_time: None) -> None:
+    async with joined(3, tls) as (members, clients, _):
         done = broadcast(members, "m")
         waiting = asyncio.ensure_future(_await(done))
         await asyncio.sleep(0)

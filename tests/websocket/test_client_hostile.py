@@ -6,7 +6,6 @@ import asyncio
 import re
 import socket
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,11 +17,10 @@ from tests.support.websocket_server import Visitor, scripted
 from tornado import websocket
 from tornado._wire import ws
 from tornado._wire.ws_handshake import accept_value
-from tornado.http1connection import _watch
 from tornado.httpclient import HTTPClientError, HTTPRequest
 from tornado.iostream import UnsatisfiableReadError
 from tornado.simple_httpclient import HTTPStreamClosedError, HTTPTimeoutError
-from tornado.websocket import _keepalive, websocket_connect
+from tornado.websocket import websocket_connect
 
 Answer = Callable[[Visitor], bytes]
 UPGRADE = ("Upgrade: websocket", "Connection: Upgrade")
@@ -82,7 +80,7 @@ WRONG: dict[str, tuple[Answer, str]] = {
 
 
 @pytest.mark.parametrize("name", WRONG)
-async def test_an_answer_that_is_not_acceptable(name: str) -> None:
+async def test_an_answer_that_is_not_acceptable(loop_kind: str, tls: Any, name: str) -> None:
     """The connection fails, the error names the field, the socket is closed."""
     answer, fault = WRONG[name]
     closed = asyncio.Event()
@@ -92,9 +90,9 @@ async def test_an_answer_that_is_not_acceptable(name: str) -> None:
         assert await visitor.gone() == b""
         closed.set()
 
-    async with scripted(script) as server:
+    async with scripted(script, tls) as server:
         with pytest.raises(websocket.WebSocketError, match=re.escape(fault)):
-            await websocket_connect(server.url, subprotocols=["a", "b"])
+            await websocket_connect(server.url, subprotocols=["a", "b"], **server.trust)
         await closed.wait()
 
 
@@ -113,52 +111,52 @@ async def test_an_answer_that_is_not_acceptable(name: str) -> None:
         ("permessage-deflate, permessage-deflate", "was not offered, or not twice"),
     ],
 )
-async def test_compression_that_was_not_offered(answer: str, fault: str) -> None:
+async def test_compression_that_was_not_offered(loop_kind: str, tls: Any, answer: str, fault: str) -> None:
     async def script(visitor: Visitor) -> None:
         visitor.accept(f"Sec-WebSocket-Extensions: {answer}")
         await visitor.gone()
 
     options = {"server_no_context_takeover": True, "server_max_window_bits": 10}
-    async with scripted(script) as server:
+    async with scripted(script, tls) as server:
         with pytest.raises(websocket.WebSocketError, match=f"Sec-WebSocket-Extensions: .*{fault}"):
-            await websocket_connect(server.url, compression_options=options)
+            await websocket_connect(server.url, compression_options=options, **server.trust)
 
 
 @pytest.mark.parametrize("status", ["200 OK", "202 Accepted", "204 No Content"])
-async def test_a_success_that_is_none(status: str) -> None:
+async def test_a_success_that_is_none(loop_kind: str, tls: Any, status: str) -> None:
     async def script(visitor: Visitor) -> None:
         visitor.send(visitor.head(*UPGRADE, accept(visitor), "Content-Length: 0", status=status))
         await visitor.gone()
 
-    async with scripted(script) as server:
+    async with scripted(script, tls) as server:
         with pytest.raises(websocket.WebSocketError, match=f"status {status[:3]}, not 101"):
-            await websocket_connect(server.url)
+            await websocket_connect(server.url, **server.trust)
 
 
 @pytest.mark.parametrize("code", [300, 401, 426, 500, 599])
-async def test_an_error(code: int) -> None:
+async def test_an_error(loop_kind: str, tls: Any, code: int) -> None:
     async def script(visitor: Visitor) -> None:
         visitor.send(visitor.head("Content-Length: 3", status=f"{code} No"), "why")
         await visitor.gone()
 
-    async with scripted(script) as server:
+    async with scripted(script, tls) as server:
         with pytest.raises(HTTPClientError) as caught:
-            await websocket_connect(server.url)
+            await websocket_connect(server.url, **server.trust)
         assert caught.value.code == code
         assert caught.value.response is not None
         assert caught.value.response.body == b"why"
 
 
-async def test_no_http() -> None:
+async def test_no_http(loop_kind: str, tls: Any) -> None:
     async def script(visitor: Visitor) -> None:
         visitor.send("SSH-2.0-OpenSSH_9.2\r\n\r\n")
         await visitor.gone()
 
-    async with scripted(script) as server:
+    async with scripted(script, tls) as server:
         with pytest.raises(
             HTTPStreamClosedError, match=f"waiting for the response of 127.0.0.1:{server.port}"
         ):
-            await websocket_connect(server.url)
+            await websocket_connect(server.url, **server.trust)
 
 
 @pytest.mark.parametrize("sent", ["", "HTTP/1.1 101 Switching"])
@@ -173,28 +171,28 @@ async def test_a_server_that_closes_early(sent: str, loop_kind: str, tls: Any) -
             await websocket_connect(url, **trust)
 
 
-async def test_a_server_that_resets() -> None:
+async def test_a_server_that_resets(loop_kind: str, tls: Any) -> None:
     async def script(visitor: Visitor) -> None:
         visitor.writer.transport.abort()
 
-    async with scripted(script) as server:
+    async with scripted(script, tls) as server:
         with pytest.raises((ConnectionResetError, HTTPStreamClosedError)):
-            await websocket_connect(server.url)
+            await websocket_connect(server.url, **server.trust)
 
 
-async def test_an_endless_head() -> None:
+async def test_an_endless_head(loop_kind: str, tls: Any) -> None:
     async def script(visitor: Visitor) -> None:
         visitor.send("HTTP/1.1 101 Switching Protocols\r\n")
         for number in range(10_000):
             visitor.send(f"X-{number}: {'x' * 100}\r\n")
             await visitor.writer.drain()
 
-    async with scripted(script) as server:
+    async with scripted(script, tls) as server:
         with pytest.raises(UnsatisfiableReadError, match="head"):
-            await websocket_connect(server.url)
+            await websocket_connect(server.url, **server.trust)
 
 
-async def test_interim_answers() -> None:
+async def test_interim_answers(loop_kind: str, tls: Any) -> None:
     """A few are passed over; no end of them is not waited for."""
 
     async def few(visitor: Visitor) -> None:
@@ -206,35 +204,35 @@ async def test_interim_answers() -> None:
         visitor.send("HTTP/1.1 100 Continue\r\n\r\n" * 100)
         await visitor.gone()
 
-    async with scripted(few) as server:
-        (await websocket_connect(server.url)).close()
+    async with scripted(few, tls) as server:
+        (await websocket_connect(server.url, **server.trust)).close()
         await turns(5)
-    async with scripted(flood) as server:
+    async with scripted(flood, tls) as server:
         with pytest.raises(HTTPStreamClosedError):
-            await websocket_connect(server.url)
+            await websocket_connect(server.url, **server.trust)
 
 
-async def test_a_page_without_an_end() -> None:
+async def test_a_page_without_an_end(loop_kind: str, tls: Any) -> None:
     async def script(visitor: Visitor) -> None:
         visitor.send(visitor.head(status="500 Oops"))
         for _ in range(1000):
             visitor.send(b"x" * 65536)
             await visitor.writer.drain()
 
-    async with scripted(script) as server:
+    async with scripted(script, tls) as server:
         with pytest.raises(HTTPStreamClosedError):
-            await websocket_connect(server.url)
+            await websocket_connect(server.url, **server.trust)
 
 
-async def test_a_connection_that_never_was_is_closed() -> None:
+async def test_a_connection_that_never_was_is_closed(loop_kind: str, tls: Any) -> None:
     """For who holds it: nothing is there to wait for."""
 
     async def script(visitor: Visitor) -> None:
         visitor.send(visitor.head("Content-Length: 0", status="404 No"))
         await visitor.gone()
 
-    async with scripted(script) as server:
-        conn = websocket.WebSocketClientConnection(HTTPRequest(server.url))
+    async with scripted(script, tls) as server:
+        conn = websocket.WebSocketClientConnection(HTTPRequest(server.url, **server.trust))
         waiting = asyncio.ensure_future(conn.wait_closed())
         with pytest.raises(HTTPClientError, match="404"):
             await conn.connect_future
@@ -246,33 +244,33 @@ async def test_a_connection_that_never_was_is_closed() -> None:
 
 
 @pytest.mark.parametrize("field", ["Content-Length: 5", "Transfer-Encoding: chunked"])
-async def test_an_acceptance_that_speaks_of_a_body(field: str) -> None:
+async def test_an_acceptance_that_speaks_of_a_body(loop_kind: str, tls: Any, field: str) -> None:
     """Some would take what follows for frames, others for the body."""
 
     async def script(visitor: Visitor) -> None:
         visitor.accept(field, then=b"\x81\x05hello")
         await visitor.gone()
 
-    async with scripted(script) as server:
+    async with scripted(script, tls) as server:
         with pytest.raises(HTTPStreamClosedError, match="Connection closed: .*code 101 should not have body"):
-            await websocket_connect(server.url)
+            await websocket_connect(server.url, **server.trust)
 
 
 # -- time --
 
 
-async def test_no_answer(clock: FakeClock) -> None:
+async def test_no_answer(clock: FakeClock, tls: Any) -> None:
     async def script(visitor: Visitor) -> None:
         await visitor.gone()
 
-    async with scripted(script) as server:
+    async with scripted(script, tls) as server:
         begin = clock.now
         with pytest.raises(HTTPTimeoutError, match="Timeout during request .*waiting for the response of"):
-            await websocket_connect(server.url, request_timeout=7)
+            await websocket_connect(server.url, request_timeout=7, **server.trust)
         assert clock.now - begin == pytest.approx(7, abs=0.1)
 
 
-async def test_a_slow_answer(clock: FakeClock) -> None:
+async def test_a_slow_answer(clock: FakeClock, tls: Any) -> None:
     """What comes drop by drop is over when the time is."""
 
     async def script(visitor: Visitor) -> None:
@@ -281,10 +279,10 @@ async def test_a_slow_answer(clock: FakeClock) -> None:
             await visitor.writer.drain()
             await asyncio.sleep(1)
 
-    async with scripted(script) as server:
+    async with scripted(script, tls) as server:
         begin = clock.now
         with pytest.raises(HTTPTimeoutError):
-            await websocket_connect(server.url)
+            await websocket_connect(server.url, **server.trust)
         assert clock.now - begin == pytest.approx(20, abs=1)
 
 
@@ -338,10 +336,8 @@ async def test_cancelling_at_once() -> None:
     await turns(10)
 
 
-async def test_a_server_that_does_not_close(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_server_that_does_not_close(by_the_clock: FakeClock, tls: Any) -> None:
     """It has five seconds to answer, and as many to close the stream."""
-    monkeypatch.setattr(_keepalive, "monotonic", clock)
-    monkeypatch.setattr(_watch, "time", SimpleNamespace(monotonic=clock))
     answers = [True, False]
 
     async def script(visitor: Visitor) -> None:
@@ -351,20 +347,20 @@ async def test_a_server_that_does_not_close(clock: FakeClock, monkeypatch: pytes
             visitor.send(visitor.core.close(1000))
         await visitor.gone()
 
-    async with scripted(script) as server:
+    async with scripted(script, tls) as server:
         for code in (None, 1000):
-            conn = await websocket_connect(server.url)
-            begin = clock.now
+            conn = await websocket_connect(server.url, **server.trust)
+            begin = by_the_clock.now
             conn.close(1000)
             await conn.wait_closed()
-            assert clock.now - begin == pytest.approx(5, rel=0.2)
+            assert by_the_clock.now - begin == pytest.approx(5, rel=0.2)
             assert conn.close_code == (code if len(answers) else 1000)
 
 
 # -- frames --
 
 
-async def failed_with(data: bytes, **options: Any) -> Any:
+async def failed_with(data: bytes, tls: Any, **options: Any) -> Any:
     """The close frame that the client sends to a server that has sent these bytes."""
     answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
 
@@ -372,8 +368,8 @@ async def failed_with(data: bytes, **options: Any) -> Any:
         visitor.accept(then=data)
         answer.set_result(await visitor.event())
 
-    async with scripted(script) as server:
-        conn = await websocket_connect(server.url, **options)
+    async with scripted(script, tls) as server:
+        conn = await websocket_connect(server.url, **server.trust, **options)
         messages = [message async for message in conn]
         assert conn.protocol is not None
         return messages, await answer
@@ -393,39 +389,43 @@ async def failed_with(data: bytes, **options: Any) -> Any:
         (b"\x81\x7e\x08\0" + b"x" * 2048, 1009, ""),
     ],
 )
-async def test_a_frame_that_is_not_allowed(data: bytes, code: int, reason: str) -> None:
+async def test_a_frame_that_is_not_allowed(
+    loop_kind: str, tls: Any, data: bytes, code: int, reason: str
+) -> None:
     """What came before it is delivered; the server is told which rule it has broken."""
-    messages, answer = await failed_with(b"\x81\x02ok" + data, max_message_size=1024)
+    messages, answer = await failed_with(b"\x81\x02ok" + data, tls, max_message_size=1024)
     assert messages == ["ok"]
     assert answer.code == code
     assert re.search(reason, answer.reason), answer
 
 
-async def test_frames_in_one_piece_with_the_answer() -> None:
+async def test_frames_in_one_piece_with_the_answer(loop_kind: str, tls: Any) -> None:
     async def script(visitor: Visitor) -> None:
         visitor.accept(then=b"\x81\x01a\x82\x01b\x89\x01p" + visitor.core.close(4000, "bye"))
         assert [await visitor.event() for _ in range(2)] == [ws.Pong(b"p"), ws.Close(4000, "")]
 
-    async with scripted(script) as server:
-        conn = await websocket_connect(server.url)
+    async with scripted(script, tls) as server:
+        conn = await websocket_connect(server.url, **server.trust)
         assert [message async for message in conn] == ["a", b"b"]
         assert (conn.close_code, conn.close_reason) == (4000, "bye")
 
 
-async def test_a_server_that_goes_without_a_word(loop_kind: str) -> None:
+async def test_a_server_that_goes_without_a_word(loop_kind: str, tls: Any) -> None:
     """Messages that came before are delivered; there is no code."""
 
     async def script(visitor: Visitor) -> None:
         visitor.accept(then=b"\x81\x01a")
 
-    async with scripted(script) as server:
-        conn = await websocket_connect(server.url)
+    async with scripted(script, tls) as server:
+        conn = await websocket_connect(server.url, **server.trust)
         assert [message async for message in conn] == ["a"]
         assert conn.close_code is None
         await conn.wait_closed()
 
 
-async def test_an_error_in_a_hook_is_logged_with_the_address(expect_log: ExpectLog) -> None:
+async def test_an_error_in_a_hook_is_logged_with_the_address(
+    loop_kind: str, tls: Any, expect_log: ExpectLog
+) -> None:
     class Mine(websocket.WebSocketClientConnection):
         def on_ping(self, data: bytes) -> None:
             raise ValueError("on purpose")
@@ -434,7 +434,7 @@ async def test_an_error_in_a_hook_is_logged_with_the_address(expect_log: ExpectL
         visitor.accept(then=b"\x89\x00")
         await visitor.gone()
 
-    async with scripted(script) as server:
+    async with scripted(script, tls) as server:
         with expect_log("tornado.application", f"Uncaught exception.*127.0.0.1:{server.port}"):
-            conn = await Mine(HTTPRequest(server.url)).connect_future
+            conn = await Mine(HTTPRequest(server.url, **server.trust)).connect_future
             assert await conn.read_message() is None

@@ -74,7 +74,7 @@ async def test_many_messages_at_once(loop_kind: str, tls: Any) -> None:
         await sender
 
 
-async def test_pings_and_closing(loop_kind: str) -> None:
+async def test_pings_and_closing(loop_kind: str, tls: Any) -> None:
     seen: dict[str, Any] = {}
 
     async def handler(connection: Any) -> None:
@@ -84,8 +84,8 @@ async def test_pings_and_closing(loop_kind: str) -> None:
             await connection.recv()
         seen["code"], seen["reason"] = connection.close_code, connection.close_reason
 
-    async with serving(handler, subprotocols=["b"]) as (url, _):
-        conn = await websocket_connect(url, subprotocols=["a", "b"])
+    async with serving(handler, tls, subprotocols=["b"]) as (url, trust):
+        conn = await websocket_connect(url, subprotocols=["a", "b"], **trust)
         assert conn.selected_subprotocol == "b"
         await conn.write_message("x")
         assert await conn.read_message() == "x"
@@ -95,23 +95,23 @@ async def test_pings_and_closing(loop_kind: str) -> None:
     assert seen == {"code": 4001, "reason": "bye"}
 
 
-async def test_the_server_closes(loop_kind: str) -> None:
+async def test_the_server_closes(loop_kind: str, tls: Any) -> None:
     async def handler(connection: Any) -> None:
         await connection.send(["frag", "ment", "ed"])
         await connection.close(4002, "enough")
 
-    async with serving(handler) as (url, _):
-        conn = await websocket_connect(url)
+    async with serving(handler, tls) as (url, trust):
+        conn = await websocket_connect(url, **trust)
         assert [message async for message in conn] == ["fragmented"]
         assert (conn.close_code, conn.close_reason) == (4002, "enough")
 
 
-async def test_the_server_refuses() -> None:
+async def test_the_server_refuses(loop_kind: str, tls: Any) -> None:
     def refuse(connection: Any, request: Any) -> Any:
         return connection.respond(HTTPStatus.UNAUTHORIZED, "who are you?\n")
 
-    async with serving(process_request=refuse) as (url, _):
+    async with serving(tls=tls, process_request=refuse) as (url, trust):
         with pytest.raises(HTTPClientError) as caught:
-            await websocket_connect(url)
+            await websocket_connect(url, **trust)
         assert caught.value.response is not None
         assert (caught.value.code, caught.value.response.body) == (401, b"who are you?\n")

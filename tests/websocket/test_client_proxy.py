@@ -11,23 +11,13 @@ import pytest
 
 from tests.support.clock import FakeClock
 from tests.support.proxy import proxying, tinyproxy
-from tests.support.server import ExpectLog, Server, serving
-from tests.support.websocket import Recorder
+from tests.support.server import ExpectLog, serving
+from tests.support.websocket import Echo, Recorder
+from tests.support.websocket_client import address_of
 from tornado import web
 from tornado.httpclient import HTTPClientError
 from tornado.simple_httpclient import HTTPProxyError, HTTPStreamClosedError, HTTPTimeoutError
-from tornado.websocket import WebSocketHandler, websocket_connect
-
-
-class Echo(WebSocketHandler):
-    def on_message(self, message: str | bytes) -> None:
-        self.write_message(message)
-
-
-def url_of(server: Server, tls: Any, host: str = "localhost") -> tuple[str, dict[str, Any]]:
-    if tls:
-        return f"wss://{host}:{server.port}/", {"ca_certs": str(tls.ca_file)}
-    return f"ws://{host}:{server.port}/", {}
+from tornado.websocket import websocket_connect
 
 
 async def speak(url: str, **options: Any) -> None:
@@ -40,7 +30,7 @@ async def test_through_a_proxy(loop_kind: str, tls: Any) -> None:
     """It is told where to; the certificate is checked against the server's name."""
     async with serving(web.Application([("/", Echo)]), tls=tls) as server:
         async with proxying(target=("127.0.0.1", server.port)) as proxy:
-            url, trust = url_of(server, tls)
+            url, trust = address_of(server, tls, "localhost")
             await speak(url, proxy_host="127.0.0.1", proxy_port=proxy.port, **trust)
             target = f"localhost:{server.port}".encode()
             assert proxy.heads == [b"CONNECT " + target + b" HTTP/1.1\r\nHost: " + target + b"\r\n\r\n"]
@@ -62,7 +52,7 @@ async def test_a_name_that_only_the_proxy_knows(certificates: Any, expect_log: E
             assert proxy.heads[0].startswith(b"CONNECT elsewhere.test:443 HTTP/1.1\r\n")
 
 
-async def test_an_ipv6_address() -> None:
+async def test_an_ipv6_address(loop_kind: str) -> None:
     async with serving(web.Application([("/", Echo)])) as server:
         async with proxying(target=("127.0.0.1", server.port)) as proxy:
             await speak("ws://[2001:db8::1]/", proxy_host="127.0.0.1", proxy_port=proxy.port)
@@ -71,13 +61,13 @@ async def test_an_ipv6_address() -> None:
             )
 
 
-async def test_credentials_are_the_proxys_alone() -> None:
+async def test_credentials_are_the_proxys_alone(loop_kind: str, tls: Any) -> None:
     handler = Recorder.new()
-    async with serving(web.Application([("/", handler)])) as server:
+    async with serving(web.Application([("/", handler)]), tls=tls) as server:
         async with proxying() as proxy:
-            url, _ = url_of(server, None, "127.0.0.1")
-            access = {"proxy_username": "me", "proxy_password": "sécret"}
-            conn = await websocket_connect(url, proxy_host="127.0.0.1", proxy_port=proxy.port, **access)
+            url, options = address_of(server, tls)
+            options |= {"proxy_username": "me", "proxy_password": "sécret"}
+            conn = await websocket_connect(url, proxy_host="127.0.0.1", proxy_port=proxy.port, **options)
             assert b"\r\nProxy-Authorization: Basic bWU6c8OpY3JldA==\r\n" in proxy.heads[0]
             assert "Proxy-Authorization" not in handler.latest.request.headers
             conn.close()
@@ -85,7 +75,7 @@ async def test_credentials_are_the_proxys_alone() -> None:
 
 
 @pytest.mark.parametrize("code", [403, 407, 502])
-async def test_a_proxy_that_refuses(code: int) -> None:
+async def test_a_proxy_that_refuses(loop_kind: str, code: int) -> None:
     async with proxying(f"HTTP/1.1 {code} Sorry\r\nContent-Length: 5\r\n\r\nwhy".encode()) as proxy:
         with pytest.raises(HTTPProxyError) as caught:
             await websocket_connect("ws://example.com/", proxy_host="127.0.0.1", proxy_port=proxy.port)
@@ -98,7 +88,7 @@ async def test_a_proxy_that_refuses(code: int) -> None:
 @pytest.mark.parametrize(
     "answer", [b"", b"SSH-2.0\r\n\r\n", b"HTTP/1.1 200", b"HTTP/1.1 100 Go\r\n\r\n" * 50]
 )
-async def test_a_proxy_that_does_not_answer_as_it_should(answer: bytes) -> None:
+async def test_a_proxy_that_does_not_answer_as_it_should(loop_kind: str, answer: bytes) -> None:
     async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(answer)
@@ -112,7 +102,7 @@ async def test_a_proxy_that_does_not_answer_as_it_should(answer: bytes) -> None:
     await listening.wait_closed()
 
 
-async def test_a_proxy_that_answers_too_much() -> None:
+async def test_a_proxy_that_answers_too_much(loop_kind: str) -> None:
     """Bytes before the TLS handshake are nobody's."""
     async with proxying(b"HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 101 OK\r\n\r\n") as proxy:
         with pytest.raises(ValueError, match="start_tls"):
@@ -146,7 +136,7 @@ async def test_tinyproxy(loop_kind: str, tls: Any, tmp_path: Path) -> None:
     """With a password, right and wrong."""
     async with serving(web.Application([("/", Echo)]), tls=tls) as server:
         async with tinyproxy(tmp_path, "BasicAuth me secret") as port:
-            url, options = url_of(server, tls, "127.0.0.1")
+            url, options = address_of(server, tls)
             options |= {"proxy_host": "127.0.0.1", "proxy_port": port, "proxy_username": "me"}
             await speak(url, proxy_password="secret", **options)
             with pytest.raises(HTTPProxyError) as caught:
@@ -154,7 +144,7 @@ async def test_tinyproxy(loop_kind: str, tls: Any, tmp_path: Path) -> None:
             assert caught.value.proxy_code in (401, 407)
 
 
-async def test_tinyproxy_cannot_connect(tmp_path: Path) -> None:
+async def test_tinyproxy_cannot_connect(loop_kind: str, tmp_path: Path) -> None:
     async with tinyproxy(tmp_path) as port:
         with pytest.raises(HTTPProxyError) as caught:
             await websocket_connect("ws://127.0.0.1:1/", proxy_host="127.0.0.1", proxy_port=port)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import weakref
 from typing import Any
 
 import pytest
 
+from tests.support.references import no_collection
 from tests.support.server import ExpectLog, Peer, Response, raised, serving
 from tests.support.streams import turns
 from tests.support.websocket import END, FIELDS, Recorder, dial, opened
@@ -17,9 +19,9 @@ from tornado._wire.ws_deflate import DeflatePolicy
 from tornado.websocket import WebSocketClosedError, WebSocketHandler, WebSocketProtocol13
 
 
-async def refused(handler: Any, *fields: str, **settings: Any) -> Response:
+async def refused(handler: Any, tls: Any, *fields: str, **settings: Any) -> Response:
     """The answer to a handshake."""
-    async with serving(web.Application([("/", handler)], **settings)) as server:
+    async with serving(web.Application([("/", handler)], **settings), tls=tls) as server:
         return await server.fetch("/", *(fields or FIELDS))
 
 
@@ -32,16 +34,16 @@ async def test_a_dictionary_is_sent_as_json(loop_kind: str, tls: Any) -> None:
         assert json.loads(await client.event()) == {"a": ["é", 1]}
 
 
-async def test_text_may_be_given_as_bytes() -> None:
+async def test_text_may_be_given_as_bytes(loop_kind: str, tls: Any) -> None:
     handler = Recorder.new(open=lambda self: self.write_message("é".encode()) and None)
-    async with opened(handler) as client:
+    async with opened(handler, tls=tls) as client:
         assert await client.event() == "é"
 
 
 @pytest.mark.parametrize("message", [None, 1, ["a"], bytearray(b"x")])
-async def test_what_is_no_message_is_a_type_error(message: Any) -> None:
+async def test_what_is_no_message_is_a_type_error(loop_kind: str, tls: Any, message: Any) -> None:
     handler = Recorder.new()
-    async with opened(handler):
+    async with opened(handler, tls=tls):
         await handler.until("open")
         with pytest.raises(TypeError, match=f"not {type(message).__name__}$"):
             handler.latest.write_message(message)
@@ -58,17 +60,17 @@ async def test_pings(loop_kind: str, tls: Any) -> None:
     assert handler.happened[:2] == [("pong", b"text"), ("ping", b"mine")]
 
 
-async def test_a_ping_that_is_too_long() -> None:
+async def test_a_ping_that_is_too_long(loop_kind: str, tls: Any) -> None:
     handler = Recorder.new()
-    async with opened(handler):
+    async with opened(handler, tls=tls):
         await handler.until("open")
         with pytest.raises(ValueError, match="125 bytes"):
             handler.latest.ping(b"x" * 126)
 
 
-async def test_a_closed_connection_takes_nothing() -> None:
+async def test_a_closed_connection_takes_nothing(loop_kind: str, tls: Any) -> None:
     handler = Recorder.new()
-    async with opened(handler) as client:
+    async with opened(handler, tls=tls) as client:
         client.close(1000)
         await handler.until(("close", 1000, None))
         closed = handler.latest
@@ -93,16 +95,16 @@ async def test_a_closed_connection_takes_nothing() -> None:
         ((1006, None), ws.Close(None, "")),
     ],
 )
-async def test_close(arguments: Any, expected: ws.Close) -> None:
+async def test_close(loop_kind: str, tls: Any, arguments: Any, expected: ws.Close) -> None:
     handler = Recorder.new(open=lambda self: self.close(*arguments))
-    async with opened(handler) as client:
+    async with opened(handler, tls=tls) as client:
         assert await client.event() == expected
 
 
 @pytest.mark.parametrize("code", [0, 999, 1004, 2999, 5000])
-async def test_a_code_that_must_not_be_sent(code: int) -> None:
+async def test_a_code_that_must_not_be_sent(loop_kind: str, tls: Any, code: int) -> None:
     handler = Recorder.new()
-    async with opened(handler) as client:
+    async with opened(handler, tls=tls) as client:
         await handler.until("open")
         with pytest.raises(ValueError, match=f"{code} must not be sent"):
             handler.latest.close(code)
@@ -125,13 +127,13 @@ async def test_set_nodelay(loop_kind: str, tls: Any) -> None:
 # -- the handshake, and the request behind it --
 
 
-async def test_the_groups_of_the_route_go_to_open(loop_kind: str) -> None:
+async def test_the_groups_of_the_route_go_to_open(loop_kind: str, tls: Any) -> None:
     def open_(self: Any, *args: str, **kwargs: str) -> None:
         self.note((args, kwargs, self.open_args, self.open_kwargs))
 
     handler = Recorder.new(open=open_)
     routes = [(r"/a/(\d+)/(.*)", handler), (r"/b/(?P<name>.*)", handler)]
-    async with serving(web.Application(routes)) as server:
+    async with serving(web.Application(routes), tls=tls) as server:
         await dial(server, "/a/1/x%20y")
         await dial(server, "/b/z")
     assert [each for each in handler.happened if type(each[0]) is tuple] == [
@@ -165,32 +167,32 @@ async def test_the_request_can_still_be_read(loop_kind: str, tls: Any) -> None:
         await handler.until(expected)
 
 
-async def test_a_proxy_s_word_about_the_client_is_kept() -> None:
+async def test_a_proxy_s_word_about_the_client_is_kept(loop_kind: str, tls: Any) -> None:
     handler = Recorder.new(on_message=lambda self, message: self.note(self.request.remote_ip))
-    async with serving(web.Application([("/", handler)]), xheaders=True) as server:
+    async with serving(web.Application([("/", handler)]), tls=tls, xheaders=True) as server:
         client = await dial(server, "/", "X-Real-Ip: 4.5.6.7")
         client.send("")
         await handler.until("4.5.6.7")
 
 
-async def test_header_fields_that_a_program_changed_stay_changed() -> None:
+async def test_header_fields_that_a_program_changed_stay_changed(loop_kind: str, tls: Any) -> None:
     def prepare(self: Any) -> None:
         self.request.headers["X-Mine"] = "set"
 
     handler = Recorder.new(
         prepare=prepare, on_message=lambda self, message: self.note(self.request.headers.get("X-Mine"))
     )
-    async with opened(handler) as client:
+    async with opened(handler, tls=tls) as client:
         client.send("")
         await handler.until("set")
 
 
-async def test_what_prepare_sets_goes_with_the_101() -> None:
+async def test_what_prepare_sets_goes_with_the_101(loop_kind: str, tls: Any) -> None:
     def prepare(self: Any) -> None:
         self.set_header("X-A", "b")
         self.set_cookie("k", "v")
 
-    async with opened(Recorder.new(prepare=prepare)) as client:
+    async with opened(Recorder.new(prepare=prepare), tls=tls) as client:
         response = client.response
         assert response.get("X-A") == "b"
         assert response.get("Set-Cookie") == "k=v; Path=/"
@@ -199,21 +201,21 @@ async def test_what_prepare_sets_goes_with_the_101() -> None:
         assert response.get("Content-Length") is None
 
 
-async def test_prepare_may_refuse() -> None:
+async def test_prepare_may_refuse(loop_kind: str, tls: Any) -> None:
     async def prepare(self: Any) -> None:
         await asyncio.sleep(0)
         raise web.HTTPError(401)
 
     handler = Recorder.new(prepare=prepare)
-    assert (await refused(handler)).code == 401
+    assert (await refused(handler, tls)).code == 401
     assert handler.happened == []
 
 
-async def test_the_request_is_logged_and_finished_at_the_handshake() -> None:
+async def test_the_request_is_logged_and_finished_at_the_handshake(loop_kind: str, tls: Any) -> None:
     lines: list[int] = []
     handler = Recorder.new(on_finish=lambda self: self.note("finished"))
     settings = {"log_function": lambda handler: lines.append(handler.get_status())}
-    async with opened(handler, **settings) as client:
+    async with opened(handler, tls=tls, **settings) as client:
         client.close()
         await handler.until(("close", None, None))
     assert handler.happened == ["finished", "open", ("close", None, None)]
@@ -221,10 +223,10 @@ async def test_the_request_is_logged_and_finished_at_the_handshake() -> None:
 
 
 @pytest.mark.parametrize("name", ["write", "redirect", "set_header", "set_cookie", "set_status"])
-async def test_http_s_methods_are_of_no_use_any_more(name: str) -> None:
+async def test_http_s_methods_are_of_no_use_any_more(loop_kind: str, tls: Any, name: str) -> None:
     arguments: Any = {"set_header": ("a", "b"), "set_cookie": ("a", "b"), "set_status": (200,)}
     handler = Recorder.new()
-    async with opened(handler):
+    async with opened(handler, tls=tls):
         await handler.until("open")
         with pytest.raises(RuntimeError, match=rf"{name}\(\): Method not supported for Web Sockets"):
             getattr(handler.latest, name)(*arguments.get(name, ("x",)))
@@ -233,7 +235,7 @@ async def test_http_s_methods_are_of_no_use_any_more(name: str) -> None:
                 getattr(handler.latest, method)()
 
 
-async def test_methods_of_a_class_beside_are_called() -> None:
+async def test_methods_of_a_class_beside_are_called(loop_kind: str, tls: Any) -> None:
     class Careful(web.RequestHandler):
         def set_header(self, name: str, value: Any) -> None:
             super().set_header(name, f"{value}!" if name == "X-A" else value)
@@ -242,7 +244,7 @@ async def test_methods_of_a_class_beside_are_called() -> None:
         def prepare(self) -> None:
             self.set_header("X-A", "b")
 
-    async with opened(Both.new()) as client:
+    async with opened(Both.new(), tls=tls) as client:
         assert client.response.get("X-A") == "b!"
 
 
@@ -283,13 +285,13 @@ async def test_get_may_be_overridden(loop_kind: str, tls: Any, kind: str) -> Non
     assert ("after" in handler.happened) is (kind == "awaits")
 
 
-async def test_an_open_connection_has_no_task(loop_kind: str) -> None:
+async def test_an_open_connection_has_no_task(loop_kind: str, tls: Any) -> None:
     async def prepare(self: Any) -> None:
         await asyncio.sleep(0)
 
     for members in ({}, {"prepare": prepare}):
         handler = Recorder.new(**members)
-        async with opened(handler) as client:
+        async with opened(handler, tls=tls) as client:
             client.send("message")
             await handler.until("message")
             await turns(5)
@@ -297,7 +299,7 @@ async def test_an_open_connection_has_no_task(loop_kind: str) -> None:
             assert running == []
 
 
-async def test_a_wrapped_execute_is_called(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_wrapped_execute_is_called(loop_kind: str, tls: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     execute = web.RequestHandler._execute
     seen = []
 
@@ -307,13 +309,13 @@ async def test_a_wrapped_execute_is_called(monkeypatch: pytest.MonkeyPatch) -> N
 
     monkeypatch.setattr(web.RequestHandler, "_execute", wrapped)
     handler = Recorder.new()
-    async with opened(handler) as client:
+    async with opened(handler, tls=tls) as client:
         client.send("message")
         await handler.until("message")
     assert seen == ["Handler"]
 
 
-async def test_other_requests_are_answered_by_an_overridden_get() -> None:
+async def test_other_requests_are_answered_by_an_overridden_get(loop_kind: str, tls: Any) -> None:
     async def get(self: Any, *args: Any) -> None:
         if self.request.headers.get("Upgrade", "").lower() != "websocket":
             self.finish("a page")
@@ -321,14 +323,14 @@ async def test_other_requests_are_answered_by_an_overridden_get() -> None:
             await WebSocketHandler.get(self, *args)
 
     handler = Recorder.new(get=get)
-    async with serving(web.Application([("/", handler)])) as server:
+    async with serving(web.Application([("/", handler)]), tls=tls) as server:
         assert (await server.fetch("/")).body == b"a page"
         client = await dial(server)
         client.send("message")
         await handler.until("message")
 
 
-async def test_a_client_that_goes_before_the_handshake_has_not_been_here(loop_kind: str) -> None:
+async def test_a_client_that_goes_before_the_handshake_has_not_been_here(loop_kind: str, tls: Any) -> None:
     begun, gate = asyncio.Event(), asyncio.Event()
 
     async def prepare(self: Any) -> None:
@@ -337,7 +339,7 @@ async def test_a_client_that_goes_before_the_handshake_has_not_been_here(loop_ki
         self.note("prepared")
 
     handler = Recorder.new(prepare=prepare)
-    async with serving(web.Application([("/", handler)])) as server:
+    async with serving(web.Application([("/", handler)]), tls=tls) as server:
         peer: Peer = await server.connect()
         peer.get("/", *FIELDS)
         await begun.wait()
@@ -352,7 +354,7 @@ async def test_a_client_that_goes_before_the_handshake_has_not_been_here(loop_ki
 # -- subprotocols --
 
 
-async def test_a_subprotocol_is_chosen(loop_kind: str) -> None:
+async def test_a_subprotocol_is_chosen(loop_kind: str, tls: Any) -> None:
     def select(self: Any, offered: list[str]) -> str | None:
         self.note(offered)
         return "b" if "b" in offered else None
@@ -360,7 +362,7 @@ async def test_a_subprotocol_is_chosen(loop_kind: str) -> None:
     handler = Recorder.new(
         select_subprotocol=select, on_message=lambda self, message: self.note(self.selected_subprotocol)
     )
-    async with serving(web.Application([("/", handler)])) as server:
+    async with serving(web.Application([("/", handler)]), tls=tls) as server:
         client = await dial(server, "/", "Sec-WebSocket-Protocol: a, b, c")
         assert client.response.get("Sec-WebSocket-Protocol") == "b"
         client.send("")
@@ -373,10 +375,10 @@ async def test_a_subprotocol_is_chosen(loop_kind: str) -> None:
     assert [each for each in handler.happened if type(each) is list] == [["a", "b", "c"], ["x"], []]
 
 
-async def test_a_subprotocol_that_nobody_offered(expect_log: ExpectLog) -> None:
+async def test_a_subprotocol_that_nobody_offered(loop_kind: str, tls: Any, expect_log: ExpectLog) -> None:
     handler = Recorder.new(select_subprotocol=lambda self, offered: "mine")
     with expect_log("tornado.application", "Uncaught exception") as expected:
-        assert (await refused(handler)).code == 500
+        assert (await refused(handler, tls)).code == 500
     assert "has not offered the subprotocol 'mine'" in str(raised(expected))
 
 
@@ -395,21 +397,21 @@ async def test_a_subprotocol_that_nobody_offered(expect_log: ExpectLog) -> None:
         ),
     ],
 )
-async def test_compression_options(options: Any, expected: str | None) -> None:
+async def test_compression_options(loop_kind: str, tls: Any, options: Any, expected: str | None) -> None:
     handler = Recorder.new(get_compression_options=lambda self: options)
-    async with serving(web.Application([("/", handler)])) as server:
+    async with serving(web.Application([("/", handler)]), tls=tls) as server:
         client = await dial(server, policy=DeflatePolicy())
         assert client.response.get("Sec-WebSocket-Extensions") == expected
 
 
-async def test_short_messages_under_the_threshold_are_not_compressed() -> None:
+async def test_short_messages_under_the_threshold_are_not_compressed(loop_kind: str, tls: Any) -> None:
     def open_(self: Any) -> None:
         for size in (99, 100):
             self.write_message("x" * size)
             self.note(self.ws_connection._wire_bytes_out)
 
     handler = Recorder.new(get_compression_options=lambda self: {"threshold": 100}, open=open_)
-    async with serving(web.Application([("/", handler)])) as server:
+    async with serving(web.Application([("/", handler)]), tls=tls) as server:
         client = await dial(server, policy=DeflatePolicy())
         assert [await client.event(), await client.event()] == ["x" * 99, "x" * 100]
     plain, both = handler.happened[:2]
@@ -417,17 +419,17 @@ async def test_short_messages_under_the_threshold_are_not_compressed() -> None:
     assert both - plain < 20
 
 
-async def test_a_compression_option_out_of_range(expect_log: ExpectLog) -> None:
+async def test_a_compression_option_out_of_range(loop_kind: str, tls: Any, expect_log: ExpectLog) -> None:
     handler = Recorder.new(get_compression_options=lambda self: {"compression_level": 10})
     with expect_log("tornado.application", "Uncaught exception") as expected:
-        assert (await refused(handler)).code == 500
+        assert (await refused(handler, tls)).code == 500
     assert "-1 to 9, not 10" in str(raised(expected))
 
 
 # -- settings and properties --
 
 
-async def test_settings_are_the_defaults_of_properties() -> None:
+async def test_settings_are_the_defaults_of_properties(loop_kind: str, tls: Any) -> None:
     settings = {
         "websocket_ping_interval": 30,
         "websocket_ping_timeout": 10,
@@ -435,7 +437,7 @@ async def test_settings_are_the_defaults_of_properties() -> None:
         "websocket_write_limit": 7,
     }
     handler = Recorder.new(ping_timeout=20)
-    async with opened(handler, **settings):
+    async with opened(handler, tls=tls, **settings):
         await handler.until("open")
         assert handler.latest.max_message_size == 5
         connection = handler.latest.ws_connection
@@ -444,9 +446,9 @@ async def test_settings_are_the_defaults_of_properties() -> None:
         assert connection.params.write_limit == 7
 
 
-async def test_a_message_just_within_the_limit_and_one_just_over(loop_kind: str) -> None:
+async def test_a_message_just_within_the_limit_and_one_just_over(loop_kind: str, tls: Any) -> None:
     handler = Recorder.new()
-    async with opened(handler, websocket_max_message_size=1000) as client:
+    async with opened(handler, tls=tls, websocket_max_message_size=1000) as client:
         client.send(b"x" * 1000, b"x" * 1001)
         event = await client.event()
         assert event == ws.Close(1009, "message too big")
@@ -454,27 +456,29 @@ async def test_a_message_just_within_the_limit_and_one_just_over(loop_kind: str)
 
 
 @pytest.mark.parametrize(("options", "code"), [({}, 1000), ({"protection": "public"}, 1009)])
-async def test_the_server_s_limit_on_growth_holds_for_messages(options: dict[str, str], code: int) -> None:
+async def test_the_server_s_limit_on_growth_holds_for_messages(
+    loop_kind: str, tls: Any, options: dict[str, str], code: int
+) -> None:
     handler = Recorder.new(get_compression_options=lambda self: {})
-    async with serving(web.Application([("/", handler)]), **options) as server:
+    async with serving(web.Application([("/", handler)]), tls=tls, **options) as server:
         client = await dial(server, policy=DeflatePolicy())
         client.send(bytes(2**21))
         client.close(1000)
         assert (await client.event()).code == code
 
 
-async def test_a_limit_that_is_none_is_told(expect_log: ExpectLog) -> None:
+async def test_a_limit_that_is_none_is_told(loop_kind: str, tls: Any, expect_log: ExpectLog) -> None:
     with expect_log("tornado.application", "Uncaught exception") as expected:
-        assert (await refused(Recorder.new(), websocket_max_message_size=0)).code == 500
+        assert (await refused(Recorder.new(), tls, websocket_max_message_size=0)).code == 500
     assert "websocket_max_message_size is a number of bytes above zero, not 0" in str(raised(expected))
 
 
-async def test_on_message_has_to_be_there(expect_log: ExpectLog) -> None:
+async def test_on_message_has_to_be_there(loop_kind: str, tls: Any, expect_log: ExpectLog) -> None:
     class Silent(WebSocketHandler):
         pass
 
     with expect_log("tornado.application", "Uncaught exception") as expected:
-        async with opened(Silent) as client:
+        async with opened(Silent, tls=tls) as client:
             client.send("x")
             assert await client.event() is END
     assert "Silent has no on_message()" in str(raised(expected))
@@ -508,23 +512,23 @@ def _allow(self: Any, origin: str) -> bool:
         (("Sec-Fetch-Site: cross-site", "Origin: https://friend.example"), 101),
     ],
 )
-async def test_origins(fields: tuple[str, ...], code: int) -> None:
+async def test_origins(loop_kind: str, tls: Any, fields: tuple[str, ...], code: int) -> None:
     handler = Recorder.new()
     settings = {"trusted_origins": ["https://friend.example"]}
-    assert (await refused(handler, *FIELDS, HOST, *fields, **settings)).code == code
+    assert (await refused(handler, tls, *FIELDS, HOST, *fields, **settings)).code == code
     assert ("open" in handler.happened) is (code == 101)
 
 
-async def test_check_origin_may_allow_others() -> None:
+async def test_check_origin_may_allow_others(loop_kind: str, tls: Any) -> None:
     handler = Recorder.new(check_origin=_allow)
-    assert (await refused(handler, *FIELDS, HOST, "Origin: http://any.example")).code == 101
+    assert (await refused(handler, tls, *FIELDS, HOST, "Origin: http://any.example")).code == 101
     assert handler.happened[0] == "http://any.example"
 
 
 # -- the protocol object --
 
 
-async def test_a_protocol_of_the_handler_s_own(loop_kind: str) -> None:
+async def test_a_protocol_of_the_handler_s_own(loop_kind: str, tls: Any) -> None:
     class Loud(WebSocketProtocol13):
         def write_message(self, message: str | bytes, binary: bool = False) -> Any:
             return super().write_message(message.upper(), binary)
@@ -533,12 +537,12 @@ async def test_a_protocol_of_the_handler_s_own(loop_kind: str) -> None:
         get_websocket_protocol=lambda self: Loud(self, False, self._params()),
         on_message=lambda self, message: self.write_message(message),
     )
-    async with opened(handler) as client:
+    async with opened(handler, tls=tls) as client:
         client.send("hello")
         assert await client.event() == "HELLO"
 
 
-async def test_a_protocol_that_accepts_by_itself(loop_kind: str) -> None:
+async def test_a_protocol_that_accepts_by_itself(loop_kind: str, tls: Any) -> None:
     class Counting(WebSocketProtocol13):
         accepted = 0
 
@@ -547,22 +551,19 @@ async def test_a_protocol_that_accepts_by_itself(loop_kind: str) -> None:
             await super().accept_connection(handler)
 
     handler = Recorder.new(get_websocket_protocol=lambda self: Counting(self, False, self._params()))
-    async with opened(handler) as client:
+    async with opened(handler, tls=tls) as client:
         client.send("hello")
         await handler.until("hello")
     assert Counting.accepted == 1
 
 
-async def test_no_protocol_is_answered_with_426() -> None:
-    response = await refused(Recorder.new(get_websocket_protocol=lambda self: None))
+async def test_no_protocol_is_answered_with_426(loop_kind: str, tls: Any) -> None:
+    response = await refused(Recorder.new(get_websocket_protocol=lambda self: None), tls)
     assert response.code == 426
     assert response.get("Sec-WebSocket-Version") == "13, 8, 7"
 
 
 async def test_handlers_are_freed_with_their_connection(loop_kind: str, tls: Any) -> None:
-    import gc
-    import weakref
-
     class Plain(WebSocketHandler):
         references: list[Any] = []
 
@@ -572,8 +573,7 @@ async def test_handlers_are_freed_with_their_connection(loop_kind: str, tls: Any
         def on_message(self, message: str | bytes) -> None:
             self.write_message(message)
 
-    gc.disable()
-    try:
+    with no_collection():
         async with opened(Plain, tls=tls) as client:
             client.send("x")
             assert await client.event() == "x"
@@ -581,5 +581,3 @@ async def test_handlers_are_freed_with_their_connection(loop_kind: str, tls: Any
             assert await client.events() == [ws.Close(1000, "")]
             await turns(5)
         assert [reference() for reference in Plain.references] == [None, None, None]
-    finally:
-        gc.enable()

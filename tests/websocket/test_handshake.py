@@ -37,7 +37,9 @@ def changed(name: str, value: str) -> tuple[str, ...]:
         ((*FIELDS, "Sec-WebSocket-Protocol: a b"), 400, "is no token"),
     ],
 )
-async def test_bad_handshakes(fields: tuple[str, ...], code: int, text: str, tls: Any) -> None:
+async def test_bad_handshakes(
+    loop_kind: str, tls: Any, fields: tuple[str, ...], code: int, text: str
+) -> None:
     handler = Recorder.new()
     async with serving(web.Application([("/", handler)]), tls=tls) as server:
         response = await server.fetch("/", *fields)
@@ -54,32 +56,32 @@ async def test_bad_handshakes(fields: tuple[str, ...], code: int, text: str, tls
     [{"version": "HTTP/1.0"}, {"method": "POST", "body": b""}, {"method": "HEAD"}],
     ids=["1.0", "POST", "HEAD"],
 )
-async def test_only_get_and_http_1_1(options: Any) -> None:
-    async with serving(web.Application([("/", Recorder.new())])) as server:
+async def test_only_get_and_http_1_1(loop_kind: str, tls: Any, options: Any) -> None:
+    async with serving(web.Application([("/", Recorder.new())]), tls=tls) as server:
         response = await server.fetch("/", *FIELDS, **options)
     assert response.code == (400 if "version" in options else 405)
 
 
-async def test_a_refused_handshake_leaves_the_connection_to_http() -> None:
-    async with serving(web.Application([("/", Recorder.new())])) as server:
+async def test_a_refused_handshake_leaves_the_connection_to_http(loop_kind: str, tls: Any) -> None:
+    async with serving(web.Application([("/", Recorder.new())]), tls=tls) as server:
         peer = await server.connect()
         assert (await peer.fetch("/", *without("Upgrade"))).code == 400
         assert (await peer.fetch("/missing")).code == 404
 
 
-async def test_case_and_lists_of_the_fields(loop_kind: str) -> None:
+async def test_case_and_lists_of_the_fields(loop_kind: str, tls: Any) -> None:
     fields = (
         "upgrade: WebSocket",
         "connection: keep-alive, UPGRADE",
         "sec-websocket-version: 8",
         f"sec-websocket-key: {KEY}",
     )
-    async with serving(web.Application([("/", Recorder.new())])) as server:
+    async with serving(web.Application([("/", Recorder.new())]), tls=tls) as server:
         assert (await server.fetch("/", *fields)).code == 101
 
 
-async def test_the_head_may_come_byte_by_byte(loop_kind: str) -> None:
-    async with serving(web.Application([("/", Recorder.new())])) as server:
+async def test_the_head_may_come_byte_by_byte(loop_kind: str, tls: Any) -> None:
+    async with serving(web.Application([("/", Recorder.new())]), tls=tls) as server:
         peer = await server.connect()
         for byte in "\r\n".join(["GET / HTTP/1.1", "Host: a", *FIELDS, "", ""]).encode():
             peer.send(bytes([byte]))
@@ -87,38 +89,38 @@ async def test_the_head_may_come_byte_by_byte(loop_kind: str) -> None:
         assert (await peer.response()).code == 101
 
 
-async def test_a_compressing_application_leaves_the_101_alone() -> None:
-    async with opened(Recorder.new(), "Accept-Encoding: gzip", compress_response=True) as client:
+async def test_a_compressing_application_leaves_the_101_alone(loop_kind: str, tls: Any) -> None:
+    async with opened(Recorder.new(), "Accept-Encoding: gzip", tls=tls, compress_response=True) as client:
         assert client.response.get("Vary") is None
         assert client.response.get("Content-Encoding") is None
 
 
-async def test_a_server_that_decompresses_bodies(loop_kind: str) -> None:
+async def test_a_server_that_decompresses_bodies(loop_kind: str, tls: Any) -> None:
     """A delegate stands before the application, and makes the requests."""
     handler = Recorder.new()
-    async with serving(web.Application([("/", handler)]), decompress_request=True) as server:
+    async with serving(web.Application([("/", handler)]), tls=tls, decompress_request=True) as server:
         client = await dial(server)
         client.send("message")
         await handler.until("message")
         assert handler.latest.request.headers["Sec-WebSocket-Version"] == "13"
 
 
-async def test_handlers_in_tasks() -> None:
+async def test_handlers_in_tasks(loop_kind: str, tls: Any) -> None:
     handler = Recorder.new()
-    async with serving(web.Application([("/", handler)], handler_tasks=True)) as server:
+    async with serving(web.Application([("/", handler)], handler_tasks=True), tls=tls) as server:
         client = await dial(server, first=("early",))
         client.send("late")
         await handler.until("late")
     assert handler.happened[:3] == ["open", "early", "late"]
 
 
-async def test_time_limits_of_handlers_do_not_end_connections(loop_kind: str) -> None:
+async def test_time_limits_of_handlers_do_not_end_connections(loop_kind: str, tls: Any) -> None:
     async def open_(self: Any) -> None:
         await asyncio.sleep(0.05)
         self.note("opened")
 
     handler = Recorder.new(open=open_, handler_timeout=0.01, cancel_on_disconnect=True)
-    async with opened(handler) as client:
+    async with opened(handler, tls=tls) as client:
         client.send("message")
         await handler.until("message")
     assert handler.happened[:2] == ["opened", "message"]
@@ -142,7 +144,9 @@ async def test_accept_connection_says_what_is_wrong() -> None:
 
 
 @pytest.mark.parametrize("where", ["on_finish", "_log"])
-async def test_an_error_behind_the_101_closes_the_connection(where: str, expect_log: ExpectLog) -> None:
+async def test_an_error_behind_the_101_closes_the_connection(
+    loop_kind: str, tls: Any, where: str, expect_log: ExpectLog
+) -> None:
     """The client has been told that the WebSocket is open; it must not wait for one that never is."""
 
     def fail(self: Any) -> None:
@@ -150,7 +154,7 @@ async def test_an_error_behind_the_101_closes_the_connection(where: str, expect_
 
     handler = Recorder.new(**{where: fail})
     with expect_log("tornado.application", "Uncaught exception GET /") as expected:
-        async with opened(handler) as client:
+        async with opened(handler, tls=tls) as client:
             assert await client.event() is END
             await turns()
     assert isinstance(raised(expected), ValueError)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
-from types import SimpleNamespace
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -16,15 +17,10 @@ from tests.support.websocket import END, Recorder, dial, opened
 from tornado import web
 from tornado._wire import ws
 from tornado._wire.ws_deflate import DeflatePolicy
-from tornado.http1connection import _watch
 from tornado.web._departure import watch_of
 from tornado.websocket import _keepalive
 
-
-@pytest.fixture(autouse=True)
-def by_the_clock(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_keepalive, "monotonic", clock)
-    monkeypatch.setattr(_watch, "time", SimpleNamespace(monotonic=clock))
+pytestmark = pytest.mark.usefixtures("by_the_clock")
 
 
 async def test_pings_come_at_the_interval_while_they_are_answered(clock: FakeClock, tls: Any) -> None:
@@ -53,19 +49,21 @@ async def test_who_does_not_answer_is_told_and_cut_off(clock: FakeClock, tls: An
         assert clock.now - begin == pytest.approx(15, rel=0.15)
 
 
-async def test_without_a_limit_pings_go_on(clock: FakeClock) -> None:
-    async with opened(Recorder.new(), websocket_ping_interval=30, websocket_ping_timeout=0) as client:
+async def test_without_a_limit_pings_go_on(clock: FakeClock, tls: Any) -> None:
+    async with opened(
+        Recorder.new(), tls=tls, websocket_ping_interval=30, websocket_ping_timeout=0
+    ) as client:
         for _ in range(5):
             assert await client.event() == ws.Ping(b"")
 
 
-async def test_a_pong_that_is_not_read_for_our_own_sake_is_not_late(clock: FakeClock) -> None:
+async def test_a_pong_that_is_not_read_for_our_own_sake_is_not_late(clock: FakeClock, tls: Any) -> None:
     async def on_message(self: Any, message: str) -> None:
         await asyncio.sleep(100)
         self.note(message)
 
     handler = Recorder.new(on_message=on_message)
-    async with opened(handler, websocket_ping_interval=30, websocket_ping_timeout=10) as client:
+    async with opened(handler, tls=tls, websocket_ping_interval=30, websocket_ping_timeout=10) as client:
         client.send("long")
         for _ in range(3):
             assert await client.event() == ws.Ping(b"")
@@ -95,9 +93,31 @@ async def test_who_goes_while_a_callback_takes_its_time_is_noticed(
         await turns()
 
 
-async def test_a_large_message_that_arrives_slowly_is_a_sign_of_life(clock: FakeClock) -> None:
+async def test_who_sends_more_than_is_read_ahead_is_not_late(clock: FakeClock, tls: Any) -> None:
+    """His pongs stand behind all that; once it is handled they count again."""
+    gate = asyncio.Event()
+
+    async def on_message(self: Any, message: bytes) -> None:
+        self.note(len(message))
+        await gate.wait()
+
+    handler = Recorder.new(on_message=on_message)
+    async with opened(handler, tls=tls, websocket_ping_interval=30, websocket_ping_timeout=10) as client:
+        client.send(*[b"x" * 100_000] * 20)
+        for _ in range(5):
+            assert await client.event() == ws.Ping(b"")
+        assert handler.happened == ["open", 100_000]
+        gate.set()
+        client.send("last")
+        await handler.until(4)
+        while (event := await client.event()) == ws.Ping(b""):
+            pass
+        assert event == ws.Close(1000, "ping timed out")
+
+
+async def test_a_large_message_that_arrives_slowly_is_a_sign_of_life(clock: FakeClock, tls: Any) -> None:
     handler = Recorder.new()
-    async with opened(handler, websocket_ping_interval=30, websocket_ping_timeout=10) as client:
+    async with opened(handler, tls=tls, websocket_ping_interval=30, websocket_ping_timeout=10) as client:
         frame = client.core.message(b"x" * 50, True)
         assert await client.event() == ws.Ping(b"")
         for position in range(len(frame)):
@@ -106,20 +126,20 @@ async def test_a_large_message_that_arrives_slowly_is_a_sign_of_life(clock: Fake
         await handler.until(b"x" * 50)
 
 
-async def test_a_peer_that_reads_slowly_is_not_late(clock: FakeClock) -> None:
+async def test_a_peer_that_reads_slowly_is_not_late(clock: FakeClock, tls: Any) -> None:
     handler = Recorder.new()
     settings = {"websocket_ping_interval": 30, "websocket_ping_timeout": 10, "websocket_write_limit": 100}
-    async with opened(handler, **settings) as client:
+    async with opened(handler, tls=tls, **settings) as client:
         await handler.until("open")
         connection = handler.latest.ws_connection
-        client.peer.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        client.stop_reading()
         handler.latest.write_message(b"x" * 20_000_000, binary=True)
         seen = []
         for _ in range(3):
             clock.advance(40)
-            client.peer.writer.transport.resume_reading()  # type: ignore[attr-defined]
+            client.read_on()
             await turns(20)
-            client.peer.writer.transport.pause_reading()  # type: ignore[attr-defined]
+            client.stop_reading()
             connection.periodic_ping()
             seen.append(connection.is_closing())
         assert seen == [False, False, False]
@@ -127,8 +147,10 @@ async def test_a_peer_that_reads_slowly_is_not_late(clock: FakeClock) -> None:
         assert connection.is_closing()
 
 
-async def test_one_timer_for_all_of_them(clock: FakeClock) -> None:
-    async with serving(web.Application([("/", Recorder.new())], websocket_ping_interval=30)) as server:
+async def test_one_timer_for_all_of_them(clock: FakeClock, tls: Any) -> None:
+    async with serving(
+        web.Application([("/", Recorder.new())], websocket_ping_interval=30), tls=tls
+    ) as server:
         for _ in range(3):
             await dial(server)
         await turns()
@@ -141,30 +163,56 @@ async def test_one_timer_for_all_of_them(clock: FakeClock) -> None:
     assert watch.connections == set()
 
 
-async def test_a_connection_without_pings_is_not_watched() -> None:
+async def test_a_connection_without_pings_is_not_watched(tls: Any) -> None:
     handler = Recorder.new()
-    async with opened(handler):
+    async with opened(handler, tls=tls):
         await handler.until("open")
         assert watch_of(asyncio.get_running_loop(), _keepalive._WATCH).connections == set()
 
 
-async def test_an_idle_compressor_is_given_back(clock: FakeClock) -> None:
+@contextlib.asynccontextmanager
+async def compressing(tls: Any, **settings: Any) -> AsyncIterator[tuple[Any, Any]]:
+    """A connection that has sent a compressed message: its client and its handler."""
     handler = Recorder.new(get_compression_options=lambda self: {})
-    async with serving(web.Application([("/", handler)])) as server:
+    async with serving(web.Application([("/", handler)], **settings), tls=tls) as server:
         client = await dial(server, policy=DeflatePolicy())
         await handler.until("open")
-        sender = handler.latest
-        deflate = sender.ws_connection._core._deflate
-        sender.write_message("a" * 100)
+        handler.latest.write_message("a" * 100)
         assert await client.event() == "a" * 100
-        await asyncio.sleep(_keepalive.RELEASE_AFTER * 1.2)
-        assert deflate._compressor is not None  # it was used in that minute
-        await asyncio.sleep(_keepalive.RELEASE_AFTER * 1.2)
-        assert deflate._compressor is None
-        sender.write_message("a" * 100)
-        assert await client.event() == "a" * 100
+        yield client, handler.latest
 
 
-def test_nothing_to_look_after_before_the_beginning() -> None:
-    protocol: Any = SimpleNamespace(stream=None)
-    _keepalive.look_after(protocol)
+def compressor_of(handler: Any) -> Any:
+    return handler.ws_connection._core._deflate._compressor
+
+
+@pytest.mark.parametrize("interval", [None, 1, 45, 3600])
+async def test_an_idle_compressor_is_given_back(clock: FakeClock, tls: Any, interval: float | None) -> None:
+    """After a minute without a message, at the next look: those are a minute apart, or come with the pings,
+    which are no messages, however often they come.
+    """
+    settings = {"websocket_ping_interval": interval, "websocket_ping_timeout": 0}
+    async with compressing(tls, **settings) as (client, handler):
+        begin = clock.now
+        # What is sent meanwhile begins another minute.
+        await asyncio.sleep(40)
+        handler.write_message("b")
+        sent = clock.now
+        look = interval or _keepalive.RELEASE_AFTER
+        latest = begin + 40 + 2 * look + 1.2 * _keepalive.RELEASE_AFTER
+        while compressor_of(handler) is not None and clock.now < latest:
+            await asyncio.sleep(1)
+        assert sent + _keepalive.RELEASE_AFTER <= clock.now < latest
+        handler.write_message("a" * 100)
+        assert compressor_of(handler) is not None
+        while (event := await client.event()) != "a" * 100:
+            assert event in ("b", ws.Ping(b""))
+
+
+async def test_a_compressor_that_is_used_is_kept(clock: FakeClock, tls: Any) -> None:
+    async with compressing(tls, websocket_ping_interval=1, websocket_ping_timeout=0) as (_, handler):
+        compressor = compressor_of(handler)
+        for _ in range(5):
+            await asyncio.sleep(50)
+            handler.write_message("a" * 100)
+            assert compressor_of(handler) is compressor

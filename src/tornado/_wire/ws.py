@@ -11,11 +11,12 @@ and returns all that it completes, in order: a message is a `str` or `bytes` its
 A fault of the peer is the last event of its chunk, not an exception, so that what came before it is
 delivered and the answers to it leave before the close frame does.
 
-A short data frame that is there as a whole, between messages, is nearly all the traffic there is. It is
-taken apart in one loop (`receive_data`) that knows nothing else: two bytes looked at, one comparison of
-numbers, mask and decoding in C. Whatever does not fit goes the general way (`_advance`), which streams each
-payload into an `Incoming` as it arrives. Kept are an incomplete header or control frame (`_rest`) and the
-message under way; an idle connection has neither.
+A short message in one frame that is there as a whole is nearly all the traffic there is: a loop that knows
+nothing else takes such frames (`ws_short`), and most chunks end with them. What does not fit goes the general
+way (`_advance`), which streams each payload into an `Incoming` as it arrives. It hands short data frames back
+to the loops: messages behind something else, and fragments, which become one piece; so many at once that none
+can pass a limit. Kept are an incomplete header or control frame (`_rest`) and the message under way; an idle
+connection has neither.
 
 Decompression is bounded for each call (`Settings.inflate_step`); a step counts `STEP_COST` bytes besides its
 output, as messages may be many and tiny. When a call ends for that reason, `pending` is true: call
@@ -49,16 +50,13 @@ import math
 from collections.abc import Callable
 from typing import Final
 
-from tornado._wire.ws_deflate import Deflate, DeflateParameters, DeflatePolicy
+from tornado._wire.ws_deflate import PIECE, Deflate, DeflateParameters, DeflatePolicy
 from tornado._wire.ws_errors import PolicyViolation, ProtocolError, WebSocketError
 from tornado._wire.ws_events import Close, Event, Failed, Ping, Pong
 from tornado._wire.ws_frames import (
-    CUT,
     FIN,
     MAX_CONTROL_PAYLOAD,
     MAX_REASON,
-    READ_MASKED,
-    REPEAT,
     RSV1,
     SHORT_BINARY,
     SHORT_TEXT,
@@ -70,6 +68,7 @@ from tornado._wire.ws_frames import (
 )
 from tornado._wire.ws_message import Incoming, invalid_text, too_large
 from tornado._wire.ws_shared import SharedMessage
+from tornado._wire.ws_short import take_fragments, take_masked, take_plain
 from tornado.util import _websocket_mask
 
 __all__ = [
@@ -98,7 +97,6 @@ _CONTINUATION: Final = Opcode.CONTINUATION.value
 _CLOSE: Final = Opcode.CLOSE.value
 _PING: Final = Opcode.PING.value
 _NO_POLICY: Final = DeflatePolicy()
-_number: Final = int.from_bytes
 
 
 # -- values --
@@ -143,6 +141,9 @@ class State(enum.Enum):
     FAILED = "failed"  #: the peer is at fault, and we have not sent a close frame
     CLOSED = "closed"  #: nothing more is read or sent
 
+    # In C: each chunk asks what may be done in its connection's state.
+    __hash__ = object.__hash__
+
 
 #: From each state, where a connection may go.
 TRANSITIONS: dict[State, frozenset[State]] = {
@@ -164,44 +165,6 @@ _READING = frozenset({State.OPEN, State.CLOSING})
 #: Section 5.5.1: what is being sent may be sent to its end when the peer's close frame comes; and the answers
 #: to what came before a fault leave before our close frame.
 _SENDING = frozenset({State.OPEN, State.CLOSED_BY_PEER, State.FAILED})
-
-
-def _take_masked(data: bytes, events: list[Event]) -> int:
-    """Short messages of a client, as long as nothing else comes: the way of nearly all that there are.
-
-    :return: the position behind the last one.
-    :raises UnicodeDecodeError: for a text that is no UTF-8.
-    """
-    at, end = 0, len(data)
-    while end - at >= 6:
-        first = data[at]
-        # The highest bit says that there is a mask.
-        size = data[at + 1] - 128
-        stop = at + 6 + size
-        # 0x81 and 0x82: a text and a binary frame that is a message; literals cost no look-up.
-        if not (0 <= size < 126 and stop <= end and first in (0x81, 0x82)):
-            break
-        key, payload = READ_MASKED[size](data, at)
-        number = _number(payload, "little") ^ key * REPEAT[size] & CUT[size]
-        payload = number.to_bytes(size, "little")
-        events.append(payload.decode() if first == 0x81 else payload)
-        at = stop
-    return at
-
-
-def _take_plain(data: bytes, events: list[Event]) -> int:
-    """The same of a server's."""
-    at, end = 0, len(data)
-    while end - at >= 2:
-        first = data[at]
-        size = data[at + 1]
-        stop = at + 2 + size
-        if not (size < 126 and stop <= end and first in (0x81, 0x82)):
-            break
-        payload = data[at + 2 : stop]
-        events.append(payload.decode() if first == 0x81 else payload)
-        at = stop
-    return at
 
 
 def clipped(reason: str) -> str:
@@ -265,15 +228,18 @@ class Connection:
         :return: what they complete, in order.
         """
         events: list[Event] = []
-        if not self._direct:
-            return self._receive(data, events)
         try:
-            at = (_take_masked if self._keys is None else _take_plain)(data, events)
+            if self._direct:
+                at = (take_masked if self._keys is None else take_plain)(data, 0, events)
+                if at == len(data):
+                    return events
+                data = data[at:]
+            self._receive(data, events)
         except UnicodeDecodeError:
-            return self._fail(invalid_text(), events)
-        if at == len(data):
-            return events
-        return self._receive(data[at:] if at else data, events)
+            self._fail(invalid_text(), events)
+        except WebSocketError as error:
+            self._fail(error, events)
+        return events
 
     def receive_eof(self) -> None:
         """The peer will send nothing more. Without its close frame that is an abnormal end (1006).
@@ -283,16 +249,13 @@ class Connection:
         if self.state in _READING:
             self._enter(State.CLOSED)
 
-    def _receive(self, data: bytes, events: list[Event]) -> list[Event]:
+    def _receive(self, data: bytes, events: list[Event]) -> None:
         """The general way."""
         if self.state not in _READING:
-            return events
+            return
         if self._rest:
             data = self._rest + data
-        try:
-            at = self._advance(data, events)
-        except WebSocketError as error:
-            return self._fail(error, events)
+        at = self._advance(data, events)
         if self.state in _READING:
             self._rest = data[at:]
             self._direct = not (
@@ -301,7 +264,6 @@ class Connection:
                 or self._message is not None
                 or self._settings.max_message_size < MAX_CONTROL_PAYLOAD
             )
-        return events
 
     def _advance(self, data: bytes, events: list[Event]) -> int:
         """Take what is there; gives the position of the first byte that has to be kept."""
@@ -324,6 +286,10 @@ class Connection:
                 elif message.end_frame():
                     self._complete(message, events)
                 continue
+            if end - at > 1 and data[at] & 0x0F < _CLOSE and data[at + 1] & 0x7F < 126:
+                before, at = at, self._take_short(data, at, events)
+                if at > before:
+                    continue
             header = read_header(data, at, self._keys is None, self._deflate is not None)
             if header is None:
                 return at
@@ -343,10 +309,34 @@ class Connection:
                 limit = self._settings.max_control_frames
                 raise PolicyViolation(f"more than {limit} control frames at once (max_control_frames)")
             at = position + length
-            payload = data[position:at]
-            self._take_control(first & 0x0F, _websocket_mask(key, payload) if key else payload, events)
+            self._take_control(first & 0x0F, data[position:at], key, events)
             if self.state not in _READING:
                 return at
+
+    def _take_short(self, data: bytes, at: int, events: list[Event]) -> int:
+        """Take short data frames from ``data[at:]``; gives the position behind them."""
+        first, message, settings = data[at], self._message, self._settings
+        masked = self._keys is None
+        if message is None:
+            room, most = settings.max_message_size, settings.max_fragments
+            if first in (0x81, 0x82) and room >= MAX_CONTROL_PAYLOAD:
+                return (take_masked if masked else take_plain)(data, at, events)
+            if first not in (0x01, 0x02):
+                return at
+        elif first & 0x7F:
+            return at
+        else:
+            room = message.max_wire_size - message.wire_size
+            most = self._most_fragments(message) - message.fragments
+        # No payload is longer than its frame.
+        end = min(len(data), at + min(room, PIECE))
+        at, payloads, final = take_fragments(data, at, end, masked, most)
+        payload = b"".join(payloads)
+        if message is None and final:
+            events.append(payload.decode() if first == 0x01 else payload)
+        elif payloads:
+            (message or self._begin(first)).take_frames(payload, len(payloads), final)
+        return at
 
     def _whole(self, first: int, payload: bytes, key: bytes) -> str | bytes:
         """A message in one frame that has come as a whole and is not compressed."""
@@ -355,33 +345,37 @@ class Connection:
             raise too_large(limit)
         if key:
             payload = _websocket_mask(key, payload)
-        if first == _BINARY:
-            return payload
-        try:
-            return payload.decode()
-        except UnicodeDecodeError:
-            raise invalid_text() from None
+        return payload if first == _BINARY else payload.decode()
 
     def _begin_frame(self, first: int, length: int, key: bytes) -> None:
         """The header of a data frame has come."""
         message = self._message
-        opcode = first & 0x0F
+        continues = first & 0x0F == _CONTINUATION
         if message is None:
-            if opcode == _CONTINUATION:
+            if continues:
                 raise ProtocolError("a continuation frame without a message to continue")
-            inflater = None
-            if first & RSV1 and self._deflate is not None:
-                inflater = self._deflate.inflater()
-            settings = self._settings
-            message = self._message = Incoming(
-                opcode == Opcode.TEXT, inflater, settings.max_message_size, settings.max_inflation_ratio
-            )
-        elif opcode != _CONTINUATION:
+            message = self._begin(first)
+        elif not continues:
             raise ProtocolError("a new message before the last fragment of the previous one")
         message.begin_frame(first, length, key)
-        most = self._settings.max_fragments + message.wire_size // BYTES_PER_FRAGMENT
+        most = self._most_fragments(message)
         if message.fragments > most:
             raise PolicyViolation(f"a message in more than {most} fragments (max_fragments)")
+
+    def _begin(self, first: int) -> Incoming:
+        """Begin a message that has not come as a whole, or is compressed, or long and in fragments."""
+        inflater = None
+        if first & RSV1 and self._deflate is not None:
+            inflater = self._deflate.inflater()
+        settings = self._settings
+        is_text = first & 0x0F == Opcode.TEXT
+        message = Incoming(is_text, inflater, settings.max_message_size, settings.max_inflation_ratio)
+        self._message = message
+        return message
+
+    def _most_fragments(self, message: Incoming) -> int:
+        """How many fragments what has come of a message pays for."""
+        return self._settings.max_fragments + message.wire_size // BYTES_PER_FRAGMENT
 
     def _complete(self, message: Incoming, events: list[Event]) -> None:
         events.append(message.value())
@@ -389,7 +383,9 @@ class Connection:
         if message.inflater is not None and self._deflate is not None:
             self._deflate.end_message()
 
-    def _take_control(self, opcode: int, payload: bytes, events: list[Event]) -> None:
+    def _take_control(self, opcode: int, payload: bytes, key: bytes, events: list[Event]) -> None:
+        if key and payload:
+            payload = _websocket_mask(key, payload)
         if opcode == _PING:
             events.append(Ping(payload))
         elif opcode != _CLOSE:
@@ -399,12 +395,11 @@ class Connection:
             self._enter(_ON_CLOSE_RECEIVED[self.state])
             events.append(Close(code, reason))
 
-    def _fail(self, error: WebSocketError, events: list[Event]) -> list[Event]:
+    def _fail(self, error: WebSocketError, events: list[Event]) -> None:
         self._enter(_ON_FAULT[self.state])
         # Frames of this call, which know `events`, hang on the traceback, and on the error that it came of.
         error.__context__ = None
         events.append(Failed(error.close_code, error.with_traceback(None)))
-        return events
 
     def _enter(self, state: State) -> None:
         self.state = state

@@ -5,7 +5,8 @@ Theory of operation
 There is an `Incoming` only while a message is incomplete: the protocol makes it when a message does not come
 whole in one frame and one chunk, or is compressed, and lets go of it with the message. It takes the payload
 as it arrives, so that the limits and the encoding are checked at once: a piece is unmasked, decompressed in
-steps where it is compressed, and, in a text, decoded up to the last whole character. Nothing is looked at
+steps where it is compressed, and, in a text, decoded up to the last whole character. Short frames that have
+come together are one piece, unmasked already (`Incoming.take_frames`; see `ws_short`). Nothing is looked at
 twice, and what is kept is what the message will be, in buffers that grow in place, not a list of pieces.
 
 What is refused, and why
@@ -50,6 +51,7 @@ class Incoming:
     :ivar backlog: compressed data is waiting for `inflate`; no more may be taken until then.
     :ivar fragments: frames so far.
     :ivar in_frame: a frame has begun and has not been ended.
+    :ivar max_wire_size: what `wire_size` may be.
     :ivar remaining: bytes of the frame's payload that have not come.
     :ivar wire_size: bytes of payload in all frames so far, as announced.
     """
@@ -69,6 +71,7 @@ class Incoming:
         "fragments",
         "in_frame",
         "inflater",
+        "max_wire_size",
         "remaining",
         "wire_size",
     )
@@ -82,6 +85,7 @@ class Incoming:
         self.in_frame = False
         self.remaining = 0
         self.wire_size = 0
+        self.max_wire_size = max_size if inflater is None else 2 * max_size + _COMPRESSED_SLACK
         self._max_size = max_size
         self._max_ratio = max_ratio
         self._size = 0
@@ -100,10 +104,7 @@ class Incoming:
         """
         self.fragments += 1
         self.wire_size += length
-        limit = self._max_size
-        if self.inflater is not None:
-            limit = 2 * limit + _COMPRESSED_SLACK
-        if self.wire_size > limit:
+        if self.wire_size > self.max_wire_size:
             raise too_large(self._max_size)
         self.remaining = length
         self._key = key
@@ -125,12 +126,28 @@ class Incoming:
             piece = _websocket_mask(self._key, piece)
             self._key = rotated(self._key, size)
         self.remaining -= size
+        self._give(piece)
+        return at + size
+
+    def take_frames(self, payload: bytes, count: int, final: bool) -> None:
+        """Take so many frames that are there as a whole, and within the limits, as if they were one.
+
+        :param payload: theirs, unmasked; no more than `PIECE`.
+        :param final: the last one of them ends the message.
+        :raises InvalidPayload: if a text is no UTF-8.
+        """
+        self.fragments += count
+        self.wire_size += len(payload)
+        self._fin = final
+        self.in_frame = True
+        self._give(payload)
+
+    def _give(self, piece: bytes) -> None:
         if self.inflater is None:
             self._add(piece)
         else:
             self._unread = piece
             self.backlog = True
-        return at + size
 
     def inflate(self, size: int) -> int:
         """Decompress up to ``size`` bytes, more than 0, of what is waiting, in one step.

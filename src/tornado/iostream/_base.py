@@ -38,8 +38,8 @@ from tornado.log import gen_log
 from tornado.netutil._place import placed
 from tornado.util import import_object
 
-#: What is received for one reader before the loop gets a turn: about a millisecond's work, as docs/design/0004
-#: tells. A receive counts for its bytes, and for so many besides.
+#: What is received for one reader before the loop gets a turn: about a millisecond's work; see
+#: docs/design/0004. A receive counts for its bytes, and for so many besides.
 _SHARE = 4 * 1024 * 1024
 _CALL = 16 * 1024
 

@@ -82,6 +82,7 @@ def broadcast(
     :returns: what has become of it; see `Broadcast`. There is no need to await it.
     :raises TypeError: for a message of another type, and for what is no connection; nobody gets it then.
     :raises ValueError: for an unknown `slow`.
+    :raises RuntimeError: in another thread than that of the connections' loop.
 
     All have their message in the system's hands when this returns, unless they are so many that sending takes
     more than 5 ms, or this is not the first broadcast in one turn of the loop. What is left then leaves in
@@ -136,7 +137,7 @@ class Broadcast:
         for connection in self._awaited:
             if self._is_slow(connection):
                 with contextlib.suppress(StreamClosedError):
-                    await connection.stream.write(b"")
+                    await connection.stream._written(self._limit_of(connection))
         if self._futures:
             await asyncio.wait(self._futures)
         return self
@@ -182,7 +183,9 @@ class Broadcast:
         """Before the first connection, and after every few."""
         rounds = self._rounds
         if rounds is None:
-            rounds = self._rounds = rounds_of(connection.stream._loop)
+            loop = connection.stream._loop
+            _check_thread(loop)
+            rounds = self._rounds = rounds_of(loop)
             rounds.begin()
         else:
             rounds.look_at_clock()
@@ -193,8 +196,10 @@ class Broadcast:
         stream = connection.stream
         if stream is None or stream._output is None:
             return False
-        limit = connection.params.write_limit if self._limit is None else self._limit
-        return stream._pending_output - stream._collected_size > limit
+        return stream._pending_output - stream._collected_size > self._limit_of(connection)
+
+    def _limit_of(self, connection: WebSocketProtocol13) -> int:
+        return connection.params.write_limit if self._limit is None else self._limit
 
     def _bears(self, handler: Receiver, connection: WebSocketProtocol13) -> bool:
         """Whether a connection gets the message although something is waiting for it."""
@@ -224,6 +229,15 @@ class Broadcast:
             future.add_done_callback(functools.partial(_done, handler))
             if self._policy == "wait":
                 self._futures.append(future)
+
+
+def _check_thread(loop: asyncio.AbstractEventLoop) -> None:
+    running = asyncio._get_running_loop()
+    if running is not loop and (running is not None or loop.is_running()):
+        raise RuntimeError(
+            "broadcast() was called in another thread, or another loop, than that of the connections: "
+            "use IOLoop.add_callback of their loop"
+        )
 
 
 def _done(handler: Receiver, future: Future[Any]) -> None:

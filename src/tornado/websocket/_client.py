@@ -17,11 +17,7 @@ from typing import Any
 from tornado import gen, httputil
 from tornado._wire import ws_handshake
 from tornado._wire.ws_errors import HandshakeError
-from tornado.concurrent import (
-    Future,
-    future_set_exception_unless_cancelled,
-    future_set_result_unless_cancelled,
-)
+from tornado.concurrent import Future, future_set_exception_unless_cancelled
 from tornado.escape import json_encode, utf8
 from tornado.httpclient import HTTPClientError, HTTPRequest, HTTPResponse
 from tornado.httpclient._request import _RequestProxy
@@ -34,9 +30,10 @@ from tornado.simple_httpclient._proxy import proxy_of
 from tornado.simple_httpclient._redirect import redirected_request
 from tornado.tcpclient import TCPClient
 from tornado.websocket._errors import WebSocketClosedError
+from tornado.websocket._interface import WebSocketProtocol
 from tornado.websocket._messages import Message, MessageQueue
 from tornado.websocket._params import MAX_MESSAGE_SIZE, params_of
-from tornado.websocket._protocol import WebSocketProtocol, WebSocketProtocol13
+from tornado.websocket._protocol import WebSocketProtocol13
 
 #: Bytes of the head of the handshake's answer, and of the page that comes in place of a WebSocket.
 _MAX_HEAD = 64 * 1024
@@ -120,8 +117,9 @@ class WebSocketClientConnection(_HTTPConnection):
         self._on_message_callback = on_message_callback
         self._subprotocols = _offered_subprotocols(request, subprotocols)
         effective = self._prepared(request)
-        self.connect_future = Connecting(loop=loop)
-        self.connect_future.add_done_callback(self._on_connected)
+        #: Until it is done with a connection: with that, each would keep the other alive.
+        self._connecting: Connecting | None = Connecting(loop=loop)
+        self._connecting.add_done_callback(self._on_connected)
         super().__init__(
             None,
             effective,
@@ -132,6 +130,14 @@ class WebSocketClientConnection(_HTTPConnection):
             _MAX_HEAD,
             _MAX_PAGE,
         )
+
+    @property
+    def connect_future(self) -> Connecting:
+        future = self._connecting
+        if future is None:
+            future = Connecting(loop=self.io_loop.asyncio_loop)  # type: ignore[attr-defined]
+            future.set_result(self)
+        return future
 
     def __del__(self) -> None:
         protocol = getattr(self, "protocol", None)
@@ -263,10 +269,11 @@ class WebSocketClientConnection(_HTTPConnection):
 
         Also called when it is closed during the handshake, which fails then.
         """
-        if not self.connect_future.done():
-            super().on_connection_close()
+        if self._connecting is not None:
+            if not self._connecting.done():
+                super().on_connection_close()
             return None
-        if self._is_over or self.connect_future.cancelled() or self.connect_future.exception() is not None:
+        if self._is_over:
             return None
         self._end()
         if self._on_message_callback is None:
@@ -318,7 +325,7 @@ class WebSocketClientConnection(_HTTPConnection):
         try:
             await super().run()
         except asyncio.CancelledError:
-            if not self.connect_future.cancelled():
+            if self._connecting is None or not self._connecting.cancelled():
                 raise
         finally:
             self._handshake = None
@@ -366,7 +373,10 @@ class WebSocketClientConnection(_HTTPConnection):
             self._subprotocol = subprotocol
         protocol: Any = self.get_websocket_protocol()
         self.protocol = protocol
-        future_set_result_unless_cancelled(self.connect_future, self)
+        future = self._connecting
+        if future is not None and not future.cancelled():
+            self._connecting = None
+            future.set_result(self)
         protocol.begin(stream, parameters, subprotocol, self._let_the_program_begin)
 
     def get_websocket_protocol(self) -> WebSocketProtocol:
@@ -409,7 +419,8 @@ class WebSocketClientConnection(_HTTPConnection):
         error: Any = response.error
         if error is None:
             error = HandshakeError(f"the server answers with status {response.code}, not 101")
-        future_set_exception_unless_cancelled(self.connect_future, error)
+        if self._connecting is not None:
+            future_set_exception_unless_cancelled(self._connecting, error)
 
     def _on_connected(self, future: Future[WebSocketClientConnection]) -> None:
         """The outcome is known; where the program has given up, so do we."""

@@ -55,8 +55,8 @@ class Duplex(Protocol):
     def _end_output(self) -> None:
         """Tell the peer that nothing more will be sent; input still arrives."""
 
-    def write(self, data: bytes) -> asyncio.Future[None]:
-        """Send; the Future is done when all sent so far has left."""
+    def _written(self, rest: int = 0) -> asyncio.Future[None]:
+        """A Future that is done when at most `rest` bytes of what was sent so far wait; maybe later."""
 
     def set_nodelay(self, value: bool) -> None:
         """Send small pieces at once (True), or have the system collect them."""

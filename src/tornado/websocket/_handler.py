@@ -15,8 +15,9 @@ from tornado.escape import json_encode, utf8
 from tornado.web._handler import RequestHandler
 from tornado.websocket._errors import WebSocketClosedError
 from tornado.websocket._handshake import Opening, accept, read_offer
+from tornado.websocket._interface import WebSocketProtocol
 from tornado.websocket._params import MAX_MESSAGE_SIZE, WRITE_LIMIT, WebSocketParams, params_of
-from tornado.websocket._protocol import WebSocketProtocol, WebSocketProtocol13
+from tornado.websocket._protocol import WebSocketProtocol13
 
 
 class WebSocketHandler(RequestHandler):
@@ -39,8 +40,8 @@ class WebSocketHandler(RequestHandler):
     `get` and calling ``await super().get(*args, **kwargs)`` in it works too. Behind the handshake
     ``self.request`` can still be read, while `write`, `finish`, `set_header` and the like raise RuntimeError.
 
-    `open`, `on_message`, `on_ping` and `on_pong` may be coroutines: no further message is read until one is
-    done. What one raises goes to `log_exception`, and the connection is closed.
+    `open`, `on_message`, `on_ping` and `on_pong` may be coroutines: no further message is delivered until one
+    is done. What one raises goes to `log_exception`, and the connection is closed.
 
     A script in a browser opens a WebSocket to any host, cookies included: `check_origin` decides which pages
     may.
@@ -84,7 +85,11 @@ class WebSocketHandler(RequestHandler):
         raise NotImplementedError(f"{type(self).__name__} has no on_message()")
 
     def on_close(self) -> Any:
-        """Called once when an open connection is closed, by whomever; may be ``async``. See `close_code`."""
+        """Called once when an open connection is closed, by whomever; may be ``async``. See `close_code`.
+
+        A peer that goes is noticed at once: coroutines of the other callbacks may be under way still, or have
+        failed, `open` among them.
+        """
 
     def on_ping(self, data: bytes) -> Any:
         """Called with the payload of each ping; it is answered without this."""
@@ -152,7 +157,7 @@ class WebSocketHandler(RequestHandler):
     @property
     def write_limit(self) -> int:
         """Bytes that may wait for the peer before the Futures of `write_message` wait too, and nothing more
-        is read of it.
+        is read of it, until no more than half of that wait.
         """
         limit: int = self.settings.get("websocket_write_limit", WRITE_LIMIT)
         return limit
@@ -164,9 +169,9 @@ class WebSocketHandler(RequestHandler):
 
         :param message: text, or its UTF-8 as bytes; a dict is sent as JSON.
         :param binary: send it as binary, so that the peer gets bytes; any bytes will do then.
-        :returns: a Future to await wherever messages may come faster than the peer reads: it is done once at
-            most `write_limit` bytes wait for the peer. It holds a `WebSocketClosedError` if the connection is
-            closed before.
+        :returns: a Future to await wherever messages may come faster than the peer reads. It is done at once
+            unless more than `write_limit` bytes wait for the peer, else when no more than half of that do. It
+            holds a `WebSocketClosedError` if the connection is closed before.
         :raises WebSocketClosedError: if the connection is closed or closing.
         :raises TypeError: for a message of another type.
         """

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from tornado.websocket._protocol import WebSocketProtocol13
 
 _WATCH = "_tornado_websockets"
-#: Seconds without a message after which a compressor is given back: some 260 KB at zlib's defaults, for a
-#: tenth of a millisecond when it is made again.
+#: Seconds without a message sent after which a compressor is given back: some 260 KB at zlib's defaults, for
+#: a tenth of a millisecond when it is made again. It is looked for so often, or with each ping.
 RELEASE_AFTER = 60.0
 
 
@@ -62,15 +62,13 @@ def pong_received(protocol: WebSocketProtocol13) -> None:
 
 def look_after(protocol: WebSocketProtocol13) -> None:
     """The deadline has passed."""
-    if protocol.stream is None or protocol.stream.closed():
+    if protocol.stream.closed():
         return
     if protocol.is_closing():
         protocol._abort()
         return
-    sent = protocol._message_bytes_out
-    if sent == protocol._released_at:
-        protocol._core.release()
-    protocol._released_at = sent
+    if protocol._compresses():
+        _release(protocol)
     params = protocol.params
     if not params.ping_interval:
         _set(protocol, RELEASE_AFTER)
@@ -78,6 +76,15 @@ def look_after(protocol: WebSocketProtocol13) -> None:
         _wait_for_pong(protocol, params.ping_timeout)
     else:
         _ping(protocol, params.ping_timeout or params.ping_interval)
+
+
+def _release(protocol: WebSocketProtocol13) -> None:
+    """Give the compressor back if nothing was sent for long."""
+    now, sent = monotonic(), protocol._message_bytes_out
+    if protocol._used is None or protocol._used[0] != sent:
+        protocol._used = sent, now
+    elif now - protocol._used[1] >= RELEASE_AFTER:
+        protocol._core.release()
 
 
 def _wait_for_pong(protocol: WebSocketProtocol13, timeout: float) -> None:
@@ -90,17 +97,15 @@ def _wait_for_pong(protocol: WebSocketProtocol13, timeout: float) -> None:
     if received != pinged[1] or (protocol._full and waiting != pinged[0]):
         protocol._pinged = waiting, received
         _set(protocol, timeout)
-    elif protocol._blocked is not None and protocol._holds_much():
+    elif protocol._is_behind():
         _ping(protocol, timeout)
     else:
         protocol.close(reason="ping timed out")
 
 
 def _ping(protocol: WebSocketProtocol13, timeout: float) -> None:
-    """Send a ping; its answer is to be seen although a callback takes its time."""
     protocol._pinged = protocol.stream._pending_output, protocol._wire_bytes_in
     protocol.write_ping(b"")
-    protocol.read_ahead()
     _set(protocol, timeout)
 
 

@@ -1,16 +1,12 @@
 """One WebSocket connection, from the end of its handshake to its last byte, on either side.
 
 `WebSocketProtocol13` stands between a byte duplex (see `_duplex`), which hands it what arrives, the sans-IO
-protocol (`tornado._wire.ws`), which makes events of that, and an owner, whose callbacks get them: a
-`.WebSocketHandler` or a `.WebSocketClientConnection`.
-
-Nothing here waits. A callback that is a plain function is called in the loop's own callback, and all that it
-sends leaves in one send. Of one that returns an awaitable the rest is run in a task; until it is done, what
-was read behind its message is kept and no more is read: messages are handled in their order, and a slow
-handler slows down its peer.
+protocol (`tornado._wire.ws`), which makes events of that, and an owner, whose callbacks get them (see
+`_delivery`): a `.WebSocketHandler` or a `.WebSocketClientConnection`.
 
 Output is bounded by ``write_limit``: while more than that waits for the peer, the Futures of `write_message`
-wait, and none of the peer's messages is read, so that who sends and never reads stops being served.
+wait, and none of the peer's messages is read, until it has taken all but half of that: who sends and never
+reads stops being served.
 
 An end comes in one of these ways, and `on_ws_connection_close` of the owner is called once, in a turn of the
 loop of its own:
@@ -31,25 +27,22 @@ Whatever is waited for there, it is for `CLOSE_TIMEOUT` seconds at most.
 
 from __future__ import annotations
 
-import abc
-import asyncio
 import contextvars
 import inspect
-import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from tornado._tasks import done_future, run_eagerly
+from tornado._tasks import done_future
 from tornado._wire import ws
 from tornado._wire.ws_errors import MessageTooLarge
 from tornado._wire.ws_frames import FIN, RSV1, Opcode, serialize_frame
 from tornado._wire.ws_handshake import accept_value
 from tornado.concurrent import Future
 from tornado.escape import to_unicode
-from tornado.gen import convert_yielded
 from tornado.http1connection._watch import NEVER
-from tornado.log import app_log, gen_log
+from tornado.log import gen_log
 from tornado.websocket import _keepalive
+from tornado.websocket._delivery import OVER, Delivery
 from tornado.websocket._errors import WebSocketClosedError
 from tornado.websocket._masks import next_mask
 from tornado.websocket._params import WebSocketParams
@@ -64,19 +57,8 @@ CLOSE_TIMEOUT = 5.0
 #: Bytes that may be collected in one callback before they go out.
 COLLECT_LIMIT = 64 * 1024
 
-#: What all connections have that are over: nothing can be sent, and nothing is read.
-_OVER = ws.Connection()
-_OVER.receive_eof()
 #: Close codes that stand for the lack of one (RFC 6455 section 7.4.1). Programs pass on what they were told.
 _NO_CODE = (1005, 1006, 1015)
-#: Messages that one connection handles before others have their turn; some thousand may come at once.
-BATCH = 128
-#: What is read at most while a callback takes its time, where it must be seen whether the peer is there:
-#: events, and the bytes or characters of their messages.
-AHEAD = 1024
-AHEAD_SIZE = 256 * 1024
-#: What stands in a backlog for the end of input.
-_END: Any = object()
 #: Why a message is refused that is over the limit; clients of Tornado know it by these words.
 _TOO_BIG = "message too big"
 #: What stands for "a pong is on its way, and none is to follow".
@@ -85,69 +67,7 @@ _NO_PONG = b"none"
 _last_words: set[Future[Any]] = set()
 
 
-class WebSocketProtocol(abc.ABC):
-    """What a handler knows as ``ws_connection``: a connection of any version of the protocol.
-
-    :param handler: the owner; has ``on_message``, ``on_ping``, ``on_pong``, ``on_ws_connection_close`` and
-        ``log_exception``.
-    :ivar stream: the byte stream, None before the handshake is done.
-    :ivar client_terminated: the peer has closed.
-    :ivar server_terminated: this side has closed.
-    """
-
-    __slots__ = ("__dict__", "__weakref__", "client_terminated", "handler", "server_terminated", "stream")
-
-    def __init__(self, handler: Any) -> None:
-        self.handler = handler
-        self.stream: Any = None
-        self.client_terminated = False
-        self.server_terminated = False
-
-    def on_connection_close(self) -> None:
-        """The stream is closed: nothing can be sent or read any more."""
-        self._abort()
-
-    def _abort(self) -> None:
-        """End at once, without a close frame."""
-        self.client_terminated = self.server_terminated = True
-        if self.stream is not None:
-            self.stream.close()
-
-    @abc.abstractmethod
-    def close(self, code: int | None = None, reason: str | None = None) -> None:
-        """Begin, or answer, the closing handshake."""
-
-    @abc.abstractmethod
-    def is_closing(self) -> bool:
-        """Whether nothing can be sent any more."""
-
-    @abc.abstractmethod
-    async def accept_connection(self, handler: Any) -> None:
-        """Answer a client's handshake, call ``open``, and wait until the connection is closed."""
-
-    @abc.abstractmethod
-    def write_message(self, message: str | bytes, binary: bool = False) -> Future[None]:
-        """Send a message."""
-
-    @property
-    @abc.abstractmethod
-    def selected_subprotocol(self) -> str | None:
-        """The subprotocol that both sides agreed on."""
-
-    @abc.abstractmethod
-    def write_ping(self, data: bytes) -> None:
-        """Send a ping."""
-
-    @abc.abstractmethod
-    def start_pinging(self) -> None:
-        """Begin to see whether the peer is still there."""
-
-    @abc.abstractmethod
-    def set_nodelay(self, x: bool) -> None:
-        """Send small messages at once (True), or have the system collect them."""
-
-
-class WebSocketProtocol13(WebSocketProtocol):
+class WebSocketProtocol13(Delivery):
     """The protocol of RFC 6455 with the compression of RFC 7692.
 
     :param handler: as in `WebSocketProtocol`.
@@ -165,28 +85,16 @@ class WebSocketProtocol13(WebSocketProtocol):
     OPCODE_MASK = 0x0F
 
     __slots__ = (
-        "_backlog",
-        "_blocked",
-        "_context",
-        "_core",
         "_deadline",
         "_done",
-        "_full",
-        "_is_held",
-        "_message_bytes_in",
         "_message_bytes_out",
         "_pinged",
-        "_released_at",
         "_subprotocol",
-        "_wire_bytes_in",
+        "_used",
         "_wire_bytes_out",
-        "close_code",
-        "close_reason",
         "mask_outgoing",
         "params",
     )
-
-    stream: Duplex
 
     # Few connections have these at a time, and no room for them until they do.
     #: What is to happen when nothing waits for the peer any more.
@@ -194,31 +102,20 @@ class WebSocketProtocol13(WebSocketProtocol):
     #: While a pong waits to leave: the payload of the next one, or `_NO_PONG`.
     _late_pong: bytes | None = None
     _closed_waiter: Future[None] | None = None
+    #: What `write_message` has returned and is not done.
+    _senders: list[Future[None]] | None = None
 
     def __init__(self, handler: Any, mask_outgoing: bool, params: WebSocketParams) -> None:
         super().__init__(handler)
         self.mask_outgoing = mask_outgoing
         self.params = params
-        self.close_code: int | None = None
-        self.close_reason: str | None = None
-        self._core = _OVER  # until the handshake is done
         self._done: Future[None]
-        self._context: contextvars.Context
         self._subprotocol: str | None = None
-        #: What has been read and has to wait, or None.
-        self._backlog: list[ws.Event] | None = None
-        #: The awaitable of the callback that is under way.
-        self._blocked: Future[Any] | None = None
-        #: More than ``write_limit`` waits for the peer.
-        self._full = False
-        #: A broadcast has others to serve first.
-        self._is_held = False
         # The keep-alive's: see there.
         self._deadline = NEVER
         self._pinged: tuple[int, int] | None = None
-        self._released_at = 0
-        self._message_bytes_in = self._message_bytes_out = 0
-        self._wire_bytes_in = self._wire_bytes_out = 0
+        self._used: tuple[int, float] | None = None
+        self._message_bytes_out = self._wire_bytes_out = 0
 
     # -- beginning --
 
@@ -258,7 +155,6 @@ class WebSocketProtocol13(WebSocketProtocol):
         try:
             self._backlog = []
             stream._start_push(self)
-            stream._pause_reading()
             self.start_pinging()
             if opening is None or self._call(opening):
                 self._go_on()
@@ -267,27 +163,7 @@ class WebSocketProtocol13(WebSocketProtocol):
 
     # -- what the stream tells --
 
-    def data_received(self, data: bytes) -> None:
-        """Take the bytes of one receive."""
-        if self._is_held:
-            self.let_go()
-        self._wire_bytes_in += len(data)
-        core = self._core
-        events = core.receive_data(data)
-        if self._backlog is not None:
-            self._backlog += events
-            if self._blocked is not None:
-                self._look_ahead(events)
-        elif events:
-            self._deliver(events)
-        if core.pending:
-            self._wait_for_turn()
-
-    def eof_received(self) -> None:
-        """The peer has closed its sending side."""
-        if self._blocked is not None and self._backlog:
-            self._backlog.append(_END)
-            return
+    def _input_ends(self) -> None:
         self.client_terminated = True
         self._core.receive_eof()
         self._when_sent(self.stream.close)
@@ -298,10 +174,6 @@ class WebSocketProtocol13(WebSocketProtocol):
         if stage is not None:
             self._stage = None
             stage()
-        elif self._full:
-            self._full = False
-            if self._blocked is None:
-                self._go_on()
 
     def input_wanted(self) -> None:
         """Nobody else may read here."""
@@ -309,7 +181,7 @@ class WebSocketProtocol13(WebSocketProtocol):
     def connection_lost(self, error: BaseException | None) -> None:
         """The stream is closed, by whomever."""
         self.client_terminated = self.server_terminated = True
-        self._core = _OVER
+        self._core = OVER
         self._backlog = []
         if self._stage is not None:
             self._stage = None
@@ -349,184 +221,13 @@ class WebSocketProtocol13(WebSocketProtocol):
                 self._closed_waiter = waiter
         return waiter
 
-    # -- delivering --
-
-    def _deliver(self, events: list[ws.Event]) -> None:
-        """Give events to the owner, until one of them has to be waited for, or others are to have a turn."""
-        event: Any
-        left = BATCH
-        for position, event in enumerate(events):
-            kind = type(event)
-            if kind is str:
-                self._message_bytes_in += len(event) if event.isascii() else len(event.encode())
-                goes_on = self._call(self.handler.on_message, event)
-            elif kind is bytes:
-                self._message_bytes_in += len(event)
-                goes_on = self._call(self.handler.on_message, event)
-            elif kind is ws.Failed and position:
-                # Tasks that wait for the messages before it answer them first, as callbacks have done.
-                self._backlog = events[position:]
-                self.stream._pause_reading()
-                self.stream._loop.call_soon(self._take_turn)
-                return
-            else:
-                goes_on = self._take_control(event)
-            left -= 1
-            if not goes_on or self._full or not left:
-                self._backlog = events[position + 1 :]
-                self.stream._pause_reading()
-                if not left:
-                    self.stream._loop.call_soon(self._take_turn)
-                return
-
-    def _call(self, callback: Callable[..., Any], *args: Any) -> bool:
-        """Call the owner; False if what follows has to wait, or the connection is over."""
-        try:
-            result = self._context.run(callback, *args)
-            if result is None:
-                return self._core is not _OVER
-            future = self._future_of(result)
-        except (Exception, asyncio.CancelledError) as error:
-            return self._survives(error)
-        if future.done():
-            return self._succeeded(future)
-        self._blocked = future
-        future.add_done_callback(self._unblock)
-        if self.server_terminated or self._pinged is not None:
-            self.stream._loop.call_soon(self.read_ahead)
-        return False
-
-    def _future_of(self, result: Any) -> Future[Any]:
-        """What goes on behind the owner's call that has returned this."""
-        if asyncio.iscoroutine(result):
-            return run_eagerly(self.stream._loop, result, self._context)
-        future: Future[Any] = convert_yielded(result)
-        return future
-
-    def _unblock(self, future: Future[Any]) -> None:
-        """The callback that everything waited for is done."""
-        self._blocked = None
-        if self._succeeded(future) and not self._full:
-            self._go_on()
-
-    def _succeeded(self, future: Future[Any]) -> bool:
-        error = _error_of(future)
-        if error is not None:
-            # Who has cancelled a task knows why, and that it was cancelled.
-            if not (future.cancelled() and getattr(future, "cancelling", int)()):
-                return self._survives(error)
-            self._abort()
-        return self._core is not _OVER
-
-    def _survives(self, error: BaseException) -> bool:
-        """Whether the connection goes on although a callback has raised this: behind our own close, who
-        answers a message that was under way does no harm.
-        """
-        over = self._core is _OVER
-        if self.server_terminated and not over and isinstance(error, WebSocketClosedError):
-            return True
-        self._log_exception(error)
-        self._abort()
-        return False
-
-    def _go_on(self) -> None:
-        """Deliver what had to wait, and read again."""
-        if self._core is _OVER:
-            return
-        events, self._backlog = self._backlog, None
-        stream = self.stream
-        stream._cork()
-        try:
-            if events:
-                self._deliver(events)
-        finally:
-            stream._uncork()
-        if self._backlog is None:
-            if self._core.pending:
-                self._wait_for_turn()
-            else:
-                stream._resume_reading()
-
-    def read_ahead(self) -> None:
-        """Read on though a callback takes its time: of our own close, the answer is to be seen."""
-        if self._blocked is not None and not self._core.pending and not self._holds_much():
-            self.stream._resume_reading()
-
-    def _look_ahead(self, events: list[ws.Event]) -> None:
-        """This has come while a callback takes its time."""
-        for event in events:
-            if type(event) is ws.Close:
-                self.close_code, self.close_reason = event.code, event.reason or None
-            elif type(event) is ws.Pong:
-                _keepalive.pong_received(self)
-        if self._holds_much():
-            self.stream._pause_reading()
-
-    def _holds_much(self) -> bool:
-        """Whether so much waits for a callback that no more is to be read before it is done."""
-        backlog: list[Any] = self._backlog or []
-        if len(backlog) >= AHEAD:
-            return True
-        return sum(len(event) for event in backlog if type(event) in (str, bytes)) >= AHEAD_SIZE
-
-    def _wait_for_turn(self) -> None:
-        """More has come than may be decompressed at once."""
-        self.stream._pause_reading()
-        if self._backlog is None:
-            self._backlog = []
-            self.stream._loop.call_soon(self._take_turn)
-
-    def _take_turn(self) -> None:
-        """Others have had their turn: go on, unless there is something else to wait for by now."""
-        backlog = self._backlog
-        if backlog is None or self._blocked is not None or self._full:
-            return
-        if not backlog and self._core.pending:
-            backlog += self._core.receive_data(b"")
-        self._go_on()
-
-    def _take_control(self, event: Any) -> bool:
-        kind = type(event)
-        if kind is ws.Ping:
-            self._handle_message(Opcode.PING.value, event.payload)
-        elif kind is ws.Pong:
-            self._handle_message(Opcode.PONG.value, event.payload)
-        elif kind is ws.Close:
-            self._peer_closes(event)
-        elif event is _END:
-            self.eof_received()
-        else:
-            self._peer_fails(event)
-        return self._blocked is None and self._core is not _OVER
-
-    def _handle_message(self, opcode: int, data: bytes) -> None:
-        """Act on a message or control frame; pings and pongs of the peer all come through here."""
-        if opcode == Opcode.PING:
-            self._answer_ping(data)
-            self._call(self.handler.on_ping, data)
-        elif opcode == Opcode.PONG:
-            _keepalive.pong_received(self)
-            self._call(self.handler.on_pong, data)
-        elif opcode == Opcode.TEXT:
-            self._call(self.handler.on_message, data.decode())
-        elif opcode == Opcode.BINARY:
-            self._call(self.handler.on_message, data)
-
-    def _log_exception(self, error: BaseException | None = None) -> None:
-        info = sys.exc_info() if error is None else (type(error), error, error.__traceback__)
-        try:
-            self.handler.log_exception(*info)
-        except Exception:
-            app_log.error("Error in exception logger", exc_info=True)
-
     # -- sending --
 
     def write_message(self, message: str | bytes, binary: bool = False) -> Future[None]:
         """Send a message.
 
         :param message: text or its UTF-8, or with `binary` any bytes.
-        :returns: a Future that is done when no more than ``write_limit`` bytes wait for the peer; see
-            `.WebSocketHandler.write_message`.
+        :returns: a Future that is done when there is room for more; see `.WebSocketHandler.write_message`.
         :raises WebSocketClosedError: if this side, or the connection, is closed.
         """
         payload = message.encode() if type(message) is str else _bytes_of(message)
@@ -555,7 +256,7 @@ class WebSocketProtocol13(WebSocketProtocol):
         self._wire_bytes_out += len(frame)
         stream = self.stream
         if not stream._send(frame) or stream._collected_size >= COLLECT_LIMIT:
-            _ = self._sent()
+            self._overflows()
 
     def hold(self) -> bool:
         """Collect what is sent from now on, until `let_go`; False if that is so already."""
@@ -578,21 +279,55 @@ class WebSocketProtocol13(WebSocketProtocol):
         return self._sent()
 
     def _sent(self) -> Future[None]:
-        """What tells that there is room again behind what was sent last."""
-        stream = self.stream
-        if stream._collected_size >= min(COLLECT_LIMIT, self.params.write_limit):
-            stream._flush_now()
-        if stream._pending_output <= self.params.write_limit:
+        """What tells that there is room behind what was sent last."""
+        if not self._overflows():
             return self._done
+        future: Future[None] = self.stream._loop.create_future()
+        if self._senders is None:
+            self._senders = []
+        self._senders.append(future)
+        return future
+
+    def _overflows(self) -> bool:
+        """Whether more than ``write_limit`` waits for the peer. If so, none of its messages is read until it
+        has taken all but half of that.
+        """
+        stream, limit = self.stream, self.params.write_limit
+        if stream._collected_size >= min(COLLECT_LIMIT, limit):
+            stream._flush_now()
+        if stream._pending_output <= limit:
+            return False
         if not self._full:
             self._full = True
             stream._pause_reading()
             if self._backlog is None:
                 self._backlog = []
-        future: Future[None] = stream._loop.create_future()
-        written = stream.write(b"")
-        written.add_done_callback(lambda written: _pass_on(written, future))
-        return future
+            self._wait_for_room()
+        return True
+
+    def _wait_for_room(self) -> None:
+        self.stream._written(self.params.write_limit // 2).add_done_callback(self._room_again)
+
+    def _room_again(self, written: Future[None]) -> None:
+        """The peer has taken enough, or the stream is closed."""
+        lost = written.cancelled() or written.exception() is not None
+        if not lost and self.stream._pending_output > self.params.write_limit // 2:  # of what was sent since
+            self._wait_for_room()
+            return
+        self._full = False
+        senders, self._senders = self._senders, None
+        for future in senders or ():
+            if future.done():
+                continue
+            if not lost:
+                future.set_result(None)
+            else:
+                future.set_exception(WebSocketClosedError())
+                future.exception()  # whoever does not look at it knew that the peer may go
+        if self._blocked is None:
+            self._go_on()
+        else:
+            self._read_on()
 
     def periodic_ping(self) -> None:
         """Send a ping, or end the connection if the last one was not answered in time; the timer's work."""
@@ -668,6 +403,9 @@ class WebSocketProtocol13(WebSocketProtocol):
         if payload is not None and payload is not _NO_PONG and written.exception() is None:
             self._answer_ping(payload)
 
+    def _pong_received(self) -> None:
+        _keepalive.pong_received(self)
+
     def _compresses(self) -> bool:
         return self._core._deflate is not None
 
@@ -699,7 +437,6 @@ class WebSocketProtocol13(WebSocketProtocol):
             self._finish()
         else:
             _keepalive.end_within(self, CLOSE_TIMEOUT)
-            self.read_ahead()
 
     def _peer_closes(self, event: ws.Close) -> None:
         """The peer's close frame has come: answer it, or end what we began ourselves."""
@@ -769,23 +506,4 @@ def _bytes_of(message: Any) -> bytes:
     raise TypeError(f"a message is str or bytes (from a handler, also a dict), not {type(message).__name__}")
 
 
-def _error_of(future: Future[Any]) -> BaseException | None:
-    """What a Future that is done has failed with.
-
-    It is not raised here: a frame in its traceback that knows the Future would be a cycle.
-    """
-    return asyncio.CancelledError() if future.cancelled() else future.exception()
-
-
-def _pass_on(written: Future[None], future: Future[None]) -> None:
-    """Settle what a program waits for as the stream's own Future was settled."""
-    if future.done():
-        return
-    if written.exception() is None:
-        future.set_result(None)
-    else:
-        future.set_exception(WebSocketClosedError())
-        future.exception()  # whoever does not look at it knew that the peer may go
-
-
-__all__ = ["CLOSE_TIMEOUT", "WebSocketProtocol", "WebSocketProtocol13"]
+__all__ = ["CLOSE_TIMEOUT", "WebSocketProtocol13"]

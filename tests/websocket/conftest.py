@@ -1,0 +1,19 @@
+"""What the tests of WebSockets share."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from tests.support.clock import FakeClock
+from tornado.http1connection import _watch
+from tornado.websocket import _keepalive
+
+
+@pytest.fixture
+def by_the_clock(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> FakeClock:
+    """The fixture `clock`, by which the keep-alive and its timer live too."""
+    monkeypatch.setattr(_keepalive, "monotonic", clock)
+    monkeypatch.setattr(_watch, "time", SimpleNamespace(monotonic=clock))
+    return clock
