@@ -17,6 +17,7 @@ from tornado import web, websocket
 from tornado._wire import ws
 from tornado._wire.ws_deflate import DeflateParameters
 from tornado._wire.ws_frames import serialize_frame
+from tornado.websocket._delivery import AHEAD
 
 MASK = b"mask"
 
@@ -71,7 +72,7 @@ async def test_pong_floods_do_not_pile_up_for_who_does_not_read() -> None:
         for _ in range(100):
             client.raw(flood(0x89, b"x" * 125, 500))
             await turns()
-        assert connection._wire_bytes_in == before
+        assert connection._wire_bytes_in - before < 2 * AHEAD
         assert connection.stream._pending_output < 2 * limit
         client.drop()
         await handler.until(("close", None, None))

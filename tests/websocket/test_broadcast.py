@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import socket
+import weakref
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -316,6 +318,24 @@ async def test_an_async_write_message_is_run_and_waited_for(loop_kind: str, tls:
         assert (await waiting).sent == 1
 
 
+async def test_an_async_write_message_is_not_forgotten(loop_kind: str, tls: Any) -> None:
+    """The loop itself knows its tasks but weakly."""
+    waiting: list[Any] = []
+
+    async def write_message(self: Any, message: Any, binary: bool = False) -> None:
+        gate = asyncio.get_running_loop().create_future()
+        waiting.append(weakref.ref(gate))
+        await gate
+        await Recorder.write_message(self, message, binary)
+
+    async with joined(1, tls, write_message=write_message) as (members, clients, _):
+        broadcast(members, "m")
+        await turns()
+        gc.collect()
+        waiting[0]().set_result(None)
+        assert await clients[0].event() == "m"
+
+
 @pytest.mark.parametrize("is_async", [False, True])
 async def test_what_it_raises_is_logged_and_others_are_served(
     loop_kind: str, tls: Any, is_async: bool, expect_log: ExpectLog
@@ -364,6 +384,15 @@ async def test_the_slow_are_closed(loop_kind: str, tls: Any) -> None:
         assert broadcast(members, "n").closed == [slow]
 
 
+async def test_the_slow_that_are_closing_are_closed(loop_kind: str, tls: Any) -> None:
+    async with joined(1, tls) as (members, _, _):
+        fill(members[0])
+        members[0].ws_connection.close(4000)
+        for slow in ("close", "skip", "wait"):
+            done = broadcast(members, "m", slow=slow, limit=0)  # type: ignore[arg-type]
+            assert (done.sent, done.slow, done.closed) == (0, [], members)
+
+
 async def test_the_slow_are_left_out(loop_kind: str, tls: Any) -> None:
     async with joined(2, tls) as (members, clients, _):
         slow, _ = members
@@ -382,16 +411,13 @@ async def test_the_limit_is_write_limit_unless_told_otherwise(loop_kind: str, tl
         assert broadcast(members, "m", slow="skip").slow == members
 
 
-async def test_who_is_filled_by_broadcasts_is_not_read(loop_kind: str, tls: Any) -> None:
-    """As by his own messages: who sends and never reads is not served."""
+async def test_who_is_filled_by_broadcasts_is_served_all_the_same(loop_kind: str, tls: Any) -> None:
+    """They are nothing that he has caused: see `tests.websocket.test_delivery` about what is."""
     async with joined(1, tls, write_limit=10_000) as (members, clients, _):
         clients[0].stop_reading()
         for _ in range(10):
             broadcast(members, "x" * 1_000_000, slow="wait")
         clients[0].send("message")
-        await turns(20)
-        assert members[0].happened == []
-        clients[0].read_on()
         await members[0].until("message")
 
 
@@ -448,6 +474,17 @@ async def test_who_collects_at_the_moment_is_not_slow(loop_kind: str, tls: Any) 
         clients[0].send("go")
         assert [await clients[0].event(), await clients[0].event()] == ["own", "all"]
         assert members[0].happened[0].slow == []
+
+
+async def test_what_was_not_offered_to_a_peer_does_not_make_it_slow(loop_kind: str, tls: Any) -> None:
+    async with joined(1, tls) as (members, _, _):
+        waiting = fill(members[0])
+        stream = members[0].ws_connection.stream
+        stream._cork()
+        stream._send(b"\x81\x03own")
+        assert broadcast(members, "all", slow="skip", limit=waiting).slow == []
+        assert broadcast(members, "all", slow="skip", limit=waiting - 1).slow == members
+        stream._uncork()
 
 
 async def test_one_who_does_not_read_costs_the_others_nothing(

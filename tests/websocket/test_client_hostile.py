@@ -330,6 +330,28 @@ async def test_cancelling_closes_the_socket(phase: str) -> None:
     await listening.wait_closed()
 
 
+async def test_cancelling_as_the_answer_comes(loop_kind: str, tls: Any) -> None:
+    """Too late to give up the handshake: the connection is closed, and who waits for its end goes on."""
+
+    class Hasty(websocket.WebSocketClientConnection):
+        def headers_received(self, start_line: Any, headers: Any) -> Any:
+            self.connect_future.cancel()
+            return super().headers_received(start_line, headers)
+
+    async def script(visitor: Visitor) -> None:
+        visitor.accept()
+        assert await visitor.event() == ws.Close(None, "")
+        visitor.send(visitor.core.close())
+
+    async with scripted(script, tls) as server:
+        conn = Hasty(HTTPRequest(server.url, **server.trust))
+        reading = conn.read_message()
+        with pytest.raises(asyncio.CancelledError):
+            await conn.connect_future
+        await conn.wait_closed()
+        assert await reading is None
+
+
 async def test_cancelling_at_once() -> None:
     future = websocket_connect("ws://127.0.0.1:1/")
     future.cancel()

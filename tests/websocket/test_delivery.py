@@ -121,98 +121,6 @@ async def test_a_returned_future_is_waited_for(loop_kind: str, tls: Any) -> None
         await handler.until("b")
 
 
-async def test_a_full_connection_does_not_let_the_next_message_pass_a_callback(
-    loop_kind: str, tls: Any
-) -> None:
-    """What was sent has left before the callback is done: that alone is no reason to go on."""
-    gates = {name: asyncio.Event() for name in "ab"}
-
-    async def on_message(self: Any, message: str) -> None:
-        self.note(f"begin {message}")
-        self.write_message(b"x" * 8_000_000, binary=True)
-        await gates[message].wait()
-        self.note(f"end {message}")
-
-    handler = Recorder.new(on_message=on_message)
-    async with opened(handler, tls=tls, websocket_write_limit=1000) as client:
-        client.send("a", "b")
-        assert len(await client.event()) == 8_000_000
-        await turns(10)
-        assert handler.happened == ["open", "begin a"]
-        gates["a"].set()
-        assert len(await client.event()) == 8_000_000
-        gates["b"].set()
-        await handler.until("end b")
-    assert handler.happened[1:5] == ["begin a", "end a", "begin b", "end b"]
-
-
-async def test_a_callback_that_is_done_does_not_let_the_next_message_pass_a_full_connection(
-    loop_kind: str, tls: Any
-) -> None:
-    async def on_message(self: Any, message: str) -> None:
-        self.note(message)
-        self.write_message(b"x" * 8_000_000, binary=True)
-        await asyncio.sleep(0)
-
-    handler = Recorder.new(on_message=on_message)
-    async with opened(handler, tls=tls, websocket_write_limit=1000) as client:
-        client.stop_reading()
-        client.send("a", "b")
-        await handler.until("a")
-        await turns(20)
-        assert handler.happened == ["open", "a"]
-        client.read_on()
-        assert [len(await client.event()) for _ in "ab"] == [8_000_000] * 2
-        await handler.until("b")
-
-
-async def test_a_full_connection_is_not_read_although_a_callback_is_done(loop_kind: str, tls: Any) -> None:
-    """What had waited for the callback fills it."""
-    gate = asyncio.Event()
-
-    async def on_message(self: Any, message: str) -> None:
-        self.note(message)
-        if message == "first":
-            await gate.wait()
-        else:
-            self.write_message(b"x" * 8_000_000, binary=True)
-
-    handler = Recorder.new(on_message=on_message)
-    async with opened(handler, tls=tls, websocket_write_limit=1000) as client:
-        client.send("first", "fills")
-        await handler.until("first")
-        client.stop_reading()
-        gate.set()
-        await handler.until("fills")
-        connection = handler.latest.ws_connection
-        read = connection._wire_bytes_in
-        client.send("last")
-        await turns(20)
-        assert (connection._full, connection._wire_bytes_in) == (True, read)
-        client.read_on()
-        await handler.until("last")
-
-
-async def test_reading_goes_on_when_there_is_room_although_a_callback_is_not_done(
-    loop_kind: str, tls: Any
-) -> None:
-    gate = asyncio.Event()
-
-    async def on_message(self: Any, message: str) -> None:
-        await self.write_message(b"x" * 8_000_000, binary=True)
-        self.note("sent")
-        await gate.wait()
-
-    handler = Recorder.new(on_message=on_message)
-    async with opened(handler, tls=tls, websocket_write_limit=1000) as client:
-        client.send("go")
-        assert len(await client.event()) == 8_000_000
-        await handler.until("sent")
-        client.leave()
-        await handler.until(GONE)
-        gate.set()
-
-
 async def test_answers_to_what_waited_leave_in_one_send(
     loop_kind: str, tls: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -381,7 +289,7 @@ async def test_messages_that_are_tiny_count_for_more_than_their_size(loop_kind: 
     assert handler.happened.count("x") == 40_000
 
 
-async def test_reading_goes_on_when_all_that_was_read_ahead_is_handled(loop_kind: str, tls: Any) -> None:
+async def test_reading_goes_on_when_half_of_what_was_read_ahead_is_handled(loop_kind: str, tls: Any) -> None:
     """Not before: each message would cost a receive, and a round of the loop's sockets."""
     count, begun, permits = 12, 0, asyncio.Semaphore(0)
 
@@ -399,11 +307,11 @@ async def test_reading_goes_on_when_all_that_was_read_ahead_is_handled(loop_kind
         read = await read_ahead(connection, 2**40)
         waiting = len(connection._backlog)
         assert 2 <= waiting < count - 1
-        for number in range(1, waiting + 1):
-            assert (begun, connection._wire_bytes_in, connection.stream._paused) == (number, read, True)
+        while connection._wire_bytes_in == read:
             permits.release()
-            await handler.until(number + 1)
-        assert not connection.stream._paused
+            await handler.until(begun + 1)
+            await turns(5)
+        assert 1 < begun <= waiting  # of those and the first
         for _ in range(count):
             permits.release()
         client.close(1000)
@@ -801,8 +709,10 @@ async def test_a_message_of_a_gone_peer_is_not_delivered_behind_the_end(loop_kin
     async with opened(handler, tls=tls) as client:
         client.send("a", "b")
         await handler.until("a")
-        handler.latest.ws_connection._abort()
-        await handler.until(("close", None, None))
+        connection = handler.latest.ws_connection
+        connection._abort()
+        await handler.until(GONE)
+        assert connection._backlog == []  # nobody keeps it as long as the callback may take
         gate.set()
         await turns(5)
-    assert handler.happened == ["open", "a", ("close", None, None)]
+    assert handler.happened == ["open", "a", GONE]

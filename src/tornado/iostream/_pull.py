@@ -242,6 +242,11 @@ class LargeCount(Count):
         super().__init__(size, False)
         self.made = False
 
+    def find(self, buffer: bytearray, last: bool) -> int:
+        if last and not self.held:  # nothing is there yet, and who knows when
+            self.made, self.gathered = False, None
+        return super().find(buffer, last)
+
     def room(self) -> memoryview | None:
         size, held, gathered = self.size, self.held, self.gathered
         if not self.made:

@@ -174,7 +174,9 @@ class IOStream(BaseIOStream):
             return None
 
     def _gives_all(self) -> bool:
-        return getattr(self.read_from_fd, "__func__", None) is _READ
+        # A program's own kind of socket may keep something back.
+        is_plain = type(self.socket) is socket_module.socket
+        return is_plain and getattr(self.read_from_fd, "__func__", None) is _READ
 
     def _transmit(self, data: bytes | bytearray | memoryview) -> int:
         if getattr(self.write_to_fd, "__func__", None) is not _WRITE:

@@ -23,6 +23,7 @@ from tornado.concurrent import Future
 from tornado.escape import json_encode
 from tornado.gen import convert_yielded
 from tornado.iostream import StreamClosedError
+from tornado.log import app_log
 from tornado.websocket._errors import WebSocketClosedError
 from tornado.websocket._handler import WebSocketHandler
 from tornado.websocket._protocol import WebSocketProtocol13, _bytes_of
@@ -207,7 +208,10 @@ class Broadcast:
             return True
         self.slow.append(handler)
         if self._policy == "close":
-            handler.close(TOO_SLOW, _REASON)
+            try:
+                handler.close(TOO_SLOW, _REASON)
+            except Exception:  # of a program's own method
+                _log(handler)
         return self._policy == "wait"
 
     def _by_method(self, handler: Receiver, message: str | bytes | dict[str, Any], binary: bool) -> None:
@@ -220,7 +224,7 @@ class Broadcast:
             self.closed.append(handler)
             return
         except Exception:
-            handler.log_exception(*sys.exc_info())
+            _log(handler)
             return
         self.sent += 1
         if inspect.isawaitable(result):
@@ -238,6 +242,14 @@ def _check_thread(loop: asyncio.AbstractEventLoop) -> None:
             "broadcast() was called in another thread, or another loop, than that of the connections: "
             "use IOLoop.add_callback of their loop"
         )
+
+
+def _log(handler: Receiver) -> None:
+    """Tell the handler of the exception under way; the others still get the message."""
+    try:
+        handler.log_exception(*sys.exc_info())
+    except Exception:
+        app_log.error("Error in exception logger", exc_info=True)
 
 
 def _done(handler: Receiver, future: Future[Any]) -> None:

@@ -269,19 +269,21 @@ class WebSocketClientConnection(_HTTPConnection):
 
         Also called when it is closed during the handshake, which fails then.
         """
-        if self._connecting is not None:
-            if not self._connecting.done():
-                super().on_connection_close()
+        given_up = self._connecting is not None
+        if self._connecting is not None and not self._connecting.done():
+            super().on_connection_close()
             return None
         if self._is_over:
             return None
         self._end()
-        if self._on_message_callback is None:
+        if given_up or self._on_message_callback is None:
             return None
         return _coroutine_or_none(self._on_message_callback(None))
 
     def _end(self) -> None:
         """No message will come any more."""
+        if self._is_over:
+            return
         self._is_over = True
         self.read_queue.end()
         if self._closed is not None:

@@ -6,8 +6,12 @@ is read behind its message waits in a backlog: messages are handled in their ord
 ahead (`AHEAD`), a slow handler slows down its peer. Something is, so that it is seen at once when the peer
 goes, and that it is still there when it answers a ping.
 
-What else reading pauses for: more than ``write_limit`` waits for the peer (`Delivery._full`), so that who
-sends and never reads stops being served; and more has come than may be decompressed at once.
+Messages also wait while what callbacks have sent is too much for the peer (`Delivery._stalled`), so that who
+sends and never reads stops being served. What a program sends apart from its callbacks does not count there:
+it is for whoever sends it to wait; and if reading stopped for it, two programs that send to each other, each
+reading all the time, would both wait for the other one to read.
+
+What else reading pauses for is that more has come than may be decompressed at once.
 """
 
 from __future__ import annotations
@@ -53,9 +57,10 @@ class Delivery(WebSocketProtocol):
         "_blocked",
         "_context",
         "_core",
-        "_full",
+        "_delivering",
         "_is_held",
         "_message_bytes_in",
+        "_stalled",
         "_wire_bytes_in",
         "close_code",
         "close_reason",
@@ -76,8 +81,10 @@ class Delivery(WebSocketProtocol):
         self._ahead = 0
         #: The awaitable of the callback that is under way.
         self._blocked: Future[Any] | None = None
-        #: More than ``write_limit`` waits for the peer.
-        self._full = False
+        #: What is sent now, a callback sends.
+        self._delivering = False
+        #: More than ``write_limit`` waits for the peer, and a callback has sent of it.
+        self._stalled = False
         #: A broadcast has others to serve first.
         self._is_held = False
         self._message_bytes_in = self._wire_bytes_in = 0
@@ -141,16 +148,21 @@ class Delivery(WebSocketProtocol):
                 self.close_code, self.close_reason = event.code, event.reason or None
             elif type(event) is ws.Pong:
                 self._pong_received()
-        if self._is_behind():
+        if self._ahead >= AHEAD:
             self.stream._pause_reading()
 
+    def _count_again(self, before: int) -> None:
+        """Of so many events that had to wait, some were handled; what the others cost is reckoned roughly."""
+        left = len(self._backlog or ())
+        self._ahead = self._ahead * left // before if left and before else 0
+
     def _is_behind(self) -> bool:
-        """Whether so much waits that no more is read before all of that is handled."""
-        return self._ahead >= AHEAD
+        """Whether so much waits that it may be that no more is read."""
+        return self._ahead > AHEAD // 2
 
     def _read_on(self) -> None:
         """Read, unless there is a reason not to."""
-        if not (self._full or self._core.pending or self._is_behind()):
+        if not (self._core.pending or self._is_behind()):
             self.stream._resume_reading()
 
     def _wait_for_turn(self) -> None:
@@ -163,16 +175,25 @@ class Delivery(WebSocketProtocol):
     def _take_turn(self) -> None:
         """Others have had their turn: go on, unless there is something else to wait for by now."""
         backlog = self._backlog
-        if backlog is None or self._blocked is not None or self._full:
+        if backlog is None or self._blocked is not None or self._stalled:
             return
         if not backlog and self._core.pending:
             backlog += self._core.receive_data(b"")
+            self._look_ahead(backlog)
         self._go_on()
 
     # -- delivering --
 
     def _deliver(self, events: list[ws.Event]) -> None:
         """Give events to the owner, until one of them has to be waited for, or others are to have a turn."""
+        self._delivering = True
+        try:
+            self._backlog = self._handle(events)
+        finally:
+            self._delivering = False
+
+    def _handle(self, events: list[ws.Event]) -> list[ws.Event] | None:
+        """The same; gives what has to wait, None for nothing that has or may come."""
         event: Any
         left = BATCH
         for position, event in enumerate(events):
@@ -185,17 +206,16 @@ class Delivery(WebSocketProtocol):
                 goes_on = self._call(self.handler.on_message, event)
             elif kind is ws.Failed and position:
                 # Tasks that wait for the messages before it answer them first, as callbacks have done.
-                self._backlog = events[position:]
                 self.stream._loop.call_soon(self._take_turn)
-                return
+                return events[position:]
             else:
                 goes_on = self._take_control(event)
             left -= 1
-            if not goes_on or self._full or not left:
-                self._backlog = events[position + 1 :]
+            if not goes_on or self._stalled or not left:
                 if not left:
                     self.stream._loop.call_soon(self._take_turn)
-                return
+                return events[position + 1 :] if self._core is not OVER else []
+        return None
 
     def _call(self, callback: Callable[..., Any], *args: Any) -> bool:
         """Call the owner; False if what follows has to wait, or the connection is over."""
@@ -222,7 +242,7 @@ class Delivery(WebSocketProtocol):
     def _unblock(self, future: Future[Any]) -> None:
         """The callback that everything waited for is done."""
         self._blocked = None
-        if self._succeeded(future) and not self._full:
+        if self._succeeded(future) and not self._stalled:
             self._go_on()
 
     def _succeeded(self, future: Future[Any]) -> bool:
@@ -235,10 +255,10 @@ class Delivery(WebSocketProtocol):
         return self._core is not OVER
 
     def _survives(self, error: BaseException) -> bool:
-        """Whether the connection goes on although a callback has raised this: behind our own close, or the
-        end of the connection, who answers a message that was under way does no harm.
+        """Whether the connection goes on although a callback has raised this: behind a close, or the end of
+        the connection, who answers a message that was under way does no harm.
         """
-        if self.server_terminated and isinstance(error, WebSocketClosedError):
+        if (self.server_terminated or self.client_terminated) and isinstance(error, WebSocketClosedError):
             return self._core is not OVER
         self._log_exception(error)
         self._abort()
@@ -254,10 +274,13 @@ class Delivery(WebSocketProtocol):
         try:
             if events:
                 self._deliver(events)
+        except Exception as error:  # of a method that a program has overridden
+            self._log_exception(error)
+            self._abort()
         finally:
             stream._uncork()
-        if not self._backlog:
-            self._ahead = 0
+        if self._ahead:
+            self._count_again(len(events or ()))
         if self._backlog is None and self._core.pending:
             self._wait_for_turn()
         else:

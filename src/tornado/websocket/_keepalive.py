@@ -91,11 +91,12 @@ def _wait_for_pong(protocol: WebSocketProtocol13, timeout: float) -> None:
     """No pong has come in time. There is an excuse where the peer does send something, or takes what waits
     for it; or where so much is to be handled that no more is read: a reset is all that can be seen then.
     """
-    pinged = protocol._pinged
-    waiting, received = protocol.stream._pending_output, protocol._wire_bytes_in
+    pinged, now = protocol._pinged, _progress(protocol)
     assert pinged is not None
-    if received != pinged[1] or (protocol._full and waiting != pinged[0]):
-        protocol._pinged = waiting, received
+    received = now[0] != pinged[0]
+    took = pinged[2] and now[1] != pinged[1]  # for the system's own buffer was full
+    if received or took:
+        protocol._pinged = now
         _set(protocol, timeout)
     elif protocol._is_behind():
         _ping(protocol, timeout)
@@ -103,8 +104,14 @@ def _wait_for_pong(protocol: WebSocketProtocol13, timeout: float) -> None:
         protocol.close(reason="ping timed out")
 
 
+def _progress(protocol: WebSocketProtocol13) -> tuple[int, int, int]:
+    """Bytes received, bytes handed to the system, and bytes that wait for it."""
+    waiting = protocol.stream._pending_output
+    return protocol._wire_bytes_in, protocol._wire_bytes_out - waiting, waiting
+
+
 def _ping(protocol: WebSocketProtocol13, timeout: float) -> None:
-    protocol._pinged = protocol.stream._pending_output, protocol._wire_bytes_in
+    protocol._pinged = _progress(protocol)
     protocol.write_ping(b"")
     _set(protocol, timeout)
 

@@ -5,8 +5,7 @@ protocol (`tornado._wire.ws`), which makes events of that, and an owner, whose c
 `_delivery`): a `.WebSocketHandler` or a `.WebSocketClientConnection`.
 
 Output is bounded by ``write_limit``: while more than that waits for the peer, the Futures of `write_message`
-wait, and none of the peer's messages is read, until it has taken all but half of that: who sends and never
-reads stops being served.
+wait, and if callbacks have sent of it, the peer's messages do, until it has taken all but half of that.
 
 An end comes in one of these ways, and `on_ws_connection_close` of the owner is called once, in a turn of the
 loop of its own:
@@ -27,6 +26,7 @@ Whatever is waited for there, it is for `CLOSE_TIMEOUT` seconds at most.
 
 from __future__ import annotations
 
+import asyncio
 import contextvars
 import inspect
 from collections.abc import Callable
@@ -87,6 +87,7 @@ class WebSocketProtocol13(Delivery):
     __slots__ = (
         "_deadline",
         "_done",
+        "_full",
         "_message_bytes_out",
         "_pinged",
         "_subprotocol",
@@ -110,10 +111,12 @@ class WebSocketProtocol13(Delivery):
         self.mask_outgoing = mask_outgoing
         self.params = params
         self._done: Future[None]
+        #: More than ``write_limit`` waits for the peer.
+        self._full = False
         self._subprotocol: str | None = None
         # The keep-alive's: see there.
         self._deadline = NEVER
-        self._pinged: tuple[int, int] | None = None
+        self._pinged: tuple[int, int, int] | None = None
         self._used: tuple[int, float] | None = None
         self._message_bytes_out = self._wire_bytes_out = 0
 
@@ -289,21 +292,32 @@ class WebSocketProtocol13(Delivery):
         return future
 
     def _overflows(self) -> bool:
-        """Whether more than ``write_limit`` waits for the peer. If so, none of its messages is read until it
-        has taken all but half of that.
+        """Whether more than ``write_limit`` waits for the peer. Where callbacks are who sends, its messages
+        wait then until it has taken all but half of that.
         """
         stream, limit = self.stream, self.params.write_limit
         if stream._collected_size >= min(COLLECT_LIMIT, limit):
             stream._flush_now()
         if stream._pending_output <= limit:
             return False
-        if not self._full:
-            self._full = True
-            stream._pause_reading()
+        if not self._stalled and self._answers():
+            self._stalled = True
             if self._backlog is None:
                 self._backlog = []
+        if not self._full:
+            self._full = True
             self._wait_for_room()
         return True
+
+    def _answers(self) -> bool:
+        """Whether a callback is who sends."""
+        blocked = self._blocked
+        if self._delivering or blocked is None:
+            return self._delivering
+        if isinstance(blocked, asyncio.Task):
+            return asyncio.current_task(self.stream._loop) is blocked
+        # It may be any future. A client's is that of room for messages to be read.
+        return not self.mask_outgoing
 
     def _wait_for_room(self) -> None:
         self.stream._written(self.params.write_limit // 2).add_done_callback(self._room_again)
@@ -314,7 +328,7 @@ class WebSocketProtocol13(Delivery):
         if not lost and self.stream._pending_output > self.params.write_limit // 2:  # of what was sent since
             self._wait_for_room()
             return
-        self._full = False
+        self._full = self._stalled = False
         senders, self._senders = self._senders, None
         for future in senders or ():
             if future.done():
@@ -326,8 +340,6 @@ class WebSocketProtocol13(Delivery):
                 future.exception()  # whoever does not look at it knew that the peer may go
         if self._blocked is None:
             self._go_on()
-        else:
-            self._read_on()
 
     def periodic_ping(self) -> None:
         """Send a ping, or end the connection if the last one was not answered in time; the timer's work."""

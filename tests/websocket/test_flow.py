@@ -1,0 +1,184 @@
+"""Both directions at once: who waits for whom, and that nobody waits for ever."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from tests.support.server import serving
+from tests.support.streams import turns
+from tests.support.tools import need_module
+from tests.support.websocket import Recorder, opened
+from tests.support.websocket_client import request_for
+from tornado import web
+from tornado.websocket import WebSocketHandler, websocket_connect
+
+websockets = need_module("websockets", "test")
+from websockets.asyncio.client import connect  # noqa: E402 - it may be missing
+
+#: More than all buffers of the system between the two hold, by far.
+COUNT, SIZE = 400, 65536
+LIMITS = (65536, 1024 * 1024)
+GONE = ("close", None, None)
+
+
+class Echo(WebSocketHandler):
+    def on_message(self, message: Any) -> None:
+        self.write_message(message, binary=True)
+
+
+class AsyncEcho(WebSocketHandler):
+    async def on_message(self, message: Any) -> None:
+        await self.write_message(message, binary=True)
+
+
+class LateEcho(WebSocketHandler):
+    """Waits for something else, and not for its answer."""
+
+    async def on_message(self, message: Any) -> None:
+        await asyncio.sleep(0)
+        self.write_message(message, binary=True)
+
+
+class Push(WebSocketHandler):
+    """Sends all by itself, and counts what comes back."""
+
+    async def open(self) -> None:
+        self.came = 0
+        self.task = asyncio.ensure_future(self.push())
+
+    async def push(self) -> None:
+        for _ in range(COUNT):
+            await self.write_message(bytes(SIZE), binary=True)
+
+    def on_message(self, message: Any) -> None:
+        self.came += 1
+        if self.came == COUNT:
+            self.close(4000)
+
+
+@pytest.mark.parametrize("limit", LIMITS)
+@pytest.mark.parametrize("handler", [Echo, AsyncEcho, LateEcho])
+async def test_a_client_that_reads_and_writes_at_once(
+    loop_kind: str, tls: Any, handler: type[WebSocketHandler], limit: int
+) -> None:
+    """It awaits each of its messages: all would stand still if it stopped reading meanwhile."""
+    async with serving(web.Application([("/", handler)], websocket_write_limit=limit), tls=tls) as server:
+        async with websocket_connect(request_for(server, tls)) as conn:
+
+            async def write() -> None:
+                for _ in range(COUNT):
+                    await conn.write_message(bytes(SIZE), binary=True)
+
+            writing = asyncio.ensure_future(write())
+            for _ in range(COUNT):
+                message = await conn.read_message()
+                assert message is not None
+                assert len(message) == SIZE
+            await writing
+
+
+@pytest.mark.parametrize("limit", LIMITS)
+async def test_a_server_whose_messages_all_come_back(loop_kind: str, tls: Any, limit: int) -> None:
+    """To a client that does not read while its own message has no room."""
+    async with serving(web.Application([("/", Push)], websocket_write_limit=limit), tls=tls) as server:
+        uri = f"{'wss' if tls else 'ws'}://localhost:{server.port}/"
+        context = tls.client_context if tls else None
+        async with connect(uri, host="127.0.0.1", ssl=context, proxy=None) as client:
+            with pytest.raises(websockets.ConnectionClosedError) as caught:
+                while True:
+                    await client.send(await client.recv())
+            assert caught.value.rcvd is not None
+            assert caught.value.rcvd.code == 4000
+
+
+async def test_a_full_connection_does_not_let_the_next_message_pass_a_callback(
+    loop_kind: str, tls: Any
+) -> None:
+    """What was sent has left before the callback is done: that alone is no reason to go on."""
+    gates = {name: asyncio.Event() for name in "ab"}
+
+    async def on_message(self: Any, message: str) -> None:
+        self.note(f"begin {message}")
+        self.write_message(b"x" * 8_000_000, binary=True)
+        await gates[message].wait()
+        self.note(f"end {message}")
+
+    handler = Recorder.new(on_message=on_message)
+    async with opened(handler, tls=tls, websocket_write_limit=1000) as client:
+        client.send("a", "b")
+        assert len(await client.event()) == 8_000_000
+        await turns(10)
+        assert handler.happened == ["open", "begin a"]
+        gates["a"].set()
+        assert len(await client.event()) == 8_000_000
+        gates["b"].set()
+        await handler.until("end b")
+    assert handler.happened[1:5] == ["begin a", "end a", "begin b", "end b"]
+
+
+async def test_a_callback_that_is_done_does_not_let_the_next_message_pass_a_full_connection(
+    loop_kind: str, tls: Any
+) -> None:
+    async def on_message(self: Any, message: str) -> None:
+        self.note(message)
+        self.write_message(b"x" * 8_000_000, binary=True)
+        await asyncio.sleep(0)
+
+    handler = Recorder.new(on_message=on_message)
+    async with opened(handler, tls=tls, websocket_write_limit=1000) as client:
+        client.stop_reading()
+        client.send("a", "b")
+        await handler.until("a")
+        await turns(20)
+        assert handler.happened == ["open", "a"]
+        client.read_on()
+        assert [len(await client.event()) for _ in "ab"] == [8_000_000] * 2
+        await handler.until("b")
+
+
+async def test_a_full_connection_is_not_served_although_a_callback_is_done(loop_kind: str, tls: Any) -> None:
+    """What had waited for the callback fills it."""
+    gate = asyncio.Event()
+
+    async def on_message(self: Any, message: str) -> None:
+        self.note(message)
+        if message == "first":
+            await gate.wait()
+        else:
+            self.write_message(b"x" * 8_000_000, binary=True)
+
+    handler = Recorder.new(on_message=on_message)
+    async with opened(handler, tls=tls, websocket_write_limit=1000) as client:
+        client.send("first", "fills")
+        await handler.until("first")
+        client.stop_reading()
+        gate.set()
+        await handler.until("fills")
+        client.send("last")
+        await turns(20)
+        assert "last" not in handler.latest.happened
+        client.read_on()
+        await handler.until("last")
+
+
+async def test_reading_goes_on_when_there_is_room_although_a_callback_is_not_done(
+    loop_kind: str, tls: Any
+) -> None:
+    gate = asyncio.Event()
+
+    async def on_message(self: Any, message: str) -> None:
+        await self.write_message(b"x" * 8_000_000, binary=True)
+        self.note("sent")
+        await gate.wait()
+
+    handler = Recorder.new(on_message=on_message)
+    async with opened(handler, tls=tls, websocket_write_limit=1000) as client:
+        client.send("go")
+        assert len(await client.event()) == 8_000_000
+        await handler.until("sent")
+        client.leave()
+        await handler.until(GONE)
+        gate.set()
