@@ -87,7 +87,7 @@ async def client(program: dict[str, Any], certificates: Any) -> None:
     program["print"] = lambda *words: printed.append(words)
     async with serving(web.Application([("/", Echo)])) as server:
         await program["main"](f"ws://127.0.0.1:{server.port}/")
-    assert printed == [("hello",), ("bye",), ("closed with", None)]
+    assert printed == [("hello",), ("bye",), ("closed with", None, None)]
 
 
 async def access(program: dict[str, Any], certificates: Any) -> None:

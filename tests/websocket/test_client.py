@@ -152,7 +152,7 @@ async def test_a_callback_that_raises_closes(loop_kind: str, tls: Any, expect_lo
         with expect_log("tornado.application", "Uncaught exception in a callback of <WebSocketClient"):
             await conn.write_message("x")
             await conn.wait_closed()
-        await handler.until(("close", None, None))
+        await handler.until(("close", 1011, None))
 
 
 async def test_hooks_of_a_subclass(loop_kind: str, tls: Any) -> None:

@@ -330,6 +330,23 @@ async def test_cancelling_closes_the_socket(phase: str) -> None:
     await listening.wait_closed()
 
 
+async def test_who_waits_for_the_end_of_what_is_given_up(loop_kind: str, tls: Any) -> None:
+    arrived = asyncio.Event()
+
+    async def script(visitor: Visitor) -> None:
+        arrived.set()
+        await visitor.gone()
+
+    async with scripted(script, tls) as server:
+        conn = websocket.WebSocketClientConnection(HTTPRequest(server.url, **server.trust))
+        waiting = asyncio.ensure_future(conn.wait_closed())
+        await arrived.wait()
+        conn.connect_future.cancel()
+        await waiting
+        await turns(5)
+        assert await conn.read_message() is None
+
+
 async def test_cancelling_as_the_answer_comes(loop_kind: str, tls: Any) -> None:
     """Too late to give up the handshake: the connection is closed, and who waits for its end goes on."""
 

@@ -596,7 +596,7 @@ async def test_an_exception_of_a_task_leaves_no_cycle(loop_kind: str, tls: Any) 
         with no_collection():
             client = await dial(server)
             client.send("a")
-            assert await client.event() is END
+            assert await client.event() == ws.Close(1011, "")
             await turns(5)
             assert [reference() for reference in references] == [None]
 
@@ -645,7 +645,7 @@ async def test_that_another_connection_is_closed_is_an_exception_like_any_other(
         await handler.until(GONE)
         with expect_log("tornado.application", "Uncaught exception GET /") as expected:
             second.send("for the other")
-            assert await second.event() is END
+            assert await second.event() == ws.Close(1011, "")
     assert isinstance(raised(expected), WebSocketClosedError)
 
 
@@ -659,7 +659,7 @@ async def test_an_exception_in_log_exception_is_logged(
     with expect_log("tornado.application", "Error in exception logger"):
         async with opened(handler, tls=tls) as client:
             client.send("a")
-            assert await client.event() is END
+            assert await client.event() == ws.Close(1011, "")
 
 
 @pytest.mark.parametrize("kind", ["plain", "awaits", "returns"])
@@ -680,7 +680,7 @@ async def test_what_was_cancelled_elsewhere_is_an_exception_like_any_other(
     with expect_log("tornado.application", "Uncaught exception GET /") as expected:
         async with opened(handler, tls=tls) as client:
             client.send("a")
-            assert await client.event() is END
+            assert await client.event() == ws.Close(1011, "")
             await handler.until(("close", None, None))
     assert isinstance(raised(expected), asyncio.CancelledError)
 

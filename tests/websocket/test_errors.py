@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from typing import Any
 
 import pytest
 
 from tests.support.server import ExpectLog
+from tests.support.websocket import Recorder, opened
 from tornado import websocket
-from tornado.websocket import WebSocketClosedError, WebSocketError, de_dupe_gen_log
+from tornado.websocket import WebSocketClosedError, WebSocketError, broadcast, de_dupe_gen_log
+from tornado.websocket._errors import check_thread
 
 
 def test_the_tree_and_where_it_says_it_is() -> None:
@@ -26,3 +30,58 @@ def test_one_line_for_the_same_event(expect_log: ExpectLog) -> None:
         for number in (1, 1, 2):
             de_dupe_gen_log(logging.WARNING, "said twice, not %d times", number)
     assert len(expected.records) == 2
+
+
+async def test_a_closed_error_tells_how_it_was_closed(tls: Any) -> None:
+    handler = Recorder.new()
+    async with opened(handler, tls=tls) as client:
+        client.close(4001, "enough")
+        await handler.until(("close", 4001, "enough"))
+    with pytest.raises(WebSocketClosedError, match="its peer has closed it with 4001 enough$"):
+        handler.latest.write_message("x")
+
+
+async def test_a_closed_error_tells_of_what_this_side_has_closed_for(tls: Any) -> None:
+    handler = Recorder.new()
+    async with opened(handler, tls=tls, websocket_max_message_size=10) as client:
+        client.send("x" * 11)
+        client.leave()
+        await handler.until(("close", None, None))
+    with pytest.raises(WebSocketClosedError, match=r"limit of 10 bytes \(max_message_size\)"):
+        handler.latest.ping()
+
+
+@pytest.mark.parametrize("method", ["write_message", "ping", "close"])
+async def test_another_thread(loop_kind: str, method: str) -> None:
+    """Bytes of two threads would mix; nothing is sent, and the connection is as it was."""
+    handler = Recorder.new()
+    async with opened(handler) as client:
+        await handler.until("open")
+        arguments = ("x",) if method == "write_message" else ()
+        with pytest.raises(RuntimeError, match=rf"{method}\(\) was called in another thread.*add_callback"):
+            await asyncio.to_thread(getattr(handler.latest, method), *arguments)
+        handler.latest.write_message("still there")
+        assert await client.event() == "still there"
+
+
+async def test_before_the_loop_runs_there_is_no_other_thread() -> None:
+    loop = asyncio.new_event_loop()
+    try:
+        with pytest.raises(RuntimeError, match="another loop"):
+            check_thread(loop, "some()")
+        await asyncio.to_thread(check_thread, loop, "some()")
+    finally:
+        loop.close()
+
+
+async def test_bytes_that_are_no_text(tls: Any) -> None:
+    handler = Recorder.new()
+    async with opened(handler, tls=tls) as client:
+        await handler.until("open")
+        with pytest.raises(ValueError, match="not UTF-8: pass binary=True"):
+            handler.latest.write_message(b"\xff\xfe")
+        with pytest.raises(ValueError, match="not UTF-8"):
+            broadcast([handler.latest], b"\xff\xfe")
+        handler.latest.write_message(b"\xff\xfe", binary=True)
+        handler.latest.write_message("ä".encode())
+        assert [await client.event(), await client.event()] == [b"\xff\xfe", "ä"]

@@ -12,7 +12,7 @@ import pytest
 from tests.support.references import no_collection
 from tests.support.server import ExpectLog, Peer, Response, raised, serving
 from tests.support.streams import turns
-from tests.support.websocket import END, FIELDS, Recorder, dial, opened
+from tests.support.websocket import FIELDS, Recorder, dial, opened
 from tornado import web
 from tornado._wire import ws
 from tornado._wire.ws_deflate import DeflatePolicy
@@ -480,7 +480,7 @@ async def test_on_message_has_to_be_there(loop_kind: str, tls: Any, expect_log: 
     with expect_log("tornado.application", "Uncaught exception") as expected:
         async with opened(Silent, tls=tls) as client:
             client.send("x")
-            assert await client.event() is END
+            assert await client.event() == ws.Close(1011, "")
     assert "Silent has no on_message()" in str(raised(expected))
 
 

@@ -49,6 +49,18 @@ async def test_who_does_not_answer_is_told_and_cut_off(clock: FakeClock, tls: An
         assert clock.now - begin == pytest.approx(15, rel=0.15)
 
 
+async def test_a_pong_behind_our_close_does_not_put_off_the_end(clock: FakeClock, tls: Any) -> None:
+    handler = Recorder.new()
+    async with opened(handler, tls=tls, websocket_ping_interval=30, websocket_ping_timeout=10) as client:
+        assert await client.event() == ws.Ping(b"")
+        handler.latest.close(1000)
+        begin = clock.now
+        assert await client.event() == ws.Close(1000, "")
+        client.raw(client.core.pong(b""))
+        await handler.until(("close", None, None))
+        assert clock.now - begin == pytest.approx(5, rel=0.15)
+
+
 async def test_without_a_limit_pings_go_on(clock: FakeClock, tls: Any) -> None:
     async with opened(
         Recorder.new(), tls=tls, websocket_ping_interval=30, websocket_ping_timeout=0

@@ -60,3 +60,17 @@ def test_the_value_that_accepts() -> None:
     key, accept = "dGhlIHNhbXBsZSBub25jZQ==", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="  # RFC 6455 section 1.3
     assert WebSocketProtocol13.compute_accept_value(key) == accept
     assert WebSocketProtocol13.compute_accept_value(key.encode()) == accept
+
+
+@pytest.mark.parametrize(
+    ("name", "setting"),
+    [
+        ("ping_interval", "websocket_ping_interval"),
+        ("ping_timeout", "websocket_ping_timeout"),
+        ("max_message_size", "websocket_max_message_size"),
+        ("write_limit", "websocket_write_limit"),
+    ],
+)
+def test_a_setting_that_is_no_number_is_named(name: str, setting: str) -> None:
+    with pytest.raises(TypeError, match=f"{setting} is a number, not '30'"):
+        params_of(**{name: "30"})  # type: ignore[arg-type]

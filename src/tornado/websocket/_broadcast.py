@@ -24,7 +24,7 @@ from tornado.escape import json_encode
 from tornado.gen import convert_yielded
 from tornado.iostream import StreamClosedError
 from tornado.log import app_log
-from tornado.websocket._errors import WebSocketClosedError
+from tornado.websocket._errors import WebSocketClosedError, check_thread
 from tornado.websocket._handler import WebSocketHandler
 from tornado.websocket._protocol import WebSocketProtocol13, _bytes_of
 from tornado.websocket._rounds import STEP, Rounds, rounds_of
@@ -92,8 +92,10 @@ def broadcast(
     """
     if slow not in _POLICIES:
         raise ValueError(f"slow is one of {', '.join(map(repr, _POLICIES))}, not {slow!r}")
+    if limit is not None and not limit >= 0:
+        raise ValueError(f"limit is a number of bytes, or None, not {limit!r}")
     payload = json_encode(message) if isinstance(message, dict) else message
-    shared = SharedMessage(_bytes_of(payload), binary)
+    shared = SharedMessage(_bytes_of(payload, binary), binary)
     made = Broadcast(slow, limit)
     made._send(list(handlers), shared, message, binary)
     return made
@@ -185,7 +187,7 @@ class Broadcast:
         rounds = self._rounds
         if rounds is None:
             loop = connection.stream._loop
-            _check_thread(loop)
+            check_thread(loop, "broadcast()")
             rounds = self._rounds = rounds_of(loop)
             rounds.begin()
         else:
@@ -208,6 +210,7 @@ class Broadcast:
             return True
         self.slow.append(handler)
         if self._policy == "close":
+            connection.say_why("more than %d bytes of broadcasts wait", self._limit_of(connection))
             try:
                 handler.close(TOO_SLOW, _REASON)
             except Exception:  # of a program's own method
@@ -233,15 +236,6 @@ class Broadcast:
             future.add_done_callback(functools.partial(_done, handler))
             if self._policy == "wait":
                 self._futures.append(future)
-
-
-def _check_thread(loop: asyncio.AbstractEventLoop) -> None:
-    running = asyncio._get_running_loop()
-    if running is not loop and (running is not None or loop.is_running()):
-        raise RuntimeError(
-            "broadcast() was called in another thread, or another loop, than that of the connections: "
-            "use IOLoop.add_callback of their loop"
-        )
 
 
 def _log(handler: Receiver) -> None:

@@ -29,7 +29,7 @@ from tornado.simple_httpclient._connection import _HTTPConnection
 from tornado.simple_httpclient._proxy import proxy_of
 from tornado.simple_httpclient._redirect import redirected_request
 from tornado.tcpclient import TCPClient
-from tornado.websocket._errors import WebSocketClosedError
+from tornado.websocket._errors import closed_error
 from tornado.websocket._interface import WebSocketProtocol
 from tornado.websocket._messages import Message, MessageQueue
 from tornado.websocket._params import MAX_MESSAGE_SIZE, params_of
@@ -78,11 +78,11 @@ class WebSocketClientConnection(_HTTPConnection):
     A subclass may override `on_message`, `on_ping`, `on_pong` and `on_connection_close`; an ``async``
     `on_message` is waited for before the next message is read.
 
-    :ivar connect_future: the Future that `websocket_connect` returns. Cancelling it gives up and closes the
-        socket.
     :ivar headers: the `.HTTPHeaders` of the answer to the handshake.
     :ivar close_code: how the server closed (RFC 6455 section 7.4); None if it just went, or gave no code.
     :ivar close_reason: its reason, likewise.
+    :ivar close_error: why this side has ended the connection by itself: what rule or limit the server broke,
+        or that it did not answer a ping; None if it has not.
     :ivar protocol: the `WebSocketProtocol`; None before the connection is open and once `close` was called.
     :ivar read_queue: messages that have come and were not read.
     """
@@ -93,6 +93,7 @@ class WebSocketClientConnection(_HTTPConnection):
     protocol: WebSocketProtocol | None = None
     close_code: int | None = None
     close_reason: str | None = None
+    close_error: str | None = None
     _subprotocol: str | None = None
     #: The task of the handshake.
     _handshake: asyncio.Task[Any] | None = None
@@ -133,6 +134,7 @@ class WebSocketClientConnection(_HTTPConnection):
 
     @property
     def connect_future(self) -> Connecting:
+        """The Future that `websocket_connect` returns. Cancelling it gives up and closes the socket."""
         future = self._connecting
         if future is None:
             future = Connecting(loop=self.io_loop.asyncio_loop)  # type: ignore[attr-defined]
@@ -224,7 +226,7 @@ class WebSocketClientConnection(_HTTPConnection):
 
     def _open_protocol(self) -> WebSocketProtocol:
         if self.protocol is None:
-            raise WebSocketClosedError(f"{self!r} cannot send")
+            raise closed_error(self)
         return self.protocol
 
     # -- the end --

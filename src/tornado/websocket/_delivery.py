@@ -107,6 +107,10 @@ class Delivery(WebSocketProtocol):
     def _peer_fails(self, event: ws.Failed) -> None:
         raise NotImplementedError
 
+    def _end_by_fault(self) -> None:
+        """A callback has raised."""
+        raise NotImplementedError
+
     def _input_ends(self) -> None:
         """The peer has closed its sending side, and all that came before was handled."""
         raise NotImplementedError
@@ -261,7 +265,7 @@ class Delivery(WebSocketProtocol):
         if (self.server_terminated or self.client_terminated) and isinstance(error, WebSocketClosedError):
             return self._core is not OVER
         self._log_exception(error)
-        self._abort()
+        self._end_by_fault()
         return False
 
     def _go_on(self) -> None:
@@ -276,7 +280,7 @@ class Delivery(WebSocketProtocol):
                 self._deliver(events)
         except Exception as error:  # of a method that a program has overridden
             self._log_exception(error)
-            self._abort()
+            self._end_by_fault()
         finally:
             stream._uncork()
         if self._ahead:

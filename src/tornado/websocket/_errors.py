@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import Any
+
 from tornado._wire.ws_errors import WebSocketError
 
 WebSocketError.__module__ = "tornado.websocket"
@@ -11,4 +14,31 @@ class WebSocketClosedError(WebSocketError):
     """Raised, or held by a Future, where something was to be sent and the WebSocket is closed or closing."""
 
 
-__all__ = ["WebSocketClosedError", "WebSocketError"]
+def closed_error(owner: Any) -> WebSocketClosedError:
+    """The error for who sends over what is closed.
+
+    :param owner: has ``close_code`` and ``close_reason``, as the peer has given them.
+    """
+    text = "the WebSocket is closed or closing"
+    error = getattr(getattr(owner, "handler", owner), "close_error", None)
+    if error is not None:
+        text += f": {error}"
+    elif owner.close_code is not None:
+        text += f"; its peer has closed it with {owner.close_code} {owner.close_reason or ''}".rstrip()
+    return WebSocketClosedError(text)
+
+
+def check_thread(loop: asyncio.AbstractEventLoop, what: str) -> None:
+    """Find out whether the connections of a loop may be used from here.
+
+    :raises RuntimeError: if this is another thread than the one that the loop runs in, or another loop.
+    """
+    running = asyncio._get_running_loop()
+    if running is not loop and (running is not None or loop.is_running()):
+        raise RuntimeError(
+            f"{what} was called in another thread, or another loop, than that of the connection: "
+            "use IOLoop.add_callback of its loop"
+        )
+
+
+__all__ = ["WebSocketClosedError", "WebSocketError", "check_thread", "closed_error"]

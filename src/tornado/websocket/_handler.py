@@ -13,7 +13,7 @@ from tornado._wire.ws_errors import HandshakeError
 from tornado.concurrent import Future
 from tornado.escape import json_encode, utf8
 from tornado.web._handler import RequestHandler
-from tornado.websocket._errors import WebSocketClosedError
+from tornado.websocket._errors import closed_error
 from tornado.websocket._handshake import Opening, accept, read_offer
 from tornado.websocket._interface import WebSocketProtocol
 from tornado.websocket._params import MAX_MESSAGE_SIZE, WRITE_LIMIT, WebSocketParams, params_of
@@ -41,7 +41,7 @@ class WebSocketHandler(RequestHandler):
     ``self.request`` can still be read, while `write`, `finish`, `set_header` and the like raise RuntimeError.
 
     `open`, `on_message`, `on_ping` and `on_pong` may be coroutines: no further message is delivered until one
-    is done. What one raises goes to `log_exception`, and the connection is closed.
+    is done. What one raises goes to `log_exception`, and the connection is closed (1011).
 
     A script in a browser opens a WebSocket to any host, cookies included: `check_origin` decides which pages
     may.
@@ -53,6 +53,8 @@ class WebSocketHandler(RequestHandler):
     :ivar ws_connection: the connection; None before the handshake and behind the end.
     :ivar close_code: how the peer closed (RFC 6455 section 7.4); None if it just went, or gave no code.
     :ivar close_reason: its reason, likewise.
+    :ivar close_error: why this side has ended the connection by itself: what rule or limit the peer broke,
+        that it did not answer a ping, or was too slow for a broadcast; None if it has not.
     :ivar open_args: the groups of the route's pattern.
     :ivar open_kwargs: those with names.
     """
@@ -61,6 +63,7 @@ class WebSocketHandler(RequestHandler):
     ws_connection: WebSocketProtocol | None = None
     close_code: int | None = None
     close_reason: str | None = None
+    close_error: str | None = None
     open_args: tuple[str, ...] = ()
     open_kwargs: dict[str, str] = {}  # noqa: RUF012 - replaced for each connection that has names
     _upgraded = False
@@ -174,10 +177,12 @@ class WebSocketHandler(RequestHandler):
             holds a `WebSocketClosedError` if the connection is closed before.
         :raises WebSocketClosedError: if the connection is closed or closing.
         :raises TypeError: for a message of another type.
+        :raises ValueError: for bytes that are no UTF-8, without `binary`.
+        :raises RuntimeError: in another thread than that of the connection's loop.
         """
         connection = self.ws_connection
         if connection is None or connection.client_terminated or connection.server_terminated:
-            raise WebSocketClosedError
+            raise closed_error(self if connection is None else connection)
         if isinstance(message, dict):
             message = json_encode(message)
         return connection.write_message(message, binary)
@@ -191,15 +196,16 @@ class WebSocketHandler(RequestHandler):
         """
         connection = self.ws_connection
         if connection is None or connection.is_closing():
-            raise WebSocketClosedError
+            raise closed_error(self if connection is None else connection)
         connection.write_ping(utf8(data))
 
     def close(self, code: int | None = None, reason: str | None = None) -> None:
         """Close the connection: the peer is told and has five seconds to answer, then `on_close` is called.
 
         :param code: why (RFC 6455 section 7.4): 1000 for a normal end, 3000 to 4999 for the program's own.
+            1005, 1006 and 1015, by which some tell of an end without a code, count as none.
         :param reason: the same for people; what is beyond 123 bytes is left out.
-        :raises ValueError: for a code that must not be sent.
+        :raises ValueError: for any other code that must not be sent.
         """
         connection = self.ws_connection
         if connection is not None:
@@ -296,7 +302,7 @@ def _refusing(name: str) -> Any:
     @functools.wraps(getattr(RequestHandler, name))
     def method(self: WebSocketHandler, *args: Any, **kwargs: Any) -> Any:
         if self._upgraded:
-            raise RuntimeError(f"{name}(): Method not supported for Web Sockets")
+            raise RuntimeError(f"{name}(): Method not supported for Web Sockets; write_message() sends")
         return getattr(super(WebSocketHandler, self), name)(*args, **kwargs)
 
     return method

@@ -96,7 +96,8 @@ def _origin_may(handler: WebSocketHandler) -> bool:
         field = "Origin" if "Origin" in request.headers else "Sec-WebSocket-Origin"
         check_origin(request, handler.check_origin, field)
     except HTTPError as error:
-        gen_log.debug("no WebSocket for another origin: %s", error)
+        text = f"no WebSocket: {error.log_message} (see check_origin and the setting trusted_origins)"
+        gen_log.debug(text, *error.args)
         handler.set_status(403)
         handler.set_header("Content-Type", "text/plain; charset=UTF-8")
         _ = handler.finish("Cross origin websockets not allowed\n")

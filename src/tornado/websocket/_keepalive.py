@@ -101,6 +101,7 @@ def _wait_for_pong(protocol: WebSocketProtocol13, timeout: float) -> None:
     elif protocol._is_behind():
         _ping(protocol, timeout)
     else:
+        protocol.say_why("no answer to a ping within %g s (websocket_ping_timeout)", timeout)
         protocol.close(reason="ping timed out")
 
 

@@ -71,6 +71,14 @@ def _shared(
     write_limit: int,
     ratio: float,
 ) -> WebSocketParams:
+    for name, value in (
+        ("websocket_ping_interval", interval),
+        ("websocket_ping_timeout", timeout),
+        ("websocket_max_message_size", size),
+        ("websocket_write_limit", write_limit),
+    ):
+        if value is not None and not isinstance(value, (int, float)):
+            raise TypeError(f"{name} is a number, not {value!r}")
     if not size > 0:
         raise ValueError(f"websocket_max_message_size is a number of bytes above zero, not {size!r}")
     if not write_limit >= 0:

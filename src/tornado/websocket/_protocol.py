@@ -18,7 +18,8 @@ our close frame (`close`)             the peer's is awaited; its messages are st
 a fault of the peer                   a close frame that says which; then input is thrown away until the
                                       peer closes, as a reset could overtake the frame
 the stream ends or breaks             at once
-a callback raises (`_abort`)          at once, without a close frame
+a callback raises                     the peer is told (1011), and not waited for
+a callback is cancelled (`_abort`)    at once, without a close frame
 ====================================  ====================================================================
 
 Whatever is waited for there, it is for `CLOSE_TIMEOUT` seconds at most.
@@ -43,7 +44,7 @@ from tornado.http1connection._watch import NEVER
 from tornado.log import gen_log
 from tornado.websocket import _keepalive
 from tornado.websocket._delivery import OVER, Delivery
-from tornado.websocket._errors import WebSocketClosedError
+from tornado.websocket._errors import check_thread, closed_error
 from tornado.websocket._masks import next_mask
 from tornado.websocket._params import WebSocketParams
 
@@ -54,6 +55,8 @@ if TYPE_CHECKING:
 
 #: Seconds that a peer has to answer a close frame, or to take what waits for it before the end.
 CLOSE_TIMEOUT = 5.0
+#: What a peer is told when a callback has raised (RFC 6455 section 7.4.1).
+INTERNAL_ERROR = 1011
 #: Bytes that may be collected in one callback before they go out.
 COLLECT_LIMIT = 64 * 1024
 
@@ -63,6 +66,7 @@ _NO_CODE = (1005, 1006, 1015)
 _TOO_BIG = "message too big"
 #: What stands for "a pong is on its way, and none is to follow".
 _NO_PONG = b"none"
+_running_loop = asyncio._get_running_loop
 #: Asynchronous ``on_close`` callbacks that are under way; the loop itself knows tasks but weakly.
 _last_words: set[Future[Any]] = set()
 
@@ -233,14 +237,16 @@ class WebSocketProtocol13(Delivery):
         :returns: a Future that is done when there is room for more; see `.WebSocketHandler.write_message`.
         :raises WebSocketClosedError: if this side, or the connection, is closed.
         """
-        payload = message.encode() if type(message) is str else _bytes_of(message)
+        payload = message.encode() if type(message) is str else _bytes_of(message, binary)
+        stream = self.stream
+        if stream is not None and _running_loop() is not stream._loop:
+            check_thread(stream._loop, "write_message()")
         try:
             frame = self._core.message(payload, binary)
         except ValueError:
-            raise WebSocketClosedError from None
+            raise closed_error(self) from None
         self._message_bytes_out += len(payload)
         self._wire_bytes_out += len(frame)
-        stream = self.stream
         if stream._send(frame) and stream._collected_size < COLLECT_LIMIT:
             return self._done
         return self._sent()
@@ -254,7 +260,7 @@ class WebSocketProtocol13(Delivery):
         try:
             frame = message.plain if core.plain else core.shared(message)
         except ValueError:
-            raise WebSocketClosedError from None
+            raise closed_error(self) from None
         self._message_bytes_out += len(message.payload)
         self._wire_bytes_out += len(frame)
         stream = self.stream
@@ -336,7 +342,7 @@ class WebSocketProtocol13(Delivery):
             if not lost:
                 future.set_result(None)
             else:
-                future.set_exception(WebSocketClosedError())
+                future.set_exception(closed_error(self))
                 future.exception()  # whoever does not look at it knew that the peer may go
         if self._blocked is None:
             self._go_on()
@@ -393,7 +399,8 @@ class WebSocketProtocol13(Delivery):
         :raises WebSocketClosedError: if this side, or the connection, is closed.
         """
         if not self._core.sendable:
-            raise WebSocketClosedError
+            raise closed_error(self)
+        check_thread(self.stream._loop, "ping()")
         _ = self._transmit(self._core.ping(data))
 
     def _answer_ping(self, payload: bytes) -> None:
@@ -431,13 +438,14 @@ class WebSocketProtocol13(Delivery):
         """Begin the closing handshake; the peer has `CLOSE_TIMEOUT` seconds to answer. A second call does
         nothing.
 
-        :param code: of RFC 6455 section 7.4, or from 3000 to 4999. 1005 and 1006, as another connection may
-            have ended with, count as none.
+        :param code: of RFC 6455 section 7.4, or from 3000 to 4999. 1005, 1006 and 1015, as another connection
+            may have ended with, count as none.
         :param reason: text for the peer; what is beyond 123 bytes of UTF-8 is left out.
         :raises ValueError: for a code that must not be sent.
         """
         if self.server_terminated or self.stream is None:
             return
+        check_thread(self.stream._loop, "close()")
         if code in _NO_CODE:
             code = None
         frame = self._core.close(code, ws.clipped(reason or ""))
@@ -461,7 +469,7 @@ class WebSocketProtocol13(Delivery):
 
     def _peer_fails(self, event: ws.Failed) -> None:
         """The peer has broken a rule: say so, and go (RFC 6455 section 7.1.7)."""
-        gen_log.debug("WebSocket connection failed with %d: %s", event.code, event.error)
+        self.say_why("its peer broke a rule (%d): %s", event.code, event.error)
         self.client_terminated = True
         reason = _TOO_BIG if event.code == MessageTooLarge.close_code else str(event.error)
         frame = self._core.close(event.code, ws.clipped(reason))
@@ -493,6 +501,20 @@ class WebSocketProtocol13(Delivery):
         self._when_sent(self.stream.close)
         return closed
 
+    def say_why(self, text: str, *args: object) -> None:
+        """Keep why this side ends the connection: what the peer says is for its own reasons only."""
+        self.handler.close_error = text % args
+        gen_log.debug("%r is closed: " + text, self.handler, *args)
+
+    def _end_by_fault(self) -> None:
+        """A callback has raised: end at once; the peer is told that it is not to blame (1011)."""
+        frame = self._core.close(INTERNAL_ERROR)
+        self._core = OVER
+        self.client_terminated = self.server_terminated = True
+        self._wire_bytes_out += len(frame)
+        self.stream._send(frame)
+        self._when_sent(self.stream.close)
+
     def _when_sent(self, then: Callable[[], None]) -> None:
         """Do something when all output has left."""
         stream = self.stream
@@ -510,8 +532,15 @@ class WebSocketProtocol13(Delivery):
         self.stream._resume_reading()
 
 
-def _bytes_of(message: Any) -> bytes:
+def _bytes_of(message: Any, binary: bool) -> bytes:
     if isinstance(message, bytes):
+        if not binary and not message.isascii():
+            try:
+                message.decode()
+            except UnicodeDecodeError as error:
+                raise ValueError(
+                    f"the message is not UTF-8: pass binary=True to send bytes ({error})"
+                ) from None
         return message
     if isinstance(message, str):
         return message.encode()

@@ -1,0 +1,266 @@
+"""docs/guide/network.md: each of its programs is taken out and run."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import os
+import re
+import signal
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.program import PYTHON, ROOT
+from tornado.iostream import IOStream, StreamClosedError
+from tornado.netutil import bind_sockets
+from tornado.process import Subprocess
+from tornado.tcpclient import TCPClient
+
+PATH = ROOT / "docs/guide/network.md"
+PROGRAMS = dict(
+    re.findall(r"^```python\n# (\w+)\.py\n(.*?)^```$", PATH.read_text(), re.DOTALL | re.MULTILINE)
+)
+Check = Callable[[dict[str, Any], Any, Path], Awaitable[None]]
+
+
+@contextlib.contextmanager
+def accepting(server: Any) -> Iterator[int]:
+    """The server on a free port, whose number this is."""
+    sockets = bind_sockets(0, "127.0.0.1")
+    server.add_sockets(sockets)
+    try:
+        yield sockets[0].getsockname()[1]
+    finally:
+        server.stop()
+
+
+@contextlib.asynccontextmanager
+async def shouting() -> AsyncIterator[int]:
+    """The first server of the guide."""
+    program = module("server")
+    sockets = bind_sockets(0, "127.0.0.1")
+    running = asyncio.create_task(program["main"](sockets))
+    try:
+        yield sockets[0].getsockname()[1]
+    finally:
+        running.cancel()
+        await asyncio.wait([running])
+        assert running.cancelled()
+
+
+@contextlib.asynccontextmanager
+async def group(script: Path, *arguments: str) -> AsyncIterator[bytes]:
+    """A program that forks, and the first line it prints; all its processes are ended."""
+    parent = Subprocess([PYTHON, str(script), *arguments], stdout=Subprocess.STREAM, start_new_session=True)
+    try:
+        yield await parent.stdout.read_until(b"\n")
+    finally:
+        os.killpg(parent.pid, signal.SIGTERM)
+        await parent.stdout.read_until_close()  # the last process has closed its end
+        await parent.wait_for_exit(raise_error=False)
+
+
+@contextlib.contextmanager
+def both_ends() -> Iterator[tuple[IOStream, IOStream]]:
+    ours, theirs = map(IOStream, socket.socketpair())
+    try:
+        yield ours, theirs
+    finally:
+        ours.close()
+        theirs.close()
+
+
+async def server(program: dict[str, Any], certificates: Any, folder: Path) -> None:
+    """Lines come back; one that is too long ends the connection."""
+    async with shouting() as port:
+        stream = await TCPClient().connect("127.0.0.1", port)
+        await stream.write(b"one\ntwo\n")
+        assert await stream.read_bytes(8) == b"ONE\nTWO\n"
+        await stream.write(b"x" * 5000)
+        assert await stream.read_until_close() == b""
+
+
+async def secure(program: dict[str, Any], certificates: Any, folder: Path) -> None:
+    """Both sides; and a client that never shakes hands keeps nobody waiting."""
+    greeter = program["server"](str(certificates.certificate_file), str(certificates.key_file))
+    with accepting(greeter) as port, socket.create_connection(("127.0.0.1", port)):
+        answer = await program["greeting"]("localhost", port, str(certificates.ca_file))
+        assert answer == b"hello over TLSv1.3\n"
+
+
+async def forked(program: dict[str, Any], certificates: Any, folder: Path) -> None:
+    """A child answers; the group ends together."""
+    script = folder / "forked.py"
+    script.write_text(PROGRAMS["forked"])
+    async with group(script, "0") as line:
+        stream = await TCPClient().connect("127.0.0.1", int(line.removeprefix(b"port ")))
+        assert await stream.read_until_close() in (b"process 0\n", b"process 1\n")
+
+
+async def client(program: dict[str, Any], certificates: Any, folder: Path) -> None:
+    """An answer; and errors that begin and end as the guide says."""
+    async with shouting() as port:
+        assert await program["shout"]("localhost", port, "hello") == "HELLO\n"
+    refused = await program["shout"]("127.0.0.1", port, "hello")
+    assert re.match("no connection: .*Connection refused", refused)
+    assert refused.endswith(f"(connecting to 127.0.0.1:{port})")
+    unknown = await program["shout"]("x" * 64, port, "hello")
+    assert unknown.startswith("no connection: ")
+    assert unknown.endswith(f"(looking up {'x' * 64!r})")
+
+
+async def frames(program: dict[str, Any], certificates: Any, folder: Path) -> None:
+    """Frames, an empty and a hostile one; heads; copying until the end."""
+    with both_ends() as (one, other):
+        await one.write(b"\0\0\0\3abc" + b"\0\0\0\0" + b"a: b\r\n\r\n" + b"\xff\xff\xff\xff")
+        assert await program["read_frame"](other) == b"abc"
+        assert await program["read_frame"](other) == b""
+        assert await program["read_head"](other) == b"a: b\r\n\r\n"
+        with pytest.raises(ValueError, match="a frame of 4294967295 bytes"):
+            await program["read_frame"](other)
+        assert other.closed()
+    with both_ends() as (one, other), both_ends() as (third, fourth):
+        copying = asyncio.create_task(program["copy"](other, third))
+        written = one.write(b"x" * 10**6)
+        assert await fourth.read_bytes(10**6) == b"x" * 10**6
+        await written
+        one.close()
+        with pytest.raises(StreamClosedError):
+            await copying
+
+
+async def patience(program: dict[str, Any], certificates: Any, folder: Path) -> None:
+    """In time, and too late; and a read that is cancelled loses nothing."""
+    with both_ends() as (one, other):
+        answered = other.write(b"fine\n")
+        assert await program["ask"](one, b"how are you?\n") == b"fine\n"
+        await answered
+        assert await other.read_until(b"\n") == b"how are you?\n"
+        read = one.read_bytes(4)
+        await other.write(b"ab")
+        read.cancel()
+        await other.write(b"cd")
+        assert await one.read_bytes(4) == b"abcd"
+        with pytest.raises(TimeoutError):
+            await program["ask"](one, b"and now?\n", seconds=0)
+        assert one.closed()
+
+
+async def room(program: dict[str, Any], certificates: Any, folder: Path) -> None:
+    """Those who are there hear it; who is too slow, or leaves, is there no more."""
+    hall = program["Room"]()
+    with accepting(hall) as port:
+        stream, slow = [await TCPClient().connect("127.0.0.1", port) for _ in range(2)]
+        while len(hall.guests) < 2:
+            await asyncio.sleep(0)
+        hall.say(b"hello\n")
+        assert await stream.read_until(b"\n") == b"hello\n"
+        stream.close()
+        while len(hall.guests) == 2:
+            await asyncio.sleep(0)
+        while hall.guests:
+            hall.say(b"x" * 32768)
+            await asyncio.sleep(0)
+        slow.close()
+
+
+async def unix(program: dict[str, Any], certificates: Any, folder: Path) -> None:
+    path = str(folder / "socket")
+    assert await program["greeting"](path) == b"hello\n"
+    assert await program["greeting"](path) == b"hello\n"  # in place of what the first one left
+    assert await program["greeting"](f"\0{path}") == b"hello\n"
+
+
+async def names(program: dict[str, Any], certificates: Any, folder: Path) -> None:
+    async with shouting() as port:
+        stream = await program["client"]().connect("shop.internal", port)
+        stream.close()
+
+
+async def children(program: dict[str, Any], certificates: Any, folder: Path) -> None:
+    """More than both pipes hold."""
+    lines = [b"%06d\n" % number for number in range(50000)]
+    assert await program["sort"](b"".join(reversed(lines))) == b"".join(lines)
+
+
+async def workers(program: dict[str, Any], certificates: Any, folder: Path) -> None:
+    """Each job once, three at a time."""
+    busy, most = 0, 0
+
+    async def work(job: int) -> int:
+        nonlocal busy, most
+        busy += 1
+        most = max(most, busy)
+        await asyncio.sleep(0)
+        busy -= 1
+        return job
+
+    assert sorted(await program["work_off"](range(20), work)) == list(range(20))
+    assert most == 3
+
+
+async def blocking(program: dict[str, Any], certificates: Any, folder: Path) -> None:
+    file = folder / "file"
+    file.write_bytes(b"x")
+    assert await program["digest_of"](file) == hashlib.sha256(b"x").hexdigest()
+
+
+async def threads(program: dict[str, Any], certificates: Any, folder: Path) -> None:
+    """What the thread has measured, and the signal's end."""
+    before = signal.getsignal(signal.SIGTERM)
+    running = asyncio.create_task(program["main"]())
+    try:
+        while signal.getsignal(signal.SIGTERM) == before:
+            await asyncio.sleep(0)
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert await running == [0, 1, 2]
+    finally:
+        asyncio.get_running_loop().remove_signal_handler(signal.SIGTERM)
+        signal.signal(signal.SIGTERM, before)
+
+
+CHECKS: dict[str, Check] = {
+    each.__name__: each
+    for each in (
+        server,
+        secure,
+        forked,
+        client,
+        frames,
+        patience,
+        room,
+        unix,
+        names,
+        children,
+        workers,
+        blocking,
+        threads,
+    )
+}
+
+
+def module(name: str) -> dict[str, Any]:
+    """A program of the guide, imported."""
+    namespace: dict[str, Any] = {"__name__": name}
+    exec(compile(PROGRAMS[name], f"{name}.py", "exec"), namespace)
+    return namespace
+
+
+def test_every_program_is_checked() -> None:
+    assert PROGRAMS.keys() == CHECKS.keys()
+    assert len(PROGRAMS) == PATH.read_text().count("```python")
+
+
+@pytest.mark.parametrize("name", CHECKS)
+async def test_program(name: str, certificates: Any, tmp_path: Path) -> None:
+    await CHECKS[name](module(name), certificates, tmp_path)
+
+
+def test_links() -> None:
+    for target in re.findall(r"\]\(([^)#:]+)\)", PATH.read_text()):
+        assert (PATH.parent / target).exists(), target
