@@ -747,3 +747,13 @@ def test_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
         step(periodic._next_timeout)
         found.append(periodic._next_timeout)
     assert found == [10, 22.5, 30, 41.25]
+
+
+async def test_what_is_no_time_is_named():
+    loop, wrong = IOLoop.current(), "1"
+    with pytest.raises(TypeError, match="call_later: delay takes a number of seconds, not '1'"):
+        loop.call_later(wrong, list)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="call_at: when takes a time by the clock .*, not '1'"):
+        loop.call_at(wrong, list)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="PeriodicCallback: callback_time takes .*, not '1'"):
+        PeriodicCallback(list, wrong)  # type: ignore[arg-type]

@@ -387,3 +387,59 @@ def test_giving_up_ends_the_other_children(stubborn):
     with pytest.raises(ProcessLookupError):
         os.kill(int(done.stdout), 0)
     assert ("signal 9" in done.stderr) is stubborn
+
+
+@pytest.mark.parametrize("everybody", [True, False])
+def test_ctrl_c_ends_the_children_without_tracebacks(everybody):
+    """A terminal tells all of them. Told alone, the parent ends those that have not ended in time."""
+    program = f"""
+        import logging, os, time
+        from tornado import _reexec
+        from tornado.process import fork_processes
+        logging.basicConfig(level=logging.INFO, format='%(message)s')
+        end = _reexec.end
+        _reexec.end = lambda children, why, patience: end(children, why, 60 if {everybody} else 0)
+        fork_processes(2)
+        os.write(1, b"%d\\n" % os.getpid())
+        while True:  # a signal just before signal.pause() would not end it
+            time.sleep(0.01)
+    """
+    with subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(program)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as parent:
+        try:
+            assert parent.stdout is not None
+            children = [int(parent.stdout.readline()) for _ in range(2)]
+            (os.killpg if everybody else os.kill)(parent.pid, signal.SIGINT)
+            _, errors = parent.communicate(timeout=10)
+        finally:
+            parent.kill()
+    assert parent.returncode == -signal.SIGINT
+    assert "Traceback" not in errors
+    assert "restarting" not in errors
+    assert errors.count("goes on after Ctrl-C: signal 15") == (0 if everybody else 2)
+    for child in children:
+        with pytest.raises(ProcessLookupError):
+            os.kill(child, 0)
+
+
+def test_errors_are_shown_as_ever_after_a_fork():
+    done = run("fork_processes(1, max_restarts=0); raise KeyError('on purpose')")
+    assert "KeyError: 'on purpose'" in done.stderr
+    assert "Too many child restarts" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"num_processes": "2"}, "fork_processes: num_processes takes an integer or None, not '2'"),
+        ({"num_processes": 2, "max_restarts": 1.5}, "fork_processes: max_restarts takes .* not 1.5"),
+    ],
+)
+def test_a_number_that_is_none_is_named(arguments, message):
+    with pytest.raises(TypeError, match=message):
+        fork_processes(**arguments)

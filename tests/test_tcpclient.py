@@ -409,3 +409,9 @@ async def test_an_address_that_cannot_begin_does_not_end_the_race():
     assert not race.future.done()
     await race.succeed("6b")
     assert race.future.result()[1] == "6b"
+
+
+async def test_a_timeout_that_is_no_time_is_named():
+    message = "TCPClient.connect: timeout takes seconds or a timedelta or None, not '5'"
+    with pytest.raises(TypeError, match=message):
+        await TCPClient().connect("127.0.0.1", 1, timeout="5")  # type: ignore[arg-type]

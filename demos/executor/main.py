@@ -1,6 +1,7 @@
 """Work that blocks, in threads: a password is hashed for seconds while others are answered as ever.
 
 Run it with ``python demos/executor/main.py``, open http://localhost:8888 and watch the pulse while you hash.
+Ctrl-C lets the jobs in hand end and answers them; those that wait for a thread are answered with 503.
 """
 
 from __future__ import annotations
@@ -53,20 +54,40 @@ class Workshop:
     def __init__(self, threads: int, waiting: int) -> None:
         self.executor = ThreadPoolExecutor(threads, thread_name_prefix="workshop")
         self.jobs = 0
+        self.threads = threads
         self.limit = threads + waiting
+        self.closing = False
+        self.idle = asyncio.Event()
 
     async def do(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call a function in one of the threads, and wait for what it returns or raises.
 
-        :raises HTTPError: 503, if there are too many jobs already.
+        :raises HTTPError: 503, if there are too many jobs already, or the workshop closes before its turn.
         """
+        if self.closing:
+            raise web.HTTPError(503, "closing")
         if self.jobs >= self.limit:
             raise web.HTTPError(503, "%d jobs are under way", self.jobs)
         self.jobs += 1
         try:
             return await IOLoop.current().run_in_executor(self.executor, lambda: function(*args, **kwargs))
+        except asyncio.CancelledError:
+            if not self.closing:
+                raise
+            raise web.HTTPError(503, "closing before the job began") from None
         finally:
             self.jobs -= 1
+            if not self.jobs:
+                self.idle.set()
+
+    async def close(self) -> None:
+        """Begin no job any more, and wait for those that have begun: a thread cannot be interrupted."""
+        self.closing = True
+        self.executor.shutdown(wait=False, cancel_futures=True)
+        if self.jobs:
+            print(f"jobs under way to wait for: {min(self.jobs, self.threads)}", flush=True)
+            self.idle.clear()
+            await self.idle.wait()
 
 
 class WorkshopHandler(web.RequestHandler):
@@ -128,12 +149,15 @@ async def main() -> None:
         )
     workshop = Workshop(options.threads, options.waiting)
     sockets = bind_sockets(options.port)
-    HTTPServer(make_app(workshop)).add_sockets(sockets)
+    server = HTTPServer(make_app(workshop))
+    server.add_sockets(sockets)
     print(f"listening on http://localhost:{sockets[0].getsockname()[1]}", flush=True)
     try:
         await asyncio.Event().wait()
     finally:
-        workshop.executor.shutdown(wait=False, cancel_futures=True)
+        server.stop()
+        await workshop.close()
+        await server.close_all_connections()
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """A spider: fetches a site from one page on, several pages at a time, and tells which links are broken.
 
-Run it with ``python demos/webspider/main.py --url=http://localhost:8888/`` while another demo serves there.
-Its status is 1 when there was a broken link.
+Run ``python demos/board/main.py``, the demo with the most links, and in another terminal
+``python demos/webspider/main.py --url=http://localhost:8888/``.
+Its status is 1 when there was a broken link, and 130 when it was interrupted: then it has not seen all pages.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ define("timeout", default=20.0, help="seconds for each page", type=float)
 
 #: Bytes of a page: nobody knows what a site sends.
 MAX_PAGE = 4 * 1024 * 1024
+#: The status of a program that Ctrl-C has ended: what the shell gives, 128 and the number of SIGINT.
+INTERRUPTED = 130
 
 
 class LinkParser(HTMLParser):
@@ -63,6 +66,7 @@ class Spider:
         self.site = urlsplit(url)[:2]
         self.found_on: dict[str, str] = {}
         self.broken: dict[str, str] = {}
+        self.visited = 0
         self.add(url, "the command line")
 
     def add(self, url: str, found_on: str) -> None:
@@ -88,6 +92,7 @@ class Spider:
         async for url in self.queue:
             try:
                 await self.visit(url)
+                self.visited += 1
             finally:
                 self.queue.task_done()
 
@@ -116,11 +121,18 @@ async def main() -> int:
     AsyncHTTPClient.configure(None, max_clients=options.workers, max_body_size=MAX_PAGE)
     start = time.monotonic()
     spider = Spider(options.url, options.limit)
-    await spider.run(options.workers)
+    interrupted = False
+    try:
+        await spider.run(options.workers)
+    except asyncio.CancelledError:
+        interrupted = True  # by Ctrl-C: what was found so far is told
     for url, error in spider.broken.items():
         print(f"broken: {url} (found on {spider.found_on[url]}): {error}")
     seconds = time.monotonic() - start
-    print(f"{len(spider.found_on)} pages, {len(spider.broken)} broken, in {seconds:.1f} seconds")
+    print(f"{spider.visited} pages, {len(spider.broken)} broken, in {seconds:.1f} seconds")
+    if interrupted:
+        print(f"interrupted: {len(spider.found_on) - spider.visited} pages or more were not seen")
+        return INTERRUPTED
     return 1 if spider.broken else 0
 
 
@@ -128,7 +140,7 @@ if __name__ == "__main__":
     try:
         sys.exit(asyncio.run(main()))
     except KeyboardInterrupt:
-        pass
+        sys.exit(INTERRUPTED)
     except BrokenPipeError:  # nobody reads on, as with "| head": what is left to print goes nowhere
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)

@@ -181,25 +181,28 @@ class Group:
         It returns only where that failed.
         """
         request = self.asked() or {"patience": 0.0, "words": {}}
-        left = set(self._children)
-        _wait_for(left, float(request["patience"]) + _PATIENCE)
-        end(left, "is in the way of the restart")
+        end(self._children, "is in the way of the restart", float(request["patience"]) + _PATIENCE)
         run_hooks()
         execute(request["words"])
 
 
-def end(children: Iterable[int], why: str) -> None:
+def end(children: Iterable[int], why: str, patience: float = 0.0) -> None:
     """End child processes: they are told to, and killed if they do not in time.
 
     :param children: their numbers.
     :param why: for the log, what follows "child".
+    :param patience: seconds that they have to end by themselves before. Ctrl-C cuts it short, and is raised
+        when they have ended.
     """
     left = set(children)
-    for number in (signal.SIGTERM, getattr(signal, "SIGKILL", signal.SIGTERM)):
-        for pid in left:
-            gen_log.warning("child (pid %d) %s: signal %d", pid, why, number)
-            _kill(pid, number)
-        _wait_for(left, _PATIENCE)
+    try:
+        _wait_for(left, patience)
+    finally:
+        for number in (signal.SIGTERM, getattr(signal, "SIGKILL", signal.SIGTERM)):
+            for pid in left:
+                gen_log.warning("child (pid %d) %s: signal %d", pid, why, number)
+                _kill(pid, number)
+            _wait_for(left, _PATIENCE)
 
 
 def _wait_for(children: set[int], seconds: float) -> None:

@@ -325,8 +325,13 @@ class IOLoop(Configurable):
         """Call ``callback(*args, **kwargs)`` once, ``delay`` seconds from now.
 
         :returns: a handle for `remove_timeout`.
+        :raises TypeError: if ``delay`` is no number.
         """
-        return self.call_at(self.time() + delay, callback, *args, **kwargs)
+        try:
+            when = self.time() + delay
+        except TypeError:
+            raise TypeError(f"call_later: delay takes a number of seconds, not {delay!r}") from None
+        return self.call_at(when, callback, *args, **kwargs)
 
     def call_at(self, when: float, callback: Callable[..., Any], *args: Any, **kwargs: Any) -> object:
         """Call ``callback(*args, **kwargs)`` once, at the time ``when`` by the clock of `time`.
@@ -511,6 +516,7 @@ class PeriodicCallback:
     :arg jitter: how much each period may vary, as a part of it: with 0.1 each is 95 to 105 % of the period,
         so that many programs started together drift apart.
     :raises ValueError: if the period is not positive.
+    :raises TypeError: if it is neither a number nor a timedelta.
 
     Calls fall on multiples of the period counted from `start`. One that takes longer than the period is never
     overtaken by the next: the times that it missed are left out, also where it was stopped and started anew
@@ -529,7 +535,14 @@ class PeriodicCallback:
             jitter = 0 if isinstance(jitter, IOLoop) else jitter
         if isinstance(callback_time, datetime.timedelta):
             callback_time = callback_time / datetime.timedelta(milliseconds=1)
-        if not callback_time > 0:
+        try:
+            positive = callback_time > 0
+        except TypeError:
+            raise TypeError(
+                "PeriodicCallback: callback_time takes a number of milliseconds or a timedelta, "
+                f"not {callback_time!r}"
+            ) from None
+        if not positive:
             raise ValueError(f"the period of a PeriodicCallback has to be positive, not {callback_time!r} ms")
         self.callback = callback
         self.callback_time: float = callback_time

@@ -7,13 +7,16 @@
 from __future__ import annotations
 
 import asyncio
+import operator
 import os
+import signal
 import subprocess
 import sys
 import threading
 from binascii import hexlify
 from collections.abc import Callable
 from subprocess import CalledProcessError
+from types import TracebackType
 from typing import Any, ClassVar
 
 from tornado import _reexec
@@ -63,14 +66,18 @@ def fork_processes(num_processes: int | None, max_restarts: int | None = None) -
     :param max_restarts: how many children in all may fail (exit with another status than 0, or be killed) and
         be started again; 100 by default.
     :returns: in each child, its number, from 0 on. A child started again keeps its number.
+    :raises TypeError: for a number that is no integer.
     :raises RuntimeError: in the parent, when children failed more often than that: the others are told to end
         first (``SIGTERM``), and killed if they do not; also when an event loop is running, or when this is
         already such a child.
 
-    The parent does not return: it exits, with status 0, when all its children have ended well. A signal to
-    the parent alone is not passed on, and children do not end with their parent: tell all of the process
-    group, as a terminal, and systemd in its way, do (``kill -- -PID``). Children share
-    nothing but what was open before: make listening sockets first, and event loops and threads afterwards::
+    The parent does not return: it exits, with status 0, when all its children have ended well. Ctrl-C
+    (``SIGINT``, which a terminal gives to all of them) ends it, without a traceback from each process, once
+    its children have ended; those that have not after five seconds, or at a second Ctrl-C, are told to
+    (``SIGTERM``). Any other signal to the parent alone is not passed on, and children do not end with their
+    parent: tell all of the process group, as a terminal, and systemd in its way, do (``kill -- -PID``).
+    Children share nothing but what was open before: make listening sockets first, and event loops and threads
+    afterwards::
 
         sockets = bind_sockets(8888)
         fork_processes(0)
@@ -84,17 +91,52 @@ def fork_processes(num_processes: int | None, max_restarts: int | None = None) -
     if not hasattr(os, "fork"):
         raise RuntimeError("fork_processes: this platform cannot fork")
     _refuse_unsafe_fork()
-    if num_processes is None or num_processes <= 0:
+    num_processes = _whole("num_processes", num_processes, 0)
+    if num_processes <= 0:
         num_processes = cpu_count()
-    if max_restarts is None:
-        max_restarts = _DEFAULT_MAX_RESTARTS
+    max_restarts = _whole("max_restarts", max_restarts, _DEFAULT_MAX_RESTARTS)
     gen_log.info("Starting %d processes", num_processes)
     running: dict[int, int] = {}
     group = _reexec.group = _reexec.Group(running)
-    for number in range(num_processes):
-        if _fork_child(number, running):
-            return number
-    _inherit.release()
+    _silence_interrupts()
+    try:
+        for number in range(num_processes):
+            if _fork_child(number, running):
+                return number
+        _inherit.release()
+        return _look_after(running, group, max_restarts)
+    except KeyboardInterrupt:
+        if _task_id is None:
+            _reexec.end(running, "goes on after Ctrl-C", _reexec._PATIENCE)
+        raise
+
+
+def _whole(name: str, value: int | None, default: int) -> int:
+    """A number that `fork_processes` was given."""
+    if value is None:
+        return default
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise TypeError(f"fork_processes: {name} takes an integer or None, not {value!r}") from None
+
+
+def _silence_interrupts() -> None:
+    """Have Ctrl-C end this process and its forks as ever, but for the tracebacks, which would mix."""
+    before = sys.excepthook
+
+    def show(kind: type[BaseException], error: BaseException, place: TracebackType | None) -> None:
+        if not issubclass(kind, KeyboardInterrupt):
+            before(kind, error, place)
+
+    sys.excepthook = show
+
+
+def _look_after(running: dict[int, int], group: _reexec.Group, max_restarts: int) -> int:
+    """Wait in the parent for its children's end, and start those that failed again.
+
+    :returns: in a child started again, its number. In the parent it does not return.
+    """
     restarts = 0
     while running:
         pid, status = os.wait()
@@ -131,12 +173,20 @@ def _refuse_unsafe_fork() -> None:
 def _fork_child(number: int, running: dict[int, int]) -> bool:
     """Fork; True in the child. The parent notes the child in ``running``."""
     global _task_id
-    pid = os.fork()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    try:
+        # Ctrl-C meanwhile would be lost in a hook of `os.register_at_fork`, or find the child unknown.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        pid = os.fork()
+        if pid:
+            running[pid] = number
+        else:
+            _task_id = number
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
     if pid:
-        running[pid] = number
         return False
     _reseed_random()
-    _task_id = number
     return True
 
 

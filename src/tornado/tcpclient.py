@@ -347,4 +347,9 @@ def _deadline(timeout: float | datetime.timedelta | None) -> float | None:
         return None
     if isinstance(timeout, datetime.timedelta):
         timeout = timeout.total_seconds()
-    return IOLoop.current().time() + timeout
+    try:
+        return IOLoop.current().time() + timeout
+    except TypeError:
+        raise TypeError(
+            f"TCPClient.connect: timeout takes seconds or a timedelta or None, not {timeout!r}"
+        ) from None

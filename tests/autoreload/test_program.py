@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import textwrap
 
 import pytest
 
+from tornado import _reexec
 from tornado.autoreload import _files, _program
 
 
@@ -162,3 +164,59 @@ def test_a_failed_import_is_watched_where_it_failed(monkeypatch, tmp_path, expec
 def test_the_exit_status():
     assert _program._run("program", lambda: None) == 0
     assert _program._run("program", lambda: sys.exit(3)) == 3
+
+
+@pytest.mark.parametrize(("how", "kind"), [([], "program"), (["-m"], "module")])
+def test_what_is_not_there_is_a_usage_error(tmp_path, how, kind):
+    """A mistyped name would be waited for, for ever."""
+    done = run("-m", "tornado.autoreload", *how, "nosuch", cwd=tmp_path)
+    assert done.returncode == 1
+    first, rest = done.stderr.split("\n", 1)
+    assert first == f"tornado.autoreload: there is no {kind} 'nosuch'"
+    assert rest == _program.USAGE
+
+
+def test_what_is_not_there_at_a_restart_is_waited_for(tmp_path, monkeypatch, expect_log):
+    """An editor may be about to put it there."""
+    monkeypatch.setattr(_files, "extra", set())
+    monkeypatch.setattr(sys, "path", sys.path[:])
+    monkeypatch.setattr(_reexec, "inherited", lambda name: {})
+    path = str(tmp_path / "gone.py")
+    with expect_log("tornado.general", "exited with an exception"):
+        assert _program._run_file(path) == 1
+    assert path in _files.extra
+
+
+@pytest.mark.skipif(os.name == "nt", reason="sends SIGINT")
+def test_ctrl_c_while_waiting_ends_quietly(tmp_path):
+    (tmp_path / "program.py").write_text("print('done', flush=True)")
+    with subprocess.Popen(
+        [sys.executable, "-c", WAITING, "program.py"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as waiting:
+        try:
+            assert waiting.stdout is not None
+            assert waiting.stdout.readline() == "done\n"
+            assert waiting.stdout.readline() == "waits\n"
+            waiting.send_signal(signal.SIGINT)
+            _, errors = waiting.communicate(timeout=30)
+        finally:
+            waiting.kill()
+    assert waiting.returncode == 130
+    assert errors == ""
+
+
+# ``python -m tornado.autoreload``, which says when it has begun to wait.
+WAITING = """
+import time
+from tornado.autoreload import _program
+sleep = time.sleep
+def pause(seconds):
+    print("waits", flush=True)
+    sleep(60)
+time.sleep = pause
+_program.main()
+"""

@@ -3,6 +3,8 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import json
+import os
+import signal
 import threading
 from collections.abc import Iterator
 from types import ModuleType
@@ -113,6 +115,41 @@ def test_the_hash_is_one():
             seen.add(bytes.fromhex(answer["key"]))
         assert len(seen) == 2  # each has a salt of its own
         assert {len(key) for key in seen} == {32}
+        connection.close()
+
+
+async def test_at_the_end_jobs_in_hand_are_done_and_waiting_ones_refused(demo, gate, expect_log, capsys):
+    workshop = demo.Workshop(threads=1, waiting=1)
+    async with serving(demo.make_app(workshop)) as server:
+        in_hand, waiting = [await begin(server, name) for name in ("ann", "bob")]
+        with expect_log("tornado.general", "503 POST /hash .*closing before the job began"):
+            closing = asyncio.create_task(workshop.close())
+            assert (await waiting.response()).code == 503
+        with expect_log("tornado.general", r"503 POST /hash .*\(.*\): closing$"):
+            assert (await post(server, "late")).code == 503
+        assert not closing.done()
+        gate.opened.set()
+        assert json.loads((await in_hand.response()).body) == {"password": "ann"}
+        await closing
+    assert gate.threads == ["workshop_0"]
+    assert capsys.readouterr().out == "jobs under way to wait for: 1\n"
+
+
+def test_interrupted_under_a_job():
+    with Program(SCRIPT) as program:
+        connection = program.connect()
+        connection.request("POST", "/hash", body("secret", 20), {"Content-Type": FORM.partition(": ")[2]})
+        other = program.connect()
+        while True:
+            other.request("GET", "/pulse")
+            if json.load(other.getresponse())["jobs"]:
+                break
+        os.kill(program.pid, signal.SIGINT)
+        assert json.load(connection.getresponse())["thread"] == "workshop_0"
+        assert program.wait() == 0
+        assert "jobs under way to wait for: 1\n" in program.output()
+        assert "Traceback" not in program.output()
+        other.close()
         connection.close()
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import socket
 import sys
 
@@ -140,3 +141,37 @@ def test_a_wrong_argument_is_one_clear_line(argument, message):
     assert status == 1
     assert output.startswith(f"webspider: {message}")
     assert output.count("\n") == 1
+
+
+async def test_an_interrupted_walk_does_not_read_as_a_whole_one(monkeypatch):
+    """It tells what it has found, and that this is not all."""
+    asked, over = asyncio.Event(), asyncio.Event()
+
+    class HeldHandler(web.RequestHandler):
+        async def get(self) -> None:
+            asked.set()
+            await over.wait()
+
+    monkeypatch.setitem(PAGES, "/b", '<a href="/none">none</a> <a href="/held">held</a>')
+    application = web.Application([("/held", HeldHandler), ("(/.*)", PageHandler)], asked=[])
+    async with serving(application) as server:
+        command = [sys.executable, "demos/webspider/main.py", "--workers=1"]
+        program = await asyncio.create_subprocess_exec(
+            *command, f"--url=http://127.0.0.1:{server.port}/b", cwd=ROOT, stdout=-1, stderr=-1
+        )
+        try:
+            async with asyncio.timeout(30):
+                await asked.wait()
+                program.send_signal(signal.SIGINT)
+                output, errors = await program.communicate()
+        finally:
+            if program.returncode is None:
+                program.kill()
+                await program.communicate()
+            over.set()
+    assert (program.returncode, errors) == (130, b"")
+    page, broken, count, interrupted = output.decode().splitlines()
+    assert page.endswith("/b")
+    assert broken.startswith("broken: ")
+    assert count.startswith("2 pages, 1 broken, in ")
+    assert interrupted == "interrupted: 1 pages or more were not seen"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import socket
 from typing import Any
 
@@ -268,8 +269,10 @@ async def test_the_read_buffer_is_limited(kind: str, certificates: Certificates,
 async def test_one_read_at_a_time(certificates: Certificates) -> None:
     async with stream_pair("plain", certificates) as (server, client):
         read = server.read_bytes(1)
-        with pytest.raises(AssertionError, match="Already reading"):
+        with pytest.raises(AssertionError, match="Already reading: .* cancel its Future to take it back"):
             server.read_bytes(1)
+        read.cancel()
+        read = server.read_bytes(1)
         await client.write(b"x")
         assert await read == b"x"
 
@@ -375,3 +378,17 @@ async def test_a_negative_number_of_bytes(partial: bool, certificates: Certifica
             server.read_bytes(-1, partial)
         assert await server.read_bytes(3) == b"abc"
         assert await server.read_bytes(0) == b""
+
+
+async def test_what_is_no_bytes_is_named_before_anything_is_read(certificates: Certificates) -> None:
+    async with stream_pair("plain", certificates) as (server, client):
+        wrong: Any
+        for wrong in ("\n", 10):
+            with pytest.raises(TypeError, match="read_until: delimiter takes bytes, not "):
+                server.read_until(wrong)
+        for wrong in ("a+", 10):
+            with pytest.raises(TypeError, match="read_until_regex: regex takes a pattern of bytes, not "):
+                server.read_until_regex(wrong)
+        await client.write(b"ab\ncd\n")
+        assert await server.read_until(bytearray(b"\n")) == b"ab\n"
+        assert await server.read_until_regex(re.compile(b"d\n")) == b"cd\n"  # type: ignore[arg-type]

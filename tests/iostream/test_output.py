@@ -218,3 +218,9 @@ async def test_a_mistake_in_write_to_fd_closes(
         assert "in write_to_fd" in logging.Formatter().formatException(log.records[0].exc_info)
         assert stream.closed()
         assert len(calls) == healthy + 1
+
+
+async def test_a_text_is_refused_by_name(certificates: Certificates) -> None:
+    async with stream_pair("plain", certificates) as (server, _client):
+        with pytest.raises(TypeError, match="write: data takes bytes, not str: "):
+            server.write("text")  # type: ignore[arg-type]

@@ -235,3 +235,8 @@ async def test_a_unix_socket_with_too_many_waiting(loop_kind: str, tmp_path: Pat
         assert isinstance(caught.value.real_error, BlockingIOError)
         assert second.closed()
         first.close()
+
+
+async def test_what_is_no_socket_is_named() -> None:
+    with pytest.raises(TypeError, match="IOStream: socket takes a socket, not 5"):
+        IOStream(5)  # type: ignore[arg-type]

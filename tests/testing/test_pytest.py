@@ -301,3 +301,13 @@ async def test_ours(app, tornado_stage):
         conftest=f"pytest_plugins = {order}\n",
     )
     assert verdicts == [("test_theirs", "PASSED"), ("test_ours", "PASSED")], output
+
+
+@pytest.mark.parametrize("arguments", ["timeot=3", "3, timeout=3", "1, 2"])
+def test_an_unknown_argument_of_the_mark_is_an_error(tmp_path, arguments):
+    found, output = run(
+        tmp_path, f"@pytest.mark.tornado({arguments})\nasync def test_it():\n    print('begun')\n"
+    )
+    assert found == [("test_it", "FAILED")]
+    assert f"@pytest.mark.tornado takes timeout (seconds) and nothing else, not ({arguments})" in output
+    assert "begun" not in output

@@ -331,24 +331,39 @@ async def test_other_requests_are_answered_by_an_overridden_get(loop_kind: str, 
 
 
 async def test_a_client_that_goes_before_the_handshake_has_not_been_here(loop_kind: str, tls: Any) -> None:
-    begun, gate = asyncio.Event(), asyncio.Event()
+    """It is told as for any request."""
+    gate = asyncio.Event()
 
     async def prepare(self: Any) -> None:
-        begun.set()
+        self.note("preparing")
         await gate.wait()
         self.note("prepared")
 
-    handler = Recorder.new(prepare=prepare)
+    def on_connection_close(self: Any) -> Any:
+        self.note("gone")
+        return Recorder.on_connection_close(self)
+
+    handler = Recorder.new(prepare=prepare, on_connection_close=on_connection_close)
     async with serving(web.Application([("/", handler)]), tls=tls) as server:
         peer: Peer = await server.connect()
         peer.get("/", *FIELDS)
-        await begun.wait()
+        await handler.until("preparing")
         peer.writer.transport.abort()
-        await turns(5)
+        await handler.until("gone")
+        assert handler.happened == ["preparing", "gone"]
         gate.set()
         await handler.until("prepared")
         await turns(5)
     assert ("close", None, None) not in handler.happened or "open" in handler.happened
+
+
+async def test_who_says_himself_that_the_client_is_gone_hears_it_once(loop_kind: str, tls: Any) -> None:
+    handler = Recorder.new(on_message=lambda self, message: self.on_connection_close())
+    async with opened(handler, tls=tls) as client:
+        client.send("message")
+        assert await client.event() is END
+        await turns(5)
+    assert handler.happened == ["open", ("close", None, None)]
 
 
 # -- subprotocols --

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import itertools
 from collections.abc import AsyncIterator
 from typing import Any
@@ -173,6 +174,24 @@ async def test_one_timer_for_all_of_them(clock: FakeClock, tls: Any) -> None:
         assert len([timer for timer in timers if not timer.cancelled()]) == 1
     await turns()
     assert watch.connections == set()
+
+
+async def test_who_is_gone_when_we_close_is_not_watched(
+    clock: FakeClock, tls: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The close frame is what finds out."""
+
+    def reset(data: memoryview) -> int:
+        raise ConnectionResetError(errno.ECONNRESET, "reset")
+
+    handler = Recorder.new()
+    async with opened(handler, tls=tls):
+        await handler.until("open")
+        stream = handler.latest.ws_connection.stream
+        monkeypatch.setattr(stream, "write_to_fd", reset)
+        handler.latest.close(1000)
+        assert stream.closed()
+        assert watch_of(asyncio.get_running_loop(), _keepalive._WATCH).connections == set()
 
 
 async def test_a_connection_without_pings_is_not_watched(tls: Any) -> None:

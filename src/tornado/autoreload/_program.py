@@ -32,6 +32,8 @@ Options:
 
 #: Seconds between two looks while nothing runs.
 _PERIOD = 0.1
+#: The status after Ctrl-C, as a shell has it: 128 and the number of SIGINT.
+_INTERRUPTED = 130
 
 
 def main() -> None:
@@ -58,7 +60,11 @@ def main() -> None:
         sys.exit(0)  # a child of fork_processes has done its work; its parent comes here too
     if until_success and not status:
         return
-    wait()
+    try:
+        wait()
+    except KeyboardInterrupt:
+        _reexec.flush()
+        sys.exit(_INTERRUPTED)
 
 
 def wait() -> None:
@@ -122,12 +128,24 @@ def _run_module(name: str) -> object:
         spec = importlib.util.find_spec(name)
     except ImportError:
         spec = None  # running it says what is wrong
+    else:
+        if spec is None:
+            _refuse_absent("module", name)
     if spec is not None and spec.origin:
         _files.add(spec.origin)
     return _run(name, lambda: runpy.run_module(name, run_name="__main__", alter_sys=True))
 
 
+def _refuse_absent(kind: str, name: str) -> None:
+    """End where the command line names what is not there. (After a restart it may be about to be saved.)"""
+    if _reexec.inherited("files") is None:
+        sys.stderr.write(f"tornado.autoreload: there is no {kind} {name!r}\n{USAGE}")
+        sys.exit(1)
+
+
 def _run_file(path: str) -> object:
+    if not os.path.exists(path):
+        _refuse_absent("program", path)
     _files.add(path)
     if not sys.flags.safe_path:
         # What the interpreter does for a program it runs itself. The current directory, which it put

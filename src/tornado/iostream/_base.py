@@ -102,10 +102,18 @@ class BaseIOStream(PushMode):
             where a peer's input may go on without a match.
         :param max_bytes: the stream is closed if no match ends within so many bytes.
         :raises StreamClosedError: if the stream is closed and its buffer holds no match.
+        :raises TypeError: for a pattern of another type, a str for one.
         """
         if callback is not None or (max_bytes is not None and callable(max_bytes)):
             return _for_callback("read", self, self.read_until_regex, regex, max_bytes, callback)
-        return self._start_read(UntilRegex(re.compile(regex), max_bytes))
+        try:
+            pattern = re.compile(regex)
+            wrong = isinstance(pattern.pattern, str)
+        except TypeError:
+            wrong = True
+        if wrong:
+            raise TypeError(f"read_until_regex: regex takes a pattern of bytes, not {regex!r}")
+        return self._start_read(UntilRegex(pattern, max_bytes))
 
     def read_until(
         self, delimiter: bytes, max_bytes: int | None = None, callback: Any = None
@@ -114,9 +122,15 @@ class BaseIOStream(PushMode):
 
         :param max_bytes: the stream is closed if the delimiter does not end within so many bytes.
         :raises StreamClosedError: if the stream is closed and its buffer lacks the delimiter.
+        :raises TypeError: for a delimiter that is no bytes, a str for one.
         """
         if callback is not None or (max_bytes is not None and callable(max_bytes)):
             return _for_callback("read", self, self.read_until, delimiter, max_bytes, callback)
+        if type(delimiter) is not bytes:
+            try:
+                delimiter = bytes(memoryview(delimiter))
+            except TypeError:
+                raise TypeError(f"read_until: delimiter takes bytes, not {delimiter!r}") from None
         return self._start_read(UntilDelimiter(delimiter, max_bytes))
 
     def read_bytes(
@@ -162,7 +176,10 @@ class BaseIOStream(PushMode):
     def _start_read(self, request: ReadRequest) -> asyncio.Future[Any]:
         pull = self._pull or self._pull_state()
         if pull.future is not None and pull.busy():
-            raise AssertionError("Already reading: wait for the outstanding read first")
+            raise AssertionError(
+                "Already reading: wait for the outstanding read first. gen.with_timeout leaves a read "
+                "running when the time is up: cancel its Future to take it back"
+            )
         if self._consumer is not None:
             self._consumer.input_wanted()
         if self._consumer is not None:

@@ -122,7 +122,10 @@ class OutputSide(StreamCore):
         if self._collected is not None:
             self._flush_now()
         if type(data) is not bytes and not isinstance(data, (bytes, bytearray)):
-            data = memoryview(data).cast("B")
+            try:
+                data = memoryview(data).cast("B")
+            except TypeError as error:
+                raise TypeError(f"write: data takes bytes, not {type(data).__name__}: {error}") from None
         size = len(data)
         if size:
             self._accept(data, size)

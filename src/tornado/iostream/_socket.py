@@ -52,7 +52,10 @@ class IOStream(BaseIOStream):
         self._connect_future: asyncio.Future[Any] | None = None
         #: As it was connected to or accepted from; of other sockets from the moment when it is needed.
         self._peer_address: Any = None
-        socket.setblocking(False)
+        try:
+            socket.setblocking(False)
+        except AttributeError:
+            raise TypeError(f"{type(self).__name__}: socket takes a socket, not {socket!r}") from None
         super().__init__(*args, **kwargs)
 
     # -- the descriptor --

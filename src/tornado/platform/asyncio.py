@@ -159,7 +159,12 @@ class BaseAsyncIOLoop(IOLoop):
     def call_at(self, when: float, callback: Callable[..., Any], *args: Any, **kwargs: Any) -> object:
         """Set a timer; see `IOLoop.call_at`."""
         # asyncio's clock is another one: a delay is what both have in common.
-        delay = when - self.time()
+        try:
+            delay = when - self.time()
+        except TypeError:
+            raise TypeError(
+                f"call_at: when takes a time by the clock of IOLoop.time(), a number, not {when!r}"
+            ) from None
         if kwargs:
             callback = functools.partial(callback, **kwargs)
         return self.asyncio_loop.call_later(delay if delay > 0 else 0.0, self._run_callback, callback, *args)

@@ -196,5 +196,12 @@ def _timeout(item: pytest.Item) -> float | None:
     mark = item.get_closest_marker("tornado")
     given = None
     if mark is not None:
+        if len(mark.args) + len(mark.kwargs) > 1 or mark.kwargs.keys() - {"timeout"}:
+            arguments = [*map(repr, mark.args), *(f"{name}={value!r}" for name, value in mark.kwargs.items())]
+            pytest.fail(
+                f"@pytest.mark.tornado takes timeout (seconds) and nothing else, "
+                f"not ({', '.join(arguments)})",
+                pytrace=False,
+            )
         given = mark.args[0] if mark.args else mark.kwargs.get("timeout")
     return (get_async_test_timeout() if given is None else given) or None
