@@ -12,7 +12,7 @@ import pytest
 from tests.support.references import no_collection
 from tests.support.server import ExpectLog, Peer, Response, raised, serving
 from tests.support.streams import turns
-from tests.support.websocket import FIELDS, Recorder, dial, opened
+from tests.support.websocket import END, FIELDS, Recorder, dial, opened
 from tornado import web
 from tornado._wire import ws
 from tornado._wire.ws_deflate import DeflatePolicy
