@@ -15,11 +15,12 @@ from tests.support.clock import FakeClock
 from tests.support.server import serving
 from tests.support.streams import turns
 from tests.support.websocket import END, Recorder, dial, opened
+from tests.support.websocket_client import answering, request_for
 from tornado import web
 from tornado._wire import ws
 from tornado._wire.ws_deflate import DeflatePolicy
 from tornado.web._departure import watch_of
-from tornado.websocket import _keepalive
+from tornado.websocket import _keepalive, websocket_connect
 
 pytestmark = pytest.mark.usefixtures("by_the_clock")
 
@@ -184,14 +185,13 @@ async def test_who_is_gone_when_we_close_is_not_watched(
     def reset(data: memoryview) -> int:
         raise ConnectionResetError(errno.ECONNRESET, "reset")
 
-    handler = Recorder.new()
-    async with opened(handler, tls=tls):
-        await handler.until("open")
-        stream = handler.latest.ws_connection.stream
-        monkeypatch.setattr(stream, "write_to_fd", reset)
-        handler.latest.close(1000)
-        assert stream.closed()
-        assert watch_of(asyncio.get_running_loop(), _keepalive._WATCH).connections == set()
+    async with answering(tls) as (server, _):
+        conn = await websocket_connect(request_for(server, tls))
+        protocol: Any = conn.protocol
+        monkeypatch.setattr(protocol.stream, "write_to_fd", reset)
+        conn.close(1000)
+        assert protocol.stream.closed()
+        assert protocol not in watch_of(asyncio.get_running_loop(), _keepalive._WATCH).connections
 
 
 async def test_a_connection_without_pings_is_not_watched(tls: Any) -> None:

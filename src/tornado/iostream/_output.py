@@ -168,10 +168,8 @@ class OutputSide(StreamCore):
         else:
             if self._write_futures is None:
                 self._write_futures = deque()
-            index = self._total_write_index - rest
-            if rest and self._write_futures:
-                index = max(index, self._write_futures[-1][0])
-            self._write_futures.append((index, future))
+            # Behind one that waits for more it is settled with that.
+            self._write_futures.append((self._total_write_index - rest, future))
         return future
 
     # -- for our own protocols --

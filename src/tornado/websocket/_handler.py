@@ -135,7 +135,8 @@ class WebSocketHandler(RequestHandler):
             ``threshold`` (bytes below which a message is sent as it is).
 
         A connection that has sent compressed messages holds some 260 KB at zlib's defaults, 52 KB with 11
-        bits of window and a memory level of 4; it is given back after a minute without any.
+        bits of window and a memory level of 4; it is given back after a minute without any (where there are
+        pings, with the next one).
         """
         return None
 
@@ -159,8 +160,8 @@ class WebSocketHandler(RequestHandler):
 
     @property
     def write_limit(self) -> int:
-        """Bytes that may wait for the peer before the Futures of `write_message` wait too, and nothing more
-        is read of it, until no more than half of that wait.
+        """Bytes that may wait for the peer before the Futures of `write_message` wait too, and, where
+        callbacks have sent them, its messages, until no more than half of that wait.
         """
         limit: int = self.settings.get("websocket_write_limit", WRITE_LIMIT)
         return limit

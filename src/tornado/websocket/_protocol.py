@@ -308,8 +308,6 @@ class WebSocketProtocol13(Delivery):
             return False
         if not self._stalled and self._answers():
             self._stalled = True
-            if self._backlog is None:
-                self._backlog = []
         if not self._full:
             self._full = True
             self._wait_for_room()
