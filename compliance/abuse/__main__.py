@@ -13,8 +13,9 @@ import sys
 import tempfile
 from pathlib import Path
 
+from benchmarks import certificates
 from compliance.abuse import report
-from compliance.abuse.measure import ROOT, Result, Scenario, Target, carry_out, make_certificates
+from compliance.abuse.measure import ROOT, Result, Scenario, Target, carry_out
 
 UPSTREAM = "6.6.1"
 #: What is over a bound is tried again, so often in all: other work on the machine delays a probe too, and not
@@ -80,7 +81,7 @@ def main() -> None:
     results: dict[tuple[str, str], Result] = {}
     attacked = targets(asked.targets.split(","))
     with tempfile.TemporaryDirectory() as folder:
-        make_certificates(Path(folder))
+        certificates.write(Path(folder))
         for scenario in chosen:
             for target in attacked:
                 for attempt in range(1, ATTEMPTS + 1):

@@ -14,8 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import trustme
-
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 
@@ -153,13 +151,3 @@ def carry_out(scenario: Scenario, target: Target, certificates: Path, scale: flo
                 errors.seek(0)
                 text = errors.read().decode(errors="replace")
                 raise RuntimeError(f"{scenario.name} on {target.name} went wrong:\n{text}") from None
-
-
-def make_certificates(folder: Path) -> None:
-    """An authority and a server's certificate for 127.0.0.1."""
-    authority = trustme.CA(key_type=trustme.KeyType.ECDSA)
-    server = authority.issue_cert("127.0.0.1", key_type=trustme.KeyType.ECDSA)
-    authority.cert_pem.write_to_path(folder / "ca.pem")
-    server.private_key_pem.write_to_path(folder / "server.key")
-    for blob in server.cert_chain_pems:
-        blob.write_to_path(folder / "server.pem", append=True)

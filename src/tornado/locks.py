@@ -153,7 +153,52 @@ class _ReleasingContextManager:
         self._owner.release()
 
 
-class Semaphore(_TimeoutGarbageCollector):
+class _Acquirable:
+    """What is acquired for an ``async with`` block: a `Semaphore`, a `Lock`."""
+
+    def acquire(self, timeout: Timeout = None) -> asyncio.Future[_ReleasingContextManager]:
+        """Ask for it."""
+        raise NotImplementedError
+
+    def release(self) -> None:
+        """Give it back."""
+        raise NotImplementedError
+
+    def __enter__(self) -> None:
+        """Refuse: a plain ``with`` cannot wait.
+
+        :raises RuntimeError: always.
+        """
+        name = type(self).__name__
+        raise RuntimeError(
+            f"a {name} cannot be entered by a plain 'with', which cannot wait: use 'async with', "
+            f"or 'with (yield {name.lower()}.acquire())' in a generator coroutine"
+        )
+
+    def __exit__(
+        self, typ: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Refuse, as `__enter__` does."""
+        self.__enter__()
+
+    async def __aenter__(self) -> None:
+        """Acquire at the start of an ``async with`` block."""
+        turn = self.acquire()
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if was_served(turn):
+                self.release()  # granted, but the block will never run and so never release
+            raise
+
+    async def __aexit__(
+        self, typ: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        """Release at its end."""
+        self.release()
+
+
+class Semaphore(_Acquirable, _TimeoutGarbageCollector):
     """Lets so many coroutines at a time do something::
 
         slots = locks.Semaphore(2)
@@ -210,43 +255,6 @@ class Semaphore(_TimeoutGarbageCollector):
                 return
         self._value += 1
 
-    def __enter__(self) -> None:
-        """Refuse: a plain ``with`` cannot wait.
-
-        :raises RuntimeError: always.
-        """
-        raise RuntimeError(
-            f"a {type(self).__name__} cannot be entered by a plain 'with', which cannot wait: "
-            "use 'async with', or 'with (yield semaphore.acquire())' in a generator coroutine"
-        )
-
-    def __exit__(
-        self, typ: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """Refuse, as `__enter__` does."""
-        self.__enter__()
-
-    async def __aenter__(self) -> None:
-        """Acquire at the start of an ``async with`` block."""
-        turn = self.acquire()
-        try:
-            await turn
-        except asyncio.CancelledError:
-            _leave(self, turn)
-            raise
-
-    async def __aexit__(
-        self, typ: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None
-    ) -> None:
-        """Release at its end."""
-        self.release()
-
-
-def _leave(lock: Semaphore | Lock, turn: asyncio.Future[Any]) -> None:
-    """Release for an ``async with`` block whose task was cancelled just when its turn had come."""
-    if was_served(turn):
-        lock.release()  # granted, but the block will never run and so never release
-
 
 class BoundedSemaphore(Semaphore):
     """A `Semaphore` that may not be released more often than acquired.
@@ -269,7 +277,7 @@ class BoundedSemaphore(Semaphore):
         super().release()
 
 
-class Lock:
+class Lock(_Acquirable):
     """Lets one coroutine at a time do something::
 
         lock = locks.Lock()
@@ -305,34 +313,3 @@ class Lock:
             self._block.release()
         except ValueError:
             raise RuntimeError("release unlocked lock: every release() must follow an acquire()") from None
-
-    def __enter__(self) -> None:
-        """Refuse: a plain ``with`` cannot wait.
-
-        :raises RuntimeError: always.
-        """
-        raise RuntimeError(
-            "a Lock cannot be entered by a plain 'with', which cannot wait: use 'async with', "
-            "or 'with (yield lock.acquire())' in a generator coroutine"
-        )
-
-    def __exit__(
-        self, typ: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None
-    ) -> None:
-        """Refuse, as `__enter__` does."""
-        self.__enter__()
-
-    async def __aenter__(self) -> None:
-        """Acquire at the start of an ``async with`` block."""
-        turn = self.acquire()
-        try:
-            await turn
-        except asyncio.CancelledError:
-            _leave(self, turn)
-            raise
-
-    async def __aexit__(
-        self, typ: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None
-    ) -> None:
-        """Release at its end."""
-        self.release()

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks import certificates
 from compliance.abuse import app, measure, report
 from compliance.abuse.__main__ import SCENARIOS
 from compliance.abuse.attacks import ATTACKS
@@ -154,7 +155,7 @@ async def test_the_others_are_served_meanwhile(name: str, scale: float) -> None:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("abuse")
-    measure.make_certificates(path)
+    certificates.write(path)
     return path
 
 

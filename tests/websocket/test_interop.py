@@ -10,22 +10,11 @@ import pytest
 from tests.support.server import serving
 from tests.support.tools import need_module
 from tests.support.websocket import Recorder
+from tests.support.websocket_client import Answering
 from tornado import web
-from tornado.websocket import WebSocketHandler
 
 websockets = need_module("websockets", "test")
 from websockets.asyncio.client import connect  # noqa: E402 - it may be missing
-
-
-class Echo(WebSocketHandler):
-    def get_compression_options(self) -> dict[str, Any]:
-        return {}
-
-    def select_subprotocol(self, subprotocols: list[str]) -> str | None:
-        return subprotocols[-1] if subprotocols else None
-
-    async def on_message(self, message: str | bytes) -> None:
-        await self.write_message(message, binary=isinstance(message, bytes))
 
 
 def dialled(server: Any, tls: Any, **options: Any) -> Any:
@@ -37,7 +26,7 @@ def dialled(server: Any, tls: Any, **options: Any) -> Any:
 
 @pytest.mark.parametrize("compression", ["deflate", None])
 async def test_messages_of_all_sizes(loop_kind: str, tls: Any, compression: str | None) -> None:
-    async with serving(web.Application([("/", Echo)]), tls=tls) as server:
+    async with serving(web.Application([("/", Answering.new())]), tls=tls) as server:
         async with dialled(server, tls, compression=compression, subprotocols=["a", "b"]) as client:
             assert client.subprotocol == "b"
             for size in (0, 1, 125, 126, 65_535, 65_536, 1_000_000):
@@ -49,7 +38,10 @@ async def test_messages_of_all_sizes(loop_kind: str, tls: Any, compression: str 
 
 
 async def test_many_messages_at_once(loop_kind: str, tls: Any) -> None:
-    async with serving(web.Application([("/", Echo)]), tls=tls) as server, dialled(server, tls) as client:
+    async with (
+        serving(web.Application([("/", Answering.new())]), tls=tls) as server,
+        dialled(server, tls) as client,
+    ):
 
         async def send() -> None:
             for number in range(2000):

@@ -62,8 +62,6 @@ def pong_received(protocol: WebSocketProtocol13) -> None:
 
 def look_after(protocol: WebSocketProtocol13) -> None:
     """The deadline has passed."""
-    if protocol.stream.closed():
-        return
     if protocol.is_closing():
         protocol._abort()
         return

@@ -417,7 +417,7 @@ class WebSocketProtocol13(Delivery):
 
     def _pong_sent(self, written: Future[None]) -> None:
         payload, self._late_pong = self._late_pong, None
-        if payload is not None and payload is not _NO_PONG and written.exception() is None:
+        if payload is not None and payload is not _NO_PONG:
             self._answer_ping(payload)
 
     def _pong_received(self) -> None:
@@ -493,8 +493,6 @@ class WebSocketProtocol13(Delivery):
     def _end_with_server(self) -> Future[None]:
         """Close with 1001, without waiting for the answer; the Future is done when that is so."""
         closed = self.wait_closed()
-        if self.stream.closed():
-            return closed
         self.close(1001)
         self._when_sent(self.stream.close)
         return closed
