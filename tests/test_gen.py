@@ -455,6 +455,19 @@ async def test_no_cycle_is_left(waits, fails):
     assert reference() is None
 
 
+@pytest.mark.usefixtures("no_collector")
+async def test_no_cycle_is_left_by_a_timeout():
+    def message():
+        return "too late"
+
+    with pytest.raises(TimeoutError, match="too late"):
+        await gen.with_timeout(0, asyncio.Future(), message=message)
+    reference = weakref.ref(message)
+    del message
+    await asyncio.sleep(0)
+    assert reference() is None
+
+
 class Marked(Exception):
     """Told from all others among the objects of the collector."""
 

@@ -11,6 +11,7 @@ import ssl
 
 import pytest
 
+from tests.support.references import found_by_collection, no_collection
 from tornado.concurrent import Future
 from tornado.iostream import IOStream, SSLIOStream, StreamClosedError
 from tornado.netutil import Resolver, bind_sockets
@@ -124,6 +125,17 @@ async def test_a_resolver_with_errors_of_its_own():
         await TCPClient(Own()).connect("example.com", 1)
 
 
+def test_the_resolver_begins_at_once():
+    """Its coroutine takes its first step inside the caller's: Dask steps one by hand, with no event loop."""
+
+    class Own(Resolver):
+        async def resolve(self, host, port, family=socket.AF_UNSPEC):
+            raise OSError("no answer")
+
+    with pytest.raises(OSError, match="no answer"):
+        TCPClient(Own()).connect("example.com", 1).__await__().send(None)
+
+
 async def test_a_name_that_cannot_be():
     with pytest.raises(socket.gaierror, match=r"label.*\(looking up 'xxx.*\)$"):
         await TCPClient().connect("x" * 64 + ".example", 1)
@@ -216,11 +228,39 @@ class Hanging(TCPClient):
 
 async def test_connect_timeout(clock):
     client = Hanging(FixedResolver([(socket.AF_INET6, "::1"), (socket.AF_INET, "127.0.0.1")]))
-    expected = r"^Timeout while connecting to 127\.0\.0\.1:80, \[::1\]:80$"
-    with pytest.raises(TimeoutError, match=expected):
+    with pytest.raises(TimeoutError) as caught:
         await client.connect("example.com", 80, timeout=datetime.timedelta(seconds=3))
+    assert str(caught.value) == "Timeout while connecting to 127.0.0.1:80, [::1]:80"
+    assert caught.value.__notes__ == ["(addresses of example.com)"]
     assert len(client.streams) == 2
     assert all(stream.closed() for stream in client.streams)
+
+
+async def test_connect_timeout_of_an_address(clock):
+    client = Hanging(FixedResolver([(socket.AF_INET, "127.0.0.1")]))
+    with pytest.raises(TimeoutError, match=r"^Timeout while connecting to 127\.0\.0\.1:80$") as caught:
+        await client.connect("127.0.0.1", 80, timeout=3)
+    assert not hasattr(caught.value, "__notes__")
+
+
+class Ignorant(Resolver):
+    """Knows no name."""
+
+    async def resolve(self, host, port, family=socket.AF_UNSPEC):
+        await asyncio.sleep(0)
+        raise OSError(f"no {host}")
+
+
+@pytest.mark.parametrize("phase", ["look-up", "connection", "TLS"])
+async def test_what_fails_leaves_no_cycle(phase):
+    client = {"look-up": TCPClient(Ignorant()), "connection": Hanging(), "TLS": TCPClient()}[phase]
+    with socket.create_server(("127.0.0.1", 0)) as listener, no_collection():
+        port = listener.getsockname()[1]
+        with pytest.raises(OSError):
+            await client.connect("127.0.0.1", port, ssl_options={}, timeout=0.02)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert not any(isinstance(each, (OSError, IOStream)) for each in found_by_collection())
 
 
 async def test_connect_cancelled(clock):

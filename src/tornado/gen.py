@@ -481,7 +481,6 @@ def with_timeout(
         if outcome.done():
             return
         text = message() if callable(message) else message
-        outcome.remove_done_callback(stop)
         outcome.set_exception(TimeoutError("Timeout" if text is None else text))
         future_add_done_callback(inner, functools.partial(_report_late, quiet=quiet_exceptions))
 

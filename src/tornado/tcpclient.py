@@ -21,7 +21,7 @@ from tornado._classic.warning import ignored_loop
 from tornado.concurrent import Future, future_add_done_callback
 from tornado.ioloop import IOLoop
 from tornado.iostream import IOStream, StreamClosedError
-from tornado.netutil import Resolver
+from tornado.netutil import Resolver, is_valid_ip
 from tornado.netutil._place import address_name as _format_addr
 from tornado.netutil._place import placed
 from tornado.netutil._port import check_port
@@ -244,7 +244,8 @@ class TCPClient:
         :param callback: (deprecated, the style of Tornado 4) called with the stream, if it comes to one.
         :returns: an `.IOStream`, or an `.SSLIOStream` with its handshake done.
         :raises ValueError: for a port that is out of range.
-        :raises TimeoutError: when the time is up; the message names the phase.
+        :raises TimeoutError: when the time is up; the message names the phase and the addresses, and a note
+            the host that they are of.
         :raises OSError: when the name has no address, or no address could be connected to
             (`.StreamClosedError`, whose ``real_error`` is the system's), or the local address could not be
             used. The message says which address, and in which phase it failed.
@@ -253,7 +254,7 @@ class TCPClient:
         """
         check_port(port)
         deadline = _deadline(timeout)
-        lookup = gen.convert_yielded(self.resolver.resolve(host, port, af))
+        lookup = self.resolver.resolve(host, port, af)
         try:
             if deadline is None:
                 addresses = await lookup
@@ -262,6 +263,7 @@ class TCPClient:
                 addresses = await gen.with_timeout(deadline, lookup, OSError, message=message)
         except OSError as error:
             _place(error, f"looking up {host!r}")
+            del lookup  # which knows the error, whose traceback knows this frame
             raise
 
         def attempt(family: Any, address: Any) -> tuple[IOStream, Future[IOStream]]:
@@ -278,11 +280,14 @@ class TCPClient:
                 connected[2].close()
             raise
         except OSError as error:
-            if connector.last_address is not None:
+            if isinstance(error, TimeoutError) and error.errno is None and not is_valid_ip(host):
+                # The message is one that programs compare.
+                error.add_note(f"(addresses of {host})")
+            elif connector.last_address is not None:
                 _place(error, f"connecting to {_format_peer(host, connector.last_address)}")
             else:
                 _place(error, f"connecting to {host}")
-            del connector  # which knows the error, whose traceback knows this frame
+            del connector  # as above
             raise
         if ssl_options is None:
             return stream
@@ -317,6 +322,7 @@ class TCPClient:
                 shaken.close()
             if isinstance(error, OSError):
                 _place(error, f"TLS handshake with {peer}")
+            del handshake, waiting  # which know the error, whose traceback knows this frame
             raise
         return secure
 

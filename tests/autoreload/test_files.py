@@ -15,6 +15,7 @@ from tornado.autoreload._files import Files
 @pytest.fixture(autouse=True)
 def only_the_tests_files(monkeypatch):
     monkeypatch.setattr(_files, "extra", set())
+    monkeypatch.setattr(_files, "expected", set())
     monkeypatch.setattr(_files, "source_files", lambda: sorted(_files.extra))
 
 
@@ -98,3 +99,35 @@ def test_the_files_of_modules(monkeypatch, tmp_path):
     files = _files.source_files()
     assert _files.__file__ in files
     assert str(tmp_path / "compiled.py") in files
+
+
+def test_the_appearance_of_what_was_missing_is_a_change(tmp_path):
+    """However old the file is that is put there; of what was there it is none."""
+    path, there = str(tmp_path / "missing.py"), touch(tmp_path / "there.py", "", 500)
+    _files.expect(path)
+    _files.expect(there)
+    files = Files()
+    assert files.look() == []
+    touch(tmp_path / "missing.py", "", 500)
+    assert files.look() == [path]
+    assert files.look() == []
+
+
+def test_where_a_module_may_appear(tmp_path, monkeypatch):
+    package = types.ModuleType("package")
+    package.__path__ = [str(tmp_path / "elsewhere")]
+    monkeypatch.setitem(sys.modules, "package", package)
+    monkeypatch.setattr(sys, "path", [str(tmp_path / "a"), str(tmp_path / "b")])
+    for name, roots in (
+        ("absent", ["a", "b"]),
+        ("absent.part", ["a/absent", "b/absent"]),
+        ("package.part", ["elsewhere"]),
+    ):
+        _files.extra.clear()
+        _files.expect_module(name)
+        last = name.rpartition(".")[2]
+        for root in roots:
+            _files.extra.remove(str(tmp_path / root / f"{last}.py"))
+            _files.extra.remove(str(tmp_path / root / last / "__init__.py"))
+            _files.extra.remove(str(tmp_path / root / last / "__main__.py"))
+        assert _files.extra == set()

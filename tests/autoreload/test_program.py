@@ -7,10 +7,10 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 
 import pytest
 
-from tornado import _reexec
 from tornado.autoreload import _files, _program
 
 
@@ -161,37 +161,102 @@ def test_a_failed_import_is_watched_where_it_failed(monkeypatch, tmp_path, expec
     assert {str(broken), __file__} <= _files.extra
 
 
-def test_the_exit_status():
+def test_the_exit_status(expect_log, capsys):
+    """Of a program that fails it is shown; one that gives a text instead has it shown, as ever."""
     assert _program._run("program", lambda: None) == 0
-    assert _program._run("program", lambda: sys.exit(3)) == 3
+    assert _program._run("program", lambda: sys.exit()) == 0
+    for code, status in ((3, 3), ("no database", 1)):
+        with expect_log("tornado.general", f"program exited with status {status}"):
+            assert _program._run("program", lambda code=code: sys.exit(code)) == status
+    assert capsys.readouterr().err == "no database\n"
 
 
-@pytest.mark.parametrize(("how", "kind"), [([], "program"), (["-m"], "module")])
-def test_what_is_not_there_is_a_usage_error(tmp_path, how, kind):
-    """A mistyped name would be waited for, for ever."""
-    done = run("-m", "tornado.autoreload", *how, "nosuch", cwd=tmp_path)
-    assert done.returncode == 1
-    first, rest = done.stderr.split("\n", 1)
-    assert first == f"tornado.autoreload: there is no {kind} 'nosuch'"
-    assert rest == _program.USAGE
+GOOD = "print('ran', __name__)"
+#: Command lines that fail; files that there are; the last line that is shown; the correction.
+FAILING = {
+    "no program": (["gone.py"], {}, "No such file: 'gone.py'. It is", {"gone.py": GOOD}),
+    "no module": (["-m", "gone"], {}, "No module named 'gone'. It is", {"gone.py": GOOD}),
+    "no package": (["-m", "gone.x"], {}, "No module named 'gone.x'. It is", {"gone/x.py": GOOD}),
+    "no module in it": (
+        ["-m", "package.gone"],
+        {"package/__init__.py": ""},
+        "No module named 'package.gone'. It is",
+        {"package/gone.py": GOOD},
+    ),
+    "no main module": (
+        ["-m", "package"],
+        {"package/__init__.py": ""},
+        "No module named 'package.__main__': a package",
+        {"package/__main__.py": GOOD},
+    ),
+    "syntax": (["x.py"], {"x.py": "x = = 1"}, "SyntaxError: invalid syntax", {"x.py": GOOD}),
+    "syntax in a module": (["-m", "x"], {"x.py": "x = = 1"}, "SyntaxError: invalid syntax", {"x.py": GOOD}),
+    "a failing package": (
+        ["-m", "package.x"],
+        {"package/__init__.py": "1 / 0", "package/x.py": GOOD},
+        "ZeroDivisionError: division by zero",
+        {"package/__init__.py": ""},
+    ),
+    "an absent import": (
+        ["x.py"],
+        {"x.py": f"import absent.part; {GOOD}"},
+        "ModuleNotFoundError: No module named 'absent'",
+        {"absent/part.py": "", "absent/__init__.py": ""},
+    ),
+    "its status": (["x.py"], {"x.py": "raise SystemExit(3)"}, "x.py exited with status 3", {"x.py": GOOD}),
+}
 
 
-def test_what_is_not_there_at_a_restart_is_waited_for(tmp_path, monkeypatch, expect_log):
-    """An editor may be about to put it there."""
-    monkeypatch.setattr(_files, "extra", set())
-    monkeypatch.setattr(sys, "path", sys.path[:])
-    monkeypatch.setattr(_reexec, "inherited", lambda name: {})
-    path = str(tmp_path / "gone.py")
-    with expect_log("tornado.general", "exited with an exception"):
-        assert _program._run_file(path) == 1
-    assert path in _files.extra
+@pytest.mark.parametrize("name", FAILING)
+def test_what_fails_is_shown_and_run_again_once_corrected(tmp_path, name):
+    """The error is, and not how we have come there."""
+    arguments, files, last_line, correction = FAILING[name]
+    save(tmp_path, files)
+    with subprocess.Popen(
+        [sys.executable, "-m", "tornado.autoreload", "--until-success", *arguments],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as running:
+        limit = threading.Timer(30, running.kill)
+        limit.start()
+        try:
+            shown = []
+            for line in running.stderr:
+                shown.append(line)
+                if line.startswith(last_line):
+                    break
+            save(tmp_path, correction)
+            output, errors = running.communicate()
+        finally:
+            limit.cancel()
+            running.kill()
+    assert output == "ran __main__\n", [*shown, errors]
+    assert running.returncode == 0
+    assert len(shown) == 1 or "exited with an exception" in shown[0]
+    assert not any(our in line for our in ("_program.py", "runpy", "importlib") for line in shown)
+
+
+def save(folder, files):
+    for name, text in files.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(text)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="sends SIGINT")
-def test_ctrl_c_while_waiting_ends_quietly(tmp_path):
+@pytest.mark.parametrize(
+    ("arguments", "shown"),
+    [
+        (["program.py"], 0),
+        (["gone.py"], 1),
+        (["-m", "gone.module"], 1),
+    ],
+)
+def test_ctrl_c_while_waiting_ends_quietly(tmp_path, arguments, shown):
     (tmp_path / "program.py").write_text("print('done', flush=True)")
     with subprocess.Popen(
-        [sys.executable, "-c", WAITING, "program.py"],
+        [sys.executable, "-c", WAITING, *arguments],
         cwd=tmp_path,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -199,14 +264,14 @@ def test_ctrl_c_while_waiting_ends_quietly(tmp_path):
     ) as waiting:
         try:
             assert waiting.stdout is not None
-            assert waiting.stdout.readline() == "done\n"
-            assert waiting.stdout.readline() == "waits\n"
+            assert waiting.stdout.readline() == ("waits\n" if shown else "done\n")
+            assert shown or waiting.stdout.readline() == "waits\n"
             waiting.send_signal(signal.SIGINT)
             _, errors = waiting.communicate(timeout=30)
         finally:
             waiting.kill()
     assert waiting.returncode == 130
-    assert errors == ""
+    assert len(errors.splitlines()) == shown
 
 
 # ``python -m tornado.autoreload``, which says when it has begun to wait.

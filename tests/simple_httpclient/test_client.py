@@ -289,6 +289,20 @@ async def test_request_timeout():
         assert not client.active
 
 
+async def test_a_connect_timeout_names_the_host(monkeypatch):
+    """And its addresses; see `TCPClient.connect`."""
+
+    async def connect(self, *args, **options):
+        error = TimeoutError("Timeout while connecting to 192.0.2.1:80")
+        error.add_note("(addresses of example.com)")
+        raise error
+
+    monkeypatch.setattr("tornado.tcpclient.TCPClient.connect", connect)
+    with pytest.raises(HTTPTimeoutError) as caught:
+        await make().fetch("http://example.com/")
+    assert str(caught.value) == "Timeout while connecting to 192.0.2.1:80 (addresses of example.com)"
+
+
 async def test_server_that_hangs_up():
     async with serving(b"") as server:
         with pytest.raises(HTTPStreamClosedError, match="Connection closed") as caught:

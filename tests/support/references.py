@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 from collections.abc import Iterator
+from typing import Any
 
 
 @contextlib.contextmanager
@@ -16,3 +17,14 @@ def no_collection() -> Iterator[None]:
         yield
     finally:
         gc.enable()
+
+
+def found_by_collection() -> list[Any]:
+    """What the collector would free now: cycles of references, and what hangs on them."""
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
+        gc.collect()
+        return gc.garbage[:]
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()

@@ -325,6 +325,16 @@ async def test_a_server_that_is_stopped_tells(loop_kind: str, tls: Any) -> None:
         assert conn.close_code == 1001
 
 
+def test_a_stand_in_that_was_never_begun_can_be_shown() -> None:
+    """jupyter_server logs its mock of a connection, a subclass that does not call our ``__init__``."""
+
+    class StandIn(WebSocketClientConnection):
+        def __init__(self) -> None:
+            pass
+
+    assert "StandIn object at" in repr(StandIn())
+
+
 def test_an_open_connection_that_is_forgotten_warns() -> None:
     """When its loop is closed, that is; until then it is in the loop's hands."""
     listener = socket.create_server(("127.0.0.1", 0))

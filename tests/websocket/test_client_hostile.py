@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
+import ssl
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from tests.support.clock import FakeClock
+from tests.support.references import found_by_collection, no_collection
 from tests.support.server import ExpectLog
 from tests.support.streams import turns
 from tests.support.websocket_server import Visitor, scripted
@@ -19,6 +21,7 @@ from tornado._wire import ws
 from tornado._wire.ws_handshake import accept_value
 from tornado.httpclient import HTTPClientError, HTTPRequest
 from tornado.iostream import UnsatisfiableReadError
+from tornado.netutil import Resolver
 from tornado.simple_httpclient import HTTPStreamClosedError, HTTPTimeoutError
 from tornado.websocket import websocket_connect
 
@@ -254,6 +257,105 @@ async def test_an_acceptance_that_speaks_of_a_body(loop_kind: str, tls: Any, fie
     async with scripted(script, tls) as server:
         with pytest.raises(HTTPStreamClosedError, match="Connection closed: .*code 101 should not have body"):
             await websocket_connect(server.url, **server.trust)
+
+
+# -- what a failed handshake leaves --
+
+
+async def leaves_nothing(url: str, error: type[BaseException], **options: Any) -> None:
+    """Fail to connect, and hold that no cycle of references outlives the error."""
+    with no_collection():
+        with pytest.raises(error):
+            await websocket_connect(url, **options)
+        await turns(20)
+        ours = [each for each in found_by_collection() if type(each).__module__.startswith("tornado")]
+        assert ours == []
+
+
+#: Answers, and the errors that they lead to.
+FAILING: dict[str, tuple[Answer, type[BaseException]]] = {
+    "wrong accept": (WRONG["wrong accept"][0], websocket.WebSocketError),
+    "a page": (lambda it: it.head("Content-Length: 0", status="200 OK"), websocket.WebSocketError),
+    "an error": (lambda it: it.head("Content-Length: 0", status="404 No"), HTTPClientError),
+    "a redirect": (
+        lambda it: it.head("Content-Length: 0", "Location: ftp://x", status="302 No"),
+        HTTPClientError,
+    ),
+    "no http": (lambda it: b"SSH-2.0-OpenSSH_9.2\r\n\r\n", HTTPStreamClosedError),
+    "a body": (lambda it: it.acceptance("Content-Length: 5"), HTTPStreamClosedError),
+    "nothing": (lambda it: b"", HTTPTimeoutError),
+}
+
+
+@pytest.mark.parametrize("name", FAILING)
+async def test_a_handshake_that_fails_leaves_no_cycle(loop_kind: str, tls: Any, name: str) -> None:
+    answer, error = FAILING[name]
+
+    async def script(visitor: Visitor) -> None:
+        visitor.send(answer(visitor))
+        await visitor.gone()
+
+    patience = 0.05 if name == "nothing" else 20
+    async with scripted(script, tls) as server:
+        await leaves_nothing(
+            server.url, error, request_timeout=patience, follow_redirects=True, **server.trust
+        )
+
+
+async def test_a_tls_handshake_that_fails_leaves_no_cycle(
+    loop_kind: str, certificates: Any, expect_log: ExpectLog
+) -> None:
+    """It does not trust the server, or waits for one that says nothing."""
+
+    async def script(visitor: Visitor) -> None:
+        await visitor.gone()
+
+    async with scripted(script, certificates) as server:
+        with expect_log("tornado.general", "certificate verify failed"):
+            await leaves_nothing(server.url, ssl.SSLError)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"wss://127.0.0.1:{listener.getsockname()[1]}/"
+        await leaves_nothing(url, HTTPTimeoutError, connect_timeout=0.05)
+
+
+async def test_a_connection_that_fails_leaves_no_cycle(loop_kind: str) -> None:
+    """In the look-up, at the socket, and before either."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"ws://127.0.0.1:{listener.getsockname()[1]}/"
+    await leaves_nothing(url, ConnectionRefusedError)
+    await leaves_nothing("ws://127.0.0.1:99999/", ValueError)
+    await leaves_nothing("ws://nobody:80/", OSError, resolver=Ignorant())
+
+
+class Ignorant(Resolver):
+    """Knows no name."""
+
+    async def resolve(self, host: str, port: int, family: Any = 0) -> Any:
+        await asyncio.sleep(0)
+        raise OSError(f"no {host}")
+
+
+@pytest.mark.parametrize("answer", [b"HTTP/1.1 407 No\r\n\r\n", b"", None])
+async def test_a_proxy_that_refuses_leaves_no_cycle(loop_kind: str, answer: bytes | None) -> None:
+    """It says so, or goes, or says nothing at all."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        if answer is None:
+            await reader.read()
+        else:
+            writer.write(answer)
+        writer.close()
+
+    proxy = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with proxy:
+        await leaves_nothing(
+            "ws://server/",
+            HTTPClientError,
+            proxy_host="127.0.0.1",
+            proxy_port=proxy.sockets[0].getsockname()[1],
+            connect_timeout=0.05 if answer is None else 20,
+        )
 
 
 # -- time --

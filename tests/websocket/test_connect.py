@@ -32,6 +32,13 @@ async def test_subprotocols(loop_kind: str, tls: Any) -> None:
             assert conn.selected_subprotocol == "d"
 
 
+async def test_a_connection_has_no_status_code(loop_kind: str, tls: Any) -> None:
+    """pytest-jupyter tells a WebSocket from an answer by ``code``, which is None."""
+    async with answering(tls) as (server, _), websocket_connect(request_for(server, tls)) as conn:
+        assert conn.code is None  # type: ignore[attr-defined]
+        assert conn.headers["Upgrade"] == "websocket"  # type: ignore[attr-defined]
+
+
 @pytest.mark.parametrize("subprotocols", [["a", "a"], ["a b"], [""]])
 async def test_subprotocols_that_are_none(subprotocols: list[str]) -> None:
     with pytest.raises(ValueError, match="different tokens"):

@@ -6,6 +6,7 @@ import asyncio
 import json
 import weakref
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -13,7 +14,7 @@ from tests.support.references import no_collection
 from tests.support.server import ExpectLog, Peer, Response, raised, serving
 from tests.support.streams import turns
 from tests.support.websocket import END, FIELDS, Recorder, dial, opened
-from tornado import web
+from tornado import httputil, web
 from tornado._wire import ws
 from tornado._wire.ws_deflate import DeflatePolicy
 from tornado.websocket import WebSocketClosedError, WebSocketHandler, WebSocketProtocol13
@@ -38,6 +39,22 @@ async def test_text_may_be_given_as_bytes(loop_kind: str, tls: Any) -> None:
     handler = Recorder.new(open=lambda self: self.write_message("é".encode()) and None)
     async with opened(handler, tls=tls) as client:
         assert await client.event() == "é"
+
+
+async def test_a_stand_in_for_the_connection_answers_is_closing() -> None:
+    """jupyter_server's tests give handlers a mock, all of whose other attributes are true."""
+    request = httputil.HTTPServerRequest(
+        start_line=httputil.RequestStartLine("GET", "/", "HTTP/1.0"), connection=mock.MagicMock()
+    )
+    handler = WebSocketHandler(web.Application(), request)
+    connection: Any = mock.MagicMock()
+    handler.ws_connection = connection
+    connection.is_closing.return_value = False
+    handler.write_message({"a": 1})
+    connection.write_message.assert_called_once_with('{"a": 1}', False)
+    connection.is_closing.return_value = True
+    with pytest.raises(WebSocketClosedError):
+        handler.write_message("late")
 
 
 @pytest.mark.parametrize("message", [None, 1, ["a"], bytearray(b"x")])

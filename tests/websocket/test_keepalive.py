@@ -219,18 +219,16 @@ def compressor_of(handler: Any) -> Any:
 
 @pytest.mark.parametrize("interval", [None, 1, 45, 3600])
 async def test_an_idle_compressor_is_given_back(clock: FakeClock, tls: Any, interval: float | None) -> None:
-    """After a minute without a message, at the next look: those are a minute apart, or come with the pings,
-    which are no messages, however often they come.
+    """After a minute without a message, at the next look: those are a minute apart, however often or seldom
+    pings come, which are no messages.
     """
     settings = {"websocket_ping_interval": interval, "websocket_ping_timeout": 0}
     async with compressing(tls, **settings) as (client, handler):
-        begin = clock.now
         # What is sent meanwhile begins another minute.
         await asyncio.sleep(40)
         handler.write_message("b")
         sent = clock.now
-        look = interval or _keepalive.RELEASE_AFTER
-        latest = begin + 40 + 2 * look + 1.2 * _keepalive.RELEASE_AFTER
+        latest = sent + 2.2 * _keepalive.RELEASE_AFTER
         while compressor_of(handler) is not None and clock.now < latest:
             await asyncio.sleep(1)
         assert sent + _keepalive.RELEASE_AFTER <= clock.now < latest
@@ -238,6 +236,37 @@ async def test_an_idle_compressor_is_given_back(clock: FakeClock, tls: Any, inte
         assert compressor_of(handler) is not None
         while (event := await client.event()) != "a" * 100:
             assert event in ("b", ws.Ping(b""))
+
+
+async def test_a_look_at_the_compressor_does_not_put_off_a_ping(clock: FakeClock, tls: Any) -> None:
+    async with compressing(tls, websocket_ping_interval=150, websocket_ping_timeout=100) as (client, _):
+        begin = clock.now
+        for number in range(1, 4):
+            assert await client.event() == ws.Ping(b"")
+            assert clock.now - begin == pytest.approx(150 * number, rel=0.1)
+            client.peer.send(client.core.pong(b""))
+            await turns(5)
+        assert await client.event() == ws.Ping(b"")
+        begin = clock.now
+        assert await client.event() == ws.Close(1000, "ping timed out")
+        assert clock.now - begin == pytest.approx(100, rel=0.1)
+
+
+async def test_nobody_looks_at_the_compressor_of_a_closed_connection(tls: Any) -> None:
+    async with compressing(tls, websocket_ping_interval=30) as (_, handler):
+        watch = watch_of(asyncio.get_running_loop(), _keepalive._WATCH)
+        protocol = handler.ws_connection
+        assert watch.connections == {protocol, protocol._spare}
+        protocol.stream.close()
+        assert watch.connections == set()
+
+
+async def test_a_program_may_ask_for_pings_that_are_not_wanted(tls: Any) -> None:
+    async with compressing(tls) as (_, handler):
+        protocol = handler.ws_connection
+        protocol.periodic_ping()
+        assert protocol._pinged is None
+        assert protocol not in watch_of(asyncio.get_running_loop(), _keepalive._WATCH).connections
 
 
 async def test_a_compressor_that_is_used_is_kept(clock: FakeClock, tls: Any) -> None:

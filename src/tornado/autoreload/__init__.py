@@ -23,7 +23,8 @@ are lost: idle connections, streams of events, and WebSockets, whose clients are
 
 **When the start fails**, for an import that raises, the error is shown and the next save is waited for; the
 port still does not refuse. A program that was started by hand has to have started once, and to import
-`tornado` before what fails; ``python -m tornado.autoreload`` needs neither.
+`tornado` before what fails; ``python -m tornado.autoreload`` needs neither, and what is not there at all it
+runs as soon as it appears.
 
 **Several processes** (`fork_processes <tornado.process.fork_processes>`): each child watches, and when one of
 them finds a good save, all end their requests and exit; the parent, whose number stays the same, is

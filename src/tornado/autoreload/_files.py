@@ -13,11 +13,31 @@ Stamp = tuple[int, int]
 
 #: Files to watch beside the imported modules, by their full paths; see `add`.
 extra: set[str] = set()
+#: Those of them that were not there when they were added; see `expect`.
+expected: set[str] = set()
 
 
 def add(path: str) -> None:
     """Have a file watched. A relative path is meant from where the program is now: it may go elsewhere."""
     extra.add(os.path.abspath(path))
+
+
+def expect(path: str) -> None:
+    """Have a file watched that may be missing: its appearance is a change, however old the file is."""
+    add(path)
+    if not os.path.exists(path):
+        expected.add(os.path.abspath(path))
+
+
+def expect_module(name: str) -> None:
+    """The same for the files that a module may be in which could not be imported."""
+    package, _, last = name.rpartition(".")
+    roots = getattr(sys.modules.get(package), "__path__", None)
+    if roots is None:
+        roots = [os.path.join(root, *package.split(".")) for root in sys.path]
+    for root in roots:
+        for file in (f"{last}.py", f"{last}/__init__.py", f"{last}/__main__.py"):
+            expect(os.path.join(root, file))
 
 
 def source_files() -> list[str]:
@@ -83,7 +103,9 @@ class Files:
                 continue  # not a file, or being replaced just now
             before = self._seen.get(path)
             self._seen[path] = stamp
-            late = before is None and self._since is not None and stamp[0] > self._since
+            late = before is None and (
+                path in expected or (self._since is not None and stamp[0] > self._since)
+            )
             if late or (before is not None and before != stamp):
                 changed.append(path)
         return changed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 import os
 import runpy
 import sys
@@ -32,6 +33,8 @@ Options:
 
 #: Seconds between two looks while nothing runs.
 _PERIOD = 0.1
+#: The modules whose lines stand in a traceback before those of the program.
+_STARTERS = (__name__, "runpy", "importlib.util", "importlib._bootstrap", "importlib._bootstrap_external")
 #: The status after Ctrl-C, as a shell has it: 128 and the number of SIGINT.
 _INTERRUPTED = 130
 
@@ -107,7 +110,7 @@ def wait_after(error: BaseException) -> None:
 
 
 def watch_places(error: BaseException) -> None:
-    """Watch the files that an exception has come through.
+    """Watch the files that an exception has come through, and those that a missing module may be in.
 
     A module whose import failed is not among the imported ones, yet the correction will be made in it.
     """
@@ -120,53 +123,97 @@ def watch_places(error: BaseException) -> None:
             _files.add(frame.filename)
         if isinstance(following, SyntaxError) and following.filename:
             _files.add(following.filename)
+        if isinstance(following, ModuleNotFoundError) and following.name:
+            _files.expect_module(following.name)
         following = following.__cause__ or following.__context__
 
 
+class _Absent(Exception):
+    """What the command line names is not there; the message says so."""
+
+
 def _run_module(name: str) -> object:
+    def program() -> None:
+        _look_for(name)
+        runpy.run_module(name, run_name="__main__", alter_sys=True)
+
+    return _run(name, program)
+
+
+def _look_for(name: str) -> None:
+    """Find a module, or the one that stands for a package, and watch it. As with `runpy`, the packages around
+    it are imported.
+
+    :raises _Absent: if there is none; then its appearance is waited for.
+    """
     try:
         spec = importlib.util.find_spec(name)
-    except ImportError:
-        spec = None  # running it says what is wrong
-    else:
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{name}.".startswith(f"{error.name}."):
+            raise  # a module that a package needs
+        spec = None
+    if spec is None:
+        _files.expect_module(name)
+        raise _Absent(f"No module named {name!r}")
+    if spec.submodule_search_locations is not None:
+        main_module = f"{name}.__main__"
+        spec = importlib.util.find_spec(main_module)
         if spec is None:
-            _refuse_absent("module", name)
-    if spec is not None and spec.origin:
+            _files.expect_module(main_module)
+            raise _Absent(f"No module named {main_module!r}: a package needs one to be run")
+    if spec.origin:
         _files.add(spec.origin)
-    return _run(name, lambda: runpy.run_module(name, run_name="__main__", alter_sys=True))
-
-
-def _refuse_absent(kind: str, name: str) -> None:
-    """End where the command line names what is not there. (After a restart it may be about to be saved.)"""
-    if _reexec.inherited("files") is None:
-        sys.stderr.write(f"tornado.autoreload: there is no {kind} {name!r}\n{USAGE}")
-        sys.exit(1)
 
 
 def _run_file(path: str) -> object:
-    if not os.path.exists(path):
-        _refuse_absent("program", path)
-    _files.add(path)
+    _files.expect(path)
     if not sys.flags.safe_path:
         # What the interpreter does for a program it runs itself. The current directory, which it put
         # there for this module, stays behind it.
         sys.path.insert(0, os.path.dirname(os.path.abspath(path)))
-    return _run(path, lambda: runpy.run_path(path, run_name="__main__"))
+
+    def program() -> None:
+        if not os.path.exists(path):
+            raise _Absent(f"No such file: {path!r}")
+        runpy.run_path(path, run_name="__main__")
+
+    return _run(path, program)
 
 
-def _run(name: str, program: Callable[[], object]) -> object:
-    """Run it to its end.
+def _run(name: str, program: Callable[[], object]) -> int:
+    """Run it to its end, and show how it has failed.
 
-    :returns: its exit status, as given to `sys.exit`.
+    :returns: its exit status, as a shell would see it.
     """
     try:
         program()
     except SystemExit as end:
-        gen_log.info("%s exited with status %s", name, end.code)
-        return end.code
+        status = _status_of(end)
+        gen_log.log(logging.WARNING if status else logging.INFO, "%s exited with status %d", name, status)
+        return status
+    except _Absent as absent:
+        gen_log.error("%s. It is run as soon as that appears", absent)
+        return 1
     except Exception as error:
-        gen_log.exception("%s exited with an exception", name)
+        gen_log.error("%s exited with an exception", name, exc_info=_without_us(error))
         watch_places(error)
         return 1
     gen_log.info("%s exited normally", name)
     return 0
+
+
+def _status_of(end: SystemExit) -> int:
+    """The status that a program has exited with. Like the interpreter, show what it gave instead of one."""
+    if end.code is None or isinstance(end.code, int):
+        return end.code or 0
+    if sys.stderr is not None:
+        sys.stderr.write(f"{end.code}\n")
+    return 1
+
+
+def _without_us(error: BaseException) -> BaseException:
+    """The same error with a traceback that begins with the program's own lines."""
+    place = error.__traceback__
+    while place is not None and place.tb_frame.f_globals.get("__name__") in _STARTERS:
+        place = place.tb_next
+    return error.with_traceback(place)

@@ -155,7 +155,7 @@ class ResponseReader:
             # A peer that goes away is no news; one that speaks wrongly is.
             level = logging.DEBUG if isinstance(error, IncompleteMessage) else logging.INFO
             gen_log.log(level, "Malformed HTTP message from %s: %s", self.context, error)
-            exchange._fault = error
+            exchange._fault = error.with_traceback(None)  # whose frames know the exchange
             self._end(False)
             return
         self._end(False, error)
@@ -185,10 +185,10 @@ class ResponseReader:
         :param error: what the delegate has raised.
         :param closed_by: for the stream, to have as its `error`.
         """
-        if self.done.done():
+        exchange = self.exchange
+        if exchange._driver is not self:
             return
         self._clear_timer()
-        exchange = self.exchange
         exchange._driver = None
         stream = exchange.stream
         if stream is not None:

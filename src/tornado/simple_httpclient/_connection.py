@@ -124,7 +124,8 @@ class _HTTPConnection(httputil.HTTPMessageDelegate):
         except TimeoutError as error:
             if error.errno is not None:
                 raise  # ETIMEDOUT, from the system
-            raise HTTPTimeoutError(str(error) or "Timeout while connecting") from error
+            text = " ".join([str(error) or "Timeout while connecting", *getattr(error, "__notes__", ())])
+            raise HTTPTimeoutError(text) from error
         if self.final_callback is None:
             stream.close()  # reported meanwhile: nobody waits any more
             return

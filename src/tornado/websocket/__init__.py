@@ -26,6 +26,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tornado._export import export
+from tornado.ioloop import IOLoop
+from tornado.iostream import StreamClosedError
+from tornado.log import app_log, gen_log
 from tornado.util import import_object
 from tornado.websocket._broadcast import Broadcast, broadcast
 from tornado.websocket._deflate import (

@@ -29,7 +29,7 @@ from tornado.simple_httpclient._connection import _HTTPConnection
 from tornado.simple_httpclient._proxy import proxy_of
 from tornado.simple_httpclient._redirect import redirected_request
 from tornado.tcpclient import TCPClient
-from tornado.websocket._errors import closed_error
+from tornado.websocket._errors import closed_error, forget_frames
 from tornado.websocket._interface import WebSocketProtocol
 from tornado.websocket._messages import Message, MessageQueue
 from tornado.websocket._params import MAX_MESSAGE_SIZE, params_of
@@ -147,6 +147,8 @@ class WebSocketClientConnection(_HTTPConnection):
             warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self, stacklevel=2)
 
     def __repr__(self) -> str:
+        if not hasattr(self, "request"):  # a stand-in of a program's tests
+            return object.__repr__(self)
         state = "closed" if self._is_over else "connecting" if self.protocol is None else "open"
         return f"<{type(self).__name__} {self.request.url} {state}>"
 
@@ -352,13 +354,13 @@ class WebSocketClientConnection(_HTTPConnection):
         assert isinstance(start_line, httputil.ResponseStartLine)
         if start_line.code != 101:
             return super().headers_received(start_line, headers)
-        self.code, self.reason, self.headers = start_line.code, start_line.reason, headers
+        self.headers = headers  # `code` is that of another answer: programs take None for a WebSocket
         try:
             agreed = ws_handshake.check_response(
                 101, headers, self.key, self._subprotocols, self.params.policy
             )
         except HandshakeError as error:
-            self._handle_exception(HandshakeError, error, None)
+            self._handle_exception(HandshakeError, error.with_traceback(None), None)  # its frames know us
         else:
             self._open(*agreed)
         return None
@@ -423,6 +425,11 @@ class WebSocketClientConnection(_HTTPConnection):
         error: Any = response.error
         if error is None:
             error = HandshakeError(f"the server answers with status {response.code}, not 101")
+        answer = getattr(error, "response", None)
+        if answer is not None:
+            # Not the same, which knows the answer: nobody would free the two.
+            answer.error = HTTPClientError(answer.code, answer.reason)
+        forget_frames(error)
         if self._connecting is not None:
             future_set_exception_unless_cancelled(self._connecting, error)
 

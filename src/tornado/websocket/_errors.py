@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import traceback
 from typing import Any
 
 from tornado._wire.ws_errors import WebSocketError
@@ -28,6 +30,23 @@ def closed_error(owner: Any) -> WebSocketClosedError:
     return WebSocketClosedError(text)
 
 
+def forget_frames(error: BaseException) -> None:
+    """Have the tracebacks of an error, and of those behind it, tell lines but keep no variables of ours.
+
+    Among these is whoever holds the error: a cycle, until the next collection. Frames of others are left
+    alone: one that has caught the same error may be waiting in a coroutine, which clearing would end.
+    """
+    seen = set()
+    following: BaseException | None = error
+    while following is not None and following not in seen:
+        seen.add(following)
+        for frame, _ in traceback.walk_tb(following.__traceback__):
+            if frame.f_globals.get("__name__", "").startswith("tornado."):
+                with contextlib.suppress(RuntimeError):  # it is running
+                    frame.clear()
+        following = following.__cause__ or following.__context__
+
+
 def check_thread(loop: asyncio.AbstractEventLoop, what: str) -> None:
     """Find out whether the connections of a loop may be used from here.
 
@@ -41,4 +60,4 @@ def check_thread(loop: asyncio.AbstractEventLoop, what: str) -> None:
         )
 
 
-__all__ = ["WebSocketClosedError", "WebSocketError", "check_thread", "closed_error"]
+__all__ = ["WebSocketClosedError", "WebSocketError", "check_thread", "closed_error", "forget_frames"]

@@ -135,8 +135,7 @@ class WebSocketHandler(RequestHandler):
             ``threshold`` (bytes below which a message is sent as it is).
 
         A connection that has sent compressed messages holds some 260 KB at zlib's defaults, 52 KB with 11
-        bits of window and a memory level of 4; it is given back after a minute without any (where there are
-        pings, with the next one).
+        bits of window and a memory level of 4; it is given back after a minute or two without any.
         """
         return None
 
@@ -182,7 +181,10 @@ class WebSocketHandler(RequestHandler):
         :raises RuntimeError: in another thread than that of the connection's loop.
         """
         connection = self.ws_connection
-        if connection is None or connection.client_terminated or connection.server_terminated:
+        if connection is None or (
+            # What the question asks first, without a call; the question itself is what stand-ins answer.
+            (connection.client_terminated or connection.server_terminated) and connection.is_closing()
+        ):
             raise closed_error(self if connection is None else connection)
         if isinstance(message, dict):
             message = json_encode(message)

@@ -2,8 +2,9 @@
 that has not been used for long.
 
 All connections of a loop share one timer (see `tornado.http1connection._watch`). A connection has one
-deadline: that of its end if it is closing, else of its next ping or the pong to its last one, else of the
-next look at its compressor. A connection that has none of these is not in the list.
+deadline: that of its end if it is closing, else of its next ping or the pong to its last one. Where messages
+are compressed there is a second one, of the next look at the compressor (`Spare`), which pings do not put
+off. A connection that has none of these is not in the list.
 """
 
 from __future__ import annotations
@@ -18,9 +19,31 @@ if TYPE_CHECKING:
     from tornado.websocket._protocol import WebSocketProtocol13
 
 _WATCH = "_tornado_websockets"
-#: Seconds without a message sent after which a compressor is given back: some 260 KB at zlib's defaults, for
-#: a tenth of a millisecond when it is made again. It is looked for so often, or with each ping.
+#: Seconds between two looks at a compressor. What has sent nothing from one to the next is given back: some
+#: 260 KB at zlib's defaults, for a tenth of a millisecond when it is made again.
 RELEASE_AFTER = 60.0
+
+
+class Spare:
+    """Looks whether a connection needs its compressor; only those have one that agreed on compression."""
+
+    __slots__ = ("_deadline", "_protocol", "_sent")
+
+    def __init__(self, protocol: WebSocketProtocol13) -> None:
+        self._deadline = NEVER
+        self._protocol = protocol
+        self._sent = 0
+        watch_of(protocol.stream._loop, _WATCH).add(self, protocol.stream._loop)
+        self._look_again()
+
+    def _look_again(self) -> None:
+        watch_of(self._protocol.stream._loop, _WATCH).set(self, monotonic(), RELEASE_AFTER)
+
+    def _expired(self) -> None:
+        before, self._sent = self._sent, self._protocol._message_bytes_out
+        if before == self._sent:
+            self._protocol._core.release()
+        self._look_again()
 
 
 def _set(protocol: WebSocketProtocol13, seconds: float) -> None:
@@ -35,8 +58,8 @@ def start(protocol: WebSocketProtocol13) -> None:
     interval = protocol.params.ping_interval
     if interval:
         _set(protocol, interval)
-    elif protocol._compresses():
-        _set(protocol, RELEASE_AFTER)
+    if protocol._compresses():
+        protocol._spare = Spare(protocol)
 
 
 def end_within(protocol: WebSocketProtocol13, seconds: float) -> None:
@@ -48,7 +71,11 @@ def end_within(protocol: WebSocketProtocol13, seconds: float) -> None:
 def forget(protocol: WebSocketProtocol13) -> None:
     """The connection is closed."""
     protocol._deadline = NEVER
-    watch_of(protocol.stream._loop, _WATCH).discard(protocol)
+    watch = watch_of(protocol.stream._loop, _WATCH)
+    watch.discard(protocol)
+    if protocol._spare is not None:
+        watch.discard(protocol._spare)
+        protocol._spare = None
 
 
 def pong_received(protocol: WebSocketProtocol13) -> None:
@@ -65,24 +92,13 @@ def look_after(protocol: WebSocketProtocol13) -> None:
     if protocol.is_closing():
         protocol._abort()
         return
-    if protocol._compresses():
-        _release(protocol)
     params = protocol.params
     if not params.ping_interval:
-        _set(protocol, RELEASE_AFTER)
-    elif protocol._pinged is not None and params.ping_timeout:
+        return  # a program has called this
+    if protocol._pinged is not None and params.ping_timeout:
         _wait_for_pong(protocol, params.ping_timeout)
     else:
         _ping(protocol, params.ping_timeout or params.ping_interval)
-
-
-def _release(protocol: WebSocketProtocol13) -> None:
-    """Give the compressor back if nothing was sent for long."""
-    now, sent = monotonic(), protocol._message_bytes_out
-    if protocol._used is None or protocol._used[0] != sent:
-        protocol._used = sent, now
-    elif now - protocol._used[1] >= RELEASE_AFTER:
-        protocol._core.release()
 
 
 def _wait_for_pong(protocol: WebSocketProtocol13, timeout: float) -> None:
@@ -115,4 +131,4 @@ def _ping(protocol: WebSocketProtocol13, timeout: float) -> None:
     _set(protocol, timeout)
 
 
-__all__ = ["RELEASE_AFTER", "end_within", "forget", "look_after", "pong_received", "start"]
+__all__ = ["RELEASE_AFTER", "Spare", "end_within", "forget", "look_after", "pong_received", "start"]

@@ -23,6 +23,10 @@ a callback is cancelled (`_abort`)    at once, without a close frame
 ====================================  ====================================================================
 
 Whatever is waited for there, it is for `CLOSE_TIMEOUT` seconds at most.
+
+A stream that ends without a close frame is a lost connection (1006), although its peer may only have closed
+its sending side and still read, as HTTP allows and RFC 6455 does not: a client that has died looks the same,
+and ``on_close`` is what stops the callbacks that serve it. What they write then is refused.
 """
 
 from __future__ import annotations
@@ -94,8 +98,8 @@ class WebSocketProtocol13(Delivery):
         "_full",
         "_message_bytes_out",
         "_pinged",
+        "_spare",
         "_subprotocol",
-        "_used",
         "_wire_bytes_out",
         "mask_outgoing",
         "params",
@@ -121,7 +125,7 @@ class WebSocketProtocol13(Delivery):
         # The keep-alive's: see there.
         self._deadline = NEVER
         self._pinged: tuple[int, int, int] | None = None
-        self._used: tuple[int, float] | None = None
+        self._spare: _keepalive.Spare | None = None
         self._message_bytes_out = self._wire_bytes_out = 0
 
     # -- beginning --
