@@ -157,9 +157,7 @@ def _check_unsafe(handler: RequestHandler) -> None:
 async def _from_prepare(handler: RequestHandler, prepared: Any) -> None:
     try:
         if prepared is not None:
-            prepared = await _returned(handler, prepared, "prepare")
-            if prepared is not None:
-                _check_result(handler, prepared, "prepare")
+            await _returned(handler, prepared, "prepare")
         streams = handler._stream_request_body
         if streams and not handler._finished:
             handler._body_begins()
@@ -183,8 +181,7 @@ async def _from_prepare(handler: RequestHandler, prepared: Any) -> None:
         if result is not None:
             if isinstance(result, AtOnce) and result.at_once():
                 return
-            result = await _returned(handler, result)
-            _check_result(handler, result)
+            await _returned(handler, result)
         if handler._auto_finish and not handler._finished:
             _ = handler.finish()
     except (Exception, asyncio.CancelledError) as error:
@@ -196,9 +193,8 @@ async def _from_prepare(handler: RequestHandler, prepared: Any) -> None:
 
 async def _from_method(handler: RequestHandler, result: Any) -> None:
     try:
-        result = await result
-        if result is not None:
-            _check_result(handler, result)
+        # What it gives is ignored: many methods end in "return self.finish(...)", or return for others.
+        await result
         if handler._auto_finish and not handler._finished:
             _finish(handler)
     except (Exception, asyncio.CancelledError) as error:
@@ -217,19 +213,16 @@ def _returned(handler: RequestHandler, value: Any, name: str | None = None) -> A
     :param name: of the method; None for the one named after the request's.
     """
     if isinstance(value, (str, bytes, dict)):
-        _check_result(handler, value, name)
+        raise TypeError(
+            f"{_name_of(handler, name)} should return None, got {type(value).__name__}; "
+            "write it with self.write(...)"
+        )
     generator: Any = value if type(value) is types.GeneratorType else None
     if generator is not None and not inspect.isawaitable(generator):
         raise TypeError(
             f"{_name_of(handler, name)} is a generator: add @gen.coroutine, or use async def and await"
         )
     return _awaitable(value)
-
-
-def _check_result(handler: RequestHandler, result: Any, name: str | None = None) -> None:
-    if result is not None:
-        hint = "; write it with self.write(...)" if isinstance(result, (str, bytes, dict)) else ""
-        raise TypeError(f"{_name_of(handler, name)} should return None, got {type(result).__name__}{hint}")
 
 
 def _name_of(handler: RequestHandler, name: str | None) -> str:
