@@ -61,6 +61,48 @@ async def test_touching_the_headers_changes_nothing_else() -> None:
     assert response.get("etag")
 
 
+def write_error(self: Any) -> None:
+    raise web.HTTPError(404)
+
+
+async def flush_twice(self: Any) -> None:
+    self.write("a")
+    await self.flush()
+    self.write("b")
+
+
+async def finish_early(self: Any) -> None:
+    await self.finish("later")
+
+
+SEEN: dict[str, Any] = {
+    "plain": lambda self: self.write("hello"),
+    "nothing": lambda self: None,
+    "json": lambda self: self.write({"a": 1}),
+    "own header": lambda self: self.set_header("X-Own", "1"),
+    "cookie": lambda self: self.set_cookie("a", "b"),
+    "no content": lambda self: self.set_status(204),
+    "error": write_error,
+    "flushed": flush_twice,
+    "finished": finish_early,
+}
+
+
+@pytest.mark.parametrize("get", SEEN.values(), ids=SEEN.keys())
+async def test_what_was_sent_is_seen_by_the_log_and_at_the_end(get: Any) -> None:
+    # Access logs take the size from there, OpenTelemetry its metrics.
+    seen: list[dict[str, str]] = []
+
+    def look(handler: Any) -> None:
+        seen.append({name.lower(): value for name, value in handler._headers.get_all()})
+
+    handler = handler_of(get=get, on_finish=look)
+    response = await ask(handler, log_function=look)
+    framing = {"transfer-encoding", "connection"}  # the connection's own
+    sent = {name.lower(): value for name, value in response.headers if name.lower() not in framing}
+    assert seen == [sent, sent]
+
+
 async def test_a_dict_is_written_as_json() -> None:
     response = await ask(handler_of(get=lambda self: self.write({"a": [1, "é", "</script>"]})))
     assert json.loads(response.body) == {"a": [1, "é", "</script>"]}

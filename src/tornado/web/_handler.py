@@ -104,6 +104,7 @@ class RequestHandler:
     _status_code = 200
     _reason = "OK"
     _made_headers: httputil.HTTPHeaders | None = None
+    _sent_fields: tuple[bytes, bytes] | None = None  # the two halves of the head that went the short way
     _json = False
     _etag: str | None = None
     _length: int | None = None

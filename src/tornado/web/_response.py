@@ -81,6 +81,10 @@ def default_block(json: bool) -> bytes:
 
 def make_headers(handler: RequestHandler) -> httputil.HTTPHeaders:
     """The headers of a handler nobody had asked for them before."""
+    if handler._sent_fields is not None:
+        # Somebody, the access log or `on_finish`, looks at a response that went the short way.
+        block, tail = handler._sent_fields
+        return httputil.HTTPHeaders._from_block((block + tail[:-2]).decode("latin-1"))
     headers = default_headers()
     try:
         security: Any = handler.application._security
@@ -238,7 +242,9 @@ def finish_at_once(handler: RequestHandler, now: float | None = None) -> bool:
     # Asked here, of an instance's attribute, as programs also make handlers and run them themselves.
     if application._security is not None:
         block += application._security.block(request.protocol)
-    connection._respond(code, handler._reason, block, tail.encode(), body)
+    fields = tail.encode()
+    handler._sent_fields = block, fields
+    connection._respond(code, handler._reason, block, fields, body)
     application.log_request(handler)
     handler._finished = True
     handler.on_finish()

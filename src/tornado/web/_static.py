@@ -127,7 +127,6 @@ class StaticFileHandler(RequestHandler):
     _file: OpenFile | None = None
     _file_version: str | None = None
     _weak_tag: str | None = None  # of a file that is being changed
-    _sent_fields: tuple[bytes, bytes] | None = None
 
     def initialize(
         self,
@@ -253,18 +252,6 @@ class StaticFileHandler(RequestHandler):
             gen_log.error("Could not read static file %r: %s", path, error)
         if self._file_version is None:
             self._weak_tag = _static_versions.weak_tag(file)
-
-    @property
-    def _headers(self) -> httputil.HTTPHeaders:
-        if self._made_headers is None and self._sent_fields is not None:
-            # Somebody looks at a response that went the short way.
-            block, tail = self._sent_fields
-            self._made_headers = httputil.HTTPHeaders._from_block((block + tail[:-2]).decode("latin-1"))
-        return RequestHandler._headers.fget(self)  # type: ignore[attr-defined,no-any-return]
-
-    @_headers.setter
-    def _headers(self, headers: httputil.HTTPHeaders) -> None:
-        self._made_headers = headers
 
     # -- sending --
 
