@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from collections import OrderedDict
 from concurrent import futures
 
@@ -10,6 +12,7 @@ import pytest
 
 from tornado import gen
 from tornado._yielded import convert_yielded, moment, multi
+from tornado.ioloop import IOLoop
 
 
 def done(value):
@@ -47,6 +50,37 @@ async def test_an_awaitable_becomes_a_task():
 
     assert await convert_yielded(native(2)) == 2
     assert await convert_yielded(Late()) == 3
+
+
+@pytest.mark.parametrize(
+    "start",
+    [lambda function: convert_yielded(function()), lambda function: IOLoop.current().add_callback(function)],
+    ids=["convert_yielded", "add_callback"],
+)
+async def test_what_runs_in_the_background_is_not_collected(start):
+    """A loop knows its Tasks only weakly, and this one waits for a Future that nobody else has."""
+    ends = []
+
+    async def waits():
+        mine = asyncio.Future()
+        try:
+            await mine
+        finally:
+            ends.append("it ended")
+
+    start(waits)
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    gc.collect()
+    assert ends == []
+    (task,) = asyncio.all_tasks() - {asyncio.current_task()}
+    task.cancel()
+    await asyncio.wait([task])
+    reference = weakref.ref(task)
+    del task
+    await asyncio.sleep(0)
+    assert ends == ["it ended"]
+    assert reference() is None
 
 
 async def test_awaiting_moment_lets_others_run():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
 import shutil
 import signal
@@ -176,6 +177,45 @@ def test_bound_but_not_started():
     (sock,) = server._pending_sockets
     server.stop()
     assert sock.fileno() == -1
+
+
+async def test_a_waiting_handler_is_not_collected():
+    """It waits for a Future that nobody else has, and uses its stream no more."""
+    began, ends = asyncio.Event(), []
+
+    class Server(TCPServer):
+        async def handle_stream(self, stream, address):
+            mine = asyncio.Future()
+            began.set()
+            try:
+                await mine
+            except asyncio.CancelledError:
+                ends.append("it was cancelled")
+                raise
+            finally:
+                ends.append("it ended")
+                stream.close()
+
+    server = Server()
+    server.listen(0, "127.0.0.1")
+    (sock,) = server._sockets.values()
+    with socket.create_connection(sock.getsockname()):
+        await began.wait()
+        gc.collect()
+        assert ends == []
+        (task,) = asyncio.all_tasks() - {asyncio.current_task()}
+        task.cancel()
+        await asyncio.wait([task])
+    server.stop()
+    assert ends == ["it was cancelled", "it ended"]
+
+
+def test_start_forks_by_the_public_name(monkeypatch):
+    """Bokeh's tests put their own function in the place of `tornado.process.fork_processes`."""
+    asked = []
+    monkeypatch.setattr("tornado.process.fork_processes", lambda *arguments: asked.append(arguments))
+    TCPServer().start(3, max_restarts=5)
+    assert asked == [(3, 5)]
 
 
 async def test_start_does_not_fork_a_running_loop():

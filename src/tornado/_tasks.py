@@ -1,4 +1,4 @@
-"""Tasks that start at once, and the Future that is already done.
+"""Tasks that start at once, Tasks that nobody holds, and the Future that is already done.
 
 `asyncio.create_task` costs a turn of the loop before the coroutine's first line runs. A server pays that
 for each request whose handler is an ``async def``, though most of them never wait for anything.
@@ -39,6 +39,7 @@ _HAS_EAGER_START = sys.version_info >= (3, 12)
 _step_type: type | None = None
 # Every loop's running task; Python 3.14 keeps it elsewhere, where nobody looks here.
 _current_tasks: dict[Any, Any] = getattr(tasks, "_current_tasks", {})
+_kept: set[asyncio.Task[Any]] = set()
 
 
 def run_eagerly(
@@ -90,6 +91,18 @@ def _create_task(
         return loop.create_task(coro, name=name, context=context)
     # A factory need not know `context=`, which is younger than most of them; the Task gets a copy.
     return context.run(loop.create_task, coro, name=name)
+
+
+def keep(task: asyncio.Task[_T]) -> asyncio.Task[_T]:
+    """Hold a Task that is running in the background until it is done, and return it.
+
+    A loop knows its Tasks only weakly. One that waits for something that nobody but itself refers to would
+    be collected midway.
+    """
+    if not task.done():
+        _kept.add(task)
+        task.add_done_callback(_kept.discard)
+    return task
 
 
 class _Starter:

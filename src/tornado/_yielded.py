@@ -16,6 +16,7 @@ from contextvars import Context
 from typing import Any
 
 from tornado._export import export
+from tornado._tasks import keep
 from tornado.concurrent import Future, is_future
 from tornado.log import app_log
 
@@ -82,7 +83,8 @@ def convert_yielded(yielded: Any) -> Any:
     """Give the Future that a coroutine waits for when it yields ``yielded``.
 
     :arg yielded: a Future is given back as it is; a list or dict goes to `multi`; ``None`` stands for
-        `moment`; a native coroutine or other awaitable is started as a Task of the current loop.
+        `moment`; a native coroutine or other awaitable is started as a Task of the current loop, which is
+        kept until it is done though nobody else may hold it.
     :raises BadYieldError: if ``yielded`` is none of these.
 
     It is a `functools.singledispatch` function, so a library can make its own type something to yield::
@@ -95,8 +97,10 @@ def convert_yielded(yielded: Any) -> Any:
         return moment
     if is_future(yielded) or isinstance(yielded, _Settled):
         return yielded
-    if asyncio.isfuture(yielded) or inspect.isawaitable(yielded):
-        return asyncio.ensure_future(yielded)
+    if asyncio.isfuture(yielded):
+        return yielded
+    if inspect.isawaitable(yielded):
+        return keep(asyncio.ensure_future(yielded))
     raise BadYieldError(
         f"cannot wait for {yielded!r}: yield a Future, an awaitable, a list or dict of these, or None"
     )

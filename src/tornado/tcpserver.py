@@ -31,10 +31,10 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from contextvars import copy_context
 from typing import Any
 
-from tornado import gen
+from tornado import gen, process
 from tornado._admission import Admission, CountedStream, CountedTLSStream
 from tornado._classic.warning import ignored_loop
-from tornado._tasks import run_eagerly
+from tornado._tasks import keep, run_eagerly
 from tornado._throttle import Throttle
 from tornado.concurrent import Future, future_add_done_callback
 from tornado.ioloop import IOLoop
@@ -42,7 +42,6 @@ from tornado.iostream import IOStream, SSLIOStream
 from tornado.log import app_log, gen_log
 from tornado.netutil import add_accept_handler, bind_sockets, ssl_options_to_context
 from tornado.netutil._place import address_name
-from tornado.process import fork_processes
 
 __all__ = ["TCPServer"]
 
@@ -176,7 +175,7 @@ class TCPServer:
             raise RuntimeError("this server has been started already: start() may be called once")
         self._started = True
         if num_processes != 1:
-            fork_processes(num_processes, max_restarts)
+            process.fork_processes(num_processes, max_restarts)  # by its public name: programs patch it
         bound, self._pending_sockets = self._pending_sockets, []
         self.add_sockets(bound)
 
@@ -242,7 +241,7 @@ class TCPServer:
     def _watch(self, result: Awaitable[None], stream: IOStream) -> None:
         """Run what `handle_stream` returned and see that its error is not lost."""
         if isinstance(result, Coroutine):
-            future: Future[Any] = run_eagerly(_asyncio_loop(), result, copy_context())
+            future: Future[Any] = keep(run_eagerly(_asyncio_loop(), result, copy_context()))
         else:
             future = gen.convert_yielded(result)
 
