@@ -352,7 +352,7 @@ CALLING = {"on_message": Opcode.TEXT, "on_ping": Opcode.PING, "on_pong": Opcode.
 
 
 @pytest.mark.parametrize("going", GOING)
-@pytest.mark.parametrize("method", ["open", *CALLING])
+@pytest.mark.parametrize("method", CALLING)
 async def test_who_goes_while_a_callback_takes_its_time_is_noticed_at_once(
     loop_kind: str, tls: Any, method: str, going: str
 ) -> None:
@@ -367,8 +367,7 @@ async def test_who_goes_while_a_callback_takes_its_time_is_noticed_at_once(
 
     handler = Recorder.new(**{method: callback})
     async with opened(handler, tls=tls) as client:
-        if method in CALLING:
-            client.raw(masked(FIN | CALLING[method], b""))
+        client.raw(masked(FIN | CALLING[method], b""))
         await handler.until("begin")
         GOING[going](client)
         await handler.until(GONE)
@@ -377,6 +376,52 @@ async def test_who_goes_while_a_callback_takes_its_time_is_noticed_at_once(
         await handler.until("end")
         await turns()
     assert handler.happened[-2:] == [GONE, "end"]
+
+
+@pytest.mark.parametrize("going", GOING)
+async def test_on_close_waits_for_open(loop_kind: str, tls: Any, going: str) -> None:
+    """Jupyter's `on_close` gives back what its `open` is still about to take; who awaits the end need not."""
+    gate = asyncio.Event()
+    connections: list[Any] = []
+
+    async def open_(self: Any) -> None:
+        self.note("begin")
+        connections.append(self.ws_connection)
+        await gate.wait()
+        self.note("end")
+
+    handler = Recorder.new(open=open_)
+    async with opened(handler, tls=tls) as client:
+        await handler.until("begin")
+        GOING[going](client)
+        await connections[0].wait_closed()
+        await turns()
+        assert handler.happened == ["begin"]
+        gate.set()
+        await handler.until(GONE)
+    assert handler.happened == ["begin", "end", GONE]
+    assert connections[0]._opening is None
+
+
+async def test_on_close_comes_behind_an_open_that_fails(
+    loop_kind: str, tls: Any, expect_log: ExpectLog
+) -> None:
+    gate = asyncio.Event()
+
+    async def open_(self: Any) -> None:
+        self.note("begin")
+        await gate.wait()
+        raise ValueError("on purpose")
+
+    handler = Recorder.new(open=open_)
+    async with opened(handler, tls=tls) as client:
+        await handler.until("begin")
+        client.drop()
+        await turns()
+        with expect_log("tornado.application", "Uncaught exception GET /"):
+            gate.set()
+            await handler.until(GONE)
+    assert handler.happened == ["begin", GONE]
 
 
 async def test_an_error_behind_the_end_is_logged_all_the_same(

@@ -111,6 +111,8 @@ class WebSocketProtocol13(Delivery):
     #: While a pong waits to leave: the payload of the next one, or `_NO_PONG`.
     _late_pong: bytes | None = None
     _closed_waiter: Future[None] | None = None
+    #: What `begin` has called first, while it is under way.
+    _opening: Future[Any] | None = None
     #: What `write_message` has returned and is not done.
     _senders: list[Future[None]] | None = None
 
@@ -149,7 +151,8 @@ class WebSocketProtocol13(Delivery):
 
         :param stream: in nobody's hands; what it has read already is the peer's first frames.
         :param parameters: what was agreed on about compression.
-        :param opening: called first, when messages can be sent; nothing is delivered until it is done.
+        :param opening: called first, when messages can be sent; nothing is delivered until it is done, nor is
+            the owner told that the connection is closed.
         """
         params = self.params
         policy = params.policy
@@ -169,8 +172,14 @@ class WebSocketProtocol13(Delivery):
             self.start_pinging()
             if opening is None or self._call(opening):
                 self._go_on()
+            elif self._blocked is not None:
+                self._opening = self._blocked
+                self._opening.add_done_callback(self._opened)
         finally:
             stream._uncork()
+
+    def _opened(self, _: Future[Any]) -> None:
+        self._opening = None
 
     # -- what the stream tells --
 
@@ -203,6 +212,13 @@ class WebSocketProtocol13(Delivery):
         waiter = self._closed_waiter
         if waiter is not None and not waiter.done():
             waiter.set_result(None)
+        if self._opening is None:
+            self._tell_owner()
+        else:
+            # Programs give back in `on_close` what `open` has taken; Jupyter's connects to a kernel there.
+            self._opening.add_done_callback(self._tell_owner)
+
+    def _tell_owner(self, _: Future[Any] | None = None) -> None:
         try:
             result = self._context.run(
                 self.handler.on_ws_connection_close, self.close_code, self.close_reason
