@@ -296,6 +296,12 @@ class Lock(_Acquirable):
     def __repr__(self) -> str:
         return f"<{type(self).__name__} _block={self._block!r}>"
 
+    def __exit__(  # the names of upstream's arguments are not a semaphore's
+        self, typ: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        """Refuse, as `__enter__` does."""
+        self.__enter__()
+
     def acquire(self, timeout: Timeout = None) -> asyncio.Future[Any]:
         """Take the lock, or wait until it is released.
 
