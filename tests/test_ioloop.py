@@ -145,16 +145,16 @@ def test_configure_refuses_what_is_not_asyncio() -> None:
 @pytest.mark.usefixtures("threadless_loop")
 def test_the_deprecated_ways() -> None:
     made = IOLoop(make_current=False)
-    with pytest.warns(DeprecationWarning, match=r"make_current\(\) is deprecated") as found:
+    with pytest.warns(DeprecationWarning, match=r"\Amake_current is deprecated") as found:
         made.make_current()
     assert found[0].filename == __file__
     assert IOLoop.current(instance=False) is made
-    with pytest.warns(DeprecationWarning, match=r"clear_current\(\) is deprecated"):
+    with pytest.warns(DeprecationWarning, match=r"\Aclear_current is deprecated"):
         IOLoop.clear_current()
     assert IOLoop.current(instance=False) is not made
-    with pytest.warns(DeprecationWarning, match=r"make_current\(\)"):
+    with pytest.warns(DeprecationWarning, match="make_current"):
         made.install()
-    with pytest.warns(DeprecationWarning, match=r"clear_current\(\)"):
+    with pytest.warns(DeprecationWarning, match="clear_current"):
         IOLoop.clear_instance()
     made.close()
 

@@ -84,6 +84,13 @@ def test_a_signal_handler_wakes_a_loop_that_sleeps(loop: IOLoop, name: str) -> N
     loop.remove_timeout(timer)
 
 
+def test_the_deprecation_begins_as_filters_expect(loop: IOLoop) -> None:
+    with pytest.warns(DeprecationWarning, match=r"\Aadd_callback_from_signal is deprecated") as caught:
+        loop.add_callback_from_signal(loop.stop)
+    assert caught[0].filename == __file__
+    loop.start()
+
+
 @needs_signals
 @pytest.mark.filterwarnings("ignore:add_callback_from_signal:DeprecationWarning")
 def test_signals_into_a_busy_loop(loop: IOLoop) -> None:

@@ -172,13 +172,13 @@ class IOLoop(Configurable):
 
     def make_current(self) -> None:
         """Make this the current loop of the calling thread. Deprecated: a loop is current while it runs."""
-        _warn_deprecated("make_current()", "start the loop instead, for example with asyncio.run()")
+        _warn_deprecated("make_current", "start the loop instead, for example with asyncio.run()")
         self._make_current()
 
     @staticmethod
     def clear_current() -> None:
         """Leave the calling thread without a current loop. Deprecated: a loop is current while it runs."""
-        _warn_deprecated("clear_current()", "close the loop instead")
+        _warn_deprecated("clear_current", "close the loop instead")
         IOLoop._clear_current()
 
     def _make_current(self) -> None:
@@ -626,4 +626,5 @@ class PeriodicCallback:
 
 
 def _warn_deprecated(what: str, advice: str) -> None:
-    warnings.warn(f"IOLoop.{what} is deprecated; {advice}", DeprecationWarning, stacklevel=3)
+    # Programs tell their warning filters how the text begins.
+    warnings.warn(f"{what} is deprecated; {advice}", DeprecationWarning, stacklevel=3)

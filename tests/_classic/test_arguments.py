@@ -75,9 +75,16 @@ async def test_what_follows_a_loop_moves_up():
             own = AsyncHTTPClient(IOLoop.current(), *arguments, **named)
         assert own is not shared
         own.close()
-    with pytest.warns(DeprecationWarning, match="io_loop"):
-        assert AsyncHTTPClient(IOLoop.current()) is shared
     assert list(inspect.signature(AsyncHTTPClient.__new__).parameters) == ["cls", "force_instance", "kwargs"]
+    shared.close()
+
+
+async def test_a_loop_that_stands_alone_is_a_true_force_instance():
+    # jupyter_server.utils.async_fetch gives it so, with every warning an error in its suite.
+    shared, own = AsyncHTTPClient(), AsyncHTTPClient(IOLoop.current())
+    assert own is not shared
+    own.close()
+    assert AsyncHTTPClient() is shared
     shared.close()
 
 

@@ -122,7 +122,6 @@ def in_run_on_executor(loop):
     ("what", "use"),
     [
         ("AsyncHTTPClient", lambda loop: AsyncHTTPClient(io_loop=loop).close()),
-        ("AsyncHTTPClient", lambda loop: AsyncHTTPClient(loop).close()),
         ("AsyncHTTPClient", lambda loop: AsyncHTTPClient(loop, True).close()),
         ("AsyncHTTPClient", lambda loop: AsyncHTTPClient(loop, force_instance=True).close()),
         ("AsyncHTTPClient", lambda loop: AsyncHTTPClient(force_instance=True, io_loop=loop).close()),
@@ -170,7 +169,7 @@ async def test_no_loop_is_no_use_of_it():
 
 async def test_a_shared_client_is_shared_with_a_loop():
     with pytest.warns(DeprecationWarning, match="io_loop"):
-        client = AsyncHTTPClient(IOLoop.current())
+        client = AsyncHTTPClient(io_loop=IOLoop.current())
     assert AsyncHTTPClient() is client
     client.close()
 

@@ -47,11 +47,13 @@ def _mark_coroutine(function: Any) -> None:
 
 
 def loop_first(make: Callable[_P, _T]) -> Callable[_P, _T]:
-    """Decorate the ``__new__`` of a class whose first argument was the loop: what follows it moves up."""
+    """Decorate the ``__new__`` of a class whose first argument was the loop: what follows moves up."""
 
     @functools.wraps(make)
     def wrapper(cls: Any, *args: Any, **kwargs: Any) -> Any:
-        if args and hasattr(args[0], "add_callback"):
+        # One that stands alone is a true force_instance now, and Jupyter's server gives it so.
+        alone = len(args) == 1 and "force_instance" not in kwargs
+        if args and not alone and hasattr(args[0], "add_callback"):
             ignored_loop(cls.__name__)
             args = args[1:]
         return cast(Any, make)(cls, *args, **kwargs)

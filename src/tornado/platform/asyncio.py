@@ -192,7 +192,7 @@ class BaseAsyncIOLoop(IOLoop):
     def add_callback_from_signal(self, callback: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
         """Call back on the next turn, from a signal handler; see `IOLoop.add_callback_from_signal`."""
         warnings.warn(
-            "add_callback_from_signal() is deprecated; use the asyncio loop's add_signal_handler()",
+            "add_callback_from_signal is deprecated; use the asyncio loop's add_signal_handler()",
             DeprecationWarning,
             stacklevel=2,
         )
