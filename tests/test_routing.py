@@ -124,6 +124,22 @@ def test_path_reverse(pattern, arguments, path):
 def test_paths_that_cannot_be_reversed(pattern):
     with pytest.raises(ValueError, match="Cannot reverse url regex"):
         PathMatches(pattern).reverse("x")
+    assert PathMatches(pattern)._find_groups() == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "template", "count"),
+    [
+        ("/plain", "/plain", 0),
+        ("/100%", "/100%", 0),
+        ("/none/[0-9]/", "/none/[0-9]/", 0),
+        (r"^/a\.b/([^/]+)$", "/a.b/%s", 1),
+        ("/(?P<a>x)/100%/(?P<b>y)/", "/%s/100%%/%s/", 2),
+        ("/((a)|b)/c", "/%s/c", 1),
+    ],
+)
+def test_what_a_route_is_named_by(pattern, template, count):
+    assert PathMatches(pattern)._find_groups() == (template, count)
 
 
 @pytest.mark.parametrize(

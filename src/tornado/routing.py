@@ -256,6 +256,15 @@ class PathMatches(Matcher):
             output += url_escape(utf8(text), plus=False) + piece
         return output
 
+    def _find_groups(self) -> tuple[str, int] | tuple[None, None]:
+        """The path as a ``%`` template of its groups, and their number: OpenTelemetry names routes by it."""
+        if self._pieces is None:
+            return None, None
+        count = len(self._pieces) - 1
+        if not count:
+            return self._pieces[0], 0
+        return "%s".join(piece.replace("%", "%%") for piece in self._pieces), count
+
 
 class _MixedGroupsError(ValueError, AssertionError):
     """A pattern with named and unnamed groups."""

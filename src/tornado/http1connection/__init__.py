@@ -23,6 +23,7 @@ from tornado.http1connection._params import (
     parse_int,
 )
 from tornado.http1connection._server import HTTP1ServerConnection
+from tornado.log import app_log, gen_log
 
 #: Interim (1xx) responses that a client accepts before the final one.
 _MAX_1XX_RESPONSES = 10

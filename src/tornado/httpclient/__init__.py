@@ -19,11 +19,13 @@ configured::
 
 from __future__ import annotations
 
+from tornado import gen
 from tornado._export import export
 from tornado.httpclient._client import AsyncHTTPClient, HTTPClient
 from tornado.httpclient._command import main
 from tornado.httpclient._request import HTTPRequest, _RequestProxy
 from tornado.httpclient._response import HTTPClientError, HTTPError, HTTPResponse
+from tornado.ioloop import IOLoop
 
 __all__ = [
     "AsyncHTTPClient",

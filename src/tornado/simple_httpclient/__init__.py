@@ -8,6 +8,7 @@ proxy.
 from __future__ import annotations
 
 from tornado._export import export
+from tornado.httpclient import HTTPError
 from tornado.simple_httpclient._client import SimpleAsyncHTTPClient
 from tornado.simple_httpclient._connection import _HTTPConnection
 from tornado.simple_httpclient._errors import HTTPProxyError, HTTPStreamClosedError, HTTPTimeoutError

@@ -68,6 +68,7 @@ from tornado.template._errors import ParseError, TemplateNotFoundError
 from tornado.template._loader import BaseLoader, DictLoader, Loader
 from tornado.template._template import Template
 from tornado.template._whitespace import filter_whitespace
+from tornado.util import ObjectDict
 
 __all__ = [
     "BaseLoader",

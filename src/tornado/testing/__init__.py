@@ -35,6 +35,9 @@ from __future__ import annotations
 from typing import Any
 
 from tornado._export import export
+from tornado.httpclient import AsyncHTTPClient
+from tornado.httpserver import HTTPServer
+from tornado.ioloop import IOLoop
 from tornado.testing._case import AsyncTestCase, setup_with_context_manager
 from tornado.testing._command import main
 from tornado.testing._expect_log import ExpectLog

@@ -25,6 +25,8 @@ from typing import TYPE_CHECKING, Any
 
 from tornado import escape, gen, httputil, iostream, locale, template
 from tornado._export import export
+from tornado.escape import _unicode, utf8
+from tornado.log import access_log, app_log, gen_log
 from tornado.routing import (
     AnyMatches,
     DefaultHostMatches,
@@ -126,6 +128,7 @@ __all__ = [
 _LATE = {
     "EventChannel": "tornado.web._channel",
     "EventSourceHandler": "tornado.web._events",
+    "HTTPServer": "tornado.httpserver",  # its home is there, but many programs take it from here
     "UploadHandler": "tornado.web._uploads",
     "UploadedFile": "tornado.web._uploaded_file",
     "asynchronous": "tornado._classic.asynchronous",  # the style of Tornado 4
