@@ -97,6 +97,7 @@ class WebSocketProtocol13(Delivery):
         "_done",
         "_full",
         "_message_bytes_out",
+        "_opening",
         "_pinged",
         "_spare",
         "_subprotocol",
@@ -111,8 +112,6 @@ class WebSocketProtocol13(Delivery):
     #: While a pong waits to leave: the payload of the next one, or `_NO_PONG`.
     _late_pong: bytes | None = None
     _closed_waiter: Future[None] | None = None
-    #: What `begin` has called first, while it is under way.
-    _opening: Future[Any] | None = None
     #: What `write_message` has returned and is not done.
     _senders: list[Future[None]] | None = None
 
@@ -123,6 +122,8 @@ class WebSocketProtocol13(Delivery):
         self._done: Future[None]
         #: More than ``write_limit`` waits for the peer.
         self._full = False
+        #: What `begin` has called first, while it is under way.
+        self._opening: Future[Any] | None = None
         self._subprotocol: str | None = None
         # The keep-alive's: see there.
         self._deadline = NEVER
