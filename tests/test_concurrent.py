@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.references import found_by_collection, no_collection
 from tornado import concurrent
 from tornado.concurrent import (
     DummyExecutor,
@@ -239,3 +240,14 @@ async def test_add_done_callback() -> None:
     assert seen == [done]
     await asyncio.sleep(0)
     assert seen == [done, later]
+
+
+def test_a_method_for_executors_does_not_know_itself() -> None:
+    def make() -> None:
+        @run_on_executor
+        def method(self: Any) -> None:
+            pass
+
+    with no_collection():
+        make()
+        assert not found_by_collection()

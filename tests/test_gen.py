@@ -13,6 +13,7 @@ from concurrent import futures
 
 import pytest
 
+from tests.support.references import found_by_collection, no_collection
 from tornado import gen
 from tornado.ioloop import IOLoop
 
@@ -746,3 +747,27 @@ async def test_iterating_over_an_executors():
     with futures.ThreadPoolExecutor(3) as pool:
         iterator = gen.WaitIterator(*(pool.submit(int, each) for each in "123"))
         assert sorted([value async for value in iterator]) == [1, 2, 3]
+
+
+def test_a_coroutine_inside_a_function_is_freed_with_what_it_knows() -> None:
+    """Dask makes one for each call of its client, which knows what is sent: 200 MB, say."""
+
+    class Large:
+        pass
+
+    def call():
+        large = Large()
+
+        @gen.coroutine
+        def send():
+            yield gen.moment
+            return large
+
+        return send()
+
+    async def main() -> None:
+        assert isinstance(await call(), Large)
+
+    with no_collection():
+        asyncio.run(main())
+        assert not any(isinstance(each, Large) for each in found_by_collection())

@@ -121,7 +121,9 @@ def run_on_executor(*args: Any, **kwargs: Any) -> Callable[..., Any]:
         def submit(self: Any, *args: Any, **kwargs: Any) -> asyncio.Future[_T]:
             if "callback" in kwargs:
                 call = import_object("tornado._classic.callbacks.call_with_callback")
-                started: asyncio.Future[_T] | None = call(method, submit, (self, *args), kwargs)
+                # Not `submit`: it would know itself, a cycle.
+                run = run_on_executor(executor=attribute)(method)
+                started: asyncio.Future[_T] | None = call(method, run, (self, *args), kwargs)
                 if started is not None:
                     return started
             answer: asyncio.Future[_T] = Future()

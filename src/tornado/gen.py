@@ -163,7 +163,8 @@ def coroutine(func: Callable[..., Any]) -> Callable[..., Any]:
             if "callback" in kwargs and type(error) is TypeError:
                 # Tornado 4 took this argument away from every coroutine.
                 call = import_object("tornado._classic.callbacks.call_with_callback")
-                started: asyncio.Future[Any] | None = call(func, wrapper, args, kwargs)
+                # Not `wrapper`: it would know itself, and hold what a coroutine inside a function knows.
+                started: asyncio.Future[Any] | None = call(func, coroutine(func), args, kwargs)
                 if started is not None:
                     return started
             return _failed(error)
