@@ -21,6 +21,8 @@ from tests.support.certificates import Certificates
 from tests.support.clock import FakeClock
 from tests.support.databases import MariaDB, running_mariadb
 from tests.support.logs import Expectation, LogWatch, watched_logs
+from tornado.iostream import _output
+from tornado.iostream._core import FAIR_SHARE
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -121,6 +123,12 @@ def tls(request: pytest.FixtureRequest) -> Certificates | None:
         return None
     value: Certificates = request.getfixturevalue("certificates")
     return value
+
+
+@pytest.fixture
+def small_shares(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No stream writes more in a turn of the loop than each of many would: steps small enough to be seen."""
+    monkeypatch.setattr(_output, "LARGE_SHARE", FAIR_SHARE)
 
 
 @pytest.fixture(scope="module")

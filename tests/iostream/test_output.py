@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import array
 import logging
+from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from tests.support.certificates import Certificates
 from tests.support.streams import closed, reset, stream_pair, turns
 from tornado.iostream import IOStream, StreamBufferFullError, StreamClosedError
+from tornado.iostream._core import FAIR_SHARE, LARGE_SHARE
 
 BIG = 8 * 1024 * 1024
 
@@ -38,6 +40,7 @@ async def test_writes_are_done_in_their_order(loop_kind: str, kind: str, certifi
         assert server._total_write_done_index == server._total_write_index == BIG + 100_001
 
 
+@pytest.mark.usefixtures("small_shares")
 async def test_all_but_a_rest_written(loop_kind: str, kind: str, certificates: Certificates) -> None:
     async with stream_pair(kind, certificates) as (server, client):
         assert server._written(0).done()
@@ -57,6 +60,24 @@ async def test_all_but_a_rest_written(loop_kind: str, kind: str, certificates: C
         assert list(left) == [waiting - 1, BIG // 2, BIG // 4, 0]
         assert all(waits <= rest for rest, waits in left.items())
         assert BIG // 8 < left[BIG // 4] < left[BIG // 2]  # and soon after that mark
+
+
+@pytest.mark.parametrize("others", [0, 3, 40])
+async def test_those_who_write_share_a_turn(
+    loop_kind: str, kind: str, certificates: Certificates, others: int
+) -> None:
+    """A single one is not interrupted for long; where there are many, none takes long."""
+    async with AsyncExitStack() as stack:
+        data = bytes(4 * BIG)  # more than the system takes
+        for _ in range(1 + others):
+            stream, _client = await stack.enter_async_context(stream_pair(kind, certificates))
+            stream.write(data)
+        assert stream._open_streams().writing == 1 + others
+        sizes: list[int] = []
+        stream._transmit = lambda data: sizes.append(len(data)) or len(data)  # type: ignore[method-assign, func-returns-value]
+        stream._flush()
+        assert sum(sizes) == max(FAIR_SHARE, LARGE_SHARE // (1 + others))
+    assert stream._open_streams().writing == 0
 
 
 async def test_a_rest_that_is_asked_for_behind_less(

@@ -13,7 +13,8 @@ from tests.support.certificates import Certificates
 from tests.support.streams import Recorder, socket_pair, stream_pair, tls_stream
 from tornado import _throttle
 from tornado.iostream import IOStream, SSLIOStream, StreamClosedError, _tls
-from tornado.iostream._base import _CALL, _SHARE
+from tornado.iostream._base import _CALL
+from tornado.iostream._core import LARGE_SHARE
 
 
 async def test_connect_and_shake_hands(loop_kind: str, certificates: Certificates) -> None:
@@ -223,7 +224,7 @@ async def test_records_of_single_bytes(loop_kind: str, certificates: Certificate
             await client.write(b"x")
         next_turn()
         assert len(await server.read_bytes(2000)) == 2000
-        assert most <= 2 * (_SHARE // _CALL + 1)  # a read's own call, and an event of the loop
+        assert most <= 2 * (LARGE_SHARE // _CALL + 1)  # a read's own call, and an event of the loop
         assert turns_taken >= 2
 
 

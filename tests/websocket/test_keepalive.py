@@ -140,6 +140,7 @@ async def test_a_large_message_that_arrives_slowly_is_a_sign_of_life(clock: Fake
         await handler.until(b"x" * 50)
 
 
+@pytest.mark.usefixtures("small_shares")
 async def test_a_peer_that_reads_slowly_is_not_late(clock: FakeClock, tls: Any) -> None:
     handler = Recorder.new()
     settings = {"websocket_ping_interval": 30, "websocket_ping_timeout": 10, "websocket_write_limit": 100}

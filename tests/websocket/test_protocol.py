@@ -110,6 +110,7 @@ async def test_an_echo_to_who_never_reads_is_bounded(loop_kind: str, tls: Any) -
             assert await client.event() == b"x" * size
 
 
+@pytest.mark.usefixtures("small_shares")
 async def test_a_write_waits_while_too_much_does(loop_kind: str, tls: Any) -> None:
     """All that wait are done once the peer has taken all but half of the limit, and it is read again."""
     limit, size = 4_000_000, 10_000_000
@@ -147,6 +148,7 @@ async def test_a_write_waits_while_too_much_does(loop_kind: str, tls: Any) -> No
         assert limit // 4 < waiting[name] <= limit // 2, waiting
 
 
+@pytest.mark.usefixtures("small_shares")
 async def test_a_burst_of_writes_waits_until_half_the_limit_waits(loop_kind: str, tls: Any) -> None:
     """However much was sent since it was reached: else who awaits each message would send without a bound."""
     limit, size, left = 2_000_000, 1_000_000, []

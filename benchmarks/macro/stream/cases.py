@@ -25,6 +25,16 @@ with socket.create_connection(("127.0.0.1", int(sys.argv[1]))) as connection:
         connection.sendall(bytes(1 << 20))
 """
 
+#: Takes whatever comes from a port, likewise.
+_RECEIVER = """
+import os, socket, sys
+os.sched_setaffinity(0, range(os.cpu_count()))
+room = bytearray(1 << 20)
+with socket.create_connection(("127.0.0.1", int(sys.argv[1]))) as connection:
+    while connection.recv_into(room):
+        pass
+"""
+
 _MIB = 1024 * 1024
 _LINE = b"GET /item/42 " + b"x" * 50 + b"\r\n"
 _HEAD = b"GET /item/42 HTTP/1.1\r\nHost: localhost\r\nAccept: " + b"text/html," * 12 + b"\r\n\r\n"
@@ -75,17 +85,17 @@ async def read_partial(link: Link, times: int) -> Run:
     _close(near, far)
 
 
-def _send(megabytes: int) -> tuple[socket.socket, subprocess.Popen[bytes]]:
-    """A connection to a process that sends, and that process."""
+def _run(program: str, *arguments: str) -> tuple[socket.socket, subprocess.Popen[bytes]]:
+    """A connection to a process that runs a program, and that process."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        command = [sys.executable, "-c", _SENDER, str(listener.getsockname()[1]), str(megabytes)]
-        sender = subprocess.Popen(command)
-        return listener.accept()[0], sender
+        command = [sys.executable, "-c", program, str(listener.getsockname()[1]), *arguments]
+        process = subprocess.Popen(command)
+        return listener.accept()[0], process
 
 
 async def flood(partial: bool, times: int) -> Run:
     """So many megabytes from another process, which sends as fast as it can."""
-    connection, sender = _send(times)
+    connection, sender = _run(_SENDER, str(times))
     stream = IOStream(connection)
     target = bytearray(_MIB)
     yield
@@ -98,6 +108,18 @@ async def flood(partial: bool, times: int) -> Run:
     yield
     stream.close()
     sender.wait()
+
+
+async def drain(times: int) -> Run:
+    """So many megabytes in one write, to another process, which takes them as fast as it can."""
+    connection, receiver = _run(_RECEIVER)
+    stream = IOStream(connection)
+    data = b"x" * (times * _MIB)  # not zeros, whose pages the system would only make now
+    yield
+    await stream.write(data)
+    yield
+    stream.close()
+    receiver.wait()
 
 
 async def read_until_close(link: Link, times: int) -> Run:
@@ -266,6 +288,7 @@ CASES = {
         Case(
             "flood/read_into", "1 MiB from another process, `read_into`", functools.partial(flood, False), 32
         ),
+        Case("drain", "1 MiB of a write of 64 MiB, taken by another process", drain, 64),
         *connecting.CASES,
     ]
 }

@@ -14,7 +14,7 @@ from typing import Any
 
 from tornado import ioloop
 from tornado._classic.warning import ignored_loop
-from tornado.iostream._core import fail
+from tornado.iostream._core import LARGE_SHARE, fail
 from tornado.iostream._errors import (
     StreamBufferFullError,
     UnsatisfiableReadError,
@@ -38,9 +38,7 @@ from tornado.log import gen_log
 from tornado.netutil._place import placed
 from tornado.util import import_object
 
-#: What is received for one reader before the loop gets a turn: about a millisecond's work; see
-#: docs/design/0004. A receive counts for its bytes, and for so many besides.
-_SHARE = 4 * 1024 * 1024
+#: A receive counts for its bytes in a reader's share (docs/design/0004), and for so many besides.
 _CALL = 16 * 1024
 
 
@@ -222,7 +220,7 @@ class BaseIOStream(PushMode):
             if not isinstance(pull.request, UntilClose):
                 raise self._closed_error("reading from")
             pull.finish(len(pull.buffer))
-        elif not self._held and pull.spent < _SHARE:
+        elif not self._held and pull.spent < LARGE_SHARE:
             self._read_on(pull)
 
     def _satisfy(self, pull: PullState, last: bool) -> bool:
@@ -254,7 +252,7 @@ class BaseIOStream(PushMode):
     def _read_on(self, pull: PullState) -> None:
         """Receive until the read is satisfied, the descriptor is empty or the share is used up."""
         request = pull.request
-        while pull.spent < _SHARE:
+        while pull.spent < LARGE_SHARE:
             room = request.room() if request is not None and not pull.buffer else None
             if room is None:
                 asked, count = self.read_chunk_size, self._read_once(pull)

@@ -18,8 +18,10 @@ from tornado import ioloop
 from tornado.iostream._errors import StreamClosedError
 from tornado.log import app_log
 
-#: Bytes moved for one peer before the loop gets a turn.
+#: Bytes moved for one peer before the loop gets a turn: some 50 us, or a disk's.
 FAIR_SHARE = 256 * 1024
+#: The same where they are only copied, and few have any: less than a millisecond; see docs/design/0004.
+LARGE_SHARE = 4 * 1024 * 1024
 
 ExcInfo: TypeAlias = (
     bool
@@ -54,6 +56,15 @@ def watching_loop(io_loop: ioloop.IOLoop) -> asyncio.AbstractEventLoop:
     loop: Any = io_loop
     watching: asyncio.AbstractEventLoop = getattr(loop, "selector_loop", None) or loop.asyncio_loop
     return watching
+
+
+class OpenStreams(set["StreamCore"]):
+    """The registered streams of a loop.
+
+    :ivar writing: how many of them wait for room to write.
+    """
+
+    writing = 0
 
 
 class StreamCore:
@@ -131,11 +142,13 @@ class StreamCore:
     def _add_writer(self) -> None:
         if not self._writer_on:
             self._writer_on = True
+            self._open_streams().writing += 1
             self._loop.add_writer(self._watched(), self._on_writable)
 
     def _drop_writer(self) -> None:
         if self._writer_on:
             self._writer_on = False
+            self._open_streams().writing -= 1
             if not self._loop.is_closed():
                 self._loop.remove_writer(self._fd)
 
@@ -156,13 +169,13 @@ class StreamCore:
             self._fd = -1
             self._open_streams().discard(self)
 
-    def _open_streams(self) -> set[StreamCore]:
-        """The registered streams of this loop, for its ``close(all_fds=True)``."""
+    def _open_streams(self) -> OpenStreams:
+        """The registered streams of this loop, also for its ``close(all_fds=True)``."""
         io_loop: Any = self.io_loop
         try:
-            streams: set[StreamCore] = io_loop._streams
+            streams: OpenStreams = io_loop._streams
         except AttributeError:
-            streams = io_loop._streams = set()
+            streams = io_loop._streams = OpenStreams()
         return streams
 
     def _number(self) -> int:

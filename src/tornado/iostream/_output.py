@@ -15,7 +15,7 @@ from typing import Any
 
 from tornado._tasks import done_future
 from tornado.iostream._buffer import _StreamBuffer
-from tornado.iostream._core import FAIR_SHARE, StreamCore, fail
+from tornado.iostream._core import FAIR_SHARE, LARGE_SHARE, StreamCore, fail
 from tornado.iostream._errors import StreamBufferFullError, is_connection_reset, without_frames
 from tornado.iostream._file import FilePiece
 from tornado.log import gen_log
@@ -289,12 +289,13 @@ class OutputSide(StreamCore):
     def _flush(self) -> None:
         """Send what waits, as far as the descriptor takes it, and no more than a fair share."""
         output = self._output
-        share = FAIR_SHARE
+        share = max(FAIR_SHARE, LARGE_SHARE // max(1, self._open_streams().writing))
         full = False
         while output and share > 0 and not full and not self._closed:
             try:
                 file = output.front_file()
                 if file is not None:
+                    share = min(share, FAIR_SHARE)
                     sent = self._transmit_file(*file, share)
                 else:
                     with output.peek(share) as front:
