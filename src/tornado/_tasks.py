@@ -30,6 +30,7 @@ except ImportError:  # an interpreter without the C accelerator
     _CTask = None  # type: ignore[assignment,misc]
 
 _T = TypeVar("_T")
+_Held = TypeVar("_Held", bound="asyncio.Future[Any]")
 
 # One constant name saves asyncio the formatting of "Task-123".
 _NAME = "tornado"
@@ -39,7 +40,6 @@ _HAS_EAGER_START = sys.version_info >= (3, 12)
 _step_type: type | None = None
 # Every loop's running task; Python 3.14 keeps it elsewhere, where nobody looks here.
 _current_tasks: dict[Any, Any] = getattr(tasks, "_current_tasks", {})
-_kept: set[asyncio.Task[Any]] = set()
 
 
 def run_eagerly(
@@ -93,15 +93,16 @@ def _create_task(
     return context.run(loop.create_task, coro, name=name)
 
 
-def keep(task: asyncio.Task[_T]) -> asyncio.Task[_T]:
+def keep(task: _Held) -> _Held:
     """Hold a Task that is running in the background until it is done, and return it.
 
     A loop knows its Tasks only weakly. One that waits for something that nobody but itself refers to would
-    be collected midway.
+    be collected midway. With the loop it is, so that what never ends does not outlive that.
     """
     if not task.done():
-        _kept.add(task)
-        task.add_done_callback(_kept.discard)
+        kept: set[asyncio.Future[Any]] = task.get_loop().__dict__.setdefault("_tornado_kept", set())
+        kept.add(task)
+        task.add_done_callback(kept.discard)
     return task
 
 

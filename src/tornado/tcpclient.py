@@ -287,7 +287,7 @@ class TCPClient:
                 _place(error, f"connecting to {_format_peer(host, connector.last_address)}")
             else:
                 _place(error, f"connecting to {host}")
-            del connector  # as above
+            del connector  # which knows the error, whose traceback knows this frame
             raise
         if ssl_options is None:
             return stream

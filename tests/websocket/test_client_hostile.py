@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import re
 import socket
 import ssl
@@ -333,6 +334,29 @@ class Ignorant(Resolver):
     async def resolve(self, host: str, port: int, family: Any = 0) -> Any:
         await asyncio.sleep(0)
         raise OSError(f"no {host}")
+
+
+@dataclasses.dataclass
+class Unhashable(OSError):
+    """As a program may define its errors: without a hash."""
+
+    why: str
+
+
+class Answered(OSError):
+    """Of another library, with an answer of its own."""
+
+    response = object()
+
+
+@pytest.mark.parametrize("error", [Unhashable("no"), Answered("no")], ids=["no hash", "a response"])
+async def test_an_error_of_a_programs_own_is_told(loop_kind: str, error: Exception) -> None:
+    class Refusing(Resolver):
+        async def resolve(self, host: str, port: int, family: Any = 0) -> Any:
+            raise error
+
+    with pytest.raises(type(error)):
+        await websocket_connect("ws://nobody:80/", resolver=Refusing())
 
 
 @pytest.mark.parametrize("answer", [b"HTTP/1.1 407 No\r\n\r\n", b"", None])

@@ -6,7 +6,10 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import gc
+import threading
 import weakref
+from concurrent import futures
 from typing import Any
 
 import pytest
@@ -401,6 +404,50 @@ async def test_on_close_waits_for_open(loop_kind: str, tls: Any, going: str) -> 
         await handler.until(GONE)
     assert handler.happened == ["begin", "end", GONE]
     assert connections[0]._opening is None
+
+
+async def test_an_open_that_nobody_else_holds_ends_all_the_same(loop_kind: str, tls: Any) -> None:
+    gates: list[Any] = []
+
+    async def open_(self: Any) -> None:
+        self.note("begin")
+        gate = asyncio.get_running_loop().create_future()
+        gates.append(weakref.ref(gate))
+        await gate
+        self.note("end")
+
+    handler = Recorder.new(open=open_)
+    async with opened(handler, tls=tls) as client:
+        await handler.until("begin")
+        client.drop()
+        await turns(20)
+        gc.collect()
+        gates[0]().set_result(None)
+        await handler.until(GONE)
+    assert handler.happened == ["begin", "end", GONE]
+
+
+@pytest.mark.parametrize("method", ["open", "on_message"])
+async def test_a_callback_that_goes_on_in_a_thread(loop_kind: str, tls: Any, method: str) -> None:
+    """What comes of it is told in the loop's."""
+    threads = []
+    gate = threading.Event()
+
+    class Handler(Recorder):
+        def on_close(self) -> None:
+            threads.append(threading.current_thread())
+            super().on_close()
+
+    with futures.ThreadPoolExecutor(1) as pool:
+        handler = Handler.new(**{method: lambda self, *_: self.note("begin") or pool.submit(gate.wait)})
+        async with opened(handler, tls=tls) as client:
+            client.send("message")
+            await handler.until("begin")
+            client.drop()
+            await turns()
+            gate.set()
+            await handler.until(GONE)
+    assert threads == [threading.main_thread()]
 
 
 async def test_on_close_comes_behind_an_open_that_fails(

@@ -277,3 +277,14 @@ async def test_a_compressor_that_is_used_is_kept(clock: FakeClock, tls: Any) -> 
             await asyncio.sleep(50)
             handler.write_message("a" * 100)
             assert compressor_of(handler) is compressor
+
+
+async def test_a_program_may_say_twice_that_a_connection_is_open(tls: Any) -> None:
+    async with compressing(tls) as (_, handler):
+        watch = watch_of(asyncio.get_running_loop(), _keepalive._WATCH)
+        protocol = handler.ws_connection
+        protocol.start_pinging()
+        assert watch.connections == {protocol._spare}
+        protocol.stream.close()
+        protocol.start_pinging()
+        assert watch.connections == set()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import logging
 import os
+import re
 import runpy
 import sys
 import time
@@ -35,6 +36,8 @@ Options:
 _PERIOD = 0.1
 #: The modules whose lines stand in a traceback before those of the program.
 _STARTERS = (__name__, "runpy", "importlib.util", "importlib._bootstrap", "importlib._bootstrap_external")
+#: The interpreter's words, which have the name that Python 3.12 keeps in ``name_from``.
+_CANNOT_IMPORT = re.compile(r"cannot import name '(\w+)'")
 #: The status after Ctrl-C, as a shell has it: 128 and the number of SIGINT.
 _INTERRUPTED = 130
 
@@ -123,9 +126,15 @@ def watch_places(error: BaseException) -> None:
             _files.add(frame.filename)
         if isinstance(following, SyntaxError) and following.filename:
             _files.add(following.filename)
-        if isinstance(following, ModuleNotFoundError) and following.name:
-            _files.expect_module(following.name)
+        if isinstance(following, ImportError) and following.name:
+            _files.expect_module(_missing(following.name, following))
         following = following.__cause__ or following.__context__
+
+
+def _missing(name: str, error: ImportError) -> str:
+    """The module that a failed import wants. Of ``from package import module`` it knows the package."""
+    wanted = None if isinstance(error, ModuleNotFoundError) else _CANNOT_IMPORT.match(error.msg)
+    return f"{name}.{wanted[1]}" if wanted is not None else name
 
 
 class _Absent(Exception):
@@ -205,7 +214,7 @@ def _run(name: str, program: Callable[[], object]) -> int:
 def _status_of(end: SystemExit) -> int:
     """The status that a program has exited with. Like the interpreter, show what it gave instead of one."""
     if end.code is None or isinstance(end.code, int):
-        return end.code or 0
+        return (end.code or 0) & 0xFF
     if sys.stderr is not None:
         sys.stderr.write(f"{end.code}\n")
     return 1

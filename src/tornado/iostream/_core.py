@@ -61,7 +61,7 @@ def watching_loop(io_loop: ioloop.IOLoop) -> asyncio.AbstractEventLoop:
 class OpenStreams(set["StreamCore"]):
     """The registered streams of a loop.
 
-    :ivar writing: how many of them wait for room to write.
+    :ivar writing: how many of them wait for room to write, or to be connected.
     """
 
     writing = 0
@@ -141,9 +141,9 @@ class StreamCore:
 
     def _add_writer(self) -> None:
         if not self._writer_on:
+            self._loop.add_writer(self._watched(), self._on_writable)
             self._writer_on = True
             self._open_streams().writing += 1
-            self._loop.add_writer(self._watched(), self._on_writable)
 
     def _drop_writer(self) -> None:
         if self._writer_on:

@@ -229,6 +229,8 @@ class RequestHandler:
         self._json = False
         self._etag = None
         self._length = None
+        if self._sent_fields is not None:
+            self._sent_fields = None
         self.set_default_headers()
 
     @property

@@ -425,13 +425,12 @@ class WebSocketClientConnection(_HTTPConnection):
         error: Any = response.error
         if error is None:
             error = HandshakeError(f"the server answers with status {response.code}, not 101")
-        answer = getattr(error, "response", None)
-        if answer is not None:
+        elif isinstance(error, HTTPClientError) and error.response is not None:
             # Not the same, which knows the answer: nobody would free the two.
-            answer.error = HTTPClientError(answer.code, answer.reason)
-        forget_frames(error)
+            error.response.error = HTTPClientError(error.code, error.message)
         if self._connecting is not None:
             future_set_exception_unless_cancelled(self._connecting, error)
+        forget_frames(error)
 
     def _on_connected(self, future: Future[WebSocketClientConnection]) -> None:
         """The outcome is known; where the program has given up, so do we."""

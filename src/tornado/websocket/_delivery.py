@@ -17,6 +17,7 @@ What else reading pauses for is that more has come than may be decompressed at o
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import contextvars
 import sys
 from collections.abc import Callable
@@ -240,6 +241,8 @@ class Delivery(WebSocketProtocol):
         """What goes on behind the owner's call that has returned this."""
         if asyncio.iscoroutine(result):
             return run_eagerly(self.stream._loop, result, self._context)
+        if isinstance(result, concurrent.futures.Future):  # which would call back from its own thread
+            return asyncio.wrap_future(result, loop=self.stream._loop)
         future: Future[Any] = convert_yielded(result)
         return future
 

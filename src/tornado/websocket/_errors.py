@@ -36,10 +36,10 @@ def forget_frames(error: BaseException) -> None:
     Among these is whoever holds the error: a cycle, until the next collection. Frames of others are left
     alone: one that has caught the same error may be waiting in a coroutine, which clearing would end.
     """
-    seen = set()
+    seen: set[int] = set()  # by identity: an error of a program's may have no hash
     following: BaseException | None = error
-    while following is not None and following not in seen:
-        seen.add(following)
+    while following is not None and id(following) not in seen:
+        seen.add(id(following))
         for frame, _ in traceback.walk_tb(following.__traceback__):
             if frame.f_globals.get("__name__", "").startswith("tornado."):
                 with contextlib.suppress(RuntimeError):  # it is running

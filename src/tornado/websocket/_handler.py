@@ -77,7 +77,8 @@ class WebSocketHandler(RequestHandler):
     open: Callable[..., Awaitable[None] | None] = _open
     """Called when the connection is open, with the groups of the route's pattern; may be ``async``.
 
-    Messages can be sent from here on; none is delivered before it is done.
+    Messages can be sent from here on. None is delivered before it is done, nor is `on_close` called: do not
+    wait here for what that does.
     """
 
     def on_message(self, message: str | bytes) -> Awaitable[None] | None:
@@ -90,8 +91,8 @@ class WebSocketHandler(RequestHandler):
     def on_close(self) -> Any:
         """Called once when an open connection is closed, by whomever; may be ``async``. See `close_code`.
 
-        A peer that goes is noticed at once: coroutines of the other callbacks may be under way still, or have
-        failed, `open` among them.
+        A peer that goes is noticed at once: coroutines of the other callbacks may be under way still. Only
+        `open` is waited for, which may have failed.
         """
 
     def on_ping(self, data: bytes) -> Any:

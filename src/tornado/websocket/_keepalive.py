@@ -54,11 +54,13 @@ def _set(protocol: WebSocketProtocol13, seconds: float) -> None:
 
 
 def start(protocol: WebSocketProtocol13) -> None:
-    """A connection is open."""
+    """A connection is open; a program may say so once more."""
+    if protocol.is_closing():
+        return
     interval = protocol.params.ping_interval
     if interval:
         _set(protocol, interval)
-    if protocol._compresses():
+    if protocol._spare is None and protocol._compresses():
         protocol._spare = Spare(protocol)
 
 

@@ -22,7 +22,8 @@ a callback raises                     the peer is told (1011), and not waited fo
 a callback is cancelled (`_abort`)    at once, without a close frame
 ====================================  ====================================================================
 
-Whatever is waited for there, it is for `CLOSE_TIMEOUT` seconds at most.
+Whatever is waited for there, it is for `CLOSE_TIMEOUT` seconds at most; but where ``open`` is under way, its
+owner is told when that is done, however long it takes.
 
 A stream that ends without a close frame is a lost connection (1006), although its peer may only have closed
 its sending side and still read, as HTTP allows and RFC 6455 does not: a client that has died looks the same,
@@ -37,7 +38,7 @@ import inspect
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from tornado._tasks import done_future
+from tornado._tasks import done_future, keep
 from tornado._wire import ws
 from tornado._wire.ws_errors import MessageTooLarge
 from tornado._wire.ws_frames import FIN, RSV1, Opcode, serialize_frame
@@ -217,7 +218,7 @@ class WebSocketProtocol13(Delivery):
             self._tell_owner()
         else:
             # Programs give back in `on_close` what `open` has taken; Jupyter's connects to a kernel there.
-            self._opening.add_done_callback(self._tell_owner)
+            keep(self._opening).add_done_callback(self._tell_owner)
 
     def _tell_owner(self, _: Future[Any] | None = None) -> None:
         try:
