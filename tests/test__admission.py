@@ -6,18 +6,18 @@ import asyncio
 import contextlib
 import socket
 import ssl
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from tests.support.server import ExpectLog
+from tests.support.tcp import listening
 from tornado import _admission, tcpserver
 from tornado._admission import Admission
 from tornado._throttle import Throttle
 from tornado.iostream import IOStream, StreamClosedError
 from tornado.log import gen_log
-from tornado.netutil import bind_sockets, bind_unix_socket
+from tornado.netutil import bind_unix_socket
 from tornado.tcpclient import TCPClient
 from tornado.tcpserver import TCPServer
 
@@ -42,16 +42,6 @@ class Echo(TCPServer):
                 await stream.write(await stream.read_until(b"\n"))
 
 
-@contextlib.contextmanager
-def serving(server: TCPServer) -> Iterator[int]:
-    sockets = bind_sockets(0, "127.0.0.1")
-    server.add_sockets(sockets)
-    try:
-        yield sockets[0].getsockname()[1]
-    finally:
-        server.stop()
-
-
 async def is_served(port: int, source: str = "127.0.0.1", **options: Any) -> IOStream | None:
     """A connection that was answered, or None where it was closed."""
     stream = await TCPClient().connect("127.0.0.1", port, source_ip=source, **options)
@@ -72,7 +62,7 @@ async def until_left(admission: Admission | None, count: int) -> None:
 @pytest.mark.parametrize("source", ["127.0.0.1", "127.0.0.2"])
 async def test_so_many_of_one_address_and_no_more(loop_kind: str, source: str, expect_log: ExpectLog) -> None:
     server = Echo(max_connections_per_address=2)
-    with serving(server) as port:
+    with listening(server) as port:
         first, second = await is_served(port, source), await is_served(port, source)
         assert first is not None
         assert second is not None
@@ -94,7 +84,7 @@ async def test_so_many_of_one_address_and_no_more(loop_kind: str, source: str, e
 
 async def test_so_many_in_all_and_no_more(loop_kind: str, expect_log: ExpectLog) -> None:
     server = Echo(max_connections=2)
-    with serving(server) as port:
+    with listening(server) as port:
         streams = [await is_served(port, f"127.0.0.{number}") for number in (1, 2)]
         with expect_log("tornado.general", "max_connections=2 already, none of them idle"):
             assert await is_served(port) is None
@@ -175,7 +165,7 @@ async def test_unix_sockets_are_counted_in_all_only(tmp_path: Any, expect_log: E
 
 async def test_a_stream_over_tls_is_counted(certificates: Any, expect_log: ExpectLog) -> None:
     server = Echo(ssl_options=certificates.server_context, max_connections_per_address=1)
-    with serving(server) as port:
+    with listening(server) as port:
         options = {"ssl_options": certificates.client_context, "source_ip": "127.0.0.1"}
         stream = await TCPClient().connect("localhost", port, af=socket.AF_INET, **options)
         with expect_log("tornado.general", "max_connections_per_address"), pytest.raises(OSError):
@@ -188,7 +178,7 @@ async def test_a_handshake_that_fails_is_not_counted_any_more(
     certificates: Any, expect_log: ExpectLog
 ) -> None:
     server = Echo(ssl_options=certificates.server_context, max_connections_per_address=1)
-    with serving(server) as port:
+    with listening(server) as port:
         with expect_log("tornado.general", "SSL Error"):
             assert await is_served(port) is None
             await until_left(server._admission, 0)
@@ -202,7 +192,7 @@ async def test_a_stream_that_begins_with_tls_later_stays_counted(certificates: A
             await secure.read_until_close()
 
     server = Starting(max_connections=5, max_connections_per_address=5)
-    with serving(server) as port:
+    with listening(server) as port:
         stream = await TCPClient().connect("127.0.0.1", port)
         secure = await stream.start_tls(False, certificates.client_context, "localhost")
         assert isinstance(secure.socket, ssl.SSLSocket)

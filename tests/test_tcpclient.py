@@ -12,6 +12,7 @@ import ssl
 import pytest
 
 from tests.support.references import found_by_collection, no_collection
+from tests.support.tcp import listening
 from tornado.concurrent import Future
 from tornado.iostream import IOStream, SSLIOStream, StreamClosedError
 from tornado.netutil import Resolver, bind_sockets
@@ -32,13 +33,8 @@ class Greeter(TCPServer):
 
 @contextlib.contextmanager
 def greeting(**kwargs):
-    server = Greeter(**kwargs)
-    sockets = bind_sockets(0, "127.0.0.1")
-    server.add_sockets(sockets)
-    try:
-        yield sockets[0].getsockname()[1]
-    finally:
-        server.stop()
+    with listening(Greeter(**kwargs)) as port:
+        yield port
 
 
 class FixedResolver(Resolver):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
 import os
 import shutil
@@ -12,26 +11,15 @@ import socket
 import ssl
 import subprocess
 import sys
-from collections.abc import Iterator
 
 import pytest
 
+from tests.support.tcp import listening
 from tornado import gen
 from tornado.iostream import IOStream, SSLIOStream, StreamClosedError
 from tornado.netutil import bind_sockets, bind_unix_socket
 from tornado.tcpclient import TCPClient
 from tornado.tcpserver import TCPServer
-
-
-@contextlib.contextmanager
-def serving(server: TCPServer) -> Iterator[int]:
-    """Let the server listen; the block is given the port."""
-    sockets = bind_sockets(0, "127.0.0.1")
-    server.add_sockets(sockets)
-    try:
-        yield sockets[0].getsockname()[1]
-    finally:
-        server.stop()
 
 
 async def whole_answer(port: int, **kwargs: object) -> bytes:
@@ -45,7 +33,7 @@ async def test_function(loop_kind):
             stream.write(b"hello")
             stream.close()
 
-    with serving(Server()) as port:
+    with listening(Server()) as port:
         assert await whole_answer(port) == b"hello"
 
 
@@ -56,7 +44,7 @@ async def test_coroutine(loop_kind):
             await stream.write(await stream.read_until(b"\n"))
             stream.close()
 
-    with serving(Server()) as port:
+    with listening(Server()) as port:
         stream = await TCPClient().connect("127.0.0.1", port)
         await stream.write(b"line\n")
         assert await stream.read_until_close() == b"line\n"
@@ -69,7 +57,7 @@ async def test_generator():
             yield stream.write(b"hello")
             stream.close()
 
-    with serving(Server()) as port:
+    with listening(Server()) as port:
         assert await whole_answer(port) == b"hello"
 
 
@@ -80,7 +68,7 @@ async def test_set_on_the_instance():
 
     server = TCPServer()
     server.handle_stream = handle  # type: ignore[method-assign]
-    with serving(server) as port:
+    with listening(server) as port:
         assert await whole_answer(port) == b"'127.0.0.1'"
 
 
@@ -104,7 +92,7 @@ async def test_errors_are_logged_and_close(expect_log):
         def handle_stream(self, stream, address):
             raise ZeroDivisionError("at once")
 
-    with serving(Server()) as port, expect_log("tornado.application", "connection callback for 127.0.0.1:"):
+    with listening(Server()) as port, expect_log("tornado.application", "connection callback for 127.0.0.1:"):
         assert await whole_answer(port) == b""
 
 
@@ -115,14 +103,14 @@ async def test_late_errors_are_logged_and_close(expect_log):
             await asyncio.sleep(0)
             raise ZeroDivisionError("later")
 
-    with serving(Server()) as port, expect_log("tornado.application", "Exception in callback") as log:
+    with listening(Server()) as port, expect_log("tornado.application", "Exception in callback") as log:
         assert await whole_answer(port) == b"begun"
     assert log.records[0].exc_info[0] is ZeroDivisionError
     assert "handle_stream of Server for 127.0.0.1:" in log.records[0].getMessage()
 
 
 async def test_missing_handler(expect_log):
-    with serving(TCPServer()) as port, expect_log("tornado.application", "connection callback") as log:
+    with listening(TCPServer()) as port, expect_log("tornado.application", "connection callback") as log:
         assert await whole_answer(port) == b""
     assert "handle_stream" in str(log.records[0].exc_info[1])
 
@@ -131,7 +119,7 @@ async def test_limits_reach_the_stream():
     seen: asyncio.Future[IOStream] = asyncio.get_running_loop().create_future()
     server = TCPServer(max_buffer_size=12345, read_chunk_size=4096)
     server.handle_stream = lambda stream, address: seen.set_result(stream)  # type: ignore[method-assign]
-    with serving(server) as port:
+    with listening(server) as port:
         client = await TCPClient().connect("127.0.0.1", port)
         stream = await seen
         assert stream.max_buffer_size == 12345
@@ -289,7 +277,7 @@ class TLSServer(TCPServer):
 
 
 async def test_tls_by_context(loop_kind, certificates):
-    with serving(TLSServer(certificates.server_context)) as port:
+    with listening(TLSServer(certificates.server_context)) as port:
         assert await whole_answer(port, ssl_options=certificates.client_context) == b"secret"
 
 
@@ -297,7 +285,7 @@ async def test_tls_by_dictionary(certificates, tmp_path):
     copy = tmp_path / "server.pem"
     shutil.copy(certificates.certificate_file, copy)
     server = TLSServer({"certfile": str(copy), "keyfile": str(certificates.key_file)})
-    with serving(server) as port:
+    with listening(server) as port:
         assert await whole_answer(port, ssl_options=certificates.client_context) == b"secret"
         context = server._context()
         assert server._context() is context
@@ -308,7 +296,7 @@ async def test_tls_by_dictionary(certificates, tmp_path):
 
 async def test_tls_peer_that_leaves_at_once(certificates):
     """No log record, and the server serves on."""
-    with serving(TLSServer(certificates.server_context)) as port:
+    with listening(TLSServer(certificates.server_context)) as port:
         for _ in range(3):
             sock = socket.create_connection(("127.0.0.1", port))
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
@@ -355,6 +343,6 @@ async def test_an_inherited_socket_in_blocking_mode_does_not_stop_the_loop(loop_
 async def test_a_result_that_cannot_be_awaited_is_logged_and_closes(expect_log):
     server = TCPServer()
     server.handle_stream = lambda stream, address: "done"  # type: ignore[method-assign]
-    with serving(server) as port, expect_log("tornado.application", "connection callback") as log:
+    with listening(server) as port, expect_log("tornado.application", "connection callback") as log:
         assert await whole_answer(port) == b""
     assert log.records[0].exc_info[0] is gen.BadYieldError

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from tests.support.program import PYTHON, ROOT
+from tests.support.tcp import listening
 from tornado.iostream import IOStream, StreamClosedError
 from tornado.netutil import bind_sockets
 from tornado.process import Subprocess
@@ -26,17 +27,6 @@ PROGRAMS = dict(
     re.findall(r"^```python\n# (\w+)\.py\n(.*?)^```$", PATH.read_text(), re.DOTALL | re.MULTILINE)
 )
 Check = Callable[[dict[str, Any], Any, Path], Awaitable[None]]
-
-
-@contextlib.contextmanager
-def accepting(server: Any) -> Iterator[int]:
-    """The server on a free port, whose number this is."""
-    sockets = bind_sockets(0, "127.0.0.1")
-    server.add_sockets(sockets)
-    try:
-        yield sockets[0].getsockname()[1]
-    finally:
-        server.stop()
 
 
 @contextlib.asynccontextmanager
@@ -88,7 +78,7 @@ async def server(program: dict[str, Any], certificates: Any, folder: Path) -> No
 async def secure(program: dict[str, Any], certificates: Any, folder: Path) -> None:
     """Both sides; and a client that never shakes hands keeps nobody waiting."""
     greeter = program["server"](str(certificates.certificate_file), str(certificates.key_file))
-    with accepting(greeter) as port, socket.create_connection(("127.0.0.1", port)):
+    with listening(greeter) as port, socket.create_connection(("127.0.0.1", port)):
         answer = await program["greeting"]("localhost", port, str(certificates.ca_file))
         assert answer == b"hello over TLSv1.3\n"
 
@@ -154,7 +144,7 @@ async def patience(program: dict[str, Any], certificates: Any, folder: Path) -> 
 async def room(program: dict[str, Any], certificates: Any, folder: Path) -> None:
     """Those who are there hear it; who is too slow, or leaves, is there no more."""
     hall = program["Room"]()
-    with accepting(hall) as port:
+    with listening(hall) as port:
         stream, slow = [await TCPClient().connect("127.0.0.1", port) for _ in range(2)]
         while len(hall.guests) < 2:
             await asyncio.sleep(0)

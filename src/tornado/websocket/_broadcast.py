@@ -18,6 +18,7 @@ import sys
 from collections.abc import Generator, Iterable
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from tornado._tasks import keep
 from tornado._wire.ws_shared import SharedMessage
 from tornado.concurrent import Future
 from tornado.escape import json_encode
@@ -42,8 +43,6 @@ _REASON = "messages are taken too slowly"
 _POLICIES = ("close", "skip", "wait")
 _WRITE = WebSocketHandler.write_message
 _SEND = WebSocketProtocol13.write_message
-#: What methods of programs have begun; the loop itself knows tasks but weakly.
-_under_way: set[Future[Any]] = set()
 
 
 def broadcast(
@@ -231,8 +230,7 @@ class Broadcast:
             return
         self.sent += 1
         if inspect.isawaitable(result):
-            future = convert_yielded(result)
-            _under_way.add(future)
+            future = keep(convert_yielded(result))
             future.add_done_callback(functools.partial(_done, handler))
             if self._policy == "wait":
                 self._futures.append(future)
@@ -248,7 +246,6 @@ def _log(handler: Receiver) -> None:
 
 def _done(handler: Receiver, future: Future[Any]) -> None:
     """What a method of the program's has returned is done."""
-    _under_way.discard(future)
     error = None if future.cancelled() else future.exception()
     if error is not None and not isinstance(error, WebSocketClosedError):
         handler.log_exception(type(error), error, error.__traceback__)

@@ -72,8 +72,6 @@ _TOO_BIG = "message too big"
 #: What stands for "a pong is on its way, and none is to follow".
 _NO_PONG = b"none"
 _running_loop = asyncio._get_running_loop
-#: Asynchronous ``on_close`` callbacks that are under way; the loop itself knows tasks but weakly.
-_last_words: set[Future[Any]] = set()
 
 
 class WebSocketProtocol13(Delivery):
@@ -230,11 +228,9 @@ class WebSocketProtocol13(Delivery):
             self._log_exception()
             return
         if future is not None:
-            _last_words.add(future)
-            future.add_done_callback(self._last_word_said)
+            keep(future).add_done_callback(self._last_word_said)
 
     def _last_word_said(self, future: Future[Any]) -> None:
-        _last_words.discard(future)
         error = None if future.cancelled() else future.exception()
         if error is not None:
             self._log_exception(error)
