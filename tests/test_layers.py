@@ -7,11 +7,12 @@ import sys
 import pytest
 
 from tests.support.modules import Import, imports, sources
+from tornado._reexports import _IMPORTS
 
 #: From left to right: a module imports from its own layer or from one to its left. A package stands for all
 #: of its files. Late imports count, and so do imports by a dotted name.
 LAYERS = {
-    "words": ["tornado", "_accel", "_export", "_throttle", "escape", "log", "options", "util"],
+    "words": ["tornado", "_accel", "_export", "_reexports", "_throttle", "escape", "log", "options", "util"],
     "wire": ["_wire"],
     "loop": [
         "_batches",
@@ -144,6 +145,22 @@ def test_no_cycles():
 
     for name in sorted(graph):
         visit(name)
+
+
+def test_names_of_upstreams_imports_come_from_the_left():
+    """They are bound late, by dotted names that are data. ``tornado`` as a source stands for submodules."""
+    wrong = []
+    for module, sources_ in _IMPORTS.items():
+        for source, names in sources_.items():
+            for imported in (
+                [f"tornado.{name}" for name in names.split()] if source == "tornado" else [source]
+            ):
+                found = Import(module, imported, 0)
+                if not inside(imported, "tornado") or unit(imported) not in RANK:
+                    continue
+                if RANK[unit(imported)] > RANK[unit(module)] and not exception(found):
+                    wrong.append(f"{module} imports {imported}")
+    assert wrong == []
 
 
 def test_every_exception_is_needed():

@@ -21,6 +21,7 @@ from types import TracebackType
 from typing import Any, TypeVar, Union
 
 from tornado._classic.warning import ignored_loop
+from tornado._reexports import reexported
 from tornado.log import app_log
 from tornado.util import import_object
 
@@ -221,4 +222,4 @@ def __getattr__(name: str) -> Any:
         return import_object("tornado._classic.futures.return_future")
     if name == "TracebackFuture":
         return Future
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return reexported(__name__, name)

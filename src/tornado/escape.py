@@ -14,6 +14,7 @@ from json import encoder as _json_encoder
 from typing import Any, overload
 from urllib.parse import quote, quote_plus, unquote, unquote_to_bytes
 
+from tornado._reexports import reexport
 from tornado.util import unicode_type as unicode_type
 
 __all__ = [
@@ -425,3 +426,6 @@ def _shortened(url: str, protocol: str) -> str:
         short = short[:reference]
     short += "..."
     return short if len(short) < len(url) else url
+
+
+reexport(globals())

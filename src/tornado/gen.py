@@ -41,6 +41,7 @@ from types import CoroutineType, GeneratorType, TracebackType
 from typing import Any, ParamSpec, TypeVar, cast, overload
 
 from tornado._classic.warning import ignored_loop
+from tornado._reexports import reexported
 from tornado._tasks import run_eagerly
 from tornado._yielded import (
     BadYieldError,
@@ -600,4 +601,4 @@ def __getattr__(name: str) -> Any:
         return getattr(import_object("tornado._classic.points"), name)
     if name == "MultiFuture":
         return multi_future
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return reexported(__name__, name)

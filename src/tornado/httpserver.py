@@ -33,6 +33,7 @@ from operator import itemgetter
 from typing import Any, cast
 
 from tornado import netutil
+from tornado._reexports import reexport
 from tornado._throttle import Throttle
 from tornado.http1connection import (
     HTTP1Connection,
@@ -466,3 +467,6 @@ class _CallableAdapter(HTTPMessageDelegate):
 
 
 HTTPRequest = HTTPServerRequest
+
+
+reexport(globals())

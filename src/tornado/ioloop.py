@@ -37,6 +37,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, ClassVar, Literal, Protocol, TypeVar, overload
 
 from tornado._classic.warning import deprecated, ignored_loop
+from tornado._reexports import reexport
 from tornado._tasks import done_future as _done_future  # noqa: F401 - for our other layers
 from tornado._tasks import run_eagerly as _run_eagerly  # noqa: F401
 from tornado._yielded import BadYieldError, convert_yielded
@@ -628,3 +629,6 @@ class PeriodicCallback:
 def _warn_deprecated(what: str, advice: str) -> None:
     # Programs tell their warning filters how the text begins.
     warnings.warn(f"{what} is deprecated; {advice}", DeprecationWarning, stacklevel=3)
+
+
+reexport(globals())

@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
 from tornado._locale_data import LOCALE_NAMES
+from tornado._reexports import reexport
 from tornado.log import gen_log
 
 __all__ = [
@@ -384,3 +385,6 @@ class GettextLocale(Locale):
         if CONTEXT_SEPARATOR in result:  # not in the catalogue: it came back as it was
             return self.ngettext(message, plural_message, count)
         return result
+
+
+reexport(globals())

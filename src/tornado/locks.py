@@ -19,6 +19,7 @@ import asyncio
 from types import TracebackType
 from typing import Any
 
+from tornado._reexports import reexport
 from tornado._waiters import Timeout, Waiters, call_unless_done, was_served
 from tornado.concurrent import Future
 
@@ -319,3 +320,6 @@ class Lock(_Acquirable):
             self._block.release()
         except ValueError:
             raise RuntimeError("release unlocked lock: every release() must follow an acquire()") from None
+
+
+reexport(globals())

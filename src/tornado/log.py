@@ -18,6 +18,7 @@ import time
 from types import ModuleType
 from typing import Any
 
+from tornado._reexports import reexport
 from tornado.util import import_object
 
 __all__ = [
@@ -344,3 +345,6 @@ def define_logging_options(options: Any = None) -> None:
 def _default_options() -> Any:
     """The global options. They are looked up by name because that module needs this one to be complete."""
     return import_object("tornado.options.options")
+
+
+reexport(globals())

@@ -29,6 +29,7 @@ import types
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TextIO
 
+from tornado._reexports import reexport
 from tornado.log import define_logging_options
 from tornado.log import enable_pretty_logging as enable_pretty_logging  # where it was before Tornado 3
 from tornado.util import exec_in
@@ -531,3 +532,6 @@ def add_parse_callback(callback: Callable[[], None]) -> None:
 
 
 define_logging_options(options)
+
+
+reexport(globals())

@@ -21,6 +21,7 @@ from typing import Any, ClassVar
 
 from tornado import _reexec
 from tornado._classic.warning import ignored_loop
+from tornado._reexports import reexport
 from tornado.concurrent import (
     Future,
     future_set_exception_unless_cancelled,
@@ -363,3 +364,6 @@ class Subprocess:
             tell(code)
         callback, self._exit_callback = self._exit_callback, None
         return None if callback is None else callback(code)  # the loop runs a coroutine
+
+
+reexport(globals())

@@ -31,6 +31,7 @@ import collections
 import heapq
 from typing import Any, Generic, TypeVar
 
+from tornado._reexports import reexport
 from tornado._waiters import Timeout, Waiters, call_unless_done, was_served
 from tornado.concurrent import Future
 from tornado.locks import Event
@@ -296,3 +297,6 @@ class _QueueIterator(Generic[_T]):
 
 def _expire(future: asyncio.Future[Any], timeout: Timeout, message: str) -> None:
     call_unless_done(future, timeout, lambda: future.set_exception(TimeoutError(message)))
+
+
+reexport(globals())

@@ -29,6 +29,7 @@ from re import Pattern
 from typing import Any, TypeAlias
 
 from tornado import httputil
+from tornado._reexports import reexport
 from tornado.escape import _unquote_to_bytes, url_escape, utf8
 from tornado.log import app_log
 from tornado.util import import_object, re_unescape
@@ -772,3 +773,6 @@ def _without_groups(pattern: str) -> str:
         if not depth:
             output += part
     return output
+
+
+reexport(globals())

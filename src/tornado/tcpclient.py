@@ -18,6 +18,7 @@ from typing import Any
 from tornado import gen
 from tornado._classic.arguments import takes_callback
 from tornado._classic.warning import ignored_loop
+from tornado._reexports import reexport
 from tornado.concurrent import Future, future_add_done_callback
 from tornado.ioloop import IOLoop
 from tornado.iostream import IOStream, StreamClosedError
@@ -359,3 +360,6 @@ def _deadline(timeout: float | datetime.timedelta | None) -> float | None:
         raise TypeError(
             f"TCPClient.connect: timeout takes seconds or a timedelta or None, not {timeout!r}"
         ) from None
+
+
+reexport(globals())

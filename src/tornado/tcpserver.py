@@ -34,6 +34,7 @@ from typing import Any
 from tornado import gen, process
 from tornado._admission import Admission, CountedStream, CountedTLSStream
 from tornado._classic.warning import ignored_loop
+from tornado._reexports import reexport
 from tornado._tasks import keep, run_eagerly
 from tornado._throttle import Throttle
 from tornado.concurrent import Future, future_add_done_callback
@@ -357,3 +358,6 @@ def _modification_times(ssl_options: dict[str, Any]) -> tuple[int | None, ...]:
         except OSError:
             times.append(None)
     return tuple(times)
+
+
+reexport(globals())

@@ -19,6 +19,8 @@ from builtins import TimeoutError as TimeoutError
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from tornado._reexports import reexport
+
 if TYPE_CHECKING:
     import unittest
 
@@ -442,3 +444,6 @@ def doctests() -> unittest.TestSuite:
     import doctest
 
     return doctest.DocTestSuite(sys.modules[__name__])
+
+
+reexport(globals())

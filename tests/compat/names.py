@@ -36,6 +36,7 @@ NAMES: dict[str, list[str]] = {
         "tornado.web._ApplicationRouter",
         "tornado.web._UIModuleNamespace",
         "tornado.web._ARG_DEFAULT",
+        "tornado.web._has_stream_request_body",
         "tornado.web._create_signature_v1",
         "tornado.web._create_signature_v2",
         "tornado.web.RequestHandler._template_loaders",

@@ -44,6 +44,7 @@ from collections.abc import Callable
 from tornado import _reexec, ioloop
 from tornado._classic.warning import ignored_loop
 from tornado._export import export
+from tornado._reexports import reexport
 from tornado.autoreload import _files, _program
 from tornado.autoreload._program import main, wait
 from tornado.autoreload._watcher import DRAIN_TIME, Watcher, restart
@@ -142,3 +143,4 @@ def problems() -> list[str]:
 
 
 export(globals(), module="tornado.autoreload")
+reexport(globals())

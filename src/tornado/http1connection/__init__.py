@@ -13,6 +13,7 @@ that kept the exchange beyond that cannot write into the next response of the co
 from __future__ import annotations
 
 from tornado._export import export
+from tornado._reexports import reexport
 from tornado.http1connection._exchange import HTTP1Connection, is_transfer_encoding_chunked
 from tornado.http1connection._params import (
     CR_OR_LF_RE,
@@ -41,3 +42,4 @@ __all__ = [
 ]
 
 export(globals(), module="tornado.http1connection")
+reexport(globals())

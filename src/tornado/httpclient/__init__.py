@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from tornado import gen
 from tornado._export import export
+from tornado._reexports import reexport
 from tornado.httpclient._client import AsyncHTTPClient, HTTPClient
 from tornado.httpclient._command import main
 from tornado.httpclient._request import HTTPRequest, _RequestProxy
@@ -39,3 +40,4 @@ __all__ = [
 
 export(globals(), module="tornado.httpclient")
 _RequestProxy.__module__ = "tornado.httpclient"
+reexport(globals())

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import tornado.httputil._forms as _forms
 from tornado._export import export
+from tornado._reexports import reexported
 from tornado._wire import headers as _headers
 from tornado._wire import ranges as _ranges
 from tornado._wire.cookies import parse_cookie
@@ -94,7 +95,7 @@ else:
         """`_DEFAULT_PARSE_BODY_CONFIG` is a variable, so it is looked up where it lives."""
         if name == "_DEFAULT_PARSE_BODY_CONFIG":
             return _forms.default_config
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return reexported(__name__, name)
 
 
 export(globals())

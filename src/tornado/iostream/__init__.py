@@ -32,6 +32,7 @@ from __future__ import annotations
 import typing
 
 from tornado._export import export
+from tornado._reexports import reexport
 from tornado.iostream._base import BaseIOStream
 from tornado.iostream._buffer import _StreamBuffer as _StreamBuffer
 from tornado.iostream._errors import _ERRNO_CONNRESET as _ERRNO_CONNRESET
@@ -63,3 +64,4 @@ def doctests() -> unittest.TestSuite:
 
 
 export(globals(), module="tornado.iostream")
+reexport(globals())

@@ -19,6 +19,7 @@ from __future__ import annotations
 from typing import Any
 
 from tornado._export import export
+from tornado._reexports import reexported
 from tornado.netutil import _tls
 from tornado.netutil._accept import add_accept_handler
 from tornado.netutil._activation import inherited_sockets
@@ -62,7 +63,7 @@ def __getattr__(name: str) -> Any:
         return _tls.default_context(server_side=True)
     if name in ("SSLCertificateError", "ssl_match_hostname"):  # of Tornado 4, imported when it is used
         return getattr(import_object("tornado._classic.certificates"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return reexported(__name__, name)
 
 
 export(globals(), module="tornado.netutil")

@@ -16,6 +16,7 @@ from asyncio import _get_running_loop, current_task
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from tornado._reexports import reexported
 from tornado._yielded import convert_yielded
 from tornado.ioloop import IOLoop, _loop_of_thread, _Selectable
 from tornado.platform import _fork  # noqa: F401 - it takes care of forks by itself
@@ -325,7 +326,7 @@ def __getattr__(name: str) -> Any:
     if name == "AnyThreadEventLoopPolicy":
         made = globals()[name] = _make_any_thread_policy()
         return made
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return reexported(__name__, name)
 
 
 def __dir__() -> list[str]:

@@ -24,6 +24,7 @@ from typing import Any
 import pycares
 
 from tornado._classic.arguments import takes_callback
+from tornado._reexports import reexport
 from tornado.concurrent import Future
 from tornado.ioloop import IOLoop
 from tornado.netutil import Resolver
@@ -194,3 +195,6 @@ def _address_of(node: Any) -> tuple[Any, ...]:
     # pycares 4 gives the address as bytes, pycares 5 as text.
     ip, *rest = node.addr
     return (ip.decode("ascii") if isinstance(ip, bytes) else ip, *rest)
+
+
+reexport(globals())

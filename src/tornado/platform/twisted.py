@@ -21,6 +21,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
+from tornado._reexports import reexport
 from tornado._yielded import convert_yielded
 from tornado.ioloop import IOLoop
 
@@ -47,3 +48,6 @@ def _from_deferred(deferred: Deferred[Any]) -> asyncio.Future[Any]:
     """A Future of the Deferred's result; cancelling the one cancels the other."""
     future: asyncio.Future[Any] = deferred.asFuture(asyncio.get_event_loop())
     return future
+
+
+reexport(globals())

@@ -8,6 +8,7 @@ proxy.
 from __future__ import annotations
 
 from tornado._export import export
+from tornado._reexports import reexport
 from tornado.httpclient import HTTPError
 from tornado.simple_httpclient._client import SimpleAsyncHTTPClient
 from tornado.simple_httpclient._connection import _HTTPConnection
@@ -17,3 +18,4 @@ __all__ = ["HTTPProxyError", "HTTPStreamClosedError", "HTTPTimeoutError", "Simpl
 
 export(globals(), module="tornado.simple_httpclient")
 _HTTPConnection.__module__ = "tornado.simple_httpclient"
+reexport(globals())

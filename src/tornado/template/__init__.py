@@ -64,6 +64,7 @@ note on the error tells the same.
 from __future__ import annotations
 
 from tornado._export import export
+from tornado._reexports import reexport
 from tornado.template._errors import ParseError, TemplateNotFoundError
 from tornado.template._loader import BaseLoader, DictLoader, Loader
 from tornado.template._template import Template
@@ -81,3 +82,4 @@ __all__ = [
 ]
 
 export(globals())
+reexport(globals())

@@ -35,6 +35,7 @@ from __future__ import annotations
 from typing import Any
 
 from tornado._export import export
+from tornado._reexports import reexported
 from tornado.httpclient import AsyncHTTPClient
 from tornado.httpserver import HTTPServer
 from tornado.ioloop import IOLoop
@@ -69,7 +70,7 @@ def __getattr__(name: str) -> Any:
         return import_object("tornado._classic.ports.get_unused_port")
     if name == "LogTrapTestCase":
         return import_object("tornado._classic.logtrap.LogTrapTestCase")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return reexported(__name__, name)
 
 
 export(globals(), module="tornado.testing")

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 from tornado import escape, gen, httputil, iostream, locale, template
 from tornado._export import export
+from tornado._reexports import reexported
 from tornado.escape import _unicode, utf8
 from tornado.log import access_log, app_log, gen_log
 from tornado.routing import (
@@ -41,6 +42,9 @@ from tornado.util import ObjectDict, import_object, unicode_type
 from tornado.web._application import Application, _ApplicationRouter, _HandlerDelegate
 from tornado.web._arguments import _ARG_DEFAULT
 from tornado.web._codings import ContentCodings
+from tornado.web._decorators import (
+    _has_stream_request_body as _has_stream_request_body,
+)
 from tornado.web._decorators import addslash, authenticated, removeslash, stream_request_body
 from tornado.web._errors import (
     Finish,
@@ -128,7 +132,6 @@ __all__ = [
 _LATE = {
     "EventChannel": "tornado.web._channel",
     "EventSourceHandler": "tornado.web._events",
-    "HTTPServer": "tornado.httpserver",  # its home is there, but many programs take it from here
     "UploadHandler": "tornado.web._uploads",
     "UploadedFile": "tornado.web._uploaded_file",
     "asynchronous": "tornado._classic.asynchronous",  # the style of Tornado 4
@@ -137,7 +140,7 @@ _LATE = {
 
 def __getattr__(name: str) -> Any:
     if name not in _LATE:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return reexported(__name__, name)
     return globals().setdefault(name, import_object(f"{_LATE[name]}.{name}"))
 
 

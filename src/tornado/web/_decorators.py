@@ -29,6 +29,16 @@ def stream_request_body(cls: _Class) -> _Class:
     return cls
 
 
+def _has_stream_request_body(cls: type[RequestHandler]) -> bool:
+    """Whether `stream_request_body` decorates `cls` or one of its bases. Monitoring agents call this.
+
+    :raises TypeError: if `cls` is not a `RequestHandler` class.
+    """
+    if not issubclass(cls, RequestHandler):
+        raise TypeError(f"expected a subclass of RequestHandler, got {cls!r}")
+    return cls._stream_request_body
+
+
 def _redirect_get(handler: RequestHandler, path: str) -> bool:
     """Send GET and HEAD to another path of this host; refuse other methods."""
     if handler.request.method not in ("GET", "HEAD"):

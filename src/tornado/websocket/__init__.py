@@ -26,6 +26,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tornado._export import export
+from tornado._reexports import reexported
 from tornado.ioloop import IOLoop
 from tornado.iostream import StreamClosedError
 from tornado.log import app_log, gen_log
@@ -68,7 +69,7 @@ _LATE = {
 
 def __getattr__(name: str) -> Any:
     if name not in _LATE:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return reexported(__name__, name)
     return globals().setdefault(name, import_object(f"{_LATE[name]}.{name}"))
 
 

@@ -24,6 +24,7 @@ sent as it comes.
 from __future__ import annotations
 
 from tornado._export import export
+from tornado._reexports import reexport
 from tornado.httputil import HTTPServerRequest
 from tornado.wsgi._adapter import WSGIAdapter
 from tornado.wsgi._container import WSGIContainer
@@ -35,3 +36,4 @@ HTTPRequest = HTTPServerRequest
 __all__ = ["HTTPRequest", "WSGIAdapter", "WSGIAppType", "WSGIContainer", "to_wsgi_str"]
 
 export(globals(), module="tornado.wsgi")
+reexport(globals())
