@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import datetime
+import pickle
 
 import pytest
 
@@ -59,3 +61,19 @@ def test_proxy_fills_gaps_only():
     with pytest.raises(AttributeError):
         _ = proxy.nothing
     assert _RequestProxy(request, None).max_redirects is None
+
+
+def test_copy_of_a_proxy_shows_the_same_request():
+    request = HTTPRequest("http://a")
+    copied = copy.copy(_RequestProxy(request, {"max_redirects": 7}))
+    assert (copied.url, copied.max_redirects, copied.request) == ("http://a", 7, request)
+    copied.url = "http://b"
+    assert (copied.url, request.url) == ("http://b", "http://a")
+    assert copy.deepcopy(_RequestProxy(request, None)).url == "http://a"
+    assert pickle.loads(pickle.dumps(_RequestProxy(request, None))).url == "http://a"
+
+
+@pytest.mark.parametrize("name", ["request", "defaults"])
+def test_proxy_without_its_attributes_has_none(name):
+    with pytest.raises(AttributeError, match=f"^'_RequestProxy' object has no attribute '{name}'$"):
+        getattr(_RequestProxy.__new__(_RequestProxy), name)

@@ -20,6 +20,22 @@ from tornado.httputil._request import _COMPUTED
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
+class SmallMapping:
+    """Headers as some programs' tests make them."""
+
+    def __init__(self, values: dict[str, str]) -> None:
+        self._values = values
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._values
+
+    def __getitem__(self, name: str) -> str:
+        return self._values[name]
+
+    def get(self, name: str, default: str | None = None) -> str | None:
+        return self._values.get(name, default)
+
+
 @dataclasses.dataclass
 class Head:
     """What `_wire.h1.RequestHead` gives to a request."""
@@ -283,6 +299,21 @@ class TestCookies:
         headers.add("Cookie", "a=b")
         headers.add("Cookie", "c=d")
         assert sorted(from_head(headers=headers).cookies) == ["a", "c"]
+
+    @pytest.mark.parametrize("cookie", [{}, {"Cookie": "a=b; c=d"}])
+    def test_headers_may_be_any_mapping(self, cookie: dict[str, str]) -> None:
+        """Of which only ``in``, ``[]`` and ``get`` are used."""
+        request = HTTPServerRequest(
+            start_line=RequestStartLine("POST", "/?e=1", "HTTP/1.1"),
+            headers=SmallMapping({"Host": "example.com", **FORM, **cookie}),  # type: ignore[arg-type]
+            body=b"f=2",
+        )
+        assert {name: morsel.value for name, morsel in request.cookies.items()} == (
+            {"a": "b", "c": "d"} if cookie else {}
+        )
+        request._parse_body()
+        assert request.arguments == {"e": [b"1"], "f": [b"2"]}
+        assert request.host == "example.com"
 
 
 class TestCertificate:

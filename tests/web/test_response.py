@@ -143,6 +143,48 @@ async def test_compute_etag_may_be_overridden() -> None:
     assert (await ask(handler)).get("etag") is None
 
 
+@pytest.mark.parametrize("name", ["Etag", "ETag", "etag"])
+@pytest.mark.parametrize("tag", ['"mine"', 'W/"mine"'])
+async def test_entity_tag_that_the_handler_sets_is_kept(name: str, tag: str) -> None:
+    def get(self: Any) -> None:
+        self.set_header(name, tag)
+        self.write("x")
+
+    for members in ({}, {"compute_etag": lambda self: '"computed"'}):
+        handler = handler_of(get=get, head=get, **members)
+        for method in ("GET", "HEAD"):
+            for condition, code in [('"mine"', 304), ('W/"mine"', 304), ("*", 304), ('"computed"', 200)]:
+                response = await ask(handler, f"If-None-Match: {condition}", method=method)
+                assert (response.code, response.get("etag")) == (code, tag)
+        assert (await ask(handler)).headers.count(("etag", tag)) == 1
+
+
+async def test_set_etag_header_replaces_the_tag_when_a_handler_calls_it() -> None:
+    def get(self: Any) -> None:
+        self.write("x")
+        self.set_etag_header()
+        self.write("y")  # the tag stays that of what was written when it was set
+
+    tag = f'"{hashlib.sha1(b"x").hexdigest()}"'
+    response = await ask(handler_of(get=get))
+    assert (response.get("etag"), response.body) == (tag, b"xy")
+
+    def get_with_header(self: Any) -> None:
+        self.set_header("Etag", '"mine"')
+        get(self)
+
+    assert (await ask(handler_of(get=get_with_header))).get("etag") == tag
+
+
+async def test_handlers_own_tag_on_a_compressed_response_is_weakened() -> None:
+    def get(self: Any) -> None:
+        self.set_header("Etag", '"mine"')
+        self.write("x" * 5000)
+
+    response = await ask(handler_of(get=get), "Accept-Encoding: gzip", compress_response=True)
+    assert response.get("etag") == 'W/"mine"'
+
+
 async def test_head_has_the_head_of_get() -> None:
     def get(self: Any) -> None:
         self.write("body")

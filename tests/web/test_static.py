@@ -499,6 +499,26 @@ async def test_a_subclass_versions_large_files_as_it_likes(root: Any) -> None:
     assert version_of(root, "letters.txt", Named) == "letters.txt"
 
 
+@pytest.mark.parametrize("codings", [False, True])
+async def test_get_absolute_path_may_choose_the_root(root: Any, codings: bool, expect_log: ExpectLog) -> None:
+    """Some programs serve several directories by one route. What leads out of the chosen one is refused."""
+
+    class Choosing(web.StaticFileHandler):
+        precompressed = codings
+
+        def get_absolute_path(self, root: str, path: str) -> str:  # type: ignore[override]
+            directory, _, path = path.partition("/")
+            self.root = os.path.join(root, directory)
+            return os.path.abspath(os.path.join(self.root, path))
+
+    parent = root.parent
+    response = await fetch(parent, "static-2/secret.txt", handler=Choosing)
+    assert (response.code, response.body) == (200, b"secret")
+    for path in ("static/../static-2/secret.txt", "static/link.txt"):
+        with expect_log("tornado.general", f"403 .*{path} is not in root static directory"):
+            assert (await fetch(parent, path, handler=Choosing)).code == 403
+
+
 async def test_without_static_hash_cache_versions_are_not_kept(root: Any) -> None:
     hashed = []
 

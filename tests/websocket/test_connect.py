@@ -13,7 +13,7 @@ from tests.support.server import ExpectLog, Server
 from tests.support.streams import turns
 from tests.support.websocket_client import address_of, answering, request_for
 from tornado import gen, netutil, websocket
-from tornado.httpclient import HTTPClientError, HTTPRequest
+from tornado.httpclient import HTTPClientError, HTTPRequest, _RequestProxy
 from tornado.ioloop import IOLoop
 from tornado.websocket import websocket_connect
 
@@ -37,6 +37,45 @@ async def test_a_connection_has_no_status_code(loop_kind: str, tls: Any) -> None
     async with answering(tls) as (server, _), websocket_connect(request_for(server, tls)) as conn:
         assert conn.code is None  # type: ignore[attr-defined]
         assert conn.headers["Upgrade"] == "websocket"  # type: ignore[attr-defined]
+
+
+async def test_request_of_an_open_connection_is_the_request_as_sent(loop_kind: str, tls: Any) -> None:
+    async with answering(tls) as (server, handler):
+        given = request_for(server, tls, "/?a=b", headers={"X-Mine": "1"})
+        async with websocket_connect(given, subprotocols=["a"]) as conn:
+            scheme = "https" if tls else "http"
+            assert conn.request.url == f"{scheme}://127.0.0.1:{server.port}/?a=b"
+            assert conn.request.method == "GET"
+            sent = dict(handler.latest.request.headers)
+        assert dict(conn.request.headers) == sent
+        assert {"Upgrade", "Sec-Websocket-Key", "Sec-Websocket-Protocol", "X-Mine"} <= sent.keys()
+        assert (given.url.partition(":")[0], dict(given.headers)) == ("wss" if tls else "ws", {"X-Mine": "1"})
+
+
+async def test_connection_that_a_program_makes_around_a_proxy(loop_kind: str, tls: Any) -> None:
+    """As jupyter-server-proxy does, with the HTTP client's defaults."""
+    async with answering(tls) as (server, _):
+        request = _RequestProxy(request_for(server, tls, headers={"X-Mine": "1"}), HTTPRequest._DEFAULTS)
+        connection = websocket.WebSocketClientConnection(request, subprotocols=["a"])  # type: ignore[arg-type]
+        async with connection.connect_future as conn:
+            assert conn is connection
+            assert conn.selected_subprotocol == "a"
+            assert conn.request.headers["X-Mine"] == "1"
+            assert conn.request.connect_timeout == 20
+            await conn.write_message("x")
+            assert await conn.read_message() == "x"
+
+
+async def test_proxy_with_the_http_clients_defaults_follows_no_redirect(loop_kind: str, tls: Any) -> None:
+    async with answering(tls) as (server, _):
+        path = "/page?code=302&to=/"
+        request = _RequestProxy(request_for(server, tls, path), HTTPRequest._DEFAULTS)
+        with pytest.raises(HTTPClientError, match="302"):
+            await websocket.WebSocketClientConnection(request).connect_future  # type: ignore[arg-type]
+        request = _RequestProxy(request_for(server, tls, path, follow_redirects=True), None)
+        async with websocket.WebSocketClientConnection(request).connect_future as conn:  # type: ignore[arg-type]
+            await conn.write_message("x")
+            assert await conn.read_message() == "x"
 
 
 @pytest.mark.parametrize("subprotocols", [["a", "a"], ["a b"], [""]])

@@ -46,6 +46,15 @@ def environ_of(*args, **fields):
     return environ
 
 
+def test_headers_may_be_a_dictionary():
+    request = HTTPServerRequest(
+        start_line=RequestStartLine("GET", "/", "HTTP/1.1"),
+        headers={"Host": "example.com", "Cookie": "a=b; c=d", "X-Mine": "1"},
+    )
+    environ = container.environ(request)
+    assert (environ["HTTP_COOKIE"], environ["HTTP_X_MINE"]) == ("a=b; c=d", "1")
+
+
 async def sent(head, body=b"", **options):
     """What an application sees of a request that went over the wire."""
     seen = {}

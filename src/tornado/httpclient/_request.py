@@ -164,13 +164,18 @@ class HTTPRequest:
 
 
 class _RequestProxy:
-    """A request as an implementation sees it: what it leaves open comes from the client's defaults."""
+    """A request as an implementation sees it: what it leaves open comes from the client's defaults.
+
+    Programs make it for `.WebSocketClientConnection`, and copy it.
+    """
 
     def __init__(self, request: HTTPRequest, defaults: dict[str, Any] | None) -> None:
         self.request = request
         self.defaults = defaults
 
     def __getattr__(self, name: str) -> Any:
+        if name in ("request", "defaults"):  # not set yet: `copy` and `pickle` make it without __init__
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         value = getattr(self.request, name)
         if value is None and self.defaults is not None:
             return self.defaults.get(name)

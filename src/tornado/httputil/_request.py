@@ -51,7 +51,8 @@ class HTTPServerRequest:
     :ivar path: what is before the first ``?`` of `uri`.
     :ivar query: what is after it.
     :ivar version: ``HTTP/1.1``
-    :ivar headers: `HTTPHeaders`.
+    :ivar headers: `HTTPHeaders`. A request that a program makes may have any mapping with ``in``, ``[]`` and
+        ``get``.
     :ivar body: bytes; empty where the body is streamed to the handler.
     :ivar remote_ip: the client's address; None where there is no connection. Where the server was told to
         trust ``X-Real-Ip`` or ``X-Forwarded-For`` (``xheaders``), theirs.
@@ -336,10 +337,17 @@ def _cookie_values(request: HTTPServerRequest) -> dict[str, str]:
     """Name -> value of each cookie, whatever its name; without making the headers where nobody has."""
     present = request.__dict__
     if "headers" in present or "_head" not in present:
-        fields: list[str] = request.headers.get_list("Cookie")
+        fields = _cookie_lines(request.headers)
     else:
         fields = _cookie_fields("\n" + request._head.headers_block)
     return parse_cookie("; ".join(fields))
+
+
+def _cookie_lines(headers: Any) -> list[str]:
+    """The Cookie lines of a request's headers, which may be any mapping where a program made the request."""
+    if isinstance(headers, HTTPHeaders):
+        return headers.get_list("Cookie")
+    return [headers["Cookie"]] if "Cookie" in headers else []
 
 
 def _cookies(request: HTTPServerRequest) -> SimpleCookie:

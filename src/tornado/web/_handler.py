@@ -548,8 +548,12 @@ class RequestHandler:
         return _response.compute_etag(self)
 
     def set_etag_header(self) -> None:
-        """Set the Etag header to what `compute_etag` returns; called by `finish`."""
+        """Set the Etag header to what `compute_etag` returns; called by `finish` if there is none yet."""
         _response.set_etag_header(self)
+
+    def _entity_tag(self) -> str | None:
+        """The tag that the response has so far."""
+        return self._etag if self._made_headers is None else self._made_headers.get("Etag")
 
     def check_etag_header(self) -> bool:
         """Whether the client has this representation already, by If-None-Match; called by `finish`, for a

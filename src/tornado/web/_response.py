@@ -308,7 +308,8 @@ def complete_head(handler: RequestHandler) -> None:
     """What only the whole body tells: its tag, whether the client has it already, its length."""
     code = handler._status_code
     if code == 200 and handler.request.method in ("GET", "HEAD"):
-        handler.set_etag_header()
+        if handler._entity_tag() is None:  # one that the handler has set is kept
+            handler.set_etag_header()
         if handler.check_etag_header():
             handler._write_buffer = []
             handler.set_status(304)
@@ -439,10 +440,8 @@ def check_etag_header(handler: RequestHandler) -> bool:
     condition = _request_field(handler.request, "If-None-Match")
     if not condition:
         return False
-    computed = handler._etag if handler._made_headers is None else handler._headers.get("Etag")
-    if not computed:
-        return False
-    return etag_matches(condition, computed)
+    tag = handler._entity_tag()
+    return etag_matches(condition, tag) if tag else False
 
 
 def etag_matches(condition: str, etag: str) -> bool:

@@ -159,21 +159,21 @@ class StaticFileHandler(RequestHandler):
 
     async def _serve(self, path: str, include_body: bool) -> None:
         """What awaiting `get` does: the long way, which calls every hook."""
-        root = self.root
         self.path = self.parse_url_path(path)
         coded = None
         known = _static_plain.reopen(self, path)
         if known is not None:
             self._file, self._file_version, found = known
         else:
-            absolute_path = self.validate_absolute_path(root, self.get_absolute_path(root, self.path))
+            unchecked = self.get_absolute_path(self.root, self.path)  # which may choose another root
+            absolute_path = self.validate_absolute_path(self.root, unchecked)
             if absolute_path is None:
                 return  # redirected
             found = absolute_path
         self.absolute_path = found
         try:
             if known is None:
-                coded = self._open(root, found)
+                coded = self._open(self.root, found)
                 await self._find_version(found)
                 if self._file is not None and coded is None:
                     _static_plain.remember(self, path, self._file, self._file_version)

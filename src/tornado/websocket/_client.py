@@ -64,7 +64,8 @@ class Connecting(asyncio.Future["WebSocketClientConnection"]):
 class WebSocketClientConnection(_HTTPConnection):
     """A client's side of a WebSocket; `websocket_connect` makes it.
 
-    :param request: an `.HTTPRequest` with the URL of the WebSocket; it is copied.
+    :param request: an `.HTTPRequest` with the URL of the WebSocket; it is copied. Programs also pass one
+        wrapped in a ``_RequestProxy``.
 
     The other arguments are those of `websocket_connect`. `connect_future` gives the connection when it is
     open::
@@ -78,6 +79,8 @@ class WebSocketClientConnection(_HTTPConnection):
     A subclass may override `on_message`, `on_ping`, `on_pong` and `on_connection_close`; an ``async``
     `on_message` is waited for before the next message is read.
 
+    :ivar request: the request as it was sent, ``Upgrade`` and ``Sec-WebSocket-…`` included; its URL begins
+        with ``http:`` or ``https:``.
     :ivar headers: the `.HTTPHeaders` of the answer to the handshake.
     :ivar close_code: how the server closed (RFC 6455 section 7.4); None if it just went, or gave no code.
     :ivar close_reason: its reason, likewise.
@@ -150,7 +153,7 @@ class WebSocketClientConnection(_HTTPConnection):
         if not hasattr(self, "request"):  # a stand-in of a program's tests
             return object.__repr__(self)
         state = "closed" if self._is_over else "connecting" if self.protocol is None else "open"
-        return f"<{type(self).__name__} {self.request.url} {state}>"
+        return f"<{type(self).__name__} {self._original_request().url} {state}>"
 
     # -- messages --
 
@@ -314,6 +317,10 @@ class WebSocketClientConnection(_HTTPConnection):
         if request.method != "GET" or request.body is not None or request.body_producer is not None:
             raise ValueError(f"a WebSocket is opened by GET, without a body; the request is {request.method}")
         proxy_of(request)  # which knows what is wrong with it
+        defaults = _DEFAULTS
+        if isinstance(request, _RequestProxy):  # a program's own, most often with the HTTP client's defaults
+            defaults = {**_DEFAULTS, **(request.defaults or {}), "follow_redirects": False}
+            request = request.request
         effective = copy.copy(request)
         effective.original_request = getattr(request, "original_request", request)  # type: ignore[attr-defined]
         effective.url = _http_url(request.url)
@@ -323,7 +330,7 @@ class WebSocketClientConnection(_HTTPConnection):
             effective.headers.pop(name, None)
         for name, value in ws_handshake.request_headers(self.key, self._subprotocols, self.params.policy):
             effective.headers[name] = value
-        return _RequestProxy(effective, _DEFAULTS)  # type: ignore[return-value]
+        return _RequestProxy(effective, defaults)  # type: ignore[return-value]
 
     async def run(self) -> None:
         """The handshake, to the answer's end."""
@@ -372,8 +379,7 @@ class WebSocketClientConnection(_HTTPConnection):
         self.tcp_client.close()
         stream = self.connection.detach()
         stream.set_close_callback(None)
-        # What was needed for the handshake goes.
-        self.request = self._original_request()
+        # Only needed for the handshake. `request` stays: programs read from it what was sent.
         del self.connection, self.tcp_client
         if subprotocol is not None:
             self._subprotocol = subprotocol

@@ -96,6 +96,9 @@ def _add_fields(environ: dict[str, Any], headers: HTTPHeaders) -> None:
     for name in headers:
         if "_" in name or name in _LEFT_OUT:
             continue
-        # RFC 6265 section 5.4; HTTP/2 sends a cookie a field (RFC 9113 section 8.2.3).
-        value = "; ".join(headers.get_list(name)) if name == "Cookie" else headers[name]
+        if name == "Cookie" and isinstance(headers, HTTPHeaders):  # a program's own request has any mapping
+            # RFC 6265 section 5.4; HTTP/2 sends a cookie a field (RFC 9113 section 8.2.3).
+            value = "; ".join(headers.get_list(name))
+        else:
+            value = headers[name]
         environ["HTTP_" + name.replace("-", "_").upper()] = _text(value)
