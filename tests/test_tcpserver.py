@@ -304,6 +304,43 @@ async def test_tls_peer_that_leaves_at_once(certificates):
         assert await whole_answer(port, ssl_options=certificates.client_context) == b"secret"
 
 
+class ResettingContext:
+    """An `ssl.SSLContext` whose peers reset their connection right after it was wrapped."""
+
+    def __init__(self, context):
+        self.context = context
+        self.peers = {}
+
+    def wrap_socket(self, sock, **options):
+        peer = self.peers.pop(sock.getpeername())
+        wrapped = self.context.wrap_socket(sock, **options)
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        peer.close()
+        return wrapped
+
+
+async def test_tls_reset_after_wrapping_releases_descriptor_and_admission(loop_kind, certificates):
+    class Keeping(TCPServer):
+        def handle_stream(self, stream, address):
+            streams.append(stream)
+
+    streams = []
+    context = ResettingContext(certificates.server_context)
+    server = Keeping(context, max_connections=100)
+    with listening(server) as port:
+        for _ in range(5):
+            client = socket.socket()
+            client.bind(("127.0.0.1", 0))
+            context.peers[client.getsockname()] = client
+            client.connect(("127.0.0.1", port))
+        while len(streams) < 5:
+            await asyncio.sleep(0)
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert all(stream.closed() for stream in streams)
+        assert server._admission.count == 0
+
+
 def test_tls_mistakes_are_found_early(certificates, tmp_path):
     text = tmp_path / "text.pem"
     text.write_text("no certificate")

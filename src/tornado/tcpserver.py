@@ -314,7 +314,12 @@ class TCPServer:
                 connection.close()
                 return None
             raise
-        return secure(wrapped, max_buffer_size=self.max_buffer_size, read_chunk_size=self.read_chunk_size)
+        return secure(
+            wrapped,
+            max_buffer_size=self.max_buffer_size,
+            read_chunk_size=self.read_chunk_size,
+            connected=True,  # whatever has become of it since
+        )
 
     def _context(self) -> ssl.SSLContext:
         """The context for the next connection; one made of a dictionary is kept while that is unchanged."""

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from tests.support.certificates import Certificates
-from tests.support.streams import Recorder, socket_pair, stream_pair, tls_stream
-from tornado import _throttle
+from tests.support.streams import Recorder, reset, socket_pair, stream_pair, tls_stream, turns
+from tornado import _throttle, netutil
 from tornado.iostream import IOStream, SSLIOStream, StreamClosedError, _tls
 from tornado.iostream._base import _CALL
 from tornado.iostream._core import LARGE_SHARE
@@ -330,3 +330,166 @@ async def test_strangers_to_tls_cost_few_lines(
         monkeypatch.setattr(_throttle, "time", SimpleNamespace(monotonic=lambda: 2.0))
         await shake()
     assert expected.records[-1].getMessage().endswith("(and 5 more since the last such line)")
+
+
+# -- a peer that resets the connection around the wrapping of its socket --
+
+
+def reset_by(sock: socket.socket) -> None:
+    """Reset the connection of a plain TCP socket."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    sock.close()
+
+
+@pytest.mark.parametrize("server_side", [True, False])
+async def test_reset_after_wrapping_closes_the_stream(
+    loop_kind: str, certificates: Certificates, server_side: bool
+) -> None:
+    ours, theirs = socket_pair("tcp")
+    context = certificates.server_context if server_side else certificates.client_context
+    wrapped = context.wrap_socket(
+        ours,
+        server_side=server_side,
+        server_hostname=None if server_side else "localhost",
+        do_handshake_on_connect=False,
+    )
+    reset_by(theirs)
+    stream = SSLIOStream(wrapped)
+    handshake = stream.wait_for_handshake()
+    await turns(10)
+    assert stream.closed()
+    with pytest.raises(OSError):
+        await handshake
+
+
+@pytest.mark.parametrize("server_side", [True, False])
+@pytest.mark.parametrize("moment", ["before", "after"])
+async def test_start_tls_fails_if_the_peer_resets_around_the_wrapping(
+    loop_kind: str,
+    certificates: Certificates,
+    server_side: bool,
+    moment: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ours, theirs = socket_pair("tcp")
+    wrap = netutil.ssl_wrap_socket
+
+    def wrapped(sock: socket.socket, *args: Any, **kwargs: Any) -> ssl.SSLSocket:
+        if moment == "before":
+            reset_by(theirs)
+            sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)  # it would raise, and lose the socket
+        secure = wrap(sock, *args, **kwargs)
+        if moment == "after":
+            reset_by(theirs)
+        return secure
+
+    monkeypatch.setattr(netutil, "ssl_wrap_socket", wrapped)
+    context = certificates.server_context if server_side else certificates.client_context
+    handshake = IOStream(ours).start_tls(server_side, context, None if server_side else "localhost")
+    await turns(10)
+    assert handshake.done()
+    with pytest.raises(OSError):
+        await handshake
+
+
+async def test_a_plain_socket_said_to_be_connected_fails_at_once(
+    loop_kind: str, certificates: Certificates
+) -> None:
+    ours, theirs = socket_pair("tcp")
+    reset_by(theirs)
+    ours.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    stream = SSLIOStream(ours, ssl_options=context, connected=True)
+    await turns(10)
+    assert stream.closed()
+    with pytest.raises(OSError):
+        await stream.wait_for_handshake()
+
+
+# -- a peer that does not read --
+
+
+class Unready(SwappedTLS):
+    """A TLS socket whose reads and handshake need room to send, while the send buffer is full."""
+
+    def __init__(self, inner: ssl.SSLSocket) -> None:
+        super().__init__(inner)
+        self.calls = 0
+        self.has_room = False
+
+    def fill(self) -> None:
+        with pytest.raises(BlockingIOError):
+            while True:
+                socket.socket.send(self.inner, bytes(65536))
+
+    def recv(self, size: int) -> bytes:
+        self.calls += 1
+        if not self.has_room:
+            raise ssl.SSLWantWriteError
+        return self.inner.recv(size)
+
+    def do_handshake(self) -> None:
+        self.calls += 1
+        raise ssl.SSLWantWriteError
+
+
+@pytest.mark.parametrize("mode", ["pull", "push"])
+async def test_reader_is_off_while_a_read_needs_room(
+    loop_kind: str, certificates: Certificates, mode: str
+) -> None:
+    async with stream_pair("tls", certificates, "tcp") as (server, client):
+        await client.write(b"abc")
+        unready = Unready(server.socket)  # type: ignore[arg-type]
+        server.socket = unready  # type: ignore[assignment]
+        unready.fill()
+        consumer = Recorder()
+        if mode == "push":
+            server._start_push(consumer)
+        else:
+            read = server.read_bytes(3)
+        await turns(50)
+        assert unready.calls == 1
+        assert not server._reader_on
+        assert server._writer_on
+        unready.has_room = True
+        theirs: Any = client.socket
+        while not consumer.data and (mode == "push" or not read.done()):
+            try:
+                socket.socket.recv(theirs, 2**20)
+            except BlockingIOError:
+                await turns(1)
+        assert (await read if mode == "pull" else consumer.data) == b"abc"
+        assert server._reader_on
+        assert not server._writer_on
+
+
+async def test_reset_while_a_read_needs_room_closes(loop_kind: str, certificates: Certificates) -> None:
+    async with stream_pair("tls", certificates, "tcp") as (server, client):
+        await client.write(b"abc")
+        unready = Unready(server.socket)  # type: ignore[arg-type]
+        server.socket = unready  # type: ignore[assignment]
+        unready.fill()
+        read = server.read_bytes(10)
+        unready.has_room = True
+        reset(client)
+        with pytest.raises(StreamClosedError):
+            await read
+
+
+async def test_reader_is_off_while_the_handshake_needs_room(
+    loop_kind: str, certificates: Certificates
+) -> None:
+    ours, theirs = socket_pair("tcp")
+    server = tls_stream(ours, certificates.server_context, server_side=True)
+    unready = Unready(server.socket)
+    server.socket = unready  # type: ignore[assignment]
+    unready.fill()
+    theirs.sendall(b"x")
+    await turns(50)
+    assert unready.calls == 1
+    handshake = server.wait_for_handshake()
+    reset_by(theirs)
+    server.socket = unready.inner
+    with pytest.raises(OSError):
+        await handshake

@@ -376,6 +376,7 @@ class IOStream(BaseIOStream):
             max_buffer_size=self.max_buffer_size,
             read_chunk_size=self.read_chunk_size,
             max_write_buffer_size=self.max_write_buffer_size,
+            connected=True,
         )
         stream._peer_address = self._peer_address
         stream.set_close_callback(callback)

@@ -45,6 +45,11 @@ class SSLIOStream(IOStream):
         wraps as a client's once it is connected.
     :param ssl_options: for wrapping: an `ssl.SSLContext` or the dictionary of `.ssl_options_to_context`.
 
+    :param connected: whether the socket is known to be connected. A plain socket whose peer has reset the
+        connection looks like one that has yet to be connected, so code that wraps an established connection
+        passes True: the handshake then begins in any case, and fails if the peer has gone. None: the socket
+        is asked.
+
     The other arguments are those of `BaseIOStream`. The handshake starts by itself; `wait_for_handshake`
     waits for it, and reads and writes asked for earlier follow it. ``stream.socket`` has ``getpeercert()``,
     ``selected_alpn_protocol()`` and the like.
@@ -71,13 +76,14 @@ class SSLIOStream(IOStream):
         self._handshaking = True
         self._read_needs_room = False
         self._write_needs_input = False
+        connected: bool | None = kwargs.pop("connected", None)
         super().__init__(*args, **kwargs)
         self._held = True
-        try:
-            self._peer_address = self.socket.getpeername()
-        except OSError:
-            return  # not connected yet
-        self._begin_handshake()
+        self._find_peer()
+        if connected is None:
+            connected = self._peer_address is not None or _was_connected(self.socket)
+        if connected:
+            self._begin_handshake()
 
     # -- connecting --
 
@@ -145,7 +151,13 @@ class SSLIOStream(IOStream):
     # -- the handshake --
 
     def _begin_handshake(self) -> None:
-        self._wrap()
+        try:
+            self._wrap()
+        except OSError as error:
+            if self.socket.fileno() >= 0:  # an unusable option: the caller keeps the socket
+                raise
+            self.close(placed(without_frames(error), f"TLS handshake with {self._peer_name()}"))
+            return
         # The client speaks first. Neither does here, so that the caller can still set callbacks.
         if self.socket.server_side:
             self._add_reader()
@@ -160,6 +172,8 @@ class SSLIOStream(IOStream):
             self._drop_writer()
             self._add_reader()
         except ssl.SSLWantWriteError:
+            # Input that arrives meanwhile would call the reader in every iteration of the event loop.
+            self._drop_reader()
             self._add_writer()
         except (OSError, ValueError) as error:
             self._handshake_failed(error)
@@ -229,7 +243,11 @@ class SSLIOStream(IOStream):
         if isinstance(error, (ssl.SSLWantReadError, BlockingIOError)):
             return None
         if isinstance(error, ssl.SSLWantWriteError):
+            # TLS has an answer to send first (to a key update, say). Until there is room for it, input cannot
+            # be read: a reader that stayed would be called in every iteration of the event loop.
             self._read_needs_room = True
+            self._write_needs_input = False  # room is what both directions wait for
+            self._drop_reader()
             self._add_writer()
             return None
         if isinstance(error, ssl.SSLError) and is_connection_reset(error):
@@ -258,6 +276,8 @@ class SSLIOStream(IOStream):
             self._add_writer()
 
     def _wait_for_input(self) -> None:
+        if self._read_needs_room:  # the writer is on, and resumes the read
+            return
         self._add_reader()
         if self.socket.pending():
             self._loop.call_soon(self._on_readable)
@@ -284,6 +304,7 @@ class SSLIOStream(IOStream):
         else:
             if self._read_needs_room:
                 self._read_needs_room = False
+                self._add_reader()
                 self._on_readable()
             if not self._closed:
                 self._flush()
@@ -371,6 +392,14 @@ class SSLIOStream(IOStream):
         if future is not None:
             fail(future, self._handshake_error())
         super()._after_close()
+
+
+def _was_connected(sock: socket.socket) -> bool:
+    """Whether a TLS socket was connected when it was wrapped, although its peer may have gone since."""
+    if not isinstance(sock, ssl.SSLSocket):
+        return False
+    # A server's TLS socket cannot connect. A client's has a TLS session from the time when it is connected.
+    return sock.server_side or sock.session_reused is not None
 
 
 def _look_at(future: asyncio.Future[Any]) -> None:
