@@ -13,7 +13,8 @@ import ssl
 import pytest
 
 from tests.support.server import serving
-from tornado.web import Application, RequestHandler
+from tornado.iostream import _hangup
+from tornado.web import Application, RequestHandler, stream_request_body
 
 #: Turns of the loop, of 10 microseconds or so: a busy kernel takes its time to hand over a packet.
 LIMIT = 5000
@@ -100,3 +101,141 @@ async def test_who_stays_is_not_concerned(loop_kind, tls):
         await turns_until(poll.gone)
         poll.news.set()
         assert (await staying.response()).body == b"news"
+
+
+# -- more than is read ahead of a waiting handler --
+
+REQUEST = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+POST = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 300000\r\n\r\n"
+
+
+class Receiving:
+    """An application whose handlers wait in the middle of a streamed body, until their client has gone."""
+
+    def __init__(self) -> None:
+        self.started, self.gone, self.cancelled = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        receiving = self
+
+        @stream_request_body
+        class Handler(RequestHandler):
+            async def data_received(self, chunk: bytes) -> None:
+                receiving.started.set()
+                try:
+                    await asyncio.Event().wait()
+                finally:
+                    receiving.cancelled.set()
+
+            def post(self) -> None:
+                raise AssertionError("its body is never received")
+
+            def on_connection_close(self) -> None:
+                receiving.gone.set()
+
+        self.application = Application([("/", Handler)], cancel_on_disconnect=True)
+
+
+@pytest.fixture
+def eager(monkeypatch):
+    """Have unread sockets looked at in each iteration of the event loop."""
+    monkeypatch.setattr(_hangup, "INTERVAL", 0)
+
+
+async def paused(server):
+    """Wait until the only connection of a server has paused reading."""
+    [connection] = server.server._connections
+    while connection.stream._reader_on:
+        await asyncio.sleep(0)
+
+
+async def until_nothing_is_held(server):
+    for _ in range(LIMIT):
+        if not server.server._connections:
+            return
+        await asyncio.sleep(0)
+    raise AssertionError("the connection is still held")
+
+
+@pytest.mark.parametrize("protection", ["default", "public"])
+async def test_reset_behind_pipelined_requests(loop_kind, tls, protection, eager):
+    poll = LongPoll()
+    async with serving(poll.application, tls=tls, protection=protection) as server:
+        client = await asyncio.to_thread(server.dial)
+        await asyncio.to_thread(client.sendall, REQUEST * 8000)
+        await poll.started.wait()
+        await paused(server)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        client.close()
+        await turns_until(poll.gone)
+        await until_nothing_is_held(server)
+        poll.news.set()
+
+
+async def test_half_close_behind_pipelined_requests_is_told_to_each_handler(loop_kind, eager):
+    poll = LongPoll()
+    count = 4000  # the kernel takes the end of input only with everything before it
+    async with serving(poll.application) as server:
+        peer = await server.connect()
+        peer.send(REQUEST * count)
+        peer.writer.write_eof()
+        await poll.started.wait()
+        await paused(server)
+        for _ in range(3):
+            await turns_until(poll.gone)
+            poll.gone.clear()
+            poll.started.clear()
+            poll.news.set()
+            await poll.started.wait()
+            poll.news.clear()
+        poll.news.set()
+        assert (await peer.rest()).count(b"news") == count  # each of them is answered
+
+
+async def test_reset_behind_pipelined_requests_cancels_the_handler(loop_kind, tls, eager):
+    poll, cancelled = LongPoll(), asyncio.Event()
+    poll.application.settings["cancel_on_disconnect"] = True
+
+    async def wait(handler):
+        poll.started.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cancelled.set()
+
+    poll.application.wildcard_router.rules[0].target.get = wait
+    async with serving(poll.application, tls=tls) as server:
+        client = await asyncio.to_thread(server.dial)
+        await asyncio.to_thread(client.sendall, REQUEST * 8000)
+        await poll.started.wait()
+        await paused(server)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        client.close()
+        await turns_until(cancelled)
+        await until_nothing_is_held(server)
+
+
+async def test_reset_behind_a_streamed_body_cancels_the_handler(loop_kind, tls, eager):
+    receiving = Receiving()
+    async with serving(receiving.application, tls=tls) as server:
+        client = await asyncio.to_thread(server.dial)
+        await asyncio.to_thread(client.sendall, POST + bytes(250_000))
+        await receiving.started.wait()
+        await paused(server)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        client.close()
+        await turns_until(receiving.gone)
+        await turns_until(receiving.cancelled)
+        await until_nothing_is_held(server)
+
+
+async def test_end_of_input_in_the_body_of_a_pipelined_request_closes(loop_kind, tls):
+    """It was received while the request before it was being served."""
+    poll = LongPoll()
+    async with serving(poll.application, tls=tls) as server:
+        client = await asyncio.to_thread(server.dial)
+        client.sendall(REQUEST + POST + b"a part")
+        half_close(client)
+        await poll.started.wait()
+        await turns_until(poll.gone)
+        poll.news.set()
+        await until_nothing_is_held(server)
+        client.close()

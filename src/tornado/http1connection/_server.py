@@ -208,16 +208,23 @@ class HTTP1ServerConnection:
         elif exchange is None:
             if not self._scheduled and not self._held:
                 self._end_of_input()
-        elif exchange._read_done:
-            exchange._peer_gone()
-        elif exchange._waiting is None or exchange._ends_at_eof:
-            self._cut_short()
+        else:
+            self._eof_during(exchange, received=True)
 
-    def _tell_late(self) -> None:
-        """A request that was pipelined has begun, and its peer had gone before."""
-        exchange = self._exchange
-        if exchange is not None and exchange._read_done:
+    def eof_pending(self) -> None:
+        """The peer has closed its sending side; more was sent before that than is read ahead."""
+        if self._exchange is not None and self._state is _SERVING:
+            self._eof_during(self._exchange, received=False)
+
+    def _eof_during(self, exchange: HTTP1Connection, received: bool) -> None:
+        """The peer has closed its sending side while a request is being served.
+
+        :param received: whether everything it has sent was received.
+        """
+        if exchange._read_done:
             exchange._peer_gone()
+        elif exchange._ends_at_eof or (received and exchange._waiting is None):
+            self._cut_short()
 
     def _cut_short(self) -> None:
         gen_log.debug("Connection from %s closed in the middle of a request body", self.context)
@@ -319,8 +326,9 @@ class HTTP1ServerConnection:
                 self._begin(head)
                 if self._pace is not None:
                     _expiry.follow_pace(self)
-                if self._eof:
-                    self._tell_late()
+                pipelined: Any = self._exchange
+                if self._eof and pipelined is not None:
+                    self._eof_during(pipelined, received=True)
         except HTTPInputError as error:
             _refusal.refuse(self, error)
         finally:
@@ -363,6 +371,8 @@ class HTTP1ServerConnection:
         exchange = self._exchange
         if exchange is None or (not exchange._read_done and exchange._waiting is None):
             self.stream._resume_reading()
+        elif not self._eof:
+            self.stream._watch_unread()  # a half-close is reported to each request
 
     def _begin(self, head: h1.RequestHead) -> None:
         exchange: HTTP1Connection = _new_exchange(HTTP1Connection)

@@ -345,6 +345,8 @@ class BaseIOStream(PushMode):
                     self.close()
             else:  # nobody wants it now; the next read listens again
                 self._drop_reader()
+                if self._close_callback is not None or self._lender is not None:
+                    self._watch_unread()
                 return
         except Exception as error:
             gen_log.warning("error on read: %s", error)
@@ -355,6 +357,21 @@ class BaseIOStream(PushMode):
                 self._wait_for_input()
             elif self._close_callback is not None:
                 self._watch_for_close()
+
+    def _hung_up(self, broken: bool) -> None:
+        if self._consumer is not None:
+            super()._hung_up(broken)
+        elif broken and not self._closed:
+            error = self._broken_error()
+            pull = self._pull_state()
+            try:
+                # What has arrived can be read after the end. It is no more than the kernel's buffer holds.
+                while pull.size() < self.max_buffer_size and self._read_once(pull):
+                    pass
+            except Exception as fault:
+                gen_log.warning("error on read: %s", fault)
+                without_frames(fault)
+            self.close(error)
 
     def _watches_for_close(self) -> bool:
         """Whether to receive what nobody has asked for, as the end may come behind it: a chunk, no more."""

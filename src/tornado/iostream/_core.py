@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import select
 import sys
 from collections.abc import Callable
 from types import TracebackType
@@ -16,6 +17,7 @@ from typing import Any, TypeAlias
 
 from tornado import ioloop
 from tornado.iostream._errors import StreamClosedError
+from tornado.iostream._hangup import HangUpMonitor
 from tornado.log import app_log
 
 #: Bytes moved for one peer before the loop gets a turn: some 50 us, or a disk's.
@@ -62,9 +64,11 @@ class OpenStreams(set["StreamCore"]):
     """The registered streams of a loop.
 
     :ivar writing: how many of them wait for room to write, or to be connected.
+    :ivar unread: watches those that are not read although input is there; made when it is needed.
     """
 
     writing = 0
+    unread: HangUpMonitor | None = None
 
 
 class StreamCore:
@@ -132,12 +136,32 @@ class StreamCore:
             once = _leaves_on_error(type(self._loop))  # type: ignore[arg-type]  # a class is hashable
             callback = self._on_readable_or_broken if once else self._on_readable
             self._loop.add_reader(self._watched(), callback)
+            unread = self._open_streams().unread
+            if unread is not None:
+                unread.forget(self._fd, self._hung_up)
 
     def _drop_reader(self) -> None:
         if self._reader_on:
             self._reader_on = False
             if not self._loop.is_closed():
                 self._loop.remove_reader(self._fd)
+
+    def _watch_unread(self) -> None:
+        """Have `_hung_up` called if the peer disconnects, while no reader is on although input is there."""
+        if self._reader_on or self._closed or not hasattr(select, "poll"):
+            return
+        streams = self._open_streams()
+        unread = streams.unread
+        if unread is None:
+            unread = streams.unread = HangUpMonitor(self._loop)
+        unread.watch(self._watched(), self._hung_up)
+
+    def _hung_up(self, broken: bool) -> None:
+        """The peer has disconnected behind unread input.
+
+        :param broken: the connection is gone altogether; otherwise the peer has closed its sending side.
+        """
+        raise NotImplementedError
 
     def _add_writer(self) -> None:
         if not self._writer_on:
@@ -166,8 +190,11 @@ class StreamCore:
                 self._drop_reader()
             if self._writer_on:
                 self._drop_writer()
+            streams = self._open_streams()
+            if streams.unread is not None:
+                streams.unread.forget(self._fd, self._hung_up)
             self._fd = -1
-            self._open_streams().discard(self)
+            streams.discard(self)
 
     def _open_streams(self) -> OpenStreams:
         """The registered streams of this loop, also for its ``close(all_fds=True)``."""
@@ -196,10 +223,10 @@ class StreamCore:
     def set_close_callback(self, callback: Callable[[], object] | None) -> None:
         """Have `callback` called, without arguments, once the stream is closed; None takes the last one back.
 
-        Data that has arrived before can still be read then. While a callback is set and nobody reads, the
-        stream watches for the peer's leaving, a reset included, as far as it can without reading everything:
-        behind more than ``read_chunk_size`` bytes that nobody has read, the end is seen once they are read.
-        A write's or read's own Future tells of the end as well.
+        Data that arrived before can still be read then. While a callback is set and no read is outstanding,
+        the stream watches for the end of the connection. After more than ``read_chunk_size`` bytes that have
+        not been read, a reset is noticed within about a second (not on Windows), and an orderly end once
+        those bytes are read. The Future of a read or write reports the end as well.
         """
         self._close_callback = callback
         if callback is not None:

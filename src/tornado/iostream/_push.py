@@ -12,6 +12,8 @@ are seen off in each turn of the loop (see `tornado.iostream._departures`).
 
 from __future__ import annotations
 
+import errno
+import os
 from typing import Any, Protocol
 
 from tornado.iostream._departures import Departures
@@ -48,6 +50,11 @@ class StreamConsumer(Protocol):
 
     # Optional: ``output_waiting() -> None``. Something that was written has to wait for the descriptor. It is
     # called from inside whatever method writes, and must neither write nor close.
+    #
+    # Optional: ``eof_pending() -> None``. The peer has closed its sending side, behind input that was not
+    # received because of `_pause_reading`. A consumer with this method does not need that input once the
+    # connection is broken: a reset then closes the stream, paused or not. Without it, the consumer gets
+    # what is left when it resumes, and the end after that.
 
 
 class PushMode(OutputSide):
@@ -203,7 +210,7 @@ class PushMode(OutputSide):
         consumer = self._consumer
         assert consumer is not None
         if self._paused or self._eof:
-            self._drop_reader()
+            self._leave_unread()
             return
         try:
             data = self._receive(self.read_chunk_size)
@@ -214,6 +221,37 @@ class PushMode(OutputSide):
             self._deliver(consumer, bytes(data))
         elif data is not None and not self._closed:
             self._input_ends(None)
+
+    def _leave_unread(self) -> None:
+        """There is input that the consumer does not want now: stop reading, but notice a disconnect."""
+        self._drop_reader()
+        if self._paused and not self._eof and hasattr(self._consumer, "eof_pending"):
+            self._watch_unread()
+
+    def _hung_up(self, broken: bool) -> None:
+        if broken:
+            self._input_ends(self._broken_error())
+            return
+        tell = getattr(self._consumer, "eof_pending", None)
+        if tell is None:
+            return
+        self._corked += 1
+        try:
+            tell()
+        except BaseException as fault:
+            self._consumer_failed(fault)
+        finally:
+            self._uncork()
+
+    def _broken_error(self) -> Exception:
+        """The error of a connection that is known to be broken."""
+        try:
+            error = self._why_broken()
+        except OSError as gone:  # the program has closed the socket itself
+            error = gone
+        if error is None:
+            error = ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
+        return placed(without_frames(error), f"reading from {self._peer_name()}")
 
     def _deliver(self, consumer: StreamConsumer, data: bytes) -> None:
         self._corked += 1

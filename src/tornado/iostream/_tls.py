@@ -336,7 +336,7 @@ class SSLIOStream(IOStream):
     def _receive_records(self) -> None:
         """Receive for the consumer until it would block, or a fair share is reached."""
         if self._paused or self._eof:
-            self._drop_reader()
+            self._leave_unread()
             return
         self._corked += 1
         share = FAIR_SHARE

@@ -1,0 +1,185 @@
+"""Disconnects on streams that are not being read."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.support.certificates import Certificates
+from tests.support.clock import FakeClock
+from tests.support.streams import Recorder, reset, socket_pair, stream_pair, turns
+from tornado.iostream import IOStream, _hangup
+from tornado.iostream._hangup import INTERVAL, HangUpMonitor
+
+#: More than is read ahead, less than a kernel takes from a client that is not read.
+AHEAD = bytes(100_000)
+
+
+@pytest.fixture
+def eager(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the monitor look in each iteration of the event loop."""
+    monkeypatch.setattr(_hangup, "INTERVAL", 0)
+
+
+class Pausing(Recorder):
+    """A consumer that pauses at the first bytes, and wants to know of a disconnect."""
+
+    def __init__(self, stream: IOStream) -> None:
+        super().__init__(lambda data: stream._pause_reading())
+
+    def eof_pending(self) -> None:
+        self._note("eof pending")
+
+
+async def test_reset_behind_unread_input_closes_a_paused_stream(
+    loop_kind: str, kind: str, certificates: Certificates, eager: None
+) -> None:
+    async with stream_pair(kind, certificates, "tcp") as (server, client):
+        consumer = Pausing(server)
+        server._start_push(consumer)
+        await client.write(AHEAD)
+        await consumer.until(lambda: consumer.data)
+        await client.write(AHEAD)
+        await turns(5)
+        assert not server._reader_on
+        reset(client)
+        assert isinstance(await consumer.until_lost(), ConnectionResetError)
+
+
+async def test_half_close_behind_unread_input_is_told_once(
+    loop_kind: str, certificates: Certificates, eager: None
+) -> None:
+    async with stream_pair("plain", certificates, "tcp") as (server, client):
+        consumer = Pausing(server)
+        server._start_push(consumer)
+        await client.write(AHEAD)
+        await consumer.until(lambda: consumer.data)
+        received = len(consumer.data)
+        client.socket.shutdown(socket.SHUT_WR)
+        await consumer.until(lambda: "eof pending" in consumer.events)
+        await turns(20)
+        assert consumer.events.count("eof pending") == 1
+        assert not server.closed()
+        server._watch_unread()
+        await consumer.until(lambda: consumer.events.count("eof pending") == 2)
+        consumer.on_data = None
+        server._resume_reading()
+        await consumer.until(lambda: "eof" in consumer.events)
+        assert len(consumer.data) == len(AHEAD) > received
+
+
+async def test_an_error_in_eof_pending_closes(
+    certificates: Certificates, eager: None, expect_log: Callable[..., Any]
+) -> None:
+    async with stream_pair("plain", certificates, "tcp") as (server, client):
+        consumer = Pausing(server)
+        consumer.eof_pending = lambda: 1 // 0  # type: ignore[assignment, return-value]
+        server._start_push(consumer)
+        await client.write(AHEAD)
+        client.socket.shutdown(socket.SHUT_WR)
+        with expect_log("tornado.application", "Uncaught exception"):
+            assert isinstance(await consumer.until_lost(), ZeroDivisionError)
+
+
+async def test_a_resumed_stream_is_not_watched(certificates: Certificates, eager: None) -> None:
+    async with stream_pair("plain", certificates, "tcp") as (server, client):
+        consumer = Pausing(server)
+        server._start_push(consumer)
+        await client.write(AHEAD)
+        await consumer.until(lambda: consumer.data)
+        await turns(5)
+        monitor = server._open_streams().unread
+        assert monitor is not None
+        assert list(monitor._callbacks) == [server.socket.fileno()]
+        consumer.on_data = None
+        server._resume_reading()
+        assert monitor._callbacks == {}
+        await turns(5)
+        assert monitor._timer is None
+
+
+async def test_a_consumer_without_the_method_keeps_its_input(certificates: Certificates, eager: None) -> None:
+    async with stream_pair("plain", certificates, "tcp") as (server, client):
+        consumer = Recorder(lambda data: server._pause_reading())
+        server._start_push(consumer)
+        await client.write(AHEAD)
+        await consumer.until(lambda: consumer.data)
+        reset(client)
+        await turns(20)
+        assert not server.closed()
+        consumer.on_data = None
+        server._resume_reading()
+        await consumer.until(lambda: consumer.events[-1] == "eof" or server.closed())
+        assert consumer.data == AHEAD
+
+
+async def test_reset_behind_a_full_pull_buffer_runs_the_close_callback(
+    loop_kind: str, kind: str, certificates: Certificates, eager: None
+) -> None:
+    async with stream_pair(kind, certificates, "tcp", read_chunk_size=1000) as (server, client):
+        closed = asyncio.Event()
+        server.set_close_callback(closed.set)
+        await client.write(AHEAD)
+        while server._reader_on or not server._read_buffer_size:
+            await asyncio.sleep(0)
+        reset(client)
+        await closed.wait()
+        assert isinstance(server.error, ConnectionResetError)
+        if kind == "plain":  # the rest was received before the end
+            assert await server.read_bytes(len(AHEAD)) == AHEAD
+
+
+async def test_a_socket_closed_by_the_program_is_noticed(certificates: Certificates, eager: None) -> None:
+    async with stream_pair("plain", certificates, "tcp") as (server, client):
+        consumer = Pausing(server)
+        server._start_push(consumer)
+        await client.write(AHEAD)
+        await consumer.until(lambda: consumer.data)
+        await turns(5)
+        server.socket.close()
+        assert isinstance(await consumer.until_lost(), OSError)
+
+
+async def test_the_monitor_looks_once_an_interval_and_rests_without_sockets(clock: FakeClock) -> None:
+    told: list[bool] = []
+    ours, theirs = socket_pair("tcp")
+    monitor = HangUpMonitor(asyncio.get_running_loop())
+    monitor.watch(ours.fileno(), told.append)
+    theirs.shutdown(socket.SHUT_WR)
+    await asyncio.sleep(INTERVAL / 2)
+    assert told == []
+    await asyncio.sleep(INTERVAL)
+    assert told == [False]
+    theirs.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    theirs.close()
+    await asyncio.sleep(INTERVAL)
+    assert told == [False, True]
+    assert monitor._callbacks == {}
+    monitor.forget(ours.fileno(), told.append)
+    await asyncio.sleep(INTERVAL)
+    assert monitor._timer is None
+    ours.close()
+
+
+async def test_a_socket_forgotten_by_an_earlier_callback_is_passed_over(clock: FakeClock) -> None:
+    told: list[int] = []
+    pairs = [socket_pair("tcp") for _ in range(2)]
+    monitor = HangUpMonitor(asyncio.get_running_loop())
+
+    def note(broken: bool) -> None:
+        told.append(1)
+        for ours, _ in pairs:
+            monitor.forget(ours.fileno(), note)
+
+    for ours, theirs in pairs:
+        monitor.watch(ours.fileno(), note)
+        theirs.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        theirs.close()
+    await asyncio.sleep(2 * INTERVAL)
+    assert told == [1]
+    for ours, _ in pairs:
+        ours.close()
