@@ -383,3 +383,19 @@ async def test_a_result_that_cannot_be_awaited_is_logged_and_closes(expect_log):
     with listening(server) as port, expect_log("tornado.application", "connection callback") as log:
         assert await whole_answer(port) == b""
     assert log.records[0].exc_info[0] is gen.BadYieldError
+
+
+@pytest.mark.parametrize("fault", [asyncio.CancelledError, GeneratorExit])
+async def test_errors_that_are_not_exceptions_are_logged_and_close(loop_kind, fault, expect_log):
+    class Failing(TCPServer):
+        def handle_stream(self, stream, address):
+            streams.append(stream)
+            raise fault
+
+    streams = []
+    server = Failing(max_connections=10)
+    with listening(server) as port:
+        with expect_log("tornado.application", "Error in connection callback"):
+            assert await whole_answer(port) == b""
+        assert streams[0].closed()
+        assert server._admission.count == 0

@@ -235,9 +235,12 @@ class TCPServer:
             result = self.handle_stream(stream, address)
             if result is not None:
                 self._watch(result, stream)
-        except Exception:
-            app_log.error("Error in connection callback for %s", address_name(address), exc_info=True)
+        except BaseException as error:
+            if not isinstance(error, (KeyboardInterrupt, SystemExit)):
+                app_log.error("Error in connection callback for %s", address_name(address), exc_info=True)
             _dispose(stream, connection)
+            if isinstance(error, (KeyboardInterrupt, SystemExit)):
+                raise
 
     def _watch(self, result: Awaitable[None], stream: IOStream) -> None:
         """Run what `handle_stream` returned and see that its error is not lost."""

@@ -232,6 +232,7 @@ async def test_end_of_input_in_the_body_of_a_pipelined_request_closes(loop_kind,
     poll = LongPoll()
     async with serving(poll.application, tls=tls) as server:
         client = await asyncio.to_thread(server.dial)
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         client.sendall(REQUEST + POST + b"a part")
         half_close(client)
         await poll.started.wait()

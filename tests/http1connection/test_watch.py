@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from tests.support.clock import FakeClock
+from tests.support.server import ExpectLog
 from tornado.http1connection import _watch
 from tornado.http1connection._watch import NEVER, Watch
 
@@ -122,3 +123,51 @@ async def test_a_watch_goes_with_its_server(clock: FakeClock) -> None:
         assert held() is None
     finally:
         gc.enable()
+
+
+@pytest.mark.parametrize("fault", [ValueError, asyncio.CancelledError])
+async def test_an_error_at_a_deadline_concerns_that_one_alone(
+    clock: FakeClock, fault: type[BaseException], expect_log: ExpectLog
+) -> None:
+    class Failing(Watched):
+        def _expired(self) -> None:
+            raise fault
+
+    watch = Watch()
+    others = watched(watch, clock, 3)
+    failing = [Failing(clock) for _ in range(10)]
+    for each in failing:
+        watch.add(each, asyncio.get_running_loop())
+        watch.set(each, clock.now, 10)
+    for each in others:
+        watch.set(each, clock.now, 20)
+    with expect_log("tornado.application", "Uncaught exception at a deadline") as expected:
+        await asyncio.sleep(12)
+    assert len(expected.records) == 10
+    await asyncio.sleep(12)
+    assert all(len(each.ended) == 1 for each in others)
+
+
+def test_deadlines_outlive_the_end_of_a_run(clock: FakeClock) -> None:
+    """SystemExit and KeyboardInterrupt end the loop; a program may run it again."""
+
+    class Ending(Watched):
+        def _expired(self) -> None:
+            raise SystemExit(3)
+
+    async def begin() -> None:
+        loop = asyncio.get_running_loop()
+        for each in (ending, *others):
+            watch.add(each, loop)
+            watch.set(each, clock.now, 10)
+        await asyncio.sleep(20)
+
+    watch, ending = Watch(), Ending(clock)
+    others = [Watched(clock) for _ in range(6)]
+    loop = clock.new_event_loop()
+    waiting = loop.create_task(begin())
+    with pytest.raises(SystemExit):
+        loop.run_until_complete(waiting)
+    loop.run_until_complete(waiting)
+    assert all(len(each.ended) == 1 for each in others)
+    loop.close()

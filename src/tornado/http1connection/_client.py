@@ -89,7 +89,7 @@ class ResponseReader:
     def _pump(self) -> None:
         try:
             self.exchange._pump()
-        except Exception as error:
+        except (Exception, asyncio.CancelledError) as error:
             self.failed(self.exchange, error)
 
     def head_received(self, exchange: HTTP1Connection, head: Any) -> None:

@@ -102,6 +102,7 @@ class HTTP1Connection(HTTPConnection):
     _write_done = False
     _chunking = False
     _left: int | None = None
+    _bodiless = 0  # status code of the last head, if it was 204 or 1xx
     _close_after = False
     _detached = False
     _body_begun = False
@@ -245,7 +246,11 @@ class HTTP1Connection(HTTPConnection):
         is_head = head.method == "HEAD"
         if head.method == "CONNECT" and 200 <= code < 300:
             return self._open_tunnel(code, reason, block, chunk, wish)
-        if is_head or code == 304:
+        if self._bodiless:  # an interim response came first
+            self._left, self._bodiless = None, 0
+        if code < 200 or code == 204:
+            block, length = self._begin_bodiless(code, block), None
+        elif is_head or code == 304:
             self._left = 0
         elif length is not None:
             self._left = length
@@ -267,6 +272,18 @@ class HTTP1Connection(HTTPConnection):
         if chunk:
             data += self._frame(chunk)
         return self._transmit(data)
+
+    def _begin_bodiless(self, code: int, block: bytes) -> bytes:
+        """Note a head that no body follows, whatever it says (RFC 9110 sections 15.2 and 15.3.5).
+
+        :returns: its fields without a length or coding of the body, which it must not have (sections 8.6 and
+            RFC 9112 section 6.1). A client that believed them would take the next response for a body.
+        """
+        self._bodiless = code
+        if code == 101:
+            return block  # what follows is of another protocol
+        self._left = 0
+        return _framing_fields.sub(b"", block)
 
     def _connection_field(self, wish: str | None) -> bytes:
         """The line that says what becomes of the connection, where that is not clear without it."""
@@ -367,6 +384,9 @@ class HTTP1Connection(HTTPConnection):
 
         :raises .HTTPOutputError: if less was written than the Content-Length announced.
         """
+        if 0 < self._bodiless < 200:
+            self._end_informational()
+            return
         if self._left and self._request_or_response_open():
             missing = self._left
             self.stream.close()
@@ -375,6 +395,23 @@ class HTTP1Connection(HTTPConnection):
             _ = self._transmit(h1.LAST_CHUNK)
         self._write_done = True
         self._close_callback_done()
+        driver = self._driver
+        if driver is not None and not self.is_client:
+            driver.exchange_finished(self)
+
+    def _end_informational(self) -> None:
+        """End the exchange after a 1xx head. No final response follows, so the connection ends too.
+
+        After 101 the caller may still `detach` the stream, as programs do that speak another protocol.
+        """
+        self._close_after = self._write_done = True
+        self._close_callback_done()
+        if self._bodiless != 101:
+            self._end_upgrade()
+        elif self.stream is not None:
+            self.stream.io_loop.asyncio_loop.call_soon(self._end_upgrade)  # type: ignore[attr-defined]
+
+    def _end_upgrade(self) -> None:
         driver = self._driver
         if driver is not None and not self.is_client:
             driver.exchange_finished(self)
@@ -390,11 +427,26 @@ class HTTP1Connection(HTTPConnection):
         if self._left is not None:
             self._left -= len(chunk)
             if self._left < 0:
+                if self._bodiless:
+                    return self._discard(chunk)
                 self.stream.close()
                 raise HTTPOutputError("Tried to write more data than Content-Length")
         if self._chunking and chunk:
             return h1.serialize_chunk(chunk)
         return chunk
+
+    def _discard(self, chunk: bytes) -> bytes:
+        """Drop a part of a body that the client would take for the beginning of the next response.
+
+        Upstream sends it. Programs that rely on the 204 itself keep working this way, and are told.
+        """
+        self._left = 0
+        app_log.warning(
+            "Discarded %d bytes written after a %d response, which has no body: use another status code",
+            len(chunk),
+            self._bodiless,
+        )
+        return b""
 
     def _transmit(self, data: bytes) -> Future[None]:
         stream = self.stream
@@ -572,10 +624,26 @@ class HTTP1Connection(HTTPConnection):
             self._read_done = True
             calls.append(message.on_connection_close)
         for call in calls:
-            try:
-                context.run(call)
-            except Exception:
-                app_log.error("Uncaught exception in a close callback", exc_info=True)
+            run_guarded(context.run, call)
+
+    def discard_body(self) -> None:
+        """The response was finished before the request was read: tell the delegate that no more comes."""
+        if self._message is not None:
+            run_guarded(self._message.on_connection_close)
+
+
+def run_guarded(call: Callable[..., Any], *args: Any) -> None:
+    """Call a program's callback at the end of a connection, and log what it raises.
+
+    That may be a `asyncio.CancelledError`, by ``result()`` of a cancelled future. Neither the end of this
+    connection nor the others that end with it may depend on it.
+    """
+    try:
+        call(*args)
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException:
+        app_log.error("Uncaught exception in a close callback", exc_info=True)
 
 
 def is_transfer_encoding_chunked(headers: HTTPHeaders) -> bool:

@@ -5,6 +5,7 @@ The page is bare, the connection ends with it, and where a handler has begun to 
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from typing import TYPE_CHECKING
@@ -100,6 +101,6 @@ def _has_answered(connection: HTTP1ServerConnection, exchange: HTTP1Connection |
     assert exchange._run_context is not None
     try:
         exchange._run_context.run(answer)
-    except Exception as error:
+    except (Exception, asyncio.CancelledError) as error:
         connection.failed(exchange, error)
     return True

@@ -32,7 +32,7 @@ from tornado._wire.errors import BodyTooLarge, IncompleteMessage
 from tornado.concurrent import Future
 from tornado.http1connection import _expiry, _lingering, _refusal
 from tornado.http1connection._decompress import GzipMessageDelegate
-from tornado.http1connection._exchange import _CONTINUE, FAIR_SHARE, HTTP1Connection
+from tornado.http1connection._exchange import _CONTINUE, FAIR_SHARE, HTTP1Connection, run_guarded
 from tornado.http1connection._lingering import Lingering
 from tornado.http1connection._pace import Pace
 from tornado.http1connection._params import READ_AHEAD, HTTP1ConnectionParameters
@@ -356,12 +356,7 @@ class HTTP1ServerConnection:
         self._scheduled = False
         if self._state is not _SERVING or self._exchange is not None:
             return
-        stream = self.stream
-        stream._cork()
-        try:
-            self._advance(True)
-        finally:
-            stream._uncork()
+        self.stream._call_corked(self._advance, True)
         self._read_on()
 
     def _read_on(self) -> None:
@@ -408,7 +403,7 @@ class HTTP1ServerConnection:
                 self._run(exchange, result, context)
         except HTTPInputError:
             raise
-        except Exception as error:
+        except (Exception, asyncio.CancelledError) as error:
             self.failed(exchange, error)
 
     def _open(self, exchange: HTTP1Connection, head: h1.RequestHead) -> Any:
@@ -468,7 +463,7 @@ class HTTP1ServerConnection:
                 result = context.run(self._open, exchange, head)
             if result is not None:
                 exchange._wait_for(result)
-        except Exception as error:
+        except (Exception, asyncio.CancelledError) as error:
             self.failed(exchange, error)
             return
         self._pump(exchange)
@@ -503,11 +498,13 @@ class HTTP1ServerConnection:
                 exchange._pump()
             else:
                 self._receive_body(exchange)
+                if self._exchange is not exchange:  # asking for the body has met the peer's reset
+                    return
                 exchange._pump()
                 if not exchange._read_done and self._exchange is exchange:
                     timeout = exchange._body_timeout
                     _expiry.watch_body(self, self.params.body_timeout if timeout is None else timeout)
-        except Exception as error:
+        except (Exception, asyncio.CancelledError) as error:
             self.failed(exchange, error)
             return
         if self._pace is not None and exchange._read_done:
@@ -560,8 +557,7 @@ class HTTP1ServerConnection:
         if not exchange._read_done:
             # Answered before the body came: its rest is not worth waiting for.
             exchange._close_after = True
-            if exchange._message is not None:
-                exchange._message.on_connection_close()
+            exchange.discard_body()
         if exchange._run_context is not None:
             self._forget(exchange)
         rest = b""
@@ -624,10 +620,12 @@ class HTTP1ServerConnection:
 
     def _ended(self) -> None:
         delegate = self._delegate
-        if delegate is not None:
-            delegate.on_close(self)
-        if self._closed is not None and not self._closed.done():
-            self._closed.set_result(None)
+        try:
+            if delegate is not None:
+                run_guarded(delegate.on_close, self)
+        finally:
+            if self._closed is not None and not self._closed.done():
+                self._closed.set_result(None)
 
     def failed(self, exchange: HTTP1Connection, error: BaseException) -> None:
         """Reading the request failed, by the peer's fault or by the program's."""
@@ -652,7 +650,11 @@ class HTTP1ServerConnection:
 
     def _expired(self) -> None:
         """A deadline has passed: of the idle connection, of a head, of a body, or of the peer's closing."""
-        _expiry.expired(self)
+        try:
+            _expiry.expired(self)
+        except BaseException:  # of a program's own context, which a log line names
+            self.stream.close()
+            raise
 
 
 async def finish_after(result: Any, message: Any) -> None:

@@ -14,6 +14,7 @@ import time
 from typing import Protocol
 
 from tornado._batches import Batches
+from tornado.log import app_log
 
 NEVER = float("inf")
 _LONGEST_STEP = 1.0
@@ -90,11 +91,16 @@ class Watch:
                 due.append(connection)
             elif deadline < following:
                 following = deadline
-        for connection in due:
-            self._ends.add((self, connection), self._loop)  # type: ignore[arg-type]  # who set a timer had one
-        following = min(following, self._due)
-        if following != NEVER and self.connections:
-            self._schedule(max(following, now + self._step), now)
+        try:
+            for connection in due:
+                self._ends.add((self, connection), self._loop)  # type: ignore[arg-type]  # there is one
+        except BaseException:  # KeyboardInterrupt or SystemExit: the loop may be run again
+            following = now  # to find the rest of those that are due
+            raise
+        finally:
+            following = min(following, self._due)
+            if following != NEVER and self.connections:
+                self._schedule(max(following, now + self._step), now)
 
 
 def _end(item: tuple[Watch, Watched]) -> None:
@@ -106,6 +112,11 @@ def _end(item: tuple[Watch, Watched]) -> None:
     now, deadline = time.monotonic(), connection._deadline
     if deadline <= now:
         connection._deadline = NEVER
-        connection._expired()
+        try:
+            connection._expired()
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException:
+            app_log.error("Uncaught exception at a deadline", exc_info=True)
     elif deadline < watch._due:
         watch._schedule(deadline, now)

@@ -261,9 +261,11 @@ class StreamCore:
         try:
             self.close_fd()
         finally:
-            self._after_close()
-            if self._close_callback is not None:
-                self._schedule_close_callback()
+            try:
+                self._after_close()
+            finally:
+                if self._close_callback is not None:
+                    self._schedule_close_callback()
 
     def _close_early(self) -> bool:
         """Use the descriptor for the last time. True if that failed, and closed the stream."""

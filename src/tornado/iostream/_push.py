@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from tornado.iostream._departures import Departures
@@ -233,15 +234,8 @@ class PushMode(OutputSide):
             self._input_ends(self._broken_error())
             return
         tell = getattr(self._consumer, "eof_pending", None)
-        if tell is None:
-            return
-        self._corked += 1
-        try:
-            tell()
-        except BaseException as fault:
-            self._consumer_failed(fault)
-        finally:
-            self._uncork()
+        if tell is not None:
+            self._call_corked(tell)
 
     def _broken_error(self) -> Exception:
         """The error of a connection that is known to be broken."""
@@ -257,6 +251,16 @@ class PushMode(OutputSide):
         self._corked += 1
         try:
             consumer.data_received(data)
+        except BaseException as error:
+            self._consumer_failed(error)
+        finally:
+            self._uncork()
+
+    def _call_corked(self, call: Callable[..., object], *args: object) -> None:
+        """Have the consumer do something: what it sends leaves in one send, and an error closes the stream."""
+        self._corked += 1
+        try:
+            call(*args)
         except BaseException as error:
             self._consumer_failed(error)
         finally:
@@ -284,26 +288,13 @@ class PushMode(OutputSide):
             return
         if consumer is None or not self._eof or self._closed:  # since then
             return
-        self._corked += 1
-        try:
-            consumer.eof_received()
-        except BaseException as fault:
-            self._consumer_failed(fault)
-        finally:
-            self._uncork()
+        self._call_corked(consumer.eof_received)
 
     def _tell_drained(self) -> None:
         # Who has lent its input goes on sending.
         consumer = self._consumer or self._lender
-        if consumer is None:
-            return
-        self._corked += 1
-        try:
-            consumer.output_drained()
-        except BaseException as error:
-            self._consumer_failed(error)
-        finally:
-            self._uncork()
+        if consumer is not None:
+            self._call_corked(consumer.output_drained)
 
     def _tell_waiting(self) -> None:
         tell = getattr(self._consumer or self._lender, "output_waiting", None)
@@ -326,7 +317,9 @@ class PushMode(OutputSide):
         self._lender = None
         try:
             consumer.connection_lost(self.error)
-        except Exception as error:
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:  # an asyncio.CancelledError as well
             self._log_uncaught(consumer, error)
 
     def _after_close(self) -> None:

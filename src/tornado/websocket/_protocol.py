@@ -224,7 +224,7 @@ class WebSocketProtocol13(Delivery):
                 self.handler.on_ws_connection_close, self.close_code, self.close_reason
             )
             future = self._future_of(result) if inspect.isawaitable(result) else None
-        except Exception:
+        except (Exception, asyncio.CancelledError):
             self._log_exception()
             return
         if future is not None:

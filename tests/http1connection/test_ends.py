@@ -1,0 +1,370 @@
+"""Ends of connections: callbacks of programs that raise, and responses that have no body."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from tests.support.clock import FakeClock
+from tests.support.server import ExpectLog, Server, serving
+from tornado.http1connection import HTTP1Connection, _expiry, _server, _watch
+from tornado.httputil import (
+    HTTPHeaders,
+    HTTPMessageDelegate,
+    HTTPServerConnectionDelegate,
+    HTTPServerRequest,
+    ResponseStartLine,
+)
+from tornado.web import Application, RequestHandler
+
+REQUEST = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+POST = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\npart"
+
+
+class Unusual(BaseException):
+    """Not an Exception, as `asyncio.CancelledError` is not."""
+
+
+FAULTS = pytest.mark.parametrize("fault", [ValueError, asyncio.CancelledError, Unusual])
+
+
+def raises(fault: type[BaseException]) -> Callable[..., Any]:
+    """A callback that raises it; CancelledError in the way that programs meet it."""
+
+    def callback(*args: Any) -> None:
+        if fault is not asyncio.CancelledError:
+            raise fault
+        cancelled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        cancelled.cancel()
+        cancelled.result()
+
+    return callback
+
+
+@pytest.fixture
+def timed(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server's deadlines go by the clock."""
+    for module in (_server, _expiry):
+        monkeypatch.setattr(module, "monotonic", clock)
+    monkeypatch.setattr(_watch, "time", SimpleNamespace(monotonic=clock))
+
+
+class Waiting(HTTPMessageDelegate):
+    """Never answers, and fails when it is told that its client has gone."""
+
+    def __init__(self, fault: type[BaseException]) -> None:
+        self.on_connection_close = raises(fault)  # type: ignore[method-assign]
+
+
+class Closing(HTTPServerConnectionDelegate):
+    """Counts the connections that have ended."""
+
+    def __init__(self, make: Callable[[Any], HTTPMessageDelegate]) -> None:
+        self.make = make
+        self.closed = 0
+
+    def start_request(self, server_conn: object, request_conn: Any) -> HTTPMessageDelegate:
+        return self.make(request_conn)
+
+    def on_close(self, server_conn: object) -> None:
+        self.closed += 1
+
+
+async def connected(server: Server, count: int, data: bytes) -> None:
+    """Open connections and wait until a request is being served on each."""
+    for _ in range(count):
+        (await server.connect()).send(data)
+    while sum(each._exchange is not None for each in server.server._connections) < count:
+        await asyncio.sleep(0)
+
+
+@FAULTS
+async def test_errors_in_close_callbacks_do_not_lose_the_deadlines_of_others(
+    timed: None, tls: Any, fault: type[BaseException], expect_log: ExpectLog
+) -> None:
+    delegate = Closing(lambda connection: Waiting(fault))
+    async with serving(delegate, tls=tls, body_timeout=10) as server:
+        await connected(server, 8, POST)
+        with expect_log("tornado.application", "Uncaught exception in a close callback") as expected:
+            await asyncio.sleep(12)
+            while server.server._connections:
+                await asyncio.sleep(0)
+        assert len(expected.records) == 8
+        assert delegate.closed == 8
+        assert not server.server._connections
+
+
+@FAULTS
+async def test_close_all_connections_closes_all_of_them(
+    loop_kind: str, fault: type[BaseException], expect_log: ExpectLog
+) -> None:
+    delegate = Closing(lambda connection: Waiting(fault))
+    async with serving(delegate) as server:
+        await connected(server, 3, POST)
+        with expect_log("tornado.application", "Uncaught exception in a close callback"):
+            await server.server.close_all_connections()
+        assert delegate.closed == 3
+        assert not server.server._connections
+
+
+@FAULTS
+async def test_an_error_in_on_close_does_not_stop_close_all_connections(
+    fault: type[BaseException], expect_log: ExpectLog
+) -> None:
+    delegate = Closing(lambda connection: HTTPMessageDelegate())
+    delegate.on_close = raises(fault)  # type: ignore[method-assign]
+    async with serving(delegate) as server:
+        await connected(server, 3, POST)
+        with expect_log("tornado.application", "Uncaught exception in a close callback") as expected:
+            await server.server.close_all_connections()
+        assert len(expected.records) == 3
+
+
+@FAULTS
+async def test_an_error_in_on_connection_close_of_a_handler(
+    loop_kind: str, tls: Any, fault: type[BaseException], expect_log: ExpectLog
+) -> None:
+    class Handler(RequestHandler):
+        async def get(self) -> None:
+            await asyncio.Event().wait()
+
+        on_connection_close = raises(fault)
+
+    application = Application([("/", Handler)], cancel_on_disconnect=True)
+    async with serving(application, tls=tls) as server:
+        await connected(server, 1, REQUEST)
+        with expect_log("tornado.application", "Uncaught exception in a close callback"):
+            await server._peers[0].close()
+            while server.server._connections:
+                await asyncio.sleep(0)
+
+
+@FAULTS
+async def test_an_error_when_told_that_the_body_is_not_read(
+    fault: type[BaseException], expect_log: ExpectLog
+) -> None:
+    class Answering(Waiting):
+        def __init__(self, connection: HTTP1Connection) -> None:
+            super().__init__(fault)
+            self.connection = connection
+
+        def headers_received(self, start_line: Any, headers: HTTPHeaders) -> None:
+            line = ResponseStartLine("HTTP/1.1", 200, "OK")
+            _ = self.connection.write_headers(line, HTTPHeaders({"Content-Length": "2"}), b"ok")
+            self.connection.finish()
+
+    async with serving(Closing(Answering)) as server:
+        peer = await server.connect()
+        with expect_log("tornado.application", "Uncaught exception in a close callback"):
+            peer.send(POST)
+            response = await peer.response()
+        assert response.body == b"ok"
+        peer.writer.write_eof()
+        assert await peer.rest() == b""
+
+
+@FAULTS
+async def test_an_error_out_of_a_pipelined_request_closes(
+    loop_kind: str, fault: type[BaseException], expect_log: ExpectLog
+) -> None:
+    """It begins in an event loop iteration of its own, where nothing else would notice."""
+    first = asyncio.Event()
+
+    class Pipelined(HTTPMessageDelegate):
+        def __init__(self, connection: HTTP1Connection) -> None:
+            self.connection = connection
+            if delegate.requests:
+                raises(fault)()
+            delegate.requests += 1
+
+        def finish(self) -> Any:
+            return self.answer()
+
+        async def answer(self) -> None:
+            await first.wait()
+            line = ResponseStartLine("HTTP/1.1", 200, "OK")
+            _ = self.connection.write_headers(line, HTTPHeaders({"Content-Length": "2"}), b"ok")
+            self.connection.finish()
+
+    delegate: Any = Closing(Pipelined)
+    delegate.requests = 0
+    async with serving(delegate) as server:
+        peer = await server.connect()
+        peer.send(REQUEST * 2)
+        while not delegate.requests:
+            await asyncio.sleep(0)
+        first.set()
+        if fault is asyncio.CancelledError:  # says that it was cancelled, which is not an error
+            assert (await peer.rest()).endswith(b"ok")
+        else:
+            with expect_log("tornado.application", "Uncaught exception"):
+                received = await peer.rest()
+            assert received.count(b"HTTP/1.1 500") == (fault is ValueError)
+        await peer.close()
+        while not delegate.closed:
+            await asyncio.sleep(0)
+
+
+async def test_reset_of_a_client_that_waits_for_100_continue_is_not_logged(loop_kind: str, tls: Any) -> None:
+    """The server's answer meets the reset: neither an error nor a traceback."""
+
+    class Handler(RequestHandler):
+        def post(self) -> None:
+            raise AssertionError("its body is never received")
+
+    head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n"
+    async with serving(Application([("/", Handler)]), tls=tls) as server:
+        client = await asyncio.to_thread(server.dial)
+        while len(server.server._connections) < 1:
+            await asyncio.sleep(0)
+        [connection] = server.server._connections
+        stream: Any = connection.stream
+        while getattr(stream, "_handshaking", False):
+            await asyncio.sleep(0)
+        sent = stream.socket.send
+
+        class Broken:
+            def __getattr__(self, name: str) -> Any:
+                return getattr(inner, name)
+
+            def send(self, data: bytes) -> int:
+                if data.startswith(b"HTTP/1.1 100"):
+                    raise ConnectionResetError(104, "Connection reset by peer")
+                return int(sent(data))
+
+        inner, stream.socket = stream.socket, Broken()
+        client.sendall(head)
+        while server.server._connections:
+            await asyncio.sleep(0)
+        client.close()
+
+
+# -- responses without a body --
+
+
+def answer(request: HTTPServerRequest, code: int, length: bool, chunk: bytes | None, late: bytes) -> None:
+    """Answer by the connection itself."""
+    headers = HTTPHeaders({"Content-Length": "6"} if length else {})
+    connection: Any = request.connection
+    _ = connection.write_headers(ResponseStartLine("HTTP/1.1", code, "Some"), headers, chunk)
+    if late:
+        _ = connection.write(late)
+    connection.finish()
+
+
+def plain_answer(request: HTTPServerRequest) -> None:
+    answer(request, 200, True, b"second", b"")
+
+
+@pytest.mark.parametrize("length", [False, True])
+@pytest.mark.parametrize("moment", ["with the head", "later"])
+async def test_body_of_a_204_response_is_discarded(
+    loop_kind: str, tls: Any, length: bool, moment: str, expect_log: ExpectLog
+) -> None:
+    def application(request: HTTPServerRequest) -> None:
+        if request.path == "/second":
+            plain_answer(request)
+        elif moment == "later":
+            answer(request, 204, length, None, b"unwanted")
+        else:
+            answer(request, 204, length, b"unwanted", b"")
+
+    async with serving(application, tls=tls) as server:
+        peer = await server.connect()
+        with expect_log("tornado.application", r"Discarded 8 bytes written after a 204 response"):
+            first = await peer.fetch("/")
+        assert first.code == 204
+        assert first.get("Content-Length") is None
+        assert (await peer.fetch("/second")).body == b"second"
+
+
+@pytest.mark.parametrize("steps", ["write flush", "flush write", "write flush write flush"])
+async def test_a_handler_that_writes_a_body_after_204(steps: str, expect_log: ExpectLog) -> None:
+    class Handler(RequestHandler):
+        async def get(self, path: str) -> None:
+            if path:
+                self.write("second")
+                return
+            self.set_status(204)
+            for step in steps.split():
+                if step == "write":
+                    self.write("HTTP/1.1 200 reflected\r\n\r\n")
+                else:
+                    await self.flush()
+
+    async with serving(Application([("/(.*)", Handler)])) as server:
+        peer = await server.connect()
+        with expect_log("tornado.application", "Discarded"):
+            peer.get("/")
+            peer.get("/second")
+            assert (await peer.response()).code == 204
+            assert (await peer.response()).body == b"second"
+
+
+@pytest.mark.parametrize("code", [100, 102, 103])
+async def test_an_informational_response_without_a_final_one_ends_the_connection(
+    code: int, expect_log: ExpectLog
+) -> None:
+    async with serving(lambda request: answer(request, code, False, b"unwanted", b"")) as server:
+        with expect_log("tornado.application", "Discarded"):
+            received = await server.exchange(REQUEST * 2)
+        assert received.count(b"HTTP/1.1") == 1
+        assert received.endswith(b"\r\n\r\n")
+
+
+async def test_a_final_response_follows_an_informational_one() -> None:
+    def application(request: HTTPServerRequest) -> None:
+        connection: Any = request.connection
+        hints = HTTPHeaders({"Link": "</style.css>; rel=preload; as=style"})
+        _ = connection.write_headers(ResponseStartLine("HTTP/1.1", 103, "Early Hints"), hints)
+        if request.path == "/chunked":
+            _ = connection.write_headers(ResponseStartLine("HTTP/1.1", 200, "OK"), HTTPHeaders(), b"second")
+            connection.finish()
+        else:
+            plain_answer(request)
+
+    async with serving(application) as server:
+        peer = await server.connect()
+        for path in ("/", "/chunked", "/"):
+            assert (await peer.fetch(path)).code == 103
+            final = await peer.response()
+            assert (final.code, final.body) == (200, b"second")
+
+
+async def test_101_without_an_upgrade_ends_the_connection() -> None:
+    async with serving(lambda request: answer(request, 101, False, None, b"other protocol")) as server:
+        received = await server.exchange(REQUEST * 2)
+        assert received.count(b"HTTP/1.1") == 1
+        assert received.endswith(b"\r\n\r\nother protocol")
+
+
+async def test_detach_after_finishing_a_101_response(loop_kind: str, tls: Any) -> None:
+    class Handler(RequestHandler):
+        async def get(self) -> None:
+            self.set_status(101)
+            self.set_header("Upgrade", "other")
+            _ = self.finish()
+            connection: Any = self.request.connection
+            stream = connection.detach()
+            await stream.write(await stream.read_bytes(5))
+            stream.close()
+
+    async with serving(Application([("/", Handler)]), tls=tls) as server:
+        assert (await server.exchange(REQUEST + b"hello")).endswith(b"\r\n\r\nhello")
+
+
+@pytest.mark.parametrize("code", [200, 304])
+async def test_a_body_that_head_or_304_forbids_closes(code: int, expect_log: ExpectLog) -> None:
+    def application(request: HTTPServerRequest) -> None:
+        answer(request, code, False, None, b"unwanted")
+
+    method = b"HEAD" if code == 200 else b"GET"
+    async with serving(application) as server:
+        with expect_log("tornado.application", "Uncaught exception"):
+            received = await server.exchange(REQUEST.replace(b"GET", method) * 2)
+        assert received.count(b"HTTP/1.1") == 1
+        assert b"unwanted" not in received
