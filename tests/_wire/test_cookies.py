@@ -73,7 +73,7 @@ def test_quote_value() -> None:
     assert quote_value("a=/") == '"a=/"'
     assert quote_value("") == '""'
     assert quote_value('a "b"') == r'"a \"b\""'
-    with pytest.raises(InvalidCookie, match="latin-1"):
+    with pytest.raises(InvalidCookie, match="not a Latin-1 character"):
         quote_value("中")
 
 

@@ -129,6 +129,38 @@ async def test_names_that_are_no_tokens(name: str) -> None:
     assert await cookies_of(set_it) == []
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            {"domain": "例え.jp"},
+            "attribute domain: '例え.jp' holds '例', which is not a Latin-1 character; write ",
+        ),
+        ({"path": "/€"}, "attribute path: '/€' holds '€', which is not a Latin-1 character; percent-encode "),
+        ({"path": "/€".encode()}, "attribute path: '/€' holds '€'"),
+        ({"samesite": "€"}, "attribute samesite: '€' holds '€', which is not a Latin-1 character; use ASCII"),
+        ({"expires": "€"}, None),
+        ({"Comment": "€"}, "attribute Comment: '€' holds '€'"),
+        ({"priority": "€"}, "attribute priority: '€' holds '€'"),
+        ({"domain": "\ud800"}, r"attribute domain: '\ud800' holds '\ud800'"),
+        ({"value": "€"}, "Invalid cookie value: it holds '€', .*url_escape.*cookie 'n'"),
+        ({"name": "€"}, "Invalid cookie attribute name: '€' holds '€'"),
+    ],
+)
+async def test_characters_beyond_latin_1_are_refused_where_they_are_set(
+    arguments: dict[str, Any], message: str | None
+) -> None:
+    def set_it(self: Any) -> None:
+        with pytest.raises((ValueError, TypeError), match=message and message.replace("\\", r"\\")):
+            self.set_cookie(**{"name": "n", "value": "v", **arguments})
+
+    assert await cookies_of(set_it) == []
+
+
+async def test_latin_1_characters_of_attributes_are_sent() -> None:
+    assert await cookies_of(lambda self: self.set_cookie("n", "v", path="/é")) == ["n=v; Path=/é"]
+
+
 @pytest.mark.parametrize("value", ["a\nb", "a\r\nb: c", "\0", "a b"])
 async def test_values_that_are_refused(value: Any) -> None:
     def set_it(self: Any) -> None:

@@ -42,6 +42,7 @@ _PLAIN = re.compile(r"[!#$%&'*+\-.^_`|~:0-9A-Za-z]+")
 _RESERVED = frozenset(http.cookies.Morsel())
 _TO_ESCAPE = re.compile(r'["\\,;]|[^\x20-\x7e]')
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f;]")
+_BEYOND_LATIN_1 = re.compile(r"[^\x00-\xff]")
 
 # RFC 6265 section 5.2 and 6265bis section 5.6: attribute keyword -> its usual spelling.
 ATTRIBUTES = {
@@ -56,6 +57,11 @@ ATTRIBUTES = {
     "samesite": "SameSite",
     "secure": "Secure",
     "version": "Version",
+}
+#: How to write other characters in an attribute.
+_ENCODINGS = {
+    "domain": "write the domain in its ASCII form: name.encode('idna').decode()",
+    "path": "percent-encode the path with urllib.parse.quote()",
 }
 _SPELLINGS = {keyword: keyword for keyword in ATTRIBUTES} | {"max_age": "max-age"}
 _FLAGS = frozenset(["secure", "httponly", "partitioned"])
@@ -104,7 +110,8 @@ def _escape(match: re.Match[str]) -> str:
         return "\\" + char
     if char > "\xff":
         raise InvalidCookie(
-            f"cookie value has a character beyond latin-1, {char!r}; encode it first, as url_escape does"
+            f"Invalid cookie value: it holds {char!r}, which is not a Latin-1 character; "
+            "encode the value first, with tornado.escape.url_escape() for example"
         )
     return f"\\{ord(char):03o}"
 
@@ -166,7 +173,10 @@ def format_set_cookie(name: str, value: str, attributes: Attributes | None = Non
             f"Invalid cookie name {name!r}: a name is one or more letters, digits or !#$%&'*+-.^_`|~: "
             "and not the name of an attribute"
         )
-    line = f"{name}={quote_value(value)}"
+    try:
+        line = f"{name}={quote_value(value)}"
+    except InvalidCookie as error:
+        raise InvalidCookie(f"{error} (cookie {name!r})") from None
     if not attributes:
         return line
     given = {_SPELLINGS.get(key) or _keyword(key): content for key, content in attributes.items()}
@@ -230,9 +240,15 @@ def broken_promise(name: str, attributes: Attributes) -> str | None:
 def check_attribute(key: str, content: str) -> None:
     """Refuse an attribute's value that could be read as more than a value.
 
-    :raises InvalidCookie: if it holds a control character or a semicolon (RFC 6265 section 4.1.1).
+    :raises InvalidCookie: if it holds a control character or a semicolon (RFC 6265 section 4.1.1), or a
+        character that a header field cannot carry.
     """
     if _FORBIDDEN.search(content):
         raise InvalidCookie(
             f"Invalid cookie attribute {key}: {content!r} holds a control character or semicolon"
+        )
+    if not content.isascii() and (found := _BEYOND_LATIN_1.search(content)) is not None:
+        raise InvalidCookie(
+            f"Invalid cookie attribute {key}: {content!r} holds {found[0]!r}, which is not a Latin-1 "
+            f"character; {_ENCODINGS.get(key.lower(), 'use ASCII characters')}"
         )
