@@ -19,7 +19,7 @@ from tornado._wire.headers import InvalidHeader
 from tornado.concurrent import Future, future_set_result_unless_cancelled
 from tornado.iostream import StreamClosedError
 from tornado.log import app_log
-from tornado.web import _response, _xsrf
+from tornado.web import _response, _return_values, _xsrf
 from tornado.web._errors import Finish, HTTPError
 
 if TYPE_CHECKING:
@@ -157,7 +157,9 @@ def _check_unsafe(handler: RequestHandler) -> None:
 async def _from_prepare(handler: RequestHandler, prepared: Any) -> None:
     try:
         if prepared is not None:
-            await _returned(handler, prepared, "prepare")
+            value = await _returned(handler, prepared, "prepare")
+            if value is not None:
+                _return_values.check(handler, "prepare", prepared, value)
         streams = handler._stream_request_body
         if streams and not handler._finished:
             handler._body_begins()
@@ -181,20 +183,23 @@ async def _from_prepare(handler: RequestHandler, prepared: Any) -> None:
         if result is not None:
             if isinstance(result, AtOnce) and result.at_once():
                 return
-            await _returned(handler, result)
+            value = await _returned(handler, result)
+            if value is not None:
+                _return_values.check(handler, None, result, value)
         if handler._auto_finish and not handler._finished:
             _ = handler.finish()
     except (Exception, asyncio.CancelledError) as error:
         _handle_in_task(handler, error)
     finally:
         _release_body(handler)
-        result = None
+        result = prepared = value = None
 
 
 async def _from_method(handler: RequestHandler, result: Any) -> None:
     try:
-        # What it gives is ignored: many methods end in "return self.finish(...)", or return for others.
-        await result
+        value = await result
+        if value is not None:
+            _return_values.check(handler, None, result, value)
         if handler._auto_finish and not handler._finished:
             _finish(handler)
     except (Exception, asyncio.CancelledError) as error:
@@ -212,21 +217,15 @@ def _returned(handler: RequestHandler, value: Any, name: str | None = None) -> A
 
     :param name: of the method; None for the one named after the request's.
     """
-    if isinstance(value, (str, bytes, dict)):
-        raise TypeError(
-            f"{_name_of(handler, name)} should return None, got {type(value).__name__}; "
-            "write it with self.write(...)"
-        )
+    if isinstance(value, (str, bytes, dict)) or (isinstance(value, list) and not value):
+        raise TypeError(_return_values.problem(handler, name, value))
     generator: Any = value if type(value) is types.GeneratorType else None
     if generator is not None and not inspect.isawaitable(generator):
-        raise TypeError(
-            f"{_name_of(handler, name)} is a generator: add @gen.coroutine, or use async def and await"
-        )
-    return _awaitable(value)
-
-
-def _name_of(handler: RequestHandler, name: str | None) -> str:
-    return f"{type(handler).__name__}.{name or handler.request.method.lower()}()"
+        raise TypeError(_return_values.problem(handler, name, value))
+    try:
+        return _awaitable(value)
+    except gen.BadYieldError:
+        raise TypeError(_return_values.problem(handler, name, value)) from None
 
 
 def _release_body(handler: RequestHandler) -> None:

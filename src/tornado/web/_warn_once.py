@@ -1,0 +1,48 @@
+"""Warnings about a program's mistakes: logged once for each handler class, with the place in the program."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+from tornado.log import app_log
+
+if TYPE_CHECKING:
+    from tornado.web._handler import RequestHandler
+
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+#: Handler class -> the kinds of warning that were logged for it.
+_logged: WeakKeyDictionary[type[RequestHandler], set[str]] = WeakKeyDictionary()
+
+
+def is_debugging(handler: RequestHandler) -> bool:
+    """Whether the handler's application has ``debug=True``."""
+    settings = getattr(handler.application, "settings", None)
+    return isinstance(settings, dict) and bool(settings.get("debug"))  # tests use mock applications
+
+
+def warn_once(handler: RequestHandler, kind: str, message: str, *args: object) -> None:
+    """Log ``message % args``, unless this kind of warning was logged for the handler's class before.
+
+    With ``debug=True`` it is logged each time.
+
+    :param kind: a fixed name: it is remembered as long as the class.
+    """
+    logged = _logged.setdefault(type(handler), set())
+    if kind in logged and not is_debugging(handler):
+        return
+    logged.add(kind)
+    app_log.warning(message, *args)
+
+
+def caller() -> str:
+    """Return the file and line of the innermost call that comes from outside of this package."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+__all__ = ["caller", "is_debugging", "warn_once"]
