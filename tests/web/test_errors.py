@@ -51,12 +51,33 @@ def test_attributes() -> None:
     )
 
 
+def test_public_message_is_neither_in_the_log_message_nor_in_the_text() -> None:
+    error = HTTPError(409, "item %s", 7, public_message="Sold out")
+    assert (error.public_message, error.get_message()) == ("Sold out", "item 7")
+    assert str(error) == "HTTP 409: Conflict (item 7)"
+    assert HTTPError(409).public_message is None
+
+
+def test_subclass_may_define_a_public_message() -> None:
+    class SoldOut(HTTPError):
+        public_message = "Sold out"
+
+    assert SoldOut(409).public_message == "Sold out"
+    assert SoldOut(409, public_message="Gone").public_message == "Gone"
+
+
 @pytest.mark.parametrize(
-    "error", [HTTPError(403, "no %s", "entry", reason="Closed"), HTTPError(404), MissingArgumentError("name")]
+    "error",
+    [
+        HTTPError(403, "no %s", "entry", reason="Closed", public_message="Closed on Sundays"),
+        HTTPError(404),
+        MissingArgumentError("name"),
+    ],
 )
 def test_copies(error: Any) -> None:
     for again in (copy.copy(error), pickle.loads(pickle.dumps(error))):
         assert (again.reason, again.args) == (error.reason, error.args)
+        assert again.public_message == error.public_message
         assert str(again) == str(error)
 
 

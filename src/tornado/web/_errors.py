@@ -12,15 +12,19 @@ class HTTPError(Exception):
 
     ::
 
-        raise HTTPError(404, "no story %s", story_id, reason="No Such Story")
+        raise HTTPError(404, "no story %s", story_id, public_message="The story was deleted.")
 
     :param int status_code: the status, also one that is not in `http.HTTPStatus` if `reason` is given.
     :param str log_message: written to the log, never to the client; formatted with ``% args``.
     :param str reason: (keyword only) the reason phrase instead of the usual one. One that holds a control
         character, a character outside Latin-1 or an angle bracket (it is shown on the error page) is replaced
         by "Unknown".
+    :param str public_message: (keyword only) a text that the default error page shows to the client, as HTML
+        or JSON (``{"error": {"status": 404, "message": …}}``); kept as an attribute of that name.
     :raises TypeError: if the status is no integer.
     """
+
+    public_message: str | None = None
 
     def __init__(
         self, status_code: int = 500, log_message: str | None = None, *args: object, **kwargs: Any
@@ -31,6 +35,8 @@ class HTTPError(Exception):
         self._log_message = log_message
         self.args = args
         self.reason: str | None = kwargs.get("reason")
+        if "public_message" in kwargs:
+            self.public_message = kwargs["public_message"]
 
     @property
     def log_message(self) -> str | None:

@@ -25,6 +25,7 @@ from tornado.web import (
     _body_faults,
     _cookies,
     _departure,
+    _error_page,
     _lifecycle,
     _rendering,
     _response,
@@ -610,23 +611,17 @@ class RequestHandler:
         :param kwargs: ``exc_info``, the exception as a triple, where one is the cause. With the setting
             ``serve_traceback`` (part of ``debug=True``) the default page shows it, with the request and the
             variables on its way, to a browser; to others the traceback as text. Secrets are masked by their
-            names. An `InvalidArgumentError` or `InvalidBodyError` tells the client its ``public_message``, as
-            JSON where the client sent or accepts that.
+            names.
+
+        The default page is HTML, or JSON where the client's ``Accept`` prefers that. An exception's
+        ``public_message`` (see `HTTPError`) is shown in it.
         """
         if self.settings.get("serve_traceback") and "exc_info" in kwargs:
             from tornado.web import _debug  # only where somebody develops
 
             _debug.write_error(self, status_code, kwargs["exc_info"])
             return
-        if "exc_info" in kwargs:
-            message = getattr(kwargs["exc_info"][1], "public_message", None)
-            if isinstance(message, str):
-                from tornado.web import _problems  # late: most programs have none
-
-                _problems.write(self, status_code, message)
-                return
-        title = escape.xhtml_escape(f"{status_code}: {self._reason}")
-        _ = self.finish(f"<html><title>{title}</title><body>{title}</body></html>")
+        _error_page.write(self, status_code, self._reason, kwargs.get("exc_info"))
 
     def log_exception(self, typ: type[BaseException] | None, value: BaseException | None, tb: Any) -> None:
         """Log an uncaught exception; override to report it elsewhere.

@@ -1,0 +1,77 @@
+"""The default error page, as HTML or JSON.
+
+A log message belongs to the program and is not shown. An exception's ``public_message`` is: errors of
+arguments and JSON bodies have one, and `HTTPError` takes one from the program.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from tornado import httputil
+from tornado._wire.accept import MEDIA_RANGE, weights
+from tornado.escape import xhtml_escape
+from tornado.web import _response
+
+if TYPE_CHECKING:
+    from tornado.web._handler import RequestHandler
+
+_BARE = b"<html><title>500: Internal Server Error</title><body>500: Internal Server Error</body></html>"
+
+
+def write(handler: RequestHandler, status_code: int, reason: str, exc_info: Any) -> None:
+    """Finish the response with the default page of a status.
+
+    :param exc_info: the exception as a triple, or None.
+    """
+    message = None if exc_info is None else getattr(exc_info[1], "public_message", None)
+    if not isinstance(message, str):
+        message = None
+    if _prefers_json(handler, message is not None):
+        error = {"status": status_code, "message": reason if message is None else message}
+        handler.set_header("Content-Type", _response.JSON)
+        handler.add_header("Vary", "Accept")
+        _ = handler.finish(json.dumps({"error": error}))
+        return
+    title = xhtml_escape(f"{status_code}: {reason}")
+    paragraph = "" if message is None else f"<p>{xhtml_escape(message)}</p>"
+    _ = handler.finish(f"<html><title>{title}</title><body>{title}{paragraph}</body></html>")
+
+
+def _prefers_json(handler: RequestHandler, has_message: bool) -> bool:
+    """Whether the page is to be JSON: its weight in ``Accept`` is above that of HTML (RFC 9110 section
+    12.5.1), or is the same and only JSON is named, as in ``application/json, */*``.
+
+    A public message is also JSON where the request's body was.
+    """
+    accept = _response._request_field(handler.request, "Accept") or ""
+    if has_message:
+        kind = _response._request_field(handler.request, "Content-Type") or ""
+        if "json" in kind.partition(";")[0].lower():
+            return True
+    if "json" not in accept.lower():
+        return False
+    found = dict(weights(accept, MEDIA_RANGE))
+    as_json = max((weight for kind, weight in found.items() if "json" in kind), default=0)
+    named = found.get("text/html")
+    if named is not None:
+        return as_json > named
+    return as_json > 0 and as_json >= found.get("text/*", found.get("*/*", 0))
+
+
+def send_bare(request: httputil.HTTPServerRequest) -> httputil.HTTPHeaders:
+    """Answer with a constant page where the handler's own error page could not be sent.
+
+    :returns: the headers that were sent.
+    """
+    connection: Any = request.connection
+    headers = _response.default_headers()
+    headers["Content-Length"] = str(len(_BARE))
+    start_line = httputil.ResponseStartLine("", 500, "Internal Server Error")
+    connection.write_headers(start_line, headers, None if request.method == "HEAD" else _BARE)
+    connection.finish()
+    return headers
+
+
+__all__ = ["send_bare", "write"]

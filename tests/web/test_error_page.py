@@ -1,0 +1,154 @@
+"""The default error page, as HTML or JSON."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.support.server import ExpectLog, ask, handler_of, serving
+from tornado import web
+
+
+class Page(web.RequestHandler):
+    def get(self) -> None:
+        self.get_argument("padded", type=int)
+
+
+class Failing(web.RequestHandler):
+    """Raises errors of many kinds."""
+
+    def get(self, kind: str) -> None:
+        if kind == "public":
+            raise web.HTTPError(409, "log only: %s", "secret", public_message="Sold <out>")
+        if kind == "reason":
+            raise web.HTTPError(404, reason="No Such Story")
+        if kind == "argument":
+            self.get_argument("absent")
+        raise ZeroDivisionError("secret")
+
+
+JSON = "Accept: application/json"
+
+
+async def test_message_about_an_argument(expect_log: ExpectLog) -> None:
+    message = b"argument &#x27;padded&#x27; is not an integer"
+    async with serving(web.Application([("/", Page)])) as server:
+        with expect_log("tornado.general", "Invalid argument padded"):
+            page = await server.fetch("/?padded=%3Cb%3E")
+            json_page = await server.fetch("/?padded=%3Cb%3E", JSON)
+    title = b"400: Bad Request"
+    assert page.body == b"<html><title>%b</title><body>%b<p>%b</p></body></html>" % (title, title, message)
+    assert ("content-type", "application/json; charset=UTF-8") in json_page.headers
+    assert json.loads(json_page.body) == {
+        "error": {"status": 400, "message": "argument 'padded' is not an integer"}
+    }
+
+
+async def test_page_of_the_program(expect_log: ExpectLog) -> None:
+    class Own(Page):
+        def write_error(self, status_code: int, **kwargs: object) -> None:
+            error = kwargs["exc_info"][1]  # type: ignore[index]
+            self.finish(f"{status_code} {error.public_message}")
+
+    with expect_log("tornado.general", "Invalid argument padded"):
+        response = await ask(Own, path="/?padded=x")
+    assert response.body == b"400 argument 'padded' is not an integer"
+
+
+#: Path of a request -> status and message of its error.
+ERRORS = {
+    "/public": (409, "Sold <out>"),
+    "/reason": (404, "No Such Story"),
+    "/argument": (400, "Bad Request"),
+    "/bug": (500, "Internal Server Error"),
+    "/no/route": (404, "Not Found"),
+}
+
+
+@pytest.mark.parametrize(("path", "expected"), ERRORS.items())
+async def test_every_error_is_json_for_a_client_that_prefers_json(
+    path: str, expected: Any, expect_log: ExpectLog
+) -> None:
+    status, message = expected
+    with expect_log("tornado", "", required=False):
+        response = await ask(Failing, JSON, path=path, pattern="/([a-z]+)")
+    assert response.code == status
+    assert response.get("content-type") == "application/json; charset=UTF-8"
+    assert response.get("vary") == "Accept"
+    assert json.loads(response.body) == {"error": {"status": status, "message": message}}
+
+
+async def test_method_not_allowed_is_json_with_allow() -> None:
+    response = await ask(Failing, JSON, path="/x", pattern="/([a-z]+)", method="POST", body=b"")
+    assert (response.code, response.get("allow")) == (405, "GET")
+    assert json.loads(response.body) == {"error": {"status": 405, "message": "Method Not Allowed"}}
+
+
+@pytest.mark.parametrize(("path", "expected"), ERRORS.items())
+async def test_every_error_is_html_otherwise(path: str, expected: Any, expect_log: ExpectLog) -> None:
+    status, message = expected
+    with expect_log("tornado", "", required=False):
+        response = await ask(Failing, path=path, pattern="/([a-z]+)")
+    reason = message if path != "/public" else "Conflict"
+    public = "<p>Sold &lt;out&gt;</p>" if path == "/public" else ""
+    assert response.get("content-type") == "text/html; charset=UTF-8"
+    assert response.body.decode() == (
+        f"<html><title>{status}: {reason}</title><body>{status}: {reason}{public}</body></html>"
+    )
+    assert response.get("vary") is None
+
+
+#: Values of Accept, and whether an error page is JSON.
+ACCEPTED = {
+    "application/json": True,
+    "application/json, text/plain, */*": True,  # axios
+    "application/vnd.api+json": True,
+    "application/json, text/html;q=0.9": True,
+    "Application/JSON": True,
+    "text/html, application/json": False,
+    "text/html;q=0.9, application/json;q=0.9": False,
+    "text/html, application/json;q=0.5": False,
+    "application/json;q=0.5, */*": False,
+    "application/json;q=0, */*": False,
+    "application/json;q=0": False,
+    "text/*, application/json;q=0.9": False,
+    "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8": False,
+    "*/*": False,
+    "": False,
+    "json": False,
+}
+
+
+@pytest.mark.parametrize(("accept", "is_json"), ACCEPTED.items())
+async def test_accept_decides(accept: str, is_json: bool) -> None:
+    response = await ask(Page, f"Accept: {accept}", pattern="/other")
+    assert response.code == 404
+    assert response.body.startswith(b"{" if is_json else b"<html>")
+
+
+async def test_public_message_is_json_where_the_body_was(expect_log: ExpectLog) -> None:
+    def post(self: Any) -> None:
+        raise web.HTTPError(422, public_message="no")
+
+    fields = ("Content-Type: application/json", "Accept: */*")
+    response = await ask(handler_of(post=post), *fields, method="POST", body=b"{}")
+    assert json.loads(response.body) == {"error": {"status": 422, "message": "no"}}
+
+
+async def test_public_message_of_a_foreign_type_is_not_shown(expect_log: ExpectLog) -> None:
+    class Odd(web.HTTPError):
+        public_message = 7  # type: ignore[assignment]
+
+    def get(self: Any) -> None:
+        raise Odd(400)
+
+    assert b"7" not in (await ask(handler_of(get=get))).body
+
+
+async def test_head_has_the_length_of_the_json_page() -> None:
+    async with serving(web.Application([])) as server:
+        peer = await server.connect()
+        head = await peer.fetch("/", JSON, method="HEAD")
+        assert head.get("content-length") == str(len((await peer.fetch("/", JSON)).body))
