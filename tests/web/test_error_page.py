@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.server import ExpectLog, ask, handler_of, serving
+from tests.support.server import ExpectLog, ask, handler_of, raised, serving
 from tornado import web
 
 
@@ -152,3 +152,67 @@ async def test_head_has_the_length_of_the_json_page() -> None:
         peer = await server.connect()
         head = await peer.fetch("/", JSON, method="HEAD")
         assert head.get("content-length") == str(len((await peer.fetch("/", JSON)).body))
+
+
+# -- pages that cannot be sent --
+
+
+def bad_page(self: Any, status_code: int, **kwargs: Any) -> None:
+    self._headers["X-Bad"] = "\u20ac"
+    self.finish("page")
+
+
+def bad_clear(self: Any) -> None:
+    if "made" in self.__dict__:
+        raise ZeroDivisionError("clear")
+    self.made = True
+    web.RequestHandler.clear(self)
+
+
+def bug(self: Any) -> None:
+    raise ZeroDivisionError("bug")
+
+
+def impossible_status(self: Any) -> None:
+    raise web.HTTPError(1000)
+
+
+def bad_cookie(self: Any) -> None:
+    self.set_cookie("a", "b")
+    self._new_cookie["a"].line = "a=\u20ac"
+
+
+#: Members of a handler whose own error page cannot be sent.
+UNSENDABLE: dict[str, dict[str, Any]] = {
+    "header": {"get": bug, "write_error": bad_page},
+    "clear": {"get": bug, "clear": bad_clear},
+    "status": {"get": impossible_status},
+    "cookie": {"get": bad_cookie},
+}
+
+
+@pytest.mark.parametrize("members", UNSENDABLE.values(), ids=UNSENDABLE.keys())
+@pytest.mark.parametrize("waits", [False, True])
+async def test_page_that_cannot_be_sent_becomes_a_plain_500_on_a_kept_connection(
+    waits: bool, members: dict[str, Any], expect_log: ExpectLog
+) -> None:
+    finished: list[int] = []
+    get = members["get"]
+
+    async def late(self: Any) -> None:
+        get(self)
+
+    handler = handler_of(
+        **members | {"get": late if waits else get},
+        on_finish=lambda self: finished.append(self.get_status()),
+    )
+    async with serving(web.Application([("/", handler)])) as server:
+        peer = await server.connect()
+        for number in (1, 2):
+            with expect_log("tornado.application", "Failed to send the error page for GET /") as expected:
+                with expect_log("tornado", "Uncaught exception", required=False):
+                    response = await peer.fetch("/")
+            assert response.code == 500
+            assert b"500: Internal Server Error" in response.body
+            assert raised(expected)
+            assert finished == [500] * number

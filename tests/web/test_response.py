@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.server import ExpectLog, ask, handler_of, serving
+from tests.support.server import ExpectLog, ask, handler_of, raised, serving
 from tornado import web
 from tornado.web import _response
 
@@ -309,3 +309,87 @@ def test_lines_of_lengths_are_kept_within_limits() -> None:
     for length in range(2500):
         assert lines[length] == f"Content-Length: {length}\r\n\r\n"
     assert len(lines) <= 1000
+
+
+# -- what cannot be sent --
+
+
+def bad_field(self: Any) -> None:
+    self._headers["X-Bad"] = "\u20ac"
+
+
+def bad_reason(self: Any) -> None:
+    self._reason = "\u20ac"
+
+
+def bad_status(self: Any) -> None:
+    self.set_status(1000)
+
+
+def small_status(self: Any) -> None:
+    self.set_status(99)
+
+
+class BadTransform(web.OutputTransform):
+    """Sets a field that cannot be sent."""
+
+    def transform_first_chunk(self, status: Any, headers: Any, chunk: Any, finishing: Any) -> Any:
+        headers["X-Bad"] = "\u20ac"
+        return status, headers, chunk
+
+
+#: What makes a response impossible to send.
+UNSENDABLE = [bad_field, bad_reason, bad_status, small_status]
+
+
+@pytest.mark.parametrize("spoil", UNSENDABLE)
+@pytest.mark.parametrize("way", ["return", "finish", "flush"])
+@pytest.mark.parametrize("waits", [False, True])
+async def test_head_that_cannot_be_sent_becomes_a_500_on_a_kept_connection(
+    waits: bool, way: str, spoil: Any, expect_log: ExpectLog
+) -> None:
+    logged: list[int] = []
+
+    def get(self: Any) -> None:
+        self.write("written")
+        spoil(self)
+        if way != "return":
+            getattr(self, way)()
+
+    async def late(self: Any) -> None:
+        get(self)
+
+    application = web.Application(
+        [("/", handler_of(get=late if waits else get))],
+        log_function=lambda handler: logged.append(handler.get_status()),
+    )
+    async with serving(application) as server:
+        peer = await server.connect()
+        for number in (1, 2):
+            with expect_log("tornado.application", "Uncaught exception GET /"):
+                response = await peer.fetch("/")
+            assert response.code == 500
+            assert response.body.endswith(b"500: Internal Server Error</body></html>")
+            assert logged == [500] * number
+
+
+async def test_entity_tag_that_cannot_be_sent_becomes_a_500(expect_log: ExpectLog) -> None:
+    def get(self: Any) -> None:
+        self.write("written")
+
+    handler = handler_of(get=get, compute_etag=lambda self: '"\u20ac"')
+    async with serving(web.Application([("/", handler)])) as server:
+        peer = await server.connect()
+        for _ in range(2):
+            with expect_log("tornado.application", "Uncaught exception GET /") as expected:
+                assert (await peer.fetch("/")).code == 500
+            assert "compute_etag() returned a tag with a control or non-Latin-1" in str(raised(expected))
+
+
+async def test_transform_that_spoils_the_head_becomes_a_500(expect_log: ExpectLog) -> None:
+    handler = handler_of(get=lambda self: self.write("written"))
+    async with serving(web.Application([("/", handler)], transforms=[BadTransform])) as server:
+        peer = await server.connect()
+        for _ in range(2):
+            with expect_log("tornado.application", "Uncaught exception GET /"):
+                assert (await peer.fetch("/")).code == 500

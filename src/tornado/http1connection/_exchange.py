@@ -189,6 +189,11 @@ class HTTP1Connection(HTTPConnection):
         """What a request that is kept long may have in place of this exchange, which is detached."""
         return Remains(self._origin, self.__dict__.get("context"))
 
+    @property
+    def head_sent(self) -> bool:
+        """Whether the head of this message has been sent, so that no other can be."""
+        return self._head_sent
+
     def close(self) -> None:
         """Close the stream; what was not sent yet is lost."""
         if self.stream is not None:
@@ -246,6 +251,8 @@ class HTTP1Connection(HTTPConnection):
         is_head = head.method == "HEAD"
         if head.method == "CONNECT" and 200 <= code < 300:
             return self._open_tunnel(code, reason, block, chunk, wish)
+        # First, as it refuses what cannot be sent: the caller may still send another head then.
+        line = h1.status_line("HTTP/1.1", code, reason)
         if self._bodiless:  # an interim response came first
             self._left, self._bodiless = None, 0
         if code < 200 or code == 204:
@@ -268,7 +275,7 @@ class HTTP1Connection(HTTPConnection):
                 self._close_after = True
             block += self._connection_field(wish)
         self._head_sent = True
-        data = h1.status_line("HTTP/1.1", code, reason) + block + b"\r\n"
+        data = line + block + b"\r\n"
         if chunk:
             data += self._frame(chunk)
         return self._transmit(data)
@@ -305,11 +312,12 @@ class HTTP1Connection(HTTPConnection):
         """Say yes to CONNECT. From here on there are no messages: no framing, and no request behind this one
         (RFC 9110 section 9.3.6).
         """
+        line = h1.status_line("HTTP/1.1", code, reason)
         self._head_sent = self._close_after = True
         block = _framing_fields.sub(b"", block)
         if wish is not None:
             block += f"Connection: {wish}\r\n".encode("latin-1")
-        return self._transmit(h1.status_line("HTTP/1.1", code, reason) + block + b"\r\n" + (chunk or b""))
+        return self._transmit(line + block + b"\r\n" + (chunk or b""))
 
     def _respond(self, code: int, reason: str, block: bytes, tail: bytes, body: bytes) -> None:
         """Send a whole response, and end the exchange.

@@ -290,28 +290,9 @@ class RequestHandler:
             del headers[name]
 
     def _convert_header_value(self, value: HeaderValue) -> str:
-        if isinstance(value, str):
-            text = value
-        elif isinstance(value, bytes):
-            text = value.decode("latin-1")
-        elif isinstance(value, int):
-            return str(value)
-        elif isinstance(value, datetime.datetime):
-            return httputil.format_timestamp(value)
-        else:
-            raise TypeError(
-                f"a header value is str, bytes, int or datetime, not {type(value).__name__}: {value!r}"
-            )
-        if httputil._FORBIDDEN_HEADER_CHARS_RE.search(text):
-            raise ValueError(f"Unsafe header value {text!r}: it holds a control character")
-        if not text.isascii():
-            try:
-                text.encode("latin-1")
-            except UnicodeEncodeError:
-                raise ValueError(
-                    f"header value {text!r} is not Latin-1: encode it first (as UTF-8 bytes, say)"
-                ) from None
-        return text
+        if type(value) is str and value.isascii() and value.isprintable():
+            return value
+        return _response.header_text(value)
 
     def _clear_representation_headers(self) -> None:
         _response.clear_representation_headers(self)
@@ -655,6 +636,24 @@ class RequestHandler:
         rest = _lifecycle.start(self, transforms, args, kwargs, self._stream_request_body)
         if rest is not None:
             await rest
+
+    def _head_failed(self, begun: bool) -> None:
+        """The head could not be sent; unless a part of it was, an error page can be, without transforms."""
+        self._headers_written = begun
+        self._sent_fields = None
+        self._transforms = []
+
+    def _answer_plainly(self) -> bool:
+        """Answer with a bare 500 where `send_error` has raised; False if the head has been sent."""
+        if self._headers_written:
+            return False
+        app_log.error("Failed to send the error page for %s", self._request_summary(), exc_info=True)
+        self._status_code, self._reason = 500, "Internal Server Error"
+        self._headers_written = self._finished = True
+        self._made_headers = _error_page.send_bare(self.request)
+        self._log()
+        self.on_finish()
+        return True
 
     def _handle_request_exception(self, e: BaseException) -> None:
         _lifecycle.handle_exception(self, e)

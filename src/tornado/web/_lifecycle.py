@@ -275,3 +275,6 @@ def _send_error(handler: RequestHandler, code: int, exc_info: Any) -> None:
         handler.send_error(code, exc_info=exc_info)
     except StreamClosedError:
         pass
+    except Exception:
+        if not handler._answer_plainly():
+            raise

@@ -7,6 +7,7 @@ touch of ``handler._headers`` turns all of it into a real `.HTTPHeaders`; from t
 
 from __future__ import annotations
 
+import datetime
 import re
 from collections.abc import Callable
 from hashlib import sha1 as _sha1_of_much
@@ -25,7 +26,7 @@ from tornado.web import _backlog
 from tornado.web._security import SecurityHeaders
 
 if TYPE_CHECKING:
-    from tornado.web._handler import RequestHandler
+    from tornado.web._handler import HeaderValue, RequestHandler
 
 try:
     # Half the price of hashlib's for a body of a few bytes, and the same digest.
@@ -43,6 +44,7 @@ _write_headers = HTTP1Connection.write_headers
 _connection_finish = HTTP1Connection.finish
 _STREAM_WRITE = BaseIOStream.write
 _etags = re.compile(r'\*|(?:W/)?"[^"]*"')
+_UNSENDABLE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]|[^\x00-\xff]")
 _REPRESENTATION_FIELDS = ("Content-Encoding", "Content-Language", "Content-Type")
 
 _date = ""
@@ -99,6 +101,32 @@ def make_headers(handler: RequestHandler) -> httputil.HTTPHeaders:
     if handler._length is not None:
         headers["Content-Length"] = str(handler._length)
     return headers
+
+
+def header_text(value: HeaderValue) -> str:
+    """Return a header value as text.
+
+    :raises TypeError: if it is of another type than `.RequestHandler.set_header` takes.
+    :raises ValueError: if it holds a control character, or one beyond Latin-1.
+    """
+    if isinstance(value, str):
+        text = value
+    elif isinstance(value, bytes):
+        text = value.decode("latin-1")
+    elif isinstance(value, int):
+        return str(value)
+    elif isinstance(value, datetime.datetime):
+        return httputil.format_timestamp(value)
+    else:
+        raise TypeError(
+            f"a header value is str, bytes, int or datetime, not {type(value).__name__}: {value!r}"
+        )
+    found = _UNSENDABLE.search(text)
+    if found is None:
+        return text
+    if found[0] > "\xff":
+        raise ValueError(f"header value {text!r} is not Latin-1: encode it first (as UTF-8 bytes, say)")
+    raise ValueError(f"Unsafe header value {text!r}: it holds a control character")
 
 
 def _own_set_header(handler: RequestHandler) -> bool:
@@ -244,7 +272,11 @@ def finish_at_once(handler: RequestHandler, now: float | None = None) -> bool:
         block += application._security.block(request.protocol)
     fields = tail.encode()
     handler._sent_fields = block, fields
-    connection._respond(code, handler._reason, block, fields, body)
+    try:
+        connection._respond(code, handler._reason, block, fields, body)
+    except httputil.HTTPOutputError:
+        handler._head_failed(begun=connection.head_sent)  # a status line that cannot be sent
+        raise
     application.log_request(handler)
     handler._finished = True
     handler.on_finish()
@@ -345,8 +377,13 @@ def flush(handler: RequestHandler, finishing: bool) -> Future[None]:
             future = Future()
             future.set_result(None)
     else:
+        try:
+            future = _flush_head(handler, connection, chunk, finishing)
+        except BaseException:
+            # A connection that is not ours may have sent the head, or a part of it.
+            handler._head_failed(begun=getattr(connection, "head_sent", True))
+            raise
         handler._headers_written = True
-        future = _flush_head(handler, connection, chunk, finishing)
     if backlog is not None:
         future = backlog.start() or future
     if not finishing:
@@ -366,6 +403,7 @@ def flush_for_callback(handler: RequestHandler, finishing: bool, callback: Calla
 
 def _flush_head(handler: RequestHandler, connection: Any, chunk: bytes, finishing: bool) -> Future[None]:
     is_head = handler.request.method == "HEAD"
+    code = handler._status_code
     if (
         handler._made_headers is None
         and not handler._transforms
@@ -383,7 +421,7 @@ def _flush_head(handler: RequestHandler, connection: Any, chunk: bytes, finishin
         if length is not None:
             block += b"Content-Length: %d\r\n" % length
         return connection._write_response_head(  # type: ignore[no-any-return]
-            handler._status_code,
+            code,
             handler._reason,
             block,
             length,
@@ -392,15 +430,13 @@ def _flush_head(handler: RequestHandler, connection: Any, chunk: bytes, finishin
         )
     headers = handler._headers
     for transform in handler._transforms:
-        handler._status_code, headers, chunk = transform.transform_first_chunk(
-            handler._status_code, headers, chunk, finishing
-        )
-        handler._headers = headers
+        code, headers, chunk = transform.transform_first_chunk(code, headers, chunk, finishing)
+        handler._status_code, handler._headers = code, headers
     if handler._new_cookie is not None:
         for cookie in handler._new_cookie.values():
             handler.add_header("Set-Cookie", cookie.OutputString(None))
         headers = handler._headers
-    start_line = httputil.ResponseStartLine("", handler._status_code, handler._reason)
+    start_line = httputil.ResponseStartLine("", code, handler._reason)
     return connection.write_headers(start_line, headers, None if is_head else chunk)  # type: ignore[no-any-return]
 
 
@@ -426,8 +462,10 @@ def set_etag_header(handler: RequestHandler) -> None:
     if isinstance(etag, bytes):
         etag = etag.decode("latin-1")
     if handler._made_headers is None and _own_set_header(handler):
-        if httputil._FORBIDDEN_HEADER_CHARS_RE.search(etag):
-            raise ValueError(f"compute_etag() returned a tag with a control character: {etag!r}")
+        if _UNSENDABLE.search(etag):
+            raise ValueError(
+                f"compute_etag() returned a tag with a control or non-Latin-1 character: {etag!r}"
+            )
         handler._etag = etag
     else:
         handler.set_header("Etag", etag)

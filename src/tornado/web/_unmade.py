@@ -40,7 +40,7 @@ def answer(
         sent its head), or where it is about the request (`HTTPInputError`), which the connection answers.
     """
     connection: Any = request.connection
-    if isinstance(error, httputil.HTTPInputError) or getattr(connection, "_head_sent", False):
+    if isinstance(error, httputil.HTTPInputError) or getattr(connection, "head_sent", False):
         raise error
     if not isinstance(error, HTTPError):
         note_once(error, _explanation(error, application, request, handler_class, handler_kwargs))
