@@ -244,7 +244,6 @@ class Guard:
                 details["exc_info"] = (type(error), error, error.__traceback__)
             handler.send_error(503, **details)
             return
-        handler._status_code = 503  # what was sent is no success, for the access log and on_finish
         try:
             _response.break_off(handler)
         except Exception:

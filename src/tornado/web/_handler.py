@@ -26,6 +26,7 @@ from tornado.web import (
     _cookies,
     _departure,
     _error_page,
+    _late_changes,
     _lifecycle,
     _rendering,
     _response,
@@ -222,16 +223,16 @@ class RequestHandler:
     # -- status and headers --
 
     def clear(self) -> None:
-        """Forget status, headers and body set so far; what has been sent already stays sent."""
+        """Reset status, headers and body. After `flush`, only the part of the body that was not sent."""
         self._write_buffer = []
+        if self._headers_written:
+            return
         self._status_code = 200
         self._reason = "OK"
         self._made_headers = None
         self._json = False
         self._etag = None
         self._length = None
-        if self._sent_fields is not None:
-            self._sent_fields = None
         self.set_default_headers()
 
     @property
@@ -252,9 +253,14 @@ class RequestHandler:
         :param reason: the phrase beside it; by default the usual one, or "Unknown". "Unknown" also stands in
             for one that holds a control character, a character outside Latin-1 or an angle bracket.
         :raises TypeError: if the number is no integer.
+
+        After `flush` it has no effect, like the methods for headers and cookies; a warning is logged.
         """
         if not isinstance(status_code, int):
             raise TypeError(f"a status code is an int, not {status_code!r}")
+        if self._headers_written:
+            _late_changes.set_status(self, status_code)
+            return
         self._status_code = status_code
         if reason is None:
             self._reason = httputil.responses.get(status_code, "Unknown")
@@ -265,7 +271,7 @@ class RequestHandler:
             self._reason = "Unknown" if _UNSAFE_REASON.search(reason) else reason
 
     def get_status(self) -> int:
-        """The status set so far."""
+        """Return the status that was sent; before that, the status set so far."""
         return self._status_code
 
     def set_header(self, name: str, value: HeaderValue) -> None:
@@ -275,18 +281,27 @@ class RequestHandler:
             date (a naive one is taken for UTC).
         :raises ValueError: if name or value holds a control character.
         """
+        if self._headers_written:
+            _late_changes.ignore(self, f"set_header({name!r})")
+            return
         self._headers[name] = self._convert_header_value(value)
 
     _original_set_header: ClassVar[Callable[..., None]] = set_header
 
     def add_header(self, name: str, value: HeaderValue) -> None:
         """Add a value to a response header that may have several; see `set_header`."""
+        if self._headers_written:
+            _late_changes.ignore(self, f"add_header({name!r})")
+            return
         self._headers.add(name, self._convert_header_value(value))
 
     def clear_header(self, name: str) -> None:
         """Take off a header, if it is set."""
         headers = self._headers
         if name in headers:
+            if self._headers_written:
+                _late_changes.ignore(self, f"clear_header({name!r})")
+                return
             del headers[name]
 
     def _convert_header_value(self, value: HeaderValue) -> str:
@@ -709,6 +724,9 @@ class RequestHandler:
         or ``__Host-`` (in any case) without `secure` or, for the latter, with a `domain` or another `path`
         than ``/``, and a `samesite` that is none of the three, or ``"None"`` without `secure`.
         """
+        if self._headers_written:
+            _late_changes.ignore(self, f"set_cookie({name!r})")
+            return
         attributes = {
             "domain": domain,
             "expires": expires,
