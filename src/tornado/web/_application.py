@@ -28,7 +28,7 @@ from tornado.routing import (
     _RuleList,
     _Rules,
 )
-from tornado.web import _body_faults, _guard, _lifecycle, _settings, _static_coded, _unmade
+from tornado.web import _body_faults, _development, _guard, _lifecycle, _settings, _static_coded, _unmade
 from tornado.web._body_buffer import BodyBuffer
 from tornado.web._handler import _EXECUTE, RequestHandler
 from tornado.web._handlers import ErrorHandler, ServerOptionsHandler
@@ -150,7 +150,9 @@ class Application(ReversibleRouter):
         )
         #: Whether every handler runs in a task, so that `asyncio.current_task` is never None in one.
         self._in_tasks = bool(settings.get("handler_tasks"))
-        self._special = self._reloads or self._in_tasks
+        #: Whether handlers are checked as `_development` says.
+        self._checks_handlers = bool(settings.get("debug"))
+        self._special = self._reloads or self._in_tasks or self._checks_handlers
         self._security = headers_of(settings.get("security_headers"))
         hosts = settings.get("allowed_hosts")
         self._hosts = None if hosts is None else AllowedHosts(hosts)
@@ -471,6 +473,8 @@ def _run_handler(
     except Exception as error:
         _unmade.answer(application, request, handler_class, handler_kwargs, error)
         return None
+    if application._checks_handlers:
+        _development.check(handler)
     transforms = (
         [transform(request) for transform in application.transforms] if application.transforms else []
     )
@@ -601,6 +605,8 @@ class _HandlerDelegate(httputil.HTTPMessageDelegate):
             )
             return None
         self.handler = handler
+        if application._checks_handlers:
+            _development.check(handler)
         prepared: Future[None] = Future()
         handler._prepared_future = prepared
         transforms = [transform(self.request) for transform in application.transforms]

@@ -1,0 +1,159 @@
+"""What handlers are checked for with ``debug=True``: blocking the event loop, and calls from other threads.
+
+The checks wrap methods of each handler object, so that they cost nothing without ``debug``. A method that
+keeps the loop from everything else for `BLOCKING_TIME` is named in a warning: a plain one as a whole, a
+coroutine for each of its steps. The methods that make up the response raise a `RuntimeError` in another
+thread, where they would corrupt the response or the event loop.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import functools
+import inspect
+import threading
+import types
+from collections.abc import Callable, Coroutine, Generator
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from tornado import gen
+from tornado.log import app_log
+
+if TYPE_CHECKING:
+    from tornado.web._handler import RequestHandler
+
+#: Seconds.
+BLOCKING_TIME = 0.1
+
+_OF_ONE_THREAD = (
+    "write",
+    "flush",
+    "finish",
+    "render",
+    "redirect",
+    "send_error",
+    "clear",
+    "set_status",
+    "set_header",
+    "add_header",
+    "clear_header",
+    "set_cookie",
+)
+_clock = monotonic
+_current: contextvars.ContextVar[Steps] = contextvars.ContextVar("tornado.web.steps")
+
+
+def check(handler: RequestHandler) -> None:
+    """Check a handler, which was made just now in the thread of its event loop."""
+    _measure_generators()
+    own = handler.__dict__
+    thread = threading.get_ident()
+    for name in _OF_ONE_THREAD:
+        own[name] = functools.partial(_in_thread, thread, handler, name, getattr(handler, name))
+    for name in ("prepare", handler.request.method.lower(), "data_received", "on_finish"):
+        method = getattr(handler, name, None)
+        if method is not None:
+            own[name] = functools.partial(_measured, Steps(handler, name), method)
+
+
+def _in_thread(
+    thread: int, handler: RequestHandler, name: str, method: Callable[..., Any], *args: Any, **kwargs: Any
+) -> Any:
+    if threading.get_ident() != thread:
+        raise RuntimeError(
+            f"{type(handler).__name__}.{name}() was called in another thread than that of its event loop: "
+            "use IOLoop.add_callback, or return the value from the thread and await it"
+        )
+    return method(*args, **kwargs)
+
+
+class Steps:
+    """The steps of one method of a handler. A ``with`` block of it is a step, or a part of one, and is logged
+    if it takes too long.
+
+    :param name: of the method.
+    """
+
+    __slots__ = ("_began", "_depth", "_handler", "_name")
+
+    def __init__(self, handler: RequestHandler, name: str) -> None:
+        self._handler = handler
+        self._name = name
+        self._depth = 0
+        self._began = 0.0
+
+    def __enter__(self) -> None:
+        if not self._depth:
+            self._began = _clock()
+        self._depth += 1
+
+    def __exit__(self, *error: object) -> None:
+        self._depth -= 1
+        taken = _clock() - self._began
+        if not self._depth and taken >= BLOCKING_TIME:
+            handler = self._handler
+            request = handler.request
+            app_log.warning(
+                "%s.%s() blocked the event loop for %.3f s: %s %s",
+                type(handler).__name__,
+                self._name,
+                taken,
+                request.method,
+                request.uri,
+            )
+
+
+def _measured(steps: Steps, method: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    token = _current.set(steps)
+    try:
+        with steps:
+            result = method(*args, **kwargs)
+    finally:
+        _current.reset(token)
+    return _run(steps, result) if inspect.iscoroutine(result) else result
+
+
+async def _run(steps: Steps, coroutine: Coroutine[Any, Any, Any]) -> Any:
+    _current.set(steps)
+    return await _step_by_step(steps, coroutine)
+
+
+@types.coroutine
+def _step_by_step(steps: Steps, coroutine: Coroutine[Any, Any, Any]) -> Generator[Any, Any, Any]:
+    """Run a coroutine like ``await``, and measure each of its steps."""
+    step: Callable[[Any], Any] = coroutine.send
+    value: Any = None
+    while True:
+        try:
+            with steps:
+                awaited = step(value)
+        except StopIteration as stop:
+            return stop.value
+        try:
+            value = yield awaited
+            step = coroutine.send
+        except GeneratorExit:
+            coroutine.close()
+            raise
+        except BaseException as error:
+            value, step = error, coroutine.throw
+
+
+@functools.cache
+def _measure_generators() -> None:
+    """Have the steps of generator coroutines measured, which a Runner takes and not the handler's task."""
+    run = gen.Runner.run
+
+    def run_measured(self: gen.Runner) -> None:
+        steps = _current.get(None)
+        if steps is None:
+            run(self)
+            return
+        with steps:
+            run(self)
+
+    gen.Runner.run = run_measured  # type: ignore[method-assign]
+
+
+__all__ = ["BLOCKING_TIME", "Steps", "check"]
