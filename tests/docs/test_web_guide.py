@@ -105,6 +105,20 @@ async def arguments(server: Server, expect_log: ExpectLog) -> None:
         assert f"argument &#x27;{name}&#x27;" in refused.body.decode().replace("&#39;", "&#x27;")
 
 
+async def errors(server: Server, expect_log: ExpectLog) -> None:
+    """A public message as HTML and as JSON, and HEAD."""
+    with expect_log("tornado.general", "no umbrella left in stock"):
+        page = await server.fetch("/items/umbrella")
+        answer = await server.fetch("/items/umbrella", "Accept: application/json")
+    assert b"<p>This item is sold out.</p>" in page.body
+    assert json.loads(answer.body) == {"error": {"status": 409, "message": "This item is sold out."}}
+    assert json.loads((await server.fetch("/missing", "Accept: application/json")).body) == {
+        "error": {"status": 404, "message": "Not Found"}
+    }
+    head = await server.fetch("/items/hat", method="HEAD")
+    assert (head.code, head.get("content-length")) == (200, "15")
+
+
 async def security(server: Server, expect_log: ExpectLog) -> None:
     """The nonce of the page is the policy's."""
     page = await server.fetch("/")
@@ -157,6 +171,7 @@ CHECKS: dict[str, Check] = {
         events,
         json_bodies,
         arguments,
+        errors,
         security,
         hosts,
         codings,

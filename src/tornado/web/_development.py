@@ -1,4 +1,4 @@
-"""What handlers are checked for with ``debug=True``: blocking the event loop, and calls from other threads.
+"""Checks of handlers with ``debug=True``: blocking the event loop, and calls from other threads.
 
 The checks wrap methods of each handler object, so that they cost nothing without ``debug``. A method that
 keeps the loop from everything else for `BLOCKING_TIME` is named in a warning: a plain one as a whole, a

@@ -40,7 +40,7 @@ def write(handler: RequestHandler, status_code: int, reason: str, exc_info: Any)
 
 
 def _prefers_json(handler: RequestHandler, has_message: bool) -> bool:
-    """Whether the page is to be JSON: its weight in ``Accept`` is above that of HTML (RFC 9110 section
+    """Whether the client prefers JSON: its weight in ``Accept`` is above that of HTML (RFC 9110 section
     12.5.1), or is the same and only JSON is named, as in ``application/json, */*``.
 
     A public message is also JSON where the request's body was.

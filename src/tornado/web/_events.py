@@ -87,6 +87,7 @@ class EventSourceHandler(RequestHandler):
 
     cancel_on_disconnect = True
     handler_timeout = 0.0
+    head_from_get = False  # a stream does not end
 
     _streaming = False
     _direct = False

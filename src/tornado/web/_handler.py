@@ -91,6 +91,11 @@ class RequestHandler:
     #: sets one. What waits without a coroutine (`asynchronous`) is not limited.
     handler_timeout: float | None = None
 
+    #: Whether `get` also answers HEAD in a class that has no `head`: the response has the same status and
+    #: headers, and no body. None: what the application's setting of this name says; by default HEAD is
+    #: answered with 405 there.
+    head_from_get: bool | None = None
+
     _template_loaders: ClassVar[dict[str, BaseLoader]] = {}
     _template_loader_lock = threading.Lock()
     _remove_control_chars_regex = re.compile(r"[\x00-\x08\x0e-\x1f]")
@@ -166,8 +171,16 @@ class RequestHandler:
 
     # -- the HTTP methods --
 
-    def _unimplemented_method(self, *args: str, **kwargs: str) -> None:
+    def _unimplemented_method(self, *args: str, **kwargs: str) -> Awaitable[None] | None:
+        if self.request.method == "HEAD" and self._serves_head_by_get():
+            return self.get(*args, **kwargs)
         raise HTTPError(405)
+
+    def _serves_head_by_get(self) -> bool:
+        serves = self.head_from_get
+        if serves is None:
+            serves = self.settings.get("head_from_get", False)
+        return bool(serves) and type(self).get is not RequestHandler._unimplemented_method
 
     get: _Verb = _unimplemented_method
     head: _Verb = _unimplemented_method
@@ -597,7 +610,7 @@ class RequestHandler:
         methods = []
         for method in self.SUPPORTED_METHODS:
             function = getattr(type(self), method.lower(), unimplemented)
-            if function is not unimplemented:
+            if function is not unimplemented or (method == "HEAD" and self._serves_head_by_get()):
                 methods.append(method)
         return methods
 

@@ -55,8 +55,8 @@ def check(handler: RequestHandler, name: str | None, awaited: Any, value: Any) -
     """Report a value, not None, that an asynchronous method has returned.
 
     Futures are ignored, so that ``return self.finish(...)`` stays right. A method that returns a Future of
-    something else, such as ``return client.fetch(...)``, gives no value of its own. Of such a Future only
-    text and dicts are reported, which were meant as the body.
+    something else, such as ``return client.fetch(...)``, is not responsible for the result: then only text
+    and dicts are reported, which were meant as the body.
 
     :param name: of the method; None for the one named after the request's.
     :param awaited: what the method returned; `value` is its result.

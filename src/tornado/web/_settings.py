@@ -28,6 +28,7 @@ NEW = (
     "cross_origin_protection",
     "handler_tasks",
     "handler_timeout",
+    "head_from_get",
     "security_headers",
     "static_precompressed",
     "trusted_origins",
