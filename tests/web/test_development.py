@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.support.server import ExpectLog, ask, handler_of, raised, serving
-from tornado import gen, web
+from tornado import gen, web, websocket
 from tornado.web import _development
 
 DEBUG: dict[str, Any] = {"debug": True, "autoreload": False, "serve_traceback": False}
@@ -161,6 +161,48 @@ async def test_data_received_is_measured(spend: Callable[[float], None], expect_
 
     with expect_log("tornado.application", r"^Handler.data_received\(\) blocked"):
         assert (await ask(Handler, method="POST", body=b"x", **DEBUG)).body == b"done"
+
+
+async def test_hook_within_a_method_is_measured_by_itself(
+    spend: Callable[[float], None], expect_log: ExpectLog
+) -> None:
+    def get(self: Any) -> None:
+        spend(0.05)
+        self.finish("done")
+        spend(0.04)
+
+    with expect_log("tornado.application", "blocked") as expected:
+        await ask(handler_of(get=get, on_finish=lambda self: spend(0.25)), **DEBUG)
+    assert [record.getMessage() for record in expected.records] == [
+        "Handler.on_finish() blocked the event loop for 0.250 s: GET /"
+    ]
+
+
+@pytest.mark.parametrize("kind", ["plain", "async"])
+async def test_websocket_callback_that_blocks_is_named(
+    kind: str, spend: Callable[[float], None], expect_log: ExpectLog
+) -> None:
+    class Plain(websocket.WebSocketHandler):
+        def on_message(self, message: str | bytes) -> Any:
+            spend(0.25)
+            self.write_message(message)
+
+    class Async(websocket.WebSocketHandler):
+        async def on_message(self, message: str | bytes) -> None:
+            await asyncio.sleep(0)
+            spend(0.25)
+            self.write_message(message)
+
+    handler = Plain if kind == "plain" else Async
+    async with serving(web.Application([("/", handler)], **DEBUG)) as server:
+        connection = await websocket.websocket_connect(f"ws://localhost:{server.port}/")
+        with expect_log(
+            "tornado.application", rf"^{handler.__name__}.on_message\(\) blocked .* 0.250 s: GET /$"
+        ):
+            await connection.write_message("text")
+            assert await connection.read_message() == "text"
+        connection.close()
+        assert await connection.read_message() is None
 
 
 @pytest.mark.parametrize("kind", ["plain", "async"])

@@ -40,7 +40,10 @@ _OF_ONE_THREAD = (
     "clear_header",
     "set_cookie",
 )
+_MEASURED = ("prepare", "data_received", "on_finish")
+_MEASURED_OF_WEBSOCKETS = ("open", "on_message", "on_ping", "on_pong", "on_close")
 _clock = monotonic
+_thread = threading.local()  # steps: those that are running
 _current: contextvars.ContextVar[Steps] = contextvars.ContextVar("tornado.web.steps")
 
 
@@ -51,7 +54,10 @@ def check(handler: RequestHandler) -> None:
     thread = threading.get_ident()
     for name in _OF_ONE_THREAD:
         own[name] = functools.partial(_in_thread, thread, handler, name, getattr(handler, name))
-    for name in ("prepare", handler.request.method.lower(), "data_received", "on_finish"):
+    measured = [handler.request.method.lower(), *_MEASURED]
+    if hasattr(handler, "ws_connection"):
+        measured.extend(_MEASURED_OF_WEBSOCKETS)
+    for name in measured:
         method = getattr(handler, name, None)
         if method is not None:
             own[name] = functools.partial(_measured, Steps(handler, name), method)
@@ -70,28 +76,37 @@ def _in_thread(
 
 class Steps:
     """The steps of one method of a handler. A ``with`` block of it is a step, or a part of one, and is logged
-    if it takes too long.
+    if it takes too long, without the time of other steps within it.
 
     :param name: of the method.
     """
 
-    __slots__ = ("_began", "_depth", "_handler", "_name")
+    __slots__ = ("_began", "_depth", "_handler", "_name", "_outer")
 
     def __init__(self, handler: RequestHandler, name: str) -> None:
         self._handler = handler
         self._name = name
         self._depth = 0
         self._began = 0.0
+        self._outer: Steps | None = None
 
     def __enter__(self) -> None:
         if not self._depth:
+            self._outer = getattr(_thread, "steps", None)
+            _thread.steps = self
             self._began = _clock()
         self._depth += 1
 
     def __exit__(self, *error: object) -> None:
         self._depth -= 1
+        if self._depth:
+            return
         taken = _clock() - self._began
-        if not self._depth and taken >= BLOCKING_TIME:
+        outer, self._outer = self._outer, None
+        _thread.steps = outer
+        if outer is not None:
+            outer._began += taken
+        if taken >= BLOCKING_TIME:
             handler = self._handler
             request = handler.request
             app_log.warning(
