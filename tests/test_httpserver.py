@@ -710,3 +710,29 @@ async def test_an_upgraded_connection_is_still_counted():
         await peer.close()
         while server.server._admission.count:
             await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("xheader", "HTTPServer has no argument 'xheader'; did you mean 'xheaders'"),
+        ("max_body_sise", "did you mean 'max_body_size'"),
+        ("adress", "did you mean 'address'"),
+        ("debug", r"'debug': it is a setting, Application\(routes, debug=...\)"),
+        ("backlog", r"'backlog': it belongs to HTTPServer.listen\(\)"),
+        ("frobnicate", "HTTPServer has no argument 'frobnicate'$"),
+    ],
+)
+def test_unknown_argument_is_explained(name, words):
+    with pytest.raises(TypeError, match=words):
+        HTTPServer(lambda request: None, **{name: True})
+
+
+def test_arguments_of_the_server_among_the_settings_are_reported(expect_log):
+    application = Application(max_body_size=5, xheaders=True, ssl_options=None, port=80)
+    with expect_log(
+        "tornado.application", "the setting '(max_body_size|xheaders)' .* has no effect"
+    ) as expected:
+        HTTPServer(application)
+    assert len(expected.records) == 2
+    HTTPServer(application, max_body_size=7, xheaders=True)  # given on

@@ -12,7 +12,19 @@ from tornado._reexports import _IMPORTS
 #: From left to right: a module imports from its own layer or from one to its left. A package stands for all
 #: of its files. Late imports count, and so do imports by a dotted name.
 LAYERS = {
-    "words": ["tornado", "_accel", "_export", "_reexports", "_throttle", "escape", "log", "options", "util"],
+    "words": [
+        "tornado",
+        "_accel",
+        "_export",
+        "_reexports",
+        "_setting_names",
+        "_signatures",
+        "_throttle",
+        "escape",
+        "log",
+        "options",
+        "util",
+    ],
     "wire": ["_wire"],
     "loop": [
         "_batches",

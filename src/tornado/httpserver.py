@@ -32,7 +32,7 @@ from collections.abc import Awaitable, Callable
 from operator import itemgetter
 from typing import Any, cast
 
-from tornado import netutil
+from tornado import _setting_names, _signatures, netutil
 from tornado._reexports import reexport
 from tornado._throttle import Throttle
 from tornado.http1connection import (
@@ -54,13 +54,14 @@ from tornado.httputil import (
 )
 from tornado.ioloop import IOLoop
 from tornado.iostream import IOStream
-from tornado.log import gen_log
+from tornado.log import app_log, gen_log
 from tornado.tcpserver import TCPServer
 from tornado.util import Configurable
 
 __all__ = ["PUBLIC", "HTTPRequest", "HTTPServer", "Protection"]
 
 _reports = Throttle(gen_log)
+_LISTEN_ARGUMENTS = frozenset({"port", "address", "family", "backlog", "flags", "reuse_port"})
 _first = itemgetter(0)
 # Seconds after which an open connection without a request may be closed and no request is likely to cross.
 _QUIET = 0.5
@@ -146,11 +147,17 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         max_connections_per_address: int | None = None,
         max_pipelined_requests: int | None = None,
         max_inflation_ratio: float | None = None,
+        **unknown: Any,
     ) -> None:
         """Take the settings; see the class.
 
-        :raises TypeError: if a size is no number.
+        :raises TypeError: if a size is no number, an argument is unknown, or `request_callback` is a function
+            that cannot be called with a request.
         """
+        given = {name for name, value in locals().items() if value is not None and value is not False}
+        if unknown:
+            raise TypeError(_explain_unknown(next(iter(unknown))))
+        _check_callback(request_callback, given)
         sizes = {"chunk_size": chunk_size, "max_body_size": max_body_size, "max_buffer_size": max_buffer_size}
         for name, size in sizes.items():
             if size is not None and not isinstance(size, (int, float)):
@@ -341,6 +348,42 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
 
 _server.OWN_START_REQUEST = HTTPServer.start_request
 Protection.__module__ = __name__  # where programs find it
+
+
+def _explain_unknown(name: str) -> str:
+    """The message for an argument that `HTTPServer` does not have."""
+    text = f"HTTPServer has no argument {name!r}"
+    if name in _setting_names.APPLICATION:
+        return f"{text}: it is a setting, Application(routes, {name}=...)"
+    if name in _LISTEN_ARGUMENTS:
+        return f"{text}: it belongs to HTTPServer.listen()"
+    similar = _setting_names.closest(name, _setting_names.SERVER | _LISTEN_ARGUMENTS)
+    return text if similar is None else f"{text}; did you mean {similar!r}?"
+
+
+def _check_callback(callback: Any, given: set[str]) -> None:
+    """Report what a server cannot call, and arguments of the server that the application has as settings.
+
+    :param given: the server's arguments that have a value. A program may keep such a value among its settings
+        and pass it on.
+    """
+    if not isinstance(callback, (HTTPServerConnectionDelegate, type)) and not _signatures.accepts(
+        callback, 1
+    ):
+        protocol = _signatures.protocol_of(callback)
+        hint = "; wrap it: HTTPServer(tornado.wsgi.WSGIContainer(app))" if protocol == "WSGI" else ""
+        kind = f"it seems to be an application of {protocol}" if protocol else "it takes other arguments"
+        raise TypeError(f"HTTPServer({callback!r:.100}) cannot be called with a request: {kind}{hint}")
+    settings = getattr(callback, "settings", None)
+    if not isinstance(settings, dict):
+        return
+    for name in sorted(_setting_names.SERVER_ONLY & settings.keys()):
+        if name not in given and settings[name] is not None and settings[name] is not False:
+            app_log.warning(
+                "the setting %r of the application has no effect: it is an argument of HTTPServer and of "
+                "Application.listen()",
+                name,
+            )
 
 
 class _HTTPRequestContext:

@@ -28,7 +28,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from re import Pattern
 from typing import Any, TypeAlias
 
-from tornado import httputil
+from tornado import _signatures, httputil
 from tornado._reexports import reexport
 from tornado.escape import _unquote_to_bytes, url_escape, utf8
 from tornado.log import app_log
@@ -439,6 +439,31 @@ def _as_matcher(pattern: Any, entry: Any) -> Matcher:
     return matcher
 
 
+def _check_function(rule: Rule) -> None:
+    """See that a rule's target, if it is a function, can be called as `_CallableDelegate` calls it."""
+    target, matcher = rule.target, rule.matcher
+    if isinstance(target, (type, Router, httputil.HTTPServerConnectionDelegate)) or not callable(target):
+        return
+    names = {"target_kwargs"} if rule.target_kwargs else set()
+    if type(matcher) is PathMatches:
+        if matcher.regex.groups:
+            names |= {"path_args", "path_kwargs"}
+    elif type(matcher) not in (AnyMatches, HostMatches, DefaultHostMatches):
+        return  # it may have any arguments for the target
+    if _signatures.accepts(target, 1, names):
+        return
+    hint = _GATEWAY_HINTS.get(_signatures.protocol_of(target) or "", "")
+    call = ", ".join(["request", *(f"{name}=..." for name in sorted(names))])
+    raise TypeError(f"the route {rule!r:.200} leads to a function that cannot be called with ({call}){hint}")
+
+
+#: What to write in place of a target that is another kind of application.
+_GATEWAY_HINTS = {
+    "WSGI": '; it looks like a WSGI application: (r".*", FallbackHandler, {"fallback": WSGIContainer(app)})',
+    "ASGI": "; it looks like an ASGI application, which needs a server of its own: Tornado cannot call it",
+}
+
+
 class _Rules(list[Rule]):
     """A list of rules that counts its changes."""
 
@@ -490,7 +515,12 @@ class RuleRouter(Router):
             self.rules.append(self.process_rule(_as_rule(entry)))
 
     def process_rule(self, rule: Rule) -> Rule:
-        """Called with each rule that is added; returns the one to add. A hook for subclasses."""
+        """Called with each rule that is added; returns the one to add. A hook for subclasses.
+
+        :raises TypeError: if the target is a function that cannot be called with a request.
+        """
+        if type(self).get_target_delegate is RuleRouter.get_target_delegate:
+            _check_function(rule)
         return rule
 
     def find_handler(

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import re
 from typing import Any
 
 import pytest
 
 from tests.support.program import ROOT
-from tornado import web, wsgi
+from tornado import _setting_names, web, wsgi
+from tornado.httpserver import HTTPServer
 
 TEXT = (ROOT / "docs/reference/settings.md").read_text()
 _PARTS = TEXT.split("\n## ")
@@ -45,6 +47,18 @@ def test_every_setting_that_is_read_is_in_the_table_and_the_other_way_round() ->
     listed = [row[0].strip("`") for row in rows(SETTINGS)]
     assert len(listed) == len(set(listed))
     assert set(listed) == names_in_code()
+
+
+def test_misspellings_are_sought_among_all_of_them() -> None:
+    listed = {row[0].strip("`") for row in rows(SETTINGS)}
+    later = {"facebook_api_key", "facebook_secret", "google_oauth"}  # of tornado.auth
+    later |= {"twitter_consumer_key", "twitter_consumer_secret"}
+    assert listed | later == _setting_names.APPLICATION
+
+
+def test_arguments_of_the_server_are_known() -> None:
+    parameters = inspect.signature(HTTPServer.initialize).parameters
+    assert set(parameters) - {"self", "request_callback", "unknown"} == _setting_names.SERVER
 
 
 def test_every_row_is_whole() -> None:

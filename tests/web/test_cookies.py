@@ -332,7 +332,7 @@ async def test_signed_cookies_with_a_prefix() -> None:
         def post(self) -> None:
             self.write(self.get_signed_cookie("__Host-id") or b"nobody")
 
-    async with serving(web.Application([("/", Handler)], cookie_secret="s")) as server:
+    async with serving(web.Application([("/", Handler)], cookie_secret="s" * 32)) as server:
         (cookie,) = (await server.fetch("/")).get_all("set-cookie")
         pair = cookie.partition(";")[0]
         assert (await server.fetch("/", f"Cookie: {pair}", method="POST")).body == b"me"

@@ -45,7 +45,7 @@ def test_odd_values_that_work_are_taken(tmp_path: pathlib.Path) -> None:
     application = web.Application(
         static_path=tmp_path,
         log_function=Log(),
-        cookie_secret={1: "secret"},
+        cookie_secret={1: "secret of sixteen characters"},
         key_version=1,
         ui_modules=[module, vars(module), {"Base": web.UIModule}],
         ui_methods=[module],
@@ -83,37 +83,78 @@ async def test_an_application_that_makes_its_own_delegates_may_have_any_handlers
         ("allow_hosts", "allowed_hosts"),
         ("security_header", "security_headers"),
         ("handlers_timeout", "handler_timeout"),
+        ("debgu", "debug"),
+        ("cookie_secert", "cookie_secret"),
+        ("static_pth", "static_path"),
+        ("xsrf_cookie", "xsrf_cookies"),
+        ("template_paths", "template_path"),
     ],
 )
-def test_a_slip_is_asked_about(slip: str, meant: str, expect_log: ExpectLog) -> None:
+def test_misspelt_setting_is_reported(slip: str, meant: str, expect_log: ExpectLog) -> None:
     with expect_log("tornado.application", f"the setting '{slip}' is not known here; did you mean '{meant}'"):
         web.Application(**{slip: True})
+
+
+def test_settings_of_a_program_are_not_reported() -> None:
+    """Names that Jupyter Server, Flower, JupyterHub and others give to settings of their own."""
+    names = """
+        allow_origin allow_origin_pat allow_credentials allow_remote_access allow_password_change
+        allow_unauthenticated_access authenticate_prometheus authorizer base_url config config_dir
+        config_manager contents_manager contents_js_source cookie_name cookie_options cookie_secure
+        cookie_secret2 cookie_max_age_days csp_report_uri data default_url disable_check_xsrf event_logger
+        extra_static_paths get_secure_cookie_kwargs headers hub identity_provider jinja2_env
+        jinja_template_vars kernel_manager kernel_spec_manager local_hostnames logger login_handler_class
+        logout_url mathjax_config mathjax_url metrics nbextensions_path oauth_redirect_uri password port
+        address preferred_dir proxy rev_limit server_root_dir serverapp server_tokens session_manager
+        shutdown_on_logout spawner_class static_immutable_cache static_url statsd stats_path plugin_url
+        template_name terminal_manager terminals_available token trust_xheaders users version_hash
+        websocket_compression_options websocket_url ws_ping_interval zip_path db_url title blog_title
+        max_connections protocol
+    """
+    web.Application(**dict.fromkeys(names.split(), "x"))
+    web.Application(static_paths=["a"], template_paths=("b",))  # several of them
+    web.Application(login_url="/in", login_urls="both are meant")
+
+
+@pytest.mark.parametrize(
+    ("secret", "words"),
+    [
+        ("", "cookie_secret is empty"),
+        (b"", "cookie_secret is empty"),
+        ("hush-hush", "cookie_secret has a length of only 9"),
+        ({1: "x" * 32, 2: b"hush-hush"}, r"cookie_secret\[2\] has a length of only 9"),
+    ],
+)
+def test_weak_cookie_secret_is_reported(secret: Any, words: str, expect_log: ExpectLog) -> None:
+    with expect_log("tornado.application", words) as expected:
+        web.Application(cookie_secret=secret)
+    assert "hush" not in expected.records[0].getMessage()
+
+
+def test_cookie_secret_of_sixteen_bytes_is_not_reported() -> None:
+    web.Application(cookie_secret=bytes(16))
+    web.Application(cookie_secret=None)
+
+
+def test_missing_static_directory_is_reported_once(tmp_path: pathlib.Path, expect_log: ExpectLog) -> None:
+    missing = str(tmp_path / "none")
+    for settings in (
+        {"static_path": missing},
+        {"handlers": [("/(.*)", web.StaticFileHandler, {"path": missing})]},
+    ):
+        with expect_log("tornado.application", "none', from where .* is not a directory") as expected:
+            web.Application(**settings)
+        assert len(expected.records) == 1
+
+
+def test_static_path_of_another_handler_class_is_not_looked_at() -> None:
+    handler = type("Finder", (web.StaticFileHandler,), {})
+    web.Application(static_path=["several", "places"], static_handler_class=handler)
 
 
 def test_what_a_dict_of_ui_modules_holds_beside_them_is_logged(expect_log: ExpectLog) -> None:
     with expect_log("tornado.application", "ui_modules: 'Entry' is passed over, .*: 5"):
         web.Application(ui_modules={"Entry": 5, "_private": 5})
-
-
-@pytest.mark.parametrize("target", [None, 5, b"module.Handler"])
-def test_a_target_that_nothing_can_come_of_is_refused(target: Any) -> None:
-    with pytest.raises(TypeError, match="it should lead to a RequestHandler class"):
-        web.Application([("/", target)])
-
-
-def test_a_class_that_is_no_handler_is_warned_of(expect_log: ExpectLog) -> None:
-    with expect_log("tornado.application", "leads to the class dict, which is no RequestHandler"):
-        web.Application([("/", dict)])
-
-
-def test_a_pattern_that_can_never_match_is_warned_of(expect_log: ExpectLog) -> None:
-    with expect_log("tornado.application", "'page/one' can never match, .*: '/page/one'"):
-        web.Application([("page/one", web.RequestHandler)])
-
-
-def test_other_patterns_may_match() -> None:
-    patterns = ("/page", "x?/page", ".*", "a|/b", "(/x)", "x.com:1", "")
-    web.Application([(pattern, web.RequestHandler) for pattern in patterns])
 
 
 async def test_an_error_of_a_matcher_is_answered_and_logged_with_the_address(expect_log: ExpectLog) -> None:
@@ -129,8 +170,3 @@ async def test_an_error_of_a_matcher_is_answered_and_logged_with_the_address(exp
 def test_sizes_of_a_server() -> None:
     with pytest.raises(TypeError, match="max_body_size is a number of bytes, not '5'"):
         web.Application().listen(0, max_body_size="5")
-
-
-def test_a_pattern_for_files_needs_a_group(expect_log: ExpectLog) -> None:
-    with expect_log("tornado.application", r"needs a group, for the file's path: '/s/\(\.\*\)'"):
-        web.Application([("/s/", web.StaticFileHandler, {"path": "."})])

@@ -51,9 +51,7 @@ def failing(hook: str, error: Any = ZeroDivisionError) -> Any:
 async def test_wrong_arguments_of_a_route(
     arguments: Any, words: str, method: str, expect_log: ExpectLog
 ) -> None:
-    application = web.Application(
-        [(r"/page/(\d*)", Page, arguments, "page"), ("/", Page, {"database": "ok"})]
-    )
+    application = web.Application([(r"/page/\d*", Page, arguments, "page"), ("/", Page, {"database": "ok"})])
     with expect_log("tornado.application", f"Uncaught exception {method} /page/1") as expected:
         async with serving(application) as server:
             peer = await server.connect()
@@ -64,7 +62,7 @@ async def test_wrong_arguments_of_a_route(
     error = raised(expected)
     assert isinstance(error, TypeError)
     text = "".join(traceback.format_exception(error))
-    for part in ("Page was being made for the route", r"'/page/(\\d*)$' (named 'page')", "third element"):
+    for part in ("Page was being made for the route", r"'/page/\\d*$' (named 'page')", "third element"):
         assert part in text
     shown = ", ".join(map(repr, arguments)) or "it is empty"
     assert f"(here: {shown})" in text

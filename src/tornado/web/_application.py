@@ -28,7 +28,16 @@ from tornado.routing import (
     _RuleList,
     _Rules,
 )
-from tornado.web import _body_faults, _development, _guard, _lifecycle, _settings, _static_coded, _unmade
+from tornado.web import (
+    _body_faults,
+    _development,
+    _guard,
+    _lifecycle,
+    _route_checks,
+    _settings,
+    _static_coded,
+    _unmade,
+)
 from tornado.web._body_buffer import BodyBuffer
 from tornado.web._handler import _EXECUTE, RequestHandler
 from tornado.web._handlers import ErrorHandler, ServerOptionsHandler
@@ -60,8 +69,15 @@ class _ApplicationRouter(ReversibleRuleRouter):
                 f"the route {rule!r:.200} leads to {routes!r:.100}; it should lead to a RequestHandler "
                 "class, its dotted name, a list of routes, a router, an application or a function"
             )
-        _settings.warn_of_route(processed)
+        _route_checks.check(processed)
         return processed
+
+    def add_rules(self, rules: _RuleList) -> None:
+        """Append rules, and log a warning for those that cannot work together with the others."""
+        begin = len(self.rules)
+        super().add_rules(rules)
+        if type(self).get_target_delegate is _TARGET_DELEGATE:
+            _route_checks.check_list(self.rules, begin)
 
     def _delegate_of_class(
         self, target: type[Any], request: httputil.HTTPServerRequest, params: dict[str, Any]

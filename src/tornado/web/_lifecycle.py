@@ -260,6 +260,10 @@ def handle_exception(handler: RequestHandler, error: BaseException) -> None:
         # The body, parsed when the handler first asked for it, was malformed: the client's fault. A header
         # that the program set is its own.
         error = HTTPError(400, "%s", error)
+    if type(error) is TypeError:
+        from tornado.web import _path_arguments  # late: few programs need it
+
+        _path_arguments.explain(handler, error)
     exc_info = (type(error), error, error.__traceback__) if error is not sys.exc_info()[1] else sys.exc_info()
     try:
         handler.log_exception(*exc_info)

@@ -1,44 +1,25 @@
-"""What is wrong with an application's settings is said when the application is made, by the setting's name.
+"""Checks of an application's settings, made when the application is created.
 
-Only what could never have worked is refused. A program may have settings of its own under any name; of those
-that are almost the name of a setting which is new here, a warning is logged.
+A value that can never work is an error that names the setting. A program may store settings of its own under
+any name, so an unknown name is reported only where it is probably a misspelling of a known one.
 """
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import os
-import re
 from collections.abc import Mapping
 from typing import Any
 
-from tornado.httputil import HTTPServerConnectionDelegate
+from tornado._setting_names import APPLICATION, closest
 from tornado.log import app_log
-from tornado.routing import PathMatches, Rule
 from tornado.template._whitespace import MODES
 from tornado.web._handler import RequestHandler
 from tornado.web._static import StaticFileHandler
 from tornado.web._uimodules import UIModule
 
-#: Settings that Tornado 6 does not have.
-NEW = (
-    "allowed_hosts",
-    "cancel_on_disconnect",
-    "cross_origin_protection",
-    "handler_tasks",
-    "handler_timeout",
-    "head_from_get",
-    "security_headers",
-    "static_precompressed",
-    "trusted_origins",
-    "upload_directory",
-    "websocket_write_limit",
-)
-#: How alike two names are, of 1, for the one to be taken for a slip of the other.
-_ALIKE = 0.85
-# Words between slashes and nothing else; whatever means something in a regular expression may match more.
-_WORDS = re.compile(r"[A-Za-z0-9_-]+(/[A-Za-z0-9_-]*)*\$?")
+#: Bytes below which a cookie secret can be guessed: 16 random ones are 128 bits.
+_MIN_SECRET = 16
 
 
 def check(settings: dict[str, Any], transforms: Any, own_delegates: bool) -> None:
@@ -67,7 +48,8 @@ def check(settings: dict[str, Any], transforms: Any, own_delegates: bool) -> Non
     mode = settings.get("template_whitespace")
     if mode and mode not in MODES:
         raise ValueError(f"template_whitespace is one of {', '.join(MODES)}, not {mode!r:.100}")
-    _warn_of_slips(settings)
+    _warn_of_weak_secrets(secret)
+    _warn_of_misspellings(settings)
 
 
 def _is_handler(value: Any) -> bool:
@@ -89,45 +71,31 @@ def _check_transforms(transforms: Any) -> None:
             raise TypeError(f"transforms holds {each!r:.100}, which is no OutputTransform class")
 
 
-def _warn_of_slips(settings: dict[str, Any]) -> None:
-    for name in settings:
-        if name in NEW:
+def _warn_of_weak_secrets(secret: Any) -> None:
+    """Log a warning for an empty or short ``cookie_secret``, without showing it. None means no secret."""
+    if secret is None:
+        return
+    for version, key in secret.items() if isinstance(secret, Mapping) else [(None, secret)]:
+        if not isinstance(key, (str, bytes)) or len(key) >= _MIN_SECRET:
             continue
-        for known in difflib.get_close_matches(name, NEW, 1, _ALIKE):
-            app_log.warning("the setting %r is not known here; did you mean %r?", name, known)
+        name = "cookie_secret" if version is None else f"cookie_secret[{version!r}]"
+        if key:
+            text = "%s has a length of only %d: signatures can be forged by guessing it"
+            app_log.warning(f"{text}; use secrets.token_hex(32)", name, len(key))
+        else:
+            app_log.warning("%s is empty: signed cookies cannot be used", name)
 
 
-def warn_of_route(rule: Rule) -> None:
-    """Log a warning where a route can lead nowhere: its pattern is a plain word, while paths begin with
-    ``/``, or its target is a class that is not for requests.
-    """
-    target = rule.target
-    if isinstance(target, type) and not issubclass(target, (RequestHandler, HTTPServerConnectionDelegate)):
-        app_log.warning(
-            "the route %.200r leads to the class %s, which is no RequestHandler: it is called with each "
-            "request, and nobody else answers that",
-            rule,
-            target.__qualname__,
-        )
-    regex = getattr(rule.matcher, "regex", None)
-    if regex is not None and regex.groups == 0 and _wants_path(target):
-        app_log.warning(
-            "the pattern of the route %.200r needs a group, for the file's path: %r",
-            rule,
-            regex.pattern.removesuffix("$").removesuffix("/") + "/(.*)",
-        )
-    pattern = getattr(regex, "pattern", None)
-    if type(rule.matcher) is PathMatches and isinstance(pattern, str) and _WORDS.fullmatch(pattern):
-        wanted = "/" + pattern.removesuffix("$")
-        app_log.warning(
-            "the route %.100r can never match, as paths begin with a slash: %r",
-            pattern.removesuffix("$"),
-            wanted,
-        )
-
-
-def _wants_path(target: Any) -> bool:
-    return isinstance(target, type) and getattr(target, "get", None) is StaticFileHandler.get
+def _warn_of_misspellings(settings: dict[str, Any]) -> None:
+    for name, value in settings.items():
+        if name in APPLICATION:
+            continue
+        known = closest(name, APPLICATION)
+        if known is None or known in settings:
+            continue  # a program that has spelt it right means something else by this
+        if name == known + "s" and isinstance(value, (list, tuple, set, frozenset, dict)):
+            continue  # several of them: the program's own, as `static_paths`
+        app_log.warning("the setting %r is not known here; did you mean %r?", name, known)
 
 
 def ui_modules_of(value: Any) -> dict[str, type[UIModule]]:
@@ -171,4 +139,4 @@ def _namespaces(setting: str, value: Any) -> list[tuple[Mapping[str, Any], bool]
     return [(value, "__name__" not in value)]
 
 
-__all__ = ["NEW", "check", "ui_methods_of", "ui_modules_of"]
+__all__ = ["check", "ui_methods_of", "ui_modules_of"]

@@ -86,10 +86,10 @@ async def test_tables_are_bounded() -> None:
 
 
 async def test_the_handler_and_settings() -> None:
-    found = await around(path="/a/b", pattern="/(a)/(?:.)", cookie_secret="abc", port=80)
+    found = await around(path="/a/b", pattern="/(?:a)/(?:.)", cookie_secret="abc" * 8, port=80)
     handler = dict(found.handler.rows)
     assert handler["Class"].endswith("Handler")
-    assert handler["Route"] == "/(a)/(?:.)"
+    assert handler["Route"] == "/(?:a)/(?:.)"
     settings = dict(found.settings.rows)
     assert (settings["cookie_secret"], settings["port"]) == (f"{MASK} (str)", "80")
     assert "6.6.1" in dict(found.versions.rows)["Waterspout"]

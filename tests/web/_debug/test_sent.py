@@ -28,14 +28,15 @@ async def test_where_secrets_are_found() -> None:
         path="/?pin=1234&q=innocent-text",
         method="POST",
         body=b"password=from-the-form&name=also-innocent",
-        cookie_secret={1: "first-key", 2: "second-key"},
+        cookie_secret={1: "first-key-of-the-two", 2: "second-key-of-the-two"},
         google_oauth={"key": "an-id-of-us", "secret": "from-a-setting"},
         servers=[{"name": "not-a-secret", "password": "in-a-list"}],
     )
     (secrets,) = found
     shown = (
-        f"from-the-cookie short {basic} opensesame from-the-header from-the-form first-key second-key "
-        "from-a-setting in-a-list innocent-text also-innocent not-a-secret ?pin=1234&q"
+        f"from-the-cookie short {basic} opensesame from-the-header from-the-form "
+        "first-key-of-the-two second-key-of-the-two from-a-setting in-a-list "
+        "innocent-text also-innocent not-a-secret ?pin=1234&q"
     )
     masked = secrets.mask(shown)
     assert masked.split() == [
@@ -54,9 +55,9 @@ async def test_a_request_that_cannot_be_read_hides_what_can() -> None:
 
     def get(self: Any) -> None:
         self.request.headers["Authorization"] = "Basic not base64"
-        found.append(Secrets.of(self).mask("a-long-secret, not base64"))
+        found.append(Secrets.of(self).mask("a-secret-that-is-long, not base64"))
 
-    await ask(handler_of(get=get), cookie_secret="a-long-secret")
+    await ask(handler_of(get=get), cookie_secret="a-secret-that-is-long")
     assert found == [f"{MASK}, {MASK}"]
 
 

@@ -1,0 +1,88 @@
+"""The names of settings: of an application, and of the server in front of it.
+
+They are kept in one place so that a misspelt or misplaced name can be reported where it is given. Programs
+may store settings of their own in an application, so an unknown name by itself is not an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+__all__ = ["APPLICATION", "SERVER", "SERVER_ONLY", "closest"]
+
+#: Settings of `tornado.web.Application` that the package reads, and those of `tornado.auth`.
+APPLICATION = frozenset(
+    """
+    allowed_hosts autoescape autoreload autoreload_check_time autoreload_drain_time cancel_on_disconnect
+    compiled_template_cache compress_response cookie_secret cross_origin_protection debug default_handler_args
+    default_handler_class gzip handler_tasks handler_timeout head_from_get key_version log_function login_url
+    security_headers serve_traceback static_handler_args static_handler_class static_hash_cache static_path
+    static_precompressed static_url_prefix template_loader template_path template_whitespace trusted_origins
+    ui_methods ui_modules upload_directory websocket_max_message_size websocket_ping_interval
+    websocket_ping_timeout websocket_write_limit xsrf_cookie_kwargs xsrf_cookie_name xsrf_cookie_version
+    xsrf_cookies
+    facebook_api_key facebook_secret google_oauth twitter_consumer_key twitter_consumer_secret
+    """.split()
+)
+
+#: Arguments of `tornado.httpserver.HTTPServer` that mean nothing to an application.
+SERVER_ONLY = frozenset(
+    """
+    body_timeout decompress_request header_timeout idle_connection_timeout max_body_size max_buffer_size
+    max_connections_per_address max_header_count max_header_size max_inflation_ratio max_pipelined_requests
+    min_body_rate min_send_rate no_keep_alive ssl_options tls_handshake_timeout trusted_downstream xheaders
+    """.split()
+)
+
+#: All arguments of `tornado.httpserver.HTTPServer`. Programs use the names of the other ones for settings of
+#: their own, such as the ``max_connections`` of a database.
+SERVER = SERVER_ONLY | {"chunk_size", "io_loop", "max_connections", "protection", "protocol", "rate_window"}
+
+# Shorter names have too many neighbours among ordinary words: `gzip` and `zip`.
+_MIN_LENGTH = 5
+# From this length on, two letters may be missing or doubled.
+_LONG = 9
+
+
+def closest(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name of which `name` is probably a misspelling, None if there is none.
+
+    One letter may be wrong, missing, added or exchanged with its neighbour; in long names two may be missing
+    or added. More would report what programs call settings of their own: ``cookie_secure`` beside
+    ``cookie_secret``, or ``plugin_url`` beside ``login_url``. Numbered names, as ``cookie_secret2``, are
+    different names.
+    """
+    if not isinstance(name, str) or len(name) < _MIN_LENGTH:
+        return None
+    for candidate in sorted(known):
+        if len(candidate) < _MIN_LENGTH or name.rstrip("0123456789").rstrip("_") == candidate:
+            continue
+        if _is_misspelt(name, candidate):
+            return candidate
+    return None
+
+
+def _is_misspelt(name: str, known: str) -> bool:
+    longer, shorter = (name, known) if len(name) > len(known) else (known, name)
+    difference = len(longer) - len(shorter)
+    if difference == 0:
+        return _differs_in_one_place(name, known)
+    if difference == 1 or (difference == 2 and len(known) >= _LONG):
+        return _is_subsequence(shorter, longer)
+    return False
+
+
+def _differs_in_one_place(name: str, known: str) -> bool:
+    """Whether one letter was replaced, or two neighbours exchanged."""
+    places = [place for place, letters in enumerate(zip(name, known, strict=True)) if len(set(letters)) == 2]
+    if len(places) == 1:
+        return True
+    if len(places) != 2 or places[1] != places[0] + 1:
+        return False
+    first, second = places
+    return name[first] == known[second] and name[second] == known[first]
+
+
+def _is_subsequence(shorter: str, longer: str) -> bool:
+    rest = iter(longer)
+    return all(letter in rest for letter in shorter)

@@ -1,0 +1,69 @@
+"""Whether the groups of a route's pattern fit the parameters of the handler's methods.
+
+Each group is an argument of ``get``, ``post`` and so on, so that a pattern with one group and a method ``def
+get(self)`` make each request a `TypeError`. `tornado.web._route_checks` looks for this when routes are added.
+`explain` completes the message of the error where it was not found then: behind decorators, and in classes
+with several routes of which a method fits only some.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from tornado import _signatures
+from tornado.routing import PathMatches, Rule
+from tornado.template._errors import note_once
+
+if TYPE_CHECKING:
+    from tornado.web._handler import RequestHandler
+
+# What CPython says of a call with the wrong arguments.
+_MISFIT = re.compile(r"(?:[\w.<>]+\.)?(\w+)\(\) (?:missing|takes|got an unexpected|got multiple)")
+
+
+def fits(matcher: Any, method: Any) -> bool:
+    """Whether a method can be called with the groups of a pattern; True where that cannot be told."""
+    regex = matcher.regex
+    if regex.groupindex:
+        return _signatures.method_accepts(method, 0, regex.groupindex)
+    return _signatures.method_accepts(method, regex.groups)
+
+
+def describe(matcher: Any, target: type, name: str) -> str:
+    """Say that the method called `name` of a handler class does not take the groups of a pattern."""
+    regex = matcher.regex
+    if regex.groupindex:
+        groups = "groups named " + ", ".join(regex.groupindex)
+    else:
+        groups = {0: "no group", 1: "one group"}.get(regex.groups, f"{regex.groups} groups")
+    shown = regex.pattern.removesuffix("$")
+    parameters = _signatures.shown(getattr(target, name))
+    return (
+        f"the pattern {shown!r} has {groups}, which does not fit the parameters of "
+        f"{target.__qualname__}.{name}{parameters}"
+    )
+
+
+def explain(handler: RequestHandler, error: TypeError) -> None:
+    """Add the route and the method to an error that calling the method has raised."""
+    match = _MISFIT.match(str(error))
+    method = str(handler.request.method).lower()
+    if match is None or match[1] not in (method, "open"):
+        return
+    rule = _rule_of(handler)
+    if rule is not None and type(rule.matcher) is PathMatches:
+        note_once(error, describe(rule.matcher, type(handler), match[1]))
+
+
+def _rule_of(handler: RequestHandler) -> Rule | None:
+    try:
+        found = handler.application.wildcard_router._match(handler.request)
+    except Exception:  # a matcher of the program's own, or a mock of an application
+        return None
+    if found is None or found[0].target is not type(handler):
+        return None
+    return found[0]
+
+
+__all__ = ["describe", "explain", "fits"]

@@ -1,0 +1,205 @@
+"""Checks of an application's routes, made when they are added.
+
+A route that can never work is an error, one that Tornado would let run is a warning in the log: it never
+matches, or each of its requests fails.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from tornado import _signatures
+from tornado.httputil import HTTPServerConnectionDelegate
+from tornado.log import app_log
+from tornado.routing import PathMatches, Rule
+from tornado.web import _path_arguments
+from tornado.web._handler import _EXECUTE, RequestHandler
+from tornado.web._handlers import FallbackHandler
+from tornado.web._static import StaticFileHandler
+
+# Words between slashes and nothing else; whatever means something in a regular expression may match more.
+_WORDS = re.compile(r"[A-Za-z0-9_-]+(/[A-Za-z0-9_-]*)*\$?")
+
+
+def check(rule: Rule) -> None:
+    """Check a single route.
+
+    :raises TypeError: if it leads to a `FallbackHandler` whose callable cannot be called with a request.
+    """
+    target, matcher = rule.target, rule.matcher
+    _check_fallback(rule)
+    if isinstance(target, type) and not issubclass(target, (RequestHandler, HTTPServerConnectionDelegate)):
+        app_log.warning(
+            "the route %.200r leads to the class %s, which is no RequestHandler: it is called with each "
+            "request, and nobody else answers that",
+            rule,
+            target.__qualname__,
+        )
+    regex = getattr(matcher, "regex", None)
+    if regex is not None and regex.groups == 0 and _is_for_files(target):
+        app_log.warning(
+            "the pattern of the route %.200r needs a group, for the file's path: %r",
+            rule,
+            regex.pattern.removesuffix("$").removesuffix("/") + "/(.*)",
+        )
+    pattern = getattr(regex, "pattern", None)
+    if type(matcher) is PathMatches and isinstance(pattern, str) and _WORDS.fullmatch(pattern):
+        wanted = "/" + pattern.removesuffix("$")
+        app_log.warning(
+            "the route %.100r can never match, as paths begin with a slash: %r",
+            pattern.removesuffix("$"),
+            wanted,
+        )
+
+
+def check_list(rules: list[Rule], begin: int) -> None:
+    """Check routes against each other.
+
+    :param rules: all routes of a router, in order.
+    :param begin: where those begin that are new.
+    """
+    added = rules[begin:]
+    _warn_of_duplicates(rules, added)
+    _warn_of_missing_directories(added)
+    _warn_of_misfits(rules, [rule for rule in added if not _lacks_group(rule)])
+
+
+def _warn_of_duplicates(rules: list[Rule], added: list[Rule]) -> None:
+    """Log a warning for each route that can never match as an earlier one has the same pattern."""
+    new = {id(rule) for rule in added}
+    first: dict[Any, Rule] = {}
+    for rule in rules:
+        if type(rule.matcher) is not PathMatches or "match" in vars(rule.matcher):
+            continue
+        earlier = first.get(rule.matcher.regex)  # equal if pattern and flags are
+        if earlier is None:
+            if _answers(rule.target):
+                first[rule.matcher.regex] = rule
+        elif id(rule) in new:
+            app_log.warning(
+                "the route %r, which leads to %s, can never match: an earlier one has the same pattern and "
+                "leads to %s",
+                rule.matcher.regex.pattern.removesuffix("$"),
+                _name(rule.target),
+                _name(earlier.target),
+            )
+
+
+def _warn_of_misfits(rules: Sequence[Rule], added: Iterable[Rule]) -> None:
+    """Log a warning for each of the `added` rules whose groups do not fit.
+
+    A method is reported if it fits none of its class's routes, or if the route fits none of the methods. A
+    class with two routes may have methods for the one and methods for the other.
+
+    :param rules: all rules of the router.
+    """
+    fitting: set[tuple[type, str]] = set()
+    unfit: dict[int, list[str]] = {}
+    for rule in rules:
+        if not _is_checked(rule):
+            continue
+        unfit[id(rule)] = []
+        for name, method in _methods(rule.target):
+            if _path_arguments.fits(rule.matcher, method):
+                fitting.add((rule.target, name))
+            else:
+                unfit[id(rule)].append(name)
+    for rule in added:
+        names = unfit.get(id(rule))
+        if not names:
+            continue
+        target = rule.target
+        if len(names) < len(_methods(target)):
+            names = [name for name in names if (target, name) not in fitting]
+        for name in names:
+            app_log.warning(
+                "%s: each such request is a 500", _path_arguments.describe(rule.matcher, target, name)
+            )
+
+
+def _is_checked(rule: Rule) -> bool:
+    """Whether it can be known what the methods are called with."""
+    target = rule.target
+    if (
+        type(rule.matcher) is not PathMatches
+        or not (isinstance(target, type) and issubclass(target, RequestHandler))
+        or target._execute is not _EXECUTE
+    ):
+        return False
+    for name in ("prepare", "initialize"):
+        for cls in target.__mro__:
+            code = getattr(vars(cls).get(name), "__code__", None)
+            if code is not None and {"path_args", "path_kwargs"} & {*code.co_names}:
+                return False  # it sets other arguments
+    return True
+
+
+def _methods(target: type[RequestHandler]) -> list[tuple[str, Any]]:
+    """The methods that a handler class defines, by name."""
+    names = [str(name).lower() for name in target.SUPPORTED_METHODS]
+    websocket = sys.modules.get("tornado.websocket")
+    if websocket is not None and issubclass(target, websocket.WebSocketHandler):
+        names.append("open")
+    methods = ((name, getattr(target, name, None)) for name in names)
+    unimplemented = RequestHandler._unimplemented_method
+    return [(name, method) for name, method in methods if method is not None and method is not unimplemented]
+
+
+def _warn_of_missing_directories(added: list[Rule]) -> None:
+    """Log a warning for each directory of static files that does not exist (yet).
+
+    The setting ``static_path`` makes several routes, for which one line is enough.
+    """
+    reported = set()
+    for rule in added:
+        path = rule.target_kwargs.get("path") if rule.target is StaticFileHandler else None
+        if not isinstance(path, (str, bytes, os.PathLike)) or path in reported or os.path.isdir(path):
+            continue
+        reported.add(path)
+        app_log.warning(
+            "%r, from where static files are served (static_path), is not a directory: each is a 404 "
+            "(the current directory is %r)",
+            path,
+            os.getcwd(),
+        )
+
+
+def _answers(target: Any) -> bool:
+    """Whether a target takes each request that its route matches; a router may have none of it."""
+    return isinstance(target, type) and issubclass(target, RequestHandler)
+
+
+def _name(target: Any) -> str:
+    return getattr(target, "__qualname__", None) or f"{target!r:.100}"
+
+
+def _check_fallback(rule: Rule) -> None:
+    target = rule.target
+    if not (isinstance(target, type) and issubclass(target, FallbackHandler)):
+        return
+    fallback = rule.target_kwargs.get("fallback")
+    if target.prepare is not FallbackHandler.prepare or not callable(fallback):
+        return
+    if not _signatures.accepts(fallback, 1):
+        protocol = _signatures.protocol_of(fallback)
+        hint = "; wrap it: tornado.wsgi.WSGIContainer(app)" if protocol == "WSGI" else ""
+        kind = f"seems to be an application of {protocol}" if protocol else "takes other arguments"
+        raise TypeError(
+            f"the fallback of the route {rule!r:.200} should be a function of a request, but {kind}{hint}"
+        )
+
+
+def _is_for_files(target: Any) -> bool:
+    return isinstance(target, type) and getattr(target, "get", None) is StaticFileHandler.get
+
+
+def _lacks_group(rule: Rule) -> bool:
+    """Whether `check` has reported a route for files already."""
+    return _is_for_files(rule.target) and not getattr(getattr(rule.matcher, "regex", None), "groups", 1)
+
+
+__all__ = ["check", "check_list"]
