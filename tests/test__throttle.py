@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from types import SimpleNamespace
 
 import pytest
 
@@ -61,3 +62,13 @@ def test_what_nobody_wants_costs_no_turn(
     throttle.say("kind", logging.DEBUG, "no")
     throttle.say("kind", logging.INFO, "yes")
     assert caplog.messages == ["yes"]
+
+
+def test_admitted_lines_are_counted(monkeypatch):
+    clock = SimpleNamespace(monotonic=lambda: 0.0)
+    monkeypatch.setattr(_throttle, "time", clock)
+    throttle = _throttle.Throttle(logging.getLogger("tornado.general"), burst=2)
+    assert [throttle.admit("a") for _ in range(5)] == [0, 0, None, None, None]
+    assert throttle.admit("b") == 0
+    clock.monotonic = lambda: 2.0
+    assert [throttle.admit("a"), throttle.admit("a"), throttle.admit("a")] == [3, 0, None]

@@ -14,7 +14,7 @@ from types import ModuleType, SimpleNamespace
 import pytest
 
 from tornado import log
-from tornado.log import LogFormatter, define_logging_options, enable_pretty_logging
+from tornado.log import LogFormatter, define_logging_options, enable_pretty_logging, escape_controls
 from tornado.options import OptionParser
 
 TIME = 1_600_000_000.25
@@ -422,3 +422,13 @@ def test_access_lines_name_their_task_where_records_do(kept, monkeypatch):
     monkeypatch.setattr(logging, "logAsyncioTasks", False, raising=False)
     log.log_access(logging.INFO, "not wanted")
     assert [record.taskName for record in kept] == ["the task", None, None, None]
+
+
+def test_control_characters_are_escaped():
+    text = "a\x00\x1b[2J\x7f\x85\x9b2J\xa0\n\té"
+    assert escape_controls(text) == "a\\x00\\x1b[2J\\x7f\\x85\\x9b2J\xa0\\x0a\té"
+
+
+def test_c1_controls_do_not_reach_a_terminal(formatter):
+    line = formatter.format(record("GET /%s", "\x9b31m\x85é"))
+    assert line.endswith("GET /\\x9b31m\\x85é")

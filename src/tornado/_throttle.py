@@ -34,16 +34,25 @@ class Throttle:
         """Log ``message % args``, unless enough lines of this kind have been written within a second."""
         if not self._logger.isEnabledFor(level):
             return
+        more = self.admit(kind)
+        if more is None:
+            return
+        if more:
+            message += " (and %d more since the last such line)"
+            args = (*args, more)
+        self._logger.log(level, message, *args)
+
+    def admit(self, kind: str) -> int | None:
+        """Count a line of this kind that the caller wants to write itself.
+
+        :returns: how many were held back since the last one that was admitted; None if this one is, too.
+        """
         now = time.monotonic()
         if now >= self._next.get(kind, now):
             self._next[kind] = now + INTERVAL
             self._written[kind] = 0
         if self._written[kind] >= self._burst:
             self._held_back[kind] = self._held_back.get(kind, 0) + 1
-            return
+            return None
         self._written[kind] += 1
-        more = self._held_back.pop(kind, 0)
-        if more:
-            message += " (and %d more since the last such line)"
-            args = (*args, more)
-        self._logger.log(level, message, *args)
+        return self._held_back.pop(kind, 0)

@@ -54,7 +54,7 @@ from tornado.httputil import (
 )
 from tornado.ioloop import IOLoop
 from tornado.iostream import IOStream
-from tornado.log import app_log, gen_log
+from tornado.log import access_log, app_log, escape_controls, gen_log, log_access
 from tornado.tcpserver import TCPServer
 from tornado.util import Configurable
 
@@ -313,6 +313,29 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         callback = self.request_callback
         if isinstance(callback, HTTPServerConnectionDelegate):
             callback.on_close(server_conn)
+
+    def log_refusal(self, request: HTTPServerRequest, status_code: int) -> None:
+        """Write a request that this server has answered with an error by itself to the access log.
+
+        The application's ``log_refusal`` does so if it has one, as `.Application` does. Called at most 100
+        times a second for each status.
+
+        :param request: what is known of it. Where its head could not be read, method and `uri` are those that
+            its first line seems to have, or ``-``, and there are no header fields.
+        """
+        if self.xheaders:
+            source: Any = request.connection
+            source.context = source.context._forwarded(request.headers)
+        log = getattr(self.request_callback, "log_refusal", None)
+        if callable(log):
+            log(request, status_code)
+            return
+        level = logging.WARNING if status_code < 500 else logging.ERROR
+        if access_log.isEnabledFor(level):
+            uri = escape_controls(request.uri)
+            milliseconds = 1000.0 * request.request_time()
+            text = "%d %s %s (%s) %.2fms"
+            log_access(level, text, status_code, request.method, uri, request.remote_ip, milliseconds)
 
     # -- the short way from a connection to the application --
 

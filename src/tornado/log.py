@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sys
 import threading
 import time
@@ -47,6 +48,24 @@ colorama = _optional("colorama")
 gen_log, app_log, access_log = (
     logging.getLogger(f"tornado.{subject}") for subject in ("general", "application", "access")
 )
+
+# Control characters: C0 but for the tab, DEL, and C1. On terminals 0x9b starts escape sequences as ESC does.
+_CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")
+_C1_CONTROLS = re.compile(r"[\x80-\x9f]")
+
+
+def escape_controls(text: str) -> str:
+    r"""Replace control characters by escapes such as ``\x9b``, for text of a peer that goes into a log.
+
+    A target, a header value or a file name may hold them, and a line feed would begin what looks
+    like a line of its own. Tabs stay.
+    """
+    return _CONTROLS.sub(_escaped, text)
+
+
+def _escaped(match: re.Match[str]) -> str:
+    return f"\\x{ord(match[0]):02x}"
+
 
 _LogRecord = logging.LogRecord
 _RECORDS_NAME_TASKS = sys.version_info >= (3, 12)
@@ -149,8 +168,8 @@ def _as_text(message: Any) -> str:
 class LogFormatter(logging.Formatter):
     """Short lines, colored on terminals that can, whose messages cannot pass for lines of their own.
 
-    A line break inside a message is followed by four blanks, and whatever cannot be formatted is shown with
-    the reason instead of being lost.
+    A line break inside a message is followed by four blanks, C1 control characters (0x80 to 0x9f) are
+    escaped, and whatever cannot be formatted is shown with the reason instead of being lost.
 
     :arg fmt: the format of a line, with the fields of `logging.LogRecord` and ``color``, ``end_color``.
     :arg datefmt: the format of ``asctime``, as for `time.strftime`; None for `logging`'s own.
@@ -235,6 +254,8 @@ class LogFormatter(logging.Formatter):
             text = f"{text.rstrip()}\n{self.formatStack(record.stack_info)}"
         if "\n" in text:
             text = text.replace("\n", "\n    ")
+        if not text.isascii():
+            text = _C1_CONTROLS.sub(_escaped, text)
         return text
 
 

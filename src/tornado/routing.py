@@ -31,7 +31,7 @@ from typing import Any, TypeAlias
 from tornado import _signatures, httputil
 from tornado._reexports import reexport
 from tornado.escape import _unquote_to_bytes, url_escape, utf8
-from tornado.log import app_log
+from tornado.log import app_log, escape_controls
 from tornado.util import import_object, re_unescape
 
 __all__ = [
@@ -100,7 +100,7 @@ class _RoutingDelegate(httputil.HTTPMessageDelegate):
         )
         found = self.router.find_handler(request)
         if found is None:
-            app_log.debug("nobody to tell of %s %s", start_line.method, start_line.path)
+            app_log.debug("no route for %s %s", start_line.method, escape_controls(start_line.path))
             found = _NotFoundDelegate(self.request_conn)
         self.delegate = found
         return found.headers_received(start_line, headers)

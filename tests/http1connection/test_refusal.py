@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.server import Peer, Response, Server, serving
+from tests.support.server import ExpectLog, Peer, Response, Server, serving
 from tornado import _throttle, httputil, web
 from tornado._wire.dates import parse_http_date
 from tornado.httpserver import HTTPServer
@@ -230,3 +230,149 @@ async def test_a_request_line_may_be_as_long_as_a_head() -> None:
     async with serving(web.Application(), max_header_size=200_000) as server:
         assert (await server.fetch("/" + "x" * 150_000)).code == 404
         assert (await server.fetch("/" + "x" * 200_000)).code == 414
+
+
+# -- the access log --
+
+REFUSED = {
+    "GET /": "GET / HTTP/1.1\r\n\r\n",
+    "- -": "\0\0\r\n\r\n",
+    "BREW /pot?a=b": "BREW /pot?a=b HTTP/9.9\r\nHost: a\r\n\r\n",
+    r"GET /\\x9b2J\xe9": b"GET /\x9b2J\xe9 HTTP/1.1\r\nHost: a b\r\n\r\n",
+}
+
+
+class Seen(logging.Handler):
+    """Keeps the lines of the access log."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(record.getMessage())
+
+
+@pytest.fixture
+def seen(expect_log: ExpectLog) -> Any:
+    """The lines of the access log, which are expected."""
+    handler, access = Seen(), logging.getLogger("tornado.access")
+    access.addHandler(handler)
+    with expect_log("tornado.access", "", required=False):
+        yield handler.lines
+    access.removeHandler(handler)
+
+
+@pytest.mark.parametrize("code", BAD)
+async def test_refusals_are_in_the_access_log(way: Any, code: int, seen: list[str]) -> None:
+    async with way(max_header_size=4000, max_body_size=1000, access_log=logging.INFO) as server:
+        peer = await server.connect()
+        peer.send(BAD[code])
+        assert (await peer.response()).code == code
+    method, target = BAD[code].replace("https://a", "").split(" ")[:2]
+    (line,) = seen
+    assert line.startswith(f"{code} {method} {target[:200]}")
+    assert re.search(r"\(127\.0\.0\.1\) [0-9.]+ms$", line)
+
+
+@pytest.mark.parametrize("words", REFUSED)
+async def test_what_is_known_of_a_malformed_request_is_logged(words: str, seen: list[str]) -> None:
+    async with serving(web.Application(), access_log=logging.INFO) as server:
+        peer = await server.connect()
+        peer.send(REFUSED[words])
+        code = (await peer.response()).code
+    assert re.fullmatch(rf"{code} {words.replace('?', '[?]')} \(127.0.0.1\) .*ms", seen[0])
+
+
+@pytest.mark.parametrize("code", BAD)
+async def test_refusals_reach_the_log_function(code: int) -> None:
+    logged: list[Any] = []
+    program = web.Application([("/.*", Told)], log_function=logged.append)
+    async with serving(program, max_header_size=4000, max_body_size=1000) as server:
+        peer = await server.connect()
+        peer.send(BAD[code])
+        assert (await peer.response()).code == code
+    (handler,) = logged
+    request = handler.request
+    assert (handler.get_status(), request.remote_ip) == (code, "127.0.0.1")
+    assert request.method == BAD[code].partition(" ")[0]
+    assert request.path.startswith("/") or code == 421
+    assert request.request_time() >= 0
+    assert request.host
+    assert request.arguments == {}
+    assert f"{request.method} " in handler._request_summary()
+
+
+async def test_log_request_of_a_subclass_is_asked() -> None:
+    logged: list[tuple[int, str | None]] = []
+
+    class Own(web.Application):
+        def log_request(self, handler: web.RequestHandler) -> None:
+            logged.append((handler.get_status(), handler.request.remote_ip))
+
+    async with serving(Own(), xheaders=True, max_body_size=5) as server:
+        for fields in ("Expect: x", "Content-Length: 9"):
+            peer = await server.connect()
+            peer.send(f"POST / HTTP/1.1\r\nHost: a\r\nX-Real-Ip: 9.9.9.9\r\n{fields}\r\n\r\n")
+            await peer.response()
+    assert logged == [(417, "9.9.9.9"), (413, "9.9.9.9")]
+
+
+async def test_handler_that_answers_413_is_logged_once(expect_log: ExpectLog) -> None:
+    logged: list[Any] = []
+
+    class Small(Told):
+        max_body_size = 5
+
+    program = web.Application([("/", Small)], log_function=logged.append)
+    async with serving(program) as server:
+        peer = await server.connect()
+        peer.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n")
+        with expect_log("tornado.general", "max_body_size"):
+            assert (await peer.response()).code == 413
+    assert [handler.get_status() for handler in logged] == [413]
+
+
+async def test_error_outside_of_handlers_is_in_the_access_log(seen: list[str], expect_log: ExpectLog) -> None:
+    def fail(request: Any) -> None:
+        raise ZeroDivisionError
+
+    async with serving(fail, access_log=logging.INFO) as server:
+        with expect_log("tornado.application", r"Uncaught exception while serving .*: GET /\\x9b"):
+            peer = await server.connect()
+            peer.send(b"GET /\x9b HTTP/1.1\r\nHost: a\r\n\r\n")
+            assert (await peer.response()).code == 500
+    assert seen[0].startswith(r"500 GET /\x9b (127.0.0.1)")
+
+
+async def test_log_function_that_fails_does_not_stop_the_answer(expect_log: ExpectLog) -> None:
+    def fail(handler: Any) -> None:
+        raise ZeroDivisionError
+
+    async with serving(web.Application(log_function=fail)) as server:
+        with expect_log("tornado.application", "Uncaught exception while a refused request was logged"):
+            peer = await server.connect()
+            peer.send(b"\0")
+            assert (await peer.response()).code == 400
+
+
+async def test_flood_of_refusals_costs_a_limited_number_of_lines(
+    monkeypatch: pytest.MonkeyPatch, expect_log: ExpectLog
+) -> None:
+    logged: list[Any] = []
+    monkeypatch.setattr(_throttle, "time", SimpleNamespace(monotonic=lambda: 0.0))
+    async with serving(web.Application(log_function=logged.append)) as server:
+
+        async def refused() -> None:
+            peer = await server.connect()
+            peer.send(b"\0")
+            assert (await peer.response()).code == 400
+            await peer.close()
+
+        for _ in range(120):
+            await refused()
+        assert len(logged) == 100
+        monkeypatch.setattr(_throttle, "time", SimpleNamespace(monotonic=lambda: 2.0))
+        with expect_log("tornado.general", "20 requests .* refused with 400 are not in the access log"):
+            await refused()
+    assert len(logged) == 101

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import types
 from typing import Any
+from unittest import mock
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from tests.support.server import ExpectLog, ask, raised, serving
 from tornado import web
+from tornado.httputil import HTTPHeaders, HTTPServerRequest, RequestStartLine
 from tornado.web import addslash, authenticated, removeslash
 
 
@@ -117,6 +121,55 @@ async def test_who_is_logged_in() -> None:
 async def test_who_is_not_is_sent_to_log_in(login_url: Any, location: Any, method: Any) -> None:
     response = await ask(Private, path="/a?b=c", method=method, login_url=login_url)
     assert (response.code, response.get("location")) == (302, location)
+
+
+@pytest.mark.parametrize(
+    ("target", "wanted"),
+    [
+        ("//evil.com/x?y=z", "/evil.com/x?y=z"),
+        ("///evil.com", "/evil.com"),
+        ("/\\evil.com/x", "/evil.com/x"),
+        ("/\\/evil.com/x", "/evil.com/x"),
+        ("http://evil.com//x.org/y", "/x.org/y"),
+        ("http://evil.com?a=http://b", "/?a=http://b"),
+        ("/a//b?c=//d", "/a//b?c=//d"),
+        ("/a?b=http://c//d", "/a?b=http://c//d"),
+    ],
+)
+async def test_next_leads_to_this_host(target: str, wanted: str) -> None:
+    for login_url in ("/login", "https://sso.example.com/login"):
+        response = await ask(Private, path=target, login_url=login_url)
+        (found,) = parse_qs(urlsplit(response.get("location")).query)["next"]
+        if login_url.startswith("https"):
+            host = "evil.com" if target.startswith("http://") else "localhost"
+            assert found == f"http://{host}{wanted}"
+        else:
+            assert found == wanted
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "\t//evil.com",
+        "/\t/evil.com",
+        "\x01/\\evil.com",
+        " https:evil.com",
+        "javascript://%0aalert(1)",
+        "\\\\evil.com",
+    ],
+)
+def test_next_of_a_target_with_control_characters_leads_to_this_host(uri: str) -> None:
+    """No server takes such a target from the wire; a program may set it."""
+    line = RequestStartLine("GET", "/", "HTTP/1.1")
+    request = HTTPServerRequest(
+        start_line=line, headers=HTTPHeaders({"Host": "localhost"}), connection=mock.Mock()
+    )
+    request.uri = uri
+    handler = Private(web.Application(login_url="/login"), request)
+    handler.redirect = mock.Mock()  # type: ignore[method-assign]
+    _ = handler.get()
+    (found,) = parse_qs(urlsplit(handler.redirect.call_args[0][0]).query)["next"]
+    assert re.fullmatch(r"/(?![/\\])[\x21-\x7e]*", found)
 
 
 async def test_what_would_change_something_is_refused() -> None:

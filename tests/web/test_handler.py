@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime
 import json
+import logging
 import re
 from typing import Any
 
@@ -402,3 +403,29 @@ async def test_a_streaming_handler_that_runs_by_itself_does_not_hold_the_body() 
             self.finish(chunk)
 
     assert (await ask(Handler, method="POST", body=b"body")).body == b"body"
+
+
+async def test_control_characters_of_a_target_are_escaped_in_logs(expect_log: ExpectLog) -> None:
+    def get(self: Any, name: str) -> None:
+        raise web.HTTPError(400, "no page %s, %d", name, 5)
+
+    async with serving(web.Application([("/(.*)", handler_of(get=get))])) as server:
+        with expect_log("tornado.general", "") as expected:
+            peer = await server.connect()
+            peer.send(b"GET /a\x9b2J\x85%1b%c2%9b%0a HTTP/1.1\r\nHost: a\r\n\r\n")
+            await peer.response()
+            peer.send("GET /a%C2%9B2J%1B%7F HTTP/1.1\r\nHost: a\r\n\r\n")
+            assert (await peer.response()).code == 400
+    lines = [each.getMessage() for each in expected.records]
+    assert lines[0].startswith(r"400 GET /a\x9b2J\x85%1b%c2%9b%0a (127.0.0.1): no page ")
+    assert lines[0].endswith(r" a\x9b2J\x85\x1b\x9b\x0a, 5")
+    assert lines[1] == r"400 GET /a%C2%9B2J%1B%7F (127.0.0.1): no page a\x9b2J\x1b\x7f, 5"
+
+
+async def test_control_characters_are_escaped_in_the_access_log(expect_log: ExpectLog) -> None:
+    async with serving(web.Application(), access_log=logging.INFO) as server:
+        with expect_log("tornado.access", "") as expected:
+            peer = await server.connect()
+            peer.send(b"GET /\x9b31m\xe9 HTTP/1.1\r\nHost: a\r\n\r\n")
+            await peer.response()
+    assert expected.records[0].getMessage().startswith("404 GET /\\x9b31m\xe9 (127.0.0.1)")

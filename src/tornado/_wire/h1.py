@@ -270,6 +270,10 @@ class Reader:
         """Say which request the next final response answers: HEAD and CONNECT change its framing (client)."""
         self._expected = method
 
+    def peek(self, size: int) -> bytes:
+        """Return the next unread octets, at most `size` of them, and leave them unread."""
+        return bytes(memoryview(self._buffer)[self._position : self._position + size])
+
     def take_buffer(self) -> bytes:
         """Take everything unread out of the reader, for whoever reads the connection from now on."""
         rest = bytes(memoryview(self._buffer)[self._position :])
@@ -305,16 +309,17 @@ class Reader:
             self._await_head(size)
             return None
         self._scanned = 0
-        self._consume(end)
         block = buffer[start:end]
         if type(block) is not bytes:
             block = bytes(block)
         if self.role is _SERVER:
             request = parse_request_head(block, limits)
+            self._consume(end)  # a head that is refused stays, for `peek`
             self.state = _DONE
             if request.has_body:
                 self._begin_body(request)
             return request
+        self._consume(end)
         return self._read_response_head(block)
 
     def _skip_empty_lines(self) -> int:

@@ -77,6 +77,8 @@ class HTTP1ConnectionParameters:
         self._watch = Watch()
         #: Of messages that were refused; a few lines, as a developer at his client wants to see each.
         self._reports = Throttle(gen_log, burst=10)
+        #: Of the access log's lines for refused requests, by status.
+        self.refusals = Throttle(gen_log, burst=100)
         #: Who has written his share and waits for a turn of the loop; many such get it some at a time.
         self._yields: Batches[Future[None]] = Batches(_set_done, at_once=0)
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tornado._wire import h1
 from tornado._wire.dates import format_http_date
@@ -22,13 +23,16 @@ from tornado._wire.errors import (
 from tornado.concurrent import Future
 from tornado.http1connection import _lingering
 from tornado.http1connection._state import State
-from tornado.httputil import HTTPInputError, responses
-from tornado.log import gen_log
+from tornado.httputil import HTTPInputError, HTTPServerRequest, RequestStartLine, responses
+from tornado.log import app_log, escape_controls, gen_log
 
 if TYPE_CHECKING:
     from tornado.http1connection._exchange import HTTP1Connection
     from tornado.http1connection._server import HTTP1ServerConnection
 
+# Octets of a head that could not be read, and of its target, that are logged.
+_LONGEST_LINE = 400
+_FIRST_LINE = re.compile(rb"([A-Za-z-]{1,20}) (\S{1,200})(\s)?")
 _OVERSIZED = (BodyTooLarge, HeadTooLarge, RequestTargetTooLong)
 
 
@@ -69,6 +73,7 @@ def answer_and_close(connection: HTTP1ServerConnection, code: int) -> None:
     exchange, stream = connection._exchange, connection.stream
     begun = is_head = False
     coming = 0
+    refusal = _refused_request(connection, exchange)
     if exchange is not None:
         begun = exchange._head_sent
         is_head = exchange._head is not None and exchange._head.method == "HEAD"
@@ -77,8 +82,61 @@ def answer_and_close(connection: HTTP1ServerConnection, code: int) -> None:
     if stream.closed():
         return
     if not begun:
+        if refusal is not None:
+            _log(connection, refusal, code)
         _ = stream.write(_page(code, is_head))
     _lingering.close(connection, True, coming)
+
+
+class _Source:
+    """Where a refused request came from, in place of the exchange that it would have had."""
+
+    def __init__(self, context: Any) -> None:
+        self.context = context
+
+
+def _log(connection: HTTP1ServerConnection, request: HTTPServerRequest, code: int) -> None:
+    """Have the server write a refused request to the access log, a limited number of times a second."""
+    refusals = connection.params.refusals
+    held_back = refusals.admit(str(code))
+    if held_back is None:
+        return
+    if held_back:
+        gen_log.warning("%d requests that were refused with %d are not in the access log", held_back, code)
+    try:
+        connection._delegate.log_refusal(request, code)  # type: ignore[union-attr]
+    except Exception:
+        app_log.error("Uncaught exception while a refused request was logged", exc_info=True)
+
+
+def _refused_request(connection: HTTP1ServerConnection, exchange: HTTP1Connection | None) -> Any:
+    """What is known of a request that is being refused: its head, or the beginning of its first line.
+
+    :returns: an `HTTPServerRequest`; None where the server delegate does not want to know.
+    """
+    if not hasattr(connection._delegate, "log_refusal"):
+        return None
+    source: Any = _Source(connection.context if exchange is None else exchange.context)
+    # Of an empty request of HTTP/1.0 nothing is checked; the real one may have been refused for its query.
+    request = HTTPServerRequest(start_line=RequestStartLine("GET", "/", "HTTP/1.0"), connection=source)
+    head = None if exchange is None else exchange._head
+    if head is None:
+        request.method, request.uri = _first_line(connection._reader.peek(_LONGEST_LINE))
+        request.path, _, request.query = request.uri.partition("?")
+    else:
+        request.method, request.uri, request.version = head.method, head.target, head.version
+        request.headers, request.path = head.headers, head.path
+        request.host = request.headers.get("Host", request.host)
+    return request
+
+
+def _first_line(data: bytes) -> tuple[str, str]:
+    """The method and the target that a malformed head seems to begin with; ``-`` where there are none."""
+    match = _FIRST_LINE.match(data.lstrip(b"\r\n"))
+    if match is None:
+        return "-", "-"
+    method, target, end = (part.decode("latin-1") for part in match.groups(b""))
+    return method, escape_controls(target) + ("" if end else "...")
 
 
 def _page(code: int, is_head: bool) -> bytes:

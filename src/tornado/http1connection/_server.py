@@ -45,7 +45,7 @@ from tornado.httputil import (
     RequestStartLine,
 )
 from tornado.iostream import IOStream, SSLIOStream
-from tornado.log import app_log, gen_log
+from tornado.log import app_log, escape_controls, gen_log
 
 #: Pipelined requests answered before the loop runs again.
 _PIPELINE_BATCH = 64
@@ -638,7 +638,7 @@ class HTTP1ServerConnection:
                 "Uncaught exception while serving %s: %s %s",
                 self.context,
                 head.method,
-                head.target,
+                escape_controls(head.target),
                 exc_info=error,
             )
             # Who failed at writing a head was about to answer otherwise.

@@ -317,6 +317,15 @@ class Application(ReversibleRouter):
             milliseconds = 1000.0 * handler.request.request_time()
             log_access(level, "%d %s %.2fms", handler.get_status(), handler._request_summary(), milliseconds)
 
+    def log_refusal(self, request: httputil.HTTPServerRequest, status_code: int) -> None:
+        """Log a request that the server has answered with an error in place of a handler: 400, 413, 414, 417,
+        421, 431, 500, 501 or 505.
+
+        `log_request`, and thus ``log_function``, is given an `ErrorHandler` that has not run. Where the head
+        could not be read, its request has the method and `uri` that the first line seems to have, or ``-``.
+        """
+        self.log_request(ErrorHandler(self, request, status_code=status_code))
+
     # -- the short way, where nobody has overridden a step of the long one --
 
     def _open_exchange(self, exchange: HTTP1Connection, head: Any) -> Any:

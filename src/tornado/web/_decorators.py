@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 from urllib.parse import urlencode, urlsplit
 
+from tornado.httputil import HTTPServerRequest
 from tornado.web._errors import HTTPError
 from tornado.web._handler import RequestHandler
+
+_ABSOLUTE = re.compile(r"\A[\x00-\x20]*[A-Za-z][A-Za-z0-9+.-]*:(?://[^/?#\\]*)?")
+_LEADING_SLASHES = re.compile(r"\A[\x00-\x20\x7f/\\]+")
+_UNPRINTABLE = re.compile(r"[\x00-\x20\x7f]")
 
 _Class = TypeVar("_Class", bound=type[RequestHandler])
 Method = Callable[..., "Awaitable[None] | None"]
@@ -43,7 +49,7 @@ def _redirect_get(handler: RequestHandler, path: str) -> bool:
     """Send GET and HEAD to another path of this host; refuse other methods."""
     if handler.request.method not in ("GET", "HEAD"):
         return False
-    if path.startswith(("//", "/\\", "\\")):
+    if path.startswith(("//", "/\\", "\\")) or _UNPRINTABLE.search(path):
         raise HTTPError(403, "cannot redirect path with two initial slashes")
     if handler.request.query:
         path += "?" + handler.request.query
@@ -84,11 +90,25 @@ def addslash(method: Method) -> Method:
     return with_slash
 
 
+def _own_target(request: HTTPServerRequest) -> str:
+    """Return the target of a request as a path that leads to this host, whatever redirects to it.
+
+    ``//host``, ``/\\host`` and an absolute target lead elsewhere, and so does each of them with control
+    characters or white space in front or between, which browsers drop.
+    """
+    target = _ABSOLUTE.sub("", request.uri)
+    target = _LEADING_SLASHES.sub("/", target)
+    if not target.startswith("/"):
+        target = "/" + target
+    return _UNPRINTABLE.sub(lambda match: f"%{ord(match[0]):02X}", target)
+
+
 def authenticated(method: Method) -> Method:
     """Method decorator: only for users who are logged in (`RequestHandler.current_user`).
 
     Others are sent to `RequestHandler.get_login_url`, with where they wanted to go as ``next``, if that
-    address has no query of its own; a request that is not GET or HEAD is answered with 403.
+    address has no query of its own; a request that is not GET or HEAD is answered with 403. ``next`` is
+    always an address of this host: for ``//example.com/a`` it is ``/example.com/a``.
     """
 
     @functools.wraps(method)
@@ -99,7 +119,9 @@ def authenticated(method: Method) -> Method:
             raise HTTPError(403)
         url = self.get_login_url()
         if "?" not in url:
-            target = self.request.full_url() if urlsplit(url).scheme else self.request.uri
+            target = _own_target(self.request)
+            if urlsplit(url).scheme:
+                target = f"{self.request.protocol}://{self.request.host}{target}"
             url = f"{url}?{urlencode({'next': target})}"
         self.redirect(url)
         return None

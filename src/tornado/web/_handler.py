@@ -18,7 +18,7 @@ from tornado import escape, httputil
 from tornado.concurrent import Future
 from tornado.iostream import IOStream
 from tornado.locale import Locale
-from tornado.log import app_log, gen_log
+from tornado.log import app_log, escape_controls, gen_log
 from tornado.template import BaseLoader
 from tornado.web import (
     _arguments,
@@ -620,7 +620,8 @@ class RequestHandler:
         :param kwargs: ``exc_info``, the exception as a triple, where one is the cause. With the setting
             ``serve_traceback`` (part of ``debug=True``) the default page shows it, with the request and the
             variables on its way, to a browser; to others the traceback as text. Secrets are masked by their
-            names.
+            names. Only requests for localhost, an IP address or one of ``allowed_hosts`` get it, others the
+            plain page.
 
         The default page is HTML, or JSON where the client's ``Accept`` prefers that. An exception's
         ``public_message`` (see `HTTPError`) is shown in it.
@@ -628,8 +629,8 @@ class RequestHandler:
         if self.settings.get("serve_traceback") and "exc_info" in kwargs:
             from tornado.web import _debug  # only where somebody develops
 
-            _debug.write_error(self, status_code, kwargs["exc_info"])
-            return
+            if _debug.write_error(self, status_code, kwargs["exc_info"]):
+                return
         _error_page.write(self, status_code, self._reason, kwargs.get("exc_info"))
 
     def log_exception(self, typ: type[BaseException] | None, value: BaseException | None, tb: Any) -> None:
@@ -641,7 +642,8 @@ class RequestHandler:
         """
         if isinstance(value, HTTPError):
             if value.log_message:
-                arguments = [value.status_code, self._request_summary(), *value.args]
+                shown = [escape_controls(each) if isinstance(each, str) else each for each in value.args]
+                arguments = [value.status_code, self._request_summary(), *shown]
                 gen_log.warning("%d %s: " + value.log_message, *arguments)
             return
         if _departure.has_left(self, value):
@@ -652,7 +654,10 @@ class RequestHandler:
 
     def _request_summary(self) -> str:
         request = self.request
-        return f"{request.method} {request.uri} ({request.remote_ip})"
+        uri = request.uri
+        if uri and not uri.isascii():
+            uri = escape_controls(uri)
+        return f"{request.method} {uri} ({request.remote_ip})"
 
     def _log(self) -> None:
         self.application.log_request(self)

@@ -452,7 +452,7 @@ class StaticFileHandler(RequestHandler):
             raise HTTPError(403, "%s is not in root static directory", self.path)
         if os.path.isdir(absolute_path) and self.default_filename is not None:
             if not self.request.path.endswith("/"):
-                if self.request.path.startswith(("//", "/\\")):
+                if self.request.path.startswith(("//", "/\\", "\\")):
                     raise HTTPError(403, "cannot redirect path with two initial slashes")
                 self.redirect(self.request.path + "/", permanent=True)
                 return None

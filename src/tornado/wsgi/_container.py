@@ -20,7 +20,7 @@ from tornado.httputil import (
     ResponseStartLine,
 )
 from tornado.ioloop import IOLoop
-from tornado.log import access_log, log_access
+from tornado.log import access_log, escape_controls, log_access
 from tornado.wsgi._body import SpooledRequest
 from tornado.wsgi._call import Call
 from tornado.wsgi._environ import WSGIAppType, make_environ
@@ -144,7 +144,7 @@ class WSGIContainer(HTTPServerConnectionDelegate):
 
 
 def _summary(request: HTTPServerRequest) -> str:
-    return f"{request.method} {request.uri}"
+    return f"{request.method} {escape_controls(request.uri)}"
 
 
 class _Receiver(HTTPMessageDelegate):

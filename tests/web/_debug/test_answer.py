@@ -10,7 +10,9 @@ import pytest
 
 from tests.support.server import ExpectLog, ask, handler_of
 from tornado import web
+from tornado._throttle import Throttle
 from tornado.httputil import HTTPHeaders
+from tornado.log import app_log
 from tornado.web._debug import _answer
 from tornado.web._debug._secrets import MASK
 
@@ -278,3 +280,42 @@ async def test_literals_in_a_plain_traceback(expect_log: ExpectLog) -> None:
     )
     assert b"in-the-line" not in response.body
     assert MASK.encode() in response.body
+
+
+# -- to which hosts --
+
+
+@pytest.mark.parametrize(
+    ("host", "shown"),
+    [
+        ("localhost", True),
+        ("LocalHost:8888", True),
+        ("localhost.", True),
+        ("app.localhost:80", True),
+        ("127.0.0.1:8888", True),
+        ("[::1]:8888", True),
+        ("192.168.1.7", True),
+        ("evil.com", False),
+        ("127.0.0.1.evil.com", False),
+        ("localhost.evil.com", False),
+        ("notlocalhost", False),
+        ("127.1", False),
+    ],
+)
+@pytest.mark.parametrize("accept", [BROWSER, "Accept: application/json"])
+async def test_names_that_another_site_may_have_are_shown_nothing(
+    host: str, shown: bool, accept: str, expect_log: ExpectLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_answer, "_reports", Throttle(app_log))
+    words = "serve_traceback: .* not shown to .*allowed_hosts"
+    with expect_log("tornado.application", words, required=not shown):
+        response = await page(expect_log, None, accept, f"Host: {host}")
+    assert response.code == 500
+    assert (b"ValueError" in response.body) is shown
+    if not shown:
+        assert response.body.startswith(b"<html><title>500: Internal Server Error")
+
+
+async def test_allowed_hosts_are_shown_the_page(expect_log: ExpectLog) -> None:
+    response = await page(expect_log, None, BROWSER, "Host: dev.example", allowed_hosts=["dev.example"])
+    assert b"ValueError" in response.body

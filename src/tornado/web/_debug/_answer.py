@@ -5,13 +5,16 @@ A browser is shown a page; everybody else, and every program that asks for JSON,
 
 from __future__ import annotations
 
+import logging
 import re
 import secrets
 import traceback
 from typing import TYPE_CHECKING, Any
 
+from tornado._throttle import Throttle
 from tornado._wire.accept import MEDIA_RANGE, weights
 from tornado.log import app_log
+from tornado.netutil import is_valid_ip
 from tornado.web._debug import _frames, _page, _request
 from tornado.web._debug._secrets import Secrets
 from tornado.web._debug._values import Values
@@ -20,6 +23,7 @@ from tornado.web._errors import HTTPError
 if TYPE_CHECKING:
     from tornado.web._handler import RequestHandler
 
+_reports = Throttle(app_log)
 #: The most characters that a page, or a traceback as text, may have.
 LIMIT = 2**20
 # The traceback within a page.
@@ -29,11 +33,14 @@ _LONGEST_ACCEPT = 4096
 _TEXTS = re.compile(r"text/plain|application/(?:[a-z0-9.-]+\+)?json")
 
 
-def write_error(handler: RequestHandler, status_code: int, exc_info: tuple[Any, Any, Any]) -> None:
-    """Write the body of an error's answer, and finish.
+def write_error(handler: RequestHandler, status_code: int, exc_info: tuple[Any, Any, Any]) -> bool:
+    """Write the body of an error's answer, and finish; nothing for a host that may be another site's.
 
     :param exc_info: the exception, as a triple.
+    :returns: whether it was written.
     """
+    if not is_shown_to(handler):
+        return False
     error = exc_info[1]
     hidden = Secrets.of(handler)
     if error is not None and wants_page(handler.request):
@@ -46,9 +53,32 @@ def write_error(handler: RequestHandler, status_code: int, exc_info: tuple[Any, 
             app_log.warning("The debug page cannot be shown, the traceback is sent as text", exc_info=True)
         else:
             _send_page(handler, page, nonce)
-            return
+            return True
     handler.set_header("Content-Type", "text/plain; charset=UTF-8")
     _ = handler.finish(_encoded(_plain(exc_info, hidden, LIMIT)))
+    return True
+
+
+def is_shown_to(handler: RequestHandler) -> bool:
+    """Whether a client that asks for this host may see tracebacks and variables.
+
+    A page of any site can read the answers of a server in its visitor's network if its own name resolves to
+    that server's address ("DNS rebinding"). The browser sends that name as Host, so without ``allowed_hosts``
+    only what no other site can be called is trusted: localhost and addresses.
+    """
+    if handler.settings.get("allowed_hosts") is not None:
+        return True  # other hosts have got a 421
+    host = handler.request.host_name.removesuffix(".")
+    if host == "localhost" or host.endswith(".localhost") or is_valid_ip(host.strip("[]")):
+        return True
+    _reports.say(
+        "host",
+        logging.WARNING,
+        "serve_traceback: the error is not shown to the host %r, which may be any site's name for this "
+        "machine; put it into the setting allowed_hosts",
+        host[:100],
+    )
+    return False
 
 
 def wants_page(request: Any) -> bool:
