@@ -1,4 +1,4 @@
-"""What a function can be called with."""
+"""Whether a function can be called with given arguments."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The names of settings: of an application, and of the server in front of it.
 
 They are kept in one place so that a misspelt or misplaced name can be reported where it is given. Programs
-may store settings of their own in an application, so an unknown name by itself is not an error.
+store other settings in an application too, so an unknown name is not an error.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ SERVER_ONLY = frozenset(
     """.split()
 )
 
-#: All arguments of `tornado.httpserver.HTTPServer`. Programs use the names of the other ones for settings of
-#: their own, such as the ``max_connections`` of a database.
+#: All arguments of `tornado.httpserver.HTTPServer`. Programs also use the names of the others for
+#: different things, such as the ``max_connections`` of a database.
 SERVER = SERVER_ONLY | {"chunk_size", "io_loop", "max_connections", "protection", "protocol", "rate_window"}
 
 # Shorter names have too many neighbours among ordinary words: `gzip` and `zip`.
@@ -45,10 +45,10 @@ _LONG = 9
 
 
 def closest(name: str, known: Iterable[str]) -> str | None:
-    """Return the known name of which `name` is probably a misspelling, None if there is none.
+    """Return the known name of which `name` is probably a misspelling, or None.
 
     One letter may be wrong, missing, added or exchanged with its neighbour; in long names two may be missing
-    or added. More would report what programs call settings of their own: ``cookie_secure`` beside
+    or added. A looser rule would report other settings of programs: ``cookie_secure`` beside
     ``cookie_secret``, or ``plugin_url`` beside ``login_url``. Numbered names, as ``cookie_secret2``, are
     different names.
     """

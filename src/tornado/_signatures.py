@@ -19,7 +19,7 @@ _VARIADIC = inspect.CO_VARARGS | inspect.CO_VARKEYWORDS
 
 
 def accepts(function: Any, positional: int, names: Collection[str] = ()) -> bool:
-    """Whether `function` may be called with so many positional arguments and these keywords.
+    """Whether `function` may be called with a number of positional arguments and these keywords.
 
     :returns: True also where the signature cannot be read, as that of some built-in classes.
     """

@@ -566,6 +566,11 @@ class RuleRouter(Router):
         """
         return None
 
+    def first_rule(self, request: httputil.HTTPServerRequest) -> Rule | None:
+        """Return the first rule that matches a request, None if there is none."""
+        found = self._match(request)
+        return None if found is None else found[0]
+
     def _match(self, request: httputil.HTTPServerRequest) -> tuple[Rule, dict[str, Any]] | None:
         """The first rule that matches, with what its matcher says."""
         table, rules = self._table, self.rules

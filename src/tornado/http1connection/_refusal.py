@@ -9,6 +9,7 @@ import asyncio
 import logging
 import re
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from tornado._wire import h1
@@ -27,6 +28,7 @@ from tornado.httputil import HTTPInputError, HTTPServerRequest, RequestStartLine
 from tornado.log import app_log, escape_controls, gen_log
 
 if TYPE_CHECKING:
+    from tornado._throttle import Throttle
     from tornado.http1connection._exchange import HTTP1Connection
     from tornado.http1connection._server import HTTP1ServerConnection
 
@@ -71,20 +73,20 @@ def refuse(connection: HTTP1ServerConnection, error: HTTPInputError) -> None:
 def answer_and_close(connection: HTTP1ServerConnection, code: int) -> None:
     """End the exchange, with a bare page where no answer has begun."""
     exchange, stream = connection._exchange, connection.stream
-    begun = is_head = False
-    coming = 0
-    refusal = _refused_request(connection, exchange)
+    reader, delegate = connection._reader, connection._delegate
+    begun, head, coming = False, None, 0
+    context = connection.context
     if exchange is not None:
-        begun = exchange._head_sent
-        is_head = exchange._head is not None and exchange._head.method == "HEAD"
-        coming = _lingering.body_left(exchange, connection._reader)
+        begun, head, context = exchange._head_sent, exchange._head, exchange.context
+        coming = _lingering.body_left(exchange, reader)
     connection._abandon(State.CLOSING)
     if stream.closed():
         return
     if not begun:
-        if refusal is not None:
-            _log(connection, refusal, code)
-        _ = stream.write(_page(code, is_head))
+        log = getattr(delegate, "log_refusal", None)
+        if log is not None and _is_admitted(connection.params.refusals, code):
+            _log(log, _refused_request(_Source(context), head, reader), code)
+        _ = stream.write(_page(code, head is not None and head.method == "HEAD"))
     _lingering.close(connection, True, coming)
 
 
@@ -95,33 +97,28 @@ class _Source:
         self.context = context
 
 
-def _log(connection: HTTP1ServerConnection, request: HTTPServerRequest, code: int) -> None:
-    """Have the server write a refused request to the access log, a limited number of times a second."""
-    refusals = connection.params.refusals
+def _is_admitted(refusals: Throttle, code: int) -> bool:
+    """Whether one more refused request may be logged within this second."""
     held_back = refusals.admit(str(code))
-    if held_back is None:
-        return
     if held_back:
         gen_log.warning("%d requests that were refused with %d are not in the access log", held_back, code)
+    return held_back is not None
+
+
+def _log(log: Callable[..., object], request: HTTPServerRequest, code: int) -> None:
+    """Have the server write a refused request to the access log."""
     try:
-        connection._delegate.log_refusal(request, code)  # type: ignore[union-attr]
+        log(request, code)
     except Exception:
         app_log.error("Uncaught exception while a refused request was logged", exc_info=True)
 
 
-def _refused_request(connection: HTTP1ServerConnection, exchange: HTTP1Connection | None) -> Any:
-    """What is known of a request that is being refused: its head, or the beginning of its first line.
-
-    :returns: an `HTTPServerRequest`; None where the server delegate does not want to know.
-    """
-    if not hasattr(connection._delegate, "log_refusal"):
-        return None
-    source: Any = _Source(connection.context if exchange is None else exchange.context)
+def _refused_request(source: Any, head: h1.RequestHead | None, reader: h1.Reader) -> HTTPServerRequest:
+    """Return what is known of a request that is refused: its head, or the beginning of its first line."""
     # Of an empty request of HTTP/1.0 nothing is checked; the real one may have been refused for its query.
     request = HTTPServerRequest(start_line=RequestStartLine("GET", "/", "HTTP/1.0"), connection=source)
-    head = None if exchange is None else exchange._head
     if head is None:
-        request.method, request.uri = _first_line(connection._reader.peek(_LONGEST_LINE))
+        request.method, request.uri = _first_line(reader.peek(_LONGEST_LINE))
         request.path, _, request.query = request.uri.partition("?")
     else:
         request.method, request.uri, request.version = head.method, head.target, head.version
@@ -131,7 +128,7 @@ def _refused_request(connection: HTTP1ServerConnection, exchange: HTTP1Connectio
 
 
 def _first_line(data: bytes) -> tuple[str, str]:
-    """The method and the target that a malformed head seems to begin with; ``-`` where there are none."""
+    """Return the method and the target that a malformed head seems to begin with, ``-`` if there are none."""
     match = _FIRST_LINE.match(data.lstrip(b"\r\n"))
     if match is None:
         return "-", "-"

@@ -58,12 +58,10 @@ def explain(handler: RequestHandler, error: TypeError) -> None:
 
 def _rule_of(handler: RequestHandler) -> Rule | None:
     try:
-        found = handler.application.wildcard_router._match(handler.request)
+        rule = handler.application.wildcard_router.first_rule(handler.request)
     except Exception:  # a matcher of the program's own, or a mock of an application
         return None
-    if found is None or found[0].target is not type(handler):
-        return None
-    return found[0]
+    return rule if rule is not None and rule.target is type(handler) else None
 
 
 __all__ = ["describe", "explain", "fits"]

@@ -17,7 +17,7 @@ from tornado.httputil import HTTPServerConnectionDelegate
 from tornado.log import app_log
 from tornado.routing import PathMatches, Rule
 from tornado.web import _path_arguments
-from tornado.web._handler import _EXECUTE, RequestHandler
+from tornado.web._handler import RequestHandler
 from tornado.web._handlers import FallbackHandler
 from tornado.web._static import StaticFileHandler
 
@@ -124,11 +124,12 @@ def _warn_of_misfits(rules: Sequence[Rule], added: Iterable[Rule]) -> None:
 def _is_checked(rule: Rule) -> bool:
     """Whether it can be known what the methods are called with."""
     target = rule.target
-    if (
-        type(rule.matcher) is not PathMatches
-        or not (isinstance(target, type) and issubclass(target, RequestHandler))
-        or target._execute is not _EXECUTE
+    if type(rule.matcher) is not PathMatches or not (
+        isinstance(target, type) and issubclass(target, RequestHandler)
     ):
+        return False
+    own_classes = target.__mro__[: target.__mro__.index(RequestHandler)]
+    if any("_execute" in vars(cls) for cls in own_classes):
         return False
     for name in ("prepare", "initialize"):
         for cls in target.__mro__:
@@ -145,7 +146,7 @@ def _methods(target: type[RequestHandler]) -> list[tuple[str, Any]]:
     if websocket is not None and issubclass(target, websocket.WebSocketHandler):
         names.append("open")
     methods = ((name, getattr(target, name, None)) for name in names)
-    unimplemented = RequestHandler._unimplemented_method
+    unimplemented = RequestHandler.get  # the same one for each method
     return [(name, method) for name, method in methods if method is not None and method is not unimplemented]
 
 

@@ -89,12 +89,11 @@ def _route_of(
 ) -> str:
     """Name the route that has led to `handler_class`, where it is among the application's own."""
     try:
-        found = application.wildcard_router._match(request)
+        rule = application.wildcard_router.first_rule(request)
     except Exception:  # a matcher of the program's
         return ""
-    if found is None or found[0].target is not handler_class:
+    if rule is None or rule.target is not handler_class:
         return ""
-    rule = found[0]
     regex = getattr(rule.matcher, "regex", None)
     shown = repr(regex.pattern) if regex is not None else repr(rule)
     return f" for the route {shown}" + (f" (named {rule.name!r})" if rule.name else "")
