@@ -315,13 +315,13 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
             callback.on_close(server_conn)
 
     def log_refusal(self, request: HTTPServerRequest, status_code: int) -> None:
-        """Write a request that this server has answered with an error by itself to the access log.
+        """Write a request to the access log that the server has refused without asking the application.
 
         The application's ``log_refusal`` does so if it has one, as `.Application` does. Called at most 100
         times a second for each status.
 
         :param request: what is known of it. Where its head could not be read, method and `uri` are those that
-            its first line seems to have, or ``-``, and there are no header fields.
+            its first line seems to have, or ``-``, and the header fields are missing.
         """
         if self.xheaders:
             source: Any = request.connection

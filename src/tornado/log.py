@@ -58,7 +58,7 @@ def escape_controls(text: str) -> str:
     r"""Replace control characters by escapes such as ``\x9b``, for text of a peer that goes into a log.
 
     A target, a header value or a file name may hold them, and a line feed would begin what looks
-    like a line of its own. Tabs stay.
+    like another line. Tabs stay.
     """
     return _CONTROLS.sub(_escaped, text)
 

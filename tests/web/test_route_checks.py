@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import pytest
@@ -133,6 +134,12 @@ def test_route_that_is_added_later_is_compared_too(expect_log: ExpectLog) -> Non
     application.add_handlers("example.com", [("/a", Second)])  # of another host
 
 
+def test_identical_route_is_not_worth_a_warning(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "tornado.application")
+    web.Application([("/a", First, {"b": 1}), ("/a", First, {"b": 1})])
+    assert "the route '/a', which leads to First, can never match" in caplog.text
+
+
 def test_route_after_a_router_of_the_same_pattern_may_match() -> None:
     web.Application([("/a/.*", [("/a/b", First)]), ("/a/.*", Second)])
 
@@ -221,3 +228,8 @@ def test_groups_that_may_fit_are_not_reported() -> None:
             ("/mock/(.*)", type("Mock", (web.RequestHandler,), {"get": staticmethod(print)})),
         ]
     )
+
+
+def test_route_whose_arguments_are_not_a_dictionary_is_left_to_the_request() -> None:
+    for handler in (web.StaticFileHandler, web.FallbackHandler):
+        web.Application([web.URLSpec("/(.*)", handler, "not a dict")])  # type: ignore[arg-type, unused-ignore]

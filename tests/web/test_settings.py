@@ -96,7 +96,7 @@ def test_misspelt_setting_is_reported(slip: str, meant: str, expect_log: ExpectL
 
 
 def test_settings_of_a_program_are_not_reported() -> None:
-    """Names that Jupyter Server, Flower, JupyterHub and others give to settings of their own."""
+    """Names of settings in Jupyter Server, Flower, JupyterHub and other programs."""
     names = """
         allow_origin allow_origin_pat allow_credentials allow_remote_access allow_password_change
         allow_unauthenticated_access authenticate_prometheus authorizer base_url config config_dir

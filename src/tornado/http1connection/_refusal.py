@@ -128,7 +128,7 @@ def _refused_request(source: Any, head: h1.RequestHead | None, reader: h1.Reader
 
 
 def _first_line(data: bytes) -> tuple[str, str]:
-    """Return the method and the target that a malformed head seems to begin with, ``-`` if there are none."""
+    """Return the method and the target that a malformed head seems to begin with, else ``-`` twice."""
     match = _FIRST_LINE.match(data.lstrip(b"\r\n"))
     if match is None:
         return "-", "-"

@@ -6,10 +6,11 @@ matches, or each of its requests fails.
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from tornado import _signatures
@@ -69,7 +70,11 @@ def check_list(rules: list[Rule], begin: int) -> None:
 
 
 def _warn_of_duplicates(rules: list[Rule], added: list[Rule]) -> None:
-    """Log a warning for each route that can never match as an earlier one has the same pattern."""
+    """Log a warning for each route that can never match as an earlier one has the same pattern.
+
+    Where both lead to the same handler with the same arguments, as in Flower and Bokeh, nothing is lost.
+    Then the line has the level INFO.
+    """
     new = {id(rule) for rule in added}
     first: dict[Any, Rule] = {}
     for rule in rules:
@@ -80,7 +85,9 @@ def _warn_of_duplicates(rules: list[Rule], added: list[Rule]) -> None:
             if _answers(rule.target):
                 first[rule.matcher.regex] = rule
         elif id(rule) in new:
-            app_log.warning(
+            same = (rule.target, rule.target_kwargs) == (earlier.target, earlier.target_kwargs)
+            app_log.log(
+                logging.INFO if same else logging.WARNING,
                 "the route %r, which leads to %s, can never match: an earlier one has the same pattern and "
                 "leads to %s",
                 rule.matcher.regex.pattern.removesuffix("$"),
@@ -122,7 +129,7 @@ def _warn_of_misfits(rules: Sequence[Rule], added: Iterable[Rule]) -> None:
 
 
 def _is_checked(rule: Rule) -> bool:
-    """Whether it can be known what the methods are called with."""
+    """Whether the arguments of the methods are known."""
     target = rule.target
     if type(rule.matcher) is not PathMatches or not (
         isinstance(target, type) and issubclass(target, RequestHandler)
@@ -132,7 +139,7 @@ def _is_checked(rule: Rule) -> bool:
     if any("_execute" in vars(cls) for cls in own_classes):
         return False
     for name in ("prepare", "initialize"):
-        for cls in target.__mro__:
+        for cls in own_classes:
             code = getattr(vars(cls).get(name), "__code__", None)
             if code is not None and {"path_args", "path_kwargs"} & {*code.co_names}:
                 return False  # it sets other arguments
@@ -157,7 +164,7 @@ def _warn_of_missing_directories(added: list[Rule]) -> None:
     """
     reported = set()
     for rule in added:
-        path = rule.target_kwargs.get("path") if rule.target is StaticFileHandler else None
+        path = _argument(rule, "path") if rule.target is StaticFileHandler else None
         if not isinstance(path, (str, bytes, os.PathLike)) or path in reported or os.path.isdir(path):
             continue
         reported.add(path)
@@ -182,7 +189,7 @@ def _check_fallback(rule: Rule) -> None:
     target = rule.target
     if not (isinstance(target, type) and issubclass(target, FallbackHandler)):
         return
-    fallback = rule.target_kwargs.get("fallback")
+    fallback = _argument(rule, "fallback")
     if target.prepare is not FallbackHandler.prepare or not callable(fallback):
         return
     if not _signatures.accepts(fallback, 1):
@@ -192,6 +199,11 @@ def _check_fallback(rule: Rule) -> None:
         raise TypeError(
             f"the fallback of the route {rule!r:.200} should be a function of a request, but {kind}{hint}"
         )
+
+
+def _argument(rule: Rule, name: str) -> Any:
+    kwargs: object = rule.target_kwargs
+    return kwargs.get(name) if isinstance(kwargs, Mapping) else None
 
 
 def _is_for_files(target: Any) -> bool:
