@@ -107,6 +107,8 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
     :param max_pipelined_requests: requests of one connection that may come before the last one was answered.
     :param max_inflation_ratio: times that a compressed request body (400) or WebSocket message (1009) may
         grow.
+    :param max_form_size: bytes of a form whose arguments or files a handler asks for (413).
+    :param max_json_size: bytes of a body that `.RequestHandler.get_json_body` decodes (413).
     :raises ValueError: for an unknown `protection` or a limit that is not above zero.
     """
 
@@ -147,6 +149,8 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         max_connections_per_address: int | None = None,
         max_pipelined_requests: int | None = None,
         max_inflation_ratio: float | None = None,
+        max_form_size: int | None = None,
+        max_json_size: int | None = None,
         **unknown: Any,
     ) -> None:
         """Take the settings; see the class.
@@ -177,6 +181,8 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
             max_connections_per_address=max_connections_per_address,
             max_pipelined_requests=max_pipelined_requests,
             max_inflation_ratio=max_inflation_ratio,
+            max_form_size=max_form_size,
+            max_json_size=max_json_size,
         )
         TCPServer.__init__(self, ssl_options=ssl_options, max_buffer_size=max_buffer_size, io_loop=io_loop)
         self.request_callback = request_callback
@@ -525,7 +531,7 @@ class _CallableAdapter(HTTPMessageDelegate):
         assert self.request is not None
         self.request.body = b"".join(self._chunks)
         self._chunks = []
-        self.request._parse_body()
+        self.request.note_form(fresh=True)
         self.request_callback(self.request)
 
     def on_connection_close(self) -> None:

@@ -146,7 +146,7 @@ class _CallableDelegate(httputil.HTTPMessageDelegate):
 
     def finish(self) -> None:
         self.request.body = b"".join(self.pieces)
-        self.request._parse_body()
+        self.request.note_form()
         self.function(self.request)
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import urllib.parse
+from unittest import mock
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from tests.support.work import assert_linear
+from tornado._wire import forms
 from tornado._wire.errors import HTTPInputError
 from tornado._wire.forms import parse_urlencoded
 
@@ -52,3 +55,33 @@ def test_beyond_latin_1(text: str) -> None:
 @pytest.mark.parametrize("unit", ["%", "%4", "%41", "+", "=", "a"])
 def test_nasty_values_come_to_an_end(unit: str) -> None:
     parse_urlencoded("a=" + unit * (100_000 // len(unit)))
+
+
+escapes = st.sampled_from(
+    ["%", "%4", "%41", "%C3%A9", "%%", "%3d", "%25", "=", "==", "\n", "\r\n", "a", "é", "+"]
+)
+
+
+@pytest.mark.parametrize("tail", ["", "%", "%4", "%41", "=", "\n", "a"])
+@pytest.mark.parametrize("piece", [16, 32 * 1024])
+@given(st.lists(escapes, max_size=60).map("".join))
+@example("%41" * 40)
+@example("=%41" * 20)
+@example("%=41" * 20)
+@example("%\n41" * 20)
+@example("%%41" * 20)
+def test_many_escapes_are_decoded_like_few(tail: str, piece: int, text: str) -> None:
+    text += tail
+    with mock.patch.object(forms, "_PIECE", piece):
+        decoded = forms._unquote_many(text.encode("latin-1"))
+    assert decoded == urllib.parse.unquote_to_bytes(text.encode("latin-1"))
+    with mock.patch.object(forms, "_FEW_ESCAPES", 10_000):
+        assert forms._unquote(text) == decoded
+    with mock.patch.object(forms, "_FEW_ESCAPES", 0):
+        assert parse_urlencoded("a=" + text) == reference("a=" + text)
+        assert parse_urlencoded(text) == reference(text)
+
+
+@pytest.mark.parametrize("unit", [b"%41", b"%", b"%z", b"%4", b"=%", b"=%41", b"\n%41", b"+", b"%%41"])
+def test_cost_is_in_proportion_to_the_size(unit: bytes) -> None:
+    assert_linear(parse_urlencoded, lambda size: b"a=" + unit * (size // len(unit)), 50_000)

@@ -212,6 +212,88 @@ class TestBody:
             with pytest.raises(HTTPInputError):
                 request.body_arguments  # noqa: B018
 
+    def test_a_noted_form_is_what_was_sent(self) -> None:
+        request = from_head(target="/?a=1", headers=HTTPHeaders(FORM))
+        request.body = b"a=2"
+        request.note_form()
+        request.body = b""
+        request.headers["Content-Type"] = "text/plain"
+        assert request.arguments == {"a": [b"1", b"2"]}
+        assert request.body_arguments == {"a": [b"2"]}
+        assert request.files == {}
+
+    def test_a_body_that_was_replaced_is_parsed_on_demand_and_added(self) -> None:
+        request = from_head(headers=HTTPHeaders(FORM))
+        request.body = b"a=2"
+        request.note_form()
+        request.body = b"a=3"
+        request._parse_body()
+        request._parse_body()
+        assert request.body_arguments == {"a": [b"2", b"3"]}
+
+    def test_arguments_that_were_looked_at_before_are_completed(self) -> None:
+        request = from_head(target="/?a=1", headers=HTTPHeaders(FORM))
+        seen = request.arguments
+        request.body = b"a=2"
+        request.note_form()
+        assert seen == {"a": [b"1", b"2"]}
+
+    @pytest.mark.parametrize("on_the_class", [True, False])
+    def test_a_program_that_parses_by_itself_is_called_at_once(self, on_the_class: bool) -> None:
+        calls = []
+
+        class Own(HTTPServerRequest):
+            def _parse_body(self) -> None:
+                calls.append(self.body)
+
+        cls: Any = Own if on_the_class else HTTPServerRequest
+        request = cls._from_head(None, Head(target="/?a=1", headers=HTTPHeaders(FORM)))
+        if not on_the_class:
+            request._parse_body = lambda: calls.append(request.body)
+        request.body = b"a=2"
+        request.note_form()
+        assert calls == [b"a=2"]
+        assert (request.body_arguments, request.files, request.arguments) == ({}, {}, {"a": [b"1"]})
+        assert len(calls) == 1
+
+    def test_a_copy_has_the_form_too(self) -> None:
+        request = from_head(target="/", headers=HTTPHeaders(FORM))
+        request.body = b"a=2"
+        request.note_form()
+        other = copy.copy(request)
+        assert request.arguments == other.arguments == {"a": [b"2"]}
+        assert other.files == {}
+
+    def test_a_fresh_request_reads_its_form_by_need(self) -> None:
+        request = made(target="/?a=1", headers=HTTPHeaders({"Host": "x", **FORM}))
+        request.body = b"a=2"
+        with mock.patch("tornado.httputil._body_form.parse_body_arguments") as parse:
+            request.note_form(fresh=True)
+            assert not parse.called
+        assert request.arguments == {"a": [b"1", b"2"]}
+
+    @pytest.mark.parametrize("asked_before", [True, False])
+    def test_a_bad_form_that_is_tolerated_has_no_arguments(self, asked_before: bool) -> None:
+        request = from_head(target="/?a=1", headers=HTTPHeaders({"Content-Type": "multipart/form-data"}))
+        request.body = b"x"
+        if asked_before:
+            with pytest.raises(HTTPInputError):
+                request.arguments  # noqa: B018
+        request.tolerate_bad_form()
+        assert (request.arguments, request.body_arguments, request.files) == ({"a": [b"1"]}, {}, {})
+
+    @pytest.mark.parametrize(
+        ("limit", "refused"), [(3, False), (2, True), (None, False), (mock.Mock(), False)]
+    )
+    def test_the_connection_limits_the_form(self, limit: Any, refused: bool) -> None:
+        request = from_head(types.SimpleNamespace(max_form_size=limit), target="/", headers=HTTPHeaders(FORM))
+        request.body = b"a=2"
+        if refused:
+            with pytest.raises(HTTPInputError, match="max_form_size"):
+                request.arguments  # noqa: B018
+        else:
+            assert request.arguments == {"a": [b"2"]}
+
     def test_other_types(self) -> None:
         request = made(body=b"{}")
         request._parse_body()

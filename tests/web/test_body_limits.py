@@ -134,3 +134,42 @@ def test_a_programs_own_property_of_that_name_is_passed_over():
     connection = Mock()
     _body_limits.apply(cls, connection)
     assert connection.mock_calls == []
+
+
+FORM = "Content-Type: application/x-www-form-urlencoded"
+
+
+def ask_for_an_argument(self):
+    self.write(self.get_argument("a"))
+
+
+@pytest.mark.parametrize(
+    ("server_options", "own", "limit"),
+    [
+        ({"max_form_size": 10}, None, 10),
+        ({"max_form_size": 10}, 12, 12),
+        ({"max_form_size": 10}, 8, 8),
+        ({}, 8, 8),
+        ({"protection": "public"}, None, 2 * 1024 * 1024),
+    ],
+)
+async def test_forms_have_a_limit_of_their_own(server_options, own, limit, expect_log):
+    members = {} if own is None else {"max_form_size": own}
+    routes = [("/asks", handler_of(post=ask_for_an_argument, **members)), ("/", handler_of(post=size))]
+    async with serving(web.Application(routes), **server_options) as server:
+        body = b"a=" + b"x" * (limit - 2)
+        assert (await server.fetch("/asks", FORM, method="POST", body=body)).body == body[2:]
+        body += b"x"
+        over = rf"413 POST /asks .*a form of {limit + 1} bytes is larger than max_form_size \({limit} bytes\)"
+        with expect_log("tornado.general", over):
+            response = await server.fetch("/asks", FORM, method="POST", body=body)
+        assert response.code == 413
+        assert b"max_form_size" in response.body
+        assert (await server.fetch("/", FORM, method="POST", body=body)).body == b"%d" % len(body)
+
+
+async def test_a_form_limit_that_is_no_number_is_reported(expect_log):
+    application = web.Application([("/", handler_of(post=ask_for_an_argument, max_form_size="2M"))])
+    async with serving(application) as server:
+        with expect_log("tornado.application", "Handler.max_form_size is ignored.*'2M'"):
+            assert (await server.fetch("/", FORM, method="POST", body=b"a=1")).body == b"1"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import math
 import re
 import sys
 from collections.abc import Iterator
@@ -13,6 +15,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.support.server import ExpectLog, ask, handler_of, raised, serving
+from tests.support.work import assert_linear
 from tornado import web
 from tornado.web import InvalidBodyError
 from tornado.web._json_body import DEFAULT_MAX_DEPTH, MAX_DIGITS, parse
@@ -146,6 +149,135 @@ def test_nasty_bodies_come_to_an_end(unit: bytes) -> None:
             parse(start + unit * (300_000 // len(unit)))
 
 
+def reference(text: str) -> Any:
+    """The value of a JSON text by a decoder that looks at each object and number in Python."""
+
+    def made(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        if len(dict(pairs)) != len(pairs):
+            raise ValueError("a name occurs twice")
+        return dict(pairs)
+
+    def number(text: str) -> float:
+        if len(text) > MAX_DIGITS or math.isinf(float(text)):
+            raise ValueError("too large")
+        return float(text)
+
+    def constant(text: str) -> None:
+        raise ValueError("no JSON")
+
+    value = json.loads(text, object_pairs_hook=made, parse_float=number, parse_constant=constant)
+    json.dumps(value, ensure_ascii=False).encode()
+    return value
+
+
+texts = st.lists(
+    st.sampled_from(
+        [
+            *'{}[]:,"\\ 1-.eEa',
+            '"a"',
+            '"b":',
+            '"a:b"',
+            '"\\\\"',
+            '"\\""',
+            '"[{"',
+            '"\\ud800"',
+            '"\\ud83d\\ude00"',
+            '"\\\\ud83d\\ude00"',
+            '{"a":1}',
+            '{"a":1,"a":2}',
+            '{"a":{"b":[]},"b":{}}',
+            '{"a" :1, "b":":"}',
+            "[1.5,2.5]",
+            "1e99",
+            "1e999",
+            "-1E+400",
+            "1e-999",
+            "9" * 400,
+            "9" * 400 + ".5",
+            "0." + "1" * MAX_DIGITS,
+            "NaN",
+        ]
+    ),
+    max_size=6,
+).map("".join)
+
+
+@pytest.mark.parametrize("large", [True, False])
+@given(texts | values.map(json.dumps))
+@example('{"a":1,"b":{"a":1,"a":2}}')
+@example('{"a":":","a":1}')
+@example('[".", "e999", 1e999]')
+@example('["\\ud800", "\\ud83d\\ude00"]')
+@example('["\\ud800퀀"]')
+def test_same_as_a_decoder_that_checks_each_object(large: bool, text: str) -> None:
+    if large:
+        text = f'[{text}, "{"x" * 5000}", {{"a": {{"b": [0.25]}}}}]'
+    try:
+        expected = reference(text)
+    except ValueError:
+        with pytest.raises(InvalidBodyError):
+            parse(text.encode())
+    else:
+        assert repr(parse(text.encode())) == repr(expected)
+
+
+@pytest.mark.parametrize("count", [2, 3000])
+@pytest.mark.parametrize(
+    "item",
+    [
+        {"id": 1, "name": "a:b", "tags": ["[", "}"], "score": 1.5, "at": "2026-11-22T10:31:04"},
+        {"a": {"b": {"c": 1}}},
+        [0.25, 1e50, 0.1],
+        ["10.0.0.1", "e1.5"],
+    ],
+)
+def test_many_items_are_checked_as_few(count: int, item: Any) -> None:
+    text = json.dumps([item] * count)
+    assert parse(text.encode()) == [item] * count
+    for fault, message in [
+        ('{"a": 1, "\\u0061": 2}', "the name 'a' occurs twice"),
+        ("1e400", "the number 1e400 is too large"),
+        ("-9E+0999", "the number -9E.0999 is too large"),
+        ("9" * 309 + ".0", "is too large"),
+        ("0." + "1" * MAX_DIGITS, "more than 4300 digits"),
+        ('"\\udfff"', "half a surrogate pair"),
+        ("[" * 100 + "]" * 100, "nested 101 deep"),
+    ]:
+        with pytest.raises(InvalidBodyError, match=message):
+            parse(f"{text[:-1]}, {fault}]".encode())
+
+
+def test_collecting_garbage_is_as_before() -> None:
+    assert gc.isenabled()
+    parse(b"[" + b"1, " * 5000 + b"1]")
+    assert gc.isenabled()
+    gc.disable()
+    try:
+        with pytest.raises(InvalidBodyError):
+            parse(b"[" + b"1, " * 5000)
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        b"[],",
+        b'{"a":1},',
+        b'{"a":{}},',
+        b'"a:b",',
+        b'"\\"",',
+        b"1.5,",
+        b"1e5,",
+        b'"\\ud83d\\ude00",',
+        b'"[",',
+    ],
+)
+def test_cost_is_in_proportion_to_the_size(unit: bytes) -> None:
+    assert_linear(parse, lambda size: b"[" + unit * (size // len(unit)) + b"0]", 20_000)
+
+
 # -- in a handler --
 
 
@@ -236,3 +368,24 @@ async def test_a_streamed_body_is_not_there(expect_log: ExpectLog) -> None:
         with expect_log("tornado.application", "Uncaught exception") as expected:
             assert (await server.fetch("/", JSON, method="POST", body=b"{}")).code == 500
     assert "Streaming streams its request body: get_json_body() needs it whole" in str(raised(expected))
+
+
+@pytest.mark.parametrize(
+    ("options", "arguments", "limit"),
+    [
+        ({"max_json_size": 10}, {}, 10),
+        ({"max_json_size": 10}, {"max_size": 20}, 20),
+        ({}, {"max_size": 5}, 5),
+        ({"protection": "public"}, {}, 1024 * 1024),
+    ],
+)
+async def test_size_is_limited(options: Any, arguments: Any, limit: int, expect_log: ExpectLog) -> None:
+    handler = handler_of(post=lambda self: self.write(str(len(self.get_json_body(**arguments)))))
+    async with serving(web.Application([("/", handler)]), **options) as server:
+        body = b'"' + b"a" * (limit - 2) + b'"'
+        assert (await server.fetch("/", JSON, method="POST", body=body)).body == b"%d" % (limit - 2)
+        name = "max_size" if arguments else "max_json_size"
+        with expect_log(
+            "tornado.general", rf"413 POST .*{limit + 1} bytes of JSON are more than {name} \({limit}\)"
+        ):
+            assert (await server.fetch("/", JSON, method="POST", body=body + b" ")).code == 413

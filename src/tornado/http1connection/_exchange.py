@@ -138,6 +138,8 @@ class HTTP1Connection(HTTPConnection):
                 return origin.context
             if name == "params":
                 return origin.params
+            if name in ("max_form_size", "max_json_size"):
+                return getattr(origin.params.protection, name)
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     # -- settings of the message under way --

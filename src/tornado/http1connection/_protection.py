@@ -23,9 +23,11 @@ setting                        "default"    "public"     precedent
 `max_connections_per_address`  none         100          examples for nginx and HAProxy say 10 to 100
 `max_pipelined_requests`       none         100          none: they cost an attacker next to nothing
 `max_inflation_ratio`          none         100          deflate reaches 1,032; text 5 to 20
+`max_form_size`                none         2 MiB        Django 2.5 MB, Werkzeug 500 kB, PHP 8 MB, IIS 4 MB
+`max_json_size`                none         1 MiB        Express 100 kB, Fastify 1 MiB
 =============================  ===========  ===========  ====================================================
 
-The size of bodies is in neither: what a program takes it alone knows (``max_body_size``).
+The size of other bodies is in neither, as only the program knows it (``max_body_size``).
 """
 
 from __future__ import annotations
@@ -83,6 +85,12 @@ class Protection:
     #: Times that a compressed request body (400) or WebSocket message (1009) may grow in decompression, once
     #: it is over 1 MiB.
     max_inflation_ratio: float | None = None
+    #: Size of a form (urlencoded or multipart) whose arguments or files a handler asks for (413); decoding it
+    #: blocks the event loop. A handler class may set a `max_form_size` of its own. Bodies that are
+    #: not read as forms, and parts that a `.UploadHandler` receives, are not concerned.
+    max_form_size: int | None = None
+    #: Size of a body that `.RequestHandler.get_json_body` decodes (413), likewise.
+    max_json_size: int | None = None
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
@@ -138,6 +146,8 @@ PUBLIC = Protection(
     max_connections_per_address=100,
     max_pipelined_requests=100,
     max_inflation_ratio=100.0,
+    max_form_size=2 * 1024 * 1024,
+    max_json_size=1024 * 1024,
 )
 
 _BY_NAME = {"default": DEFAULT, "public": PUBLIC}

@@ -12,6 +12,8 @@ from tornado.util import ObjectDict
 
 _MAX_CONTENT_TYPE_PARAMETERS = 64
 _FIRST_PART = b"content-disposition:"
+_URLENCODED = "application/x-www-form-urlencoded"
+_MULTIPART = "multipart/form-data"
 
 
 class HTTPFile(ObjectDict):
@@ -84,6 +86,12 @@ def parse_query(query: str) -> dict[str, list[bytes]]:
     return parse_urlencoded(query, default_config.urlencoded.max_arguments)
 
 
+def is_form(content_type: str) -> bool:
+    """Whether a body of this type is a form: ``application/x-www-form-urlencoded`` or
+    ``multipart/form-data``."""
+    return content_type.partition(";")[0].strip().lower() in (_URLENCODED, _MULTIPART)
+
+
 def parse_body_arguments(
     content_type: str,
     body: bytes,
@@ -104,18 +112,28 @@ def parse_body_arguments(
     :raises HTTPInputError: if the form is malformed or passes a limit.
     """
     kind = content_type.partition(";")[0].strip().lower()
-    if kind not in ("application/x-www-form-urlencoded", "multipart/form-data"):
+    if kind != _URLENCODED and kind != _MULTIPART:
         return
     if headers is not None and "Content-Encoding" in headers:
         raise HTTPInputError(f"Unsupported Content-Encoding of a form: {headers['Content-Encoding']!r}")
     if config is None:
         config = default_config
-    if kind == "multipart/form-data":
+    if kind == _MULTIPART:
         boundary = multipart_boundary(content_type)
         parse_multipart_form_data(boundary, body, arguments, files, config=config.multipart)
         return
-    for name, values in parse_urlencoded(body, config.urlencoded.max_arguments).items():
-        arguments.setdefault(name, []).extend(values)
+    try:
+        found = parse_urlencoded(body, config.urlencoded.max_arguments)
+    except HTTPInputError as error:
+        # Many clients, among them curl, label any data so unless they are told otherwise.
+        raise HTTPInputError(
+            f"{error}; data that is not a form needs a Content-Type other than {kind}"
+        ) from error
+    if arguments:
+        for name, values in found.items():
+            arguments.setdefault(name, []).extend(values)
+    else:
+        arguments.update(found)
 
 
 def multipart_boundary(content_type: str) -> bytes:

@@ -22,7 +22,8 @@ from tornado._wire.errors import HTTPInputError
 from tornado._wire.headers import HTTPHeaders
 from tornado._wire.startline import check_authority
 from tornado.httputil._address import split_host_and_port
-from tornado.httputil._forms import HTTPFile, parse_body_arguments, parse_query
+from tornado.httputil._body_form import BodyForm
+from tornado.httputil._forms import HTTPFile, parse_query
 
 if TYPE_CHECKING:
     from tornado._wire.heads import RequestHead
@@ -104,7 +105,8 @@ class HTTPServerRequest:
     _head: RequestHead
     _start_time: float
     _finish_time: float | None = None
-    _body_parsed: bool = False
+    _form: BodyForm | None = None
+    _merged_form: BodyForm | None = None  # the form whose arguments are in the attributes
 
     def __init__(
         self,
@@ -206,25 +208,70 @@ class HTTPServerRequest:
         connection: Any = self.connection
         connection.finish()
 
-    def _parse_body(self) -> None:
-        """Take arguments and files out of the body, once.
+    def note_form(self, fresh: bool = False) -> None:
+        """Note the form in the body, which is decoded when the program asks for an argument or a file.
 
-        :raises HTTPInputError: if the body is a malformed form, or one that passes a limit.
+        Where the program has a `_parse_body` of its own, or has looked at arguments already, it is decoded at
+        once.
+
+        :param fresh: whether the program has not seen the request yet, so that no arguments are in use.
+        :raises HTTPInputError: if the body is decoded at once and is malformed.
         """
-        if self._body_parsed:
-            return
-        arguments: dict[str, list[bytes]] = {}
-        files: dict[str, list[HTTPFile]] = {}
-        if self.body:
-            parse_body_arguments(
-                self.headers.get("Content-Type", ""), self.body, arguments, files, self.headers
-            )
-            self._body_parsed = True
         present = self.__dict__
-        _merge(arguments, present.setdefault("body_arguments", {}))
-        _merge(files, present.setdefault("files", {}))
+        if fresh:
+            for name in ("arguments", "body_arguments", "files"):
+                present.pop(name, None)
+        if type(self)._parse_body is not _PARSE_BODY or "_parse_body" in present:
+            self._parse_body()
+            present.setdefault("body_arguments", {})
+            present.setdefault("files", {})
+        elif "arguments" in present or "body_arguments" in present or "files" in present:
+            self._parse_body()
+        else:
+            self._form = BodyForm(self.body, self.headers)
+
+    def tolerate_bad_form(self) -> None:
+        """From now on, treat a malformed body as one without arguments: the request is being answered with an
+        error page, which may ask for an argument of the query.
+        """
+        if self._form is None and self.body:
+            self._form = BodyForm(self.body, self.headers)
+        if self._form is not None:
+            self._form.tolerate()
+
+    def _parse_body(self) -> None:
+        """Take arguments and files out of the body now, once for each value of `body`.
+
+        :raises HTTPInputError: if the body is a malformed form, or one that exceeds a limit.
+        """
+        self._read_form()
+        form = self._form
+        if form is not None and form.body is not self.body:  # it was replaced since the form was noted
+            self._form = None
+            self._read_form()
+
+    def _read_form(self) -> None:
+        """Decode the form, noted or in `body`, and add what it holds to the attributes, once."""
+        form = self._form
+        if form is None:
+            if not self.body:
+                return
+            form = self._form = BodyForm(self.body, self.headers)
+        elif form is self._merged_form:
+            return
+        form.read(_max_form_size(self.connection))
+        self._merged_form = form
+        present = self.__dict__
+        if "body_arguments" in present:
+            _merge(form.arguments, present["body_arguments"])
+        else:
+            present["body_arguments"] = form.arguments
+        if "files" in present:
+            _merge(form.files, present["files"])
+        else:
+            present["files"] = form.files
         if "arguments" in present:
-            _merge(arguments, present["arguments"])
+            _merge(form.arguments, present["arguments"])
 
     def _forget_headers(self) -> None:
         """Give up the mapping of the header fields, which is made anew when somebody asks for it; unless one
@@ -238,6 +285,9 @@ class HTTPServerRequest:
         names = ("protocol", "host", "method", "uri", "version", "remote_ip")
         shown = ", ".join([f"{name}={getattr(self, name)!r}" for name in names])
         return f"{type(self).__name__}({shown})"
+
+
+_PARSE_BODY = HTTPServerRequest._parse_body
 
 
 def _deprecated(what: str, instead: str) -> None:
@@ -312,21 +362,32 @@ def _query_arguments(request: HTTPServerRequest) -> dict[str, list[bytes]]:
 
 def _arguments(request: HTTPServerRequest) -> dict[str, list[bytes]]:
     merged = {name: values[:] for name, values in request.query_arguments.items()}
-    if request.body:
+    if request._form is not None or request.body:
         _merge(request.body_arguments, merged)
     return merged
 
 
 def _body_arguments(request: HTTPServerRequest) -> dict[str, list[bytes]]:
-    request._parse_body()
-    found: dict[str, list[bytes]] = request.__dict__["body_arguments"]
-    return found
+    return _from_body(request, "body_arguments")
 
 
 def _files(request: HTTPServerRequest) -> dict[str, list[HTTPFile]]:
-    request._parse_body()
-    found: dict[str, list[HTTPFile]] = request.__dict__["files"]
+    return _from_body(request, "files")
+
+
+def _from_body(request: HTTPServerRequest, name: str) -> dict[str, list[Any]]:
+    if type(request)._parse_body is _PARSE_BODY and "_parse_body" not in request.__dict__:
+        request._read_form()
+    else:
+        request._parse_body()
+    found: dict[str, list[Any]] = request.__dict__.setdefault(name, {})
     return found
+
+
+def _max_form_size(connection: object) -> int | None:
+    """The limit of the server or the handler's class; connections of other kinds have none."""
+    size = getattr(connection, "max_form_size", None)
+    return size if isinstance(size, int) else None
 
 
 def _context(request: HTTPServerRequest) -> object:

@@ -549,7 +549,11 @@ class _HandlerDelegate(httputil.HTTPMessageDelegate):
     def begin(self) -> Awaitable[None] | None:
         """The head has come: a streaming handler starts, and the body waits for its ``prepare``."""
         handler_class = self.handler_class
-        if handler_class.max_body_size is not None or handler_class.body_timeout is not None:
+        if (
+            handler_class.max_body_size is not None
+            or handler_class.max_form_size is not None
+            or handler_class.body_timeout is not None
+        ):
             _body_faults.limit(self)
         if not self.stream_request_body:
             return None

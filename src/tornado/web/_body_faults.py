@@ -27,7 +27,7 @@ def limit(delegate: Any) -> None:
 def limit_own(handler: Any) -> None:
     """The same for what ``prepare`` of a streaming handler has set on the object."""
     own = handler.__dict__
-    if "max_body_size" in own or "body_timeout" in own:
+    if "max_body_size" in own or "max_form_size" in own or "body_timeout" in own:
         connection = handler.request.connection
         _body_limits.apply(handler, connection)
         if "max_body_size" in own and getattr(connection, "_max_body_size", None) is not None:

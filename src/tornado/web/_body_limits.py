@@ -14,7 +14,8 @@ _reported: weakref.WeakKeyDictionary[type, set[str]] = weakref.WeakKeyDictionary
 
 
 def apply(owner: Any, connection: Any) -> None:
-    """Hand ``max_body_size`` and ``body_timeout`` of a handler class, or of a handler, to the exchange.
+    """Pass ``max_body_size``, ``max_form_size`` and ``body_timeout`` of a handler class, or of a handler, to
+    the exchange.
 
     A property or method of one of these names is a program's own affair and passed over. So is a value that
     is no number of bytes or seconds, as the names may have a meaning in a program that is older than they
@@ -23,6 +24,13 @@ def apply(owner: Any, connection: Any) -> None:
     size = owner.max_body_size
     if size is not None and not isinstance(size, _OTHERS) and _is_good(owner, "max_body_size", size, int):
         connection.set_max_body_size(size)
+    form_size = owner.max_form_size
+    if (
+        form_size is not None
+        and not isinstance(form_size, _OTHERS)
+        and _is_good(owner, "max_form_size", form_size, int)
+    ):
+        connection.max_form_size = form_size
     timeout = owner.body_timeout
     if (
         timeout is not None

@@ -72,6 +72,10 @@ class RequestHandler:
     #: (``Expect: 100-continue``) before any are sent. None: what the server says (``max_body_size``, else 100
     #: MiB). Where `stream_request_body` is used, ``prepare`` may set it on ``self`` for its request.
     max_body_size: int | None = None
+    #: Most bytes that a form may have whose arguments or files are asked for; a larger one is answered with
+    #: 413. None: what the server says (``max_form_size``, else no limit). A body that is not a form, or that
+    #: nothing asks for as a form, may have `max_body_size`.
+    max_form_size: int | None = None
     #: Seconds that the body of a request may take to arrive before the connection is closed. None: what the
     #: server says (``body_timeout``, else no limit). ``prepare`` may set it likewise. What is no number is
     #: ignored, and logged once, here as in `max_body_size`: older programs may use the names.
@@ -448,19 +452,23 @@ class RequestHandler:
     def _get_arguments(self, name: str, source: dict[str, list[bytes]], strip: bool = True) -> list[str]:
         return _arguments.all_values(self, name, source, strip)
 
-    def get_json_body(self, default: Any = _ARG_DEFAULT, *, max_depth: int = 100) -> Any:
+    def get_json_body(
+        self, default: Any = _ARG_DEFAULT, *, max_depth: int = 100, max_size: int | None = None
+    ) -> Any:
         """The value in a body of JSON, read strictly (RFC 7493): ``application/json`` or ``…+json``, UTF-8,
         no name twice in an object, no NaN. It is made once; further calls return the same object.
 
         :param default: returned if the body is empty.
         :param max_depth: how many arrays and objects may stand in each other.
-        :raises InvalidBodyError: (400) if the body is malformed, or empty without a default; (415) if it is
-            not said to be JSON. The log tells what is wrong where.
+        :param max_size: the most bytes that the body may have. None: what the server says
+            (``max_json_size``, else no limit).
+        :raises InvalidBodyError: (400) if the body is malformed, or empty without a default; (413) if it is
+            too large; (415) if it is not said to be JSON. The log tells what is wrong where.
         :raises RuntimeError: in a handler that streams its body.
         """
         from tornado.web import _json_body  # late: most programs read none
 
-        return _json_body.read(self, default, max_depth)
+        return _json_body.read(self, default, max_depth, max_size)
 
     def decode_argument(self, value: bytes, name: str | None = None) -> str:
         """Turn the bytes of an argument, or of a group of the path, into text; override for another encoding.
@@ -588,6 +596,7 @@ class RequestHandler:
                 except Exception:
                     gen_log.error("Failed to flush partial response", exc_info=True)
             return
+        self.request.tolerate_bad_form()
         self.clear()
         reason = kwargs.get("reason")
         if exc_info is not None and isinstance(exc_info[1], HTTPError) and exc_info[1].reason:

@@ -20,7 +20,7 @@ from tornado.concurrent import Future, future_set_result_unless_cancelled
 from tornado.iostream import StreamClosedError
 from tornado.log import app_log
 from tornado.web import _response, _return_values, _xsrf
-from tornado.web._errors import Finish, HTTPError
+from tornado.web._errors import Finish, HTTPError, InvalidBodyError
 
 if TYPE_CHECKING:
     from tornado.web._handler import RequestHandler
@@ -147,10 +147,7 @@ def _check_unsafe(handler: RequestHandler) -> None:
     """What a request that may change something has to pass before anything of the program runs."""
     request = handler.request
     if not handler._stream_request_body and request.body:
-        try:
-            request._parse_body()
-        except httputil.HTTPInputError as error:
-            raise HTTPError(400, "Invalid body: %s", error) from error
+        request.note_form()
     _xsrf.check_request(handler)
 
 
@@ -257,9 +254,11 @@ def handle_exception(handler: RequestHandler, error: BaseException) -> None:
             _ = handler.finish(*error.args)
         return
     if isinstance(error, httputil.HTTPInputError) and not isinstance(error, InvalidHeader):
-        # The body, parsed when the handler first asked for it, was malformed: the client's fault. A header
-        # that the program set is its own.
-        error = HTTPError(400, "%s", error)
+        # The body, decoded when the handler first asked for an argument, was malformed: the client's fault. A
+        # header that the program set is its own.
+        fault = error
+        error = InvalidBodyError("%s", fault, status_code=fault.status_code)
+        error.__cause__ = fault
     if type(error) is TypeError:
         from tornado.web import _path_arguments  # late: few programs need it
 

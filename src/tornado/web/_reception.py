@@ -144,7 +144,7 @@ class Reception:
             if self._parser is None:
                 handler.request.body = b"".join(self._pieces)
                 self._pieces.clear()
-                handler.request._parse_body()
+                handler.request.note_form()
             elif self.received:
                 self._parser.receive_eof()
                 yield from self._parts(self._parser)

@@ -1,0 +1,97 @@
+"""The form in the body of a request, decoded when the program first asks for an argument.
+
+Decoding takes time in proportion to the body, and most handlers of large bodies never look at arguments. The
+body and its Content-Type are noted where Tornado decodes them, before `prepare()`, so that a program may
+replace ``request.body`` or a header field and still gets the arguments that were sent.
+
+============  =================================================  ============
+state         event                                              next
+============  =================================================  ============
+``UNREAD``    the body is decoded                                READ
+              it is malformed or too large: raise                REFUSED
+              an error page is under way (`tolerate`)            TOLERANT
+``TOLERANT``  the body is decoded, or has no arguments: it is    READ
+              malformed or too large
+``REFUSED``   each time it is asked for: raise again             REFUSED
+              an error page is under way: it has no arguments    READ
+``READ``      (nothing)                                          READ
+============  =================================================  ============
+"""
+
+from __future__ import annotations
+
+import enum
+
+from tornado._wire.errors import BodyTooLarge, HTTPInputError
+from tornado._wire.headers import HTTPHeaders
+from tornado.httputil._forms import HTTPFile, is_form, parse_body_arguments
+
+__all__ = ["BodyForm", "FormState"]
+
+
+class FormState(enum.Enum):
+    """Whether a `BodyForm` is decoded."""
+
+    UNREAD = "unread"
+    TOLERANT = "tolerant"
+    REFUSED = "refused"
+    READ = "read"
+
+
+_TOLERATED = {
+    FormState.UNREAD: FormState.TOLERANT,
+    FormState.TOLERANT: FormState.TOLERANT,
+    FormState.REFUSED: FormState.READ,
+    FormState.READ: FormState.READ,
+}
+
+
+class BodyForm:
+    """The arguments and files in one body.
+
+    :param body: the body as received.
+    :param headers: the header fields of the request.
+    :ivar arguments: name -> values; empty until `read` was called.
+    :ivar files: name -> files; likewise.
+    """
+
+    __slots__ = ("_content_type", "_fault", "_headers", "arguments", "body", "files", "state")
+
+    def __init__(self, body: bytes, headers: HTTPHeaders) -> None:
+        self.body = body
+        self.state = FormState.UNREAD
+        self.arguments: dict[str, list[bytes]] = {}
+        self.files: dict[str, list[HTTPFile]] = {}
+        self._content_type: str = headers.get("Content-Type", "")
+        self._headers = headers
+        self._fault: HTTPInputError | None = None
+
+    def read(self, max_size: int | None) -> None:
+        """Decode the body, unless that was done before.
+
+        :param max_size: the most bytes that a form may have; None: no limit.
+        :raises HTTPInputError: if the body is a malformed form, or one that exceeds a limit.
+        """
+        if self.state is FormState.READ:
+            return
+        if self._fault is not None:
+            raise self._fault.with_traceback(None)
+        kind, body = self._content_type, self.body
+        try:
+            if max_size is not None and len(body) > max_size and is_form(kind):
+                raise BodyTooLarge(
+                    f"a form of {len(body)} bytes is larger than max_form_size ({max_size} bytes)"
+                )
+            parse_body_arguments(kind, body, self.arguments, self.files, self._headers)
+        except HTTPInputError as error:
+            self.arguments, self.files = {}, {}
+            if self.state is not FormState.TOLERANT:
+                self.state = FormState.REFUSED
+                self._fault = error
+                raise
+        self.state = FormState.READ
+
+    def tolerate(self) -> None:
+        """From now on, treat a malformed body as one without arguments."""
+        self.state = _TOLERATED[self.state]
+        self._fault = None

@@ -1,0 +1,72 @@
+"""BodyForm: when a body is decoded, and what becomes of a malformed one."""
+
+from __future__ import annotations
+
+import pytest
+
+from tornado.httputil import HTTPHeaders, HTTPInputError
+from tornado.httputil._body_form import BodyForm, FormState
+
+URLENCODED = {"Content-Type": "application/x-www-form-urlencoded"}
+MULTIPART = {"Content-Type": "multipart/form-data; boundary=x"}
+# The first part is well-formed.
+BAD_PART = b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n--x\r\n\r\n--x--'
+
+
+def good() -> BodyForm:
+    return BodyForm(b"a=1", HTTPHeaders(URLENCODED))
+
+
+def bad() -> BodyForm:
+    return BodyForm(BAD_PART, HTTPHeaders(MULTIPART))
+
+
+def test_a_form_is_decoded_once() -> None:
+    form = good()
+    assert (form.state, form.arguments) == (FormState.UNREAD, {})
+    form.read(None)
+    assert (form.state, form.arguments, form.files) == (FormState.READ, {"a": [b"1"]}, {})
+    form.body = b"b=2"
+    form.read(None)
+    assert form.arguments == {"a": [b"1"]}
+
+
+def test_a_malformed_form_raises_each_time_until_it_is_tolerated() -> None:
+    form = bad()
+    for _ in range(2):
+        with pytest.raises(HTTPInputError, match="missing headers"):
+            form.read(None)
+        assert form.state is FormState.REFUSED
+    form.tolerate()
+    form.read(None)
+    assert (form.state, form.arguments, form.files) == (FormState.READ, {}, {})
+
+
+@pytest.mark.parametrize("make", [good, bad])
+def test_a_form_that_is_tolerated_unread_is_still_decoded_by_need(make) -> None:
+    form = make()
+    form.tolerate()
+    form.tolerate()
+    assert form.state is FormState.TOLERANT
+    form.read(None)
+    assert (form.state, form.arguments) == (FormState.READ, {"a": [b"1"]} if make is good else {})
+    form.tolerate()
+    assert form.state is FormState.READ
+
+
+@pytest.mark.parametrize(
+    "headers", [URLENCODED, MULTIPART, {"Content-Type": "MULTIPART/Form-Data ;boundary=x"}]
+)
+def test_a_form_over_the_limit_is_refused(headers) -> None:
+    form = BodyForm(b"a" * 11, HTTPHeaders(headers))
+    with pytest.raises(HTTPInputError, match=r"11 bytes is larger than max_form_size \(10 bytes\)") as caught:
+        form.read(10)
+    assert caught.value.status_code == 413
+
+
+def test_the_limit_itself_and_other_types_are_accepted() -> None:
+    form = BodyForm(b"a=12345678", HTTPHeaders(URLENCODED))
+    form.read(10)
+    assert form.arguments == {"a": [b"12345678"]}
+    for headers in ({}, {"Content-Type": "application/json"}):
+        BodyForm(b"a" * 11, HTTPHeaders(headers)).read(10)
