@@ -257,7 +257,7 @@ class PushMode(OutputSide):
             self._uncork()
 
     def _call_corked(self, call: Callable[..., object], *args: object) -> None:
-        """Have the consumer do something: what it sends leaves in one send, and an error closes the stream."""
+        """Have the consumer do something: its output leaves in one send, and an error closes the stream."""
         self._corked += 1
         try:
             call(*args)
