@@ -352,3 +352,17 @@ async def test_overridden_methods_are_called_under_debug() -> None:
     async with serving(web.Application([("/", Handler)], **DEBUG)) as server:
         response = await server.fetch("/")
     assert (response.body, response.get("x-mine")) == (b"TEXT", "1")
+
+
+async def test_keyword_arguments_may_have_any_name_under_debug() -> None:
+    """``render(name=…)`` and a named group ``method`` are the program's."""
+
+    class Handler(web.RequestHandler):
+        def render(self, template_name: str, **kwargs: Any) -> Any:
+            return self.finish(template_name + "".join(kwargs.values()))
+
+        def get(self, steps: str, method: str) -> None:
+            self.render("", name=steps, handler=method, thread="3", method="4")
+
+    pattern = "/(?P<steps>1)/(?P<method>2)"
+    assert (await ask(Handler, path="/1/2", pattern=pattern, **DEBUG)).body == b"1234"

@@ -64,7 +64,7 @@ def check(handler: RequestHandler) -> None:
 
 
 def _in_thread(
-    thread: int, handler: RequestHandler, name: str, method: Callable[..., Any], *args: Any, **kwargs: Any
+    thread: int, handler: RequestHandler, name: str, method: Callable[..., Any], /, *args: Any, **kwargs: Any
 ) -> Any:
     if threading.get_ident() != thread:
         raise RuntimeError(
@@ -119,7 +119,7 @@ class Steps:
             )
 
 
-def _measured(steps: Steps, method: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+def _measured(steps: Steps, method: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
     token = _current.set(steps)
     try:
         with steps:
