@@ -10,6 +10,7 @@ the public face, with a Future a call. Their bytes leave in the order of the cal
 from __future__ import annotations
 
 import asyncio
+import enum
 from collections import deque
 from typing import Any
 
@@ -25,6 +26,15 @@ from tornado.util import import_object
 #: Collected pieces are joined into one up to this many bytes; more than that is handed over piece by piece.
 _JOIN_LIMIT = 64 * 1024
 _JOIN_COUNT = 64
+
+
+class Sending(enum.Enum):
+    """What a stream may still send: OPEN, then ENDING from `write_eof` on, then ENDED."""
+
+    OPEN = 1
+    #: What was written before is being sent, or the handshake comes first.
+    ENDING = 2
+    ENDED = 3
 
 
 class OutputSide(StreamCore):
@@ -43,6 +53,8 @@ class OutputSide(StreamCore):
 
     #: Most bytes that may wait to be written, or None for no limit.
     max_write_buffer_size: int | None
+    # In the instance's __dict__ where it is another: few streams are half-closed, and an idle one is small.
+    _sending = Sending.OPEN
 
     def __init__(self, max_write_buffer_size: int | None = None) -> None:
         super().__init__()
@@ -114,11 +126,14 @@ class OutputSide(StreamCore):
         :raises StreamClosedError: if the stream is closed. If it closes later, the Future gets this.
         :raises StreamBufferFullError: if more than `max_write_buffer_size` bytes would be waiting.
         :raises TypeError: for anything else than bytes. Nothing of it is sent.
+        :raises RuntimeError: after `.IOStream.write_eof`.
 
         A Future that is cancelled takes nothing back: the bytes are sent all the same.
         """
         if self._closed:
             raise self._closed_error("writing to")
+        if self._sending is not Sending.OPEN:
+            raise RuntimeError("write() after write_eof(): nothing more can be sent on this stream")
         if self._collected is not None:
             self._flush_now()
         if type(data) is not bytes and not isinstance(data, (bytes, bytearray)):

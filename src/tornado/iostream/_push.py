@@ -257,7 +257,7 @@ class PushMode(OutputSide):
             self._uncork()
 
     def _call_corked(self, call: Callable[..., object], *args: object) -> None:
-        """Have the consumer do something: its output leaves in one send, and an error closes the stream."""
+        """Call a method of the consumer: its output leaves in one send, and an error closes the stream."""
         self._corked += 1
         try:
             call(*args)

@@ -18,6 +18,7 @@ from tornado.iostream._base import BaseIOStream, _for_callback
 from tornado.iostream._core import fail
 from tornado.iostream._errors import without_frames
 from tornado.iostream._file import CANNOT_SEND, FilePiece, truncated
+from tornado.iostream._output import Sending
 from tornado.netutil._place import address_name, placed
 
 _Stream = TypeVar("_Stream", bound="IOStream")
@@ -42,6 +43,7 @@ class IOStream(BaseIOStream):
 
     #: The socket; of a TLS stream the `ssl.SSLSocket`.
     socket: socket_module.socket
+    _eof_waiters: tuple[asyncio.Future[None], ...] = ()
     #: `SSLIOStream`, which enters itself here: it is made of this class and cannot be imported by it.
     _tls_stream: ClassVar[type[Any]]
 
@@ -109,6 +111,59 @@ class IOStream(BaseIOStream):
                 # A socket that was shut down says so here; reads and writes will find out.
                 if error.errno != errno.EINVAL and error.errno != errno.ECONNRESET:
                     raise
+
+    def write_eof(self) -> asyncio.Future[None]:
+        """Close the sending side of the connection, once everything written before has been sent.
+
+        The peer reads the end of input, and may go on sending: reads are served as before. Over TLS the end
+        is a ``close_notify`` alert and then that of the TCP connection. A second call changes nothing.
+
+        :returns: a Future that is done when the end was handed to the kernel. It fails with
+            `StreamClosedError` if the stream closes before that.
+        :raises StreamClosedError: if the stream is closed.
+        """
+        if self._closed:
+            raise self._closed_error("writing to")
+        future: asyncio.Future[None] = self._loop.create_future()
+        if self._sending is Sending.ENDED:
+            future.set_result(None)
+            return future
+        self._eof_waiters = (*self._eof_waiters, future)
+        if self._sending is Sending.OPEN:
+            self._flush_now()
+            self._sending = Sending.ENDING
+            if not self._output and not self._held:
+                self._send_eof()
+        return future
+
+    def _send_eof(self) -> None:
+        """Everything has been sent: end the output, if that is what was asked for."""
+        if self._sending is not Sending.ENDING or self._closed:
+            return
+        if not self._can_end_output():
+            self._add_writer()
+            return
+        self._sending = Sending.ENDED
+        self._end_output()
+        waiters, self._eof_waiters = self._eof_waiters, ()
+        for future in waiters:
+            if self.closed():
+                fail(future, self._closed_error("writing to"))
+            elif not future.done():
+                future.set_result(None)
+
+    def _can_end_output(self) -> bool:
+        """Whether the kernel takes what ends the output."""
+        return True
+
+    def _drained(self) -> None:
+        super()._drained()
+        self._send_eof()
+
+    def _ready(self) -> None:
+        super()._ready()
+        if not self._output:
+            self._send_eof()
 
     def _end_output(self) -> None:
         """Tell the peer that nothing more will be sent; input still arrives. Nothing may be waiting."""
@@ -304,6 +359,10 @@ class IOStream(BaseIOStream):
         future, self._connect_future = self._connect_future, None
         if future is not None:
             fail(future, self._closed_error("connecting to"))
+        if self._eof_waiters:
+            waiters, self._eof_waiters = self._eof_waiters, ()
+            for waiter in waiters:
+                fail(waiter, self._closed_error("writing to"))
         super()._after_close()
 
     # -- TLS --
@@ -337,6 +396,7 @@ class IOStream(BaseIOStream):
             or self._consumer is not None
             or self._write_futures
             or self._read_buffer_size
+            or self._sending is not Sending.OPEN
         ):
             raise ValueError(
                 "start_tls() needs an idle stream: a read or write is outstanding, or bytes are buffered"

@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import select
 import socket
 import ssl
 import weakref
@@ -369,14 +371,70 @@ class SSLIOStream(IOStream):
 
     def _end_output(self) -> None:
         try:
-            try:
-                self.socket.unwrap()  # our close_notify; the peer's is not waited for
-            except (ssl.SSLError, ValueError):
-                pass
+            if self._consumer is None:
+                self._receive_pending()
+            alert = self._close_notify()
+            if alert:
+                socket.socket.send(self.socket, alert)
             # The method of ssl.SSLSocket would give up TLS for reading too.
             socket.socket.shutdown(self.socket, socket.SHUT_WR)
         except OSError:
             self.close()
+
+    def _can_end_output(self) -> bool:
+        if not hasattr(select, "poll"):
+            return True
+        poll = select.poll()
+        poll.register(self.socket, select.POLLOUT)
+        return bool(poll.poll(0))  # where there is any room, an alert fits; an error will be met then
+
+    def _receive_pending(self) -> None:
+        """Take what TLS has decrypted already: OpenSSL would refuse it when the output ends."""
+        pull = self._pull_state()
+        while not self._closed and self.socket.pending() and self._read_once(pull):
+            pass
+        if pull.busy():
+            self._satisfy(pull, False)
+
+    def _close_notify(self) -> bytes:
+        """The alert that ends our side of TLS, encrypted.
+
+        ``unwrap()`` sends it and reads the peer's at once. Whatever else the peer has sent is an error to
+        OpenSSL then, and ends the connection. So during the call the descriptor is one end of a socket pair:
+        nothing comes in, and what goes out is returned.
+        """
+        if os.name == "nt":  # where a socket's descriptor cannot be exchanged
+            self._unwrap()
+            return b""
+        descriptor = self.socket.fileno()
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            ours.setblocking(False)
+            theirs.setblocking(False)
+            kept = os.dup(descriptor)
+            try:
+                # kqueue forgets a descriptor that now means something else.
+                watched = self._reader_on
+                super()._drop_reader()
+                os.dup2(ours.fileno(), descriptor, inheritable=False)
+                try:
+                    self._unwrap()
+                finally:
+                    os.dup2(kept, descriptor, inheritable=False)
+                if watched:
+                    self._add_reader()
+            finally:
+                os.close(kept)
+            try:
+                return theirs.recv(_RECORD_SIZE)
+            except BlockingIOError:
+                return b""  # the peer has broken TLS, say
+
+    def _unwrap(self) -> None:
+        try:
+            self.socket.unwrap()
+        except (ssl.SSLError, ValueError):
+            pass  # the peer's close_notify is not waited for
 
     def close_fd(self) -> None:
         """Say goodbye in TLS's own way, as far as that goes without waiting, and close the socket."""

@@ -1,0 +1,171 @@
+"""Half-closing a stream: `IOStream.write_eof`."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from typing import Any
+
+import pytest
+
+from tests.support.certificates import Certificates
+from tests.support.streams import Recorder, reset, socket_pair, stream_pair, tls_stream, turns
+from tornado.iostream import IOStream, StreamClosedError
+
+LARGE = bytes(range(256)) * 40_000
+
+
+@pytest.fixture(params=["plain", "tls1.2", "tls1.3"])
+def contexts(request: pytest.FixtureRequest, certificates: Certificates) -> Any:
+    """The arguments of `stream_pair` for a kind of connection."""
+    if request.param == "plain":
+        return "plain", certificates
+    server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    server.load_cert_chain(certificates.certificate_file, certificates.key_file)
+    version = ssl.TLSVersion.TLSv1_2 if request.param == "tls1.2" else ssl.TLSVersion.TLSv1_3
+    server.minimum_version = server.maximum_version = version
+
+    class Some:
+        server_context = server
+        client_context = certificates.client_context
+
+    return "tls", Some
+
+
+async def test_peer_reads_to_the_end_and_answers(loop_kind: str, contexts: Any) -> None:
+    async with stream_pair(*contexts, "tcp") as (server, client):
+        await client.write(b"question")
+        await client.write_eof()
+        assert not client.closed()
+        assert await server.read_until_close() == b"question"
+        await server_answers(contexts)
+
+
+async def server_answers(contexts: Any) -> None:
+    """The end of input closes a stream in pull mode; one in push mode may answer."""
+    async with stream_pair(*contexts, "tcp") as (server, client):
+        consumer = Recorder()
+
+        def answer() -> None:
+            server._send(LARGE)
+            server._flush_now()
+            if not server._pending_output:
+                server.close()
+
+        consumer.on_eof = answer
+        consumer.on_drained = server.close
+        server._start_push(consumer)
+        client.write(LARGE)
+        ended = client.write_eof()
+        assert await client.read_until_close() == LARGE
+        await ended
+        assert consumer.data == LARGE
+
+
+async def test_input_that_is_on_its_way_is_not_lost(loop_kind: str, contexts: Any) -> None:
+    """OpenSSL would take it for an error behind our close_notify."""
+    async with stream_pair(*contexts, "tcp") as (server, client):
+        sent = server.write(LARGE)
+        first = await client.read_bytes(5)  # leaves bytes inside TLS and in the kernel
+        await client.write_eof()
+        server.write(b"end")
+        assert first + await client.read_bytes(len(LARGE) - 5) == LARGE
+        await sent
+        assert await client.read_bytes(3) == b"end"
+        server.close()
+        assert await client.read_until_close() == b""
+
+
+async def test_write_after_write_eof_is_an_error(contexts: Any) -> None:
+    async with stream_pair(*contexts) as (server, client):
+        first = client.write_eof()
+        with pytest.raises(RuntimeError, match=r"write\(\) after write_eof\(\)"):
+            client.write(b"more")
+        await asyncio.gather(first, client.write_eof())
+        with pytest.raises(ValueError, match="idle"):
+            client.start_tls(False)
+        assert await server.read_until_close() == b""
+
+
+async def test_all_that_was_written_is_sent_before(loop_kind: str, contexts: Any) -> None:
+    async with stream_pair(*contexts) as (server, client):
+        client.write(LARGE)
+        ended = client.write_eof()
+        assert not ended.done()
+        ended.cancel()  # takes nothing back
+        again = client.write_eof()
+        assert await server.read_until_close() == LARGE
+        await again
+
+
+async def test_a_stream_that_closes_meanwhile(kind: str, certificates: Certificates) -> None:
+    async with stream_pair(kind, certificates) as (_, client):
+        client.write(LARGE)
+        ended = client.write_eof()
+        client.close()
+        with pytest.raises(StreamClosedError):
+            await ended
+        with pytest.raises(StreamClosedError):
+            client.write_eof()
+
+
+async def test_a_reset_peer(loop_kind: str, kind: str, certificates: Certificates) -> None:
+    async with stream_pair(kind, certificates, "tcp") as (server, client):
+        reset(server)
+        ended = client.write_eof()
+        await asyncio.wait([ended])
+        assert client.closed()
+        with pytest.raises(StreamClosedError):
+            await ended
+
+
+async def test_before_the_connection_is_there(loop_kind: str, certificates: Certificates) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        client = IOStream(socket.socket())
+        connecting = client.connect(listener.getsockname())
+        client.write(b"early")
+        ended = client.write_eof()
+        server = IOStream(listener.accept()[0])
+        assert await server.read_until_close() == b"early"
+        await connecting
+        await ended
+        client.close()
+
+
+async def test_before_the_handshake(loop_kind: str, certificates: Certificates) -> None:
+    ours, theirs = socket_pair()
+    server = tls_stream(ours, certificates.server_context, server_side=True)
+    ended = server.write_eof()
+    client = tls_stream(theirs, certificates.client_context, server_side=False)
+    assert await client.read_until_close() == b""
+    await ended
+    server.close()
+
+
+async def test_the_end_waits_for_room(loop_kind: str, certificates: Certificates) -> None:
+    """The alert of TLS is sent when the kernel takes it."""
+    async with stream_pair("tls", certificates, "tcp") as (server, client):
+        client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        while not client._output:
+            await turns(1)
+            client.write(bytes(16384))
+        ended = client.write_eof()
+        await turns(20)
+        assert not ended.done()
+        received = await server.read_until_close()
+        assert len(received) % 16384 == 0
+        await ended
+
+
+async def test_a_peer_that_keeps_sending_meanwhile(loop_kind: str, certificates: Certificates) -> None:
+    """Whenever our close_notify is sent, nothing of the peer's is lost."""
+    for rounds in range(40):
+        async with stream_pair("tls", certificates, "tcp") as (server, client):
+            sent = server.write(LARGE[:300_000])
+            await turns(rounds % 8)
+            first = await client.read_bytes(1 + rounds * 1000)
+            ended = client.write_eof()
+            rest = await client.read_bytes(300_000 - len(first))
+            assert first + rest == LARGE[:300_000]
+            await asyncio.gather(sent, ended)
