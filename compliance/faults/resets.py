@@ -6,6 +6,7 @@ import contextlib
 import socket
 import ssl
 import struct
+import time
 from dataclasses import dataclass
 
 _HOST = b"HTTP/1.1\r\nHost: localhost\r\n"
@@ -44,6 +45,10 @@ POINTS = (
     Point("file begun", b"GET /file " + _HOST + b"\r\n", read=1000),
     Point("handler waiting", b"GET /wait " + _HOST + b"\r\n"),
     Point("handler waiting, the next request sent", b"GET /wait " + _HOST + b"\r\nGET / " + _HOST + b"\r\n"),
+    Point(
+        "handler waiting, 100 kB sent ahead",
+        b"GET /wait " + _HOST + b"\r\n" + (b"GET / " + _HOST + b"\r\n") * 2800,
+    ),
     Point("pipeline", (b"GET /later " + _HOST + b"\r\n") * 20, read=10),
     Point("pipeline of large answers", (b"GET /big " + _HOST + b"\r\n") * 5, read=10),
 )
@@ -53,6 +58,17 @@ TLS_POINTS = (
     Point("no TLS at all", b"GET / " + _HOST + b"\r\n"),
 )
 _RESET = struct.pack("ii", 1, 0)
+
+
+def sweep(address: tuple[str, int], count: int) -> None:
+    """Clients that reset their connection 0 to 400 us after connecting, a microsecond later each time."""
+    for delay in range(count):
+        sock = socket.create_connection(address, timeout=30)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        end = time.perf_counter() + delay % 400 * 1e-6
+        while time.perf_counter() < end:
+            pass
+        sock.close()
 
 
 def vanish(address: tuple[str, int], point: Point, context: ssl.SSLContext | None = None) -> None:

@@ -11,17 +11,21 @@ import ssl
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from compliance.faults import load, resets
+from compliance.faults import key_updates, load, resets
 from compliance.faults.network import Network
 from compliance.faults.process import ROOT, Server, leaks
 
 #: What fiu-run makes fail. Its library does not know accept4(), by which Python accepts.
 FIU_POINTS = ("posix/io/net/recv", "posix/io/net/send", "posix/io/net/sendmsg")
+
+#: The part of a processor that the peers of `updating` may cost when they are silent.
+BUSY = 0.05
 
 #: Lines of a log that tell of a mistake, whole. One is asyncio's own affair: of the pipe by which a thread
 #: wakes it, it reads again in the loop's next turn.
@@ -43,6 +47,8 @@ class Outcome:
     before: dict[str, Any] = field(default_factory=dict)
     after: dict[str, Any] = field(default_factory=dict)
     output: str = ""
+    #: The part of a processor that peers without any traffic have cost.
+    busy: float = 0.0
     #: Why it was not run.
     skipped: str = ""
 
@@ -55,6 +61,8 @@ class Outcome:
             found.append(f"{self.counts.failures} requests failed by {self.faults} faults")
         if self.counts.wrong:
             found.append(f"{self.counts.wrong} wrong answers")
+        if self.busy > BUSY:
+            found.append(f"{self.busy:.1%} of a processor for silent peers, not {BUSY:.0%}")
         if not self.counts.requests:
             found.append("nothing was asked")
         found += [f"the log says {line!r}" for line in _COMPLAINT.findall(self.output)]
@@ -185,6 +193,58 @@ async def _vanish(target: load.Target, size: Size, tls: Tls | None) -> load.Coun
     return counts
 
 
+def early(size: Size, *, loop: str = "asyncio", tls: Tls | None = None) -> Outcome:
+    """Thousands of clients reset their connections right after connecting, with or before a TLS hello."""
+    outcome = Outcome(f"resets 0 to 400 us after connecting ({loop}{', TLS' if tls else ''})")
+    with Server(_options(loop, tls)) as server:
+        target = _target(server, tls)
+        for measured in (False, True):
+            resets.sweep((target.address, target.port), 80 * size.resets)
+            counts = asyncio.run(load.run(target, 1, size.requests))
+            _settle(outcome, server, counts, measured)
+        outcome.faults = 0
+    outcome.output = server.output
+    return outcome
+
+
+def updating(size: Size, *, loop: str = "asyncio", tls: Tls, count: int = 20) -> Outcome:
+    """Some TLS 1.3 peers ask for key updates until the server's answers fill its send buffers, and read
+    nothing: they must not cost processor time from then on.
+    """
+    outcome = Outcome(f"key updates, nothing read ({loop}, TLS)")
+    if key_updates.library() is None:
+        outcome.skipped = "OpenSSL is not a shared library here"
+        return outcome
+    with Server([*_options(loop, tls), "--send-buffer=4608"]) as server:
+        target = _target(server, tls)
+        for measured in (False, True):
+            counts = asyncio.run(load.run(target, 1, 10))
+            with contextlib.ExitStack() as stack:
+                address = target.address, target.port
+                peers = [key_updates.Peer(address, tls.context) for _ in range(count)]
+                for peer in peers:
+                    stack.callback(peer.socket.close)
+                    peer.update(1200)
+                outcome.busy = max(outcome.busy, _load_at_rest(server))
+            _settle(outcome, server, counts, measured)
+        outcome.faults = 0
+    outcome.output = server.output
+    return outcome
+
+
+def _load_at_rest(server: Server) -> float:
+    """The part of a processor that the server uses once it has caught up."""
+    clock = ~server.pid << 3 | 2  # Linux's number for the processor time of another process
+    least = 1.0
+    for _ in range(20):
+        before, start = time.clock_gettime(clock), time.monotonic()
+        time.sleep(0.3)
+        least = min(least, (time.clock_gettime(clock) - before) / (time.monotonic() - start))
+        if least <= BUSY:
+            break
+    return least
+
+
 def client(size: Size, *, loop: str = "asyncio", probability: float = 0.05) -> Outcome:
     """recv and send of an `AsyncHTTPClient` fail; the server is well."""
     outcome = Outcome(f"recv, send of the client fail ({loop})")
@@ -301,6 +361,9 @@ def everything(size: Size, tls: Tls, loops: Sequence[str]) -> Iterator[tuple[str
         yield f"fiu {loop}", partial(fiu, size, loop=loop)
         yield f"resets {loop}", partial(vanishing, size, loop=loop)
         yield f"resets {loop} tls", partial(vanishing, size, loop=loop, tls=tls)
+        yield f"early {loop}", partial(early, size, loop=loop)
+        yield f"early {loop} tls", partial(early, size, loop=loop, tls=tls)
+        yield f"updates {loop} tls", partial(updating, size, loop=loop, tls=tls)
         yield f"client {loop}", partial(client, size, loop=loop)
     few = Size(size.clients, min(size.requests, 50), 0)
     yield "exhausted", partial(calls, few, exhausted=True, probability=0.5)

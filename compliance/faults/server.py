@@ -12,6 +12,7 @@ import asyncio
 import gc
 import hashlib
 import os
+import socket
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -146,6 +147,9 @@ async def serve(arguments: argparse.Namespace, faults: Faults, folder: str) -> N
         body_timeout=arguments.timeout,
     )
     listening = bind_sockets(arguments.port, arguments.address)
+    if arguments.send_buffer:
+        for listener in listening:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, arguments.send_buffer)
     server.add_sockets(listening)
     control = HTTPServer(Application([("/state", State), ("/faults", Switch)], server=server, faults=faults))
     control.add_sockets([bind_unix_socket(arguments.control)])
@@ -164,6 +168,7 @@ def main() -> None:
     parser.add_argument(
         "--timeout", type=float, default=60.0, help="of idle connections and of bodies, seconds"
     )
+    parser.add_argument("--send-buffer", type=int, default=0, help="SO_SNDBUF of connections, bytes")
     parser.add_argument("--loop", choices=["asyncio", "uvloop"], default="asyncio")
     parser.add_argument("--calls", default="", help="recv,send,accept: which are to fail")
     parser.add_argument("--probability", type=float, default=0.05)

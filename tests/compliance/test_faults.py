@@ -45,6 +45,22 @@ def test_clients_reset_their_connections_at_every_point(loop_kind, tls):
     assert outcome.problems() == []
 
 
+def test_clients_reset_right_after_connecting(loop_kind, tls):
+    outcome = scenarios.early(SMALL, loop=loop_kind, tls=files_of(tls))
+    assert outcome.problems() == []
+
+
+def test_silent_peers_that_ask_for_key_updates(loop_kind, certificates):
+    outcome = scenarios.updating(SMALL, loop=loop_kind, tls=files_of(certificates), count=4)
+    assert outcome.skipped == ""
+    assert outcome.problems() == []
+
+
+def test_processor_time_of_silent_peers_is_a_problem():
+    outcome = Outcome("some", load.Counts(requests=9), 0, HELD, HELD, busy=0.5)
+    assert outcome.problems() == ["50.0% of a processor for silent peers, not 5%"]
+
+
 def test_system_calls_of_the_client_fail(loop_kind):
     outcome = scenarios.client(SMALL, loop=loop_kind)
     assert outcome.problems() == []

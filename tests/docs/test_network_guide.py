@@ -159,6 +159,18 @@ async def room(program: dict[str, Any], certificates: Any, folder: Path) -> None
         slow.close()
 
 
+async def digest(program: dict[str, Any], certificates: Any, folder: Path) -> None:
+    """A server that answers at the end of its input."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"%d" % len(await reader.read()))
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as counting:
+        port = counting.sockets[0].getsockname()[1]
+        assert await program["digest"]("127.0.0.1", port, [b"abc", b"de"]) == b"5"
+
+
 async def unix(program: dict[str, Any], certificates: Any, folder: Path) -> None:
     path = str(folder / "socket")
     assert await program["greeting"](path) == b"hello\n"
@@ -224,6 +236,7 @@ CHECKS: dict[str, Check] = {
         frames,
         patience,
         room,
+        digest,
         unix,
         names,
         children,
