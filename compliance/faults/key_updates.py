@@ -1,6 +1,6 @@
 """Peers that have TLS 1.3 keys updated again and again, and never read (RFC 8446 section 4.6.3).
 
-Each KeyUpdate(update_requested) makes the server send one of its own. Python's ``ssl`` cannot ask for one, so
+Each KeyUpdate(update_requested) makes the server answer with a KeyUpdate. Python's ``ssl`` cannot ask for one, so
 the function of OpenSSL is called by ctypes, on the library that ``ssl`` itself has loaded.
 """
 
@@ -33,7 +33,7 @@ def library() -> Any:
 
 
 class Peer:
-    """A client whose handshake is done, and who reads nothing from then on."""
+    """A client that completes the handshake and reads nothing after it."""
 
     def __init__(self, address: tuple[str, int], context: ssl.SSLContext) -> None:
         self._openssl = library()
@@ -58,7 +58,7 @@ class Peer:
         return True
 
     def update(self, count: int) -> None:
-        """Ask for so many updates, as far as the kernel takes them without waiting."""
+        """Ask for `count` updates, as far as the kernel takes them without waiting."""
         for _ in range(count):
             if self._openssl.SSL_key_update(self._pointer, _REQUESTED) != 1:
                 raise RuntimeError("SSL_key_update() failed: is this TLS 1.3?")

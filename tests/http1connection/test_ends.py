@@ -171,7 +171,7 @@ async def test_an_error_when_told_that_the_body_is_not_read(
 async def test_an_error_out_of_a_pipelined_request_closes(
     loop_kind: str, fault: type[BaseException], expect_log: ExpectLog
 ) -> None:
-    """It begins in an event loop iteration of its own, where nothing else would notice."""
+    """It begins in a callback of the event loop, where nothing else would notice."""
     first = asyncio.Event()
 
     class Pipelined(HTTPMessageDelegate):

@@ -1,8 +1,8 @@
 """Detecting a disconnect on sockets that are not being read.
 
 While a consumer has paused reading, its socket holds unread data. A reader on it would be called in every
-iteration of the event loop, so there is none, and nothing else tells of a reset. Once a second ``poll()`` is
-asked about all such sockets, without asking for input: errors and hang-ups are always reported, and Linux
+iteration of the event loop, so it has no reader, and nothing else reports a reset. Once a second ``poll()``
+checks all such sockets, without asking for input: errors and hang-ups are always reported, and Linux
 reports a half-close (``POLLRDHUP``) as well. Entering and leaving the list costs no system call, since most
 pauses are shorter than a second.
 
@@ -58,8 +58,8 @@ class HangUpMonitor:
             self._poll.unregister(descriptor)
 
     def _look(self) -> None:
-        # The timer goes on until a whole interval has passed without an unread socket: resuming and pausing
-        # again would otherwise cost a timer each time.
+        # The timer runs until a whole interval has passed without an unread socket. Otherwise each pause
+        # would cost a timer.
         self._timer = self._loop.call_later(INTERVAL, self._look) if self._callbacks else None
         for descriptor, events in self._poll.poll(0):
             callback = self._callbacks.get(descriptor)
