@@ -3,7 +3,7 @@
 import json
 
 from tornado.web._errors import InvalidBodyError
-from tornado.web._json_body import parse
+from tornado.web._json_body import _UNIQUE_DECODER, parse
 
 MAX_DEPTH = 12
 
@@ -24,6 +24,7 @@ def TestOneInput(data: bytes) -> None:
     except InvalidBodyError:
         return
     assert value == json.loads(data)
+    assert value == _UNIQUE_DECODER.decode(data.decode())  # no name twice, no number too large
     assert depth(value) <= MAX_DEPTH
     text = json.dumps(value, ensure_ascii=False, allow_nan=False)
     assert parse(text.encode(), MAX_DEPTH) == value

@@ -33,6 +33,7 @@ PARSERS = {
     "heads": {"heads", "h1"},
     "multipart": {"multipart"},
     "parameters": {"parameters"},
+    "percent": {"percent", "urlencoded"},
     "ranges": {"ranges"},
     "startline": {"startline", "h1_client"},
     "ws": {"websocket"},

@@ -50,6 +50,14 @@ class Form(tornado.web.RequestHandler):
         self.write(str(len(self.request.body_arguments) + len(self.request.files)))
 
 
+class Json(tornado.web.RequestHandler):
+    """Takes JSON; upstream has only ``json.loads``."""
+
+    def post(self) -> None:
+        body = self.get_json_body() if hasattr(self, "get_json_body") else json.loads(self.request.body)
+        self.write(type(body).__name__)
+
+
 class Cookies(tornado.web.RequestHandler):
     """Looks at the cookies."""
 
@@ -176,7 +184,7 @@ async def main() -> None:
     logging.getLogger().addHandler(figures)
     logging.getLogger().setLevel(logging.WARNING)
     logging.getLogger("tornado.access").setLevel(logging.CRITICAL)
-    routes = [("/body", Body), ("/form", Form), ("/cookies", Cookies), ("/large", Large)]
+    routes = [("/body", Body), ("/form", Form), ("/json", Json), ("/cookies", Cookies), ("/large", Large)]
     routes += [("/wait", Wait), ("/take", Take), ("/echo", Echo), ("/", Root)]
     static = [("/static/(.*)", tornado.web.StaticFileHandler, {"path": str(Path(__file__).parent)})]
     server = HTTPServer(tornado.web.Application([*routes, *static]), **settings())

@@ -267,6 +267,66 @@ def many_parts(port: int, seconds: float, scale: float) -> Outcome:
     return _asked(port, _multipart([_DISPOSITION] * count), _post(b"/form", kind, fields))
 
 
+_URLENCODED = b"Content-Type: application/x-www-form-urlencoded\r\n"
+_MIB = 2**20
+
+
+def _repeated(unit: bytes, size: float, scale: float) -> bytes:
+    return unit * _counted(size / len(unit), scale)
+
+
+@attack
+def unread_form(port: int, seconds: float, scale: float) -> Outcome:
+    """A form of 30 MB of escapes for a handler that does not ask for arguments."""
+    return _asked(port, _post(b"/body", _URLENCODED, b"a=" + _repeated(b"%41", 30e6, scale)))
+
+
+@attack
+def read_forms(port: int, seconds: float, scale: float) -> Outcome:
+    """Forms of 2 MiB, the most that "public" decodes, of kinds that are slow to decode; one larger."""
+    units = [b"%41", b"%", b"%z", b"=%", b"%41=", b"+", b"\n%41", b"%%41"]
+    bodies = [b"a=" + _repeated(unit, 2 * _MIB - 16, scale) for unit in units]
+    near_misses = _repeated(b"\r\n--" + _BOUNDARY[:-1] + b"y", 2 * _MIB - 200, scale)
+    multipart = b"--%b\r\n%b\r\n\r\n%b\r\n--%b--" % (_BOUNDARY, _DISPOSITION, near_misses, _BOUNDARY)
+    requests = [_post(b"/form", _URLENCODED, body) for body in bodies]
+    requests.append(_post(b"/form", _FORM, multipart))
+    return _asked(port, *requests, _post(b"/form", _URLENCODED, b"a" * (2 * _MIB + 1)))
+
+
+@attack
+def json_bodies(port: int, seconds: float, scale: float) -> Outcome:
+    """JSON of 256 KiB, the most that "public" decodes, that is slow to decode, of several kinds."""
+    deep = b"[" * 50 + b"]" * 50 + b","
+    units = [
+        b"[],",
+        b'{"a":1},',
+        b'{"a":{}},',
+        b'"a:b",',
+        b"1.5,",
+        b"1e5,",
+        b'"\\ud83d\\ude00",',
+        b"9" * 4000 + b",",
+        deep,
+    ]
+    bodies = [b"[" + _repeated(unit, 256 * 1024 - 16, scale) + b"0]" for unit in units]
+    kind = b"Content-Type: application/json\r\n"
+    return _asked(port, *(_post(b"/json", kind, body) for body in [*bodies, b"[" * (256 * 1024)]))
+
+
+@attack
+def parameters(port: int, seconds: float, scale: float) -> Outcome:
+    """Accept and Content-Type fields of 30 KB that are slow to read; the error page depends on them."""
+    values = [
+        b"a/b" + b";a=b" * 7000 + b"@",
+        b'a/b;a="' + b'\\"' * 14_000,
+        b"a/b" + b'; a=""' * 4500,
+        b"a/b," * 7000,
+    ]
+    fields = [b"Content-Type: application/json\r\nAccept: " + value + b"\r\n" for value in values]
+    fields += [b"Content-Type: " + value + b"\r\n" for value in values]
+    return _asked(port, *[_post(b"/json", field, b"{") for field in fields] * _counted(5, scale))
+
+
 @attack
 def cookies_and_ranges(port: int, seconds: float, scale: float) -> Outcome:
     """Cookies and ranges of 30 KB that are slow to read."""

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.work import assert_linear
 from tornado._wire.accept import MAX_MEMBERS, MEDIA_RANGE, TOKEN, weights
 
 
@@ -36,3 +37,11 @@ def test_only_so_many_members_are_looked_at() -> None:
 def test_whatever_is_sent(field: str) -> None:
     for grammar in (TOKEN, MEDIA_RANGE):
         assert all(0 <= weight <= 1000 for _, weight in weights(field, grammar))
+
+
+@pytest.mark.parametrize("parameter", [";a=b", ';a="b"', ' ; a="\\\\"', ";a=b;q=1"])
+@pytest.mark.parametrize("end", ["", "@", ";q=2"])
+def test_parameters_cost_in_proportion_to_their_number(parameter: str, end: str) -> None:
+    assert_linear(
+        lambda field: list(weights(field, MEDIA_RANGE)), lambda size: "a/b" + parameter * size + end, 200
+    )

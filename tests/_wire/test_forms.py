@@ -57,29 +57,13 @@ def test_nasty_values_come_to_an_end(unit: str) -> None:
     parse_urlencoded("a=" + unit * (100_000 // len(unit)))
 
 
-escapes = st.sampled_from(
-    ["%", "%4", "%41", "%C3%A9", "%%", "%3d", "%25", "=", "==", "\n", "\r\n", "a", "é", "+"]
-)
-
-
-@pytest.mark.parametrize("tail", ["", "%", "%4", "%41", "=", "\n", "a"])
-@pytest.mark.parametrize("piece", [16, 32 * 1024])
-@given(st.lists(escapes, max_size=60).map("".join))
-@example("%41" * 40)
-@example("=%41" * 20)
-@example("%=41" * 20)
-@example("%\n41" * 20)
-@example("%%41" * 20)
-def test_many_escapes_are_decoded_like_few(tail: str, piece: int, text: str) -> None:
-    text += tail
-    with mock.patch.object(forms, "_PIECE", piece):
-        decoded = forms._unquote_many(text.encode("latin-1"))
-    assert decoded == urllib.parse.unquote_to_bytes(text.encode("latin-1"))
-    with mock.patch.object(forms, "_FEW_ESCAPES", 10_000):
-        assert forms._unquote(text) == decoded
-    with mock.patch.object(forms, "_FEW_ESCAPES", 0):
-        assert parse_urlencoded("a=" + text) == reference("a=" + text)
-        assert parse_urlencoded(text) == reference(text)
+@pytest.mark.parametrize("large", [1, 4096])
+@given(st.lists(pieces).map("".join))
+def test_large_forms_are_read_like_small_ones(large: int, text: str) -> None:
+    with mock.patch.object(forms, "_LARGE", large):
+        assert parse_urlencoded(text.encode("latin-1")) == reference(text)
+        with pytest.raises(HTTPInputError, match="a form may have 4"):
+            parse_urlencoded(b"&" * 4 + text.encode("latin-1"), 4)
 
 
 @pytest.mark.parametrize("unit", [b"%41", b"%", b"%z", b"%4", b"=%", b"=%41", b"\n%41", b"+", b"%%41"])

@@ -47,6 +47,7 @@ def application() -> web.Application:
     routes: list[Any] = [
         ("/body", app.Body),
         ("/form", app.Form),
+        ("/json", app.Json),
         ("/cookies", app.Cookies),
         ("/large", app.Large),
         ("/wait", app.Wait),
@@ -108,6 +109,10 @@ async def test_who_does_not_read_is_ended() -> None:
         ("many_fields", 0.5, {"431": 105}),
         ("many_parts", 0.02, {"400": 2}),
         ("multipart_headers", 0.1, {"200": 3, "400": 6}),
+        ("unread_form", 0.01, {"200": 1}),
+        ("read_forms", 0.01, {"200": 9, "413": 1}),
+        ("json_bodies", 0.1, {"200": 9, "400": 1}),
+        ("parameters", 0.2, {"400": 4, "415": 4}),
         ("cookies_and_ranges", 0.1, {"200": 5, "416": 1}),
     ],
 )

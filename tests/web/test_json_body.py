@@ -376,7 +376,7 @@ async def test_a_streamed_body_is_not_there(expect_log: ExpectLog) -> None:
         ({"max_json_size": 10}, {}, 10),
         ({"max_json_size": 10}, {"max_size": 20}, 20),
         ({}, {"max_size": 5}, 5),
-        ({"protection": "public"}, {}, 1024 * 1024),
+        ({"protection": "public"}, {}, 256 * 1024),
     ],
 )
 async def test_size_is_limited(options: Any, arguments: Any, limit: int, expect_log: ExpectLog) -> None:

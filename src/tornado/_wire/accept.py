@@ -22,10 +22,12 @@ __all__ = ["MAX_MEMBERS", "MEDIA_RANGE", "TOKEN", "weights"]
 
 MAX_MEMBERS = 64
 
-_token = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+# Possessive throughout: the parameters before and after a weight look alike, and giving some back to try
+# them as the others would take quadratic time.
+_token = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
 # weight = OWS ";" OWS "q=" qvalue
 _weight = r"(?:[ \t]*;[ \t]*[qQ]=(?P<q>0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?))?"
-_parameters = rf"(?:[ \t]*;[ \t]*(?![qQ]=){_token}=(?:{_token}|\"(?:[^\"\\]|\\.)*\"))*"
+_parameters = rf"(?:[ \t]*+;[ \t]*+(?![qQ]=){_token}=(?:{_token}|\"(?:[^\"\\]|\\.)*+\"))*+"
 
 #: A token with its weight: of a content coding, a charset, a language range.
 TOKEN = rf"(?P<name>{_token}){_weight}"

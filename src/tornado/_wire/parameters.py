@@ -20,14 +20,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from urllib.parse import unquote_to_bytes
 
 from tornado._wire.errors import HTTPInputError
+from tornado._wire.percent import unquote_bytes
 
 __all__ = ["format_parameters", "parse_parameters", "split_parameters", "unquote_string"]
 
-# RFC 9110 section 5.6.4, from after the opening quote on; possessive, so that nothing is looked at twice.
-_TO_CLOSING_QUOTE = re.compile(r'(?:[^"\\]++|\\.)*+"', re.DOTALL)
 # RFC 2231 sections 3 and 4: name*, name*0, name*0*
 _EXTENDED_NAME = re.compile(r"([^*]+)\*(?:(0|[1-9][0-9]{0,3})(\*?))?")
 _CHARSETS = frozenset(
@@ -70,6 +68,9 @@ def split_parameters(text: str, max_count: int | None = None) -> Iterator[str]:
     :arg max_count: the highest number of parts.
     :raises HTTPInputError: if there are more parts.
     """
+    # The same text without the quotes that do not close a quoted string (RFC 9110 section 5.6.4). A quote
+    # that opens one follows "=" or white space, so that no backslash before it is half of a pair.
+    unescaped = text.replace("\\\\", "..").replace('\\"', "..") if "\\" in text else text
     position, count = 0, 0
     while position <= len(text):
         if count == max_count:
@@ -82,8 +83,8 @@ def split_parameters(text: str, max_count: int | None = None) -> Iterator[str]:
             while text[begin : begin + 1] in (" ", "\t"):
                 begin += 1
             if text[begin : begin + 1] == '"':
-                quoted = _TO_CLOSING_QUOTE.match(text, begin + 1)
-                end = text.find(";", quoted.end()) if quoted is not None else -1
+                closing = unescaped.find('"', begin + 1)
+                end = text.find(";", closing) if closing >= 0 else -1
         if end < 0:
             end = len(text)
         yield text[position:end].strip()
@@ -152,7 +153,7 @@ def _decode(pieces: list[tuple[bool, str]]) -> str:
         pieces = [(encoded, content), *pieces[1:]]
     raw = bytearray()
     for encoded, content in pieces:
-        raw += unquote_to_bytes(content) if encoded else content.encode(charset, "replace")
+        raw += unquote_bytes(content.encode()) if encoded else content.encode(charset, "replace")
     return raw.decode(charset, "replace")
 
 
