@@ -7,6 +7,7 @@ import contextvars
 import functools
 import json
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -531,6 +532,15 @@ async def test_a_malformed_form_that_nothing_asks_for_is_no_error(
         handler_of(post=lambda self: self.write(str(len(self.request.body)))), field, method="POST", body=body
     )
     assert (response.code, response.body) == (200, str(len(body)).encode())
+
+
+@pytest.mark.parametrize("options", [{}, {"decompress_request": True}, {"xheaders": True}])
+async def test_a_form_that_nothing_asks_for_is_not_decoded(options: Any) -> None:
+    handler = handler_of(post=lambda self: self.write(str(len(self.request.body))))
+    async with serving(web.Application([("/", handler)]), **options) as server:
+        with mock.patch("tornado.httputil._body_form.parse_body_arguments") as parse:
+            assert (await server.fetch("/", FORM, method="POST", body=b"a=1")).body == b"3"
+        assert not parse.called
 
 
 @pytest.mark.parametrize(("field", "body", "message"), MALFORMED)

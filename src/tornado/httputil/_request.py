@@ -218,7 +218,7 @@ class HTTPServerRequest:
         :raises HTTPInputError: if the body is decoded at once and is malformed.
         """
         present = self.__dict__
-        if fresh:
+        if fresh or self._has_constructors_arguments():
             for name in ("arguments", "body_arguments", "files"):
                 present.pop(name, None)
         if type(self)._parse_body is not _PARSE_BODY or "_parse_body" in present:
@@ -229,6 +229,15 @@ class HTTPServerRequest:
             self._parse_body()
         else:
             self._form = BodyForm(self.body, self.headers)
+
+    def _has_constructors_arguments(self) -> bool:
+        """Whether the arguments are those that the constructor made, before there was a body."""
+        present = self.__dict__
+        return (
+            "_head" not in present
+            and present.get("body_arguments") == present.get("files") == {}
+            and present.get("arguments") == self.query_arguments
+        )
 
     def tolerate_bad_form(self) -> None:
         """From now on, treat a malformed body as one without arguments: the request is being answered with an
