@@ -1,7 +1,7 @@
 """Peers that have TLS 1.3 keys updated again and again, and never read (RFC 8446 section 4.6.3).
 
-Each KeyUpdate(update_requested) makes the server answer with a KeyUpdate. Python's ``ssl`` cannot ask for one, so
-the function of OpenSSL is called by ctypes, on the library that ``ssl`` itself has loaded.
+Each KeyUpdate(update_requested) makes the server answer with a KeyUpdate. Python's ``ssl`` cannot ask for
+one, so the function of OpenSSL is called by ctypes, on the library that ``ssl`` itself has loaded.
 """
 
 from __future__ import annotations

@@ -160,6 +160,7 @@ def _measure_generators() -> None:
     """Have the steps of generator coroutines measured, which a Runner takes and not the handler's task."""
     run = gen.Runner.run
 
+    @functools.wraps(run)
     def run_measured(self: gen.Runner) -> None:
         steps = _current.get(None)
         if steps is None:
