@@ -29,7 +29,7 @@ def test_our_program_answers_every_scenario():
                 connection.send(SCENARIOS[name].request(server.port))
             for connection in opened:
                 assert connection.receive() == body
-        assert rounds(opened, SCENARIOS["pipelined"].request(server.port), 3, depth=16) == 96
+        assert rounds(opened, SCENARIOS["pipelined"].requests(server.port), 3, depth=16) == 96
         assert server.cpu_seconds() > 0
         assert server.memory() > 1_000_000
 

@@ -24,7 +24,7 @@ def wrk(port: int, scenario: Scenario, seconds: float, count: int) -> int:
         script.write(_script(scenario))
         script.flush()
         done = subprocess.run(
-            [*command, "-s", script.name, f"{scheme}://127.0.0.1:{port}{scenario.path}"],
+            [*command, "-s", script.name, f"{scheme}://127.0.0.1:{port}/"],
             capture_output=True,
             text=True,
             check=True,
@@ -38,7 +38,7 @@ def wrk(port: int, scenario: Scenario, seconds: float, count: int) -> int:
 
 def _script(scenario: Scenario) -> str:
     """wrk's program for a scenario."""
-    lines = [f'wrk.method = "{scenario.method}"']
+    lines = [f'wrk.method = "{scenario.method}"', f"wrk.path = [==[{scenario.path}]==]"]
     lines += [f"wrk.headers[ [==[{name}]==] ] = [==[{value}]==]" for name, value in scenario.headers]
     if scenario.body:
         lines.append(f"wrk.body = [==[{scenario.body}]==]")
@@ -47,7 +47,22 @@ def _script(scenario: Scenario) -> str:
             "function init(args) local one = wrk.format() "
             f"all = string.rep(one, {scenario.depth}) end function request() return all end"
         )
+    if scenario.differs:
+        lines.append(_DIFFERING)
     return "\n".join(lines)
+
+
+# The placeholders of `benchmarks.macro.server.scenarios` in wrk's language.
+_DIFFERING = """
+local template
+local number = 1000
+function init(args) template = wrk.format() end
+function request()
+    number = number + 1
+    return (template:gsub("@n", number):gsub("@x", string.format("%08x", number * 40503 % 4294967296))
+        :gsub("@a", number % 250 + 1):gsub("@b", math.floor(number / 250) % 250))
+end
+"""
 
 
 def per_request(
@@ -60,11 +75,11 @@ def per_request(
         requests = wrk(server.port, scenario, seconds, CONNECTIONS)
         return (server.cpu_seconds() - before) / requests * 1e6, requests / max(round(seconds), 1)
     with connections(server.port, CONNECTIONS, context) as opened:
-        request = scenario.request(server.port)
-        rounds(opened, request, 20, scenario.depth)
+        requests = scenario.requests(server.port)
+        rounds(opened, requests, 20, scenario.depth)
         before = server.cpu_seconds()
-        requests = rounds(opened, request, max(1, int(seconds * 50)), scenario.depth)
-        return (server.cpu_seconds() - before) / requests * 1e6, 0.0
+        answered = rounds(opened, requests, max(1, int(seconds * 50)), scenario.depth)
+        return (server.cpu_seconds() - before) / answered * 1e6, 0.0
 
 
 def per_accept(server: Server, scenario: Scenario) -> float:

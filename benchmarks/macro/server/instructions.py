@@ -42,16 +42,16 @@ class Counted:
         return count.value / requests
 
     def _by_callgrind(self, scenario: Scenario, context: ssl.SSLContext | None) -> float:
-        request = scenario.request(self._server.port)
+        requests = scenario.requests(self._server.port)
         each = max(ROUNDS // scenario.depth, 1)
         # Garbage collections fall into some parts and not into others: the median of the parts.
         figures = []
         with connections(self._server.port, CONNECTIONS, context) as opened:
-            rounds(opened, request, WARM_UP_ROUNDS, scenario.depth, self._server.pid)
+            rounds(opened, requests, WARM_UP_ROUNDS, scenario.depth, self._server.pid)
             for _ in range(PARTS):
                 with counting(self._server.pid, self._folder) as count:
-                    requests = rounds(opened, request, each, scenario.depth, self._server.pid)
-                figures.append(count.value / requests)
+                    answered = rounds(opened, requests, each, scenario.depth, self._server.pid)
+                figures.append(count.value / answered)
         return statistics.median(figures)
 
 

@@ -91,8 +91,12 @@ def connections(port: int, count: int, context: ssl.SSLContext | None = None) ->
             connection.close()
 
 
-def rounds(opened: list[Connection], request: bytes, count: int, depth: int = 1, pid: int = 0) -> int:
+def rounds(
+    opened: list[Connection], requests: Iterator[bytes], count: int, depth: int = 1, pid: int = 0
+) -> int:
     """``count`` rounds of ``depth`` requests on each connection; how many requests that were.
+
+    :arg requests: the next one is sent ``depth`` times at once.
 
     The process ``pid`` is stopped while a round is being sent: it then finds every connection ready, in each
     round and each run, where otherwise it would find as many as the scheduler had let through.
@@ -101,7 +105,7 @@ def rounds(opened: list[Connection], request: bytes, count: int, depth: int = 1,
         if pid:
             os.kill(pid, signal.SIGSTOP)
         for connection in opened:
-            connection.send(request * depth)
+            connection.send(next(requests) * depth)
         if pid:
             os.kill(pid, signal.SIGCONT)
         for connection in opened:

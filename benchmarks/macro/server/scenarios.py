@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 #: What a desktop browser sends beside Host: with it, twelve fields.
@@ -18,6 +20,31 @@ BROWSER = {
     "Accept-Encoding": "gzip, deflate, br, zstd",
     "Accept-Language": "en-GB,en;q=0.9,de;q=0.8",
     "Cookie": "session=8c7f0a52b1e94d6f; theme=dark; consent=1",
+}
+#: What a reverse proxy passes on from a browser, Host beside it: with it, twelve fields.
+PROXIED = {
+    "Connection": "keep-alive",
+    "X-Request-Id": "7d3f8a1c-52b9-4e60-9f1d-0c6a2b94e813",
+    "X-Forwarded-For": "198.51.100.23",
+    "X-Forwarded-Proto": "https",
+    "User-Agent": BROWSER["User-Agent"],
+    "Accept": BROWSER["Accept"],
+    "Accept-Language": BROWSER["Accept-Language"],
+    "Accept-Encoding": BROWSER["Accept-Encoding"],
+    "Sec-Fetch-Site": "same-origin",
+    "Sec-Fetch-Mode": "cors",
+    "Cookie": "session=8c7f0a52b1e94d6f3a70c5e81b2d9f46; theme=dark; consent=1",
+}
+_COOKIE = {"Cookie": "session=@x0a52b1e94d6f3a70c5e81b2d; theme=dark; consent=1"}
+_PROXY_FIELDS = {"X-Request-Id": "@x-52b9-4e60-9f1d-0c6a2b94e813", "X-Forwarded-For": "198.18.@b.@a"}
+
+#: Placeholders in a path or in the value of a field, each replaced by digits of the request's number: they make
+#: requests that differ.
+PLACEHOLDERS = {
+    "@n": lambda number: str(number),
+    "@x": lambda number: f"{number * 2654435761 % 2**32:08x}",
+    "@a": lambda number: str(number % 250 + 1),
+    "@b": lambda number: str(number // 250 % 250),
 }
 
 
@@ -37,13 +64,35 @@ class Scenario:
     #: Requests sent at once on each connection.
     depth: int = 1
 
-    def request(self, port: int) -> bytes:
-        """The bytes of one request."""
+    def request(self, port: int, number: int = 42) -> bytes:
+        """The bytes of one request.
+
+        :arg number: takes the place of the placeholders.
+        """
+        text = self._template(port)
+        if self.differs:
+            for placeholder, digits in PLACEHOLDERS.items():
+                text = text.replace(placeholder, digits(number))
+        return text.encode()
+
+    def requests(self, port: int) -> Iterator[bytes]:
+        """Requests without end, each with a number of its own where they differ."""
+        if not self.differs:
+            return itertools.repeat(self.request(port))
+        return (self.request(port, number) for number in itertools.count(1000))
+
+    @property
+    def differs(self) -> bool:
+        """Whether the requests have placeholders."""
+        text = self._template(0)
+        return any(placeholder in text for placeholder in PLACEHOLDERS)
+
+    def _template(self, port: int) -> str:
         fields = [("Host", f"127.0.0.1:{port}"), *self.headers]
         if self.body:
             fields.append(("Content-Length", str(len(self.body))))
         head = "".join(f"{name}: {value}\r\n" for name, value in fields)
-        return f"{self.method} {self.path} HTTP/1.1\r\n{head}\r\n{self.body}".encode()
+        return f"{self.method} {self.path} HTTP/1.1\r\n{head}\r\n{self.body}"
 
 
 FORM = (("Content-Type", "application/x-www-form-urlencoded"),)
@@ -54,6 +103,17 @@ SCENARIOS = {
         Scenario("root", "`/`: plain handler, 13 bytes"),
         Scenario("item", "`/item/42?q=abc`: coroutine, JSON", "/item/42?q=abc"),
         Scenario("browser", "`/` with a browser's 12 fields", headers=tuple(BROWSER.items())),
+        Scenario("proxied", "`/item` behind a proxy, 12 fields", "/item/42?q=abc", headers=tuple(PROXIED.items())),
+        Scenario("path", "the same, path and query differ", "/item/@n?q=@x", headers=tuple(PROXIED.items())),
+        Scenario(
+            "cookie", "the same, the cookie differs", "/item/42?q=abc", headers=tuple((PROXIED | _COOKIE).items())
+        ),
+        Scenario(
+            "differs",
+            "the same, path, query, cookie, request id and forwarded address differ",
+            "/item/@n?q=@x",
+            headers=tuple((PROXIED | _COOKIE | _PROXY_FIELDS).items()),
+        ),
         Scenario("hooked", "`/` with prepare, write and on_finish overridden", "/hooked"),
         Scenario("logged", "`/` with access logging", logged=True),
         Scenario(
