@@ -31,6 +31,7 @@ PARSERS = {
     "h1": {"h1", "h1_client", "differential_requests", "differential_responses"},
     "headers": {"headers"},
     "heads": {"heads", "h1"},
+    "known": {"heads"},
     "multipart": {"multipart"},
     "parameters": {"parameters"},
     "percent": {"percent", "urlencoded"},

@@ -26,10 +26,11 @@ import functools
 import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from re import Pattern
-from typing import Any, TypeAlias
+from typing import Any, Self, TypeAlias
 
 from tornado import _signatures, httputil
 from tornado._reexports import reexport
+from tornado._wire import heads
 from tornado.escape import _unquote_to_bytes, url_escape, utf8
 from tornado.log import app_log, escape_controls
 from tornado.util import import_object, re_unescape
@@ -285,10 +286,7 @@ def _arguments(regex: Pattern[str], found: re.Match[str]) -> dict[str, Any]:
     if regex.groupindex:
         named = found.groupdict().items()
         return {"path_args": [], "path_kwargs": {str(name): _decoded(text) for name, text in named}}
-    groups = found.groups()
-    if len(groups) == 1:
-        return {"path_args": [_decoded(groups[0])], "path_kwargs": {}}
-    return {"path_args": [_decoded(text) for text in groups], "path_kwargs": {}}
+    return {"path_args": [_decoded(text) for text in found.groups()], "path_kwargs": {}}
 
 
 def _decoded(text: str | None) -> bytes | None:
@@ -347,7 +345,8 @@ class Rule:
         self.target_kwargs = target_kwargs or {}
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name == "matcher" and "matcher" in self.__dict__:
+        # Not by __dict__: an object whose dictionary has been asked for is read more slowly ever after.
+        if name == "matcher" and hasattr(self, "matcher"):
             _changes[0] += 1
         super().__setattr__(name, value)
 
@@ -467,7 +466,13 @@ _GATEWAY_HINTS = {
 class _Rules(list[Rule]):
     """A list of rules that counts its changes."""
 
-    version = 0
+    __slots__ = ("version",)
+    version: int
+
+    def __new__(cls, *args: Any) -> Self:
+        self = super().__new__(cls, *args)
+        self.version = 0
+        return self
 
 
 def _counting(method: Callable[..., Any]) -> Callable[..., Any]:
@@ -627,8 +632,9 @@ class ReversibleRuleRouter(ReversibleRouter, RuleRouter):
 
 _PATH_MATCH = PathMatches.match
 
-#: A rule's place in the list, the rule, and the pattern to try; None where the matcher has to be asked.
-_Entry: TypeAlias = tuple[int, Rule, Pattern[str] | None]
+#: A rule's place in the list, the rule, the pattern to try (None where the matcher has to be asked), and
+#: whether the pattern has one group, without a name, as most have.
+_Entry: TypeAlias = tuple[int, Rule, Pattern[str] | None, bool]
 
 
 class _Table:
@@ -653,20 +659,22 @@ class _Table:
         for place, rule in enumerate(self.snapshot):
             regex = _pattern_of(rule.matcher)
             if regex is None:
-                self.others.append((place, rule, None))
+                self.others.append((place, rule, None, False))
                 continue
             prefix, complete = _literal_prefix(regex)
             if complete:
-                literals.setdefault(prefix, []).append((place, rule, regex))
+                literals.setdefault(prefix, []).append((place, rule, regex, False))
             else:
                 suffix = _literal_suffix(regex)
                 alike = patterns.setdefault((len(prefix), len(suffix)), {})
-                alike.setdefault((prefix, suffix), []).append((place, rule, regex))
+                one_group = regex.groups == 1 and not regex.groupindex
+                alike.setdefault((prefix, suffix), []).append((place, rule, regex, one_group))
         self.patterns = [(*lengths, alike) for lengths, alike in patterns.items()]
         self.literals = {
             path: (exact, [entry for entry in self.candidates(path) if entry[0] < exact[0][0]])
             for path, exact in literals.items()
         }
+        heads.add_fixed_targets(literals)
 
     def holds_for(self, rules: list[Rule]) -> bool:
         """Whether this is the table of a list as it is now."""
@@ -683,16 +691,20 @@ class _Table:
             return next(_ask_all(self.snapshot, request), None)
         path = request.path
         literal = self.literals.get(path)
-        for entry in self.candidates(path) if literal is None else literal[1]:
-            regex = entry[2]
+        for _, rule, regex, one_group in self.candidates(path) if literal is None else literal[1]:
             if regex is None:
-                params = entry[1].matcher.match(request)
+                params = rule.matcher.match(request)
                 if params is not None:
-                    return entry[1], params
+                    return rule, params
             else:
                 found = regex.match(path)
-                if found is not None:
-                    return entry[1], _arguments(regex, found)
+                if found is None:
+                    continue
+                if one_group and (text := found[1]) is not None:
+                    # What `_arguments` would say.
+                    decoded = _unquote_to_bytes(text) if "%" in text else text.encode()
+                    return rule, {"path_args": [decoded], "path_kwargs": {}}
+                return rule, _arguments(regex, found)
         return None if literal is None else (literal[0][0][1], {})
 
     def matches(self, request: httputil.HTTPServerRequest) -> Iterator[tuple[Rule, dict[str, Any]]]:
@@ -723,7 +735,7 @@ class _Table:
 
 def _ask(entry: _Entry, request: httputil.HTTPServerRequest, path: str) -> dict[str, Any] | None:
     """Whether a rule matches, and with what arguments."""
-    _, rule, regex = entry
+    _, rule, regex, _ = entry
     if regex is None:
         return rule.matcher.match(request)
     found = regex.match(path)

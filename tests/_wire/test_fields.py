@@ -6,13 +6,9 @@ from hypothesis import strategies as st
 
 from tornado._wire.errors import BodyTooLarge, HeadTooLarge, HTTPInputError
 from tornado._wire.fields import (
-    MEMO_ENTRIES,
-    MEMO_ENTRY_SIZE,
-    MEMO_FIELDS,
     check_field_lines,
     parse_request_fields,
     parse_response_fields,
-    request_memos,
 )
 from tornado._wire.limits import DEFAULT, Limits
 
@@ -20,12 +16,6 @@ NAMES = """
     version headers_block host content_length chunked has_body keep_alive
     upgrade expect_continue expect_unknown
 """.split()
-
-
-@pytest.fixture(autouse=True)
-def _fresh_memo():
-    for memo in request_memos.values():
-        memo.clear()
 
 
 def block(*lines, host="Host: a"):
@@ -339,7 +329,7 @@ def test_expect(version, lines, waits, unknown):
     assert (fields["expect_continue"], fields["expect_unknown"]) == (waits, unknown)
 
 
-# Limits and the memo
+# Limits
 
 
 def test_the_number_of_fields_is_bounded():
@@ -349,64 +339,11 @@ def test_the_number_of_fields_is_bounded():
     with pytest.raises(HeadTooLarge, match="6 header fields are more than the limit of 5") as caught:
         request(*lines, "Y:", limits=limits)
     assert caught.value.status_code == 431
-    # What is known under laxer limits is not known under these.
-    request(*lines, "Y:")
-    with pytest.raises(HeadTooLarge):
-        request(*lines, "Y:", limits=limits)
-
-
-def known(version="HTTP/1.1"):
-    return list(request_memos[version])
-
-
-def test_a_block_is_known_the_second_time():
-    first = parse_request_fields(block("X: y"), "HTTP/1.1")
-    assert parse_request_fields(block("X: y"), "HTTP/1.1") is first
-    assert known() == [block("X: y")]
-    assert known("HTTP/1.0") == []
-
-
-@pytest.mark.parametrize(
-    ("line", "framing"), [("Content-Length: 5", (5, False)), ("Transfer-Encoding: chunked", (None, True))]
-)
-def test_a_block_that_announces_a_body_is_known_too(line, framing):
-    first = parse_request_fields(block(line), "HTTP/1.1")
-    again = parse_request_fields(block(line), "HTTP/1.1")
-    assert again is first
-    assert (again[3], again[4], again[5]) == (*framing, True)
-    assert known() == [block(line)]
 
 
 def test_what_a_block_means_depends_on_the_version():
     assert request()["keep_alive"] is True
     assert request(version="HTTP/1.0")["keep_alive"] is False
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        "Authorization: Basic YTpi",
-        "proxy-authorization: Basic YTpi",
-        "X: " + "y" * MEMO_ENTRY_SIZE,
-    ],
-)
-def test_blocks_that_are_not_kept(line):
-    request(line)
-    assert known() == []
-
-
-def test_failures_are_not_kept():
-    for _ in range(2):
-        with pytest.raises(HTTPInputError):
-            request("X : y")
-    assert known() == []
-
-
-def test_the_memo_is_bounded():
-    for number in range(MEMO_ENTRIES + 1):
-        request(f"X: {number}")
-        assert len(known()) <= MEMO_ENTRIES
-    assert known() == [block(f"X: {MEMO_ENTRIES}")]
 
 
 @given(st.text(st.characters(max_codepoint=255)))
@@ -425,13 +362,3 @@ def test_any_text_as_field_lines(text):
         assert not valid
     else:
         assert valid
-
-
-def test_blocks_of_many_fields_are_not_kept_so_that_lower_limits_hold():
-    request(*["X:"] * MEMO_FIELDS)
-    assert known() == []
-    request(*["X:"] * (MEMO_FIELDS - 1))
-    (kept,) = known()
-    assert parse_request_fields(kept, "HTTP/1.1", Limits(max_header_count=MEMO_FIELDS))
-    with pytest.raises(HeadTooLarge):
-        parse_request_fields(kept, "HTTP/1.1", Limits(max_header_count=MEMO_FIELDS - 1))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tornado._wire import headers as module
 from tornado._wire.errors import HTTPInputError
-from tornado._wire.headers import MAX_KEPT_BLOCKS, HTTPHeaders, InvalidHeader, is_token
+from tornado._wire.headers import HTTPHeaders, InvalidHeader, is_token
 
 BAD_NAMES = ["", " ", "a b", "a:", "é", "a\r\nb", "a\n", "a\0", "(a)", "\x7f"]
 BAD_VALUES = ["a\r\nb", "a\nb", "a\rb", "\0", "a\x0bb", "\x1f", "\x7f"]
@@ -369,21 +369,6 @@ def test_tables_are_bounded() -> None:
 def test_is_token() -> None:
     assert is_token("a-Z09!#$%&'*+-.^_`|~")
     assert not any(is_token(text) for text in BAD_NAMES)
-
-    @pytest.mark.parametrize("name", ["Authorization", "AUTHORIZATION", "proxy-authorization"])
-    def test_a_block_with_a_password_is_not_kept(self, name: str) -> None:
-        block = f"Host: a\r\n{name}: Basic YTpi\r\n"
-        for _ in range(2):
-            assert HTTPHeaders._from_block(block)[name] == "Basic YTpi"
-        assert not any("YTpi" in kept for kept in module._known_blocks)
-
-    def test_kept_blocks_are_bounded(self) -> None:
-        module._known_blocks.clear()
-        for number in range(MAX_KEPT_BLOCKS + 1):
-            assert HTTPHeaders._from_block(f"Cookie: {number}\r\n")["Cookie"] == str(number)
-            assert len(module._known_blocks) <= MAX_KEPT_BLOCKS
-        assert list(module._known_blocks) == [f"Cookie: {MAX_KEPT_BLOCKS}\r\n"]
-        assert HTTPHeaders._from_block(f"Cookie: {MAX_KEPT_BLOCKS}\r\n")["Cookie"] == str(MAX_KEPT_BLOCKS)
 
 
 TOKEN = "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"

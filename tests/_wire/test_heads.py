@@ -7,30 +7,31 @@ from hypothesis import strategies as st
 from tests.support.feeder import attributes
 from tornado._wire import heads
 from tornado._wire.errors import HTTPInputError, VersionNotSupported
-from tornado._wire.fields import request_memos
 from tornado._wire.headers import HTTPHeaders
 from tornado._wire.heads import (
-    KNOWN_HEAD_SIZE,
-    KNOWN_HEADS,
-    KNOWN_LINE_SIZE,
-    KNOWN_LINES,
-    known_heads,
+    MAX_BLOCKS,
+    MAX_FIXED_TARGETS,
+    MAX_HEADS,
+    SMALL,
+    SMALL_FIELDS,
+    add_fixed_targets,
+    fixed_targets,
+    known_head,
     parse_request_head,
     parse_response_head,
+    read_usual_head,
 )
+from tornado._wire.limits import DEFAULT, Limits
 
 GET = b"GET /a?b=c HTTP/1.1\r\nHost: example.com:80\r\nX: y\r\n\r\n"
 
 
-recalled = known_heads.__getitem__
-
-
 @pytest.fixture(autouse=True)
-def _fresh_memo():
-    known_heads.clear()
-    heads._known_lines.clear()
-    for memo in request_memos.values():
-        memo.clear()
+def _fresh_tables():
+    heads.forget()
+    yield
+    heads.forget()
+    fixed_targets.clear()
 
 
 def test_a_request():
@@ -50,6 +51,7 @@ def test_a_request():
         "expect_continue": False,
         "expect_unknown": False,
         "path": "/a",
+        "query": "b=c",
         "conditional": False,
         "plain": True,
     }
@@ -66,7 +68,12 @@ def test_the_path(target, path):
 
 @pytest.mark.parametrize(
     ("line", "conditional"),
-    [("If-None-Match: *", True), ("IF-NONE-MATCH: x", True), ("If-Match: *", False), ("X: y", False)],
+    [
+        ("If-None-Match: *", True),
+        ("IF-NONE-MATCH: x", True),
+        ("If-Match: *", False),
+        ("X: if-none-match: y", False),
+    ],
 )
 def test_conditional(line, conditional):
     head = parse_request_head(f"GET / HTTP/1.1\r\nHost: a\r\n{line}\r\n\r\n".encode())
@@ -83,12 +90,14 @@ def test_headers_are_made_when_touched():
 
 
 def test_the_mappings_of_two_requests_are_apart():
-    parse_request_head(GET)
-    head = recalled(GET)
-    first, second = head.headers, recalled(GET).headers
-    first["X"] = "changed"
+    add_fixed_targets(["/a"])
+    data = GET.replace(b"?b=c", b"").replace(b"X: y", b"DNT: 1")
+    heads_read = [read_usual_head(data, DEFAULT) for _ in range(4)]
+    assert heads_read[3] is known_head(data)
+    first, second = known_head(data).headers, known_head(data).headers
+    first["Dnt"] = "changed"
     del first["Host"]
-    assert dict(second) == dict(recalled(GET).headers) == {"Host": "example.com:80", "X": "y"}
+    assert dict(second) == dict(known_head(data).headers) == {"Host": "example.com:80", "Dnt": "1"}
 
 
 def test_text_is_latin_1():
@@ -194,102 +203,242 @@ def test_the_preface_of_http_2_is_a_version_that_is_not_spoken():
         parse_request_head(b"PRI * HTTP/2.0\r\n\r\n")
 
 
-# What is known
+# The usual head
 
 
-def test_a_head_is_recalled_when_its_block_is_known():
-    assert recalled(GET) is None
-    parsed = parse_request_head(GET)
-    again = recalled(GET)
-    assert again is not parsed
-    assert attributes(again) == attributes(parsed)
-    assert recalled(GET) is again
-    # The same fields behind another line are known too.
-    other = recalled(GET.replace(b"GET /a?b=c", b"HEAD /d"))
-    assert (other.method, other.target, other.host) == ("HEAD", "/d", "example.com:80")
+def usual(*lines, first="GET /a?b=c HTTP/1.1"):
+    return "\r\n".join([first, *lines, "", ""]).encode("latin-1")
+
+
+BROWSER = [
+    "Host: example.com",
+    "Connection: keep-alive",
+    "User-Agent: Mozilla/5.0",
+    "Accept: */*",
+    "Accept-Language: en-GB,en;q=0.9",
+    "Cookie: session=8c7f; theme=dark",
+    "X-Request-Id: 7d3f8a1c-52b9",
+    "X-Forwarded-For: 198.51.100.23",
+    "X-Forwarded-Proto: https",
+    "Authorization: Bearer c2VjcmV0",
+    "Referer: https://example.com/reset/0a1b2c",
+    "X-Api-Key: 99887766",
+]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        usual("Host: a"),
+        usual("host:a"),
+        usual("DNT: 1", "HOST:   a:80  "),
+        usual(*BROWSER),
+        usual(*BROWSER[1:], BROWSER[0]),
+        usual("Host: a", "Connection: close"),
+        usual("Host: a", "connection:  Keep-Alive "),
+        usual("Host: a", "Content-Length: 5", first="POST / HTTP/1.1"),
+        usual("Host: a", "Content-Length: 0", first="POST / HTTP/1.1"),
+        usual("Host: a", "Content-Type: text/plain", "Content-Length:12345678901234", first="PUT / HTTP/1.1"),
+        usual("Host: a", 'IF-none-MATCH: "x"'),
+        usual("Host: a", "Content-Type: multipart/form-data; boundary=x"),
+        usual("Host: a", "X:", "Y: z:", first="DELETE //?? HTTP/1.1"),
+        usual("Host: a", first="GET /100%?q=%u2603#x HTTP/1.1"),
+    ],
+)
+def test_usual_head_is_read_as_the_specification_reads_it(data):
+    expected = attributes(parse_request_head(data))
+    add_fixed_targets(["/", "/a"])
+    for _ in range(4):  # nothing known, lines known, the block known, the whole head known
+        assert attributes(read_usual_head(data, DEFAULT)) == expected
 
 
 @pytest.mark.parametrize(
     "data",
     [
         b"",
+        b"\r\n\r\n",
         GET[:-1],
         GET[:-2],
-        GET + b"\n",
+        GET + b"\r\n",
         GET + GET,
         GET.replace(b"HTTP/1.1", b"HTTP/1.0"),
         GET.replace(b"HTTP/1.1", b"HTTP/1.2"),
         GET.replace(b" /a", b"  /a"),
-        GET.replace(b"X: y", b"X: z"),
+        GET.replace(b" /a", b"\t/a"),
         GET.replace(b"/a?b=c", b"http://b/"),
+        GET.replace(b"/a?b=c", b"*"),
+        GET.replace(b"/a", b"/\xe9"),
+        GET.replace(b"/a", b"/\x7f"),
         GET.replace(b"GET", b"CONNECT"),
+        GET.replace(b"GET", b"get"),
+        GET.replace(b"Host", b"Hots"),
+        GET.replace(b"Host:", b"Host"),
+        GET.replace(b"example.com:80", b"a b"),
+        GET.replace(b"example.com:80", b""),
+        GET.replace(b"X: y", b"Host: example.com:80"),
+        GET.replace(b"X: y", b"host: b"),
+        GET.replace(b"X: y", b"X : y"),
+        GET.replace(b"X: y", b"X: y\r\n z"),
+        GET.replace(b"X: y", b"X: y\nHost: b"),
+        GET.replace(b"X: y", b"X: y\rz"),
+        GET.replace(b"X: y", b"X: \0"),
+        GET.replace(b"X: y", b"X: \ty"),
+        GET.replace(b"X: y", b"Cookie"),
+        GET.replace(b"X: y", b": y"),
+        GET.replace(b"X: y", b"X\xe9: y"),
+        GET.replace(b"X: y\r\n", b"\r\nX: y\r\n"),
+        GET.replace(b"X: y", b"Connection: keep-alive, upgrade"),
+        GET.replace(b"X: y", b"Connection: close, x"),
+        GET.replace(b"X: y", b"Upgrade: websocket"),
+        GET.replace(b"X: y", b"Expect: 100-continue"),
+        GET.replace(b"X: y", b"Transfer-Encoding: chunked"),
+        GET.replace(b"X: y", b"Content-Length: +5"),
+        GET.replace(b"X: y", b"Content-Length: 5_0"),
+        GET.replace(b"X: y", b"Content-Length: 05"),
+        GET.replace(b"X: y", b"Content-Length: 5, 5"),
+        GET.replace(b"X: y", b"Content-Length: 5\r\nContent-Length: 5"),
+        GET.replace(b"X: y", b"Content-Length: 1234567890123456"),
+        b"DNT: 1\r\n" + GET,
+        b"DNT: 1 HTTP/1.1\r\nHost: a\r\n\r\n",
     ],
 )
-def test_what_is_not_recalled(data):
-    parse_request_head(GET)
-    assert recalled(data) is None
+def test_everything_else_is_left_to_the_specification(data):
+    for line in (b"X: y", b"DNT: 1", b"DNT: 1 HTTP/1.1", b"Connection: keep-alive"):
+        read_usual_head(GET.replace(b"X: y", line), DEFAULT)
+        read_usual_head(GET.replace(b"X: y", line), DEFAULT)
+    assert read_usual_head(data, DEFAULT) is None
 
 
-def test_lines_that_are_kept_are_bounded():
-    assert KNOWN_HEAD_SIZE > KNOWN_LINE_SIZE
-    for number in range(KNOWN_LINES + 1):
-        parse_request_head(b"GET /%d HTTP/1.1\r\nHost: a\r\n\r\n" % number)
-        assert len(heads._known_lines) <= KNOWN_LINES
-    assert list(heads._known_lines) == [b"GET /%d HTTP/1.1\r" % KNOWN_LINES]
-    parse_request_head(b"GET /%b HTTP/1.1\r\nHost: a\r\n\r\n" % (b"a" * KNOWN_LINE_SIZE))
-    assert len(heads._known_lines) == 1
+def test_limits_of_the_usual_head():
+    data = usual("Host: a", *["X: y"] * SMALL_FIELDS)
+    assert read_usual_head(data, Limits(max_header_count=SMALL_FIELDS + 1)) is not None
+    assert read_usual_head(data, Limits(max_header_count=SMALL_FIELDS)) is None
+    data = usual("Host: a", "Content-Length: 555", first="POST / HTTP/1.1")
+    assert read_usual_head(data, Limits(max_length_digits=4)) is not None  # with the space before it
+    assert read_usual_head(data, Limits(max_length_digits=2)) is None
 
 
-def test_heads_that_are_kept_are_bounded():
-    parse_request_head(GET)
-    for number in range(KNOWN_HEADS + 1):
-        assert recalled(GET.replace(b"/a", b"/%d" % number)).path == f"/{number}"
-        assert len(known_heads) <= KNOWN_HEADS
-    assert list(known_heads) == [GET.replace(b"/a", b"/%d" % KNOWN_HEADS)]
+def kept_text():
+    """Everything that any table holds, as one text."""
+    known = heads.known
+    tables = [known.lines, known.hosts, known.kind_of, heads._heads, heads._blocks]
+    return repr(tables) + repr([attributes(head) for head in heads._heads.values()])
 
 
 @pytest.mark.parametrize(
-    "line",
-    ["Content-Length: 5", "Transfer-Encoding: chunked", "Authorization: Basic YTpi", "X: " + "y" * 1024],
+    "secret", ["8c7f", "7d3f8a1c", "198.51.100.23", "c2VjcmV0", "0a1b2c", "99887766", "b=c"]
 )
-def test_heads_that_are_not_kept(line):
-    """With a body a message is not over after its head; a password is not for keeping."""
-    data = f"POST / HTTP/1.1\r\nHost: a\r\n{line}\r\n\r\n".encode()
-    for _ in range(2):
+def test_nothing_of_a_user_is_kept(secret):
+    """A cookie, a token, an address, a request's number, a referring page, a query."""
+    add_fixed_targets(["/a"])
+    data = usual(*BROWSER)
+    assert secret.encode() in data
+    for _ in range(4):
+        read_usual_head(data, DEFAULT)
+        read_usual_head(usual("Host: a"), DEFAULT)
         parse_request_head(data)
-        assert recalled(data) is None
-    assert known_heads == {}
+    assert secret not in kept_text()
+    assert "Mozilla" in kept_text()
+
+
+@pytest.mark.parametrize("target", ["/reset/0a1b2c", "/fixed?token=0a1b2c", "/fixed?"])
+def test_target_is_kept_only_if_it_is_a_program_s_own(target):
+    add_fixed_targets(["/fixed"])
+    for each in (target, "/fixed"):
+        for _ in range(3):
+            assert read_usual_head(usual("Host: a", first=f"GET {each} HTTP/1.1"), DEFAULT).target == each
+    assert [head.target for head in heads._heads.values()] == ["/fixed"]
+    assert "0a1b2c" not in kept_text()
+
+
+def test_known_head_is_one_object():
+    add_fixed_targets(["/"])
+    data = usual("Host: a", first="GET / HTTP/1.1")
+    first, second = read_usual_head(data, DEFAULT), read_usual_head(data, DEFAULT)
+    assert first is not second
+    assert known_head(data) is second
+    assert attributes(first) == attributes(second)
 
 
 @pytest.mark.parametrize(
-    ("target", "kept"),
+    "lines",
     [
-        ("/item/42?q=abc", True),
-        ("/item/550e8400-e29b-41d4-a716-446655440000?page=2&sort=name", True),
-        ("/static/app.js?v=1.2", True),
-        ("/a?access_token=x", False),
-        ("/a?b=c&PassWord=x", False),
-        ("/a?X-Amz-Signature=x", False),
-        ("/a?code=4", False),
-        ("/a?x=0123456789abcdef0123", False),
-        ("/a?x=012345-6789%2Fabc_def0", False),
-        ("/reset/0123456789abcdefABCD", False),
+        ["X: y"],
+        ["Connection: close"],
+        ["Content-Length: 5"],
+        ["Content-Length: 0"],
+        ["User-Agent: " + "x" * SMALL],
+        ["Content-Type: multipart/form-data; boundary=x"],
     ],
 )
-def test_credentials_in_a_target_are_not_kept(target, kept):
-    data = f"GET {target} HTTP/1.1\r\nHost: a\r\n\r\n".encode()
-    for _ in range(2):
-        assert parse_request_head(data).target == target
-        assert recalled(data).target == target  # read anew where nothing is kept
-    assert (data in known_heads) is kept
-    assert bool(heads._known_lines) is kept
+def test_head_with_another_line_is_not_kept(lines):
+    add_fixed_targets(["/"])
+    for _ in range(4):
+        assert read_usual_head(usual("Host: a", *lines, first="GET / HTTP/1.1"), DEFAULT) is not None
+    assert heads._heads == heads._blocks == {}
 
 
-def test_a_head_with_a_line_too_long_to_be_kept_is_not_kept():
-    data = GET.replace(b"/a", b"/a-" * KNOWN_LINE_SIZE)
-    parse_request_head(data)
-    assert recalled(data).method == "GET"
-    assert not known_heads
+def test_tables_are_bounded():
+    for number in range(max(MAX_BLOCKS, MAX_HEADS) + 1):
+        add_fixed_targets([f"/{number}"])
+        for host in ("a", f"a{number}"):
+            for _ in range(3):
+                data = usual(f"Host: {host}", first=f"GET /{number} HTTP/1.1")
+                assert read_usual_head(data, DEFAULT).path == f"/{number}"
+        assert len(heads._heads) <= MAX_HEADS
+        assert len(heads._blocks) <= MAX_BLOCKS
+    add_fixed_targets(map(str, range(MAX_FIXED_TARGETS + 1)))
+    assert len(fixed_targets) <= MAX_FIXED_TARGETS
+
+
+FIELD = st.sampled_from(
+    [
+        "Host: a",
+        "host:b",
+        "Connection: keep-alive",
+        "Connection: close",
+        "Connection: upgrade",
+        "Upgrade: x",
+        "Content-Length: 5",
+        "Content-Length: 05",
+        "Transfer-Encoding: chunked",
+        "Expect: 100-continue",
+        "If-None-Match: *",
+        "Accept: */*",
+        "DNT: 1",
+        "Cookie: a=b",
+        "Cookie",
+        "X : y",
+        " z",
+        "",
+        "X: \x00",
+        "X: \xe9",
+        "X: y\nHost: b",
+        "Content-Type: x",
+    ]
+)
+FIRST = st.sampled_from(
+    [
+        "GET / HTTP/1.1",
+        "GET /a?b HTTP/1.1",
+        "POST / HTTP/1.1",
+        "GET / HTTP/1.0",
+        "DNT: 1",
+        "GET http://a/ HTTP/1.1",
+    ]
+)
+
+
+@given(st.lists(st.tuples(FIRST, st.lists(FIELD, max_size=6)), min_size=1, max_size=6))
+def test_fast_path_agrees_with_the_specification(requests):
+    """Whatever came before: what one head leaves behind must not change what another one says."""
+    heads.forget()
+    add_fixed_targets(["/"])
+    for first, lines in requests * 2:
+        data = usual(*lines, first=first)
+        head = known_head(data) or read_usual_head(data, DEFAULT)
+        if head is not None:
+            assert attributes(head) == attributes(parse_request_head(data))
 
 
 # Responses

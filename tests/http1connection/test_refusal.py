@@ -156,7 +156,7 @@ BAD = {
     417: "GET / HTTP/1.1\r\nHost: a\r\nExpect: x\r\n\r\n",
     421: "GET https://a/ HTTP/1.1\r\nHost: a\r\n\r\n",
     431: f"GET / HTTP/1.1\r\nHost: a\r\nX: {'a' * 5000}\r\n\r\n",
-    505: "GET / HTTP/1.2\r\nHost: a\r\n\r\n",
+    505: "GET / HTTP/2.0\r\nHost: a\r\n\r\n",
 }
 
 

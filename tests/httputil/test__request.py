@@ -51,6 +51,10 @@ class Head:
         return self.target.partition("?")[0]
 
     @property
+    def query(self) -> str:
+        return self.target.partition("?")[2]
+
+    @property
     def headers_block(self) -> str:
         return self.headers._serialize().decode("latin-1")
 

@@ -38,8 +38,8 @@ PROXIED = {
 _COOKIE = {"Cookie": "session=@x0a52b1e94d6f3a70c5e81b2d; theme=dark; consent=1"}
 _PROXY_FIELDS = {"X-Request-Id": "@x-52b9-4e60-9f1d-0c6a2b94e813", "X-Forwarded-For": "198.18.@b.@a"}
 
-#: Placeholders in a path or in the value of a field, each replaced by digits of the request's number: they make
-#: requests that differ.
+#: Placeholders in a path or in the value of a field, each replaced by digits of the request's number: they
+#: make requests that differ.
 PLACEHOLDERS = {
     "@n": lambda number: str(number),
     "@x": lambda number: f"{number * 2654435761 % 2**32:08x}",
@@ -103,10 +103,15 @@ SCENARIOS = {
         Scenario("root", "`/`: plain handler, 13 bytes"),
         Scenario("item", "`/item/42?q=abc`: coroutine, JSON", "/item/42?q=abc"),
         Scenario("browser", "`/` with a browser's 12 fields", headers=tuple(BROWSER.items())),
-        Scenario("proxied", "`/item` behind a proxy, 12 fields", "/item/42?q=abc", headers=tuple(PROXIED.items())),
+        Scenario(
+            "proxied", "`/item` behind a proxy, 12 fields", "/item/42?q=abc", headers=tuple(PROXIED.items())
+        ),
         Scenario("path", "the same, path and query differ", "/item/@n?q=@x", headers=tuple(PROXIED.items())),
         Scenario(
-            "cookie", "the same, the cookie differs", "/item/42?q=abc", headers=tuple((PROXIED | _COOKIE).items())
+            "cookie",
+            "the same, the cookie differs",
+            "/item/42?q=abc",
+            headers=tuple((PROXIED | _COOKIE).items()),
         ),
         Scenario(
             "differs",

@@ -59,7 +59,11 @@ def instructions(peer: Peer, path: str) -> float:
         with running(peer, wrapper=wrapper(folder)) as server:
             if path == "/echo":
                 with clients(server.port, path, ECHOING, 32) as opened:
-                    return _counted(server, folder, lambda: rounds(opened, itertools.repeat(_ECHO), _ROUNDS, pid=server.pid))
+                    return _counted(
+                        server,
+                        folder,
+                        lambda: rounds(opened, itertools.repeat(_ECHO), _ROUNDS, pid=server.pid),
+                    )
             with _receivers(server, path) as (control, feeds):
                 return _counted(
                     server, folder, lambda: len(broadcasts(control, feeds, _SMALL, _COUNTED_BROADCASTS))

@@ -7,17 +7,8 @@ the message is read: where its body ends, whether the connection stays, whom it 
 any other field; `HTTPHeaders` does that later, if asked, from the text that is known to be valid by then.
 Only when the first expression fails is the block walked line by line, to name the fault.
 
-One client sends the same block with each of its requests. So the outcome for a request's block (an immutable
-`RequestFields`) is kept in a memo under the block's exact bytes, one memo for each version, as the meaning of
-the fields depends on it. A hit needs no check: these very bytes have passed. Never kept are
-
-* failures, which could push out what is useful;
-* blocks of more than `MEMO_ENTRY_SIZE` bytes, or of more than `MEMO_FIELDS` fields, so that a server with a
-  lower limit than others on their number need only know whether its own is below that;
-* blocks with Authorization or Proxy-Authorization: a password may be good for years and has no business in
-  memory after the request. (A cookie may be kept: this very server issued it and can revoke it.)
-
-A full memo is emptied: a flood of different blocks costs one insertion each, and the loss is one parse.
+This is the specification, which reads any block. Most requests are read without it, by
+`tornado._wire.heads.read_usual_head`.
 
 What is refused, and why
 ------------------------
@@ -30,8 +21,7 @@ allows.
 Limits
 ------
 Fields are counted against `Limits.max_header_count`, digits of a length against `Limits.max_length_digits`;
-the block's size is bounded by the reader. The memo holds 256 blocks of at most 1 KiB and 64
-fields.
+the block's size is bounded by the reader.
 """
 
 from __future__ import annotations
@@ -45,20 +35,13 @@ from tornado._wire.startline import FIELD_CHAR, TCHAR, check_authority, shown
 
 __all__ = [
     "LEAST_LINE",
-    "MEMO_ENTRIES",
-    "MEMO_ENTRY_SIZE",
-    "MEMO_FIELDS",
     "RequestFields",
     "ResponseFields",
     "check_field_lines",
     "parse_request_fields",
     "parse_response_fields",
-    "request_memos",
 ]
 
-MEMO_ENTRIES: Final = 256
-MEMO_ENTRY_SIZE: Final = 1024
-MEMO_FIELDS: Final = 64
 #: Octets of the shortest field line: a name, the colon and LF.
 LEAST_LINE: Final = 3
 
@@ -75,12 +58,9 @@ def _any_case(name: str) -> str:
 
 
 _DECISIVE = ("host", "connection", "content-length", "transfer-encoding", "expect", "upgrade")
-_SECRET = ("authorization", "proxy-authorization")
 # For a text with a "\n" put before its first line: a pattern that begins with one character is searched
 # fastest.
-_find_decisive = re.compile(
-    rf"\n({'|'.join(_any_case(name) for name in _DECISIVE + _SECRET)}):([^\r\n]*+)"
-).findall
+_find_decisive = re.compile(rf"\n({'|'.join(_any_case(name) for name in _DECISIVE)}):([^\r\n]*+)").findall
 _LENGTH_LINE = re.compile(rf"^{_any_case('content-length')}:[^\n]*\n", re.MULTILINE)
 
 
@@ -106,10 +86,6 @@ class ResponseFields(NamedTuple):
     keep_alive: bool
 
 
-#: For each version: exact bytes, from the first field line to the empty line -> what they mean; see the
-#: module's text.
-request_memos: Final[dict[str, dict[bytes, RequestFields]]] = {"HTTP/1.0": {}, "HTTP/1.1": {}}
-
 _Found = dict[str, list[str]]
 
 
@@ -120,17 +96,13 @@ def parse_request_fields(block: bytes, version: str, limits: Limits = DEFAULT) -
     :param version: ``HTTP/1.0`` or ``HTTP/1.1``.
     :raises HTTPInputError: or a subclass that knows a better status; see the module's text.
     """
-    memo = request_memos[version]
-    may_know = len(block) <= MEMO_ENTRY_SIZE and limits.max_header_count >= MEMO_FIELDS
-    if may_know and (fields := memo.get(block)) is not None:
-        return fields
     lines, found = _read_block(block, limits)
     is_11 = version == "HTTP/1.1"
     length, chunked = _read_framing(found, limits)
     options = _connection_options(found)
     has_body = chunked or bool(length)
     expectations = _list_members(found["expect"]) if is_11 and "expect" in found else []
-    fields = (
+    return (
         version,
         lines if length is None else _with_one_length(lines, found, length),
         _read_host(found, is_11),
@@ -144,11 +116,6 @@ def parse_request_fields(block: bytes, version: str, limits: Limits = DEFAULT) -
         has_body and "100-continue" in expectations,
         any(each != "100-continue" for each in expectations),
     )
-    if may_know and found.keys().isdisjoint(_SECRET) and lines.count("\n") <= MEMO_FIELDS:
-        if len(memo) >= MEMO_ENTRIES:
-            memo.clear()
-        memo[block] = fields
-    return fields
 
 
 def parse_response_fields(block: bytes, version: str, limits: Limits = DEFAULT) -> ResponseFields:

@@ -46,12 +46,13 @@ def parse_urlencoded(data: str | bytes, max_fields: int | None = None) -> dict[s
         data = data.decode("latin-1")
     elif not data.isascii():
         _refuse_beyond_latin_1(data)
-    if max_fields is not None and data.count("&") >= max_fields:
+    single = "&" not in data
+    if max_fields is not None and (0 if single else data.count("&")) >= max_fields:
         raise _too_many(max_fields)
     if "+" in data:
         data = data.replace("+", " ")
     escaped = "%" in data
-    if not escaped and "&" not in data:
+    if single and not escaped:
         name, _, value = data.partition("=")
         return {name: [value.encode("latin-1")]}
     found: dict[str, list[bytes]] = {}

@@ -54,14 +54,15 @@ from tornado._wire.errors import (
     RequestTargetTooLong,
     TooManyInterimResponses,
 )
-from tornado._wire.fields import MEMO_FIELDS
 from tornado._wire.heads import (
-    KNOWN_HEAD_SIZE,
+    SMALL,
+    SMALL_FIELDS,
     RequestHead,
     ResponseHead,
-    known_heads,
+    known_head,
     parse_request_head,
     parse_response_head,
+    read_usual_head,
 )
 from tornado._wire.limits import DEFAULT, Limits
 from tornado._wire.startline import status_line
@@ -83,6 +84,7 @@ __all__ = [
 ]
 
 _CR, _LF = b"\r\n"
+_P = ord("P")
 
 
 class Role(enum.Enum):
@@ -159,12 +161,12 @@ class Reader:
         "_decoder",
         "_eof",
         "_expected",
-        "_known_size",
         "_position",
         "_received",
         "_remaining",
         "_scanned",
         "_skipped",
+        "_usual_size",
         "limits",
         "max_body_size",
         "role",
@@ -185,8 +187,8 @@ class Reader:
         self._decoder: ChunkedDecoder | None = None
         self._expected: str | None = None  # the method of the request that is answered (client)
         self._eof = False
-        # Heads of up to this size may be recognised as known: where no limit could have refused them.
-        self._known_size = KNOWN_HEAD_SIZE if role is _SERVER and _allows_known_heads(limits) else -1
+        # Heads of up to this size may be read by `read_usual_head`: no limit on sizes would refuse them.
+        self._usual_size = _usual_size(limits) if role is _SERVER else -1
 
     @property
     def buffered(self) -> int:
@@ -215,14 +217,18 @@ class Reader:
             self._position = 0
 
     def receive_request(self, data: bytes) -> RequestHead | None:
-        """`receive_data` and `next_event` in one, where ``data`` is one whole request without a body that is
-        alike to one met before; else only the former, and None.
+        """`receive_data` and `next_event` in one, where ``data`` is one whole request without a body, as most
+        requests are; else only the former, and None.
 
         Of such a request nothing is left to read, so that the next one may follow without `start_next`.
         """
-        if not self._buffer and self.state is _HEAD and len(data) <= self._known_size:
-            head = known_heads[data]
-            if head is not None:
+        size = len(data)
+        # POST, PUT and PATCH come with a body, most often in the same segment.
+        if 0 < size <= self._usual_size and data[0] != _P and not self._buffer and self.state is _HEAD:
+            head = known_head(data) if size <= SMALL else None
+            if head is None:
+                head = read_usual_head(data, self.limits)
+            if head is not None and not head.has_body:
                 self._skipped = 0
                 return head
         self.receive_data(data)
@@ -240,15 +246,6 @@ class Reader:
         :raises HTTPInputError: or a subclass, among them `IncompleteMessage` for an end of input inside a
             message. The reader is in ERROR from then on.
         """
-        if self.state is _HEAD:
-            # Most requests are alike, and most arrive alone and whole.
-            buffer = self._buffer
-            if len(buffer) <= self._known_size and not self._position and type(buffer) is bytes:
-                head = known_heads[buffer]
-                if head is not None:
-                    self._buffer = b""
-                    self.state = _DONE
-                    return head
         try:
             return _STEPS[self.state](self)
         except HTTPInputError:
@@ -313,7 +310,10 @@ class Reader:
         if type(block) is not bytes:
             block = bytes(block)
         if self.role is _SERVER:
-            request = parse_request_head(block, limits)
+            # What came alone was shown to `read_usual_head` by `receive_request` before.
+            alone = len(block) == len(buffer) and block[0] != _P
+            usual = None if alone or size > self._usual_size else read_usual_head(block, limits)
+            request = usual or parse_request_head(block, limits)
             self._consume(end)  # a head that is refused stays, for `peek`
             self.state = _DONE
             if request.has_body:
@@ -466,9 +466,10 @@ _STEPS: tuple[Callable[[Reader], Event | None], ...] = (
 )
 
 
-def _allows_known_heads(limits: Limits) -> bool:
-    size = min(limits.max_head_size, limits.max_request_line)
-    return size >= KNOWN_HEAD_SIZE and limits.max_header_count >= MEMO_FIELDS
+def _usual_size(limits: Limits) -> int:
+    if limits.max_header_count < SMALL_FIELDS:
+        return -1
+    return min(limits.max_head_size, limits.max_request_line)
 
 
 def _find_head_end(buffer: bytes | bytearray, start: int) -> int:

@@ -8,9 +8,7 @@ each for the name and the value. Repeated values are joined when asked for, neve
 reading n fields costs O(n) however they repeat (CVE-2025-67725).
 
 The dict of a received message is made on first touch, from the block that the head parser has already
-validated (`HTTPHeaders._from_block`). As one client sends the same block again and again, the dicts of the
-latest small blocks are kept and copied; a full table is emptied. A block with Authorization or
-Proxy-Authorization is never kept, for the reason that `tornado._wire.fields` gives.
+validated (`HTTPHeaders._from_block`). Nothing of a block is kept: it may hold cookies and credentials.
 
 What is refused: a name that is no token, and a value with a control character (CR, LF and NUL among them), at
 the moment it is set, so that `HTTPHeaders._serialize` has nothing left to check (CVE-2025-67724). The
@@ -20,8 +18,7 @@ that is at fault. What is read from a peer's line raises a plain `HTTPInputError
 Limits
 ------
 The number and size of received fields are bounded by the head parser. Normalised names are kept in a table of
-`MAX_KEPT_NAMES` entries of at most `MAX_KEPT_NAME_SIZE` characters, parsed blocks in one of `MAX_KEPT_BLOCKS`
-entries of at most `MAX_KEPT_BLOCK_SIZE` characters.
+`MAX_KEPT_NAMES` entries of at most `MAX_KEPT_NAME_SIZE` characters.
 """
 
 from __future__ import annotations
@@ -36,17 +33,12 @@ __all__ = ["FORBIDDEN_VALUE_CHARS", "HTTPHeaders", "InvalidHeader", "is_token"]
 
 MAX_KEPT_NAMES = 1000
 MAX_KEPT_NAME_SIZE = 64
-MAX_KEPT_BLOCKS = 128
-MAX_KEPT_BLOCK_SIZE = 1024
 
 # RFC 9110 section 5.6.2
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 # RFC 9110 section 5.5: VCHAR, SP, HTAB and obs-text; this is their complement, obs-text being whatever is not
 # ASCII.
 FORBIDDEN_VALUE_CHARS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
-
-# Fields whose values have no business in memory after the request.
-_SECRET = ("Authorization", "Proxy-Authorization")
 
 _Fields = dict[str, "str | list[str]"]
 
@@ -150,22 +142,6 @@ def _parse_block(block: str) -> tuple[_Fields, bool]:
     return fields, many
 
 
-# Blocks seen lately, and what `_parse_block` made of them.
-_known_blocks: dict[str, tuple[_Fields, bool]] = {}
-
-
-def _known_fields(block: str) -> tuple[_Fields, bool]:
-    """What `_parse_block` says, from memory where it may be kept; to be copied before it is changed."""
-    known = _known_blocks.get(block)
-    if known is None:
-        known = _parse_block(block)
-        if known[0].keys().isdisjoint(_SECRET):
-            if len(_known_blocks) >= MAX_KEPT_BLOCKS:
-                _known_blocks.clear()
-            _known_blocks[block] = known
-    return known
-
-
 def _copied(fields: _Fields) -> _Fields:
     """A copy whose lists are copies too."""
     return {name: value[:] if type(value) is list else value for name, value in fields.items()}
@@ -215,12 +191,7 @@ class HTTPHeaders(MutableMapping[str, str]):
         """The dict, made now if it has not been touched yet."""
         if self._dict is not None:
             return self._dict
-        block = self._block or ""
-        if len(block) > MAX_KEPT_BLOCK_SIZE:
-            fields, self._many = _parse_block(block)
-        else:
-            fields, self._many = _known_fields(block)
-            fields = _copied(fields) if self._many else fields.copy()
+        fields, self._many = _parse_block(self._block or "")
         self._dict = fields
         self._block = None
         return fields

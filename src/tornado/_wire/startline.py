@@ -11,14 +11,22 @@ What is refused, and why:
 
 * a method that is no token, more or other white space than one space between the parts, a control character
   or a space in the target: the message's end, or the resource meant, could be read in two ways;
-* ``#`` in a target: a fragment is never sent, and intermediaries disagree on whether it cuts the target;
-* a percent sign without two hexadecimal digits: decoders disagree on what it stands for;
-* a version other than 1.0 and 1.1: answered with 505 where it is written as a version at all;
+* ``#`` in a target in absolute-form, which is a URI: readers disagree on whether it ends the authority, and a
+  fragment is never sent;
+* a major version other than 1: answered with 505 where it is written as a version at all;
 * an authority with user information, with a port over 65535 or with brackets around what is no IPv6 address:
   each has been used to make a proxy and an origin see different hosts.
 
-Octets from 0x80 up are let through in targets and reasons: browsers and old servers send them unescaped. They
-are read as Latin-1, one character an octet, so that nothing is lost.
+Accepted beyond the grammar of RFC 9112:
+
+* octets from 0x80 up in targets and reasons: browsers and old servers send them unescaped. They are read as
+  Latin-1, one character an octet, so that nothing is lost;
+* a percent sign without two hexadecimal digits: browsers send it as it was typed (URL Standard, sections 4.1
+  and 4.4). The target is passed on as it came; a decoder leaves such a sign as it is;
+* ``#`` in a target in origin-form: it is a character of the path, or of the query if it comes after the first
+  ``?``, as it is for Tornado. Only ``?`` divides such a target, so it cannot be misread.
+
+A version 1.x with x above 1 is read as 1.1, the highest that is known here (RFC 9110 section 2.5).
 
 Limits
 ------
@@ -51,17 +59,12 @@ TCHAR: Final = r"!#$%&'*+\-.^_`|~0-9A-Za-z"
 FIELD_CHAR: Final = r"\t\x20-\x7e\x80-\xff"
 
 # RFC 9112 section 3.2.1: origin-form = absolute-path [ "?" query ]. CONNECT has a form of its own.
-_TARGET_CHARS = r"[^\x00-\x20\x7f#%]*+"
-_ORIGIN_FORM = (
-    rf"(?!CONNECT )([{TCHAR}]++) (/{_TARGET_CHARS}(?:%[0-9A-Fa-f]{{2}}{_TARGET_CHARS})*) (HTTP/1\.[01])\r?"
-)
+_ORIGIN_FORM = rf"(?!CONNECT )([{TCHAR}]++) (/[^\x00-\x20\x7f]*+) (HTTP/1\.[01])\r?"
 #: Matches a whole request line in origin-form, with or without its CR; groups: method, target, version.
 match_origin_form = re.compile(_ORIGIN_FORM).fullmatch
 
 # RFC 9112 section 3: request-line = method SP request-target SP HTTP-version
 _REQUEST_LINE = re.compile(rf"([{TCHAR}]++) ([^\x00-\x20\x7f]++) (HTTP/[0-9]\.[0-9])")
-# RFC 3986 section 2.1
-_BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 # RFC 9112 section 3.2.2. Only the schemes that HTTP itself defines: what another one asks for is not ours to
 # say.
 _ABSOLUTE_FORM = r"([Hh][Tt][Tt][Pp][Ss]?)://([^/?#]*+)([^#]*+)"
@@ -125,18 +128,14 @@ def parse_request_line(line: str) -> RequestLine:
     """Read a request line of any form.
 
     :param line: the line as Latin-1 text, without its end.
-    :raises VersionNotSupported: for a version other than 1.0 and 1.1.
-    :raises HTTPInputError: for anything else that RFC 9112 section 3 does not allow.
+    :raises VersionNotSupported: for a major version other than 1.
+    :raises HTTPInputError: for anything else that is refused; see the module's text.
     """
     match = _REQUEST_LINE.fullmatch(line)
     if match is None:
         raise HTTPInputError(f"Malformed HTTP request line {shown(line)}: expected METHOD target HTTP/1.1")
     method, raw, version = match.groups()
-    _check_version(version)
-    if _BAD_ESCAPE.search(raw) is not None:
-        raise HTTPInputError(f"Invalid percent escape in the request target {shown(raw)}")
-    if "#" in raw:
-        raise HTTPInputError(f"Fragment in the request target {shown(raw)}")
+    version = _known_version(version)
     target, authority = _read_target(method, raw)
     return RequestLine(method, target, raw, version, authority)
 
@@ -155,6 +154,8 @@ def _read_target(method: str, raw: str) -> tuple[str, str | None]:
         return raw, None
     match = _compiled(_ABSOLUTE_FORM).fullmatch(raw)
     if match is None:
+        if "#" in raw:
+            raise HTTPInputError(f"Fragment in the request target {shown(raw)}")
         raise HTTPInputError(f"The request target {shown(raw)} of {shown(method)} has none of HTTP's forms")
     authority, rest = match.group(2, 3)
     if authority == "":
@@ -167,13 +168,19 @@ def _read_target(method: str, raw: str) -> tuple[str, str | None]:
     return rest if rest[:1] == "/" else "/" + rest, authority
 
 
-def _check_version(version: str) -> None:
-    if version not in _SUPPORTED:
-        # RFC 9110 section 2.5 would let a higher minor version pass as 1.1; no such version has ever been
-        # defined.
-        raise VersionNotSupported(
-            f"Unexpected HTTP version {shown(version)}: only 1.0 and 1.1 are spoken here"
-        )
+def _known_version(version: str) -> str:
+    """The version to read and answer a message by.
+
+    :raises VersionNotSupported: for a major version other than 1.
+    """
+    if version in _SUPPORTED:
+        return version
+    if version.startswith("HTTP/1."):
+        # RFC 9110 section 2.5: as if it were the highest minor version that the recipient conforms to.
+        return "HTTP/1.1"
+    raise VersionNotSupported(
+        f"Unexpected HTTP version {shown(version)}: only HTTP/1.0 and 1.1 are supported"
+    )
 
 
 def check_authority(text: str, what: str = "Host header") -> None:
@@ -212,8 +219,7 @@ def parse_status_line(line: str) -> StatusLine:
     if match is None:
         raise HTTPInputError(f"Malformed HTTP status line {shown(line)}: expected HTTP/1.1 200 reason")
     version, code, reason = match.groups()
-    _check_version(version)
-    return StatusLine(version, int(code), reason or "")
+    return StatusLine(_known_version(version), int(code), reason or "")
 
 
 @functools.lru_cache(maxsize=256)

@@ -105,7 +105,7 @@ class HTTP1Connection(HTTPConnection):
 
     stream: IOStream
     is_client = False
-    # A server makes an exchange for each request, and few programs look at these: they are looked up when read.
+    # A server makes an exchange for each request, and few programs read these: looked up when they do.
     context: Any = _OfConnection("context")
     params: HTTP1ConnectionParameters = _OfConnection("params")  # type: ignore[assignment]
     #: The server's limits, in bytes; None: no limit. A handler's own may be assigned.

@@ -19,8 +19,10 @@ from typing import TYPE_CHECKING, Any
 from tornado._classic.warning import deprecated
 from tornado._wire.cookies import parse_cookie
 from tornado._wire.errors import HTTPInputError
+from tornado._wire.forms import parse_urlencoded
 from tornado._wire.headers import HTTPHeaders
 from tornado._wire.startline import check_authority
+from tornado.httputil import _forms
 from tornado.httputil._address import split_host_and_port
 from tornado.httputil._body_form import BodyForm
 from tornado.httputil._forms import HTTPFile, parse_query
@@ -365,8 +367,21 @@ class _Lazy:
         return value
 
 
+class _LazyQueryArguments(_Lazy):
+    """The one that most handlers ask for, written out: three calls fewer."""
+
+    __slots__ = ()
+
+    def __get__(self, request: HTTPServerRequest | None, owner: type | None = None) -> Any:
+        if request is None:
+            return self
+        found = parse_urlencoded(request._head.query, _forms.default_config.urlencoded.max_arguments)
+        request.query_arguments = found
+        return found
+
+
 def _query_arguments(request: HTTPServerRequest) -> dict[str, list[bytes]]:
-    return parse_query(request._head.target.partition("?")[2])
+    return parse_urlencoded(request._head.query, _forms.default_config.urlencoded.max_arguments)
 
 
 def _arguments(request: HTTPServerRequest) -> dict[str, list[bytes]]:
@@ -434,7 +449,7 @@ _COMPUTED: dict[str, Callable[[HTTPServerRequest], Any]] = {
     "headers": lambda request: request._head.headers,
     "host": lambda request: _DEFAULT_HOST if request._head.host is None else request._head.host,
     "host_name": lambda request: split_host_and_port(request.host.lower())[0],
-    "query": lambda request: request._head.target.partition("?")[2],
+    "query": lambda request: request._head.query,
     "query_arguments": _query_arguments,
     "arguments": _arguments,
     "body_arguments": _body_arguments,
@@ -446,4 +461,5 @@ _COMPUTED: dict[str, Callable[[HTTPServerRequest], Any]] = {
 }
 
 for _name, _compute in _COMPUTED.items():
-    setattr(HTTPServerRequest, _name, _Lazy(_name, _compute))
+    _kind = _LazyQueryArguments if _name == "query_arguments" else _Lazy
+    setattr(HTTPServerRequest, _name, _kind(_name, _compute))

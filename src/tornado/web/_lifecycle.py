@@ -97,7 +97,12 @@ def start(
         method = request.method
         if method not in handler.SUPPORTED_METHODS:
             raise HTTPError(405)
-        handler.path_args = [handler.decode_argument(arg) for arg in args] if args else []
+        if not args:
+            handler.path_args = []
+        elif len(args) == 1:
+            handler.path_args = [handler.decode_argument(args[0])]
+        else:
+            handler.path_args = [handler.decode_argument(arg) for arg in args]
         handler.path_kwargs = (
             {name: handler.decode_argument(value, name=name) for name, value in kwargs.items()}
             if kwargs
@@ -134,13 +139,6 @@ def start(
         finally:
             _release_body(handler)
     return None
-
-
-def _finish(handler: RequestHandler) -> None:
-    if type(handler).finish is not FINISH:
-        _ = handler.finish()
-    elif not _response.finish_at_once(handler):
-        _ = _response.finish_in_steps(handler)
 
 
 def _check_unsafe(handler: RequestHandler) -> None:
@@ -198,7 +196,10 @@ async def _from_method(handler: RequestHandler, result: Any) -> None:
         if value is not None:
             _return_values.check(handler, None, result, value)
         if handler._auto_finish and not handler._finished:
-            _finish(handler)
+            if type(handler).finish is not FINISH:
+                _ = handler.finish()
+            elif not _response.finish_at_once(handler):
+                _ = _response.finish_in_steps(handler)
     except (Exception, asyncio.CancelledError) as error:
         _handle_in_task(handler, error)
 

@@ -142,7 +142,8 @@ def write(handler: RequestHandler, chunk: Any) -> None:
     """Append to the output buffer what is not bytes."""
     if isinstance(chunk, dict):
         chunk = json_encode(chunk).encode()
-        if handler._made_headers is None and _own_set_header(handler):
+        cls = type(handler)
+        if handler._made_headers is None and cls.set_header is cls._original_set_header:
             handler._json = True
         else:
             handler.set_header("Content-Type", JSON)
