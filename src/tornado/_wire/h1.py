@@ -311,7 +311,7 @@ class Reader:
             block = bytes(block)
         if self.role is _SERVER:
             # What came alone was shown to `read_usual_head` by `receive_request` before.
-            alone = len(block) == len(buffer) and block[0] != _P
+            alone = type(buffer) is bytes and len(block) == len(buffer) and block[0] != _P
             usual = None if alone or size > self._usual_size else read_usual_head(block, limits)
             request = usual or parse_request_head(block, limits)
             self._consume(end)  # a head that is refused stays, for `peek`

@@ -72,7 +72,7 @@ class _OfConnection:
 
     :param path: where the connection has it, such as ``params`` or ``params.protection.max_form_size``.
 
-    It has no ``__set__``, so that an assigned value takes precedence. With ``__getattr__`` in its place, every
+    It has no ``__set__``, so that an assigned value takes precedence. With ``__getattr__`` in its place, each
     read of any attribute would cost 300 instructions more, twelve times in each request.
     """
 
