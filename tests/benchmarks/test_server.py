@@ -19,6 +19,8 @@ BODIES = {
     "suspend": b"Hello, world!",
     "form": b"Ann",
     "item": b'{"id": 42, "q": "abc"}',
+    "proxied": b'{"id": 42, "q": "abc"}',
+    "cookie": b'{"id": 42, "q": "abc"}',
 }
 
 
@@ -53,6 +55,25 @@ def test_a_program_that_does_not_start_shows_why(monkeypatch):
 def test_the_browser_sends_twelve_fields():
     head = SCENARIOS["browser"].request(8888).decode()
     assert head.count("\r\n") == 1 + 12 + 1
+
+
+@pytest.mark.parametrize(
+    ("name", "differing"),
+    [
+        ("proxied", []),
+        ("path", ["GET /item/"]),
+        ("cookie", ["Cookie"]),
+        ("differs", ["GET /item/", "X-Request-Id", "X-Forwarded-For", "Cookie"]),
+    ],
+)
+def test_requests_that_differ(name, differing):
+    requests = SCENARIOS[name].requests(8888)
+    first, second = (next(requests).decode().split("\r\n") for _ in range(2))
+    assert len(first) == len(second) == 1 + 12 + 2
+    changed = [line for line, other in zip(first, second, strict=True) if line != other]
+    assert len(changed) == len(differing)
+    assert all(line.startswith(start) for line, start in zip(changed, differing, strict=True))
+    assert "@" not in "".join(first + second)
 
 
 def test_the_report(tmp_path, monkeypatch):

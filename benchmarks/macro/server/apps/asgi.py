@@ -20,6 +20,8 @@ def serve(application: Any) -> None:
         lifespan="off",
         log_level="info" if settings.LOG else "critical",
         access_log=settings.LOG,
+        # Under valgrind a round may take longer than the five seconds of the default.
+        timeout_keep_alive=600,
         ssl_certfile=settings.CERTIFICATE,
         ssl_keyfile=settings.KEY,
     )
