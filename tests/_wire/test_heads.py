@@ -378,6 +378,42 @@ def test_head_with_another_line_is_not_kept(lines):
     assert heads._heads == heads._blocks == {}
 
 
+LONG = ["Host: a", f"User-Agent: {'x' * 200}", f"Accept: {'y' * 100}"]
+
+
+def test_block_before_a_cookie_is_kept_without_it():
+    for cookie in ("a=b", "c=d", "e=f", "secret=1"):
+        data = usual(*LONG, f"Cookie: {cookie}")
+        assert attributes(read_usual_head(data, DEFAULT)) == attributes(parse_request_head(data))
+    (kept,) = heads._blocks
+    assert kept == "".join(f"{line}\r\n" for line in LONG).encode()
+    assert "secret" not in kept_text()
+
+
+@pytest.mark.parametrize("cookie", ["a\x00", "a\nX: y", "a\rb", "\xe9", "a\x7f"])
+def test_cookie_after_a_known_block_is_checked(cookie):
+    for _ in range(3):
+        read_usual_head(usual(*LONG, "Cookie: a=b"), DEFAULT)
+    assert heads._blocks
+    assert read_usual_head(usual(*LONG, f"Cookie: {cookie}"), DEFAULT) is None
+
+
+def test_limits_hold_for_known_blocks():
+    data = usual(*LONG, "Cookie: a=b")
+    for _ in range(3):
+        assert read_usual_head(data, Limits(max_header_count=4)) is not None
+    assert read_usual_head(data, Limits(max_header_count=3)) is None
+
+
+@pytest.mark.parametrize("end", ["", "\r\n", "\r\n\r\n\r\n", "\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n"])
+def test_what_is_not_exactly_one_head_is_not_read_by_a_known_block(end):
+    for lines in (LONG, [*LONG, "Cookie: a=b"]):
+        data = usual(*lines)
+        for _ in range(3):
+            read_usual_head(data, DEFAULT)
+        assert read_usual_head(data.removesuffix(b"\r\n\r\n") + end.encode(), DEFAULT) is None
+
+
 def test_tables_are_bounded():
     for number in range(max(MAX_BLOCKS, MAX_HEADS) + 1):
         add_fixed_targets([f"/{number}"])
@@ -415,6 +451,12 @@ FIELD = st.sampled_from(
         "X: \xe9",
         "X: y\nHost: b",
         "Content-Type: x",
+        f"User-Agent: {'x' * 240}",
+        "Cookie: c=d",
+        "Cookie: \x01",
+        "Cookie: a\rX: b",
+        "Cookie: a\nX: b",
+        "Cookie: \xe9",
     ]
 )
 FIRST = st.sampled_from(

@@ -14,10 +14,12 @@ ordinary: another version or form of target, a control character or one beyond A
 bare LF, a field that decides about framing (but for one plain Content-Length), a Connection with other
 options than ``close`` and ``keep-alive``. Such a head is the specification's to read or to refuse.
 
-Requests of programs (health checks, services) are small, and often have no field that changes. The field
-lines of a head of up to `SMALL` octets are kept as one block if each of them is known. The whole head is kept
-only if its target is besides one of `fixed_targets`: the path of a route that has no groups, without a query.
-Such a target comes from the program, not from the client; any other may hold a user's name or a credential.
+Often no field changes, or only the cookie, which browsers send last. The field lines of a head of up to
+`MAX_BLOCK_SIZE` octets are kept as one block if each of them is known; a Cookie line at the end is not part
+of the block, and is checked each time. The whole head is kept only if it has up to `SMALL` octets, as the
+requests of programs (health checks, services) do, and no cookie, and its target is one of `fixed_targets`:
+the path of a route that has no groups, without a query. Such a target comes from the program, not from the
+client; any other may hold a user's name or a credential.
 
 Every octet of a block has been checked when its head is returned.
 
@@ -61,6 +63,7 @@ from tornado._wire.startline import (
 
 __all__ = [
     "MAX_BLOCKS",
+    "MAX_BLOCK_SIZE",
     "MAX_FIXED_TARGETS",
     "MAX_HEADS",
     "SMALL",
@@ -76,10 +79,12 @@ __all__ = [
     "read_usual_head",
 ]
 
-#: Octets of a head that is kept whole, or whose block is, at most: those of programs rather than of browsers.
+#: Octets of a head that is kept whole, at most: those of programs rather than of browsers.
 SMALL: Final = 256
 #: The most fields that such a head can have: a name of one character, the colon and CRLF.
 SMALL_FIELDS: Final = SMALL // 4
+#: Octets of a head whose block is kept, at most, a cookie included.
+MAX_BLOCK_SIZE: Final = 2048
 MAX_HEADS: Final = 256
 MAX_BLOCKS: Final = 256
 MAX_FIXED_TARGETS: Final = 4096
@@ -231,8 +236,9 @@ class ResponseHead:
 
 # Whole heads of `SMALL` octets at most, all of whose lines are known, for a target among `fixed_targets`.
 _heads: dict[bytes, RequestHead] = {}
-# The field lines of such heads and the empty line -> the authority of Host, and the lines as text.
-_blocks: dict[bytes, tuple[str, str]] = {}
+# The field lines of heads, without a Cookie at the end but otherwise with the empty line -> the authority of
+# Host, the lines as text, and how many fields such a head has.
+_blocks: dict[bytes, tuple[str, str, int]] = {}
 #: The paths of routes that have no groups. `tornado.routing` adds them.
 fixed_targets: Final[set[str]] = set()
 
@@ -268,17 +274,30 @@ def read_usual_head(data: bytes, limits: Limits) -> RequestHead | None:
         length.
     :returns: what `parse_request_head` returns; or None, always so if ``data`` is not exactly one head.
     """
-    small = False
+    size = len(data)
     block = None
-    if len(data) <= SMALL:
-        small = True
-        start, _, rest = data.partition(b"\r\n")
-        block = _blocks.get(rest)
+    cookie = b""
+    if size <= SMALL:
+        start, _, lines_kept = data.partition(b"\r\n")
+        block = _blocks.get(lines_kept)
+    elif size <= MAX_BLOCK_SIZE:
+        end = data.rfind(b"\r\n", 0, -4) + 2
+        if data.startswith(b"Cookie: ", end):
+            cookie = data[end:-4]
+        else:
+            end = size
+        start = data[: data.find(b"\r\n")]
+        lines_kept = data[len(start) + 2 : end]
+        block = _blocks.get(lines_kept)
     length = None
     keep_alive, conditional = True, False
     if block is not None:
-        authority, fields = block
-        if start.translate(_PRINTABLE) != start:
+        authority, fields, count = block
+        if cookie:
+            if data[-4:] != b"\r\n\r\n" or cookie.translate(_PRINTABLE) != cookie:
+                return None
+            fields += f"{cookie.decode('latin-1')}\r\n"
+        if start.translate(_PRINTABLE) != start or count > limits.max_header_count:
             return None
         first = start.decode("latin-1")
         unknown: Any = ()
@@ -352,13 +371,13 @@ def read_usual_head(data: bytes, limits: Limits) -> RequestHead | None:
         head.plain = False
     head.keep_alive = keep_alive
     head.conditional = conditional
-    if small:
-        if block is not None:
-            if not head.query and target in fixed_targets:
-                _keep(_heads, MAX_HEADS, data, head)
-        elif keep_alive and len(unknown) == 1:
-            # Nothing but Host and lines that are kept themselves.
-            _keep(_blocks, MAX_BLOCKS, data[len(first) + 2 :], (authority, fields))
+    if block is not None:
+        if size <= SMALL and not cookie and not head.query and target in fixed_targets:
+            _keep(_heads, MAX_HEADS, data, head)
+    elif size <= MAX_BLOCK_SIZE and keep_alive and len(unknown) == (2 if cookie else 1):
+        # Nothing but Host, the cookie, and lines that are kept themselves.
+        kept = fields if not cookie else lines_kept.decode("latin-1")
+        _keep(_blocks, MAX_BLOCKS, lines_kept, (authority, kept, len(lines) - 3))
     return head
 
 
