@@ -50,19 +50,20 @@ class BodyForm:
     """The arguments and files in one body.
 
     :param body: the body as received.
-    :param headers: the header fields of the request.
+    :param content_type: the request's Content-Type; empty if it has none.
+    :param headers: the header fields of the request; None if they have no Content-Encoding.
     :ivar arguments: name -> values; empty until `read` was called.
     :ivar files: name -> files; likewise.
     """
 
     __slots__ = ("_content_type", "_fault", "_headers", "arguments", "body", "files", "state")
 
-    def __init__(self, body: bytes, headers: HTTPHeaders) -> None:
+    def __init__(self, body: bytes, content_type: str, headers: HTTPHeaders | None) -> None:
         self.body = body
         self.state = FormState.UNREAD
         self.arguments: dict[str, list[bytes]] = {}
         self.files: dict[str, list[HTTPFile]] = {}
-        self._content_type: str = headers.get("Content-Type", "")
+        self._content_type = content_type
         self._headers = headers
         self._fault: HTTPInputError | None = None
 

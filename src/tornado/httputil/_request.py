@@ -38,6 +38,9 @@ _SHORT_TARGET = 500
 # For a validated block with a "\n" before its first line: a pattern that begins with one character is
 # searched fastest, and classes are tried faster than the IGNORECASE flag.
 _cookie_fields = re.compile(r"\n[Cc][Oo][Oo][Kk][Ii][Ee]:([^\r\n]*+)").findall
+_content_fields = re.compile(
+    r"\n[Cc][Oo][Nn][Tt][Ee][Nn][Tt]-([Tt][Yy][Pp][Ee]|[Ee][Nn][Cc][Oo][Dd][Ii][Nn][Gg]):([^\r\n]*+)"
+).findall
 
 
 _new = object.__new__
@@ -230,7 +233,7 @@ class HTTPServerRequest:
         elif "arguments" in present or "body_arguments" in present or "files" in present:
             self._parse_body()
         else:
-            self._form = BodyForm(self.body, self.headers)
+            self._form = _body_form(self)
 
     def _has_constructors_arguments(self) -> bool:
         """Whether the arguments are those that the constructor made, before there was a body."""
@@ -246,7 +249,7 @@ class HTTPServerRequest:
         error page, which may ask for an argument of the query.
         """
         if self._form is None and self.body:
-            self._form = BodyForm(self.body, self.headers)
+            self._form = _body_form(self)
         if self._form is not None:
             self._form.tolerate()
 
@@ -267,7 +270,7 @@ class HTTPServerRequest:
         if form is None:
             if not self.body:
                 return
-            form = self._form = BodyForm(self.body, self.headers)
+            form = self._form = _body_form(self)
         elif form is self._merged_form:
             return
         form.read(_max_form_size(self.connection))
@@ -406,6 +409,17 @@ def _from_body(request: HTTPServerRequest, name: str) -> dict[str, list[Any]]:
         request._parse_body()
     found: dict[str, list[Any]] = request.__dict__.setdefault(name, {})
     return found
+
+
+def _body_form(request: HTTPServerRequest) -> BodyForm:
+    """Note the form in the body, without making the headers where they have not been asked for."""
+    present = request.__dict__
+    if "headers" not in present and "_head" in present:
+        fields = _content_fields("\n" + request._head.headers_block)
+        if len(fields) == 1 and len(fields[0][0]) == len("type"):
+            return BodyForm(request.body, fields[0][1].strip(" \t"), None)
+    headers = request.headers
+    return BodyForm(request.body, headers.get("Content-Type", ""), headers)
 
 
 def _max_form_size(connection: object) -> int | None:

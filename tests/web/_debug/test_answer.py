@@ -313,7 +313,8 @@ async def test_names_that_another_site_may_have_are_shown_nothing(
     assert response.code == 500
     assert (b"ValueError" in response.body) is shown
     if not shown:
-        assert response.body.startswith(b"<html><title>500: Internal Server Error")
+        plain = b"<html><title>500: Internal" if accept is BROWSER else b'{"error": {"status": 500'
+        assert response.body.startswith(plain)
 
 
 async def test_allowed_hosts_are_shown_the_page(expect_log: ExpectLog) -> None:
