@@ -28,6 +28,23 @@ from tornado.util import Configurable, import_object
 _CACHE = "_http_clients"
 
 
+class FetchFuture(asyncio.Future[HTTPResponse]):
+    """The Future that `AsyncHTTPClient.fetch` returns. Cancelling it abandons the request.
+
+    :ivar abandoned: called without arguments when it is cancelled; None if the implementation cannot tell.
+    """
+
+    abandoned: Callable[[], object] | None = None
+
+    def cancel(self, msg: Any = None) -> bool:
+        """Cancel the fetch; see `asyncio.Future.cancel`."""
+        cancelled = super().cancel(msg)
+        abandoned, self.abandoned = self.abandoned, None
+        if cancelled and abandoned is not None:
+            abandoned()
+        return cancelled
+
+
 class AsyncHTTPClient(Configurable):
     """Fetches without blocking; an instance can work on many requests at once.
 
@@ -117,22 +134,28 @@ class AsyncHTTPClient(Configurable):
             )
         # A copy, which the implementation may change.
         request.headers = httputil.HTTPHeaders(request.headers)
-        future: Future[HTTPResponse] = Future()
+        future = FetchFuture()
 
         def deliver(response: HTTPResponse) -> None:
+            future.abandoned = None
             if response.error and (raise_error or not response._error_is_response_code):
                 future_set_exception_unless_cancelled(future, response.error)
             else:
                 future_set_result_unless_cancelled(future, response)
 
-        self.fetch_impl(cast(HTTPRequest, _RequestProxy(request, self.defaults)), deliver)
+        view = cast(HTTPRequest, _RequestProxy(request, self.defaults))
+        abandoned = getattr(self.fetch_impl(view, deliver), "cancel", None)
+        if not future.done():
+            future.abandoned = abandoned
         return future
 
-    def fetch_impl(self, request: HTTPRequest, callback: Callable[[HTTPResponse], None]) -> None:
+    def fetch_impl(self, request: HTTPRequest, callback: Callable[[HTTPResponse], None]) -> Any:
         """Start a request; for implementations to define.
 
         :param request: a view of the `HTTPRequest` with the defaults filled in.
         :param callback: to be called with the response, once, whatever happens.
+        :returns: None, or an object whose ``cancel()`` abandons the request, so that a fetch that is
+            cancelled frees its connection at once. The callback need not be called then.
         """
         raise NotImplementedError(f"{type(self).__name__} does not define fetch_impl()")
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import enum
 from collections import deque
+from collections.abc import Iterable
 from typing import Any
 
 from tornado._tasks import done_future
@@ -370,3 +371,30 @@ class OutputSide(StreamCore):
         futures, self._write_futures = self._write_futures, None
         for _, future in futures or ():
             fail(future, self._closed_error("writing to"))
+
+
+class OutputChannel:
+    """Writing to a stream without Futures, for the protocol that owns the stream.
+
+    :param stream: any stream.
+    """
+
+    __slots__ = ("stream",)
+
+    def __init__(self, stream: OutputSide) -> None:
+        self.stream = stream
+
+    def send(self, data: bytes) -> None:
+        """Write. A failure closes the stream."""
+        self.stream._send(data)
+
+    def send_pieces(self, pieces: Iterable[bytes]) -> None:
+        """Write several pieces, in one call to the kernel where that is possible."""
+        self.stream._cork()
+        for piece in pieces:
+            self.stream._send(piece)
+        self.stream._uncork()
+
+    def pending(self) -> int:
+        """The number of bytes that were written and are not handed to the kernel yet."""
+        return self.stream._pending_output

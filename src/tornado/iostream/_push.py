@@ -12,6 +12,7 @@ are seen off in each turn of the loop (see `tornado.iostream._departures`).
 
 from __future__ import annotations
 
+import contextvars
 import errno
 import os
 from collections.abc import Callable
@@ -19,7 +20,7 @@ from typing import Any, Protocol
 
 from tornado.iostream._departures import Departures
 from tornado.iostream._errors import is_connection_reset, without_frames
-from tornado.iostream._output import OutputSide
+from tornado.iostream._output import OutputChannel, OutputSide
 from tornado.log import gen_log
 from tornado.netutil._place import placed
 
@@ -127,6 +128,11 @@ class PushMode(OutputSide):
             self._loop.call_soon(self._tell_lost)
         elif not self._held and not self._paused:
             self._wait_for_input()
+
+    def _start_push_afresh(self, consumer: StreamConsumer) -> None:
+        """`_start_push`, with events in an empty context from now on."""
+        self._drop_reader()
+        contextvars.Context().run(self._start_push, consumer)
 
     def _take_read_buffer(self) -> bytes:
         """Everything that pull mode has read ahead."""
@@ -326,3 +332,33 @@ class PushMode(OutputSide):
         super()._after_close()
         if self._consumer is not None or self._lender is not None:
             self._tell_lost()
+
+
+class PushChannel(OutputChannel):
+    """The push mode of one stream, for the consumer that owns the stream."""
+
+    __slots__ = ()
+
+    stream: PushMode
+
+    def start(self, consumer: StreamConsumer) -> None:
+        """Hand all input to `consumer`, what is buffered already before this returns.
+
+        The event loop calls a reader in the context that it was added in; here it is an empty one. So a
+        connection that serves one task after the other does not keep the context of the first.
+        """
+        self.stream._start_push_afresh(consumer)
+
+    def stop(self, unread: bytes) -> None:
+        """Go back to pull mode, with `unread` as the first input. The consumer is told nothing more."""
+        self.stream._stop_push()
+        if unread and not self.stream.closed():
+            self.stream._unread(unread)
+
+    def pause(self) -> None:
+        """Receive nothing more until `resume`."""
+        self.stream._pause_reading()
+
+    def resume(self) -> None:
+        """Take back `pause`."""
+        self.stream._resume_reading()

@@ -11,8 +11,8 @@ from tornado._export import export
 from tornado._reexports import reexport
 from tornado.httpclient import HTTPError
 from tornado.simple_httpclient._client import SimpleAsyncHTTPClient
-from tornado.simple_httpclient._connection import _HTTPConnection
 from tornado.simple_httpclient._errors import HTTPProxyError, HTTPStreamClosedError, HTTPTimeoutError
+from tornado.simple_httpclient._http_connection import _HTTPConnection
 
 __all__ = ["HTTPProxyError", "HTTPStreamClosedError", "HTTPTimeoutError", "SimpleAsyncHTTPClient"]
 

@@ -1,4 +1,4 @@
-"""The client: limits and the queue of requests. The work on one request is `_connection`'s."""
+"""The client: its settings, and which requests are under way. The work on one request is `_fetch`'s."""
 
 from __future__ import annotations
 
@@ -8,11 +8,20 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from tornado._wire.limits import DEFAULT, Limits
 from tornado.httpclient import AsyncHTTPClient, HTTPRequest, HTTPResponse
 from tornado.log import gen_log
 from tornado.netutil import OverrideResolver, Resolver
-from tornado.simple_httpclient._connection import _HTTPConnection
+from tornado.simple_httpclient._connection import ClientConnection
+from tornado.simple_httpclient._connector import Connector
+from tornado.simple_httpclient._deadlines import Deadlines
 from tornado.simple_httpclient._errors import NO_RESPONSE, HTTPTimeoutError
+from tornado.simple_httpclient._fetch import Fetch
+from tornado.simple_httpclient._http_connection import _HTTPConnection
+from tornado.simple_httpclient._key import ConnectionKey
+from tornado.simple_httpclient._pool import ConnectionPool
+from tornado.simple_httpclient._routes import Routes
+from tornado.simple_httpclient._url import shown_url
 from tornado.tcpclient import TCPClient
 
 _Callback = Callable[[HTTPResponse], None]
@@ -30,6 +39,9 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
         defaults: dict[str, Any] | None = None,
         max_header_size: int | None = None,
         max_body_size: int | None = None,
+        *,
+        max_idle_connections: int | None = None,
+        idle_timeout: float = 15.0,
     ) -> None:
         """Called by the constructor with its arguments.
 
@@ -40,9 +52,13 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
         :param defaults: values for what requests leave open.
         :param max_header_size: bytes that the head of a response may have.
         :param max_body_size: bytes that a response's body may have, after decompression; by default as many
-            as ``max_buffer_size``.
+            as ``max_buffer_size``, and no limit for a body that is streamed.
+        :param max_idle_connections: how many idle connections are kept for further requests; by default as
+            many as ``max_clients``; 0 closes each connection after its request.
+        :param idle_timeout: seconds for which an idle connection is kept.
         """
         super().initialize(defaults)
+        self.loop = self.io_loop.asyncio_loop  # type: ignore[attr-defined]
         self.own_resolver = resolver is None
         lookup = Resolver() if resolver is None else resolver
         self.resolver = OverrideResolver(lookup, hostname_mapping) if hostname_mapping is not None else lookup
@@ -57,21 +73,58 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
         self.queue: deque[tuple[object, HTTPRequest, _Callback]] = deque()
         #: Those of the queue that have not timed out, with their timers.
         self.waiting: dict[object, tuple[HTTPRequest, _Callback, object | None]] = {}
+        #: The deadlines of requests, of those in the queue as well.
+        self.deadlines = Deadlines(self.loop)
+        self.pool = ConnectionPool(
+            self.loop, max_clients if max_idle_connections is None else max_idle_connections, idle_timeout
+        )
+        self.connector = Connector(max_buffer_size)
+        self.routes = Routes(self.tcp_client)
+        head_size = DEFAULT.max_head_size if max_header_size is None else max_header_size
+        self._limits = Limits(max_head_size=head_size, max_request_line=head_size)
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._closed
 
     def close(self) -> None:
-        """Free the resolver, unless it was passed in. Requests under way go on."""
+        """Close idle connections and free the resolver, unless it was passed in.
+
+        Requests under way go on; their connections are closed when they end.
+        """
         super().close()
+        self.pool.close()
         self.tcp_client.close()
         if self.own_resolver:
             self.resolver.close()
 
-    def fetch_impl(self, request: HTTPRequest, callback: _Callback) -> None:
-        """Start a request, or queue it when ``max_clients`` are under way."""
-        key = object()
+    # -- admission --
+
+    def fetch_impl(self, request: HTTPRequest, callback: _Callback) -> Fetch | None:
+        """Start a request, or queue it when ``max_clients`` are under way.
+
+        :returns: the `Fetch`, whose ``cancel()`` abandons the request.
+        """
+        kind = type(self)
+        if kind._handle_request is not _HANDLE_REQUEST or kind._connection_class is not _CONNECTION_CLASS:
+            self._enqueue(object(), request, callback)
+            return None
+        fetch = Fetch(self, request, callback)
+        if not self.queue and len(self.active) < self.max_clients:
+            self.active[fetch] = request, callback
+            fetch.start()
+        else:
+            self._enqueue(fetch, request, callback)
+        return fetch
+
+    def _enqueue(self, key: object, request: HTTPRequest, callback: _Callback) -> None:
         timer: object | None = None
         if len(self.active) >= self.max_clients:
             limits = [limit for limit in (request.connect_timeout, request.request_timeout) if limit]
-            if limits:
+            if limits and isinstance(key, Fetch):
+                self.deadlines.add(key, self.loop.time(), min(limits))
+            elif limits:
                 timer = self.io_loop.call_later(
                     min(limits), functools.partial(self._on_timeout, key, "in request queue")
                 )
@@ -88,16 +141,42 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
 
     def _process_queue(self) -> None:
         """Begin as many requests as there is room for."""
-        room = self.max_clients - len(self.active)
-        while room > 0 and self.queue:
+        while self.queue and len(self.active) < self.max_clients:
             key, request, callback = self.queue.popleft()
             if key not in self.waiting:
                 continue  # it timed out
             self._remove_timeout(key)
             self.active[key] = request, callback
-            self._handle_request(request, functools.partial(self._release_fetch, key), callback)
-            # Counted again: a request that fails at once has called back here before this line.
-            room = self.max_clients - len(self.active)
+            if isinstance(key, Fetch):
+                self.deadlines.discard(key)
+                key.start()
+            else:
+                self._handle_request(request, functools.partial(self._release_fetch, key), callback)
+
+    def fetch_ended(self, fetch: Fetch) -> None:
+        """A fetch has ended: forget it, and make use of the room."""
+        self.deadlines.discard(fetch)
+        if self.active.pop(fetch, None) is None:
+            self.queue_timed_out(fetch)
+        if self.queue:
+            self._process_queue()
+
+    def queue_timed_out(self, fetch: object) -> None:
+        """Forget a fetch that has ended in the queue."""
+        self.waiting.pop(fetch, None)
+        # The queue's entry is left to _process_queue unless it is the head: removing from the middle is
+        # linear.
+        while self.queue and self.queue[0][0] not in self.waiting:
+            self.queue.popleft()
+
+    # -- connections --
+
+    async def open_connection(self, key: ConnectionKey, timeout: float | None) -> ClientConnection:
+        """Make a connection; see `Connector.connect`."""
+        stream = await self.connector.connect(key, timeout)
+        return ClientConnection(stream, key, self._limits)
+
+    # -- requests of programs' own classes, one connection each --
 
     def _connection_class(self) -> type[_HTTPConnection]:
         """The class that carries out a request."""
@@ -123,16 +202,18 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
             self.io_loop.remove_timeout(entry[2])
 
     def _on_timeout(self, key: object, info: str | None = None) -> None:
-        """A request has been in the queue for too long."""
-        request, callback, _timer = self.waiting.pop(key)
-        # The queue's entry is left to _process_queue unless it is the head: removing from the middle is
-        # linear.
-        while self.queue and self.queue[0][0] not in self.waiting:
-            self.queue.popleft()
+        """A request of a program's own class has been in the queue for too long."""
+        request, callback, _timer = self.waiting[key]
+        self.queue_timed_out(key)
+        text = f"Timeout {info}" if info else "Timeout"
         response = HTTPResponse(
             request,
             NO_RESPONSE,
-            error=HTTPTimeoutError(f"Timeout {info}" if info else "Timeout"),
+            error=HTTPTimeoutError(text, shown_url(request.url)),
             request_time=time.time() - request.start_time,
         )
         self.io_loop.add_callback(callback, response)
+
+
+_HANDLE_REQUEST = SimpleAsyncHTTPClient._handle_request
+_CONNECTION_CLASS = SimpleAsyncHTTPClient._connection_class

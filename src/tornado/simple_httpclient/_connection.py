@@ -1,433 +1,380 @@
-"""One request of the client: connect, send, receive, follow a redirect, report exactly once."""
+"""`ClientConnection`: one connection to a server, and the exchange that is under way on it.
+
+The connection owns a stream in push mode and an HTTP/1.1 reader. It carries one exchange at a time: it sends
+what it is given, reads the response, and tells an `ExchangeReceiver` of each part, synchronously and without
+a Task. Whoever started the exchange decides what becomes of the connection afterwards; the connection decides
+whether it may be reused at all.
+
+States
+------
+==========  =====================================================  ==================================
+state       event                                                  next state
+==========  =====================================================  ==================================
+IDLE        `start` with a body that is streamed                   SENDING
+IDLE        `start` with a complete request                        WAITING
+IDLE        any input, or its end                                  CLOSED
+SENDING     the body is complete                                   WAITING
+SENDING     head of the final response                             READING
+WAITING     head of the final response                             READING
+WAITING     end of input, reset, malformed head                    CLOSED
+READING     end of the response, and nothing speaks against reuse  IDLE
+READING     end of the response otherwise; any error               CLOSED
+READING     `detach`, after a response that switches protocols     DETACHED
+any         `close`                                                CLOSED
+==========  =====================================================  ==================================
+
+A connection is reused only if both messages are complete and both sides agree on it: HTTP/1.1 without
+``Connection: close``, or HTTP/1.0 with ``keep-alive``; a body with an end of its own; nothing received after
+the response; all of the request handed to the kernel. A response with both Content-Length and
+Transfer-Encoding, or with a length that two readers could understand differently, is an error
+(`tornado._wire.fields`).
+"""
 
 from __future__ import annotations
 
-import asyncio
-import base64
-import functools
-import inspect
+import enum
 import socket
-import ssl
-import time
-from collections.abc import Awaitable, Callable
-from io import BytesIO
-from types import TracebackType
-from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
+import sys
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
-from tornado import gen, httputil, version
-from tornado.http1connection import HTTP1Connection, HTTP1ConnectionParameters
-from tornado.httpclient import HTTPClientError, HTTPRequest, HTTPResponse
-from tornado.ioloop import IOLoop
-from tornado.iostream import IOStream, StreamClosedError
-from tornado.netutil import is_valid_ip
-from tornado.simple_httpclient._errors import NO_RESPONSE, HTTPStreamClosedError, HTTPTimeoutError
-from tornado.simple_httpclient._redirect import DEFAULT_PORTS, REDIRECT_CODES, redirected_request
-from tornado.simple_httpclient._tls import client_context
-from tornado.tcpclient import TCPClient
+from tornado._wire import h1
+from tornado._wire.errors import HTTPInputError, IncompleteMessage
+from tornado._wire.limits import Limits
+from tornado.iostream import IOStream
+from tornado.iostream._push import PushChannel
+from tornado.simple_httpclient._key import ConnectionKey
+from tornado.simple_httpclient._upload import Upload
 
-if TYPE_CHECKING:
-    from tornado.simple_httpclient._client import SimpleAsyncHTTPClient
+__all__ = ["ClientConnection", "ConnectionEndedError", "ExchangeReceiver", "State"]
 
-_UNSUPPORTED = ("proxy_host", "proxy_port", "proxy_username", "proxy_password", "proxy_auth_mode")
+_DONE, _CLOSED = h1.State.DONE, h1.State.CLOSED
+#: Bytes asked of the socket at a time, within a large body and otherwise.
+_LARGE_READ = 256 * 1024
+_READ = 64 * 1024
 
 
-class _HTTPConnection(httputil.HTTPMessageDelegate):
-    """Carries out one request. Programs and `tornado.websocket` subclass it and override its methods."""
+class State(enum.Enum):
+    """What a connection is doing; see the table in the module's text."""
 
-    _SUPPORTED_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"))
+    IDLE = "idle"
+    SENDING = "sending the request"
+    WAITING = "waiting for the response"
+    READING = "reading the response"
+    DETACHED = "detached"
+    CLOSED = "closed"
 
-    #: The `HTTP1Connection` and the stream, once there are such.
-    connection: HTTP1Connection
-    stream: IOStream
 
-    def __init__(
+IDLE, SENDING, WAITING, READING, DETACHED, CLOSED = State
+
+#: From each state, the ones that may follow.
+TRANSITIONS: dict[State, frozenset[State]] = {
+    IDLE: frozenset({SENDING, WAITING, CLOSED}),
+    SENDING: frozenset({WAITING, READING, CLOSED}),
+    WAITING: frozenset({READING, CLOSED}),
+    READING: frozenset({IDLE, DETACHED, CLOSED}),
+    DETACHED: frozenset(),
+    CLOSED: frozenset({CLOSED}),
+}
+
+
+class ConnectionEndedError(Exception):
+    """The server closed the connection before its response was complete."""
+
+
+class ExchangeReceiver(Protocol):
+    """What an exchange tells of its response. The methods must not raise."""
+
+    def head_received(self, head: h1.ResponseHead) -> None:
+        """Take the head of the final response."""
+
+    def body_received(self, data: bytes) -> None:
+        """Take a part of the body; never an empty one. `ClientConnection.pause` holds the next ones back."""
+
+    def response_complete(self, reusable: bool) -> None:
+        """The response is complete, and the exchange over. If `reusable`, the connection is IDLE."""
+
+    def exchange_failed(self, error: BaseException, started: bool) -> None:
+        """The exchange failed, and the connection is closed.
+
+        :param error: the system's error, an `.HTTPInputError` for a malformed response, or
+            `ConnectionEndedError`; or what the source of the request's body has raised.
+        :param started: whether any byte of a response had been received.
+        """
+
+
+class ClientConnection:
+    """One connection.
+
+    :param stream: connected, with TLS and proxies dealt with, and nothing buffered in it.
+    :param key: what it may be used for.
+    :param limits: for the responses' heads and framing.
+
+    :ivar state: a `State`.
+    :ivar idle_since: when it became idle last, on the loop's clock; set by the pool.
+    :ivar on_idle_end: called without arguments when an idle connection ends; set by the pool.
+    :ivar exchanges: how many exchanges were started on it.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_channel",
+        "_data_seen",
+        "_ended",
+        "_paused",
+        "_pumping",
+        "_reader",
+        "_receiver",
+        "_reusable",
+        "_upload",
+        "exchanges",
+        "idle_since",
+        "key",
+        "on_idle_end",
+        "state",
+        "stream",
+    )
+
+    def __init__(self, stream: IOStream, key: ConnectionKey, limits: Limits) -> None:
+        self.stream = stream
+        self.key = key
+        self.state = IDLE
+        self.exchanges = 0
+        self.idle_since = 0.0
+        self.on_idle_end: Callable[[ClientConnection], None] | None = None
+        self._reader = h1.Reader(h1.Role.CLIENT, limits)
+        self._receiver: ExchangeReceiver | None = None
+        self._upload: Upload | None = None
+        self._reusable = False
+        self._paused = False
+        self._pumping = False
+        self._data_seen = False
+        self._ended = False
+        stream.set_nodelay(True)
+        self._channel = PushChannel(stream)
+        self._channel.start(self)
+
+    def __repr__(self) -> str:
+        where = self.key.unix_path or f"{self.key.host}:{self.key.port}"
+        return f"<ClientConnection {where} {self.state.value}, {self.exchanges} requests>"
+
+    def _move(self, state: State) -> None:
+        if state not in TRANSITIONS[self.state]:
+            raise AssertionError(f"{self!r} cannot go on to {state.name}")
+        self.state = state
+
+    # -- what the owner asks for --
+
+    def start(
         self,
-        client: SimpleAsyncHTTPClient | None,
-        request: HTTPRequest,
-        release_callback: Callable[[], None] | None,
-        final_callback: Callable[[HTTPResponse], None],
-        max_buffer_size: int,
-        tcp_client: TCPClient,
-        max_header_size: int | None,
-        max_body_size: int | None,
+        receiver: ExchangeReceiver,
+        method: str,
+        request: Sequence[bytes],
+        upload: Upload | None = None,
+        reusable: bool = True,
+        max_body_size: int = sys.maxsize,
     ) -> None:
-        self.io_loop = IOLoop.current()
-        self.client, self.tcp_client = client, tcp_client
-        self.request = request
-        #: None as soon as the request has been reported.
-        self.final_callback: Callable[[HTTPResponse], None] | None = final_callback
-        self.release_callback = release_callback
-        self.max_header_size, self.max_body_size = max_header_size, max_body_size
-        self.max_buffer_size = max_buffer_size
-        #: On the wall, and on the loop's clock.
-        self.start_wall_time = time.time()
-        self.start_time = self.io_loop.time()
-        self.code: int | None = None
-        self.reason: str | None = None
-        self.headers: httputil.HTTPHeaders | None = None
-        self.chunks: list[bytes] = []
-        self._timeout: object | None = None
-        self._sockaddr: Any = None
-        self._body_sent = False
-        self.io_loop.add_future(gen.convert_yielded(self.run()), lambda done: done.result())
+        """Send a request and tell `receiver` of the response. Errors may be told before this returns.
+
+        :param method: the request's method, which decides whether the response has a body.
+        :param request: the head, and the body where it is in memory.
+        :param upload: sends the body otherwise.
+        :param reusable: whether the request allows reuse, by its own Connection field.
+        :param max_body_size: bytes that the response's body may have, as it is transferred.
+        """
+        self._move(WAITING if upload is None else SENDING)
+        self.exchanges += 1
+        self._receiver = receiver
+        self._reusable = reusable
+        self._data_seen = False
+        reader = self._reader
+        reader.expect_response_to(method)
+        reader.max_body_size = max_body_size
+        if len(request) == 1:
+            self._channel.send(request[0])
+        else:
+            self._channel.send_pieces(request)
+        if upload is not None and self.state is SENDING:
+            self._upload = upload
+            upload.start(self.stream, self._upload_done)
+
+    def pause(self) -> None:
+        """Deliver nothing more, and receive no more than a little ahead, until `resume`."""
+        if not self._paused:
+            self._paused = True
+            self._channel.pause()
+
+    def resume(self) -> None:
+        """Take back `pause`. What has been received meanwhile is delivered before this returns."""
+        if not self._paused:
+            return
+        self._paused = False
+        if not self._pumping:
+            self._pump()
+        if not self._paused and self.state is not CLOSED and self.state is not DETACHED:
+            self._channel.resume()
+
+    def is_open(self) -> bool:
+        """Whether an idle connection is still open, as far as the kernel knows now.
+
+        A connection on which something has arrived counts as closed: no request has asked for it.
+        """
+        if self.state is not IDLE or self.stream.closed():
+            return False
+        try:
+            # The method of ssl.SSLSocket refuses flags. Below TLS, an octet may be a session ticket as well
+            # as the end: the connection is not used where that matters.
+            socket.socket.recv(self.stream.socket, 1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        return False
+
+    def detach(self) -> IOStream:
+        """Return the stream, in pull mode and with all that was received after the head in its buffer.
+
+        Called while `ExchangeReceiver.head_received` runs.
+        """
+        self._move(DETACHED)
+        self._receiver = None
+        self._cancel_upload()
+        self._channel.stop(self._reader.take_buffer())
+        return self.stream
+
+    def close(self, error: BaseException | None = None) -> None:
+        """Close the connection. An exchange under way is abandoned: its receiver is told nothing more."""
+        self._receiver = None
+        self._cancel_upload()
+        if self.state is not DETACHED:
+            self.state = CLOSED
+            self.stream.close(error or False)
+
+    # -- what the stream tells --
+
+    def data_received(self, data: bytes) -> None:
+        """Take what was received."""
+        if self._receiver is None:
+            # After the response, or before any request: what it answers cannot be known.
+            self._idle_ended()
+            return
+        self._data_seen = True
+        self._reader.receive_data(data)
+        if not self._paused:
+            self._pump()
+
+    def eof_received(self) -> None:
+        """The server sends nothing more."""
+        self._ended = True
+        if self._receiver is None:
+            self._idle_ended()
+            return
+        self._reader.receive_eof()
+        if not self._paused:
+            self._pump()
+
+    def connection_lost(self, error: BaseException | None) -> None:
+        """The stream has been closed, by a reset, a failed send or `close`."""
+        if self.state is CLOSED or self.state is DETACHED:
+            return
+        if self._receiver is None:
+            self._idle_ended()
+        else:
+            self._fail(error if error is not None else ConnectionEndedError())
+
+    def input_wanted(self) -> None:
+        """The input belongs to the exchange until its end."""
+
+    def output_drained(self) -> None:
+        """Uploads wait for their own writes."""
+
+    # -- the response --
+
+    def _pump(self) -> None:
+        """Deliver what can be understood of the input."""
+        reader = self._reader
+        receiver = self._receiver
+        self._pumping = True
+        try:
+            while self._receiver is receiver and receiver is not None and not self._paused:
+                event = reader.next_event()
+                if type(event) is bytes:
+                    receiver.body_received(event)
+                elif event is None:
+                    if reader.state is _DONE:
+                        self._complete(receiver)  # a response without a body
+                    elif reader.state is _CLOSED:
+                        self._fail(ConnectionEndedError())
+                    return
+                elif type(event) is h1.ResponseHead:
+                    self._head_received(receiver, event)
+                else:
+                    self._complete(receiver)
+        except HTTPInputError as error:
+            self._fail(error)
+        finally:
+            self._pumping = False
+
+    def _head_received(self, receiver: ExchangeReceiver, head: h1.ResponseHead) -> None:
+        if head.code < 200 and head.code != 101:
+            if head.code == 100 and self._upload is not None:
+                self._upload.proceed()
+            return
+        self._move(READING)
+        if not head.keep_alive or head.code == 101:
+            self._reusable = False
+        if head.has_body and (head.content_length is None or head.content_length > _READ):
+            self.stream.read_chunk_size = _LARGE_READ
+        receiver.head_received(head)
+
+    def _complete(self, receiver: ExchangeReceiver) -> None:
+        """The response is complete."""
+        stream, reader = self.stream, self._reader
+        self._receiver = None
+        stream.read_chunk_size = _READ
+        reusable = (
+            self._reusable
+            and self._upload is None
+            and not self._ended
+            and not reader.buffered
+            and not self._channel.pending()
+            and not stream.closed()
+        )
+        if reusable:
+            reader.start_next()
+            self._move(IDLE)
+        else:
+            self.close()
+        receiver.response_complete(reusable)
+
+    def _fail(self, error: BaseException) -> None:
+        receiver, self._receiver = self._receiver, None
+        if isinstance(error, IncompleteMessage):
+            ended = ConnectionEndedError()
+            ended.__cause__ = error
+            error = ended
+        self.close(error if isinstance(error, OSError) else None)
+        if receiver is not None:
+            receiver.exchange_failed(error, self._data_seen)
+
+    def _idle_ended(self) -> None:
+        """An idle connection has ended, or is of no use any more."""
+        told, self.on_idle_end = self.on_idle_end, None
+        self.close()
+        if told is not None:
+            told(self)
 
     # -- the request --
 
-    async def run(self) -> None:
-        """Everything from the look-up to the end of the response."""
-        try:
-            await self._connect()
-            if self.final_callback is None:
-                return
-            start_line, headers = self._head()
-            self.connection = self._create_connection(self.stream)
-            # Nobody waits for the bytes to leave: a failure closes the stream, and that is reported.
-            _ = self.connection.write_headers(start_line, headers)
-            if self.request.expect_100_continue:
-                await self.connection.read_response(self)
-            else:
-                await self._write_body(True)
-        except Exception as error:
-            if not self._handle_exception(type(error), error, error.__traceback__):
-                raise
+    def _upload_done(self, error: BaseException | None) -> None:
+        """The upload is complete, or its source has raised `error`."""
+        self._upload = None
+        if error is not None:
+            self._fail(error)
+        elif self.state is SENDING:
+            self._move(WAITING)
 
-    async def _connect(self) -> None:
-        """Set `parsed` and `stream`."""
-        self.parsed = urlsplit(self.request.url)
-        scheme = self.parsed.scheme
-        if scheme not in DEFAULT_PORTS:
-            raise ValueError(
-                f"Unsupported url scheme {scheme!r} in {self.request.url!r}: "
-                "a URL for this client begins with http:// or https://"
-            )
-        host, port = self._host_and_port()
-        request = self.request
-        limits = [limit for limit in (request.connect_timeout, request.request_timeout) if limit]
-        options: dict[str, Any] = {"timeout": min(limits)} if limits else {}
-        if request.network_interface:
-            if not is_valid_ip(request.network_interface):
-                raise ValueError(
-                    "network_interface has to be an IP address of this machine, "
-                    f"not {request.network_interface!r}"
-                )
-            options["source_ip"] = request.network_interface
-        try:
-            stream = await self._open_stream(
-                host,
-                port,
-                af=socket.AF_INET if request.allow_ipv6 is False else socket.AF_UNSPEC,
-                ssl_options=self._get_ssl_options(scheme),
-                max_buffer_size=self.max_buffer_size,
-                **options,
-            )
-        except TimeoutError as error:
-            if error.errno is not None:
-                raise  # ETIMEDOUT, from the system
-            text = " ".join([str(error) or "Timeout while connecting", *getattr(error, "__notes__", ())])
-            raise HTTPTimeoutError(text) from error
-        if self.final_callback is None:
-            stream.close()  # reported meanwhile: nobody waits any more
-            return
-        self.stream = stream
-        stream.set_close_callback(self.on_connection_close)
-        if request.request_timeout:
-            self._timeout = self.io_loop.add_timeout(
-                self.start_time + request.request_timeout,
-                functools.partial(self._on_timeout, "during request"),
-            )
-
-    async def _open_stream(self, host: str, port: int, **options: Any) -> IOStream:
-        """A connection to the server; the options are those of `.TCPClient.connect`."""
-        return await self.tcp_client.connect(host, port, **options)
-
-    @property
-    def parsed_hostname(self) -> str:
-        """The host of the URL, without the brackets of an IPv6 address."""
-        return self._host_and_port()[0]
-
-    def _host_and_port(self) -> tuple[str, int]:
-        host, port = httputil.split_host_and_port(self.parsed.netloc.rpartition("@")[2])
-        if not host:
-            raise ValueError(f"the URL {self.request.url!r} names no host")
-        if host.startswith("[") and host.endswith("]"):
-            host = host[1:-1]  # an IPv6 address, without the brackets that only URLs need
-        return host, DEFAULT_PORTS[self.parsed.scheme] if port is None else port
-
-    def _get_ssl_options(self, scheme: str) -> dict[str, Any] | ssl.SSLContext | None:
-        """The TLS options for the request, None for a plain connection."""
-        if scheme != "https":
-            return None
-        if self.request.ssl_options is not None:
-            return self.request.ssl_options
-        request = self.request
-        return client_context(
-            bool(request.validate_cert), request.ca_certs, request.client_cert, request.client_key
-        )
-
-    def _head(self) -> tuple[httputil.RequestStartLine, httputil.HTTPHeaders]:
-        """The request line and the header fields to send, after everything was checked."""
-        request, parsed = self.request, self.parsed
-        self._check_request()
-        headers = request.headers
-        if "Connection" not in headers:
-            headers["Connection"] = "close"
-        if "Host" not in headers:
-            headers["Host"] = parsed.netloc.rpartition("@")[2]
-        self._add_credentials(headers)
-        if request.user_agent:
-            headers["User-Agent"] = request.user_agent
-        elif "User-Agent" not in headers:
-            headers["User-Agent"] = f"Tornado/{version}"
-        if request.expect_100_continue:
-            headers["Expect"] = "100-continue"
-        if request.body is not None:
-            headers["Content-Length"] = str(len(request.body))
-        if request.method == "POST" and "Content-Type" not in headers:
-            headers["Content-Type"] = "application/x-www-form-urlencoded"
-        if request.decompress_response:
-            headers["Accept-Encoding"] = "gzip"
-        target = (parsed.path or "/") + (f"?{parsed.query}" if parsed.query else "")
-        return httputil.RequestStartLine(request.method, target, ""), headers
-
-    def _check_request(self) -> None:
-        request = self.request
-        for name in _UNSUPPORTED:
-            if getattr(request, name, None):
-                raise NotImplementedError(
-                    f"{name} is not supported by this client: configure curl_httpclient"
-                )
-        if request.allow_nonstandard_methods:
-            return
-        if request.method not in self._SUPPORTED_METHODS:
-            raise KeyError(
-                f"unknown method {request.method}: allow_nonstandard_methods=True sends it nevertheless"
-            )
-        if request.body is not None and request.body_producer is not None:
-            raise ValueError("a request has either a body or a body_producer, not both")
-        has_body = request.body is not None or request.body_producer is not None
-        if has_body != (request.method in ("POST", "PUT", "PATCH")):
-            rule = "must be None" if has_body else 'must not be None (it may be b"")'
-            raise ValueError(
-                f"the body {rule} with method {request.method}, unless allow_nonstandard_methods is true"
-            )
-
-    def _add_credentials(self, headers: httputil.HTTPHeaders) -> None:
-        """Basic authentication (RFC 7617), from the request's arguments or else from the URL."""
-        request = self.request
-        if request.auth_username is not None:
-            username, password = request.auth_username, request.auth_password or ""
-        elif self.parsed.username is not None:
-            username, password = unquote(self.parsed.username), unquote(self.parsed.password or "")
-        else:
-            return
-        if request.auth_mode not in (None, "basic"):
-            raise ValueError(
-                f"auth_mode {request.auth_mode!r} is not supported by this client, only 'basic' is"
-            )
-        pair = httputil.encode_username_password(username, password)
-        headers["Authorization"] = "Basic " + base64.b64encode(pair).decode("ascii")
-
-    def _create_connection(self, stream: IOStream) -> HTTP1Connection:
-        stream.set_nodelay(True)
-        params = HTTP1ConnectionParameters(
-            no_keep_alive=True,
-            max_header_size=self.max_header_size,
-            max_body_size=self.max_body_size,
-            decompress=bool(self.request.decompress_response),
-        )
-        return HTTP1Connection(stream, True, params, self._sockaddr)
-
-    async def _write_body(self, start_read: bool) -> None:
-        """Send the body, if there is one, and end the request; then read the response if ``start_read``."""
-        self._body_sent = True
-        if self.request.body is not None:
-            _ = self.connection.write(self.request.body)
-        elif self.request.body_producer is not None:
-            produced = self.request.body_producer(self.connection.write)
-            if produced is not None:
-                await gen.convert_yielded(produced)
-        self.connection.finish()
-        if start_read:
-            await self.connection.read_response(self)
-
-    # -- the response, as HTTP1Connection tells it --
-
-    def headers_received(
-        self,
-        start_line: httputil.RequestStartLine | httputil.ResponseStartLine,
-        headers: httputil.HTTPHeaders,
-    ) -> Awaitable[None] | None:
-        """The head of a response, or of an interim one."""
-        assert isinstance(start_line, httputil.ResponseStartLine)
-        if 100 <= start_line.code < 200 and start_line.code != 101:
-            wanted = start_line.code == 100 and self.request.expect_100_continue and not self._body_sent
-            return self._write_body(False) if wanted else None
-        self.code = start_line.code
-        self.reason = start_line.reason
-        self.headers = headers
-        if not self._should_follow_redirect() and self.request.header_callback is not None:
-            tell = self.request.header_callback
-            tell(f"{start_line.version} {start_line.code} {start_line.reason}\r\n")
-            for name, value in headers.get_all():
-                tell(f"{name}: {value}\r\n")
-            tell("\r\n")
-        return None
-
-    def data_received(self, chunk: bytes) -> Awaitable[None] | None:
-        """A part of the body. What a redirect says is not of interest."""
-        if self._should_follow_redirect():
-            return None
-        if self.request.streaming_callback is None:
-            self.chunks.append(chunk)
-            return None
-        result = self.request.streaming_callback(chunk)
-        return result if inspect.isawaitable(result) else None
-
-    def finish(self) -> None:
-        """The response is complete."""
-        self._remove_timeout()
-        if self._should_follow_redirect():
-            self._follow_redirect()
-            return
-        assert self.code is not None
-        body = BytesIO(b"".join(self.chunks))
-        self._run_callback(self._response(self.code, headers=self.headers, buffer=body, reason=self.reason))
-        self._on_end_request()
-
-    def on_connection_close(self) -> None:
-        """The connection ended, or what came was no HTTP."""
-        if self.final_callback is None:
-            return
-        error = self.stream.error
-        if not isinstance(error, Exception):
-            # None: the peer closed. CancelledError: a callback was cancelled; the fetch itself was not.
-            fault = getattr(getattr(self, "connection", None), "_fault", None)
-            error = HTTPStreamClosedError(f"Connection closed: {fault}" if fault else "Connection closed")
-            error.__cause__ = fault
-        if not self._handle_exception(type(error), error, error.__traceback__):
-            raise error
-
-    # -- redirects --
-
-    def _should_follow_redirect(self) -> bool:
-        if (
-            not self.request.follow_redirects
-            or not self.request.max_redirects
-            or self.code not in REDIRECT_CODES
-        ):
-            return False
-        return self.headers is not None and self.headers.get("Location") is not None
-
-    def _follow_redirect(self) -> None:
-        """Hand the request over: to the client, as a new one whose response is reported for this one."""
-        report, self.final_callback = self.final_callback, None
-        self._release()
-        self._on_end_request()
-        if report is None:
-            return
-        original = self._original_request()
-
-        def arrived(future: asyncio.Future[HTTPResponse]) -> None:
-            error = asyncio.CancelledError() if future.cancelled() else future.exception()
-            if error is not None:
-                report(HTTPResponse(original, NO_RESPONSE, error=error, start_time=self.start_wall_time))
-            else:
-                report(future.result())
-
-        try:
-            assert self.client is not None
-            assert self.code is not None
-            assert self.headers is not None
-            follow_up = redirected_request(_unwrapped(self.request), self.request, self.code, self.headers)
-            follow_up.original_request = original  # type: ignore[attr-defined]
-            self.io_loop.add_future(self.client.fetch(follow_up, raise_error=False), arrived)
-        except Exception as error:
-            report(HTTPResponse(original, NO_RESPONSE, error=error, start_time=self.start_wall_time))
-
-    def _original_request(self) -> HTTPRequest:
-        """The request that the program made, before redirects."""
-        current = _unwrapped(self.request)
-        original: HTTPRequest = getattr(current, "original_request", current)
-        return original
-
-    def _response(self, code: int, **details: Any) -> HTTPResponse:
-        return HTTPResponse(
-            self._original_request(),
-            code,
-            effective_url=self.request.url,
-            start_time=self.start_wall_time,
-            request_time=self.io_loop.time() - self.start_time,
-            **details,
-        )
-
-    # -- the end --
-
-    def _on_timeout(self, info: str | None = None) -> None:
-        """The time is up; ``info`` says in which phase."""
-        self._timeout = None
-        error = HTTPTimeoutError(f"Timeout {info}" if info else "Timeout")
-        if self.final_callback is not None:
-            self._handle_exception(HTTPTimeoutError, error, None)
-
-    def _remove_timeout(self) -> None:
-        if self._timeout is not None:
-            self.io_loop.remove_timeout(self._timeout)
-            self._timeout = None
-
-    def _release(self) -> None:
-        """Make room for the client's next request; once."""
-        release, self.release_callback = self.release_callback, None
-        if release is not None:
-            release()
-
-    def _run_callback(self, response: HTTPResponse) -> None:
-        """Report the response; once."""
-        self._release()
-        report, self.final_callback = self.final_callback, None
-        if report is not None:
-            self.io_loop.add_callback(report, response)
-
-    def _handle_exception(
-        self,
-        typ: type[BaseException] | None,
-        value: BaseException | None,
-        tb: TracebackType | None,
-    ) -> bool:
-        """Report an error as the response; False if it is news that nobody waits for."""
-        if self.final_callback is None:
-            # The response is complete. A stream that closes now is nothing to talk about.
-            return isinstance(value, StreamClosedError)
-        self._remove_timeout()
-        if isinstance(value, StreamClosedError):
-            value = value.real_error or HTTPStreamClosedError("Stream closed")
-        self._add_phase(value)
-        self._run_callback(self._response(NO_RESPONSE, error=value))
-        if hasattr(self, "stream"):
-            self.stream.close()
-        return True
-
-    def _add_phase(self, error: BaseException | None) -> None:
-        """Have an error of the connection say how far the request had come, and whose connection it was.
-
-        Where there is no connection yet, those who were to make it have said so.
-        """
-        if not hasattr(self, "stream") or not isinstance(error, (OSError, HTTPClientError)):
-            return
-        peer = self.parsed.netloc.rpartition("@")[2]
-        phase = f"{'waiting for' if self.code is None else 'reading'} the response of {peer}"
-        if isinstance(error, HTTPClientError):
-            error.message = f"{error.message} ({phase})"
-            error.args = (*error.args[:1], error.message, *error.args[2:])
-        elif error.strerror and phase not in error.strerror:
-            error.strerror = f"{error.strerror} ({phase})"
-
-    def _on_end_request(self) -> None:
-        """The stream is not needed any more."""
-        self.stream.close()
-
-
-def _unwrapped(request: Any) -> HTTPRequest:
-    """The request behind the view that has the client's defaults."""
-    inner: HTTPRequest = getattr(request, "request", request)
-    return inner
+    def _cancel_upload(self) -> None:
+        upload, self._upload = self._upload, None
+        if upload is not None:
+            upload.cancel()

@@ -9,10 +9,18 @@ NO_RESPONSE = 599
 
 
 class HTTPTimeoutError(HTTPClientError):
-    """A request that took too long; the message names the phase it was in. Its ``code`` is 599."""
+    """A request that took too long; the message names the phase it was in. Its ``code`` is 599.
 
-    def __init__(self, message: str) -> None:
+    :ivar url: what was fetched, without user information and query; None where that is not known. Tracebacks
+        show it.
+    """
+
+    def __init__(self, message: str, url: str | None = None) -> None:
         super().__init__(NO_RESPONSE, message=message)
+        self.url = url
+        # Not in the message: programs compare some of these.
+        if url is not None and url not in message:
+            self.add_note(f"(fetching {url})")
 
     def __str__(self) -> str:
         return self.message or "Timeout"

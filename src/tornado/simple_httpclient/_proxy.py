@@ -29,12 +29,19 @@ _MAX_HEAD = 64 * 1024
 class Proxy:
     """A proxy as a request names it.
 
-    :ivar authorization: what its ``Proxy-Authorization`` is to be, or None.
+    :ivar authorization: the value of its ``Proxy-Authorization`` field, or None.
+    :ivar scheme: how it is spoken to: ``http``, ``https`` or ``socks5``.
     """
 
     host: str
     port: int
     authorization: str | None = dataclasses.field(default=None, repr=False)
+    scheme: str = "http"
+
+    @property
+    def forwards(self) -> bool:
+        """Whether it takes requests in absolute-form and sends them on itself."""
+        return self.scheme in ("http", "https")
 
     def __str__(self) -> str:
         return address_name((self.host, self.port))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import ssl
+from typing import Any
 
 from tornado import netutil
 from tornado.netutil._tls import naming_files
@@ -49,3 +50,22 @@ def _modified(file: str | None) -> int | None:
         return None if file is None else os.stat(file).st_mtime_ns
     except OSError:
         return None  # whoever opens it will say what is wrong
+
+
+def context_of(ssl_options: dict[str, Any]) -> ssl.SSLContext:
+    """A context for an ``ssl_options`` dictionary, kept like those of `client_context`.
+
+    :raises ValueError: for unknown or contradictory options.
+    :raises OSError: for files that cannot be used.
+    """
+    try:
+        items = tuple(sorted(ssl_options.items()))
+        files = tuple(_modified(ssl_options.get(name)) for name in ("certfile", "keyfile", "ca_certs"))
+        return _context_of_items(items, files)
+    except TypeError:  # not a dictionary, or one of values that cannot be compared
+        return netutil.ssl_options_to_context(ssl_options, server_side=False)
+
+
+@functools.lru_cache(maxsize=32)
+def _context_of_items(items: tuple[tuple[str, Any], ...], modified: tuple[int | None, ...]) -> ssl.SSLContext:
+    return netutil.ssl_options_to_context(dict(items), server_side=False)

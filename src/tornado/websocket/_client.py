@@ -25,7 +25,7 @@ from tornado.ioloop import IOLoop
 from tornado.iostream import IOStream
 from tornado.log import app_log
 from tornado.netutil import Resolver
-from tornado.simple_httpclient._connection import _HTTPConnection
+from tornado.simple_httpclient._http_connection import _HTTPConnection
 from tornado.simple_httpclient._proxy import proxy_of
 from tornado.simple_httpclient._redirect import redirected_request
 from tornado.tcpclient import TCPClient

@@ -1,0 +1,207 @@
+"""`ResponseBody`: a response's body on its way to the program, decoded, and held back where that asks for it.
+
+A body that is neither compressed nor streamed does not come here: its pieces are collected by the fetch.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import inspect
+import zlib
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
+
+from tornado._wire.errors import HTTPInputError
+from tornado.gen import convert_yielded
+from tornado.simple_httpclient._connection import ClientConnection
+
+__all__ = ["Decoder", "ResponseBody"]
+
+#: Decoded bytes that are asked for at a time.
+_PIECE = 64 * 1024
+#: Decoded bytes after which the loop gets a turn.
+_STEP = 256 * 1024
+
+
+class Decoder(Protocol):
+    """Undoes a content coding.
+
+    :ivar unconsumed_tail: input that was not looked at for lack of room in the output.
+    """
+
+    @property
+    def unconsumed_tail(self) -> bytes: ...
+
+    def decompress(self, value: bytes, max_length: int = 0) -> bytes:
+        """Decode, to at most `max_length` bytes."""
+
+    def flush(self) -> bytes:
+        """Return what is left at the end of the input.
+
+        :raises Exception: if the input ends early.
+        """
+
+
+class ResponseBody:
+    """Takes the body of one response.
+
+    :param connection: is paused while the sink is busy.
+    :param decoder: undoes the content coding, or None.
+    :param coding: its name, for messages.
+    :param sink: the ``streaming_callback``; None collects the body in `chunks`.
+    :param max_size: decoded bytes that the body may have.
+    :param context: what the sink runs in.
+    :param fail: called with the fault of a body that cannot be decoded.
+    :param callback_failed: called with what the sink, or another callback that is waited for, has raised.
+
+    :ivar received: decoded bytes so far.
+    """
+
+    __slots__ = (
+        "_callback_failed",
+        "_coding",
+        "_connection",
+        "_context",
+        "_decoder",
+        "_fail",
+        "_held",
+        "_max_size",
+        "_sink",
+        "chunks",
+        "received",
+    )
+
+    def __init__(
+        self,
+        connection: ClientConnection,
+        decoder: Decoder | None,
+        coding: str,
+        sink: Callable[[bytes], Any] | None,
+        max_size: int,
+        context: contextvars.Context,
+        fail: Callable[[BaseException], None],
+        callback_failed: Callable[[BaseException], None],
+    ) -> None:
+        self.chunks: list[bytes] = []
+        self.received = 0
+        self._connection = connection
+        self._decoder = decoder
+        self._coding = coding
+        self._sink = sink
+        self._max_size = max_size
+        self._context = context
+        self._fail = fail
+        self._callback_failed = callback_failed
+        self._held: asyncio.Future[Any] | None = None
+
+    def receive(self, data: bytes) -> None:
+        """Take a part of the body. Errors go to ``fail``."""
+        try:
+            if self._decoder is None:
+                self.received += len(data)
+                waiting = self._deliver(data)
+            else:
+                waiting, rest = self._decode(self._decoder, data)
+                if waiting is not None:
+                    waiting = self._context.run(convert_yielded, self._decode_rest(waiting, rest))
+        except HTTPInputError as error:
+            self._fail(error)
+        except (Exception, asyncio.CancelledError) as error:
+            self._callback_failed(error)
+        else:
+            if waiting is not None:
+                self.hold(waiting)
+
+    def finish(self) -> None:
+        """The body is complete.
+
+        :raises .HTTPInputError: if its content coding is not.
+        """
+        if self._decoder is None:
+            return
+        try:
+            rest = self._decoder.flush()
+        except _DECODE_ERRORS as error:
+            raise HTTPInputError(f"invalid {self._coding} data in the body: {error}") from error
+        if rest:
+            raise HTTPInputError(f"invalid {self._coding} data in the body: it ends early")
+
+    def hold(self, waiting: Awaitable[Any]) -> None:
+        """Hold the response back until `waiting` is done."""
+        future = self._context.run(convert_yielded, waiting)
+        if future.done():
+            self._look_at(future)
+            return
+        self._held = future
+        self._connection.pause()
+        future.add_done_callback(self._released)
+
+    def cancel(self) -> None:
+        """The fetch is over: what the sink still does is of no interest."""
+        held, self._held = self._held, None
+        if held is not None:
+            held.cancel()
+
+    def _released(self, future: asyncio.Future[Any]) -> None:
+        if self._held is not future:
+            if not future.cancelled():
+                future.exception()  # seen
+            return
+        self._held = None
+        if self._look_at(future):
+            self._connection.resume()
+
+    def _look_at(self, future: asyncio.Future[Any]) -> bool:
+        error = asyncio.CancelledError() if future.cancelled() else future.exception()
+        if error is None:
+            return True
+        if isinstance(error, HTTPInputError):
+            self._fail(error)
+        else:
+            self._callback_failed(error)
+        return False
+
+    def _deliver(self, data: bytes) -> Awaitable[Any] | None:
+        sink = self._sink
+        if sink is None:
+            self.chunks.append(data)
+            return None
+        result = self._context.run(sink, data)
+        return result if result is not None and inspect.isawaitable(result) else None
+
+    def _decode(self, decoder: Decoder, data: bytes) -> tuple[Awaitable[Any] | None, bytes]:
+        """Decode and deliver. Returns what to wait for, or None, and the input that is left then."""
+        produced = 0
+        while data:
+            try:
+                piece = decoder.decompress(data, _PIECE)
+            except _DECODE_ERRORS as error:
+                raise HTTPInputError(f"invalid {self._coding} data in the body: {error}") from error
+            data = decoder.unconsumed_tail
+            if not piece:
+                if data:
+                    raise HTTPInputError(f"invalid {self._coding} data in the body: more follows its end")
+                break
+            self.received += len(piece)
+            if self.received > self._max_size:
+                raise HTTPInputError(
+                    f"decompressed body too large: over the limit of {self._max_size} bytes (max_body_size)"
+                )
+            waiting = self._deliver(piece)
+            if waiting is not None:
+                return waiting, data
+            produced += len(piece)
+            if produced >= _STEP:
+                return asyncio.sleep(0), data
+        return None, b""
+
+    async def _decode_rest(self, waiting: Awaitable[Any] | None, data: bytes) -> None:
+        decoder = self._decoder
+        assert decoder is not None
+        while waiting is not None:
+            await convert_yielded(waiting)
+            waiting, data = self._decode(decoder, data)
+
+
+_DECODE_ERRORS = (ValueError, zlib.error, EOFError, OSError)

@@ -1,0 +1,98 @@
+"""One timer for the deadlines of all requests of a client.
+
+A request has its deadline as a number. The timer is set for the earliest deadline that was announced; when it
+fires, one walk over the requests finds those that are due and the next earliest. So a request that is
+answered in time costs two operations on a set and a comparison, and no timer. Walks are at least a tenth of
+the shortest timeout apart: a deadline is noticed at most a tenth late.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol
+
+__all__ = ["NEVER", "Deadlines", "Timed"]
+
+NEVER = float("inf")
+_LONGEST_STEP = 1.0
+#: Seconds that a timer may fire early.
+_TOLERANCE = 0.001
+
+
+class Timed(Protocol):
+    """Something with a deadline.
+
+    :ivar deadline: when it expires, on the loop's clock.
+    """
+
+    deadline: float
+
+    def expired(self) -> None:
+        """Act on the deadline, which has passed. The object has left the `Deadlines`."""
+
+
+class Deadlines:
+    """The objects of one client that have a deadline, and the timer for all of them.
+
+    :param loop: the event loop, whose clock counts.
+    """
+
+    __slots__ = ("_due", "_loop", "_step", "_timer", "_watched")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._watched: set[Timed] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._due = NEVER
+        self._step = _LONGEST_STEP
+
+    def __len__(self) -> int:
+        return len(self._watched)
+
+    def add(self, timed: Timed, now: float, timeout: float) -> None:
+        """Give `timed` until `timeout` seconds after `now`."""
+        timed.deadline = deadline = now + timeout
+        self._watched.add(timed)
+        if timeout * 0.1 < self._step:
+            self._step = timeout * 0.1
+        if deadline < self._due:
+            self._schedule(deadline, now)
+
+    def discard(self, timed: Timed) -> None:
+        """Forget `timed`."""
+        self._watched.discard(timed)
+
+    def close(self) -> None:
+        """Forget everything and cancel the timer."""
+        self._watched.clear()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._due = NEVER
+
+    def _schedule(self, deadline: float, now: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._due = deadline
+        self._timer = self._loop.call_later(max(0.0, deadline - now), self._fire)
+
+    def _fire(self) -> None:
+        self._timer = None
+        self._due = NEVER
+        now = self._loop.time() + _TOLERANCE
+        due = []
+        following = NEVER
+        for timed in self._watched:
+            if timed.deadline <= now:
+                due.append(timed)
+            elif timed.deadline < following:
+                following = timed.deadline
+        if following != NEVER:
+            self._schedule(max(following, now + self._step), now)
+        else:
+            self._step = _LONGEST_STEP
+        for timed in due:
+            # It may have ended while those before it were told.
+            if timed in self._watched and timed.deadline <= now:
+                self._watched.discard(timed)
+                timed.expired()

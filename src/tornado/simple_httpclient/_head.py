@@ -1,0 +1,138 @@
+"""The head of a request: what is checked, what is added, and the bytes that are sent."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from tornado import httputil
+from tornado._wire.errors import HTTPOutputError
+from tornado._wire.headers import is_token
+from tornado.httpclient import HTTPRequest
+from tornado.simple_httpclient._routes import USER_AGENT, Route
+
+__all__ = ["SUPPORTED_METHODS", "check_request", "has_close", "plain_head", "request_head"]
+
+SUPPORTED_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"))
+_WITH_BODY = frozenset(("POST", "PUT", "PATCH"))
+_find_illegal = re.compile(r"[\x00-\x20\x7f]").search
+
+
+def check_request(request: HTTPRequest) -> None:
+    """Check a request's method and body.
+
+    :raises KeyError: for a method that is not known.
+    :raises ValueError: for a body where there must be none, or none where there must be one.
+    """
+    if request.body is not None and request.body_producer is not None:
+        raise ValueError("a request has either a body or a body_producer, not both")
+    if request.allow_nonstandard_methods:
+        return
+    if request.method not in SUPPORTED_METHODS:
+        raise KeyError(
+            f"unknown method {request.method}: allow_nonstandard_methods=True sends it nevertheless"
+        )
+    has_body = request.body is not None or request.body_producer is not None
+    if has_body != (request.method in _WITH_BODY):
+        rule = "must be None" if has_body else 'must not be None (it may be b"")'
+        raise ValueError(
+            f"the body {rule} with method {request.method}, unless allow_nonstandard_methods is true"
+        )
+
+
+def plain_head(method: str, target: str, route: Route) -> bytes:
+    """Return the head of a request that has a known method, no body and no fields of its own."""
+    return f"{method} {route.absolute}{target}{route.plain_end}".encode()
+
+
+def request_head(
+    request: HTTPRequest,
+    route: Route,
+    target: str,
+    userinfo: tuple[str, str] | None,
+    decompress: bool,
+) -> tuple[bytes, int | None, bool]:
+    """Return the head, the length of the body that it announces, and whether the connection may be reused.
+
+    :raises ValueError: if the method or the target cannot be sent, or the authentication is not supported.
+    :raises .HTTPOutputError: if the fields announce a body that there is not.
+    """
+    method = request.method
+    if not is_token(method) or not target or _find_illegal(target) is not None:
+        raise ValueError(f"Illegal characters in request line: {method!r} {target!r}")
+    headers = httputil.HTTPHeaders(request.headers)
+    if "Host" not in headers:
+        lines = [f"{method} {route.absolute}{target} HTTP/1.1\r\nHost: {route.origin.authority}\r\n"]
+    else:
+        lines = [f"{method} {route.absolute}{target} HTTP/1.1\r\n"]
+    _add_credentials(headers, request, userinfo)
+    if request.user_agent:
+        headers["User-Agent"] = request.user_agent
+    elif "User-Agent" not in headers:
+        headers["User-Agent"] = USER_AGENT
+    if route.authorization is not None and "Proxy-Authorization" not in headers:
+        headers["Proxy-Authorization"] = route.authorization
+    if request.expect_100_continue:
+        headers["Expect"] = "100-continue"
+    if method == "POST" and "Content-Type" not in headers:
+        headers["Content-Type"] = "application/x-www-form-urlencoded"
+    if decompress:
+        headers["Accept-Encoding"] = "gzip"
+    length = _frame(headers, request)
+    lines += [f"{name}: {value}\r\n" for name, value in headers.get_all()]
+    lines.append("\r\n")
+    text = "".join(lines)
+    # A target may hold any text; fields are Latin-1.
+    line, _, fields = text.partition("\n")
+    head = line.encode() + b"\n" + fields.encode("latin-1")
+    return head, length, "Connection" not in headers or not has_close(headers["Connection"])
+
+
+def has_close(connection: str) -> bool:
+    """Whether a Connection field asks for the connection's end."""
+    return any(option.strip().lower() == "close" for option in connection.split(","))
+
+
+def _frame(headers: httputil.HTTPHeaders, request: HTTPRequest) -> int | None:
+    """Set the fields that say where the body ends."""
+    if request.body is not None:
+        headers.pop("Transfer-Encoding", None)
+        headers["Content-Length"] = str(len(request.body))
+        return len(request.body)
+    length = _announced(headers)
+    if request.body_producer is not None:
+        if length is None:
+            headers["Transfer-Encoding"] = "chunked"
+        else:
+            headers.pop("Transfer-Encoding", None)
+        return length
+    if length or "Transfer-Encoding" in headers:
+        raise HTTPOutputError("the request has no body, but its fields announce one")
+    return 0
+
+
+def _announced(headers: Mapping[str, Any]) -> int | None:
+    text = headers.get("Content-Length")
+    if text is None:
+        return None
+    if not re.fullmatch("[0-9]{1,18}", str(text)):
+        raise HTTPOutputError(f"Content-Length {text!r} is not a number")
+    return int(text)
+
+
+def _add_credentials(
+    headers: httputil.HTTPHeaders, request: HTTPRequest, userinfo: tuple[str, str] | None
+) -> None:
+    """Add basic authentication (RFC 7617), from the request's arguments or else from the URL."""
+    if request.auth_username is not None:
+        username, password = request.auth_username, request.auth_password or ""
+    elif userinfo is not None:
+        username, password = userinfo
+    else:
+        return
+    if request.auth_mode not in (None, "basic"):
+        raise ValueError(f"auth_mode {request.auth_mode!r} is not supported by this client, only 'basic' is")
+    pair = httputil.encode_username_password(username, password)
+    headers["Authorization"] = "Basic " + base64.b64encode(pair).decode("ascii")

@@ -1,0 +1,137 @@
+"""Which connection a request may use, and what every request on it has in its head."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Mapping
+from typing import Any
+
+from tornado import version
+from tornado.httpclient import HTTPRequest
+from tornado.netutil import is_valid_ip
+from tornado.simple_httpclient._key import ConnectionKey
+from tornado.simple_httpclient._proxy import Proxy, proxy_of
+from tornado.simple_httpclient._tls import client_context, context_of
+from tornado.simple_httpclient._url import Origin, match_plain_url, origin_of, parse_url
+from tornado.tcpclient import TCPClient
+
+__all__ = ["USER_AGENT", "Route", "Routes"]
+
+USER_AGENT = f"Tornado/{version}"
+#: Routes that are kept.
+_MAX_KEPT = 512
+
+
+class Route:
+    """The way to an origin.
+
+    :ivar origin: where requests go.
+    :ivar key: which connections they may use.
+    :ivar absolute: what stands before the target in the request line: ``http://host`` where an HTTP proxy
+        forwards the request (RFC 9112 section 3.2.2), else nothing.
+    :ivar authorization: the proxy's credentials, where it reads the request itself; else None.
+    :ivar plain_end: the rest of the head of a request without fields of its own, from the version on.
+    """
+
+    __slots__ = ("absolute", "authorization", "key", "origin", "plain_end")
+
+    def __init__(self, origin: Origin, key: ConnectionKey, forwarded_by: Proxy | None) -> None:
+        self.origin = origin
+        self.key = key
+        self.absolute = f"http://{origin.authority}" if forwarded_by is not None else ""
+        self.authorization = forwarded_by.authorization if forwarded_by is not None else None
+        credentials = f"Proxy-Authorization: {self.authorization}\r\n" if self.authorization else ""
+        self.plain_end = (
+            f" HTTP/1.1\r\nHost: {origin.authority}\r\nUser-Agent: {USER_AGENT}\r\n{credentials}"
+            "Accept-Encoding: gzip\r\n\r\n"
+        )
+
+
+class Routes:
+    """The routes of one client.
+
+    :param tcp_client: what connects.
+    :param proxy: the proxy for requests that name none, or None.
+    """
+
+    def __init__(self, tcp_client: TCPClient, proxy: Proxy | None = None) -> None:
+        self.tcp_client = tcp_client
+        self.proxy = proxy
+        self._plain: dict[tuple[str, Any], Route] = {}
+
+    def find(
+        self, request: HTTPRequest, defaults: Mapping[str, Any]
+    ) -> tuple[Route, str, tuple[str, str] | None]:
+        """Return the route, the target and the URL's user name and password.
+
+        :param request: the request, its own settings and those of `defaults` together, but for
+            ``validate_cert``.
+        :raises ValueError: for a URL or settings that cannot be used.
+        :raises OSError: for certificate files that cannot be used.
+        """
+        match = match_plain_url(request.url)
+        if (
+            match is None
+            or request.network_interface is not None
+            or request.allow_ipv6 is False
+            or request.ssl_options is not None
+            or request.proxy_host
+            or request.proxy_port
+            or request.ca_certs is not None
+            or request.client_cert is not None
+            or request.client_key is not None
+        ):
+            address = parse_url(request.url)
+            return self._make(address.origin, request, defaults), address.target, address.userinfo
+        prefix, target = match.groups()
+        known = (
+            prefix,
+            defaults.get("validate_cert") if request.validate_cert is None else request.validate_cert,
+        )
+        route = self._plain.get(known)
+        if route is None:
+            route = self._make(origin_of(prefix), request, defaults)
+            if len(self._plain) >= _MAX_KEPT:
+                self._plain.clear()
+            self._plain[known] = route
+        return route, target or "/", None
+
+    def _make(self, origin: Origin, request: HTTPRequest, defaults: Mapping[str, Any]) -> Route:
+        source_ip = request.network_interface or None
+        if source_ip is not None and not is_valid_ip(source_ip):
+            raise ValueError(
+                f"network_interface must be an IP address of this machine, not {request.network_interface!r}"
+            )
+        tls = self._context(request, defaults) if origin.scheme == "https" else None
+        proxy = proxy_of(request) or self.proxy
+        if origin.unix_path is not None:
+            proxy = None
+        forwarded = proxy is not None and proxy.forwards and origin.scheme == "http"
+        host, port = origin.host, origin.port
+        if forwarded:
+            assert proxy is not None
+            host, port = proxy.host, proxy.port
+        key = ConnectionKey(
+            scheme=origin.scheme,
+            host=host,
+            port=port,
+            unix_path=origin.unix_path,
+            tls=tls,
+            family=socket.AF_INET if request.allow_ipv6 is False else socket.AF_UNSPEC,
+            source_ip=source_ip,
+            proxy=proxy,
+            tcp_client=self.tcp_client,
+            resolver=getattr(self.tcp_client, "resolver", None),
+        )
+        return Route(origin, key, proxy if forwarded else None)
+
+    def _context(self, request: HTTPRequest, defaults: Mapping[str, Any]) -> ssl.SSLContext:
+        if request.ssl_options is not None:
+            if isinstance(request.ssl_options, ssl.SSLContext):
+                return request.ssl_options
+            return context_of(request.ssl_options)
+        validate = request.validate_cert
+        if validate is None:
+            validate = defaults.get("validate_cert", True)
+        return client_context(bool(validate), request.ca_certs, request.client_cert, request.client_key)
