@@ -93,6 +93,8 @@ class BaseAsyncIOLoop(IOLoop):
                 "an IOLoop cannot be closed while it runs; call stop() and wait for start() to return"
             )
         self.closing = True
+        for callback in getattr(self, "_at_close", ()):  # what is to end with the loop leaves word of it here
+            callback()
         for fd, (registered, _) in list(self.handlers.items()):
             self.remove_handler(fd)
             if all_fds:

@@ -76,7 +76,7 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
         #: The deadlines of requests, of those in the queue as well.
         self.deadlines = Deadlines(self.loop)
         self.pool = ConnectionPool(
-            self.loop, max_clients if max_idle_connections is None else max_idle_connections, idle_timeout
+            self.io_loop, max_clients if max_idle_connections is None else max_idle_connections, idle_timeout
         )
         self.connector = Connector(max_buffer_size)
         self.routes = Routes(self.tcp_client)

@@ -19,6 +19,7 @@ import os
 import weakref
 from collections.abc import AsyncGenerator
 
+from tornado.ioloop import IOLoop
 from tornado.simple_httpclient._connection import ClientConnection, State
 from tornado.simple_httpclient._key import ConnectionKey
 
@@ -31,20 +32,20 @@ FRESH = 1.0
 class ConnectionPool:
     """The idle connections of one client.
 
-    :param loop: the event loop, whose clock counts.
+    :param io_loop: the loop that the connections belong to.
     :param max_idle: how many to keep; 0 keeps none.
     :param idle_timeout: seconds for which to keep one.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, max_idle: int, idle_timeout: float) -> None:
+    def __init__(self, io_loop: IOLoop, max_idle: int, idle_timeout: float) -> None:
         self.max_idle = max_idle
         self.idle_timeout = idle_timeout
-        self._loop = loop
+        self._io_loop = io_loop
+        self._loop = loop = io_loop.asyncio_loop  # type: ignore[attr-defined]
         self._by_key: dict[ConnectionKey, list[ClientConnection]] = {}
         #: The same connections, in the order in which they became idle.
         self._line: dict[ClientConnection, None] = {}
         self._timer: asyncio.TimerHandle | None = None
-        self._ending: AsyncGenerator[None, None] | None = None
         self._closed = False
         self._removal = functools.partial(_remove, weakref.ref(self))
         _pools.add(self)
@@ -106,8 +107,7 @@ class ConnectionPool:
             stack.append(connection)
         if self._timer is None:
             self._timer = self._loop.call_later(self.idle_timeout, _expire, weakref.ref(self))
-            if self._ending is None:
-                self._end_with_loop()
+            _end_with_loop(self, self._io_loop)
 
     def close_oldest(self) -> bool:
         """Close the connection that has been idle for longest. False if there is none."""
@@ -121,12 +121,6 @@ class ConnectionPool:
         """Close all idle connections, and whatever comes back later."""
         self._closed = True
         self._clear()
-        ending, self._ending = self._ending, None
-        if ending is not None:
-            try:
-                ending.aclose().send(None)
-            except (StopIteration, RuntimeError):
-                pass
 
     def abandon(self) -> None:
         """Forget all connections in a forked child: they are the parent's."""
@@ -179,27 +173,47 @@ class ConnectionPool:
         """Forget a connection that has ended."""
         self._forget(connection)
 
-    def _end_with_loop(self) -> None:
-        """Have the connections closed when the loop shuts its asynchronous generators down, at its end."""
-        self._ending = _at_end(weakref.ref(self))
-        try:
-            self._ending.__anext__().send(None)
-        except StopIteration:
-            pass
-
 
 _IDLE = State.IDLE
 #: Seconds that a timer may fire early.
 _TOLERANCE = 0.001
 
 
-async def _at_end(pool: weakref.ref[ConnectionPool]) -> AsyncGenerator[None, None]:
-    try:
-        yield
-    finally:
-        found = pool()
-        if found is not None:
-            found.close()
+class _LoopEnd:
+    """The pools of one loop, to be closed when that ends; kept in the IOLoop's ``__dict__``."""
+
+    def __init__(self) -> None:
+        self.pools: weakref.WeakSet[ConnectionPool] = weakref.WeakSet()
+        # A loop's shutdown_asyncgens() closes it, which `asyncio.run` calls.
+        self._generator = self._wait()
+        try:
+            self._generator.__anext__().send(None)
+        except StopIteration:
+            pass
+
+    def close(self) -> None:
+        """Close all pools."""
+        for pool in list(self.pools):
+            pool.close()
+
+    async def _wait(self) -> AsyncGenerator[None, None]:
+        try:
+            yield
+        finally:
+            self.close()
+
+
+def _end_with_loop(pool: ConnectionPool, io_loop: IOLoop) -> None:
+    """Have a pool closed with its loop. Called while that runs."""
+    held = vars(io_loop)
+    end = held.get(_LOOP_END)
+    if end is None:
+        end = held[_LOOP_END] = _LoopEnd()
+        held.setdefault("_at_close", []).append(end.close)
+    end.pools.add(pool)
+
+
+_LOOP_END = "_http_pools"
 
 
 def _expire(pool: weakref.ref[ConnectionPool]) -> None:

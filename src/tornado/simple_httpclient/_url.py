@@ -93,7 +93,8 @@ def parse_url(url: str) -> Address:
             f"Unsupported url scheme {parts.scheme!r} in {url!r}: "
             "a URL for this client begins with http:// or https://"
         )
-    host, port = httputil.split_host_and_port(authority)
+    # RFC 3986 section 3.2.3: a port may be empty, and stands for the default one.
+    host, port = httputil.split_host_and_port(authority.removesuffix(":"))
     if not host:
         raise ValueError(f"the URL {url!r} names no host")
     if host.startswith("[") and host.endswith("]"):
