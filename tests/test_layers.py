@@ -82,6 +82,7 @@ EXTRAS = {
     "pycares": "platform.caresresolver",
     "pycurl": "curl_httpclient",
     "pytest": "testing.pytest, a plugin of it",
+    "python_socks": "SOCKS5 proxies of the HTTP client",
     "twisted": "platform.twisted",
     "uvloop": "a faster loop",
     "watchfiles": "autoreload by notification",

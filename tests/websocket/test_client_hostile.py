@@ -158,7 +158,7 @@ async def test_no_http(loop_kind: str, tls: Any) -> None:
 
     async with scripted(script, tls) as server:
         with pytest.raises(
-            HTTPStreamClosedError, match=f"waiting for the response of 127.0.0.1:{server.port}"
+            HTTPStreamClosedError, match=f"waiting for the response of https?://127.0.0.1:{server.port}"
         ):
             await websocket_connect(server.url, **server.trust)
 

@@ -41,6 +41,7 @@ from tornado.iostream._pipe import PipeIOStream
 from tornado.iostream._push import StreamConsumer as StreamConsumer
 from tornado.iostream._socket import IOStream
 from tornado.iostream._tls import SSLIOStream
+from tornado.iostream._tls_over_tls import TLSOverTLSStream as TLSOverTLSStream
 
 if typing.TYPE_CHECKING:
     import unittest

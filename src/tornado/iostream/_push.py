@@ -134,6 +134,13 @@ class PushMode(OutputSide):
         self._drop_reader()
         contextvars.Context().run(self._start_push, consumer)
 
+    def _end_push(self, unread: bytes) -> None:
+        """`_stop_push`, and what reads next does that in its own context, beginning with `unread`."""
+        self._drop_reader()
+        self._stop_push()
+        if unread and not self._closed:
+            self._unread(unread)
+
     def _take_read_buffer(self) -> bytes:
         """Everything that pull mode has read ahead."""
         raise NotImplementedError
@@ -351,9 +358,7 @@ class PushChannel(OutputChannel):
 
     def stop(self, unread: bytes) -> None:
         """Go back to pull mode, with `unread` as the first input. The consumer is told nothing more."""
-        self.stream._stop_push()
-        if unread and not self.stream.closed():
-            self.stream._unread(unread)
+        self.stream._end_push(unread)
 
     def pause(self) -> None:
         """Receive nothing more until `resume`."""

@@ -415,13 +415,7 @@ class IOStream(BaseIOStream):
         if self._peer_address is None:
             self._peer_address = address
         try:
-            secure = netutil.ssl_wrap_socket(
-                self.socket,
-                ssl_options,
-                server_hostname=server_hostname,
-                server_side=server_side,
-                do_handshake_on_connect=False,
-            )
+            secure, kind = self._secured(server_side, ssl_options, server_hostname)
         except Exception as error:
             if self.socket.fileno() >= 0:  # a bad option, say: the stream stays as it was
                 raise
@@ -430,7 +424,7 @@ class IOStream(BaseIOStream):
         self.socket = None  # type: ignore[assignment]
         callback, self._close_callback = self._close_callback, None
         self._closed = self._held = True
-        stream = self._tls_stream(
+        stream = kind(
             secure,
             ssl_options=ssl_options,
             max_buffer_size=self.max_buffer_size,
@@ -448,6 +442,19 @@ class IOStream(BaseIOStream):
 
         handshake.add_done_callback(given_up)
         return handshake
+
+    def _secured(
+        self, server_side: bool, ssl_options: dict[str, Any] | ssl.SSLContext, server_hostname: str | None
+    ) -> tuple[Any, type[Any]]:
+        """Lay TLS over the socket; returns the TLS socket and the class of its stream."""
+        secure = netutil.ssl_wrap_socket(
+            self.socket,
+            ssl_options,
+            server_hostname=server_hostname,
+            server_side=server_side,
+            do_handshake_on_connect=False,
+        )
+        return secure, self._tls_stream
 
     def _lost_before_tls(self, error: Exception) -> asyncio.Future[Any]:
         """The connection ended before the handshake could begin: close, and say so in a Future."""

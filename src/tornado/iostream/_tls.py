@@ -18,7 +18,7 @@ import select
 import socket
 import ssl
 import weakref
-from typing import Any
+from typing import Any, ClassVar
 
 from tornado import netutil
 from tornado._throttle import Throttle
@@ -68,6 +68,9 @@ class SSLIOStream(IOStream):
 
     #: The TLS socket; a plain one until it is connected.
     socket: ssl.SSLSocket
+    #: For TLS over TLS; `_tls_over_tls`, which imports this module, enters them here.
+    _nested_socket: ClassVar[type[Any]]
+    _nested_stream: ClassVar[type[Any]]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._ssl_options = kwargs.pop("ssl_options", None)
@@ -149,6 +152,14 @@ class SSLIOStream(IOStream):
                 server_side=False,
                 do_handshake_on_connect=False,
             )
+
+    def _secured(
+        self, server_side: bool, ssl_options: dict[str, Any] | ssl.SSLContext, server_hostname: str | None
+    ) -> tuple[Any, type[Any]]:
+        if server_side:
+            raise ValueError("start_tls(): TLS over TLS is for clients only")
+        context = netutil.ssl_options_to_context(ssl_options, server_side=False)
+        return self._nested_socket(self.socket, context, server_hostname), self._nested_stream
 
     # -- the handshake --
 

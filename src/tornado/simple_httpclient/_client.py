@@ -19,7 +19,9 @@ from tornado.simple_httpclient._errors import NO_RESPONSE, HTTPTimeoutError
 from tornado.simple_httpclient._fetch import Fetch
 from tornado.simple_httpclient._http_connection import _HTTPConnection
 from tornado.simple_httpclient._key import ConnectionKey
+from tornado.simple_httpclient._lookups import SharedLookups, may_share
 from tornado.simple_httpclient._pool import ConnectionPool
+from tornado.simple_httpclient._proxy import parse_proxy
 from tornado.simple_httpclient._routes import Routes
 from tornado.simple_httpclient._url import shown_url
 from tornado.tcpclient import TCPClient
@@ -40,8 +42,11 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
         max_header_size: int | None = None,
         max_body_size: int | None = None,
         *,
+        max_clients_per_host: int | None = None,
         max_idle_connections: int | None = None,
         idle_timeout: float = 15.0,
+        proxy: str | None = None,
+        dns_cache_ttl: float = 0.0,
     ) -> None:
         """Called by the constructor with its arguments.
 
@@ -53,16 +58,23 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
         :param max_header_size: bytes that the head of a response may have.
         :param max_body_size: bytes that a response's body may have, after decompression; by default as many
             as ``max_buffer_size``, and no limit for a body that is streamed.
+        :param max_clients_per_host: how many of them may go to one host; by default there is no such limit.
         :param max_idle_connections: how many idle connections are kept for further requests; by default as
             many as ``max_clients``; 0 closes each connection after its request.
         :param idle_timeout: seconds for which an idle connection is kept.
+        :param proxy: the URL of a proxy for all requests that name none themselves: with the scheme ``http``,
+            ``https`` or ``socks5`` (which needs the package python-socks), and a user name and password
+            where the proxy asks for them.
+        :param dns_cache_ttl: seconds for which the addresses of a host are kept; 0 looks them up for each
+            connection. Answers of a program's own `.Resolver` are never kept.
         """
         super().initialize(defaults)
         self.loop = self.io_loop.asyncio_loop  # type: ignore[attr-defined]
         self.own_resolver = resolver is None
         lookup = Resolver() if resolver is None else resolver
         self.resolver = OverrideResolver(lookup, hostname_mapping) if hostname_mapping is not None else lookup
-        self.tcp_client = TCPClient(self.resolver)
+        shared = SharedLookups(self.resolver, ttl=dns_cache_ttl) if may_share(self.resolver) else None
+        self.tcp_client = TCPClient(shared or self.resolver)
         # Limits: on requests at once, and on what one response may take.
         self.max_clients = max_clients
         self.max_body_size, self.max_header_size = max_body_size, max_header_size
@@ -79,7 +91,7 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
             self.io_loop, max_clients if max_idle_connections is None else max_idle_connections, idle_timeout
         )
         self.connector = Connector(max_buffer_size)
-        self.routes = Routes(self.tcp_client)
+        self.routes = Routes(self.tcp_client, parse_proxy(proxy) if proxy is not None else None)
         head_size = DEFAULT.max_head_size if max_header_size is None else max_header_size
         self._limits = Limits(max_head_size=head_size, max_request_line=head_size)
 
@@ -170,6 +182,14 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
             self.queue.popleft()
 
     # -- connections --
+
+    def take_connection(self, key: ConnectionKey, fresh: bool) -> ClientConnection | None:
+        """Return an idle connection and forget it; see `ConnectionPool.take`."""
+        return self.pool.take(key, fresh)
+
+    def keep_connection(self, connection: ClientConnection) -> None:
+        """Keep a connection that has become idle, or close it."""
+        self.pool.put(connection)
 
     async def open_connection(self, key: ConnectionKey, timeout: float | None) -> ClientConnection:
         """Make a connection; see `Connector.connect`."""

@@ -221,10 +221,13 @@ class ClientConnection:
         """
         if self.state is not IDLE or self.stream.closed():
             return False
+        sock: object = self.stream.socket
+        if not isinstance(sock, socket.socket):
+            return False  # TLS over TLS, or a program's own: it cannot be asked
         try:
             # The method of ssl.SSLSocket refuses flags. Below TLS, an octet may be a session ticket as well
             # as the end: the connection is not used where that matters.
-            socket.socket.recv(self.stream.socket, 1, socket.MSG_PEEK)
+            socket.socket.recv(sock, 1, socket.MSG_PEEK)
         except BlockingIOError:
             return True
         except OSError:

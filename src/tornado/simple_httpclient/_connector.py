@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import socket
+import ssl
+from collections.abc import AsyncIterator
 from typing import Any
 
-from tornado.iostream import IOStream
+from tornado import netutil
+from tornado.iostream import IOStream, StreamClosedError
+from tornado.netutil._place import address_name, placed
 from tornado.simple_httpclient._key import ConnectionKey
+from tornado.simple_httpclient._proxy import Proxy
+from tornado.simple_httpclient._tunnel import open_socks, open_tunnel
 
 __all__ = ["Connector"]
 
@@ -25,29 +34,110 @@ class Connector:
         :param key: where to, and how.
         :param timeout: seconds for everything together; None for no limit.
         :returns: a stream in pull mode; what is sent on it reaches the origin, or the proxy that forwards.
-        :raises TimeoutError: when the time is up.
+        :raises TimeoutError: when the time is up. The message names the phase and the peer.
         :raises OSError: if the connection cannot be made; see `.TCPClient.connect`.
         :raises HTTPProxyError: if the proxy refuses.
+        :raises HTTPStreamClosedError: if it closes the connection.
+
+        A call that is cancelled leaves nothing open.
         """
-        options: dict[str, Any] = {"timeout": timeout} if timeout is not None else {}
+        deadline = None if timeout is None else asyncio.get_running_loop().time() + timeout
+        if key.unix_path is not None:
+            return await self._connect_unix(key, key.unix_path, deadline)
+        if key.proxy is None:
+            return await self._connect_tcp(key, key.host, key.port, key.tls, timeout)
+        if key.proxy.scheme == "socks5":
+            return await self._connect_socks(key, key.proxy, deadline)
+        tls = netutil._client_ssl_defaults if key.proxy.scheme == "https" else None
+        stream = await self._connect_tcp(key, key.proxy.host, key.proxy.port, tls, timeout)
+        if not key.is_tunnelled:
+            return stream
+        where = f"{address_name((key.host, key.port))} through the proxy {key.proxy}"
+        message = (
+            f"Timeout while the proxy {key.proxy} was to connect to {address_name((key.host, key.port))}"
+        )
+        async with _closing_on_error(stream), _time_limit(deadline, message):
+            await open_tunnel(stream, key.proxy, key.host, key.port)
+        return await _secure(stream, key, where, deadline)
+
+    async def _connect_tcp(
+        self, key: ConnectionKey, host: str, port: int, tls: ssl.SSLContext | None, timeout: float | None
+    ) -> IOStream:
+        options: dict[str, Any] = {}
+        if timeout is not None:
+            options["timeout"] = timeout
         if key.source_ip is not None:
             options["source_ip"] = key.source_ip
-        if key.proxy is not None and key.tls is not None:
-            return await key.proxy.connect(
-                key.tcp_client,
-                key.host,
-                key.port,
-                af=key.family,
-                ssl_options=key.tls,
-                max_buffer_size=self.max_buffer_size,
-                **options,
+        try:
+            stream: IOStream = await key.tcp_client.connect(
+                host, port, af=key.family, ssl_options=tls, max_buffer_size=self.max_buffer_size, **options
             )
-        stream: IOStream = await key.tcp_client.connect(
-            key.host,
-            key.port,
-            af=key.family,
-            ssl_options=key.tls,
-            max_buffer_size=self.max_buffer_size,
-            **options,
-        )
+        except OSError:
+            forget = getattr(key.resolver, "forget", None)
+            if forget is not None:
+                forget(host)
+            raise
         return stream
+
+    async def _connect_unix(self, key: ConnectionKey, path: str, deadline: float | None) -> IOStream:
+        sock = socket.socket(socket.AF_UNIX)
+        try:
+            stream = IOStream(sock, max_buffer_size=self.max_buffer_size)
+        except BaseException:
+            sock.close()
+            raise
+        async with _closing_on_error(stream), _time_limit(deadline, f"Timeout while connecting to {path}"):
+            try:
+                await stream.connect(path)
+            except StreamClosedError as error:
+                raise placed(error.real_error or error, f"connecting to {path}") from None
+        return await _secure(stream, key, path, deadline)
+
+    async def _connect_socks(self, key: ConnectionKey, proxy: Proxy, deadline: float | None) -> IOStream:
+        where = address_name((key.host, key.port))
+        async with _time_limit(deadline, f"Timeout while the proxy {proxy} was to connect to {where}"):
+            sock = await open_socks(proxy, key.host, key.port)
+        try:
+            stream = IOStream(sock, max_buffer_size=self.max_buffer_size)
+        except BaseException:
+            sock.close()
+            raise
+        return await _secure(stream, key, f"{where} through the proxy {proxy}", deadline)
+
+
+async def _secure(stream: IOStream, key: ConnectionKey, where: str, deadline: float | None) -> IOStream:
+    """Speak TLS with the origin, if its scheme is https.
+
+    :param where: the peer, for messages.
+    """
+    if key.tls is None:
+        return stream
+    async with _closing_on_error(stream), _time_limit(deadline, f"Timeout during TLS handshake with {where}"):
+        try:
+            secure: IOStream = await stream.start_tls(False, ssl_options=key.tls, server_hostname=key.host)
+        except StreamClosedError as error:
+            raise placed(error.real_error or error, f"TLS handshake with {where}") from None
+        except OSError as error:
+            raise placed(error, f"TLS handshake with {where}") from None
+    return secure
+
+
+@contextlib.asynccontextmanager
+async def _closing_on_error(stream: IOStream) -> AsyncIterator[None]:
+    try:
+        yield
+    except BaseException:
+        stream.close()
+        raise
+
+
+@contextlib.asynccontextmanager
+async def _time_limit(deadline: float | None, message: str) -> AsyncIterator[None]:
+    """Raise TimeoutError with `message` where the block lasts beyond `deadline`."""
+    try:
+        async with asyncio.timeout_at(deadline) as limit:
+            yield
+    except TimeoutError as error:
+        if not limit.expired():
+            raise  # ETIMEDOUT, from the system
+        raise TimeoutError(message) from error

@@ -32,31 +32,29 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from tornado import httputil
 from tornado._wire import h1
 from tornado._wire.errors import HeadTooLarge, HTTPInputError
 from tornado.gen import convert_yielded
-from tornado.httpclient import HTTPRequest, HTTPResponse
+from tornado.httpclient import HTTPClientError, HTTPRequest, HTTPResponse
 from tornado.httpclient._request import _RequestProxy
-from tornado.iostream import StreamClosedError, UnsatisfiableReadError
+from tornado.iostream import IOStream, StreamClosedError, UnsatisfiableReadError
 from tornado.log import app_log, gen_log
 from tornado.simple_httpclient._body import ResponseBody
 from tornado.simple_httpclient._connection import SENDING, ClientConnection, ConnectionEndedError
-from tornado.simple_httpclient._deadlines import NEVER
+from tornado.simple_httpclient._deadlines import NEVER, Deadlines
 from tornado.simple_httpclient._errors import NO_RESPONSE, HTTPStreamClosedError, HTTPTimeoutError
 from tornado.simple_httpclient._head import check_request, plain_head, request_head
-from tornado.simple_httpclient._redirect import REDIRECT_CODES, redirected_request
-from tornado.simple_httpclient._routes import Route
+from tornado.simple_httpclient._key import ConnectionKey
+from tornado.simple_httpclient._redirect import REDIRECT_CODES, check_downgrade, redirected_request
+from tornado.simple_httpclient._routes import Route, Routes
 from tornado.simple_httpclient._upload import BytesSource, ProducerSource, Upload
 from tornado.simple_httpclient._url import shown_url
 from tornado.util import GzipDecompressor
 
-if TYPE_CHECKING:
-    from tornado.simple_httpclient._client import SimpleAsyncHTTPClient
-
-__all__ = ["Fetch", "Phase"]
+__all__ = ["Fetch", "FetchOwner", "Phase", "Upgrade"]
 
 #: Methods that may be sent again if it is not known whether the first one arrived (RFC 9110 section 9.2.2).
 _IDEMPOTENT = frozenset(("GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"))
@@ -80,12 +78,58 @@ class Phase(enum.Enum):
 QUEUED, CONNECTING, WAITING, READING, DONE = Phase
 
 
+class FetchOwner(Protocol):
+    """What a fetch needs of its client."""
+
+    loop: asyncio.AbstractEventLoop
+    deadlines: Deadlines
+    routes: Routes
+    max_body_size: int | None
+    max_buffer_size: int
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether further hops are refused."""
+
+    def take_connection(self, key: ConnectionKey, fresh: bool) -> ClientConnection | None:
+        """Return an idle connection; see `.ConnectionPool.take`."""
+
+    def keep_connection(self, connection: ClientConnection) -> None:
+        """Keep a connection that has become idle, or close it."""
+
+    async def open_connection(self, key: ConnectionKey, timeout: float | None) -> ClientConnection:
+        """Make a connection."""
+
+    def fetch_ended(self, fetch: Fetch) -> None:
+        """The fetch is over."""
+
+
+class Upgrade(Protocol):
+    """What a fetch tells whoever wants to go on with another protocol after a 101 response."""
+
+    def connected(self, stream: IOStream) -> None:
+        """The request is about to be sent on `stream`."""
+
+    def redirected(self, request: HTTPRequest) -> HTTPRequest:
+        """Return the request of the next hop, made of that which follows a redirect.
+
+        :raises ValueError: if the redirect must not be followed.
+        """
+
+    def check(self, head: h1.ResponseHead) -> None:
+        """Check a 101 response; an exception ends the fetch."""
+
+    def switched(self, stream: IOStream) -> None:
+        """The protocol has been switched; `stream` is in pull mode. The fetch makes no report."""
+
+
 class Fetch:
     """One fetch.
 
     :param client: whose connections it uses.
     :param view: the request as `.AsyncHTTPClient.fetch_impl` gets it.
     :param callback: called once, with the response.
+    :param upgrade: takes the connection over after a 101 response; None takes that for any other response.
     """
 
     __slots__ = (
@@ -107,6 +151,7 @@ class Fetch:
         "_retried",
         "_started",
         "_times",
+        "_upgrade",
         "_wall_time",
         "client",
         "deadline",
@@ -114,7 +159,11 @@ class Fetch:
     )
 
     def __init__(
-        self, client: SimpleAsyncHTTPClient, view: HTTPRequest, callback: Callable[[HTTPResponse], None]
+        self,
+        client: FetchOwner,
+        view: HTTPRequest,
+        callback: Callable[[HTTPResponse], None],
+        upgrade: Upgrade | None = None,
     ) -> None:
         self.client = client
         self.phase = QUEUED
@@ -124,7 +173,7 @@ class Fetch:
         defaults: dict[str, Any] = {}
         if isinstance(view, _RequestProxy):
             request, defaults = view.request, view.defaults or {}
-        self._original = request
+        self._original: HTTPRequest = getattr(request, "original_request", request)
         self._defaults = defaults
         if len(defaults) > _USUAL_DEFAULTS:
             request = _with_defaults(request, defaults)
@@ -132,11 +181,13 @@ class Fetch:
         self._request = request
         self._context: contextvars.Context | None = None
         if (
-            request.streaming_callback is not None
+            upgrade is not None
+            or request.streaming_callback is not None
             or request.header_callback is not None
             or request.body_producer is not None
         ):
             self._context = contextvars.copy_context()
+        self._upgrade = upgrade
         self._created = self._started = client.loop.time()
         self._wall_time = 0.0
         self._times: tuple[float, float] = (0.0, 0.0)
@@ -169,10 +220,13 @@ class Fetch:
             self._callback = None
             self._end(None)
 
+    def fail(self, error: BaseException) -> None:
+        """End the fetch with `error`."""
+        self._end(error)
+
     def expired(self) -> None:
         """The deadline has passed."""
         if self.phase is QUEUED:
-            self.client.queue_timed_out(self)
             self._end(HTTPTimeoutError("Timeout in request queue", shown_url(self._request.url)))
         else:
             error = HTTPTimeoutError(
@@ -185,8 +239,6 @@ class Fetch:
     def _hop(self) -> None:
         """Send the request on a connection from the pool, or have one made."""
         request, client = self._request, self.client
-        if client.pool.loop_closed():
-            raise RuntimeError("the event loop of this client is closed")
         timeout = self._setting("request_timeout")
         if timeout:
             client.deadlines.add(self, self._started, timeout)
@@ -197,7 +249,7 @@ class Fetch:
             self._end(error)
             return
         idempotent = request.method in _IDEMPOTENT
-        connection = client.pool.take(route.key, fresh=not idempotent)
+        connection = client.take_connection(route.key, fresh=not idempotent)
         if connection is not None:
             self._send(connection, message)
         else:
@@ -221,7 +273,9 @@ class Fetch:
         ):
             return (plain_head(request.method, target, route),), None, True
         check_request(request)
-        head, length, reusable = request_head(request, route, target, userinfo, decompress)
+        head, headers, length, reusable = request_head(request, route, target, userinfo, decompress)
+        if self._upgrade is not None:
+            request.headers = headers  # programs look at what was sent
         if request.body_producer is not None:
             source: Any = ProducerSource(request.body_producer, length)
         elif body is not None and request.expect_100_continue:
@@ -280,6 +334,8 @@ class Fetch:
         pieces, upload, reusable = message
         self.phase = WAITING
         self._connection = connection
+        if self._upgrade is not None:
+            self._upgrade.connected(connection.stream)
         connection.start(self, self._request.method, pieces, upload, reusable, self._body_limit())
 
     def _body_limit(self) -> int:
@@ -299,6 +355,9 @@ class Fetch:
         """Take the head of the response: decide whether there is another hop, and where the body goes."""
         self.phase = READING
         self._head = head
+        if head.code == 101 and self._upgrade is not None:
+            self._switch(self._upgrade, head)
+            return
         if head.code in REDIRECT_CODES:
             try:
                 self._follow_up = self._redirect(head)
@@ -330,6 +389,24 @@ class Fetch:
             )
             if request.header_callback is not None:
                 self._tell_headers(request.header_callback, self._body)
+
+    def _switch(self, upgrade: Upgrade, head: h1.ResponseHead) -> None:
+        """Hand the connection over to another protocol."""
+        connection = self._connection
+        assert connection is not None
+        try:
+            assert self._context is not None
+            self._context.run(upgrade.check, head)
+        except Exception as error:
+            self._end(error)
+            return
+        if self.phase is DONE:
+            return
+        stream = connection.detach()
+        self._connection = None
+        self._finish()
+        assert self._context is not None
+        self._context.run(upgrade.switched, stream)
 
     def _tell_headers(self, tell: Callable[[str], Any], body: ResponseBody) -> None:
         """Call the ``header_callback`` with each line of the head."""
@@ -379,7 +456,7 @@ class Fetch:
         """The response is complete: go on to the next hop, or report it."""
         connection, self._connection = self._connection, None
         if connection is not None and reusable:
-            self.client.pool.put(connection)
+            self.client.keep_connection(connection)
         if self._follow_up is not None:
             self._next_hop()
             return
@@ -394,17 +471,16 @@ class Fetch:
         head = self._head
         assert head is not None
         buffer = BytesIO(chunks[0] if len(chunks) == 1 else b"".join(chunks))
-        self._report(
-            HTTPResponse(
-                self._original,
-                head.code,
-                headers=head.headers,
-                buffer=buffer,
-                effective_url=self._request.url,
-                reason=head.reason,
-                request_time=self.client.loop.time() - self._started,
-                start_time=self._wall_time,
-            )
+        self._report(self._response(head.code, headers=head.headers, buffer=buffer, reason=head.reason))
+
+    def _response(self, code: int, **details: Any) -> HTTPResponse:
+        return HTTPResponse(
+            self._original,
+            code,
+            effective_url=self._request.url,
+            request_time=self.client.loop.time() - self._started,
+            start_time=self._wall_time or time.time(),
+            **details,
         )
 
     def exchange_failed(self, error: BaseException, started: bool) -> None:
@@ -456,7 +532,15 @@ class Fetch:
         if headers.get("Location") is None:
             return None
         effective: Any = _RequestProxy(self._request, self._defaults)
-        new = redirected_request(self._request, effective, head.code, headers)
+        try:
+            new = redirected_request(self._request, effective, head.code, headers)
+            if self._upgrade is not None:
+                new = self._upgrade.redirected(new)
+            check_downgrade(effective, new)
+        except ValueError as error:
+            message = f"a redirect that cannot be followed: {error}"
+            response = self._response(head.code, headers=headers, reason=head.reason)
+            raise HTTPClientError(head.code, message, response) from error
         if self.client.is_closed:
             raise RuntimeError(f"fetch() on a closed {type(self.client).__name__}")
         return new
@@ -493,30 +577,26 @@ class Fetch:
         else:
             reported = self._reported(error)
         self._leave_connection()
-        self.phase = DONE
-        self.client.fetch_ended(self)
-        callback, self._callback = self._callback, None
+        callback = self._finish()
         if reported is None or callback is None:
             return
-        response = HTTPResponse(
-            self._original,
-            NO_RESPONSE,
-            error=reported,
-            effective_url=self._request.url,
-            request_time=self.client.loop.time() - self._started,
-            start_time=self._wall_time or time.time(),
-        )
+        response = self._response(NO_RESPONSE, error=reported)
         # Not at once: whoever has called fetch_impl() may still be in that call.
         if not self.client.loop.is_closed():
             self.client.loop.call_soon(_call, callback, response)
 
     def _report(self, response: HTTPResponse) -> None:
-        self.phase = DONE
-        self._body = None
-        callback, self._callback = self._callback, None
-        self.client.fetch_ended(self)
+        callback = self._finish()
         if callback is not None:
             _call(callback, response)
+
+    def _finish(self) -> Callable[[HTTPResponse], None] | None:
+        """Be done, and return the callback. Whoever waits is not referred to any more, which frees both."""
+        callback, self._callback = self._callback, None
+        self.phase = DONE
+        self._body = self._upgrade = None
+        self.client.fetch_ended(self)
+        return callback
 
     def _place(self) -> str:
         """The phase and the URL, for messages."""

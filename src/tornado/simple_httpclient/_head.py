@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from tornado import httputil
 from tornado._wire.errors import HTTPOutputError
@@ -13,7 +13,7 @@ from tornado._wire.headers import is_token
 from tornado.httpclient import HTTPRequest
 from tornado.simple_httpclient._routes import USER_AGENT, Route
 
-__all__ = ["SUPPORTED_METHODS", "check_request", "has_close", "plain_head", "request_head"]
+__all__ = ["SUPPORTED_METHODS", "RequestHead", "check_request", "has_close", "plain_head", "request_head"]
 
 SUPPORTED_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"))
 _WITH_BODY = frozenset(("POST", "PUT", "PATCH"))
@@ -47,14 +47,29 @@ def plain_head(method: str, target: str, route: Route) -> bytes:
     return f"{method} {route.absolute}{target}{route.plain_end}".encode()
 
 
+class RequestHead(NamedTuple):
+    """The head of a request.
+
+    :ivar data: what is sent.
+    :ivar headers: its fields.
+    :ivar length: the size of the body that it announces in bytes; None for a chunked one.
+    :ivar reusable: whether it lets the connection be used again.
+    """
+
+    data: bytes
+    headers: httputil.HTTPHeaders
+    length: int | None
+    reusable: bool
+
+
 def request_head(
     request: HTTPRequest,
     route: Route,
     target: str,
     userinfo: tuple[str, str] | None,
     decompress: bool,
-) -> tuple[bytes, int | None, bool]:
-    """Return the head, the length of the body that it announces, and whether the connection may be reused.
+) -> RequestHead:
+    """Return the head of any request.
 
     :raises ValueError: if the method or the target cannot be sent, or the authentication is not supported.
     :raises .HTTPOutputError: if the fields announce a body that there is not.
@@ -64,9 +79,10 @@ def request_head(
         raise ValueError(f"Illegal characters in request line: {method!r} {target!r}")
     headers = httputil.HTTPHeaders(request.headers)
     if "Host" not in headers:
-        lines = [f"{method} {route.absolute}{target} HTTP/1.1\r\nHost: {route.origin.authority}\r\n"]
-    else:
-        lines = [f"{method} {route.absolute}{target} HTTP/1.1\r\n"]
+        # RFC 9110 section 7.2: it should be the first field.
+        given, headers = headers, httputil.HTTPHeaders({"Host": route.origin.authority})
+        for name, value in given.get_all():
+            headers.add(name, value)
     _add_credentials(headers, request, userinfo)
     if request.user_agent:
         headers["User-Agent"] = request.user_agent
@@ -81,13 +97,11 @@ def request_head(
     if decompress:
         headers["Accept-Encoding"] = "gzip"
     length = _frame(headers, request)
-    lines += [f"{name}: {value}\r\n" for name, value in headers.get_all()]
-    lines.append("\r\n")
-    text = "".join(lines)
     # A target may hold any text; fields are Latin-1.
-    line, _, fields = text.partition("\n")
-    head = line.encode() + b"\n" + fields.encode("latin-1")
-    return head, length, "Connection" not in headers or not has_close(headers["Connection"])
+    line = f"{method} {route.absolute}{target} HTTP/1.1\r\n".encode()
+    fields = "".join([f"{name}: {value}\r\n" for name, value in headers.get_all()]).encode("latin-1")
+    reusable = "Connection" not in headers or not has_close(headers["Connection"])
+    return RequestHead(line + fields + b"\r\n", headers, length, reusable)
 
 
 def has_close(connection: str) -> bool:

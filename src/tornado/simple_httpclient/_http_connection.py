@@ -22,8 +22,9 @@ from tornado.ioloop import IOLoop
 from tornado.iostream import IOStream, StreamClosedError
 from tornado.netutil import is_valid_ip
 from tornado.simple_httpclient._errors import NO_RESPONSE, HTTPStreamClosedError, HTTPTimeoutError
-from tornado.simple_httpclient._redirect import DEFAULT_PORTS, REDIRECT_CODES, redirected_request
+from tornado.simple_httpclient._redirect import REDIRECT_CODES, check_downgrade, redirected_request
 from tornado.simple_httpclient._tls import client_context
+from tornado.simple_httpclient._url import DEFAULT_PORTS
 from tornado.tcpclient import TCPClient
 
 if TYPE_CHECKING:
@@ -340,6 +341,7 @@ class _HTTPConnection(httputil.HTTPMessageDelegate):
             assert self.code is not None
             assert self.headers is not None
             follow_up = redirected_request(_unwrapped(self.request), self.request, self.code, self.headers)
+            check_downgrade(self.request, follow_up)
             follow_up.original_request = original  # type: ignore[attr-defined]
             self.io_loop.add_future(self.client.fetch(follow_up, raise_error=False), arrived)
         except Exception as error:

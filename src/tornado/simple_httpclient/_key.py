@@ -23,6 +23,7 @@ class ConnectionKey(NamedTuple):
     :ivar family: `socket.AF_INET` if IPv6 is not allowed, else `socket.AF_UNSPEC`.
     :ivar source_ip: the local address to connect from, or None.
     :ivar proxy: the proxy with its credentials, or None.
+    :ivar is_tunnelled: whether the proxy connects to `host`; otherwise it is `host`, and reads the requests.
     :ivar tcp_client: the `.TCPClient` that connects, compared by identity.
     :ivar resolver: its resolver, compared by identity.
     """
@@ -35,5 +36,6 @@ class ConnectionKey(NamedTuple):
     family: socket.AddressFamily
     source_ip: str | None
     proxy: Proxy | None
+    is_tunnelled: bool
     tcp_client: Any
     resolver: Any

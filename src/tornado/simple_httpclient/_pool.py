@@ -58,10 +58,6 @@ class ConnectionPool:
     def __repr__(self) -> str:
         return f"<ConnectionPool {len(self._line)} idle of {self.max_idle}>"
 
-    def loop_closed(self) -> bool:
-        """Whether the event loop is closed."""
-        return self._loop.is_closed()
-
     def take(self, key: ConnectionKey, fresh: bool) -> ClientConnection | None:
         """Return an idle connection for `key` and forget it; None where there is none.
 

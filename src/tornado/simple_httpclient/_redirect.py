@@ -7,8 +7,8 @@ from urllib.parse import urljoin, urlsplit
 
 from tornado.httpclient import HTTPRequest
 from tornado.httputil import HTTPHeaders
+from tornado.simple_httpclient._url import DEFAULT_PORTS, shown_url
 
-DEFAULT_PORTS = {"http": 80, "https": 443}
 REDIRECT_CODES = frozenset((301, 302, 303, 307, 308))
 
 # They describe a body, or the sending of it: gone when the new request has none.
@@ -28,7 +28,7 @@ def redirected_request(
     :param headers: the response's, with a ``Location``.
     """
     new = copy.copy(request)
-    new.url = urljoin(request.url, headers["Location"])
+    new.url = _join(request.url, headers["Location"])
     new.headers = HTTPHeaders(request.headers)
     new.max_redirects = (effective.max_redirects or 1) - 1
     dropped = ["Host"]
@@ -44,6 +44,35 @@ def redirected_request(
         if name in new.headers:
             del new.headers[name]
     return new
+
+
+def check_downgrade(effective: HTTPRequest, new: HTTPRequest) -> None:
+    """Refuse a redirect from ``https`` to ``http``, unless the request allows that.
+
+    :param effective: the request that was redirected, with the client's defaults.
+    :param new: the request that follows.
+    :raises ValueError: if the redirect must not be followed.
+    """
+    if not _has_scheme(effective.url, "https") or not _has_scheme(new.url, "http"):
+        return
+    if not getattr(effective, "allow_downgrade", None):
+        raise ValueError(f"{shown_url(new.url)} is not protected by TLS, as {shown_url(effective.url)} is")
+
+
+def _join(base: str, location: str) -> str:
+    """The URL that a Location field means."""
+    scheme, separator, rest = base.partition("+unix://")
+    if not separator:
+        return urljoin(base, location)
+    # urljoin() knows nothing of this scheme. As seen from the server it is http://localhost.
+    socket, slash, path = rest.partition("/")
+    inside = f"{scheme}://localhost/"
+    joined = urljoin(f"{inside[:-1]}{slash}{path}", location)
+    return f"{scheme}+unix://{socket}/{joined.removeprefix(inside)}" if joined.startswith(inside) else joined
+
+
+def _has_scheme(url: str, scheme: str) -> bool:
+    return url.partition(":")[0].lower() in (scheme, f"{scheme}+unix")
 
 
 def _becomes_get(code: int, method: str) -> bool:

@@ -53,11 +53,13 @@ class Routes:
 
     :param tcp_client: what connects.
     :param proxy: the proxy for requests that name none, or None.
+    :param tunnels: whether an HTTP proxy is to connect to the origin even where no TLS is spoken with that.
     """
 
-    def __init__(self, tcp_client: TCPClient, proxy: Proxy | None = None) -> None:
+    def __init__(self, tcp_client: TCPClient, proxy: Proxy | None = None, tunnels: bool = False) -> None:
         self.tcp_client = tcp_client
         self.proxy = proxy
+        self._tunnels = tunnels
         self._plain: dict[tuple[str, Any], Route] = {}
 
     def find(
@@ -107,7 +109,7 @@ class Routes:
         proxy = proxy_of(request) or self.proxy
         if origin.unix_path is not None:
             proxy = None
-        forwarded = proxy is not None and proxy.forwards and origin.scheme == "http"
+        forwarded = proxy is not None and proxy.forwards and origin.scheme == "http" and not self._tunnels
         host, port = origin.host, origin.port
         if forwarded:
             assert proxy is not None
@@ -121,6 +123,7 @@ class Routes:
             family=socket.AF_INET if request.allow_ipv6 is False else socket.AF_UNSPEC,
             source_ip=source_ip,
             proxy=proxy,
+            is_tunnelled=proxy is not None and not forwarded,
             tcp_client=self.tcp_client,
             resolver=getattr(self.tcp_client, "resolver", None),
         )

@@ -1,7 +1,7 @@
 """`WebSocketClientConnection`: a client's WebSocket, from its handshake to its end.
 
-The handshake is an HTTP request, and `tornado.simple_httpclient` carries it out; behind it the stream belongs
-to `_protocol`, and nothing waits: an open connection has no task and no timer of its own.
+The handshake is an HTTP request, carried out by `_opening`; after it the stream belongs to `_protocol`, and
+nothing waits: an open connection has no task and no timer of its own.
 """
 
 from __future__ import annotations
@@ -13,31 +13,31 @@ import warnings
 from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any
+from urllib.parse import urlsplit
 
-from tornado import gen, httputil
+from tornado import httputil
 from tornado._wire import ws_handshake
+from tornado._wire.h1 import ResponseHead
 from tornado._wire.ws_errors import HandshakeError
 from tornado.concurrent import Future, future_set_exception_unless_cancelled
 from tornado.escape import json_encode, utf8
 from tornado.httpclient import HTTPClientError, HTTPRequest, HTTPResponse
 from tornado.httpclient._request import _RequestProxy
+from tornado.httputil import ResponseStartLine
 from tornado.ioloop import IOLoop
 from tornado.iostream import IOStream
 from tornado.log import app_log
 from tornado.netutil import Resolver
-from tornado.simple_httpclient._http_connection import _HTTPConnection
+from tornado.simple_httpclient import HTTPStreamClosedError
+from tornado.simple_httpclient._errors import NO_RESPONSE
 from tornado.simple_httpclient._proxy import proxy_of
-from tornado.simple_httpclient._redirect import redirected_request
-from tornado.tcpclient import TCPClient
+from tornado.simple_httpclient._url import parse_url
 from tornado.websocket._errors import closed_error, forget_frames
 from tornado.websocket._interface import WebSocketProtocol
 from tornado.websocket._messages import Message, MessageQueue
+from tornado.websocket._opening import Opening
 from tornado.websocket._params import MAX_MESSAGE_SIZE, params_of
 from tornado.websocket._protocol import WebSocketProtocol13
-
-#: Bytes of the head of the handshake's answer, and of the page that comes in place of a WebSocket.
-_MAX_HEAD = 64 * 1024
-_MAX_PAGE = 1024 * 1024
 
 #: The scheme that the handshake goes by. Programs write all four.
 _SCHEMES = {"ws": "http", "wss": "https", "http": "http", "https": "https"}
@@ -61,7 +61,7 @@ class Connecting(asyncio.Future["WebSocketClientConnection"]):
         await self.result().__aexit__(kind, error, place)
 
 
-class WebSocketClientConnection(_HTTPConnection):
+class WebSocketClientConnection:
     """A client's side of a WebSocket; `websocket_connect` makes it.
 
     :param request: an `.HTTPRequest` with the URL of the WebSocket; it is copied. Programs also pass one
@@ -81,6 +81,8 @@ class WebSocketClientConnection(_HTTPConnection):
 
     :ivar request: the request as it was sent, ``Upgrade`` and ``Sec-WebSocket-…`` included; its URL begins
         with ``http:`` or ``https:``.
+    :ivar parsed: that URL, taken apart.
+    :ivar stream: the `.IOStream`, as soon as there is one.
     :ivar headers: the `.HTTPHeaders` of the answer to the handshake.
     :ivar close_code: how the server closed (RFC 6455 section 7.4); None if it just went, or gave no code.
     :ivar close_reason: its reason, likewise.
@@ -98,8 +100,12 @@ class WebSocketClientConnection(_HTTPConnection):
     close_reason: str | None = None
     close_error: str | None = None
     _subprotocol: str | None = None
-    #: The task of the handshake.
-    _handshake: asyncio.Task[Any] | None = None
+    #: Of the response that came in place of a WebSocket.
+    code: int | None = None
+    headers: httputil.HTTPHeaders | None = None
+    stream: IOStream
+    #: Until the handshake is over.
+    _opening: Opening | None = None
     #: What `wait_closed` waits for.
     _closed: Future[None] | None = None
     _is_over = False
@@ -120,20 +126,14 @@ class WebSocketClientConnection(_HTTPConnection):
         self.read_queue = MessageQueue(loop)
         self._on_message_callback = on_message_callback
         self._subprotocols = _offered_subprotocols(request, subprotocols)
-        effective = self._prepared(request)
+        self.io_loop = IOLoop.current()
+        self.request = self._prepared(request)
+        self.parsed = urlsplit(self.request.url)
         #: Until it is done with a connection: with that, each would keep the other alive.
         self._connecting: Connecting | None = Connecting(loop=loop)
         self._connecting.add_done_callback(self._on_connected)
-        super().__init__(
-            None,
-            effective,
-            None,
-            self._on_http_response,
-            _MAX_PAGE,
-            TCPClient(resolver=resolver),
-            _MAX_HEAD,
-            _MAX_PAGE,
-        )
+        self._opening = Opening(self.request, self._on_http_response, self, resolver)
+        self._opening.start()
 
     @property
     def connect_future(self) -> Connecting:
@@ -143,6 +143,11 @@ class WebSocketClientConnection(_HTTPConnection):
             future = Connecting(loop=self.io_loop.asyncio_loop)  # type: ignore[attr-defined]
             future.set_result(self)
         return future
+
+    @property
+    def parsed_hostname(self) -> str:
+        """The host of the URL, without the brackets of an IPv6 address."""
+        return parse_url(self.request.url).origin.host
 
     def __del__(self) -> None:
         protocol = getattr(self, "protocol", None)
@@ -278,7 +283,8 @@ class WebSocketClientConnection(_HTTPConnection):
         """
         given_up = self._connecting is not None
         if self._connecting is not None and not self._connecting.done():
-            super().on_connection_close()
+            if self._opening is not None:
+                self._opening.fail(HTTPStreamClosedError("Connection closed"))
             return None
         if self._is_over:
             return None
@@ -332,55 +338,47 @@ class WebSocketClientConnection(_HTTPConnection):
             effective.headers[name] = value
         return _RequestProxy(effective, defaults)  # type: ignore[return-value]
 
-    async def run(self) -> None:
-        """The handshake, to the answer's end."""
-        self._handshake = asyncio.current_task()
-        try:
-            await super().run()
-        except asyncio.CancelledError:
-            if self._connecting is None or not self._connecting.cancelled():
-                raise
-        finally:
-            self._handshake = None
+    def _original_request(self) -> HTTPRequest:
+        """The request that the program made."""
+        original: HTTPRequest = self.request.original_request  # type: ignore[attr-defined]
+        return original
 
-    async def _open_stream(self, host: str, port: int, **options: Any) -> IOStream:
-        proxy = proxy_of(self.request)
-        if proxy is not None:
-            return await proxy.connect(self.tcp_client, host, port, **options)
-        return await super()._open_stream(host, port, **options)
+    def connected(self, stream: IOStream) -> None:
+        """The handshake tells that there is a connection; see `Upgrade`."""
+        self.stream = stream
 
-    def _check_request(self) -> None:
-        """`_prepared` has done that."""
+    def redirected(self, request: HTTPRequest) -> HTTPRequest:
+        """The handshake asks what to send to where a redirect leads; see `Upgrade`."""
+        request.url = _http_url(request.url)
+        self.request = self._prepared(request)
+        self.parsed = urlsplit(self.request.url)
+        effective: HTTPRequest = self.request.request  # type: ignore[attr-defined]
+        return effective
+
+    def check(self, head: ResponseHead) -> None:
+        """The handshake tells that the server switches protocols; see `Upgrade`."""
+        self.headers_received(ResponseStartLine(head.version, head.code, head.reason), head.headers)
 
     def headers_received(
         self,
         start_line: httputil.RequestStartLine | httputil.ResponseStartLine,
         headers: httputil.HTTPHeaders,
     ) -> Any:
-        """The head of the server's answer, or of an interim one."""
-        assert isinstance(start_line, httputil.ResponseStartLine)
-        if start_line.code != 101:
-            return super().headers_received(start_line, headers)
-        self.headers = headers  # `code` is that of another answer: programs take None for a WebSocket
-        try:
-            agreed = ws_handshake.check_response(
-                101, headers, self.key, self._subprotocols, self.params.policy
-            )
-        except HandshakeError as error:
-            self._handle_exception(HandshakeError, error.with_traceback(None), None)  # its frames know us
-        else:
-            self._open(*agreed)
-        return None
+        """Called with the head of the server's answer, if that agrees to a WebSocket.
 
-    def _open(self, subprotocol: str | None, parameters: Any) -> None:
-        """The server has agreed: the stream is a WebSocket's from here on."""
-        self._remove_timeout()
-        self.final_callback = None
-        self.tcp_client.close()
-        stream = self.connection.detach()
-        stream.set_close_callback(None)
+        :raises HandshakeError: if it does not answer what was asked.
+        """
+        self.headers = headers  # `code` is that of another answer: programs take None for a WebSocket
+        self._agreed = ws_handshake.check_response(
+            101, headers, self.key, self._subprotocols, self.params.policy
+        )
+
+    def switched(self, stream: IOStream) -> None:
+        """The handshake tells that the stream is a WebSocket's from here on; see `Upgrade`."""
+        subprotocol, parameters = self._agreed
         # Only needed for the handshake. `request` stays: programs read from it what was sent.
-        del self.connection, self.tcp_client
+        del self._agreed, self._opening
+        stream.set_close_callback(None)
         if subprotocol is not None:
             self._subprotocol = subprotocol
         protocol: Any = self.get_websocket_protocol()
@@ -402,32 +400,11 @@ class WebSocketClientConnection(_HTTPConnection):
         loop.call_soon(future.set_result, None)
         return future
 
-    def _follow_redirect(self) -> None:
-        """Do the handshake with whom the answer names."""
-        assert self.code is not None
-        assert self.headers is not None
-        current: Any = self.request
-        try:
-            follow_up = redirected_request(current.request, current, self.code, self.headers)
-            follow_up.url = _http_url(follow_up.url)
-            if current.url.startswith("https:") and follow_up.url.startswith("http:"):
-                raise ValueError(f"{follow_up.url} is not protected by TLS, as {current.url} is")
-            effective = self._prepared(follow_up)
-        except ValueError as error:
-            message = f"a redirect that cannot be followed: {error}"
-            failure = HTTPClientError(self.code, message, self._response(self.code, headers=self.headers))
-            self._handle_exception(HTTPClientError, failure, None)
-            return
-        self.stream.set_close_callback(None)
-        self.stream.close()
-        del self.stream
-        self.request = effective
-        self.code = self.reason = self.headers = None
-        self.chunks = []
-        self.io_loop.add_future(gen.convert_yielded(self.run()), lambda done: done.result())
-
     def _on_http_response(self, response: HTTPResponse) -> None:
         """The handshake is over, and there is no WebSocket."""
+        self._opening = None
+        if response.code != NO_RESPONSE:
+            self.code, self.headers = response.code, response.headers
         error: Any = response.error
         if error is None:
             error = HandshakeError(f"the server answers with status {response.code}, not 101")
@@ -445,14 +422,9 @@ class WebSocketClientConnection(_HTTPConnection):
                 self.close()
             return
         self._end()
-        self.tcp_client.close()
-        if future.cancelled():
-            self.final_callback = None
-            self._remove_timeout()
-            if self._handshake is not None:
-                self._handshake.cancel()
-            if hasattr(self, "stream"):
-                self.stream.close()
+        opening, self._opening = self._opening, None
+        if future.cancelled() and opening is not None:
+            opening.cancel()
 
 
 def _http_url(url: str) -> str:

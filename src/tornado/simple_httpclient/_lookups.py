@@ -1,0 +1,97 @@
+"""`SharedLookups`: one look-up for all connections that need it at the same time, and an optional cache."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import Any
+
+from tornado.gen import convert_yielded
+from tornado.netutil import OverrideResolver, Resolver, is_valid_ip
+
+__all__ = ["SharedLookups", "may_share"]
+
+#: Answers that are kept.
+_MAX_KEPT = 1024
+
+_Addresses = list[tuple[int, Any]]
+_Key = tuple[str, int, socket.AddressFamily]
+
+
+def may_share(resolver: Resolver) -> bool:
+    """Whether answers may be shared: not those of a program's own Resolver, which may differ each time."""
+    if type(resolver) is OverrideResolver:
+        return may_share(resolver.resolver)
+    return type(resolver).__module__.partition(".")[0] == "tornado"
+
+
+class _Lookup:
+    """A look-up that is under way, and how many wait for it."""
+
+    __slots__ = ("future", "waiting")
+
+    def __init__(self, future: asyncio.Future[_Addresses]) -> None:
+        self.future = future
+        self.waiting = 0
+
+
+class SharedLookups(Resolver):
+    """Asks another resolver, once for all that ask the same at the same time.
+
+    :param resolver: answers. It is not closed with this one.
+    :param ttl: seconds for which an answer is kept; 0 keeps none.
+    """
+
+    resolver: Resolver
+    ttl: float
+
+    def initialize(self, resolver: Resolver, ttl: float = 0.0) -> None:
+        """Called by the constructor with its arguments."""
+        self.resolver = resolver
+        self.ttl = ttl
+        self._under_way: dict[_Key, _Lookup] = {}
+        self._kept: dict[_Key, tuple[float, _Addresses]] = {}
+
+    async def resolve(
+        self, host: str, port: int, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[tuple[int, Any]]:
+        """As `.Resolver.resolve`."""
+        if is_valid_ip(host):
+            addresses: _Addresses = await convert_yielded(self.resolver.resolve(host, port, family))
+            return addresses
+        key = host, port, family
+        now = asyncio.get_running_loop().time()
+        kept = self._kept.get(key)
+        if kept is not None and now < kept[0]:
+            return list(kept[1])
+        lookup = self._under_way.get(key)
+        if lookup is None:
+            lookup = self._under_way[key] = _Lookup(
+                convert_yielded(self.resolver.resolve(host, port, family))
+            )
+            lookup.future.add_done_callback(lambda future: self._answered(key, future))
+        lookup.waiting += 1
+        try:
+            return list(await asyncio.shield(lookup.future))
+        finally:
+            lookup.waiting -= 1
+            if not lookup.waiting and not lookup.future.done():
+                # All have given up.
+                if self._under_way.get(key) is lookup:
+                    del self._under_way[key]
+                lookup.future.cancel()
+
+    def forget(self, host: str) -> None:
+        """Drop what is kept for a host, as its addresses do not answer."""
+        for key in [key for key in self._kept if key[0] == host]:
+            del self._kept[key]
+
+    def _answered(self, key: _Key, future: asyncio.Future[_Addresses]) -> None:
+        lookup = self._under_way.get(key)
+        if lookup is not None and lookup.future is future:
+            del self._under_way[key]
+        if future.cancelled() or future.exception() is not None or self.ttl <= 0:
+            return
+        if len(self._kept) >= _MAX_KEPT:
+            self._kept.clear()
+        self._kept[key] = asyncio.get_running_loop().time() + self.ttl, list(future.result())

@@ -1,0 +1,105 @@
+"""Through a proxy to a server: the method CONNECT (RFC 9110 section 9.3.6), and SOCKS5.
+
+The proxy is asked for a connection to the server; once it agrees, the bytes on the stream are the server's,
+and TLS is between this client and the server: the proxy sees the host and the port, nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import Any
+
+from tornado._wire import h1
+from tornado._wire.errors import HTTPInputError
+from tornado._wire.limits import DEFAULT
+from tornado.iostream import IOStream, StreamClosedError
+from tornado.netutil._place import address_name, placed
+from tornado.simple_httpclient._errors import HTTPProxyError, HTTPStreamClosedError
+from tornado.simple_httpclient._proxy import Proxy
+
+__all__ = ["open_socks", "open_tunnel"]
+
+#: Bytes of the head of a proxy's answer.
+_MAX_HEAD = 64 * 1024
+_HEAD_END = rb"\n\r?\n"
+
+
+async def open_tunnel(stream: IOStream, proxy: Proxy, host: str, port: int) -> None:
+    """Ask an HTTP proxy for a connection to a server. What follows its answer stays in the stream's buffer.
+
+    :param stream: a connection to the proxy.
+    :raises HTTPProxyError: if the proxy refuses.
+    :raises HTTPStreamClosedError: if it closes the connection instead, or does not answer with HTTP.
+    :raises OSError: if the connection is reset.
+    """
+    target = address_name((host, port))
+    credentials = f"Proxy-Authorization: {proxy.authorization}\r\n" if proxy.authorization is not None else ""
+    head = f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n{credentials}\r\n"
+    try:
+        # A failure closes the stream, which the read tells.
+        _ = stream.write(head.encode("latin-1"))
+        answer = await _read_answer(stream)
+    except StreamClosedError as error:
+        if isinstance(error.real_error, OSError):
+            raise placed(error.real_error, f"waiting for the answer of the proxy {proxy}") from None
+        raise _closed(proxy, target) from error
+    except HTTPInputError as error:
+        raise _closed(proxy, target) from error
+    if not 200 <= answer.code < 300:
+        raise HTTPProxyError(
+            answer.code, f"the proxy {proxy} does not connect to {target}: {answer.code} {answer.reason}"
+        )
+
+
+async def _read_answer(stream: IOStream) -> h1.ResponseHead:
+    """The head of the proxy's final answer."""
+    for _ in range(DEFAULT.max_1xx + 1):
+        block = await stream.read_until_regex(_HEAD_END, max_bytes=_MAX_HEAD)
+        answer = h1.parse_response_head(block, DEFAULT, "CONNECT")
+        if answer.code >= 200:
+            return answer
+    raise HTTPInputError("too many 1xx responses")
+
+
+def _closed(proxy: Proxy, target: str) -> HTTPStreamClosedError:
+    return HTTPStreamClosedError(
+        f"the proxy {proxy} closed the connection before it answered the request for {target}, "
+        "or its answer was not HTTP"
+    )
+
+
+async def open_socks(proxy: Proxy, host: str, port: int) -> socket.socket:
+    """Connect to a server through a SOCKS5 proxy, which looks the host name up (RFC 1928).
+
+    :raises RuntimeError: if python-socks is not installed.
+    :raises HTTPProxyError: if the proxy refuses.
+    :raises OSError: if there is no connection to the proxy.
+    """
+    try:
+        import python_socks
+        import python_socks.async_.asyncio
+    except ImportError:
+        raise RuntimeError("a socks5 proxy needs the package python-socks (the extra 'socks')") from None
+    username, password = proxy.credentials or (None, None)
+    socks: Any = python_socks.async_.asyncio.Proxy(
+        python_socks.ProxyType.SOCKS5, proxy.host, proxy.port, username, password, rdns=True
+    )
+    target = address_name((host, port))
+    try:
+        sock: socket.socket = await socks.connect(host, port, timeout=_NO_LIMIT)
+    except python_socks.ProxyError as error:
+        message = f"the proxy {proxy} does not connect to {target}: {error}"
+        raise HTTPProxyError(getattr(error, "error_code", None) or 0, message) from error
+    except python_socks.ProxyConnectionError as error:
+        cause = error.__cause__ or error.__context__
+        if isinstance(cause, OSError):
+            raise placed(cause, f"connecting to the proxy {proxy}") from None
+        raise
+    except asyncio.IncompleteReadError as error:
+        raise _closed(proxy, target) from error
+    return sock
+
+
+#: The caller has a time limit of its own. The package's default is 60 seconds.
+_NO_LIMIT = 1e9
