@@ -21,6 +21,7 @@ WIRE = FUZZ.parent / "src/tornado/_wire"
 #: Each module that takes apart what came from outside, and the targets that have it do so.
 PARSERS = {
     "accept": {"accept", "codings"},
+    "charsets": {"charsets"},
     "chunked": {"chunked", "h1"},
     "codings": {"codings"},
     "cookies": {"cookies"},
@@ -46,7 +47,7 @@ PARSERS = {
     "ws_short": {"websocket"},
 }
 #: Those that take nothing apart: numbers, exceptions, values, and what is only written.
-OTHERS = {"__init__", "errors", "limits", "ws_errors", "ws_events", "ws_shared"}
+OTHERS = {"__init__", "errors", "form_data", "limits", "ws_errors", "ws_events", "ws_shared"}
 #: What the differential targets compare with.
 PEERS = ("h11", "httptools")
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.support.work import assert_linear
 from tornado._wire import forms
 from tornado._wire.errors import HTTPInputError
-from tornado._wire.forms import parse_urlencoded
+from tornado._wire.forms import format_urlencoded, parse_urlencoded, text_pairs
 
 
 def reference(text: str) -> dict[str, list[bytes]]:
@@ -69,3 +69,44 @@ def test_large_forms_are_read_like_small_ones(large: int, text: str) -> None:
 @pytest.mark.parametrize("unit", [b"%41", b"%", b"%z", b"%4", b"=%", b"=%41", b"\n%41", b"+", b"%%41"])
 def test_cost_is_in_proportion_to_the_size(unit: bytes) -> None:
     assert_linear(parse_urlencoded, lambda size: b"a=" + unit * (size // len(unit)), 50_000)
+
+
+@pytest.mark.parametrize(
+    ("fields", "text"),
+    [
+        ({}, ""),
+        ([], ""),
+        ({"a": "1"}, "a=1"),
+        ({"a": 1, "b": 1.5, "c": True, "d": False, "e": None, "f": ""}, "a=1&b=1.5&c=true&d=false&f="),
+        ({"a": ["1", 2, None], "b": ()}, "a=1&a=2"),
+        ([("a", "1"), ["a", b"\xff&"]], "a=1&a=%FF%26"),
+        (iter([("\u00e9", "\u4e2d +&=")]), "%C3%A9=%E4%B8%AD+%2B%26%3D"),
+    ],
+)
+def test_writing(fields: object, text: str) -> None:
+    assert format_urlencoded(text_pairs(fields, "data")) == text  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ("a=1", "data must be a mapping or an iterable of pairs, not str"),
+        (b"a=1", "not bytes"),
+        (["ab"], r"\(name, value\) pairs, got 'ab'"),
+        ([("a", 1, 2)], "pairs, got"),
+        ({1: "a"}, "field name in data must be a str, not int: 1"),
+        ({"a": {}}, "the value of 'a' in data must be str, .* not dict"),
+        ({"a": [object()]}, "not object"),
+    ],
+)
+def test_values_without_a_text_form_are_refused(fields: object, message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        list(text_pairs(fields, "data"))  # type: ignore[arg-type]
+
+
+@given(st.lists(st.tuples(st.text(st.characters(exclude_categories=["Cs"])), st.binary())))
+def test_what_is_written_is_read_back(pairs: list[tuple[str, bytes]]) -> None:
+    expected: dict[str, list[bytes]] = {}
+    for name, value in pairs:
+        expected.setdefault(name.encode().decode("latin-1"), []).append(value)
+    assert parse_urlencoded(format_urlencoded(pairs)) == expected

@@ -173,3 +173,8 @@ def test_any_text(text: str, most: int) -> None:
         assert len(parts) - 1 <= most
         assert value == parts[0]
         assert all(name == name.lower() for name in found)
+
+
+def test_a_charset_that_python_names_differently() -> None:
+    # Python has no codec called windows-874: the lookup raised LookupError.
+    assert parse_parameters("form-data; filename*=windows-874''%a1")[1] == {"filename": "\u0e01"}

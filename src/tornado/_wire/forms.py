@@ -9,6 +9,10 @@ values as bytes.
 
 Only the fields are visited in Python; what is proportional to the size runs in C (`tornado._wire.percent`).
 
+Writing starts from Python values: `text_pairs` expands them into pairs of text or bytes, and
+`format_urlencoded` encodes those pairs. Types without an obvious text form raise TypeError: their ``repr``
+would be accepted by most servers and be wrong.
+
 Limits
 ------
 ``max_fields`` bounds what is cut (CVE-2026-82397). The size of a form is limited by the
@@ -17,15 +21,21 @@ caller.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+from urllib.parse import urlencode
+
 from tornado._wire.errors import HTTPInputError
 from tornado._wire.percent import unquote, unquote_bytes
 
-__all__ = ["parse_urlencoded"]
+__all__ = ["format_urlencoded", "parse_urlencoded", "text_pairs"]
 
 #: From this size on bytes are cut as they are. Methods of str are faster, by more than decoding small text
 #: costs.
 _LARGE = 64 * 1024
 _SPACES = bytes.maketrans(b"+", b" ")
+
+Text = str | bytes
 
 
 def parse_urlencoded(data: str | bytes, max_fields: int | None = None) -> dict[str, list[bytes]]:
@@ -95,3 +105,51 @@ def _refuse_beyond_latin_1(text: str) -> None:
         text.encode("latin-1")
     except UnicodeEncodeError as error:
         raise HTTPInputError(f"a query or form holds {text[error.start]!r}: percent-encode it") from error
+
+
+def text_pairs(
+    fields: Mapping[Any, Any] | Iterable[tuple[Any, Any]], what: str
+) -> Iterator[tuple[str, Text]]:
+    """Expand form or query fields into pairs of a name and a value.
+
+    :arg fields: a mapping, or pairs. A value is a str, bytes, an int or a float; a bool becomes ``true`` or
+        ``false``; a list or tuple repeats the name; None omits the field.
+    :arg what: the name of the argument that is being read, for error messages.
+    :raises TypeError: if ``fields`` is not a collection of pairs, or a name or value has another type.
+
+    >>> list(text_pairs({"a": [1, "x"], "b": True, "c": None}, "data"))
+    [('a', '1'), ('a', 'x'), ('b', 'true')]
+    """
+    if isinstance(fields, (str, bytes)):
+        raise TypeError(f"{what} must be a mapping or an iterable of pairs, not {type(fields).__name__}")
+    for pair in fields.items() if isinstance(fields, Mapping) else fields:
+        if not isinstance(pair, (tuple, list)) or len(pair) != 2:
+            raise TypeError(f"{what} must be a mapping or an iterable of (name, value) pairs, got {pair!r}")
+        name, value = pair
+        if not isinstance(name, str):
+            raise TypeError(f"a field name in {what} must be a str, not {type(name).__name__}: {name!r}")
+        for each in value if isinstance(value, (list, tuple)) else (value,):
+            if each is not None:
+                yield name, _value_text(name, each, what)
+
+
+def _value_text(name: str, value: Any, what: str) -> Text:
+    if isinstance(value, (str, bytes)):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (int, float)):
+        return str(value)
+    raise TypeError(
+        f"the value of {name!r} in {what} must be str, bytes, int, float, bool, None or a list of these, "
+        f"not {type(value).__name__}"
+    )
+
+
+def format_urlencoded(pairs: Iterable[tuple[str, Text]]) -> str:
+    """Encode pairs as ``application/x-www-form-urlencoded``; text is sent as UTF-8.
+
+    >>> format_urlencoded([("a", "x y"), ("\u00e9", b"\xff")])
+    'a=x+y&%C3%A9=%FF'
+    """
+    return urlencode(list(pairs))

@@ -8,8 +8,7 @@ the quoting looks like (CVE-2025-67726); then the extended forms of RFC 2231 and
 another backslash, so that ``filename="C:\\dir\\a.txt"`` keeps its separators; a quote that never ends is an
 ordinary character of a value that runs to the end.
 
-Charsets of extended values come from a short list. Others are read as UTF-8: Python knows codecs, such as
-``idna``, whose cost is quadratic (CVE-2022-45061), and none of them has a place in a header.
+Charsets of extended values come from the list in `tornado._wire.charsets`. Others are read as UTF-8.
 
 Limits
 ------
@@ -21,6 +20,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
+from tornado._wire.charsets import find_charset
 from tornado._wire.errors import HTTPInputError
 from tornado._wire.percent import unquote_bytes
 
@@ -28,23 +28,6 @@ __all__ = ["format_parameters", "parse_parameters", "split_parameters", "unquote
 
 # RFC 2231 sections 3 and 4: name*, name*0, name*0*
 _EXTENDED_NAME = re.compile(r"([^*]+)\*(?:(0|[1-9][0-9]{0,3})(\*?))?")
-_CHARSETS = frozenset(
-    [
-        "utf-8",
-        "us-ascii",
-        "big5",
-        "euc-jp",
-        "euc-kr",
-        "gb2312",
-        "gbk",
-        "gb18030",
-        "koi8-r",
-        "koi8-u",
-        "shift_jis",
-    ]
-    + [f"iso-8859-{part}" for part in (*range(1, 12), *range(13, 17))]
-    + [f"windows-{page}" for page in (874, *range(1250, 1259))]
-)
 
 
 def unquote_string(text: str) -> str:
@@ -148,8 +131,7 @@ def _decode(pieces: list[tuple[bool, str]]) -> str:
     encoded, content = pieces[0]
     if encoded and content.count("'") >= 2:
         label, _, content = content.split("'", 2)
-        if label.lower() in _CHARSETS:
-            charset = label
+        charset = find_charset(label)
         pieces = [(encoded, content), *pieces[1:]]
     raw = bytearray()
     for encoded, content in pieces:
