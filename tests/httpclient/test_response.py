@@ -9,6 +9,7 @@ from io import BytesIO
 import pytest
 
 from tornado.httpclient import HTTPClientError, HTTPError, HTTPRequest, HTTPResponse, _RequestProxy
+from tornado.httputil import HTTPHeaders
 
 REQUEST = HTTPRequest("http://example.com/")
 
@@ -65,3 +66,57 @@ def test_error_text():
 def test_errors_can_be_copied_and_pickled():
     for error in (copy.copy(HTTPError(403)), pickle.loads(pickle.dumps(HTTPError(403, "no")))):
         assert error.code == 403
+
+
+def response(body, content_type=None, code=200):
+    headers = HTTPHeaders() if content_type is None else HTTPHeaders({"Content-Type": content_type})
+    return HTTPResponse(REQUEST, code, headers=headers, buffer=body)
+
+
+def test_body_given_as_bytes():
+    answer = response(b"content")
+    assert answer.body == b"content"
+    assert answer.buffer is answer.buffer
+    assert answer.buffer.read() == b"content"
+    answer.buffer = BytesIO(b"other")
+    assert answer.body == b"other"
+    assert HTTPResponse(REQUEST, 200).buffer is None
+
+
+def test_repr_does_not_show_the_body():
+    assert "secret" not in repr(response(b"secret"))
+    assert "buffer='<6 bytes>'" in repr(response(b"secret"))
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "text"),
+    [
+        (b"", None, ""),
+        ("\u00e9".encode(), None, "\u00e9"),
+        ("\u00e9".encode(), "text/html", "\u00e9"),
+        (b"\xe9", 'text/html; charset="ISO-8859-1"', "\u00e9"),
+        (b"\xe9", "text/html; charset=hex", "\ufffd"),
+        (b"\xef\xbb\xbfa", "text/html; charset=latin1", "a"),
+        (b"a", "text/html; charset", "a"),
+    ],
+)
+def test_text(body, content_type, text):
+    assert response(body, content_type).text == text
+
+
+def test_json():
+    assert response(b'{"a": [1, "\xc3\xa9"]}').json() == {"a": [1, "\u00e9"]}
+    assert response("[1]".encode("utf-16")).json() == [1]
+    assert response(b"\xef\xbb\xbf1").json() == 1
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b'"\xff"'])
+def test_json_errors_name_the_response(body):
+    request = HTTPRequest("http://user:password@example.com/@a?b")
+    answer = HTTPResponse(request, 502, headers=HTTPHeaders({"Content-Type": "text/html"}), buffer=body)
+    with pytest.raises(ValueError) as caught:
+        answer.json()
+    (note,) = caught.value.__notes__
+    assert note == (
+        f"in the {len(body)}-byte response to http://example.com/@a?b: status 502, Content-Type 'text/html'"
+    )

@@ -22,19 +22,25 @@ from __future__ import annotations
 from tornado import gen
 from tornado._export import export
 from tornado._reexports import reexport
+from tornado.httpclient._body import BodyNotReplayableError
 from tornado.httpclient._client import AsyncHTTPClient, HTTPClient
 from tornado.httpclient._command import main
+from tornado.httpclient._progress import TransferProgress
 from tornado.httpclient._request import HTTPRequest, _RequestProxy
 from tornado.httpclient._response import HTTPClientError, HTTPError, HTTPResponse
+from tornado.httpclient._retry import RetryPolicy
 from tornado.ioloop import IOLoop
 
 __all__ = [
     "AsyncHTTPClient",
+    "BodyNotReplayableError",
     "HTTPClient",
     "HTTPClientError",
     "HTTPError",
     "HTTPRequest",
     "HTTPResponse",
+    "RetryPolicy",
+    "TransferProgress",
     "main",
 ]
 

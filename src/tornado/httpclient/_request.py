@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 import datetime
+import json
+import os
+import secrets
 import ssl
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, ClassVar
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping
+from typing import IO, TYPE_CHECKING, Any, ClassVar, Literal
 
 from tornado import httputil
-from tornado.escape import utf8
+from tornado._wire.forms import format_urlencoded, text_pairs
+from tornado.httpclient._body import BodySource, BytesSource, ProducerSource, body_source
+from tornado.httpclient._form import MultipartSource
+from tornado.httpclient._progress import TransferProgress
+from tornado.httpclient._retry import RetryPolicy
+
+if TYPE_CHECKING:
+    from http.cookiejar import CookieJar
 
 BodyProducer = Callable[[Callable[[bytes], Awaitable[None]]], Awaitable[None] | None]
+Body = (
+    bytes | bytearray | memoryview | str | os.PathLike[str] | IO[bytes] | Iterable[bytes] |
+    AsyncIterable[bytes] | BodySource
+)  # fmt: skip
 
 
 class HTTPRequest:
@@ -22,9 +36,12 @@ class HTTPRequest:
         basic authentication.
     :param method: "GET", "POST", ...
     :param headers: an `.HTTPHeaders` or a mapping.
-    :param body: the request's body; text is sent as UTF-8.
-    :param auth_username: a name for authentication; with ``auth_password`` and, where the client knows other
-        modes than "basic", ``auth_mode``.
+    :param body: the request's body: bytes, text (sent as UTF-8), or a source that is streamed: a
+        `pathlib.Path`, a binary file, an iterable or an asynchronous iterable of bytes. The length is
+        announced where it is known, otherwise the body is chunked. A generator or a file that is not seekable
+        can be sent only once: a redirect or retry that needs it again is an error.
+    :param auth_username: a name for authentication; with ``auth_password``.
+    :param auth_mode: "basic" (default) or "digest".
     :param connect_timeout: seconds for look-up, connection and TLS handshake (default 20; 0: no limit).
     :param request_timeout: seconds for the whole request (default 20; 0: no limit).
     :param if_modified_since: a datetime or a timestamp, sent as ``If-Modified-Since``.
@@ -53,9 +70,44 @@ class HTTPRequest:
         true).
     :param ssl_options: an `ssl.SSLContext` or a dictionary for `.ssl_options_to_context`, in place of
         ``validate_cert``, ``ca_certs``, ``client_key`` and ``client_cert``.
+
+    The following arguments are Waterspout's own, by keyword only:
+
+    :param params: parameters to append to the URL's query: a mapping, pairs, or a query string. Values may be
+        str, bytes, int, float or bool (``true``, ``false``); a list repeats the name, None omits it. The
+        query that the URL has already is not changed.
+    :param json: a value to send as JSON in UTF-8, with ``Content-Type: application/json``. None means no
+        body; for JSON's ``null`` pass ``body=b"null"``.
+    :param data: form fields, as for ``params``, sent as ``application/x-www-form-urlencoded``; together with
+        ``files`` as parts of that form.
+    :param files: files to send as ``multipart/form-data``, streamed: a mapping or pairs of field name and
+        file. A file is a content (bytes, a `pathlib.Path`, a binary file, an iterable or asynchronous
+        iterable of bytes), or ``(filename, content)`` or ``(filename, content, content_type)``.
+        ``filename=None`` sends the content as an ordinary field.
+    :param queue_timeout: seconds that the request may wait for a free connection (0: no limit).
+    :param max_body_size: bytes that the response's body may have, after decompression.
+    :param allow_downgrade: whether to follow a redirect from ``https`` to ``http`` (default false).
+    :param cookies: an `http.cookiejar.CookieJar` in place of the client's; ``False`` for no cookies.
+    :param retry: a `RetryPolicy` in place of the client's; ``False`` for no retries.
+    :param progress_callback: called with a `TransferProgress` as body bytes are sent and received.
+
+    ``params``, ``json``, ``data`` and ``files`` are applied at once, to ``url``, ``body`` and ``headers``.
+    The method is not changed: pass ``method="POST"``.
+
+    :raises ValueError: if two bodies are passed, a JSON value contains NaN or an infinity, or a number is out
+        of range.
+    :raises TypeError: if an argument of this second group has an unsupported type.
+    :raises OSError: if a file of ``body`` or ``files`` does not exist.
+
+    ::
+
+        await client.fetch(url, method="POST", json={"name": "x"})
+        await client.fetch(url, params={"q": "tornado", "page": 2})
+        await client.fetch(url, method="POST", data={"a": 1}, files={"report": pathlib.Path("report.pdf")})
     """
 
     _DEFAULTS: ClassVar[dict[str, Any]] = {
+        "allow_downgrade": False,
         "allow_nonstandard_methods": False,
         "connect_timeout": 20.0,
         "decompress_response": True,
@@ -66,15 +118,52 @@ class HTTPRequest:
         "validate_cert": True,
     }
 
-    _headers: httputil.HTTPHeaders | Mapping[str, str]
-    _body: bytes | None
+    # Most requests leave most of these open. As class attributes they cost nothing when a request is made;
+    # `__init__` sets those that were passed.
+    auth_username: str | None = None
+    auth_password: str | None = None
+    auth_mode: str | None = None
+    network_interface: str | None = None
+    allow_ipv6: bool | None = None
+    proxy_host: str | None = None
+    proxy_port: int | None = None
+    proxy_username: str | None = None
+    proxy_password: str | None = None
+    proxy_auth_mode: str | None = None
+    ssl_options: dict[str, Any] | ssl.SSLContext | None = None
+    validate_cert: bool | None = None
+    ca_certs: str | None = None
+    client_key: str | None = None
+    client_cert: str | None = None
+    follow_redirects: bool | None = None
+    max_redirects: int | None = None
+    user_agent: str | None = None
+    allow_nonstandard_methods: bool | None = None
+    decompress_response: bool | None = None
+    streaming_callback: Callable[[bytes], Awaitable[None] | None] | None = None
+    header_callback: Callable[[str], Any] | None = None
+    prepare_curl_callback: Callable[[Any], None] | None = None
+    body_producer: BodyProducer | None = None
+    expect_100_continue: bool = False
+    connect_timeout: float | None = None
+    request_timeout: float | None = None
+    queue_timeout: float | None = None
+    max_body_size: int | None = None
+    allow_downgrade: bool | None = None
+    cookies: CookieJar | Literal[False] | None = None
+    retry: RetryPolicy | Literal[False] | None = None
+    progress_callback: Callable[[TransferProgress], Any] | None = None
+
+    _headers: httputil.HTTPHeaders | Mapping[str, str] | None
+    _body: Any = None
+    _source: BodySource | None = None
 
     def __init__(
         self,
         url: str,
         method: str = "GET",
         headers: Mapping[str, str] | httputil.HTTPHeaders | None = None,
-        body: bytes | str | None = None,
+        body: Body | None = None,
         auth_username: str | None = None,
         auth_password: str | None = None,
         auth_mode: str | None = None,
@@ -87,7 +176,7 @@ class HTTPRequest:
         use_gzip: bool | None = None,
         network_interface: str | None = None,
         streaming_callback: Callable[[bytes], Awaitable[None] | None] | None = None,
-        header_callback: Callable[[str], None] | None = None,
+        header_callback: Callable[[str], Any] | None = None,
         prepare_curl_callback: Callable[[Any], None] | None = None,
         proxy_host: str | None = None,
         proxy_port: int | None = None,
@@ -104,63 +193,232 @@ class HTTPRequest:
         expect_100_continue: bool = False,
         decompress_response: bool | None = None,
         ssl_options: dict[str, Any] | ssl.SSLContext | None = None,
+        *,
+        params: Mapping[str, Any] | Iterable[tuple[str, Any]] | str | None = None,
+        json: Any = None,
+        data: Mapping[str, Any] | Iterable[tuple[str, Any]] | None = None,
+        files: Mapping[str, Any] | Iterable[tuple[str, Any]] | None = None,
+        queue_timeout: float | None = None,
+        max_body_size: int | None = None,
+        allow_downgrade: bool | None = None,
+        cookies: CookieJar | Literal[False] | None = None,
+        retry: RetryPolicy | Literal[False] | None = None,
+        progress_callback: Callable[[TransferProgress], Any] | None = None,
     ) -> None:
-        # What is asked for.
         self.url = url
         self.method = method
-        self.headers = headers
-        if if_modified_since is not None:
-            # The caller's mapping stays as it is: it may serve for other requests.
-            self.headers = httputil.HTTPHeaders(self.headers)
-            self.headers["If-Modified-Since"] = httputil.format_timestamp(if_modified_since)
-        self.body = body
-        self.body_producer = body_producer
-        self.expect_100_continue = expect_100_continue
-        self.allow_nonstandard_methods = allow_nonstandard_methods
-        self.user_agent = user_agent
-        # Who asks.
-        self.auth_username = auth_username
-        self.auth_password = auth_password
-        self.auth_mode = auth_mode
-        # How it gets there.
-        self.network_interface = network_interface
-        self.allow_ipv6 = allow_ipv6
-        self.proxy_host, self.proxy_port = proxy_host, proxy_port
-        self.proxy_username, self.proxy_password = proxy_username, proxy_password
-        self.proxy_auth_mode = proxy_auth_mode
-        self.ssl_options = ssl_options
-        self.validate_cert = validate_cert
-        self.ca_certs = ca_certs
-        self.client_key, self.client_cert = client_key, client_cert
-        self.connect_timeout = connect_timeout
-        self.request_timeout = request_timeout
-        # What to do with the answer.
-        self.follow_redirects = follow_redirects
-        self.max_redirects = max_redirects
-        self.decompress_response = use_gzip if decompress_response is None else decompress_response
-        self.streaming_callback = streaming_callback
-        self.header_callback = header_callback
-        self.prepare_curl_callback = prepare_curl_callback
+        self._headers = headers
         #: When the request was made, in seconds since the epoch.
         self.start_time = time.time()
+        # One test for a group of arguments costs a third of as many assignments.
+        if body is not None:
+            self.body = body
+        if (
+            connect_timeout is not None
+            or request_timeout is not None
+            or follow_redirects is not None
+            or max_redirects is not None
+            or user_agent is not None
+        ):
+            self.connect_timeout = connect_timeout
+            self.request_timeout = request_timeout
+            self.follow_redirects = follow_redirects
+            self.max_redirects = max_redirects
+            self.user_agent = user_agent
+        if (
+            streaming_callback is not None
+            or header_callback is not None
+            or body_producer is not None
+            or prepare_curl_callback is not None
+        ):
+            self.streaming_callback = streaming_callback
+            self.header_callback = header_callback
+            self.body_producer = body_producer
+            self.prepare_curl_callback = prepare_curl_callback
+        if (
+            decompress_response is not None
+            or use_gzip is not None
+            or allow_nonstandard_methods is not None
+            or expect_100_continue
+        ):
+            self.decompress_response = use_gzip if decompress_response is None else decompress_response
+            self.allow_nonstandard_methods = allow_nonstandard_methods
+            self.expect_100_continue = expect_100_continue
+        if auth_username is not None or auth_password is not None or auth_mode is not None:
+            self.auth_username = auth_username
+            self.auth_password = auth_password
+            self.auth_mode = auth_mode
+        if (
+            validate_cert is not None
+            or ca_certs is not None
+            or client_cert is not None
+            or client_key is not None
+            or ssl_options is not None
+        ):
+            self.validate_cert = validate_cert
+            self.ca_certs = ca_certs
+            self.client_key, self.client_cert = client_key, client_cert
+            self.ssl_options = ssl_options
+        if (
+            network_interface is not None
+            or allow_ipv6 is not None
+            or proxy_host is not None
+            or proxy_port is not None
+        ):
+            self.network_interface = network_interface
+            self.allow_ipv6 = allow_ipv6
+            self.proxy_host, self.proxy_port = proxy_host, proxy_port
+        if proxy_username is not None or proxy_password is not None or proxy_auth_mode is not None:
+            self.proxy_username, self.proxy_password = proxy_username, proxy_password
+            self.proxy_auth_mode = proxy_auth_mode
+        if if_modified_since is not None:
+            self._own_headers()["If-Modified-Since"] = httputil.format_timestamp(if_modified_since)
+        if params is not None or json is not None or data is not None or files is not None:
+            self._set_content(params, json, data, files)
+        if (
+            queue_timeout is not None
+            or max_body_size is not None
+            or allow_downgrade is not None
+            or cookies is not None
+            or retry is not None
+            or progress_callback is not None
+        ):
+            self.queue_timeout = _not_negative("queue_timeout", queue_timeout)
+            self.max_body_size = _not_negative("max_body_size", max_body_size)
+            self.allow_downgrade = allow_downgrade
+            self.cookies = _checked_cookies(cookies)
+            self.retry = _checked_retry(retry)
+            if progress_callback is not None and not callable(progress_callback):
+                raise TypeError(f"progress_callback must be callable, not {progress_callback!r}")
+            self.progress_callback = progress_callback
 
     @property
     def headers(self) -> Any:
         """The headers to send: what was set, an empty `.HTTPHeaders` for ``None``."""
+        if self._headers is None:
+            self._headers = httputil.HTTPHeaders()
         return self._headers
 
     @headers.setter
     def headers(self, value: Mapping[str, str] | httputil.HTTPHeaders | None) -> None:
-        self._headers = httputil.HTTPHeaders() if value is None else value
+        self._headers = value
 
     @property
     def body(self) -> Any:
-        """The body as bytes, or ``None``. Text that is assigned becomes UTF-8."""
+        """The body: bytes where it is in memory, ``None`` for no body, and a streamed body as it was passed
+        in.
+
+        Text that is assigned becomes UTF-8.
+        """
         return self._body
 
     @body.setter
-    def body(self, value: bytes | str | None) -> None:
-        self._body = utf8(value)
+    def body(self, value: Body | None) -> None:
+        if value is None or isinstance(value, bytes):
+            self._body = value
+            self._source = None
+        elif isinstance(value, str):
+            self._body = value.encode()
+            self._source = None
+        else:
+            self._source = source = body_source(value)
+            self._body = source.content if isinstance(source, BytesSource) else value
+
+    @property
+    def body_source(self) -> BodySource | None:
+        """The body, from ``body`` or ``body_producer``, in a form that can be streamed; None for no body.
+
+        For implementations of the client.
+        """
+        if self._source is None:
+            if self._body is not None:
+                return BytesSource(self._body)
+            if self.body_producer is not None:
+                return ProducerSource(self.body_producer)
+        return self._source
+
+    def _own_headers(self) -> httputil.HTTPHeaders:
+        """Headers that may be changed: the caller's mapping may serve for other requests."""
+        self._headers = headers = httputil.HTTPHeaders(self._headers or ())
+        return headers
+
+    def _set_content(self, params: Any, json: Any, data: Any, files: Any) -> None:
+        """Apply the arguments that are short for a query or a body."""
+        if params is not None:
+            self.url = _with_query(self.url, params)
+        if json is data is files is None:
+            return
+        given = [
+            name
+            for name, value in (
+                ("body", self._body),
+                ("body_producer", self.body_producer),
+                ("json", json),
+                ("data and files" if data is not None and files is not None else "data", data),
+                ("files", files if data is None else None),
+            )
+            if value is not None
+        ]
+        if len(given) > 1:
+            raise ValueError(f"a request has one body, and {' and '.join(given)} were passed together")
+        headers = self._own_headers()
+        if files is not None:
+            form = MultipartSource(data, files, secrets.token_hex(16))
+            if "Content-Type" in headers:
+                raise ValueError(
+                    "files= sets the Content-Type field, whose boundary must match the body: remove "
+                    f"{headers['Content-Type']!r} from the headers"
+                )
+            self.body, content_type = form, form.content_type
+        elif json is not None:
+            self._body, content_type = _encode_json(json).encode(), "application/json"
+        else:
+            self._body = format_urlencoded(text_pairs(data, "data")).encode()
+            content_type = "application/x-www-form-urlencoded"
+        headers.setdefault("Content-Type", content_type)
+
+
+def _not_negative(name: str, value: Any) -> Any:
+    if value is not None:
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise TypeError(f"{name} must be a number or None, not {value!r}")
+        if not value >= 0:
+            raise ValueError(f"{name} must not be negative, got {value!r}")
+    return value
+
+
+def _checked_cookies(cookies: Any) -> Any:
+    # http.cookiejar imports much, and a program that passes a jar has imported it.
+    if cookies is None or cookies is False or callable(getattr(cookies, "add_cookie_header", None)):
+        return cookies
+    raise TypeError(
+        "cookies must be an http.cookiejar.CookieJar, False (no cookies) or None (the client's jar), not "
+        f"{type(cookies).__name__}; send single cookies by a Cookie field in headers"
+    )
+
+
+def _checked_retry(retry: Any) -> Any:
+    if retry is None or retry is False or isinstance(retry, RetryPolicy):
+        return retry
+    raise TypeError(f"retry must be a RetryPolicy, False or None, not {retry!r}")
+
+
+def _with_query(url: str, params: Any) -> str:
+    """Append parameters to a URL, whose own query stays as it is written."""
+    query = (
+        params.lstrip("?&") if isinstance(params, str) else format_urlencoded(text_pairs(params, "params"))
+    )
+    if not query:
+        return url
+    address, mark, fragment = url.partition("#")
+    if "?" not in address:
+        address += "?"
+    elif not address.endswith(("?", "&")):
+        address += "&"
+    return address + query + mark + fragment
+
+
+_encode_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 
 class _RequestProxy:

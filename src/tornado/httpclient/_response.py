@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import http.client
+import json
+import re
 from io import BytesIO
 from typing import Any
 
 from tornado import httputil
+from tornado._wire.charsets import decode_text
+from tornado._wire.parameters import parse_parameters
 from tornado.httpclient._request import HTTPRequest, _RequestProxy
 
 
@@ -44,7 +48,7 @@ class HTTPResponse:
     :param request: the `HTTPRequest` that was passed to the client, before any redirects.
     :param code: the status code; 599 when there was no response.
     :param headers: an `.HTTPHeaders`.
-    :param buffer: a `io.BytesIO` of the body.
+    :param buffer: a `io.BytesIO` of the body; or the body itself as bytes, which is cheaper.
     :param effective_url: the address that answered, after redirects.
     :param error: what went wrong; an `HTTPClientError` is made for status codes other than 2xx.
     :param request_time: seconds from the start of the request to the end of the response, time in the
@@ -64,7 +68,7 @@ class HTTPResponse:
         request: HTTPRequest,
         code: int,
         headers: httputil.HTTPHeaders | None = None,
-        buffer: BytesIO | None = None,
+        buffer: BytesIO | bytes | None = None,
         effective_url: str | None = None,
         error: BaseException | None = None,
         request_time: float | None = None,
@@ -76,12 +80,17 @@ class HTTPResponse:
         self.code = code
         self.reason = reason or http.client.responses.get(code, "Unknown")
         self.headers = httputil.HTTPHeaders() if headers is None else headers
-        self.buffer = buffer
+        # The body is in one of the two; the other is made on first access.
+        self._body: bytes | None = None
+        self._buffer: BytesIO | None = None
+        if isinstance(buffer, bytes):
+            self._body = buffer
+        else:
+            self._buffer = buffer
         self.effective_url = effective_url or self.request.url
         self.request_time = request_time
         self.start_time = start_time
         self.time_info = time_info or {}
-        self._body: bytes | None = None
         # fetch(raise_error=False) keeps this kind of error back and raises the others.
         self._error_is_response_code = error is None and not 200 <= code < 300
         if self._error_is_response_code:
@@ -89,11 +98,52 @@ class HTTPResponse:
         self.error = error
 
     @property
+    def buffer(self) -> BytesIO | None:
+        """The body as a file, or None for a response without a body."""
+        if self._buffer is None and self._body is not None:
+            self._buffer = BytesIO(self._body)
+        return self._buffer
+
+    @buffer.setter
+    def buffer(self, value: BytesIO | None) -> None:
+        self._buffer = value
+        self._body = None
+
+    @property
     def body(self) -> bytes:
         """The body; empty where it went to a ``streaming_callback``."""
         if self._body is None:
-            self._body = b"" if self.buffer is None else self.buffer.getvalue()
+            self._body = b"" if self._buffer is None else self._buffer.getvalue()
         return self._body
+
+    @property
+    def text(self) -> str:
+        """The body as text.
+
+        A byte order mark determines the encoding, otherwise the ``charset`` of the Content-Type field,
+        otherwise UTF-8. Bytes that are invalid in it become U+FFFD.
+        """
+        content_type = self.headers.get("Content-Type")
+        charset = None if content_type is None else parse_parameters(content_type)[1].get("charset")
+        return decode_text(self.body, charset)
+
+    def json(self) -> Any:
+        """Return the body as parsed JSON, whatever its Content-Type.
+
+        The encoding is UTF-8; UTF-16 and UTF-32 are recognised, as is a byte order mark (RFC 8259 section
+        8.1).
+
+        :raises ValueError: (a `json.JSONDecodeError` or a `UnicodeDecodeError`) if the body is not JSON. A
+            note on it names the URL, the status and the Content-Type.
+        """
+        try:
+            return json.loads(self.body)
+        except ValueError as error:
+            error.add_note(
+                f"in the {len(self.body)}-byte response to {_without_credentials(self.effective_url)}: "
+                f"status {self.code}, Content-Type {self.headers.get('Content-Type')!r}"
+            )
+            raise
 
     def rethrow(self) -> None:
         """Raise the error that the response stands for; do nothing after a success."""
@@ -101,5 +151,17 @@ class HTTPResponse:
             raise self.error
 
     def __repr__(self) -> str:
-        shown: dict[str, Any] = dict(sorted(vars(self).items()))
-        return f"HTTPResponse({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
+        shown: dict[str, Any] = {
+            name: value for name, value in vars(self).items() if name not in ("_body", "_buffer")
+        }
+        shown["buffer"] = self._buffer if self._body is None else f"<{len(self._body)} bytes>"
+        return f"HTTPResponse({', '.join(f'{name}={shown[name]!r}' for name in sorted(shown))})"
+
+
+def _without_credentials(url: str) -> str:
+    """Return a URL without its user name and password, for messages."""
+    scheme, mark, rest = url.partition("://")
+    authority = re.match(r"[^/?#]*", rest)
+    if not mark or authority is None or "@" not in authority[0]:
+        return url
+    return scheme + mark + authority[0].rpartition("@")[2] + rest[authority.end() :]

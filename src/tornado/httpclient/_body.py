@@ -1,0 +1,297 @@
+"""Request bodies as sources that write themselves: bytes, files, iterators, forms and producers.
+
+An implementation of the client that can stream asks a request for its `BodySource` and calls
+`BodySource.send` with its own ``write``. The source reports its length where that is known, and whether it
+can be sent again, for a redirect or a retry.
+"""
+
+from __future__ import annotations
+
+import abc
+import asyncio
+import inspect
+import io
+import os
+import stat
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping
+from typing import Any, ClassVar
+
+from tornado.gen import convert_yielded
+
+__all__ = [
+    "AsyncIteratorSource",
+    "BodyNotReplayableError",
+    "BodySource",
+    "BytesSource",
+    "FileSource",
+    "IteratorSource",
+    "PathSource",
+    "ProducerSource",
+    "Write",
+    "body_source",
+]
+
+#: Bytes that are read from a file at a time.
+CHUNK_SIZE = 128 * 1024
+
+#: Takes the next chunk; the awaitable it may return is done when more is welcome.
+Write = Callable[[bytes], Awaitable[None] | None]
+
+
+class BodyNotReplayableError(RuntimeError):
+    """A body that can be read only once was needed again, for a redirect or a retry."""
+
+
+class BodySource(abc.ABC):
+    """The body of a request, in a form that can be sent piece by piece.
+
+    :ivar length: its size in bytes, or None where only sending it will tell.
+    :ivar replayable: whether it can be sent more than once.
+    """
+
+    length: int | None = None
+    replayable: bool = True
+    #: Names the kind of source in error messages.
+    kind: ClassVar[str] = "body"
+    _begun: bool = False
+
+    @property
+    def available(self) -> bool:
+        """Whether `send` may be called: always for a replayable source, once for others."""
+        return self.replayable or not self._begun
+
+    async def send(self, write: Write) -> None:
+        """Write the whole body.
+
+        :param write: called with each chunk, which is never empty. If it returns an awaitable, that is
+            awaited before the next chunk is read.
+        :raises BodyNotReplayableError: if the source can be sent only once and was begun before.
+        """
+        if not self.available:
+            raise BodyNotReplayableError(
+                f"the request's body is {self.kind}, which can be read only once, and it is needed again for "
+                "a redirect or a retry: pass bytes, a pathlib.Path or a seekable file instead"
+            )
+        self._begun = True
+        await self._send(write)
+
+    @abc.abstractmethod
+    async def _send(self, write: Write) -> None: ...
+
+
+class BytesSource(BodySource):
+    """A body that is in memory."""
+
+    kind = "bytes"
+
+    def __init__(self, content: bytes) -> None:
+        self.content = content
+        self.length = len(content)
+
+    async def _send(self, write: Write) -> None:
+        if self.content:
+            await _written(write(self.content))
+
+
+class IteratorSource(BodySource):
+    """Chunks from an iterable, which must not block. A list can be sent again, a generator cannot."""
+
+    kind = "an iterator"
+
+    def __init__(self, chunks: Iterable[Any]) -> None:
+        self._chunks = chunks
+        self.replayable = not hasattr(chunks, "__next__")
+
+    async def _send(self, write: Write) -> None:
+        iterator = iter(self._chunks)
+        try:
+            for chunk in iterator:
+                if data := _checked(chunk):
+                    await _written(write(data))
+        finally:
+            close = getattr(iterator, "close", None)
+            if close is not None:
+                close()
+
+
+class AsyncIteratorSource(BodySource):
+    """Chunks from an asynchronous iterable. An asynchronous generator can be sent only once."""
+
+    kind = "an asynchronous iterator"
+
+    def __init__(self, chunks: AsyncIterable[Any]) -> None:
+        self._chunks = chunks
+        self.replayable = not hasattr(chunks, "__anext__")
+
+    async def _send(self, write: Write) -> None:
+        iterator = aiter(self._chunks)
+        try:
+            async for chunk in iterator:
+                if data := _checked(chunk):
+                    await _written(write(data))
+        finally:
+            close = getattr(iterator, "aclose", None)
+            if close is not None:
+                await close()
+
+
+class FileSource(BodySource):
+    """A binary file object, from its current position to its end.
+
+    It can be sent again if it is seekable; then its length is known as well. It stays open. Reads of files
+    other than `io.BytesIO` run in the loop's default executor, as they may block. ``read`` may also be a
+    coroutine function.
+    """
+
+    kind = "a file that is not seekable"
+
+    def __init__(self, file: Any) -> None:
+        if isinstance(file, io.TextIOBase):
+            raise TypeError(f"the body is a text file; open it in binary mode: {file!r}")
+        self._file = file
+        self._asynchronous = inspect.iscoroutinefunction(file.read)
+        self._start: int | None = None if self._asynchronous else _position(file)
+        self.replayable = self._start is not None
+        if self._start is not None:
+            self.length = max(0, _size(file) - self._start)
+
+    async def _send(self, write: Write) -> None:
+        if self._start is not None:
+            self._file.seek(self._start)
+        await _send_file(self._file, self.length, write, self._asynchronous)
+
+
+class PathSource(BodySource):
+    """A file by its path, opened each time it is sent."""
+
+    kind = "a file"
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self._path = os.fspath(path)
+        status = os.stat(self._path)
+        if stat.S_ISDIR(status.st_mode):
+            raise IsADirectoryError(f"a request's body cannot be a directory: {self._path!r}")
+        if stat.S_ISREG(status.st_mode):
+            self.length = status.st_size
+        else:
+            self.replayable = False  # a pipe or a device
+
+    async def _send(self, write: Write) -> None:
+        loop = asyncio.get_running_loop()
+        # The open may block as well, on a pipe or a network file system.
+        opening = loop.run_in_executor(None, _open, self._path)
+        try:
+            file = await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            opening.add_done_callback(_close_opened)
+            raise
+        try:
+            await _send_file(file, self.length, write, False)
+        finally:
+            file.close()
+
+
+class ProducerSource(BodySource):
+    """A ``body_producer``: a function that is called with ``write``."""
+
+    kind = "a body_producer"
+
+    def __init__(self, producer: Callable[[Any], Awaitable[None] | None]) -> None:
+        self._producer = producer
+
+    async def _send(self, write: Write) -> None:
+        produced = self._producer(write)
+        if produced is not None:
+            await convert_yielded(produced)
+
+
+def body_source(body: Any) -> BodySource:
+    """Return the source for a value of `HTTPRequest.body`.
+
+    :raises TypeError: if it cannot be a body.
+    :raises OSError: if it is a path that cannot be looked up.
+    """
+    if isinstance(body, BodySource):
+        return body
+    if isinstance(body, (bytes, bytearray, memoryview)):
+        return BytesSource(bytes(body))
+    if isinstance(body, os.PathLike):
+        return PathSource(body)
+    if callable(getattr(body, "read", None)):
+        return FileSource(body)
+    if hasattr(body, "__aiter__"):
+        return AsyncIteratorSource(body)
+    if isinstance(body, Mapping):
+        raise TypeError("a request's body cannot be a mapping: pass it as json= or data=")
+    if isinstance(body, Iterable) and not isinstance(body, str):
+        return IteratorSource(body)
+    raise TypeError(
+        "a request's body must be str, bytes, a pathlib.Path, a binary file or an iterable or asynchronous "
+        f"iterable of bytes, not {type(body).__name__}"
+    )
+
+
+async def _written(result: Awaitable[None] | None) -> None:
+    if result is not None:
+        await result
+
+
+def _checked(chunk: Any) -> bytes:
+    if isinstance(chunk, bytes):
+        return chunk
+    if isinstance(chunk, (bytearray, memoryview)):
+        return bytes(chunk)
+    raise TypeError(f"a chunk of a request's body must be bytes, not {type(chunk).__name__}: {chunk!r:.80}")
+
+
+def _position(file: Any) -> int | None:
+    """Return the position in a seekable file, None for others."""
+    try:
+        if file.seekable():
+            position: int = file.tell()
+            return position
+    except (AttributeError, OSError):
+        pass
+    return None
+
+
+def _size(file: Any) -> int:
+    position = file.tell()
+    size: int = file.seek(0, os.SEEK_END)
+    file.seek(position)
+    return size
+
+
+def _open(path: str) -> io.BufferedReader:
+    return open(path, "rb")
+
+
+def _close_opened(opening: asyncio.Future[io.BufferedReader]) -> None:
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result().close()
+
+
+async def _send_file(file: Any, length: int | None, write: Write, asynchronous: bool) -> None:
+    """Write a file's content, and exactly ``length`` bytes where that was announced."""
+    loop = asyncio.get_running_loop()
+    immediate = isinstance(file, io.BytesIO)
+    remaining = length
+    while remaining is None or remaining > 0:
+        size = CHUNK_SIZE if remaining is None else min(CHUNK_SIZE, remaining)
+        if immediate:
+            chunk = file.read(size)
+        elif asynchronous:
+            chunk = await file.read(size)
+        else:
+            chunk = await loop.run_in_executor(None, file.read, size)
+        data = _checked(chunk)
+        if not data:
+            if remaining is None:
+                return
+            raise OSError(
+                f"the file {getattr(file, 'name', file)!r} became shorter while it was sent: {remaining} of "
+                f"{length} bytes are missing"
+            )
+        if remaining is not None:
+            remaining -= len(data)
+        await _written(write(data))
