@@ -24,6 +24,7 @@ PARSERS = {
     "charsets": {"charsets"},
     "chunked": {"chunked", "h1"},
     "codings": {"codings"},
+    "content_decoders": {"content_decoders"},
     "cookies": {"cookies"},
     "dates": {"dates"},
     "events": {"events"},

@@ -1,0 +1,394 @@
+"""Decoding the content codings of messages: gzip, deflate, br and zstd (RFC 9110 section 8.4.1).
+
+Theory of operation
+-------------------
+`ContentDecoder` is fed with `receive_data` and asked with `next_chunk`, which decodes one step: a few
+thousand to some hundred thousand bytes. Input is decoded only as far as output is asked for, so that the
+caller can stop, pause or let other work run at any point. Several codings form a chain, in which each stage
+takes what the one before it made, one step at a time. `receive_eof` reports a body that ends early.
+
+=======  ==========================  ======================================================================
+coding   decoder                     bound of a step
+=======  ==========================  ======================================================================
+gzip     `zlib`                      `STEP` bytes
+deflate  `zlib`                      `STEP` bytes
+br       package brotli, 1.2         `STEP` bytes and the decoder's buffer of 32 KiB
+zstd     `compression.zstd`          `STEP` bytes
+         (Python 3.14)
+zstd     package zstandard           16 MiB: it has no bound of its own, so `ZSTD_INPUT` bytes are decoded at
+                                     a time, and a block of 4 bytes holds at most 128 KiB (RFC 8878 section
+                                     3.1.1.2.3)
+=======  ==========================  ======================================================================
+
+What is refused, always as `HTTPInputError`: damaged data; anything that follows the end of the coding (gzip
+members and zstd frames may follow each other, RFC 1952 section 2.2 and RFC 8878 section 3.1); an end in the
+middle; more codings than `MAX_CODINGS`; more output than the caller allows. An empty body needs no decoding
+whatever its coding, as servers announce codings on responses without content.
+
+``deflate`` is the zlib format (RFC 1950). Some servers send the bare format (RFC 1951), as older versions of
+one browser did; it is recognised by its first two bytes, which then are not a zlib header.
+
+Limits
+------
+The output of every stage counts against ``max_size``, so that a body compressed twice cannot keep the first
+stage busy without producing anything. Windows of zstd are limited to 8 MiB (RFC 9659 section 3).
+"""
+
+from __future__ import annotations
+
+import functools
+import zlib
+from collections.abc import Callable
+from typing import Any, Final, Protocol
+
+from tornado._wire.errors import HTTPInputError
+from tornado.util import GzipDecompressor
+
+__all__ = ["MAX_CODINGS", "ContentDecoder", "accept_encoding", "parse_codings"]
+
+#: The most codings that one message may have.
+MAX_CODINGS: Final = 3
+#: Bytes that a step makes, where the decoder has such a bound.
+STEP: Final = 64 * 1024
+#: Bytes of input that zstandard is given at a time.
+ZSTD_INPUT: Final = 512
+#: Steps without output after which the caller regains control.
+_IDLE_STEPS: Final = 16
+_ZSTD_WINDOW: Final = 8 * 1024 * 1024
+
+# RFC 9110 section 8.4.1: a recipient considers these equivalent.
+_SYNONYMS = {"x-gzip": "gzip"}
+
+
+class _Decoder(Protocol):
+    """One coding, undone step by step."""
+
+    @property
+    def needs_input(self) -> bool:
+        """Whether the input given so far is used up."""
+        ...
+
+    def decode(self, data: bytes) -> bytes:
+        """Take input, which is empty unless `needs_input`, and return the next output, perhaps none."""
+        ...
+
+    def finish(self) -> None:
+        """Raise an error if the coding has not ended."""
+        ...
+
+
+class _Gzip:
+    """Members of RFC 1952, one after the other."""
+
+    errors: tuple[type[Exception], ...] = (zlib.error, ValueError)
+
+    def __init__(self) -> None:
+        self._gzip = GzipDecompressor()
+
+    @property
+    def needs_input(self) -> bool:
+        return not self._gzip.unconsumed_tail
+
+    def decode(self, data: bytes) -> bytes:
+        return self._gzip.decompress(self._gzip.unconsumed_tail or data, STEP)
+
+    def finish(self) -> None:
+        self._gzip.flush()
+
+
+class _Deflate:
+    """One stream of RFC 1950 or RFC 1951."""
+
+    errors: tuple[type[Exception], ...] = (zlib.error,)
+
+    def __init__(self) -> None:
+        self._zlib: Any = None
+        self._head = b""
+        self._full = False
+
+    @property
+    def needs_input(self) -> bool:
+        return not self._full
+
+    def decode(self, data: bytes) -> bytes:
+        if self._zlib is None:
+            self._head += data
+            if len(self._head) < 2:
+                return b""
+            data, self._head = self._head, b""
+            self._zlib = zlib.decompressobj(zlib.MAX_WBITS if _is_zlib(data) else -zlib.MAX_WBITS)
+        stream = self._zlib
+        if stream.eof and data:
+            raise zlib.error("data follows the end of the stream")
+        output: bytes = stream.decompress(stream.unconsumed_tail or data, STEP)
+        if stream.unused_data:
+            raise zlib.error("data follows the end of the stream")
+        # zlib holds back output that did not fit even where it has taken all input.
+        self._full = not stream.eof and len(output) == STEP
+        return output
+
+    def finish(self) -> None:
+        if self._head or (self._zlib is not None and not self._zlib.eof):
+            raise zlib.error("the stream ends early")
+
+
+def _is_zlib(data: bytes) -> bool:
+    """Whether data begins with a header of RFC 1950 section 2.2."""
+    return data[0] & 0x0F == 8 and int.from_bytes(data[:2], "big") % 31 == 0
+
+
+# -- br (RFC 7932), by the package brotli --
+
+
+@functools.cache
+def _find_br() -> Callable[[], _Decoder] | None:
+    try:
+        import brotli
+    except ImportError:
+        return None
+    if not hasattr(brotli.Decompressor, "can_accept_more_data"):
+        return None  # before 1.2 its output had no bound
+    failure: type[Exception] = brotli.error
+
+    class Brotli:
+        errors: tuple[type[Exception], ...] = (failure,)
+
+        def __init__(self) -> None:
+            self._brotli = brotli.Decompressor()
+            self._full = False
+
+        @property
+        def needs_input(self) -> bool:
+            return not self._full
+
+        def decode(self, data: bytes) -> bytes:
+            if self._brotli.is_finished():
+                raise failure("data follows the end of the stream")
+            stream = self._brotli
+            output: bytes = stream.process(data, output_buffer_limit=STEP)
+            # can_accept_more_data() alone does not tell: it may be true while output is held back.
+            self._full = not stream.is_finished() and (
+                len(output) >= STEP or not stream.can_accept_more_data()
+            )
+            return output
+
+        def finish(self) -> None:
+            if not self._brotli.is_finished():
+                raise failure("the stream ends early")
+
+    return Brotli
+
+
+# -- zstd (RFC 8878), by the standard library where it has it, else by the package zstandard --
+
+
+@functools.cache
+def _find_zstd() -> Callable[[], _Decoder] | None:
+    try:
+        from compression import zstd  # type: ignore[import-not-found, unused-ignore]
+    except ImportError:
+        return _zstd_by_package()
+    return _zstd_by_library(zstd)
+
+
+def _zstd_by_library(zstd: Any) -> Callable[[], _Decoder]:
+    """`zstd` is `compression.zstd` of Python 3.14, or a package with that interface."""
+    failure: type[Exception] = zstd.ZstdError
+    options = {zstd.DecompressionParameter.window_log_max: _ZSTD_WINDOW.bit_length() - 1}
+
+    class Zstd:
+        errors: tuple[type[Exception], ...] = (failure, EOFError)
+
+        def __init__(self) -> None:
+            self._frame: Any = None
+            self._rest = b""
+
+        @property
+        def needs_input(self) -> bool:
+            return not self._rest and (self._frame is None or self._frame.needs_input)
+
+        def decode(self, data: bytes) -> bytes:
+            if self._frame is None:
+                self._frame = zstd.ZstdDecompressor(options=options)
+                data, self._rest = self._rest or data, b""
+            output: bytes = self._frame.decompress(data, STEP)
+            if self._frame.eof:
+                self._rest = self._frame.unused_data
+                self._frame = None
+            return output
+
+        def finish(self) -> None:
+            if self._frame is not None:
+                raise failure("the frame ends early")
+
+    return Zstd
+
+
+def _zstd_by_package() -> Callable[[], _Decoder] | None:
+    try:
+        import zstandard
+    except ImportError:
+        return None
+    failure: type[Exception] = zstandard.ZstdError
+
+    class Zstd:
+        errors: tuple[type[Exception], ...] = (failure,)
+
+        def __init__(self) -> None:
+            self._zstd = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW)
+            self._frame: Any = None
+            self._input = b""
+            self._at = 0
+
+        @property
+        def needs_input(self) -> bool:
+            return self._at >= len(self._input)
+
+        def decode(self, data: bytes) -> bytes:
+            if data:
+                self._input, self._at = data, 0
+            piece = self._input[self._at : self._at + ZSTD_INPUT]
+            if self._frame is None:
+                self._frame = self._zstd.decompressobj()
+            output: bytes = self._frame.decompress(piece)
+            self._at += len(piece)
+            if self._frame.eof:
+                self._at -= len(self._frame.unused_data)
+                self._frame = None
+            return output
+
+        def finish(self) -> None:
+            if self._frame is not None:
+                raise failure("the frame ends early")
+
+    return Zstd
+
+
+_GZIP: Callable[[], _Decoder] = _Gzip
+_DEFLATE: Callable[[], _Decoder] = _Deflate
+_FINDERS: dict[str, Callable[[], Callable[[], _Decoder] | None]] = {
+    "gzip": lambda: _GZIP,
+    "deflate": lambda: _DEFLATE,
+    "br": _find_br,
+    "zstd": _find_zstd,
+}
+
+
+@functools.cache
+def accept_encoding() -> str:
+    """Return the Accept-Encoding value for the codings that can be decoded here.
+
+    >>> accept_encoding().startswith("gzip, deflate")
+    True
+    """
+    return ", ".join(name for name, find in _FINDERS.items() if find() is not None)
+
+
+def parse_codings(field: str) -> tuple[str, ...] | None:
+    """Return the codings of a Content-Encoding field in the order in which they were applied.
+
+    :returns: None if one of them cannot be decoded here: the content must be passed on as it is, together
+        with its field. An empty tuple means that the content is not encoded.
+    :raises HTTPInputError: if there are more than `MAX_CODINGS`.
+
+    >>> parse_codings("x-gzip, identity"), parse_codings("aes128gcm")
+    (('gzip',), None)
+    """
+    codings: list[str] = []
+    for member in field.split(","):
+        name = member.strip(" \t").lower()
+        name = _SYNONYMS.get(name, name)
+        if not name or name == "identity":
+            continue
+        if len(codings) == MAX_CODINGS:
+            raise HTTPInputError(f"a message has more than {MAX_CODINGS} content codings: {field[:80]!r}")
+        codings.append(name)
+    for name in codings:
+        find = _FINDERS.get(name)
+        if find is None or find() is None:
+            return None
+    return tuple(codings)
+
+
+class ContentDecoder:
+    """Decodes one body.
+
+    :arg codings: what `parse_codings` returned, at least one.
+    :arg max_size: the most bytes that any stage may produce; None for no limit.
+
+    >>> decoder = ContentDecoder(("gzip",))
+    >>> decoder.receive_data(zlib.compress(b"content", wbits=31))
+    >>> decoder.next_chunk(), decoder.next_chunk(), decoder.receive_eof()
+    (b'content', None, None)
+    """
+
+    __slots__ = ("_begun", "_codings", "_input", "_sizes", "_stages", "max_size")
+
+    def __init__(self, codings: tuple[str, ...], max_size: int | None = None) -> None:
+        #: May be changed while the body arrives.
+        self.max_size = max_size
+        self._codings = codings[::-1]
+        self._stages: list[Any] = []
+        for name in self._codings:
+            decoder = _FINDERS[name]()
+            assert decoder is not None  # parse_codings said so
+            self._stages.append(decoder())
+        self._sizes = [0] * len(codings)
+        self._input: list[bytes] = []
+        self._begun = False
+
+    def receive_data(self, data: bytes) -> None:
+        """Take the next bytes of the encoded body."""
+        if data:
+            self._begun = True
+            self._input.append(data)
+
+    def next_chunk(self) -> bytes | None:
+        """Decode one step.
+
+        :returns: decoded bytes, empty if this step made none but another one may; None if more input is
+            needed.
+        :raises HTTPInputError: if the data is damaged or grows beyond ``max_size``.
+        """
+        for _ in range(_IDLE_STEPS):
+            chunk = self._step(len(self._stages) - 1)
+            if chunk is None or chunk:
+                return chunk
+        return b""
+
+    def receive_eof(self) -> None:
+        """Check that the body is complete. Called when `next_chunk` has returned None.
+
+        :raises HTTPInputError: if it ends early.
+        """
+        if self._begun:
+            for name, stage in zip(self._codings, self._stages, strict=True):
+                try:
+                    stage.finish()
+                except stage.errors as error:
+                    raise HTTPInputError(f"invalid {name} data in the body: {error}") from error
+
+    def _step(self, index: int) -> bytes | None:
+        """Run one stage once, and the ones before it as far as it needs input."""
+        stage = self._stages[index]
+        data: bytes | None = b""
+        if stage.needs_input:
+            if index:
+                data = self._step(index - 1)
+                if not data:
+                    return data
+            elif self._input:
+                data = self._input[0] if len(self._input) == 1 else b"".join(self._input)
+                self._input.clear()
+            else:
+                return None
+        try:
+            output: bytes = stage.decode(data)
+        except stage.errors as error:
+            raise HTTPInputError(f"invalid {self._codings[index]} data in the body: {error}") from error
+        self._sizes[index] += len(output)
+        if self.max_size is not None and self._sizes[index] > self.max_size:
+            raise HTTPInputError(
+                f"decompressed body too large: over the limit of {self.max_size} bytes (max_body_size)"
+            )
+        return output
