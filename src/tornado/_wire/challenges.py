@@ -1,0 +1,123 @@
+"""Authentication challenges: the fields WWW-Authenticate and Proxy-Authenticate (RFC 9110 section 11.6.1).
+
+Theory of operation
+-------------------
+A field is a list of challenges, and a challenge contains a list of parameters, both separated by commas. A
+word is the name of a parameter if an equals sign and a value follow, otherwise it is the scheme of the next
+challenge; a scheme may be followed by one token68 instead of parameters. `parse_challenges` reads this in one
+scan. A syntax error ends the field, and the challenge that contains it is ignored: the
+client then behaves as if the server had not offered it. The same holds for a challenge that repeats a
+parameter, as its parties might use different ones of the two.
+
+`parse_auth_params` reads the parameters alone, as in Authentication-Info.
+
+Limits
+------
+The head bounds the fields' size. At most `MAX_CHALLENGES` challenges are read, each with at most `MAX_PARAMS`
+parameters.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+__all__ = ["Challenge", "parse_auth_params", "parse_challenges"]
+
+MAX_CHALLENGES: Final = 16
+MAX_PARAMS: Final = 32
+
+_token = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
+# RFC 9110 section 5.6.4, without control characters.
+_quoted = r'"((?:[^"\\\x00-\x08\x0a-\x1f\x7f]|\\[^\x00-\x08\x0a-\x1f\x7f])*+)"'
+_SEPARATORS = re.compile(r"[ \t,]*+")
+# auth-param = token BWS "=" BWS ( token / quoted-string )
+_PARAM = re.compile(rf"({_token})[ \t]*+=[ \t]*+(?:({_token})|{_quoted})[ \t]*+(?=,|\Z)")
+_SCHEME = re.compile(rf"({_token})(?:[ ]++|(?=,)|\Z)")
+_TOKEN68 = re.compile(r"([A-Za-z0-9\-._~+/]++=*+)[ \t]*+(?=,|\Z)")
+_ESCAPE = re.compile(r"\\(.)")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Challenge:
+    """One challenge.
+
+    :ivar scheme: in lower case.
+    :ivar params: by name in lower case.
+    :ivar token68: the single value that some schemes use in place of parameters, or None.
+    """
+
+    scheme: str
+    params: Mapping[str, str]
+    token68: str | None = None
+
+
+def parse_challenges(fields: Iterable[str]) -> list[Challenge]:
+    """Return the challenges of a message in their order.
+
+    :arg fields: the values of all its field lines.
+
+    >>> parse_challenges(['Basic realm="a, b", Digest nonce=c, qop="auth"'])[1].params["qop"]
+    'auth'
+    """
+    found: list[Challenge] = []
+    for field in fields:
+        for challenge in _read(field):
+            if len(found) == MAX_CHALLENGES:
+                return found
+            found.append(challenge)
+    return found
+
+
+def _read(field: str) -> list[Challenge]:
+    challenges: list[Challenge] = []
+    position = _end(_SEPARATORS, field, 0)
+    while position < len(field):
+        match = _SCHEME.match(field, position)
+        if match is None:
+            break
+        scheme, position = match[1].lower(), match.end()
+        single = _TOKEN68.match(field, position)
+        if single is not None:
+            challenges.append(Challenge(scheme, {}, single[1]))
+            position = _end(_SEPARATORS, field, single.end())
+            continue
+        params, position = _read_params(field, position)
+        if params is not None:
+            challenges.append(Challenge(scheme, params))
+    return challenges
+
+
+def _read_params(field: str, position: int) -> tuple[dict[str, str] | None, int]:
+    """Read parameters up to the next scheme; the first result is None for a challenge to ignore."""
+    params: dict[str, str] = {}
+    usable = True
+    position = _end(_SEPARATORS, field, position)
+    while (match := _PARAM.match(field, position)) is not None:
+        name = match[1].lower()
+        if name in params or len(params) == MAX_PARAMS:
+            usable = False
+        else:
+            params[name] = match[2] if match[3] is None else _ESCAPE.sub(r"\1", match[3])
+        position = _end(_SEPARATORS, field, match.end())
+    if position < len(field) and _SCHEME.match(field, position) is None:
+        return None, len(field)
+    return (params if usable else None), position
+
+
+def parse_auth_params(field: str) -> dict[str, str]:
+    """Return the parameters of an Authentication-Info field; an empty dictionary if it is malformed.
+
+    >>> parse_auth_params('nextnonce="a", qop=auth')
+    {'nextnonce': 'a', 'qop': 'auth'}
+    """
+    params, position = _read_params(field, 0)
+    return params if params is not None and position == len(field) else {}
+
+
+def _end(pattern: re.Pattern[str], text: str, position: int) -> int:
+    match = pattern.match(text, position)
+    assert match is not None
+    return match.end()
