@@ -1,0 +1,131 @@
+"""A cookie jar of the standard library on our requests and responses.
+
+`http.cookiejar` stores, expires and matches cookies; which ones it accepts is its policy's decision. This
+module shows it a request and a response in the form it expects, and first removes what RFC 6265bis section
+5.7 refuses and the standard library does not know: a ``Secure`` cookie over plain HTTP, and a name with the
+prefix ``__Secure-`` or ``__Host-`` whose attributes do not match.
+
+`http.cookiejar.DefaultCookiePolicy` has no list of public suffixes. It refuses cookies for a whole top-level
+domain, and with ``strict_domain=True`` those for ``co.uk`` and the like, but not those for ``github.io``. A
+program that talks to servers which do not trust each other under one such domain uses a jar for each, or a
+policy of its own.
+
+Limits
+------
+`MAX_SET_COOKIE` characters for one Set-Cookie field, `MAX_FIELDS` of them in a response, `MAX_COOKIES`
+cookies in a jar; what exceeds them is ignored. 6265bis section 6.1 asks for at least 4096 octets a cookie and
+3000 cookies.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from tornado._wire.cookies import broken_promise
+from tornado.httputil import HTTPHeaders
+
+if TYPE_CHECKING:
+    from http.cookiejar import CookieJar
+
+__all__ = ["cookie_field", "store_cookies"]
+
+MAX_SET_COOKIE = 8192
+MAX_FIELDS = 64
+MAX_COOKIES = 3000
+
+# Browsers treat these origins as secure, as their traffic does not leave the machine.
+_LOCAL_HOSTS = frozenset(["localhost", "127.0.0.1", "::1"])
+
+
+def cookie_field(jar: CookieJar, url: str) -> str | None:
+    """Return the Cookie field for a request, or None if no cookie matches.
+
+    :param url: of this very request: the cookies of a redirect's target are those of its own URL.
+    """
+    request = _Request(url)
+    jar.add_cookie_header(request)  # type: ignore[arg-type]
+    return request.cookie
+
+
+def store_cookies(jar: CookieJar, url: str, headers: HTTPHeaders) -> None:
+    """Store the cookies of a response, also of a redirect.
+
+    :param url: of the request that it answers.
+    """
+    fields = headers.get_list("Set-Cookie")
+    if not fields:
+        return
+    request = _Request(url)
+    acceptable = [
+        field
+        for field in fields[:MAX_FIELDS]
+        if len(field) <= MAX_SET_COOKIE and _is_acceptable(field, request.secure)
+    ]
+    if not acceptable:
+        return
+    if len(jar) >= MAX_COOKIES:
+        jar.clear_expired_cookies()
+        if len(jar) >= MAX_COOKIES:
+            return
+    jar.extract_cookies(_Response(acceptable), request)  # type: ignore[arg-type]
+
+
+def _is_acceptable(field: str, secure: bool) -> bool:
+    """Whether a Set-Cookie field keeps the rules of RFC 6265bis that the standard library does not check."""
+    pair, _, rest = field.partition(";")
+    attributes: dict[str, str | bool] = {}
+    for part in rest.split(";"):
+        name, equals, value = part.partition("=")
+        attributes[name.strip().lower()] = value.strip() if equals else True
+    if "secure" in attributes:
+        if not secure:
+            return False
+        attributes["secure"] = True
+    name = pair.partition("=")[0].strip()
+    # SameSite restricts requests from embedded documents; a client makes none.
+    attributes.pop("samesite", None)
+    return broken_promise(name, attributes) is None
+
+
+class _Request:
+    """The part of the interface of `urllib.request.Request` that `http.cookiejar` uses."""
+
+    #: The program itself asks for every request, so that none is a third party's.
+    unverifiable = False
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        self.host = parts.netloc.rpartition("@")[2]
+        # The jar would take a user name for a part of the host.
+        self._url = parts._replace(netloc=self.host).geturl()
+        self.type = parts.scheme
+        self.origin_req_host = parts.hostname or ""
+        self.secure = parts.scheme == "https" or self.origin_req_host in _LOCAL_HOSTS
+        self.cookie: str | None = None
+
+    def get_full_url(self) -> str:
+        return self._url
+
+    def has_header(self, name: str) -> bool:
+        return False
+
+    def get_header(self, name: str, default: Any = None) -> Any:
+        return default
+
+    def add_unredirected_header(self, name: str, value: str) -> None:
+        if name == "Cookie":
+            self.cookie = value
+
+
+class _Response:
+    """The part of a response that `http.cookiejar` uses: the Set-Cookie fields."""
+
+    def __init__(self, fields: list[str]) -> None:
+        self._fields = fields
+
+    def info(self) -> _Response:
+        return self
+
+    def get_all(self, name: str, default: Any = None) -> Any:
+        return self._fields if name == "Set-Cookie" else default
