@@ -220,11 +220,9 @@ class HTTPRequest:
             or max_redirects is not None
             or user_agent is not None
         ):
-            self.connect_timeout = connect_timeout
-            self.request_timeout = request_timeout
-            self.follow_redirects = follow_redirects
-            self.max_redirects = max_redirects
             self.user_agent = user_agent
+            self.follow_redirects, self.max_redirects = follow_redirects, max_redirects
+            self.connect_timeout, self.request_timeout = connect_timeout, request_timeout
         if (
             streaming_callback is not None
             or header_callback is not None

@@ -1,0 +1,176 @@
+"""CurlAsyncHTTPClient: admission, the queue, and the hooks for subclasses."""
+
+from __future__ import annotations
+
+import functools
+from collections import deque
+from collections.abc import Callable
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+import pycurl
+
+from tornado.curl_httpclient._errors import NO_RESPONSE
+from tornado.curl_httpclient._fetch import Fetch
+from tornado.curl_httpclient._multi import Multi
+from tornado.curl_httpclient._setup import apply_request, new_handle, set_fields
+from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest, HTTPResponse
+from tornado.httpclient._cookies import cookie_field
+from tornado.httputil import HTTPHeaders
+from tornado.log import app_log
+
+if TYPE_CHECKING:
+    from http.cookiejar import CookieJar
+
+
+class _DefaultSize(int):
+    """A limit that the program did not ask for."""
+
+
+_DEFAULT_MAX_BODY_SIZE = _DefaultSize(100 * 1024 * 1024)
+
+
+class CurlAsyncHTTPClient(AsyncHTTPClient):
+    """`.AsyncHTTPClient` on libcurl.
+
+    All arguments of `.HTTPRequest` are supported, but for ``ssl_options``; ``proxy_host`` may be any URL that
+    libcurl takes for a proxy (``socks5h://host``). Without it libcurl follows the variables ``http_proxy``
+    and so on. ``prepare_curl_callback`` is called with the `pycurl.Curl` object of each request, and of each
+    redirect that is followed, after everything else is set.
+
+    Redirects are followed by the client, not by libcurl: credentials and cookies are dropped when the origin
+    changes, and a redirect from ``https`` to ``http`` is refused, as in `.SimpleAsyncHTTPClient`.
+
+    Errors of libcurl are `CurlError`.
+    """
+
+    def initialize(  # type: ignore[override]
+        self,
+        max_clients: int = 10,
+        defaults: dict[str, Any] | None = None,
+        max_body_size: int = _DEFAULT_MAX_BODY_SIZE,
+        cookie_jar: CookieJar | None = None,
+    ) -> None:
+        """Called by the constructor with its arguments.
+
+        :param max_clients: how many requests may be under way at once; more wait in a queue.
+        :param defaults: values for what requests leave open.
+        :param max_body_size: bytes that a response's body may have, after decompression. The default does not
+            apply to requests with a ``streaming_callback``.
+        :param cookie_jar: where cookies are kept; none are by default.
+        """
+        super().initialize(defaults)
+        self.max_clients = max_clients
+        self.max_body_size = max_body_size
+        self.cookie_jar = cookie_jar
+        self._multi = Multi()
+        self._active: set[Fetch] = set()
+        #: Fetches that were not begun, with the timers of their ``queue_timeout``.
+        self._queue: deque[Fetch] = deque()
+        self._waiting: dict[Fetch, object | None] = {}
+
+    def close(self) -> None:
+        """Close the connections. Requests that are not complete fail."""
+        if self._closed:
+            return
+        super().close()
+        error = HTTPClientError(NO_RESPONSE, "the client was closed")
+        for fetch in [*self._active, *self._waiting]:
+            fetch.fail(error)
+        self._multi.close()
+
+    def fetch_impl(  # type: ignore[override, unused-ignore]
+        self, request: HTTPRequest, callback: Callable[[HTTPResponse], None]
+    ) -> Fetch:
+        """Start a request, or queue it when ``max_clients`` are under way."""
+        fetch = Fetch(
+            self,
+            request,
+            callback,
+            multi=self._multi,
+            create=self._curl_create,
+            set_up=self._curl_setup_request,
+            ended=self._fetch_ended,
+        )
+        timer = None
+        if len(self._active) >= self.max_clients and request.queue_timeout:
+            timer = self.io_loop.call_later(
+                request.queue_timeout, functools.partial(self._queue_timed_out, fetch)
+            )
+        self._waiting[fetch] = timer
+        self._queue.append(fetch)
+        self._process_queue()
+        return fetch
+
+    # -- hooks for subclasses
+
+    def _curl_create(self) -> pycurl.Curl:
+        """Make the handle for a request; for subclasses to extend."""
+        return new_handle()
+
+    def _curl_setup_request(
+        self, curl: pycurl.Curl, request: HTTPRequest, buffer: BytesIO, headers: HTTPHeaders
+    ) -> None:
+        """Set a handle's options for a request; for subclasses to extend.
+
+        :param buffer: receives the body.
+        :param headers: receives the header fields.
+        """
+        apply_request(curl, request)
+        jar = self.jar_of(request)
+        set_fields(curl, request, None if jar is None else cookie_field(jar, request.url))
+
+    # -- called by fetches
+
+    def jar_of(self, request: HTTPRequest) -> CookieJar | None:
+        """Return the cookie jar for a request, or None if it takes no part in cookies."""
+        if request.cookies is None:
+            return self.cookie_jar
+        return None if request.cookies is False else request.cookies
+
+    def limit_of(self, request: HTTPRequest) -> int | None:
+        """Return the bytes that the response's body may have, or None for no limit."""
+        if request.max_body_size is not None:
+            return request.max_body_size
+        if request.streaming_callback is not None and self.max_body_size is _DEFAULT_MAX_BODY_SIZE:
+            return None
+        return self.max_body_size
+
+    def handle_callback_exception(self, callback: Any) -> None:
+        """Log the current exception, which a ``streaming_callback`` or ``header_callback`` raised.
+
+        The request goes on. A subclass may do something else.
+        """
+        app_log.error("Exception in callback %r", callback, exc_info=True)
+
+    def _set_timeout(self, msecs: int) -> None:
+        """Have libcurl act after a time, in milliseconds."""
+        self._multi.act_after(msecs)
+
+    def _fetch_ended(self, fetch: Fetch) -> None:
+        """Free the place of a fetch, which may still be queued."""
+        self._active.discard(fetch)
+        self._stop_waiting(fetch)
+        if not self._closed:
+            self.io_loop.add_callback(self._process_queue)
+
+    # -- the queue
+
+    def _process_queue(self) -> None:
+        """Begin as many fetches as there is room for."""
+        while self._queue and len(self._active) < self.max_clients and not self._closed:
+            fetch = self._queue.popleft()
+            if fetch not in self._waiting:
+                continue  # cancelled, or timed out
+            self._stop_waiting(fetch)
+            self._active.add(fetch)
+            fetch.start()
+
+    def _stop_waiting(self, fetch: Fetch) -> None:
+        timer = self._waiting.pop(fetch, None)
+        if timer is not None:
+            self.io_loop.remove_timeout(timer)
+
+    def _queue_timed_out(self, fetch: Fetch) -> None:
+        self._waiting[fetch] = None
+        fetch.fail(HTTPClientError(NO_RESPONSE, "Timeout in request queue"))

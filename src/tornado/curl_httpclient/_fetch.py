@@ -1,0 +1,285 @@
+"""One fetch of the curl client: its hops over redirects, and the one report at its end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import functools
+import logging
+import time
+from collections.abc import Callable
+from io import BytesIO
+from typing import TYPE_CHECKING, cast
+
+import pycurl
+
+from tornado.curl_httpclient._errors import NO_RESPONSE, CurlError
+from tornado.curl_httpclient._multi import Multi
+from tornado.curl_httpclient._transfer import Transfer
+from tornado.curl_httpclient._upload import Upload
+from tornado.httpclient import HTTPClientError, HTTPRequest, HTTPResponse, TransferProgress
+from tornado.httpclient._cookies import store_cookies
+from tornado.httpclient._request import _RequestProxy
+from tornado.httputil import HTTPHeaders
+from tornado.simple_httpclient._redirect import REDIRECT_CODES, redirected_request
+
+if TYPE_CHECKING:
+    from tornado.curl_httpclient._client import CurlAsyncHTTPClient
+
+_Callback = Callable[[HTTPResponse], None]
+
+#: The names in `HTTPResponse.time_info`, by what libcurl calls them.
+_TIMES = {
+    "namelookup": pycurl.NAMELOOKUP_TIME,
+    "connect": pycurl.CONNECT_TIME,
+    "appconnect": pycurl.APPCONNECT_TIME,
+    "pretransfer": pycurl.PRETRANSFER_TIME,
+    "starttransfer": pycurl.STARTTRANSFER_TIME,
+    "total": pycurl.TOTAL_TIME,
+    "redirect": pycurl.REDIRECT_TIME,
+}
+
+
+class Fetch:
+    """Carries out one request. It reports exactly once, or never if it is cancelled.
+
+    :param create: makes a handle.
+    :param set_up: sets the options of a handle for a request, all but those of its body.
+    :param ended: called when the fetch is over, before the report.
+
+    A handle of libcurl serves for one hop only, so that nothing that one request has set reaches another. The
+    connections belong to the client's multi handle, not to these.
+    """
+
+    def __init__(
+        self,
+        client: CurlAsyncHTTPClient,
+        request: HTTPRequest,
+        callback: _Callback,
+        *,
+        multi: Multi,
+        create: Callable[[], pycurl.Curl],
+        set_up: Callable[[pycurl.Curl, HTTPRequest, BytesIO, HTTPHeaders], None],
+        ended: Callable[[Fetch], None],
+    ) -> None:
+        self._client = client
+        self._multi = multi
+        self._create = create
+        self._set_up = set_up
+        self._ended = ended
+        self._loop: asyncio.AbstractEventLoop = client.io_loop.asyncio_loop  # type: ignore[attr-defined]
+        #: The program's own request, before redirects.
+        self._original = cast(HTTPRequest, getattr(request, "request", request))
+        #: That of the current hop, with the client's defaults.
+        self._request = request
+        self._callback: _Callback | None = callback
+        self._context = contextvars.copy_context()
+        self._curl: pycurl.Curl | None = None
+        self._transfer: Transfer | None = None
+        self._upload: Upload | None = None
+        self._outcome: tuple[int, str] = (0, "")
+        self._hops = 0
+        self._queued = time.time()
+        self._started = self._queued
+        self._hop_started = self._queued
+        self._progress = (0, 0)
+
+    def __repr__(self) -> str:
+        phase = "done" if self._callback is None else "queued" if self._curl is None else "under way"
+        return f"<{type(self).__name__} {self._original.method} {self._original.url} {phase}>"
+
+    # -- called by the client
+
+    def start(self) -> None:
+        """Begin the first hop."""
+        self._started = time.time()
+        self._hop()
+
+    def transfer_ended(self, code: int, message: str) -> None:
+        """Take note that libcurl is done with the current hop."""
+        self._outcome = code, message
+        if self._transfer is not None:
+            self._transfer.end(failed=code != 0)
+
+    def cancel(self) -> None:
+        """Abandon the request; the connection is closed at once."""
+        if self._callback is not None:
+            self._callback = None
+            self._release()
+            self._ended(self)
+
+    def fail(self, error: BaseException) -> None:
+        """End with an error."""
+        self._report(error=error)
+
+    # -- one hop
+
+    def _hop(self) -> None:
+        try:
+            self._begin_hop()
+        except Exception as error:
+            self._report(error=error)
+
+    def _begin_hop(self) -> None:
+        request = self._request
+        self._hop_started = time.time()
+        curl = self._curl = self._create()
+        transfer = self._transfer = Transfer(
+            self._client,
+            curl,
+            streaming_callback=request.streaming_callback,
+            header_callback=request.header_callback,
+            max_body_size=self._client.limit_of(request),
+            context=self._context,
+            is_final=self._is_final,
+            complete=self._complete,
+        )
+        self._set_up(curl, request, transfer.buffer, transfer.headers)
+        if self._hops and request.request_timeout:
+            # The timeout is that of the whole fetch.
+            remaining = request.request_timeout - (time.time() - self._started)
+            curl.setopt(pycurl.TIMEOUT_MS, max(1, int(remaining * 1000)))
+        source = request.body_source
+        if source is not None:
+            self._upload = Upload(source, self._loop, self._context, self._resume)
+            self._upload.apply(curl, request.method, _announced_length(request.headers))
+        if request.progress_callback is not None:
+            curl.setopt(pycurl.NOPROGRESS, 0)
+            curl.setopt(pycurl.XFERINFOFUNCTION, self._progressed)
+        if request.prepare_curl_callback is not None:
+            # A copy, as this may be called from a callback that runs in the context itself.
+            self._context.copy().run(request.prepare_curl_callback, curl)
+        self._multi.add(curl, self.transfer_ended)
+
+    def _resume(self) -> None:
+        if self._curl is not None:
+            self._multi.resume(self._curl)
+
+    def _progressed(self, to_receive: int, received: int, to_send: int, sent: int) -> None:
+        """Libcurl calls this several times a second, whether or not something was transferred."""
+        callback = self._request.progress_callback
+        if callback is not None and (sent, received) != self._progress:
+            self._progress = sent, received
+            progress = TransferProgress(sent, to_send or None, received, to_receive or None)
+            self._loop.call_soon(callback, progress, context=self._context)
+
+    def _complete(self) -> None:
+        """The response is complete, and the program's callbacks have seen it."""
+        transfer, upload = self._transfer, self._upload
+        assert transfer is not None
+        code, message = self._outcome
+        error = transfer.error
+        if error is None and code and upload is not None:
+            error = upload.error
+        if error is None and code:
+            error = CurlError(code, self._described(message))
+        if error is None:
+            jar = self._client.jar_of(self._request)
+            if jar is not None:
+                store_cookies(jar, self._request.url, transfer.headers)
+            if not self._is_final(transfer.code, transfer.headers):
+                self._redirect(transfer)
+                return
+        self._report(transfer, error)
+
+    def _described(self, message: str) -> str:
+        assert self._curl is not None
+        url = self._request.url.partition("?")[0]
+        scheme, mark, rest = url.partition("://")
+        return f"{message or 'libcurl error'} ({scheme}{mark}{rest.rpartition('@')[2]})"
+
+    # -- redirects
+
+    def _is_final(self, code: int, headers: HTTPHeaders) -> bool:
+        request = self._request
+        return not (
+            code in REDIRECT_CODES
+            and bool(request.follow_redirects)
+            and bool(request.max_redirects)
+            and "Location" in headers
+        )
+
+    def _redirect(self, transfer: Transfer) -> None:
+        request = self._request
+        self._release()
+        try:
+            plain = cast(HTTPRequest, getattr(request, "request", request))
+            following = redirected_request(plain, request, transfer.code, transfer.headers)
+            following.start_time = plain.start_time
+            if request.url.startswith("https:") and following.url.startswith("http:"):
+                if not request.allow_downgrade:
+                    raise HTTPClientError(
+                        NO_RESPONSE,
+                        "refused to follow a redirect from https to http; allow_downgrade=True follows it",
+                    )
+        except Exception as error:
+            self._report(error=error)
+            return
+        self._request = cast(HTTPRequest, _RequestProxy(following, self._client.defaults))
+        self._hops += 1
+        self._hop()
+
+    # -- the end
+
+    def _release(self) -> None:
+        """Let libcurl, the callbacks and the body's source go."""
+        curl, self._curl = self._curl, None
+        if self._transfer is not None:
+            self._transfer.close()
+        if self._upload is not None:
+            self._upload.close()
+            self._upload = None
+        if curl is not None:
+            self._multi.remove(curl)
+            curl.close()
+
+    def _time_info(self) -> dict[str, float]:
+        curl = self._curl
+        if curl is None:
+            return {}
+        times: dict[str, float] = {name: curl.getinfo(info) for name, info in _TIMES.items()}
+        # The hops before the last one, which libcurl does not know of.
+        before = self._hop_started - self._started
+        times["redirect"] += before
+        times["total"] += before
+        times["queue"] = self._started - self._queued
+        return times
+
+    def _report(self, transfer: Transfer | None = None, error: BaseException | None = None) -> None:
+        callback, self._callback = self._callback, None
+        if callback is None:
+            return
+        effective_url = self._request.url
+        times: dict[str, float] = {}
+        if self._curl is not None and transfer is not None:
+            times = self._time_info()
+            effective_url = self._curl.getinfo(pycurl.EFFECTIVE_URL) or effective_url
+        self._release()
+        failed = error is not None
+        response = HTTPResponse(
+            self._original,
+            NO_RESPONSE if transfer is None or failed else transfer.code,
+            headers=None if transfer is None or failed else transfer.headers,
+            buffer=None if transfer is None or failed else transfer.buffer,
+            effective_url=effective_url,
+            error=error,
+            reason=None if transfer is None or failed else transfer.reason,
+            request_time=time.time() - self._started,
+            start_time=self._started,
+            time_info=times,
+        )
+        self._ended(self)
+        self._client.io_loop.add_callback(functools.partial(_call, callback, response))
+
+
+def _announced_length(headers: HTTPHeaders) -> int | None:
+    """Return the Content-Length that the program gives, for a body whose length is not known otherwise."""
+    text = headers.get("Content-Length", "")
+    return int(text) if text.isascii() and text.isdigit() else None
+
+
+def _call(callback: _Callback, response: HTTPResponse) -> None:
+    try:
+        callback(response)
+    except Exception:
+        logging.getLogger("tornado.application").exception("Exception in the callback of a fetch")

@@ -1,0 +1,166 @@
+"""Calling the program back with what libcurl has delivered."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import enum
+import inspect
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import pycurl
+
+from tornado import gen
+
+if TYPE_CHECKING:
+    from tornado.curl_httpclient._client import CurlAsyncHTTPClient
+
+
+class _State(enum.Enum):
+    """Who has to act next."""
+
+    IDLE = "idle"
+    SCHEDULED = "scheduled"
+    WAITING = "waiting"
+    CLOSED = "closed"
+
+
+class StreamingBuffer:
+    """Runs the callbacks of a program from the loop, in order, one at a time.
+
+    libcurl delivers data from within its own functions, where it must not be called: a callback of the
+    program may well begin another fetch. Therefore calls are queued. If a callback returns an awaitable, the
+    next call waits until it is done. While the program is behind, the transfer is paused: a few kilobytes can
+    decompress to gigabytes, which would all be queued otherwise.
+
+    :param callback: takes the pieces of the body.
+    :param max_body_size: bytes that the body may have, None for no limit; the client's by default.
+    :param context: the one in which the callbacks run.
+    :param drained: called each time the queue is empty and nothing is awaited.
+    :ivar body_too_large: whether the body was refused for its size.
+    :ivar paused: whether libcurl was told to stop.
+    """
+
+    #: Bytes that may wait before the transfer is paused.
+    max_buffer_size = 1024 * 1024
+
+    def __init__(
+        self,
+        client: CurlAsyncHTTPClient,
+        curl: pycurl.Curl,
+        callback: Callable[[bytes], Any] | None,
+        *,
+        max_body_size: int | None = -1,
+        context: contextvars.Context | None = None,
+        drained: Callable[[], None] | None = None,
+    ) -> None:
+        self._client = client
+        #: None once libcurl is done with the transfer.
+        self._curl: pycurl.Curl | None = curl
+        self._callback = callback
+        self._max_body_size = max_body_size
+        self._loop: asyncio.AbstractEventLoop = client.io_loop.asyncio_loop  # type: ignore[attr-defined]
+        self._context = contextvars.copy_context() if context is None else context
+        self._drained = drained
+        self._state = _State.IDLE
+        self._calls: deque[tuple[Callable[[Any], Any], Any]] = deque()
+        self._size = self._total = 0
+        self.paused = False
+        self.body_too_large = False
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is queued or awaited."""
+        return self._state in (_State.IDLE, _State.CLOSED)
+
+    # -- called within libcurl
+
+    def write(self, chunk: bytes) -> int:
+        """Queue a piece of the body.
+
+        :returns: what libcurl expects of a write function: the length, 0 to abort, or
+            `pycurl.WRITEFUNC_PAUSE`.
+        """
+        limit = self._client.max_body_size if self._max_body_size == -1 else self._max_body_size
+        if limit is not None and self._total + len(chunk) > limit:
+            self.body_too_large = True
+            return 0
+        if self.paused or self._state is _State.WAITING or self._size > self.max_buffer_size:
+            self.paused = True
+            return int(pycurl.WRITEFUNC_PAUSE)
+        self._total += len(chunk)
+        if self._callback is not None:
+            self.call(self._callback, chunk)
+        return len(chunk)
+
+    def call(self, callback: Callable[[Any], Any], argument: bytes | str) -> None:
+        """Queue a call."""
+        if self._state is _State.CLOSED:
+            return
+        self._calls.append((callback, argument))
+        self._size += len(argument)
+        if self._state is _State.IDLE:
+            self._state = _State.SCHEDULED
+            self._loop.call_soon(self.flush, context=self._context)
+
+    # -- called by the transfer
+
+    def finish(self) -> None:
+        """Take note that libcurl is done; what is queued is still delivered."""
+        self._curl = None
+
+    def close(self) -> None:
+        """Call nothing any more. An awaitable that a callback has returned is the program's: it goes on."""
+        self._state = _State.CLOSED
+        self._curl = None
+        self._calls.clear()
+
+    # -- called by the loop
+
+    def flush(self) -> None:
+        """Run the queued calls, until one of them returns an awaitable."""
+        while self._calls and self._state is not _State.WAITING:
+            callback, argument = self._calls.popleft()
+            self._size -= len(argument)
+            self._run(callback, argument)
+        if self._state in (_State.CLOSED, _State.WAITING):
+            return
+        self._state = _State.IDLE
+        if self._drained is not None:
+            self._drained()
+        self._unpause()
+
+    def _run(self, callback: Callable[[Any], Any], argument: Any) -> None:
+        try:
+            result = callback(argument)
+            if result is None or not (inspect.isawaitable(result) or isinstance(result, list)):
+                return
+            waiting = asyncio.ensure_future(gen.convert_yielded(result))
+        except Exception:
+            self._client.handle_callback_exception(callback)
+            return
+        if self._state is not _State.CLOSED:
+            self._state = _State.WAITING
+        waiting.add_done_callback(lambda future: self._waited(future, callback))
+
+    def _waited(self, future: asyncio.Future[Any], callback: Callable[[Any], Any]) -> None:
+        try:
+            future.result()
+        except (Exception, asyncio.CancelledError):
+            self._client.handle_callback_exception(callback)
+        if self._state is _State.WAITING:
+            self._state = _State.SCHEDULED
+            self.flush()
+
+    def _unpause(self) -> None:
+        if not self.paused or self._curl is None:
+            return
+        self.paused = False
+        try:
+            self._curl.pause(pycurl.PAUSE_CONT)
+        except pycurl.error:
+            return  # the transfer has failed: libcurl reports it when it is called
+        # Data that libcurl has kept is delivered by pause() itself, or at the next call.
+        self._client._set_timeout(0)

@@ -1,0 +1,195 @@
+"""One request and its response in libcurl.
+
+libcurl delivers the header section line by line and the body in pieces. Responses that are not for the
+program are recognised here: interim ones, those of proxies, and redirects that the client follows.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import enum
+import re
+from collections.abc import Callable
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+import pycurl
+
+from tornado.curl_httpclient._errors import CurlError
+from tornado.curl_httpclient._streaming import StreamingBuffer
+from tornado.httputil import HTTPHeaders, HTTPInputError
+
+if TYPE_CHECKING:
+    from tornado.curl_httpclient._client import CurlAsyncHTTPClient
+
+# HTTP/2 has no reason phrase.
+_STATUS_LINE = re.compile(r"HTTP/[0-9.]+ ([0-9]{3})(?: (.*))?")
+
+
+class _State(enum.Enum):
+    """Where the response is."""
+
+    HEAD = "head"
+    BODY = "body"
+    ENDED = "ended"
+    CLOSED = "closed"
+
+
+class Transfer:
+    """What arrives for one request.
+
+    :param streaming_callback: takes the pieces of the body; without it they are collected in ``buffer``.
+    :param header_callback: takes the lines of the header section.
+    :param max_body_size: bytes that the body may have, after decompression; None for no limit.
+    :param context: the one in which the callbacks run.
+    :param is_final: tells for a status code and header fields whether this is the response for the program,
+        and not a redirect to follow.
+    :param complete: called once when libcurl and the program's callbacks are done.
+    """
+
+    def __init__(
+        self,
+        client: CurlAsyncHTTPClient,
+        curl: pycurl.Curl,
+        *,
+        streaming_callback: Callable[[bytes], Any] | None,
+        header_callback: Callable[[str], Any] | None,
+        max_body_size: int | None,
+        context: contextvars.Context,
+        is_final: Callable[[int, HTTPHeaders], bool],
+        complete: Callable[[], None],
+    ) -> None:
+        self._streaming_callback = streaming_callback
+        self._header_callback = header_callback
+        self._max_body_size = max_body_size
+        self._is_final = is_final
+        self._complete = complete
+        self._stream = StreamingBuffer(
+            client,
+            curl,
+            streaming_callback,
+            max_body_size=max_body_size,
+            context=context,
+            drained=self._drained,
+        )
+        self._state = _State.HEAD
+        self._lines: list[str] = []
+        self._size = 0
+        self.code = 0
+        self.reason: str | None = None
+        self.headers = HTTPHeaders()
+        self.buffer = BytesIO()
+        #: Why the transfer was aborted from this side.
+        self.error: BaseException | None = None
+        curl.setopt(pycurl.HEADERFUNCTION, self.header_received)
+        curl.setopt(pycurl.WRITEFUNCTION, self.body_received)
+
+    # -- called by libcurl
+
+    def header_received(self, octets: bytes) -> int | None:
+        """Take a line of a header section: of this response, of an interim one, or of a trailer section."""
+        line = octets.decode("latin-1")
+        if line.startswith("HTTP/") and not self._size:
+            # An interim response or a challenge that libcurl has answered came before.
+            self._state = _State.HEAD
+            self._lines.clear()
+            self.headers.clear()
+        elif self._state is not _State.HEAD:
+            return None  # a trailer section (RFC 9110 section 6.5) is kept apart from the header fields
+        self._lines.append(line)
+        return None if line.rstrip("\r\n") else self._head_received()
+
+    def _head_received(self) -> int | None:
+        status = _STATUS_LINE.fullmatch(self._lines[0].rstrip("\r\n "))
+        try:
+            if status is None:
+                raise HTTPInputError(f"malformed status line {self._lines[0][:80]!r}")
+            self.code, self.reason = int(status[1]), status[2]
+            for line in self._lines[1:-1]:
+                self.headers.parse_line(line)
+        except HTTPInputError as error:
+            return self._abort(error)
+        self._state = _State.BODY
+        return None
+
+    def body_received(self, data: bytes) -> int | None:
+        """Take a piece of the body."""
+        if not self._is_final(self.code, self.headers):
+            self._size += len(data)
+            return None
+        if not self._size:
+            length = self.headers.get("Content-Length", "")
+            limit = self._max_body_size
+            if limit is not None and length.isascii() and length.isdigit() and int(length) > limit:
+                return self._refuse("Content-Length too long")
+            self._tell_head()
+        if self._streaming_callback is not None:
+            written = self._stream.write(data)
+            if self._stream.body_too_large:
+                return self._too_large()
+            if written == len(data):
+                self._size += written
+            return written
+        self._size += len(data)
+        if self._max_body_size is not None and self._size > self._max_body_size:
+            return self._too_large()
+        self.buffer.write(data)
+        return None
+
+    def _too_large(self) -> int:
+        return self._refuse(
+            "decompressed body too large" if "Content-Encoding" in self.headers else "body too large"
+        )
+
+    def _refuse(self, reason: str) -> int:
+        return self._abort(
+            CurlError(
+                pycurl.E_FILESIZE_EXCEEDED,
+                f"{reason}: over the limit of {self._max_body_size} bytes (max_body_size)",
+            )
+        )
+
+    def _abort(self, error: BaseException) -> int:
+        """Fail the transfer; the result makes libcurl stop."""
+        if self.error is None:
+            self.error = error
+        return 0
+
+    # -- called by the fetch
+
+    def end(self, failed: bool) -> None:
+        """Take note that libcurl is done."""
+        if self._state is _State.CLOSED:
+            return
+        self._state = _State.ENDED
+        self._stream.finish()
+        if not failed:
+            if self.code and self._is_final(self.code, self.headers):
+                self._tell_head()
+        else:
+            # What has arrived is delivered, but an awaitable is not waited for.
+            self._stream.flush()
+        if failed or self._stream.is_idle:
+            self._finish()
+
+    def close(self) -> None:
+        """Call nothing any more."""
+        self._state = _State.CLOSED
+        self._stream.close()
+
+    def _tell_head(self) -> None:
+        """Announce the header section, once it is certain that it is the last one."""
+        lines, self._lines = self._lines, []
+        if self._header_callback is not None:
+            for line in lines:
+                self._stream.call(self._header_callback, line)
+
+    def _drained(self) -> None:
+        if self._state is _State.ENDED:
+            self._finish()
+
+    def _finish(self) -> None:
+        if self._state is _State.ENDED:
+            self._state = _State.CLOSED
+            self.buffer.seek(0)
+            self._complete()
