@@ -19,12 +19,14 @@ PYTHON = sys.executable
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def output_of(source: str, *arguments: str) -> str:
+def output_of(source: str, *arguments: str, options: Sequence[str] = ()) -> str:
     """What a piece of Python prints, run in a process of its own where every warning is an error.
 
     An AssertionError with its output if it ends with a status other than 0.
+
+    :param options: further ones for the interpreter.
     """
-    command = [PYTHON, "-W", "error", "-c", textwrap.dedent(source), *arguments]
+    command = [PYTHON, *options, "-W", "error", "-c", textwrap.dedent(source), *arguments]
     pipe = subprocess.PIPE
     done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, text=True, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr

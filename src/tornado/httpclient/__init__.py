@@ -29,6 +29,7 @@ from tornado.httpclient._progress import TransferProgress
 from tornado.httpclient._request import HTTPRequest, _RequestProxy
 from tornado.httpclient._response import HTTPClientError, HTTPError, HTTPResponse
 from tornado.httpclient._retry import RetryPolicy
+from tornado.httpclient._stream import ResponseStream
 from tornado.ioloop import IOLoop
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "HTTPError",
     "HTTPRequest",
     "HTTPResponse",
+    "ResponseStream",
     "RetryPolicy",
     "TransferProgress",
     "main",

@@ -20,6 +20,7 @@ from tornado.concurrent import (
 )
 from tornado.httpclient._request import HTTPRequest, _RequestProxy
 from tornado.httpclient._response import HTTPResponse
+from tornado.httpclient._stream import ResponseStream
 from tornado.ioloop import IOLoop
 from tornado.util import Configurable, import_object
 
@@ -148,6 +149,32 @@ class AsyncHTTPClient(Configurable):
         if not future.done():
             future.abandoned = abandoned
         return future
+
+    def stream(self, request: str | HTTPRequest, raise_error: bool = True, **kwargs: Any) -> ResponseStream:
+        """Send a request and read the response's body while it arrives.
+
+        ::
+
+            async with client.stream("https://example.com/large", request_timeout=0) as response:
+                async for chunk in response:
+                    file.write(chunk)
+
+        :param request: an `HTTPRequest`, or a URL: then the keyword arguments are those of `HTTPRequest`. It
+            has no ``streaming_callback``.
+        :param raise_error: whether a status code other than 2xx is an error.
+        :returns: a `ResponseStream`, to be used with ``async with``. Leaving the block early aborts the
+            request.
+
+        The ``request_timeout`` counts for the whole body; 0 lifts it.
+        """
+        if not isinstance(request, HTTPRequest):
+            request = HTTPRequest(request, **kwargs)
+        elif kwargs:
+            raise ValueError(
+                f"stream() takes {', '.join(sorted(kwargs))} together with a URL only: "
+                "set them on the HTTPRequest"
+            )
+        return ResponseStream(functools.partial(self.fetch, raise_error=False), request, raise_error)
 
     def fetch_impl(self, request: HTTPRequest, callback: Callable[[HTTPResponse], None]) -> Any:
         """Start a request; for implementations to define.

@@ -66,6 +66,7 @@ class ResponseBody:
         "_decoder",
         "_fail",
         "_held",
+        "_is_over",
         "_max_size",
         "_sink",
         "chunks",
@@ -94,6 +95,7 @@ class ResponseBody:
         self._fail = fail
         self._callback_failed = callback_failed
         self._held: asyncio.Future[Any] | None = None
+        self._is_over = False
 
     def receive(self, data: bytes) -> None:
         """Take a part of the body. Errors go to ``fail``."""
@@ -138,7 +140,8 @@ class ResponseBody:
         future.add_done_callback(self._released)
 
     def cancel(self) -> None:
-        """The fetch is over: what the sink still does is of no interest."""
+        """The fetch is over: nothing more is delivered, and what the sink still does is of no interest."""
+        self._is_over = True
         held, self._held = self._held, None
         if held is not None:
             held.cancel()
@@ -173,7 +176,7 @@ class ResponseBody:
     def _decode(self, decoder: Decoder, data: bytes) -> tuple[Awaitable[Any] | None, bytes]:
         """Decode and deliver. Returns what to wait for, or None, and the input that is left then."""
         produced = 0
-        while data:
+        while data and not self._is_over:
             try:
                 piece = decoder.decompress(data, _PIECE)
             except _DECODE_ERRORS as error:

@@ -87,9 +87,11 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
         self.waiting: dict[object, tuple[HTTPRequest, _Callback, object | None]] = {}
         #: The deadlines of requests, of those in the queue as well.
         self.deadlines = Deadlines(self.loop)
-        self.pool = ConnectionPool(
-            self.io_loop, max_clients if max_idle_connections is None else max_idle_connections, idle_timeout
-        )
+        self.max_clients_per_host = max_clients_per_host
+        max_idle = max_clients if max_idle_connections is None else max_idle_connections
+        self.pool = ConnectionPool(self.io_loop, max_idle, idle_timeout)
+        #: With a limit for each host: how many requests are under way to it, and those that wait for it.
+        self._hosts: dict[str, _Host] = {}
         self.connector = Connector(max_buffer_size)
         self.routes = Routes(self.tcp_client, parse_proxy(proxy) if proxy is not None else None)
         head_size = DEFAULT.max_head_size if max_header_size is None else max_header_size
@@ -123,7 +125,7 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
             self._enqueue(object(), request, callback)
             return None
         fetch = Fetch(self, request, callback)
-        if not self.queue and len(self.active) < self.max_clients:
+        if not self.queue and len(self.active) < self.max_clients and self.max_clients_per_host is None:
             self.active[fetch] = request, callback
             fetch.start()
         else:
@@ -132,14 +134,13 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
 
     def _enqueue(self, key: object, request: HTTPRequest, callback: _Callback) -> None:
         timer: object | None = None
-        if len(self.active) >= self.max_clients:
-            limits = [limit for limit in (request.connect_timeout, request.request_timeout) if limit]
-            if limits and isinstance(key, Fetch):
-                self.deadlines.add(key, self.loop.time(), min(limits))
-            elif limits:
-                timer = self.io_loop.call_later(
-                    min(limits), functools.partial(self._on_timeout, key, "in request queue")
-                )
+        limit = _queue_timeout(request)
+        if limit and isinstance(key, Fetch):
+            self.deadlines.add(key, self.loop.time(), limit)
+        elif limit and len(self.active) >= self.max_clients:
+            timer = self.io_loop.call_later(
+                limit, functools.partial(self._on_timeout, key, "in request queue")
+            )
         self.queue.append((key, request, callback))
         self.waiting[key] = (request, callback, timer)
         self._process_queue()
@@ -157,24 +158,54 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
             key, request, callback = self.queue.popleft()
             if key not in self.waiting:
                 continue  # it timed out
+            if isinstance(key, Fetch):
+                self._start_fetch(key, request, callback)
+                continue
             self._remove_timeout(key)
             self.active[key] = request, callback
-            if isinstance(key, Fetch):
-                self.deadlines.discard(key)
-                key.start()
-            else:
-                self._handle_request(request, functools.partial(self._release_fetch, key), callback)
+            self._handle_request(request, functools.partial(self._release_fetch, key), callback)
+
+    def _start_fetch(self, fetch: Fetch, request: HTTPRequest, callback: _Callback) -> None:
+        """Start a fetch from the queue, or put it aside where its host has enough."""
+        if self.max_clients_per_host is not None:
+            host = self._hosts.setdefault(fetch.host, _Host())
+            if host.active >= self.max_clients_per_host:
+                host.waiting.append((fetch, request, callback))
+                return
+            host.active += 1
+        self.waiting.pop(fetch, None)
+        self.active[fetch] = request, callback
+        self.deadlines.discard(fetch)
+        fetch.start()
+
+    def _leave_host(self, fetch: Fetch, is_active: bool) -> None:
+        """A fetch has ended: the next one for its host goes to the head of the queue."""
+        host = self._hosts.get(fetch.host)
+        if host is None:
+            return
+        host.active -= is_active
+        assert self.max_clients_per_host is not None
+        while host.waiting and host.active < self.max_clients_per_host:
+            entry = host.waiting.popleft()
+            if entry[0] in self.waiting:
+                self.queue.appendleft(entry)
+                break
+        if not host.active and not host.waiting:
+            del self._hosts[fetch.host]
 
     def fetch_ended(self, fetch: Fetch) -> None:
         """A fetch has ended: forget it, and make use of the room."""
         self.deadlines.discard(fetch)
-        if self.active.pop(fetch, None) is None:
-            self.queue_timed_out(fetch)
+        is_active = self.active.pop(fetch, None) is not None
+        if not is_active:
+            self.leave_queue(fetch)
+        if self._hosts:
+            self._leave_host(fetch, is_active)
         if self.queue:
             self._process_queue()
 
-    def queue_timed_out(self, fetch: object) -> None:
-        """Forget a fetch that has ended in the queue."""
+    def leave_queue(self, fetch: object) -> None:
+        """Forget a request that has ended in the queue."""
         self.waiting.pop(fetch, None)
         # The queue's entry is left to _process_queue unless it is the head: removing from the middle is
         # linear.
@@ -193,6 +224,8 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
 
     async def open_connection(self, key: ConnectionKey, timeout: float | None) -> ClientConnection:
         """Make a connection; see `Connector.connect`."""
+        if len(self.pool) and len(self.pool) + len(self.active) > max(self.max_clients, self.pool.max_idle):
+            self.pool.close_oldest()
         stream = await self.connector.connect(key, timeout)
         return ClientConnection(stream, key, self._limits)
 
@@ -224,7 +257,7 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
     def _on_timeout(self, key: object, info: str | None = None) -> None:
         """A request of a program's own class has been in the queue for too long."""
         request, callback, _timer = self.waiting[key]
-        self.queue_timed_out(key)
+        self.leave_queue(key)
         text = f"Timeout {info}" if info else "Timeout"
         response = HTTPResponse(
             request,
@@ -233,6 +266,28 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
             request_time=time.time() - request.start_time,
         )
         self.io_loop.add_callback(callback, response)
+
+
+class _Host:
+    """The requests to one host, where there is a limit for each.
+
+    :ivar active: how many are under way.
+    :ivar waiting: those that have come to the head of the queue while there were enough.
+    """
+
+    __slots__ = ("active", "waiting")
+
+    def __init__(self) -> None:
+        self.active = 0
+        self.waiting: deque[tuple[Fetch, HTTPRequest, _Callback]] = deque()
+
+
+def _queue_timeout(request: HTTPRequest) -> float | None:
+    """Seconds for which a request may wait in the queue: by default the shortest of its other timeouts."""
+    own: float | None = getattr(request, "queue_timeout", None)
+    if own is not None:
+        return own
+    return min([limit for limit in (request.connect_timeout, request.request_timeout) if limit], default=None)
 
 
 _HANDLE_REQUEST = SimpleAsyncHTTPClient._handle_request

@@ -9,6 +9,7 @@ the shortest timeout apart: a deadline is noticed at most a tenth late.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from typing import Protocol
 
 __all__ = ["NEVER", "Deadlines", "Timed"]
@@ -74,7 +75,10 @@ class Deadlines:
         if self._timer is not None:
             self._timer.cancel()
         self._due = deadline
-        self._timer = self._loop.call_later(max(0.0, deadline - now), self._fire)
+        # Not in the context of the request that happens to be the first.
+        self._timer = self._loop.call_later(
+            max(0.0, deadline - now), self._fire, context=contextvars.Context()
+        )
 
     def _fire(self) -> None:
         self._timer = None

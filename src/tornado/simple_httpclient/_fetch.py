@@ -133,9 +133,12 @@ class Fetch:
     """
 
     __slots__ = (
+        "_answered",
+        "_begun",
         "_body",
         "_callback",
         "_chunks",
+        "_connected",
         "_connecting",
         "_connection",
         "_context",
@@ -145,12 +148,11 @@ class Fetch:
         "_discarded",
         "_follow_up",
         "_head",
+        "_hop_begun",
         "_max_body_size",
         "_original",
         "_request",
         "_retried",
-        "_started",
-        "_times",
         "_upgrade",
         "_wall_time",
         "client",
@@ -188,9 +190,10 @@ class Fetch:
         ):
             self._context = contextvars.copy_context()
         self._upgrade = upgrade
-        self._created = self._started = client.loop.time()
+        #: When the fetch was made, left the queue, began its present hop, had a connection, had a head.
+        self._created = self._begun = self._hop_begun = client.loop.time()
+        self._connected = self._answered = 0.0
         self._wall_time = 0.0
-        self._times: tuple[float, float] = (0.0, 0.0)
         self._connection: ClientConnection | None = None
         self._connecting: asyncio.Task[None] | None = None
         self._retried = False
@@ -202,6 +205,13 @@ class Fetch:
     def __repr__(self) -> str:
         return f"<Fetch {self._request.method} {shown_url(self._request.url)} {self.phase.name}>"
 
+    @property
+    def host(self) -> str:
+        """Scheme and authority of the request's URL, lower case: what a limit for each host goes by."""
+        scheme, _, rest = self._original.url.partition("://")
+        authority = rest.replace("?", "/").replace("#", "/").partition("/")[0]
+        return f"{scheme}://{authority.rpartition('@')[2]}".lower()
+
     def _setting(self, name: str) -> Any:
         value = getattr(self._request, name)
         return self._defaults.get(name) if value is None else value
@@ -211,7 +221,7 @@ class Fetch:
     def start(self) -> None:
         """Leave the queue."""
         self._wall_time = time.time()
-        self._started = self.client.loop.time()
+        self._begun = self._hop_begun = self.client.loop.time()
         self._hop()
 
     def cancel(self) -> None:
@@ -241,15 +251,14 @@ class Fetch:
         request, client = self._request, self.client
         timeout = self._setting("request_timeout")
         if timeout:
-            client.deadlines.add(self, self._started, timeout)
+            client.deadlines.add(self, self._hop_begun, timeout)
         try:
             route, target, userinfo = client.routes.find(request, self._defaults)
             message = self._message(route, target, userinfo)
         except Exception as error:
             self._end(error)
             return
-        idempotent = request.method in _IDEMPOTENT
-        connection = client.take_connection(route.key, fresh=not idempotent)
+        connection = client.take_connection(route.key, fresh=not self._is_repeatable())
         if connection is not None:
             self._send(connection, message)
         else:
@@ -309,7 +318,7 @@ class Fetch:
         self._connecting = None
         timeout = self._setting("request_timeout")
         if timeout:
-            self.client.deadlines.add(self, self._started, timeout)
+            self.client.deadlines.add(self, self._hop_begun, timeout)
         self._send(connection, message)
 
     def _connect_done(self, task: asyncio.Task[None]) -> None:
@@ -333,6 +342,7 @@ class Fetch:
         """Begin the exchange."""
         pieces, upload, reusable = message
         self.phase = WAITING
+        self._connected = self.client.loop.time()
         self._connection = connection
         if self._upgrade is not None:
             self._upgrade.connected(connection.stream)
@@ -354,6 +364,7 @@ class Fetch:
     def head_received(self, head: h1.ResponseHead) -> None:
         """Take the head of the response: decide whether there is another hop, and where the body goes."""
         self.phase = READING
+        self._answered = self.client.loop.time()
         self._head = head
         if head.code == 101 and self._upgrade is not None:
             self._switch(self._upgrade, head)
@@ -366,6 +377,8 @@ class Fetch:
                 return
             if self._follow_up is not None:
                 self._discarded = 0
+                if head.until_close:
+                    self._skip_body()
                 return
         request = self._request
         decoder = None
@@ -419,7 +432,7 @@ class Fetch:
         lines.reverse()
 
         def tell_next() -> Awaitable[Any] | None:
-            while lines:
+            while lines and self.phase is READING:
                 result = tell(lines.pop())
                 if result is not None and _is_awaitable(result):
                     awaited: Awaitable[Any] = result
@@ -444,13 +457,16 @@ class Fetch:
         if self._follow_up is not None:
             self._discarded += len(data)
             if self._discarded > _MAX_DISCARDED:
-                # Cheaper to connect again than to read on.
-                self._leave_connection()
-                self._next_hop()
+                self._skip_body()
         elif self._body is None:
             self._chunks.append(data)
         else:
             self._body.receive(data)
+
+    def _skip_body(self) -> None:
+        """Follow the redirect on another connection, which costs less than to read the rest of this body."""
+        self._leave_connection()
+        self._next_hop()
 
     def response_complete(self, reusable: bool) -> None:
         """The response is complete: go on to the next hop, or report it."""
@@ -474,12 +490,23 @@ class Fetch:
         self._report(self._response(head.code, headers=head.headers, buffer=buffer, reason=head.reason))
 
     def _response(self, code: int, **details: Any) -> HTTPResponse:
+        now, hop = self.client.loop.time(), self._hop_begun
+        times = {
+            "queue": self._begun - self._created,
+            "redirect": hop - self._begun,
+            "total": now - self._begun,
+        }
+        if self._connected:
+            times["connect"] = self._connected - hop
+        if self._answered:
+            times["starttransfer"] = self._answered - hop
         return HTTPResponse(
             self._original,
             code,
             effective_url=self._request.url,
-            request_time=self.client.loop.time() - self._started,
+            request_time=now - self._begun,
             start_time=self._wall_time or time.time(),
+            time_info=times,
             **details,
         )
 
@@ -492,8 +519,7 @@ class Fetch:
             and not started
             and not self._retried
             and isinstance(error, (ConnectionEndedError, OSError))
-            and self._request.method in _IDEMPOTENT
-            and self._request.body_producer is None
+            and self._is_repeatable()
         ):
             # The server closed it while it was idle, just before this request arrived there.
             self._retried = True
@@ -501,6 +527,10 @@ class Fetch:
             self._again()
             return
         self._end(error)
+
+    def _is_repeatable(self) -> bool:
+        """Whether the request may be sent again if it is not known whether the server has processed it."""
+        return self._request.method in _IDEMPOTENT and self._request.body_producer is None
 
     def _again(self) -> None:
         """Send the request of this hop again, on a new connection."""
@@ -551,7 +581,8 @@ class Fetch:
         self._request = follow_up
         self._follow_up = self._head = None
         self._retried = False
-        self._started = self.client.loop.time()
+        self._hop_begun = self.client.loop.time()
+        self._connected = self._answered = 0.0
         self._hop()
 
     # -- the end --

@@ -14,6 +14,7 @@ process that is a fork starts with an empty pool.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import functools
 import os
 import weakref
@@ -102,7 +103,7 @@ class ConnectionPool:
         else:
             stack.append(connection)
         if self._timer is None:
-            self._timer = self._loop.call_later(self.idle_timeout, _expire, weakref.ref(self))
+            self._set_timer(self.idle_timeout)
             _end_with_loop(self, self._io_loop)
 
     def close_oldest(self) -> bool:
@@ -160,10 +161,16 @@ class ConnectionPool:
             oldest = next(iter(self._line))
             wait = oldest.idle_since + self.idle_timeout - now
             if wait > 0:
-                self._timer = self._loop.call_later(wait, _expire, weakref.ref(self))
+                self._set_timer(wait)
                 return
             self._forget(oldest)
             oldest.close()
+
+    def _set_timer(self, seconds: float) -> None:
+        # Not in the context of the request that happens to be the first.
+        self._timer = self._loop.call_later(
+            seconds, _expire, weakref.ref(self), context=contextvars.Context()
+        )
 
     def remove(self, connection: ClientConnection) -> None:
         """Forget a connection that has ended."""

@@ -1,0 +1,207 @@
+"""`ResponseStream`: a response whose body is read while it arrives."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from io import BytesIO
+from types import TracebackType
+from typing import Any
+
+from tornado import httputil
+from tornado.concurrent import Future
+from tornado.httpclient._request import HTTPRequest
+from tornado.httpclient._response import HTTPClientError, HTTPResponse
+
+__all__ = ["ResponseStream"]
+
+#: Bytes that may wait for the program before the connection is paused.
+_READ_AHEAD = 64 * 1024
+#: Bytes of an error's body that are kept for the exception.
+_ERROR_BODY = 64 * 1024
+
+
+class ResponseStream:
+    """A response, and the context in which it is read; `AsyncHTTPClient.stream` returns it.
+
+    Entering it waits for the head of the response. Leaving it before the end of the body aborts the request
+    and closes its connection. While the program does not take the chunks, no more than 64 KiB are read ahead.
+
+    :ivar request: the `HTTPRequest`.
+    :ivar code: the status code.
+    :ivar reason: the reason phrase.
+    :ivar headers: an `.HTTPHeaders`.
+    """
+
+    request: HTTPRequest
+    code: int
+    reason: str
+    headers: httputil.HTTPHeaders
+
+    def __init__(
+        self, fetch: Callable[[HTTPRequest], Future[HTTPResponse]], request: HTTPRequest, raise_error: bool
+    ) -> None:
+        if request.streaming_callback is not None:
+            raise ValueError("stream() takes no streaming_callback: iterate over the response")
+        self.request = request
+        self._fetch = fetch
+        self._raise_error = raise_error
+        self._header_callback = request.header_callback
+        self._fetching: Future[HTTPResponse] | None = None
+        self._has_head = False
+        self._chunks: deque[bytes] = deque()
+        self._size = 0
+        #: What the program waits for, and what the connection waits for.
+        self._news: asyncio.Future[None] | None = None
+        self._room: asyncio.Future[None] | None = None
+
+    def __repr__(self) -> str:
+        state = f"{self.code}" if self._has_head else "waiting"
+        return f"<ResponseStream {self.request.method} {state}, {self._size} bytes to be read>"
+
+    # -- for the program --
+
+    async def __aenter__(self) -> ResponseStream:
+        """Send the request and wait for the head of its response.
+
+        :raises HTTPClientError: for a status code other than 2xx, unless ``raise_error`` is false. Its
+            response has up to 64 KiB of the body.
+        """
+        request = copy.copy(self.request)
+        request.streaming_callback = self._body_received
+        request.header_callback = self._line_received
+        self._fetching = self._fetch(request)
+        self._fetching.add_done_callback(self._ended)
+        try:
+            while not self._has_head and not self._fetching.done():
+                await self._wait()
+            if not self._has_head:
+                self._take_head(self._fetching.result())
+            if self._raise_error and not 200 <= self.code < 300:
+                raise await self._status_error()
+        except BaseException:
+            self._abort()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, place: TracebackType | None
+    ) -> None:
+        self._abort()
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        """The rest of the body, in chunks as they arrive, decompressed where that was asked for.
+
+        :raises HTTPClientError: or whatever else `AsyncHTTPClient.fetch` raises, if the response breaks off.
+        """
+        while True:
+            while self._chunks:
+                yield self._take()
+            fetching = self._fetching
+            if fetching is None:
+                raise RuntimeError("the response can be read only inside its 'async with' block")
+            if fetching.done():
+                if not self._chunks:
+                    self._check(fetching)
+                    return
+                continue
+            await self._wait()
+
+    async def read(self) -> bytes:
+        """Return the rest of the body."""
+        return b"".join([chunk async for chunk in self])
+
+    # -- what the client tells --
+
+    def _line_received(self, line: str) -> Any:
+        """A line of the head; after a redirect there may be several heads, of which the last one counts."""
+        if line.startswith("HTTP/"):
+            _, _, rest = line.rstrip("\r\n").partition(" ")
+            code, _, self.reason = rest.partition(" ")
+            self.code = int(code)
+            self.headers = httputil.HTTPHeaders()
+            self._has_head = False
+        elif line.strip("\r\n"):
+            self.headers.parse_line(line)
+        else:
+            self._has_head = self.code >= 200
+            self._tell()
+        return None if self._header_callback is None else self._header_callback(line)
+
+    def _body_received(self, chunk: bytes) -> asyncio.Future[None] | None:
+        self._chunks.append(chunk)
+        self._size += len(chunk)
+        self._tell()
+        if self._size <= _READ_AHEAD:
+            return None
+        if self._room is None:
+            self._room = asyncio.get_running_loop().create_future()
+        return self._room
+
+    def _ended(self, fetching: Future[HTTPResponse]) -> None:
+        if not fetching.cancelled():
+            fetching.exception()  # seen; iterating raises it
+        self._tell()
+
+    # -- between the two --
+
+    async def _wait(self) -> None:
+        self._news = asyncio.get_running_loop().create_future()
+        try:
+            await self._news
+        finally:
+            self._news = None
+
+    def _tell(self) -> None:
+        if self._news is not None and not self._news.done():
+            self._news.set_result(None)
+
+    def _take(self) -> bytes:
+        chunk = self._chunks.popleft()
+        self._size -= len(chunk)
+        if self._size <= _READ_AHEAD and self._room is not None:
+            room, self._room = self._room, None
+            if not room.done():
+                room.set_result(None)
+        return chunk
+
+    def _take_head(self, response: HTTPResponse) -> None:
+        """Take the head from the whole response, of an implementation without a ``header_callback``."""
+        self._check(response)
+        self.code, self.reason, self.headers = response.code, response.reason, response.headers
+        self._has_head = True
+
+    def _check(self, outcome: Future[HTTPResponse] | HTTPResponse) -> None:
+        response = outcome if isinstance(outcome, HTTPResponse) else outcome.result()
+        if response.error is not None and not response._error_is_response_code:
+            raise response.error
+
+    async def _status_error(self) -> HTTPClientError:
+        body = b""
+        async for chunk in self:
+            body += chunk
+            if len(body) >= _ERROR_BODY:
+                break
+        response = HTTPResponse(
+            self.request,
+            self.code,
+            headers=self.headers,
+            buffer=BytesIO(body[:_ERROR_BODY]),
+            reason=self.reason,
+        )
+        error = response.error
+        assert isinstance(error, HTTPClientError)
+        return error
+
+    def _abort(self) -> None:
+        """Cancel what is still under way."""
+        fetching, self._fetching = self._fetching, None
+        if fetching is not None:
+            fetching.cancel()
+        self._chunks.clear()
+        self._size = 0
+        room, self._room = self._room, None
+        if room is not None:
+            room.cancel()
