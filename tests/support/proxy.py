@@ -61,7 +61,8 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
     while data := await reader.read(65536):
         writer.write(data)
         await writer.drain()
-    writer.write_eof()
+    with contextlib.suppress(OSError, RuntimeError):  # closed meanwhile, as uvloop puts it
+        writer.write_eof()
 
 
 @contextlib.asynccontextmanager

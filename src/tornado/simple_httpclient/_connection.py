@@ -222,8 +222,9 @@ class ClientConnection:
         if self.state is not IDLE or self.stream.closed():
             return False
         sock: object = self.stream.socket
+        sock = getattr(sock, "outer", sock)  # of TLS over TLS
         if not isinstance(sock, socket.socket):
-            return False  # TLS over TLS, or a program's own: it cannot be asked
+            return False  # of a program's own kind, which cannot be asked
         try:
             # The method of ssl.SSLSocket refuses flags. Below TLS, an octet may be a session ticket as well
             # as the end: the connection is not used where that matters.
