@@ -150,7 +150,6 @@ PENDING: dict[str, str] = {}
 #: Public modules that are not built yet, with what builds them: not to be importable until then.
 PENDING_MODULES: dict[str, str] = {
     "tornado.auth": "third-party authentication",
-    "tornado.curl_httpclient": "the HTTP client whole",
 }
 
 #: Every public module of the API.

@@ -14,7 +14,7 @@ from tornado.curl_httpclient._errors import NO_RESPONSE
 from tornado.curl_httpclient._fetch import Fetch
 from tornado.curl_httpclient._multi import Multi
 from tornado.curl_httpclient._setup import apply_request, new_handle, set_fields
-from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest, HTTPResponse
+from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest, HTTPResponse, RetryPolicy
 from tornado.httpclient._cookies import cookie_field
 from tornado.httputil import HTTPHeaders
 from tornado.log import app_log
@@ -50,6 +50,7 @@ class CurlAsyncHTTPClient(AsyncHTTPClient):
         defaults: dict[str, Any] | None = None,
         max_body_size: int = _DEFAULT_MAX_BODY_SIZE,
         cookie_jar: CookieJar | None = None,
+        retry: RetryPolicy | None = None,
     ) -> None:
         """Called by the constructor with its arguments.
 
@@ -58,11 +59,13 @@ class CurlAsyncHTTPClient(AsyncHTTPClient):
         :param max_body_size: bytes that a response's body may have, after decompression. The default does not
             apply to requests with a ``streaming_callback``.
         :param cookie_jar: where cookies are kept; none are by default.
+        :param retry: when requests are sent again; never by default.
         """
         super().initialize(defaults)
         self.max_clients = max_clients
         self.max_body_size = max_body_size
         self.cookie_jar = cookie_jar
+        self.retry = retry
         self._multi = Multi()
         self._active: set[Fetch] = set()
         #: Fetches that were not begun, with the timers of their ``queue_timeout``.
@@ -139,7 +142,7 @@ class CurlAsyncHTTPClient(AsyncHTTPClient):
     def handle_callback_exception(self, callback: Any) -> None:
         """Log the current exception, which a ``streaming_callback`` or ``header_callback`` raised.
 
-        The request goes on. A subclass may do something else.
+        The request continues. A subclass may act differently.
         """
         app_log.error("Exception in callback %r", callback, exc_info=True)
 

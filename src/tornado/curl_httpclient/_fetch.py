@@ -6,6 +6,7 @@ import asyncio
 import contextvars
 import functools
 import logging
+import random
 import time
 from collections.abc import Callable
 from io import BytesIO
@@ -38,6 +39,18 @@ _TIMES = {
     "total": pycurl.TOTAL_TIME,
     "redirect": pycurl.REDIRECT_TIME,
 }
+
+
+#: Errors of a connection, on which a request may be sent again if there was no response.
+_CONNECTION_ERRORS = frozenset(
+    [
+        pycurl.E_COULDNT_RESOLVE_HOST,
+        pycurl.E_COULDNT_CONNECT,
+        pycurl.E_GOT_NOTHING,
+        pycurl.E_SEND_ERROR,
+        pycurl.E_RECV_ERROR,
+    ]
+)
 
 
 class Fetch:
@@ -83,6 +96,10 @@ class Fetch:
         self._started = self._queued
         self._hop_started = self._queued
         self._progress = (0, 0)
+        self._attempts = 1
+        #: By status code, the delay before the current hop is sent again; None for a response to deliver.
+        self._delays: dict[int, float | None] = {}
+        self._timer: object | None = None
 
     def __repr__(self) -> str:
         phase = "done" if self._callback is None else "queued" if self._curl is None else "under way"
@@ -123,6 +140,8 @@ class Fetch:
     def _begin_hop(self) -> None:
         request = self._request
         self._hop_started = time.time()
+        self._delays.clear()
+        self._timer = None
         curl = self._curl = self._create()
         transfer = self._transfer = Transfer(
             self._client,
@@ -135,7 +154,7 @@ class Fetch:
             complete=self._complete,
         )
         self._set_up(curl, request, transfer.buffer, transfer.headers)
-        if self._hops and request.request_timeout:
+        if (self._hops or self._attempts > 1) and request.request_timeout:
             # The timeout is that of the whole fetch.
             remaining = request.request_timeout - (time.time() - self._started)
             curl.setopt(pycurl.TIMEOUT_MS, max(1, int(remaining * 1000)))
@@ -165,20 +184,38 @@ class Fetch:
 
     def _complete(self) -> None:
         """The response is complete, and the program's callbacks have seen it."""
+        try:
+            self._conclude()
+        except Exception as error:  # of a cookie jar's policy, for example
+            self._report(error=error)
+
+    def _conclude(self) -> None:
+        """Report the response, or follow its redirect."""
         transfer, upload = self._transfer, self._upload
         assert transfer is not None
         code, message = self._outcome
         error = transfer.error
         if error is None and code and upload is not None:
             error = upload.error
+        if error is None and not code and not transfer.code:
+            code, message = pycurl.E_GOT_NOTHING, "The response has no complete header section"
         if error is None and code:
             error = CurlError(code, self._described(message))
+        if code in _CONNECTION_ERRORS and not transfer.code and transfer.error is None:
+            delay = self._delay(None, None)
+            if delay is not None:
+                self._send_again(delay)
+                return
         if error is None:
             jar = self._client.jar_of(self._request)
             if jar is not None:
                 store_cookies(jar, self._request.url, transfer.headers)
             if not self._is_final(transfer.code, transfer.headers):
-                self._redirect(transfer)
+                delay = self._delays[transfer.code]
+                if delay is not None:
+                    self._send_again(delay)
+                else:
+                    self._redirect(transfer)
                 return
         self._report(transfer, error)
 
@@ -192,6 +229,10 @@ class Fetch:
 
     def _is_final(self, code: int, headers: HTTPHeaders) -> bool:
         request = self._request
+        if code not in self._delays:
+            self._delays[code] = self._delay(code, headers.get("Retry-After"))
+        if self._delays[code] is not None:
+            return False
         return not (
             code in REDIRECT_CODES
             and bool(request.follow_redirects)
@@ -219,10 +260,41 @@ class Fetch:
         self._hops += 1
         self._hop()
 
+    # -- retries
+
+    def _delay(self, status: int | None, retry_after: str | None) -> float | None:
+        """Return the seconds after which the hop is sent again, or None if it is not."""
+        request = self._request
+        policy = self._client.retry if request.retry is None else request.retry or None
+        source = request.body_source
+        if policy is None or (source is not None and not source.available):
+            return None
+        elapsed = time.time() - self._started
+        delay = policy.delay(
+            self._attempts,
+            request.method,
+            random=random.random(),
+            elapsed=elapsed,
+            now=time.time(),
+            status=status,
+            retry_after=retry_after,
+        )
+        if delay is not None and request.request_timeout and elapsed + delay >= request.request_timeout:
+            return None
+        return delay
+
+    def _send_again(self, delay: float) -> None:
+        self._release()
+        self._attempts += 1
+        self._timer = self._client.io_loop.call_later(delay, self._hop)
+
     # -- the end
 
     def _release(self) -> None:
-        """Let libcurl, the callbacks and the body's source go."""
+        """Stop what belongs to the current hop."""
+        timer, self._timer = self._timer, None
+        if timer is not None:
+            self._client.io_loop.remove_timeout(timer)
         curl, self._curl = self._curl, None
         if self._transfer is not None:
             self._transfer.close()

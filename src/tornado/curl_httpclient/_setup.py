@@ -11,7 +11,7 @@ import ssl
 import unicodedata
 from collections.abc import Iterable
 from typing import Any, Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 import pycurl
 
@@ -149,7 +149,7 @@ def _set_address(curl: pycurl.Curl, request: HTTPRequest) -> tuple[str | None, s
         )
     userinfo, at, host = parts.netloc.rpartition("@")
     # By setopt alone is it certain where a user name ends. libcurl expects octets of UTF-8.
-    curl.setopt(pycurl.URL, parts._replace(netloc=host, fragment="").geturl().encode())
+    curl.setopt(pycurl.URL, urlunsplit((parts.scheme, host, parts.path, parts.query, "")).encode())
     if not at:
         return None, None
     username, _, password = userinfo.partition(":")
@@ -179,7 +179,7 @@ def _set_auth(curl: pycurl.Curl, request: HTTPRequest, username: str | None, pas
 
 
 def _set_proxy(curl: pycurl.Curl, request: HTTPRequest) -> None:
-    """Set the proxy of the request. Without one libcurl follows the environment, as it does by itself."""
+    """Set the proxy of the request. Without one, libcurl's own default applies: the environment."""
     if not request.proxy_host and not request.proxy_port:
         return
     if not request.proxy_host or not request.proxy_port:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class _State(enum.Enum):
-    """Who has to act next."""
+    """Which party the delivery is waiting for."""
 
     IDLE = "idle"
     SCHEDULED = "scheduled"
@@ -112,7 +112,7 @@ class StreamingBuffer:
         self._curl = None
 
     def close(self) -> None:
-        """Call nothing any more. An awaitable that a callback has returned is the program's: it goes on."""
+        """Call nothing any more. An awaitable that a callback has returned is not cancelled."""
         self._state = _State.CLOSED
         self._curl = None
         self._calls.clear()

@@ -167,7 +167,7 @@ class Transfer:
             if self.code and self._is_final(self.code, self.headers):
                 self._tell_head()
         else:
-            # What has arrived is delivered, but an awaitable is not waited for.
+            # Deliver the data that has arrived, without waiting for awaitables.
             self._stream.flush()
         if failed or self._stream.is_idle:
             self._finish()

@@ -50,7 +50,7 @@ class Upload:
         self._paused = False
         self._task: asyncio.Task[None] | None = None
         self._room: asyncio.Future[None] | None = None
-        #: What the source has raised.
+        #: The exception that the source raised.
         self.error: BaseException | None = None
 
     def apply(self, curl: pycurl.Curl, method: str, announced: int | None) -> None:

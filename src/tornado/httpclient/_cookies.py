@@ -20,7 +20,7 @@ cookies in a jar; what exceeds them is ignored. 6265bis section 6.1 asks for at 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from tornado._wire.cookies import broken_promise
 from tornado.httputil import HTTPHeaders
@@ -98,7 +98,7 @@ class _Request:
         parts = urlsplit(url)
         self.host = parts.netloc.rpartition("@")[2]
         # The jar would take a user name for a part of the host.
-        self._url = parts._replace(netloc=self.host).geturl()
+        self._url = urlunsplit((parts.scheme, self.host, parts.path, parts.query, ""))
         self.type = parts.scheme
         self.origin_req_host = parts.hostname or ""
         self.secure = parts.scheme == "https" or self.origin_req_host in _LOCAL_HOSTS
