@@ -12,6 +12,8 @@ connections open for further requests.
 
 from __future__ import annotations
 
+import re
+
 import pycurl
 
 from tornado._export import export
@@ -21,5 +23,8 @@ from tornado.curl_httpclient._setup import curl_log
 from tornado.curl_httpclient._streaming import StreamingBuffer as _CurlStreamingBuffer
 
 __all__ = ["CurlAsyncHTTPClient", "CurlError"]
+
+#: Part of Tornado's API; the client itself refuses all control characters.
+CR_OR_LF_RE = re.compile(b"[\r\n]")
 
 export(globals())

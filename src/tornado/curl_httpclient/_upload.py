@@ -28,7 +28,7 @@ class _State(enum.Enum):
 class Upload:
     """Hands a `BodySource` to libcurl, which asks for the next bytes when the connection takes them.
 
-    The source writes from a task of its own. It waits while libcurl has enough, and libcurl pauses while the
+    The source writes from a separate task. It waits while libcurl has enough, and libcurl pauses while the
     source has nothing.
 
     :param resume: called to continue the transfer after a pause.
