@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import ssl
+import traceback
 from collections.abc import Iterator, Mapping
 from socket import socket as Socket
 from typing import Any
@@ -106,6 +107,22 @@ def ssl_wrap_socket(
     :param kwargs: further arguments of `ssl.SSLContext.wrap_socket`, such as ``do_handshake_on_connect``.
     """
     context = ssl_options_to_context(ssl_options, server_side)
-    return context.wrap_socket(
-        socket, server_side=bool(server_side), server_hostname=server_hostname, **kwargs
-    )
+    try:
+        return context.wrap_socket(
+            socket, server_side=bool(server_side), server_hostname=server_hostname, **kwargs
+        )
+    except OSError as error:
+        _close_wrapped(error)
+        raise
+
+
+def _close_wrapped(error: OSError) -> None:
+    """Close the TLS socket of a wrap_socket() call that failed.
+
+    CPython moves the descriptor to a new object, looks whether the connection is still there, and where it has
+    been reset drops that object without closing it: a ResourceWarning. Only the error's frames refer to it.
+    """
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        made = frame.f_locals.get("self")
+        if isinstance(made, ssl.SSLSocket):
+            made.close()
