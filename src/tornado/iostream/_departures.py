@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import weakref
 from typing import Protocol
 
 from tornado._batches import Batches
@@ -27,16 +28,24 @@ _Waiting = dict[Leaving, tuple[Exception | None, contextvars.Context]]
 class Departures:
     """The streams of one loop whose peers have left."""
 
-    __slots__ = ("_batches", "_loop", "_waiting")
+    __slots__ = ("_batches", "_broken", "_loop", "_waiting")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         # What a batch is to do comes with each item: a method of ours here would make a cycle of references.
         self._batches: Batches[tuple[_Waiting, Leaving]] = Batches(_tell)
         self._waiting: _Waiting = {}
+        #: Errors that were fetched from the descriptor before its input has ended.
+        self._broken: weakref.WeakKeyDictionary[Leaving, Exception] = weakref.WeakKeyDictionary()
+
+    def expect(self, stream: Leaving, error: Exception) -> None:
+        """Take note of the error that the end of `stream`'s input, once it is read, stands for."""
+        self._broken[stream] = error
 
     def enter(self, stream: Leaving, error: Exception | None) -> None:
         """Have `stream` act on its peer's leaving: in good order, or by an error."""
+        if self._broken:
+            error = self._broken.pop(stream, None) or error
         known = stream in self._waiting
         if not known or error is not None:  # an error counts, whatever came before
             self._waiting[stream] = error, contextvars.copy_context()

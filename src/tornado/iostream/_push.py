@@ -205,15 +205,16 @@ class PushMode(OutputSide):
         error = self._why_broken()
         if error is None:
             return
-        # The last words of the peer are still there to be read; now that the error has been fetched, an end
-        # of input comes after them.
+        # What the peer sent before is still there to be read. Now that the error has been fetched, an end of
+        # input follows, which must not be taken for an end in good order.
+        self._departures().expect(self, placed(error, f"reading from {self._peer_name()}"))
         left = _LAST_RECEIVES
         while left and self._reader_on:
             self._on_readable()
             left -= 1
-        # Who has paused gets the rest and the end when he goes on.
-        if not self._closed and (self._eof or self._reader_on):
-            self._input_ends(placed(error, f"reading from {self._peer_name()}"))
+        # A consumer that has paused gets the rest and the error when it resumes.
+        if self._reader_on and not self._closed:
+            self._input_ends(error)
 
     def _why_broken(self) -> Exception | None:
         """The error that the connection has come to an end by, None where it has not."""
