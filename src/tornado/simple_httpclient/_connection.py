@@ -34,6 +34,7 @@ from __future__ import annotations
 
 import enum
 import socket
+import ssl
 import sys
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -273,6 +274,12 @@ class ClientConnection:
         if self._receiver is None:
             self._idle_ended()
             return
+        if _is_truncated(self.stream.socket):
+            # RFC 9112 section 9.8: it may be an attacker that ends a response which has no length.
+            ended = ConnectionEndedError()
+            ended.__cause__ = IncompleteMessage("the TLS connection was closed without close_notify")
+            self._fail(ended)
+            return
         self._reader.receive_eof()
         if not self._paused:
             self._pump()
@@ -382,3 +389,15 @@ class ClientConnection:
         upload, self._upload = self._upload, None
         if upload is not None:
             upload.cancel()
+
+
+def _is_truncated(sock: object) -> bool:
+    """Whether the input of a TLS socket, which was read to its end, ended without a close_notify."""
+    if not isinstance(sock, ssl.SSLSocket):
+        return False
+    # By default SSLSocket does not tell one end from the other. Reading again tells.
+    sock.suppress_ragged_eofs = False
+    try:
+        return bool(sock.recv(1))
+    except (OSError, ValueError):
+        return True
