@@ -470,20 +470,19 @@ class Fetch:
 
     def response_complete(self, reusable: bool) -> None:
         """The response is complete: go on to the next hop, or report it."""
+        if self._body is not None:
+            try:
+                self._body.finish()
+            except HTTPInputError as error:
+                self._end(error)  # which closes the connection
+                return
         connection, self._connection = self._connection, None
         if connection is not None and reusable:
             self.client.keep_connection(connection)
         if self._follow_up is not None:
             self._next_hop()
             return
-        chunks = self._chunks
-        if self._body is not None:
-            chunks = self._body.chunks
-            try:
-                self._body.finish()
-            except HTTPInputError as error:
-                self._end(error)
-                return
+        chunks = self._chunks if self._body is None else self._body.chunks
         head = self._head
         assert head is not None
         buffer = BytesIO(chunks[0] if len(chunks) == 1 else b"".join(chunks))
