@@ -16,6 +16,7 @@ from tornado.simple_httpclient._connection import ClientConnection
 from tornado.simple_httpclient._connector import Connector
 from tornado.simple_httpclient._deadlines import Deadlines
 from tornado.simple_httpclient._errors import NO_RESPONSE, HTTPTimeoutError
+from tornado.simple_httpclient._extension import ExtensionFactory
 from tornado.simple_httpclient._fetch import Fetch
 from tornado.simple_httpclient._http_connection import _HTTPConnection
 from tornado.simple_httpclient._key import ConnectionKey
@@ -93,6 +94,8 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
         #: With a limit for each host: how many requests are under way to it, and those that wait for it.
         self._hosts: dict[str, _Host] = {}
         self.connector = Connector(max_buffer_size)
+        #: What takes part in each fetch.
+        self.extensions: list[ExtensionFactory] = []
         self.routes = Routes(self.tcp_client, parse_proxy(proxy) if proxy is not None else None)
         head_size = DEFAULT.max_head_size if max_header_size is None else max_header_size
         self._limits = Limits(max_head_size=head_size, max_request_line=head_size)

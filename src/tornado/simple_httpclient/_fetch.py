@@ -14,7 +14,9 @@ CONNECTING   the connection is there                                 WAITING
 WAITING      head of the response                                    READING
 WAITING      a connection from the pool has turned out to be closed  CONNECTING
 READING      end of a response that asks for another hop             CONNECTING or WAITING
+READING      the same, to be sent after a delay                      HELD
 READING      end of the response                                     DONE
+HELD         the delay is over                                       CONNECTING or WAITING
 any          error, timeout, cancellation                            DONE
 ===========  ======================================================  =====================
 
@@ -30,7 +32,7 @@ import copy
 import enum
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from io import BytesIO
 from typing import Any, Protocol
 
@@ -46,6 +48,7 @@ from tornado.simple_httpclient._body import ResponseBody
 from tornado.simple_httpclient._connection import SENDING, ClientConnection, ConnectionEndedError
 from tornado.simple_httpclient._deadlines import NEVER, Deadlines
 from tornado.simple_httpclient._errors import NO_RESPONSE, HTTPStreamClosedError, HTTPTimeoutError
+from tornado.simple_httpclient._extension import MAX_FOLLOW_UPS, Extension, ExtensionFactory, FollowUp
 from tornado.simple_httpclient._head import check_request, plain_head, request_head
 from tornado.simple_httpclient._key import ConnectionKey
 from tornado.simple_httpclient._redirect import REDIRECT_CODES, check_downgrade, redirected_request
@@ -72,10 +75,11 @@ class Phase(enum.Enum):
     CONNECTING = "connecting, for"
     WAITING = "waiting for the response of"
     READING = "reading the response of"
+    HELD = "waiting to send again to"
     DONE = "done with"
 
 
-QUEUED, CONNECTING, WAITING, READING, DONE = Phase
+QUEUED, CONNECTING, WAITING, READING, HELD, DONE = Phase
 
 
 class FetchOwner(Protocol):
@@ -86,6 +90,10 @@ class FetchOwner(Protocol):
     routes: Routes
     max_body_size: int | None
     max_buffer_size: int
+
+    @property
+    def extensions(self) -> Sequence[ExtensionFactory]:
+        """What takes part in each fetch."""
 
     @property
     def is_closed(self) -> bool:
@@ -145,14 +153,18 @@ class Fetch:
         "_created",
         "_decompress",
         "_defaults",
+        "_delay",
         "_discarded",
+        "_extensions",
         "_follow_up",
+        "_follow_ups",
         "_head",
         "_hop_begun",
         "_max_body_size",
         "_original",
         "_request",
         "_retried",
+        "_timer",
         "_upgrade",
         "_wall_time",
         "client",
@@ -190,6 +202,13 @@ class Fetch:
         ):
             self._context = contextvars.copy_context()
         self._upgrade = upgrade
+        self._extensions: list[Extension] = []
+        if client.extensions:
+            made = [make(request) for make in client.extensions]
+            self._extensions = [extension for extension in made if extension is not None]
+        self._follow_ups = 0
+        self._delay = 0.0
+        self._timer: asyncio.TimerHandle | None = None
         #: When the fetch was made, left the queue, began its present hop, had a connection, had a head.
         self._created = self._begun = self._hop_begun = client.loop.time()
         self._connected = self._answered = 0.0
@@ -279,14 +298,20 @@ class Fetch:
             and userinfo is None
             and not request.user_agent
             and not request.expect_100_continue
+            and not self._extensions
         ):
             return (plain_head(request.method, target, route),), None, True
         check_request(request)
-        head, headers, length, reusable = request_head(request, route, target, userinfo, decompress)
+        head, headers, length, reusable = request_head(
+            request, route, target, userinfo, decompress, self._extensions
+        )
         if self._upgrade is not None:
             request.headers = headers  # programs look at what was sent
-        if request.body_producer is not None:
-            source: Any = ProducerSource(request.body_producer, length)
+        source: Any = getattr(request, "body_source", None)
+        if source is not None and body is None:
+            pass
+        elif request.body_producer is not None:
+            source = ProducerSource(request.body_producer, length)
         elif body is not None and request.expect_100_continue:
             source = BytesSource(body)
         elif body is None:
@@ -369,9 +394,11 @@ class Fetch:
         if head.code == 101 and self._upgrade is not None:
             self._switch(self._upgrade, head)
             return
-        if head.code in REDIRECT_CODES:
+        if head.code in REDIRECT_CODES or self._extensions:
             try:
-                self._follow_up = self._redirect(head)
+                self._follow_up = self._extended(head)
+                if self._follow_up is None and head.code in REDIRECT_CODES:
+                    self._follow_up = self._redirect(head)
             except Exception as error:
                 self._end(error)
                 return
@@ -574,12 +601,51 @@ class Fetch:
             raise RuntimeError(f"fetch() on a closed {type(self.client).__name__}")
         return new
 
+    def _extended(self, head: h1.ResponseHead) -> HTTPRequest | None:
+        """The next hop that an extension asks for after a response."""
+        wanted = None
+        for extension in self._extensions:
+            follow_up = extension.responded(self._request, head)
+            wanted = wanted or follow_up
+        return self._accepted(wanted)
+
+    def _accepted(self, wanted: FollowUp | None) -> HTTPRequest | None:
+        if wanted is None or self._follow_ups >= MAX_FOLLOW_UPS or self.client.is_closed:
+            return None
+        self._follow_ups += 1
+        self._delay = wanted.delay
+        return wanted.request
+
+    def _is_tried_again(self, error: BaseException) -> bool:
+        """Whether an extension has another hop made in place of `error`."""
+        for extension in self._extensions:
+            self._follow_up = self._accepted(extension.failed(self._request, error))
+            if self._follow_up is not None:
+                self._leave_connection()
+                self._next_hop()
+                return True
+        return False
+
     def _next_hop(self) -> None:
         follow_up = self._follow_up
         assert follow_up is not None
         self._request = follow_up
         self._follow_up = self._head = None
         self._retried = False
+        self._chunks = []
+        delay, self._delay = self._delay, 0.0
+        if delay > 0:
+            self.phase = HELD
+            self.client.deadlines.discard(self)
+            self._timer = self.client.loop.call_later(delay, self._held_long_enough)
+        else:
+            self._begin_hop()
+
+    def _held_long_enough(self) -> None:
+        self._timer = None
+        self._begin_hop()
+
+    def _begin_hop(self) -> None:
         self._hop_begun = self.client.loop.time()
         self._connected = self._answered = 0.0
         self._hop()
@@ -597,15 +663,19 @@ class Fetch:
         body, self._body = self._body, None
         if body is not None:
             body.cancel()
+        timer, self._timer = self._timer, None
+        if timer is not None:
+            timer.cancel()
 
     def _end(self, error: BaseException | None) -> None:
         """Fail with `error`, or without a report where that is None."""
         if self.phase is DONE:
             return
-        if error is None:
-            reported = None
-        else:
+        reported = None
+        if error is not None:
             reported = self._reported(error)
+            if self._extensions and self.phase is not QUEUED and self._is_tried_again(reported):
+                return
         self._leave_connection()
         callback = self._finish()
         if reported is None or callback is None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from tornado import httputil
 from tornado._wire.errors import HTTPOutputError
 from tornado._wire.headers import is_token
 from tornado.httpclient import HTTPRequest
+from tornado.simple_httpclient._extension import Extension
 from tornado.simple_httpclient._routes import USER_AGENT, Route
 
 __all__ = ["SUPPORTED_METHODS", "RequestHead", "check_request", "has_close", "plain_head", "request_head"]
@@ -68,8 +69,11 @@ def request_head(
     target: str,
     userinfo: tuple[str, str] | None,
     decompress: bool,
+    extensions: Sequence[Extension] = (),
 ) -> RequestHead:
     """Return the head of any request.
+
+    :param extensions: may change the fields, all but those that say where the body ends.
 
     :raises ValueError: if the method or the target cannot be sent, or the authentication is not supported.
     :raises .HTTPOutputError: if the fields announce a body that there is not.
@@ -96,6 +100,8 @@ def request_head(
         headers["Content-Type"] = "application/x-www-form-urlencoded"
     if decompress:
         headers["Accept-Encoding"] = "gzip"
+    for extension in extensions:
+        extension.prepare(request, target, headers)
     length = _frame(headers, request)
     # A target may hold any text; fields are Latin-1.
     line = f"{method} {route.absolute}{target} HTTP/1.1\r\n".encode()

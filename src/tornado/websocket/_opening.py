@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from tornado._wire.limits import DEFAULT, Limits
@@ -12,6 +12,7 @@ from tornado.netutil import Resolver
 from tornado.simple_httpclient._connection import ClientConnection
 from tornado.simple_httpclient._connector import Connector
 from tornado.simple_httpclient._deadlines import Deadlines
+from tornado.simple_httpclient._extension import ExtensionFactory
 from tornado.simple_httpclient._fetch import Fetch, Upgrade
 from tornado.simple_httpclient._key import ConnectionKey
 from tornado.simple_httpclient._routes import Routes
@@ -40,6 +41,7 @@ class Opening:
     max_body_size: int | None = _MAX_PAGE
     max_buffer_size = _MAX_PAGE
     is_closed = False
+    extensions: Sequence[ExtensionFactory] = ()
 
     def __init__(
         self,
