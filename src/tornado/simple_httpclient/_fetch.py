@@ -64,6 +64,8 @@ _IDEMPOTENT = frozenset(("GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"))
 _PLAIN_METHODS = frozenset(("GET", "HEAD", "DELETE", "OPTIONS"))
 #: A body of up to this size is sent together with the head.
 _JOINED_BODY = 64 * 1024
+#: Bodies that are longer, or of unknown length, are not collected in chunks.
+_LARGE_BODY = 256 * 1024
 #: Bytes of a body that are read only to be able to use its connection again.
 _MAX_DISCARDED = 64 * 1024
 
@@ -144,6 +146,7 @@ class Fetch:
         "_answered",
         "_begun",
         "_body",
+        "_buffer",
         "_callback",
         "_chunks",
         "_connected",
@@ -218,6 +221,7 @@ class Fetch:
         self._retried = False
         self._head: h1.ResponseHead | None = None
         self._chunks: list[bytes] = []
+        self._buffer: BytesIO | None = None
         self._body: ResponseBody | None = None
         self._follow_up: HTTPRequest | None = None
 
@@ -407,6 +411,9 @@ class Fetch:
                 if head.until_close:
                     self._skip_body()
                 return
+        if head.has_body and (head.content_length is None or head.content_length > _LARGE_BODY):
+            # It grows in place, where joining many chunks would take the memory twice.
+            self._buffer = BytesIO()
         request = self._request
         decoder = None
         if self._decompress and "ncoding:" in head.headers_block and head.has_body:
@@ -486,7 +493,10 @@ class Fetch:
             if self._discarded > _MAX_DISCARDED:
                 self._skip_body()
         elif self._body is None:
-            self._chunks.append(data)
+            if self._buffer is None:
+                self._chunks.append(data)
+            else:
+                self._buffer.write(data)
         else:
             self._body.receive(data)
 
@@ -512,7 +522,11 @@ class Fetch:
         chunks = self._chunks if self._body is None else self._body.chunks
         head = self._head
         assert head is not None
-        buffer = BytesIO(chunks[0] if len(chunks) == 1 else b"".join(chunks))
+        buffer, self._buffer = self._buffer, None
+        if buffer is None or chunks:
+            buffer = BytesIO(chunks[0] if len(chunks) == 1 else b"".join(chunks))
+        else:
+            buffer.seek(0)
         self._report(self._response(head.code, headers=head.headers, buffer=buffer, reason=head.reason))
 
     def _response(self, code: int, **details: Any) -> HTTPResponse:
@@ -633,6 +647,7 @@ class Fetch:
         self._follow_up = self._head = None
         self._retried = False
         self._chunks = []
+        self._buffer = None
         delay, self._delay = self._delay, 0.0
         if delay > 0:
             self.phase = HELD
