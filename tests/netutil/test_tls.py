@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
+import struct
+import traceback
 
 import pytest
 
+from tests.support.streams import socket_pair
 from tornado import netutil
-from tornado.netutil import ssl_options_to_context
+from tornado.netutil import ssl_options_to_context, ssl_wrap_socket
 
 
 def test_a_context_is_returned_as_it_is():
@@ -79,3 +83,20 @@ def test_shared_defaults_are_made_once():
     assert netutil._server_ssl_defaults.verify_mode == ssl.CERT_NONE
     with pytest.raises(AttributeError, match="no attribute '_nothing'"):
         _ = netutil._nothing
+
+
+def test_socket_that_was_reset_is_closed(certificates):
+    """wrap_socket() moves the descriptor to an object that it drops then: that would be a ResourceWarning."""
+    ours, theirs = socket_pair("tcp")
+    theirs.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    theirs.close()
+    with pytest.raises(ConnectionResetError) as caught:
+        ssl_wrap_socket(
+            ours,
+            certificates.client_context,
+            server_hostname="localhost",
+            do_handshake_on_connect=False,
+        )
+    sockets = [frame.f_locals.get("self") for frame, _ in traceback.walk_tb(caught.tb)]
+    (made,) = {sock for sock in sockets if isinstance(sock, ssl.SSLSocket)}
+    assert made.fileno() == -1

@@ -531,7 +531,7 @@ async def test_requests_do_not_see_each_others_context(loop_kind: str) -> None:
     async with scripted(OK) as server:
         client = make()
         token = await asyncio.create_task(first(server.url))
-        await asyncio.sleep(0)  # the loop lets go of the task
+        await asyncio.sleep(0)  # the loop drops its reference to the task
         gc.collect()
         assert token() is None
         seen: list[object] = []

@@ -53,7 +53,7 @@ class ResponseStream:
         self._has_head = False
         self._chunks: deque[bytes] = deque()
         self._size = 0
-        #: What the program waits for, and what the connection waits for.
+        #: Set when there is news for the program, and when there is room for the connection.
         self._news: asyncio.Future[None] | None = None
         self._room: asyncio.Future[None] | None = None
 
@@ -175,8 +175,9 @@ class ResponseStream:
 
     def _check(self, outcome: Future[HTTPResponse] | HTTPResponse) -> None:
         response = outcome if isinstance(outcome, HTTPResponse) else outcome.result()
-        if response.error is not None and not response._error_is_response_code:
-            raise response.error
+        error = response.error
+        if error is not None and getattr(error, "response", None) is not response:
+            raise error  # there is no response, or not all of it; otherwise it is its status code's
 
     async def _status_error(self) -> HTTPClientError:
         body = b""

@@ -59,7 +59,7 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
         :param max_header_size: bytes that the head of a response may have.
         :param max_body_size: bytes that a response's body may have, after decompression; by default as many
             as ``max_buffer_size``, and no limit for a body that is streamed.
-        :param max_clients_per_host: how many of them may go to one host; by default there is no such limit.
+        :param max_clients_per_host: how many of them may go to one host; None for no limit.
         :param max_idle_connections: how many idle connections are kept for further requests; by default as
             many as ``max_clients``; 0 closes each connection after its request.
         :param idle_timeout: seconds for which an idle connection is kept.
@@ -94,7 +94,7 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
         #: With a limit for each host: how many requests are under way to it, and those that wait for it.
         self._hosts: dict[str, _Host] = {}
         self.connector = Connector(max_buffer_size)
-        #: What takes part in each fetch.
+        #: Factories of the objects that take part in each fetch.
         self.extensions: list[ExtensionFactory] = []
         self.routes = Routes(self.tcp_client, parse_proxy(proxy) if proxy is not None else None)
         head_size = DEFAULT.max_head_size if max_header_size is None else max_header_size
@@ -108,7 +108,7 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
     def close(self) -> None:
         """Close idle connections and free the resolver, unless it was passed in.
 
-        Requests under way go on; their connections are closed when they end.
+        Requests under way continue; their connections are closed when they end.
         """
         super().close()
         self.pool.close()

@@ -1,9 +1,9 @@
-"""`ClientConnection`: one connection to a server, and the exchange that is under way on it.
+"""`ClientConnection`: one connection to a server, and the exchange under way on it.
 
 The connection owns a stream in push mode and an HTTP/1.1 reader. It carries one exchange at a time: it sends
 what it is given, reads the response, and tells an `ExchangeReceiver` of each part, synchronously and without
-a Task. Whoever started the exchange decides what becomes of the connection afterwards; the connection decides
-whether it may be reused at all.
+a Task. The receiver decides what happens to the connection afterwards; the connection decides whether it may
+be reused at all.
 
 States
 ------
@@ -24,7 +24,7 @@ any         `close`                                                CLOSED
 ==========  =====================================================  ==================================
 
 A connection is reused only if both messages are complete and both sides agree on it: HTTP/1.1 without
-``Connection: close``, or HTTP/1.0 with ``keep-alive``; a body with an end of its own; nothing received after
+``Connection: close``, or HTTP/1.0 with ``keep-alive``; a self-delimited body; nothing received after
 the response; all of the request handed to the kernel. A response with both Content-Length and
 Transfer-Encoding, or with a length that two readers could understand differently, is an error
 (`tornado._wire.fields`).
@@ -37,7 +37,7 @@ import socket
 import ssl
 import sys
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from tornado._wire import h1
 from tornado._wire.errors import HTTPInputError, IncompleteMessage
@@ -56,7 +56,7 @@ _READ = 64 * 1024
 
 
 class State(enum.Enum):
-    """What a connection is doing; see the table in the module's text."""
+    """The activity of a connection; see the table in the module's text."""
 
     IDLE = "idle"
     SENDING = "sending the request"
@@ -161,7 +161,7 @@ class ClientConnection:
 
     def _move(self, state: State) -> None:
         if state not in TRANSITIONS[self.state]:
-            raise AssertionError(f"{self!r} cannot go on to {state.name}")
+            raise AssertionError(f"{self!r} cannot become {state.name}")
         self.state = state
 
     # -- what the owner asks for --
@@ -206,7 +206,7 @@ class ClientConnection:
             self._channel.pause()
 
     def resume(self) -> None:
-        """Take back `pause`. What has been received meanwhile is delivered before this returns."""
+        """Take back `pause`. Input that was held back is delivered before this returns."""
         if not self._paused:
             return
         self._paused = False
@@ -396,8 +396,9 @@ def _is_truncated(sock: object) -> bool:
     if not isinstance(sock, ssl.SSLSocket):
         return False
     # By default SSLSocket does not tell one end from the other. Reading again tells.
-    sock.suppress_ragged_eofs = False
+    tls: Any = sock
+    tls.suppress_ragged_eofs = False
     try:
-        return bool(sock.recv(1))
+        return bool(tls.recv(1))
     except (OSError, ValueError):
         return True

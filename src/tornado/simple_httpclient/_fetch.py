@@ -85,7 +85,7 @@ QUEUED, CONNECTING, WAITING, READING, HELD, DONE = Phase
 
 
 class FetchOwner(Protocol):
-    """What a fetch needs of its client."""
+    """The client, as a fetch sees it."""
 
     loop: asyncio.AbstractEventLoop
     deadlines: Deadlines
@@ -95,7 +95,7 @@ class FetchOwner(Protocol):
 
     @property
     def extensions(self) -> Sequence[ExtensionFactory]:
-        """What takes part in each fetch."""
+        """The factories of the objects that take part in each fetch."""
 
     @property
     def is_closed(self) -> bool:
@@ -115,7 +115,7 @@ class FetchOwner(Protocol):
 
 
 class Upgrade(Protocol):
-    """What a fetch tells whoever wants to go on with another protocol after a 101 response."""
+    """A user of the connection after a 101 response, for another protocol."""
 
     def connected(self, stream: IOStream) -> None:
         """The request is about to be sent on `stream`."""
@@ -378,7 +378,7 @@ class Fetch:
         connection.start(self, self._request.method, pieces, upload, reusable, self._body_limit())
 
     def _body_limit(self) -> int:
-        """Bytes that the body may have. There is no limit on one that is streamed unless one was set."""
+        """The maximum size of the body in bytes. A streamed body is not limited unless a limit was set."""
         client = self.client
         limit = getattr(self._request, "max_body_size", None)
         if limit is None:
@@ -506,7 +506,7 @@ class Fetch:
         self._next_hop()
 
     def response_complete(self, reusable: bool) -> None:
-        """The response is complete: go on to the next hop, or report it."""
+        """The response is complete: make the next hop, or report it."""
         if self._body is not None:
             try:
                 self._body.finish()
@@ -585,7 +585,7 @@ class Fetch:
     def _callback_failed(self, error: BaseException) -> None:
         """A ``streaming_callback`` or ``header_callback`` has raised, or what it returned was cancelled."""
         if isinstance(error, StreamClosedError):
-            # It passes the body on to a client of its own, which has left.
+            # The callback relays the body to another client, which has disconnected.
             self._end(error)
             return
         app_log.error("Uncaught exception in a callback of %r", self, exc_info=error)
@@ -696,7 +696,7 @@ class Fetch:
         if reported is None or callback is None:
             return
         response = self._response(NO_RESPONSE, error=reported)
-        # Not at once: whoever has called fetch_impl() may still be in that call.
+        # Not at once: the caller of fetch_impl() may still be in that call.
         if not self.client.loop.is_closed():
             self.client.loop.call_soon(_call, callback, response)
 
@@ -706,7 +706,7 @@ class Fetch:
             _call(callback, response)
 
     def _finish(self) -> Callable[[HTTPResponse], None] | None:
-        """Be done, and return the callback. Whoever waits is not referred to any more, which frees both."""
+        """Move to DONE and return the callback. References to the user are dropped, which avoids a cycle."""
         callback, self._callback = self._callback, None
         self.phase = DONE
         self._body = self._upgrade = None

@@ -44,7 +44,7 @@ def check_request(request: HTTPRequest) -> None:
 
 
 def plain_head(method: str, target: str, route: Route) -> bytes:
-    """Return the head of a request that has a known method, no body and no fields of its own."""
+    """Return the head of a request that has a known method, neither a body nor extra fields."""
     return f"{method} {route.absolute}{target}{route.plain_end}".encode()
 
 

@@ -60,7 +60,7 @@ class ConnectionPool:
         return f"<ConnectionPool {len(self._line)} idle of {self.max_idle}>"
 
     def take(self, key: ConnectionKey, fresh: bool) -> ClientConnection | None:
-        """Return an idle connection for `key` and forget it; None where there is none.
+        """Return an idle connection for `key` and forget it, or return None.
 
         :param fresh: return only one that has just been checked and was used a moment ago, for a request that
             must not be sent twice.
@@ -88,7 +88,7 @@ class ConnectionPool:
         return None
 
     def put(self, connection: ClientConnection) -> None:
-        """Keep an idle connection, or close it where there is no room."""
+        """Keep an idle connection, or close it if the pool is full."""
         if self._closed or self.max_idle <= 0 or self._loop.is_closed():
             connection.close()
             return
@@ -107,7 +107,7 @@ class ConnectionPool:
             _end_with_loop(self, self._io_loop)
 
     def close_oldest(self) -> bool:
-        """Close the connection that has been idle for longest. False if there is none."""
+        """Close the connection that has been idle for longest. Returns False if the pool is empty."""
         for connection in self._line:
             self._forget(connection)
             connection.close()

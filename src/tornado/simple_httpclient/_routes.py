@@ -31,7 +31,7 @@ class Route:
     :ivar absolute: what stands before the target in the request line: ``http://host`` where an HTTP proxy
         forwards the request (RFC 9112 section 3.2.2), else nothing.
     :ivar authorization: the proxy's credentials, where it reads the request itself; else None.
-    :ivar plain_end: the rest of the head of a request without fields of its own, from the version on.
+    :ivar plain_end: the rest of the head of a request without extra fields, from the version on.
     """
 
     __slots__ = ("absolute", "authorization", "key", "origin", "plain_end")

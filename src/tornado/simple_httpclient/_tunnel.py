@@ -1,7 +1,7 @@
 """Through a proxy to a server: the method CONNECT (RFC 9110 section 9.3.6), and SOCKS5.
 
-The proxy is asked for a connection to the server; once it agrees, the bytes on the stream are the server's,
-and TLS is between this client and the server: the proxy sees the host and the port, nothing else.
+The client asks the proxy for a connection to the server. Once the proxy agrees, the bytes on the stream are the
+server's, and TLS is between this client and the server: the proxy sees the host and the port, nothing else.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _HEAD_END = rb"\n\r?\n"
 
 
 async def open_tunnel(stream: IOStream, proxy: Proxy, host: str, port: int) -> None:
-    """Ask an HTTP proxy for a connection to a server. What follows its answer stays in the stream's buffer.
+    """Ask an HTTP proxy for a connection to a server. Bytes after its answer stay in the stream's buffer.
 
     :param stream: a connection to the proxy.
     :raises HTTPProxyError: if the proxy refuses.
@@ -74,7 +74,7 @@ async def open_socks(proxy: Proxy, host: str, port: int) -> socket.socket:
 
     :raises RuntimeError: if python-socks is not installed.
     :raises HTTPProxyError: if the proxy refuses.
-    :raises OSError: if there is no connection to the proxy.
+    :raises OSError: if the connection to the proxy fails.
     """
     try:
         import python_socks
@@ -101,5 +101,5 @@ async def open_socks(proxy: Proxy, host: str, port: int) -> socket.socket:
     return sock
 
 
-#: The caller has a time limit of its own. The package's default is 60 seconds.
+#: The caller limits the time. The package's default is 60 seconds.
 _NO_LIMIT = 1e9

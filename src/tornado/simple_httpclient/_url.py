@@ -70,7 +70,7 @@ def origin_of(prefix: str) -> Origin:
 def parse_url(url: str) -> Address:
     """Take a URL apart.
 
-    :raises ValueError: if the scheme is not supported, or there is no host, or the port is out of range.
+    :raises ValueError: if the scheme is not supported, or the host is missing, or the port is out of range.
     """
     parts = urlsplit(url)
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")

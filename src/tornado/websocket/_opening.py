@@ -1,4 +1,4 @@
-"""`Opening`: the handshake of one client's WebSocket, as a fetch with a connection of its own."""
+"""`Opening`: the handshake of one client's WebSocket, as a fetch on a new connection."""
 
 from __future__ import annotations
 
