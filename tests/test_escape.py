@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.work import lines_run
 from tornado import escape
 from tornado.escape import linkify
 
@@ -149,10 +150,16 @@ def test_url_unescape():
     assert escape.url_unescape("a+b%E9", encoding=None) == b"a b\xe9"
 
 
-@given(st.binary(max_size=50), st.integers(0, 3))
-def test_unquote_in_blocks(tail, shift):
-    data = b"x" * (escape._UNQUOTE_BLOCK - shift) + tail.replace(b"%", b"%4") + b"%41" * escape._UNQUOTE_BLOCK
+@given(st.binary(max_size=50))
+def test_unquote_equals_the_standard_library(tail):
+    data = b"%41" * 20 + tail.replace(b"%", b"%4")
     assert escape._unquote_to_bytes(data) == urllib.parse.unquote_to_bytes(data)
+
+
+@pytest.mark.parametrize("unit", ["%", "%41", "%=", "%zz"])
+def test_unquote_runs_no_python_code_for_each_escape(unit):
+    text = unit * 20_000
+    assert lines_run(lambda: escape.url_unescape(text)) < len(text) / 100
 
 
 @pytest.mark.parametrize("data", [b"%41" * 50000, b"%" * 150000])

@@ -16,6 +16,7 @@ LAYERS = {
         "tornado",
         "_accel",
         "_export",
+        "_percent",
         "_reexports",
         "_setting_names",
         "_signatures",

@@ -12,8 +12,9 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from json import encoder as _json_encoder
 from typing import Any, overload
-from urllib.parse import quote, quote_plus, unquote, unquote_to_bytes
+from urllib.parse import quote, quote_plus, unquote
 
+from tornado._percent import unquote_bytes
 from tornado._reexports import reexport
 from tornado.util import unicode_type as unicode_type
 
@@ -244,31 +245,9 @@ def url_unescape(value: str | bytes, encoding: str | None = "utf-8", plus: bool 
     return unquote(text, encoding=encoding)  # leaves the characters that are not ASCII alone
 
 
-_UNQUOTE_BLOCK = 4096
-
-
 def _unquote_to_bytes(value: str | bytes) -> bytes:
-    """Undo percent-encoding; escapes that are not valid stay as they are.
-
-    `urllib.parse` makes several objects for each percent sign, up to 200 bytes of memory for each byte of
-    input. So it is shown a long text piece by piece.
-    """
-    data = value.encode() if isinstance(value, str) else value
-    if len(data) <= _UNQUOTE_BLOCK:
-        return unquote_to_bytes(data)
-    output = bytearray()
-    begin = 0
-    while begin < len(data):
-        end = begin + _UNQUOTE_BLOCK
-        if end < len(data):
-            # Do not cut an escape in two: %41 may have its percent sign on one of the last two places.
-            for last in (end - 2, end - 1):
-                if data[last] == 0x25:
-                    end = last
-                    break
-        output += unquote_to_bytes(data[begin:end])
-        begin = end
-    return bytes(output)
+    """Undo percent-encoding; escapes that are not valid stay as they are."""
+    return unquote_bytes(value.encode() if isinstance(value, str) else value)
 
 
 def parse_qs_bytes(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import collections.abc
 import copy
 import pickle
+import tracemalloc
+from unittest import mock
 
 import pytest
 from hypothesis import example, given
@@ -25,6 +27,23 @@ def repeated() -> HTTPHeaders:
     headers.add("Set-Cookie", "C=D")
     headers.add("SET-COOKIE", "E=F")
     return headers
+
+
+@given(st.text("-aBz09_", min_size=module.MAX_KEPT_NAME_SIZE + 1))
+@example("x" * 65)
+def test_a_long_name_is_normalised_like_a_short_one(name: str) -> None:
+    expected = "-".join([word.capitalize() for word in name.split("-")])
+    assert list(HTTPHeaders({name: "1"})) == [expected]
+
+
+def test_normalising_a_long_name_makes_no_object_for_each_word() -> None:
+    with mock.patch.object(module, "_names", module._Names()):
+        tracemalloc.start()
+        try:
+            assert "-" * 50_000 not in HTTPHeaders({"a": "1"})
+            assert tracemalloc.get_traced_memory()[1] < 500_000
+        finally:
+            tracemalloc.stop()
 
 
 class TestMapping:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from unittest import mock
 from urllib.parse import quote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.work import lines_run
 from tornado._wire.errors import HTTPInputError
 from tornado._wire.parameters import format_parameters, parse_parameters, split_parameters, unquote_string
 
@@ -110,6 +112,27 @@ def test_nasty_texts_come_to_an_end(unit: str) -> None:
     value, _ = parse_parameters(text)
     assert value[:1] == "a"
     parse_parameters("a; b=" + unit * (100_000 // len(unit)) + '"')
+
+
+@pytest.mark.parametrize("unit", ["\\\\", '\\"', '\\\\\\"'])
+def test_unquoting_runs_no_python_code_for_each_escape(unit: str) -> None:
+    text = '"' + unit * 1000 + '"'
+    assert lines_run(lambda: unquote_string(text)) < 20
+
+
+@given(st.text('\\"\x00a', max_size=12))
+def test_a_nul_in_a_quoted_string_stays(inner: str) -> None:
+    without = unquote_string(f'"{inner.replace(chr(0), "b")}"')
+    assert unquote_string(f'"{inner}"').replace("\x00", "b") == without
+
+
+def test_only_some_parameters() -> None:
+    text = "form-data; name*=utf-8''%41; other=b; Filename*0=c; filename*1*=%44; bare; x*=%41"
+    only = frozenset(["name", "filename"])
+    assert parse_parameters(text, only=only) == ("form-data", {"name": "A", "filename": "cD"})
+    with mock.patch("tornado._wire.parameters.unquote_bytes") as unquote:
+        parse_parameters("a" + "; b*=%41" * 10, only=only)
+    unquote.assert_not_called()
 
 
 def test_unquote_string() -> None:

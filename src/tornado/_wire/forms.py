@@ -7,7 +7,7 @@ Standard, section 5.1). Invalid escapes stay as they are, a field without ``=`` 
 fields are left out: the result equals ``urllib.parse.parse_qs(keep_blank_values=True)`` in latin-1, with
 values as bytes.
 
-Only the fields are visited in Python; what is proportional to the size runs in C (`tornado._wire.percent`).
+Only the fields are visited in Python; what is proportional to the size runs in C (`tornado._percent`).
 
 Writing starts from Python values: `text_pairs` expands them into pairs of text or bytes, and
 `format_urlencoded` encodes those pairs. Types without an obvious text form raise TypeError: their ``repr``
@@ -25,8 +25,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
+from tornado._percent import unquote, unquote_bytes
 from tornado._wire.errors import HTTPInputError
-from tornado._wire.percent import unquote, unquote_bytes
 
 __all__ = ["format_urlencoded", "parse_urlencoded", "text_pairs"]
 

@@ -55,7 +55,26 @@ def is_token(text: str) -> bool:
 def _normalise(name: str) -> str:
     if not isinstance(name, str):
         raise TypeError(f"a header name is a str, not {type(name).__name__}: {name!r}")
+    if len(name) > MAX_KEPT_NAME_SIZE and name.isascii():
+        return _normalise_long(name)
     return "-".join([word.capitalize() for word in name.split("-")])
+
+
+# Hyphens and letters as 0x20, which is the difference between a letter's two cases.
+_HYPHENS = bytes(0x20 * (octet == 0x2D) for octet in range(256))
+_SMALL_LETTERS = bytes(0x20 * (0x61 <= octet <= 0x7A) for octet in range(256))
+
+
+def _normalise_long(name: str) -> str:
+    """Return what `_normalise` does, without an object for each word.
+
+    A name can consist of hyphens alone. A long one is not kept, so that each field with it costs as much.
+    """
+    text = b"-" + name.lower().encode("ascii")
+    after_hyphen = int.from_bytes(text.translate(_HYPHENS), "big") >> 8
+    letters = int.from_bytes(text.translate(_SMALL_LETTERS), "big")
+    normal = int.from_bytes(text, "big") ^ (after_hyphen & letters)
+    return normal.to_bytes(len(text), "big")[1:].decode("ascii")
 
 
 class _Names(dict[str, str]):

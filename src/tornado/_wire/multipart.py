@@ -73,6 +73,8 @@ MAX_PADDING = 128
 MAX_HEADER_COUNT = 64
 MAX_PARAMETERS = 64
 
+_USED_PARAMETERS = frozenset(["name", "filename"])
+
 # What may follow a boundary (RFC 2046 section 5.1.1: transport-padding), whole or as far as it has come.
 _AFTER_BOUNDARY = re.compile(rb"(?:(--)|[ \t]{0,%d}+\r\n)" % MAX_PADDING)
 _AFTER_BOUNDARY_PREFIX = re.compile(rb"-|[ \t]{0,%d}+\r?" % MAX_PADDING)
@@ -330,7 +332,7 @@ def _parse_part_header(block: bytes) -> Part:
         raise HTTPInputError("multipart/form-data part has no Content-Disposition")
     if len(dispositions) > 1:
         raise HTTPInputError("multipart/form-data part has more than one Content-Disposition")
-    kind, parameters = parse_parameters(dispositions[0], max_count=MAX_PARAMETERS)
+    kind, parameters = parse_parameters(dispositions[0], max_count=MAX_PARAMETERS, only=_USED_PARAMETERS)
     if kind.lower() != "form-data":
         raise HTTPInputError(
             f"a part of multipart/form-data has the Content-Disposition {kind[:40]!r}, not form-data"

@@ -20,9 +20,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
+from tornado._percent import unquote_bytes
 from tornado._wire.charsets import find_charset
 from tornado._wire.errors import HTTPInputError
-from tornado._wire.percent import unquote_bytes
 
 __all__ = ["format_parameters", "parse_parameters", "split_parameters", "unquote_string"]
 
@@ -42,6 +42,8 @@ def unquote_string(text: str) -> str:
     if "\\" not in inner:
         return inner
     # Pairs of backslashes first, so that none is taken for half of an escaped quote.
+    if "\x00" not in inner:
+        return inner.replace("\\\\", "\x00").replace('\\"', '"').replace("\x00", "\\")
     return "\\".join([piece.replace('\\"', '"') for piece in inner.split("\\\\")])
 
 
@@ -75,7 +77,7 @@ def split_parameters(text: str, max_count: int | None = None) -> Iterator[str]:
 
 
 def parse_parameters(
-    text: str, *, max_count: int | None = None, bare: bool = False
+    text: str, *, max_count: int | None = None, bare: bool = False, only: frozenset[str] | None = None
 ) -> tuple[str, dict[str, str | None]]:
     """The value before the first semicolon, and the parameters by their names in lower case.
 
@@ -83,6 +85,7 @@ def parse_parameters(
 
     :arg max_count: the highest number of parameters.
     :arg bare: also give parameters without a value, with None; otherwise they are left out.
+    :arg only: leave out all parameters but these, without decoding them.
     :raises HTTPInputError: if there are more parameters.
 
     >>> parse_parameters('attachment; filename="a b.txt"; size=3')
@@ -95,6 +98,8 @@ def parse_parameters(
     for part in parts:
         name, equals, content = part.partition("=")
         name = name.strip().lower()
+        if only is not None and name.partition("*")[0] not in only:
+            continue
         if not equals:
             if bare and name:
                 found[name] = None
