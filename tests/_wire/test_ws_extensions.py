@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.work import lines_run
 from tornado._wire.ws_errors import HandshakeError
 from tornado._wire.ws_extensions import (
     MAX_EXTENSIONS,
@@ -24,6 +25,7 @@ from tornado._wire.ws_extensions import (
         (["a", "b;c=d"], [("a", ()), ("b", (("c", "d"),))]),
         (['a; b="15"'], [("a", (("b", "15"),))]),
         ([", a ,, b, "], [("a", ()), ("b", ())]),
+        ([" ,\t, ", ",", ",,a"], [("a", ())]),
         (["a; b; b=1"], [("a", (("b", None), ("b", "1")))]),
     ],
 )
@@ -32,7 +34,22 @@ def test_lists(values, expected):
 
 
 @pytest.mark.parametrize(
-    "value", ["a b", "a;", "a;;b", "a=1", "a;b=", 'a;b="', 'a;b=""', 'a;b="1 2"', "a/b", "; a", "a\x00"]
+    "value",
+    [
+        "a b",
+        "a;",
+        "a;;b",
+        "a=1",
+        "a;b=",
+        'a;b="',
+        'a;b=""',
+        'a;b="1 2"',
+        "a/b",
+        "; a",
+        "a\x00",
+        ",;a",
+        ", ,/",
+    ],
 )
 def test_what_is_no_list(value):
     with pytest.raises(HandshakeError, match="no list of extensions") as caught:
@@ -47,6 +64,13 @@ def test_limits():
     assert parse_extensions(["a" + ";b" * MAX_PARAMETERS])
     with pytest.raises(HandshakeError, match=f"a has more than {MAX_PARAMETERS} parameters"):
         parse_extensions(["a" + ";b" * (MAX_PARAMETERS + 1)])
+
+
+@pytest.mark.parametrize("unit", [",", ", ", ",\t"])
+def test_empty_elements_are_passed_over_together(unit):
+    """A loop over them took 41 ms for 64 KiB."""
+    assert lines_run(lambda: parse_extensions([unit * 10_000 + "a"])) < 100
+    assert lines_run(lambda: parse_extensions(["a" + unit * 10_000])) < 100
 
 
 TOKEN = st.text("abz019-_", min_size=1, max_size=5)

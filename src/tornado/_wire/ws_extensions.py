@@ -26,7 +26,9 @@ __all__ = ["MAX_EXTENSIONS", "MAX_PARAMETERS", "Extension", "format_extension", 
 MAX_EXTENSIONS: Final = 32
 MAX_PARAMETERS: Final = 16
 
-_NAME = re.compile(rf"[ \t]*+([{TCHAR}]++)[ \t]*+")
+# RFC 9110 section 5.6.1.2: empty elements are passed over.
+_NAME = re.compile(rf"[ \t,]*+([{TCHAR}]++)[ \t]*+")
+_EMPTY = re.compile(r"[ \t,]*+")
 # extension-param = token [ "=" (token | quoted-string) ]; what is quoted has to be a token, too.
 _PARAMETER = re.compile(rf';[ \t]*+([{TCHAR}]++)[ \t]*+(?:=[ \t]*+("?)([{TCHAR}]++)\2[ \t]*+)?')
 
@@ -50,28 +52,25 @@ def parse_extensions(values: Iterable[str]) -> list[Extension]:
     found: list[Extension] = []
     for value in values:
         position = 0
-        while True:
+        while position < len(value):
             extension, position = _parse_one(value, position)
             if extension is not None:
                 found.append(extension)
             if len(found) > MAX_EXTENSIONS:
                 raise HandshakeError(f"Sec-WebSocket-Extensions: more than {MAX_EXTENSIONS} extensions")
-            if position >= len(value):
-                break
             position += 1
     return found
 
 
 def _parse_one(value: str, position: int) -> tuple[Extension | None, int]:
-    """The element at `position`, None for an empty one, and where its comma or the end is."""
+    """Return the first element from `position` on that is not empty, None if there is none, and where its
+    comma or the end is.
+    """
     match = _NAME.match(value, position)
     if match is None:
-        # RFC 9110 section 5.6.1.2: a recipient passes over a reasonable number of empty elements.
-        while value[position : position + 1] in (" ", "\t"):
-            position += 1
-        if position < len(value) and value[position] != ",":
+        if _EMPTY.fullmatch(value, position) is None:
             raise HandshakeError(f"Sec-WebSocket-Extensions: no list of extensions: {shown(value)}")
-        return None, position
+        return None, len(value)
     name = match[1].lower()
     parameters: list[tuple[str, str | None]] = []
     position = match.end()
