@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from tests.support.server import ExpectLog, ask, handler_of, raised
+from tests.support.work import seconds
 from tornado import locale, web
 from tornado.web import _arguments
 
@@ -35,6 +37,19 @@ async def test_values(query: Any, strip: Any, expected: Any) -> None:
     assert await read(lambda handler: handler.get_arguments("a", strip), f"/?{query}") == expected
     assert await read(lambda handler: handler.get_query_arguments("a", strip), f"/?{query}") == expected
     assert await read(lambda handler: handler.get_body_arguments("a", strip), f"/?{query}") == []
+
+
+def test_control_characters_cost_as_little_as_others() -> None:
+    handler: Any = SimpleNamespace(decode_argument=lambda value, name: value.decode())
+
+    def read(value: bytes) -> None:
+        _arguments.last(handler, "a", None, {"a": [value]}, True)
+
+    assert min(seconds(read, b"\x01" * 100_000) / seconds(read, b"\nx" * 50_000) for _ in range(6)) < 3
+
+
+def test_surrogates_beside_control_characters_stay() -> None:
+    assert _arguments._without_controls("\ud800\x01é\t") == "\ud800 é\t"
 
 
 async def test_arguments_may_be_decoded_otherwise() -> None:

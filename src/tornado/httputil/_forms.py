@@ -142,7 +142,8 @@ def multipart_boundary(content_type: str) -> bytes:
 
     :raises HTTPInputError: if there is none, or more than one.
     """
-    names = [part.partition("=")[0].strip().lower() for part in split_parameters(content_type)]
+    parts = split_parameters(content_type, _MAX_CONTENT_TYPE_PARAMETERS + 1)
+    names = [part.partition("=")[0].strip().lower() for part in parts]
     if names.count("boundary") > 1:
         raise HTTPInputError("invalid multipart/form-data: more than one boundary in the Content-Type")
     boundary = parse_parameters(content_type, max_count=_MAX_CONTENT_TYPE_PARAMETERS)[1].get("boundary")
