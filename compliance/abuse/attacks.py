@@ -283,19 +283,19 @@ def unread_form(port: int, seconds: float, scale: float) -> Outcome:
 
 @attack
 def read_forms(port: int, seconds: float, scale: float) -> Outcome:
-    """Forms of 2 MiB, the most that "public" decodes, of kinds that are slow to decode; one larger."""
+    """Forms of 1 MiB, the most that "public" decodes, of kinds that are slow to decode; one larger."""
     units = [b"%41", b"%", b"%z", b"=%", b"%41=", b"+", b"\n%41", b"%%41"]
-    bodies = [b"a=" + _repeated(unit, 2 * _MIB - 16, scale) for unit in units]
-    near_misses = _repeated(b"\r\n--" + _BOUNDARY[:-1] + b"y", 2 * _MIB - 200, scale)
+    bodies = [b"a=" + _repeated(unit, _MIB - 16, scale) for unit in units]
+    near_misses = _repeated(b"\r\n--" + _BOUNDARY[:-1] + b"y", _MIB - 200, scale)
     multipart = b"--%b\r\n%b\r\n\r\n%b\r\n--%b--" % (_BOUNDARY, _DISPOSITION, near_misses, _BOUNDARY)
     requests = [_post(b"/form", _URLENCODED, body) for body in bodies]
     requests.append(_post(b"/form", _FORM, multipart))
-    return _asked(port, *requests, _post(b"/form", _URLENCODED, b"a" * (2 * _MIB + 1)))
+    return _asked(port, *requests, _post(b"/form", _URLENCODED, b"a" * (_MIB + 1)))
 
 
 @attack
 def json_bodies(port: int, seconds: float, scale: float) -> Outcome:
-    """JSON of 256 KiB, the most that "public" decodes, that is slow to decode, of several kinds."""
+    """JSON of 128 KiB, the most that "public" decodes, that is slow to decode, of several kinds."""
     deep = b"[" * 50 + b"]" * 50 + b","
     units = [
         b"[],",
@@ -308,9 +308,9 @@ def json_bodies(port: int, seconds: float, scale: float) -> Outcome:
         b"9" * 4000 + b",",
         deep,
     ]
-    bodies = [b"[" + _repeated(unit, 256 * 1024 - 16, scale) + b"0]" for unit in units]
+    bodies = [b"[" + _repeated(unit, 128 * 1024 - 16, scale) + b"0]" for unit in units]
     kind = b"Content-Type: application/json\r\n"
-    return _asked(port, *(_post(b"/json", kind, body) for body in [*bodies, b"[" * (256 * 1024)]))
+    return _asked(port, *(_post(b"/json", kind, body) for body in [*bodies, b"[" * (128 * 1024)]))
 
 
 @attack

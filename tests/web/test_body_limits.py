@@ -150,7 +150,7 @@ def ask_for_an_argument(self):
         ({"max_form_size": 10}, 12, 12),
         ({"max_form_size": 10}, 8, 8),
         ({}, 8, 8),
-        ({"protection": "public"}, None, 2 * 1024 * 1024),
+        ({"protection": "public"}, None, 1024 * 1024),
     ],
 )
 async def test_forms_have_a_limit_of_their_own(server_options, own, limit, expect_log):

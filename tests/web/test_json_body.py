@@ -312,6 +312,7 @@ async def test_types_of_json(kind: str) -> None:
         (["Content-Type: application/jsonp"], "Content-Type is 'application/jsonp'"),
         (["Content-Type: application/x-www-form-urlencoded"], "Content-Type is"),
         (["Content-Type: +json"], "Content-Type is"),
+        (["Content-Type: application/json" + ";" * 60_000], "Content-Type is malformed: .*parameters"),
         (["Content-Type: application/json; charset=latin-1"], "charset is 'latin-1', JSON is UTF-8"),
         ([JSON, "Content-Encoding: gzip"], "Content-Encoding is 'gzip', .*decompress_request=True"),
     ],
@@ -376,7 +377,7 @@ async def test_a_streamed_body_is_not_there(expect_log: ExpectLog) -> None:
         ({"max_json_size": 10}, {}, 10),
         ({"max_json_size": 10}, {"max_size": 20}, 20),
         ({}, {"max_size": 5}, 5),
-        ({"protection": "public"}, {}, 256 * 1024),
+        ({"protection": "public"}, {}, 128 * 1024),
     ],
 )
 async def test_size_is_limited(options: Any, arguments: Any, limit: int, expect_log: ExpectLog) -> None:

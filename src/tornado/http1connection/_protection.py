@@ -23,8 +23,8 @@ setting                        "default"    "public"     precedent
 `max_connections_per_address`  none         100          examples for nginx and HAProxy say 10 to 100
 `max_pipelined_requests`       none         100          none: they cost an attacker next to nothing
 `max_inflation_ratio`          none         100          deflate reaches 1,032; text 5 to 20
-`max_form_size`                none         2 MiB        Django 2.5 MB, Werkzeug 500 kB, PHP 8 MB, IIS 4 MB
-`max_json_size`                none         256 KiB      Express 100 kB, Fastify 1 MiB
+`max_form_size`                none         1 MiB        Django 2.5 MB, Werkzeug 500 kB, PHP 8 MB, IIS 4 MB
+`max_json_size`                none         128 KiB      Express 100 kB, Fastify 1 MiB
 =============================  ===========  ===========  ====================================================
 
 The size of other bodies is in neither, as only the program knows it (``max_body_size``).
@@ -146,8 +146,8 @@ PUBLIC = Protection(
     max_connections_per_address=100,
     max_pipelined_requests=100,
     max_inflation_ratio=100.0,
-    max_form_size=2 * 1024 * 1024,
-    max_json_size=256 * 1024,
+    max_form_size=1024 * 1024,
+    max_json_size=128 * 1024,
 )
 
 _BY_NAME = {"default": DEFAULT, "public": PUBLIC}

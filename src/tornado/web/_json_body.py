@@ -30,6 +30,7 @@ import sys
 from itertools import accumulate, chain
 from typing import TYPE_CHECKING, Any
 
+from tornado._wire.errors import HTTPInputError
 from tornado._wire.parameters import parse_parameters
 from tornado.web._arguments import _ARG_DEFAULT
 from tornado.web._errors import InvalidBodyError
@@ -42,6 +43,7 @@ DEFAULT_MAX_DEPTH = 100
 #: Digits of a number: CPython's own default for integers.
 MAX_DIGITS = 4300
 
+_MAX_CONTENT_TYPE_PARAMETERS = 64
 _BOM = b"\xef\xbb\xbf"
 # What `_outline` keeps; both kinds of brackets become one.
 _OUTLINE = bytes.maketrans(b"{}", b"[]")
@@ -90,7 +92,10 @@ def _check_type(headers: Any) -> None:
     That also keeps out what another site's form can make a browser send.
     """
     field = headers.get("Content-Type", "")
-    kind, parameters = parse_parameters(field)
+    try:
+        kind, parameters = parse_parameters(field, max_count=_MAX_CONTENT_TYPE_PARAMETERS)
+    except HTTPInputError as error:
+        raise InvalidBodyError("Content-Type is malformed: %s", error, status_code=415) from error
     kind = kind.lower()
     if kind != "application/json" and not (kind.endswith("+json") and "/" in kind):
         raise InvalidBodyError("Content-Type is %r, application/json is wanted", field[:100], status_code=415)
@@ -209,7 +214,9 @@ def _walk(value: Any, containers: int) -> tuple[int, int]:
         containers -= len(objects) + len(arrays)
         if containers == 0:
             return members, depth
-        level = [*chain.from_iterable(map(dict.values, objects)), *chain.from_iterable(arrays)]
+        # For arrays it gives their items, three times as fast as iterating over each.
+        level = gc.get_referents(*arrays)
+        level += chain.from_iterable(map(dict.values, objects))
 
 
 def _of_type(kind: type, level: list[Any], kinds: set[type]) -> list[Any]:
