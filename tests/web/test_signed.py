@@ -216,6 +216,14 @@ async def test_cookies(expect_log: ExpectLog) -> None:
         assert response.body == repr([b"1", b"\xff", None, None, None, None]).encode()
 
 
+def test_only_the_beginning_of_a_refused_value_is_logged(expect_log: ExpectLog) -> None:
+    long = create(value="v" * 50_000, version=1)
+    for name, days_later, text in (("other", 0, "Invalid cookie signature"), ("name", 99, "Expired cookie")):
+        with expect_log("tornado.general", text) as expected:
+            assert decode(long, name, days_later) is None
+        assert len(expected.records[0].getMessage()) < 300
+
+
 async def test_cookies_with_several_keys() -> None:
     class Handler(web.RequestHandler):
         def get(self) -> None:

@@ -16,6 +16,8 @@ _DROPPED = str.maketrans("\\", "/", "\t\r\n")
 _ADDRESS = re.compile(r"(?:([a-zA-Z][a-zA-Z0-9+.-]*):)?(/*)([^/?#]*)")
 _WITH_HOST = frozenset({"ftp", "http", "https", "ws", "wss"})
 _UNSENDABLE = re.compile(r"[\x00-\x1f\x7f]")
+#: Characters of a refused address that are logged.
+_SHOWN = 200
 
 
 class ErrorHandler(RequestHandler):
@@ -79,9 +81,9 @@ class RedirectHandler(RequestHandler):
             # left.
             gaps = template.format(*["?"] * len(args), **dict.fromkeys(kwargs, "?"))
             if _origins(target) != _origins(gaps):
-                raise HTTPError(400, "Redirect URL cannot change the scheme or netloc: %r", target)
+                raise HTTPError(400, "Redirect URL cannot change the scheme or netloc: %r", target[:_SHOWN])
             if _UNSENDABLE.search(target):
-                raise HTTPError(400, "Redirect URL contains invalid characters: %r", target)
+                raise HTTPError(400, "Redirect URL contains invalid characters: %r", target[:_SHOWN])
         if self.request.query_arguments:
             target = url_concat(target, list(qs_to_qsl(self.request.query_arguments)))  # type: ignore[arg-type]
         self.redirect(target, permanent=self._permanent)

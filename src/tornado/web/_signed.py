@@ -36,6 +36,8 @@ DEFAULT_SIGNED_VALUE_MIN_VERSION = 1
 
 Secret = str | bytes | dict[int, str | bytes]
 _DAY = 86400
+#: Bytes of a refused value that are logged. A cookie can have as many as a head, a form's field far more.
+_SHOWN = 200
 _version_prefix = re.compile(rb"([1-9][0-9]{0,2})\|")
 _v2_field = re.compile(rb"([0-9]{1,9}):")
 
@@ -133,24 +135,24 @@ def _decode_v1(secret: str | bytes, name: str, value: bytes, max_age_days: float
         return None
     encoded, timestamp, signature = parts
     if not hmac.compare_digest(signature, _create_signature_v1(secret, name, encoded, timestamp)):
-        gen_log.warning("Invalid cookie signature %r", value)
+        gen_log.warning("Invalid cookie signature %r", value[:_SHOWN])
         return None
     if not _is_number(timestamp):
         return None  # signed like this by whoever has the key
     issued = int(timestamp)
     if issued < now - max_age_days * _DAY:
-        gen_log.warning("Expired cookie %r", value)
+        gen_log.warning("Expired cookie %r", value[:_SHOWN])
         return None
     if issued > now + 31 * _DAY:
-        gen_log.warning("Cookie timestamp in future; possible tampering %r", value)
+        gen_log.warning("Cookie timestamp in future; possible tampering %r", value[:_SHOWN])
         return None
     if timestamp.startswith(b"0"):
-        gen_log.warning("Tampered cookie %r", value)
+        gen_log.warning("Tampered cookie %r", value[:_SHOWN])
         return None
     decoded = _decode_base64(encoded)
     if decoded is None or base64.b64encode(decoded) != encoded:
         # Nobody writes base64 like this: letters of another name have been moved to the value.
-        gen_log.warning("Tampered cookie %r", value)
+        gen_log.warning("Tampered cookie %r", value[:_SHOWN])
         return None
     return decoded
 

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 _TOKEN_BYTES = 16
 _MASK_BYTES = 4
 _SAFE_SITES = ("same-origin", "none")
+#: Characters of a refused field that are logged.
+_SHOWN = 200
 
 
 def check_request(handler: RequestHandler) -> None:
@@ -58,9 +60,12 @@ def check_origin(request: HTTPServerRequest, trusts: Callable[[str], bool], fiel
         return
     if origin is not None and trusts(origin):
         return
+    origin = origin and origin[:_SHOWN]
     if site is None:
-        raise HTTPError(403, "Origin %r not allowed: not the host %r that was asked", origin, request.host)
-    raise HTTPError(403, "Sec-Fetch-Site %s (Origin %r) not allowed", site, origin)
+        raise HTTPError(
+            403, "Origin %r not allowed: not the host %r that was asked", origin, request.host[:_SHOWN]
+        )
+    raise HTTPError(403, "Sec-Fetch-Site %s (Origin %r) not allowed", site[:_SHOWN], origin)
 
 
 def _authority(origin: str) -> str | None:
