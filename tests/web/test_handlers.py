@@ -110,6 +110,13 @@ async def test_who_fills_an_address_cannot_choose_its_host(path: str, expect_log
     assert (response.code, response.get("location")) == (400, None)
 
 
+@pytest.mark.parametrize("path", ["/below/%00", "/any/http://"])
+async def test_only_the_beginning_of_a_refused_address_is_logged(path: str, expect_log: ExpectLog) -> None:
+    with expect_log("tornado.general", "400 GET .*Redirect URL c") as expected:
+        assert (await ask(ROUTES, path=path + "x" * 2000)).code == 400
+    assert len(str(expected.records[0].args)) < 2400  # the target itself is in the line besides
+
+
 @pytest.mark.parametrize("path", ["/any/%0Afoo", "/any/a%00b", "/below/a%0D%0AX: y", "/below/%7F"])
 async def test_what_cannot_be_sent(path: str, expect_log: ExpectLog) -> None:
     with expect_log("tornado.general", "400 GET .*Redirect URL contains invalid characters"):

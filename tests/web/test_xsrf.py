@@ -270,6 +270,15 @@ async def test_cross_origin_protection(fields: Any, code: Any, method: Any, expe
     assert response.code == code
 
 
+async def test_only_the_beginning_of_a_refused_origin_is_logged(expect_log: ExpectLog) -> None:
+    for site in ([], ["Sec-Fetch-Site: " + "s" * 2000]):
+        fields = ["Host: " + "h" * 2000, "Origin: http://" + "o" * 2000, *site]
+        with expect_log("tornado.general", "403 POST / .*Origin .* not allowed") as expected:
+            response = await ask(Handler, *fields, method="POST", body=b"", cross_origin_protection=True)
+        assert response.code == 403
+        assert len(expected.records[0].getMessage()) < 600
+
+
 async def test_cross_origin_protection_is_off_by_default() -> None:
     fields = ["Sec-Fetch-Site: cross-site", "Origin: http://evil.com"]
     assert (await ask(Handler, *fields, method="POST", body=b"")).code == 200
