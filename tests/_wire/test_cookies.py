@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.work import lines_run
 from tornado._wire.cookies import (
     InvalidCookie,
     broken_promise,
@@ -66,6 +67,11 @@ def test_quoting_round_trip_and_the_standard_library(value: str) -> None:
     assert quoted == http.cookies._quote(value)  # type: ignore[attr-defined]
     assert http.cookies._unquote(quoted) == value  # type: ignore[attr-defined]
     assert unquote_value(http.cookies._quote(value)) == value  # type: ignore[attr-defined]
+
+
+def test_an_empty_pair_is_only_skipped() -> None:
+    """64 KiB of semicolons took 21 ms, three times as long as 64 KiB of pairs."""
+    assert lines_run(lambda: parse_cookie("a=b" + ";" * 1000)) < 3100
 
 
 def test_quote_value() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import http.cookies
 from typing import Any
+from unittest import mock
 
 import pytest
 from hypothesis import given
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from tests.support.server import ExpectLog, ask, handler_of, serving
 from tornado import httputil, web
+from tornado._wire.cookies import format_set_cookie
 from tornado.web._cookies import _MOST_TOLD, _TOLD
 
 
@@ -322,6 +324,41 @@ async def test_a_client_cannot_make_clearing_all_fail() -> None:
     assert ends["__Host-a"] == "; Path=/; Secure"
     assert ends["__SECURE-b"] == "; Path=/p; Secure"
     assert ends["plain"] == "; Path=/p"
+
+
+async def test_clearing_many_cookies_formats_the_attributes_once() -> None:
+    def clear(self: Any) -> None:
+        with mock.patch("tornado.web._cookies.format_set_cookie", wraps=format_set_cookie) as format_line:
+            self.clear_all_cookies(path="/p", httponly=True)
+        assert format_line.call_count == 1
+
+    sent = "Cookie: " + "; ".join(f"c{number}=1" for number in range(100))
+    lines = await cookies_of(clear, sent)
+    assert [line.partition("=")[0] for line in lines] == [f"c{number}" for number in range(100)]
+    assert len({line.partition("=")[2] for line in lines}) == 1
+    assert lines[-1].endswith("; HttpOnly; Path=/p")
+
+
+@pytest.mark.parametrize("name", ["clear_cookie", "set_cookie"])
+@pytest.mark.parametrize("on_instance", [False, True])
+async def test_clearing_all_calls_an_overridden_method_for_each_cookie(name: str, on_instance: bool) -> None:
+    called: list[str] = []
+
+    def override(self: Any, cookie: str, *args: Any, **kwargs: Any) -> None:
+        called.append(cookie)
+        getattr(web.RequestHandler, name)(self, cookie, *args, **kwargs)
+
+    class Handler(web.RequestHandler):
+        def get(self) -> None:
+            if on_instance:
+                setattr(self, name, lambda *args, **kwargs: override(self, *args, **kwargs))
+            self.clear_all_cookies()
+
+    if not on_instance:
+        setattr(Handler, name, override)
+    response = await ask(Handler, "Cookie: a=1; b=2; c=3")
+    assert called == ["a", "b", "c"]
+    assert len(response.get_all("set-cookie")) == 3
 
 
 async def test_signed_cookies_with_a_prefix() -> None:

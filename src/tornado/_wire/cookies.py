@@ -124,6 +124,8 @@ def parse_cookie(cookie: str) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     for pair in cookie.split(";"):
+        if not pair:
+            continue
         name, equals, value = pair.partition("=")
         if not equals:
             name, value = "", name

@@ -29,6 +29,8 @@ _SECONDS = re.compile(r"-?[0-9]+")
 _YEAR = datetime.timedelta(days=365)
 #: Names of cookies that browsers drop and the log has told of; at most so many.
 _TOLD: set[str] = set()
+#: `clear_cookie` and `set_cookie` of `RequestHandler` as it was imported.
+OWN_METHODS: tuple[Any, ...] = ()
 _MOST_TOLD = 100
 
 
@@ -173,11 +175,35 @@ def clear_all_cookies(handler: RequestHandler, attributes: dict[str, Any]) -> No
 
     One whose prefix does not go with `attributes` is cleared in the one way it can have been set.
     """
+    own = _uses_own_methods(handler)
+    attributes_sent: str | None = None
     for name in handler.request.cookies:
         if has_prefix(name):
             handler.clear_cookie(name, **_kept_promises(name, attributes))
-        else:
+        elif attributes_sent is None or not own:
             handler.clear_cookie(name, **attributes)
+            set_last = (handler._new_cookie or {}).get(name)
+            if type(set_last) is SetCookie:
+                attributes_sent = set_last.line.removeprefix(name)
+        else:
+            assert handler._new_cookie is not None, "the first one is in it"
+            handler._new_cookie.pop(name, None)
+            handler._new_cookie[name] = SetCookie(name, "", name + attributes_sent)
+
+
+def _uses_own_methods(handler: RequestHandler) -> bool:
+    """Whether neither the handler nor its class has methods of its own for setting and clearing a cookie.
+
+    Then all cookies but the first are cleared by the same text: a head can name 8,000, and calling the
+    methods takes 20 us for each.
+    """
+    present = handler.__dict__
+    kind = type(handler)
+    return (
+        (kind.clear_cookie, kind.set_cookie) == OWN_METHODS
+        and "clear_cookie" not in present
+        and "set_cookie" not in present
+    )
 
 
 def _kept_promises(name: str, attributes: dict[str, Any]) -> dict[str, Any]:

@@ -1008,5 +1008,6 @@ _ON_CONNECTION_CLOSE = RequestHandler.on_connection_close
 _EXECUTE = RequestHandler._execute
 _lifecycle.FINISH = RequestHandler.finish
 _response.OWN = _response.own_steps(RequestHandler)
+_cookies.OWN_METHODS = RequestHandler.clear_cookie, RequestHandler.set_cookie
 
 __all__ = ["RequestHandler"]
