@@ -43,6 +43,10 @@ def unquote(text: str) -> bytes:
     """
     if text.count("%") > _FEW_ESCAPES:
         return unquote_bytes(text.encode("latin-1"))
+    return _unquote_few(text)
+
+
+def _unquote_few(text: str) -> bytes:
     pieces = text.split("%")
     decoded = [pieces[0]]
     for piece in pieces[1:]:
@@ -53,10 +57,11 @@ def unquote(text: str) -> bytes:
 
 def unquote_bytes(data: bytes) -> bytes:
     """Return ``data`` with each ``%xx`` replaced."""
-    if b"%" not in data:
+    count = data.count(b"%")
+    if not count:
         return data
-    if data.count(b"%") <= _FEW_ESCAPES:
-        return unquote(data.decode("latin-1"))
+    if count <= _FEW_ESCAPES:
+        return _unquote_few(data.decode("latin-1"))
     if len(data) <= _PIECE:
         return _unquote_piece(data)
     decoded = []
