@@ -416,7 +416,7 @@ async def test_stalled_reader_of_the_request(tls, clock):
 
     async with scripted(script, tls) as server, leaving_nothing(tls) as client:
         for body in ({"body": bytes(20_000_000)}, {"body_producer": produce}):
-            with pytest.raises(HTTPTimeoutError, match=f"the response of {server.url}"):
+            with pytest.raises(HTTPTimeoutError, match=f"sending the request to {server.url}"):
                 await client.fetch(server.url, method="PUT", request_timeout=10, **body)
 
 

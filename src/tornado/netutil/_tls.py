@@ -119,9 +119,8 @@ def ssl_wrap_socket(
 def _close_wrapped(error: OSError) -> None:
     """Close the TLS socket of a wrap_socket() call that failed.
 
-    CPython moves the descriptor to a new object, looks whether the connection is still there, and where it
-    has been reset drops that object without closing it: a ResourceWarning. Only the error's frames refer
-    to it.
+    CPython moves the descriptor to a new object and drops that without closing it where the connection has
+    been reset: a ResourceWarning. Only the error's frames refer to it.
     """
     for frame, _ in traceback.walk_tb(error.__traceback__):
         made = frame.f_locals.get("self")

@@ -8,39 +8,18 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import inspect
-import zlib
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol
+from typing import Any
 
+from tornado._wire.content_decoders import ContentDecoder
 from tornado._wire.errors import HTTPInputError
 from tornado.gen import convert_yielded
 from tornado.simple_httpclient._connection import ClientConnection
 
-__all__ = ["Decoder", "ResponseBody"]
+__all__ = ["ResponseBody"]
 
-#: Decoded bytes that are asked for at a time.
-_PIECE = 64 * 1024
 #: Decoded bytes after which the loop gets a turn.
 _STEP = 256 * 1024
-
-
-class Decoder(Protocol):
-    """Undoes a content coding.
-
-    :ivar unconsumed_tail: input that was not looked at for lack of room in the output.
-    """
-
-    @property
-    def unconsumed_tail(self) -> bytes: ...
-
-    def decompress(self, value: bytes, max_length: int = 0) -> bytes:
-        """Decode, to at most `max_length` bytes."""
-
-    def flush(self) -> bytes:
-        """Return what is left at the end of the input.
-
-        :raises Exception: if the input ends early.
-        """
 
 
 class ResponseBody:
@@ -48,9 +27,7 @@ class ResponseBody:
 
     :param connection: is paused while the sink is busy.
     :param decoder: undoes the content coding, or None.
-    :param coding: its name, for messages.
     :param sink: the ``streaming_callback``; None collects the body in `chunks`.
-    :param max_size: decoded bytes that the body may have.
     :param context: what the sink runs in.
     :param fail: called with the fault of a body that cannot be decoded.
     :param callback_failed: called with what the sink, or another callback that is waited for, has raised.
@@ -60,14 +37,12 @@ class ResponseBody:
 
     __slots__ = (
         "_callback_failed",
-        "_coding",
         "_connection",
         "_context",
         "_decoder",
         "_fail",
         "_held",
         "_is_over",
-        "_max_size",
         "_sink",
         "chunks",
         "received",
@@ -76,10 +51,8 @@ class ResponseBody:
     def __init__(
         self,
         connection: ClientConnection,
-        decoder: Decoder | None,
-        coding: str,
+        decoder: ContentDecoder | None,
         sink: Callable[[bytes], Any] | None,
-        max_size: int,
         context: contextvars.Context,
         fail: Callable[[BaseException], None],
         callback_failed: Callable[[BaseException], None],
@@ -88,9 +61,7 @@ class ResponseBody:
         self.received = 0
         self._connection = connection
         self._decoder = decoder
-        self._coding = coding
         self._sink = sink
-        self._max_size = max_size
         self._context = context
         self._fail = fail
         self._callback_failed = callback_failed
@@ -104,9 +75,10 @@ class ResponseBody:
                 self.received += len(data)
                 waiting = self._deliver(data)
             else:
-                waiting, rest = self._decode(self._decoder, data)
+                self._decoder.receive_data(data)
+                waiting = self._decode(self._decoder)
                 if waiting is not None:
-                    waiting = self._context.run(convert_yielded, self._decode_rest(waiting, rest))
+                    waiting = self._context.run(convert_yielded, self._decode_rest(waiting))
         except HTTPInputError as error:
             self._fail(error)
         except (Exception, asyncio.CancelledError) as error:
@@ -120,14 +92,8 @@ class ResponseBody:
 
         :raises .HTTPInputError: if its content coding is not.
         """
-        if self._decoder is None:
-            return
-        try:
-            rest = self._decoder.flush()
-        except _DECODE_ERRORS as error:
-            raise HTTPInputError(f"invalid {self._coding} data in the body: {error}") from error
-        if rest:
-            raise HTTPInputError(f"invalid {self._coding} data in the body: it ends early")
+        if self._decoder is not None:
+            self._decoder.receive_eof()
 
     def hold(self, waiting: Awaitable[Any]) -> None:
         """Hold the response back until `waiting` is done."""
@@ -173,38 +139,27 @@ class ResponseBody:
         result = self._context.run(sink, data)
         return result if result is not None and inspect.isawaitable(result) else None
 
-    def _decode(self, decoder: Decoder, data: bytes) -> tuple[Awaitable[Any] | None, bytes]:
-        """Decode and deliver. Returns what to wait for, or None, and the input that is left then."""
+    def _decode(self, decoder: ContentDecoder) -> Awaitable[Any] | None:
+        """Decode and deliver until the input is used up, or there is something to wait for."""
         produced = 0
-        while data and not self._is_over:
-            try:
-                piece = decoder.decompress(data, _PIECE)
-            except _DECODE_ERRORS as error:
-                raise HTTPInputError(f"invalid {self._coding} data in the body: {error}") from error
-            data = decoder.unconsumed_tail
-            if not piece:
-                if data:
-                    raise HTTPInputError(f"invalid {self._coding} data in the body: more follows its end")
+        while not self._is_over:
+            piece = decoder.next_chunk()
+            if piece is None:
                 break
+            if not piece:
+                return asyncio.sleep(0)
             self.received += len(piece)
-            if self.received > self._max_size:
-                raise HTTPInputError(
-                    f"decompressed body too large: over the limit of {self._max_size} bytes (max_body_size)"
-                )
             waiting = self._deliver(piece)
             if waiting is not None:
-                return waiting, data
+                return waiting
             produced += len(piece)
             if produced >= _STEP:
-                return asyncio.sleep(0), data
-        return None, b""
+                return asyncio.sleep(0)
+        return None
 
-    async def _decode_rest(self, waiting: Awaitable[Any] | None, data: bytes) -> None:
+    async def _decode_rest(self, waiting: Awaitable[Any] | None) -> None:
         decoder = self._decoder
         assert decoder is not None
         while waiting is not None:
             await convert_yielded(waiting)
-            waiting, data = self._decode(decoder, data)
-
-
-_DECODE_ERRORS = (ValueError, zlib.error, EOFError, OSError)
+            waiting = self._decode(decoder)

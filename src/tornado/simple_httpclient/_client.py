@@ -3,29 +3,35 @@
 from __future__ import annotations
 
 import functools
+import os
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tornado._wire.limits import DEFAULT, Limits
-from tornado.httpclient import AsyncHTTPClient, HTTPRequest, HTTPResponse
-from tornado.log import gen_log
+from tornado.httpclient import AsyncHTTPClient, HTTPRequest, HTTPResponse, RetryPolicy
+from tornado.log import app_log, gen_log
 from tornado.netutil import OverrideResolver, Resolver
 from tornado.simple_httpclient._connection import ClientConnection
 from tornado.simple_httpclient._connector import Connector
 from tornado.simple_httpclient._deadlines import Deadlines
+from tornado.simple_httpclient._digest import Logins
 from tornado.simple_httpclient._errors import NO_RESPONSE, HTTPTimeoutError
 from tornado.simple_httpclient._extension import ExtensionFactory
+from tornado.simple_httpclient._features import BeforeRequest, default_factories
 from tornado.simple_httpclient._fetch import Fetch
 from tornado.simple_httpclient._http_connection import _HTTPConnection
 from tornado.simple_httpclient._key import ConnectionKey
 from tornado.simple_httpclient._lookups import SharedLookups, may_share
 from tornado.simple_httpclient._pool import ConnectionPool
-from tornado.simple_httpclient._proxy import parse_proxy
+from tornado.simple_httpclient._proxy import proxy_settings
 from tornado.simple_httpclient._routes import Routes
 from tornado.simple_httpclient._url import shown_url
 from tornado.tcpclient import TCPClient
+
+if TYPE_CHECKING:
+    from http.cookiejar import CookieJar
 
 _Callback = Callable[[HTTPResponse], None]
 
@@ -47,7 +53,13 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
         max_idle_connections: int | None = None,
         idle_timeout: float = 15.0,
         proxy: str | None = None,
+        no_proxy: str = "",
+        trust_env: bool = False,
         dns_cache_ttl: float = 0.0,
+        cookie_jar: CookieJar | None = None,
+        retry: RetryPolicy | None = None,
+        before_request: BeforeRequest | None = None,
+        after_response: _Callback | None = None,
     ) -> None:
         """Called by the constructor with its arguments.
 
@@ -66,8 +78,17 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
         :param proxy: the URL of a proxy for all requests that name none themselves: with the scheme ``http``,
             ``https`` or ``socks5`` (which needs the package python-socks), and a user name and password
             where the proxy asks for them.
+        :param no_proxy: hosts, domains and networks that are reached directly, separated by commas.
+        :param trust_env: whether the variables ``http_proxy``, ``https_proxy``, ``all_proxy`` and
+            ``no_proxy`` apply where ``proxy`` is not given.
         :param dns_cache_ttl: seconds for which the addresses of a host are kept; 0 looks them up for each
             connection. Answers of a program's own `.Resolver` are never kept.
+        :param cookie_jar: stores the cookies of responses and sends them with further requests.
+        :param retry: when requests are sent again; never by default.
+        :param before_request: called with the `.HTTPRequest` and the `.HTTPHeaders` that are about to be
+            sent, which it may change; once for each redirect and retry, too. An exception ends the fetch.
+        :param after_response: called with the `.HTTPResponse` at the end of each fetch, whatever came of it:
+            ``response.error`` tells. What it raises is logged.
         """
         super().initialize(defaults)
         self.loop = self.io_loop.asyncio_loop  # type: ignore[attr-defined]
@@ -95,8 +116,12 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
         self._hosts: dict[str, _Host] = {}
         self.connector = Connector(max_buffer_size)
         #: Factories of the objects that take part in each fetch.
-        self.extensions: list[ExtensionFactory] = []
-        self.routes = Routes(self.tcp_client, parse_proxy(proxy) if proxy is not None else None)
+        self.extensions: list[ExtensionFactory] = default_factories(cookie_jar, retry, before_request)
+        #: The challenges of servers with digest authentication.
+        self.logins = Logins()
+        self._after_response = after_response
+        settings = proxy_settings(proxy, no_proxy, os.environ if trust_env else None)
+        self.routes = Routes(self.tcp_client, settings)
         head_size = DEFAULT.max_head_size if max_header_size is None else max_header_size
         self._limits = Limits(max_head_size=head_size, max_request_line=head_size)
 
@@ -123,6 +148,8 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
 
         :returns: the `Fetch`, whose ``cancel()`` abandons the request.
         """
+        if self._after_response is not None:
+            callback = functools.partial(_tell, self._after_response, callback)
         kind = type(self)
         if kind._handle_request is not _HANDLE_REQUEST or kind._connection_class is not _CONNECTION_CLASS:
             self._enqueue(object(), request, callback)
@@ -291,6 +318,15 @@ def _queue_timeout(request: HTTPRequest) -> float | None:
     if own is not None:
         return own
     return min([limit for limit in (request.connect_timeout, request.request_timeout) if limit], default=None)
+
+
+def _tell(hook: _Callback, callback: _Callback, response: HTTPResponse) -> None:
+    """Call ``after_response``, then the callback."""
+    try:
+        hook(response)
+    except Exception:
+        app_log.exception("Uncaught exception in after_response")
+    callback(response)
 
 
 _HANDLE_REQUEST = SimpleAsyncHTTPClient._handle_request

@@ -38,6 +38,7 @@ from typing import Any, Protocol
 
 from tornado import httputil
 from tornado._wire import h1
+from tornado._wire.content_decoders import ContentDecoder, parse_codings
 from tornado._wire.errors import HeadTooLarge, HTTPInputError
 from tornado.gen import convert_yielded
 from tornado.httpclient import HTTPClientError, HTTPRequest, HTTPResponse
@@ -47,15 +48,17 @@ from tornado.log import app_log, gen_log
 from tornado.simple_httpclient._body import ResponseBody
 from tornado.simple_httpclient._connection import SENDING, ClientConnection, ConnectionEndedError
 from tornado.simple_httpclient._deadlines import NEVER, Deadlines
+from tornado.simple_httpclient._digest import Logins
 from tornado.simple_httpclient._errors import NO_RESPONSE, HTTPStreamClosedError, HTTPTimeoutError
 from tornado.simple_httpclient._extension import MAX_FOLLOW_UPS, Extension, ExtensionFactory, FollowUp
+from tornado.simple_httpclient._features import has_own_extensions, make_extensions
 from tornado.simple_httpclient._head import check_request, plain_head, request_head
 from tornado.simple_httpclient._key import ConnectionKey
+from tornado.simple_httpclient._progress import Progress
 from tornado.simple_httpclient._redirect import REDIRECT_CODES, check_downgrade, redirected_request
 from tornado.simple_httpclient._routes import Route, Routes
 from tornado.simple_httpclient._upload import BytesSource, ProducerSource, Upload
 from tornado.simple_httpclient._url import shown_url
-from tornado.util import GzipDecompressor
 
 __all__ = ["Fetch", "FetchOwner", "Phase", "Upgrade"]
 
@@ -92,6 +95,7 @@ class FetchOwner(Protocol):
     routes: Routes
     max_body_size: int | None
     max_buffer_size: int
+    logins: Logins
 
     @property
     def extensions(self) -> Sequence[ExtensionFactory]:
@@ -165,6 +169,7 @@ class Fetch:
         "_hop_begun",
         "_max_body_size",
         "_original",
+        "_progress",
         "_request",
         "_retried",
         "_timer",
@@ -202,13 +207,14 @@ class Fetch:
             or request.streaming_callback is not None
             or request.header_callback is not None
             or request.body_producer is not None
+            or request.progress_callback is not None
         ):
             self._context = contextvars.copy_context()
         self._upgrade = upgrade
         self._extensions: list[Extension] = []
-        if client.extensions:
-            made = [make(request) for make in client.extensions]
-            self._extensions = [extension for extension in made if extension is not None]
+        if client.extensions or has_own_extensions(request):
+            self._extensions = make_extensions(request, client.extensions, client.logins)
+        self._progress: Progress | None = None
         self._follow_ups = 0
         self._delay = 0.0
         self._timer: asyncio.TimerHandle | None = None
@@ -303,6 +309,7 @@ class Fetch:
             and not request.user_agent
             and not request.expect_100_continue
             and not self._extensions
+            and request.progress_callback is None
         ):
             return (plain_head(request.method, target, route),), None, True
         check_request(request)
@@ -311,21 +318,22 @@ class Fetch:
         )
         if self._upgrade is not None:
             request.headers = headers  # programs look at what was sent
-        source: Any = getattr(request, "body_source", None)
-        if source is not None and body is None:
-            pass
+        if request.progress_callback is not None:
+            self._progress = Progress(request.progress_callback, self._context, length)
+        source: Any
+        if body is None and request.body_producer is None:
+            return (head,), None, reusable
+        if isinstance(body, bytes):
+            if self._progress is None and not request.expect_100_continue:
+                return ((head + body,) if len(body) <= _JOINED_BODY else (head, body)), None, reusable
+            source = BytesSource(body)
         elif request.body_producer is not None:
             source = ProducerSource(request.body_producer, length)
-        elif body is not None and request.expect_100_continue:
-            source = BytesSource(body)
-        elif body is None:
-            return (head,), None, reusable
-        elif len(body) <= _JOINED_BODY:
-            return (head + body,), None, reusable
         else:
-            return (head, body), None, reusable
+            source = request.body_source
         context = self._context or contextvars.copy_context()
-        return (head,), Upload(source, bool(request.expect_100_continue), context), reusable
+        sent = None if self._progress is None else self._progress.add_sent
+        return (head,), Upload(source, bool(request.expect_100_continue), context, sent), reusable
 
     def _connect(self, route: Route, message: _Message) -> None:
         """Have a connection made, in a Task."""
@@ -417,7 +425,11 @@ class Fetch:
         request = self._request
         decoder = None
         if self._decompress and "ncoding:" in head.headers_block and head.has_body:
-            decoder = _decoder_of(head)
+            try:
+                decoder = _decoder_of(head, self._max_body_size)
+            except HTTPInputError as error:
+                self._end(error)
+                return
         if (
             decoder is not None
             or request.streaming_callback is not None
@@ -427,15 +439,15 @@ class Fetch:
             self._body = ResponseBody(
                 self._connection,
                 decoder,
-                "gzip",
                 request.streaming_callback,
-                self._max_body_size,
                 self._context or contextvars.copy_context(),
                 self._end,
                 self._callback_failed,
             )
             if request.header_callback is not None:
                 self._tell_headers(request.header_callback, self._body)
+        if self._progress is not None:
+            self._progress.receive_total = head.content_length
 
     def _switch(self, upgrade: Upgrade, head: h1.ResponseHead) -> None:
         """Hand the connection over to another protocol."""
@@ -488,6 +500,8 @@ class Fetch:
 
     def body_received(self, data: bytes) -> None:
         """Take a part of the body."""
+        if self._progress is not None and self._follow_up is None:
+            self._progress.add_received(len(data))
         if self._follow_up is not None:
             self._discarded += len(data)
             if self._discarded > _MAX_DISCARDED:
@@ -570,7 +584,11 @@ class Fetch:
 
     def _is_repeatable(self) -> bool:
         """Whether the request may be sent again if it is not known whether the server has processed it."""
-        return self._request.method in _IDEMPOTENT and self._request.body_producer is None
+        request = self._request
+        if request.method not in _IDEMPOTENT or request.body_producer is not None:
+            return False
+        # Only a body in memory: what a source has read may be gone, or have changed.
+        return request.body is None or isinstance(request.body, bytes)
 
     def _again(self) -> None:
         """Send the request of this hop again, on a new connection."""
@@ -767,15 +785,19 @@ def _is_awaitable(result: Any) -> bool:
     return isinstance(result, Awaitable)
 
 
-def _decoder_of(head: h1.ResponseHead) -> GzipDecompressor | None:
-    """The decoder for a response's content coding; the fields then say what was done."""
+def _decoder_of(head: h1.ResponseHead, max_size: int) -> ContentDecoder | None:
+    """The decoder for a response's content codings; the fields then say what was undone.
+
+    :raises HTTPInputError: if there are too many.
+    """
     headers: httputil.HTTPHeaders = head.headers
-    coding = headers.get("Content-Encoding", "")
-    if coding.lower() != "gzip":
-        return None
-    headers.add("X-Consumed-Content-Encoding", coding)
+    field = headers.get("Content-Encoding", "")
+    codings = parse_codings(field)
+    if not codings:
+        return None  # not encoded, or in a coding that was not asked for
+    headers.add("X-Consumed-Content-Encoding", field)
     del headers["Content-Encoding"]
-    return GzipDecompressor()
+    return ContentDecoder(codings, max_size)
 
 
 def _call(callback: Callable[[HTTPResponse], None], response: HTTPResponse) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from tornado import httputil
+from tornado._wire.content_decoders import accept_encoding
 from tornado._wire.errors import HTTPOutputError
 from tornado._wire.headers import is_token
 from tornado.httpclient import HTTPRequest
@@ -99,7 +100,7 @@ def request_head(
     if method == "POST" and "Content-Type" not in headers:
         headers["Content-Type"] = "application/x-www-form-urlencoded"
     if decompress:
-        headers["Accept-Encoding"] = "gzip"
+        headers["Accept-Encoding"] = accept_encoding()
     for extension in extensions:
         extension.prepare(request, target, headers)
     length = _frame(headers, request)
@@ -118,9 +119,15 @@ def has_close(connection: str) -> bool:
 def _frame(headers: httputil.HTTPHeaders, request: HTTPRequest) -> int | None:
     """Set the fields that say where the body ends."""
     if request.body is not None:
-        headers.pop("Transfer-Encoding", None)
-        headers["Content-Length"] = str(len(request.body))
-        return len(request.body)
+        source = None if isinstance(request.body, bytes) else request.body_source
+        size = len(request.body) if source is None else source.length
+        if size is None:
+            headers.pop("Content-Length", None)
+            headers["Transfer-Encoding"] = "chunked"
+        else:
+            headers.pop("Transfer-Encoding", None)
+            headers["Content-Length"] = str(size)
+        return size
     length = _announced(headers)
     if request.body_producer is not None:
         if length is None:
@@ -152,7 +159,9 @@ def _add_credentials(
         username, password = userinfo
     else:
         return
+    if request.auth_mode == "digest":
+        return  # the work of an extension
     if request.auth_mode not in (None, "basic"):
-        raise ValueError(f"auth_mode {request.auth_mode!r} is not supported by this client, only 'basic' is")
+        raise ValueError(f"auth_mode must be 'basic' or 'digest', not {request.auth_mode!r}")
     pair = httputil.encode_username_password(username, password)
     headers["Authorization"] = "Basic " + base64.b64encode(pair).decode("ascii")

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+from collections.abc import Mapping
 from urllib.parse import unquote, urlsplit
 
 from tornado import httputil
 from tornado.httpclient import HTTPRequest
+from tornado.httpclient._proxy import NoProxy, ProxySettings
 from tornado.netutil._place import address_name
 
-__all__ = ["Proxy", "parse_proxy", "proxy_of"]
+__all__ = ["Proxy", "find_proxy", "parse_proxy", "proxy_of", "proxy_settings"]
 
 _DEFAULT_PORTS = {"http": 80, "https": 443, "socks5": 1080}
 
@@ -59,6 +61,30 @@ def parse_proxy(url: str) -> Proxy:
     username = None if parts.username is None else unquote(parts.username)
     password = unquote(parts.password or "")
     return _make(scheme, parts.hostname, parts.port or _DEFAULT_PORTS[scheme], username, password)
+
+
+def proxy_settings(url: str | None, no_proxy: str, environ: Mapping[str, str] | None) -> ProxySettings | None:
+    """Return the proxies of a client, or None for none.
+
+    :param url: see `parse_proxy`.
+    :param environ: variables that apply where there is no `url`; None for none.
+    :raises ValueError: if a URL is not that of a proxy.
+    """
+    if url is not None:
+        return ProxySettings.parse(url, no_proxy)
+    if environ is None:
+        return None
+    settings = ProxySettings.from_environment(environ)
+    return dataclasses.replace(settings, no_proxy=NoProxy(no_proxy)) if no_proxy else settings
+
+
+def find_proxy(settings: ProxySettings | None, scheme: str, host: str, port: int) -> Proxy | None:
+    """Return a client's proxy for an origin, or None for a direct connection."""
+    server = None if settings is None else settings.find(scheme, host, port)
+    if server is None:
+        return None
+    kind = server.scheme.removesuffix("h") if server.scheme == "socks5h" else server.scheme
+    return _make(kind, server.host, server.port, server.username, server.password or "")
 
 
 def proxy_of(request: HTTPRequest) -> Proxy | None:

@@ -8,10 +8,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from tornado import version
+from tornado._wire.content_decoders import accept_encoding
 from tornado.httpclient import HTTPRequest
+from tornado.httpclient._proxy import ProxySettings
 from tornado.netutil import is_valid_ip
 from tornado.simple_httpclient._key import ConnectionKey
-from tornado.simple_httpclient._proxy import Proxy, proxy_of
+from tornado.simple_httpclient._proxy import Proxy, find_proxy, proxy_of
 from tornado.simple_httpclient._tls import client_context, context_of
 from tornado.simple_httpclient._url import Origin, match_plain_url, origin_of, parse_url
 from tornado.tcpclient import TCPClient
@@ -44,7 +46,7 @@ class Route:
         credentials = f"Proxy-Authorization: {self.authorization}\r\n" if self.authorization else ""
         self.plain_end = (
             f" HTTP/1.1\r\nHost: {origin.authority}\r\nUser-Agent: {USER_AGENT}\r\n{credentials}"
-            "Accept-Encoding: gzip\r\n\r\n"
+            f"Accept-Encoding: {accept_encoding()}\r\n\r\n"
         )
 
 
@@ -52,13 +54,15 @@ class Routes:
     """The routes of one client.
 
     :param tcp_client: what connects.
-    :param proxy: the proxy for requests that name none, or None.
+    :param proxies: the proxies for requests that name none, or None.
     :param tunnels: whether an HTTP proxy is to connect to the origin even where no TLS is spoken with that.
     """
 
-    def __init__(self, tcp_client: TCPClient, proxy: Proxy | None = None, tunnels: bool = False) -> None:
+    def __init__(
+        self, tcp_client: TCPClient, proxies: ProxySettings | None = None, tunnels: bool = False
+    ) -> None:
         self.tcp_client = tcp_client
-        self.proxy = proxy
+        self.proxies = proxies
         self._tunnels = tunnels
         self._plain: dict[tuple[str, Any], Route] = {}
 
@@ -106,7 +110,7 @@ class Routes:
                 f"network_interface must be an IP address of this machine, not {request.network_interface!r}"
             )
         tls = self._context(request, defaults) if origin.scheme == "https" else None
-        proxy = proxy_of(request) or self.proxy
+        proxy = proxy_of(request) or find_proxy(self.proxies, origin.scheme, origin.host, origin.port)
         if origin.unix_path is not None:
             proxy = None
         forwarded = proxy is not None and proxy.forwards and origin.scheme == "http" and not self._tunnels

@@ -1,8 +1,7 @@
 """Through a proxy to a server: the method CONNECT (RFC 9110 section 9.3.6), and SOCKS5.
 
-The client asks the proxy for a connection to the server. Once the proxy agrees, the bytes on the stream
-are the server's, and TLS is between this client and the server: the proxy sees the host and the port,
-nothing else.
+The client asks the proxy for a connection to the server. Once the proxy agrees, the bytes on the stream are
+the server's, and TLS is between this client and the server: the proxy sees the host and the port only.
 """
 
 from __future__ import annotations

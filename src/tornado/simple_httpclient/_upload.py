@@ -16,6 +16,9 @@ from tornado.simple_httpclient._errors import HTTPStreamClosedError
 
 __all__ = ["BodySource", "BytesSource", "ProducerSource", "Upload"]
 
+#: Bytes of a body in memory that are written at a time.
+_SLICE = 256 * 1024
+
 _Write = Callable[[bytes], Awaitable[None]]
 
 
@@ -63,8 +66,9 @@ class BytesSource:
         self.length = len(content)
 
     async def send(self, write: _Write) -> None:
-        """Write all of it."""
-        await write(self._content)
+        """Write it in slices, so that progress can be reported."""
+        for start in range(0, len(self._content), _SLICE):
+            await write(self._content[start : start + _SLICE])
 
 
 class Upload:
@@ -73,14 +77,22 @@ class Upload:
     :param source: where the body comes from.
     :param wait: whether to wait for ``100 Continue`` before the body is sent.
     :param context: what the source runs in.
+    :param sent: called with the size of each part that was written, or None.
     """
 
-    __slots__ = ("_context", "_done", "_remaining", "_source", "_stream", "_task", "_wait")
+    __slots__ = ("_context", "_done", "_remaining", "_sent", "_source", "_stream", "_task", "_wait")
 
-    def __init__(self, source: BodySource, wait: bool, context: contextvars.Context) -> None:
+    def __init__(
+        self,
+        source: BodySource,
+        wait: bool,
+        context: contextvars.Context,
+        sent: Callable[[int], None] | None = None,
+    ) -> None:
         self._source = source
         self._wait = wait
         self._context = context
+        self._sent = sent
         self._remaining = source.length
         self._stream: IOStream | None = None
         self._task: asyncio.Task[None] | None = None
@@ -127,12 +139,18 @@ class Upload:
         if self._remaining is None:
             if not size:
                 return done_future(asyncio.get_running_loop())
-            return stream.write(h1.serialize_chunk(bytes(chunk)))
+            written = stream.write(h1.serialize_chunk(bytes(chunk)))
+            if self._sent is not None:
+                self._sent(size)
+            return written
         if size > self._remaining:
             excess = size - self._remaining
             raise HTTPOutputError(f"the request's body is {excess} bytes longer than its Content-Length")
         self._remaining -= size
-        return stream.write(chunk)
+        written = stream.write(chunk)
+        if self._sent is not None:
+            self._sent(size)
+        return written
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         """The source has ended."""

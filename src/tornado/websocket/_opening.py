@@ -12,6 +12,7 @@ from tornado.netutil import Resolver
 from tornado.simple_httpclient._connection import ClientConnection
 from tornado.simple_httpclient._connector import Connector
 from tornado.simple_httpclient._deadlines import Deadlines
+from tornado.simple_httpclient._digest import Logins
 from tornado.simple_httpclient._extension import ExtensionFactory
 from tornado.simple_httpclient._fetch import Fetch, Upgrade
 from tornado.simple_httpclient._key import ConnectionKey
@@ -54,6 +55,7 @@ class Opening:
         self.tcp_client = TCPClient(resolver=resolver)
         self.routes = Routes(self.tcp_client, tunnels=True)
         self.deadlines = Deadlines(self.loop)
+        self.logins = Logins()
         self._connector = Connector(_MAX_PAGE)
         self._fetch: Fetch | None = Fetch(self, request, callback, upgrade)
 

@@ -1,0 +1,93 @@
+"""Digest authentication as an extension of a fetch (RFC 7616)."""
+
+from __future__ import annotations
+
+import copy
+import secrets
+
+from tornado import httputil
+from tornado._wire.digest import DigestAuth
+from tornado._wire.h1 import ResponseHead
+from tornado.httpclient import HTTPRequest
+from tornado.simple_httpclient._extension import FollowUp
+from tornado.simple_httpclient._url import parse_url
+
+__all__ = ["DigestExtension", "Logins"]
+
+#: Users whose last challenge is kept.
+_MAX_KEPT = 128
+
+_Login = tuple[str, str, str]
+
+
+class Logins:
+    """The digest credentials of a client, so that further requests need no challenge of their own."""
+
+    def __init__(self) -> None:
+        self._known: dict[_Login, DigestAuth] = {}
+
+    def find(self, request: HTTPRequest) -> DigestAuth | None:
+        """Return the credentials for a request; None if it has no user name.
+
+        :raises ValueError: for a user name with a colon.
+        """
+        address = parse_url(request.url)
+        if request.auth_username is not None:
+            username, password = request.auth_username, request.auth_password or ""
+        elif address.userinfo is not None:
+            username, password = address.userinfo
+        else:
+            return None
+        origin = address.origin
+        login = f"{origin.scheme}://{origin.unix_path or ''}{origin.host}:{origin.port}", username, password
+        auth = self._known.get(login)
+        if auth is None:
+            auth = DigestAuth(username, password)
+            if len(self._known) >= _MAX_KEPT:
+                self._known.clear()
+            self._known[login] = auth
+        return auth
+
+
+class DigestExtension:
+    """Answers the challenges that one fetch meets.
+
+    :param logins: the client's.
+    """
+
+    def __init__(self, logins: Logins) -> None:
+        self._logins = logins
+        self._auth: DigestAuth | None = None
+        self._answered = False
+
+    def prepare(self, request: HTTPRequest, target: str, headers: httputil.HTTPHeaders) -> None:
+        """Send credentials, if the server's challenge is known."""
+        # A redirect to another origin has lost its user name.
+        self._auth = self._logins.find(request) if request.auth_mode == "digest" else None
+        self._answered = self._auth is not None and self._auth.ready
+        if self._auth is not None and self._answered:
+            body = b"" if request.body is None and request.body_producer is None else request.body
+            content = body if isinstance(body, bytes) else None
+            headers["Authorization"] = self._auth.authorize(request.method, target, content)
+
+    def responded(self, request: HTTPRequest, head: ResponseHead) -> FollowUp | None:
+        """Repeat a request that was refused for want of credentials, if they may help."""
+        auth = self._auth
+        if auth is None:
+            return None
+        headers: httputil.HTTPHeaders = head.headers
+        if head.code != 401:
+            if self._answered:
+                auth.receive_success(headers.get("Authentication-Info"))
+            return None
+        challenges = headers.get_list("WWW-Authenticate")
+        if not auth.receive_challenge(challenges, secrets.token_hex(16), answered=self._answered):
+            return None
+        source = request.body_source
+        if source is not None and not source.available:
+            return None  # it cannot be sent again: the program gets the 401
+        return FollowUp(copy.copy(request))
+
+    def failed(self, request: HTTPRequest, error: BaseException) -> FollowUp | None:
+        """Leave errors alone."""
+        return None

@@ -1,0 +1,79 @@
+"""The extensions of a fetch that arguments of the request and of the client ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from tornado import httputil
+from tornado._wire.h1 import ResponseHead
+from tornado.httpclient import HTTPRequest
+from tornado.simple_httpclient._cookies import CookieExtension
+from tornado.simple_httpclient._digest import DigestExtension, Logins
+from tornado.simple_httpclient._extension import Extension, ExtensionFactory, FollowUp
+from tornado.simple_httpclient._retries import RetryExtension
+
+__all__ = [
+    "BeforeRequest",
+    "HookExtension",
+    "default_factories",
+    "has_own_extensions",
+    "make_extensions",
+]
+
+#: The type of the client's argument ``before_request``.
+BeforeRequest = Callable[[HTTPRequest, httputil.HTTPHeaders], object]
+
+
+class HookExtension:
+    """Calls a program's ``before_request`` for each hop."""
+
+    def __init__(self, hook: BeforeRequest) -> None:
+        self._hook = hook
+
+    def prepare(self, request: HTTPRequest, target: str, headers: httputil.HTTPHeaders) -> None:
+        """Let the hook change the fields."""
+        self._hook(request, headers)
+
+    def responded(self, request: HTTPRequest, head: ResponseHead) -> FollowUp | None:
+        """Leave responses alone."""
+        return None
+
+    def failed(self, request: HTTPRequest, error: BaseException) -> FollowUp | None:
+        """Leave errors alone."""
+        return None
+
+
+def default_factories(
+    cookie_jar: Any, retry: Any, before_request: BeforeRequest | None
+) -> list[ExtensionFactory]:
+    """Return the factories for what a client does for each request that does not say otherwise."""
+    factories: list[ExtensionFactory] = []
+    if cookie_jar is not None:
+        factories.append(lambda request: CookieExtension(cookie_jar) if request.cookies is None else None)
+    if retry is not None:
+        factories.append(lambda request: RetryExtension(retry) if request.retry is None else None)
+    if before_request is not None:
+        hook = before_request
+        factories.append(lambda request: HookExtension(hook))
+    return factories
+
+
+def has_own_extensions(request: HTTPRequest) -> bool:
+    """Whether a request's own arguments ask for extensions."""
+    return request.auth_mode == "digest" or bool(request.retry) or request.cookies not in (None, False)
+
+
+def make_extensions(
+    request: HTTPRequest, factories: Iterable[ExtensionFactory], logins: Logins
+) -> list[Extension]:
+    """Return the extensions of one fetch: authentication first, and the program's hooks last."""
+    made: list[Extension] = []
+    if request.auth_mode == "digest":
+        made.append(DigestExtension(logins))
+    if request.cookies is not None and request.cookies is not False:
+        made.append(CookieExtension(request.cookies))
+    if request.retry:
+        made.append(RetryExtension(request.retry))
+    made += [extension for make in factories if (extension := make(request)) is not None]
+    return made
