@@ -415,8 +415,11 @@ async def test_stalled_reader_of_the_request(tls, clock):
             await write(bytes(1_000_000))
 
     async with scripted(script, tls) as server, leaving_nothing(tls) as client:
-        for body in ({"body": bytes(20_000_000)}, {"body_producer": produce}):
-            with pytest.raises(HTTPTimeoutError, match=f"sending the request to {server.url}"):
+        for body, phase in (
+            ({"body": bytes(20_000_000)}, "waiting for the response of"),
+            ({"body_producer": produce}, "sending the request to"),
+        ):
+            with pytest.raises(HTTPTimeoutError, match=f"{phase} {server.url}"):
                 await client.fetch(server.url, method="PUT", request_timeout=10, **body)
 
 

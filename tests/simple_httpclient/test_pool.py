@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import random
 import socket
 import ssl
 import weakref
@@ -544,3 +545,51 @@ async def test_requests_do_not_see_each_others_context(loop_kind: str) -> None:
 def test_request_support() -> None:
     request = Request(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", 1)
     assert request.headers == {"host": "x"}
+
+
+@pytest.mark.deadline(120.0)
+async def test_ten_thousand_fetches_from_a_server_that_closes_idle_connections(loop_kind: str) -> None:
+    """No error of what may be repeated, and nothing that may not be repeated arrives twice.
+
+    A POST that meets the end of its connection fails; it takes only connections that are open when it is sent.
+    """
+    chance = random.Random(1)
+    arrived: dict[str, list[tuple[str, int]]] = {}
+    failed: list[int] = []
+
+    async def script(visit: Visit) -> None:
+        while True:
+            request = await visit.request()
+            arrived.setdefault(request.target, []).append((request.method, visit.number))
+            visit.send(OK)
+            fate = chance.random()
+            if fate < 0.05:
+                return  # in order, at once
+            if fate < 0.1:
+                await asyncio.sleep(0)  # a little later: a request may cross the end on its way
+                visit.reset()
+                return
+
+    async with scripted(script) as server:
+        client = make(max_clients=20)
+
+        async def fetch(first: int) -> None:
+            for number in range(first, first + 500):
+                method = "POST" if number % 5 == 0 else "GET"
+                body = b"x" if method == "POST" else None
+                try:
+                    response = await client.fetch(f"{server.url}{number}", method=method, body=body)
+                except (HTTPStreamClosedError, OSError):
+                    assert method == "POST"
+                    failed.append(number)
+                else:
+                    assert response.body == b"ok"
+
+        await asyncio.gather(*[fetch(500 * each) for each in range(20)])
+        client.close()
+        assert len(set(arrived) | {f"/{number}" for number in failed}) == 10_000
+        assert len(failed) < 500
+        for visits in arrived.values():
+            assert len(visits) == (1 if visits[0][0] == "POST" else len({number for _, number in visits}))
+            assert len(visits) <= 2
+        assert 500 < server.connections < 5000
