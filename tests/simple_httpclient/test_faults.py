@@ -414,7 +414,7 @@ async def test_stalled_reader_of_the_request(tls, clock):
         while True:
             await write(bytes(1_000_000))
 
-    async with scripted(script, tls) as server, leaving_nothing(tls) as client:
+    async with leaving_nothing(tls) as client, scripted(script, tls) as server:
         for body, phase in (
             ({"body": bytes(20_000_000)}, "waiting for the response of"),
             ({"body_producer": produce}, "sending the request to"),
