@@ -1,0 +1,71 @@
+"""What the clients are asked to do."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncGenerator
+
+from benchmarks.macro.client.clients import CONCURRENCY, client
+from benchmarks.macro.client.server import LARGE
+from benchmarks.worker import Case
+
+Run = AsyncGenerator[None, None]
+URL = f"http://127.0.0.1:{os.environ.get('BENCH_PORT')}"
+
+
+async def _get_many(times: int, close: bool) -> Run:
+    async with client(URL) as found:
+
+        async def work(count: int) -> None:
+            for _ in range(count):
+                assert await found.get("/", close) == 13
+
+        await asyncio.gather(*[work(5) for _ in range(CONCURRENCY)])
+        yield
+        await asyncio.gather(*[work(max(1, times // CONCURRENCY)) for _ in range(CONCURRENCY)])
+        yield
+
+
+async def keep_alive(times: int) -> Run:
+    """GETs of 13 bytes on connections that are used again, ten at a time."""
+    async for _ in _get_many(times, False):
+        yield
+
+
+async def new_connections(times: int) -> Run:
+    """The same, a connection for each."""
+    async for _ in _get_many(times, True):
+        yield
+
+
+async def download(times: int) -> Run:
+    """100 MB, read whole."""
+    async with client(URL) as found:
+        await found.get("/")
+        yield
+        for _ in range(times):
+            assert await found.get("/large") == LARGE
+        yield
+
+
+async def upload(times: int) -> Run:
+    """100 MB from memory."""
+    async with client(URL) as found:
+        await found.get("/")
+        body = b"x" * LARGE
+        yield
+        for _ in range(times):
+            assert await found.post("/", body) == 13
+        yield
+
+
+CASES = {
+    case.name: case
+    for case in [
+        Case("keep-alive", "GET of 13 bytes, connection used again, 10 at a time", keep_alive, 500),
+        Case("new", "GET of 13 bytes, a connection for each, 10 at a time", new_connections, 200),
+        Case("download", "100 MB downloaded, read whole", download, 1),
+        Case("upload", "100 MB uploaded from memory", upload, 1),
+    ]
+}

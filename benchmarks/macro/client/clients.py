@@ -1,0 +1,109 @@
+"""The clients, each behind the same three calls. ``BENCH_CLIENT`` names the one to use."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import AsyncIterator
+from typing import Any, Protocol
+
+#: Requests at a time, and so connections.
+CONCURRENCY = 10
+
+
+class Client(Protocol):
+    """What is measured of a client."""
+
+    async def get(self, path: str, close: bool = False) -> int:
+        """Fetch a path and return the size of the body; `close` asks for a connection of its own."""
+
+    async def post(self, path: str, body: bytes) -> int:
+        """Send a body and return the size of the response's."""
+
+
+_CLOSE = {"Connection": "close"}
+
+
+class _Tornado:
+    def __init__(self, url: str, limit: int, implementation: str | None) -> None:
+        from tornado.httpclient import AsyncHTTPClient
+
+        AsyncHTTPClient.configure(implementation)
+        self._client = AsyncHTTPClient(force_instance=True, max_clients=limit)
+        self._url = url
+
+    async def get(self, path: str, close: bool = False) -> int:
+        headers = _CLOSE if close else None
+        return len((await self._client.fetch(self._url + path, headers=headers)).body)
+
+    async def post(self, path: str, body: bytes) -> int:
+        response = await self._client.fetch(
+            self._url + path, method="POST", body=body, headers={"Content-Type": "text/plain"}
+        )
+        return len(response.body)
+
+
+class _Aiohttp:
+    def __init__(self, url: str, session: Any) -> None:
+        self._url = url
+        self._session = session
+
+    async def get(self, path: str, close: bool = False) -> int:
+        async with self._session.get(self._url + path, headers=_CLOSE if close else None) as response:
+            return len(await response.read())
+
+    async def post(self, path: str, body: bytes) -> int:
+        import io
+
+        # aiohttp warns of large bytes, which it sends in one piece.
+        async with self._session.post(self._url + path, data=io.BytesIO(body)) as response:
+            return len(await response.read())
+
+
+class _Requests:
+    """httpx and niquests have one interface."""
+
+    def __init__(self, url: str, client: Any, body: str) -> None:
+        self._url = url
+        self._client = client
+        self._body = body
+
+    async def get(self, path: str, close: bool = False) -> int:
+        response = await self._client.get(self._url + path, headers=_CLOSE if close else None)
+        return len(response.content)
+
+    async def post(self, path: str, body: bytes) -> int:
+        content: dict[str, Any] = {self._body: body}
+        response = await self._client.post(self._url + path, **content)
+        return len(response.content)
+
+
+@contextlib.asynccontextmanager
+async def client(url: str, limit: int = CONCURRENCY) -> AsyncIterator[Client]:
+    """The client that the environment names.
+
+    :param url: of the server, without a path.
+    :param limit: connections at most.
+    """
+    name = os.environ["BENCH_CLIENT"]
+    if name == "simple":
+        yield _Tornado(url, limit, None)
+    elif name == "curl":
+        yield _Tornado(url, limit, "tornado.curl_httpclient.CurlAsyncHTTPClient")
+    elif name == "aiohttp":
+        import aiohttp
+
+        connector = aiohttp.TCPConnector(limit=limit)
+        async with aiohttp.ClientSession(connector=connector) as session:
+            yield _Aiohttp(url, session)
+    elif name == "httpx":
+        import httpx
+
+        limits = httpx.Limits(max_connections=limit, max_keepalive_connections=limit)
+        async with httpx.AsyncClient(limits=limits, timeout=60) as found:
+            yield _Requests(url, found, "content")
+    else:
+        import niquests
+
+        async with niquests.AsyncSession(pool_connections=limit, pool_maxsize=limit) as session:
+            yield _Requests(url, session, "data")

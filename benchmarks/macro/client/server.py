@@ -1,0 +1,93 @@
+"""The server that all clients talk to: it prints its port, and ends with its standard input.
+
+It answers every request with a fixed response: ``/`` with 13 bytes, ``/large`` with 100 MB. Request bodies
+are discarded.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sys
+
+LARGE = 100_000_000
+_HEAD = "HTTP/1.1 200 OK\r\nServer: bench\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\r\n"
+SMALL_RESPONSE = (_HEAD.format(13) + "Hello, client").encode()
+LARGE_HEAD = _HEAD.format(LARGE).encode()
+CHUNK = bytes(1_000_000)
+
+find_length = re.compile(rb"(?i)\r\ncontent-length: *([0-9]+)").search
+find_close = re.compile(rb"(?i)\r\nconnection: *close").search
+
+
+class Connection(asyncio.Protocol):
+    """Answers the requests on one connection."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin with the first request."""
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+        self.buffer = b""
+        self.remaining = 0
+        self.unsent = 0
+
+    def data_received(self, data: bytes) -> None:
+        """Discard bodies, answer each head once its body is complete."""
+        while data:
+            if self.remaining:
+                taken = min(self.remaining, len(data))
+                self.remaining -= taken
+                data = data[taken:]
+                if not self.remaining:
+                    self.answer()
+                continue
+            self.buffer += data
+            head, end, data = self.buffer.partition(b"\r\n\r\n")
+            if not end:
+                return
+            self.buffer = b""
+            self.head = head
+            length = find_length(head)
+            self.remaining = int(length[1]) if length is not None else 0
+            if not self.remaining:
+                self.answer()
+
+    def answer(self) -> None:
+        """Send the response."""
+        if self.head.startswith(b"GET /large "):
+            self.transport.write(LARGE_HEAD)
+            self.unsent = LARGE
+            self.resume_writing()
+            return
+        self.transport.write(SMALL_RESPONSE)
+        self.end()
+
+    def pause_writing(self) -> None:
+        """Stop for a while."""
+        self.paused = True
+
+    def resume_writing(self) -> None:
+        """Send more of a large body."""
+        self.paused = False
+        while self.unsent and not self.paused:
+            self.unsent -= len(CHUNK)
+            self.transport.write(CHUNK)
+            if not self.unsent:
+                self.end()
+
+    def end(self) -> None:
+        """Close the connection if the client wants that."""
+        if find_close(self.head) is not None:
+            self.transport.close()
+
+
+async def main() -> None:
+    """Serve until standard input ends."""
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(Connection, "127.0.0.1", 0, backlog=2048)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await loop.run_in_executor(None, sys.stdin.read)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
