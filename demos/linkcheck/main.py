@@ -1,0 +1,173 @@
+"""A link checker: follows the links of a site and reports the broken ones, with a progress bar.
+
+Run ``python demos/board/main.py`` and in another terminal
+``python demos/linkcheck/main.py --url=http://localhost:8888/``. Links to other sites are checked and not
+followed; ``--internal`` leaves them out. The exit status is 1 if a link is broken, and 130 after Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from html.parser import HTMLParser
+from typing import TextIO
+from urllib.parse import urldefrag, urljoin, urlsplit
+
+from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest, RetryPolicy
+from tornado.options import Error, define, options
+from tornado.queues import Queue
+
+define("url", default="http://localhost:8888/", help="the page to begin with")
+define("connections", default=8, help="requests at a time", type=int)
+define("timeout", default=20.0, help="seconds for each request", type=float)
+define("internal", default=False, help="check the links within the site only", type=bool)
+
+#: Bytes of a page that are searched for links.
+MAX_PAGE = 1024 * 1024
+BAR_WIDTH = 30
+#: The exit status after Ctrl-C: 128 and the number of SIGINT.
+INTERRUPTED = 130
+
+
+class LinkParser(HTMLParser):
+    """Collects the targets of links, images, scripts and style sheets."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.links: list[str] = []
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        """Take the target of an element."""
+        target = dict(attributes).get("href" if tag in ("a", "link", "area") else "src")
+        if target:
+            self.links.append(target)
+
+
+class Progress:
+    """A bar on the terminal; silent where the output is not a terminal."""
+
+    def __init__(self, output: TextIO) -> None:
+        self._output = output
+        self._shown = output.isatty()
+
+    def show(self, done: int, found: int, broken: int) -> None:
+        """Draw the bar anew."""
+        if self._shown:
+            filled = BAR_WIDTH * done // max(1, found)
+            bar = "#" * filled + "-" * (BAR_WIDTH - filled)
+            self._output.write(f"\r[{bar}] {done}/{found} links, {broken} broken")
+            self._output.flush()
+
+    def clear(self) -> None:
+        """Remove the bar."""
+        if self._shown:
+            self._output.write("\r\x1b[K")
+            self._output.flush()
+
+
+class LinkChecker:
+    """One check of a site.
+
+    :ivar broken: the error of each broken link.
+    :ivar found_on: the page on which each link was found first.
+    """
+
+    def __init__(self, client: AsyncHTTPClient, url: str, progress: Progress) -> None:
+        self._client = client
+        self._site = urlsplit(url)[:2]
+        self._progress = progress
+        self._queue: Queue[str] = Queue()
+        self.found_on: dict[str, str] = {}
+        self.broken: dict[str, str] = {}
+        self.checked = 0
+        self._add(url, "the command line")
+
+    def _is_internal(self, url: str) -> bool:
+        return urlsplit(url)[:2] == self._site
+
+    def _add(self, link: str, page: str) -> None:
+        url, _ = urldefrag(link)
+        if urlsplit(url).scheme not in ("http", "https") or url in self.found_on:
+            return
+        if self._is_internal(url) or not options.internal:
+            self.found_on[url] = page
+            self._queue.put_nowait(url)
+
+    async def run(self) -> None:
+        """Check until there is no further link."""
+        async with asyncio.TaskGroup() as group:
+            workers = [group.create_task(self._work()) for _ in range(options.connections)]
+            await self._queue.join()
+            for worker in workers:
+                worker.cancel()
+
+    async def _work(self) -> None:
+        async for url in self._queue:
+            self._progress.show(self.checked, len(self.found_on), len(self.broken))
+            try:
+                await self._check(url)
+            except (HTTPClientError, OSError, ValueError) as error:
+                self.broken[url] = str(error)
+            finally:
+                self.checked += 1
+                self._queue.task_done()
+
+    async def _check(self, url: str) -> None:
+        parser = LinkParser()
+        # The head tells whether the link works; the body is read only where it holds further links.
+        request = HTTPRequest(url, request_timeout=options.timeout, follow_redirects=False)
+        async with self._client.stream(request, raise_error=False) as response:
+            if response.code >= 400:
+                raise HTTPClientError(response.code, response.reason)
+            if response.code >= 300:
+                parser.links.append(response.headers.get("Location", ""))
+            elif self._is_internal(url) and response.headers.get("Content-Type", "").startswith("text/html"):
+                size = 0
+                async for chunk in response:
+                    parser.feed(chunk.decode(errors="replace"))
+                    size += len(chunk)
+                    if size > MAX_PAGE:
+                        break
+        for link in parser.links:
+            try:
+                self._add(urljoin(url, link), url)
+            except ValueError:
+                self.broken[link] = f"malformed URL on {url}"
+                self.found_on.setdefault(link, url)
+
+
+async def main() -> int:
+    """Check, report, and return the exit status."""
+    if unknown := options.parse_command_line():
+        raise Error(f"unknown argument {unknown[0]!r}; usage: main.py [--url=http://localhost:8888/]")
+    if options.connections < 1:
+        raise Error("--connections must be at least 1")
+    AsyncHTTPClient.configure(
+        None, max_clients=options.connections, retry=RetryPolicy(max_attempts=2, base_delay=0.1)
+    )
+    client = AsyncHTTPClient()
+    progress = Progress(sys.stderr)
+    checker = LinkChecker(client, options.url, progress)
+    interrupted = False
+    try:
+        await checker.run()
+    except asyncio.CancelledError:
+        interrupted = True
+    finally:
+        progress.clear()
+        client.close()
+    for url, error in sorted(checker.broken.items()):
+        print(f"broken: {url} (on {checker.found_on[url]}): {error}")
+    print(f"{checker.checked} links checked, {len(checker.broken)} broken")
+    if interrupted:
+        return INTERRUPTED
+    return 1 if checker.broken else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(asyncio.run(main()))
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    except (Error, OSError, ValueError) as error:
+        sys.exit(f"linkcheck: {error}")
