@@ -551,7 +551,7 @@ def test_request_support() -> None:
 async def test_ten_thousand_fetches_from_a_server_that_closes_idle_connections(loop_kind: str) -> None:
     """No error of what may be repeated, and nothing that may not be repeated arrives twice.
 
-    A POST that meets the end of its connection fails; it takes only connections that are open when it is sent.
+    A POST that meets the end of its connection fails.
     """
     chance = random.Random(1)
     arrived: dict[str, list[tuple[str, int]]] = {}
