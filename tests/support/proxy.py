@@ -6,8 +6,10 @@ import asyncio
 import contextlib
 import os
 import socket
+import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
+from urllib.parse import quote
 
 from tests.support.nginx import reserve
 from tests.support.tools import need
@@ -99,9 +101,88 @@ async def tinyproxy(folder: Path, *lines: str) -> AsyncIterator[int]:
         await _listening(port, process)
         yield port
     finally:
-        process.terminate()
-        await process.wait()
+        await _stop(process)
         reservation.close()
+
+
+@contextlib.asynccontextmanager
+async def squid(folder: Path, user: str, password: str) -> AsyncIterator[int]:
+    """Debian's squid, which demands basic authentication; its port."""
+    program = need("squid", "squid")
+    reservation = reserve()
+    port = reservation.getsockname()[1]
+    # squid changes its user, which cannot look into the folder of a test.
+    public = tempfile.TemporaryDirectory()
+    os.chmod(public.name, 0o755)
+    helper = Path(public.name) / "authenticate"
+    # One line for each request: the user name and the password, percent-encoded.
+    helper.write_text(
+        "#!/bin/sh\n"
+        "while read -r name secret; do\n"
+        f'  [ "$name $secret" = "{quote(user)} {quote(password)}" ] && echo OK || echo ERR\n'
+        "done\n"
+    )
+    helper.chmod(0o755)
+    configuration = folder / "squid.conf"
+    configuration.write_text(
+        f"""
+http_port 127.0.0.1:{port}
+auth_param basic program {helper}
+auth_param basic children 1 startup=1
+acl known proxy_auth REQUIRED
+http_access allow known
+http_access deny all
+cache deny all
+access_log none
+cache_log /dev/null
+cache_store_log none
+pid_filename none
+visible_hostname proxy.test
+shutdown_lifetime 0 seconds
+via off
+"""
+    )
+    process = await asyncio.create_subprocess_exec(
+        program,
+        "-N",
+        "-f",
+        str(configuration),
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        await _listening(port, process)
+        yield port
+    finally:
+        await _stop(process)
+        reservation.close()
+        public.cleanup()
+
+
+@contextlib.asynccontextmanager
+async def microsocks(user: str, password: str) -> AsyncIterator[int]:
+    """Debian's microsocks, a SOCKS5 server, with a user name and a password; its port."""
+    program = need("microsocks", "microsocks")
+    reservation = reserve()
+    port = reservation.getsockname()[1]
+    process = await asyncio.create_subprocess_exec(
+        program,
+        *("-i", "127.0.0.1", "-p", str(port), "-u", user, "-P", password),
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        await _listening(port, process)
+        yield port
+    finally:
+        await _stop(process)
+        reservation.close()
+
+
+async def _stop(process: asyncio.subprocess.Process) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        process.terminate()
+    await process.wait()
 
 
 async def _listening(port: int, process: asyncio.subprocess.Process) -> None:
@@ -113,4 +194,4 @@ async def _listening(port: int, process: asyncio.subprocess.Process) -> None:
                 await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", port))
                 return
         await asyncio.sleep(0.01)
-    raise AssertionError(f"tinyproxy has ended with status {process.returncode}")
+    raise AssertionError(f"the proxy has ended with status {process.returncode}")
