@@ -94,7 +94,7 @@ class LinkChecker:
             self._queue.put_nowait(url)
 
     async def run(self) -> None:
-        """Check until there is no further link."""
+        """Check until all links have been checked."""
         async with asyncio.TaskGroup() as group:
             workers = [group.create_task(self._work()) for _ in range(options.connections)]
             await self._queue.join()

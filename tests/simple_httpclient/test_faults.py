@@ -92,7 +92,7 @@ def check_cut(found: HTTPResponse | BaseException, url: str, head_arrived: bool,
     if reset and isinstance(found, OSError) and "connecting to" in str(found):
         return  # the server was faster than the client's loop
     phase = "reading the response of" if head_arrived else "waiting for the response of"
-    # A reset may look like an end: the first call that reports it, to whomever, clears it.
+    # A reset may look like an end: the first call that reports the error clears it.
     assert isinstance(found, (OSError, HTTPStreamClosedError) if reset else HTTPStreamClosedError), found
     assert f"{phase} {url}" in str(found)
     if isinstance(found, HTTPStreamClosedError):
@@ -198,7 +198,7 @@ async def test_second_response_on_a_connection_cut_at_every_byte(method, ending,
                 assert (await client.fetch(server.url)).body == BODY
                 found = await outcome(client.fetch(server.url, method=method, body=body))
                 client.close()
-            # TLS 1.3 sends session tickets, so that a POST may take a connection of its own.
+            # TLS 1.3 sends session tickets, so a POST may use a new connection.
             if again:
                 assert isinstance(found, HTTPResponse)
                 assert found.body == BODY
@@ -478,7 +478,7 @@ async def test_stalled_look_up(clock):
     async with leaving_nothing(None, resolver=resolver) as client:
         with pytest.raises(HTTPTimeoutError, match=r"www\.example\.com"):
             await client.fetch("http://www.example.com/", connect_timeout=5)
-        resolver.told.set()  # a look-up goes on where its result is not needed any more, as in a thread
+        resolver.told.set()  # a look-up is not cancelled, as it may run in a thread
         await asyncio.sleep(1)
 
 

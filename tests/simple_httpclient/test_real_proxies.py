@@ -21,7 +21,7 @@ USER = "me:pass%5Fword"
 
 @contextlib.asynccontextmanager
 async def proxy_url(kind: str, folder: Path) -> AsyncIterator[str]:
-    """A proxy that asks for the user ``me`` with the password ``pass_word``: its address, without a scheme."""
+    """The address of a proxy that demands the user ``me`` with the password ``pass_word``."""
     if kind == "tinyproxy":
         async with tinyproxy(folder, "BasicAuth me pass_word") as port:
             yield f"127.0.0.1:{port}"

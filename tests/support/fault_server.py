@@ -1,4 +1,4 @@
-"""A server of blocking sockets in a thread of its own, which does to each connection what a script says.
+"""A server of blocking sockets, in a separate thread, that runs a script for each connection.
 
 Scripts can end a connection at any byte, in any way the operating system knows, and do not depend on the
 event loop under test.

@@ -40,7 +40,7 @@ PEERS = {
 
 @contextlib.contextmanager
 def serving() -> Iterator[str]:
-    """The server, in a process of its own; its port."""
+    """Run the server in a separate process; the value is its port."""
     command = [sys.executable, "-m", "benchmarks.macro.client.server"]
     server = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert server.stdout is not None

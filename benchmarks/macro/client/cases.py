@@ -1,4 +1,4 @@
-"""What the clients are asked to do."""
+"""The measured cases."""
 
 from __future__ import annotations
 

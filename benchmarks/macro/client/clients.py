@@ -12,10 +12,10 @@ CONCURRENCY = 10
 
 
 class Client(Protocol):
-    """What is measured of a client."""
+    """The part of a client that is measured."""
 
     async def get(self, path: str, close: bool = False) -> int:
-        """Fetch a path and return the size of the body; `close` asks for a connection of its own."""
+        """Fetch a path and return the size of the body; `close` asks for a separate connection."""
 
     async def post(self, path: str, body: bytes) -> int:
         """Send a body and return the size of the response's."""

@@ -13,6 +13,7 @@ import sys
 LARGE = 100_000_000
 _HEAD = "HTTP/1.1 200 OK\r\nServer: bench\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\r\n"
 SMALL_RESPONSE = (_HEAD.format(13) + "Hello, client").encode()
+LAST_RESPONSE = SMALL_RESPONSE.replace(b"Server: bench", b"Connection: close")
 LARGE_HEAD = _HEAD.format(LARGE).encode()
 CHUNK = bytes(1_000_000)
 
@@ -59,8 +60,11 @@ class Connection(asyncio.Protocol):
             self.unsent = LARGE
             self.resume_writing()
             return
-        self.transport.write(SMALL_RESPONSE)
-        self.end()
+        if find_close(self.head) is not None:
+            self.transport.write(LAST_RESPONSE)
+            self.transport.close()
+        else:
+            self.transport.write(SMALL_RESPONSE)
 
     def pause_writing(self) -> None:
         """Stop for a while."""
@@ -72,13 +76,6 @@ class Connection(asyncio.Protocol):
         while self.unsent and not self.paused:
             self.unsent -= len(CHUNK)
             self.transport.write(CHUNK)
-            if not self.unsent:
-                self.end()
-
-    def end(self) -> None:
-        """Close the connection if the client wants that."""
-        if find_close(self.head) is not None:
-            self.transport.close()
 
 
 async def main() -> None:

@@ -21,7 +21,7 @@ _Login = tuple[str, str, str]
 
 
 class Logins:
-    """The digest credentials of a client, so that further requests need no challenge of their own."""
+    """The digest credentials of a client, so that further requests need no further challenge."""
 
     def __init__(self) -> None:
         self._known: dict[_Login, DigestAuth] = {}
