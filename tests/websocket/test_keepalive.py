@@ -195,6 +195,23 @@ async def test_who_is_gone_when_we_close_is_not_watched(
         assert protocol not in watch_of(asyncio.get_running_loop(), _keepalive._WATCH).connections
 
 
+async def test_connection_lost_by_a_ping_is_not_watched(tls: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reset that was not noticed yet makes the send of the ping fail."""
+    handler = Recorder.new()
+
+    def reset(data: memoryview) -> int:
+        raise ConnectionResetError(errno.ECONNRESET, "reset")
+
+    async with opened(handler, tls=tls, websocket_ping_interval=30, websocket_ping_timeout=10):
+        await handler.until("open")
+        protocol: Any = handler.latest.ws_connection
+        monkeypatch.setattr(protocol.stream, "write_to_fd", reset)
+        protocol.periodic_ping()
+        assert protocol.stream.closed()
+        assert watch_of(asyncio.get_running_loop(), _keepalive._WATCH).connections == set()
+        await handler.until(("close", None, None))
+
+
 async def test_a_connection_without_pings_is_not_watched(tls: Any) -> None:
     handler = Recorder.new()
     async with opened(handler, tls=tls):

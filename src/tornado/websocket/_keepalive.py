@@ -47,6 +47,9 @@ class Spare:
 
 
 def _set(protocol: WebSocketProtocol13, seconds: float) -> None:
+    # A send may just have failed and closed the stream. Nothing would remove the connection from the watch.
+    if protocol.stream.closed():
+        return
     loop = protocol.stream._loop
     watch = watch_of(loop, _WATCH)
     watch.add(protocol, loop)
@@ -66,8 +69,7 @@ def start(protocol: WebSocketProtocol13) -> None:
 
 def end_within(protocol: WebSocketProtocol13, seconds: float) -> None:
     """The connection is closing, and will be cut off after so many seconds."""
-    if not protocol.stream.closed():
-        _set(protocol, seconds)
+    _set(protocol, seconds)
 
 
 def forget(protocol: WebSocketProtocol13) -> None:
