@@ -368,3 +368,41 @@ async def test_a_body_that_head_or_304_forbids_closes(code: int, expect_log: Exp
             received = await server.exchange(REQUEST.replace(b"GET", method) * 2)
         assert received.count(b"HTTP/1.1") == 1
         assert b"unwanted" not in received
+
+
+async def test_connection_closes_after_direct_writes_to_the_stream(loop_kind: str, tls: Any) -> None:
+    """What a program writes to the stream itself delays the end of the connection but does not prevent it."""
+    size = 20_000_000
+
+    def application(request: HTTPServerRequest) -> None:
+        connection: Any = request.connection
+        headers = HTTPHeaders({"Connection": "close", "Content-Length": "0"})
+        _ = connection.write_headers(ResponseStartLine("HTTP/1.1", 200, "OK"), headers)
+        _ = connection.stream.write(b"x" * size)
+        connection.finish()
+
+    async with serving(application, tls=tls) as server:
+        received = await server.exchange(REQUEST)
+        assert received.endswith(b"\r\n\r\n" + b"x" * size)
+
+
+async def test_direct_writes_to_the_stream_do_not_stop_pipelining(tls: Any) -> None:
+    size = 20_000_000
+
+    def application(request: HTTPServerRequest) -> None:
+        connection: Any = request.connection
+        length = size if request.path == "/direct" else 0
+        headers = HTTPHeaders({"Content-Length": str(length)})
+        if length:
+            _ = connection.stream.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size)
+            _ = connection.stream.write(b"x" * size)
+        else:
+            _ = connection.write_headers(ResponseStartLine("HTTP/1.1", 200, "OK"), headers)
+        connection.finish()
+
+    async with serving(application, tls=tls) as server:
+        peer = await server.connect()
+        peer.get("/direct")
+        peer.get("/")
+        assert len((await peer.response()).body) == size
+        assert (await peer.response()).body == b""

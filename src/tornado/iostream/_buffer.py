@@ -19,7 +19,7 @@ class _StreamBuffer:
     what it shows unchanged until it has been sent.
     """
 
-    __slots__ = ("_buffers", "_large_buf_threshold", "_offset", "_size", "drain_awaited")
+    __slots__ = ("_buffers", "_large_buf_threshold", "_offset", "_size")
 
     def __init__(self) -> None:
         #: Pieces longer than this many bytes are kept whole.
@@ -27,8 +27,6 @@ class _StreamBuffer:
         self._buffers: deque[bytearray | memoryview | FilePiece] = deque()
         self._offset = 0  # of the first piece: already taken
         self._size = 0
-        #: Whether a stream's consumer is to be told when this one is empty.
-        self.drain_awaited = False
 
     def __len__(self) -> int:
         return self._size

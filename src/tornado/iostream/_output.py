@@ -231,10 +231,9 @@ class OutputSide(StreamCore):
         return False
 
     def _leave(self, data: bytes, sent: int) -> None:
-        """Queue what the descriptor did not take of `data`, and tell the consumer when it is gone."""
+        """Queue what the descriptor did not take of `data`."""
         self._total_write_index += len(data) - sent
         self._keep(data, sent)
-        self._write_buffer.drain_awaited = True
 
     def _keep(self, data: bytes | bytearray | memoryview, sent: int) -> None:
         """Queue what the descriptor did not take of `data`."""
@@ -289,7 +288,6 @@ class OutputSide(StreamCore):
             if not self._writer_on and not self._held:
                 self._flush()
             if self._output is not None:
-                self._output.drain_awaited = True
                 self._tell_waiting()
         return self._written()
 
@@ -349,7 +347,7 @@ class OutputSide(StreamCore):
         for _, future in futures or ():
             if not future.done():
                 future.set_result(None)
-        if output is not None and output.drain_awaited:
+        if output is not None:
             self._tell_drained()
 
     def _tell_drained(self) -> None:

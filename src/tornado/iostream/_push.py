@@ -48,7 +48,7 @@ class StreamConsumer(Protocol):
         """Somebody reads the stream himself. To let him, call `_lend_input` with what was not consumed."""
 
     def output_drained(self) -> None:
-        """What had to wait for the descriptor, as `_send` or `_uncork` left it, has been sent."""
+        """Called when everything that had to wait for the descriptor has been sent."""
 
     # Optional: ``output_waiting() -> None``. Something that was written has to wait for the descriptor. It is
     # called from inside whatever method writes, and must neither write nor close.
