@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -12,13 +13,16 @@ import pytest
 from tests.support.clock import FakeClock
 from tests.support.server import ExpectLog, Server, serving
 from tornado.http1connection import HTTP1Connection, _expiry, _server, _watch
+from tornado.httpserver import HTTPServer
 from tornado.httputil import (
     HTTPHeaders,
+    HTTPInputError,
     HTTPMessageDelegate,
     HTTPServerConnectionDelegate,
     HTTPServerRequest,
     ResponseStartLine,
 )
+from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -406,3 +410,144 @@ async def test_direct_writes_to_the_stream_do_not_stop_pipelining(tls: Any) -> N
         peer.get("/")
         assert len((await peer.response()).body) == size
         assert (await peer.response()).body == b""
+
+
+def test_interrupted_close_callback_ends_the_connection_all_the_same() -> None:
+    """A program may run the loop again after a KeyboardInterrupt. The server must not keep the connection."""
+    requested: list[HTTPServerRequest] = []
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    def application(request: HTTPServerRequest) -> None:
+        requested.append(request)
+        request.connection.set_close_callback(interrupt)  # type: ignore[union-attr]
+
+    ended: list[Any] = []
+
+    class Counting(HTTPServer):
+        def on_close(self, server_conn: object) -> None:
+            ended.append(server_conn)
+
+    async def begin(client: socket.socket) -> HTTPServer:
+        (listener,) = bind_sockets(0, "127.0.0.1", family=socket.AF_INET)
+        server = Counting(application)
+        server.add_sockets([listener])
+        client.connect(listener.getsockname())
+        client.sendall(REQUEST)
+        while not requested:
+            await asyncio.sleep(0)
+        return server
+
+    async def end() -> None:
+        requested[0].connection.stream.close()  # type: ignore[union-attr]
+
+    async def stop(server: HTTPServer) -> None:
+        server.stop()
+        await ended[0].close()
+
+    with socket.socket() as client, asyncio.Runner() as runner:
+        server = runner.run(begin(client))
+        with pytest.raises(KeyboardInterrupt):
+            runner.run(end())
+        assert len(ended) == 1
+        runner.run(stop(server))
+
+
+class Failing(HTTPMessageDelegate):
+    """Does something with its exchange when the head has come, and then raises."""
+
+    def __init__(self, act: Callable[[], object], fault: type[Exception]) -> None:
+        self._act = act
+        self._fault = fault
+
+    def headers_received(self, start_line: Any, headers: HTTPHeaders) -> None:
+        self._act()
+        raise self._fault("after that")
+
+
+@pytest.mark.parametrize("fault", [ValueError, HTTPInputError])
+@pytest.mark.parametrize("body", [b"", b"abc"])
+async def test_failure_after_detach_leaves_the_stream_alone(
+    fault: type[Exception], body: bytes, tls: Any, expect_log: ExpectLog
+) -> None:
+    detached: list[Any] = []
+
+    class Delegate(HTTPServerConnectionDelegate):
+        def start_request(self, server_conn: object, request_conn: Any) -> HTTPMessageDelegate:
+            return Failing(lambda: detached.append(request_conn.detach()), fault)
+
+    async with serving(Delegate(), tls=tls) as server:  # type: ignore[arg-type]
+        peer = await server.connect()
+        with expect_log("tornado.application", "Uncaught exception while serving"):
+            peer.get("/", method="POST", body=body)
+            while not detached:
+                await asyncio.sleep(0)
+        (stream,) = detached
+        await stream.write(b"for the new owner")
+        stream.close()
+        assert await peer.rest() == b"for the new owner"
+
+
+@pytest.mark.parametrize("fault", [ValueError, HTTPInputError])
+async def test_failure_after_close_leaves_the_connection_closed(
+    fault: type[Exception], expect_log: ExpectLog
+) -> None:
+    connections: list[Any] = []
+
+    class Delegate(HTTPServerConnectionDelegate):
+        def start_request(self, server_conn: object, request_conn: Any) -> HTTPMessageDelegate:
+            connections.append(server_conn)
+            return Failing(request_conn.close, fault)
+
+    async with serving(Delegate()) as server:  # type: ignore[arg-type]
+        with expect_log("tornado.application", "Uncaught exception while serving"):
+            assert await server.exchange(REQUEST) == b""
+        await connections[0].close()  # does not wait for an end that was already
+
+
+async def test_malformed_form_noticed_after_the_answer_sends_no_second_answer(expect_log: ExpectLog) -> None:
+    def application(request: HTTPServerRequest) -> None:
+        plain_answer(request)
+        raise HTTPInputError("noticed late")
+
+    async with serving(application) as server:
+        with expect_log("tornado.application", "Uncaught exception while serving"):
+            received = await server.exchange(REQUEST)
+        assert received.count(b"HTTP/1.1") == 1
+
+
+async def test_detach_after_the_response_takes_the_stream_over(loop_kind: str, tls: Any) -> None:
+    class Handler(RequestHandler):
+        async def get(self) -> None:
+            _ = self.finish("page")
+            stream = self.request.connection.detach()  # type: ignore[union-attr]
+            await stream.write(await stream.read_bytes(len(REQUEST)))
+            stream.close()
+
+    async with serving(Application([("/", Handler)]), tls=tls) as server:
+        peer = await server.connect()
+        peer.send(REQUEST)
+        assert (await peer.response()).body == b"page"
+        peer.send(REQUEST)
+        assert await peer.rest() == REQUEST
+
+
+async def test_detach_is_refused_while_the_next_request_is_served() -> None:
+    exchanges: list[Any] = []
+
+    def application(request: HTTPServerRequest) -> None:
+        exchanges.append(request.connection)
+        if len(exchanges) == 1:
+            plain_answer(request)
+
+    async with serving(application) as server:
+        peer = await server.connect()
+        peer.get("/")
+        await peer.response()
+        peer.get("/")
+        while len(exchanges) < 2:
+            await asyncio.sleep(0)
+        with pytest.raises(RuntimeError, match="next request"):
+            exchanges[0].detach()
+        exchanges[1].close()

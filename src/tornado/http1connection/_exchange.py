@@ -190,16 +190,18 @@ class HTTP1Connection(HTTPConnection):
         """Take the stream out of HTTP's hands: nothing more is read or written here, and unread bytes are in
         its buffer.
 
-        To be called while a handler or delegate runs, at any byte of the request.
+        To be called while a handler or delegate runs, at any byte of the request. After the response was
+        finished it is still possible as long as the connection serves no other request.
 
         :returns: the stream, in pull mode.
+        :raises RuntimeError: if the connection serves another request already.
         """
         stream = self.stream
-        self._detached = True
-        self._close_callback = None
-        driver = self._driver
+        driver = self._origin if self._driver is None and not self._detached else self._driver
         if driver is not None:
             driver.detached(self)
+        self._detached = True
+        self._close_callback = None
         self.stream = None  # type: ignore[assignment]
         return stream
 

@@ -249,8 +249,10 @@ class HTTP1ServerConnection:
             return
         self._pace = None
         self.params._watch.discard(self)
-        self._abandon(_State.CLOSED)
-        self._ended()
+        try:
+            self._abandon(_State.CLOSED)
+        finally:  # also where a close callback is interrupted: `close` waits for this
+            self._ended()
 
     def _abandon(self, state: _State) -> None:
         """End the exchange that is under way, if one is: its writes fail from now on, and it is told."""
@@ -259,8 +261,10 @@ class HTTP1ServerConnection:
         exchange, self._exchange = self._exchange, None
         if exchange is not None:
             self._let_go(exchange)
-            exchange._peer_gone()
-            self._forget(exchange)
+            try:
+                exchange._peer_gone()
+            finally:
+                self._forget(exchange)
 
     def input_wanted(self) -> None:
         """The handler reads from the stream: it gets what is unread, and we go on after its response."""
@@ -401,8 +405,6 @@ class HTTP1ServerConnection:
                 result = context.run(self._open, exchange, head)
             if result is not None:
                 self._run(exchange, result, context)
-        except HTTPInputError:
-            raise
         except (Exception, asyncio.CancelledError) as error:
             self.failed(exchange, error)
 
@@ -603,7 +605,17 @@ class HTTP1ServerConnection:
         exchange._reader = None
 
     def detached(self, exchange: HTTP1Connection) -> None:
-        """The stream is taken over; unread bytes go with it."""
+        """The stream is taken over; unread bytes go with it.
+
+        :raises RuntimeError: if the exchange is over and the next one has begun.
+        """
+        if self._exchange is not exchange:
+            if self._state is not _SERVING:
+                return  # the connection is ending already
+            if self._exchange is not None:
+                raise RuntimeError(
+                    "detach() after the response was finished: the connection serves the next request"
+                )
         self._state = _State.DETACHED
         self._deadline = NEVER
         self._pace = None
@@ -629,7 +641,8 @@ class HTTP1ServerConnection:
 
     def failed(self, exchange: HTTP1Connection, error: BaseException) -> None:
         """Reading the request failed, by the peer's fault or by the program's."""
-        if isinstance(error, HTTPInputError):
+        under_way = self._exchange is exchange
+        if isinstance(error, HTTPInputError) and under_way:
             _refusal.refuse(self, error)
             return
         if not isinstance(error, asyncio.CancelledError):
@@ -643,10 +656,11 @@ class HTTP1ServerConnection:
             )
             # Who failed at writing a head was about to answer otherwise.
             begun = exchange._head_sent or isinstance(error, HTTPOutputError)
-            if not begun and self._exchange is exchange:
+            if not begun and under_way:
                 _refusal.answer_and_close(self, 500)
                 return
-        self.stream.close()
+        if self._state is not _State.DETACHED:  # then the stream belongs to whoever detached it
+            self.stream.close()
 
     def _expired(self) -> None:
         """A deadline has passed: of the idle connection, of a head, of a body, or of the peer's closing."""
