@@ -1,0 +1,34 @@
+"""Login through other sites: OpenID Connect, OAuth 2.0, OAuth 1.0, OpenID 2.0.
+
+Each mixin is combined with a `.RequestHandler`. A login has two steps, often in one handler: redirect the
+user to the provider (`~OAuth2Mixin.authorize_redirect`), and finish when the provider sends the user back
+(``get_authenticated_user``).
+
+* `GoogleOAuth2Mixin`, `FacebookGraphMixin`, `TwitterMixin`: for these providers.
+* `OAuth2Mixin`, `OAuthMixin`, `OpenIdMixin`: to build mixins for others on.
+
+All of them raise `AuthError` when a provider refuses a login or its answer cannot be trusted.
+"""
+
+from __future__ import annotations
+
+from tornado._export import export
+from tornado.auth._errors import AuthError
+from tornado.auth._facebook import FacebookGraphMixin
+from tornado.auth._google import GoogleOAuth2Mixin
+from tornado.auth._oauth1 import OAuthMixin
+from tornado.auth._oauth2 import OAuth2Mixin
+from tornado.auth._openid import OpenIdMixin
+from tornado.auth._twitter import TwitterMixin
+
+__all__ = [
+    "AuthError",
+    "FacebookGraphMixin",
+    "GoogleOAuth2Mixin",
+    "OAuth2Mixin",
+    "OAuthMixin",
+    "OpenIdMixin",
+    "TwitterMixin",
+]
+
+export(globals())

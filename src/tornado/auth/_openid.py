@@ -1,0 +1,159 @@
+"""OpenID 2.0, with attribute exchange."""
+
+from __future__ import annotations
+
+import urllib.parse
+from collections.abc import Sequence
+from typing import Any
+
+from tornado.auth._errors import AuthError
+from tornado.auth._provider import ProviderMixin, describe, post_form
+from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPResponse
+
+_OPENID = "http://specs.openid.net/auth/2.0"
+_SELECT = f"{_OPENID}/identifier_select"
+_EXCHANGE = "http://openid.net/srv/ax/1.0"
+_OAUTH = "http://specs.openid.net/extensions/oauth/1.0"
+
+#: Attributes by the names that `authenticate_redirect` takes: what the provider calls each of their parts.
+_ATTRIBUTES = {
+    "name": {
+        "fullname": "http://axschema.org/namePerson",
+        "firstname": "http://axschema.org/namePerson/first",
+        "lastname": "http://axschema.org/namePerson/last",
+    },
+    "email": {"email": "http://axschema.org/contact/email"},
+    "language": {"language": "http://axschema.org/pref/language"},
+    "username": {"username": "http://axschema.org/namePerson/friendly"},
+}
+
+
+class OpenIdMixin(ProviderMixin):
+    """The base for logins by OpenID 2.0, which `OpenIDConnectMixin`'s protocol has replaced.
+
+    A subclass for a provider sets the class attribute ``_OPENID_ENDPOINT``, the provider's URL.
+    """
+
+    _OPENID_ENDPOINT: str
+
+    def authenticate_redirect(
+        self,
+        callback_uri: str | None = None,
+        ax_attrs: Sequence[str] = ["name", "email", "language", "username"],  # the signature programs know
+    ) -> None:
+        """Redirect the user to the provider to log in.
+
+        :param callback_uri: where the provider sends the user back to, relative to the current URL, which is
+            the default.
+        :param ax_attrs: the attributes to ask for: ``name``, ``email``, ``language``, ``username``.
+        """
+        target = callback_uri or self._handler().request.uri
+        assert target is not None
+        arguments = self._openid_args(target, ax_attrs=ax_attrs)
+        self._handler().redirect(f"{self._OPENID_ENDPOINT}?{urllib.parse.urlencode(arguments)}")
+
+    async def get_authenticated_user(self, http_client: AsyncHTTPClient | None = None) -> dict[str, Any]:
+        """Finish the login in the handler of the callback URL: have the provider confirm what it has sent.
+
+        :param http_client: used in place of `get_auth_http_client`'s.
+        :returns: what the provider tells of the user: ``name``, ``first_name``, ``last_name``, ``email``,
+            ``username``, ``locale``, ``claimed_id``, as far as it does.
+        :raises AuthError: if the provider does not confirm it.
+        """
+        handler = self._handler()
+        # Everything goes back as it came, but for the mode (OpenID Authentication 2.0 section 11.4.2.1).
+        fields = {name: values[-1] for name, values in handler.request.arguments.items()}
+        fields["openid.mode"] = b"check_authentication"
+        client = http_client if http_client is not None else self.get_auth_http_client()
+        try:
+            response = await post_form(client, self._OPENID_ENDPOINT, fields)
+        except HTTPClientError as error:
+            raise AuthError(f"OpenID: the provider did not confirm the login: {describe(error)}") from error
+        return self._on_authentication_verified(response)
+
+    def _openid_args(
+        self, callback_uri: str, ax_attrs: Sequence[str] = (), oauth_scope: str | None = None
+    ) -> dict[str, str]:
+        """Return the arguments of the authentication request.
+
+        :param oauth_scope: ask for OAuth access too, with this scope, for the host of the current request.
+        """
+        return_to = self._absolute_url(callback_uri)
+        arguments = {
+            "openid.ns": _OPENID,
+            "openid.mode": "checkid_setup",
+            "openid.claimed_id": _SELECT,
+            "openid.identity": _SELECT,
+            "openid.return_to": return_to,
+            "openid.realm": urllib.parse.urljoin(return_to, "/"),
+        }
+        parts = {part: uri for name in ax_attrs for part, uri in _ATTRIBUTES.get(name, {}).items()}
+        if parts:
+            arguments["openid.ns.ax"] = _EXCHANGE
+            arguments["openid.ax.mode"] = "fetch_request"
+            arguments["openid.ax.required"] = ",".join(parts)
+            arguments.update({f"openid.ax.type.{part}": uri for part, uri in parts.items()})
+        if oauth_scope:
+            arguments["openid.ns.oauth"] = _OAUTH
+            arguments["openid.oauth.consumer"] = self._handler().request.host.partition(":")[0]
+            arguments["openid.oauth.scope"] = oauth_scope
+        return arguments
+
+    def _on_authentication_verified(self, response: HTTPResponse) -> dict[str, Any]:
+        """Return the user of a callback that the provider's `response` confirms."""
+        # Key-value form, a line each (section 4.1.1).
+        if b"is_valid:true" not in (line.strip() for line in response.body.split(b"\n")):
+            raise AuthError("OpenID: the provider does not confirm the login")
+        attributes = self._attributes()
+        first, last = attributes.get("firstname", ""), attributes.get("lastname", "")
+        email, whole = attributes.get("email", ""), attributes.get("fullname", "")
+        names = [name for name in (first, last) if name]
+        user: dict[str, Any] = {"first_name": first, "last_name": last}
+        user = {key: value for key, value in user.items() if value}
+        name = whole or " ".join(names) or email.partition("@")[0]
+        username = attributes.get("username", "")
+        known = {
+            "name": name,
+            "email": email,
+            "locale": attributes.get("language", "").lower(),
+            "username": username,
+            "claimed_id": self._handler().get_argument("openid.claimed_id", ""),
+        }
+        user.update({key: value for key, value in known.items() if value})
+        return user
+
+    def _attributes(self) -> dict[str, str]:
+        """Return the attributes of the callback by the names of `_ATTRIBUTES`' parts.
+
+        A provider may use any alias for the extension and for each attribute: their URIs decide.
+        Attributes that ``openid.signed`` does not list are left out (section 10.1).
+        """
+        handler = self._handler()
+        arguments = handler.request.arguments
+        listed = handler.get_argument("openid.signed", None)
+        signed = None if listed is None else set(listed.split(","))
+        prefix = next(
+            (
+                name[len("openid.ns.") :]
+                for name in arguments
+                if name.startswith("openid.ns.") and handler.get_argument(name) == _EXCHANGE
+            ),
+            None,
+        )
+        if prefix is None or (signed is not None and f"ns.{prefix}" not in signed):
+            return {}
+        types = {
+            handler.get_argument(name): name[len(f"openid.{prefix}.type.") :]
+            for name in arguments
+            if name.startswith(f"openid.{prefix}.type.")
+        }
+        found = {}
+        for part, uri in ((part, uri) for parts in _ATTRIBUTES.values() for part, uri in parts.items()):
+            alias = types.get(uri)
+            if alias is None:
+                continue
+            for key in (f"{prefix}.value.{alias}", f"{prefix}.value.{alias}.1"):
+                if (signed is None or key in signed) and f"openid.{key}" in arguments:
+                    found[part] = handler.get_argument(f"openid.{key}")
+                    break
+        return found
