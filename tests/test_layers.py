@@ -80,6 +80,7 @@ EXTRAS = {
     "brotli": "content coding br",
     "compression": "content coding zstd, by the standard library of Python 3.14",
     "colorama": "coloured logs on old Windows consoles",
+    "jwt": "ID tokens of tornado.auth",
     "pycares": "platform.caresresolver",
     "pycurl": "curl_httpclient",
     "pytest": "testing.pytest, a plugin of it",

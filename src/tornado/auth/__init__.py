@@ -4,7 +4,8 @@ Each mixin is combined with a `.RequestHandler`. A login has two steps, often in
 user to the provider (`~OAuth2Mixin.authorize_redirect`), and finish when the provider sends the user back
 (``get_authenticated_user``).
 
-* `GoogleOAuth2Mixin`, `FacebookGraphMixin`, `TwitterMixin`: for these providers.
+* `OpenIDConnectMixin`: for every provider that speaks the current standard, with tokens verified.
+* `GoogleOAuth2Mixin`, `FacebookGraphMixin`, `TwitterMixin`: for these sites.
 * `OAuth2Mixin`, `OAuthMixin`, `OpenIdMixin`: to build mixins for others on.
 
 All of them raise `AuthError` when a provider refuses a login or its answer cannot be trusted.
@@ -18,6 +19,7 @@ from tornado.auth._facebook import FacebookGraphMixin
 from tornado.auth._google import GoogleOAuth2Mixin
 from tornado.auth._oauth1 import OAuthMixin
 from tornado.auth._oauth2 import OAuth2Mixin
+from tornado.auth._oidc import OpenIDConnectMixin, OpenIDLogin
 from tornado.auth._openid import OpenIdMixin
 from tornado.auth._twitter import TwitterMixin
 
@@ -27,6 +29,8 @@ __all__ = [
     "GoogleOAuth2Mixin",
     "OAuth2Mixin",
     "OAuthMixin",
+    "OpenIDConnectMixin",
+    "OpenIDLogin",
     "OpenIdMixin",
     "TwitterMixin",
 ]

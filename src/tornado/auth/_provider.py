@@ -1,4 +1,4 @@
-"""What every login mixin needs: the handler it is mixed into, and requests to the provider."""
+"""The base of all login mixins: access to the request handler, and requests to the provider."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def json_object(provider: str, body: bytes) -> dict[str, Any]:
 def describe(error: HTTPClientError) -> str:
     """Return what an error response says, without anything that could be a credential.
 
-    RFC 6749 section 5.2 limits ``error`` and ``error_description`` to text that is meant to be shown.
+    RFC 6749 section 5.2 makes ``error`` and ``error_description`` text for people.
     """
     text = f"HTTP status {error.code}"
     try:

@@ -39,7 +39,7 @@ class TwitterMixin(OAuthMixin):
     _OAUTH_ACCESS_TOKEN_URL = "https://api.twitter.com/oauth/access_token"
 
     async def authenticate_redirect(self, callback_uri: str | None = None) -> None:
-        """Redirect as `authorize_redirect` does, but do not ask a user again who has approved before.
+        """Redirect like `authorize_redirect`, without asking again once the user has approved.
 
         :param callback_uri: where the user is sent back to; relative to the current URL.
         :raises AuthError: if the provider gives no request token.

@@ -1,0 +1,338 @@
+"""OpenID Connect: the authorization code flow with PKCE, and ID tokens that are verified.
+
+What protects a login:
+
+* ``state`` ties the callback to the browser that began (RFC 6749 section 10.12), ``nonce`` ties the ID
+  token to the same login (OpenID Connect Core 1.0 section 15.5.2), and the PKCE verifier ties the code to
+  it (RFC 7636). All three are random and kept in a signed cookie for ten minutes.
+* ``iss`` of the callback, where the provider sends it, must be the configured issuer (RFC 9207).
+* The ID token's signature, issuer, audience, times and nonce are checked (Core section 3.1.3.7).
+"""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import hashlib
+import json
+import secrets
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tornado.auth._errors import AuthError
+from tornado.auth._oidc_provider import ALGORITHMS, OpenIDProvider
+from tornado.auth._provider import ProviderMixin, json_object, request_token, with_query
+from tornado.auth._redirects import is_local_path
+from tornado.httpclient import HTTPClientError
+
+#: Days that a login may take between its two steps: ten minutes.
+_LOGIN_AGE = 10 / (24 * 60)
+#: Logins that one browser may have under way, in several tabs: each has a cookie.
+_SLOTS = 4
+#: Seconds that the provider's clock may differ from ours.
+_LEEWAY = 60
+
+_providers: dict[str, OpenIDProvider] = {}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class OpenIDLogin:
+    """A finished login.
+
+    :ivar claims: the verified claims of the ID token: ``sub``, the user's permanent identifier at the
+        provider, and what else was asked for, such as ``name`` and ``email``.
+    :ivar next_url: the path to send the user to, as given to `~OpenIDConnectMixin.authorize_redirect`.
+    :ivar id_token: the ID token itself, for `~OpenIDConnectMixin.logout_redirect`.
+    :ivar access_token: for requests to the provider's API, or None.
+    :ivar refresh_token: for `~OpenIDConnectMixin.refresh_tokens`, or None.
+    :ivar expires_in: seconds that the access token is valid, or None.
+    """
+
+    claims: dict[str, Any]
+    next_url: str = "/"
+    id_token: str = dataclasses.field(default="", repr=False)
+    access_token: str | None = dataclasses.field(default=None, repr=False)
+    refresh_token: str | None = dataclasses.field(default=None, repr=False)
+    expires_in: int | None = None
+
+
+class OpenIDConnectMixin(ProviderMixin):
+    """Login through any provider that speaks OpenID Connect. Needs the extra ``auth`` (PyJWT) and the
+    application setting ``cookie_secret``.
+
+    The application's setting ``openid_connect`` names the provider and the program::
+
+        openid_connect={"issuer": "https://login.example.com", "client_id": "...", "client_secret": "..."}
+
+    One handler does both steps::
+
+        class Login(tornado.web.RequestHandler, tornado.auth.OpenIDConnectMixin):
+            async def get(self):
+                redirect_uri = f"{self.request.protocol}://{self.request.host}/login"
+                if not self.get_argument("state", ""):
+                    await self.authorize_redirect(redirect_uri, next_url=self.get_argument("next", "/"))
+                    return
+                login = await self.get_authenticated_user()
+                self.set_signed_cookie("user", login.claims["sub"], httponly=True, samesite="Lax")
+                self.redirect(login.next_url)
+    """
+
+    def get_openid_connect_settings(self) -> Mapping[str, Any]:
+        """Return ``issuer``, ``client_id`` and, for confidential clients, ``client_secret``; override it
+        to choose between several providers.
+
+        :raises Exception: if the application has no setting ``openid_connect``.
+        """
+        handler = self._handler()
+        handler.require_setting("openid_connect", "OpenID Connect")
+        settings: Mapping[str, Any] = handler.settings["openid_connect"]
+        missing = [name for name in ("issuer", "client_id") if not settings.get(name)]
+        if missing:
+            raise ValueError(f"the setting openid_connect has no {' and no '.join(missing)}")
+        return settings
+
+    async def authorize_redirect(
+        self,
+        redirect_uri: str,
+        *,
+        scope: Sequence[str] = ("openid", "profile", "email"),
+        next_url: str = "/",
+        extra_params: Mapping[str, str] | None = None,
+    ) -> None:
+        """Redirect the user to the provider to log in.
+
+        :param redirect_uri: the absolute URL of the handler that finishes the login; registered with the
+            provider.
+        :param scope: the permissions to ask for; ``openid`` is added where it is missing.
+        :param next_url: the path on this site to send the user to afterwards. A target on another site, as
+            a forged ``next`` argument has it, is replaced by ``/``.
+        :param extra_params: further arguments, such as ``prompt`` or ``login_hint``.
+        :raises AuthError: if the provider's metadata cannot be fetched.
+        """
+        handler = self._handler()
+        settings = self.get_openid_connect_settings()
+        metadata = await self._provider().metadata(self.get_auth_http_client())
+        state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
+        pending = {
+            "state": state,
+            "nonce": nonce,
+            "verifier": verifier,
+            "issuer": settings["issuer"],
+            "redirect_uri": redirect_uri,
+            "next": next_url if is_local_path(next_url) else "/",
+        }
+        handler.set_signed_cookie(
+            _cookie_name(state),
+            json.dumps(pending),
+            expires_days=_LOGIN_AGE,
+            httponly=True,
+            secure=handler.request.protocol == "https",
+            samesite="Lax",
+        )
+        arguments = {
+            **(extra_params or {}),
+            "response_type": "code",
+            "client_id": settings["client_id"],
+            "redirect_uri": redirect_uri,
+            "scope": " ".join(scope if "openid" in scope else ["openid", *scope]),
+            "state": state,
+            "nonce": nonce,
+            "code_challenge": _challenge(verifier),
+            "code_challenge_method": "S256",
+        }
+        handler.redirect(with_query(metadata["authorization_endpoint"], arguments))
+
+    async def get_authenticated_user(self) -> OpenIDLogin:
+        """Finish the login in the handler of the redirect URI.
+
+        :raises AuthError: if the callback belongs to no login of this browser, the user or the provider
+            refused, or a token is not valid.
+        """
+        settings = self.get_openid_connect_settings()
+        pending = self._take_pending(settings["issuer"])
+        handler = self._handler()
+        provider, client = self._provider(), self.get_auth_http_client()
+        metadata = await provider.metadata(client)
+        issuer = handler.get_query_argument("iss", None)
+        expects_issuer = metadata.get("authorization_response_iss_parameter_supported") is True
+        if issuer != provider.issuer and (issuer is not None or expects_issuer):
+            raise AuthError(f"{provider.issuer}: the callback comes from another issuer")
+        failure = handler.get_query_argument("error", None)
+        if failure is not None:
+            raise AuthError(f"{provider.issuer}: the login was refused: {failure[:200]!r}")
+        code = handler.get_query_argument("code", None)
+        if not code:
+            raise AuthError(f"{provider.issuer}: the callback has no code")
+        tokens = await self._request_tokens(
+            {
+                "grant_type": "authorization_code",
+                "code": code,
+                "redirect_uri": pending["redirect_uri"],
+                "code_verifier": pending["verifier"],
+            }
+        )
+        return await self._login(tokens, pending["nonce"], pending["next"])
+
+    async def refresh_tokens(self, refresh_token: str, subject: str) -> OpenIDLogin:
+        """Exchange a refresh token for new tokens (Core section 12).
+
+        :param refresh_token: of an earlier `OpenIDLogin`.
+        :param subject: ``claims["sub"]`` of it: a new ID token must be the same user's.
+        :returns: the new tokens; ``claims`` holds only ``sub`` if the provider sends no new ID token.
+        :raises AuthError: if the provider refuses the token.
+        """
+        tokens = await self._request_tokens({"grant_type": "refresh_token", "refresh_token": refresh_token})
+        tokens.setdefault("refresh_token", refresh_token)
+        if "id_token" not in tokens:
+            return _login({"sub": subject}, tokens)
+        login = await self._login(tokens, None, "/")
+        if login.claims["sub"] != subject:
+            raise AuthError(f"{self._provider().issuer}: the refreshed ID token belongs to another user")
+        return login
+
+    async def get_userinfo(self, login: OpenIDLogin) -> dict[str, Any]:
+        """Fetch the claims of the provider's UserInfo endpoint (Core section 5.3).
+
+        :raises AuthError: if the endpoint is missing, refuses the access token, or it answers for
+            another user.
+        """
+        provider, client = self._provider(), self.get_auth_http_client()
+        url = (await provider.metadata(client)).get("userinfo_endpoint")
+        if url is None or login.access_token is None:
+            raise AuthError(
+                f"{provider.issuer}: the provider has no UserInfo endpoint or gave no access token"
+            )
+        try:
+            response = await client.fetch(url, headers={"Authorization": f"Bearer {login.access_token}"})
+        except HTTPClientError as error:
+            raise AuthError(
+                f"{provider.issuer}: the UserInfo request failed: HTTP status {error.code}"
+            ) from error
+        claims = json_object(provider.issuer, response.body)
+        if claims.get("sub") != login.claims["sub"]:
+            raise AuthError(f"{provider.issuer}: the UserInfo answer belongs to another user")
+        return claims
+
+    async def logout_redirect(self, id_token: str = "", post_logout_redirect_uri: str | None = None) -> None:
+        """Redirect the user to the provider to end the session there too (RP-Initiated Logout 1.0).
+
+        :param id_token: of the `OpenIDLogin`; some providers ask the user to confirm without it.
+        :param post_logout_redirect_uri: where the provider sends the user afterwards; registered with it.
+        :raises AuthError: if the provider has no such endpoint.
+        """
+        provider = self._provider()
+        url = (await provider.metadata(self.get_auth_http_client())).get("end_session_endpoint")
+        if url is None:
+            raise AuthError(f"{provider.issuer}: the provider has no end_session_endpoint")
+        arguments = {
+            "id_token_hint": id_token or None,
+            "client_id": self.get_openid_connect_settings()["client_id"],
+            "post_logout_redirect_uri": post_logout_redirect_uri,
+        }
+        self._handler().redirect(with_query(url, arguments))
+
+    def _provider(self) -> OpenIDProvider:
+        issuer = self.get_openid_connect_settings()["issuer"]
+        return _providers.setdefault(issuer, OpenIDProvider(issuer))
+
+    def _take_pending(self, issuer: str) -> dict[str, str]:
+        """Return what the first step kept for the ``state`` of this callback, which is good for one use."""
+        handler = self._handler()
+        state = handler.get_query_argument("state", "")
+        name = _cookie_name(state)
+        kept = handler.get_signed_cookie(name, max_age_days=_LOGIN_AGE)
+        pending: dict[str, str] = json.loads(kept) if kept else {}
+        if not state or not secrets.compare_digest(pending.get("state", "").encode(), state.encode()):
+            raise AuthError("OpenID Connect: the callback belongs to no login of this browser; start again")
+        handler.clear_cookie(name)
+        if pending["issuer"] != issuer:
+            raise AuthError("OpenID Connect: the login was begun at another provider; start again")
+        return pending
+
+    async def _request_tokens(self, fields: dict[str, str]) -> dict[str, Any]:
+        settings = self.get_openid_connect_settings()
+        provider, client = self._provider(), self.get_auth_http_client()
+        metadata = await provider.metadata(client)
+        fields = {**fields, "client_id": settings["client_id"]}
+        if settings.get("client_secret"):
+            fields["client_secret"] = settings["client_secret"]
+        return await request_token(provider.issuer, client, metadata["token_endpoint"], fields)
+
+    async def _login(self, tokens: dict[str, Any], nonce: str | None, next_url: str) -> OpenIDLogin:
+        token = tokens.get("id_token")
+        if not isinstance(token, str):
+            raise AuthError(f"{self._provider().issuer}: the answer to the token request has no id_token")
+        claims = await self._verify(token, nonce, tokens.get("access_token"))
+        return _login(claims, tokens, next_url)
+
+    async def _verify(self, token: str, nonce: str | None, access_token: object) -> dict[str, Any]:
+        """Return the claims of an ID token that passes every check of Core section 3.1.3.7."""
+        import jwt
+
+        provider = self._provider()
+        client_id = self.get_openid_connect_settings()["client_id"]
+        try:
+            header = jwt.get_unverified_header(token)
+            algorithm = header.get("alg")
+            if algorithm not in ALGORITHMS:
+                raise AuthError(f"{provider.issuer}: the ID token has the algorithm {algorithm!r}")
+            key = await provider.key(self.get_auth_http_client(), header.get("kid"), algorithm)
+            claims: dict[str, Any] = jwt.decode(
+                token,
+                key.key,
+                algorithms=[algorithm],
+                audience=client_id,
+                issuer=provider.issuer,
+                leeway=_LEEWAY,
+                options={"require": ["iss", "sub", "aud", "exp", "iat"]},
+            )
+        except jwt.PyJWTError as error:
+            raise AuthError(f"{provider.issuer}: the ID token is not valid: {error}") from error
+        audience = claims["aud"]
+        several = isinstance(audience, list) and len(audience) > 1
+        if claims.get("azp", None if several else client_id) != client_id:
+            raise AuthError(f"{provider.issuer}: the ID token is for another client")
+        if nonce is not None and not _same(claims.get("nonce"), nonce):
+            raise AuthError(f"{provider.issuer}: the ID token belongs to another login")
+        if "at_hash" in claims and isinstance(access_token, str):
+            if not _same(claims["at_hash"], _token_hash(access_token, algorithm)):
+                raise AuthError(f"{provider.issuer}: the access token does not fit the ID token")
+        return claims
+
+
+def _login(claims: dict[str, Any], tokens: Mapping[str, Any], next_url: str = "/") -> OpenIDLogin:
+    expires = tokens.get("expires_in")
+    return OpenIDLogin(
+        claims,
+        next_url,
+        tokens.get("id_token", ""),
+        tokens.get("access_token"),
+        tokens.get("refresh_token"),
+        expires if isinstance(expires, int) else None,
+    )
+
+
+def _cookie_name(state: str) -> str:
+    """Return the cookie for a login: one of a few, so that logins begun elsewhere cannot fill the browser."""
+    return f"_openid_connect_{sum(state.encode()) % _SLOTS}"
+
+
+def _challenge(verifier: str) -> str:
+    """Return the PKCE challenge of a verifier (RFC 7636 section 4.2)."""
+    return _base64url(hashlib.sha256(verifier.encode()).digest())
+
+
+def _token_hash(token: str, algorithm: str) -> str:
+    """Return ``at_hash`` of an access token (Core section 3.1.3.6): half of a digest of the algorithm's
+    size."""
+    size = algorithm[-3:]
+    digest = hashlib.new(f"sha{size}" if size.isdigit() else "sha512", token.encode()).digest()
+    return _base64url(digest[: len(digest) // 2])
+
+
+def _base64url(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+
+
+def _same(value: object, expected: str) -> bool:
+    return isinstance(value, str) and secrets.compare_digest(value.encode(), expected.encode())

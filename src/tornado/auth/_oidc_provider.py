@@ -1,0 +1,138 @@
+"""An OpenID provider as its own documents describe it: endpoints and keys, fetched and cached.
+
+The metadata (OpenID Connect Discovery 1.0) is fetched again after an hour. The keys are fetched again when
+a token names one that is not known, which is how providers rotate them, but at most once a minute: tokens
+with made-up key names must not turn into requests.
+"""
+
+from __future__ import annotations
+
+import time
+import urllib.parse
+from collections.abc import Callable
+from typing import Any
+
+from tornado.auth._errors import AuthError
+from tornado.auth._provider import json_object
+from tornado.httpclient import AsyncHTTPClient, HTTPClientError
+
+#: Seconds that metadata and keys are used before they are fetched again.
+_MAX_AGE = 3600.0
+#: Seconds between two requests for the keys.
+_MIN_REFRESH = 60.0
+#: Bytes of a metadata or key document.
+_MAX_DOCUMENT = 1024 * 1024
+#: Seconds for fetching one.
+_TIMEOUT = 10.0
+
+#: Signature algorithms that are accepted. ``none`` and the symmetric ones are not: the latter would let
+#: the holder of a public key sign, where a library confuses the two.
+ALGORITHMS = frozenset(
+    ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
+)
+
+
+class OpenIDProvider:
+    """The metadata and the keys of one provider.
+
+    :param issuer: the provider's URL, as the program is configured with it.
+    :param clock: gives seconds; only differences count.
+    """
+
+    def __init__(self, issuer: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self.issuer = issuer
+        self._clock = clock
+        self._metadata: dict[str, Any] = {}
+        self._metadata_time = 0.0
+        self._keys: dict[str | None, Any] = {}
+        self._keys_time: float | None = None
+
+    async def metadata(self, client: AsyncHTTPClient) -> dict[str, Any]:
+        """Return the provider's metadata.
+
+        :raises AuthError: if they cannot be fetched, name another issuer, or have an endpoint that is not
+            secure.
+        """
+        if not self._metadata or self._clock() - self._metadata_time > _MAX_AGE:
+            require_secure("issuer", self.issuer)
+            url = self.issuer.rstrip("/") + "/.well-known/openid-configuration"
+            found = await self._fetch(client, url)
+            # Discovery section 4.3: otherwise one provider could speak in the name of another.
+            if found.get("issuer") != self.issuer:
+                raise AuthError(
+                    f"{self.issuer}: the metadata name the issuer {found.get('issuer')!r}; "
+                    "configure the program with exactly that URL if it is the one you trust"
+                )
+            for name in ("authorization_endpoint", "token_endpoint", "jwks_uri"):
+                if not isinstance(found.get(name), str):
+                    raise AuthError(f"{self.issuer}: the metadata have no {name}")
+            for name, value in found.items():
+                if name.endswith("_endpoint") or name == "jwks_uri":
+                    require_secure(name, value)
+            self._metadata, self._metadata_time = found, self._clock()
+        return self._metadata
+
+    async def key(self, client: AsyncHTTPClient, key_id: str | None, algorithm: str) -> Any:
+        """Return the key that a token was signed with.
+
+        :param key_id: ``kid`` of the token's header; None stands for the provider's only key.
+        :param algorithm: ``alg`` of it.
+        :raises AuthError: if the provider has no such key.
+        """
+        key = self._find(key_id, algorithm)
+        now = self._clock()
+        if self._keys_time is None or now - self._keys_time > (_MAX_AGE if key else _MIN_REFRESH):
+            await self._fetch_keys(client)
+            key = self._find(key_id, algorithm)
+        if key is None:
+            raise AuthError(f"{self.issuer}: the ID token is signed with an unknown key")
+        return key
+
+    def _find(self, key_id: str | None, algorithm: str) -> Any:
+        if key_id is not None:
+            candidates = [self._keys[key_id]] if key_id in self._keys else []
+        else:
+            candidates = list(self._keys.values())
+        fitting = [key for key in candidates if key.algorithm_name in (None, algorithm)]
+        return fitting[0] if len(fitting) == 1 else None
+
+    async def _fetch_keys(self, client: AsyncHTTPClient) -> None:
+        import jwt
+
+        metadata = await self.metadata(client)
+        self._keys_time = self._clock()
+        document = await self._fetch(client, metadata["jwks_uri"])
+        entries = document.get("keys")
+        keys: dict[str | None, Any] = {}
+        for entry in entries if isinstance(entries, list) else ():
+            if not isinstance(entry, dict) or entry.get("use", "sig") != "sig":
+                continue
+            try:
+                key = jwt.PyJWK(entry)
+            except jwt.PyJWTError:
+                continue  # a kind of key that the library does not know; others may be fine
+            if entry.get("kty") != "oct":
+                keys[key.key_id] = key
+        self._keys = keys
+
+    async def _fetch(self, client: AsyncHTTPClient, url: str) -> dict[str, Any]:
+        try:
+            response = await client.fetch(
+                url, connect_timeout=_TIMEOUT, request_timeout=_TIMEOUT, follow_redirects=False
+            )
+        except (HTTPClientError, OSError) as error:
+            raise AuthError(f"{self.issuer}: cannot fetch {url}: {error}") from error
+        if len(response.body) > _MAX_DOCUMENT:
+            raise AuthError(f"{self.issuer}: {url} is larger than {_MAX_DOCUMENT} bytes")
+        return json_object(self.issuer, response.body)
+
+
+def require_secure(name: str, url: object) -> None:
+    """Refuse a URL of a provider that is not ``https``; ``http`` passes for this machine only.
+
+    :raises AuthError: for any other URL.
+    """
+    parts = urllib.parse.urlsplit(url if isinstance(url, str) else "")
+    local = parts.scheme == "http" and parts.hostname in ("localhost", "127.0.0.1", "::1")
+    if not parts.hostname or not (parts.scheme == "https" or local):
+        raise AuthError(f"OpenID Connect: the {name} must be an https URL, got {url!r}")
