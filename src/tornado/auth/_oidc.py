@@ -16,6 +16,7 @@ import dataclasses
 import hashlib
 import json
 import secrets
+import urllib.parse
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -31,6 +32,9 @@ _LOGIN_AGE = 10 / (24 * 60)
 _SLOTS = 4
 #: Seconds that the provider's clock may differ from ours.
 _LEEWAY = 60
+
+#: The provider's metadata entry for the ways in which a client may authenticate.
+_METHODS = "token_endpoint_auth_methods_supported"
 
 _providers: dict[str, OpenIDProvider] = {}
 
@@ -253,10 +257,17 @@ class OpenIDConnectMixin(ProviderMixin):
         settings = self.get_openid_connect_settings()
         provider, client = self._provider(), self.get_auth_http_client()
         metadata = await provider.metadata(client)
-        fields = {**fields, "client_id": settings["client_id"]}
-        if settings.get("client_secret"):
-            fields["client_secret"] = settings["client_secret"]
-        return await request_token(provider.issuer, client, metadata["token_endpoint"], fields)
+        secret = settings.get("client_secret")
+        headers = {}
+        # Basic authentication is what every provider has to offer a client with a secret (Discovery
+        # section 3).
+        if secret and "client_secret_basic" in metadata.get(_METHODS, ["client_secret_basic"]):
+            headers["Authorization"] = _basic(settings["client_id"], secret)
+        else:
+            fields = {**fields, "client_id": settings["client_id"]}
+            if secret:
+                fields["client_secret"] = secret
+        return await request_token(provider.issuer, client, metadata["token_endpoint"], fields, headers)
 
     async def _login(self, tokens: dict[str, Any], nonce: str | None, next_url: str) -> OpenIDLogin:
         token = tokens.get("id_token")
@@ -320,6 +331,13 @@ def _cookie_name(state: str) -> str:
 def _challenge(verifier: str) -> str:
     """Return the PKCE challenge of a verifier (RFC 7636 section 4.2)."""
     return _base64url(hashlib.sha256(verifier.encode()).digest())
+
+
+def _basic(client_id: str, client_secret: str) -> str:
+    """Return the Authorization field of a client (RFC 6749 section 2.3.1: each part is form-encoded
+    first)."""
+    pair = f"{urllib.parse.quote_plus(client_id)}:{urllib.parse.quote_plus(client_secret)}"
+    return "Basic " + base64.b64encode(pair.encode()).decode("ascii")
 
 
 def _token_hash(token: str, algorithm: str) -> str:

@@ -14,9 +14,8 @@ from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPResponse
 if TYPE_CHECKING:
     from tornado.web import RequestHandler
 
-#: Sent with every token request: GitHub and others answer in form encoding without it.
-_ACCEPT_JSON = {"Accept": "application/json"}
-_FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+#: Of every form: GitHub and others answer in form encoding unless JSON is asked for.
+_FORM = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
 
 
 class ProviderMixin:
@@ -42,27 +41,35 @@ class ProviderMixin:
         return request_url if url is None else urllib.parse.urljoin(request_url, url)
 
 
-async def post_form(client: AsyncHTTPClient, url: str, fields: Mapping[str, Any]) -> HTTPResponse:
+async def post_form(
+    client: AsyncHTTPClient, url: str, fields: Mapping[str, Any], headers: Mapping[str, str] | None = None
+) -> HTTPResponse:
     """Send a form to a provider's endpoint and return its response.
 
     :param fields: the fields of the form; None values are left out.
+    :param headers: further header fields.
     :raises HTTPClientError: for a status other than 2xx.
     """
     body = urllib.parse.urlencode({name: value for name, value in fields.items() if value is not None})
-    return await client.fetch(url, method="POST", headers={**_FORM, **_ACCEPT_JSON}, body=body)
+    return await client.fetch(url, method="POST", headers={**_FORM, **(headers or {})}, body=body)
 
 
 async def request_token(
-    provider: str, client: AsyncHTTPClient, url: str, fields: Mapping[str, Any] | None = None
+    provider: str,
+    client: AsyncHTTPClient,
+    url: str,
+    fields: Mapping[str, Any] | None = None,
+    headers: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Send a token request (RFC 6749 section 4.1.3) and return the decoded answer.
 
     :param provider: the provider's name, for error messages.
     :param fields: sent as a form by POST; without them the request is a GET.
+    :param headers: further header fields of the POST.
     :raises AuthError: if the provider answers with an error, or with something other than a JSON object.
     """
     try:
-        response = await (client.fetch(url) if fields is None else post_form(client, url, fields))
+        response = await (client.fetch(url) if fields is None else post_form(client, url, fields, headers))
     except HTTPClientError as error:
         raise AuthError(f"{provider}: the token request failed: {describe(error)}") from error
     return json_object(provider, response.body)
