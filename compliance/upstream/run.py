@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Run upstream Tornado's own test modules against the package installed for this interpreter.
 
-``.venv/bin/python compliance/upstream/run.py gen_test locks_test`` runs two; without names, all. README.md
-beside this file says how it works; ``accepted.json`` lists the verdicts that differ on purpose, with reasons.
+``.venv/bin/python compliance/upstream/run.py gen_test locks_test`` runs two; without names, all. ``--version``
+chooses the suite of an older release. README.md beside this file says how it works; ``accepted.json`` (for older
+releases ``accepted-VERSION.json``) lists the verdicts that differ on purpose, with reasons.
 """
 
 from __future__ import annotations
@@ -15,13 +16,28 @@ import os
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
+import urllib.request
 import zipfile
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+#: The release whose behaviour is ours.
 VERSION = "6.6.1"
+#: Older releases whose style is supported, as source packages: the path at the registry, and the digest.
+SOURCES = {
+    "4.5.3": (
+        "e3/7b/e29ab3d51c8df66922fea216e2bddfcb6430fb29620e5165b16a216e0d3c",
+        "6d14e47eab0e15799cf3cdcc86b0b98279da68522caace2bd7ce644287685f0a",
+    ),
+    "5.1.1": (
+        "e6/78/6e7b5af12c12bdf38ca9bfe863fcaf53dc10430a312d0324e76c1e5ca426",
+        "4e5158d97583502a7e2739951553cbd88a72076f152b4b11b64b9a10c4c49409",
+    ),
+}
+REGISTRY = "https://files.pythonhosted.org/packages"
 HERE = Path(__file__).resolve().parent
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "waterspout"
 #: The program of each process: it loads one module's tests and writes what became of each.
@@ -39,6 +55,20 @@ class Outcome:
     log: Path
 
 
+def source_package(version: str) -> Path:
+    """Return the source package of an older release, from the cache or from the package registry."""
+    folder, digest = SOURCES[version]
+    file = CACHE / f"tornado-{version}" / f"tornado-{version}.tar.gz"
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with urllib.request.urlopen(f"{REGISTRY}/{folder}/{file.name}") as answer:
+            data = answer.read()
+        if hashlib.sha256(data).hexdigest() != digest:
+            raise SystemExit(f"{file.name} from the registry does not have the expected sha256")
+        file.write_bytes(data)
+    return file
+
+
 def wheel() -> Path:
     """Upstream's wheel, from the cache or from the package registry."""
     folder = CACHE / f"tornado-{VERSION}"
@@ -49,19 +79,32 @@ def wheel() -> Path:
     return next(folder.glob("*.whl"))
 
 
-def lay_out(target: Path) -> list[str]:
+def lay_out(target: Path, version: str = VERSION) -> list[str]:
     """Copy our package to ``target`` and put upstream's tests where they expect to be; the modules' names."""
     spec = importlib.util.find_spec("tornado")
     if spec is None or not spec.submodule_search_locations:
         raise SystemExit("no tornado package is installed for this interpreter: run scripts/setup first")
     ours = Path(spec.submodule_search_locations[0])
     shutil.copytree(ours, target / "tornado", ignore=shutil.ignore_patterns("__pycache__"))
-    archive = wheel()
+    archive = wheel() if version == VERSION else source_package(version)
     digest = hashlib.sha256(archive.read_bytes()).hexdigest()
     print(f"upstream: {archive.name} (sha256 {digest[:16]}…)\nours: {ours}")
-    with zipfile.ZipFile(archive) as content:
-        content.extractall(target, [name for name in content.namelist() if name.startswith("tornado/test/")])
+    if version == VERSION:
+        with zipfile.ZipFile(archive) as content:
+            names = [name for name in content.namelist() if name.startswith("tornado/test/")]
+            content.extractall(target, names)
+    else:
+        lay_out_source(archive, target)
     return sorted(path.stem for path in (target / "tornado" / "test").glob("*_test.py"))
+
+
+def lay_out_source(archive: Path, target: Path) -> None:
+    """Put the tests and the demos of a source package where they expect to be."""
+    root = archive.name.removesuffix(".tar.gz")
+    with tarfile.open(archive) as content:
+        content.extractall(target / "source", filter="data")
+    shutil.copytree(target / "source" / root / "tornado" / "test", target / "tornado" / "test")
+    shutil.move(target / "source" / root / "demos", target / "demos")
 
 
 def run(module: str, target: Path, seconds: float) -> Outcome:
@@ -87,9 +130,10 @@ def run(module: str, target: Path, seconds: float) -> Outcome:
     return Outcome(module, json.loads(answer.read_text()), log)
 
 
-def accepted() -> dict[str, str]:
+def accepted(version: str = VERSION) -> dict[str, str]:
     """Tests that fail on purpose or for now, with the reason of each."""
-    table: dict[str, str] = json.loads((HERE / "accepted.json").read_text())
+    name = "accepted.json" if version == VERSION else f"accepted-{version}.json"
+    table: dict[str, str] = json.loads((HERE / name).read_text()) if (HERE / name).exists() else {}
     return table
 
 
@@ -123,14 +167,15 @@ def main() -> int:
     parser.add_argument("modules", nargs="*", help="names such as gen_test; none for all")
     parser.add_argument("--timeout", type=float, default=240, help="seconds for a module")
     parser.add_argument("--keep", action="store_true", help="keep the temporary copy even if all is well")
+    parser.add_argument("--version", default=VERSION, choices=[VERSION, *SOURCES], help="whose suite")
     asked = parser.parse_args()
     target = Path(tempfile.mkdtemp(prefix="upstream-tests-"))
-    present = lay_out(target)
+    present = lay_out(target, asked.version)
     if unknown := set(asked.modules) - set(present):
         parser.error(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(present)}")
     total: Counter[str] = Counter()
     for module in asked.modules or [name for name in present if name not in LEFT_OUT]:
-        total += report(run(module, target, asked.timeout), accepted())
+        total += report(run(module, target, asked.timeout), accepted(asked.version))
     print(summary(total))
     if not total["failed"] and not asked.keep:
         shutil.rmtree(target)

@@ -10,6 +10,8 @@ import unittest
 from pathlib import Path
 from typing import Any
 
+import old_python
+
 
 class Verdicts(unittest.TextTestResult):
     """Prints as unittest does, and remembers one word a test; a test whose subtest failed has failed."""
@@ -48,6 +50,7 @@ def main(module: str, answer: Path) -> None:
     """Run the module's tests and write the verdicts."""
     # Upstream's own runner quiets this logger too; a few tests expect no output from it.
     logging.getLogger("tornado.access").setLevel(logging.CRITICAL)
+    old_python.supply()
     try:
         __import__(module)
     except Exception:
