@@ -1,7 +1,7 @@
 """Names that older releases of Python had and that upstream's older suites use.
 
-The suites of Tornado 4.5.3 and 5.1.1 were written for Python 2.7 to 3.7. What is missing since is supplied here, so
-that a test fails by what our package does and not by what Python no longer has.
+The suites of Tornado 4.5.3 and 5.1.1 were written for Python 2.7 to 3.7. What is missing since is supplied
+here, so that a test fails by what our package does and not by what Python no longer has.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Run upstream Tornado's own test modules against the package installed for this interpreter.
 
-``.venv/bin/python compliance/upstream/run.py gen_test locks_test`` runs two; without names, all. ``--version``
-chooses the suite of an older release. README.md beside this file says how it works; ``accepted.json`` (for older
-releases ``accepted-VERSION.json``) lists the verdicts that differ on purpose, with reasons.
+``.venv/bin/python compliance/upstream/run.py gen_test locks_test`` runs two; without names, all.
+``--version`` chooses the suite of an older release. README.md beside this file says how it works;
+``accepted.json`` (for older releases ``accepted-VERSION.json``) lists the verdicts that differ on purpose,
+with reasons.
 """
 
 from __future__ import annotations

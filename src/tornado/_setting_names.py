@@ -21,7 +21,7 @@ APPLICATION = frozenset(
     ui_methods ui_modules upload_directory websocket_max_message_size websocket_ping_interval
     websocket_ping_timeout websocket_write_limit xsrf_cookie_kwargs xsrf_cookie_name xsrf_cookie_version
     xsrf_cookies
-    facebook_api_key facebook_secret google_oauth twitter_consumer_key twitter_consumer_secret
+    facebook_api_key facebook_secret google_oauth openid_connect twitter_consumer_key twitter_consumer_secret
     """.split()
 )
 

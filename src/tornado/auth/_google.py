@@ -50,8 +50,8 @@ class GoogleOAuth2Mixin(OAuth2Mixin):
 
         :raises KeyError: if the application has no setting ``google_oauth``.
         """
-        settings: dict[str, str] = self._handler().settings[self._OAUTH_SETTINGS_KEY]
-        return settings
+        client: dict[str, str] = self._handler().settings[self._OAUTH_SETTINGS_KEY]
+        return client
 
     async def get_authenticated_user(
         self, redirect_uri: str, code: str, client_id: str | None = None, client_secret: str | None = None
@@ -66,9 +66,9 @@ class GoogleOAuth2Mixin(OAuth2Mixin):
         :raises AuthError: if Google refuses the code.
         """
         if client_id is None or client_secret is None:
-            settings = self.get_google_oauth_settings()
-            client_id = settings["key"] if client_id is None else client_id
-            client_secret = settings["secret"] if client_secret is None else client_secret
+            configured = self.get_google_oauth_settings()
+            client_id = configured["key"] if client_id is None else client_id
+            client_secret = configured["secret"] if client_secret is None else client_secret
         fields = {
             "grant_type": "authorization_code",
             "code": code,

@@ -89,11 +89,11 @@ class OpenIDConnectMixin(ProviderMixin):
         """
         handler = self._handler()
         handler.require_setting("openid_connect", "OpenID Connect")
-        settings: Mapping[str, Any] = handler.settings["openid_connect"]
-        missing = [name for name in ("issuer", "client_id") if not settings.get(name)]
+        client_config: Mapping[str, Any] = handler.settings["openid_connect"]
+        missing = [name for name in ("issuer", "client_id") if not client_config.get(name)]
         if missing:
             raise ValueError(f"the setting openid_connect has no {' and no '.join(missing)}")
-        return settings
+        return client_config
 
     async def authorize_redirect(
         self,
@@ -114,14 +114,14 @@ class OpenIDConnectMixin(ProviderMixin):
         :raises AuthError: if the provider's metadata cannot be fetched.
         """
         handler = self._handler()
-        settings = self.get_openid_connect_settings()
+        client_config = self.get_openid_connect_settings()
         metadata = await self._provider().metadata(self.get_auth_http_client())
         state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
         pending = {
             "state": state,
             "nonce": nonce,
             "verifier": verifier,
-            "issuer": settings["issuer"],
+            "issuer": client_config["issuer"],
             "redirect_uri": redirect_uri,
             "next": next_url if is_local_path(next_url) else "/",
         }
@@ -136,7 +136,7 @@ class OpenIDConnectMixin(ProviderMixin):
         arguments = {
             **(extra_params or {}),
             "response_type": "code",
-            "client_id": settings["client_id"],
+            "client_id": client_config["client_id"],
             "redirect_uri": redirect_uri,
             "scope": " ".join(scope if "openid" in scope else ["openid", *scope]),
             "state": state,
@@ -152,8 +152,8 @@ class OpenIDConnectMixin(ProviderMixin):
         :raises AuthError: if the callback belongs to no login of this browser, the user or the provider
             refused, or a token is not valid.
         """
-        settings = self.get_openid_connect_settings()
-        pending = self._take_pending(settings["issuer"])
+        client_config = self.get_openid_connect_settings()
+        pending = self._take_pending(client_config["issuer"])
         handler = self._handler()
         provider, client = self._provider(), self.get_auth_http_client()
         metadata = await provider.metadata(client)
@@ -254,17 +254,17 @@ class OpenIDConnectMixin(ProviderMixin):
         return pending
 
     async def _request_tokens(self, fields: dict[str, str]) -> dict[str, Any]:
-        settings = self.get_openid_connect_settings()
+        client_config = self.get_openid_connect_settings()
         provider, client = self._provider(), self.get_auth_http_client()
         metadata = await provider.metadata(client)
-        secret = settings.get("client_secret")
+        secret = client_config.get("client_secret")
         headers = {}
         # Basic authentication is what every provider has to offer a client with a secret (Discovery
         # section 3).
         if secret and "client_secret_basic" in metadata.get(_METHODS, ["client_secret_basic"]):
-            headers["Authorization"] = _basic(settings["client_id"], secret)
+            headers["Authorization"] = _basic(client_config["client_id"], secret)
         else:
-            fields = {**fields, "client_id": settings["client_id"]}
+            fields = {**fields, "client_id": client_config["client_id"]}
             if secret:
                 fields["client_secret"] = secret
         return await request_token(provider.issuer, client, metadata["token_endpoint"], fields, headers)
