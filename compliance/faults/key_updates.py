@@ -1,16 +1,15 @@
 """Peers that have TLS 1.3 keys updated again and again, and never read (RFC 8446 section 4.6.3).
 
 Each KeyUpdate(update_requested) makes the server answer with a KeyUpdate. Python's ``ssl`` cannot ask for
-one, so the function of OpenSSL is called by ctypes, on the library that ``ssl`` itself has loaded.
+one, so the function of OpenSSL is called by ctypes, in the library that ``ssl`` itself uses.
 """
 
 from __future__ import annotations
 
+import _ssl
 import ctypes
-import re
 import socket
 import ssl
-from pathlib import Path
 from typing import Any
 
 #: SSL_KEY_UPDATE_REQUESTED of OpenSSL.
@@ -20,12 +19,12 @@ _OFFSET = ctypes.sizeof(ctypes.c_ssize_t) + 2 * ctypes.sizeof(ctypes.c_void_p)
 
 
 def library() -> Any:
-    """OpenSSL as this process has loaded it; None where it is not a shared library, or does not tell."""
-    try:
-        found = re.search(r"/\S*libssl\S*", Path("/proc/self/maps").read_text())
-    except OSError:
-        return None
-    loaded = ctypes.CDLL(found.group()) if found else None
+    """OpenSSL as the `ssl` module uses it; None where its functions cannot be found by name.
+
+    Other packages may have loaded an OpenSSL of their own, so the search begins at the module itself.
+    """
+    file = getattr(_ssl, "__file__", None)
+    loaded = ctypes.CDLL(file) if file else None
     if not hasattr(loaded, "SSL_key_update"):
         return None
     loaded.SSL_key_update.argtypes = [ctypes.c_void_p, ctypes.c_int]

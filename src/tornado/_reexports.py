@@ -18,6 +18,14 @@ from typing import Any
 #: Module -> source -> names. Names under "" are modules, and a dotted one stands for its first part, as in
 #: ``import email.utils``.
 _IMPORTS: dict[str, dict[str, str]] = {
+    "tornado.auth": {
+        "": "base64 binascii hashlib hmac re time urllib.parse uuid",
+        "collections.abc": "Iterable",
+        "tornado": "escape httpclient",
+        "tornado.httputil": "url_concat",
+        "tornado.util": "unicode_type",
+        "tornado.web": "RequestHandler",
+    },
     "tornado.autoreload": {
         "": "functools importlib.abc importlib.util os pkgutil signal subprocess sys traceback types weakref",
         "collections.abc": "Callable",
@@ -29,6 +37,15 @@ _IMPORTS: dict[str, dict[str, str]] = {
         "asyncio": "Future",
         "collections.abc": "Callable",
         "concurrent": "futures",
+        "tornado.log": "app_log",
+    },
+    "tornado.curl_httpclient": {
+        "": "inspect logging threading time",
+        "collections.abc": "Callable",
+        "io": "BytesIO",
+        "tornado": "gen httputil ioloop",
+        "tornado.escape": "native_str utf8",
+        "tornado.httpclient": "AsyncHTTPClient HTTPError HTTPRequest HTTPResponse main",
         "tornado.log": "app_log",
     },
     "tornado.escape": {

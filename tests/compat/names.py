@@ -147,11 +147,6 @@ NAMES: dict[str, list[str]] = {
 #: By prefix: what builds it. Delete an entry when its part is there.
 PENDING: dict[str, str] = {}
 
-#: Public modules that are not built yet, with what builds them: not to be importable until then.
-PENDING_MODULES: dict[str, str] = {
-    "tornado.auth": "third-party authentication",
-}
-
 #: Every public module of the API.
 MODULES = """
     auth autoreload concurrent curl_httpclient escape gen http1connection httpclient httpserver httputil

@@ -10,12 +10,11 @@ from types import ModuleType
 
 import pytest
 
-from tests.compat.names import PENDING_MODULES
 from tests.compat.upstream_names import MISSING, NAMES
 from tests.support.modules import load
 from tornado._reexports import _IMPORTS, reexported
 
-BUILT = [module for module in NAMES if module not in PENDING_MODULES and module not in MISSING]
+BUILT = [module for module in NAMES if module not in MISSING]
 
 
 def run(program: str) -> subprocess.CompletedProcess[str]:
@@ -42,7 +41,7 @@ def test_missing_names_are_few_and_really_missing():
         assert not hasattr(importlib.import_module(module), name)
 
 
-@pytest.mark.parametrize("module", [each for each in _IMPORTS if each not in PENDING_MODULES])
+@pytest.mark.parametrize("module", _IMPORTS)
 def test_each_name_leads_to_what_its_source_has(module):
     """Names that the module imports today are listed as well, so that such an import may be removed."""
     loaded = load(module)

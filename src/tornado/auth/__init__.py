@@ -14,6 +14,7 @@ All of them raise `AuthError` when a provider refuses a login or its answer cann
 from __future__ import annotations
 
 from tornado._export import export
+from tornado._reexports import reexport
 from tornado.auth._errors import AuthError
 from tornado.auth._facebook import FacebookGraphMixin
 from tornado.auth._google import GoogleOAuth2Mixin
@@ -36,3 +37,4 @@ __all__ = [
 ]
 
 export(globals())
+reexport(globals())

@@ -17,6 +17,7 @@ import re
 import pycurl
 
 from tornado._export import export
+from tornado._reexports import reexport
 from tornado.curl_httpclient._client import CurlAsyncHTTPClient
 from tornado.curl_httpclient._errors import CurlError
 from tornado.curl_httpclient._setup import curl_log
@@ -28,3 +29,4 @@ __all__ = ["CurlAsyncHTTPClient", "CurlError"]
 CR_OR_LF_RE = re.compile(b"[\r\n]")
 
 export(globals())
+reexport(globals())
