@@ -38,17 +38,18 @@ async def fetch_in_turn(http: AsyncHTTPClient, base: str, requests: int, first: 
 
 
 async def run(arguments: argparse.Namespace, faults: Faults) -> dict[str, Any]:
-    """Two rounds of clients: what is held after the second is compared with what was after the first."""
-    http = AsyncHTTPClient(max_clients=arguments.clients)
+    """Do two rounds, each with a client and its pool, and report what is held after each when it is closed."""
     base = f"http://127.0.0.1:{arguments.port}"
     states = []
     for _ in range(2):
+        http = AsyncHTTPClient(force_instance=True, max_clients=arguments.clients)
         counts, before = Counts(), faults.counts.total()
         faults.enabled = True
         async with asyncio.TaskGroup() as group:
             for number in range(arguments.clients):
                 group.create_task(fetch_in_turn(http, base, arguments.requests, number, counts))
         faults.enabled = False
+        http.close()
         for _ in range(10):
             await asyncio.sleep(0)  # what closes in a later turn of the loop
         states.append({**holdings(), "connections": 0})
