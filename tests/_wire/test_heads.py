@@ -1,5 +1,7 @@
 """Heads as values, from a whole block."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,6 +9,7 @@ from hypothesis import strategies as st
 from tests.support.feeder import attributes
 from tornado._wire import heads
 from tornado._wire.errors import HTTPInputError, VersionNotSupported
+from tornado._wire.h1 import Reader, Role
 from tornado._wire.headers import HTTPHeaders
 from tornado._wire.heads import (
     MAX_BLOCKS,
@@ -321,7 +324,8 @@ def test_limits_of_the_usual_head():
 def kept_text():
     """Everything that any table holds, as one text."""
     known = heads.known
-    tables = [known.lines, known.hosts, known.kind_of, heads._heads, heads._blocks]
+    blocks = [heads._blocks, heads._blocks_before_cookies]
+    tables = [known.lines, known.hosts, known.kind_of, heads._heads, *blocks]
     return repr(tables) + repr([attributes(head) for head in heads._heads.values()])
 
 
@@ -375,7 +379,7 @@ def test_head_with_another_line_is_not_kept(lines):
     add_fixed_targets(["/"])
     for _ in range(4):
         assert read_usual_head(usual("Host: a", *lines, first="GET / HTTP/1.1"), DEFAULT) is not None
-    assert heads._heads == heads._blocks == {}
+    assert heads._heads == heads._blocks == heads._blocks_before_cookies == {}
 
 
 LONG = ["Host: a", f"User-Agent: {'x' * 200}", f"Accept: {'y' * 100}"]
@@ -385,7 +389,7 @@ def test_block_before_a_cookie_is_kept_without_it():
     for cookie in ("a=b", "c=d", "e=f", "secret=1"):
         data = usual(*LONG, f"Cookie: {cookie}")
         assert attributes(read_usual_head(data, DEFAULT)) == attributes(parse_request_head(data))
-    (kept,) = heads._blocks
+    (kept,) = heads._blocks_before_cookies
     assert kept == "".join(f"{line}\r\n" for line in LONG).encode()
     assert "secret" not in kept_text()
 
@@ -394,7 +398,7 @@ def test_block_before_a_cookie_is_kept_without_it():
 def test_cookie_after_a_known_block_is_checked(cookie):
     for _ in range(3):
         read_usual_head(usual(*LONG, "Cookie: a=b"), DEFAULT)
-    assert heads._blocks
+    assert heads._blocks_before_cookies
     assert read_usual_head(usual(*LONG, f"Cookie: {cookie}"), DEFAULT) is None
 
 
@@ -414,6 +418,21 @@ def test_what_is_not_exactly_one_head_is_not_read_by_a_known_block(end):
         assert read_usual_head(data.removesuffix(b"\r\n\r\n") + end.encode(), DEFAULT) is None
 
 
+@pytest.mark.parametrize("path", ["/", "/" + "x" * SMALL])
+def test_head_that_stops_after_a_block_known_from_before_a_cookie_is_incomplete(path):
+    lines = ["Host: a", "User-Agent: b"]
+    for _ in range(3):
+        read_usual_head(usual(*lines, f"Cookie: {'x' * SMALL}"), DEFAULT)
+    assert heads._blocks_before_cookies
+    begun = usual(*lines, first=f"GET {path} HTTP/1.1").removesuffix(b"\r\n")
+    assert read_usual_head(begun, DEFAULT) is None
+    reader = Reader(Role.SERVER)
+    assert reader.receive_request(begun) is None
+    assert reader.next_event() is None
+    reader.receive_data(b"Authorization: secret\r\n\r\n")
+    assert reader.next_event().headers["Authorization"] == "secret"
+
+
 def test_tables_are_bounded():
     for number in range(max(MAX_BLOCKS, MAX_HEADS) + 1):
         add_fixed_targets([f"/{number}"])
@@ -421,8 +440,10 @@ def test_tables_are_bounded():
             for _ in range(3):
                 data = usual(f"Host: {host}", first=f"GET /{number} HTTP/1.1")
                 assert read_usual_head(data, DEFAULT).path == f"/{number}"
+                read_usual_head(usual(f"Host: {host}", f"Cookie: {'x' * SMALL}"), DEFAULT)
         assert len(heads._heads) <= MAX_HEADS
         assert len(heads._blocks) <= MAX_BLOCKS
+        assert len(heads._blocks_before_cookies) <= MAX_BLOCKS
     add_fixed_targets(map(str, range(MAX_FIXED_TARGETS + 1)))
     assert len(fixed_targets) <= MAX_FIXED_TARGETS
 
@@ -481,6 +502,9 @@ def test_fast_path_agrees_with_the_specification(requests):
         head = known_head(data) or read_usual_head(data, DEFAULT)
         if head is not None:
             assert attributes(head) == attributes(parse_request_head(data))
+        for line_end in re.finditer(b"\r\n", data[:-2]):  # a head may arrive in pieces
+            begun = data[: line_end.end()]
+            assert begun.endswith(b"\r\n\r\n") or read_usual_head(begun, DEFAULT) is None
 
 
 # Responses

@@ -26,7 +26,8 @@ Every octet of a block has been checked when its head is returned.
 Limits
 ------
 The caller bounds the block (`tornado._wire.h1.Reader` does); the others are in `tornado._wire.fields`. At
-most `MAX_HEADS` heads, `MAX_BLOCKS` blocks and `MAX_FIXED_TARGETS` targets are kept; a full table is emptied.
+most `MAX_HEADS` heads, `MAX_BLOCKS` blocks with and as many without a cookie after them, and
+`MAX_FIXED_TARGETS` targets are kept; a full table is emptied.
 """
 
 from __future__ import annotations
@@ -236,9 +237,12 @@ class ResponseHead:
 
 # Whole heads of `SMALL` octets at most, all of whose lines are known, for a target among `fixed_targets`.
 _heads: dict[bytes, RequestHead] = {}
-# The field lines of heads, without a Cookie at the end but otherwise with the empty line -> the authority of
-# Host, the lines as text, and how many fields such a head has.
+# The field lines of heads, with the empty line -> the authority of Host, the lines as text, and how many
+# fields such a head has.
 _blocks: dict[bytes, tuple[str, str, int]] = {}
+# The same for field lines before a Cookie at the end. They are apart because they do not include the empty
+# line: where no cookie follows, they are the beginning of a head of which the rest has yet to arrive.
+_blocks_before_cookies: dict[bytes, tuple[str, str, int]] = {}
 #: The paths of routes that have no groups. `tornado.routing` adds them.
 fixed_targets: Final[set[str]] = set()
 
@@ -262,6 +266,7 @@ def forget() -> None:
     known.forget()
     _heads.clear()
     _blocks.clear()
+    _blocks_before_cookies.clear()
 
 
 def read_usual_head(data: bytes, limits: Limits) -> RequestHead | None:
@@ -282,13 +287,14 @@ def read_usual_head(data: bytes, limits: Limits) -> RequestHead | None:
         block = _blocks.get(lines_kept)
     elif size <= MAX_BLOCK_SIZE:
         end = data.rfind(b"\r\n", 0, -4) + 2
+        start = data[: data.find(b"\r\n")]
         if data.startswith(b"Cookie: ", end):
             cookie = data[end:-4]
+            lines_kept = data[len(start) + 2 : end]
+            block = _blocks_before_cookies.get(lines_kept)
         else:
-            end = size
-        start = data[: data.find(b"\r\n")]
-        lines_kept = data[len(start) + 2 : end]
-        block = _blocks.get(lines_kept)
+            lines_kept = data[len(start) + 2 :]
+            block = _blocks.get(lines_kept)
     length = None
     keep_alive, conditional = True, False
     if block is not None:
@@ -376,8 +382,8 @@ def read_usual_head(data: bytes, limits: Limits) -> RequestHead | None:
             _keep(_heads, MAX_HEADS, data, head)
     elif size <= MAX_BLOCK_SIZE and keep_alive and len(unknown) == (2 if cookie else 1):
         # Nothing but Host, the cookie, and lines that are kept themselves.
-        kept = fields if not cookie else lines_kept.decode("latin-1")
-        _keep(_blocks, MAX_BLOCKS, lines_kept, (authority, kept, len(lines) - 3))
+        table, kept = (_blocks_before_cookies, lines_kept.decode("latin-1")) if cookie else (_blocks, fields)
+        _keep(table, MAX_BLOCKS, lines_kept, (authority, kept, len(lines) - 3))
     return head
 
 
