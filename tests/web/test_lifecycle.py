@@ -6,6 +6,7 @@ import asyncio
 import contextvars
 import functools
 import json
+from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
@@ -541,6 +542,31 @@ async def test_a_form_that_nothing_asks_for_is_not_decoded(options: Any) -> None
         with mock.patch("tornado.httputil._body_form.parse_body_arguments") as parse:
             assert (await server.fetch("/", FORM, method="POST", body=b"a=1")).body == b"3"
         assert not parse.called
+
+
+async def test_a_handler_around_a_stand_in_for_a_request_runs_and_fails_as_usual() -> None:
+    """Tests of programs make one of the attributes that their handlers use."""
+    request: Any = SimpleNamespace(
+        method="POST",
+        uri="/",
+        headers=httputil.HTTPHeaders(),
+        body=b"a=1",
+        remote_ip="127.0.0.1",
+        request_time=lambda: 0.0,
+        connection=mock.Mock(),
+    )
+
+    async def post(self: Any) -> None:
+        self.set_status(202)
+
+    handler = handler_of(post=post)(web.Application(), request)
+    await handler._execute([])
+    assert handler.get_status() == 202
+    handler = web.RequestHandler(web.Application(), request)
+    handler._transforms = []
+    with mock.patch("tornado.web._application.log_access"):
+        handler.send_error(404)
+    assert handler.get_status() == 404
 
 
 @pytest.mark.parametrize(("field", "body", "message"), MALFORMED)

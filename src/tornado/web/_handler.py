@@ -596,7 +596,8 @@ class RequestHandler:
                 except Exception:
                     gen_log.error("Failed to flush partial response", exc_info=True)
             return
-        self.request.tolerate_bad_form()
+        if isinstance(self.request, httputil.HTTPServerRequest):  # tests of programs use stand-ins
+            self.request.tolerate_bad_form()
         self.clear()
         reason = kwargs.get("reason")
         if exc_info is not None and isinstance(exc_info[1], HTTPError) and exc_info[1].reason:

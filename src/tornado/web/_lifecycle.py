@@ -144,7 +144,7 @@ def start(
 def _check_unsafe(handler: RequestHandler) -> None:
     """What a request that may change something has to pass before anything of the program runs."""
     request = handler.request
-    if not handler._stream_request_body and request.body:
+    if not handler._stream_request_body and isinstance(request, httputil.HTTPServerRequest) and request.body:
         request.note_form()
     _xsrf.check_request(handler)
 
