@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -366,3 +367,24 @@ async def test_keyword_arguments_may_have_any_name_under_debug() -> None:
 
     pattern = "/(?P<steps>1)/(?P<method>2)"
     assert (await ask(Handler, path="/1/2", pattern=pattern, **DEBUG)).body == b"1234"
+
+
+async def test_marks_of_decorators_and_the_kind_of_method_are_kept_under_debug() -> None:
+    def public(method: Any) -> Any:
+        method.needs_login = False
+        return method
+
+    class Handler(web.RequestHandler):
+        def prepare(self) -> None:
+            method = getattr(self, self.request.method.lower())
+            self.marked = not getattr(method, "needs_login", True)
+
+        @public
+        async def get(self, name: str = "x") -> None:
+            assert (self.write.__self__, self.write.__name__) == (self, "write")
+            assert inspect.iscoroutinefunction(self.get)
+            assert not inspect.iscoroutinefunction(self.prepare)
+            assert str(inspect.signature(self.get)) == "(name: 'str' = 'x') -> 'None'"
+            self.write(str(self.marked))
+
+    assert (await ask(Handler, **DEBUG)).body == b"True"

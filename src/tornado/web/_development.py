@@ -50,17 +50,39 @@ _current: contextvars.ContextVar[Steps] = contextvars.ContextVar("tornado.web.st
 def check(handler: RequestHandler) -> None:
     """Check a handler, which was made just now in the thread of its event loop."""
     _measure_generators()
-    own = handler.__dict__
     thread = threading.get_ident()
     for name in _OF_ONE_THREAD:
-        own[name] = functools.partial(_in_thread, thread, handler, name, getattr(handler, name))
+        _wrap(handler, name, functools.partial(_in_thread, thread, handler, name))
     measured = [handler.request.method.lower(), *_MEASURED]
     if hasattr(handler, "ws_connection"):
         measured.extend(_MEASURED_OF_WEBSOCKETS)
     for name in measured:
-        method = getattr(handler, name, None)
-        if method is not None:
-            own[name] = functools.partial(_measured, Steps(handler, name), method)
+        if getattr(handler, name, None) is not None:
+            _wrap(handler, name, functools.partial(_measured, Steps(handler, name)))
+
+
+def _wrap(handler: RequestHandler, name: str, call: Callable[..., Any]) -> None:
+    """Have `call` called, with the method and its arguments, in place of a method of the handler.
+
+    What takes the method's place has its attributes and is a method, a coroutine function too if it was one:
+    programs ask for marks that their decorators leave on ``getattr(self, self.request.method.lower())``.
+    """
+    method = getattr(handler, name)
+    if not isinstance(method, types.MethodType):  # assigned by the program, or a static method
+        handler.__dict__[name] = functools.partial(call, method)
+        return
+    wrapper: Callable[..., Any]
+    if inspect.iscoroutinefunction(method):
+
+        async def wrapper(_: RequestHandler, /, *args: Any, **kwargs: Any) -> Any:
+            return await call(method, *args, **kwargs)
+    else:
+
+        def wrapper(_: RequestHandler, /, *args: Any, **kwargs: Any) -> Any:
+            return call(method, *args, **kwargs)
+
+    functools.update_wrapper(wrapper, method.__func__)
+    handler.__dict__[name] = types.MethodType(wrapper, method.__self__)
 
 
 def _in_thread(
