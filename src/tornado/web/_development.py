@@ -64,7 +64,7 @@ def check(handler: RequestHandler) -> None:
 def _wrap(handler: RequestHandler, name: str, call: Callable[..., Any]) -> None:
     """Have `call` called, with the method and its arguments, in place of a method of the handler.
 
-    What takes the method's place has its attributes and is a method, a coroutine function too if it was one:
+    The replacement has the method's attributes, and is a coroutine function if the method is one:
     programs ask for marks that their decorators leave on ``getattr(self, self.request.method.lower())``.
     """
     method = getattr(handler, name)
