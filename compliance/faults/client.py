@@ -38,7 +38,7 @@ async def fetch_in_turn(http: AsyncHTTPClient, base: str, requests: int, first: 
 
 
 async def run(arguments: argparse.Namespace, faults: Faults) -> dict[str, Any]:
-    """Do two rounds, each with a client and its pool, and report what is held after each when it is closed."""
+    """Do two rounds, each with a client of its own, and report what is held after each client is closed."""
     base = f"http://127.0.0.1:{arguments.port}"
     states = []
     for _ in range(2):
