@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import os
+import time
 import warnings
 from collections.abc import Callable, Sequence
 from types import TracebackType
@@ -33,6 +34,7 @@ from tornado.simple_httpclient._errors import NO_RESPONSE
 from tornado.simple_httpclient._proxy import proxy_of
 from tornado.simple_httpclient._url import parse_url
 from tornado.websocket._errors import closed_error, forget_frames
+from tornado.websocket._inherited import InheritedNames
 from tornado.websocket._interface import WebSocketProtocol
 from tornado.websocket._messages import Message, MessageQueue
 from tornado.websocket._opening import Opening
@@ -61,7 +63,7 @@ class Connecting(asyncio.Future["WebSocketClientConnection"]):
         await self.result().__aexit__(kind, error, place)
 
 
-class WebSocketClientConnection:
+class WebSocketClientConnection(InheritedNames):
     """A client's side of a WebSocket; `websocket_connect` makes it.
 
     :param request: an `.HTTPRequest` with the URL of the WebSocket; it is copied. Programs also pass one
@@ -127,6 +129,7 @@ class WebSocketClientConnection:
         self._on_message_callback = on_message_callback
         self._subprotocols = _offered_subprotocols(request, subprotocols)
         self.io_loop = IOLoop.current()
+        self.start_time, self.start_wall_time = self.io_loop.time(), time.time()
         self.request = self._prepared(request)
         self.parsed = urlsplit(self.request.url)
         #: Until it is done with a connection: with that, each would keep the other alive.

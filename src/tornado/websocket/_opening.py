@@ -19,14 +19,12 @@ from tornado.simple_httpclient._key import ConnectionKey
 from tornado.simple_httpclient._routes import Routes
 from tornado.tcpclient import TCPClient
 
-__all__ = ["Opening"]
+__all__ = ["MAX_HEAD", "MAX_PAGE", "Opening"]
 
 #: Bytes of the head of the handshake's answer, and of the page that comes in place of a WebSocket.
-_MAX_HEAD = 64 * 1024
-_MAX_PAGE = 1024 * 1024
-_LIMITS = Limits(
-    max_head_size=_MAX_HEAD, max_request_line=_MAX_HEAD, max_header_count=DEFAULT.max_header_count
-)
+MAX_HEAD = 64 * 1024
+MAX_PAGE = 1024 * 1024
+_LIMITS = Limits(max_head_size=MAX_HEAD, max_request_line=MAX_HEAD, max_header_count=DEFAULT.max_header_count)
 
 
 class Opening:
@@ -39,8 +37,8 @@ class Opening:
     :param resolver: looks names up; by default one of the configured class.
     """
 
-    max_body_size: int | None = _MAX_PAGE
-    max_buffer_size = _MAX_PAGE
+    max_body_size: int | None = MAX_PAGE
+    max_buffer_size = MAX_PAGE
     is_closed = False
     extensions: Sequence[ExtensionFactory] = ()
 
@@ -56,7 +54,7 @@ class Opening:
         self.routes = Routes(self.tcp_client, tunnels=True)
         self.deadlines = Deadlines(self.loop)
         self.logins = Logins()
-        self._connector = Connector(_MAX_PAGE)
+        self._connector = Connector(MAX_PAGE)
         self._fetch: Fetch | None = Fetch(self, request, callback, upgrade)
 
     def start(self) -> None:
