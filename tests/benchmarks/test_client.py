@@ -1,16 +1,26 @@
-"""The measurement of HTTP clients, with ours alone and few requests."""
+"""The measurement of HTTP clients, with our two clients and few requests."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 import pytest
 
 from benchmarks.macro.client import clients, server
 from benchmarks.macro.client.__main__ import PEERS, memory, serving
+from tests.support.tools import need_module
+from tornado.httpclient import AsyncHTTPClient
 
 
-@pytest.fixture(autouse=True)
-def ours(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("BENCH_CLIENT", "simple")
+@pytest.fixture(autouse=True, params=["simple", "curl"])
+def implementation(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Our two clients in turn."""
+    value: str = request.param
+    if value == "curl":
+        need_module("pycurl", "curl")
+    monkeypatch.setenv("BENCH_CLIENT", value)
+    yield value
+    AsyncHTTPClient.configure(None)
 
 
 async def test_server_and_adapter():
@@ -21,6 +31,7 @@ async def test_server_and_adapter():
                 assert await client.get("/", close=True) == 13
             assert await client.post("/", bytes(300_000)) == 13
             assert await client.get("/large") == server.LARGE
+            assert await client.stream("/large") == server.LARGE
 
 
 async def test_cases_run(monkeypatch):
@@ -34,6 +45,7 @@ async def test_cases_run(monkeypatch):
             assert len(phases) == 2
 
 
-def test_memory_of_an_idle_connection():
+def test_memory_of_an_idle_connection(implementation):
     with serving() as port:
-        assert 100 < memory(PEERS["ours"], port) < 100_000
+        peer = PEERS["ours" if implementation == "simple" else "ours-curl"]
+        assert 100 < memory(peer, port) < 200_000

@@ -13,7 +13,8 @@ from benchmarks.arguments import command_line
 from benchmarks.macro.client.cases import CASES
 from benchmarks.peers import ROOT, TORNADO, Peer
 
-_TORNADO = (*TORNADO, "pycurl==7.49.0")
+#: pycurl first: an environment is named by its first requirement, and other benchmarks have one without it.
+_TORNADO_CURL = ("pycurl==7.49.0", *TORNADO)
 
 HOW = (
     "The server is in a process of its own; the client's process alone is measured, pinned to one core. CPU: "
@@ -29,8 +30,9 @@ PEERS = {
     peer.name: peer
     for peer in [
         _peer("ours", "Waterspout", "simple"),
-        _peer("tornado", "Tornado 6.6.1, simple", "simple", *_TORNADO),
-        _peer("tornado-curl", "Tornado 6.6.1, curl", "curl", *_TORNADO),
+        _peer("ours-curl", "Waterspout, curl", "curl"),
+        _peer("tornado", "Tornado 6.6.1, simple", "simple", *TORNADO),
+        _peer("tornado-curl", "Tornado 6.6.1, curl", "curl", *_TORNADO_CURL),
         _peer("aiohttp", "aiohttp", "aiohttp", "aiohttp==3.14.5"),
         _peer("httpx", "httpx", "httpx", "httpx==0.28.1"),
         _peer("niquests", "niquests", "niquests", "niquests==3.21.2"),

@@ -49,6 +49,16 @@ async def download(times: int) -> Run:
         yield
 
 
+async def download_streamed(times: int) -> Run:
+    """100 MB, taken chunk by chunk and discarded."""
+    async with client(URL) as found:
+        await found.get("/")
+        yield
+        for _ in range(times):
+            assert await found.stream("/large") == LARGE
+        yield
+
+
 async def upload(times: int) -> Run:
     """100 MB from memory."""
     async with client(URL) as found:
@@ -66,6 +76,7 @@ CASES = {
         Case("keep-alive", "GET of 13 bytes, connection used again, 10 at a time", keep_alive, 500),
         Case("new", "GET of 13 bytes, a connection for each, 10 at a time", new_connections, 200),
         Case("download", "100 MB downloaded, read whole", download, 1),
+        Case("streamed", "100 MB downloaded, streamed", download_streamed, 1),
         Case("upload", "100 MB uploaded from memory", upload, 1),
     ]
 }

@@ -1,4 +1,4 @@
-"""The clients, each behind the same three calls. ``BENCH_CLIENT`` names the one to use."""
+"""The clients, each behind the same calls. ``BENCH_CLIENT`` names the one to use."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ class Client(Protocol):
 
     async def get(self, path: str, close: bool = False) -> int:
         """Fetch a path and return the size of the body; `close` asks for a separate connection."""
+
+    async def stream(self, path: str) -> int:
+        """Fetch a path chunk by chunk, keep none, and return the size of the body."""
 
     async def post(self, path: str, body: bytes) -> int:
         """Send a body and return the size of the response's."""
@@ -36,6 +39,11 @@ class _Tornado:
         headers = _CLOSE if close else None
         return len((await self._client.fetch(self._url + path, headers=headers)).body)
 
+    async def stream(self, path: str) -> int:
+        sizes: list[int] = []
+        await self._client.fetch(self._url + path, streaming_callback=lambda chunk: sizes.append(len(chunk)))
+        return sum(sizes)
+
     async def post(self, path: str, body: bytes) -> int:
         response = await self._client.fetch(
             self._url + path, method="POST", body=body, headers={"Content-Type": "text/plain"}
@@ -52,6 +60,10 @@ class _Aiohttp:
         async with self._session.get(self._url + path, headers=_CLOSE if close else None) as response:
             return len(await response.read())
 
+    async def stream(self, path: str) -> int:
+        async with self._session.get(self._url + path) as response:
+            return sum([len(chunk) async for chunk in response.content.iter_any()])
+
     async def post(self, path: str, body: bytes) -> int:
         import io
 
@@ -61,7 +73,7 @@ class _Aiohttp:
 
 
 class _Requests:
-    """httpx and niquests have one interface."""
+    """httpx and niquests differ in the name of the body's argument and in how a response is streamed."""
 
     def __init__(self, url: str, client: Any, body: str) -> None:
         self._url = url
@@ -71,6 +83,13 @@ class _Requests:
     async def get(self, path: str, close: bool = False) -> int:
         response = await self._client.get(self._url + path, headers=_CLOSE if close else None)
         return len(response.content)
+
+    async def stream(self, path: str) -> int:
+        if self._body == "content":
+            async with self._client.stream("GET", self._url + path) as response:
+                return sum([len(chunk) async for chunk in response.aiter_raw()])
+        response = await self._client.get(self._url + path, stream=True)
+        return sum([len(chunk) async for chunk in await response.iter_raw(-1)])
 
     async def post(self, path: str, body: bytes) -> int:
         content: dict[str, Any] = {self._body: body}
