@@ -1,8 +1,10 @@
 """A link checker: follows the links of a site and reports the broken ones, with a progress bar.
 
-Run ``python demos/board/main.py`` and in another terminal
-``python demos/linkcheck/main.py --url=http://localhost:8888/``. Links to other sites are checked and not
-followed; ``--internal`` leaves them out. The exit status is 1 if a link is broken, and 130 after Ctrl-C.
+``python demos/linkcheck/main.py --serve`` checks a small site that the demo serves itself, on a port of the
+kernel's choice, and finds two broken links in it. For another site, run ``python demos/board/main.py`` and in
+another terminal ``python demos/linkcheck/main.py --url=http://localhost:8888/``. Links to other sites are
+checked and not followed; ``--internal`` leaves them out. The exit status is 1 if a link is broken, and 130
+after Ctrl-C.
 """
 
 from __future__ import annotations
@@ -13,11 +15,15 @@ from html.parser import HTMLParser
 from typing import TextIO
 from urllib.parse import urldefrag, urljoin, urlsplit
 
+from tornado import web
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest, RetryPolicy
+from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets
 from tornado.options import Error, define, options
 from tornado.queues import Queue
 
 define("url", default="http://localhost:8888/", help="the page to begin with")
+define("serve", default=False, help="check a site that this program serves", type=bool)
 define("connections", default=8, help="requests at a time", type=int)
 define("timeout", default=20.0, help="seconds for each request", type=float)
 define("internal", default=False, help="check the links within the site only", type=bool)
@@ -25,8 +31,30 @@ define("internal", default=False, help="check the links within the site only", t
 #: Bytes of a page that are searched for links.
 MAX_PAGE = 1024 * 1024
 BAR_WIDTH = 30
+#: Pages of the site for ``--serve``; each links to its neighbours.
+PAGES = 50
 #: The exit status after Ctrl-C: 128 and the number of SIGINT.
 INTERRUPTED = 130
+
+
+class PageHandler(web.RequestHandler):
+    """The pages of the site for ``--serve``. The links of the last page lead nowhere."""
+
+    def get(self, number: str) -> None:
+        """Write a page."""
+        page = int(number or 0)
+        if page >= PAGES:
+            raise web.HTTPError(404)
+        links = [page + 1, page + 2, page // 2]
+        self.write("".join(f'<a href="/{link}">{link}</a>\n' for link in links))
+
+
+def serve_site() -> tuple[HTTPServer, str]:
+    """Serve the site for ``--serve``; return the server and the URL of the first page."""
+    sockets = bind_sockets(0, "127.0.0.1")
+    server = HTTPServer(web.Application([("/([0-9]*)", PageHandler)], log_function=lambda handler: None))
+    server.add_sockets(sockets)
+    return server, f"http://127.0.0.1:{sockets[0].getsockname()[1]}/"
 
 
 class LinkParser(HTMLParser):
@@ -147,7 +175,11 @@ async def main() -> int:
     )
     client = AsyncHTTPClient()
     progress = Progress(sys.stderr)
-    checker = LinkChecker(client, options.url, progress)
+    server = None
+    url = options.url
+    if options.serve:
+        server, url = serve_site()
+    checker = LinkChecker(client, url, progress)
     interrupted = False
     try:
         await checker.run()
@@ -156,6 +188,9 @@ async def main() -> int:
     finally:
         progress.clear()
         client.close()
+        if server is not None:
+            server.stop()
+            await server.close_all_connections()
     for url, error in sorted(checker.broken.items()):
         print(f"broken: {url} (on {checker.found_on[url]}): {error}")
     print(f"{checker.checked} links checked, {len(checker.broken)} broken")

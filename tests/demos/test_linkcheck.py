@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import re
 import socket
 
 import pytest
@@ -68,6 +69,16 @@ async def test_links_to_other_sites(internal, monkeypatch):
             status, lines = await check(f"http://127.0.0.1:{server.port}/", *arguments)
     assert (status, lines) == (0, [f"{1 if internal else 2} links checked, 0 broken"])
     assert application.settings["asked"] == ([] if internal else ["/a"])
+
+
+def test_demo_checks_the_site_that_it_serves():
+    status, output = Program("demos/linkcheck/main.py", ["--serve"]).run_to_its_end()
+    assert status == 1
+    assert re.sub(r"http://127\.0\.0\.1:\d+", "", output).splitlines() == [
+        "broken: /50 (on /48): HTTP 404: Not Found",
+        "broken: /51 (on /49): HTTP 404: Not Found",
+        "53 links checked, 2 broken",
+    ]
 
 
 def test_a_site_that_is_not_there():
