@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import re
 from collections.abc import Awaitable, Callable
@@ -15,7 +16,7 @@ from tests.support.program import ROOT
 from tests.support.proxy import proxying
 from tests.support.server import serving
 from tornado import web
-from tornado.httpclient import RetryPolicy
+from tornado.httpclient import AsyncHTTPClient, RetryPolicy
 
 PATH = ROOT / "docs/guide/client.md"
 PROGRAMS = dict(re.findall(r"^```python\n# (\w+)\n(.*?)^```$", PATH.read_text(), re.DOTALL | re.MULTILINE))
@@ -46,6 +47,14 @@ async def fetching(program: dict[str, Any], folder: Path) -> None:
     assert form.startswith("multipart/form-data; boundary=")
 
 
+async def script(program: dict[str, Any], folder: Path) -> None:
+    async with serving(web.Application([("/.*", Handler)])) as server:
+        # In a thread, because the server needs the event loop.
+        assert (
+            await asyncio.to_thread(program["read"], f"http://127.0.0.1:{server.port}/x") == '{"uri": "/x"}'
+        )
+
+
 async def streaming(program: dict[str, Any], folder: Path) -> None:
     async def rows():
         yield "one"
@@ -57,6 +66,18 @@ async def streaming(program: dict[str, Any], folder: Path) -> None:
         assert (folder / "file").read_bytes() == b'{"uri": "/"}'
         response = await program["upload"](url, rows())
         assert response.body == b"one\ntwo\n"
+
+
+async def forwarding(program: dict[str, Any], folder: Path) -> None:
+    class Gateway(web.RequestHandler):
+        async def get(self) -> None:
+            await program["forward"](origin.url, self)
+
+    text = OK.replace("\r\n\r\n", "\r\nContent-Type: text/plain\r\n\r\n")
+    async with scripted(text) as origin, serving(web.Application([("/", Gateway)])) as server:
+        response = await AsyncHTTPClient().fetch(f"http://127.0.0.1:{server.port}/")
+    assert response.body == b"ok"
+    assert response.headers["Content-Type"] == "text/plain"
 
 
 async def errors(program: dict[str, Any], folder: Path) -> None:
@@ -112,6 +133,10 @@ async def retries(program: dict[str, Any], folder: Path) -> None:
         assert (await program["fetch_patiently"](server.url)).body == b"ok"
 
 
+async def served(program: dict[str, Any], folder: Path) -> None:
+    await program["test_unavailable_server_is_asked_again"]()
+
+
 async def mapped(program: dict[str, Any], folder: Path) -> None:
     async with scripted(OK) as server:
         client = program["client_for_tests"](server.port)
@@ -119,7 +144,23 @@ async def mapped(program: dict[str, Any], folder: Path) -> None:
         assert server.requests[0].headers["host"] == "api.example.com"
 
 
-CHECKS: list[Check] = [fetching, streaming, errors, proxies, login, retries, mapped]
+async def faked(program: dict[str, Any], folder: Path) -> None:
+    assert await program["fetch_faked"]("http://no-such-host.example/") == {"fake": True}
+
+
+CHECKS: list[Check] = [
+    fetching,
+    script,
+    streaming,
+    forwarding,
+    errors,
+    proxies,
+    login,
+    retries,
+    served,
+    mapped,
+    faked,
+]
 
 
 def test_all_programs_are_checked():
@@ -127,7 +168,8 @@ def test_all_programs_are_checked():
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
-async def test_program(check, tmp_path):
+async def test_program(check, tmp_path, expect_log):
     program: dict[str, Any] = {"__file__": __file__, "__name__": check.__name__}
     exec(compile(PROGRAMS[check.__name__], f"{PATH}: {check.__name__}", "exec"), program)
-    await check(program, tmp_path)
+    with expect_log("tornado.access", "^503 GET / ", required=check is served):
+        await check(program, tmp_path)
