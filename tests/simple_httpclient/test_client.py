@@ -130,6 +130,66 @@ async def test_post():
     assert request.headers["user-agent"] == "mine"
 
 
+async def test_response_request_has_headers_as_sent():
+    async with serving() as server:
+        plain = await make().fetch(f"{server.url}/")
+        posted = await make().fetch(f"{server.url}/", method="POST", body=b"abc", headers={"X-Given": "1"})
+    for response, request in zip((plain, posted), server.requests, strict=True):
+        assert {name.lower(): value for name, value in response.request.headers.items()} == request.headers
+    assert plain.request.headers["host"] == f"127.0.0.1:{server.port}"
+    assert posted.request.headers["Content-Length"] == "3"
+
+
+async def test_redirected_request_has_headers_of_first_hop():
+    def answer(request):
+        if request.target == "/a":
+            return b"HTTP/1.1 302 Found\r\nLocation: /b\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        return OK
+
+    async with serving(answer) as server:
+        response = await make().fetch(f"{server.url}/a", method="POST", body=b"abc")
+    assert response.request.headers["Content-Length"] == "3"
+    assert "content-length" not in server.requests[1].headers
+
+
+async def test_request_fetched_again_leaves_out_added_headers():
+    request = HTTPRequest("", method="POST", body=b"abc", headers={"X-Given": "1"})
+    async with serving() as first, serving() as second:
+        request.url = first.url
+        await make().fetch(request)
+        assert request.headers["Host"] == f"127.0.0.1:{first.port}"
+        request.headers["User-Agent"] = "changed"
+        request.url = second.url
+        await make().fetch(request)
+    assert second.requests[0].headers["host"] == f"127.0.0.1:{second.port}"
+    assert second.requests[0].headers["user-agent"] == "changed"
+    assert second.requests[0].headers["x-given"] == "1"
+
+
+async def test_given_mapping_is_not_changed_by_what_is_sent():
+    given = {"X-Given": "1"}
+    async with serving() as server:
+        response = await make().fetch(server.url, headers=given)
+    assert "Host" in response.request.headers
+    assert given == {"X-Given": "1"}
+
+
+async def test_failed_request_has_headers_as_sent():
+    async with serving(b"") as server:
+        request = HTTPRequest(server.url)
+        with pytest.raises(HTTPStreamClosedError):
+            await make().fetch(request)
+    assert request.headers["Host"] == f"127.0.0.1:{server.port}"
+
+
+async def test_white_space_around_header_value_is_accepted():
+    # Jupyter Server sends "token " to a gateway without a token.
+    async with serving() as server:
+        response = await make().fetch(server.url, headers={"Authorization": "token "})
+    assert server.requests[0].headers["authorization"] == "token"
+    assert response.code == 200
+
+
 async def test_body_producer():
     async def produce(write):
         await write(b"one")

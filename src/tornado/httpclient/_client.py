@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable
 from typing import Any, cast
 
-from tornado import httputil
 from tornado._classic.arguments import loop_first
 from tornado._classic.warning import deprecated, ignored_loop
 from tornado.concurrent import (
@@ -134,7 +133,7 @@ class AsyncHTTPClient(Configurable):
                 "set them on the HTTPRequest"
             )
         # A copy, which the implementation may change.
-        request.headers = httputil.HTTPHeaders(request.headers)
+        request.headers = request._given_headers()
         future = FetchFuture()
 
         def deliver(response: HTTPResponse) -> None:

@@ -155,6 +155,10 @@ class HTTPRequest:
     progress_callback: Callable[[TransferProgress], Any] | None = None
 
     _headers: httputil.HTTPHeaders | Mapping[str, str] | None
+    #: The head that the client sent, until `headers` is read: the request line and the field lines.
+    _sent: bytes = b""
+    #: The fields in `_headers` that the client added.
+    _added: Mapping[str, str] | None = None
     _body: Any = None
     _source: BodySource | None = None
 
@@ -292,7 +296,13 @@ class HTTPRequest:
 
     @property
     def headers(self) -> Any:
-        """The headers to send: what was set, an empty `.HTTPHeaders` for ``None``."""
+        """The headers to send: what was set, an empty `.HTTPHeaders` for ``None``.
+
+        After a fetch, the headers as they were sent, with those that the client added. Another fetch of the
+        same request leaves out the added ones that have not been changed.
+        """
+        if self._sent:
+            self._show_sent()
         if self._headers is None:
             self._headers = httputil.HTTPHeaders()
         return self._headers
@@ -300,6 +310,24 @@ class HTTPRequest:
     @headers.setter
     def headers(self, value: Mapping[str, str] | httputil.HTTPHeaders | None) -> None:
         self._headers = value
+        self._sent, self._added = b"", None
+
+    def _show_sent(self) -> None:
+        """Have `headers` give what was sent."""
+        sent = httputil.HTTPHeaders.parse(self._sent.decode("latin-1").partition("\r\n")[2])
+        self._sent = b""
+        sent.pop("Proxy-Authorization", None)  # requests are logged, and it is not the program's
+        given = httputil.HTTPHeaders(self._headers or ())
+        self._headers = sent
+        self._added = {name: value for name, value in sent.items() if name not in given}
+
+    def _given_headers(self) -> httputil.HTTPHeaders:
+        """Return a copy of the headers without those that the client added for an earlier fetch."""
+        headers = httputil.HTTPHeaders(self._headers or ())
+        for name, value in (self._added or {}).items():
+            if headers.get(name) == value:
+                del headers[name]
+        return headers
 
     @property
     def body(self) -> Any:

@@ -172,6 +172,7 @@ class Fetch:
         "_progress",
         "_request",
         "_retried",
+        "_sent",
         "_timer",
         "_upgrade",
         "_wall_time",
@@ -218,6 +219,8 @@ class Fetch:
         self._follow_ups = 0
         self._delay = 0.0
         self._timer: asyncio.TimerHandle | None = None
+        #: The head of the first hop, for `HTTPRequest.headers`.
+        self._sent = b""
         #: When the fetch was made, left the queue, began its present hop, had a connection, had a head.
         self._created = self._begun = self._hop_begun = client.loop.time()
         self._connected = self._answered = 0.0
@@ -287,6 +290,9 @@ class Fetch:
         except Exception as error:
             self._end(error)
             return
+        if not self._sent:
+            data = message[0][0]
+            self._sent = data[: data.index(b"\r\n\r\n") + 2]
         connection = client.take_connection(route.key, fresh=not self._is_repeatable())
         if connection is not None:
             self._send(connection, message)
@@ -554,6 +560,8 @@ class Fetch:
             times["connect"] = self._connected - hop
         if self._answered:
             times["starttransfer"] = self._answered - hop
+        # Programs read what was sent from `response.request.headers`, OpenTelemetry's tests the Host.
+        self._original._sent = self._sent
         return HTTPResponse(
             self._original,
             code,

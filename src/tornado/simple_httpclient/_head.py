@@ -87,7 +87,9 @@ def request_head(
         # RFC 9110 section 7.2: it should be the first field.
         given, headers = headers, httputil.HTTPHeaders({"Host": route.origin.authority})
         for name, value in given.get_all():
-            headers.add(name, value)
+            # White space around a value is not part of it (RFC 9110 section 5.5), and add() refuses it.
+            # Jupyter Server sends "Authorization: token " to a gateway without a token.
+            headers.add(name, value.strip(" \t"))
     _add_credentials(headers, request, userinfo)
     if request.user_agent:
         headers["User-Agent"] = request.user_agent
