@@ -69,6 +69,14 @@ async def fetch(url, **arguments):
         return await client.fetch(url, **arguments)
 
 
+@pytest.mark.parametrize("url", ["http://127.0.0.1:None/", "http://127.0.0.1:65536/"])
+async def test_url_that_libcurl_rejects_ends_the_fetch(url, loop_kind):
+    async with Client(max_clients=1) as client:
+        for _ in range(2):  # the second would wait forever for the place of the first
+            with pytest.raises(CurlError, match="^HTTP 599: URL rejected: "):
+                await asyncio.wait_for(client.fetch(url), 5)
+
+
 async def test_a_response(loop_kind):
     def answer(request):
         return response(b"body", "203 Fine", "X: 1", "x: 2", "Content-Type: text/plain; charset=latin1")

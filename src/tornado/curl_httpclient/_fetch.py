@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import functools
 import logging
@@ -325,7 +326,9 @@ class Fetch:
         times: dict[str, float] = {}
         if self._curl is not None and transfer is not None:
             times = self._time_info()
-            effective_url = self._curl.getinfo(pycurl.EFFECTIVE_URL) or effective_url
+            # libcurl has no effective URL for one that it rejects: pycurl raises an error then.
+            with contextlib.suppress(pycurl.error):
+                effective_url = self._curl.getinfo(pycurl.EFFECTIVE_URL) or effective_url
         self._release()
         failed = error is not None
         response = HTTPResponse(
