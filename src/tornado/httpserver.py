@@ -277,6 +277,11 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         idle = [_expiry.idle_since(connection) for connection in self._connections]
         return sum(since is None or since > quiet_since for since in idle)
 
+    def _listens(self) -> None:
+        tell = getattr(self.request_callback, "server_listens", None)
+        if tell is not None:
+            tell()
+
     async def close_all_connections(self) -> None:
         """Close every open connection, without waiting for requests under way. WebSockets are closed with
         1001, going away.

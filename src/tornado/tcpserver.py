@@ -125,6 +125,10 @@ class TCPServer:
         The arguments, and the errors raised, are those of `.bind_sockets`.
         """
         self.add_sockets(bind_sockets(port, address, family, backlog, flags, reuse_port))
+        self._listens()
+
+    def _listens(self) -> None:
+        """Called when `listen` or `bind` has opened a port, for subclasses."""
 
     def add_sockets(self, sockets: Iterable[socket.socket]) -> None:
         """Accept connections on these listening sockets, which `stop` closes.
@@ -158,6 +162,7 @@ class TCPServer:
         The arguments, and the errors raised, are those of `.bind_sockets`.
         """
         bound = bind_sockets(port, address, family, backlog, flags, reuse_port)
+        self._listens()
         if self._started:
             self.add_sockets(bound)
         else:

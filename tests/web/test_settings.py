@@ -10,6 +10,8 @@ import pytest
 
 from tests.support.server import ExpectLog, ask, handler_of, serving
 from tornado import httputil, web
+from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets
 
 
 @pytest.mark.parametrize(
@@ -127,13 +129,34 @@ def test_settings_of_a_program_are_not_reported() -> None:
 )
 def test_weak_cookie_secret_is_reported(secret: Any, words: str, expect_log: ExpectLog) -> None:
     with expect_log("tornado.application", words) as expected:
-        web.Application(cookie_secret=secret)
+        web.Application(cookie_secret=secret).server_listens()
     assert "hush" not in expected.records[0].getMessage()
 
 
 def test_cookie_secret_of_sixteen_bytes_is_not_reported() -> None:
-    web.Application(cookie_secret=bytes(16))
-    web.Application(cookie_secret=None)
+    web.Application(cookie_secret=bytes(16)).server_listens()
+    web.Application(cookie_secret=None).server_listens()
+
+
+@pytest.mark.parametrize("way", ["listen", "bind"])
+async def test_short_cookie_secret_is_reported_when_the_server_listens(
+    way: str, expect_log: ExpectLog
+) -> None:
+    application = web.Application(cookie_secret="hush-hush")
+    server = HTTPServer(application)
+    with expect_log("tornado.application", "cookie_secret has a length of only 9"):
+        if way == "listen":
+            server.listen(0, "127.0.0.1")
+        else:
+            server.bind(0, "127.0.0.1")
+            server.start()
+    server.stop()
+
+
+async def test_short_cookie_secret_of_a_test_is_not_reported() -> None:
+    server = HTTPServer(web.Application(cookie_secret="hush-hush"))
+    server.add_sockets(bind_sockets(0, "127.0.0.1"))
+    server.stop()
 
 
 def test_missing_static_directory_is_reported_once(tmp_path: pathlib.Path, expect_log: ExpectLog) -> None:

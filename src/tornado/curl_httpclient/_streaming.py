@@ -115,6 +115,7 @@ class StreamingBuffer:
         """Call nothing any more. An awaitable that a callback has returned is not cancelled."""
         self._state = _State.CLOSED
         self._curl = None
+        self._drained = None  # the transfer, which knows this buffer
         self._calls.clear()
 
     # -- called by the loop

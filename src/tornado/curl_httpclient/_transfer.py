@@ -173,9 +173,10 @@ class Transfer:
             self._finish()
 
     def close(self) -> None:
-        """Call nothing any more."""
+        """Call nothing any more, and forget the fetch, which knows this transfer."""
         self._state = _State.CLOSED
         self._stream.close()
+        self._is_final, self._complete = _never_final, _ignore
 
     def _tell_head(self) -> None:
         """Announce the header section, once it is certain that it is the last one."""
@@ -193,3 +194,11 @@ class Transfer:
             self._state = _State.CLOSED
             self.buffer.seek(0)
             self._complete()
+
+
+def _never_final(code: int, headers: HTTPHeaders) -> bool:
+    return False
+
+
+def _ignore() -> None:
+    pass

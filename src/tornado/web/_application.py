@@ -191,6 +191,10 @@ class Application(ReversibleRouter):
         patterns = (re.escape(prefix) + r"(.*)", r"/(favicon\.ico)", r"/(robots\.txt)")
         return [(pattern, handler_class, arguments) for pattern in patterns]
 
+    def server_listens(self) -> None:
+        """Called by a server that is about to listen on a port: log what is unsafe in production."""
+        _settings.warn_of_short_secrets(self.settings.get("cookie_secret"))
+
     def listen(
         self,
         port: int,

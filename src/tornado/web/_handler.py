@@ -300,7 +300,6 @@ class RequestHandler:
         """
         if self._headers_written:
             _late_changes.ignore(self, f"set_header({name!r})")
-            return
         self._headers[name] = self._convert_header_value(value)
 
     _original_set_header: ClassVar[Callable[..., None]] = set_header
@@ -309,7 +308,6 @@ class RequestHandler:
         """Add a value to a response header that may have several; see `set_header`."""
         if self._headers_written:
             _late_changes.ignore(self, f"add_header({name!r})")
-            return
         self._headers.add(name, self._convert_header_value(value))
 
     def clear_header(self, name: str) -> None:
@@ -318,7 +316,6 @@ class RequestHandler:
         if name in headers:
             if self._headers_written:
                 _late_changes.ignore(self, f"clear_header({name!r})")
-                return
             del headers[name]
 
     def _convert_header_value(self, value: HeaderValue) -> str:

@@ -1,7 +1,7 @@
 """Changes to a response whose head has been sent: they have no effect, and a warning tells of them.
 
-Tornado ignores them silently, and reports the later status to the access log. Here status and header fields
-keep the values that the client received.
+Tornado ignores them silently, and reports the later status to the access log. Here the status stays the one
+that the client received. Header fields do change in the handler, as programs read them back.
 """
 
 from __future__ import annotations

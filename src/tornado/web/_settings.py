@@ -48,7 +48,7 @@ def check(settings: dict[str, Any], transforms: Any, own_delegates: bool) -> Non
     mode = settings.get("template_whitespace")
     if mode and mode not in MODES:
         raise ValueError(f"template_whitespace is one of {', '.join(MODES)}, not {mode!r:.100}")
-    _warn_of_weak_secrets(secret)
+    _warn_of_empty_secrets(secret)
     _warn_of_misspellings(settings)
 
 
@@ -71,19 +71,31 @@ def _check_transforms(transforms: Any) -> None:
             raise TypeError(f"transforms holds {each!r:.100}, which is no OutputTransform class")
 
 
-def _warn_of_weak_secrets(secret: Any) -> None:
-    """Log a warning for an empty or short ``cookie_secret``, without showing it. None means no secret."""
-    if secret is None:
-        return
-    for version, key in secret.items() if isinstance(secret, Mapping) else [(None, secret)]:
-        if not isinstance(key, (str, bytes)) or len(key) >= _MIN_SECRET:
-            continue
-        name = "cookie_secret" if version is None else f"cookie_secret[{version!r}]"
-        if key:
+def _warn_of_empty_secrets(secret: Any) -> None:
+    """Log a warning for an empty ``cookie_secret``. None means no secret."""
+    for name, key in _named_secrets(secret):
+        if not key:
+            app_log.warning("%s is empty: signed cookies cannot be used", name)
+
+
+def warn_of_short_secrets(secret: Any) -> None:
+    """Log a warning for a short ``cookie_secret``, without showing it. None means no secret.
+
+    Called when a server begins to listen, as programs' tests often have short ones.
+    """
+    for name, key in _named_secrets(secret):
+        if 0 < len(key) < _MIN_SECRET:
             text = "%s has a length of only %d: signatures can be forged by guessing it"
             app_log.warning(f"{text}; use secrets.token_hex(32)", name, len(key))
-        else:
-            app_log.warning("%s is empty: signed cookies cannot be used", name)
+
+
+def _named_secrets(secret: Any) -> list[tuple[str, str | bytes]]:
+    """Return each secret with its name in messages."""
+    if isinstance(secret, Mapping):
+        named = [(f"cookie_secret[{version!r}]", key) for version, key in secret.items()]
+    else:
+        named = [("cookie_secret", secret)]
+    return [(name, key) for name, key in named if isinstance(key, (str, bytes))]
 
 
 def _warn_of_misspellings(settings: dict[str, Any]) -> None:
