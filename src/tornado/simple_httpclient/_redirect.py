@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import unquote, urljoin, urlsplit
 
 from tornado.httpclient import HTTPRequest
 from tornado.httputil import HTTPHeaders
@@ -26,9 +26,14 @@ def redirected_request(
     :param effective: the same with the client's defaults filled in.
     :param code: the response's status code, one of `REDIRECT_CODES`.
     :param headers: the response's, with a ``Location``.
+    :raises ValueError: if the location is not a URL, or a Unix socket that the request did not go to.
     """
     new = copy.copy(request)
     new.url = _join(request.url, headers["Location"])
+    socket = _unix_socket(new.url)
+    if socket is not None and socket != _unix_socket(request.url):
+        # It is this machine's. A server must not choose among its sockets.
+        raise ValueError(f"{shown_url(new.url)} is a Unix socket of this machine")
     new.headers = HTTPHeaders(request.headers)
     new.max_redirects = (effective.max_redirects or 1) - 1
     dropped = ["Host"]
@@ -82,7 +87,15 @@ def _becomes_get(code: int, method: str) -> bool:
     return method == "POST" and code in (301, 302)
 
 
-def _origin(url: str) -> tuple[str, str | None, int | None]:
-    """Scheme, host and port (RFC 6454 section 4)."""
+def _unix_socket(url: str) -> str | None:
+    """The path of the Unix socket that a URL names, or None."""
     parts = urlsplit(url)
+    return unquote(parts.netloc.rpartition("@")[2]) if parts.scheme.endswith("+unix") else None
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    """Scheme, host and port (RFC 6454 section 4); the path of a Unix socket in place of the host."""
+    parts = urlsplit(url)
+    if parts.scheme.endswith("+unix"):
+        return parts.scheme, _unix_socket(url), None
     return parts.scheme, parts.hostname, parts.port or DEFAULT_PORTS.get(parts.scheme)
