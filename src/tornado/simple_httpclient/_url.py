@@ -27,6 +27,7 @@ match_plain_url = re.compile(
 ).fullmatch
 
 _find_illegal = re.compile(r"[\x00-\x20\x7f]").search
+_find_illegal_in_host = re.compile(r"[\x00-\x20\x7f\s]").search
 
 
 class Origin(NamedTuple):
@@ -70,7 +71,8 @@ def origin_of(prefix: str) -> Origin:
 def parse_url(url: str) -> Address:
     """Take a URL apart.
 
-    :raises ValueError: if the scheme is not supported, or the host is missing, or the port is out of range.
+    :raises ValueError: if the scheme is not supported, or the host is missing, or the port is out of range,
+        or there is white space or a control character in the host or the target.
     """
     parts = urlsplit(url)
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
@@ -93,6 +95,9 @@ def parse_url(url: str) -> Address:
             f"Unsupported url scheme {parts.scheme!r} in {url!r}: "
             "a URL for this client begins with http:// or https://"
         )
+    if _find_illegal_in_host(authority) is not None:
+        # It goes into the Host field, and through a proxy into the request line.
+        raise ValueError(f"Illegal characters in host: {authority!r}")
     # RFC 3986 section 3.2.3: a port may be empty, and stands for the default one.
     host, port = httputil.split_host_and_port(authority.removesuffix(":"))
     if not host:
