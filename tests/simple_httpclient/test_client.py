@@ -220,9 +220,10 @@ async def test_interim_responses_are_not_the_response():
     assert lines == ["HTTP/1.1 200 OK\r\n", "Content-Length: 2\r\n", "\r\n"]
 
 
-async def test_gzip():
+@pytest.mark.parametrize("name", ["Content-Encoding", "content-encoding", "CONTENT-ENCODING"])
+async def test_gzip(name):
     packed = gzip.compress(b"plain")
-    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(packed)}\r\n\r\n"
+    head = f"HTTP/1.1 200 OK\r\n{name}: gzip\r\nContent-Length: {len(packed)}\r\n\r\n"
     async with serving(head.encode() + packed) as server:
         assert (await make().fetch(server.url)).body == b"plain"
         assert (await make().fetch(server.url, decompress_response=False)).body == packed

@@ -430,7 +430,7 @@ class Fetch:
             self._buffer = BytesIO()
         request = self._request
         decoder = None
-        if self._decompress and "ncoding:" in head.headers_block and head.has_body:
+        if self._decompress and head.has_body and "ncoding:" in head.headers_block.lower():
             try:
                 decoder = _decoder_of(head, self._max_body_size)
             except HTTPInputError as error:
