@@ -122,6 +122,21 @@ def test_policy_of_the_jar_decides():
     assert len(stored("a=b; Domain=example.co.uk", url=url, policy=strict)) == 1
 
 
+def test_cookie_without_a_domain_stays_at_its_host():
+    url = "https://example.com/"
+    jar = stored("a=1", "__Host-b=2; Secure; Path=/", "c=3; Domain=example.com", url=url)
+    assert cookie_field(jar, url) == "a=1; __Host-b=2; c=3"
+    assert cookie_field(jar, "https://www.example.com/") == "c=3"
+    assert cookie_field(jar, "https://Example.com/") == "a=1; __Host-b=2; c=3"
+    assert cookie_field(stored("a=1", url=url), "https://www.example.com/") is None
+    assert len(jar) == 3
+
+
+def test_addresses_have_no_parent_domain():
+    assert len(stored("a=b; Domain=.3.4", url="http://1.2.3.4/")) == 0
+    assert len(stored("a=b; Domain=1.2.3.4", url="http://1.2.3.4/")) == 1
+
+
 def test_responses_without_cookies():
     assert len(stored()) == 0
 

@@ -2,8 +2,9 @@
 
 `http.cookiejar` stores, expires and matches cookies; which ones it accepts is its policy's decision. This
 module shows it a request and a response in the form it expects, and first removes what RFC 6265bis section
-5.7 refuses and the standard library does not know: a ``Secure`` cookie over plain HTTP, and a name with the
-prefix ``__Secure-`` or ``__Host-`` whose attributes do not match.
+5.7 refuses and the standard library does not know: a ``Secure`` cookie over plain HTTP, a name with the
+prefix ``__Secure-`` or ``__Host-`` whose attributes do not match, and a parent domain of an IP address. A
+cookie without a ``Domain`` attribute is sent to its own host only.
 
 `http.cookiejar.DefaultCookiePolicy` has no list of public suffixes. It refuses cookies for a whole top-level
 domain, and with ``strict_domain=True`` those for ``co.uk`` and the like, but not those for ``github.io``. A
@@ -24,9 +25,10 @@ from urllib.parse import urlsplit, urlunsplit
 
 from tornado._wire.cookies import broken_promise
 from tornado.httputil import HTTPHeaders
+from tornado.netutil import is_valid_ip
 
 if TYPE_CHECKING:
-    from http.cookiejar import CookieJar
+    from http.cookiejar import Cookie, CookieJar
 
 __all__ = ["cookie_field", "store_cookies"]
 
@@ -45,7 +47,28 @@ def cookie_field(jar: CookieJar, url: str) -> str | None:
     """
     request = _Request(url)
     jar.add_cookie_header(request)  # type: ignore[arg-type]
+    if request.cookie is not None and any(_is_foreign(cookie, request) for cookie in jar):
+        # The default policy sends the cookies of a host to its subdomains as well. RFC 6265bis section 5.8.3
+        # does so only for those with a Domain attribute.
+        fitting = _empty_jar(jar)
+        for cookie in jar:
+            if not _is_foreign(cookie, request):
+                fitting.set_cookie(cookie)
+        request.cookie = None
+        fitting.add_cookie_header(request)  # type: ignore[arg-type]
     return request.cookie
+
+
+def _empty_jar(jar: CookieJar) -> CookieJar:
+    """A jar with the policy of another one."""
+    from http.cookiejar import CookieJar  # imports much; whoever has a jar has imported it
+
+    return CookieJar(jar._policy)  # type: ignore[attr-defined]
+
+
+def _is_foreign(cookie: Cookie, request: _Request) -> bool:
+    """Whether a cookie without a Domain attribute belongs to a parent domain of the request's host."""
+    return not cookie.domain_specified and request.origin_req_host.endswith(f".{cookie.domain}")
 
 
 def store_cookies(jar: CookieJar, url: str, headers: HTTPHeaders) -> None:
@@ -60,7 +83,7 @@ def store_cookies(jar: CookieJar, url: str, headers: HTTPHeaders) -> None:
     acceptable = [
         field
         for field in fields[:MAX_FIELDS]
-        if len(field) <= MAX_SET_COOKIE and _is_acceptable(field, request.secure)
+        if len(field) <= MAX_SET_COOKIE and _is_acceptable(field, request)
     ]
     if not acceptable:
         return
@@ -71,7 +94,7 @@ def store_cookies(jar: CookieJar, url: str, headers: HTTPHeaders) -> None:
     jar.extract_cookies(_Response(acceptable), request)  # type: ignore[arg-type]
 
 
-def _is_acceptable(field: str, secure: bool) -> bool:
+def _is_acceptable(field: str, request: _Request) -> bool:
     """Whether a Set-Cookie field keeps the rules of RFC 6265bis that the standard library does not check."""
     pair, _, rest = field.partition(";")
     attributes: dict[str, str | bool] = {}
@@ -79,9 +102,12 @@ def _is_acceptable(field: str, secure: bool) -> bool:
         name, equals, value = part.partition("=")
         attributes[name.strip().lower()] = value.strip() if equals else True
     if "secure" in attributes:
-        if not secure:
+        if not request.secure:
             return False
         attributes["secure"] = True
+    domain, host = str(attributes.get("domain", "")).lstrip(".").lower(), request.origin_req_host
+    if domain and domain != host and is_valid_ip(host):
+        return False  # an address has no parent domain
     name = pair.partition("=")[0].strip()
     # SameSite restricts requests from embedded documents; a client makes none.
     attributes.pop("samesite", None)
