@@ -74,19 +74,16 @@ def test_secrets_stay_at_their_origin(location, kept):
         ("http://a/", "HTTPS+UNIX://%2Frun%2Fdocker.sock/"),
         ("http+unix://%2Frun%2Fapp.sock/", "http+unix://%2Frun%2Fdocker.sock/"),
         ("http+unix://%2Frun%2Fapp.sock/", "http+unix://%2Frun%2FAPP.sock/"),
-        ("http+unix://%2Frun%2Fapp.sock/", "//%2Frun%2Fdocker.sock/"),
     ],
 )
 def test_a_server_does_not_choose_a_unix_socket(url, location):
-    try:
-        new = follow(HTTPRequest(url), location=location)
-    except ValueError as error:
-        assert "Unix socket" in str(error)
-    else:
-        assert "+unix" not in new.url
+    with pytest.raises(ValueError, match="Unix socket"):
+        follow(HTTPRequest(url), location=location)
 
 
-@pytest.mark.parametrize("location", ["/b", "http+unix://%2Frun%2Fapp.sock/b", "http+unix://%2frun%2fapp.sock/b"])
+@pytest.mark.parametrize(
+    "location", ["/b", "http+unix://%2Frun%2Fapp.sock/b", "http+unix://%2frun%2fapp.sock/b"]
+)
 def test_redirect_within_a_unix_socket_keeps_credentials(location):
     request = HTTPRequest("http+unix://%2Frun%2Fapp.sock/a", headers={"Authorization": "x"})
     assert follow(request, location=location).headers["Authorization"] == "x"
