@@ -73,10 +73,13 @@ class OpenIDConnectMixin(ProviderMixin):
         class Login(tornado.web.RequestHandler, tornado.auth.OpenIDConnectMixin):
             async def get(self):
                 redirect_uri = f"{self.request.protocol}://{self.request.host}/login"
-                if not self.get_argument("state", ""):
+                if not self.get_argument("state", "") and not self.get_argument("error", ""):
                     await self.authorize_redirect(redirect_uri, next_url=self.get_argument("next", "/"))
                     return
-                login = await self.get_authenticated_user()
+                try:
+                    login = await self.get_authenticated_user()
+                except tornado.auth.AuthError as error:  # the user refused, or the login is out of date
+                    raise tornado.web.HTTPError(403, str(error), public_message="Login failed.")
                 self.set_signed_cookie("user", login.claims["sub"], httponly=True, samesite="Lax")
                 self.redirect(login.next_url)
     """
