@@ -324,6 +324,25 @@ async def test_request_on_a_stale_connection_is_sent_again(loop_kind: str, metho
         assert [request.connection for request in server.requests] == [1, 1, 2]
 
 
+async def test_sent_again_within_the_time_that_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with scripted(closing_after_one) as server:
+        client = make()
+        limits = []
+        connect = client.connector.connect
+
+        async def observed(key: ConnectionKey, timeout: float | None = None) -> IOStream:
+            limits.append(timeout)
+            return await connect(key, timeout)
+
+        monkeypatch.setattr(client.connector, "connect", observed)
+        await client.fetch(server.url, request_timeout=10)
+        await client.fetch(server.url, request_timeout=10)
+        first, second = limits
+        assert first == 10
+        assert second is not None
+        assert second < 10
+
+
 async def test_it_is_sent_again_only_once(loop_kind: str) -> None:
     async def script(visit: Visit) -> None:
         await visit.request()

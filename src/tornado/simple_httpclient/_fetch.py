@@ -345,13 +345,19 @@ class Fetch:
         """Have a connection made, in a Task."""
         self.phase = CONNECTING
         client = self.client
-        limits = [
-            limit for limit in (self._setting("connect_timeout"), self._setting("request_timeout")) if limit
-        ]
+        limits = [limit for limit in (self._setting("connect_timeout"), self._time_left()) if limit]
         client.deadlines.discard(self)  # the connector keeps its own
         task = client.loop.create_task(self._open(route, message, min(limits) if limits else None))
         self._connecting = task
         task.add_done_callback(self._connect_done)
+
+    def _time_left(self) -> float | None:
+        """Seconds that the hop has left of its ``request_timeout``; None for no limit."""
+        timeout: float | None = self._setting("request_timeout")
+        if timeout and self._retried:
+            # The server took its time before it closed the connection from the pool.
+            timeout = max(0.001, self._hop_begun + timeout - self.client.loop.time())
+        return timeout
 
     async def _open(self, route: Route, message: _Message, timeout: float | None) -> None:
         connection = await self.client.open_connection(route.key, timeout)
