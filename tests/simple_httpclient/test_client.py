@@ -6,6 +6,7 @@ import asyncio
 import base64
 import contextlib
 import gzip
+import http.cookiejar
 import socket
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -164,6 +165,23 @@ async def test_request_fetched_again_leaves_out_added_headers():
     assert second.requests[0].headers["host"] == f"127.0.0.1:{second.port}"
     assert second.requests[0].headers["user-agent"] == "changed"
     assert second.requests[0].headers["x-given"] == "1"
+
+
+async def test_request_fetched_again_leaves_out_what_was_joined_to_its_own_fields():
+    request = HTTPRequest("", headers={"Cookie": "own=1"})
+    jar = http.cookiejar.CookieJar()
+    request.cookies = jar
+    answer = b"HTTP/1.1 200 OK\r\nSet-Cookie: a=b\r\nContent-Length: 0\r\n\r\n"
+    async with serving(answer) as server:
+        request.url = server.url
+        for _ in range(3):
+            await make().fetch(request)
+            sent = request.headers["Cookie"]
+        assert sent == "own=1; a=b"
+        request.cookies = False
+        await make().fetch(request)
+    cookies = [got.headers["cookie"] for got in server.requests]
+    assert cookies == ["own=1", "own=1; a=b", "own=1; a=b", "own=1"]
 
 
 async def test_given_mapping_is_not_changed_by_what_is_sent():

@@ -157,8 +157,8 @@ class HTTPRequest:
     _headers: httputil.HTTPHeaders | Mapping[str, str] | None
     #: The head that the client sent, until `headers` is read: the request line and the field lines.
     _sent: bytes = b""
-    #: The fields in `_headers` that the client added.
-    _added: Mapping[str, str] | None = None
+    #: The fields in `_headers` that the client added or changed: what was sent, and what was given, if any.
+    _added: Mapping[str, tuple[str, str | None]] | None = None
     _body: Any = None
     _source: BodySource | None = None
 
@@ -319,14 +319,20 @@ class HTTPRequest:
         sent.pop("Proxy-Authorization", None)  # requests are logged, and it is not the program's
         given = httputil.HTTPHeaders(self._headers or ())
         self._headers = sent
-        self._added = {name: value for name, value in sent.items() if name not in given}
+        self._added = {
+            name: (value, given.get(name)) for name, value in sent.items() if given.get(name) != value
+        }
 
     def _given_headers(self) -> httputil.HTTPHeaders:
-        """Return a copy of the headers without those that the client added for an earlier fetch."""
+        """Return a copy of the headers without what the client made of them for an earlier fetch."""
         headers = httputil.HTTPHeaders(self._headers or ())
-        for name, value in (self._added or {}).items():
-            if headers.get(name) == value:
+        for name, (sent, given) in (self._added or {}).items():
+            if headers.get(name) != sent:
+                continue  # changed since, by the program
+            if given is None:
                 del headers[name]
+            else:
+                headers[name] = given
         return headers
 
     @property
