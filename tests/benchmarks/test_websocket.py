@@ -39,7 +39,8 @@ def test_our_program_answers_everything():
         ):
             with clients(server.port, "/none", 1):
                 pass
-        assert measure.idle_memory(server, "/idle", 20) >= 0
+        # So few connections are within what the allocator gives back meanwhile.
+        assert abs(measure.idle_memory(server, "/idle", 20)) < 100_000
 
 
 def test_the_report(monkeypatch):

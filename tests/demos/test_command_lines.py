@@ -14,7 +14,7 @@ from tests.support.program import PYTHON, ROOT, Program
 DEMOS = sorted(path.parent.name for path in (ROOT / "demos").glob("*/main.py"))
 #: Those that serve something else than HTTP, and those that serve nothing.
 OTHER_SERVERS = {"tcpecho"}
-CLIENTS = {"webspider"}
+CLIENTS = {"linkcheck", "webspider"}
 
 
 def script(name: str) -> str:
