@@ -18,6 +18,8 @@ How rules are found
     that the number of rules hardly matters. All other matchers are asked one by one, in their turn; the
     order of the list is what counts, whatever the kind of rule. A list of rules may be changed, or
     replaced, at any time: that counts from the next request on.
+
+The file is longer than the house allows because it is one public module whose classes subclass one another.
 """
 
 from __future__ import annotations

@@ -46,7 +46,6 @@ class SSLIOStream(IOStream):
     :param socket: an `ssl.SSLSocket` made with ``do_handshake_on_connect=False``, or a plain socket that this
         wraps as a client's once it is connected.
     :param ssl_options: for wrapping: an `ssl.SSLContext` or the dictionary of `.ssl_options_to_context`.
-
     :param connected: whether the socket is known to be connected. A plain socket whose peer has reset the
         connection looks like one that has yet to be connected, so code that wraps an established connection
         passes True: the handshake then begins in any case, and fails if the peer has gone. None: the socket

@@ -20,6 +20,8 @@ HELD         the delay is over                                       CONNECTING 
 any          error, timeout, cancellation                            DONE
 ===========  ======================================================  =====================
 
+The file is longer than the house allows because `Fetch` is one state machine, whose phases share their ends.
+
 Every way to DONE goes through `Fetch._end`, which leaves nothing behind: no connection in use, no Task, no
 deadline, no place among the client's active requests.
 """
