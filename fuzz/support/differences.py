@@ -48,7 +48,7 @@ DEVIATIONS = [
     ),
     Deviation(
         "octets from 0x80 up in a target",
-        re.compile(rb"[\x80-\xff](?=[^\r\n ]* HTTP/1\.[01]\r?\n)"),
+        re.compile(rb"[\x80-\xff](?=[^\r\n ]* HTTP/1\.[0-9]\r?\n)"),
         b"x",
         "not in RFC 3986, but browsers and old servers send them; Tornado takes them, as Latin-1",
     ),
