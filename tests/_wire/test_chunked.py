@@ -127,7 +127,7 @@ def test_a_bare_lf_does_not_end_a_size_line(data):
     "data", [b"3\r\nfooXX0\r\n\r\n", b"3\r\nfoo\n0\r\n\r\n", b"3\r\nfoo\rX", b"3\r\nfoobar\r\n"]
 )
 def test_data_that_does_not_end_where_it_should(data):
-    refuse_all_ways(data, HTTPInputError, "improperly terminated chunk: CR LF expected, got ")
+    refuse_all_ways(data, HTTPInputError, "improperly terminated chunk: expected CRLF, got ")
 
 
 @pytest.mark.parametrize("rest", [b"\n", b"A: b\n", b"A: b\r\n\n", b"A: b\r\nC: d\n"])
@@ -190,12 +190,12 @@ def test_extensions_need_content_to_go_with():
     limits = Limits(max_chunk_extensions=10)
     # Ten octets at once, then one more for sixteen octets of content.
     decode_all_ways(b"1;abcdefghi\r\nx\r\n", limits=limits)
-    refuse_all_ways(b"1;abcdefghij\r\nx\r\n", HTTPInputError, "too many chunk extensions", limits=limits)
+    refuse_all_ways(b"1;abcdefghij\r\nx\r\n", HTTPInputError, "chunk extensions exceed", limits=limits)
     first = b"10;abcdefghi\r\n" + b"x" * 16 + b"\r\n"
     decode_all_ways(first + b"1;\r\ny\r\n", limits=limits)
-    refuse_all_ways(first + b"1;a\r\ny\r\n", HTTPInputError, "too many chunk extensions", limits=limits)
+    refuse_all_ways(first + b"1;a\r\ny\r\n", HTTPInputError, "chunk extensions exceed", limits=limits)
     generous = b"640;" + b"e" * 99 + b"\r\n" + b"x" * 1600 + b"\r\n"
-    refuse_all_ways(generous, HTTPInputError, "too many chunk extensions", limits=limits)
+    refuse_all_ways(generous, HTTPInputError, "chunk extensions exceed", limits=limits)
     decode_all_ways(b"640\r\n" + b"x" * 1600 + b"\r\n" + generous * 3, limits=limits)
 
 

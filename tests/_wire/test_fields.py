@@ -336,7 +336,7 @@ def test_the_number_of_fields_is_bounded():
     limits = Limits(max_header_count=5)
     lines = ["X:"] * 4
     assert request(*lines, limits=limits)["headers_block"].count("\n") == 5
-    with pytest.raises(HeadTooLarge, match="6 header fields are more than the limit of 5") as caught:
+    with pytest.raises(HeadTooLarge, match="6 header fields exceed the limit of 5") as caught:
         request(*lines, "Y:", limits=limits)
     assert caught.value.status_code == 431
 

@@ -210,7 +210,7 @@ async def test_garbage_costs_few_lines(
         ("/", "Transfer-Encoding: chunked\r\n\r\n9", 413, "over the limit of 8 bytes (max_body_size)"),
         ("/" + "x" * 200, "A: b", 414, "request line longer than 200 bytes (max_header_size)"),
         ("/", "A: " + "b" * 200, 431, "message head longer than 200 bytes (max_header_size)"),
-        ("/", "A: b\r\n" * 4 + "A: b", 431, "are more than the limit of 5 (max_header_count)"),
+        ("/", "A: b\r\n" * 4 + "A: b", 431, "exceed the limit of 5 (max_header_count)"),
     ],
 )
 async def test_what_is_too_large_is_told_so_and_not_called_malformed(

@@ -1,28 +1,27 @@
-"""The chunked transfer coding: from octets on the wire to octets of content (RFC 9112 section 7.1).
+"""Decoder and serializer of the chunked transfer coding (RFC 9112 section 7.1).
 
 Theory of operation
 -------------------
-`ChunkedDecoder.decode` is given a buffer and a position; it takes what it can and returns the content, all of
-it joined into one piece, with the position it stopped at. It keeps no octets itself, only what it must know:
-the phase, and how much of a chunk is still to come.
+`ChunkedDecoder.decode` takes a buffer and a position. It decodes as much as possible and returns the content,
+joined into one piece, with the position where it stopped. The decoder buffers no data: its state is the phase
+and the number of bytes that the current chunk still lacks.
 
-Runs of chunks of up to 15 octets, which is what an attacker or a program that writes character by character
-sends, are recognised by one regular expression and taken apart in one list comprehension; every other chunk
-that is there as a whole costs one match and one slice. Only what is not goes through the phases one by one.
-An unfinished line is searched for its end only, and that from where the last search stopped, so the cost
-stays linear however the input is split.
+Runs of chunks of up to 15 bytes come from attackers and from programs that write character by character. One
+regular expression recognises a run, and one list comprehension splits it. Any other complete chunk costs one
+match and one slice; only incomplete chunks go through the phases one by one. The search for the end of an
+incomplete line resumes where the previous search stopped, so the cost is linear however the input is split.
 
-Each line must end in CR LF, trailer lines too: section 2.2 lets a head end its lines in LF, not the coding. A
-size is hexadecimal digits alone: no sign, prefix, underscore or white space. What stands behind a semicolon
-is ignored, as section 7.1.1 asks, unless it holds a control character; trailers are checked like header
-fields and kept apart from them.
+Every line must end in CRLF, including trailer lines: section 2.2 permits a bare LF in the head of a message,
+but not in the coding. A chunk size consists of hexadecimal digits only: no sign, prefix, underscore or
+whitespace. Chunk extensions are ignored (section 7.1.1) unless they contain a control character. Trailer
+fields are validated like header fields and kept separate from them.
 
 Limits
 ------
-A line (`Limits.max_chunk_line`); the digits of a size (`max_chunk_size_digits`); all extensions of a message,
-beyond one octet of them for sixteen of content (`max_chunk_extensions`, a budget as in Go's net/http);
-trailers in octets and number (`max_trailer_size`, `max_trailer_count`); and the content, refused at the size
-line of the chunk that would pass the limit.
+The length of a line (`Limits.max_chunk_line`); the digits of a chunk size (`max_chunk_size_digits`); all
+extensions of a message, beyond one byte for sixteen bytes of content (`max_chunk_extensions`, a budget as in
+Go's net/http); the size and the number of trailer fields (`max_trailer_size`, `max_trailer_count`); and the
+size of the content, which is checked at the size line of each chunk.
 """
 
 from __future__ import annotations
@@ -41,42 +40,40 @@ __all__ = ["LAST_CHUNK", "ChunkedDecoder", "Phase", "serialize_chunk"]
 
 Buffer = bytes | bytearray
 
-#: Octets of content that pay for one octet of extensions, beyond the ones that are free.
+#: Bytes of content that permit one byte of extensions beyond the fixed limit.
 CONTENT_PER_EXTENSION: Final = 16
 
 #: The end of a chunked body without trailers.
 LAST_CHUNK = b"0\r\n\r\n"
 
-# chunk-size CRLF. The bound on the digits keeps a long line from being scanned again and again while it
-# arrives.
+# chunk-size CRLF. The bound on the number of digits prevents repeated scans of a long line while it arrives.
 _match_size = re.compile(rb"([0-9A-Fa-f]{1,32}+)\r\n").match
 # chunk-size [ chunk-ext ] CRLF; chunk-ext = *( BWS ";" BWS chunk-ext-name [ ... ] )
 _match_size_line = re.compile(rb"([0-9A-Fa-f]{1,32}+)([ \t]*+;[\t\x20-\x7e\x80-\xff]*+)?\r\n").match
 
-# One whole chunk of 1 to 15 octets: CR and LF inside its data are data, which is why each size has its own
-# branch.
+# One complete chunk of 1 to 15 bytes. Its data may contain CR and LF, so each size has a branch of its own.
 _SMALL_CHUNK = "|".join(
     rf"{size if size < 10 else f'[{size:x}{size:X}]'}\r\n.{{{size}}}\r\n" for size in range(1, 16)
 ).encode("ascii")
-# The bound keeps the matcher's stack small; a longer run is taken in several steps.
+# The bound keeps the stack of the matcher small; a longer run takes several steps.
 _SMALL_CHUNKS = rb"(?:%b){2,1000}" % _SMALL_CHUNK
-# Both are large and rarely needed: compiled on first use, not at every program's start.
+# Both patterns are large and rarely needed, so they are compiled on first use rather than at import.
 _compiled = functools.cache(functools.partial(re.compile, flags=re.DOTALL))
 _find_bare_lf = re.compile(rb"(?<!\r)\n").search
 _SMALL_CHUNK_FRAMING = len(b"1\r\n\r\n")
 
 
 class Phase(enum.IntEnum):
-    """Where in the coding a decoder is."""
+    """The part of the coding that a decoder reads next."""
 
-    SIZE = 0  #: at the start of a chunk-size line
-    DATA = 1  #: inside a chunk's data
-    DATA_END = 2  #: at the line end behind a chunk's data
-    TRAILERS = 3  #: behind the last chunk's size line
-    FINISHED = 4  #: behind the empty line that ends the body
+    SIZE = 0  #: a chunk-size line
+    DATA = 1  #: the data of a chunk
+    DATA_END = 2  #: the line end after the data of a chunk
+    TRAILERS = 3  #: the trailer section, after the size line of the last chunk
+    FINISHED = 4  #: nothing more: the empty line that ends the body has been read
 
 
-#: From each phase, where decoding may go on.
+#: The phases that may follow each phase.
 TRANSITIONS: dict[Phase, frozenset[Phase]] = {
     Phase.SIZE: frozenset({Phase.SIZE, Phase.DATA, Phase.TRAILERS}),
     Phase.DATA: frozenset({Phase.DATA_END}),
@@ -87,7 +84,7 @@ TRANSITIONS: dict[Phase, frozenset[Phase]] = {
 
 
 def serialize_chunk(data: bytes) -> bytes:
-    """Write ``data`` as one chunk. No data gives no chunk, as an empty one would end the body.
+    """Serialize ``data`` as one chunk. Empty data yields no chunk, because an empty chunk ends the body.
 
     >>> serialize_chunk(b"hello")
     b'5\\r\\nhello\\r\\n'
@@ -96,11 +93,11 @@ def serialize_chunk(data: bytes) -> bytes:
 
 
 class ChunkedDecoder:
-    """Reads one chunked body.
+    """A decoder of one chunked body.
 
-    :ivar phase: where it is; FINISHED once the body and its trailers are complete.
-    :ivar received: octets of content decoded or announced so far.
-    :ivar trailers_block: the trailer lines as Latin-1 text, empty where there are none.
+    :ivar phase: the part that is read next; FINISHED once the body and its trailer section are complete.
+    :ivar received: the size of the chunks decoded or announced so far, in bytes.
+    :ivar trailers_block: the trailer section as Latin-1 text, empty if there is none.
     """
 
     __slots__ = ("_extensions", "_limits", "_remaining", "_scanned", "phase", "received", "trailers_block")
@@ -115,14 +112,14 @@ class ChunkedDecoder:
         self._scanned = 0
 
     def decode(self, buffer: Buffer, position: int, max_size: int) -> tuple[bytes, int]:
-        """Decode as much as is there.
+        """Decode as much of the buffer as possible.
 
-        :param buffer: what has arrived; ``buffer[position:]`` is what no earlier call has taken.
-        :param max_size: octets of content that the whole body may have.
-        :return: the content, empty if none is complete enough, and the position of the first octet not taken.
-        :raises BodyTooLarge: if the content passes ``max_size``.
-        :raises HeadTooLarge: if the trailers pass their limits.
-        :raises HTTPInputError: if the coding is broken.
+        :param buffer: the received data; ``buffer[position:]`` has not been consumed by an earlier call.
+        :param max_size: the maximum size of the whole body's content, in bytes.
+        :returns: the content, possibly empty, and the position of the first byte not consumed.
+        :raises BodyTooLarge: if the content exceeds ``max_size``.
+        :raises HeadTooLarge: if the trailer section exceeds its limits.
+        :raises HTTPInputError: if the coding is malformed.
         """
         parts: list[Buffer] = []
         end = len(buffer)
@@ -133,7 +130,7 @@ class ChunkedDecoder:
                 if position == before:
                     position = self._size_line(buffer, position, max_size)
                 else:
-                    self._scanned = 0  # of a line that has been taken meanwhile
+                    self._scanned = 0  # the scanned line has been consumed
             elif phase is Phase.DATA:
                 position = self._data(buffer, position, parts)
             elif phase is Phase.DATA_END:
@@ -152,7 +149,7 @@ class ChunkedDecoder:
             raise BodyTooLarge(f"chunked body too large: over the limit of {max_size} bytes (max_body_size)")
 
     def _whole_chunks(self, buffer: Buffer, position: int, max_size: int, parts: list[Buffer]) -> int:
-        """Take the chunks without extensions that are there as a whole; the rest is for the phases."""
+        """Decode the complete chunks without extensions at ``position``; the phases decode the rest."""
         longest_size_line = self._limits.max_chunk_size_digits + 2
         while (match := _match_size(buffer, position)) is not None:
             start = match.end()
@@ -198,7 +195,7 @@ class ChunkedDecoder:
         return match.end()
 
     def _end_of_line(self, buffer: Buffer, position: int) -> int:
-        """The index behind the chunk-size line's LF, or -1 if it has not come yet."""
+        """Return the index after the LF of the chunk-size line, or -1 if it has not arrived."""
         limit = self._limits.max_chunk_line
         line_end = buffer.find(b"\n", position + self._scanned, position + limit) + 1
         if line_end == 0:
@@ -213,7 +210,8 @@ class ChunkedDecoder:
         limit = self._limits.max_chunk_extensions + self.received // CONTENT_PER_EXTENSION
         if self._extensions > limit:
             raise HTTPInputError(
-                f"too many chunk extensions for so little content: over {limit} bytes (max_chunk_extensions)"
+                f"chunk extensions exceed {limit} bytes, the limit for this amount of content "
+                "(max_chunk_extensions)"
             )
 
     def _data(self, buffer: Buffer, position: int, parts: list[Buffer]) -> int:
@@ -231,7 +229,7 @@ class ChunkedDecoder:
             return position + 2
         if line_end == b"\r":
             return position
-        raise HTTPInputError(f"improperly terminated chunk: CR LF expected, got {bytes(line_end)!r}")
+        raise HTTPInputError(f"improperly terminated chunk: expected CRLF, got {bytes(line_end)!r}")
 
     def _trailers(self, buffer: Buffer, position: int) -> int:
         # RFC 9112 section 7.1.2: trailer-section = *( field-line CRLF ), then CRLF.
@@ -252,7 +250,7 @@ class ChunkedDecoder:
         count = text.count("\n")
         if count > self._limits.max_trailer_count:
             raise HeadTooLarge(
-                f"{count} trailer fields are more than the limit of {self._limits.max_trailer_count} "
+                f"{count} trailer fields exceed the limit of {self._limits.max_trailer_count} "
                 "(max_trailer_count)"
             )
         check_field_lines(text)
@@ -262,5 +260,5 @@ class ChunkedDecoder:
 
 
 def _text(buffer: Buffer, start: int, end: int) -> str:
-    """A part of the buffer, quoted for an error message."""
+    """Return a part of the buffer, quoted for an error message."""
     return shown(bytes(buffer[start:end]).decode("latin-1"))

@@ -1,25 +1,25 @@
-"""HTTP/1.0 and HTTP/1.1: octets in, message heads and bodies out (RFC 9112).
+"""HTTP/1.0 and HTTP/1.1: bytes in, message heads and bodies out (RFC 9112).
 
 Theory of operation
 -------------------
-A `Reader` serves one direction of one connection, one message after the other. `Reader.receive_data` takes
-what the socket gave, `Reader.next_event` gives what can be understood of it: one head, then body octets, then
-the end. The http layer asks for the next message with `Reader.start_next` once it is done with one, so a
-pipelined request waits, unread, in the buffer.
+A `Reader` parses one direction of one connection, message by message. `Reader.receive_data` takes the bytes
+read from the socket; `Reader.next_event` returns the next parsed part of them: a head, then body data, then
+the end of the message. The http layer calls `Reader.start_next` when it has finished with a message, so a
+pipelined request stays in the buffer, unparsed.
 
-What is buffered: nothing but what has arrived and has not been asked for. Data that finds the buffer empty is
-kept as it is, without a copy; only where a rest meets new data are the two put into a bytearray, which grows
-and shrinks at its ends in constant time. An unfinished head is searched for its end from where the last
-search stopped. So each octet is looked at a constant number of times, however the input is split.
+Buffering: only data that has arrived and has not been consumed is buffered. Data that arrives while the
+buffer is empty is kept without a copy. Data that arrives after unconsumed data is appended to a bytearray,
+which grows and shrinks at its ends in constant time. The search for the end of an incomplete head resumes
+where the previous search stopped. Each byte is therefore examined a constant number of times, however the
+input is split.
 
-What is refused and why is told in the modules that read the parts: `startline`, `fields`, `chunked`. After an
-error nothing more is read: who disagrees on where a message ends cannot agree on where the next one begins.
+The modules that parse the parts say which input they reject, and why: `startline`, `fields` and `chunked`.
+Nothing is read after an error: two parties that disagree about the end of a message cannot agree about the
+beginning of the next one.
 
-Limits
-------
-`Limits.max_head_size` (431) and, inside it, `Limits.max_request_line` (414); empty lines before a request;
-1xx responses before a final one; `Reader.max_body_size` (413), which may be changed while a message is read.
-The others are named in the modules of the parts.
+Limits ------ `Limits.max_head_size` (431) and, within it, `Limits.max_request_line` (414); the empty lines
+before a request; the 1xx responses before a final response; `Reader.max_body_size` (413), which may change
+while a message is being read. The modules that parse the parts list the other limits.
 
 States
 ------
@@ -95,20 +95,20 @@ class Role(enum.Enum):
 
 
 class State(enum.IntEnum):
-    """What a `Reader` reads next; see the table in the module's text."""
+    """What a `Reader` reads next; see the table in the module docstring."""
 
     HEAD = 0  #: a start line and its fields
     BODY_LENGTH = 1  #: a body of known length
-    BODY_CHUNKED = 2  #: a body in the chunked coding
+    BODY_CHUNKED = 2  #: a body in the chunked transfer coding
     BODY_UNTIL_CLOSE = 3  #: a body that ends with the connection
-    DONE = 4  #: nothing until `Reader.start_next`: the message is complete
-    CLOSED = 5  #: nothing any more: the input ended between messages
-    ERROR = 6  #: nothing any more: the input was refused
+    DONE = 4  #: nothing until `Reader.start_next`, because the message is complete
+    CLOSED = 5  #: nothing more, because the input ended between messages
+    ERROR = 6  #: nothing more, because the input was rejected
 
 
 _AFTER_BODY = frozenset({State.DONE, State.ERROR})
 
-#: From each state, the ones that may follow.
+#: The states that may follow each state.
 TRANSITIONS: dict[State, frozenset[State]] = {
     State.HEAD: frozenset(State),
     State.BODY_LENGTH: _AFTER_BODY | {State.BODY_LENGTH},
@@ -119,7 +119,7 @@ TRANSITIONS: dict[State, frozenset[State]] = {
     State.ERROR: frozenset({State.ERROR}),
 }
 
-# Looking a member up in an enum costs more than the rest of a step.
+# Module globals, because looking up an enum member costs more than the rest of a step.
 _HEAD, _DONE, _CLOSED, _ERROR = State.HEAD, State.DONE, State.CLOSED, State.ERROR
 _BODY_LENGTH, _BODY_CHUNKED, _BODY_UNTIL_CLOSE = State.BODY_LENGTH, State.BODY_CHUNKED, State.BODY_UNTIL_CLOSE
 
@@ -127,8 +127,8 @@ _BODY_LENGTH, _BODY_CHUNKED, _BODY_UNTIL_CLOSE = State.BODY_LENGTH, State.BODY_C
 class EndOfMessage:
     """The end of a body.
 
-    :ivar trailers_block: trailer lines as Latin-1 text, empty where there are none; apart from the header
-        (RFC 9110 section 6.5), and of use to nobody so far.
+    :ivar trailers_block: the trailer section as Latin-1 text, empty if there is none. It is kept separate
+        from the header section (RFC 9110 section 6.5) and is not used yet.
     """
 
     __slots__ = ("trailers_block",)
@@ -146,14 +146,14 @@ Event = RequestHead | ResponseHead | EndOfMessage | bytes
 
 
 class Reader:
-    """Reads the messages that arrive on one connection.
+    """A parser of the messages that arrive on one connection.
 
     :param role: `Role.SERVER` to read requests, `Role.CLIENT` to read responses.
     :param limits: bounds on sizes and counts.
     :ivar state: what is read next.
-    :ivar max_body_size: octets that the body of the message under way may have; `Limits.max_body_size` again
-        from the next `start_next` on. It is held against a Content-Length when the head is read and against
-        what has come and what is to come at each event after that.
+    :ivar max_body_size: the maximum size of the current message's body, in bytes. `start_next` resets it to
+        `Limits.max_body_size`. It is compared with Content-Length when the head is parsed, and with the bytes
+        received and still expected at each event after that.
     """
 
     __slots__ = (
@@ -179,26 +179,26 @@ class Reader:
         self.state = _HEAD
         self.max_body_size = limits.max_body_size
         self._buffer: bytes | bytearray = b""
-        self._position = 0  # of the first unread octet; 0 while the buffer is empty
-        self._scanned = 0  # octets behind it that cannot begin the end of the head
+        self._position = 0  # index of the first unread byte; 0 while the buffer is empty
+        self._scanned = 0  # bytes after it in which the head cannot end
         self._skipped = 0  # empty lines before this request, or 1xx responses before this response
-        self._received = 0  # octets of this body already given out
-        self._remaining = 0  # octets of this body still to come (BODY_LENGTH)
+        self._received = 0  # bytes of this body already returned
+        self._remaining = 0  # bytes of this body still expected (BODY_LENGTH)
         self._decoder: ChunkedDecoder | None = None
-        self._expected: str | None = None  # the method of the request that is answered (client)
+        self._expected: str | None = None  # the method of the request being answered (client)
         self._eof = False
-        # Heads of up to this size may be read by `read_usual_head`: no limit on sizes would refuse them.
+        # `read_usual_head` may read heads of up to this size, because no size limit rejects them.
         self._usual_size = _usual_size(limits) if role is _SERVER else -1
 
     @property
     def buffered(self) -> int:
-        """The number of octets that have arrived and have not been read."""
+        """The number of bytes that have arrived and have not been consumed."""
         return len(self._buffer) - self._position
 
     def receive_data(self, data: bytes) -> None:
-        """Take what has arrived; in CLOSED and in ERROR it is dropped.
+        """Take data read from the socket. In CLOSED and in ERROR it is discarded.
 
-        :param data: is kept as it is, so it must not change later.
+        :param data: kept without a copy, so it must not change later.
         """
         buffer = self._buffer
         if self.state is _ERROR or self.state is _CLOSED:
@@ -217,13 +217,14 @@ class Reader:
             self._position = 0
 
     def receive_request(self, data: bytes) -> RequestHead | None:
-        """`receive_data` and `next_event` in one, where ``data`` is one whole request without a body, as most
-        requests are; else only the former, and None.
+        """Take data, and return the head if ``data`` is exactly one request without a body, as most are.
 
-        Of such a request nothing is left to read, so that the next one may follow without `start_next`.
+        This is the fast path of `receive_data` followed by `next_event`. Nothing of such a request is left to
+        read, so the next one may follow without `start_next`. Any other data is only buffered, and the result
+        is None.
         """
         size = len(data)
-        # POST, PUT and PATCH come with a body, most often in the same segment.
+        # POST, PUT and PATCH have a body, usually in the same segment.
         if 0 < size <= self._usual_size and data[0] != _P and not self._buffer and self.state is _HEAD:
             head = known_head(data) if size <= SMALL else None
             if head is None:
@@ -235,16 +236,16 @@ class Reader:
         return None
 
     def receive_eof(self) -> None:
-        """Take note that nothing more will arrive; `next_event` tells what that means."""
+        """Record the end of input. The next `next_event` reports what it means for the current message."""
         self._eof = True
 
     def next_event(self) -> Event | None:
-        """Read on.
+        """Return the next part of the current message.
 
-        :return: a head; body octets; `EndOfMessage`, which a head with ``has_body`` False is not followed by;
-            or None: more data is needed, or, as `state` tells, nothing will be read.
-        :raises HTTPInputError: or a subclass, among them `IncompleteMessage` for an end of input inside a
-            message. The reader is in ERROR from then on.
+        :returns: a head; body data; `EndOfMessage`, which does not follow a head with ``has_body`` False; or
+            None if more data is needed or `state` does not allow reading.
+        :raises HTTPInputError: or a subclass if the input is rejected, including `IncompleteMessage` if it
+            ends within a message. The reader stays in ERROR.
         """
         try:
             return _STEPS[self.state](self)
@@ -253,33 +254,36 @@ class Reader:
             raise
 
     def start_next(self) -> None:
-        """Go on to the next message; the unread rest of the buffer stays.
+        """Start reading the next message. Unconsumed data stays in the buffer.
 
-        :raises RuntimeError: if the message under way is not DONE.
+        :raises RuntimeError: if the current message is not DONE.
         """
         if self.state is not _DONE:
-            raise RuntimeError(f"start_next() called in state {self.state.name}; it has to be DONE")
+            raise RuntimeError(f"start_next() requires state DONE, got {self.state.name}")
         self.state = _HEAD
         self._skipped = 0
         self.max_body_size = self.limits.max_body_size
 
     def expect_response_to(self, method: str) -> None:
-        """Say which request the next final response answers: HEAD and CONNECT change its framing (client)."""
+        """Set the method of the request that the next final response answers (client).
+
+        HEAD and CONNECT change the framing of the response (RFC 9112 section 6.3).
+        """
         self._expected = method
 
     def peek(self, size: int) -> bytes:
-        """Return the next unread octets, at most `size` of them, and leave them unread."""
+        """Return at most `size` unread bytes without consuming them."""
         return bytes(memoryview(self._buffer)[self._position : self._position + size])
 
     def take_buffer(self) -> bytes:
-        """Take everything unread out of the reader, for whoever reads the connection from now on."""
+        """Remove and return all unread data, for the protocol that takes over the connection."""
         rest = bytes(memoryview(self._buffer)[self._position :])
         self._consume(len(self._buffer))
         self._scanned = 0
         return rest
 
     def _consume(self, position: int) -> None:
-        """What lies before ``position`` has been read."""
+        """Mark everything before ``position`` as read."""
         if position == len(self._buffer):
             self._buffer = b""
             self._position = 0
@@ -310,11 +314,11 @@ class Reader:
         if type(block) is not bytes:
             block = bytes(block)
         if self.role is _SERVER:
-            # What came alone was shown to `read_usual_head` by `receive_request` before.
+            # `receive_request` has already tried `read_usual_head` on a head that arrived alone.
             alone = type(buffer) is bytes and len(block) == len(buffer) and block[0] != _P
             usual = None if alone or size > self._usual_size else read_usual_head(block, limits)
             request = usual or parse_request_head(block, limits)
-            self._consume(end)  # a head that is refused stays, for `peek`
+            self._consume(end)  # not before: a rejected head stays in the buffer for `peek`
             self.state = _DONE
             if request.has_body:
                 self._begin_body(request)
@@ -323,23 +327,23 @@ class Reader:
         return self._read_response_head(block)
 
     def _skip_empty_lines(self) -> int:
-        # RFC 9112 section 2.2: a robust server ignores at least one empty line before a request line.
+        # RFC 9112 section 2.2: a server should ignore at least one empty line before a request line.
         buffer, start = self._buffer, self._position
         while buffer.startswith(_LINE_ENDS, start):
             self._skipped += 1
             if self._skipped > self.limits.max_leading_lines:
                 raise HTTPInputError(
-                    "Malformed HTTP request line: too many empty lines before it: more than "
-                    f"{self.limits.max_leading_lines} (max_leading_lines)"
+                    "Malformed HTTP request line: more than "
+                    f"{self.limits.max_leading_lines} empty lines before it (max_leading_lines)"
                 )
             start += 2 if buffer[start] == _CR else 1
         self._consume(start)
         return self._position
 
     def _check_first_octet(self, size: int) -> None:
-        # Nobody should wait for the end of what cannot become a request: a TLS greeting, for one.
+        # Reject data that cannot become a request, such as a TLS ClientHello, without waiting for its end.
         if size and self.role is _SERVER and self._buffer[self._position] not in _METHOD_OCTETS:
-            raise HTTPInputError("Malformed HTTP request line: it begins with no method")
+            raise HTTPInputError("Malformed HTTP request line: it does not begin with a method")
 
     def _check_head_size(self, size: int) -> None:
         limits = self.limits
@@ -353,11 +357,11 @@ class Reader:
             raise HeadTooLarge(f"message head longer than {limits.max_head_size} bytes (max_header_size)")
 
     def _await_head(self, size: int) -> None:
-        # The empty line may begin with the last two octets: "\n\r".
+        # The last two bytes, "\n\r", may be the beginning of the empty line.
         self._scanned = max(size - 2, 0)
         if self._eof:
             if size:
-                raise IncompleteMessage("connection closed inside a message head")
+                raise IncompleteMessage("connection closed within a message head")
             self.state = _CLOSED
 
     def _read_response_head(self, block: bytes) -> ResponseHead:
@@ -387,7 +391,7 @@ class Reader:
             if head.content_length > self.max_body_size:
                 limit = f"{self.max_body_size} (max_body_size)"
                 raise BodyTooLarge(
-                    f"Content-Length too long: {head.content_length} bytes, the limit is {limit}"
+                    f"Content-Length too long: {head.content_length} bytes; the limit is {limit}"
                 )
             self.state = _BODY_LENGTH
         else:
@@ -420,7 +424,7 @@ class Reader:
         return None
 
     def _take(self, most: int) -> bytes | None:
-        """Up to ``most`` octets of body from the buffer, or None if it is empty."""
+        """Return up to ``most`` bytes of the body from the buffer, or None if the buffer is empty."""
         buffer, start = self._buffer, self._position
         if not buffer:
             return None
@@ -441,15 +445,15 @@ class Reader:
             self._decoder = None
             return EndOfMessage(decoder.trailers_block) if decoder.trailers_block else _END
         if self._eof:
-            raise IncompleteMessage("connection closed inside a chunked body")
+            raise IncompleteMessage("connection closed within a chunked body")
         return None
 
     def _read_nothing(self) -> None:
-        """DONE, CLOSED and ERROR have no events."""
+        """Return None: DONE, CLOSED and ERROR have no events."""
 
 
 _SERVER = Role.SERVER
-# What a method may begin with (RFC 9110 section 5.6.2), and the line ends that may stand before it.
+# The first byte of a method (RFC 9110 section 5.6.2) or of the empty lines that may precede it.
 _METHOD_OCTETS = frozenset(
     b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz\r\n"
 )
@@ -473,11 +477,11 @@ def _usual_size(limits: Limits) -> int:
 
 
 def _find_head_end(buffer: bytes | bytearray, start: int) -> int:
-    """The index behind the first empty line from ``start`` on, or 0.
+    """Return the index after the first empty line at or after ``start``, or 0 if there is none.
 
-    Its own line end, and the one before it, may be a bare LF (RFC 9112 section 2.2). The search goes on in
-    growing windows, lest a buffer full of requests that all end one way be searched to its end for the other
-    way, each time.
+    Its line end, and the preceding one, may be a bare LF (RFC 9112 section 2.2). The search uses growing
+    windows: in a buffer full of pipelined requests that all end in CRLF, an unbounded search for LF LF would
+    scan the whole buffer for each request.
     """
     window = 2048
     while True:

@@ -1,33 +1,31 @@
-"""Heads of HTTP/1 messages as values, and how they are read from a complete block of octets.
+"""Heads of HTTP/1 messages as values, and their parsers.
 
 Theory of operation
 -------------------
-One object a head: the start line taken apart, and every decision that the header fields imply already made.
-The mapping of all fields is built from the block's text when `headers` is first touched.
+There is one object per head: the parsed start line and every decision that the header fields imply. The
+mapping of all fields is built from the text of the header section when `headers` is first accessed.
 
-`parse_request_head` is the specification: it reads any head, and names the fault of a malformed one.
+`parse_request_head` is the specification: it parses any head, and its errors say what is malformed.
 
-`read_usual_head` reads nearly all requests at a fifth of the cost, and gives the same result or none. It
-splits the head into lines, leaves out the field lines that are known (`tornado._wire.known`), checks all
-characters of the others in one pass, and looks at their names. It has no opinion on anything out of the
-ordinary: another version or form of target, a control character or one beyond ASCII, a line that ends in a
-bare LF, a field that decides about framing (but for one plain Content-Length), a Connection with other
-options than ``close`` and ``keep-alive``. Such a head is the specification's to read or to refuse.
+`read_usual_head` is the fast path. It parses nearly all requests at a fifth of the cost, and returns the same
+result or None. It splits the head into lines, skips the field lines found in the cache
+(`tornado._wire.known`), validates all characters of the other lines in one pass, and looks up their names. It
+returns None for anything unusual: another version or form of target, a control or non-ASCII character, a bare
+LF, a field that affects framing (except one plain Content-Length), a Connection option other than ``close``
+and ``keep-alive``. `parse_request_head` then parses or rejects such a head.
 
-Often no field changes, or only the cookie, which browsers send last. The field lines of a head of up to
-`MAX_BLOCK_SIZE` octets are kept as one block if each of them is known; a Cookie line at the end is not part
-of the block, and is checked each time. The whole head is kept only if it has up to `SMALL` octets, as the
-requests of programs (health checks, services) do, and no cookie, and its target is one of `fixed_targets`:
-the path of a route that has no groups, without a query. Such a target comes from the program, not from the
-client; any other may hold a user's name or a credential.
+In successive requests of a client, often no field changes, or only the cookie, which browsers send last. If
+every field line of a head of up to `MAX_BLOCK_SIZE` bytes is in the cache, the lines are also cached as one
+block. A Cookie line at the end is not part of the block and is validated each time. The whole head is cached
+only if it has at most `SMALL` bytes, as the requests of programs (health checks, services) do, has no cookie,
+and its target is one of `fixed_targets`: the path of a route without groups, and no query. Such a target is
+defined by the program, whereas any other may contain a user's name or a credential.
 
-Every octet of a block has been checked when its head is returned.
+Every byte of a head has been validated, now or when it was cached, before the head is returned.
 
-Limits
-------
-The caller bounds the block (`tornado._wire.h1.Reader` does); the others are in `tornado._wire.fields`. At
-most `MAX_HEADS` heads, `MAX_BLOCKS` blocks with and as many without a cookie after them, and
-`MAX_FIXED_TARGETS` targets are kept; a full table is emptied.
+Limits ------ The caller bounds the size of the head (`tornado._wire.h1.Reader` does); `tornado._wire.fields`
+lists the other limits. The caches hold at most `MAX_HEADS` heads, `MAX_BLOCKS` blocks followed by a cookie,
+as many others, and `MAX_FIXED_TARGETS` targets. A full cache is emptied.
 """
 
 from __future__ import annotations
@@ -80,11 +78,13 @@ __all__ = [
     "read_usual_head",
 ]
 
-#: Octets of a head that is kept whole, at most: those of programs rather than of browsers.
+#: The maximum size of a head that is cached as a whole, in bytes: that of a program's request, not a
+#: browser's.
 SMALL: Final = 256
-#: The most fields that such a head can have: a name of one character, the colon and CRLF.
+#: The maximum number of fields in such a head: the shortest line is a name of one character, a colon and
+#: CRLF.
 SMALL_FIELDS: Final = SMALL // 4
-#: Octets of a head whose block is kept, at most, a cookie included.
+#: The maximum size of a head whose field lines are cached as a block, in bytes, including a cookie.
 MAX_BLOCK_SIZE: Final = 2048
 MAX_HEADS: Final = 256
 MAX_BLOCKS: Final = 256
@@ -92,26 +92,26 @@ MAX_FIXED_TARGETS: Final = 4096
 
 
 class RequestHead:
-    """The head of a request. It must not be changed, as it may be shared; equal by identity.
+    """The head of a request. It may be shared, so it must not be changed. Compared by identity.
 
-    :ivar method: as sent, case included.
-    :ivar target: what to route by: path and query, ``*``, or for CONNECT the authority; Latin-1 text.
-    :ivar raw_target: the target as sent, different from `target` in absolute-form only.
+    :ivar method: the method as sent, including its case.
+    :ivar target: the target to route: path and query, ``*``, or the authority for CONNECT; Latin-1 text.
+    :ivar raw_target: the target as sent; it differs from `target` only in absolute-form.
     :ivar version: ``HTTP/1.0`` or ``HTTP/1.1``.
-    :ivar headers_block: the field lines as Latin-1 text, each with its line end, without the empty line.
-        Where the target names an authority, Host says that one.
-    :ivar host: the authority the request is meant for: the target's if it names one, else the Host field's.
-    :ivar content_length: in octets, or None where the field is missing.
-    :ivar chunked: the body is in the chunked coding.
-    :ivar has_body: a body of at least one octet (or a chunked one, which may turn out empty) follows.
-    :ivar keep_alive: the client lets the connection be used again after this exchange.
-    :ivar upgrade: the client offers to switch protocols.
-    :ivar expect_continue: the client waits for ``100 Continue`` before it sends the body.
-    :ivar expect_unknown: the Expect field asks for something else (417 is the answer).
-    :ivar path: what is before the first ``?`` of `target`.
-    :ivar query: what is after it.
-    :ivar conditional: there is an If-None-Match field.
-    :ivar plain: there is neither a body nor an unknown expectation nor an absolute target, so that the
+    :ivar headers_block: the field lines as Latin-1 text, each with its line end, without the empty line. If
+        the target contains an authority, it replaces the value of Host.
+    :ivar host: the authority of the request: from the target if it contains one, otherwise from Host.
+    :ivar content_length: in bytes, or None if there is no Content-Length.
+    :ivar chunked: whether the body is in the chunked coding.
+    :ivar has_body: whether a body of at least one byte, or a chunked one, which may be empty, follows.
+    :ivar keep_alive: whether the client permits another request on this connection.
+    :ivar upgrade: whether the client offers to switch protocols.
+    :ivar expect_continue: whether the client waits for ``100 Continue`` before it sends the body.
+    :ivar expect_unknown: whether Expect contains anything else, to be answered with 417.
+    :ivar path: `target` up to the first ``?``.
+    :ivar query: `target` after the first ``?``.
+    :ivar conditional: whether there is an If-None-Match field.
+    :ivar plain: whether there is no body, no unknown expectation and no target in absolute-form, so that the
         attributes about these need not be read.
     """
 
@@ -156,16 +156,14 @@ class RequestHead:
         self.plain = not self.has_body and not self.expect_unknown and target is raw_target
 
     def closing(self) -> RequestHead:
-        """The same head from a client that wants the connection closed after this exchange."""
+        """Return a copy of this head with ``keep_alive`` False."""
         twin = copy.copy(self)
         twin.keep_alive = False
         return twin
 
     @property
     def headers(self) -> HTTPHeaders:
-        """All header fields, in a mapping of its own for each caller: one head may stand for many
-        requests.
-        """
+        """All header fields, in a new mapping for each call, because many requests may share one head."""
         return HTTPHeaders._from_block(self.headers_block)
 
     def __repr__(self) -> str:
@@ -173,17 +171,17 @@ class RequestHead:
 
 
 class ResponseHead:
-    """The head of a response, read with the request's method in mind. It must not be changed.
+    """The head of a response to a request of a certain method. It must not be changed.
 
     :ivar version: ``HTTP/1.0`` or ``HTTP/1.1``.
-    :ivar code: the status, 100 to 999.
-    :ivar reason: may be empty; Latin-1 text.
+    :ivar code: the status code, 100 to 999.
+    :ivar reason: the reason phrase as Latin-1 text, possibly empty.
     :ivar headers_block: as in `RequestHead`.
-    :ivar content_length: as announced, for a HEAD or a 304 too, or None.
-    :ivar chunked: the body is in the chunked coding.
-    :ivar has_body: a body follows (which may turn out empty when it is chunked or ends with the connection).
-    :ivar keep_alive: the connection may be used again after this response.
-    :ivar until_close: the body ends with the connection.
+    :ivar content_length: the value of Content-Length, also in a response to HEAD and in a 304, or None.
+    :ivar chunked: whether the body is in the chunked coding.
+    :ivar has_body: whether a body follows. It may be empty if it is chunked or ends with the connection.
+    :ivar keep_alive: whether the connection may be used for another request.
+    :ivar until_close: whether the body ends with the connection.
     """
 
     __slots__ = (
@@ -225,7 +223,7 @@ class ResponseHead:
 
     @property
     def headers(self) -> HTTPHeaders:
-        """All header fields, built on first touch and the same object from then on."""
+        """All header fields, in a mapping that is built on first access."""
         headers = self._headers
         if headers is None:
             headers = self._headers = HTTPHeaders._from_block(self.headers_block)
@@ -235,25 +233,26 @@ class ResponseHead:
         return f"<ResponseHead {self.version} {self.code} {self.reason}>"
 
 
-# Whole heads of `SMALL` octets at most, all of whose lines are known, for a target among `fixed_targets`.
+# Complete heads of at most `SMALL` bytes whose field lines are all cached and whose target is in
+# `fixed_targets`.
 _heads: dict[bytes, RequestHead] = {}
-# The field lines of heads, with the empty line -> the authority of Host, the lines as text, and how many
-# fields such a head has.
+# Field lines with the empty line -> the authority of Host, the lines as text, and the number of fields.
 _blocks: dict[bytes, tuple[str, str, int]] = {}
-# The same for field lines before a Cookie at the end. They are apart because they do not include the empty
-# line: where no cookie follows, they are the beginning of a head of which the rest has yet to arrive.
+# The same for the field lines before a Cookie line at the end. They need a table of their own because they do
+# not include the empty line: without a cookie after them, they may be the beginning of a head that is
+# incomplete.
 _blocks_before_cookies: dict[bytes, tuple[str, str, int]] = {}
-#: The paths of routes that have no groups. `tornado.routing` adds them.
+#: The paths of routes without groups. `tornado.routing` adds them.
 fixed_targets: Final[set[str]] = set()
 
-#: Looks a whole head up, for limits that allow `SMALL` octets; None if it is not known.
+#: Return the cached head for a complete head, or None. Only for limits that permit heads of `SMALL` bytes.
 known_head: Final = _heads.get
 
 
 def add_fixed_targets(paths: Iterable[str]) -> None:
-    """Allow heads with these targets to be kept.
+    """Allow heads with these targets to be cached.
 
-    :param paths: defined by the program, not received from a client.
+    :param paths: paths that the program defines, never ones received from a client.
     """
     for path in paths:
         if len(fixed_targets) >= MAX_FIXED_TARGETS:
@@ -262,7 +261,7 @@ def add_fixed_targets(paths: Iterable[str]) -> None:
 
 
 def forget() -> None:
-    """Empty all tables, for tests."""
+    """Empty all caches, for tests."""
     known.forget()
     _heads.clear()
     _blocks.clear()
@@ -270,14 +269,14 @@ def forget() -> None:
 
 
 def read_usual_head(data: bytes, limits: Limits) -> RequestHead | None:
-    """Read the head of a request as most of them are: HTTP/1.1, origin-form, printable characters, CRLF, and
-    no field that decides how it is read but Host, Content-Length and a Connection that closes or does not.
+    """Parse the head of a common request: HTTP/1.1, origin-form, printable characters, CRLF, and of the
+    fields that affect parsing only Host, a Content-Length, and Connection ``close`` or ``keep-alive``.
 
-    It is one function because a call costs as much as several of its steps.
+    This is one function because a function call costs as much as several of its steps.
 
-    :param limits: for the number of fields, which must be at least `SMALL_FIELDS`, and the digits of a
-        length.
-    :returns: what `parse_request_head` returns; or None, always so if ``data`` is not exactly one head.
+    :param limits: bounds the number of fields, by at least `SMALL_FIELDS`, and the digits of Content-Length.
+    :returns: the result of `parse_request_head`, or None if the head is not a common one or ``data`` is not
+        exactly one head.
     """
     size = len(data)
     block = None
@@ -310,7 +309,7 @@ def read_usual_head(data: bytes, limits: Limits) -> RequestHead | None:
     elif data[-4:] == b"\r\n\r\n":
         text = data.decode("latin-1")
         lines = text.split("\r\n")
-        # The request line, the field lines not met before, and two empty ones for the end.
+        # The request line, the field lines that are not in the cache, and two empty lines at the end.
         unknown = [*filterfalse(_is_known, lines)]
         checked = "".join(unknown).encode("latin-1")
         if checked.translate(_PRINTABLE) != checked or len(lines) - 3 > limits.max_header_count:
@@ -381,7 +380,7 @@ def read_usual_head(data: bytes, limits: Limits) -> RequestHead | None:
         if size <= SMALL and not cookie and not head.query and target in fixed_targets:
             _keep(_heads, MAX_HEADS, data, head)
     elif size <= MAX_BLOCK_SIZE and keep_alive and len(unknown) == (2 if cookie else 1):
-        # Nothing but Host, the cookie, and lines that are kept themselves.
+        # All lines are cached ones, except Host and the cookie.
         table, kept = (_blocks_before_cookies, lines_kept.decode("latin-1")) if cookie else (_blocks, fields)
         _keep(table, MAX_BLOCKS, lines_kept, (authority, kept, len(lines) - 3))
     return head
@@ -394,7 +393,7 @@ def _keep(table: dict[bytes, Any], size: int, key: bytes, value: Any) -> None:
 
 
 def _read_host(line: str, value: str) -> str | None:
-    """The authority of a line of Host that is not known yet; None if it is empty or not valid."""
+    """Return the authority of a Host line that is not in the cache, or None if it is empty or invalid."""
     authority = value.strip(" ")
     try:
         check_authority(authority)
@@ -408,18 +407,18 @@ def _read_host(line: str, value: str) -> str | None:
 _new = object.__new__
 _is_known = known.lines.__contains__
 _METHODS: Final = frozenset(["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"])
-#: Changes every octet that is not a printable character of ASCII.
+#: A translation table that changes every byte except the printable ASCII characters.
 _PRINTABLE: Final = bytes(octet if 0x20 <= octet <= 0x7E else octet ^ 0x80 for octet in range(256))
 _is_length = re.compile(r" ?(?:0|[1-9][0-9]{0,14})").fullmatch
 
 
 def parse_request_head(block: bytes, limits: Limits = DEFAULT) -> RequestHead:
-    """Read the head of a request.
+    """Parse the head of a request.
 
-    :param block: from the first octet of the request line to the end of the first empty line, and no further.
-    :param limits: for the number of fields and the digits of a length; the block's size is the caller's to
-        bound.
-    :raises HTTPInputError: or a subclass that carries the status to answer with.
+    :param block: the bytes from the start of the request line to the end of the first empty line.
+    :param limits: bounds the number of fields and the digits of Content-Length. The caller bounds the size of
+        the block.
+    :raises HTTPInputError: or a subclass, whose ``status_code`` is the status to respond with.
 
     >>> parse_request_head(b"GET /a?b HTTP/1.1\\r\\nHost: example.com\\r\\n\\r\\n").target
     '/a?b'
@@ -434,14 +433,14 @@ def parse_request_head(block: bytes, limits: Limits = DEFAULT) -> RequestHead:
     )
     head = RequestHead(method, target, raw_target, parse_request_fields(rest, version, limits))
     if authority is not None:
-        # RFC 9112 section 3.2.2: the target's authority replaces the Host field's, valid as that had to be.
+        # RFC 9112 section 3.2.2: the authority of the target replaces the value of Host.
         head.host = authority
         head.headers_block = _with_host(head.headers_block, authority)
     return head
 
 
 def _with_host(lines: str, host: str) -> str:
-    """The field lines with Host, of which there is one at most, made to say `host`."""
+    """Return the field lines with the value of Host replaced, or a Host line added if there is none."""
     line = f"Host: {host}\r\n"
     replaced, count = _HOST_LINE.subn(lambda _: line, lines)
     return replaced if count else line + lines
@@ -453,11 +452,12 @@ _HOST_LINE = re.compile(r"^[Hh][Oo][Ss][Tt]:[^\n]*\n", re.MULTILINE)
 def parse_response_head(
     block: bytes, limits: Limits = DEFAULT, request_method: str | None = None
 ) -> ResponseHead:
-    """Read the head of a response.
+    """Parse the head of a response.
 
     :param block: as for `parse_request_head`.
-    :param request_method: the method of the request that is answered; None counts as GET.
-    :raises HTTPInputError: or a subclass.
+    :param limits: as for `parse_request_head`.
+    :param request_method: the method of the request that the response answers; None means GET.
+    :raises HTTPInputError: or a subclass if the head is malformed.
 
     >>> parse_response_head(b"HTTP/1.1 200 OK\\r\\nContent-Length: 5\\r\\n\\r\\n").content_length
     5
@@ -468,9 +468,9 @@ def parse_response_head(
     length, chunked = fields.content_length, fields.chunked
     interim = code < 200
     if (interim or code == 204) and (chunked or length):
-        # RFC 9112 section 6.3 would have them ignored; a server that sends them may well send the body too.
+        # RFC 9112 section 6.3 says to ignore them, but a server that sends these fields may also send a body.
         raise HTTPInputError(f"Response with code {code} should not have body")
-    # RFC 9112 section 6.3, rules 1 and 2; 9110 section 15.4.5.
+    # RFC 9112 section 6.3, rules 1 and 2; RFC 9110 section 15.4.5.
     bodiless = interim or code in (204, 304) or request_method == "HEAD"
     tunnel = request_method == "CONNECT" and 200 <= code < 300
     until_close = not bodiless and not tunnel and not chunked and length is None

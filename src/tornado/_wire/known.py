@@ -1,23 +1,22 @@
-"""Field lines of requests that were seen before and need no second check.
+"""A cache of field lines of requests that have been validated.
 
 Theory of operation
 -------------------
-Two requests of one client have most field lines in common, but seldom all of them: the cookie changes, or a
-proxy adds a number and an address. So lines are kept one by one, and only those of fields that repeat by
-their nature and identify neither a user nor a request (`REPEATING`): the client's name, its preferences, the
-host. A cookie, a token, an address, a request's number or a path is never kept, nor is any line of a field
-that is not in the list.
+Successive requests of a client share most field lines but seldom all of them: the cookie changes, or a proxy
+adds a request number and an address. The cache therefore holds single lines, and only lines of fields whose
+values repeat and identify neither a user nor a request (`REPEATING`): the user agent, its preferences, the
+host. It never holds a cookie, a token, an address, a request number or a path, nor any line of another field.
 
-A known line is well formed and has no effect on how an HTTP/1.1 message is read. ``Connection: keep-alive``
-is such a line there (RFC 9112 section 9.3), but not in HTTP/1.0; heads of that version are read without this
-module. Lines of Host are kept apart, with the authority that they name, because a request has exactly one.
+A cached line is valid and does not affect how an HTTP/1.1 message is read. ``Connection: keep-alive`` is such
+a line in HTTP/1.1 (RFC 9112 section 9.3) but not in HTTP/1.0, whose heads are parsed without the cache. Lines
+of Host are in a separate table, with their authority, because a request has exactly one.
 
-`kind_of` tells by its name, as spelled, what a field means to the reader. Names are kept: they are not
+`kind_of` maps the name of a field, as spelled, to its meaning for the parser. It caches names, which are not
 secret.
 
 Limits
 ------
-`MAX_LINES` lines and `MAX_HOSTS` lines of Host, of at most `MAX_LINE_SIZE` characters each; `MAX_NAMES` names
+`MAX_LINES` lines and `MAX_HOSTS` lines of Host of at most `MAX_LINE_SIZE` characters each; `MAX_NAMES` names
 of at most `MAX_NAME_SIZE` characters. A full table is emptied.
 """
 
@@ -57,7 +56,7 @@ MAX_LINE_SIZE: Final = 256
 MAX_NAMES: Final = 1024
 MAX_NAME_SIZE: Final = 64
 
-#: Fields that are the same in each request of a client and do not identify it; in lower case.
+#: Fields that have the same value in each request of a client and do not identify it, in lower case.
 REPEATING: Final = frozenset(
     [
         "accept",
@@ -89,9 +88,9 @@ REPEATING: Final = frozenset(
     ]
 )
 
-#: A field that means nothing to the reader, and whose lines are not kept.
+#: A field that does not affect parsing and whose lines are not cached.
 MUTE: Final = 0
-#: A field that means nothing to the reader, and whose lines are kept: see `REPEATING`.
+#: A field that does not affect parsing and whose lines are cached: see `REPEATING`.
 STEADY: Final = 1
 #: Host.
 HOST: Final = 2
@@ -101,9 +100,9 @@ LENGTH: Final = 3
 CONDITION: Final = 4
 #: Connection.
 CONNECTION: Final = 5
-#: Content-Type, which repeats unless it names a boundary.
+#: Content-Type, whose lines are cached unless they contain a boundary.
 TYPE: Final = 6
-#: Any other field that decides how the message is read, or a name that is not a token.
+#: Any other field that affects how the message is read, or a name that is not a token.
 DECISIVE: Final = 7
 
 _KINDS: Final = {
@@ -119,7 +118,7 @@ _is_token = re.compile(rf"[{TCHAR}]++").fullmatch
 
 
 class _Kinds(dict[str, int]):
-    """Names, as spelled -> kinds."""
+    """A cache from names, as spelled, to kinds."""
 
     def __missing__(self, name: str) -> int:
         if _is_token(name) is None:
@@ -135,15 +134,16 @@ class _Kinds(dict[str, int]):
 #: ``kind_of[name]`` is the kind of a field.
 kind_of: Final = _Kinds()
 
-#: The known lines, without their ends.
+#: The cached lines, without their line ends.
 lines: Final[set[str]] = set()
-#: Known lines of Host -> the authority.
+#: The cached lines of Host and their authority.
 hosts: Final[dict[str, str]] = {}
 
 
 def keep_line(line: str) -> None:
-    """Keep a line of the kind `STEADY`, of a Content-Type without a boundary, or of Connection that says
-    keep-alive; all of its characters are printable.
+    """Cache a line, whose characters are all printable.
+
+    :param line: a line of the kind `STEADY`, Content-Type without a boundary, or ``Connection: keep-alive``.
     """
     if len(line) <= MAX_LINE_SIZE:
         if len(lines) >= MAX_LINES:
@@ -152,7 +152,7 @@ def keep_line(line: str) -> None:
 
 
 def keep_host(line: str, authority: str) -> None:
-    """Keep a line of Host, which names a valid authority."""
+    """Cache a line of Host and its valid authority."""
     if len(line) <= MAX_LINE_SIZE:
         if len(hosts) >= MAX_HOSTS:
             hosts.clear()
@@ -160,7 +160,7 @@ def keep_host(line: str, authority: str) -> None:
 
 
 def forget() -> None:
-    """Empty all tables, for tests."""
+    """Empty all caches, for tests."""
     kind_of.clear()
     hosts.clear()
     lines.clear()

@@ -1,23 +1,21 @@
-"""How much a peer may send before it is refused: every size and count of an HTTP/1 message, in one value.
+"""Limits on every size and count in an HTTP/1 message.
 
-The defaults and where they come from:
+The defaults, and the precedent of each:
 
 =======================  =========  ==========================================================================
-limit                    default    precedent
-=======================  =========  ==========================================================================
-`max_head_size`          64 KiB     Tornado's ``max_header_size``; nginx 4 x 8 KiB, Apache 100 x 8 KiB
-`max_request_line`       64 KiB     RFC 9112 section 3 asks for 8,000 bytes at least; the head bounds it here
-`max_header_count`       1,000      Apache 100, Node.js 2,000, h2o 100; large proxies add some 30
-`max_chunk_line`         4 KiB      Go 4 KiB, h11 and hyper 16 KiB; real extensions are a few bytes
-`max_chunk_extensions`   16 KiB     Go and hyper: a flood of tiny chunks that each carry one (CVE-2023-39326)
-`max_trailer_size`       16 KiB     as hyper's bound on what follows the last chunk
-`max_trailer_count`      100        real trailers number one or two
-`max_body_size`          100 MiB    Tornado's ``max_buffer_size``
-`max_length_digits`      19         2**63 has 19 decimal digits
-`max_chunk_size_digits`  16         2**64 - 1 has 16 hexadecimal digits; leading zeros count
-`max_1xx`                10         Tornado's client
-`max_leading_lines`      4          RFC 9112 section 2.2 asks for at least one empty line to be ignored
-=======================  =========  ==========================================================================
+limit                    default    precedent =======================  =========
+========================================================================== `max_head_size`          64 KiB
+Tornado's ``max_header_size``; nginx 4 x 8 KiB, Apache 100 x 8 KiB `max_request_line`       64 KiB     RFC
+9112 section 3 asks for 8,000 bytes at least; the head bounds it here `max_header_count`       1,000
+Apache 100, Node.js 2,000, h2o 100; large proxies add some 30 `max_chunk_line`         4 KiB      Go 4 KiB,
+h11 and hyper 16 KiB; real extensions are a few bytes `max_chunk_extensions`   16 KiB     Go and hyper,
+against floods of tiny chunks with extensions (CVE-2023-39326) `max_trailer_size`       16 KiB     hyper's
+limit on the data after the last chunk `max_trailer_count`      100        real messages have one or two
+trailer fields `max_body_size`          100 MiB    Tornado's ``max_buffer_size`` `max_length_digits`      19
+2**63 has 19 decimal digits `max_chunk_size_digits`  16         2**64 - 1 has 16 hexadecimal digits; leading
+zeros count `max_1xx`                10         Tornado's client `max_leading_lines`      4          RFC 9112
+section 2.2: ignore at least one empty line =======================  =========
+==========================================================================
 """
 
 from __future__ import annotations
@@ -29,26 +27,26 @@ __all__ = ["DEFAULT", "Limits"]
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds on what one HTTP/1 message may cost its receiver; sizes in bytes, none may be negative.
+    """Bounds on the sizes, in bytes, and counts in one HTTP/1 message.
 
     :raises ValueError: if a limit is negative.
     """
 
-    #: Start line and header fields together, line ends included.
+    #: The start line and the header section together, including line ends.
     max_head_size: int = 64 * 1024
-    #: The request line or status line alone; a longer request line is answered with 414.
+    #: The request line or status line alone; 414 is the response to a longer request line.
     max_request_line: int = 64 * 1024
     #: Header fields in one head.
     max_header_count: int = 1000
     #: One chunk-size line with its extensions.
     max_chunk_line: int = 4 * 1024
-    #: All chunk extensions of one message together, beyond one byte for sixteen of content.
+    #: All chunk extensions of one message together, beyond one byte for each sixteen bytes of content.
     max_chunk_extensions: int = 16 * 1024
     #: All trailer fields of one message together.
     max_trailer_size: int = 16 * 1024
     #: Trailer fields in one message.
     max_trailer_count: int = 100
-    #: The body's octets after the transfer coding is taken off.
+    #: The size of the body after the transfer coding is decoded.
     max_body_size: int = 100 * 1024 * 1024
     #: Digits of a Content-Length.
     max_length_digits: int = 19
@@ -65,5 +63,5 @@ class Limits:
                 raise ValueError(f"{field.name} must not be negative, got {getattr(self, field.name)}")
 
 
-#: What a `Reader` uses unless told otherwise.
+#: The limits that a `Reader` uses by default.
 DEFAULT = Limits()
