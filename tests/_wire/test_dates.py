@@ -84,7 +84,7 @@ def test_format():
 
 @pytest.mark.parametrize("timestamp", [1e12, -1e12, 1e30, float("inf")])
 def test_years_are_four_digits(timestamp):
-    with pytest.raises(ValueError, match="no HTTP date for the timestamp"):
+    with pytest.raises(ValueError, match="has no HTTP date"):
         format_http_date(timestamp)
 
 

@@ -156,9 +156,9 @@ class TestMapping:
         assert type(Noting.parse("a: b")) is Noting
 
     def test_names_that_are_no_text(self) -> None:
-        with pytest.raises(TypeError, match="a header name is a str"):
+        with pytest.raises(TypeError, match="a header name must be a str"):
             HTTPHeaders().get(b"a")  # type: ignore[arg-type]
-        with pytest.raises(TypeError, match="a header name is a str"):
+        with pytest.raises(TypeError, match="a header name must be a str"):
             HTTPHeaders()[b"a"] = "b"  # type: ignore[index]
 
 
@@ -231,9 +231,9 @@ class TestRefused:
         headers.add("c", b"d")  # type: ignore[arg-type]
         assert headers["c"] == "d"
         for value in (None, object()):
-            with pytest.raises(TypeError, match="a header value is a str"):
+            with pytest.raises(TypeError, match="a header value must be a str"):
                 headers["a"] = value  # type: ignore[assignment]
-            with pytest.raises(TypeError, match="a header value is a str"):
+            with pytest.raises(TypeError, match="a header value must be a str"):
                 headers.add("a", value)  # type: ignore[arg-type]
 
     def test_text_subclass(self) -> None:
@@ -263,7 +263,7 @@ class TestText:
             (": b", "Invalid header name"),
             ("A: b\r", "Invalid header value"),
             ("A: b\nC: d", "Invalid header value"),
-            ("A: 中", "latin-1"),
+            ("A: 中", "Latin-1"),
         ],
     )
     def test_parse_line_refuses(self, line: str, text: str) -> None:

@@ -136,17 +136,23 @@ async def test_names_that_are_no_tokens(name: str) -> None:
     [
         (
             {"domain": "例え.jp"},
-            "attribute domain: '例え.jp' holds '例', which is not a Latin-1 character; write ",
+            "attribute domain: '例え.jp' contains '例', which is not a Latin-1 character; write ",
         ),
-        ({"path": "/€"}, "attribute path: '/€' holds '€', which is not a Latin-1 character; percent-encode "),
-        ({"path": "/€".encode()}, "attribute path: '/€' holds '€'"),
-        ({"samesite": "€"}, "attribute samesite: '€' holds '€', which is not a Latin-1 character; use ASCII"),
+        (
+            {"path": "/€"},
+            "attribute path: '/€' contains '€', which is not a Latin-1 character; percent-encode ",
+        ),
+        ({"path": "/€".encode()}, "attribute path: '/€' contains '€'"),
+        (
+            {"samesite": "€"},
+            "attribute samesite: '€' contains '€', which is not a Latin-1 character; use ASCII",
+        ),
         ({"expires": "€"}, None),
-        ({"Comment": "€"}, "attribute Comment: '€' holds '€'"),
-        ({"priority": "€"}, "attribute priority: '€' holds '€'"),
-        ({"domain": "\ud800"}, r"attribute domain: '\ud800' holds '\ud800'"),
-        ({"value": "€"}, "Invalid cookie value: it holds '€', .*url_escape.*cookie 'n'"),
-        ({"name": "€"}, "Invalid cookie attribute name: '€' holds '€'"),
+        ({"Comment": "€"}, "attribute Comment: '€' contains '€'"),
+        ({"priority": "€"}, "attribute priority: '€' contains '€'"),
+        ({"domain": "\ud800"}, r"attribute domain: '\ud800' contains '\ud800'"),
+        ({"value": "€"}, "Invalid cookie value: it contains '€', .*url_escape.*cookie 'n'"),
+        ({"name": "€"}, "Invalid cookie attribute name: '€' contains '€'"),
     ],
 )
 async def test_characters_beyond_latin_1_are_refused_where_they_are_set(
@@ -238,14 +244,14 @@ async def test_reading() -> None:
 @pytest.mark.parametrize(
     ("name", "arguments", "message"),
     [
-        ("__Secure-n", {}, "'__Secure-n' as it was set: its prefix demands secure=True"),
-        ("__secure-n", {}, "'__secure-n' as it was set: its prefix demands secure=True"),
-        ("__Host-n", {}, "'__Host-n' as it was set: its prefix demands secure=True"),
+        ("__Secure-n", {}, "'__Secure-n' as it was set: its prefix requires secure=True"),
+        ("__secure-n", {}, "'__secure-n' as it was set: its prefix requires secure=True"),
+        ("__Host-n", {}, "'__Host-n' as it was set: its prefix requires secure=True"),
         ("__hOsT-n", {"secure": True, "domain": "a.test"}, "the prefix __Host- forbids a domain"),
-        ("__Host-n", {"secure": True, "path": "/p"}, "the prefix __Host- demands path='/', not '/p'"),
-        ("__Host-n", {"secure": True, "path": None}, "the prefix __Host- demands path='/', not None"),
-        ("n", {"samesite": "None"}, "'n' as it was set: samesite='None' demands secure=True"),
-        ("n", {"samesite": "Laxer"}, "samesite is 'Strict', 'Lax' or 'None', not 'Laxer'"),
+        ("__Host-n", {"secure": True, "path": "/p"}, "the prefix __Host- requires path='/', not '/p'"),
+        ("__Host-n", {"secure": True, "path": None}, "the prefix __Host- requires path='/', not None"),
+        ("n", {"samesite": "None"}, "'n' as it was set: samesite='None' requires secure=True"),
+        ("n", {"samesite": "Laxer"}, "samesite must be 'Strict', 'Lax' or 'None', not 'Laxer'"),
     ],
 )
 async def test_a_promise_that_is_not_kept_is_logged_once(
@@ -276,8 +282,8 @@ async def test_what_is_told_of_cookies_has_an_end(expect_log: ExpectLog) -> None
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"partitioned": True}, "'n': partitioned=True demands secure=True"),
-        ({"samesite": True}, "attribute samesite: it is text, not True"),
+        ({"partitioned": True}, "'n': partitioned=True requires secure=True"),
+        ({"samesite": True}, "attribute samesite: expected a str, got True"),
     ],
 )
 async def test_an_attribute_that_cannot_be_sent(arguments: Any, message: str) -> None:
@@ -306,7 +312,7 @@ async def test_clearing_cookies_with_prefixes(expect_log: ExpectLog) -> None:
     def clear(self: Any) -> None:
         self.clear_cookie("__Host-a")
         self.clear_cookie("__Secure-b", path="/p", domain="a.test")
-        with expect_log("tornado.general", "demands path='/'"):
+        with expect_log("tornado.general", "requires path='/'"):
             self.clear_cookie("__Host-c", path="/p")
 
     a, b, _ = await cookies_of(clear)

@@ -1,17 +1,15 @@
-"""Content codings: which one an Accept-Encoding field asks for, and what a coding does to an entity tag.
+"""Content codings: negotiation by Accept-Encoding, and entity tags of encoded content.
 
-Theory of operation
--------------------
-A field is read in one scan (`parse_accept_encoding`): a mapping of coding to weight in thousandths. A
-member that is not in the grammar is ignored, as nothing else can be done about it; of a coding named twice
-the first member counts. `choose_coding` then takes the available coding of the greatest weight, and among
-equals the one the server named first. Clients send the same few values all the time, so choices are
-remembered in a bounded table; values too long to be common are not.
+Theory of operation ------------------- `parse_accept_encoding` parses a field in one scan, into weights in
+thousandths by coding. Members that do not match the grammar are ignored, and the first of several members for
+one coding wins. `choose_coding` returns the available coding with the greatest weight, and of several with
+equal weight the server's preferred one. Clients send the same few values again and again, so choices are
+cached, except for values too long to be common.
 
 Limits
 ------
-So many members of a field are looked at as `tornado._wire.accept` says; registered codings and their synonyms
-are fewer than twenty. The table holds 256 choices for values of up to `MAX_REMEMBERED` characters.
+`tornado._wire.accept` bounds the number of members; fewer than twenty codings are registered. The cache holds
+256 choices for values of up to `MAX_REMEMBERED` characters.
 """
 
 from __future__ import annotations
@@ -30,7 +28,7 @@ _SYNONYMS = {"x-gzip": "gzip", "x-compress": "compress"}
 
 
 def parse_accept_encoding(field: str) -> dict[str, int]:
-    """The weights of a field's members, by coding in lower case, in thousandths; 0 refuses it.
+    """Return the weights in a field, in thousandths by coding in lower case; 0 means not acceptable.
 
     >>> parse_accept_encoding("gzip;q=0.8, br, identity; q=0, gzip;q=2, what ever")
     {'gzip': 800, 'br': 1000, 'identity': 0}
@@ -42,13 +40,13 @@ def parse_accept_encoding(field: str) -> dict[str, int]:
 
 
 def choose_coding(accept_encoding: str | None, available: Sequence[str]) -> str | None:
-    """The coding to send to a client (RFC 9110 section 12.5.3).
+    """Return the coding to use in a response (RFC 9110 section 12.5.3).
 
-    :arg accept_encoding: the request's field, its lines joined with commas; None where there is none. Though
-        any coding would do then, nothing says that the client knows one.
-    :arg available: names in lower case, the server's favourite first; a tuple is quickest.
-    :returns: one of `available`, or None: send the content as it is. Where a client refuses that too
-        (`identity_refused`), a server may still do so rather than answer 415 or 406.
+    :param accept_encoding: the field of the request, its lines joined with commas, or None. Without the field
+        any coding is acceptable, but the client may not support any.
+    :param available: names in lower case in the server's order of preference; a tuple is fastest.
+    :returns: one of `available`, or None to send the content without a coding. A server may do so even if the
+        client does not accept that (`identity_refused`), rather than respond with 406 or 415.
 
     >>> choose_coding("gzip, deflate, br, zstd", ("zstd", "br", "gzip"))
     'zstd'
@@ -66,7 +64,7 @@ def choose_coding(accept_encoding: str | None, available: Sequence[str]) -> str 
 def _choose(field: str, available: tuple[str, ...]) -> str | None:
     found = parse_accept_encoding(field)
     others = found.get("*", 0)
-    # Only a stated preference for the plain content counts; that it is acceptable says nothing yet.
+    # Only an explicit preference for identity counts; identity is acceptable by default.
     best, chosen = max(found.get("identity", 0) - 1, 0), None
     for name in available:
         weight = found.get(name, others)
@@ -79,8 +77,9 @@ _remembered = lru_cache(256)(_choose)
 
 
 def identity_refused(accept_encoding: str | None) -> bool:
-    """Whether a client says that it takes no content without a coding: ``identity;q=0``, or ``*;q=0`` without
-    a word about identity (RFC 9110 section 12.5.3).
+    """Return whether a client does not accept content without a coding (RFC 9110 section 12.5.3).
+
+    That is the case for ``identity;q=0``, and for ``*;q=0`` without a member for identity.
 
     >>> identity_refused("gzip, identity;q=0"), identity_refused("gzip, *;q=0"), identity_refused("gzip")
     (True, True, False)
@@ -92,8 +91,9 @@ def identity_refused(accept_encoding: str | None) -> bool:
 
 
 def weak_tag(etag: str) -> str:
-    """The tag of a representation that means the same as the one tagged `etag`, but is other bytes (RFC 9110
-    section 8.8.1).
+    """Return the weak form of a tag, for a representation that is equivalent but not byte-for-byte identical.
+
+    See RFC 9110 section 8.8.1.
 
     >>> weak_tag('"abc"'), weak_tag('W/"abc"')
     ('W/"abc"', 'W/"abc"')
@@ -102,7 +102,7 @@ def weak_tag(etag: str) -> str:
 
 
 def strong_tag(etag: str) -> str:
-    """The tag without its mark of weakness: what the weak comparison compares (RFC 9110 section 8.8.3.2).
+    """Return the tag without the prefix ``W/``, for the weak comparison (RFC 9110 section 8.8.3.2).
 
     >>> strong_tag('W/"abc"')
     '"abc"'

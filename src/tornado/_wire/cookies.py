@@ -1,20 +1,20 @@
-r"""Cookies: what a Cookie field brings, and what a Set-Cookie field may say (RFC 6265 section 4, and its
-successor draft-ietf-httpbis-rfc6265bis, here "6265bis").
+r"""Cookies: parsing Cookie and serializing Set-Cookie (RFC 6265 section 4, and its successor
+draft-ietf-httpbis-rfc6265bis, "6265bis" below).
 
-Reading is lenient, as browsers store and send whatever they were given: the field is cut at semicolons, and a
-pair without a name is kept under the empty name. A value in double quotes is unquoted, with the escapes that
-Python's ``http.cookies`` writes (``\073`` and ``\"``). The cost is linear in the field's size
-(CVE-2024-52804), which the head's limit bounds.
+Parsing is lenient, because browsers store and send any cookie that a server has set: the field is split at
+semicolons, and a pair without a name has an empty name. A value in double quotes is unquoted, with the
+escapes that Python's ``http.cookies`` writes (``\073`` and ``\"``). The cost is linear in the size of the
+field (CVE-2024-52804), which the limit on the head bounds.
 
-Writing is strict: the name must be a token, and nothing may hold a control character or a semicolon, by which
-a value could become an attribute (CVE-2026-35536). `broken_promise` tells what every current browser would
-throw away without a word: a name with the prefix ``__Secure-`` or ``__Host-`` whose attributes break its
-promise, and ``SameSite=None`` without ``Secure``; ``Partitioned`` without it is an error. Values are quoted,
-and attributes ordered, as ``http.cookies`` does both, octet for octet, so that either side reads what the
-other wrote.
+Serializing is strict: the name must be a token, and no part may contain a control character or a semicolon,
+which could turn a value into an attribute (CVE-2026-35536). `broken_promise` finds cookies that every current
+browser would silently reject: a name with the prefix ``__Secure-`` or ``__Host-`` without the attributes that
+the prefix requires, and ``SameSite=None`` without ``Secure``. ``Partitioned`` without ``Secure`` is an error.
+Values are quoted, and attributes ordered, exactly as in ``http.cookies``, so each can read the other's
+cookies.
 
-A prefix says something about a cookie only to the browser that keeps it. In a request it proves nothing,
-least of all over plain HTTP, and it is read like any other name.
+A prefix constrains a cookie only in the browser that stores it. In a request it proves nothing, least of all
+over plain HTTP, and is parsed like any other name.
 """
 
 from __future__ import annotations
@@ -36,15 +36,15 @@ __all__ = [
 ]
 
 _ESCAPE = re.compile(r"\\(?:([0-3][0-7][0-7])|(.))", re.DOTALL)
-# A token's characters and the colon: what http.cookies takes in a name, and leaves unquoted in a value.
+# The characters of a token and the colon, which http.cookies permits in names and does not quote in values.
 _PLAIN = re.compile(r"[!#$%&'*+\-.^_`|~:0-9A-Za-z]+")
-# Names of attributes, which http.cookies refuses as names of cookies.
+# The names of attributes, which http.cookies rejects as names of cookies.
 _RESERVED = frozenset(http.cookies.Morsel())
 _TO_ESCAPE = re.compile(r'["\\,;]|[^\x20-\x7e]')
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f;]")
 _BEYOND_LATIN_1 = re.compile(r"[^\x00-\xff]")
 
-# RFC 6265 section 5.2 and 6265bis section 5.6: attribute keyword -> its usual spelling.
+# RFC 6265 section 5.2 and 6265bis section 5.6: attribute names and their usual spelling.
 ATTRIBUTES = {
     "comment": "Comment",
     "domain": "Domain",
@@ -58,7 +58,7 @@ ATTRIBUTES = {
     "secure": "Secure",
     "version": "Version",
 }
-#: How to write other characters in an attribute.
+#: How to encode non-ASCII characters in an attribute.
 _ENCODINGS = {
     "domain": "write the domain in its ASCII form: name.encode('idna').decode()",
     "path": "percent-encode the path with urllib.parse.quote()",
@@ -71,7 +71,7 @@ Attributes = Mapping[str, str | int | bool | None]
 
 
 class InvalidCookie(http.cookies.CookieError, ValueError):
-    """The name, the value or an attribute of a cookie that this program sets cannot be sent."""
+    """The name, the value or an attribute of a cookie to be set is invalid."""
 
 
 def _unescape(match: re.Match[str]) -> str:
@@ -80,7 +80,7 @@ def _unescape(match: re.Match[str]) -> str:
 
 
 def unquote_value(value: str) -> str:
-    r"""The content of a quoted cookie value; other text as it is.
+    r"""Return the content of a quoted cookie value, or any other text unchanged.
 
     >>> unquote_value('"a\\073b"')
     'a;b'
@@ -92,12 +92,12 @@ def unquote_value(value: str) -> str:
 
 
 def quote_value(value: str) -> str:
-    r"""A cookie value as it is sent: in double quotes where it has anything but plain characters.
+    r"""Return a cookie value, in double quotes if it contains anything but plain characters.
 
     >>> quote_value("a;b")
     '"a\\073b"'
 
-    :raises InvalidCookie: if it has a character beyond latin-1.
+    :raises InvalidCookie: if it contains a character outside Latin-1.
     """
     if _PLAIN.fullmatch(value):
         return value
@@ -110,14 +110,14 @@ def _escape(match: re.Match[str]) -> str:
         return "\\" + char
     if char > "\xff":
         raise InvalidCookie(
-            f"Invalid cookie value: it holds {char!r}, which is not a Latin-1 character; "
-            "encode the value first, with tornado.escape.url_escape() for example"
+            f"Invalid cookie value: it contains {char!r}, which is not a Latin-1 character; "
+            "encode the value first, for example with tornado.escape.url_escape()"
         )
     return f"\\{ord(char):03o}"
 
 
 def parse_cookie(cookie: str) -> dict[str, str]:
-    """The pairs of a Cookie field by name, values unquoted; of a repeated name the last counts.
+    """Return the unquoted values of a Cookie field by name; the last value of a repeated name wins.
 
     >>> parse_cookie('a=b; c="d e"; f')
     {'a': 'b', 'c': 'd e', '': 'f'}
@@ -139,14 +139,15 @@ def parse_cookie(cookie: str) -> dict[str, str]:
 
 
 def is_cookie_name(name: str) -> bool:
-    """Whether a cookie may be called this: a token (colons welcome), and no attribute's name."""
+    """Return whether a name is valid: a token, possibly with colons, that is not the name of an attribute."""
     return _PLAIN.fullmatch(name) is not None and name.lower() not in _RESERVED
 
 
 def has_prefix(name: str, prefix: str = "__") -> bool:
-    """Whether a name begins with ``__Secure-`` or ``__Host-``, in any case, as browsers compare it.
+    """Return whether a name begins with ``__Secure-`` or ``__Host-``, compared without regard to case as in
+    browsers.
 
-    :arg prefix: ``__host-`` to ask for that one alone.
+    :param prefix: ``__host-`` to test only for that prefix.
 
     >>> has_prefix("__HOST-id"), has_prefix("__Secure-id", "__host-"), has_prefix("__id")
     (True, False, False)
@@ -156,24 +157,24 @@ def has_prefix(name: str, prefix: str = "__") -> bool:
 
 
 def format_set_cookie(name: str, value: str, attributes: Attributes | None = None) -> str:
-    """A Set-Cookie value.
+    """Return the value of a Set-Cookie field.
 
-    :arg name: a token; colons are welcome.
-    :arg value: any latin-1 text; it is quoted where need be.
-    :arg attributes: by keyword in any case (``max_age`` counts as ``max-age``), written in alphabetical
-        order. ``Secure``, ``HttpOnly`` and ``Partitioned`` are written when true; of the others those that
-        are None or empty are left out.
-    :raises InvalidCookie: which is a `ValueError` and an ``http.cookies.CookieError``: on a bad name, an
-        unknown attribute, a control character or a semicolon in an attribute's value, a SameSite that is no
-        text, and Partitioned without Secure.
+    :param name: a token, in which colons are permitted.
+    :param value: any Latin-1 text, quoted if necessary.
+    :param attributes: values by name, in any case (``max_age`` means ``max-age``), written in alphabetical
+        order. ``Secure``, ``HttpOnly`` and ``Partitioned`` are written if true, the others unless None or
+        empty.
+    :raises InvalidCookie: a `ValueError` and an ``http.cookies.CookieError``, for an invalid name, an unknown
+        attribute, a control character or a semicolon in an attribute, a SameSite that is not a str, and
+        Partitioned without Secure.
 
     >>> format_set_cookie("a", "b", {"path": "/", "max_age": 60, "secure": True})
     'a=b; Max-Age=60; Path=/; Secure'
     """
     if not is_cookie_name(name):
         raise InvalidCookie(
-            f"Invalid cookie name {name!r}: a name is one or more letters, digits or !#$%&'*+-.^_`|~: "
-            "and not the name of an attribute"
+            f"Invalid cookie name {name!r}: expected one or more letters, digits or !#$%&'*+-.^_`|~: "
+            "that are not the name of an attribute"
         )
     try:
         line = f"{name}={quote_value(value)}"
@@ -184,10 +185,10 @@ def format_set_cookie(name: str, value: str, attributes: Attributes | None = Non
     given = {_SPELLINGS.get(key) or _keyword(key): content for key, content in attributes.items()}
     # draft-cutler-httpbis-partitioned-cookies section 2.1
     if given.get("partitioned") and not given.get("secure"):
-        raise InvalidCookie(f"Invalid cookie {name!r}: partitioned=True demands secure=True")
+        raise InvalidCookie(f"Invalid cookie {name!r}: partitioned=True requires secure=True")
     same_site = given.get("samesite")
     if same_site and not isinstance(same_site, str):
-        raise InvalidCookie(f"Invalid cookie attribute samesite: it is text, not {same_site!r}")
+        raise InvalidCookie(f"Invalid cookie attribute samesite: expected a str, got {same_site!r}")
     for keyword in sorted(given):
         content = given[keyword]
         if keyword in _FLAGS:
@@ -203,54 +204,51 @@ def format_set_cookie(name: str, value: str, attributes: Attributes | None = Non
 def _keyword(key: str) -> str:
     keyword = key.lower().replace("_", "-")
     if keyword not in ATTRIBUTES:
-        raise InvalidCookie(
-            f"Invalid cookie attribute {key}: there is none of that name; known are {', '.join(ATTRIBUTES)}"
-        )
+        raise InvalidCookie(f"Invalid cookie attribute {key}: expected one of {', '.join(ATTRIBUTES)}")
     return keyword
 
 
 def broken_promise(name: str, attributes: Attributes) -> str | None:
-    """Why browsers would throw a cookie away, or take an attribute of it for none: a word in it demands
-    another one. None if nothing is wrong.
+    """Return why browsers would reject a cookie or ignore one of its attributes, or None if they would not.
 
-    :arg attributes: by keyword in lower case; ``secure``, ``domain``, ``path`` and ``samesite`` count.
+    :param attributes: values by name in lower case; ``secure``, ``domain``, ``path`` and ``samesite`` matter.
 
     >>> broken_promise("a", {"samesite": "None"})
-    "samesite='None' demands secure=True"
+    "samesite='None' requires secure=True"
     """
     secure = attributes.get("secure")
     # 6265bis section 5.7: the prefixes are compared without regard to case.
     if name.startswith("__") and has_prefix(name):
         if not secure:
-            return "its prefix demands secure=True"
+            return "its prefix requires secure=True"
         if has_prefix(name, "__host-"):
             if attributes.get("domain"):
                 return "the prefix __Host- forbids a domain"
             if attributes.get("path") != "/":
-                return f"the prefix __Host- demands path='/', not {attributes.get('path')!r}"
+                return f"the prefix __Host- requires path='/', not {attributes.get('path')!r}"
     same_site = attributes.get("samesite")
     if same_site:
         lowered = str(same_site).lower()
         if lowered not in _SAME_SITE:
-            return f"samesite is 'Strict', 'Lax' or 'None', not {same_site!r}"
+            return f"samesite must be 'Strict', 'Lax' or 'None', not {same_site!r}"
         # 6265bis section 5.7
         if lowered == "none" and not secure:
-            return "samesite='None' demands secure=True"
+            return "samesite='None' requires secure=True"
     return None
 
 
 def check_attribute(key: str, content: str) -> None:
-    """Refuse an attribute's value that could be read as more than a value.
+    """Reject an attribute value that could be parsed as anything else.
 
-    :raises InvalidCookie: if it holds a control character or a semicolon (RFC 6265 section 4.1.1), or a
-        character that a header field cannot carry.
+    :raises InvalidCookie: if it contains a control character or a semicolon (RFC 6265 section 4.1.1), or a
+        character outside Latin-1.
     """
     if _FORBIDDEN.search(content):
         raise InvalidCookie(
-            f"Invalid cookie attribute {key}: {content!r} holds a control character or semicolon"
+            f"Invalid cookie attribute {key}: {content!r} contains a control character or semicolon"
         )
     if not content.isascii() and (found := _BEYOND_LATIN_1.search(content)) is not None:
         raise InvalidCookie(
-            f"Invalid cookie attribute {key}: {content!r} holds {found[0]!r}, which is not a Latin-1 "
+            f"Invalid cookie attribute {key}: {content!r} contains {found[0]!r}, which is not a Latin-1 "
             f"character; {_ENCODINGS.get(key.lower(), 'use ASCII characters')}"
         )

@@ -1,13 +1,13 @@
-"""Dates as HTTP writes them (RFC 9110 section 5.6.7).
+"""HTTP dates (RFC 9110 section 5.6.7).
 
 Theory of operation
 -------------------
-Days are counted arithmetically: no locale and no time zone of the machine has a say. A text is read by one
-regular expression for each of the three forms, so reading is linear and whatever is none of them gives None:
-a date that cannot be read is ignored, not refused (section 13.1.3).
+Days are computed arithmetically, independent of the machine's locale and time zone. There is one regular
+expression for each of the three formats, so parsing takes linear time. Any other text yields None, because a
+recipient ignores a date that it cannot parse (section 13.1.3).
 
-The name of the day is not held against the date, as no recipient needs it. A two-digit year belongs to the
-hundred years around ``now``; without one, as in POSIX, 69 and above mean 19xx.
+The name of the day is not compared with the date. A two-digit year is taken from the hundred years around
+``now``; without ``now``, years from 69 mean 19xx as in POSIX.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ _ASCTIME = rf"(?:{'|'.join(_DAYS)}) {_MONTH} (?P<day>[0-9]{{2}}| [0-9]) {_TIME} 
 
 @functools.cache
 def _forms() -> tuple[re.Pattern[str], ...]:
-    """Compiled on first use: a program that is never sent a date does not pay for them at its start."""
+    """Return the patterns of the three formats, compiled on first use rather than at import."""
     return tuple(re.compile(form) for form in (_IMF_FIXDATE, _RFC_850, _ASCTIME))
 
 
 def format_http_date(timestamp: float) -> str:
-    """Write a time as an IMF-fixdate, the one form that may be sent.
+    """Format a time as an IMF-fixdate, the only format that may be sent.
 
-    :param timestamp: seconds since 1970-01-01 00:00 UTC; fractions are cut off downwards.
+    :param timestamp: seconds since 1970-01-01 00:00 UTC, rounded down.
     :raises ValueError: if the year is not within 1 to 9999.
 
     >>> format_http_date(784111777)
@@ -56,7 +56,9 @@ def format_http_date(timestamp: float) -> str:
     try:
         moment = _EPOCH + math.floor(timestamp) * _SECOND
     except OverflowError:
-        raise ValueError(f"no HTTP date for the timestamp {timestamp!r}: years go from 1 to 9999") from None
+        raise ValueError(
+            f"the timestamp {timestamp!r} has no HTTP date: the year must be 1 to 9999"
+        ) from None
     return (
         f"{_DAYS[moment.weekday()]}, {moment.day:02d} {_MONTHS[moment.month - 1]} {moment.year:04d} "
         f"{moment.hour:02d}:{moment.minute:02d}:{moment.second:02d} GMT"
@@ -64,11 +66,11 @@ def format_http_date(timestamp: float) -> str:
 
 
 def parse_http_date(text: str, now: float | None = None) -> float | None:
-    """Read a date in any of the three forms that HTTP has used.
+    """Parse a date in any of the three formats that recipients must accept.
 
-    :param text: the field value; white space around it is ignored.
-    :param now: seconds since 1970, to tell the century of a two-digit year.
-    :return: seconds since 1970-01-01 00:00 UTC, or None if it is not a date.
+    :param text: the field value; surrounding whitespace is ignored.
+    :param now: seconds since 1970, to determine the century of a two-digit year.
+    :returns: seconds since 1970-01-01 00:00 UTC, or None if the text is not a date.
 
     >>> parse_http_date("Sunday, 06-Nov-94 08:49:37 GMT")
     784111777.0
@@ -96,7 +98,8 @@ def _timestamp(match: re.Match[str], now: float | None) -> float | None:
 def _full_year(year: int, now: float | None) -> int:
     if now is None:
         return year + (1900 if year >= 69 else 2000)
-    # More than 50 years ahead is the most recent year in the past that ends alike.
+    # RFC 9110 section 5.6.7: a date more than 50 years ahead is the most recent past year with the same last
+    # digits.
     this_year = (_EPOCH + math.floor(now) * _SECOND).year
     full = this_year - this_year % 100 + year
     return full - 100 if full > this_year + 50 else full

@@ -1,23 +1,22 @@
-"""Header fields: a case-insensitive mapping that knows repeated fields.
+"""Header fields: a case-insensitive mapping with support for repeated fields.
 
-Theory of operation
--------------------
-A mapping holds one dict from normalised name (``Content-Type``) to a value: a string, or a list of strings
-where the field was given more than once. Most messages repeat nothing, so most lookups are one dict access
-each for the name and the value. Repeated values are joined when asked for, never while they arrive, so that
-reading n fields costs O(n) however they repeat (CVE-2025-67725).
+Theory of operation ------------------- A mapping holds one dict from normalised names (``Content-Type``) to
+values: a string, or a list of strings for a repeated field. Few messages repeat a field, so most lookups cost
+one dict access for the name and one for the value. Repeated values are joined on access rather than on
+arrival, so reading n fields costs O(n) however they repeat (CVE-2025-67725).
 
-The dict of a received message is made on first touch, from the block that the head parser has already
-validated (`HTTPHeaders._from_block`). Nothing of a block is kept: it may hold cookies and credentials.
+The dict of a received message is built on first access, from the header section that the head parser has
+already validated (`HTTPHeaders._from_block`). The text is not kept, because it may contain cookies and
+credentials.
 
-What is refused: a name that is no token, and a value with a control character (CR, LF and NUL among them), at
-the moment it is set, so that `HTTPHeaders._serialize` has nothing left to check (CVE-2025-67724). The
-exception is an `InvalidHeader`: an `HTTPInputError`, and a `ValueError` too, as it is most often the program
-that is at fault. What is read from a peer's line raises a plain `HTTPInputError`.
+Setting a field raises `InvalidHeader` if the name is not a token or the value contains a control character,
+including CR, LF and NUL, so `HTTPHeaders._serialize` needs no checks (CVE-2025-67724). `InvalidHeader` is an
+`HTTPInputError` and a `ValueError`, because usually the program is at fault. Parsing a line received from a
+peer raises a plain `HTTPInputError`.
 
 Limits
 ------
-The number and size of received fields are bounded by the head parser. Normalised names are kept in a table of
+The head parser bounds the number and size of received fields. The cache of normalised names has at most
 `MAX_KEPT_NAMES` entries of at most `MAX_KEPT_NAME_SIZE` characters.
 """
 
@@ -36,39 +35,39 @@ MAX_KEPT_NAME_SIZE = 64
 
 # RFC 9110 section 5.6.2
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-# RFC 9110 section 5.5: VCHAR, SP, HTAB and obs-text; this is their complement, obs-text being whatever is not
-# ASCII.
+# The complement of RFC 9110 section 5.5: VCHAR, SP, HTAB and obs-text, which stands for all non-ASCII
+# characters.
 FORBIDDEN_VALUE_CHARS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 _Fields = dict[str, "str | list[str]"]
 
 
 class InvalidHeader(HTTPInputError, ValueError):
-    """A field whose name is no token, or whose value holds a character that HTTP forbids there."""
+    """The name of a field is not a token, or its value contains a forbidden character."""
 
 
 def is_token(text: str) -> bool:
-    """Tell whether ``text`` is a token (RFC 9110 section 5.6.2)."""
+    """Return whether ``text`` is a token (RFC 9110 section 5.6.2)."""
     return _TOKEN.fullmatch(text) is not None
 
 
 def _normalise(name: str) -> str:
     if not isinstance(name, str):
-        raise TypeError(f"a header name is a str, not {type(name).__name__}: {name!r}")
+        raise TypeError(f"a header name must be a str, not {type(name).__name__}: {name!r}")
     if len(name) > MAX_KEPT_NAME_SIZE and name.isascii():
         return _normalise_long(name)
     return "-".join([word.capitalize() for word in name.split("-")])
 
 
-# Hyphens and letters as 0x20, which is the difference between a letter's two cases.
+# Translate hyphens and small letters to 0x20, the difference between the two cases of a letter.
 _HYPHENS = bytes(0x20 * (octet == 0x2D) for octet in range(256))
 _SMALL_LETTERS = bytes(0x20 * (0x61 <= octet <= 0x7A) for octet in range(256))
 
 
 def _normalise_long(name: str) -> str:
-    """Return what `_normalise` does, without an object for each word.
+    """Return the result of `_normalise` without creating an object for each word.
 
-    A name can consist of hyphens alone. A long one is not kept, so that each field with it costs as much.
+    A name may consist of thousands of hyphens. Long names are not cached, so each such field costs as much.
     """
     text = b"-" + name.lower().encode("ascii")
     after_hyphen = int.from_bytes(text.translate(_HYPHENS), "big") >> 8
@@ -78,7 +77,7 @@ def _normalise_long(name: str) -> str:
 
 
 class _Names(dict[str, str]):
-    """Spellings of names -> the normalised one, kept in a bounded table; a hit costs one dict access."""
+    """A bounded cache from spellings to normalised names; a cache hit costs one dict access."""
 
     def __missing__(self, name: str) -> str:
         normal = _normalise(name)
@@ -93,13 +92,13 @@ class _Names(dict[str, str]):
 
 
 class _ValidNames(_Names):
-    """The same for names about to be set: one that is not a token raises `InvalidHeader`."""
+    """The same cache for names to be set: a name that is not a token raises `InvalidHeader`."""
 
     def __missing__(self, name: str) -> str:
         normal = _normalise(name)
         if not is_token(name):
             raise InvalidHeader(
-                f"Invalid header name {name!r}: a name is one or more letters, digits or !#$%&'*+-.^_`|~"
+                f"Invalid header name {name!r}: expected one or more letters, digits or !#$%&'*+-.^_`|~"
             )
         self.keep(name, normal)
         return normal
@@ -110,18 +109,21 @@ _valid_names = _ValidNames()
 
 
 def _text(name: str, value: Any) -> str:
-    """A value as text: bytes are taken as latin-1, of other types only str will do."""
+    """Return a str or Latin-1 bytes as text.
+
+    :raises TypeError: for any other type.
+    """
     if isinstance(value, (bytes, bytearray)):
         return value.decode("latin-1")
     if isinstance(value, str):
         return value
-    raise TypeError(f"a header value is a str, not {type(value).__name__}: {name}: {value!r}")
+    raise TypeError(f"a header value must be a str, not {type(value).__name__}: {name}: {value!r}")
 
 
 def _checked(name: str, value: Any) -> Any:
-    """The slow road of setting: what is not an ordinary printable string.
+    """Validate a value that is not a printable string: the slow path of ``__setitem__``.
 
-    Numbers are kept as they are, a list or tuple stands for several values.
+    Numbers are kept unchanged; a list or tuple sets several values.
     """
     if isinstance(value, (int, float)):
         return value
@@ -134,7 +136,7 @@ def _checked(name: str, value: Any) -> Any:
 
 
 def _append(fields: _Fields, name: str, value: str) -> bool:
-    """Add one value under a normalised name; True when it is now a list."""
+    """Add one value under a normalised name; return whether the field now has a list of values."""
     present = fields.get(name)
     if present is None:
         fields[name] = value
@@ -147,7 +149,7 @@ def _append(fields: _Fields, name: str, value: str) -> bool:
 
 
 def _parse_block(block: str) -> tuple[_Fields, bool]:
-    """The fields of a validated block, and whether any is repeated."""
+    """Return the fields of a validated header section, and whether any of them is repeated."""
     fields: _Fields = {}
     many = False
     for line in block.split("\n"):
@@ -162,34 +164,35 @@ def _parse_block(block: str) -> tuple[_Fields, bool]:
 
 
 def _copied(fields: _Fields) -> _Fields:
-    """A copy whose lists are copies too."""
+    """Return a copy that shares no lists with the original."""
     return {name: value[:] if type(value) is list else value for name, value in fields.items()}
 
 
 class HTTPHeaders(MutableMapping[str, str]):
-    """Header fields by name, in any case; a name may have several values.
+    """A case-insensitive mapping from the names of header fields to their values.
 
-    It is a mapping from name to text. Values of a repeated field are joined by commas there; `get_list` and
-    `get_all` give them apart, which matters for ``Set-Cookie``. Setting an item replaces all values of that
-    name, `add` appends one. Names come back in ``Http-Header-Case``.
+    As a mapping it joins the values of a repeated field with commas; `get_list` and `get_all` return them
+    separately, which ``Set-Cookie`` requires. Setting an item replaces all values of a name; `add` appends
+    one. Iteration yields names in ``Http-Header-Case``.
 
     >>> headers = HTTPHeaders({"vary": "Cookie"})
     >>> headers.add("VARY", "Accept")
     >>> headers["Vary"], headers.get_list("vary"), list(headers)
     ('Cookie,Accept', ['Cookie', 'Accept'], ['Vary'])
 
-    Takes what ``dict`` takes: a mapping (of another `HTTPHeaders` the repeated values are kept), pairs,
-    keyword arguments.
+    The constructor takes the arguments of ``dict``: a mapping, pairs or keyword arguments. Repeated values of
+    another `HTTPHeaders` are kept.
 
-    :raises HTTPInputError: if a name is no token or a value holds control characters (RFC 9110 section 5.5).
+    :raises HTTPInputError: if a name is not a token or a value contains a control character (RFC 9110 section
+        5.5).
     """
 
-    # Slots for speed; a __dict__ beside them, made when used, for programs that set attributes.
+    # Slots for speed; the __dict__ is created on first use, by programs that set attributes of their own.
     __slots__ = ("__dict__", "__weakref__", "_block", "_dict", "_many")
 
-    _dict: _Fields | None  # None: still to be made from the block
+    _dict: _Fields | None  # None: not built from `_block` yet
     _block: str | None
-    _many: bool  # some value may be a list, or a number
+    _many: bool  # whether a value may be a list or a number
 
     def __init__(self, *args: Any, **kwargs: str) -> None:
         self._dict = {}
@@ -207,7 +210,7 @@ class HTTPHeaders(MutableMapping[str, str]):
                 self.add(name, value)
 
     def _fields(self) -> _Fields:
-        """The dict, made now if it has not been touched yet."""
+        """Return the dict, which is built on first access."""
         if self._dict is not None:
             return self._dict
         fields, self._many = _parse_block(self._block or "")
@@ -217,9 +220,9 @@ class HTTPHeaders(MutableMapping[str, str]):
 
     @classmethod
     def _from_block(cls, block: str) -> HTTPHeaders:
-        """Headers from a block whose every line is known to be valid; nothing is done until they are touched.
+        """Return the headers of a validated header section, which is parsed on first access.
 
-        :arg block: latin-1 text, field lines ended by CRLF or LF, without the empty line after them.
+        :param block: field lines as Latin-1 text, each ending in CRLF or LF, without the empty line.
         """
         self = cls.__new__(cls)
         self._dict = None
@@ -237,9 +240,9 @@ class HTTPHeaders(MutableMapping[str, str]):
         return ",".join(value) if type(value) is list else value  # type: ignore[return-value]
 
     def __setitem__(self, name: str, value: str) -> None:
-        """Replace all values of ``name`` by one.
+        """Replace all values of ``name`` with one.
 
-        :raises HTTPInputError: if the name is no token or the value holds control characters.
+        :raises HTTPInputError: if the name is not a token or the value contains a control character.
         """
         if type(value) is not str or not value.isprintable():
             value = _checked(name, value)
@@ -260,9 +263,9 @@ class HTTPHeaders(MutableMapping[str, str]):
         return isinstance(name, str) and _names[name] in fields
 
     def get(self, name: str, default: Any = None) -> Any:
-        """The value of ``name``, repeated values joined by commas, or ``default``."""
+        """Return the value of ``name``, repeated values joined by commas, or ``default``."""
         if type(self) is not HTTPHeaders:
-            return super().get(name, default)  # so that a subclass's __getitem__ counts
+            return super().get(name, default)  # calls the __getitem__ of the subclass
         fields = self._dict
         if fields is None:
             fields = self._fields()
@@ -272,17 +275,18 @@ class HTTPHeaders(MutableMapping[str, str]):
         return ",".join(value) if type(value) is list else value
 
     def _put(self, name: str, value: str) -> None:
-        """Set a field from our own code: ``name`` is normalised already, ``value`` known to be clean."""
+        """Set a field without validation: ``name`` must be normalised and ``value`` valid."""
         self._fields()[name] = value
 
     # -- repeated fields
 
     def add(self, name: str, value: str, *, _chars_are_bytes: bool = True) -> None:
-        """Add one value of ``name``, beside those it has.
+        """Add a value of ``name`` to its existing values.
 
-        :arg _chars_are_bytes: the value goes to or comes from the wire, one character a byte: it must be
-            latin-1 and may not begin or end with white space. Otherwise, as in multipart, it is any text.
-        :raises HTTPInputError: if the name is no token or the value is not a field value (RFC 9110 section
+        :param _chars_are_bytes: whether each character stands for one byte on the wire: the value must then
+            be Latin-1 and must not begin or end with whitespace. Otherwise, as in multipart, it may be any
+            text.
+        :raises HTTPInputError: if the name is not a token or the value is not a field value (RFC 9110 section
             5.5).
         """
         normal = _valid_names[name]
@@ -294,14 +298,14 @@ class HTTPHeaders(MutableMapping[str, str]):
             self._many = True
 
     def get_list(self, name: str) -> list[str]:
-        """All values of ``name``, in order; an empty list where there is none."""
+        """Return all values of ``name`` in order; an empty list if there is none."""
         value = self._fields().get(_names[name])
         if value is None:
             return []
         return value[:] if type(value) is list else [value]  # type: ignore[list-item]
 
     def get_all(self) -> Iterable[tuple[str, str]]:
-        """Every (name, value) pair; a name comes once for each of its values."""
+        """Yield every (name, value) pair; a repeated name occurs once for each of its values."""
         for name, value in self._fields().items():
             if type(value) is list:
                 for each in value:
@@ -312,16 +316,16 @@ class HTTPHeaders(MutableMapping[str, str]):
     # -- text
 
     def parse_line(self, line: str, *, _chars_are_bytes: bool = True) -> None:
-        r"""Add the field of one line, with or without its line end; an empty line adds nothing.
+        r"""Add the field in a line, with or without its line end; ignore an empty line.
 
         >>> headers = HTTPHeaders()
         >>> headers.parse_line("Age: 5\r\n")
         >>> headers["age"]
         '5'
 
-        :arg _chars_are_bytes: as for `add`.
-        :raises HTTPInputError: if the line has no colon, begins with white space (folded lines are obsolete,
-            RFC 9112 section 5.2), or is otherwise no field.
+        :param _chars_are_bytes: as for `add`.
+        :raises HTTPInputError: if the line has no colon, begins with whitespace (line folding is obsolete,
+            RFC 9112 section 5.2), or has an invalid name or value.
         """
         if line[-1:] == "\n":
             line = line[:-2] if line[-2:] == "\r\n" else line[:-1]
@@ -337,17 +341,17 @@ class HTTPHeaders(MutableMapping[str, str]):
         try:
             self.add(name, value.strip(" \t"), _chars_are_bytes=_chars_are_bytes)
         except InvalidHeader as error:
-            # A line is what a peer has sent: not a value that this program was to check.
+            # The line comes from the peer, so the program is not at fault: not an InvalidHeader.
             raise HTTPInputError(str(error)) from error
 
     @classmethod
     def parse(cls, headers: str, *, _chars_are_bytes: bool = True) -> HTTPHeaders:
-        r"""Headers from the text of a block, its lines ended by CRLF or LF.
+        r"""Parse a header section, whose lines end in CRLF or LF.
 
         >>> dict(HTTPHeaders.parse("Age: 5\r\nETag: x"))
         {'Age': '5', 'Etag': 'x'}
 
-        :raises HTTPInputError: as `parse_line`.
+        :raises HTTPInputError: as for `parse_line`.
         """
         self = cls()
         for line in headers.split("\n"):
@@ -360,9 +364,9 @@ class HTTPHeaders(MutableMapping[str, str]):
     __unicode__ = __str__
 
     def _serialize(self) -> bytes:
-        """The field lines as they go out, without the empty line that ends a head.
+        """Return the serialized field lines without the empty line that ends the head.
 
-        :raises UnicodeEncodeError: if a value has a character outside latin-1.
+        :raises UnicodeEncodeError: if a value contains a character outside Latin-1.
         """
         fields = self._fields()
         if not fields:
@@ -387,7 +391,7 @@ class HTTPHeaders(MutableMapping[str, str]):
         self._many = False
 
     def copy(self) -> HTTPHeaders:
-        """A copy with the same values; changing one leaves the other as it is."""
+        """Return an independent copy."""
         twin = HTTPHeaders.__new__(HTTPHeaders)
         fields = self._fields()
         twin._dict = _copied(fields) if self._many else fields.copy()
@@ -399,15 +403,15 @@ class HTTPHeaders(MutableMapping[str, str]):
 
 
 def _check_added(name: str, value: str, chars_are_bytes: bool) -> None:
-    """Refuse what is not a field value; see `HTTPHeaders.add`."""
+    """Reject a text that is not a field value; see `HTTPHeaders.add`."""
     if FORBIDDEN_VALUE_CHARS.search(value):
         raise InvalidHeader(f"Invalid header value {value!r} for {name}: control characters are not allowed")
     if chars_are_bytes:
         if value != value.strip(" \t"):
             raise InvalidHeader(
-                f"Invalid header value {value!r} for {name}: it begins or ends with white space"
+                f"Invalid header value {value!r} for {name}: it begins or ends with whitespace"
             )
         if not value.isascii() and max(value) > "\xff":
             raise InvalidHeader(
-                f"Invalid header value {value!r} for {name}: only latin-1 characters can be sent"
+                f"Invalid header value {value!r} for {name}: only Latin-1 characters can be sent"
             )

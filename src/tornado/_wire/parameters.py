@@ -1,18 +1,16 @@
 """Values with parameters: ``form-data; name="a"; filename*=UTF-8''%c3%a1.txt``.
 
-Theory of operation
--------------------
-One scan from left to right (`split_parameters`), each character looked at a bounded number of times whatever
-the quoting looks like (CVE-2025-67726); then the extended forms of RFC 2231 and RFC 8187 are resolved
-(`parse_parameters`). Quoted strings are read as browsers write them: a backslash escapes only a quote or
-another backslash, so that ``filename="C:\\dir\\a.txt"`` keeps its separators; a quote that never ends is an
-ordinary character of a value that runs to the end.
+Theory of operation ------------------- `split_parameters` splits the text in one scan, which examines each
+character a bounded number of times however it is quoted (CVE-2025-67726). `parse_parameters` then resolves
+the extended forms of RFC 2231 and RFC 8187. Quoted strings are parsed as browsers write them: a backslash
+escapes only a quote or another backslash, so ``filename="C:\\dir\\a.txt"`` keeps its separators. A quote that
+is never closed is an ordinary character of a value that extends to the end.
 
-Charsets of extended values come from the list in `tornado._wire.charsets`. Others are read as UTF-8.
+`tornado._wire.charsets` lists the charsets of extended values; an unknown charset is treated as UTF-8.
 
 Limits
 ------
-The caller bounds the text; `split_parameters` stops at ``max_count`` where the caller gives one.
+The caller bounds the size of the text, and may bound the number of parts by ``max_count``.
 """
 
 from __future__ import annotations
@@ -31,7 +29,7 @@ _EXTENDED_NAME = re.compile(r"([^*]+)\*(?:(0|[1-9][0-9]{0,3})(\*?))?")
 
 
 def unquote_string(text: str) -> str:
-    r"""The content of a quoted string (RFC 9110 section 5.6.4); other text as it is.
+    r"""Return the content of a quoted string (RFC 9110 section 5.6.4), or any other text unchanged.
 
     >>> unquote_string(r'"a \"b\" c:\d"')
     'a "b" c:\\d'
@@ -41,20 +39,20 @@ def unquote_string(text: str) -> str:
     inner = text[1:-1]
     if "\\" not in inner:
         return inner
-    # Pairs of backslashes first, so that none is taken for half of an escaped quote.
+    # Replace pairs of backslashes first, so that neither of them counts as the escape of a quote.
     if "\x00" not in inner:
         return inner.replace("\\\\", "\x00").replace('\\"', '"').replace("\x00", "\\")
     return "\\".join([piece.replace('\\"', '"') for piece in inner.split("\\\\")])
 
 
 def split_parameters(text: str, max_count: int | None = None) -> Iterator[str]:
-    """Cut ``text`` at its semicolons, save those in quoted strings, and strip each part of white space.
+    """Split ``text`` at the semicolons outside quoted strings, and yield the stripped parts.
 
-    :arg max_count: the highest number of parts.
+    :param max_count: the maximum number of parts.
     :raises HTTPInputError: if there are more parts.
     """
-    # The same text without the quotes that do not close a quoted string (RFC 9110 section 5.6.4). A quote
-    # that opens one follows "=" or white space, so that no backslash before it is half of a pair.
+    # The same text without escaped quotes, which do not close a quoted string (RFC 9110 section 5.6.4). An
+    # opening quote follows "=" or whitespace, so it cannot be part of an escape.
     unescaped = text.replace("\\\\", "..").replace('\\"', "..") if "\\" in text else text
     position, count = 0, 0
     while position <= len(text):
@@ -79,13 +77,13 @@ def split_parameters(text: str, max_count: int | None = None) -> Iterator[str]:
 def parse_parameters(
     text: str, *, max_count: int | None = None, bare: bool = False, only: frozenset[str] | None = None
 ) -> tuple[str, dict[str, str | None]]:
-    """The value before the first semicolon, and the parameters by their names in lower case.
+    """Return the value before the first semicolon, and the parameters by name in lower case.
 
-    Of a repeated parameter the last counts; an extended one (``name*=``) goes before a plain one.
+    The last of several parameters with one name wins, and an extended one (``name*=``) precedes a plain one.
 
-    :arg max_count: the highest number of parameters.
-    :arg bare: also give parameters without a value, with None; otherwise they are left out.
-    :arg only: leave out all parameters but these, without decoding them.
+    :param max_count: the maximum number of parameters.
+    :param bare: whether to include parameters without a value, as None.
+    :param only: the names to include; other parameters are skipped without being decoded.
     :raises HTTPInputError: if there are more parameters.
 
     >>> parse_parameters('attachment; filename="a b.txt"; size=3')
@@ -113,8 +111,7 @@ def parse_parameters(
 
 
 def _resolve(extended: list[tuple[str, str]]) -> dict[str, str]:
-    """Decode ``name*=`` (RFC 8187 section 3.2), and join and decode ``name*0=`` and so on (RFC 2231 section
-    3)."""
+    """Decode ``name*=`` (RFC 8187 section 3.2); join and decode ``name*0=`` etc. (RFC 2231 section 3)."""
     whole: dict[str, str] = {}
     pieces: dict[str, dict[int, tuple[bool, str]]] = {}
     for name, content in extended:
@@ -131,7 +128,7 @@ def _resolve(extended: list[tuple[str, str]]) -> dict[str, str]:
 
 
 def _decode(pieces: list[tuple[bool, str]]) -> str:
-    """Join pieces, each with whether it is percent-encoded; the first of those names the charset."""
+    """Join pieces, each with a flag for percent-encoding; the first one may begin with the charset."""
     charset = "utf-8"
     encoded, content = pieces[0]
     if encoded and content.count("'") >= 2:
@@ -145,7 +142,7 @@ def _decode(pieces: list[tuple[bool, str]]) -> str:
 
 
 def format_parameters(value: str, parameters: Mapping[str, str | int | None]) -> str:
-    """The inverse, without quoting: parameters in the order of their names, bare where the value is None.
+    """Serialize a value and its parameters in alphabetical order, without quoting; None means no value.
 
     >>> format_parameters("permessage-deflate", {"b": None, "a": 15})
     'permessage-deflate; a=15; b'

@@ -1,8 +1,9 @@
-"""Byte ranges (RFC 9110 section 14): what a Range field asks for, and what a Content-Range field says.
+"""Byte ranges: parsing Range and serializing Content-Range (RFC 9110 section 14).
 
-One range is understood; a list of several, another unit and whatever the grammar does not allow are ignored,
-as a server may always do (section 14.2): the answer is then the whole representation. A position has no upper
-bound in the grammar; one of more than 18 digits stands for "beyond any end"."""
+A single range is supported. A list of ranges, another unit and a malformed field are ignored, which section
+14.2 permits: the response is then the whole representation. The grammar does not bound positions; one of more
+than
+18 digits is treated as a position after any end."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ __all__ = ["format_content_range", "parse_range"]
 
 MAX_POSITION = 10**18
 
-# RFC 9110 sections 14.1.1 and 14.1.2; white space as "OWS" allows, and as lenient clients send it.
+# RFC 9110 sections 14.1.1 and 14.1.2, with optional whitespace, which some clients send.
 _RANGE = re.compile(r"[ \t]*bytes[ \t]*=[ \t]*([0-9]*)[ \t]*-[ \t]*([0-9]*)[ \t]*", re.IGNORECASE | re.ASCII)
 
 
@@ -22,11 +23,12 @@ def _position(digits: str) -> int:
 
 
 def parse_range(field: str) -> tuple[int | None, int | None] | None:
-    """The one range of a Range field as (start, end), made for slicing: ``content[start:end]``.
+    """Return the range in a Range field as (start, end) for slicing, ``content[start:end]``.
 
-    None instead of a number means "from the beginning", "to the end"; a negative start counts from the end.
-    The range ``-0`` is ``(None, 0)``, which no representation satisfies. None alone: there is nothing to
-    honour.
+    A start of None means the beginning and an end of None the end; a negative start counts from the end. The
+    range ``-0`` is ``(None, 0)``, which no representation satisfies.
+
+    :returns: the range, or None if the field is to be ignored.
 
     >>> parse_range("bytes=1-2"), parse_range("bytes=6-"), parse_range("bytes=-6")
     ((1, 3), (6, None), (-6, None))
@@ -49,7 +51,7 @@ def parse_range(field: str) -> tuple[int | None, int | None] | None:
 
 
 def format_content_range(start: int | None, end: int | None, total: int) -> str:
-    """A Content-Range value for ``content[start:end]`` of ``total`` bytes.
+    """Return the Content-Range value for ``content[start:end]`` of ``total`` bytes.
 
     >>> format_content_range(None, None, 4), format_content_range(1, 3, 4)
     ('bytes 0-3/4', 'bytes 1-2/4')
