@@ -11,6 +11,7 @@ from tornado._wire.challenges import (
     MAX_CHALLENGES,
     MAX_PARAMS,
     Challenge,
+    format_challenge,
     parse_auth_params,
     parse_challenges,
 )
@@ -95,3 +96,43 @@ def test_any_text(field: str) -> None:
     for challenge in parse_challenges([field]):
         assert challenge.scheme == challenge.scheme.lower()
     parse_auth_params(field)
+
+
+# -- writing --
+
+
+@pytest.mark.parametrize(
+    ("scheme", "params", "written"),
+    [
+        ("Negotiate", {}, "Negotiate"),
+        ("Basic", {"realm": ""}, 'Basic realm=""'),
+        ("Bearer", {"realm": "a, b", "error": "invalid_token"}, 'Bearer realm="a, b", error="invalid_token"'),
+        ("Basic", {"realm": 'the "inner\\outer" one'}, 'Basic realm="the \\"inner\\\\outer\\" one"'),
+    ],
+)
+def test_writing(scheme: str, params: dict[str, str], written: str) -> None:
+    assert format_challenge(scheme, params) == written
+    assert parse_challenges([written]) == [Challenge(scheme.lower(), params)]
+
+
+@pytest.mark.parametrize(
+    ("scheme", "params", "message"),
+    [
+        ("", {}, "scheme"),
+        ("Two words", {}, "scheme"),
+        ("Basic,", {}, "scheme"),
+        ("Basic", {"a b": "c"}, "name of a challenge's parameter"),
+        ("Basic", {"": "c"}, "name of a challenge's parameter"),
+        ("Basic", {"realm": "a\r\nSet-Cookie: b=c"}, "realm is printable ASCII"),
+        ("Basic", {"realm": "caf\xe9"}, "realm is printable ASCII"),
+    ],
+)
+def test_values_that_cannot_be_written(scheme: str, params: dict[str, str], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        format_challenge(scheme, params)
+
+
+@given(st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E)))
+def test_what_was_written_is_read(value: str) -> None:
+    (challenge,) = parse_challenges([format_challenge("Test", {"a": value, "b": "c"})])
+    assert challenge == Challenge("test", {"a": value, "b": "c"})

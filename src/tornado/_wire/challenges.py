@@ -11,6 +11,11 @@ parameter, as its parties might use different ones of the two.
 
 `parse_auth_params` reads the parameters alone, as in Authentication-Info.
 
+`format_challenge` writes one challenge. Every value is written as a quoted string, which RFC 9110 allows for
+any parameter and which RFC 6750 section 3 and RFC 7617 section 2 demand for theirs. A response with several
+challenges sends each in a field line of its own, which clients read more reliably than one list (RFC 9110
+section 11.6.1).
+
 Limits
 ------
 The head bounds the fields' size. At most `MAX_CHALLENGES` challenges are read, each with at most `MAX_PARAMS`
@@ -24,7 +29,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-__all__ = ["Challenge", "parse_auth_params", "parse_challenges"]
+__all__ = ["Challenge", "format_challenge", "parse_auth_params", "parse_challenges"]
 
 MAX_CHALLENGES: Final = 16
 MAX_PARAMS: Final = 32
@@ -38,6 +43,11 @@ _PARAM = re.compile(rf"({_token})[ \t]*+=[ \t]*+(?:({_token})|{_quoted})[ \t]*+(
 _SCHEME = re.compile(rf"({_token})(?:[ ]++|(?=,)|\Z)")
 _TOKEN68 = re.compile(r"([A-Za-z0-9\-._~+/]++=*+)[ \t]*+(?=,|\Z)")
 _ESCAPE = re.compile(r"\\(.)")
+_TO_ESCAPE = re.compile(r'(["\\])')
+_BACKSLASH = r"\\\1"
+_IS_TOKEN = re.compile(_token)
+# RFC 9110 section 5.6.4, ASCII only: recipients disagree about the charset of other octets.
+_QUOTABLE = re.compile(r"[\t\x20-\x7e]*+")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -115,6 +125,29 @@ def parse_auth_params(field: str) -> dict[str, str]:
     """
     params, position = _read_params(field, 0)
     return params if params is not None and position == len(field) else {}
+
+
+def format_challenge(scheme: str, params: Mapping[str, str]) -> str:
+    r"""Return a challenge as the value of a WWW-Authenticate field line.
+
+    :arg scheme: a token, such as ``Basic`` or ``Bearer``.
+    :arg params: values by name, written in their order.
+    :raises ValueError: if the scheme or a name is not a token, or a value has a control character or a
+        character outside ASCII.
+
+    >>> format_challenge("Bearer", {"realm": 'the "shop"', "error": "invalid_token"})
+    'Bearer realm="the \\"shop\\"", error="invalid_token"'
+    """
+    if _IS_TOKEN.fullmatch(scheme) is None:
+        raise ValueError(f"an authentication scheme is a token such as 'Bearer', not {scheme!r}")
+    written = []
+    for name, value in params.items():
+        if _IS_TOKEN.fullmatch(name) is None:
+            raise ValueError(f"the name of a challenge's parameter is a token, not {name!r}")
+        if _QUOTABLE.fullmatch(value) is None:
+            raise ValueError(f"a challenge's {name} is printable ASCII, not {value!r}")
+        written.append(f'{name}="{_TO_ESCAPE.sub(_BACKSLASH, value)}"')
+    return f"{scheme} {', '.join(written)}" if written else scheme
 
 
 def _end(pattern: re.Pattern[str], text: str, position: int) -> int:

@@ -41,6 +41,7 @@ from tornado.routing import (
 from tornado.util import ObjectDict, import_object, unicode_type
 from tornado.web._application import Application, _ApplicationRouter, _HandlerDelegate
 from tornado.web._arguments import _ARG_DEFAULT
+from tornado.web._authentication import AuthenticationError, format_challenge
 from tornado.web._codings import ContentCodings
 from tornado.web._decorators import (
     _has_stream_request_body as _has_stream_request_body,
@@ -95,6 +96,7 @@ __all__ = [
     "MAX_SUPPORTED_SIGNED_VALUE_VERSION",
     "MIN_SUPPORTED_SIGNED_VALUE_VERSION",
     "Application",
+    "AuthenticationError",
     "ContentCodings",
     "ContentEncoding",
     "ErrorHandler",
@@ -121,6 +123,7 @@ __all__ = [
     "authenticated",
     "create_signed_value",
     "decode_signed_value",
+    "format_challenge",
     "get_signature_key_version",
     "is_absolute",
     "removeslash",

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+import types
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, TypeVar, overload
 from urllib.parse import urlencode, urlsplit
 
+from tornado import gen
+from tornado.concurrent import Future
 from tornado.httputil import HTTPServerRequest
+from tornado.web._authentication import missing_scope, refusal
 from tornado.web._errors import HTTPError
 from tornado.web._handler import RequestHandler
 
@@ -18,6 +22,8 @@ _UNPRINTABLE = re.compile(r"[\x00-\x20\x7f]")
 
 _Class = TypeVar("_Class", bound=type[RequestHandler])
 Method = Callable[..., "Awaitable[None] | None"]
+#: Results of a `get_current_user` that is asynchronous.
+_PENDING = (types.CoroutineType, Future)
 
 
 def stream_request_body(cls: _Class) -> _Class:
@@ -103,28 +109,97 @@ def _own_target(request: HTTPServerRequest) -> str:
     return _UNPRINTABLE.sub(lambda match: f"%{ord(match[0]):02X}", target)
 
 
-def authenticated(method: Method) -> Method:
-    """Method decorator: only for users who are logged in (`RequestHandler.current_user`).
+@overload
+def authenticated(method: Method) -> Method: ...
+@overload
+def authenticated(
+    method: None = None,
+    *,
+    scheme: str | None = None,
+    realm: str | None = None,
+    scopes: str | Iterable[str] = (),
+) -> Callable[[Method], Method]: ...
+def authenticated(
+    method: Method | None = None,
+    *,
+    scheme: str | None = None,
+    realm: str | None = None,
+    scopes: str | Iterable[str] = (),
+) -> Method | Callable[[Method], Method]:
+    """Method decorator: only for users that are logged in (`RequestHandler.current_user`).
 
-    Others are sent to `RequestHandler.get_login_url`, with where they wanted to go as ``next``, if that
+    Others are sent to `RequestHandler.get_login_url`, with the requested address as ``next``, if the login
     address has no query of its own; a request that is not GET or HEAD is answered with 403. ``next`` is
     always an address of this host: for ``//example.com/a`` it is ``/example.com/a``.
+
+    With a `scheme`, here or in `RequestHandler.authentication_scheme`, it protects an API: others get 401
+    with ``WWW-Authenticate`` (`AuthenticationError`), whatever the method. ::
+
+        class OrdersHandler(RequestHandler):
+            authentication_scheme = "Bearer"
+
+            @authenticated
+            def get(self): ...
+
+            @authenticated(scopes=["orders:write"])
+            def post(self): ...
+
+    `RequestHandler.get_current_user` may be a coroutine function here: its result is awaited, and becomes
+    `RequestHandler.current_user`, before the method is called.
+
+    :param scheme: of the challenge, such as ``"Bearer"``; by default that of the handler's class.
+    :param realm: the name of the protected area; by default `RequestHandler.authentication_realm`.
+    :param scopes: what the user's token must allow (`RequestHandler.granted_scopes`), as a list or a text
+        with spaces between. Without one of them the answer is 403 with ``insufficient_scope`` (RFC 6750
+        section 3.1).
+    :raises TypeError: if it is used with another positional argument than a method.
     """
+    if method is not None and not callable(method):
+        raise TypeError(f"@authenticated takes keyword arguments, as in scheme='Bearer', not {method!r}")
+    required = tuple(scopes.split() if isinstance(scopes, str) else scopes)
 
-    @functools.wraps(method)
-    def only_logged_in(self: RequestHandler, *args: Any, **kwargs: Any) -> Awaitable[None] | None:
-        if self.current_user:
+    def decorate(method: Method) -> Method:
+        @functools.wraps(method)
+        def only_logged_in(self: RequestHandler, *args: Any, **kwargs: Any) -> Awaitable[None] | None:
+            user = self.current_user
+            if isinstance(user, _PENDING):
+                # It would count as a user, whatever it results in.
+                return _await_user(self, user, only_logged_in, args, kwargs)
+            if not user:
+                _refuse(self, scheme or self.authentication_scheme, realm, required)
+                return None
+            if required and not set(required).issubset(self.granted_scopes):
+                raise missing_scope(self, realm or self.authentication_realm, required)
             return method(self, *args, **kwargs)
-        if self.request.method not in ("GET", "HEAD"):
-            raise HTTPError(403)
-        url = self.get_login_url()
-        if "?" not in url:
-            target = _own_target(self.request)
-            if urlsplit(url).scheme:
-                target = f"{self.request.protocol}://{self.request.host}{target}"
-            url = f"{url}?{urlencode({'next': target})}"
-        self.redirect(url)
-        return None
 
-    # Audits find unprotected handlers by this name.
-    return only_logged_in
+        # Audits find unprotected handlers by the name of this function.
+        return only_logged_in
+
+    return decorate if method is None else decorate(method)
+
+
+async def _await_user(
+    handler: RequestHandler, user: Awaitable[Any], method: Method, args: Any, kwargs: Any
+) -> Any:
+    """Find out the user, then call the decorated method again."""
+    handler.current_user = await user
+    result = method(handler, *args, **kwargs)
+    return None if result is None else await gen.convert_yielded(result)
+
+
+def _refuse(handler: RequestHandler, scheme: str | None, realm: str | None, scopes: tuple[str, ...]) -> None:
+    """Answer a request that has no user.
+
+    :raises HTTPError: in place of the redirect to the login page.
+    """
+    if scheme is not None:
+        raise refusal(handler, scheme, realm or handler.authentication_realm, " ".join(scopes))
+    if handler.request.method not in ("GET", "HEAD"):
+        raise HTTPError(403)
+    url = handler.get_login_url()
+    if "?" not in url:
+        target = _own_target(handler.request)
+        if urlsplit(url).scheme:
+            target = f"{handler.request.protocol}://{handler.request.host}{target}"
+        url = f"{url}?{urlencode({'next': target})}"
+    handler.redirect(url)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from tornado import httputil
@@ -25,6 +26,8 @@ class HTTPError(Exception):
     """
 
     public_message: str | None = None
+    #: Values of ``WWW-Authenticate``, each sent in a separate field line; see `AuthenticationError`.
+    www_authenticate: Sequence[str] = ()
 
     def __init__(
         self, status_code: int = 500, log_message: str | None = None, *args: object, **kwargs: Any

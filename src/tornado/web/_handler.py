@@ -11,7 +11,7 @@ import datetime
 import http.cookies
 import re
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from typing import TYPE_CHECKING, Any, ClassVar, overload
 
 from tornado import escape, httputil
@@ -22,6 +22,7 @@ from tornado.log import app_log, escape_controls, gen_log
 from tornado.template import BaseLoader
 from tornado.web import (
     _arguments,
+    _authentication,
     _body_faults,
     _cookies,
     _departure,
@@ -99,6 +100,16 @@ class RequestHandler:
     #: headers, and no body. None: what the application's setting of this name says; by default HEAD is
     #: answered with 405 there.
     head_from_get: bool | None = None
+
+    #: The authentication scheme of an API, such as ``"Bearer"``: with it `authenticated` answers with 401 and
+    #: ``WWW-Authenticate`` instead of a redirect. With ``"Bearer"``, requests that have a bearer token need
+    #: neither an XSRF token nor an own origin. None: the handler serves pages.
+    authentication_scheme: str | None = None
+    #: The name of the protected area in ``WWW-Authenticate``; None: none is sent.
+    authentication_realm: str | None = None
+    #: What the user of this request may do, compared with the ``scopes`` of `authenticated`. `prepare` or
+    #: `get_current_user` sets it on ``self``.
+    granted_scopes: Collection[str] = ()
 
     _template_loaders: ClassVar[dict[str, BaseLoader]] = {}
     _template_loader_lock = threading.Lock()
@@ -602,6 +613,9 @@ class RequestHandler:
         self.set_status(status_code, reason=reason)
         if status_code == 405:
             self.set_header("Allow", ", ".join(self._allowed_methods()))
+        if exc_info is not None and isinstance(exc_info[1], HTTPError):
+            for challenge in exc_info[1].www_authenticate:
+                self.add_header("WWW-Authenticate", challenge)
         try:
             if status_code == 204 or status_code == 304 or 100 <= status_code < 200:
                 pass  # no body, whatever the page would say
@@ -889,8 +903,26 @@ class RequestHandler:
         self._current_user = value
 
     def get_current_user(self) -> Any:
-        """Override to find out who is logged in, from a signed cookie for example; None means nobody."""
+        """Override to return the user that is logged in, from `session` for example; None without one.
+
+        It may be a coroutine function for methods that are `authenticated`. Elsewhere `current_user` would be
+        the coroutine, so `prepare` assigns it there.
+        """
         return None
+
+    def get_bearer_token(self) -> str | None:
+        """Return the bearer token of the Authorization field (RFC 6750 section 2.1), or None without one.
+
+        A token in the query or in a form is not read, as it would be logged. ::
+
+            def get_current_user(self):
+                token = self.get_bearer_token()
+                return None if token is None else self.users.by_token(token)
+
+        :raises AuthenticationError: (400, ``invalid_request``) if no token or more than one follows the
+            scheme; (401, ``invalid_token``) if the token has characters that RFC 6750 does not allow.
+        """
+        return _authentication.token_of(self)
 
     def get_login_url(self) -> str:
         """Where `authenticated` sends those who are not logged in: the setting ``login_url``."""

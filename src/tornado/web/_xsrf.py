@@ -4,6 +4,9 @@ Two ways, each switched on by a setting. ``xsrf_cookies``: a random token in a c
 and no other, can repeat in a form field or header (double submit). The token is masked anew in each response,
 so that compressed pages do not betray it (BREACH). ``cross_origin_protection``: the browser's own word about
 where a request comes from (Sec-Fetch-Site, else Origin against Host); it needs no token.
+
+Neither applies to a request with a bearer token whose handler declares them (``authentication_scheme``):
+browsers add cookies to a request that another site has caused, but never the field Authorization.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from tornado._wire.cookies import has_prefix
 from tornado.escape import utf8
 from tornado.log import gen_log
 from tornado.util import _websocket_mask
+from tornado.web._authentication import is_by_bearer_token
 from tornado.web._errors import HTTPError
 
 if TYPE_CHECKING:
@@ -37,9 +41,9 @@ _SHOWN = 200
 def check_request(handler: RequestHandler) -> None:
     """What the settings ask of a request that may change something, before ``prepare``."""
     settings = handler.application.settings
-    if settings.get("xsrf_cookies"):
+    if settings.get("xsrf_cookies") and not is_by_bearer_token(handler):
         handler.check_xsrf_cookie()
-    if settings.get("cross_origin_protection"):
+    if settings.get("cross_origin_protection") and not is_by_bearer_token(handler):
         check_origin(handler.request, handler.check_trusted_origin)
 
 
