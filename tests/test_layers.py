@@ -85,6 +85,7 @@ EXTRAS = {
     "pycurl": "curl_httpclient",
     "pytest": "testing.pytest, a plugin of it",
     "python_socks": "SOCKS5 proxies of the HTTP client",
+    "redis": "sessions in Redis",
     "twisted": "platform.twisted",
     "uvloop": "a faster loop",
     "watchfiles": "autoreload by notification",

@@ -76,6 +76,16 @@ from tornado.web._uimodules import TemplateModule, UIModule, _linkify, _UIModule
 if TYPE_CHECKING:
     from tornado.web._channel import EventChannel
     from tornado.web._events import EventSourceHandler
+    from tornado.web._sessions.cookie import CookieSessionStore
+    from tornado.web._sessions.memory import MemorySessionStore
+    from tornado.web._sessions.redis import RedisSessionStore
+    from tornado.web._sessions.session import Session
+    from tornado.web._sessions.store import (
+        SessionRecord,
+        SessionStore,
+        SessionStoreError,
+        SessionTooLargeError,
+    )
     from tornado.web._uploaded_file import UploadedFile
     from tornado.web._uploads import UploadHandler
 
@@ -99,6 +109,7 @@ __all__ = [
     "AuthenticationError",
     "ContentCodings",
     "ContentEncoding",
+    "CookieSessionStore",
     "ErrorHandler",
     "EventChannel",
     "EventSourceHandler",
@@ -108,11 +119,18 @@ __all__ = [
     "HTTPError",
     "InvalidArgumentError",
     "InvalidBodyError",
+    "MemorySessionStore",
     "MissingArgumentError",
     "OutputTransform",
     "RedirectHandler",
+    "RedisSessionStore",
     "RequestHandler",
     "SecurityHeaders",
+    "Session",
+    "SessionRecord",
+    "SessionStore",
+    "SessionStoreError",
+    "SessionTooLargeError",
     "StaticFileHandler",
     "TemplateModule",
     "UIModule",
@@ -134,7 +152,15 @@ __all__ = [
 #: What few programs use is imported when they do: names and the modules they are in.
 _LATE = {
     "EventChannel": "tornado.web._channel",
+    "CookieSessionStore": "tornado.web._sessions.cookie",
     "EventSourceHandler": "tornado.web._events",
+    "MemorySessionStore": "tornado.web._sessions.memory",
+    "RedisSessionStore": "tornado.web._sessions.redis",
+    "Session": "tornado.web._sessions.session",
+    "SessionRecord": "tornado.web._sessions.store",
+    "SessionStore": "tornado.web._sessions.store",
+    "SessionStoreError": "tornado.web._sessions.store",
+    "SessionTooLargeError": "tornado.web._sessions.store",
     "UploadHandler": "tornado.web._uploads",
     "UploadedFile": "tornado.web._uploaded_file",
     "asynchronous": "tornado._classic.asynchronous",  # the style of Tornado 4

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import functools
 import logging
 import re
 import socket
@@ -168,7 +169,9 @@ class Application(ReversibleRouter):
         self._in_tasks = bool(settings.get("handler_tasks"))
         #: Whether handlers are checked as `_development` says.
         self._checks_handlers = bool(settings.get("debug"))
-        self._special = self._reloads or self._in_tasks or self._checks_handlers
+        #: Whether sessions are loaded before handlers run, since their store is asynchronous.
+        self._loads_sessions = _settings.loads_sessions(self)
+        self._special = self._reloads or self._in_tasks or self._checks_handlers or self._loads_sessions
         self._security = headers_of(settings.get("security_headers"))
         hosts = settings.get("allowed_hosts")
         self._hosts = None if hosts is None else AllowedHosts(hosts)
@@ -508,13 +511,35 @@ def _run_handler(
         [transform(request) for transform in application.transforms] if application.transforms else []
     )
     rest: Any
-    if handler_class._execute is not _EXECUTE or application._in_tasks:
-        rest = handler._execute(transforms, *path_args, **(path_kwargs or {}))
+    loading = _session_of(handler) if application._loads_sessions else None
+    if loading is not None or handler_class._execute is not _EXECUTE or application._in_tasks:
+        rest = _executing(handler, loading, transforms, path_args, path_kwargs or {})
     else:
         rest = _lifecycle.start(handler, transforms, path_args, path_kwargs or {})
     if rest is None or handler_class in application._handler_classes:
         return rest
     return _guard.guarded(handler, rest)
+
+
+def _session_of(handler: RequestHandler) -> Any:
+    """What loads a handler's session, or None if there is nothing to load."""
+    return handler._loading_session()
+
+
+def _executing(
+    handler: RequestHandler, loading: Any, transforms: list[Any], path_args: Any, path_kwargs: dict[str, Any]
+) -> Any:
+    """What runs a handler, after `loading` its session if that is to be done first."""
+    if loading is None:
+        return handler._execute(transforms, *path_args, **path_kwargs)
+    return _execute_loaded(
+        loading, functools.partial(_executing, handler, None, transforms, path_args, path_kwargs)
+    )
+
+
+async def _execute_loaded(loading: Any, execute: Callable[[], Any]) -> None:
+    await loading
+    await execute()
 
 
 class _HandlerDelegate(httputil.HTTPMessageDelegate):
@@ -643,7 +668,8 @@ class _HandlerDelegate(httputil.HTTPMessageDelegate):
         prepared: Future[None] = Future()
         handler._prepared_future = prepared
         transforms = [transform(self.request) for transform in application.transforms]
-        rest = handler._execute(transforms, *self.path_args, **self.path_kwargs)
+        loading = _session_of(handler) if application._loads_sessions else None
+        rest = _executing(handler, loading, transforms, self.path_args, self.path_kwargs)
         rest = _guard.guarded(handler, rest)
         task = run_eagerly(asyncio.get_running_loop(), rest, contextvars.copy_context())
         if task.done():

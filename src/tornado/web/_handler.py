@@ -7,15 +7,23 @@ of. The methods are thin; the work is done by functions in the files beside it (
 
 from __future__ import annotations
 
+import asyncio
 import datetime
+import functools
 import http.cookies
 import re
 import threading
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Coroutine
 from typing import TYPE_CHECKING, Any, ClassVar, overload
 
 from tornado import escape, httputil
-from tornado.concurrent import Future
+from tornado._tasks import keep
+from tornado.concurrent import (
+    Future,
+    chain_future,
+    future_add_done_callback,
+    future_set_result_unless_cancelled,
+)
 from tornado.iostream import IOStream
 from tornado.locale import Locale
 from tornado.log import app_log, escape_controls, gen_log
@@ -43,6 +51,8 @@ if TYPE_CHECKING:
     from tornado.web._application import Application
     from tornado.web._conversions import Converter, D, T
     from tornado.web._guard import Guard
+    from tornado.web._sessions.exchange import SessionExchange
+    from tornado.web._sessions.session import Session
 
 
 HeaderValue = str | bytes | int | datetime.datetime
@@ -111,6 +121,10 @@ class RequestHandler:
     #: `get_current_user` sets it on ``self``.
     granted_scopes: Collection[str] = ()
 
+    #: Whether the session is loaded before `prepare`, where the store is asynchronous and the request has a
+    #: session cookie. False suits handlers that seldom use `session`; they ``await self.get_session()``.
+    session_autoload: bool = True
+
     _template_loaders: ClassVar[dict[str, BaseLoader]] = {}
     _template_loader_lock = threading.Lock()
     _remove_control_chars_regex = re.compile(r"[\x00-\x08\x0e-\x1f]")
@@ -123,6 +137,7 @@ class RequestHandler:
     _has_ui = False
     _prepared_future: Future[None] | None = None
     _guard: Guard | None = None
+    _session_exchange: SessionExchange | None = None
     _status_code = 200
     _reason = "OK"
     _made_headers: httputil.HTTPHeaders | None = None
@@ -838,6 +853,62 @@ class RequestHandler:
 
     get_secure_cookie_key_version = get_signed_cookie_key_version
 
+    # -- the session --
+
+    @functools.cached_property
+    def session(self) -> Session:
+        """The values kept for this browser between requests, as a mapping (`Session`).
+
+        They are kept in a signed cookie, or where the setting ``session_store`` says, and saved with the
+        response. A program may assign another object. ::
+
+            self.session["cart"] = [*self.session.get("cart", ()), item]
+
+        :raises SessionStoreError: (503) if the store cannot be used.
+        :raises RuntimeError: if it is not loaded, see `session_autoload`.
+        """
+        return self._session_part().open(self._headers_written)
+
+    async def get_session(self) -> Session:
+        """Return `session`, after loading it if it is not loaded yet."""
+        if "session" not in self.__dict__:
+            self.session = await self._session_part().load(self._headers_written)
+        return self.session
+
+    def _session_part(self) -> SessionExchange:
+        """The object that loads and saves the session of this request."""
+        exchange = self._session_exchange
+        if exchange is None:
+            from tornado.web._sessions.exchange import SessionExchange  # late: many programs have no sessions
+
+            exchange = self._session_exchange = SessionExchange(self)
+            if self._new_cookie is None:
+                self._new_cookie = {}  # the short way of sending a response has no place for cookies
+        return exchange
+
+    def _loading_session(self) -> Coroutine[Any, Any, None] | None:
+        """What loads the session before `prepare`, or None if there is nothing to load."""
+        return self._session_part().loading() if self.session_autoload else None
+
+    def _finish_after(self, saving: Coroutine[Any, Any, None]) -> Future[None]:
+        """Send the response, complete but for its session, when the session is saved."""
+        self._finished = True  # nothing can be added any more
+        done: Future[None] = Future()
+        future_add_done_callback(done, _note_outcome)
+        _ = keep(asyncio.ensure_future(self._finish_saved(saving, done)))
+        return done
+
+    async def _finish_saved(self, saving: Coroutine[Any, Any, None], done: Future[None]) -> None:
+        try:
+            try:
+                await saving
+            finally:
+                self._finished = False
+            chain_future(_response.finish_saved(self), done)
+        except Exception as error:
+            self._handle_request_exception(error)
+            future_set_result_unless_cancelled(done, None)
+
     # -- protection against forged cross-site requests --
 
     @property
@@ -1032,6 +1103,12 @@ class RequestHandler:
         base = f"{self.request.protocol}://{self.request.host}" if include_host else ""
         url: str = handler_class.make_static_url(self.settings, path, **kwargs)
         return base + url
+
+
+def _note_outcome(future: Future[None]) -> None:
+    """Mark the error of a response as seen: a client that has disconnected is not the handler's concern."""
+    if not future.cancelled():
+        future.exception()
 
 
 _ON_CONNECTION_CLOSE = RequestHandler.on_connection_close

@@ -308,6 +308,14 @@ def date() -> str:
 def finish_in_steps(handler: RequestHandler) -> Future[None]:
     if not handler._headers_written:
         complete_head(handler)
+        exchange = handler._session_exchange
+        if exchange is not None and (saving := exchange.saving()) is not None:
+            return handler._finish_after(saving)
+    return finish_saved(handler)
+
+
+def finish_saved(handler: RequestHandler) -> Future[None]:
+    """Send a response whose head is complete, and whose session is saved if there is one."""
     connection: Any = handler.request.connection
     future = handler.flush(include_footers=True)
     if not handler._transforms or not _backlog.finish(handler):
@@ -348,10 +356,9 @@ def complete_head(handler: RequestHandler) -> None:
             handler.set_status(304)
             code = 304
     if code == 204 or code == 304 or 100 <= code < 200:
-        if handler._write_buffer:
-            raise RuntimeError(
-                f"a {code} response has no body, but {len(handler._write_buffer)} chunks were written"
-            )
+        buffer = handler._write_buffer
+        if buffer:
+            raise RuntimeError(f"a {code} response has no body, but {len(buffer)} chunks were written")
         handler._clear_representation_headers()
     elif handler._made_headers is None and _own_set_header(handler):
         length = 0
@@ -405,9 +412,10 @@ def flush_for_callback(handler: RequestHandler, finishing: bool, callback: Calla
 def _flush_head(handler: RequestHandler, connection: Any, chunk: bytes, finishing: bool) -> Future[None]:
     is_head = handler.request.method == "HEAD"
     code = handler._status_code
+    transforms = handler._transforms
     if (
         handler._made_headers is None
-        and not handler._transforms
+        and not transforms
         and handler._new_cookie is None
         and getattr(connection.write_headers, "__func__", None) is _write_headers
     ):
@@ -430,11 +438,15 @@ def _flush_head(handler: RequestHandler, connection: Any, chunk: bytes, finishin
             None if is_head else chunk,
         )
     headers = handler._headers
-    for transform in handler._transforms:
+    exchange = handler._session_exchange
+    if exchange is not None:
+        exchange.respond(headers)
+    for transform in transforms:
         code, headers, chunk = transform.transform_first_chunk(code, headers, chunk, finishing)
         handler._status_code, handler._headers = code, headers
-    if handler._new_cookie is not None:
-        for cookie in handler._new_cookie.values():
+    cookies = handler._new_cookie
+    if cookies is not None:
+        for cookie in cookies.values():
             handler.add_header("Set-Cookie", cookie.OutputString(None))
         headers = handler._headers
     start_line = httputil.ResponseStartLine("", code, handler._reason)

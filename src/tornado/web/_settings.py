@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tornado._setting_names import APPLICATION, closest
 from tornado.log import app_log
@@ -17,6 +17,9 @@ from tornado.template._whitespace import MODES
 from tornado.web._handler import RequestHandler
 from tornado.web._static import StaticFileHandler
 from tornado.web._uimodules import UIModule
+
+if TYPE_CHECKING:
+    from tornado.web._application import Application
 
 #: Bytes below which a cookie secret can be guessed: 16 random ones are 128 bits.
 _MIN_SECRET = 16
@@ -50,6 +53,23 @@ def check(settings: dict[str, Any], transforms: Any, own_delegates: bool) -> Non
         raise ValueError(f"template_whitespace is one of {', '.join(MODES)}, not {mode!r:.100}")
     _warn_of_empty_secrets(secret)
     _warn_of_misspellings(settings)
+
+
+def loads_sessions(application: Application) -> bool:
+    """Whether sessions come from a store that is awaited, as far as the settings tell.
+
+    A value of ``session_store`` that is not a store may be the program's own: it is an error only where a
+    handler uses the session.
+
+    :raises ValueError: if the store is one and a setting beside it cannot be used.
+    """
+    store = application.settings.get("session_store")
+    if store is None:
+        return False
+    from tornado.web._sessions.policy import policy_of
+    from tornado.web._sessions.store import SessionStore
+
+    return isinstance(store, SessionStore) and policy_of(application).is_asynchronous
 
 
 def _is_handler(value: Any) -> bool:

@@ -1,0 +1,78 @@
+"""Sessions in this process's memory."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Collection
+from time import time
+
+from tornado.web._sessions.store import SessionRecord, SessionStore
+
+
+class MemorySessionStore(SessionStore):
+    """Keeps sessions in memory: for tests, and for programs of one process that may forget them.
+
+    :param max_sessions: the most sessions to keep; the one that was unused for the longest time makes room
+        for a new one.
+    :param max_size: the most bytes that one session may have.
+    """
+
+    __module__ = "tornado.web"  # its public address
+
+    def __init__(self, max_sessions: int = 10_000, max_size: int = 65536) -> None:
+        if max_sessions < 1:
+            raise ValueError(f"max_sessions is 1 or more, not {max_sessions!r}")
+        self.max_sessions = max_sessions
+        self.max_size = max_size
+        #: By key, the session and when it ends; those used last at the end.
+        self._kept: OrderedDict[str, tuple[SessionRecord, float]] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def load(self, token: str) -> SessionRecord | None:
+        key = self.key(token)
+        kept = None if key is None else self._kept.get(key)
+        if key is None or kept is None:
+            return None
+        record, end = kept
+        if end <= time():
+            del self._kept[key]
+            return None
+        self._kept.move_to_end(key)
+        return record
+
+    def create(self, record: SessionRecord, seconds: float) -> str:
+        self.check_size(record)
+        token = self.new_token()
+        key = self.key(token)
+        assert key is not None
+        while len(self._kept) >= self.max_sessions:
+            self._kept.popitem(last=False)
+        self._kept[key] = record, time() + seconds
+        return token
+
+    def update(
+        self,
+        token: str,
+        record: SessionRecord,
+        changed: Collection[str],
+        removed: Collection[str],
+        seconds: float,
+    ) -> str | None:
+        self.check_size(record)
+        before = self.load(token)
+        key = self.key(token)
+        if key is None or before is None:
+            return None
+        values = {name: text for name, text in before.values.items() if name not in removed}
+        values.update({name: record.values[name] for name in changed})
+        merged = SessionRecord(values, record.created, record.used)
+        self.check_size(merged)
+        self._kept[key] = merged, time() + seconds
+        return token
+
+    def delete(self, token: str) -> None:
+        key = self.key(token)
+        if key is not None:
+            self._kept.pop(key, None)
