@@ -19,7 +19,7 @@ import pytest
 from tests.support.browser import running_browser
 from tests.support.certificates import Certificates
 from tests.support.clock import FakeClock
-from tests.support.databases import MariaDB, running_mariadb
+from tests.support.databases import MariaDB, RedisServer, running_mariadb, running_redis
 from tests.support.logs import Expectation, LogWatch, watched_logs
 from tornado.iostream import _output
 from tornado.iostream._core import FAIR_SHARE
@@ -145,4 +145,11 @@ def browser() -> Iterator[Browser]:
 def mariadb() -> Iterator[MariaDB]:
     """A MariaDB server for the tests of one file; each makes a database of its own in it."""
     with running_mariadb() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def redis_server() -> Iterator[RedisServer]:
+    """A Redis server for the tests of one file."""
+    with running_redis() as running:
         yield running

@@ -24,7 +24,7 @@ _READ = re.compile(
 )
 #: Values that a request, not the class, brings; and what is no plain value.
 _NO_ATTRIBUTES = {
-    web.RequestHandler: {"path_args", "path_kwargs", "ui"},
+    web.RequestHandler: {"path_args", "path_kwargs", "session", "ui"},
     web.StaticFileHandler: {"allowed_symlink_directory", "default_filename", "absolute_path", "modified"},
 }
 

@@ -1,7 +1,8 @@
-"""A MariaDB server of the tests' own: private data, a port from the kernel, gone in the end."""
+"""Servers of databases for tests: private data, a port from the kernel, stopped at the end."""
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import secrets
 import shutil
@@ -197,6 +198,110 @@ def running_mariadb() -> Iterator[MariaDB]:
         server = MariaDB(Path(directory))
         try:
             server.install()
+            server.start()
+            yield server
+        finally:
+            server.close()
+
+
+class RedisServer:
+    """One Redis server without persistence. It can be stopped and started again at the same address."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._process: subprocess.Popen[bytes] | None = None
+        self._log: IO[bytes] = (directory / "log").open("w+b")
+        # Bound but not listening: the server may bind the port, and no other program is given it.
+        self._reservation = socket.socket()
+        self._reservation.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._reservation.bind(("127.0.0.1", 0))
+        self.port: int = self._reservation.getsockname()[1]
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+
+    def start(self) -> None:
+        """Start the server and wait until it answers."""
+        assert self._process is None
+        command = [_found("redis-server"), "--bind", "127.0.0.1", "--port", str(self.port)]
+        command += ["--save", "", "--appendonly", "no", "--dir", str(self._directory)]
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=self._log, stderr=subprocess.STDOUT
+        )
+        end, pause = time.monotonic() + DEADLINE, 0.01
+        while not self._answers():
+            try:
+                # A pause that ends early when the server does.
+                status = self._process.wait(pause)
+            except subprocess.TimeoutExpired:
+                assert time.monotonic() < end, f"Redis does not answer:\n{self.output()}"
+            else:
+                raise AssertionError(f"Redis ended with status {status}:\n{self.output()}")
+
+    def _answers(self) -> bool:
+        try:
+            return self.run("PING") == b"+PONG"
+        except ConnectionRefusedError:
+            return False
+
+    def run(self, command: str) -> bytes:
+        """Send one command, its words separated by spaces, and return the first line of the answer."""
+        with socket.create_connection(("127.0.0.1", self.port), DEADLINE) as connection:
+            connection.sendall(command.encode() + b"\r\n")
+            with connection.makefile("rb") as answer:
+                return answer.readline().rstrip()
+
+    def flush(self) -> None:
+        """Drop all data."""
+        assert self.run("FLUSHALL") == b"+OK"
+
+    def stop(self) -> None:
+        """Stop the server; the data are lost."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.kill()
+        process.wait(DEADLINE)
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """For the block, the server accepts connections and does not answer."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
+
+    def close(self) -> None:
+        """Stop the server and release its port."""
+        self.stop()
+        self._log.close()
+        self._reservation.close()
+
+    def output(self) -> str:
+        """What the server has logged."""
+        return (self._directory / "log").read_text(errors="replace")
+
+
+def missing_redis() -> str | None:
+    """Why no Redis can be started here, or None."""
+    if shutil.which("redis-server", path=PATH) is None:
+        return "redis-server is absent; on Debian: apt-get install redis-server"
+    if importlib.util.find_spec("redis") is None:
+        return "redis-py is absent; pip install redis"
+    return None
+
+
+@contextmanager
+def running_redis() -> Iterator[RedisServer]:
+    """A Redis server. Without the program: a skip, or a failure when ``CI`` is set."""
+    reason = missing_redis()
+    if reason is not None:
+        if os.environ.get("CI"):
+            pytest.fail(f"a test with Redis may not be skipped here: {reason}", pytrace=False)
+        pytest.skip(reason)
+    with tempfile.TemporaryDirectory(prefix="redis-") as directory:
+        server = RedisServer(Path(directory))
+        try:
             server.start()
             yield server
         finally:

@@ -3,8 +3,8 @@
 With a store that answers at once, nothing happens before the handler uses ``self.session``: the session is
 loaded then, and saved when the response's head is written. A store that is awaited is asked earlier: the
 session is loaded before ``prepare`` if the request has a session cookie, and `RequestHandler.finish` sends
-the response after the session has been saved. If loading fails, that is reported to a handler that uses the session; others work
-without the store.
+the response after the session has been saved. If loading fails, the error is raised where a handler uses the
+session; other handlers work without the store.
 """
 
 from __future__ import annotations

@@ -1,0 +1,42 @@
+"""A client that keeps cookies."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.support.server import Response, Server
+
+
+class Visitor:
+    """One browser, as far as cookies are concerned: by name, without ages and paths.
+
+    :ivar cookies: values by name, as they are sent.
+    """
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self.cookies: dict[str, str] = {}
+
+    def copy(self) -> Visitor:
+        """Another client with the same cookies."""
+        other = Visitor(self.server)
+        other.cookies = dict(self.cookies)
+        return other
+
+    async def fetch(self, path: str, *fields: str, **options: Any) -> Response:
+        """One request with the cookies; those of the response are kept."""
+        if self.cookies:
+            pairs = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+            fields = (*fields, f"Cookie: {pairs}")
+        response = await self.server.fetch(path, *fields, **options)
+        self.keep(response)
+        return response
+
+    def keep(self, response: Response) -> None:
+        """Take the cookies of a response."""
+        for line in response.get_all("set-cookie"):
+            name, _, value = line.partition(";")[0].partition("=")
+            if value in ("", '""'):
+                self.cookies.pop(name, None)
+            else:
+                self.cookies[name] = value

@@ -1,0 +1,724 @@
+"""Sessions through whole requests, with a store of each kind."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from typing import Any
+
+import pytest
+
+from tests.support.server import ExpectLog, ask, raised, serving
+from tests.support.visitor import Visitor
+from tests.web._sessions.conftest import SECRET, AwaitedStore, MakeStore, WallClock
+from tornado import web
+from tornado.http1connection import HTTP1Connection
+
+
+class Values(web.RequestHandler):
+    """Shows, changes and drops values as the query says."""
+
+    def get(self) -> None:
+        for name, texts in self.request.query_arguments.items():
+            self.session[name] = json.loads(texts[0])
+        self.write({"values": dict(self.session), "new": self.session.new})
+
+    def delete(self) -> None:
+        for name in self.request.query_arguments:
+            del self.session[name]
+        self.write({"values": dict(self.session)})
+
+
+class Login(web.RequestHandler):
+    """Redirects, which finishes the response inside the method."""
+
+    def post(self) -> None:
+        self.session.regenerate()
+        self.session["user"] = "me"
+        self.redirect("/")
+
+
+class Logout(web.RequestHandler):
+    async def post(self) -> None:
+        self.session.invalidate()
+        await self.finish("bye")
+
+
+class Untouched(web.RequestHandler):
+    def get(self) -> None:
+        self.write("untouched")
+
+
+class Nested(web.RequestHandler):
+    def get(self) -> None:
+        self.session.setdefault("cart", {"items": []})["items"].append(len(self.session["cart"]["items"]))
+        self.write(json.dumps(self.session["cart"]))
+
+
+ROUTES: Any = [
+    ("/", Values),
+    ("/login", Login),
+    ("/logout", Logout),
+    ("/untouched", Untouched),
+    ("/nested", Nested),
+]
+
+
+def application(store: Any, *routes: Any, **settings: Any) -> web.Application:
+    return web.Application([*routes, *ROUTES], cookie_secret=SECRET, session_store=store, **settings)
+
+
+def values(response: Any) -> Any:
+    assert response.code == 200
+    return json.loads(response.body)["values"]
+
+
+async def test_values_stay_with_their_visitor(make_store: MakeStore) -> None:
+    async with make_store() as store, serving(application(store)) as server:
+        one, other = Visitor(server), Visitor(server)
+        first = await one.fetch('/?name="Zo%C3%AB"&list=[1,null,{"a":2.5}]')
+        assert json.loads(first.body)["new"] is True
+        await other.fetch("/?name=2")
+        again = json.loads((await one.fetch("/")).body)
+        assert again == {"values": {"name": "Zo\xeb", "list": [1, None, {"a": 2.5}]}, "new": False}
+        assert values(await one.fetch("/?name", method="DELETE")) == {"list": [1, None, {"a": 2.5}]}
+        assert values(await one.fetch("/")) == {"list": [1, None, {"a": 2.5}]}
+        assert values(await other.fetch("/")) == {"name": 2}
+
+
+async def test_cookie_is_secure_by_default(make_store: MakeStore, certificates: Any) -> None:
+    async with make_store() as store:
+        async with serving(application(store)) as server:
+            line = (await server.fetch("/?a=1")).get("set-cookie")
+            assert re.fullmatch(r"session=[^;]+; HttpOnly; Max-Age=1209600; Path=/; SameSite=Lax", line)
+        async with serving(application(store), tls=certificates) as server:
+            line = (await server.fetch("/?a=1")).get("set-cookie")
+            assert re.fullmatch(
+                r"__Host-session=[^;]+; HttpOnly; Max-Age=1209600; Path=/; SameSite=Lax; Secure", line
+            )
+            visitor = Visitor(server)
+            await visitor.fetch("/?a=1")
+            assert values(await visitor.fetch("/")) == {"a": 1}
+
+
+async def test_responses_that_depend_on_the_session_say_so(make_store: MakeStore) -> None:
+    async with make_store() as store, serving(application(store)) as server:
+        visitor = Visitor(server)
+        changed = await visitor.fetch("/?a=1")
+        assert (changed.get("vary"), changed.get("cache-control")) == ("Cookie", "private")
+        read = await visitor.fetch("/")
+        assert (read.get("vary"), read.get("cache-control"), read.get("set-cookie")) == ("Cookie", None, None)
+        untouched = await visitor.fetch("/untouched")
+        assert (untouched.get("vary"), untouched.get("set-cookie")) == (None, None)
+
+
+async def test_session_without_values_leaves_no_trace(make_store: MakeStore) -> None:
+    async with make_store() as store, serving(application(store)) as server:
+        visitor = Visitor(server)
+        assert (await visitor.fetch("/")).get("set-cookie") is None
+        await visitor.fetch("/?a=1")
+        cleared = await visitor.fetch("/?a", method="DELETE")
+        assert 'session=""; expires=' in cleared.get("set-cookie")
+        assert visitor.cookies == {}
+
+
+async def test_change_inside_a_value_is_saved(make_store: MakeStore) -> None:
+    async with make_store() as store, serving(application(store)) as server:
+        visitor = Visitor(server)
+        for expected in ({"items": [0]}, {"items": [0, 1]}, {"items": [0, 1, 2]}):
+            assert json.loads((await visitor.fetch("/nested")).body) == expected
+
+
+async def test_login_gets_another_token(make_store: MakeStore) -> None:
+    async with make_store() as store, serving(application(store)) as server:
+        visitor = Visitor(server)
+        await visitor.fetch("/?cart=1")
+        attacker = visitor.copy()
+        response = await visitor.fetch("/login", method="POST", body=b"")
+        assert (response.code, response.get("location")) == (302, "/")
+        assert visitor.cookies != attacker.cookies
+        assert values(await visitor.fetch("/")) == {"cart": 1, "user": "me"}
+        assert "user" not in values(await attacker.fetch("/"))
+
+
+async def test_planted_token_is_not_adopted(make_store: MakeStore) -> None:
+    async with make_store() as store, serving(application(store)) as server:
+        visitor = Visitor(server)
+        planted = visitor.cookies["session"] = web.SessionStore.new_token()
+        assert json.loads((await visitor.fetch("/?a=1")).body)["new"] is True
+        assert visitor.cookies["session"] != planted
+
+
+async def test_logout_ends_the_session(make_store: MakeStore) -> None:
+    async with make_store() as store, serving(application(store)) as server:
+        visitor = Visitor(server)
+        await visitor.fetch("/login", method="POST", body=b"")
+        replayed = visitor.copy()
+        response = await visitor.fetch("/logout", method="POST", body=b"")
+        assert (response.body, visitor.cookies) == (b"bye", {})
+        # A signed cookie cannot be revoked, as its documentation says.
+        kept = {"user": "me"} if isinstance(store, web.CookieSessionStore) else {}
+        assert values(await replayed.fetch("/")) == kept
+
+
+HOSTILE = [
+    "x",
+    "A" * 43,
+    "A" * 42 + "\xff",
+    "../../etc/passwd",
+    "*",
+    '"' + "\\073" * 20 + '"',
+    "2|1:0|10:1800000000|15:tornado.session|8:e30=|" + "0" * 64,
+    "2|99:0",
+    "1|2|3",
+    "9" * 60_000,
+    "A" * 4097,
+    "2|" * 2000,
+]
+
+
+@pytest.mark.parametrize("value", HOSTILE, ids=range(len(HOSTILE)))
+async def test_hostile_cookie_is_no_session(value: str, make_store: MakeStore) -> None:
+    async with make_store() as store, serving(application(store)) as server:
+        response = await server.fetch("/?a=1", f"Cookie: session={value}")
+        assert json.loads(response.body) == {"values": {"a": 1}, "new": True}
+
+
+async def test_each_wrong_octet_of_a_cookie_is_noticed(make_store: MakeStore) -> None:
+    async with make_store() as store, serving(application(store)) as server:
+        visitor = Visitor(server)
+        await visitor.fetch("/?a=1")
+        value = visitor.cookies["session"].strip('"')
+        peer = await server.connect()
+        for position in range(0, len(value), 7):
+            other = "A" if value[position] != "A" else "B"
+            wrong = value[:position] + other + value[position + 1 :]
+            response = await peer.fetch("/", f"Cookie: session={wrong}")
+            assert values(response) == {}, position
+
+
+async def test_cookie_signed_for_another_purpose_is_no_session() -> None:
+    class Signing(web.RequestHandler):
+        def get(self) -> None:
+            self.set_signed_cookie("session", '[1,99999999999,{"user":"me"}]')
+
+    async with serving(application(None, ("/sign", Signing))) as server:
+        visitor = Visitor(server)
+        await visitor.fetch("/sign")
+        assert values(await visitor.fetch("/")) == {}
+
+
+# -- ages --
+
+
+@pytest.mark.parametrize("used_after", [[], [50], [50, 100, 150]])
+async def test_idle_session_ends(used_after: list[int], make_store: MakeStore, wall_clock: WallClock) -> None:
+    async with make_store() as store:
+        begun = wall_clock.now
+        async with serving(application(store, session_idle_timeout=100)) as server:
+            visitor = Visitor(server)
+            await visitor.fetch("/?a=1")
+            for seconds in used_after:
+                wall_clock.now = begun + seconds
+                response = await visitor.fetch("/")
+                assert values(response) == {"a": 1}
+                assert "Max-Age=100;" in response.get("set-cookie")
+            wall_clock.now += 99
+            assert values(await visitor.copy().fetch("/")) == {"a": 1}
+
+
+@pytest.mark.parametrize("make_store", ["cookie", "memory", "awaited"], indirect=True)
+async def test_session_has_ended_after_its_idle_timeout(make_store: MakeStore, wall_clock: WallClock) -> None:
+    async with make_store() as store, serving(application(store, session_idle_timeout=100)) as server:
+        visitor = Visitor(server)
+        await visitor.fetch("/?a=1")
+        wall_clock.now += 100
+        assert values(await visitor.fetch("/")) == {}
+
+
+async def test_use_within_a_tenth_of_the_idle_timeout_saves_nothing(wall_clock: WallClock) -> None:
+    store = AwaitedStore()
+    async with serving(application(store, session_idle_timeout=100)) as server:
+        visitor = Visitor(server)
+        await visitor.fetch("/?a=1")
+        wall_clock.now += 9
+        assert (await visitor.fetch("/")).get("set-cookie") is None
+        assert store.calls == ["create", "load"]
+        wall_clock.now += 1
+        assert (await visitor.fetch("/")).get("set-cookie") is not None
+        assert store.calls == ["create", "load", "load", "update"]
+
+
+async def test_lifetime_ends_a_session_in_use(make_store: MakeStore, wall_clock: WallClock) -> None:
+    settings = {"session_idle_timeout": 100, "session_lifetime": 250}
+    async with make_store() as store, serving(application(store, **settings)) as server:
+        visitor = Visitor(server)
+        await visitor.fetch("/?a=1")
+        for left in (100, 100, 70, 10):
+            wall_clock.now += 60
+            response = await visitor.fetch("/")
+            assert f"Max-Age={left};" in response.get("set-cookie")
+        wall_clock.now += 10
+        assert values(await visitor.fetch("/")) == {}
+
+
+async def test_login_begins_the_lifetime_again(make_store: MakeStore, wall_clock: WallClock) -> None:
+    async with make_store() as store, serving(application(store, session_lifetime=100)) as server:
+        visitor = Visitor(server)
+        await visitor.fetch("/?a=1")
+        wall_clock.now += 60
+        assert "Max-Age=100;" in (await visitor.fetch("/login", method="POST", body=b"")).get("set-cookie")
+        wall_clock.now += 60
+        assert values(await visitor.fetch("/")) == {"a": 1, "user": "me"}
+
+
+# -- when it is loaded and saved --
+
+
+async def test_other_requests_do_not_ask_the_store() -> None:
+    class Rare(web.RequestHandler):
+        session_autoload = False
+
+        async def get(self) -> None:
+            if self.get_argument("use", None):
+                self.write(dict(await self.get_session()))
+
+    store = AwaitedStore()
+    async with serving(application(store, ("/rare", Rare))) as server:
+        visitor = Visitor(server)
+        await visitor.fetch("/untouched")
+        await visitor.fetch("/")
+        assert store.calls == []
+        await visitor.fetch("/?a=1")
+        await visitor.fetch("/rare")
+        assert store.calls == ["create"]
+        assert json.loads((await visitor.fetch("/rare?use=1")).body) == {"a": 1}
+        assert store.calls == ["create", "load"]
+
+
+async def test_session_that_is_not_loaded_is_explained(expect_log: ExpectLog) -> None:
+    class Rare(Values):
+        session_autoload = False
+
+    store = AwaitedStore()
+    async with serving(application(store, ("/rare", Rare))) as server:
+        visitor = Visitor(server)
+        await visitor.fetch("/?a=1")
+        with expect_log("tornado.application", "Uncaught exception") as expected:
+            assert (await visitor.fetch("/rare")).code == 500
+    assert "await self.get_session()" in str(raised(expected))
+
+
+async def test_get_session_is_the_same_object(make_store: MakeStore) -> None:
+    class Twice(web.RequestHandler):
+        async def get(self) -> None:
+            session = await self.get_session()
+            session["a"] = 1
+            self.write({"same": session is self.session is await self.get_session()})
+
+    async with make_store() as store, serving(application(store, ("/twice", Twice))) as server:
+        visitor = Visitor(server)
+        for _ in range(2):
+            assert (await visitor.fetch("/twice")).body == b'{"same": true}'
+
+
+async def test_it_is_loaded_before_prepare(make_store: MakeStore) -> None:
+    class User(web.RequestHandler):
+        def get_current_user(self) -> Any:
+            return self.session.get("user")
+
+        def prepare(self) -> None:
+            self.seen = self.current_user
+
+        @web.authenticated
+        def get(self) -> None:
+            self.write(self.seen)
+
+        @web.authenticated
+        async def post(self) -> None:
+            self.write(self.seen)
+
+    @web.stream_request_body
+    class Streaming(User):
+        def data_received(self, chunk: bytes) -> None:
+            assert self.seen == "me"
+
+    routes = [("/user", User), ("/streaming", Streaming)]
+    async with make_store() as store:
+        async with serving(application(store, *routes, login_url="/login")) as server:
+            visitor = Visitor(server)
+            assert (await visitor.fetch("/user")).get("location") == "/login?next=%2Fuser"
+            await visitor.fetch("/login", method="POST", body=b"")
+            assert (await visitor.fetch("/user")).body == b"me"
+            assert (await visitor.fetch("/user", method="POST", body=b"x")).body == b"me"
+            assert (await visitor.fetch("/streaming", method="POST", body=b"x")).body == b"me"
+
+
+async def test_overridden_execute_sees_the_session(make_store: MakeStore) -> None:
+    seen = []
+
+    class Traced(Values):
+        async def _execute(self, transforms: Any, *args: Any, **kwargs: Any) -> None:
+            seen.append(dict(self.session))
+            await super()._execute(transforms, *args, **kwargs)
+
+    async with make_store() as store, serving(application(store, ("/traced", Traced))) as server:
+        visitor = Visitor(server)
+        await visitor.fetch("/traced?a=1")
+        assert values(await visitor.fetch("/traced")) == {"a": 1}
+    assert seen == [{}, {"a": 1}]
+
+
+async def test_response_is_not_sent_before_the_session_is_saved() -> None:
+    store = AwaitedStore()
+    async with serving(application(store)) as server:
+        peer = await server.connect()
+        store.gate.clear()
+        peer.get("/?a=1")
+        while not store.calls:
+            await asyncio.sleep(0)
+        assert len(store.inner) == 0
+        read = asyncio.ensure_future(peer.response())
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert not read.done()
+        store.gate.set()
+        assert (await read).code == 200
+        assert len(store.inner) == 1
+
+
+async def test_failed_save_is_no_success(expect_log: ExpectLog) -> None:
+    store = AwaitedStore()
+    async with serving(application(store)) as server:
+        visitor = Visitor(server)
+        await visitor.fetch("/?a=1")
+        for path, method in (("/?a=2", "GET"), ("/login", "POST"), ("/logout", "POST")):
+            store.failure = None
+            store.calls.clear()
+            loaded = store.load
+
+            async def load(token: str, loaded: Any = loaded) -> Any:
+                record = await loaded(token)
+                store.failure = web.SessionStoreError("no room on %s", "disk 1")
+                return record
+
+            store.load = load  # type: ignore[method-assign]
+            with expect_log("tornado.general", "503 .*no room on disk 1"):
+                response = await visitor.fetch(path, method=method, body=b"" if method == "POST" else None)
+            assert (response.code, response.get("set-cookie")) == (503, None)
+            store.load = loaded  # type: ignore[method-assign]
+        store.failure = None
+        assert values(await visitor.fetch("/")) == {"a": 1}
+
+
+async def test_error_page_of_a_failed_save_does_not_save_again(expect_log: ExpectLog) -> None:
+    class Own(Values):
+        def write_error(self, status_code: int, **kwargs: Any) -> None:
+            self.set_status(200)
+            self.finish("shown")
+
+    store = AwaitedStore()
+    store.failure = web.SessionStoreError("gone")
+    async with serving(application(store, ("/own", Own))) as server:
+        with expect_log("tornado.general", "503"):
+            assert (await server.fetch("/own?a=1")).body == b"shown"
+    assert store.calls == ["create"]
+
+
+async def test_failed_load_concerns_handlers_that_use_the_session(expect_log: ExpectLog) -> None:
+    store = AwaitedStore()
+    async with serving(application(store)) as server:
+        visitor = Visitor(server)
+        await visitor.fetch("/?a=1")
+        store.failure = web.SessionStoreError("gone")
+        assert (await visitor.fetch("/untouched")).body == b"untouched"
+        with expect_log("tornado.general", "503"):
+            assert (await visitor.fetch("/")).code == 503
+
+
+async def test_any_error_of_a_store_is_reported(expect_log: ExpectLog) -> None:
+    store = AwaitedStore()
+    async with serving(application(store)) as server:
+        visitor = Visitor(server)
+        await visitor.fetch("/?a=1")
+        store.failure = ZeroDivisionError()
+        with expect_log("tornado.application", "Uncaught exception") as expected:
+            assert (await visitor.fetch("/")).code == 500
+        assert isinstance(raised(expected), ZeroDivisionError)
+        with expect_log("tornado.application", "Uncaught exception") as expected:
+            assert (await server.fetch("/?a=1")).code == 500
+
+
+async def test_session_is_not_saved_with_a_server_error(make_store: MakeStore, expect_log: ExpectLog) -> None:
+    class Failing(web.RequestHandler):
+        def get(self) -> None:
+            self.session["a"] = 2
+            raise web.HTTPError(int(self.get_argument("status")))
+
+    async with make_store() as store, serving(application(store, ("/failing", Failing))) as server:
+        visitor = Visitor(server)
+        await visitor.fetch("/?a=1")
+        assert (await visitor.fetch("/failing?status=500")).get("set-cookie") is None
+        assert values(await visitor.fetch("/")) == {"a": 1}
+        assert (await visitor.fetch("/failing?status=404")).code == 404
+        assert values(await visitor.fetch("/")) == {"a": 2}
+
+
+@pytest.mark.parametrize("status", [204, 304, 404])
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_responses_of_each_kind_save(status: int, method: str, make_store: MakeStore) -> None:
+    class Kind(web.RequestHandler):
+        def get(self) -> None:
+            self.session["a"] = status
+            self.set_status(status)
+
+        head = get
+
+    async with make_store() as store, serving(application(store, ("/kind", Kind))) as server:
+        visitor = Visitor(server)
+        assert (await visitor.fetch("/kind", method=method)).code == status
+        assert values(await visitor.fetch("/")) == {"a": status}
+
+
+async def test_client_that_disconnects_during_saving_leaves_no_error() -> None:
+    store = AwaitedStore()
+    async with serving(application(store)) as server:
+        peer = await server.connect()
+        store.gate.clear()
+        peer.get("/?a=1")
+        while not store.calls:
+            await asyncio.sleep(0)
+        await peer.close()
+        store.gate.set()
+        while len(store.inner) == 0:
+            await asyncio.sleep(0)
+        assert (await server.fetch("/untouched")).code == 200
+
+
+async def test_guarded_handlers_save(make_store: MakeStore) -> None:
+    settings: Any = {"handler_timeout": 20, "cancel_on_disconnect": True, "compress_response": True}
+    async with make_store() as store, serving(application(store, **settings)) as server:
+        visitor = Visitor(server)
+        await visitor.fetch("/?a=1", "Accept-Encoding: gzip")
+        assert values(await visitor.fetch("/")) == {"a": 1}
+
+
+async def test_requests_on_one_connection_keep_their_order() -> None:
+    store = AwaitedStore()
+    async with serving(application(store)) as server:
+        peer = await server.connect()
+        peer.get("/?a=1")
+        peer.get("/untouched")
+        peer.get("/?b=2")
+        assert values(await peer.response()) == {"a": 1}
+        assert (await peer.response()).body == b"untouched"
+        assert values(await peer.response()) == {"b": 2}
+
+
+# -- responses in parts, streams and WebSockets --
+
+
+class InParts(web.RequestHandler):
+    async def get(self) -> None:
+        if self.get_argument("change", None):
+            self.session["a"] = 2
+        if self.get_argument("save", None):
+            await self.session.save()
+        self.write(repr(dict(self.session)))
+        await self.flush()
+        try:
+            self.session["late"] = 1
+        except RuntimeError as error:
+            self.write(f" {error}")
+
+
+async def test_session_can_be_read_only_after_the_head(make_store: MakeStore) -> None:
+    async with make_store() as store, serving(application(store, ("/parts", InParts))) as server:
+        visitor = Visitor(server)
+        await visitor.fetch("/?a=1")
+        response = await visitor.fetch("/parts")
+        assert response.body == b"{'a': 1} the session cannot be changed after the response's head was sent"
+        response = await visitor.fetch("/parts?change=1&save=1")
+        assert response.get("set-cookie") is not None
+        assert values(await visitor.fetch("/")) == {"a": 2}
+
+
+async def test_flush_of_a_change_that_is_not_saved(make_store: MakeStore, expect_log: ExpectLog) -> None:
+    async with make_store() as store, serving(application(store, ("/parts", InParts))) as server:
+        visitor = Visitor(server)
+        if not store.is_asynchronous:
+            await visitor.fetch("/parts?change=1")
+            assert values(await visitor.fetch("/")) == {"a": 2}
+            return
+        with expect_log("tornado.application", "Uncaught exception") as expected:
+            assert (await visitor.fetch("/parts?change=1")).code == 500
+        assert "await self.session.save()" in str(raised(expected))
+
+
+async def test_session_that_is_due_does_not_hinder_a_stream(
+    make_store: MakeStore, wall_clock: WallClock
+) -> None:
+    async with make_store() as store, serving(application(store, ("/parts", InParts))) as server:
+        visitor = Visitor(server)
+        await visitor.fetch("/?a=1")
+        wall_clock.now += 86400 * 10
+        assert (await visitor.fetch("/parts")).body.startswith(b"{'a': 1}")
+
+
+async def test_first_use_after_the_head_reads(make_store: MakeStore) -> None:
+    class Late(web.RequestHandler):
+        async def get(self) -> None:
+            self.write("head")
+            await self.flush()
+            self.write(repr(dict(await self.get_session())))
+
+    async with make_store() as store, serving(application(store, ("/late", Late))) as server:
+        visitor = Visitor(server)
+        await visitor.fetch("/?a=1")
+        assert (await visitor.fetch("/late")).body == b"head{'a': 1}"
+
+
+async def test_websocket_handler_reads_the_session(make_store: MakeStore) -> None:
+    from tornado.httpclient import HTTPRequest
+    from tornado.websocket import WebSocketHandler, websocket_connect
+
+    class Socket(WebSocketHandler):
+        def get_current_user(self) -> Any:
+            return self.session.get("user")
+
+        @web.authenticated
+        async def get(self, *args: Any, **kwargs: Any) -> None:
+            await super().get(*args, **kwargs)
+
+        async def on_message(self, message: Any) -> None:
+            try:
+                self.session["a"] = 1
+            except RuntimeError:
+                await self.write_message(f"{self.session['user']} reads")
+
+    async with make_store() as store:
+        app = application(store, ("/socket", Socket), login_url="/login")
+        async with serving(app) as server:
+            visitor = Visitor(server)
+            assert (await visitor.fetch("/socket")).code == 302
+            await visitor.fetch("/login", method="POST", body=b"")
+            cookie = "; ".join(f"{name}={value}" for name, value in visitor.cookies.items())
+            url = f"ws://127.0.0.1:{server.port}/socket"
+            connection = await websocket_connect(HTTPRequest(url, headers={"Cookie": cookie}))
+            await connection.write_message("hello")
+            assert await connection.read_message() == "me reads"
+            connection.close()
+            assert await connection.read_message() is None
+
+
+# -- requests at the same time --
+
+
+class Meeting(web.RequestHandler):
+    """Changes a value after another request has loaded the session too."""
+
+    barrier: asyncio.Barrier
+
+    async def get(self, name: str) -> None:
+        session = self.session
+        await self.barrier.wait()
+        if name == "logout":
+            session.invalidate()
+        else:
+            session[name] = name
+        await self.barrier.wait()
+
+
+async def test_requests_keep_the_changes_of_each_other(make_store: MakeStore) -> None:
+    async with make_store() as store, serving(application(store, ("/meet/(.*)", Meeting))) as server:
+        Meeting.barrier = asyncio.Barrier(2)
+        visitor = Visitor(server)
+        await visitor.fetch("/?a=1")
+        await asyncio.gather(visitor.fetch("/meet/x"), visitor.fetch("/meet/y"))
+        found = values(await visitor.fetch("/"))
+        if isinstance(store, web.CookieSessionStore):
+            assert found in ({"a": 1, "x": "x"}, {"a": 1, "y": "y"})  # the last response counts
+        else:
+            assert found == {"a": 1, "x": "x", "y": "y"}
+
+
+@pytest.mark.parametrize("make_store", ["memory", "awaited", "redis"], indirect=True)
+async def test_request_does_not_bring_back_an_ended_session(make_store: MakeStore) -> None:
+    async with make_store() as store:
+        async with serving(application(store, ("/meet/(.*)", Meeting))) as server:
+            Meeting.barrier = asyncio.Barrier(2)
+            visitor = Visitor(server)
+            await visitor.fetch("/?a=1")
+            await asyncio.gather(visitor.copy().fetch("/meet/x"), visitor.copy().fetch("/meet/logout"))
+            # In either order: a save after the logout is dropped, a save before it is deleted.
+            assert values(await visitor.fetch("/")) == {}
+
+
+# -- other uses of the name --
+
+
+async def test_programs_may_use_the_name_for_other_things() -> None:
+    class Assigned(web.RequestHandler):
+        def initialize(self) -> None:
+            self.session = "a database's"  # type: ignore[assignment]
+
+        def get(self) -> None:
+            self.write(self.session)
+
+    class Property(web.RequestHandler):
+        @property
+        def session(self) -> str:  # type: ignore[override]
+            return "a property"
+
+        def get(self) -> None:
+            self.write(self.session)
+
+    for handler, body in ((Assigned, b"a database's"), (Property, b"a property")):
+        response = await ask(handler, session_store={"engine": "the program's own"})
+        assert (response.body, response.get("vary"), response.get("set-cookie")) == (body, None, None)
+
+
+async def test_plain_responses_are_sent_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A handler that does not use the session has its response sent the short way, in one call."""
+    sent = []
+    respond = HTTP1Connection._respond
+
+    def counted(self: Any, *args: Any) -> Any:
+        sent.append(args[0])
+        return respond(self, *args)
+
+    monkeypatch.setattr(HTTP1Connection, "_respond", counted)
+    async with serving(application(None)) as server:
+        await server.fetch("/untouched")
+        assert sent == [200]
+        await server.fetch("/")
+        assert sent == [200]
+
+
+async def test_missing_secret_is_explained(expect_log: ExpectLog) -> None:
+    with expect_log("tornado.application", "Uncaught exception") as expected:
+        assert (await ask(Values, path="/?a=1")).code == 500
+    assert "You must define the 'cookie_secret' setting" in str(raised(expected))
+
+
+async def test_value_that_is_not_json_is_found_where_it_is_set(expect_log: ExpectLog) -> None:
+    class Wrong(web.RequestHandler):
+        def get(self) -> None:
+            self.session["user"] = object()
+
+    with expect_log("tornado.application", "Uncaught exception") as expected:
+        assert (await ask(Wrong, cookie_secret=SECRET)).code == 500
+    assert "session['user'] cannot be stored" in str(raised(expected))
+
+
+async def test_session_that_is_too_large_names_the_setting(expect_log: ExpectLog) -> None:
+    class Large(web.RequestHandler):
+        def get(self) -> None:
+            self.session["text"] = "x" * 4000
+
+    with expect_log("tornado.application", "Uncaught exception") as expected:
+        assert (await ask(Large, cookie_secret=SECRET)).code == 500
+    error = raised(expected)
+    assert isinstance(error, web.SessionTooLargeError)
+    assert "session_store" in str(error)

@@ -1,0 +1,85 @@
+"""Sessions in memory."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.web._sessions.conftest import WallClock
+from tornado.web import MemorySessionStore, SessionRecord, SessionStore, SessionTooLargeError
+
+
+def record(**values: str) -> SessionRecord:
+    return SessionRecord(values, 1.0, 2.0)
+
+
+def test_round_trip() -> None:
+    store = MemorySessionStore()
+    token = store.create(record(a="1", b="2"), 60)
+    assert store.load(token) == record(a="1", b="2")
+    assert store.update(token, record(a="3", c="4"), ["a", "c"], ["b"], 60) == token
+    assert store.load(token) == record(a="3", c="4")
+    store.delete(token)
+    store.delete(token)
+    assert store.load(token) is None
+    assert store.update(token, record(a="3"), ["a"], [], 60) is None
+    assert len(store) == 0
+
+
+def test_changes_are_merged() -> None:
+    store = MemorySessionStore()
+    token = store.create(record(a="1"), 60)
+    store.update(token, record(a="1", b="2"), ["b"], [], 60)
+    store.update(token, record(a="1", c="3"), ["c"], [], 60)
+    assert store.load(token) == record(a="1", b="2", c="3")
+
+
+def test_merged_changes_are_limited_too() -> None:
+    store = MemorySessionStore(max_size=20)
+    token = store.create(record(a="1"), 60)
+    store.update(token, record(a="1", b="2" * 9), ["b"], [], 60)
+    with pytest.raises(SessionTooLargeError, match="MemorySessionStore accepts 20"):
+        store.update(token, record(a="1", c="3" * 9), ["c"], [], 60)
+
+
+def test_sessions_end(wall_clock: WallClock) -> None:
+    store = MemorySessionStore()
+    token = store.create(record(a="1"), 60)
+    wall_clock.now += 59
+    assert store.load(token) is not None
+    wall_clock.now += 1
+    assert store.load(token) is None
+    assert len(store) == 0
+
+
+def test_the_longest_unused_makes_room() -> None:
+    store = MemorySessionStore(max_sessions=2)
+    first, second = store.create(record(a="1"), 60), store.create(record(a="2"), 60)
+    assert store.load(first) is not None
+    third = store.create(record(a="3"), 60)
+    assert store.load(second) is None
+    assert store.load(first) is not None
+    assert store.load(third) is not None
+    with pytest.raises(ValueError, match="max_sessions is 1 or more"):
+        MemorySessionStore(max_sessions=0)
+
+
+def test_tokens_are_not_kept() -> None:
+    store = MemorySessionStore()
+    token = store.create(record(a="1"), 60)
+    assert token not in repr(vars(store))
+
+
+@pytest.mark.parametrize("token", ["", "x", "A" * 42, "A" * 44, "A" * 42 + "=", "A" * 42 + "\n", "\xe4" * 43])
+def test_malformed_tokens(token: str) -> None:
+    store = MemorySessionStore()
+    assert SessionStore.key(token) is None
+    assert store.load(token) is None
+    assert store.update(token, record(a="1"), ["a"], [], 60) is None
+    store.delete(token)
+
+
+def test_tokens_have_256_bits() -> None:
+    tokens = {SessionStore.new_token() for _ in range(100)}
+    assert len(tokens) == 100
+    assert {len(token) for token in tokens} == {43}
+    assert len({SessionStore.key(token) for token in tokens}) == 100
