@@ -278,7 +278,7 @@ class RedisServer:
         self._reservation.close()
 
     def output(self) -> str:
-        """What the server has logged."""
+        """Return the server's log."""
         return (self._directory / "log").read_text(errors="replace")
 
 

@@ -13,8 +13,8 @@ parameter, as its parties might use different ones of the two.
 
 `format_challenge` writes one challenge. Every value is written as a quoted string, which RFC 9110 allows for
 any parameter and which RFC 6750 section 3 and RFC 7617 section 2 demand for theirs. A response with several
-challenges sends each in a field line of its own, which clients read more reliably than one list (RFC 9110
-section 11.6.1).
+challenges sends a field line for each, which clients read more reliably than one list (RFC 9110 section
+11.6.1).
 
 Limits
 ------

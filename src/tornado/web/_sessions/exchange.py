@@ -1,7 +1,7 @@
 """A session's part in one request.
 
 With a store that answers at once, nothing happens before the handler uses ``self.session``: the session is
-loaded then, and saved when the response's head is written. A store that is awaited is asked earlier: the
+loaded then, and saved when the response's head is written. An asynchronous store is used earlier: the
 session is loaded before ``prepare`` if the request has a session cookie, and `RequestHandler.finish` sends
 the response after the session has been saved. If loading fails, the error is raised where a handler uses the
 session; other handlers work without the store.
@@ -80,7 +80,7 @@ class SessionExchange:
         return self.open(head_sent)
 
     def loading(self) -> Coroutine[Any, Any, None] | None:
-        """Return what loads the session before the handler runs, or None if there is nothing to load."""
+        """Return what loads the session before the handler runs, or None without a session cookie."""
         token = self._token()
         return None if token is None else self._try_to_load(token)
 
@@ -109,8 +109,8 @@ class SessionExchange:
     # -- saving --
 
     def saving(self) -> Coroutine[Any, Any, None] | None:
-        """Return what saves the session before the response can be sent, or None if there is nothing to wait
-        for.
+        """Return what saves the session before the response can be sent, or None if the response need not
+        wait.
         """
         session = self._session
         if session is None or not self._policy.is_asynchronous or self._is_failure():

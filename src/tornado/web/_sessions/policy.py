@@ -26,7 +26,7 @@ class SessionPolicy:
     :raises ValueError: likewise.
 
     :ivar store: where they are kept.
-    :ivar is_asynchronous: whether the store is to be awaited.
+    :ivar is_asynchronous: as of the store.
     :ivar idle_timeout: seconds after which a session that is not used ends.
     :ivar lifetime: seconds after which a session ends in any case.
     """

@@ -26,7 +26,7 @@ _RENEWAL = 0.1
 
 
 class State(enum.Enum):
-    """What may still happen to a session object."""
+    """The states of a session object, which decide about changing and saving it."""
 
     OPEN = "open"
     #: Another request has ended the session; changes are not saved.
@@ -170,11 +170,11 @@ class Session(MutableMapping[str, Any]):
     # -- saving --
 
     def is_modified(self) -> bool:
-        """Whether something has to be saved before the response is sent."""
+        """Whether changes must be saved before the response is sent."""
         return self._state is State.OPEN and (bool(self._stale) or self._dump() != self._texts)
 
     def is_due(self) -> bool:
-        """Whether the time of use has to be renewed."""
+        """Whether the time of the last use must be renewed."""
         return (
             self._state is State.OPEN
             and self._token is not None

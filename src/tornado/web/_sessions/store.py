@@ -1,7 +1,7 @@
 """The interface of session stores.
 
-A store never sees Python values, only JSON texts by name, so it needs no serialisation format of its own, and
-none that can run code (pickle).
+A store never sees Python values, only JSON texts by name: it needs no other serialisation format, least of
+all one that can run code (pickle).
 
 A token is 256 random bits. A store keeps a session under the token's SHA-256 hash (`SessionStore.key`), so
 the sessions in a store that was leaked cannot be taken over, and the time that a look-up takes tells nothing
@@ -88,7 +88,7 @@ class SessionStore(abc.ABC):
 
     @abc.abstractmethod
     def load(self, token: str) -> SessionRecord | Awaitable[SessionRecord | None] | None:
-        """Return the session of a token, or None if there is none.
+        """Return the session of a token, or None if it does not exist.
 
         :param token: the cookie's value, as a client sent it: check it by `key`.
         """
