@@ -219,8 +219,9 @@ class RedisServer:
         self.url = f"redis://127.0.0.1:{self.port}/0"
 
     def start(self) -> None:
-        """Start the server and wait until it answers."""
-        assert self._process is None
+        """Start the server, unless it is running, and wait until it answers."""
+        if self._process is not None:
+            return
         command = [_found("redis-server"), "--bind", "127.0.0.1", "--port", str(self.port)]
         command += ["--save", "", "--appendonly", "no", "--dir", str(self._directory)]
         self._process = subprocess.Popen(

@@ -571,12 +571,18 @@ async def test_first_use_after_the_head_reads(make_store: MakeStore) -> None:
         async def get(self) -> None:
             self.write("head")
             await self.flush()
-            self.write(repr(dict(await self.get_session())))
+            session = await self.get_session() if self.get_argument("get", None) else self.session
+            self.write(repr(dict(session)))
+            try:
+                session["a"] = 2
+            except RuntimeError:
+                self.write(" read only")
 
     async with make_store() as store, serving(application(store, ("/late", Late))) as server:
         visitor = Visitor(server)
         await visitor.fetch("/?a=1")
-        assert (await visitor.fetch("/late")).body == b"head{'a': 1}"
+        for path in ("/late", "/late?get=1"):
+            assert (await visitor.fetch(path)).body == b"head{'a': 1} read only"
 
 
 async def test_websocket_handler_reads_the_session(make_store: MakeStore) -> None:

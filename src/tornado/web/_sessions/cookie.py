@@ -50,8 +50,6 @@ class CookieSessionStore(SessionStore):
 
     def load(self, token: str) -> SessionRecord | None:
         secret = self._secret()
-        if len(token) > _MAX_TOKEN:
-            return None
         signed = decode_signed_value(secret, self._name(), token, max_age_days=_SIGNATURE_DAYS, min_version=2)
         if signed is None:
             return None

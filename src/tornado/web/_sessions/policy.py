@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,8 @@ if TYPE_CHECKING:
     from tornado.web._application import Application
 
 _DAY = 86400
+#: Where an application keeps its policy.
+_ATTRIBUTE = "_session_policy"
 #: Attributes of the cookie, unless the setting ``session_cookie_kwargs`` has others.
 _ATTRIBUTES = {"path": "/", "httponly": True, "samesite": "Lax"}
 
@@ -83,12 +84,10 @@ def _seconds(name: str, value: Any, default: float) -> float:
     return value
 
 
-_policies: weakref.WeakKeyDictionary[Application, SessionPolicy] = weakref.WeakKeyDictionary()
-
-
 def policy_of(application: Application) -> SessionPolicy:
     """Return an application's policy, made from its settings when it is first asked for."""
-    policy = _policies.get(application)
+    attributes = vars(application)
+    policy: SessionPolicy | None = attributes.get(_ATTRIBUTE)
     if policy is None:
-        policy = _policies[application] = SessionPolicy(application.settings)
+        policy = attributes[_ATTRIBUTE] = SessionPolicy(application.settings)
     return policy

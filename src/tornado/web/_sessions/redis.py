@@ -93,7 +93,10 @@ class RedisSessionStore(SessionStore):
             pool = redis.asyncio.BlockingConnectionPool.from_url(
                 self._server,
                 max_connections=_MAX_CONNECTIONS,
-                timeout=self.timeout,
+                timeout=None,
+                # Each operation is limited as a whole, see `_call`.
+                socket_timeout=None,
+                socket_connect_timeout=None,
                 # A connection that Redis has closed since its last use is opened again, once.
                 retry=redis.asyncio.retry.Retry(redis.backoff.NoBackoff(), 1),
             )
