@@ -7,7 +7,6 @@ import logging
 import os
 import socket
 import threading
-import time
 import zlib
 from pathlib import Path
 from typing import Any
@@ -369,13 +368,11 @@ class Reader(threading.Thread):
 async def test_a_gigabyte_beside_quick_requests(
     root: Path, tls: Any, monkeypatch: pytest.MonkeyPatch, name: str, setting: Any
 ) -> None:
-    """To a client that takes little now and then, and then all it can get: what of the file is handled in one
-    turn of the loop is limited, so that no other request waits long. The only test here that looks at the
-    clock too, and with room to spare: 20 ms in the middle, a second at the worst.
+    """A slow and then a fast download leave room for other requests: the bytes read per loop iteration are
+    bounded, and 200 requests on another connection are answered while the download is under way.
     """
     (root / "large.bin").rename(root / name)
     os.truncate(root / name, 1_000_000_000)
-    waits = []
     async with serving(application(root, compress_response=setting)) as server:
         peer = await server.connect()
         reader = Reader(server, "/s/" + name)
@@ -386,15 +383,11 @@ async def test_a_gigabyte_beside_quick_requests(
             for number in range(200):
                 reader.slow = number < 100
                 reader.take()
-                start = time.perf_counter()
                 assert (await peer.fetch("/")).body == b"page"
-                waits.append(time.perf_counter() - start)
             reader.stopped = True
             await asyncio.get_running_loop().run_in_executor(None, reader.join)
     assert reader.received
     assert max(turns.read) <= 2 * FAIR_SHARE
-    assert sorted(waits)[100] < 0.02
-    assert max(waits) < 1
 
 
 # -- never outside --
