@@ -3,8 +3,7 @@
 
 ``.venv/bin/python compliance/upstream/run.py gen_test locks_test`` runs two; without names, all.
 ``--version`` chooses the suite of an older release. README.md beside this file says how it works;
-``accepted.json`` (for older releases ``accepted-VERSION.json``) lists the verdicts that differ on purpose,
-with reasons.
+``accepted/VERSION/MODULE.json`` lists the tests that are expected to fail, with the reason of each.
 """
 
 from __future__ import annotations
@@ -45,6 +44,9 @@ CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "waters
 WORKER = HERE / "worker.py"
 #: Not run: it compares the API with a list, and takes every addition for a fault.
 LEFT_OUT = {"api_test"}
+#: Why an accepted test fails. A test of an older release contradicts the behaviour of 6.6.1, a modern Python,
+#: or an RFC; a test of 6.6.1 itself contradicts an RFC or a documented design decision.
+GROUNDS = {VERSION: {"rfc", "design"}, **{version: {VERSION, "python", "rfc"} for version in SOURCES}}
 
 
 @dataclass
@@ -111,7 +113,7 @@ def lay_out_source(archive: Path, target: Path) -> None:
 def run(module: str, target: Path, seconds: float) -> Outcome:
     """Run one module in a process of its own; a crash or a hang is a failure of the module."""
     answer, log = target / f"{module}.json", target / f"{module}.log"
-    environment = {**os.environ, "PYTHONPATH": str(target), "ASYNC_TEST_TIMEOUT": "15"}
+    environment = {"ASYNC_TEST_TIMEOUT": "15", **os.environ, "PYTHONPATH": str(target)}
     with log.open("wb") as output:
         try:
             subprocess.run(
@@ -125,32 +127,50 @@ def run(module: str, target: Path, seconds: float) -> Outcome:
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            return Outcome(module, {f"{module}: no end within {seconds:g} s": "failed"}, log)
+            return Outcome(module, {f"(no end within {seconds:g} s)": "failed"}, log)
     if not answer.exists():
-        return Outcome(module, {f"{module}: the process died": "failed"}, log)
+        return Outcome(module, {"(the process died)": "failed"}, log)
     return Outcome(module, json.loads(answer.read_text()), log)
 
 
-def accepted(version: str = VERSION) -> dict[str, str]:
-    """Tests that fail on purpose or for now, with the reason of each."""
-    name = "accepted.json" if version == VERSION else f"accepted-{version}.json"
-    table: dict[str, str] = json.loads((HERE / name).read_text()) if (HERE / name).exists() else {}
-    return table
+def accepted(version: str, module: str) -> dict[str, str]:
+    """Return the tests of a module that are expected to fail, ``Class.test``, with the reason of each.
+
+    :raises SystemExit: if an entry has no reason, or none of the `GROUNDS` of this suite.
+    """
+    path = HERE / "accepted" / version / f"{module}.json"
+    table: dict[str, dict[str, str]] = json.loads(path.read_text()) if path.exists() else {}
+    for test, entry in table.items():
+        if entry.keys() != {"because", "reason"} or not entry["reason"]:
+            raise SystemExit(f"{path}: {test} must have the keys because and reason, got {sorted(entry)}")
+        if entry["because"] not in GROUNDS[version]:
+            raise SystemExit(
+                f"{path}: {test} fails because of {entry['because']!r}, expected one of "
+                f"{', '.join(sorted(GROUNDS[version]))}"
+            )
+    return {test: f"{entry['because']}: {entry['reason']}" for test, entry in table.items()}
 
 
 def report(outcome: Outcome, reasons: dict[str, str]) -> Counter[str]:
-    """Print what is unexpected about a module; the counts of its verdicts."""
+    """Print the unexpected verdicts of a module and return the count of each kind.
+
+    A listed test that passes, or that does not exist, counts as failed, so that the list stays true.
+    """
     counts: Counter[str] = Counter()
-    for test, verdict in outcome.verdicts.items():
-        short = test.removeprefix("tornado.test.")
-        if verdict == "failed" and short in reasons:
+    prefix = f"tornado.test.{outcome.module}."
+    verdicts = {test.removeprefix(prefix): verdict for test, verdict in outcome.verdicts.items()}
+    for test, verdict in verdicts.items():
+        if verdict == "failed" and test in reasons:
             verdict = "accepted"
-        elif verdict == "passed" and short in reasons:
-            print(f"  passes, though listed in accepted.json: {short}")
+        elif verdict == "passed" and test in reasons:
+            print(f"  passes, though it is listed as accepted: {outcome.module}.{test}")
             verdict = "failed"
         elif verdict == "failed":
-            print(f"  failed: {short}")
+            print(f"  failed: {outcome.module}.{test}")
         counts[verdict] += 1
+    for test in sorted(reasons.keys() - verdicts.keys()):
+        print(f"  not run, though it is listed as accepted: {outcome.module}.{test}")
+        counts["failed"] += 1
     print(f"{outcome.module}: {summary(counts)}" + (f"; output in {outcome.log}" if counts["failed"] else ""))
     return counts
 
@@ -176,7 +196,8 @@ def main() -> int:
         parser.error(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(present)}")
     total: Counter[str] = Counter()
     for module in asked.modules or [name for name in present if name not in LEFT_OUT]:
-        total += report(run(module, target, asked.timeout), accepted(asked.version))
+        reasons = accepted(asked.version, module)
+        total += report(run(module, target, asked.timeout), reasons)
     print(summary(total))
     if not total["failed"] and not asked.keep:
         shutil.rmtree(target)

@@ -55,7 +55,7 @@ def main(module: str, answer: Path) -> None:
         __import__(module)
     except Exception:
         traceback.print_exc()
-        words = {f"{module} (import)": "failed"}
+        words = {f"{module}.(import)": "failed"}
     else:
         suite = unittest.defaultTestLoader.loadTestsFromName(module)
         result = unittest.TextTestRunner(resultclass=Verdicts, verbosity=0).run(suite)
