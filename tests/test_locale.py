@@ -340,3 +340,13 @@ def test_numbers() -> None:
         "1,000,000",
     ]
     assert CSVLocale("de", {}).friendly_number(1000) == "1000"
+
+
+def test_deleted_cache_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "fr_FR.csv").write_text('"school","école"\n')
+    monkeypatch.setattr(Locale, "_cache", {})
+    monkeypatch.delattr(Locale, "_cache")
+    locale.load_translations(str(tmp_path))
+    assert locale.get("fr_FR").translate("school") == "école"
+    monkeypatch.delattr(Locale, "_cache")
+    assert locale.get("fr_FR").translate("school") == "école"

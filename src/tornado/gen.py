@@ -95,6 +95,8 @@ _NullFuture = type(_null_future)
 
 #: Starts the yield points of Tornado 4; set when a program first uses one (`_classic.points`).
 _start_points: Callable[[Runner, Any], Any] | None = None
+#: Called with each new Runner; set when a program makes its first stack context (`_classic.stack`).
+_runner_started: Callable[[Runner], object] | None = None
 
 
 class KeyReuseError(Exception):
@@ -293,6 +295,8 @@ class Runner:
         owner = getattr(ctx_run, "__self__", None)
         self._context = owner if isinstance(owner, contextvars.Context) else None
         del result_future, first_yielded
+        if _runner_started is not None:
+            _runner_started(self)
         ctx_run(self._begin)
 
     @property
@@ -364,9 +368,11 @@ class Runner:
             future: Any = yielded
         else:
             try:
-                future = convert_yielded(yielded)
+                # Points first: converting a list starts the coroutines in it, which cannot be done twice.
+                points = None if _start_points is None else _start_points(self, yielded)
+                future = convert_yielded(yielded if points is None else points)
             except Exception as error:  # BadYieldError, or whatever a registered converter raises
-                future = self._unknown(yielded, error)
+                future = _failed(error)
         self.future = future
         if future is moment:
             self._loop().call_soon(self.run, context=self._context)
@@ -378,14 +384,6 @@ class Runner:
         else:
             future.add_done_callback(self._wake, context=self._context)
         return False
-
-    def _unknown(self, yielded: Any, error: Exception) -> Any:
-        """What to wait for when `convert_yielded` knows no answer: yield points, or else the error."""
-        try:
-            points = None if _start_points is None else _start_points(self, yielded)
-            return _failed(error) if points is None else convert_yielded(points)
-        except Exception as other:
-            return _failed(other)
 
     def _loop(self) -> asyncio.AbstractEventLoop:
         return cast("asyncio.Future[Any]", self.result_future).get_loop()

@@ -106,7 +106,7 @@ def load_translations(directory: str, encoding: str | None = None) -> None:
     _translations, _use_gettext = translations, False
     _supported_locales = frozenset([*translations, _default_locale])
     gen_log.debug("Supported locales: %s", sorted(_supported_locales))
-    Locale._cache.clear()
+    Locale._cache = {}
 
 
 def _guess_encoding(path: str) -> str:
@@ -151,7 +151,7 @@ def load_gettext_translations(directory: str, domain: str) -> None:
     _translations, _use_gettext = translations, True
     _supported_locales = frozenset([*translations, _default_locale])
     gen_log.debug("Supported locales: %s", sorted(_supported_locales))
-    Locale._cache.clear()
+    Locale._cache = {}
 
 
 class Locale:
@@ -182,6 +182,8 @@ class Locale:
     @classmethod
     def get(cls, code: str) -> Locale:
         """The locale of exactly this code, which must be supported."""
+        if not hasattr(cls, "_cache"):  # programs delete it to have their translations read again
+            Locale._cache = {}
         known = cls._cache.get(code)
         if known is None:
             assert code in _supported_locales, f"locale {code} is not among {sorted(_supported_locales)}"

@@ -16,9 +16,14 @@ of the `.IOLoop`, callbacks given to ``callback=`` arguments, and functions that
 Everything here is deprecated. A value that belongs to a chain of callbacks is a `contextvars.ContextVar`,
 which asyncio hands on by itself, and the exception of a coroutine comes to whoever awaits it.
 
-What differs from Tornado 4: the chain is kept by `contextvars`, so it is handed on by everything that hands
-on those, coroutines included; but around the steps of a coroutine, and callbacks given to asyncio itself, the
-managers are not entered again.
+The managers are entered again around callbacks, and around the steps of coroutines that are generators
+(`tornado.gen.coroutine`). A ``yield`` inside the ``with`` block of a stack context is an error there, and
+raises `StackContextInconsistentError`; `run_with_stack_context` starts what the coroutine waits for inside a
+context.
+
+What differs from Tornado 4: the chain is kept by `contextvars`, so everything that passes those on passes
+the chain on too. Around the steps of an ``async def`` coroutine, and around callbacks given to asyncio
+itself, the managers are not entered again.
 """
 
 from __future__ import annotations
@@ -28,6 +33,7 @@ from tornado._classic.stack import (
     NullContext,
     StackContext,
     StackContextInconsistentError,
+    _state,  # noqa: F401 - programs that save and restore the contexts use it
     run_with_stack_context,
     wrap,
 )

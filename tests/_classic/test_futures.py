@@ -117,3 +117,22 @@ def test_names():
         DeprecationWarning, match="concurrent.return_future is the style of Tornado 4; write an async"
     ):
         concurrent.return_future(lambda callback: None)
+
+
+async def test_exception_of_a_callback_called_at_once_goes_to_the_handler():
+    seen = []
+    with ExceptionStackContext(lambda kind, error, trace: seen.append(kind) or True):
+        silent(lambda: 1 / 0)
+    assert seen == [ZeroDivisionError]
+
+
+async def test_immediate_failure_is_raised_to_a_caller_with_a_callback():
+    @concurrent.return_future
+    def fail(callback):
+        raise KeyError("at once")
+
+    seen = []
+    with pytest.raises(KeyError, match="at once"):
+        fail(callback=seen.append)
+    await turns()
+    assert seen == []

@@ -254,3 +254,43 @@ def test_warnings(name, argument):
         getattr(gen, name)(argument)
     assert caught[0].filename == __file__
     assert getattr(gen, name).__module__ == "tornado.gen"
+
+
+@pytest.mark.parametrize("wait", [gen.sleep, lambda seconds: gen.Task(IOLoop.current().call_later, seconds)])
+async def test_exception_of_a_callback_reaches_a_coroutine_that_has_yielded_a_point(wait):
+    @gen.coroutine
+    def work():
+        (yield gen.Callback(1))()
+        yield gen.Wait(1)
+        IOLoop.current().add_callback(lambda: 1 / 0)
+        try:
+            yield wait(3600)
+        except ZeroDivisionError:
+            return "caught"
+
+    assert await work() == "caught"
+
+
+async def test_exception_of_a_callback_after_the_end_of_its_coroutine_is_logged(expect_log):
+    @gen.coroutine
+    def work():
+        (yield gen.Callback(1))()
+        yield gen.Wait(1)
+        IOLoop.current().add_callback(lambda: 1 / 0)
+
+    with expect_log("tornado.application", "Exception in callback"):
+        await work()
+        await asyncio.sleep(0)
+
+
+async def test_native_coroutine_beside_a_point():
+    async def native():
+        await asyncio.sleep(0)
+        return "native"
+
+    @gen.coroutine
+    def work():
+        later("point", callback=(yield gen.Callback("key")))
+        return (yield [native(), gen.Wait("key")])
+
+    assert await work() == ["native", "point"]

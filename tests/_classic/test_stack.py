@@ -251,3 +251,149 @@ with StackContext(contextlib.nullcontext):
     assert seen == ["done"]
 """
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+
+
+async def test_steps_of_a_coroutine_run_inside_its_managers():
+    track, seen = Track(), []
+
+    @gen.coroutine
+    def inner():
+        seen.append(list(track.open))
+        yield gen.moment
+        seen.append(list(track.open))
+
+    @gen.coroutine
+    def outer():
+        yield stack_context.run_with_stack_context(StackContext(track("b")), inner)
+        seen.append(list(track.open))
+        return "done"
+
+    with StackContext(track("a")):
+        future = outer()
+    assert await future == "done"
+    assert seen == [["a", "b"], ["a", "b"], ["a"]]
+    assert track.open == []
+
+
+async def test_managers_do_not_see_the_exception_of_a_coroutine():
+    seen = []
+
+    @gen.coroutine
+    def fail():
+        yield gen.moment
+        raise KeyError("for the caller")
+
+    with ExceptionStackContext(lambda kind, error, trace: seen.append(kind) or True):
+        future = fail()
+    with pytest.raises(KeyError, match="for the caller"):
+        await future
+    assert seen == []
+
+
+@pytest.mark.parametrize("steps", [0, 2])
+async def test_yield_inside_the_block_of_a_context_is_an_error(steps):
+    track = Track()
+
+    @gen.coroutine
+    def work():
+        for _ in range(steps):
+            yield gen.moment
+        with StackContext(track("a")):
+            yield gen.moment
+
+    with pytest.raises(stack_context.StackContextInconsistentError, match="run_with_stack_context"):
+        await work()
+    assert track.open == []
+
+
+async def test_coroutine_that_ignores_the_error_of_its_yield_ends():
+    @gen.coroutine
+    def work():
+        while True:
+            context = NullContext()
+            try:
+                context = StackContext(contextlib.nullcontext)
+                context.__enter__()
+                yield gen.moment
+            except stack_context.StackContextInconsistentError:
+                pass
+
+    with pytest.raises(stack_context.StackContextInconsistentError):
+        await work()
+
+
+async def test_manager_that_fails_on_entry_is_reported_to_the_coroutine():
+    seen, opened = [], []
+
+    @contextlib.contextmanager
+    def once():
+        opened.append(1)
+        if len(opened) > 1:
+            raise ValueError("cannot be entered again")
+        yield
+
+    @gen.coroutine
+    def work():
+        yield gen.moment
+
+    handler = ExceptionStackContext(lambda kind, error, trace: seen.append(str(error)) or True)
+    with handler, StackContext(once):
+        future = work()
+    with pytest.raises(stack_context.StackContextInconsistentError):
+        await future
+    assert seen == ["cannot be entered again"]
+
+
+async def test_state_links_the_contexts_in_force():
+    def chain():
+        link, found = stack_context._state.contexts[1], []
+        while link is not None:
+            found.append(link.context)
+            link = link.old_contexts[1]
+        return found
+
+    assert stack_context._state.contexts == ((), None)
+    outer = StackContext(contextlib.nullcontext)
+    handler = ExceptionStackContext(lambda *_: False)
+    inner = StackContext(contextlib.nullcontext)
+    with outer as deactivate, handler, inner:
+        full, head = stack_context._state.contexts
+        assert [link.context for link in full] == [outer, inner]
+        assert full[-1] is head
+        assert chain() == [inner, handler, outer]
+        deactivate()
+        assert chain() == [inner, handler]
+    assert chain() == []
+
+
+async def test_state_is_saved_and_restored():
+    track, seen = Track(), []
+    with StackContext(track("a")):
+        saved = stack_context._state.contexts
+    before = stack_context._state.contexts
+    stack_context._state.contexts = saved
+    try:
+        IOLoop.current().add_callback(lambda: seen.append(list(track.open)))
+    finally:
+        stack_context._state.contexts = before
+    await turns()
+    assert seen == [["a"]]
+    assert stack_context._state.contexts == ((), None)
+
+
+async def test_function_wrapped_before_a_loop_is_run_inside_the_same_block():
+    # Its exceptions would not reach the block: the loop is between them.
+    seen = []
+
+    def run():
+        loop = IOLoop(make_current=False)
+        try:
+            with ExceptionStackContext(lambda kind, error, trace: seen.append(kind) or True):
+                loop.asyncio_loop.call_soon(stack_context.wrap(lambda: 1 / 0))
+                loop.add_callback(loop.stop)
+                loop.start()
+        finally:
+            loop.close()
+
+    await asyncio.to_thread(run)
+    assert seen == [ZeroDivisionError]

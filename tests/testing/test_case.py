@@ -281,3 +281,58 @@ def test_a_programs_own_hooks_are_left_alone():
             self.io_loop.run_sync(self.asyncSetUp)
 
     assert result_and_calls(Case) == ("", ["setUp", "asyncSetUp", "tearDown"])
+
+
+def test_timeout_after_a_failed_callback_raises_its_exception(monkeypatch, expect_log):
+    monkeypatch.delitem(sys.modules, "tornado._classic.stack", raising=False)
+
+    class Case(AsyncTestCase):
+        def test(self):
+            self.io_loop.add_callback(lambda: {}["first"])
+            self.io_loop.add_callback(lambda: {}["second"])
+            with (
+                expect_log("tornado.application", "multiple unhandled exceptions in test"),
+                expect_log("tornado.application", "Exception in callback"),
+                pytest.raises(KeyError, match="first") as caught,
+            ):
+                self.wait(timeout=0.001)
+            assert caught.value.__notes__ == ["Async operation timed out after 0.001 seconds"]
+            with pytest.raises(self.failureException, match="timed out"):
+                self.wait(timeout=0.001)
+
+    passes(Case)
+
+
+def test_failed_callback_does_not_end_a_wait_that_is_stopped(monkeypatch, expect_log):
+    monkeypatch.delitem(sys.modules, "tornado._classic.stack", raising=False)
+
+    class Case(AsyncTestCase):
+        def test(self):
+            reported = []
+            self.io_loop.handle_callback_exception = reported.append
+            self.io_loop.add_callback(lambda: 1 / 0)
+            self.io_loop.add_callback(self.stop, "stopped")
+            assert self.wait() == "stopped"
+            assert len(reported) == 1
+            assert self.io_loop.handle_callback_exception == reported.append
+
+    passes(Case)
+
+
+@pytest.mark.filterwarnings("ignore:.*style of Tornado 4")
+def test_failed_callback_ends_the_wait_of_a_program_with_stack_contexts():
+    from tornado.stack_context import NullContext, wrap
+
+    class Case(AsyncTestCase):
+        def test(self):
+            self.io_loop.add_callback(lambda: 1 / 0)
+            with pytest.raises(ZeroDivisionError):
+                self.wait(timeout=0)
+            self.io_loop.asyncio_loop.call_soon(wrap(lambda: [].pop()))
+            with pytest.raises(IndexError):
+                self.wait(timeout=0)
+            with NullContext():
+                self.io_loop.add_callback(self.stop, "stopped")
+            assert self.wait(timeout=0) == "stopped"
+
+    passes(Case)

@@ -1,10 +1,13 @@
-"""Arguments that methods had in Tornado 4, for those whose present form has no place for them."""
+"""Arguments that methods had in Tornado 4, for those whose present form has no place for them; and whether a
+program uses stack contexts.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import functools
 import inspect
+import sys
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar, cast
 
@@ -35,6 +38,11 @@ def takes_callback(method: Callable[_P, _T]) -> Callable[_P, _T]:
     if inspect.iscoroutinefunction(method):
         _mark_coroutine(wrapper)
     return cast("Callable[_P, _T]", wrapper)
+
+
+def stack_contexts() -> Any:
+    """Return the module `_classic.stack` if the program uses stack contexts: nothing else imports it."""
+    return sys.modules.get("tornado._classic.stack")
 
 
 def _mark_coroutine(function: Any) -> None:

@@ -7,10 +7,10 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from tornado._classic.stack import Handling, wrapped
+from tornado._classic.stack import Handling, call, wrapped
 from tornado._classic.warning import deprecated
 from tornado._export import export
-from tornado.concurrent import Future, ReturnValueIgnoredError, future_add_done_callback
+from tornado.concurrent import Future, ReturnValueIgnoredError
 from tornado.ioloop import IOLoop
 from tornado.util import ArgReplacer
 
@@ -73,10 +73,12 @@ def _call_back(future: asyncio.Future[Any], callback: Callable[..., Any], given:
         else:
             callback(result)
 
-    if future.done():
-        future_add_done_callback(future, done)
-    else:
+    if not future.done():
         IOLoop.current().add_future(future, done)
+    elif future.exception() is not None:
+        future.result()  # raises: the caller sees the failure of the function
+    else:
+        call(functools.partial(done, future))
 
 
 export(globals(), module="tornado.concurrent")

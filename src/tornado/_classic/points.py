@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from tornado import gen
+from tornado._classic.stack import add_handler
 from tornado._classic.warning import deprecated
 from tornado._export import export
 
@@ -137,6 +138,8 @@ class Keys:
         assert runner.gen is not None
         # Leaked callbacks show when the generator ends.
         runner.gen = _Watched(runner.gen, self._pending)
+        # From here on the coroutine gets the exceptions of callbacks that it starts.
+        add_handler(runner.handle_exception)
 
     def register_callback(self, key: Any) -> None:
         """Open a key.
@@ -214,6 +217,8 @@ class _Watched(Generator[Any, Any, Any]):
         except StopIteration:
             self._check()
             raise
+        finally:
+            del error  # it holds this frame
 
     def close(self) -> None:
         self._inner.close()

@@ -2,22 +2,25 @@
 
 A `contextvars` variable holds the chain of managers that are in force. asyncio hands it on by itself to
 whatever is scheduled meanwhile, callbacks and coroutines alike. What is left to do is to enter the managers
-again around a callback of the `.IOLoop` (`call`, which the first manager of a program hooks in there) and
-around a wrapped function (`wrap`).
+again around a callback of the `.IOLoop` (`call`), around each step of a generator coroutine (`_Steps`), and
+around a wrapped function (`wrap`). The first manager of a program installs the hooks in `tornado.ioloop` and
+`tornado.gen`.
 """
 
 from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Callable
+from asyncio import CancelledError, _get_running_loop
+from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, ExitStack
 from contextvars import ContextVar
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
-from tornado import ioloop
+from tornado import gen, ioloop
 from tornado._classic.warning import deprecated
+from tornado.concurrent import Future
 
 _T = TypeVar("_T")
 ExceptionHandler = Callable[[type[BaseException], BaseException, TracebackType | None], "bool | None"]
@@ -32,7 +35,19 @@ class StackContextInconsistentError(Exception):
 class _Here(threading.local):
     """What is entered on this thread's stack, as opposed to what is in force for a callback to come."""
 
-    entered: tuple[_Manager, ...] = ()
+    #: The chain, and the event loop that ran: a callback of a loop that was started inside the block of a
+    #: manager is not itself inside, since its exceptions do not leave the loop.
+    entered: tuple[tuple[_Manager, ...], object] = ((), None)
+
+    def enter(self, chain: tuple[_Manager, ...]) -> tuple[tuple[_Manager, ...], object]:
+        """Set the chain and return what was entered before, for ``entered`` to be restored."""
+        before, self.entered = self.entered, (chain, _get_running_loop())
+        return before
+
+    def is_inside(self, chain: tuple[_Manager, ...]) -> bool:
+        """Whether the managers of ``chain``, and no others, are entered here."""
+        entered, loop = self.entered
+        return entered is chain and loop is _get_running_loop()
 
 
 _here = _Here()
@@ -46,6 +61,7 @@ class _Manager:
         self._active = True
         self._left: tuple[Any, ...] | None = None
         ioloop._call_inside = call
+        gen._runner_started = _follow_contexts
 
     def _open(self) -> AbstractContextManager[Any]:
         """A manager for one block or callback."""
@@ -56,9 +72,8 @@ class _Manager:
         manager.__enter__()
         outer = _chain.get()
         chain = (*outer, self)
-        self._left = (manager, outer, _here.entered, chain)
+        self._left = (manager, outer, _here.enter(chain), chain)
         _chain.set(chain)
-        _here.entered = chain
         return self._deactivate
 
     def __exit__(
@@ -69,7 +84,7 @@ class _Manager:
         consistent = _chain.get() is chain
         if consistent:
             _chain.set(outer)
-        if _here.entered is chain:
+        if _here.entered[0] is chain:
             _here.entered = before
         handled: bool | None = manager.__exit__(kind, error, trace)
         if not consistent:
@@ -150,6 +165,48 @@ class _Catcher(AbstractContextManager[None]):
         return self._handler(kind, error, trace)
 
 
+class _Link(NamedTuple):
+    """A manager of the chain in force, as Tornado 4 linked them."""
+
+    context: _Manager
+    #: The value of `_State.contexts` outside of this manager.
+    old_contexts: _Contexts
+
+
+#: The `StackContext` links in force, outermost first, and the innermost link of all managers.
+_Contexts = tuple[tuple[_Link, ...], "_Link | None"]
+
+
+class _State:
+    """``stack_context._state``: the contexts in force, for programs that save, inspect and restore them."""
+
+    @property
+    def contexts(self) -> _Contexts:
+        """The `StackContext` links, and the innermost link of all; each leads to the next outer one by
+        ``old_contexts[1]``.
+        """
+        links: tuple[_Link, ...] = ()
+        head: _Link | None = None
+        for manager in _chain.get():
+            if manager._active:
+                head = _Link(manager, (links, head))
+                if not isinstance(manager, ExceptionStackContext):
+                    links = (*links, head)
+        return links, head
+
+    @contexts.setter
+    def contexts(self, saved: _Contexts) -> None:
+        chain: list[_Manager] = []
+        link = saved[1]
+        while link is not None:
+            chain.append(link.context)
+            link = link.old_contexts[1]
+        _chain.set(tuple(reversed(chain)))
+
+
+_state = _State()
+
+
 class NullContext:
     """Free a block, and each callback started there, of all stack contexts.
 
@@ -159,7 +216,7 @@ class NullContext:
 
     def __enter__(self) -> None:
         self._token = _chain.set(())
-        self._before, _here.entered = _here.entered, ()
+        self._before = _here.enter(())
 
     def __exit__(self, *_exception: object) -> None:
         _here.entered = self._before
@@ -195,7 +252,7 @@ def wrapped(fn: Any) -> Any:
     chain = _chain.get()
 
     def inside(*args: Any, **kwargs: Any) -> Any:
-        if chain is _here.entered and chain is _chain.get():
+        if chain is _chain.get() and _here.is_inside(chain):
             return fn(*args, **kwargs)
         token = _chain.set(chain)
         try:
@@ -207,6 +264,14 @@ def wrapped(fn: Any) -> Any:
     return inside
 
 
+def wrap_callbacks(request: Any) -> None:
+    """Have the callbacks of a request run inside the managers that are in force at its first ``fetch``."""
+    for name in ("header_callback", "streaming_callback"):
+        callback = getattr(request, name)
+        if callback is not None:
+            setattr(request, name, wrapped(callback))
+
+
 def call(callback: Callable[[], Any]) -> Any:
     """Call ``callback`` inside the managers in force; None where a handler took its exception."""
     chain = _chain.get()
@@ -214,7 +279,7 @@ def call(callback: Callable[[], Any]) -> Any:
 
 
 def _run(chain: tuple[_Manager, ...], callback: Callable[[], Any]) -> Any:
-    before, _here.entered = _here.entered, chain
+    before = _here.enter(chain)
     try:
         with ExitStack() as stack:
             for each in chain:
@@ -224,3 +289,75 @@ def _run(chain: tuple[_Manager, ...], callback: Callable[[], Any]) -> Any:
     finally:
         _here.entered = before
     return None  # type: ignore[unreachable]  # a handler took the exception
+
+
+def add_handler(handler: Callable[..., bool | None]) -> None:
+    """Have ``handler`` take the exceptions of callbacks that this context starts from now on."""
+    _chain.set((*_chain.get(), Handling(handler)))
+
+
+def _follow_contexts(runner: gen.Runner) -> None:
+    """Have a coroutine that has just yielded for the first time run its further steps inside its managers."""
+    assert runner.gen is not None
+    if runner.ctx_run(_chain.get) is not _chain.get():
+        runner.future = Future()
+        runner.future.set_exception(_inconsistent())
+    runner.gen = _Steps(runner.gen)
+
+
+def _inconsistent() -> StackContextInconsistentError:
+    return StackContextInconsistentError(
+        "a coroutine yielded inside the with block of a stack context; "
+        "start what it waits for by run_with_stack_context()"
+    )
+
+
+class _Steps(Generator[Any, Any, Any]):
+    """A generator whose steps run inside the managers in force, and which may not yield inside another."""
+
+    def __init__(self, inner: Generator[Any, Any, Any]) -> None:
+        self._inner = inner
+
+    def send(self, value: Any) -> Any:
+        return self._step(self._inner.send, [value])
+
+    def throw(self, *error: Any) -> Any:
+        argument = [error[0]]
+        del error  # an exception holds this frame
+        return self._step(self._inner.throw, argument)
+
+    def close(self) -> None:
+        self._inner.close()
+
+    def _step(self, method: Callable[..., Any], argument: list[Any]) -> Any:
+        chain = _chain.get()
+        attempt = functools.partial(_attempt, method, argument)
+        outcome = attempt() if _here.is_inside(chain) else call(attempt)
+        if outcome is None:  # a manager could not be entered, and a handler took its exception
+            outcome = _attempt(self._inner.throw, [_inconsistent()])
+        if outcome.error is None and _chain.get() is not chain:
+            outcome = _attempt(self._inner.throw, [_inconsistent()])
+            if outcome.error is None:
+                self._inner.close()
+                raise _inconsistent()
+        try:
+            if outcome.error is not None:
+                raise outcome.error
+            return outcome.value
+        finally:
+            del outcome  # an exception holds this frame
+
+
+class _Outcome(NamedTuple):
+    """What a generator yielded, or the exception that it ended with."""
+
+    value: Any
+    error: BaseException | None
+
+
+def _attempt(method: Callable[..., Any], argument: list[Any]) -> _Outcome:
+    # The managers do not see the exception: it belongs to the Future of the coroutine.
+    try:
+        return _Outcome(method(argument.pop()), None)
+    except (Exception, CancelledError) as error:
+        return _Outcome(None, error)

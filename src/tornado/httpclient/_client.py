@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Any, cast
 
-from tornado._classic.arguments import loop_first
+from tornado._classic.arguments import loop_first, stack_contexts
 from tornado._classic.warning import deprecated, ignored_loop
 from tornado.concurrent import (
     Future,
@@ -143,6 +143,9 @@ class AsyncHTTPClient(Configurable):
             else:
                 future_set_result_unless_cancelled(future, response)
 
+        classic = stack_contexts()
+        if classic is not None:
+            classic.wrap_callbacks(request)
         view = cast(HTTPRequest, _RequestProxy(request, self.defaults))
         abandoned = getattr(self.fetch_impl(view, deliver), "cancel", None)
         if not future.done():

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import sys
 import unittest
-from collections.abc import Callable, Coroutine, Generator
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Coroutine, Generator, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import TracebackType
 from typing import Any, TypeVar
 
+from tornado._classic.arguments import stack_contexts
 from tornado.ioloop import IOLoop
 from tornado.log import app_log
 from tornado.testing._gen_test import gen_test
@@ -60,6 +62,7 @@ class AsyncTestCase(unittest.TestCase):
         self._waiting = False
         self._stop_value: Any = None
         self._failure: BaseException | None = None
+        self._callback_errors: list[BaseException] = []
 
     def setUp(self) -> None:
         """Make the loop, and make it the current one."""
@@ -84,8 +87,14 @@ class AsyncTestCase(unittest.TestCase):
         return loop
 
     def run(self, result: unittest.TestResult | None = None) -> unittest.TestResult | None:
-        """Run the test, and raise what it reported by ``_handle_exception`` and nobody raised yet."""
-        outcome = super().run(result)
+        """Run the test, and raise what it reported by ``_handle_exception`` and nobody raised yet.
+
+        In a program that uses stack contexts, as `tornado.stack_context` shows them, an exception of a
+        callback that the test has started is reported in the same way.
+        """
+        classic = stack_contexts()
+        with nullcontext() if classic is None else classic.Handling(self._handle_exception):
+            outcome = super().run(result)
         self._raise_failure()
         return outcome
 
@@ -165,14 +174,16 @@ class AsyncTestCase(unittest.TestCase):
         :arg condition: go on running after `stop` until this is true.
         :arg timeout: seconds until the test fails; `get_async_test_timeout` where it is left out, 0 for none.
         :returns: what `stop` was given.
-        :raises AssertionError: if the time is over first.
+        :raises AssertionError: if the time is over first. If a callback has raised an exception meanwhile,
+            which is then the likely cause, that exception is raised instead.
         """
         if timeout is None:
             timeout = get_async_test_timeout()
         if not self._stopped:
             timer = self.io_loop.call_later(timeout, self._wait_expired, timeout) if timeout else None
             try:
-                self._run_until_stopped(condition)
+                with self._noting_callback_errors():
+                    self._run_until_stopped(condition)
             finally:
                 if timer is not None:
                     self.io_loop.remove_timeout(timer)
@@ -189,8 +200,36 @@ class AsyncTestCase(unittest.TestCase):
                 return
 
     def _wait_expired(self, timeout: float) -> None:
-        self._failure = self.failureException(f"Async operation timed out after {timeout} seconds")
+        message = f"Async operation timed out after {timeout} seconds"
+        if not self._callback_errors:
+            self._failure = self.failureException(message)
+        for error in self._callback_errors:
+            error.add_note(message)
+            self._handle_exception(type(error), error, error.__traceback__)
         self.stop()
+
+    @contextmanager
+    def _noting_callback_errors(self) -> Iterator[None]:
+        """Note the exceptions that callbacks of the loop raise, besides their being logged."""
+        attributes = vars(self.io_loop)
+        name, log = "handle_callback_exception", self.io_loop.handle_callback_exception
+        replaced = name in attributes
+
+        def note(callback: Callable[[], Any]) -> None:
+            error = sys.exc_info()[1]
+            if error is not None:
+                self._callback_errors.append(error)
+            log(callback)
+
+        attributes[name] = note
+        try:
+            yield
+        finally:
+            if replaced:
+                attributes[name] = log
+            else:
+                del attributes[name]
+            self._callback_errors.clear()
 
 
 def _asyncio_loop(io_loop: IOLoop) -> asyncio.AbstractEventLoop:
