@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import collections
 import collections.abc
+import importlib
 import inspect
 import sys
 import time
@@ -34,6 +35,8 @@ def supply() -> None:
         "assert_": "assertTrue",
     }.items():
         _add(unittest.TestCase, old, getattr(unittest.TestCase, new))
+    # Python 3.6 imported this module together with `concurrent.futures`.
+    importlib.import_module("concurrent.futures.thread")
     if "imp" not in sys.modules:
         try:
             import imp  # noqa: F401
