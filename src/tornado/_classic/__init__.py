@@ -8,8 +8,8 @@ one. Nothing here is imported, and nothing is looked at on the way of a request,
 * Methods that took ``callback=`` have that argument again, at their end. In the place where it stood in
   Tornado 4 a callable is taken for the callback.
 * ``io_loop=`` arguments are accepted and ignored: everything belongs to the current loop.
-* `tornado.ioloop` and `tornado.gen` have hooks. The first stack context of a program sets ``_call_inside`` and
-  ``_runner_started``, the first yield point ``_start_points``.
+* `tornado.ioloop` and `tornado.gen` have hooks. The first stack context of a program sets ``_call_inside``
+  and ``_runner_started``, the first yield point ``_start_points``.
 * `tornado.httpclient` and `tornado.testing` ask ``arguments.stack_contexts()`` whether a program uses stack
   contexts.
 

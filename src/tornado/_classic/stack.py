@@ -33,7 +33,7 @@ class StackContextInconsistentError(Exception):
 
 
 class _Here(threading.local):
-    """What is entered on this thread's stack, as opposed to what is in force for a callback to come."""
+    """The managers entered on this thread's stack, as opposed to the chain for a callback to come."""
 
     #: The chain, and the event loop that ran: a callback of a loop that was started inside the block of a
     #: manager is not itself inside, since its exceptions do not leave the loop.

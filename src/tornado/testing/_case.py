@@ -87,7 +87,7 @@ class AsyncTestCase(unittest.TestCase):
         return loop
 
     def run(self, result: unittest.TestResult | None = None) -> unittest.TestResult | None:
-        """Run the test, and raise what it reported by ``_handle_exception`` and nobody raised yet.
+        """Run the test, and raise the exception that ``_handle_exception`` noted, if no `wait` has raised it.
 
         In a program that uses stack contexts, as `tornado.stack_context` shows them, an exception of a
         callback that the test has started is reported in the same way.
