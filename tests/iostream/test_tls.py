@@ -1,14 +1,18 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import socket
 import ssl
 import weakref
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from compliance.faults import key_updates
 from tests.support.certificates import Certificates
 from tests.support.streams import Recorder, reset, socket_pair, stream_pair, tls_stream, turns
 from tornado import _throttle, netutil
@@ -493,3 +497,159 @@ async def test_reader_is_off_while_the_handshake_needs_room(
     server.socket = unready.inner
     with pytest.raises(OSError):
         await handshake
+
+
+# -- blocked sends --
+
+
+class Checking(SwappedTLS):
+    """A TLS socket that checks the retries of a blocked send: the same bytes, and at least as many."""
+
+    blocked = b""
+    count = 0
+
+    def send(self, data: bytes) -> int:
+        offered = bytes(data)
+        assert offered.startswith(self.blocked)
+        try:
+            sent = self.inner.send(data)
+        except ssl.SSLWantWriteError:
+            self.blocked = offered
+            self.count += 1
+            raise
+        self.blocked = b""
+        return sent
+
+
+async def test_retry_of_a_blocked_send_offers_no_fewer_bytes(
+    loop_kind: str, certificates: Certificates
+) -> None:
+    rng = random.Random(15)
+    async with stream_pair("tls", certificates, "tcp") as (server, client):
+        for stream in (server, client):
+            stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
+            stream.socket = Checking(stream.socket)  # type: ignore[arg-type, assignment]
+        checking: Any = server.socket
+        while checking.count < 50:
+            sizes = [rng.randrange(1, 10 ** rng.randrange(2, 6)) for _ in range(rng.randrange(1, 6))]
+            pieces = [rng.randbytes(size) for size in sizes]
+            if rng.random() < 0.5:
+                server._cork()
+                for piece in pieces:
+                    server._send(piece)
+                server._uncork()
+            else:
+                for piece in pieces:
+                    _ = server.write(piece)
+            expected = b"".join(pieces)
+            assert await client.read_bytes(len(expected)) == expected
+
+
+class UpdatingPeer(key_updates.Peer):
+    """A client that asks for new keys, and reads when it is told to."""
+
+    async def read(self, size: int) -> bytes:
+        loop = asyncio.get_running_loop()
+        received = bytearray()
+        self.socket.setblocking(False)
+        while len(received) < size:
+            try:
+                received += self._tls.read(65536)
+            except ssl.SSLWantReadError:
+                self._incoming.write(await loop.sock_recv(self.socket, 65536))
+        return bytes(received)
+
+    def send(self, data: bytes) -> None:
+        self._tls.write(data)
+        self.socket.send(self._outgoing.read())
+
+
+@asynccontextmanager
+async def updating_peer(certificates: Certificates) -> AsyncIterator[tuple[SSLIOStream, UpdatingPeer]]:
+    """A stream whose large sends block at once, and its peer."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        connecting = asyncio.to_thread(UpdatingPeer, listener.getsockname(), certificates.client_context)
+        peer_made = asyncio.ensure_future(connecting)
+        accepted, _ = await asyncio.to_thread(listener.accept)
+        accepted.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8192)
+        server = tls_stream(accepted, certificates.server_context, server_side=True)
+        await server.wait_for_handshake()
+        peer = await peer_made
+    try:
+        yield server, peer
+    finally:
+        server.close()
+        peer.socket.close()
+
+
+@pytest.mark.parametrize("mode", ["pull", "push"])
+async def test_key_updates_during_a_blocked_send_keep_the_connection(
+    loop_kind: str, certificates: Certificates, mode: str
+) -> None:
+    large = bytes(range(256)) * 5_000
+    async with updating_peer(certificates) as (server, peer):
+        writing = server.write(large)
+        assert server.writing()
+        peer.update(2)
+        peer.send(b"question")
+        consumer = Recorder()
+        if mode == "push":
+            server._start_push(consumer)
+        else:
+            read = server.read_bytes(8)
+        await turns(20)
+        assert not server.closed()
+        assert await peer.read(len(large)) == large
+        await writing
+        if mode == "push":
+            await consumer.until(lambda: consumer.data == b"question")
+        else:
+            assert await read == b"question"
+        await server.write(b"answer")
+        assert await peer.read(6) == b"answer"
+        assert not server._writer_on
+
+
+async def test_key_updates_are_read_between_two_sends_of_a_busy_writer(
+    loop_kind: str, certificates: Certificates
+) -> None:
+    async with updating_peer(certificates) as (server, peer):
+        _ = server.write(bytes(2_000_000))
+        peer.update(2)
+        peer.send(b"question")
+        read = server.read_bytes(8)
+        count = 0
+        while not read.done():
+            await peer.read(1000)
+            count += 1
+        assert await read == b"question"
+        assert server.writing()
+
+
+async def test_short_record_during_a_blocked_send_is_read_in_the_end(
+    loop_kind: str, certificates: Certificates, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Five bytes of data look like a KeyUpdate from outside. A peer that never reads must not stop us reading."""
+    monkeypatch.setattr(_tls, "_MAX_DEFERRAL", 0.001)
+    async with updating_peer(certificates) as (server, peer):
+        _ = server.write(bytes(2_000_000))
+        peer.socket.setblocking(False)
+        peer.send(b"12345")
+        assert await server.read_bytes(5) == b"12345"
+        peer.send(b"67890")
+        assert await server.read_bytes(5) == b"67890"
+        assert server._deferral is None
+
+
+async def test_closing_ends_a_deferral(certificates: Certificates) -> None:
+    async with updating_peer(certificates) as (server, peer):
+        _ = server.write(bytes(2_000_000))
+        peer.update(2)
+        read = server.read_bytes(5)
+        await turns(20)
+        deferral = server._deferral
+        assert deferral is not None
+        server.close()
+        assert deferral.cancelled()
+        with pytest.raises(StreamClosedError):
+            await read

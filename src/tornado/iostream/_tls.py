@@ -7,6 +7,10 @@ one. And bytes may wait inside the TLS object, where the event loop does not see
 
 A TLS send that would block must be repeated with the same bytes; they are at the front of the write buffer
 then, and each attempt takes the same number of them or more.
+
+While a send is blocked, OpenSSL cannot send anything else. It puts off the answer to one KeyUpdate record (RFC 8446
+section 4.6.3), but a second one makes it send that answer at once: reading fails with BAD_LENGTH, and the connection is
+unusable. Input that looks like a KeyUpdate is therefore left in the socket until the blocked send has completed.
 """
 
 from __future__ import annotations
@@ -35,6 +39,11 @@ _SEND_SIZE = 64 * 1024
 _SEND_SHARE = 1024 * 1024
 #: Bytes of payload in the largest record: a receive that gives fewer has emptied the socket, most likely.
 _RECORD_SIZE = 16 * 1024
+#: The header of a TLS 1.3 record with a KeyUpdate message: 5 bytes, their content type and a tag of 16 bytes. Encrypted
+#: application data of the same length has the same header.
+_KEY_UPDATE_HEADER = b"\x17\x03\x03\x00\x16"
+#: Seconds for which input that may be a KeyUpdate waits for a blocked send. A peer that reads completes the send.
+_MAX_DEFERRAL = 1.0
 
 #: The log lines about failed handshakes, of each server or group of clients apart.
 _reports: weakref.WeakKeyDictionary[ssl.SSLContext, Throttle] = weakref.WeakKeyDictionary()
@@ -57,6 +66,7 @@ class SSLIOStream(IOStream):
     """
 
     __slots__ = (
+        "_blocked_send",
         "_handshake_future",
         "_handshaking",
         "_read_needs_room",
@@ -70,6 +80,10 @@ class SSLIOStream(IOStream):
     #: For TLS over TLS; `_tls_over_tls`, which imports this module, enters them here.
     _nested_socket: ClassVar[type[Any]]
     _nested_stream: ClassVar[type[Any]]
+    #: Ends the deferral of input that may be a KeyUpdate. Like the next attribute rarely set, so not a slot.
+    _deferral: asyncio.TimerHandle | None = None
+    #: False after a deferral that ended by its timer: this peer sends short records and does not read.
+    _defers_key_updates = True
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._ssl_options = kwargs.pop("ssl_options", None)
@@ -80,6 +94,8 @@ class SSLIOStream(IOStream):
         self._handshaking = True
         self._read_needs_room = False
         self._write_needs_input = False
+        #: Bytes offered by the send that is blocked, 0 if none is.
+        self._blocked_send = 0
         connected: bool | None = kwargs.pop("connected", None)
         super().__init__(*args, **kwargs)
         self._held = True
@@ -220,7 +236,7 @@ class SSLIOStream(IOStream):
 
     def read_from_fd(self, buf: bytearray | memoryview) -> int | None:
         """Receive into `buf` what TLS gives; see `BaseIOStream.read_from_fd`."""
-        if self._handshaking:
+        if self._handshaking or (self._blocked_send and self._defers_input()):
             return None
         try:
             return self.socket.read(len(buf), buf)  # type: ignore[return-value]  # a count
@@ -229,14 +245,19 @@ class SSLIOStream(IOStream):
 
     def write_to_fd(self, data: memoryview) -> int:
         """Send what TLS takes of `data`; see `BaseIOStream.write_to_fd`."""
-        sent = 0
+        sent = offered = 0
         try:
             while sent < min(len(data), _SEND_SHARE):
+                if self._read_needs_room and not self._blocked_send:
+                    break  # the deferred read comes before a send that may block again
                 with data[sent : sent + _SEND_SIZE] as part:
+                    offered = len(part)
                     sent += self.socket.send(part)
+                    self._blocked_send = 0
         except ssl.SSLWantWriteError:
-            pass
+            self._blocked_send = offered
         except ssl.SSLWantReadError:
+            self._blocked_send = offered
             self._write_needs_input = True
         finally:
             del data
@@ -245,6 +266,8 @@ class SSLIOStream(IOStream):
     def _receive(self, size: int) -> bytes | bytearray | None:
         if getattr(self.read_from_fd, "__func__", None) is not _READ:
             return super()._receive(size)
+        if self._blocked_send and self._defers_input():
+            return None
         try:
             return self.socket.recv(size)
         except OSError as error:
@@ -256,29 +279,71 @@ class SSLIOStream(IOStream):
             return None
         if isinstance(error, ssl.SSLWantWriteError):
             # TLS has an answer to send first (to a key update, say). Until there is room for it, input cannot
-            # be read: a reader that stayed would be called in every iteration of the event loop.
-            self._read_needs_room = True
-            self._write_needs_input = False  # room is what both directions wait for
-            self._drop_reader()
-            self._add_writer()
+            # be read.
+            self._read_when_writable()
             return None
         if isinstance(error, ssl.SSLError) and is_connection_reset(error):
             return 0
         raise error
 
+    def _read_when_writable(self) -> None:
+        """Resume reading once the socket has room: a reader that stayed would run in every loop iteration."""
+        self._read_needs_room = True
+        self._write_needs_input = False  # room is what both directions wait for
+        self._drop_reader()
+        self._add_writer()
+
+    def _defers_input(self) -> bool:
+        """Whether the next record may be a KeyUpdate, and reading waits for the blocked send."""
+        tls = self.socket
+        # A send that waits for input cannot complete before that input is read.
+        if self._write_needs_input or not self._defers_key_updates or not isinstance(tls, ssl.SSLSocket):
+            return False
+        if tls.pending():  # decrypted data is read first
+            return False
+        try:
+            header = socket.socket.recv(tls, len(_KEY_UPDATE_HEADER), socket.MSG_PEEK)
+        except OSError:  # reported by the read itself
+            return False
+        if header != _KEY_UPDATE_HEADER:
+            return False
+        if self._deferral is None:
+            self._deferral = self._loop.call_later(_MAX_DEFERRAL, self._stop_deferring)
+        self._read_when_writable()
+        return True
+
+    def _stop_deferring(self) -> None:
+        """Read although the send is still blocked: the peer may be waiting for us to read."""
+        self._deferral = None
+        self._defers_key_updates = False
+        if self._read_needs_room:
+            self._resume_deferred_read()
+
+    def _resume_deferred_read(self) -> None:
+        self._read_needs_room = False
+        if self._deferral is not None:
+            self._deferral.cancel()
+            self._deferral = None
+        self._add_reader()
+        self._on_readable()
+
     def _transmit(self, data: bytes | bytearray | memoryview) -> int:
         if getattr(self.write_to_fd, "__func__", None) is not _WRITE:
             return super()._transmit(data)
-        if len(data) > _SEND_SIZE or isinstance(data, memoryview):
+        if len(data) > _SEND_SIZE or isinstance(data, memoryview) or self._read_needs_room:
             with memoryview(data) as view:
                 return self.write_to_fd(view)
         try:
-            return self.socket.send(data)
+            sent = self.socket.send(data)
         except ssl.SSLWantWriteError:
+            self._blocked_send = len(data)
             return 0
         except ssl.SSLWantReadError:
+            self._blocked_send = len(data)
             self._write_needs_input = True
             return 0
+        self._blocked_send = 0
+        return sent
 
     def _wait_for_room(self) -> None:
         if self._write_needs_input:  # room in the socket would wake us for nothing
@@ -304,6 +369,9 @@ class SSLIOStream(IOStream):
 
     def _unwatch(self) -> None:
         self._write_needs_input = self._read_needs_room = False
+        if self._deferral is not None:
+            self._deferral.cancel()
+            self._deferral = None
         super()._unwatch()
 
     # -- events --
@@ -315,9 +383,11 @@ class SSLIOStream(IOStream):
             self._advance()
         else:
             if self._read_needs_room:
-                self._read_needs_room = False
-                self._add_reader()
-                self._on_readable()
+                if self._blocked_send:
+                    self._flush()
+                    if self._closed or self._blocked_send:
+                        return
+                self._resume_deferred_read()
             if not self._closed:
                 self._flush()
 
