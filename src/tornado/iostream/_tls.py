@@ -8,9 +8,10 @@ one. And bytes may wait inside the TLS object, where the event loop does not see
 A TLS send that would block must be repeated with the same bytes; they are at the front of the write buffer
 then, and each attempt takes the same number of them or more.
 
-While a send is blocked, OpenSSL cannot send anything else. It puts off the answer to one KeyUpdate record (RFC 8446
-section 4.6.3), but a second one makes it send that answer at once: reading fails with BAD_LENGTH, and the connection is
-unusable. Input that looks like a KeyUpdate is therefore left in the socket until the blocked send has completed.
+While a send is blocked, OpenSSL cannot send anything else. It puts off the answer to one KeyUpdate record
+(RFC 8446 section 4.6.3), but a second one makes it send that answer at once: reading fails with BAD_LENGTH,
+and the connection is unusable. Input that looks like a KeyUpdate is therefore left in the socket until the
+blocked send has completed.
 """
 
 from __future__ import annotations
@@ -39,10 +40,10 @@ _SEND_SIZE = 64 * 1024
 _SEND_SHARE = 1024 * 1024
 #: Bytes of payload in the largest record: a receive that gives fewer has emptied the socket, most likely.
 _RECORD_SIZE = 16 * 1024
-#: The header of a TLS 1.3 record with a KeyUpdate message: 5 bytes, their content type and a tag of 16 bytes. Encrypted
-#: application data of the same length has the same header.
+#: The header of a TLS 1.3 record with a KeyUpdate message: 5 bytes, their content type and a tag of 16 bytes.
+#: Application data of the same length has the same header.
 _KEY_UPDATE_HEADER = b"\x17\x03\x03\x00\x16"
-#: Seconds for which input that may be a KeyUpdate waits for a blocked send. A peer that reads completes the send.
+#: Seconds for which input that may be a KeyUpdate waits for a blocked send.
 _MAX_DEFERRAL = 1.0
 
 #: The log lines about failed handshakes, of each server or group of clients apart.
