@@ -629,7 +629,7 @@ async def test_key_updates_are_read_between_two_sends_of_a_busy_writer(
 async def test_short_record_during_a_blocked_send_is_read_in_the_end(
     loop_kind: str, certificates: Certificates, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Five bytes of data look like a KeyUpdate from outside; a peer that reads nothing may wait for an answer."""
+    """Five bytes of data look like a KeyUpdate from outside; a peer that reads nothing may need an answer."""
     monkeypatch.setattr(_tls, "_MAX_DEFERRAL", 0.001)
     async with updating_peer(certificates) as (server, peer):
         _ = server.write(bytes(2_000_000))

@@ -423,16 +423,40 @@ async def test_stalled_reader_of_the_request(tls, clock):
                 await client.fetch(server.url, method="PUT", request_timeout=10, **body)
 
 
-async def test_server_that_never_asks_for_the_body(tls, clock):
+async def test_server_that_never_asks_for_the_body_gets_it_after_a_second(tls, clock):
     async def script(visit: Visit) -> None:
-        await visit.reader.readuntil(b"\r\n\r\n")
-        await visit.end()
+        assert (await visit.request()).body == b"x"
+        visit.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
 
     async with scripted(script, tls) as server, leaving_nothing(tls) as client:
-        with pytest.raises(HTTPTimeoutError):
-            await client.fetch(
-                server.url, method="PUT", body=b"x", expect_100_continue=True, request_timeout=10
-            )
+        start = clock()
+        await client.fetch(server.url, method="PUT", body=b"x", expect_100_continue=True, request_timeout=10)
+        await server.all_closed()
+        assert 0.99 <= clock() - start < 5
+
+
+async def test_response_without_the_body_that_was_announced(tls, clock):
+    received: list[bytes] = []
+
+    async def script(visit: Visit) -> None:
+        await visit.reader.readuntil(b"\r\n\r\n")
+        visit.send("HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\n")
+        await asyncio.sleep(5)
+        visit.send("no")
+        received.append(await visit.end())
+
+    async with scripted(script, tls) as server, leaving_nothing(tls) as client:
+        response = await client.fetch(
+            server.url, raise_error=False, method="PUT", body=b"x", expect_100_continue=True
+        )
+        assert (response.code, response.body) == (403, b"no")
+        await server.all_closed()
+    assert received == [b""]
+
+
+async def test_continue_timeout_is_checked():
+    with pytest.raises(ValueError, match="continue_timeout must be a number of seconds over 0, got 0"):
+        SimpleAsyncHTTPClient(force_instance=True, continue_timeout=0)
 
 
 async def test_stalled_tls_handshake(certificates, clock):

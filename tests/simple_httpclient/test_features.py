@@ -370,6 +370,79 @@ async def test_no_retry_once_the_program_has_a_part_of_the_body(clock):
         assert (server.connections, chunks) == (1, [b"abc"])
 
 
+async def fail_to_produce(write: Any) -> None:
+    await write(b"part")
+    raise OSError(28, "No space left on device")
+
+
+def fail_to_consume(data: Any) -> None:
+    raise OSError(28, "No space left on device")
+
+
+async def fail_to_consume_later(data: Any) -> None:
+    await asyncio.sleep(0)
+    fail_to_consume(data)
+
+
+def refuse(request: HTTPRequest, headers: HTTPHeaders) -> None:
+    raise PermissionError("no token")
+
+
+def failed_attempts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The failures that retry policies are asked about from now on."""
+    asked: list[str] = []
+    original = RetryPolicy.delay
+
+    def delay(self: RetryPolicy, attempts: int, method: str, **details: Any) -> float | None:
+        if details.get("status") is None:
+            asked.append(method)
+        return original(self, attempts, method, **details)
+
+    monkeypatch.setattr(RetryPolicy, "delay", delay)
+    return asked
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"method": "PUT", "body_producer": fail_to_produce},
+        {"ca_certs": "/nonexistent.pem"},
+    ],
+)
+async def test_no_retry_after_an_error_of_the_program(arguments, clock, monkeypatch):
+    asked = failed_attempts(monkeypatch)
+
+    async def script(visit: Visit) -> None:
+        await visit.end()
+
+    async with scripted(script) as server:
+        url = server.url.replace("http", "https") if "ca_certs" in arguments else server.url
+        with pytest.raises(OSError, match="No such file|No space left on device$"):
+            await make(retry=RetryPolicy()).fetch(url, **arguments)
+        assert server.connections <= 1
+    assert asked == []
+
+
+@pytest.mark.parametrize("name", ["streaming_callback", "header_callback"])
+@pytest.mark.parametrize("callback", [fail_to_consume, fail_to_consume_later])
+async def test_no_retry_after_an_error_of_a_callback(name, callback, clock, monkeypatch, expect_log):
+    asked = failed_attempts(monkeypatch)
+    async with scripted(OK) as server:
+        with expect_log("tornado.application", "Uncaught exception in a callback"):
+            with pytest.raises(HTTPStreamClosedError):
+                await make(retry=RetryPolicy()).fetch(server.url, **{name: callback})
+        assert server.connections == 1
+    assert asked == []
+
+
+async def test_no_retry_after_an_error_of_a_hook(clock, monkeypatch):
+    asked = failed_attempts(monkeypatch)
+    async with scripted(OK) as server:
+        with pytest.raises(PermissionError, match="no token"):
+            await make(retry=RetryPolicy(), before_request=refuse).fetch(server.url)
+    assert asked == []
+
+
 async def test_no_retry_after_a_malformed_response(clock):
     async with scripted("HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n") as server:
         with pytest.raises(HTTPStreamClosedError):
@@ -398,9 +471,6 @@ async def test_hooks(loop_kind):
 
 
 async def test_hooks_that_raise(expect_log):
-    def refuse(request: HTTPRequest, headers: HTTPHeaders) -> None:
-        raise PermissionError("no token")
-
     async with scripted(OK) as server:
         with pytest.raises(PermissionError, match="no token"):
             await make(before_request=refuse).fetch(server.url)
@@ -459,6 +529,37 @@ async def test_proxy_of_the_environment(monkeypatch):
         url = f"http://127.0.0.1:{proxy.port}"
         assert (await make(proxy=url).fetch(server.url)).body == b"proxy"
         assert (await make(proxy=url, no_proxy="127.0.0.1").fetch(server.url)).body == b"ok"
+
+
+@pytest.mark.parametrize("by", ["client", "request"])
+async def test_own_proxy_authorization_goes_to_the_proxy_alone(by, certificates, loop_kind):
+    field = {"Proxy-Authorization": "Bearer mine"}
+    async with scripted(OK, certificates) as origin, proxying() as proxy:
+        arguments: dict[str, Any] = {"ca_certs": str(certificates.ca_file)}
+        client = make(proxy=f"http://127.0.0.1:{proxy.port}" if by == "client" else None)
+        if by == "request":
+            arguments.update(proxy_host="127.0.0.1", proxy_port=proxy.port)
+        request = HTTPRequest(origin.url, headers=field, **arguments)
+        for _ in range(2):
+            await client.fetch(request)
+        await client.fetch(origin.url, headers={"Proxy-Authorization": "Bearer other"}, **arguments)
+        client.close()
+    sent = [head.count(b"Proxy-Authorization: Bearer mine\r\n") for head in proxy.heads]
+    assert sent == [1, 0]
+    assert all("proxy-authorization" not in request.headers for request in origin.requests)
+    assert len(origin.requests) == 3
+
+
+async def test_own_proxy_authorization_of_plain_requests():
+    field = {"Proxy-Authorization": "Bearer mine"}
+    async with scripted(OK) as origin:
+        await make().fetch(origin.url, headers=field)
+        # The same server, as a proxy that forwards.
+        await make(proxy=f"http://me:secret@127.0.0.1:{origin.port}").fetch("http://a.test/", headers=field)
+    direct, forwarded = origin.requests
+    assert "proxy-authorization" not in direct.headers
+    assert forwarded.target == "http://a.test/"
+    assert forwarded.headers["proxy-authorization"] == "Bearer mine"
 
 
 async def test_queue_timeout_of_one_request(clock):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ssl
+
 import pytest
 
 from tornado.httpclient import HTTPRequest
@@ -65,6 +67,49 @@ def test_secrets_stay_at_their_origin(location, kept):
     assert (new.auth_username, new.auth_password) == (("me", "secret") if kept else (None, None))
     assert "X" in new.headers
     assert request.auth_username == "me"
+
+
+@pytest.mark.parametrize(("location", "is_kept"), [("/b", True), ("https://b/", False)])
+def test_client_certificates_stay_at_their_origin(location, is_kept):
+    request = HTTPRequest("https://a/", client_cert="c.pem", client_key="k.pem", ca_certs="ca.pem")
+    new = follow(request, location=location)
+    assert (new.client_cert, new.client_key) == (("c.pem", "k.pem") if is_kept else (None, None))
+    assert new.ca_certs == "ca.pem"
+    options = {"certfile": "c.pem", "keyfile": "k.pem", "ca_certs": "ca.pem"}
+    new = follow(HTTPRequest("https://a/", ssl_options=options), location=location)
+    assert new.ssl_options == (options if is_kept else {"ca_certs": "ca.pem"})
+    assert len(options) == 3
+    context = ssl.create_default_context()
+    assert follow(HTTPRequest("https://a/", ssl_options=context), location=location).ssl_options is context
+
+
+@pytest.mark.parametrize(
+    ("octets", "url"),
+    [
+        ("/caf\u00e9?q=\u20ac#\u00e4".encode(), "http://a/caf%C3%A9?q=%E2%82%AC#%C3%A4"),
+        ("/caf%C3%A9/\u00e9".encode(), "http://a/caf%C3%A9/%C3%A9"),
+        (b"/caf\xe9", "http://a/caf%E9"),
+        ("//b\u00fccher.example/\u00fc".encode(), "http://b\u00fccher.example/%C3%BC"),
+        ("http://b\u00fccher.example".encode(), "http://b\u00fccher.example"),
+        ("\u00fc/x".encode(), "http://a/x/%C3%BC/x"),
+    ],
+)
+def test_octets_of_a_location_are_encoded_once(octets, url):
+    assert follow(HTTPRequest("http://a/x/y"), location=octets.decode("latin-1")).url == url
+
+
+@pytest.mark.parametrize(
+    ("url", "location", "expected"),
+    [
+        ("http://a/#top", "/b", "http://a/b#top"),
+        ("http://a/#top", "/b?c#end", "http://a/b?c#end"),
+        ("http://a/#top", "https://b/c", "https://b/c#top"),
+        ("http+unix://%2Frun%2Fa.sock/#top", "/b", "http+unix://%2Frun%2Fa.sock/b#top"),
+        ("http://a/", "/b", "http://a/b"),
+    ],
+)
+def test_fragment_is_inherited(url, location, expected):
+    assert follow(HTTPRequest(url), location=location).url == expected
 
 
 @pytest.mark.parametrize(

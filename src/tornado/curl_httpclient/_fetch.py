@@ -23,7 +23,12 @@ from tornado.httpclient import HTTPClientError, HTTPRequest, HTTPResponse, Trans
 from tornado.httpclient._cookies import store_cookies
 from tornado.httpclient._request import _RequestProxy
 from tornado.httputil import HTTPHeaders
-from tornado.simple_httpclient._redirect import REDIRECT_CODES, redirected_request
+from tornado.simple_httpclient._redirect import (
+    ORIGIN_SETTINGS,
+    REDIRECT_CODES,
+    is_same_origin,
+    redirected_request,
+)
 
 if TYPE_CHECKING:
     from tornado.curl_httpclient._client import CurlAsyncHTTPClient
@@ -86,6 +91,7 @@ class Fetch:
         self._original = cast(HTTPRequest, getattr(request, "request", request))
         #: That of the current hop, with the client's defaults.
         self._request = request
+        self._defaults = client.defaults
         self._callback: _Callback | None = callback
         self._context = contextvars.copy_context()
         self._curl: pycurl.Curl | None = None
@@ -257,7 +263,12 @@ class Fetch:
         except Exception as error:
             self._report(error=error)
             return
-        self._request = cast(HTTPRequest, _RequestProxy(following, self._client.defaults))
+        if not is_same_origin(request.url, following.url):
+            # The client's defaults may have credentials too, which redirected_request() has removed.
+            self._defaults = {
+                name: value for name, value in self._defaults.items() if name not in ORIGIN_SETTINGS
+            }
+        self._request = cast(HTTPRequest, _RequestProxy(following, self._defaults))
         self._hops += 1
         self._hop()
 

@@ -65,7 +65,8 @@ class HTTPRequest:
     :param body_producer: for bodies made as they are sent: a function that is called with a function
         ``write``; it writes the parts, and may be a coroutine that awaits each ``write(part)``. The body is
         chunked unless the headers have a ``Content-Length``.
-    :param expect_100_continue: send the body only when the server asks for it by ``100 Continue``.
+    :param expect_100_continue: wait with the body until the server asks for it by ``100 Continue``; after a
+        second without an answer (the client's ``continue_timeout``) it is sent all the same.
     :param decompress_response: whether to ask for compressed bodies and to undo the compression (default
         true).
     :param ssl_options: an `ssl.SSLContext` or a dictionary for `.ssl_options_to_context`, in place of
@@ -316,8 +317,10 @@ class HTTPRequest:
         """Have `headers` give what was sent."""
         sent = httputil.HTTPHeaders.parse(self._sent.decode("latin-1").partition("\r\n")[2])
         self._sent = b""
-        sent.pop("Proxy-Authorization", None)  # requests are logged, and it is not the program's
         given = httputil.HTTPHeaders(self._headers or ())
+        sent.pop("Proxy-Authorization", None)  # requests are logged, and it may not be the program's
+        if "Proxy-Authorization" in given:
+            sent["Proxy-Authorization"] = given["Proxy-Authorization"]
         self._headers = sent
         self._added = {
             name: (value, given.get(name)) for name, value in sent.items() if given.get(name) != value

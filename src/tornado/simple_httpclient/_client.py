@@ -56,6 +56,7 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
         no_proxy: str = "",
         trust_env: bool = False,
         dns_cache_ttl: float = 0.0,
+        continue_timeout: float = 1.0,
         cookie_jar: CookieJar | None = None,
         retry: RetryPolicy | None = None,
         before_request: BeforeRequest | None = None,
@@ -83,6 +84,8 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
             ``no_proxy`` apply where ``proxy`` is not given.
         :param dns_cache_ttl: seconds for which the addresses of a host are kept; 0 looks them up for each
             connection. Answers of a program's own `.Resolver` are never kept.
+        :param continue_timeout: seconds for which a request with ``expect_100_continue`` waits for ``100
+            Continue`` before it sends its body all the same (RFC 9110 section 10.1.1).
         :param cookie_jar: stores the cookies of responses and sends them with further requests.
         :param retry: when requests are sent again; never by default.
         :param before_request: called with the `.HTTPRequest` and the `.HTTPHeaders` that are about to be
@@ -101,6 +104,9 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
         self.max_clients = max_clients
         self.max_body_size, self.max_header_size = max_body_size, max_header_size
         self.max_buffer_size = max_buffer_size
+        if not continue_timeout > 0:
+            raise ValueError(f"continue_timeout must be a number of seconds over 0, got {continue_timeout!r}")
+        self.continue_timeout = continue_timeout
         #: Requests under way. The key is what a request is known by from its arrival to its end.
         self.active: dict[object, tuple[HTTPRequest, _Callback]] = {}
         #: Requests not begun yet, in order; some may have timed out already.

@@ -99,9 +99,12 @@ class ExchangeReceiver(Protocol):
         """The exchange failed, and the connection is closed.
 
         :param error: the system's error, an `.HTTPInputError` for a malformed response, or
-            `ConnectionEndedError`; or what the source of the request's body has raised.
+            `ConnectionEndedError`.
         :param started: whether any byte of a response had been received.
         """
+
+    def source_failed(self, error: BaseException) -> None:
+        """The source of the request's body raised `error`, and the connection is closed."""
 
 
 class ClientConnection:
@@ -332,6 +335,8 @@ class ClientConnection:
                 self._upload.proceed()
             return
         self._move(READING)
+        if self._upload is not None:
+            self._upload.refuse()
         if not head.keep_alive or head.code == 101:
             self._reusable = False
         if head.has_body and (head.content_length is None or head.content_length > _READ):
@@ -381,7 +386,10 @@ class ClientConnection:
         """The upload is complete, or its source has raised `error`."""
         self._upload = None
         if error is not None:
-            self._fail(error)
+            receiver = self._receiver
+            self.close()
+            if receiver is not None:
+                receiver.source_failed(error)
         elif self.state is SENDING:
             self._move(WAITING)
 

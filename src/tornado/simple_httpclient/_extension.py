@@ -43,7 +43,10 @@ class Extension(Protocol):
         """
 
     def failed(self, request: HTTPRequest, error: BaseException) -> FollowUp | None:
-        """Look at the error that a hop has ended with; return the next hop, or None to report the error."""
+        """Look at the error that a hop has ended with; return the next hop, or None to report the error.
+
+        Not called for errors that the program's own callbacks, body or settings have raised.
+        """
 
 
 #: Makes the extension for a request, which has the client's defaults filled in; None where it has no use.

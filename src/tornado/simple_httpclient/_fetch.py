@@ -97,6 +97,7 @@ class FetchOwner(Protocol):
     routes: Routes
     max_body_size: int | None
     max_buffer_size: int
+    continue_timeout: float
     logins: Logins
 
     @property
@@ -290,7 +291,7 @@ class Fetch:
             route, target, userinfo = client.routes.find(request, self._defaults)
             message = self._message(route, target, userinfo)
         except Exception as error:
-            self._end(error)
+            self._end(error, is_transport=False)
             return
         if not self._sent:
             data = message[0][0]
@@ -341,7 +342,8 @@ class Fetch:
             source = request.body_source
         context = self._context or contextvars.copy_context()
         sent = None if self._progress is None else self._progress.add_sent
-        return (head,), Upload(source, bool(request.expect_100_continue), context, sent), reusable
+        wait = self.client.continue_timeout if request.expect_100_continue else 0.0
+        return (head,), Upload(source, wait, context, sent), reusable
 
     def _connect(self, route: Route, message: _Message) -> None:
         """Have a connection made, in a Task."""
@@ -426,7 +428,7 @@ class Fetch:
                 if self._follow_up is None and head.code in REDIRECT_CODES:
                     self._follow_up = self._redirect(head)
             except Exception as error:
-                self._end(error)
+                self._end(error, is_transport=False)
                 return
             if self._follow_up is not None:
                 self._discarded = 0
@@ -598,6 +600,10 @@ class Fetch:
             return
         self._end(error)
 
+    def source_failed(self, error: BaseException) -> None:
+        """The source of the request's body raised `error`."""
+        self._end(error, is_transport=False)
+
     def _is_repeatable(self) -> bool:
         """Whether the request may be sent again if it is not known whether the server has processed it."""
         request = self._request
@@ -612,7 +618,7 @@ class Fetch:
             route, target, userinfo = self.client.routes.find(self._request, self._defaults)
             message = self._message(route, target, userinfo)
         except Exception as error:
-            self._end(error)
+            self._end(error, is_transport=False)
         else:
             self._connect(route, message)
 
@@ -620,11 +626,11 @@ class Fetch:
         """A ``streaming_callback`` or ``header_callback`` has raised, or what it returned was cancelled."""
         if isinstance(error, StreamClosedError):
             # The callback relays the body to another client, which has disconnected.
-            self._end(error)
+            self._end(error, is_transport=False)
             return
         app_log.error("Uncaught exception in a callback of %r", self, exc_info=error)
         closed = self._closed("Connection closed", error)
-        self._end(closed)
+        self._end(closed, is_transport=False)
 
     # -- further hops --
 
@@ -716,14 +722,18 @@ class Fetch:
         if timer is not None:
             timer.cancel()
 
-    def _end(self, error: BaseException | None) -> None:
-        """Fail with `error`, or without a report where that is None."""
+    def _end(self, error: BaseException | None, is_transport: bool = True) -> None:
+        """Fail with `error`, or without a report where that is None.
+
+        :param is_transport: False for an error of the program's callbacks or settings: it is never retried.
+        """
         if self.phase is DONE:
             return
         reported = None
         if error is not None:
-            reported = self._reported(error)
-            if self._extensions and self.phase is not QUEUED and self._is_tried_again(reported):
+            reported = self._reported(error, is_transport)
+            may_retry = is_transport and self._extensions and self.phase is not QUEUED
+            if may_retry and self._is_tried_again(reported):
                 return
         self._leave_connection()
         callback = self._finish()
@@ -754,8 +764,10 @@ class Fetch:
             phase = "sending the request to"
         return f"{phase} {shown_url(self._request.url)}"
 
-    def _reported(self, error: BaseException) -> BaseException:
+    def _reported(self, error: BaseException, is_transport: bool) -> BaseException:
         """The error as programs see it: what a fault of the connection is called, and where it was met."""
+        if not is_transport and isinstance(error, OSError):
+            return error
         if isinstance(error, ConnectionEndedError):
             fault = error.__cause__
             return self._closed(f"Connection closed: {fault}" if fault else "Connection closed", fault)

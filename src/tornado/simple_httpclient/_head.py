@@ -95,7 +95,7 @@ def request_head(
         headers["User-Agent"] = request.user_agent
     elif "User-Agent" not in headers:
         headers["User-Agent"] = USER_AGENT
-    if route.authorization is not None and "Proxy-Authorization" not in headers:
+    if route.authorization is not None:
         headers["Proxy-Authorization"] = route.authorization
     if request.expect_100_continue:
         headers["Expect"] = "100-continue"
@@ -105,6 +105,9 @@ def request_head(
         headers["Accept-Encoding"] = accept_encoding()
     for extension in extensions:
         extension.prepare(request, target, headers)
+    if not route.absolute and "Proxy-Authorization" in headers:
+        # RFC 9110 section 11.7.2: it is for the proxy alone, which gets it with CONNECT.
+        del headers["Proxy-Authorization"]
     length = _frame(headers, request)
     # A target may hold any text; fields are Latin-1.
     line = f"{method} {route.absolute}{target} HTTP/1.1\r\n".encode()

@@ -171,6 +171,7 @@ class _HTTPConnection(httputil.HTTPMessageDelegate):
         request, parsed = self.request, self.parsed
         self._check_request()
         headers = request.headers
+        headers.pop("Proxy-Authorization", None)  # for a proxy, which this class does not use
         if "Connection" not in headers:
             headers["Connection"] = "close"
         if "Host" not in headers:

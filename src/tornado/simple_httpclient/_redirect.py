@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from urllib.parse import unquote, urljoin, urlsplit
+import re
+from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from tornado.httpclient import HTTPRequest
 from tornado.httputil import HTTPHeaders
@@ -13,8 +14,14 @@ REDIRECT_CODES = frozenset((301, 302, 303, 307, 308))
 
 # They describe a body, or the sending of it: gone when the new request has none.
 _BODY_FIELDS = ("Content-Length", "Content-Type", "Content-Encoding", "Transfer-Encoding", "Expect")
-# Another origin must not learn them.
+# Another origin must not receive them.
 _SECRET_FIELDS = ("Authorization", "Cookie", "Proxy-Authorization")
+#: Settings of a request that are meant for one origin, whether they come from the request or from the client.
+ORIGIN_SETTINGS = ("auth_username", "auth_password", "client_cert", "client_key")
+_CERTIFICATE_OPTIONS = ("certfile", "keyfile")
+
+_ASCII = "".join(map(chr, range(128)))
+_match_authority = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.\-]*:)?//[^/?#]*").match
 
 
 def redirected_request(
@@ -27,9 +34,17 @@ def redirected_request(
     :param code: the response's status code, one of `REDIRECT_CODES`.
     :param headers: the response's, with a ``Location``.
     :raises ValueError: if the location is not a URL, or a Unix socket that the request did not go to.
+
+    Another origin gets none of the request's credentials: neither user name and password, nor the fields
+    that carry them, nor ``client_cert`` and ``client_key``, nor the certificate of an ``ssl_options``
+    dictionary. An `ssl.SSLContext` is passed on whole, since a certificate cannot be removed from it.
     """
     new = copy.copy(request)
-    new.url = _join(request.url, headers["Location"])
+    new.url = _join(request.url, _location(headers["Location"]))
+    if "#" not in new.url:
+        # RFC 9110 section 10.2.2: a redirect without a fragment inherits that of the request.
+        _, mark, fragment = request.url.partition("#")
+        new.url += mark + fragment
     socket = _unix_socket(new.url)
     if socket is not None and socket != _unix_socket(request.url):
         # It is this machine's. A server must not choose among its sockets.
@@ -42,8 +57,13 @@ def redirected_request(
         new.body = new.body_producer = None
         new.expect_100_continue = False
         dropped += _BODY_FIELDS
-    if _origin(request.url) != _origin(new.url):
-        new.auth_username = new.auth_password = None
+    if not is_same_origin(request.url, new.url):
+        for setting in ORIGIN_SETTINGS:
+            setattr(new, setting, None)
+        if isinstance(new.ssl_options, dict):
+            new.ssl_options = {
+                name: value for name, value in new.ssl_options.items() if name not in _CERTIFICATE_OPTIONS
+            }
         dropped += _SECRET_FIELDS
     for name in dropped:
         if name in new.headers:
@@ -62,6 +82,34 @@ def check_downgrade(effective: HTTPRequest, new: HTTPRequest) -> None:
         return
     if not getattr(effective, "allow_downgrade", None):
         raise ValueError(f"{shown_url(new.url)} is not protected by TLS, as {shown_url(effective.url)} is")
+
+
+def is_same_origin(url: str, other: str) -> bool:
+    """Whether two URLs have the same origin, so that credentials for one may be sent to the other."""
+    return _origin(url) == _origin(other)
+
+
+def _location(value: str) -> str:
+    """Return the URL reference of a Location field in ASCII, as far as it can be.
+
+    Octets beyond ASCII are not allowed there, but servers send them: as UTF-8, or in another encoding. They
+    are percent-encoded as they are, which is how browsers send them back. A host name is left as text.
+
+    :param value: the field's octets as Latin-1.
+    """
+    if value.isascii():
+        return value
+    try:
+        octets = value.encode("latin-1")
+    except UnicodeEncodeError:  # set by a program
+        octets = value.encode()
+    try:
+        text = octets.decode()
+    except UnicodeDecodeError:
+        return quote(octets, safe=_ASCII)
+    authority = _match_authority(text)
+    end = 0 if authority is None else authority.end()
+    return text[:end] + quote(text[end:], safe=_ASCII)
 
 
 def _join(base: str, location: str) -> str:

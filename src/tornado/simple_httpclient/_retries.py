@@ -39,7 +39,7 @@ class RetryExtension:
         return follow_up
 
     def failed(self, request: HTTPRequest, error: BaseException) -> FollowUp | None:
-        """Repeat the request after a failed connection."""
+        """Repeat the request after a failed connection. Errors of the program itself do not arrive here."""
         if not _is_connection_failure(error):
             return None
         if self._delivering and request.streaming_callback is not None:

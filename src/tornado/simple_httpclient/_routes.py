@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import socket
 import ssl
 from collections.abc import Mapping
@@ -50,6 +51,13 @@ class Route:
         )
 
 
+def _proxy_authorization(request: HTTPRequest) -> str | None:
+    """Return the request's own Proxy-Authorization field, which replaces the credentials of the proxy."""
+    headers = request.headers
+    value: str | None = headers.get("Proxy-Authorization") if headers else None
+    return value
+
+
 class Routes:
     """The routes of one client.
 
@@ -87,6 +95,7 @@ class Routes:
             or request.ca_certs is not None
             or request.client_cert is not None
             or request.client_key is not None
+            or (self.proxies is not None and _proxy_authorization(request) is not None)
         ):
             address = parse_url(request.url)
             return self._make(address.origin, request, defaults), address.target, address.userinfo
@@ -113,6 +122,10 @@ class Routes:
         proxy = proxy_of(request) or find_proxy(self.proxies, origin.scheme, origin.host, origin.port)
         if origin.unix_path is not None:
             proxy = None
+        if proxy is not None and proxy.forwards:
+            own = _proxy_authorization(request)
+            if own is not None:
+                proxy = dataclasses.replace(proxy, authorization=own)
         forwarded = proxy is not None and proxy.forwards and origin.scheme == "http" and not self._tunnels
         host, port = origin.host, origin.port
         if forwarded:

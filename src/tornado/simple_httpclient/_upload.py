@@ -75,17 +75,17 @@ class Upload:
     """Sends the body of one request.
 
     :param source: where the body comes from.
-    :param wait: whether to wait for ``100 Continue`` before the body is sent.
+    :param wait: how many seconds to wait for ``100 Continue`` before the body is sent; 0 for no wait.
     :param context: what the source runs in.
     :param sent: called with the size of each part that was written, or None.
     """
 
-    __slots__ = ("_context", "_done", "_remaining", "_sent", "_source", "_stream", "_task", "_wait")
+    __slots__ = ("_context", "_done", "_remaining", "_sent", "_source", "_stream", "_task", "_timer", "_wait")
 
     def __init__(
         self,
         source: BodySource,
-        wait: bool,
+        wait: float,
         context: contextvars.Context,
         sent: Callable[[int], None] | None = None,
     ) -> None:
@@ -97,6 +97,7 @@ class Upload:
         self._stream: IOStream | None = None
         self._task: asyncio.Task[None] | None = None
         self._done: Callable[[BaseException | None], None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
 
     def start(self, stream: IOStream, done: Callable[[BaseException | None], None]) -> None:
         """Begin to send.
@@ -105,18 +106,30 @@ class Upload:
         """
         self._stream = stream
         self._done = done
-        if not self._wait:
+        if self._wait:
+            self._timer = asyncio.get_running_loop().call_later(self._wait, self.proceed)
+        else:
             self._begin()
 
     def proceed(self) -> None:
-        """The server asks for the body."""
-        if self._wait:
-            self._wait = False
+        """Send the body: the server asks for it, or has not answered for long enough.
+
+        RFC 9110 section 10.1.1: a client must not wait for an indefinite period, since the server or a proxy
+        may not know the expectation.
+        """
+        if self._timer is not None:
+            self.refuse()
             self._begin()
+
+    def refuse(self) -> None:
+        """Stop waiting: the server has given its final response without the body."""
+        timer, self._timer = self._timer, None
+        if timer is not None:
+            timer.cancel()
 
     def cancel(self) -> None:
         """Stop. Nothing more is written, whatever the source does, and ``done`` is not called."""
-        self._wait = False
+        self.refuse()
         self._stream = self._done = None
         if self._task is not None:
             self._task.cancel()

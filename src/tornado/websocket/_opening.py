@@ -39,6 +39,7 @@ class Opening:
 
     max_body_size: int | None = MAX_PAGE
     max_buffer_size = MAX_PAGE
+    continue_timeout = 1.0
     is_closed = False
     extensions: Sequence[ExtensionFactory] = ()
 
