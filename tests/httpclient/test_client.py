@@ -80,6 +80,49 @@ async def test_arguments():
     assert AsyncHTTPClient(force_instance=True, extra="given").extra == "given"
 
 
+async def test_own_arguments_are_not_ignored_where_a_shared_client_exists():
+    AsyncHTTPClient.configure("tornado.simple_httpclient.SimpleAsyncHTTPClient")
+    client = AsyncHTTPClient(max_clients=5, retry=None)
+    assert AsyncHTTPClient(max_clients=6, defaults={"user_agent": "x"}, retry=None) is client  # as upstream
+    with pytest.raises(RuntimeError, match=r"\(no_proxy=..., proxy=...\).*force_instance=True"):
+        AsyncHTTPClient(max_clients=5, proxy="http://proxy.test", no_proxy="a.test")
+    other = AsyncHTTPClient(force_instance=True, proxy="http://proxy.test")
+    other.close()
+    client.close()
+    client = AsyncHTTPClient(proxy="http://proxy.test")
+    assert AsyncHTTPClient(proxy="http://proxy.test") is client
+    assert AsyncHTTPClient() is client
+    with pytest.raises(RuntimeError, match="proxy"):
+        AsyncHTTPClient(proxy="http://other.test")
+    client.close()
+
+
+async def test_arguments_of_a_programs_own_client_are_ignored_as_upstream():
+    class Own(Canned):
+        def initialize(self, proxy=None, **arguments):
+            super().initialize(**arguments)
+
+    assert Own() is Own(proxy="x")
+
+
+async def test_unknown_keyword_names_the_nearest():
+    with pytest.raises(TypeError, match="'requets_timeout': did you mean 'request_timeout'?"):
+        await AsyncHTTPClient().fetch("200", requets_timeout=1)
+    with pytest.raises(TypeError, match="'metod': did you mean 'method'?"):
+        AsyncHTTPClient().stream("200", metod="GET")
+    with pytest.raises(TypeError, match="'zzz'$"):
+        await AsyncHTTPClient().fetch("200", zzz=1)
+    AsyncHTTPClient.configure("tornado.simple_httpclient.SimpleAsyncHTTPClient")
+    for kind in (AsyncHTTPClient, AsyncHTTPClient.configured_class()):
+        with pytest.raises(TypeError, match="'max_client': did you mean 'max_clients'?"):
+            kind(force_instance=True, max_client=1)
+
+
+async def test_type_errors_of_arguments_are_passed_on():
+    with pytest.raises(TypeError, match="a chunk|body"):
+        await AsyncHTTPClient().fetch("200", body=1)
+
+
 async def test_errors():
     client = AsyncHTTPClient()
     with pytest.raises(HTTPError, match="404"):

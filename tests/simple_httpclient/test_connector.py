@@ -16,7 +16,12 @@ import pytest
 from tests.support.client_server import Visit, answering, scripted
 from tests.support.proxy import proxying, tinyproxy
 from tornado.netutil import OverrideResolver, Resolver
-from tornado.simple_httpclient import HTTPProxyError, HTTPTimeoutError, SimpleAsyncHTTPClient
+from tornado.simple_httpclient import (
+    HTTPProxyError,
+    HTTPStreamClosedError,
+    HTTPTimeoutError,
+    SimpleAsyncHTTPClient,
+)
 from tornado.simple_httpclient._lookups import SharedLookups, may_share
 
 OK = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -89,6 +94,50 @@ async def test_proxy_that_refuses() -> None:
         with pytest.raises(HTTPProxyError) as caught:
             await make().fetch("https://example.com/", proxy_host="127.0.0.1", proxy_port=proxy.port)
         assert caught.value.proxy_code == 403
+
+
+async def test_data_after_the_answer_to_connect_names_the_proxy() -> None:
+    async with proxying(b"HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 500 Oops\r\n\r\n") as proxy:
+        match = f"TLS handshake with example.com:443 through the proxy 127.0.0.1:{proxy.port}"
+        with pytest.raises(HTTPStreamClosedError, match=match):
+            await make(proxy=f"http://127.0.0.1:{proxy.port}").fetch("https://example.com/")
+
+
+@pytest.mark.parametrize("url", ["http://example.com/", "https://example.com/"])
+async def test_refused_connection_names_the_proxy(url: str) -> None:
+    async with proxying() as proxy:
+        port = proxy.port
+    with pytest.raises(ConnectionRefusedError, match=rf"\(connecting to the proxy 127.0.0.1:{port}\)"):
+        await make(proxy=f"http://127.0.0.1:{port}").fetch(url)
+
+
+async def test_look_up_of_the_proxy_names_it() -> None:
+    with pytest.raises(socket.gaierror, match=r"looking up the proxy proxy\.invalid:1"):
+        await make(proxy="http://proxy.invalid:1").fetch("http://example.com/")
+
+
+async def test_handshake_with_the_proxy_names_it(certificates: Any, expect_log: Any) -> None:
+    async with scripted(OK, tls=certificates) as proxy:
+        with expect_log("tornado.general", "SSL Error"):
+            with pytest.raises(ssl.SSLError, match=f"TLS handshake with the proxy 127.0.0.1:{proxy.port}"):
+                await make(proxy=f"https://127.0.0.1:{proxy.port}").fetch("http://example.com/")
+
+
+async def test_lost_connection_to_a_forwarding_proxy_names_it(clock: Any) -> None:
+    async def script(visit: Visit) -> None:
+        await visit.request()
+        if visit.number > 1:
+            await visit.end()
+
+    async with scripted(script) as proxy:
+        client = make(proxy=f"http://127.0.0.1:{proxy.port}")
+        place = (
+            rf"\(waiting for the response of http://example.com/ through the proxy 127.0.0.1:{proxy.port}\)"
+        )
+        with pytest.raises(HTTPStreamClosedError, match=place):
+            await client.fetch("http://example.com/")
+        with pytest.raises(HTTPTimeoutError, match=place):
+            await client.fetch("http://example.com/")
 
 
 @pytest.mark.parametrize("to", ["http", "https"])

@@ -105,7 +105,9 @@ async def test_a_proxy_that_does_not_answer_as_it_should(loop_kind: str, answer:
 async def test_a_proxy_that_answers_too_much(loop_kind: str) -> None:
     """Bytes before the TLS handshake are nobody's."""
     async with proxying(b"HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 101 OK\r\n\r\n") as proxy:
-        with pytest.raises(ValueError, match="start_tls"):
+        with pytest.raises(
+            HTTPStreamClosedError, match="through the proxy 127.0.0.1:.* a proxy must send nothing"
+        ):
             await websocket_connect("wss://example.com/", proxy_host="127.0.0.1", proxy_port=proxy.port)
 
 

@@ -6,9 +6,11 @@ import asyncio
 import concurrent.futures
 import contextvars
 import functools
+import inspect
 import time
-from collections.abc import Callable
-from typing import Any, cast
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, NoReturn, cast
 
 from tornado._classic.arguments import loop_first, stack_contexts
 from tornado._classic.warning import deprecated, ignored_loop
@@ -26,6 +28,14 @@ from tornado.util import Configurable, import_object
 # Where a loop keeps its clients, by the class that was called. On the loop itself, so that both can be freed
 # together.
 _CACHE = "_http_clients"
+#: Arguments of our implementations beyond upstream's. Where a shared client exists already, upstream ignores
+#: all arguments, and programs rely on that. These are not ignored: a proxy would be bypassed.
+_OWN_ARGUMENTS = frozenset(
+    """
+    after_response before_request continue_timeout cookie_jar dns_cache_ttl idle_timeout max_clients_per_host
+    max_idle_connections no_proxy proxy retry trust_env
+    """.split()
+)
 
 
 class FetchFuture(asyncio.Future[HTTPResponse]):
@@ -49,7 +59,8 @@ class AsyncHTTPClient(Configurable):
     """Fetches without blocking; an instance can work on many requests at once.
 
     ``AsyncHTTPClient()`` returns the same instance each time it is called on one `.IOLoop`, so that limits
-    and connections are shared. Arguments then count for the first call only.
+    and connections are shared. Arguments then count for the first call only. A later call that passes another
+    value for ``proxy``, ``retry`` or another of Waterspout's own arguments raises `RuntimeError`.
 
     :param force_instance: make an instance that is not shared. Close it when it is not needed any more.
     :param defaults: values for what requests leave open, by the names of `HTTPRequest`'s arguments.
@@ -58,6 +69,8 @@ class AsyncHTTPClient(Configurable):
     """
 
     _instance_cache: dict[type[Any], AsyncHTTPClient] | None
+    #: The arguments that the instance was made with.
+    _arguments: Mapping[str, Any] = MappingProxyType({})
 
     @classmethod
     def configurable_base(cls) -> type[Configurable]:
@@ -79,8 +92,15 @@ class AsyncHTTPClient(Configurable):
             cache = vars(io_loop).setdefault(_CACHE, {})
             found = cache.get(cls)
             if found is not None:
+                if kwargs:
+                    _check_shared(found, kwargs)
                 return found
-        made = cast(AsyncHTTPClient, super().__new__(cls, **kwargs))
+        try:
+            made = cast(AsyncHTTPClient, super().__new__(cls, **kwargs))
+        except TypeError as error:
+            chosen = cls.configured_class() if cls is cls.configurable_base() else cls
+            _reraise_naming_nearest(error, chosen.initialize, kwargs)
+        made._arguments = kwargs
         # close() must find its own entry, which may stand under the configurable base class.
         made._instance_cache = cache
         if cache is not None:
@@ -126,7 +146,7 @@ class AsyncHTTPClient(Configurable):
         if self._closed:
             raise RuntimeError(f"fetch() on a closed {type(self).__name__}")
         if not isinstance(request, HTTPRequest):
-            request = HTTPRequest(request, **kwargs)
+            request = _make_request(request, kwargs)
         elif kwargs:
             raise ValueError(
                 f"fetch() takes {', '.join(sorted(kwargs))} together with a URL only: "
@@ -170,7 +190,7 @@ class AsyncHTTPClient(Configurable):
         The ``request_timeout`` counts for the whole body; 0 lifts it.
         """
         if not isinstance(request, HTTPRequest):
-            request = HTTPRequest(request, **kwargs)
+            request = _make_request(request, kwargs)
         elif kwargs:
             raise ValueError(
                 f"stream() takes {', '.join(sorted(kwargs))} together with a URL only: "
@@ -198,6 +218,47 @@ class AsyncHTTPClient(Configurable):
         Instances that exist already stay what they are.
         """
         super().configure(impl, **kwargs)
+
+
+def _make_request(url: str, arguments: Mapping[str, Any]) -> HTTPRequest:
+    try:
+        return HTTPRequest(url, **arguments)
+    except TypeError as error:
+        _reraise_naming_nearest(error, HTTPRequest.__init__, arguments)
+
+
+def _reraise_naming_nearest(
+    error: TypeError, function: Callable[..., Any], arguments: Mapping[str, Any]
+) -> NoReturn:
+    """Raise the error of a call. Where an argument is unknown, name the parameter that was probably meant."""
+    for name in arguments:
+        if f"unexpected keyword argument {name!r}" in str(error):
+            import difflib  # late, as a correct program does not need it
+
+            near = difflib.get_close_matches(name, inspect.signature(function).parameters, 1)
+            if near:
+                raise TypeError(f"{error}: did you mean {near[0]!r}?") from None
+    raise error
+
+
+def _check_shared(client: AsyncHTTPClient, arguments: Mapping[str, Any]) -> None:
+    """Refuse arguments that the loop's shared client was not made with.
+
+    :raises RuntimeError: for one of `_OWN_ARGUMENTS` with another value.
+    """
+    if not type(client).initialize.__module__.startswith("tornado."):
+        return  # a program's own class, whose arguments may have the same names
+    missing = object()
+    ignored = [
+        name
+        for name in sorted(_OWN_ARGUMENTS.intersection(arguments))
+        if client._arguments.get(name, missing) != arguments[name]
+    ]
+    if ignored:
+        raise RuntimeError(
+            f"{type(client).__name__}({', '.join(f'{name}=...' for name in ignored)}): this event loop has a "
+            "shared client already, made with other arguments; force_instance=True makes a separate client"
+        )
 
 
 class HTTPClient:

@@ -38,6 +38,10 @@ class StreamClosedError(OSError):
         self.real_error = real_error
 
 
+class StreamNotIdleError(ValueError):
+    """TLS cannot start on a stream that has an outstanding read or write, or bytes in a buffer."""
+
+
 class UnsatisfiableReadError(Exception):
     """A read with ``max_bytes`` found no match within that many bytes; it closes the stream.
 

@@ -16,7 +16,7 @@ from typing import Any, ClassVar, TypeVar
 from tornado import ioloop, netutil
 from tornado.iostream._base import BaseIOStream, _for_callback
 from tornado.iostream._core import fail
-from tornado.iostream._errors import without_frames
+from tornado.iostream._errors import StreamNotIdleError, without_frames
 from tornado.iostream._file import CANNOT_SEND, FilePiece, truncated
 from tornado.iostream._output import Sending
 from tornado.netutil._place import address_name, placed
@@ -398,7 +398,7 @@ class IOStream(BaseIOStream):
             or self._read_buffer_size
             or self._sending is not Sending.OPEN
         ):
-            raise ValueError(
+            raise StreamNotIdleError(
                 "start_tls() needs an idle stream: a read or write is outstanding, or bytes are buffered"
             )
         if ssl_options is None:

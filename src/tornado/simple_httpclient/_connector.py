@@ -11,7 +11,9 @@ from typing import Any
 
 from tornado import netutil
 from tornado.iostream import IOStream, StreamClosedError
+from tornado.iostream._errors import StreamNotIdleError
 from tornado.netutil._place import address_name, placed
+from tornado.simple_httpclient._errors import HTTPStreamClosedError
 from tornado.simple_httpclient._key import ConnectionKey
 from tornado.simple_httpclient._proxy import Proxy
 from tornado.simple_httpclient._tunnel import open_socks, open_tunnel
@@ -48,8 +50,7 @@ class Connector:
             return await self._connect_tcp(key, key.host, key.port, key.tls, timeout)
         if key.proxy.scheme == "socks5":
             return await self._connect_socks(key, key.proxy, deadline)
-        tls = netutil._client_ssl_defaults if key.proxy.scheme == "https" else None
-        stream = await self._connect_tcp(key, key.proxy.host, key.proxy.port, tls, timeout)
+        stream = await self._connect_proxy(key, key.proxy, timeout)
         if not key.is_tunnelled:
             return stream
         where = f"{address_name((key.host, key.port))} through the proxy {key.proxy}"
@@ -59,6 +60,21 @@ class Connector:
         async with _closing_on_error(stream), _time_limit(deadline, message):
             await open_tunnel(stream, key.proxy, key.host, key.port)
         return await _secure(stream, key, where, deadline)
+
+    async def _connect_proxy(self, key: ConnectionKey, proxy: Proxy, timeout: float | None) -> IOStream:
+        tls = netutil._client_ssl_defaults if proxy.scheme == "https" else None
+        try:
+            return await self._connect_tcp(key, proxy.host, proxy.port, tls, timeout)
+        except OSError as error:
+            fault: BaseException = error
+            if isinstance(error, StreamClosedError):
+                fault = error.real_error or error
+            phase = "connecting to"
+            if isinstance(fault, socket.gaierror):
+                phase = "looking up"
+            elif isinstance(fault, ssl.SSLError):
+                phase = "TLS handshake with"
+            raise placed(fault, f"{phase} the proxy {proxy}") from fault.__cause__
 
     async def _connect_tcp(
         self, key: ConnectionKey, host: str, port: int, tls: ssl.SSLContext | None, timeout: float | None
@@ -115,6 +131,12 @@ async def _secure(stream: IOStream, key: ConnectionKey, where: str, deadline: fl
     async with _closing_on_error(stream), _time_limit(deadline, f"Timeout during TLS handshake with {where}"):
         try:
             secure: IOStream = await stream.start_tls(False, ssl_options=key.tls, server_hostname=key.host)
+        except StreamNotIdleError as error:
+            # These bytes are not protected by TLS, and must not be taken for a part of it.
+            raise HTTPStreamClosedError(
+                f"received data before the TLS handshake with {where}: a proxy must send nothing after its "
+                "answer to CONNECT, which has no body"
+            ) from error
         except StreamClosedError as error:
             raise placed(error.real_error or error, f"TLS handshake with {where}") from None
         except OSError as error:

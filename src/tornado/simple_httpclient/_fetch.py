@@ -762,7 +762,9 @@ class Fetch:
         phase = self.phase.value
         if self._connection is not None and self._connection.state is SENDING:
             phase = "sending the request to"
-        return f"{phase} {shown_url(self._request.url)}"
+        proxy = None if self._connection is None else self._connection.key.proxy
+        through = "" if proxy is None else f" through the proxy {proxy}"
+        return f"{phase} {shown_url(self._request.url)}{through}"
 
     def _reported(self, error: BaseException, is_transport: bool) -> BaseException:
         """The error as programs see it: what a fault of the connection is called, and where it was met."""
