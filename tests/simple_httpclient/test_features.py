@@ -30,7 +30,7 @@ from tornado.httpclient import (
     TransferProgress,
 )
 from tornado.httputil import HTTPHeaders
-from tornado.simple_httpclient import HTTPStreamClosedError, SimpleAsyncHTTPClient
+from tornado.simple_httpclient import HTTPStreamClosedError, HTTPTimeoutError, SimpleAsyncHTTPClient
 
 OK = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
@@ -468,6 +468,85 @@ async def test_hooks(loop_kind):
     assert seen == ["Bearer login", "Bearer home"]
     assert told[0] is response
     assert isinstance(told[1].error, ValueError)
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT"])
+async def test_coroutine_as_hook(method, loop_kind, certificates):
+    tokens = iter(["first", "second", "third"])
+
+    async def add_token(request: HTTPRequest, headers: HTTPHeaders) -> None:
+        await asyncio.sleep(0)
+        headers["Authorization"] = f"Bearer {next(tokens)}"
+
+    async with scripted(answering(cookie_answer)) as server:
+        client = make(before_request=add_token, retry=RetryPolicy())
+        body = b"body" if method == "PUT" else None
+        await client.fetch(f"{server.url}login", method=method, body=body)
+        await client.fetch(server.url, method=method, body=body)
+    seen = [request.headers["authorization"] for request in server.requests]
+    assert seen == ["Bearer first", "Bearer second", "Bearer third"]
+    assert [request.body for request in server.requests] == [body or b""] * 3
+
+
+async def test_coroutine_as_hook_is_repeated_on_a_new_connection():
+    calls = 0
+
+    async def count(request: HTTPRequest, headers: HTTPHeaders) -> None:
+        nonlocal calls
+        calls += 1
+
+    async def script(visit: Visit) -> None:
+        await visit.request()
+        visit.send(OK)
+        if visit.number == 1:
+            await visit.request()  # the connection is closed without an answer
+        else:
+            await visit.end()
+
+    async with scripted(script) as server:
+        client = make(before_request=count)
+        for _ in range(2):
+            assert (await client.fetch(server.url)).body == b"ok"
+        client.close()
+    assert calls == 3
+
+
+async def test_coroutine_as_hook_that_fails(clock, monkeypatch):
+    asked = failed_attempts(monkeypatch)
+
+    async def fail(request: HTTPRequest, headers: HTTPHeaders) -> None:
+        await asyncio.sleep(0)
+        refuse(request, headers)
+
+    async with scripted(OK) as server:
+        with pytest.raises(PermissionError, match="no token"):
+            await make(before_request=fail, retry=RetryPolicy()).fetch(server.url)
+        assert not server.connections
+    assert asked == []
+
+
+async def test_coroutine_as_hook_is_cancelled_with_the_fetch(clock):
+    began, cancelled = asyncio.Event(), asyncio.Event()
+
+    async def wait(request: HTTPRequest, headers: HTTPHeaders) -> None:
+        began.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cancelled.set()
+
+    async with scripted(OK) as server:
+        client = make(before_request=wait)
+        fetching = asyncio.ensure_future(client.fetch(server.url))
+        await began.wait()
+        assert "PREPARING" in repr(next(iter(client.active)))
+        fetching.cancel()
+        await cancelled.wait()
+        assert not client.active
+        cancelled.clear()
+        with pytest.raises(HTTPTimeoutError, match="awaiting before_request, for http"):
+            await client.fetch(server.url, request_timeout=5)
+        await cancelled.wait()
 
 
 async def test_hooks_that_raise(expect_log):

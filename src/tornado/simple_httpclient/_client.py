@@ -89,7 +89,8 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
         :param cookie_jar: stores the cookies of responses and sends them with further requests.
         :param retry: when requests are sent again; never by default.
         :param before_request: called with the `.HTTPRequest` and the `.HTTPHeaders` that are about to be
-            sent, which it may change; once for each redirect and retry, too. An exception ends the fetch.
+            sent, which it may change; once for each redirect and retry, too. It may be a coroutine function:
+            the ``request_timeout`` counts meanwhile. An exception ends the fetch.
         :param after_response: called with the `.HTTPResponse` at the end of each fetch, whatever came of it:
             ``response.error`` tells. What it raises is logged.
         """

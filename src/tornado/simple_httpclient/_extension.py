@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import NamedTuple, Protocol
 
 from tornado import httputil
@@ -29,11 +29,14 @@ class FollowUp(NamedTuple):
 class Extension(Protocol):
     """Takes part in one fetch. It is made for that, and may keep what it learns on the way."""
 
-    def prepare(self, request: HTTPRequest, target: str, headers: httputil.HTTPHeaders) -> None:
+    def prepare(
+        self, request: HTTPRequest, target: str, headers: httputil.HTTPHeaders
+    ) -> Awaitable[object] | None:
         """Change the fields that a hop is about to send.
 
         :param request: the request of the hop.
         :param target: its path and query, as in the request line.
+        :returns: None, or an awaitable: then nothing is sent before it is done.
         """
 
     def responded(self, request: HTTPRequest, head: ResponseHead) -> FollowUp | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from tornado import httputil
@@ -31,9 +31,12 @@ class HookExtension:
     def __init__(self, hook: BeforeRequest) -> None:
         self._hook = hook
 
-    def prepare(self, request: HTTPRequest, target: str, headers: httputil.HTTPHeaders) -> None:
+    def prepare(
+        self, request: HTTPRequest, target: str, headers: httputil.HTTPHeaders
+    ) -> Awaitable[object] | None:
         """Let the hook change the fields."""
-        self._hook(request, headers)
+        result = self._hook(request, headers)
+        return result if isinstance(result, Awaitable) else None
 
     def responded(self, request: HTTPRequest, head: ResponseHead) -> FollowUp | None:
         """Leave responses alone."""

@@ -10,13 +10,15 @@ Phases
 phase        event                                                   next phase
 ===========  ======================================================  =====================
 QUEUED       there is room                                           CONNECTING or WAITING
+QUEUED       the same, and a hook is to be awaited                   PREPARING
+PREPARING    the hooks are done                                      CONNECTING or WAITING
 CONNECTING   the connection is there                                 WAITING
 WAITING      head of the response                                    READING
-WAITING      a connection from the pool has turned out to be closed  CONNECTING
-READING      end of a response that asks for another hop             CONNECTING or WAITING
+WAITING      a connection from the pool has turned out to be closed  CONNECTING or PREPARING
+READING      end of a response that asks for another hop             as after QUEUED
 READING      the same, to be sent after a delay                      HELD
 READING      end of the response                                     DONE
-HELD         the delay is over                                       CONNECTING or WAITING
+HELD         the delay is over                                       as after QUEUED
 any          error, timeout, cancellation                            DONE
 ===========  ======================================================  =====================
 
@@ -34,7 +36,7 @@ import copy
 import enum
 import sys
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from io import BytesIO
 from typing import Any, Protocol
 
@@ -45,6 +47,7 @@ from tornado._wire.errors import HeadTooLarge, HTTPInputError
 from tornado.gen import convert_yielded
 from tornado.httpclient import HTTPClientError, HTTPRequest, HTTPResponse
 from tornado.httpclient._request import _RequestProxy
+from tornado.httputil import HTTPHeaders
 from tornado.iostream import IOStream, StreamClosedError, UnsatisfiableReadError
 from tornado.log import app_log, gen_log
 from tornado.simple_httpclient._body import ResponseBody
@@ -54,7 +57,7 @@ from tornado.simple_httpclient._digest import Logins
 from tornado.simple_httpclient._errors import NO_RESPONSE, HTTPStreamClosedError, HTTPTimeoutError
 from tornado.simple_httpclient._extension import MAX_FOLLOW_UPS, Extension, ExtensionFactory, FollowUp
 from tornado.simple_httpclient._features import has_own_extensions, make_extensions
-from tornado.simple_httpclient._head import check_request, plain_head, request_head
+from tornado.simple_httpclient._head import check_request, plain_head, request_fields, request_head
 from tornado.simple_httpclient._key import ConnectionKey
 from tornado.simple_httpclient._progress import Progress
 from tornado.simple_httpclient._redirect import REDIRECT_CODES, check_downgrade, redirected_request
@@ -79,6 +82,7 @@ class Phase(enum.Enum):
     """How far a fetch has come."""
 
     QUEUED = "in the request queue, for"
+    PREPARING = "awaiting before_request, for"
     CONNECTING = "connecting, for"
     WAITING = "waiting for the response of"
     READING = "reading the response of"
@@ -86,7 +90,7 @@ class Phase(enum.Enum):
     DONE = "done with"
 
 
-QUEUED, CONNECTING, WAITING, READING, HELD, DONE = Phase
+QUEUED, PREPARING, CONNECTING, WAITING, READING, HELD, DONE = Phase
 
 
 class FetchOwner(Protocol):
@@ -293,17 +297,26 @@ class Fetch:
         except Exception as error:
             self._end(error, is_transport=False)
             return
+        if isinstance(message, tuple):
+            self._dispatch(route, message)
+        else:
+            self._prepare(route, message, self._dispatch)
+
+    def _dispatch(self, route: Route, message: _Message) -> None:
+        """Send the message on a connection from the pool, or have one made."""
         if not self._sent:
             data = message[0][0]
             self._sent = data[: data.index(b"\r\n\r\n") + 2]
-        connection = client.take_connection(route.key, fresh=not self._is_repeatable())
+        connection = self.client.take_connection(route.key, fresh=not self._is_repeatable())
         if connection is not None:
             self._send(connection, message)
         else:
             self._connect(route, message)
 
-    def _message(self, route: Route, target: str, userinfo: tuple[str, str] | None) -> _Message:
-        """Check the request and serialise it."""
+    def _message(
+        self, route: Route, target: str, userinfo: tuple[str, str] | None
+    ) -> _Message | Coroutine[Any, Any, _Message]:
+        """Check the request and serialise it: at once, or by a coroutine if a hook is to be awaited."""
         request = self._request
         decompress = self._decompress = bool(self._setting("decompress_response"))
         body = request.body
@@ -322,9 +335,28 @@ class Fetch:
         ):
             return (plain_head(request.method, target, route),), None, True
         check_request(request)
-        head, headers, length, reusable = request_head(
-            request, route, target, userinfo, decompress, self._extensions
-        )
+        headers = request_fields(request, route, target, userinfo, decompress)
+        for number, extension in enumerate(self._extensions, 1):
+            waiting = extension.prepare(request, target, headers)
+            if waiting is not None:
+                return self._hooked_message(waiting, number, route, target, headers)
+        return self._serialised(route, target, headers)
+
+    async def _hooked_message(
+        self, waiting: Awaitable[object], number: int, route: Route, target: str, headers: HTTPHeaders
+    ) -> _Message:
+        """Await a hook and go on with the extension that has this number."""
+        await waiting
+        for extension in self._extensions[number:]:
+            further = extension.prepare(self._request, target, headers)
+            if further is not None:
+                await further
+        return self._serialised(route, target, headers)
+
+    def _serialised(self, route: Route, target: str, fields: HTTPHeaders) -> _Message:
+        """Serialise the request."""
+        request, body = self._request, self._request.body
+        head, headers, length, reusable = request_head(request, route, target, fields)
         if self._upgrade is not None:
             request.headers = headers  # programs look at what was sent
         if request.progress_callback is not None:
@@ -344,6 +376,28 @@ class Fetch:
         sent = None if self._progress is None else self._progress.add_sent
         wait = self.client.continue_timeout if request.expect_100_continue else 0.0
         return (head,), Upload(source, wait, context, sent), reusable
+
+    def _prepare(
+        self,
+        route: Route,
+        making: Coroutine[Any, Any, _Message],
+        proceed: Callable[[Route, _Message], None],
+    ) -> None:
+        """Await the hooks, in a Task, and go on with the message."""
+        self.phase = PREPARING
+
+        async def prepare() -> None:
+            try:
+                message = await making
+            except Exception as error:
+                self._end(error, is_transport=False)
+                return
+            if self.phase is PREPARING:
+                self._connecting = None
+                proceed(route, message)
+
+        self._connecting = self.client.loop.create_task(prepare())
+        self._connecting.add_done_callback(self._connect_done)
 
     def _connect(self, route: Route, message: _Message) -> None:
         """Have a connection made, in a Task."""
@@ -378,8 +432,8 @@ class Fetch:
         if self._connecting is task:
             self._connecting = None
         if task.cancelled():
-            if self.phase is CONNECTING:  # by others, as the end of a loop does
-                self._end(HTTPStreamClosedError("the connection attempt was cancelled"))
+            if self.phase is CONNECTING or self.phase is PREPARING:  # by others, as the end of a loop does
+                self._end(HTTPStreamClosedError(f"cancelled ({self._place()})"), is_transport=False)
             return
         error = task.exception()
         if error is None or self.phase is DONE:
@@ -619,8 +673,11 @@ class Fetch:
             message = self._message(route, target, userinfo)
         except Exception as error:
             self._end(error, is_transport=False)
-        else:
+            return
+        if isinstance(message, tuple):
             self._connect(route, message)
+        else:
+            self._prepare(route, message, self._connect)
 
     def _callback_failed(self, error: BaseException) -> None:
         """A ``streaming_callback`` or ``header_callback`` has raised, or what it returned was cancelled."""

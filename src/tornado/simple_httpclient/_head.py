@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from tornado import httputil
@@ -12,10 +12,17 @@ from tornado._wire.content_decoders import accept_encoding
 from tornado._wire.errors import HTTPOutputError
 from tornado._wire.headers import is_token
 from tornado.httpclient import HTTPRequest
-from tornado.simple_httpclient._extension import Extension
 from tornado.simple_httpclient._routes import USER_AGENT, Route
 
-__all__ = ["SUPPORTED_METHODS", "RequestHead", "check_request", "has_close", "plain_head", "request_head"]
+__all__ = [
+    "SUPPORTED_METHODS",
+    "RequestHead",
+    "check_request",
+    "has_close",
+    "plain_head",
+    "request_fields",
+    "request_head",
+]
 
 SUPPORTED_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"))
 _WITH_BODY = frozenset(("POST", "PUT", "PATCH"))
@@ -64,20 +71,12 @@ class RequestHead(NamedTuple):
     reusable: bool
 
 
-def request_head(
-    request: HTTPRequest,
-    route: Route,
-    target: str,
-    userinfo: tuple[str, str] | None,
-    decompress: bool,
-    extensions: Sequence[Extension] = (),
-) -> RequestHead:
-    """Return the head of any request.
-
-    :param extensions: may change the fields, all but those that say where the body ends.
+def request_fields(
+    request: HTTPRequest, route: Route, target: str, userinfo: tuple[str, str] | None, decompress: bool
+) -> httputil.HTTPHeaders:
+    """Return the fields of any request, all but those that say where the body ends.
 
     :raises ValueError: if the method or the target cannot be sent, or the authentication is not supported.
-    :raises .HTTPOutputError: if the fields announce a body that there is not.
     """
     method = request.method
     if not is_token(method) or not target or _find_illegal(target) is not None:
@@ -103,14 +102,23 @@ def request_head(
         headers["Content-Type"] = "application/x-www-form-urlencoded"
     if decompress:
         headers["Accept-Encoding"] = accept_encoding()
-    for extension in extensions:
-        extension.prepare(request, target, headers)
+    return headers
+
+
+def request_head(
+    request: HTTPRequest, route: Route, target: str, headers: httputil.HTTPHeaders
+) -> RequestHead:
+    """Return the head of any request.
+
+    :param headers: those of `request_fields`; fields that say where the body ends are added.
+    :raises .HTTPOutputError: if the fields announce a body that there is not.
+    """
     if not route.absolute and "Proxy-Authorization" in headers:
         # RFC 9110 section 11.7.2: it is for the proxy alone, which gets it with CONNECT.
         del headers["Proxy-Authorization"]
     length = _frame(headers, request)
     # A target may hold any text; fields are Latin-1.
-    line = f"{method} {route.absolute}{target} HTTP/1.1\r\n".encode()
+    line = f"{request.method} {route.absolute}{target} HTTP/1.1\r\n".encode()
     fields = "".join([f"{name}: {value}\r\n" for name, value in headers.get_all()]).encode("latin-1")
     reusable = "Connection" not in headers or not has_close(headers["Connection"])
     return RequestHead(line + fields + b"\r\n", headers, length, reusable)
