@@ -97,7 +97,7 @@ async def test_every_error_is_html_otherwise(path: str, expected: Any, expect_lo
     assert response.body.decode() == (
         f"<html><title>{status}: {reason}</title><body>{status}: {reason}{public}</body></html>"
     )
-    assert response.get("vary") is None
+    assert response.get("vary") == "Accept"
 
 
 #: Values of Accept, and whether an error page is JSON.

@@ -25,28 +25,43 @@ def write(handler: RequestHandler, status_code: int, reason: str, exc_info: Any)
 
     :param exc_info: the exception as a triple, or None.
     """
-    message = None if exc_info is None else getattr(exc_info[1], "public_message", None)
-    if not isinstance(message, str):
-        message = None
-    if _prefers_json(handler, message is not None):
-        error = {"status": status_code, "message": reason if message is None else message}
-        handler.set_header("Content-Type", _response.JSON)
-        handler.add_header("Vary", "Accept")
-        _ = handler.finish(json.dumps({"error": error}))
+    message = _public_message(exc_info)
+    # The body depends on Accept whichever form it has (RFC 9110 section 12.5.5).
+    handler.add_header("Vary", "Accept")
+    if prefers_json(handler, exc_info):
+        _finish_json(handler, {"status": status_code, "message": reason if message is None else message})
         return
     title = xhtml_escape(f"{status_code}: {reason}")
     paragraph = "" if message is None else f"<p>{xhtml_escape(message)}</p>"
     _ = handler.finish(f"<html><title>{title}</title><body>{title}{paragraph}</body></html>")
 
 
-def _prefers_json(handler: RequestHandler, has_message: bool) -> bool:
+def write_json(handler: RequestHandler, status_code: int, reason: str, exc_info: Any, traceback: str) -> None:
+    """Finish the response with the JSON form of the default page, and a traceback in it."""
+    message = _public_message(exc_info)
+    handler.add_header("Vary", "Accept")
+    shown = {"status": status_code, "message": reason if message is None else message, "traceback": traceback}
+    _finish_json(handler, shown)
+
+
+def _finish_json(handler: RequestHandler, error: dict[str, Any]) -> None:
+    handler.set_header("Content-Type", _response.JSON)
+    _ = handler.finish(json.dumps({"error": error}))
+
+
+def _public_message(exc_info: Any) -> str | None:
+    message = None if exc_info is None else getattr(exc_info[1], "public_message", None)
+    return message if isinstance(message, str) else None
+
+
+def prefers_json(handler: RequestHandler, exc_info: Any) -> bool:
     """Whether the client prefers JSON: its weight in ``Accept`` is above that of HTML (RFC 9110 section
     12.5.1), or is the same and only JSON is named, as in ``application/json, */*``.
 
     A public message is also JSON where the request's body was.
     """
     accept = _response._request_field(handler.request, "Accept") or ""
-    if has_message:
+    if _public_message(exc_info) is not None:
         kind = _response._request_field(handler.request, "Content-Type") or ""
         if "json" in kind.partition(";")[0].lower():
             return True
@@ -74,4 +89,4 @@ def send_bare(request: httputil.HTTPServerRequest) -> httputil.HTTPHeaders:
     return headers
 
 
-__all__ = ["send_bare", "write"]
+__all__ = ["prefers_json", "send_bare", "write", "write_json"]

@@ -654,10 +654,10 @@ class RequestHandler:
         """Write the body of an error page; override for pages of your own.
 
         :param kwargs: ``exc_info``, the exception as a triple, where one is the cause. With the setting
-            ``serve_traceback`` (part of ``debug=True``) the default page shows it, with the request and the
-            variables on its way, to a browser; to others the traceback as text. Secrets are masked by their
-            names. Only requests for localhost, an IP address or one of ``allowed_hosts`` get it, others the
-            plain page.
+            ``serve_traceback`` (part of ``debug=True``) the default page shows it to a browser, with the
+            request and the variables on its way. A client that prefers JSON gets the traceback in the JSON
+            error, others as text. Secrets are masked by their names. Only requests for localhost, an IP
+            address or one of ``allowed_hosts`` get it, others the plain page.
 
         The default page is HTML, or JSON where the client's ``Accept`` prefers that. An exception's
         ``public_message`` (see `HTTPError`) is shown in it.

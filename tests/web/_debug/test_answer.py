@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from typing import Any
 
@@ -90,6 +91,43 @@ async def test_everybody_else_gets_text(expect_log: ExpectLog) -> None:
     assert response.get("content-type") == "text/plain; charset=UTF-8"
     assert response.body.startswith(b"Traceback (most recent call last)")
     assert response.body.endswith(b"ValueError: a <bug>\n")
+
+
+@pytest.mark.parametrize(
+    "accept", ["application/json", "application/json, */*", "application/json;q=0.9, */*;q=0.1"]
+)
+async def test_client_that_prefers_json_gets_the_traceback_in_it(accept: str, expect_log: ExpectLog) -> None:
+    response = await page(expect_log, None, f"Accept: {accept}")
+    assert response.get("content-type") == "application/json; charset=UTF-8"
+    assert response.get("vary") == "Accept"
+    error = json.loads(response.body)["error"]
+    traceback = error.pop("traceback")
+    assert error == {"status": 500, "message": "Internal Server Error"}
+    assert traceback.startswith("Traceback (most recent call last)")
+    assert traceback.endswith("ValueError: a <bug>\n")
+
+
+async def test_json_has_the_public_message_and_masks_secrets(expect_log: ExpectLog) -> None:
+    def get(self: Any) -> None:
+        password = "hunter2"  # noqa: F841
+        raise web.HTTPError(409, "password = 'hunter2'", public_message="Sold out")
+
+    with expect_log("tornado.general", "409"):
+        response = await ask(handler_of(get=get), "Accept: application/json", serve_traceback=True)
+    error = json.loads(response.body)["error"]
+    assert (error["status"], error["message"]) == (409, "Sold out")
+    assert "hunter2" not in response.body.decode()
+
+
+@pytest.mark.parametrize("accept", [BROWSER, "Accept: application/json", "Accept: */*"])
+async def test_every_form_varies_by_accept(accept: str, expect_log: ExpectLog) -> None:
+    class Handler(web.RequestHandler):
+        get = fail
+
+        def set_default_headers(self) -> None:
+            self.set_header("Vary", "Origin")
+
+    assert (await page(expect_log, Handler, accept)).get_all("vary") == ["Origin", "Accept"]
 
 
 async def test_never_without_the_setting(expect_log: ExpectLog) -> None:

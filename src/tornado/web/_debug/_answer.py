@@ -1,6 +1,7 @@
 """What a client is told of an exception where the setting ``serve_traceback`` is on.
 
-A browser is shown a page; everybody else, and every program that asks for JSON, the traceback as text.
+A browser gets a page, a client that prefers JSON the default page's JSON with the traceback in it, any
+other client the traceback as text.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from tornado._throttle import Throttle
 from tornado._wire.accept import MEDIA_RANGE, weights
 from tornado.log import app_log
 from tornado.netutil import is_valid_ip
+from tornado.web import _error_page
 from tornado.web._debug import _frames, _page, _request
 from tornado.web._debug._secrets import Secrets
 from tornado.web._debug._values import Values
@@ -54,8 +56,13 @@ def write_error(handler: RequestHandler, status_code: int, exc_info: tuple[Any, 
         else:
             _send_page(handler, page, nonce)
             return True
+    plain = _plain(exc_info, hidden, LIMIT)
+    if _error_page.prefers_json(handler, exc_info):
+        _error_page.write_json(handler, status_code, handler._reason, exc_info, plain)
+        return True
     handler.set_header("Content-Type", "text/plain; charset=UTF-8")
-    _ = handler.finish(_encoded(_plain(exc_info, hidden, LIMIT)))
+    handler.add_header("Vary", "Accept")
+    _ = handler.finish(_encoded(plain))
     return True
 
 
@@ -132,7 +139,7 @@ def _send_page(handler: RequestHandler, page: str, nonce: str) -> None:
     handler.set_header("X-Content-Type-Options", "nosniff")
     handler.set_header("Referrer-Policy", "no-referrer")
     handler.set_header("Cache-Control", "no-store")
-    handler.set_header("Vary", "Accept")
+    handler.add_header("Vary", "Accept")
     _ = handler.finish(_encoded(page))
 
 
