@@ -14,6 +14,8 @@ import zlib
 
 import pytest
 
+from tests.support.client_server import scripted as visited
+from tests.support.proxy import proxying
 from tests.support.scripted import Request, response, scripted
 from tests.support.tools import need_module
 from tornado.httpclient import (
@@ -170,7 +172,16 @@ async def test_nonstandard_methods_and_bodies():
             ValueError,
             "unsupported proxy_auth_mode 'x'",
         ),
-        ({"ssl_options": {}}, NotImplementedError, "ssl_options is not supported by the curl client"),
+        (
+            {"ssl_options": ssl.create_default_context()},
+            NotImplementedError,
+            "the curl client cannot use an ssl.SSLContext",
+        ),
+        (
+            {"ssl_options": {"ssl_version": 2}},
+            ValueError,
+            "does not support ssl_version, only cert_reqs, certf",
+        ),
         ({"network_interface": "a\r\n"}, ValueError, "network_interface contains control characters"),
     ],
 )
@@ -727,6 +738,105 @@ async def test_client_certificate_and_other_options(certificates):
         assert (await fetch(server.url, **files, **arguments)).code == 200
 
 
+async def test_ssl_options(certificates):
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(certificates.ca_file))
+    context.load_cert_chain(certificates.certificate_file, certificates.key_file)
+    context.verify_mode = ssl.CERT_REQUIRED
+    files = {"certfile": certificates.certificate_file, "keyfile": str(certificates.key_file)}
+    async with scripted(ok, context) as server:
+        for trust in ({"ca_certs": str(certificates.ca_file)}, {"cert_reqs": ssl.CERT_NONE}):
+            assert (await fetch(server.url, ssl_options={**files, **trust})).code == 200
+        with pytest.raises(CurlError) as caught:
+            await fetch(server.url, ssl_options=files)
+        assert caught.value.errno == pycurl.E_PEER_FAILED_VERIFICATION
+
+
+async def test_certificates_of_the_client_stay_at_their_origin(certificates):
+    asked = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(certificates.ca_file))
+    asked.load_cert_chain(certificates.certificate_file, certificates.key_file)
+    asked.verify_mode = ssl.CERT_REQUIRED
+    defaults = {
+        "ca_certs": str(certificates.ca_file),
+        "client_cert": str(certificates.certificate_file),
+        "client_key": str(certificates.key_file),
+        "auth_username": "me",
+        "auth_password": "secret",
+    }
+    async with scripted(ok, asked) as other:
+        async with scripted(lambda request: redirect(other.url), asked) as server:
+            async with Client(defaults=defaults) as client:
+                assert (await client.fetch(other.url)).code == 200
+                with pytest.raises(CurlError):
+                    await client.fetch(server.url)
+    assert [request.headers["authorization"][:5] for request in other.requests] == ["Basic"]
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+async def test_hooks(is_async):
+    told = []
+
+    def add_token(request, headers):
+        headers["Authorization"] = f"Bearer {request.url.rpartition('/')[2]}"
+
+    async def add_token_later(request, headers):
+        await asyncio.sleep(0)
+        add_token(request, headers)
+
+    def answer(request):
+        return redirect("/b") if request.target == "/a" else response(b"ok")
+
+    async with scripted(answer) as server:
+        hook = add_token_later if is_async else add_token
+        async with Client(before_request=hook, after_response=told.append) as client:
+            got = await client.fetch(f"{server.url}/a", headers={"X": "1"})
+            with pytest.raises(ValueError, match="Unsupported url scheme"):
+                await client.fetch("ftp://127.0.0.1/")
+    assert [request.headers["authorization"] for request in server.requests] == ["Bearer a", "Bearer b"]
+    assert all(request.headers["x"] == "1" for request in server.requests)
+    assert told[0] is got
+    assert isinstance(told[1].error, ValueError)
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+async def test_hooks_that_fail(is_async, expect_log):
+    def refuse(request, headers):
+        raise PermissionError("no token")
+
+    async def refuse_later(request, headers):
+        refuse(request, headers)
+
+    async with scripted(ok) as server:
+        async with Client(before_request=refuse_later if is_async else refuse, retry=AT_ONCE) as client:
+            with pytest.raises(PermissionError, match="no token"):
+                await client.fetch(server.url)
+        assert server.connections == 0
+        async with Client(after_response=len) as client:
+            with expect_log("tornado.application", "Uncaught exception in after_response"):
+                assert (await client.fetch(server.url)).code == 200
+
+
+async def test_hook_is_bounded_by_the_fetch():
+    began, ended = asyncio.Event(), asyncio.Event()
+
+    async def wait(request, headers):
+        began.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    async with Client(before_request=wait) as client:
+        with pytest.raises(CurlError, match=r"Timeout in before_request \(http://localhost:1/\)"):
+            await client.fetch("http://localhost:1/?secret", request_timeout=0.01)
+        await ended.wait()
+        began.clear()
+        ended.clear()
+        fetching = asyncio.ensure_future(client.fetch("http://localhost:1/"))
+        await began.wait()
+        fetching.cancel()
+        await ended.wait()
+
+
 async def test_policy_of_a_jar_that_fails():
     class Jar(http.cookiejar.CookieJar):
         def extract_cookies(self, response, request):
@@ -755,6 +865,62 @@ async def test_proxy(tmp_path):
         assert (await fetch("http://example.test/path", **arguments)).body == b""
         got = await fetch("http://example.test/path", proxy_username="u", proxy_password="p", **arguments)
         assert base64.b64decode(got.body[6:]) == b"u:p"
+
+
+async def test_proxy_of_the_client(monkeypatch):
+    def answer(request):
+        return response(request.headers.get("proxy-authorization", "").encode())
+
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    monkeypatch.setenv("no_proxy", "example.test")
+    async with scripted(answer) as proxy:
+        url = f"http://u:p%40@127.0.0.1:{proxy.port}"
+        async with Client(proxy=url, no_proxy="localhost") as client:
+            got = await client.fetch("http://example.test/path")
+            assert base64.b64decode(got.body[6:]) == b"u:p@"
+            await client.fetch(f"{proxy.url}/direct")
+        assert [request.target for request in proxy.requests] == ["http://example.test/path", "/direct"]
+        async with Client(no_proxy="localhost") as client:
+            await client.fetch(proxy.url)
+        async with Client(trust_env=False) as client:
+            await client.fetch(f"http://127.0.0.1:{proxy.port}/")
+        async with Client() as client:
+            with pytest.raises(CurlError):
+                await client.fetch(f"http://127.0.0.1:{proxy.port}/")
+    with pytest.raises(ValueError, match="unsupported scheme 'ftp'"):
+        CurlAsyncHTTPClient(force_instance=True, proxy="ftp://a.test")
+
+
+async def test_own_proxy_authorization_goes_to_the_proxy_alone(certificates):
+    field = {"Proxy-Authorization": "Bearer mine"}
+    async with scripted(ok) as server:
+        await fetch(server.url, headers=field)
+        await fetch("http://a.test/", headers=field, proxy_host="127.0.0.1", proxy_port=server.port)
+        assert [request.headers.get("proxy-authorization") for request in server.requests] == [
+            None,
+            "Bearer mine",
+        ]
+    async with scripted(ok, certificates.server_context) as server, proxying() as proxy:
+        arguments = {
+            "proxy_host": "127.0.0.1",
+            "proxy_port": proxy.port,
+            "ca_certs": str(certificates.ca_file),
+        }
+        await fetch(server.url, headers=field, **arguments)
+        assert proxy.heads[0].count(b"Proxy-Authorization: Bearer mine\r\n") == 1
+        assert "proxy-authorization" not in server.requests[0].headers
+
+
+async def test_continue_timeout():
+    async def script(visit):
+        assert (await visit.request()).body == b"x"
+        visit.send(response())
+
+    async with visited(script) as server, Client(continue_timeout=0.001) as client:
+        await client.fetch(server.url, method="POST", body=b"x", expect_100_continue=True)
+        assert server.requests[0].headers["expect"] == "100-continue"
+    with pytest.raises(ValueError, match="continue_timeout must be a number of seconds over 0"):
+        CurlAsyncHTTPClient(force_instance=True, continue_timeout=0)
 
 
 # -- uploads, as libcurl asks for them

@@ -13,9 +13,11 @@ import pycurl
 from tornado.curl_httpclient._errors import NO_RESPONSE
 from tornado.curl_httpclient._fetch import Fetch
 from tornado.curl_httpclient._multi import Multi
-from tornado.curl_httpclient._setup import apply_request, new_handle, set_fields
+from tornado.curl_httpclient._setup import ProxyRules, apply_request, new_handle, set_fields
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest, HTTPResponse, RetryPolicy
 from tornado.httpclient._cookies import cookie_field
+from tornado.httpclient._hooks import AfterResponse, BeforeRequest, call_after_response
+from tornado.httpclient._proxy import ProxySettings
 from tornado.httputil import HTTPHeaders
 from tornado.log import app_log
 
@@ -33,10 +35,10 @@ _DEFAULT_MAX_BODY_SIZE = _DefaultSize(100 * 1024 * 1024)
 class CurlAsyncHTTPClient(AsyncHTTPClient):
     """`.AsyncHTTPClient` on libcurl.
 
-    All arguments of `.HTTPRequest` are supported, but for ``ssl_options``; ``proxy_host`` may be any URL that
-    libcurl takes for a proxy (``socks5h://host``). Without it libcurl follows the variables ``http_proxy``
-    and so on. ``prepare_curl_callback`` is called with the `pycurl.Curl` object of each request, and of each
-    redirect that is followed, after everything else is set.
+    All arguments of `.HTTPRequest` are supported; ``ssl_options`` must be a dictionary, as libcurl has no use
+    for an `ssl.SSLContext`. ``proxy_host`` may be any URL that libcurl takes for a proxy
+    (``socks5h://host``). ``prepare_curl_callback`` is called with the `pycurl.Curl` object of each request,
+    and of each redirect that is followed, after everything else is set.
 
     Redirects are followed by the client, not by libcurl: credentials and cookies are dropped when the origin
     changes, and a redirect from ``https`` to ``http`` is refused, as in `.SimpleAsyncHTTPClient`.
@@ -51,6 +53,13 @@ class CurlAsyncHTTPClient(AsyncHTTPClient):
         max_body_size: int = _DEFAULT_MAX_BODY_SIZE,
         cookie_jar: CookieJar | None = None,
         retry: RetryPolicy | None = None,
+        *,
+        proxy: str | None = None,
+        no_proxy: str = "",
+        trust_env: bool = True,
+        continue_timeout: float = 1.0,
+        before_request: BeforeRequest | None = None,
+        after_response: AfterResponse | None = None,
     ) -> None:
         """Called by the constructor with its arguments.
 
@@ -60,12 +69,31 @@ class CurlAsyncHTTPClient(AsyncHTTPClient):
             apply to requests with a ``streaming_callback``.
         :param cookie_jar: where cookies are kept; none are by default.
         :param retry: when requests are sent again; never by default.
+        :param proxy: the URL of a proxy for all requests that name none themselves, as for
+            `.SimpleAsyncHTTPClient`.
+        :param no_proxy: hosts, domains and networks that are reached directly, separated by commas.
+        :param trust_env: whether libcurl follows the variables ``http_proxy``, ``https_proxy``, ``all_proxy``
+            and ``no_proxy`` where ``proxy`` is not given.
+        :param continue_timeout: seconds for which a request with ``expect_100_continue`` waits for ``100
+            Continue`` before it sends its body all the same.
+        :param before_request: called with the `.HTTPRequest` and the `.HTTPHeaders` of each hop, which it may
+            change; those that libcurl adds are not among them. It may be a coroutine function. An exception
+            ends the fetch.
+        :param after_response: called with the `.HTTPResponse` at the end of each fetch, whatever came of it.
+            What it raises is logged.
         """
         super().initialize(defaults)
         self.max_clients = max_clients
         self.max_body_size = max_body_size
         self.cookie_jar = cookie_jar
         self.retry = retry
+        self.before_request = before_request
+        self._after_response = after_response
+        if not continue_timeout > 0:
+            raise ValueError(f"continue_timeout must be a number of seconds over 0, got {continue_timeout!r}")
+        self._continue_timeout = continue_timeout
+        proxies = None if proxy is None else ProxySettings.parse(proxy, no_proxy)
+        self._proxy_rules = ProxyRules(proxies, no_proxy, trust_env)
         self._multi = Multi()
         self._active: set[Fetch] = set()
         #: Fetches that were not begun, with the timers of their ``queue_timeout``.
@@ -86,6 +114,8 @@ class CurlAsyncHTTPClient(AsyncHTTPClient):
         self, request: HTTPRequest, callback: Callable[[HTTPResponse], None]
     ) -> Fetch:
         """Start a request, or queue it when ``max_clients`` are under way."""
+        if self._after_response is not None:
+            callback = functools.partial(call_after_response, self._after_response, callback)
         fetch = Fetch(
             self,
             request,
@@ -119,7 +149,9 @@ class CurlAsyncHTTPClient(AsyncHTTPClient):
         :param buffer: receives the body.
         :param headers: receives the header fields.
         """
-        apply_request(curl, request)
+        apply_request(curl, request, self._proxy_rules)
+        if request.expect_100_continue:
+            curl.setopt(pycurl.EXPECT_100_TIMEOUT_MS, max(1, int(self._continue_timeout * 1000)))
         jar = self.jar_of(request)
         set_fields(curl, request, None if jar is None else cookie_field(jar, request.url))
 
@@ -176,4 +208,4 @@ class CurlAsyncHTTPClient(AsyncHTTPClient):
 
     def _queue_timed_out(self, fetch: Fetch) -> None:
         self._waiting[fetch] = None
-        fetch.fail(HTTPClientError(NO_RESPONSE, "Timeout in request queue"))
+        fetch.fail(HTTPClientError(NO_RESPONSE, f"Timeout in request queue ({fetch.shown_url})"))

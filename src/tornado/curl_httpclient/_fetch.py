@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
+import copy
 import functools
 import logging
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from io import BytesIO
 from typing import TYPE_CHECKING, cast
 
@@ -21,6 +22,7 @@ from tornado.curl_httpclient._transfer import Transfer
 from tornado.curl_httpclient._upload import Upload
 from tornado.httpclient import HTTPClientError, HTTPRequest, HTTPResponse, TransferProgress
 from tornado.httpclient._cookies import store_cookies
+from tornado.httpclient._hooks import BeforeRequest
 from tornado.httpclient._request import _RequestProxy
 from tornado.httputil import HTTPHeaders
 from tornado.simple_httpclient._redirect import (
@@ -107,6 +109,8 @@ class Fetch:
         #: By status code, the delay before the current hop is sent again; None for a response to deliver.
         self._delays: dict[int, float | None] = {}
         self._timer: object | None = None
+        #: Awaits ``before_request``.
+        self._preparing: asyncio.Task[None] | None = None
 
     def __repr__(self) -> str:
         phase = "done" if self._callback is None else "queued" if self._curl is None else "under way"
@@ -139,13 +143,49 @@ class Fetch:
     # -- one hop
 
     def _hop(self) -> None:
+        hook = self._client.before_request
         try:
-            self._begin_hop()
+            if hook is None:
+                self._begin_hop(self._request)
+            else:
+                self._call_hook(hook)
         except Exception as error:
             self._report(error=error)
 
-    def _begin_hop(self) -> None:
-        request = self._request
+    def _call_hook(self, hook: BeforeRequest) -> None:
+        """Let ``before_request`` change a copy of the hop's request, and begin the hop with that."""
+        changed = copy.copy(cast(HTTPRequest, getattr(self._request, "request", self._request)))
+        changed.headers = HTTPHeaders(self._request.headers)
+        request = cast(HTTPRequest, _RequestProxy(changed, self._defaults))
+        # A copy, as this may be called from a callback that runs in the context itself.
+        result = self._context.copy().run(hook, changed, changed.headers)
+        if not isinstance(result, Awaitable):
+            self._begin_hop(request)
+            return
+
+        async def begin() -> None:
+            try:
+                limit = request.request_timeout
+                async with asyncio.timeout(self._remaining(limit) if limit else None):
+                    await result
+                self._preparing = None
+                self._begin_hop(request)
+            except TimeoutError as error:
+                timeout = CurlError(
+                    pycurl.E_OPERATION_TIMEDOUT, f"Timeout in before_request ({self.shown_url})"
+                )
+                timeout.__cause__ = error
+                self._report(error=timeout)
+            except Exception as error:
+                self._report(error=error)
+
+        self._preparing = self._loop.create_task(begin(), context=self._context.copy())
+
+    def _remaining(self, limit: float) -> float:
+        """Seconds that are left of the fetch's ``request_timeout``."""
+        return max(0.001, limit - (time.time() - self._started))
+
+    def _begin_hop(self, request: HTTPRequest) -> None:
         self._hop_started = time.time()
         self._delays.clear()
         self._timer = None
@@ -161,10 +201,10 @@ class Fetch:
             complete=self._complete,
         )
         self._set_up(curl, request, transfer.buffer, transfer.headers)
-        if (self._hops or self._attempts > 1) and request.request_timeout:
+        is_first = not self._hops and self._attempts == 1 and self._client.before_request is None
+        if not is_first and request.request_timeout:
             # The timeout is that of the whole fetch.
-            remaining = request.request_timeout - (time.time() - self._started)
-            curl.setopt(pycurl.TIMEOUT_MS, max(1, int(remaining * 1000)))
+            curl.setopt(pycurl.TIMEOUT_MS, max(1, int(self._remaining(request.request_timeout) * 1000)))
         source = request.body_source
         if source is not None:
             self._upload = Upload(source, self._loop, self._context, self._resume)
@@ -226,11 +266,15 @@ class Fetch:
                 return
         self._report(transfer, error)
 
-    def _described(self, message: str) -> str:
-        assert self._curl is not None
+    @property
+    def shown_url(self) -> str:
+        """The URL of the current hop for messages: without user information and query."""
         url = self._request.url.partition("?")[0]
         scheme, mark, rest = url.partition("://")
-        return f"{message or 'libcurl error'} ({scheme}{mark}{rest.rpartition('@')[2]})"
+        return f"{scheme}{mark}{rest.rpartition('@')[2]}"
+
+    def _described(self, message: str) -> str:
+        return f"{message or 'libcurl error'} ({self.shown_url})"
 
     # -- redirects
 
@@ -258,7 +302,8 @@ class Fetch:
                 if not request.allow_downgrade:
                     raise HTTPClientError(
                         NO_RESPONSE,
-                        "refused to follow a redirect from https to http; allow_downgrade=True follows it",
+                        f"refused to follow a redirect from {self.shown_url} to http; "
+                        "allow_downgrade=True follows it",
                     )
         except Exception as error:
             self._report(error=error)
@@ -304,6 +349,9 @@ class Fetch:
 
     def _release(self) -> None:
         """Stop what belongs to the current hop."""
+        preparing, self._preparing = self._preparing, None
+        if preparing is not None and preparing is not asyncio.current_task():
+            preparing.cancel()
         timer, self._timer = self._timer, None
         if timer is not None:
             self._client.io_loop.remove_timeout(timer)

@@ -10,7 +10,7 @@ import re
 import ssl
 import unicodedata
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any, Final, NamedTuple, cast
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 import pycurl
@@ -19,8 +19,9 @@ from tornado import gen, version
 from tornado._wire.headers import FORBIDDEN_VALUE_CHARS, is_token
 from tornado.escape import native_str
 from tornado.httpclient import HTTPRequest
+from tornado.httpclient._proxy import ProxySettings
 
-__all__ = ["apply_request", "curl_log", "new_handle", "set_fields"]
+__all__ = ["ProxyRules", "apply_request", "curl_log", "new_handle", "set_fields"]
 
 #: libcurl's own messages, at level DEBUG.
 curl_log = logging.getLogger("tornado.curl_httpclient")
@@ -31,6 +32,13 @@ _AUTH_MODES: Final = {
     None: pycurl.HTTPAUTH_BASIC,
     "basic": pycurl.HTTPAUTH_BASIC,
     "digest": pycurl.HTTPAUTH_DIGEST,
+}
+#: The members of ``ssl_options`` that are options of libcurl.
+_TLS_OPTIONS: Final = {
+    "certfile": pycurl.SSLCERT,
+    "keyfile": pycurl.SSLKEY,
+    "ca_certs": pycurl.CAINFO,
+    "ciphers": pycurl.SSL_CIPHER_LIST,
 }
 # No limit: libcurl would take 0 for its default of 300 seconds.
 _FOREVER_MS: Final = 2**31 - 1
@@ -65,10 +73,24 @@ def _log(kind: int, message: Any) -> None:
         curl_log.debug("%s%s", prefix, line)
 
 
-def apply_request(curl: pycurl.Curl, request: HTTPRequest) -> None:
+class ProxyRules(NamedTuple):
+    """The proxy of requests that name none.
+
+    :ivar proxies: those of the client, or None.
+    :ivar no_proxy: hosts that are reached directly where the proxy is that of the environment.
+    :ivar trust_env: whether libcurl looks for a proxy in the environment.
+    """
+
+    proxies: ProxySettings | None = None
+    no_proxy: str = ""
+    trust_env: bool = True
+
+
+def apply_request(curl: pycurl.Curl, request: HTTPRequest, rules: ProxyRules = ProxyRules()) -> None:  # noqa: B008 - a value
     """Set the options for everything but the body and the callbacks.
 
     :param request: with the client's defaults filled in.
+    :param rules: for a request that names no proxy.
     :raises ValueError: for values that cannot be sent.
     :raises NotImplementedError: for arguments that this client does not support.
     :raises KeyError: for a method that is not a standard one, unless those are allowed.
@@ -77,7 +99,7 @@ def apply_request(curl: pycurl.Curl, request: HTTPRequest) -> None:
     username, password = _set_address(curl, request)
     _set_method(curl, request)
     _set_auth(curl, request, username, password)
-    _set_proxy(curl, request)
+    _set_proxy(curl, request, rules)
     _set_tls(curl, request)
     curl.setopt(pycurl.CONNECTTIMEOUT_MS, _milliseconds(request.connect_timeout))
     curl.setopt(pycurl.TIMEOUT_MS, _milliseconds(request.request_timeout))
@@ -94,10 +116,11 @@ def _check(request: HTTPRequest) -> None:
     method = request.method
     if not isinstance(method, str) or not is_token(method):
         raise ValueError(f"malformed request method {method!r}")
-    if request.ssl_options is not None:
+    if isinstance(request.ssl_options, ssl.SSLContext):
         raise NotImplementedError(
-            "ssl_options is not supported by the curl client: use validate_cert, ca_certs, client_cert and "
-            "client_key, or set options of libcurl in prepare_curl_callback"
+            "the curl client cannot use an ssl.SSLContext: pass ssl_options as a dictionary, or "
+            "validate_cert, ca_certs, client_cert and client_key, or set options of libcurl in "
+            "prepare_curl_callback"
         )
     callback = request.streaming_callback
     if inspect.iscoroutinefunction(callback) or (
@@ -178,9 +201,10 @@ def _set_auth(curl: pycurl.Curl, request: HTTPRequest, username: str | None, pas
     curl.setopt(pycurl.PASSWORD, _normal("auth_password", password or ""))
 
 
-def _set_proxy(curl: pycurl.Curl, request: HTTPRequest) -> None:
-    """Set the proxy of the request. Without one, libcurl's own default applies: the environment."""
+def _set_proxy(curl: pycurl.Curl, request: HTTPRequest, rules: ProxyRules) -> None:
+    """Set the proxy of the request."""
     if not request.proxy_host and not request.proxy_port:
+        _set_usual_proxy(curl, request.url, rules)
         return
     if not request.proxy_host or not request.proxy_port:
         raise ValueError("proxy_host and proxy_port must be given together")
@@ -196,7 +220,48 @@ def _set_proxy(curl: pycurl.Curl, request: HTTPRequest) -> None:
         curl.setopt(pycurl.PROXYPASSWORD, _normal("proxy_password", request.proxy_password or ""))
 
 
+def _set_usual_proxy(curl: pycurl.Curl, url: str, rules: ProxyRules) -> None:
+    """Set the proxy of a request that names none. By default libcurl follows the environment."""
+    if rules.proxies is None:
+        if not rules.trust_env:
+            curl.setopt(pycurl.PROXY, "")
+        elif rules.no_proxy:
+            curl.setopt(pycurl.NOPROXY, rules.no_proxy)
+        return
+    parts = urlsplit(url)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    server = rules.proxies.find(parts.scheme, parts.hostname or "", port)
+    curl.setopt(pycurl.NOPROXY, "")  # not that of the environment
+    curl.setopt(pycurl.PROXY, "" if server is None else str(server))
+    if server is not None and server.username is not None:
+        curl.setopt(pycurl.PROXYAUTH, pycurl.HTTPAUTH_BASIC)
+        curl.setopt(pycurl.PROXYUSERNAME, _normal("proxy", server.username))
+        curl.setopt(pycurl.PROXYPASSWORD, _normal("proxy", server.password or ""))
+
+
+def _set_tls_options(curl: pycurl.Curl, options: dict[str, Any]) -> None:
+    """Set what a dictionary of `.ssl_options_to_context` asks for."""
+    unknown = sorted(set(options) - set(_TLS_OPTIONS) - {"cert_reqs"})
+    if unknown:
+        raise ValueError(
+            f"ssl_options: the curl client does not support {', '.join(unknown)}, only cert_reqs, "
+            f"{', '.join(_TLS_OPTIONS)}"
+        )
+    verified = options.get("cert_reqs", ssl.CERT_REQUIRED) != ssl.CERT_NONE
+    curl.setopt(pycurl.SSL_VERIFYPEER, 1 if verified else 0)
+    curl.setopt(pycurl.SSL_VERIFYHOST, 2 if verified else 0)
+    authorities = _system_authorities()
+    if authorities is not None:
+        curl.setopt(pycurl.CAINFO, authorities)
+    for name, option in _TLS_OPTIONS.items():
+        if options.get(name) is not None:
+            curl.setopt(option, _checked(f"ssl_options[{name!r}]", os.fspath(options[name])))
+
+
 def _set_tls(curl: pycurl.Curl, request: HTTPRequest) -> None:
+    if request.ssl_options is not None:
+        _set_tls_options(curl, cast("dict[str, Any]", request.ssl_options))
+        return
     curl.setopt(pycurl.SSL_VERIFYPEER, 1 if request.validate_cert else 0)
     curl.setopt(pycurl.SSL_VERIFYHOST, 2 if request.validate_cert else 0)
     authorities = request.ca_certs or _system_authorities()
@@ -233,7 +298,14 @@ def set_fields(curl: pycurl.Curl, request: HTTPRequest, cookie: str | None) -> N
     :param cookie: the Cookie field of the client's jar, unless the request has its own.
     """
     headers = request.headers
-    lines = [_line(name, str(value)) for name, value in headers.get_all()]
+    lines = []
+    for name, value in headers.get_all():
+        if name == "Proxy-Authorization":
+            # RFC 9110 section 11.7.2: for the proxy alone.
+            curl.setopt(pycurl.HEADEROPT, pycurl.HEADER_SEPARATE)
+            curl.setopt(pycurl.PROXYHEADER, [_line(name, str(value))])
+        else:
+            lines.append(_line(name, str(value)))
     if request.user_agent:
         curl.setopt(pycurl.USERAGENT, _checked("user_agent", request.user_agent))
     elif "User-Agent" not in headers:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from tornado._wire.limits import DEFAULT, Limits
 from tornado.httpclient import AsyncHTTPClient, HTTPRequest, HTTPResponse, RetryPolicy
-from tornado.log import app_log, gen_log
+from tornado.httpclient._hooks import AfterResponse, BeforeRequest, call_after_response
+from tornado.log import gen_log
 from tornado.netutil import OverrideResolver, Resolver
 from tornado.simple_httpclient._connection import ClientConnection
 from tornado.simple_httpclient._connector import Connector
@@ -19,7 +20,7 @@ from tornado.simple_httpclient._deadlines import Deadlines
 from tornado.simple_httpclient._digest import Logins
 from tornado.simple_httpclient._errors import NO_RESPONSE, HTTPTimeoutError
 from tornado.simple_httpclient._extension import ExtensionFactory
-from tornado.simple_httpclient._features import BeforeRequest, default_factories
+from tornado.simple_httpclient._features import default_factories
 from tornado.simple_httpclient._fetch import Fetch
 from tornado.simple_httpclient._http_connection import _HTTPConnection
 from tornado.simple_httpclient._key import ConnectionKey
@@ -60,7 +61,7 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
         cookie_jar: CookieJar | None = None,
         retry: RetryPolicy | None = None,
         before_request: BeforeRequest | None = None,
-        after_response: _Callback | None = None,
+        after_response: AfterResponse | None = None,
     ) -> None:
         """Called by the constructor with its arguments.
 
@@ -156,7 +157,7 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
         :returns: the `Fetch`, whose ``cancel()`` abandons the request.
         """
         if self._after_response is not None:
-            callback = functools.partial(_tell, self._after_response, callback)
+            callback = functools.partial(call_after_response, self._after_response, callback)
         kind = type(self)
         if kind._handle_request is not _HANDLE_REQUEST or kind._connection_class is not _CONNECTION_CLASS:
             self._enqueue(object(), request, callback)
@@ -325,15 +326,6 @@ def _queue_timeout(request: HTTPRequest) -> float | None:
     if own is not None:
         return own
     return min([limit for limit in (request.connect_timeout, request.request_timeout) if limit], default=None)
-
-
-def _tell(hook: _Callback, callback: _Callback, response: HTTPResponse) -> None:
-    """Call ``after_response``, then the callback."""
-    try:
-        hook(response)
-    except Exception:
-        app_log.exception("Uncaught exception in after_response")
-    callback(response)
 
 
 _HANDLE_REQUEST = SimpleAsyncHTTPClient._handle_request

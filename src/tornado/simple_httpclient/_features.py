@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Iterable
 from typing import Any
 
 from tornado import httputil
 from tornado._wire.h1 import ResponseHead
 from tornado.httpclient import HTTPRequest
+from tornado.httpclient._hooks import BeforeRequest
 from tornado.simple_httpclient._cookies import CookieExtension
 from tornado.simple_httpclient._digest import DigestExtension, Logins
 from tornado.simple_httpclient._extension import Extension, ExtensionFactory, FollowUp
 from tornado.simple_httpclient._retries import RetryExtension
 
 __all__ = [
-    "BeforeRequest",
     "HookExtension",
     "default_factories",
     "has_own_extensions",
     "make_extensions",
 ]
-
-#: The type of the client's argument ``before_request``.
-BeforeRequest = Callable[[HTTPRequest, httputil.HTTPHeaders], object]
 
 
 class HookExtension:
