@@ -62,12 +62,22 @@ def test_other_types_are_refused():
 
 def test_text_forms():
     server = ProxyServer.parse("http://user:secret@[::1]:8080")
-    assert str(server) == "http://[::1]:8080"
+    assert str(server) == "[::1]:8080"
+    assert server.url == "http://[::1]:8080"
     assert "secret" not in repr(server)
     assert "user" in repr(server)
     assert server.authorization == "Basic " + base64.b64encode(b"user:secret").decode()
     assert ProxyServer.parse("http://proxy").authorization is None
-    assert str(ProxyServer.parse("proxy")) == "http://proxy:80"
+    assert ProxyServer.parse("proxy").url == "http://proxy:80"
+    own = ProxyServer("http", "proxy", 80, "user", "secret", own_authorization="Bearer mine")
+    assert own.authorization == "Bearer mine"
+    assert "mine" not in repr(own)
+    assert [ProxyServer(scheme, "p", 1).forwards for scheme in ("http", "https", "socks5", "socks5h")] == [
+        True,
+        True,
+        False,
+        False,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -149,7 +159,7 @@ def test_environment(environ, http, https):
     settings = ProxySettings.from_environment(environ)
     for scheme, expected in (("http", http), ("https", https)):
         found = settings.find(scheme, "example.com", 80)
-        assert (None if found is None else str(found)) == expected
+        assert (None if found is None else found.url) == expected
 
 
 def test_no_proxy_of_the_environment():

@@ -247,14 +247,6 @@ async def test_socks_proxy_that_is_silent(clock: Any) -> None:
         await server.all_closed()
 
 
-@pytest.mark.parametrize("url", ["ftp://x", "http://", "socks4://x:1"])
-def test_proxy_urls_that_are_none(url: str) -> None:
-    with pytest.raises(ValueError, match="proxy"):
-        from tornado.simple_httpclient._proxy import parse_proxy
-
-        parse_proxy(url)
-
-
 async def test_tinyproxy(loop_kind: str, certificates: Any, tmp_path: Path) -> None:
     async with scripted(OK) as plain, scripted(OK, tls=certificates) as tls:
         async with tinyproxy(tmp_path, "BasicAuth me secret") as port:

@@ -232,7 +232,7 @@ def _set_usual_proxy(curl: pycurl.Curl, url: str, rules: ProxyRules) -> None:
     port = parts.port or (443 if parts.scheme == "https" else 80)
     server = rules.proxies.find(parts.scheme, parts.hostname or "", port)
     curl.setopt(pycurl.NOPROXY, "")  # not that of the environment
-    curl.setopt(pycurl.PROXY, "" if server is None else str(server))
+    curl.setopt(pycurl.PROXY, "" if server is None else server.url)
     if server is not None and server.username is not None:
         curl.setopt(pycurl.PROXYAUTH, pycurl.HTTPAUTH_BASIC)
         curl.setopt(pycurl.PROXYUSERNAME, _normal("proxy", server.username))

@@ -10,6 +10,7 @@ from typing import Any, Self
 from urllib.parse import unquote, urlsplit
 
 from tornado.httputil import encode_username_password
+from tornado.netutil._place import address_name
 
 __all__ = ["NoProxy", "ProxyServer", "ProxySettings"]
 
@@ -18,12 +19,14 @@ _DEFAULT_PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ProxyServer:
-    """The address of a proxy and the credentials for it.
+    """A proxy: its address and the credentials for it.
 
-    :ivar scheme: ``http``, ``https`` (TLS to the proxy), ``socks5`` (the client resolves host names) or
-        ``socks5h`` (the proxy resolves them).
+    :ivar scheme: ``http``, ``https`` (TLS to the proxy), ``socks5`` or ``socks5h``. The proxy resolves host
+        names; with ``socks5`` the curl client does.
     :ivar host: a name or an address, without brackets.
     :ivar username: None for no authentication.
+    :ivar own_authorization: the value of Proxy-Authorization that a request has itself, in place of the user
+        name and password; None without one.
     """
 
     scheme: str
@@ -31,6 +34,7 @@ class ProxyServer:
     port: int
     username: str | None = None
     password: str | None = dataclasses.field(default=None, repr=False)
+    own_authorization: str | None = dataclasses.field(default=None, repr=False)
 
     @classmethod
     def parse(cls, url: str) -> Self:
@@ -67,15 +71,24 @@ class ProxyServer:
 
     @property
     def authorization(self) -> str | None:
-        """The value of Proxy-Authorization in the scheme Basic (RFC 7617), or None without a user name."""
-        if self.username is None:
-            return None
+        """The value of Proxy-Authorization; by default in the scheme Basic (RFC 7617). None for none."""
+        if self.own_authorization is not None or self.username is None:
+            return self.own_authorization
         pair = encode_username_password(self.username, self.password or "")
         return "Basic " + base64.b64encode(pair).decode("ascii")
 
+    @property
+    def forwards(self) -> bool:
+        """Whether it takes requests in absolute-form and sends them on itself."""
+        return self.scheme in ("http", "https")
+
+    @property
+    def url(self) -> str:
+        """The proxy's URL without credentials."""
+        return f"{self.scheme}://{self}"
+
     def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{self.scheme}://{host}:{self.port}"
+        return address_name((self.host, self.port))
 
 
 def _shown(text: str) -> str:

@@ -10,12 +10,12 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from tornado import netutil
+from tornado.httpclient._proxy import ProxyServer
 from tornado.iostream import IOStream, StreamClosedError
 from tornado.iostream._errors import StreamNotIdleError
 from tornado.netutil._place import address_name, placed
 from tornado.simple_httpclient._errors import HTTPStreamClosedError
 from tornado.simple_httpclient._key import ConnectionKey
-from tornado.simple_httpclient._proxy import Proxy
 from tornado.simple_httpclient._tunnel import open_socks, open_tunnel
 
 __all__ = ["Connector"]
@@ -48,7 +48,7 @@ class Connector:
             return await self._connect_unix(key, key.unix_path, deadline)
         if key.proxy is None:
             return await self._connect_tcp(key, key.host, key.port, key.tls, timeout)
-        if key.proxy.scheme == "socks5":
+        if not key.proxy.forwards:
             return await self._connect_socks(key, key.proxy, deadline)
         stream = await self._connect_proxy(key, key.proxy, timeout)
         if not key.is_tunnelled:
@@ -61,7 +61,7 @@ class Connector:
             await open_tunnel(stream, key.proxy, key.host, key.port)
         return await _secure(stream, key, where, deadline)
 
-    async def _connect_proxy(self, key: ConnectionKey, proxy: Proxy, timeout: float | None) -> IOStream:
+    async def _connect_proxy(self, key: ConnectionKey, proxy: ProxyServer, timeout: float | None) -> IOStream:
         tls = netutil._client_ssl_defaults if proxy.scheme == "https" else None
         try:
             return await self._connect_tcp(key, proxy.host, proxy.port, tls, timeout)
@@ -109,7 +109,9 @@ class Connector:
                 raise placed(error.real_error or error, f"connecting to {path}") from None
         return await _secure(stream, key, path, deadline)
 
-    async def _connect_socks(self, key: ConnectionKey, proxy: Proxy, deadline: float | None) -> IOStream:
+    async def _connect_socks(
+        self, key: ConnectionKey, proxy: ProxyServer, deadline: float | None
+    ) -> IOStream:
         where = address_name((key.host, key.port))
         async with _time_limit(deadline, f"Timeout while the proxy {proxy} was to connect to {where}"):
             sock = await open_socks(proxy, key.host, key.port)

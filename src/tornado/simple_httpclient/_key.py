@@ -6,7 +6,7 @@ import socket
 import ssl
 from typing import Any, NamedTuple
 
-from tornado.simple_httpclient._proxy import Proxy
+from tornado.httpclient._proxy import ProxyServer
 
 __all__ = ["ConnectionKey"]
 
@@ -35,7 +35,7 @@ class ConnectionKey(NamedTuple):
     tls: ssl.SSLContext | None
     family: socket.AddressFamily
     source_ip: str | None
-    proxy: Proxy | None
+    proxy: ProxyServer | None
     is_tunnelled: bool
     tcp_client: Any
     resolver: Any

@@ -11,10 +11,10 @@ from typing import Any
 from tornado import version
 from tornado._wire.content_decoders import accept_encoding
 from tornado.httpclient import HTTPRequest
-from tornado.httpclient._proxy import ProxySettings
+from tornado.httpclient._proxy import ProxyServer, ProxySettings
 from tornado.netutil import is_valid_ip
 from tornado.simple_httpclient._key import ConnectionKey
-from tornado.simple_httpclient._proxy import Proxy, find_proxy, proxy_of
+from tornado.simple_httpclient._proxy import proxy_of
 from tornado.simple_httpclient._tls import client_context, context_of
 from tornado.simple_httpclient._url import Origin, match_plain_url, origin_of, parse_url
 from tornado.tcpclient import TCPClient
@@ -39,7 +39,7 @@ class Route:
 
     __slots__ = ("absolute", "authorization", "key", "origin", "plain_end")
 
-    def __init__(self, origin: Origin, key: ConnectionKey, forwarded_by: Proxy | None) -> None:
+    def __init__(self, origin: Origin, key: ConnectionKey, forwarded_by: ProxyServer | None) -> None:
         self.origin = origin
         self.key = key
         self.absolute = f"http://{origin.authority}" if forwarded_by is not None else ""
@@ -119,13 +119,15 @@ class Routes:
                 f"network_interface must be an IP address of this machine, not {request.network_interface!r}"
             )
         tls = self._context(request, defaults) if origin.scheme == "https" else None
-        proxy = proxy_of(request) or find_proxy(self.proxies, origin.scheme, origin.host, origin.port)
+        proxy = proxy_of(request)
+        if proxy is None and self.proxies is not None:
+            proxy = self.proxies.find(origin.scheme, origin.host, origin.port)
         if origin.unix_path is not None:
             proxy = None
         if proxy is not None and proxy.forwards:
             own = _proxy_authorization(request)
             if own is not None:
-                proxy = dataclasses.replace(proxy, authorization=own)
+                proxy = dataclasses.replace(proxy, own_authorization=own)
         forwarded = proxy is not None and proxy.forwards and origin.scheme == "http" and not self._tunnels
         host, port = origin.host, origin.port
         if forwarded:

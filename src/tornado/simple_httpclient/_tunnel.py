@@ -13,10 +13,10 @@ from typing import Any
 from tornado._wire import h1
 from tornado._wire.errors import HTTPInputError
 from tornado._wire.limits import DEFAULT
+from tornado.httpclient._proxy import ProxyServer
 from tornado.iostream import IOStream, StreamClosedError
 from tornado.netutil._place import address_name, placed
 from tornado.simple_httpclient._errors import HTTPProxyError, HTTPStreamClosedError
-from tornado.simple_httpclient._proxy import Proxy
 
 __all__ = ["open_socks", "open_tunnel"]
 
@@ -25,7 +25,7 @@ _MAX_HEAD = 64 * 1024
 _HEAD_END = rb"\n\r?\n"
 
 
-async def open_tunnel(stream: IOStream, proxy: Proxy, host: str, port: int) -> None:
+async def open_tunnel(stream: IOStream, proxy: ProxyServer, host: str, port: int) -> None:
     """Ask an HTTP proxy for a connection to a server. Bytes after its answer stay in the stream's buffer.
 
     :param stream: a connection to the proxy.
@@ -62,14 +62,14 @@ async def _read_answer(stream: IOStream) -> h1.ResponseHead:
     raise HTTPInputError("too many 1xx responses")
 
 
-def _closed(proxy: Proxy, target: str) -> HTTPStreamClosedError:
+def _closed(proxy: ProxyServer, target: str) -> HTTPStreamClosedError:
     return HTTPStreamClosedError(
         f"the proxy {proxy} closed the connection before it answered the request for {target}, "
         "or its answer was not HTTP"
     )
 
 
-async def open_socks(proxy: Proxy, host: str, port: int) -> socket.socket:
+async def open_socks(proxy: ProxyServer, host: str, port: int) -> socket.socket:
     """Connect to a server through a SOCKS5 proxy, which looks the host name up (RFC 1928).
 
     :raises RuntimeError: if python-socks is not installed.
@@ -81,9 +81,8 @@ async def open_socks(proxy: Proxy, host: str, port: int) -> socket.socket:
         import python_socks.async_.asyncio
     except ImportError:
         raise RuntimeError("a socks5 proxy needs the package python-socks (the extra 'socks')") from None
-    username, password = proxy.credentials or (None, None)
     socks: Any = python_socks.async_.asyncio.Proxy(
-        python_socks.ProxyType.SOCKS5, proxy.host, proxy.port, username, password, rdns=True
+        python_socks.ProxyType.SOCKS5, proxy.host, proxy.port, proxy.username, proxy.password, rdns=True
     )
     target = address_name((host, port))
     try:
