@@ -101,7 +101,7 @@ async def proxies(program: dict[str, Any], folder: Path) -> None:
 
 async def login(program: dict[str, Any], folder: Path) -> None:
     class Tokens:
-        def current(self) -> str:
+        async def current(self) -> str:
             return "t1"
 
     log: list[Any] = []
