@@ -316,7 +316,7 @@ class Fetch:
     def _message(
         self, route: Route, target: str, userinfo: tuple[str, str] | None
     ) -> _Message | Coroutine[Any, Any, _Message]:
-        """Check the request and serialise it: at once, or by a coroutine if a hook is to be awaited."""
+        """Check the request and serialise it: at once, or by a coroutine if a hook must be awaited."""
         request = self._request
         decompress = self._decompress = bool(self._setting("decompress_response"))
         body = request.body
@@ -345,7 +345,7 @@ class Fetch:
     async def _hooked_message(
         self, waiting: Awaitable[object], number: int, route: Route, target: str, headers: HTTPHeaders
     ) -> _Message:
-        """Await a hook and go on with the extension that has this number."""
+        """Await a hook, then call the extensions from this number on."""
         await waiting
         for extension in self._extensions[number:]:
             further = extension.prepare(self._request, target, headers)
@@ -383,7 +383,7 @@ class Fetch:
         making: Coroutine[Any, Any, _Message],
         proceed: Callable[[Route, _Message], None],
     ) -> None:
-        """Await the hooks, in a Task, and go on with the message."""
+        """Await the hooks in a Task, then continue with the message."""
         self.phase = PREPARING
 
         async def prepare() -> None:
