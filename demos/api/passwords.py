@@ -1,0 +1,114 @@
+"""Passwords, stored as scrypt hashes that are computed in a bounded number of threads."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import hmac
+import os
+import threading
+import unicodedata
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+from tornado.web import HTTPError
+
+R, P = 8, 5
+SALT_SIZE = 16
+HASH_SIZE = 32
+#: Bytes that one computation may use: 128 * N * r with the largest N, and some more.
+MAX_MEMORY = 160 * 1024 * 1024
+#: The range of the cost, which is log2(N): 2**14 takes 16 MiB and about 0.2 s.
+MIN_COST, MAX_COST = 10, 17
+
+T = TypeVar("T")
+
+
+class Overloaded(HTTPError):
+    """More passwords are waiting to be hashed than the queue holds. In a handler it becomes a 503."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            503, "the queue of password hashing is full", public_message="Too busy, try again in a moment."
+        )
+
+
+class PasswordHasher:
+    """Hashes and verifies passwords without blocking the event loop.
+
+    Each computation is slow on purpose, so that a stolen database does not give the passwords away. The
+    number of threads bounds the CPU time and the memory that logins take; the queue bounds the waiting time.
+
+    :param cost: log2 of scrypt's N. Hashes made with another cost stay valid.
+    :param threads: computations at a time.
+    :param queue: computations that may be running or waiting.
+    """
+
+    def __init__(self, cost: int = 14, threads: int = 2, queue: int = 32) -> None:
+        if not MIN_COST <= cost <= MAX_COST:
+            raise ValueError(f"the cost must be from {MIN_COST} to {MAX_COST}, got {cost}")
+        self._cost = cost
+        self._executor = ThreadPoolExecutor(threads, thread_name_prefix="scrypt")
+        self._capacity = threading.BoundedSemaphore(queue)
+        # Has the form of a hash and belongs to no password.
+        self._unknown = _format(cost, os.urandom(SALT_SIZE), os.urandom(HASH_SIZE))
+
+    async def hash(self, password: str) -> str:
+        """Return what is stored for a password.
+
+        :raises Overloaded: if the queue is full.
+        """
+        return await self._run(lambda: _hash(password, self._cost))
+
+    async def verify(self, password: str, stored: str | None) -> bool:
+        """Whether the password is the stored one.
+
+        :param stored: what `hash` returned, or None for an unknown user: the answer is False then, after the
+            same computation, so that the time does not tell which names exist.
+        :raises Overloaded: if the queue is full.
+        """
+        known = self._unknown if stored is None else stored
+        return await self._run(lambda: _verify(password, known)) and stored is not None
+
+    def is_outdated(self, stored: str) -> bool:
+        """Whether the hash was made with another cost than the present one."""
+        return _parse(stored)[0] != self._cost
+
+    def close(self) -> None:
+        """Drop what is waiting, and wait for what is running."""
+        self._executor.shutdown(cancel_futures=True)
+
+    async def _run(self, compute: Callable[[], T]) -> T:
+        if not self._capacity.acquire(blocking=False):
+            raise Overloaded
+        future: Future[T] = self._executor.submit(compute)
+        # Called when the thread has finished, and not when the handler that waits for it is cancelled.
+        future.add_done_callback(lambda _: self._capacity.release())
+        return await asyncio.wrap_future(future)
+
+
+def _scrypt(password: str, salt: bytes, cost: int) -> bytes:
+    # The same password is typed in different code points on different systems (RFC 8265 section 4.2).
+    data = unicodedata.normalize("NFC", password).encode()
+    return hashlib.scrypt(data, salt=salt, n=2**cost, r=R, p=P, maxmem=MAX_MEMORY, dklen=HASH_SIZE)
+
+
+def _hash(password: str, cost: int) -> str:
+    salt = os.urandom(SALT_SIZE)
+    return _format(cost, salt, _scrypt(password, salt, cost))
+
+
+def _verify(password: str, stored: str) -> bool:
+    cost, salt, expected = _parse(stored)
+    return hmac.compare_digest(_scrypt(password, salt, cost), expected)
+
+
+def _format(cost: int, salt: bytes, digest: bytes) -> str:
+    return "$".join(["scrypt", str(cost), *(base64.b64encode(each).decode() for each in (salt, digest))])
+
+
+def _parse(stored: str) -> tuple[int, bytes, bytes]:
+    _, cost, salt, digest = stored.split("$")
+    return int(cost), base64.b64decode(salt), base64.b64decode(digest)
