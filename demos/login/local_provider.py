@@ -1,0 +1,103 @@
+"""The OpenID provider of the demo: `oidc-provider-mock`, in a process of its own.
+
+It has two users, takes everyone at their word, and is for trying things out only. The process ends with the
+demo, also where the demo is killed: its standard input closes then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import json
+import os
+import re
+import runpy
+import sys
+import threading
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+USERS = (
+    {"sub": "ann", "name": "Ann Example", "email": "ann@example.org", "email_verified": True},
+    {"sub": "bob", "name": "Bob <Example>", "email": "bob@example.org", "email_verified": True},
+)
+PACKAGE = "oidc_provider_mock"
+#: Seconds that the provider may take to start.
+START_TIMEOUT = 60.0
+#: Lines of its output that an error shows.
+MAX_LINES = 20
+
+
+class ProviderFailed(Exception):
+    """The local provider could not be started."""
+
+
+@asynccontextmanager
+async def running_provider() -> AsyncIterator[str]:
+    """Run the provider for the block, on a port that the kernel chooses; the value is its issuer URL.
+
+    :raises ProviderFailed: if it is not installed or does not start.
+    """
+    if importlib.util.find_spec(PACKAGE) is None:
+        raise ProviderFailed(
+            "needs the package oidc-provider-mock: pip install -r demos/login/requirements.txt"
+        )
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        __file__,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    assert process.stderr is not None
+    lines: deque[str] = deque(maxlen=MAX_LINES)
+    try:
+        try:
+            async with asyncio.timeout(START_TIMEOUT):
+                issuer = await _issuer(process.stderr, lines)
+        except TimeoutError:
+            issuer = None
+        if issuer is None:
+            raise ProviderFailed("the local provider did not start:\n" + "".join(lines))
+        # A pipe that is full would stop the provider.
+        reading = asyncio.create_task(_drain(process.stderr))
+        try:
+            yield issuer
+        finally:
+            reading.cancel()
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+async def _issuer(output: asyncio.StreamReader, lines: deque[str]) -> str | None:
+    """Return the URL that the provider prints once it listens, or None where its output ends before."""
+    async for line in output:
+        lines.append(line.decode(errors="replace"))
+        if found := re.search(r"running on (http://\S+)", lines[-1]):
+            return found[1]
+    return None
+
+
+async def _drain(output: asyncio.StreamReader) -> None:
+    while await output.read(65536):
+        pass
+
+
+def _exit_with_parent() -> None:
+    sys.stdin.buffer.read()
+    os._exit(0)
+
+
+def _main() -> None:
+    """Be the provider's process."""
+    threading.Thread(target=_exit_with_parent, daemon=True).start()
+    users = [f"--user-claims={json.dumps(user)}" for user in USERS]
+    sys.argv = [PACKAGE, "--port=0", "--require-nonce=true", *users]
+    runpy.run_module(PACKAGE, run_name="__main__", alter_sys=True)
+
+
+if __name__ == "__main__":
+    _main()

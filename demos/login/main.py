@@ -1,0 +1,114 @@
+"""Login through an OpenID provider, and sessions.
+
+Run it with ``python demos/login/main.py`` and open http://localhost:8888: the demo starts a provider of its
+own, with two users. ``--issuer``, ``--client-id`` and ``--client-secret`` name a real one. Needs PyJWT and
+oidc-provider-mock: ``pip install -r demos/login/requirements.txt``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import signal
+import sys
+from pathlib import Path
+
+from local_provider import ProviderFailed, running_provider
+from pages import ROUTES, UnknownPageHandler
+
+import tornado.web
+from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets
+from tornado.options import Error, define, options
+
+define("port", default=8888, help="port to listen on; 0 for any that is free", type=int)
+define("issuer", default="", help="URL of an OpenID provider; by default the demo starts one", type=str)
+define("client_id", default="login-demo", help="of this program at the provider", type=str)
+define("client_secret", default="", help="of this program at the provider, if it has one", type=str)
+define("hosts", default="", help="host names of the program besides localhost", multiple=True)
+define(
+    "sessions",
+    default="memory",
+    help="keeps sessions: memory, cookie or redis://host:port/0",
+    type=str,
+)
+define("secret", default="", help="signs the cookies; by default a new one at each start", type=str)
+
+HERE = Path(__file__).parent
+
+
+def make_store(name: str) -> tornado.web.SessionStore:
+    """Return the session store that ``--sessions`` names.
+
+    :raises Error: for an unknown one.
+    """
+    if name == "memory":
+        return tornado.web.MemorySessionStore()
+    if name == "cookie":
+        return tornado.web.CookieSessionStore()
+    if name.startswith(("redis://", "rediss://")):
+        return tornado.web.RedisSessionStore(name)
+    raise Error(f"--sessions={name}: expected memory, cookie or redis://host:port/0")
+
+
+def make_app(issuer: str, store: tornado.web.SessionStore) -> tornado.web.Application:
+    """Return the application, as the options say."""
+    return tornado.web.Application(
+        ROUTES,
+        default_handler_class=UnknownPageHandler,
+        allowed_hosts=[*tornado.web.LOCAL_HOSTS, *filter(None, options.hosts)],
+        openid_connect={
+            "issuer": issuer,
+            "client_id": options.client_id,
+            # The local provider knows no clients, and demands a secret all the same.
+            "client_secret": options.client_secret or ("" if options.issuer else "any"),
+        },
+        login_url="/login",
+        cookie_secret=options.secret or secrets.token_hex(32),
+        session_store=store,
+        xsrf_cookies=True,
+        xsrf_cookie_kwargs={"httponly": True, "samesite": "Lax"},
+        template_path=str(HERE / "templates"),
+        static_path=str(HERE / "static"),
+        # The pages have no script, so that none may run, whoever puts one in.
+        security_headers={
+            "content_security_policy": "default-src 'none'; style-src 'self'; img-src data:;"
+            " form-action 'self'; base-uri 'none'",
+            "frame_ancestors": "'none'",
+        },
+    )
+
+
+async def main() -> None:
+    """Serve until interrupted."""
+    if unknown := options.parse_command_line():
+        raise Error(f"unknown argument {unknown[0]!r}; usage: main.py [--port=8888] [--issuer=https://…]")
+    stop = asyncio.Event()
+    with contextlib.suppress(NotImplementedError):  # Windows
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    async with contextlib.AsyncExitStack() as stack:
+        store = make_store(options.sessions)
+        stack.push_async_callback(store.close)
+        # Before the provider is started: a port in use is reported at once, and early requests wait.
+        sockets = bind_sockets(options.port)
+        for each in sockets:
+            stack.callback(each.close)
+        issuer = options.issuer or await stack.enter_async_context(running_provider())
+        server = HTTPServer(make_app(issuer, store))
+        server.add_sockets(sockets)
+        print(f"listening on http://localhost:{sockets[0].getsockname()[1]}", flush=True)
+        try:
+            await stop.wait()
+        finally:
+            server.stop()
+            await server.close_all_connections()
+
+
+if __name__ == "__main__":
+    try:
+        asyncio.run(main())
+    except KeyboardInterrupt:
+        pass
+    except (Error, ProviderFailed, OSError, ValueError) as error:
+        sys.exit(f"login: {error}")
