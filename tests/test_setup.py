@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -12,24 +13,29 @@ from tests.support.program import ROOT
 
 PYTHON = """\
 #!/bin/sh
-echo "$2 $3" >>asked
+echo "$2 $*" >>asked
 case $2 in venv) mkdir -p .venv/bin && cp "$0" .venv/bin/python ;; esac
 """
+SLOW = "making .venv, which takes half a minute ...\n"
 
 
-@pytest.mark.skipif(os.name == "nt", reason="a shell's script")
-def test_it_says_what_takes_so_long_and_only_then(tmp_path):
-    (tmp_path / "scripts").mkdir()
-    shutil.copy(ROOT / "scripts/setup", tmp_path / "scripts")
-    (tmp_path / "pyproject.toml").touch()
-    python = tmp_path / "python"
-    python.write_text(PYTHON)
-    python.chmod(0o755)
+class Checkout:
+    """A folder with the script and nothing else."""
 
-    def setup() -> str:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        (folder / "scripts").mkdir()
+        shutil.copy(ROOT / "scripts/setup", folder / "scripts")
+        (folder / "pyproject.toml").touch()
+        self.python = folder / "python"
+        self.python.write_text(PYTHON)
+        self.python.chmod(0o755)
+
+    def setup(self, *arguments: str) -> str:
+        """Run the script; return what it prints."""
         done = subprocess.run(
-            [tmp_path / "scripts/setup"],
-            env={**os.environ, "PYTHON": str(python)},
+            [self.folder / "scripts/setup", *arguments],
+            env={**os.environ, "PYTHON": str(self.python)},
             stderr=subprocess.PIPE,
             text=True,
             timeout=30,
@@ -37,6 +43,43 @@ def test_it_says_what_takes_so_long_and_only_then(tmp_path):
         )
         return done.stderr
 
-    assert setup() == "making .venv, which takes half a minute ...\n"
-    assert "venv --clear" in (tmp_path / "asked").read_text()
-    assert setup() == ""
+    def installed(self) -> list[str]:
+        """What pip was asked to install since the last call."""
+        asked = self.folder / "asked"
+        lines = asked.read_text().splitlines() if asked.exists() else []
+        asked.unlink(missing_ok=True)
+        found = [line.partition("--disable-pip-version-check ")[2] for line in lines if "install" in line]
+        return [" ".join(each.split()) for each in found]
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Checkout:
+    if os.name == "nt":
+        pytest.skip("a shell's script")
+    return Checkout(tmp_path)
+
+
+def test_environment_is_made_once_and_announced(checkout):
+    assert checkout.setup() == SLOW
+    assert "venv --clear" in (checkout.folder / "asked").read_text()
+    assert checkout.installed() == ["-e .[test,dev,speed]"]
+    assert checkout.setup() == ""
+    (checkout.folder / "pyproject.toml").write_text("# changed")
+    assert checkout.setup() == SLOW
+
+
+def test_requirements_file_limits_what_is_installed(checkout):
+    for name in ("a", "b"):
+        (checkout.folder / name).write_text("")
+    assert checkout.setup("a") == SLOW
+    assert checkout.installed() == ["-r a"]
+    assert checkout.setup("a") == ""
+    assert checkout.setup("b") == SLOW
+    assert checkout.installed() == ["-r b"]
+    (checkout.folder / "a").write_text("# changed")
+    assert checkout.setup("a") == SLOW
+    assert checkout.installed() == ["-r a"]
+    # Whatever needs everything gets it, and then a demo needs nothing more.
+    assert checkout.setup() == SLOW
+    assert checkout.installed() == ["-e .[test,dev,speed]"]
+    assert checkout.setup("b") == ""
