@@ -1,8 +1,8 @@
 """A link checker: follows the links of a site and reports the broken ones, with a progress bar.
 
-``python demos/linkcheck/main.py --serve`` checks a small site that the demo serves itself, on a port of the
-kernel's choice, and finds two broken links in it. For another site, run ``python demos/board/main.py`` and in
-another terminal ``python demos/linkcheck/main.py --url=http://localhost:8888/``. Links to other sites are
+``python demos/linkcheck/main.py`` checks a small site that the demo serves itself, on a port that the kernel
+chooses, and finds two broken links in it. For another site, run ``python demos/board/main.py`` and in another
+terminal ``python demos/linkcheck/main.py --url=http://localhost:8888/``. Links to other sites are
 checked and not followed; ``--internal`` leaves them out. The exit status is 1 if a link is broken, and 130
 after Ctrl-C.
 """
@@ -22,7 +22,7 @@ from tornado.netutil import bind_sockets
 from tornado.options import Error, define, options
 from tornado.queues import Queue
 
-define("url", default="http://localhost:8888/", help="the page to begin with")
+define("url", default="", help="the page to begin with; by default the site for --serve", type=str)
 define("serve", default=False, help="check a site that this program serves", type=bool)
 define("connections", default=8, help="requests at a time", type=int)
 define("timeout", default=20.0, help="seconds for each request", type=float)
@@ -177,8 +177,10 @@ async def main() -> int:
     progress = Progress(sys.stderr)
     server = None
     url = options.url
-    if options.serve:
+    if options.serve or not url:
         server, url = serve_site()
+    if not (options.serve or options.url):
+        print(f"checking the demo's own site {url}; --url=... checks another one", file=sys.stderr)
     checker = LinkChecker(client, url, progress)
     interrupted = False
     try:

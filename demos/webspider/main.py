@@ -1,7 +1,8 @@
 """A spider: fetches a site from one page on, several pages at a time, and tells which links are broken.
 
-Run ``python demos/board/main.py``, the demo with the most links, and in another terminal
-``python demos/webspider/main.py --url=http://localhost:8888/``.
+``python demos/webspider/main.py`` walks over a small site that the demo serves itself, on a port that the
+kernel chooses, and finds a broken link in it. For another site, run ``python demos/board/main.py`` and in
+another terminal ``python demos/webspider/main.py --url=http://localhost:8888/``.
 Its status is 1 when there was a broken link, and 130 when it was interrupted: then it has not seen all pages.
 """
 
@@ -14,19 +15,43 @@ import time
 from html.parser import HTMLParser
 from urllib.parse import urljoin, urlsplit
 
+from tornado import web
 from tornado.httpclient import AsyncHTTPClient, HTTPResponse
+from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets
 from tornado.options import Error, define, options
 from tornado.queues import Queue
 
-define("url", default="http://localhost:8888/", help="the page to begin with")
+define("url", default="", help="the page to begin with; by default a site that this program serves", type=str)
 define("workers", default=8, help="pages to fetch at a time", type=int)
 define("limit", default=500, help="pages to fetch at most", type=int)
 define("timeout", default=20.0, help="seconds for each page", type=float)
 
+#: Pages of the site that this program serves.
+PAGES = 20
 #: Bytes of a page: nobody knows what a site sends.
 MAX_PAGE = 4 * 1024 * 1024
 #: The status of a program that Ctrl-C has ended: what the shell gives, 128 and the number of SIGINT.
 INTERRUPTED = 130
+
+
+class PageHandler(web.RequestHandler):
+    """The pages of the demo's own site. The link of the last page leads nowhere."""
+
+    def get(self, number: str) -> None:
+        """Write a page."""
+        page = int(number or 0)
+        if page >= PAGES:
+            raise web.HTTPError(404)
+        self.write("".join(f'<a href="/{link}">{link}</a>\n' for link in (page + 1, page // 2)))
+
+
+def serve_site() -> tuple[HTTPServer, str]:
+    """Serve the demo's own site; return the server and the URL of the first page."""
+    sockets = bind_sockets(0, "127.0.0.1")
+    server = HTTPServer(web.Application([("/([0-9]*)", PageHandler)], log_function=lambda handler: None))
+    server.add_sockets(sockets)
+    return server, f"http://127.0.0.1:{sockets[0].getsockname()[1]}/"
 
 
 class LinkParser(HTMLParser):
@@ -120,12 +145,20 @@ async def main() -> int:
         raise Error("--workers and --limit are at least 1")
     AsyncHTTPClient.configure(None, max_clients=options.workers, max_body_size=MAX_PAGE)
     start = time.monotonic()
-    spider = Spider(options.url, options.limit)
+    server, url = None, options.url
+    if not url:
+        server, url = serve_site()
+        print(f"walking over the demo's own site {url}; --url=... names another one", file=sys.stderr)
+    spider = Spider(url, options.limit)
     interrupted = False
     try:
         await spider.run(options.workers)
     except asyncio.CancelledError:
         interrupted = True  # by Ctrl-C: what was found so far is told
+    finally:
+        if server is not None:
+            server.stop()
+            await server.close_all_connections()
     for url, error in spider.broken.items():
         print(f"broken: {url} (found on {spider.found_on[url]}): {error}")
     seconds = time.monotonic() - start

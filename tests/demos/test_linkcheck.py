@@ -71,10 +71,14 @@ async def test_links_to_other_sites(internal, monkeypatch):
     assert application.settings["asked"] == ([] if internal else ["/a"])
 
 
-def test_demo_checks_the_site_that_it_serves():
-    status, output = Program("demos/linkcheck/main.py", ["--serve"]).run_to_its_end()
+@pytest.mark.parametrize("arguments", [[], ["--serve"]])
+def test_demo_checks_the_site_that_it_serves(arguments):
+    status, output = Program("demos/linkcheck/main.py", arguments).run_to_its_end()
     assert status == 1
-    assert re.sub(r"http://127\.0\.0\.1:\d+", "", output).splitlines() == [
+    lines = re.sub(r"http://127\.0\.0\.1:\d+", "", output).splitlines()
+    if not arguments:
+        assert lines.pop(0) == "checking the demo's own site /; --url=... checks another one"
+    assert lines == [
         "broken: /50 (on /48): HTTP 404: Not Found",
         "broken: /51 (on /49): HTTP 404: Not Found",
         "53 links checked, 2 broken",

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import socket
 import sys
@@ -117,6 +118,16 @@ async def test_a_limit(limit):
     async with serving(site()) as server:
         _, lines = await crawl(server, "/", f"--limit={limit}")
     assert len(lines) == limit + 1
+
+
+def test_without_a_url_the_demo_walks_over_its_own_site():
+    status, output = Program("demos/webspider/main.py", []).run_to_its_end()
+    lines = re.sub(r"http://127\.0\.0\.1:\d+", "", output).splitlines()
+    assert lines[0] == "walking over the demo's own site /; --url=... names another one"
+    assert sorted(lines[1:-2]) == sorted(["/", *(f"/{page}" for page in range(20))])
+    assert lines[-2] == "broken: /20 (found on /19): HTTP 404: Not Found"
+    assert lines[-1].startswith("22 pages, 1 broken, in ")
+    assert status == 1
 
 
 def test_a_site_that_is_not_there():
