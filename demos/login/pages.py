@@ -9,11 +9,11 @@ from typing import Any
 from tornado.auth import AuthError, OpenIDConnectMixin
 from tornado.web import HTTPError, RequestHandler, authenticated
 
-#: The titles and texts of the error page, by the status and the reason.
-DECLINED = ("You are not signed in", "The sign-in was declined. Nothing was shared with this site.")
+#: Titles and texts of the error page.
+DECLINED = ("Sign-in declined", "You declined at the provider. Nothing was shared with this site.")
 NOT_COMPLETED = (
-    "You are not signed in",
-    "The sign-in could not be completed. It may be out of date, or the link did not come from this browser.",
+    "Sign-in failed",
+    "The sign-in was not completed. It may be out of date, or the link did not come from this browser.",
 )
 UNAVAILABLE = (
     "Sign-in is not available",

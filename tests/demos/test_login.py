@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import re
 import select
@@ -9,6 +10,7 @@ import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -94,8 +96,10 @@ def test_provider_ends_with_the_demo(number):
         assert "Traceback" not in program.output()
 
 
-@pytest.mark.parametrize("store", ["memory", "cookie"])
-def test_login_with_each_session_store(store):
+@pytest.mark.parametrize("store", ["memory", "cookie", "redis"])
+def test_login_with_each_session_store(store, request):
+    if store == "redis":
+        store = request.getfixturevalue("redis_server").url
     with Program(MAIN, ["--port={port}", f"--sessions={store}"], deadline=90) as program:
         ann = Visitor(program)
         begun = ann.get("/login?next=/profile")
@@ -114,9 +118,6 @@ def test_login_with_each_session_store(store):
 
 def agree(url: str) -> str:
     """Sign in as Ann at the provider: where it sends the browser."""
-    import http.client
-    from urllib.parse import urlsplit
-
     parts = urlsplit(url)
     assert parts.hostname is not None
     connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=60)

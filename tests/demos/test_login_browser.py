@@ -178,8 +178,8 @@ def test_declined_login_is_a_clear_page(enter):
     ann.page.get_by_role("link", name="Sign in").first.click()
     ann.page.wait_for_url("**/oauth2/authorize?**")
     ann.chooses("Deny")
-    assert ann.title == "You are not signed in"
-    assert "The sign-in was declined." in ann.page.get_by_role("alert").inner_text()
+    assert ann.title == "Sign-in declined"
+    assert "You declined at the provider." in ann.page.get_by_role("alert").inner_text()
     assert ann.session() is None
     ann.page.get_by_role("link", name="Try again").click()
     ann.chooses("ann")
@@ -201,8 +201,8 @@ def test_tampered_state_is_refused(enter):
     head, _, state = path.partition("&state=")
     for tampered in (f"{head}&state={state[:-1]}{'A' if state[-1] != 'A' else 'B'}", f"{head}&state="):
         assert ann.open(tampered) == 403
-        assert ann.title == "You are not signed in"
-        assert "could not be completed" in ann.page.get_by_role("alert").inner_text()
+        assert ann.title == "Sign-in failed"
+        assert "was not completed" in ann.page.get_by_role("alert").inner_text()
         assert ann.session() is None
     # The genuine one works after that.
     assert ann.open(path) == 200
@@ -214,7 +214,7 @@ def test_callback_of_another_browser_is_refused(enter):
     eve, ann = enter(), enter()
     path = callback(eve, "bob")
     assert ann.open(path) == 403
-    assert ann.title == "You are not signed in"
+    assert ann.title == "Sign-in failed"
     assert ann.session() is None
 
 
