@@ -1,4 +1,4 @@
-"""``scripts/setup``, with a Python that only notes what it is asked for."""
+"""``scripts/setup``, with a Python that only records its arguments."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Checkout:
         return done.stderr
 
     def installed(self) -> list[str]:
-        """What pip was asked to install since the last call."""
+        """The arguments of each ``pip install`` since the last call."""
         asked = self.folder / "asked"
         lines = asked.read_text().splitlines() if asked.exists() else []
         asked.unlink(missing_ok=True)

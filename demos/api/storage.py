@@ -61,14 +61,15 @@ class Storage:
     async def transaction(self) -> AsyncIterator[aiosqlite.Connection]:
         """Give the connection to the block alone; commit at its end, or roll back if it raises."""
         async with self._lock:
-            async with self._connection.execute("BEGIN IMMEDIATE"):
-                pass
             try:
+                # Within the `try`: where this is cancelled, the connection's thread executes it all the same.
+                async with self._connection.execute("BEGIN IMMEDIATE"):
+                    pass
                 yield self._connection
+                await self._connection.commit()
             except BaseException:
                 await asyncio.shield(self._connection.rollback())
                 raise
-            await self._connection.commit()
 
     async def fetch(self, statement: str, *values: object) -> list[Row]:
         """Return the rows that a SELECT finds."""

@@ -1,4 +1,4 @@
-"""The OpenID provider of the demo: `oidc-provider-mock`, in a process of its own.
+"""The OpenID provider of the demo: `oidc-provider-mock`, in a separate process.
 
 It has two users, takes everyone at their word, and is for trying things out only. The process ends with the
 demo, also where the demo is killed: its standard input closes then.

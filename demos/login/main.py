@@ -71,7 +71,7 @@ def make_app(issuer: str, store: tornado.web.SessionStore) -> tornado.web.Applic
         xsrf_cookie_kwargs={"httponly": True, "samesite": "Lax"},
         template_path=str(HERE / "templates"),
         static_path=str(HERE / "static"),
-        # The pages have no script, so that none may run, whoever puts one in.
+        # The pages have no script, so the policy allows none.
         security_headers={
             "content_security_policy": "default-src 'none'; style-src 'self'; img-src data:;"
             " form-action 'self'; base-uri 'none'",

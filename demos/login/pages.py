@@ -41,7 +41,7 @@ class PageHandler(RequestHandler):
     """The base of all pages."""
 
     def set_default_headers(self) -> None:
-        # Each page shows who is signed in. After the sign-out, "back" must not bring it from a cache.
+        # Each page shows the user. After signing out, "back" must not bring it from a cache.
         self.set_header("Cache-Control", "no-store")
 
     def get_current_user(self) -> dict[str, Any] | None:

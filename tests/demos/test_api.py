@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import hmac
 import importlib.util
 import itertools
 import json
@@ -255,11 +256,45 @@ def test_token_of_each_algorithm(algorithm):
         assert client.call("GET", "/v1/users/me").code == 200
         header = jwt.get_unverified_header(client.access_token)
         assert header == {"alg": algorithm, "typ": "at+jwt"}
-        if algorithm != "HS256":
-            # The old confusion: a token signed with the public key, taken for a secret.
-            claims = jwt.decode(client.access_token, options={"verify_signature": False})
-            client.access_token = forged(claims, key=b"-----BEGIN PUBLIC KEY----- or so, 32 bytes"[:40])
-            assert client.call("GET", "/v1/users/me").code == 401
+
+
+@pytest.mark.parametrize("algorithm", ["EdDSA", "RS256"])
+def test_public_key_is_not_taken_for_a_secret(algorithm):
+    """A token signed by HMAC with the public key as the secret (RFC 8725 section 2.1)."""
+    serialization = pytest.importorskip("cryptography.hazmat.primitives.serialization")
+    tokens = load("tokens")
+    key = tokens.generate_key(algorithm)
+    access = tokens.AccessTokens(key, ISSUER, AUDIENCE, 300)
+    genuine = access.issue(1, "x")
+    assert access.verify(genuine) == tokens.Identity(1, "x")
+    public = key.verifying.public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    head = base64.urlsafe_b64encode(b'{"alg":"HS256","typ":"at+jwt"}').rstrip(b"=").decode()
+    signed = f"{head}.{genuine.split('.')[1]}"
+    digest = hmac.digest(public, signed.encode(), "sha256")
+    with pytest.raises(tokens.TokenError):
+        access.verify(f"{signed}.{base64.urlsafe_b64encode(digest).rstrip(b'=').decode()}")
+
+
+async def test_cancelled_transaction_leaves_the_connection_usable():
+    storage_module = load("storage")
+    async with storage_module.open_storage(":memory:") as storage:
+        insert = "INSERT INTO users (name, password, created) VALUES (?, '', 0) RETURNING id"
+
+        async def add(name: str) -> None:
+            async with storage.transaction() as connection:
+                await connection.execute_fetchall(insert, (name,))
+                await asyncio.Event().wait()
+
+        for turns in range(12):  # cancelled at each of its steps, and while it waits for ever
+            task = asyncio.ensure_future(add(f"ann{turns}"))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            task.cancel()
+            await asyncio.wait([task])
+        assert await storage.fetch("SELECT name FROM users") == []
+        assert len(await storage.execute(insert, "bob")) == 1
 
 
 def test_key_file_of_another_kind_is_one_clear_line(tmp_path):

@@ -26,7 +26,7 @@ def demo() -> Iterator[Program]:
 
 
 class Person:
-    """A visitor with a browser of their own."""
+    """A visitor with a separate browser profile."""
 
     def __init__(self, browser, demo: Program, **settings) -> None:
         self.demo = demo
