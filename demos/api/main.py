@@ -16,7 +16,7 @@ from pathlib import Path
 from accounts import Accounts, Sessions
 from attempts import AttemptLimit
 from bookmarks import Bookmarks
-from handlers import ROUTES
+from endpoints import ROUTES
 from passwords import PasswordHasher
 from resources import Services, UnknownResource
 from storage import Storage, open_storage
