@@ -10,9 +10,9 @@ import importlib
 from types import ModuleType
 
 #: Version of the Tornado API that this package implements.
-version = "6.6.1"
+version: str = "6.6.1"
 #: The same as numbers; the fourth is 0 for a release, negative before it, positive after it.
-version_info = (6, 6, 1, 0)
+version_info: tuple[int, int, int, int] = (6, 6, 1, 0)
 
 _PUBLIC = """
     autoreload concurrent escape gen http1connection httpclient httpserver httputil ioloop iostream locale

@@ -86,7 +86,7 @@ class DummyExecutor(futures.Executor):
 
 
 #: The `DummyExecutor` that everybody shares.
-dummy_executor = DummyExecutor()
+dummy_executor: DummyExecutor = DummyExecutor()
 
 
 def run_on_executor(*args: Any, **kwargs: Any) -> Callable[..., Any]:

@@ -285,13 +285,13 @@ class Runner:
         result_future: asyncio.Future[Any],
         first_yielded: Any,
     ) -> None:
-        self.ctx_run = ctx_run
+        self.ctx_run: Callable[..., Any] = ctx_run
         self.gen: Generator[Any, Any, Any] | None = gen
         self.result_future: asyncio.Future[Any] | None = result_future
         #: What the generator waits for just now.
         self.future: Any = first_yielded
-        self.running = False
-        self.finished = False
+        self.running: bool = False
+        self.finished: bool = False
         owner = getattr(ctx_run, "__self__", None)
         self._context = owner if isinstance(owner, contextvars.Context) else None
         del result_future, first_yielded

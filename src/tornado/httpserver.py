@@ -186,7 +186,7 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         )
         TCPServer.__init__(self, ssl_options=ssl_options, max_buffer_size=max_buffer_size, io_loop=io_loop)
         self.request_callback = request_callback
-        self.conn_params = HTTP1ConnectionParameters(
+        self.conn_params: HTTP1ConnectionParameters = HTTP1ConnectionParameters(
             no_keep_alive=no_keep_alive,
             max_body_size=max_body_size,
             chunk_size=chunk_size,
@@ -198,7 +198,9 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
             each = None
         if each is not None or chosen.max_connections is not None:
             self._limit_connections(chosen.max_connections, each, trusted_downstream or ())
-        self.protocol, self.xheaders, self.trusted_downstream = protocol, xheaders, trusted_downstream
+        self.protocol: str | None = protocol
+        self.xheaders: bool = xheaders
+        self.trusted_downstream: list[str] | None = trusted_downstream
 
     @classmethod
     def configurable_base(cls) -> type[Configurable]:

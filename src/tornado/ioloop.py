@@ -88,6 +88,9 @@ class IOLoop(Configurable):
     #: The IOLoop of each asyncio loop. Closed loops leave when the next one is registered.
     _ioloop_for_asyncio: ClassVar[dict[asyncio.AbstractEventLoop, IOLoop]] = {}
 
+    #: The asyncio loop underneath.
+    asyncio_loop: asyncio.AbstractEventLoop
+
     _executor: concurrent.futures.Executor | None = None
     #: Whether a callback of ours is being called, so that the loop is surely awake. False is always safe.
     _in_callback = False
@@ -561,7 +564,8 @@ class PeriodicCallback:
         """
         self.stop()
         # Looked up here and not earlier: it may well be made in another thread than it is started in.
-        loop = self.io_loop = IOLoop.current()
+        loop: IOLoop = IOLoop.current()
+        self.io_loop: IOLoop = loop
         self._next_timeout = loop.time()
         self._running = True
         self._schedule_next()

@@ -199,8 +199,8 @@ class Locale:
 
     def __init__(self, code: str) -> None:
         self.code = code
-        self.name = LOCALE_NAMES.get(code, {}).get("name", "Unknown")
-        self.rtl = code.startswith(_RIGHT_TO_LEFT)
+        self.name: str = LOCALE_NAMES.get(code, {}).get("name", "Unknown")
+        self.rtl: bool = code.startswith(_RIGHT_TO_LEFT)
         translate = self.translate
         self._months = [translate(month) for month in _MONTHS]
         self._weekdays = [translate(day) for day in _WEEKDAYS]

@@ -42,12 +42,12 @@ def _optional(name: str) -> ModuleType | None:
 
 
 #: Colors on Unix terminals, and on those of Windows; None where missing.
-curses = _optional("curses")
-colorama = _optional("colorama")
+curses: ModuleType | None = _optional("curses")
+colorama: ModuleType | None = _optional("colorama")
 
-gen_log, app_log, access_log = (
-    logging.getLogger(f"tornado.{subject}") for subject in ("general", "application", "access")
-)
+gen_log: logging.Logger = logging.getLogger("tornado.general")
+app_log: logging.Logger = logging.getLogger("tornado.application")
+access_log: logging.Logger = logging.getLogger("tornado.access")
 
 # Control characters: C0 but for the tab, DEL, and C1. On terminals 0x9b starts escape sequences as ESC does.
 _CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")

@@ -494,7 +494,7 @@ class _Mockable:
 
 
 #: The options that the functions of this module work with.
-options = OptionParser()
+options: OptionParser = OptionParser()
 
 
 def define(

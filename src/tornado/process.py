@@ -237,7 +237,7 @@ class Subprocess:
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         if kwargs.pop("io_loop", None) is not None:
             ignored_loop("Subprocess")
-        self.io_loop = IOLoop.current()
+        self.io_loop: IOLoop = IOLoop.current()
         ours: dict[str, int] = {}
         theirs: dict[str, int] = {}
         try:
@@ -247,7 +247,7 @@ class Subprocess:
                     ours[name], theirs[name] = (
                         (writable, readable) if name == "stdin" else (readable, writable)
                     )
-            self.proc = subprocess.Popen(*args, **{**kwargs, **theirs})
+            self.proc: subprocess.Popen[Any] = subprocess.Popen(*args, **{**kwargs, **theirs})
         except BaseException:
             for descriptor in ours.values():
                 os.close(descriptor)
@@ -257,7 +257,7 @@ class Subprocess:
                 os.close(descriptor)
         for name in _PIPES:
             setattr(self, name, PipeIOStream(ours[name]) if name in ours else getattr(self.proc, name))
-        self.pid = self.proc.pid
+        self.pid: int = self.proc.pid
         self.returncode: int | None = None
         self._exit_callback: Callable[[int], Any] | None = None
         #: To tell each `wait_for_exit`.

@@ -189,7 +189,7 @@ class HostMatches(Matcher):
     """
 
     def __init__(self, host_pattern: str | Pattern[str]) -> None:
-        self.host_pattern = _whole(host_pattern)
+        self.host_pattern: Pattern[str] = _whole(host_pattern)
 
     def match(self, request: httputil.HTTPServerRequest) -> dict[str, Any] | None:
         """``{}`` where the host matches."""
@@ -204,7 +204,8 @@ class DefaultHostMatches(Matcher):
     """
 
     def __init__(self, application: Any, host_pattern: Pattern[str]) -> None:
-        self.application, self.host_pattern = application, host_pattern
+        self.application: Any = application
+        self.host_pattern: Pattern[str] = host_pattern
 
     def match(self, request: httputil.HTTPServerRequest) -> dict[str, Any] | None:
         """``{}`` where the default host matches and the request did not come through a proxy."""
@@ -223,7 +224,7 @@ class PathMatches(Matcher):
     """
 
     def __init__(self, path_pattern: str | Pattern[str]) -> None:
-        self.regex = _whole(path_pattern)
+        self.regex: Pattern[str] = _whole(path_pattern)
         if self.regex.groupindex and len(self.regex.groupindex) != self.regex.groups:
             raise _MixedGroupsError(
                 f"in {self.regex.pattern!r} some groups have names and others have not: name all or none"
@@ -343,8 +344,8 @@ class Rule:
     ) -> None:
         self.matcher = matcher
         self.name = name
-        self.target = import_object(target) if isinstance(target, str) else target
-        self.target_kwargs = target_kwargs or {}
+        self.target: Any = import_object(target) if isinstance(target, str) else target
+        self.target_kwargs: dict[str, Any] = target_kwargs or {}
 
     def __setattr__(self, name: str, value: Any) -> None:
         # Not by __dict__: an object whose dictionary has been asked for is read more slowly ever after.
@@ -383,8 +384,8 @@ class URLSpec(Rule):
         path = PathMatches(pattern)
         super().__init__(path, handler, kwargs, name)
         self.kwargs = kwargs
-        self.handler_class = self.target
-        self.regex = path.regex
+        self.handler_class: Any = self.target
+        self.regex: Pattern[str] = path.regex
 
     def __repr__(self) -> str:
         """The rule as it could be written."""

@@ -212,7 +212,7 @@ class TCPClient:
     def __init__(self, resolver: Resolver | None = None, io_loop: IOLoop | None = None) -> None:
         if io_loop is not None:
             ignored_loop("TCPClient")
-        self.resolver = Resolver() if resolver is None else resolver
+        self.resolver: Resolver = Resolver() if resolver is None else resolver
         self._own_resolver = resolver is None
 
     def close(self) -> None:

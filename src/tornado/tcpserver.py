@@ -342,7 +342,7 @@ class TCPServer:
 
 
 def _asyncio_loop() -> Any:
-    return IOLoop.current().asyncio_loop  # type: ignore[attr-defined]
+    return IOLoop.current().asyncio_loop
 
 
 def _dispose(stream: IOStream | None, connection: socket.socket) -> None:

@@ -210,15 +210,15 @@ class ResponseHead:
         keep_alive: bool,
         until_close: bool,
     ) -> None:
-        self.version = version
-        self.code = code
-        self.reason = reason
-        self.headers_block = headers_block
-        self.content_length = content_length
-        self.chunked = chunked
-        self.has_body = has_body
-        self.keep_alive = keep_alive
-        self.until_close = until_close
+        self.version: str = version
+        self.code: int = code
+        self.reason: str = reason
+        self.headers_block: str = headers_block
+        self.content_length: int | None = content_length
+        self.chunked: bool = chunked
+        self.has_body: bool = has_body
+        self.keep_alive: bool = keep_alive
+        self.until_close: bool = until_close
         self._headers: HTTPHeaders | None = None
 
     @property

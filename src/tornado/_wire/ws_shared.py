@@ -36,9 +36,9 @@ class SharedMessage:
     __slots__ = ("_compressed", "first", "payload", "plain")
 
     def __init__(self, message: str | bytes, binary: bool = False) -> None:
-        self.payload = message.encode() if isinstance(message, str) else message
-        self.first = _BINARY if binary else _TEXT
-        self.plain = serialize_frame(self.first, self.payload)
+        self.payload: bytes = message.encode() if isinstance(message, str) else message
+        self.first: int = _BINARY if binary else _TEXT
+        self.plain: bytes = serialize_frame(self.first, self.payload)
         self._compressed: dict[tuple[int, int, int], bytes] = {}
 
     def compressed(self, window_bits: int, policy: DeflatePolicy) -> bytes:

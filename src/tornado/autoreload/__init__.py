@@ -108,7 +108,7 @@ def _start_on(loop: IOLoop, check_time: float, drain_time: float) -> None:
 
 
 def _is_open(loop: IOLoop) -> bool:
-    return not loop.asyncio_loop.is_closed()  # type: ignore[attr-defined]
+    return not loop.asyncio_loop.is_closed()
 
 
 def watch(filename: str) -> None:

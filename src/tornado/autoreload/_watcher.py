@@ -69,7 +69,7 @@ class Watcher:
             notices = Notices(
                 source_files,
                 lambda: self.loop.add_callback(self.look),
-                lambda: not self.loop.asyncio_loop.is_closed(),  # type: ignore[attr-defined]
+                lambda: not self.loop.asyncio_loop.is_closed(),
             )
         except ImportError:
             pass

@@ -88,7 +88,7 @@ class Fetch:
         self._create = create
         self._set_up = set_up
         self._ended = ended
-        self._loop: asyncio.AbstractEventLoop = client.io_loop.asyncio_loop  # type: ignore[attr-defined]
+        self._loop: asyncio.AbstractEventLoop = client.io_loop.asyncio_loop
         #: The program's own request, before redirects.
         self._original = cast(HTTPRequest, getattr(request, "request", request))
         #: That of the current hop, with the client's defaults.

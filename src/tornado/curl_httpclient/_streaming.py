@@ -61,7 +61,7 @@ class StreamingBuffer:
         self._curl: pycurl.Curl | None = curl
         self._callback = callback
         self._max_body_size = max_body_size
-        self._loop: asyncio.AbstractEventLoop = client.io_loop.asyncio_loop  # type: ignore[attr-defined]
+        self._loop: asyncio.AbstractEventLoop = client.io_loop.asyncio_loop
         self._context = contextvars.copy_context() if context is None else context
         self._drained = drained
         self._state = _State.IDLE

@@ -207,7 +207,7 @@ class ResponseReader:
 
     def _set_timer(self, seconds: float, text: str) -> None:
         self._clear_timer()
-        loop = self.exchange.stream.io_loop.asyncio_loop  # type: ignore[attr-defined]
+        loop = self.exchange.stream.io_loop.asyncio_loop
         self._timer = loop.call_later(seconds, self._timed_out, text)
 
     def _clear_timer(self) -> None:

@@ -104,7 +104,7 @@ class HTTP1Connection(HTTPConnection):
     """
 
     stream: IOStream
-    is_client = False
+    is_client: bool = False
     # A server makes an exchange for each request, and few programs read these: looked up when they do.
     context: Any = _OfConnection("context")
     params: HTTP1ConnectionParameters = _OfConnection("params")  # type: ignore[assignment]
@@ -112,7 +112,7 @@ class HTTP1Connection(HTTPConnection):
     max_form_size: int | None = _OfConnection("params.protection.max_form_size")  # type: ignore[assignment]
     max_json_size: int | None = _OfConnection("params.protection.max_json_size")  # type: ignore[assignment]
     #: Whether the connection closes after this exchange; may be set.
-    no_keep_alive = False
+    no_keep_alive: bool = False
 
     _driver: Driver | None = None  # until the exchange is over
     _fault: HTTPInputError | None = None  # of the peer's message, where we are the client
@@ -437,7 +437,7 @@ class HTTP1Connection(HTTPConnection):
         if self._bodiless != 101:
             self._end_upgrade()
         elif self.stream is not None:
-            self.stream.io_loop.asyncio_loop.call_soon(self._end_upgrade)  # type: ignore[attr-defined]
+            self.stream.io_loop.asyncio_loop.call_soon(self._end_upgrade)
 
     def _end_upgrade(self) -> None:
         driver = self._driver
@@ -495,7 +495,7 @@ class HTTP1Connection(HTTPConnection):
         if self._written > _LEAST_SHARE and self._written > self._fair_share():
             self._written = 0
             return self._yielding()
-        return done_future(stream.io_loop.asyncio_loop)  # type: ignore[attr-defined]
+        return done_future(stream.io_loop.asyncio_loop)
 
     def _fair_share(self) -> int:
         """What this exchange may write in one turn: less where many do."""
@@ -532,7 +532,7 @@ class HTTP1Connection(HTTPConnection):
         return written
 
     def _yielding(self) -> Future[None]:
-        loop = self.stream.io_loop.asyncio_loop  # type: ignore[attr-defined]
+        loop = self.stream.io_loop.asyncio_loop
         future: Future[None] = loop.create_future()
         self.params._yields.add(future, loop)
         return future

@@ -50,13 +50,13 @@ class HTTP1ConnectionParameters:
         protection: Protection | None = None,
     ) -> None:
         self.no_keep_alive = no_keep_alive
-        self.chunk_size = chunk_size or DEFAULT_CHUNK_SIZE
+        self.chunk_size: int = chunk_size or DEFAULT_CHUNK_SIZE
         protection = DEFAULT_PROTECTION if protection is None else protection
         self.protection = protection
-        self.max_header_size = max_header_size or protection.max_header_size
+        self.max_header_size: int = max_header_size or protection.max_header_size
         self.header_timeout = header_timeout
         self.max_body_size = max_body_size
-        self.body_timeout = protection.body_timeout if body_timeout is None else body_timeout
+        self.body_timeout: float | None = protection.body_timeout if body_timeout is None else body_timeout
         self.decompress = decompress
         # A body's size is judged here and not by the reader, because a delegate may raise the limit after the
         # head.
@@ -78,7 +78,7 @@ class HTTP1ConnectionParameters:
         #: Of messages that were refused; a few lines, as a developer at his client wants to see each.
         self._reports = Throttle(gen_log, burst=10)
         #: Of the access log's lines for refused requests, by status.
-        self.refusals = Throttle(gen_log, burst=100)
+        self.refusals: Throttle = Throttle(gen_log, burst=100)
         #: Who has written his share and waits for a turn of the loop; many such get it some at a time.
         self._yields: Batches[Future[None]] = Batches(_set_done, at_once=0)
 

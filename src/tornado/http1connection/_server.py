@@ -96,8 +96,8 @@ class HTTP1ServerConnection:
         params: HTTP1ConnectionParameters | None = None,
         context: object | None = None,
     ) -> None:
-        self.stream = stream
-        self.params = params if params is not None else HTTP1ConnectionParameters()
+        self.stream: IOStream = stream
+        self.params: HTTP1ConnectionParameters = params if params is not None else HTTP1ConnectionParameters()
         self._context = context
         self._reader = h1.Reader(h1.Role.SERVER, self.params._limits)
         self._exchange: HTTP1Connection | None = None
@@ -135,7 +135,7 @@ class HTTP1ServerConnection:
         self._native = delegate if hasattr(delegate, "_find_opener") else None
         params = self.params
         watch = params._watch
-        watch.add(self, self.stream.io_loop.asyncio_loop)  # type: ignore[attr-defined]
+        watch.add(self, self.stream.io_loop.asyncio_loop)
         now = monotonic()
         if isinstance(self.stream, SSLIOStream):
             self._phase_end = now + params._handshake_timeout
@@ -353,7 +353,7 @@ class HTTP1ServerConnection:
     def _advance_later(self) -> None:
         if not self._scheduled:
             self._scheduled = True
-            self.stream.io_loop.asyncio_loop.call_soon(self._take_up)  # type: ignore[attr-defined]
+            self.stream.io_loop.asyncio_loop.call_soon(self._take_up)
 
     def _take_up(self) -> None:
         """Go on with pipelined requests in a turn of the loop of their own."""
@@ -430,7 +430,7 @@ class HTTP1ServerConnection:
         """Run the rest of a request without a body."""
         if type(result) is not types.CoroutineType and not inspect.iscoroutine(result):
             return
-        task = run_eagerly(self.stream.io_loop.asyncio_loop, result, context)  # type: ignore[attr-defined]
+        task = run_eagerly(self.stream.io_loop.asyncio_loop, result, context)
         if task.done():
             if task.cancelled() or task.exception() is not None:
                 self._task_done(exchange, task)

@@ -109,8 +109,8 @@ class AsyncHTTPClient(Configurable):
 
     def initialize(self, defaults: dict[str, Any] | None = None) -> None:
         """Called by the constructor with its arguments; a subclass's own must call this one."""
-        self.io_loop = IOLoop.current()
-        self.defaults = {**HTTPRequest._DEFAULTS, **(defaults or {})}
+        self.io_loop: IOLoop = IOLoop.current()
+        self.defaults: dict[str, Any] = {**HTTPRequest._DEFAULTS, **(defaults or {})}
         self._closed = False
 
     def close(self) -> None:

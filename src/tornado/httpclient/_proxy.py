@@ -119,7 +119,7 @@ class NoProxy:
     __slots__ = ("_addresses", "_all", "_names", "_networks", "text")
 
     def __init__(self, text: str = "") -> None:
-        self.text = text
+        self.text: str = text
         self._all = False
         # Each with a port, or None for all ports.
         self._names: set[tuple[str, int | None]] = set()

@@ -210,11 +210,11 @@ class HTTPRequest:
         retry: RetryPolicy | Literal[False] | None = None,
         progress_callback: Callable[[TransferProgress], Any] | None = None,
     ) -> None:
-        self.url = url
-        self.method = method
+        self.url: str = url
+        self.method: str = method
         self._headers = headers
         #: When the request was made, in seconds since the epoch.
-        self.start_time = time.time()
+        self.start_time: float = time.time()
         # One test for a group of arguments costs a third of as many assignments.
         if body is not None:
             self.body = body

@@ -27,7 +27,7 @@ class HTTPClientError(Exception):
 
     def __init__(self, code: int, message: str | None = None, response: HTTPResponse | None = None) -> None:
         self.code = code
-        self.message = message or http.client.responses.get(code, "Unknown")
+        self.message: str = message or http.client.responses.get(code, "Unknown")
         self.response = response
         super().__init__(code, message, response)
 
@@ -78,8 +78,8 @@ class HTTPResponse:
     ) -> None:
         self.request: HTTPRequest = request.request if isinstance(request, _RequestProxy) else request
         self.code = code
-        self.reason = reason or http.client.responses.get(code, "Unknown")
-        self.headers = httputil.HTTPHeaders() if headers is None else headers
+        self.reason: str = reason or http.client.responses.get(code, "Unknown")
+        self.headers: httputil.HTTPHeaders = httputil.HTTPHeaders() if headers is None else headers
         # The body is in one of the two; the other is made on first access.
         self._body: bytes | None = None
         self._buffer: BytesIO | None = None
@@ -87,10 +87,10 @@ class HTTPResponse:
             self._body = buffer
         else:
             self._buffer = buffer
-        self.effective_url = effective_url or self.request.url
+        self.effective_url: str = effective_url or self.request.url
         self.request_time = request_time
         self.start_time = start_time
-        self.time_info = time_info or {}
+        self.time_info: dict[str, float] = time_info or {}
         # fetch(raise_error=False) keeps this kind of error back and raises the others.
         self._error_is_response_code = error is None and not 200 <= code < 300
         if self._error_is_response_code:

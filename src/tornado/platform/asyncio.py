@@ -52,12 +52,12 @@ class BaseAsyncIOLoop(IOLoop):
         """
         self.asyncio_loop = asyncio_loop
         #: The loop that watches descriptors: the same one, unless it is of a kind that cannot.
-        self.selector_loop = asyncio_loop
+        self.selector_loop: asyncio.AbstractEventLoop = asyncio_loop
         #: What is registered: by descriptor, the object given to `add_handler` and its handler.
         self.handlers: dict[int, tuple[int | _Selectable, Callable[..., None]]] = {}
         self.readers: set[int] = set()
         self.writers: set[int] = set()
-        self.closing = False
+        self.closing: bool = False
         registry = IOLoop._ioloop_for_asyncio
         # Loops are also closed behind our back, by asyncio.run() for one. list() is atomic, for other
         # threads.
@@ -244,7 +244,7 @@ class AsyncIOLoop(BaseAsyncIOLoop):
             one. It will be closed with the IOLoop all the same.
         """
         #: Whether this thread's asyncio loop is ours, and which one it had before.
-        self.is_current = False
+        self.is_current: bool = False
         self.old_asyncio: asyncio.AbstractEventLoop | None = None
         given = kwargs.pop("asyncio_loop", None)
         loop = given or asyncio.new_event_loop()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import os
 import time
@@ -96,15 +97,18 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
             ``response.error`` tells. What it raises is logged.
         """
         super().initialize(defaults)
-        self.loop = self.io_loop.asyncio_loop  # type: ignore[attr-defined]
-        self.own_resolver = resolver is None
+        self.loop: asyncio.AbstractEventLoop = self.io_loop.asyncio_loop
+        self.own_resolver: bool = resolver is None
         lookup = Resolver() if resolver is None else resolver
-        self.resolver = OverrideResolver(lookup, hostname_mapping) if hostname_mapping is not None else lookup
+        self.resolver: Resolver = (
+            OverrideResolver(lookup, hostname_mapping) if hostname_mapping is not None else lookup
+        )
         shared = SharedLookups(self.resolver, ttl=dns_cache_ttl) if may_share(self.resolver) else None
-        self.tcp_client = TCPClient(shared or self.resolver)
+        self.tcp_client: TCPClient = TCPClient(shared or self.resolver)
         # Limits: on requests at once, and on what one response may take.
         self.max_clients = max_clients
-        self.max_body_size, self.max_header_size = max_body_size, max_header_size
+        self.max_body_size: int | None = max_body_size
+        self.max_header_size: int | None = max_header_size
         self.max_buffer_size = max_buffer_size
         if not continue_timeout > 0:
             raise ValueError(f"continue_timeout must be a number of seconds over 0, got {continue_timeout!r}")
@@ -116,20 +120,20 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
         #: Those of the queue that have not timed out, with their timers.
         self.waiting: dict[object, tuple[HTTPRequest, _Callback, object | None]] = {}
         #: The deadlines of requests, of those in the queue as well.
-        self.deadlines = Deadlines(self.loop)
+        self.deadlines: Deadlines = Deadlines(self.loop)
         self.max_clients_per_host = max_clients_per_host
         max_idle = max_clients if max_idle_connections is None else max_idle_connections
-        self.pool = ConnectionPool(self.io_loop, max_idle, idle_timeout)
+        self.pool: ConnectionPool = ConnectionPool(self.io_loop, max_idle, idle_timeout)
         #: With a limit for each host: how many requests are under way to it, and those that wait for it.
         self._hosts: dict[str, _Host] = {}
-        self.connector = Connector(max_buffer_size)
+        self.connector: Connector = Connector(max_buffer_size)
         #: Factories of the objects that take part in each fetch.
         self.extensions: list[ExtensionFactory] = default_factories(cookie_jar, retry, before_request)
         #: The challenges of servers with digest authentication.
-        self.logins = Logins()
+        self.logins: Logins = Logins()
         self._after_response = after_response
         settings = proxy_settings(proxy, no_proxy, os.environ if trust_env else None)
-        self.routes = Routes(self.tcp_client, settings)
+        self.routes: Routes = Routes(self.tcp_client, settings)
         head_size = DEFAULT.max_head_size if max_header_size is None else max_header_size
         self._limits = Limits(max_head_size=head_size, max_request_line=head_size)
 

@@ -140,11 +140,11 @@ class ClientConnection:
     )
 
     def __init__(self, stream: IOStream, key: ConnectionKey, limits: Limits) -> None:
-        self.stream = stream
-        self.key = key
-        self.state = IDLE
-        self.exchanges = 0
-        self.idle_since = 0.0
+        self.stream: IOStream = stream
+        self.key: ConnectionKey = key
+        self.state: State = IDLE
+        self.exchanges: int = 0
+        self.idle_since: float = 0.0
         self.on_idle_end: Callable[[ClientConnection], None] | None = None
         self._reader = h1.Reader(h1.Role.CLIENT, limits)
         self._receiver: ExchangeReceiver | None = None

@@ -195,9 +195,9 @@ class Fetch:
         callback: Callable[[HTTPResponse], None],
         upgrade: Upgrade | None = None,
     ) -> None:
-        self.client = client
-        self.phase = QUEUED
-        self.deadline = NEVER
+        self.client: FetchOwner = client
+        self.phase: Phase = QUEUED
+        self.deadline: float = NEVER
         self._callback: Callable[[HTTPResponse], None] | None = callback
         request: HTTPRequest = view
         defaults: dict[str, Any] = {}

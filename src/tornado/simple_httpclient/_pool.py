@@ -42,7 +42,7 @@ class ConnectionPool:
         self.max_idle = max_idle
         self.idle_timeout = idle_timeout
         self._io_loop = io_loop
-        self._loop = loop = io_loop.asyncio_loop  # type: ignore[attr-defined]
+        self._loop = loop = io_loop.asyncio_loop
         self._by_key: dict[ConnectionKey, list[ClientConnection]] = {}
         #: The same connections, in the order in which they became idle.
         self._line: dict[ClientConnection, None] = {}

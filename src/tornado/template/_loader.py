@@ -36,10 +36,11 @@ class BaseLoader:
         whitespace: str | None = None,
     ) -> None:
         self.templates: dict[str, Template] = {}
-        self.namespace = namespace or {}
-        self.autoescape, self.whitespace = autoescape, whitespace
+        self.namespace: dict[str, Any] = namespace or {}
+        self.autoescape: str | None = autoescape
+        self.whitespace: str | None = whitespace
         # Held while a template is made. Making one loads those it extends and includes, hence reentrant.
-        self.lock = threading.RLock()
+        self.lock: threading.RLock = threading.RLock()
         self._being_made: list[str] = []
 
     def reset(self) -> None:
@@ -90,7 +91,7 @@ class Loader(BaseLoader):
 
     def __init__(self, root_directory: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.root = os.path.abspath(root_directory)
+        self.root: str = os.path.abspath(root_directory)
 
     def resolve_path(self, name: str, parent_path: str | None = None) -> str:
         """A name relative to the root; one in a template starts from that template's directory."""

@@ -143,21 +143,21 @@ class Template:
         from tornado.template._nodes import File
         from tornado.template._parse import parse
 
-        self.name = to_unicode(name)
+        self.name: str = to_unicode(name)
         if not isinstance(compress_whitespace, _Unset):
             if whitespace is not None:
                 raise ValueError("compress_whitespace and whitespace say the same: pass only the latter")
             whitespace = "single" if compress_whitespace else "all"
-        self.whitespace = whitespace or (loader and loader.whitespace) or mode_for_name(self.name)
+        self.whitespace: str = whitespace or (loader and loader.whitespace) or mode_for_name(self.name)
         filter_whitespace(self.whitespace, "")  # an unknown mode is told here, not at the first text
         if isinstance(autoescape, _Unset):
             autoescape = loader.autoescape if loader else STANDARD_ESCAPE
         self.namespace: dict[str, Any] = loader.namespace if loader else {}
         self.loader = loader
-        self.file = File(self.name, autoescape, source=self._decode(template_string))
+        self.file: File = File(self.name, autoescape, source=self._decode(template_string))
         try:
             parse(self.file.source, self.file, self.whitespace)
-            self.autoescape = self.file.autoescape
+            self.autoescape: str | None = self.file.autoescape
             self._compile()
         except (ParseError, SyntaxError) as error:
             if not places_of(error) and error.filename == self.name and error.lineno:
@@ -182,7 +182,7 @@ class Template:
             code = _codegen.generate(files, load, shadowed=True)
             compiled = self._to_bytecode(code)
         #: The generated Python source, and the same as a code object.
-        self.code = code.source
+        self.code: str = code.source
         self.compiled = compiled
         root = getattr(self.loader, "root", None)
         source = GeneratedSource(code, root if isinstance(root, str) else None)

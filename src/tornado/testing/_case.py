@@ -233,7 +233,7 @@ class AsyncTestCase(unittest.TestCase):
 
 
 def _asyncio_loop(io_loop: IOLoop) -> asyncio.AbstractEventLoop:
-    loop: asyncio.AbstractEventLoop = io_loop.asyncio_loop  # type: ignore[attr-defined]
+    loop: asyncio.AbstractEventLoop = io_loop.asyncio_loop
     return loop
 
 

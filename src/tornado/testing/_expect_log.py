@@ -32,13 +32,13 @@ class ExpectLog(logging.Filter):
         level: int | None = None,
     ) -> None:
         super().__init__()
-        self.logger = logging.getLogger(logger) if isinstance(logger, str) else logger
-        self.regex = re.compile(regex)
+        self.logger: logging.Logger = logging.getLogger(logger) if isinstance(logger, str) else logger
+        self.regex: re.Pattern[str] = re.compile(regex)
         self.required = required
         self.level = level
-        self.matched = False
-        self.logged_stack = False
-        self.deprecated_level_matched = 0
+        self.matched: bool = False
+        self.logged_stack: bool = False
+        self.deprecated_level_matched: int = 0
         #: The logger's own level, to be set again at the end; None where it was left alone.
         self.orig_level: int | None = None
 

@@ -175,8 +175,10 @@ class Application(ReversibleRouter):
         self._security = headers_of(settings.get("security_headers"))
         hosts = settings.get("allowed_hosts")
         self._hosts = None if hosts is None else AllowedHosts(hosts)
-        self.wildcard_router = _ApplicationRouter(self, handlers)
-        self.default_router = _ApplicationRouter(self, [Rule(AnyMatches(), self.wildcard_router)])
+        self.wildcard_router: _ApplicationRouter = _ApplicationRouter(self, handlers)
+        self.default_router: _ApplicationRouter = _ApplicationRouter(
+            self, [Rule(AnyMatches(), self.wildcard_router)]
+        )
         if settings.get("autoreload"):
             from tornado import autoreload
 
@@ -557,13 +559,13 @@ class _HandlerDelegate(httputil.HTTPMessageDelegate):
         path_kwargs: dict[str, bytes] | None,
     ) -> None:
         self.application = application
-        self.connection = request.connection
+        self.connection: httputil.HTTPConnection | None = request.connection
         self.request: Any = request
         self.handler_class = handler_class
-        self.handler_kwargs = handler_kwargs or {}
-        self.path_args = path_args or ()
-        self.path_kwargs = path_kwargs or {}
-        self.stream_request_body = handler_class._stream_request_body
+        self.handler_kwargs: dict[str, Any] = handler_kwargs or {}
+        self.path_args: Any = path_args or ()
+        self.path_kwargs: dict[str, bytes] = path_kwargs or {}
+        self.stream_request_body: bool = handler_class._stream_request_body
         self.handler: RequestHandler | None = None
         self._body = b""
         self._spool: Any = None

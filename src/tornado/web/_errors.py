@@ -112,7 +112,7 @@ class InvalidArgumentError(HTTPError):
     def __init__(self, arg_name: str, value: str, wanted: str) -> None:
         super().__init__(400, "Invalid argument %s: %r is not %s", arg_name, value, wanted)
         self.arg_name = arg_name
-        self.public_message = f"argument {arg_name!r} is not {wanted}"
+        self.public_message: str | None = f"argument {arg_name!r} is not {wanted}"
 
 
 class InvalidBodyError(HTTPError):
@@ -124,4 +124,4 @@ class InvalidBodyError(HTTPError):
 
     def __init__(self, log_message: str, *args: object, status_code: int = 400) -> None:
         super().__init__(status_code, "Invalid body: " + log_message, *args)
-        self.public_message = (self.get_message() or "").removeprefix("Invalid body: ")
+        self.public_message: str | None = (self.get_message() or "").removeprefix("Invalid body: ")

@@ -85,9 +85,9 @@ class EventSourceHandler(RequestHandler):
     #: each client by itself, and each open stream keeps a compressor (with gzip some 270 kB).
     compress_events: bool = False
 
-    cancel_on_disconnect = True
-    handler_timeout = 0.0
-    head_from_get = False  # a stream does not end
+    cancel_on_disconnect: bool | None = True
+    handler_timeout: float | None = 0.0
+    head_from_get: bool | None = False  # a stream does not end
 
     _streaming = False
     _direct = False

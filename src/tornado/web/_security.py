@@ -117,7 +117,7 @@ class SecurityHeaders:
             if text is not None
         }
         #: Whether a policy has a place for the nonce.
-        self.has_nonce = any(_PLACE in text for text in self._policies.values())
+        self.has_nonce: bool = any(_PLACE in text for text in self._policies.values())
         plain = {name: _checked(name, text) for name, text in fields.items() if text is not None}
         plain.update(self.policies(None))
         hsts = _strict_transport(hsts_max_age, hsts_include_subdomains, hsts_preload)

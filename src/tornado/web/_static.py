@@ -159,7 +159,7 @@ class StaticFileHandler(RequestHandler):
 
     async def _serve(self, path: str, include_body: bool) -> None:
         """What awaiting `get` does: the long way, which calls every hook."""
-        self.path = self.parse_url_path(path)
+        self.path: str = self.parse_url_path(path)
         coded = None
         known = _static_plain.reopen(self, path)
         if known is not None:

@@ -10,6 +10,8 @@ from tornado import escape
 from tornado.util import ObjectDict
 
 if TYPE_CHECKING:
+    from tornado.httputil import HTTPServerRequest
+    from tornado.locale import Locale
     from tornado.web._handler import RequestHandler
 
 
@@ -23,10 +25,10 @@ class UIModule:
     """
 
     def __init__(self, handler: RequestHandler) -> None:
-        self.handler = handler
-        self.request = handler.request
-        self.ui = handler.ui
-        self.locale = handler.locale
+        self.handler: RequestHandler = handler
+        self.request: HTTPServerRequest = handler.request
+        self.ui: dict[str, Any] = handler.ui
+        self.locale: Locale = handler.locale
 
     @property
     def current_user(self) -> Any:

@@ -115,7 +115,7 @@ class Broadcast:
     __slots__ = ("_awaited", "_futures", "_limit", "_policy", "_rounds", "closed", "sent", "slow")
 
     def __init__(self, policy: Policy, limit: int | None) -> None:
-        self.sent = 0
+        self.sent: int = 0
         self.closed: list[Receiver] = []
         self.slow: list[Receiver] = []
         self._policy = policy

@@ -14,7 +14,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from tornado import httputil
 from tornado._wire import ws_handshake
@@ -38,7 +38,7 @@ from tornado.websocket._inherited import InheritedNames
 from tornado.websocket._interface import WebSocketProtocol
 from tornado.websocket._messages import Message, MessageQueue
 from tornado.websocket._opening import Opening
-from tornado.websocket._params import MAX_MESSAGE_SIZE, params_of
+from tornado.websocket._params import MAX_MESSAGE_SIZE, WebSocketParams, params_of
 from tornado.websocket._protocol import WebSocketProtocol13
 
 #: The scheme that the handshake goes by. Programs write all four.
@@ -123,15 +123,18 @@ class WebSocketClientConnection(InheritedNames):
         subprotocols: Sequence[str] | None = None,
         resolver: Resolver | None = None,
     ) -> None:
-        loop = IOLoop.current().asyncio_loop  # type: ignore[attr-defined]
-        self.params = params_of(ping_interval, ping_timeout, max_message_size, compression_options)
-        self.read_queue = MessageQueue(loop)
+        loop = IOLoop.current().asyncio_loop
+        self.params: WebSocketParams = params_of(
+            ping_interval, ping_timeout, max_message_size, compression_options
+        )
+        self.read_queue: MessageQueue = MessageQueue(loop)
         self._on_message_callback = on_message_callback
         self._subprotocols = _offered_subprotocols(request, subprotocols)
-        self.io_loop = IOLoop.current()
-        self.start_time, self.start_wall_time = self.io_loop.time(), time.time()
-        self.request = self._prepared(request)
-        self.parsed = urlsplit(self.request.url)
+        self.io_loop: IOLoop = IOLoop.current()
+        self.start_time: float = self.io_loop.time()
+        self.start_wall_time: float = time.time()
+        self.request: HTTPRequest = self._prepared(request)
+        self.parsed: SplitResult = urlsplit(self.request.url)
         #: Until it is done with a connection: with that, each would keep the other alive.
         self._connecting: Connecting | None = Connecting(loop=loop)
         self._connecting.add_done_callback(self._on_connected)
@@ -143,7 +146,7 @@ class WebSocketClientConnection(InheritedNames):
         """The Future that `websocket_connect` returns. Cancelling it gives up and closes the socket."""
         future = self._connecting
         if future is None:
-            future = Connecting(loop=self.io_loop.asyncio_loop)  # type: ignore[attr-defined]
+            future = Connecting(loop=self.io_loop.asyncio_loop)
             future.set_result(self)
         return future
 
@@ -262,7 +265,7 @@ class WebSocketClientConnection(InheritedNames):
         """Wait until the connection is closed, by whomever. It does not close it; see `close`."""
         if not self._is_over:
             if self._closed is None:
-                self._closed = self.io_loop.asyncio_loop.create_future()  # type: ignore[attr-defined]
+                self._closed = self.io_loop.asyncio_loop.create_future()
             await asyncio.shield(self._closed)
 
     async def __aenter__(self) -> WebSocketClientConnection:
@@ -334,7 +337,7 @@ class WebSocketClientConnection(InheritedNames):
         effective.original_request = getattr(request, "original_request", request)  # type: ignore[attr-defined]
         effective.url = _http_url(request.url)
         effective.headers = httputil.HTTPHeaders(request.headers)
-        self.key = ws_handshake.make_key(os.urandom(16))
+        self.key: str = ws_handshake.make_key(os.urandom(16))
         for name in (_PROTOCOL, _EXTENSIONS):
             effective.headers.pop(name, None)
         for name, value in ws_handshake.request_headers(self.key, self._subprotocols, self.params.policy):
@@ -398,7 +401,7 @@ class WebSocketClientConnection(InheritedNames):
 
     def _let_the_program_begin(self) -> Future[None]:
         """Done when who awaits the connection has gone on, so that no message comes before he knows it."""
-        loop = self.io_loop.asyncio_loop  # type: ignore[attr-defined]
+        loop = self.io_loop.asyncio_loop
         future: Future[None] = loop.create_future()
         loop.call_soon(future.set_result, None)
         return future

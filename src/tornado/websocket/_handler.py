@@ -66,7 +66,7 @@ class WebSocketHandler(RequestHandler):
     close_error: str | None = None
     open_args: tuple[str, ...] = ()
     open_kwargs: dict[str, str] = {}  # noqa: RUF012 - replaced for each connection that has names
-    head_from_get = False  # RFC 6455 section 4.1: the handshake is a GET
+    head_from_get: bool | None = False  # RFC 6455 section 4.1: the handshake is a GET
     _upgraded = False
     _on_close_called = False
 

@@ -22,10 +22,10 @@ class WebSocketProtocol(abc.ABC):
     __slots__ = ("__dict__", "__weakref__", "client_terminated", "handler", "server_terminated", "stream")
 
     def __init__(self, handler: Any) -> None:
-        self.handler = handler
+        self.handler: Any = handler
         self.stream: Any = None
-        self.client_terminated = False
-        self.server_terminated = False
+        self.client_terminated: bool = False
+        self.server_terminated: bool = False
 
     def on_connection_close(self) -> None:
         """The stream is closed: nothing can be sent or read any more."""

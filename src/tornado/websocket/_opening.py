@@ -50,7 +50,7 @@ class Opening:
         upgrade: Upgrade,
         resolver: Resolver | None,
     ) -> None:
-        self.loop: Any = IOLoop.current().asyncio_loop  # type: ignore[attr-defined]
+        self.loop: Any = IOLoop.current().asyncio_loop
         self.tcp_client = TCPClient(resolver=resolver)
         self.routes = Routes(self.tcp_client, tunnels=True)
         self.deadlines = Deadlines(self.loop)

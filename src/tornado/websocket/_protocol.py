@@ -105,6 +105,11 @@ class WebSocketProtocol13(Delivery):
         "params",
     )
 
+    client_terminated: bool
+    server_terminated: bool
+    close_code: int | None
+    close_reason: str | None
+
     # Few connections have these at a time, and no room for them until they do.
     #: What is to happen when nothing waits for the peer any more.
     _stage: Callable[[], None] | None = None
@@ -116,8 +121,8 @@ class WebSocketProtocol13(Delivery):
 
     def __init__(self, handler: Any, mask_outgoing: bool, params: WebSocketParams) -> None:
         super().__init__(handler)
-        self.mask_outgoing = mask_outgoing
-        self.params = params
+        self.mask_outgoing: bool = mask_outgoing
+        self.params: WebSocketParams = params
         self._done: Future[None]
         #: More than ``write_limit`` waits for the peer.
         self._full = False
