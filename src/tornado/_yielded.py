@@ -10,10 +10,10 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping
 from concurrent import futures
 from contextvars import Context
-from typing import Any
+from typing import Any, TypeVar, overload
 
 from tornado._export import export
 from tornado._tasks import keep
@@ -21,6 +21,9 @@ from tornado.concurrent import Future, is_future
 from tornado.log import app_log
 
 __all__ = ["BadYieldError", "convert_yielded", "moment", "multi", "multi_future"]
+
+_T = TypeVar("_T")
+_K = TypeVar("_K")
 
 QuietExceptions = type[BaseException] | tuple[type[BaseException], ...]
 
@@ -106,6 +109,23 @@ def convert_yielded(yielded: Any) -> Any:
     )
 
 
+@overload
+def multi(  # type: ignore[overload-overlap]  # a mapping is an iterable, too
+    children: Mapping[_K, Awaitable[_T]], quiet_exceptions: QuietExceptions = ()
+) -> asyncio.Future[dict[_K, _T]]: ...
+@overload
+def multi(  # type: ignore[overload-overlap]
+    children: Iterable[Awaitable[_T]], quiet_exceptions: QuietExceptions = ()
+) -> asyncio.Future[list[_T]]: ...
+# Lists and dicts in each other, and whatever else a program has registered with `convert_yielded`.
+@overload
+def multi(  # type: ignore[overload-overlap]
+    children: Mapping[_K, object], quiet_exceptions: QuietExceptions = ()
+) -> asyncio.Future[dict[_K, Any]]: ...
+@overload
+def multi(
+    children: Iterable[object], quiet_exceptions: QuietExceptions = ()
+) -> asyncio.Future[list[Any]]: ...
 def multi(
     children: Iterable[Any] | Mapping[Any, Any], quiet_exceptions: QuietExceptions = ()
 ) -> asyncio.Future[Any]:

@@ -18,12 +18,15 @@ import functools
 from collections.abc import Callable
 from concurrent import futures
 from types import TracebackType
-from typing import Any, TypeVar, Union
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar, Union, overload
 
 from tornado._classic.warning import ignored_loop
 from tornado._reexports import reexported
 from tornado.log import app_log
 from tornado.util import import_object
+
+if TYPE_CHECKING:
+    from tornado._classic.futures import return_future as return_future
 
 __all__ = [
     "FUTURES",
@@ -41,6 +44,8 @@ __all__ = [
 ]
 
 _T = TypeVar("_T")
+_S = TypeVar("_S")
+_P = ParamSpec("_P")
 
 #: The Future of this package, an alias of `asyncio.Future`.
 Future = asyncio.Future
@@ -67,7 +72,7 @@ class DummyExecutor(futures.Executor):
     For tests, and where a function written for an executor is cheap enough to be called in place.
     """
 
-    def submit(self, fn: Callable[..., _T], /, *args: Any, **kwargs: Any) -> futures.Future[_T]:
+    def submit(self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> futures.Future[_T]:
         """Call ``fn(*args, **kwargs)`` now.
 
         :returns: a completed Future with what ``fn`` returned, or with the exception it raised.
@@ -89,6 +94,22 @@ class DummyExecutor(futures.Executor):
 dummy_executor: DummyExecutor = DummyExecutor()
 
 
+if TYPE_CHECKING:
+
+    class _OnExecutor(Protocol):
+        """What `run_on_executor` returns when it is called with keyword arguments."""
+
+        def __call__(
+            self, method: Callable[Concatenate[_S, _P], _T], /
+        ) -> Callable[Concatenate[_S, _P], asyncio.Future[_T]]: ...
+
+
+@overload
+def run_on_executor(
+    method: Callable[Concatenate[_S, _P], _T], /
+) -> Callable[Concatenate[_S, _P], asyncio.Future[_T]]: ...
+@overload
+def run_on_executor(*, executor: str = "executor", io_loop: object = None) -> _OnExecutor: ...
 def run_on_executor(*args: Any, **kwargs: Any) -> Callable[..., Any]:
     """Decorate a blocking method so that it runs on its object's executor and gives a Future.
 
@@ -216,10 +237,12 @@ def future_add_done_callback(future: _AnyFuture[_T], callback: Callable[..., Non
         future.add_done_callback(callback)
 
 
-def __getattr__(name: str) -> Any:
-    # The style of Tornado 4, imported when it is used.
-    if name == "return_future":
-        return import_object("tornado._classic.futures.return_future")
-    if name == "TracebackFuture":
-        return Future
-    return reexported(__name__, name)
+if not TYPE_CHECKING:  # a checker would take every name for one of this module
+
+    def __getattr__(name: str) -> Any:
+        # The style of Tornado 4, imported when it is used.
+        if name == "return_future":
+            return import_object("tornado._classic.futures.return_future")
+        if name == "TracebackFuture":
+            return Future
+        return reexported(__name__, name)

@@ -35,10 +35,10 @@ import types
 from asyncio import CancelledError
 from builtins import TimeoutError
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Generator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Mapping
 from concurrent import futures
 from types import CoroutineType, GeneratorType, TracebackType
-from typing import Any, ParamSpec, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast, overload
 
 from tornado._classic.warning import ignored_loop
 from tornado._reexports import reexported
@@ -65,6 +65,25 @@ from tornado.ioloop import IOLoop
 from tornado.log import app_log
 from tornado.util import import_object
 
+if TYPE_CHECKING:
+    from tornado._classic.engine import Task as Task
+    from tornado._classic.engine import engine as engine
+    from tornado._classic.points import (
+        Arguments as Arguments,
+    )
+    from tornado._classic.points import (
+        Callback as Callback,
+    )
+    from tornado._classic.points import (
+        Wait as Wait,
+    )
+    from tornado._classic.points import (
+        WaitAll as WaitAll,
+    )
+    from tornado._classic.points import (
+        YieldPoint as YieldPoint,
+    )
+
 __all__ = [
     "BadYieldError",
     "KeyReuseError",
@@ -88,6 +107,7 @@ __all__ = [
 ]
 
 _T = TypeVar("_T")
+_K = TypeVar("_K")
 _P = ParamSpec("_P")
 
 Multi = multi
@@ -420,6 +440,12 @@ class Runner:
 # Waiting
 
 
+@overload
+def maybe_future(x: asyncio.Future[_T]) -> asyncio.Future[_T]: ...
+@overload
+def maybe_future(x: futures.Future[_T]) -> futures.Future[_T]: ...  # type: ignore[overload-overlap]
+@overload
+def maybe_future(x: _T) -> asyncio.Future[_T]: ...
 def maybe_future(x: Any) -> Any:
     """Give ``x`` itself if it is a Future, else a completed Future with ``x`` as its result.
 
@@ -447,6 +473,43 @@ def _finish_sleep(over: asyncio.Future[None]) -> None:
         over.set_result(None)
 
 
+@overload
+def with_timeout(
+    timeout: float | datetime.timedelta,
+    future: Awaitable[_T] | futures.Future[_T],
+    quiet_exceptions: QuietExceptions = (),
+    *,
+    message: str | Callable[[], str] | None = None,
+    io_loop: IOLoop | None = None,
+) -> asyncio.Future[_T]: ...
+@overload
+def with_timeout(
+    timeout: float | datetime.timedelta,
+    future: list[Awaitable[_T]] | list[asyncio.Future[_T]] | list[Coroutine[Any, Any, _T]],
+    quiet_exceptions: QuietExceptions = (),
+    *,
+    message: str | Callable[[], str] | None = None,
+    io_loop: IOLoop | None = None,
+) -> asyncio.Future[list[_T]]: ...
+@overload
+def with_timeout(
+    timeout: float | datetime.timedelta,
+    future: Mapping[_K, Awaitable[_T]],
+    quiet_exceptions: QuietExceptions = (),
+    *,
+    message: str | Callable[[], str] | None = None,
+    io_loop: IOLoop | None = None,
+) -> asyncio.Future[dict[_K, _T]]: ...
+# Whatever else a program has registered with `convert_yielded`.
+@overload
+def with_timeout(
+    timeout: float | datetime.timedelta,
+    future: object,
+    quiet_exceptions: QuietExceptions = (),
+    *,
+    message: str | Callable[[], str] | None = None,
+    io_loop: IOLoop | None = None,
+) -> asyncio.Future[Any]: ...
 def with_timeout(
     timeout: float | datetime.timedelta,
     future: Any,
@@ -500,7 +563,7 @@ def _report_late(future: Any, quiet: QuietExceptions) -> None:
         app_log.error("Exception in Future %r after timeout", future, exc_info=error)
 
 
-class WaitIterator:
+class WaitIterator(Generic[_T]):
     """Gives the results of several Futures in the order in which they come.
 
     :arg args: the Futures; or
@@ -522,7 +585,9 @@ class WaitIterator:
     An exception of one does not end the iteration when it is written like this. In ``async for`` it does.
     """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Awaitable[_T] | futures.Future[_T], **kwargs: Awaitable[_T] | futures.Future[_T]
+    ) -> None:
         if args and kwargs:
             raise ValueError(
                 "WaitIterator takes Futures as positional arguments or as keyword arguments, not both"
@@ -533,7 +598,7 @@ class WaitIterator:
         for name, each in named:
             self._unfinished.setdefault(_to_future(each), []).append(name)
         self._finished: deque[Any] = deque()
-        self._running: asyncio.Future[Any] | None = None
+        self._running: asyncio.Future[_T] | None = None
         #: Position or name of the Future whose result was given last.
         self.current_index: int | str | None = None
         #: That Future.
@@ -555,7 +620,7 @@ class WaitIterator:
         self.current_index = self.current_future = None
         return True
 
-    def next(self) -> asyncio.Future[Any]:
+    def next(self) -> asyncio.Future[_T]:
         """Give a Future of the next result. Call it again only when that is done."""
         self._running = running = _new_future(Future)
         if self._finished:
@@ -582,21 +647,23 @@ class WaitIterator:
         else:
             chain_future(child, running)
 
-    def __aiter__(self) -> AsyncIterator[Any]:
+    def __aiter__(self) -> AsyncIterator[_T]:
         return self
 
-    def __anext__(self) -> asyncio.Future[Any]:
+    def __anext__(self) -> asyncio.Future[_T]:
         if self.done():
             raise StopAsyncIteration
         return self.next()
 
 
-def __getattr__(name: str) -> Any:
-    # The style of Tornado 4, imported when it is used.
-    if name in ("Task", "engine"):
-        return getattr(import_object("tornado._classic.engine"), name)
-    if name in ("Arguments", "Callback", "Wait", "WaitAll", "YieldPoint"):
-        return getattr(import_object("tornado._classic.points"), name)
-    if name == "MultiFuture":
-        return multi_future
-    return reexported(__name__, name)
+if not TYPE_CHECKING:  # a checker would take every name for one of this module
+
+    def __getattr__(name: str) -> Any:
+        # The style of Tornado 4, imported when it is used.
+        if name in ("Task", "engine"):
+            return getattr(import_object("tornado._classic.engine"), name)
+        if name in ("Arguments", "Callback", "Wait", "WaitAll", "YieldPoint"):
+            return getattr(import_object("tornado._classic.points"), name)
+        if name == "MultiFuture":
+            return multi_future
+        return reexported(__name__, name)

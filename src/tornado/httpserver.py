@@ -30,10 +30,10 @@ import ssl
 import time
 from collections.abc import Awaitable, Callable
 from operator import itemgetter
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, Unpack, cast
 
 from tornado import _setting_names, _signatures, netutil
-from tornado._reexports import reexport
+from tornado._reexports import reexported
 from tornado._throttle import Throttle
 from tornado.http1connection import (
     HTTP1Connection,
@@ -56,9 +56,12 @@ from tornado.ioloop import IOLoop
 from tornado.iostream import IOStream
 from tornado.log import access_log, app_log, escape_controls, gen_log, log_access
 from tornado.tcpserver import TCPServer
-from tornado.util import Configurable
+from tornado.util import Configurable, import_object
 
-__all__ = ["PUBLIC", "HTTPRequest", "HTTPServer", "Protection"]
+if TYPE_CHECKING:
+    from tornado._server_options import HTTPServerOptions
+
+__all__ = ["PUBLIC", "HTTPRequest", "HTTPServer", "HTTPServerOptions", "Protection"]
 
 _reports = Throttle(gen_log)
 _LISTEN_ARGUMENTS = frozenset({"port", "address", "family", "backlog", "flags", "reuse_port"})
@@ -117,13 +120,22 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
     _ends_connections = False
     _next_search = 0.0  # of time.monotonic()
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        # Configurable makes the object and calls `initialize` with these; TCPServer is initialised there.
-        pass
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            request_callback: HTTPServerConnectionDelegate | Callable[[HTTPServerRequest], object],
+            **options: Unpack[HTTPServerOptions],
+        ) -> None: ...
+    else:
+
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            # Configurable makes the object and calls `initialize` with these; TCPServer is initialised there.
+            pass
 
     def initialize(
         self,
-        request_callback: HTTPServerConnectionDelegate | Callable[[HTTPServerRequest], None],
+        request_callback: HTTPServerConnectionDelegate | Callable[[HTTPServerRequest], object],
         no_keep_alive: bool = False,
         xheaders: bool = False,
         ssl_options: dict[str, Any] | ssl.SSLContext | None = None,
@@ -515,7 +527,7 @@ class _CallableAdapter(HTTPMessageDelegate):
     """Collects a whole request and calls a plain function with it."""
 
     def __init__(
-        self, request_callback: Callable[[HTTPServerRequest], None], request_conn: HTTPConnection
+        self, request_callback: Callable[[HTTPServerRequest], object], request_conn: HTTPConnection
     ) -> None:
         self.connection = request_conn
         self.request_callback = request_callback
@@ -548,4 +560,9 @@ class _CallableAdapter(HTTPMessageDelegate):
 HTTPRequest = HTTPServerRequest
 
 
-reexport(globals())
+if not TYPE_CHECKING:  # a checker would take every name for one of this module
+
+    def __getattr__(name: str) -> Any:
+        if name == "HTTPServerOptions":
+            return import_object("tornado._server_options.HTTPServerOptions")
+        return reexported(__name__, name)

@@ -34,7 +34,7 @@ import warnings
 from asyncio import CancelledError, _get_running_loop
 from builtins import TimeoutError
 from collections.abc import Awaitable, Callable
-from typing import Any, ClassVar, Literal, Protocol, TypeVar, overload
+from typing import Any, ClassVar, Literal, ParamSpec, Protocol, TypeVar, TypeVarTuple, overload
 
 from tornado._classic.warning import deprecated, ignored_loop
 from tornado._reexports import reexport
@@ -48,6 +48,8 @@ from tornado.util import Configurable, import_object
 __all__ = ["IOLoop", "PeriodicCallback", "TimeoutError"]
 
 _T = TypeVar("_T")
+_P = ParamSpec("_P")
+_Ts = TypeVarTuple("_Ts")
 _HasFileno = TypeVar("_HasFileno", bound="_Selectable")
 
 #: Calls callbacks inside their stack contexts; set when a program makes its first one (`_classic.stack`).
@@ -232,6 +234,15 @@ class IOLoop(Configurable):
         """
         raise NotImplementedError
 
+    @overload
+    def run_sync(self, func: Callable[[], Awaitable[_T]], timeout: float | None = None) -> _T: ...
+    @overload
+    def run_sync(
+        self, func: Callable[[], Awaitable[_T] | None], timeout: float | None = None
+    ) -> _T | None: ...
+    # Whatever else `tornado.gen.convert_yielded` knows.
+    @overload
+    def run_sync(self, func: Callable[[], object], timeout: float | None = None) -> Any: ...
     def run_sync(self, func: Callable[[], Any], timeout: float | None = None) -> Any:
         """Start the loop, run ``func``, wait for the awaitable it returns, and stop the loop.
 
@@ -310,7 +321,11 @@ class IOLoop(Configurable):
     # ---- Timers
 
     def add_timeout(
-        self, deadline: float | datetime.timedelta, callback: Callable[..., Any], *args: Any, **kwargs: Any
+        self,
+        deadline: float | datetime.timedelta,
+        callback: Callable[_P, object],
+        *args: _P.args,
+        **kwargs: _P.kwargs,
     ) -> object:
         """Call ``callback(*args, **kwargs)`` once, at ``deadline``.
 
@@ -325,7 +340,9 @@ class IOLoop(Configurable):
             return self.call_at(float(when), callback, *args, **kwargs)
         raise TypeError(f"a deadline is a number of seconds since the epoch or a timedelta, not {deadline!r}")
 
-    def call_later(self, delay: float, callback: Callable[..., Any], *args: Any, **kwargs: Any) -> object:
+    def call_later(
+        self, delay: float, callback: Callable[_P, object], *args: _P.args, **kwargs: _P.kwargs
+    ) -> object:
         """Call ``callback(*args, **kwargs)`` once, ``delay`` seconds from now.
 
         :returns: a handle for `remove_timeout`.
@@ -337,7 +354,9 @@ class IOLoop(Configurable):
             raise TypeError(f"call_later: delay takes a number of seconds, not {delay!r}") from None
         return self.call_at(when, callback, *args, **kwargs)
 
-    def call_at(self, when: float, callback: Callable[..., Any], *args: Any, **kwargs: Any) -> object:
+    def call_at(
+        self, when: float, callback: Callable[_P, object], *args: _P.args, **kwargs: _P.kwargs
+    ) -> object:
         """Call ``callback(*args, **kwargs)`` once, at the time ``when`` by the clock of `time`.
 
         :returns: a handle for `remove_timeout`.
@@ -350,7 +369,7 @@ class IOLoop(Configurable):
 
     # ---- Callbacks
 
-    def add_callback(self, callback: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
+    def add_callback(self, callback: Callable[_P, object], *args: _P.args, **kwargs: _P.kwargs) -> None:
         """Call ``callback(*args, **kwargs)`` on the next turn of the loop, in the caller's context.
 
         The context is that of `contextvars`. May be called from any thread, and from a handler of the
@@ -358,24 +377,36 @@ class IOLoop(Configurable):
         """
         raise NotImplementedError
 
-    def add_callback_from_signal(self, callback: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
+    def add_callback_from_signal(
+        self, callback: Callable[_P, object], *args: _P.args, **kwargs: _P.kwargs
+    ) -> None:
         """The same as `add_callback`, which is safe in a handler of the `signal` module, too.
 
         Deprecated: use `asyncio.loop.add_signal_handler`, whose handlers may use the loop freely.
         """
         raise NotImplementedError
 
-    def spawn_callback(self, callback: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
+    def spawn_callback(self, callback: Callable[_P, object], *args: _P.args, **kwargs: _P.kwargs) -> None:
         """Start a coroutine, or call a function, on the next turn of the loop and forget it.
 
         Its exceptions are logged. The same as `add_callback`, said of something that runs for long.
         """
         self.add_callback(callback, *args, **kwargs)
 
+    @overload
+    def add_future(
+        self, future: asyncio.Future[_T], callback: Callable[[asyncio.Future[_T]], object]
+    ) -> None: ...
+    @overload
+    def add_future(
+        self,
+        future: concurrent.futures.Future[_T],
+        callback: Callable[[concurrent.futures.Future[_T]], object],
+    ) -> None: ...
     def add_future(
         self,
         future: asyncio.Future[_T] | concurrent.futures.Future[_T],
-        callback: Callable[[Any], Any],
+        callback: Callable[..., object],
     ) -> None:
         """Call ``callback(future)`` in this loop when ``future`` is done, whichever thread completes it.
 
@@ -424,7 +455,10 @@ class IOLoop(Configurable):
     # ---- Threads
 
     def run_in_executor(
-        self, executor: concurrent.futures.Executor | None, func: Callable[..., _T], *args: Any
+        self,
+        executor: concurrent.futures.Executor | None,
+        func: Callable[[*_Ts], _T],
+        *args: *_Ts,
     ) -> asyncio.Future[_T]:
         """Call ``func(*args)`` in a thread.
 
@@ -529,7 +563,7 @@ class PeriodicCallback:
 
     def __init__(
         self,
-        callback: Callable[[], Awaitable[Any] | Any | None],
+        callback: Callable[[], object],
         callback_time: datetime.timedelta | float,
         jitter: float = 0,
         io_loop: IOLoop | None = None,

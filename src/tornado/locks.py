@@ -225,7 +225,7 @@ class Semaphore(_Acquirable, _TimeoutGarbageCollector):
         waiting = f",waiters:{len(self._waiters)}" if self._waiters else ""
         return f"<{type(self).__name__} [{state}{waiting}]>"
 
-    def acquire(self, timeout: Timeout = None) -> asyncio.Future[Any]:
+    def acquire(self, timeout: Timeout = None) -> asyncio.Future[_ReleasingContextManager]:
         """Take one, or wait until one is released.
 
         :returns: a Future of a context manager whose ``with`` block ends with a `release`.
@@ -303,7 +303,7 @@ class Lock(_Acquirable):
         """Refuse, as `__enter__` does."""
         self.__enter__()
 
-    def acquire(self, timeout: Timeout = None) -> asyncio.Future[Any]:
+    def acquire(self, timeout: Timeout = None) -> asyncio.Future[_ReleasingContextManager]:
         """Take the lock, or wait until it is released.
 
         :returns: a Future of a context manager whose ``with`` block ends with a `release`.

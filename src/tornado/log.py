@@ -17,10 +17,13 @@ import sys
 import threading
 import time
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tornado._reexports import reexport
 from tornado.util import import_object
+
+if TYPE_CHECKING:
+    from tornado.options import OptionParser
 
 __all__ = [
     "LogFormatter",
@@ -259,7 +262,7 @@ class LogFormatter(logging.Formatter):
         return text
 
 
-def enable_pretty_logging(options: Any = None, logger: logging.Logger | None = None) -> None:
+def enable_pretty_logging(options: OptionParser | None = None, logger: logging.Logger | None = None) -> None:
     """Attach handlers with `LogFormatter` to a logger, as the options say.
 
     `tornado.options.parse_command_line` and `parse_config_file` call this by themselves.
@@ -321,7 +324,7 @@ def _file_handler(options: Any) -> logging.Handler:
     raise ValueError(f'the log_rotate_mode option should be "size" or "time", not {mode!r}')
 
 
-def define_logging_options(options: Any = None) -> None:
+def define_logging_options(options: OptionParser | None = None) -> None:
     """Define the options that `enable_pretty_logging` reads, and have it called once they are parsed.
 
     :arg options: an `.OptionParser`; the global one, which has them already, where it is left out.

@@ -14,14 +14,14 @@ import subprocess
 import sys
 import threading
 from binascii import hexlify
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from subprocess import CalledProcessError
 from types import TracebackType
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Unpack, overload
 
 from tornado import _reexec
 from tornado._classic.warning import ignored_loop
-from tornado._reexports import reexport
+from tornado._reexports import reexported
 from tornado.concurrent import (
     Future,
     future_set_exception_unless_cancelled,
@@ -32,8 +32,9 @@ from tornado.iostream import PipeIOStream
 from tornado.iostream._core import watching_loop
 from tornado.log import gen_log
 from tornado.netutil import _inherit
+from tornado.util import import_object
 
-__all__ = ["CalledProcessError", "Subprocess", "cpu_count", "fork_processes", "task_id"]
+__all__ = ["CalledProcessError", "Subprocess", "SubprocessOptions", "cpu_count", "fork_processes", "task_id"]
 
 #: Restarts of failed children before `fork_processes` gives up, unless it is told otherwise.
 _DEFAULT_MAX_RESTARTS = 100
@@ -210,6 +211,12 @@ def _reseed_random() -> None:
         random.seed(int(hexlify(os.urandom(16)), 16))
 
 
+if TYPE_CHECKING:
+    from tornado._subprocess_options import SubprocessOptions
+
+    _Command = str | bytes | os.PathLike[str] | Sequence[str | bytes | os.PathLike[str]]
+
+
 class Subprocess:
     """A child process whose pipes are streams and whose end is announced on the loop.
 
@@ -234,6 +241,24 @@ class Subprocess:
     stdout: Any
     stderr: Any
 
+    @overload
+    def __init__(
+        self,
+        args: _Command,
+        bufsize: int = -1,
+        executable: str | bytes | os.PathLike[str] | None = None,
+        **kwargs: Unpack[SubprocessOptions],
+    ) -> None: ...
+    @overload
+    def __init__(
+        self,
+        args: _Command,
+        bufsize: int = -1,
+        executable: str | bytes | os.PathLike[str] | None = None,
+        *,
+        io_loop: IOLoop | None,
+        **kwargs: Unpack[SubprocessOptions],
+    ) -> None: ...
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         if kwargs.pop("io_loop", None) is not None:
             ignored_loop("Subprocess")
@@ -366,4 +391,9 @@ class Subprocess:
         return None if callback is None else callback(code)  # the loop runs a coroutine
 
 
-reexport(globals())
+if not TYPE_CHECKING:  # a checker would take every name for one of this module
+
+    def __getattr__(name: str) -> Any:
+        if name == "SubprocessOptions":
+            return import_object("tornado._subprocess_options.SubprocessOptions")
+        return reexported(__name__, name)

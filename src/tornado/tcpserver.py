@@ -271,7 +271,7 @@ class TCPServer:
         future_add_done_callback(future, report)
 
     def _make_stream(
-        self, connection: socket.socket, plain: type[IOStream], secure: type[IOStream]
+        self, connection: socket.socket, plain: type[IOStream], secure: type[SSLIOStream]
     ) -> IOStream | None:
         if self.ssl_options is not None:
             return self._tls_stream(connection, secure)
@@ -311,7 +311,7 @@ class TCPServer:
         """Close connections that can be spared, as there are too many; whether there were any."""
         return False
 
-    def _tls_stream(self, connection: socket.socket, secure: type[IOStream]) -> IOStream | None:
+    def _tls_stream(self, connection: socket.socket, secure: type[SSLIOStream]) -> IOStream | None:
         """Wrap an accepted connection, or None where the peer has left again."""
         try:
             connection.getpeername()  # wrap_socket() would fail for a peer that left, and forget to close

@@ -294,12 +294,12 @@ class Configurable:
         return made
 
     @classmethod
-    def configurable_base(cls) -> type[Any]:
+    def configurable_base(cls) -> type[Configurable]:
         """The class at the head of the family, often the one that defines this method."""
         raise NotImplementedError(f"{cls.__qualname__} has to define configurable_base()")
 
     @classmethod
-    def configurable_default(cls) -> type[Any]:
+    def configurable_default(cls) -> type[Configurable]:
         """The implementation to use where nothing was configured."""
         raise NotImplementedError(f"{cls.__qualname__} has to define configurable_default()")
 
@@ -325,7 +325,7 @@ class Configurable:
         base.__impl_kwargs = kwargs
 
     @classmethod
-    def configured_class(cls) -> type[Any]:
+    def configured_class(cls) -> type[Configurable]:
         """The implementation in use: the configured one, else the default."""
         base = cls.configurable_base()
         # Only what was set on this base counts, not what a family further up has.

@@ -113,7 +113,7 @@ class WaitAll(YieldPoint):
 
     def __init__(self, keys: Iterable[Any]) -> None:
         deprecated("gen.WaitAll", _ADVICE)
-        self.keys = list(keys)
+        self.keys: list[Any] = list(keys)
 
     def start(self, runner: Keys) -> None:
         """Take the runner."""

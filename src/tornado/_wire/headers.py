@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, MutableMapping
-from typing import Any
+from typing import Any, TypeVar, overload
 
 from tornado._wire.errors import HTTPInputError
 
@@ -40,6 +40,8 @@ _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 FORBIDDEN_VALUE_CHARS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 _Fields = dict[str, "str | list[str]"]
+
+_D = TypeVar("_D")
 
 
 class InvalidHeader(HTTPInputError, ValueError):
@@ -262,6 +264,12 @@ class HTTPHeaders(MutableMapping[str, str]):
             fields = self._fields()
         return isinstance(name, str) and _names[name] in fields
 
+    @overload
+    def get(self, name: str, default: None = None) -> str | None: ...
+    @overload
+    def get(self, name: str, default: str) -> str: ...
+    @overload
+    def get(self, name: str, default: _D) -> str | _D: ...
     def get(self, name: str, default: Any = None) -> Any:
         """Return the value of ``name``, repeated values joined by commas, or ``default``."""
         if type(self) is not HTTPHeaders:

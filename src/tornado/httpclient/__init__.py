@@ -19,9 +19,11 @@ configured::
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from tornado import gen
 from tornado._export import export
-from tornado._reexports import reexport
+from tornado._reexports import reexported
 from tornado.httpclient._body import BodyNotReplayableError
 from tornado.httpclient._client import AsyncHTTPClient, HTTPClient
 from tornado.httpclient._command import main
@@ -31,21 +33,37 @@ from tornado.httpclient._response import HTTPClientError, HTTPError, HTTPRespons
 from tornado.httpclient._retry import RetryPolicy
 from tornado.httpclient._stream import ResponseStream
 from tornado.ioloop import IOLoop
+from tornado.util import import_object
+
+if TYPE_CHECKING:
+    from tornado.httpclient._options import FetchOptions, HandshakeOptions, HTTPRequestOptions
 
 __all__ = [
     "AsyncHTTPClient",
     "BodyNotReplayableError",
+    "FetchOptions",
     "HTTPClient",
     "HTTPClientError",
     "HTTPError",
     "HTTPRequest",
+    "HTTPRequestOptions",
     "HTTPResponse",
+    "HandshakeOptions",
     "ResponseStream",
     "RetryPolicy",
     "TransferProgress",
     "main",
 ]
 
-export(globals(), module="tornado.httpclient")
+_LATE = ("FetchOptions", "HTTPRequestOptions", "HandshakeOptions")
+
+if not TYPE_CHECKING:  # a checker would take every name for one of this module
+
+    def __getattr__(name: str) -> Any:
+        if name in _LATE:
+            return import_object(f"tornado.httpclient._options.{name}")
+        return reexported(__name__, name)
+
+
+export(globals(), module="tornado.httpclient", late=_LATE)
 _RequestProxy.__module__ = "tornado.httpclient"
-reexport(globals())

@@ -10,7 +10,7 @@ import inspect
 import time
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any, NoReturn, cast
+from typing import TYPE_CHECKING, Any, NoReturn, Unpack, cast, overload
 
 from tornado._classic.arguments import loop_first, stack_contexts
 from tornado._classic.warning import deprecated, ignored_loop
@@ -24,6 +24,9 @@ from tornado.httpclient._response import HTTPResponse
 from tornado.httpclient._stream import ResponseStream
 from tornado.ioloop import IOLoop
 from tornado.util import Configurable, import_object
+
+if TYPE_CHECKING:
+    from tornado.httpclient._options import FetchOptions, HTTPRequestOptions
 
 # Where a loop keeps its clients, by the class that was called. On the loop itself, so that both can be freed
 # together.
@@ -124,6 +127,12 @@ class AsyncHTTPClient(Configurable):
             for called in [called for called, client in cache.items() if client is self]:
                 del cache[called]
 
+    @overload
+    def fetch(
+        self, request: str, raise_error: bool = True, **kwargs: Unpack[FetchOptions]
+    ) -> Future[HTTPResponse]: ...
+    @overload
+    def fetch(self, request: str | HTTPRequest, raise_error: bool = True) -> Future[HTTPResponse]: ...
     def fetch(
         self, request: str | HTTPRequest, raise_error: bool = True, **kwargs: Any
     ) -> Future[HTTPResponse]:
@@ -172,6 +181,12 @@ class AsyncHTTPClient(Configurable):
             future.abandoned = abandoned
         return future
 
+    @overload
+    def stream(
+        self, request: str, raise_error: bool = True, **kwargs: Unpack[HTTPRequestOptions]
+    ) -> ResponseStream: ...
+    @overload
+    def stream(self, request: str | HTTPRequest, raise_error: bool = True) -> ResponseStream: ...
     def stream(self, request: str | HTTPRequest, raise_error: bool = True, **kwargs: Any) -> ResponseStream:
         """Send a request and read the response's body while it arrives.
 
@@ -198,7 +213,7 @@ class AsyncHTTPClient(Configurable):
             )
         return ResponseStream(functools.partial(self.fetch, raise_error=False), request, raise_error)
 
-    def fetch_impl(self, request: HTTPRequest, callback: Callable[[HTTPResponse], None]) -> Any:
+    def fetch_impl(self, request: HTTPRequest, callback: Callable[[HTTPResponse], None]) -> object:
         """Start a request; for implementations to define.
 
         :param request: a view of the `HTTPRequest` with the defaults filled in.
@@ -296,6 +311,12 @@ class HTTPClient:
             self._async_client.close()
             self._io_loop.close()
 
+    @overload
+    def fetch(
+        self, request: str, *, raise_error: bool = True, **kwargs: Unpack[HTTPRequestOptions]
+    ) -> HTTPResponse: ...
+    @overload
+    def fetch(self, request: HTTPRequest | str, *, raise_error: bool = True) -> HTTPResponse: ...
     def fetch(self, request: HTTPRequest | str, **kwargs: Any) -> HTTPResponse:
         """As `AsyncHTTPClient.fetch`, but returns the `HTTPResponse` itself."""
         return cast(HTTPResponse, self._run(functools.partial(self._async_client.fetch, request, **kwargs)))

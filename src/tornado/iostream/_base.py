@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import operator
 import re
+from collections.abc import Callable
 from typing import Any
 
 from tornado import ioloop
@@ -92,7 +93,7 @@ class BaseIOStream(PushMode):
         return self._pull is not None and self._pull.busy()
 
     def read_until_regex(
-        self, regex: bytes, max_bytes: int | None = None, callback: Any = None
+        self, regex: bytes, max_bytes: int | None = None, callback: Callable[[bytes], object] | None = None
     ) -> asyncio.Future[bytes]:
         """Read until a regular expression matches; the Future gives everything up to the end of the match.
 
@@ -114,7 +115,10 @@ class BaseIOStream(PushMode):
         return self._start_read(UntilRegex(pattern, max_bytes))
 
     def read_until(
-        self, delimiter: bytes, max_bytes: int | None = None, callback: Any = None
+        self,
+        delimiter: bytes,
+        max_bytes: int | None = None,
+        callback: Callable[[bytes], object] | None = None,
     ) -> asyncio.Future[bytes]:
         """Read until a delimiter is found; the Future gives everything up to its end.
 
@@ -132,7 +136,11 @@ class BaseIOStream(PushMode):
         return self._start_read(UntilDelimiter(delimiter, max_bytes))
 
     def read_bytes(
-        self, num_bytes: int, partial: bool = False, callback: Any = None, streaming_callback: Any = None
+        self,
+        num_bytes: int,
+        partial: bool = False,
+        callback: Callable[[bytes], object] | None = None,
+        streaming_callback: Callable[[bytes], object] | None = None,
     ) -> asyncio.Future[bytes]:
         """Read `num_bytes` bytes; with `partial`, up to that many as soon as there are any.
 
@@ -148,7 +156,12 @@ class BaseIOStream(PushMode):
             return self._start_read(Count(size, partial))
         return self._start_read(LargeCount(size))
 
-    def read_into(self, buf: bytearray, partial: bool = False, callback: Any = None) -> asyncio.Future[int]:
+    def read_into(
+        self,
+        buf: bytearray | memoryview,
+        partial: bool = False,
+        callback: Callable[[int], object] | None = None,
+    ) -> asyncio.Future[int]:
         """Read into a writable buffer until it is full; with `partial`, until it has something.
 
         The Future gives the number of bytes read. The buffer is not to be used until the Future is done or
@@ -160,7 +173,11 @@ class BaseIOStream(PushMode):
             return _for_callback("read", self, self.read_into, buf, partial, callback)
         return self._start_read(IntoBuffer(buf, partial))
 
-    def read_until_close(self, callback: Any = None, streaming_callback: Any = None) -> asyncio.Future[bytes]:
+    def read_until_close(
+        self,
+        callback: Callable[[bytes], object] | None = None,
+        streaming_callback: Callable[[bytes], object] | None = None,
+    ) -> asyncio.Future[bytes]:
         """Read everything until the stream is closed, up to ``max_buffer_size`` bytes."""
         if callback is not None or streaming_callback is not None:
             return _for_callback("read_until_close", self, callback, streaming_callback)

@@ -12,8 +12,7 @@ from __future__ import annotations
 import asyncio
 import enum
 from collections import deque
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
 
 from tornado._tasks import done_future
 from tornado.iostream._buffer import _StreamBuffer
@@ -118,7 +117,11 @@ class OutputSide(StreamCore):
         """Whether written bytes are still waiting to be sent."""
         return bool(self._output)
 
-    def write(self, data: bytes | bytearray | memoryview, callback: Any = None) -> asyncio.Future[None]:
+    def write(
+        self,
+        data: bytes | bytearray | memoryview,
+        callback: Callable[[], object] | None = None,
+    ) -> asyncio.Future[None]:
         """Write bytes; the Future is done when all of them, and all before them, were handed to the kernel.
 
         There is no need to wait for it, but whoever never does lets the buffer grow.

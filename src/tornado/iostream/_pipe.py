@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from typing import Any
+from typing import Any, overload
 
 from tornado.ioloop import IOLoop
 from tornado.iostream._base import BaseIOStream
@@ -26,6 +26,24 @@ class PipeIOStream(BaseIOStream):
     #: The descriptor.
     fd: int
 
+    @overload
+    def __init__(
+        self,
+        fd: int,
+        max_buffer_size: int | None = None,
+        read_chunk_size: int | None = None,
+        max_write_buffer_size: int | None = None,
+        io_loop: IOLoop | None = None,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self,
+        fd: int,
+        io_loop: IOLoop,
+        max_buffer_size: int | None = None,
+        read_chunk_size: int | None = None,
+        max_write_buffer_size: int | None = None,
+    ) -> None: ...
     def __init__(self, fd: int, *args: Any, **kwargs: Any) -> None:
         if args and isinstance(args[0], IOLoop):  # Tornado 4's second argument
             args, kwargs = args[1:], {**kwargs, "io_loop": args[0]}

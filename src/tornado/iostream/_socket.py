@@ -11,7 +11,8 @@ import errno
 import os
 import socket as socket_module
 import ssl
-from typing import Any, ClassVar, TypeVar
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, overload
 
 from tornado import ioloop, netutil
 from tornado.iostream._base import BaseIOStream, _for_callback
@@ -20,6 +21,9 @@ from tornado.iostream._errors import StreamNotIdleError, without_frames
 from tornado.iostream._file import CANNOT_SEND, FilePiece, truncated
 from tornado.iostream._output import Sending
 from tornado.netutil._place import address_name, placed
+
+if TYPE_CHECKING:
+    from tornado.iostream._tls import SSLIOStream
 
 _Stream = TypeVar("_Stream", bound="IOStream")
 
@@ -47,6 +51,24 @@ class IOStream(BaseIOStream):
     #: `SSLIOStream`, which enters itself here: it is made of this class and cannot be imported by it.
     _tls_stream: ClassVar[type[Any]]
 
+    @overload
+    def __init__(
+        self,
+        socket: socket_module.socket,
+        max_buffer_size: int | None = None,
+        read_chunk_size: int | None = None,
+        max_write_buffer_size: int | None = None,
+        io_loop: ioloop.IOLoop | None = None,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self,
+        socket: socket_module.socket,
+        io_loop: ioloop.IOLoop,
+        max_buffer_size: int | None = None,
+        read_chunk_size: int | None = None,
+        max_write_buffer_size: int | None = None,
+    ) -> None: ...
     def __init__(self, socket: socket_module.socket, *args: Any, **kwargs: Any) -> None:
         if args and isinstance(args[0], ioloop.IOLoop):  # Tornado 4's second argument
             args, kwargs = args[1:], {**kwargs, "io_loop": args[0]}
@@ -292,7 +314,10 @@ class IOStream(BaseIOStream):
     # -- connecting --
 
     def connect(
-        self: _Stream, address: Any, server_hostname: str | None = None, callback: Any = None
+        self: _Stream,
+        address: Any,
+        server_hostname: str | None = None,
+        callback: Callable[[_Stream], object] | None = None,
     ) -> asyncio.Future[_Stream]:
         """Connect the socket; the Future gives the stream when that is done.
 
@@ -372,7 +397,7 @@ class IOStream(BaseIOStream):
         server_side: bool,
         ssl_options: dict[str, Any] | ssl.SSLContext | None = None,
         server_hostname: str | None = None,
-    ) -> asyncio.Future[Any]:
+    ) -> asyncio.Future[SSLIOStream]:
         """Go on with TLS over this connection; the Future gives the `SSLIOStream` to use from now on.
 
         This stream is of no use any more, and its close callback moves to the new one.
@@ -407,7 +432,7 @@ class IOStream(BaseIOStream):
 
     def _hand_over(
         self, server_side: bool, ssl_options: dict[str, Any] | ssl.SSLContext, server_hostname: str | None
-    ) -> asyncio.Future[Any]:
+    ) -> asyncio.Future[SSLIOStream]:
         try:
             address = self.socket.getpeername()  # wrap_socket() would lose the socket of a peer that left
         except OSError as error:
@@ -456,7 +481,7 @@ class IOStream(BaseIOStream):
         )
         return secure, self._tls_stream
 
-    def _lost_before_tls(self, error: Exception) -> asyncio.Future[Any]:
+    def _lost_before_tls(self, error: Exception) -> asyncio.Future[SSLIOStream]:
         """The connection ended before the handshake could begin: close, and say so in a Future."""
         self.close(placed(without_frames(error), f"TLS handshake with {self._peer_name()}"))
         future: asyncio.Future[Any] = self._loop.create_future()

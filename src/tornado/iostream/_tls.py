@@ -23,10 +23,13 @@ import select
 import socket
 import ssl
 import weakref
-from typing import Any, ClassVar
+from collections.abc import Callable
+from socket import socket as Socket
+from typing import Any, ClassVar, Self, overload
 
 from tornado import netutil
 from tornado._throttle import Throttle
+from tornado.ioloop import IOLoop
 from tornado.iostream._base import _for_callback
 from tornado.iostream._core import FAIR_SHARE, fail
 from tornado.iostream._errors import is_connection_reset, without_frames
@@ -86,6 +89,30 @@ class SSLIOStream(IOStream):
     #: False after a deferral that ended by its timer: this peer sends short records and does not read.
     _defers_key_updates = True
 
+    @overload
+    def __init__(
+        self,
+        socket: Socket,
+        max_buffer_size: int | None = None,
+        read_chunk_size: int | None = None,
+        max_write_buffer_size: int | None = None,
+        io_loop: IOLoop | None = None,
+        *,
+        ssl_options: dict[str, Any] | ssl.SSLContext | None = None,
+        connected: bool | None = None,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self,
+        socket: Socket,
+        io_loop: IOLoop,
+        max_buffer_size: int | None = None,
+        read_chunk_size: int | None = None,
+        max_write_buffer_size: int | None = None,
+        *,
+        ssl_options: dict[str, Any] | ssl.SSLContext | None = None,
+        connected: bool | None = None,
+    ) -> None: ...
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._ssl_options = kwargs.pop("ssl_options", None)
         if self._ssl_options is None:
@@ -109,7 +136,10 @@ class SSLIOStream(IOStream):
     # -- connecting --
 
     def connect(
-        self, address: Any, server_hostname: str | None = None, callback: Any = None
+        self,
+        address: Any,
+        server_hostname: str | None = None,
+        callback: Callable[[Self], object] | None = None,
     ) -> asyncio.Future[SSLIOStream]:
         """Connect and shake hands; see `IOStream.connect`.
 
@@ -123,7 +153,9 @@ class SSLIOStream(IOStream):
         connected.add_done_callback(_look_at)
         return shaken
 
-    def wait_for_handshake(self, callback: Any = None) -> asyncio.Future[SSLIOStream]:
+    def wait_for_handshake(
+        self, callback: Callable[[SSLIOStream], object] | None = None
+    ) -> asyncio.Future[SSLIOStream]:
         """A Future that gives the stream when the handshake is done.
 
         :raises ssl.SSLError: from the Future, if the handshake fails (`ssl.SSLCertVerificationError` if the

@@ -14,7 +14,7 @@ import sys
 import warnings
 from asyncio import _get_running_loop, current_task
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar, TypeVarTuple
 
 from tornado._reexports import reexported
 from tornado._yielded import convert_yielded
@@ -38,6 +38,8 @@ __all__ = [
 ]
 
 _T = TypeVar("_T")
+_P = ParamSpec("_P")
+_Ts = TypeVarTuple("_Ts")
 
 
 class BaseAsyncIOLoop(IOLoop):
@@ -159,7 +161,9 @@ class BaseAsyncIOLoop(IOLoop):
 
     # ---- Timers and callbacks
 
-    def call_at(self, when: float, callback: Callable[..., Any], *args: Any, **kwargs: Any) -> object:
+    def call_at(
+        self, when: float, callback: Callable[_P, object], *args: _P.args, **kwargs: _P.kwargs
+    ) -> object:
         """Set a timer; see `IOLoop.call_at`."""
         # asyncio's clock is another one: a delay is what both have in common.
         try:
@@ -176,7 +180,7 @@ class BaseAsyncIOLoop(IOLoop):
         """Cancel a timer; see `IOLoop.remove_timeout`."""
         timeout.cancel()  # type: ignore[attr-defined]
 
-    def add_callback(self, callback: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
+    def add_callback(self, callback: Callable[_P, object], *args: _P.args, **kwargs: _P.kwargs) -> None:
         """Call back on the next turn, from any thread; see `IOLoop.add_callback`."""
         loop = self.asyncio_loop
         # Inside a callback or a task of the loop nothing has to wake it. Being in its thread is not enough:
@@ -192,7 +196,9 @@ class BaseAsyncIOLoop(IOLoop):
             if not loop.is_closed():
                 raise
 
-    def add_callback_from_signal(self, callback: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
+    def add_callback_from_signal(
+        self, callback: Callable[_P, object], *args: _P.args, **kwargs: _P.kwargs
+    ) -> None:
         """Call back on the next turn, from a signal handler; see `IOLoop.add_callback_from_signal`."""
         warnings.warn(
             "add_callback_from_signal is deprecated; use the asyncio loop's add_signal_handler()",
@@ -204,7 +210,10 @@ class BaseAsyncIOLoop(IOLoop):
     # ---- Threads
 
     def run_in_executor(
-        self, executor: concurrent.futures.Executor | None, func: Callable[..., _T], *args: Any
+        self,
+        executor: concurrent.futures.Executor | None,
+        func: Callable[[*_Ts], _T],
+        *args: *_Ts,
     ) -> asyncio.Future[_T]:
         """Call a function in a thread; see `IOLoop.run_in_executor`."""
         return self.asyncio_loop.run_in_executor(executor, func, *args)

@@ -32,7 +32,7 @@ For all of them:
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tornado._export import export
 from tornado._reexports import reexported
@@ -49,6 +49,10 @@ from tornado.testing._serving import RunningServer, serving
 from tornado.testing._timeout import get_async_test_timeout
 from tornado.util import import_object
 
+if TYPE_CHECKING:
+    from tornado._classic.logtrap import LogTrapTestCase as LogTrapTestCase
+    from tornado._classic.ports import get_unused_port as get_unused_port
+
 __all__ = [
     "AsyncHTTPSTestCase",
     "AsyncHTTPTestCase",
@@ -64,13 +68,15 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    # The style of Tornado 4, imported when it is used.
-    if name == "get_unused_port":
-        return import_object("tornado._classic.ports.get_unused_port")
-    if name == "LogTrapTestCase":
-        return import_object("tornado._classic.logtrap.LogTrapTestCase")
-    return reexported(__name__, name)
+if not TYPE_CHECKING:  # a checker would take every name for one of this module
+
+    def __getattr__(name: str) -> Any:
+        # The style of Tornado 4, imported when it is used.
+        if name == "get_unused_port":
+            return import_object("tornado._classic.ports.get_unused_port")
+        if name == "LogTrapTestCase":
+            return import_object("tornado._classic.logtrap.LogTrapTestCase")
+        return reexported(__name__, name)
 
 
 export(globals(), module="tornado.testing")

@@ -6,18 +6,20 @@ import asyncio
 import functools
 import inspect
 from collections.abc import Callable, Generator
-from typing import Any, TypeVar, overload
+from typing import Any, ParamSpec, overload
 
 from tornado import gen
 from tornado.testing._timeout import get_async_test_timeout
 
-_TestMethod = TypeVar("_TestMethod", bound=Callable[..., Any])
+_P = ParamSpec("_P")
 
 
 @overload
-def gen_test(func: None = None, timeout: float | None = None) -> Callable[[_TestMethod], _TestMethod]: ...
+def gen_test(
+    func: None = None, timeout: float | None = None
+) -> Callable[[Callable[_P, object]], Callable[_P, None]]: ...
 @overload
-def gen_test(func: _TestMethod, timeout: float | None = None) -> _TestMethod: ...
+def gen_test(func: Callable[_P, object], timeout: float | None = None) -> Callable[_P, None]: ...
 def gen_test(func: Callable[..., Any] | None = None, timeout: float | None = None) -> Any:
     """Decorate a coroutine, native or a generator, to be a test method of an `AsyncTestCase`.
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from tornado.testing._case import AsyncTestCase
 from tornado.testing._ports import bind_unused_port
@@ -12,7 +13,9 @@ from tornado.testing._timeout import get_async_test_timeout
 
 if TYPE_CHECKING:
     from tornado.httpclient import AsyncHTTPClient, HTTPResponse
+    from tornado.httpclient._options import HTTPRequestOptions
     from tornado.httpserver import HTTPServer
+    from tornado.httputil import HTTPServerConnectionDelegate, HTTPServerRequest
 
 
 class AsyncHTTPTestCase(AsyncTestCase):
@@ -50,14 +53,16 @@ class AsyncHTTPTestCase(AsyncTestCase):
 
         return HTTPServer(self._app, **self.get_httpserver_options())
 
-    def get_app(self) -> Any:
+    def get_app(self) -> HTTPServerConnectionDelegate | Callable[[HTTPServerRequest], object]:
         """Give the application under test. Every subclass defines it.
 
         :returns: a `tornado.web.Application`, or whatever else an HTTPServer takes.
         """
         raise NotImplementedError(f"{type(self).__name__} must define get_app() to return its application")
 
-    def fetch(self, path: str, raise_error: bool = False, **kwargs: Any) -> HTTPResponse:
+    def fetch(
+        self, path: str, raise_error: bool = False, **kwargs: Unpack[HTTPRequestOptions]
+    ) -> HTTPResponse:
         """Get one response, running the loop until it is there.
 
         :arg path: a path on the server of this test, with its query; or a full http or https URL.

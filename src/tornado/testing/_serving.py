@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import AsyncIterator, Callable
+from typing import TYPE_CHECKING, Unpack
 
 from tornado.testing._ports import bind_unused_port
 
 if TYPE_CHECKING:
+    from tornado._server_options import HTTPServerOptions
     from tornado.httpclient import AsyncHTTPClient, HTTPResponse
+    from tornado.httpclient._options import HTTPRequestOptions
     from tornado.httpserver import HTTPServer
+    from tornado.httputil import HTTPServerConnectionDelegate, HTTPServerRequest
 
 
 class RunningServer:
@@ -27,7 +30,9 @@ class RunningServer:
         """Give the full URL of a path on this server; a full http or https URL stays what it is."""
         return path if is_full_url(path) else self._base_url + path
 
-    async def fetch(self, path: str = "/", raise_error: bool = False, **kwargs: Any) -> HTTPResponse:
+    async def fetch(
+        self, path: str = "/", raise_error: bool = False, **kwargs: Unpack[HTTPRequestOptions]
+    ) -> HTTPResponse:
         """Get one response.
 
         :arg path: a path on this server, with its query; or a full http or https URL.
@@ -39,7 +44,10 @@ class RunningServer:
 
 
 @contextlib.asynccontextmanager
-async def serving(app: Any, **options: Any) -> AsyncIterator[RunningServer]:
+async def serving(
+    app: HTTPServerConnectionDelegate | Callable[[HTTPServerRequest], object],
+    **options: Unpack[HTTPServerOptions],
+) -> AsyncIterator[RunningServer]:
     """Serve an application on 127.0.0.1, on a port of the kernel's choice::
 
         async with serving(make_app()) as server:

@@ -74,7 +74,10 @@ from tornado.web._transforms import ContentEncoding, GZipContentEncoding, Output
 from tornado.web._uimodules import TemplateModule, UIModule, _linkify, _UIModuleNamespace, _xsrf_form_html
 
 if TYPE_CHECKING:
+    from tornado._classic.asynchronous import asynchronous as asynchronous
+    from tornado.web._application_settings import ApplicationSettings
     from tornado.web._channel import EventChannel
+    from tornado.web._cookie_attributes import CookieAttributes, CookieFlags
     from tornado.web._events import EventSourceHandler
     from tornado.web._sessions.cookie import CookieSessionStore
     from tornado.web._sessions.memory import MemorySessionStore
@@ -106,9 +109,12 @@ __all__ = [
     "MAX_SUPPORTED_SIGNED_VALUE_VERSION",
     "MIN_SUPPORTED_SIGNED_VALUE_VERSION",
     "Application",
+    "ApplicationSettings",
     "AuthenticationError",
     "ContentCodings",
     "ContentEncoding",
+    "CookieAttributes",
+    "CookieFlags",
     "CookieSessionStore",
     "ErrorHandler",
     "EventChannel",
@@ -151,6 +157,9 @@ __all__ = [
 
 #: What few programs use is imported when they do: names and the modules they are in.
 _LATE = {
+    "ApplicationSettings": "tornado.web._application_settings",
+    "CookieAttributes": "tornado.web._cookie_attributes",
+    "CookieFlags": "tornado.web._cookie_attributes",
     "EventChannel": "tornado.web._channel",
     "CookieSessionStore": "tornado.web._sessions.cookie",
     "EventSourceHandler": "tornado.web._events",
@@ -167,10 +176,12 @@ _LATE = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _LATE:
-        return reexported(__name__, name)
-    return globals().setdefault(name, import_object(f"{_LATE[name]}.{name}"))
+if not TYPE_CHECKING:  # a checker would take every name for one of this module
+
+    def __getattr__(name: str) -> Any:
+        if name not in _LATE:
+            return reexported(__name__, name)
+        return globals().setdefault(name, import_object(f"{_LATE[name]}.{name}"))
 
 
 export(globals(), module="tornado.web", late=_LATE)

@@ -9,7 +9,7 @@ import logging
 import re
 import socket
 from collections.abc import Awaitable, Callable
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, Unpack, cast, overload
 
 from tornado import httputil
 from tornado._tasks import run_eagerly
@@ -45,8 +45,12 @@ from tornado.web._handlers import ErrorHandler, ServerOptionsHandler
 from tornado.web._hosts import AllowedHosts, CheckedRouter, MisdirectedHandler
 from tornado.web._security import SecurityHeaders, headers_of
 from tornado.web._static import StaticFileHandler
-from tornado.web._transforms import transforms_of
+from tornado.web._transforms import OutputTransform, transforms_of
 from tornado.web._uimodules import TemplateModule, UIModule, _linkify, _xsrf_form_html
+
+if TYPE_CHECKING:
+    from tornado._server_options import HTTPServerOptions
+    from tornado.web._application_settings import ApplicationSettings
 
 _INFO = logging.INFO
 #: The UI modules of every application.
@@ -127,11 +131,28 @@ class Application(ReversibleRouter):
     _security: SecurityHeaders | None = None
     _hosts: AllowedHosts | None = None
 
+    # Two signatures, because programs have settings of their own; see `_application_settings`.
+    @overload
     def __init__(
         self,
         handlers: _RuleList | None = None,
         default_host: str | None = None,
-        transforms: list[type[Any]] | None = None,
+        transforms: list[type[OutputTransform]] | None = None,
+        **settings: Unpack[ApplicationSettings],
+    ) -> None: ...
+    @overload
+    def __init__(
+        self,
+        handlers: _RuleList | None = None,
+        default_host: str | None = None,
+        transforms: list[type[OutputTransform]] | None = None,
+        **settings: Any,
+    ) -> None: ...
+    def __init__(
+        self,
+        handlers: _RuleList | None = None,
+        default_host: str | None = None,
+        transforms: list[type[OutputTransform]] | None = None,
         **settings: Any,
     ) -> None:
         _check_routes(handlers, default_host)
@@ -140,7 +161,7 @@ class Application(ReversibleRouter):
         _static_coded.wanted(None, settings.get("static_precompressed"))
         if transforms is None:
             transforms = transforms_of(settings)
-        self.transforms: list[type[Any]] = transforms
+        self.transforms: list[type[OutputTransform]] = transforms
         self.settings = settings
         self.default_host = default_host
         ui_modules = _settings.ui_modules_of(settings.get("ui_modules", {}))
@@ -209,8 +230,8 @@ class Application(ReversibleRouter):
         backlog: int = 128,
         flags: int | None = None,
         reuse_port: bool = False,
-        **kwargs: Any,
-    ) -> Any:
+        **kwargs: Unpack[HTTPServerOptions],
+    ) -> HTTPServer:
         """Start an `.HTTPServer` for this application on the current event loop.
 
         :param port: TCP port; 0 lets the system choose one.
@@ -237,7 +258,7 @@ class Application(ReversibleRouter):
         if self.default_host is not None:
             self.wildcard_router.add_rules([(DefaultHostMatches(self, rule.matcher.host_pattern), router)])  # type: ignore[attr-defined]
 
-    def add_transform(self, transform_class: type[Any]) -> None:
+    def add_transform(self, transform_class: type[OutputTransform]) -> None:
         """Add an `OutputTransform` class for all responses."""
         self.transforms.append(transform_class)
 

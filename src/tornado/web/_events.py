@@ -185,7 +185,8 @@ class EventSourceHandler(RequestHandler):
 
     # -- the life of a stream --
 
-    def get(self, *args: str, **kwargs: str) -> Any:
+    # `Any` for every argument lets subclasses name the groups of their routes.
+    def get(self, *args: Any, **kwargs: Any) -> Awaitable[None] | None:
         """Open the stream; see `open` and `stream`."""
         _check_stream(type(self))
         self._auto_finish = False

@@ -13,8 +13,9 @@ import functools
 import http.cookies
 import re
 import threading
-from collections.abc import Awaitable, Callable, Collection, Coroutine
-from typing import TYPE_CHECKING, Any, ClassVar, overload
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, ClassVar, Unpack, overload
 
 from tornado import escape, httputil
 from tornado._tasks import keep
@@ -50,6 +51,7 @@ from tornado.web._uimodules import UI
 if TYPE_CHECKING:
     from tornado.web._application import Application
     from tornado.web._conversions import Converter, D, T
+    from tornado.web._cookie_attributes import CookieAttributes, CookieFlags
     from tornado.web._guard import Guard
     from tornado.web._sessions.exchange import SessionExchange
     from tornado.web._sessions.session import Session
@@ -669,7 +671,12 @@ class RequestHandler:
                 return
         _error_page.write(self, status_code, self._reason, kwargs.get("exc_info"))
 
-    def log_exception(self, typ: type[BaseException] | None, value: BaseException | None, tb: Any) -> None:
+    def log_exception(
+        self,
+        typ: type[BaseException] | None,
+        value: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
         """Log an uncaught exception; override to report it elsewhere.
 
         An `HTTPError` is a warning, without a traceback, if it has a log message. A `.StreamClosedError` on a
@@ -794,7 +801,9 @@ class RequestHandler:
         }
         _cookies.set_cookie(self, name, value, attributes, kwargs)
 
-    def clear_cookie(self, name: str, path: str = "/", domain: str | None = None, **kwargs: Any) -> None:
+    def clear_cookie(
+        self, name: str, path: str = "/", domain: str | None = None, **kwargs: Unpack[CookieFlags]
+    ) -> None:
         """Have the browser forget a cookie.
 
         :param path: and `domain`, and the like among `kwargs`, as they were set; without them it stays.
@@ -802,7 +811,9 @@ class RequestHandler:
         """
         _cookies.clear_cookie(self, name, {"path": path, "domain": domain, **kwargs})
 
-    def clear_all_cookies(self, path: str = "/", domain: str | None = None, **kwargs: Any) -> None:
+    def clear_all_cookies(
+        self, path: str = "/", domain: str | None = None, **kwargs: Unpack[CookieFlags]
+    ) -> None:
         """`clear_cookie` for every cookie that the request brought."""
         _cookies.clear_all_cookies(self, {"path": path, "domain": domain, **kwargs})
 
@@ -812,7 +823,7 @@ class RequestHandler:
         value: str | bytes,
         expires_days: float | None = 30,
         version: int | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[CookieAttributes],
     ) -> None:
         """Set a cookie that cannot be forged, though it can be read; needs the setting ``cookie_secret``.
 
@@ -1059,19 +1070,19 @@ class RequestHandler:
         """The directory of templates: the setting ``template_path``; None: beside the file that renders."""
         return self.application.settings.get("template_path")
 
-    def render_linked_js(self, js_files: Any) -> str:
+    def render_linked_js(self, js_files: Iterable[str]) -> str:
         """The ``<script src>`` elements of UI modules; override to pack them."""
         return _rendering.linked_js(self, js_files)
 
-    def render_embed_js(self, js_embed: Any) -> bytes:
+    def render_embed_js(self, js_embed: Iterable[bytes]) -> bytes:
         """The ``<script>`` element of UI modules' embedded JavaScript."""
         return _rendering.embedded_js(self, js_embed)
 
-    def render_linked_css(self, css_files: Any) -> str:
+    def render_linked_css(self, css_files: Iterable[str]) -> str:
         """The ``<link>`` elements of UI modules' style sheets."""
         return _rendering.linked_css(self, css_files)
 
-    def render_embed_css(self, css_embed: Any) -> bytes:
+    def render_embed_css(self, css_embed: Iterable[bytes]) -> bytes:
         """The ``<style>`` element of UI modules' embedded style."""
         return _rendering.embedded_css(self, css_embed)
 

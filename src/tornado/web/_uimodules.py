@@ -43,7 +43,7 @@ class UIModule:
         """JavaScript for a ``script`` element at the end of the page."""
         return None
 
-    def javascript_files(self) -> Any:
+    def javascript_files(self) -> str | Iterable[str] | None:
         """Address or addresses of scripts, absolute or below ``static_path``."""
         return None
 
@@ -51,7 +51,7 @@ class UIModule:
         """CSS for a ``style`` element in the page's head."""
         return None
 
-    def css_files(self) -> Any:
+    def css_files(self) -> str | Iterable[str] | None:
         """Address or addresses of style sheets, absolute or below ``static_path``."""
         return None
 

@@ -67,10 +67,12 @@ _LATE = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _LATE:
-        return reexported(__name__, name)
-    return globals().setdefault(name, import_object(f"{_LATE[name]}.{name}"))
+if not TYPE_CHECKING:  # a checker would take every name for one of this module
+
+    def __getattr__(name: str) -> Any:
+        if name not in _LATE:
+            return reexported(__name__, name)
+        return globals().setdefault(name, import_object(f"{_LATE[name]}.{name}"))
 
 
 export(globals(), module="tornado.websocket", late=_LATE)

@@ -11,7 +11,7 @@ import copy
 import os
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
@@ -199,7 +199,7 @@ class WebSocketClientConnection(InheritedNames):
             raise StopAsyncIteration
         return message
 
-    def on_message(self, message: Message) -> Any:
+    def on_message(self, message: Message) -> Awaitable[None] | None:
         """Called with each message: hands it to ``on_message_callback`` or to `read_message`."""
         if self._on_message_callback is None:
             return self.read_queue.put(message)
@@ -229,10 +229,10 @@ class WebSocketClientConnection(InheritedNames):
         """
         self._open_protocol().write_ping(utf8(data))
 
-    def on_ping(self, data: bytes) -> Any:
+    def on_ping(self, data: bytes) -> Awaitable[None] | None:
         """Called with the payload of each ping; it is answered without this."""
 
-    def on_pong(self, data: bytes) -> Any:
+    def on_pong(self, data: bytes) -> Awaitable[None] | None:
         """Called with the payload of each pong, the answer to a `ping`."""
 
     @property
@@ -451,7 +451,7 @@ def _offered_subprotocols(request: HTTPRequest, subprotocols: Sequence[str] | No
     return tuple(name for line in lines for name in map(str.strip, line.split(",")) if name)
 
 
-def _coroutine_or_none(result: Any) -> Any:
+def _coroutine_or_none(result: Any) -> Awaitable[None] | None:
     """What a program's callback has returned, if it has to be carried on; else nobody asks for it."""
     return result if asyncio.iscoroutine(result) else None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from tornado._classic.warning import ignored_loop
 from tornado.concurrent import Future
@@ -13,6 +13,9 @@ from tornado.netutil import Resolver
 from tornado.websocket._client import Connecting, WebSocketClientConnection
 from tornado.websocket._messages import Message
 from tornado.websocket._params import MAX_MESSAGE_SIZE
+
+if TYPE_CHECKING:
+    from tornado.httpclient._options import HandshakeOptions
 
 
 def websocket_connect(
@@ -28,7 +31,7 @@ def websocket_connect(
     resolver: Resolver | None = None,
     *,
     io_loop: IOLoop | None = None,
-    **options: Any,
+    **options: Unpack[HandshakeOptions],
 ) -> Connecting:
     """Open a WebSocket to a server.
 
@@ -80,11 +83,10 @@ def websocket_connect(
     if io_loop is not None:
         ignored_loop("websocket_connect")
     if isinstance(url, HTTPRequest):
-        if connect_timeout is not None:
-            options["connect_timeout"] = connect_timeout
-        if options:
+        given: set[str] = {*options, *(() if connect_timeout is None else ("connect_timeout",))}
+        if given:
             raise ValueError(
-                f"websocket_connect() takes {', '.join(sorted(options))} together with a URL only: "
+                f"websocket_connect() takes {', '.join(sorted(given))} together with a URL only: "
                 "set them on the HTTPRequest"
             )
         request = url

@@ -89,17 +89,17 @@ class WebSocketHandler(RequestHandler):
         """
         raise NotImplementedError(f"{type(self).__name__} has no on_message()")
 
-    def on_close(self) -> Any:
+    def on_close(self) -> Awaitable[None] | None:
         """Called once when an open connection is closed, by whomever; may be ``async``. See `close_code`.
 
         A peer that goes is noticed at once: coroutines of the other callbacks may be under way still. Only
         `open` is waited for, which may have failed.
         """
 
-    def on_ping(self, data: bytes) -> Any:
+    def on_ping(self, data: bytes) -> Awaitable[None] | None:
         """Called with the payload of each ping; it is answered without this."""
 
-    def on_pong(self, data: bytes) -> Any:
+    def on_pong(self, data: bytes) -> Awaitable[None] | None:
         """Called with the payload of each pong, the answer to a `ping`."""
 
     def select_subprotocol(self, subprotocols: list[str]) -> str | None:
@@ -263,7 +263,8 @@ class WebSocketHandler(RequestHandler):
 
     # -- the way here --
 
-    def get(self, *args: str, **kwargs: str) -> Awaitable[None]:
+    # `Any` for every argument lets subclasses name the groups of their routes.
+    def get(self, *args: Any, **kwargs: Any) -> Awaitable[None]:
         """Do the opening handshake. May be overridden, to await ``super().get(*args, **kwargs)``: that
         returns when the connection is closed.
         """
@@ -284,12 +285,14 @@ class WebSocketHandler(RequestHandler):
             raise ValueError(str(error)) from error
         accept(self, protocol, offer)
 
-    def on_ws_connection_close(self, close_code: int | None = None, close_reason: str | None = None) -> Any:
+    def on_ws_connection_close(
+        self, close_code: int | None = None, close_reason: str | None = None
+    ) -> Awaitable[None] | None:
         """The protocol tells that the connection is closed."""
         self.close_code, self.close_reason = close_code, close_reason
         return self.on_connection_close()
 
-    def on_connection_close(self) -> Any:
+    def on_connection_close(self) -> Awaitable[None] | None:  # type: ignore[override]
         """The connection is closed, or the client went during the handshake."""
         connection, self.ws_connection = self.ws_connection, None
         if connection is not None:

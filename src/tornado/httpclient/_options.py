@@ -1,0 +1,94 @@
+"""The keyword arguments that describe a request, as types.
+
+Type checkers read them; at run time this module is imported only by programs that name one of the classes.
+"""
+
+from __future__ import annotations
+
+import datetime
+import ssl
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from http.cookiejar import CookieJar
+from typing import Any, Literal, TypedDict
+
+from tornado import httputil
+from tornado._export import export
+from tornado.httpclient._progress import TransferProgress
+from tornado.httpclient._request import Body, BodyProducer
+from tornado.httpclient._response import HTTPResponse
+from tornado.httpclient._retry import RetryPolicy
+
+
+class HandshakeOptions(TypedDict, total=False):
+    """Keyword arguments that `tornado.websocket.websocket_connect` passes to `.HTTPRequest`. It has a
+    ``connect_timeout`` of its own.
+    """
+
+    method: str
+    headers: Mapping[str, str] | httputil.HTTPHeaders | None
+    body: Body | None
+    auth_username: str | None
+    auth_password: str | None
+    auth_mode: str | None
+    request_timeout: float | None
+    if_modified_since: float | datetime.datetime | None
+    follow_redirects: bool | None
+    max_redirects: int | None
+    user_agent: str | None
+    use_gzip: bool | None
+    network_interface: str | None
+    streaming_callback: Callable[[bytes], Awaitable[None] | None] | None
+    header_callback: Callable[[str], Any] | None
+    prepare_curl_callback: Callable[[Any], None] | None
+    proxy_host: str | None
+    proxy_port: int | None
+    proxy_username: str | None
+    proxy_password: str | None
+    proxy_auth_mode: str | None
+    allow_nonstandard_methods: bool | None
+    validate_cert: bool | None
+    ca_certs: str | None
+    allow_ipv6: bool | None
+    client_key: str | None
+    client_cert: str | None
+    body_producer: BodyProducer | None
+    expect_100_continue: bool
+    decompress_response: bool | None
+    ssl_options: dict[str, Any] | ssl.SSLContext | None
+    params: Mapping[str, Any] | Iterable[tuple[str, Any]] | str | None
+    json: Any
+    data: Mapping[str, Any] | Iterable[tuple[str, Any]] | None
+    files: Mapping[str, Any] | Iterable[tuple[str, Any]] | None
+    queue_timeout: float | None
+    max_body_size: int | None
+    allow_downgrade: bool | None
+    cookies: CookieJar | Literal[False] | None
+    retry: RetryPolicy | Literal[False] | None
+    progress_callback: Callable[[TransferProgress], Any] | None
+
+
+class HTTPRequestOptions(HandshakeOptions, total=False):
+    """Keyword arguments of `.HTTPRequest` besides the URL, which methods such as `.AsyncHTTPClient.fetch`
+    take too.
+
+    A program that passes such arguments on annotates them with it::
+
+        async def fetch_json(url: str, **options: Unpack[HTTPRequestOptions]) -> object:
+            response = await AsyncHTTPClient().fetch(url, **options)
+            return response.json()
+    """
+
+    connect_timeout: float | None
+
+
+class FetchOptions(HTTPRequestOptions, total=False):
+    """Keyword arguments of `.AsyncHTTPClient.fetch` with a URL: those of `HTTPRequestOptions`, and the
+    callback of Tornado 4, which is deprecated.
+    """
+
+    callback: Callable[[HTTPResponse], object] | None
+
+
+__all__ = ["FetchOptions", "HandshakeOptions", "HTTPRequestOptions"]
+
+export(globals(), module="tornado.httpclient")
