@@ -8,30 +8,93 @@ from __future__ import annotations
 
 import importlib
 from types import ModuleType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    # For checkers; at run time `__getattr__` imports them. Those in `__all__` need no alias.
+    from tornado import auth as auth
+    from tornado import (
+        autoreload,
+        concurrent,
+        escape,
+        gen,
+        http1connection,
+        httpclient,
+        httpserver,
+        httputil,
+        ioloop,
+        iostream,
+        locale,
+        locks,
+        log,
+        netutil,
+        options,
+        platform,
+        process,
+        queues,
+        routing,
+        simple_httpclient,
+        tcpclient,
+        tcpserver,
+        template,
+        testing,
+        util,
+        web,
+        websocket,
+        wsgi,
+    )
+    from tornado import curl_httpclient as curl_httpclient
+    from tornado import stack_context as stack_context
 
 #: Version of the Tornado API that this package implements.
 version: str = "6.6.1"
 #: The same as numbers; the fourth is 0 for a release, negative before it, positive after it.
 version_info: tuple[int, int, int, int] = (6, 6, 1, 0)
-
-_PUBLIC = """
-    autoreload concurrent escape gen http1connection httpclient httpserver httputil ioloop iostream locale
-    locks log netutil options platform process queues routing simple_httpclient tcpclient tcpserver template
-    testing util web websocket wsgi
-"""
-_MORE = "auth curl_httpclient stack_context"
+#: Version of Waterspout: the distribution's, which begins with the version of the Tornado API.
+waterspout_version: str = "6.6.1+waterspout.0.1"
 
 #: What ``from tornado import *`` imports.
-__all__ = _PUBLIC.split()  # noqa: PLE0605 - it is a list
+__all__ = [
+    "autoreload",
+    "concurrent",
+    "escape",
+    "gen",
+    "http1connection",
+    "httpclient",
+    "httpserver",
+    "httputil",
+    "ioloop",
+    "iostream",
+    "locale",
+    "locks",
+    "log",
+    "netutil",
+    "options",
+    "platform",
+    "process",
+    "queues",
+    "routing",
+    "simple_httpclient",
+    "tcpclient",
+    "tcpserver",
+    "template",
+    "testing",
+    "util",
+    "web",
+    "websocket",
+    "wsgi",
+]
 
-_submodules = frozenset(f"{_PUBLIC} {_MORE}".split())
+_submodules = frozenset(__all__) | {"auth", "curl_httpclient", "stack_context"}
 
+if not TYPE_CHECKING:  # a checker would take every name for a module of the package
 
-def __getattr__(name: str) -> ModuleType:
-    if name in _submodules:
-        return importlib.import_module(f"tornado.{name}")
-    raise AttributeError(f"module 'tornado' has no attribute {name!r}")
+    def __getattr__(name: str) -> ModuleType:
+        if name in _submodules:
+            return importlib.import_module(f"tornado.{name}")
+        raise AttributeError(f"module 'tornado' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted(_submodules | set(globals()))
+    special = [name for name in globals() if name.startswith("__") and name.endswith("__")]
+    return sorted({*_submodules, *special, "version", "version_info", "waterspout_version"})

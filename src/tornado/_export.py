@@ -22,12 +22,16 @@ def export(
     :arg module: the dotted public name to set; the facade's own name where it is left out.
     :arg late: names that the facade's ``__getattr__`` gives when they are asked for; left alone.
 
+    ``dir()`` of the facade then lists its ``__all__`` only; see `list_public`.
+
     Call it as the last statement of a package's ``__init__``. Values from elsewhere (an alias of a builtin, a
     logger, a constant) keep what they have, and so does what already belongs to another public module.
 
     :raises AttributeError: if ``__all__`` lists a name that is not there.
     """
     public = module or namespace["__name__"]
+    if public == namespace["__name__"]:
+        list_public(namespace)
     for name in namespace["__all__"]:
         if name in late:
             continue
@@ -37,6 +41,22 @@ def export(
         home = getattr(thing, "__module__", None)
         if isinstance(home, str) and _is_private(home) and callable(thing):
             thing.__module__ = public
+
+
+def list_public(namespace: MutableMapping[str, Any]) -> None:
+    """Have ``dir()`` of a module list the names of its ``__all__`` and the attributes of every module.
+
+    Other names, which programs reach all the same, are left out: those that the module imports or keeps for
+    itself, and those that its ``__getattr__`` finds.
+
+    :arg namespace: the module's ``globals()``, with ``__all__`` in it.
+    """
+
+    def names() -> list[str]:
+        special = [name for name in namespace if name.startswith("__") and name.endswith("__")]
+        return sorted({*namespace["__all__"], *special})
+
+    namespace["__dir__"] = names
 
 
 def _is_private(home: str) -> bool:

@@ -2,8 +2,8 @@
 
 ``from tornado.httputil import urlencode`` works on upstream because its ``httputil`` imports that function
 for itself. Programs rely on hundreds of such names, so each module here offers them too: its ``__getattr__``
-looks them up in `_IMPORTS`. A name is imported when a program first asks for it; until then ``dir()`` does
-not list it. Names that a module itself defines or imports are found without this.
+looks them up in `_IMPORTS`. A name is imported when a program first asks for it; ``dir()`` does not list
+it. Names that a module itself defines or imports are found without this.
 
 ``tests/compat/test_reexports.py`` compares the result with the names of upstream's modules.
 """
@@ -14,6 +14,8 @@ import importlib
 import sys
 from collections.abc import MutableMapping
 from typing import Any
+
+from tornado._export import list_public
 
 #: Module -> source -> names. Names under "" are modules, and a dotted one stands for its first part, as in
 #: ``import email.utils``.
@@ -335,13 +337,14 @@ _IMPORTS: dict[str, dict[str, str]] = {
 
 
 def reexport(namespace: MutableMapping[str, Any]) -> None:
-    """Let a module find the names in `_IMPORTS` by a ``__getattr__``.
+    """Let a module find the names in `_IMPORTS` by a ``__getattr__``, and list only its own in ``dir()``.
 
     :param namespace: the module's ``globals()``. A module that defines ``__getattr__`` calls
         `reexported` there instead.
     """
     module = namespace["__name__"]
     namespace["__getattr__"] = lambda name: reexported(module, name)
+    list_public(namespace)
 
 
 def reexported(module: str, name: str) -> Any:

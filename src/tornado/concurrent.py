@@ -21,6 +21,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar, Union, overload
 
 from tornado._classic.warning import ignored_loop
+from tornado._export import list_public
 from tornado._reexports import reexported
 from tornado.log import app_log
 from tornado.util import import_object
@@ -246,3 +247,6 @@ if not TYPE_CHECKING:  # a checker would take every name for one of this module
         if name == "TracebackFuture":
             return Future
         return reexported(__name__, name)
+
+
+list_public(globals())

@@ -41,6 +41,7 @@ from types import CoroutineType, GeneratorType, TracebackType
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast, overload
 
 from tornado._classic.warning import ignored_loop
+from tornado._export import list_public
 from tornado._reexports import reexported
 from tornado._tasks import run_eagerly
 from tornado._yielded import (
@@ -667,3 +668,6 @@ if not TYPE_CHECKING:  # a checker would take every name for one of this module
         if name == "MultiFuture":
             return multi_future
         return reexported(__name__, name)
+
+
+list_public(globals())

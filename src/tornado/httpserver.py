@@ -33,6 +33,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Unpack, cast
 
 from tornado import _setting_names, _signatures, netutil
+from tornado._export import list_public
 from tornado._reexports import reexported
 from tornado._throttle import Throttle
 from tornado.http1connection import (
@@ -566,3 +567,6 @@ if not TYPE_CHECKING:  # a checker would take every name for one of this module
         if name == "HTTPServerOptions":
             return import_object("tornado._server_options.HTTPServerOptions")
         return reexported(__name__, name)
+
+
+list_public(globals())

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Unpack, overload
 
 from tornado import _reexec
 from tornado._classic.warning import ignored_loop
+from tornado._export import list_public
 from tornado._reexports import reexported
 from tornado.concurrent import (
     Future,
@@ -397,3 +398,6 @@ if not TYPE_CHECKING:  # a checker would take every name for one of this module
         if name == "SubprocessOptions":
             return import_object("tornado._subprocess_options.SubprocessOptions")
         return reexported(__name__, name)
+
+
+list_public(globals())

@@ -16,7 +16,8 @@ TLS
 
 from __future__ import annotations
 
-from typing import Any
+import ssl
+from typing import TYPE_CHECKING, Any
 
 from tornado._export import export
 from tornado._reexports import reexported
@@ -55,15 +56,23 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    # Loading the system's certificates takes milliseconds: the shared contexts are made on first use.
-    if name == "_client_ssl_defaults":
-        return _tls.default_context(server_side=False)
-    if name == "_server_ssl_defaults":
-        return _tls.default_context(server_side=True)
-    if name in ("SSLCertificateError", "ssl_match_hostname"):  # of Tornado 4, imported when it is used
-        return getattr(import_object("tornado._classic.certificates"), name)
-    return reexported(__name__, name)
+if TYPE_CHECKING:
+    from tornado._classic.certificates import SSLCertificateError as SSLCertificateError
+    from tornado._classic.certificates import ssl_match_hostname as ssl_match_hostname
+
+    _client_ssl_defaults: ssl.SSLContext
+    _server_ssl_defaults: ssl.SSLContext
+else:
+
+    def __getattr__(name: str) -> Any:
+        # Loading the system's certificates takes milliseconds: the shared contexts are made on first use.
+        if name == "_client_ssl_defaults":
+            return _tls.default_context(server_side=False)
+        if name == "_server_ssl_defaults":
+            return _tls.default_context(server_side=True)
+        if name in ("SSLCertificateError", "ssl_match_hostname"):  # of Tornado 4, imported when it is used
+            return getattr(import_object("tornado._classic.certificates"), name)
+        return reexported(__name__, name)
 
 
 export(globals(), module="tornado.netutil")

@@ -14,8 +14,9 @@ import sys
 import warnings
 from asyncio import _get_running_loop, current_task
 from collections.abc import Callable
-from typing import Any, ParamSpec, TypeVar, TypeVarTuple
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, TypeVarTuple
 
+from tornado._export import list_public
 from tornado._reexports import reexported
 from tornado._yielded import convert_yielded
 from tornado.ioloop import IOLoop, _loop_of_thread, _Selectable
@@ -332,13 +333,17 @@ def _make_any_thread_policy() -> type:
     return AnyThreadEventLoopPolicy
 
 
-def __getattr__(name: str) -> Any:
-    # Made on demand: on Python 3.14 and later a mention of its base class is deprecated.
-    if name == "AnyThreadEventLoopPolicy":
-        made = globals()[name] = _make_any_thread_policy()
-        return made
-    return reexported(__name__, name)
+if not TYPE_CHECKING:  # a checker would take every name for one of this module
+
+    def __getattr__(name: str) -> Any:
+        # Made on demand: on Python 3.14 and later a mention of its base class is deprecated.
+        if name == "AnyThreadEventLoopPolicy":
+            made = globals()[name] = _make_any_thread_policy()
+            return made
+        return reexported(__name__, name)
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), "AnyThreadEventLoopPolicy"})
 
 
-def __dir__() -> list[str]:
-    return sorted({*globals(), "AnyThreadEventLoopPolicy"})
+list_public(globals())
