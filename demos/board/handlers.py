@@ -157,11 +157,11 @@ class ListHandler(BoardHandler):
 class EditHandler(ListHandler):
     """One's own message, to be changed."""
 
-    async def get(self, number: str) -> None:  # type: ignore[override]
+    async def get(self, number: str) -> None:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
         message = await self.own(number)
         self.show_form(f"/messages/{number}", message.draft)
 
-    async def post(self, number: str) -> None:  # type: ignore[override]
+    async def post(self, number: str) -> None:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
         draft, action = self.draft(), f"/messages/{number}"
         try:
             message = await self.own(number)

@@ -64,9 +64,9 @@ class LinkParser(HTMLParser):
         super().__init__()
         self.links: list[str] = []
 
-    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Take the target of an element."""
-        target = dict(attributes).get("href" if tag in ("a", "link", "area") else "src")
+        target = dict(attrs).get("href" if tag in ("a", "link", "area") else "src")
         if target:
             self.links.append(target)
 

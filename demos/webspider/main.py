@@ -61,9 +61,9 @@ class LinkParser(HTMLParser):
         super().__init__()
         self.links: list[str] = []
 
-    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Take note of a link."""
-        target = dict(attributes).get("href")
+        target = dict(attrs).get("href")
         if tag == "a" and target:
             self.links.append(target)
 

@@ -35,7 +35,7 @@ import types
 from asyncio import CancelledError
 from builtins import TimeoutError
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator
 from concurrent import futures
 from types import CoroutineType, GeneratorType, TracebackType
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast, overload
@@ -155,7 +155,7 @@ class Return(Exception):
 @overload
 def coroutine(func: Callable[_P, Generator[Any, Any, _T]]) -> Callable[_P, asyncio.Future[_T]]: ...
 @overload
-def coroutine(func: Callable[_P, CoroutineType[Any, Any, _T]]) -> Callable[_P, asyncio.Future[_T]]: ...
+def coroutine(func: Callable[_P, Coroutine[Any, Any, _T]]) -> Callable[_P, asyncio.Future[_T]]: ...
 @overload
 def coroutine(func: Callable[_P, _T]) -> Callable[_P, asyncio.Future[_T]]: ...
 def coroutine(func: Callable[..., Any]) -> Callable[..., Any]:
@@ -495,7 +495,7 @@ def with_timeout(
 @overload
 def with_timeout(
     timeout: float | datetime.timedelta,
-    future: Mapping[_K, Awaitable[_T]],
+    future: dict[_K, Awaitable[_T]] | dict[_K, asyncio.Future[_T]] | dict[_K, Coroutine[Any, Any, _T]],
     quiet_exceptions: QuietExceptions = (),
     *,
     message: str | Callable[[], str] | None = None,

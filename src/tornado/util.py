@@ -17,7 +17,7 @@ import warnings
 import zlib
 from builtins import TimeoutError as TimeoutError
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from tornado._reexports import reexport
 
@@ -277,18 +277,18 @@ class Configurable:
     __impl_class: type[Configurable] | None = None
     __impl_kwargs: dict[str, Any] | None = None
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         """Make an instance of the configured implementation and run its `initialize`."""
         base = cls.configurable_base()
-        chosen = cls
+        chosen: Any = cls
         if cls is base:
             chosen = cls.configured_class()
             if base.__impl_kwargs:
                 kwargs = {**base.__impl_kwargs, **kwargs}
             if chosen.configurable_base() is not base:
                 # The implementation is itself the interface of a smaller family: let it choose.
-                return chosen(*args, **kwargs)
-        made = super().__new__(chosen)
+                return chosen(*args, **kwargs)  # type: ignore[no-any-return]
+        made: Self = super().__new__(chosen)
         # No __init__: Python would run it once more when an implementation's call returns its own instance.
         made.initialize(*args, **kwargs)
         return made

@@ -99,7 +99,7 @@ class AsyncHTTPClient(Configurable):
                     _check_shared(found, kwargs)
                 return found
         try:
-            made = cast(AsyncHTTPClient, super().__new__(cls, **kwargs))
+            made = super().__new__(cls, **kwargs)
         except TypeError as error:
             chosen = cls.configured_class() if cls is cls.configurable_base() else cls
             _reraise_naming_nearest(error, chosen.initialize, kwargs)

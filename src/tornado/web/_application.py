@@ -131,7 +131,7 @@ class Application(ReversibleRouter):
     _security: SecurityHeaders | None = None
     _hosts: AllowedHosts | None = None
 
-    # Two signatures, because programs have settings of their own; see `_application_settings`.
+    # Several signatures, because programs have settings of their own; see `_application_settings`.
     @overload
     def __init__(
         self,
@@ -148,7 +148,17 @@ class Application(ReversibleRouter):
         transforms: list[type[OutputTransform]] | None = None,
         **settings: Any,
     ) -> None: ...
+    # For a dictionary with values of several types: by position, its entries are not taken for the host.
+    @overload
     def __init__(
+        self,
+        handlers: _RuleList | None = None,
+        default_host: str | None = None,
+        transforms: list[type[OutputTransform]] | None = None,
+        /,
+        **settings: object,
+    ) -> None: ...
+    def __init__(  # type: ignore[misc]  # a setting called "handlers" is no more possible than before
         self,
         handlers: _RuleList | None = None,
         default_host: str | None = None,

@@ -3,8 +3,8 @@
 Type checkers read it; at run time this module is imported only by programs that name the class.
 
 `Application` takes further settings of a program's own, and a `TypedDict` of Python 3.11 cannot be open. So
-the constructor has two signatures: one with these settings, by which editors complete and explain them, and
-one with any. A program that wants its settings checked makes them an `ApplicationSettings` first, or derives
+the constructor has one signature with these settings, by which editors complete and explain them, and others
+with any. A program that wants its settings checked makes them an `ApplicationSettings` first, or derives
 a class of its own from it. Most programs for Tornado collect settings in an ordinary dictionary, whose
 inferred type (``dict[str, object]``) a constructor with typed settings only would refuse.
 """

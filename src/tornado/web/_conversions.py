@@ -20,8 +20,9 @@ from tornado.web._errors import InvalidArgumentError
 
 T = TypeVar("T")
 D = TypeVar("D")
-#: What ``type`` may be: whatever makes a value out of text, and raises ValueError where it cannot.
-Converter = Callable[[str], T]
+#: What ``type`` may be: whatever makes a value out of text, and raises ValueError where it cannot. Classes
+#: such as `datetime.date` are not called, so what they take does not matter.
+Converter = type[T] | Callable[[str], T]
 
 #: Characters of a number; int() takes time that grows with the square of them.
 MAX_NUMBER_LENGTH = 1000

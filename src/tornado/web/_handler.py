@@ -741,6 +741,10 @@ class RequestHandler:
         """The request's cookies (`.HTTPServerRequest.cookies`)."""
         return self.request.cookies
 
+    @overload
+    def get_cookie(self, name: str, default: None = None) -> str | None: ...
+    @overload
+    def get_cookie(self, name: str, default: str) -> str: ...
     def get_cookie(self, name: str, default: str | None = None) -> str | None:
         """The value of a request cookie, unquoted; `default` if it was not sent. Of a repeated name the last
         one counts.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tornado._wire.ws_errors import HandshakeError
 from tornado.concurrent import Future
@@ -141,31 +141,39 @@ class WebSocketHandler(RequestHandler):
         """
         return None
 
-    @property
-    def ping_interval(self) -> float | None:
-        """Seconds between two pings, by which a peer that is gone is noticed; None or 0 for none."""
-        return self.settings.get("websocket_ping_interval")
+    # Properties, for which a program may have plain attributes or properties of its own.
+    if TYPE_CHECKING:
+        ping_interval: float | None
+        ping_timeout: float | None
+        max_message_size: int
+        write_limit: int
+    else:
 
-    @property
-    def ping_timeout(self) -> float | None:
-        """Seconds that the answer to a ping may take; None for `ping_interval`, and never longer."""
-        return self.settings.get("websocket_ping_timeout")
+        @property
+        def ping_interval(self) -> float | None:
+            """Seconds between two pings, by which a peer that is gone is noticed; None or 0 for none."""
+            return self.settings.get("websocket_ping_interval")
 
-    @property
-    def max_message_size(self) -> int:
-        """Bytes that a message may have once it is decompressed; a longer one closes the connection
-        (1009).
-        """
-        size: int = self.settings.get("websocket_max_message_size", MAX_MESSAGE_SIZE)
-        return size
+        @property
+        def ping_timeout(self) -> float | None:
+            """Seconds that the answer to a ping may take; None for `ping_interval`, and never longer."""
+            return self.settings.get("websocket_ping_timeout")
 
-    @property
-    def write_limit(self) -> int:
-        """Bytes that may wait for the peer before the Futures of `write_message` wait too, and, where
-        callbacks have sent them, its messages, until no more than half of that wait.
-        """
-        limit: int = self.settings.get("websocket_write_limit", WRITE_LIMIT)
-        return limit
+        @property
+        def max_message_size(self) -> int:
+            """Bytes that a message may have once it is decompressed; a longer one closes the connection
+            (1009).
+            """
+            size: int = self.settings.get("websocket_max_message_size", MAX_MESSAGE_SIZE)
+            return size
+
+        @property
+        def write_limit(self) -> int:
+            """Bytes that may wait for the peer before the Futures of `write_message` wait too, and, where
+            callbacks have sent them, its messages, until no more than half of that wait.
+            """
+            limit: int = self.settings.get("websocket_write_limit", WRITE_LIMIT)
+            return limit
 
     # -- for the program --
 

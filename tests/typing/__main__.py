@@ -1,0 +1,103 @@
+"""Check the types that programs see: ``python -m tests.typing``.
+
+1. ``pyright --verifytypes``: each public name of the package, as it is installed, has a complete type.
+2. mypy (strict) and pyright accept the programs beside this file, those in the guide, and the demos.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import venv
+from pathlib import Path
+
+from tests.support.guides import pages, programs
+from tests.support.program import ROOT
+
+HERE = Path(__file__).parent
+BIN = Path(sys.executable).parent
+#: Modules that others beside them import by their plain names, as programs do.
+SIBLINGS = ("demos/board", "guide/testing")
+PYRIGHT = {
+    "typeCheckingMode": "standard",
+    "pythonVersion": "3.11",
+    # Comments for mypy do not count, so that a comment for pyright tells what pyright thinks.
+    "enableTypeIgnoreComments": False,
+    "reportUnnecessaryTypeIgnoreComment": True,
+    "reportMissingModuleSource": False,
+}
+
+
+def run(*command: str | Path, cwd: Path, **variables: str) -> bool:
+    """Run a checker; its output goes to the terminal."""
+    done = subprocess.run([*map(str, command)], cwd=cwd, env={**os.environ, **variables}, check=False)
+    return done.returncode == 0
+
+
+def verify_types(folder: Path) -> bool:
+    """Install the package, without its editable link to this checkout, and have its public names checked."""
+    environment = folder / "environment"
+    venv.create(environment, symlinks=True)
+    python = environment / "bin/python"
+    pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet", "--no-deps", str(ROOT)]
+    subprocess.run([*pip, "--disable-pip-version-check"], check=True)
+    # With --verifytypes, pyright asks the first python on the path where packages are.
+    done = subprocess.run(
+        [BIN / "pyright", "--verifytypes", "tornado", "--ignoreexternal", "--outputjson"],
+        cwd=folder,
+        env={**os.environ, "PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    found = json.loads(done.stdout)["typeCompleteness"]
+    for symbol in found["symbols"]:
+        if not symbol["isTypeKnown"] or symbol["isTypeAmbiguous"]:
+            print(symbol["name"], *(each["message"] for each in symbol["diagnostics"]), sep="\n    ")
+    score = found["completenessScore"]
+    print(f"public names with a complete type: {score:.1%} of {sum(found['exportedSymbolCounts'].values())}")
+    return score == 1 and bool(found["exportedSymbolCounts"]["withKnownType"])
+
+
+def lay_programs(folder: Path) -> None:
+    """Copy everything that is checked into one folder, where no configuration of this project applies."""
+    for page in pages():
+        for name, code in programs(page).items():
+            path = folder / "guide" / page.stem / f"{name}.py"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(code, encoding="utf-8")
+    shutil.copytree(ROOT / "demos", folder / "demos", ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "cases").mkdir(parents=True)
+    for path in HERE.glob("*.py"):
+        if path.name != "__main__.py":
+            shutil.copy(path, folder / "cases")
+    (folder / "pyrightconfig.json").write_text(json.dumps(PYRIGHT))
+
+
+def check_programs(folder: Path) -> bool:
+    """Whether both checkers accept every program in `folder`."""
+    imported = {path for place in SIBLINGS for path in (folder / place).glob("*.py")}
+    imported = {path for path in imported if not path.name.startswith(("main", "test_", "conftest"))}
+    files = sorted(set(folder.rglob("*.py")) - imported)
+    mypy = [BIN / "mypy", "--strict", "--explicit-package-bases", "--disable-error-code=import-untyped"]
+    cache = ["--cache-dir", ROOT / ".mypy_cache/programs"]
+    accepted = run(*mypy, *cache, *files, cwd=folder, MYPYPATH=os.pathsep.join((".", *SIBLINGS)))
+    return run(BIN / "pyright", "--pythonpath", sys.executable, cwd=folder) and accepted
+
+
+def main() -> int:
+    """Make all checks, also after one has failed."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        complete = verify_types(folder)
+        lay_programs(folder / "programs")
+        accepted = check_programs(folder / "programs")
+    return 0 if complete and accepted else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
