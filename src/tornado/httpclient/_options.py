@@ -20,8 +20,8 @@ from tornado.httpclient._retry import RetryPolicy
 
 
 class HandshakeOptions(TypedDict, total=False):
-    """Keyword arguments that `tornado.websocket.websocket_connect` passes to `.HTTPRequest`. It has a
-    ``connect_timeout`` of its own.
+    """Keyword arguments that `tornado.websocket.websocket_connect` passes to `.HTTPRequest`, without
+    ``connect_timeout``, which is one of its own parameters.
     """
 
     method: str

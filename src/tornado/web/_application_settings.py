@@ -2,11 +2,11 @@
 
 Type checkers read it; at run time this module is imported only by programs that name the class.
 
-`Application` takes further settings of a program's own, and a `TypedDict` of Python 3.11 cannot be open. So
-the constructor has one signature with these settings, by which editors complete and explain them, and others
-with any. A program that wants its settings checked makes them an `ApplicationSettings` first, or derives
-a class of its own from it. Most programs for Tornado collect settings in an ordinary dictionary, whose
-inferred type (``dict[str, object]``) a constructor with typed settings only would refuse.
+`Application` also accepts settings that only the program reads, and a `TypedDict` of Python 3.11 cannot be open.
+So the constructor is overloaded: one signature has these settings, by which editors complete and explain them,
+and the others accept any. A program that wants its settings checked declares them as `ApplicationSettings`, or
+as a subclass. Most programs for Tornado collect settings in an ordinary dictionary, which has the inferred type
+``dict[str, object]``; a constructor with typed settings only would refuse it.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class ApplicationSettings(TypedDict, total=False):
     ::
 
         class Settings(ApplicationSettings, total=False):
-            database: Database  # the program's own
+            database: Database  # read by the program only
 
         settings: Settings = {"cookie_secret": secret, "database": database}
         application = Application(routes, **settings)
