@@ -2,11 +2,12 @@
 
 Type checkers read it; at run time this module is imported only by programs that name the class.
 
-`Application` also accepts settings that only the program reads, and a `TypedDict` of Python 3.11 cannot be open.
-So the constructor is overloaded: one signature has these settings, by which editors complete and explain them,
-and the others accept any. A program that wants its settings checked declares them as `ApplicationSettings`, or
-as a subclass. Most programs for Tornado collect settings in an ordinary dictionary, which has the inferred type
-``dict[str, object]``; a constructor with typed settings only would refuse it.
+`Application` also accepts settings that only the program reads, and a `TypedDict` of Python 3.11 cannot be
+open. So the constructor is overloaded: one signature has these settings, by which editors complete and
+explain them, and the others accept any. A program that wants its settings checked declares them as
+`ApplicationSettings`, or as a subclass. Most programs for Tornado collect settings in an ordinary
+dictionary, which has the inferred type ``dict[str, object]``; a constructor with typed settings only would
+refuse it.
 """
 
 from __future__ import annotations
