@@ -29,7 +29,7 @@ from tornado.httputil import (
     ResponseStartLine,
 )
 from tornado.log import gen_log
-from tornado.netutil import bind_unix_socket
+from tornado.netutil import bind_sockets, bind_unix_socket
 from tornado.web import Application, RequestHandler, stream_request_body
 
 FIRST = ("X-Real-Ip: 10.0.0.1", "X-Scheme: https")
@@ -736,3 +736,12 @@ def test_arguments_of_the_server_among_the_settings_are_reported(expect_log):
         HTTPServer(application)
     assert len(expected.records) == 2
     HTTPServer(application, max_body_size=7, xheaders=True)  # given on
+
+
+async def test_sockets_from_an_iterator_are_listened_on():
+    server = HTTPServer(Application())
+    server.add_sockets(iter(bind_sockets(0, "127.0.0.1")))
+    try:
+        assert len(server._sockets) == 1
+    finally:
+        server.stop()

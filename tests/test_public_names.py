@@ -21,13 +21,15 @@ LISTED = [
     if name not in ("tornado", "tornado.platform", "tornado.testing.pytest")
     and not name.endswith(".__main__")
 ]
+#: Public names that a star import leaves out, because their import may warn.
+LATE = {"tornado.platform.asyncio": ["AnyThreadEventLoopPolicy"]}
 
 
 @pytest.mark.parametrize("name", LISTED)
 def test_modules_list_public_names_only(name):
     module = load(name)
     shown = [each for each in dir(module) if not (each.startswith("__") and each.endswith("__"))]
-    assert shown == sorted(module.__all__)
+    assert shown == sorted([*module.__all__, *LATE.get(name, ())])
 
 
 @pytest.mark.parametrize("name", ["tornado.locks", "tornado.websocket"])

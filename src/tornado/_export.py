@@ -43,18 +43,19 @@ def export(
             thing.__module__ = public
 
 
-def list_public(namespace: MutableMapping[str, Any]) -> None:
+def list_public(namespace: MutableMapping[str, Any], late: Collection[str] = ()) -> None:
     """Have ``dir()`` of a module list the names of its ``__all__`` and the attributes of every module.
 
     Other names, which programs reach all the same, are left out: those that the module imports or keeps for
     itself, and those that its ``__getattr__`` finds.
 
     :arg namespace: the module's ``globals()``, with ``__all__`` in it.
+    :arg late: public names that ``__all__`` leaves out, because importing them has consequences.
     """
 
     def names() -> list[str]:
         special = [name for name in namespace if name.startswith("__") and name.endswith("__")]
-        return sorted({*namespace["__all__"], *special})
+        return sorted({*namespace["__all__"], *late, *special})
 
     namespace["__dir__"] = names
 

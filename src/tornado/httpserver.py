@@ -28,7 +28,7 @@ import logging
 import socket
 import ssl
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Unpack, cast
 
@@ -229,14 +229,15 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
     def _connections(self) -> set[HTTP1ServerConnection]:
         return cast("set[HTTP1ServerConnection]", self.conn_params._watch.connections)
 
-    def add_sockets(self, sockets: Any) -> None:
+    def add_sockets(self, sockets: Iterable[socket.socket]) -> None:
         """Accept connections on the listening `sockets` (see `.TCPServer.add_sockets`)."""
-        for listener in sockets:
+        listening = list(sockets)
+        for listener in listening:
             if listener.family in (socket.AF_INET, socket.AF_INET6):
                 # Accepted sockets inherit it on Linux and the BSDs, which saves a system call for each
                 # connection.
                 listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        super().add_sockets(sockets)
+        super().add_sockets(listening)
 
     def _make_room(self) -> bool:
         """Close the connections that have been without a request for longest: one in 32, so that the search

@@ -19,7 +19,7 @@ import gettext
 import glob
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar
 
 from tornado._locale_data import LOCALE_NAMES
@@ -312,7 +312,7 @@ class Locale:
         form = _("%(weekday)s, %(month_name)s %(day)s") if dow else _("%(month_name)s %(day)s")
         return self._fill(form, local)
 
-    def list(self, parts: Any) -> str:
+    def list(self, parts: Sequence[str]) -> str:
         """Write a list: "A, B and C"; empty for no parts."""
         if not parts:
             return ""

@@ -333,7 +333,9 @@ def _make_any_thread_policy() -> type:
     return AnyThreadEventLoopPolicy
 
 
-if not TYPE_CHECKING:  # a checker would take every name for one of this module
+if TYPE_CHECKING:
+    AnyThreadEventLoopPolicy: type[asyncio.AbstractEventLoopPolicy]
+else:  # a checker would take every name for one of this module
 
     def __getattr__(name: str) -> Any:
         # Made on demand: on Python 3.14 and later a mention of its base class is deprecated.
@@ -342,8 +344,5 @@ if not TYPE_CHECKING:  # a checker would take every name for one of this module
             return made
         return reexported(__name__, name)
 
-    def __dir__() -> list[str]:
-        return sorted({*globals(), "AnyThreadEventLoopPolicy"})
 
-
-list_public(globals())
+list_public(globals(), late=["AnyThreadEventLoopPolicy"])

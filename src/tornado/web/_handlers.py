@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
-from tornado.httputil import qs_to_qsl, url_concat
+from tornado.httputil import HTTPServerRequest, qs_to_qsl, url_concat
 from tornado.web._errors import HTTPError
 from tornado.web._handler import RequestHandler
 
@@ -117,7 +118,7 @@ class FallbackHandler(RequestHandler):
     :param fallback: (of the route) is called with the request, and answers it through ``request.connection``.
     """
 
-    def initialize(self, fallback: Any) -> None:
+    def initialize(self, fallback: Callable[[HTTPServerRequest], object]) -> None:
         """Take the route's argument; see the class."""
         self.fallback = fallback
 
