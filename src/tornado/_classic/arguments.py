@@ -67,3 +67,30 @@ def loop_first(make: Callable[_P, _T]) -> Callable[_P, _T]:
         return cast(Any, make)(cls, *args, **kwargs)
 
     return cast("Callable[_P, _T]", wrapper)
+
+
+def callback_second(*order: str) -> Callable[[Callable[_P, _T]], Callable[_P, _T]]:
+    """Decorate a method that had its callback in the second place, where it has an option now.
+
+    The method itself takes a callable in that place for the callback. What it cannot see is a callback there
+    together with the option by its name, as in ``read_until(b"\\n", callback, max_bytes=10)``.
+
+    :param order: the arguments of Tornado 4 from the second one on.
+    """
+
+    def decorate(method: Callable[_P, _T]) -> Callable[_P, _T]:
+        @functools.wraps(method)
+        def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
+            if kwargs and len(args) > 1 and callable(args[1]):
+                kwargs.update(zip(order, args[1:], strict=False))
+                args = args[:1]
+            return cast(Any, method)(self, *args, **kwargs)
+
+        return cast("Callable[_P, _T]", wrapper)
+
+    return decorate
+
+
+def mark_coroutine(function: Any) -> None:
+    """Have `inspect.iscoroutinefunction`, where it can, tell that ``function`` returns a coroutine."""
+    _mark_coroutine(function)

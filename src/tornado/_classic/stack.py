@@ -265,17 +265,22 @@ def wrapped(fn: Any) -> Any:
 
 
 def wrap_callbacks(request: Any) -> None:
-    """Have the callbacks of a request run inside the managers that are in force at its first ``fetch``."""
-    for name in ("header_callback", "streaming_callback"):
+    """Wrap the callbacks of a request so that they run inside the managers that are in force now."""
+    for name in ("header_callback", "prepare_curl_callback", "streaming_callback"):
         callback = getattr(request, name)
         if callback is not None:
             setattr(request, name, wrapped(callback))
 
 
 def call(callback: Callable[[], Any]) -> Any:
-    """Call ``callback`` inside the managers in force; None where a handler took its exception."""
+    """Call ``callback`` inside the managers in force; None where a handler took its exception.
+
+    A wrapped function enters its own managers, and no others.
+    """
     chain = _chain.get()
-    return _run(chain, callback) if chain else callback()
+    if not chain or hasattr(getattr(callback, "func", callback), "_stack_wrapped"):
+        return callback()
+    return _run(chain, callback)
 
 
 def _run(chain: tuple[_Manager, ...], callback: Callable[[], Any]) -> Any:
