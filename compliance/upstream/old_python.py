@@ -15,6 +15,7 @@ import sys
 import time
 import types
 import unittest
+from typing import Any
 
 
 def supply() -> None:
@@ -42,6 +43,28 @@ def supply() -> None:
             import imp  # noqa: F401
         except ImportError:
             sys.modules["imp"] = types.ModuleType("imp")
+
+
+def supply_to_twisted() -> None:
+    """Have Twisted's tests of reactors call ``unbuildReactor``, as releases of that time did.
+
+    There upstream's tests restore the signal handlers; without it the first test makes all others fail.
+    """
+    try:
+        from twisted.internet.test.reactormixins import ReactorBuilder
+    except ImportError:
+        return
+    if hasattr(ReactorBuilder, "unbuildReactor"):
+        return
+    build = ReactorBuilder.buildReactor
+
+    def build_reactor(self: Any) -> Any:
+        reactor = build(self)
+        self.addCleanup(self.unbuildReactor, reactor)
+        return reactor
+
+    ReactorBuilder.buildReactor = build_reactor
+    ReactorBuilder.unbuildReactor = lambda self, reactor: None
 
 
 def _add(owner: object, name: str, value: object) -> None:

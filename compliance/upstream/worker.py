@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import signal
 import sys
 import traceback
 import unittest
@@ -60,11 +61,19 @@ def skip_for_root(suite: unittest.TestSuite) -> None:
             setattr(test, name, unittest.skip("root may use any port")(getattr(test, name)))
 
 
+def end_of_alarm(_signal: int, _frame: object) -> None:
+    """Fail the test that set an alarm and did not finish in time, where SIGALRM would end all tests."""
+    raise TimeoutError("the test did not finish before its alarm")
+
+
 def main(module: str, answer: Path) -> None:
     """Run the module's tests and write the verdicts."""
     # Upstream's own runner quiets this logger too; a few tests expect no output from it.
     logging.getLogger("tornado.access").setLevel(logging.CRITICAL)
+    signal.signal(signal.SIGALRM, end_of_alarm)
     old_python.supply()
+    if module == "tornado.test.twisted_test":
+        old_python.supply_to_twisted()
     try:
         __import__(module)
     except Exception:
