@@ -7,6 +7,7 @@ import hmac
 from collections.abc import Iterable
 from typing import Any
 
+from tornado.auth._callbacks import login_step
 from tornado.auth._errors import AuthError
 from tornado.auth._oauth2 import OAuth2Mixin
 from tornado.auth._provider import request_token
@@ -39,6 +40,7 @@ class FacebookGraphMixin(OAuth2Mixin):
     _OAUTH_NO_CALLBACKS = False
     _FACEBOOK_BASE_URL = "https://graph.facebook.com"
 
+    @login_step(4)
     async def get_authenticated_user(
         self,
         redirect_uri: str,
@@ -75,6 +77,7 @@ class FacebookGraphMixin(OAuth2Mixin):
         user = {field: profile.get(field) for field in wanted}
         return {**user, "access_token": access_token, "session_expires": str(tokens.get("expires_in"))}
 
+    @login_step(1)
     async def facebook_request(
         self,
         path: str,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tornado.auth._callbacks import login_step
 from tornado.auth._oauth2 import OAuth2Mixin
 from tornado.auth._provider import request_token
 
@@ -53,6 +54,7 @@ class GoogleOAuth2Mixin(OAuth2Mixin):
         client: dict[str, str] = self._handler().settings[self._OAUTH_SETTINGS_KEY]
         return client
 
+    @login_step(2)
     async def get_authenticated_user(
         self, redirect_uri: str, code: str, client_id: str | None = None, client_secret: str | None = None
     ) -> dict[str, Any]:

@@ -10,9 +10,11 @@ from collections.abc import Awaitable, Mapping
 from typing import Any
 
 from tornado.auth import _oauth1_signature
+from tornado.auth._callbacks import login_step
 from tornado.auth._errors import AuthError
 from tornado.auth._provider import ProviderMixin, describe, with_query
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPResponse
+from tornado.util import import_object
 
 #: The cookie that keeps the request token, and its secret, between the two steps of a login.
 _COOKIE = "_oauth_request_token"
@@ -38,6 +40,7 @@ class OAuthMixin(ProviderMixin):
 
     # -- the two steps --
 
+    @login_step(3)
     async def authorize_redirect(
         self,
         callback_uri: str | None = None,
@@ -66,6 +69,7 @@ class OAuthMixin(ProviderMixin):
         response = await self._fetch_token(client, url, "request token")
         self._on_request_token(self._OAUTH_AUTHORIZE_URL, callback_uri, response)
 
+    @login_step(0)
     async def get_authenticated_user(self, http_client: AsyncHTTPClient | None = None) -> dict[str, Any]:
         """Finish the login in the handler of the callback URL.
 
@@ -111,6 +115,12 @@ class OAuthMixin(ProviderMixin):
 
         :param access_token: ``key`` and ``secret``, and what else the provider has sent.
         """
+        classic = getattr(self, "_oauth_get_user", None)  # of Tornado 4: it passes the user to a callback
+        if classic is not None:
+            started: Awaitable[dict[str, Any]] = import_object("tornado._classic.engine.Task")(
+                classic, access_token
+            )
+            return started
         raise NotImplementedError(f"{type(self).__name__} does not define _oauth_get_user_future()")
 
     def _oauth_request_parameters(

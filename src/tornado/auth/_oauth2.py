@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from tornado.auth._callbacks import login_step
 from tornado.auth._provider import ProviderMixin, post_form, with_query
 from tornado.escape import json_decode
 
@@ -72,6 +73,7 @@ class OAuth2Mixin(ProviderMixin):
         }
         return with_query(self._OAUTH_ACCESS_TOKEN_URL, arguments)
 
+    @login_step(1)
     async def oauth2_request(
         self,
         url: str,

@@ -6,6 +6,7 @@ import urllib.parse
 from collections.abc import Sequence
 from typing import Any
 
+from tornado.auth._callbacks import login_step
 from tornado.auth._errors import AuthError
 from tornado.auth._provider import ProviderMixin, describe, post_form
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPResponse
@@ -52,6 +53,7 @@ class OpenIdMixin(ProviderMixin):
         arguments = self._openid_args(target, ax_attrs=ax_attrs)
         self._handler().redirect(f"{self._OPENID_ENDPOINT}?{urllib.parse.urlencode(arguments)}")
 
+    @login_step(0)
     async def get_authenticated_user(self, http_client: AsyncHTTPClient | None = None) -> dict[str, Any]:
         """Finish the login in the handler of the callback URL: have the provider confirm what it has sent.
 

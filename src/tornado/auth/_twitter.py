@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tornado.auth._callbacks import login_step
 from tornado.auth._oauth1 import OAuthMixin
 from tornado.auth._provider import post_form, with_query
 from tornado.escape import json_decode
@@ -38,6 +39,7 @@ class TwitterMixin(OAuthMixin):
     _OAUTH_REQUEST_TOKEN_URL = "https://api.twitter.com/oauth/request_token"
     _OAUTH_ACCESS_TOKEN_URL = "https://api.twitter.com/oauth/access_token"
 
+    @login_step(1)
     async def authenticate_redirect(self, callback_uri: str | None = None) -> None:
         """Redirect like `authorize_redirect`, without asking again once the user has approved.
 
@@ -48,6 +50,7 @@ class TwitterMixin(OAuthMixin):
         response = await self._fetch_token(self.get_auth_http_client(), url, "request token")
         self._on_request_token(self._OAUTH_AUTHENTICATE_URL, None, response)
 
+    @login_step(1)
     async def twitter_request(
         self,
         path: str,

@@ -1,0 +1,104 @@
+"""Steps of a login with ``callback=``, and under ``web.asynchronous``, in the style of Tornado 4."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from tests.support.server import serving
+from tornado.auth import AuthError, OAuthMixin
+from tornado.auth._callbacks import login_step
+from tornado.httpclient import AsyncHTTPClient, HTTPClientError
+from tornado.web import Application, RequestHandler, asynchronous
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*style of Tornado 4")
+
+
+class Steps:
+    """A mixin with one step, whose callback was its second argument."""
+
+    @login_step(1)
+    async def request(self, path: str, token: str | None = None, **args: Any) -> Any:
+        if isinstance(args.get("error"), Exception):
+            raise args["error"]
+        return path, token, args
+
+
+class Received:
+    def __init__(self) -> None:
+        self.future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+    def __call__(self, value: Any) -> None:
+        self.future.set_result(value)
+
+
+async def test_callback_by_name_or_in_its_old_place() -> None:
+    by_name, in_place = Received(), Received()
+    with pytest.warns(DeprecationWarning, match=r"Steps\.request\(callback=\.\.\.\)"):
+        Steps().request("/a", token="t", callback=by_name)
+    Steps().request("/b", in_place, "t")  # type: ignore[arg-type]
+    assert await by_name.future == ("/a", "t", {})
+    assert await in_place.future == ("/b", "t", {})
+
+
+async def test_without_a_callback_it_is_a_coroutine() -> None:
+    assert asyncio.iscoroutinefunction(Steps.request)
+    started = Steps().request("/a", callback="name of a function")
+    assert asyncio.iscoroutine(started)
+    assert await started == ("/a", None, {"callback": "name of a function"})
+
+
+@pytest.mark.parametrize(
+    ("error", "logged"),
+    [(HTTPClientError(500), "Error response HTTP 500"), (AuthError("refused"), "Login failed.*refused")],
+)
+async def test_refusal_calls_back_with_none_and_is_logged(
+    error: Exception, logged: str, expect_log: Any
+) -> None:
+    received = Received()
+    with expect_log("tornado.general", logged):
+        Steps().request("/a", callback=received, error=error)
+        assert await received.future is None
+
+
+class Login(RequestHandler, OAuthMixin):
+    def _oauth_consumer_token(self) -> dict[str, Any]:
+        return {"key": "program", "secret": "secret"}
+
+    def _oauth_get_user(self, access_token: dict[str, Any], callback: Any) -> None:
+        callback({"email": "me@example.test"})
+
+    def initialize(self, base: list[str]) -> None:
+        self._OAUTH_REQUEST_TOKEN_URL = base[0] + "/token"
+        self._OAUTH_ACCESS_TOKEN_URL = base[0] + "/token"
+        self._OAUTH_AUTHORIZE_URL = base[0] + "/authorize"
+
+    def start(self) -> None:
+        if self.get_argument("oauth_token", None):
+            self.get_authenticated_user(self.finish)  # type: ignore[arg-type]
+        else:
+            self.authorize_redirect()  # not awaited
+
+
+class Token(RequestHandler):
+    def get(self) -> None:
+        self.write("oauth_token=key&oauth_token_secret=secret")
+
+
+async def test_login_of_a_handler_with_callbacks() -> None:
+    class CallbackLogin(Login):
+        get = asynchronous(Login.start)
+
+    base = [""]
+    async with serving(Application([("/login", CallbackLogin, {"base": base}), ("/token", Token)])) as server:
+        base[0] = f"http://127.0.0.1:{server.port}"
+        client = AsyncHTTPClient()
+        first = await client.fetch(f"{base[0]}/login", follow_redirects=False, raise_error=False)
+        assert (first.code, first.headers["Location"]) == (302, f"{base[0]}/authorize?oauth_token=key")
+        cookie = first.headers["Set-Cookie"].partition(";")[0]
+        url = f"{base[0]}/login?oauth_token=key&oauth_verifier=v"
+        second = await client.fetch(url, headers={"Cookie": cookie})
+    assert b'"email": "me@example.test"' in second.body
+    assert b'"access_token": {"key": "key", "secret": "secret"}' in second.body
