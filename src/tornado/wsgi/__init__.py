@@ -18,14 +18,17 @@ threads, or a request handler in its place. Without either, the application runs
 request at a time, as in Tornado: nothing else happens meanwhile. In every case what the application yields is
 sent as it comes.
 
-`WSGIAdapter` goes the other way and is of Tornado 4.
+`WSGIAdapter` and `WSGIApplication` go the other way and are the style of Tornado 4.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 from tornado._export import export
-from tornado._reexports import reexport
+from tornado._reexports import reexported
 from tornado.httputil import HTTPServerRequest
+from tornado.util import import_object
 from tornado.wsgi._adapter import WSGIAdapter
 from tornado.wsgi._container import WSGIContainer
 from tornado.wsgi._environ import WSGIAppType, to_wsgi_str
@@ -35,5 +38,11 @@ HTTPRequest = HTTPServerRequest
 
 __all__ = ["HTTPRequest", "WSGIAdapter", "WSGIAppType", "WSGIContainer", "to_wsgi_str"]
 
+
+def __getattr__(name: str) -> Any:
+    if name == "WSGIApplication":  # of Tornado 4, imported when it is used
+        return import_object("tornado.wsgi._application.WSGIApplication")
+    return reexported(__name__, name)
+
+
 export(globals(), module="tornado.wsgi")
-reexport(globals())

@@ -16,6 +16,7 @@ from tornado.concurrent import Future
 from tornado.httputil import (
     HTTPConnection,
     HTTPHeaders,
+    HTTPOutputError,
     HTTPServerConnectionDelegate,
     RequestStartLine,
     ResponseStartLine,
@@ -134,6 +135,9 @@ class _Connection(HTTPConnection):
         self._line: ResponseStartLine | None = None
         self._headers = HTTPHeaders()
         self._body: list[bytes] = []
+        self._is_head = environ["REQUEST_METHOD"] == "HEAD"
+        #: Bytes of the body still to be written; None where its length was not announced.
+        self._remaining: int | None = None
 
     def set_close_callback(self, callback: Callable[[], None] | None) -> None:
         """Nobody can tell us that the client is gone."""
@@ -158,15 +162,25 @@ class _Connection(HTTPConnection):
     ) -> Future[None]:
         assert isinstance(start_line, ResponseStartLine)
         self._line, self._headers = start_line, headers
+        # RFC 9110 section 8.6: there the length is that of a body which is not sent.
+        if "Content-Length" in headers and not self._is_head and start_line.code not in (204, 304):
+            self._remaining = int(headers["Content-Length"])
         return self.write(chunk or b"")
 
     def write(self, chunk: bytes) -> Future[None]:
+        if self._remaining is not None:
+            if len(chunk) > self._remaining:
+                self._remaining = None  # one error is enough
+                raise HTTPOutputError("Tried to write more data than Content-Length")
+            self._remaining -= len(chunk)
         self._body.append(chunk)
         return done_future(asyncio.get_running_loop())
 
     def finish(self) -> None:
         if not self.finished.done():
             self.finished.set_result(None)
+            if self._remaining:
+                raise HTTPOutputError(f"Tried to write {self._remaining} bytes less than Content-Length")
 
     def response(self) -> tuple[str, list[tuple[str, str]], bytes]:
         """Status, header fields and body."""

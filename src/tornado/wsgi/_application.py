@@ -1,0 +1,47 @@
+"""`WSGIApplication`: an `.Application` that is itself a WSGI application, as Tornado 3 and 4 had it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tornado._classic.warning import deprecated
+from tornado._export import export
+from tornado.web import Application
+from tornado.wsgi._adapter import StartResponse, WSGIAdapter
+
+__all__ = ["WSGIApplication"]
+
+
+class WSGIApplication(Application):
+    """An `.Application` for WSGI servers.
+
+    ::
+
+        application = WSGIApplication([(r"/", MainHandler)])
+        wsgiref.simple_server.make_server("", 8888, application).serve_forever()
+
+    It takes the arguments of `.Application`. Each request runs as under `WSGIAdapter`, whose limits apply.
+
+    Deprecated: serve an `.Application` with its own server, or wrap it in a `WSGIAdapter`.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        deprecated("wsgi.WSGIApplication", "serve an Application with Application.listen() or HTTPServer")
+        super().__init__(*args, **kwargs)
+        self._adapter = _Adapter(self)
+
+    def __call__(  # type: ignore[override]
+        self, environ: dict[str, Any], start_response: StartResponse
+    ) -> list[bytes]:
+        """Answer one request (PEP 3333)."""
+        return self._adapter(environ, start_response)
+
+
+class _Adapter(WSGIAdapter):
+    """The adapter of a `WSGIApplication`, whose own warning is enough."""
+
+    def __init__(self, application: Application) -> None:
+        self.application = application
+
+
+export(globals(), module="tornado.wsgi")
