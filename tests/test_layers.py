@@ -24,6 +24,7 @@ LAYERS = {
         "escape",
         "log",
         "options",
+        "speedups",
         "util",
     ],
     "wire": ["_wire"],
@@ -68,6 +69,9 @@ LAYERS = {
 EXCEPTIONS = {
     "tornado.concurrent -> tornado._classic": "return_future and callback= are bound when they are used",
     "tornado.gen -> tornado._classic": "the names of Tornado 4 are bound when they are used",
+    "tornado.ioloop -> tornado._classic.pollers": "PollIOLoop is bound when it is used",
+    "tornado.util -> tornado._classic.shutdown": "is_finalizing is bound when it is used",
+    "tornado._classic.twistedresolver -> tornado.netutil": "a Resolver, as in platform.caresresolver",
     "tornado.log -> tornado.options": "enable_pretty_logging() without arguments obeys the global options",
     "tornado.ioloop -> tornado.platform.asyncio": "IOLoop() is configurable, its default a string",
     "tornado.httpclient -> tornado.simple_httpclient": "AsyncHTTPClient() is configurable, likewise",
@@ -98,6 +102,7 @@ EXTRAS = {
     "redis": "sessions in Redis",
     "twisted": "platform.twisted",
     "uvloop": "a faster loop",
+    "zope": "interfaces of Twisted, which requires it",
     "watchfiles": "autoreload by notification",
     "zstandard": "content coding zstd",
 }

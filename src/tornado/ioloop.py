@@ -21,6 +21,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextlib
+import contextvars
 import datetime
 import functools
 import inspect
@@ -28,6 +29,7 @@ import math
 import numbers
 import os
 import random
+import sys
 import threading
 import time
 import warnings
@@ -37,7 +39,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, ClassVar, Literal, ParamSpec, Protocol, TypeVar, TypeVarTuple, overload
 
 from tornado._classic.warning import deprecated, ignored_loop
-from tornado._reexports import reexport
+from tornado._reexports import reexported
 from tornado._tasks import done_future as _done_future  # noqa: F401 - for our other layers
 from tornado._tasks import run_eagerly as _run_eagerly  # noqa: F401
 from tornado._yielded import BadYieldError, convert_yielded
@@ -389,9 +391,11 @@ class IOLoop(Configurable):
     def spawn_callback(self, callback: Callable[_P, object], *args: _P.args, **kwargs: _P.kwargs) -> None:
         """Start a coroutine, or call a function, on the next turn of the loop and forget it.
 
-        Its exceptions are logged. The same as `add_callback`, said of something that runs for long.
+        The same as `add_callback`, but outside of stack contexts: its exceptions are logged.
         """
-        self.add_callback(callback, *args, **kwargs)
+        classic = sys.modules.get("tornado._classic.stack")
+        with contextlib.nullcontext() if classic is None else classic.NullContext():
+            self.add_callback(callback, *args, **kwargs)
 
     @overload
     def add_future(
@@ -415,8 +419,10 @@ class IOLoop(Configurable):
         if isinstance(future, Future):
             future.add_done_callback(functools.partial(self._run_callback, callback))
         else:
-            # This one calls back in the thread that completed it, or, done already, right here.
-            future_add_done_callback(future, functools.partial(self.add_callback, callback))
+            # This one calls back in the thread that completed it, or, done already, right here: bring the
+            # caller's context along.
+            context = contextvars.copy_context()
+            future_add_done_callback(future, lambda done: context.run(self.add_callback, callback, done))
 
     def _run_callback(self, callback: Callable[..., Any], *args: Any) -> None:
         """Call ``callback(*args)`` and wait, in the background, for what it returns; log what it raises."""
@@ -669,4 +675,7 @@ def _warn_deprecated(what: str, advice: str) -> None:
     warnings.warn(f"{what} is deprecated; {advice}", DeprecationWarning, stacklevel=3)
 
 
-reexport(globals())
+def __getattr__(name: str) -> Any:
+    if name == "PollIOLoop":  # of Tornado 4, imported when it is used
+        return import_object("tornado._classic.pollers.PollIOLoop")
+    return reexported(__name__, name)

@@ -19,7 +19,7 @@ from builtins import TimeoutError as TimeoutError
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
-from tornado._reexports import reexport
+from tornado._reexports import reexported
 
 if TYPE_CHECKING:
     import unittest
@@ -446,4 +446,7 @@ def doctests() -> unittest.TestSuite:
     return doctest.DocTestSuite(sys.modules[__name__])
 
 
-reexport(globals())
+def __getattr__(name: str) -> Any:
+    if name == "is_finalizing":  # of Tornado 4, imported when it is used
+        return import_object("tornado._classic.shutdown.is_finalizing")
+    return reexported(__name__, name)

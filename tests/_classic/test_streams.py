@@ -325,3 +325,20 @@ async def test_warnings(certificates):
     with contextlib.closing(stream), pytest.warns(DeprecationWarning, match=r"IOStream.connect\(callback="):
         stream.connect(("127.0.0.1", 9), got)
     await turns()
+
+
+@pytest.mark.parametrize(("method", "pattern"), [("read_until", b"\n"), ("read_until_regex", rb"\n")])
+async def test_callback_in_its_old_place_with_an_option_by_name(kind, certificates, method, pattern):
+    async with stream_pair(kind, certificates) as (server, client):
+        await client.write(b"one\n")
+        got = Callback()
+        getattr(server, method)(pattern, got, max_bytes=10)
+        assert await got.result() == (b"one\n",)
+
+
+async def test_read_bytes_with_callbacks_in_their_old_places_and_partial_by_name(kind, certificates):
+    async with stream_pair(kind, certificates) as (server, client):
+        await client.write(b"one")
+        got = Callback()
+        server.read_bytes(100, got, partial=True)
+        assert await got.result() == (b"one",)

@@ -9,7 +9,6 @@ from __future__ import annotations
 MISSING = {
     "tornado.test": "upstream's own test suite; the name stays free for it",
     "tornado.typing": "the package itself imports nothing, so that `import tornado` stays cheap",
-    "tornado.speedups": "a module of compiled code; tornado.util has its function",
 }
 
 NAMES: dict[str, str] = {

@@ -194,3 +194,38 @@ def test_a_selector_of_somebody_elses_is_left_alone(clock: FakeClock) -> None:
     assert loop._selector is before  # type: ignore[attr-defined]
     loop.run_until_complete(asyncio.sleep(0))
     loop.close()
+
+
+def test_loop_made_by_asking_for_the_current_one_serves_each_child() -> None:
+    """The question makes an asyncio loop without an IOLoop, which forked children must not share either."""
+    out = program(
+        """
+assert IOLoop.current(instance=False) is None
+read, write = os.pipe()
+
+def use(name):
+    loop = IOLoop.current()
+    future = loop.asyncio_loop.create_future()
+    loop.add_handler(read, lambda fd, events: future.set_result(os.read(fd, 1)), IOLoop.READ)
+    os.write(write, name)
+    print(loop.run_sync(lambda: future).decode())
+    loop.close()
+
+first_read, first_write = os.pipe()
+def holding():
+    IOLoop.current().add_handler(read, lambda fd, events: None, IOLoop.READ)
+    os.write(first_write, b"registered")
+    os.read(release_read, 1)
+    IOLoop.current().remove_handler(read)
+    IOLoop.current().close()
+
+release_read, release_write = os.pipe()
+pid = child(holding)
+os.read(first_read, 10)
+wait(child(use, b"2"))
+os.write(release_write, b".")
+wait(pid)
+""",
+        "asyncio",
+    )
+    assert out == ["2"]

@@ -2,10 +2,6 @@
 
 A callback is called on a later turn of the loop, if the operation succeeds; where the stream is closed first
 only its close callback tells. A callback that raises closes the stream.
-
-One spelling of Tornado 4 is refused with a TypeError: a callback in its old place together with the option
-that has this place now, by name, as in ``read_until(b"\\n", callback, max_bytes=10)``. With ``callback=`` it
-works.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mappin
 from typing import IO, TYPE_CHECKING, Any, ClassVar, Literal
 
 from tornado import httputil
+from tornado._classic.arguments import stack_contexts
 from tornado._wire.forms import format_urlencoded, text_pairs
 from tornado.httpclient._body import BodySource, BytesSource, ProducerSource, body_source
 from tornado.httpclient._form import MultipartSource
@@ -238,6 +239,9 @@ class HTTPRequest:
             self.header_callback = header_callback
             self.body_producer = body_producer
             self.prepare_curl_callback = prepare_curl_callback
+            classic = stack_contexts()
+            if classic is not None:
+                classic.wrap_callbacks(self)
         if (
             decompress_response is not None
             or use_gzip is not None

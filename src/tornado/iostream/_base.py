@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tornado import ioloop
+from tornado._classic.arguments import callback_second
 from tornado._classic.warning import ignored_loop
 from tornado.iostream._core import LARGE_SHARE, fail
 from tornado.iostream._errors import (
@@ -92,6 +93,7 @@ class BaseIOStream(PushMode):
         """Whether a read is outstanding."""
         return self._pull is not None and self._pull.busy()
 
+    @callback_second("callback", "max_bytes")
     def read_until_regex(
         self, regex: bytes, max_bytes: int | None = None, callback: Callable[[bytes], object] | None = None
     ) -> asyncio.Future[bytes]:
@@ -114,6 +116,7 @@ class BaseIOStream(PushMode):
             raise TypeError(f"read_until_regex: regex takes a pattern of bytes, not {regex!r}")
         return self._start_read(UntilRegex(pattern, max_bytes))
 
+    @callback_second("callback", "max_bytes")
     def read_until(
         self,
         delimiter: bytes,
@@ -135,6 +138,7 @@ class BaseIOStream(PushMode):
                 raise TypeError(f"read_until: delimiter takes bytes, not {delimiter!r}") from None
         return self._start_read(UntilDelimiter(delimiter, max_bytes))
 
+    @callback_second("callback", "streaming_callback", "partial")
     def read_bytes(
         self,
         num_bytes: int,

@@ -24,15 +24,26 @@ from tornado.ioloop import IOLoop, _loop_of_thread
 
 
 def _after_in_child() -> None:
-    for loop in list(IOLoop._ioloop_for_asyncio):
+    for loop in {*IOLoop._ioloop_for_asyncio, *_loop_without_ioloop()}:
         if loop.is_running():
             _forget(loop)
         elif isinstance(loop, BaseSelectorEventLoop) and not loop.is_closed():
             _give_own_selector(loop)
 
 
+def _loop_without_ioloop() -> list[asyncio.AbstractEventLoop]:
+    """Return the asyncio loop of this thread, which a mere question for the current loop may have made.
+
+    Python 3.12 and later leave a forked child without it. Nothing here may make one.
+    """
+    if sys.version_info >= (3, 12):
+        return []
+    found = getattr(getattr(asyncio.get_event_loop_policy(), "_local", None), "_loop", None)
+    return [] if found is None else [found]
+
+
 def _forget(loop: asyncio.AbstractEventLoop) -> None:
-    del IOLoop._ioloop_for_asyncio[loop]
+    IOLoop._ioloop_for_asyncio.pop(loop, None)
     # Later Pythons leave a forked child without a current loop.
     if sys.version_info < (3, 12) and _loop_of_thread() is loop:
         asyncio.set_event_loop(None)

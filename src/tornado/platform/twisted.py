@@ -21,14 +21,16 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from tornado._reexports import reexport
+from tornado._classic.warning import ignored_loop
+from tornado._reexports import reexported
 from tornado._yielded import convert_yielded
 from tornado.ioloop import IOLoop
+from tornado.util import import_object
 
 __all__ = ["install"]
 
 
-def install() -> None:
+def install(io_loop: IOLoop | None = None) -> None:
     """Make Twisted's reactor run on the asyncio loop of `IOLoop.current`.
 
     Call it before anything imports ``twisted.internet.reactor``, in the thread whose loop it shall be. Then
@@ -39,6 +41,8 @@ def install() -> None:
     """
     # Late: it brings a dozen of Twisted's modules, and most programs want Deferreds only.
     reactors: Any = importlib.import_module("twisted.internet.asyncioreactor")
+    if io_loop is not None:
+        ignored_loop("install")
     loop: Any = IOLoop.current()
     reactors.install(loop.asyncio_loop)
 
@@ -50,4 +54,16 @@ def _from_deferred(deferred: Deferred[Any]) -> asyncio.Future[Any]:
     return future
 
 
-reexport(globals())
+#: The names of Tornado 4, imported when they are used.
+_CLASSIC = {
+    "TornadoReactor": "tornado._classic.reactors",
+    "TwistedIOLoop": "tornado._classic.reactors",
+    "TwistedResolver": "tornado._classic.twistedresolver",
+    "_TestReactor": "tornado._classic.reactors",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _CLASSIC:
+        return getattr(import_object(_CLASSIC[name]), name)
+    return reexported(__name__, name)

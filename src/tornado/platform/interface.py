@@ -1,0 +1,14 @@
+"""``set_close_exec`` and the interface ``Waker``, in the style of Tornado 4.
+
+`tornado.platform.auto` has an implementation of the latter. Everything here is deprecated.
+"""
+
+from __future__ import annotations
+
+from tornado._classic.descriptors import set_close_exec
+from tornado._classic.waking import Waker
+from tornado._export import export
+
+__all__ = ["Waker", "set_close_exec"]
+
+export(globals())
