@@ -21,7 +21,7 @@ from tests.support.program import ROOT
 HERE = Path(__file__).parent
 BIN = Path(sys.executable).parent
 #: Modules that others beside them import by their plain names, as programs do.
-SIBLINGS = ("demos/board", "guide/testing")
+SIBLINGS = ("demos/api", "demos/board", "demos/login", "guide/testing")
 PYRIGHT = {
     "typeCheckingMode": "standard",
     "pythonVersion": "3.11",
@@ -80,12 +80,13 @@ def lay_programs(folder: Path) -> None:
 
 def check_programs(folder: Path) -> bool:
     """Whether both checkers accept every program in `folder`."""
-    imported = {path for place in SIBLINGS for path in (folder / place).glob("*.py")}
-    imported = {path for path in imported if not path.name.startswith(("main", "test_", "conftest"))}
-    files = sorted(set(folder.rglob("*.py")) - imported)
+    siblings = [folder / place for place in SIBLINGS]
+    others = [path for path in folder.rglob("*.py") if path.parent not in siblings]
     mypy = [BIN / "mypy", "--strict", "--explicit-package-bases", "--disable-error-code=import-untyped"]
-    cache = ["--cache-dir", ROOT / ".mypy_cache/programs"]
-    accepted = run(*mypy, *cache, *files, cwd=folder, MYPYPATH=os.pathsep.join((".", *SIBLINGS)))
+    mypy += ["--cache-dir", ROOT / ".mypy_cache/programs"]
+    accepted = run(*mypy, *sorted(others), cwd=folder, MYPYPATH=".")
+    for place in siblings:
+        accepted &= run(*mypy, *sorted(place.glob("*.py")), cwd=place, MYPYPATH=".")
     return run(BIN / "pyright", "--pythonpath", sys.executable, cwd=folder) and accepted
 
 

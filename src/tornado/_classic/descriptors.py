@@ -37,6 +37,9 @@ class Waker(waking.Waker):
     Deprecated: `.IOLoop.add_callback` wakes the loop by itself.
     """
 
+    reader: socket.socket
+    writer: socket.socket
+
     def __init__(self) -> None:
         deprecated("platform.auto.Waker", "wake the loop with IOLoop.add_callback()")
         self.reader, self.writer = socket.socketpair()

@@ -176,6 +176,8 @@ class PollIOLoop(AsyncIOLoop):
     Deprecated: ``IOLoop()`` chooses the selector, and tests that simulate time can patch asyncio's clock.
     """
 
+    time_func: Callable[[], float]
+
     def initialize(  # type: ignore[override]
         self,
         impl: Poller | selectors.BaseSelector | None = None,

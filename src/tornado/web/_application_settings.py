@@ -22,6 +22,7 @@ from tornado.template import BaseLoader
 from tornado.web._codings import ContentCodings
 from tornado.web._handler import RequestHandler
 from tornado.web._security import SecurityHeaders
+from tornado.web._sessions.store import SessionStore
 from tornado.web._static import StaticFileHandler
 from tornado.web._uimodules import UIModule
 
@@ -68,6 +69,12 @@ class ApplicationSettings(TypedDict, total=False):
     # Signed cookies
     cookie_secret: str | bytes | Mapping[int, str] | Mapping[int, bytes] | None
     key_version: int | None
+    # Sessions
+    session_store: SessionStore | None
+    session_cookie_name: str | None
+    session_cookie_kwargs: Mapping[str, Any] | None
+    session_idle_timeout: float | None
+    session_lifetime: float | None
     # Templates
     template_path: str | os.PathLike[str] | None
     template_loader: BaseLoader | None

@@ -77,7 +77,7 @@ class AuthenticationError(HTTPError):
             given = {"realm": realm, "scope": scope, "error": error, "error_description": description}
             params = {name: value for name, value in given.items() if value is not None}
             challenges = [_challenges.format_challenge(scheme, params)]
-        self.www_authenticate = tuple(challenges)
+        self.www_authenticate: Sequence[str] = tuple(challenges)
 
 
 def token_of(handler: RequestHandler) -> str | None:

@@ -41,10 +41,12 @@ class SessionPolicy:
                 f"the setting session_store is a SessionStore, such as RedisSessionStore(url), "
                 f"not {store!r:.100}"
             )
-        self.store = store.bind(settings)
-        self.is_asynchronous = self.store.is_asynchronous
-        self.idle_timeout = _seconds("session_idle_timeout", settings.get("session_idle_timeout"), 14 * _DAY)
-        self.lifetime = _seconds("session_lifetime", settings.get("session_lifetime"), 30 * _DAY)
+        self.store: SessionStore = store.bind(settings)
+        self.is_asynchronous: bool = self.store.is_asynchronous
+        self.idle_timeout: float = _seconds(
+            "session_idle_timeout", settings.get("session_idle_timeout"), 14 * _DAY
+        )
+        self.lifetime: float = _seconds("session_lifetime", settings.get("session_lifetime"), 30 * _DAY)
         name = settings.get("session_cookie_name")
         if name is not None and not (isinstance(name, str) and is_cookie_name(name)):
             raise ValueError(f"the setting session_cookie_name is the name of a cookie, not {name!r:.100}")

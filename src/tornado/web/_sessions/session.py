@@ -47,7 +47,8 @@ class CookieChange:
     __slots__ = ("seconds", "token")
 
     def __init__(self, token: str | None, seconds: int) -> None:
-        self.token, self.seconds = token, seconds
+        self.token: str | None = token
+        self.seconds: int = seconds
 
 
 class Session(MutableMapping[str, Any]):
