@@ -22,7 +22,7 @@ import results
 from environment import Environment
 from program import Program, load
 
-HERE = Path(__file__).parent
+ROOT = Path(__file__).parents[2]
 UPSTREAM = "tornado==6.6.1"
 #: How many differing tests run again one by one; more than that run again together.
 ONE_BY_ONE = 25
@@ -38,7 +38,12 @@ def build_wheels(folder: Path) -> tuple[Path, Path]:
     if not list(theirs.glob("tornado-*.whl")):
         subprocess.run([*pip, "download", "--quiet", "--no-deps", UPSTREAM, "-d", theirs], check=True)
     shutil.rmtree(ours, ignore_errors=True)
-    subprocess.run([*pip, "wheel", "--quiet", "--no-deps", HERE.parents[1], "-w", ours], check=True)
+    with tempfile.TemporaryDirectory() as copy:
+        # Setuptools builds inside the tree it is given, and takes what an earlier build has left there.
+        for name in ("pyproject.toml", "README.md", "LICENSE"):
+            shutil.copy(ROOT / name, copy)
+        shutil.copytree(ROOT / "src/tornado", Path(copy, "src/tornado"))
+        subprocess.run([*pip, "wheel", "--quiet", "--no-deps", copy, "-w", ours], check=True)
     (upstream,), (wheel,) = theirs.glob("tornado-*.whl"), ours.glob("tornado-*.whl")
     return upstream, wheel
 

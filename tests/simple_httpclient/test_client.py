@@ -112,7 +112,7 @@ async def test_get(loop_kind):
     (request,) = server.requests
     assert (request.method, request.target, request.version) == ("GET", "/path?q=1", "HTTP/1.1")
     assert request.headers["host"] == f"127.0.0.1:{server.port}"
-    assert "connection" not in request.headers  # HTTP/1.1 keeps it open
+    assert request.headers["connection"] == "keep-alive"
     assert request.headers["accept-encoding"] == accept_encoding()
     assert request.headers["user-agent"].startswith("Tornado/")
     assert response.code == 200
@@ -120,6 +120,13 @@ async def test_get(loop_kind):
     assert response.body == b"ok"
     assert response.request_time is not None
     assert 0 <= response.request_time < 30
+
+
+async def test_connection_field_of_the_caller_is_sent_unchanged():
+    async with serving() as server:
+        await make().fetch(server.url, headers={"Connection": "close"})
+        await make().fetch(server.url, headers={"X-Other": "1"})
+    assert [request.headers["connection"] for request in server.requests] == ["close", "keep-alive"]
 
 
 async def test_post():

@@ -116,6 +116,8 @@ def request_head(
     if not route.absolute and "Proxy-Authorization" in headers:
         # RFC 9110 section 11.7.2: it is for the proxy alone, which gets it with CONNECT.
         del headers["Proxy-Authorization"]
+    if route.connection is not None and "Connection" not in headers:
+        headers["Connection"] = route.connection
     length = _frame(headers, request)
     # A target may hold any text; fields are Latin-1.
     line = f"{request.method} {route.absolute}{target} HTTP/1.1\r\n".encode()

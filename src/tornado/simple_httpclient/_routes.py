@@ -34,19 +34,25 @@ class Route:
     :ivar absolute: what stands before the target in the request line: ``http://host`` where an HTTP proxy
         forwards the request (RFC 9112 section 3.2.2), else nothing.
     :ivar authorization: the proxy's credentials, where it reads the request itself; else None.
+    :ivar connection: the Connection field, where no proxy forwards the request; else None. HTTP/1.1 does not
+        need ``keep-alive``, but an HTTP/1.0 server keeps the connection only then, and handlers that compare
+        a request's fields, as Sentry's tests do, expect a Connection field. A proxy of HTTP/1.0 may pass it
+        on without knowing it, so that it must not be sent to one (RFC 9112 appendix C.2.2).
     :ivar plain_end: the rest of the head of a request without extra fields, from the version on.
     """
 
-    __slots__ = ("absolute", "authorization", "key", "origin", "plain_end")
+    __slots__ = ("absolute", "authorization", "connection", "key", "origin", "plain_end")
 
     def __init__(self, origin: Origin, key: ConnectionKey, forwarded_by: ProxyServer | None) -> None:
         self.origin = origin
         self.key = key
         self.absolute = f"http://{origin.authority}" if forwarded_by is not None else ""
         self.authorization = forwarded_by.authorization if forwarded_by is not None else None
+        self.connection = "keep-alive" if forwarded_by is None else None
         credentials = f"Proxy-Authorization: {self.authorization}\r\n" if self.authorization else ""
+        connection = f"Connection: {self.connection}\r\n" if self.connection else ""
         self.plain_end = (
-            f" HTTP/1.1\r\nHost: {origin.authority}\r\nUser-Agent: {USER_AGENT}\r\n{credentials}"
+            f" HTTP/1.1\r\nHost: {origin.authority}\r\n{connection}User-Agent: {USER_AGENT}\r\n{credentials}"
             f"Accept-Encoding: {accept_encoding()}\r\n\r\n"
         )
 
