@@ -16,7 +16,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from program import Program
+from compliance.downstream.program import Program
 
 HERE = Path(__file__).parent
 #: Seconds until a service must accept connections.
@@ -46,7 +46,8 @@ class Environment:
 
         :param upstream: upstream's wheel.
         """
-        entry = repr(self.program)
+        suite = HERE / "suites" / self.program.suite
+        entry = repr(self.program) + (suite.read_text() if self.program.suite else "")
         mark = self.home / "prepared"
         if mark.exists() and mark.read_text() == entry:
             return
@@ -64,6 +65,8 @@ class Environment:
         self.tests.mkdir()
         if self.program.source:
             self.tests = self._unpack()
+        if self.program.suite:
+            shutil.copy(suite, self.tests)
         for command in self.program.setup:
             run("sh", "-ec", command, cwd=self.tests, env=self._variables())
         mark.write_text(entry)
@@ -89,10 +92,21 @@ class Environment:
         self.tests = self._tests()
         file = self.home / f"{label}.jsonl"
         file.unlink(missing_ok=True)
-        command = [str(self.python), "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "recorder"]
+        command = [
+            str(self.python),
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "-p",
+            "downstream_recorder",
+        ]
         command += [f"--rootdir={self.tests}", *arguments]
         variables = self._variables() | {"DOWNSTREAM_OUTCOMES": str(file)}
-        variables["PYTHONPATH"] = os.pathsep.join(filter(None, [str(HERE), variables.get("PYTHONPATH")]))
+        variables["PYTHONPATH"] = os.pathsep.join(
+            filter(None, [str(HERE / "plugin"), variables.get("PYTHONPATH")])
+        )
         with (self.home / f"{label}.log").open("w") as log, self._services(log):
             process = subprocess.Popen(
                 command,
@@ -115,13 +129,15 @@ class Environment:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
-        found = _read(file)
+        found = read_outcomes(file)
         if ending is not None and "failed" not in found.values():
             found[ending] = "failed"
         return found
 
     def _tests(self) -> Path:
-        """Return the directory in which the tests run: where there is one, the source distribution's."""
+        """Return the directory in which the tests run, to which the names of the tests are relative."""
+        if not self.program.source and not self.program.suite:
+            return self.home
         inner = list((self.home / "source").glob("*/"))
         return inner[0] if self.program.source and len(inner) == 1 else self.home / "source"
 
@@ -204,7 +220,7 @@ def _wait_for(port: int) -> None:
     raise TimeoutError(f"no service accepts connections on port {port} after {SERVICE_TIMEOUT} seconds")
 
 
-def _read(file: Path) -> dict[str, str]:
+def read_outcomes(file: Path) -> dict[str, str]:
     """Read the recorder's file. Of a test that is recorded twice, as by its tear-down, a failure stays."""
     found: dict[str, str] = {}
     if file.exists():

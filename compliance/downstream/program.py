@@ -32,6 +32,7 @@ class Program:
     :ivar title: its name in the table and for ``--only``, where one distribution is run in several parts.
     :ivar requires: what its tests need besides, pinned.
     :ivar no_dependencies: whether to ignore the distribution's own requirements, such as an older Tornado.
+    :ivar suite: a file in ``suites/``, for a distribution that carries no tests, instead of ``tests``.
     :ivar tests: pytest's arguments. Paths are relative to the source distribution or, with ``source`` false,
         to an empty directory.
     :ivar source: whether to unpack the source distribution and run the tests there.
@@ -49,6 +50,7 @@ class Program:
     title: str = ""
     requires: list[str] = field(default_factory=list)
     no_dependencies: bool = False
+    suite: str = ""
     tests: list[str] = field(default_factory=list)
     source: bool = True
     setup: list[str] = field(default_factory=list)
@@ -61,6 +63,9 @@ class Program:
 
     def __post_init__(self) -> None:
         self.title = self.title or self.name
+        if self.suite:
+            self.source = False
+            self.tests = [self.suite, *self.tests]
         self.services = [Service(**each) if isinstance(each, dict) else each for each in self.services]
 
     @property

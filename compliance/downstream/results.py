@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from program import Program
+from compliance.downstream.program import Program
 
 HERE = Path(__file__).parent
 OPENING = """# Programs of the ecosystem: their test suites on upstream and on Waterspout

@@ -74,6 +74,7 @@ async def test_http_proxy_forwards_plain_requests(loop_kind: str) -> None:
     for request in proxy.requests:
         credentials = base64.b64decode(request.headers["proxy-authorization"].removeprefix("Basic "))
         assert credentials.decode() == "me:sécret"
+        assert "connection" not in request.headers
 
 
 async def test_tunnel_to_https(loop_kind: str, certificates: Any) -> None:

@@ -1,6 +1,6 @@
 """Run the test suites of programs written for Tornado: on upstream first, then on Waterspout.
 
-    python compliance/downstream/run.py [--only NAME] [--folder DIRECTORY] [--table] [--list]
+    python -m compliance.downstream [--only NAME] [--folder DIRECTORY] [--table] [--list]
 
 Each program gets a virtual environment with the pinned versions of ``programs/*.json`` and with upstream. Its
 tests come from its source distribution, or from the installed package. Then Waterspout, built from this
@@ -18,9 +18,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-import results
-from environment import Environment
-from program import Program, load
+from compliance.downstream import results
+from compliance.downstream.environment import Environment
+from compliance.downstream.program import Program, load
 
 ROOT = Path(__file__).parents[2]
 UPSTREAM = "tornado==6.6.1"

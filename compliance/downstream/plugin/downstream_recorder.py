@@ -1,0 +1,27 @@
+"""A pytest plugin that appends each test's outcome to a file as it becomes known.
+
+It is loaded into the environment of the program under test: it runs on whatever pytest that program pins, and
+imports the standard library only. Outcomes written before a time-out or a crash are kept.
+"""
+
+import json
+import os
+
+FILE = os.environ.get("DOWNSTREAM_OUTCOMES", "")
+
+
+def _append(name, outcome):
+    with open(FILE, "a", encoding="utf-8") as file:
+        file.write(json.dumps([name, outcome]) + "\n")
+
+
+def pytest_runtest_logreport(report):
+    """Record a test: its call decides, unless its set-up or tear-down fails or it is skipped earlier."""
+    if FILE and (report.when == "call" or not report.passed):
+        _append(report.nodeid, report.outcome)
+
+
+def pytest_collectreport(report):
+    """Record a module that cannot be imported, or that skips itself."""
+    if FILE and not report.passed:
+        _append(report.nodeid, report.outcome)
