@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.agents import Wrapper
 from tornado import _tasks
 from tornado._tasks import done_future, run_eagerly
 
@@ -315,6 +316,25 @@ def test_a_loop_that_does_not_run_yet() -> None:
 
 
 @captures_only
+def test_create_task_that_an_agent_wraps_makes_the_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
+    # New Relic hands its current transaction on to a Task there.
+    made: list[str] = []
+    cls = asyncio.BaseEventLoop
+    monkeypatch.setattr(cls, "create_task", Wrapper(cls.create_task, lambda: made.append("made")))
+
+    async def main() -> None:
+        made.clear()
+        task = await started(lambda: asyncio.sleep(0, "result"))
+        assert await task == "result"
+
+    loop = asyncio.new_event_loop()
+    try:
+        loop.run_until_complete(main())
+    finally:
+        loop.close()
+    assert made == ["made"]
+
+
 async def test_another_task_class_is_honoured(monkeypatch: pytest.MonkeyPatch) -> None:
     """nest_asyncio, for one, puts the Task written in Python in the place of the C one."""
     python_task = asyncio.tasks._PyTask  # type: ignore[attr-defined]

@@ -22,6 +22,7 @@ import sys
 from asyncio import tasks
 from collections.abc import Callable, Coroutine
 from contextvars import Context
+from types import FunctionType
 from typing import Any, TypeVar
 
 try:
@@ -119,7 +120,10 @@ class _Starter:
         kind = type(loop)
         self.attributes: dict[str, Any] = getattr(loop, "__dict__", {})
         self.usable = (
-            hasattr(loop, "__dict__") and _is_known(kind, "call_soon") and _is_known(kind, "create_task")
+            hasattr(loop, "__dict__")
+            and "create_task" not in self.attributes
+            and _is_known(kind, "call_soon")
+            and _is_known(kind, "create_task")
         )
         # asyncio's own loops show in two attributes what they would tell in two calls.
         self.is_plain = (
@@ -172,12 +176,22 @@ def _is_from(kind: type, method: str, owner: type) -> bool:
 
 
 def _is_known(kind: type, method: str) -> bool:
-    """Whether a loop class has ``method`` from asyncio or uvloop, not overridden by anybody else."""
+    """Whether a loop class has ``method`` from asyncio or uvloop, neither overridden nor replaced.
+
+    An agent that follows Tasks, such as New Relic's, puts a wrapper in the method's place in asyncio's own
+    class. It may show every attribute of the function that it wraps, so that only its type tells.
+    """
     owner = next((each for each in kind.__mro__ if method in vars(each)), object)
-    return owner is not asyncio.AbstractEventLoop and owner.__module__.partition(".")[0] in (
-        "asyncio",
-        "uvloop",
-    )
+    if owner is asyncio.AbstractEventLoop or not _is_from_a_loop(owner.__module__):
+        return False
+    found = vars(owner)[method]
+    if type(found) is FunctionType:
+        return _is_from_a_loop(found.__globals__.get("__name__", ""))
+    return type(found).__module__ == "builtins" or type(found).__module__.startswith("_cython")
+
+
+def _is_from_a_loop(module: str) -> bool:
+    return module.partition(".")[0] in ("asyncio", "uvloop")
 
 
 def done_future(loop: asyncio.AbstractEventLoop) -> asyncio.Future[None]:

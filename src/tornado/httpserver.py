@@ -30,6 +30,7 @@ import ssl
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from operator import itemgetter
+from types import MethodType
 from typing import TYPE_CHECKING, Any, Unpack, cast
 
 from tornado import _setting_names, _signatures, netutil
@@ -372,7 +373,7 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         It is kept in `_opener`, and found again when ``request_callback`` is replaced, or a `start_request`
         was set on this object. A connection uses it while `start_request` of the class is ours.
         """
-        if getattr(self.start_request, "__func__", None) is not type(self).start_request:
+        if type(m := self.start_request) is not MethodType or m.__func__ is not type(self).start_request:
             self._opener = self._opener_of = None
             return None
         self._opener_of = self.request_callback

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.agents import Wrapper
 from tests.support.server import ExpectLog, serving
 from tornado import httputil, iostream, web
 from tornado.http1connection import HTTP1Connection
@@ -348,6 +349,40 @@ async def test_hooks_patched_at_run_time_are_honoured(
         assert (await peer.fetch("/")).body == b"GET /"
         assert {"_execute", "write", "flush", "write_headers", "finish"} <= set(calls)
         assert calls.count("write") == 2  # the handler's and the stream's
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+@pytest.mark.parametrize(
+    ("cls", "name"),
+    [
+        (HTTP1Connection, "write_headers"),
+        (HTTP1Connection, "finish"),
+        (iostream.IOStream, "write"),
+        (iostream.IOStream, "read_from_fd"),
+        (iostream.IOStream, "write_to_fd"),
+    ],
+)
+async def test_wrapper_that_shows_what_it_wraps_is_called(
+    loop_kind: Any, monkeypatch: pytest.MonkeyPatch, cls: Any, name: str, is_async: bool
+) -> None:
+    class Sync(web.RequestHandler):
+        def get(self) -> None:
+            self.write("mine")
+
+    class Async(web.RequestHandler):
+        async def get(self) -> None:
+            self.write("mine")
+            await self.flush()
+
+    calls: list[str] = []
+    monkeypatch.setattr(cls, name, Wrapper(getattr(cls, name), lambda: calls.append(name)))
+    if name == "write_headers":
+        # New Relic wraps it together with finish(), so that the response takes the steps one by one.
+        monkeypatch.setattr(cls, "finish", Wrapper(cls.finish, lambda: None))
+    async with serving(web.Application([("/", Async if is_async else Sync)])) as server:
+        peer = await server.connect()
+        assert (await peer.fetch("/")).body.endswith(b"mine" if not is_async else b"")
+    assert name in calls
 
 
 class Delegates(HTTPServerConnectionDelegate):

@@ -210,6 +210,12 @@ async def test_blocking_client_where_a_loop_runs():
     assert threading.active_count() == threads
 
 
+def test_blocking_client_takes_force_instance() -> None:
+    for force_instance in (True, False):
+        client = HTTPClient(force_instance=force_instance)
+        client.close()
+
+
 def test_blocking_client_of_a_class_with_arguments():
     client = HTTPClient(Canned, extra=3)
     assert client._async_client.extra == 3

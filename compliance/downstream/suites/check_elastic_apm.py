@@ -64,7 +64,8 @@ class ElasticTest(AsyncHTTPTestCase):
         assert self.fetch("/").code == 200
         (transaction,) = self.events("transaction")
         assert (transaction["name"], transaction["result"]) == ("GET Main", "HTTP 2xx")
-        assert transaction["context"]["request"]["headers"]["user-agent"].startswith("Tornado/")
+        sent = transaction["context"]["request"]["headers"]
+        assert {name.lower(): value for name, value in sent.items()}["user-agent"].startswith("Tornado/")
         assert "work" in [span["name"] for span in self.events("span")]
 
     def test_body_is_captured(self):

@@ -13,6 +13,7 @@ import contextvars
 import re
 from collections.abc import Awaitable, Callable, Iterator
 from operator import attrgetter
+from types import MethodType
 from typing import Any, Protocol
 
 from tornado._tasks import done_future, run_eagerly
@@ -481,7 +482,7 @@ class HTTP1Connection(HTTPConnection):
         if stream is None:
             return self._failed_write()  # type: ignore[unreachable]  # after detach()
         write = stream.write
-        if getattr(write, "__func__", None) is not _STREAM_WRITE:
+        if type(write) is not MethodType or write.__func__ is not _STREAM_WRITE:
             return write(data)  # somebody's own write, which must see every byte
         if stream.closed():
             return self._failed_write()
@@ -525,7 +526,11 @@ class HTTP1Connection(HTTPConnection):
     def _push_out(self, written: Future[None]) -> Future[None]:
         """Send what the current callback has collected at once; `written` is what the last write returned."""
         stream = self.stream
-        if stream is not None and written.done() and getattr(stream.write, "__func__", None) is _STREAM_WRITE:
+        if (
+            stream is not None
+            and written.done()
+            and (type(m := stream.write) is MethodType and m.__func__ is _STREAM_WRITE)
+        ):
             stream._flush_now()
             if stream._pending_output:
                 return stream.write(b"")

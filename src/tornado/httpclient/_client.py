@@ -292,7 +292,7 @@ class HTTPClient:
         factory = AsyncHTTPClient if async_client_class is None else async_client_class
 
         async def make() -> AsyncHTTPClient:
-            return factory(force_instance=True, **kwargs)
+            return factory(**{"force_instance": True, **kwargs})
 
         try:
             self._async_client: AsyncHTTPClient = self._run(make)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from types import MethodType
 from typing import Any, overload
 
 from tornado.ioloop import IOLoop
@@ -75,7 +76,7 @@ class PipeIOStream(BaseIOStream):
             return None
 
     def _receive(self, size: int) -> bytes | bytearray | None:
-        if getattr(self.read_from_fd, "__func__", None) is not _READ:
+        if type(m := self.read_from_fd) is not MethodType or m.__func__ is not _READ:
             return super()._receive(size)
         try:
             return os.read(self.fd, size)
@@ -84,7 +85,7 @@ class PipeIOStream(BaseIOStream):
             return None
 
     def _gives_all(self) -> bool:
-        return getattr(self.read_from_fd, "__func__", None) is _READ
+        return type(m := self.read_from_fd) is MethodType and m.__func__ is _READ
 
     def _nothing_read(self, error: OSError) -> None:
         """Take note of a failed read; what is no reason for nothing is raised again."""

@@ -12,6 +12,7 @@ import os
 import socket as socket_module
 import ssl
 from collections.abc import Callable
+from types import MethodType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, overload
 
 from tornado import ioloop, netutil
@@ -246,7 +247,7 @@ class IOStream(BaseIOStream):
             self._leave(data, sent)
 
     def _receive(self, size: int) -> bytes | bytearray | None:
-        if getattr(self.read_from_fd, "__func__", None) is not _READ:
+        if type(m := self.read_from_fd) is not MethodType or m.__func__ is not _READ:
             return super()._receive(size)
         try:
             return self.socket.recv(size)
@@ -256,10 +257,10 @@ class IOStream(BaseIOStream):
     def _gives_all(self) -> bool:
         # A program's own kind of socket may keep something back.
         is_plain = type(self.socket) is socket_module.socket
-        return is_plain and getattr(self.read_from_fd, "__func__", None) is _READ
+        return is_plain and (type(m := self.read_from_fd) is MethodType and m.__func__ is _READ)
 
     def _transmit(self, data: bytes | bytearray | memoryview) -> int:
-        if getattr(self.write_to_fd, "__func__", None) is not _WRITE:
+        if type(m := self.write_to_fd) is not MethodType or m.__func__ is not _WRITE:
             return super()._transmit(data)
         try:
             return self.socket.send(data)
@@ -270,7 +271,7 @@ class IOStream(BaseIOStream):
         if (
             not piece.by_kernel
             or not _HAS_SENDFILE
-            or getattr(self.write_to_fd, "__func__", None) is not _WRITE
+            or (type(m := self.write_to_fd) is not MethodType or m.__func__ is not _WRITE)
         ):
             return super()._transmit_file(piece, offset, size)
         try:

@@ -25,6 +25,7 @@ import ssl
 import weakref
 from collections.abc import Callable
 from socket import socket as Socket
+from types import MethodType
 from typing import Any, ClassVar, Self, overload
 
 from tornado import netutil
@@ -297,7 +298,7 @@ class SSLIOStream(IOStream):
         return sent
 
     def _receive(self, size: int) -> bytes | bytearray | None:
-        if getattr(self.read_from_fd, "__func__", None) is not _READ:
+        if type(m := self.read_from_fd) is not MethodType or m.__func__ is not _READ:
             return super()._receive(size)
         if self._blocked_send and self._defers_input():
             return None
@@ -361,7 +362,7 @@ class SSLIOStream(IOStream):
         self._on_readable()
 
     def _transmit(self, data: bytes | bytearray | memoryview) -> int:
-        if getattr(self.write_to_fd, "__func__", None) is not _WRITE:
+        if type(m := self.write_to_fd) is not MethodType or m.__func__ is not _WRITE:
             return super()._transmit(data)
         if len(data) > _SEND_SIZE or isinstance(data, memoryview) or self._read_needs_room:
             with memoryview(data) as view:

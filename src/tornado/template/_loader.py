@@ -83,9 +83,12 @@ class BaseLoader:
 
 
 class Loader(BaseLoader):
-    """Loads templates from the files below a directory, and from nowhere else.
+    """Loads templates from the files below a directory.
 
-    :arg root_directory: the directory. Links in it may lead elsewhere, names may not.
+    An absolute name is opened wherever it is: programs compute such names themselves, as Panel does for its
+    index page. Never make one of a request's input.
+
+    :arg root_directory: the directory. Links in it may lead elsewhere, relative names may not.
     :arg kwargs: the arguments of `BaseLoader`.
     """
 
@@ -102,7 +105,7 @@ class Loader(BaseLoader):
 
     def _create_template(self, name: str) -> Template:
         path = os.path.abspath(os.path.join(self.root, name))
-        if not path.startswith(os.path.join(self.root, "")):
+        if not os.path.isabs(name) and not path.startswith(os.path.join(self.root, "")):
             raise _not_found(f"template {name!r} lies outside of the template directory {self.root}", path)
         try:
             with open(path, "rb") as file:

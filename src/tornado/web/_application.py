@@ -9,6 +9,7 @@ import logging
 import re
 import socket
 from collections.abc import Awaitable, Callable
+from types import MethodType
 from typing import TYPE_CHECKING, Any, Unpack, cast, overload
 
 from tornado import httputil
@@ -471,7 +472,10 @@ class Application(ReversibleRouter):
 
     def _has_own_hooks(self) -> bool:
         """Whether a hook was set on this object, for which the check of its class has no eye."""
-        return any(getattr(getattr(self, name), "__func__", None) is not _HOOKS[name] for name in _HOOKS)
+        return any(
+            (type(m := getattr(self, name)) is not MethodType or m.__func__ is not _HOOKS[name])
+            for name in _HOOKS
+        )
 
     def _open_long(self, request: httputil.HTTPServerRequest, exchange: HTTP1Connection, head: Any) -> Any:
         """Where this object or its routes are not as usual: by `start_request` or `find_handler`, as they are
@@ -479,7 +483,7 @@ class Application(ReversibleRouter):
         """
         if self._hosts is not None and not self._hosts.allow(request):
             return self._open_delegate(self._misdirected(request), exchange, head)
-        if getattr(self.start_request, "__func__", None) is not _START_REQUEST:
+        if type(m := self.start_request) is not MethodType or m.__func__ is not _START_REQUEST:
             return NotImplemented
         return self._open_delegate(self.find_handler(request), exchange, head)
 

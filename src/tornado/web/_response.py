@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable
 from hashlib import sha1 as _sha1_of_much
 from time import time
+from types import MethodType
 from typing import TYPE_CHECKING, Any
 
 from tornado import httputil
@@ -417,7 +418,7 @@ def _flush_head(handler: RequestHandler, connection: Any, chunk: bytes, finishin
         handler._made_headers is None
         and not transforms
         and handler._new_cookie is None
-        and getattr(connection.write_headers, "__func__", None) is _write_headers
+        and (type(m := connection.write_headers) is MethodType and m.__func__ is _write_headers)
     ):
         block = default_block(handler._json)
         security = handler.application._security

@@ -25,6 +25,7 @@ import stat
 import sys
 import threading
 from collections.abc import Awaitable, Generator, Sequence
+from types import MethodType
 from typing import Any, ClassVar, NamedTuple
 
 from tornado import httputil, iostream
@@ -198,7 +199,7 @@ class StaticFileHandler(RequestHandler):
         """Whether these methods are the ones written here."""
         for name in names:
             method = getattr(self, name)
-            if getattr(method, "__func__", method) is not _OWN[name]:
+            if (method.__func__ if type(method) is MethodType else method) is not _OWN[name]:
                 return False
         return True
 
@@ -506,7 +507,7 @@ class StaticFileHandler(RequestHandler):
     def _hashes(cls) -> bool:
         """Whether versions are what `get_content_version` makes of them here."""
         version_of: Any = cls.get_content_version
-        return getattr(version_of, "__func__", None) is _OWN["get_content_version"]
+        return type(version_of) is MethodType and version_of.__func__ is _OWN["get_content_version"]
 
     def _stat(self) -> os.stat_result:
         if self._file is not None:
@@ -600,7 +601,7 @@ class StaticFileHandler(RequestHandler):
         if cls._too_large(found):
             raise ValueError(f"it is larger than {cls.MAX_VERSION_CONTENT_SIZE} bytes")
         own_path: Any = cls.get_absolute_path
-        ours = getattr(own_path, "__func__", None) is _OWN["get_absolute_path"]
+        ours = type(own_path) is MethodType and own_path.__func__ is _OWN["get_absolute_path"]
         if within is not None and ours and not allowed(*within, abspath):
             raise ValueError("a link leads out of the static directory")
 

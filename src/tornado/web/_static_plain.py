@@ -17,6 +17,7 @@ import mimetypes
 import os
 from operator import attrgetter
 from time import time
+from types import MethodType
 from typing import TYPE_CHECKING, Any
 
 from tornado import httputil
@@ -164,8 +165,15 @@ class _Entry:
 def note_own_steps(cls: type[StaticFileHandler]) -> None:
     """Remember what `StaticFileHandler` itself does."""
     for name in _STEPS:
-        step = getattr(cls, name)
-        _OWN[name] = getattr(step, "__func__", step)
+        _OWN[name] = _function(getattr(cls, name))
+
+
+def _function(step: Any) -> Any:
+    """Return the function of a class method, and any other object as it is.
+
+    The wrapper of a monitoring agent may have the ``__func__`` of what it wraps, but is not one of our steps.
+    """
+    return step.__func__ if type(step) is MethodType else step
 
 
 def reset() -> None:
@@ -179,7 +187,7 @@ def is_own(cls: type) -> bool:
     known = _known_classes.get(cls)
     if known is not None and known[0] == steps:
         return known[1]
-    own = all(getattr(step, "__func__", step) is _OWN[name] for name, step in zip(_STEPS, steps, strict=True))
+    own = all(_function(step) is _OWN[name] for name, step in zip(_STEPS, steps, strict=True))
     if len(_known_classes) >= _MAX_CLASSES:
         _known_classes.clear()
     _known_classes[cls] = steps, own

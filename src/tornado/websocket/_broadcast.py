@@ -16,6 +16,7 @@ import functools
 import inspect
 import sys
 from collections.abc import Generator, Iterable
+from types import MethodType
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from tornado._tasks import keep
@@ -160,7 +161,7 @@ class Broadcast:
         left = 0
         for handler in handlers:
             connection = None
-            if is_ours and getattr(handler.write_message, "__func__", None) is _WRITE:
+            if is_ours and (type(m := handler.write_message) is MethodType and m.__func__ is _WRITE):
                 connection = handler.ws_connection  # type: ignore[union-attr]
             if type(connection) is not WebSocketProtocol13 or connection.stream is None:
                 self._by_method(handler, message, binary)
