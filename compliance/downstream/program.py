@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 FOLDER = Path(__file__).parent / "programs"
-#: pytest's options whose value follows as an argument of its own.
+#: pytest's options whose value is the next argument.
 WITH_VALUE = {"-W", "-m", "-k", "-p", "-o", "-c", "-r", "-n", "--ignore", "--import-mode"}
 
 
@@ -15,7 +15,7 @@ WITH_VALUE = {"-W", "-m", "-k", "-p", "-o", "-c", "-r", "-n", "--ignore", "--imp
 class Service:
     """A server that runs beside the tests, such as Redis.
 
-    :ivar command: its shell command, run in a directory of its own.
+    :ivar command: its shell command, run in an empty directory.
     :ivar port: the local TCP port on which it accepts connections once it is ready.
     """
 

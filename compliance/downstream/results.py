@@ -73,7 +73,7 @@ def _numbers(counts: dict[str, int]) -> str:
 
 
 def load(program: Program, folder: Path = HERE / "results") -> Result | None:
-    """Return the stored result, unless there is none for this version."""
+    """Return the stored result; None if it is missing or for another version."""
     file = folder / f"{program.slug}.json"
     if not file.exists():
         return None

@@ -19,7 +19,7 @@ class Recorder(Transport):
         SENT.append((event_type, data))
 
     def start_thread(self, pid=None):
-        """Start nothing: there is nothing to send."""
+        """Do without the thread, which would send the events."""
 
 
 class Main(RequestHandler):

@@ -481,17 +481,17 @@ class HTTP1Connection(HTTPConnection):
         stream = self.stream
         if stream is None:
             return self._failed_write()  # type: ignore[unreachable]  # after detach()
-        write = stream.write
+        write: Any = stream.write
         if type(write) is not MethodType or write.__func__ is not _STREAM_WRITE:
-            return write(data)  # somebody's own write, which must see every byte
+            return stream.write(data)  # somebody's own write, which must see every byte
         if stream.closed():
             return self._failed_write()
         if not stream._send(data):
-            return write(b"")
+            return stream.write(b"")
         if stream._pending_output > COLLECT_LIMIT:
             stream._flush_now()
             if stream._pending_output:
-                return write(b"")
+                return stream.write(b"")
         self._written += len(data)
         if self._written > _LEAST_SHARE and self._written > self._fair_share():
             self._written = 0
