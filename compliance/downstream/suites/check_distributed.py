@@ -90,7 +90,6 @@ def test_http_servers_of_scheduler_and_worker():
             pages = [
                 "health",
                 "info/main/workers.html",
-                "sitemap.json",
                 "json/counts.json",
                 "metrics",
                 "status",
