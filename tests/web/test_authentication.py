@@ -243,6 +243,11 @@ def test_status(arguments: Any, code: int) -> None:
     assert AuthenticationError(**arguments).status_code == code
 
 
+def test_challenges_as_one_text_are_refused() -> None:
+    with pytest.raises(TypeError, match="list of field values"):
+        AuthenticationError(challenges="Basic realm=a")
+
+
 def test_error_can_be_copied() -> None:
     error = AuthenticationError("invalid_token", "100 % wrong", realm="a")
     copy = pickle.loads(pickle.dumps(error))

@@ -48,6 +48,7 @@ class AuthenticationError(HTTPError):
     :param status_code: by default 400 for ``invalid_request``, 403 for ``insufficient_scope``, otherwise 401.
     :param challenges: values of ``WWW-Authenticate`` to send instead (see `format_challenge`), each in a
         separate field line.
+    :raises TypeError: if `challenges` is a text.
     :raises ValueError: if a value cannot be part of a challenge, or scheme Basic has no realm (RFC 7617
         section 2).
     """
@@ -77,6 +78,8 @@ class AuthenticationError(HTTPError):
             given = {"realm": realm, "scope": scope, "error": error, "error_description": description}
             params = {name: value for name, value in given.items() if value is not None}
             challenges = [_challenges.format_challenge(scheme, params)]
+        elif isinstance(challenges, str):
+            raise TypeError(f"challenges is a list of field values, not one text: {challenges!r:.100}")
         self.www_authenticate: Sequence[str] = tuple(challenges)
 
 

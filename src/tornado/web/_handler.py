@@ -906,23 +906,38 @@ class RequestHandler:
         return self._session_part().loading() if self.session_autoload else None
 
     def _finish_after(self, saving: Coroutine[Any, Any, None]) -> Future[None]:
-        """Send the response, complete but for its session, when the session is saved."""
-        self._finished = True  # nothing can be added any more
+        """Send the response, complete but for its session, when the session is saved.
+
+        Meanwhile the handler is as after the response: late changes do not reach what will be sent.
+        """
+        complete = self._headers, self._write_buffer
+        self._headers, self._write_buffer = self._headers.copy(), []
+        self._headers_written = self._finished = True
         done: Future[None] = Future()
         future_add_done_callback(done, _note_outcome)
-        _ = keep(asyncio.ensure_future(self._finish_saved(saving, done)))
+        _ = keep(asyncio.ensure_future(self._finish_saved(saving, complete, done)))
         return done
 
-    async def _finish_saved(self, saving: Coroutine[Any, Any, None], done: Future[None]) -> None:
+    async def _finish_saved(
+        self,
+        saving: Coroutine[Any, Any, None],
+        complete: tuple[httputil.HTTPHeaders, list[bytes]],
+        done: Future[None],
+    ) -> None:
         try:
             try:
                 await saving
             finally:
-                self._finished = False
+                self._headers_written = self._finished = False
+                self._headers, self._write_buffer = complete
             chain_future(_response.finish_saved(self), done)
-        except Exception as error:
-            self._handle_request_exception(error)
-            future_set_result_unless_cancelled(done, None)
+        except BaseException as error:  # a store may also raise CancelledError, and the client is waiting
+            try:
+                _lifecycle.handle_in_task(self, error)
+            finally:
+                future_set_result_unless_cancelled(done, None)
+            if isinstance(error, (KeyboardInterrupt, SystemExit)):
+                raise
 
     # -- protection against forged cross-site requests --
 

@@ -135,7 +135,7 @@ def start(
                 _ = _response.finish_in_steps(handler)
     except (Exception, asyncio.CancelledError) as error:
         try:
-            _handle_in_task(handler, error)
+            handle_in_task(handler, error)
         finally:
             _release_body(handler)
     return None
@@ -184,7 +184,7 @@ async def _from_prepare(handler: RequestHandler, prepared: Any) -> None:
         if handler._auto_finish and not handler._finished:
             _ = handler.finish()
     except (Exception, asyncio.CancelledError) as error:
-        _handle_in_task(handler, error)
+        handle_in_task(handler, error)
     finally:
         _release_body(handler)
         result = prepared = value = None
@@ -201,7 +201,7 @@ async def _from_method(handler: RequestHandler, result: Any) -> None:
             elif not _response.finish_at_once(handler):
                 _ = _response.finish_in_steps(handler)
     except (Exception, asyncio.CancelledError) as error:
-        _handle_in_task(handler, error)
+        handle_in_task(handler, error)
 
 
 def _awaitable(value: Any) -> Any:
@@ -233,7 +233,7 @@ def _release_body(handler: RequestHandler) -> None:
         future_set_result_unless_cancelled(prepared, None)
 
 
-def _handle_in_task(handler: RequestHandler, error: BaseException) -> None:
+def handle_in_task(handler: RequestHandler, error: BaseException) -> None:
     """As `handle_exception`, where the error may be that the request's own task is being cancelled."""
     guard = handler._guard
     if guard is not None and guard.ends(error):

@@ -30,7 +30,7 @@ class AwaitedStore(web.SessionStore):
         self.calls: list[str] = []
         self.gate = asyncio.Event()
         self.gate.set()
-        self.failure: Exception | None = None
+        self.failure: BaseException | None = None
 
     async def _enter(self, name: str) -> None:
         self.calls.append(name)

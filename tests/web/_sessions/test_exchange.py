@@ -450,6 +450,137 @@ async def test_any_error_of_a_store_is_reported(expect_log: ExpectLog) -> None:
             assert (await server.fetch("/?a=1")).code == 500
 
 
+@pytest.mark.parametrize("failure", [asyncio.CancelledError(), BaseException("of the store")])
+async def test_save_that_is_cancelled_by_the_store_is_answered(
+    failure: BaseException, expect_log: ExpectLog
+) -> None:
+    class Awaiting(web.RequestHandler):
+        async def get(self) -> None:
+            self.session["a"] = 1
+            await self.finish("lost")
+            ended.set()
+
+    ended = asyncio.Event()
+    store = AwaitedStore()
+    store.failure = failure
+    async with serving(application(store, ("/awaiting", Awaiting))) as server:
+        with expect_log("tornado.application", "Uncaught exception"):
+            assert (await server.fetch("/awaiting")).code == 500
+        await ended.wait()
+
+
+async def test_load_that_is_cancelled_by_the_store_is_answered(expect_log: ExpectLog) -> None:
+    store = AwaitedStore()
+    async with serving(application(store)) as server:
+        visitor = Visitor(server)
+        await visitor.fetch("/?a=1")
+        store.failure = asyncio.CancelledError()
+        assert (await visitor.fetch("/untouched")).body == b"untouched"
+        with expect_log("tornado.application", "Uncaught exception"):
+            assert (await visitor.fetch("/")).code == 500
+
+
+async def test_cancelled_request_ends_while_its_session_is_loaded() -> None:
+    store = AwaitedStore()
+    async with serving(application(store, cancel_on_disconnect=True)) as server:
+        visitor = Visitor(server)
+        await visitor.fetch("/?a=1")
+        store.gate.clear()
+        store.calls.clear()
+        peer = await server.connect()
+        peer.get("/?a=2", f"Cookie: session={visitor.cookies['session']}")
+        while not store.calls:
+            await asyncio.sleep(0)
+        await peer.close()
+        store.gate.set()
+        assert values(await visitor.fetch("/")) == {"a": 1}
+    assert "update" not in store.calls
+
+
+async def test_handler_timeout_limits_saving(expect_log: ExpectLog) -> None:
+    store = AwaitedStore()
+    store.gate.clear()
+    async with serving(application(store, handler_timeout=1e-3)) as server:
+        with expect_log(
+            "tornado.general", "AwaitedStore has not saved the session within the handler_timeout"
+        ):
+            assert (await server.fetch("/?a=1")).code == 503
+
+
+async def test_timeout_error_of_a_store_is_its_own(expect_log: ExpectLog) -> None:
+    store = AwaitedStore()
+    store.failure = TimeoutError("of the store")
+    async with serving(application(store, handler_timeout=20)) as server:
+        with expect_log("tornado.application", "Uncaught exception") as expected:
+            assert (await server.fetch("/?a=1")).code == 500
+        assert str(raised(expected)) == "of the store"
+
+
+@pytest.mark.parametrize(
+    ("change", "log"),
+    [
+        ("set_header('X-Late', '1')", "set_header.* was ignored"),
+        ("set_status(404)", "set_status.* was ignored"),
+        ("set_cookie('late', '1')", "set_cookie.* was ignored"),
+        ("send_error(500)", "Cannot send error response after headers written"),
+        ("clear()", None),
+        ("flush()", None),
+    ],
+)
+async def test_changes_during_saving_do_not_reach_the_response(
+    change: str, log: str | None, expect_log: ExpectLog
+) -> None:
+    class Late(web.RequestHandler):
+        def get(self) -> None:
+            self.session["a"] = 1
+            self.set_header("X-Early", "1")
+            self.finish("whole")
+            eval(f"self.{change}")
+
+    async with serving(application(AwaitedStore(), ("/late", Late))) as server:
+        if log is None:
+            response = await server.fetch("/late")
+        else:
+            with expect_log("tornado", log):
+                response = await server.fetch("/late")
+    assert (response.code, response.body, response.get("x-early")) == (200, b"whole", "1")
+    assert response.get("x-late") is None
+    assert (response.get("set-cookie") or "").startswith("session=")
+
+
+@pytest.mark.parametrize("method", ["redirect", "write", "finish"])
+async def test_response_is_over_during_saving(method: str) -> None:
+    class Late(web.RequestHandler):
+        def get(self) -> None:
+            self.session["a"] = 1
+            self.finish("whole")
+            with pytest.raises(RuntimeError):
+                getattr(self, method)("/")
+
+    async with serving(application(AwaitedStore(), ("/late", Late))) as server:
+        assert (await server.fetch("/late")).body == b"whole"
+
+
+async def test_session_can_be_read_only_during_saving() -> None:
+    class Late(web.RequestHandler):
+        async def get(self) -> None:
+            self.session["a"] = [1]
+            finished = self.finish()
+            with pytest.raises(RuntimeError, match="after the response was finished"):
+                self.session["b"] = 1
+            await asyncio.sleep(0)
+            self.session["a"].append(2)
+            await self.session.save()
+            await finished
+
+    store = AwaitedStore()
+    async with serving(application(store, ("/late", Late))) as server:
+        visitor = Visitor(server)
+        assert (await visitor.fetch("/late")).code == 200
+        assert values(await visitor.fetch("/")) == {"a": [1]}
+    assert store.calls == ["create", "load"]
+
+
 async def test_session_is_not_saved_with_a_server_error(make_store: MakeStore, expect_log: ExpectLog) -> None:
     class Failing(web.RequestHandler):
         def get(self) -> None:

@@ -9,14 +9,16 @@ session; other handlers work without the store.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Coroutine
 from time import time
 from typing import TYPE_CHECKING, Any
 
 from tornado.httputil import HTTPHeaders
+from tornado.web._guard import settings_of
 from tornado.web._sessions.policy import policy_of
 from tornado.web._sessions.session import Session, run_at_once
-from tornado.web._sessions.store import SessionRecord
+from tornado.web._sessions.store import SessionRecord, SessionStoreError
 
 if TYPE_CHECKING:
     from tornado.web._handler import RequestHandler
@@ -39,7 +41,7 @@ class SessionExchange:
         self._name, self._attributes = self._policy.cookie(handler.request.protocol)
         #: As it came from the store; the handler may not use it.
         self._loaded: Session | None = None
-        self._failure: Exception | None = None
+        self._failure: BaseException | None = None
         #: As the handler uses it.
         self._session: Session | None = None
 
@@ -87,7 +89,10 @@ class SessionExchange:
     async def _try_to_load(self, token: str) -> None:
         try:
             await self._load(token)
-        except Exception as error:
+        except (Exception, asyncio.CancelledError) as error:
+            task = asyncio.current_task()
+            if isinstance(error, asyncio.CancelledError) and (task is None or task.cancelling()):
+                raise  # the request is cancelled, not an operation of the store
             self._failure = error  # raised where the handler uses the session
 
     async def _load(self, token: str) -> None:
@@ -115,7 +120,26 @@ class SessionExchange:
         session = self._session
         if session is None or not self._policy.is_asynchronous or self._is_failure():
             return None
-        return session.save() if session.is_modified() or session.is_due() else None
+        saving = session.closing()
+        return None if saving is None else self._save_in_time(saving)
+
+    async def _save_in_time(self, saving: Coroutine[Any, Any, None]) -> None:
+        """Save the session. The handler's coroutine may have ended, and its time limit with it.
+
+        :raises SessionStoreError: if saving takes longer than the ``handler_timeout``.
+        """
+        _, seconds = settings_of(self._handler.application, type(self._handler))
+        try:
+            async with asyncio.timeout(seconds or None) as limit:
+                await saving
+        except TimeoutError as error:
+            if not limit.expired():
+                raise
+            raise SessionStoreError(
+                "%s has not saved the session within the handler_timeout of %g s",
+                type(self._policy.store).__name__,
+                seconds,
+            ) from error
 
     def _is_failure(self) -> bool:
         return self._handler.get_status() >= 500

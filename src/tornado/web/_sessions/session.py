@@ -29,6 +29,8 @@ class State(enum.Enum):
     """The states of a session object, which decide about changing and saving it."""
 
     OPEN = "open"
+    #: The response is finished and waits for the session to be saved; it can be read only.
+    CLOSING = "closing"
     #: Another request has ended the session; changes are not saved.
     ENDED = "ended"
     #: Saving has failed; it is not tried again for the error page.
@@ -167,6 +169,8 @@ class Session(MutableMapping[str, Any]):
     def _check_open(self) -> None:
         if self._state is State.SENT:
             raise RuntimeError("the session cannot be changed after the response's head was sent")
+        if self._state is State.CLOSING:
+            raise RuntimeError("the session cannot be changed after the response was finished")
 
     # -- saving --
 
@@ -192,18 +196,30 @@ class Session(MutableMapping[str, Any]):
         :raises SessionTooLargeError: if the session is too large for its store.
         :raises TypeError: if a value is not JSON.
         """
-        if self._state is not State.OPEN:
-            return
+        if self._state is State.OPEN and (self.is_modified() or self.is_due()):
+            await self._save()
+
+    def closing(self) -> Coroutine[Any, Any, None] | None:
+        """Return what saves the session of a finished response, or None if it need not be saved.
+
+        In the first case the session can be read only.
+
+        :raises TypeError: if a value is not JSON.
+        """
+        if not (self.is_modified() or self.is_due()):
+            return None
+        self._state = State.CLOSING
+        return self._save()
+
+    async def _save(self) -> None:
         try:
-            texts = self._dump()
-            if self._stale or texts != self._texts or self.is_due():
-                await self._save(texts)
+            await self._store(self._dump())
         except BaseException:
             self._state = State.FAILED
             self.cookie_change = None
             raise
 
-    async def _save(self, texts: dict[str, str]) -> None:
+    async def _store(self, texts: dict[str, str]) -> None:
         store, now = self._policy.store, time()
         record = SessionRecord(texts, self._created, now)
         seconds = math.ceil(self._policy.remaining(record, now))
