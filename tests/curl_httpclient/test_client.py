@@ -771,6 +771,24 @@ async def test_certificates_of_the_client_stay_at_their_origin(certificates):
     assert [request.headers["authorization"][:5] for request in other.requests] == ["Basic"]
 
 
+async def test_certificate_in_default_ssl_options_stays_at_its_origin(certificates):
+    asked = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(certificates.ca_file))
+    asked.load_cert_chain(certificates.certificate_file, certificates.key_file)
+    asked.verify_mode = ssl.CERT_REQUIRED
+    options = {
+        "ca_certs": str(certificates.ca_file),
+        "certfile": str(certificates.certificate_file),
+        "keyfile": str(certificates.key_file),
+    }
+    async with scripted(ok, asked) as other:
+        async with scripted(lambda request: redirect(other.url), asked) as server:
+            async with Client(defaults={"ssl_options": options}) as client:
+                assert (await client.fetch(other.url)).code == 200
+                with pytest.raises(CurlError):
+                    await client.fetch(server.url)
+    assert len(other.requests) == 1
+
+
 @pytest.mark.parametrize("is_async", [False, True])
 async def test_hooks(is_async):
     told = []
@@ -865,6 +883,26 @@ async def test_proxy(tmp_path):
         assert (await fetch("http://example.test/path", **arguments)).body == b""
         got = await fetch("http://example.test/path", proxy_username="u", proxy_password="p", **arguments)
         assert base64.b64decode(got.body[6:]) == b"u:p"
+
+
+async def test_hook_that_is_cancelled_ends_the_fetch():
+    async def cancel(request, headers):
+        raise asyncio.CancelledError
+
+    async with Client(before_request=cancel) as client:
+        with pytest.raises(
+            HTTPClientError, match="cancelled .awaiting before_request, for http://localhost:1/"
+        ):
+            await client.fetch("http://localhost:1/?secret")
+
+
+async def test_timeout_error_of_a_hook_is_its_own():
+    async def fail(request, headers):
+        raise TimeoutError("no token in time")
+
+    async with Client(before_request=fail) as client:
+        with pytest.raises(TimeoutError, match="no token in time"):
+            await client.fetch("http://localhost:1/", request_timeout=20)
 
 
 async def test_proxy_of_the_client(monkeypatch):

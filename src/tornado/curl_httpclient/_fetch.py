@@ -26,8 +26,8 @@ from tornado.httpclient._hooks import BeforeRequest
 from tornado.httpclient._request import _RequestProxy
 from tornado.httputil import HTTPHeaders
 from tornado.simple_httpclient._redirect import (
-    ORIGIN_SETTINGS,
     REDIRECT_CODES,
+    defaults_elsewhere,
     is_same_origin,
     redirected_request,
 )
@@ -163,21 +163,30 @@ class Fetch:
             self._begin_hop(request)
             return
 
+        seconds = request.request_timeout
+        limit = asyncio.timeout(self._remaining(seconds) if seconds else None)
+
         async def begin() -> None:
             try:
-                limit = request.request_timeout
-                async with asyncio.timeout(self._remaining(limit) if limit else None):
+                async with limit:
                     await result
                 self._preparing = None
                 self._begin_hop(request)
-            except TimeoutError as error:
-                timeout = CurlError(
-                    pycurl.E_OPERATION_TIMEDOUT, f"Timeout in before_request ({self.shown_url})"
-                )
-                timeout.__cause__ = error
-                self._report(error=timeout)
             except Exception as error:
-                self._report(error=error)
+                fault = error
+                if limit.expired() and isinstance(error, TimeoutError):
+                    fault = CurlError(
+                        pycurl.E_OPERATION_TIMEDOUT, f"Timeout in before_request ({self.shown_url})"
+                    )
+                    fault.__cause__ = error
+                self._report(error=fault)
+            except asyncio.CancelledError:  # of this Task, where the fetch may be over, or in the hook
+                self._report(
+                    error=HTTPClientError(
+                        NO_RESPONSE, f"cancelled (awaiting before_request, for {self.shown_url})"
+                    )
+                )
+                raise
 
         self._preparing = self._loop.create_task(begin(), context=self._context.copy())
 
@@ -309,10 +318,7 @@ class Fetch:
             self._report(error=error)
             return
         if not is_same_origin(request.url, following.url):
-            # The client's defaults may have credentials too, which redirected_request() has removed.
-            self._defaults = {
-                name: value for name, value in self._defaults.items() if name not in ORIGIN_SETTINGS
-            }
+            self._defaults = defaults_elsewhere(self._defaults)
         self._request = cast(HTTPRequest, _RequestProxy(following, self._defaults))
         self._hops += 1
         self._hop()

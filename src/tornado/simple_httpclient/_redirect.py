@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import re
+from collections.abc import Mapping
+from typing import Any
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from tornado.httpclient import HTTPRequest
@@ -17,7 +19,7 @@ _BODY_FIELDS = ("Content-Length", "Content-Type", "Content-Encoding", "Transfer-
 # Another origin must not receive them.
 _SECRET_FIELDS = ("Authorization", "Cookie", "Proxy-Authorization")
 #: Settings of a request that are meant for one origin, whether they come from the request or from the client.
-ORIGIN_SETTINGS = ("auth_username", "auth_password", "client_cert", "client_key")
+_ORIGIN_SETTINGS = ("auth_username", "auth_password", "client_cert", "client_key")
 _CERTIFICATE_OPTIONS = ("certfile", "keyfile")
 
 _ASCII = "".join(map(chr, range(128)))
@@ -58,12 +60,9 @@ def redirected_request(
         new.expect_100_continue = False
         dropped += _BODY_FIELDS
     if not is_same_origin(request.url, new.url):
-        for setting in ORIGIN_SETTINGS:
+        for setting in _ORIGIN_SETTINGS:
             setattr(new, setting, None)
-        if isinstance(new.ssl_options, dict):
-            new.ssl_options = {
-                name: value for name, value in new.ssl_options.items() if name not in _CERTIFICATE_OPTIONS
-            }
+        new.ssl_options = _without_certificate(new.ssl_options)
         dropped += _SECRET_FIELDS
     for name in dropped:
         if name in new.headers:
@@ -82,6 +81,22 @@ def check_downgrade(effective: HTTPRequest, new: HTTPRequest) -> None:
         return
     if not getattr(effective, "allow_downgrade", None):
         raise ValueError(f"{shown_url(new.url)} is not protected by TLS, as {shown_url(effective.url)} is")
+
+
+def defaults_elsewhere(defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the defaults of a client for another origin than that of its request, as `redirected_request`
+    does for the settings of the request itself.
+    """
+    kept = {name: value for name, value in defaults.items() if name not in _ORIGIN_SETTINGS}
+    if "ssl_options" in kept:
+        kept["ssl_options"] = _without_certificate(kept["ssl_options"])
+    return kept
+
+
+def _without_certificate(ssl_options: Any) -> Any:
+    if not isinstance(ssl_options, dict):
+        return ssl_options
+    return {name: value for name, value in ssl_options.items() if name not in _CERTIFICATE_OPTIONS}
 
 
 def is_same_origin(url: str, other: str) -> bool:
