@@ -641,6 +641,21 @@ async def test_short_record_during_a_blocked_send_is_read_in_the_end(
         assert server._deferral is None
 
 
+async def test_tls_1_2_has_no_key_updates_to_wait_for(certificates: Certificates) -> None:
+    """With ChaCha20, six bytes of data look like a KeyUpdate of TLS 1.3."""
+    context = ssl.create_default_context(cafile=str(certificates.ca_file))
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers("ECDHE+CHACHA20")
+    older: Any = SimpleNamespace(client_context=context, server_context=certificates.server_context)
+    async with updating_peer(older) as (server, peer):
+        assert server.socket.version() == "TLSv1.2"
+        _ = server.write(bytes(2_000_000))
+        peer.send(b"123456")
+        assert await server.read_bytes(6) == b"123456"
+        assert server._defers_key_updates
+        assert server._deferral is None
+
+
 async def test_closing_ends_a_deferral(certificates: Certificates) -> None:
     async with updating_peer(certificates) as (server, peer):
         _ = server.write(bytes(2_000_000))

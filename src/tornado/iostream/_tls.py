@@ -339,7 +339,7 @@ class SSLIOStream(IOStream):
             header = socket.socket.recv(tls, len(_KEY_UPDATE_HEADER), socket.MSG_PEEK)
         except OSError:  # reported by the read itself
             return False
-        if header != _KEY_UPDATE_HEADER:
+        if header != _KEY_UPDATE_HEADER or tls.version() != "TLSv1.3":  # TLS 1.2 has no key updates
             return False
         if self._deferral is None:
             self._deferral = self._loop.call_later(_MAX_DEFERRAL, self._stop_deferring)
