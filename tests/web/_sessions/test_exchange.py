@@ -113,6 +113,29 @@ async def test_responses_that_depend_on_the_session_say_so(make_store: MakeStore
         assert (untouched.get("vary"), untouched.get("set-cookie")) == (None, None)
 
 
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [
+        ("max-age=60", "max-age=60, private"),
+        ("Public, max-age=60", "max-age=60, private"),
+        ('no-cache="X-A, X-B"', 'no-cache="X-A, X-B", private'),
+        ("max-age=60, Private", "max-age=60, Private"),
+        ("no-store", "no-store"),
+        ("", "private"),
+    ],
+)
+async def test_cookie_of_a_session_is_not_stored_in_shared_caches(given: str, sent: str) -> None:
+    class Cached(web.RequestHandler):
+        def get(self) -> None:
+            self.set_header("Cache-Control", given)
+            if self.get_argument("a", None):
+                self.session["a"] = 1
+
+    async with serving(application(None, ("/cached", Cached))) as server:
+        assert (await server.fetch("/cached?a=1")).get("cache-control") == sent
+        assert (await server.fetch("/cached")).get("cache-control") == given
+
+
 async def test_session_without_values_leaves_no_trace(make_store: MakeStore) -> None:
     async with make_store() as store, serving(application(store)) as server:
         visitor = Visitor(server)

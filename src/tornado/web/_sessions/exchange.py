@@ -167,9 +167,7 @@ class SessionExchange:
         change = session.cookie_change
         if change is None:
             return
-        if "Cache-Control" not in headers:
-            # RFC 9111 section 7.3: a shared cache may store a response in spite of its Set-Cookie.
-            headers["Cache-Control"] = "private"
+        _keep_from_shared_caches(headers)
         if change.token is None:
             self._handler.clear_cookie(self._name, **self._without_age())
         else:
@@ -180,3 +178,17 @@ class SessionExchange:
     def _without_age(self) -> dict[str, Any]:
         ages = ("max_age", "expires", "expires_days")
         return {name: value for name, value in self._attributes.items() if name not in ages}
+
+
+def _keep_from_shared_caches(headers: HTTPHeaders) -> None:
+    """Allow only the browser to store a response that sets the session's cookie.
+
+    RFC 9111 section 7.3: a shared cache may store a response in spite of its Set-Cookie, and would give the
+    session to other visitors. So it may even where the handler allows it, as for a versioned static file.
+    """
+    directives = [each.strip() for each in headers.get("Cache-Control", "").split(",")]
+    names = {each.lower() for each in directives}
+    if "private" in names or "no-store" in names:
+        return
+    kept = [each for each in directives if each and each.lower() != "public"]
+    headers["Cache-Control"] = ", ".join([*kept, "private"])
