@@ -896,6 +896,21 @@ async def test_hook_that_is_cancelled_ends_the_fetch():
             await client.fetch("http://localhost:1/?secret")
 
 
+async def test_hook_of_a_fetch_that_is_cancelled_at_once():
+    started = []
+
+    async def hook(request, headers):
+        started.append(request)
+
+    async with Client(before_request=hook) as client:
+        fetching = client.fetch("http://localhost:1/")
+        fetching.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await fetching
+        await asyncio.sleep(0)
+    assert started == []
+
+
 async def test_timeout_error_of_a_hook_is_its_own():
     async def fail(request, headers):
         raise TimeoutError("no token in time")

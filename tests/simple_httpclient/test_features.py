@@ -549,6 +549,22 @@ async def test_coroutine_as_hook_is_cancelled_with_the_fetch(clock):
         await cancelled.wait()
 
 
+async def test_coroutine_as_hook_of_a_fetch_that_is_cancelled_at_once(loop_kind):
+    started: list[HTTPRequest] = []
+
+    async def hook(request: HTTPRequest, headers: HTTPHeaders) -> None:
+        started.append(request)
+
+    client = make(before_request=hook)
+    fetching = client.fetch("http://localhost:1/")
+    fetching.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await fetching
+    await asyncio.sleep(0)
+    assert started == []
+    assert not client.active
+
+
 async def test_hooks_that_raise(expect_log):
     async with scripted(OK) as server:
         with pytest.raises(PermissionError, match="no token"):

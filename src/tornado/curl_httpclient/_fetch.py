@@ -10,7 +10,7 @@ import functools
 import logging
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from io import BytesIO
 from typing import TYPE_CHECKING, cast
 
@@ -189,6 +189,8 @@ class Fetch:
                 raise
 
         self._preparing = self._loop.create_task(begin(), context=self._context.copy())
+        if isinstance(result, Coroutine):  # which is not started if the fetch is cancelled now
+            self._preparing.add_done_callback(lambda _task: result.close())
 
     def _remaining(self, limit: float) -> float:
         """Seconds that are left of the fetch's ``request_timeout``."""

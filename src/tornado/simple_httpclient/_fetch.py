@@ -38,7 +38,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from io import BytesIO
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from tornado import httputil
 from tornado._wire import h1
@@ -297,10 +297,10 @@ class Fetch:
         except Exception as error:
             self._end(error, is_transport=False)
             return
-        if isinstance(message, tuple):
-            self._dispatch(route, message)
-        else:
+        if isinstance(message, _Hooked):
             self._prepare(route, message, self._dispatch)
+        else:
+            self._dispatch(route, message)
 
     def _dispatch(self, route: Route, message: _Message) -> None:
         """Send the message on a connection from the pool, or have one made."""
@@ -313,10 +313,8 @@ class Fetch:
         else:
             self._connect(route, message)
 
-    def _message(
-        self, route: Route, target: str, userinfo: tuple[str, str] | None
-    ) -> _Message | Coroutine[Any, Any, _Message]:
-        """Check the request and serialise it: at once, or by a coroutine if a hook must be awaited."""
+    def _message(self, route: Route, target: str, userinfo: tuple[str, str] | None) -> _Message | _Hooked:
+        """Check the request and serialise it, unless a hook must be awaited first."""
         request = self._request
         decompress = self._decompress = bool(self._setting("decompress_response"))
         body = request.body
@@ -339,7 +337,7 @@ class Fetch:
         for number, extension in enumerate(self._extensions, 1):
             waiting = extension.prepare(request, target, headers)
             if waiting is not None:
-                return self._hooked_message(waiting, number, route, target, headers)
+                return _Hooked(waiting, self._hooked_message(waiting, number, route, target, headers))
         return self._serialised(route, target, headers)
 
     async def _hooked_message(
@@ -380,7 +378,7 @@ class Fetch:
     def _prepare(
         self,
         route: Route,
-        making: Coroutine[Any, Any, _Message],
+        hooked: _Hooked,
         proceed: Callable[[Route, _Message], None],
     ) -> None:
         """Await the hooks in a Task, then continue with the message."""
@@ -388,7 +386,7 @@ class Fetch:
 
         async def prepare() -> None:
             try:
-                message = await making
+                message = await hooked.message
             except Exception as error:
                 self._end(error, is_transport=False)
                 return
@@ -397,6 +395,7 @@ class Fetch:
                 proceed(route, message)
 
         self._connecting = self.client.loop.create_task(prepare())
+        self._connecting.add_done_callback(hooked.close)
         self._connecting.add_done_callback(self._connect_done)
 
     def _connect(self, route: Route, message: _Message) -> None:
@@ -674,10 +673,10 @@ class Fetch:
         except Exception as error:
             self._end(error, is_transport=False)
             return
-        if isinstance(message, tuple):
-            self._connect(route, message)
-        else:
+        if isinstance(message, _Hooked):
             self._prepare(route, message, self._connect)
+        else:
+            self._connect(route, message)
 
     def _callback_failed(self, error: BaseException) -> None:
         """A ``streaming_callback`` or ``header_callback`` has raised, or what it returned was cancelled."""
@@ -855,6 +854,25 @@ class Fetch:
 
 
 _Message = tuple[tuple[bytes, ...], Upload | None, bool]
+
+
+class _Hooked(NamedTuple):
+    """A message that can be made when a hook is done.
+
+    :ivar waiting: what the hook has returned.
+    :ivar message: awaits it, and makes the message.
+    """
+
+    waiting: Awaitable[object]
+    message: Coroutine[Any, Any, _Message]
+
+    def close(self, _task: asyncio.Task[None]) -> None:
+        """Close coroutines that were not started, as the fetch was cancelled before."""
+        self.message.close()
+        if isinstance(self.waiting, Coroutine):
+            self.waiting.close()
+
+
 #: How many settings each client has defaults for.
 _USUAL_DEFAULTS = len(HTTPRequest._DEFAULTS)
 
