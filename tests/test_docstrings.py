@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 
 import pytest
 
@@ -13,6 +14,14 @@ from tests.test_exports import exported
 @pytest.mark.parametrize("name", list(sources()))
 def test_every_file_opens_with_what_it_is_for(name):
     assert (load(name).__doc__ or "").strip(), f"{name} has no docstring"
+
+
+@pytest.mark.parametrize("name", list(sources()))
+def test_headings_and_tables_are_not_wrapped_into_text(name):
+    # The rule below a heading, or of a table, has a line of its own.
+    text = load(name).__doc__ or ""
+    wrapped = re.search(r"^.*\w +(-{4,}|={4,}) .*$|^.*(-{4,}|={4,}) +[`\w].*$", text, re.MULTILINE)
+    assert wrapped is None, wrapped and wrapped[0]
 
 
 def members(cls: type) -> dict[str, object]:

@@ -1,9 +1,11 @@
 """Quality values: Accept, Accept-Encoding, Accept-Language and similar fields (RFC 9110 section 12.4.2).
 
-Theory of operation ------------------- The members of such a field differ only in the item that has a weight:
-a token (`TOKEN`), or a media range with parameters (`MEDIA_RANGE`). `weights` parses either, in one scan of
-each member. Members that do not match the grammar are ignored, including those with a comma in a parameter,
-which no media type in use has. Weights are in thousandths.
+Theory of operation
+-------------------
+The members of such a field differ only in the item that has a weight: a token (`TOKEN`), or a media range
+with parameters (`MEDIA_RANGE`). `weights` parses either, in one scan of each member. Members that do not
+match the grammar are ignored, including those with a comma in a parameter, which no media type in use has.
+Weights are in thousandths.
 
 Limits
 ------

@@ -1,10 +1,12 @@
 """Content codings: negotiation by Accept-Encoding, and entity tags of encoded content.
 
-Theory of operation ------------------- `parse_accept_encoding` parses a field in one scan, into weights in
-thousandths by coding. Members that do not match the grammar are ignored, and the first of several members for
-one coding wins. `choose_coding` returns the available coding with the greatest weight, and of several with
-equal weight the server's preferred one. Clients send the same few values again and again, so choices are
-cached, except for values too long to be common.
+Theory of operation
+-------------------
+`parse_accept_encoding` parses a field in one scan, into weights in thousandths by coding. Members that do not
+match the grammar are ignored, and the first of several members for one coding wins. `choose_coding` returns
+the available coding with the greatest weight, and of several with equal weight the server's preferred one.
+Clients send the same few values again and again, so choices are cached, except for values too long to be
+common.
 
 Limits
 ------

@@ -10,13 +10,17 @@ first expression does not match is the section examined line by line, to find th
 This is the specification, which accepts any valid section. Most requests take the fast path,
 `tornado._wire.heads.read_usual_head`.
 
-What is rejected, and why ------------------------- CR without LF, NUL and other control characters,
-whitespace before the colon, a name that is not a token, and a folded line: each has made two recipients see
-different fields (RFC 9112 sections 2.2, 5.1 and 5.2). Also a Content-Length that does not consist of digits,
-or several that differ; a Transfer-Encoding other than exactly ``chunked``; and both fields in one message,
-which may be request smuggling (section 6.3). A line may end in a bare LF, as section 2.2 permits.
+What is rejected, and why
+-------------------------
+CR without LF, NUL and other control characters, whitespace before the colon, a name that is not a token, and
+a folded line: each has made two recipients see different fields (RFC 9112 sections 2.2, 5.1 and 5.2). Also a
+Content-Length that does not consist of digits, or several that differ; a Transfer-Encoding other than exactly
+``chunked``; and both fields in one message, which may be request smuggling (section 6.3). A line may end in a
+bare LF, as section 2.2 permits.
 
-Limits ------ `Limits.max_header_count` bounds the number of fields, `Limits.max_length_digits` the digits of
+Limits
+------
+`Limits.max_header_count` bounds the number of fields, `Limits.max_length_digits` the digits of
 Content-Length. The reader bounds the size of the section.
 """
 

@@ -17,9 +17,11 @@ The modules that parse the parts say which input they reject, and why: `startlin
 Nothing is read after an error: two parties that disagree about the end of a message cannot agree about the
 beginning of the next one.
 
-Limits ------ `Limits.max_head_size` (431) and, within it, `Limits.max_request_line` (414); the empty lines
-before a request; the 1xx responses before a final response; `Reader.max_body_size` (413), which may change
-while a message is being read. The modules that parse the parts list the other limits.
+Limits
+------
+`Limits.max_head_size` (431) and, within it, `Limits.max_request_line` (414); the empty lines before a
+request; the 1xx responses before a final response; `Reader.max_body_size` (413), which may change while a
+message is being read. The modules that parse the parts list the other limits.
 
 States
 ------

@@ -1,9 +1,11 @@
 """Header fields: a case-insensitive mapping with support for repeated fields.
 
-Theory of operation ------------------- A mapping holds one dict from normalised names (``Content-Type``) to
-values: a string, or a list of strings for a repeated field. Few messages repeat a field, so most lookups cost
-one dict access for the name and one for the value. Repeated values are joined on access rather than on
-arrival, so reading n fields costs O(n) however they repeat (CVE-2025-67725).
+Theory of operation
+-------------------
+A mapping holds one dict from normalised names (``Content-Type``) to values: a string, or a list of strings
+for a repeated field. Few messages repeat a field, so most lookups cost one dict access for the name and one
+for the value. Repeated values are joined on access rather than on arrival, so reading n fields costs O(n)
+however they repeat (CVE-2025-67725).
 
 The dict of a received message is built on first access, from the header section that the head parser has
 already validated (`HTTPHeaders._from_block`). The text is not kept, because it may contain cookies and

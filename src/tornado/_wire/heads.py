@@ -23,9 +23,11 @@ defined by the program, whereas any other may contain a user's name or a credent
 
 Every byte of a head has been validated, now or when it was cached, before the head is returned.
 
-Limits ------ The caller bounds the size of the head (`tornado._wire.h1.Reader` does); `tornado._wire.fields`
-lists the other limits. The caches hold at most `MAX_HEADS` heads, `MAX_BLOCKS` blocks followed by a cookie,
-as many others, and `MAX_FIXED_TARGETS` targets. A full cache is emptied.
+Limits
+------
+The caller bounds the size of the head (`tornado._wire.h1.Reader` does); `tornado._wire.fields` lists the
+other limits. The caches hold at most `MAX_HEADS` heads, `MAX_BLOCKS` blocks followed by a cookie, as many
+others, and `MAX_FIXED_TARGETS` targets. A full cache is emptied.
 """
 
 from __future__ import annotations

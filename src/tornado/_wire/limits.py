@@ -3,19 +3,21 @@
 The defaults, and the precedent of each:
 
 =======================  =========  ==========================================================================
-limit                    default    precedent =======================  =========
-========================================================================== `max_head_size`          64 KiB
-Tornado's ``max_header_size``; nginx 4 x 8 KiB, Apache 100 x 8 KiB `max_request_line`       64 KiB     RFC
-9112 section 3 asks for 8,000 bytes at least; the head bounds it here `max_header_count`       1,000
-Apache 100, Node.js 2,000, h2o 100; large proxies add some 30 `max_chunk_line`         4 KiB      Go 4 KiB,
-h11 and hyper 16 KiB; real extensions are a few bytes `max_chunk_extensions`   16 KiB     Go and hyper,
-against floods of tiny chunks with extensions (CVE-2023-39326) `max_trailer_size`       16 KiB     hyper's
-limit on the data after the last chunk `max_trailer_count`      100        real messages have one or two
-trailer fields `max_body_size`          100 MiB    Tornado's ``max_buffer_size`` `max_length_digits`      19
-2**63 has 19 decimal digits `max_chunk_size_digits`  16         2**64 - 1 has 16 hexadecimal digits; leading
-zeros count `max_1xx`                10         Tornado's client `max_leading_lines`      4          RFC 9112
-section 2.2: ignore at least one empty line =======================  =========
-==========================================================================
+limit                    default    precedent
+=======================  =========  ==========================================================================
+`max_head_size`          64 KiB     Tornado's ``max_header_size``; nginx 4 x 8 KiB, Apache 100 x 8 KiB
+`max_request_line`       64 KiB     RFC 9112 section 3 asks for 8,000 bytes at least; the head bounds it here
+`max_header_count`       1,000      Apache 100, Node.js 2,000, h2o 100; large proxies add some 30
+`max_chunk_line`         4 KiB      Go 4 KiB, h11 and hyper 16 KiB; real extensions are a few bytes
+`max_chunk_extensions`   16 KiB     Go and hyper, against floods of tiny chunks (CVE-2023-39326)
+`max_trailer_size`       16 KiB     hyper's limit on the data after the last chunk
+`max_trailer_count`      100        real messages have one or two trailer fields
+`max_body_size`          100 MiB    Tornado's ``max_buffer_size``
+`max_length_digits`      19         2**63 has 19 decimal digits
+`max_chunk_size_digits`  16         2**64 - 1 has 16 hexadecimal digits; leading zeros count
+`max_1xx`                10         Tornado's client
+`max_leading_lines`      4          RFC 9112 section 2.2: ignore at least one empty line
+=======================  =========  ==========================================================================
 """
 
 from __future__ import annotations

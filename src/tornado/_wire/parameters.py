@@ -1,10 +1,12 @@
 """Values with parameters: ``form-data; name="a"; filename*=UTF-8''%c3%a1.txt``.
 
-Theory of operation ------------------- `split_parameters` splits the text in one scan, which examines each
-character a bounded number of times however it is quoted (CVE-2025-67726). `parse_parameters` then resolves
-the extended forms of RFC 2231 and RFC 8187. Quoted strings are parsed as browsers write them: a backslash
-escapes only a quote or another backslash, so ``filename="C:\\dir\\a.txt"`` keeps its separators. A quote that
-is never closed is an ordinary character of a value that extends to the end.
+Theory of operation
+-------------------
+`split_parameters` splits the text in one scan, which examines each character a bounded number of times
+however it is quoted (CVE-2025-67726). `parse_parameters` then resolves the extended forms of RFC 2231 and RFC
+8187. Quoted strings are parsed as browsers write them: a backslash escapes only a quote or another backslash,
+so ``filename="C:\\dir\\a.txt"`` keeps its separators. A quote that is never closed is an ordinary character
+of a value that extends to the end.
 
 `tornado._wire.charsets` lists the charsets of extended values; an unknown charset is treated as UTF-8.
 
