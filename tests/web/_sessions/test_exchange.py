@@ -815,6 +815,34 @@ async def test_request_does_not_bring_back_an_ended_session(make_store: MakeStor
             assert values(await visitor.fetch("/")) == {}
 
 
+async def test_new_token_does_not_bring_back_an_ended_session(make_store: MakeStore) -> None:
+    class Renewing(web.RequestHandler):
+        async def post(self, confirmed: str) -> None:
+            self.session.get("user")
+            entered.set()
+            await ended.wait()
+            self.session.regenerate()
+            if confirmed:
+                self.session["confirmed"] = True
+
+    async with make_store() as store:
+        # Nothing on the server tells that a session in a cookie has ended.
+        revived = {"user": "me"} if isinstance(store, web.CookieSessionStore) else {}
+        async with serving(application(store, ("/renew/(.*)", Renewing))) as server:
+            for confirmed, kept in (("", {}), ("yes", {"confirmed": True})):
+                entered, ended = asyncio.Event(), asyncio.Event()
+                visitor = Visitor(server)
+                await visitor.fetch("/login", method="POST", body=b"")
+                other = visitor.copy()
+                path = f"/renew/{confirmed}"
+                renewing = asyncio.ensure_future(visitor.fetch(path, method="POST", body=b""))
+                await entered.wait()
+                await other.fetch("/logout", method="POST", body=b"")
+                ended.set()
+                assert (await renewing).code == 200
+                assert values(await visitor.fetch("/")) == {**revived, **kept}
+
+
 # -- other uses of the name --
 
 

@@ -71,6 +71,7 @@ class Session(MutableMapping[str, Any]):
 
     __slots__ = (
         "_created",
+        "_inherited",
         "_policy",
         "_stale",
         "_state",
@@ -85,6 +86,8 @@ class Session(MutableMapping[str, Any]):
         self._policy = policy
         self._state = State.OPEN
         self._stale: list[str] = []
+        #: The texts that were saved under the token before `regenerate`.
+        self._inherited: dict[str, str] = {}
         #: For the response, or None: the browser's cookie stays as it is.
         self.cookie_change: CookieChange | None = None
         if token is None or record is None:
@@ -142,7 +145,8 @@ class Session(MutableMapping[str, Any]):
         return self._created
 
     def regenerate(self) -> None:
-        """Give the session another token, and begin its lifetime again; the values stay.
+        """Give the session another token, and begin its lifetime again; the values stay. If another request
+        has ended the session meanwhile, only those stay that this request has changed.
 
         Call it when a user logs in or gets further rights: a token that someone else planted in the browser
         or has seen earlier (session fixation) is worth nothing afterwards.
@@ -153,6 +157,7 @@ class Session(MutableMapping[str, Any]):
         self._state = State.OPEN
         if self._token is not None:
             self._stale.append(self._token)
+            self._inherited = self._texts
         self._begin_anew()
 
     def invalidate(self) -> None:
@@ -164,6 +169,7 @@ class Session(MutableMapping[str, Any]):
         :raises RuntimeError: after the response's head was sent.
         """
         self.regenerate()
+        self._inherited = {}
         self._values.clear()
 
     def _check_open(self) -> None:
@@ -221,6 +227,11 @@ class Session(MutableMapping[str, Any]):
 
     async def _store(self, texts: dict[str, str]) -> None:
         store, now = self._policy.store, time()
+        if self._inherited and await _result(store.load(self._stale[-1])) is None:
+            gen_log.info("a session was not renewed, since another request has ended it")
+            texts = {name: text for name, text in texts.items() if self._inherited.get(name) != text}
+            self._values = {name: self._values[name] for name in texts}
+        self._inherited = {}
         record = SessionRecord(texts, self._created, now)
         seconds = math.ceil(self._policy.remaining(record, now))
         token = self._token
