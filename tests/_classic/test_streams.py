@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import inspect
 import socket
 
 import pytest
@@ -342,3 +343,57 @@ async def test_read_bytes_with_callbacks_in_their_old_places_and_partial_by_name
         got = Callback()
         server.read_bytes(100, got, partial=True)
         assert await got.result() == (b"one",)
+
+
+@pytest.mark.parametrize("method", ["read_until", "read_until_regex"])
+async def test_read_option_in_its_present_place(kind, certificates, method):
+    async with stream_pair(kind, certificates) as (server, client):
+        await client.write(b"one\n")
+        assert await getattr(server, method)(b"\n", 4) == b"one\n"
+        got = Callback()
+        await client.write(b"two\n")
+        getattr(server, method)(b"\n", None, got)
+        assert await got.result() == (b"two\n",)
+        await client.write(b"three")
+        assert await server.read_bytes(100, True) == b"three"
+
+
+@pytest.mark.parametrize(
+    ("method", "arguments", "named", "message"),
+    [
+        ("read_until", (b"x", 10), {"max_bytes": 10}, "multiple values for argument 'max_bytes'"),
+        ("read_until_regex", (b"x", print), {"callback": print}, "multiple values for argument 'callback'"),
+        ("read_until", (b"x", 10, print, 1), {}, "takes at most 2 options, got 3"),
+        ("read_bytes", (1, True), {"partial": True}, "multiple values for argument 'partial'"),
+    ],
+)
+async def test_read_option_that_is_passed_twice_is_rejected(
+    kind, certificates, method, arguments, named, message
+):
+    async with stream_pair(kind, certificates) as (server, _client):
+        with pytest.raises(TypeError, match=message):
+            getattr(server, method)(*arguments, **named)
+        assert not server.reading()
+
+
+@pytest.mark.parametrize(
+    ("method", "options"),
+    [
+        ("read_until", {"delimiter": inspect.Parameter.empty, "max_bytes": None, "callback": None}),
+        ("read_until_regex", {"regex": inspect.Parameter.empty, "max_bytes": None, "callback": None}),
+        (
+            "read_bytes",
+            {
+                "num_bytes": inspect.Parameter.empty,
+                "partial": False,
+                "callback": None,
+                "streaming_callback": None,
+            },
+        ),
+    ],
+)
+def test_reads_show_their_documented_signature(method, options):
+    parameters = dict(inspect.signature(getattr(IOStream, method)).parameters)
+    del parameters["self"]
+    assert {name: parameter.default for name, parameter in parameters.items()} == options
+    assert "place" not in getattr(IOStream, method).__annotations__

@@ -5,6 +5,7 @@ program uses stack contexts.
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import functools
 import inspect
 import sys
@@ -69,26 +70,54 @@ def loop_first(make: Callable[_P, _T]) -> Callable[_P, _T]:
     return cast("Callable[_P, _T]", wrapper)
 
 
-def callback_second(*order: str) -> Callable[[Callable[_P, _T]], Callable[_P, _T]]:
-    """Decorate a method that had its callback in the second place, where it has an option now.
+@dataclasses.dataclass(frozen=True)
+class OptionOrder:
+    """The order of a method's options, where it is not the one of Tornado 4.
 
-    The method itself takes a callable in that place for the callback. What it cannot see is a callback there
-    together with the option by its name, as in ``read_until(b"\\n", callback, max_bytes=10)``.
-
-    :param order: the arguments of Tornado 4 from the second one on.
+    :ivar present: the names in the present order.
+    :ivar classic: the same names in the order of Tornado 4, the callback first.
     """
 
-    def decorate(method: Callable[_P, _T]) -> Callable[_P, _T]:
-        @functools.wraps(method)
-        def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
-            if kwargs and len(args) > 1 and callable(args[1]):
-                kwargs.update(zip(order, args[1:], strict=False))
-                args = args[:1]
-            return cast(Any, method)(self, *args, **kwargs)
+    present: tuple[str, ...]
+    classic: tuple[str, ...]
 
-        return cast("Callable[_P, _T]", wrapper)
+
+def documented_as(documented: Callable[_P, _T]) -> Callable[[Callable[..., _T]], Callable[_P, _T]]:
+    """Decorate a method that accepts more than it documents: its signature becomes that of ``documented``.
+
+    The method itself is returned, so that a call costs nothing more.
+    """
+
+    def decorate(method: Callable[..., _T]) -> Callable[_P, _T]:
+        shown = cast("Any", method)
+        shown.__signature__ = inspect.signature(documented)
+        shown.__annotations__ = documented.__annotations__
+        return cast("Callable[_P, _T]", method)
 
     return decorate
+
+
+def options_by_place(
+    method: str, place: tuple[Any, ...], order: OptionOrder, named: tuple[Any, ...]
+) -> tuple[Any, ...]:
+    """Combine the options that were passed by position with those passed by name.
+
+    A callable in the first place is a callback, as in Tornado 4.
+
+    :param place: the positional arguments, in either order.
+    :param named: the options in the present order, None for one that was not passed by name.
+    :returns: the options in the present order.
+    :raises TypeError: for an option that is passed twice, or too many options.
+    """
+    names = order.classic if place and callable(place[0]) else order.present
+    if len(place) > len(names):
+        raise TypeError(f"{method}() takes at most {len(names)} options, got {len(place)}")
+    options = dict(zip(order.present, named, strict=True))
+    for name, value in zip(names, place, strict=False):
+        if options[name] is not None:
+            raise TypeError(f"{method}() got multiple values for argument {name!r}")
+        options[name] = value
+    return tuple(options.values())
 
 
 def mark_coroutine(function: Any) -> None:

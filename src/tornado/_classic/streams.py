@@ -34,13 +34,7 @@ def read(
 
 
 def read_bytes(stream: Any, count: int, partial: Any, callback: Any, streaming_callback: Any) -> Any:
-    """``read_bytes`` with callbacks; Tornado 4's order was ``callback, streaming_callback, partial``."""
-    if callable(partial):
-        in_parts, option = callback, streaming_callback
-        callback = partial
-        if callable(option):  # by its name
-            in_parts, option = option, False
-        streaming_callback, partial = in_parts, bool(option)
+    """``read_bytes`` with callbacks."""
     if streaming_callback is None:
         return read(stream, stream.read_bytes, count, partial, callback)
     return _streamed(stream, stream.read_bytes, _pieces(stream, count, streaming_callback), callback)
