@@ -197,6 +197,14 @@ def summary(counts: Counter[str]) -> str:
     return ", ".join(f"{counts[name]} {name}" for name in ("passed", "failed", "accepted", "skipped"))
 
 
+def check_demos(parser: argparse.ArgumentParser, version: str, names: list[str]) -> int:
+    """Run the demos of an older release, in a process of their own; its exit status."""
+    if version not in SOURCES:
+        parser.error(f"--demos needs --version with one of {', '.join(SOURCES)}")
+    command = [sys.executable, str(HERE / "demos.py"), "--version", version, *names]
+    return subprocess.run(command, check=False).returncode
+
+
 def main() -> int:
     """Run what the command line names; 1 if anything failed that is not accepted."""
     parser = argparse.ArgumentParser(
@@ -206,7 +214,10 @@ def main() -> int:
     parser.add_argument("--timeout", type=float, default=240, help="seconds for a module")
     parser.add_argument("--keep", action="store_true", help="keep the temporary copy even if all is well")
     parser.add_argument("--version", default=VERSION, choices=[VERSION, *SOURCES], help="whose suite")
+    parser.add_argument("--demos", action="store_true", help="check the demos of an older release instead")
     asked = parser.parse_args()
+    if asked.demos:
+        return check_demos(parser, asked.version, asked.modules)
     target = Path(tempfile.mkdtemp(prefix="upstream-tests-"))
     present = lay_out(target, asked.version)
     if unknown := set(asked.modules) - set(present):

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -69,3 +72,65 @@ def test_entry_without_valid_reason_is_refused(lists: Path, entry: dict[str, str
     (lists / "gen_test.json").write_text(json.dumps({"GenTest.test_a": entry}))
     with pytest.raises(SystemExit, match=r"GenTest\.test_a"):
         run.accepted("4.5.3", "gen_test")
+
+
+def test_demos_need_older_release(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["run.py", "--demos"])
+    with pytest.raises(SystemExit):
+        run.main()
+    assert "--demos needs --version" in capsys.readouterr().err
+
+
+def check_demos(monkeypatch: pytest.MonkeyPatch, folder: Path, program: str) -> int:
+    """Run the checker's helloworld on a source package whose demo is ``program``; its exit status."""
+    demo = folder / "tornado-4.5.3" / "demos" / "helloworld"
+    demo.mkdir(parents=True)
+    (demo / "helloworld.py").write_text(program)
+    cache = folder / "cache" / "waterspout" / "tornado-4.5.3"
+    cache.mkdir(parents=True)
+    with tarfile.open(cache / "tornado-4.5.3.tar.gz", "w:gz") as archive:
+        archive.add(folder / "tornado-4.5.3", "tornado-4.5.3")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+    command = [
+        sys.executable,
+        str(run.HERE / "run.py"),
+        "--version",
+        "4.5.3",
+        "--demos",
+        "helloworld",
+        "chat",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert "chat: absent from 4.5.3" in done.stdout, done.stderr
+    assert f"helloworld: {'failed' if done.returncode else 'passed'}" in done.stdout, done.stderr
+    return done.returncode
+
+
+DEMO = """
+from tornado import ioloop, options, web
+
+class Hello(web.RequestHandler):
+    def get(self):
+        self.write("Hello, {}")
+
+options.define("port", type=int)
+options.parse_command_line()
+web.Application([("/", Hello)]).listen(options.options.port, "127.0.0.1")
+ioloop.IOLoop.current().start()
+"""
+
+
+@pytest.mark.parametrize(
+    ("program", "status"),
+    [
+        (DEMO.replace("{}", "world"), 0),
+        (DEMO.replace("{}", "moon"), 1),
+        ("raise SystemExit('it does not start')", 1),
+    ],
+)
+def test_demo_passes_only_with_expected_answer(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, program: str, status: int
+) -> None:
+    assert check_demos(monkeypatch, tmp_path, program) == status
