@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import functools
 import re
 from collections.abc import Awaitable, Callable, Iterator
 from operator import attrgetter
@@ -25,6 +26,7 @@ from tornado.http1connection import _expiry
 from tornado.http1connection._client import ResponseReader
 from tornado.http1connection._params import DIGITS, HTTP1ConnectionParameters
 from tornado.http1connection._remains import Remains
+from tornado.http1connection._request_task import RequestTask
 from tornado.httputil import (
     HTTPConnection,
     HTTPHeaders,
@@ -145,6 +147,8 @@ class HTTP1Connection(HTTPConnection):
     _ends_at_eof = False  # a peer that closes its sending side counts as gone
     _request_method = "GET"
     _task: asyncio.Task[Any] | None = None
+    #: The current Task of what a server calls for this request; None where `start_request` is ours.
+    request_task: RequestTask | None = None
 
     def __init__(
         self,
@@ -551,6 +555,13 @@ class HTTP1Connection(HTTPConnection):
 
     # -- input --
 
+    def begin_task(self) -> RequestTask:
+        """Begin the Task of this request, which lasts until the connection forgets the exchange."""
+        if self._run_context is None:
+            self._run_context = contextvars.copy_context()
+        owner = self.request_task = RequestTask(self.stream.io_loop.asyncio_loop)
+        return owner
+
     def read_response(self, delegate: HTTPMessageDelegate) -> Awaitable[bool]:
         """Read one message and hand it to `delegate`.
 
@@ -562,7 +573,9 @@ class HTTP1Connection(HTTPConnection):
 
     def _deliver(self, call: Callable[..., Any], *args: Any) -> None:
         """Call the delegate in the request's context; wait if it returns an awaitable."""
-        context = self._run_context
+        context, owner = self._run_context, self.request_task
+        if owner is not None:
+            args, call = (call, *args), owner.call
         result = call(*args) if context is None else context.run(call, *args)
         if result is not None:
             self._wait_for(result)
@@ -570,8 +583,9 @@ class HTTP1Connection(HTTPConnection):
     def _wait_for(self, result: Any) -> None:
         """Read on only when the awaitable `result` is done."""
         if asyncio.iscoroutine(result):
-            loop = asyncio.get_running_loop()
-            future: Future[Any] = run_eagerly(loop, result, self._run_context or contextvars.copy_context())
+            loop, owner = asyncio.get_running_loop(), self.request_task
+            start = run_eagerly if owner is None else functools.partial(owner.call, run_eagerly)
+            future: Future[Any] = start(loop, result, self._run_context or contextvars.copy_context())
         else:
             future = convert_yielded(result)
         if future.done():

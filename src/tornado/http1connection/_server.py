@@ -22,6 +22,7 @@ import contextvars
 import functools
 import inspect
 import types
+from collections.abc import Callable
 from contextvars import copy_context
 from time import monotonic
 from typing import Any
@@ -402,11 +403,24 @@ class HTTP1ServerConnection:
                 if opener is not None:
                     result = context.run(opener, exchange, head)
             if result is NotImplemented:
-                result = context.run(self._open, exchange, head)
+                result = context.run(self._opens_by(), exchange, head)
             if result is not None:
                 self._run(exchange, result, context)
         except (Exception, asyncio.CancelledError) as error:
             self.failed(exchange, error)
+
+    def _opens_by(self) -> Callable[[HTTP1Connection, h1.RequestHead], Any]:
+        """Return the method that starts a request: in a Task if `start_request` is not ours."""
+        native = self._native
+        if native is None or (
+            type(native).start_request is OWN_START_REQUEST and "start_request" not in vars(native)
+        ):
+            return self._open
+        return self._open_in_task
+
+    def _open_in_task(self, exchange: HTTP1Connection, head: h1.RequestHead) -> Any:
+        """Do as `_open` does, with a Task as the current one; see `RequestTask`."""
+        return exchange.begin_task().call(self._open, exchange, head)
 
     def _open(self, exchange: HTTP1Connection, head: h1.RequestHead) -> Any:
         """Start the request: a coroutine is the rest of it; a message delegate takes its body; None: it is
@@ -430,7 +444,11 @@ class HTTP1ServerConnection:
         """Run the rest of a request without a body."""
         if type(result) is not types.CoroutineType and not inspect.iscoroutine(result):
             return
-        task = run_eagerly(self.stream.io_loop.asyncio_loop, result, context)
+        loop, owner = self.stream.io_loop.asyncio_loop, exchange.request_task
+        if owner is None:
+            task = run_eagerly(loop, result, context)
+        else:
+            task = owner.call(run_eagerly, loop, result, context)
         if task.done():
             if task.cancelled() or task.exception() is not None:
                 self._task_done(exchange, task)
@@ -462,7 +480,7 @@ class HTTP1ServerConnection:
                 if opener is not None:
                     result = context.run(opener, exchange, head)
             if result is NotImplemented:
-                result = context.run(self._open, exchange, head)
+                result = context.run(self._opens_by(), exchange, head)
             if result is not None:
                 exchange._wait_for(result)
         except (Exception, asyncio.CancelledError) as error:
@@ -594,6 +612,8 @@ class HTTP1ServerConnection:
 
     def _forget(self, exchange: HTTP1Connection) -> None:
         """Part the exchange from what refers to it, so that all of it goes with its last user."""
+        if exchange.request_task is not None:
+            exchange.request_task.end()
         exchange._message = exchange._run_context = exchange._pieces = exchange._waiting = (
             exchange._reader
         ) = exchange._oversized = None
