@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import contextvars
 import gzip
 import http.cookiejar
 import socket
@@ -13,8 +14,9 @@ from typing import Any
 
 import pytest
 
+from tests.support.agents import Wrapper
 from tornado._wire.content_decoders import accept_encoding
-from tornado.httpclient import HTTPClientError, HTTPRequest
+from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
 from tornado.httputil import HTTPInputError
 from tornado.netutil import Resolver
 from tornado.simple_httpclient import (
@@ -300,6 +302,105 @@ async def test_redirect():
         assert response.effective_url == f"{server.url}/b"
     assert [each.method for each in server.requests] == ["POST", "GET"]
     assert chunks == [b"ok"]
+
+
+def redirecting(location: str = "/b") -> Answer:
+    """Answer ``/a`` with a redirect."""
+    head = f"HTTP/1.1 303 See Other\r\nLocation: {location}\r\nContent-Length: 4\r\n\r\ngone".encode()
+    return lambda request: head if request.target == "/a" else OK
+
+
+class Hops:
+    """Wraps `AsyncHTTPClient.fetch` as an agent does, and notes the context of each call."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.called: list[str] = []
+        self.variable: contextvars.ContextVar[str] = contextvars.ContextVar("hops", default="none")
+        wrapper = Wrapper(AsyncHTTPClient.fetch, lambda: self.called.append(self.variable.get()))
+        monkeypatch.setattr(AsyncHTTPClient, "fetch", wrapper)
+
+
+async def test_wrapped_fetch_is_called_for_each_hop(monkeypatch):
+    hops = Hops(monkeypatch)
+    ended = []
+    client = make(max_clients=1, after_response=ended.append)
+    async with serving(redirecting()) as server:
+        request = HTTPRequest(f"{server.url}/a", method="POST", body=b"x")
+        for name in ("first", "second"):
+            hops.variable.set(name)
+            response = await client.fetch(request)
+            assert response.request is request
+            assert response.effective_url == f"{server.url}/b"
+            assert response.request.headers["Content-Length"] == "1"
+    assert hops.called == ["first", "first", "second", "second"]
+    assert [each.method for each in server.requests] == ["POST", "GET"] * 2
+    assert len(ended) == 2
+    assert not client.active
+
+
+async def test_unwrapped_fetch_follows_redirect_within_one_call(monkeypatch):
+    client = make()
+    calls = []
+    original = SimpleAsyncHTTPClient.fetch_impl
+
+    def counted(self, request, callback):
+        calls.append(request.url)
+        return original(self, request, callback)
+
+    monkeypatch.setattr(SimpleAsyncHTTPClient, "fetch_impl", counted)
+    async with serving(redirecting()) as server:
+        await client.fetch(f"{server.url}/a")
+    assert calls == [f"{server.url}/a"]
+
+
+async def test_wrapped_fetch_ends_after_max_redirects(monkeypatch):
+    hops = Hops(monkeypatch)
+    async with serving(b"HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n") as server:
+        response = await make().fetch(server.url, max_redirects=2, raise_error=False)
+    assert response.code == 302
+    assert len(hops.called) == len(server.requests) == 3
+
+
+async def test_error_of_wrapped_fetch_after_redirect_is_raised(monkeypatch):
+    hops = Hops(monkeypatch)
+    client = make()
+    async with serving(redirecting("file:///etc/passwd")) as server:
+        with pytest.raises(ValueError, match=r"Unsupported url scheme 'file'"):
+            await client.fetch(f"{server.url}/a")
+    assert len(hops.called) == 2
+    assert not client.active
+
+
+async def test_wrapper_that_raises_at_redirect_fails_fetch(monkeypatch):
+    hops = Hops(monkeypatch)
+    client = make()
+
+    def answer(request):
+        monkeypatch.setattr(hops, "called", None)  # the wrapper's next call raises AttributeError
+        return redirecting()(request)
+
+    async with serving(answer) as server:
+        with pytest.raises(AttributeError, match="append"):
+            await client.fetch(f"{server.url}/a")
+    assert not client.active
+
+
+async def test_cancelled_fetch_cancels_hop_of_wrapped_fetch(monkeypatch):
+    Hops(monkeypatch)
+    client = make()
+    reached = asyncio.Event()
+
+    def answer(request):
+        if request.target == "/a":
+            return redirecting()(request)
+        reached.set()
+        return None
+
+    async with serving(answer) as server:
+        future = client.fetch(f"{server.url}/a")
+        await reached.wait()
+        future.cancel()
+        assert not client.active
 
 
 async def test_redirects_end():

@@ -235,6 +235,10 @@ class AsyncHTTPClient(Configurable):
         super().configure(impl, **kwargs)
 
 
+#: `AsyncHTTPClient.fetch` before anything could wrap it.
+OWN_FETCH: Any = AsyncHTTPClient.fetch
+
+
 def _make_request(url: str, arguments: Mapping[str, Any]) -> HTTPRequest:
     try:
         return HTTPRequest(url, **arguments)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from tornado._wire.limits import DEFAULT, Limits
 from tornado.httpclient import AsyncHTTPClient, HTTPRequest, HTTPResponse, RetryPolicy
+from tornado.httpclient._client import OWN_FETCH
 from tornado.httpclient._hooks import AfterResponse, BeforeRequest, call_after_response
 from tornado.log import gen_log
 from tornado.netutil import OverrideResolver, Resolver
@@ -160,13 +161,15 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
 
         :returns: the `Fetch`, whose ``cancel()`` abandons the request.
         """
-        if self._after_response is not None:
+        if self._after_response is not None and not hasattr(request, "original_request"):
             callback = functools.partial(call_after_response, self._after_response, callback)
         kind = type(self)
         if kind._handle_request is not _HANDLE_REQUEST or kind._connection_class is not _CONNECTION_CLASS:
             self._enqueue(object(), request, callback)
             return None
         fetch = Fetch(self, request, callback)
+        if kind.fetch is not OWN_FETCH:
+            fetch.follow_redirects_by(self.fetch)
         if not self.queue and len(self.active) < self.max_clients and self.max_clients_per_host is None:
             self.active[fetch] = request, callback
             fetch.start()

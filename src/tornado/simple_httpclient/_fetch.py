@@ -18,6 +18,8 @@ WAITING      a connection from the pool has turned out to be closed  CONNECTING 
 READING      end of a response that asks for another hop             as after QUEUED
 READING      the same, to be sent after a delay                      HELD
 READING      end of the response                                     DONE
+READING      end of a redirect, and the client's `fetch` is wrapped  FOLLOWING
+FOLLOWING    the response of that `fetch`                            DONE
 HELD         the delay is over                                       as after QUEUED
 any          error, timeout, cancellation                            DONE
 ===========  ======================================================  =====================
@@ -87,10 +89,11 @@ class Phase(enum.Enum):
     WAITING = "waiting for the response of"
     READING = "reading the response of"
     HELD = "waiting to send again to"
+    FOLLOWING = "following the redirect of"
     DONE = "done with"
 
 
-QUEUED, PREPARING, CONNECTING, WAITING, READING, HELD, DONE = Phase
+QUEUED, PREPARING, CONNECTING, WAITING, READING, HELD, FOLLOWING, DONE = Phase
 
 
 class FetchOwner(Protocol):
@@ -172,11 +175,14 @@ class Fetch:
         "_extensions",
         "_follow_up",
         "_follow_ups",
+        "_following",
+        "_hands_over",
         "_head",
         "_hop_begun",
         "_max_body_size",
         "_original",
         "_progress",
+        "_refetch",
         "_request",
         "_retried",
         "_sent",
@@ -240,6 +246,11 @@ class Fetch:
         self._buffer: BytesIO | None = None
         self._body: ResponseBody | None = None
         self._follow_up: HTTPRequest | None = None
+        #: The client's `fetch`, if redirects are followed by it; whether the follow-up is one of these.
+        self._refetch: Callable[..., Awaitable[HTTPResponse]] | None = None
+        self._hands_over = False
+        #: In FOLLOWING, what that `fetch` has returned.
+        self._following: asyncio.Future[HTTPResponse] | None = None
 
     def __repr__(self) -> str:
         return f"<Fetch {self._request.method} {shown_url(self._request.url)} {self.phase.name}>"
@@ -262,6 +273,16 @@ class Fetch:
         self._wall_time = time.time()
         self._begun = self._hop_begun = self.client.loop.time()
         self._hop()
+
+    def follow_redirects_by(self, fetch: Callable[..., Awaitable[HTTPResponse]]) -> None:
+        """Have redirects followed by calls of `fetch`, in the context of this call.
+
+        Upstream always does so. A program or an agent that has wrapped `.AsyncHTTPClient.fetch` expects a
+        call for each hop: Instana's reports a span for each.
+        """
+        self._refetch = fetch
+        if self._context is None:
+            self._context = contextvars.copy_context()
 
     def cancel(self) -> None:
         """Abandon the fetch. Its connection is closed, and its callback is not called."""
@@ -480,6 +501,7 @@ class Fetch:
                 self._follow_up = self._extended(head)
                 if self._follow_up is None and head.code in REDIRECT_CODES:
                     self._follow_up = self._redirect(head)
+                    self._hands_over = self._refetch is not None
             except Exception as error:
                 self._end(error, is_transport=False)
                 return
@@ -623,8 +645,7 @@ class Fetch:
             times["connect"] = self._connected - hop
         if self._answered:
             times["starttransfer"] = self._answered - hop
-        # Programs read what was sent from `response.request.headers`, OpenTelemetry's tests the Host.
-        self._original._sent = self._sent
+        self._tell_sent()
         return HTTPResponse(
             self._original,
             code,
@@ -634,6 +655,10 @@ class Fetch:
             time_info=times,
             **details,
         )
+
+    def _tell_sent(self) -> None:
+        # Programs read what was sent from `response.request.headers`, OpenTelemetry's tests the Host.
+        self._original._sent = self._sent
 
     def exchange_failed(self, error: BaseException, started: bool) -> None:
         """The exchange failed: try once more where that is safe, or report it."""
@@ -739,6 +764,9 @@ class Fetch:
     def _next_hop(self) -> None:
         follow_up = self._follow_up
         assert follow_up is not None
+        if self._hands_over:
+            self._hand_over(follow_up)
+            return
         self._request = follow_up
         self._follow_up = self._head = None
         self._retried = False
@@ -751,6 +779,33 @@ class Fetch:
             self._timer = self.client.loop.call_later(delay, self._held_long_enough)
         else:
             self._begin_hop()
+
+    def _hand_over(self, request: HTTPRequest) -> None:
+        """Follow a redirect by the client's `fetch`, and report its outcome as that of this fetch."""
+        self.phase = FOLLOWING
+        self._follow_up = None
+        self.client.fetch_ended(self)  # makes room: that `fetch` is a request of its own
+        request.original_request = self._original  # type: ignore[attr-defined]
+        assert self._context is not None
+        assert self._refetch is not None
+        try:
+            awaited = self._context.run(self._refetch, request, raise_error=False)
+            self._following = asyncio.ensure_future(awaited)
+        except Exception as error:
+            self._end(error, is_transport=False)
+        else:
+            self._following.add_done_callback(self._followed)
+
+    def _followed(self, future: asyncio.Future[HTTPResponse]) -> None:
+        self._following = None
+        error = asyncio.CancelledError() if future.cancelled() else future.exception()
+        if self.phase is DONE:
+            return
+        if error is not None:
+            self._end(error, is_transport=False)
+            return
+        self._tell_sent()  # the head of the first hop, in place of the last one's
+        self._report(future.result())
 
     def _held_long_enough(self) -> None:
         self._timer = None
@@ -777,6 +832,9 @@ class Fetch:
         timer, self._timer = self._timer, None
         if timer is not None:
             timer.cancel()
+        following, self._following = self._following, None
+        if following is not None:
+            following.cancel()
 
     def _end(self, error: BaseException | None, is_transport: bool = True) -> None:
         """Fail with `error`, or without a report where that is None.
