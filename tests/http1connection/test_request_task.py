@@ -106,7 +106,7 @@ async def test_streamed_body_is_delivered_in_task_of_start_request(loop_kind: An
         assert (await peer.response()).body == b"x"
         await tasks_ended(agent.started)
     assert agent.handled[0] is agent.started[0]
-    assert None not in agent.handled  # a streaming handler has a Task of its own, as upstream's does
+    assert None not in agent.handled  # a streaming handler runs in a separate Task, as upstream's does
 
 
 async def test_coroutine_handler_runs_in_its_own_task(loop_kind: Any, agent: Agent) -> None:

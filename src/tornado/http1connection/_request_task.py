@@ -3,10 +3,10 @@
 Upstream calls `start_request` and the message delegate in a Task of the connection. Agents that wrap
 `.HTTPServer.start_request`, such as New Relic's, find the transaction of a request by `asyncio.current_task`.
 Without a Task, requests that overlap on two connections are one transaction to them. Servers that nothing has
-wrapped call delegates in the read callback, where there is no Task, which costs 10,000 instructions less.
+wrapped call delegates in the read callback without a Task, which costs 10,000 instructions less.
 
-The calls stay synchronous: the Task only waits for the end of the request, and `RequestTask.call` makes it
-the current one meanwhile, with the two functions that asyncio documents for other Task implementations
+The calls stay synchronous. The Task only waits for the end of the request; `RequestTask.call` makes it
+the current one during a call, with the two functions that asyncio documents for other Task implementations
 (https://docs.python.org/3/library/asyncio-extending.html).
 """
 
