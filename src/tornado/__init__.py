@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     # For checkers; at run time `__getattr__` imports them. Those in `__all__` need no alias.
-    from tornado import auth as auth
     from tornado import (
+        auth,
         autoreload,
         concurrent,
         escape,
@@ -53,39 +53,41 @@ version_info: tuple[int, int, int, int] = (6, 6, 1, 0)
 #: Version of Waterspout: the distribution's, which begins with the version of the Tornado API.
 waterspout_version: str = "6.6.1+waterspout.0.1"
 
-#: What ``from tornado import *`` imports.
+#: The modules that ``from tornado import *`` imports, by layer. `curl_httpclient` is missing because it cannot be
+#: imported without the optional package pycurl.
 __all__ = [
-    "autoreload",
-    "concurrent",
+    "util",
     "escape",
-    "gen",
-    "http1connection",
-    "httpclient",
-    "httpserver",
-    "httputil",
-    "ioloop",
-    "iostream",
-    "locale",
-    "locks",
     "log",
-    "netutil",
     "options",
-    "platform",
-    "process",
+    "concurrent",
+    "ioloop",
+    "gen",
+    "locks",
     "queues",
-    "routing",
-    "simple_httpclient",
+    "platform",
+    "netutil",
+    "process",
+    "iostream",
     "tcpclient",
     "tcpserver",
+    "httputil",
+    "http1connection",
+    "httpserver",
+    "httpclient",
+    "simple_httpclient",
+    "routing",
+    "locale",
     "template",
-    "testing",
-    "util",
     "web",
     "websocket",
+    "auth",
+    "autoreload",
+    "testing",
     "wsgi",
 ]
 
-_submodules = frozenset(__all__) | {"auth", "curl_httpclient", "stack_context"}
+_submodules = frozenset(__all__) | {"curl_httpclient", "stack_context"}
 
 if not TYPE_CHECKING:  # a checker would take every name for a module of the package
 

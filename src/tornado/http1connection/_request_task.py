@@ -13,7 +13,6 @@ the current one during a call, with the two functions that asyncio documents for
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from asyncio import tasks
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -22,6 +21,14 @@ _T = TypeVar("_T")
 
 _enter_task: Callable[[Any, Any], None] | None = getattr(tasks, "_enter_task", None)
 _leave_task: Callable[[Any, Any], None] | None = getattr(tasks, "_leave_task", None)
+
+
+class _WaitingTask(asyncio.Task[None]):
+    """A Task that may be destroyed while it is pending, as when the loop is closed before its connections."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._log_destroy_pending = False
 
 
 class RequestTask:
@@ -35,10 +42,7 @@ class RequestTask:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._ended: asyncio.Future[None] = loop.create_future()
-        self._task = loop.create_task(_wait_for(self._ended))
-        with contextlib.suppress(AttributeError):
-            # A loop may be closed while a connection is open; asyncio would log that the Task was destroyed.
-            self._task._log_destroy_pending = False  # type: ignore[attr-defined]
+        self._task = _WaitingTask(_wait_for(self._ended), loop=loop)
 
     def call(self, function: Callable[..., _T], *args: Any) -> _T:
         """Call `function` with this Task as the current one.

@@ -43,12 +43,12 @@ def write_error(handler: RequestHandler, status_code: int, exc_info: tuple[Any, 
     """
     if not is_shown_to(handler):
         return False
-    error = exc_info[1]
+    error, reason = exc_info[1], handler._reason
     hidden = Secrets.of(handler)
     if error is not None and wants_page(handler.request):
         try:
             nonce = secrets.token_urlsafe(16)
-            page = _made_page(handler, status_code, error, hidden, nonce)
+            page = _made_page(handler, f"{status_code} {reason}", error, hidden, nonce)
         except KeyboardInterrupt:
             raise
         except BaseException:  # the program's own code runs here, and may raise anything
@@ -58,7 +58,7 @@ def write_error(handler: RequestHandler, status_code: int, exc_info: tuple[Any, 
             return True
     plain = _plain(exc_info, hidden, LIMIT)
     if _error_page.prefers_json(handler, exc_info):
-        _error_page.write_json(handler, status_code, handler._reason, exc_info, plain)
+        _error_page.write_json(handler, status_code, reason, exc_info, plain)
         return True
     handler.set_header("Content-Type", "text/plain; charset=UTF-8")
     handler.add_header("Vary", "Accept")
@@ -108,11 +108,10 @@ def wants_page(request: Any) -> bool:
 
 
 def _made_page(
-    handler: RequestHandler, status_code: int, error: BaseException, hidden: Secrets, nonce: str
+    handler: RequestHandler, status: str, error: BaseException, hidden: Secrets, nonce: str
 ) -> str:
     values = Values(hidden)
     raised = _frames.gather(error, values)
-    status = f"{status_code} {handler._reason}"
     is_http_error = isinstance(error, HTTPError)
     if isinstance(error, HTTPError):
         raised.message = hidden.mask_source(error.get_message() or "")
