@@ -53,8 +53,8 @@ version_info: tuple[int, int, int, int] = (6, 6, 1, 0)
 #: Version of Waterspout: the distribution's, which begins with the version of the Tornado API.
 waterspout_version: str = "6.6.1+waterspout.0.1"
 
-#: The modules that ``from tornado import *`` imports, by layer. `curl_httpclient` is missing because it cannot be
-#: imported without the optional package pycurl.
+#: The modules that ``from tornado import *`` imports, by layer. `curl_httpclient` is missing because it needs
+#: the optional package pycurl.
 __all__ = [
     "util",
     "escape",
