@@ -40,7 +40,8 @@ class CookieSessionStore(SessionStore):
         secret = self._settings.get("cookie_secret")
         if not secret:
             raise Exception(
-                "You must define the 'cookie_secret' setting in your application to use sessions in cookies"
+                "You must define the 'cookie_secret' setting in your application to use sessions in cookies, "
+                "or keep sessions on the server with the setting session_store"
             )
         return secret
 
