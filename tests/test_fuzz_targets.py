@@ -28,6 +28,7 @@ PARSERS = {
     "codings": {"codings"},
     "content_decoders": {"content_decoders"},
     "cookies": {"cookies"},
+    "credentials": {"credentials"},
     "challenges": {"digest"},
     "dates": {"dates"},
     "digest": {"digest"},

@@ -39,6 +39,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, ClassVar, Literal, ParamSpec, Protocol, TypeVar, TypeVarTuple, overload
 
 from tornado._classic.warning import deprecated, ignored_loop
+from tornado._export import list_public
 from tornado._reexports import reexported
 from tornado._tasks import done_future as _done_future  # noqa: F401 - for our other layers
 from tornado._tasks import run_eagerly as _run_eagerly  # noqa: F401
@@ -679,3 +680,6 @@ def __getattr__(name: str) -> Any:
     if name == "PollIOLoop":  # of Tornado 4, imported when it is used
         return import_object("tornado._classic.pollers.PollIOLoop")
     return reexported(__name__, name)
+
+
+list_public(globals())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tornado._export import list_public
 from tornado.util import _websocket_mask
 
 __all__ = ["websocket_mask"]
@@ -22,3 +23,6 @@ def websocket_mask(mask: bytes, data: bytes) -> bytes:
     if len(mask) != 4:
         raise ValueError(f"websocket_mask: the masking key must be 4 bytes, got {len(mask)}")
     return _websocket_mask(mask, data)
+
+
+list_public(globals())

@@ -19,6 +19,7 @@ from builtins import TimeoutError as TimeoutError
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
+from tornado._export import list_public
 from tornado._reexports import reexported
 
 if TYPE_CHECKING:
@@ -450,3 +451,6 @@ def __getattr__(name: str) -> Any:
     if name == "is_finalizing":  # of Tornado 4, imported when it is used
         return import_object("tornado._classic.shutdown.is_finalizing")
     return reexported(__name__, name)
+
+
+list_public(globals())

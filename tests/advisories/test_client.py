@@ -54,7 +54,7 @@ async def redirected(host: str, code: int = 302, **options: Any) -> list[set[str
 async def test_cve_2026_49853_credentials_stay_at_their_origin(host: str, code: int) -> None:
     """Another port is another origin, too."""
     assert await redirected(host, code, headers=SECRETS) == [
-        set(secrets(httputil.HTTPHeaders(SECRETS))),
+        secrets(httputil.HTTPHeaders(SECRETS)) - {"Proxy-Authorization"},  # no proxy
         set(),
     ]
     method = {"method": "POST", "body": b"x"} if code in (307, 308) else {}
@@ -62,7 +62,7 @@ async def test_cve_2026_49853_credentials_stay_at_their_origin(host: str, code: 
 
 
 async def test_cve_2026_49853_the_same_origin_gets_them() -> None:
-    everything = secrets(httputil.HTTPHeaders(SECRETS))
+    everything = secrets(httputil.HTTPHeaders(SECRETS)) - {"Proxy-Authorization"}  # no proxy
     assert await redirected("same", headers=SECRETS) == [everything, everything]
     assert await redirected("same", auth_username="me", auth_password="x") == [{"Authorization"}] * 2
 

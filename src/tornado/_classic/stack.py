@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import functools
 import threading
+import weakref
 from asyncio import CancelledError, _get_running_loop
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, ExitStack
@@ -32,22 +33,26 @@ class StackContextInconsistentError(Exception):
     """A stack context was left in another context, or another order, than it was entered in."""
 
 
+_Entered = tuple[tuple["_Manager", ...], "weakref.ref[Any] | None"]
+
+
 class _Here(threading.local):
     """The managers entered on this thread's stack, as opposed to the chain for a callback to come."""
 
-    #: The chain, and the event loop that ran: a callback of a loop that was started inside the block of a
-    #: manager is not itself inside, since its exceptions do not leave the loop.
-    entered: tuple[tuple[_Manager, ...], object] = ((), None)
+    #: The chain, and a weak reference to the event loop that ran: a callback of a loop that was started
+    #: inside the block of a manager is not itself inside, since its exceptions do not leave the loop.
+    entered: _Entered = ((), None)
 
-    def enter(self, chain: tuple[_Manager, ...]) -> tuple[tuple[_Manager, ...], object]:
+    def enter(self, chain: tuple[_Manager, ...]) -> _Entered:
         """Set the chain and return what was entered before, for ``entered`` to be restored."""
-        before, self.entered = self.entered, (chain, _get_running_loop())
+        loop = _get_running_loop()
+        before, self.entered = self.entered, (chain, None if loop is None else weakref.ref(loop))
         return before
 
     def is_inside(self, chain: tuple[_Manager, ...]) -> bool:
         """Whether the managers of ``chain``, and no others, are entered here."""
         entered, loop = self.entered
-        return entered is chain and loop is _get_running_loop()
+        return entered is chain and (None if loop is None else loop()) is _get_running_loop()
 
 
 _here = _Here()
@@ -266,6 +271,8 @@ def wrapped(fn: Any) -> Any:
 
 def wrap_callbacks(request: Any) -> None:
     """Wrap the callbacks of a request so that they run inside the managers that are in force now."""
+    if not _chain.get():
+        return
     for name in ("header_callback", "prepare_curl_callback", "streaming_callback"):
         callback = getattr(request, name)
         if callback is not None:

@@ -22,6 +22,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from tornado._classic.warning import ignored_loop
+from tornado._export import list_public
 from tornado._reexports import reexported
 from tornado._yielded import convert_yielded
 from tornado.ioloop import IOLoop
@@ -67,3 +68,6 @@ def __getattr__(name: str) -> Any:
     if name in _CLASSIC:
         return getattr(import_object(_CLASSIC[name]), name)
     return reexported(__name__, name)
+
+
+list_public(globals())
