@@ -223,16 +223,16 @@ async def main() -> None:
     """Serve until interrupted."""
     if unknown := options.parse_command_line():
         raise Error(f"unknown argument {unknown[0]!r}; usage: main.py [--port=8888] [--folder=…]; see --help")
+    stop = asyncio.Event()
+    with contextlib.suppress(NotImplementedError):  # Windows
+        # Before the port is open, so that SIGTERM always removes the temporary directory.
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     with tempfile.TemporaryDirectory(prefix="uploads-") as temporary:
         folder = Path(options.folder or temporary)
         sockets = bind_sockets(options.port)
         HTTPServer(make_app(folder, options.limit, options.debug)).add_sockets(sockets)
         print(f"listening on http://localhost:{sockets[0].getsockname()[1]}", flush=True)
         print(f"the files are in {folder / 'files'}", flush=True)
-        stop = asyncio.Event()
-        with contextlib.suppress(NotImplementedError):  # Windows
-            # The temporary directory goes however the program is ended.
-            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
         await stop.wait()
 
 
