@@ -29,6 +29,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from tornado._wire.headers import is_token
+
 __all__ = ["Challenge", "format_challenge", "parse_auth_params", "parse_challenges"]
 
 MAX_CHALLENGES: Final = 16
@@ -45,7 +47,6 @@ _TOKEN68 = re.compile(r"([A-Za-z0-9\-._~+/]++=*+)[ \t]*+(?=,|\Z)")
 _ESCAPE = re.compile(r"\\(.)")
 _TO_ESCAPE = re.compile(r'(["\\])')
 _BACKSLASH = r"\\\1"
-_IS_TOKEN = re.compile(_token)
 # RFC 9110 section 5.6.4, ASCII only: recipients disagree about the charset of other octets.
 _QUOTABLE = re.compile(r"[\t\x20-\x7e]*+")
 
@@ -138,11 +139,11 @@ def format_challenge(scheme: str, params: Mapping[str, str]) -> str:
     >>> format_challenge("Bearer", {"realm": 'the "shop"', "error": "invalid_token"})
     'Bearer realm="the \\"shop\\"", error="invalid_token"'
     """
-    if _IS_TOKEN.fullmatch(scheme) is None:
+    if not is_token(scheme):
         raise ValueError(f"an authentication scheme is a token such as 'Bearer', not {scheme!r}")
     written = []
     for name, value in params.items():
-        if _IS_TOKEN.fullmatch(name) is None:
+        if not is_token(name):
             raise ValueError(f"the name of a challenge's parameter is a token, not {name!r}")
         if _QUOTABLE.fullmatch(value) is None:
             raise ValueError(f"a challenge's {name} is printable ASCII, not {value!r}")
