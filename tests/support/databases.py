@@ -43,22 +43,56 @@ FAST = (
 )
 
 
-class MariaDB:
+class DatabaseServer:
+    """A database server in a process of its own: what MariaDB and Redis have in common.
+
+    :param directory: for its data and its log.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._log: IO[bytes] = (directory / "log").open("w+b")
+        self._process: subprocess.Popen[bytes] | None = None
+        # Bound but not listening, with SO_REUSEADDR: the server may bind the port, and nothing else gets it.
+        self._reservation = socket.socket()
+        self._reservation.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._reservation.bind(("127.0.0.1", 0))
+        self.port: int = self._reservation.getsockname()[1]
+
+    def stop(self) -> None:
+        """Stop the server."""
+        raise NotImplementedError
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Suspend the server for the block: it accepts connections and does not answer."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
+
+    def close(self) -> None:
+        """Stop the server and release its port."""
+        self.stop()
+        self._log.close()
+        self._reservation.close()
+
+    def output(self) -> str:
+        """Return the server's log."""
+        return (self._directory / "log").read_text(errors="replace")
+
+
+class MariaDB(DatabaseServer):
     """One server with its data in `directory`; the account `USER` may do everything with every database.
 
     It can be stopped and started again: address and data stay the same.
     """
 
     def __init__(self, directory: Path) -> None:
-        self._directory = directory
+        super().__init__(directory)
         self._data = directory / "data"
-        self._process: subprocess.Popen[bytes] | None = None
-        self._log: IO[bytes] = (directory / "log").open("w+b")
-        # Bound but not listening: the server may bind the port, nobody is given it.
-        self._reservation = socket.socket()
-        self._reservation.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._reservation.bind(("127.0.0.1", 0))
-        self.port: int = self._reservation.getsockname()[1]
 
     def install(self) -> None:
         """Make the system's own tables, and the account."""
@@ -113,26 +147,6 @@ class MariaDB:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-
-    @contextmanager
-    def paused(self) -> Iterator[None]:
-        """For the block, the server is there and says nothing."""
-        assert self._process is not None
-        self._process.send_signal(signal.SIGSTOP)
-        try:
-            yield
-        finally:
-            self._process.send_signal(signal.SIGCONT)
-
-    def close(self) -> None:
-        """Stop the server and let its port go."""
-        self.stop()
-        self._log.close()
-        self._reservation.close()
-
-    def output(self) -> str:
-        """What the server has logged."""
-        return (self._directory / "log").read_text(errors="replace")
 
     def url(self, database: str) -> str:
         """The address of a database, as programs take it."""
@@ -204,18 +218,11 @@ def running_mariadb() -> Iterator[MariaDB]:
             server.close()
 
 
-class RedisServer:
+class RedisServer(DatabaseServer):
     """One Redis server without persistence. It can be stopped and started again at the same address."""
 
     def __init__(self, directory: Path) -> None:
-        self._directory = directory
-        self._process: subprocess.Popen[bytes] | None = None
-        self._log: IO[bytes] = (directory / "log").open("w+b")
-        # Bound but not listening: the server may bind the port, and no other program is given it.
-        self._reservation = socket.socket()
-        self._reservation.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._reservation.bind(("127.0.0.1", 0))
-        self.port: int = self._reservation.getsockname()[1]
+        super().__init__(directory)
         self.url = f"redis://127.0.0.1:{self.port}/0"
 
     def start(self) -> None:
@@ -261,26 +268,6 @@ class RedisServer:
             return
         process.kill()
         process.wait(DEADLINE)
-
-    @contextmanager
-    def paused(self) -> Iterator[None]:
-        """For the block, the server accepts connections and does not answer."""
-        assert self._process is not None
-        self._process.send_signal(signal.SIGSTOP)
-        try:
-            yield
-        finally:
-            self._process.send_signal(signal.SIGCONT)
-
-    def close(self) -> None:
-        """Stop the server and release its port."""
-        self.stop()
-        self._log.close()
-        self._reservation.close()
-
-    def output(self) -> str:
-        """Return the server's log."""
-        return (self._directory / "log").read_text(errors="replace")
 
 
 def missing_redis() -> str | None:
