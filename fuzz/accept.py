@@ -1,6 +1,6 @@
 """Fields of weighted members, such as Accept."""
 
-from tornado._wire.accept import MAX_MEMBERS, MEDIA_RANGE, TOKEN, weights
+from tornado._wire.quality_values import MAX_MEMBERS, MEDIA_RANGE, TOKEN, weights
 
 
 def TestOneInput(data: bytes) -> None:

@@ -6,7 +6,7 @@ import enum
 import math
 from typing import Any
 
-from tornado.web._conversions import convert
+from tornado.web._argument_conversion import convert
 from tornado.web._errors import InvalidArgumentError
 
 

@@ -1,6 +1,6 @@
 """Server-sent events: read whole or byte by byte they are the same, and they survive being written again."""
 
-from tornado._wire.events import EventTooLarge, Parser, serialize_event
+from tornado._wire.sse import EventTooLarge, Parser, serialize_event
 
 
 def read(data: bytes, step: int) -> tuple[list[object], object, object]:

@@ -3,7 +3,7 @@
 import re
 
 from tornado._wire.errors import HTTPInputError
-from tornado._wire.startline import (
+from tornado._wire.start_line import (
     RequestLine,
     StatusLine,
     check_authority,

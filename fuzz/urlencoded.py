@@ -2,16 +2,16 @@
 
 from unittest import mock
 
-from tornado._wire import forms
+from tornado._wire import urlencoded
 from tornado._wire.errors import HTTPInputError
-from tornado._wire.forms import parse_urlencoded
+from tornado._wire.urlencoded import parse_urlencoded
 
 
 def TestOneInput(data: bytes) -> None:
     """Bytes and their text are the same form, large forms are read like small ones, and a limit holds."""
     fields = parse_urlencoded(data)
     assert parse_urlencoded(data.decode("latin-1")) == fields
-    with mock.patch.object(forms, "_LARGE", 1):
+    with mock.patch.object(urlencoded, "_LARGE", 1):
         assert parse_urlencoded(data) == fields
     try:
         few = parse_urlencoded(data, 10)

@@ -4,16 +4,16 @@ Where a connection fails, only that it does: compressed data may be damaged, too
 once, and how much of it is there decides on what is seen first.
 """
 
-from tornado._wire.ws import Connection, Failed, Settings
+from tornado._wire.ws_connection import Failed, WSConnection, WSSettings
 from tornado._wire.ws_deflate import DeflateParameters
 
-LIMITS = Settings(max_message_size=500, max_fragments=8, max_control_frames=1000, inflate_step=64)
+LIMITS = WSSettings(max_message_size=500, max_fragments=8, max_control_frames=1000, inflate_step=64)
 AGREED = DeflateParameters(client_max_window_bits=9)
 
 
 def outcome(data: bytes, size: int, is_client: bool) -> tuple[object, ...]:
     """The events, a fault whatever it is, and the state."""
-    connection = Connection(LIMITS, (lambda: b"mask") if is_client else None, AGREED)
+    connection = WSConnection(LIMITS, (lambda: b"mask") if is_client else None, AGREED)
     events: list[object] = []
     for start in range(0, len(data), size):
         events += connection.receive_data(data[start : start + size])
@@ -29,7 +29,7 @@ def TestOneInput(data: bytes) -> None:
         whole = outcome(data, len(data) or 1, is_client)
         for size in (1, 7):
             assert outcome(data, size, is_client) == whole, (size, whole, outcome(data, size, is_client))
-    sender = Connection(LIMITS, lambda: b"mask", AGREED)
+    sender = WSConnection(LIMITS, lambda: b"mask", AGREED)
     message = data[:500]
     frames = sender.message(message, binary=True) + sender.message(message, binary=True)
     assert outcome(frames, 5, False)[0] == [message, message]

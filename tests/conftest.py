@@ -21,7 +21,7 @@ from tests.support.certificates import Certificates
 from tests.support.clock import FakeClock
 from tests.support.databases import MariaDB, RedisServer, running_mariadb, running_redis
 from tests.support.logs import Expectation, LogWatch, watched_logs
-from tornado.iostream import _output
+from tornado.iostream import _write_side
 from tornado.iostream._core import FAIR_SHARE
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def tls(request: pytest.FixtureRequest) -> Certificates | None:
 @pytest.fixture
 def small_shares(monkeypatch: pytest.MonkeyPatch) -> None:
     """No stream writes more in a turn of the loop than each of many would: steps small enough to be seen."""
-    monkeypatch.setattr(_output, "LARGE_SHARE", FAIR_SHARE)
+    monkeypatch.setattr(_write_side, "LARGE_SHARE", FAIR_SHARE)
 
 
 @pytest.fixture(scope="module")

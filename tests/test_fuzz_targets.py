@@ -19,41 +19,41 @@ FUZZ = Path(__file__).parent.parent / "fuzz"
 TARGETS = sorted(path.stem for path in FUZZ.glob("*.py"))
 WIRE = FUZZ.parent / "src/tornado/_wire"
 #: Not in `WIRE`, as `tornado.escape` needs it too.
-PERCENT = WIRE.parent / "_percent.py"
+PERCENT = WIRE.parent / "_percent_encoding.py"
 #: Each module that takes apart what came from outside, and the targets that have it do so.
 PARSERS = {
-    "accept": {"accept", "codings"},
+    "quality_values": {"accept", "codings"},
     "charsets": {"charsets"},
     "chunked": {"chunked", "h1"},
-    "codings": {"codings"},
+    "content_codings": {"codings"},
     "content_decoders": {"content_decoders"},
     "cookies": {"cookies"},
     "credentials": {"credentials"},
     "challenges": {"digest"},
     "dates": {"dates"},
     "digest": {"digest"},
-    "events": {"events"},
-    "fields": {"h1", "heads"},
-    "forms": {"urlencoded"},
+    "sse": {"events"},
+    "header_section": {"h1", "heads"},
+    "urlencoded": {"urlencoded"},
     "h1": {"h1", "h1_client", "differential_requests", "differential_responses"},
     "headers": {"headers"},
     "heads": {"heads", "h1"},
-    "known": {"heads"},
+    "field_line_cache": {"heads"},
     "multipart": {"multipart"},
     "parameters": {"parameters"},
-    "_percent": {"percent", "urlencoded"},
+    "_percent_encoding": {"percent", "urlencoded"},
     "ranges": {"ranges"},
-    "startline": {"startline", "h1_client"},
-    "ws": {"websocket"},
+    "start_line": {"startline", "h1_client"},
+    "ws_connection": {"websocket"},
     "ws_deflate": {"websocket", "websocket_handshake"},
     "ws_extensions": {"websocket_handshake"},
     "ws_frames": {"websocket"},
     "ws_handshake": {"websocket_handshake"},
     "ws_message": {"websocket"},
-    "ws_short": {"websocket"},
+    "ws_short_frames": {"websocket"},
 }
 #: Those that take nothing apart: numbers, exceptions, values, and what is only written.
-OTHERS = {"__init__", "errors", "form_data", "limits", "ws_errors", "ws_events", "ws_shared"}
+OTHERS = {"__init__", "errors", "multipart_writer", "limits", "ws_errors", "ws_events", "ws_shared_message"}
 #: What the differential targets compare with.
 PEERS = ("h11", "httptools")
 

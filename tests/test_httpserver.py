@@ -16,9 +16,9 @@ import pytest
 
 from tests.support.server import serving
 from tornado import httpserver, tcpserver
-from tornado._throttle import Throttle
+from tornado._log_rate_limit import LogRateLimit
 from tornado.escape import json_decode
-from tornado.http1connection import _expiry
+from tornado.http1connection import _timeouts
 from tornado.http1connection._protection import DEFAULT
 from tornado.httpserver import PUBLIC, HTTPServer
 from tornado.httputil import (
@@ -559,7 +559,7 @@ async def test_unix_sockets(loop_kind, tmp_path, place, xheaders):
 def fresh_reports(monkeypatch):
     """No line is held back for one of an earlier test."""
     for module in (httpserver, tcpserver):
-        monkeypatch.setattr(module, "_reports", Throttle(gen_log))
+        monkeypatch.setattr(module, "_reports", LogRateLimit(gen_log))
 
 
 def test_a_whole_set_of_limits_and_single_ones_on_top():
@@ -568,12 +568,12 @@ def test_a_whole_set_of_limits_and_single_ones_on_top():
     assert params.protection == dataclasses.replace(PUBLIC, header_timeout=5, max_connections=70)
     assert (params._head_timeout, params._idle_timeout, params._handshake_timeout) == (5, 60, 10)
     assert (params.max_header_size, params._limits.max_header_count) == (32 * 1024, 100)
-    assert (server._admission.total, server._admission.each) == (70, 100)
+    assert (server._connection_limits.total, server._connection_limits.each) == (70, 100)
 
 
 def test_by_default_connections_are_not_counted():
     server = HTTPServer(ECHO)
-    assert server._admission is None
+    assert server._connection_limits is None
     assert server.conn_params.protection == DEFAULT
     assert server.conn_params._head_timeout == 60
 
@@ -585,9 +585,9 @@ def test_limits_that_are_none(options):
 
 
 def test_behind_proxies_addresses_are_limited_only_where_told():
-    assert HTTPServer(ECHO, protection="public", xheaders=True)._admission.each is None
+    assert HTTPServer(ECHO, protection="public", xheaders=True)._connection_limits.each is None
     options = {"xheaders": True, "trusted_downstream": ["10.0.0.1"], "max_connections_per_address": 3}
-    admission = HTTPServer(ECHO, protection="public", **options)._admission
+    admission = HTTPServer(ECHO, protection="public", **options)._connection_limits
     assert admission.each == 3
     with socket.socket() as sock:
         assert admission.key(sock, ("10.0.0.1", 1)) is None
@@ -617,7 +617,7 @@ async def test_a_newcomer_takes_the_place_of_who_is_idle_for_longest(serve, tls,
         (connection,) = [each for each in server.server._connections if each._exchange is not None]
         while not any(each._head_end for each in server.server._connections):
             await asyncio.sleep(0)
-        since = {each: _expiry.idle_since(each) for each in server.server._connections}
+        since = {each: _timeouts.idle_since(each) for each in server.server._connections}
         assert since.pop(connection) is None
         assert None not in since.values()
         with expect_log("tornado.general", "there are max_connections=4: closed 1 ") as log:
@@ -654,8 +654,8 @@ async def test_refusing_many_does_not_cost_a_search_each(fresh_reports, expect_l
         asked += 1
         return real(connection)
 
-    real = _expiry.idle_since
-    monkeypatch.setattr(_expiry, "idle_since", idle_since)
+    real = _timeouts.idle_since
+    monkeypatch.setattr(_timeouts, "idle_since", idle_since)
     monkeypatch.setattr(httpserver, "time", SimpleNamespace(monotonic=clock))
     application, events = waiting()
     async with serving(application, max_connections=3) as server:
@@ -688,7 +688,7 @@ async def test_room_is_made_for_many_at_once(fresh_reports, expect_log):
         with expect_log("tornado.general", "closed 2 that had been idle for longest"):
             newcomer = await server.connect()
             assert (await newcomer.fetch("/")).code == 200
-        assert server.server._admission.count == 63
+        assert server.server._connection_limits.count == 63
         assert (await peers[-1].fetch("/")).code == 200
 
 
@@ -706,9 +706,9 @@ async def test_an_upgraded_connection_is_still_counted():
         peer.get("/")
         assert await peer.reader.readexactly(5) == b"yours"
         assert server.server._connections == set()
-        assert server.server._admission.count == 1
+        assert server.server._connection_limits.count == 1
         await peer.close()
-        while server.server._admission.count:
+        while server.server._connection_limits.count:
             await asyncio.sleep(0)
 
 

@@ -370,8 +370,8 @@ def test_giving_up_ends_the_other_children(stubborn):
     """Those that will not are killed. They would hold the port, which the program's next start needs."""
     done = run(f"""
         import socket
-        from tornado import _reexec
-        _reexec._PATIENCE = 0.1 if {stubborn} else 60
+        from tornado import _restart
+        _restart._PATIENCE = 0.1 if {stubborn} else 60
         if {stubborn}:
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
         ready, tell = socket.socketpair()
@@ -394,11 +394,11 @@ def test_ctrl_c_ends_the_children_without_tracebacks(everybody):
     """A terminal tells all of them. Told alone, the parent ends those that have not ended in time."""
     program = f"""
         import logging, os, time
-        from tornado import _reexec
+        from tornado import _restart
         from tornado.process import fork_processes
         logging.basicConfig(level=logging.INFO, format='%(message)s')
-        end = _reexec.end
-        _reexec.end = lambda children, why, patience: end(children, why, 60 if {everybody} else 0)
+        end = _restart.end
+        _restart.end = lambda children, why, patience: end(children, why, 60 if {everybody} else 0)
         fork_processes(2)
         os.write(1, b"%d\\n" % os.getpid())
         while True:  # a signal just before signal.pause() would not end it

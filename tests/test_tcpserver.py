@@ -338,7 +338,7 @@ async def test_tls_reset_after_wrapping_releases_descriptor_and_admission(loop_k
         for _ in range(10):
             await asyncio.sleep(0)
         assert all(stream.closed() for stream in streams)
-        assert server._admission.count == 0
+        assert server._connection_limits.count == 0
 
 
 def test_tls_mistakes_are_found_early(certificates, tmp_path):
@@ -398,4 +398,4 @@ async def test_errors_that_are_not_exceptions_are_logged_and_close(loop_kind, fa
         with expect_log("tornado.application", "Error in connection callback"):
             assert await whole_answer(port) == b""
         assert streams[0].closed()
-        assert server._admission.count == 0
+        assert server._connection_limits.count == 0

@@ -94,7 +94,7 @@ def _create_task(
     return context.run(loop.create_task, coro, name=name)
 
 
-def keep(task: _Held) -> _Held:
+def keep_reference(task: _Held) -> _Held:
     """Hold a Task that is running in the background until it is done, and return it.
 
     A loop knows its Tasks only weakly. One that waits for something that nobody but itself refers to would

@@ -20,14 +20,14 @@ from concurrent import futures
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar, Union, overload
 
-from tornado._classic.warning import ignored_loop
 from tornado._export import list_public
 from tornado._reexports import reexported
+from tornado._tornado4.deprecation import ignored_loop
 from tornado.log import app_log
 from tornado.util import import_object
 
 if TYPE_CHECKING:
-    from tornado._classic.futures import return_future as return_future
+    from tornado._tornado4.return_future import return_future as return_future
 
 __all__ = [
     "FUTURES",
@@ -143,7 +143,7 @@ def run_on_executor(*args: Any, **kwargs: Any) -> Callable[..., Any]:
         @functools.wraps(method)
         def submit(self: Any, *args: Any, **kwargs: Any) -> asyncio.Future[_T]:
             if "callback" in kwargs:
-                call = import_object("tornado._classic.callbacks.call_with_callback")
+                call = import_object("tornado._tornado4.future_callbacks.call_with_callback")
                 # Not `submit`: it would know itself, a cycle.
                 run = run_on_executor(executor=attribute)(method)
                 started: asyncio.Future[_T] | None = call(method, run, (self, *args), kwargs)
@@ -243,7 +243,7 @@ if not TYPE_CHECKING:  # a checker would take every name for one of this module
     def __getattr__(name: str) -> Any:
         # The style of Tornado 4, imported when it is used.
         if name == "return_future":
-            return import_object("tornado._classic.futures.return_future")
+            return import_object("tornado._tornado4.return_future.return_future")
         if name == "TracebackFuture":
             return Future
         return reexported(__name__, name)

@@ -40,11 +40,7 @@ from concurrent import futures
 from types import CoroutineType, GeneratorType, TracebackType
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast, overload
 
-from tornado._classic.warning import ignored_loop
-from tornado._export import list_public
-from tornado._reexports import reexported
-from tornado._tasks import run_eagerly
-from tornado._yielded import (
+from tornado._awaitables import (
     BadYieldError,
     QuietExceptions,
     _null_future,
@@ -53,6 +49,10 @@ from tornado._yielded import (
     multi,
     multi_future,
 )
+from tornado._export import list_public
+from tornado._reexports import reexported
+from tornado._tasks import run_eagerly
+from tornado._tornado4.deprecation import ignored_loop
 from tornado.concurrent import (
     Future,
     _copy_outcome,
@@ -67,21 +67,21 @@ from tornado.log import app_log
 from tornado.util import import_object
 
 if TYPE_CHECKING:
-    from tornado._classic.engine import Task as Task
-    from tornado._classic.engine import engine as engine
-    from tornado._classic.points import (
+    from tornado._tornado4.gen_engine import Task as Task
+    from tornado._tornado4.gen_engine import engine as engine
+    from tornado._tornado4.yield_points import (
         Arguments as Arguments,
     )
-    from tornado._classic.points import (
+    from tornado._tornado4.yield_points import (
         Callback as Callback,
     )
-    from tornado._classic.points import (
+    from tornado._tornado4.yield_points import (
         Wait as Wait,
     )
-    from tornado._classic.points import (
+    from tornado._tornado4.yield_points import (
         WaitAll as WaitAll,
     )
-    from tornado._classic.points import (
+    from tornado._tornado4.yield_points import (
         YieldPoint as YieldPoint,
     )
 
@@ -114,9 +114,9 @@ _P = ParamSpec("_P")
 Multi = multi
 _NullFuture = type(_null_future)
 
-#: Starts the yield points of Tornado 4; set when a program first uses one (`_classic.points`).
+#: Starts the yield points of Tornado 4; set when a program first uses one (`_tornado4.yield_points`).
 _start_points: Callable[[Runner, Any], Any] | None = None
-#: Called with each new Runner; set when a program makes its first stack context (`_classic.stack`).
+#: Called with each new Runner; set when a program makes its first stack context (`_tornado4.stack_contexts`).
 _runner_started: Callable[[Runner], object] | None = None
 
 
@@ -186,7 +186,7 @@ def coroutine(func: Callable[..., Any]) -> Callable[..., Any]:
         except (Exception, CancelledError) as error:
             if "callback" in kwargs and type(error) is TypeError:
                 # Tornado 4 took this argument away from every coroutine.
-                call = import_object("tornado._classic.callbacks.call_with_callback")
+                call = import_object("tornado._tornado4.future_callbacks.call_with_callback")
                 # Not `wrapper`: it would know itself, and hold what a coroutine inside a function knows.
                 started: asyncio.Future[Any] | None = call(func, coroutine(func), args, kwargs)
                 if started is not None:
@@ -662,9 +662,9 @@ if not TYPE_CHECKING:  # a checker would take every name for one of this module
     def __getattr__(name: str) -> Any:
         # The style of Tornado 4, imported when it is used.
         if name in ("Task", "engine"):
-            return getattr(import_object("tornado._classic.engine"), name)
+            return getattr(import_object("tornado._tornado4.gen_engine"), name)
         if name in ("Arguments", "Callback", "Wait", "WaitAll", "YieldPoint"):
-            return getattr(import_object("tornado._classic.points"), name)
+            return getattr(import_object("tornado._tornado4.yield_points"), name)
         if name == "MultiFuture":
             return multi_future
         return reexported(__name__, name)

@@ -35,14 +35,14 @@ from typing import TYPE_CHECKING, Any, Unpack, cast
 
 from tornado import _setting_names, _signatures, netutil
 from tornado._export import list_public
+from tornado._log_rate_limit import LogRateLimit
 from tornado._reexports import reexported
-from tornado._throttle import Throttle
 from tornado.http1connection import (
     HTTP1Connection,
     HTTP1ConnectionParameters,
     HTTP1ServerConnection,
-    _expiry,
     _server,
+    _timeouts,
 )
 from tornado.http1connection._protection import PUBLIC, Protection
 from tornado.httputil import (
@@ -65,7 +65,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PUBLIC", "HTTPRequest", "HTTPServer", "HTTPServerOptions", "Protection"]
 
-_reports = Throttle(gen_log)
+_reports = LogRateLimit(gen_log)
 _LISTEN_ARGUMENTS = frozenset({"port", "address", "family", "backlog", "flags", "reuse_port"})
 _first = itemgetter(0)
 # Seconds after which an open connection without a request may be closed and no request is likely to cross.
@@ -228,7 +228,7 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
 
     @property
     def _connections(self) -> set[HTTP1ServerConnection]:
-        return cast("set[HTTP1ServerConnection]", self.conn_params._watch.connections)
+        return cast("set[HTTP1ServerConnection]", self.conn_params._deadlines.connections)
 
     def add_sockets(self, sockets: Iterable[socket.socket]) -> None:
         """Accept connections on the listening `sockets` (see `.TCPServer.add_sockets`)."""
@@ -251,7 +251,7 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         idle = [
             (since, connection)
             for connection in self._connections
-            if (since := _expiry.idle_since(connection)) is not None
+            if (since := _timeouts.idle_since(connection)) is not None
         ]
         wanted = max(1, len(self._connections) // 32)
         oldest = heapq.nsmallest(wanted, idle, key=_first)
@@ -259,12 +259,12 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
             self._next_search = now + _SEARCH_PAUSE
         for _, connection in oldest:
             connection.stream.close()
-        if oldest and self._admission is not None:
-            _reports.say(
+        if oldest and self._connection_limits is not None:
+            _reports.log(
                 "room",
                 logging.WARNING,
                 "there are max_connections=%s: closed %d that had been idle for longest",
-                self._admission.total,
+                self._connection_limits.total,
                 len(oldest),
             )
         return bool(oldest)
@@ -291,7 +291,7 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         its way.
         """
         quiet_since = time.monotonic() - _QUIET
-        idle = [_expiry.idle_since(connection) for connection in self._connections]
+        idle = [_timeouts.idle_since(connection) for connection in self._connections]
         return sum(since is None or since > quiet_since for since in idle)
 
     def _listens(self) -> None:

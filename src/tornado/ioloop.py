@@ -38,12 +38,12 @@ from builtins import TimeoutError
 from collections.abc import Awaitable, Callable
 from typing import Any, ClassVar, Literal, ParamSpec, Protocol, TypeVar, TypeVarTuple, overload
 
-from tornado._classic.warning import deprecated, ignored_loop
+from tornado._awaitables import BadYieldError, convert_yielded
 from tornado._export import list_public
 from tornado._reexports import reexported
 from tornado._tasks import done_future as _done_future  # noqa: F401 - for our other layers
 from tornado._tasks import run_eagerly as _run_eagerly  # noqa: F401
-from tornado._yielded import BadYieldError, convert_yielded
+from tornado._tornado4.deprecation import deprecated, ignored_loop
 from tornado.concurrent import Future, chain_future, future_add_done_callback
 from tornado.log import app_log
 from tornado.util import Configurable, import_object
@@ -55,7 +55,8 @@ _P = ParamSpec("_P")
 _Ts = TypeVarTuple("_Ts")
 _HasFileno = TypeVar("_HasFileno", bound="_Selectable")
 
-#: Calls callbacks inside their stack contexts; set when a program makes its first one (`_classic.stack`).
+#: Calls callbacks inside their stack contexts; set when a program makes its first one
+#: (`_tornado4.stack_contexts`).
 _call_inside: Callable[[Callable[[], Any]], Any] | None = None
 
 
@@ -394,7 +395,7 @@ class IOLoop(Configurable):
 
         The same as `add_callback`, but outside of stack contexts: its exceptions are logged.
         """
-        classic = sys.modules.get("tornado._classic.stack")
+        classic = sys.modules.get("tornado._tornado4.stack_contexts")
         with contextlib.nullcontext() if classic is None else classic.NullContext():
             self.add_callback(callback, *args, **kwargs)
 
@@ -678,7 +679,7 @@ def _warn_deprecated(what: str, advice: str) -> None:
 
 def __getattr__(name: str) -> Any:
     if name == "PollIOLoop":  # of Tornado 4, imported when it is used
-        return import_object("tornado._classic.pollers.PollIOLoop")
+        return import_object("tornado._tornado4.poll_ioloop.PollIOLoop")
     return reexported(__name__, name)
 
 

@@ -22,7 +22,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar
 
-from tornado._locale_data import LOCALE_NAMES
+from tornado._language_names import LOCALE_NAMES
 from tornado._reexports import reexport
 from tornado.log import gen_log
 

@@ -74,13 +74,13 @@ _LogRecord = logging.LogRecord
 _RECORDS_NAME_TASKS = sys.version_info >= (3, 12)
 
 
-class _OfThread(threading.local):
+class _PerThread(threading.local):
     """What the records of one thread have in common; a thread's number may be another's tomorrow."""
 
     template: dict[str, Any] | None = None
 
 
-_of_thread = _OfThread()
+_of_thread = _PerThread()
 
 
 def log_access(level: int, message: str, *args: Any) -> None:

@@ -19,10 +19,10 @@ from subprocess import CalledProcessError
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Unpack, overload
 
-from tornado import _reexec
-from tornado._classic.warning import ignored_loop
+from tornado import _restart
 from tornado._export import list_public
 from tornado._reexports import reexported
+from tornado._tornado4.deprecation import ignored_loop
 from tornado.concurrent import (
     Future,
     future_set_exception_unless_cancelled,
@@ -32,7 +32,7 @@ from tornado.ioloop import IOLoop
 from tornado.iostream import PipeIOStream
 from tornado.iostream._core import watching_loop
 from tornado.log import gen_log
-from tornado.netutil import _inherit
+from tornado.netutil import _socket_inheritance
 from tornado.util import import_object
 
 __all__ = ["CalledProcessError", "Subprocess", "SubprocessOptions", "cpu_count", "fork_processes", "task_id"]
@@ -100,17 +100,17 @@ def fork_processes(num_processes: int | None, max_restarts: int | None = None) -
     max_restarts = _whole("max_restarts", max_restarts, _DEFAULT_MAX_RESTARTS)
     gen_log.info("Starting %d processes", num_processes)
     running: dict[int, int] = {}
-    group = _reexec.group = _reexec.Group(running)
+    group = _restart.group = _restart.ProcessGroup(running)
     _silence_interrupts()
     try:
         for number in range(num_processes):
             if _fork_child(number, running):
                 return number
-        _inherit.release()
+        _socket_inheritance.release()
         return _look_after(running, group, max_restarts)
     except KeyboardInterrupt:
         if _task_id is None:
-            _reexec.end(running, "goes on after Ctrl-C", _reexec._PATIENCE)
+            _restart.end(running, "goes on after Ctrl-C", _restart._PATIENCE)
         raise
 
 
@@ -135,7 +135,7 @@ def _silence_interrupts() -> None:
     sys.excepthook = show
 
 
-def _look_after(running: dict[int, int], group: _reexec.Group, max_restarts: int) -> int:
+def _look_after(running: dict[int, int], group: _restart.ProcessGroup, max_restarts: int) -> int:
     """Wait in the parent for its children's end, and start those that failed again.
 
     :returns: in a child started again, its number. In the parent it does not return.
@@ -151,11 +151,11 @@ def _look_after(running: dict[int, int], group: _reexec.Group, max_restarts: int
             continue
         restarts += 1
         if restarts > max_restarts:
-            _reexec.end(running, "has to end with the others")
+            _restart.end(running, "has to end with the others")
             raise RuntimeError(f"Too many child restarts ({max_restarts} allowed), giving up")
         if _fork_child(ended, running):
             return ended
-    _reexec.group = None
+    _restart.group = None
     group.close()
     sys.exit(0)
 

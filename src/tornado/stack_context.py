@@ -28,7 +28,8 @@ itself, the managers are not entered again.
 
 from __future__ import annotations
 
-from tornado._classic.stack import (
+from tornado._export import export
+from tornado._tornado4.stack_contexts import (
     ExceptionStackContext,
     NullContext,
     StackContext,
@@ -37,7 +38,6 @@ from tornado._classic.stack import (
     run_with_stack_context,
     wrap,
 )
-from tornado._export import export
 
 __all__ = [
     "ExceptionStackContext",

@@ -16,15 +16,15 @@ from collections.abc import Callable
 from typing import Any
 
 from tornado import gen
-from tornado._classic.arguments import takes_callback
-from tornado._classic.warning import ignored_loop
 from tornado._reexports import reexport
+from tornado._tornado4.deprecation import ignored_loop
+from tornado._tornado4.legacy_arguments import takes_callback
 from tornado.concurrent import Future, future_add_done_callback
 from tornado.ioloop import IOLoop
 from tornado.iostream import IOStream, StreamClosedError
 from tornado.netutil import Resolver, is_valid_ip
-from tornado.netutil._place import address_name as _format_addr
-from tornado.netutil._place import placed
+from tornado.netutil._error_context import address_name as _format_addr
+from tornado.netutil._error_context import placed
 from tornado.netutil._port import check_port
 
 __all__ = ["TCPClient"]

@@ -32,21 +32,21 @@ from contextvars import copy_context
 from typing import Any
 
 from tornado import gen, process
-from tornado._admission import Admission, CountedStream, CountedTLSStream
-from tornado._classic.warning import ignored_loop
+from tornado._connection_limits import ConnectionLimits, CountedStream, CountedTLSStream
+from tornado._log_rate_limit import LogRateLimit
 from tornado._reexports import reexport
-from tornado._tasks import keep, run_eagerly
-from tornado._throttle import Throttle
+from tornado._tasks import keep_reference, run_eagerly
+from tornado._tornado4.deprecation import ignored_loop
 from tornado.concurrent import Future, future_add_done_callback
 from tornado.ioloop import IOLoop
 from tornado.iostream import IOStream, SSLIOStream
 from tornado.log import app_log, gen_log
 from tornado.netutil import add_accept_handler, bind_sockets, ssl_options_to_context
-from tornado.netutil._place import address_name
+from tornado.netutil._error_context import address_name
 
 __all__ = ["TCPServer"]
 
-_reports = Throttle(gen_log)
+_reports = LogRateLimit(gen_log)
 # Those that have accepted connections.
 _servers: weakref.WeakValueDictionary[int, TCPServer] = weakref.WeakValueDictionary()
 
@@ -104,7 +104,7 @@ class TCPServer:
         #: From bind(), waiting for start().
         self._pending_sockets: list[socket.socket] = []
         self._started = self._stopped = False
-        self._admission: Admission | None = None
+        self._connection_limits: ConnectionLimits | None = None
         if max_connections is not None or max_connections_per_address is not None:
             self._limit_connections(max_connections, max_connections_per_address)
         if isinstance(ssl_options, dict):
@@ -230,8 +230,8 @@ class TCPServer:
     def _handle_connection(self, connection: socket.socket, address: Any) -> None:
         stream: IOStream | None = None
         try:
-            if self._admission is not None:
-                stream = self._admit(self._admission, connection, address)
+            if self._connection_limits is not None:
+                stream = self._admit(self._connection_limits, connection, address)
             else:
                 stream = self._make_stream(connection, IOStream, SSLIOStream)
             if stream is None:
@@ -250,7 +250,7 @@ class TCPServer:
     def _watch(self, result: Awaitable[None], stream: IOStream) -> None:
         """Run what `handle_stream` returned and see that its error is not lost."""
         if isinstance(result, Coroutine):
-            future: Future[Any] = keep(run_eagerly(_asyncio_loop(), result, copy_context()))
+            future: Future[Any] = keep_reference(run_eagerly(_asyncio_loop(), result, copy_context()))
         else:
             future = gen.convert_yielded(result)
 
@@ -278,14 +278,14 @@ class TCPServer:
         return plain(connection, max_buffer_size=self.max_buffer_size, read_chunk_size=self.read_chunk_size)
 
     def _limit_connections(self, total: int | None, each: int | None, exempt: Iterable[str] = ()) -> None:
-        self._admission = Admission(total, each, frozenset(exempt))
+        self._connection_limits = ConnectionLimits(total, each, frozenset(exempt))
 
-    def _admit(self, admission: Admission, connection: socket.socket, address: Any) -> IOStream | None:
+    def _admit(self, admission: ConnectionLimits, connection: socket.socket, address: Any) -> IOStream | None:
         """The stream for an accepted connection, or None where there are too many and it was closed."""
         key = admission.key(connection, address)
         if admission.is_too_many(key):
             connection.close()
-            _reports.say(
+            _reports.log(
                 "address",
                 logging.WARNING,
                 "connection refused: %s has max_connections_per_address=%s already",
@@ -295,7 +295,7 @@ class TCPServer:
             return None
         if admission.is_full() and not self._make_room():
             connection.close()
-            _reports.say(
+            _reports.log(
                 "total",
                 logging.WARNING,
                 "connection refused: there are max_connections=%s already, none of them idle",

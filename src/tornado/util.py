@@ -449,7 +449,7 @@ def doctests() -> unittest.TestSuite:
 
 def __getattr__(name: str) -> Any:
     if name == "is_finalizing":  # of Tornado 4, imported when it is used
-        return import_object("tornado._classic.shutdown.is_finalizing")
+        return import_object("tornado._tornado4.finalizing.is_finalizing")
     return reexported(__name__, name)
 
 

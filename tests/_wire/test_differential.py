@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.codings import require
-from tornado._wire import fields
+from tornado._wire import header_section
 from tornado._wire.h1 import Role
 
 ROLES = [Role.SERVER, Role.CLIENT]
@@ -101,6 +101,6 @@ def test_leniency_is_found(differences: Any, monkeypatch: pytest.MonkeyPatch) ->
     """The comparison sees what it is there for."""
     data = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: +5\r\n\r\nhello"
     assert differences.compare(data, Role.SERVER).messages == []
-    monkeypatch.setattr(fields, "_DIGITS", fields.re.compile(r"[+]?[0-9]++"))
+    monkeypatch.setattr(header_section, "_DIGITS", header_section.re.compile(r"[+]?[0-9]++"))
     with pytest.raises(differences.Difference, match="only we take"):
         differences.compare(data, Role.SERVER)

@@ -323,7 +323,7 @@ def test_limits_of_the_usual_head():
 
 def kept_text():
     """Everything that any table holds, as one text."""
-    known = heads.known
+    known = heads.field_line_cache
     blocks = [heads._blocks, heads._blocks_before_cookies]
     tables = [known.lines, known.hosts, known.kind_of, heads._heads, *blocks]
     return repr(tables) + repr([attributes(head) for head in heads._heads.values()])

@@ -14,10 +14,10 @@ from tests.support.websocket import END, FIELDS, Recorder, dial, opened
 from tests.support.websocket_server import Visitor, scripted
 from tests.support.work import assert_linear
 from tornado import web, websocket
-from tornado._wire import ws
+from tornado._wire import ws_connection
 from tornado._wire.ws_deflate import DeflateParameters
 from tornado._wire.ws_frames import serialize_frame
-from tornado.websocket._delivery import AHEAD
+from tornado.websocket._message_receiver import AHEAD
 
 MASK = b"mask"
 
@@ -35,8 +35,8 @@ async def test_pong_floods_are_refused_by_the_server(first: int) -> None:
     handler = Recorder.new()
     async with opened(handler) as client:
         client.raw(flood(first, b"", 50_000))
-        while not isinstance(event := await client.event(), ws.Close):
-            assert event == ws.Pong(b"")
+        while not isinstance(event := await client.event(), ws_connection.Close):
+            assert event == ws_connection.Pong(b"")
         assert event.code == 1008
         assert "max_control_frames" in event.reason
 
@@ -53,8 +53,10 @@ async def test_pong_floods_are_refused_by_the_client(first: int) -> None:
         connection = await websocket.websocket_connect(server.url)
         assert await connection.read_message() is None
         await connection.wait_closed()
-    last: Any = ws.Connection(ws.Settings(max_control_frames=10**6)).receive_data(said[0])[-1]
-    assert isinstance(last, ws.Close)
+    last: Any = ws_connection.WSConnection(ws_connection.WSSettings(max_control_frames=10**6)).receive_data(
+        said[0]
+    )[-1]
+    assert isinstance(last, ws_connection.Close)
     assert last.code == 1008
 
 
@@ -90,10 +92,10 @@ async def test_empty_fragments_are_counted(payload: bytes) -> None:
 
 @pytest.mark.parametrize("size", [0, 1])
 def test_empty_fragments_are_linear(size: int) -> None:
-    settings = ws.Settings(max_fragments=10**9)
+    settings = ws_connection.WSSettings(max_fragments=10**9)
 
     def read(data: bytes) -> None:
-        (message,) = ws.Connection(settings).receive_data(data)
+        (message,) = ws_connection.WSConnection(settings).receive_data(data)
         assert isinstance(message, str)
 
     def made(count: int) -> bytes:
@@ -115,7 +117,9 @@ def bomb(size: int) -> bytes:
 def test_inflating_messages_are_bounded_while_they_grow() -> None:
     """100 MB, of which no more than the limit of 1 MB and a step are ever in memory."""
     frame = bomb(100_000_000)
-    connection = ws.Connection(ws.Settings(max_message_size=1_000_000), None, DeflateParameters())
+    connection = ws_connection.WSConnection(
+        ws_connection.WSSettings(max_message_size=1_000_000), None, DeflateParameters()
+    )
     tracemalloc.start()
     try:
         events = connection.receive_data(frame)
@@ -125,14 +129,14 @@ def test_inflating_messages_are_bounded_while_they_grow() -> None:
     finally:
         tracemalloc.stop()
     (event,) = events
-    assert isinstance(event, ws.Failed)
+    assert isinstance(event, ws_connection.Failed)
     assert event.code == 1009
     assert peak < 4_000_000
 
 
 def test_inflating_messages_stop_after_each_step() -> None:
     """However many messages wait, a call inflates 256 KiB."""
-    connection = ws.Connection(ws.DEFAULT, None, DeflateParameters())
+    connection = ws_connection.WSConnection(ws_connection.DEFAULT, None, DeflateParameters())
     connection.receive_data(bomb(10_000_000) * 3)
     calls = 0
     while connection.pending:
@@ -151,7 +155,7 @@ def test_cve_2026_49854_the_mask_of_a_frame_has_four_bytes(size: int) -> None:
     frame = serialize_frame(0x82, payload, MASK)
     mask_at = frame.index(MASK)
     for cut in range(mask_at, mask_at + 4):
-        connection = ws.Connection()
+        connection = ws_connection.WSConnection()
         assert connection.receive_data(frame[:cut]) == []
         assert connection.receive_data(frame[cut:]) == [payload]
 

@@ -12,7 +12,7 @@ import pytest
 from tests.autoreload.test_live import need_watchfiles
 from tornado import autoreload, ioloop
 from tornado.autoreload import _files, _watcher
-from tornado.autoreload._notices import Notices, directories
+from tornado.autoreload._file_notifications import FileNotifications, directories
 
 
 @pytest.fixture(autouse=True)
@@ -123,7 +123,7 @@ def test_notices_of_files_and_of_new_directories(tmp_path):
     files = [str(tmp_path / "a" / "a.py")]
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
-    notices = Notices(lambda: files, told.release)
+    notices = FileNotifications(lambda: files, told.release)
     notices.start()
     assert told.acquire(timeout=20)  # it has begun
     (tmp_path / "a" / "a.py").write_text("x")
@@ -150,7 +150,7 @@ def test_other_files_beside_the_watched_ones_are_no_news(tmp_path, expect_log):
     """Such as the program's own log, into which watchfiles would tell of each change."""
     need_watchfiles()
     told = Told()
-    notices = Notices(lambda: [str(tmp_path / "a.py")], told)
+    notices = FileNotifications(lambda: [str(tmp_path / "a.py")], told)
     seen = threading.Semaphore(0)
     watch = notices._watch
 
@@ -175,10 +175,10 @@ def test_watchfiles_logs_no_changes(monkeypatch):
     need_watchfiles()
     log = logging.getLogger("watchfiles")
     monkeypatch.setattr(log, "level", logging.NOTSET)
-    Notices(list, print)
+    FileNotifications(list, print)
     assert log.level == logging.WARNING
     log.setLevel(logging.DEBUG)  # who has asked for it
-    Notices(list, print)
+    FileNotifications(list, print)
     assert log.level == logging.DEBUG
 
 
@@ -203,7 +203,7 @@ def test_a_failure_of_the_notices_is_reported(expect_log):
     def fail():
         raise OSError("no more watches")
 
-    notices = Notices(fail, lambda: None)
+    notices = FileNotifications(fail, lambda: None)
     with expect_log("tornado.general", "no more notices of changed files .no more watches."):
         notices.start()
         notices._thread.join(20)

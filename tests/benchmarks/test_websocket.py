@@ -11,7 +11,7 @@ from benchmarks.macro.websocket import measure
 from benchmarks.macro.websocket.__main__ import SCENARIOS, UNITS, markdown
 from benchmarks.macro.websocket.load import broadcasts, clients, echoes, masked
 from benchmarks.macro.websocket.peers import PEERS
-from tornado._wire import ws
+from tornado._wire import ws_connection
 
 TEXT = "0123456789abcdef" * 4
 
@@ -21,7 +21,7 @@ def test_our_program_answers_everything():
         with clients(server.port, "/echo", 2, 32) as opened:
             for client in opened:
                 client.send(masked(b"x" * 32))
-                assert ws.Connection(keys=bytes).receive_data(client.receive()) == ["x" * 32]
+                assert ws_connection.WSConnection(keys=bytes).receive_data(client.receive()) == ["x" * 32]
             assert echoes(opened, masked(b"x" * 32), 0.01) > 0
         for path in ("/loop", "/broadcast"):
             with (
@@ -30,7 +30,7 @@ def test_our_program_answers_everything():
             ):
                 control.send(masked(b"3"))
                 for feed in feeds:
-                    assert ws.Connection(keys=bytes).receive_data(feed.receive()) == [TEXT * 3]
+                    assert ws_connection.WSConnection(keys=bytes).receive_data(feed.receive()) == [TEXT * 3]
                 assert control.receive() == b"\x81\x04done"
                 assert len(broadcasts(control, feeds, masked(b"3"), 2)) == 6
         with (

@@ -15,7 +15,7 @@ NAMES: dict[str, str] = {
     "tornado": """
         importlib platform test typing version version_info
     """,
-    "tornado._locale_data": """
+    "tornado._language_names": """
         LOCALE_NAMES
     """,
     "tornado.auth": """

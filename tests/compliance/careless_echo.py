@@ -10,21 +10,21 @@ import asyncio
 
 from compliance.autobahn import echo_server
 from tornado._wire import ws_frames
-from tornado._wire.ws import Connection
+from tornado._wire.ws_connection import WSConnection
 from tornado._wire.ws_events import Event
-from tornado._wire.ws_message import Incoming, invalid_text
+from tornado._wire.ws_message import IncomingMessage, invalid_text
 
-_begin, _value = Incoming.begin_frame, Incoming.value
+_begin, _value = IncomingMessage.begin_frame, IncomingMessage.value
 
 
-def _forget_about_text(self: Incoming, first: int, length: int, key: bytes) -> None:
+def _forget_about_text(self: IncomingMessage, first: int, length: int, key: bytes) -> None:
     _begin(self, first, length, key)
     if self._text is not None:
         self._tail = b"text"
         self._text = None
 
 
-def _value_at_last(self: Incoming) -> str | bytes:
+def _value_at_last(self: IncomingMessage) -> str | bytes:
     value = _value(self)
     assert isinstance(value, bytes)
     if self.fragments > 1:
@@ -35,12 +35,12 @@ def _value_at_last(self: Incoming) -> str | bytes:
         raise invalid_text() from None
 
 
-def _end_frame(self: Incoming) -> bool:
+def _end_frame(self: IncomingMessage) -> bool:
     self.in_frame = False
     return self._fin
 
 
-def _general_way(self: Connection, data: bytes, at: int, events: list[Event]) -> int:
+def _general_way(self: WSConnection, data: bytes, at: int, events: list[Event]) -> int:
     """Have fragments begin and end one by one, as the faults are there."""
     return at
 
@@ -51,10 +51,10 @@ def _anything(code: int) -> bool:
 
 def main() -> None:
     """Break ours, and serve."""
-    Incoming.begin_frame = _forget_about_text  # type: ignore[method-assign]
-    Incoming.end_frame = _end_frame  # type: ignore[method-assign]
-    Incoming.value = _value_at_last  # type: ignore[method-assign]
-    Connection._take_short = _general_way  # type: ignore[method-assign]
+    IncomingMessage.begin_frame = _forget_about_text  # type: ignore[method-assign]
+    IncomingMessage.end_frame = _end_frame  # type: ignore[method-assign]
+    IncomingMessage.value = _value_at_last  # type: ignore[method-assign]
+    WSConnection._take_short = _general_way  # type: ignore[method-assign]
     ws_frames.is_close_code = _anything
     asyncio.run(echo_server.main())
 

@@ -16,7 +16,7 @@ from compliance.connections.measure import SPARE, Outcome, carry_out, check_limi
 from tests.support.program import ROOT
 from tests.support.server import serving
 from tornado import web, websocket
-from tornado._wire import ws
+from tornado._wire import ws_connection
 
 
 def test_fifteen_hundred_connections_in_one_process():
@@ -43,7 +43,7 @@ def test_everybody_has_a_turn_in_each_round_and_all_are_spread_evenly():
 
 
 def test_frames_are_those_of_a_client():
-    core = ws.Connection()
+    core = ws_connection.WSConnection()
     assert core.receive_data(frame(0x81, b"hello", 0x01020304)) == ["hello"]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.support.program import Program
-from tornado._wire.events import Event, Parser
+from tornado._wire.sse import Event, Parser
 
 
 @pytest.fixture

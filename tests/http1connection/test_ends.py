@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.clock import FakeClock
 from tests.support.server import ExpectLog, Server, serving
-from tornado.http1connection import HTTP1Connection, _expiry, _server, _watch
+from tornado.http1connection import HTTP1Connection, _deadline_scheduler, _server, _timeouts
 from tornado.httpserver import HTTPServer
 from tornado.httputil import (
     HTTPHeaders,
@@ -52,9 +52,9 @@ def raises(fault: type[BaseException]) -> Callable[..., Any]:
 @pytest.fixture
 def timed(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
     """The server's deadlines go by the clock."""
-    for module in (_server, _expiry):
+    for module in (_server, _timeouts):
         monkeypatch.setattr(module, "monotonic", clock)
-    monkeypatch.setattr(_watch, "time", SimpleNamespace(monotonic=clock))
+    monkeypatch.setattr(_deadline_scheduler, "time", SimpleNamespace(monotonic=clock))
 
 
 class Waiting(HTTPMessageDelegate):

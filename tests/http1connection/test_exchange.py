@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.support.server import serving
-from tornado import _batches, web
+from tornado import _fair_queue, web
 from tornado.http1connection import _exchange
 from tornado.httputil import HTTPHeaders, HTTPServerRequest, ResponseStartLine
 
@@ -39,7 +39,7 @@ async def test_many_that_write_have_their_turns_some_at_a_time(
     monkeypatch.setattr(_exchange, "FAIR_SHARE", 50)
     monkeypatch.setattr(_exchange, "_LEAST_SHARE", 50)
     clock = itertools.count(0.0, seconds)
-    monkeypatch.setattr(_batches, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    monkeypatch.setattr(_fair_queue, "time", SimpleNamespace(monotonic=lambda: next(clock)))
     turns: list[int] = [0]
     resumed: list[int] = []
     settings: dict[str, Any] = {"turns": turns, "resumed": resumed, "all_here": asyncio.Barrier(CLIENTS)}

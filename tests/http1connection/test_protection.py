@@ -137,4 +137,4 @@ def test_the_guide_tells_the_truth(field: str) -> None:
 async def test_the_guides_programs_run(program: str) -> None:
     names: dict[str, Any] = {}
     exec(compile(program, "protection.md", "exec"), names)
-    assert names["server"]._admission is not None
+    assert names["server"]._connection_limits is not None

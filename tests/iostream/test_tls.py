@@ -15,7 +15,7 @@ import pytest
 from compliance.faults import key_updates
 from tests.support.certificates import Certificates
 from tests.support.streams import Recorder, reset, socket_pair, stream_pair, tls_stream, turns
-from tornado import _throttle, netutil
+from tornado import _log_rate_limit, netutil
 from tornado.iostream import IOStream, SSLIOStream, StreamClosedError, _tls
 from tornado.iostream._base import _CALL
 from tornado.iostream._core import LARGE_SHARE
@@ -317,7 +317,7 @@ async def test_strangers_to_tls_cost_few_lines(
     certificates: Certificates, expect_log: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(_tls, "_reports", weakref.WeakKeyDictionary())
-    monkeypatch.setattr(_throttle, "time", SimpleNamespace(monotonic=lambda: 0.0))
+    monkeypatch.setattr(_log_rate_limit, "time", SimpleNamespace(monotonic=lambda: 0.0))
 
     async def shake() -> None:
         ours, theirs = socket_pair("tcp")
@@ -331,7 +331,7 @@ async def test_strangers_to_tls_cost_few_lines(
         for _ in range(15):
             await shake()
         assert len(expected.records) == 10
-        monkeypatch.setattr(_throttle, "time", SimpleNamespace(monotonic=lambda: 2.0))
+        monkeypatch.setattr(_log_rate_limit, "time", SimpleNamespace(monotonic=lambda: 2.0))
         await shake()
     assert expected.records[-1].getMessage().endswith("(and 5 more since the last such line)")
 

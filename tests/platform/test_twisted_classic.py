@@ -21,7 +21,7 @@ from twisted.internet import defer, protocol, selectreactor, task  # noqa: E402 
 from twisted.names import client as dns_client  # noqa: E402
 from twisted.names import dns, error  # noqa: E402
 
-from tornado._classic import reactors  # noqa: E402
+from tornado._tornado4 import twisted_reactors  # noqa: E402
 from tornado.gen import convert_yielded  # noqa: E402
 from tornado.platform.twisted import TornadoReactor, TwistedIOLoop, TwistedResolver  # noqa: E402
 
@@ -134,7 +134,7 @@ def turn(reactor: Any) -> None:
 
 def test_reactor_keeps_one_timer_for_the_loops_earliest(reactor: Any) -> None:
     readers = reactor.getReaders()
-    loop = reactors.ReactorEventLoop(reactor)
+    loop = twisted_reactors.ReactorEventLoop(reactor)
     late = loop.call_later(1000, print)
     early = loop.call_later(10, print)
     loop.call_later(2000, print)
@@ -152,7 +152,7 @@ def test_reactor_keeps_one_timer_for_the_loops_earliest(reactor: Any) -> None:
 
 
 def test_callback_from_another_thread_makes_the_descriptor_readable(reactor: Any) -> None:
-    loop = reactors.ReactorEventLoop(reactor)
+    loop = twisted_reactors.ReactorEventLoop(reactor)
     called = []
     loop.call_soon_threadsafe(called.append, 1)
     reactor.doIteration(1)
@@ -162,7 +162,7 @@ def test_callback_from_another_thread_makes_the_descriptor_readable(reactor: Any
 
 def test_nested_iteration_restores_the_outer_running_loop(reactor: Any) -> None:
     async def outer() -> None:
-        loop = reactors.ReactorEventLoop(reactor)
+        loop = twisted_reactors.ReactorEventLoop(reactor)
         inside = []
         loop.call_soon(lambda: inside.append(asyncio.get_running_loop()))
         turn(reactor)
@@ -174,9 +174,11 @@ def test_nested_iteration_restores_the_outer_running_loop(reactor: Any) -> None:
 
 
 def test_selector_without_descriptor_is_refused(reactor: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reactors.selectors, "DefaultSelector", reactors.selectors.SelectSelector)
+    monkeypatch.setattr(
+        twisted_reactors.selectors, "DefaultSelector", twisted_reactors.selectors.SelectSelector
+    )
     with pytest.raises(RuntimeError, match="TwistedIOLoop needs epoll, kqueue or /dev/poll"):
-        reactors.ReactorEventLoop(reactor)
+        twisted_reactors.ReactorEventLoop(reactor)
 
 
 class Echo(protocol.Protocol):

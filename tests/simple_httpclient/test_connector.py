@@ -22,7 +22,7 @@ from tornado.simple_httpclient import (
     HTTPTimeoutError,
     SimpleAsyncHTTPClient,
 )
-from tornado.simple_httpclient._lookups import SharedLookups, may_share
+from tornado.simple_httpclient._dns_lookups import SharedLookups, may_share
 
 OK = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 

@@ -23,7 +23,7 @@ from tornado.iostream import IOStream
 from tornado.netutil import Resolver
 from tornado.simple_httpclient import HTTPStreamClosedError, SimpleAsyncHTTPClient
 from tornado.simple_httpclient._connection import ClientConnection, State
-from tornado.simple_httpclient._key import ConnectionKey
+from tornado.simple_httpclient._connection_key import ConnectionKey
 from tornado.simple_httpclient._pool import ConnectionPool
 
 OK = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"

@@ -12,7 +12,7 @@ from typing import Any
 
 from tests.support.server import Peer, Response, Server, serving
 from tornado import web, websocket
-from tornado._wire import ws, ws_handshake
+from tornado._wire import ws_connection, ws_handshake
 from tornado._wire.ws_deflate import DeflatePolicy
 from tornado._wire.ws_frames import serialize_frame
 from tornado.httputil import HTTPHeaders
@@ -34,7 +34,7 @@ RESET = "a reset"
 class Client:
     """The client's end of a connection whose handshake is done."""
 
-    def __init__(self, peer: Peer, response: Response, core: ws.Connection) -> None:
+    def __init__(self, peer: Peer, response: Response, core: ws_connection.WSConnection) -> None:
         self.peer = peer
         self.response = response
         self.core = core
@@ -105,7 +105,7 @@ async def dial(
 
     :param first: messages to send in one piece with the handshake.
     """
-    core = ws.Connection(ws.Settings(max_message_size=2**26), lambda: os.urandom(4))
+    core = ws_connection.WSConnection(ws_connection.WSSettings(max_message_size=2**26), lambda: os.urandom(4))
     peer = await server.connect()
     wanted = ws_handshake.request_headers(KEY, policy=policy)
     lines = [*[f"{name}: {value}" for name, value in wanted], *fields]
@@ -121,7 +121,9 @@ async def dial(
     )
     _, parameters = ws_handshake.check_response(101, headers, KEY, offered, policy)
     if parameters is not None and policy is not None:
-        core = ws.Connection(ws.Settings(max_message_size=2**26), lambda: os.urandom(4), parameters, policy)
+        core = ws_connection.WSConnection(
+            ws_connection.WSSettings(max_message_size=2**26), lambda: os.urandom(4), parameters, policy
+        )
     return Client(peer, response, core)
 
 

@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
-from tornado._wire import ws
+from tornado._wire import ws_connection
 from tornado._wire.ws_handshake import accept_value
 
 Script = Callable[["Visitor"], Awaitable[object]]
@@ -23,7 +23,7 @@ class Visitor:
         self.headers = {name.lower(): value.strip() for name, value in pairs}
         self.reader = reader
         self.writer = writer
-        self.core = ws.Connection()
+        self.core = ws_connection.WSConnection()
         self._events: list[Any] = []
 
     @property

@@ -284,7 +284,7 @@ def test_a_programs_own_hooks_are_left_alone():
 
 
 def test_timeout_after_a_failed_callback_raises_its_exception(monkeypatch, expect_log):
-    monkeypatch.delitem(sys.modules, "tornado._classic.stack", raising=False)
+    monkeypatch.delitem(sys.modules, "tornado._tornado4.stack_contexts", raising=False)
 
     class Case(AsyncTestCase):
         def test(self):
@@ -304,7 +304,7 @@ def test_timeout_after_a_failed_callback_raises_its_exception(monkeypatch, expec
 
 
 def test_failed_callback_does_not_end_a_wait_that_is_stopped(monkeypatch, expect_log):
-    monkeypatch.delitem(sys.modules, "tornado._classic.stack", raising=False)
+    monkeypatch.delitem(sys.modules, "tornado._tornado4.stack_contexts", raising=False)
 
     class Case(AsyncTestCase):
         def test(self):

@@ -225,7 +225,7 @@ async def test_yielding():
     assert "the fixture value is async def and cannot be made while a test runs" in output
     assert "the test test_yielding has a 'yield', which only fixtures may have" in output
     assert "never awaited" not in output
-    assert "_stage.py" not in output  # its frames are not the user's business
+    assert "_async_runner.py" not in output  # its frames are not the user's business
 
 
 def test_it_does_nothing_where_it_is_not_asked_for(tmp_path):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tornado import web
-from tornado.web import _cookies, _development
+from tornado.web import _cookies, _debug_checks
 
 
 @pytest.fixture(autouse=True)
@@ -22,4 +22,4 @@ def fresh_caches() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def patient_checks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep a slow machine from being reported as a handler that blocks the event loop."""
-    monkeypatch.setattr(_development, "BLOCKING_TIME", float("inf"))
+    monkeypatch.setattr(_debug_checks, "BLOCKING_TIME", float("inf"))

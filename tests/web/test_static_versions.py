@@ -14,9 +14,9 @@ import pytest
 from tests.support.descriptors import open_below
 from tests.support.server import ExpectLog, serving
 from tornado import web
-from tornado.iostream._file import read_at
+from tornado.iostream._file_segment import read_at
 from tornado.web import _static_versions
-from tornado.web._static_files import identity, open_regular
+from tornado.web._static_paths import identity, open_regular
 
 LARGE = os.urandom(1_000_000)
 TAG = f'"{hashlib.sha512(LARGE).hexdigest()}"'

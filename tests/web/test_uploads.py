@@ -16,7 +16,7 @@ from tests.support.server import Server, handler_of, raised, serving
 from tests.support.streams import turns
 from tornado import web
 from tornado.iostream import StreamClosedError
-from tornado.web import _reception, _uploaded_file
+from tornado.web import _upload_receiver, _uploaded_file
 
 FORM = "Content-Type: multipart/form-data; boundary=frontier"
 SMALL, LARGE = b"a few bytes", bytes(range(256)) * 4096
@@ -466,7 +466,7 @@ async def test_prepare_may_finish_the_response(tmp_path):
 
 async def test_progress_is_told_not_too_often(tmp_path, monkeypatch):
     now = 0.0
-    monkeypatch.setattr(_reception, "monotonic", lambda: now)
+    monkeypatch.setattr(_upload_receiver, "monotonic", lambda: now)
     told: list[tuple[int, int | None]] = []
 
     def progress(self: Any, received: int, total: int | None) -> None:
@@ -512,14 +512,14 @@ class Disk:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.gate = threading.Event()
         self.entered = threading.Event()
-        write = _uploaded_file._Temporary.write
+        write = _uploaded_file._TemporaryFile.write
 
         def slow(temporary: Any, chunks: list[bytes]) -> None:
             self.entered.set()
             assert self.gate.wait(20)
             write(temporary, chunks)
 
-        monkeypatch.setattr(_uploaded_file._Temporary, "write", slow)
+        monkeypatch.setattr(_uploaded_file._TemporaryFile, "write", slow)
 
 
 async def test_a_slow_disk_slows_the_client_and_nobody_else(tmp_path, monkeypatch):
@@ -547,7 +547,7 @@ async def test_a_full_disk_is_an_error_of_the_server(tmp_path, monkeypatch, expe
     def full(temporary: Any, chunks: list[bytes]) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(_uploaded_file._Temporary, "write", full)
+    monkeypatch.setattr(_uploaded_file._TemporaryFile, "write", full)
     async with receiving(tmp_path, write_error=lambda *_, **__: None) as (server, _):
         for size in (1, 5):
             with expect_log("tornado.application", "Uncaught exception") as logged:

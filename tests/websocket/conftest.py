@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from tests.support.clock import FakeClock
-from tornado.http1connection import _watch
+from tornado.http1connection import _deadline_scheduler
 from tornado.websocket import _keepalive
 
 
@@ -15,5 +15,5 @@ from tornado.websocket import _keepalive
 def by_the_clock(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> FakeClock:
     """The fixture `clock`, by which the keep-alive and its timer live too."""
     monkeypatch.setattr(_keepalive, "monotonic", clock)
-    monkeypatch.setattr(_watch, "time", SimpleNamespace(monotonic=clock))
+    monkeypatch.setattr(_deadline_scheduler, "time", SimpleNamespace(monotonic=clock))
     return clock

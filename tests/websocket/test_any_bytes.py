@@ -22,7 +22,7 @@ from tests.support.streams import turns
 from tests.support.websocket import END, RESET, Recorder, dial
 from tests.support.websocket_server import ScriptedServer, Visitor, scripted
 from tornado import web
-from tornado._wire import ws
+from tornado._wire import ws_connection
 from tornado._wire.ws_deflate import DeflateParameters, DeflatePolicy
 from tornado._wire.ws_frames import serialize_frame
 from tornado.websocket import WebSocketHandler, websocket_connect
@@ -56,7 +56,9 @@ def streams(from_client: bool) -> st.SearchStrategy[bytes]:
 
 def compressed(from_client: bool, text: str) -> bytes:
     """The first message of a peer that compresses."""
-    sender = ws.Connection(ws.DEFAULT, (lambda: b"mask") if from_client else None, AGREED, POLICY)
+    sender = ws_connection.WSConnection(
+        ws_connection.DEFAULT, (lambda: b"mask") if from_client else None, AGREED, POLICY
+    )
     return sender.message(text)
 
 
@@ -76,8 +78,10 @@ def verdicts(data: bytes, cuts: list[int], by_client: bool, compressing: bool) -
 
 def understood(parts: Iterable[bytes], by_client: bool, compressing: bool) -> list[Any]:
     """What the core makes of the bytes, with the settings of the shells here."""
-    limits = ws.Settings(max_message_size=LIMIT)
-    core = ws.Connection(limits, (lambda: b"mask") if by_client else None, AGREED if compressing else None)
+    limits = ws_connection.WSSettings(max_message_size=LIMIT)
+    core = ws_connection.WSConnection(
+        limits, (lambda: b"mask") if by_client else None, AGREED if compressing else None
+    )
     events: list[Any] = []
     for part in parts:
         events += core.receive_data(part)
@@ -117,11 +121,11 @@ def answers_to(events: list[Any]) -> list[Any]:
     """What the server has to say to them."""
     answers: list[Any] = []
     for event in events:
-        if isinstance(event, ws.Ping):
-            answers.append(ws.Pong(event.payload))
-        elif isinstance(event, ws.Close | ws.Failed):
-            answers.append(ws.Close(event.code, ""))
-        elif not isinstance(event, ws.Pong):
+        if isinstance(event, ws_connection.Ping):
+            answers.append(ws_connection.Pong(event.payload))
+        elif isinstance(event, ws_connection.Close | ws_connection.Failed):
+            answers.append(ws_connection.Close(event.code, ""))
+        elif not isinstance(event, ws_connection.Pong):
             answers.append(event)
     return answers
 
@@ -131,13 +135,13 @@ def noted(events: list[Any]) -> list[Any]:
     told: list[Any] = ["open"]
     end = ("close", None, None)
     for event in events:
-        if isinstance(event, ws.Ping):
+        if isinstance(event, ws_connection.Ping):
             told.append(("ping", event.payload))
-        elif isinstance(event, ws.Pong):
+        elif isinstance(event, ws_connection.Pong):
             told.append(("pong", event.payload))
-        elif isinstance(event, ws.Close):
+        elif isinstance(event, ws_connection.Close):
             end = ("close", event.code, event.reason or None)  # type: ignore[assignment]
-        elif not isinstance(event, ws.Failed):
+        elif not isinstance(event, ws_connection.Failed):
             told.append(event)
     return [*told, end]
 
@@ -152,7 +156,7 @@ async def _server_s_answers(server: Server, data: bytes, cuts: list[int], compre
             await turns()
         client.peer.writer.write_eof()
     while (event := await client.event()) not in (END, RESET):
-        found.append(ws.Close(event.code, "") if isinstance(event, ws.Close) else event)
+        found.append(ws_connection.Close(event.code, "") if isinstance(event, ws_connection.Close) else event)
     await client.peer.close()
     if event is RESET:
         found.append(RESET)
@@ -175,7 +179,7 @@ def test_a_server_takes_any_bytes(waits: bool, compressing: bool, log_watch: Log
             expected = answers_to(events)
             if found[-1:] == [RESET]:
                 # Only who goes on behind his close frame may lose what was sent to him.
-                assert isinstance(events[-1], ws.Close)
+                assert isinstance(events[-1], ws_connection.Close)
                 assert found[:-1] == expected[: len(found) - 1]
             elif waits and events and isinstance(events[-1], str | bytes):
                 # Who goes without a close frame has gone, whatever is still to be answered.
@@ -215,7 +219,11 @@ def test_a_client_takes_any_bytes(compressing: bool, log_watch: LogWatch) -> Non
             given_bytes[:] = pieces(data, cuts)
             events, _ = verdicts(data, cuts, True, compressing)
             messages = [each for each in events if isinstance(each, str | bytes)]
-            close = events[-1] if events and isinstance(events[-1], ws.Close) else ws.Close(None, "")
+            close = (
+                events[-1]
+                if events and isinstance(events[-1], ws_connection.Close)
+                else ws_connection.Close(None, "")
+            )
             assert runner.run(_one(server)) == (messages, close.code, close.reason or None)
             assert not log_watch.stray, log_watch.describe()
 

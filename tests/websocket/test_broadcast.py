@@ -16,7 +16,7 @@ from tests.support.server import ExpectLog, Server, raised, serving
 from tests.support.streams import sends_of, turns
 from tests.support.websocket import Client, Recorder, dial
 from tornado import web
-from tornado._wire import ws, ws_shared
+from tornado._wire import ws_connection, ws_shared_message
 from tornado._wire.ws_deflate import DeflatePolicy
 from tornado.ioloop import IOLoop
 from tornado.websocket import (
@@ -24,7 +24,7 @@ from tornado.websocket import (
     WebSocketClosedError,
     WebSocketHandler,
     WebSocketProtocol13,
-    _rounds,
+    _broadcast_scheduler,
     broadcast,
     websocket_connect,
 )
@@ -62,8 +62,8 @@ def sends(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 @pytest.fixture
 def no_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """A turn's time is over after each connection."""
-    monkeypatch.setattr(_rounds, "TURN", 0.0)
-    monkeypatch.setattr(_rounds, "STEP", 1)
+    monkeypatch.setattr(_broadcast_scheduler, "TURN", 0.0)
+    monkeypatch.setattr(_broadcast_scheduler, "STEP", 1)
     monkeypatch.setattr("tornado.websocket._broadcast.STEP", 1)
 
 
@@ -213,8 +213,10 @@ async def test_the_frame_is_made_and_compressed_once(
     monkeypatch: pytest.MonkeyPatch, loop_kind: str, tls: Any
 ) -> None:
     made: list[bytes] = []
-    once = ws_shared.compress_once
-    monkeypatch.setattr(ws_shared, "compress_once", lambda *args: (made.append(args[0]), once(*args))[1])
+    once = ws_shared_message.compress_once
+    monkeypatch.setattr(
+        ws_shared_message, "compress_once", lambda *args: (made.append(args[0]), once(*args))[1]
+    )
     policy = DeflatePolicy()
     async with joined(3, tls, policy=policy, get_compression_options=lambda self: {}) as (
         members,
@@ -377,10 +379,10 @@ async def test_the_slow_are_closed(loop_kind: str, tls: Any) -> None:
         assert (done.sent, done.slow, done.closed) == (1, [slow], [])
         assert await clients[1].event() == "m"
         events = []
-        while not isinstance(event := await clients[0].event(), ws.Close):
+        while not isinstance(event := await clients[0].event(), ws_connection.Close):
             events.append(len(event))
         assert set(events) == {1_000_000}
-        assert event == ws.Close(1013, "messages are taken too slowly")
+        assert event == ws_connection.Close(1013, "messages are taken too slowly")
         assert broadcast(members, "n").closed == [slow]
 
 
@@ -412,7 +414,7 @@ async def test_the_limit_is_write_limit_unless_told_otherwise(loop_kind: str, tl
 
 
 async def test_who_is_filled_by_broadcasts_is_served_all_the_same(loop_kind: str, tls: Any) -> None:
-    """They are nothing that he has caused: see `tests.websocket.test_delivery` about what is."""
+    """They are nothing that he has caused: see `tests.websocket.test_message_receiver` about what is."""
     async with joined(1, tls, write_limit=10_000) as (members, clients, _):
         clients[0].stop_reading()
         for _ in range(10):
@@ -555,7 +557,9 @@ async def test_a_reply_does_not_wait_for_others(
         self.write_message(message)
 
     async with joined(3, tls, on_message=on_message) as (members, clients, _):
-        monkeypatch.setattr(_rounds.Rounds, "_go_on", lambda self: None)  # nobody else's turn comes
+        monkeypatch.setattr(
+            _broadcast_scheduler.BroadcastScheduler, "_run_batch", lambda self: None
+        )  # nobody else's turn comes
         broadcast(members, "all")
         clients[2].send("mine")
         assert [await clients[2].event(), await clients[2].event()] == ["all", "mine"]
@@ -567,7 +571,7 @@ async def test_who_is_held_can_be_closed(no_time: None, loop_kind: str, tls: Any
         members[1].close(4000, "bye")
         clients[2].drop()
         await done
-        assert [await clients[1].event(), await clients[1].event()] == ["m", ws.Close(4000, "bye")]
+        assert [await clients[1].event(), await clients[1].event()] == ["m", ws_connection.Close(4000, "bye")]
         assert await clients[0].event() == "m"
 
 

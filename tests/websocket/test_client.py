@@ -18,11 +18,11 @@ from tests.support.server import ExpectLog
 from tests.support.streams import turns
 from tests.support.websocket_client import answering, request_for
 from tests.support.websocket_server import Visitor, scripted
-from tornado._wire import ws, ws_handshake
+from tornado._wire import ws_connection, ws_handshake
 from tornado.httpclient import HTTPRequest
 from tornado.ioloop import IOLoop
 from tornado.websocket import WebSocketClientConnection, WebSocketClosedError, websocket_connect
-from tornado.websocket._messages import MAX_MESSAGES
+from tornado.websocket._message_queue import MAX_MESSAGES
 
 # -- messages --
 
@@ -215,7 +215,7 @@ async def test_reading_pauses_while_the_program_does_not_read(loop_kind: str, tl
     async def flood(visitor: Visitor) -> None:
         visitor.accept(then=message * 400)
         visitor.send(visitor.core.close(1000))
-        assert await visitor.event() == ws.Close(1000, "")
+        assert await visitor.event() == ws_connection.Close(1000, "")
 
     async with scripted(flood, tls) as server:
         conn = await websocket_connect(server.url, **server.trust)
@@ -252,7 +252,7 @@ async def test_closing_does_not_wait_for_who_never_reads(loop_kind: str, tls: An
 
     async def flood(visitor: Visitor) -> None:
         visitor.accept(then=b"\x81\x01x" * (MAX_MESSAGES * 2))
-        assert await visitor.event() == ws.Close(1000, "")
+        assert await visitor.event() == ws_connection.Close(1000, "")
         visitor.send(b"\x81\x01x" * (MAX_MESSAGES * 2), visitor.core.close(1000))
 
     async with scripted(flood, tls) as server:

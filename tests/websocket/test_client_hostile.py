@@ -18,7 +18,7 @@ from tests.support.server import ExpectLog
 from tests.support.streams import turns
 from tests.support.websocket_server import Visitor, scripted
 from tornado import websocket
-from tornado._wire import ws
+from tornado._wire import ws_connection
 from tornado._wire.ws_handshake import accept_value
 from tornado.httpclient import HTTPClientError, HTTPRequest
 from tornado.iostream import UnsatisfiableReadError
@@ -202,7 +202,7 @@ async def test_interim_answers(loop_kind: str, tls: Any) -> None:
     async def few(visitor: Visitor) -> None:
         visitor.send("HTTP/1.1 100 Continue\r\n\r\n" * 3, "HTTP/1.1 103 Early\r\nLink: x\r\n\r\n")
         visitor.accept()
-        assert await visitor.event() == ws.Close(None, "")
+        assert await visitor.event() == ws_connection.Close(None, "")
 
     async def flood(visitor: Visitor) -> None:
         visitor.send("HTTP/1.1 100 Continue\r\n\r\n" * 100)
@@ -483,7 +483,7 @@ async def test_cancelling_as_the_answer_comes(loop_kind: str, tls: Any) -> None:
 
     async def script(visitor: Visitor) -> None:
         visitor.accept()
-        assert await visitor.event() == ws.Close(None, "")
+        assert await visitor.event() == ws_connection.Close(None, "")
         visitor.send(visitor.core.close())
 
     async with scripted(script, tls) as server:
@@ -567,7 +567,10 @@ async def test_a_frame_that_is_not_allowed(
 async def test_frames_in_one_piece_with_the_answer(loop_kind: str, tls: Any) -> None:
     async def script(visitor: Visitor) -> None:
         visitor.accept(then=b"\x81\x01a\x82\x01b\x89\x01p" + visitor.core.close(4000, "bye"))
-        assert [await visitor.event() for _ in range(2)] == [ws.Pong(b"p"), ws.Close(4000, "")]
+        assert [await visitor.event() for _ in range(2)] == [
+            ws_connection.Pong(b"p"),
+            ws_connection.Close(4000, ""),
+        ]
 
     async with scripted(script, tls) as server:
         conn = await websocket_connect(server.url, **server.trust)

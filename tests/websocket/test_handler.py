@@ -15,7 +15,7 @@ from tests.support.server import ExpectLog, Peer, Response, raised, serving
 from tests.support.streams import turns
 from tests.support.websocket import END, FIELDS, Recorder, dial, opened
 from tornado import httputil, web
-from tornado._wire import ws
+from tornado._wire import ws_connection
 from tornado._wire.ws_deflate import DeflatePolicy
 from tornado.websocket import WebSocketClosedError, WebSocketHandler, WebSocketProtocol13
 
@@ -69,10 +69,10 @@ async def test_what_is_no_message_is_a_type_error(loop_kind: str, tls: Any, mess
 async def test_pings(loop_kind: str, tls: Any) -> None:
     handler = Recorder.new(open=lambda self: self.ping("text"))
     async with opened(handler, tls=tls) as client:
-        assert await client.event() == ws.Ping(b"text")
+        assert await client.event() == ws_connection.Ping(b"text")
         client.peer.send(client.core.pong(b"text"))
         client.peer.send(client.core.ping(b"mine"))
-        assert await client.event() == ws.Pong(b"mine")
+        assert await client.event() == ws_connection.Pong(b"mine")
         await handler.until(("ping", b"mine"))
     assert handler.happened[:2] == [("pong", b"text"), ("ping", b"mine")]
 
@@ -104,15 +104,15 @@ async def test_a_closed_connection_takes_nothing(loop_kind: str, tls: Any) -> No
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        ((), ws.Close(None, "")),
-        ((4000,), ws.Close(4000, "")),
-        ((None, "why"), ws.Close(1000, "why")),
-        ((1001, "é" * 100), ws.Close(1001, "é" * 61)),
-        ((1005,), ws.Close(None, "")),
-        ((1006, None), ws.Close(None, "")),
+        ((), ws_connection.Close(None, "")),
+        ((4000,), ws_connection.Close(4000, "")),
+        ((None, "why"), ws_connection.Close(1000, "why")),
+        ((1001, "é" * 100), ws_connection.Close(1001, "é" * 61)),
+        ((1005,), ws_connection.Close(None, "")),
+        ((1006, None), ws_connection.Close(None, "")),
     ],
 )
-async def test_close(loop_kind: str, tls: Any, arguments: Any, expected: ws.Close) -> None:
+async def test_close(loop_kind: str, tls: Any, arguments: Any, expected: ws_connection.Close) -> None:
     handler = Recorder.new(open=lambda self: self.close(*arguments))
     async with opened(handler, tls=tls) as client:
         assert await client.event() == expected
@@ -295,7 +295,7 @@ async def test_get_may_be_overridden(loop_kind: str, tls: Any, kind: str) -> Non
         await handler.until("message")
         assert handler.happened == ["before", "open", "message"]
         client.close(1000)
-        assert await client.events() == [ws.Close(1000, "")]
+        assert await client.events() == [ws_connection.Close(1000, "")]
         await handler.until(("close", 1000, None))
         await turns()
     # As with Tornado, who awaits gets on when the connection is closed.
@@ -483,7 +483,7 @@ async def test_a_message_just_within_the_limit_and_one_just_over(loop_kind: str,
     async with opened(handler, tls=tls, websocket_max_message_size=1000) as client:
         client.send(b"x" * 1000, b"x" * 1001)
         event = await client.event()
-        assert event == ws.Close(1009, "message too big")
+        assert event == ws_connection.Close(1009, "message too big")
     assert handler.happened[1] == b"x" * 1000
 
 
@@ -512,7 +512,7 @@ async def test_on_message_has_to_be_there(loop_kind: str, tls: Any, expect_log: 
     with expect_log("tornado.application", "Uncaught exception") as expected:
         async with opened(Silent, tls=tls) as client:
             client.send("x")
-            assert await client.event() == ws.Close(1011, "")
+            assert await client.event() == ws_connection.Close(1011, "")
     assert "Silent has no on_message()" in str(raised(expected))
 
 
@@ -610,6 +610,6 @@ async def test_handlers_are_freed_with_their_connection(loop_kind: str, tls: Any
             client.send("x")
             assert await client.event() == "x"
             client.close(1000)
-            assert await client.events() == [ws.Close(1000, "")]
+            assert await client.events() == [ws_connection.Close(1000, "")]
             await turns(5)
         assert [reference() for reference in Plain.references] == [None, None, None]

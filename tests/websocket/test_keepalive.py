@@ -17,9 +17,9 @@ from tests.support.streams import turns
 from tests.support.websocket import END, Recorder, dial, opened
 from tests.support.websocket_client import answering, request_for
 from tornado import web
-from tornado._wire import ws
+from tornado._wire import ws_connection
 from tornado._wire.ws_deflate import DeflatePolicy
-from tornado.web._departure import watch_of
+from tornado.web._client_disconnect import watch_of
 from tornado.websocket import _keepalive, websocket_connect
 
 pytestmark = pytest.mark.usefixtures("by_the_clock")
@@ -31,7 +31,7 @@ async def test_pings_come_at_the_interval_while_they_are_answered(clock: FakeClo
     ) as client:
         times = [clock.now]
         for _ in range(4):
-            assert await client.event() == ws.Ping(b"")
+            assert await client.event() == ws_connection.Ping(b"")
             times.append(clock.now)
             client.peer.send(client.core.pong(b""))
             await turns(5)
@@ -42,9 +42,9 @@ async def test_pings_come_at_the_interval_while_they_are_answered(clock: FakeClo
 async def test_who_does_not_answer_is_told_and_cut_off(clock: FakeClock, tls: Any) -> None:
     handler = Recorder.new()
     async with opened(handler, tls=tls, websocket_ping_interval=30, websocket_ping_timeout=10) as client:
-        assert await client.event() == ws.Ping(b"")
+        assert await client.event() == ws_connection.Ping(b"")
         begin = clock.now
-        assert await client.event() == ws.Close(1000, "ping timed out")
+        assert await client.event() == ws_connection.Close(1000, "ping timed out")
         assert clock.now - begin == pytest.approx(10, rel=0.15)
         assert await client.event() is END
         await handler.until(("close", None, None))
@@ -54,10 +54,10 @@ async def test_who_does_not_answer_is_told_and_cut_off(clock: FakeClock, tls: An
 async def test_a_pong_behind_our_close_does_not_put_off_the_end(clock: FakeClock, tls: Any) -> None:
     handler = Recorder.new()
     async with opened(handler, tls=tls, websocket_ping_interval=30, websocket_ping_timeout=10) as client:
-        assert await client.event() == ws.Ping(b"")
+        assert await client.event() == ws_connection.Ping(b"")
         handler.latest.close(1000)
         begin = clock.now
-        assert await client.event() == ws.Close(1000, "")
+        assert await client.event() == ws_connection.Close(1000, "")
         client.raw(client.core.pong(b""))
         await handler.until(("close", None, None))
         assert clock.now - begin == pytest.approx(5, rel=0.15)
@@ -68,7 +68,7 @@ async def test_without_a_limit_pings_go_on(clock: FakeClock, tls: Any) -> None:
         Recorder.new(), tls=tls, websocket_ping_interval=30, websocket_ping_timeout=0
     ) as client:
         for _ in range(5):
-            assert await client.event() == ws.Ping(b"")
+            assert await client.event() == ws_connection.Ping(b"")
 
 
 async def test_a_pong_that_is_not_read_for_our_own_sake_is_not_late(clock: FakeClock, tls: Any) -> None:
@@ -80,12 +80,12 @@ async def test_a_pong_that_is_not_read_for_our_own_sake_is_not_late(clock: FakeC
     async with opened(handler, tls=tls, websocket_ping_interval=30, websocket_ping_timeout=10) as client:
         client.send("long")
         for _ in range(3):
-            assert await client.event() == ws.Ping(b"")
+            assert await client.event() == ws_connection.Ping(b"")
             client.peer.send(client.core.pong(b""))
         await handler.until("long")
         await handler.until(("pong", b""))
         client.close(1000)
-        assert ws.Close(1000, "") in await client.events()
+        assert ws_connection.Close(1000, "") in await client.events()
 
 
 @pytest.mark.parametrize("answers", [False, True])
@@ -98,7 +98,7 @@ async def test_who_goes_while_a_callback_takes_its_time_is_noticed(
     async with opened(handler, tls=tls, websocket_ping_interval=30, websocket_ping_timeout=10) as client:
         client.send("long")
         for _ in range(3):
-            assert await client.event() == ws.Ping(b"")
+            assert await client.event() == ws_connection.Ping(b"")
             client.peer.send(client.core.pong(b""))
         if not answers:
             client.drop()
@@ -119,21 +119,21 @@ async def test_who_sends_more_than_is_read_ahead_is_not_late(clock: FakeClock, t
     async with opened(handler, tls=tls, websocket_ping_interval=30, websocket_ping_timeout=10) as client:
         client.send(*[b"x" * 100_000] * 20)
         for _ in range(5):
-            assert await client.event() == ws.Ping(b"")
+            assert await client.event() == ws_connection.Ping(b"")
         assert handler.happened == ["open", 100_000]
         gate.set()
         client.send("last")
         await handler.until(4)
-        while (event := await client.event()) == ws.Ping(b""):
+        while (event := await client.event()) == ws_connection.Ping(b""):
             pass
-        assert event == ws.Close(1000, "ping timed out")
+        assert event == ws_connection.Close(1000, "ping timed out")
 
 
 async def test_a_large_message_that_arrives_slowly_is_a_sign_of_life(clock: FakeClock, tls: Any) -> None:
     handler = Recorder.new()
     async with opened(handler, tls=tls, websocket_ping_interval=30, websocket_ping_timeout=10) as client:
         frame = client.core.message(b"x" * 50, True)
-        assert await client.event() == ws.Ping(b"")
+        assert await client.event() == ws_connection.Ping(b"")
         for position in range(len(frame)):
             client.raw(frame[position : position + 1])
             await asyncio.sleep(5)
@@ -253,20 +253,20 @@ async def test_an_idle_compressor_is_given_back(clock: FakeClock, tls: Any, inte
         handler.write_message("a" * 100)
         assert compressor_of(handler) is not None
         while (event := await client.event()) != "a" * 100:
-            assert event in ("b", ws.Ping(b""))
+            assert event in ("b", ws_connection.Ping(b""))
 
 
 async def test_a_look_at_the_compressor_does_not_put_off_a_ping(clock: FakeClock, tls: Any) -> None:
     async with compressing(tls, websocket_ping_interval=150, websocket_ping_timeout=100) as (client, _):
         begin = clock.now
         for number in range(1, 4):
-            assert await client.event() == ws.Ping(b"")
+            assert await client.event() == ws_connection.Ping(b"")
             assert clock.now - begin == pytest.approx(150 * number, rel=0.1)
             client.peer.send(client.core.pong(b""))
             await turns(5)
-        assert await client.event() == ws.Ping(b"")
+        assert await client.event() == ws_connection.Ping(b"")
         begin = clock.now
-        assert await client.event() == ws.Close(1000, "ping timed out")
+        assert await client.event() == ws_connection.Close(1000, "ping timed out")
         assert clock.now - begin == pytest.approx(100, rel=0.1)
 
 

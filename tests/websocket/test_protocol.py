@@ -16,7 +16,7 @@ from tests.support.server import ExpectLog, raised, serving
 from tests.support.streams import sends_of, turns
 from tests.support.websocket import END, Echo, Recorder, dial, masked, opened
 from tornado import web
-from tornado._wire import ws
+from tornado._wire import ws_connection
 from tornado._wire.ws_deflate import DeflatePolicy
 from tornado._wire.ws_frames import FIN, Opcode
 from tornado.websocket import WebSocketClosedError, WebSocketHandler, _protocol
@@ -61,7 +61,7 @@ async def test_fragments_with_a_ping_between(loop_kind: str, tls: Any) -> None:
         client.raw(
             masked(Opcode.TEXT, b"one ") + masked(FIN | Opcode.PING, b"p") + masked(FIN | 0, b"message")
         )
-        assert await client.event() == ws.Pong(b"p")
+        assert await client.event() == ws_connection.Pong(b"p")
         await handler.until("one message")
     assert handler.happened[:3] == ["open", ("ping", b"p"), "one message"]
 
@@ -268,7 +268,7 @@ async def test_the_peer_closes(loop_kind: str, tls: Any, code: int | None, reaso
     async with opened(handler, tls=tls) as client:
         client.send("last")
         client.close(code, reason)
-        assert await client.events() == [ws.Close(code, "")]
+        assert await client.events() == [ws_connection.Close(code, "")]
         await handler.until(("close", code, reason or None))
     assert handler.happened == ["open", "last", ("close", code, reason or None)]
     assert handler.latest.ws_connection is None
@@ -289,7 +289,7 @@ async def test_we_close_and_still_take_messages(loop_kind: str, tls: Any) -> Non
     handler = Recorder.new(on_message=on_message)
     async with opened(handler, tls=tls) as client:
         client.send("close", "after")
-        assert await client.event() == ws.Close(4000, "enough")
+        assert await client.event() == ws_connection.Close(4000, "enough")
         client.close(4000)
         assert await client.event() is END
         await handler.until(("close", 4000, None))
@@ -336,7 +336,7 @@ async def test_the_peer_is_at_fault(loop_kind: str, tls: Any, data: bytes, code:
         client.raw(masked(FIN | Opcode.TEXT, b"good") + data + b"x" * 300_000)
         first, event = await client.event(), await client.event()
         assert first == "good"
-        assert isinstance(event, ws.Close)
+        assert isinstance(event, ws_connection.Close)
         assert event.code == code
         assert await client.event() is END
         client.peer.writer.close()
@@ -415,7 +415,7 @@ async def test_a_close_frame_is_answered_within_five_seconds_or_never(
         await handler.until("open")
         begin = by_the_clock.now
         handler.latest.close(1000)
-        assert await client.event() == ws.Close(1000, "")
+        assert await client.event() == ws_connection.Close(1000, "")
         await handler.until(("close", None, None))
         assert by_the_clock.now - begin == pytest.approx(_protocol.CLOSE_TIMEOUT, rel=0.15)
 
@@ -479,7 +479,7 @@ async def test_the_server_closes_them_too(loop_kind: str, tls: Any) -> None:
         server.server.stop()
         await server.server.close_all_connections()
         for client in clients:
-            assert await client.events() == [ws.Close(1001, "")]
+            assert await client.events() == [ws_connection.Close(1001, "")]
     assert handler.happened.count(("close", None, None)) == 3
 
 
@@ -490,7 +490,7 @@ async def test_the_server_does_not_wait_for_their_answers(by_the_clock: FakeCloc
         await handler.until("open")
         begin = by_the_clock.now
         await server.server.close_all_connections()
-        assert await client.events() == [ws.Close(1001, "")]
+        assert await client.events() == [ws_connection.Close(1001, "")]
         assert by_the_clock.now == begin
 
 
@@ -499,7 +499,7 @@ async def test_a_server_that_is_about_to_be_replaced_says_so(loop_kind: str, tls
     async with serving(web.Application([("/", handler)]), tls=tls) as server:
         client = await dial(server)
         server.server._start_draining()
-        assert await client.event() == ws.Close(1001, "")
+        assert await client.event() == ws_connection.Close(1001, "")
 
 
 async def test_who_waits_for_the_end_may_be_cancelled(loop_kind: str, tls: Any) -> None:
@@ -510,7 +510,7 @@ async def test_who_waits_for_the_end_may_be_cancelled(loop_kind: str, tls: Any) 
         waiting = handler.latest.ws_connection.wait_closed()
         waiting.cancel()
         await server.server.close_all_connections()
-        assert await client.events() == [ws.Close(1001, "")]
+        assert await client.events() == [ws_connection.Close(1001, "")]
 
 
 async def test_the_server_closes_only_its_own(loop_kind: str, tls: Any) -> None:

@@ -21,8 +21,8 @@ from tornado.concurrent import dummy_executor
 from tornado.httpserver import HTTPServer
 from tornado.routing import AnyMatches, PathMatches, Rule, RuleRouter
 from tornado.web import Application, FallbackHandler, RequestHandler
-from tornado.wsgi import WSGIContainer, _body, _reply
-from tornado.wsgi._body import Spool
+from tornado.wsgi import WSGIContainer, _request_body, _response
+from tornado.wsgi._request_body import SpooledBody
 
 
 def echo(environ, start_response):
@@ -350,7 +350,7 @@ async def test_a_disk_that_is_full_is_an_error_of_the_server(
 
 async def test_a_slow_disk_slows_the_client(monkeypatch):
     gate = threading.Event()
-    write = Spool.write
+    write = SpooledBody.write
 
     def held(self, data):
         if self.size + len(data) > self._limit:
@@ -358,19 +358,19 @@ async def test_a_slow_disk_slows_the_client(monkeypatch):
         write(self, data)
 
     spools = []
-    receive = Spool.receive
+    receive = SpooledBody.receive
 
     def noted(self, data):
         spools[:] = [self]
         return receive(self, data)
 
-    monkeypatch.setattr(Spool, "write", held)
-    monkeypatch.setattr(Spool, "receive", noted)
+    monkeypatch.setattr(SpooledBody, "write", held)
+    monkeypatch.setattr(SpooledBody, "receive", noted)
     body = bytes(range(256)) * 40_000
     async with running(echo) as server:
         peer = await server.connect()
         peer.get("/", method="POST", body=body)
-        while not spools or spools[0]._waiting_size < _body._BATCH:
+        while not spools or spools[0]._waiting_size < _request_body._BATCH:
             await asyncio.sleep(0)
         for _ in range(3):
             assert (await server.fetch("/")).body == b""
@@ -380,8 +380,8 @@ async def test_a_slow_disk_slows_the_client(monkeypatch):
 
 async def test_clients_that_read_nothing_do_not_stop_the_application(monkeypatch):
     clock = FakeClock()
-    monkeypatch.setattr(_reply, "monotonic", clock)
-    monkeypatch.setattr(_reply, "_TICK", 0.001)
+    monkeypatch.setattr(_response, "monotonic", clock)
+    monkeypatch.setattr(_response, "_TICK", 0.001)
     closed = threading.Event()
 
     def application(environ, start_response):

@@ -32,9 +32,9 @@ import re
 from typing import Final
 
 from tornado._wire.errors import BodyTooLarge, HeadTooLarge, HTTPInputError
-from tornado._wire.fields import check_field_lines
+from tornado._wire.header_section import check_field_lines
 from tornado._wire.limits import DEFAULT, Limits
-from tornado._wire.startline import shown
+from tornado._wire.start_line import shown
 
 __all__ = ["LAST_CHUNK", "ChunkedDecoder", "Phase", "serialize_chunk"]
 

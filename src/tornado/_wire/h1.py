@@ -13,9 +13,9 @@ which grows and shrinks at its ends in constant time. The search for the end of 
 where the previous search stopped. Each byte is therefore examined a constant number of times, however the
 input is split.
 
-The modules that parse the parts say which input they reject, and why: `startline`, `fields` and `chunked`.
-Nothing is read after an error: two parties that disagree about the end of a message cannot agree about the
-beginning of the next one.
+The modules that parse the parts say which input they reject, and why: `start_line`, `header_section` and
+`chunked`. Nothing is read after an error: two parties that disagree about the end of a message cannot agree
+about the beginning of the next one.
 
 Limits
 ------
@@ -67,7 +67,7 @@ from tornado._wire.heads import (
     read_usual_head,
 )
 from tornado._wire.limits import DEFAULT, Limits
-from tornado._wire.startline import status_line
+from tornado._wire.start_line import status_line
 
 __all__ = [
     "LAST_CHUNK",

@@ -9,10 +9,10 @@ mapping of all fields is built from the text of the header section when `headers
 
 `read_usual_head` is the fast path. It parses nearly all requests at a fifth of the cost, and returns the same
 result or None. It splits the head into lines, skips the field lines found in the cache
-(`tornado._wire.known`), validates all characters of the other lines in one pass, and looks up their names. It
-returns None for anything unusual: another version or form of target, a control or non-ASCII character, a bare
-LF, a field that affects framing (except one plain Content-Length), a Connection option other than ``close``
-and ``keep-alive``. `parse_request_head` then parses or rejects such a head.
+(`tornado._wire.field_line_cache`), validates all characters of the other lines in one pass, and looks up
+their names. It returns None for anything unusual: another version or form of target, a control or non-ASCII
+character, a bare LF, a field that affects framing (except one plain Content-Length), a Connection option
+other than ``close`` and ``keep-alive``. `parse_request_head` then parses or rejects such a head.
 
 In successive requests of a client, often no field changes, or only the cookie, which browsers send last. If
 every field line of a head of up to `MAX_BLOCK_SIZE` bytes is in the cache, the lines are also cached as one
@@ -25,8 +25,8 @@ Every byte of a head has been validated, now or when it was cached, before the h
 
 Limits
 ------
-The caller bounds the size of the head (`tornado._wire.h1.Reader` does); `tornado._wire.fields` lists the
-other limits. The caches hold at most `MAX_HEADS` heads, `MAX_BLOCKS` blocks followed by a cookie, as many
+The caller bounds the size of the head (`tornado._wire.h1.Reader` does); `tornado._wire.header_section` lists
+the other limits. The caches hold at most `MAX_HEADS` heads, `MAX_BLOCKS` blocks followed by a cookie, as many
 others, and `MAX_FIXED_TARGETS` targets. A full cache is emptied.
 """
 
@@ -38,11 +38,9 @@ from collections.abc import Iterable
 from itertools import filterfalse
 from typing import Any, Final
 
-from tornado._wire import known
+from tornado._wire import field_line_cache
 from tornado._wire.errors import HTTPInputError
-from tornado._wire.fields import RequestFields, parse_request_fields, parse_response_fields
-from tornado._wire.headers import HTTPHeaders
-from tornado._wire.known import (
+from tornado._wire.field_line_cache import (
     CONDITION,
     CONNECTION,
     HOST,
@@ -54,8 +52,10 @@ from tornado._wire.known import (
     keep_line,
     kind_of,
 )
+from tornado._wire.header_section import RequestFields, parse_request_fields, parse_response_fields
+from tornado._wire.headers import HTTPHeaders
 from tornado._wire.limits import DEFAULT, Limits
-from tornado._wire.startline import (
+from tornado._wire.start_line import (
     check_authority,
     match_origin_form,
     parse_request_line,
@@ -264,7 +264,7 @@ def add_fixed_targets(paths: Iterable[str]) -> None:
 
 def forget() -> None:
     """Empty all caches, for tests."""
-    known.forget()
+    field_line_cache.forget()
     _heads.clear()
     _blocks.clear()
     _blocks_before_cookies.clear()
@@ -407,7 +407,7 @@ def _read_host(line: str, value: str) -> str | None:
 
 
 _new = object.__new__
-_is_known = known.lines.__contains__
+_is_known = field_line_cache.lines.__contains__
 _METHODS: Final = frozenset(["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"])
 #: A translation table that changes every byte except the printable ASCII characters.
 _PRINTABLE: Final = bytes(octet if 0x20 <= octet <= 0x7E else octet ^ 0x80 for octet in range(256))

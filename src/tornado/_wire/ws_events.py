@@ -1,7 +1,7 @@
 """What a WebSocket peer does besides sending messages, as values.
 
 A message needs none: it is a `str` or `bytes` itself, so that the commonest event costs no object. These are
-immutable and compare by what they hold; nothing is checked here, `tornado._wire.ws` makes them.
+immutable and compare by what they hold; nothing is checked here, `tornado._wire.ws_connection` makes them.
 """
 
 from __future__ import annotations

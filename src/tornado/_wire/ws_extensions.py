@@ -18,7 +18,7 @@ import re
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from tornado._wire.startline import TCHAR, shown
+from tornado._wire.start_line import TCHAR, shown
 from tornado._wire.ws_errors import HandshakeError
 
 __all__ = ["MAX_EXTENSIONS", "MAX_PARAMETERS", "Extension", "format_extension", "parse_extensions"]

@@ -34,7 +34,7 @@ from collections.abc import Sequence
 from typing import Final, Protocol
 
 from tornado._wire.headers import is_token
-from tornado._wire.startline import shown
+from tornado._wire.start_line import shown
 from tornado._wire.ws_deflate import (
     EXTENSION,
     DeflateParameters,

@@ -2,12 +2,13 @@
 
 Theory of operation
 -------------------
-There is an `Incoming` only while a message is incomplete: the protocol makes it when a message does not come
-whole in one frame and one chunk, or is compressed, and lets go of it with the message. It takes the payload
-as it arrives, so that the limits and the encoding are checked at once: a piece is unmasked, decompressed in
-steps where it is compressed, and, in a text, decoded up to the last whole character. Short frames that have
-come together are one piece, unmasked already (`Incoming.take_frames`; see `ws_short`). Nothing is looked at
-twice, and what is kept is what the message will be, in buffers that grow in place, not a list of pieces.
+There is an `IncomingMessage` only while a message is incomplete: the protocol makes it when a message does
+not come whole in one frame and one chunk, or is compressed, and lets go of it with the message. It takes the
+payload as it arrives, so that the limits and the encoding are checked at once: a piece is unmasked,
+decompressed in steps where it is compressed, and, in a text, decoded up to the last whole character. Short
+frames that have come together are one piece, unmasked already (`IncomingMessage.take_frames`; see
+`ws_short_frames`). Nothing is looked at twice, and what is kept is what the message will be, in buffers that
+grow in place, not a list of pieces.
 
 What is refused, and why
 ------------------------
@@ -18,7 +19,7 @@ twice that many bytes, which may decompress to nothing at all, but takes time (1
 
 Limits
 ------
-See `tornado._wire.ws.Settings`.
+See `tornado._wire.ws_connection.WSSettings`.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from tornado._wire.ws_errors import InvalidPayload, MessageTooLarge
 from tornado._wire.ws_frames import FIN, rotated
 from tornado.util import _websocket_mask
 
-__all__ = ["Incoming", "invalid_text", "too_large"]
+__all__ = ["IncomingMessage", "invalid_text", "too_large"]
 
 #: Decompressed bytes up to which their ratio to the compressed ones does not matter.
 RATIO_FREE: Final = 1024 * 1024
@@ -41,7 +42,7 @@ RATIO_FREE: Final = 1024 * 1024
 _COMPRESSED_SLACK: Final = 1024
 
 
-class Incoming:
+class IncomingMessage:
     """A message under way.
 
     :param is_text: whether it has to be UTF-8, and becomes `str`.

@@ -7,8 +7,8 @@ import functools
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar, cast
 
-from tornado._classic.arguments import mark_coroutine
-from tornado._classic.warning import deprecated
+from tornado._tornado4.deprecation import deprecated
+from tornado._tornado4.legacy_arguments import mark_coroutine
 from tornado.auth._errors import AuthError
 from tornado.httpclient import HTTPClientError
 from tornado.ioloop import IOLoop

@@ -117,7 +117,7 @@ class OAuthMixin(ProviderMixin):
         """
         classic = getattr(self, "_oauth_get_user", None)  # of Tornado 4: it passes the user to a callback
         if classic is not None:
-            started: Awaitable[dict[str, Any]] = import_object("tornado._classic.engine.Task")(
+            started: Awaitable[dict[str, Any]] = import_object("tornado._tornado4.gen_engine.Task")(
                 classic, access_token
             )
             return started

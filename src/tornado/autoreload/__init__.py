@@ -41,12 +41,12 @@ import asyncio
 import signal  # a name that upstream's module has
 from collections.abc import Callable
 
-from tornado import _reexec, ioloop
-from tornado._classic.warning import ignored_loop
+from tornado import _restart, ioloop
 from tornado._export import export
 from tornado._reexports import reexport
-from tornado.autoreload import _files, _program
-from tornado.autoreload._program import main, wait
+from tornado._tornado4.deprecation import ignored_loop
+from tornado.autoreload import _command, _files
+from tornado.autoreload._command import main, wait
 from tornado.autoreload._watcher import DRAIN_TIME, Watcher, restart
 from tornado.ioloop import IOLoop
 from tornado.log import gen_log
@@ -126,7 +126,7 @@ def add_reload_hook(fn: Callable[[], object]) -> None:
     descriptor made inheritable or a child process. In a program of several processes it is called in each
     that has it. An error it raises is logged.
     """
-    _reexec.hooks.append(fn)
+    _restart.hooks.append(fn)
 
 
 def _reload() -> None:

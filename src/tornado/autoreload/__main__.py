@@ -1,6 +1,6 @@
 """``python -m tornado.autoreload``."""
 
-from tornado.autoreload._program import main
+from tornado.autoreload._command import main
 
 if __name__ == "__main__":
     main()

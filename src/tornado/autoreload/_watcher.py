@@ -16,9 +16,9 @@ import enum
 import time
 from typing import Any
 
-from tornado import _reexec, process, tcpserver
+from tornado import _restart, process, tcpserver
+from tornado.autoreload._file_notifications import FileNotifications
 from tornado.autoreload._files import Files, seen_before, source_files
-from tornado.autoreload._notices import Notices
 from tornado.ioloop import IOLoop, PeriodicCallback
 from tornado.log import gen_log
 
@@ -49,14 +49,14 @@ class Watcher:
         self.loop = loop
         self.check_time = check_time
         self.drain_time = drain_time
-        self.files = Files(seen_before(_reexec.inherited("files")))
+        self.files = Files(seen_before(_restart.inherited("files")))
         self._changed: dict[str, None] = {}
         self._state = _State.WATCHING
         self._deadline = 0.0
         # While requests end. Nobody else may hold a server that does not accept, and it holds its sockets.
         self._servers: list[tcpserver.TCPServer] = []
-        self._notices: Notices | None = None
-        self._group = _reexec.group
+        self._notices: FileNotifications | None = None
+        self._group = _restart.group
         self.look()
 
     def begin(self) -> None:
@@ -66,7 +66,7 @@ class Watcher:
             self.loop.add_handler(group.fileno(), self._on_asked, IOLoop.READ)
         period = self.check_time
         try:
-            notices = Notices(
+            notices = FileNotifications(
                 source_files,
                 lambda: self.loop.add_callback(self.look),
                 lambda: not self.loop.asyncio_loop.is_closed(),
@@ -153,13 +153,13 @@ class Watcher:
             if wrong:
                 for path in wrong:
                     self._report(path)
-                self._go_on(_State.WATCHING)
+                self._enter_state(_State.WATCHING)
                 return
         self._state = _State.OVER
         restart(self._words())
-        self._go_on(_State.OVER)  # it could not be restarted
+        self._enter_state(_State.OVER)  # it could not be restarted
 
-    def _go_on(self, state: _State) -> None:
+    def _enter_state(self, state: _State) -> None:
         """Serve again."""
         self._state = state
         for server in self._servers:
@@ -175,11 +175,11 @@ def restart(words: dict[str, Any]) -> None:
 
     It returns only where that failed.
     """
-    group = _reexec.group
+    group = _restart.group
     if group is not None and process.task_id() is None:
         group.replace()
         return
-    _reexec.run_hooks()
+    _restart.run_hooks()
     if group is not None:
-        _reexec.leave()
-    _reexec.execute(words)
+        _restart.leave()
+    _restart.execute(words)

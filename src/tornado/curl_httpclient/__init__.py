@@ -20,7 +20,7 @@ from tornado._export import export
 from tornado._reexports import reexport
 from tornado.curl_httpclient._client import CurlAsyncHTTPClient
 from tornado.curl_httpclient._errors import CurlError
-from tornado.curl_httpclient._setup import curl_log
+from tornado.curl_httpclient._options import curl_log
 from tornado.curl_httpclient._streaming import StreamingBuffer as _CurlStreamingBuffer
 
 __all__ = ["CurlAsyncHTTPClient", "CurlError"]

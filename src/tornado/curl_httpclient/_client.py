@@ -13,7 +13,7 @@ import pycurl
 from tornado.curl_httpclient._errors import NO_RESPONSE
 from tornado.curl_httpclient._fetch import Fetch
 from tornado.curl_httpclient._multi import Multi
-from tornado.curl_httpclient._setup import ProxyRules, apply_request, new_handle, set_fields
+from tornado.curl_httpclient._options import ProxyRules, apply_request, new_handle, set_fields
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest, HTTPResponse, RetryPolicy
 from tornado.httpclient._cookies import cookie_field
 from tornado.httpclient._hooks import AfterResponse, BeforeRequest, call_after_response

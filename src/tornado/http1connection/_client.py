@@ -11,7 +11,7 @@ from tornado._wire import h1
 from tornado._wire.errors import BodyTooLarge, HeadTooLarge, IncompleteMessage
 from tornado.concurrent import Future
 from tornado.http1connection._decompress import GzipMessageDelegate
-from tornado.http1connection._params import READ_AHEAD
+from tornado.http1connection._parameters import READ_AHEAD
 from tornado.httputil import HTTPInputError, HTTPMessageDelegate, RequestStartLine, ResponseStartLine
 from tornado.iostream import UnsatisfiableReadError
 from tornado.log import app_log, gen_log
@@ -199,7 +199,7 @@ class ResponseReader:
             _log_uncaught(error)
             exchange._read_done = False  # whoever fails in his finish() has not finished either
         if not exchange._read_done:
-            exchange._peer_gone()
+            exchange._notify_disconnect()
         exchange._message = None
         exchange._reader = None
         if not self.done.done():

@@ -22,10 +22,10 @@ from tornado._wire import h1
 from tornado._wire.errors import HTTPOutputError
 from tornado.concurrent import Future
 from tornado.gen import convert_yielded
-from tornado.http1connection import _expiry
+from tornado.http1connection import _timeouts
 from tornado.http1connection._client import ResponseReader
-from tornado.http1connection._params import DIGITS, HTTP1ConnectionParameters
-from tornado.http1connection._remains import Remains
+from tornado.http1connection._detached import DetachedConnection
+from tornado.http1connection._parameters import DIGITS, HTTP1ConnectionParameters
 from tornado.http1connection._request_task import RequestTask
 from tornado.httputil import (
     HTTPConnection,
@@ -36,7 +36,7 @@ from tornado.httputil import (
     ResponseStartLine,
 )
 from tornado.iostream import BaseIOStream, IOStream, StreamClosedError
-from tornado.iostream._file import FilePiece
+from tornado.iostream._file_segment import FileSegment
 from tornado.log import app_log
 
 #: Bytes that may be collected before a write goes out although its callback has not ended.
@@ -55,7 +55,7 @@ _framing_fields = re.compile(rb"(?im)^(?:content-length|transfer-encoding):[^\n]
 _find_control = re.compile(rb"[\x00-\x1f\x7f]").search
 
 
-class Driver(Protocol):
+class ExchangeOwner(Protocol):
     """What an exchange needs from whoever runs its connection."""
 
     params: HTTP1ConnectionParameters
@@ -70,7 +70,7 @@ class Driver(Protocol):
     def detached(self, exchange: HTTP1Connection) -> None: ...
 
 
-class _OfConnection:
+class _ConnectionAttribute:
     """An attribute of an exchange that is its connection's while nothing else has been assigned.
 
     :param path: where the connection has it, such as ``params`` or ``params.protection.max_form_size``.
@@ -109,17 +109,17 @@ class HTTP1Connection(HTTPConnection):
     stream: IOStream
     is_client: bool = False
     # A server makes an exchange for each request, and few programs read these: looked up when they do.
-    context: Any = _OfConnection("context")
-    params: HTTP1ConnectionParameters = _OfConnection("params")  # type: ignore[assignment]
+    context: Any = _ConnectionAttribute("context")
+    params: HTTP1ConnectionParameters = _ConnectionAttribute("params")  # type: ignore[assignment]
     #: The server's limits, in bytes; None: no limit. A handler's own may be assigned.
-    max_form_size: int | None = _OfConnection("params.protection.max_form_size")  # type: ignore[assignment]
-    max_json_size: int | None = _OfConnection("params.protection.max_json_size")  # type: ignore[assignment]
+    max_form_size: int | None = _ConnectionAttribute("params.protection.max_form_size")  # type: ignore[assignment]
+    max_json_size: int | None = _ConnectionAttribute("params.protection.max_json_size")  # type: ignore[assignment]
     #: Whether the connection closes after this exchange; may be set.
     no_keep_alive: bool = False
 
-    _driver: Driver | None = None  # until the exchange is over
+    _driver: ExchangeOwner | None = None  # until the exchange is over
     _fault: HTTPInputError | None = None  # of the peer's message, where we are the client
-    _origin: Driver | None = (
+    _origin: ExchangeOwner | None = (
         None  # of a server's exchange, for good: programs ask later where a request came from
     )
     _head: h1.RequestHead | None = None
@@ -210,9 +210,9 @@ class HTTP1Connection(HTTPConnection):
         self.stream = None  # type: ignore[assignment]
         return stream
 
-    def _remains(self) -> Remains:
+    def _detached_connection(self) -> DetachedConnection:
         """What a request that is kept long may have in place of this exchange, which is detached."""
-        return Remains(self._origin, self.__dict__.get("context"))
+        return DetachedConnection(self._origin, self.__dict__.get("context"))
 
     @property
     def head_sent(self) -> bool:
@@ -248,14 +248,14 @@ class HTTP1Connection(HTTPConnection):
             return self._write_request_head(start_line, block, length, framed, chunk)
         code = start_line.code  # type: ignore[union-attr]
         reason = start_line.reason  # type: ignore[union-attr]
-        wish = None
+        connection_header = None
         if code != 101 and "Connection" in headers:
-            wish = headers["Connection"]
+            connection_header = headers["Connection"]
             # It may turn out that the connection closes, whatever the program wishes: the field comes last.
             headers = headers.copy()
             del headers["Connection"]
             block = _serialize(headers)
-        return self._write_response_head(code, reason, block, length, framed, chunk, wish)
+        return self._write_response_head(code, reason, block, length, framed, chunk, connection_header)
 
     def _write_response_head(
         self,
@@ -265,9 +265,12 @@ class HTTP1Connection(HTTPConnection):
         length: int | None,
         framed: bool,
         chunk: bytes | None,
-        wish: str | None = None,
+        connection_header: str | None = None,
     ) -> Future[None]:
-        """Send a response head of ready-made fields. `wish` is what the program would have Connection say."""
+        """Send a response head with serialized fields.
+
+        :param connection_header: the value of Connection that the program set.
+        """
         if self._driver is None:
             return self._failed_write()
         head = self._head
@@ -275,7 +278,7 @@ class HTTP1Connection(HTTPConnection):
         version_11 = head.version == "HTTP/1.1"
         is_head = head.method == "HEAD"
         if head.method == "CONNECT" and 200 <= code < 300:
-            return self._open_tunnel(code, reason, block, chunk, wish)
+            return self._open_tunnel(code, reason, block, chunk, connection_header)
         # First, as it refuses what cannot be sent: the caller may still send another head then.
         line = h1.status_line("HTTP/1.1", code, reason)
         if self._bodiless:  # an interim response came first
@@ -298,7 +301,7 @@ class HTTP1Connection(HTTPConnection):
             elif not self._read_done and length is not None and self._left == len(chunk or b""):
                 # The response is complete and the request is not: its rest will not be read.
                 self._close_after = True
-            block += self._connection_field(wish)
+            block += self._connection_field(connection_header)
         self._head_sent = True
         data = line + block + b"\r\n"
         if chunk:
@@ -317,22 +320,22 @@ class HTTP1Connection(HTTPConnection):
         self._left = 0
         return _framing_fields.sub(b"", block)
 
-    def _connection_field(self, wish: str | None) -> bytes:
+    def _connection_field(self, connection_header: str | None) -> bytes:
         """The line that says what becomes of the connection, where that is not clear without it."""
         assert self._head is not None
         version_11 = self._head.version == "HTTP/1.1"
-        if wish is not None:
-            if "close" in [option.strip() for option in wish.lower().split(",")]:
+        if connection_header is not None:
+            if "close" in [option.strip() for option in connection_header.lower().split(",")]:
                 self._close_after = True
             elif self._close_after:
-                wish = "close"
-            return f"Connection: {wish}\r\n".encode("latin-1")
+                connection_header = "close"
+            return f"Connection: {connection_header}\r\n".encode("latin-1")
         if self._close_after:
             return b"Connection: close\r\n" if version_11 else b""
         return b"" if version_11 else b"Connection: Keep-Alive\r\n"
 
     def _open_tunnel(
-        self, code: int, reason: str, block: bytes, chunk: bytes | None, wish: str | None
+        self, code: int, reason: str, block: bytes, chunk: bytes | None, connection_header: str | None
     ) -> Future[None]:
         """Say yes to CONNECT. From here on there are no messages: no framing, and no request behind this one
         (RFC 9110 section 9.3.6).
@@ -340,8 +343,8 @@ class HTTP1Connection(HTTPConnection):
         line = h1.status_line("HTTP/1.1", code, reason)
         self._head_sent = self._close_after = True
         block = _framing_fields.sub(b"", block)
-        if wish is not None:
-            block += f"Connection: {wish}\r\n".encode("latin-1")
+        if connection_header is not None:
+            block += f"Connection: {connection_header}\r\n".encode("latin-1")
         return self._transmit(line + block + b"\r\n" + (chunk or b""))
 
     def _respond(self, code: int, reason: str, block: bytes, tail: bytes, body: bytes) -> None:
@@ -504,9 +507,9 @@ class HTTP1Connection(HTTPConnection):
 
     def _fair_share(self) -> int:
         """What this exchange may write in one turn: less where many do."""
-        return min(FAIR_SHARE, _SHARED // max(1, len(self.params._watch.connections)))
+        return min(FAIR_SHARE, _SHARED // max(1, len(self.params._deadlines.connections)))
 
-    def _write_file(self, piece: FilePiece) -> Future[None]:
+    def _write_file(self, piece: FileSegment) -> Future[None]:
         """Send a piece of a file as a part of the body, which must have a Content-Length.
 
         The piece is closed when it was sent, or cannot be sent any more. A peer that takes none of it for as
@@ -524,7 +527,7 @@ class HTTP1Connection(HTTPConnection):
             self.stream.close()
             raise HTTPOutputError("Tried to write more data than Content-Length")
         self._left -= piece.size
-        _expiry.wait_for_peer(driver)
+        _timeouts.wait_for_peer(driver)
         return self.stream._send_file(piece)
 
     def _push_out(self, written: Future[None]) -> Future[None]:
@@ -660,7 +663,7 @@ class HTTP1Connection(HTTPConnection):
         if self._driver is not None:
             self._driver.body_read(self)
 
-    def _peer_gone(self) -> None:
+    def _notify_disconnect(self) -> None:
         """Tell once whoever asked that the peer has closed its side or the stream is closed."""
         callback, self._close_callback = self._close_callback, None
         message, self._message = self._message, None

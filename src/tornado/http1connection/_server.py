@@ -31,14 +31,14 @@ from tornado._tasks import run_eagerly
 from tornado._wire import h1
 from tornado._wire.errors import BodyTooLarge, IncompleteMessage
 from tornado.concurrent import Future
-from tornado.http1connection import _expiry, _lingering, _refusal
+from tornado.http1connection import _error_responses, _lingering_close, _timeouts
+from tornado.http1connection._deadline_scheduler import NEVER
 from tornado.http1connection._decompress import GzipMessageDelegate
 from tornado.http1connection._exchange import _CONTINUE, FAIR_SHARE, HTTP1Connection, run_guarded
-from tornado.http1connection._lingering import Lingering
-from tornado.http1connection._pace import Pace
-from tornado.http1connection._params import READ_AHEAD, HTTP1ConnectionParameters
+from tornado.http1connection._lingering_close import LingeringClose
+from tornado.http1connection._parameters import READ_AHEAD, HTTP1ConnectionParameters
 from tornado.http1connection._state import State as _State
-from tornado.http1connection._watch import NEVER
+from tornado.http1connection._transfer_rate import TransferRate
 from tornado.httputil import (
     HTTPInputError,
     HTTPOutputError,
@@ -70,6 +70,7 @@ class HTTP1ServerConnection:
     __slots__ = (
         "__weakref__",
         "_advancing",
+        "_awaiting_write",
         "_closed",
         "_context",
         "_deadline",
@@ -77,16 +78,15 @@ class HTTP1ServerConnection:
         "_eof",
         "_exchange",
         "_head_end",
-        "_held",
-        "_lingering",
+        "_lingering_close",
         "_native",
-        "_pace",
         "_pending_seen",
         "_phase_end",
         "_pipelined",
         "_reader",
         "_scheduled",
         "_state",
+        "_transfer_rate",
         "params",
         "stream",
     )
@@ -106,13 +106,13 @@ class HTTP1ServerConnection:
         self._advancing = False
         self._eof = False
         self._head_end = 0.0  # until when a head that has begun must be complete; 0: none has
-        self._held = False  # the next request waits until the peer has read
+        self._awaiting_write = False  # the next request waits until the peer has read
         self._scheduled = False  # the next request waits for a turn of the loop
         self._pending_seen = self._pipelined = 0
         self._deadline = NEVER
         self._phase_end = 0.0  # until when TLS has time for its handshake
-        self._pace: Pace | None = None
-        self._lingering: Lingering | None = None
+        self._transfer_rate: TransferRate | None = None
+        self._lingering_close: LingeringClose | None = None
         self._closed: Future[None] | None = None
         self._delegate: HTTPServerConnectionDelegate | None = None
         self._native: Any = None
@@ -135,7 +135,7 @@ class HTTP1ServerConnection:
         self._delegate = delegate
         self._native = delegate if hasattr(delegate, "_find_opener") else None
         params = self.params
-        watch = params._watch
+        watch = params._deadlines
         watch.add(self, self.stream.io_loop.asyncio_loop)
         now = monotonic()
         if isinstance(self.stream, SSLIOStream):
@@ -159,8 +159,8 @@ class HTTP1ServerConnection:
     def data_received(self, data: bytes) -> None:
         """Take the bytes of one receive."""
         if self._state is not _SERVING:
-            if self._lingering is not None:
-                self._lingering.received(self, data)
+            if self._lingering_close is not None:
+                self._lingering_close.received(self, data)
             return
         reader = self._reader
         exchange = self._exchange
@@ -180,17 +180,17 @@ class HTTP1ServerConnection:
             try:
                 self._begin(head)
             except HTTPInputError as error:
-                _refusal.refuse(self, error)
+                _error_responses.refuse(self, error)
             finally:
                 self._advancing = False
             if self._exchange is None and self._state is _SERVING:
                 self._deadline = deadline = monotonic() + self.params._idle_timeout
-                if deadline < self.params._watch._due or self._pace is not None:
+                if deadline < self.params._deadlines._due or self._transfer_rate is not None:
                     self._wait_for_head()
             return
         reader.receive_data(data)
-        if self._pace is not None:
-            self._pace.arrived += len(data)
+        if self._transfer_rate is not None:
+            self._transfer_rate.arrived += len(data)
         if exchange._read_done:
             if reader.buffered > READ_AHEAD:
                 self.stream._pause_reading()
@@ -207,7 +207,7 @@ class HTTP1ServerConnection:
             if self._state is _State.LINGERING:
                 self.stream.close()
         elif exchange is None:
-            if not self._scheduled and not self._held:
+            if not self._scheduled and not self._awaiting_write:
                 self._end_of_input()
         else:
             self._eof_during(exchange, received=True)
@@ -223,7 +223,7 @@ class HTTP1ServerConnection:
         :param received: whether everything it has sent was received.
         """
         if exchange._read_done:
-            exchange._peer_gone()
+            exchange._notify_disconnect()
         elif exchange._ends_at_eof or (received and exchange._waiting is None):
             self._cut_short()
 
@@ -240,16 +240,16 @@ class HTTP1ServerConnection:
             except IncompleteMessage:
                 pass
             except HTTPInputError as error:
-                _refusal.refuse(self, error)
+                _error_responses.refuse(self, error)
                 return
-        _lingering.close(self, linger=False)
+        _lingering_close.close(self, linger=False)
 
     def connection_lost(self, error: BaseException | None) -> None:
         """The stream is closed, by whomever."""
         if self._state in (_State.CLOSED, _State.DETACHED):
             return
-        self._pace = None
-        self.params._watch.discard(self)
+        self._transfer_rate = None
+        self.params._deadlines.discard(self)
         try:
             self._abandon(_State.CLOSED)
         finally:  # also where a close callback is interrupted: `close` waits for this
@@ -261,9 +261,9 @@ class HTTP1ServerConnection:
         self._deadline = NEVER
         exchange, self._exchange = self._exchange, None
         if exchange is not None:
-            self._let_go(exchange)
+            self._detach_exchange(exchange)
             try:
-                exchange._peer_gone()
+                exchange._notify_disconnect()
             finally:
                 self._forget(exchange)
 
@@ -275,22 +275,22 @@ class HTTP1ServerConnection:
         if not exchange._read_done:
             # Where the body ends is the handler's business from here on, and unknown to us.
             exchange._read_done = exchange._close_after = True
-        self.stream._lend_input(exchange._take_pieces() + self._reader.take_buffer())
+        self.stream._suspend_push(exchange._take_pieces() + self._reader.take_buffer())
 
     def output_waiting(self) -> None:
         """Something that was sent has to wait for the peer."""
         if self.params._min_send_rate is not None:
-            _expiry.watch_output(self)
+            _timeouts.watch_output(self)
 
     def output_drained(self) -> None:
         """What had to wait for the peer has been sent."""
-        if self._pace is not None:
-            self._pace.end_output()
-            _expiry.follow_pace(self)
-        if self._lingering is not None and self._state is _State.CLOSING:
-            self._lingering.answer_is_out(self)
-        elif self._held:
-            self._held = False
+        if self._transfer_rate is not None:
+            self._transfer_rate.end_output()
+            _timeouts.follow_pace(self)
+        if self._lingering_close is not None and self._state is _State.CLOSING:
+            self._lingering_close.answer_is_out(self)
+        elif self._awaiting_write:
+            self._awaiting_write = False
             self._advance_later()
         elif self._exchange is None and self._state is _SERVING:
             self._wait_for_head()
@@ -313,9 +313,9 @@ class HTTP1ServerConnection:
                     # So much is answered and not read: the rest waits for the peer, or for its turn.
                     stream._flush_now()
                     if stream._pending_output > FAIR_SHARE:
-                        self._held = True
+                        self._awaiting_write = True
                         stream._pause_reading()
-                        _expiry.wait_for_peer(self)
+                        _timeouts.wait_for_peer(self)
                     else:
                         self._advance_later()
                     return
@@ -326,16 +326,16 @@ class HTTP1ServerConnection:
                 if head is None:
                     break
                 if count or waited:
-                    head = _expiry.count_pipelined(self, head)
+                    head = _timeouts.count_pipelined(self, head)
                 count += 1
                 self._begin(head)
-                if self._pace is not None:
-                    _expiry.follow_pace(self)
+                if self._transfer_rate is not None:
+                    _timeouts.follow_pace(self)
                 pipelined: Any = self._exchange
                 if self._eof and pipelined is not None:
                     self._eof_during(pipelined, received=True)
         except HTTPInputError as error:
-            _refusal.refuse(self, error)
+            _error_responses.refuse(self, error)
         finally:
             self._advancing = False
         if self._exchange is None and self._state is _SERVING:
@@ -347,9 +347,9 @@ class HTTP1ServerConnection:
         elif not self._reader._buffer:
             self._head_end = 0.0
             self._pipelined = 0
-            _expiry.wait_for_peer(self)
+            _timeouts.wait_for_peer(self)
         elif not self._head_end:
-            _expiry.watch_head(self)
+            _timeouts.watch_head(self)
 
     def _advance_later(self) -> None:
         if not self._scheduled:
@@ -366,7 +366,7 @@ class HTTP1ServerConnection:
 
     def _read_on(self) -> None:
         """Receive again, if there was a pause and nothing speaks for it any more."""
-        if self._state is not _SERVING or self._held or self._scheduled:
+        if self._state is not _SERVING or self._awaiting_write or self._scheduled:
             return
         exchange = self._exchange
         if exchange is None or (not exchange._read_done and exchange._waiting is None):
@@ -387,7 +387,7 @@ class HTTP1ServerConnection:
         self._deadline = NEVER
         self._head_end = 0.0
         if not head.plain:
-            _refusal.check(self, head)
+            _error_responses.check(self, head)
             if head.has_body:
                 self._begin_body(exchange, head)
                 return
@@ -523,25 +523,27 @@ class HTTP1ServerConnection:
                 exchange._pump()
                 if not exchange._read_done and self._exchange is exchange:
                     timeout = exchange._body_timeout
-                    _expiry.watch_body(self, self.params.body_timeout if timeout is None else timeout)
+                    _timeouts.watch_body(self, self.params.body_timeout if timeout is None else timeout)
         except (Exception, asyncio.CancelledError) as error:
             self.failed(exchange, error)
             return
-        if self._pace is not None and exchange._read_done:
-            _expiry.forget_body(self, self._pace)  # answered too: the deadline is that of what follows
+        if self._transfer_rate is not None and exchange._read_done:
+            _timeouts.forget_body(
+                self, self._transfer_rate
+            )  # answered too: the deadline is that of what follows
         waiting: object = exchange._waiting  # pumping may have changed it
         if waiting is not None:
             if self._reader.buffered > READ_AHEAD:
                 self.stream._pause_reading()
-            if self._pace is not None:
-                self._pace.rest(monotonic())
+            if self._transfer_rate is not None:
+                self._transfer_rate.rest(monotonic())
 
     def resumed(self, exchange: HTTP1Connection) -> None:
         """A delegate that had us wait is ready for more of the body."""
         if exchange._read_done:
             return
-        if self._pace is not None:
-            self._pace.go_on(monotonic())
+        if self._transfer_rate is not None:
+            self._transfer_rate.go_on(monotonic())
         self._pump(exchange)
         if self._exchange is exchange and exchange._waiting is None and self._state is _SERVING:
             self.stream._resume_reading()
@@ -554,15 +556,15 @@ class HTTP1ServerConnection:
     def body_read(self, exchange: HTTP1Connection) -> None:
         """The request has been read whole."""
         self._deadline = NEVER
-        if self._pace is not None:
-            self._pace.end_body()
-            _expiry.follow_pace(self)
+        if self._transfer_rate is not None:
+            self._transfer_rate.end_body()
+            _timeouts.follow_pace(self)
         if self._exchange is not exchange:
             return
         if exchange._write_done:
             self.exchange_finished(exchange)
         elif self._eof:
-            exchange._peer_gone()
+            exchange._notify_disconnect()
 
     # -- ends --
 
@@ -586,11 +588,11 @@ class HTTP1ServerConnection:
                 gen_log.warning("A handler for %s reads from its stream after its response", self.context)
                 exchange._close_after = True
             else:
-                rest = stream._take_input_back()
+                rest = stream._resume_push()
         if exchange._close_after or self._state is not _SERVING:
             self._deadline = NEVER
             linger = not exchange._read_done or self._reader.buffered > 0
-            _lingering.close(self, linger, _lingering.body_left(exchange, self._reader))
+            _lingering_close.close(self, linger, _lingering_close.body_left(exchange, self._reader))
             return
         reader = self._reader
         if reader.state is not _HEAD:
@@ -602,12 +604,12 @@ class HTTP1ServerConnection:
         if reader.buffered:
             self._advance_later()
         elif self._eof:
-            _lingering.close(self, linger=False)
+            _lingering_close.close(self, linger=False)
         else:
             self._pipelined = 0
-            if self._pace is not None:
-                self._pace.end_body()
-            _expiry.wait_for_peer(self)
+            if self._transfer_rate is not None:
+                self._transfer_rate.end_body()
+            _timeouts.wait_for_peer(self)
             stream._resume_reading()
 
     def _forget(self, exchange: HTTP1Connection) -> None:
@@ -618,7 +620,7 @@ class HTTP1ServerConnection:
             exchange._reader
         ) = exchange._oversized = None
 
-    def _let_go(self, exchange: HTTP1Connection) -> None:
+    def _detach_exchange(self, exchange: HTTP1Connection) -> None:
         """Part from an exchange: from now on its writes fail."""
         exchange._driver = None
         exchange._task = None
@@ -638,15 +640,15 @@ class HTTP1ServerConnection:
                 )
         self._state = _State.DETACHED
         self._deadline = NEVER
-        self._pace = None
-        self.params._watch.discard(self)
+        self._transfer_rate = None
+        self.params._deadlines.discard(self)
         stream = self.stream
         stream._stop_push()
         rest = exchange._take_pieces() + self._reader.take_buffer()
         if rest:
             stream._unread(rest)
         self._exchange = None
-        self._let_go(exchange)
+        self._detach_exchange(exchange)
         self._forget(exchange)
         self._ended()
 
@@ -663,7 +665,7 @@ class HTTP1ServerConnection:
         """Reading the request failed, by the peer's fault or by the program's."""
         under_way = self._exchange is exchange
         if isinstance(error, HTTPInputError) and under_way:
-            _refusal.refuse(self, error)
+            _error_responses.refuse(self, error)
             return
         if not isinstance(error, asyncio.CancelledError):
             head: Any = exchange._head
@@ -677,7 +679,7 @@ class HTTP1ServerConnection:
             # Who failed at writing a head was about to answer otherwise.
             begun = exchange._head_sent or isinstance(error, HTTPOutputError)
             if not begun and under_way:
-                _refusal.answer_and_close(self, 500)
+                _error_responses.answer_and_close(self, 500)
                 return
         if self._state is not _State.DETACHED:  # then the stream belongs to whoever detached it
             self.stream.close()
@@ -685,7 +687,7 @@ class HTTP1ServerConnection:
     def _expired(self) -> None:
         """A deadline has passed: of the idle connection, of a head, of a body, or of the peer's closing."""
         try:
-            _expiry.expired(self)
+            _timeouts.expired(self)
         except BaseException:  # of a program's own context, which a log line names
             self.stream.close()
             raise

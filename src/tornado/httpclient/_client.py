@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NoReturn, Unpack, cast, overload
 
-from tornado._classic.arguments import loop_first, stack_contexts
-from tornado._classic.warning import deprecated, ignored_loop
+from tornado._tornado4.deprecation import deprecated, ignored_loop
+from tornado._tornado4.legacy_arguments import loop_first, stack_contexts
 from tornado.concurrent import (
     Future,
     future_set_exception_unless_cancelled,
@@ -355,5 +355,5 @@ def _fetch_for_callback(
         return HTTPResponse(whole, 599, error=error, request_time=time.time() - start)
 
     future = client.fetch(request, raise_error, **kwargs)
-    import_object("tornado._classic.callbacks.report_response")(future, callback, failed)
+    import_object("tornado._tornado4.future_callbacks.report_response")(future, callback, failed)
     return future

@@ -7,8 +7,8 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from tornado._wire.form_data import PART_END, closing_delimiter, part_head
-from tornado._wire.forms import text_pairs
+from tornado._wire.multipart_writer import PART_END, closing_delimiter, part_head
+from tornado._wire.urlencoded import text_pairs
 from tornado.httpclient._body import BodySource, Write, body_source
 
 __all__ = ["MultipartSource"]
@@ -26,7 +26,7 @@ class MultipartSource(BodySource):
 
     Its length is known, and it can be sent again, if that holds for each file.
 
-    :param data: fields, as for `tornado._wire.forms.text_pairs`.
+    :param data: fields, as for `tornado._wire.urlencoded.text_pairs`.
     :param files: a mapping or pairs of field name and file. A file is its content (anything `body_source`
         takes), or a tuple ``(filename, content)`` or ``(filename, content, content_type)``.
     :param boundary: a random token.

@@ -10,7 +10,7 @@ from typing import Any, Self
 from urllib.parse import unquote, urlsplit
 
 from tornado.httputil import encode_username_password
-from tornado.netutil._place import address_name
+from tornado.netutil._error_context import address_name
 
 __all__ = ["NoProxy", "ProxyServer", "ProxySettings"]
 

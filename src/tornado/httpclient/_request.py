@@ -12,8 +12,8 @@ from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mappin
 from typing import IO, TYPE_CHECKING, Any, ClassVar, Literal
 
 from tornado import httputil
-from tornado._classic.arguments import stack_contexts
-from tornado._wire.forms import format_urlencoded, text_pairs
+from tornado._tornado4.legacy_arguments import stack_contexts
+from tornado._wire.urlencoded import format_urlencoded, text_pairs
 from tornado.httpclient._body import BodySource, BytesSource, ProducerSource, body_source
 from tornado.httpclient._form import MultipartSource
 from tornado.httpclient._progress import TransferProgress

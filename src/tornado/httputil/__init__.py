@@ -22,18 +22,17 @@ from tornado._wire import ranges as _ranges
 from tornado._wire.cookies import parse_cookie
 from tornado._wire.errors import HTTPInputError, HTTPOutputError
 from tornado._wire.headers import HTTPHeaders
-from tornado.httputil._address import qs_to_qsl, split_host_and_port, url_concat
 from tornado.httputil._delegates import HTTPConnection, HTTPMessageDelegate, HTTPServerConnectionDelegate
-from tornado.httputil._fields import (
+from tornado.httputil._field_values import (
     HTTP_WHITESPACE,
     doctests,
     encode_username_password,
     format_timestamp,
     responses,
 )
-from tornado.httputil._fields import _encode_header as _encode_header
-from tornado.httputil._fields import _int_or_none as _int_or_none
-from tornado.httputil._fields import _parse_header as _parse_header
+from tornado.httputil._field_values import _encode_header as _encode_header
+from tornado.httputil._field_values import _int_or_none as _int_or_none
+from tornado.httputil._field_values import _parse_header as _parse_header
 from tornado.httputil._forms import (
     HTTPFile,
     ParseBodyConfig,
@@ -44,13 +43,14 @@ from tornado.httputil._forms import (
     set_parse_body_config,
 )
 from tornado.httputil._request import HTTPServerRequest
-from tornado.httputil._startline import _ABNF as _ABNF
-from tornado.httputil._startline import (
+from tornado.httputil._start_line import _ABNF as _ABNF
+from tornado.httputil._start_line import (
     RequestStartLine,
     ResponseStartLine,
     parse_request_start_line,
     parse_response_start_line,
 )
+from tornado.httputil._url import qs_to_qsl, split_host_and_port, url_concat
 
 __all__ = [
     "HTTP_WHITESPACE",

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from asyncio import Future
 
     from tornado._wire.headers import HTTPHeaders
-    from tornado.httputil._startline import RequestStartLine, ResponseStartLine
+    from tornado.httputil._start_line import RequestStartLine, ResponseStartLine
 
 
 class HTTPServerConnectionDelegate:

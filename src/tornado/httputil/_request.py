@@ -16,21 +16,21 @@ from collections.abc import Callable
 from http.cookies import CookieError, SimpleCookie
 from typing import TYPE_CHECKING, Any
 
-from tornado._classic.warning import deprecated
+from tornado._tornado4.deprecation import deprecated
 from tornado._wire.cookies import parse_cookie
 from tornado._wire.errors import HTTPInputError
-from tornado._wire.forms import parse_urlencoded
 from tornado._wire.headers import HTTPHeaders
-from tornado._wire.startline import check_authority
+from tornado._wire.start_line import check_authority
+from tornado._wire.urlencoded import parse_urlencoded
 from tornado.httputil import _forms
-from tornado.httputil._address import split_host_and_port
 from tornado.httputil._body_form import BodyForm
 from tornado.httputil._forms import HTTPFile, parse_query
+from tornado.httputil._url import split_host_and_port
 
 if TYPE_CHECKING:
     from tornado._wire.heads import RequestHead
     from tornado.httputil._delegates import HTTPConnection
-    from tornado.httputil._startline import RequestStartLine
+    from tornado.httputil._start_line import RequestStartLine
 
 _DEFAULT_HOST = "127.0.0.1"
 # Below this length a target cannot hold more fields than any sensible limit.

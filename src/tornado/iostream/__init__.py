@@ -34,14 +34,14 @@ import typing
 from tornado._export import export
 from tornado._reexports import reexport
 from tornado.iostream._base import BaseIOStream
-from tornado.iostream._buffer import _StreamBuffer as _StreamBuffer
 from tornado.iostream._errors import _ERRNO_CONNRESET as _ERRNO_CONNRESET
 from tornado.iostream._errors import StreamBufferFullError, StreamClosedError, UnsatisfiableReadError
 from tornado.iostream._pipe import PipeIOStream
-from tornado.iostream._push import StreamConsumer as StreamConsumer
+from tornado.iostream._push_mode import StreamConsumer as StreamConsumer
 from tornado.iostream._socket import IOStream
 from tornado.iostream._tls import SSLIOStream
 from tornado.iostream._tls_over_tls import TLSOverTLSStream as TLSOverTLSStream
+from tornado.iostream._write_buffer import _StreamBuffer as _StreamBuffer
 
 if typing.TYPE_CHECKING:
     import unittest

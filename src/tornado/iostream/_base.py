@@ -14,8 +14,8 @@ from collections.abc import Callable
 from typing import Any
 
 from tornado import ioloop
-from tornado._classic.arguments import OptionOrder, documented_as, options_by_place
-from tornado._classic.warning import ignored_loop
+from tornado._tornado4.deprecation import ignored_loop
+from tornado._tornado4.legacy_arguments import OptionOrder, documented_as, options_by_place
 from tornado.iostream._core import LARGE_SHARE, fail
 from tornado.iostream._errors import (
     StreamBufferFullError,
@@ -23,21 +23,21 @@ from tornado.iostream._errors import (
     is_connection_reset,
     without_frames,
 )
-from tornado.iostream._pull import (
+from tornado.iostream._push_mode import PushMode
+from tornado.iostream._read_requests import (
     NOT_YET,
-    BufferFuture,
-    Count,
-    IntoBuffer,
-    LargeCount,
-    PullState,
+    ReadCount,
+    ReadInto,
+    ReadIntoFuture,
+    ReadLargeCount,
     ReadRequest,
-    UntilClose,
-    UntilDelimiter,
-    UntilRegex,
+    ReadState,
+    ReadUntilClose,
+    ReadUntilDelimiter,
+    ReadUntilRegex,
 )
-from tornado.iostream._push import PushMode
 from tornado.log import gen_log
-from tornado.netutil._place import placed
+from tornado.netutil._error_context import placed
 from tornado.util import import_object
 
 #: A receive counts for its bytes in a reader's share (docs/design/0004), and for so many besides.
@@ -105,7 +105,7 @@ class BaseIOStream(PushMode):
         if io_loop is not None:
             ignored_loop(type(self).__name__)
         super().__init__(max_buffer_size, read_chunk_size, max_write_buffer_size)
-        self._pull: PullState | None = None
+        self._pull: ReadState | None = None
 
     @property
     def _read_buffer(self) -> bytearray:
@@ -116,10 +116,10 @@ class BaseIOStream(PushMode):
     def _read_buffer_size(self) -> int:
         return self._pull.size() if self._pull is not None else 0
 
-    def _pull_state(self) -> PullState:
+    def _pull_state(self) -> ReadState:
         pull = self._pull
         if pull is None:
-            pull = self._pull = PullState()
+            pull = self._pull = ReadState()
         return pull
 
     # -- the public face --
@@ -157,7 +157,7 @@ class BaseIOStream(PushMode):
             wrong = True
         if wrong:
             raise TypeError(f"read_until_regex: regex takes a pattern of bytes, not {regex!r}")
-        return self._start_read(UntilRegex(pattern, max_bytes))
+        return self._start_read(ReadUntilRegex(pattern, max_bytes))
 
     @documented_as(_read_until)
     def read_until(
@@ -184,7 +184,7 @@ class BaseIOStream(PushMode):
                 delimiter = bytes(memoryview(delimiter))
             except TypeError:
                 raise TypeError(f"read_until: delimiter takes bytes, not {delimiter!r}") from None
-        return self._start_read(UntilDelimiter(delimiter, max_bytes))
+        return self._start_read(ReadUntilDelimiter(delimiter, max_bytes))
 
     @documented_as(_read_bytes)
     def read_bytes(
@@ -219,8 +219,8 @@ class BaseIOStream(PushMode):
         if size < 0:
             raise ValueError(f"read_bytes() needs a number of bytes that is not negative: {size}")
         if partial or not self.read_chunk_size < size <= self.max_buffer_size:
-            return self._start_read(Count(size, bool(partial)))
-        return self._start_read(LargeCount(size))
+            return self._start_read(ReadCount(size, bool(partial)))
+        return self._start_read(ReadLargeCount(size))
 
     def read_into(
         self,
@@ -237,7 +237,7 @@ class BaseIOStream(PushMode):
         """
         if callback is not None or (partial and callable(partial)):
             return _for_callback("read", self, self.read_into, buf, partial, callback)
-        return self._start_read(IntoBuffer(buf, partial))
+        return self._start_read(ReadInto(buf, partial))
 
     def read_until_close(
         self,
@@ -247,7 +247,7 @@ class BaseIOStream(PushMode):
         """Read everything until the stream is closed, up to ``max_buffer_size`` bytes."""
         if callback is not None or streaming_callback is not None:
             return _for_callback("read_until_close", self, callback, streaming_callback)
-        return self._start_read(UntilClose())
+        return self._start_read(ReadUntilClose())
 
     def set_nodelay(self, value: bool) -> None:
         """Ask for small writes to be sent at once (True), where the descriptor has such a setting."""
@@ -266,8 +266,8 @@ class BaseIOStream(PushMode):
         if self._consumer is not None:
             raise AssertionError("The stream's input is consumed by a protocol: detach() it before reading")
         future: asyncio.Future[Any]
-        if type(request) is IntoBuffer:
-            future = BufferFuture(loop=self._loop)
+        if type(request) is ReadInto:
+            future = ReadIntoFuture(loop=self._loop)
             future.pull = pull
         else:
             future = self._loop.create_future()
@@ -288,7 +288,7 @@ class BaseIOStream(PushMode):
                 raise
         if not self._closed:
             if not future.done():
-                if not self._held:
+                if not self._suspended:
                     self._wait_for_input()
             elif self._close_callback is not None:
                 self._watch_for_close()
@@ -300,13 +300,13 @@ class BaseIOStream(PushMode):
         if self._satisfy(pull, self._closed):
             return
         if self._closed:
-            if not isinstance(pull.request, UntilClose):
+            if not isinstance(pull.request, ReadUntilClose):
                 raise self._closed_error("reading from")
             pull.finish(len(pull.buffer))
-        elif not self._held and pull.spent < LARGE_SHARE:
+        elif not self._suspended and pull.spent < LARGE_SHARE:
             self._read_on(pull)
 
-    def _satisfy(self, pull: PullState, last: bool) -> bool:
+    def _satisfy(self, pull: ReadState, last: bool) -> bool:
         """Resolve the outstanding read if possible; True as well where there is none (any more)."""
         request = pull.request
         if request is None:
@@ -332,7 +332,7 @@ class BaseIOStream(PushMode):
             raise full
         return False
 
-    def _read_on(self, pull: PullState) -> None:
+    def _read_on(self, pull: ReadState) -> None:
         """Receive until the read is satisfied, the descriptor is empty or the share is used up."""
         request = pull.request
         while pull.spent < LARGE_SHARE:
@@ -361,7 +361,7 @@ class BaseIOStream(PushMode):
         """Whether a receive gives all there is: to ask again after a smaller one would be a call in vain."""
         return False
 
-    def _nothing_more(self, pull: PullState, ended: bool) -> None:
+    def _nothing_more(self, pull: ReadState, ended: bool) -> None:
         """The descriptor is empty at present, or has come to its end."""
         request = pull.request
         if ended and request is not None:
@@ -374,13 +374,13 @@ class BaseIOStream(PushMode):
             pull.retrying = True
             self._loop.call_later(request.retry, self._try_again, pull)
 
-    def _try_again(self, pull: PullState) -> None:
+    def _try_again(self, pull: ReadState) -> None:
         """A search that was put off is due."""
         pull.retrying = False
         if pull is self._pull and pull.busy():
             self._pull_readable()
 
-    def _read_once(self, pull: PullState) -> int | None:
+    def _read_once(self, pull: ReadState) -> int | None:
         """Receive once: as `read_from_fd` says, how much."""
         try:
             data = self._receive(self.read_chunk_size)
@@ -461,12 +461,12 @@ class BaseIOStream(PushMode):
         return self._close_callback is not None and self._read_buffer_size < self.read_chunk_size
 
     def _watch_for_close(self) -> None:
-        if self._consumer is None and not self._held and self._watches_for_close():
+        if self._consumer is None and not self._suspended and self._watches_for_close():
             self._wait_for_input()
 
     def _ready(self) -> None:
         """Connected, and the handshake is over: do what was put off until then."""
-        self._held = False
+        self._suspended = False
         if self._output:
             self._flush()
         if self._closed:
@@ -498,7 +498,7 @@ class BaseIOStream(PushMode):
     def _before_close(self) -> None:
         super()._before_close()
         pull = self._pull
-        if pull is None or not pull.busy() or not isinstance(pull.request, UntilClose):
+        if pull is None or not pull.busy() or not isinstance(pull.request, ReadUntilClose):
             return
         # A reset is an end like any other: some systems report the peer's orderly close so. Any other error
         # means that what was read is not the whole.
@@ -513,6 +513,6 @@ class BaseIOStream(PushMode):
 
 
 def _for_callback(how: str, *args: Any) -> asyncio.Future[Any]:
-    """Call a function of `_classic.streams`, which is imported when it is used."""
-    started: asyncio.Future[Any] = getattr(import_object("tornado._classic.streams"), how)(*args)
+    """Call a function of `_tornado4.stream_callbacks`, which is imported when it is used."""
+    started: asyncio.Future[Any] = getattr(import_object("tornado._tornado4.stream_callbacks"), how)(*args)
     return started

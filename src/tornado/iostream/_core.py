@@ -1,7 +1,7 @@
 """What every stream has: a descriptor, its place in the event loop, and an end.
 
-`StreamCore` knows nothing of reading and writing; `_output`, `_push` and `_base` add them, one on the
-other. The event loop is asyncio's own interface (``add_reader``, ``add_writer``), so asyncio's loops and
+`StreamCore` knows nothing of reading and writing; `_write_side`, `_push_mode` and `_base` add them, one on
+the other. The event loop is asyncio's own interface (``add_reader``, ``add_writer``), so asyncio's loops and
 uvloop serve alike.
 """
 
@@ -80,9 +80,9 @@ class StreamCore:
         "_close_callback",
         "_closed",
         "_fd",
-        "_held",
         "_loop",
         "_reader_on",
+        "_suspended",
         "_writer_on",
         "error",
         "io_loop",
@@ -99,7 +99,7 @@ class StreamCore:
         self.error = None
         self._closed = False
         #: Neither reading nor writing is possible: not connected yet, in the handshake, or closed.
-        self._held = False
+        self._suspended = False
         self._fd = -1
         self._reader_on = False
         self._writer_on = False
@@ -256,7 +256,7 @@ class StreamCore:
         self._keep_error(exc_info)
         if self._close_early():
             return
-        self._closed = self._held = True
+        self._closed = self._suspended = True
         self._unwatch()
         try:
             self.close_fd()
@@ -291,7 +291,7 @@ class StreamCore:
     def _abandon(self) -> None:
         """The event loop itself is being closed: let go of the descriptor; there is nobody left to tell."""
         if not self._closed:
-            self._closed = self._held = True
+            self._closed = self._suspended = True
             self._close_callback = None
             self._unwatch()
             self.close_fd()

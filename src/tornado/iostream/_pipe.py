@@ -9,7 +9,7 @@ from typing import Any, overload
 
 from tornado.ioloop import IOLoop
 from tornado.iostream._base import BaseIOStream
-from tornado.netutil._place import placed
+from tornado.netutil._error_context import placed
 
 
 class PipeIOStream(BaseIOStream):

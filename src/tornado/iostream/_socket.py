@@ -19,9 +19,9 @@ from tornado import ioloop, netutil
 from tornado.iostream._base import BaseIOStream, _for_callback
 from tornado.iostream._core import fail
 from tornado.iostream._errors import StreamNotIdleError, without_frames
-from tornado.iostream._file import CANNOT_SEND, FilePiece, truncated
-from tornado.iostream._output import Sending
-from tornado.netutil._place import address_name, placed
+from tornado.iostream._file_segment import CANNOT_SEND, FileSegment, truncated
+from tornado.iostream._write_side import SendState
+from tornado.netutil._error_context import address_name, placed
 
 if TYPE_CHECKING:
     from tornado.iostream._tls import SSLIOStream
@@ -148,25 +148,25 @@ class IOStream(BaseIOStream):
         if self._closed:
             raise self._closed_error("writing to")
         future: asyncio.Future[None] = self._loop.create_future()
-        if self._sending is Sending.ENDED:
+        if self._sending is SendState.ENDED:
             future.set_result(None)
             return future
         self._eof_waiters = (*self._eof_waiters, future)
-        if self._sending is Sending.OPEN:
+        if self._sending is SendState.OPEN:
             self._flush_now()
-            self._sending = Sending.ENDING
-            if not self._output and not self._held:
+            self._sending = SendState.ENDING
+            if not self._output and not self._suspended:
                 self._send_eof()
         return future
 
     def _send_eof(self) -> None:
         """Everything has been sent: end the output, if that is what was asked for."""
-        if self._sending is not Sending.ENDING or self._closed:
+        if self._sending is not SendState.ENDING or self._closed:
             return
         if not self._can_end_output():
             self._add_writer()
             return
-        self._sending = Sending.ENDED
+        self._sending = SendState.ENDED
         self._end_output()
         waiters, self._eof_waiters = self._eof_waiters, ()
         for future in waiters:
@@ -228,7 +228,7 @@ class IOStream(BaseIOStream):
         if (
             type(data) is not bytes
             or self._output is not None
-            or self._held
+            or self._suspended
             or type(self).write_to_fd is not _WRITE
         ):
             super()._flush_now()
@@ -267,7 +267,7 @@ class IOStream(BaseIOStream):
         except BlockingIOError:
             return 0
 
-    def _transmit_file(self, piece: FilePiece, offset: int, size: int) -> int:
+    def _transmit_file(self, piece: FileSegment, offset: int, size: int) -> int:
         if (
             not piece.by_kernel
             or not _HAS_SENDFILE
@@ -292,7 +292,7 @@ class IOStream(BaseIOStream):
     def _put_pieces(self, pieces: list[bytes], size: int) -> None:
         if (
             self._output is not None
-            or self._held
+            or self._suspended
             or type(self).write_to_fd is not _WRITE
             or len(pieces) > _MAX_PIECES
         ):
@@ -345,7 +345,7 @@ class IOStream(BaseIOStream):
                 self._connect_failed(without_frames(error))
                 return future
         self._peer_address, self._connect_future = address, future
-        self._held = True
+        self._suspended = True
         self._add_writer()
         return future
 
@@ -353,7 +353,7 @@ class IOStream(BaseIOStream):
         self.close(placed(error, f"connecting to {self._peer_name()}"))
 
     def _on_writable(self) -> None:
-        if self._connect_future is not None and self._held:
+        if self._connect_future is not None and self._suspended:
             self._handle_connect()
         else:
             super()._on_writable()
@@ -422,7 +422,7 @@ class IOStream(BaseIOStream):
             or self._consumer is not None
             or self._write_futures
             or self._read_buffer_size
-            or self._sending is not Sending.OPEN
+            or self._sending is not SendState.OPEN
         ):
             raise StreamNotIdleError(
                 "start_tls() needs an idle stream: a read or write is outstanding, or bytes are buffered"
@@ -449,7 +449,7 @@ class IOStream(BaseIOStream):
         self._unwatch()
         self.socket = None  # type: ignore[assignment]
         callback, self._close_callback = self._close_callback, None
-        self._closed = self._held = True
+        self._closed = self._suspended = True
         stream = kind(
             secure,
             ssl_options=ssl_options,

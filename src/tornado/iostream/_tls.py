@@ -29,14 +29,14 @@ from types import MethodType
 from typing import Any, ClassVar, Self, overload
 
 from tornado import netutil
-from tornado._throttle import Throttle
+from tornado._log_rate_limit import LogRateLimit
 from tornado.ioloop import IOLoop
 from tornado.iostream._base import _for_callback
 from tornado.iostream._core import FAIR_SHARE, fail
 from tornado.iostream._errors import is_connection_reset, without_frames
 from tornado.iostream._socket import IOStream
 from tornado.log import gen_log
-from tornado.netutil._place import placed
+from tornado.netutil._error_context import placed
 
 #: Bytes handed to the TLS layer at a time: four records.
 _SEND_SIZE = 64 * 1024
@@ -51,7 +51,7 @@ _KEY_UPDATE_HEADER = b"\x17\x03\x03\x00\x16"
 _MAX_DEFERRAL = 1.0
 
 #: The log lines about failed handshakes, of each server or group of clients apart.
-_reports: weakref.WeakKeyDictionary[ssl.SSLContext, Throttle] = weakref.WeakKeyDictionary()
+_reports: weakref.WeakKeyDictionary[ssl.SSLContext, LogRateLimit] = weakref.WeakKeyDictionary()
 
 
 class SSLIOStream(IOStream):
@@ -127,7 +127,7 @@ class SSLIOStream(IOStream):
         self._blocked_send = 0
         connected: bool | None = kwargs.pop("connected", None)
         super().__init__(*args, **kwargs)
-        self._held = True
+        self._suspended = True
         self._find_peer()
         if connected is None:
             connected = self._peer_address is not None or _was_connected(self.socket)
@@ -251,8 +251,8 @@ class SSLIOStream(IOStream):
         peer = self._peer_name()
         # Only a fault of protocol or trust is worth a warning: peers that leave early are everyday.
         if isinstance(error, (ssl.SSLError, ValueError)) and not is_connection_reset(error):
-            reports = _reports.setdefault(self.socket.context, Throttle(gen_log, burst=10))
-            reports.say("", logging.WARNING, "SSL Error on %s %s: %s", self._number(), peer, error)
+            reports = _reports.setdefault(self.socket.context, LogRateLimit(gen_log, burst=10))
+            reports.log("", logging.WARNING, "SSL Error on %s %s: %s", self._number(), peer, error)
         self.close(placed(without_frames(error), f"TLS handshake with {peer}"))
 
     def _handshake_error(self) -> BaseException:

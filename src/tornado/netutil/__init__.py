@@ -23,7 +23,6 @@ from tornado._export import export
 from tornado._reexports import reexported
 from tornado.netutil import _tls
 from tornado.netutil._accept import add_accept_handler
-from tornado.netutil._activation import inherited_sockets
 from tornado.netutil._listen import bind_sockets, bind_unix_socket
 from tornado.netutil._resolver import (
     BlockingResolver,
@@ -35,6 +34,7 @@ from tornado.netutil._resolver import (
     ThreadedResolver,
     is_valid_ip,
 )
+from tornado.netutil._systemd_activation import inherited_sockets
 from tornado.netutil._tls import ssl_options_to_context, ssl_wrap_socket
 from tornado.util import import_object
 
@@ -57,8 +57,8 @@ __all__ = [
 
 
 if TYPE_CHECKING:
-    from tornado._classic.certificates import SSLCertificateError as SSLCertificateError
-    from tornado._classic.certificates import ssl_match_hostname as ssl_match_hostname
+    from tornado._tornado4.match_hostname import SSLCertificateError as SSLCertificateError
+    from tornado._tornado4.match_hostname import ssl_match_hostname as ssl_match_hostname
 
     _client_ssl_defaults: ssl.SSLContext
     _server_ssl_defaults: ssl.SSLContext
@@ -71,7 +71,7 @@ else:
         if name == "_server_ssl_defaults":
             return _tls.default_context(server_side=True)
         if name in ("SSLCertificateError", "ssl_match_hostname"):  # of Tornado 4, imported when it is used
-            return getattr(import_object("tornado._classic.certificates"), name)
+            return getattr(import_object("tornado._tornado4.match_hostname"), name)
         return reexported(__name__, name)
 
 

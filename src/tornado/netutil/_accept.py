@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from tornado._classic.warning import ignored_loop
+from tornado._tornado4.deprecation import ignored_loop
 from tornado.ioloop import IOLoop
 from tornado.log import gen_log
 from tornado.netutil._listen import DEFAULT_BACKLOG

@@ -9,7 +9,7 @@ import stat
 import sys
 from typing import Any
 
-from tornado.netutil import _inherit
+from tornado.netutil import _socket_inheritance
 from tornado.netutil._port import check_port
 
 #: Connections the kernel keeps waiting for `accept` before it turns newcomers away.
@@ -126,17 +126,17 @@ def _skippable(error: OSError, address: str | None, family: socket.AddressFamily
 
 def _bind_one(family: socket.AddressFamily, sockaddr: Any, backlog: int, reuse_port: bool) -> socket.socket:
     """A new socket, or one that the program had there before it started itself again."""
-    sock = _inherit.claim(family, sockaddr, reuse_port)
+    sock = _socket_inheritance.claim(family, sockaddr, reuse_port)
     if sock is not None:
         sock.listen(backlog)
         return sock
     try:
         sock = _bind_new(family, sockaddr, backlog, reuse_port)
     except OSError as error:
-        if error.errno != errno.EADDRINUSE or not _inherit.make_way(sockaddr):
+        if error.errno != errno.EADDRINUSE or not _socket_inheritance.make_way(sockaddr):
             raise
         sock = _bind_new(family, sockaddr, backlog, reuse_port)
-    _inherit.remember(sock, family, sockaddr, reuse_port)
+    _socket_inheritance.remember(sock, family, sockaddr, reuse_port)
     return sock
 
 
@@ -197,7 +197,7 @@ def bind_unix_socket(file: str, mode: int = 0o600, backlog: int = DEFAULT_BACKLO
     if not hasattr(socket, "AF_UNIX"):
         raise ValueError("this platform has no Unix sockets")
     abstract = file.startswith("\0")
-    sock = _inherit.claim(socket.AF_UNIX, file) if abstract or _is_socket(file) else None
+    sock = _socket_inheritance.claim(socket.AF_UNIX, file) if abstract or _is_socket(file) else None
     if sock is not None:
         if not abstract:
             os.chmod(file, mode)
@@ -208,7 +208,7 @@ def bind_unix_socket(file: str, mode: int = 0o600, backlog: int = DEFAULT_BACKLO
     except OSError as error:
         reason = error.strerror or str(error)  # of a path that is too long there is no number
         raise OSError(error.errno, f"cannot listen on the Unix socket {file!r}: {reason}") from error
-    _inherit.remember(sock, socket.AF_UNIX, file)
+    _socket_inheritance.remember(sock, socket.AF_UNIX, file)
     return sock
 
 

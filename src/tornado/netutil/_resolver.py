@@ -10,8 +10,8 @@ import socket
 from collections.abc import Awaitable, Iterator
 from typing import Any
 
-from tornado._classic.arguments import takes_callback
-from tornado._classic.warning import ignored_loop
+from tornado._tornado4.deprecation import ignored_loop
+from tornado._tornado4.legacy_arguments import takes_callback
 from tornado.concurrent import dummy_executor
 from tornado.ioloop import IOLoop
 from tornado.util import Configurable

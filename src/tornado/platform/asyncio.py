@@ -16,9 +16,9 @@ from asyncio import _get_running_loop, current_task
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, TypeVarTuple
 
+from tornado._awaitables import convert_yielded
 from tornado._export import list_public
 from tornado._reexports import reexported
-from tornado._yielded import convert_yielded
 from tornado.ioloop import IOLoop, _loop_of_thread, _Selectable
 from tornado.platform import _fork  # noqa: F401 - it takes care of forks by itself
 from tornado.platform._selector_thread import (

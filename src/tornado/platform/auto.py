@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tornado._classic.descriptors import Waker, set_close_exec
 from tornado._export import export
+from tornado._tornado4.waker import Waker, set_close_exec
 
 __all__ = ["Waker", "set_close_exec"]
 

@@ -23,8 +23,8 @@ from typing import Any
 
 import pycares
 
-from tornado._classic.arguments import takes_callback
 from tornado._reexports import reexport
+from tornado._tornado4.legacy_arguments import takes_callback
 from tornado.concurrent import Future
 from tornado.ioloop import IOLoop
 from tornado.netutil import Resolver

@@ -6,8 +6,8 @@ the best selector of the platform.
 
 from __future__ import annotations
 
-from tornado._classic.pollers import EPollIOLoop
 from tornado._export import export
+from tornado._tornado4.poll_ioloop import EPollIOLoop
 
 __all__ = ["EPollIOLoop"]
 

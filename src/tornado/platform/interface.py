@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-from tornado._classic.descriptors import set_close_exec
-from tornado._classic.waking import Waker
 from tornado._export import export
+from tornado._tornado4.waker import set_close_exec
+from tornado._tornado4.waker_interface import Waker
 
 __all__ = ["Waker", "set_close_exec"]
 

@@ -6,9 +6,9 @@ selector of the platform.
 
 from __future__ import annotations
 
-from tornado._classic.pollers import SelectIOLoop
-from tornado._classic.pollers import SelectPoller as _Select  # noqa: F401 - programs subclass it
 from tornado._export import export
+from tornado._tornado4.poll_ioloop import SelectIOLoop
+from tornado._tornado4.poll_ioloop import SelectPoller as _Select  # noqa: F401 - programs subclass it
 
 __all__ = ["SelectIOLoop"]
 

@@ -21,10 +21,10 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from tornado._classic.warning import ignored_loop
+from tornado._awaitables import convert_yielded
 from tornado._export import list_public
 from tornado._reexports import reexported
-from tornado._yielded import convert_yielded
+from tornado._tornado4.deprecation import ignored_loop
 from tornado.ioloop import IOLoop
 from tornado.util import import_object
 
@@ -57,10 +57,10 @@ def _from_deferred(deferred: Deferred[Any]) -> asyncio.Future[Any]:
 
 #: The names of Tornado 4, imported when they are used.
 _CLASSIC = {
-    "TornadoReactor": "tornado._classic.reactors",
-    "TwistedIOLoop": "tornado._classic.reactors",
-    "TwistedResolver": "tornado._classic.twistedresolver",
-    "_TestReactor": "tornado._classic.reactors",
+    "TornadoReactor": "tornado._tornado4.twisted_reactors",
+    "TwistedIOLoop": "tornado._tornado4.twisted_reactors",
+    "TwistedResolver": "tornado._tornado4.twisted_resolver",
+    "_TestReactor": "tornado._tornado4.twisted_reactors",
 }
 
 

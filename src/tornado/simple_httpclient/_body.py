@@ -41,8 +41,8 @@ class ResponseBody:
         "_context",
         "_decoder",
         "_fail",
-        "_held",
         "_is_over",
+        "_pause_future",
         "_sink",
         "chunks",
         "received",
@@ -65,7 +65,7 @@ class ResponseBody:
         self._context = context
         self._fail = fail
         self._callback_failed = callback_failed
-        self._held: asyncio.Future[Any] | None = None
+        self._pause_future: asyncio.Future[Any] | None = None
         self._is_over = False
 
     def receive(self, data: bytes) -> None:
@@ -101,23 +101,23 @@ class ResponseBody:
         if future.done():
             self._look_at(future)
             return
-        self._held = future
+        self._pause_future = future
         self._connection.pause()
         future.add_done_callback(self._released)
 
     def cancel(self) -> None:
         """The fetch is over: nothing more is delivered, and what the sink still does is of no interest."""
         self._is_over = True
-        held, self._held = self._held, None
+        held, self._pause_future = self._pause_future, None
         if held is not None:
             held.cancel()
 
     def _released(self, future: asyncio.Future[Any]) -> None:
-        if self._held is not future:
+        if self._pause_future is not future:
             if not future.cancelled():
                 future.exception()  # seen
             return
-        self._held = None
+        self._pause_future = None
         if self._look_at(future):
             self._connection.resume()
 

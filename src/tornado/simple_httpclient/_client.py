@@ -17,16 +17,16 @@ from tornado.httpclient._hooks import AfterResponse, BeforeRequest, call_after_r
 from tornado.log import gen_log
 from tornado.netutil import OverrideResolver, Resolver
 from tornado.simple_httpclient._connection import ClientConnection
+from tornado.simple_httpclient._connection_key import ConnectionKey
 from tornado.simple_httpclient._connector import Connector
-from tornado.simple_httpclient._deadlines import Deadlines
+from tornado.simple_httpclient._deadlines import DeadlineScheduler
 from tornado.simple_httpclient._digest import Logins
+from tornado.simple_httpclient._dns_lookups import SharedLookups, may_share
 from tornado.simple_httpclient._errors import NO_RESPONSE, HTTPTimeoutError
 from tornado.simple_httpclient._extension import ExtensionFactory
-from tornado.simple_httpclient._features import default_factories
+from tornado.simple_httpclient._extension_factories import default_factories
 from tornado.simple_httpclient._fetch import Fetch
 from tornado.simple_httpclient._http_connection import _HTTPConnection
-from tornado.simple_httpclient._key import ConnectionKey
-from tornado.simple_httpclient._lookups import SharedLookups, may_share
 from tornado.simple_httpclient._pool import ConnectionPool
 from tornado.simple_httpclient._proxy import proxy_settings
 from tornado.simple_httpclient._routes import Routes
@@ -121,7 +121,7 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
         #: Those of the queue that have not timed out, with their timers.
         self.waiting: dict[object, tuple[HTTPRequest, _Callback, object | None]] = {}
         #: The deadlines of requests, of those in the queue as well.
-        self.deadlines: Deadlines = Deadlines(self.loop)
+        self.deadlines: DeadlineScheduler = DeadlineScheduler(self.loop)
         self.max_clients_per_host = max_clients_per_host
         max_idle = max_clients if max_idle_connections is None else max_idle_connections
         self.pool: ConnectionPool = ConnectionPool(self.io_loop, max_idle, idle_timeout)

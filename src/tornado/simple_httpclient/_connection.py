@@ -27,7 +27,7 @@ A connection is reused only if both messages are complete and both sides agree o
 ``Connection: close``, or HTTP/1.0 with ``keep-alive``; a self-delimited body; nothing received after
 the response; all of the request handed to the kernel. A response with both Content-Length and
 Transfer-Encoding, or with a length that two readers could understand differently, is an error
-(`tornado._wire.fields`).
+(`tornado._wire.header_section`).
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ from tornado._wire import h1
 from tornado._wire.errors import HTTPInputError, IncompleteMessage
 from tornado._wire.limits import Limits
 from tornado.iostream import IOStream
-from tornado.iostream._push import PushChannel
-from tornado.simple_httpclient._key import ConnectionKey
+from tornado.iostream._push_mode import PushChannel
+from tornado.simple_httpclient._connection_key import ConnectionKey
 from tornado.simple_httpclient._upload import Upload
 
 __all__ = ["ClientConnection", "ConnectionEndedError", "ExchangeReceiver", "State"]

@@ -13,9 +13,9 @@ from tornado import netutil
 from tornado.httpclient._proxy import ProxyServer
 from tornado.iostream import IOStream, StreamClosedError
 from tornado.iostream._errors import StreamNotIdleError
-from tornado.netutil._place import address_name, placed
+from tornado.netutil._error_context import address_name, placed
+from tornado.simple_httpclient._connection_key import ConnectionKey
 from tornado.simple_httpclient._errors import HTTPStreamClosedError
-from tornado.simple_httpclient._key import ConnectionKey
 from tornado.simple_httpclient._tunnel import open_socks, open_tunnel
 
 __all__ = ["Connector"]

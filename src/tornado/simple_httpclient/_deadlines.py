@@ -12,7 +12,7 @@ import asyncio
 import contextvars
 from typing import Protocol
 
-__all__ = ["NEVER", "Deadlines", "Timed"]
+__all__ = ["NEVER", "DeadlineScheduler", "HasDeadline"]
 
 NEVER = float("inf")
 _LONGEST_STEP = 1.0
@@ -20,7 +20,7 @@ _LONGEST_STEP = 1.0
 _TOLERANCE = 0.001
 
 
-class Timed(Protocol):
+class HasDeadline(Protocol):
     """Something with a deadline.
 
     :ivar deadline: when it expires, on the loop's clock.
@@ -29,10 +29,10 @@ class Timed(Protocol):
     deadline: float
 
     def expired(self) -> None:
-        """Act on the deadline, which has passed. The object has left the `Deadlines`."""
+        """Act on the deadline, which has passed. The object has left the `DeadlineScheduler`."""
 
 
-class Deadlines:
+class DeadlineScheduler:
     """The objects of one client that have a deadline, and the timer for all of them.
 
     :param loop: the event loop, whose clock counts.
@@ -42,7 +42,7 @@ class Deadlines:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._watched: set[Timed] = set()
+        self._watched: set[HasDeadline] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._due = NEVER
         self._step = _LONGEST_STEP
@@ -50,7 +50,7 @@ class Deadlines:
     def __len__(self) -> int:
         return len(self._watched)
 
-    def add(self, timed: Timed, now: float, timeout: float) -> None:
+    def add(self, timed: HasDeadline, now: float, timeout: float) -> None:
         """Give `timed` until `timeout` seconds after `now`."""
         timed.deadline = deadline = now + timeout
         self._watched.add(timed)
@@ -59,7 +59,7 @@ class Deadlines:
         if deadline < self._due:
             self._schedule(deadline, now)
 
-    def discard(self, timed: Timed) -> None:
+    def discard(self, timed: HasDeadline) -> None:
         """Forget `timed`."""
         self._watched.discard(timed)
 

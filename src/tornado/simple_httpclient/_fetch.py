@@ -54,15 +54,15 @@ from tornado.iostream import IOStream, StreamClosedError, UnsatisfiableReadError
 from tornado.log import app_log, gen_log
 from tornado.simple_httpclient._body import ResponseBody
 from tornado.simple_httpclient._connection import SENDING, ClientConnection, ConnectionEndedError
-from tornado.simple_httpclient._deadlines import NEVER, Deadlines
+from tornado.simple_httpclient._connection_key import ConnectionKey
+from tornado.simple_httpclient._deadlines import NEVER, DeadlineScheduler
 from tornado.simple_httpclient._digest import Logins
 from tornado.simple_httpclient._errors import NO_RESPONSE, HTTPStreamClosedError, HTTPTimeoutError
 from tornado.simple_httpclient._extension import MAX_FOLLOW_UPS, Extension, ExtensionFactory, FollowUp
-from tornado.simple_httpclient._features import has_own_extensions, make_extensions
-from tornado.simple_httpclient._head import check_request, plain_head, request_fields, request_head
-from tornado.simple_httpclient._key import ConnectionKey
+from tornado.simple_httpclient._extension_factories import has_own_extensions, make_extensions
 from tornado.simple_httpclient._progress import Progress
 from tornado.simple_httpclient._redirect import REDIRECT_CODES, check_downgrade, redirected_request
+from tornado.simple_httpclient._request_head import check_request, plain_head, request_fields, request_head
 from tornado.simple_httpclient._routes import Route, Routes
 from tornado.simple_httpclient._upload import BytesSource, ProducerSource, Upload
 from tornado.simple_httpclient._url import shown_url
@@ -100,7 +100,7 @@ class FetchOwner(Protocol):
     """The client, as a fetch sees it."""
 
     loop: asyncio.AbstractEventLoop
-    deadlines: Deadlines
+    deadlines: DeadlineScheduler
     routes: Routes
     max_body_size: int | None
     max_buffer_size: int

@@ -22,7 +22,7 @@ from collections.abc import AsyncGenerator
 
 from tornado.ioloop import IOLoop
 from tornado.simple_httpclient._connection import ClientConnection, State
-from tornado.simple_httpclient._key import ConnectionKey
+from tornado.simple_httpclient._connection_key import ConnectionKey
 
 __all__ = ["FRESH", "ConnectionPool"]
 

@@ -13,7 +13,7 @@ from tornado._wire.content_decoders import accept_encoding
 from tornado.httpclient import HTTPRequest
 from tornado.httpclient._proxy import ProxyServer, ProxySettings
 from tornado.netutil import is_valid_ip
-from tornado.simple_httpclient._key import ConnectionKey
+from tornado.simple_httpclient._connection_key import ConnectionKey
 from tornado.simple_httpclient._proxy import proxy_of
 from tornado.simple_httpclient._tls import client_context, context_of
 from tornado.simple_httpclient._url import Origin, match_plain_url, origin_of, parse_url

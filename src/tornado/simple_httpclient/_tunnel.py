@@ -15,7 +15,7 @@ from tornado._wire.errors import HTTPInputError
 from tornado._wire.limits import DEFAULT
 from tornado.httpclient._proxy import ProxyServer
 from tornado.iostream import IOStream, StreamClosedError
-from tornado.netutil._place import address_name, placed
+from tornado.netutil._error_context import address_name, placed
 from tornado.simple_httpclient._errors import HTTPProxyError, HTTPStreamClosedError
 
 __all__ = ["open_socks", "open_tunnel"]

@@ -141,7 +141,7 @@ class Template:
     ) -> None:
         # Late, as are those in `_compile`: a program without templates does not pay for them at its start.
         from tornado.template._nodes import File
-        from tornado.template._parse import parse
+        from tornado.template._parser import parse
 
         self.name: str = to_unicode(name)
         if not isinstance(compress_whitespace, _Unset):

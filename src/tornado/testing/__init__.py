@@ -50,8 +50,8 @@ from tornado.testing._timeout import get_async_test_timeout
 from tornado.util import import_object
 
 if TYPE_CHECKING:
-    from tornado._classic.logtrap import LogTrapTestCase as LogTrapTestCase
-    from tornado._classic.ports import get_unused_port as get_unused_port
+    from tornado._tornado4.log_trap import LogTrapTestCase as LogTrapTestCase
+    from tornado._tornado4.unused_port import get_unused_port as get_unused_port
 
 __all__ = [
     "AsyncHTTPSTestCase",
@@ -73,9 +73,9 @@ if not TYPE_CHECKING:  # a checker would take every name for one of this module
     def __getattr__(name: str) -> Any:
         # The style of Tornado 4, imported when it is used.
         if name == "get_unused_port":
-            return import_object("tornado._classic.ports.get_unused_port")
+            return import_object("tornado._tornado4.unused_port.get_unused_port")
         if name == "LogTrapTestCase":
-            return import_object("tornado._classic.logtrap.LogTrapTestCase")
+            return import_object("tornado._tornado4.log_trap.LogTrapTestCase")
         return reexported(__name__, name)
 
 

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import TracebackType
 from typing import Any, TypeVar
 
-from tornado._classic.arguments import stack_contexts
+from tornado._tornado4.legacy_arguments import stack_contexts
 from tornado.ioloop import IOLoop
 from tornado.log import app_log
 from tornado.testing._gen_test import gen_test

@@ -31,8 +31,8 @@ from typing import Any
 
 import pytest
 
+from tornado.testing._async_runner import AsyncRunner
 from tornado.testing._serving import RunningServer, serving
-from tornado.testing._stage import Stage
 from tornado.testing._timeout import get_async_test_timeout
 
 #: Marks by which a test says who runs it, if not this plugin.
@@ -75,9 +75,9 @@ def tornado_loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 @pytest.fixture
 def tornado_stage(
     tornado_loop_factory: Callable[[], asyncio.AbstractEventLoop] | None,
-) -> Iterator[Stage]:
+) -> Iterator[AsyncRunner]:
     """Give the loop of a test: ``tornado_stage.run(coroutine)`` runs one in it, from a plain fixture."""
-    stage = Stage(tornado_loop_factory)
+    stage = AsyncRunner(tornado_loop_factory)
     yield stage
     stage.close()
 
@@ -157,7 +157,7 @@ def _is_asynchronous(function: Any) -> bool:
     return inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
 
 
-def _as_function(stage: Stage, fixture: Any) -> Callable[..., Any]:
+def _as_function(stage: AsyncRunner, fixture: Any) -> Callable[..., Any]:
     def make(**arguments: Any) -> Any:
         __tracebackhide__ = True
         return stage.run(fixture(**arguments))
@@ -165,7 +165,7 @@ def _as_function(stage: Stage, fixture: Any) -> Callable[..., Any]:
     return make
 
 
-def _as_generator(stage: Stage, fixture: Any) -> Callable[..., Generator[Any, None, None]]:
+def _as_generator(stage: AsyncRunner, fixture: Any) -> Callable[..., Generator[Any, None, None]]:
     def steps(**arguments: Any) -> Generator[Any, None, None]:
         __tracebackhide__ = True
         values = fixture(**arguments)

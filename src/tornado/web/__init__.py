@@ -39,10 +39,12 @@ from tornado.routing import (
     _RuleList,
 )
 from tornado.util import ObjectDict, import_object, unicode_type
+from tornado.web._allowed_hosts import LOCAL_HOSTS
 from tornado.web._application import Application, _ApplicationRouter, _HandlerDelegate
 from tornado.web._arguments import _ARG_DEFAULT
 from tornado.web._authentication import AuthenticationError, format_challenge
-from tornado.web._codings import ContentCodings
+from tornado.web._builtin_handlers import ErrorHandler, FallbackHandler, RedirectHandler
+from tornado.web._content_codings import ContentCodings
 from tornado.web._decorators import (
     _has_stream_request_body as _has_stream_request_body,
 )
@@ -55,10 +57,8 @@ from tornado.web._errors import (
     MissingArgumentError,
 )
 from tornado.web._handler import RequestHandler
-from tornado.web._handlers import ErrorHandler, FallbackHandler, RedirectHandler
-from tornado.web._hosts import LOCAL_HOSTS
-from tornado.web._security import SecurityHeaders
-from tornado.web._signed import (
+from tornado.web._security_headers import SecurityHeaders
+from tornado.web._signed_values import (
     DEFAULT_SIGNED_VALUE_MIN_VERSION,
     DEFAULT_SIGNED_VALUE_VERSION,
     MAX_SUPPORTED_SIGNED_VALUE_VERSION,
@@ -74,11 +74,9 @@ from tornado.web._transforms import ContentEncoding, GZipContentEncoding, Output
 from tornado.web._uimodules import TemplateModule, UIModule, _linkify, _UIModuleNamespace, _xsrf_form_html
 
 if TYPE_CHECKING:
-    from tornado._classic.asynchronous import asynchronous as asynchronous
+    from tornado._tornado4.asynchronous import asynchronous as asynchronous
     from tornado.web._application_settings import ApplicationSettings
-    from tornado.web._channel import EventChannel
     from tornado.web._cookie_attributes import CookieAttributes, CookieFlags
-    from tornado.web._events import EventSourceHandler
     from tornado.web._sessions.cookie import CookieSessionStore
     from tornado.web._sessions.memory import MemorySessionStore
     from tornado.web._sessions.redis import RedisSessionStore
@@ -89,6 +87,8 @@ if TYPE_CHECKING:
         SessionStoreError,
         SessionTooLargeError,
     )
+    from tornado.web._sse_channel import EventChannel
+    from tornado.web._sse_handler import EventSourceHandler
     from tornado.web._uploaded_file import UploadedFile
     from tornado.web._uploads import UploadHandler
 
@@ -160,9 +160,9 @@ _LATE = {
     "ApplicationSettings": "tornado.web._application_settings",
     "CookieAttributes": "tornado.web._cookie_attributes",
     "CookieFlags": "tornado.web._cookie_attributes",
-    "EventChannel": "tornado.web._channel",
+    "EventChannel": "tornado.web._sse_channel",
     "CookieSessionStore": "tornado.web._sessions.cookie",
-    "EventSourceHandler": "tornado.web._events",
+    "EventSourceHandler": "tornado.web._sse_handler",
     "MemorySessionStore": "tornado.web._sessions.memory",
     "RedisSessionStore": "tornado.web._sessions.redis",
     "Session": "tornado.web._sessions.session",
@@ -172,7 +172,7 @@ _LATE = {
     "SessionTooLargeError": "tornado.web._sessions.store",
     "UploadHandler": "tornado.web._uploads",
     "UploadedFile": "tornado.web._uploaded_file",
-    "asynchronous": "tornado._classic.asynchronous",  # the style of Tornado 4
+    "asynchronous": "tornado._tornado4.asynchronous",  # the style of Tornado 4
 }
 
 

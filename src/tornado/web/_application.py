@@ -31,20 +31,20 @@ from tornado.routing import (
     _Rules,
 )
 from tornado.web import (
-    _body_faults,
-    _development,
-    _guard,
-    _lifecycle,
+    _body_errors,
+    _cancellation,
+    _construction_errors,
+    _debug_checks,
+    _execute,
     _route_checks,
-    _settings,
-    _static_coded,
-    _unmade,
+    _settings_checks,
+    _static_precompressed,
 )
+from tornado.web._allowed_hosts import AllowedHosts, CheckedRouter, MisdirectedHandler
 from tornado.web._body_buffer import BodyBuffer
+from tornado.web._builtin_handlers import ErrorHandler, ServerOptionsHandler
 from tornado.web._handler import _EXECUTE, RequestHandler
-from tornado.web._handlers import ErrorHandler, ServerOptionsHandler
-from tornado.web._hosts import AllowedHosts, CheckedRouter, MisdirectedHandler
-from tornado.web._security import SecurityHeaders, headers_of
+from tornado.web._security_headers import SecurityHeaders, headers_of
 from tornado.web._static import StaticFileHandler
 from tornado.web._transforms import OutputTransform, transforms_of
 from tornado.web._uimodules import TemplateModule, UIModule, _linkify, _xsrf_form_html
@@ -168,16 +168,16 @@ class Application(ReversibleRouter):
     ) -> None:
         _check_routes(handlers, default_host)
         own_delegates = type(self).get_handler_delegate is not _GET_HANDLER_DELEGATE
-        _settings.check(settings, transforms, own_delegates)
-        _static_coded.wanted(None, settings.get("static_precompressed"))
+        _settings_checks.check(settings, transforms, own_delegates)
+        _static_precompressed.wanted(None, settings.get("static_precompressed"))
         if transforms is None:
             transforms = transforms_of(settings)
         self.transforms: list[type[OutputTransform]] = transforms
         self.settings = settings
         self.default_host = default_host
-        ui_modules = _settings.ui_modules_of(settings.get("ui_modules", {}))
+        ui_modules = _settings_checks.ui_modules_of(settings.get("ui_modules", {}))
         self.ui_modules: dict[str, type[UIModule]] = {**_UI_MODULES, **ui_modules}
-        self.ui_methods: dict[str, Callable[..., str]] = _settings.ui_methods_of(
+        self.ui_methods: dict[str, Callable[..., str]] = _settings_checks.ui_methods_of(
             settings.get("ui_methods", {})
         )
         handlers = list(handlers or ())
@@ -188,7 +188,7 @@ class Application(ReversibleRouter):
                 settings.setdefault(name, True)
             for name in ("compiled_template_cache", "static_hash_cache"):
                 settings.setdefault(name, False)
-        _guard.settings_of(self, RequestHandler)
+        _cancellation.settings_of(self, RequestHandler)
         #: Those that routes have led to, without streamed bodies and without a guard.
         self._handler_classes: set[type[RequestHandler]] = set()
         self._plain_rules: Any = None
@@ -199,10 +199,10 @@ class Application(ReversibleRouter):
         )
         #: Whether every handler runs in a task, so that `asyncio.current_task` is never None in one.
         self._in_tasks = bool(settings.get("handler_tasks"))
-        #: Whether handlers are checked as `_development` says.
+        #: Whether handlers are checked as `_debug_checks` says.
         self._checks_handlers = bool(settings.get("debug"))
         #: Whether sessions are loaded before handlers run, since their store is asynchronous.
-        self._loads_sessions = _settings.loads_sessions(self)
+        self._loads_sessions = _settings_checks.loads_sessions(self)
         self._special = self._reloads or self._in_tasks or self._checks_handlers or self._loads_sessions
         self._security = headers_of(settings.get("security_headers"))
         hosts = settings.get("allowed_hosts")
@@ -230,7 +230,7 @@ class Application(ReversibleRouter):
 
     def server_listens(self) -> None:
         """Called by a server that is about to listen on a port: log what is unsafe in production."""
-        _settings.warn_of_short_secrets(self.settings.get("cookie_secret"))
+        _settings_checks.warn_of_short_secrets(self.settings.get("cookie_secret"))
 
     def listen(
         self,
@@ -350,7 +350,7 @@ class Application(ReversibleRouter):
             log_function(handler)
             return
         status = handler._status_code
-        if status < 400 or status == _guard.CLIENT_CLOSED_REQUEST:
+        if status < 400 or status == _cancellation.CLIENT_CLOSED_REQUEST:
             level = _INFO
         else:
             level = logging.WARNING if status < 500 else logging.ERROR
@@ -428,14 +428,14 @@ class Application(ReversibleRouter):
         try:
             handler = target(self, request)
         except Exception as error:
-            _unmade.answer(self, request, target, handler_kwargs, error)
+            _construction_errors.answer(self, request, target, handler_kwargs, error)
             return None
-        return _lifecycle.start(handler, _NONE, path_args, path_kwargs)
+        return _execute.start(handler, _NONE, path_args, path_kwargs)
 
     def _is_special_class(self, target: type[RequestHandler]) -> bool:
         """Whether handlers of a class stream their bodies or need a guard; remembered where they do not."""
         try:
-            special = target._stream_request_body or _guard.is_wanted(self, target)
+            special = target._stream_request_body or _cancellation.is_wanted(self, target)
         except ValueError:  # what it says about itself is wrong: `_run_handler` finds it, too, and answers
             special = True
         if special:
@@ -533,17 +533,17 @@ def _run_handler(
             settings.get("static_handler_class", StaticFileHandler).reset()
     try:
         if handler_class not in application._handler_classes:
-            _guard.settings_of(application, handler_class)  # raises what is to be answered
+            _cancellation.settings_of(application, handler_class)  # raises what is to be answered
         handler = (
             handler_class(application, request, **handler_kwargs)
             if handler_kwargs
             else handler_class(application, request)
         )
     except Exception as error:
-        _unmade.answer(application, request, handler_class, handler_kwargs, error)
+        _construction_errors.answer(application, request, handler_class, handler_kwargs, error)
         return None
     if application._checks_handlers:
-        _development.check(handler)
+        _debug_checks.check(handler)
     transforms = (
         [transform(request) for transform in application.transforms] if application.transforms else []
     )
@@ -552,10 +552,10 @@ def _run_handler(
     if loading is not None or handler_class._execute is not _EXECUTE or application._in_tasks:
         rest = _executing(handler, loading, transforms, path_args, path_kwargs or {})
     else:
-        rest = _lifecycle.start(handler, transforms, path_args, path_kwargs or {})
+        rest = _execute.start(handler, transforms, path_args, path_kwargs or {})
     if rest is None or handler_class in application._handler_classes:
         return rest
-    return _guard.guarded(handler, rest)
+    return _cancellation.guarded(handler, rest)
 
 
 def _session_of(handler: RequestHandler) -> Any:
@@ -620,7 +620,7 @@ class _HandlerDelegate(httputil.HTTPMessageDelegate):
             or handler_class.max_form_size is not None
             or handler_class.body_timeout is not None
         ):
-            _body_faults.limit(self)
+            _body_errors.limit(self)
         if not self.stream_request_body:
             return None
         self.request._body_future = Future()
@@ -635,9 +635,9 @@ class _HandlerDelegate(httputil.HTTPMessageDelegate):
             try:
                 result = handler.data_received(data)
             except (Exception, asyncio.CancelledError) as error:
-                _body_faults.fail(handler, error)
+                _body_errors.fail(handler, error)
                 return None
-            return None if result is None else _body_faults.fed(handler, result)
+            return None if result is None else _body_errors.fed(handler, result)
         spool = self._spool
         if spool is not None:
             spool.write(data)
@@ -668,7 +668,7 @@ class _HandlerDelegate(httputil.HTTPMessageDelegate):
         if self.stream_request_body and self.handler is not None:
             future = self.request._body_future
             if not future.done():
-                future.set_exception(_lifecycle.ClientGone())
+                future.set_exception(_execute.ClientDisconnected())
                 future.exception()
 
     def _start(self) -> Any:
@@ -692,22 +692,22 @@ class _HandlerDelegate(httputil.HTTPMessageDelegate):
         if not self.stream_request_body:
             return self._start()  # type: ignore[no-any-return]
         try:
-            _guard.settings_of(application, handler_class)  # raises what is to be answered
+            _cancellation.settings_of(application, handler_class)  # raises what is to be answered
             handler = handler_class(application, self.request, **self.handler_kwargs)
         except Exception as error:
-            self.handler = _unmade.answer(
+            self.handler = _construction_errors.answer(
                 application, self.request, handler_class, self.handler_kwargs, error
             )
             return None
         self.handler = handler
         if application._checks_handlers:
-            _development.check(handler)
+            _debug_checks.check(handler)
         prepared: Future[None] = Future()
         handler._prepared_future = prepared
         transforms = [transform(self.request) for transform in application.transforms]
         loading = _session_of(handler) if application._loads_sessions else None
         rest = _executing(handler, loading, transforms, self.path_args, self.path_kwargs)
-        rest = _guard.guarded(handler, rest)
+        rest = _cancellation.guarded(handler, rest)
         task = run_eagerly(asyncio.get_running_loop(), rest, contextvars.copy_context())
         if task.done():
             self._executed(task)
@@ -724,7 +724,7 @@ class _HandlerDelegate(httputil.HTTPMessageDelegate):
         try:
             handler = handler_class(application, self.request, **self.handler_kwargs)
         except Exception as fault:
-            _unmade.answer(application, self.request, handler_class, self.handler_kwargs, fault)
+            _construction_errors.answer(application, self.request, handler_class, self.handler_kwargs, fault)
             return
         handler._transforms = [transform(self.request) for transform in application.transforms]
         handler._handle_request_exception(error)

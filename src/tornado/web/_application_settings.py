@@ -19,9 +19,9 @@ from typing import Any, Literal, TypedDict
 
 from tornado._export import export
 from tornado.template import BaseLoader
-from tornado.web._codings import ContentCodings
+from tornado.web._content_codings import ContentCodings
 from tornado.web._handler import RequestHandler
-from tornado.web._security import SecurityHeaders
+from tornado.web._security_headers import SecurityHeaders
 from tornado.web._sessions.store import SessionStore
 from tornado.web._static import StaticFileHandler
 from tornado.web._uimodules import UIModule

@@ -9,7 +9,7 @@ from tornado import locale
 from tornado.web._errors import InvalidArgumentError, MissingArgumentError
 
 if TYPE_CHECKING:
-    from tornado.web._conversions import Converter, T
+    from tornado.web._argument_conversion import Converter, T
     from tornado.web._handler import RequestHandler
 
 
@@ -79,7 +79,7 @@ def last_as(
     """`last`, converted; a default is returned as it is, also for an empty text that `converter` refuses: so
     a form sends a field that was left empty.
     """
-    from tornado.web._conversions import convert  # late: most programs need none
+    from tornado.web._argument_conversion import convert  # late: most programs need none
 
     kind: Any = converter
     if not callable(kind):
@@ -100,7 +100,7 @@ def all_as(
     handler: RequestHandler, name: str, source: dict[str, list[bytes]], strip: bool, converter: Converter[T]
 ) -> list[T]:
     """`all_values`, each converted."""
-    from tornado.web._conversions import convert
+    from tornado.web._argument_conversion import convert
 
     return [convert(name, text, converter) for text in all_values(handler, name, source, strip)]
 

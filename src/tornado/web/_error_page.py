@@ -10,7 +10,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from tornado import httputil
-from tornado._wire.accept import MEDIA_RANGE, weights
+from tornado._wire.quality_values import MEDIA_RANGE, weights
 from tornado.escape import xhtml_escape
 from tornado.web import _response
 

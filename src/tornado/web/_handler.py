@@ -1,8 +1,8 @@
 """`RequestHandler`: the manual of what a request handler can do.
 
 This file is longer than the house allows, on purpose: it is the reference of the class that programs are made
-of. The methods are thin; the work is done by functions in the files beside it (`_lifecycle`, `_response`,
-`_arguments`, `_cookies`, `_signed`, `_xsrf`, `_rendering`).
+of. The methods are thin; the work is done by functions in the files beside it (`_execute`, `_response`,
+`_arguments`, `_cookies`, `_signed_values`, `_xsrf`, `_rendering`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Unpack, overload
 
 from tornado import escape, httputil
-from tornado._tasks import keep
+from tornado._tasks import keep_reference
 from tornado.concurrent import (
     Future,
     chain_future,
@@ -32,16 +32,16 @@ from tornado.template import BaseLoader
 from tornado.web import (
     _arguments,
     _authentication,
-    _body_faults,
+    _body_errors,
+    _client_disconnect,
     _cookies,
-    _departure,
     _error_page,
-    _late_changes,
-    _lifecycle,
+    _execute,
+    _late_response_changes,
     _rendering,
     _response,
-    _security,
-    _signed,
+    _security_headers,
+    _signed_values,
     _xsrf,
 )
 from tornado.web._arguments import _ARG_DEFAULT, _ArgDefault
@@ -50,10 +50,10 @@ from tornado.web._uimodules import UI
 
 if TYPE_CHECKING:
     from tornado.web._application import Application
-    from tornado.web._conversions import Converter, D, T
+    from tornado.web._argument_conversion import Converter, D, T
+    from tornado.web._cancellation import Cancellation
     from tornado.web._cookie_attributes import CookieAttributes, CookieFlags
-    from tornado.web._guard import Guard
-    from tornado.web._sessions.exchange import SessionExchange
+    from tornado.web._sessions.request_session import RequestSession
     from tornado.web._sessions.session import Session
 
 
@@ -138,8 +138,8 @@ class RequestHandler:
     _auto_finish = True
     _has_ui = False
     _prepared_future: Future[None] | None = None
-    _guard: Guard | None = None
-    _session_exchange: SessionExchange | None = None
+    _cancellation: Cancellation | None = None
+    _session_exchange: RequestSession | None = None
     _status_code = 200
     _reason = "OK"
     _made_headers: httputil.HTTPHeaders | None = None
@@ -253,7 +253,7 @@ class RequestHandler:
 
     def _body_begins(self) -> None:
         """``prepare`` of a handler that streams its body is over, and the body will be read."""
-        _body_faults.limit_own(self)
+        _body_errors.limit_own(self)
 
     def _body_is_collected(self) -> bool:
         """Whether ``request.body`` is what the client has sent."""
@@ -304,7 +304,7 @@ class RequestHandler:
         if not isinstance(status_code, int):
             raise TypeError(f"a status code is an int, not {status_code!r}")
         if self._headers_written:
-            _late_changes.set_status(self, status_code)
+            _late_response_changes.set_status(self, status_code)
             return
         self._status_code = status_code
         if reason is None:
@@ -327,7 +327,7 @@ class RequestHandler:
         :raises ValueError: if name or value holds a control character.
         """
         if self._headers_written:
-            _late_changes.ignore(self, f"set_header({name!r})")
+            _late_response_changes.ignore(self, f"set_header({name!r})")
         self._headers[name] = self._convert_header_value(value)
 
     _original_set_header: ClassVar[Callable[..., None]] = set_header
@@ -335,7 +335,7 @@ class RequestHandler:
     def add_header(self, name: str, value: HeaderValue) -> None:
         """Add a value to a response header that may have several; see `set_header`."""
         if self._headers_written:
-            _late_changes.ignore(self, f"add_header({name!r})")
+            _late_response_changes.ignore(self, f"add_header({name!r})")
         self._headers.add(name, self._convert_header_value(value))
 
     def clear_header(self, name: str) -> None:
@@ -343,7 +343,7 @@ class RequestHandler:
         headers = self._headers
         if name in headers:
             if self._headers_written:
-                _late_changes.ignore(self, f"clear_header({name!r})")
+                _late_response_changes.ignore(self, f"clear_header({name!r})")
             del headers[name]
 
     def _convert_header_value(self, value: HeaderValue) -> str:
@@ -613,7 +613,7 @@ class RequestHandler:
         """
         exc_info = kwargs.get("exc_info")
         if self._headers_written:
-            if exc_info is None or not _departure.has_left(self, exc_info[1]):
+            if exc_info is None or not _client_disconnect.has_left(self, exc_info[1]):
                 gen_log.error("Cannot send error response after headers written")
             if not self._finished:
                 try:
@@ -689,8 +689,8 @@ class RequestHandler:
                 arguments = [value.status_code, self._request_summary(), *shown]
                 gen_log.warning("%d %s: " + value.log_message, *arguments)
             return
-        if _departure.has_left(self, value):
-            _departure.report(self)
+        if _client_disconnect.has_left(self, value):
+            _client_disconnect.report(self)
             return
         exc_info: Any = (typ, value, tb)
         app_log.error("Uncaught exception %s\n%r", self._request_summary(), self.request, exc_info=exc_info)
@@ -709,7 +709,7 @@ class RequestHandler:
 
     async def _execute(self, transforms: list[Any], *args: bytes, **kwargs: bytes) -> None:
         """Answer the request; programs that trace requests wrap this on the class."""
-        rest = _lifecycle.start(self, transforms, args, kwargs, self._stream_request_body)
+        rest = _execute.start(self, transforms, args, kwargs, self._stream_request_body)
         if rest is not None:
             await rest
 
@@ -732,7 +732,7 @@ class RequestHandler:
         return True
 
     def _handle_request_exception(self, e: BaseException) -> None:
-        _lifecycle.handle_exception(self, e)
+        _execute.handle_exception(self, e)
 
     # -- cookies --
 
@@ -790,7 +790,7 @@ class RequestHandler:
         than ``/``, and a `samesite` that is none of the three, or ``"None"`` without `secure`.
         """
         if self._headers_written:
-            _late_changes.ignore(self, f"set_cookie({name!r})")
+            _late_response_changes.ignore(self, f"set_cookie({name!r})")
             return
         attributes = {
             "domain": domain,
@@ -843,7 +843,7 @@ class RequestHandler:
 
     def create_signed_value(self, name: str, value: str | bytes, version: int | None = None) -> bytes:
         """Sign and timestamp `value` for use under `name` only; what `set_signed_cookie` stores."""
-        return _signed.create_for(self, name, value, version)
+        return _signed_values.create_for(self, name, value, version)
 
     def get_signed_cookie(
         self,
@@ -858,13 +858,13 @@ class RequestHandler:
         :param max_age_days: how old the signature may be.
         :param min_version: the oldest format of signature to accept.
         """
-        return _signed.read_for(self, name, value, max_age_days, min_version)
+        return _signed_values.read_for(self, name, value, max_age_days, min_version)
 
     get_secure_cookie = get_signed_cookie
 
     def get_signed_cookie_key_version(self, name: str, value: str | None = None) -> int | None:
         """Which key of a ``cookie_secret`` with several has signed a cookie."""
-        return _signed.key_version_for(self, name, value)
+        return _signed_values.key_version_for(self, name, value)
 
     get_secure_cookie_key_version = get_signed_cookie_key_version
 
@@ -890,13 +890,15 @@ class RequestHandler:
             self.session = await self._session_part().load(self._headers_written)
         return self.session
 
-    def _session_part(self) -> SessionExchange:
+    def _session_part(self) -> RequestSession:
         """The object that loads and saves the session of this request."""
         exchange = self._session_exchange
         if exchange is None:
-            from tornado.web._sessions.exchange import SessionExchange  # late: many programs have no sessions
+            from tornado.web._sessions.request_session import (
+                RequestSession,  # late: many programs have no sessions
+            )
 
-            exchange = self._session_exchange = SessionExchange(self)
+            exchange = self._session_exchange = RequestSession(self)
             if self._new_cookie is None:
                 self._new_cookie = {}  # the short way of sending a response has no place for cookies
         return exchange
@@ -915,7 +917,7 @@ class RequestHandler:
         self._headers_written = self._finished = True
         done: Future[None] = Future()
         future_add_done_callback(done, _note_outcome)
-        _ = keep(asyncio.ensure_future(self._finish_saved(saving, complete, done)))
+        _ = keep_reference(asyncio.ensure_future(self._finish_saved(saving, complete, done)))
         return done
 
     async def _finish_saved(
@@ -933,7 +935,7 @@ class RequestHandler:
             chain_future(_response.finish_saved(self), done)
         except BaseException as error:  # a store may also raise CancelledError, and the client is waiting
             try:
-                _lifecycle.handle_in_task(self, error)
+                _execute.handle_in_task(self, error)
             finally:
                 future_set_result_unless_cancelled(done, None)
             if isinstance(error, (KeyboardInterrupt, SystemExit)):
@@ -983,7 +985,7 @@ class RequestHandler:
 
         :raises RuntimeError: if the policy was sent before anybody asked.
         """
-        return _security.nonce(self)
+        return _security_headers.nonce(self)
 
     # -- the user --
 
@@ -1143,7 +1145,7 @@ def _note_outcome(future: Future[None]) -> None:
 
 _ON_CONNECTION_CLOSE = RequestHandler.on_connection_close
 _EXECUTE = RequestHandler._execute
-_lifecycle.FINISH = RequestHandler.finish
+_execute.FINISH = RequestHandler.finish
 _response.OWN = _response.own_steps(RequestHandler)
 _cookies.OWN_METHODS = RequestHandler.clear_cookie, RequestHandler.set_cookie
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tornado import escape
 from tornado.template import BaseLoader, Loader, TemplateNotFoundError
 from tornado.template._errors import note_once
-from tornado.web import _security
+from tornado.web import _security_headers
 
 if TYPE_CHECKING:
     from tornado.web._handler import RequestHandler
@@ -35,7 +35,7 @@ def namespace(handler: RequestHandler) -> dict[str, Any]:
         "reverse_url": handler.reverse_url,
     }
     if getattr(handler.application, "_security", None) is not None:
-        names["csp_nonce"] = _security.Nonce(handler)
+        names["csp_nonce"] = _security_headers.Nonce(handler)
     names.update(handler.ui)
     return names
 
@@ -178,7 +178,7 @@ def _addresses(handler: RequestHandler, files: Iterable[str]) -> Iterable[str]:
 
 def linked_js(handler: RequestHandler, files: Iterable[str]) -> str:
     """One ``script`` element a file."""
-    nonce = _security.attribute(handler)
+    nonce = _security_headers.attribute(handler)
     return "".join(
         f'<script src="{escape.xhtml_escape(url)}" type="text/javascript"{nonce}></script>'
         for url in _addresses(handler, files)
@@ -187,7 +187,7 @@ def linked_js(handler: RequestHandler, files: Iterable[str]) -> str:
 
 def linked_css(handler: RequestHandler, files: Iterable[str]) -> str:
     """One ``link`` element a file."""
-    nonce = _security.attribute(handler)
+    nonce = _security_headers.attribute(handler)
     return "".join(
         f'<link href="{escape.xhtml_escape(url)}" type="text/css" rel="stylesheet"{nonce}/>'
         for url in _addresses(handler, files)
@@ -196,11 +196,11 @@ def linked_css(handler: RequestHandler, files: Iterable[str]) -> str:
 
 def embedded_js(handler: RequestHandler, parts: Iterable[bytes]) -> bytes:
     """One ``script`` element around all parts."""
-    start = f'<script type="text/javascript"{_security.attribute(handler)}>\n//<![CDATA[\n'
+    start = f'<script type="text/javascript"{_security_headers.attribute(handler)}>\n//<![CDATA[\n'
     return start.encode() + b"\n".join(parts) + b"\n//]]>\n</script>"
 
 
 def embedded_css(handler: RequestHandler, parts: Iterable[bytes]) -> bytes:
     """One ``style`` element around all parts."""
-    start = f'<style type="text/css"{_security.attribute(handler)}>\n'
+    start = f'<style type="text/css"{_security_headers.attribute(handler)}>\n'
     return start.encode() + b"\n".join(parts) + b"\n</style>"

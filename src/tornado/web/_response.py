@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING, Any
 
 from tornado import httputil
 from tornado import version as _version
-from tornado._classic.warning import deprecated
+from tornado._tornado4.deprecation import deprecated
 from tornado.concurrent import Future
 from tornado.escape import json_encode, utf8
 from tornado.http1connection import HTTP1Connection
 from tornado.iostream import BaseIOStream
 from tornado.util import import_object
-from tornado.web import _backlog
-from tornado.web._security import SecurityHeaders
+from tornado.web import _background_compression
+from tornado.web._security_headers import SecurityHeaders
 
 if TYPE_CHECKING:
     from tornado.web._handler import HeaderValue, RequestHandler
@@ -319,7 +319,7 @@ def finish_saved(handler: RequestHandler) -> Future[None]:
     """Send a response whose head is complete, and whose session is saved if there is one."""
     connection: Any = handler.request.connection
     future = handler.flush(include_footers=True)
-    if not handler._transforms or not _backlog.finish(handler):
+    if not handler._transforms or not _background_compression.finish(handler):
         connection.finish()
     handler._log()
     handler._finished = True
@@ -376,7 +376,7 @@ def flush(handler: RequestHandler, finishing: bool) -> Future[None]:
     chunk = buffer[0] if len(buffer) == 1 else b"".join(buffer)
     handler._write_buffer = []
     connection: Any = handler.request.connection
-    backlog = _backlog.prepare(handler, len(chunk)) if handler._transforms else None
+    backlog = _background_compression.prepare(handler, len(chunk)) if handler._transforms else None
     if handler._headers_written:
         for transform in handler._transforms:
             chunk = transform.transform_chunk(chunk, finishing)
@@ -406,7 +406,7 @@ def flush_for_callback(handler: RequestHandler, finishing: bool, callback: Calla
     """`flush`, and the callback when it is done, in the style of Tornado 4."""
     deprecated("RequestHandler.flush(callback=...)", "await the Future that flush() returns")
     flushed = handler.flush(finishing)
-    import_object("tornado._classic.callbacks.tell_done")(flushed, callback)
+    import_object("tornado._tornado4.future_callbacks.tell_done")(flushed, callback)
     return flushed
 
 

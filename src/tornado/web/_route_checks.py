@@ -18,8 +18,8 @@ from tornado.httputil import HTTPServerConnectionDelegate
 from tornado.log import app_log
 from tornado.routing import PathMatches, Rule
 from tornado.web import _path_arguments
+from tornado.web._builtin_handlers import FallbackHandler
 from tornado.web._handler import RequestHandler
-from tornado.web._handlers import FallbackHandler
 from tornado.web._static import StaticFileHandler
 
 # Words between slashes and nothing else; whatever means something in a regular expression may match more.

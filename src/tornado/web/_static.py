@@ -6,8 +6,8 @@ is asked whether the open file is a regular one below the root; its size, time, 
 of the open file. The size is read once: of a file that grows meanwhile as much is sent as was announced, and
 one that shrinks ends the connection.
 
-Files of `_static_plain.SMALL` bytes and less are read and sent in one; larger ones go from the page cache to
-the socket by the stream's own hand, a fair share a turn of the loop; see
+Files of `_static_fast_path.SMALL` bytes and less are read and sent in one; larger ones go from the page cache
+to the socket by the stream's own hand, a fair share a turn of the loop; see
 ``docs/design/0003-static-files.md``.
 """
 
@@ -32,13 +32,13 @@ from tornado import httputil, iostream
 from tornado._wire.dates import parse_http_date
 from tornado.escape import url_escape
 from tornado.iostream._core import FAIR_SHARE
-from tornado.iostream._file import FilePiece, read_at, truncated
+from tornado.iostream._file_segment import FileSegment, read_at, truncated
 from tornado.log import gen_log
-from tornado.web import _response, _static_coded, _static_plain, _static_versions, _transforms
+from tornado.web import _response, _static_fast_path, _static_precompressed, _static_versions, _transforms
 from tornado.web._errors import HTTPError
+from tornado.web._execute import Rest, SyncOrAwaitable
 from tornado.web._handler import RequestHandler
-from tornado.web._lifecycle import AtOnce, Rest
-from tornado.web._static_files import (
+from tornado.web._static_paths import (
     Directories,
     OpenFile,
     allowed,
@@ -62,7 +62,7 @@ class _Part(NamedTuple):
     length: int
 
 
-class _Answer(AtOnce):
+class _Answer(SyncOrAwaitable):
     """What `StaticFileHandler.get` returns."""
 
     __slots__ = ("_handler", "_include_body", "_path")
@@ -73,7 +73,7 @@ class _Answer(AtOnce):
         self._include_body = include_body
 
     def at_once(self) -> bool:
-        return _static_plain.respond(self._handler, self._path, self._include_body)
+        return _static_fast_path.respond(self._handler, self._path, self._include_body)
 
     def coroutine(self) -> Rest:
         return self._handler._serve(self._path, self._include_body)
@@ -145,7 +145,7 @@ class StaticFileHandler(RequestHandler):
         """Forget all versions."""
         with cls._lock:
             cls._static_hashes.clear()
-        _static_plain.reset()
+        _static_fast_path.reset()
 
     def head(self, path: str) -> Awaitable[None]:
         """As `get`, without the body."""
@@ -162,7 +162,7 @@ class StaticFileHandler(RequestHandler):
         """What awaiting `get` does: the long way, which calls every hook."""
         self.path: str = self.parse_url_path(path)
         coded = None
-        known = _static_plain.reopen(self, path)
+        known = _static_fast_path.reopen(self, path)
         if known is not None:
             self._file, self._file_version, found = known
         else:
@@ -177,7 +177,7 @@ class StaticFileHandler(RequestHandler):
                 coded = self._open(self.root, found)
                 await self._find_version(found)
                 if self._file is not None and coded is None:
-                    _static_plain.remember(self, path, self._file, self._file_version)
+                    _static_fast_path.remember(self, path, self._file, self._file_version)
             self.modified = self.get_modified_time()
             self.set_headers()
             if coded is not None:
@@ -203,7 +203,7 @@ class StaticFileHandler(RequestHandler):
                 return False
         return True
 
-    def _open(self, root: Any, path: str) -> _static_coded.Coded | None:
+    def _open(self, root: Any, path: str) -> _static_precompressed.PrecompressedFile | None:
         """Open what will be sent, unless a subclass reads by itself.
 
         :returns: what the coding is, None if there is but the file itself.
@@ -224,7 +224,7 @@ class StaticFileHandler(RequestHandler):
         if not codings or not self._has_own("get_content_version", "get_content_size", "compute_etag"):
             return None
         accepted = self.request.headers.get("Accept-Encoding")
-        coded = _static_coded.find(file, codings, accepted, root, links_into)
+        coded = _static_precompressed.find(file, codings, accepted, root, links_into)
         if coded is not None and coded.file is not None:
             file.close()
             self._file = coded.file
@@ -233,7 +233,7 @@ class StaticFileHandler(RequestHandler):
     def _codings(self) -> tuple[str, ...]:
         setting = self.application.settings.get("static_precompressed")
         own = type(self).precompressed
-        return () if own is setting is None else _static_coded.wanted(own, setting)
+        return () if own is setting is None else _static_precompressed.wanted(own, setting)
 
     def _set_coding(self, coding: str | None) -> None:
         vary = self._headers.get("Vary")
@@ -261,7 +261,7 @@ class StaticFileHandler(RequestHandler):
         file = self._file
         if file is None:
             await self._send_chunks(self.get_content(path, part.start, part.end), part.length)
-        elif part.length > _static_plain.SMALL and self._may_send_file():
+        elif part.length > _static_fast_path.SMALL and self._may_send_file():
             await self._send_file(file, part)
         else:
             await self._send_chunks(_read(file, part), part.length)
@@ -283,7 +283,7 @@ class StaticFileHandler(RequestHandler):
         connection: Any = self.request.connection
         _ = self.flush()  # the head; what fails here fails below
         try:
-            await connection._write_file(FilePiece(file.take(), part.start or 0, part.length))
+            await connection._write_file(FileSegment(file.take(), part.start or 0, part.length))
         except iostream.StreamClosedError:
             return
 
@@ -627,4 +627,4 @@ _OWN: dict[str, Any] = {
     for name, method in vars(StaticFileHandler).items()
     if callable(getattr(method, "__func__", method))
 }
-_static_plain.note_own_steps(StaticFileHandler)
+_static_fast_path.note_own_steps(StaticFileHandler)

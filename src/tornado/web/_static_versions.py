@@ -1,6 +1,6 @@
 """Versions of static files: a hash of the content, computed once for each state of a file.
 
-A state is told by the file's identity (`_static_files.identity`). Clocks of file systems tick coarsely, so a
+A state is told by the file's identity (`_static_paths.identity`). Clocks of file systems tick coarsely, so a
 file that was changed a moment ago may change again without showing it: what was computed of such a one is
 used, but not kept.
 
@@ -16,9 +16,9 @@ import os
 import time
 from typing import TYPE_CHECKING, Any
 
-from tornado.iostream._file import read_at
-from tornado.web._static_files import Identity, OpenFile, identity
-from tornado.web._workers import Workers
+from tornado.iostream._file_segment import read_at
+from tornado.web._static_paths import Identity, OpenFile, identity
+from tornado.web._worker_threads import Workers
 
 if TYPE_CHECKING:
     from tornado.web._static import StaticFileHandler

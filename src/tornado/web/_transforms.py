@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tornado import httputil
-from tornado._wire.codings import choose_coding, weak_tag
-from tornado.web._backlog import Backlog
-from tornado.web._codings import GZIP, MAX_AT_ONCE, Coding, Compressor, ContentCodings
+from tornado._wire.content_codings import choose_coding, weak_tag
+from tornado.web._background_compression import CompressionQueue
+from tornado.web._content_codings import GZIP, MAX_AT_ONCE, Coding, Compressor, ContentCodings
 
 if TYPE_CHECKING:
     from tornado.web._handler import RequestHandler
@@ -44,15 +44,15 @@ class _Compression(OutputTransform):
     becomes weak, and ``Vary: Accept-Encoding`` is added to both.
 
     Of a body in parts, each is compressed to a point up to which the client can decode. Where this is the
-    last transform of a response of ours, a part of more than `.MAX_AT_ONCE` bytes is left to a `.Backlog`,
-    which compresses it in a thread, slice by slice, as the client takes it; such a body has no
-    Content-Length.
+    last transform of a response of ours, a part of more than `.MAX_AT_ONCE` bytes is left to a
+    `.CompressionQueue`, which compresses it in a thread, slice by slice, as the client takes it; such a body
+    has no Content-Length.
     """
 
     #: Of the codings to choose from.
     _names: tuple[str, ...] = ()
     #: Where large parts go, once there was one; set by whoever writes the response.
-    _backlog: Backlog | None = None
+    _backlog: CompressionQueue | None = None
 
     def __init__(self, request: httputil.HTTPServerRequest) -> None:
         self.request = request

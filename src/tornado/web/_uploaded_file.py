@@ -56,7 +56,7 @@ class UploadedFile:
         self._spool_size = spool_size
         self._waiting: list[bytes] = []
         self._waiting_size = 0
-        self._temporary: _Temporary | None = None
+        self._temporary: _TemporaryFile | None = None
         self._job: asyncio.Future[Any] | None = None
         self._room: asyncio.Future[None] | None = None
         self._error: BaseException | None = None
@@ -210,7 +210,7 @@ class UploadedFile:
     def _start_job(self, last: bool = False) -> asyncio.Future[Any]:
         temporary = self._temporary
         if temporary is None:
-            temporary = self._temporary = _Temporary(self._directory)
+            temporary = self._temporary = _TemporaryFile(self._directory)
             weakref.finalize(self, temporary.remove)  # also where no request ends: at the end of the process
             if self._kept:
                 temporary.let_go()
@@ -256,7 +256,7 @@ class UploadedFile:
         if temporary is not None and self._job is None:
             temporary.remove()  # else when the job is done and this object goes
 
-    def _give_up(self) -> _Temporary | None:
+    def _give_up(self) -> _TemporaryFile | None:
         """The request is over: close the file.
 
         :returns: what is to be removed from the disk.
@@ -282,7 +282,7 @@ async def remove_all(files: list[UploadedFile]) -> None:
         await IOLoop.current().run_in_executor(None, _remove_each, temporaries)
 
 
-def _remove_each(temporaries: list[_Temporary]) -> None:
+def _remove_each(temporaries: list[_TemporaryFile]) -> None:
     for each in temporaries:
         try:
             each.remove()
@@ -322,7 +322,7 @@ def _set_mode(path: str, mode: int) -> None:
         pass  # a file system without permissions
 
 
-class _Temporary:
+class _TemporaryFile:
     """A temporary file and who removes it. Its methods block: they run in a thread."""
 
     def __init__(self, directory: str | None) -> None:

@@ -1,5 +1,5 @@
 """`UploadHandler`: the manual of receiving files without holding them in memory. The work is done by
-`_reception` and `_uploaded_file`.
+`_upload_receiver` and `_uploaded_file`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 from tornado.concurrent import Future
 from tornado.web._errors import HTTPError
 from tornado.web._handler import RequestHandler
-from tornado.web._reception import Reception
+from tornado.web._upload_receiver import UploadReceiver
 from tornado.web._uploaded_file import UploadedFile
 
 
@@ -74,7 +74,7 @@ class UploadHandler(RequestHandler):
     #: Seconds that are at least between two calls of `upload_progress`.
     progress_interval: float = 0.1
 
-    _reception: Reception | None = None
+    _reception: UploadReceiver | None = None
     _xsrf_later = False
     _executed = False
 
@@ -130,7 +130,7 @@ class UploadHandler(RequestHandler):
         if getattr(verb, "__func__", None) is RequestHandler._unimplemented_method:
             raise HTTPError(405)  # before the body is taken for nothing
         _check_directory(self)
-        self._reception = Reception(self)
+        self._reception = UploadReceiver(self)
 
     def _body_is_collected(self) -> bool:
         return self._reception is not None and self._reception.collected

@@ -40,7 +40,7 @@ from tornado.websocket._deflate import (
 from tornado.websocket._errors import WebSocketClosedError, WebSocketError
 from tornado.websocket._handler import WebSocketHandler
 from tornado.websocket._interface import WebSocketProtocol
-from tornado.websocket._log import de_dupe_gen_log
+from tornado.websocket._log_once import de_dupe_gen_log
 from tornado.websocket._protocol import WebSocketProtocol13
 
 if TYPE_CHECKING:

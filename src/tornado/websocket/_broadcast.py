@@ -2,7 +2,7 @@
 
 The message becomes a frame once, and a compressed one once for each set of parameters that was agreed on; a
 delivery is hardly more than the system call. How long broadcasts may keep the loop, and how the order of
-messages survives that, is told in `tornado.websocket._rounds`.
+messages survives that, is told in `tornado.websocket._broadcast_scheduler`.
 
 A handler whose ``write_message`` is not ours, by a subclass or by a patch, gets the message by that method;
 so does a client's connection, as each of its frames has a mask of its own.
@@ -19,17 +19,17 @@ from collections.abc import Generator, Iterable
 from types import MethodType
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from tornado._tasks import keep
-from tornado._wire.ws_shared import SharedMessage
+from tornado._tasks import keep_reference
+from tornado._wire.ws_shared_message import SharedMessage
 from tornado.concurrent import Future
 from tornado.escape import json_encode
 from tornado.gen import convert_yielded
 from tornado.iostream import StreamClosedError
 from tornado.log import app_log
+from tornado.websocket._broadcast_scheduler import STEP, BroadcastScheduler, rounds_of
 from tornado.websocket._errors import WebSocketClosedError, check_thread
 from tornado.websocket._handler import WebSocketHandler
 from tornado.websocket._protocol import WebSocketProtocol13, _bytes_of
-from tornado.websocket._rounds import STEP, Rounds, rounds_of
 
 if TYPE_CHECKING:
     from tornado.websocket._client import WebSocketClientConnection
@@ -121,7 +121,7 @@ class Broadcast:
         self.slow: list[Receiver] = []
         self._policy = policy
         self._limit = limit
-        self._rounds: Rounds | None = None
+        self._rounds: BroadcastScheduler | None = None
         #: Connections that are waited for while they have more than the limit to take.
         self._awaited: list[WebSocketProtocol13] = []
         #: What methods of the program's have returned.
@@ -182,7 +182,7 @@ class Broadcast:
             if waits:
                 self._awaited.append(connection)
 
-    def _next_step(self, connection: WebSocketProtocol13) -> Rounds:
+    def _next_step(self, connection: WebSocketProtocol13) -> BroadcastScheduler:
         """Before the first connection, and after every few."""
         rounds = self._rounds
         if rounds is None:
@@ -231,7 +231,7 @@ class Broadcast:
             return
         self.sent += 1
         if inspect.isawaitable(result):
-            future = keep(convert_yielded(result))
+            future = keep_reference(convert_yielded(result))
             future.add_done_callback(functools.partial(_done, handler))
             if self._policy == "wait":
                 self._futures.append(future)

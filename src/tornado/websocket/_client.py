@@ -1,7 +1,7 @@
 """`WebSocketClientConnection`: a client's WebSocket, from its handshake to its end.
 
-The handshake is an HTTP request, carried out by `_opening`; after it the stream belongs to `_protocol`, and
-nothing waits: an open connection has no task and no timer of its own.
+The handshake is an HTTP request, carried out by `_client_handshake`; after it the stream belongs to
+`_protocol`, and nothing waits: an open connection has no task and no timer of its own.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ from tornado.simple_httpclient import HTTPStreamClosedError
 from tornado.simple_httpclient._errors import NO_RESPONSE
 from tornado.simple_httpclient._proxy import proxy_of
 from tornado.simple_httpclient._url import parse_url
+from tornado.websocket._client_handshake import ClientHandshake
 from tornado.websocket._errors import closed_error, forget_frames
-from tornado.websocket._inherited import InheritedNames
 from tornado.websocket._interface import WebSocketProtocol
-from tornado.websocket._messages import Message, MessageQueue
-from tornado.websocket._opening import Opening
-from tornado.websocket._params import MAX_MESSAGE_SIZE, WebSocketParams, params_of
+from tornado.websocket._legacy_names import LegacyNames
+from tornado.websocket._message_queue import Message, MessageQueue
+from tornado.websocket._parameters import MAX_MESSAGE_SIZE, WebSocketParams, params_of
 from tornado.websocket._protocol import WebSocketProtocol13
 
 #: The scheme that the handshake goes by. Programs write all four.
@@ -63,7 +63,7 @@ class Connecting(asyncio.Future["WebSocketClientConnection"]):
         await self.result().__aexit__(kind, error, place)
 
 
-class WebSocketClientConnection(InheritedNames):
+class WebSocketClientConnection(LegacyNames):
     """A client's side of a WebSocket; `websocket_connect` makes it.
 
     :param request: an `.HTTPRequest` with the URL of the WebSocket; it is copied. Programs also pass one
@@ -107,7 +107,7 @@ class WebSocketClientConnection(InheritedNames):
     headers: httputil.HTTPHeaders | None = None
     stream: IOStream
     #: Until the handshake is over.
-    _opening: Opening | None = None
+    _opening: ClientHandshake | None = None
     #: What `wait_closed` waits for.
     _closed: Future[None] | None = None
     _is_over = False
@@ -138,7 +138,7 @@ class WebSocketClientConnection(InheritedNames):
         #: Until it is done with a connection: with that, each would keep the other alive.
         self._connecting: Connecting | None = Connecting(loop=loop)
         self._connecting.add_done_callback(self._on_connected)
-        self._opening = Opening(self.request, self._on_http_response, self, resolver)
+        self._opening = ClientHandshake(self.request, self._on_http_response, self, resolver)
         self._opening.start()
 
     @property

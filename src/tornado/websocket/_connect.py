@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Unpack
 
-from tornado._classic.warning import ignored_loop
+from tornado._tornado4.deprecation import ignored_loop
 from tornado.concurrent import Future
 from tornado.httpclient import HTTPRequest
 from tornado.ioloop import IOLoop
 from tornado.netutil import Resolver
 from tornado.websocket._client import Connecting, WebSocketClientConnection
-from tornado.websocket._messages import Message
-from tornado.websocket._params import MAX_MESSAGE_SIZE
+from tornado.websocket._message_queue import Message
+from tornado.websocket._parameters import MAX_MESSAGE_SIZE
 
 if TYPE_CHECKING:
     from tornado.httpclient._options import HandshakeOptions

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tornado._wire.ws_deflate import TAIL, DeflatePolicy, Inflater, _compressor, compress_once
-from tornado.websocket._log import de_dupe_gen_log
+from tornado.websocket._log_once import de_dupe_gen_log
 
 #: The dictionary's keys, and the fields of `DeflatePolicy` that they set.
 _FIELDS = {

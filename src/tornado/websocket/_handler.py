@@ -1,6 +1,6 @@
 """`WebSocketHandler`: the manual of what a server's WebSocket can do.
 
-The connection itself is `_protocol`'s, the handshake `_handshake`'s.
+The connection itself is `_protocol`'s, the handshake `_server_handshake`'s.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from tornado.concurrent import Future
 from tornado.escape import json_encode, utf8
 from tornado.web._handler import RequestHandler
 from tornado.websocket._errors import closed_error
-from tornado.websocket._handshake import Opening, accept, read_offer
 from tornado.websocket._interface import WebSocketProtocol
-from tornado.websocket._params import MAX_MESSAGE_SIZE, WRITE_LIMIT, WebSocketParams, params_of
+from tornado.websocket._parameters import MAX_MESSAGE_SIZE, WRITE_LIMIT, WebSocketParams, params_of
 from tornado.websocket._protocol import WebSocketProtocol13
+from tornado.websocket._server_handshake import ServerHandshake, accept, read_offer
 
 
 class WebSocketHandler(RequestHandler):
@@ -280,7 +280,7 @@ class WebSocketHandler(RequestHandler):
             self.open_args = args
         if kwargs:
             self.open_kwargs = kwargs
-        return Opening(self)
+        return ServerHandshake(self)
 
     def _accept(self, protocol: WebSocketProtocol13) -> None:
         """Answer the handshake and open `protocol`.

@@ -1,10 +1,10 @@
 """What happens to a WebSocket by the clock: pings, the end of a closing handshake that drags on, and memory
 that has not been used for long.
 
-All connections of a loop share one timer (see `tornado.http1connection._watch`). A connection has one
-deadline: that of its end if it is closing, else of its next ping or the pong to its last one. Where messages
-are compressed there is a second one, of the next look at the compressor (`Spare`), which pings do not put
-off. A connection that has none of these is not in the list.
+All connections of a loop share one timer (see `tornado.http1connection._deadline_scheduler`). A connection
+has one deadline: that of its end if it is closing, else of its next ping or the pong to its last one. Where
+messages are compressed there is a second one, of the next look at the compressor (`IdleCompressor`), which
+pings do not put off. A connection that has none of these is not in the list.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from __future__ import annotations
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from tornado.http1connection._watch import NEVER
-from tornado.web._departure import watch_of
+from tornado.http1connection._deadline_scheduler import NEVER
+from tornado.web._client_disconnect import watch_of
 
 if TYPE_CHECKING:
     from tornado.websocket._protocol import WebSocketProtocol13
@@ -24,7 +24,7 @@ _WATCH = "_tornado_websockets"
 RELEASE_AFTER = 60.0
 
 
-class Spare:
+class IdleCompressor:
     """Looks whether a connection needs its compressor; only those have one that agreed on compression."""
 
     __slots__ = ("_deadline", "_protocol", "_sent")
@@ -64,7 +64,7 @@ def start(protocol: WebSocketProtocol13) -> None:
     if interval:
         _set(protocol, interval)
     if protocol._spare is None and protocol._compresses():
-        protocol._spare = Spare(protocol)
+        protocol._spare = IdleCompressor(protocol)
 
 
 def end_within(protocol: WebSocketProtocol13, seconds: float) -> None:
@@ -135,4 +135,4 @@ def _ping(protocol: WebSocketProtocol13, timeout: float) -> None:
     _set(protocol, timeout)
 
 
-__all__ = ["RELEASE_AFTER", "Spare", "end_within", "forget", "look_after", "pong_received", "start"]
+__all__ = ["RELEASE_AFTER", "IdleCompressor", "end_within", "forget", "look_after", "pong_received", "start"]

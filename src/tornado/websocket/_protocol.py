@@ -1,8 +1,8 @@
 """One WebSocket connection, from the end of its handshake to its last byte, on either side.
 
-`WebSocketProtocol13` stands between a byte duplex (see `_duplex`), which hands it what arrives, the sans-IO
-protocol (`tornado._wire.ws`), which makes events of that, and an owner, whose callbacks get them (see
-`_delivery`): a `.WebSocketHandler` or a `.WebSocketClientConnection`.
+`WebSocketProtocol13` stands between a byte duplex (see `_transport`), which hands it what arrives, the
+sans-IO protocol (`tornado._wire.ws_connection`), which makes events of that, and an owner, whose callbacks
+get them (see `_message_receiver`): a `.WebSocketHandler` or a `.WebSocketClientConnection`.
 
 Output is bounded by ``write_limit``: while more than that waits for the peer, the Futures of `write_message`
 wait, and if callbacks have sent of it, the peer's messages do, until it has taken all but half of that.
@@ -38,25 +38,25 @@ import inspect
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from tornado._tasks import done_future, keep
-from tornado._wire import ws
+from tornado._tasks import done_future, keep_reference
+from tornado._wire import ws_connection
 from tornado._wire.ws_errors import MessageTooLarge
 from tornado._wire.ws_frames import FIN, RSV1, Opcode, serialize_frame
 from tornado._wire.ws_handshake import accept_value
 from tornado.concurrent import Future
 from tornado.escape import to_unicode
-from tornado.http1connection._watch import NEVER
+from tornado.http1connection._deadline_scheduler import NEVER
 from tornado.log import gen_log
 from tornado.websocket import _keepalive
-from tornado.websocket._delivery import OVER, Delivery
 from tornado.websocket._errors import check_thread, closed_error
-from tornado.websocket._masks import next_mask
-from tornado.websocket._params import WebSocketParams
+from tornado.websocket._masking_keys import next_mask
+from tornado.websocket._message_receiver import OVER, MessageReceiver
+from tornado.websocket._parameters import WebSocketParams
 
 if TYPE_CHECKING:
     from tornado._wire.ws_deflate import DeflateParameters
-    from tornado._wire.ws_shared import SharedMessage
-    from tornado.websocket._duplex import Duplex
+    from tornado._wire.ws_shared_message import SharedMessage
+    from tornado.websocket._transport import Transport
 
 #: Seconds that a peer has to answer a close frame, or to take what waits for it before the end.
 CLOSE_TIMEOUT = 5.0
@@ -74,7 +74,7 @@ _NO_PONG = b"none"
 _running_loop = asyncio._get_running_loop
 
 
-class WebSocketProtocol13(Delivery):
+class WebSocketProtocol13(MessageReceiver):
     """The protocol of RFC 6455 with the compression of RFC 7692.
 
     :param handler: as in `WebSocketProtocol`.
@@ -132,7 +132,7 @@ class WebSocketProtocol13(Delivery):
         # The keep-alive's: see there.
         self._deadline = NEVER
         self._pinged: tuple[int, int, int] | None = None
-        self._spare: _keepalive.Spare | None = None
+        self._spare: _keepalive.IdleCompressor | None = None
         self._message_bytes_out = self._wire_bytes_out = 0
 
     # -- beginning --
@@ -147,7 +147,7 @@ class WebSocketProtocol13(Delivery):
 
     def begin(
         self,
-        stream: Duplex,
+        stream: Transport,
         parameters: DeflateParameters | None,
         subprotocol: str | None,
         opening: Callable[[], Any] | None = None,
@@ -163,9 +163,9 @@ class WebSocketProtocol13(Delivery):
         policy = params.policy
         keys = next_mask if self.mask_outgoing else None
         if parameters is None or policy is None:
-            self._core = ws.Connection(params.limits, keys)
+            self._core = ws_connection.WSConnection(params.limits, keys)
         else:
-            self._core = ws.Connection(params.limits, keys, parameters, policy)
+            self._core = ws_connection.WSConnection(params.limits, keys, parameters, policy)
         self.stream = stream
         self._done = done_future(stream._loop)
         self._subprotocol = subprotocol
@@ -176,7 +176,7 @@ class WebSocketProtocol13(Delivery):
             stream._start_push(self)
             self.start_pinging()
             if opening is None or self._call(opening):
-                self._go_on()
+                self._process_next()
             elif self._blocked is not None:
                 self._opening = self._blocked
                 self._opening.add_done_callback(self._opened)
@@ -218,12 +218,12 @@ class WebSocketProtocol13(Delivery):
         if waiter is not None and not waiter.done():
             waiter.set_result(None)
         if self._opening is None:
-            self._tell_owner()
+            self._notify_owner()
         else:
             # Programs give back in `on_close` what `open` has taken; Jupyter's connects to a kernel there.
-            keep(self._opening).add_done_callback(self._tell_owner)
+            keep_reference(self._opening).add_done_callback(self._notify_owner)
 
-    def _tell_owner(self, _: Future[Any] | None = None) -> None:
+    def _notify_owner(self, _: Future[Any] | None = None) -> None:
         try:
             result = self._context.run(
                 self.handler.on_ws_connection_close, self.close_code, self.close_reason
@@ -233,9 +233,9 @@ class WebSocketProtocol13(Delivery):
             self._log_exception()
             return
         if future is not None:
-            keep(future).add_done_callback(self._last_word_said)
+            keep_reference(future).add_done_callback(self._close_frame_sent)
 
-    def _last_word_said(self, future: Future[Any]) -> None:
+    def _close_frame_sent(self, future: Future[Any]) -> None:
         error = None if future.cancelled() else future.exception()
         if error is not None:
             self._log_exception(error)
@@ -366,7 +366,7 @@ class WebSocketProtocol13(Delivery):
                 future.set_exception(closed_error(self))
                 future.exception()  # whoever does not look at it knew that the peer may go
         if self._blocked is None:
-            self._go_on()
+            self._process_next()
 
     def periodic_ping(self) -> None:
         """Send a ping, or end the connection if the last one was not answered in time; the timer's work."""
@@ -469,7 +469,7 @@ class WebSocketProtocol13(Delivery):
         check_thread(self.stream._loop, "close()")
         if code in _NO_CODE:
             code = None
-        frame = self._core.close(code, ws.clipped(reason or ""))
+        frame = self._core.close(code, ws_connection.clipped(reason or ""))
         self.server_terminated = True
         if frame:
             self._wire_bytes_out += len(frame)
@@ -479,7 +479,7 @@ class WebSocketProtocol13(Delivery):
         else:
             _keepalive.end_within(self, CLOSE_TIMEOUT)
 
-    def _peer_closes(self, event: ws.Close) -> None:
+    def _peer_closes(self, event: ws_connection.Close) -> None:
         """The peer's close frame has come: answer it, or end what we began ourselves."""
         self.close_code, self.close_reason = event.code, event.reason or None
         self.client_terminated = True
@@ -488,12 +488,12 @@ class WebSocketProtocol13(Delivery):
         else:
             self._finish()
 
-    def _peer_fails(self, event: ws.Failed) -> None:
+    def _peer_fails(self, event: ws_connection.Failed) -> None:
         """The peer has broken a rule: say so, and go (RFC 6455 section 7.1.7)."""
         self.say_why("its peer broke a rule (%d): %s", event.code, event.error)
         self.client_terminated = True
         reason = _TOO_BIG if event.code == MessageTooLarge.close_code else str(event.error)
-        frame = self._core.close(event.code, ws.clipped(reason))
+        frame = self._core.close(event.code, ws_connection.clipped(reason))
         self.server_terminated = True
         self._wire_bytes_out += len(frame)
         self.stream._send(frame)

@@ -21,10 +21,10 @@ from tornado.httputil import (
 )
 from tornado.ioloop import IOLoop
 from tornado.log import access_log, escape_controls, log_access
-from tornado.wsgi._body import SpooledRequest
-from tornado.wsgi._call import Call
 from tornado.wsgi._environ import WSGIAppType, make_environ
-from tornado.wsgi._reply import Reply
+from tornado.wsgi._invocation import Invocation
+from tornado.wsgi._request_body import SpooledRequest
+from tornado.wsgi._response import Response
 
 
 class WSGIContainer(HTTPServerConnectionDelegate):
@@ -96,7 +96,7 @@ class WSGIContainer(HTTPServerConnectionDelegate):
         """Run the application for one request, and log it; done when the application is."""
         reply = self._reply(request)
         environ = self.environ(request)
-        call = Call(self.wsgi_application, environ, reply, _summary(request))
+        call = Invocation(self.wsgi_application, environ, reply, _summary(request))
         release = getattr(request, "_spool", environ["wsgi.input"]).close
         try:
             job = self.executor.submit(contextvars.copy_context().run, call.run)
@@ -109,12 +109,12 @@ class WSGIContainer(HTTPServerConnectionDelegate):
             await asyncio.wrap_future(job)
         self._log(call.status, request)
 
-    def _reply(self, request: HTTPServerRequest) -> Reply:
-        return Reply(request.connection, asyncio.get_running_loop(), self.send_timeout)
+    def _reply(self, request: HTTPServerRequest) -> Response:
+        return Response(request.connection, asyncio.get_running_loop(), self.send_timeout)
 
     def _refuse(self, request: HTTPServerRequest, error: Exception) -> None:
         """Answer 500: the request cannot be received."""
-        call = Call(
+        call = Invocation(
             self.wsgi_application, {"REQUEST_METHOD": request.method}, self._reply(request), _summary(request)
         )
         call.refuse(error)

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from tests.support.program import Program
-from tornado.web._debug._frames import Frame, Gap, Raised, Variable
 from tornado.web._debug._page import Page, render
-from tornado.web._debug._request import Route, Surroundings, Table
+from tornado.web._debug._request_tables import RequestTables, Route, Table
 from tornado.web._debug._source import SourceLine
+from tornado.web._debug._traceback import Frame, OmittedFrames, RaisedException, Variable
 
 EVIL = "</pre></script><img src=x onerror=alert(1)>\"'&\u2028"
 
@@ -22,19 +22,27 @@ EVIL = "</pre></script><img src=x onerror=alert(1)>\"'&\u2028"
 def evil_page(**changes: Any) -> Page:
     """A page each text of which would be markup."""
     lines = [SourceLine(1, EVIL), SourceLine(2, EVIL, True, (3, 9)), SourceLine(3, f"{{{{ {EVIL} }}}}")]
-    frames: list[Frame | Gap] = [
+    frames: list[Frame | OmittedFrames] = [
         Frame(kind, EVIL, EVIL, EVIL, 2, lines, [Variable(EVIL, EVIL)], 3)
         for kind in ("framework", "library", "program", "template", "program")
     ]
-    frames.insert(2, Gap(1000))
+    frames.insert(2, OmittedFrames(1000))
 
-    def others() -> list[Frame | Gap]:
+    def others() -> list[Frame | OmittedFrames]:
         return copy.deepcopy(frames)
 
-    earlier = Raised("cause", EVIL, EVIL, EVIL, [EVIL], others())
-    member = Raised("member", EVIL, EVIL, EVIL, [EVIL], others(), earlier=earlier)
-    raised = Raised(
-        "", EVIL, EVIL, EVIL, [EVIL], frames, [member], 2, Raised("context", "m", "E", "", earlier=earlier)
+    earlier = RaisedException("cause", EVIL, EVIL, EVIL, [EVIL], others())
+    member = RaisedException("member", EVIL, EVIL, EVIL, [EVIL], others(), earlier=earlier)
+    raised = RaisedException(
+        "",
+        EVIL,
+        EVIL,
+        EVIL,
+        [EVIL],
+        frames,
+        [member],
+        2,
+        RaisedException("context", "m", "E", "", earlier=earlier),
     )
     table = Table("Request", [(EVIL, EVIL)], 5)
     values: dict[str, Any] = {
@@ -42,7 +50,7 @@ def evil_page(**changes: Any) -> Page:
         "title": EVIL,
         "method": EVIL,
         "raised": raised,
-        "around": Surroundings(
+        "around": RequestTables(
             EVIL,
             [table, Table(EVIL, [(EVIL, EVIL)])],
             Table("Handler"),
@@ -112,7 +120,9 @@ def test_without_details_there_are_no_variables() -> None:
     ],
 )
 def test_python_is_coloured(text: str, expected: str) -> None:
-    raised = Raised("", "m", "E", "", [], [Frame("program", "f", "f", "f", 1, [SourceLine(1, text)])])
+    raised = RaisedException(
+        "", "m", "E", "", [], [Frame("program", "f", "f", "f", 1, [SourceLine(1, text)])]
+    )
     html = render(evil_page(raised=raised), "n").partition('<pre class="source"')[2].partition("</pre>")[0]
     found = re.findall(r'class="([kcsn]">[^<]*)<', html)
     assert "|".join(found).replace("&#39;", "&#x27;") == expected.replace("&#39;", "&#x27;")
@@ -120,7 +130,7 @@ def test_python_is_coloured(text: str, expected: str) -> None:
 
 def test_a_mark_keeps_the_colours() -> None:
     line = SourceLine(1, "return f('abc')", True, (7, 12))
-    raised = Raised("", "m", "E", "", [], [Frame("program", "f", "f", "f", 1, [line])])
+    raised = RaisedException("", "m", "E", "", [], [Frame("program", "f", "f", "f", 1, [line])])
     html = render(evil_page(raised=raised), "n").partition('<pre class="source"')[2].partition("</pre>")[0]
     text = re.sub("<[^>]*>", "", html.partition("<mark>")[2].partition("</mark>")[0])
     assert text in ("f(&#x27;ab", "f(&#39;ab")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tornado.web._debug._secrets import MASK, Secrets
+from tornado.web._debug._redaction import MASK, Redactor
 from tornado.web._debug._source import Span, lines_around, python_span
 
 LINES = """
@@ -25,7 +25,7 @@ class A:
 
 
 def around(span: Span, function_line: int = 0) -> list[Any]:
-    return lines_around(LINES, span, Secrets(), function_line)
+    return lines_around(LINES, span, Redactor(), function_line)
 
 
 def test_context_and_common_indentation() -> None:
@@ -56,13 +56,13 @@ def test_a_compound_statement_is_its_first_line() -> None:
 def test_a_place_that_is_not_there() -> None:
     assert around(Span(100, 100)) == []
     assert around(Span(0, 0)) == []
-    assert lines_around([], Span(1, 1), Secrets()) == []
+    assert lines_around([], Span(1, 1), Redactor()) == []
 
 
 def test_secrets_and_long_lines() -> None:
-    (line,) = lines_around(["password = 'x' + y"], Span(1, 1, 0, 8), Secrets())
+    (line,) = lines_around(["password = 'x' + y"], Span(1, 1, 0, 8), Redactor())
     assert (line.text, line.mark) == (f"password = '{MASK}' + y", None)
-    (line,) = lines_around(["x" * 10**5], Span(1, 1, 10, 10**5), Secrets())
+    (line,) = lines_around(["x" * 10**5], Span(1, 1, 10, 10**5), Redactor())
     assert (len(line.text), line.mark) == (400, (10, 400))
 
 
@@ -83,7 +83,7 @@ def test_columns_are_characters() -> None:
 
 def test_a_literal_of_several_lines_is_masked() -> None:
     lines = ["def f():", '    secret = """first', "    second", '    third"""', "    fail()"]
-    shown = lines_around(lines, Span(5, 5), Secrets())
+    shown = lines_around(lines, Span(5, 5), Redactor())
     assert [each.number for each in shown] == [1, 2, 3, 4, 5]
     text = "\n".join(each.text for each in shown)
     assert MASK in text

@@ -12,7 +12,7 @@ import pytest
 from tests.support.databases import RedisServer
 from tornado import web
 from tornado.web import SessionRecord
-from tornado.web._sessions import exchange, memory, session
+from tornado.web._sessions import memory, request_session, session
 
 SECRET = "an old secret of 32 bytes or more"
 
@@ -107,6 +107,6 @@ class WallClock:
 def wall_clock(monkeypatch: pytest.MonkeyPatch) -> WallClock:
     """A clock for the test to move; Redis has its own."""
     clock = WallClock()
-    for module in (exchange, memory, session):
+    for module in (request_session, memory, session):
         monkeypatch.setattr(module, "time", clock)
     return clock

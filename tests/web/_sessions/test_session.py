@@ -9,8 +9,8 @@ import pytest
 from tests.web._sessions.conftest import WallClock
 from tornado import web
 from tornado.web import MemorySessionStore, Session
-from tornado.web._sessions.policy import SessionPolicy
 from tornado.web._sessions.session import run_at_once
+from tornado.web._sessions.settings import SessionSettings
 
 
 class Recording(MemorySessionStore):
@@ -26,11 +26,11 @@ class Recording(MemorySessionStore):
 
 
 @pytest.fixture
-def policy() -> SessionPolicy:
-    return SessionPolicy({"session_store": Recording()})
+def policy() -> SessionSettings:
+    return SessionSettings({"session_store": Recording()})
 
 
-def saved(policy: SessionPolicy, **values: Any) -> str:
+def saved(policy: SessionSettings, **values: Any) -> str:
     """The token of a stored session."""
     session = Session(policy, None, None)
     session.update(values)
@@ -40,12 +40,12 @@ def saved(policy: SessionPolicy, **values: Any) -> str:
     return session.cookie_change.token
 
 
-def loaded(policy: SessionPolicy, token: str) -> Session:
+def loaded(policy: SessionSettings, token: str) -> Session:
     record: Any = policy.store.load(token)
     return Session(policy, token, record)
 
 
-def test_mapping(policy: SessionPolicy) -> None:
+def test_mapping(policy: SessionSettings) -> None:
     session = Session(policy, None, None)
     session["a"] = 1
     session.setdefault("b", []).append(2)
@@ -79,14 +79,14 @@ def test_public_names_say_where_they_are() -> None:
     "value",
     [object(), b"bytes", {1, 2}, float("nan"), float("inf"), lambda: None, {"a": {"b": 1j}}, {(1, 2): 3}],
 )
-def test_value_that_is_not_json(policy: SessionPolicy, value: Any) -> None:
+def test_value_that_is_not_json(policy: SessionSettings, value: Any) -> None:
     session = Session(policy, None, None)
     with pytest.raises(TypeError, match=r"session\['a'\] cannot be stored"):
         session["a"] = value
     assert "a" not in session
 
 
-def test_value_that_contains_itself(policy: SessionPolicy) -> None:
+def test_value_that_contains_itself(policy: SessionSettings) -> None:
     session = Session(policy, None, None)
     value: list[Any] = []
     session["a"] = value
@@ -103,17 +103,17 @@ def test_value_that_contains_itself(policy: SessionPolicy) -> None:
 
 
 @pytest.mark.parametrize("name", [1, None, b"a", ("a",)])
-def test_name_that_is_not_text(policy: SessionPolicy, name: Any) -> None:
+def test_name_that_is_not_text(policy: SessionSettings, name: Any) -> None:
     with pytest.raises(TypeError, match="names in a session are str"):
         Session(policy, None, None)[name] = 1
 
 
-def test_name_that_is_not_unicode(policy: SessionPolicy) -> None:
+def test_name_that_is_not_unicode(policy: SessionSettings) -> None:
     with pytest.raises(UnicodeEncodeError):
         Session(policy, None, None)["\ud800"] = 1
 
 
-def test_only_what_differs_is_saved(policy: SessionPolicy) -> None:
+def test_only_what_differs_is_saved(policy: SessionSettings) -> None:
     token = saved(policy, a=1, b=[1], c=3, d=4)
     session = loaded(policy, token)
     session["a"] = 1
@@ -128,7 +128,7 @@ def test_only_what_differs_is_saved(policy: SessionPolicy) -> None:
     assert dict(loaded(policy, token)) == {"a": 1, "b": [1, 2], "d": 4, "e": 5}
 
 
-def test_repr_shows_no_values(policy: SessionPolicy) -> None:
+def test_repr_shows_no_values(policy: SessionSettings) -> None:
     session = Session(policy, None, None)
     session["password"] = "secret"
     assert repr(session) == "<Session new open 1 values>"
@@ -139,7 +139,7 @@ def test_repr_shows_no_values(policy: SessionPolicy) -> None:
     assert token not in repr(session)
 
 
-def test_sealed_session_cannot_be_changed(policy: SessionPolicy) -> None:
+def test_sealed_session_cannot_be_changed(policy: SessionSettings) -> None:
     session = loaded(policy, saved(policy, a=1))
     session.seal()
     for change in (
@@ -154,7 +154,7 @@ def test_sealed_session_cannot_be_changed(policy: SessionPolicy) -> None:
     assert dict(session) == {"a": 1}
 
 
-def test_regenerated_session(policy: SessionPolicy, wall_clock: WallClock) -> None:
+def test_regenerated_session(policy: SessionSettings, wall_clock: WallClock) -> None:
     token = saved(policy, a=1)
     begun = wall_clock.now
     wall_clock.now += 5
@@ -169,7 +169,7 @@ def test_regenerated_session(policy: SessionPolicy, wall_clock: WallClock) -> No
     assert len(policy.store) == 1  # type: ignore[arg-type]
 
 
-def test_values_after_an_end_are_a_new_session(policy: SessionPolicy) -> None:
+def test_values_after_an_end_are_a_new_session(policy: SessionSettings) -> None:
     token = saved(policy, a=1)
     session = loaded(policy, token)
     session.invalidate()
@@ -181,7 +181,7 @@ def test_values_after_an_end_are_a_new_session(policy: SessionPolicy) -> None:
     assert dict(session) == {"b": 2}
 
 
-def test_session_that_ended_elsewhere_is_not_saved(policy: SessionPolicy) -> None:
+def test_session_that_ended_elsewhere_is_not_saved(policy: SessionSettings) -> None:
     token = saved(policy, a=1)
     session = loaded(policy, token)
     policy.store.delete(token)
@@ -204,7 +204,7 @@ def test_store_that_waits_unexpectedly() -> None:
 
             return asyncio.sleep(0)
 
-    session = Session(SessionPolicy({"session_store": Wrong()}), None, None)
+    session = Session(SessionSettings({"session_store": Wrong()}), None, None)
     session["a"] = 1
     with pytest.raises(TypeError, match="write its methods with `async def`"):
         run_at_once(session.save())

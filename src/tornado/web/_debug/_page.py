@@ -1,4 +1,4 @@
-"""A debug page as HTML, from what `_frames` and `_request` have gathered.
+"""A debug page as HTML, from what `_traceback` and `_request_tables` have gathered.
 
 Everything that comes from the program or the request goes through `_escape` on its way in. The page loads
 nothing and runs one script of ours, which its Content-Security-Policy knows by a nonce.
@@ -13,10 +13,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from tornado.escape import xhtml_escape
-from tornado.web._debug._frames import Frame, Gap, Raised, Variable
-from tornado.web._debug._request import Route, Surroundings, Table
+from tornado.web._debug._request_tables import RequestTables, Route, Table
 from tornado.web._debug._source import SourceLine
 from tornado.web._debug._style import ICON, SCRIPT, STYLE
+from tornado.web._debug._traceback import Frame, OmittedFrames, RaisedException, Variable
 
 _RELATIONS = {
     "cause": "It was raised from this one, its cause:",
@@ -47,8 +47,8 @@ class Page:
     status: str
     title: str
     method: str
-    raised: Raised
-    around: Surroundings
+    raised: RaisedException
+    around: RequestTables
     plain: str
     is_http_error: bool
 
@@ -173,12 +173,12 @@ class _Renderer:
             earlier, number = earlier.earlier, number + 1
         yield "</section>"
 
-    def other(self, raised: Raised) -> Iterator[str]:
+    def other(self, raised: RaisedException) -> Iterator[str]:
         yield f'<div class="other"><h3>{_name_of(raised)}</h3>{_message(raised)}</div>'
         yield from self.frames(raised.frames)
         yield from self.members(raised)
 
-    def members(self, raised: Raised) -> Iterator[str]:
+    def members(self, raised: RaisedException) -> Iterator[str]:
         if not raised.members:
             return
         count = len(raised.members) + raised.more_members
@@ -196,7 +196,7 @@ class _Renderer:
 
     # -- frames --
 
-    def frames(self, frames: list[Frame | Gap]) -> Iterator[str]:
+    def frames(self, frames: list[Frame | OmittedFrames]) -> Iterator[str]:
         folded: list[Frame] = []
         places: set[tuple[str, int]] = set()  # of a recursion the first frame is open, and the last
         for frame in frames:
@@ -205,7 +205,7 @@ class _Renderer:
                 continue
             yield from self.fold(folded)
             folded = []
-            if isinstance(frame, Gap):
+            if isinstance(frame, OmittedFrames):
                 yield f'<p class="gap">\u2026 {frame.count:,} more frames \u2026</p>'
             else:
                 place = (frame.path, frame.line)
@@ -274,7 +274,7 @@ class _Renderer:
             yield f'<div class="card">{_table(table)}</div></section>'
 
 
-def _last_of_program(raised: Raised) -> Frame | None:
+def _last_of_program(raised: RaisedException) -> Frame | None:
     """The frame that most likely is at fault: the last one of the program or of a template.
 
     Where an exception has none, for it was raised in a library's task, its cause or its members may.
@@ -290,12 +290,12 @@ def _last_of_program(raised: Raised) -> Frame | None:
     return None
 
 
-def _name_of(raised: Raised) -> str:
+def _name_of(raised: RaisedException) -> str:
     module = "" if raised.module in ("builtins", "__main__") else f"<small>{_escape(raised.module)}</small>"
     return f"{module}{_escape(raised.name)}"
 
 
-def _message(raised: Raised) -> str:
+def _message(raised: RaisedException) -> str:
     parts = []
     if raised.message:
         parts.append(f'<p class="message" tabindex="-1">{_escape(raised.message)}</p>')

@@ -6,7 +6,7 @@ import itertools
 from dataclasses import dataclass
 from types import CodeType
 
-from tornado.web._debug._secrets import Secrets
+from tornado.web._debug._redaction import Redactor
 
 _AROUND = 5
 # Of a statement that spans lines.
@@ -42,7 +42,7 @@ class Span:
         return self.last > self.first and lines[self.first - 1].rstrip().endswith(":")
 
 
-def lines_around(lines: list[str], span: Span, secrets: Secrets, function_line: int = 0) -> list[SourceLine]:
+def lines_around(lines: list[str], span: Span, secrets: Redactor, function_line: int = 0) -> list[SourceLine]:
     """The lines around a place, without the indentation that all of them share.
 
     :param function_line: where the function begins that the place is in; what is outside of it is left out.

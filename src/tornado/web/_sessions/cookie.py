@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from typing import Any, Self
 
 from tornado.web._sessions.store import SessionRecord, SessionStore, SessionTooLargeError
-from tornado.web._signed import create_signed_value, decode_signed_value
+from tornado.web._signed_values import create_signed_value, decode_signed_value
 
 # RFC 6265 section 6.1: browsers keep cookies of 4,096 bytes, attributes included, for which this leaves room.
 _MAX_TOKEN = 3800

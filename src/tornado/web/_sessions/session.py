@@ -18,7 +18,7 @@ from tornado.log import gen_log
 from tornado.web._sessions.store import SessionRecord
 
 if TYPE_CHECKING:
-    from tornado.web._sessions.policy import SessionPolicy
+    from tornado.web._sessions.settings import SessionSettings
 
 #: A session that was not changed is saved again when this part of the idle timeout has passed: the timeout is
 #: exact to a tenth, and most requests save nothing.
@@ -82,7 +82,7 @@ class Session(MutableMapping[str, Any]):
         "cookie_change",
     )
 
-    def __init__(self, policy: SessionPolicy, token: str | None, record: SessionRecord | None) -> None:
+    def __init__(self, policy: SessionSettings, token: str | None, record: SessionRecord | None) -> None:
         self._policy = policy
         self._state = State.OPEN
         self._stale: list[str] = []

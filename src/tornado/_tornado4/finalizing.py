@@ -1,0 +1,32 @@
+"""``util.is_finalizing``: whether the interpreter is shutting down."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+from tornado._export import export
+from tornado._tornado4.deprecation import deprecated
+
+__all__ = ["is_finalizing"]
+
+
+def _make(ask: Callable[[], bool]) -> Callable[[], bool]:
+    def is_finalizing() -> bool:
+        """Return whether the interpreter is shutting down.
+
+        Deprecated: `sys.is_finalizing` does the same.
+        """
+        # Finalizers call this when the globals of modules, `sys` included, may be gone.
+        if ask():
+            return True
+        deprecated("util.is_finalizing", "call sys.is_finalizing()")
+        return False
+
+    is_finalizing.__qualname__ = "is_finalizing"
+    return is_finalizing
+
+
+is_finalizing = _make(sys.is_finalizing)
+
+export(globals(), module="tornado.util")

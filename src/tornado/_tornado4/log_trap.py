@@ -1,0 +1,50 @@
+"""``testing.LogTrapTestCase``: tests whose log is shown only if they fail."""
+
+from __future__ import annotations
+
+import logging
+import unittest
+from logging.handlers import MemoryHandler
+
+from tornado._export import export
+from tornado._tornado4.deprecation import deprecated
+
+__all__ = ["LogTrapTestCase"]
+
+# Records up to here are kept of one test; of more, all are shown.
+_MOST = 100_000
+
+
+class LogTrapTestCase(unittest.TestCase):
+    """A test case that holds what the root logger's handlers would show, and drops it if the test passes.
+
+    Deprecated: ``python -m tornado.testing --buffer``, or pytest, does that for all tests.
+    """
+
+    def run(self, result: unittest.TestResult | None = None) -> unittest.TestResult | None:
+        """Run the test, as `unittest.TestCase.run` does."""
+        deprecated("testing.LogTrapTestCase", "run the tests with --buffer, or with pytest")
+        root = logging.getLogger()
+        shown, traps = root.handlers[:], []
+        for handler in shown:
+            trap = MemoryHandler(_MOST, logging.CRITICAL + 1, handler, flushOnClose=False)
+            trap.setLevel(handler.level)
+            traps.append(trap)
+        failed_before = _failed(result)
+        root.handlers[:] = traps
+        try:
+            result = super().run(result)
+        finally:
+            root.handlers[:] = shown
+            for trap in traps:
+                if _failed(result) > failed_before:
+                    trap.flush()
+                trap.close()
+        return result
+
+
+def _failed(result: unittest.TestResult | None) -> int:
+    return 0 if result is None else len(result.failures) + len(result.errors)
+
+
+export(globals(), module="tornado.testing")

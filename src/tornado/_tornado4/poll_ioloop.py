@@ -1,0 +1,247 @@
+"""``ioloop.PollIOLoop`` and its subclasses: an IOLoop on a poller that the program chooses or writes.
+
+In Tornado 4 the loop itself called ``poll()`` of an object like `select.epoll`. Here asyncio's loop does, by
+way of a selector: `PollerSelector` translates between the two interfaces. Timers go by asyncio's clock or,
+where a program gives ``time_func``, by that function, so that a poller which advances a simulated time drives
+the timers too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import select
+import selectors
+import sys
+import time
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol
+
+from tornado._export import export
+from tornado._tornado4.deprecation import deprecated
+from tornado.ioloop import IOLoop
+from tornado.platform.asyncio import AsyncIOLoop
+
+__all__ = ["PollIOLoop"]
+
+#: Seconds that a poller waits when the loop has no timer.
+_LONGEST_POLL = 3600.0
+
+_ADVICE = "use IOLoop(), which chooses the best selector of the platform"
+
+
+class Poller(Protocol):
+    """The interface of a poller: that of `select.epoll`, with the events of `.IOLoop`."""
+
+    def register(self, fd: int, events: int) -> Any:
+        """Begin to watch a descriptor."""
+
+    def modify(self, fd: int, events: int) -> Any:
+        """Change the events of a descriptor."""
+
+    def unregister(self, fd: int) -> Any:
+        """Stop watching a descriptor."""
+
+    def poll(self, timeout: float) -> Iterable[tuple[int, int]]:
+        """Wait up to ``timeout`` seconds and return the ready descriptors, each with its events."""
+
+
+class SelectPoller:
+    """A poller on `select.select`. Programs subclass it as ``platform.select._Select``."""
+
+    def __init__(self) -> None:
+        self.read_fds: set[int] = set()
+        self.write_fds: set[int] = set()
+        self.error_fds: set[int] = set()
+
+    def register(self, fd: int, events: int) -> None:
+        """Begin to watch ``fd``.
+
+        :raises OSError: if it is watched already.
+        """
+        if fd in self.read_fds or fd in self.write_fds or fd in self.error_fds:
+            raise OSError(f"descriptor {fd} is registered already; change its events with modify()")
+        if events & IOLoop.READ:
+            self.read_fds.add(fd)
+        if events & IOLoop.WRITE:
+            self.write_fds.add(fd)
+        if events & IOLoop.ERROR:
+            self.error_fds.add(fd)
+
+    def modify(self, fd: int, events: int) -> None:
+        """Replace the events for which ``fd`` is watched."""
+        self.unregister(fd)
+        self.register(fd, events)
+
+    def unregister(self, fd: int) -> None:
+        """Stop watching ``fd``, if it is watched."""
+        self.read_fds.discard(fd)
+        self.write_fds.discard(fd)
+        self.error_fds.discard(fd)
+
+    def poll(self, timeout: float) -> Iterable[tuple[int, int]]:
+        """Wait up to ``timeout`` seconds and return the ready descriptors, each with its events."""
+        readable, writable, failed = select.select(self.read_fds, self.write_fds, self.error_fds, timeout)
+        events: dict[int, int] = {}
+        for fds, event in ((readable, IOLoop.READ), (writable, IOLoop.WRITE), (failed, IOLoop.ERROR)):
+            for fd in fds:
+                events[fd] = events.get(fd, 0) | event
+        return events.items()
+
+    def close(self) -> None:
+        """Release the poller, which holds no descriptor of its own."""
+
+
+class PollerSelector(selectors.SelectSelector):
+    """A selector for asyncio that asks a `Poller`. The base class keeps the keys of what is registered."""
+
+    def __init__(self, poller: Poller) -> None:
+        super().__init__()
+        self.poller = poller
+
+    def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
+        key = super().register(fileobj, events, data)
+        try:
+            self.poller.register(key.fd, _poller_events(events))
+        except BaseException:
+            super().unregister(fileobj)
+            raise
+        return key
+
+    def unregister(self, fileobj: Any) -> selectors.SelectorKey:
+        key = super().unregister(fileobj)
+        self.poller.unregister(key.fd)
+        return key
+
+    def modify(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
+        super().unregister(fileobj)
+        key = super().register(fileobj, events, data)
+        self.poller.modify(key.fd, _poller_events(events))
+        return key
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        try:
+            found = self.poller.poll(_LONGEST_POLL if timeout is None else max(timeout, 0.0))
+        except InterruptedError:
+            return []
+        keys, ready = self.get_map(), []
+        for fd, events in found:
+            key = keys.get(fd)
+            if key is None:
+                continue  # unregistered since the poller saw it
+            # An error is reported as both, so that the handler finds it on its next read or write.
+            mask = selectors.EVENT_READ if events & ~IOLoop.WRITE else 0
+            mask |= selectors.EVENT_WRITE if events & ~IOLoop.READ else 0
+            if mask & key.events:
+                ready.append((key, mask & key.events))
+        return ready
+
+    def close(self) -> None:
+        super().close()
+        close = getattr(self.poller, "close", None)  # select.poll objects have none
+        if close is not None:
+            close()
+
+
+def _poller_events(mask: int) -> int:
+    """Return the events of `.IOLoop` for those of `selectors`. Errors are always included."""
+    events = IOLoop.ERROR
+    if mask & selectors.EVENT_READ:
+        events |= IOLoop.READ
+    if mask & selectors.EVENT_WRITE:
+        events |= IOLoop.WRITE
+    return events
+
+
+class _TimedLoop(asyncio.SelectorEventLoop):
+    """An asyncio loop whose clock is a function."""
+
+    def __init__(self, selector: selectors.BaseSelector, time_func: Callable[[], float]) -> None:
+        self._time_func = time_func
+        super().__init__(selector)
+
+    def time(self) -> float:
+        return self._time_func()
+
+
+class PollIOLoop(AsyncIOLoop):
+    """An IOLoop whose poller the program gives: ``PollIOLoop(impl=select.epoll())``.
+
+    Usually a subclass passes both arguments to ``super().initialize``.
+
+    :param impl: a poller with the methods of `select.epoll` (`Poller`), or a selector of `selectors`; by
+        default the best selector of the platform. It is closed with the loop.
+    :param time_func: returns the time in seconds, for `.IOLoop.time` and for timers. By default the former is
+        `time.time`, and timers go by the monotonic clock.
+
+    Deprecated: ``IOLoop()`` chooses the selector, and tests that simulate time can patch asyncio's clock.
+    """
+
+    time_func: Callable[[], float]
+
+    def initialize(  # type: ignore[override]
+        self,
+        impl: Poller | selectors.BaseSelector | None = None,
+        time_func: Callable[[], float] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Take the arguments of the constructor; ``kwargs`` are those of `.IOLoop.initialize`."""
+        deprecated(type(self).__name__, _ADVICE)
+        self.time_func = time_func or time.time
+        if impl is None:
+            impl = selectors.DefaultSelector()
+        selector = impl if isinstance(impl, selectors.BaseSelector) else PollerSelector(impl)
+        loop: asyncio.SelectorEventLoop
+        if time_func is None:
+            loop = asyncio.SelectorEventLoop(selector)
+        else:
+            loop = _TimedLoop(selector, time_func)
+        try:
+            super().initialize(asyncio_loop=loop, **kwargs)
+        except BaseException:
+            loop.close()
+            raise
+
+    def time(self) -> float:
+        """Return the time by ``time_func``; see `.IOLoop.time`."""
+        return self.time_func()
+
+
+class SelectIOLoop(PollIOLoop):
+    """An IOLoop on `select.select`, which serves few descriptors, with low numbers."""
+
+    def initialize(self, **kwargs: Any) -> None:  # type: ignore[override]
+        """Make the poller; ``kwargs`` are those of `PollIOLoop`."""
+        super().initialize(impl=SelectPoller(), **kwargs)
+
+
+class EPollIOLoop(PollIOLoop):
+    """An IOLoop on epoll, which Linux has.
+
+    :raises RuntimeError: on a platform that does not have it.
+    """
+
+    def initialize(self, **kwargs: Any) -> None:  # type: ignore[override]
+        """Make the selector; ``kwargs`` are those of `PollIOLoop`."""
+        super().initialize(impl=_selector("EpollSelector", "epoll"), **kwargs)
+
+
+class KQueueIOLoop(PollIOLoop):
+    """An IOLoop on kqueue, which macOS and the BSDs have.
+
+    :raises RuntimeError: on a platform that does not have it.
+    """
+
+    def initialize(self, **kwargs: Any) -> None:  # type: ignore[override]
+        """Make the selector; ``kwargs`` are those of `PollIOLoop`."""
+        super().initialize(impl=_selector("KqueueSelector", "kqueue"), **kwargs)
+
+
+def _selector(name: str, what: str) -> selectors.BaseSelector:
+    found = getattr(selectors, name, None)
+    if found is None:
+        raise RuntimeError(f"this platform ({sys.platform}) does not have {what}: {_ADVICE}")
+    made: selectors.BaseSelector = found()
+    return made
+
+
+export(globals(), module="tornado.ioloop")

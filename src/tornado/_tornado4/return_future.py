@@ -1,0 +1,84 @@
+"""``concurrent.return_future``: functions that call back, as functions that give Futures."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from tornado._export import export
+from tornado._tornado4.deprecation import deprecated
+from tornado._tornado4.stack_contexts import Handling, call, wrapped
+from tornado.concurrent import Future, ReturnValueIgnoredError
+from tornado.ioloop import IOLoop
+from tornado.util import ArgReplacer
+
+__all__ = ["return_future"]
+
+_NOTHING: Any = object()
+
+
+def return_future(f: Callable[..., Any]) -> Callable[..., asyncio.Future[Any]]:
+    """Decorate a function that passes its result to its argument ``callback``, to give a Future as well.
+
+    :arg f: a function with an argument ``callback``, which it calls with the result, or without an argument
+        for None. It must not return anything itself.
+
+    A callback that the caller gives is called with the result, too. An exception of the function, or of a
+    callback that it has started, is the Future's.
+
+    Deprecated: write a coroutine, or make the Future yourself.
+    """
+    deprecated("concurrent.return_future", "write an async def function")
+    replacer = ArgReplacer(f, "callback")
+
+    @functools.wraps(f)
+    def wrapper(*args: Any, **kwargs: Any) -> asyncio.Future[Any]:
+        future: asyncio.Future[Any] = Future()
+        given = []
+
+        def settle(value: Any = _NOTHING) -> None:
+            given.append(value)
+            if not future.done():
+                future.set_result(None if value is _NOTHING else value)
+
+        callback, new_args, new_kwargs = replacer.replace(settle, args, kwargs)
+        returned = None
+        with Handling(functools.partial(_fail, future)):
+            returned = f(*new_args, **new_kwargs)
+        if returned is not None:
+            raise ReturnValueIgnoredError(
+                f"{f.__qualname__} returned a value; under return_future it passes that to its callback"
+            )
+        if callback is not None:
+            _call_back(future, wrapped(callback), given)
+        return future
+
+    return wrapper
+
+
+def _fail(future: asyncio.Future[Any], kind: type[BaseException], error: BaseException, trace: Any) -> bool:
+    if future.done():
+        return False
+    future.set_exception(error)
+    return True
+
+
+def _call_back(future: asyncio.Future[Any], callback: Callable[..., Any], given: list[Any]) -> None:
+    def done(future: asyncio.Future[Any]) -> None:
+        result = future.result()
+        if given and given[0] is _NOTHING:
+            callback()
+        else:
+            callback(result)
+
+    if not future.done():
+        IOLoop.current().add_future(future, done)
+    elif future.exception() is not None:
+        future.result()  # raises: the caller sees the failure of the function
+    else:
+        call(functools.partial(done, future))
+
+
+export(globals(), module="tornado.concurrent")

@@ -1,0 +1,103 @@
+"""``platform.twisted.TwistedResolver``: host names to addresses by Twisted's DNS client."""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+from twisted.internet.asyncioreactor import AsyncioSelectorReactor
+from twisted.names.client import Resolver as DNSClient
+from twisted.names.error import DNSQueryTimeoutError, DNSServerError, DomainError, ResolverError
+from twisted.names.hosts import Resolver as HostsFile
+
+from tornado._awaitables import convert_yielded
+from tornado._export import export
+from tornado._tornado4.deprecation import deprecated
+from tornado._tornado4.legacy_arguments import takes_callback
+from tornado.ioloop import IOLoop
+from tornado.netutil import Resolver, is_valid_ip
+
+__all__ = ["TwistedResolver"]
+
+_FAMILIES = (socket.AF_INET, socket.AF_INET6)
+#: Record types (RFC 1035 section 3.2.2, RFC 3596 section 2.1).
+_TYPES = {1: socket.AF_INET, 28: socket.AF_INET6}
+#: A name that cannot be encoded (UnicodeError) has no address either.
+_FAILURES = (DomainError, DNSQueryTimeoutError, DNSServerError, ResolverError, UnicodeError)
+
+
+class TwistedResolver(Resolver):
+    """A `.Resolver` without threads that asks ``/etc/hosts`` and the name servers in ``/etc/resolv.conf``.
+
+    ::
+
+        Resolver.configure("tornado.platform.twisted.TwistedResolver")
+
+    It needs the package ``Twisted``. IPv6 addresses are looked up only where a name has no IPv4 address, or
+    where the family asks for them.
+
+    Deprecated: the default resolver knows all that the operating system knows, and
+    `tornado.platform.caresresolver.CaresResolver` needs no threads either.
+    """
+
+    def initialize(self) -> None:
+        """Called by the constructor."""
+        deprecated("TwistedResolver", "use the default Resolver, or CaresResolver")
+        self._loop: IOLoop | None = None
+        self._client: DNSClient | None = None
+
+    @takes_callback
+    async def resolve(self, host: str, port: int, family: int = socket.AF_UNSPEC) -> list[tuple[int, Any]]:
+        """Look ``host`` up, as `.Resolver.resolve` does. A literal address is answered at once.
+
+        :raises OSError: (`socket.gaierror`) if it has no address of this family.
+        """
+        if is_valid_ip(host):
+            known = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, 0, socket.AI_NUMERICHOST)
+            return [(each[0], each[4]) for each in known]
+        failure: Exception | None = None
+        for wanted in _FAMILIES if family == socket.AF_UNSPEC else (family,):
+            try:
+                found = await self._look_up(host, wanted)
+            except _FAILURES as error:
+                failure = error
+            else:
+                if found:
+                    return [(wanted, _socket_address(address, port, wanted)) for address in found]
+        raise socket.gaierror(socket.EAI_NONAME, f"no address for {host!r}: {failure!r}") from failure
+
+    async def _look_up(self, host: str, family: int) -> list[str]:
+        """Return the addresses of one family: from the hosts file, else from a name server."""
+        name = host if host.isascii() else host.encode("idna").decode("ascii")
+        hosts: Any = HostsFile()  # type: ignore[no-untyped-call]
+        try:
+            answers = await _ask(hosts, name, family)
+        except DomainError:
+            answers = await _ask(self._client_of(IOLoop.current()), name, family)
+        return [_address(each.payload) for each in answers if _TYPES.get(each.type) == family]
+
+    def _client_of(self, loop: Any) -> DNSClient:
+        """Return the client, whose sockets and timers belong to one loop."""
+        if self._client is None or self._loop is not loop:
+            reactor = AsyncioSelectorReactor(loop.asyncio_loop)
+            client = DNSClient(resolv="/etc/resolv.conf", reactor=reactor)  # type: ignore[no-untyped-call]
+            self._client, self._loop = client, loop
+        return self._client
+
+
+async def _ask(source: Any, name: str, family: int) -> Any:
+    method = source.lookupAddress if family == socket.AF_INET else source.lookupIPV6Address
+    answers, _authority, _additional = await convert_yielded(method(name))
+    return answers
+
+
+def _address(payload: Any) -> str:
+    family = _TYPES[payload.TYPE]
+    return socket.inet_ntop(family, payload.address)
+
+
+def _socket_address(address: str, port: int, family: int) -> tuple[Any, ...]:
+    return (address, port) if family == socket.AF_INET else (address, port, 0, 0)
+
+
+export(globals(), module="tornado.platform.twisted")

@@ -1,0 +1,166 @@
+"""A cache of field lines of requests that have been validated.
+
+Theory of operation
+-------------------
+Successive requests of a client share most field lines but seldom all of them: the cookie changes, or a proxy
+adds a request number and an address. The cache therefore holds single lines, and only lines of fields whose
+values repeat and identify neither a user nor a request (`REPEATING`): the user agent, its preferences, the
+host. It never holds a cookie, a token, an address, a request number or a path, nor any line of another field.
+
+A cached line is valid and does not affect how an HTTP/1.1 message is read. ``Connection: keep-alive`` is such
+a line in HTTP/1.1 (RFC 9112 section 9.3) but not in HTTP/1.0, whose heads are parsed without the cache. Lines
+of Host are in a separate table, with their authority, because a request has exactly one.
+
+`kind_of` maps the name of a field, as spelled, to its meaning for the parser. It caches names, which are not
+secret.
+
+Limits
+------
+`MAX_LINES` lines and `MAX_HOSTS` lines of Host of at most `MAX_LINE_SIZE` characters each; `MAX_NAMES` names
+of at most `MAX_NAME_SIZE` characters. A full table is emptied.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from tornado._wire.start_line import TCHAR
+
+__all__ = [
+    "CONDITION",
+    "CONNECTION",
+    "DECISIVE",
+    "HOST",
+    "LENGTH",
+    "MAX_HOSTS",
+    "MAX_LINES",
+    "MAX_LINE_SIZE",
+    "MAX_NAMES",
+    "MAX_NAME_SIZE",
+    "MUTE",
+    "REPEATING",
+    "STEADY",
+    "TYPE",
+    "forget",
+    "hosts",
+    "keep_host",
+    "keep_line",
+    "kind_of",
+    "lines",
+]
+
+MAX_LINES: Final = 1024
+MAX_HOSTS: Final = 256
+MAX_LINE_SIZE: Final = 256
+MAX_NAMES: Final = 1024
+MAX_NAME_SIZE: Final = 64
+
+#: Fields that have the same value in each request of a client and do not identify it, in lower case.
+REPEATING: Final = frozenset(
+    [
+        "accept",
+        "accept-charset",
+        "accept-encoding",
+        "accept-language",
+        "cache-control",
+        "dnt",
+        "origin",
+        "pragma",
+        "priority",
+        "save-data",
+        "sec-ch-ua",
+        "sec-ch-ua-mobile",
+        "sec-ch-ua-platform",
+        "sec-fetch-dest",
+        "sec-fetch-mode",
+        "sec-fetch-site",
+        "sec-fetch-user",
+        "sec-gpc",
+        "upgrade-insecure-requests",
+        "user-agent",
+        "x-forwarded-host",
+        "x-forwarded-port",
+        "x-forwarded-proto",
+        "x-forwarded-server",
+        "x-requested-with",
+        "x-scheme",
+    ]
+)
+
+#: A field that does not affect parsing and whose lines are not cached.
+MUTE: Final = 0
+#: A field that does not affect parsing and whose lines are cached: see `REPEATING`.
+STEADY: Final = 1
+#: Host.
+HOST: Final = 2
+#: Content-Length.
+LENGTH: Final = 3
+#: If-None-Match.
+CONDITION: Final = 4
+#: Connection.
+CONNECTION: Final = 5
+#: Content-Type, whose lines are cached unless they contain a boundary.
+TYPE: Final = 6
+#: Any other field that affects how the message is read, or a name that is not a token.
+DECISIVE: Final = 7
+
+_KINDS: Final = {
+    **dict.fromkeys(REPEATING, STEADY),
+    "host": HOST,
+    "content-length": LENGTH,
+    "if-none-match": CONDITION,
+    "connection": CONNECTION,
+    "content-type": TYPE,
+    **dict.fromkeys(("expect", "transfer-encoding", "upgrade"), DECISIVE),
+}
+_is_token = re.compile(rf"[{TCHAR}]++").fullmatch
+
+
+class _LineKinds(dict[str, int]):
+    """A cache from names, as spelled, to kinds."""
+
+    def __missing__(self, name: str) -> int:
+        if _is_token(name) is None:
+            return DECISIVE
+        kind = _KINDS.get(name.lower(), MUTE)
+        if len(name) <= MAX_NAME_SIZE:
+            if len(self) >= MAX_NAMES:
+                self.clear()
+            self[name] = kind
+        return kind
+
+
+#: ``kind_of[name]`` is the kind of a field.
+kind_of: Final = _LineKinds()
+
+#: The cached lines, without their line ends.
+lines: Final[set[str]] = set()
+#: The cached lines of Host and their authority.
+hosts: Final[dict[str, str]] = {}
+
+
+def keep_line(line: str) -> None:
+    """Cache a line, whose characters are all printable.
+
+    :param line: a line of the kind `STEADY`, Content-Type without a boundary, or ``Connection: keep-alive``.
+    """
+    if len(line) <= MAX_LINE_SIZE:
+        if len(lines) >= MAX_LINES:
+            lines.clear()
+        lines.add(line)
+
+
+def keep_host(line: str, authority: str) -> None:
+    """Cache a line of Host and its valid authority."""
+    if len(line) <= MAX_LINE_SIZE:
+        if len(hosts) >= MAX_HOSTS:
+            hosts.clear()
+        hosts[line] = authority
+
+
+def forget() -> None:
+    """Empty all caches, for tests."""
+    kind_of.clear()
+    hosts.clear()
+    lines.clear()

@@ -1,0 +1,109 @@
+"""What a server or client may choose about its HTTP/1.x connections."""
+
+from __future__ import annotations
+
+import re
+
+from tornado._fair_queue import FairQueue
+from tornado._log_rate_limit import LogRateLimit
+from tornado._wire.limits import Limits
+from tornado.concurrent import Future
+from tornado.http1connection._deadline_scheduler import NEVER, DeadlineScheduler
+from tornado.http1connection._protection import DEFAULT as DEFAULT_PROTECTION
+from tornado.http1connection._protection import Protection
+from tornado.log import gen_log
+
+#: Unread bytes after which the peer is not read any further.
+READ_AHEAD = 65536
+#: Bytes handed to a delegate at once.
+DEFAULT_CHUNK_SIZE = 65536
+
+CR_OR_LF_RE = re.compile(b"\r|\n")
+DIGITS = re.compile(r"[0-9]+")
+HEXDIGITS = re.compile(r"[0-9a-fA-F]+")
+
+
+class HTTP1ConnectionParameters:
+    """Settings shared by the connections of one server, or given to one client connection.
+
+    :param no_keep_alive: close each connection after one request.
+    :param chunk_size: the most bytes handed to a delegate's ``data_received`` at once (default 64 KiB).
+    :param max_header_size: limit on start line and header block, in bytes (default 64 KiB); answered with
+        431.
+    :param header_timeout: seconds that a connection may wait for its next request (default 3600).
+    :param max_body_size: limit on a message body, in bytes (default: the stream's ``max_buffer_size``);
+        answered with 413. A delegate may change it for one message by `HTTP1Connection.set_max_body_size`.
+    :param body_timeout: seconds that a body may take to arrive (default: no limit).
+    :param decompress: undo ``Content-Encoding: gzip`` of incoming bodies.
+    :param protection: everything else that bounds a peer; the arguments above go before its values.
+    """
+
+    def __init__(
+        self,
+        no_keep_alive: bool = False,
+        chunk_size: int | None = None,
+        max_header_size: int | None = None,
+        header_timeout: float | None = None,
+        max_body_size: int | None = None,
+        body_timeout: float | None = None,
+        decompress: bool = False,
+        protection: Protection | None = None,
+    ) -> None:
+        self.no_keep_alive = no_keep_alive
+        self.chunk_size: int = chunk_size or DEFAULT_CHUNK_SIZE
+        protection = DEFAULT_PROTECTION if protection is None else protection
+        self.protection = protection
+        self.max_header_size: int = max_header_size or protection.max_header_size
+        self.header_timeout = header_timeout
+        self.max_body_size = max_body_size
+        self.body_timeout: float | None = protection.body_timeout if body_timeout is None else body_timeout
+        self.decompress = decompress
+        # A body's size is judged here and not by the reader, because a delegate may raise the limit after the
+        # head.
+        self._limits = Limits(
+            max_head_size=self.max_header_size,
+            max_request_line=self.max_header_size,
+            max_header_count=protection.max_header_count,
+            max_body_size=2**63 - 1,
+        )
+        idle = protection.idle_connection_timeout
+        self._idle_timeout = idle if header_timeout is None else header_timeout
+        self._head_timeout = min(protection.header_timeout, header_timeout or NEVER)
+        self._handshake_timeout = min(protection.tls_handshake_timeout, header_timeout or NEVER)
+        self._min_body_rate = protection.min_body_rate
+        self._min_send_rate = protection.min_send_rate
+        self._rate_window = protection.rate_window
+        self._max_pipelined = protection.max_pipelined_requests
+        self._deadlines = DeadlineScheduler()
+        #: Of messages that were refused; a few lines, as a developer at his client wants to see each.
+        self._reports = LogRateLimit(gen_log, burst=10)
+        #: Of the access log's lines for refused requests, by status.
+        self.refusals: LogRateLimit = LogRateLimit(gen_log, burst=100)
+        #: Who has written his share and waits for a turn of the loop; many such get it some at a time.
+        self._yields: FairQueue[Future[None]] = FairQueue(_set_done, at_once=0)
+
+
+def _set_done(future: Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+def parse_int(s: str) -> int:
+    """Read a decimal number as HTTP writes it: digits only, no sign, space or underscore (RFC 9110 section
+    8.6).
+
+    :raises ValueError: if `s` is anything else.
+    """
+    if DIGITS.fullmatch(s) is None:
+        raise ValueError(f"not an integer: {s!r}")
+    return int(s)
+
+
+def parse_hex_int(s: str) -> int:
+    """Read a hexadecimal number as chunk sizes are written: hex digits only (RFC 9112 section 7.1).
+
+    :raises ValueError: if `s` is anything else.
+    """
+    if HEXDIGITS.fullmatch(s) is None:
+        raise ValueError(f"not a hexadecimal integer: {s!r}")
+    return int(s, 16)

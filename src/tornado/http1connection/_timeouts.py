@@ -1,0 +1,260 @@
+"""What ends a server's connection from our side: its deadlines, and too much pipelining.
+
+A connection has one deadline (see `tornado.http1connection._deadline_scheduler`) and is in one of these
+situations:
+
+====================================  ==================================================================
+situation                             setting
+====================================  ==================================================================
+TLS handshake                         ``tls_handshake_timeout``
+waiting for a request                 ``idle_connection_timeout``; no log line, as it is everyday
+inside a request's head               ``header_timeout``
+inside a request's body               ``body_timeout``, ``min_body_rate``
+a response that the peer is to take   ``min_send_rate``; without it, ``idle_connection_timeout`` without
+                                      any progress, once the response is finished
+====================================  ==================================================================
+
+Where a rate is watched, or a body with a response before it, `TransferRate` keeps the deadlines of both. A
+head that has begun keeps its own, whatever is sent meanwhile. The connection has the earliest of them. Each
+line in the log names the setting.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import struct
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from tornado._log_rate_limit import LogRateLimit
+from tornado.http1connection._deadline_scheduler import NEVER
+from tornado.http1connection._state import State
+from tornado.http1connection._transfer_rate import TransferRate, taken_by_peer
+from tornado.log import gen_log
+
+if TYPE_CHECKING:
+    from tornado._wire.h1 import RequestHead
+    from tornado.http1connection._server import HTTP1ServerConnection
+    from tornado.iostream import IOStream
+
+_reports = LogRateLimit(gen_log)
+#: Of ``struct linger``: on, for no time, so that close() resets the connection.
+_RESET = struct.pack("ii" if os.name != "nt" else "hh", 1, 0)
+
+
+def _say(connection: HTTP1ServerConnection, kind: str, what: str, setting: str) -> None:
+    if gen_log.isEnabledFor(logging.INFO):  # else the context need not be made
+        _reports.log(kind, logging.INFO, "Timeout %s %s: %s", what, connection.context, setting)
+
+
+def _say_body_is_late(connection: HTTP1ServerConnection) -> None:
+    exchange = connection._exchange
+    timeout = None if exchange is None else exchange._body_timeout
+    if timeout is None:
+        timeout = connection.params.body_timeout
+    _say(connection, "body", "reading body from", f"not complete within body_timeout ({timeout:g} s)")
+
+
+# -- setting deadlines --
+
+
+def watch_body(connection: HTTP1ServerConnection, timeout: float | None) -> None:
+    """A body is awaited: bound the time of all of it, and the rate at which it comes."""
+    params = connection.params
+    now = monotonic()
+    if params._min_body_rate is None and connection._transfer_rate is None:
+        if timeout is not None:
+            params._deadlines.set(connection, now, timeout)
+        return
+    pace = connection._transfer_rate
+    if pace is None:
+        pace = connection._transfer_rate = TransferRate()
+    window = params._rate_window if params._min_body_rate is not None else NEVER
+    pace.begin_body(now, window, NEVER if timeout is None else now + timeout)
+    _follow(connection, pace, now)
+
+
+def forget_body(connection: HTTP1ServerConnection, pace: TransferRate) -> None:
+    """Nobody waits for a body any more, and the connection has another deadline already."""
+    pace.end_body()
+    if pace.deadline() == NEVER:
+        connection._transfer_rate = None
+
+
+def watch_output(connection: HTTP1ServerConnection) -> None:
+    """Output has begun to wait for the peer, or some more has."""
+    params = connection.params
+    pace = connection._transfer_rate
+    if pace is None:
+        pace = connection._transfer_rate = TransferRate()
+    now = monotonic()
+    if pace.output_window_end == NEVER:
+        pace.begin_output(now, params._rate_window, taken_by_peer(connection.stream))
+    _follow(connection, pace, now)
+
+
+def follow_pace(connection: HTTP1ServerConnection) -> None:
+    """Something that the pace watched is over; or a request has begun, which takes the deadline away, while
+    output of the one before still waits.
+    """
+    if connection._transfer_rate is not None:
+        _follow(connection, connection._transfer_rate, monotonic())
+
+
+def wait_for_peer(connection: HTTP1ServerConnection) -> None:
+    """Nothing happens until the peer takes what waits for it, or says something."""
+    follow_pace(connection)
+    if connection._transfer_rate is None:
+        params = connection.params
+        params._deadlines.set(connection, monotonic(), params._idle_timeout)
+
+
+def watch_head(connection: HTTP1ServerConnection) -> None:
+    """A head has begun: its time runs from its first byte, however many pieces it comes in."""
+    params, now = connection.params, monotonic()
+    connection._head_end = now + params._head_timeout
+    params._deadlines.set(connection, now, params._head_timeout)
+    follow_pace(connection)
+
+
+def _follow(connection: HTTP1ServerConnection, pace: TransferRate, now: float) -> None:
+    """Make the earliest of the pace's deadlines, and of a head's, the connection's."""
+    deadline = pace.deadline()
+    if deadline == NEVER:
+        connection._transfer_rate = None
+    _set(connection, now, deadline, connection.params._rate_window)
+
+
+def _set(connection: HTTP1ServerConnection, now: float, deadline: float, period: float) -> None:
+    """Give the connection until `deadline`, or less where it has a head to complete."""
+    params = connection.params
+    if connection._state is State.SERVING and 0 < connection._head_end < deadline:
+        deadline, period = connection._head_end, params._head_timeout
+    if deadline == NEVER:
+        connection._deadline = NEVER
+    else:
+        params._deadlines.set_at(connection, now, deadline, period)
+
+
+def count_pipelined(connection: HTTP1ServerConnection, head: RequestHead) -> RequestHead:
+    """Count a request that came before the last one was answered.
+
+    :returns: its head; of the last one to be answered, as if the client wanted the connection closed then.
+    """
+    limit = connection.params._max_pipelined
+    if limit is None:
+        return head
+    connection._pipelined += 1
+    if connection._pipelined + bool(connection._reader.buffered) <= limit:
+        return head
+    if gen_log.isEnabledFor(logging.INFO):
+        text = "Closing %s: more than max_pipelined_requests (%d) sent ahead of their answers"
+        _reports.log("pipelining", logging.INFO, text, connection.context, limit)
+    return head.closing()
+
+
+def idle_since(connection: HTTP1ServerConnection) -> float | None:
+    """Since when nobody has been served here, roughly; None while somebody is."""
+    if connection._state is State.LINGERING:
+        return 0.0  # there is nothing to lose
+    deadline = connection._deadline
+    busy = connection._exchange is not None or connection.stream._pending_output
+    if busy or connection._state is not State.SERVING or deadline == NEVER:
+        return None
+    params = connection.params
+    if connection._phase_end and deadline == connection._phase_end:
+        return deadline - params._handshake_timeout
+    return deadline - (params._head_timeout if connection._head_end else params._idle_timeout)
+
+
+# -- a deadline that has passed --
+
+
+def expired(connection: HTTP1ServerConnection) -> None:
+    """Close the connection, or give it a new deadline where it may go on."""
+    now = monotonic()
+    serving = connection._state is State.SERVING  # and not the last answer being sent
+    if serving and connection._phase_end and _first_wait(connection, now):
+        return
+    pace = connection._transfer_rate
+    if serving and 0 < connection._head_end <= now:
+        limit = f"not complete within header_timeout ({connection.params._head_timeout:g} s)"
+        _say(connection, "head", "reading head from", limit)
+    elif pace is not None:
+        if not _too_slow(connection, pace, now):
+            _follow(connection, pace, now)
+            return
+    elif _may_go_on(connection, now):
+        return
+    _close(connection.stream)
+
+
+def _close(stream: IOStream) -> None:
+    """Close, and let go of what the peer has not taken: the kernel would keep megabytes for it."""
+    if stream._pending_output and stream.socket.family in (socket.AF_INET, socket.AF_INET6):
+        try:
+            stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        except OSError:
+            pass  # it is gone already
+    stream.close()
+
+
+def _first_wait(connection: HTTP1ServerConnection, now: float) -> bool:
+    """The time for the TLS handshake is over. True if it was done in time, and a request may still come."""
+    params = connection.params
+    end, connection._phase_end = connection._phase_end, 0.0
+    if connection.stream._handshaking:  # type: ignore[attr-defined]
+        _say(
+            connection,
+            "handshake",
+            "in the TLS handshake with",
+            f"not done within tls_handshake_timeout ({params._handshake_timeout:g} s)",
+        )
+        return False
+    left = end - params._handshake_timeout + params._idle_timeout - now
+    if left <= 0 or connection._exchange is not None or connection._head_end:
+        return False
+    params._deadlines.set(connection, now, left)
+    return True
+
+
+def _too_slow(connection: HTTP1ServerConnection, pace: TransferRate, now: float) -> bool:
+    """Whether the peer has broken one of the rules that `pace` watches."""
+    params = connection.params
+    window = params._rate_window
+    if now >= pace.body_end:
+        _say_body_is_late(connection)
+        return True
+    rate = params._min_body_rate
+    if rate is not None and pace.body_is_late(now, rate * window, window):
+        limit = f"slower than min_body_rate ({rate:g} bytes/s over {window:g} s)"
+        _say(connection, "body rate", "reading body from", limit)
+        return True
+    rate = params._min_send_rate
+    if rate is not None and pace.output_window_end <= now:
+        taken = taken_by_peer(connection.stream)
+        if pace.output_is_late(now, rate * window, window, taken):
+            limit = f"it reads slower than min_send_rate ({rate:g} bytes/s over {window:g} s)"
+            _say(connection, "send rate", "writing to", limit)
+            return True
+    return False
+
+
+def _may_go_on(connection: HTTP1ServerConnection, now: float) -> bool:
+    """The deadline of a connection without a pace; whether it is to live on."""
+    exchange, stream, params = connection._exchange, connection.stream, connection.params
+    pending = stream._pending_output
+    reading = exchange is not None and not exchange._read_done
+    if reading:
+        _say_body_is_late(connection)
+        return False
+    if exchange is not None and not pending:
+        return True
+    if pending and pending != connection._pending_seen:
+        # Not idle: the peer reads, only slowly.
+        connection._pending_seen = pending
+        _set(connection, now, now + params._idle_timeout, params._idle_timeout)
+        return True
+    return False

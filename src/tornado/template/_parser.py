@@ -1,0 +1,209 @@
+"""Build the parts of a template from the pieces of its source."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from tornado.template._errors import ParseError
+from tornado.template._nodes import (
+    Apply,
+    Block,
+    Branch,
+    Control,
+    Expression,
+    Extends,
+    File,
+    Include,
+    Node,
+    Statement,
+    Text,
+)
+from tornado.template._tokenizer import Token, TokenKind, pieces
+from tornado.template._whitespace import MODES, filter_whitespace
+
+#: Tags that divide a block, and the blocks they may stand in.
+_BRANCHES = {
+    "else": ("if", "for", "while", "try"),
+    "elif": ("if",),
+    "except": ("try",),
+    "finally": ("try",),
+}
+_CONTROLS = ("if", "for", "while", "try")
+_LOOPS = ("for", "while")
+
+
+@dataclass(frozen=True, slots=True)
+class _Context:
+    """Which block a piece stands in, where that was opened, and whether there is a loop to break."""
+
+    block: str = ""
+    line: int = 0
+    in_loop: bool = False
+
+
+def parse(source: str, file: File, whitespace: str) -> None:
+    """Parse a template's source into ``file.body``; ``{% autoescape %}`` sets ``file.autoescape``.
+
+    :arg whitespace: the mode to begin with.
+    :raises ParseError: where the template is not well-formed.
+    """
+    _Parser(source, file, whitespace).run()
+
+
+class _Parser:
+    def __init__(self, source: str, file: File, whitespace: str) -> None:
+        self.file = file
+        self.pieces: Iterator[Token] = pieces(source, file.name)
+        self.whitespace = whitespace
+
+    def run(self) -> None:
+        self.file.body = self.body(_Context())
+
+    def error(self, message: str, line: int) -> ParseError:
+        return ParseError(message, self.file.name, line)
+
+    def body(self, context: _Context) -> list[Node]:
+        """Everything up to the end of a block, or of the source."""
+        found: list[Node] = []
+        for kind, text, line in self.pieces:
+            if kind is TokenKind.TEXT:
+                found.append(Text(line, self.text(text)))
+            elif kind is TokenKind.EXPRESSION:
+                found.append(Expression(line, text))
+            else:
+                operator, _, rest = _split(text)
+                if operator == "end":
+                    if not context.block:
+                        raise self.error("an {% end %} too many: no block is open", line)
+                    return found
+                node = self.tag(operator, rest, text, line, context)
+                if node is not None:
+                    found.append(node)
+        if context.block:
+            missing = f"{{% {context.block} %}} block of line {context.line} has no {{% end %}}"
+            raise self.error(missing, context.line)
+        return found
+
+    def text(self, text: str) -> str:
+        # In a <pre> element white space is seen.
+        return text if "<pre>" in text else filter_whitespace(self.whitespace, text)
+
+    def tag(self, operator: str, rest: str, text: str, line: int, context: _Context) -> Node | None:
+        """The part that a tag stands for; None for one that only changes a setting."""
+        if operator in _BRANCHES:
+            return self.branch(operator, text, line, context)
+        if operator in ("break", "continue"):
+            if not context.in_loop:
+                raise self.error(f"{{% {operator} %}} outside of a for or while block", line)
+            return Statement(line, text)
+        if operator in _CONTROLS or operator in ("block", "apply"):
+            return self.block(operator, rest, text, line, context)
+        simple = _SIMPLE.get(operator)
+        if simple is None:
+            hint = _hint(operator)
+            raise self.error(f"unknown operator {operator!r} in {{% {text:.60} %}}{hint}", line)
+        if not rest and operator != "comment":
+            raise self.error(f"{{% {operator} %}} needs {_NEEDS[operator]}", line)
+        return simple(self, rest, text, line)
+
+    def branch(self, operator: str, text: str, line: int, context: _Context) -> Node:
+        allowed = _BRANCHES[operator]
+        if context.block not in allowed:
+            where = f"in the {{% {context.block} %}} of line {context.line}" if context.block else "outside"
+            blocks = " or ".join(allowed)
+            raise self.error(f"{{% {operator} %}} belongs into a {blocks} block and stands {where}", line)
+        return Branch(line, text)
+
+    def block(self, operator: str, rest: str, text: str, line: int, context: _Context) -> Node:
+        if not rest and operator in _NEEDS:
+            raise self.error(f"{{% {operator} %}} needs {_NEEDS[operator]}", line)
+        # The body of an apply block becomes a function of its own, which cannot leave a loop around it.
+        in_loop = operator in _LOOPS or (context.in_loop and operator != "apply")
+        body = self.body(_Context(operator, line, in_loop))
+        if operator == "apply":
+            return Apply(line, rest, body)
+        if operator == "block":
+            return Block(line, rest, body, self.file)
+        return Control(line, text, body)
+
+    # --- tags without an end ---
+
+    def set_autoescape(self, rest: str, text: str, line: int) -> None:
+        self.file.autoescape = None if rest == "None" else rest
+
+    def set_whitespace(self, rest: str, text: str, line: int) -> None:
+        if rest not in MODES:
+            raise self.error(f"unknown whitespace mode {rest!r}; there are {', '.join(MODES)}", line)
+        self.whitespace = rest
+
+    def skip(self, rest: str, text: str, line: int) -> None:
+        """A comment."""
+
+    def extends(self, rest: str, text: str, line: int) -> Node:
+        return Extends(line, self.template_name("extends", rest, line))
+
+    def include(self, rest: str, text: str, line: int) -> Node:
+        return Include(line, self.template_name("include", rest, line))
+
+    def template_name(self, operator: str, quoted: str, line: int) -> str:
+        name = quoted.strip('"').strip("'")
+        if not name:
+            raise self.error(f"{{% {operator} %}} needs {_NEEDS[operator]}", line)
+        return name
+
+    def set_variable(self, rest: str, text: str, line: int) -> Node:
+        return Statement(line, rest)
+
+    def python(self, rest: str, text: str, line: int) -> Node:
+        return Statement(line, text)
+
+    def raw(self, rest: str, text: str, line: int) -> Node:
+        return Expression(line, rest, raw=True)
+
+    def module(self, rest: str, text: str, line: int) -> Node:
+        return Expression(line, f"_tt_modules.{rest}", raw=True)
+
+
+def _hint(operator: str) -> str:
+    """What may have been meant, for those who know other templates or have mistyped."""
+    import difflib  # late, as a server in good order does not need it
+
+    if operator.startswith("end"):
+        return ": every block ends with {% end %}"
+    known = [*_SIMPLE, *_BRANCHES, *_CONTROLS, "block", "apply", "break", "continue", "end"]
+    close = difflib.get_close_matches(operator[:40], known, n=1)
+    return f": did you mean {close[0]!r}?" if close else ""
+
+
+def _split(text: str) -> tuple[str, str, str]:
+    """A tag's operator and the rest; any white space may stand between the two."""
+    operator, *rest = text.split(None, 1)
+    return operator, " ", rest[0] if rest else ""
+
+
+_SIMPLE: dict[str, Callable[[_Parser, str, str, int], Node | None]] = {
+    "autoescape": _Parser.set_autoescape,
+    "whitespace": _Parser.set_whitespace,
+    "comment": _Parser.skip,
+    "extends": _Parser.extends,
+    "include": _Parser.include,
+    "set": _Parser.set_variable,
+    "import": _Parser.python,
+    "from": _Parser.python,
+    "raw": _Parser.raw,
+    "module": _Parser.module,
+}
+_NEEDS = {
+    "apply": "a function",
+    "autoescape": "a function, or None",
+    "block": "a name",
+    "extends": "the name of a template",
+    "from": "something to import",
+    "import": "something to import",
+    "include": "the name of a template",
+    "module": "a UI module with its arguments",
+    "raw": "an expression",
+    "set": "an assignment",
+    "whitespace": f"a mode: {', '.join(MODES)}",
+}

@@ -1,0 +1,183 @@
+"""The setting ``allowed_hosts``: which names an application answers to.
+
+A page of any site may ask a server in its visitor's own network, by a name of that site's which, all of a
+sudden, resolves to that server's address ("DNS rebinding"): to the browser it is the same origin, and the
+page reads the answers. And an address made out of the Host field, in a mail with a link for a new password
+say, leads where the sender of the request wants. Both end where a server knows its names::
+
+    Application(routes, allowed_hosts=["example.com", ".example.org"])
+    Application(routes, allowed_hosts=LOCAL_HOSTS)
+
+Everything else is answered with 421 (Misdirected Request, RFC 9110 section 15.5.20), before any route is
+looked for and anything of the program runs, and before the request's body is read. What counts is the
+authority that the request line names, else the Host field; X-Forwarded-Host is never looked at.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from tornado import httputil
+from tornado.httputil import split_host_and_port
+from tornado.routing import Router
+from tornado.web._builtin_handlers import ErrorHandler
+from tornado.web._errors import HTTPError
+
+if TYPE_CHECKING:
+    from tornado.web._application import Application
+
+#: The names by which a machine asks itself: for ``allowed_hosts``.
+LOCAL_HOSTS = (".localhost", "127.0.0.1", "[::1]")
+
+_NAME = re.compile(r"\.?[0-9a-z_](?:[0-9a-z_.-]*[0-9a-z_])?")
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_REMEMBERED = 100
+_LONGEST = 255  # RFC 1035 section 2.3.4
+_LAST_PORT = 65535
+
+
+class AllowedHosts:
+    """Names of an application.
+
+    :param entries: ``example.com`` for that host alone, ``.example.com`` for it and every subdomain,
+        ``127.0.0.1``, ``[::1]``; each for any port, or with a port for that one; ``*`` for every host.
+        International names may be written as people do.
+    :raises TypeError: if it is no list of texts.
+    :raises ValueError: if it is empty, or an entry is no host.
+    """
+
+    def __init__(self, entries: Iterable[str]) -> None:
+        if isinstance(entries, (str, bytes)) or not isinstance(entries, Iterable):
+            raise TypeError(f"the setting allowed_hosts is a list of hosts, not {entries!r}")
+        self._exact: set[tuple[str, int | None]] = set()
+        self._domains: set[tuple[str, int | None]] = set()
+        self._all = False
+        self._seen: set[tuple[str, str]] = set()  # that were allowed
+        entries = list(entries)
+        if not entries:
+            raise ValueError(
+                'the setting allowed_hosts is empty, so that no request could be answered; ["*"] allows all, '
+                "and so does None"
+            )
+        for entry in entries:
+            self._add(entry)
+        self._has_ports = any(port is not None for _, port in self._exact)
+
+    def _add(self, entry: str) -> None:
+        if not isinstance(entry, str):
+            raise TypeError(f"the setting allowed_hosts: an entry is text, not {entry!r}")
+        if entry == "*":
+            self._all = True
+            return
+        host, port = split_host_and_port(entry) if _unbracketed(entry) is None else (entry, None)
+        name = _canonical(host)
+        if name is None:
+            hint = f"; for all subdomains write {entry[1:]!r}" if entry.startswith("*.") else ""
+            raise ValueError(
+                f"the setting allowed_hosts: {entry!r} is no host; entries are like 'example.com', "
+                f"'.example.com', '127.0.0.1', '[::1]', 'example.com:8888'{hint}"
+            )
+        if port is not None and not 1 <= port <= _LAST_PORT:
+            raise ValueError(
+                f"the setting allowed_hosts: {entry!r} has no possible port; they go from 1 to {_LAST_PORT}"
+            )
+        if name.startswith("."):
+            self._domains.add((name, port))
+            name = name[1:]
+        self._exact.add((name, port))
+
+    def allow(self, request: httputil.HTTPServerRequest) -> bool:
+        """Whether a request is for one of these hosts."""
+        if self._all:
+            return True
+        host = request.host
+        protocol = request.protocol if self._has_ports else ""
+        if (host, protocol) in self._seen:
+            return True
+        if not self._is_allowed(host, protocol):
+            return False
+        if len(self._seen) >= _REMEMBERED:
+            self._seen.clear()
+        self._seen.add((host, protocol))
+        return True
+
+    def _is_allowed(self, authority: str, protocol: str) -> bool:
+        host, port = split_host_and_port(authority.removesuffix(":"))
+        name = _canonical(host) if len(host) <= _LONGEST else None
+        if name is None or name.startswith("."):
+            return False
+        ports = (None, port if port is not None else _DEFAULT_PORTS.get(protocol))
+        if any((name, each) in self._exact for each in ports):
+            return True
+        if not self._domains or name.startswith("["):
+            return False
+        dot = name.find(".")
+        while dot >= 0:
+            if any((name[dot:], each) in self._domains for each in ports):
+                return True
+            dot = name.find(".", dot + 1)
+        return False
+
+
+def _unbracketed(entry: str) -> str | None:
+    """The one way to write an IPv6 address that is given without its brackets, in brackets."""
+    try:
+        return f"[{socket.inet_ntop(socket.AF_INET6, socket.inet_pton(socket.AF_INET6, entry))}]"
+    except (OSError, ValueError):
+        return None
+
+
+def _canonical(host: str) -> str | None:
+    """A host in lower case and ASCII, without the dot that ends a full name; None if it is no host."""
+    host = host.lower()
+    if host.startswith("["):
+        return _unbracketed(host[1:-1]) if host.endswith("]") else None
+    bare = _unbracketed(host)
+    if bare is not None:
+        return bare
+    if not host.isascii():
+        try:
+            dot = "." if host.startswith(".") else ""
+            host = dot + host.removeprefix(".").encode("idna").decode()
+        except UnicodeError:
+            return None
+    host = host.removesuffix(".")
+    return host if _NAME.fullmatch(host) else None
+
+
+class _AllMethods(tuple[str, ...]):
+    """Holds every method, also those that nobody has heard of."""
+
+    def __contains__(self, method: object) -> bool:
+        return True
+
+
+class MisdirectedHandler(ErrorHandler):
+    """Answers a request for a host that is not ours, whatever its method."""
+
+    SUPPORTED_METHODS = _AllMethods()
+    _stream_request_body = True  # so that it is answered before the body has come
+
+    def prepare(self) -> None:
+        """421, and a line in the log that names the setting."""
+        host = self.request.host[:100]
+        raise HTTPError(421, "host %r is not in the application's setting allowed_hosts", host)
+
+    def data_received(self, chunk: bytes) -> None:
+        """What comes of the body is dropped."""
+
+
+class CheckedRouter(Router):
+    """Stands before an application whose subclass, or program, finds handlers in a way of its own."""
+
+    def __init__(self, application: Application, hosts: AllowedHosts) -> None:
+        self._application, self._hosts = application, hosts
+
+    def find_handler(self, request: httputil.HTTPServerRequest, **kwargs: Any) -> Any:
+        """The application's handler if the host is one of its own."""
+        if self._hosts.allow(request):
+            return self._application.find_handler(request, **kwargs)
+        return self._application._misdirected(request)

@@ -1,0 +1,286 @@
+"""What ends a handler before its time: the client has gone, or the handler takes too long.
+
+Both are off unless an application or a handler class asks for them (``cancel_on_disconnect``,
+``handler_timeout``), and then concern only handlers that suspend: a `Cancellation` goes round the coroutine
+that is the rest of a request. It knows the task that runs it, listens for the client's leaving, has a
+deadline among those of all guards of the loop (one timer for all, see
+`tornado.http1connection._deadline_scheduler`), and cancels the task, which sees an `asyncio.CancelledError`
+where it waits. ``finally`` blocks run; what is under `asyncio.shield` goes on; a handler that catches the
+error and finishes its response has done so.
+
+A coroutine of `.gen.coroutine` is no task, and cancelling its Future would leave its generator waiting: there
+what the generator waits for is cancelled, as it would be in a task.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+import inspect
+import os
+import traceback
+from collections.abc import Callable, Coroutine
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from tornado.http1connection import HTTP1Connection
+from tornado.http1connection._deadline_scheduler import NEVER
+from tornado.iostream import StreamClosedError
+from tornado.log import app_log, gen_log
+from tornado.web import _response
+from tornado.web._client_disconnect import CLIENT_CLOSED_REQUEST, abandon, watch_of
+
+if TYPE_CHECKING:
+    from tornado.web._application import Application
+    from tornado.web._handler import RequestHandler
+
+_WATCH = "_tornado_guards"
+_OWN = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+_LIBRARY = os.path.dirname(os.__file__) + os.sep
+
+
+class CancelReason(enum.Enum):
+    """Why a guard has cancelled its handler."""
+
+    GONE = 1
+    TIMEOUT = 2
+
+
+#: What a handler may raise by it. A write to who has gone fails before the task is cancelled, or instead.
+_CONSEQUENCES: dict[CancelReason, tuple[type[BaseException], ...]] = {
+    CancelReason.GONE: (asyncio.CancelledError, StreamClosedError),
+    CancelReason.TIMEOUT: (asyncio.CancelledError,),
+}
+
+
+def settings_of(application: Application, handler_class: type[RequestHandler]) -> tuple[bool, float]:
+    """Whether a class of handlers is cancelled when its client goes, and the seconds it has (0: no limit).
+
+    :raises ValueError: if a time is negative or no number, or what is true or false something else; the
+        message names setting and class.
+    """
+    cancels = handler_class.cancel_on_disconnect
+    if cancels is None:
+        cancels = application.settings.get("cancel_on_disconnect", False)
+    timeout = handler_class.handler_timeout
+    if timeout is None:
+        timeout = application.settings.get("handler_timeout") or 0.0
+    if not isinstance(cancels, int) or cancels not in (True, False):
+        raise ValueError(f"cancel_on_disconnect of {handler_class.__name__}: true or false, not {cancels!r}")
+    if not isinstance(timeout, (int, float)) or isinstance(timeout, bool) or not timeout >= 0:
+        raise ValueError(
+            f"handler_timeout of {handler_class.__name__}: a number of seconds is wanted, 0 for no limit, "
+            f"not {timeout!r}"
+        )
+    return bool(cancels), timeout
+
+
+def is_wanted(application: Application, handler_class: type[RequestHandler]) -> bool:
+    """Whether handlers of this class need a guard, should they suspend."""
+    return settings_of(application, handler_class) != (False, 0)
+
+
+def guarded(handler: RequestHandler, rest: Any) -> Any:
+    """Put a guard round `rest`, the coroutine that ends the handler's request, if its class wants one."""
+    cancels, timeout = settings_of(handler.application, type(handler))
+    if not (cancels or timeout) or not inspect.iscoroutine(rest):
+        return rest
+    guard = handler._cancellation = Cancellation(handler, cancels, timeout)
+    return guard.run(rest)
+
+
+class Cancellation:
+    """Cancels one handler's tasks when its client goes or its time is over.
+
+    :ivar cause: why that was done, or None.
+    """
+
+    __slots__ = ("_cancelled", "_cancels", "_deadline", "_handler", "_inner", "_tasks", "_timeout", "cause")
+
+    def __init__(self, handler: RequestHandler, cancels: bool, timeout: float) -> None:
+        self.cause: CancelReason | None = None
+        self._handler = handler
+        self._cancels = cancels
+        self._timeout = timeout
+        self._deadline = NEVER
+        self._tasks: list[asyncio.Task[Any]] = []
+        self._cancelled: set[asyncio.Task[Any]] = set()
+        self._inner: Any = None
+
+    async def run(self, rest: Coroutine[Any, Any, None]) -> None:
+        """Run the rest of the request under guard."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.append(task)
+        connection: Any = self._handler.request.connection
+        watch = watch_of(task.get_loop(), _WATCH)
+        if self._cancels:
+            self._listen(connection)
+        if self._timeout:
+            watch.add(self, task.get_loop())
+            watch.set(self, monotonic(), self._timeout)
+        try:
+            await rest
+        except (asyncio.CancelledError, StreamClosedError) as error:
+            if not self.ends(error):  # it is somebody else's
+                raise
+        finally:
+            self._tasks.remove(task)
+            self._deadline = NEVER
+            watch.discard(self)
+            if self._cancels:
+                self._stop_listening(connection)
+
+    async def run_beside(self, part: Any) -> None:
+        """Run a further coroutine of the handler: ``data_received`` of a streamed body."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.append(task)
+        try:
+            await part
+        except asyncio.CancelledError:
+            if self.cause is None:
+                raise
+            self._uncancel(task)
+        finally:
+            self._tasks.remove(task)
+
+    # -- the client --
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a coroutine of the handler is under guard."""
+        return bool(self._tasks)
+
+    def call_first(self, callback: Callable[[], None]) -> None:
+        """Have `callback` called when the client goes, before the handler is cancelled."""
+        if self._cancels:
+            self._inner = callback
+        else:
+            connection: Any = self._handler.request.connection
+            connection.set_close_callback(callback)
+
+    def _listen(self, connection: Any) -> None:
+        # What was to be called before is called first: on_connection_close, or what a handler has set itself.
+        if isinstance(connection, HTTP1Connection):
+            self._inner = connection._close_callback
+            connection._ends_at_eof = True
+        else:
+            self._inner = self._handler.on_connection_close
+        connection.set_close_callback(self._gone)
+
+    def _stop_listening(self, connection: Any) -> None:
+        """A handler may go on without a coroutine: then its own callback counts again."""
+        if isinstance(connection, HTTP1Connection):
+            connection._ends_at_eof = False
+            if connection._close_callback == self._gone:
+                connection.set_close_callback(self._inner)
+        self._inner = None
+
+    def _gone(self) -> None:
+        inner, self._inner = self._inner, None
+        try:
+            if inner is not None:
+                inner()
+        finally:
+            self._cancel(CancelReason.GONE)
+
+    # -- the time --
+
+    def _expired(self) -> None:
+        handler = self._handler
+        connection: Any = handler.request.connection
+        # The time is that of the response. A connection that was taken over (a WebSocket) has none.
+        if not handler._finished and not getattr(connection, "_detached", False):
+            self._cancel(CancelReason.TIMEOUT)
+
+    # -- the end --
+
+    def _cancel(self, cause: CancelReason) -> None:
+        if self.cause is not None:
+            return
+        self.cause = cause
+        for task in list(self._tasks):
+            if not _cancel_generator(task):
+                self._cancelled.add(task)
+                task.cancel()
+
+    def _uncancel(self, task: asyncio.Task[Any]) -> None:
+        if task in self._cancelled:
+            self._cancelled.discard(task)
+            task.uncancel()
+
+    def ends(self, error: BaseException) -> bool:
+        """Whether `error` is what this guard has caused; if so, conclude the request, and nothing remains to
+        be done.
+        """
+        if self.cause is None or not isinstance(error, _CONSEQUENCES[self.cause]):
+            return False
+        task = asyncio.current_task()
+        if task is not None:
+            self._uncancel(task)
+            if task.cancelling():
+                return False
+        if self.cause is CancelReason.GONE:
+            abandon(self._handler)
+        elif not self._handler._finished:
+            self._answer_late(error)
+        return True
+
+    def _answer_late(self, error: BaseException) -> None:
+        handler = self._handler
+        begun = handler._headers_written
+        app_log.warning(
+            "%s took longer than its handler_timeout of %g s: %s%s%s",
+            type(handler).__name__,
+            self._timeout,
+            handler._request_summary(),
+            _place_of(error),
+            "; its response was cut off" if begun else "",
+        )
+        if not begun:
+            # Where it waited is what the traceback shows; the page does, to who develops.
+            details: dict[str, Any] = {}
+            if handler.settings.get("serve_traceback"):
+                details["exc_info"] = (type(error), error, error.__traceback__)
+            handler.send_error(503, **details)
+            return
+        try:
+            _response.break_off(handler)
+        except Exception:
+            gen_log.error("Failed to flush partial response", exc_info=True)
+
+
+def _place_of(error: BaseException) -> str:
+    """Where in the program a cancelled handler was waiting: the innermost place outside of this package and
+    the standard library.
+    """
+    place = ""
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        code = frame.f_code
+        path = code.co_filename
+        if not path.startswith(_OWN) and (not path.startswith(_LIBRARY) or "-packages" in path):
+            place = f"; it was waiting at {path}:{line} in {code.co_name}"
+    return place
+
+
+def _cancel_generator(task: asyncio.Task[Any]) -> bool:
+    """Cancel what the innermost generator coroutine that a task waits for is waiting for, if there is one."""
+    runner = getattr(getattr(task, "_fut_waiter", None), "_runner", None)
+    if runner is None:
+        return False
+    while True:
+        inner = getattr(runner.future, "_runner", None)
+        if inner is None:
+            break
+        runner = inner
+    if runner.running:
+        return False
+    error = asyncio.CancelledError()
+    cancel = getattr(runner.future, "cancel", None)  # gen.moment has none
+    if cancel is None or not cancel():
+        runner.handle_exception(type(error), error, None)
+    return True
+
+
+__all__ = ["CLIENT_CLOSED_REQUEST", "CancelReason", "Cancellation", "guarded", "is_wanted", "settings_of"]

@@ -1,0 +1,277 @@
+"""The request, its handler, the routes and the settings as tables of a debug page."""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+import inspect
+import platform
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+import tornado
+from tornado.web._debug._literal_masking import MASK
+from tornado.web._debug._secret_names import is_secret_name
+from tornado.web._debug._value_repr import ValueFormatter
+from tornado.web._errors import HTTPError
+
+if TYPE_CHECKING:
+    from tornado.web._handler import RequestHandler
+
+_MOST_ROWS = 100
+_MOST_ROUTES = 200
+_ROUTE_DEPTH = 6
+_LONGEST_ADDRESS = 2000
+
+Row = tuple[str, str]
+
+
+@dataclass(slots=True)
+class Table:
+    """Names and values under a title."""
+
+    title: str
+    rows: list[Row] = field(default_factory=list)
+    more: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A route as it was written, with what stands before it on the way (a host, another router)."""
+
+    pattern: str
+    target: str
+    name: str
+    tried: bool = True
+
+
+@dataclass(slots=True)
+class RequestTables:
+    """What a page shows beside the exception."""
+
+    address: str
+    request: list[Table]
+    handler: Table
+    settings: Table
+    versions: Table
+    #: Those that were tried in vain; None where one has matched.
+    routes: list[Route] | None
+    hints: list[str]
+
+
+class _Builder:
+    def __init__(self, handler: RequestHandler, values: ValueFormatter) -> None:
+        self.handler = handler
+        self.request: Any = handler.request
+        self.values = values
+
+    def table(self, title: str, pairs: Callable[[], Iterable[tuple[Any, Any]]], plain: bool = False) -> Table:
+        """A table of what `pairs` gives; what fails on the way is told in it.
+
+        :param plain: the values are texts, not to be shown with quotes.
+        """
+        table = Table(title)
+        try:
+            for name, value in pairs():
+                if len(table.rows) >= _MOST_ROWS:
+                    table.more += 1
+                    continue
+                table.rows.append((self.text(name)[:200], self.value(name, value, plain)))
+        except Exception as error:
+            table.rows.append(("\u2026", self.text(f"not readable: {error}")[:300]))
+        return table
+
+    def value(self, name: Any, value: Any, plain: bool) -> str:
+        if plain and isinstance(value, str):
+            return MASK if value and is_secret_name(name) else self.text(value)[:1000]
+        return self.values.show_named(name, value)
+
+    def text(self, value: object) -> str:
+        if isinstance(value, bytes):
+            value = value.decode("utf-8", "replace")
+        return self.values.secrets.mask_source(str(value))
+
+    # -- the request --
+
+    def address(self) -> str:
+        """The request's target with the values of secret arguments masked."""
+        return self.text(self.request.uri or "")[:_LONGEST_ADDRESS]
+
+    def request_tables(self) -> list[Table]:
+        tables = [
+            self.table("Request", self.request_line, plain=True),
+            self.table("Headers", lambda: self.request.headers.get_all(), plain=True),
+            self.table("Query arguments", lambda: _arguments(self.request.query_arguments)),
+            self.table("Body arguments", lambda: _arguments(self.request.body_arguments)),
+            self.table("Files", self.files, plain=True),
+            self.table("Cookies", lambda: ((name, MASK) for name in self.request.cookies), plain=True),
+        ]
+        return [table for table in tables if table.rows]
+
+    def request_line(self) -> Iterator[Row]:
+        request = self.request
+        yield "Method", str(request.method)
+        yield "Address", f"{request.protocol}://{request.host}{self.address()}"
+        yield "Version", str(request.version)
+        yield "From", str(request.remote_ip)
+        body = getattr(request, "body", None)
+        if body:
+            yield "Body", f"{len(body):,} bytes"
+
+    def files(self) -> Iterator[Row]:
+        for name, files in self.request.files.items():
+            for file in files:
+                size = getattr(file, "size", None)  # of an upload that is on disk, and stays there
+                length = len(file.body) if size is None else size
+                yield name, f"{file.filename!r}, {file.content_type}, {length:,} bytes"
+
+    # -- the handler --
+
+    def handler_pairs(self) -> Iterator[Row]:
+        handler, cls = self.handler, type(self.handler)
+        yield "Class", f"{cls.__module__}.{cls.__qualname__}"
+        try:
+            path = inspect.getsourcefile(cls)
+            yield "Defined in", f"{path}, line {inspect.getsourcelines(cls)[1]}"
+        except (OSError, TypeError):
+            pass
+        route = self.matching_route()
+        if route is not None:
+            yield "Route", route.pattern + (f" (named {route.name!r})" if route.name else "")
+        if handler.path_args:
+            yield "path_args", self.values.show(handler.path_args)
+        if handler.path_kwargs:
+            yield "path_kwargs", self.values.show(handler.path_kwargs)
+
+    def matching_route(self) -> Route | None:
+        for route, rule in self.routes():
+            if rule.target is type(self.handler) and route.tried:
+                if rule.matcher.match(self.request) is not None:
+                    return route
+        return None
+
+    # -- routes --
+
+    def routes(self) -> Iterator[tuple[Route, Any]]:
+        """Every route of the application that has a target, and its rule, in the order they are tried."""
+        yield from self.rules_of(self.handler.application.default_router, [], True, 0)
+
+    def rules_of(
+        self, router: Any, before: list[str], tried: bool, depth: int
+    ) -> Iterator[tuple[Route, Any]]:
+        for rule in list(getattr(router, "rules", ())):
+            matcher = _pattern_of(rule.matcher)
+            way = [*before, matcher] if matcher else before
+            target = rule.target
+            if getattr(target, "rules", None) is not None and depth < _ROUTE_DEPTH:
+                reached = tried and rule.matcher.match(self.request) is not None
+                yield from self.rules_of(target, way, reached, depth + 1)
+                continue
+            name = f"{target.__module__}.{target.__qualname__}" if isinstance(target, type) else repr(target)
+            pattern = self.text(" \u203a ".join(way))[:300]
+            yield Route(pattern, self.text(name)[:200], str(rule.name or ""), tried), rule
+
+    def tried_routes(self) -> list[Route] | None:
+        """All routes, if none of them is the handler's."""
+        found: list[Route] = []
+        for route, rule in self.routes():
+            if len(found) >= _MOST_ROUTES:
+                break
+            if route.tried and rule.matcher.match(self.request) is not None:
+                return None
+            found.append(route)
+        return found
+
+    # -- the rest --
+
+    def versions(self) -> Iterator[Row]:
+        try:
+            release = metadata.version("tornado")
+        except metadata.PackageNotFoundError:
+            release = "not installed as a package"
+        yield "Waterspout", f"{release} (the API of Tornado {tornado.version})"
+        yield "Python", f"{platform.python_version()}, {platform.python_implementation()}, {sys.executable}"
+        try:
+            loop = type(asyncio.get_running_loop())
+            yield "Event loop", f"{loop.__module__}.{loop.__qualname__}"
+        except RuntimeError:
+            pass
+        yield "System", platform.platform()
+
+    def hints(self, error: BaseException, routes: list[Route] | None) -> list[str]:
+        if not isinstance(error, HTTPError):
+            return []
+        if error.status_code == 404 and routes is not None:
+            return ["No route of the application matches.", *self.route_hints(routes)]
+        if error.status_code == 405:
+            methods = ", ".join(self.handler._allowed_methods()) or "no method at all"
+            method = self.request.method
+            return [f"{type(self.handler).__name__} has no {method.lower()}(): it answers {methods}."]
+        if error.status_code == 403 and "_xsrf" in str(error):
+            return [
+                "A form that posts needs {% module xsrf_form_html() %} in it; see the setting xsrf_cookies."
+            ]
+        return []
+
+    def route_hints(self, routes: list[Route]) -> list[str]:
+        path = str(self.request.path)[:_LONGEST_ADDRESS]
+        plain = [route.pattern.removeprefix("^") for route in routes]
+        other = path.rstrip("/") if path.endswith("/") else path + "/"
+        if other in plain:
+            return [
+                f"There is a route for {other!r}, {'without' if path.endswith('/') else 'with'} the slash."
+            ]
+        close = difflib.get_close_matches(path, plain, n=3)
+        return [f"Did you mean {' or '.join(close)}?"] if close else []
+
+
+def _unloaded() -> list[str]:
+    """What the reloader, if there is one, holds back as it is not valid Python."""
+    reloader: Any = sys.modules.get("tornado.autoreload")
+    problems = () if reloader is None else reloader.problems()
+    return [f"What was saved last is not running, it is not valid Python:\n{text}" for text in problems]
+
+
+def gather(handler: RequestHandler, error: BaseException, values: ValueFormatter) -> RequestTables:
+    """Everything about a request that was answered with an error."""
+    builder = _Builder(handler, values)
+    routes: list[Route] | None = None
+    hints: list[str] = []
+    try:
+        if isinstance(error, HTTPError) and error.status_code == 404:
+            routes = builder.tried_routes()
+        hints = builder.hints(error, routes)
+    except Exception as failure:
+        hints = [f"The routes cannot be listed: {type(failure).__name__}"]
+    return RequestTables(
+        address=builder.address(),
+        request=builder.request_tables(),
+        handler=builder.table("Handler", builder.handler_pairs, plain=True),
+        settings=builder.table(
+            "Settings", lambda: sorted(handler.settings.items(), key=lambda each: str(each[0]))
+        ),
+        versions=builder.table("Versions", builder.versions, plain=True),
+        routes=routes,
+        hints=[values.secrets.mask(hint) for hint in [*hints, *_unloaded()]],
+    )
+
+
+def _arguments(arguments: Any) -> Iterator[tuple[str, Any]]:
+    for name, values in arguments.items():
+        texts = [value.decode("utf-8", "replace") for value in values]
+        yield name, texts[0] if len(texts) == 1 else texts
+
+
+def _pattern_of(matcher: Any) -> str:
+    """What a matcher looks for; nothing for one that matches all."""
+    regex = getattr(matcher, "regex", None)
+    if regex is not None:
+        return str(regex.pattern).removesuffix("$") or "$"
+    host = getattr(matcher, "host_pattern", None)
+    if host is not None:
+        return f"host {host.pattern.removesuffix('$')}"
+    name = type(matcher).__name__
+    return "" if name == "AnyMatches" else name

@@ -1,0 +1,169 @@
+"""Secrets by their values: what an application's settings hold and a client has sent under secret names."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, quote_plus, unquote_plus
+
+from tornado.escape import xhtml_escape
+from tornado.web._debug._secret_names import is_secret_name
+
+if TYPE_CHECKING:
+    from tornado.web._handler import RequestHandler
+
+# A shorter text is found in too many innocent ones.
+_SHORTEST = 4
+# Of what need not be a secret: the values of cookies.
+_SHORTEST_OTHERS = 8
+_INNOCENT = frozenset({"true", "false", "null", "none", "undefined"})
+_MOST_VALUES = 200
+_LONGEST_VALUE = 8192
+_LONGEST_BODY = 2**20
+_DEPTH = 4
+
+
+class SecretValues:
+    """Collects secret texts, as many as are reasonable.
+
+    :ivar values: what may not appear, as text or bytes.
+    :ivar pairs: arguments as they were sent, ``name=value``; too short, it may be, to be looked for without
+        their names.
+    """
+
+    def __init__(self) -> None:
+        self.values: dict[str | bytes, None] = {}
+        self.pairs: dict[str, None] = {}
+
+    @classmethod
+    def of(cls, handler: RequestHandler) -> SecretValues:
+        """Those of a handler's application and request."""
+        found = cls()
+        for part in _PARTS:
+            # What cannot be read cannot be collected: a malformed body, a request that a test has made up.
+            try:
+                part(handler, found)
+            except Exception:
+                pass
+        return found
+
+    def add(self, value: object, shortest: int = _SHORTEST) -> None:
+        """Add a value, if it is one that can be looked for."""
+        if isinstance(value, bytes):
+            try:
+                value = value.decode()
+            except UnicodeDecodeError:
+                pass
+        if not isinstance(value, (str, bytes)) or not shortest <= len(value) <= _LONGEST_VALUE:
+            return
+        if len(self.values) < _MOST_VALUES and value.lower() not in _INNOCENT:
+            self.values[value] = None
+
+    def walk(self, value: object, secret: bool = False, depth: int = 0) -> None:
+        """Add what is in a setting, or in JSON: all of it, or what has a secret name."""
+        if isinstance(value, Mapping):
+            if depth < _DEPTH:
+                for name, item in list(value.items())[:_MOST_VALUES]:
+                    self.walk(item, secret or is_secret_name(name), depth + 1)
+        elif isinstance(value, (list, tuple, set, frozenset)):
+            if depth < _DEPTH:
+                for item in list(value)[:_MOST_VALUES]:
+                    self.walk(item, secret, depth + 1)
+        elif secret:
+            self.add(value)
+
+    def add_pairs(self, text: str) -> None:
+        """Add the secret ones of URL-encoded arguments."""
+        for pair in text.split("&", _MOST_VALUES)[:_MOST_VALUES]:
+            name, _, value = pair.partition("=")
+            if value and is_secret_name(unquote_plus(name)):
+                self.pairs[pair] = None
+                self.add(unquote_plus(value))
+
+
+def forms_of(value: str | bytes) -> list[str]:
+    """A secret as it may stand in a source, a repr, an address, JSON or HTML."""
+    if isinstance(value, bytes):
+        encoded = value
+        forms: list[str] = []
+    else:
+        encoded = value.encode("utf-8", "backslashreplace")
+        shown = repr(value)[1:-1]
+        in_json = [json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]]
+        in_json += [repr(each)[1:-1] for each in in_json]
+        forms = [value, shown, ascii(value)[1:-1], xhtml_escape(value), *in_json]
+        forms += [each.replace("'", r"\'") for each in (shown, *in_json)]
+    plain = base64.b64encode(encoded).decode().rstrip("=")
+    forms += [repr(encoded)[2:-1], encoded.hex(), plain, plain.replace("+", "-").replace("/", "_")]
+    return [*forms, quote(encoded, safe=""), quote_plus(encoded)]
+
+
+def _from_settings(handler: RequestHandler, found: SecretValues) -> None:
+    found.walk(handler.settings)
+
+
+def _from_headers(handler: RequestHandler, found: SecretValues) -> None:
+    for name, value in handler.request.headers.get_all():
+        if name.lower() == "referer":
+            found.add_pairs(value.partition("?")[2].partition("#")[0])
+        if not is_secret_name(name):
+            continue
+        found.add(value)
+        scheme, _, credentials = value.partition(" ")
+        if name.lower().endswith("authorization") and credentials:
+            found.add(credentials.strip())
+            if scheme.lower() == "basic":
+                pair = base64.b64decode(credentials).decode("utf-8", "replace")
+                found.add(pair.partition(":")[2])
+
+
+def _from_cookies(handler: RequestHandler, found: SecretValues) -> None:
+    for name, morsel in handler.request.cookies.items():
+        shortest = _SHORTEST if is_secret_name(name) else _SHORTEST_OTHERS
+        found.add(morsel.value, shortest)
+        found.add(morsel.coded_value, shortest)
+        if morsel.coded_value:
+            found.pairs[f"{name}={morsel.coded_value}"] = None
+
+
+def _from_address(handler: RequestHandler, found: SecretValues) -> None:
+    found.add_pairs(str(handler.request.uri or "").partition("?")[2])
+
+
+def _from_path(handler: RequestHandler, found: SecretValues) -> None:
+    for name, value in handler.path_kwargs.items():
+        if is_secret_name(name):
+            found.add(value)
+
+
+def _from_arguments(handler: RequestHandler, found: SecretValues) -> None:
+    for name, values in handler.request.arguments.items():
+        if is_secret_name(name):
+            for value in values:
+                found.add(value)
+
+
+def _from_body(handler: RequestHandler, found: SecretValues) -> None:
+    body: Any = handler.request.body
+    kind = handler.request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    if not isinstance(body, bytes) or len(body) > _LONGEST_BODY:
+        return
+    if kind == "application/x-www-form-urlencoded":
+        found.add_pairs(body.decode("latin-1"))
+    elif kind.endswith("json") or body.lstrip()[:1] in (b"{", b"["):
+        found.walk(json.loads(body))
+
+
+_PARTS: list[Callable[[RequestHandler, SecretValues], None]] = [
+    _from_settings,
+    _from_headers,
+    _from_cookies,
+    _from_address,
+    _from_path,
+    _from_arguments,
+    _from_body,
+]
+
+__all__ = ["SecretValues", "forms_of"]

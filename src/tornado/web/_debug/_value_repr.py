@@ -1,0 +1,359 @@
+"""Values as a debug page shows them: never longer than asked for, and made in short time.
+
+The ``repr`` of a value is code of the program, which may fail, take for ever or return a gigabyte; that of a
+container takes as long as the container is. So texts and Python's own containers are written here as far as
+there is room, and everything else by its ``repr`` under a clock that interrupts it. The clock interrupts
+Python only: a ``repr`` that spends its time within one call of C (that of a type of an extension, or
+``time.sleep``) takes it.
+"""
+
+from __future__ import annotations
+
+import array
+import collections
+import dataclasses
+import itertools
+import re
+import sys
+import time
+import types
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar, cast
+
+from tornado.httputil import HTTPHeaders
+from tornado.web._debug._literal_masking import MASK
+from tornado.web._debug._redaction import Redactor
+
+# Seconds for one repr, and for all of a page.
+_SECONDS_EACH = 0.1
+_SECONDS = 1.0
+_DEPTH = 4
+_MOST_ITEMS = 50
+_MOST_BITS = 4096
+# A container of a class of its own with more items than this is not asked for its repr.
+_SMALL = 100
+# Nor is a text of a class of its own that is longer.
+_LONGEST_TEXT = 2**16
+
+_Result = TypeVar("_Result")
+
+_BRACKETS: dict[Any, tuple[str, str]] = {
+    list.__repr__: ("[", "]"),
+    tuple.__repr__: ("(", ")"),
+    set.__repr__: ("{", "}"),
+    frozenset.__repr__: ("frozenset({", "})"),
+    dict.__repr__: ("{", "}"),
+    collections.OrderedDict.__repr__: ("OrderedDict({", "})"),
+    collections.defaultdict.__repr__: ("defaultdict({", "})"),
+    collections.deque.__repr__: ("deque([", "])"),
+}
+_CONTAINERS = (list, tuple, set, frozenset, dict, collections.deque)
+_TEXTS = (str, bytes, bytearray)
+_EMPTY: dict[Any, Any] = {}
+_VIEWS = (type(_EMPTY.keys()), type(_EMPTY.values()), type(_EMPTY.items()))
+_WRAPPERS: dict[Any, Any] = {
+    each.__repr__: each for each in (collections.UserDict, collections.UserList, collections.UserString)
+}
+# The first of a pair that may be a name.
+_NAME = re.compile(r"\w[\w.-]{0,99}")
+_PLAIN = (type(None), bool, float, complex, type(Ellipsis))
+
+
+class _FullError(Exception):
+    """There is no more room."""
+
+
+class _SlowError(BaseException):
+    """A repr has taken too long. A program's ``except Exception`` does not hold it."""
+
+
+class _SizeBudget:
+    """Collects text up to a number of characters."""
+
+    def __init__(self, limit: int) -> None:
+        self.parts: list[str] = []
+        self.left = limit
+
+    def add(self, text: str) -> None:
+        if len(text) > self.left:
+            self.parts.append(text[: self.left])
+            raise _FullError
+        self.parts.append(text)
+        self.left -= len(text)
+
+
+class ValueFormatter:
+    """Shows values.
+
+    :param secrets: what to mask in them.
+    :param seconds: for all the values together that have a ``repr`` of their own.
+    """
+
+    def __init__(self, secrets: Redactor, seconds: float = _SECONDS) -> None:
+        self.secrets = secrets
+        self._seconds = seconds
+
+    def show(self, value: object, limit: int = 1000) -> str:
+        """A value in at most about `limit` characters."""
+        room = _SizeBudget(limit)
+        try:
+            self._write(room, value, 0)
+        except _FullError:
+            room.parts.append(_size(value))
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # code of the program may raise anything
+            room.parts.append(f"<{_name_of(type(value))}, not shown: {_name_of(type(error))}>")
+        return self.secrets.mask("".join(room.parts))
+
+    def show_named(self, name: object, value: object, limit: int = 1000, *, variable: bool = False) -> str:
+        """As `show`, where a secret name masks the value; see `Redactor.hide`."""
+        if self._hides(name, value, variable):
+            return f"{MASK} ({_name_of(type(value))})"
+        return self.show(value, limit)
+
+    def _hides(self, name: object, value: object, variable: bool = False) -> bool:
+        try:
+            return self.secrets.hide(name, value, variable=variable)
+        except Exception:
+            return True  # nothing is known about it
+
+    # -- by type --
+
+    def _write(self, room: _SizeBudget, value: Any, depth: int) -> None:
+        kind = type(value)
+        if kind in _TEXTS or (issubclass(kind, _TEXTS) and _is_long_or_plain(value)):
+            self._write_text(room, value)
+        elif kind is int:
+            bits = value.bit_length()
+            room.add(repr(value) if bits <= _MOST_BITS else f"<int of {bits:,} bits>")
+        elif kind in _PLAIN:
+            room.add(repr(value))
+        elif isinstance(value, HTTPHeaders):
+            self._write_pairs(room, value.get_all(), ("HTTPHeaders({", "})"), depth)
+        elif isinstance(value, tuple) and hasattr(kind, "_fields"):
+            fields = zip(kind._fields, tuple.__iter__(value), strict=False)
+            self._write_fields(room, fields, f"{_name_of(kind)}(", ")", depth)
+        elif isinstance(value, _CONTAINERS) and (
+            kind.__repr__ in _BRACKETS
+            or issubclass(kind, dict)
+            or _length_of(value) > _SMALL
+            or depth >= _DEPTH
+        ):
+            self._write_container(room, value, depth)
+        elif cast(Any, kind).__repr__ in _WRAPPERS:
+            self._write(room, value.data, depth)
+        elif issubclass(kind, _VIEWS):
+            self._write_view(room, value, depth)
+        elif kind is collections.ChainMap:
+            self._write_items(room, value.maps, len(value.maps), "ChainMap(", ")", depth)
+        elif kind is types.MappingProxyType or issubclass(kind, Mapping):
+            some = self._timed(lambda: list(itertools.islice(value.items(), _MOST_ITEMS + 1)))
+            self._write_pairs(room, some, (f"{_name_of(kind)}({{", "})"), depth)
+        elif kind is array.array:
+            opening = f"array({value.typecode!r}, ["
+            self._write_items(room, value, len(value), opening, "])", depth)
+        elif kind is types.SimpleNamespace:
+            self._write_fields(room, vars(value).items(), "namespace(", ")", depth)
+        elif dataclasses.is_dataclass(value) and _is_generated(kind.__repr__):
+            names = [each.name for each in dataclasses.fields(value) if each.repr]
+            pairs = ((name, getattr(value, name, "?")) for name in names)
+            self._write_fields(room, pairs, f"{_name_of(kind)}(", ")", depth)
+        elif cast(Any, kind).__repr__ is object.__repr__:
+            self._write_object(room, value, depth)
+        else:
+            room.add(self._own_repr(value))
+
+    def _write_text(self, room: _SizeBudget, value: str | bytes | bytearray) -> None:
+        # The few characters that fit are all that is looked at, and as many again as a mask may save. By the
+        # type's own method, which makes a plain text of a subclass's.
+        base: Any = next(each for each in _TEXTS if isinstance(value, each))
+        room.add(self.secrets.mask(base.__repr__(base.__getitem__(value, slice(2**16)))))
+
+    def _write_container(self, room: _SizeBudget, value: Any, depth: int) -> None:
+        name = _name_of(type(value))
+        own = (f"{name}({{", "})") if isinstance(value, dict) else (f"{name}(", ")")
+        opening, closing = _BRACKETS.get(type(value).__repr__, own)
+        if depth >= _DEPTH:
+            room.add(f"{opening}\u2026{closing}")
+            return
+        if isinstance(value, dict):
+            self._write_pairs(room, dict.items(value), (opening, closing), depth)
+            return
+        base = next(each for each in _CONTAINERS if isinstance(value, each))
+        length = base.__len__(value)
+        if not length and base in (set, frozenset):
+            room.add(f"{base.__name__}()")
+            return
+        if base is tuple and length == 2:
+            first, second = tuple.__iter__(value)
+            if isinstance(first, str) and _NAME.fullmatch(first) and self._hides(first, second):
+                room.add(f"{opening}{first!r}, {MASK}{closing}")
+                return
+        closing = "," + closing if base is tuple and length == 1 else closing
+        self._write_items(room, base.__iter__(value), length, opening, closing, depth)
+
+    def _write_items(
+        self, room: _SizeBudget, items: Iterable[Any], length: int, opening: str, closing: str, depth: int
+    ) -> None:
+        if depth >= _DEPTH:
+            room.add(f"{opening}\u2026{closing}")
+            return
+        room.add(opening)
+        for number, item in enumerate(itertools.islice(items, _MOST_ITEMS)):
+            if number:
+                room.add(", ")
+            self._write(room, item, depth + 1)
+        if length > _MOST_ITEMS:
+            room.add(f", \u2026 {length - _MOST_ITEMS:,} more")
+        room.add(closing)
+
+    def _write_view(self, room: _SizeBudget, value: Any, depth: int) -> None:
+        """A view of a dictionary. That of its values hides what has a secret name there."""
+        kind = type(value)
+        opening = f"{_name_of(kind)}(["
+        if not issubclass(kind, _VIEWS[1]):
+            self._write_items(room, value, len(value), opening, "])", depth)
+            return
+        room.add(opening)
+        if depth >= _DEPTH:
+            room.add("\u2026])")
+            return
+        pairs = self._timed(lambda: list(itertools.islice(value.mapping.items(), _MOST_ITEMS)))
+        for number, (name, item) in enumerate(pairs):
+            room.add(", " if number else "")
+            self._write_named(room, name, item, depth)
+        if len(value) > _MOST_ITEMS:
+            room.add(f", \u2026 {len(value) - _MOST_ITEMS:,} more")
+        room.add("])")
+
+    def _write_pairs(
+        self, room: _SizeBudget, pairs: Iterable[tuple[Any, Any]], brackets: tuple[str, str], depth: int
+    ) -> None:
+        if depth >= _DEPTH:
+            room.add("\u2026".join(brackets))
+            return
+        room.add(brackets[0])
+        for number, (name, value) in enumerate(pairs):
+            if number:
+                room.add(", ")
+            if number >= _MOST_ITEMS:
+                room.add("\u2026 more")
+                break
+            self._write(room, name, depth + 1)
+            room.add(": ")
+            self._write_named(room, name, value, depth)
+        room.add(brackets[1])
+
+    def _write_fields(
+        self, room: _SizeBudget, fields: Iterable[tuple[str, Any]], opening: str, closing: str, depth: int
+    ) -> None:
+        if depth >= _DEPTH:
+            room.add(f"{opening}\u2026{closing}")
+            return
+        room.add(opening)
+        for number, (name, value) in enumerate(itertools.islice(fields, _MOST_ITEMS)):
+            room.add(f"{', ' if number else ''}{name}=")
+            self._write_named(room, name, value, depth)
+        room.add(closing)
+
+    def _write_named(self, room: _SizeBudget, name: object, value: Any, depth: int) -> None:
+        if self._hides(name, value):
+            room.add(MASK)
+        else:
+            self._write(room, value, depth + 1)
+
+    def _write_object(self, room: _SizeBudget, value: Any, depth: int) -> None:
+        """An object without a repr of its own: its class, and if it is asked for itself its attributes."""
+        name = f"{type(value).__module__}.{_name_of(type(value))}"
+        attributes = [] if depth else _attributes(value)
+        if attributes:
+            self._write_fields(room, attributes, f"<{name} object with ", ">", depth)
+        else:
+            room.add(f"<{name} object>")
+
+    # -- a repr of the program's --
+
+    def _own_repr(self, value: object) -> str:
+        name = _name_of(type(value))
+        if self._seconds <= 0:
+            return f"<{name}, not shown: the time for this page is used up>"
+        try:
+            text = self._timed(lambda: repr(value))
+        except _SlowError:
+            return f"<{name}, not shown: its repr takes too long>"
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            return f"<{name}, not shown: its repr raises {_name_of(type(error))}>"
+        return self.secrets.mask_source(text)
+
+    def _timed(self, function: Callable[[], _Result]) -> _Result:
+        """Call what is code of the program's.
+
+        :raises _SlowError: if it takes too long.
+        """
+        began = time.perf_counter()
+        try:
+            return _interrupted(function, began + min(_SECONDS_EACH, self._seconds))
+        finally:
+            self._seconds -= time.perf_counter() - began
+
+
+def _is_generated(function: Any) -> bool:
+    """Whether a dataclass's repr is the one that the decorator made: it would hide no field."""
+    code = getattr(getattr(function, "__wrapped__", None), "__code__", None)
+    return code is not None and code.co_filename == "<string>"
+
+
+def _is_long_or_plain(value: Any) -> bool:
+    """Whether a text of a class of its own is not asked for its repr."""
+    base = next(each for each in _TEXTS if isinstance(value, each))
+    own: Any = type(value).__repr__
+    return own is base.__repr__ or base.__len__(value) > _LONGEST_TEXT
+
+
+def _interrupted(function: Callable[[], _Result], deadline: float) -> _Result:
+    """The result of a function.
+
+    :raises _SlowError: at the first line of Python that it runs after the deadline.
+    """
+
+    def watch(frame: types.FrameType, event: str, arg: object) -> Any:
+        if time.perf_counter() > deadline:
+            raise _SlowError
+        return watch
+
+    before = sys.gettrace()
+    sys.settrace(watch)
+    try:
+        return function()
+    finally:
+        sys.settrace(before)
+
+
+def _attributes(value: object) -> list[tuple[str, Any]]:
+    own = getattr(value, "__dict__", None)
+    if type(own) is not dict:
+        return []
+    return [(name, item) for name, item in own.items() if isinstance(name, str) and not name.startswith("_")]
+
+
+def _length_of(value: Any) -> int:
+    base = next(each for each in _CONTAINERS if isinstance(value, each))
+    length: int = base.__len__(value)
+    return length
+
+
+def _size(value: object) -> str:
+    """What to put where a value was cut off."""
+    if issubclass(type(value), _TEXTS):
+        base: Any = next(each for each in _TEXTS if isinstance(value, each))
+        return f"\u2026 ({base.__len__(value):,} {'characters' if base is str else 'bytes'})"
+    if isinstance(value, _CONTAINERS):
+        return f"\u2026 ({_length_of(value):,} items)"
+    return "\u2026"
+
+
+def _name_of(cls: type) -> str:
+    return cls.__qualname__[:200]

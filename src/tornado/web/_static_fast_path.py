@@ -1,0 +1,357 @@
+"""The short way of a small static file: one lookup, one open file, one send.
+
+What was found out about a file on the long way (`StaticFileHandler._serve`) is kept as an `_Entry`: where it
+is, what state it was in, and its header fields as bytes. The next request opens the file, sees that it is in
+that state and below the root still, and answers with those fields and what it reads; one for a large file, or
+for a part of one, goes on from there on the long way. Nothing is answered from
+memory alone: keeping the content too would save the read, a fiftieth of a request.
+
+The short way is taken only while every step it leaves out is ours, on the handler's class, on the
+connection's and on the stream's; this is looked at for each request.
+"""
+
+from __future__ import annotations
+
+import datetime
+import mimetypes
+import os
+from operator import attrgetter
+from time import time
+from types import MethodType
+from typing import TYPE_CHECKING, Any
+
+from tornado import httputil
+from tornado._wire.dates import parse_http_date
+from tornado.web import _response, _transforms
+from tornado.web._static_paths import OpenFile, below, identity, open_regular
+from tornado.web._static_versions import is_settled
+
+if TYPE_CHECKING:
+    from tornado.web._static import StaticFileHandler
+
+#: Bytes up to which a file is read and sent in one.
+SMALL = 64 * 1024
+#: Files that are known; a full table is emptied.
+_MAX_ENTRIES = 4096
+
+#: The steps of the long way that a subclass, or a patch, may change.
+_STEPS = (
+    "_serve",
+    "parse_url_path",
+    "get_absolute_path",
+    "validate_absolute_path",
+    "get_content",
+    "get_content_version",
+    "_get_cached_version",
+    "get_content_size",
+    "get_modified_time",
+    "get_content_type",
+    "get_cache_time",
+    "compute_etag",
+    "set_headers",
+    "set_extra_headers",
+    "should_return_304",
+    "set_status",
+    "set_header",
+    "_original_set_header",
+    "set_etag_header",
+    "check_etag_header",
+    "write",
+    "flush",
+    "finish",
+    "send_error",
+)
+_steps_of = attrgetter(*_STEPS)
+#: What each class has for the steps, and whether all of it is ours.
+_known_classes: dict[type, tuple[tuple[Any, ...], bool]] = {}
+_MAX_CLASSES = 1000
+#: What `StaticFileHandler` had when it was imported, unbound.
+_OWN: dict[str, Any] = {}
+_guess_type = mimetypes.guess_type
+
+#: By root, path, and the size up to which the class has versions, as that makes the tag.
+_entries: dict[tuple[str, str, int], _Entry] = {}
+_expires = (0, 0, b"")
+
+
+class _Entry:
+    """A file, as it was on the long way.
+
+    :ivar path: by which it is opened.
+    :ivar absolute: where it was found to be on the long way.
+    :ivar name: what the URL's path is for the file system.
+    :ivar beginning: how its real path begins as long as it is below the root.
+    :ivar default: the default file's name, if the URL named its directory.
+    :ivar state: its identity.
+    :ivar kind: what the media type was taken from, by `_kind`.
+    :ivar front: header fields before Date.
+    :ivar tags: those after it.
+    :ivar tail: Content-Length and the end of the head.
+    :ivar modified: when the content was changed, in whole seconds; `changed` is the same for the program.
+    """
+
+    __slots__ = (
+        "absolute",
+        "beginning",
+        "changed",
+        "default",
+        "etag",
+        "extension",
+        "front",
+        "kind",
+        "media_type",
+        "modified",
+        "name",
+        "path",
+        "size",
+        "state",
+        "tags",
+        "tail",
+        "version",
+    )
+
+    def __init__(
+        self, handler: StaticFileHandler, path: str, file: OpenFile, version: str, default: str | None
+    ) -> None:
+        # Spelled as the program spelled its root: a link in it, or the working directory, may change, and
+        # then what is opened is not below the directory that the root was.
+        self.path = os.path.join(handler.root, path) + (default or "")
+        self.beginning = os.path.join(os.path.realpath(handler.root), "")
+        self.absolute = file.path
+        self.name = handler.parse_url_path(path)
+        self.default = default
+        self.state = identity(file.stat)
+        self.size = file.stat.st_size
+        self.modified = int(file.stat.st_mtime)
+        self.changed = datetime.datetime.fromtimestamp(self.modified, datetime.UTC)
+        self.version = version
+        self.etag = etag = f'"{version}"'
+        self.extension = os.path.splitext(file.path)[1]
+        self.kind = _kind(self.extension)
+        self.media_type = handler.get_content_type()
+        self.front = f"Server: {_response.SERVER}\r\nContent-Type: {self.media_type}\r\n"
+        modified = httputil.format_timestamp(self.modified)
+        self.tags = f"Etag: {etag}\r\nAccept-Ranges: bytes\r\nLast-Modified: {modified}\r\n"
+        self.tail = f"Content-Length: {self.size}\r\n\r\n".encode()
+
+    def open(self) -> OpenFile | None:
+        """The file, if it is still as it was, and below the root."""
+        try:
+            file = open_regular(self.path)
+        except OSError:
+            return None
+        if file is None:
+            return None
+        if identity(file.stat) == self.state and file.real is not None:
+            if file.real.startswith(self.beginning):
+                return file
+        file.close()
+        return None
+
+    def read(self) -> bytes | None:
+        """The content, if the file is still as it was, and below the root."""
+        file = self.open()
+        if file is None:
+            return None
+        try:
+            data = os.read(file.fd, self.size + 1)
+            return data if len(data) == self.size else None
+        except OSError:
+            return None
+        finally:
+            file.close()
+
+
+def note_own_steps(cls: type[StaticFileHandler]) -> None:
+    """Remember what `StaticFileHandler` itself does."""
+    for name in _STEPS:
+        _OWN[name] = _function(getattr(cls, name))
+
+
+def _function(step: Any) -> Any:
+    """Return the function of a class method, and any other object as it is.
+
+    The wrapper of a monitoring agent may have the ``__func__`` of what it wraps, but is not one of our steps.
+    """
+    return step.__func__ if type(step) is MethodType else step
+
+
+def reset() -> None:
+    """Forget all files."""
+    _entries.clear()
+
+
+def is_own(cls: type) -> bool:
+    """Whether a class has all steps as we wrote them."""
+    steps = _steps_of(cls)
+    known = _known_classes.get(cls)
+    if known is not None and known[0] == steps:
+        return known[1]
+    own = all(_function(step) is _OWN[name] for name, step in zip(_STEPS, steps, strict=True))
+    if len(_known_classes) >= _MAX_CLASSES:
+        _known_classes.clear()
+    _known_classes[cls] = steps, own
+    return own
+
+
+def remember(handler: StaticFileHandler, path: str, file: OpenFile, version: str | None) -> None:
+    """Keep what the long way has found out about `path`, if the short way may be taken for it."""
+    root: Any = handler.root
+    if (
+        version is None
+        or type(root) is not str
+        or file.real is None
+        or not below(os.path.realpath(root), file.real)
+        or not is_settled(file.stat.st_mtime_ns)
+        or not is_own(type(handler))
+    ):
+        return
+    default = None
+    written = os.path.join(os.path.abspath(root), path)
+    if written != file.path:
+        # The directory of a default file; no other spelling of a path needs a place in the table.
+        default = handler.default_filename
+        if default is None or not written.endswith("/") or written + default != file.path:
+            return
+    if len(_entries) >= _MAX_ENTRIES:
+        _entries.clear()
+    _entries[root, path, handler.MAX_VERSION_CONTENT_SIZE] = _Entry(handler, path, file, version, default)
+
+
+def _find(handler: StaticFileHandler, path: str) -> _Entry | None:
+    """What is known of `path`, for a handler whose steps are all ours."""
+    root: Any = handler.root
+    key = (root, path, handler.MAX_VERSION_CONTENT_SIZE)
+    entry = _entries.get(key) if type(root) is str else None
+    if entry is None or not is_own(type(handler)) or handler._codings():
+        return None
+    if entry.default is not None:
+        if entry.default != handler.default_filename or not handler.request.path.endswith("/"):
+            return None
+    return entry
+
+
+def reopen(handler: StaticFileHandler, path: str) -> tuple[OpenFile, str, str] | None:
+    """Open a file that is known, for the long way to begin in its middle: the file, its version, its path."""
+    entry = _find(handler, path)
+    file = None if entry is None else entry.open()
+    return None if entry is None or file is None else (file, entry.version, entry.absolute)
+
+
+def respond(handler: StaticFileHandler, path: str, include_body: bool) -> bool:
+    """Answer with a file that is known; False if that takes the long way."""
+    entry = _find(handler, path)
+    request = handler.request
+    connection: Any = request.connection
+    if (
+        entry is None
+        or entry.size > SMALL
+        or not _is_fresh(handler)
+        or not _response.is_plain(connection)
+        or connection._head is None
+        or connection._head.has_body
+        or mimetypes.guess_type is not _guess_type
+        or _kind(entry.extension) != entry.kind
+    ):
+        return False
+    modified = _is_modified(request, entry)
+    if modified is None or (handler._transforms and not _are_idle(handler, entry, modified)):
+        return False
+    body = entry.read()
+    if body is None:
+        _entries.pop((handler.root, path, handler.MAX_VERSION_CONTENT_SIZE), None)
+        return False
+    _send(handler, connection, entry, modified, body if include_body and request.method == "GET" else b"")
+    return True
+
+
+def _is_fresh(handler: StaticFileHandler) -> bool:
+    """Whether nothing has been said yet about the response, and nobody will add to it."""
+    return (
+        handler._made_headers is None
+        and handler._new_cookie is None
+        and not handler._headers_written
+        and not handler._write_buffer
+        and not handler._finished
+        and handler._auto_finish
+        and handler._etag is None
+        and handler._status_code == 200
+        and handler._reason == "OK"
+        and handler.request.method in ("GET", "HEAD")
+    )
+
+
+def _are_idle(handler: StaticFileHandler, entry: _Entry, modified: bool) -> bool:
+    """Whether the handler's transforms would but add Vary."""
+    if not modified and "W/" in handler.request.headers.get("If-None-Match", ""):
+        return False  # it names the compressed representation
+    return _transforms.are_idle(handler._transforms, entry.media_type.lower(), entry.size)
+
+
+def _kind(extension: str) -> tuple[Any, Any, Any]:
+    """What `mimetypes` knows of an extension; a program may add to it at any time."""
+    return (
+        mimetypes.types_map.get(extension),
+        mimetypes.encodings_map.get(extension),
+        mimetypes.suffix_map.get(extension),
+    )
+
+
+def _is_modified(request: httputil.HTTPServerRequest, entry: _Entry) -> bool | None:
+    """Whether the client lacks this state of the file; None if it asks for a part."""
+    head = getattr(request, "_head", None)  # none where a delegate stands before the application
+    if head is not None:
+        fields = head.headers_block.lower()
+        if "range" not in fields and "if-" not in fields:
+            return True
+    headers = request.headers
+    if headers.get("Range"):
+        return None
+    condition = headers.get("If-None-Match")
+    if condition:
+        return not _response.etag_matches(condition, entry.etag)
+    since = headers.get("If-Modified-Since")
+    parsed = parse_http_date(since) if since is not None else None
+    return parsed is None or parsed < entry.modified
+
+
+def _send(handler: StaticFileHandler, connection: Any, entry: _Entry, modified: bool, body: bytes) -> None:
+    date = _response.date()
+    front = entry.front
+    tail = entry.tail
+    if not modified:
+        handler.set_status(304)
+        front, _, _ = front.partition("Content-Type")
+        body, tail = b"", b"\r\n"
+    block = f"{front}Date: {date}\r\n{entry.tags}".encode("latin-1")
+    if handler._transforms:
+        block += b"Vary: Accept-Encoding\r\n"
+    request = handler.request
+    if request.query and "v" in request.arguments:
+        block += _cache_fields(handler.CACHE_MAX_AGE)
+    security = handler.application._security
+    if security is not None:
+        block += security.block(request.protocol)
+    handler._headers_written = True
+    handler._sent_fields = block, tail
+    handler.path = entry.name
+    handler.absolute_path = entry.absolute
+    handler.modified = entry.changed
+    connection._respond(handler._status_code, handler._reason, block, tail, body)
+    handler._log()
+    handler._finished = True
+    handler.on_finish()
+    if handler._has_ui:
+        handler._break_cycles()
+
+
+def _cache_fields(seconds: int) -> bytes:
+    """Expires and Cache-Control; the date is formatted once a second."""
+    global _expires
+    if seconds <= 0:
+        return b""
+    now = int(time())
+    if _expires[:2] != (now, seconds):
+        date = httputil.format_timestamp(now + seconds)
+        _expires = now, seconds, f"Expires: {date}\r\nCache-Control: max-age={seconds}\r\n".encode()
+    return _expires[2]

@@ -1,0 +1,238 @@
+"""How a `UploadHandler` receives a body: parts of a form one by one, anything else as a whole.
+
+A chunk of the body is taken apart by a generator which yields what has to be awaited: a hook of the program,
+or room for more on the way to the disk. Where nothing has to, the chunk is done with inside the read
+callback; otherwise nothing more of the body is read before the rest of the chunk has been taken.
+
+An error, be it the client's or one that a hook raises, is handed to the handler's task, which waits for the
+end of the body, and becomes an error page there; what follows of the body is dropped.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Iterator
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from tornado._wire.errors import BodyTooLarge, HTTPInputError
+from tornado._wire.limits import DEFAULT
+from tornado._wire.multipart import END_OF_PART, MultipartParser, Part
+from tornado.httputil._forms import multipart_boundary
+from tornado.web._errors import HTTPError
+from tornado.web._uploaded_file import UploadedFile, remove_all
+
+if TYPE_CHECKING:
+    from tornado.web._uploads import UploadHandler
+
+
+class UploadReceiver:
+    """The body of one request on its way to its handler.
+
+    :raises HTTPError: if the head alone says that the body will not be taken.
+    """
+
+    def __init__(self, handler: UploadHandler) -> None:
+        self.handler = handler
+        self.received = 0
+        self.complete = False
+        self.over = False
+        self.files: list[UploadedFile] = []
+        self._upload: UploadedFile | None = None
+        self._field = ""
+        self._pieces: list[bytes] = []
+        self._fields_size = 0
+        self._next_progress = 0.0
+        request: Any = handler.request
+        length = request.headers.get("Content-Length")
+        announced = int(length) if length is not None and length.isdigit() else None
+        # What is counted here is what comes out of the decompression; nobody has announced how much that is.
+        self.total = None if "X-Consumed-Content-Encoding" in request.headers else announced
+        take_over = getattr(request.connection, "_take_over_limit", None)
+        # From here on the size is judged here, so that the handler's own error page tells of it.
+        self._limit: int = DEFAULT.max_body_size if take_over is None else take_over()
+        if announced is not None and announced > self._limit:
+            raise self._too_large(f"Content-Length {announced}")
+        self._parser = self._make_parser(request)
+
+    def _make_parser(self, request: Any) -> MultipartParser | None:
+        kind: str = request.headers.get("Content-Type", "")
+        if kind.partition(";")[0].strip().lower() != "multipart/form-data":
+            return None
+        handler = self.handler
+        request.body_arguments = {}
+        request.files = handler.uploads
+        try:
+            if "Content-Encoding" in request.headers:
+                coding = request.headers["Content-Encoding"]
+                raise HTTPInputError(f"Unsupported Content-Encoding of a form: {coding!r}")
+            return MultipartParser(
+                multipart_boundary(kind),
+                max_parts=handler.max_parts,
+                max_header_size=handler.max_part_header_size,
+            )
+        except HTTPInputError as error:
+            raise _as_http_error(error) from error
+
+    @property
+    def collected(self) -> bool:
+        """Whether the body has come whole and is the request's ``body``."""
+        return self.complete and self._parser is None
+
+    # -- what comes --
+
+    def data_received(self, chunk: bytes) -> Awaitable[None] | None:
+        """Take a chunk of the body; nothing more may come before a returned awaitable is done."""
+        if self.over:
+            return None
+        self.received += len(chunk)
+        steps = self._steps(chunk)
+        try:
+            waiting = next(steps, None)
+        except Exception as error:
+            self._fail(error)
+            return None
+        return None if waiting is None else self._continue(waiting, steps)
+
+    async def _continue(self, waiting: Awaitable[Any], steps: Iterator[Awaitable[Any]]) -> None:
+        following: Awaitable[Any] | None = waiting
+        try:
+            while following is not None:
+                await following
+                following = None if self.over else next(steps, None)
+        except Exception as error:
+            self._fail(error)
+
+    def _fail(self, error: Exception) -> None:
+        if self.over:
+            return
+        self.over = True
+        future = self.handler.request._body_future  # type: ignore[attr-defined]
+        if not future.done():
+            future.set_exception(_as_http_error(error) if isinstance(error, HTTPInputError) else error)
+            future.exception()  # the handler may have finished without waiting for the body
+
+    async def end(self) -> None:
+        """The body has come whole: see that it is one.
+
+        :raises HTTPError: if it is not.
+        """
+        if not self.over and not self.handler._finished:
+            for waiting in self._last_steps():
+                await waiting
+        self.complete = True
+
+    # -- taking it apart --
+
+    def _steps(self, chunk: bytes) -> Iterator[Awaitable[Any]]:
+        if self.received > self._limit:
+            raise self._too_large("the body")
+        now = monotonic()
+        if now >= self._next_progress:
+            self._next_progress = now + self.handler.progress_interval
+            yield from _awaited(self.handler.upload_progress(self.received, self.total))
+        if self._parser is None:
+            self._count_fields(len(chunk), "a body that is no multipart form")
+            self._pieces.append(chunk)
+        else:
+            self._parser.receive_data(chunk)
+            yield from self._parts(self._parser)
+
+    def _last_steps(self) -> Iterator[Awaitable[Any]]:
+        handler = self.handler
+        try:
+            if self._parser is None:
+                handler.request.body = b"".join(self._pieces)
+                self._pieces.clear()
+                handler.request.note_form()
+            elif self.received:
+                self._parser.receive_eof()
+                yield from self._parts(self._parser)
+        except HTTPInputError as error:
+            raise _as_http_error(error) from error
+        handler._check_xsrf_now()
+        if self.received:
+            yield from _awaited(handler.upload_progress(self.received, self.total))
+
+    def _parts(self, parser: MultipartParser) -> Iterator[Awaitable[Any]]:
+        while (event := parser.next_event()) is not None:
+            upload = self._upload
+            if isinstance(event, bytes):
+                if upload is None:
+                    self._count_fields(len(event), "the values of a form's fields")
+                    self._pieces.append(event)
+                    continue
+                upload.size += len(event)
+                most = self.handler.max_file_size
+                if most is not None and upload.size > most:
+                    raise HTTPError(
+                        413, "the file %r is over max_file_size (%d bytes)", upload.filename, most
+                    )
+                yield from _awaited(self.handler.part_received(upload, event))
+            elif event is END_OF_PART:
+                if upload is None:
+                    self._end_field()
+                else:
+                    self._upload = None
+                    yield from _awaited(upload._end())
+                    yield from _awaited(self.handler.part_finished(upload))
+            else:
+                assert isinstance(event, Part)
+                if not event.filename:
+                    self._field = event.name
+                    continue
+                self.handler._check_xsrf_now()
+                yield from _awaited(self._begin_file(event))
+
+    def _begin_file(self, part: Part) -> Any:
+        handler = self.handler
+        directory = handler.upload_directory or handler.application.settings.get("upload_directory")
+        upload = self._upload = UploadedFile(part, directory, handler.spool_size)
+        self.files.append(upload)
+        handler.uploads.setdefault(part.name, []).append(upload)
+        return handler.part_started(upload)
+
+    def _end_field(self) -> None:
+        value = b"".join(self._pieces)
+        self._pieces.clear()
+        request = self.handler.request
+        for arguments in (request.body_arguments, request.arguments):
+            arguments.setdefault(self._field, []).append(value)
+
+    # -- limits --
+
+    def _count_fields(self, size: int, what: str) -> None:
+        self._fields_size += size
+        most = self.handler.max_fields_size
+        if self._fields_size > most:
+            raise HTTPError(413, "%s: over max_fields_size (%d bytes)", what, most)
+
+    def _too_large(self, what: str) -> HTTPError:
+        return HTTPError(413, "%s is over max_body_size (%d bytes)", what, self._limit)
+
+    # -- the end --
+
+    async def release(self) -> None:
+        """The request is over: no more is taken, and files that nobody keeps are removed."""
+        self.over = True
+        await remove_all(self.files)
+
+    def release_now(self) -> None:
+        """The same without waiting."""
+        self.over = True
+        for upload in self.files:
+            upload._remove_now()
+
+
+def _awaited(result: Any) -> Iterator[Awaitable[Any]]:
+    """What a hook has returned, if it is to be awaited."""
+    if result is not None:
+        if not inspect.isawaitable(result):
+            raise TypeError(f"a hook of an UploadHandler returns None or an awaitable, not {result!r}")
+        yield result
+
+
+def _as_http_error(error: HTTPInputError) -> HTTPError:
+    """The error page's view of a malformed or oversized body."""
+    code = 413 if isinstance(error, BodyTooLarge) else error.status_code
+    return HTTPError(code, "Invalid body: %s", error)

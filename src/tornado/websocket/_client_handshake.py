@@ -1,0 +1,94 @@
+"""`ClientHandshake`: the handshake of one client's WebSocket, as a fetch on a new connection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from tornado._wire.limits import DEFAULT, Limits
+from tornado.httpclient import HTTPRequest, HTTPResponse
+from tornado.ioloop import IOLoop
+from tornado.netutil import Resolver
+from tornado.simple_httpclient._connection import ClientConnection
+from tornado.simple_httpclient._connection_key import ConnectionKey
+from tornado.simple_httpclient._connector import Connector
+from tornado.simple_httpclient._deadlines import DeadlineScheduler
+from tornado.simple_httpclient._digest import Logins
+from tornado.simple_httpclient._extension import ExtensionFactory
+from tornado.simple_httpclient._fetch import Fetch, Upgrade
+from tornado.simple_httpclient._routes import Routes
+from tornado.tcpclient import TCPClient
+
+__all__ = ["MAX_HEAD", "MAX_PAGE", "ClientHandshake"]
+
+#: Bytes of the head of the handshake's answer, and of the page that comes in place of a WebSocket.
+MAX_HEAD = 64 * 1024
+MAX_PAGE = 1024 * 1024
+_LIMITS = Limits(max_head_size=MAX_HEAD, max_request_line=MAX_HEAD, max_header_count=DEFAULT.max_header_count)
+
+
+class ClientHandshake:
+    """Makes a connection, asks for a WebSocket on it and follows redirects.
+
+    :param request: the request for the handshake, with its defaults, as `.AsyncHTTPClient.fetch_impl` would
+        get it.
+    :param callback: called with the response if there will be no WebSocket.
+    :param upgrade: takes the stream over if there is one.
+    :param resolver: looks names up; by default one of the configured class.
+    """
+
+    max_body_size: int | None = MAX_PAGE
+    max_buffer_size = MAX_PAGE
+    continue_timeout = 1.0
+    is_closed = False
+    extensions: Sequence[ExtensionFactory] = ()
+
+    def __init__(
+        self,
+        request: HTTPRequest,
+        callback: Callable[[HTTPResponse], None],
+        upgrade: Upgrade,
+        resolver: Resolver | None,
+    ) -> None:
+        self.loop: Any = IOLoop.current().asyncio_loop
+        self.tcp_client = TCPClient(resolver=resolver)
+        self.routes = Routes(self.tcp_client, tunnels=True)
+        self.deadlines = DeadlineScheduler(self.loop)
+        self.logins = Logins()
+        self._connector = Connector(MAX_PAGE)
+        self._fetch: Fetch | None = Fetch(self, request, callback, upgrade)
+
+    def start(self) -> None:
+        """Begin. Errors are told to the callback, in a later iteration of the loop."""
+        if self._fetch is not None:
+            self._fetch.start()
+
+    def cancel(self) -> None:
+        """Give up, and close the connection. The callback is not called."""
+        if self._fetch is not None:
+            self._fetch.cancel()
+
+    def fail(self, error: BaseException) -> None:
+        """Give up, and close the connection; the callback is told `error`."""
+        if self._fetch is not None:
+            self._fetch.fail(error)
+
+    # -- what the fetch asks for --
+
+    def take_connection(self, key: ConnectionKey, fresh: bool) -> ClientConnection | None:
+        """Return None: each WebSocket has a new connection."""
+        return None
+
+    def keep_connection(self, connection: ClientConnection) -> None:
+        """Close a connection that a redirect leaves behind."""
+        connection.close()
+
+    async def open_connection(self, key: ConnectionKey, timeout: float | None) -> ClientConnection:
+        """Make a connection; see `Connector.connect`."""
+        return ClientConnection(await self._connector.connect(key, timeout), key, _LIMITS)
+
+    def fetch_ended(self, fetch: Fetch) -> None:
+        """The handshake is over."""
+        self._fetch = None
+        self.deadlines.close()
+        self.tcp_client.close()

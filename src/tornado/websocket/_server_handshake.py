@@ -1,0 +1,165 @@
+"""The server's side of an opening handshake: from a handler's request to an open connection, or to the page
+that says why not (RFC 6455 section 4.2).
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any
+
+from tornado._wire import ws_handshake
+from tornado._wire.ws_errors import HandshakeError
+from tornado.http1connection import HTTP1Connection
+from tornado.log import gen_log
+from tornado.web._errors import HTTPError
+from tornado.web._execute import Rest, SyncOrAwaitable
+from tornado.web._xsrf import check_origin
+from tornado.websocket._protocol import WebSocketProtocol13
+
+if TYPE_CHECKING:
+    from tornado.websocket._handler import WebSocketHandler
+
+_ACCEPT = WebSocketProtocol13.accept_connection
+#: What a handler has for its buffer, and its transforms, when it cannot write any more.
+_NOTHING: list[Any] = []
+
+
+class ServerHandshake(SyncOrAwaitable):
+    """What `WebSocketHandler.get` returns.
+
+    Whoever awaits it waits until the connection is closed, as with Tornado; the framework itself does not, so
+    that an open connection needs no task.
+    """
+
+    __slots__ = ("_handler",)
+
+    def __init__(self, handler: WebSocketHandler) -> None:
+        self._handler = handler
+
+    def at_once(self) -> bool:
+        """Open the connection, or refuse."""
+        handler = self._handler
+        offer = _offer(handler)
+        if offer is not None and _origin_may(handler):
+            protocol = _protocol(handler)
+            if protocol is not None:
+                if type(protocol).accept_connection is not _ACCEPT:
+                    handler.ws_connection = protocol
+                    return False
+                accept(handler, protocol, offer)
+        return True
+
+    def coroutine(self) -> Rest:
+        """Do so, and wait for the connection's end."""
+        return self._open_and_wait()
+
+    async def _open_and_wait(self) -> None:
+        handler = self._handler
+        protocol: Any = handler.ws_connection
+        if protocol is None and self.at_once():
+            protocol = handler.ws_connection
+            if protocol is not None:
+                await protocol.wait_closed()
+        elif handler.ws_connection is not None:
+            await handler.ws_connection.accept_connection(handler)
+
+
+def read_offer(handler: WebSocketHandler) -> ws_handshake.Offer:
+    """What the request of a handler offers.
+
+    :raises HandshakeError: if it is no handshake.
+    """
+    request = handler.request
+    assert request.method is not None
+    return ws_handshake.check_request(request.method, request.version, request.headers)
+
+
+def _offer(handler: WebSocketHandler) -> ws_handshake.Offer | None:
+    """The same; what is no handshake is answered."""
+    try:
+        return read_offer(handler)
+    except HandshakeError as error:
+        gen_log.debug("no WebSocket handshake: %s", error)
+        handler.set_status(error.status_code)
+        for name, value in error.headers:
+            handler.set_header(name, value)
+        handler.set_header("Content-Type", "text/plain; charset=UTF-8")
+        _ = handler.finish(f"{error}\n")
+        return None
+
+
+def _origin_may(handler: WebSocketHandler) -> bool:
+    """Whether the page that sent the request may; if not, that is answered."""
+    try:
+        request = handler.request
+        # Browsers that speak version 8, a draft of RFC 6455, have another name for it.
+        field = "Origin" if "Origin" in request.headers else "Sec-WebSocket-Origin"
+        check_origin(request, handler.check_origin, field)
+    except HTTPError as error:
+        text = f"no WebSocket: {error.log_message} (see check_origin and the setting trusted_origins)"
+        gen_log.debug(text, *error.args)
+        handler.set_status(403)
+        handler.set_header("Content-Type", "text/plain; charset=UTF-8")
+        _ = handler.finish("Cross origin websockets not allowed\n")
+        return False
+    return True
+
+
+def _protocol(handler: WebSocketHandler) -> Any:
+    """The handler's own choice of a protocol; where it wants none, that is answered."""
+    protocol = handler.get_websocket_protocol()
+    if protocol is None:
+        handler.set_status(426)
+        handler.set_header("Sec-WebSocket-Version", ", ".join(ws_handshake.VERSIONS))
+        _ = handler.finish()
+    return protocol
+
+
+def accept(handler: WebSocketHandler, protocol: WebSocketProtocol13, offer: ws_handshake.Offer) -> None:
+    """Answer 101, take the stream over and call ``open``.
+
+    :raises ValueError: if `WebSocketHandler.select_subprotocol` chose what was not offered.
+    """
+    agreed = offer.deflate(protocol.params.policy)
+    parameters, extension = (None, None) if agreed is None else agreed
+    subprotocol = handler.select_subprotocol(list(offer.subprotocols)) or None
+    fields = ws_handshake.answer_headers(offer, subprotocol, extension)
+    handler.ws_connection = protocol
+    handler._transforms = _NOTHING
+    handler.clear_header("Content-Type")
+    handler.set_status(101)
+    for name, value in fields:
+        handler.set_header(name, value)
+    _ = handler.flush()
+    handler._finished = True
+    connection: Any = handler.request.connection
+    try:
+        handler._log()
+        handler._upgraded = True
+        handler.on_finish()
+    except BaseException:
+        # The client was told that it is open, and nobody would serve it.
+        handler._upgraded = False
+        handler.detach().close()
+        raise
+    stream = handler.detach()
+    _release_request(handler, connection)
+    opening = functools.partial(handler.open, *handler.open_args, **handler.open_kwargs)
+    protocol.begin(stream, parameters, subprotocol, opening)
+
+
+def _release_request(handler: WebSocketHandler, connection: Any) -> None:
+    """Drop what only a response needs, or can be made anew: open connections may be many."""
+    handler._made_headers = handler._new_cookie = None
+    handler._write_buffer = _NOTHING
+    if not handler.path_args:
+        del handler.path_args  # there is an empty one for all
+    if not handler.path_kwargs:
+        del handler.path_kwargs
+    request: Any = handler.request
+    if isinstance(connection, HTTP1Connection):
+        request.connection = connection._detached_connection()
+        request._forget_headers()
+
+
+__all__ = ["ServerHandshake", "accept", "read_offer"]

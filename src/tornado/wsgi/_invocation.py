@@ -1,0 +1,198 @@
+"""One call of a WSGI application: what it may do with ``start_response``, ``write`` and what it returns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from tornado.iostream import StreamClosedError
+from tornado.log import app_log
+from tornado.wsgi._environ import WSGIAppType
+from tornado.wsgi._files import FileWrapper
+from tornado.wsgi._response import Response
+from tornado.wsgi._response_head import BODILESS, ResponseHead
+
+#: Lists up to this size are joined to one chunk.
+_JOINED = 64 * 1024
+
+
+class Invocation:
+    """Calls the application and hands its response to a `Response`.
+
+    The head leaves with the first chunk that is not empty, or at the end: until then the application may
+    replace it. A body in a list gets a Content-Length, any other one without is sent in the chunked coding.
+
+    :arg summary: of the request, for the log.
+    :ivar status: the status that was sent; 500 until then.
+    """
+
+    def __init__(
+        self, application: WSGIAppType, environ: dict[str, Any], reply: Response, summary: str
+    ) -> None:
+        self.status = 500
+        self._application = application
+        self._environ = environ
+        self._reply = reply
+        self._summary = summary
+        self._head: ResponseHead | None = None
+        self._head_sent = False
+        self._ended = False
+        self._left: int | None = None  # of the Content-Length
+
+    def run(self) -> None:
+        """Do all of it, in the current thread. Errors are logged, and answered where nothing was sent yet."""
+        body: Any = None
+        try:
+            body = self._application(self._environ, self._start_response)
+            self._send(body)
+        except BaseException as error:
+            self._failed(error)
+            if not isinstance(error, Exception) and self._reply.in_loop:
+                raise  # the program is to end
+        finally:
+            self._close(body)
+
+    def refuse(self, error: BaseException) -> None:
+        """Answer as if the application had raised `error`."""
+        self._failed(error)
+
+    # -- what the application calls --
+
+    def _start_response(
+        self, status: str, headers: Iterable[tuple[str, str]], exc_info: Any = None
+    ) -> Callable[[bytes], None]:
+        """See PEP 3333, "The start_response() Callable"."""
+        if exc_info:
+            try:
+                if self._head_sent:
+                    raise exc_info[1].with_traceback(exc_info[2])
+            finally:
+                exc_info = None  # no cycle through the traceback
+        elif self._head is not None:
+            raise RuntimeError("start_response was called again, without exc_info")
+        self._head = ResponseHead(status, headers)
+        return self._write
+
+    def _write(self, data: bytes) -> None:
+        """The callable that ``start_response`` returns, for applications of the oldest kind."""
+        self._produce(data)
+
+    # -- the body --
+
+    def _send(self, body: Any) -> None:
+        if body is None or isinstance(body, (str, bytes)):
+            raise TypeError(
+                f"a WSGI application returns an iterable of bytes, as in [body]; got {body!r:.100}"
+            )
+        if isinstance(body, FileWrapper):
+            self._send_file(body)
+        else:
+            if isinstance(body, (list, tuple)):
+                body = self._measure(body)
+            for chunk in body:
+                self._produce(chunk)
+                if self._ended and self._bodiless():
+                    break
+        self._end()
+
+    def _send_file(self, body: FileWrapper) -> None:
+        """As much as Content-Length says, where it says less than there is."""
+        for chunk in body:
+            left = self._head.length if self._head is not None and not self._head_sent else self._left
+            self._produce(chunk if left is None or self._bodiless() else chunk[:left])
+            if self._ended or left == 0:
+                break
+
+    def _measure(self, body: list[Any] | tuple[Any, ...]) -> Iterable[bytes]:
+        """Announce the length of a body that is there whole, and join small pieces."""
+        chunks = [chunk if isinstance(chunk, bytes) else _as_bytes(chunk) for chunk in body]
+        total = sum(map(len, chunks))
+        head = self._head
+        if head is not None and not self._head_sent and (total or self._environ["REQUEST_METHOD"] != "HEAD"):
+            head.announce(total)
+        return (b"".join(chunks),) if total <= _JOINED else chunks
+
+    def _bodiless(self) -> bool:
+        head = self._head
+        return self._environ["REQUEST_METHOD"] == "HEAD" or (head is not None and head.line.code in BODILESS)
+
+    def _produce(self, chunk: Any) -> None:
+        if not isinstance(chunk, bytes):
+            chunk = _as_bytes(chunk)
+        if not chunk:
+            return
+        if self._head is None:
+            raise RuntimeError("a WSGI application made a part of the body before it called start_response")
+        if self._bodiless():
+            if not self._ended:
+                self._put(b"", last=True)
+            return
+        left = self._left if self._head_sent else self._head.length
+        if left is not None:
+            left -= len(chunk)
+            if left < 0:
+                raise RuntimeError(f"a WSGI application made {-left} bytes more than its Content-Length")
+            self._left = left
+        self._put(chunk, last=left == 0)
+
+    def _end(self) -> None:
+        head = self._head
+        if head is None:
+            raise RuntimeError("a WSGI application returned without having called start_response")
+        if self._ended:
+            return
+        if not self._bodiless():
+            if not self._head_sent:
+                head.announce(0)
+                self._left = head.length
+            if self._left:
+                raise RuntimeError(f"a WSGI application ended {self._left} bytes short of its Content-Length")
+        self._put(b"", last=True)
+
+    def _put(self, chunk: bytes, last: bool) -> None:
+        head = None
+        if not self._head_sent:
+            head = self._head
+            assert head is not None
+            head.complete()
+            self.status = head.line.code
+            self._head_sent = True
+        self._ended = last
+        self._reply.put(head, chunk, last)
+
+    # -- the end --
+
+    def _failed(self, error: BaseException) -> None:
+        if self._reply.gone and isinstance(error, StreamClosedError):
+            return  # the client is: nobody's fault
+        app_log.error("Uncaught exception in a WSGI application: %s", self._summary, exc_info=error)
+        if self._ended:
+            return
+        if self._head_sent:
+            self._reply.abort()
+            return
+        body = b"500 Internal Server Error\n"
+        self._head = ResponseHead(
+            "500 Internal Server Error", [("Content-Type", "text/plain; charset=UTF-8")]
+        )
+        self._head.announce(len(body))
+        try:
+            self._put(b"" if self._bodiless() else body, last=True)
+        except StreamClosedError:
+            pass
+
+    def _close(self, body: Any) -> None:
+        """PEP 3333: whatever has happened, the iterable is told that it is not needed any more."""
+        close = getattr(body, "close", None)
+        if close is None:
+            return
+        try:
+            close()
+        except Exception:
+            app_log.error("Uncaught exception in close() of a WSGI application's body", exc_info=True)
+
+
+def _as_bytes(chunk: Any) -> bytes:
+    if isinstance(chunk, (bytearray, memoryview)):
+        return bytes(chunk)
+    raise TypeError(f"a WSGI application's body is made of bytes, not {type(chunk).__name__}: {chunk!r:.100}")

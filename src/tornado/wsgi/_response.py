@@ -1,0 +1,211 @@
+"""The way of a response from the thread that makes it to the loop that sends it.
+
+The thread hands over a head, chunks and an end. They are written in the loop's next turn, joined where
+several have come. A thread with more than `WINDOW` bytes under way waits until the client has read some: so
+much is ever in memory for one response, besides the chunk in hand. A client that reads nothing for long holds
+a thread, and is given up.
+
+Where the application runs in the loop's own thread (``dummy_executor``), everything is written at once and
+nothing can wait.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from time import monotonic
+from typing import Any
+
+from tornado.concurrent import Future
+from tornado.http1connection import HTTP1Connection
+from tornado.iostream import StreamClosedError
+from tornado.log import app_log, gen_log
+from tornado.wsgi._response_head import ResponseHead
+
+#: Bytes that may be on their way to the client while the application makes more.
+WINDOW = 64 * 1024
+#: Seconds after which a loop that does not run is taken for one that never will again, so that no thread
+#: waits for ever and keeps the interpreter from ending.
+_STALLED = 5.0
+_TICK = 1.0
+
+
+class Response:
+    """One response. To be made in the loop's thread; `put` and `abort` are for any one thread.
+
+    :arg connection: where the response is written.
+    :arg patience: seconds that `put` waits for a client that reads nothing; None: for ever.
+    """
+
+    def __init__(
+        self, connection: Any, loop: asyncio.AbstractEventLoop, patience: float | None = None
+    ) -> None:
+        self._connection = connection
+        self._loop = loop
+        self._patience = patience
+        self._loop_thread = threading.get_ident()
+        self._changed = threading.Condition(threading.Lock())
+        self._head: ResponseHead | None = None
+        self._chunks: list[bytes] = []
+        self._last = False
+        self._aborted = False
+        self._scheduled_at: float | None = None
+        self._under_way = 0
+        #: Whether nobody will read any more of it.
+        self.gone = False
+
+    @property
+    def in_loop(self) -> bool:
+        """Whether the current thread is the loop's."""
+        return threading.get_ident() == self._loop_thread
+
+    def put(self, head: ResponseHead | None, chunk: bytes, last: bool) -> None:
+        """Hand over the next part, and wait while too much is under way.
+
+        :arg head: with the first part, None later.
+        :arg last: whether the response ends with it.
+        :raises StreamClosedError: if the client is gone, or given up.
+        """
+        with self._changed:
+            if self.gone:
+                raise StreamClosedError()
+            if head is not None:
+                self._head = head
+            if chunk:
+                self._chunks.append(chunk)
+                self._under_way += len(chunk)
+            self._last = last
+            self._schedule()
+        if self.in_loop:
+            self._transfer()
+        elif not last:
+            self._wait()
+
+    def abort(self) -> None:
+        """Close the connection: the client has a part of the response and must see that it is one."""
+        with self._changed:
+            self._aborted = True
+            try:
+                self._schedule()
+            except StreamClosedError:
+                return
+        if self.in_loop:
+            self._transfer()
+
+    # -- in the application's thread --
+
+    def _schedule(self) -> None:
+        if self.in_loop:
+            return
+        if self._scheduled_at is not None:
+            self._check_loop()
+            return
+        self._scheduled_at = monotonic()
+        try:
+            self._loop.call_soon_threadsafe(self._transfer)
+        except RuntimeError:  # the loop is closed
+            self.gone = True
+            raise StreamClosedError() from None
+
+    def _wait(self) -> None:
+        with self._changed:
+            waiting_since = moved_at = monotonic()
+            place = self._place()
+            while self._under_way > WINDOW and not self.gone:
+                if not self._changed.wait(_TICK):
+                    self._check_loop(waiting_since)
+                now = monotonic()
+                if place != (place := self._place()):
+                    moved_at = now
+                elif self._patience is not None and now - moved_at > self._patience:
+                    self._give_up()
+            if self.gone:
+                raise StreamClosedError()
+
+    def _place(self) -> tuple[int, int]:
+        """Something that changes when the client reads."""
+        stream = getattr(self._connection, "stream", None)
+        return self._under_way, getattr(stream, "_pending_output", 0)
+
+    def _give_up(self) -> None:
+        self.gone = True
+        try:
+            self._loop.call_soon_threadsafe(self._close)
+        except RuntimeError:
+            pass  # the loop is closed, and the connection with it
+
+    def _check_loop(self, since: float | None = None) -> None:
+        """Give up where the loop is over."""
+        loop = self._loop
+        since = self._scheduled_at if since is None else since
+        if loop.is_closed() or (
+            not loop.is_running() and since is not None and monotonic() - since > _STALLED
+        ):
+            self.gone = True
+            raise StreamClosedError()
+
+    # -- in the loop --
+
+    def _close(self) -> None:
+        connection = self._connection
+        gen_log.info(
+            "Gave up a client of a WSGI application that has read nothing for %s s (send_timeout): %s",
+            self._patience,
+            getattr(connection, "context", None),
+        )
+        close = getattr(connection, "close", connection.finish)
+        close()
+
+    def _transfer(self) -> None:
+        with self._changed:
+            head, self._head = self._head, None
+            chunks, self._chunks = self._chunks, []
+            last, aborted = self._last, self._aborted
+            self._scheduled_at = None
+        data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        connection = self._connection
+        try:
+            if head is not None:
+                self._watch(connection.write_headers(head.line, head.headers, data or None), len(data))
+            elif data:
+                self._watch(connection.write(data), len(data))
+            if aborted:
+                _break_off(connection)
+            elif last:
+                connection.finish()
+        except Exception as error:
+            if not isinstance(error, StreamClosedError):
+                app_log.error("Cannot send a WSGI application's response", exc_info=error)
+                _break_off(connection)
+            self._arrived(len(data), gone=True)
+
+    def _watch(self, written: Any, size: int) -> None:
+        """Note when what was written has left."""
+        if isinstance(written, asyncio.Future) and not written.done():
+            written.add_done_callback(lambda future: self._settle(future, size))
+        else:
+            self._settle(written, size)
+
+    def _settle(self, written: Future[None] | None, size: int) -> None:
+        failed = isinstance(written, asyncio.Future) and (
+            written.cancelled() or written.exception() is not None
+        )
+        self._arrived(size, failed)
+
+    def _arrived(self, size: int, gone: bool) -> None:
+        with self._changed:
+            self._under_way -= size
+            if gone:
+                self.gone = True
+            self._changed.notify()
+
+
+def _break_off(connection: Any) -> None:
+    """End a response so that its client does not take the fragment for the whole: what was written is sent,
+    then the connection is closed without the last chunk (RFC 9112 section 8).
+    """
+    if isinstance(connection, HTTP1Connection):
+        connection._chunking = False
+        connection._left = None
+        connection._close_after = True
+    connection.finish()

@@ -1,0 +1,89 @@
+"""Known field lines: which are kept, and how many."""
+
+import pytest
+
+from tornado._wire import field_line_cache
+from tornado._wire.field_line_cache import (
+    CONDITION,
+    CONNECTION,
+    DECISIVE,
+    HOST,
+    LENGTH,
+    MAX_HOSTS,
+    MAX_LINE_SIZE,
+    MAX_LINES,
+    MAX_NAME_SIZE,
+    MAX_NAMES,
+    MUTE,
+    REPEATING,
+    STEADY,
+    TYPE,
+    hosts,
+    keep_host,
+    keep_line,
+    kind_of,
+    lines,
+)
+
+
+@pytest.fixture(autouse=True)
+def _fresh_tables():
+    field_line_cache.forget()
+    yield
+    field_line_cache.forget()
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("User-Agent", STEADY),
+        ("sec-CH-ua", STEADY),
+        ("Host", HOST),
+        ("HOST", HOST),
+        ("content-length", LENGTH),
+        ("If-None-Match", CONDITION),
+        ("Connection", CONNECTION),
+        ("Content-Type", TYPE),
+        ("transfer-encoding", DECISIVE),
+        ("Upgrade", DECISIVE),
+        ("Expect", DECISIVE),
+        ("Cookie", MUTE),
+        ("X-Request-Id", MUTE),
+        ("Host ", DECISIVE),
+        ("", DECISIVE),
+        ("X\xe9", DECISIVE),
+        ("X\n", DECISIVE),
+    ],
+)
+def test_kind_of_a_field(name, kind):
+    for _ in range(2):
+        assert kind_of[name] == kind
+
+
+@pytest.mark.parametrize(
+    "name",
+    """
+    authorization proxy-authorization cookie x-api-key x-auth-token x-csrf-token x-xsrftoken x-request-id
+    x-forwarded-for x-real-ip forwarded referer if-none-match if-modified-since traceparent sec-websocket-key
+    """.split(),
+)
+def test_field_about_a_user_or_a_request_does_not_repeat(name):
+    assert name not in REPEATING
+
+
+def test_tables_are_bounded():
+    for number in range(max(MAX_LINES, MAX_HOSTS, MAX_NAMES) + 1):
+        keep_line(f"DNT: {number}")
+        keep_host(f"Host: {number}", str(number))
+        assert kind_of[f"x-{number}"] == MUTE
+        assert len(lines) <= MAX_LINES
+        assert len(hosts) <= MAX_HOSTS
+        assert len(kind_of) <= MAX_NAMES
+    field_line_cache.forget()
+    keep_line("x" * (MAX_LINE_SIZE + 1))
+    keep_host("x" * (MAX_LINE_SIZE + 1), "x")
+    assert kind_of["x" * (MAX_NAME_SIZE + 1)] == MUTE
+    assert kind_of["Host "] == DECISIVE
+    assert not lines
+    assert not hosts
+    assert not kind_of

@@ -1,0 +1,172 @@
+"""A client that is still sending when its answer has been written: how long it is listened to."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from tests.support.server import Server, handler_of, serving
+from tornado import web
+from tornado.http1connection import _lingering_close, _server
+
+HEAD = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000000\r\n\r\n"
+PIECE = bytes(65536)
+
+
+def application() -> web.Application:
+    return web.Application([("/", handler_of())])
+
+
+def send(server: Server, pieces: int) -> bytes:
+    """Send the head and so many pieces of the body, then read; the answer, or nothing after a reset."""
+    with server.dial() as sock:
+        try:
+            sock.sendall(HEAD)
+            for _ in range(pieces):
+                sock.sendall(PIECE)
+            return sock.recv(65536)
+        except OSError:
+            return b""
+
+
+async def test_many_megabytes_are_thrown_away(tls):
+    async with serving(application(), tls=tls, max_body_size=10) as server:
+        answer = await asyncio.to_thread(send, server, 100)
+        assert answer.startswith(b"HTTP/1.1 413 ")
+
+
+async def test_not_without_end(monkeypatch):
+    monkeypatch.setattr(_lingering_close, "_BYTES", 1_000_000)
+    async with serving(application(), max_body_size=10) as server:
+        assert await asyncio.to_thread(send, server, 1000) == b""
+
+
+@pytest.mark.parametrize(
+    ("elapsed", "deadline"),
+    [(0.0, _lingering_close._PAUSE), (_lingering_close._SECONDS - 0.5, _lingering_close._SECONDS)],
+)
+async def test_each_piece_moves_the_deadline_up_to_the_last(monkeypatch, elapsed, deadline):
+    seen: list[Any] = []
+    receive = _server.HTTP1ServerConnection.data_received
+
+    def watched(self: Any, data: bytes) -> None:
+        receive(self, data)
+        if self._state is _server._State.LINGERING and data == b"later":
+            seen.append(self._deadline - self._lingering_close.until + _lingering_close._SECONDS)
+
+    monkeypatch.setattr(_server.HTTP1ServerConnection, "data_received", watched)
+    async with serving(application(), max_body_size=10) as server:
+        monkeypatch.setattr(_lingering_close, "monotonic", lambda: 1000.0)
+        peer = await server.connect()
+        peer.send(HEAD)
+        assert (await peer.response()).code == 413
+        monkeypatch.setattr(_lingering_close, "monotonic", lambda: 1000.0 + elapsed)
+        peer.send(b"later")
+        while not seen:
+            await asyncio.sleep(0)
+        assert seen == [deadline]
+
+
+class Early(web.RequestHandler):
+    """Has answered at length before the body comes."""
+
+    _stream_request_body = True
+
+    def prepare(self) -> None:
+        self.finish(bytes(20_000_000))
+
+
+async def closing(server: Server, peer: Any) -> Any:
+    """The server's connection to a peer, as soon as it has stopped reading while the answer waits."""
+    while True:
+        for connection in server.server._connections:
+            if connection._state is _server._State.CLOSING and connection.stream._paused:
+                return connection
+        await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize(
+    ("framing", "sent"),
+    [
+        ("Content-Length: 10000000000", 3_000_000),
+        ("Transfer-Encoding: chunked", 3_000_000),
+        ("Content-Length: 100000", 3_000_000),
+        ("Content-Length: 5", 5),
+    ],
+)
+async def test_while_the_answer_waits_no_more_is_taken_than_afterwards(monkeypatch, framing, sent):
+    monkeypatch.setattr(_lingering_close, "_BYTES", 1_000_000)
+    taken = 0
+    receive = _server.HTTP1ServerConnection.data_received
+
+    def counted(self: Any, data: bytes) -> None:
+        nonlocal taken
+        taken += len(data)
+        receive(self, data)
+
+    monkeypatch.setattr(_server.HTTP1ServerConnection, "data_received", counted)
+    async with serving(web.Application([("/", Early)])) as server:
+        peer = await server.connect()
+        peer.get("/", framing, method="POST")
+        while not taken:
+            await asyncio.sleep(0)
+        head, taken = taken, 0
+        peer.send(bytes(sent))
+        connection = await closing(server, peer)
+        announced = int(framing.partition("h: ")[2] or 10**9) if "Length" in framing else 10**9
+        assert taken <= min(1_000_000, announced) + len(PIECE)
+        assert connection.stream._pending_output
+        assert head
+        if announced == sent:
+            assert len((await peer.response()).body) == 20_000_000
+
+
+@pytest.mark.parametrize("size", [20, 200_000])
+@pytest.mark.parametrize("apart", [False, True])
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_the_end_of_a_refused_body_in_chunks_is_seen(monkeypatch, tls, size, apart, streamed):
+    """The client need not wait for the server's patience to end."""
+    monkeypatch.setattr(_lingering_close, "_PAUSE", 1000.0)
+    monkeypatch.setattr(_lingering_close, "_SECONDS", 1000.0)
+
+    def refuse(self: Any) -> None:
+        raise web.HTTPError(413)
+
+    members = {"_stream_request_body": True, "prepare": refuse} if streamed else {}
+    most = None if streamed else 10
+    async with serving(
+        web.Application([("/", handler_of(**members))]), tls=tls, max_body_size=most
+    ) as server:
+        peer = await server.connect()
+        peer.get("/", "Transfer-Encoding: chunked", method="POST")
+        peer.send(b"%x\r\n%b\r\n" % (size, bytes(size)))
+        if apart:
+            response = await peer.response()
+            peer.send(b"0\r\n\r\n")
+        else:
+            peer.send(b"0\r\n\r\n")
+            response = await peer.response()
+        assert response.code == 413
+        assert await peer.rest() == b""
+
+
+async def test_a_client_that_has_ended_its_side_is_not_listened_to(monkeypatch):
+    """It did so while the answer was on its way: there is nothing to wait for behind that."""
+    async with serving(web.Application([("/", Early)])) as server:
+        peer = await server.connect()
+        peer.get("/", "Content-Length: 10000000", method="POST")
+        peer.send(PIECE)
+        while not server.server._connections:
+            await asyncio.sleep(0)
+        (connection,) = server.server._connections
+        while connection._state is not _server._State.CLOSING:
+            await asyncio.sleep(0)
+        peer.writer.write_eof()
+        while not connection._eof:
+            await asyncio.sleep(0)
+        assert len((await peer.response()).body) == 20_000_000
+        while connection._state is _server._State.CLOSING:
+            await asyncio.sleep(0)
+        assert connection._state is _server._State.CLOSED

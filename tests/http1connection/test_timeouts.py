@@ -1,0 +1,551 @@
+"""Deadlines of a server's connections, on a clock that the tests move: each just kept and just missed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from tests.support.clock import FakeClock
+from tests.support.server import Peer, Server, serving
+from tornado import web
+from tornado._log_rate_limit import LogRateLimit
+from tornado.http1connection import _deadline_scheduler, _server, _timeouts
+from tornado.log import gen_log
+
+POST = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n"
+RATES = {"min_body_rate": 100, "min_send_rate": 100, "rate_window": 10}
+
+
+@pytest.fixture(autouse=True)
+def timed(clock: FakeClock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    """All of the server's deadlines go by the clock, and its lines are kept."""
+    for module in (_server, _timeouts):
+        monkeypatch.setattr(module, "monotonic", clock)
+    monkeypatch.setattr(_deadline_scheduler, "time", SimpleNamespace(monotonic=clock))
+    monkeypatch.setattr(_timeouts, "_reports", LogRateLimit(gen_log))
+    caplog.set_level(logging.INFO, "tornado.general")
+
+
+class Echo(web.RequestHandler):
+    """Answers with what it was sent."""
+
+    def get(self) -> None:
+        self.write("ok")
+
+    def post(self) -> None:
+        self.write(str(len(self.request.body)))
+
+
+@web.stream_request_body
+class Slow(web.RequestHandler):
+    """Takes its body only when it is told to."""
+
+    gate: asyncio.Event
+
+    async def data_received(self, chunk: bytes) -> None:
+        await self.gate.wait()
+
+    def post(self) -> None:
+        self.write("taken")
+
+
+class Waits(web.RequestHandler):
+    """Answers when it is told to."""
+
+    gate: asyncio.Event
+
+    async def get(self) -> None:
+        await self.gate.wait()
+
+
+class Once(web.RequestHandler):
+    """Answers with more than any kernel holds, all at once: the last of it, or all, after its last await."""
+
+    async def get(self, size: str) -> None:
+        self.set_header("Content-Length", size)
+        self.write(bytes(int(size)))
+        _ = self.flush()
+        await asyncio.sleep(0)
+
+
+class OnceAtOnce(web.RequestHandler):
+    """The same without an await."""
+
+    def get(self, size: str) -> None:
+        self.set_header("Content-Length", size)
+        self.write(bytes(int(size)))
+        _ = self.flush()
+
+
+class Large(web.RequestHandler):
+    """Sends more than any kernel holds."""
+
+    async def get(self) -> None:
+        for _ in range(400):
+            self.write(bytes(100_000))
+            try:
+                await self.flush()
+            except web.iostream.StreamClosedError:
+                self._finished = True
+                return
+
+
+def application() -> web.Application:
+    gate = asyncio.Event()
+    slow = type("Slow", (Slow,), {"gate": gate})
+    waits = type("Waits", (Waits,), {"gate": gate})
+    routes: list[Any] = [("/slow", slow), ("/large", Large), ("/", Echo), ("/wait", waits)]
+    app = web.Application([*routes, ("/once/([0-9]+)", Once), ("/atonce/([0-9]+)", OnceAtOnce)])
+    app.gate = gate  # type: ignore[attr-defined]
+    return app
+
+
+async def arrived() -> None:
+    """What was sent has been read and acted on; no time passes."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+def is_open(server: Server) -> bool:
+    return bool(server.server._connections)
+
+
+async def small_peer(server: Server) -> Peer:
+    """A client whose kernel takes little."""
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.setblocking(False)
+    await asyncio.get_running_loop().sock_connect(sock, server.address)
+    reader, writer = await asyncio.open_connection(sock=sock, limit=1024)
+    peer = Peer(reader, writer)
+    server._peers.append(peer)
+    return peer
+
+
+# -- silence --
+
+
+@pytest.mark.parametrize("after", ["", "GET", "POST"])
+async def test_a_silent_connection(clock: FakeClock, tls: Any, after: str, caplog: Any) -> None:
+    async with serving(application(), tls=tls, idle_connection_timeout=100) as server:
+        peer = await server.connect()
+        if after:
+            await peer.fetch("/", method=after, body=b"x" if after == "POST" else None)
+        await arrived()
+        await asyncio.sleep(99)
+        assert is_open(server)
+        await asyncio.sleep(2)
+        assert not is_open(server)
+    assert caplog.messages == []
+
+
+async def test_a_tls_connection_without_a_hello(clock: FakeClock, certificates: Any, caplog: Any) -> None:
+    async with serving(application(), tls=certificates, tls_handshake_timeout=10) as server:
+        with socket.create_connection(server.address) as sock:
+            while not is_open(server):
+                await asyncio.sleep(0)
+            sock.send(b"\x16\x03\x01")
+            await asyncio.sleep(9.9)
+            assert is_open(server)
+            await asyncio.sleep(0.2)
+            assert not is_open(server)
+    assert "tls_handshake_timeout (10 s)" in caplog.text
+
+
+async def test_a_handshake_in_time_leaves_the_idle_time(clock: FakeClock, certificates: Any) -> None:
+    async with serving(application(), tls=certificates, tls_handshake_timeout=10) as server:
+        peer = await server.connect()
+        await asyncio.sleep(3590)
+        assert (await peer.fetch("/")).code == 200
+        await asyncio.sleep(3590)
+        assert (await peer.fetch("/")).code == 200
+        await asyncio.sleep(3700)
+        assert not is_open(server)
+
+
+async def test_a_head_that_has_begun_during_the_handshakes_time(
+    clock: FakeClock, certificates: Any, caplog: Any
+) -> None:
+    options = {"tls_handshake_timeout": 10, "header_timeout": 20}
+    async with serving(application(), tls=certificates, **options) as server:
+        peer = await server.connect()
+        peer.send("GET /")
+        await arrived()
+        await asyncio.sleep(19)
+        assert is_open(server)
+        await asyncio.sleep(3)
+        assert not is_open(server)
+    assert "header_timeout (20 s)" in caplog.text
+
+
+# -- heads --
+
+
+async def test_a_slow_head(clock: FakeClock, tls: Any, caplog: Any) -> None:
+    async with serving(application(), tls=tls, header_timeout=10) as server:
+        peer = await server.connect()
+        peer.send("GET / HTTP/1.1\r\n")
+        await arrived()
+        for _ in range(9):
+            await asyncio.sleep(1)
+            peer.send("A: b\r\n")
+        await arrived()
+        assert is_open(server)
+        await asyncio.sleep(2)
+        assert not is_open(server)
+    (line,) = caplog.messages
+    assert line == "Timeout reading head from 127.0.0.1: not complete within header_timeout (10 s)"
+
+
+async def test_a_head_just_in_time(clock: FakeClock, tls: Any) -> None:
+    async with serving(application(), tls=tls, header_timeout=10) as server:
+        peer = await server.connect()
+        for _ in range(3):
+            peer.send("GET / HTTP/1.1\r\nHost: x\r\n")
+            await arrived()
+            await asyncio.sleep(9)
+            peer.send("\r\n")
+            await arrived()
+            assert (await peer.response()).code == 200
+
+
+async def test_a_slow_head_is_bounded_by_default(clock: FakeClock) -> None:
+    async with serving(application()) as server:
+        peer = await server.connect()
+        peer.send("GET /")
+        await arrived()
+        await asyncio.sleep(55)
+        assert is_open(server)
+        await asyncio.sleep(10)
+        assert not is_open(server)
+
+
+# -- bodies --
+
+
+async def test_a_body_that_comes_fast_enough(clock: FakeClock, tls: Any) -> None:
+    async with serving(application(), tls=tls, **RATES) as server:
+        peer = await server.connect()
+        peer.send(POST)
+        await arrived()
+        for _ in range(100):
+            peer.send(bytes(1000))
+            await arrived()
+            await asyncio.sleep(9.5)
+        assert (await peer.response()).body == b"100000"
+        await asyncio.sleep(60)
+        assert is_open(server)
+
+
+async def test_a_body_that_comes_too_slowly(clock: FakeClock, tls: Any, caplog: Any) -> None:
+    async with serving(application(), tls=tls, **RATES) as server:
+        peer = await server.connect()
+        peer.send(POST)
+        await arrived()
+        peer.send(bytes(5000))
+        for _ in range(9):
+            await arrived()
+            await asyncio.sleep(1)
+        assert is_open(server)
+        for _ in range(12):
+            peer.send(bytes(98))
+            await arrived()
+            await asyncio.sleep(1)
+        assert not is_open(server)
+    assert "slower than min_body_rate (100 bytes/s over 10 s)" in caplog.text
+
+
+async def test_a_body_that_stops(clock: FakeClock) -> None:
+    async with serving(application(), protection="public") as server:
+        peer = await server.connect()
+        peer.send(POST)
+        await arrived()
+        await asyncio.sleep(18)
+        assert is_open(server)
+        await asyncio.sleep(4)
+        assert not is_open(server)
+
+
+async def test_a_handler_that_has_its_client_wait(clock: FakeClock) -> None:
+    app = application()
+    async with serving(app, **RATES) as server:
+        peer = await server.connect()
+        peer.send(POST.replace("/ ", "/slow ") + "x" * 1000)
+        await arrived()
+        await asyncio.sleep(1000)
+        assert is_open(server)
+        app.gate.set()  # type: ignore[attr-defined]
+        await arrived()
+        peer.send(bytes(99_000))
+        assert (await peer.response()).body == b"taken"
+
+
+async def test_the_time_of_a_whole_body_counts_beside_its_rate(clock: FakeClock, caplog: Any) -> None:
+    async with serving(application(), body_timeout=25, **RATES) as server:
+        peer = await server.connect()
+        peer.send(POST)
+        await arrived()
+        for _ in range(24):
+            peer.send(bytes(1000))
+            await arrived()
+            await asyncio.sleep(1)
+        assert is_open(server)
+        await asyncio.sleep(2)
+        assert not is_open(server)
+    assert "not complete within body_timeout" in caplog.text
+
+
+async def test_a_kept_connection_is_idle_after_its_body(clock: FakeClock) -> None:
+    async with serving(application(), idle_connection_timeout=30, **RATES) as server:
+        peer = await server.connect()
+        peer.send(POST)
+        await arrived()
+        peer.send(bytes(100_000))
+        assert (await peer.response()).code == 200
+        await asyncio.sleep(28)
+        assert is_open(server)
+        await asyncio.sleep(6)
+        assert not is_open(server)
+
+
+# -- responses --
+
+
+async def test_a_client_that_does_not_read(clock: FakeClock, caplog: Any) -> None:
+    async with serving(application(), **RATES) as server:
+        peer = await small_peer(server)
+        peer.get("/large")
+        await arrived()
+        await asyncio.sleep(9)
+        assert is_open(server)
+        await asyncio.sleep(12)
+        assert not is_open(server)
+        with pytest.raises(ConnectionResetError):
+            while await peer.reader.read(65536):
+                pass
+    assert "Timeout writing to 127.0.0.1: it reads slower than min_send_rate" in caplog.text
+
+
+async def test_a_client_that_reads_slowly_but_fast_enough(clock: FakeClock) -> None:
+    async with serving(application(), **RATES) as server:
+        peer = await small_peer(server)
+        peer.get("/large")
+        await arrived()
+        for _ in range(20):
+            for _ in range(100):
+                await peer.reader.read(10_000)
+            await arrived()
+            await asyncio.sleep(9)
+        assert is_open(server)
+
+
+async def test_without_a_rate_a_handler_may_wait_for_ever(clock: FakeClock) -> None:
+    async with serving(application()) as server:
+        peer = await small_peer(server)
+        peer.get("/large")
+        await arrived()
+        await asyncio.sleep(10_000)
+        assert is_open(server)
+
+
+async def test_an_answer_that_nobody_reads_is_idle(clock: FakeClock) -> None:
+    """A finished one; with a rate, earlier."""
+
+    class Whole(web.RequestHandler):
+        def get(self) -> None:
+            self.write(bytes(40_000_000))
+
+    app = web.Application([("/", Whole)])
+    for options, seconds in (({"idle_connection_timeout": 100}, 100), (RATES, 10)):
+        async with serving(app, **options) as server:  # type: ignore[arg-type]
+            peer = await small_peer(server)
+            peer.get("/")
+            await arrived()
+            await asyncio.sleep(seconds * 0.9)
+            assert is_open(server)
+            await asyncio.sleep(seconds * 1.2)
+            assert not is_open(server)
+
+
+@pytest.mark.parametrize("path", ["/once", "/atonce"])
+async def test_a_client_that_does_not_read_what_a_finished_handler_wrote(
+    clock: FakeClock, path: str, caplog: Any
+) -> None:
+    async with serving(application(), **RATES) as server:
+        peer = await small_peer(server)
+        peer.get(f"{path}/20000000")
+        await arrived()
+        (connection,) = server.server._connections
+        assert connection._exchange is None
+        await asyncio.sleep(25)
+        assert not is_open(server)
+        assert "slower than min_send_rate (100 bytes/s over 10 s)" in caplog.text
+
+
+# -- a head beside what is sent --
+
+
+async def half_sent(server: Server, peer: Peer, size: int) -> Any:
+    """Ask for so many bytes, a part of which has to wait, and begin another request."""
+    assert (await peer.fetch("/")).code == 200
+    (connection,) = server.server._connections
+    connection.stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    peer.get(f"/once/{size}")
+    await arrived()
+    assert connection.stream._pending_output
+    peer.send("G")
+    await arrived()
+    return connection
+
+
+@pytest.mark.parametrize("rates", [RATES, {}])
+async def test_a_part_of_a_head_is_timed_when_the_answer_before_it_is_out(
+    clock: FakeClock, rates: Any, caplog: Any
+) -> None:
+    async with serving(application(), header_timeout=60, **rates) as server:
+        peer = await small_peer(server)
+        connection = await half_sent(server, peer, 150_000)
+        assert len((await peer.response()).body) == 150_000
+        await arrived()
+        assert not connection.stream._pending_output
+        await asyncio.sleep(50)
+        assert is_open(server)
+        await asyncio.sleep(20)
+        assert not is_open(server)
+        assert "not complete within header_timeout (60 s)" in caplog.text
+
+
+@pytest.mark.parametrize("rates", [{**RATES, "min_send_rate": 1}, {}])
+async def test_a_part_of_a_head_is_timed_while_the_answer_is_read(
+    clock: FakeClock, rates: Any, caplog: Any
+) -> None:
+    """Who reads slowly has no more time to write."""
+    async with serving(application(), header_timeout=30, idle_connection_timeout=20, **rates) as server:
+        peer = await small_peer(server)
+        connection = await half_sent(server, peer, 150_000)
+        for _ in range(5):
+            await asyncio.sleep(5)
+            assert is_open(server)
+            await peer.reader.read(5000)
+        assert connection.stream._pending_output
+        await asyncio.sleep(8)
+        assert not is_open(server)
+        assert "not complete within header_timeout (30 s)" in caplog.text
+
+
+async def test_an_empty_line_does_not_use_up_the_time_of_the_head(clock: FakeClock, caplog: Any) -> None:
+    async with serving(application(), header_timeout=10, idle_connection_timeout=1000) as server:
+        peer = await server.connect()
+        for piece in ("\r", "\n", "G"):
+            peer.send(piece)
+            await arrived()
+        await asyncio.sleep(12)
+        assert not is_open(server)
+        assert "not complete within header_timeout (10 s)" in caplog.text
+
+
+# -- pipelines --
+
+GET = "GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+@pytest.mark.parametrize(("count", "answers"), [(11, 11), (12, 11), (500, 11)])
+async def test_so_many_requests_ahead_of_their_answers(
+    clock: FakeClock, tls: Any, count: int, answers: int, caplog: Any
+) -> None:
+    async with serving(application(), tls=tls, max_pipelined_requests=10) as server:
+        peer = await server.connect()
+        peer.send(GET * count)
+        for _ in range(answers):
+            assert (await peer.response()).code == 200
+        if count > answers:
+            assert await peer.rest() == b""
+            assert "more than max_pipelined_requests (10)" in caplog.text
+        else:
+            assert (await peer.fetch("/")).code == 200
+
+
+@pytest.mark.parametrize("size", [4, 5000])
+async def test_the_last_answer_says_that_it_is_the_last(clock: FakeClock, size: int) -> None:
+    async with serving(application(), max_pipelined_requests=3) as server:
+        peer = await server.connect()
+        peer.send(GET * size)
+        said = [(await peer.response()).get("connection") for _ in range(4)]
+        assert said == [None, None, None, "close"] if size > 4 else [None] * 4
+
+
+async def test_a_request_that_comes_ahead_later_is_answered_and_the_last(clock: FakeClock) -> None:
+    """Nothing waited behind the last one that was allowed when it began; then something did."""
+    app = application()
+    async with serving(app, max_pipelined_requests=1) as server:
+        peer = await server.connect()
+        peer.send(GET + "GET /wait HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert (await peer.response()).get("connection") is None
+        peer.send(GET * 2)
+        await arrived()
+        app.gate.set()  # type: ignore[attr-defined]
+        assert [(await peer.response()).get("connection") for _ in range(2)] == [None, "close"]
+        assert await peer.rest() == b""
+
+
+async def test_what_counts_is_how_many_wait_and_not_how_many_ever_did(clock: FakeClock) -> None:
+    async with serving(application(), max_pipelined_requests=2) as server:
+        peer = await server.connect()
+        for _ in range(20):
+            peer.send(GET * 2)
+            for _ in range(2):
+                assert (await peer.response()).get("connection") is None
+        for _ in range(20):  # and where one of them takes a body, or its time
+            peer.send(GET + "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nab")
+            for _ in range(2):
+                assert (await peer.response()).get("connection") is None
+
+
+async def test_requests_one_after_the_other_are_not_counted(clock: FakeClock) -> None:
+    async with serving(application(), max_pipelined_requests=1) as server:
+        peer = await server.connect()
+        for _ in range(20):
+            assert (await peer.fetch("/")).code == 200
+            assert (await peer.fetch("/", method="POST", body=b"x")).code == 200
+
+
+async def test_a_pipelining_client_that_does_not_read_is_given_up(clock: FakeClock) -> None:
+    async with serving(application(), idle_connection_timeout=100) as server:
+        peer = await small_peer(server)
+        peer.writer.transport.set_write_buffer_limits(0)  # type: ignore[union-attr]
+        for _ in range(400):
+            peer.send(GET * 100)
+            await asyncio.sleep(0)
+        await arrived()
+        while not next(iter(server.server._connections))._awaiting_write:
+            peer.send(GET * 1000)
+            await asyncio.sleep(0)
+        await asyncio.sleep(220)
+        assert not is_open(server)
+
+
+async def test_what_a_server_ends_without_being_told_to(clock: FakeClock) -> None:
+    """A head has a minute from its first byte on, and a connection an hour of silence."""
+    async with serving(application()) as server:
+        peer = await server.connect()
+        peer.send("GET / HTTP/1.1\r\n")
+        for _ in range(11):
+            await arrived()
+            await asyncio.sleep(5)
+            peer.send("A: b\r\n")
+        await arrived()
+        assert is_open(server)
+        await asyncio.sleep(12)
+        assert not is_open(server)
+        await server.connect()
+        await arrived()
+        await asyncio.sleep(3590)
+        assert is_open(server)
+        await asyncio.sleep(400)
+        assert not is_open(server)

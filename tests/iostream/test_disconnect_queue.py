@@ -1,0 +1,166 @@
+"""Many peers that leave at once."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import errno
+import gc
+import weakref
+from contextlib import AsyncExitStack
+
+import pytest
+
+from tests.support.certificates import Certificates
+from tests.support.streams import Recorder, reset, stream_pair
+from tornado.iostream import IOStream
+from tornado.iostream._disconnect_queue import DisconnectQueue
+
+MANY = 100
+#: The most that is done in one turn at first.
+FIRST = 12
+
+Pair = tuple[IOStream, IOStream, Recorder]
+
+
+async def pairs(stack: AsyncExitStack, kind: str, certificates: Certificates, family: str) -> list[Pair]:
+    """So many connected streams, the servers' in push mode."""
+    made = []
+    for _ in range(MANY):
+        server, client = await stack.enter_async_context(stream_pair(kind, certificates, family))
+        consumer = Recorder()
+        server._start_push(consumer)
+        made.append((server, client, consumer))
+    return made
+
+
+async def first_turn(consumers: list[Recorder]) -> int:
+    """Wait until all have been told of an end; how many were in the first turn of the loop that had any."""
+    first = 0
+    while not all(consumer.events for consumer in consumers):
+        await asyncio.sleep(0)
+        first = first or sum(bool(consumer.events) for consumer in consumers)
+    return first
+
+
+async def test_many_ends_leave_the_loop_its_turns(
+    loop_kind: str, kind: str, certificates: Certificates
+) -> None:
+    async with AsyncExitStack() as stack:
+        made = await pairs(stack, kind, certificates, "unix")
+        for _, client, _ in made:
+            client.close()
+        assert await first_turn([consumer for _, _, consumer in made]) <= FIRST
+        assert all(consumer.events == ["eof"] for _, _, consumer in made)
+        assert not any(server.closed() for server, _, _ in made)
+
+
+async def test_many_resets_leave_the_loop_its_turns(loop_kind: str, certificates: Certificates) -> None:
+    async with AsyncExitStack() as stack:
+        made = await pairs(stack, "plain", certificates, "tcp")
+        for _, client, _ in made:
+            reset(client)
+        assert await first_turn([consumer for _, _, consumer in made]) <= FIRST
+        for server, _, consumer in made:
+            assert isinstance(server.error, ConnectionResetError)
+            assert consumer.events == [("lost", server.error)]
+
+
+async def test_a_few_are_not_put_off(loop_kind: str, kind: str, certificates: Certificates) -> None:
+    """Nothing of what one connection does waits longer than ever."""
+    async with stream_pair(kind, certificates) as (server, client):
+        consumer = Recorder()
+        server._start_push(consumer)
+        client.close()
+        await consumer.until(lambda: consumer.events)
+        departures: DisconnectQueue = server.io_loop._disconnect_queue  # type: ignore[attr-defined]
+        assert departures._waiting == {}
+        assert departures._batches._loop is None
+
+
+class Peer:
+    """Notes how, and in which context, it was told."""
+
+    def __init__(self, told: list[tuple[Peer, Exception | None, str]]) -> None:
+        self._told = told
+
+    def _disconnected(self, error: Exception | None) -> None:
+        self._told.append((self, error, WHO.get()))
+
+
+WHO: contextvars.ContextVar[str] = contextvars.ContextVar("WHO", default="nobody")
+
+
+def peers(count: int) -> tuple[DisconnectQueue, list[Peer], list[tuple[Peer, Exception | None, str]]]:
+    told: list[tuple[Peer, Exception | None, str]] = []
+    return DisconnectQueue(asyncio.get_running_loop()), [Peer(told) for _ in range(count)], told
+
+
+async def test_in_their_order_each_in_its_context() -> None:
+    departures, many, told = peers(MANY)
+    for number, peer in enumerate(many):
+        context = contextvars.copy_context()
+        context.run(WHO.set, str(number))
+        context.run(departures.enter, peer, None)
+    while len(told) < MANY:
+        await asyncio.sleep(0)
+    assert told == [(peer, None, str(number)) for number, peer in enumerate(many)]
+
+
+async def test_who_ends_twice_is_told_once_and_of_the_error() -> None:
+    departures, many, told = peers(6)
+    error = ConnectionResetError(errno.ECONNRESET, "x")
+    for peer in many:
+        departures.enter(peer, None)
+    del told[:]
+    departures.enter(many[-2], error)
+    departures.enter(many[-1], None)
+    departures.enter(many[-2], None)
+    await asyncio.sleep(0)
+    assert told == [(many[-2], error, "nobody"), (many[-1], None, "nobody")]
+
+
+@pytest.mark.parametrize("change", ["closed", "another consumer", "taken"])
+async def test_what_happened_meanwhile_counts(certificates: Certificates, change: str) -> None:
+    """A stream that is another's, or closed, when its turn comes is left alone."""
+    async with AsyncExitStack() as stack:
+        made = await pairs(stack, "plain", certificates, "unix")
+        for _, client, _ in made:
+            client.close()
+        while not any(consumer.events for _, _, consumer in made):
+            await asyncio.sleep(0)
+        departures: DisconnectQueue = made[0][0].io_loop._disconnect_queue  # type: ignore[attr-defined]
+        waiting = [(server, consumer) for server, _, consumer in made if server in departures._waiting]
+        assert len(waiting) > FIRST
+        other = Recorder()
+        server, consumer = waiting[-1]
+        if change == "closed":
+            server.close()
+        elif change == "taken":
+            server._stop_push()
+        else:
+            server._start_push(other)
+        while departures._waiting:
+            await asyncio.sleep(0)
+        assert consumer.events == ([("lost", None)] if change == "closed" else [])
+        if change == "another consumer":
+            await other.until(lambda: other.events)
+            assert other.events == ["eof"]
+
+
+class Known(DisconnectQueue):
+    """May be referred to weakly."""
+
+    __slots__ = ("__weakref__",)
+
+
+async def test_nothing_refers_back() -> None:
+    """The departures go with their loop, without the collector."""
+    departures = Known(asyncio.get_running_loop())
+    held = weakref.ref(departures)
+    gc.disable()
+    try:
+        del departures
+        assert held() is None
+    finally:
+        gc.enable()

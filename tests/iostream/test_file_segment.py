@@ -1,0 +1,222 @@
+"""Pieces of files among the bytes of a stream."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.certificates import Certificates
+from tests.support.descriptors import open_below
+from tests.support.server import ExpectLog
+from tests.support.streams import Recorder, stream_pair, turns
+from tornado.iostream import IOStream, StreamClosedError
+from tornado.iostream._core import FAIR_SHARE
+from tornado.iostream._file_segment import FileSegment, FileTruncatedError, read_at
+from tornado.iostream._write_buffer import _StreamBuffer
+
+CONTENT = os.urandom(3_000_000)
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    found = tmp_path_factory.mktemp("files") / "content"
+    found.write_bytes(CONTENT)
+    return found
+
+
+@pytest.fixture(autouse=True)
+def no_descriptor_is_left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    yield
+    assert open_below(tmp_path_factory.getbasetemp()) == []
+
+
+def piece(path: Path, start: int = 0, size: int = len(CONTENT)) -> FileSegment:
+    return FileSegment(os.open(path, os.O_RDONLY), start, size)
+
+
+@pytest.fixture(params=["kernel", "no sendfile", "overridden"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """How the bytes get to the socket."""
+    if request.param == "no sendfile":
+        monkeypatch.setattr("tornado.iostream._socket._HAS_SENDFILE", False)
+    elif request.param == "overridden":
+        original = IOStream.write_to_fd
+        monkeypatch.setattr(IOStream, "write_to_fd", lambda self, data: original(self, data))
+    kind: str = request.param
+    return kind
+
+
+@pytest.mark.parametrize("family", ["unix", "tcp"])
+async def test_what_is_sent_keeps_its_order(
+    path: Path, certificates: Certificates, tls: Any, loop_kind: str, way: str, family: str
+) -> None:
+    kind = "tls" if tls else "plain"
+    async with stream_pair(kind, certificates, family) as (server, client):
+        futures = [
+            server.write(b"before "),
+            server._send_file(piece(path)),
+            server.write(b" between "),
+            server._send_file(piece(path, 1000, 500)),
+            server._send_file(piece(path, 0, 0)),
+            server.write(b" after"),
+        ]
+        assert server.writing()
+        expected = b"before " + CONTENT + b" between " + CONTENT[1000:1500] + b" after"
+        assert await client.read_bytes(len(expected)) == expected
+        await asyncio.gather(*futures)
+        assert not server.writing()
+        assert server._pending_output == 0
+        assert server._total_write_index == server._total_write_done_index == len(expected)
+
+
+async def test_what_was_collected_goes_first(path: Path, certificates: Certificates) -> None:
+    async with stream_pair("plain", certificates) as (server, client):
+        server._cork()
+        server._send(b"head ")
+        future = server._send_file(piece(path, 0, 1000))
+        server._send(b" tail")
+        server._uncork()
+        assert await client.read_bytes(1010) == b"head " + CONTENT[:1000] + b" tail"
+        await future
+
+
+async def test_the_peer_gets_a_fair_share_a_turn(
+    path: Path, certificates: Certificates, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = []
+    sendfile = os.sendfile
+
+    def noting(out: int, source: int, offset: int, count: int) -> int:
+        sent.append(count)
+        return sendfile(out, source, offset, min(count, 1000))
+
+    monkeypatch.setattr(os, "sendfile", noting)
+    async with stream_pair("plain", certificates, "tcp") as (server, client):
+        reading = asyncio.ensure_future(client.read_bytes(len(CONTENT)))
+        server._send_file(piece(path)).cancel()
+        assert sum([1000] * len(sent)) <= FAIR_SHARE + 1000
+        assert max(sent) <= FAIR_SHARE
+        await reading
+
+
+async def test_a_file_of_which_sendfile_knows_nothing(
+    path: Path, certificates: Certificates, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = []
+
+    def refusing(*arguments: int) -> int:
+        calls.append(arguments)
+        raise OSError(errno.EINVAL, "not this one")
+
+    monkeypatch.setattr(os, "sendfile", refusing)
+    async with stream_pair("plain", certificates) as (server, client):
+        future = server._send_file(piece(path))
+        assert await client.read_bytes(len(CONTENT)) == CONTENT
+        await future
+    assert len(calls) == 1
+
+
+async def test_a_file_that_shrinks_closes_the_stream(
+    tmp_path: Path, certificates: Certificates, tls: Any, expect_log: ExpectLog
+) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(CONTENT)
+    async with stream_pair("tls" if tls else "plain", certificates) as (server, client):
+        future = server._send_file(piece(path))
+        os.truncate(path, 1000)
+        with expect_log("tornado.general", "the file became shorter"):
+            got = await client.read_until_close()
+            with pytest.raises(StreamClosedError) as caught:
+                await future
+        assert isinstance(caught.value.real_error, FileTruncatedError)
+        assert CONTENT.startswith(got.rstrip(b"\0")[:1000])
+        assert len(got) < len(CONTENT)
+
+
+@pytest.mark.parametrize("who", ["server", "client"])
+async def test_a_stream_that_is_closed_lets_go_of_the_file(
+    path: Path, certificates: Certificates, tls: Any, who: str
+) -> None:
+    async with stream_pair("tls" if tls else "plain", certificates) as (server, client):
+        sending = piece(path)
+        future = server._send_file(sending)
+        await turns()
+        assert sending.fd >= 0
+        (server if who == "server" else client).close()
+        with pytest.raises(StreamClosedError):
+            await future
+        assert sending.fd == -1
+        late = piece(path)
+        with pytest.raises(StreamClosedError):
+            await server._send_file(late)
+        assert late.fd == -1
+
+
+async def test_the_consumer_hears_when_a_file_has_gone(path: Path, certificates: Certificates) -> None:
+    async with stream_pair("plain", certificates) as (server, client):
+        recorder = Recorder()
+        server._start_push(recorder)
+        future = server._send_file(piece(path))
+        assert server._pending_output > 0
+        await client.read_bytes(len(CONTENT))
+        await future
+        await recorder.until(lambda: recorder.events == ["drained"])
+        server._stop_push()
+
+
+def test_a_buffer_with_files(path: Path) -> None:
+    buffer = _StreamBuffer()
+    buffer.append(b"ab")
+    buffer.append_file(piece(path, 10, 100))
+    buffer.append(b"cd")
+    assert len(buffer) == 104
+    assert buffer.front_file() is None
+    buffer.advance(2)
+    front = buffer.front_file()
+    assert front is not None
+    assert (front[0].start, front[1]) == (10, 0)
+    with buffer.peek(5) as view:
+        assert bytes(view) == CONTENT[10:15]
+    buffer.advance(99)
+    with buffer.peek(5) as view:
+        assert bytes(view) == CONTENT[109:110]
+    buffer.advance(1)
+    assert front[0].fd == -1
+    with buffer.peek(5) as view:
+        assert bytes(view) == b"cd"
+    last = piece(path)
+    buffer.append_file(last)
+    buffer.clear()
+    assert last.fd == -1
+
+
+def test_a_piece_closes_once(path: Path) -> None:
+    one = piece(path, 0, 10)
+    assert len(one) == 10
+    one.close()
+    one.close()
+    forgotten = piece(path)
+    del forgotten
+
+
+def test_reading_past_the_end(path: Path) -> None:
+    late = piece(path, len(CONTENT) - 5, 10)
+    assert late.read(0, 100) == CONTENT[-5:]
+    with pytest.raises(FileTruncatedError):
+        late.read(5, 100)
+    assert read_at(late.fd, 10, 0) == CONTENT[:10]
+    late.close()
+
+
+def test_advice_is_only_advice(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*arguments: int) -> None:
+        raise OSError(errno.ESPIPE, "none needed")
+
+    monkeypatch.setattr(os, "posix_fadvise", refuse)
+    piece(path).close()

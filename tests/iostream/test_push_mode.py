@@ -1,0 +1,529 @@
+"""Push mode: the contract with our own protocols."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import gc
+import socket
+import tracemalloc
+import weakref
+from typing import Any
+
+import pytest
+
+from tests.support.certificates import Certificates
+from tests.support.streams import Recorder, reset, stream_pair, turns
+from tornado.iostream import IOStream, SSLIOStream
+
+BIG = 8 * 1024 * 1024
+
+
+async def test_chunks_arrive_in_order(loop_kind: str, kind: str, certificates: Certificates) -> None:
+    async with stream_pair(kind, certificates) as (server, client):
+        consumer = Recorder()
+        server._start_push(consumer)
+        data = bytes(range(256)) * 8192
+        client.write(data)
+        await consumer.until(lambda: len(consumer.data) == len(data))
+        assert consumer.data == data
+        assert max(map(len, consumer.events)) <= 64 * 1024
+
+
+async def test_what_was_read_ahead_comes_first_and_at_once(kind: str, certificates: Certificates) -> None:
+    async with stream_pair(kind, certificates) as (server, client):
+        await client.write(b"line\nrest")
+        assert await server.read_until(b"\n") == b"line\n"
+        consumer = Recorder()
+        server._start_push(consumer)
+        assert consumer.events == [b"rest"]
+        await client.write(b"more")
+        await consumer.until(lambda: len(consumer.events) == 2)
+        assert consumer.events == [b"rest", b"more"]
+
+
+async def test_back_to_pull_at_any_byte(loop_kind: str, kind: str, certificates: Certificates) -> None:
+    async with stream_pair(kind, certificates) as (server, client):
+
+        def take_one(data: bytes) -> None:
+            server._stop_push()
+            server._unread(data[1:])
+
+        consumer = Recorder(take_one)
+        server._start_push(consumer)
+        await client.write(b"abcdef")
+        await consumer.until(lambda: consumer.events)
+        assert await server.read_bytes(2) == b"bc"
+        server._unread(b"BC")
+        again = Recorder()
+        server._start_push(again)
+        assert again.events == [b"BCdef"]
+        server._stop_push()
+        await client.write(b"g")
+        assert await server.read_bytes(1) == b"g"
+        server.close()
+        assert consumer.events == [b"abcdef"]
+        assert again.events == [b"BCdef"]
+
+
+async def test_reading_is_for_the_consumer_alone(certificates: Certificates) -> None:
+    async with stream_pair("plain", certificates) as (server, _):
+        server.read_bytes(1).cancel()
+        server._start_push(Recorder())
+        with pytest.raises(AssertionError, match="protocol"):
+            server.read_bytes(1)
+
+
+async def test_what_is_sent_in_one_event_leaves_in_one_send(
+    loop_kind: str, kind: str, certificates: Certificates
+) -> None:
+    async with stream_pair(kind, certificates) as (server, client):
+        sends = []
+        transmit = server._transmit
+        server._transmit = lambda data: sends.append(bytes(data)) or transmit(data)  # type: ignore[method-assign, func-returns-value]
+
+        def answer(data: bytes) -> None:
+            assert server._send(b"one ")
+            assert server._pending_output == 4
+            assert server._send(b"two ")
+            assert server._send(b"three")
+            assert server._pending_output == 13
+            assert not sends
+
+        server._start_push(Recorder(answer))
+        await client.write(b"?")
+        assert await client.read_bytes(13) == b"one two three"
+        assert sends == [b"one two three"]
+        assert server._send(b"now")
+        assert sends[1:] == [b"now"]
+
+
+async def test_corks_nest_and_flush_now_does_not_wait(kind: str, certificates: Certificates) -> None:
+    async with stream_pair(kind, certificates) as (server, client):
+        server._cork()
+        server._cork()
+        server._send(b"a")
+        server._flush_now()
+        assert await client.read_bytes(1) == b"a"
+        server._send(b"b")
+        server._uncork()
+        assert server._pending_output == 1
+        assert server.write(b"c").done()  # the public method keeps the order
+        server._send(b"d")
+        server._uncork()
+        assert server._pending_output == 0
+        assert await client.read_bytes(3) == b"bcd"
+
+
+@pytest.mark.parametrize("sizes", [(10, BIG), (BIG, 10, BIG), (10_000,) * 500, (200_000, 1)])
+async def test_large_answers(
+    loop_kind: str, kind: str, certificates: Certificates, sizes: tuple[int, ...]
+) -> None:
+    async with stream_pair(kind, certificates) as (server, client):
+        pieces = [bytes([number % 256]) * size for number, size in enumerate(sizes)]
+        consumer = Recorder(lambda _: [server._send(piece) for piece in pieces])
+        server._start_push(consumer)
+        await client.write(b"?")
+        assert await client.read_bytes(sum(sizes)) == b"".join(pieces)
+        if sum(sizes) > BIG:
+            await consumer.until(lambda: "drained" in consumer.events)
+        assert server._pending_output == 0
+
+
+async def test_back_pressure(loop_kind: str, kind: str, certificates: Certificates) -> None:
+    async with stream_pair(kind, certificates) as (server, client):
+        consumer = Recorder()
+        server._start_push(consumer)
+        assert not server._send(bytes(BIG))
+        assert not server._send(b"end")
+        waiting = server._pending_output
+        assert 0 < waiting <= BIG + 3
+        assert await client.read_bytes(BIG + 3) == bytes(BIG) + b"end"
+        await consumer.until(lambda: consumer.events)
+        assert consumer.events == ["drained"]
+        assert server._pending_output == 0
+        assert server._send(b"again")
+        assert await client.read_bytes(5) == b"again"
+
+
+async def test_writes_and_sends_keep_their_order(
+    loop_kind: str, kind: str, certificates: Certificates
+) -> None:
+    async with stream_pair(kind, certificates) as (server, client):
+        server._start_push(Recorder())
+        server._send(b"1" * BIG)
+        written = server.write(b"2" * 1000)
+        server._send(b"3" * 1000)
+        last = server.write(b"4")
+        assert await client.read_bytes(BIG + 2001) == b"1" * BIG + b"2" * 1000 + b"3" * 1000 + b"4"
+        await written
+        await last
+
+
+async def test_pause_and_resume(loop_kind: str, kind: str, certificates: Certificates) -> None:
+    async with stream_pair(kind, certificates) as (server, client):
+        consumer = Recorder(lambda _: server._pause_reading())
+        server._start_push(consumer)
+        server._resume_reading()
+        data = bytes(range(256)) * 400
+        client.write(data)
+        rounds = 0
+        while len(consumer.data) < len(data):
+            count = len(consumer.events) + 1
+            await consumer.until(lambda: len(consumer.events) >= count)  # noqa: B023
+            await turns()
+            assert len(consumer.events) == count  # nothing comes while it is paused
+            server._pause_reading()
+            server._resume_reading()
+            rounds += 1
+        assert consumer.data == data
+        assert rounds > 1
+
+
+async def test_the_write_side_outlives_the_end_of_input(
+    loop_kind: str, kind: str, certificates: Certificates
+) -> None:
+    async with stream_pair(kind, certificates) as (server, client):
+        consumer = Recorder()
+        server._start_push(consumer)
+        await client.write(b"question")
+        if kind == "tls":
+            client.socket.setblocking(False)
+            with pytest.raises(OSError):
+                client.socket.unwrap()  # type: ignore[attr-defined]
+        else:
+            client.socket.shutdown(socket.SHUT_WR)
+        await consumer.until(lambda: "eof" in consumer.events)
+        await turns()
+        assert consumer.events == [b"question", "eof"]
+        assert not server.closed()
+        server._pause_reading()
+        server._resume_reading()
+        assert server._send(b"answer")
+        await turns()
+        assert consumer.events == [b"question", "eof"]
+        if kind == "plain":
+            assert await client.read_bytes(6) == b"answer"
+        server.close()
+        assert consumer.events == [b"question", "eof", ("lost", None)]
+
+
+async def test_reset(loop_kind: str, certificates: Certificates) -> None:
+    async with stream_pair("plain", certificates, family="tcp") as (server, client):
+        consumer = Recorder()
+        server._start_push(consumer)
+        ended = []
+        server.set_close_callback(lambda: ended.append(True))
+        reset(client)
+        assert isinstance(await consumer.until_lost(), ConnectionResetError)
+        assert consumer.events == [("lost", server.error)]
+        assert server._send(b"into the void")
+        assert server._pending_output == 0
+        await turns()
+        assert ended == [True]
+
+
+async def test_a_failed_send_closes(certificates: Certificates) -> None:
+    async with stream_pair("plain", certificates) as (server, client):
+        consumer = Recorder()
+        server._start_push(consumer)
+        server._pause_reading()
+        client.close()
+        assert server._send(b"x")
+        assert isinstance(await consumer.until_lost(), BrokenPipeError)
+
+
+@pytest.mark.parametrize("where", ["data", "eof", "drained"])
+async def test_an_error_of_the_consumer_closes_and_is_logged(
+    loop_kind: str, kind: str, certificates: Certificates, where: str, expect_log: Any
+) -> None:
+    def fail(data: bytes = b"") -> None:
+        server._send(b"last words")
+        raise ValueError("of the consumer")
+
+    async with stream_pair(kind, certificates) as (server, client):
+        consumer = Recorder()
+        setattr(consumer, f"on_{where}", fail)
+        server._start_push(consumer)
+        with expect_log("tornado.application", "Uncaught exception"):
+            if where == "drained":
+                server._send(bytes(BIG))
+                assert len(await client.read_bytes(BIG)) == BIG
+            elif where == "data":
+                await client.write(b"x")
+            else:
+                client.close()
+            assert isinstance(await consumer.until_lost(), ValueError)
+        assert server.closed()
+        if where == "data" and kind == "plain":
+            assert await client.read_until_close() == b"last words"
+
+
+async def test_an_error_in_connection_lost_is_logged(certificates: Certificates, expect_log: Any) -> None:
+    class Consumer(Recorder):
+        def connection_lost(self, error: BaseException | None) -> None:
+            raise ValueError
+
+    async with stream_pair("plain", certificates) as (server, _):
+        server._start_push(Consumer())
+        with expect_log("tornado.application", "Uncaught exception"):
+            server.close()
+
+
+async def test_closing_inside_a_callback(loop_kind: str, kind: str, certificates: Certificates) -> None:
+    async with stream_pair(kind, certificates) as (server, client):
+
+        def answer_and_close(data: bytes) -> None:
+            server._send(b"bye")
+            server.close()
+            assert server._send(b"too late")
+
+        consumer = Recorder(answer_and_close)
+        server._start_push(consumer)
+        await client.write(b"x")
+        assert await client.read_until_close() == b"bye"
+        assert consumer.events == [b"x", ("lost", None)]
+
+
+async def test_a_closed_stream(kind: str, certificates: Certificates) -> None:
+    async with stream_pair(kind, certificates) as (server, client):
+        await client.write(b"last")
+        client.close()
+        with pytest.raises(OSError):
+            await server.read_until(b"?")
+        consumer = Recorder()
+        server._start_push(consumer)
+        assert consumer.events == [b"last"]
+        await consumer.until_lost()
+        assert len(consumer.events) == 2
+
+
+async def test_another_consumer_takes_over(loop_kind: str, kind: str, certificates: Certificates) -> None:
+    async with stream_pair(kind, certificates) as (server, client):
+        second = Recorder()
+        first = Recorder(lambda _: server._start_push(second))
+        server._start_push(first)
+        await client.write(b"one")
+        await first.until(lambda: first.events)
+        await client.write(b"two")
+        await second.until(lambda: second.events)
+        server.close()
+        assert first.events == [b"one"]
+        assert second.events == [b"two", ("lost", None)]
+
+
+async def test_a_flood_yields_to_the_loop(loop_kind: str, kind: str, certificates: Certificates) -> None:
+    async with stream_pair(kind, certificates) as (server, client):
+        consumer = Recorder()
+        server._start_push(consumer)
+        passes = 0
+
+        def count() -> None:
+            nonlocal passes
+            passes += 1
+            asyncio.get_running_loop().call_soon(count)
+
+        count()
+        client.write(bytes(BIG))
+        await consumer.until(lambda: len(consumer.data) == BIG)
+        assert passes >= BIG // (256 * 1024)
+
+
+async def test_callbacks_run_in_the_context_of_the_start(certificates: Certificates) -> None:
+    variable: contextvars.ContextVar[str] = contextvars.ContextVar("variable")
+    async with stream_pair("plain", certificates) as (server, client):
+        seen = []
+        consumer = Recorder(lambda _: seen.append(variable.get()))
+        variable.set("start")
+        server._start_push(consumer)
+        variable.set("later")
+        await client.write(b"x")
+        await consumer.until(lambda: seen)
+        assert seen == ["start"]
+
+
+@pytest.mark.parametrize("way", ["patched", "subclass", "instance"])
+async def test_read_from_fd_is_honoured(
+    loop_kind: str, kind: str, certificates: Certificates, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base: Any = SSLIOStream if kind == "tls" else IOStream
+    original, calls = base.read_from_fd, []
+
+    def read_from_fd(self: Any, buf: bytearray | memoryview) -> int | None:
+        count: int | None = original(self, buf)
+        calls.append(count)
+        return count
+
+    async with stream_pair(kind, certificates) as (server, client):
+        if way == "patched":
+            monkeypatch.setattr(base, "read_from_fd", read_from_fd)
+        elif way == "subclass":
+            server.__class__ = type("Mine", (base,), {"read_from_fd": read_from_fd, "__slots__": ()})
+        else:
+            server.read_from_fd = lambda buf: read_from_fd(server, buf)  # type: ignore[method-assign]
+        await client.write(b"pull")
+        assert await server.read_bytes(4) == b"pull"
+        assert calls == [4]
+        if way != "instance":  # the way of every request looks at the class alone
+            consumer = Recorder()
+            server._start_push(consumer)
+            await client.write(b"push")
+            await consumer.until(lambda: consumer.data == b"push")
+            assert 4 in calls[1:]
+            client.close()
+            await consumer.until(lambda: "eof" in consumer.events)
+
+
+async def test_an_idle_stream_is_small(certificates: Certificates) -> None:
+    """Stream, socket and registration with asyncio's loop together; the kernel's part is not ours."""
+    consumer, pairs = Recorder(), [socket.socketpair() for _ in range(300)]
+    streams = []
+
+    def open_streams(some: list[tuple[socket.socket, socket.socket]]) -> None:
+        for ours, _ in some:
+            stream = IOStream(socket.socket(fileno=ours.detach()))
+            stream._start_push(consumer)
+            streams.append(stream)
+
+    open_streams(pairs[:50])
+    tracemalloc.start()
+    try:
+        gc.collect()
+        before = tracemalloc.get_traced_memory()[0]
+        open_streams(pairs[50:])
+        gc.collect()
+        each = (tracemalloc.get_traced_memory()[0] - before) / 250
+    finally:
+        tracemalloc.stop()
+    for stream in streams:
+        stream.close()
+    for _, theirs in pairs:
+        theirs.close()
+    assert each < 1000
+
+
+class Lender(Recorder):
+    """A consumer that lends its input to whoever reads."""
+
+    stream: IOStream
+    unread = b""
+
+    def input_wanted(self) -> None:
+        self.stream._suspend_push(self.unread)
+
+
+async def test_what_others_have_left_is_given_back_and_not_delivered(
+    loop_kind: str, kind: str, certificates: Certificates
+) -> None:
+    async with stream_pair(kind, certificates) as (server, client):
+        consumer = Lender()
+        consumer.stream, consumer.unread = server, b"one"
+        assert server._resume_push() == b""  # nothing was lent
+        server._start_push(consumer)
+        await client.write(b"two")
+        assert await server.read_until(b"t") == b"onet"
+        server._unread(b"T")
+        assert server._resume_push().startswith(b"T")
+        assert consumer.data == b""
+        await client.write(b"three")
+        await consumer.until(lambda: consumer.data.endswith(b"three"))
+        assert server._read_buffer_size == 0
+
+
+async def test_input_is_not_taken_from_a_reader(kind: str, certificates: Certificates) -> None:
+    async with stream_pair(kind, certificates) as (server, client):
+        consumer = Lender()
+        consumer.stream = server
+        server._start_push(consumer)
+        reading = server.read_bytes(1)
+        with pytest.raises(AssertionError, match="Already reading"):
+            server._resume_push()
+        await client.write(b"a")
+        assert await reading == b"a"
+        assert server._resume_push() == b""
+        server.close()
+        assert server._resume_push() == b""
+        assert consumer.events == [("lost", None)]
+
+
+async def test_who_has_lent_its_input_hears_of_sent_output(kind: str, certificates: Certificates) -> None:
+    async with stream_pair(kind, certificates) as (server, client):
+        consumer = Lender()
+        consumer.stream = server
+        server._start_push(consumer)
+        server.read_bytes(1).cancel()
+        assert not server._send(bytes(BIG))
+        assert len(await client.read_bytes(BIG)) == BIG
+        await consumer.until(lambda: consumer.events)
+        assert consumer.events == ["drained"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "mode"), [("plain", "push"), ("plain", "pull"), ("plain", "send"), ("tls", "send")]
+)
+async def test_a_reset_stream_is_freed_without_the_collector(
+    loop_kind: str, certificates: Certificates, kind: str, mode: str
+) -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        async with stream_pair(kind, certificates, "tcp") as (server, client):
+            gone = asyncio.Event()
+            server.set_close_callback(gone.set)
+            if mode == "pull":
+                server.read_bytes(1).add_done_callback(lambda future: future.exception())
+            elif mode == "push":
+                server._start_push(Recorder())
+            reset(client)
+            while mode == "send" and not server.closed():
+                server._send(b"x")
+                await turns(1)
+            await gone.wait()
+            assert isinstance(server.error, OSError)
+            left = weakref.ref(server)
+        del server, client
+        await turns()
+        assert left() is None
+    finally:
+        gc.enable()
+
+
+async def test_data_and_a_reset_in_one_event(loop_kind: str, kind: str, certificates: Certificates) -> None:
+    async with stream_pair(kind, certificates, "tcp") as (server, client):
+        consumer = Recorder()
+        server._start_push(consumer)
+        await turns(3)
+        await client.write(b"last words")
+        reset(client)
+        # The ssl module makes an end of input of a reset.
+        await consumer.until(lambda: server.closed() or (kind == "tls" and "eof" in consumer.events))
+        assert consumer.data == b"last words"
+
+
+async def test_all_that_came_before_a_reset_is_received(loop_kind: str, certificates: Certificates) -> None:
+    async with stream_pair("plain", certificates, "tcp") as (server, client):
+        consumer = Recorder()
+        server._start_push(consumer)
+        await turns(3)
+        client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BIG)
+        sent = client.socket.send(bytes(500_000))
+        assert sent > 2 * server.read_chunk_size
+        reset(client)
+        await consumer.until_lost()
+        assert 0 < len(consumer.data) <= sent
+
+
+async def test_a_reset_while_paused_is_found_afterwards(loop_kind: str, certificates: Certificates) -> None:
+    async with stream_pair("plain", certificates, "tcp") as (server, client):
+        consumer = Recorder(lambda data: server._pause_reading())
+        server._start_push(consumer)
+        await turns(3)
+        await client.write(b"last words")
+        reset(client)
+        await consumer.until(lambda: consumer.data)
+        await turns(10)
+        assert not server.closed()
+        server._resume_reading()
+        await consumer.until(lambda: len(consumer.events) > 1)
+        # The error was fetched with the data, or is there now.
+        assert consumer.events[1:] == ["eof"] or server.closed()

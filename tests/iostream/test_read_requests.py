@@ -1,0 +1,243 @@
+from __future__ import annotations
+
+import asyncio
+import re
+
+import pytest
+
+from tornado.iostream import UnsatisfiableReadError, _read_requests
+from tornado.iostream._read_requests import (
+    NOT_YET,
+    ReadCount,
+    ReadInto,
+    ReadLargeCount,
+    ReadRequest,
+    ReadState,
+    ReadUntilClose,
+    ReadUntilDelimiter,
+    ReadUntilRegex,
+)
+
+
+def feed(request: ReadRequest, data: bytes) -> tuple[object, bytes]:
+    """Give the bytes one by one until the request is satisfied: its result and what was left over."""
+    buffer = bytearray()
+    for at, byte in enumerate(data, 1):
+        buffer.append(byte)
+        size = request.find(buffer, True)
+        if size != NOT_YET:
+            return request.take(buffer, size), bytes(buffer) + data[at:]
+    raise AssertionError("never satisfied")
+
+
+@pytest.mark.parametrize(
+    ("request_", "data", "result", "rest"),
+    [
+        (ReadUntilDelimiter(b"\r\n", None), b"a\rb\n\r\r\nc", b"a\rb\n\r\r\n", b"c"),
+        (ReadUntilDelimiter(b"aab", 6), b"aaaaabaab", b"aaaaab", b"aab"),
+        (ReadUntilRegex(re.compile(b"\r?\n\r?\n"), None), b"head\r\n\nbody", b"head\r\n\n", b"body"),
+        (ReadCount(3, False), b"abcd", b"abc", b"d"),
+        (ReadCount(3, True), b"abcd", b"a", b"bcd"),
+    ],
+)
+def test_byte_by_byte(request_: ReadRequest, data: bytes, result: bytes, rest: bytes) -> None:
+    assert feed(request_, data) == (result, rest)
+
+
+def test_into_a_buffer() -> None:
+    target, buffer = bytearray(5), bytearray(b"ab")
+    request = ReadInto(target, False)
+    assert request.find(buffer, True) == NOT_YET
+    assert not buffer
+    buffer += b"cdefg"
+    assert request.find(buffer, True) == 0
+    assert request.take(buffer, 0) == 5
+    assert (target, buffer) == (b"abcde", b"fg")
+    target.clear()  # the view is gone
+
+
+def test_into_a_buffer_given_back() -> None:
+    target, buffer = bytearray(5), bytearray(b"ab")
+    request = ReadInto(target, False)
+    request.find(buffer, True)
+    buffer += b"c"
+    request.give_back(buffer)
+    assert buffer == b"abc"
+
+
+@pytest.mark.parametrize("request_", [ReadUntilDelimiter(b"\n", 4), ReadUntilRegex(re.compile(b"\n"), 4)])
+def test_max_bytes(request_: ReadRequest) -> None:
+    assert request_.find(bytearray(b"abcd"), True) == NOT_YET
+    with pytest.raises(UnsatisfiableReadError, match="within 4 bytes"):
+        request_.find(bytearray(b"abcd\n"), True)
+
+
+class CountingPattern:
+    """Counts the bytes that a search has to look at."""
+
+    pattern = b"needle"
+
+    def __init__(self) -> None:
+        self.looked_at = 0
+
+    def search(self, buffer: bytearray) -> None:
+        self.looked_at += len(buffer)
+
+
+def test_a_regex_is_not_tried_for_every_chunk() -> None:
+    pattern = CountingPattern()
+    request = ReadUntilRegex(pattern, None)  # type: ignore[arg-type]
+    buffer = bytearray()
+    for _ in range(1000):
+        buffer += b"x" * 100
+        assert request.find(buffer, False) == NOT_YET
+    request.find(buffer, True)
+    assert pattern.looked_at <= 3 * len(buffer)
+
+
+@pytest.mark.parametrize(
+    ("request_", "data", "whole"),
+    [
+        (ReadUntilDelimiter(b"\r\n", None), b"a line\r\n", True),
+        (ReadUntilDelimiter(b"\r\n", None), b"a line\r\nanother\r\n", False),
+        (ReadUntilDelimiter(b"\r\n", None), b"a line\r", False),
+        (ReadUntilDelimiter(b"\r\n", 8), b"a line\r\n", True),
+        (ReadUntilDelimiter(b"\r\n", 7), b"a line\r\n", False),
+        (ReadUntilDelimiter(b"", None), b"a line", False),
+        (ReadCount(3, False), b"abc", True),
+        (ReadCount(3, False), b"ab", False),
+        (ReadCount(3, False), b"abcd", False),
+        (ReadCount(3, True), b"ab", True),
+        (ReadCount(3, True), b"abcd", False),
+        (ReadUntilRegex(re.compile(b"b"), None), b"ab", False),
+        (ReadUntilClose(), b"ab", False),
+    ],
+)
+async def test_what_is_just_what_was_asked_for_is_not_copied(
+    request_: ReadRequest, data: bytes, whole: bool
+) -> None:
+    pull = ReadState()
+    pull.request, pull.future = request_, asyncio.Future()
+    future = pull.future
+    pull.add(data)
+    assert future.done() == whole == (pull.request is None)
+    if whole:
+        assert future.result() is data
+    else:
+        assert pull.size() == len(data)
+        pull.drop()
+        assert pull.buffer == data
+
+
+async def test_it_is_not_given_to_a_reader_who_has_left() -> None:
+    pull = ReadState()
+    pull.request, pull.future = ReadCount(3, True), asyncio.Future()
+    pull.future.cancel()
+    pull.add(b"abc")
+    assert not pull.busy()
+    assert pull.buffer == b"abc"
+
+
+@pytest.mark.parametrize("request_", [ReadCount(12, False), ReadUntilClose()])
+def test_a_read_that_gathers(request_: ReadCount | ReadUntilClose) -> None:
+    """What came before it is in the buffer; what comes goes to the result; what is over stays for others."""
+    pull = ReadState()
+    pull.add(b"abc")
+    pull.request = request_
+    pull.future = object()  # type: ignore[assignment]
+    assert request_.find(pull.buffer, True) == NOT_YET
+    pull.add(b"defg")
+    assert (bytes(pull.buffer), request_.held, pull.size()) == (b"", 7, 7)
+    assert request_.find(pull.buffer, True) == NOT_YET
+    if isinstance(request_, ReadCount):
+        pull.add(b"hijklmn")
+        size = request_.find(pull.buffer, True)
+        assert request_.take(pull.buffer, size) == b"abcdefghijkl"
+        assert pull.buffer == b"mn"
+    else:
+        assert request_.take(pull.buffer, 0) == b"abcdefg"
+
+
+def receive(request: ReadRequest, data: bytes) -> bool:
+    """Put the bytes where the request wants them."""
+    room = request.room()
+    assert room is not None
+    with room:
+        room[: len(data)] = data
+    return request.received(len(data))
+
+
+def test_a_large_read_is_received_into_its_result() -> None:
+    request, buffer = ReadLargeCount(10), bytearray(b"abc")
+    assert request.find(buffer, True) == NOT_YET
+    assert not receive(request, b"defg")
+    buffer += b"h"  # by whatever way
+    assert request.find(buffer, True) == NOT_YET
+    assert receive(request, b"ij")
+    assert request.gathered is not None
+    whole = request.gathered.getvalue()
+    assert request.take(buffer, 0) == b"abcdefghij"
+    assert request.take(buffer, 0) is whole  # and not copied
+
+
+def test_a_large_read_given_back() -> None:
+    pull = ReadState()
+    pull.request = request = ReadLargeCount(10)
+    assert not receive(request, b"abc")
+    assert pull.size() == 3
+    pull.drop()
+    assert pull.buffer == b"abc"
+
+
+def test_what_a_peer_only_promises_takes_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_read_requests, "_AT_ONCE", 99)
+    request, buffer = ReadLargeCount(100), bytearray(24)
+    assert request.find(buffer, True) == NOT_YET
+    assert request.room() is None
+    request.hold(b"x")
+    room = request.room()
+    assert room is not None
+    assert len(room) == 75
+
+
+@pytest.mark.parametrize("size", [10, 5000, 10_000])
+def test_taking_from_the_front(size: int) -> None:
+    data = bytes(range(250)) * 40
+    buffer = bytearray(data)
+    assert ReadCount(size, False).take(buffer, size) == data[:size]
+    assert buffer == data[size:]
+
+
+def test_busy_and_idle() -> None:
+    pull = ReadState()
+    assert not pull.busy()
+    assert pull.drop() is None
+
+
+def test_a_large_buffer_is_not_searched_for_every_byte(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr(_read_requests.time, "monotonic", lambda: now)
+
+    class SlowPattern(CountingPattern):
+        def search(self, buffer: bytearray) -> None:
+            nonlocal now
+            super().search(buffer)
+            now += 0.001
+
+    pattern = SlowPattern()
+    request = ReadUntilRegex(pattern, None)  # type: ignore[arg-type]
+    buffer = bytearray(_read_requests.EAGER_SIZE)
+    for _ in range(1000):
+        buffer.append(0)
+        request.find(buffer, True)
+    assert pattern.looked_at == _read_requests.EAGER_SIZE + 1
+    assert request.retry == pytest.approx(0.001 * _read_requests.REST_FACTOR)
+    now += request.retry
+    request.find(buffer, True)
+    assert request.retry is None
+    assert pattern.looked_at == 2 * _read_requests.EAGER_SIZE + 1001
+
+
+def test_a_buffer_must_be_writable() -> None:
+    with pytest.raises(TypeError, match="writable"):
+        ReadInto(b"constant", False)  # type: ignore[arg-type]

@@ -1,0 +1,41 @@
+"""Addresses and places in messages."""
+
+from __future__ import annotations
+
+import errno
+import ssl
+
+from tornado.netutil._error_context import address_name, placed
+
+
+def test_names_of_addresses():
+    assert address_name(("127.0.0.1", 80)) == "127.0.0.1:80"
+    assert address_name(("::1", 80, 0, 0)) == "[::1]:80"
+    assert address_name("/run/app.sock") == "/run/app.sock"
+    assert address_name(b"\0name") == address_name("\0name") == "@name"
+    assert address_name("") == "a nameless socket"
+    assert address_name(None) == "None"
+
+
+def test_an_error_tells_its_place():
+    error = placed(OSError(errno.ECONNREFUSED, "refused"), "connecting to 127.0.0.1:80")
+    assert isinstance(error, ConnectionRefusedError)
+    assert str(error) == f"[Errno {errno.ECONNREFUSED}] refused (connecting to 127.0.0.1:80)"
+
+
+def test_a_later_place_takes_the_earlier_ones():
+    error = placed(OSError(errno.EPIPE, "broken"), "writing to 127.0.0.1:80")
+    assert placed(error, "writing to example.com").strerror == "broken (writing to example.com)"
+
+
+def test_errors_with_a_message_only():
+    assert placed(OSError("broken"), "here").args == ("broken (here)",)
+    assert placed(OSError(), "here").args == ()
+    error = ssl.SSLError(1, "[SSL] wrong version")
+    assert str(placed(error, "TLS handshake with a")) == "[SSL] wrong version (TLS handshake with a)"
+
+
+def test_other_errors_are_left_alone():
+    error = ValueError("wrong")
+    assert placed(error, "here") is error
+    assert str(error) == "wrong"

@@ -1,0 +1,217 @@
+"""Listening sockets that a program leaves to its next start. Here both are this process."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sys
+
+import pytest
+
+from tornado import netutil
+from tornado.netutil import _socket_inheritance, bind_sockets, bind_unix_socket
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no exec on Windows")
+
+
+@pytest.fixture(autouse=True)
+def nothing_inherited(monkeypatch):
+    """No socket of another test is handed over, and none stays."""
+    monkeypatch.setattr(_socket_inheritance, "_bound", type(_socket_inheritance._bound)())
+    monkeypatch.setattr(_socket_inheritance, "_kept", [])
+    monkeypatch.setattr(_socket_inheritance, "message", None)
+    monkeypatch.delenv(_socket_inheritance.VARIABLE, raising=False)
+    yield
+    _socket_inheritance.release()
+
+
+def restart(*sockets, **words):
+    """What happens at an ``exec``: descriptors that are handed over stay, everything else goes."""
+    with _socket_inheritance.handed_over(words):
+        value = os.environ[_socket_inheritance.VARIABLE]
+        inheritable = {sock.fileno() for sock in sockets if os.get_inheritable(sock.fileno())}
+    assert _socket_inheritance.VARIABLE not in os.environ
+    assert not any(os.get_inheritable(sock.fileno()) for sock in sockets)
+    for kept in list(_socket_inheritance._kept):
+        if kept.in_use():
+            kept.keeper.close()
+        else:
+            kept.keeper.detach()
+    _socket_inheritance._kept.clear()
+    for sock in sockets:
+        if sock.fileno() in inheritable:
+            sock.detach()
+        else:
+            sock.close()
+    _socket_inheritance._bound.clear()
+    os.environ[_socket_inheritance.VARIABLE] = value
+    _socket_inheritance.take_over()
+    assert _socket_inheritance.VARIABLE not in os.environ
+
+
+def test_a_port_is_taken_over_with_who_waits_there():
+    sockets = bind_sockets(0, "127.0.0.1")
+    address = sockets[0].getsockname()
+    with socket.create_connection(address) as client:
+        restart(*sockets, greeting="hello")
+        assert _socket_inheritance.message["greeting"] == "hello"
+        [again] = bind_sockets(0, "127.0.0.1")  # the port that the kernel chose is kept as well
+        assert again.getsockname() == address
+        assert not os.get_inheritable(again.fileno())
+        accepted, _ = again.accept()
+        assert accepted.getpeername() == client.getsockname()
+        accepted.close()
+    again.close()
+
+
+def test_both_families_and_several_ports():
+    both = bind_sockets(0)
+    other = bind_sockets(0, "127.0.0.1")
+    names = [sock.getsockname()[:2] for sock in both], [sock.getsockname()[:2] for sock in other]
+    restart(*both, *other)
+    both, other = bind_sockets(0), bind_sockets(0, "127.0.0.1")
+    assert names == ([sock.getsockname()[:2] for sock in both], [sock.getsockname()[:2] for sock in other])
+    for sock in both + other:
+        sock.close()
+
+
+def test_a_unix_socket(tmp_path):
+    path = str(tmp_path / "socket")
+    sock = bind_unix_socket(path)
+    number = os.stat(path).st_ino
+    restart(sock)
+    again = bind_unix_socket(path, mode=0o666)
+    assert os.stat(path).st_ino == number
+    assert os.stat(path).st_mode & 0o777 == 0o666
+    again.close()
+
+
+def test_a_unix_socket_whose_file_was_removed(tmp_path):
+    path = str(tmp_path / "socket")
+    restart(bind_unix_socket(path))
+    os.remove(path)
+    again = bind_unix_socket(path)
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(path)
+    again.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="abstract names are Linux's")
+def test_an_abstract_name():
+    name = f"\0tornado-test-{os.getpid()}"
+    restart(bind_unix_socket(name))
+    again = bind_unix_socket(name)
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(name)
+    again.close()
+
+
+def test_another_address_on_the_port():
+    """The old socket would be in its way."""
+    for attempt in range(20):
+        [sock] = bind_sockets(0, "127.0.0.1")
+        port = sock.getsockname()[1]
+        restart(sock)
+        try:
+            sockets = bind_sockets(port, family=socket.AF_INET)
+        except OSError:
+            # Another process may use the port on another address of the machine. Not each of twenty ports.
+            assert attempt < 19
+            continue
+        break
+    assert sockets[0].getsockname() == ("0.0.0.0", port)
+    assert _socket_inheritance._kept == []
+    sockets[0].close()
+
+
+def test_a_port_in_use_is_in_use():
+    [sock] = bind_sockets(0, "127.0.0.1")
+    with pytest.raises(OSError, match="another socket is bound there"):
+        bind_sockets(sock.getsockname()[1], "127.0.0.1")
+    restart(sock)
+    [again] = bind_sockets(0, "127.0.0.1")
+    with pytest.raises(OSError, match="another socket is bound there"):
+        bind_sockets(again.getsockname()[1], "127.0.0.1")
+    again.close()
+
+
+def test_what_a_failed_start_has_closed_is_handed_over_again():
+    [sock] = bind_sockets(0, "127.0.0.1")
+    address = sock.getsockname()
+    restart(sock)
+    [sock] = bind_sockets(0, "127.0.0.1")
+    restart(sock)
+    bind_sockets(0, "127.0.0.1")[0].close()
+    restart()
+    [sock] = bind_sockets(0, "127.0.0.1")
+    assert sock.getsockname() == address
+    sock.close()
+
+
+def test_what_is_not_wanted_is_closed():
+    [sock] = bind_sockets(0, "127.0.0.1")
+    address = sock.getsockname()
+    restart(sock)
+    socket.create_connection(address).close()
+    _socket_inheritance.release()
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(address)
+
+
+def test_for_another_process(monkeypatch):
+    """A child that is started while its parent restarts finds the variable, and must leave all alone."""
+    monkeypatch.setenv(
+        _socket_inheritance.VARIABLE, json.dumps({"pid": os.getpid() + 1, "sockets": [[0, 2, [], False]]})
+    )
+    _socket_inheritance.take_over()
+    assert _socket_inheritance.message is None
+    assert _socket_inheritance._kept == []
+    assert _socket_inheritance.VARIABLE not in os.environ
+
+
+@pytest.mark.parametrize(
+    "value", ["", "{", "[]", '{"pid": 0}', '{"pid": PID}', '{"pid": PID, "sockets": [1]}']
+)
+def test_nonsense(monkeypatch, expect_log, value):
+    monkeypatch.setenv(_socket_inheritance.VARIABLE, value.replace("PID", str(os.getpid())))
+    with expect_log(
+        "tornado.general", "TORNADO_INHERITED is passed over", required="PID" in value or len(value) < 3
+    ):
+        _socket_inheritance.take_over()
+    assert _socket_inheritance._kept == []
+
+
+def test_descriptors_that_are_something_else(monkeypatch):
+    readable, writable = os.pipe()
+    left, right = socket.socketpair()
+    numbers = [readable, left.fileno(), 99_999]
+    state = {"pid": os.getpid(), "sockets": [[each, 2, ["127.0.0.1", 1], False] for each in numbers]}
+    monkeypatch.setenv(_socket_inheritance.VARIABLE, json.dumps(state))
+    _socket_inheritance.take_over()
+    assert _socket_inheritance._kept == []
+    right.send(b"alive")
+    assert left.recv(9) == b"alive"
+    os.close(readable)
+    os.close(writable)
+    left.close()
+    right.close()
+
+
+def test_no_more_than_fit(monkeypatch, expect_log):
+    monkeypatch.setattr(_socket_inheritance, "MOST", 1)
+    sockets = [*bind_sockets(0, "127.0.0.1"), *bind_sockets(0, "127.0.0.1")]
+    with expect_log("tornado.general", "only 1 of 2"):
+        restart(*sockets)
+    _socket_inheritance.release()
+
+
+def test_reuse_port_is_part_of_it():
+    if not hasattr(socket, "SO_REUSEPORT"):
+        pytest.skip("no SO_REUSEPORT here")
+    [sock] = netutil.bind_sockets(0, "127.0.0.1", reuse_port=True)
+    port = sock.getsockname()[1]
+    restart(sock)
+    [again] = bind_sockets(port, "127.0.0.1")
+    assert again.getsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT) == 0
+    again.close()

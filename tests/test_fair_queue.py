@@ -1,0 +1,137 @@
+"""Work for many, some of it in each turn of the loop."""
+
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+
+import pytest
+
+from tests.support.clock import FakeClock
+from tornado import _fair_queue
+from tornado._fair_queue import FairQueue
+
+MANY = 500
+
+
+class Worker:
+    """Notes in which turn of the loop it did what; each item takes `cost` seconds."""
+
+    def __init__(self, clock: FakeClock, cost: float = 0.0) -> None:
+        self.done: list[int] = []
+        self.sizes: list[int] = []
+        self.fault: ValueError | None = None
+        self._clock, self._cost = clock, cost
+        self.batches = FairQueue(self.act)
+
+    def act(self, item: int) -> None:
+        self._clock.advance(self._cost)
+        self.done.append(item)
+        if self.fault is not None and item == MANY // 2:
+            raise self.fault
+
+    async def until_done(self) -> None:
+        """Let the loop turn until nothing is left, and note how much was done in each turn."""
+        before = 0
+        while len(self.done) < MANY:
+            await asyncio.sleep(0)
+            self.sizes.append(len(self.done) - before)
+            before = len(self.done)
+
+
+@pytest.fixture(autouse=True)
+def fake_time(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_fair_queue, "time", SimpleNamespace(monotonic=clock))
+
+
+def add(worker: Worker, count: int) -> None:
+    for item in range(len(worker.done), len(worker.done) + count):
+        worker.batches.add(item, asyncio.get_running_loop())
+
+
+async def test_a_few_are_done_at_once(clock: FakeClock) -> None:
+    worker = Worker(clock)
+    add(worker, 4)
+    assert worker.done == [0, 1, 2, 3]
+
+
+async def test_what_costs_little_is_done_in_growing_batches(clock: FakeClock) -> None:
+    worker = Worker(clock)
+    add(worker, MANY)
+    await worker.until_done()
+    assert worker.done == list(range(MANY))
+    assert worker.sizes[:6] == [4 + 8, 16, 32, 64, 64, 64]
+    assert max(worker.sizes) == 64
+
+
+async def test_what_costs_much_is_done_one_by_one(clock: FakeClock) -> None:
+    worker = Worker(clock, cost=0.003)
+    add(worker, MANY)
+    await worker.until_done()
+    assert worker.done == list(range(MANY))
+    assert worker.sizes[:5] == [4 + 8, 4, 2, 1, 1]
+    assert set(worker.sizes[3:]) == {1}
+
+
+async def test_what_a_batch_has_woken_counts_with_it(clock: FakeClock) -> None:
+    """Ending a connection takes little; the handler that waits for it may take long."""
+    worker = Worker(clock)
+    loop = asyncio.get_running_loop()
+    act = worker.act
+
+    def wake(item: int) -> None:
+        act(item)
+        loop.call_soon(clock.advance, 0.003)
+
+    worker.batches = FairQueue(wake)
+    add(worker, MANY)
+    await worker.until_done()
+    assert set(worker.sizes[4:]) == {1}
+
+
+async def test_batches_begin_anew(clock: FakeClock) -> None:
+    worker = Worker(clock)
+    add(worker, 50)
+    while len(worker.done) < 50:
+        await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    add(worker, 4)
+    assert len(worker.done) == 54
+
+
+async def test_what_comes_meanwhile_is_done_behind(clock: FakeClock) -> None:
+    worker = Worker(clock)
+    add(worker, 10)
+    await asyncio.sleep(0)
+    for item in range(10, MANY):
+        worker.batches.add(item, asyncio.get_running_loop())
+    await worker.until_done()
+    assert worker.done == list(range(MANY))
+
+
+async def test_a_fault_does_not_stop_the_rest(clock: FakeClock) -> None:
+    worker = Worker(clock)
+    worker.fault = ValueError()
+    faults: list[BaseException] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: faults.append(context["exception"]))
+    add(worker, MANY)
+    await worker.until_done()
+    assert worker.done == list(range(MANY))
+    assert faults == [worker.fault]
+
+
+def test_what_one_loop_left_is_done_on_the_next(clock: FakeClock) -> None:
+    """A server may outlive its loop."""
+    worker = Worker(clock)
+
+    async def some(first: int, last: int) -> None:
+        for item in range(first, last):
+            worker.batches.add(item, asyncio.get_running_loop())
+
+    for first, last in ((0, 10), (10, MANY)):
+        loop = asyncio.SelectorEventLoop()
+        loop.run_until_complete(some(first, last))
+        if last == MANY:
+            loop.run_until_complete(worker.until_done())
+        loop.close()
+    assert worker.done == list(range(MANY))

@@ -1,0 +1,134 @@
+"""The restart itself, and the processes of one program."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+
+import pytest
+
+from tornado import _restart
+from tornado.netutil import _socket_inheritance
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="processes here are Unix's")
+
+
+@pytest.fixture
+def executed(monkeypatch):
+    """Command lines in place of programs, each with what it would have inherited."""
+    commands = []
+    monkeypatch.setattr(
+        os,
+        "execv",
+        lambda path, command: commands.append((path, command, os.environ[_socket_inheritance.VARIABLE])),
+    )
+    monkeypatch.setattr(_socket_inheritance, "_bound", type(_socket_inheritance._bound)())
+    return commands
+
+
+def test_the_command_line_is_that_of_the_start(executed):
+    _restart.execute({"files": {"a": 1}})
+    [(path, command, value)] = executed
+    assert path == sys.executable
+    assert command == [sys.executable, *sys.orig_argv[1:]]
+    assert '"files": {"a": 1}' in value
+    assert _socket_inheritance.VARIABLE not in os.environ
+
+
+def test_a_restart_that_fails_is_reported(monkeypatch, expect_log):
+    def refuse(path, command):
+        raise PermissionError("no")
+
+    monkeypatch.setattr(os, "execv", refuse)
+    with expect_log("tornado.general", "cannot restart"):
+        _restart.execute({})
+
+
+def test_it_goes_back_to_where_it_was_started(monkeypatch, tmp_path, executed):
+    monkeypatch.setattr(_restart, "_directory", str(tmp_path))
+    here = os.getcwd()
+    seen = []
+    monkeypatch.setattr(os, "execv", lambda *_: seen.append(os.getcwd()))
+    _restart.execute({})
+    assert seen == [str(tmp_path)]
+    assert os.getcwd() == here
+    monkeypatch.setattr(_restart, "_directory", str(tmp_path / "gone"))
+    _restart.execute({})
+    assert seen[1:] == [here]
+
+
+def test_hooks_run_and_an_error_of_one_is_logged(monkeypatch, expect_log):
+    order = []
+    monkeypatch.setattr(_restart, "hooks", [lambda: order.append(1), lambda: 1 / 0, lambda: order.append(2)])
+    with expect_log("tornado.general", "a reload hook failed"):
+        _restart.run_hooks()
+    assert order == [1, 2]
+
+
+def test_what_was_asked_for_is_seen_by_all():
+    group = _restart.ProcessGroup({})
+    assert group.asked() is None
+    assert not group.wait(0)
+    group.ask(2.5, {"files": {}})
+    group.ask(9, {})
+    for _ in range(2):
+        assert group.asked() == {"patience": 2.5, "words": {"files": {}}}
+        assert group.wait(0)
+    group.close()
+    assert group.asked() is None
+    group.ask(1, {})  # nobody is there
+
+
+def test_a_request_that_is_cut_short():
+    group = _restart.ProcessGroup({})
+    group._asking.send(b'{"patience": ')
+    assert group.asked() == {"patience": 0.0, "words": {}}
+    group.close()
+
+
+def test_children_in_the_way_are_ended(monkeypatch, executed, expect_log):
+    """One ends by itself, one when it is told to, one is killed."""
+    monkeypatch.setattr(_restart, "_PATIENCE", 0.05)
+    ready, tell = os.pipe()
+    children = {}
+    for number in range(3):
+        pid = os.fork()
+        if pid == 0:
+            if number == 0:
+                os._exit(0)
+            if number == 2:
+                signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            os.write(tell, b".")
+            while True:
+                signal.pause()
+        children[pid] = number
+    assert os.read(ready, 1) + os.read(ready, 1) == b".."
+    os.close(ready)
+    os.close(tell)
+    group = _restart.ProcessGroup(children)
+    with expect_log("tornado.general", "in the way of the restart") as log:
+        group.replace()
+    group.close()
+    assert [record.args[-1] for record in log.records] == [signal.SIGTERM, signal.SIGTERM, signal.SIGKILL]
+    assert len(executed) == 1
+    for pid in children:
+        with pytest.raises(ChildProcessError):
+            os.waitpid(pid, 0)
+
+
+def test_a_failed_start_is_survived_while_starting_only(monkeypatch):
+    from tornado.autoreload import _command
+
+    waited = []
+    monkeypatch.setattr(_command, "wait_after", waited.append)
+    shown = []
+    monkeypatch.setattr(sys, "excepthook", lambda *error: shown.append(error[1]))
+    survivor = _restart.StartupErrorHook()
+    error, interrupt = ValueError(), KeyboardInterrupt()
+    for starting in (True, False):
+        monkeypatch.setattr(_restart, "_starting", starting)
+        survivor(ValueError, error, None)
+        survivor(KeyboardInterrupt, interrupt, None)
+    assert shown == [error, interrupt] * 2
+    assert waited == [error]

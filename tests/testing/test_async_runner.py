@@ -1,0 +1,165 @@
+"""One task for everything asynchronous of a test."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextvars import ContextVar
+
+import pytest
+
+from tornado.testing._async_runner import AsyncRunner
+
+
+@pytest.fixture
+def stage() -> Iterator[AsyncRunner]:
+    made = AsyncRunner()
+    yield made
+    made.close()
+
+
+def test_coroutines_share_a_task_and_its_context(stage):
+    variable: ContextVar[int] = ContextVar("variable")
+
+    async def first():
+        variable.set(1)
+        return asyncio.current_task()
+
+    async def second():
+        await asyncio.sleep(0)
+        return asyncio.current_task(), variable.get()
+
+    assert stage.run(second_of := first()) is not None
+    assert second_of.cr_frame is None
+    task, value = stage.run(second())
+    assert value == 1
+    assert task is stage.run(first())
+
+
+def test_what_is_entered_in_one_is_left_in_another(stage):
+    """Which asyncio allows in one task only."""
+    group = asyncio.TaskGroup()
+    seen = []
+
+    async def child():
+        seen.append(1)
+
+    async def middle():
+        group.create_task(child())
+
+    async def leave():
+        await group.__aexit__(None, None, None)
+
+    stage.run(group.__aenter__())
+    stage.run(middle())
+    stage.run(leave())
+    assert seen == [1]
+
+
+@pytest.mark.parametrize(
+    "error", [KeyError, pytest.skip.Exception, KeyboardInterrupt, asyncio.CancelledError]
+)
+def test_errors_of_every_kind_come_out(stage, error):
+    async def fail():
+        await asyncio.sleep(0)
+        raise error
+
+    async def work():
+        return 1
+
+    with pytest.raises(error):
+        stage.run(fail())
+    assert stage.run(work()) == 1
+
+
+def test_a_time_limit_leads_to_the_line(stage):
+    async def wait():
+        await asyncio.Event().wait()
+
+    async def own():
+        raise TimeoutError("its own")
+
+    with pytest.raises(TimeoutError, match=r"no end within 0\.001 seconds") as caught:
+        stage.run(wait(), 0.001)
+    cause = caught.value.__cause__
+    assert isinstance(cause, asyncio.CancelledError)
+    names = []
+    trace = cause.__traceback__
+    while trace is not None:
+        names.append(trace.tb_frame.f_code.co_qualname)
+        trace = trace.tb_next
+    assert names[-1] == "Event.wait"
+    with pytest.raises(TimeoutError, match="its own"):
+        stage.run(own(), 30)
+
+
+@pytest.mark.parametrize("waits", [True, False])
+def test_a_test_may_cancel_its_own_task(stage, waits):
+    async def cancel():
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
+        if waits:
+            await asyncio.sleep(0)
+        return 1
+
+    async def work():
+        await asyncio.sleep(0)
+        return 2
+
+    if waits:
+        with pytest.raises(asyncio.CancelledError):
+            stage.run(cancel())
+    else:
+        assert stage.run(cancel()) == 1
+    assert stage.run(work()) == 2
+
+
+def test_what_is_left_running_is_cancelled():
+    stage, ended = AsyncRunner(), []
+
+    async def forever():
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append("cleaned up")
+
+    async def begin():
+        stage.left = asyncio.ensure_future(forever())
+        await asyncio.sleep(0)
+
+    stage.run(begin())
+    stage.close()
+    assert ended == ["cleaned up"]
+
+
+def test_a_loop_of_the_programs_choice():
+    class Loop(asyncio.SelectorEventLoop):
+        pass
+
+    stage = AsyncRunner(Loop)
+
+    async def kind():
+        return type(asyncio.get_running_loop())
+
+    assert stage.run(kind()) is Loop
+    stage.close()
+
+
+def test_it_cannot_run_inside_itself(stage):
+    """What was given is closed unrun, and is not run by the next call either."""
+    ran = []
+
+    async def inner():
+        ran.append("inner")
+
+    async def outer():
+        with pytest.raises(RuntimeError, match="here await the coroutine"):
+            stage.run(inner())
+
+    async def following():
+        await asyncio.sleep(0)
+
+    stage.run(outer())
+    stage.run(following())
+    assert not ran

@@ -1,0 +1,672 @@
+"""Handlers that are ended before their time: by a client that goes away, or by `handler_timeout`."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import Any
+
+import pytest
+
+from tests.support.server import ExpectLog, Peer, handler_of, serving
+from tornado import gen, web
+from tornado.iostream import StreamClosedError
+from tornado.locks import Event
+
+SHORT = 0.02
+
+
+class Diary:
+    """What happened to a handler, in order, and a way to wait for its end."""
+
+    def __init__(self) -> None:
+        self.entries: list[str] = []
+        self.started = asyncio.Event()
+        self.ended = asyncio.Event()
+
+    def note(self, entry: str) -> None:
+        self.entries.append(entry)
+        if entry == "started":
+            self.started.set()
+        elif entry.startswith("on_finish"):
+            self.ended.set()
+
+
+def waiting(diary: Diary, base: Any = web.RequestHandler, **members: Any) -> Any:
+    """A handler whose method waits for ever, unless `members` say otherwise."""
+
+    class Waiting(base):  # type: ignore[misc]
+        def on_connection_close(self) -> None:
+            diary.note("on_connection_close")
+
+        async def get(self) -> None:
+            await self.wait()
+
+        post = get
+
+        async def wait(self) -> None:
+            diary.note("started")
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                diary.note("cancelled")
+                raise
+            finally:
+                diary.note("finally")
+
+        def on_finish(self) -> None:
+            diary.note(f"on_finish {self.get_status()}")
+
+    return type("Waiting", (Waiting,), members)
+
+
+GONE = ["started", "on_connection_close", "cancelled", "finally", "on_finish 499"]
+
+
+async def leave(peer: Peer, how: str) -> None:
+    if how == "half-close":
+        peer.writer.write_eof()
+    elif how == "reset":
+        peer.writer.transport.abort()
+    else:
+        await peer.close()
+
+
+# -- the client goes --
+
+
+@pytest.mark.parametrize("how", ["close", "reset"])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_a_handler_is_cancelled(how: str, method: str, loop_kind: str, tls: Any) -> None:
+    diary = Diary()
+    application = web.Application([("/", waiting(diary))], cancel_on_disconnect=True)
+    async with serving(application, tls=tls) as server:
+        peer = await server.connect()
+        peer.get("/", method=method, body=b"x" if method == "POST" else None)
+        await diary.started.wait()
+        await leave(peer, how)
+        await diary.ended.wait()
+    assert diary.entries == GONE
+
+
+async def test_a_half_closed_client_counts_as_gone() -> None:
+    diary = Diary()
+    async with serving(web.Application([("/", waiting(diary))], cancel_on_disconnect=True)) as server:
+        peer = await server.connect()
+        peer.get("/")
+        await diary.started.wait()
+        await leave(peer, "half-close")
+        assert await peer.rest() == b""
+        await diary.ended.wait()
+    assert diary.entries == GONE
+
+
+@pytest.mark.parametrize(
+    ("setting", "attribute", "cancelled"),
+    [(None, None, False), (None, True, True), (True, None, True), (True, False, False), (False, True, True)],
+)
+async def test_setting_and_attribute(setting: Any, attribute: Any, cancelled: bool) -> None:
+    diary = Diary()
+    go_on = Event()
+
+    async def wait(self: Any) -> None:
+        diary.note("started")
+        try:
+            await go_on.wait()
+        except asyncio.CancelledError:
+            diary.note("cancelled")
+            raise
+        self.write("answer")
+
+    handler = waiting(diary, wait=wait, cancel_on_disconnect=attribute)
+    settings = {} if setting is None else {"cancel_on_disconnect": setting}
+    async with serving(web.Application([("/", handler)], **settings)) as server:
+        peer = await server.connect()
+        peer.get("/")
+        await diary.started.wait()
+        await leave(peer, "half-close")
+        while "on_connection_close" not in diary.entries:
+            await asyncio.sleep(0)
+        go_on.set()
+        answer = await peer.rest()
+    assert ("cancelled" in diary.entries) is cancelled
+    assert answer.endswith(b"answer") is not cancelled
+
+
+async def test_while_prepare_waits() -> None:
+    diary = Diary()
+
+    async def prepare(self: Any) -> None:
+        await self.wait()
+
+    def get(self: Any) -> None:
+        raise AssertionError("not reached")
+
+    handler = waiting(diary, prepare=prepare, get=get)
+    async with serving(web.Application([("/", handler)], cancel_on_disconnect=True)) as server:
+        peer = await server.connect()
+        peer.get("/")
+        await diary.started.wait()
+        await peer.close()
+        await diary.ended.wait()
+    assert diary.entries == GONE
+
+
+@pytest.mark.parametrize("nested", [False, True])
+@pytest.mark.parametrize("awaits", ["future", "moment", "task"])
+async def test_a_generator_coroutine(nested: bool, awaits: str) -> None:
+    """Its generator is ended, too."""
+    diary = Diary()
+
+    @gen.coroutine
+    def wait(self: Any) -> Any:
+        diary.note("started")
+        try:
+            while True:
+                if awaits == "future":
+                    yield asyncio.get_running_loop().create_future()
+                elif awaits == "moment":
+                    yield gen.moment
+                else:
+                    yield asyncio.create_task(asyncio.Event().wait())
+        except asyncio.CancelledError:
+            diary.note("cancelled")
+            raise
+        finally:
+            diary.note("finally")
+
+    @gen.coroutine
+    def outer(self: Any) -> Any:
+        yield wait(self)
+
+    handler = waiting(diary, get=outer if nested else wait)
+    async with serving(web.Application([("/", handler)], cancel_on_disconnect=True)) as server:
+        peer = await server.connect()
+        peer.get("/")
+        await diary.started.wait()
+        await peer.close()
+        await diary.ended.wait()
+    assert diary.entries == GONE
+
+
+async def test_what_is_shielded_goes_on() -> None:
+    diary = Diary()
+    go_on = asyncio.Event()
+    done = asyncio.Event()
+
+    async def work() -> None:
+        diary.note("started")
+        await go_on.wait()
+        done.set()
+
+    async def wait(self: Any) -> None:
+        self.task = asyncio.create_task(work())
+        await asyncio.shield(self.task)
+
+    async with serving(
+        web.Application([("/", waiting(diary, wait=wait))], cancel_on_disconnect=True)
+    ) as server:
+        peer = await server.connect()
+        peer.get("/")
+        await diary.started.wait()
+        await peer.close()
+        await diary.ended.wait()
+        go_on.set()
+        await done.wait()
+
+
+async def test_a_handler_may_catch_it_and_answer() -> None:
+    diary = Diary()
+
+    async def wait(self: Any) -> None:
+        diary.note("started")
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            self.write("all the same")
+
+    async with serving(
+        web.Application([("/", waiting(diary, wait=wait))], cancel_on_disconnect=True)
+    ) as server:
+        peer = await server.connect()
+        peer.get("/")
+        await diary.started.wait()
+        await leave(peer, "half-close")
+        assert (await peer.rest()).endswith(b"all the same")
+    assert diary.entries[-1] == "on_finish 200"
+
+
+async def test_a_timeout_inside_is_not_disturbed() -> None:
+    diary = Diary()
+
+    async def wait(self: Any) -> None:
+        try:
+            async with asyncio.timeout(60):
+                diary.note("started")
+                await asyncio.Event().wait()
+        finally:
+            diary.note("finally")
+
+    async with serving(
+        web.Application([("/", waiting(diary, wait=wait))], cancel_on_disconnect=True)
+    ) as server:
+        peer = await server.connect()
+        peer.get("/")
+        await diary.started.wait()
+        await peer.close()
+        await diary.ended.wait()
+    assert diary.entries == ["started", "on_connection_close", "finally", "on_finish 499"]
+
+
+async def test_a_failing_callback_does_not_prevent_it(expect_log: ExpectLog) -> None:
+    diary = Diary()
+
+    def on_connection_close(self: Any) -> None:
+        raise ZeroDivisionError("a bug")
+
+    handler = waiting(diary, on_connection_close=on_connection_close)
+    with expect_log("tornado.application", "Uncaught exception in a close callback"):
+        async with serving(web.Application([("/", handler)], cancel_on_disconnect=True)) as server:
+            peer = await server.connect()
+            peer.get("/")
+            await diary.started.wait()
+            await peer.close()
+            await diary.ended.wait()
+    assert "cancelled" in diary.entries
+
+
+async def test_while_the_response_is_under_way() -> None:
+    """Its status stays what was sent."""
+    diary = Diary()
+
+    async def wait(self: Any) -> None:
+        diary.note("started")
+        while True:
+            self.write(b"x" * 100_000)
+            await self.flush()
+
+    async with serving(
+        web.Application([("/", waiting(diary, wait=wait))], cancel_on_disconnect=True)
+    ) as server:
+        peer = await server.connect()
+        peer.get("/")
+        await peer.reader.readline()
+        peer.writer.transport.abort()
+        await diary.ended.wait()
+    assert diary.entries[-1] == "on_finish 200"
+
+
+async def test_a_pipelined_request_whose_client_went_before() -> None:
+    diary = Diary()
+    first = asyncio.Event()
+
+    async def get(self: Any) -> None:
+        await first.wait()
+
+    routes = [("/first", handler_of(get=get)), ("/", waiting(diary, cancel_on_disconnect=True))]
+    async with serving(web.Application(routes)) as server:
+        peer = await server.connect()
+        peer.get("/first")
+        peer.get("/")
+        peer.writer.write_eof()
+        for _ in range(5):
+            await asyncio.sleep(0)
+        first.set()
+        await diary.ended.wait()
+    assert diary.entries == GONE
+
+
+@pytest.mark.parametrize("where", ["prepare", "data_received", "body"])
+async def test_a_streamed_body(where: str) -> None:
+    diary = Diary()
+
+    async def wait_there(self: Any, chunk: bytes = b"") -> None:
+        await self.wait()
+
+    async def no_wait(self: Any, chunk: bytes = b"") -> None:
+        if where == "body" and chunk:
+            diary.note("started")
+
+    members = {name: wait_there if name == where else no_wait for name in ("prepare", "data_received")}
+    handler = web.stream_request_body(waiting(diary, **members))
+    async with serving(web.Application([("/", handler)], cancel_on_disconnect=True)) as server:
+        peer = await server.connect()
+        peer.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc")
+        await diary.started.wait()
+        await leave(peer, "half-close")
+        assert await peer.rest() == b""
+        await diary.ended.wait()
+    expected = ["started", "on_connection_close", "on_finish 499"]
+    assert [entry for entry in diary.entries if entry in expected] == expected
+    assert ("cancelled" in diary.entries) is (where != "body")
+
+
+async def test_one_line_of_access_log(caplog: pytest.LogCaptureFixture) -> None:
+    diary = Diary()
+    caplog.set_level(logging.DEBUG)
+    application = web.Application([("/", waiting(diary))], cancel_on_disconnect=True)
+    async with serving(application, access_log=logging.INFO) as server:
+        peer = await server.connect()
+        peer.get("/")
+        await diary.started.wait()
+        await peer.close()
+        await diary.ended.wait()
+    records = [each for each in caplog.records if each.name.startswith("tornado")]
+    assert [(each.levelname, each.getMessage().rpartition(" ")[0]) for each in records] == [
+        ("INFO", "499 GET / (127.0.0.1)")
+    ]
+
+
+async def test_an_execute_of_the_programs_own() -> None:
+    diary = Diary()
+
+    async def _execute(self: Any, transforms: Any, *args: Any) -> None:
+        await self.wait()
+
+    handler = waiting(diary, _execute=_execute)
+    async with serving(web.Application([("/", handler)], cancel_on_disconnect=True)) as server:
+        peer = await server.connect()
+        peer.get("/")
+        await diary.started.wait()
+        await peer.close()
+        await diary.ended.wait()
+    assert diary.entries == GONE
+
+
+async def test_somebody_elses_cancellation_is_left_alone() -> None:
+    """It is answered with 500, as ever."""
+    tasks: list[Any] = []
+
+    async def get(self: Any) -> None:
+        tasks.append(asyncio.current_task())
+        await asyncio.Event().wait()
+
+    async with serving(web.Application([("/", handler_of(get=get))], cancel_on_disconnect=True)) as server:
+        peer = await server.connect()
+        peer.get("/")
+        while not tasks:
+            await asyncio.sleep(0)
+        tasks[0].cancel()
+        assert (await peer.response()).code == 500
+
+
+async def test_the_next_request_of_the_connection() -> None:
+    async def get(self: Any) -> None:
+        await asyncio.sleep(0)
+        self.write("answer")
+
+    settings: dict[str, Any] = {"cancel_on_disconnect": True, "handler_timeout": 60}
+    async with serving(web.Application([("/", handler_of(get=get))], **settings)) as server:
+        peer = await server.connect()
+        for _ in range(3):
+            assert (await peer.fetch("/")).body == b"answer"
+
+
+async def test_what_is_closed_at_the_end_of_the_server() -> None:
+    diary = Diary()
+    async with serving(web.Application([("/", waiting(diary))], cancel_on_disconnect=True)) as server:
+        peer = await server.connect()
+        peer.get("/")
+        await diary.started.wait()
+        await server.server.close_all_connections()
+        await diary.ended.wait()
+    assert diary.entries == GONE
+
+
+async def test_the_callback_comes_promptly(loop_kind: str, tls: Any) -> None:
+    """Within 100 ms, with nothing read or written meanwhile; the one measurement of time here."""
+    started, gone = asyncio.Event(), asyncio.Event()
+
+    async def get(self: Any) -> None:
+        started.set()
+        await gone.wait()
+
+    def on_connection_close(self: Any) -> None:
+        gone.set()
+
+    handler = handler_of(get=get, on_connection_close=on_connection_close)
+    async with serving(web.Application([("/", handler)]), tls=tls) as server:
+        best = 1.0
+        for _ in range(5):  # the machine may be busy; it is not busy all the time
+            started.clear()
+            gone.clear()
+            peer = await server.connect()
+            peer.get("/")
+            await started.wait()
+            before = time.monotonic()
+            peer.writer.close()
+            await gone.wait()
+            best = min(best, time.monotonic() - before)
+            await peer.close()
+            if best < 0.1:
+                break
+    assert best < 0.1
+
+
+# -- the time is over --
+
+LATE = ("tornado.application", "Waiting took longer than its handler_timeout of 0.02 s: GET /")
+
+
+async def test_a_handler_that_takes_too_long(loop_kind: str, tls: Any, expect_log: ExpectLog) -> None:
+    diary = Diary()
+    with expect_log(*LATE):
+        async with serving(
+            web.Application([("/", waiting(diary))], handler_timeout=SHORT), tls=tls
+        ) as server:
+            peer = await server.connect()
+            assert (await peer.fetch("/")).code == 503
+            assert diary.entries == ["started", "cancelled", "finally", "on_finish 503"]
+            diary.entries.clear()
+            assert (await peer.fetch("/")).code == 503  # the connection goes on
+
+
+@pytest.mark.parametrize(
+    ("setting", "attribute", "code"),
+    [
+        (None, SHORT, 503),
+        (60, SHORT, 503),
+        (SHORT, 0, 200),
+        (SHORT, 60.0, 200),
+        (0, None, 200),
+        (None, 0, 200),
+    ],
+)
+async def test_timeout_of_application_and_class(
+    setting: Any, attribute: Any, code: int, expect_log: ExpectLog
+) -> None:
+    async def get(self: Any) -> None:
+        await asyncio.sleep(10 * SHORT if code == 503 else 2 * SHORT)
+
+    handler = handler_of(get=get, handler_timeout=attribute)
+    settings = {} if setting is None else {"handler_timeout": setting}
+    with expect_log("tornado.application", "handler_timeout", required=code == 503):
+        async with serving(web.Application([("/", handler)], **settings)) as server:
+            assert (await server.fetch("/")).code == code
+
+
+async def test_a_generator_coroutine_that_takes_too_long(expect_log: ExpectLog) -> None:
+    ended: list[str] = []
+
+    @gen.coroutine
+    def get(self: Any) -> Any:
+        try:
+            yield Event().wait()
+        finally:
+            ended.append("finally")
+
+    with expect_log("tornado.application", "handler_timeout"):
+        async with serving(web.Application([("/", handler_of(get=get))], handler_timeout=SHORT)) as server:
+            assert (await server.fetch("/")).code == 503
+    assert ended == ["finally"]
+
+
+async def test_a_response_under_way_is_broken_off(expect_log: ExpectLog) -> None:
+    async def get(self: Any) -> None:
+        self.write("begun")
+        await self.flush()
+        await asyncio.Event().wait()
+
+    with expect_log("tornado.application", "handler_timeout"):
+        async with serving(web.Application([("/", handler_of(get=get))], handler_timeout=SHORT)) as server:
+            peer = await server.connect()
+            peer.get("/")
+            assert (await peer.rest()).endswith(b"begun\r\n")  # without a last chunk
+
+
+async def test_what_goes_on_after_the_response() -> None:
+    """Is not of the request any more."""
+    done = asyncio.Event()
+
+    async def get(self: Any) -> None:
+        await self.finish("answer")
+        await asyncio.sleep(3 * SHORT)
+        done.set()
+
+    async with serving(web.Application([("/", handler_of(get=get))], handler_timeout=SHORT)) as server:
+        assert (await server.fetch("/")).body == b"answer"
+        await done.wait()
+
+
+@pytest.mark.parametrize("where", ["prepare", "data_received", "body"])
+async def test_a_streamed_body_that_takes_too_long(where: str, expect_log: ExpectLog) -> None:
+    diary = Diary()
+
+    async def wait_there(self: Any, chunk: bytes = b"") -> None:
+        await self.wait()
+
+    async def no_wait(self: Any, chunk: bytes = b"") -> None:
+        pass
+
+    members = {name: wait_there if name == where else no_wait for name in ("prepare", "data_received")}
+    handler = web.stream_request_body(waiting(diary, **members))
+    with expect_log("tornado.application", "handler_timeout"):
+        async with serving(web.Application([("/", handler)], handler_timeout=SHORT)) as server:
+            peer = await server.connect()
+            peer.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc")
+            response = await peer.response()
+    assert (response.code, response.get("connection")) == (503, "close")
+
+
+async def test_a_connection_that_was_taken_over_has_no_time_limit() -> None:
+    done = asyncio.Event()
+
+    async def get(self: Any) -> None:
+        stream = self.request.connection.detach()
+        self._finished = False
+        self._auto_finish = False
+        await asyncio.sleep(3 * SHORT)
+        await stream.write(b"still here")
+        stream.close()
+        done.set()
+
+    async with serving(web.Application([("/", handler_of(get=get))], handler_timeout=SHORT)) as server:
+        peer = await server.connect()
+        peer.get("/")
+        assert await peer.rest() == b"still here"
+        await done.wait()
+
+
+@pytest.mark.parametrize("value", [-1, "10", float("nan")])
+def test_settings_that_are_no_time(value: Any) -> None:
+    with pytest.raises(ValueError, match="handler_timeout of RequestHandler: a number of seconds"):
+        web.Application(handler_timeout=value)
+
+
+@pytest.mark.parametrize("error", [StreamClosedError, ZeroDivisionError])
+async def test_an_exception_while_the_client_leaves(error: Any, expect_log: ExpectLog) -> None:
+    """What a handler raises in place of the cancellation is logged, unless it says no more than that."""
+    diary = Diary()
+
+    async def wait(self: Any) -> None:
+        diary.note("started")
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise error from None
+
+    with expect_log("tornado.application", "Uncaught exception", required=error is ZeroDivisionError):
+        async with serving(
+            web.Application([("/", waiting(diary, wait=wait))], cancel_on_disconnect=True)
+        ) as server:
+            peer = await server.connect()
+            peer.get("/")
+            await diary.started.wait()
+            await peer.close()
+            await diary.ended.wait()
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {"handler_timeout": -1},
+        {"handler_timeout": True},
+        {"handler_timeout": "1"},
+        {"cancel_on_disconnect": "no"},
+    ],
+)
+async def test_an_attribute_out_of_range_is_answered(
+    attributes: Any, streamed: bool, method: str, expect_log: Any
+) -> None:
+    async def answer(self: Any) -> None:
+        await asyncio.sleep(0)
+
+    handler = type("Handler", (web.RequestHandler,), {"get": answer, "post": answer, **attributes})
+    if streamed:
+        handler = web.stream_request_body(handler)
+    (name,) = attributes
+    async with serving(web.Application([("/", handler)])) as server:
+        for _ in range(2):
+            with expect_log("tornado.application", "Uncaught exception") as expected:
+                response = await server.fetch("/", method=method, body=b"x" if method == "POST" else None)
+            assert response.code == 500
+            assert f"{name} of Handler: " in str(expected.records[0].exc_info[1])
+
+
+def test_settings_of_the_wrong_type() -> None:
+    with pytest.raises(ValueError, match="cancel_on_disconnect of RequestHandler: true or false, not 'no'"):
+        web.Application(cancel_on_disconnect="no")
+
+
+async def test_the_log_says_where_the_handler_waited(expect_log: ExpectLog) -> None:
+    async def get(self: Any) -> None:
+        async with asyncio.timeout(60):
+            await asyncio.Event().wait()
+
+    line = get.__code__.co_firstlineno + 2
+    with expect_log("tornado.application", rf"; it was waiting at .*test_cancellation.py:{line} in get$"):
+        application = web.Application([("/", handler_of(get=get))], handler_timeout=SHORT)
+        async with serving(application) as server:
+            assert b"CancelledError" not in (await server.fetch("/")).body
+    with expect_log("tornado.application", f":{line} in get$"):
+        application.settings["serve_traceback"] = True
+        async with serving(application) as server:
+            response = await server.fetch("/")
+    assert response.code == 503
+    assert b"CancelledError" in response.body
+
+
+async def test_response_cut_off_is_logged_with_the_status_that_was_sent(expect_log: ExpectLog) -> None:
+    logged: list[Any] = []
+
+    async def get(self: Any) -> None:
+        self.write("begun")
+        await self.flush()
+        await asyncio.Event().wait()
+
+    application = web.Application(
+        [("/", handler_of(get=get))],
+        handler_timeout=SHORT,
+        log_function=lambda handler: logged.append(handler.get_status()),
+    )
+    with expect_log("tornado.application", "in get; its response was cut off$"):
+        async with serving(application) as server:
+            peer = await server.connect()
+            peer.get("/")
+            answer = await peer.rest()
+    assert answer.startswith(b"HTTP/1.1 200 OK")
+    assert not answer.endswith(b"0\r\n\r\n")
+    assert logged == [200]

@@ -1,0 +1,615 @@
+"""Streams of server-sent events, as a client sees them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import socket
+import struct
+import zlib
+from typing import Any
+
+import pytest
+
+from tests.support.server import ExpectLog, Peer, Response, ask, raised, serving
+from tornado import web
+from tornado._wire.sse import Event, Parser
+from tornado.iostream import StreamClosedError
+
+
+class Client:
+    """A client of one stream, which takes the chunks apart."""
+
+    def __init__(self, peer: Peer, head: Response) -> None:
+        self.peer = peer
+        self.head = head
+        self.parser = Parser()
+        self.raw = b""
+
+    async def chunk(self) -> bytes:
+        """The next chunk; none at the end of the stream."""
+        size = int(await self.peer.reader.readline(), 16)
+        data = await self.peer.reader.readexactly(size + 2)
+        assert data.endswith(b"\r\n")
+        return data[:-2]
+
+    async def events(self, count: int) -> list[Event]:
+        """Exactly so many events, and nothing after them in the chunk that brings the last one."""
+        events: list[Event] = []
+        while len(events) < count:
+            data = await self.chunk()
+            assert data, "the stream is over"
+            self.raw += data
+            self.parser.receive_data(data)
+            while (event := self.parser.next_event()) is not None:
+                events.append(event)
+        assert len(events) == count
+        return events
+
+    async def data(self, count: int) -> list[str]:
+        """The same, their data alone."""
+        return [event.data for event in await self.events(count)]
+
+
+async def open_stream(server: Any, path: str = "/", *fields: str, **options: Any) -> Client:
+    peer = await server.connect()
+    peer.get(path, *fields, **options)
+    return Client(peer, await peer.response(to_head=True))
+
+
+class Ends:
+    """Waits for handlers to end."""
+
+    def __init__(self) -> None:
+        self.entries: list[str] = []
+        self.ended = asyncio.Event()
+
+    def handler(self, **members: Any) -> Any:
+        """An event source that tells of its end here, with these methods and attributes."""
+
+        class Source(web.EventSourceHandler):
+            keep_alive = 0
+
+            def on_connection_close(source) -> None:
+                self.entries.append("on_connection_close")
+
+            def on_finish(source) -> None:
+                self.entries.append("on_finish")
+                self.ended.set()
+
+        return type("Source", (Source,), members)
+
+
+def kept_in(handlers: list[Any]) -> Any:
+    """An `open` that keeps its handler in a list."""
+    return lambda handler: handlers.append(handler)
+
+
+# -- one stream --
+
+
+async def test_a_stream(loop_kind: str, tls: Any) -> None:
+    ends = Ends()
+
+    async def stream(self: Any, name: str) -> None:
+        await self.send_event("Hello, " + name)
+        await self.send_event({"a": [1, None]}, event="json", id="7", retry=100)
+        await asyncio.sleep(0)
+        await self.send_event("two\nlines")
+        await self.send_comment("not to be seen")
+        await self.send_event(b"bytes")
+
+    application = web.Application([("/(.*)", ends.handler(stream=stream))])
+    async with serving(application, tls=tls) as server:
+        client = await open_stream(server, "/Ann")
+        assert client.head.code == 200
+        assert client.head.get("content-type") == "text/event-stream; charset=utf-8"
+        assert client.head.get("cache-control") == "no-store"
+        assert client.head.get("x-accel-buffering") == "no"
+        assert client.head.get("content-length") is None
+        assert await client.events(4) == [
+            Event("Hello, Ann"),
+            Event('{"a": [1, null]}', "json", "7"),
+            Event("two\nlines", id="7"),
+            Event("bytes", id="7"),
+        ]
+        assert client.parser.retry == 100
+        assert b": not to be seen\n\n" in client.raw
+        assert await client.chunk() == b""  # the end, after which the connection can be used again
+        again = await client.peer.fetch("/Bob")
+        assert b"Hello, Bob" in again.body
+    assert ends.entries == ["on_finish"] * 2
+
+
+async def test_each_event_leaves_at_once() -> None:
+    step = asyncio.Event()
+
+    async def stream(self: Any) -> None:
+        for number in range(3):
+            await self.send_event(number)
+            await step.wait()
+            step.clear()
+
+    async with serving(web.Application([("/", Ends().handler(stream=stream))])) as server:
+        client = await open_stream(server)
+        for number in range(3):
+            assert await client.data(1) == [str(number)]
+            step.set()
+        assert await client.chunk() == b""
+
+
+async def test_old_clients_read_until_the_end() -> None:
+    async def stream(self: Any) -> None:
+        await self.send_event("x")
+
+    async with serving(web.Application([("/", Ends().handler(stream=stream))])) as server:
+        peer = await server.connect()
+        response = await peer.fetch("/", version="HTTP/1.0")
+        assert response.body == b"data: x\n\n"
+        assert response.get("transfer-encoding") is None
+
+
+async def test_open_keeps_the_stream_without_a_task() -> None:
+    handlers: list[Any] = []
+    ends = Ends()
+    async with serving(web.Application([("/", ends.handler(open=kept_in(handlers), retry=50))])) as server:
+        before = len(asyncio.all_tasks())
+        client = await open_stream(server)
+        assert len(asyncio.all_tasks()) == before
+        assert await client.chunk() == b"retry: 50\n\n"
+        _ = handlers[0].send_event("pushed")
+        assert await client.data(1) == ["pushed"]
+        _ = handlers[0].finish()
+        assert await client.chunk() == b""
+    assert ends.entries == ["on_finish"]
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+async def test_an_event_may_be_sent_in_open(asynchronous: bool) -> None:
+    def open_now(self: Any) -> None:
+        self.set_header("X-Mine", "yes")
+        self.set_header("Cache-Control", "no-cache")
+        _ = self.send_event("first")
+
+    async def open_later(self: Any) -> None:
+        await asyncio.sleep(0)
+        open_now(self)
+
+    handler = Ends().handler(open=open_later if asynchronous else open_now)
+    async with serving(web.Application([("/", handler)])) as server:
+        client = await open_stream(server)
+        assert (client.head.get("x-mine"), client.head.get("cache-control")) == ("yes", "no-cache")
+        assert await client.data(1) == ["first"]
+
+
+@pytest.mark.parametrize("code", [204, 403, 302])
+@pytest.mark.parametrize("where", ["prepare", "open", "async open"])
+async def test_a_stream_that_is_refused(where: str, code: int) -> None:
+    """204 tells a browser not to come back."""
+    channel = web.EventChannel()
+
+    def refuse(self: Any) -> None:
+        if where != "prepare":
+            self.subscribe(channel)
+        if code == 302:
+            self.redirect("/elsewhere")
+        else:
+            raise web.HTTPError(code)
+
+    async def refuse_later(self: Any) -> None:
+        await asyncio.sleep(0)
+        refuse(self)
+
+    name, hook = ("open", refuse_later) if where == "async open" else (where, refuse)
+    response = await ask(Ends().handler(**{name: hook}))
+    assert response.code == code
+    assert response.get("content-type") != "text/event-stream; charset=utf-8"
+    assert len(channel) == 0
+
+
+async def test_posts() -> None:
+    async def stream(self: Any) -> None:
+        await self.send_event(self.request.body.decode())
+
+    handler = Ends().handler(stream=stream, post=web.EventSourceHandler.get)
+    assert (await ask(handler, method="POST", body=b"question")).body == b"data: question\n\n"
+
+
+async def test_a_failing_stream(expect_log: ExpectLog) -> None:
+    """It breaks off, without an end, and a browser comes back."""
+    ends = Ends()
+
+    async def stream(self: Any) -> None:
+        await self.send_event("x")
+        raise ZeroDivisionError
+
+    with expect_log("tornado.application", "Uncaught exception"):
+        with expect_log("tornado.general", "Cannot send error response"):
+            async with serving(web.Application([("/", ends.handler(stream=stream))])) as server:
+                client = await open_stream(server)
+                assert await client.peer.rest() == b"9\r\ndata: x\n\n\r\n"
+    assert ends.entries[-1] == "on_finish"
+
+
+# -- the last event's id --
+
+
+@pytest.mark.parametrize(
+    ("field", "expected"),
+    [
+        (None, ""),
+        ("", ""),
+        ("7", "7"),
+        ("a b", "a b"),
+        ("é世".encode().decode("latin-1"), "é世"),
+    ],
+)
+async def test_the_last_event_id(field: str | None, expected: str) -> None:
+    async def stream(self: Any) -> None:
+        await self.send_event([self.last_event_id])
+
+    fields = [] if field is None else [f"Last-Event-ID: {field}"]
+    response = await ask(Ends().handler(stream=stream), *fields)
+    parser = Parser()
+    parser.receive_data(response.body)
+    event = parser.next_event()
+    assert event is not None
+    assert json.loads(event.data) == [expected]
+
+
+@pytest.mark.parametrize("field", ["\xff", "caf\xe9"])
+async def test_a_last_event_id_that_is_none(field: str, expect_log: ExpectLog) -> None:
+    async def stream(self: Any) -> None:
+        await self.send_event(self.last_event_id)
+
+    with expect_log("tornado.general", "400 GET .*Last-Event-ID"):
+        response = await ask(
+            Ends().handler(open=lambda self: self.subscribe(web.EventChannel())), f"Last-Event-ID: {field}"
+        )
+    assert response.code == 400
+
+
+# -- ends --
+
+
+@pytest.mark.parametrize("kind", ["stream", "open", "async open", "async open and stream"])
+@pytest.mark.parametrize("how", ["close", "half-close", "reset"])
+async def test_a_client_that_leaves(kind: str, how: str, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    ends = Ends()
+    channel = web.EventChannel()
+
+    def open_now(self: Any) -> None:
+        self.subscribe(channel)
+
+    async def open_later(self: Any) -> None:
+        await asyncio.sleep(0)
+        self.subscribe(channel)
+
+    async def stream(self: Any) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ends.entries.append("finally")
+
+    members: dict[str, Any] = {"open": open_later if "async" in kind else open_now}
+    if "stream" in kind:
+        members["stream"] = stream
+    application = web.Application([("/", ends.handler(**members))])
+    async with serving(application, access_log=logging.INFO) as server:
+        client = await open_stream(server)
+        assert len(channel) == 1
+        if how == "half-close":
+            client.peer.writer.write_eof()
+        elif how == "reset":
+            client.peer.writer.transport.abort()
+        else:
+            await client.peer.close()
+        await ends.ended.wait()
+        assert len(channel) == 0
+    middle = ["finally"] if "stream" in kind else []
+    assert ends.entries == ["on_connection_close", *middle, "on_finish"]
+    lines = [each.getMessage() for each in caplog.records if each.name == "tornado.access"]
+    assert [line.rpartition(" ")[0] for line in lines] == ["200 GET / (127.0.0.1)"]
+
+
+async def test_a_client_that_leaves_while_open_waits() -> None:
+    ends = Ends()
+    channel = web.EventChannel()
+    started = asyncio.Event()
+
+    async def open_for_ever(self: Any) -> None:
+        self.subscribe(channel)
+        started.set()
+        await asyncio.Event().wait()
+
+    async with serving(web.Application([("/", ends.handler(open=open_for_ever))])) as server:
+        peer = await server.connect()
+        peer.get("/")
+        await started.wait()
+        await peer.close()
+        await ends.ended.wait()
+        assert len(channel) == 0
+
+
+@pytest.mark.parametrize("kind", ["stream", "open"])
+async def test_streams_end_with_the_server(kind: str) -> None:
+    ends = Ends()
+
+    async def stream(self: Any) -> None:
+        await asyncio.Event().wait()
+
+    members: dict[str, Any] = {"stream": stream} if kind == "stream" else {"open": lambda self: None}
+    async with serving(web.Application([("/", ends.handler(**members))])) as server:
+        client = await open_stream(server)
+        await server.server.close_all_connections()
+        await ends.ended.wait()
+        assert await client.peer.rest() == b""
+
+
+async def test_sending_after_the_end() -> None:
+    handlers: list[Any] = []
+    ends = Ends()
+    async with serving(web.Application([("/", ends.handler(open=kept_in(handlers)))])) as server:
+        client = await open_stream(server)
+        (handler,) = handlers
+        await client.peer.close()
+        await ends.ended.wait()
+        with pytest.raises(StreamClosedError):
+            await handler.send_event("x")
+        with pytest.raises(RuntimeError, match="after the stream has ended"):
+            handler.subscribe(web.EventChannel())
+
+
+async def test_without_cancellation() -> None:
+    """A stream that is not to be cancelled learns by its next event."""
+    ends = Ends()
+    learned = asyncio.Event()
+
+    async def stream(self: Any) -> None:
+        await ends.ended.wait()
+        try:
+            await self.send_event("x")
+        except StreamClosedError:
+            learned.set()
+            raise
+
+    handler = ends.handler(stream=stream, cancel_on_disconnect=False)
+    async with serving(web.Application([("/", handler)])) as server:
+        client = await open_stream(server)
+        await client.peer.close()
+        await learned.wait()
+
+
+async def test_the_handler_timeout_of_the_application_does_not_hold() -> None:
+    async def stream(self: Any) -> None:
+        await asyncio.sleep(0.05)
+        await self.send_event("x")
+
+    assert (await ask(Ends().handler(stream=stream), handler_timeout=0.01)).body == b"data: x\n\n"
+
+
+@pytest.mark.parametrize("cancel", [True, False])
+async def test_who_subscribes_after_the_client_has_gone_is_not_kept(cancel: bool) -> None:
+    """Neither where the cancellation is swallowed, nor where there is none."""
+    ends = Ends()
+    channel = web.EventChannel()
+    started, go_on = asyncio.Event(), asyncio.Event()
+    handlers: list[Any] = []
+
+    async def open_late(self: Any) -> None:
+        handlers.append(self)
+        started.set()
+        try:
+            await go_on.wait()
+        except asyncio.CancelledError:
+            pass
+        self.subscribe(channel)
+
+    handler = ends.handler(open=open_late, cancel_on_disconnect=cancel)
+    async with serving(web.Application([("/", handler)])) as server:
+        peer = await server.connect()
+        peer.get("/")
+        await started.wait()
+        linger = struct.pack("ii", 1, 0)  # closing is a reset then
+        peer.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        peer.writer.transport.abort()
+        while not handlers[0]._is_over():
+            await asyncio.sleep(0)
+        go_on.set()
+        await ends.ended.wait()
+        assert len(channel) == 0
+
+
+async def test_what_was_subscribed_before_the_client_went_is_let_go() -> None:
+    ends = Ends()
+    channel = web.EventChannel()
+    started = asyncio.Event()
+
+    async def open_late(self: Any) -> None:
+        started.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            channel._attach(self, "", 0)
+            self._channels = (channel,)
+
+    async with serving(web.Application([("/", ends.handler(open=open_late))])) as server:
+        peer = await server.connect()
+        peer.get("/")
+        await started.wait()
+        peer.writer.transport.abort()
+        await ends.ended.wait()
+        assert len(channel) == 0
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {"keep_alive": -1},
+        {"keep_alive": True},
+        {"keep_alive": None},
+        {"keep_alive": float("nan")},
+        {"keep_alive": float("inf")},
+        {"max_unsent": -1},
+        {"max_unsent": "1"},
+        {"retry": -1},
+        {"retry": 1.5},
+    ],
+)
+async def test_attributes_that_make_no_sense(attributes: Any, expect_log: ExpectLog) -> None:
+    (name,) = attributes
+    with expect_log("tornado.application", "Uncaught") as expected:
+        response = await ask(Ends().handler(open=lambda self: None, **attributes))
+    assert response.code == 500
+    assert f"Source.{name}: " in str(raised(expected))
+
+
+# -- keep-alive --
+
+
+@pytest.mark.parametrize("compress", [False, True])
+async def test_silence_is_filled_with_comments(compress: bool) -> None:
+    members: dict[str, Any] = {"keep_alive": 0.01, "compress_events": compress, "open": lambda self: None}
+    application = web.Application([("/", Ends().handler(**members))], compress_response=True)
+    async with serving(application) as server:
+        client = await open_stream(server)
+        for _ in range(3):
+            assert await client.chunk() == b":\n\n"
+
+
+async def test_a_client_that_takes_nothing_is_given_up() -> None:
+    ends = Ends()
+    handlers: list[Any] = []
+    members: dict[str, Any] = {"keep_alive": 0.01, "open": kept_in(handlers)}
+    async with serving(web.Application([("/", ends.handler(**members))])) as server:
+        client = await open_stream(server)
+        client.peer.writer.transport.pause_reading()
+        _ = handlers[0].send_event("x" * 50_000_000)
+        await ends.ended.wait()
+    assert ends.entries == ["on_connection_close", "on_finish"]
+
+
+# -- limits --
+
+
+async def test_who_does_not_wait_loses_a_client_that_does_not_read() -> None:
+    ends = Ends()
+    handlers: list[Any] = []
+    members: dict[str, Any] = {"max_unsent": 1000, "open": kept_in(handlers)}
+    async with serving(web.Application([("/", ends.handler(**members))])) as server:
+        client = await open_stream(server)
+        client.peer.writer.transport.pause_reading()
+        (handler,) = handlers
+        # One event may be larger than the limit.
+        large = handler.send_event("x" * 50_000_000)
+        assert not large.done()
+        after = handler.send_event("y")
+        with pytest.raises(StreamClosedError):
+            await after
+        with pytest.raises(StreamClosedError):
+            await large
+        await ends.ended.wait()
+
+
+async def test_who_waits_never_comes_to_the_limit() -> None:
+    total = 0
+
+    async def stream(self: Any) -> None:
+        for _ in range(50):
+            await self.send_event(b"x" * 1_000_000)
+
+    handler = Ends().handler(stream=stream, max_unsent=1)
+    async with serving(web.Application([("/", handler)])) as server:
+        client = await open_stream(server)
+        while data := await client.chunk():
+            total += len(data)
+    assert total == 50 * (1_000_000 + len("data: \n\n"))
+
+
+# -- content codings, and other ways out --
+
+
+async def test_compression() -> None:
+    """Each event can be read when it has come."""
+    handlers: list[Any] = []
+    members: dict[str, Any] = {"compress_events": True, "open": kept_in(handlers)}
+    channel = web.EventChannel()
+    application = web.Application([("/", Ends().handler(**members))], compress_response=True)
+    async with serving(application) as server:
+        client = await open_stream(server, "/", "Accept-Encoding: gzip")
+        assert client.head.get("content-encoding") == "gzip"
+        assert client.head.get("vary") == "Accept-Encoding"
+        (handler,) = handlers
+        handler.subscribe(channel)
+        decompressor = zlib.decompressobj(16 + zlib.MAX_WBITS)
+        seen = b""
+        _ = handler.send_event("one")
+        while not seen.endswith(b"data: one\n\n"):
+            seen += decompressor.decompress(await client.chunk())
+        channel.publish("two", id="2")
+        while not seen.endswith(b"id: 2\ndata: two\n\n"):
+            seen += decompressor.decompress(await client.chunk())
+
+
+async def test_no_compression_unless_asked_for() -> None:
+    async def stream(self: Any) -> None:
+        await self.send_event("x")
+
+    response = await ask(Ends().handler(stream=stream), "Accept-Encoding: gzip", compress_response=True)
+    assert response.get("content-encoding") is None
+    assert response.body == b"data: x\n\n"
+
+
+@pytest.mark.parametrize("hook", ["write", "flush"])
+async def test_overridden_hooks_see_what_a_channel_sends(hook: str) -> None:
+    calls: list[str] = []
+    channel = web.EventChannel()
+
+    def counted(self: Any, *args: Any, **kwargs: Any) -> Any:
+        calls.append(hook)
+        return getattr(web.RequestHandler, hook)(self, *args, **kwargs)
+
+    members = {hook: counted, "open": lambda self: self.subscribe(channel)}
+    async with serving(web.Application([("/", Ends().handler(**members))])) as server:
+        client = await open_stream(server)
+        calls.clear()
+        channel.publish("x")
+        assert await client.data(1) == ["x"]
+    assert calls == [hook]
+
+
+# -- mistakes, told before the stream begins --
+
+
+async def generator(self: Any) -> Any:
+    yield "event"
+
+
+def subscribed_to_a_name(self: Any) -> None:
+    self.subscribe("chan")
+
+
+@pytest.mark.parametrize(
+    ("members", "words"),
+    [
+        ({}, "overrides neither stream() nor open()"),
+        ({"stream": lambda self: None}, "is to be an 'async def' function; it returned None"),
+        ({"stream": generator}, "stream() has a yield: send with 'await self.send_event(...)'"),
+        ({"open": subscribed_to_a_name}, "subscribe() takes an EventChannel, not 'chan'"),
+    ],
+)
+async def test_a_mistake_is_an_error_page(members: Any, words: str, expect_log: ExpectLog) -> None:
+    handler = type("Source", (web.EventSourceHandler,), members)
+    with expect_log("tornado.application", "Uncaught") as expected:
+        assert (await ask(handler)).code == 500
+    assert words in str(raised(expected))
+
+
+async def test_a_function_that_returns_a_coroutine_is_a_stream() -> None:
+    async def work(self: Any) -> None:
+        await self.send_event("one")
+
+    handler = type("Source", (web.EventSourceHandler,), {"stream": lambda self: work(self)})
+    assert b"data: one" in (await ask(handler)).body

@@ -1,0 +1,592 @@
+"""The short way of small files: the long way's answers, given only while nobody has overridden a step."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import inspect
+import mimetypes
+import os
+import sys
+import time
+import types
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.descriptors import open_below
+from tests.support.server import ExpectLog, Server, serving
+from tornado import gen, web
+from tornado.web import _static_fast_path, _static_versions
+from tornado.web._execute import SyncOrAwaitable
+
+OLD = (0, 1_600_000_000)
+CONTENT = b"body { color: red }"
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    root = tmp_path / "static"
+    (root / "sub").mkdir(parents=True)
+    (tmp_path / "outside").mkdir()
+    for path in (root / "a.css", root / "sub/index.html", tmp_path / "outside/a.css", root / "empty.txt"):
+        path.write_bytes(b"" if path.name == "empty.txt" else CONTENT)
+        os.utime(path, OLD)
+    return root
+
+
+@pytest.fixture
+def ways(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Notes for each request which way it went."""
+    taken: list[str] = []
+    respond = _static_fast_path.respond
+
+    def noting(handler: Any, path: str, include_body: bool) -> bool:
+        done = respond(handler, path, include_body)
+        taken.append("short" if done else "long")
+        return done
+
+    monkeypatch.setattr(_static_fast_path, "respond", noting)
+    return taken
+
+
+def application(root: Any, handler: Any = web.StaticFileHandler, **settings: Any) -> web.Application:
+    arguments = {"path": str(root), **settings.pop("arguments", {})}
+    return web.Application([("/s/(.*)", handler, arguments)], **settings)
+
+
+def seen(response: Any) -> Any:
+    fields = [field for field in response.headers if field[0] not in ("date", "expires")]
+    return response.code, sorted(fields), response.body
+
+
+REQUESTS: list[tuple[str, tuple[str, ...]]] = [
+    ("/s/a.css", ()),
+    ("/s/a.css?v=1", ()),
+    ("/s/a.css?x=%76&w=v", ()),
+    ("/s/empty.txt", ()),
+    ("/s/sub/", ()),
+    ("/s/a.css", ("Connection: close",)),
+    ("/s/a.css", ("If-None-Match: *",)),
+    ("/s/a.css", ('If-None-Match: "x"',)),
+    ("/s/a.css", ('If-None-Match: "x"', "If-Modified-Since: Sun, 13 Sep 2020 12:26:40 GMT")),
+    ("/s/a.css", ("If-Modified-Since: Sun, 13 Sep 2020 12:26:40 GMT",)),
+    ("/s/a.css", ("If-Modified-Since: Sun, 13 Sep 2020 12:26:39 GMT",)),
+    ("/s/a.css", ("If-Modified-Since: yesterday",)),
+    ("/s/a.css", ("Range: bytes=2-3",)),
+    ("/s/a.css", ("Range: bytes=90-",)),
+    ("/s/a.css", ("Range: bytes=2-3", 'If-Range: "x"')),
+    ("/s/a.css", ("Content-Length: 0",)),
+]
+
+
+@pytest.mark.parametrize(("path", "fields"), REQUESTS)
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_both_ways_give_the_same_answer(
+    root: Path, ways: list[str], path: str, fields: tuple[str, ...], method: str, tls: Any, loop_kind: str
+) -> None:
+    default = {"arguments": {"default_filename": "index.html"}}
+    async with serving(application(root, **default), tls=tls) as server:
+        first = await server.fetch(path, *fields, method=method)
+        second = await server.fetch(path, *fields, method=method)
+    assert ways[0] == "long"
+    assert ways[1] == ("long" if any(field.startswith("Range") for field in fields) else "short")
+    assert seen(first) == seen(second)
+    assert first.get("expires") == second.get("expires") or "v=" in path
+
+
+async def test_a_request_that_a_delegate_has_seen_first(root: Path, ways: list[str]) -> None:
+    async with serving(application(root), decompress_request=True) as server:
+        answers = [await server.fetch("/s/a.css") for _ in range(2)]
+        etag = answers[0].get("etag")
+        assert (await server.fetch("/s/a.css", f"If-None-Match: {etag}")).code == 304
+    assert seen(answers[0]) == seen(answers[1])
+    assert ways == ["long", "short", "short"]
+
+
+async def test_http_1_0(root: Path, ways: list[str]) -> None:
+    async with serving(application(root)) as server:
+        answers = []
+        for _ in range(2):
+            head, _, body = (await server.exchange("GET /s/a.css HTTP/1.0\r\n\r\n")).partition(b"\r\n\r\n")
+            answers.append((sorted(line for line in head.split(b"\r\n") if b"Date" not in line), body))
+    assert ways == ["long", "short"]
+    assert answers[0] == answers[1]
+
+
+async def test_connections_are_kept_and_requests_pipelined(root: Path, ways: list[str]) -> None:
+    async with serving(application(root)) as server:
+        peer = await server.connect()
+        for _ in range(5):
+            peer.get("/s/a.css")
+        for _ in range(5):
+            assert (await peer.response()).body == CONTENT
+    assert ways == ["long"] + ["short"] * 4
+    assert open_below(root) == []
+
+
+# -- what a file is at present --
+
+
+async def get(server: Server, path: str = "/s/a.css") -> Any:
+    return await server.fetch(path)
+
+
+async def test_a_changed_file_is_never_stale(root: Path, ways: list[str]) -> None:
+    path = root / "a.css"
+    async with serving(application(root)) as server:
+        tags = set()
+        for content in (CONTENT, CONTENT.replace(b"red", b"tan"), b"short", b"", CONTENT):
+            path.write_bytes(content)
+            os.utime(path, OLD)  # as if nothing had happened
+            for _ in range(2):
+                response = await get(server)
+                assert response.body == content
+                tags.add((response.get("etag"), content))
+    assert len(tags) == 4
+    assert ways == ["long", "short"] * 5
+
+
+async def test_a_file_changed_just_now_is_not_kept(root: Path, ways: list[str]) -> None:
+    (root / "a.css").write_bytes(b"new")
+    second = int(time.time()) + 1  # a whole one: for all we know, the file system counts no finer
+    os.utime(root / "a.css", (second, second))
+    async with serving(application(root)) as server:
+        for _ in range(3):
+            assert (await get(server)).body == b"new"
+    assert ways == ["long"] * 3
+    assert not web.StaticFileHandler._static_hashes
+
+
+@pytest.mark.parametrize(
+    ("modified", "now", "settled"),
+    [
+        (1_000_000_001, 1_000_000_002, False),
+        (1_000_000_001, 1_060_000_000, True),
+        (1_000_000_000, 1_060_000_000, False),
+        (1_000_000_000, 3_000_000_000, True),
+        (5_000_000_000, 1_000_000_000, True),
+    ],
+)
+def test_when_a_file_is_settled(modified: int, now: int, settled: bool) -> None:
+    assert _static_versions.is_settled(modified, now) is settled
+
+
+async def test_a_file_that_goes(root: Path, expect_log: ExpectLog) -> None:
+    path = root / "a.css"
+    async with serving(application(root)) as server:
+        await get(server)
+        path.unlink()
+        assert (await get(server)).code == 404
+        path.mkdir()
+        with expect_log("tornado.general", "is not a file"):
+            assert (await get(server)).code == 403
+        path.rmdir()
+        os.mkfifo(path)
+        with expect_log("tornado.general", "is not a file"):
+            assert (await get(server)).code == 403
+        path.unlink()
+        path.write_bytes(b"back")
+        assert (await get(server)).body == b"back"
+
+
+async def test_a_link_that_is_put_in_a_files_place(root: Path, expect_log: ExpectLog) -> None:
+    async with serving(application(root)) as server:
+        await get(server)
+        await get(server)
+        (root / "a.css").unlink()
+        (root / "a.css").symlink_to(root.parent / "outside/a.css")
+        with expect_log("tornado.general", "is not in root"):
+            assert (await get(server)).code == 403
+        (root / "a.css").unlink()
+        (root / "a.css").symlink_to(root / "sub/index.html")
+        assert (await get(server)).code == 200
+
+
+async def test_a_directory_that_is_moved_out_and_linked_to(root: Path, expect_log: ExpectLog) -> None:
+    """The file is the same then, down to every time stamp: only where it is tells."""
+    async with serving(application(root)) as server:
+        for _ in range(2):
+            assert (await get(server, "/s/sub/index.html")).code == 200
+        (root / "sub").rename(root.parent / "moved")
+        (root / "sub").symlink_to(root.parent / "moved")
+        for _ in range(2):
+            with expect_log("tornado.general", "is not in root"):
+                assert (await get(server, "/s/sub/index.html")).code == 403
+
+
+async def test_a_root_that_is_a_link_may_lead_elsewhere(root: Path, ways: list[str]) -> None:
+    link = root.parent / "current"
+    link.symlink_to(root)
+    (root.parent / "next").mkdir()
+    (root.parent / "next/a.css").write_bytes(b"next")
+    os.utime(root.parent / "next/a.css", (1e9, 1e9))
+    async with serving(application(link)) as server:
+        for _ in range(2):
+            assert (await get(server)).body == CONTENT
+        link.unlink()
+        link.symlink_to(root.parent / "next")
+        assert ways == ["long", "short"]
+        for _ in range(2):
+            assert (await get(server)).body == b"next"
+    assert ways == ["long", "short", "long", "short"]
+
+
+async def test_a_root_with_dots_in_it(root: Path, ways: list[str]) -> None:
+    async with serving(application(root / "sub" / "..")) as server:
+        for path in ("a.css", "sub/index.html", "a.css", "sub/index.html"):
+            assert (await get(server, f"/s/{path}")).body == CONTENT
+    assert ways == ["long", "long", "short", "short"]
+
+
+async def test_a_relative_root_follows_the_working_directory(
+    root: Path, ways: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(root)
+    async with serving(application(".")) as server:
+        for _ in range(2):
+            assert (await get(server)).body == CONTENT
+        assert ways == ["long", "short"]
+        monkeypatch.chdir(root / "sub")
+        assert (await get(server)).code == 404
+        (root / "sub/a.css").write_bytes(b"another")
+        os.utime(root / "sub/a.css", (1e9, 1e9))
+        for _ in range(2):
+            assert (await get(server)).body == b"another"
+    assert ways == ["long", "short", "long", "long", "short"]
+
+
+async def test_a_default_file_that_the_handler_does_not_have(root: Path, expect_log: ExpectLog) -> None:
+    routes = [
+        ("/d/(.*)", web.StaticFileHandler, {"path": str(root), "default_filename": "index.html"}),
+        ("/s/(.*)", web.StaticFileHandler, {"path": str(root)}),
+    ]
+    async with serving(web.Application(routes)) as server:
+        for _ in range(2):
+            assert (await get(server, "/d/sub/")).body == CONTENT
+            with expect_log("tornado.general", "is not a file"):
+                assert (await get(server, "/s/sub/")).code == 403
+        (root / "sub/index.html").unlink()
+        assert (await get(server, "/d/sub/")).code == 404
+
+
+async def test_other_spellings_need_no_place_in_the_table(root: Path) -> None:
+    async with serving(application(root)) as server:
+        for path in ("a.css", "./a.css", "sub/../a.css", "sub//index.html", "a.css/"):
+            await get(server, "/s/" + path)
+    assert [path for _, path, _ in _static_fast_path._entries] == ["a.css"]
+
+
+async def test_the_table_is_bounded(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_static_fast_path, "_MAX_ENTRIES", 2)
+    async with serving(application(root)) as server:
+        for name in ("a.css", "empty.txt", "sub/index.html"):
+            await get(server, "/s/" + name)
+    assert [path for _, path, _ in _static_fast_path._entries] == ["sub/index.html"]
+
+
+async def test_media_types_may_be_added_at_any_time(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(application(root)) as server:
+        for _ in range(2):
+            assert (await get(server)).get("content-type") == "text/css"
+        monkeypatch.setitem(mimetypes.types_map, ".css", "text/x-other")
+        assert (await get(server)).get("content-type") == "text/x-other"
+        monkeypatch.setattr(mimetypes, "guess_type", lambda path: ("text/x-patched", None))
+        assert (await get(server)).get("content-type") == "text/x-patched"
+
+
+# -- who has changed something --
+
+CHANGES: dict[str, Any] = {
+    "parse_url_path": lambda self, path: "sub/index.html",
+    "get_absolute_path": classmethod(lambda cls, root, path: os.path.join(root, "sub/index.html")),
+    "validate_absolute_path": lambda self, root, path: os.path.join(root, "sub/index.html"),
+    "get_content": classmethod(lambda cls, path, start=None, end=None: b"x" * len(CONTENT)),
+    "get_content_version": classmethod(lambda cls, path: "own"),
+    "get_content_size": lambda self: 5,
+    "get_modified_time": lambda self: None,
+    "get_content_type": lambda self: "x/y",
+    "get_cache_time": lambda self, path, modified, kind: 7,
+    "compute_etag": lambda self: '"own"',
+    "set_headers": lambda self: self.set_header("X-Own", "1"),
+    "set_extra_headers": lambda self, path: self.set_header("X-Own", "1"),
+    "should_return_304": lambda self: True,
+    "set_default_headers": lambda self: self.set_header("X-Own", "1"),
+    "prepare": lambda self: self.set_header("X-Own", "1"),
+    "write": lambda self, chunk: web.RequestHandler.write(self, b"y" * len(chunk)),
+    "flush": lambda self, include_footers=False: web.RequestHandler.flush(self, include_footers),
+    "finish": lambda self, chunk=None: web.RequestHandler.finish(self, chunk),
+    "set_header": lambda self, name, value: web.RequestHandler.set_header(self, name, value),
+    "initialize": lambda self, path: setattr(self, "root", path),
+    "on_finish": lambda self: None,
+}
+#: Changes that the short way sees by itself.
+HARMLESS = {"initialize", "on_finish"}
+#: Changes that do not show in the response; a version is asked for once for each state of a file.
+UNSEEN = HARMLESS | {"flush", "finish", "set_header", "get_content_version"}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+@pytest.mark.parametrize("how", ["subclass", "patch"])
+async def test_what_is_overridden_is_honoured(
+    root: Path, ways: list[str], name: str, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (root / "sub/index.html").write_bytes(b"0123456789")
+    os.utime(root / "sub/index.html", OLD)
+    handler: Any = type("Own", (web.StaticFileHandler,), {name: CHANGES[name]}) if how == "subclass" else None
+    async with serving(application(root, handler or web.StaticFileHandler)) as server:
+        plain = seen(await get(server)) if how == "patch" else None
+        if how == "patch":
+            assert seen(await get(server)) == plain
+            assert ways == ["long", "short"]
+            del ways[:]
+            monkeypatch.setattr(web.StaticFileHandler, name, CHANGES[name])
+        answers = [seen(await get(server)) for _ in range(2)]
+        assert answers[0] == answers[1]
+        if name in HARMLESS:
+            assert ways[1] == "short"
+        else:
+            assert ways == ["long", "long"]
+        if how == "patch":
+            assert (answers[0] == plain) == (name in UNSEEN)
+            monkeypatch.undo()
+            assert seen(await get(server)) == plain
+
+
+@pytest.mark.parametrize("fields", [(), ('If-None-Match: "own-1"',), ("Range: bytes=2-3",)])
+async def test_a_subclass_that_calls_get_itself(root: Path, fields: tuple[str, ...]) -> None:
+    """`get` finishes nothing: that is for whoever has called it."""
+
+    class Later(web.StaticFileHandler):
+        async def get(self, path: str, include_body: bool = True) -> None:
+            self.set_header("X-Own", "1")
+            await super().get(path, include_body)
+            assert not self._finished
+
+    class Post(web.StaticFileHandler):
+        async def post(self, path: str) -> None:
+            await self.get(path)
+            assert not self._finished
+
+    async with serving(application(root, Later)) as server:
+        for _ in range(2):
+            response = await server.fetch("/s/a.css", *fields)
+            assert response.get("x-own") == "1"
+            assert response.body == (CONTENT[2:4] if "Range" in "".join(fields) else CONTENT)
+    async with serving(application(root, Post)) as server:
+        for _ in range(2):
+            assert (await server.fetch("/s/a.css", method="POST", body=b"")).body == CONTENT
+
+
+async def test_a_handler_with_an_asynchronous_prepare(root: Path) -> None:
+    class Slow(web.StaticFileHandler):
+        async def prepare(self) -> None:
+            self.set_header("X-Own", "1")
+
+    async with serving(application(root, Slow)) as server:
+        for _ in range(2):
+            assert (await get(server)).body == CONTENT
+
+
+async def test_the_log_sees_the_fields(root: Path, ways: list[str]) -> None:
+    lines = []
+
+    def note(handler: Any) -> None:
+        lines.append((handler.get_status(), sorted(handler._headers.get_all())))
+
+    async with serving(application(root, log_function=note)) as server:
+        await get(server)
+        response = await get(server)
+    assert ways == ["long", "short"]
+    assert dict(lines[0][1]).keys() == dict(lines[1][1]).keys()
+    assert dict(lines[1][1])["Content-Length"] == str(len(CONTENT))
+    assert dict(lines[1][1])["Etag"] == response.get("etag")
+
+
+async def test_transforms_take_the_long_way(root: Path, ways: list[str]) -> None:
+    async with serving(application(root, compress_response=True)) as server:
+        for _ in range(2):
+            response = await server.fetch("/s/a.css", "Accept-Encoding: gzip")
+            assert response.get("content-encoding") == "gzip"
+    assert ways == ["long", "long"]
+
+
+LITTLE: list[tuple[Any, str | None, str]] = [
+    (True, None, "a.css"),
+    (True, "br", "a.css"),
+    (True, "gzip", "a.png"),
+    (["gzip"], "gzip", "a.css"),
+    (["gzip"], "gzip", "a.png"),
+]
+
+
+@pytest.mark.parametrize(("setting", "accepted", "name"), LITTLE)
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_transforms_that_would_do_nothing_are_not_in_the_way(
+    root: Path, ways: list[str], setting: Any, accepted: str | None, name: str, method: str
+) -> None:
+    (root / "a.png").write_bytes(CONTENT)
+    os.utime(root / "a.png", OLD)
+    fields = [] if accepted is None else [f"Accept-Encoding: {accepted}"]
+    async with serving(application(root, compress_response=setting)) as server:
+        answers = [await server.fetch(f"/s/{name}", *fields, method=method) for _ in range(2)]
+        etag = answers[0].get("etag")
+        assert etag.startswith('"')
+        fields.append(f"If-None-Match: {etag}")
+        answers += [await server.fetch(f"/s/{name}", *fields, method=method) for _ in range(2)]
+        assert (answers[2].code, answers[2].get("vary")) == (304, "Accept-Encoding")
+    assert seen(answers[0]) == seen(answers[1])
+    assert (answers[0].get("vary"), answers[0].get("content-encoding")) == ("Accept-Encoding", None)
+    assert answers[0].get("content-length") == str(len(CONTENT))
+    assert seen(answers[2]) == seen(answers[3])
+    assert ways == ["long", "short", "short", "short"]
+
+
+async def test_the_tag_of_what_is_compressed_goes_the_long_way(root: Path, ways: list[str]) -> None:
+    async with serving(application(root, compress_response=True)) as server:
+        for accepted in ("gzip", "gzip", "br"):
+            response = await server.fetch("/s/a.css", f"Accept-Encoding: {accepted}")
+            tag = response.get("etag")
+            again = await server.fetch("/s/a.css", f"Accept-Encoding: {accepted}", f"If-None-Match: {tag}")
+            assert (again.code, again.get("etag")) == (304, tag)
+    assert ways == ["long"] * 4 + ["short"] * 2
+
+
+@pytest.mark.parametrize("path", ["a.css", "sub/"])
+async def test_what_a_program_reads_of_a_handler_is_there_on_both_ways(
+    root: Path, ways: list[str], monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    monkeypatch.chdir(root.parent)
+    found: list[Any] = []
+
+    def note(handler: Any) -> None:
+        found.append((handler.path, handler.absolute_path, handler.modified))
+
+    class Noting(web.StaticFileHandler):
+        def on_finish(self) -> None:
+            note(self)
+
+    arguments = {"path": root.name, "default_filename": "index.html"}
+    routes = [("/s/(.*)", Noting, arguments)]
+    async with serving(web.Application(routes, log_function=note)) as server:
+        for field in ((), (), ("Range: bytes=1-2",)):
+            await server.fetch("/s/" + path, *field)
+    absolute = str(root / ("sub/index.html" if path == "sub/" else path))
+    modified = datetime.datetime.fromtimestamp(OLD[1], datetime.UTC)
+    assert found == [(path, absolute, modified)] * 6
+    assert ways == ["long", "short", "long"]
+
+
+async def test_classes_with_other_limits_of_versions(root: Path, ways: list[str]) -> None:
+    class Small(web.StaticFileHandler):
+        MAX_VERSION_CONTENT_SIZE = 10
+
+    routes = [
+        (f"/{name}/(.*)", cls, {"path": str(root)})
+        for name, cls in (("s", web.StaticFileHandler), ("t", Small))
+    ]
+    tags = []
+    async with serving(web.Application(routes)) as server:
+        for name in "stst":
+            tags.append((await server.fetch(f"/{name}/a.css")).get("etag"))  # noqa: PERF401
+    assert tags[:2] == tags[2:]
+    assert tags[0] != tags[1]
+    assert ways == ["long", "long", "short", "short"]
+
+
+AWAITED: dict[str, Any] = {
+    "await": lambda rest: rest,
+    "a task": asyncio.create_task,
+    "gather": asyncio.gather,
+    "wait_for": lambda rest: asyncio.wait_for(rest, 60),
+    "shield": asyncio.shield,
+    "convert_yielded": gen.convert_yielded,
+}
+
+
+@pytest.mark.parametrize("how", AWAITED)
+async def test_what_get_returns_is_as_good_as_a_coroutine(root: Path, how: str, loop_kind: str) -> None:
+    class Own(web.StaticFileHandler):
+        async def get(self, path: str, include_body: bool = True) -> None:
+            await AWAITED[how](super().get(path, include_body))
+
+    async with serving(application(root, Own)) as server:
+        for _ in range(2):
+            response = await server.fetch("/s/a.css")
+            assert (response.code, response.body) == (200, CONTENT)
+
+
+async def test_the_methods_of_a_coroutine() -> None:
+    seen: list[Any] = []
+
+    class Own(SyncOrAwaitable):
+        __slots__ = ()
+
+        async def coroutine(self) -> None:
+            try:
+                seen.append(await gate())
+            except KeyError as error:
+                seen.append(error)
+
+    @types.coroutine
+    def gate() -> Any:
+        return (yield "waits")
+
+    own = Own()
+    assert isinstance(own, Coroutine)
+    assert asyncio.iscoroutine(own)
+    assert own.send(None) == "waits"
+    with pytest.raises(StopIteration):
+        own.send("value")
+    with pytest.raises(RuntimeError, match="already awaited"):
+        await own
+    own = Own()
+    own.send(None)
+    error = KeyError("thrown")
+    with pytest.raises(StopIteration):
+        own.throw(error)
+    assert seen == ["value", error]
+    own = Own()
+    own.close()  # never begun, and nothing warns
+    with pytest.raises(RuntimeError):
+        await own
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="only Python 3.12 and later can say so")
+def test_get_looks_like_a_coroutine_function() -> None:
+    assert inspect.iscoroutinefunction(web.StaticFileHandler.get)
+
+
+async def test_debug_mode_keeps_nothing(root: Path, ways: list[str]) -> None:
+    async with serving(application(root, static_hash_cache=False)) as server:
+        await get(server)
+        await get(server)
+    assert ways == ["long", "long"]
+
+
+async def test_handlers_in_tasks(root: Path, ways: list[str]) -> None:
+    async with serving(application(root, handler_tasks=True)) as server:
+        for _ in range(2):
+            assert (await get(server)).body == CONTENT
+    assert ways == ["long", "short"]
+
+
+async def test_a_file_that_shrinks_under_the_short_way(
+    root: Path, ways: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with serving(application(root)) as server:
+        await get(server)
+        read = os.read
+
+        def shrinking(fd: int, size: int) -> bytes:
+            if size == len(CONTENT) + 1:
+                os.truncate(root / "a.css", 3)
+            return read(fd, size)
+
+        monkeypatch.setattr(os, "read", shrinking)
+        response = await get(server)
+    assert (response.code, response.body, response.get("content-length")) == (200, CONTENT[:3], "3")
+    assert ways == ["long", "long"]
+    assert open_below(root) == []

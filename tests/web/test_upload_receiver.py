@@ -1,0 +1,187 @@
+"""A body on its way to an `UploadHandler`, chunk by chunk and without a server."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tornado import web
+from tornado.concurrent import Future
+from tornado.httputil import HTTPHeaders, HTTPServerRequest, RequestStartLine
+from tornado.web._upload_receiver import UploadReceiver
+
+BODY = (
+    b'--frontier\r\nContent-Disposition: form-data; name="title"\r\n\r\nA title\r\n'
+    b'--frontier\r\nContent-Disposition: form-data; name="file"; filename="a.txt"\r\n\r\n0123456789\r\n'
+    b'--frontier\r\nContent-Disposition: form-data; name="last"\r\n\r\n\r\n'
+    b"--frontier--\r\n"
+)
+FORM = "multipart/form-data; boundary=frontier"
+
+
+class Connection:
+    """As much of an exchange as a reception asks."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+
+    def _take_over_limit(self) -> int:
+        return self.limit
+
+    def set_close_callback(self, callback: Any) -> None:
+        pass
+
+
+class Upload(web.UploadHandler):
+    """Keeps files in memory and tells of the hooks."""
+
+    hooks: list[Any]
+
+    def initialize(self) -> None:
+        self.hooks = []
+
+    def part_started(self, upload: Any) -> None:
+        self.hooks.append(("started", upload.filename))
+
+    def part_received(self, upload: Any, data: bytes) -> None:
+        self.hooks.append(data)
+
+    def part_finished(self, upload: Any) -> None:
+        self.hooks.append(("finished", upload.size))
+
+
+def reception(
+    kind: str = FORM, *, limit: int = 10_000, cls: Any = Upload, **fields: str
+) -> tuple[UploadReceiver, Any]:
+    headers = HTTPHeaders(
+        {"Host": "a", "Content-Type": kind, **{name.replace("_", "-"): fields[name] for name in fields}}
+    )
+    connection: Any = Connection(limit)
+    request: Any = HTTPServerRequest(
+        start_line=RequestStartLine("POST", "/", "HTTP/1.1"), headers=headers, connection=connection
+    )
+    request._body_future = Future()
+    handler = cls(web.Application(), request)
+    return UploadReceiver(handler), handler
+
+
+def joined(hooks: list[Any]) -> list[Any]:
+    """The hooks with the pieces of data that follow each other as one."""
+    found: list[Any] = []
+    for each in hooks:
+        if isinstance(each, bytes) and found and isinstance(found[-1], bytes):
+            found[-1] += each
+        else:
+            found.append(each)
+    return found
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 50, len(BODY)])
+async def test_however_a_form_is_split(size: int) -> None:
+    body, handler = reception(Content_Length=str(len(BODY)))
+    for start in range(0, len(BODY), size):
+        assert body.data_received(BODY[start : start + size]) is None  # nothing to be waited for
+    await body.end()
+    assert joined(handler.hooks) == [("started", "a.txt"), b"0123456789", ("finished", 10)]
+    assert handler.request.body_arguments == {"title": [b"A title"], "last": [b""]}
+    assert body.complete
+    assert not body.collected
+    assert body.total == body.received == len(BODY)
+    await body.release()
+
+
+async def test_another_body_is_collected() -> None:
+    body, handler = reception("text/plain")
+    assert body.total is None
+    for chunk in (b"one ", b"two"):
+        assert body.data_received(chunk) is None
+    assert not body.collected
+    await body.end()
+    assert body.collected
+    assert handler.request.body == b"one two"
+
+
+async def test_a_hook_that_is_waited_for_holds_the_body() -> None:
+    go_on = asyncio.Event()
+
+    class Slow(Upload):
+        async def part_started(self, upload: Any) -> None:  # type: ignore[override, unused-ignore]
+            await go_on.wait()
+            super().part_started(upload)
+
+    body, handler = reception(cls=Slow)
+    waiting = body.data_received(BODY)
+    assert waiting is not None
+    task = asyncio.ensure_future(waiting)
+    await asyncio.sleep(0)
+    assert handler.hooks == []
+    go_on.set()
+    await task
+    await body.end()
+    assert len(joined(handler.hooks)) == 3
+    await body.release()
+
+
+async def test_an_announced_length_over_the_limit() -> None:
+    with pytest.raises(web.HTTPError, match=r"Content-Length 11 is over max_body_size \(10 bytes\)"):
+        reception(limit=10, Content_Length="11")
+
+
+async def test_what_is_inflated_has_no_length_but_a_limit() -> None:
+    body, _ = reception("text/plain", limit=10, Content_Length="5", X_Consumed_Content_Encoding="gzip")
+    assert body.total is None
+    assert body.data_received(b"0123456789") is None
+    assert body.data_received(b"0") is None
+    error = body.handler.request._body_future.exception()  # type: ignore[attr-defined]
+    assert isinstance(error, web.HTTPError)
+    assert error.status_code == 413
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [(b"--frontier\r\nno colon\r\n\r\nx", 400), (b"x" * 11_000, 413)],
+)
+async def test_an_error_ends_the_wait_for_the_body(data: bytes, code: int) -> None:
+    body, handler = reception()
+    assert body.data_received(data) is None
+    error = handler.request._body_future.exception()
+    assert isinstance(error, web.HTTPError)
+    assert error.status_code == code
+    assert body.over
+    assert body.data_received(b"what follows is dropped") is None
+    assert handler.hooks == []
+
+
+async def test_a_form_that_is_cut_off() -> None:
+    body, _ = reception()
+    body.data_received(BODY[:-20])
+    with pytest.raises(web.HTTPError, match="Invalid body"):
+        await body.end()
+    body.release_now()
+
+
+@pytest.mark.parametrize("kind", [FORM, "multipart/form-data"])
+async def test_forms_that_are_refused_by_their_head(kind: str) -> None:
+    fields = {"Content_Encoding": "br"} if kind == FORM else {}
+    with pytest.raises(web.HTTPError) as caught:
+        reception(kind, **fields)
+    assert caught.value.status_code == 400
+
+
+async def test_files_go_with_their_request(tmp_path: Path) -> None:
+    class Kept(web.UploadHandler):
+        upload_directory = str(tmp_path)
+        spool_size = 0
+
+    body, handler = reception(cls=Kept)
+    waiting = body.data_received(BODY)
+    if waiting is not None:
+        await waiting
+    await body.end()
+    (upload,) = handler.uploads["file"]
+    assert Path(upload.path).read_bytes() == b"0123456789"
+    await body.release()
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,36 @@
+"""Threads of the framework's own."""
+
+from __future__ import annotations
+
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tornado.web._worker_threads import Workers
+
+
+def test_threads_are_begun_once_and_named() -> None:
+    workers = Workers("mine", 1)
+    pool = workers.executor()
+    assert workers.executor() is pool
+    assert pool.submit(lambda: threading.current_thread().name).result() == "mine_0"
+    pool.shutdown()
+
+
+def test_threads_do_not_outlive_a_fork(monkeypatch: pytest.MonkeyPatch) -> None:
+    workers = Workers("mine")
+    pool = workers.executor()
+    monkeypatch.setattr(os, "getpid", lambda: -1)  # as in a child
+    other = workers.executor()
+    assert other is not pool
+    assert workers.executor() is other
+    pool.shutdown()
+    other.shutdown()
+
+
+def test_each_has_its_own() -> None:
+    one, other = Workers("one"), Workers("other")
+    assert isinstance(one.executor(), ThreadPoolExecutor)
+    assert one.executor() is not other.executor()

@@ -1,0 +1,44 @@
+"""Masks of a client's frames."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tornado.websocket import _masking_keys
+
+
+def test_no_mask_comes_twice_from_the_system(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is four bytes of what the system gave, in no other mask."""
+    given = []
+
+    def urandom(size: int) -> bytes:
+        given.append(bytes(number % 256 for number in range(size)))
+        return given[-1]
+
+    _masking_keys._masks.clear()
+    monkeypatch.setattr(os, "urandom", urandom)
+    count = _masking_keys._AT_ONCE * 2
+    masks = sorted(_masking_keys.next_mask() for _ in range(count))
+    assert masks == sorted(block[at : at + 4] for block in given for at in range(0, len(block), 4))
+    assert len(given) == 2
+    assert _masking_keys._masks == []
+
+
+def test_a_child_does_not_use_its_parents_masks() -> None:
+    program = """
+import os
+from tornado.websocket import _masking_keys
+
+_masking_keys.next_mask()
+before = len(_masking_keys._masks)
+child = os.fork()
+if child == 0:
+    os._exit(len(_masking_keys._masks))
+assert os.waitpid(child, 0)[1] == 0
+assert len(_masking_keys._masks) == before > 0
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)

@@ -1,0 +1,123 @@
+"""`MessageQueue`: order, bounds, the end."""
+
+from __future__ import annotations
+
+import asyncio
+
+from tests.support.streams import turns
+from tornado.websocket._message_queue import MAX_MESSAGES, MAX_SIZE, MessageQueue
+
+
+def queue() -> MessageQueue:
+    return MessageQueue(asyncio.get_running_loop())
+
+
+async def test_messages_in_order() -> None:
+    messages = queue()
+    for message in ("a", b"b", ""):
+        assert messages.put(message) is None
+    assert len(messages) == 3
+    assert [await messages.get() for _ in range(3)] == ["a", b"b", ""]
+
+
+async def test_readers_in_order() -> None:
+    """One that was cancelled takes no message."""
+    messages = queue()
+    readers = [messages.get() for _ in range(3)]
+    readers[1].cancel()
+    messages.put("a")
+    messages.put("b")
+    messages.put("c")
+    assert [await readers[0], await readers[2], await messages.get()] == ["a", "b", "c"]
+
+
+async def test_the_bound_on_their_number() -> None:
+    messages = queue()
+    for _ in range(MAX_MESSAGES - 1):
+        assert messages.put("") is None
+    room = messages.put("")
+    assert room is not None
+    assert messages.put("beyond") is room
+    await messages.get()
+    assert not room.done()
+    await messages.get()
+    assert room.done()
+    assert len(messages) == MAX_MESSAGES - 1
+
+
+async def test_the_bound_on_their_size() -> None:
+    messages = queue()
+    assert messages.put("x" * (MAX_SIZE - 1)) is None
+    room = messages.put(b"x")
+    assert room is not None
+    assert not room.done()
+    await messages.get()
+    assert room.done()
+    # Anything fits into an empty queue, and nothing beside it.
+    await messages.get()
+    room = messages.put("x" * MAX_SIZE)
+    assert room is not None
+    assert len(messages) == 1
+
+
+async def test_the_end() -> None:
+    messages = queue()
+    waiting = messages.get()
+    given_up = messages.get()
+    given_up.cancel()
+    messages.end()
+    assert await waiting is None
+    assert await messages.get() is None
+    messages = queue()
+    messages.put("last")
+    messages.end()
+    assert [await messages.get(), await messages.get()] == ["last", None]
+
+
+async def test_excess_is_discarded() -> None:
+    """Then nobody is made to wait."""
+    messages = queue()
+    for number in range(MAX_MESSAGES):
+        room = messages.put(str(number))
+    assert room is not None
+    messages.discard_excess()
+    assert room.done()
+    assert messages.put("too many") is None
+    assert len(messages) == MAX_MESSAGES
+    assert await messages.get() == "0"
+    assert messages.put("fits") is None
+    assert len(messages) == MAX_MESSAGES
+
+
+async def test_who_made_room_may_have_been_cancelled() -> None:
+    messages = queue()
+    for _ in range(MAX_MESSAGES):
+        room = messages.put("")
+    assert room is not None
+    room.cancel()
+    await messages.get()
+    await turns()
+
+
+async def test_readers_that_were_cancelled_are_not_kept() -> None:
+    """Neither those of who polls, nor those that are replaced one by one; the others keep their order."""
+    messages = queue()
+    first = messages.get()
+    previous = messages.get()
+    for _ in range(1000):
+        messages.get().cancel()
+        current = messages.get()
+        previous.cancel()
+        previous = current
+    assert len(messages._readers) < 50
+    for message in "abc":
+        messages.put(message)
+    assert [await first, await previous, await messages.get()] == ["a", "b", "c"]
+
+
+async def test_many_readers_may_wait() -> None:
+    messages = queue()
+    readers = [messages.get() for _ in range(100)]
+    for number in range(100):
+        messages.put(str(number))
+    assert [await reader for reader in readers] == [str(number) for number in range(100)]

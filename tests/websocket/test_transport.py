@@ -1,0 +1,201 @@
+"""What a connection asks of the bytes' way to its peer: a stream has it as it stands, and so may others."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from typing import Any
+
+import pytest
+
+from tests.support.streams import turns
+from tornado._wire import ws_connection
+from tornado._wire.ws_deflate import DeflateParameters, DeflatePolicy
+from tornado.iostream import IOStream, SSLIOStream
+from tornado.websocket import WebSocketProtocol13
+from tornado.websocket._parameters import params_of
+from tornado.websocket._transport import Transport
+
+
+class Carrier:
+    """A duplex by other means than a descriptor: what is sent waits here until the test takes it.
+
+    It has what `Transport` names and nothing else, so that whatever else is asked of it is an AttributeError.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_collected_size",
+        "_consumer",
+        "_corked",
+        "_drained",
+        "_is_closed",
+        "_loop",
+        "_parts",
+        "_paused",
+        "_waiters",
+        "error",
+    )
+
+    def __init__(self) -> None:
+        self.error = None
+        self._loop = asyncio.get_running_loop()
+        self._collected_size = 0
+        self._parts: list[bytes] = []
+        self._waiters: list[tuple[int, asyncio.Future[None]]] = []
+        self._corked, self._paused, self._is_closed, self._drained = 0, False, False, True
+
+    @property
+    def _output(self) -> object | None:
+        return self._parts or None
+
+    @property
+    def _pending_output(self) -> int:
+        return sum(map(len, self._parts))
+
+    def _start_push(self, consumer: Any) -> None:
+        self._consumer = consumer
+
+    def _send(self, data: bytes) -> bool:
+        if not self._is_closed:
+            self._parts.append(data)
+            self._drained = False
+        return self._is_closed
+
+    def _cork(self) -> None:
+        self._corked += 1
+
+    def _uncork(self) -> None:
+        self._corked -= 1
+
+    def _flush_now(self) -> None:
+        pass
+
+    def _pause_reading(self) -> None:
+        self._paused = True
+
+    def _resume_reading(self) -> None:
+        self._paused = False
+
+    def _end_output(self) -> None:
+        pass
+
+    def _written(self, rest: int = 0) -> asyncio.Future[None]:
+        future: asyncio.Future[None] = self._loop.create_future()
+        self._waiters.append((rest, future))
+        return future
+
+    def set_nodelay(self, value: bool) -> None:
+        pass
+
+    def closed(self) -> bool:
+        return self._is_closed
+
+    def close(self) -> None:
+        if not self._is_closed:
+            self._is_closed = True
+            self._consumer.connection_lost(None)
+
+    # -- the other end, for tests --
+
+    def take(self) -> bytes:
+        """What was sent: the peer has it now."""
+        data, self._parts = b"".join(self._parts), []
+        waiters, self._waiters = self._waiters, []
+        for _, future in waiters:
+            future.set_result(None)
+        if not self._drained:
+            self._drained = True
+            self._consumer.output_drained()
+        return data
+
+    def give(self, data: bytes) -> None:
+        assert not self._paused
+        self._consumer.data_received(data)
+
+
+class Owner:
+    """Echoes, and remembers its end."""
+
+    end: Any = None
+
+    def on_message(self, message: str | bytes) -> Any:
+        self.protocol.write_message(message, isinstance(message, bytes))
+
+    def on_ping(self, data: bytes) -> None:
+        pass
+
+    def on_pong(self, data: bytes) -> None:
+        pass
+
+    def on_ws_connection_close(self, code: int | None, reason: str | None) -> None:
+        self.end = code, reason
+
+    def __init__(self, **settings: Any) -> None:
+        policy = settings.get("compression_options") is not None
+        self.carrier = Carrier()
+        self.protocol = WebSocketProtocol13(self, False, params_of(**settings))
+        parameters = DeflateParameters() if policy else None
+        self.protocol.begin(self.carrier, parameters, None)  # type: ignore[arg-type]
+        if policy:
+            self.peer = ws_connection.WSConnection(
+                ws_connection.DEFAULT, lambda: b"key!", parameters, DeflatePolicy()
+            )
+        else:
+            self.peer = ws_connection.WSConnection(ws_connection.DEFAULT, lambda: b"key!")
+
+
+def test_streams_have_all_that_is_asked_for() -> None:
+    here = inspect.getfile(Transport)
+    methods = {name for name, each in inspect.getmembers(Transport, inspect.isfunction)}
+    wanted = {name for name in methods if inspect.getfile(getattr(Transport, name)) == here}
+    assert {"_end_output", "_send", "_start_push", "close"} <= wanted
+    for carrier in (IOStream, SSLIOStream, Carrier):
+        for name in wanted | {"_output", "_pending_output", *Transport.__annotations__}:
+            assert hasattr(carrier, name) or name in Carrier.__slots__, name
+
+
+@pytest.mark.parametrize("options", [None, {}])
+async def test_messages_over_another_carrier(loop_kind: str, options: Any) -> None:
+    owner = Owner(compression_options=options, ping_interval=30)
+    sent = ["text", b"bytes", "x" * 100_000]
+    for message in sent:
+        payload = message.encode() if isinstance(message, str) else message
+        owner.carrier.give(owner.peer.message(payload, isinstance(message, bytes)))
+    owner.carrier.give(owner.peer.ping(b"there?"))
+    assert owner.peer.receive_data(owner.carrier.take()) == [*sent, ws_connection.Pong(b"there?")]
+    owner.carrier.give(owner.peer.close(4000, "done"))
+    assert owner.peer.receive_data(owner.carrier.take()) == [ws_connection.Close(4000, "")]
+    assert owner.carrier.closed()
+    await turns()
+    assert owner.end == (4000, "done")
+
+
+async def test_flow_control_over_another_carrier(loop_kind: str) -> None:
+    """Nobody takes what is sent: messages wait, as much as is read ahead of them, and no more is read."""
+    owner = Owner(write_limit=100_000)
+    message = owner.peer.message(b"x" * 60_000, True)
+    count = 0
+    while not owner.carrier._paused:
+        owner.carrier.give(message)
+        count += 1
+    assert 2 < count < 20
+    assert owner.carrier._pending_output < 200_000
+    came = 0
+    while came < count:
+        came += len(owner.peer.receive_data(owner.carrier.take()))
+        await turns()
+    assert not owner.carrier._paused
+    owner.protocol.close(1000)
+    owner.carrier.give(owner.peer.close(1000))
+    assert not owner.carrier.closed()
+    owner.carrier.take()
+    await turns()
+    assert owner.end == (1000, None)
+
+
+async def test_a_carrier_that_ends(loop_kind: str) -> None:
+    owner = Owner()
+    owner.carrier.close()
+    await turns()
+    assert owner.end == (None, None)

@@ -1,0 +1,131 @@
+"""Statuses and header fields of applications, checked."""
+
+from __future__ import annotations
+
+import pytest
+
+from tornado.wsgi._response_head import ResponseHead
+
+
+def fields(head):
+    return list(head.headers.get_all())
+
+
+def test_plain():
+    head = ResponseHead(
+        "404 Not Found", [("X-A", "1"), ("Set-Cookie", "a"), ("set-cookie", "b"), ("X-E", " \xe9\t")]
+    )
+    assert head.line == ("HTTP/1.1", 404, "Not Found")
+    assert fields(head) == [("X-A", "1"), ("Set-Cookie", "a"), ("Set-Cookie", "b"), ("X-E", "\xe9")]
+    assert head.length is None
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "reason"),
+    [("200 OK", 200, "OK"), ("200", 200, ""), ("200 ", 200, ""), ("999 \xe9t\xe9", 999, "\xe9t\xe9")],
+)
+def test_status(status, code, reason):
+    assert ResponseHead(status, []).line == ("HTTP/1.1", code, reason)
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        "",
+        "OK",
+        "20 OK",
+        "2000 OK",
+        "200OK",
+        " 200 OK",
+        "200 a\nb",
+        "200 a\x00",
+        "200 \u20ac",
+        "\u0662\u0660\u0660 OK",
+    ],
+)
+def test_bad_status(status):
+    with pytest.raises(ValueError, match="three digits, a space and a reason"):
+        ResponseHead(status, [])
+
+
+@pytest.mark.parametrize("status", ["100 Continue", "101 Switching", "000 Nothing"])
+def test_interim_status(status):
+    with pytest.raises(ValueError, match="one final status"):
+        ResponseHead(status, [])
+
+
+@pytest.mark.parametrize("status", [200, None, b"200 OK"])
+def test_status_of_another_type(status):
+    with pytest.raises(TypeError, match="a WSGI status is a str such as '200 OK'"):
+        ResponseHead(status, [])
+
+
+@pytest.mark.parametrize(
+    ("field", "error", "message"),
+    [
+        ("X-A", TypeError, "a pair of name and value, not 'X-A'"),
+        (("X-A",), TypeError, "a pair of name and value"),
+        (("X-A", 1), TypeError, "are str; got 'X-A': 1"),
+        ((b"X-A", "1"), TypeError, "are str; got b'X-A'"),
+        (("X A", "1"), ValueError, "Invalid header name 'X A'"),
+        (("", "1"), ValueError, "Invalid header name"),
+        (("X-A", "1\r\nX-B: 2"), ValueError, "control characters"),
+        (("X-A", "\u20ac"), ValueError, "X-A has characters beyond Latin-1"),
+        (("Content-Length", "-1"), ValueError, "one decimal number; got '-1'"),
+        (("Content-Length", "1_0"), ValueError, "one decimal number"),
+        (("Content-Length", ""), ValueError, "one decimal number"),
+        (("Connection", "upgrade"), ValueError, "may not send 'connection'"),
+        (("Upgrade", "websocket"), ValueError, "may not send 'upgrade'"),
+        (("TE", "trailers"), ValueError, "may not send 'te'"),
+        (("Trailer", "X"), ValueError, "may not send 'trailer'"),
+        (("Transfer-Encoding", "chunked"), ValueError, "may not send 'transfer-encoding'"),
+        (("Proxy-Authenticate", "x"), ValueError, "may not send 'proxy-authenticate'"),
+    ],
+)
+def test_bad_fields(field, error, message):
+    with pytest.raises(error, match=message):
+        ResponseHead("200 OK", [field])
+
+
+def test_two_lengths():
+    with pytest.raises(ValueError, match="one decimal number; got '1, 1'"):
+        ResponseHead("200 OK", [("Content-Length", "1"), ("Content-Length", "1")])
+
+
+def test_what_happens_anyway_is_left_to_the_server():
+    given = [("Connection", "Keep-Alive"), ("Keep-Alive", "timeout=5")]
+    assert fields(ResponseHead("200 OK", given)) == []
+    assert fields(ResponseHead("200 OK", [("Connection", "close")])) == [("Connection", "close")]
+
+
+def test_completing():
+    head = ResponseHead("200 OK", [])
+    head.announce(3)
+    head.announce(4)
+    head.complete()
+    assert head.length == 3
+    assert head.headers["Content-Length"] == "3"
+    assert head.headers["Content-Type"] == "text/html; charset=UTF-8"
+    assert {"Server", "Date"} <= set(head.headers)
+
+
+def test_what_is_there_stays():
+    given = [("Content-Type", "a/b"), ("Server", "s"), ("Date", "d"), ("Content-Length", "7")]
+    head = ResponseHead("200 OK", given)
+    head.announce(3)
+    head.complete()
+    assert fields(head) == given
+
+
+@pytest.mark.parametrize("status", ["204 No Content", "304 Not Modified"])
+def test_without_a_body(status):
+    head = ResponseHead(status, [])
+    head.announce(0)
+    head.complete()
+    assert set(head.headers) == {"Server", "Date"}
+
+
+def test_204_has_no_length():
+    head = ResponseHead("204 No Content", [("Content-Length", "0")])
+    assert head.length is None
+    assert fields(head) == []
