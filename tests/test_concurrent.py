@@ -103,7 +103,7 @@ async def test_run_on_executor_in_a_thread(loop_kind: str) -> None:
     ("args", "kwargs"), [((len, len), {}), ((), {"pool": "x"}), ((len,), {"executor": "x"})]
 )
 def test_run_on_executor_used_wrongly(args: Any, kwargs: Any) -> None:
-    with pytest.raises(ValueError, match="run_on_executor takes a method or the keyword argument executor="):
+    with pytest.raises(ValueError, match="run_on_executor expects a method or the keyword argument executor="):
         run_on_executor(*args, **kwargs)
 
 

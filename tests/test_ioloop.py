@@ -125,12 +125,12 @@ def test_closed_loops_leave_the_registry() -> None:
 
 async def test_one_ioloop_for_each_asyncio_loop() -> None:
     IOLoop.current()
-    with pytest.raises(RuntimeError, match="has an IOLoop already"):
+    with pytest.raises(RuntimeError, match="already has an IOLoop"):
         AsyncIOMainLoop()
 
 
 def test_configure_refuses_what_is_not_asyncio() -> None:
-    with pytest.raises(RuntimeError, match="IOLoop runs on asyncio"):
+    with pytest.raises(RuntimeError, match="IOLoop implementation .* is not a subclass of"):
         IOLoop.configure("builtins.dict")
     saved = IOLoop._save_configuration()
     try:
@@ -355,7 +355,7 @@ async def test_remove_timeout(clock: FakeClock) -> None:
 
 async def test_a_deadline_of_a_wrong_type() -> None:
     with pytest.raises(
-        TypeError, match=r"a deadline is a number of seconds since the epoch or a timedelta, not 'x'"
+        TypeError, match=r"deadline must be a time in seconds since the epoch or a timedelta, got 'x'"
     ):
         IOLoop.current().add_timeout("x", print)  # type: ignore[arg-type]
 
@@ -396,7 +396,7 @@ async def test_handlers(loop_kind: str, pair: tuple[socket.socket, socket.socket
     assert await events.get() == (a, IOLoop.READ)
     await settle()
     assert events.empty()
-    with pytest.raises(ValueError, match="has a handler already"):
+    with pytest.raises(ValueError, match="already has a handler"):
         current.add_handler(a.fileno(), handler, IOLoop.READ)
     current.remove_handler(a)
     current.remove_handler(a)
@@ -441,7 +441,7 @@ def test_close_all_fds(loop: IOLoop, pair: tuple[socket.socket, socket.socket], 
 async def test_a_running_loop_is_not_closed(pair: tuple[socket.socket, socket.socket]) -> None:
     current = IOLoop.current()
     current.add_handler(pair[0], print, IOLoop.READ)
-    with pytest.raises(RuntimeError, match="cannot be closed while it runs"):
+    with pytest.raises(RuntimeError, match="cannot close a running IOLoop"):
         current.close(all_fds=True)
     assert IOLoop.current() is current
     assert pair[0].fileno() != -1
@@ -712,7 +712,7 @@ async def test_periodic_stopped_while_a_timer_is_due(clock: FakeClock) -> None:
 
 @pytest.mark.parametrize("period", [0, -1, datetime.timedelta(0), float("nan")])
 def test_periodic_with_no_period(period: Any) -> None:
-    with pytest.raises(ValueError, match="has to be positive"):
+    with pytest.raises(ValueError, match="callback_time must be positive"):
         PeriodicCallback(print, period)
 
 
@@ -751,9 +751,9 @@ def test_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def test_what_is_no_time_is_named():
     loop, wrong = IOLoop.current(), "1"
-    with pytest.raises(TypeError, match="call_later: delay takes a number of seconds, not '1'"):
+    with pytest.raises(TypeError, match="call_later: delay must be a number of seconds, got '1'"):
         loop.call_later(wrong, list)  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match="call_at: when takes a time by the clock .*, not '1'"):
+    with pytest.raises(TypeError, match="call_at: when must be a time of .*, got '1'"):
         loop.call_at(wrong, list)  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match="PeriodicCallback: callback_time takes .*, not '1'"):
+    with pytest.raises(TypeError, match="PeriodicCallback: callback_time must be .*, got '1'"):
         PeriodicCallback(list, wrong)  # type: ignore[arg-type]

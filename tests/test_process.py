@@ -421,7 +421,7 @@ def test_ctrl_c_ends_the_children_without_tracebacks(everybody):
     assert parent.returncode == -signal.SIGINT
     assert "Traceback" not in errors
     assert "restarting" not in errors
-    assert errors.count("goes on after Ctrl-C: signal 15") == (0 if everybody else 2)
+    assert errors.count("still running after Ctrl-C: signal 15") == (0 if everybody else 2)
     for child in children:
         with pytest.raises(ProcessLookupError):
             os.kill(child, 0)
@@ -436,7 +436,7 @@ def test_errors_are_shown_as_ever_after_a_fork():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"num_processes": "2"}, "fork_processes: num_processes takes an integer or None, not '2'"),
+        ({"num_processes": "2"}, "fork_processes: num_processes must be an integer or None, got '2'"),
         ({"num_processes": 2, "max_restarts": 1.5}, "fork_processes: max_restarts takes .* not 1.5"),
     ],
 )

@@ -1,8 +1,8 @@
-"""What a coroutine may yield: how each kind of value becomes a Future, and how many become one.
+"""The values that a coroutine may yield: conversion of each to a Future, and of several to one Future.
 
-Apart from `tornado.gen`, whose names these are, because `tornado.ioloop` needs them too and stands to
-its left. Waiting for n children costs one callback for each child that is not done yet and one look at
-each at the end.
+The public names belong to `tornado.gen`. They are defined here because `tornado.ioloop` needs them too and
+must not import `tornado.gen`. Waiting for several children costs one callback per unfinished child, and one
+check of each child at the end.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ QuietExceptions = type[BaseException] | tuple[type[BaseException], ...]
 
 
 class BadYieldError(Exception):
-    """A coroutine yielded something that cannot be waited for.
+    """A coroutine yielded a value that cannot be waited for.
 
-    Futures, awaitable objects, lists and dicts of them, and ``None`` can be; `convert_yielded` can be
-    taught more.
+    Futures, awaitable objects, lists and dicts of them, and ``None`` can be yielded. Further types can be
+    registered with `convert_yielded`.
     """
 
 
 class _AlwaysDone:
-    """Something done for ever with the result ``None``, made once and tied to no event loop."""
+    """An awaitable that is always done, with the result ``None``, and belongs to no event loop."""
 
     __slots__ = ("_name",)
 
@@ -48,7 +48,7 @@ class _AlwaysDone:
         return f"<{self._name}>"
 
     def __await__(self) -> Generator[None, None, None]:
-        # asyncio's Tasks and our Runner both take a bare yield as "let the others run first".
+        # Both asyncio's Task and our Runner treat a bare yield as a request to run the other callbacks first.
         yield
 
     def done(self) -> bool:
@@ -67,30 +67,30 @@ class _AlwaysDone:
         asyncio.get_event_loop().call_soon(callback, self, context=context)
 
 
-#: Waiting for it lets the event loop run everything else that is ready, once, before the coroutine goes on::
+#: Waiting for it lets the event loop run all other ready callbacks once before the coroutine continues::
 #:
 #:     for number, row in enumerate(rows):
 #:         handle(row)
 #:         if number % 100 == 0:
 #:             yield gen.moment
 #:
-#: A native coroutine says ``await asyncio.sleep(0)``; ``await gen.moment`` does the same here.
+#: In a native coroutine, ``await asyncio.sleep(0)`` and ``await gen.moment`` have the same effect.
 moment: Any = _AlwaysDone("gen.moment")
 
-#: A wait that is over before it began: a coroutine that yields it goes on without a turn of the loop.
+#: A completed wait: a coroutine that yields it continues in the same event loop iteration.
 _null_future: Any = _AlwaysDone("gen._null_future")
 
 
 @functools.singledispatch
 def convert_yielded(yielded: Any) -> Any:
-    """Give the Future that a coroutine waits for when it yields ``yielded``.
+    """Return the Future that a coroutine waits for when it yields ``yielded``.
 
-    :arg yielded: a Future is given back as it is; a list or dict goes to `multi`; ``None`` stands for
-        `moment`; a native coroutine or other awaitable is started as a Task of the current loop, which is
-        kept until it is done though nobody else may hold it.
-    :raises BadYieldError: if ``yielded`` is none of these.
+    :param yielded: a Future, which is returned unchanged; a list or dict, which is passed to `multi`;
+        ``None``, which stands for `moment`; or a native coroutine or other awaitable, which is started as a
+        Task of the current loop. A strong reference to the Task is kept until it is done.
+    :raises BadYieldError: if ``yielded`` is a value of any other type.
 
-    It is a `functools.singledispatch` function, so a library can make its own type something to yield::
+    This is a `functools.singledispatch` function, so a library can register its types::
 
         @convert_yielded.register
         def _(deferred: Deferred) -> Future:
@@ -117,7 +117,7 @@ def multi(  # type: ignore[overload-overlap]  # a mapping is an iterable, too
 def multi(  # type: ignore[overload-overlap]
     children: Iterable[Awaitable[_T]], quiet_exceptions: QuietExceptions = ()
 ) -> asyncio.Future[list[_T]]: ...
-# Lists and dicts in each other, and whatever else a program has registered with `convert_yielded`.
+# Nested lists and dicts, and any other type that the program has registered with `convert_yielded`.
 @overload
 def multi(  # type: ignore[overload-overlap]
     children: Mapping[_K, object], quiet_exceptions: QuietExceptions = ()
@@ -129,16 +129,16 @@ def multi(
 def multi(
     children: Iterable[Any] | Mapping[Any, Any], quiet_exceptions: QuietExceptions = ()
 ) -> asyncio.Future[Any]:
-    """Wait for several things at once.
+    """Wait for several awaitables concurrently.
 
-    :arg children: a list (or other iterable) or a dict of Futures, awaitables, or further lists and dicts.
-    :arg quiet_exceptions: an exception class or a tuple of them that is not worth a line in the log.
+    :param children: a list (or other iterable) or a dict of Futures, awaitables, or nested lists and dicts.
+    :param quiet_exceptions: an exception class, or a tuple of them, that is not logged.
     :returns: a Future of the list of results in the order of ``children``, or of a dict with the same keys.
 
-    A coroutine need not call it: ``yield [a(), b()]`` means the same. All children are waited for even
-    when one fails; then the first failure in their order is raised, and the others are logged unless
-    they are quiet. A child that was cancelled has failed with CancelledError. Cancelling the returned
-    Future leaves the children running.
+    In a coroutine, ``yield [a(), b()]`` has the same effect. The wait lasts until all children are done, even
+    if one fails; then the exception of the first failed child in the order of ``children`` is raised. The
+    exceptions of the other children are logged, unless they are quiet. A cancelled child counts as failed
+    with CancelledError. Cancelling the returned Future does not cancel the children.
     """
     keys = list(children) if isinstance(children, Mapping) else None
     values = children.values() if isinstance(children, Mapping) else children
@@ -162,7 +162,7 @@ multi_future = multi
 
 
 def _to_this_loop(child: Any) -> Any:
-    """Convert what was yielded, to no Future whose callbacks come in a thread of an executor."""
+    """Convert a child. A Future of an executor is wrapped, because its callbacks run in another thread."""
     converted = convert_yielded(child)
     if isinstance(converted, futures.Future) and not converted.done():
         return asyncio.wrap_future(converted)
@@ -174,13 +174,13 @@ def _deliver(
 ) -> None:
     if outcome.done():
         return  # cancelled by its reader; asyncio reports the children's exceptions as never retrieved
-    # `exception()` rather than `result()`, so that nothing is raised here and no traceback holds this frame.
+    # `exception()` raises nothing, unlike `result()`, so no traceback refers to this frame.
     failed = [child for child in dict.fromkeys(waited) if child.cancelled() or child.exception() is not None]
     for child in failed[1:]:
         if not child.cancelled() and not isinstance(child.exception(), quiet):
             app_log.error("Multiple exceptions in yield list", exc_info=child.exception())
     if failed and failed[0].cancelled():
-        # As `asyncio.gather` does: the wait fails, yet nobody has cancelled the wait itself.
+        # As in `asyncio.gather`, the wait fails, although the wait itself was not cancelled.
         outcome.set_exception(asyncio.CancelledError())
     elif failed:
         outcome.set_exception(failed[0].exception())
@@ -189,7 +189,7 @@ def _deliver(
         outcome.set_result(results if keys is None else dict(zip(keys, results, strict=True)))
 
 
-# Lists and dicts only, and what derives from them: a tuple or a set is more often a mistake than a wish.
+# Only lists, dicts and their subclasses: a tuple or a set is more likely to be yielded by mistake.
 convert_yielded.register(list, multi)
 convert_yielded.register(dict, multi)
 

@@ -1,8 +1,8 @@
-"""How many connections a server holds, in all and of each address, and the streams that are counted.
+"""Limits on the number of a server's connections, in total and per address, and the streams they count.
 
-An address is what the socket says; what a proxy tells in header fields comes later and cannot be asked here.
-Of IPv6 the first 64 bits count as one address, as that is what one customer is given at least. Unix sockets
-have no address and are limited in number only.
+The address is that of the socket. An address that a proxy forwards in header fields arrives too late to be
+checked here. For IPv6 the first 64 bits count as one address, because a customer receives at least such a
+prefix. Unix sockets have no address, so only the total applies to them.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from typing import Any
 
 from tornado.iostream import IOStream, SSLIOStream
 
-#: Of the descriptors that a process may open, connections get this part; the rest is for files and for
-#: connections that the program opens itself.
+#: The part of the process's file descriptor limit that connections may use. The rest is for files and for
+#: connections that the program opens.
 SHARE_OF_DESCRIPTORS = 0.75
 
 
 class ConnectionLimits:
-    """Counts a server's connections and says when there are too many.
+    """Counts a server's connections and decides whether to accept another one.
 
-    :param total: the most connections in all, or None. Never more than three quarters of the descriptors that
-        the process may open.
-    :param each: the most connections of one address, or None.
-    :param exempt: addresses to which `each` does not apply: proxies.
+    :param total: the maximum number of connections, or None. It is lowered to three quarters of the number of
+        file descriptors that the process may open.
+    :param each: the maximum number of connections per address, or None.
+    :param exempt: addresses to which `each` does not apply, such as those of proxies.
     """
 
     __slots__ = ("_exempt", "_of_address", "count", "each", "total")
@@ -41,11 +41,11 @@ class ConnectionLimits:
         self._of_address: dict[str | int, int] = {}
 
     def is_full(self) -> bool:
-        """Whether there are as many connections as there may be in all."""
+        """Whether the maximum number of connections has been reached."""
         return self.total is not None and self.count >= self.total
 
     def key(self, connection: socket.socket, address: Any) -> str | int | None:
-        """What stands for the peer's address; None where it is not counted."""
+        """Return the key under which the peer's address is counted, or None if it is not counted."""
         if self.each is None or not address:
             return None
         if connection.family == socket.AF_INET:
@@ -59,7 +59,7 @@ class ConnectionLimits:
         return None if key in self._exempt or address[0] in self._exempt else key
 
     def is_too_many(self, key: str | int | None) -> bool:
-        """Whether this address has as many connections as one may have."""
+        """Whether the address with this key has reached its maximum number of connections."""
         return key is not None and self.each is not None and self._of_address.get(key, 0) >= self.each
 
     def enter(self, stream: _CountedMixin, key: str | int | None) -> None:
@@ -70,7 +70,7 @@ class ConnectionLimits:
             self._of_address[key] = self._of_address.get(key, 0) + 1
 
     def leave(self, key: str | int | None) -> None:
-        """A counted stream is closed."""
+        """Stop counting a stream with this key, because it has been closed."""
         self.count -= 1
         if key is not None:
             left = self._of_address[key] - 1
@@ -81,7 +81,7 @@ class ConnectionLimits:
 
 
 def _descriptors() -> int | None:
-    """How many descriptors the process may open, where the system tells."""
+    """Return the maximum number of file descriptors of the process, or None if it is unlimited or unknown."""
     try:
         import resource
     except ImportError:  # Windows
@@ -91,7 +91,7 @@ def _descriptors() -> int | None:
 
 
 class _CountedMixin(IOStream):
-    """What both kinds of counted streams do. Without slots, so that it goes with either kind's."""
+    """Base class of both counted streams. It has no slots, so that it can be combined with either base."""
 
     __slots__ = ()
 
@@ -110,17 +110,17 @@ class _CountedMixin(IOStream):
 
 
 class CountedTLSStream(_CountedMixin, SSLIOStream):
-    """A stream over TLS that an `ConnectionLimits` counts."""
+    """A TLS stream that is counted by a `ConnectionLimits`."""
 
     __slots__ = ("_connection_limits", "_connection_limits_key")
 
 
 class CountedStream(_CountedMixin):
-    """A stream that an `ConnectionLimits` counts, on its way through `start_tls` too."""
+    """A stream that is counted by a `ConnectionLimits`, also after `start_tls`."""
 
     __slots__ = ("_connection_limits", "_connection_limits_key")
 
-    def _tls_stream(  # type: ignore[override]  # called as the class that it otherwise is
+    def _tls_stream(  # type: ignore[override]  # returns a counted stream instead of an SSLIOStream
         self, *args: Any, **kwargs: Any
     ) -> CountedTLSStream:
         stream = CountedTLSStream(*args, **kwargs)

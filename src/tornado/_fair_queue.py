@@ -1,9 +1,10 @@
-"""Work that comes for many at once, done for some in each turn of the loop.
+"""A queue that spreads simultaneous work over several event loop iterations.
 
-Thousands of connections end in one instant when a client program dies, or when their time is over. What each
-of them costs, from 20 microseconds to a millisecond and more where a handler fails and says so in the log,
-nobody knows beforehand. So the first few are done at once, and batches grow while turns stay short and shrink
-when they do not. What a batch has woken, tasks say, runs in the same turn as the next one and counts with it.
+Thousands of connections may end in the same instant, when a client process exits or when a timeout expires.
+The cost per connection is not known in advance: from 20 microseconds to over a millisecond if a handler fails
+and logs an error. The first few items are therefore processed immediately, and the rest in batches, which
+grow while event loop iterations stay short and shrink otherwise. Tasks that a batch wakes run in the same
+iteration as the next batch, so the measured time includes them.
 """
 
 from __future__ import annotations
@@ -16,21 +17,22 @@ from typing import Generic, TypeVar
 
 _Item = TypeVar("_Item")
 
-#: How many are done at once, or in the first batch, and in the largest.
+#: Number of items that are processed immediately or in the first batch, and in the largest batch.
 _FIRST, _MOST = 4, 64
-#: Seconds that a turn may take if the next batch is to be larger.
+#: Maximum duration of an event loop iteration, in seconds, after which the next batch is larger.
 _TURN = 0.002
 
 
 class FairQueue(Generic[_Item]):
-    """Items to do something about, soon and in their order.
+    """A queue whose items are processed in order and soon, without blocking the event loop.
 
-    Turns of the loop are not counted where nothing waits, as that would cost something in each: of items that
-    come one by one, every fifth waits for the next turn.
+    The number of immediately processed items is reset only after a batch, because resetting it in each event
+    loop iteration would cost time in each. Of items that arrive one by one, every fifth therefore waits for
+    the next iteration.
 
-    :param act: what is done about one. What it raises goes to the loop's exception handler, unless it is done
-        at once.
-    :param at_once: how many are done before `add` returns.
+    :param act: the function that processes an item. Its exceptions are passed to the event loop's exception
+        handler, or raised by `add` if the item is processed immediately.
+    :param at_once: the number of items that `add` processes immediately.
     """
 
     __slots__ = ("_act", "_at_once", "_begun", "_left", "_loop", "_size", "_waiting")
@@ -44,7 +46,7 @@ class FairQueue(Generic[_Item]):
         self._size = _FIRST
 
     def add(self, item: _Item, loop: asyncio.AbstractEventLoop) -> None:
-        """Act on `item` now, or in a later turn of `loop`, which is the running one."""
+        """Process `item` immediately, or in a later iteration of `loop`, which must be the running loop."""
         if self._left:
             self._left -= 1
             self._act(item)

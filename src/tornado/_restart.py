@@ -1,13 +1,13 @@
-"""A program that starts itself again in the same process, and the forked processes of one program.
+"""Restarts of a program within the same process, including programs with forked children.
 
-`execute` is the restart: the command line that the process was started with, the interpreter's own flags
-included (PEP 587's ``sys.orig_argv``), with the listening sockets handed over
-(`netutil._socket_inheritance`). When to restart is decided elsewhere (`tornado.autoreload`).
+`execute` restarts the process with its original command line, including the interpreter's options
+(``sys.orig_argv``), and passes the listening sockets on (`netutil._socket_inheritance`). `tornado.autoreload`
+decides when to restart.
 
-Of a program of several processes (`fork_processes <tornado.process.fork_processes>`) the parent is the one
-that restarts, so that its number stays the same; it forks its children anew. Any child may `ProcessGroup.ask`
-for it. That is seen by every process of the group: each child ends its work and exits, and the parent, when
-all are gone, calls `execute`.
+In a program with several processes (`fork_processes <tornado.process.fork_processes>`), the parent restarts,
+so that the process ID of the program stays the same, and forks new children. Any child can request a restart
+with `ProcessGroup.ask`. All processes of the group see the request: each child finishes its work and exits;
+when all children have exited, the parent calls `execute`.
 """
 
 from __future__ import annotations
@@ -28,36 +28,37 @@ from tornado import ioloop
 from tornado.log import gen_log
 from tornado.netutil import _socket_inheritance
 
-#: Seconds after the first loop was made for which a program that was started again counts as starting.
+#: Time in seconds after the first loop is created during which a restarted program counts as starting.
 SETTLING = 5.0
-# Seconds that children have longer than they said they needed, before they are told to end, and then killed.
+# Time in seconds that children have beyond the requested time before SIGTERM, and between SIGTERM and
+# SIGKILL.
 _PATIENCE = 5.0
 _STEP = 0.01
 _LONGEST_REQUEST = 65_536
 
-#: Called without arguments before a restart, and in a child before its end.
+#: Called without arguments before a restart, and in a child before it exits.
 hooks: list[Callable[[], object]] = []
-#: The processes that this one belongs to, in a child of `fork_processes` and in its parent.
+#: The process group of this process, in a child of `fork_processes` and in its parent.
 group: ProcessGroup | None = None
 
-#: When this program was started, or nearly: nanoseconds as `time.time_ns` has them.
+#: The approximate start time of this program, in nanoseconds as in `time.time_ns`.
 started = time.time_ns()
 _starting = False
 _directory: str | None = None
 
 
 def command() -> list[str]:
-    """The command line this process was started with, the interpreter by its full path."""
+    """Return the command line of this process, with the full path of the interpreter."""
     return [sys.executable, *(sys.orig_argv[1:] or sys.argv)]
 
 
 def execute(words: Mapping[str, Any]) -> None:
-    """Replace this program by a new start of itself. It returns only where that failed, which is logged.
+    """Replace this program by a new instance of itself. If that fails, log the error and return.
 
-    :param words: for the new program: `inherited`.
+    :param words: values for the new program, which reads them with `inherited`.
 
-    On Windows, where there is no ``exec``, the new program is a child, and this one ends with it; sockets are
-    not handed over there.
+    Windows has no ``exec``: there the new program is a child process, and this process exits when the child
+    does. Sockets are not passed on to it.
     """
     arguments = command()
     _still_timers()
@@ -69,50 +70,50 @@ def execute(words: Mapping[str, Any]) -> None:
         with _socket_inheritance.handed_over(words):
             os.execv(arguments[0], arguments)
     except OSError as error:
-        gen_log.error("cannot restart %s: %s; restart it by hand", arguments[0], error)
+        gen_log.error("cannot restart %s: %s; restart it manually", arguments[0], error)
     if changed is not None:
         os.chdir(changed)
 
 
 def inherited(name: str) -> Any:
-    """What the program before this one, in the same process, has given to `execute` under `name`, or None."""
+    """Return the value ``name`` that the previous program in this process passed to `execute`, or None."""
     return None if _socket_inheritance.message is None else _socket_inheritance.message.get(name)
 
 
 def run_hooks() -> None:
-    """Call what is to be called before the end. An error there is logged and does not keep it from coming."""
+    """Call the reload hooks. An exception of a hook is logged, and the remaining hooks are called."""
     for hook in hooks:
         try:
             hook()
         except Exception:
-            gen_log.exception("a reload hook failed: %r", hook)
+            gen_log.exception("reload hook failed: %r", hook)
 
 
 def leave() -> None:
-    """End a child of a group that is being replaced, as ``exec`` would: nothing is cleaned up."""
+    """Exit a child of a group that is restarting. As with ``exec``, no clean-up functions run."""
     flush()
     os._exit(0)
 
 
 def flush() -> None:
-    """Write out what the program has printed: it would be lost."""
+    """Flush standard output and standard error, which would otherwise be lost."""
     for file in (sys.stdout, sys.stderr):
         try:
             file.flush()
         except (AttributeError, ValueError, OSError):
-            pass  # there is none, or nobody reads it
+            pass  # the stream is missing or closed
 
 
 def _still_timers() -> None:
     if hasattr(signal, "setitimer"):
-        # An interval timer outlives the restart, and would kill the new program before it has its handler.
+        # Interval timers survive exec. The signal would kill the new program before it installs a handler.
         signal.setitimer(signal.ITIMER_REAL, 0, 0)
 
 
 def _go_back() -> str | None:
-    """Go where this module was imported, as relative names on the command line are meant from there.
+    """Change to the original directory, to which relative names on the command line refer.
 
-    :returns: where we were, if that was elsewhere.
+    :returns: the current directory before the change, or None if it was not changed.
     """
     try:
         here = os.getcwd()
@@ -125,74 +126,74 @@ def _go_back() -> str | None:
 
 
 class ProcessGroup:
-    """The processes of one program. Made before the fork; each has a copy.
+    """The processes of one program. Created before the fork; each process has a copy.
 
-    :param children: numbers of the processes that the parent has started and not yet seen the end of, as
-        keys; kept up by the parent.
+    :param children: a mapping whose keys are the IDs of the child processes that are still running. The
+        parent updates it.
     """
 
     def __init__(self, children: Mapping[int, object]) -> None:
         self._children = children
-        # A request stays in it unread, for everybody to see.
+        # The request remains in the socket unread, so that each process can see it.
         self._seen, self._asking = socket.socketpair()
         self._seen.setblocking(False)
         self._asking.setblocking(False)
 
     def ask(self, patience: float, words: Mapping[str, Any]) -> None:
-        """Have all processes of the program replaced.
+        """Request a restart of all processes of the program.
 
-        :param patience: seconds that each of them may need to end its work.
-        :param words: for `execute`.
+        :param patience: time in seconds that each process may need to finish its work.
+        :param words: values for `execute`.
         """
         if self.asked() is None:
             try:
                 self._asking.send(json.dumps({"patience": patience, "words": dict(words)}).encode() + b"\n")
             except OSError:
-                pass  # somebody else has asked; or the parent has gone, and there is nobody to start us again
+                pass  # there is already a request, or the parent has exited, so that a restart is impossible
 
     def asked(self) -> dict[str, Any] | None:
-        """What was asked for, if anything was."""
+        """Return the request for a restart, or None."""
         try:
             line = self._seen.recv(_LONGEST_REQUEST, socket.MSG_PEEK).partition(b"\n")[0]
         except OSError:
             return None
         try:
             request: dict[str, Any] = json.loads(line)
-        except ValueError:  # cut short
+        except ValueError:  # the request was truncated
             return {"patience": 0.0, "words": {}}
         return request
 
     def fileno(self) -> int:
-        """A descriptor that is readable from when somebody has asked."""
+        """Return a descriptor that becomes readable when a restart is requested."""
         return self._seen.fileno()
 
     def wait(self, seconds: float) -> bool:
-        """Wait until somebody has asked, for so many seconds at most."""
+        """Wait for a request, but not longer than the given time in seconds. Return whether there is one."""
         return bool(select.select([self._seen], [], [], seconds)[0])
 
     def close(self) -> None:
-        """Give it up: nobody has a copy any more."""
+        """Close the sockets. Call this when all children have exited."""
         self._seen.close()
         self._asking.close()
 
     def replace(self) -> None:
-        """In the parent: wait until the children have gone, and start the program again.
+        """Wait in the parent until all children have exited, then restart the program.
 
-        It returns only where that failed.
+        It returns only if the restart fails.
         """
         request = self.asked() or {"patience": 0.0, "words": {}}
-        end(self._children, "is in the way of the restart", float(request["patience"]) + _PATIENCE)
+        end(self._children, "delays the restart", float(request["patience"]) + _PATIENCE)
         run_hooks()
         execute(request["words"])
 
 
 def end(children: Iterable[int], why: str, patience: float = 0.0) -> None:
-    """End child processes: they are told to, and killed if they do not in time.
+    """Terminate child processes with SIGTERM, and with SIGKILL if they do not exit in time.
 
-    :param children: their numbers.
-    :param why: for the log, what follows "child".
-    :param patience: seconds that they have to end by themselves before. Ctrl-C cuts it short, and is raised
-        when they have ended.
+    :param children: the process IDs.
+    :param why: the reason, for the log; it follows the words "child (pid N)".
+    :param patience: time in seconds that the children have to exit before SIGTERM. Ctrl-C shortens it; the
+        KeyboardInterrupt is raised when the children have exited.
     """
     left = set(children)
     try:
@@ -206,7 +207,7 @@ def end(children: Iterable[int], why: str, patience: float = 0.0) -> None:
 
 
 def _wait_for(children: set[int], seconds: float) -> None:
-    """Wait for the end of `children`, and remove from the set those that have ended."""
+    """Wait for the exit of `children`, and remove those that have exited from the set."""
     end = time.monotonic() + seconds
     while children:
         for pid in list(children):
@@ -228,19 +229,19 @@ def _kill(pid: int, number: int) -> None:
         pass
 
 
-# -- the start of a program that was started again --
+# -- the start of a restarted program --
 
 
 class StartupErrorHook:
-    """An exception hook for the start: where that fails, the process waits for a correction and holds its
-    listening sockets, instead of ending.
+    """An exception hook for the start of the program. If the start fails, the process keeps its listening
+    sockets and waits for a correction, instead of exiting.
     """
 
     def __init__(self) -> None:
         self._before = sys.excepthook
 
     def __call__(self, kind: type[BaseException], error: BaseException, place: TracebackType | None) -> None:
-        """Show an uncaught exception; while the program is starting, wait for the next save then."""
+        """Show an uncaught exception. If the program is still starting, wait for a change of the source."""
         self._before(kind, error, place)
         if _starting and isinstance(error, Exception):
             from tornado.autoreload import _command
@@ -253,7 +254,7 @@ def _begin() -> None:
     try:
         _directory = os.getcwd()
     except OSError:
-        _directory = None  # it was removed
+        _directory = None  # the directory has been removed
     if _socket_inheritance.message is not None:
         _starting = True
         sys.excepthook = StartupErrorHook()
@@ -266,7 +267,7 @@ def _settle_later(loop: ioloop.IOLoop) -> None:
 
 
 def settle() -> None:
-    """The program is running: what it has not asked for until now is given up."""
+    """Mark the program as running, and close inherited sockets that it has not used."""
     global _starting
     _starting = False
     _socket_inheritance.release()

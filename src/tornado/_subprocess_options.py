@@ -1,6 +1,6 @@
-"""The keyword arguments of `tornado.process.Subprocess`, as a type.
+"""The type of the keyword arguments of `tornado.process.Subprocess`.
 
-Type checkers read it; at run time this module is imported only by programs that name the class.
+It is intended for type checkers. At run time the module is imported only if a program uses the class.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ _Path = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 
 
 class SubprocessOptions(TypedDict, total=False):
-    """Keyword arguments of `.Subprocess` besides the first three: those of `subprocess.Popen`."""
+    """Keyword arguments of `.Subprocess` other than the first three, as for `subprocess.Popen`."""
 
-    # Subprocess.STREAM is one of the values, and it is a plain object.
+    # The type includes `object` because Subprocess.STREAM is a plain object.
     stdin: int | IO[Any] | object | None
     stdout: int | IO[Any] | object | None
     stderr: int | IO[Any] | object | None

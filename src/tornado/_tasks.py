@@ -1,18 +1,18 @@
-"""Tasks that start at once, Tasks that nobody holds, and the Future that is already done.
+"""Eagerly started Tasks, references to background Tasks, and a shared completed Future.
 
-`asyncio.create_task` costs a turn of the loop before the coroutine's first line runs. A server pays that
-for each request whose handler is an ``async def``, though most of them never wait for anything.
-`run_eagerly` makes a real Task and runs its first step before it returns:
+`asyncio.create_task` runs the first line of a coroutine only in the next event loop iteration. A server pays
+for that in each request whose handler is an ``async def`` function, although most handlers never wait.
+`run_eagerly` creates a real Task and runs its first step before it returns:
 
-* Python 3.12 and later can do that themselves (``eager_start``).
-* On Python 3.11 a new C Task hands its first step to ``loop.call_soon``. That name is shadowed, in the
-  loop's own ``__dict__``, for as long as the constructor runs; the step that arrives there is then run in
-  place. Whatever else arrives meanwhile (a finalizer may run at any allocation) is passed on to the loop.
+* Python 3.12 and later support this directly (``eager_start``).
+* On Python 3.11 a new C Task passes its first step to ``loop.call_soon``. While the constructor runs, an
+  attribute in the loop's ``__dict__`` shadows this method and captures the step, which then runs immediately.
+  Any other callback that arrives during this time (a finalizer may run at any allocation) is passed on to the
+  loop.
 
-Either way `asyncio.current_task`, `asyncio.timeout`, task groups and cancellation work from the first line
-on, since the Task's own code runs the step. Where the way is not open (the loop is not the running one, a
-task is running already, somebody has a task factory, the loop or the Task class is not one we know) it is
-plain ``create_task``.
+In both cases the Task's own code runs the step, so `asyncio.current_task`, `asyncio.timeout`, task groups and
+cancellation work from the first line of the coroutine. `run_eagerly` falls back to ``create_task`` if the
+loop is not running, a task is already running, a task factory is set, or the loop or Task class is unknown.
 """
 
 from __future__ import annotations
@@ -33,33 +33,33 @@ except ImportError:  # an interpreter without the C accelerator
 _T = TypeVar("_T")
 _Held = TypeVar("_Held", bound="asyncio.Future[Any]")
 
-# One constant name saves asyncio the formatting of "Task-123".
+# A constant name saves asyncio from formatting "Task-123" for each Task.
 _NAME = "tornado"
 _STARTER = "_tornado_starter"
 _DONE = "_tornado_done_future"
 _HAS_EAGER_START = sys.version_info >= (3, 12)
 _step_type: type | None = None
-# Every loop's running task; Python 3.14 keeps it elsewhere, where nobody looks here.
+# The running task of each loop. Python 3.14 stores it elsewhere, but there this mapping is not used.
 _current_tasks: dict[Any, Any] = getattr(tasks, "_current_tasks", {})
 
 
 def run_eagerly(
     loop: asyncio.AbstractEventLoop, coro: Coroutine[Any, Any, _T], context: Context, name: str = _NAME
 ) -> asyncio.Task[_T]:
-    """Make a Task of ``coro`` in ``context`` and run it up to its first suspension.
+    """Create a Task of ``coro`` in ``context`` and run it until it first suspends.
 
-    :arg loop: the asyncio loop that is running in this thread.
-    :arg context: used as it is, not copied; it must not be entered already.
-    :arg name: the Task's name.
-    :returns: the Task. It is done if the coroutine never waited; its exception, if any, is in it.
-    :raises SystemExit, KeyboardInterrupt: as the coroutine raised them, like a step that the loop runs.
+    :param loop: the asyncio loop that is running in this thread.
+    :param context: the context of the Task. It is not copied, and must not have been entered already.
+    :param name: the Task's name.
+    :returns: the Task. It is done if the coroutine never waited; its exception, if any, is stored in it.
+    :raises SystemExit, KeyboardInterrupt: if the coroutine raises them, as from any step run by the loop.
     """
     try:
         starter: _Starter = loop.__dict__[_STARTER]
     except (KeyError, AttributeError):
         starter = _make_starter(loop)
     shadow = starter.attributes
-    # Not get_running_loop(): on Python 3.11 it makes a system call, as dear as all the other checks.
+    # Not get_running_loop(): on Python 3.11 its system call costs as much as all the other checks together.
     if starter.is_plain:
         refused = shadow["_task_factory"] is not None or shadow["_thread_id"] is None
     else:
@@ -90,15 +90,16 @@ def _create_task(
 ) -> asyncio.Task[_T]:
     if loop.get_task_factory() is None:
         return loop.create_task(coro, name=name, context=context)
-    # A factory need not know `context=`, which is younger than most of them; the Task gets a copy.
+    # `context=` is newer than most task factories and may not be supported, so the Task copies the context.
     return context.run(loop.create_task, coro, name=name)
 
 
 def keep_reference(task: _Held) -> _Held:
-    """Hold a Task that is running in the background until it is done, and return it.
+    """Keep a reference to a background Task until it is done. Return the Task.
 
-    A loop knows its Tasks only weakly. One that waits for something that nobody but itself refers to would
-    be collected midway. With the loop it is, so that what never ends does not outlive that.
+    The event loop refers to its Tasks only weakly, so a Task that waits for an object to which only the Task
+    itself refers could be garbage-collected. The reference is stored on the loop, so that a Task that never
+    ends is released together with its loop.
     """
     if not task.done():
         kept: set[asyncio.Future[Any]] = task.get_loop().__dict__.setdefault("_tornado_kept", set())
@@ -108,10 +109,9 @@ def keep_reference(task: _Held) -> _Held:
 
 
 class _Starter:
-    """What `run_eagerly` knows of one loop; kept in the loop's ``__dict__`` so that it ends with it.
+    """The state of `run_eagerly` for one loop, stored in the loop's ``__dict__`` so that both end together.
 
-    ``usable`` tells whether the loop's ways of making and scheduling tasks are those we know, and may be
-    gone round.
+    :ivar usable: whether the loop creates and schedules tasks in a known way, which may be bypassed.
     """
 
     __slots__ = ("_call_soon", "attributes", "is_plain", "receive", "steps", "usable")
@@ -125,14 +125,14 @@ class _Starter:
             and _is_known(kind, "call_soon")
             and _is_known(kind, "create_task")
         )
-        # asyncio's own loops show in two attributes what they would tell in two calls.
+        # On asyncio's own loops, reading these two attributes replaces two method calls.
         self.is_plain = (
             self.usable
             and _is_from(kind, "get_task_factory", asyncio.BaseEventLoop)
             and _is_from(kind, "is_running", asyncio.BaseEventLoop)
             and {"_task_factory", "_thread_id"} <= self.attributes.keys()
         )
-        # Captured first steps. One Task is made at a time, but a finalizer may make another meanwhile.
+        # Captured first steps. Only one Task is created at a time, but a finalizer may create another one.
         self.steps: list[tuple[Any, Context | None]] = []
         self.receive = self._receive
         self._call_soon = loop.call_soon
@@ -144,7 +144,7 @@ class _Starter:
         return self._call_soon(callback, *args, context=context)
 
     def _is_step(self, callback: Callable[..., Any]) -> bool:
-        # The C class of a Task's step has no public name: its first instance shows it to us.
+        # The C class of a Task's step has no public name, so it is taken from the first step seen.
         global _step_type
         kind = type(callback)
         if kind.__name__ == "TaskStepMethWrapper" and isinstance(getattr(callback, "__self__", None), _CTask):
@@ -153,7 +153,7 @@ class _Starter:
         return False
 
     def sort_out(self, task: asyncio.Task[Any]) -> Callable[[], Any]:
-        """Give the step of ``task`` and let the loop have those of others, in the order they came."""
+        """Return the step of ``task`` and pass the steps of other Tasks on to the loop, in their order."""
         steps, self.steps = self.steps, []
         mine: Callable[[], Any] | None = None
         for step, context in steps:
@@ -161,7 +161,7 @@ class _Starter:
                 mine = step
             else:
                 self._call_soon(step, context=context)
-        assert mine is not None, "a new Task did not schedule its first step"
+        assert mine is not None, "the new Task did not schedule its first step"
         return mine
 
 
@@ -178,8 +178,8 @@ def _is_from(kind: type, method: str, owner: type) -> bool:
 def _is_known(kind: type, method: str) -> bool:
     """Whether a loop class has ``method`` from asyncio or uvloop, neither overridden nor replaced.
 
-    An agent that follows Tasks, such as New Relic's, puts a wrapper in the method's place in asyncio's own
-    class. It may show every attribute of the function that it wraps, so that only its type tells.
+    Monitoring agents such as New Relic's replace the method in asyncio's own class with a wrapper. A wrapper
+    may copy every attribute of the wrapped function, so only its type reveals the replacement.
     """
     owner = next((each for each in kind.__mro__ if method in vars(each)), object)
     if owner is asyncio.AbstractEventLoop or not _is_from_a_loop(owner.__module__):
@@ -195,10 +195,10 @@ def _is_from_a_loop(module: str) -> bool:
 
 
 def done_future(loop: asyncio.AbstractEventLoop) -> asyncio.Future[None]:
-    """A Future of ``loop`` that is done with the result None: one for everybody, for what finished at once.
+    """Return a Future of ``loop`` that is done with the result None. All callers share one Future per loop.
 
-    Awaiting it does not suspend. It cannot be cancelled and its result cannot be changed, so it may be
-    shared.
+    Awaiting it does not suspend. It can be shared because it cannot be cancelled and its result cannot be
+    changed.
     """
     try:
         found: asyncio.Future[None] = loop.__dict__[_DONE]

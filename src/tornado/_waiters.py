@@ -1,10 +1,10 @@
-"""A line of Futures waiting their turn, which is what the locks and the queues are made of.
+"""A FIFO queue of Futures, on which the locks and queues are built.
 
-Those at the head are served first. Some leave before they are served, because their time is over or
-their reader cancelled them; where they stand nothing tells, so they stay in the line, done, until they
-come to the head or the line is swept. It is swept when it has doubled since the last time, or when half
-of it is known to have left: so each who joins pays for a constant amount of sweeping, and the line is
-never longer than twice those who wait, and a few.
+The Futures at the head are served first. A Future may leave before it is served, because its timeout expired
+or its reader cancelled it. Its position is unknown then, so it remains in the queue, done, until it reaches
+the head or the queue is swept. A sweep happens when the queue has doubled in length since the last sweep, or
+when half of its entries are known to be done. The cost of sweeping is therefore constant per added entry, and
+the queue is never longer than about twice the number of Futures that are still waiting.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from tornado.ioloop import IOLoop
 
 Timeout = float | datetime.timedelta | None
 
-#: Shorter lines are not worth sweeping on the chance that somebody has left.
+#: Minimum length at which the queue is swept without a known finished entry.
 _SHORT = 128
 
 
 class Waiters(deque[Any]):
-    """A line of Futures, or of tuples that end with a Future."""
+    """A queue of Futures, or of tuples whose last item is a Future."""
 
     __slots__ = ("_left", "_sweep_at")
 
@@ -34,18 +34,18 @@ class Waiters(deque[Any]):
         self._left = 0
 
     def join(self, entry: Any) -> None:
-        """Put ``entry`` at the end of the line."""
+        """Append ``entry`` to the queue."""
         if len(self) >= self._sweep_at:
             self.sweep()
         self.append(entry)
 
     def drop_finished(self) -> None:
-        """Take those off the head who have left, so that the first, if there is any, waits."""
+        """Remove finished entries from the head, so that the first remaining entry is still waiting."""
         while self and _future(self[0]).done():
             self.popleft()
 
     def sweep(self) -> None:
-        """Take off all who have left, wherever they stand."""
+        """Remove all finished entries."""
         waiting = [entry for entry in self if not _future(entry).done()]
         self.clear()
         self.extend(waiting)
@@ -53,7 +53,7 @@ class Waiters(deque[Any]):
         self._sweep_at = max(_SHORT, 2 * len(waiting))
 
     def note_left(self) -> None:
-        """Take notice that one more of the line has left. Call it after the Future is done."""
+        """Count one more entry that is done but still in the queue. Call it after its Future is done."""
         self._left += 1
         if 2 * self._left >= len(self):
             self.sweep()
@@ -65,19 +65,19 @@ def _future(entry: Any) -> asyncio.Future[Any]:
 
 
 def was_served(future: asyncio.Future[Any]) -> bool:
-    """Whether a Future's turn has come: it holds what was waited for.
+    """Whether a Future holds a result, rather than an exception or a cancellation.
 
-    Asked by a task that is cancelled while it waits: it was served just before, if so, and nobody will ever
-    see what it was given.
+    A task that is cancelled while it waits uses this to find out whether it has just been served. If so, it
+    must give back the result, because its code will never receive it.
     """
     return future.done() and not future.cancelled() and future.exception() is None
 
 
 def call_unless_done(future: asyncio.Future[Any], timeout: Timeout, action: Callable[[], None]) -> None:
-    """Call ``action()`` when the time is over, unless ``future`` is done by then.
+    """Call ``action()`` when the timeout expires, unless ``future`` is done by then.
 
-    :arg timeout: None for never; a `datetime.timedelta` from now; or a time of `IOLoop.time`, so that
-        any time past, 0 among them, is over at the next turn of the loop.
+    :param timeout: None for no timeout; a `datetime.timedelta` from now; or a deadline as a time of
+        `IOLoop.time`, in seconds. A deadline in the past, such as 0, expires in the next loop iteration.
     """
     if timeout is None or future.done():
         return

@@ -1,14 +1,14 @@
-"""Futures: results that are not there yet.
+"""Futures and the functions that settle and connect them.
 
-`Future` is `asyncio.Future`; there is no class of our own. Beside it this module has what programs need to
-carry results between asyncio's Futures, those of `concurrent.futures`, and threads:
+`Future` is `asyncio.Future`; this module defines no separate class. It provides functions that carry results
+between asyncio's Futures, the Futures of `concurrent.futures`, and threads:
 
-* `run_on_executor` turns a blocking method into one that gives a Future,
-* `chain_future` makes one Future follow another,
-* the ``future_set_...`` functions settle a Future that its reader may have cancelled meanwhile.
+* `run_on_executor` turns a blocking method into one that returns a Future,
+* `chain_future` copies the outcome of one Future to another,
+* the ``future_set_...`` functions settle a Future that its reader may have cancelled.
 
-None of this makes a Future thread-safe: an `asyncio.Future` is settled in its loop's thread, and
-`IOLoop.add_callback <tornado.ioloop.IOLoop.add_callback>` is the way there from any other.
+None of them makes a Future thread-safe: an `asyncio.Future` must be settled in the thread of its event loop.
+Other threads use `IOLoop.add_callback <tornado.ioloop.IOLoop.add_callback>` for that.
 """
 
 from __future__ import annotations
@@ -59,22 +59,22 @@ _ExcInfo = tuple[type[BaseException] | None, BaseException | None, TracebackType
 
 
 class ReturnValueIgnoredError(Exception):
-    """A value was returned where nobody can receive it: by a function under ``return_future``."""
+    """A function decorated with ``return_future`` returned a value, which its caller cannot receive."""
 
 
 def is_future(x: Any) -> bool:
-    """Whether ``x`` is a Future, of asyncio or of `concurrent.futures`."""
+    """Whether ``x`` is an `asyncio.Future` or a `concurrent.futures.Future`."""
     return isinstance(x, FUTURES)
 
 
 class DummyExecutor(futures.Executor):
     """An executor without threads: ``submit`` calls the function before it returns.
 
-    For tests, and where a function written for an executor is cheap enough to be called in place.
+    It is useful in tests, and for a function that expects an executor but is cheap enough to run in place.
     """
 
     def submit(self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> futures.Future[_T]:
-        """Call ``fn(*args, **kwargs)`` now.
+        """Call ``fn(*args, **kwargs)`` immediately.
 
         :returns: a completed Future with what ``fn`` returned, or with the exception it raised.
         """
@@ -88,17 +88,17 @@ class DummyExecutor(futures.Executor):
         return outcome
 
     def shutdown(self, wait: bool = True, cancel_futures: bool = False) -> None:
-        """Do nothing: there is no thread to end and nothing is ever waiting."""
+        """Do nothing: this executor has neither threads nor pending calls."""
 
 
-#: The `DummyExecutor` that everybody shares.
+#: A shared `DummyExecutor`.
 dummy_executor: DummyExecutor = DummyExecutor()
 
 
 if TYPE_CHECKING:
 
     class _OnExecutor(Protocol):
-        """What `run_on_executor` returns when it is called with keyword arguments."""
+        """The return type of `run_on_executor` when it is called with keyword arguments."""
 
         def __call__(
             self, method: Callable[Concatenate[_S, _P], _T], /
@@ -112,10 +112,10 @@ def run_on_executor(
 @overload
 def run_on_executor(*, executor: str = "executor", io_loop: object = None) -> _OnExecutor: ...
 def run_on_executor(*args: Any, **kwargs: Any) -> Callable[..., Any]:
-    """Decorate a blocking method so that it runs on its object's executor and gives a Future.
+    """Decorate a blocking method so that it runs on an executor of its object and returns a Future.
 
-    The executor is the attribute ``executor`` of the object, or the attribute named by the keyword argument
-    ``executor``::
+    The executor is the object's attribute ``executor``, or the attribute whose name is given by the keyword
+    argument ``executor``::
 
         class Thumbnails:
             executor = ThreadPoolExecutor(4)
@@ -126,7 +126,7 @@ def run_on_executor(*args: Any, **kwargs: Any) -> Callable[..., Any]:
             @run_on_executor(executor="slow_lane")
             def recognise(self, picture: bytes) -> list[str]: ...
 
-    The method's caller gets an `asyncio.Future` of the current event loop at once and may await it.
+    The caller immediately receives an `asyncio.Future` of the current event loop, which it may await.
 
     :raises ValueError: if there is more than one positional argument or an unknown keyword.
     """
@@ -135,7 +135,7 @@ def run_on_executor(*args: Any, **kwargs: Any) -> Callable[..., Any]:
     unknown = kwargs.keys() - {"executor"}
     if len(args) > 1 or unknown or (args and kwargs):
         raise ValueError(
-            f"run_on_executor takes a method or the keyword argument executor=; got {args!r}, {kwargs!r}"
+            f"run_on_executor expects a method or the keyword argument executor=, got {args!r}, {kwargs!r}"
         )
     attribute: str = kwargs.get("executor", "executor")
 
@@ -144,7 +144,7 @@ def run_on_executor(*args: Any, **kwargs: Any) -> Callable[..., Any]:
         def submit(self: Any, *args: Any, **kwargs: Any) -> asyncio.Future[_T]:
             if "callback" in kwargs:
                 call = import_object("tornado._tornado4.future_callbacks.call_with_callback")
-                # Not `submit`: it would know itself, a cycle.
+                # `submit` itself is not passed: its closure would then refer to itself, a reference cycle.
                 run = run_on_executor(executor=attribute)(method)
                 started: asyncio.Future[_T] | None = call(method, run, (self, *args), kwargs)
                 if started is not None:
@@ -159,11 +159,11 @@ def run_on_executor(*args: Any, **kwargs: Any) -> Callable[..., Any]:
 
 
 def chain_future(a: _AnyFuture[_T], b: _AnyFuture[_T]) -> None:
-    """Settle ``b`` as ``a`` is settled: with its result, its exception, or by cancelling it.
+    """Copy the outcome of ``a`` to ``b`` when ``a`` is done: its result, its exception or its cancellation.
 
-    A ``b`` that is done by then is left alone. Cancelling ``b`` does not cancel ``a``. Where ``a`` belongs
-    to an executor and ``b`` to an event loop, ``b`` is settled in its loop's thread; a loop closed by then
-    drops the result.
+    If ``b`` is already done by then, it is left unchanged. Cancelling ``b`` does not cancel ``a``. If ``a``
+    belongs to an executor and ``b`` to an event loop, ``b`` is settled in the loop's thread; if the loop has
+    been closed, the outcome is dropped.
     """
     if isinstance(a, futures.Future) and isinstance(b, asyncio.Future):
         loop = b.get_loop()
@@ -172,8 +172,7 @@ def chain_future(a: _AnyFuture[_T], b: _AnyFuture[_T]) -> None:
             try:
                 loop.call_soon_threadsafe(_copy_outcome, done, b)
             except RuntimeError:
-                # Nobody can wait for `b` any more once its loop is closed. Any other fault is worth a
-                # traceback.
+                # Once the loop is closed, no coroutine can wait for `b` any more. Other errors are raised.
                 if not loop.is_closed():
                     raise
 
@@ -196,7 +195,7 @@ def _copy_outcome(source: _AnyFuture[_T], target: _AnyFuture[_T]) -> None:
 
 
 def future_set_result_unless_cancelled(future: _AnyFuture[_T], value: _T) -> None:
-    """Give ``future`` its result, unless its reader has cancelled it.
+    """Set the result of ``future``, unless it has been cancelled.
 
     :raises asyncio.InvalidStateError: if it already has a result or an exception.
     """
@@ -205,7 +204,7 @@ def future_set_result_unless_cancelled(future: _AnyFuture[_T], value: _T) -> Non
 
 
 def future_set_exception_unless_cancelled(future: _AnyFuture[_T], exc: BaseException) -> None:
-    """Give ``future`` its exception; log the exception if the reader has cancelled the Future.
+    """Set the exception of ``future``. If it has been cancelled, log the exception instead.
 
     :raises asyncio.InvalidStateError: if it already has a result or an exception.
     """
@@ -216,21 +215,21 @@ def future_set_exception_unless_cancelled(future: _AnyFuture[_T], exc: BaseExcep
 
 
 def future_set_exc_info(future: _AnyFuture[_T], exc_info: _ExcInfo) -> None:
-    """Give ``future`` the exception of a triple as `sys.exc_info` gives it, unless it is cancelled.
+    """Set the exception of ``future`` from a tuple like that of `sys.exc_info`, unless it is cancelled.
 
-    :raises ValueError: if no exception is being handled, so that the triple holds none.
+    :raises ValueError: if the tuple contains no exception, because none is being handled.
     """
     error = exc_info[1]
     if error is None:
-        raise ValueError("future_set_exc_info was called with no exception; call it in an except block")
+        raise ValueError("future_set_exc_info was called without an exception: call it in an except block")
     future_set_exception_unless_cancelled(future, error)
 
 
 def future_add_done_callback(future: _AnyFuture[_T], callback: Callable[..., None]) -> None:
-    """Call ``callback(future)`` when ``future`` is done: now, if it is done already.
+    """Call ``callback(future)`` when ``future`` is done, immediately if it is already done.
 
-    ``Future.add_done_callback`` differs in that asyncio always calls back on a later turn of the loop. The
-    callback of a `concurrent.futures.Future` that is still running is called in the thread that completes it.
+    asyncio's own ``Future.add_done_callback`` always calls back in a later event loop iteration. If a
+    `concurrent.futures.Future` is still running, the callback is called in the thread that completes it.
     """
     if future.done():
         callback(future)
@@ -238,10 +237,10 @@ def future_add_done_callback(future: _AnyFuture[_T], callback: Callable[..., Non
         future.add_done_callback(callback)
 
 
-if not TYPE_CHECKING:  # a checker would take every name for one of this module
+if not TYPE_CHECKING:  # a type checker would otherwise accept every name as one of this module
 
     def __getattr__(name: str) -> Any:
-        # The style of Tornado 4, imported when it is used.
+        # The API of Tornado 4, imported on first use.
         if name == "return_future":
             return import_object("tornado._tornado4.return_future.return_future")
         if name == "TracebackFuture":

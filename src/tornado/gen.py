@@ -1,27 +1,27 @@
-"""Coroutines written as generators, and the tools that wait.
+"""Coroutines written as generators, and functions that wait for Futures.
 
-New code is best written as native coroutines (``async def`` and ``await``). This module is for the many
-programs that decorate generators instead, and for what both kinds share::
-
+New code should use native coroutines (``async def`` and ``await``). This module supports the many programs
+that use decorated generators, and its other functions work in both kinds of coroutine::
     class Search(RequestHandler):
         @gen.coroutine
         def get(self):
-            answer = yield AsyncHTTPClient().fetch("https://example.com/")
-            first, second = yield [read(1), read(2)]          # both at once
+            response = yield AsyncHTTPClient().fetch("https://example.com/")
+            first, second = yield [read(1), read(2)]          # concurrently
             try:
                 late = yield gen.with_timeout(timedelta(seconds=5), read(3))
             except TimeoutError:
                 late = None
-            self.write({"answer": answer.code, "late": late})
+            self.write({"status": response.code, "late": late})
 
-A decorated function gives a Future. It runs in the caller's turn up to the first thing it really has to
-wait for; one that never waits costs a call, a context and a completed Future. From the first wait on, a
-`Runner` drives it: each awaited Future calls the Runner back, in the coroutine's own copy of the
-caller's `contextvars` context.
+A decorated function returns a Future. It runs synchronously until it first has to wait; a function that never
+waits costs one call, one context and one completed Future. After the first wait, a `Runner` drives the
+generator: each awaited Future calls the Runner back in the coroutine's own copy of the caller's `contextvars`
+context.
 
-Who keeps whom alive: the result Future holds the Runner, the Runner the generator, and the generator
-what it waits for. So a coroutine lives while anybody waits for it or can still wake it, is garbage when
-nobody can, and when it ends every link is cut, so that nothing is left to the cycle collector.
+Ownership: the result Future refers to the Runner, the Runner to the generator, and the generator to the
+Future that it waits for. A coroutine therefore stays alive while another object waits for it or can still
+resume it, and becomes garbage otherwise. When it ends, all these references are cleared, so that no cycles
+are left for the garbage collector.
 """
 
 from __future__ import annotations
@@ -114,34 +114,34 @@ _P = ParamSpec("_P")
 Multi = multi
 _NullFuture = type(_null_future)
 
-#: Starts the yield points of Tornado 4; set when a program first uses one (`_tornado4.yield_points`).
+#: Starts the yield points of Tornado 4; set on the first use of a yield point (`_tornado4.yield_points`).
 _start_points: Callable[[Runner, Any], Any] | None = None
-#: Called with each new Runner; set when a program makes its first stack context (`_tornado4.stack_contexts`).
+#: Called with each new Runner; set when the first stack context is created (`_tornado4.stack_contexts`).
 _runner_started: Callable[[Runner], object] | None = None
 
 
 class KeyReuseError(Exception):
-    """A key was given to ``gen.Callback`` again before it was waited for."""
+    """``gen.Callback`` was called again with a key whose result has not been waited for."""
 
 
 class UnknownKeyError(Exception):
-    """A key was waited for that no ``gen.Callback`` has."""
+    """A coroutine waited for a key that was not passed to ``gen.Callback``."""
 
 
 class LeakedCallbackError(Exception):
-    """A coroutine ended that had not waited for all its ``gen.Callback`` keys."""
+    """A coroutine ended without waiting for all of its ``gen.Callback`` keys."""
 
 
 class ReturnValueIgnoredError(Exception):
-    """A value was returned where nobody can receive it: by a function under ``gen.engine``."""
+    """A function decorated with ``gen.engine`` returned a value, which its caller cannot receive."""
 
 
 class Return(Exception):
-    """End a generator coroutine with a value: ``raise gen.Return(value)``.
+    """The exception that ends a generator coroutine with a value: ``raise gen.Return(value)``.
 
-    The older spelling of ``return value``, which means the same.
+    It is the older spelling of ``return value`` and has the same effect.
 
-    :arg value: what the coroutine's Future gives.
+    :param value: the result of the coroutine's Future.
     """
 
     def __init__(self, value: Any = None) -> None:
@@ -159,15 +159,16 @@ def coroutine(func: Callable[_P, Coroutine[Any, Any, _T]]) -> Callable[_P, async
 @overload
 def coroutine(func: Callable[_P, _T]) -> Callable[_P, asyncio.Future[_T]]: ...
 def coroutine(func: Callable[..., Any]) -> Callable[..., Any]:
-    """Decorate a generator so that calling it gives a Future and each ``yield`` waits.
+    """Decorate a generator function so that it returns a Future and each ``yield`` waits.
 
-    :arg func: a generator function. It may yield whatever `convert_yielded` knows, and ``yield from`` a
-        native coroutine. A plain function's value or exception becomes the Future's; an ``async def``
-        function runs as a Task.
+    :param func: a generator function. It may yield any value that `convert_yielded` accepts, and may
+        ``yield from`` a native coroutine. The value or exception of an ordinary function is stored in the
+        Future; an ``async def`` function runs as a Task.
 
-    What the function raises is in the Future, not raised to the caller, so a Future that nobody waits
-    for hides it until it is garbage. If the wait inside is cancelled, so is the Future. Context
-    variables set inside stay inside. ``__wrapped__`` is the function as it was.
+    An exception of the function is stored in the Future rather than raised to the caller. If the Future is
+    never awaited, the exception is reported only when the Future is garbage-collected. If the Future that
+    the coroutine waits for is cancelled, the coroutine's Future is cancelled too. Context variables set
+    inside the coroutine do not affect the caller. ``__wrapped__`` is the undecorated function.
     """
     body = func
     if inspect.isgeneratorfunction(func):
@@ -185,9 +186,9 @@ def coroutine(func: Callable[..., Any]) -> Callable[..., Any]:
             result = stop.value
         except (Exception, CancelledError) as error:
             if "callback" in kwargs and type(error) is TypeError:
-                # Tornado 4 took this argument away from every coroutine.
+                # Tornado 4 accepted this argument for every coroutine and did not pass it to the function.
                 call = import_object("tornado._tornado4.future_callbacks.call_with_callback")
-                # Not `wrapper`: it would know itself, and hold what a coroutine inside a function knows.
+                # `wrapper` itself is not passed: its closure would then refer to itself, a reference cycle.
                 started: asyncio.Future[Any] | None = call(func, coroutine(func), args, kwargs)
                 if started is not None:
                     return started
@@ -205,22 +206,22 @@ def coroutine(func: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def is_coroutine_function(func: Any) -> bool:
-    """Whether ``func`` was made by `coroutine`. An ``async def`` function was not."""
+    """Whether ``func`` was decorated with `coroutine`. False for an ``async def`` function."""
     return getattr(func, "__tornado_coroutine__", False) is True
 
 
-# A tuple of the exact type first: a generator is found without asking the abstract base class.
+# The concrete type comes first: for a generator, isinstance() then skips the slower abstract base class.
 _GENERATORS = (GeneratorType, Generator)
 
-# About locals. An exception holds the frames from where it was caught to where it was raised, each
-# frame holds the one that called it, and all of them keep their locals. So a frame here that keeps a
-# Future as a local when it ends makes a cycle of every exception that passes through that Future:
-# Futures are made in functions that run no step of any coroutine, or they are deleted, or handed on in
-# a list that is emptied.
+# Reference cycles: a traceback refers to the frames between the `except` clause and the `raise`, and a frame
+# refers to its caller and to its local variables. If a frame of this module still has a Future in a local
+# variable when it ends, it forms a cycle with every exception that passes through that Future. To avoid this,
+# Futures are created in functions that run no step of a coroutine; elsewhere the local variable is deleted,
+# or the Future is passed in a list that the receiver empties.
 
 
 class _CoroutineFuture(asyncio.Future[Any]):
-    """The result of a suspended coroutine; keeps the Runner alive for as long as anybody may wait for it."""
+    """The result of a suspended coroutine. It keeps the Runner alive while the result may be awaited."""
 
     __slots__ = ("_runner",)
     _runner: Runner | None
@@ -230,7 +231,7 @@ _F = TypeVar("_F", bound="asyncio.Future[Any]")
 
 
 def _new_future(kind: type[_F]) -> _F:
-    """A new Future. In asyncio's debug mode it says that the coroutine's caller created it, not we."""
+    """Create a Future. In asyncio's debug mode, its creation traceback ends at the coroutine's caller."""
     future = kind()
     trace = getattr(future, "_source_traceback", None)
     while trace and trace[-1].filename == __file__:
@@ -243,7 +244,7 @@ def _create_future() -> asyncio.Future[Any]:
 
 
 def _to_future(yielded: Any) -> Any:
-    """`convert_yielded`, which takes its time, for what is no Future of the loop yet."""
+    """Return an asyncio Future unchanged, without a call of the slower `convert_yielded`."""
     return yielded if isinstance(yielded, asyncio.Future) else convert_yielded(yielded)
 
 
@@ -261,7 +262,7 @@ def _set_failure(future: asyncio.Future[Any], error: BaseException) -> None:
 
 
 def _drive(context: contextvars.Context, gen: Any, first: list[Any]) -> asyncio.Future[Any]:
-    """Go on with a generator that has yielded what the list ``first`` holds."""
+    """Continue a generator after its first ``yield``. ``first`` is a list of the yielded value."""
     future = _new_future(_CoroutineFuture)
     runner = Runner(context.run, gen, future, first.pop())
     future._runner = None if runner.finished else runner
@@ -280,12 +281,12 @@ def _start_native(context: contextvars.Context, native: Any) -> asyncio.Future[A
 
 
 class Runner:
-    """Drives one suspended generator coroutine. Made by `coroutine`; programs have no need of their own.
+    """The driver of one suspended generator coroutine. Created by `coroutine`, not by programs.
 
-    :arg ctx_run: ``run`` of the `contextvars.Context` that every step happens in.
-    :arg gen: the generator, which has yielded once.
-    :arg result_future: the Future that gets the generator's return value or exception.
-    :arg first_yielded: what it yielded.
+    :param ctx_run: the ``run`` method of the `contextvars.Context` in which every step runs.
+    :param gen: the generator, which has yielded once.
+    :param result_future: the Future that receives the generator's return value or exception.
+    :param first_yielded: the value that the generator has yielded.
     """
 
     __slots__ = (
@@ -309,7 +310,7 @@ class Runner:
         self.ctx_run: Callable[..., Any] = ctx_run
         self.gen: Generator[Any, Any, Any] | None = gen
         self.result_future: asyncio.Future[Any] | None = result_future
-        #: What the generator waits for just now.
+        #: The Future or other object that the generator currently waits for.
         self.future: Any = first_yielded
         self.running: bool = False
         self.finished: bool = False
@@ -322,17 +323,17 @@ class Runner:
 
     @property
     def io_loop(self) -> IOLoop:
-        """The `IOLoop` of this thread."""
+        """The `IOLoop` of the current thread."""
         return IOLoop.current()
 
     def _begin(self) -> None:
-        # In the coroutine's context already here: converting an awaitable starts a Task, which copies
-        # the context.
+        # Runs in the coroutine's context, because converting an awaitable starts a Task, which copies the
+        # current context.
         if self.handle_yield(self.future):
             self.run()
 
     def run(self) -> None:
-        """Go on until the generator ends or has to wait. Does nothing while it runs, waits, or has ended."""
+        """Run the generator until it ends or has to wait. Do nothing if it is running, waiting or done."""
         if self.running or self.finished:
             return
         self.running = True
@@ -344,20 +345,20 @@ class Runner:
             self.running = False
 
     def _step(self) -> bool:
-        """Hand the outcome of the wait to the generator; tell whether it may go on at once."""
+        """Send the outcome of the wait to the generator. Return whether it can continue immediately."""
         awaited, self.future = self.future, None
         gen = self.gen
         assert gen is not None
         error: BaseException | None = None
         value = None
         try:
-            # Not `exception()`: asyncio restores the traceback here, which would grow with each who waits.
+            # Not `exception()`: `result()` restores the original traceback, which otherwise grows per waiter.
             value = awaited.result()
         except (Exception, CancelledError) as raised:
             error = raised
         del awaited
         try:
-            # Outside the except block above, so that what the generator raises has no false `__context__`.
+            # Outside the `except` block above: otherwise an exception of the generator gets a wrong context.
             self.future = gen.send(value) if error is None else gen.throw(error)
         except (StopIteration, Return) as stop:
             self._end()(stop.value)
@@ -370,7 +371,7 @@ class Runner:
         return self.handle_yield(self.future)
 
     def _end(self, failed: bool = False) -> Callable[[Any], None]:
-        """Cut every link to the generator and give what settles the result."""
+        """Clear all references to the generator and return the function that settles the result Future."""
         result = cast("asyncio.Future[Any]", self.result_future)
         self.finished = True
         self.gen = self.result_future = None
@@ -381,18 +382,18 @@ class Runner:
         return functools.partial(settle, result)
 
     def handle_yield(self, yielded: Any) -> bool:
-        """Take what the generator yielded as what it waits for next.
+        """Make the yielded value the one that the generator waits for.
 
-        :returns: True if that is done, so that `run` can go on; False if the Runner will be called back.
+        :returns: True if it is done, so that `run` can continue; False if the Runner will be called back.
         """
         if isinstance(yielded, asyncio.Future):
             future: Any = yielded
         else:
             try:
-                # Points first: converting a list starts the coroutines in it, which cannot be done twice.
+                # Yield points come first: converting a list starts its coroutines, and must happen only once.
                 points = None if _start_points is None else _start_points(self, yielded)
                 future = convert_yielded(yielded if points is None else points)
-            except Exception as error:  # BadYieldError, or whatever a registered converter raises
+            except Exception as error:  # BadYieldError, or any exception of a registered converter
                 future = _failed(error)
         self.future = future
         if future is moment:
@@ -420,15 +421,15 @@ class Runner:
             try:
                 loop.call_soon_threadsafe(self.run, context=self._context)
             except RuntimeError:
-                if not loop.is_closed():  # a closed loop has no use for the result
+                if not loop.is_closed():  # on a closed loop, the result is dropped
                     raise
 
         future.add_done_callback(wake)
 
     def handle_exception(self, typ: type[Exception], value: Exception, tb: TracebackType | None) -> bool:
-        """Throw ``value`` into the generator in place of the outcome it waits for.
+        """Throw ``value`` into the generator instead of the outcome that it waits for.
 
-        :returns: False if it is running or has ended, so that nothing was thrown.
+        :returns: False if the generator is running or has ended; in this case nothing is thrown.
         """
         if self.running or self.finished:
             return False
@@ -448,9 +449,9 @@ def maybe_future(x: futures.Future[_T]) -> futures.Future[_T]: ...  # type: igno
 @overload
 def maybe_future(x: _T) -> asyncio.Future[_T]: ...
 def maybe_future(x: Any) -> Any:
-    """Give ``x`` itself if it is a Future, else a completed Future with ``x`` as its result.
+    """Return ``x`` itself if it is a Future, otherwise a completed Future with the result ``x``.
 
-    For results that may or may not be Futures; native code tests with `inspect.isawaitable`.
+    This is for results that may or may not be Futures. Native coroutines can use `inspect.isawaitable`.
     """
     if is_future(x):
         return x
@@ -460,9 +461,9 @@ def maybe_future(x: Any) -> Any:
 
 
 def sleep(duration: float) -> asyncio.Future[None]:
-    """Give a Future that is done after ``duration`` seconds, for a coroutine to wait for.
+    """Return a Future that is done after ``duration`` seconds.
 
-    ``yield gen.sleep(0.5)`` pauses one coroutine and nothing else, unlike `time.sleep`.
+    ``yield gen.sleep(0.5)`` suspends only the current coroutine, whereas `time.sleep` blocks the event loop.
     """
     over = _create_future()
     IOLoop.current().call_later(duration, _finish_sleep, over)
@@ -501,7 +502,7 @@ def with_timeout(
     message: str | Callable[[], str] | None = None,
     io_loop: IOLoop | None = None,
 ) -> asyncio.Future[dict[_K, _T]]: ...
-# Whatever else a program has registered with `convert_yielded`.
+# Any other type that the program has registered with `convert_yielded`.
 @overload
 def with_timeout(
     timeout: float | datetime.timedelta,
@@ -519,17 +520,18 @@ def with_timeout(
     message: str | Callable[[], str] | None = None,
     io_loop: IOLoop | None = None,
 ) -> asyncio.Future[Any]:
-    """Wait for ``future``, but not for ever.
+    """Wait for ``future``, but only until a deadline.
 
-    :arg timeout: how long, as a `datetime.timedelta`, or until when, as a time of `IOLoop.time`.
-    :arg future: a Future or whatever else can be yielded.
-    :arg quiet_exceptions: an exception class or tuple of them; should ``future`` fail after the time is
-        over, its exception is logged unless it is one of these.
-    :arg message: text of the TimeoutError, or a function that is called for it when the time is over.
+    :param timeout: the time to wait as a `datetime.timedelta`, or the deadline as a time of `IOLoop.time`, in
+        seconds.
+    :param future: a Future or any other value that can be yielded.
+    :param quiet_exceptions: an exception class, or a tuple of them, that is not logged if ``future`` raises
+        it after the deadline. Other exceptions are logged.
+    :param message: the text of the TimeoutError, or a function that returns it and is called at the deadline.
     :returns: a Future with the outcome of ``future``, or with a `TimeoutError`.
 
-    The wait ends; what was waited for is neither cancelled nor stopped, since others may wait for it
-    too. Where it should be, use `asyncio.timeout` in a native coroutine.
+    At the deadline only the wait ends: ``future`` is not cancelled, because other code may wait for it too.
+    To cancel it as well, use `asyncio.timeout` in a native coroutine.
     """
     if io_loop is not None or isinstance(quiet_exceptions, IOLoop):
         ignored_loop("with_timeout")
@@ -565,25 +567,25 @@ def _report_late(future: Any, quiet: QuietExceptions) -> None:
 
 
 class WaitIterator(Generic[_T]):
-    """Gives the results of several Futures in the order in which they come.
+    """An iterator over the results of several Futures, in the order in which they complete.
 
-    :arg args: the Futures; or
-    :arg kwargs: the Futures by name.
-    :raises ValueError: if there are some of both.
+    :param args: the Futures.
+    :param kwargs: the Futures by name, instead of ``args``.
+    :raises ValueError: if both positional and keyword arguments are given.
 
-    ``async for`` goes over the results. `current_index` tells which argument the last one was, by
-    number or name, and `current_future` its Future::
+    ``async for`` iterates over the results. `current_index` is the number or name of the argument that gave
+    the last result, and `current_future` is its Future::
 
         waiting = gen.WaitIterator(near=fetch(a), far=fetch(b))
         while not waiting.done():
             try:
-                answer = await waiting.next()
+                response = await waiting.next()
             except OSError as error:
                 print(waiting.current_index, "failed:", error)
             else:
-                print(waiting.current_index, "gave", answer)
+                print(waiting.current_index, "returned", response)
 
-    An exception of one does not end the iteration when it is written like this. In ``async for`` it does.
+    In this form an exception of one Future does not end the iteration. In ``async for`` it does.
     """
 
     def __init__(
@@ -591,23 +593,23 @@ class WaitIterator(Generic[_T]):
     ) -> None:
         if args and kwargs:
             raise ValueError(
-                "WaitIterator takes Futures as positional arguments or as keyword arguments, not both"
+                "WaitIterator accepts Futures as positional arguments or as keyword arguments, not both"
             )
         named: Any = kwargs.items() if kwargs else enumerate(args)
-        # One Future may be given more than once, under several names.
+        # The same Future may be given more than once, under several names.
         self._unfinished: dict[Any, list[int | str]] = {}
         for name, each in named:
             self._unfinished.setdefault(_to_future(each), []).append(name)
         self._finished: deque[Any] = deque()
         self._running: asyncio.Future[_T] | None = None
-        #: Position or name of the Future whose result was given last.
+        #: The position or name of the Future whose result was returned last.
         self.current_index: int | str | None = None
-        #: That Future.
+        #: The Future whose result was returned last.
         self.current_future: Any = None
         for future, names in tuple(self._unfinished.items()):
             for _ in names:
                 if isinstance(future, futures.Future):
-                    # An executor's calls back in a thread, which may not touch what belongs to the loop.
+                    # It runs callbacks in the executor's thread, which must not touch objects of the loop.
                     IOLoop.current().add_future(future, self._child_done)
                 elif future.done():
                     self._finished.append(future)
@@ -615,14 +617,14 @@ class WaitIterator(Generic[_T]):
                     future.add_done_callback(self._child_done)
 
     def done(self) -> bool:
-        """Whether every result has been given."""
+        """Whether all results have been returned."""
         if self._finished or self._unfinished:
             return False
         self.current_index = self.current_future = None
         return True
 
     def next(self) -> asyncio.Future[_T]:
-        """Give a Future of the next result. Call it again only when that is done."""
+        """Return a Future of the next result. It must be done before the next call."""
         self._running = running = _new_future(Future)
         if self._finished:
             self._give(self._finished.popleft())
@@ -635,7 +637,7 @@ class WaitIterator(Generic[_T]):
             self._give(child)
 
     def _give(self, child: Any) -> None:
-        # Taken away at once: the result of an executor's Future reaches it only in the next turn of the loop.
+        # Cleared here, because a result from an executor's Future arrives only in the next loop iteration.
         running, self._running = self._running, None
         assert running is not None
         self.current_future = child
@@ -657,10 +659,10 @@ class WaitIterator(Generic[_T]):
         return self.next()
 
 
-if not TYPE_CHECKING:  # a checker would take every name for one of this module
+if not TYPE_CHECKING:  # a type checker would otherwise accept every name as one of this module
 
     def __getattr__(name: str) -> Any:
-        # The style of Tornado 4, imported when it is used.
+        # The API of Tornado 4, imported on first use.
         if name in ("Task", "engine"):
             return getattr(import_object("tornado._tornado4.gen_engine"), name)
         if name in ("Arguments", "Callback", "Wait", "WaitAll", "YieldPoint"):

@@ -1,19 +1,20 @@
-"""The event loop: callbacks, timers, file descriptors and coroutines, one at a time in one thread.
+"""The event loop: callbacks, timers, file descriptors and coroutines in one thread.
 
-`IOLoop` is a face put on an `asyncio` event loop; there is one IOLoop for each asyncio loop, made when it
-is first asked for, and the two may be mixed freely. New programs need little of it::
+`IOLoop` wraps an `asyncio` event loop. Each asyncio loop has at most one IOLoop, which is created when it is
+first requested. Both APIs can be mixed freely. New programs need little of this module::
 
     async def main():
         application.listen(8888)
-        await asyncio.get_running_loop().create_future()  # for ever
+        await asyncio.get_running_loop().create_future()  # run until interrupted
 
     asyncio.run(main())
 
-What it adds for programs written for Tornado: `IOLoop.current`, `IOLoop.run_sync`, `IOLoop.add_callback`
-from any thread, handlers for file descriptors, and timers by the wall clock, `PeriodicCallback` among them.
+For programs written for Tornado it provides `IOLoop.current`, `IOLoop.run_sync`, `IOLoop.add_callback` from
+any thread, handlers for file descriptors, timers based on wall-clock time, and `PeriodicCallback`.
 
-An exception that leaves a callback is logged to ``tornado.application`` and the loop goes on. A callback
-that returns an awaitable has it run to its end, with its exception logged in the same way.
+If a callback raises an exception, the exception is logged to ``tornado.application`` and the loop continues.
+If a callback returns an awaitable, the awaitable runs to its end, and its exception is logged in the same
+way.
 """
 
 from __future__ import annotations
@@ -55,17 +56,17 @@ _P = ParamSpec("_P")
 _Ts = TypeVarTuple("_Ts")
 _HasFileno = TypeVar("_HasFileno", bound="_Selectable")
 
-#: Calls callbacks inside their stack contexts; set when a program makes its first one
+#: Calls callbacks inside their stack contexts; set when the first stack context is created
 #: (`_tornado4.stack_contexts`).
 _call_inside: Callable[[Callable[[], Any]], Any] | None = None
 
 
-#: Called with each loop that is made to be a thread's current one, before it runs.
+#: Called with each new loop that becomes the current loop of a thread, before the loop runs.
 new_loop_callbacks: list[Callable[[IOLoop], object]] = []
 
 
 class _Selectable(Protocol):
-    """A socket, or anything else that has a descriptor and can be closed."""
+    """A socket or another object that has a file descriptor and can be closed."""
 
     def fileno(self) -> int: ...
 
@@ -75,60 +76,60 @@ class _Selectable(Protocol):
 class IOLoop(Configurable):
     """An event loop.
 
-    ``IOLoop()`` makes a loop of its own, on a fresh asyncio loop, and makes it the current one of this
-    thread; ``IOLoop(make_current=False)`` leaves the thread as it is. Inside a running loop, and in
-    programs started by `asyncio.run`, use `IOLoop.current` instead.
+    ``IOLoop()`` creates an asyncio loop and an IOLoop for it, and makes the IOLoop the current one of this
+    thread; ``IOLoop(make_current=False)`` does not change the thread's current loop. In a running loop, and
+    in programs started by `asyncio.run`, use `IOLoop.current` instead.
 
-    Of its methods only `add_callback` may be called from another thread.
+    Only `add_callback` may be called from other threads.
     """
 
-    #: No event. Handlers are always told of errors, whatever they ask for.
+    #: No event. Errors are always reported to the handler, regardless of the registered events.
     NONE = 0
-    #: There is something to read, or the peer has closed.
+    #: Data can be read, or the peer has closed the connection.
     READ = 0x001
-    #: There is room to write, or a connection attempt has ended.
+    #: Data can be written, or a connection attempt has ended.
     WRITE = 0x004
-    #: The descriptor is in error. It comes as READ or WRITE, since asyncio knows only these two.
+    #: An error on the descriptor. Handlers receive READ or WRITE instead, the only events of asyncio.
     ERROR = 0x018
 
-    #: The IOLoop of each asyncio loop. Closed loops leave when the next one is registered.
+    #: The IOLoop of each asyncio loop. Closed loops are removed when the next one is registered.
     _ioloop_for_asyncio: ClassVar[dict[asyncio.AbstractEventLoop, IOLoop]] = {}
 
-    #: The asyncio loop underneath.
+    #: The underlying asyncio loop.
     asyncio_loop: asyncio.AbstractEventLoop
 
     _executor: concurrent.futures.Executor | None = None
-    #: Whether a callback of ours is being called, so that the loop is surely awake. False is always safe.
+    #: Whether a callback is running, which implies that the loop is awake. False is always a safe value.
     _in_callback = False
 
-    # ---- Which implementation
+    # ---- Selection of the implementation
 
     @classmethod
     def configurable_base(cls) -> type[Configurable]:
-        """The head of this family: `IOLoop`."""
+        """Return the base class of all implementations: `IOLoop`."""
         return IOLoop
 
     @classmethod
     def configurable_default(cls) -> type[Configurable]:
-        """What ``IOLoop()`` makes: `tornado.platform.asyncio.AsyncIOLoop`."""
+        """Return the class that ``IOLoop()`` creates by default: `tornado.platform.asyncio.AsyncIOLoop`."""
         found: type[Configurable] = import_object("tornado.platform.asyncio.AsyncIOLoop")
         return found
 
     @classmethod
     def configure(cls, impl: str | type[Configurable] | None, **kwargs: Any) -> None:
-        """Choose the class that ``IOLoop()`` makes.
+        """Set the class that ``IOLoop()`` creates.
 
-        :arg impl: a subclass of `tornado.platform.asyncio.BaseAsyncIOLoop`, or its dotted name.
-        :arg kwargs: arguments for its ``initialize``.
-        :raises RuntimeError: if it is a class of any other kind: there is no loop but asyncio's.
+        :param impl: a subclass of `tornado.platform.asyncio.BaseAsyncIOLoop`, or its dotted name.
+        :param kwargs: arguments of its ``initialize``.
+        :raises RuntimeError: if ``impl`` is any other class, because only asyncio's loops are supported.
         """
         chosen = import_object(impl) if isinstance(impl, str) else impl
         wanted = import_object("tornado.platform.asyncio.BaseAsyncIOLoop")
         if isinstance(chosen, type) and not issubclass(chosen, wanted):
-            raise RuntimeError(f"IOLoop runs on asyncio: {chosen!r} is not a subclass of {wanted!r}")
+            raise RuntimeError(f"IOLoop implementation {chosen!r} is not a subclass of {wanted!r}")
         super().configure(chosen, **kwargs)
 
-    # ---- Which loop
+    # ---- The current loop
 
     @overload
     @staticmethod
@@ -144,10 +145,10 @@ class IOLoop(Configurable):
 
     @staticmethod
     def current(instance: bool = True) -> IOLoop | None:
-        """Give the IOLoop of the asyncio loop that is running, or that is set for this thread.
+        """Return the IOLoop of the running asyncio loop or, without one, of the thread's asyncio loop.
 
-        :arg instance: whether to make an IOLoop, and an asyncio loop if need be, where there is none.
-        :returns: the IOLoop; None only where there is none and ``instance`` is false.
+        :param instance: whether to create a missing IOLoop and, if necessary, its asyncio loop.
+        :returns: the IOLoop, or None if it does not exist and ``instance`` is false.
         """
         loop = _get_running_loop() or _loop_of_thread()
         if loop is None:
@@ -162,37 +163,37 @@ class IOLoop(Configurable):
 
     @staticmethod
     def instance() -> IOLoop:
-        """The older name of `current`."""
+        """Return the current loop. The older name of `current`."""
         return IOLoop.current()
 
     @staticmethod
     def initialized() -> bool:
-        """Whether this thread has an IOLoop already. Deprecated: `current` can tell by ``instance=False``."""
+        """Whether this thread has an IOLoop. Deprecated: use `current` with ``instance=False``."""
         deprecated("IOLoop.initialized()", "ask whether IOLoop.current(instance=False) is None")
         return IOLoop.current(instance=False) is not None
 
     def install(self) -> None:
-        """The older name of `make_current`."""
+        """Make this loop the current one. The older name of `make_current`."""
         self.make_current()
 
     @staticmethod
     def clear_instance() -> None:
-        """The older name of `clear_current`."""
+        """Clear the current loop. The older name of `clear_current`."""
         IOLoop.clear_current()
 
     def make_current(self) -> None:
-        """Make this the current loop of the calling thread. Deprecated: a loop is current while it runs."""
+        """Make this the current loop of the calling thread. Deprecated: a running loop is always current."""
         _warn_deprecated("make_current", "start the loop instead, for example with asyncio.run()")
         self._make_current()
 
     @staticmethod
     def clear_current() -> None:
-        """Leave the calling thread without a current loop. Deprecated: a loop is current while it runs."""
+        """Clear the current loop of the calling thread. Deprecated: a loop is current while it runs."""
         _warn_deprecated("clear_current", "close the loop instead")
         IOLoop._clear_current()
 
     def _make_current(self) -> None:
-        """Implementations set this thread's asyncio loop here."""
+        """Set the thread's asyncio loop. Implemented by subclasses."""
 
     @staticmethod
     def _clear_current() -> None:
@@ -201,14 +202,14 @@ class IOLoop(Configurable):
             current._clear_current_hook()
 
     def _clear_current_hook(self) -> None:
-        """Implementations undo here what `_make_current` did."""
+        """Undo `_make_current`. Implemented by subclasses."""
 
-    # ---- Life
+    # ---- Life cycle
 
     def initialize(self, make_current: bool = True) -> None:
-        """Take the arguments of ``IOLoop()``.
+        """Process the arguments of ``IOLoop()``.
 
-        :arg make_current: whether the new loop becomes the current one of the calling thread.
+        :param make_current: whether the new loop becomes the current one of the calling thread.
         """
         if make_current:
             self._make_current()
@@ -218,23 +219,23 @@ class IOLoop(Configurable):
     def start(self) -> None:
         """Run the loop until `stop` is called.
 
-        :raises RuntimeError: if a loop is running in this thread already.
+        :raises RuntimeError: if a loop is already running in this thread.
         """
         raise NotImplementedError
 
     def stop(self) -> None:
-        """Have `start` return after the callbacks that are due; at once, if it has yet to be called.
+        """Make `start` return after the callbacks that are ready, or immediately if it is called later.
 
-        Timers and handlers stay, and a later `start` goes on with them. From another thread use
+        Timers and handlers remain, and a later `start` continues with them. From another thread, call
         ``loop.add_callback(loop.stop)``.
         """
         raise NotImplementedError
 
     def close(self, all_fds: bool = False) -> None:
-        """Close a loop that is not running, and free what it holds. It cannot be used again.
+        """Close the loop, which must not be running, and release its resources. It cannot be used again.
 
-        :arg all_fds: whether to close every file descriptor registered with it, too.
-        :raises RuntimeError: if it is running.
+        :param all_fds: whether to close all file descriptors registered with the loop as well.
+        :raises RuntimeError: if the loop is running.
         """
         raise NotImplementedError
 
@@ -244,18 +245,18 @@ class IOLoop(Configurable):
     def run_sync(
         self, func: Callable[[], Awaitable[_T] | None], timeout: float | None = None
     ) -> _T | None: ...
-    # Whatever else `tornado.gen.convert_yielded` knows.
+    # Any other type that `tornado.gen.convert_yielded` accepts.
     @overload
     def run_sync(self, func: Callable[[], object], timeout: float | None = None) -> Any: ...
     def run_sync(self, func: Callable[[], Any], timeout: float | None = None) -> Any:
         """Start the loop, run ``func``, wait for the awaitable it returns, and stop the loop.
 
-        :arg func: called without arguments in the loop; usually a coroutine function.
-        :arg timeout: seconds after which the awaitable is cancelled; None for no limit.
+        :param func: called without arguments in the loop; usually a coroutine function.
+        :param timeout: time in seconds after which the awaitable is cancelled; None for no limit.
         :returns: the awaitable's result, or None if ``func`` returned None.
-        :raises TimeoutError: if the time was up first.
-        :raises tornado.gen.BadYieldError: if ``func`` returned something that cannot be waited for.
-        :raises RuntimeError: if the loop was stopped before the result was there.
+        :raises TimeoutError: if the timeout expired before the awaitable was done.
+        :raises tornado.gen.BadYieldError: if ``func`` returned a value that cannot be waited for.
+        :raises RuntimeError: if the loop was stopped before the awaitable was done.
 
         ::
 
@@ -277,7 +278,7 @@ class IOLoop(Configurable):
         return run.outcome(timeout)
 
     def time(self) -> float:
-        """The time by which `call_at` and `add_timeout` go: seconds since the epoch, as of `time.time`."""
+        """Return the current time of the clock for `call_at` and `add_timeout`: `time.time`, in seconds."""
         return time.time()
 
     # ---- File descriptors
@@ -291,34 +292,34 @@ class IOLoop(Configurable):
     ) -> None: ...
 
     def add_handler(self, fd: int | _Selectable, handler: Callable[[Any, int], None], events: int) -> None:
-        """Have ``handler(fd, events)`` called whenever ``fd`` is ready.
+        """Call ``handler(fd, events)`` whenever ``fd`` is ready.
 
-        :arg fd: a file descriptor, or an object with ``fileno()`` and ``close()``, such as a socket. The
-            handler is given what was registered.
-        :arg handler: called with it and with `READ` or `WRITE`, again and again while it stays ready.
-        :arg events: `READ` and `WRITE`, or-ed together.
-        :raises ValueError: if ``fd`` is registered already; see `update_handler`.
+        :param fd: a file descriptor, or an object with ``fileno()`` and ``close()``, such as a socket. The
+            handler receives the same value or object.
+        :param handler: called with ``fd`` and with `READ` or `WRITE`, repeatedly while ``fd`` remains ready.
+        :param events: the bitwise OR of `READ` and `WRITE`.
+        :raises ValueError: if ``fd`` is already registered; use `update_handler` instead.
         """
         raise NotImplementedError
 
     def update_handler(self, fd: int | _Selectable, events: int) -> None:
         """Change the events for which the handler of ``fd`` is called.
 
-        :arg events: `READ` and `WRITE`, or-ed together, or `NONE`.
+        :param events: the bitwise OR of `READ` and `WRITE`, or `NONE`.
         """
         raise NotImplementedError
 
     def remove_handler(self, fd: int | _Selectable) -> None:
-        """Stop listening on ``fd``, before it is closed. One that is not registered is ignored."""
+        """Stop watching ``fd``. Call this before closing it. An unregistered ``fd`` is ignored."""
         raise NotImplementedError
 
     def split_fd(self, fd: int | _Selectable) -> tuple[int, int | _Selectable]:
-        """Give the descriptor number of ``fd`` and ``fd`` itself, which may be that number."""
+        """Return the file descriptor number of ``fd``, and ``fd`` itself, which may be the same number."""
         number = fd if isinstance(fd, int) else fd.fileno()
         return number, fd
 
     def close_fd(self, fd: int | _Selectable) -> None:
-        """Close a descriptor given as `split_fd` takes it. One that is closed already is no error."""
+        """Close a file descriptor or an object with one. A descriptor that is already closed is ignored."""
         with contextlib.suppress(OSError):
             return os.close(fd) if isinstance(fd, int) else fd.close()
 
@@ -333,7 +334,7 @@ class IOLoop(Configurable):
     ) -> object:
         """Call ``callback(*args, **kwargs)`` once, at ``deadline``.
 
-        :arg deadline: a time by the clock of `time`, or a `datetime.timedelta` from now.
+        :param deadline: a time of `time`, in seconds, or a `datetime.timedelta` from now.
         :returns: a handle for `remove_timeout`.
         :raises TypeError: if ``deadline`` is neither.
         """
@@ -342,7 +343,9 @@ class IOLoop(Configurable):
         when: Any = deadline
         if isinstance(when, numbers.Real):
             return self.call_at(float(when), callback, *args, **kwargs)
-        raise TypeError(f"a deadline is a number of seconds since the epoch or a timedelta, not {deadline!r}")
+        raise TypeError(
+            f"deadline must be a time in seconds since the epoch or a timedelta, got {deadline!r}"
+        )
 
     def call_later(
         self, delay: float, callback: Callable[_P, object], *args: _P.args, **kwargs: _P.kwargs
@@ -350,50 +353,51 @@ class IOLoop(Configurable):
         """Call ``callback(*args, **kwargs)`` once, ``delay`` seconds from now.
 
         :returns: a handle for `remove_timeout`.
-        :raises TypeError: if ``delay`` is no number.
+        :raises TypeError: if ``delay`` is not a number.
         """
         try:
             when = self.time() + delay
         except TypeError:
-            raise TypeError(f"call_later: delay takes a number of seconds, not {delay!r}") from None
+            raise TypeError(f"call_later: delay must be a number of seconds, got {delay!r}") from None
         return self.call_at(when, callback, *args, **kwargs)
 
     def call_at(
         self, when: float, callback: Callable[_P, object], *args: _P.args, **kwargs: _P.kwargs
     ) -> object:
-        """Call ``callback(*args, **kwargs)`` once, at the time ``when`` by the clock of `time`.
+        """Call ``callback(*args, **kwargs)`` once, when `time` reaches ``when`` (in seconds).
 
         :returns: a handle for `remove_timeout`.
         """
         raise NotImplementedError
 
     def remove_timeout(self, timeout: object) -> None:
-        """Cancel a timer, given its handle. One that has been called or cancelled is no error."""
+        """Cancel a timer by its handle. A timer that has fired or has been cancelled is ignored."""
         raise NotImplementedError
 
     # ---- Callbacks
 
     def add_callback(self, callback: Callable[_P, object], *args: _P.args, **kwargs: _P.kwargs) -> None:
-        """Call ``callback(*args, **kwargs)`` on the next turn of the loop, in the caller's context.
+        """Call ``callback(*args, **kwargs)`` in the next iteration of the loop, in the caller's context.
 
-        The context is that of `contextvars`. May be called from any thread, and from a handler of the
-        `signal` module. A loop that is closed forgets the callback silently.
+        The context is that of `contextvars`. This method may be called from any thread, and from a handler of
+        the `signal` module. If the loop is closed, the callback is dropped silently.
         """
         raise NotImplementedError
 
     def add_callback_from_signal(
         self, callback: Callable[_P, object], *args: _P.args, **kwargs: _P.kwargs
     ) -> None:
-        """The same as `add_callback`, which is safe in a handler of the `signal` module, too.
+        """Call a callback in the next iteration of the loop, from a handler of the `signal` module.
 
-        Deprecated: use `asyncio.loop.add_signal_handler`, whose handlers may use the loop freely.
+        Deprecated: use `asyncio.loop.add_signal_handler`, whose handlers may use the loop without
+        restrictions. `add_callback` is also safe in handlers of the `signal` module.
         """
         raise NotImplementedError
 
     def spawn_callback(self, callback: Callable[_P, object], *args: _P.args, **kwargs: _P.kwargs) -> None:
-        """Start a coroutine, or call a function, on the next turn of the loop and forget it.
+        """Start a coroutine or call a function in the next iteration of the loop, without waiting for it.
 
-        The same as `add_callback`, but outside of stack contexts: its exceptions are logged.
+        Unlike `add_callback`, it runs outside of stack contexts. Exceptions are logged.
         """
         classic = sys.modules.get("tornado._tornado4.stack_contexts")
         with contextlib.nullcontext() if classic is None else classic.NullContext():
@@ -414,20 +418,20 @@ class IOLoop(Configurable):
         future: asyncio.Future[_T] | concurrent.futures.Future[_T],
         callback: Callable[..., object],
     ) -> None:
-        """Call ``callback(future)`` in this loop when ``future`` is done, whichever thread completes it.
+        """Call ``callback(future)`` in this loop when ``future`` is done, in whichever thread it completes.
 
-        The callback has to look at the Future's result or exception itself.
+        The callback must retrieve the Future's result or exception.
         """
         if isinstance(future, Future):
             future.add_done_callback(functools.partial(self._run_callback, callback))
         else:
-            # This one calls back in the thread that completed it, or, done already, right here: bring the
-            # caller's context along.
+            # This Future calls back in the thread that completes it or, if it is done, immediately. The
+            # caller's context is passed along.
             context = contextvars.copy_context()
             future_add_done_callback(future, lambda done: context.run(self.add_callback, callback, done))
 
     def _run_callback(self, callback: Callable[..., Any], *args: Any) -> None:
-        """Call ``callback(*args)`` and wait, in the background, for what it returns; log what it raises."""
+        """Call ``callback(*args)``; wait in the background for an awaitable it returns. Log exceptions."""
         self._in_callback = True
         try:
             returned = callback(*args) if _call_inside is None else _call_inside(_bind(callback, args))
@@ -436,7 +440,7 @@ class IOLoop(Configurable):
             try:
                 awaited = convert_yielded(returned)
             except BadYieldError:
-                return  # an ordinary value, which nobody asked for
+                return  # an ordinary value, which is ignored
             self.add_future(awaited, self._discard_future_result)
         except CancelledError:
             pass
@@ -446,18 +450,18 @@ class IOLoop(Configurable):
             self._in_callback = False
 
     def set_blocking_log_threshold(self, seconds: float | None) -> None:
-        """Does nothing, with a warning. In Tornado 4 it had tracebacks logged of what blocked the loop."""
+        """Do nothing but warn. Tornado 4 logged the tracebacks of callbacks that blocked the loop."""
         deprecated("IOLoop.set_blocking_log_threshold", "use asyncio's debug mode, which logs slow callbacks")
 
     def handle_callback_exception(self, callback: Callable[[], Any]) -> None:
-        """Called with a callback that has raised the exception that is being handled; logs it.
+        """Log the exception that is being handled, which ``callback`` has raised.
 
-        May be overridden, or replaced on the object; `sys.exc_info` tells of the exception.
+        This method may be overridden, or replaced on the object. `sys.exc_info` returns the exception.
         """
         app_log.error("Exception in callback %r", callback, exc_info=True)
 
     def _discard_future_result(self, future: asyncio.Future[Any]) -> None:
-        # Raises what is in it, to be logged like what any other callback raises.
+        # Raises the Future's exception, so that it is logged like that of any other callback.
         future.result()
 
     # ---- Threads
@@ -470,7 +474,7 @@ class IOLoop(Configurable):
     ) -> asyncio.Future[_T]:
         """Call ``func(*args)`` in a thread.
 
-        :arg executor: whose thread; None for the loop's own executor.
+        :param executor: the executor to use; None for the loop's default executor.
         :returns: a Future of the result. Use `functools.partial` for keyword arguments.
         """
         if executor is None:
@@ -482,18 +486,18 @@ class IOLoop(Configurable):
         return answer
 
     def set_default_executor(self, executor: concurrent.futures.Executor) -> None:
-        """Set the executor that `run_in_executor` uses where it is given None."""
+        """Set the executor that `run_in_executor` uses when its ``executor`` is None."""
         self._executor = executor
 
 
 def _loop_of_thread() -> asyncio.AbstractEventLoop | None:
-    """The asyncio loop that this thread has; asyncio makes one for the main thread before Python 3.14."""
+    """Return this thread's asyncio loop. Before Python 3.14 asyncio creates one in the main thread."""
     if threading.current_thread() is not threading.main_thread():
         with contextlib.suppress(RuntimeError):
             return asyncio.get_event_loop()
         return None
     with warnings.catch_warnings():
-        # Python 3.12 and 3.13 warn of making it.
+        # Python 3.12 and 3.13 warn when asyncio creates it.
         warnings.simplefilter("ignore", DeprecationWarning)
         try:
             return asyncio.get_event_loop()
@@ -516,9 +520,9 @@ class _SyncRun:
         self.over = False
 
     def begin(self) -> None:
-        """Run the function, in the loop."""
+        """Call the function in the loop."""
         if self.over:
-            return  # the loop could not be started, and the caller knows
+            return  # the loop could not be started, and run_sync() has raised
         try:
             returned = self.func()
             if returned is None:
@@ -538,14 +542,17 @@ class _SyncRun:
         return self.future  # type: ignore[no-any-return]
 
     def expire(self) -> None:
-        """The time is up: cancel. A coroutine may still clean up; what cannot be cancelled is left behind."""
+        """Cancel the awaitable because the timeout has expired. If it cannot be cancelled, stop the loop.
+
+        A cancelled coroutine can still clean up before the loop stops.
+        """
         self.expired = True
-        # A timer may be faster than the first callback; then `begin` comes back here.
+        # The timer may fire before the first callback; then `begin` calls this method again.
         if self.future is not None and not self.future.cancel():
             self.loop.stop()
 
     def outcome(self, timeout: float | None) -> Any:
-        """What the caller of `run_sync` gets."""
+        """Return the result of `run_sync`, or raise its exception."""
         finished = self.future is not None and self.future.done()
         if self.expired and (not finished or self.future.cancelled()):
             raise TimeoutError(f"Operation timed out after {timeout} seconds")
@@ -555,18 +562,18 @@ class _SyncRun:
 
 
 class PeriodicCallback:
-    """Call a function again and again, at even distances of time.
+    """A timer that calls a function periodically.
 
-    :arg callback: called without arguments; an awaitable it returns is waited for.
-    :arg callback_time: the period, in milliseconds or as a `datetime.timedelta`.
-    :arg jitter: how much each period may vary, as a part of it: with 0.1 each is 95 to 105 % of the period,
-        so that many programs started together drift apart.
+    :param callback: called without arguments; if it returns an awaitable, the awaitable is waited for.
+    :param callback_time: the period, in milliseconds or as a `datetime.timedelta`.
+    :param jitter: the random variation of each period, as a fraction of it: with 0.1 each period lasts 95 to
+        105 % of ``callback_time``. This keeps programs that start together from running in lockstep.
     :raises ValueError: if the period is not positive.
-    :raises TypeError: if it is neither a number nor a timedelta.
+    :raises TypeError: if the period is neither a number nor a timedelta.
 
-    Calls fall on multiples of the period counted from `start`. One that takes longer than the period is never
-    overtaken by the next: the times that it missed are left out, also where it was stopped and started anew
-    meanwhile. Exceptions are logged and end nothing.
+    Calls occur at multiples of the period after `start`. Calls never overlap: if one takes longer than the
+    period, the times that it missed are skipped, even if the timer is stopped and started again during the
+    call. Exceptions are logged and do not stop the timer.
     """
 
     def __init__(
@@ -585,27 +592,27 @@ class PeriodicCallback:
             positive = callback_time > 0
         except TypeError:
             raise TypeError(
-                "PeriodicCallback: callback_time takes a number of milliseconds or a timedelta, "
-                f"not {callback_time!r}"
+                "PeriodicCallback: callback_time must be a number of milliseconds or a timedelta, "
+                f"got {callback_time!r}"
             ) from None
         if not positive:
-            raise ValueError(f"the period of a PeriodicCallback has to be positive, not {callback_time!r} ms")
+            raise ValueError(f"PeriodicCallback: callback_time must be positive, got {callback_time!r} ms")
         self.callback = callback
         self.callback_time: float = callback_time
         self.jitter = jitter
         self._running = False
         self._timeout: object | None = None
         self._next_timeout = 0.0
-        # The loop that a call is under way on. A loop that was closed may never end its call.
+        # The loop on which a call is in progress. If that loop was closed, the call may never end.
         self._called_on: IOLoop | None = None
 
     def start(self) -> None:
-        """Begin, on the current IOLoop: the first call comes one period from now.
+        """Start the timer on the current IOLoop. The first call happens after one period.
 
-        If a coroutine is still under way there from before a `stop`, it comes after its end.
+        If a coroutine from before a `stop` is still running on that loop, the first call comes after its end.
         """
         self.stop()
-        # Looked up here and not earlier: it may well be made in another thread than it is started in.
+        # Looked up here because the object may have been created in a different thread.
         loop: IOLoop = IOLoop.current()
         self.io_loop: IOLoop = loop
         self._next_timeout = loop.time()
@@ -613,14 +620,14 @@ class PeriodicCallback:
         self._schedule_next()
 
     def stop(self) -> None:
-        """Make no further call. A coroutine that is under way runs to its end."""
+        """Stop the timer. A coroutine that is in progress runs to its end."""
         timer, self._timeout = self._timeout, None
         if timer is not None:
             self.io_loop.remove_timeout(timer)
         self._running = False
 
     def is_running(self) -> bool:
-        """Whether `start` has been called, and not `stop` since."""
+        """Whether the timer has been started and not stopped."""
         return self._running
 
     def _run(self) -> Awaitable[None] | None:
@@ -650,30 +657,30 @@ class PeriodicCallback:
             self._end_call(loop)
 
     def _end_call(self, loop: IOLoop) -> None:
-        if self._called_on is loop:  # else it was started on another one meanwhile
+        if self._called_on is loop:  # otherwise it has been started on another loop during the call
             self._called_on = None
             self._schedule_next()
 
     def _schedule_next(self) -> None:
-        # A timer is there already if it was started on another loop meanwhile.
+        # There is already a timer if it has been started on another loop during the call.
         if self._running and self._timeout is None and self._called_on is not self.io_loop:
             self._update_next(self.io_loop.time())
             self._timeout = self.io_loop.add_timeout(self._next_timeout, self._run)
 
     def _update_next(self, current_time: float) -> None:
-        """Move ``_next_timeout`` to the first time of the pattern that is later than ``current_time``."""
+        """Move ``_next_timeout`` to the first multiple of the period that is later than ``current_time``."""
         period = self.callback_time / 1000
         if self.jitter:
             period *= 1 + self.jitter * (random.random() - 0.5)
         late = current_time - self._next_timeout
-        # A timer that fires early, or a clock that was set back (late < 0), must not repeat a time: at
-        # least one on.
+        # A time must not be repeated if a timer fires early or the clock was set back (late < 0), so this
+        # advances by at least one period.
         steps = math.floor(late / period) + 1 if late >= 0 else 1
         self._next_timeout += steps * period
 
 
 def _warn_deprecated(what: str, advice: str) -> None:
-    # Programs tell their warning filters how the text begins.
+    # Warning filters of programs match the beginning of this text.
     warnings.warn(f"{what} is deprecated; {advice}", DeprecationWarning, stacklevel=3)
 
 

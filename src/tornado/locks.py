@@ -1,16 +1,17 @@
 """Locks, semaphores, events and conditions for coroutines of one event loop.
 
-They look like those of `asyncio`, and differ in that the methods that wait give Futures, so that
-generator coroutines can yield them, and take a timeout. A timeout is a `datetime.timedelta` from now,
-or a time of `IOLoop.time <tornado.ioloop.IOLoop.time>` as a number; any time past, 0 among them, means
-at once: what is not to be had in this turn of the loop times out. None waits for ever.
+They resemble those of `asyncio`. The differences: methods that wait return Futures, so generator coroutines
+can yield them, and they accept a timeout. A timeout is a `datetime.timedelta` from now, or a deadline as a
+time of `IOLoop.time <tornado.ioloop.IOLoop.time>`, in seconds. With a deadline in the past, such as 0, the
+wait times out in the next event loop iteration. None means no timeout.
 
-None of this is for threads: use it in the loop's own thread. Whoever waits longest is served first, and
-neither time nor memory grows with those who gave up waiting.
+These classes are not thread-safe: use them in the event loop's thread. Waiters are served in the order of
+arrival, and waiters that have timed out or been cancelled do not accumulate in memory or slow down the
+others.
 
-Where tasks may be cancelled write ``async with``. A task that is cancelled in the very turn in which its
-``await lock.acquire()`` is granted never sees the grant, and so keeps the lock for ever; ``async with``
-gives it on.
+Use ``async with`` in tasks that may be cancelled. If a task is cancelled in the same event loop iteration in
+which its ``await lock.acquire()`` succeeds, it never learns that it holds the lock, so the lock remains
+locked; ``async with`` releases it.
 """
 
 from __future__ import annotations
@@ -27,18 +28,17 @@ __all__ = ["BoundedSemaphore", "Condition", "Event", "Lock", "Semaphore"]
 
 
 class _TimeoutGarbageCollector:
-    """What `Condition` and `Semaphore` share: the line of those who wait."""
+    """Base class of `Condition` and `Semaphore` with their queue of waiters."""
 
     def __init__(self) -> None:
         self._waiters = Waiters()
 
 
 class Condition(_TimeoutGarbageCollector):
-    """Lets coroutines wait until another one says that something has changed.
+    """A condition that coroutines can wait for until another coroutine notifies them.
 
-    Unlike `threading.Condition` it has no lock to hold: between two awaits no other coroutine of the
-    loop runs::
-
+    Unlike `threading.Condition` it has no lock, because no other coroutine of the event loop runs between two
+    awaits::
         condition = locks.Condition()
 
         async def reader():
@@ -57,7 +57,7 @@ class Condition(_TimeoutGarbageCollector):
     def wait(self, timeout: Timeout = None) -> asyncio.Future[bool]:
         """Wait to be notified.
 
-        :returns: a Future of True when notified, of False when the time is over first.
+        :returns: a Future of True when notified, or of False if the timeout expires first.
         """
         waiter: asyncio.Future[bool] = Future()
         self._waiters.join(waiter)
@@ -71,28 +71,28 @@ class Condition(_TimeoutGarbageCollector):
         return waiter
 
     def notify(self, n: int = 1) -> None:
-        """Wake ``n`` of those who wait, the longest waiting first; all of them if they are fewer."""
+        """Wake up to ``n`` waiters, in the order of their arrival."""
         waiters = self._waiters
         while n > 0 and waiters:
             waiter = waiters.popleft()
             if not waiter.done():
-                waiter.set_result(True)  # whoever it wakes runs in a later turn of the loop
+                waiter.set_result(True)  # the waiting coroutine runs in a later event loop iteration
                 n -= 1
 
     def notify_all(self) -> None:
-        """Wake all who wait."""
+        """Wake all waiters."""
         self.notify(len(self._waiters))
 
 
 class Event:
-    """Lets coroutines wait until a flag is set. Once it is, nobody waits until it is cleared.
+    """A flag that coroutines can wait for. While it is set, `wait` returns a completed Future.
 
-    ``await event.wait()`` in any number of coroutines, ``event.set()`` in another.
+    Any number of coroutines can use ``await event.wait()``; another one calls ``event.set()``.
     """
 
     def __init__(self) -> None:
         self._value = False
-        # An insertion-ordered set: who has waited for a flag leaves it from the middle.
+        # An insertion-ordered set, because waiters may be removed from any position.
         self._waiters: dict[asyncio.Future[None], None] = {}
 
     def __repr__(self) -> str:
@@ -103,7 +103,7 @@ class Event:
         return self._value
 
     def set(self) -> None:
-        """Set the flag, and wake all who wait for it."""
+        """Set the flag and wake all waiters."""
         if self._value:
             return
         self._value = True
@@ -113,14 +113,14 @@ class Event:
                 waiter.set_result(None)
 
     def clear(self) -> None:
-        """Take the flag back: who waits from now on waits for the next `set`."""
+        """Clear the flag: later calls of `wait` wait for the next `set`."""
         self._value = False
 
     def wait(self, timeout: Timeout = None) -> asyncio.Future[None]:
-        """Wait for the flag.
+        """Wait until the flag is set.
 
-        :returns: a Future of None; at once, if the flag is set.
-        :raises TimeoutError: in the Future, if the time is over first.
+        :returns: a Future of None, already done if the flag is set.
+        :raises TimeoutError: in the Future, if the timeout expires first.
         """
         waiter: asyncio.Future[None] = Future()
         if self._value:
@@ -138,7 +138,7 @@ class Event:
 
 
 class _ReleasingContextManager:
-    """What a granted `Semaphore.acquire` gives: a ``with`` statement that releases at its end."""
+    """The result of `Semaphore.acquire`: a context manager whose ``with`` block ends with a release."""
 
     __slots__ = ("_owner",)
 
@@ -155,31 +155,31 @@ class _ReleasingContextManager:
 
 
 class _Acquirable:
-    """What is acquired for an ``async with`` block: a `Semaphore`, a `Lock`."""
+    """Base class of `Semaphore` and `Lock`, which can be acquired with ``async with``."""
 
     def acquire(self, timeout: Timeout = None) -> asyncio.Future[_ReleasingContextManager]:
-        """Ask for it."""
+        """Acquire the object, or wait until that is possible."""
         raise NotImplementedError
 
     def release(self) -> None:
-        """Give it back."""
+        """Release the object."""
         raise NotImplementedError
 
     def __enter__(self) -> None:
-        """Refuse: a plain ``with`` cannot wait.
+        """Raise an error, because a plain ``with`` statement cannot wait.
 
         :raises RuntimeError: always.
         """
         name = type(self).__name__
         raise RuntimeError(
-            f"a {name} cannot be entered by a plain 'with', which cannot wait: use 'async with', "
+            f"use 'async with' instead of 'with' to acquire a {name}, "
             f"or 'with (yield {name.lower()}.acquire())' in a generator coroutine"
         )
 
     def __exit__(
         self, typ: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Refuse, as `__enter__` does."""
+        """Raise the same error as `__enter__`."""
         self.__enter__()
 
     async def __aenter__(self) -> None:
@@ -189,18 +189,18 @@ class _Acquirable:
             await turn
         except asyncio.CancelledError:
             if was_served(turn):
-                self.release()  # granted, but the block will never run and so never release
+                self.release()  # acquired, but the block will not run and thus will not release it
             raise
 
     async def __aexit__(
         self, typ: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None
     ) -> None:
-        """Release at its end."""
+        """Release at the end of the block."""
         self.release()
 
 
 class Semaphore(_Acquirable, _TimeoutGarbageCollector):
-    """Lets so many coroutines at a time do something::
+    """A counter that limits how many coroutines can do something at the same time::
 
         slots = locks.Semaphore(2)
 
@@ -210,14 +210,14 @@ class Semaphore(_Acquirable, _TimeoutGarbageCollector):
 
     A generator coroutine writes ``with (yield slots.acquire()):``.
 
-    :arg value: how many can acquire it before the next has to wait.
+    :param value: the number of acquisitions that are possible before the next one has to wait.
     :raises ValueError: if ``value`` is negative.
     """
 
     def __init__(self, value: int = 1) -> None:
         super().__init__()
         if value < 0:
-            raise ValueError(f"a semaphore's initial value must be 0 or more, not {value!r}")
+            raise ValueError(f"semaphore initial value must be >= 0, got {value!r}")
         self._value = value
 
     def __repr__(self) -> str:
@@ -226,10 +226,10 @@ class Semaphore(_Acquirable, _TimeoutGarbageCollector):
         return f"<{type(self).__name__} [{state}{waiting}]>"
 
     def acquire(self, timeout: Timeout = None) -> asyncio.Future[_ReleasingContextManager]:
-        """Take one, or wait until one is released.
+        """Acquire the semaphore, or wait until it is released.
 
         :returns: a Future of a context manager whose ``with`` block ends with a `release`.
-        :raises TimeoutError: in the Future, if the time is over first.
+        :raises TimeoutError: in the Future, if the timeout expires first.
         """
         waiter: asyncio.Future[Any] = Future()
         if self._value > 0:
@@ -247,7 +247,7 @@ class Semaphore(_Acquirable, _TimeoutGarbageCollector):
         return waiter
 
     def release(self) -> None:
-        """Give one back. Whoever waits longest gets it."""
+        """Release the semaphore. The coroutine that has waited longest acquires it."""
         waiters = self._waiters
         while waiters:
             waiter = waiters.popleft()
@@ -258,9 +258,9 @@ class Semaphore(_Acquirable, _TimeoutGarbageCollector):
 
 
 class BoundedSemaphore(Semaphore):
-    """A `Semaphore` that may not be released more often than acquired.
+    """A `Semaphore` that must not be released more often than it has been acquired.
 
-    :arg value: how many can acquire it before the next has to wait.
+    :param value: the number of acquisitions that are possible before the next one has to wait.
     :raises ValueError: if ``value`` is negative.
     """
 
@@ -269,9 +269,9 @@ class BoundedSemaphore(Semaphore):
         self._initial_value = value
 
     def release(self) -> None:
-        """Give one back.
+        """Release the semaphore.
 
-        :raises ValueError: if none is taken.
+        :raises ValueError: if it has not been acquired.
         """
         if self._value >= self._initial_value:
             raise ValueError("Semaphore released too many times: every release() must follow an acquire()")
@@ -279,7 +279,7 @@ class BoundedSemaphore(Semaphore):
 
 
 class Lock(_Acquirable):
-    """Lets one coroutine at a time do something::
+    """A lock that one coroutine can hold at a time::
 
         lock = locks.Lock()
 
@@ -287,8 +287,8 @@ class Lock(_Acquirable):
             async with lock:
                 await write(await read())
 
-    Not re-entrant: who holds it and asks for it again waits for ever. A generator coroutine writes
-    ``with (yield lock.acquire()):``.
+    It is not re-entrant: a coroutine that already holds the lock and acquires it again waits forever. A
+    generator coroutine uses ``with (yield lock.acquire()):``.
     """
 
     def __init__(self) -> None:
@@ -297,24 +297,24 @@ class Lock(_Acquirable):
     def __repr__(self) -> str:
         return f"<{type(self).__name__} _block={self._block!r}>"
 
-    def __exit__(  # the names of upstream's arguments are not a semaphore's
+    def __exit__(  # parameter names as in Tornado, which differ from those of Semaphore
         self, typ: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None
     ) -> None:
-        """Refuse, as `__enter__` does."""
+        """Raise the same error as `__enter__`."""
         self.__enter__()
 
     def acquire(self, timeout: Timeout = None) -> asyncio.Future[_ReleasingContextManager]:
-        """Take the lock, or wait until it is released.
+        """Acquire the lock, or wait until it is released.
 
         :returns: a Future of a context manager whose ``with`` block ends with a `release`.
-        :raises TimeoutError: in the Future, if the time is over first.
+        :raises TimeoutError: in the Future, if the timeout expires first.
         """
         return self._block.acquire(timeout)
 
     def release(self) -> None:
-        """Give the lock back. Whoever waits longest gets it.
+        """Release the lock. The coroutine that has waited longest acquires it.
 
-        :raises RuntimeError: if nobody holds it.
+        :raises RuntimeError: if the lock is not locked.
         """
         try:
             self._block.release()

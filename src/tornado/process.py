@@ -1,7 +1,7 @@
-"""Several processes: serving with forked copies of one program, and running others as children.
+"""Multiple processes: forked copies of one server, and child processes that run other programs.
 
-`fork_processes` starts copies of the running program, restarts those that fail and tells each its number
-(`task_id`). `Subprocess` is `subprocess.Popen` with streams for pipes and a callback for the end.
+`fork_processes` forks the running program, restarts children that fail, and gives each a number (`task_id`).
+`Subprocess` is `subprocess.Popen` with streams for the pipes and a callback for the exit.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from tornado.util import import_object
 
 __all__ = ["CalledProcessError", "Subprocess", "SubprocessOptions", "cpu_count", "fork_processes", "task_id"]
 
-#: Restarts of failed children before `fork_processes` gives up, unless it is told otherwise.
+#: Default number of restarts of failed children before `fork_processes` gives up.
 _DEFAULT_MAX_RESTARTS = 100
 
 _PIPES = ("stdin", "stdout", "stderr")
@@ -46,9 +46,9 @@ _task_id: int | None = None
 
 
 def cpu_count() -> int:
-    """How many processors this process may use; 1 where nobody knows.
+    """Return the number of processors available to this process, or 1 if it is unknown.
 
-    A process confined to some processors (``taskset``, a container's CPU set) counts those alone.
+    If the process is restricted to some processors (``taskset``, a container's CPU set), only those count.
     """
     if hasattr(os, "process_cpu_count"):  # Python 3.13
         return os.process_cpu_count() or 1
@@ -58,36 +58,36 @@ def cpu_count() -> int:
 
 
 def task_id() -> int | None:
-    """The number of this child among those of `fork_processes`, from 0 on; ``None`` in any other process."""
+    """Return the number of this child of `fork_processes`, counted from 0, or None in any other process."""
     return _task_id
 
 
 def fork_processes(num_processes: int | None, max_restarts: int | None = None) -> int:
-    """Start copies of this process and look after them.
+    """Fork this process into several children and supervise them.
 
-    :param num_processes: how many. ``None``, 0 or less: as many as there are processors.
-    :param max_restarts: how many children in all may fail (exit with another status than 0, or be killed) and
-        be started again; 100 by default.
-    :returns: in each child, its number, from 0 on. A child started again keeps its number.
-    :raises TypeError: for a number that is no integer.
-    :raises RuntimeError: in the parent, when children failed more often than that: the others are told to end
-        first (``SIGTERM``), and killed if they do not; also when an event loop is running, or when this is
-        already such a child.
+    :param num_processes: the number of children. If it is ``None``, 0 or negative: one per processor.
+    :param max_restarts: how often failed children may be restarted in total; 100 by default. A child fails if
+        it is killed or exits with a status other than 0.
+    :returns: in each child, its number, counted from 0. A restarted child keeps its number.
+    :raises TypeError: if an argument is neither an integer nor None.
+    :raises RuntimeError: in the parent, if ``max_restarts`` is exceeded. The other children are terminated
+        first with ``SIGTERM``, or killed if they do not exit. Also raised if an event loop is running, or if
+        this process is already a child of `fork_processes`.
 
-    The parent does not return: it exits, with status 0, when all its children have ended well. Ctrl-C
-    (``SIGINT``, which a terminal gives to all of them) ends it, without a traceback from each process, once
-    its children have ended; those that have not after five seconds, or at a second Ctrl-C, are told to
-    (``SIGTERM``). Any other signal to the parent alone is not passed on, and children do not end with their
-    parent: tell all of the process group, as a terminal, and systemd in its way, do (``kill -- -PID``).
-    Children share nothing but what was open before: make listening sockets first, and event loops and threads
-    afterwards::
+    The parent does not return: it exits with status 0 when all children have exited normally. Ctrl-C
+    (``SIGINT``, which the terminal sends to all processes) ends the parent once its children have exited,
+    without a traceback from each process. Children that are still running after five seconds, or at a second
+    Ctrl-C, are terminated with ``SIGTERM``. Other signals to the parent are not forwarded, and children do
+    not exit when their parent does: send signals to the whole process group (``kill -- -PID``), as the
+    terminal does; systemd signals all processes of a service. Children share only what was open before the
+    fork: create listening sockets before it, and event loops and threads after it::
 
         sockets = bind_sockets(8888)
         fork_processes(0)
 
         async def serve():
             server.add_sockets(sockets)
-            await asyncio.get_running_loop().create_future()     # for ever
+            await asyncio.get_running_loop().create_future()     # run until interrupted
 
         asyncio.run(serve())
     """
@@ -110,22 +110,22 @@ def fork_processes(num_processes: int | None, max_restarts: int | None = None) -
         return _look_after(running, group, max_restarts)
     except KeyboardInterrupt:
         if _task_id is None:
-            _restart.end(running, "goes on after Ctrl-C", _restart._PATIENCE)
+            _restart.end(running, "still running after Ctrl-C", _restart._PATIENCE)
         raise
 
 
 def _whole(name: str, value: int | None, default: int) -> int:
-    """A number that `fork_processes` was given."""
+    """Return an argument of `fork_processes` as an integer."""
     if value is None:
         return default
     try:
         return operator.index(value)
     except TypeError:
-        raise TypeError(f"fork_processes: {name} takes an integer or None, not {value!r}") from None
+        raise TypeError(f"fork_processes: {name} must be an integer or None, got {value!r}") from None
 
 
 def _silence_interrupts() -> None:
-    """Have Ctrl-C end this process and its forks as ever, but for the tracebacks, which would mix."""
+    """Suppress the tracebacks of Ctrl-C, which would mix on the terminal. Ctrl-C still ends each process."""
     before = sys.excepthook
 
     def show(kind: type[BaseException], error: BaseException, place: TracebackType | None) -> None:
@@ -136,9 +136,9 @@ def _silence_interrupts() -> None:
 
 
 def _look_after(running: dict[int, int], group: _restart.ProcessGroup, max_restarts: int) -> int:
-    """Wait in the parent for its children's end, and start those that failed again.
+    """Wait in the parent for the exit of children, and restart those that failed.
 
-    :returns: in a child started again, its number. In the parent it does not return.
+    :returns: in a restarted child, its number. In the parent it does not return.
     """
     restarts = 0
     while running:
@@ -146,12 +146,12 @@ def _look_after(running: dict[int, int], group: _restart.ProcessGroup, max_resta
         ended = running.pop(pid, None)
         if group.asked() is not None:
             group.replace()
-            sys.exit(1)  # that has failed, and said so
+            sys.exit(1)  # the restart has failed, and the error has been logged
         if ended is None or not _report_end(ended, pid, status):
             continue
         restarts += 1
         if restarts > max_restarts:
-            _restart.end(running, "has to end with the others")
+            _restart.end(running, "terminated because too many children failed")
             raise RuntimeError(f"Too many child restarts ({max_restarts} allowed), giving up")
         if _fork_child(ended, running):
             return ended
@@ -169,16 +169,17 @@ def _refuse_unsafe_fork() -> None:
         return
     raise RuntimeError(
         "fork_processes was called while an event loop is running, which parent and children would share: "
-        "fork first, then start the loop"
+        "call it before the loop starts"
     )
 
 
 def _fork_child(number: int, running: dict[int, int]) -> bool:
-    """Fork; True in the child. The parent notes the child in ``running``."""
+    """Fork. Return True in the child. In the parent, record the child in ``running``."""
     global _task_id
     before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     try:
-        # Ctrl-C meanwhile would be lost in a hook of `os.register_at_fork`, or find the child unknown.
+        # SIGINT is blocked: it could be lost in an `os.register_at_fork` hook, or arrive before `running` is
+        # set.
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         pid = os.fork()
         if pid:
@@ -194,7 +195,7 @@ def _fork_child(number: int, running: dict[int, int]) -> bool:
 
 
 def _report_end(number: int, pid: int, status: int) -> bool:
-    """Log how a child ended; True when it is to be started again."""
+    """Log how a child exited. Return True if it must be restarted."""
     code = os.waitstatus_to_exitcode(status)
     if code < 0:
         gen_log.warning("child %d (pid %d) killed by signal %d, restarting", number, pid, -code)
@@ -206,7 +207,7 @@ def _report_end(number: int, pid: int, status: int) -> bool:
 
 
 def _reseed_random() -> None:
-    """Give a fork its own sequence of random numbers, or all children would draw the same ones."""
+    """Seed the random module in a forked child. Otherwise all children produce the same numbers."""
     random = sys.modules.get("random")
     if random is not None:
         random.seed(int(hexlify(os.urandom(16)), 16))
@@ -219,12 +220,12 @@ if TYPE_CHECKING:
 
 
 class Subprocess:
-    """A child process whose pipes are streams and whose end is announced on the loop.
+    """A child process whose pipes are streams and whose exit calls a callback on the event loop.
 
-    :param args: as for `subprocess.Popen`; so are the keyword arguments, but that ``stdin``, ``stdout`` and
-        ``stderr`` may also be `Subprocess.STREAM`: the attribute of that name is then a `.PipeIOStream`.
+    :param args: as for `subprocess.Popen`, like the keyword arguments. In addition, ``stdin``, ``stdout`` and
+        ``stderr`` may be `Subprocess.STREAM`: the attribute with the same name is then a `.PipeIOStream`.
 
-    Attributes: ``proc`` (the Popen), ``pid``, ``returncode`` (``None`` until the end was noticed),
+    Attributes: ``proc`` (the Popen), ``pid``, ``returncode`` (``None`` until the exit has been detected),
     ``io_loop``, ``stdin``, ``stdout``, ``stderr``. ::
 
         child = Subprocess(["sort"], stdin=Subprocess.STREAM, stdout=Subprocess.STREAM)
@@ -286,31 +287,31 @@ class Subprocess:
         self.pid: int = self.proc.pid
         self.returncode: int | None = None
         self._exit_callback: Callable[[int], Any] | None = None
-        #: To tell each `wait_for_exit`.
+        #: Called with the return code, one for each pending `wait_for_exit`.
         self._waiting: list[Callable[[int], None]] = []
         self._pidfd = -1
 
     def set_exit_callback(self, callback: Callable[[int], Any]) -> None:
-        """Call ``callback(returncode)`` on the loop once the process has ended.
+        """Call ``callback(returncode)`` on the event loop when the process has exited.
 
-        :param callback: a function or a coroutine function. There is one: a later one replaces it.
+        :param callback: a function or a coroutine function. It replaces any earlier exit callback.
 
-        A process killed by a signal has the negative of the signal's number for its return code.
+        If a signal killed the process, the return code is the negative number of the signal.
         """
         self._exit_callback = callback
         self._tell_end()
 
     def _tell_end(self) -> None:
-        """See to it that `_run_exit_callback` is called at the end."""
+        """Arrange for `_run_exit_callback` to be called when the process exits."""
         if self.returncode is not None:
             self.io_loop.add_callback(self._run_exit_callback)
         elif self not in Subprocess._watched:
             self._watch()
 
     def wait_for_exit(self, raise_error: bool = True) -> Future[int]:
-        """A future of the return code. Any number may wait, beside the exit callback.
+        """Return a Future of the return code. Several waiters and an exit callback are possible.
 
-        :param raise_error: whether a return code other than 0 is raised as `CalledProcessError` instead.
+        :param raise_error: whether a return code other than 0 raises `CalledProcessError`.
         """
         future: Future[int] = Future()
 
@@ -326,20 +327,20 @@ class Subprocess:
 
     @classmethod
     def initialize(cls, io_loop: IOLoop | None = None) -> None:
-        """Kept for programs that call it: nothing has to be prepared, and no signal handler is installed."""
+        """Do nothing. Kept for compatibility: neither preparation nor a signal handler is needed."""
         if io_loop is not None:
             ignored_loop("Subprocess.initialize")
 
     @classmethod
     def uninitialize(cls) -> None:
-        """Stop waiting for the processes that are still running; their exit callbacks are not called."""
+        """Stop waiting for processes that are still running. Their exit callbacks will not be called."""
         for child in list(cls._watched):
             child._unwatch()
 
     def _watch(self) -> None:
-        """Be told of the end: by a pidfd where the kernel has them, else by a thread that waits."""
+        """Detect the exit with a pidfd if the kernel supports it, otherwise with a waiting thread."""
         for child in list(Subprocess._watched):
-            if watching_loop(child.io_loop).is_closed():  # nobody is left to be told
+            if watching_loop(child.io_loop).is_closed():  # its callbacks can no longer run
                 child._unwatch()
         try:
             descriptor = os.pidfd_open(self.pid)
@@ -367,7 +368,7 @@ class Subprocess:
             os.close(descriptor)
 
     def _on_pidfd(self) -> None:
-        # Reaping through the Popen keeps its own returncode right, too.
+        # Popen.poll() reaps the process, which also sets the Popen's returncode.
         if self.proc.poll() is not None:
             self._ended()
 
@@ -377,7 +378,7 @@ class Subprocess:
 
     def _ended(self) -> None:
         if self not in Subprocess._watched:
-            return  # uninitialize() came first
+            return  # after uninitialize()
         self._unwatch()
         self.returncode = self.proc.returncode
         self.io_loop.add_callback(self._run_exit_callback)
@@ -389,10 +390,10 @@ class Subprocess:
         for tell in waiting:
             tell(code)
         callback, self._exit_callback = self._exit_callback, None
-        return None if callback is None else callback(code)  # the loop runs a coroutine
+        return None if callback is None else callback(code)  # the event loop runs a coroutine
 
 
-if not TYPE_CHECKING:  # a checker would take every name for one of this module
+if not TYPE_CHECKING:  # a type checker would otherwise accept every name as one of this module
 
     def __getattr__(name: str) -> Any:
         if name == "SubprocessOptions":

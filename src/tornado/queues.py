@@ -1,14 +1,14 @@
-"""Queues between coroutines of one event loop, that make a fast producer wait for a slow consumer.
+"""Queues for coroutines of one event loop, in which a fast producer waits for a slow consumer.
 
-They look like `asyncio.Queue`, and differ in that the methods that wait give Futures, so that generator
-coroutines can yield them, and take a timeout, as those of `tornado.locks` do::
+They resemble `asyncio.Queue`. The differences: methods that wait return Futures, so generator coroutines can
+yield them, and they accept a timeout, as in `tornado.locks`::
 
     queue = queues.Queue(maxsize=2)
 
     async def produce():
         for number in range(5):
-            await queue.put(number)          # waits while two are in the queue
-        await queue.join()                   # until each is done with
+            await queue.put(number)          # waits while the queue holds two items
+        await queue.join()                   # waits until all items have been processed
 
     async def consume():
         async for number in queue:
@@ -17,11 +17,11 @@ coroutines can yield them, and take a timeout, as those of `tornado.locks` do::
             finally:
                 queue.task_done()
 
-Where tasks may be cancelled take items by ``async for``, as above: an item that came in the very turn in
-which the task is cancelled stays in the queue. After ``await queue.get()`` it would be lost, with nobody to
-call ``task_done`` for it.
+In tasks that may be cancelled, take items with ``async for`` as above. If the task is cancelled in the same
+event loop iteration in which an item arrives, the item remains in the queue. With ``await queue.get()`` it
+would be lost, and ``task_done`` would not be called for it.
 
-They are not for threads: `queue.Queue` of the standard library is.
+These queues are not thread-safe. For threads, use the standard library's `queue.Queue`.
 """
 
 from __future__ import annotations
@@ -42,23 +42,23 @@ _T = TypeVar("_T")
 
 
 class QueueEmpty(Exception):
-    """`Queue.get_nowait` found nothing to take."""
+    """Raised by `Queue.get_nowait` when the queue is empty."""
 
 
 class QueueFull(Exception):
-    """`Queue.put_nowait` found no room."""
+    """Raised by `Queue.put_nowait` when the queue is full."""
 
 
 class Queue(Generic[_T]):
-    """First in, first out.
+    """A first in, first out queue.
 
-    :arg maxsize: how many items it holds before `put` waits; 0 for any number. It need not be whole: a
-        queue of 1.3 is full with two.
+    :param maxsize: the number of items at which `put` waits; 0 for no limit. It need not be an integer: a
+        queue with a maxsize of 1.3 is full when it holds two items.
     :raises TypeError: if ``maxsize`` is None.
     :raises ValueError: if ``maxsize`` is negative.
 
-    A subclass with another order defines ``_init()``, ``_get()`` and ``_put(item)`` on a container of
-    its own in ``self._queue``.
+    A subclass with a different order defines ``_init()``, ``_get()`` and ``_put(item)``, with a container of
+    any kind in ``self._queue``.
     """
 
     _queue: Any
@@ -70,23 +70,23 @@ class Queue(Generic[_T]):
             raise ValueError(f"maxsize can't be negative: {maxsize!r}; use 0 for a queue without a limit")
         self._maxsize = maxsize
         self._init()
-        self._getters = Waiters()  # of Futures
-        self._putters = Waiters()  # of pairs: an item, and a Future for when it is in
+        self._getters = Waiters()  # Futures
+        self._putters = Waiters()  # pairs of an item and the Future of its put()
         self._undone = 0
         self._idle = Event()
         self._idle.set()
 
     @property
     def maxsize(self) -> int:
-        """How many items it holds before `put` waits; 0 for any number."""
+        """The number of items at which `put` waits; 0 for no limit."""
         return self._maxsize
 
     def qsize(self) -> int:
-        """How many items are in it."""
+        """Return the number of items in the queue."""
         return len(self._queue)
 
     def empty(self) -> bool:
-        """Whether nothing is in it."""
+        """Whether the queue is empty."""
         return not self._queue
 
     def full(self) -> bool:
@@ -94,16 +94,16 @@ class Queue(Generic[_T]):
         return 0 < self._maxsize <= self.qsize()
 
     def put(self, item: _T, timeout: Timeout = None) -> asyncio.Future[None]:
-        """Put an item in, as soon as there is room.
+        """Put an item into the queue, waiting until there is space.
 
-        :arg timeout: how long to wait, a `datetime.timedelta`, or until when, a time of `IOLoop.time
-            <tornado.ioloop.IOLoop.time>`; 0 for not at all, None for ever.
-        :returns: a Future that is done when the item is in; it is put in now, if it can be.
-        :raises TimeoutError: in the Future, if the time is over first; then the item will not be put in.
+        :param timeout: the time to wait as a `datetime.timedelta`, or the deadline as a time of `IOLoop.time
+            <tornado.ioloop.IOLoop.time>`, in seconds; 0 to fail if the queue is full, None for no timeout.
+        :returns: a Future that is done when the item is in the queue, which may be immediately.
+        :raises TimeoutError: in the Future, if the timeout expires first; the item is not put into the queue.
         """
         entered: asyncio.Future[None] = Future()
-        # What would surely fail is not tried: an exception costs more than all the rest. A subclass may have
-        # its own idea of what fails.
+        # If put_nowait() is certain to fail it is not called, because an exception costs more than the rest
+        # of this method. A subclass that overrides it may fail in other cases, so it is always called.
         if self._getters or not self.full() or type(self).put_nowait is not Queue.put_nowait:
             try:
                 self.put_nowait(item)
@@ -115,34 +115,34 @@ class Queue(Generic[_T]):
         self._putters.drop_finished()
         self._putters.join((item, entered))
         if timeout is not None:
-            _expire(entered, timeout, "Timeout waiting for room in the queue")
+            _expire(entered, timeout, "Timeout waiting for space in the queue")
         return entered
 
     def put_nowait(self, item: _T) -> None:
-        """Put an item in now.
+        """Put an item into the queue without waiting.
 
-        :raises QueueFull: if there is no room.
+        :raises QueueFull: if the queue is full.
         """
         if self._getters:
             self._getters.drop_finished()
         if self._getters:
-            # Through the container all the same: a subclass decides what is given, and counts on seeing all.
+            # The item passes through the container, because a subclass may reorder items or count them.
             self._store(item)
             self._getters.popleft().set_result(self._get())
         elif self.full():
             raise QueueFull(
-                f"the queue holds {self.qsize()} items, its maxsize; await put() to wait for room"
+                f"the queue is full with {self.qsize()} items (maxsize); use put() to wait for space"
             )
         else:
             self._store(item)
 
     def get(self, timeout: Timeout = None) -> asyncio.Future[_T]:
-        """Take an item out, as soon as there is one.
+        """Take an item from the queue, waiting until there is one.
 
-        :arg timeout: how long to wait, a `datetime.timedelta`, or until when, a time of `IOLoop.time
-            <tornado.ioloop.IOLoop.time>`; 0 for not at all, None for ever.
-        :returns: a Future of the item. Cancelling it takes nothing out, unless it is done.
-        :raises TimeoutError: in the Future, if the time is over first.
+        :param timeout: the time to wait as a `datetime.timedelta`, or the deadline as a time of `IOLoop.time
+            <tornado.ioloop.IOLoop.time>`, in seconds; 0 to fail if the queue is empty, None for no timeout.
+        :returns: a Future of the item. If it is cancelled before it is done, no item is removed.
+        :raises TimeoutError: in the Future, if the timeout expires first.
         """
         taken: asyncio.Future[_T] = Future()
         if self._putters or self.qsize() or type(self).get_nowait is not Queue.get_nowait:
@@ -158,45 +158,45 @@ class Queue(Generic[_T]):
         return taken
 
     def get_nowait(self) -> _T:
-        """Take an item out now.
+        """Take an item from the queue without waiting.
 
-        :raises QueueEmpty: if there is none.
+        :raises QueueEmpty: if the queue is empty.
         """
         if self._putters:
             self._putters.drop_finished()
         if self._putters:
-            # A queue that somebody waits to put into is full, or has a maxsize that let it be no more
-            # than this.
+            # The queue is full, or its maxsize permits no more than the items of waiting `put` calls. Either
+            # way, the first of those items moves into the queue.
             item, entered = self._putters.popleft()
             self._store(item)
             entered.set_result(None)
         elif not self.qsize():
-            raise QueueEmpty("nothing is in the queue; await get() to wait for an item")
+            raise QueueEmpty("the queue is empty; use get() to wait for an item")
         taken: _T = self._get()
         return taken
 
     def task_done(self) -> None:
-        """Say that an item which was taken out is done with. When each is that was put in, `join` is over.
+        """Report that an item taken from the queue has been processed. After the last one, `join` returns.
 
-        :raises ValueError: if it is called more often than items were put in.
+        :raises ValueError: if it is called more often than items were put into the queue.
         """
         if self._undone <= 0:
-            raise ValueError("task_done() called too many times: once for each item taken out is right")
+            raise ValueError("task_done() called too many times: call it once for each item taken")
         self._undone -= 1
         if not self._undone:
             self._idle.set()
 
     def join(self, timeout: Timeout = None) -> asyncio.Future[None]:
-        """Wait until each item that was put in is done with.
+        """Wait until all items that were put into the queue have been processed.
 
-        :raises TimeoutError: in the Future, if the time is over first.
+        :raises TimeoutError: in the Future, if the timeout expires first.
         """
         return self._idle.wait(timeout)
 
     def __aiter__(self) -> _QueueIterator[_T]:
         return _QueueIterator(self)
 
-    # These three are a subclass's to define.
+    # Subclasses override these three methods.
 
     def _init(self) -> None:
         self._queue = collections.deque()
@@ -215,11 +215,11 @@ class Queue(Generic[_T]):
         self._put(item)
 
     def _give_back(self, item: _T) -> None:
-        """Make an item the next one to be taken, since who took it will never see it."""
+        """Return an item to the head of the queue, because the task that took it was cancelled."""
         if type(self)._get is Queue._get and isinstance(self._queue, collections.deque):
             self._queue.appendleft(item)
         else:
-            self._put(item)  # whose order is by other things, or its own affair
+            self._put(item)  # the subclass determines the position
         self._getters.drop_finished()
         if self._getters:
             self._getters.popleft().set_result(self._get())
@@ -244,9 +244,9 @@ class Queue(Generic[_T]):
 
 
 class PriorityQueue(Queue[_T]):
-    """Gives the smallest item first; items are often tuples, ``(priority, item)``.
+    """A queue that returns the smallest item first. Items are often tuples of the form ``(priority, item)``.
 
-    :arg maxsize: how many items it holds before `put` waits; 0 for any number.
+    :param maxsize: the number of items at which `put` waits; 0 for no limit.
     """
 
     def _init(self) -> None:
@@ -261,9 +261,9 @@ class PriorityQueue(Queue[_T]):
 
 
 class LifoQueue(Queue[_T]):
-    """Gives the item first that was put in last.
+    """A queue that returns the most recently added item first.
 
-    :arg maxsize: how many items it holds before `put` waits; 0 for any number.
+    :param maxsize: the number of items at which `put` waits; 0 for no limit.
     """
 
     def _init(self) -> None:
@@ -277,7 +277,7 @@ class LifoQueue(Queue[_T]):
 
 
 class _QueueIterator(Generic[_T]):
-    """``async for item in queue``: takes items for ever."""
+    """The iterator of ``async for item in queue``, which never ends."""
 
     def __init__(self, queue: Queue[_T]) -> None:
         self._source = queue
@@ -286,7 +286,7 @@ class _QueueIterator(Generic[_T]):
         return self
 
     async def __anext__(self) -> _T:
-        taken = asyncio.ensure_future(self._source.get())  # a subclass's may be a coroutine
+        taken = asyncio.ensure_future(self._source.get())  # in a subclass, get() may be a coroutine function
         try:
             return await taken
         except asyncio.CancelledError:

@@ -47,7 +47,7 @@ def test_a_given_asyncio_loop(loop_kind: str) -> None:
     made = AsyncIOLoop(asyncio_loop=given, make_current=False)
     assert isinstance(made, BaseAsyncIOLoop)
     assert made.asyncio_loop is given
-    with pytest.raises(RuntimeError, match="has an IOLoop already"):
+    with pytest.raises(RuntimeError, match="already has an IOLoop"):
         AsyncIOLoop(asyncio_loop=given, make_current=False)
     assert not given.is_closed()
     made.close()
@@ -206,7 +206,7 @@ def test_an_ioloop_that_cannot_be_made_leaves_no_thread() -> None:
     before = set(threading.enumerate())
     given = without_readers("asyncio")
     first = AsyncIOLoop(asyncio_loop=given, make_current=False)
-    with pytest.raises(RuntimeError, match="has an IOLoop already"):
+    with pytest.raises(RuntimeError, match="already has an IOLoop"):
         AsyncIOLoop(asyncio_loop=given, make_current=False)
     first.close()
     assert set(threading.enumerate()) <= before

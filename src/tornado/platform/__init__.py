@@ -1,1 +1,1 @@
-"""Bridges to other event loops and libraries: `tornado.platform.asyncio` and optional ones."""
+"""Integration with asyncio and, optionally, with other event loops and libraries."""

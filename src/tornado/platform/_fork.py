@@ -1,13 +1,14 @@
-"""What becomes of event loops in a child process that is a fork.
+"""Handling of event loops in forked child processes.
 
-The child has copies of all loops, but the kernel's objects under them are shared with the parent: what the
-one registers with an epoll set the other is told of, or finds that it "exists" already.
+A forked child has copies of all event loops, but shares their kernel objects with the parent: what one
+process registers with an epoll instance is also reported to the other, or fails there because it already
+exists.
 
-* A loop that was idle may be used in the child, as when a program makes its loop and then forks into the
-  background, or into several servers. One of asyncio's gets a selector of its own. With one of uvloop's that
-  cannot be done: it serves only one of the processes, so fork first and make it then.
-* A loop that was running when the child was forked runs on in the parent; in the child it never can. It is
-  forgotten, so that `IOLoop.current` and `asyncio.run` begin anew there.
+* A loop that was idle may be used in the child, for example if a program creates its loop and then forks into
+  the background or into several servers. A loop of asyncio receives a new selector. This is impossible for a
+  loop of uvloop, which works in only one of the processes: fork before creating it.
+* A loop that was running during the fork keeps running in the parent, but can never run in the child. It is
+  removed there, so that `IOLoop.current` and `asyncio.run` create a new one.
 """
 
 from __future__ import annotations
@@ -32,9 +33,9 @@ def _after_in_child() -> None:
 
 
 def _loop_without_ioloop() -> list[asyncio.AbstractEventLoop]:
-    """Return the asyncio loop of this thread, which a mere question for the current loop may have made.
+    """Return the asyncio loop of this thread, which may exist without an IOLoop.
 
-    Python 3.12 and later leave a forked child without it. Nothing here may make one.
+    A look-up of the current loop must not create one here. Python 3.12 and later remove it in a forked child.
     """
     if sys.version_info >= (3, 12):
         return []
@@ -44,7 +45,7 @@ def _loop_without_ioloop() -> list[asyncio.AbstractEventLoop]:
 
 def _forget(loop: asyncio.AbstractEventLoop) -> None:
     IOLoop._ioloop_for_asyncio.pop(loop, None)
-    # Later Pythons leave a forked child without a current loop.
+    # Python 3.12 and later leave a forked child without a current loop.
     if sys.version_info < (3, 12) and _loop_of_thread() is loop:
         asyncio.set_event_loop(None)
 
@@ -52,13 +53,13 @@ def _forget(loop: asyncio.AbstractEventLoop) -> None:
 def _give_own_selector(loop: Any) -> None:
     shared = loop._selector
     if type(shared).__module__ != selectors.__name__:
-        return  # somebody's own; how to make another one is not for us to know
+        return  # a selector class of the program, which may need unknown arguments
     own = loop._selector = type(shared)()
     for key in shared.get_map().values():
         own.register(key.fileobj, key.events, key.data)
-    with contextlib.suppress(OSError):  # a kqueue does not even outlive the fork
+    with contextlib.suppress(OSError):  # a kqueue is not inherited by the child
         shared.close()
-    # The pair of sockets by which other threads wake the loop is shared, too.
+    # The socket pair with which other threads wake the loop is shared, too.
     loop._close_self_pipe()
     loop._make_self_pipe()
 

@@ -1,17 +1,20 @@
-"""Readiness of sockets for a loop that cannot watch them, by a thread that waits in its place.
+"""Socket readiness for event loops without ``add_reader``, provided by a thread.
 
-asyncio's default loop on Windows, the proactor, has no ``add_reader``. `SelectorThread` supplies it for any
-loop. Theory of operation: the thread never touches the tables of what is watched. It is handed a snapshot
-of descriptors through a queue, waits until one is ready, gives what it found to the loop by
-``call_soon_threadsafe``, and waits for the next snapshot, which the loop sends after it has called the
-handlers; so handlers are called in the loop's thread, and a descriptor that stays ready is reported once a
-turn. A change of the tables while the thread waits wakes it through a pair of connected sockets. Each round
-costs the number of descriptors, as `select.select` does anyway.
+asyncio's default loop on Windows, the proactor, has no ``add_reader``. `SelectorThread` adds it to any loop.
 
-The thread starts with the first descriptor and ends with `SelectorThread.close`. Who closes it? An IOLoop or
-`AddThreadSelectorEventLoop` does. `asyncio.run` knows of neither; but it ends all asynchronous generators of
-its loop, so one waits in the loop for just that. For a loop that is never closed there is the end of the
-program; the thread is a daemon, so that it keeps no program alive.
+Theory of operation
+-------------------
+The thread never accesses the tables of watched descriptors. It receives a snapshot of the descriptors through
+a queue, waits until one is ready, passes the ready ones to the loop with ``call_soon_threadsafe``, and waits
+for the next snapshot. The loop sends it after it has called the handlers. Handlers are therefore called in
+the loop's thread, and a descriptor that remains ready is reported once per iteration. If the tables change
+while the thread waits, the loop wakes it through a socket pair. The cost of each iteration is proportional to
+the number of descriptors, as with `select.select`.
+
+The thread starts with the first descriptor and ends with `SelectorThread.close`, which an IOLoop or
+`AddThreadSelectorEventLoop` calls when it is closed. `asyncio.run` calls neither, but it closes all
+asynchronous generators of its loop, so one is kept open in the loop for this purpose. If the loop is never
+closed, the thread ends with the program; it is a daemon thread, so it does not keep the program running.
 """
 
 from __future__ import annotations
@@ -36,29 +39,29 @@ class _HasFileno(Protocol):
 
 
 _FileDescriptorLike = int | _HasFileno
-#: What the thread has to wait for: descriptors to read from, and to write to.
+#: The descriptors that the thread waits for: those to read from, and those to write to.
 _Snapshot = tuple[tuple[int, ...], tuple[int, ...]]
 
-# poll() has no limit on the numbers of descriptors; Windows has only select(), without that limit.
+# poll() has no limit on descriptor numbers. Windows has only select(), which has no such limit there.
 _Selector: type[Any] = getattr(selectors, "PollSelector", selectors.SelectSelector)
 
-#: Those that are not closed yet.
+#: The selector threads that have not been closed.
 _selector_loops: set[SelectorThread] = set()
 
 
 @atexit.register
 def _atexit_callback() -> None:
-    # A daemon thread that wakes while the interpreter is being taken down could crash it.
+    # A daemon thread that wakes during interpreter shutdown could crash the process.
     for each in list(_selector_loops):
         each.close()
 
 
 class SelectorThread:
-    """``add_reader`` and its kin for a loop that has none, by a thread.
+    """``add_reader`` and related methods for a loop without them, provided by a thread.
 
-    :arg real_loop: the loop in which the handlers are called.
+    :param real_loop: the loop in which the handlers are called.
 
-    The methods mean what they mean in `asyncio.loop`, and may be called in the loop's thread only.
+    The methods are those of `asyncio.loop`, and must be called in the loop's thread.
     """
 
     def __init__(self, real_loop: asyncio.AbstractEventLoop) -> None:
@@ -67,36 +70,36 @@ class SelectorThread:
         self._writers: dict[int, Callable[[], Any]] = {}
         self._snapshots: queue.SimpleQueue[_Snapshot | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, daemon=True, name="tornado selector")
-        self._waiting = False  # whether the thread has a snapshot whose answer has not come
+        self._waiting = False  # whether the thread has a snapshot for which it has not yet reported a result
         self._woken = False
         self._closed = False
         self._waker_r, self._waker_w = socket.socketpair()
         self._waker_r.setblocking(False)
         self._waker_w.setblocking(False)
-        # The loop itself knows it by a weak reference only.
+        # The loop itself refers to the generator only weakly.
         self._thread_manager: AsyncGenerator[None, None] | None = None
         self._thread_manager_task: asyncio.Task[None] | None = None
         _selector_loops.add(self)
         real_loop.call_soon(self._await_shutdown)
 
     def add_reader(self, fd: _FileDescriptorLike, callback: Callable[..., None], *args: Any) -> None:
-        """Call ``callback(*args)`` whenever ``fd`` has something to read; it replaces an earlier callback."""
+        """Call ``callback(*args)`` whenever ``fd`` is readable. It replaces an earlier callback."""
         self._set(self._readers, fd, callback, args)
 
     def add_writer(self, fd: _FileDescriptorLike, callback: Callable[..., None], *args: Any) -> None:
-        """Call ``callback(*args)`` whenever ``fd`` has room to write; it replaces an earlier callback."""
+        """Call ``callback(*args)`` whenever ``fd`` is writable. It replaces an earlier callback."""
         self._set(self._writers, fd, callback, args)
 
     def remove_reader(self, fd: _FileDescriptorLike) -> bool:
-        """Stop watching ``fd`` for reading; tell whether it was watched."""
+        """Stop watching ``fd`` for reading. Return whether it was watched."""
         return self._remove(self._readers, fd)
 
     def remove_writer(self, fd: _FileDescriptorLike) -> bool:
-        """Stop watching ``fd`` for writing; tell whether it was watched."""
+        """Stop watching ``fd`` for writing. Return whether it was watched."""
         return self._remove(self._writers, fd)
 
     def close(self) -> None:
-        """End the thread, and wait until it has ended. What is watched is forgotten. May be called again."""
+        """Stop the thread, wait for its end, and discard all callbacks. It may be called more than once."""
         if self._closed:
             return
         self._closed = True
@@ -121,7 +124,7 @@ class SelectorThread:
         args: tuple[Any, ...],
     ) -> None:
         if self._closed:
-            raise RuntimeError("this SelectorThread is closed, as its event loop probably is")
+            raise RuntimeError("this SelectorThread is closed, probably because its event loop was closed")
         number = _number_of(fd)
         changed = number not in table
         table[number] = functools.partial(callback, *args)
@@ -135,7 +138,7 @@ class SelectorThread:
         return known
 
     def _refresh(self) -> None:
-        """Have the thread wait for what is now in the tables."""
+        """Make the thread wait for the descriptors that are now in the tables."""
         if self._waiting:
             self._wake()
             return
@@ -150,12 +153,12 @@ class SelectorThread:
             self._waker_w.send(b"w")
 
     def _answer(self, readable: list[int], writable: list[int]) -> None:
-        """Call the handlers of what the thread found ready, and send it the next snapshot."""
+        """Call the handlers of the ready descriptors, and send the next snapshot."""
         if self._closed:
             return
         self._woken = False
         try:
-            # A forked child has the other end as well, so there may be more or less than we sent.
+            # A forked child shares the other end, so the number of bytes may differ from those sent here.
             self._waker_r.recv(1024)
         except BlockingIOError:
             pass
@@ -178,13 +181,13 @@ class SelectorThread:
             message = f"Exception in callback {handler!r}"
             self._real_loop.call_exception_handler({"message": message, "exception": error})
 
-    # ---- Ending with the loop
+    # ---- The end of the loop
 
     def _await_shutdown(self) -> None:
         if self._closed:
             return
         manager = self._thread_manager = self._manage()
-        # The loop learns of a generator when it is advanced inside it.
+        # The loop registers a generator when it is advanced inside the loop.
         self._begin = _advance(manager)
         self._thread_manager_task = self._real_loop.create_task(self._begin)
         self._thread_manager_task.add_done_callback(lambda task: task.cancelled() or task.exception())
@@ -196,14 +199,14 @@ class SelectorThread:
             self.close()
 
     def _abandon_manager(self) -> None:
-        """Part from a task that has not had its turn, and may never get it, without a warning."""
+        """Discard a task that has not started and may never start, without a warning from asyncio."""
         task = self._thread_manager_task
         if task is not None and not task.done() and not self._real_loop.is_running():
             task.cancel()
             task._log_destroy_pending = False  # type: ignore[attr-defined]
             self._begin.close()
 
-    # ---- In the thread of our own
+    # ---- In the selector thread
 
     def _work(self) -> None:
         waker = self._waker_r.fileno()
@@ -216,7 +219,7 @@ class SelectorThread:
 
 
 def _wait(snapshot: _Snapshot, waker: int) -> tuple[list[int], list[int]]:
-    """Block until something of ``snapshot``, or the waker, is ready; give what can be read and written."""
+    """Block until a descriptor of ``snapshot`` or the waker is ready. Return the readable and writable."""
     readers, writers = snapshot
     wanted = dict.fromkeys(readers, selectors.EVENT_READ)
     for number in writers:
@@ -228,7 +231,7 @@ def _wait(snapshot: _Snapshot, waker: int) -> tuple[list[int], list[int]]:
                 selector.register(number, events)
             found = [(key.fd, events) for key, events in selector.select()]
         except (OSError, ValueError):
-            # One was closed while it was watched. All are called ready: who uses that one gets the error.
+            # A watched descriptor was closed. All are reported as ready; its user then gets the error.
             found = list(wanted.items())
     readable = [number for number, events in found if events & selectors.EVENT_READ and number != waker]
     writable = [number for number, events in found if events & selectors.EVENT_WRITE]
@@ -244,12 +247,12 @@ def _number_of(fd: _FileDescriptorLike) -> int:
 
 
 class AddThreadSelectorEventLoop(asyncio.AbstractEventLoop):
-    """A loop with ``add_reader`` and its kin, made of one that has none.
+    """A wrapper that adds ``add_reader`` and related methods to a loop without them.
 
-    :arg real_loop: the loop to complete. Every other attribute and method is the real loop's.
+    :param real_loop: the loop to wrap. All other attributes and methods are those of the real loop.
     """
 
-    #: The names that are this class's own; every other one is the real loop's.
+    #: The names that belong to this class. All others belong to the real loop.
     MY_ATTRIBUTES: ClassVar[set[str]] = {
         f"{verb}_{direction}" for verb in ("add", "remove") for direction in ("reader", "writer")
     } | {"close", "_real_loop", "_selector"}
@@ -260,34 +263,35 @@ class AddThreadSelectorEventLoop(asyncio.AbstractEventLoop):
 
     def __getattribute__(self, name: str) -> Any:
         own = super().__getattribute__
-        # `self.__class__`, `self.__dict__` and all methods of the abstract base are the real loop's, too.
+        # `self.__class__`, `self.__dict__` and the methods of the abstract base class also belong to the
+        # loop.
         is_ours = name in AddThreadSelectorEventLoop.MY_ATTRIBUTES
         return own(name) if is_ours else getattr(own("_real_loop"), name)
 
-    # asyncio's type stubs give these methods variadic types, which say nothing more here.
+    # The variadic types of these methods in asyncio's type stubs would add no information here.
 
     def add_reader(  # type: ignore[override]
         self, fd: _FileDescriptorLike, callback: Callable[..., Any], *args: Any
     ) -> None:
-        """As `asyncio.loop.add_reader`."""
+        """Do the same as `asyncio.loop.add_reader`."""
         self._selector.add_reader(fd, callback, *args)
 
     def remove_reader(self, fd: _FileDescriptorLike) -> bool:
-        """As `asyncio.loop.remove_reader`."""
+        """Do the same as `asyncio.loop.remove_reader`."""
         return self._selector.remove_reader(fd)
 
     def add_writer(  # type: ignore[override]
         self, fd: _FileDescriptorLike, callback: Callable[..., Any], *args: Any
     ) -> None:
-        """As `asyncio.loop.add_writer`."""
+        """Do the same as `asyncio.loop.add_writer`."""
         self._selector.add_writer(fd, callback, *args)
 
     def remove_writer(self, fd: _FileDescriptorLike) -> bool:
-        """As `asyncio.loop.remove_writer`."""
+        """Do the same as `asyncio.loop.remove_writer`."""
         return self._selector.remove_writer(fd)
 
     def close(self) -> None:
-        """End the thread and close the real loop."""
+        """Stop the thread and close the real loop."""
         real_loop = self._real_loop
         self._selector.close()
         real_loop.close()

@@ -1,8 +1,8 @@
-"""The IOLoop on asyncio, and what joins the two.
+"""The IOLoop that runs on asyncio, and conversions between the two.
 
-There is nothing to install: `IOLoop.current() <tornado.ioloop.IOLoop.current>` finds or makes the IOLoop of
-the running asyncio loop, whichever it is (asyncio's own or uvloop). For Windows, whose default asyncio loop
-cannot watch sockets for readiness, `AddThreadSelectorEventLoop` adds that to it by a thread.
+No installation is needed: `IOLoop.current() <tornado.ioloop.IOLoop.current>` finds or creates the IOLoop of
+the running asyncio loop, which may be asyncio's or uvloop's. On Windows, where the default asyncio loop
+cannot watch sockets for readiness, `AddThreadSelectorEventLoop` adds this feature with a thread.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from tornado._awaitables import convert_yielded
 from tornado._export import list_public
 from tornado._reexports import reexported
 from tornado.ioloop import IOLoop, _loop_of_thread, _Selectable
-from tornado.platform import _fork  # noqa: F401 - it takes care of forks by itself
+from tornado.platform import _fork  # noqa: F401 - registers a handler for forks
 from tornado.platform._selector_thread import (
     AddThreadSelectorEventLoop,
     SelectorThread,
-    _atexit_callback,  # noqa: F401 - where programs' test suites look for it
+    _atexit_callback,  # noqa: F401 - programs' test suites import it from here
     _selector_loops,  # noqa: F401
 )
 
@@ -44,37 +44,37 @@ _Ts = TypeVarTuple("_Ts")
 
 
 class BaseAsyncIOLoop(IOLoop):
-    """An IOLoop that runs on an asyncio loop, its attribute ``asyncio_loop``."""
+    """An IOLoop that runs on the asyncio loop in its attribute ``asyncio_loop``."""
 
     def initialize(self, asyncio_loop: asyncio.AbstractEventLoop, **kwargs: Any) -> None:  # type: ignore[override]
-        """Take the asyncio loop to run on.
+        """Set the asyncio loop on which this IOLoop runs.
 
-        :arg asyncio_loop: the loop.
-        :arg kwargs: what `IOLoop.initialize` takes.
-        :raises RuntimeError: if that loop has an IOLoop already.
+        :param asyncio_loop: the asyncio loop.
+        :param kwargs: arguments of `IOLoop.initialize`.
+        :raises RuntimeError: if the asyncio loop already has an IOLoop.
         """
         self.asyncio_loop = asyncio_loop
-        #: The loop that watches descriptors: the same one, unless it is of a kind that cannot.
+        #: The loop that watches file descriptors: ``asyncio_loop``, or a wrapper if that cannot watch them.
         self.selector_loop: asyncio.AbstractEventLoop = asyncio_loop
-        #: What is registered: by descriptor, the object given to `add_handler` and its handler.
+        #: The object given to `add_handler` and its handler, by file descriptor.
         self.handlers: dict[int, tuple[int | _Selectable, Callable[..., None]]] = {}
         self.readers: set[int] = set()
         self.writers: set[int] = set()
         self.closing: bool = False
         registry = IOLoop._ioloop_for_asyncio
-        # Loops are also closed behind our back, by asyncio.run() for one. list() is atomic, for other
-        # threads.
+        # asyncio.run() and others close the asyncio loop without the IOLoop. list() makes an atomic copy, in
+        # case other threads modify the registry.
         for loop in list(registry):
             if loop.is_closed():
                 registry.pop(loop, None)
         holder = registry.setdefault(asyncio_loop, self)
         if holder is not self:
             raise RuntimeError(
-                f"{asyncio_loop!r} has an IOLoop already, {holder!r}: IOLoop.current() finds it"
+                f"{asyncio_loop!r} already has an IOLoop, {holder!r}: use IOLoop.current() to get it"
             )
         try:
             if not _watches_descriptors(asyncio_loop):
-                # What it leaves abstract it passes on.
+                # The class delegates the methods that it leaves abstract.
                 self.selector_loop = AddThreadSelectorEventLoop(asyncio_loop)  # type: ignore[abstract]
             super().initialize(**kwargs)
         except BaseException:
@@ -82,60 +82,58 @@ class BaseAsyncIOLoop(IOLoop):
             raise
 
     def start(self) -> None:
-        """Run the loop until `stop`; see `IOLoop.start`."""
+        """Run the loop until `stop` is called; see `IOLoop.start`."""
         self.asyncio_loop.run_forever()
 
     def stop(self) -> None:
-        """Have `start` return; see `IOLoop.stop`."""
+        """Make `start` return; see `IOLoop.stop`."""
         self.asyncio_loop.stop()
 
     def close(self, all_fds: bool = False) -> None:
-        """Close this loop and the asyncio loop under it; see `IOLoop.close`."""
+        """Close this loop and its asyncio loop; see `IOLoop.close`."""
         if self.asyncio_loop.is_running():
-            raise RuntimeError(
-                "an IOLoop cannot be closed while it runs; call stop() and wait for start() to return"
-            )
+            raise RuntimeError("cannot close a running IOLoop: call stop() and wait for start() to return")
         self.closing = True
-        for callback in getattr(self, "_at_close", ()):  # what is to end with the loop leaves word of it here
+        for callback in getattr(self, "_at_close", ()):  # registered by objects that end with the loop
             callback()
         for fd, (registered, _) in list(self.handlers.items()):
             self.remove_handler(fd)
             if all_fds:
                 self.close_fd(registered)
-        if all_fds:  # streams register with the selector loop itself, and leave word of it here
+        if all_fds:  # streams register with the selector loop directly, and are listed in this attribute
             for stream in list(getattr(self, "_streams", ())):
                 stream._abandon()
         IOLoop._ioloop_for_asyncio.pop(self.asyncio_loop, None)
-        # Closes the asyncio loop, too, where the two differ.
+        # If this is a wrapper, it also closes the asyncio loop.
         self.selector_loop.close()
 
     # ---- File descriptors
 
     def add_handler(self, fd: int | _Selectable, handler: Callable[..., None], events: int) -> None:
-        """Watch a descriptor; see `IOLoop.add_handler`."""
+        """Watch a file descriptor; see `IOLoop.add_handler`."""
         number, registered = self.split_fd(fd)
         if number in self.handlers:
             raise ValueError(
-                f"descriptor {number} has a handler already; use update_handler() to change its events"
+                f"descriptor {number} already has a handler; use update_handler() to change its events"
             )
         self.handlers[number] = (registered, handler)
         self._watch(number, events)
 
     def update_handler(self, fd: int | _Selectable, events: int) -> None:
-        """Change what a descriptor is watched for; see `IOLoop.update_handler`."""
+        """Change the events of a file descriptor; see `IOLoop.update_handler`."""
         number = self.split_fd(fd)[0]
         if events and number not in self.handlers:
             raise ValueError(f"descriptor {number} has no handler; use add_handler() first")
         self._watch(number, events)
 
     def remove_handler(self, fd: int | _Selectable) -> None:
-        """Stop watching a descriptor; see `IOLoop.remove_handler`."""
+        """Stop watching a file descriptor; see `IOLoop.remove_handler`."""
         number = self.split_fd(fd)[0]
         if self.handlers.pop(number, None) is not None:
             self._watch(number, self.NONE)
 
     def _watch(self, number: int, events: int) -> None:
-        """Bring what asyncio watches in line with ``events``."""
+        """Update the registrations with asyncio to match ``events``."""
         loop, readers, writers = self.selector_loop, self.readers, self.writers
         if events & IOLoop.READ:
             if number not in readers:
@@ -165,13 +163,13 @@ class BaseAsyncIOLoop(IOLoop):
     def call_at(
         self, when: float, callback: Callable[_P, object], *args: _P.args, **kwargs: _P.kwargs
     ) -> object:
-        """Set a timer; see `IOLoop.call_at`."""
-        # asyncio's clock is another one: a delay is what both have in common.
+        """Start a timer; see `IOLoop.call_at`."""
+        # asyncio uses a different clock, so the time is converted to a delay.
         try:
             delay = when - self.time()
         except TypeError:
             raise TypeError(
-                f"call_at: when takes a time by the clock of IOLoop.time(), a number, not {when!r}"
+                f"call_at: when must be a time of IOLoop.time(), in seconds, got {when!r}"
             ) from None
         if kwargs:
             callback = functools.partial(callback, **kwargs)
@@ -182,10 +180,10 @@ class BaseAsyncIOLoop(IOLoop):
         timeout.cancel()  # type: ignore[attr-defined]
 
     def add_callback(self, callback: Callable[_P, object], *args: _P.args, **kwargs: _P.kwargs) -> None:
-        """Call back on the next turn, from any thread; see `IOLoop.add_callback`."""
+        """Call a function in the next iteration, from any thread; see `IOLoop.add_callback`."""
         loop = self.asyncio_loop
-        # Inside a callback or a task of the loop nothing has to wake it. Being in its thread is not enough:
-        # a signal handler is, while the loop sleeps.
+        # Inside a callback or task of the loop, it need not be woken. Running in the loop's thread is not
+        # sufficient: a signal handler does so while the loop sleeps.
         awake = _get_running_loop() is loop and (self._in_callback or current_task(loop) is not None)
         call_soon = loop.call_soon if awake else loop.call_soon_threadsafe
         if kwargs:
@@ -193,14 +191,14 @@ class BaseAsyncIOLoop(IOLoop):
         try:
             call_soon(self._run_callback, callback, *args)
         except RuntimeError:
-            # Where work ends in another thread, the loop may be gone, and nobody can do anything about it.
+            # When work in another thread ends, the loop may already be closed. The callback is dropped then.
             if not loop.is_closed():
                 raise
 
     def add_callback_from_signal(
         self, callback: Callable[_P, object], *args: _P.args, **kwargs: _P.kwargs
     ) -> None:
-        """Call back on the next turn, from a signal handler; see `IOLoop.add_callback_from_signal`."""
+        """Call a function in the next iteration; see `IOLoop.add_callback_from_signal`."""
         warnings.warn(
             "add_callback_from_signal is deprecated; use the asyncio loop's add_signal_handler()",
             DeprecationWarning,
@@ -225,35 +223,35 @@ class BaseAsyncIOLoop(IOLoop):
 
 
 def _watches_descriptors(loop: asyncio.AbstractEventLoop) -> bool:
-    """Whether a loop has ``add_reader`` and its kin. The default one on Windows, the proactor, has not."""
+    """Whether a loop has ``add_reader``. The default loop on Windows, the proactor, does not."""
     return getattr(type(loop), "add_reader", None) is not asyncio.AbstractEventLoop.add_reader
 
 
 class AsyncIOMainLoop(BaseAsyncIOLoop):
-    """The IOLoop of the asyncio loop that is current: what `IOLoop.current` makes.
+    """The IOLoop of the current asyncio loop, created by `IOLoop.current`.
 
-    It takes its asyncio loop as it finds it, so that there is nothing to make current or to restore.
+    It uses the existing asyncio loop, so it neither changes nor restores the thread's current loop.
     """
 
     def initialize(self, **kwargs: Any) -> None:  # type: ignore[override]
-        """Take the current asyncio loop; ``kwargs`` are those of `IOLoop.initialize`."""
+        """Use the current asyncio loop. ``kwargs`` are the arguments of `IOLoop.initialize`."""
         super().initialize(asyncio.get_event_loop(), **kwargs)
 
 
 class AsyncIOLoop(BaseAsyncIOLoop):
-    """An IOLoop with an asyncio loop of its own: what ``IOLoop()`` makes.
+    """An IOLoop with a new asyncio loop, created by ``IOLoop()``.
 
-    Making it sets that loop as the thread's asyncio loop, unless ``make_current=False``; closing it closes
-    the asyncio loop and gives the thread back the one it had.
+    The constructor makes the new loop the thread's asyncio loop, unless ``make_current=False``. `close`
+    closes the asyncio loop and restores the thread's previous one.
     """
 
     def initialize(self, **kwargs: Any) -> None:  # type: ignore[override]
-        """Make the asyncio loop.
+        """Create the asyncio loop.
 
-        :arg kwargs: those of `IOLoop.initialize`, and ``asyncio_loop`` to use this loop instead of a new
-            one. It will be closed with the IOLoop all the same.
+        :param kwargs: the arguments of `IOLoop.initialize`, and ``asyncio_loop`` to use that loop instead of
+            a new one. It is closed together with the IOLoop in any case.
         """
-        #: Whether this thread's asyncio loop is ours, and which one it had before.
+        #: Whether this loop is the thread's asyncio loop, and the loop that was set before it.
         self.is_current: bool = False
         self.old_asyncio: asyncio.AbstractEventLoop | None = None
         given = kwargs.pop("asyncio_loop", None)
@@ -284,19 +282,19 @@ class AsyncIOLoop(BaseAsyncIOLoop):
 
 
 def to_tornado_future(asyncio_future: asyncio.Future[_T]) -> asyncio.Future[_T]:
-    """Give back the Future it is given: there is only one kind. Kept for programs that call it."""
+    """Return the Future unchanged, because there is only one kind. Kept for compatibility."""
     return asyncio_future
 
 
 def to_asyncio_future(tornado_future: asyncio.Future[_T]) -> asyncio.Future[_T]:
-    """Make an `asyncio.Future` of anything that `tornado.gen.convert_yielded` takes, a Deferred for one."""
+    """Convert any value that `tornado.gen.convert_yielded` accepts, such as a Deferred, to a Future."""
     converted: asyncio.Future[_T] = convert_yielded(tornado_future)
     return converted
 
 
 def _make_any_thread_policy() -> type:
     with warnings.catch_warnings():
-        # Python 3.14 warns of every mention of a policy. Ours warns when it is used.
+        # Python 3.14 warns whenever a policy is accessed. This class warns when it is used.
         warnings.simplefilter("ignore", DeprecationWarning)
         on_windows = sys.platform == "win32" and hasattr(asyncio, "WindowsSelectorEventLoopPolicy")
         base: Any = getattr(
@@ -304,10 +302,10 @@ def _make_any_thread_policy() -> type:
         )
 
     class AnyThreadEventLoopPolicy(base):  # type: ignore[misc, unused-ignore]
-        """An event loop policy that gives every thread a loop as soon as it asks for one.
+        """An event loop policy that creates a loop in every thread on the first request.
 
-        asyncio's own does so in the main thread only. Deprecated, like policies altogether: start a loop
-        where you need it, with `asyncio.run`.
+        asyncio's own policy does so only in the main thread. Deprecated, like all policies: start a loop
+        where it is needed with `asyncio.run`.
         """
 
         __module__ = __name__
@@ -322,7 +320,7 @@ def _make_any_thread_policy() -> type:
             )
 
         def get_event_loop(self) -> asyncio.AbstractEventLoop:
-            """The thread's loop; a new one where it has none."""
+            """Return the thread's loop, creating it if necessary."""
             try:
                 found: asyncio.AbstractEventLoop = super().get_event_loop()
             except RuntimeError:
@@ -335,10 +333,10 @@ def _make_any_thread_policy() -> type:
 
 if TYPE_CHECKING:
     AnyThreadEventLoopPolicy: type[asyncio.AbstractEventLoopPolicy]
-else:  # a checker would take every name for one of this module
+else:  # a type checker would otherwise accept every name as one of this module
 
     def __getattr__(name: str) -> Any:
-        # Made on demand: on Python 3.14 and later a mention of its base class is deprecated.
+        # Created on first use, because Python 3.14 and later warn when its base class is accessed.
         if name == "AnyThreadEventLoopPolicy":
             made = globals()[name] = _make_any_thread_policy()
             return made

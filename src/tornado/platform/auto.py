@@ -1,4 +1,4 @@
-"""``set_close_exec`` and ``Waker`` for this platform, in the style of Tornado 4. Both are deprecated."""
+"""The ``set_close_exec`` and ``Waker`` of Tornado 4 for this platform. Both are deprecated."""
 
 from __future__ import annotations
 

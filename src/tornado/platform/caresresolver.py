@@ -1,16 +1,17 @@
-"""Names to addresses by c-ares: DNS over sockets of the event loop, without threads.
+"""DNS resolution with c-ares: queries over sockets of the event loop, without threads.
 
-It needs the package ``pycares``, 4.11 or newer (``pip install 'tornado[caresresolver]'``). Choose it for a
-whole program by its name::
+It needs the package ``pycares``, 4.11 or newer (``pip install 'tornado[caresresolver]'``). To use it for a
+whole program, configure it by name::
 
     Resolver.configure("tornado.platform.caresresolver.CaresResolver")
 
-c-ares reads ``/etc/hosts`` and ``/etc/resolv.conf`` and asks name servers itself. What else the C library may
-know (mDNS, LDAP, other sources in ``nsswitch.conf``) it does not: where that matters keep the default
-resolver.
+c-ares reads ``/etc/hosts`` and ``/etc/resolv.conf`` and sends queries to the name servers. It does not
+support the other sources of the C library (mDNS, LDAP and others in ``nsswitch.conf``): if they are needed,
+use the default resolver.
 
-Theory of operation: c-ares opens its sockets itself and says by a callback which of them it wants watched,
-and for what; the loop tells it when one is ready, and, by one timer, when its next deadline has come.
+Theory of operation: c-ares opens its sockets and reports through a callback which of them to watch, and for
+which events. The loop notifies c-ares when a socket is ready and, with a single timer, when the next deadline
+has been reached.
 """
 
 from __future__ import annotations
@@ -32,42 +33,42 @@ from tornado.netutil._resolver import _look_up, _names
 
 __all__ = ["CaresResolver"]
 
-#: What the C library calls the errors of c-ares; any other one is EAI_FAIL.
+#: The C library's codes for the errors of c-ares. Any other error becomes EAI_FAIL.
 _CODES = {
     pycares.errno.ARES_ENODATA: socket.EAI_NONAME,
     pycares.errno.ARES_ENOTFOUND: socket.EAI_NONAME,
     pycares.errno.ARES_EBADNAME: socket.EAI_NONAME,
     pycares.errno.ARES_ENOMEM: socket.EAI_MEMORY,
-    # Another attempt may well succeed.
+    # Another attempt may succeed.
     pycares.errno.ARES_ETIMEOUT: socket.EAI_AGAIN,
     pycares.errno.ARES_ECONNREFUSED: socket.EAI_AGAIN,
     pycares.errno.ARES_ESERVFAIL: socket.EAI_AGAIN,
 }
 
-#: Seconds; c-ares gives 0 where a deadline is due, and where there is none.
+#: Minimum delay in seconds. c-ares returns 0 both for a deadline that has been reached and for no deadline.
 _SHORTEST_DELAY = 0.01
 
 
 class CaresResolver(Resolver):
-    """Resolves by c-ares.
+    """A resolver based on c-ares.
 
-    :param options: arguments for `pycares.Channel`, such as ``servers=["192.0.2.1"]``, ``timeout=2.0``
-        (seconds for the first attempt), ``tries=3``. By default the system's configuration is used.
-    :raises TypeError, ValueError, pycares.AresError: as pycares raises them of wrong options.
+    :param options: arguments of `pycares.Channel`, such as ``servers=["192.0.2.1"]``, ``timeout=2.0`` (in
+        seconds, for the first attempt), ``tries=3``. By default the system's configuration is used.
+    :raises TypeError, ValueError, pycares.AresError: if pycares rejects the options.
 
-    An instance serves one event loop at a time. When it is next used in another one, queries that are still
-    under way in the former fail.
+    An instance serves one event loop at a time. If it is then used in another loop, pending queries of the
+    previous loop fail.
     """
 
     #: The `pycares.Channel`; None when the resolver is closed.
     channel: Any
-    #: The sockets that c-ares wants watched, and the events of `.IOLoop` for which it does.
+    #: The sockets to watch for c-ares, with their events as in `.IOLoop`.
     fds: dict[int, int]
-    #: The loop that watches them: the one in which `resolve` was called last, None before that.
+    #: The loop that watches the sockets: that of the last call of `resolve`, or None before the first call.
     io_loop: IOLoop | None
 
     def initialize(self, **options: Any) -> None:
-        """Called by the constructor with its arguments."""
+        """Process the arguments of the constructor."""
         self.io_loop = None
         self._options = options
         self._under_way = 0
@@ -76,7 +77,7 @@ class CaresResolver(Resolver):
 
     @takes_callback
     async def resolve(self, host: str, port: int, family: int = 0) -> list[tuple[int, Any]]:
-        """As `.Resolver.resolve`. A literal address is answered at once.
+        """Resolve a name; see `.Resolver.resolve`. A literal address needs no query.
 
         :raises RuntimeError: if the resolver has been closed.
         """
@@ -85,21 +86,21 @@ class CaresResolver(Resolver):
         try:
             return _look_up(host, port, family, socket.AI_NUMERICHOST)
         except socket.gaierror:
-            pass  # a name
+            pass  # not a literal address
         self._serve(IOLoop.current())
         answer: asyncio.Future[list[Any]] = Future()
-        # By the standard library's codec, as `socket.getaddrinfo` does; pycares may use another.
+        # With the standard library's codec, as in `socket.getaddrinfo`; pycares may use a different one.
         with _names():
             name = host if host.isascii() else host.encode("idna").decode("ascii")
         self._ask(name, port, family, functools.partial(_settle, answer, host))
         return [(node.family, _address_of(node)) for node in await answer]
 
     def close(self) -> None:
-        """Give up the queries under way, with an `OSError`, and close the sockets."""
+        """Cancel pending queries, which fail with an `OSError`, and close the sockets."""
         channel, self.channel = self.channel, None
         if channel is None:
             return
-        # First here, in the loop's thread: pycares closes a channel in a thread of its own.
+        # Cancelled here, in the loop's thread, because pycares closes a channel in a separate thread.
         channel.cancel()
         self._forget_sockets()
         self._set_timer()
@@ -111,7 +112,7 @@ class CaresResolver(Resolver):
         self.channel = pycares.Channel(sock_state_cb=state_changed, **self._options)
 
     def _serve(self, loop: IOLoop) -> None:
-        """Make sure that it is ``loop`` that watches the sockets."""
+        """Let ``loop`` watch the sockets. If another loop did so before, open a new channel."""
         if self.io_loop is not loop:
             if self.io_loop is not None:
                 self.close()
@@ -125,17 +126,17 @@ class CaresResolver(Resolver):
             self._under_way -= 1
             callback(None if found is None else found.nodes, error)
 
-        # By keyword: the order of these changed with pycares 5.
+        # Passed by keyword, because pycares 5 has changed the order of the parameters.
         self.channel.getaddrinfo(name, port, family=family, type=socket.SOCK_STREAM, callback=answered)
         self._under_way += 1
         self._set_timer()
 
-    # ---- What c-ares asks of the loop, and what the loop tells it
+    # ---- Communication between c-ares and the loop
 
     def _watch(self, fds: dict[int, int], fd: int, readable: bool, writable: bool) -> None:
         loop = self.io_loop
         if fds is not self.fds or loop is None:
-            return  # a channel that was closed says farewell, from the thread that closes it
+            return  # a closed channel reports its sockets from the thread that closes it
         events = (IOLoop.READ if readable else 0) | (IOLoop.WRITE if writable else 0)
         known = fds.pop(fd, None) is not None
         if events:
@@ -150,7 +151,7 @@ class CaresResolver(Resolver):
     def _forget_sockets(self) -> None:
         left, self.fds = self.fds, {}
         for fd in left:
-            assert self.io_loop is not None  # or nothing could have been asked
+            assert self.io_loop is not None  # set before any query, and only queries open sockets
             self.io_loop.remove_handler(fd)
 
     def _handle_events(self, fd: int, events: int) -> None:
@@ -162,13 +163,13 @@ class CaresResolver(Resolver):
         self._process(pycares.ARES_SOCKET_BAD, pycares.ARES_SOCKET_BAD)
 
     def _process(self, readable: int, writable: int) -> None:
-        """Let c-ares read, write, and try again what has had no answer in time."""
+        """Let c-ares read, write, and repeat queries whose deadline has passed."""
         if self.channel is not None:
             self.channel.process_fd(readable, writable)
             self._set_timer()
 
     def _set_timer(self) -> None:
-        """Have c-ares called at its next deadline, as long as anything is under way."""
+        """Schedule the next deadline of c-ares while queries are pending."""
         loop = self.io_loop
         if loop is None:
             return
@@ -182,7 +183,7 @@ class CaresResolver(Resolver):
 
 def _settle(answer: asyncio.Future[list[Any]], host: str, nodes: list[Any] | None, error: int | None) -> None:
     if answer.done():
-        return  # cancelled by who asked
+        return  # cancelled by its reader
     if nodes is not None:
         answer.set_result(nodes)
         return
@@ -192,7 +193,7 @@ def _settle(answer: asyncio.Future[list[Any]], host: str, nodes: list[Any] | Non
 
 
 def _address_of(node: Any) -> tuple[Any, ...]:
-    # pycares 4 gives the address as bytes, pycares 5 as text.
+    # The address is bytes in pycares 4 and text in pycares 5.
     ip, *rest = node.addr
     return (ip.decode("ascii") if isinstance(ip, bytes) else ip, *rest)
 

@@ -1,7 +1,7 @@
-"""An IOLoop on epoll, in the style of Tornado 4.
+"""The epoll IOLoop of Tornado 4.
 
-It can be imported on every platform, and works on those that have epoll. Deprecated: ``IOLoop()`` chooses
-the best selector of the platform.
+It can be imported on every platform, and works on those with epoll. Deprecated: ``IOLoop()`` selects the best
+mechanism of the platform.
 """
 
 from __future__ import annotations

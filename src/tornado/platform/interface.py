@@ -1,6 +1,6 @@
-"""``set_close_exec`` and the interface ``Waker``, in the style of Tornado 4.
+"""The ``set_close_exec`` and the interface ``Waker`` of Tornado 4.
 
-`tornado.platform.auto` has an implementation of the latter. Everything here is deprecated.
+`tornado.platform.auto` contains an implementation of ``Waker``. Everything in this module is deprecated.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""An IOLoop on kqueue, in the style of Tornado 4.
+"""The kqueue IOLoop of Tornado 4.
 
-It can be imported on every platform, and works on those that have kqueue. Deprecated: ``IOLoop()`` chooses
-the best selector of the platform.
+It can be imported on every platform, and works on those with kqueue. Deprecated: ``IOLoop()`` selects the
+best mechanism of the platform.
 """
 
 from __future__ import annotations

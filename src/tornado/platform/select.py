@@ -1,7 +1,6 @@
-"""An IOLoop on `select.select`, in the style of Tornado 4.
+"""The `select.select` IOLoop of Tornado 4.
 
-It can be imported on every platform. Deprecated: ``IOLoop()`` chooses the best
-selector of the platform.
+It can be imported on every platform. Deprecated: ``IOLoop()`` selects the best mechanism of the platform.
 """
 
 from __future__ import annotations

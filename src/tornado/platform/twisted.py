@@ -1,8 +1,8 @@
-"""Twisted in the same program: a coroutine may yield a Deferred, and both share one event loop.
+"""Integration with Twisted: coroutines can yield a Deferred, and both can share one event loop.
 
-It needs the package ``Twisted`` (``pip install 'tornado[twisted]'``). Once this module is imported, generator
-coroutines, `tornado.gen.convert_yielded` and all that is built on it (`tornado.gen.multi`,
-`tornado.gen.with_timeout`) take a Deferred::
+It needs the package ``Twisted`` (``pip install 'tornado[twisted]'``). Once this module has been imported,
+generator coroutines, `tornado.gen.convert_yielded` and the functions based on it (`tornado.gen.multi`,
+`tornado.gen.with_timeout`) accept a Deferred::
 
     import tornado.platform.twisted
 
@@ -10,7 +10,7 @@ coroutines, `tornado.gen.convert_yielded` and all that is built on it (`tornado.
     def handle():
         page = yield treq_get("https://example.com/")  # a Deferred
 
-A native coroutine awaits what ``convert_yielded`` makes of it: ``await convert_yielded(deferred)``.
+A native coroutine converts the Deferred first: ``await convert_yielded(deferred)``.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ __all__ = ["install"]
 
 
 def install(io_loop: IOLoop | None = None) -> None:
-    """Make Twisted's reactor run on the asyncio loop of `IOLoop.current`.
+    """Install a Twisted reactor that runs on the asyncio loop of `IOLoop.current`.
 
-    Call it before anything imports ``twisted.internet.reactor``, in the thread whose loop it shall be. Then
-    either ``reactor.run()`` or the loop's `.IOLoop.start` runs both; threads (``deferToThread``), signals and
-    what waits for the reactor to start need ``reactor.run()``.
+    Call this before any import of ``twisted.internet.reactor``, in the thread of the loop. Afterwards both
+    ``reactor.run()`` and the loop's `.IOLoop.start` run Twisted and asyncio together. Threads
+    (``deferToThread``), signals and functions that run at the reactor's start need ``reactor.run()``.
 
-    :raises twisted.internet.error.ReactorAlreadyInstalledError: if there is a reactor already.
+    :raises twisted.internet.error.ReactorAlreadyInstalledError: if a reactor is already installed.
     """
-    # Late: it brings a dozen of Twisted's modules, and most programs want Deferreds only.
+    # Imported here because it loads a dozen modules of Twisted, and most programs need only Deferreds.
     reactors: Any = importlib.import_module("twisted.internet.asyncioreactor")
     if io_loop is not None:
         ignored_loop("install")
@@ -50,12 +50,12 @@ def install(io_loop: IOLoop | None = None) -> None:
 
 @convert_yielded.register(Deferred)
 def _from_deferred(deferred: Deferred[Any]) -> asyncio.Future[Any]:
-    """A Future of the Deferred's result; cancelling the one cancels the other."""
+    """Return a Future of the Deferred's result. Cancelling the Future cancels the Deferred."""
     future: asyncio.Future[Any] = deferred.asFuture(asyncio.get_event_loop())
     return future
 
 
-#: The names of Tornado 4, imported when they are used.
+#: The API of Tornado 4, imported on first use.
 _CLASSIC = {
     "TornadoReactor": "tornado._tornado4.twisted_reactors",
     "TwistedIOLoop": "tornado._tornado4.twisted_reactors",
