@@ -1,7 +1,8 @@
-"""The server that `test_many_connections` talks to, in a process of its own.
+"""The server for `test_many_connections`, which runs in a separate process.
 
-``many_connections_program.py asyncio|uvloop``. It prints its ports, of HTTP and of a plain `TCPServer`. For
-each line on standard input it waits until no connection is left and prints what it holds then, as JSON.
+``many_connections_program.py asyncio|uvloop``. It prints the ports of its HTTP server and of a plain
+`TCPServer`. For each line on standard input it waits until all connections have closed, and prints its
+resources as JSON.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ class Echo(TCPServer):
 
 
 class Mallinfo2(ctypes.Structure):
-    """The GNU C library's count of its own heap, from version 2.33: mallinfo(3)."""
+    """The statistics of the GNU C library's heap, available from version 2.33: mallinfo(3)."""
 
     _fields_ = tuple(
         (name, ctypes.c_size_t)
@@ -53,9 +54,9 @@ class Mallinfo2(ctypes.Structure):
 
 
 def heap() -> int:
-    """Bytes that were asked of the C library and not given back; 0 where it keeps no count.
+    """Return the number of bytes allocated from the C library, or 0 if it does not report it.
 
-    The resident set will not do: what the allocator keeps of it for the next wave varies by megabytes.
+    The resident set size is unsuitable: the memory that the allocator keeps varies by megabytes.
     """
     count = getattr(ctypes.CDLL(None), "mallinfo2", None)
     if count is None:
@@ -66,7 +67,7 @@ def heap() -> int:
 
 
 def held() -> dict[str, int]:
-    """What a connection could leave behind."""
+    """Return the resources that a connection could leave behind."""
     gc.collect()
     folder = Path("/proc/self/fd" if Path("/proc/self/fd").exists() else "/dev/fd")
     return {
@@ -98,7 +99,7 @@ async def main() -> None:
         streams: set[object] = getattr(IOLoop.current(), "_streams", set())
         while streams:
             await asyncio.sleep(0)
-        await asyncio.sleep(0)  # the tasks of the last ones have heard of their end, and are gone
+        await asyncio.sleep(0)  # the last tasks are notified and end
         await asyncio.sleep(0)
         tell(held())
 

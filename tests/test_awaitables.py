@@ -1,4 +1,4 @@
-"""What can be waited for, and waiting for several things."""
+"""Values that can be waited for, and waiting for several of them."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ async def test_an_awaitable_becomes_a_task():
     ids=["convert_yielded", "add_callback"],
 )
 async def test_what_runs_in_the_background_is_not_collected(start):
-    """A loop knows its Tasks only weakly, and this one waits for a Future that nobody else has."""
+    """A loop refers to its Tasks only weakly, and only this Task refers to the Future that it waits for."""
     ends = []
 
     async def waits():

@@ -1,4 +1,4 @@
-"""How many connections there may be: keys of addresses, counting, and the end of counted streams."""
+"""Connection limits: keys of addresses, counting, and the closing of counted streams."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from tornado.tcpserver import TCPServer
 
 @pytest.fixture(autouse=True)
 def fresh_reports(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No line is held back for one of an earlier test."""
+    """Log messages of earlier tests do not suppress any of this test."""
     monkeypatch.setattr(tcpserver, "_reports", LogRateLimit(gen_log))
 
 
 class Echo(TCPServer):
-    """Echoes lines, and keeps its streams."""
+    """A server that echoes lines and keeps its streams."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
@@ -43,7 +43,7 @@ class Echo(TCPServer):
 
 
 async def is_served(port: int, source: str = "127.0.0.1", **options: Any) -> IOStream | None:
-    """A connection that was answered, or None where it was closed."""
+    """Return a connection that was served, or None if the server closed it."""
     stream = await TCPClient().connect("127.0.0.1", port, source_ip=source, **options)
     try:
         await stream.write(b"line\n")

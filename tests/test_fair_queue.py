@@ -1,4 +1,4 @@
-"""Work for many, some of it in each turn of the loop."""
+"""Work that is spread over several event loop iterations."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MANY = 500
 
 
 class Worker:
-    """Notes in which turn of the loop it did what; each item takes `cost` seconds."""
+    """Records what it does in which loop iteration. Each item takes `cost` seconds."""
 
     def __init__(self, clock: FakeClock, cost: float = 0.0) -> None:
         self.done: list[int] = []
@@ -31,7 +31,7 @@ class Worker:
             raise self.fault
 
     async def until_done(self) -> None:
-        """Let the loop turn until nothing is left, and note how much was done in each turn."""
+        """Run loop iterations until the queue is empty, and record the number of items done in each."""
         before = 0
         while len(self.done) < MANY:
             await asyncio.sleep(0)
@@ -74,7 +74,7 @@ async def test_what_costs_much_is_done_one_by_one(clock: FakeClock) -> None:
 
 
 async def test_what_a_batch_has_woken_counts_with_it(clock: FakeClock) -> None:
-    """Ending a connection takes little; the handler that waits for it may take long."""
+    """Closing a connection is cheap, but the handler that waits for it may take long."""
     worker = Worker(clock)
     loop = asyncio.get_running_loop()
     act = worker.act

@@ -1,4 +1,4 @@
-"""Generator coroutines, the Runner, and waiting with a limit."""
+"""Generator coroutines, the Runner, and functions that wait for Futures."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def turn(value=None):
 
 
 async def test_one_that_never_waits_is_done_when_called(monkeypatch):
-    monkeypatch.setattr(gen, "Runner", None)  # making one would fail
+    monkeypatch.setattr(gen, "Runner", None)  # creating a Runner would fail
     assert plain(1).result() == 1
 
     @gen.coroutine
@@ -386,7 +386,7 @@ async def test_what_is_started_by_a_yield_sees_the_variable():
     assert await child() == ("inside", "inside", "inside")
 
 
-# Life and death
+# Lifetime
 
 
 async def test_a_result_keeps_its_coroutine_alive():
@@ -448,7 +448,7 @@ async def test_no_cycle_is_left(waits, fails):
         try:
             await work(witness)
         except ValueError as error:
-            error.__traceback__ = None  # this frame's own reference
+            error.__traceback__ = None  # it refers to this frame
         return weakref.ref(witness)
 
     reference = await drive()
@@ -470,7 +470,7 @@ async def test_no_cycle_is_left_by_a_timeout():
 
 
 class Marked(Exception):
-    """Told from all others among the objects of the collector."""
+    """An exception whose instances can be found among the objects of the garbage collector."""
 
 
 @gen.coroutine
@@ -527,7 +527,7 @@ def passes_on_one_of_two(inner):
 )
 @pytest.mark.parametrize("outer", [passes_on, passes_on_late, catches, passes_on_one_of_two])
 async def test_a_failure_does_not_hold_itself(outer, inner):
-    # No Future may be a local here either: this frame is among those that the exception holds.
+    # The Future must not be in a local variable here either, because the exception refers to this frame.
     (await asyncio.wait([outer(inner)]))[0].pop().exception()
     await asyncio.sleep(0)
     assert [each for each in gc.get_objects() if isinstance(each, Marked)] == []
@@ -553,7 +553,7 @@ async def test_an_exception_thrown_by_hand():
     assert await future == "got by hand"
     assert runner.finished
     assert not runner.handle_exception(ValueError, error, None)
-    runner.run()  # has ended: nothing happens
+    runner.run()  # has no effect after the end
 
 
 async def test_a_runner_of_ones_own():
@@ -750,7 +750,7 @@ async def test_iterating_over_an_executors():
 
 
 def test_a_coroutine_inside_a_function_is_freed_with_what_it_knows() -> None:
-    """Dask makes one for each call of its client, which knows what is sent: 200 MB, say."""
+    """Dask creates a coroutine in each client call; it refers to the data to send, which can be 200 MB."""
 
     class Large:
         pass

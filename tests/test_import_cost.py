@@ -1,4 +1,4 @@
-"""What an import brings in. Every module here is paid for at each start of each program."""
+"""The modules that an import loads, which each start of a program pays for."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-#: Modules of the standard library with no place in a web server's start: who needs one imports it late.
+#: Modules of the standard library that a web server does not need at its start. They are imported on use.
 FORBIDDEN = set(
     """
     argparse cgi cmd code csv ctypes decimal doctest email.message email.parser fractions ftplib
@@ -18,7 +18,7 @@ FORBIDDEN = set(
     """.split()
 )
 
-#: Our own, which a server that does not use them does not load.
+#: Modules of this package that a server does not load unless it uses them.
 UNUSED = {
     "tornado.auth",
     "tornado.autoreload",
@@ -32,7 +32,7 @@ UNUSED = {
 
 
 def loaded_by(statement: str) -> set[str]:
-    """The modules that a fresh interpreter holds after ``statement``, less those it holds anyway."""
+    """Return the modules that ``statement`` loads in a fresh interpreter."""
     program = f"import sys; before = set(sys.modules); {statement}; import json; "
     program += "print(json.dumps(sorted(set(sys.modules) - before)))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, timeout=60)

@@ -1,4 +1,4 @@
-"""The event loop as programs see it: which one is current, callbacks, timers, descriptors, run_sync."""
+"""The public API of IOLoop: the current loop, callbacks, timers, file descriptors, run_sync."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ variable: contextvars.ContextVar[str] = contextvars.ContextVar("variable", defau
 
 @pytest.fixture
 def loop(loop_kind: str) -> Iterator[IOLoop]:
-    """A loop that is not running and not current."""
+    """A loop that is neither running nor current."""
     asyncio_loop = loop_factory(loop_kind)()
     made = AsyncIOLoop(asyncio_loop=asyncio_loop, make_current=False)
     yield made
@@ -37,13 +37,13 @@ def loop(loop_kind: str) -> Iterator[IOLoop]:
 
 @pytest.fixture
 def threadless_loop() -> Iterator[None]:
-    """The main thread has no asyncio loop before, nor after."""
+    """The main thread has no asyncio loop before and after the test."""
     asyncio.set_event_loop(None)
     yield
     asyncio.set_event_loop(None)
 
 
-# ---- Which loop
+# ---- The current loop
 
 
 async def test_current_is_the_running_loops(loop_kind: str) -> None:
@@ -365,7 +365,7 @@ async def test_the_clock_is_the_wall_clock(monkeypatch: pytest.MonkeyPatch) -> N
     assert IOLoop.current().time() == 123.5
 
 
-# ---- Descriptors
+# ---- File descriptors
 
 
 @pytest.fixture
@@ -566,7 +566,7 @@ async def test_periodic(clock: FakeClock) -> None:
     def tick() -> None:
         times.append(clock.now - start)
         if len(times) == 2:
-            clock.advance(25)  # the callback itself takes two and a half periods
+            clock.advance(25)  # this call takes two and a half periods
         if len(times) == 4:
             periodic.stop()
             done.set()
@@ -649,7 +649,7 @@ async def test_periodic_restarted_in_its_callback(clock: FakeClock) -> None:
 
 @pytest.mark.parametrize("inside", [False, True])
 async def test_periodic_restarted_while_its_coroutine_runs(clock: FakeClock, inside: bool) -> None:
-    """There is one call at a time, and one line of calls, whoever starts it anew."""
+    """Calls do not overlap, and there is only one sequence of calls after a restart."""
     on_clock(clock)
     start, times, running, most = clock.now, [], 0, 0
     done = asyncio.Event()
@@ -727,7 +727,7 @@ def update(periodic: PeriodicCallback, *times: float) -> list[float]:
 def test_update_next() -> None:
     periodic = PeriodicCallback(print, 10_000)
     periodic._next_timeout = 1000
-    # In time, on the dot, late by parts and by multiples of the period.
+    # On time, exactly due, and late by fractions and multiples of the period.
     assert update(periodic, 1000, 1011, 1020, 1049.9, 1050) == [1010, 1020, 1030, 1050, 1060]
 
 

@@ -1,7 +1,7 @@
 """Callbacks from other threads and from signal handlers.
 
-The stress tests run for half a second each. The first of them, eight threads into one loop, runs for ten
-seconds where ``CI`` is set.
+Each stress test runs for half a second. The first one, with eight threads and one loop, runs for ten seconds
+if ``CI`` is set.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from tornado.gen import convert_yielded
 from tornado.ioloop import IOLoop
 from tornado.platform.asyncio import AsyncIOLoop
 
-#: How many threads, and for how many seconds.
+#: The number of threads, and the duration in seconds.
 THREADS = 8
 SECONDS = 0.5
 LONG = 10.0 if os.environ.get("CI") else SECONDS
-#: Callbacks of one thread that may be on their way at a time, so that memory stays bounded.
+#: Maximum number of pending callbacks per thread, which bounds memory use.
 ON_THEIR_WAY = 500
 
 needs_signals = pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this system has no setitimer()")
@@ -37,7 +37,7 @@ needs_signals = pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="thi
 
 @pytest.fixture
 def loop(loop_kind: str) -> Iterator[IOLoop]:
-    """A loop that is not running and not current."""
+    """A loop that is neither running nor current."""
     made = AsyncIOLoop(asyncio_loop=loop_factory(loop_kind)(), make_current=False)
     yield made
     made.close()
@@ -45,14 +45,14 @@ def loop(loop_kind: str) -> Iterator[IOLoop]:
 
 @contextmanager
 def ticking(handler: Callable[[], Any], first: float, interval: float = 0.0) -> Iterator[None]:
-    """Have a signal handler called, after ``first`` seconds and then at every ``interval``."""
+    """Call a signal handler after ``first`` seconds and then every ``interval`` seconds."""
     signal.signal(signal.SIGALRM, lambda number, frame: handler())
     signal.setitimer(signal.ITIMER_REAL, first, interval)
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
-        # Not the handler of before: a last signal may be on its way, and Python complains of a default one.
+        # Not the previous handler: one more signal may be pending, and the default handler would be an error.
         signal.signal(signal.SIGALRM, lambda number, frame: None)
 
 
@@ -76,7 +76,7 @@ def test_a_signal_handler_wakes_a_loop_that_sleeps(loop: IOLoop, name: str) -> N
         late.append(True)
         loop.stop()
 
-    # By then a loop that is not woken wakes, and finds its callback after all.
+    # If the signal does not wake the loop, this timer does, and the callback runs too late.
     timer = loop.call_later(10, too_late)
     with ticking(functools.partial(getattr(loop, name), loop.stop), first=0.02):
         loop.start()
@@ -94,13 +94,13 @@ def test_the_deprecation_begins_as_filters_expect(loop: IOLoop) -> None:
 @needs_signals
 @pytest.mark.filterwarnings("ignore:add_callback_from_signal:DeprecationWarning")
 def test_signals_into_a_busy_loop(loop: IOLoop) -> None:
-    """One signal a millisecond, into callbacks, tasks, handlers of descriptors and the loop's own code."""
+    """One signal per millisecond interrupts callbacks, tasks, descriptor handlers and the loop's own code."""
     seen: list[int] = []
     numbers = itertools.count()
     methods = [loop.add_callback, loop.add_callback_from_signal]
 
     def on_signal() -> None:
-        # This may be interrupted by the next one, so there is no order to hold.
+        # The next signal may interrupt this handler, so the order is not fixed.
         number = next(numbers)
         methods[number % 2](seen.append, number)
 
@@ -126,7 +126,7 @@ def test_signals_into_a_busy_loop(loop: IOLoop) -> None:
 
 
 def test_eight_threads_into_one_loop(loop: IOLoop) -> None:
-    """No callback is lost, each thread's come in order, and all of them in the loop's thread."""
+    """All callbacks run, in order per thread, and in the loop's thread."""
     sent, seen = [0] * THREADS, [0] * THREADS
     home = threading.get_ident()
     end = time.monotonic() + LONG
@@ -157,7 +157,7 @@ def test_eight_threads_into_one_loop(loop: IOLoop) -> None:
 
 
 def test_a_loop_in_each_of_eight_threads(loop_kind: str) -> None:
-    """Tokens go round a ring of loops; each loop is current in its own thread, and nowhere else."""
+    """Tokens circulate among the loops; each loop is current in its own thread only."""
     tokens = 32
     loops: list[IOLoop] = []
     hops = [0] * THREADS
@@ -204,7 +204,7 @@ def test_a_loop_in_each_of_eight_threads(loop_kind: str) -> None:
 
 
 def test_futures_of_threads_settle_in_the_loop(loop: IOLoop) -> None:
-    """`add_future`, `run_in_executor` and a coroutine's wait, with eight threads that complete them."""
+    """`add_future`, `run_in_executor` and waiting coroutines, with Futures completed in eight threads."""
     home = threading.get_ident()
     end = time.monotonic() + SECONDS
 
@@ -236,7 +236,7 @@ def test_futures_of_threads_settle_in_the_loop(loop: IOLoop) -> None:
 
 
 def test_a_loop_that_closes_under_eight_threads(loop_kind: str) -> None:
-    """Whoever comes too late is neither heard nor hurt."""
+    """Callbacks that arrive too late are dropped, and cause no errors in the threads."""
     end = time.monotonic() + SECONDS
     current: list[IOLoop] = []
     faults: list[BaseException] = []

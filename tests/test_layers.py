@@ -1,4 +1,4 @@
-"""The layers of the package as data, and that every import keeps to them."""
+"""The layers of the package as data, and the rule that every import follows them."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import pytest
 from tests.support.modules import Import, imports, sources
 from tornado._reexports import _IMPORTS
 
-#: From left to right: a module imports from its own layer or from one to its left. A package stands for all
-#: of its files. Late imports count, and so do imports by a dotted name.
+#: From left to right: a module imports from its own layer or from a layer to its left. A package stands for
+#: all of its files. Late imports count, and so do imports by dotted name.
 LAYERS = {
     "words": [
         "tornado",
@@ -65,7 +65,7 @@ LAYERS = {
     "edge": ["autoreload", "testing", "wsgi"],
 }
 
-#: Imports that break a rule, by importer and imported (each with all its files), and why that is right.
+#: Imports that break a rule, by importer and imported module (each with all its files), and the reason.
 EXCEPTIONS = {
     "tornado.concurrent -> tornado._tornado4": "return_future and callback= are bound when they are used",
     "tornado.gen -> tornado._tornado4": "the names of Tornado 4 are bound when they are used",
@@ -81,14 +81,14 @@ EXCEPTIONS = {
     "tornado.web -> tornado.autoreload": "debug=True starts the reloader, which stands at the edge",
 }
 
-#: What the wire may not know: bytes come in, values go out; time and randomness are arguments.
+#: Modules that the wire layer must not import: it maps bytes to values; time and randomness are arguments.
 WIRE_FORBIDS = set(
     """
     _socket asyncio concurrent random secrets select selectors signal socket ssl subprocess threading time
     """.split()
 )
 
-#: Packages outside the standard library, each used only where it is installed.
+#: Packages outside the standard library, each used only if it is installed.
 EXTRAS = {
     "Cython": "the compiled twins",
     "brotli": "content coding br",
@@ -114,7 +114,7 @@ RANK = {module: rank for rank, modules in enumerate(LAYERS.values()) for module 
 
 
 def unit(name: str) -> str:
-    """The module or package right under ``tornado`` that a dotted name belongs to."""
+    """Return the module or package directly under ``tornado`` to which a dotted name belongs."""
     return "tornado" if name == "tornado" else name.split(".")[1]
 
 
@@ -134,7 +134,8 @@ def describe(found: Import) -> str:
     return f"{SOURCES[found.importer]}:{found.line}: {found.importer} imports {found.imported}"
 
 
-#: Without the root's, which tell checkers what its ``__getattr__`` imports when it is asked for.
+#: All imports within the package, except those that tell type checkers what ``__getattr__`` of the root
+#: imports.
 OWN = [
     each
     for each in IMPORTS
@@ -156,14 +157,14 @@ def test_imports_go_to_the_left():
 
 
 def test_no_cycles():
-    """Not even inside a layer or a package. Names imported for annotations alone do not count."""
+    """Cycles within a layer or package are wrong as well. Imports for annotations do not count."""
     graph: dict[str, set[str]] = {name: set() for name in NAMES}
     for each in OWN:
         if each.typing_only or exception(each) or each.imported == each.importer:
-            continue  # a program that also runs as __main__ imports itself by its name
+            continue  # a program that also runs as __main__ imports itself by name
         if each.imported in NAMES:
             graph[each.importer].add(each.imported)
-    del graph["tornado"]  # its __getattr__ imports what is asked for; it has no imports of its own
+    del graph["tornado"]  # its __getattr__ imports modules on request; it has no other imports
 
     done: set[str] = set()
     path: list[str] = []
@@ -184,7 +185,7 @@ def test_no_cycles():
 
 
 def test_names_of_upstreams_imports_come_from_the_left():
-    """They are bound late, by dotted names that are data. ``tornado`` as a source stands for submodules."""
+    """These names are bound late, from dotted names in a table. The source ``tornado`` means submodules."""
     wrong = []
     for module, sources_ in _IMPORTS.items():
         for source, names in sources_.items():

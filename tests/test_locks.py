@@ -13,7 +13,7 @@ SECOND = datetime.timedelta(seconds=1)
 
 
 def outcomes(futures):
-    """What each Future has come to so far."""
+    """Return the current outcome of each Future."""
     return [future.result() if future.done() else None for future in futures]
 
 
@@ -29,7 +29,7 @@ async def test_notify_wakes_the_longest_waiting():
     assert outcomes(waiting) == [True, True, True, None, None]
     condition.notify_all()
     assert all(outcomes(waiting))
-    condition.notify()  # nobody is there
+    condition.notify()  # without waiters
 
 
 async def test_condition_timeout(clock):

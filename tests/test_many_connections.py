@@ -1,8 +1,8 @@
-"""15,000 connections that were opened, used and closed leave nothing behind in the server.
+"""15,000 connections that have been opened, used and closed leave no resources behind in the server.
 
-They come in waves, each held open at once; a third of each is closed by the client, a third by the server and
-a third reset. The server is a process of its own and is asked what it holds between the waves. Fewer
-connections where ``CI`` is not set.
+The connections of a wave are open at the same time. The client closes one third of them, the server another,
+and the last third is reset. The server runs in a separate process, which reports its resources between the
+waves. Fewer connections are used if ``CI`` is not set.
 """
 
 from __future__ import annotations
@@ -23,28 +23,28 @@ resource = pytest.importorskip("resource", reason="the limit on descriptors is U
 
 TOTAL = 15_000 if os.environ.get("CI") else 1_500
 WAVES = 5
-#: Descriptors of this process that are not connections of a wave.
+#: File descriptors of this process that are not connections of a wave.
 SPARE = 200
 PROGRAM = Path(__file__).with_name("many_connections_program.py")
-#: Objects known to the collector that come and go with the program's own work: none of them one a connection.
+#: Permitted growth in objects tracked by the garbage collector, far below one object per connection.
 FEW_OBJECTS = 100
-#: Blocks of the interpreter's allocator that come and go likewise: about 20 do.
+#: Permitted growth in blocks of the interpreter's allocator. About 20 are normal.
 FEW_BLOCKS = 200
-#: Bytes of the C library's heap by which the last wave may leave more than the first. Its own caches hold
-#: up to 200,000; this is 44 for each of CI's connections in between.
+#: Permitted growth of the C library's heap between the first and the last wave, in bytes. The C library's own
+#: caches hold up to 200,000 bytes; this is 44 bytes per connection in CI.
 FEW_BYTES = 512 << 10
 RESET = struct.pack("ii", 1, 0)
 
 
 class Server:
-    """The program, its ports, and what it says it holds."""
+    """The server process, its ports, and the resources that it reports."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
         self.http, self.plain = (int(self._line()) for _ in range(2))
 
     def held(self) -> dict[str, int]:
-        """What it holds when the last connection is gone."""
+        """Return the server's resources after its last connection has closed."""
         assert self._process.stdin is not None
         self._process.stdin.write("\n")
         self._process.stdin.flush()
@@ -65,13 +65,13 @@ def server(loop_kind: str) -> Iterator[Server]:
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=PROGRAM.parents[1]
     ) as process:
         yield Server(process)
-        process.communicate(timeout=60)  # the end of its input is its end, without a word
+        process.communicate(timeout=60)  # the server exits at the end of its input
     assert process.returncode == 0
 
 
 @pytest.fixture
 def room() -> Iterator[int]:
-    """Connections that this process may hold at once, with its limit raised as far as it goes."""
+    """The number of connections that this process can hold, after its limit has been raised."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     yield sys.maxsize if hard == resource.RLIM_INFINITY else hard - SPARE
@@ -79,13 +79,13 @@ def room() -> Iterator[int]:
 
 
 def dial(port: int, number: int) -> socket.socket:
-    """A connection. Where the system has all of 127/8, each thousand has an address and so all ports."""
+    """Connect. On Linux, with all of 127/8, each thousand connections use a different source address."""
     source = (f"127.0.{1 + number // 1000}.1", 0) if sys.platform == "linux" else None
     return socket.create_connection(("127.0.0.1", port), timeout=60, source_address=source)
 
 
 def use_http(client: socket.socket, last: bool) -> None:
-    """Two requests on a connection that is kept alive, and with `last` a third that ends it."""
+    """Send two requests on a keep-alive connection, and with `last` a third one that closes it."""
     for path, fields in (("plain", ""), ("awaiting", ""), ("plain", "Connection: close\r\n"))[: 2 + last]:
         client.sendall(f"GET /{path} HTTP/1.1\r\nHost: localhost\r\n{fields}\r\n".encode())
         answer = b""
@@ -96,7 +96,7 @@ def use_http(client: socket.socket, last: bool) -> None:
 
 
 def use_plain(client: socket.socket, last: bool) -> None:
-    """Two lines echoed; with `last` one that is too long, which the server closes for."""
+    """Have two lines echoed. With `last`, send a line that is too long, so that the server closes."""
     for _ in range(2):
         client.sendall(b"line\n")
         assert client.recv(100) == b"line\n"
@@ -105,7 +105,7 @@ def use_plain(client: socket.socket, last: bool) -> None:
 
 
 def wave(server: Server, size: int, first: int) -> None:
-    """Hold `size` connections at once, half of them HTTP, and see them all off."""
+    """Open `size` connections, half of them HTTP, and wait until all have been closed."""
     with contextlib.ExitStack() as stack:
         clients = []
         for number in range(size):
@@ -133,6 +133,6 @@ def test_nothing_is_left_behind(server: Server, room: int) -> None:
         assert after["tasks"] == before["tasks"]
         assert after["objects"] <= before["objects"] + FEW_OBJECTS
         assert after["garbage"] == 0
-        first = first or after  # a wave of this size leaves tables that have grown, once
+        first = first or after  # the first wave of this size enlarges tables once
         assert after["blocks"] <= first["blocks"] + FEW_BLOCKS
         assert after["heap"] <= first["heap"] + FEW_BYTES

@@ -1,4 +1,4 @@
-"""Child processes: forked copies, and other programs."""
+"""Child processes: forked copies of the program, and other programs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="processes here 
 
 
 def run(program: str) -> subprocess.CompletedProcess[str]:
-    """Run a program that forks, in a process of its own."""
+    """Run a program that forks, in a separate process."""
     prelude = "import logging, os, signal, sys; from tornado.process import fork_processes, task_id\n"
     prelude += "logging.basicConfig(level=logging.INFO, format='%(message)s')\n"
     return subprocess.run(
@@ -140,7 +140,7 @@ async def test_exit_callback_set_after_the_end():
 
 
 async def test_without_pidfd(loop_kind, monkeypatch):
-    """Older kernels and other systems: a thread waits."""
+    """Without a pidfd, as on older kernels and other systems, a thread waits."""
     monkeypatch.delattr(os, "pidfd_open", raising=False)
     assert await Subprocess(["sh", "-c", "exit 5"]).wait_for_exit(raise_error=False) == 5
 
@@ -157,14 +157,14 @@ async def test_uninitialize_forgets():
 
 
 def descriptors() -> int:
-    """How many the process has open."""
+    """Return the number of open file descriptors."""
     if not os.path.exists("/proc/self/fd"):
         pytest.skip("the system does not tell which descriptors are open")
     return len(os.listdir("/proc/self/fd"))
 
 
 def children() -> list[int]:
-    """This process's children, zombies as well."""
+    """Return the process IDs of the children, including zombies."""
     path = f"/proc/self/task/{os.getpid()}/children"
     if not os.path.exists(path):
         pytest.skip("the system does not tell which children there are")
@@ -173,8 +173,8 @@ def children() -> list[int]:
 
 
 async def test_many_children_at_once(loop_kind):
-    """Each is told apart, and no zombie, descriptor or thread of them stays."""
-    await Subprocess(["true"]).wait_for_exit()  # what is opened once and kept
+    """They are not confused, and no zombie, descriptor or thread remains."""
+    await Subprocess(["true"]).wait_for_exit()  # opens resources that are kept
     open_before, threads_before, children_before = descriptors(), threading.active_count(), children()
     running = [
         Subprocess(["sh", "-c", f"cat; exit {number}"], stdin=Subprocess.STREAM, stdout=Subprocess.STREAM)
@@ -196,7 +196,7 @@ async def test_many_children_at_once(loop_kind):
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV, signal.SIGUSR1])
 async def test_each_signal_is_told(number, loop_kind):
     child = Subprocess(["sh", "-c", "ulimit -c 0; kill -STOP $$; exec sleep 60"])
-    await asyncio.to_thread(os.waitid, os.P_PID, child.pid, os.WSTOPPED)  # it stands still
+    await asyncio.to_thread(os.waitid, os.P_PID, child.pid, os.WSTOPPED)  # it is stopped
     ended = child.wait_for_exit()
     os.kill(child.pid, number)
     os.kill(child.pid, signal.SIGCONT)
@@ -206,7 +206,7 @@ async def test_each_signal_is_told(number, loop_kind):
 
 
 async def test_a_child_inherits_its_pipes_and_nothing_else():
-    """Not our sockets, streams, nor the pipes of its sisters."""
+    """It does not inherit sockets, streams, or the pipes of other children."""
     if not os.path.exists("/proc/self/fd"):
         pytest.skip("the system does not tell which descriptors are open")
     first = Subprocess(["cat"], stdin=Subprocess.STREAM, stdout=Subprocess.STREAM)
@@ -217,7 +217,7 @@ async def test_a_child_inherits_its_pipes_and_nothing_else():
         pipes = {"stdin": Subprocess.STREAM, "stdout": Subprocess.STREAM, "stderr": Subprocess.STREAM}
         others = {int(number) for number in os.listdir("/proc/self/fd")}
         others = {number for number in others if os.path.exists(f"/proc/self/fd/{number}")}
-        others = {number for number in others if os.get_inheritable(number)}  # left by who started the tests
+        others = {number for number in others if os.get_inheritable(number)}  # inherited from the test runner
         for more, expected in (({}, set()), ({"close_fds": False}, others)):
             second = Subprocess(command, **pipes, **more)
             second.stdin.close()
@@ -225,20 +225,20 @@ async def test_a_child_inherits_its_pipes_and_nothing_else():
             assert seen == {0, 1, 2} | expected
             second.stderr.close()
             await second.wait_for_exit()
-    first.stdin.close()  # the only one: the child sees the end
+    first.stdin.close()  # the only descriptor of this pipe, so the child reads the end of its input
     await first.wait_for_exit()
     first.stdout.close()
 
 
 def test_a_child_that_outlives_its_loop():
-    """Nothing of it is left to the next loop, in which it can be waited for."""
+    """It leaves nothing behind for the next loop, in which it can be waited for."""
 
     async def start() -> Subprocess:
         child = Subprocess(["cat"], stdin=subprocess.PIPE)
         child.set_exit_callback(lambda code: pytest.fail("called in a loop that is closed"))
         return child
 
-    asyncio.run(start()).proc.communicate()  # warmed up
+    asyncio.run(start()).proc.communicate()  # opens resources that are kept
     Subprocess.uninitialize()
     before = descriptors()
     child = asyncio.run(start())
@@ -267,7 +267,7 @@ async def test_an_error_of_the_exit_callback_is_logged(expect_log):
 
 
 def test_forked_children_end_by_signals_and_codes():
-    """Those that end well are not started again, even beside others; numbers stay."""
+    """Children that exit normally are not restarted, and restarted children keep their numbers."""
     done = run("""
         import tempfile
         marks = tempfile.mkdtemp()
@@ -289,7 +289,7 @@ def test_forked_children_end_by_signals_and_codes():
 
 
 def test_others_children_are_nobodys_business():
-    """A child that the program had before is reaped, and not started again."""
+    """A child that existed before the fork is reaped, but not restarted."""
     done = run("""
         pid = os.fork()
         if not pid:
@@ -307,7 +307,7 @@ def test_reseeding_without_random(monkeypatch):
 
 
 class Unable(asyncio.SelectorEventLoop):
-    """A loop that cannot watch descriptors, as the default one on Windows."""
+    """A loop that cannot watch file descriptors, like the default loop on Windows."""
 
     add_reader = asyncio.AbstractEventLoop.add_reader
     remove_reader = asyncio.AbstractEventLoop.remove_reader
@@ -367,7 +367,7 @@ async def test_any_number_may_wait(loop_kind):
 
 @pytest.mark.parametrize("stubborn", [False, True])
 def test_giving_up_ends_the_other_children(stubborn):
-    """Those that will not are killed. They would hold the port, which the program's next start needs."""
+    """Children that ignore SIGTERM are killed, because they would keep the port that the next start needs."""
     done = run(f"""
         import socket
         from tornado import _restart
@@ -391,7 +391,7 @@ def test_giving_up_ends_the_other_children(stubborn):
 
 @pytest.mark.parametrize("everybody", [True, False])
 def test_ctrl_c_ends_the_children_without_tracebacks(everybody):
-    """A terminal tells all of them. Told alone, the parent ends those that have not ended in time."""
+    """A terminal signals all processes. If only the parent is signalled, it terminates its children."""
     program = f"""
         import logging, os, time
         from tornado import _restart
@@ -437,7 +437,7 @@ def test_errors_are_shown_as_ever_after_a_fork():
     ("arguments", "message"),
     [
         ({"num_processes": "2"}, "fork_processes: num_processes must be an integer or None, got '2'"),
-        ({"num_processes": 2, "max_restarts": 1.5}, "fork_processes: max_restarts takes .* not 1.5"),
+        ({"num_processes": 2, "max_restarts": 1.5}, "fork_processes: max_restarts must be .* got 1.5"),
     ],
 )
 def test_a_number_that_is_none_is_named(arguments, message):

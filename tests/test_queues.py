@@ -1,4 +1,4 @@
-"""Queues of each order, full, empty, and waited for."""
+"""Queues of each order: full, empty, and with waiters."""
 
 from __future__ import annotations
 
@@ -165,7 +165,7 @@ async def test_async_for(loop_kind):
 
 @pytest.mark.parametrize("kind", [queues.Queue, queues.PriorityQueue, queues.LifoQueue])
 async def test_a_task_cancelled_as_its_item_comes_leaves_it(kind):
-    """It is the next to be taken."""
+    """It is the next item to be taken."""
     queue = kind()
     seen = []
 
@@ -270,7 +270,7 @@ async def test_repr_and_str():
 
 
 async def test_a_subclass_whose_methods_never_fail():
-    """What `put` and `get` wait for is decided by ``put_nowait`` and ``get_nowait``, whoever wrote them."""
+    """The overridden ``put_nowait`` and ``get_nowait`` decide whether `put` and `get` wait."""
 
     class Ring(queues.Queue):
         def put_nowait(self, item):
@@ -300,7 +300,7 @@ async def test_who_waits_next_clears_those_who_left(clock):
 
 
 async def test_a_subclass_says_when_it_is_full():
-    """By `full`, which may ask for less or more than the number of items."""
+    """Its `full` method may allow fewer or more items than ``maxsize``."""
 
     class Light(queues.Queue):
         limit = 1

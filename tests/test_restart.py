@@ -1,4 +1,4 @@
-"""The restart itself, and the processes of one program."""
+"""Restarts of a program, and its process group."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="processes here 
 
 @pytest.fixture
 def executed(monkeypatch):
-    """Command lines in place of programs, each with what it would have inherited."""
+    """Record command lines instead of executing them, each with the data that it would inherit."""
     commands = []
     monkeypatch.setattr(
         os,
@@ -77,7 +77,7 @@ def test_what_was_asked_for_is_seen_by_all():
         assert group.wait(0)
     group.close()
     assert group.asked() is None
-    group.ask(1, {})  # nobody is there
+    group.ask(1, {})  # has no effect on a closed group
 
 
 def test_a_request_that_is_cut_short():
@@ -88,7 +88,7 @@ def test_a_request_that_is_cut_short():
 
 
 def test_children_in_the_way_are_ended(monkeypatch, executed, expect_log):
-    """One ends by itself, one when it is told to, one is killed."""
+    """One child exits before SIGTERM, one on SIGTERM, and one is killed."""
     monkeypatch.setattr(_restart, "_PATIENCE", 0.05)
     ready, tell = os.pipe()
     children = {}

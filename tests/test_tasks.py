@@ -1,4 +1,4 @@
-"""Tasks that start at once are real Tasks in every respect, on either loop, and step aside where due."""
+"""Eagerly started Tasks behave like ordinary Tasks on each loop, with a fallback to ``create_task``."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ variable: contextvars.ContextVar[str] = contextvars.ContextVar("variable", defau
 
 
 async def in_callback(function: Callable[[], Any]) -> Any:
-    """What ``function`` gives when the loop calls it, outside of any task."""
+    """Return the result of ``function``, called by the loop outside of any task."""
     answer = asyncio.get_running_loop().create_future()
 
     def call() -> None:
@@ -94,7 +94,7 @@ async def test_system_exit_leaves_the_call(loop_kind: str, expect_log: Any) -> N
         gc.collect()
         return "left"
 
-    # As for any Task that ends so, where nobody has a hold of it.
+    # As for any Task that ends in this way without a reference to it.
     with expect_log("asyncio", "Task exception was never retrieved"):
         assert await in_callback(call) == "left"
 
@@ -213,7 +213,7 @@ async def test_the_name(loop_kind: str) -> None:
 
 
 async def test_callbacks_scheduled_inside_are_the_loops(loop_kind: str) -> None:
-    """The shadow is gone when the first step runs."""
+    """The attribute that shadows ``call_soon`` has been removed when the first step runs."""
     loop = asyncio.get_running_loop()
     order: list[str] = []
 
@@ -256,7 +256,7 @@ async def test_a_task_factory_is_honoured(loop_kind: str) -> None:
     made: list[Any] = []
 
     def factory(loop: asyncio.AbstractEventLoop, coro: Any, **options: Any) -> asyncio.Task[Any]:
-        # asyncio gives no context here, since none is asked for; uvloop gives None.
+        # asyncio passes no context if none is requested; uvloop passes None.
         assert options.get("context") is None
         made.append(coro)
         return asyncio.Task(coro, loop=loop)
@@ -317,7 +317,7 @@ def test_a_loop_that_does_not_run_yet() -> None:
 
 @captures_only
 def test_create_task_that_an_agent_wraps_makes_the_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
-    # New Relic hands its current transaction on to a Task there.
+    # New Relic copies its current transaction to the new Task there.
     made: list[str] = []
     cls = asyncio.BaseEventLoop
     monkeypatch.setattr(cls, "create_task", Wrapper(cls.create_task, lambda: made.append("made")))
@@ -336,7 +336,7 @@ def test_create_task_that_an_agent_wraps_makes_the_tasks(monkeypatch: pytest.Mon
 
 
 async def test_another_task_class_is_honoured(monkeypatch: pytest.MonkeyPatch) -> None:
-    """nest_asyncio, for one, puts the Task written in Python in the place of the C one."""
+    """nest_asyncio, for example, replaces the C Task class by the one written in Python."""
     python_task = asyncio.tasks._PyTask  # type: ignore[attr-defined]
     monkeypatch.setattr(asyncio.tasks, "Task", python_task)
 
@@ -374,7 +374,7 @@ async def test_a_call_soon_of_somebody_else_is_left_alone() -> None:
 async def test_what_others_schedule_while_the_task_is_made(
     loop_kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A finalizer may run at any allocation, and may call the loop, or make a Task, then."""
+    """A finalizer may run at any allocation, and may then call the loop or create a Task."""
     loop = asyncio.get_running_loop()
     seen: list[str] = []
     c_task = _tasks._CTask
@@ -401,7 +401,7 @@ async def test_what_others_schedule_while_the_task_is_made(
         monkeypatch.setattr(asyncio.tasks, "Task", Interrupted)
         return start(main()), list(seen)
 
-    await started(main)  # teaches the module the class of a step, by an ordinary Task
+    await started(main)  # the module learns the class of a step from an ordinary Task
     seen.clear()
     task, seen_at_once = await in_callback(call)
     assert task.done()

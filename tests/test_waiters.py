@@ -1,4 +1,4 @@
-"""A line that people leave."""
+"""Queues of waiters, some of which leave before they are served."""
 
 from __future__ import annotations
 

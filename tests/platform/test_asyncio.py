@@ -1,4 +1,4 @@
-"""The two kinds of loop, what converts Futures, and the event loop policy for any thread."""
+"""The IOLoop classes on asyncio, conversions of Futures, and the event loop policy for any thread."""
 
 from __future__ import annotations
 
@@ -112,11 +112,11 @@ def test_importing_warns_of_nothing() -> None:
         assert platform_asyncio.AnyThreadEventLoopPolicy
 
 
-# ---- Loops that cannot watch descriptors
+# ---- Loops that cannot watch file descriptors
 
 
 def without_readers(kind: str) -> asyncio.AbstractEventLoop:
-    """A loop whose ``add_reader`` and its kin raise NotImplementedError, as on Windows by default."""
+    """Create a loop whose ``add_reader`` and related methods raise NotImplementedError, as on Windows."""
     base: Any = pytest.importorskip("uvloop").Loop if kind == "uvloop" else asyncio.SelectorEventLoop
 
     class Proactor(base):  # type: ignore[misc]
@@ -138,7 +138,7 @@ class Shouting(TCPServer):
 
 
 async def converse() -> None:
-    """A connection through the streams, and one through handlers of the IOLoop."""
+    """Use one connection with streams and one with handlers of the IOLoop."""
     server = Shouting()
     server.listen(0, "127.0.0.1")
     (listening,) = server._sockets.values()
@@ -166,7 +166,7 @@ async def converse() -> None:
 
 
 def test_a_loop_without_readers(loop_kind: str) -> None:
-    """A thread watches in its place, and ends with the loop."""
+    """A thread watches the descriptors, and ends with the loop."""
     before = set(threading.enumerate())
 
     async def main() -> None:
@@ -213,7 +213,7 @@ def test_an_ioloop_that_cannot_be_made_leaves_no_thread() -> None:
 
 
 def test_a_loop_whose_thread_cannot_be_had_is_still_free(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Too many threads or descriptors: it may be tried again."""
+    """With too many threads or descriptors, creating the IOLoop can be repeated later."""
     given = without_readers("asyncio")
 
     def fail(loop: asyncio.AbstractEventLoop) -> None:
@@ -227,7 +227,7 @@ def test_a_loop_whose_thread_cannot_be_had_is_still_free(monkeypatch: pytest.Mon
     AsyncIOLoop(asyncio_loop=given, make_current=False).close()
 
 
-# ---- Beside asyncio, which knows nothing of IOLoops
+# ---- Loops that asyncio creates or closes
 
 
 def test_a_given_loop_is_still_free_after_an_error() -> None:
@@ -249,7 +249,7 @@ def test_a_runner_has_one_ioloop(loop_kind: str) -> None:
 
 
 def test_a_loop_that_asyncio_has_closed(loop_kind: str) -> None:
-    """Whatever ends may still be ended; what begins is refused, and what is told to nobody is forgotten."""
+    """Resources can still be released; new timers are refused, and new callbacks are dropped."""
     ours, theirs = socket.socketpair()
 
     async def main() -> IOLoop:
@@ -295,11 +295,11 @@ def test_a_stream_that_outlives_its_loop(loop_kind: str) -> None:
 
 
 async def test_a_loop_inside_another(loop_kind: str) -> None:
-    """It can be made and told things there, and runs in a thread."""
+    """An IOLoop can be created and used inside a running loop, and can run in another thread."""
     inner = AsyncIOLoop(asyncio_loop=loop_factory(loop_kind)(), make_current=False)
     assert IOLoop.current() is not inner
     assert await asyncio.to_thread(inner.run_sync, current_ioloop) is inner
-    # The one that runs is the current one, whatever is made to be.
+    # The running loop is the current one, even if another loop is made current.
     with contextlib.closing(AsyncIOLoop()) as other:
         assert IOLoop.current() is not other
     with contextlib.closing(inner), pytest.raises(RuntimeError, match="running"):
@@ -312,7 +312,7 @@ async def current_ioloop() -> IOLoop:
 
 @pytest.mark.parametrize("use_uvloop", [False, True])
 def test_under_anyio(use_uvloop: bool) -> None:
-    """Its task groups, cancel scopes, threads and portals, around and inside what waits on an IOLoop."""
+    """anyio's task groups, cancel scopes, threads and portals, around and inside waits on an IOLoop."""
     anyio = need_module("anyio", "test")
     if use_uvloop:
         pytest.importorskip("uvloop")
@@ -351,7 +351,7 @@ def test_under_anyio(use_uvloop: bool) -> None:
         loop.run_sync(in_a_scope)
 
 
-# ---- Nothing is left
+# ---- Resources that are released
 
 
 def open_descriptors() -> int:
@@ -360,7 +360,7 @@ def open_descriptors() -> int:
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="this system does not list open descriptors")
 def test_many_loops_leave_nothing(loop_kind: str) -> None:
-    """Closed by us, by asyncio, or dropped with work still in them."""
+    """The loops are closed by the IOLoop or by asyncio, or dropped with pending work."""
 
     async def main() -> None:
         loop = IOLoop.current()
@@ -385,14 +385,14 @@ def test_many_loops_leave_nothing(loop_kind: str) -> None:
     references: list[weakref.ref[IOLoop]] = []
     round_trip()
     gc.collect()
-    open_before = set(map(id, IOLoop._ioloop_for_asyncio))  # left by other tests
+    open_before = set(map(id, IOLoop._ioloop_for_asyncio))  # of other tests
     threads, descriptors = threading.active_count(), open_descriptors()
     for _ in range(50):
         round_trip()
     gc.collect()
     for thread in threading.enumerate():
         if thread.name.startswith("asyncio_"):
-            thread.join()  # on its way out: the loop that closed did not wait
+            thread.join()  # it is ending: closing the loop did not wait for it
     assert threading.active_count() <= threads
     assert open_descriptors() <= descriptors
     assert [each for each in references if each() is not None] == []

@@ -1,4 +1,4 @@
-"""The resolver on c-ares, against a name server in this process."""
+"""The c-ares resolver, with a name server in this process."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from tornado.tcpserver import TCPServer
 
 pycares = need_module("pycares", "caresresolver")
 
-from tornado.platform.caresresolver import CaresResolver  # noqa: E402 - after the check that it can be
+from tornado.platform.caresresolver import CaresResolver  # noqa: E402 - after the check for pycares
 
 
 def options(server: NameServer, **more: Any) -> dict[str, Any]:
-    """Arguments that have c-ares ask ``server`` and nobody else; no domain is tried beside the name's own."""
+    """Return arguments that make c-ares query only ``server``, without appending search domains."""
     return {
         "servers": ["127.0.0.1"],
         "udp_port": server.port,
@@ -43,7 +43,7 @@ def options(server: NameServer, **more: Any) -> dict[str, Any]:
 
 @asynccontextmanager
 async def serving(**more: Any) -> AsyncIterator[tuple[NameServer, CaresResolver]]:
-    """A name server, and a resolver that asks it."""
+    """Provide a name server, and a resolver that queries it."""
     async with name_server() as server:
         resolver = CaresResolver(**options(server, **more))
         try:
@@ -76,7 +76,7 @@ async def test_addresses_of_both_families(loop_kind: str) -> None:
     ],
 )
 async def test_one_family(family: socket.AddressFamily, kind: int, expected: tuple[Any, ...]) -> None:
-    """Nothing is asked about the other one."""
+    """No query is sent for the other family."""
     async with serving() as (server, resolver):
         server.addresses["host.test"] = ["192.0.2.7", "2001:db8::7"]
         assert await resolver.resolve("host.test", 443, family) == [(family, expected)]
@@ -141,7 +141,7 @@ async def test_what_can_be_no_name(name: str) -> None:
 
 
 async def test_it_asks_again_when_a_packet_is_lost(loop_kind: str) -> None:
-    """That takes the timer: no socket becomes ready."""
+    """The repetition needs the timer, because no socket becomes ready."""
     async with serving(timeout=0.05) as (server, resolver):
         server.addresses["host.test"] = ["192.0.2.7"]
         server.silent["host.test"] = 1
@@ -158,7 +158,7 @@ async def test_a_server_that_never_answers() -> None:
 
 
 async def test_a_long_answer_comes_by_tcp(loop_kind: str) -> None:
-    """The socket is watched for writing, too, until it is connected."""
+    """The TCP socket is also watched for writing until it is connected."""
     async with serving() as (server, resolver):
         server.addresses["host.test"] = [f"192.0.2.{number}" for number in range(1, 101)]
         server.truncated.add("host.test")
@@ -198,7 +198,7 @@ async def test_closing_fails_what_is_under_way(loop_kind: str) -> None:
 
 
 async def test_sockets_that_stay_open(loop_kind: str) -> None:
-    """c-ares may keep them for the next query; a closed resolver has the loop forget them."""
+    """c-ares may keep sockets open for the next query. Closing the resolver removes them from the loop."""
     flags = pycares.ARES_FLAG_NOSEARCH | pycares.ARES_FLAG_STAYOPEN
     async with serving(flags=flags) as (server, resolver):
         loop: Any = IOLoop.current()
@@ -209,7 +209,7 @@ async def test_sockets_that_stay_open(loop_kind: str) -> None:
         assert number in loop.handlers
         resolver.close()
         assert loop.handlers == {}
-        # pycares closes them later, in a thread, when their numbers may have got a new meaning.
+        # pycares closes the sockets later in a thread, when their numbers may have been reused.
         resolver.io_loop = Mock()
         resolver._watch(before, number, False, False)
         assert resolver.io_loop.mock_calls == []
@@ -221,7 +221,7 @@ async def test_options_that_are_wrong() -> None:
 
 
 async def test_by_its_name_for_a_whole_program(loop_kind: str) -> None:
-    """A TCPClient finds its server through it."""
+    """A TCPClient resolves its server's name with it."""
     saved = Resolver._save_configuration()
     async with name_server() as server:
         server.addresses["host.test"] = ["127.0.0.1"]
@@ -258,7 +258,7 @@ async def test_a_callback_of_tornado_4() -> None:
 
 
 def test_one_loop_after_another(loop_kind: str) -> None:
-    """What was left under way in the first does no harm in the second."""
+    """Pending queries of the first loop do not disturb the second."""
     kept: list[CaresResolver] = []
 
     async def leave_one_under_way() -> None:

@@ -1,4 +1,4 @@
-"""Event loops in forked children. Each test forks in a process of its own, without other threads."""
+"""Event loops in forked children. Each test forks in a separate process without other threads."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tornado.platform import _fork
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork()")
 
-#: What all of the programs begin with: how their loops are made, and a fork that runs a function.
+#: The first lines of all programs: the creation of event loops, and a fork that runs a function.
 BEGIN = """
 import asyncio, os, sys
 new_event_loop = __import__(sys.argv[1]).new_event_loop
@@ -41,12 +41,12 @@ def wait(*pids):
 
 
 def program(text: str, kind: str) -> list[str]:
-    """The lines that a program and its children print, sorted."""
+    """Run a program. Return the lines printed by it and by its children, sorted."""
     return sorted(output_of(BEGIN + text, kind).split("\n")[:-1])
 
 
 def test_an_idle_loop_serves_parent_and_children() -> None:
-    """All of them watch the same descriptor; nobody is told of what another one registered, or refused."""
+    """All processes watch the same descriptor; none receives events or errors of another's registration."""
     out = program(
         """
 loop = AsyncIOLoop(asyncio_loop=new_event_loop(), make_current=False)
@@ -55,7 +55,7 @@ read, write = os.pipe()
 def use(name):
     future = loop.asyncio_loop.create_future()
     loop.add_handler(read, lambda fd, events: future.set_result(os.read(fd, 1)), IOLoop.READ)
-    # A thread has to wake this loop, and no other.
+    # The thread must wake the loop of this process only.
     loop.run_in_executor(None, os.write, write, name)
     print(loop.run_sync(lambda: future).decode())
     loop.remove_handler(read)
@@ -71,7 +71,7 @@ loop.close()
 
 
 def test_children_side_by_side() -> None:
-    """Each has the listening socket in its loop at the same time, as servers that fork do."""
+    """All children watch the listening socket at the same time, like forked servers."""
     out = program(
         """
 import socket
@@ -103,7 +103,7 @@ loop.close()
 
 
 def test_a_fork_inside_a_running_loop(loop_kind: str) -> None:
-    """The child begins anew; the parent's loop takes no notice."""
+    """The child starts with a new loop; the parent's loop is not affected."""
     out = program(
         """
 async def main():
@@ -139,7 +139,7 @@ with asyncio.Runner(loop_factory=new_event_loop) as runner:
 
 
 def test_a_child_with_a_selector_thread_ends() -> None:
-    """The thread is not there in the child, which neither waits for it nor disturbs the parent's."""
+    """The thread does not exist in the child, which neither waits for it nor disturbs the parent's thread."""
     out = program(
         """
 from tornado.platform.asyncio import SelectorThread
@@ -159,7 +159,7 @@ async def main():
     thread.close()
 import warnings
 with warnings.catch_warnings():
-    # Python 3.12 and later warn of a fork beside threads, which this one is.
+    # Python 3.12 and later warn about a fork in a process with several threads, as here.
     warnings.simplefilter("ignore", DeprecationWarning)
     asyncio.run(main())
 """,
@@ -169,7 +169,7 @@ with warnings.catch_warnings():
 
 
 def test_a_selector_of_its_own() -> None:
-    """What was registered stays so, and the one that was shared is let go."""
+    """Registrations are kept, and the shared selector is closed."""
     loop = loop_factory("asyncio")()
     ours, theirs = socket.socketpair()
     loop.add_reader(ours, loop.stop)
@@ -197,7 +197,7 @@ def test_a_selector_of_somebody_elses_is_left_alone(clock: FakeClock) -> None:
 
 
 def test_loop_made_by_asking_for_the_current_one_serves_each_child() -> None:
-    """The question makes an asyncio loop without an IOLoop, which forked children must not share either."""
+    """The look-up creates an asyncio loop without an IOLoop, which forked children must not share either."""
     out = program(
         """
 assert IOLoop.current(instance=False) is None

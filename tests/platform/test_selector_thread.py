@@ -1,4 +1,4 @@
-"""Readiness of sockets by a thread."""
+"""Socket readiness provided by a thread."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ async def test_an_exception_in_a_callback(pair: Pair, expect_log: Any) -> None:
 
 @pytest.mark.usefixtures("selector_class")
 async def test_a_descriptor_closed_while_it_is_watched(pair: Pair) -> None:
-    """Its callback is called, so that it finds the error."""
+    """Its callback is called, so that it can detect the error."""
     read, write = os.pipe()
     thread = SelectorThread(asyncio.get_running_loop())
     found = asyncio.Event()
@@ -198,7 +198,7 @@ def test_a_loop_that_stops_at_once() -> None:
     loop.call_soon(loop.stop)
     loop.run_forever()
     thread.close()
-    # A loop that goes on after all has nothing to complain of, either.
+    # The loop can still continue without an error.
     loop.run_until_complete(asyncio.sleep(0))
     loop.close()
     del thread, loop
@@ -246,7 +246,7 @@ def test_a_loop_with_readers_added(pair: Pair) -> None:
 
 
 def test_a_loop_whose_close_was_replaced(pair: Pair) -> None:
-    """As pyzmq does, so that the thread ends with a loop that knows nothing of it."""
+    """pyzmq replaces it in this way, so that the thread ends with a loop that does not know the thread."""
     real = asyncio.new_event_loop()
     with_readers = AddThreadSelectorEventLoop(real)  # type: ignore[abstract]
     close = real.close
@@ -265,7 +265,7 @@ def test_a_loop_whose_close_was_replaced(pair: Pair) -> None:
 
 
 def test_one_made_before_its_loop_runs(loop_kind: str, pair: Pair) -> None:
-    """As ipykernel does: made and used outside the loop, which then runs, rests and runs again."""
+    """ipykernel creates and uses it outside the loop, which then runs, stops and runs again."""
     loop = loop_factory(loop_kind)()
     thread = SelectorThread(loop)
     thread.add_reader(pair[0], loop.stop)
@@ -279,7 +279,7 @@ def test_one_made_before_its_loop_runs(loop_kind: str, pair: Pair) -> None:
 
 
 async def test_many_descriptors_at_once(loop_kind: str) -> None:
-    """Each is answered, whatever is added and removed meanwhile."""
+    """Each is reported, although others are added and removed at the same time."""
     thread = SelectorThread(asyncio.get_running_loop())
     pairs = [socket.socketpair() for _ in range(100)]
     left = set(range(100))
@@ -289,7 +289,7 @@ async def test_many_descriptors_at_once(loop_kind: str) -> None:
         ours, theirs = pairs[number]
         ours.recv(1)
         if theirs.fileno() != -1:
-            theirs.close()  # its end is one more thing to read
+            theirs.close()  # the end of the stream makes the descriptor readable once more
             return
         assert thread.remove_reader(ours)
         left.discard(number)

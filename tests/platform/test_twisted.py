@@ -1,4 +1,4 @@
-"""Deferreds in coroutines, and Twisted's reactor on our loop."""
+"""Deferreds in coroutines, and Twisted's reactor on an IOLoop."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tornado.ioloop import IOLoop
 
 need_module("twisted", "twisted")
 
-from twisted.internet import defer  # noqa: E402 - after the check that it is there
+from twisted.internet import defer  # noqa: E402 - after the check for Twisted
 
 import tornado.platform.twisted  # noqa: E402
 
@@ -91,12 +91,12 @@ def test_install_is_all_there_is() -> None:
     assert tornado.platform.twisted.__all__ == ["install"]
 
 
-# A process has one reactor, so each of the following has a process of its own.
+# A process has only one reactor, so each of the following tests starts a process.
 
 
 @pytest.mark.parametrize("kind", ["asyncio", "uvloop"])
 def test_the_reactor_runs_the_loop(kind: str) -> None:
-    """Both ways: callbacks of ours while the reactor runs, and threads of Twisted's."""
+    """Callbacks of the loop run while the reactor runs, and so do Twisted's threads."""
     if kind == "uvloop":
         pytest.importorskip("uvloop")
     out = output_of(f"""
@@ -120,7 +120,7 @@ def test_the_reactor_runs_the_loop(kind: str) -> None:
 
 
 def test_the_loop_runs_the_reactor() -> None:
-    """Sockets and timers of Twisted's need nothing but the loop."""
+    """Twisted's sockets and timers work with a running loop alone."""
     out = output_of("""
         from tornado.ioloop import IOLoop
         from tornado.gen import convert_yielded

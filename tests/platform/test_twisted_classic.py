@@ -1,6 +1,6 @@
 """``TornadoReactor``, ``TwistedIOLoop`` and ``TwistedResolver``, names of Tornado 4 in ``platform.twisted``.
 
-A process has one global reactor, so programs that use it have processes of their own.
+A process has only one global reactor, so each program that uses it runs in a separate process.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tornado.ioloop import IOLoop
 
 need_module("twisted", "twisted")
 
-from twisted.internet import defer, protocol, selectreactor, task  # noqa: E402 - after the check that it is there
+from twisted.internet import defer, protocol, selectreactor, task  # noqa: E402 - after the check for Twisted
 from twisted.names import client as dns_client  # noqa: E402
 from twisted.names import dns, error  # noqa: E402
 
@@ -27,7 +27,7 @@ from tornado.platform.twisted import TornadoReactor, TwistedIOLoop, TwistedResol
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*style of Tornado 4")
 
-#: A program that serves a request on a TwistedIOLoop over the reactor that it installs first.
+#: A program that serves one request on a TwistedIOLoop, on the reactor that it installs first.
 SERVING = """
 import asyncio, importlib, sys, warnings
 warnings.simplefilter("ignore", DeprecationWarning)
@@ -120,14 +120,14 @@ def reactor() -> Any:
     yield made
     for reader in made.removeAll():
         reader.connectionLost(None)
-    # Its waker is not among those.
+    # The reactor's own waker is not included.
     for reader in list(made._internalReaders):
         made.removeReader(reader)
         reader.connectionLost(None)
 
 
 def turn(reactor: Any) -> None:
-    """Let the reactor do one iteration without waiting."""
+    """Run one iteration of the reactor without blocking."""
     reactor.runUntilCurrent()
     reactor.doIteration(0)
 
@@ -142,7 +142,7 @@ def test_reactor_keeps_one_timer_for_the_loops_earliest(reactor: Any) -> None:
     assert call.getTime() - reactor.seconds() <= 10
     early.cancel()
     late.cancel()
-    loop.call_soon(lambda: None)  # its iteration forgets cancelled timers
+    loop.call_soon(lambda: None)  # this iteration discards cancelled timers
     turn(reactor)
     [call] = reactor.getDelayedCalls()
     assert call.getTime() - reactor.seconds() > 1000
@@ -188,7 +188,7 @@ class Echo(protocol.Protocol):
 
 
 async def exchange(reactor: Any) -> bytes:
-    """Send something to a Twisted server from one of our streams."""
+    """Exchange data between a Twisted server and a Tornado stream."""
     from tornado.tcpclient import TCPClient
 
     factory = protocol.Factory.forProtocol(Echo)
@@ -266,7 +266,7 @@ async def test_names_warn_of_their_replacement(make: Any, text: str) -> None:
 
 
 class Answers:
-    """A DNS client with answers of its own, by name and record type."""
+    """A DNS client with fixed answers, by name and record type."""
 
     def __init__(self, **known: Any) -> None:
         self.known = known
