@@ -53,7 +53,7 @@ class Mallinfo2(ctypes.Structure):
     )
 
 
-def heap() -> int:
+def allocated_bytes() -> int:
     """Return the number of bytes allocated from the C library, or 0 if it does not report it.
 
     The resident set size is unsuitable: the memory that the allocator keeps varies by megabytes.
@@ -66,7 +66,7 @@ def heap() -> int:
     return int(info.uordblks + info.hblkhd)
 
 
-def held() -> dict[str, int]:
+def resources() -> dict[str, int]:
     """Return the resources that a connection could leave behind."""
     gc.collect()
     folder = Path("/proc/self/fd" if Path("/proc/self/fd").exists() else "/dev/fd")
@@ -75,12 +75,12 @@ def held() -> dict[str, int]:
         "tasks": len(asyncio.all_tasks()),
         "objects": len(gc.get_objects()),
         "blocks": sys.getallocatedblocks(),
-        "heap": heap(),
+        "heap": allocated_bytes(),
         "garbage": len(gc.garbage),
     }
 
 
-def tell(value: object) -> None:
+def print_json(value: object) -> None:
     """Print a line of JSON."""
     sys.stdout.write(json.dumps(value) + "\n")
     sys.stdout.flush()
@@ -93,7 +93,7 @@ async def main() -> None:
     for server in servers:
         sockets = bind_sockets(0, "127.0.0.1", backlog=1024)
         server.add_sockets(sockets)
-        tell(sockets[0].getsockname()[1])
+        print_json(sockets[0].getsockname()[1])
     loop = asyncio.get_running_loop()
     while await loop.run_in_executor(None, sys.stdin.readline):
         streams: set[object] = getattr(IOLoop.current(), "_streams", set())
@@ -101,7 +101,7 @@ async def main() -> None:
             await asyncio.sleep(0)
         await asyncio.sleep(0)  # the last tasks are notified and end
         await asyncio.sleep(0)
-        tell(held())
+        print_json(resources())
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ async def native(value):
     return value
 
 
-async def test_a_future_is_itself():
+async def test_future_is_returned_unchanged():
     for future in (asyncio.Future(), futures.Future()):
         assert convert_yielded(future) is future
 
@@ -43,7 +43,7 @@ async def test_none_is_moment():
     assert repr(moment) == "<gen.moment>"
 
 
-async def test_an_awaitable_becomes_a_task():
+async def test_awaitable_becomes_a_task():
     class Late:
         def __await__(self):
             return native(3).__await__()
@@ -57,7 +57,7 @@ async def test_an_awaitable_becomes_a_task():
     [lambda function: convert_yielded(function()), lambda function: IOLoop.current().add_callback(function)],
     ids=["convert_yielded", "add_callback"],
 )
-async def test_what_runs_in_the_background_is_not_collected(start):
+async def test_background_task_is_not_garbage_collected(start):
     """A loop refers to its Tasks only weakly, and only this Task refers to the Future that it waits for."""
     ends = []
 
@@ -92,12 +92,12 @@ async def test_awaiting_moment_lets_others_run():
 
 
 @pytest.mark.parametrize("value", [1, "text", (1, 2), {1, 2}, object()])
-async def test_what_cannot_be_waited_for(value):
+async def test_unsupported_values_raise_bad_yield_error(value):
     with pytest.raises(gen.BadYieldError, match="cannot wait for"):
         convert_yielded(value)
 
 
-async def test_a_library_can_register_its_type():
+async def test_registered_type_is_converted():
     class Deferred:
         pass
 
@@ -109,7 +109,7 @@ async def test_a_library_can_register_its_type():
     assert await multi([Deferred(), done(1)]) == ["converted", 1]
 
 
-async def test_the_names_are_those_of_gen():
+async def test_names_are_exported_by_gen():
     assert gen.multi is multi is gen.multi_future is gen.Multi
     assert {each.__module__ for each in (multi, convert_yielded, gen.BadYieldError)} == {"tornado.gen"}
 
@@ -124,26 +124,26 @@ async def test_results_keep_the_order_of_the_children():
     assert await both == [1, 2, 3]
 
 
-async def test_what_is_done_is_given_at_once():
+async def test_completed_children_give_completed_future():
     assert multi([done(1), moment]).result() == [1, None]
     assert multi([]).result() == []
     assert multi({}).result() == {}
 
 
-async def test_dicts_and_nests():
+async def test_dicts_and_nested_lists():
     assert await multi(OrderedDict(b=native(1), a=done(2))) == {"b": 1, "a": 2}
     assert await multi([[native(1), done(2)], {"x": native(3)}]) == [[1, 2], {"x": 3}]
     assert await multi(native(n) for n in range(3)) == [0, 1, 2]
 
 
-async def test_one_future_twice():
+async def test_same_future_twice():
     future = asyncio.Future()
     both = multi([future, future])
     future.set_result(1)
     assert await both == [1, 1]
 
 
-async def test_the_first_failure_in_order_is_raised_when_all_are_done(expect_log):
+async def test_first_exception_in_order_is_raised_when_all_are_done(expect_log):
     late = asyncio.Future()
     both = multi([late, failed(ValueError("early"))])
     await asyncio.sleep(0)
@@ -155,7 +155,7 @@ async def test_the_first_failure_in_order_is_raised_when_all_are_done(expect_log
     assert str(log.records[0].exc_info[1]) == "early"
 
 
-async def test_a_failure_twice_is_not_two():
+async def test_same_failed_future_twice_is_not_logged():
     future = failed(ValueError())
     with pytest.raises(ValueError):
         await multi([future, future])
@@ -166,7 +166,7 @@ async def test_quiet_exceptions_are_not_logged():
         await multi([failed(OSError()), failed(KeyError())], quiet_exceptions=(KeyError, IndexError))
 
 
-async def test_a_cancelled_child_has_failed():
+async def test_cancelled_child_counts_as_failed():
     child = asyncio.Future()
     both = multi([child, native(1)])
     child.cancel()
@@ -175,7 +175,7 @@ async def test_a_cancelled_child_has_failed():
     assert not both.cancelled()
 
 
-async def test_cancelling_leaves_the_children():
+async def test_cancelling_does_not_cancel_the_children():
     child = asyncio.Future()
     both = multi([child])
     both.cancel()
@@ -185,7 +185,7 @@ async def test_cancelling_leaves_the_children():
     assert child.result() == 1
 
 
-async def test_futures_of_an_executor():
+async def test_executor_futures():
     with futures.ThreadPoolExecutor(2) as pool:
         assert await multi([pool.submit(lambda: 1), pool.submit(lambda: 2)]) == [1, 2]
     finished = futures.Future()

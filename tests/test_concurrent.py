@@ -27,7 +27,7 @@ from tornado.concurrent import (
 )
 
 
-def test_future_is_asyncios() -> None:
+def test_future_is_asyncio_future() -> None:
     assert Future is asyncio.Future
     assert set(concurrent.FUTURES) == {asyncio.Future, futures.Future}
     assert issubclass(concurrent.ReturnValueIgnoredError, Exception)
@@ -43,7 +43,7 @@ async def test_is_future() -> None:
 # ---- Executors
 
 
-def test_dummy_executor_calls_at_once() -> None:
+def test_dummy_executor_calls_immediately() -> None:
     future = dummy_executor.submit(divmod, 7, 2)
     assert future.done()
     assert future.result() == (3, 1)
@@ -55,7 +55,7 @@ def test_dummy_executor_passes_any_keyword() -> None:
     assert dummy_executor.submit(dict, fn=1, self=2).result() == {"fn": 1, "self": 2}
 
 
-def test_dummy_executor_shuts_down_and_goes_on() -> None:
+def test_dummy_executor_works_after_shutdown() -> None:
     with DummyExecutor() as executor:
         executor.shutdown(wait=False, cancel_futures=True)
     assert executor.submit(int).result() == 0
@@ -102,7 +102,7 @@ async def test_run_on_executor_in_a_thread(loop_kind: str) -> None:
 @pytest.mark.parametrize(
     ("args", "kwargs"), [((len, len), {}), ((), {"pool": "x"}), ((len,), {"executor": "x"})]
 )
-def test_run_on_executor_used_wrongly(args: Any, kwargs: Any) -> None:
+def test_run_on_executor_with_wrong_arguments(args: Any, kwargs: Any) -> None:
     with pytest.raises(ValueError, match="run_on_executor expects a method or the keyword argument"):
         run_on_executor(*args, **kwargs)
 
@@ -129,7 +129,7 @@ async def test_chain(kind: Any, early: bool, loop_kind: str) -> None:
     assert (await settled(lambda a: a.cancel())).cancelled() or kind is futures.Future
 
 
-async def test_chain_carries_cancellation() -> None:
+async def test_chain_copies_cancellation() -> None:
     a, b = Future(), Future()
     chain_future(a, b)
     a.cancel()
@@ -137,7 +137,7 @@ async def test_chain_carries_cancellation() -> None:
         await b
 
 
-async def test_chain_leaves_a_settled_target_alone() -> None:
+async def test_chain_does_not_change_a_completed_target() -> None:
     a, b, c = Future(), Future(), Future()
     chain_future(a, b)
     chain_future(a, c)
@@ -168,7 +168,7 @@ async def test_chain_from_a_thread_settles_in_the_loop() -> None:
     assert seen == [threading.get_ident()]
 
 
-def test_chain_to_a_loop_that_is_closed() -> None:
+def test_chain_to_a_closed_loop() -> None:
     source: futures.Future[int] = futures.Future()
     loop = asyncio.new_event_loop()
     chain_future(source, loop.create_future())
@@ -242,7 +242,7 @@ async def test_add_done_callback() -> None:
     assert seen == [done, later]
 
 
-def test_a_method_for_executors_does_not_know_itself() -> None:
+def test_run_on_executor_leaves_no_cycle() -> None:
     def make() -> None:
         @run_on_executor
         def method(self: Any) -> None:

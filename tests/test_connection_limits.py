@@ -53,14 +53,16 @@ async def is_served(port: int, source: str = "127.0.0.1", **options: Any) -> IOS
     return stream
 
 
-async def until_left(admission: ConnectionLimits | None, count: int) -> None:
-    assert admission is not None
-    while admission.count > count:
+async def until_count(limits: ConnectionLimits | None, count: int) -> None:
+    assert limits is not None
+    while limits.count > count:
         await asyncio.sleep(0)
 
 
 @pytest.mark.parametrize("source", ["127.0.0.1", "127.0.0.2"])
-async def test_so_many_of_one_address_and_no_more(loop_kind: str, source: str, expect_log: ExpectLog) -> None:
+async def test_connections_per_address_are_limited(
+    loop_kind: str, source: str, expect_log: ExpectLog
+) -> None:
     server = Echo(max_connections_per_address=2)
     with listening(server) as port:
         first, second = await is_served(port, source), await is_served(port, source)
@@ -72,17 +74,17 @@ async def test_so_many_of_one_address_and_no_more(loop_kind: str, source: str, e
         assert len(log.records) == 1
         other = await is_served(port, "127.0.0.3")
         first.close()
-        await until_left(server._connection_limits, 2)
+        await until_count(server._connection_limits, 2)
         third = await is_served(port, source)
         for stream in (second, other, third):
             assert stream is not None
             stream.close()
-        await until_left(server._connection_limits, 0)
+        await until_count(server._connection_limits, 0)
         assert server._connection_limits is not None
         assert server._connection_limits._of_address == {}
 
 
-async def test_so_many_in_all_and_no_more(loop_kind: str, expect_log: ExpectLog) -> None:
+async def test_total_connections_are_limited(loop_kind: str, expect_log: ExpectLog) -> None:
     server = Echo(max_connections=2)
     with listening(server) as port:
         streams = [await is_served(port, f"127.0.0.{number}") for number in (1, 2)]
@@ -91,14 +93,14 @@ async def test_so_many_in_all_and_no_more(loop_kind: str, expect_log: ExpectLog)
         for stream in streams:
             assert stream is not None
             stream.close()
-        await until_left(server._connection_limits, 0)
+        await until_count(server._connection_limits, 0)
         stream = await is_served(port)
         assert stream is not None
         stream.close()
 
 
 @pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_INET6])
-def test_no_more_than_three_quarters_of_the_descriptors(
+def test_total_is_limited_to_three_quarters_of_the_descriptors(
     monkeypatch: pytest.MonkeyPatch, family: socket.AddressFamily
 ) -> None:
     monkeypatch.setattr(_connection_limits, "_descriptors", lambda: 100)
@@ -118,27 +120,25 @@ def test_no_more_than_three_quarters_of_the_descriptors(
         (socket.AF_INET6, "fe80::1%eth0", "fe80::2%eth0", True),
     ],
 )
-def test_what_counts_as_one_address(
-    family: socket.AddressFamily, first: str, second: str, same: bool
-) -> None:
-    admission = ConnectionLimits(None, 1)
+def test_address_keys(family: socket.AddressFamily, first: str, second: str, same: bool) -> None:
+    limits = ConnectionLimits(None, 1)
     with socket.socket(family) as sock:
-        keys = [admission.key(sock, (address, 1234)) for address in (first, second)]
+        keys = [limits.key(sock, (address, 1234)) for address in (first, second)]
     assert (keys[0] == keys[1]) is same
     assert None not in keys
 
 
-def test_an_exempt_address_has_no_key() -> None:
-    admission = ConnectionLimits(None, 1, ["192.0.2.1", "2001:db8::1"])
+def test_exempt_address_has_no_key() -> None:
+    limits = ConnectionLimits(None, 1, ["192.0.2.1", "2001:db8::1"])
     with socket.socket(socket.AF_INET) as four, socket.socket(socket.AF_INET6) as six:
-        assert admission.key(four, ("192.0.2.1", 1)) is None
-        assert admission.key(six, ("2001:db8::1", 1, 0, 0)) is None
-        assert admission.key(six, ("::ffff:192.0.2.1", 1, 0, 0)) is None
-        assert admission.key(four, ("192.0.2.2", 1)) is not None
-    assert not admission.is_too_many(None)
+        assert limits.key(four, ("192.0.2.1", 1)) is None
+        assert limits.key(six, ("2001:db8::1", 1, 0, 0)) is None
+        assert limits.key(six, ("::ffff:192.0.2.1", 1, 0, 0)) is None
+        assert limits.key(four, ("192.0.2.2", 1)) is not None
+    assert not limits.is_too_many(None)
 
 
-async def test_unix_sockets_are_counted_in_all_only(tmp_path: Any, expect_log: ExpectLog) -> None:
+async def test_unix_sockets_count_only_towards_the_total(tmp_path: Any, expect_log: ExpectLog) -> None:
     server = Echo(max_connections=3, max_connections_per_address=1)
     path = str(tmp_path / "s")
     server.add_socket(bind_unix_socket(path))
@@ -160,10 +160,10 @@ async def test_unix_sockets_are_counted_in_all_only(tmp_path: Any, expect_log: E
         assert stream is not None
         stream.close()
     server.stop()
-    await until_left(server._connection_limits, 0)
+    await until_count(server._connection_limits, 0)
 
 
-async def test_a_stream_over_tls_is_counted(certificates: Any, expect_log: ExpectLog) -> None:
+async def test_tls_stream_is_counted(certificates: Any, expect_log: ExpectLog) -> None:
     server = Echo(ssl_options=certificates.server_context, max_connections_per_address=1)
     with listening(server) as port:
         options = {"ssl_options": certificates.client_context, "source_ip": "127.0.0.1"}
@@ -171,20 +171,18 @@ async def test_a_stream_over_tls_is_counted(certificates: Any, expect_log: Expec
         with expect_log("tornado.general", "max_connections_per_address"), pytest.raises(OSError):
             await TCPClient().connect("localhost", port, af=socket.AF_INET, **options)
         stream.close()
-        await until_left(server._connection_limits, 0)
+        await until_count(server._connection_limits, 0)
 
 
-async def test_a_handshake_that_fails_is_not_counted_any_more(
-    certificates: Any, expect_log: ExpectLog
-) -> None:
+async def test_failed_handshake_is_no_longer_counted(certificates: Any, expect_log: ExpectLog) -> None:
     server = Echo(ssl_options=certificates.server_context, max_connections_per_address=1)
     with listening(server) as port:
         with expect_log("tornado.general", "SSL Error"):
             assert await is_served(port) is None
-            await until_left(server._connection_limits, 0)
+            await until_count(server._connection_limits, 0)
 
 
-async def test_a_stream_that_begins_with_tls_later_stays_counted(certificates: Any) -> None:
+async def test_stream_stays_counted_after_start_tls(certificates: Any) -> None:
     class Starting(TCPServer):
         async def handle_stream(self, stream: IOStream, address: Any) -> None:
             secure = await stream.start_tls(True, certificates.server_context)
@@ -200,5 +198,5 @@ async def test_a_stream_that_begins_with_tls_later_stays_counted(certificates: A
         assert server._connection_limits is not None
         assert server._connection_limits.count == 1
         secure.close()
-        await until_left(server._connection_limits, 0)
+        await until_count(server._connection_limits, 0)
         assert server._connection_limits._of_address == {}

@@ -49,13 +49,13 @@ def add(worker: Worker, count: int) -> None:
         worker.batches.add(item, asyncio.get_running_loop())
 
 
-async def test_a_few_are_done_at_once(clock: FakeClock) -> None:
+async def test_first_items_are_processed_immediately(clock: FakeClock) -> None:
     worker = Worker(clock)
     add(worker, 4)
     assert worker.done == [0, 1, 2, 3]
 
 
-async def test_what_costs_little_is_done_in_growing_batches(clock: FakeClock) -> None:
+async def test_batches_of_cheap_items_grow(clock: FakeClock) -> None:
     worker = Worker(clock)
     add(worker, MANY)
     await worker.until_done()
@@ -64,7 +64,7 @@ async def test_what_costs_little_is_done_in_growing_batches(clock: FakeClock) ->
     assert max(worker.sizes) == 64
 
 
-async def test_what_costs_much_is_done_one_by_one(clock: FakeClock) -> None:
+async def test_expensive_items_are_processed_one_by_one(clock: FakeClock) -> None:
     worker = Worker(clock, cost=0.003)
     add(worker, MANY)
     await worker.until_done()
@@ -73,7 +73,7 @@ async def test_what_costs_much_is_done_one_by_one(clock: FakeClock) -> None:
     assert set(worker.sizes[3:]) == {1}
 
 
-async def test_what_a_batch_has_woken_counts_with_it(clock: FakeClock) -> None:
+async def test_time_of_woken_tasks_counts(clock: FakeClock) -> None:
     """Closing a connection is cheap, but the handler that waits for it may take long."""
     worker = Worker(clock)
     loop = asyncio.get_running_loop()
@@ -89,7 +89,7 @@ async def test_what_a_batch_has_woken_counts_with_it(clock: FakeClock) -> None:
     assert set(worker.sizes[4:]) == {1}
 
 
-async def test_batches_begin_anew(clock: FakeClock) -> None:
+async def test_batch_size_is_reset(clock: FakeClock) -> None:
     worker = Worker(clock)
     add(worker, 50)
     while len(worker.done) < 50:
@@ -99,7 +99,7 @@ async def test_batches_begin_anew(clock: FakeClock) -> None:
     assert len(worker.done) == 54
 
 
-async def test_what_comes_meanwhile_is_done_behind(clock: FakeClock) -> None:
+async def test_items_added_during_a_batch_are_processed_in_order(clock: FakeClock) -> None:
     worker = Worker(clock)
     add(worker, 10)
     await asyncio.sleep(0)
@@ -109,7 +109,7 @@ async def test_what_comes_meanwhile_is_done_behind(clock: FakeClock) -> None:
     assert worker.done == list(range(MANY))
 
 
-async def test_a_fault_does_not_stop_the_rest(clock: FakeClock) -> None:
+async def test_exception_does_not_stop_the_queue(clock: FakeClock) -> None:
     worker = Worker(clock)
     worker.fault = ValueError()
     faults: list[BaseException] = []
@@ -120,7 +120,7 @@ async def test_a_fault_does_not_stop_the_rest(clock: FakeClock) -> None:
     assert faults == [worker.fault]
 
 
-def test_what_one_loop_left_is_done_on_the_next(clock: FakeClock) -> None:
+def test_items_of_a_closed_loop_are_processed_on_the_next(clock: FakeClock) -> None:
     """A server may outlive its loop."""
     worker = Worker(clock)
 

@@ -34,7 +34,7 @@ def turn(value=None):
 # Coroutines
 
 
-async def test_one_that_never_waits_is_done_when_called(monkeypatch):
+async def test_coroutine_without_wait_returns_completed_future(monkeypatch):
     monkeypatch.setattr(gen, "Runner", None)  # creating a Runner would fail
     assert plain(1).result() == 1
 
@@ -46,7 +46,7 @@ async def test_one_that_never_waits_is_done_when_called(monkeypatch):
     assert finishes_without_a_yield().result() == 2
 
 
-async def test_one_that_waits_for_what_is_done_is_done_when_called():
+async def test_coroutine_waiting_for_completed_futures_returns_completed_future():
     @gen.coroutine
     def outer():
         return (yield plain(1)) + (yield [plain(2), plain(3)])[1]
@@ -54,7 +54,7 @@ async def test_one_that_waits_for_what_is_done_is_done_when_called():
     assert outer().result() == 4
 
 
-async def test_it_runs_to_its_first_wait_in_the_callers_turn(loop_kind):
+async def test_coroutine_runs_synchronously_until_first_wait(loop_kind):
     order = []
 
     @gen.coroutine
@@ -71,7 +71,7 @@ async def test_it_runs_to_its_first_wait_in_the_callers_turn(loop_kind):
     assert order == ["first step", "caller", "second step"]
 
 
-async def test_return_in_the_older_spelling():
+async def test_gen_return_exception():
     @gen.coroutine
     def early():
         raise gen.Return(1)
@@ -91,7 +91,7 @@ async def test_return_in_the_older_spelling():
     assert gen.Return(3).args == (3,)
 
 
-async def test_exceptions_are_in_the_future():
+async def test_exceptions_are_stored_in_the_future():
     @gen.coroutine
     def early():
         raise ValueError("early")
@@ -112,7 +112,7 @@ async def test_exceptions_are_in_the_future():
             await future
 
 
-async def test_exceptions_are_thrown_in_and_may_be_caught():
+async def test_exceptions_are_thrown_into_the_generator():
     @gen.coroutine
     def fails():
         yield gen.moment
@@ -138,7 +138,7 @@ async def test_exceptions_are_thrown_in_and_may_be_caught():
         await replaces()
 
 
-async def test_no_false_context():
+async def test_exception_after_caught_one_has_no_context():
     @gen.coroutine
     def fails():
         yield gen.moment
@@ -157,7 +157,7 @@ async def test_no_false_context():
     assert caught.value.__context__ is None
 
 
-async def test_a_bad_yield_is_thrown_in():
+async def test_bad_yield_raises_inside_the_generator():
     @gen.coroutine
     def bad():
         with pytest.raises(gen.BadYieldError, match="'text'"):
@@ -200,7 +200,7 @@ async def test_decorating_a_native_coroutine(loop_kind):
     assert await native(1) == 1
 
 
-def test_decorating_a_native_coroutine_that_is_called_before_the_loop_runs():
+def test_decorated_native_coroutine_called_before_the_loop_runs():
     @gen.coroutine
     async def native():
         return variable.get()
@@ -214,7 +214,7 @@ def test_decorating_a_native_coroutine_that_is_called_before_the_loop_runs():
         loop.close()
 
 
-async def test_futures_of_an_executor():
+async def test_yielding_executor_future():
     first = futures.Future()
     threads = []
 
@@ -230,7 +230,7 @@ async def test_futures_of_an_executor():
     assert threads == [threading.current_thread()]
 
 
-def test_a_thread_may_finish_after_the_loop_has_closed():
+def test_executor_future_completed_after_loop_closed():
     late = futures.Future()
 
     @gen.coroutine
@@ -246,7 +246,7 @@ def test_a_thread_may_finish_after_the_loop_has_closed():
     assert not abandoned.done()
 
 
-async def test_attributes():
+async def test_attributes_of_decorated_function():
     def function(a, b=2):
         """Text."""
         yield
@@ -256,14 +256,14 @@ async def test_attributes():
     assert (decorated.__name__, decorated.__doc__) == ("function", "Text.")
     assert list(inspect.signature(decorated).parameters) == ["a", "b"]
     assert gen.is_coroutine_function(decorated)
-    for other in (function, test_attributes, None):
+    for other in (function, test_attributes_of_decorated_function, None):
         assert not gen.is_coroutine_function(other)
 
 
 # Cancellation
 
 
-async def test_cancellation_goes_in_and_out():
+async def test_cancelled_wait_cancels_the_coroutine():
     inner = asyncio.Future()
     seen = []
 
@@ -283,7 +283,7 @@ async def test_cancellation_goes_in_and_out():
     assert seen == ["cancelled"]
 
 
-async def test_cancellation_may_be_caught():
+async def test_cancellation_can_be_caught():
     inner = asyncio.Future()
 
     @gen.coroutine
@@ -298,7 +298,7 @@ async def test_cancellation_may_be_caught():
     assert await future == "caught"
 
 
-async def test_raising_it_before_the_first_wait():
+async def test_cancelled_error_before_the_first_wait():
     @gen.coroutine
     def outer():
         raise asyncio.CancelledError("why")
@@ -307,7 +307,7 @@ async def test_raising_it_before_the_first_wait():
         await outer()
 
 
-async def test_a_cancelled_result_does_not_stop_the_coroutine():
+async def test_cancelling_the_result_does_not_stop_the_coroutine():
     inner = asyncio.Future()
     seen = []
 
@@ -324,7 +324,7 @@ async def test_a_cancelled_result_does_not_stop_the_coroutine():
     assert seen == ["went on"]
 
 
-async def test_an_exception_after_cancellation_is_logged(expect_log):
+async def test_exception_after_cancellation_is_logged(expect_log):
     inner = asyncio.Future()
 
     @gen.coroutine
@@ -341,7 +341,7 @@ async def test_an_exception_after_cancellation_is_logged(expect_log):
 # Context variables
 
 
-async def test_each_coroutine_has_a_copy_of_its_callers_context():
+async def test_coroutine_runs_in_a_copy_of_the_callers_context():
     @gen.coroutine
     def child(value, wait):
         assert variable.get() == "caller"
@@ -359,7 +359,7 @@ async def test_each_coroutine_has_a_copy_of_its_callers_context():
     assert variable.get() == "caller"
 
 
-async def test_a_token_of_one_step_resets_in_another():
+async def test_context_token_is_valid_in_a_later_step():
     @gen.coroutine
     def child():
         token = variable.set("inside")
@@ -371,7 +371,7 @@ async def test_a_token_of_one_step_resets_in_another():
     assert await child() == "caller"
 
 
-async def test_what_is_started_by_a_yield_sees_the_variable():
+async def test_yielded_coroutine_sees_context_variables():
     async def native():
         return variable.get()
 
@@ -389,7 +389,7 @@ async def test_what_is_started_by_a_yield_sees_the_variable():
 # Lifetime
 
 
-async def test_a_result_keeps_its_coroutine_alive():
+async def test_result_future_keeps_coroutine_alive():
     inner = []
 
     @gen.coroutine
@@ -404,7 +404,7 @@ async def test_a_result_keeps_its_coroutine_alive():
     assert await result == "alive"
 
 
-async def test_what_nobody_can_wake_is_garbage():
+async def test_unreachable_coroutine_is_collected():
     class Witness:
         pass
 
@@ -431,7 +431,7 @@ def no_collector():
 @pytest.mark.usefixtures("no_collector")
 @pytest.mark.parametrize("fails", [False, True])
 @pytest.mark.parametrize("waits", [False, True])
-async def test_no_cycle_is_left(waits, fails):
+async def test_finished_coroutine_leaves_no_cycle(waits, fails):
     class Witness:
         pass
 
@@ -457,7 +457,7 @@ async def test_no_cycle_is_left(waits, fails):
 
 
 @pytest.mark.usefixtures("no_collector")
-async def test_no_cycle_is_left_by_a_timeout():
+async def test_timeout_leaves_no_cycle():
     def message():
         return "too late"
 
@@ -485,7 +485,7 @@ def fails_in_its_first_step():
 
 
 @gen.coroutine
-def fails_after_a_wait_for_what_is_done():
+def fails_after_completed_wait():
     yield plain(1)
     raise Marked
 
@@ -498,14 +498,14 @@ def fails_late():
 
 
 @gen.coroutine
-def passes_on(inner):
+def reraises(inner):
     yield inner()
 
 
 @gen.coroutine
-def passes_on_late(inner):
+def reraises_late(inner):
     yield gen.moment
-    yield passes_on(inner)
+    yield reraises(inner)
 
 
 @gen.coroutine
@@ -517,16 +517,16 @@ def catches(inner):
 
 
 @gen.coroutine
-def passes_on_one_of_two(inner):
+def reraises_one_of_two(inner):
     yield gen.multi([inner(), inner()], quiet_exceptions=Marked)
 
 
 @pytest.mark.usefixtures("no_collector")
 @pytest.mark.parametrize(
-    "inner", [fails_when_called, fails_in_its_first_step, fails_after_a_wait_for_what_is_done, fails_late]
+    "inner", [fails_when_called, fails_in_its_first_step, fails_after_completed_wait, fails_late]
 )
-@pytest.mark.parametrize("outer", [passes_on, passes_on_late, catches, passes_on_one_of_two])
-async def test_a_failure_does_not_hold_itself(outer, inner):
+@pytest.mark.parametrize("outer", [reraises, reraises_late, catches, reraises_one_of_two])
+async def test_exception_leaves_no_cycle(outer, inner):
     # The Future must not be in a local variable here either, because the exception refers to this frame.
     (await asyncio.wait([outer(inner)]))[0].pop().exception()
     await asyncio.sleep(0)
@@ -536,7 +536,7 @@ async def test_a_failure_does_not_hold_itself(outer, inner):
 # The Runner
 
 
-async def test_an_exception_thrown_by_hand():
+async def test_runner_handle_exception():
     @gen.coroutine
     def waits():
         try:
@@ -556,7 +556,7 @@ async def test_an_exception_thrown_by_hand():
     runner.run()  # has no effect after the end
 
 
-async def test_a_runner_of_ones_own():
+async def test_runner_created_directly():
     def generator():
         number = yield plain(1)
         yield gen.moment
@@ -569,7 +569,7 @@ async def test_a_runner_of_ones_own():
     assert runner.finished
 
 
-def test_debug_mode_names_the_caller():
+def test_debug_mode_shows_the_caller():
     @gen.coroutine
     def waits():
         yield gen.moment
@@ -602,7 +602,7 @@ async def test_sleep(clock):
     await gen.sleep(2)
 
 
-async def test_a_timeout(clock):
+async def test_with_timeout_expires(clock):
     before = clock()
     with pytest.raises(TimeoutError, match="^Timeout$"):
         await gen.with_timeout(datetime.timedelta(seconds=10), asyncio.Future())
@@ -610,12 +610,12 @@ async def test_a_timeout(clock):
 
 
 @pytest.mark.parametrize("message", ["too late", lambda: "too late"])
-async def test_the_text_of_a_timeout(clock, message):
+async def test_with_timeout_message(clock, message):
     with pytest.raises(TimeoutError, match="^too late$"):
         await gen.with_timeout(0, asyncio.Future(), message=message)
 
 
-async def test_in_time(clock):
+async def test_with_timeout_returns_result(clock):
     before = clock()
     limit = datetime.timedelta(seconds=10)
     called = []
@@ -628,12 +628,12 @@ async def test_in_time(clock):
     assert called == []
 
 
-async def test_what_is_done_needs_no_timer(monkeypatch):
+async def test_with_timeout_of_completed_future_starts_no_timer(monkeypatch):
     monkeypatch.setattr(IOLoop, "add_timeout", None)
     assert gen.with_timeout(0, plain(1)).result() == 1
 
 
-async def test_failing_in_time(clock):
+async def test_with_timeout_raises_exception_of_future(clock):
     @gen.coroutine
     def fails():
         yield gen.sleep(1)
@@ -643,7 +643,7 @@ async def test_failing_in_time(clock):
         await gen.with_timeout(datetime.timedelta(seconds=2), fails())
 
 
-async def test_cancelled_in_time(clock):
+async def test_with_timeout_of_cancelled_future(clock):
     inner = asyncio.Future()
     waiting = gen.with_timeout(datetime.timedelta(seconds=2), inner)
     inner.cancel()
@@ -651,7 +651,7 @@ async def test_cancelled_in_time(clock):
         await waiting
 
 
-async def test_failing_too_late_is_logged_unless_quiet(clock, expect_log):
+async def test_exception_after_timeout_is_logged_unless_quiet(clock, expect_log):
     for quiet in ((), ValueError, (KeyError, ValueError)):
         inner = asyncio.Future()
         with pytest.raises(TimeoutError):
@@ -664,7 +664,7 @@ async def test_failing_too_late_is_logged_unless_quiet(clock, expect_log):
         assert len(log.records) == (0 if quiet else 1)
 
 
-async def test_being_cancelled_too_late_is_not_worth_a_line(clock):
+async def test_cancellation_after_timeout_is_not_logged(clock):
     inner = asyncio.Future()
     with pytest.raises(TimeoutError):
         await gen.with_timeout(0, inner)
@@ -672,7 +672,7 @@ async def test_being_cancelled_too_late_is_not_worth_a_line(clock):
     await asyncio.sleep(0)
 
 
-async def test_a_timeout_over_an_executor():
+async def test_with_timeout_of_executor_future():
     waiting = futures.Future()
     with pytest.raises(TimeoutError):
         await gen.with_timeout(0, waiting)
@@ -680,14 +680,14 @@ async def test_a_timeout_over_an_executor():
         assert await gen.with_timeout(datetime.timedelta(seconds=20), pool.submit(int, "4")) == 4
 
 
-def test_the_builtin_timeout_error():
+def test_timeout_error_is_the_builtin():
     assert gen.TimeoutError is TimeoutError
 
 
 # WaitIterator
 
 
-async def test_results_as_they_come():
+async def test_wait_iterator_returns_results_in_completion_order():
     first, second = asyncio.Future(), asyncio.Future()
     iterator = gen.WaitIterator(first, second)
     second.set_result("b")
@@ -702,7 +702,7 @@ async def test_results_as_they_come():
     assert iterator.current_future is None
 
 
-async def test_results_by_name():
+async def test_wait_iterator_with_names():
     iterator = gen.WaitIterator(late=turn(1), early=plain(2))
     seen = {}
     async for value in iterator:
@@ -710,24 +710,24 @@ async def test_results_by_name():
     assert list(seen.items()) == [("early", 2), ("late", 1)]
 
 
-async def test_nothing_to_wait_for():
+async def test_wait_iterator_without_futures():
     assert gen.WaitIterator().done()
     assert [value async for value in gen.WaitIterator()] == []
 
 
-async def test_names_and_positions_at_once():
+async def test_wait_iterator_rejects_names_and_positions_together():
     with pytest.raises(ValueError, match="not both"):
         gen.WaitIterator(plain(1), name=plain(2))
 
 
-async def test_a_future_twice():
+async def test_wait_iterator_with_the_same_future_twice():
     future = asyncio.Future()
     iterator = gen.WaitIterator(future, future)
     future.set_result(1)
     assert [(iterator.current_index, value) async for value in iterator] == [(0, 1), (1, 1)]
 
 
-async def test_cancellation_of_a_child():
+async def test_wait_iterator_with_cancelled_future():
     child = asyncio.Future()
     iterator = gen.WaitIterator(child)
     waiting = iterator.next()
@@ -737,7 +737,7 @@ async def test_cancellation_of_a_child():
     assert iterator.done()
 
 
-async def test_iterating_over_an_executors():
+async def test_wait_iterator_with_executor_futures():
     late = futures.Future()
     iterator = gen.WaitIterator(late)
     waiting = iterator.next()
@@ -749,7 +749,7 @@ async def test_iterating_over_an_executors():
         assert sorted([value async for value in iterator]) == [1, 2, 3]
 
 
-def test_a_coroutine_inside_a_function_is_freed_with_what_it_knows() -> None:
+def test_nested_coroutine_leaves_no_cycle() -> None:
     """Dask creates a coroutine in each client call; it refers to the data to send, which can be 200 MB."""
 
     class Large:

@@ -40,18 +40,18 @@ def loaded_by(statement: str) -> set[str]:
 
 
 @pytest.mark.parametrize("module", ["tornado.web", "tornado.httpserver", "tornado.ioloop"])
-def test_what_a_server_imports(module):
+def test_server_imports_no_unneeded_modules(module):
     loaded = loaded_by(f"import {module}")
     assert sorted(loaded & FORBIDDEN) == []
     assert sorted(loaded & UNUSED) == []
 
 
-def test_the_package_alone_imports_none_of_its_modules():
+def test_package_imports_no_submodules():
     assert {name for name in loaded_by("import tornado") if name.startswith("tornado")} == {"tornado"}
 
 
 @pytest.mark.parametrize("module", ["tornado.ioloop", "tornado.gen", "tornado.iostream", "tornado.tcpserver"])
-def test_the_lower_layers_do_without_the_upper_ones(module):
+def test_lower_layers_do_not_import_upper_layers(module):
     upper = {
         "tornado.http1connection",
         "tornado.httputil",
@@ -62,6 +62,6 @@ def test_the_lower_layers_do_without_the_upper_ones(module):
     assert sorted(loaded_by(f"import {module}") & upper) == []
 
 
-def test_the_wire_imports_neither_asyncio_nor_sockets():
+def test_wire_imports_neither_asyncio_nor_sockets():
     loaded = loaded_by("import tornado._wire.h1, tornado._wire.headers")
     assert sorted(loaded & {"asyncio", "socket", "ssl", "select", "threading", "subprocess"}) == []

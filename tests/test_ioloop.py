@@ -46,7 +46,7 @@ def threadless_loop() -> Iterator[None]:
 # ---- The current loop
 
 
-async def test_current_is_the_running_loops(loop_kind: str) -> None:
+async def test_current_returns_ioloop_of_the_running_loop(loop_kind: str) -> None:
     current = IOLoop.current()
     assert isinstance(current, AsyncIOMainLoop)
     assert current.asyncio_loop is asyncio.get_running_loop()
@@ -62,7 +62,7 @@ async def test_current_without_instance() -> None:
 
 
 @pytest.mark.usefixtures("threadless_loop")
-def test_current_makes_a_loop_where_there_is_none() -> None:
+def test_current_creates_a_missing_loop() -> None:
     assert IOLoop.current(instance=False) is None
     made = IOLoop.current()
     try:
@@ -86,7 +86,7 @@ def test_current_in_a_thread() -> None:
 
 
 @pytest.mark.usefixtures("threadless_loop")
-def test_a_new_loop_becomes_current_and_gives_back() -> None:
+def test_new_loop_becomes_current_and_close_restores() -> None:
     before = asyncio.new_event_loop()
     asyncio.set_event_loop(before)
     made = IOLoop()
@@ -98,7 +98,7 @@ def test_a_new_loop_becomes_current_and_gives_back() -> None:
 
 
 @pytest.mark.usefixtures("threadless_loop")
-def test_a_new_loop_that_does_not_become_current() -> None:
+def test_new_loop_with_make_current_false() -> None:
     made = IOLoop(make_current=False)
     assert IOLoop.current(instance=False) is None
     assert made.run_sync(_current) is made
@@ -109,7 +109,7 @@ async def _current() -> IOLoop:
     return IOLoop.current()
 
 
-def test_closed_loops_leave_the_registry() -> None:
+def test_closed_loops_are_removed_from_the_registry() -> None:
     async def main() -> None:
         IOLoop.current()
 
@@ -123,13 +123,13 @@ def test_closed_loops_leave_the_registry() -> None:
     assert not any(each.is_closed() for each in IOLoop._ioloop_for_asyncio)
 
 
-async def test_one_ioloop_for_each_asyncio_loop() -> None:
+async def test_asyncio_loop_has_only_one_ioloop() -> None:
     IOLoop.current()
     with pytest.raises(RuntimeError, match="already has an IOLoop"):
         AsyncIOMainLoop()
 
 
-def test_configure_refuses_what_is_not_asyncio() -> None:
+def test_configure_rejects_other_implementations() -> None:
     with pytest.raises(RuntimeError, match="IOLoop implementation .* is not a subclass of"):
         IOLoop.configure("builtins.dict")
     saved = IOLoop._save_configuration()
@@ -143,7 +143,7 @@ def test_configure_refuses_what_is_not_asyncio() -> None:
 
 
 @pytest.mark.usefixtures("threadless_loop")
-def test_the_deprecated_ways() -> None:
+def test_deprecated_methods_warn() -> None:
     made = IOLoop(make_current=False)
     with pytest.warns(DeprecationWarning, match=r"\Amake_current is deprecated") as found:
         made.make_current()
@@ -171,7 +171,7 @@ async def test_add_callback(loop_kind: str) -> None:
     assert seen == [((1,), {"x": 2}), "spawned"]
 
 
-async def test_callbacks_keep_the_context() -> None:
+async def test_callbacks_run_in_the_callers_context() -> None:
     seen: list[str] = []
     variable.set("here")
     IOLoop.current().add_callback(lambda: seen.append(variable.get()))
@@ -196,7 +196,7 @@ def test_add_callback_from_a_thread_wakes_the_loop(loop: IOLoop) -> None:
     assert len(seen) == 1
 
 
-def test_add_callback_to_a_closed_loop_is_forgotten(loop: IOLoop) -> None:
+def test_add_callback_to_a_closed_loop_is_dropped(loop: IOLoop) -> None:
     loop.close()
     loop.add_callback(pytest.fail, "called")
     with pytest.warns(DeprecationWarning, match="add_callback_from_signal"):
@@ -210,7 +210,7 @@ async def test_add_callback_from_signal(loop_kind: str) -> None:
     await called.wait()
 
 
-async def test_an_exception_is_logged_and_the_loop_goes_on(loop_kind: str, expect_log: Any) -> None:
+async def test_callback_exception_is_logged_and_loop_continues(loop_kind: str, expect_log: Any) -> None:
     def fail() -> None:
         raise KeyError("k")
 
@@ -220,7 +220,7 @@ async def test_an_exception_is_logged_and_the_loop_goes_on(loop_kind: str, expec
     assert found.records[0].exc_info[0] is KeyError
 
 
-async def test_the_exception_of_a_coroutine_is_logged(loop_kind: str, expect_log: Any) -> None:
+async def test_coroutine_exception_is_logged(loop_kind: str, expect_log: Any) -> None:
     finished = asyncio.Event()
 
     async def fail() -> None:
@@ -236,7 +236,7 @@ async def test_the_exception_of_a_coroutine_is_logged(loop_kind: str, expect_log
     assert found.records[0].exc_info[0] is KeyError
 
 
-async def test_cancellation_of_a_callback_is_silent() -> None:
+async def test_cancelled_callback_is_not_logged() -> None:
     def cancelled() -> None:
         raise asyncio.CancelledError
 
@@ -252,7 +252,7 @@ async def test_cancellation_of_a_callback_is_silent() -> None:
         await asyncio.sleep(0)
 
 
-async def test_other_values_of_a_callback_are_ignored() -> None:
+async def test_other_return_values_of_callbacks_are_ignored() -> None:
     for value in (7, "text", object(), 0):
         IOLoop.current().add_callback(lambda value=value: value)
     await asyncio.sleep(0)
@@ -353,7 +353,7 @@ async def test_remove_timeout(clock: FakeClock) -> None:
     current.remove_timeout(handle)
 
 
-async def test_a_deadline_of_a_wrong_type() -> None:
+async def test_deadline_of_wrong_type_is_rejected() -> None:
     with pytest.raises(
         TypeError, match=r"deadline must be a time in seconds since the epoch or a timedelta, got 'x'"
     ):
@@ -405,7 +405,7 @@ async def test_handlers(loop_kind: str, pair: tuple[socket.socket, socket.socket
     current.remove_handler(a.fileno())
 
 
-async def test_a_handler_may_remove_itself_or_another(pair: tuple[socket.socket, socket.socket]) -> None:
+async def test_handler_can_remove_itself_or_another(pair: tuple[socket.socket, socket.socket]) -> None:
     current, seen = IOLoop.current(), []
 
     def handler(fd: Any, event: int) -> None:
@@ -438,7 +438,7 @@ def test_close_all_fds(loop: IOLoop, pair: tuple[socket.socket, socket.socket], 
     assert (a.fileno() == -1) == all_fds
 
 
-async def test_a_running_loop_is_not_closed(pair: tuple[socket.socket, socket.socket]) -> None:
+async def test_closing_a_running_loop_raises(pair: tuple[socket.socket, socket.socket]) -> None:
     current = IOLoop.current()
     current.add_handler(pair[0], print, IOLoop.READ)
     with pytest.raises(RuntimeError, match="cannot close a running IOLoop"):
@@ -473,7 +473,7 @@ def test_run_sync(loop: IOLoop) -> None:
     assert loop.run_sync(lambda: [main(), main()]) == [42, 42]
 
 
-def test_run_sync_raises_what_is_raised(loop: IOLoop) -> None:
+def test_run_sync_raises_the_functions_exception(loop: IOLoop) -> None:
     async def later() -> None:
         raise KeyError("later")
 
@@ -485,14 +485,14 @@ def test_run_sync_raises_what_is_raised(loop: IOLoop) -> None:
         loop.run_sync(lambda: 42)
 
 
-def test_run_sync_that_is_cancelled(loop: IOLoop) -> None:
+def test_run_sync_of_cancelled_coroutine(loop: IOLoop) -> None:
     async def main() -> None:
         raise asyncio.CancelledError
 
-    def at_once() -> None:
+    def cancels_immediately() -> None:
         raise asyncio.CancelledError
 
-    for function in (main, at_once):
+    for function in (main, cancels_immediately):
         with pytest.raises(asyncio.CancelledError):
             loop.run_sync(function)
 
@@ -514,7 +514,7 @@ def test_run_sync_timeout_cancels(clock: FakeClock) -> None:
     loop.close()
 
 
-def test_run_sync_with_no_time_at_all(loop: IOLoop) -> None:
+def test_run_sync_with_zero_timeout(loop: IOLoop) -> None:
     async def main() -> None:
         await asyncio.get_running_loop().create_future()
 
@@ -523,7 +523,7 @@ def test_run_sync_with_no_time_at_all(loop: IOLoop) -> None:
     assert loop.run_sync(lambda: None, timeout=0) is None
 
 
-def test_run_sync_timeout_of_what_cannot_be_cancelled(loop: IOLoop) -> None:
+def test_run_sync_timeout_of_uncancellable_future(loop: IOLoop) -> None:
     gate, begun = threading.Event(), threading.Event()
 
     def work() -> None:
@@ -538,7 +538,7 @@ def test_run_sync_timeout_of_what_cannot_be_cancelled(loop: IOLoop) -> None:
         gate.set()
 
 
-def test_run_sync_that_is_stopped(loop: IOLoop) -> None:
+def test_run_sync_with_stopped_loop_raises(loop: IOLoop) -> None:
     future = loop.asyncio_loop.create_future()  # type: ignore[attr-defined]
 
     def main() -> Any:
@@ -549,7 +549,7 @@ def test_run_sync_that_is_stopped(loop: IOLoop) -> None:
         loop.run_sync(main)
 
 
-async def test_run_sync_inside_a_running_loop_leaves_nothing() -> None:
+async def test_run_sync_inside_a_running_loop_leaves_no_callback() -> None:
     with pytest.raises(RuntimeError, match="running"):
         IOLoop.current().run_sync(functools.partial(pytest.fail, "called"))
     await settle()
@@ -600,7 +600,7 @@ async def test_periodic_waits_for_its_coroutine(clock: FakeClock) -> None:
     assert times == [10, 30, 50]
 
 
-async def test_periodic_logs_and_goes_on(clock: FakeClock, expect_log: Any) -> None:
+async def test_periodic_logs_exceptions_and_continues(clock: FakeClock, expect_log: Any) -> None:
     on_clock(clock)
     done = asyncio.Event()
     count = 0
@@ -681,7 +681,7 @@ async def test_periodic_restarted_while_its_coroutine_runs(clock: FakeClock, ins
     assert (times, most) == ([10, 40, 70], 1)
 
 
-def test_periodic_on_another_loop_while_its_coroutine_hangs_on_a_closed_one() -> None:
+def test_periodic_restarted_after_its_loop_closed_during_a_call() -> None:
     calls: list[IOLoop] = []
 
     async def tick() -> None:
@@ -701,7 +701,7 @@ def test_periodic_on_another_loop_while_its_coroutine_hangs_on_a_closed_one() ->
     assert calls == loops
 
 
-async def test_periodic_stopped_while_a_timer_is_due(clock: FakeClock) -> None:
+async def test_periodic_stopped_when_its_timer_is_due(clock: FakeClock) -> None:
     on_clock(clock)
     periodic = PeriodicCallback(functools.partial(pytest.fail, "called"), 1000)
     periodic.start()
@@ -711,7 +711,7 @@ async def test_periodic_stopped_while_a_timer_is_due(clock: FakeClock) -> None:
 
 
 @pytest.mark.parametrize("period", [0, -1, datetime.timedelta(0), float("nan")])
-def test_periodic_with_no_period(period: Any) -> None:
+def test_periodic_rejects_non_positive_period(period: Any) -> None:
     with pytest.raises(ValueError, match="callback_time must be positive"):
         PeriodicCallback(print, period)
 
@@ -731,7 +731,7 @@ def test_update_next() -> None:
     assert update(periodic, 1000, 1011, 1020, 1049.9, 1050) == [1010, 1020, 1030, 1050, 1060]
 
 
-def test_update_next_when_early_or_when_the_clock_is_set_back() -> None:
+def test_update_next_when_early_or_clock_set_back() -> None:
     periodic = PeriodicCallback(print, 10_000)
     periodic._next_timeout = 1000
     assert update(periodic, 999.99, 500, 200) == [1010, 1020, 1030]
@@ -749,7 +749,7 @@ def test_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found == [10, 22.5, 30, 41.25]
 
 
-async def test_what_is_no_time_is_named():
+async def test_invalid_times_are_rejected():
     loop, wrong = IOLoop.current(), "1"
     with pytest.raises(TypeError, match="call_later: delay must be a number of seconds, got '1'"):
         loop.call_later(wrong, list)  # type: ignore[arg-type]

@@ -69,7 +69,7 @@ def start_all(functions: list[Callable[[], None]]) -> list[threading.Thread]:
 @needs_signals
 @pytest.mark.filterwarnings("ignore:add_callback_from_signal:DeprecationWarning")
 @pytest.mark.parametrize("name", ["add_callback", "add_callback_from_signal"])
-def test_a_signal_handler_wakes_a_loop_that_sleeps(loop: IOLoop, name: str) -> None:
+def test_signal_handler_wakes_a_sleeping_loop(loop: IOLoop, name: str) -> None:
     late = []
 
     def too_late() -> None:
@@ -84,7 +84,7 @@ def test_a_signal_handler_wakes_a_loop_that_sleeps(loop: IOLoop, name: str) -> N
     loop.remove_timeout(timer)
 
 
-def test_the_deprecation_begins_as_filters_expect(loop: IOLoop) -> None:
+def test_deprecation_warning_matches_common_filters(loop: IOLoop) -> None:
     with pytest.warns(DeprecationWarning, match=r"\Aadd_callback_from_signal is deprecated") as caught:
         loop.add_callback_from_signal(loop.stop)
     assert caught[0].filename == __file__
@@ -93,7 +93,7 @@ def test_the_deprecation_begins_as_filters_expect(loop: IOLoop) -> None:
 
 @needs_signals
 @pytest.mark.filterwarnings("ignore:add_callback_from_signal:DeprecationWarning")
-def test_signals_into_a_busy_loop(loop: IOLoop) -> None:
+def test_frequent_signals_in_a_busy_loop(loop: IOLoop) -> None:
     """One signal per millisecond interrupts callbacks, tasks, descriptor handlers and the loop's own code."""
     seen: list[int] = []
     numbers = itertools.count()
@@ -125,7 +125,7 @@ def test_signals_into_a_busy_loop(loop: IOLoop) -> None:
 # ---- Threads
 
 
-def test_eight_threads_into_one_loop(loop: IOLoop) -> None:
+def test_eight_threads_add_callbacks_to_one_loop(loop: IOLoop) -> None:
     """All callbacks run, in order per thread, and in the loop's thread."""
     sent, seen = [0] * THREADS, [0] * THREADS
     home = threading.get_ident()
@@ -156,7 +156,7 @@ def test_eight_threads_into_one_loop(loop: IOLoop) -> None:
     assert all(sent)
 
 
-def test_a_loop_in_each_of_eight_threads(loop_kind: str) -> None:
+def test_eight_threads_with_a_loop_each(loop_kind: str) -> None:
     """Tokens circulate among the loops; each loop is current in its own thread only."""
     tokens = 32
     loops: list[IOLoop] = []
@@ -203,7 +203,7 @@ def test_a_loop_in_each_of_eight_threads(loop_kind: str) -> None:
     assert all(hops)
 
 
-def test_futures_of_threads_settle_in_the_loop(loop: IOLoop) -> None:
+def test_futures_completed_in_threads_settle_in_the_loop(loop: IOLoop) -> None:
     """`add_future`, `run_in_executor` and waiting coroutines, with Futures completed in eight threads."""
     home = threading.get_ident()
     end = time.monotonic() + SECONDS
@@ -235,7 +235,7 @@ def test_futures_of_threads_settle_in_the_loop(loop: IOLoop) -> None:
     assert loop.run_sync(main)
 
 
-def test_a_loop_that_closes_under_eight_threads(loop_kind: str) -> None:
+def test_loop_closed_while_eight_threads_add_callbacks(loop_kind: str) -> None:
     """Callbacks that arrive too late are dropped, and cause no errors in the threads."""
     end = time.monotonic() + SECONDS
     current: list[IOLoop] = []

@@ -113,7 +113,7 @@ IMPORTS = [each for name, path in SOURCES.items() for each in imports(name, path
 RANK = {module: rank for rank, modules in enumerate(LAYERS.values()) for module in modules}
 
 
-def unit(name: str) -> str:
+def top_level_module(name: str) -> str:
     """Return the module or package directly under ``tornado`` to which a dotted name belongs."""
     return "tornado" if name == "tornado" else name.split(".")[1]
 
@@ -136,7 +136,7 @@ def describe(found: Import) -> str:
 
 #: All imports within the package, except those that tell type checkers what ``__getattr__`` of the root
 #: imports.
-OWN = [
+PACKAGE_IMPORTS = [
     each
     for each in IMPORTS
     if inside(each.imported, "tornado") and not (each.importer == "tornado" and each.typing_only)
@@ -144,22 +144,23 @@ OWN = [
 
 
 def test_every_module_has_a_layer():
-    assert sorted({unit(name) for name in NAMES} - set(RANK)) == []
+    assert sorted({top_level_module(name) for name in NAMES} - set(RANK)) == []
 
 
-def test_imports_go_to_the_left():
+def test_imports_follow_the_layers():
     wrong = [
         describe(each)
-        for each in OWN
-        if RANK[unit(each.imported)] > RANK[unit(each.importer)] and not exception(each)
+        for each in PACKAGE_IMPORTS
+        if RANK[top_level_module(each.imported)] > RANK[top_level_module(each.importer)]
+        and not exception(each)
     ]
     assert wrong == []
 
 
-def test_no_cycles():
+def test_imports_have_no_cycles():
     """Cycles within a layer or package are wrong as well. Imports for annotations do not count."""
     graph: dict[str, set[str]] = {name: set() for name in NAMES}
-    for each in OWN:
+    for each in PACKAGE_IMPORTS:
         if each.typing_only or exception(each) or each.imported == each.importer:
             continue  # a program that also runs as __main__ imports itself by name
         if each.imported in NAMES:
@@ -184,7 +185,7 @@ def test_no_cycles():
         visit(name)
 
 
-def test_names_of_upstreams_imports_come_from_the_left():
+def test_late_bound_names_follow_the_layers():
     """These names are bound late, from dotted names in a table. The source ``tornado`` means submodules."""
     wrong = []
     for module, sources_ in _IMPORTS.items():
@@ -193,33 +194,33 @@ def test_names_of_upstreams_imports_come_from_the_left():
                 [f"tornado.{name}" for name in names.split()] if source == "tornado" else [source]
             ):
                 found = Import(module, imported, 0)
-                if not inside(imported, "tornado") or unit(imported) not in RANK:
+                if not inside(imported, "tornado") or top_level_module(imported) not in RANK:
                     continue
-                if RANK[unit(imported)] > RANK[unit(module)] and not exception(found):
+                if RANK[top_level_module(imported)] > RANK[top_level_module(module)] and not exception(found):
                     wrong.append(f"{module} imports {imported}")
     assert wrong == []
 
 
 def test_every_exception_is_needed():
-    used = {exception(each) for each in OWN}
+    used = {exception(each) for each in PACKAGE_IMPORTS}
     present = {pair for pair in EXCEPTIONS if set(pair.split(" -> ")) <= NAMES}
     assert sorted(present - used) == []
 
 
-def test_the_root_imports_none_of_its_modules():
-    assert [describe(each) for each in OWN if each.importer == "tornado"] == []
+def test_root_imports_no_submodules():
+    assert [describe(each) for each in PACKAGE_IMPORTS if each.importer == "tornado"] == []
 
 
-def test_the_wire_knows_no_time_and_no_socket():
+def test_wire_imports_no_forbidden_modules():
     wrong = [
         describe(each)
         for each in IMPORTS
-        if unit(each.importer) == "_wire" and each.imported.partition(".")[0] in WIRE_FORBIDS
+        if top_level_module(each.importer) == "_wire" and each.imported.partition(".")[0] in WIRE_FORBIDS
     ]
     assert wrong == []
 
 
-def test_the_core_needs_the_standard_library_only():
+def test_core_imports_only_the_standard_library():
     wrong = [
         describe(each)
         for each in IMPORTS
@@ -233,7 +234,7 @@ def test_the_core_needs_the_standard_library_only():
 def test_only_one_module_imports_the_extension():
     wrong = [
         describe(each)
-        for each in OWN
+        for each in PACKAGE_IMPORTS
         if each.imported in ("tornado._speedups", "tornado.speedups") and each.importer != "tornado._accel"
     ]
     assert wrong == []
@@ -252,14 +253,14 @@ def test_only_one_module_imports_the_extension():
         ("x = importlib.import_module('tornado.web')", ["tornado.web"]),
     ],
 )
-def test_the_reader_of_imports(tmp_path, source, expected):
+def test_imports_are_found(tmp_path, source, expected):
     path = tmp_path / "log.py"
     path.write_text(source)
     known = {"tornado", "tornado.gen", "tornado.web", "tornado.web._handler"}
     assert [each.imported for each in imports("tornado.log", path, known)] == expected
 
 
-def test_the_reader_of_imports_marks_those_for_annotations(tmp_path):
+def test_imports_for_annotations_are_marked(tmp_path):
     path = tmp_path / "log.py"
     path.write_text("if TYPE_CHECKING:\n    import tornado.gen\nelse:\n    import tornado.web\n")
     found = imports("tornado.log", path, set())

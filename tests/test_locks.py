@@ -20,7 +20,7 @@ def outcomes(futures):
 # Condition
 
 
-async def test_notify_wakes_the_longest_waiting():
+async def test_notify_wakes_waiters_in_order():
     condition = locks.Condition()
     waiting = [condition.wait() for _ in range(5)]
     condition.notify()
@@ -39,7 +39,7 @@ async def test_condition_timeout(clock):
     assert not condition._waiters
 
 
-async def test_those_who_left_are_not_counted_as_notified(clock):
+async def test_finished_waiters_are_not_counted_as_notified(clock):
     condition = locks.Condition()
     first, second, third = condition.wait(), condition.wait(SECOND), condition.wait()
     first.cancel()
@@ -49,7 +49,7 @@ async def test_those_who_left_are_not_counted_as_notified(clock):
     assert second.result() is False
 
 
-async def test_who_is_notified_may_wait_again():
+async def test_notified_waiter_can_wait_again():
     condition = locks.Condition()
     again = []
     first = condition.wait()
@@ -69,7 +69,7 @@ async def test_condition_repr():
     assert repr(condition) == "<Condition waiters[1]>"
 
 
-async def test_waiters_who_time_out_leave_nothing(clock):
+async def test_timed_out_waiters_are_removed(clock):
     condition, semaphore = locks.Condition(), locks.Semaphore(0)
     stays = condition.wait(), semaphore.acquire()
     timed = [lock(SECOND) for lock in (condition.wait, semaphore.acquire) for _ in range(1_000)]
@@ -99,7 +99,7 @@ async def test_event():
     assert not event.wait().done()
 
 
-async def test_set_then_clear_wakes_those_who_waited():
+async def test_set_then_clear_wakes_waiters():
     event = locks.Event()
     waiting = event.wait()
     event.set()
@@ -118,7 +118,7 @@ async def test_event_timeout(clock, timeout):
     await gen.sleep(2)
 
 
-async def test_nobody_who_left_is_kept(clock):
+async def test_finished_event_waiters_are_removed(clock):
     event = locks.Event()
     left = [event.wait() for _ in range(10)]
     for future in left:
@@ -133,7 +133,7 @@ async def test_nobody_who_left_is_kept(clock):
 # Semaphore and Lock
 
 
-async def test_so_many_at_a_time():
+async def test_semaphore_limits_concurrency():
     semaphore = locks.Semaphore(2)
     waiting = [semaphore.acquire() for _ in range(4)]
     assert [future.done() for future in waiting] == [True, True, False, False]
@@ -153,7 +153,7 @@ async def test_semaphore_repr():
     assert repr(semaphore) == "<Semaphore [locked,waiters:1]>"
 
 
-async def test_a_value_below_zero():
+async def test_negative_semaphore_value_is_rejected():
     for kind in (locks.Semaphore, locks.BoundedSemaphore):
         with pytest.raises(ValueError, match="-1"):
             kind(value=-1)
@@ -173,7 +173,7 @@ async def test_acquire_timeout(clock, kind, timeout):
 
 
 @pytest.mark.parametrize("kind", [locks.Semaphore, locks.BoundedSemaphore, locks.Lock])
-async def test_in_a_with_statement(kind):
+async def test_with_statement_in_generator_coroutine(kind):
     lock = kind()
 
     @gen.coroutine
@@ -195,7 +195,7 @@ async def test_in_a_with_statement(kind):
 
 
 @pytest.mark.parametrize("kind", [locks.Semaphore, locks.BoundedSemaphore, locks.Lock])
-async def test_a_plain_with_statement_is_refused(kind):
+async def test_plain_with_statement_is_rejected(kind):
     lock = kind()
     with pytest.raises(RuntimeError, match="async with"):
         with lock:
@@ -206,7 +206,7 @@ async def test_a_plain_with_statement_is_refused(kind):
 
 
 @pytest.mark.parametrize("kind", [locks.Semaphore, locks.Lock])
-async def test_a_task_cancelled_as_its_turn_comes_gives_it_on(kind):
+async def test_task_cancelled_when_it_acquires_releases_the_lock(kind):
     lock = kind()
     ran = []
 
@@ -225,7 +225,7 @@ async def test_a_task_cancelled_as_its_turn_comes_gives_it_on(kind):
     assert lock.acquire().done()
 
 
-async def test_a_task_cancelled_while_it_waits():
+async def test_task_cancelled_while_waiting():
     lock = locks.Lock()
 
     async def use():
@@ -241,7 +241,7 @@ async def test_a_task_cancelled_while_it_waits():
     assert lock.acquire().done()
 
 
-async def test_released_too_often():
+async def test_releasing_too_often_raises():
     semaphore, bounded, lock = locks.Semaphore(), locks.BoundedSemaphore(), locks.Lock()
     semaphore.release()
     assert semaphore.acquire().done()
@@ -253,7 +253,7 @@ async def test_released_too_often():
     assert repr(lock) == "<Lock _block=<BoundedSemaphore [unlocked,value:1]>>"
 
 
-async def test_first_come_first_served():
+async def test_waiters_are_served_in_order():
     lock = locks.Lock()
     order = []
 

@@ -24,15 +24,15 @@ resource = pytest.importorskip("resource", reason="the limit on descriptors is U
 TOTAL = 15_000 if os.environ.get("CI") else 1_500
 WAVES = 5
 #: File descriptors of this process that are not connections of a wave.
-SPARE = 200
+RESERVED_DESCRIPTORS = 200
 PROGRAM = Path(__file__).with_name("many_connections_program.py")
 #: Permitted growth in objects tracked by the garbage collector, far below one object per connection.
-FEW_OBJECTS = 100
+MAX_EXTRA_OBJECTS = 100
 #: Permitted growth in blocks of the interpreter's allocator. About 20 are normal.
-FEW_BLOCKS = 200
+MAX_EXTRA_BLOCKS = 200
 #: Permitted growth of the C library's heap between the first and the last wave, in bytes. The C library's own
 #: caches hold up to 200,000 bytes; this is 44 bytes per connection in CI.
-FEW_BYTES = 512 << 10
+MAX_EXTRA_BYTES = 512 << 10
 RESET = struct.pack("ii", 1, 0)
 
 
@@ -43,7 +43,7 @@ class Server:
         self._process = process
         self.http, self.plain = (int(self._line()) for _ in range(2))
 
-    def held(self) -> dict[str, int]:
+    def resources(self) -> dict[str, int]:
         """Return the server's resources after its last connection has closed."""
         assert self._process.stdin is not None
         self._process.stdin.write("\n")
@@ -70,11 +70,11 @@ def server(loop_kind: str) -> Iterator[Server]:
 
 
 @pytest.fixture
-def room() -> Iterator[int]:
+def capacity() -> Iterator[int]:
     """The number of connections that this process can hold, after its limit has been raised."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    yield sys.maxsize if hard == resource.RLIM_INFINITY else hard - SPARE
+    yield sys.maxsize if hard == resource.RLIM_INFINITY else hard - RESERVED_DESCRIPTORS
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
@@ -120,19 +120,19 @@ def wave(server: Server, size: int, first: int) -> None:
                 client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
 
 
-def test_nothing_is_left_behind(server: Server, room: int) -> None:
-    size = min(TOTAL // WAVES, room)
+def test_closed_connections_leave_no_resources(server: Server, capacity: int) -> None:
+    size = min(TOTAL // WAVES, capacity)
     wave(server, min(100, size), 0)
-    before = server.held()
+    before = server.resources()
     opened, first = 0, None
     while opened < TOTAL:
         wave(server, min(size, TOTAL - opened), opened)
         opened += size
-        after = server.held()
+        after = server.resources()
         assert after["descriptors"] == before["descriptors"]
         assert after["tasks"] == before["tasks"]
-        assert after["objects"] <= before["objects"] + FEW_OBJECTS
+        assert after["objects"] <= before["objects"] + MAX_EXTRA_OBJECTS
         assert after["garbage"] == 0
         first = first or after  # the first wave of this size enlarges tables once
-        assert after["blocks"] <= first["blocks"] + FEW_BLOCKS
-        assert after["heap"] <= first["heap"] + FEW_BYTES
+        assert after["blocks"] <= first["blocks"] + MAX_EXTRA_BLOCKS
+        assert after["heap"] <= first["heap"] + MAX_EXTRA_BYTES

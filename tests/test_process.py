@@ -32,11 +32,11 @@ def test_cpu_count():
     assert 1 <= cpu_count() <= (os.cpu_count() or 1)
 
 
-def test_task_id_of_a_process_that_did_not_fork():
+def test_task_id_without_fork():
     assert task_id() is None
 
 
-def test_children_get_their_numbers():
+def test_children_are_numbered():
     done = run("number = fork_processes(3); assert number == task_id(); os.write(1, b'%d ' % number)")
     assert sorted(done.stdout.split()) == ["0", "1", "2"]
     assert "Starting 3 processes" in done.stderr
@@ -44,7 +44,7 @@ def test_children_get_their_numbers():
     assert done.returncode == 0
 
 
-def test_failed_children_are_started_again():
+def test_failed_children_are_restarted():
     done = run("""
         import tempfile
         marks = tempfile.mkdtemp()
@@ -77,7 +77,7 @@ def test_children_draw_different_random_numbers():
     assert len(set(done.stdout.split())) == 2
 
 
-def test_no_grandchildren():
+def test_fork_in_a_child_is_rejected():
     done = run("""
         fork_processes(1)
         try:
@@ -88,7 +88,7 @@ def test_no_grandchildren():
     assert "called in a child" in done.stdout
 
 
-async def test_no_fork_of_a_running_loop():
+async def test_fork_in_a_running_loop_is_rejected():
     with pytest.raises(RuntimeError, match="fork first"):
         fork_processes(2)
 
@@ -110,7 +110,7 @@ async def test_stderr():
     await child.wait_for_exit()
 
 
-async def test_a_program_that_does_not_exist_leaves_no_descriptors():
+async def test_missing_program_leaves_no_descriptors():
     before = os.listdir("/proc/self/fd") if os.path.exists("/proc/self/fd") else []
     with pytest.raises(FileNotFoundError):
         Subprocess(["/no/such/program"], stdin=Subprocess.STREAM, stdout=Subprocess.STREAM)
@@ -118,20 +118,20 @@ async def test_a_program_that_does_not_exist_leaves_no_descriptors():
         assert len(os.listdir("/proc/self/fd")) == len(before)
 
 
-async def test_failure_is_raised():
+async def test_failed_process_raises():
     with pytest.raises(CalledProcessError) as caught:
         await Subprocess(["sh", "-c", "exit 3"]).wait_for_exit()
     assert caught.value.returncode == 3
     assert await Subprocess(["sh", "-c", "exit 4"]).wait_for_exit(raise_error=False) == 4
 
 
-async def test_signal():
+async def test_returncode_of_killed_process():
     child = Subprocess(["sleep", "60"])
     os.kill(child.pid, signal.SIGTERM)
     assert await child.wait_for_exit(raise_error=False) == -signal.SIGTERM
 
 
-async def test_exit_callback_set_after_the_end():
+async def test_exit_callback_set_after_exit():
     child = Subprocess(["true"])
     await child.wait_for_exit()
     codes: asyncio.Queue[int] = asyncio.Queue()
@@ -145,7 +145,7 @@ async def test_without_pidfd(loop_kind, monkeypatch):
     assert await Subprocess(["sh", "-c", "exit 5"]).wait_for_exit(raise_error=False) == 5
 
 
-async def test_uninitialize_forgets():
+async def test_uninitialize_stops_waiting():
     Subprocess.initialize()
     child = Subprocess(["sleep", "60"])
     child.set_exit_callback(lambda code: pytest.fail("called"))
@@ -172,7 +172,7 @@ def children() -> list[int]:
         return [int(number) for number in file.read().split()]
 
 
-async def test_many_children_at_once(loop_kind):
+async def test_many_concurrent_children(loop_kind):
     """They are not confused, and no zombie, descriptor or thread remains."""
     await Subprocess(["true"]).wait_for_exit()  # opens resources that are kept
     open_before, threads_before, children_before = descriptors(), threading.active_count(), children()
@@ -194,7 +194,7 @@ async def test_many_children_at_once(loop_kind):
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV, signal.SIGUSR1])
-async def test_each_signal_is_told(number, loop_kind):
+async def test_each_signal_is_reported(number, loop_kind):
     child = Subprocess(["sh", "-c", "ulimit -c 0; kill -STOP $$; exec sleep 60"])
     await asyncio.to_thread(os.waitid, os.P_PID, child.pid, os.WSTOPPED)  # it is stopped
     ended = child.wait_for_exit()
@@ -205,7 +205,7 @@ async def test_each_signal_is_told(number, loop_kind):
     assert caught.value.returncode == child.returncode == -number
 
 
-async def test_a_child_inherits_its_pipes_and_nothing_else():
+async def test_child_inherits_only_its_pipes():
     """It does not inherit sockets, streams, or the pipes of other children."""
     if not os.path.exists("/proc/self/fd"):
         pytest.skip("the system does not tell which descriptors are open")
@@ -230,7 +230,7 @@ async def test_a_child_inherits_its_pipes_and_nothing_else():
     first.stdout.close()
 
 
-def test_a_child_that_outlives_its_loop():
+def test_child_that_outlives_its_loop():
     """It leaves nothing behind for the next loop, in which it can be waited for."""
 
     async def start() -> Subprocess:
@@ -254,7 +254,7 @@ def test_a_child_that_outlives_its_loop():
     assert descriptors() == before
 
 
-async def test_an_error_of_the_exit_callback_is_logged(expect_log):
+async def test_exit_callback_exception_is_logged(expect_log):
     def fail(code: int) -> None:
         raise ZeroDivisionError(code)
 
@@ -266,7 +266,7 @@ async def test_an_error_of_the_exit_callback_is_logged(expect_log):
     assert child.returncode == 0
 
 
-def test_forked_children_end_by_signals_and_codes():
+def test_forked_children_restarted_after_signals_and_exit_codes():
     """Children that exit normally are not restarted, and restarted children keep their numbers."""
     done = run("""
         import tempfile
@@ -288,7 +288,7 @@ def test_forked_children_end_by_signals_and_codes():
     assert done.stderr.count("exited normally") == 20
 
 
-def test_others_children_are_nobodys_business():
+def test_unrelated_child_is_reaped_but_not_restarted():
     """A child that existed before the fork is reaped, but not restarted."""
     done = run("""
         pid = os.fork()
@@ -301,12 +301,12 @@ def test_others_children_are_nobodys_business():
     assert done.stderr.count("exited normally") == 2
 
 
-def test_reseeding_without_random(monkeypatch):
+def test_reseeding_without_the_random_module(monkeypatch):
     monkeypatch.delitem(sys.modules, "random")
     process._reseed_random()
 
 
-class Unable(asyncio.SelectorEventLoop):
+class LoopWithoutReaders(asyncio.SelectorEventLoop):
     """A loop that cannot watch file descriptors, like the default loop on Windows."""
 
     add_reader = asyncio.AbstractEventLoop.add_reader
@@ -315,15 +315,15 @@ class Unable(asyncio.SelectorEventLoop):
     remove_writer = asyncio.AbstractEventLoop.remove_writer
 
 
-def test_on_a_loop_that_cannot_watch():
+def test_subprocess_on_loop_without_add_reader():
     async def wait() -> int:
         return await Subprocess(["sh", "-c", "exit 5"]).wait_for_exit(raise_error=False)
 
-    with asyncio.Runner(loop_factory=Unable) as runner:
+    with asyncio.Runner(loop_factory=LoopWithoutReaders) as runner:
         assert runner.run(wait()) == 5
 
 
-async def test_nothing_is_left_of_a_child_that_cannot_be_watched(monkeypatch):
+async def test_failure_to_watch_leaves_no_descriptor(monkeypatch):
     child = Subprocess(["true"])
     before = descriptors()
 
@@ -339,7 +339,7 @@ async def test_nothing_is_left_of_a_child_that_cannot_be_watched(monkeypatch):
     assert await child.wait_for_exit() == 0
 
 
-async def test_an_exit_callback_may_be_a_coroutine(loop_kind):
+async def test_exit_callback_as_coroutine_function(loop_kind):
     codes: asyncio.Queue[int] = asyncio.Queue()
 
     async def ended(code: int) -> None:
@@ -350,7 +350,7 @@ async def test_an_exit_callback_may_be_a_coroutine(loop_kind):
     assert await codes.get() == 5
 
 
-async def test_any_number_may_wait(loop_kind):
+async def test_several_waiters_for_one_exit(loop_kind):
     child = Subprocess(["sh", "-c", "exit 5"])
     codes: asyncio.Queue[int] = asyncio.Queue()
     first = child.wait_for_exit(raise_error=False)
@@ -366,7 +366,7 @@ async def test_any_number_may_wait(loop_kind):
 
 
 @pytest.mark.parametrize("stubborn", [False, True])
-def test_giving_up_ends_the_other_children(stubborn):
+def test_too_many_restarts_terminate_the_other_children(stubborn):
     """Children that ignore SIGTERM are killed, because they would keep the port that the next start needs."""
     done = run(f"""
         import socket
@@ -390,7 +390,7 @@ def test_giving_up_ends_the_other_children(stubborn):
 
 
 @pytest.mark.parametrize("everybody", [True, False])
-def test_ctrl_c_ends_the_children_without_tracebacks(everybody):
+def test_ctrl_c_ends_children_without_tracebacks(everybody):
     """A terminal signals all processes. If only the parent is signalled, it terminates its children."""
     program = f"""
         import logging, os, time
@@ -427,7 +427,7 @@ def test_ctrl_c_ends_the_children_without_tracebacks(everybody):
             os.kill(child, 0)
 
 
-def test_errors_are_shown_as_ever_after_a_fork():
+def test_tracebacks_of_other_exceptions_are_shown_after_fork():
     done = run("fork_processes(1, max_restarts=0); raise KeyError('on purpose')")
     assert "KeyError: 'on purpose'" in done.stderr
     assert "Too many child restarts" in done.stderr
@@ -440,6 +440,6 @@ def test_errors_are_shown_as_ever_after_a_fork():
         ({"num_processes": 2, "max_restarts": 1.5}, "fork_processes: max_restarts must be .* got 1.5"),
     ],
 )
-def test_a_number_that_is_none_is_named(arguments, message):
+def test_non_integer_arguments_are_rejected(arguments, message):
     with pytest.raises(TypeError, match=message):
         fork_processes(**arguments)

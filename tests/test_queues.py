@@ -21,7 +21,7 @@ SECOND = datetime.timedelta(seconds=1)
         (queues.LifoQueue, [1, 3, 2]),
     ],
 )
-async def test_order(kind, expected):
+async def test_order_of_items(kind, expected):
     queue = kind()
     for item in (2, 3, 1):
         queue.put_nowait(item)
@@ -46,7 +46,7 @@ async def test_sizes():
         queues.Queue().get_nowait()
 
 
-async def test_a_limit_that_is_not_whole():
+async def test_fractional_maxsize():
     queue = queues.Queue(1.3)
     queue.put_nowait(1)
     queue.put_nowait(2)
@@ -62,7 +62,7 @@ async def test_getters_are_served_in_order():
     assert queue.empty()
 
 
-async def test_putters_are_let_in_in_order():
+async def test_putters_are_served_in_order():
     queue = queues.Queue(1)
     waiting = [queue.put(number) for number in range(3)]
     assert [future.done() for future in waiting] == [True, False, False]
@@ -73,7 +73,7 @@ async def test_putters_are_let_in_in_order():
     assert waiting[2].done()
 
 
-async def test_an_order_holds_for_what_waits_outside():
+async def test_items_of_waiting_putters_keep_the_queue_order():
     queue = queues.PriorityQueue(1)
     queue.put_nowait(5)
     queue.put(1)
@@ -95,7 +95,7 @@ async def test_timeouts(clock, timeout):
     assert queue.empty()
 
 
-async def test_in_time(clock):
+async def test_timeouts_that_do_not_expire(clock):
     queue = queues.Queue(1)
     getting = queue.get(SECOND)
     queue.put_nowait(1)
@@ -107,7 +107,7 @@ async def test_in_time(clock):
     await putting
 
 
-async def test_those_who_left_are_passed_over():
+async def test_finished_waiters_are_skipped():
     queue = queues.Queue(1)
     gone, there = queue.get(), queue.get()
     gone.cancel()
@@ -120,7 +120,7 @@ async def test_those_who_left_are_passed_over():
     assert there.done()
 
 
-async def test_those_who_left_are_bounded():
+async def test_number_of_finished_waiters_is_bounded():
     queue = queues.Queue(1)
     queue.put_nowait(0)
     stays = queue.put("stays")
@@ -164,7 +164,7 @@ async def test_async_for(loop_kind):
 
 
 @pytest.mark.parametrize("kind", [queues.Queue, queues.PriorityQueue, queues.LifoQueue])
-async def test_a_task_cancelled_as_its_item_comes_leaves_it(kind):
+async def test_task_cancelled_when_its_item_arrives_leaves_the_item(kind):
     """It is the next item to be taken."""
     queue = kind()
     seen = []
@@ -185,7 +185,7 @@ async def test_a_task_cancelled_as_its_item_comes_leaves_it(kind):
     assert not seen
 
 
-async def test_an_item_that_was_left_goes_to_who_waits_next():
+async def test_returned_item_goes_to_the_next_waiter():
     queue = queues.Queue()
 
     async def consume():
@@ -205,7 +205,7 @@ async def test_an_item_that_was_left_goes_to_who_waits_next():
     assert queue.join().done()
 
 
-async def test_a_task_cancelled_while_it_waits_takes_nothing():
+async def test_task_cancelled_while_waiting_takes_no_item():
     queue = queues.Queue()
     waiting = asyncio.create_task(anext(aiter(queue)))
     await asyncio.sleep(0)
@@ -215,7 +215,7 @@ async def test_a_task_cancelled_while_it_waits_takes_nothing():
     assert queue.get_nowait() == "item"
 
 
-async def test_a_subclass_whose_get_is_a_coroutine():
+async def test_subclass_with_coroutine_get():
     class Slow(queues.Queue):
         async def get(self, timeout=None):
             return await super().get(timeout)
@@ -227,7 +227,7 @@ async def test_a_subclass_whose_get_is_a_coroutine():
         break
 
 
-async def test_a_generator_consumer():
+async def test_consumer_as_generator_coroutine():
     queue = queues.Queue()
 
     @gen.coroutine
@@ -240,7 +240,7 @@ async def test_a_generator_consumer():
     assert await both == 3
 
 
-async def test_a_subclass_with_a_container_of_its_own():
+async def test_subclass_with_custom_container():
     class Distinct(queues.Queue):
         def _init(self):
             self._queue = set()
@@ -269,7 +269,7 @@ async def test_repr_and_str():
     assert str(empty) == "<Queue maxsize=0 getters[1]>"
 
 
-async def test_a_subclass_whose_methods_never_fail():
+async def test_subclass_whose_nowait_methods_never_fail():
     """The overridden ``put_nowait`` and ``get_nowait`` decide whether `put` and `get` wait."""
 
     class Ring(queues.Queue):
@@ -287,7 +287,7 @@ async def test_a_subclass_whose_methods_never_fail():
     assert [ring.get().result() for _ in range(3)] == [2, 3, "nothing"]
 
 
-async def test_who_waits_next_clears_those_who_left(clock):
+async def test_new_waiter_removes_finished_ones(clock):
     empty, full = queues.Queue(), queues.Queue(1)
     full.put_nowait(0)
     for wait in (empty.get, lambda timeout=None: full.put(1, timeout)):
@@ -299,7 +299,7 @@ async def test_who_waits_next_clears_those_who_left(clock):
     assert len(full._putters) == 1
 
 
-async def test_a_subclass_says_when_it_is_full():
+async def test_subclass_with_custom_full():
     """Its `full` method may allow fewer or more items than ``maxsize``."""
 
     class Light(queues.Queue):

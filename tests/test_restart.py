@@ -27,7 +27,7 @@ def executed(monkeypatch):
     return commands
 
 
-def test_the_command_line_is_that_of_the_start(executed):
+def test_restart_uses_the_original_command_line(executed):
     _restart.execute({"files": {"a": 1}})
     [(path, command, value)] = executed
     assert path == sys.executable
@@ -36,7 +36,7 @@ def test_the_command_line_is_that_of_the_start(executed):
     assert _socket_inheritance.VARIABLE not in os.environ
 
 
-def test_a_restart_that_fails_is_reported(monkeypatch, expect_log):
+def test_failed_restart_is_logged(monkeypatch, expect_log):
     def refuse(path, command):
         raise PermissionError("no")
 
@@ -45,7 +45,7 @@ def test_a_restart_that_fails_is_reported(monkeypatch, expect_log):
         _restart.execute({})
 
 
-def test_it_goes_back_to_where_it_was_started(monkeypatch, tmp_path, executed):
+def test_restart_uses_the_original_directory(monkeypatch, tmp_path, executed):
     monkeypatch.setattr(_restart, "_directory", str(tmp_path))
     here = os.getcwd()
     seen = []
@@ -58,7 +58,7 @@ def test_it_goes_back_to_where_it_was_started(monkeypatch, tmp_path, executed):
     assert seen[1:] == [here]
 
 
-def test_hooks_run_and_an_error_of_one_is_logged(monkeypatch, expect_log):
+def test_hook_exception_is_logged_and_other_hooks_run(monkeypatch, expect_log):
     order = []
     monkeypatch.setattr(_restart, "hooks", [lambda: order.append(1), lambda: 1 / 0, lambda: order.append(2)])
     with expect_log("tornado.general", "reload hook failed"):
@@ -66,7 +66,7 @@ def test_hooks_run_and_an_error_of_one_is_logged(monkeypatch, expect_log):
     assert order == [1, 2]
 
 
-def test_what_was_asked_for_is_seen_by_all():
+def test_request_is_visible_to_all_processes():
     group = _restart.ProcessGroup({})
     assert group.asked() is None
     assert not group.wait(0)
@@ -80,14 +80,14 @@ def test_what_was_asked_for_is_seen_by_all():
     group.ask(1, {})  # has no effect on a closed group
 
 
-def test_a_request_that_is_cut_short():
+def test_truncated_request_has_default_values():
     group = _restart.ProcessGroup({})
     group._asking.send(b'{"patience": ')
     assert group.asked() == {"patience": 0.0, "words": {}}
     group.close()
 
 
-def test_children_in_the_way_are_ended(monkeypatch, executed, expect_log):
+def test_children_that_delay_the_restart_are_terminated(monkeypatch, executed, expect_log):
     """One child exits before SIGTERM, one on SIGTERM, and one is killed."""
     monkeypatch.setattr(_restart, "_PATIENCE", 0.05)
     ready, tell = os.pipe()
@@ -117,18 +117,18 @@ def test_children_in_the_way_are_ended(monkeypatch, executed, expect_log):
             os.waitpid(pid, 0)
 
 
-def test_a_failed_start_is_survived_while_starting_only(monkeypatch):
+def test_startup_error_hook_waits_only_during_startup(monkeypatch):
     from tornado.autoreload import _command
 
     waited = []
     monkeypatch.setattr(_command, "wait_after", waited.append)
     shown = []
     monkeypatch.setattr(sys, "excepthook", lambda *error: shown.append(error[1]))
-    survivor = _restart.StartupErrorHook()
+    hook = _restart.StartupErrorHook()
     error, interrupt = ValueError(), KeyboardInterrupt()
     for starting in (True, False):
         monkeypatch.setattr(_restart, "_starting", starting)
-        survivor(ValueError, error, None)
-        survivor(KeyboardInterrupt, interrupt, None)
+        hook(ValueError, error, None)
+        hook(KeyboardInterrupt, interrupt, None)
     assert shown == [error, interrupt] * 2
     assert waited == [error]

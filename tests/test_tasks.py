@@ -44,7 +44,7 @@ async def started(make: Callable[[], Any], **options: Any) -> asyncio.Task[Any]:
     return task
 
 
-async def test_runs_to_the_end_at_once(loop_kind: str) -> None:
+async def test_coroutine_without_wait_finishes_immediately(loop_kind: str) -> None:
     async def main() -> str:
         return "done"
 
@@ -59,7 +59,7 @@ async def test_runs_to_the_end_at_once(loop_kind: str) -> None:
     assert task.get_loop() is asyncio.get_running_loop()
 
 
-async def test_runs_to_the_first_wait(loop_kind: str) -> None:
+async def test_coroutine_runs_until_first_wait(loop_kind: str) -> None:
     seen = []
     gate = asyncio.get_running_loop().create_future()
 
@@ -76,7 +76,7 @@ async def test_runs_to_the_first_wait(loop_kind: str) -> None:
     assert await task == 42
 
 
-async def test_an_exception_is_in_the_task(loop_kind: str) -> None:
+async def test_exception_is_stored_in_the_task(loop_kind: str) -> None:
     async def main() -> None:
         raise KeyError("x")
 
@@ -84,7 +84,7 @@ async def test_an_exception_is_in_the_task(loop_kind: str) -> None:
     assert isinstance(task.exception(), KeyError)
 
 
-async def test_system_exit_leaves_the_call(loop_kind: str, expect_log: Any) -> None:
+async def test_system_exit_is_raised_to_the_caller(loop_kind: str, expect_log: Any) -> None:
     async def main() -> None:
         raise SystemExit(3)
 
@@ -99,7 +99,7 @@ async def test_system_exit_leaves_the_call(loop_kind: str, expect_log: Any) -> N
         assert await in_callback(call) == "left"
 
 
-async def test_the_current_task_from_the_first_line_on(loop_kind: str) -> None:
+async def test_current_task_from_the_first_line(loop_kind: str) -> None:
     async def main() -> tuple[Any, Any]:
         before = asyncio.current_task()
         await asyncio.sleep(0)
@@ -109,7 +109,7 @@ async def test_the_current_task_from_the_first_line_on(loop_kind: str) -> None:
     assert await task == (task, task)
 
 
-async def test_no_current_task_remains(loop_kind: str) -> None:
+async def test_current_task_is_reset(loop_kind: str) -> None:
     async def main() -> None:
         pass
 
@@ -145,7 +145,7 @@ async def test_task_group_in_the_first_step(loop_kind: str) -> None:
     assert await (await started(main)) == [0, 1, 2]
 
 
-async def test_a_failing_task_group_in_the_first_step(loop_kind: str) -> None:
+async def test_failing_task_group_in_the_first_step(loop_kind: str) -> None:
     async def child() -> None:
         raise ValueError("child")
 
@@ -177,7 +177,7 @@ async def test_cancellation(loop_kind: str) -> None:
     assert seen == ["cancelled"]
 
 
-async def test_cancelling_itself_in_the_first_step(loop_kind: str) -> None:
+async def test_task_cancels_itself_in_the_first_step(loop_kind: str) -> None:
     async def main() -> None:
         current = asyncio.current_task()
         assert current is not None
@@ -189,7 +189,7 @@ async def test_cancelling_itself_in_the_first_step(loop_kind: str) -> None:
         await task
 
 
-async def test_runs_in_the_context_given(loop_kind: str) -> None:
+async def test_runs_in_the_given_context(loop_kind: str) -> None:
     context = contextvars.Context()
     context.run(variable.set, "given")
 
@@ -204,7 +204,7 @@ async def test_runs_in_the_context_given(loop_kind: str) -> None:
     assert context[variable] == "changed"
 
 
-async def test_the_name(loop_kind: str) -> None:
+async def test_task_name(loop_kind: str) -> None:
     async def main() -> None:
         pass
 
@@ -212,7 +212,7 @@ async def test_the_name(loop_kind: str) -> None:
     assert (await started(main, name="mine")).get_name() == "mine"
 
 
-async def test_callbacks_scheduled_inside_are_the_loops(loop_kind: str) -> None:
+async def test_callbacks_scheduled_in_the_first_step_run_later(loop_kind: str) -> None:
     """The attribute that shadows ``call_soon`` has been removed when the first step runs."""
     loop = asyncio.get_running_loop()
     order: list[str] = []
@@ -251,7 +251,7 @@ async def test_nested_in_an_eager_task(loop_kind: str) -> None:
     assert await (await started(outer))
 
 
-async def test_a_task_factory_is_honoured(loop_kind: str) -> None:
+async def test_task_factory_is_used(loop_kind: str) -> None:
     loop = asyncio.get_running_loop()
     made: list[Any] = []
 
@@ -279,7 +279,7 @@ async def test_a_task_factory_is_honoured(loop_kind: str) -> None:
         loop.set_task_factory(None)
 
 
-async def test_a_loop_class_that_makes_its_own_tasks_is_honoured() -> None:
+async def test_overridden_create_task_is_used() -> None:
     made = []
 
     class Loop(asyncio.SelectorEventLoop):
@@ -302,7 +302,7 @@ async def test_a_loop_class_that_makes_its_own_tasks_is_honoured() -> None:
     assert await asyncio.to_thread(run) == "done"
 
 
-def test_a_loop_that_does_not_run_yet() -> None:
+def test_loop_that_is_not_running() -> None:
     async def main() -> asyncio.AbstractEventLoop:
         return asyncio.get_running_loop()
 
@@ -316,7 +316,7 @@ def test_a_loop_that_does_not_run_yet() -> None:
 
 
 @captures_only
-def test_create_task_that_an_agent_wraps_makes_the_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_create_task_wrapped_by_agent_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     # New Relic copies its current transaction to the new Task there.
     made: list[str] = []
     cls = asyncio.BaseEventLoop
@@ -335,7 +335,7 @@ def test_create_task_that_an_agent_wraps_makes_the_tasks(monkeypatch: pytest.Mon
     assert made == ["made"]
 
 
-async def test_another_task_class_is_honoured(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_replaced_task_class_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     """nest_asyncio, for example, replaces the C Task class by the one written in Python."""
     python_task = asyncio.tasks._PyTask  # type: ignore[attr-defined]
     monkeypatch.setattr(asyncio.tasks, "Task", python_task)
@@ -349,7 +349,7 @@ async def test_another_task_class_is_honoured(monkeypatch: pytest.MonkeyPatch) -
 
 
 @captures_only
-async def test_a_call_soon_of_somebody_else_is_left_alone() -> None:
+async def test_replaced_call_soon_is_kept() -> None:
     loop = asyncio.get_running_loop()
     seen = []
 
@@ -371,7 +371,7 @@ async def test_a_call_soon_of_somebody_else_is_left_alone() -> None:
 
 
 @captures_only
-async def test_what_others_schedule_while_the_task_is_made(
+async def test_callbacks_scheduled_during_task_creation(
     loop_kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A finalizer may run at any allocation, and may then call the loop or create a Task."""
@@ -410,7 +410,7 @@ async def test_what_others_schedule_while_the_task_is_made(
     assert seen == ["main", "callback", "before kept", "after kept"]
 
 
-async def test_a_finished_task_is_freed_without_the_collector(loop_kind: str) -> None:
+async def test_finished_task_leaves_no_cycle(loop_kind: str) -> None:
     async def main() -> None:
         pass
 
@@ -459,7 +459,7 @@ def test_two_loops_in_two_threads(loop_kind: str) -> None:
             assert found == list(range(base, base + 500))
 
 
-async def test_done_future_is_one_for_each_loop(loop_kind: str) -> None:
+async def test_done_future_is_shared_per_loop(loop_kind: str) -> None:
     loop = asyncio.get_running_loop()
     future = done_future(loop)
     assert future is done_future(loop)

@@ -8,7 +8,7 @@ import datetime
 from tornado._waiters import Waiters, call_unless_done
 
 
-async def test_the_head_is_cleared():
+async def test_finished_waiters_at_the_head_are_removed():
     line = Waiters()
     first, second, third = asyncio.Future(), asyncio.Future(), asyncio.Future()
     for each in (first, second, third):
@@ -22,7 +22,7 @@ async def test_the_head_is_cleared():
     assert not line
 
 
-async def test_half_gone_is_swept():
+async def test_queue_is_swept_when_half_has_finished():
     line = Waiters()
     waiting = [asyncio.Future() for _ in range(4)]
     for each in waiting:
@@ -34,7 +34,7 @@ async def test_half_gone_is_swept():
     assert list(line) == waiting[:1]
 
 
-async def test_those_who_leave_without_a_word_are_bounded():
+async def test_number_of_uncounted_finished_waiters_is_bounded():
     line = Waiters()
     stays = asyncio.Future()
     line.join(stays)
@@ -48,7 +48,7 @@ async def test_those_who_leave_without_a_word_are_bounded():
     assert line[0] is stays
 
 
-async def test_an_action_at_its_time(clock):
+async def test_action_is_called_at_timeout(clock):
     future = asyncio.Future()
     called = []
     call_unless_done(future, datetime.timedelta(seconds=5), lambda: called.append(clock()))
@@ -59,7 +59,7 @@ async def test_an_action_at_its_time(clock):
     assert [round(when - start, 1) for when in called] == [5]
 
 
-async def test_no_action_for_what_is_done(clock):
+async def test_action_is_not_called_for_completed_future(clock):
     called = []
     early, late = asyncio.Future(), asyncio.Future()
     early.set_result(None)

@@ -35,14 +35,14 @@ from tornado.tcpclient import TCPClient
 from tornado.tcpserver import TCPServer
 
 
-async def test_the_main_loop_is_the_running_one(loop_kind: str) -> None:
+async def test_main_loop_uses_the_running_asyncio_loop(loop_kind: str) -> None:
     made = AsyncIOMainLoop()
     assert made.asyncio_loop is asyncio.get_running_loop()
     assert made.selector_loop is made.asyncio_loop
     assert IOLoop.current() is made
 
 
-def test_a_given_asyncio_loop(loop_kind: str) -> None:
+def test_given_asyncio_loop_is_used(loop_kind: str) -> None:
     given = asyncio.new_event_loop()
     made = AsyncIOLoop(asyncio_loop=given, make_current=False)
     assert isinstance(made, BaseAsyncIOLoop)
@@ -54,7 +54,7 @@ def test_a_given_asyncio_loop(loop_kind: str) -> None:
     assert given.is_closed()
 
 
-def test_a_loop_of_its_own_is_closed_when_it_cannot_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_new_asyncio_loop_is_closed_if_construction_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     made = []
 
     def new_event_loop() -> asyncio.AbstractEventLoop:
@@ -76,14 +76,14 @@ async def test_conversions() -> None:
     assert await both == [1, 1]
 
 
-def test_a_name_that_is_not_there() -> None:
+def test_missing_attribute_raises() -> None:
     with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
         platform_asyncio.nothing  # noqa: B018
     assert "AnyThreadEventLoopPolicy" in dir(platform_asyncio)
 
 
 @pytest.mark.skipif(sys.version_info >= (3, 14), reason="asyncio itself warns of everything about policies")
-def test_a_policy_for_any_thread() -> None:
+def test_any_thread_policy() -> None:
     def work() -> bool:
         loop = asyncio.get_event_loop()
         same = asyncio.get_event_loop() is loop
@@ -105,7 +105,7 @@ def test_a_policy_for_any_thread() -> None:
         pool.submit(work).result()
 
 
-def test_importing_warns_of_nothing() -> None:
+def test_import_emits_no_warnings() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         vars(platform_asyncio).pop("AnyThreadEventLoopPolicy", None)
@@ -115,7 +115,7 @@ def test_importing_warns_of_nothing() -> None:
 # ---- Loops that cannot watch file descriptors
 
 
-def without_readers(kind: str) -> asyncio.AbstractEventLoop:
+def loop_without_readers(kind: str) -> asyncio.AbstractEventLoop:
     """Create a loop whose ``add_reader`` and related methods raise NotImplementedError, as on Windows."""
     base: Any = pytest.importorskip("uvloop").Loop if kind == "uvloop" else asyncio.SelectorEventLoop
 
@@ -165,7 +165,7 @@ async def converse() -> None:
     server.stop()
 
 
-def test_a_loop_without_readers(loop_kind: str) -> None:
+def test_asyncio_run_with_loop_without_readers(loop_kind: str) -> None:
     """A thread watches the descriptors, and ends with the loop."""
     before = set(threading.enumerate())
 
@@ -174,14 +174,14 @@ def test_a_loop_without_readers(loop_kind: str) -> None:
         await converse()
         assert len(set(threading.enumerate()) - before) == 1
 
-    with asyncio.Runner(loop_factory=lambda: without_readers(loop_kind)) as runner:
+    with asyncio.Runner(loop_factory=lambda: loop_without_readers(loop_kind)) as runner:
         runner.run(main())
     assert set(threading.enumerate()) <= before
 
 
-def test_a_loop_without_readers_that_the_ioloop_closes(loop_kind: str) -> None:
+def test_loop_without_readers_closed_by_the_ioloop(loop_kind: str) -> None:
     before = set(threading.enumerate())
-    loop = AsyncIOLoop(asyncio_loop=without_readers(loop_kind), make_current=False)
+    loop = AsyncIOLoop(asyncio_loop=loop_without_readers(loop_kind), make_current=False)
     loop.run_sync(converse)
     loop.close()
     assert loop.asyncio_loop.is_closed()  # type: ignore[attr-defined]
@@ -192,7 +192,7 @@ def test_loops_without_readers_in_several_threads(loop_kind: str) -> None:
     before = set(threading.enumerate())
 
     def work() -> None:
-        with asyncio.Runner(loop_factory=lambda: without_readers(loop_kind)) as runner:
+        with asyncio.Runner(loop_factory=lambda: loop_without_readers(loop_kind)) as runner:
             for _ in range(5):
                 runner.run(converse())
 
@@ -202,9 +202,9 @@ def test_loops_without_readers_in_several_threads(loop_kind: str) -> None:
     assert set(threading.enumerate()) <= before
 
 
-def test_an_ioloop_that_cannot_be_made_leaves_no_thread() -> None:
+def test_failed_construction_leaves_no_thread() -> None:
     before = set(threading.enumerate())
-    given = without_readers("asyncio")
+    given = loop_without_readers("asyncio")
     first = AsyncIOLoop(asyncio_loop=given, make_current=False)
     with pytest.raises(RuntimeError, match="already has an IOLoop"):
         AsyncIOLoop(asyncio_loop=given, make_current=False)
@@ -212,9 +212,9 @@ def test_an_ioloop_that_cannot_be_made_leaves_no_thread() -> None:
     assert set(threading.enumerate()) <= before
 
 
-def test_a_loop_whose_thread_cannot_be_had_is_still_free(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_asyncio_loop_can_be_used_after_thread_creation_failed(monkeypatch: pytest.MonkeyPatch) -> None:
     """With too many threads or descriptors, creating the IOLoop can be repeated later."""
-    given = without_readers("asyncio")
+    given = loop_without_readers("asyncio")
 
     def fail(loop: asyncio.AbstractEventLoop) -> None:
         raise OSError("none left")
@@ -230,14 +230,14 @@ def test_a_loop_whose_thread_cannot_be_had_is_still_free(monkeypatch: pytest.Mon
 # ---- Loops that asyncio creates or closes
 
 
-def test_a_given_loop_is_still_free_after_an_error() -> None:
+def test_given_loop_can_be_used_after_failed_construction() -> None:
     given = asyncio.new_event_loop()
     with pytest.raises(TypeError):
         AsyncIOLoop(asyncio_loop=given, unknown=True)
     AsyncIOLoop(asyncio_loop=given, make_current=False).close()
 
 
-def test_a_runner_has_one_ioloop(loop_kind: str) -> None:
+def test_runner_has_one_ioloop(loop_kind: str) -> None:
     async def current() -> IOLoop:
         return IOLoop.current()
 
@@ -248,7 +248,7 @@ def test_a_runner_has_one_ioloop(loop_kind: str) -> None:
     assert asyncio.run(current()) is not first
 
 
-def test_a_loop_that_asyncio_has_closed(loop_kind: str) -> None:
+def test_loop_closed_by_asyncio(loop_kind: str) -> None:
     """Resources can still be released; new timers are refused, and new callbacks are dropped."""
     ours, theirs = socket.socketpair()
 
@@ -277,7 +277,7 @@ def test_a_loop_that_asyncio_has_closed(loop_kind: str) -> None:
     ours.close()
 
 
-def test_a_stream_that_outlives_its_loop(loop_kind: str) -> None:
+def test_stream_that_outlives_its_loop(loop_kind: str) -> None:
     ours, theirs = socket.socketpair()
 
     async def main() -> IOStream:
@@ -294,7 +294,7 @@ def test_a_stream_that_outlives_its_loop(loop_kind: str) -> None:
     theirs.close()
 
 
-async def test_a_loop_inside_another(loop_kind: str) -> None:
+async def test_loop_created_inside_a_running_loop(loop_kind: str) -> None:
     """An IOLoop can be created and used inside a running loop, and can run in another thread."""
     inner = AsyncIOLoop(asyncio_loop=loop_factory(loop_kind)(), make_current=False)
     assert IOLoop.current() is not inner
@@ -359,7 +359,7 @@ def open_descriptors() -> int:
 
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="this system does not list open descriptors")
-def test_many_loops_leave_nothing(loop_kind: str) -> None:
+def test_many_loops_leave_no_resources(loop_kind: str) -> None:
     """The loops are closed by the IOLoop or by asyncio, or dropped with pending work."""
 
     async def main() -> None:

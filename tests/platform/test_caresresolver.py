@@ -75,7 +75,9 @@ async def test_addresses_of_both_families(loop_kind: str) -> None:
         (socket.AF_INET6, dns.AAAA, ("2001:db8::7", 443, 0, 0)),
     ],
 )
-async def test_one_family(family: socket.AddressFamily, kind: int, expected: tuple[Any, ...]) -> None:
+async def test_resolving_one_family(
+    family: socket.AddressFamily, kind: int, expected: tuple[Any, ...]
+) -> None:
     """No query is sent for the other family."""
     async with serving() as (server, resolver):
         server.addresses["host.test"] = ["192.0.2.7", "2001:db8::7"]
@@ -83,7 +85,7 @@ async def test_one_family(family: socket.AddressFamily, kind: int, expected: tup
         assert [each for _, each, _ in server.queries] == [kind]
 
 
-async def test_each_address_comes_once_and_an_alias_leads_on() -> None:
+async def test_alias_is_followed_and_addresses_are_unique() -> None:
     async with serving() as (server, resolver):
         server.aliases["www.test"] = "host.test"
         server.addresses["host.test"] = ["192.0.2.1", "192.0.2.2"]
@@ -91,7 +93,7 @@ async def test_each_address_comes_once_and_an_alias_leads_on() -> None:
         assert sorted(address for _, address in found) == [("192.0.2.1", 80), ("192.0.2.2", 80)]
 
 
-async def test_many_at_once(loop_kind: str) -> None:
+async def test_many_concurrent_queries(loop_kind: str) -> None:
     async with serving() as (server, resolver):
         names = [f"n{number}.test" for number in range(100)]
         server.addresses = {name: [f"192.0.2.{number}"] for number, name in enumerate(names)}
@@ -101,14 +103,14 @@ async def test_many_at_once(loop_kind: str) -> None:
 
 
 @pytest.mark.parametrize(("literal", "family"), [("127.0.0.1", socket.AF_INET), ("::1", socket.AF_INET6)])
-async def test_a_literal_address_is_asked_of_nobody(literal: str, family: int) -> None:
+async def test_literal_address_needs_no_query(literal: str, family: int) -> None:
     async with serving() as (server, resolver):
         ((found_family, address),) = await resolver.resolve(literal, 80)
         assert (found_family, address[:2]) == (family, (literal, 80))
         assert server.queries == []
 
 
-async def test_a_name_in_another_script() -> None:
+async def test_internationalized_name() -> None:
     async with serving() as (server, resolver):
         server.addresses["xn--bcher-kva.test"] = ["192.0.2.7"]
         assert await resolver.resolve("bücher.test", 80, socket.AF_INET)
@@ -123,7 +125,7 @@ async def test_a_name_in_another_script() -> None:
     ],
     ids=["no such name", "no address", "server failure"],
 )
-async def test_what_has_no_answer(rule: dict[str, Any], code: int, loop_kind: str) -> None:
+async def test_failed_queries(rule: dict[str, Any], code: int, loop_kind: str) -> None:
     async with serving() as (server, resolver):
         vars(server).update(rule)
         with pytest.raises(socket.gaierror, match=r"look-up of 'host\.test' failed: \w") as caught:
@@ -132,7 +134,7 @@ async def test_what_has_no_answer(rule: dict[str, Any], code: int, loop_kind: st
 
 
 @pytest.mark.parametrize("name", ["a" * 64 + ".test", "host..test"])
-async def test_what_can_be_no_name(name: str) -> None:
+async def test_invalid_names(name: str) -> None:
     async with serving() as (server, resolver):
         with pytest.raises(socket.gaierror) as caught:
             await resolver.resolve(name, 80)
@@ -140,7 +142,7 @@ async def test_what_can_be_no_name(name: str) -> None:
         assert server.queries == []
 
 
-async def test_it_asks_again_when_a_packet_is_lost(loop_kind: str) -> None:
+async def test_query_is_repeated_after_a_lost_packet(loop_kind: str) -> None:
     """The repetition needs the timer, because no socket becomes ready."""
     async with serving(timeout=0.05) as (server, resolver):
         server.addresses["host.test"] = ["192.0.2.7"]
@@ -149,7 +151,7 @@ async def test_it_asks_again_when_a_packet_is_lost(loop_kind: str) -> None:
         assert len(server.queries) == 2
 
 
-async def test_a_server_that_never_answers() -> None:
+async def test_unresponsive_server() -> None:
     async with serving(timeout=0.05, tries=1) as (server, resolver):
         server.silent["host.test"] = 99
         with pytest.raises(socket.gaierror) as caught:
@@ -157,7 +159,7 @@ async def test_a_server_that_never_answers() -> None:
         assert caught.value.errno == socket.EAI_AGAIN
 
 
-async def test_a_long_answer_comes_by_tcp(loop_kind: str) -> None:
+async def test_truncated_response_is_repeated_over_tcp(loop_kind: str) -> None:
     """The TCP socket is also watched for writing until it is connected."""
     async with serving() as (server, resolver):
         server.addresses["host.test"] = [f"192.0.2.{number}" for number in range(1, 101)]
@@ -166,7 +168,7 @@ async def test_a_long_answer_comes_by_tcp(loop_kind: str) -> None:
         assert [tcp for *_, tcp in server.queries] == [False, True]
 
 
-async def test_who_asked_may_go_away(loop_kind: str) -> None:
+async def test_cancelled_query(loop_kind: str) -> None:
     async with serving() as (server, resolver):
         asked = asyncio.Event()
         server.on_query = lambda name: asked.set()
@@ -180,7 +182,7 @@ async def test_who_asked_may_go_away(loop_kind: str) -> None:
         assert await resolver.resolve("other.test", 80, socket.AF_INET)
 
 
-async def test_closing_fails_what_is_under_way(loop_kind: str) -> None:
+async def test_close_fails_pending_queries(loop_kind: str) -> None:
     async with serving() as (server, resolver):
         asked = asyncio.Event()
         server.on_query = lambda name: asked.set()
@@ -197,7 +199,7 @@ async def test_closing_fails_what_is_under_way(loop_kind: str) -> None:
             await resolver.resolve("host.test", 80)
 
 
-async def test_sockets_that_stay_open(loop_kind: str) -> None:
+async def test_close_removes_sockets_that_stay_open(loop_kind: str) -> None:
     """c-ares may keep sockets open for the next query. Closing the resolver removes them from the loop."""
     flags = pycares.ARES_FLAG_NOSEARCH | pycares.ARES_FLAG_STAYOPEN
     async with serving(flags=flags) as (server, resolver):
@@ -215,12 +217,12 @@ async def test_sockets_that_stay_open(loop_kind: str) -> None:
         assert resolver.io_loop.mock_calls == []
 
 
-async def test_options_that_are_wrong() -> None:
+async def test_invalid_options() -> None:
     with pytest.raises((pycares.AresError, ValueError)):
         CaresResolver(servers=["nonsense"])
 
 
-async def test_by_its_name_for_a_whole_program(loop_kind: str) -> None:
+async def test_configured_by_name(loop_kind: str) -> None:
     """A TCPClient resolves its server's name with it."""
     saved = Resolver._save_configuration()
     async with name_server() as server:
@@ -247,7 +249,7 @@ async def test_by_its_name_for_a_whole_program(loop_kind: str) -> None:
             Resolver._restore_configuration(saved)
 
 
-async def test_a_callback_of_tornado_4() -> None:
+async def test_resolve_with_callback_argument() -> None:
     async with serving() as (server, resolver):
         server.addresses["host.test"] = ["192.0.2.7"]
         found: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
@@ -257,7 +259,7 @@ async def test_a_callback_of_tornado_4() -> None:
         assert await found == [(socket.AF_INET, ("192.0.2.7", 80))]
 
 
-def test_one_loop_after_another(loop_kind: str) -> None:
+def test_resolver_used_in_two_loops(loop_kind: str) -> None:
     """Pending queries of the first loop do not disturb the second."""
     kept: list[CaresResolver] = []
 
@@ -286,7 +288,7 @@ def test_one_loop_after_another(loop_kind: str) -> None:
     kept[0].close()
 
 
-async def test_making_one_needs_no_loop(loop_kind: str) -> None:
+async def test_constructor_needs_no_loop(loop_kind: str) -> None:
     def make() -> None:
         CaresResolver().close()
         with pytest.raises(RuntimeError, match="no current event loop"):
@@ -295,7 +297,7 @@ async def test_making_one_needs_no_loop(loop_kind: str) -> None:
     await asyncio.to_thread(make)
 
 
-def test_one_that_is_dropped_is_garbage() -> None:
+def test_dropped_resolver_is_garbage_collected() -> None:
     async def use() -> weakref.ref[Any]:
         async with name_server() as server:
             server.addresses["host.test"] = ["192.0.2.7"]

@@ -45,7 +45,7 @@ def program(text: str, kind: str) -> list[str]:
     return sorted(output_of(BEGIN + text, kind).split("\n")[:-1])
 
 
-def test_an_idle_loop_serves_parent_and_children() -> None:
+def test_idle_loop_works_in_parent_and_children() -> None:
     """All processes watch the same descriptor; none receives events or errors of another's registration."""
     out = program(
         """
@@ -70,7 +70,7 @@ loop.close()
     assert out == ["1", "2", "3"]
 
 
-def test_children_side_by_side() -> None:
+def test_children_watch_one_socket_concurrently() -> None:
     """All children watch the listening socket at the same time, like forked servers."""
     out = program(
         """
@@ -102,7 +102,7 @@ loop.close()
     assert out == ["told"] * 3
 
 
-def test_a_fork_inside_a_running_loop(loop_kind: str) -> None:
+def test_fork_inside_a_running_loop(loop_kind: str) -> None:
     """The child starts with a new loop; the parent's loop is not affected."""
     out = program(
         """
@@ -138,7 +138,7 @@ with asyncio.Runner(loop_factory=new_event_loop) as runner:
     assert out == ["child", "parent"]
 
 
-def test_a_child_with_a_selector_thread_ends() -> None:
+def test_selector_thread_in_a_child_can_be_closed() -> None:
     """The thread does not exist in the child, which neither waits for it nor disturbs the parent's thread."""
     out = program(
         """
@@ -168,7 +168,7 @@ with warnings.catch_warnings():
     assert out == ["read"]
 
 
-def test_a_selector_of_its_own() -> None:
+def test_child_gets_a_new_selector() -> None:
     """Registrations are kept, and the shared selector is closed."""
     loop = loop_factory("asyncio")()
     ours, theirs = socket.socketpair()
@@ -187,7 +187,7 @@ def test_a_selector_of_its_own() -> None:
     loop.close()
 
 
-def test_a_selector_of_somebody_elses_is_left_alone(clock: FakeClock) -> None:
+def test_custom_selector_is_kept(clock: FakeClock) -> None:
     loop = clock.new_event_loop()
     before = loop._selector  # type: ignore[attr-defined]
     _fork._give_own_selector(loop)
@@ -196,7 +196,7 @@ def test_a_selector_of_somebody_elses_is_left_alone(clock: FakeClock) -> None:
     loop.close()
 
 
-def test_loop_made_by_asking_for_the_current_one_serves_each_child() -> None:
+def test_loop_created_by_current_look_up_works_in_each_child() -> None:
     """The look-up creates an asyncio loop without an IOLoop, which forked children must not share either."""
     out = program(
         """

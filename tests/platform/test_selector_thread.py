@@ -71,7 +71,7 @@ async def test_reader_and_writer(pair: Pair, loop_kind: str) -> None:
     thread.close()
 
 
-async def test_what_stays_ready_is_reported_again(pair: Pair) -> None:
+async def test_ready_descriptor_is_reported_repeatedly(pair: Pair) -> None:
     a, b = pair
     thread = SelectorThread(asyncio.get_running_loop())
     times = asyncio.Semaphore(0)
@@ -82,7 +82,7 @@ async def test_what_stays_ready_is_reported_again(pair: Pair) -> None:
     thread.close()
 
 
-async def test_a_callback_is_replaced(pair: Pair) -> None:
+async def test_callback_is_replaced(pair: Pair) -> None:
     a, b = pair
     thread = SelectorThread(asyncio.get_running_loop())
     called = asyncio.Event()
@@ -93,7 +93,7 @@ async def test_a_callback_is_replaced(pair: Pair) -> None:
     thread.close()
 
 
-async def test_a_callback_that_removes_another(pair: Pair) -> None:
+async def test_callback_that_removes_another(pair: Pair) -> None:
     a, b = pair
     thread = SelectorThread(asyncio.get_running_loop())
     count = 0
@@ -117,7 +117,7 @@ async def test_a_callback_that_removes_another(pair: Pair) -> None:
     thread.close()
 
 
-async def test_an_exception_in_a_callback(pair: Pair, expect_log: Any) -> None:
+async def test_callback_exception_is_logged(pair: Pair, expect_log: Any) -> None:
     a, b = pair
     thread = SelectorThread(asyncio.get_running_loop())
     later = asyncio.Event()
@@ -134,7 +134,7 @@ async def test_an_exception_in_a_callback(pair: Pair, expect_log: Any) -> None:
 
 
 @pytest.mark.usefixtures("selector_class")
-async def test_a_descriptor_closed_while_it_is_watched(pair: Pair) -> None:
+async def test_descriptor_closed_while_it_is_watched(pair: Pair) -> None:
     """Its callback is called, so that it can detect the error."""
     read, write = os.pipe()
     thread = SelectorThread(asyncio.get_running_loop())
@@ -154,7 +154,7 @@ async def test_a_descriptor_closed_while_it_is_watched(pair: Pair) -> None:
     thread.close()
 
 
-async def test_a_closed_one_takes_nothing(pair: Pair) -> None:
+async def test_closed_selector_thread_rejects_descriptors(pair: Pair) -> None:
     thread = SelectorThread(asyncio.get_running_loop())
     thread.add_reader(pair[0], print)
     thread.close()
@@ -164,14 +164,14 @@ async def test_a_closed_one_takes_nothing(pair: Pair) -> None:
         thread.add_reader(pair[0], print)
 
 
-async def test_an_answer_that_comes_after_the_end(pair: Pair) -> None:
+async def test_result_after_close_is_ignored(pair: Pair) -> None:
     thread = SelectorThread(asyncio.get_running_loop())
     thread.add_writer(pair[0], pytest.fail, "called")
     thread.close()
     await asyncio.sleep(0)
 
 
-def test_asyncio_run_ends_it(pair: Pair) -> None:
+def test_asyncio_run_stops_the_thread(pair: Pair) -> None:
     async def main() -> SelectorThread:
         thread = SelectorThread(asyncio.get_running_loop())
         thread.add_reader(pair[0], print)
@@ -183,7 +183,7 @@ def test_asyncio_run_ends_it(pair: Pair) -> None:
     assert thread._waker_r.fileno() == -1
 
 
-def test_the_end_of_the_program_ends_it(pair: Pair) -> None:
+def test_interpreter_exit_stops_the_thread(pair: Pair) -> None:
     loop = asyncio.new_event_loop()
     thread = SelectorThread(loop)
     thread.add_reader(pair[0], print)
@@ -192,7 +192,7 @@ def test_the_end_of_the_program_ends_it(pair: Pair) -> None:
     loop.close()
 
 
-def test_a_loop_that_stops_at_once() -> None:
+def test_loop_that_stops_immediately() -> None:
     loop = asyncio.new_event_loop()
     thread = SelectorThread(loop)
     loop.call_soon(loop.stop)
@@ -205,7 +205,7 @@ def test_a_loop_that_stops_at_once() -> None:
     gc.collect()
 
 
-def test_a_loop_closed_without_it(pair: Pair) -> None:
+def test_loop_closed_before_the_selector_thread(pair: Pair) -> None:
     loop = asyncio.new_event_loop()
     thread = SelectorThread(loop)
     thread.add_reader(pair[0], print)
@@ -215,7 +215,7 @@ def test_a_loop_closed_without_it(pair: Pair) -> None:
     thread.close()
 
 
-def test_a_loop_with_readers_added(pair: Pair) -> None:
+def test_wrapped_loop_has_readers(pair: Pair) -> None:
     class Loop(asyncio.SelectorEventLoop):
         def add_reader(self, *args: Any) -> None:
             raise NotImplementedError
@@ -245,7 +245,7 @@ def test_a_loop_with_readers_added(pair: Pair) -> None:
     assert real.is_closed()
 
 
-def test_a_loop_whose_close_was_replaced(pair: Pair) -> None:
+def test_loop_with_replaced_close(pair: Pair) -> None:
     """pyzmq replaces it in this way, so that the thread ends with a loop that does not know the thread."""
     real = asyncio.new_event_loop()
     with_readers = AddThreadSelectorEventLoop(real)  # type: ignore[abstract]
@@ -264,7 +264,7 @@ def test_a_loop_whose_close_was_replaced(pair: Pair) -> None:
     assert not with_readers._selector._thread.is_alive()
 
 
-def test_one_made_before_its_loop_runs(loop_kind: str, pair: Pair) -> None:
+def test_selector_thread_created_before_the_loop_runs(loop_kind: str, pair: Pair) -> None:
     """ipykernel creates and uses it outside the loop, which then runs, stops and runs again."""
     loop = loop_factory(loop_kind)()
     thread = SelectorThread(loop)
@@ -278,7 +278,7 @@ def test_one_made_before_its_loop_runs(loop_kind: str, pair: Pair) -> None:
     loop.close()
 
 
-async def test_many_descriptors_at_once(loop_kind: str) -> None:
+async def test_many_descriptors(loop_kind: str) -> None:
     """Each is reported, although others are added and removed at the same time."""
     thread = SelectorThread(asyncio.get_running_loop())
     pairs = [socket.socketpair() for _ in range(100)]

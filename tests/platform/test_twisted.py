@@ -22,7 +22,7 @@ from twisted.internet import defer  # noqa: E402 - after the check for Twisted
 import tornado.platform.twisted  # noqa: E402
 
 
-async def test_a_result(loop_kind: str) -> None:
+async def test_deferred_result(loop_kind: str) -> None:
     @gen.coroutine
     def main() -> Any:
         deferred: defer.Deferred[int] = defer.Deferred()
@@ -32,7 +32,7 @@ async def test_a_result(loop_kind: str) -> None:
     assert await main() == 42
 
 
-async def test_one_that_has_fired_already_costs_no_turn_of_the_loop() -> None:
+async def test_fired_deferred_needs_no_loop_iteration() -> None:
     @gen.coroutine
     def main() -> Any:
         return (yield defer.succeed(42))
@@ -40,7 +40,7 @@ async def test_one_that_has_fired_already_costs_no_turn_of_the_loop() -> None:
     assert main().done()
 
 
-async def test_a_failure(loop_kind: str) -> None:
+async def test_deferred_failure(loop_kind: str) -> None:
     async def main() -> None:
         await convert_yielded(defer.fail(ZeroDivisionError("by zero")))
 
@@ -60,7 +60,7 @@ async def test_with_inline_callbacks() -> None:
     assert await convert_yielded(add(first, defer.succeed(2))) == 3
 
 
-async def test_among_other_things_to_wait_for(clock: FakeClock) -> None:
+async def test_multi_with_deferreds(clock: FakeClock) -> None:
     deferreds: dict[str, defer.Deferred[int]] = {"a": defer.Deferred(), "b": defer.succeed(2)}
     IOLoop.current().add_callback(deferreds["a"].callback, 1)
     assert await gen.multi({**deferreds, "c": asyncio.sleep(0, 3)}) == {"a": 1, "b": 2, "c": 3}
@@ -87,7 +87,7 @@ async def test_cancelling_the_deferred_fails_the_future() -> None:
         await future
 
 
-def test_install_is_all_there_is() -> None:
+def test_exported_names() -> None:
     assert tornado.platform.twisted.__all__ == ["install"]
 
 
@@ -95,7 +95,7 @@ def test_install_is_all_there_is() -> None:
 
 
 @pytest.mark.parametrize("kind", ["asyncio", "uvloop"])
-def test_the_reactor_runs_the_loop(kind: str) -> None:
+def test_reactor_runs_the_loop(kind: str) -> None:
     """Callbacks of the loop run while the reactor runs, and so do Twisted's threads."""
     if kind == "uvloop":
         pytest.importorskip("uvloop")
@@ -119,7 +119,7 @@ def test_the_reactor_runs_the_loop(kind: str) -> None:
     assert out.split("\n") == ["in a thread", "stopped", ""]
 
 
-def test_the_loop_runs_the_reactor() -> None:
+def test_loop_runs_the_reactor() -> None:
     """Twisted's sockets and timers work with a running loop alone."""
     out = output_of("""
         from tornado.ioloop import IOLoop
@@ -145,7 +145,7 @@ def test_the_loop_runs_the_reactor() -> None:
     assert out.split("\n") == ["to and fro", "later", ""]
 
 
-def test_a_second_reactor_is_refused() -> None:
+def test_second_reactor_is_rejected() -> None:
     out = output_of("""
         from twisted.internet.error import ReactorAlreadyInstalledError
         from tornado.ioloop import IOLoop

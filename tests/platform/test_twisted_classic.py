@@ -56,7 +56,7 @@ async def main():
 
 
 @pytest.mark.parametrize("kind", ["selectreactor", "pollreactor", "asyncioreactor"])
-def test_ioloop_on_a_reactor_runs_by_its_own_start(kind: str) -> None:
+def test_ioloop_on_a_reactor_started_by_the_ioloop(kind: str) -> None:
     out = output_of(
         SERVING + "loop.run_sync(main)\nloop.run_sync(main)\nserver.stop()\nloop.close(all_fds=True)\n", kind
     )
@@ -64,7 +64,7 @@ def test_ioloop_on_a_reactor_runs_by_its_own_start(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["selectreactor", "pollreactor", "asyncioreactor"])
-def test_ioloop_on_a_reactor_runs_by_the_reactor(kind: str) -> None:
+def test_ioloop_on_a_reactor_started_by_the_reactor(kind: str) -> None:
     out = output_of(
         SERVING
         + """
@@ -132,7 +132,7 @@ def turn(reactor: Any) -> None:
     reactor.doIteration(0)
 
 
-def test_reactor_keeps_one_timer_for_the_loops_earliest(reactor: Any) -> None:
+def test_reactor_has_one_timer_for_the_earliest_timeout(reactor: Any) -> None:
     readers = reactor.getReaders()
     loop = twisted_reactors.ReactorEventLoop(reactor)
     late = loop.call_later(1000, print)
@@ -173,7 +173,7 @@ def test_nested_iteration_restores_the_outer_running_loop(reactor: Any) -> None:
     asyncio.run(outer())
 
 
-def test_selector_without_descriptor_is_refused(reactor: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_selector_without_descriptor_is_rejected(reactor: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         twisted_reactors.selectors, "DefaultSelector", twisted_reactors.selectors.SelectSelector
     )
@@ -201,7 +201,7 @@ async def exchange(reactor: Any) -> bytes:
     return answer
 
 
-def test_reactor_on_a_loop_runs_by_the_loop() -> None:
+def test_reactor_on_a_loop_started_by_the_loop() -> None:
     loop = IOLoop(make_current=False)
     reactor = TornadoReactor(loop)
     assert loop.run_sync(lambda: exchange(reactor)) == b"to and fro"
@@ -210,7 +210,7 @@ def test_reactor_on_a_loop_runs_by_the_loop() -> None:
     close(reactor, loop)
 
 
-def test_reactor_on_a_loop_runs_by_itself() -> None:
+def test_reactor_on_a_loop_started_by_the_reactor() -> None:
     loop = IOLoop(make_current=False)
     reactor = TornadoReactor(loop)
     answers = []
@@ -254,7 +254,7 @@ def test_install_ignores_a_loop_with_a_warning() -> None:
         (lambda: TwistedResolver(), "TwistedResolver is the style of Tornado 4"),
     ],
 )
-async def test_names_warn_of_their_replacement(make: Any, text: str) -> None:
+async def test_deprecated_names_warn(make: Any, text: str) -> None:
     with pytest.warns(DeprecationWarning, match=text):
         made = make()
     for reader in getattr(made, "_internalReaders", ()):
@@ -292,7 +292,7 @@ def resolver_with(monkeypatch: pytest.MonkeyPatch, client: Answers) -> Any:
     return resolver
 
 
-async def test_hosts_file_is_asked_first(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_hosts_file_is_consulted_first(monkeypatch: pytest.MonkeyPatch) -> None:
     client = Answers()
     resolver = resolver_with(monkeypatch, client)
     assert (socket.AF_INET, ("127.0.0.1", 80)) in await resolver.resolve("localhost", 80)
@@ -312,7 +312,7 @@ async def test_all_ipv4_addresses_of_a_name_and_not_its_aliases(monkeypatch: pyt
     assert found == [(socket.AF_INET, ("192.0.2.1", 443)), (socket.AF_INET, ("192.0.2.2", 443))]
 
 
-async def test_ipv6_is_asked_where_there_is_no_ipv4(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_ipv6_is_queried_if_there_is_no_ipv4_address(monkeypatch: pytest.MonkeyPatch) -> None:
     client = Answers(**{"six.test_A": [], "six.test_AAAA": [dns.Record_AAAA("2001:db8::1")]})
     resolver = resolver_with(monkeypatch, client)
     assert await resolver.resolve("six.test", 1) == [(socket.AF_INET6, ("2001:db8::1", 1, 0, 0))]
@@ -348,7 +348,7 @@ async def test_callback_gets_the_addresses(monkeypatch: pytest.MonkeyPatch) -> N
     assert await got == [(socket.AF_INET, ("192.0.2.1", 80))]
 
 
-async def test_client_is_made_anew_for_another_loop() -> None:
+async def test_new_client_for_another_loop() -> None:
     resolver = TwistedResolver()
     first = resolver._client_of(IOLoop.current())
     assert isinstance(first, dns_client.Resolver)
@@ -358,6 +358,6 @@ async def test_client_is_made_anew_for_another_loop() -> None:
     other.close()
 
 
-def test_twisted_ioloop_warns_of_its_replacement(reactor: Any) -> None:
+def test_twisted_ioloop_is_deprecated(reactor: Any) -> None:
     with pytest.warns(DeprecationWarning, match="TwistedIOLoop is the style of Tornado 4"):
         TwistedIOLoop(reactor, make_current=False).close()
