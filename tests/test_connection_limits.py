@@ -81,7 +81,7 @@ async def test_connections_per_address_are_limited(
             stream.close()
         await until_count(server._connection_limits, 0)
         assert server._connection_limits is not None
-        assert server._connection_limits._of_address == {}
+        assert server._connection_limits._count_by_address == {}
 
 
 async def test_total_connections_are_limited(loop_kind: str, expect_log: ExpectLog) -> None:
@@ -103,9 +103,9 @@ async def test_total_connections_are_limited(loop_kind: str, expect_log: ExpectL
 def test_total_is_limited_to_three_quarters_of_the_descriptors(
     monkeypatch: pytest.MonkeyPatch, family: socket.AddressFamily
 ) -> None:
-    monkeypatch.setattr(_connection_limits, "_descriptors", lambda: 100)
+    monkeypatch.setattr(_connection_limits, "_max_descriptors", lambda: 100)
     assert [ConnectionLimits(total, None).total for total in (75, 76, 10_000, None)] == [75, 75, 75, None]
-    monkeypatch.setattr(_connection_limits, "_descriptors", lambda: None)
+    monkeypatch.setattr(_connection_limits, "_max_descriptors", lambda: None)
     assert ConnectionLimits(10_000, None).total == 10_000
 
 
@@ -199,4 +199,4 @@ async def test_stream_stays_counted_after_start_tls(certificates: Any) -> None:
         assert server._connection_limits.count == 1
         secure.close()
         await until_count(server._connection_limits, 0)
-        assert server._connection_limits._of_address == {}
+        assert server._connection_limits._count_by_address == {}

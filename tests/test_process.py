@@ -89,7 +89,7 @@ def test_fork_in_a_child_is_rejected():
 
 
 async def test_fork_in_a_running_loop_is_rejected():
-    with pytest.raises(RuntimeError, match="fork first"):
+    with pytest.raises(RuntimeError, match="call it before the loop starts"):
         fork_processes(2)
 
 
@@ -371,7 +371,7 @@ def test_too_many_restarts_terminate_the_other_children(stubborn):
     done = run(f"""
         import socket
         from tornado import _restart
-        _restart._PATIENCE = 0.1 if {stubborn} else 60
+        _restart._GRACE_PERIOD = 0.1 if {stubborn} else 60
         if {stubborn}:
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
         ready, tell = socket.socketpair()
@@ -397,8 +397,8 @@ def test_ctrl_c_ends_children_without_tracebacks(everybody):
         from tornado import _restart
         from tornado.process import fork_processes
         logging.basicConfig(level=logging.INFO, format='%(message)s')
-        end = _restart.end
-        _restart.end = lambda children, why, patience: end(children, why, 60 if {everybody} else 0)
+        end = _restart.terminate
+        _restart.terminate = lambda children, reason, _: end(children, reason, 60 if {everybody} else 0)
         fork_processes(2)
         os.write(1, b"%d\\n" % os.getpid())
         while True:  # a signal just before signal.pause() would not end it

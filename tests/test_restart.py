@@ -82,14 +82,14 @@ def test_request_is_visible_to_all_processes():
 
 def test_truncated_request_has_default_values():
     group = _restart.ProcessGroup({})
-    group._asking.send(b'{"patience": ')
+    group._sender.send(b'{"patience": ')
     assert group.asked() == {"patience": 0.0, "words": {}}
     group.close()
 
 
 def test_children_that_delay_the_restart_are_terminated(monkeypatch, executed, expect_log):
     """One child exits before SIGTERM, one on SIGTERM, and one is killed."""
-    monkeypatch.setattr(_restart, "_PATIENCE", 0.05)
+    monkeypatch.setattr(_restart, "_GRACE_PERIOD", 0.05)
     ready, tell = os.pipe()
     children = {}
     for number in range(3):

@@ -12,7 +12,7 @@ async def test_finished_waiters_at_the_head_are_removed():
     line = Waiters()
     first, second, third = asyncio.Future(), asyncio.Future(), asyncio.Future()
     for each in (first, second, third):
-        line.join(each)
+        line.add(each)
     first.cancel()
     third.cancel()
     line.drop_finished()
@@ -26,10 +26,10 @@ async def test_queue_is_swept_when_half_has_finished():
     line = Waiters()
     waiting = [asyncio.Future() for _ in range(4)]
     for each in waiting:
-        line.join(each)
+        line.add(each)
     for number, length in ((3, 4), (2, 2), (1, 1)):
         waiting[number].set_result(None)
-        line.note_left()
+        line.count_finished()
         assert len(line) == length
     assert list(line) == waiting[:1]
 
@@ -37,11 +37,11 @@ async def test_queue_is_swept_when_half_has_finished():
 async def test_number_of_uncounted_finished_waiters_is_bounded():
     line = Waiters()
     stays = asyncio.Future()
-    line.join(stays)
+    line.add(stays)
     longest = 0
     for _ in range(5_000):
         leaves = asyncio.Future()
-        line.join(("item", leaves))
+        line.add(("item", leaves))
         leaves.cancel()
         longest = max(longest, len(line))
     assert longest <= 128

@@ -149,10 +149,10 @@ def multi(
     def child_done(child: Any) -> None:
         pending.discard(child)
         if not pending:
-            _deliver(outcome, waited, keys, quiet_exceptions)
+            _set_outcome(outcome, waited, keys, quiet_exceptions)
 
     if not pending:
-        _deliver(outcome, waited, keys, quiet_exceptions)
+        _set_outcome(outcome, waited, keys, quiet_exceptions)
     for child in tuple(pending):
         child.add_done_callback(child_done)
     return outcome
@@ -169,7 +169,7 @@ def _to_this_loop(child: Any) -> Any:
     return converted
 
 
-def _deliver(
+def _set_outcome(
     outcome: asyncio.Future[Any], waited: list[Any], keys: list[Any] | None, quiet: QuietExceptions
 ) -> None:
     if outcome.done():

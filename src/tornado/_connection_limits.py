@@ -28,17 +28,17 @@ class ConnectionLimits:
     :param exempt: addresses to which `each` does not apply, such as those of proxies.
     """
 
-    __slots__ = ("_exempt", "_of_address", "count", "each", "total")
+    __slots__ = ("_count_by_address", "_exempt", "count", "each", "total")
 
     def __init__(self, total: int | None, each: int | None, exempt: Collection[str] = ()) -> None:
-        room = _descriptors()
-        if total is not None and room is not None:
-            total = min(total, max(1, int(room * SHARE_OF_DESCRIPTORS)))
+        max_descriptors = _max_descriptors()
+        if total is not None and max_descriptors is not None:
+            total = min(total, max(1, int(max_descriptors * SHARE_OF_DESCRIPTORS)))
         self.total = total
         self.count = 0
         self.each = each
         self._exempt = frozenset(exempt)
-        self._of_address: dict[str | int, int] = {}
+        self._count_by_address: dict[str | int, int] = {}
 
     def is_full(self) -> bool:
         """Whether the maximum number of connections has been reached."""
@@ -60,27 +60,27 @@ class ConnectionLimits:
 
     def is_too_many(self, key: str | int | None) -> bool:
         """Whether the address with this key has reached its maximum number of connections."""
-        return key is not None and self.each is not None and self._of_address.get(key, 0) >= self.each
+        return key is not None and self.each is not None and self._count_by_address.get(key, 0) >= self.each
 
     def enter(self, stream: _CountedMixin, key: str | int | None) -> None:
         """Count `stream` until it is closed."""
         stream._connection_limits, stream._connection_limits_key = self, key
         self.count += 1
         if key is not None:
-            self._of_address[key] = self._of_address.get(key, 0) + 1
+            self._count_by_address[key] = self._count_by_address.get(key, 0) + 1
 
     def leave(self, key: str | int | None) -> None:
         """Stop counting a stream with this key, because it has been closed."""
         self.count -= 1
         if key is not None:
-            left = self._of_address[key] - 1
-            if left:
-                self._of_address[key] = left
+            remaining = self._count_by_address[key] - 1
+            if remaining:
+                self._count_by_address[key] = remaining
             else:
-                del self._of_address[key]
+                del self._count_by_address[key]
 
 
-def _descriptors() -> int | None:
+def _max_descriptors() -> int | None:
     """Return the maximum number of file descriptors of the process, or None if it is unlimited or unknown."""
     try:
         import resource
@@ -103,9 +103,9 @@ class _CountedMixin(IOStream):
         super().__init__(*args, **kwargs)
 
     def _after_close(self) -> None:
-        admission, self._connection_limits = self._connection_limits, None
-        if admission is not None:
-            admission.leave(self._connection_limits_key)
+        limits, self._connection_limits = self._connection_limits, None
+        if limits is not None:
+            limits.leave(self._connection_limits_key)
         super()._after_close()
 
 

@@ -18,9 +18,9 @@ from typing import Generic, TypeVar
 _Item = TypeVar("_Item")
 
 #: Number of items that are processed immediately or in the first batch, and in the largest batch.
-_FIRST, _MOST = 4, 64
+_FIRST_BATCH, _MAX_BATCH = 4, 64
 #: Maximum duration of an event loop iteration, in seconds, after which the next batch is larger.
-_TURN = 0.002
+_MAX_ITERATION = 0.002
 
 
 class FairQueue(Generic[_Item]):
@@ -30,46 +30,54 @@ class FairQueue(Generic[_Item]):
     loop iteration would cost time in each. Of items that arrive one by one, every fifth therefore waits for
     the next iteration.
 
-    :param act: the function that processes an item. Its exceptions are passed to the event loop's exception
-        handler, or raised by `add` if the item is processed immediately.
+    :param process: the function that processes an item. Its exceptions are passed to the event loop's
+        exception handler, or raised by `add` if the item is processed immediately.
     :param at_once: the number of items that `add` processes immediately.
     """
 
-    __slots__ = ("_act", "_at_once", "_begun", "_left", "_loop", "_size", "_waiting")
+    __slots__ = (
+        "_batch_size",
+        "_batch_started",
+        "_immediate",
+        "_immediate_remaining",
+        "_items",
+        "_loop",
+        "_process",
+    )
 
-    def __init__(self, act: Callable[[_Item], object], at_once: int = _FIRST) -> None:
-        self._act = act
-        self._at_once = self._left = at_once
-        self._waiting: deque[_Item] = deque()
+    def __init__(self, process: Callable[[_Item], object], at_once: int = _FIRST_BATCH) -> None:
+        self._process = process
+        self._immediate = self._immediate_remaining = at_once
+        self._items: deque[_Item] = deque()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._begun = 0.0
-        self._size = _FIRST
+        self._batch_started = 0.0
+        self._batch_size = _FIRST_BATCH
 
     def add(self, item: _Item, loop: asyncio.AbstractEventLoop) -> None:
         """Process `item` immediately, or in a later iteration of `loop`, which must be the running loop."""
-        if self._left:
-            self._left -= 1
-            self._act(item)
+        if self._immediate_remaining:
+            self._immediate_remaining -= 1
+            self._process(item)
             return
-        self._waiting.append(item)
+        self._items.append(item)
         if self._loop is not loop:
             self._loop = loop
-            self._begun = time.monotonic()
+            self._batch_started = time.monotonic()
             loop.call_soon(self._run_batch)
 
     def _run_batch(self) -> None:
-        waiting, now = self._waiting, time.monotonic()
-        if now - self._begun <= _TURN:
-            self._size = min(self._size * 2, _MOST)
+        items, now = self._items, time.monotonic()
+        if now - self._batch_started <= _MAX_ITERATION:
+            self._batch_size = min(self._batch_size * 2, _MAX_BATCH)
         else:
-            self._size = max(self._size // 2, 1)
-        self._begun = now
+            self._batch_size = max(self._batch_size // 2, 1)
+        self._batch_started = now
         try:
-            for _ in range(min(self._size, len(waiting))):
-                self._act(waiting.popleft())
+            for _ in range(min(self._batch_size, len(items))):
+                self._process(items.popleft())
         finally:
-            if waiting and self._loop is not None:
+            if items and self._loop is not None:
                 self._loop.call_soon(self._run_batch)
             else:
                 self._loop = None
-                self._left, self._size = self._at_once, _FIRST
+                self._immediate_remaining, self._batch_size = self._immediate, _FIRST_BATCH

@@ -32,9 +32,9 @@ from tornado.netutil import _socket_inheritance
 SETTLING = 5.0
 # Time in seconds that children have beyond the requested time before SIGTERM, and between SIGTERM and
 # SIGKILL.
-_PATIENCE = 5.0
-_STEP = 0.01
-_LONGEST_REQUEST = 65_536
+_GRACE_PERIOD = 5.0
+_POLL_INTERVAL = 0.01
+_MAX_REQUEST_SIZE = 65_536
 
 #: Called without arguments before a restart, and in a child before it exits.
 hooks: list[Callable[[], object]] = []
@@ -61,11 +61,11 @@ def execute(words: Mapping[str, Any]) -> None:
     does. Sockets are not passed on to it.
     """
     arguments = command()
-    _still_timers()
+    _cancel_timers()
     flush()
     if sys.platform == "win32":
         os._exit(subprocess.Popen(arguments).wait())
-    changed = _go_back()
+    changed = _restore_directory()
     try:
         with _socket_inheritance.handed_over(words):
             os.execv(arguments[0], arguments)
@@ -104,13 +104,13 @@ def flush() -> None:
             pass  # the stream is missing or closed
 
 
-def _still_timers() -> None:
+def _cancel_timers() -> None:
     if hasattr(signal, "setitimer"):
         # Interval timers survive exec. The signal would kill the new program before it installs a handler.
         signal.setitimer(signal.ITIMER_REAL, 0, 0)
 
 
-def _go_back() -> str | None:
+def _restore_directory() -> str | None:
     """Change to the original directory, to which relative names on the command line refer.
 
     :returns: the current directory before the change, or None if it was not changed.
@@ -135,26 +135,28 @@ class ProcessGroup:
     def __init__(self, children: Mapping[int, object]) -> None:
         self._children = children
         # The request remains in the socket unread, so that each process can see it.
-        self._seen, self._asking = socket.socketpair()
-        self._seen.setblocking(False)
-        self._asking.setblocking(False)
+        self._receiver, self._sender = socket.socketpair()
+        self._receiver.setblocking(False)
+        self._sender.setblocking(False)
 
-    def ask(self, patience: float, words: Mapping[str, Any]) -> None:
+    def ask(self, grace_period: float, words: Mapping[str, Any]) -> None:
         """Request a restart of all processes of the program.
 
-        :param patience: time in seconds that each process may need to finish its work.
+        :param grace_period: time in seconds that each process may need to finish its work.
         :param words: values for `execute`.
         """
         if self.asked() is None:
             try:
-                self._asking.send(json.dumps({"patience": patience, "words": dict(words)}).encode() + b"\n")
+                self._sender.send(
+                    json.dumps({"patience": grace_period, "words": dict(words)}).encode() + b"\n"
+                )
             except OSError:
                 pass  # there is already a request, or the parent has exited, so that a restart is impossible
 
     def asked(self) -> dict[str, Any] | None:
         """Return the request for a restart, or None."""
         try:
-            line = self._seen.recv(_LONGEST_REQUEST, socket.MSG_PEEK).partition(b"\n")[0]
+            line = self._receiver.recv(_MAX_REQUEST_SIZE, socket.MSG_PEEK).partition(b"\n")[0]
         except OSError:
             return None
         try:
@@ -165,16 +167,16 @@ class ProcessGroup:
 
     def fileno(self) -> int:
         """Return a descriptor that becomes readable when a restart is requested."""
-        return self._seen.fileno()
+        return self._receiver.fileno()
 
     def wait(self, seconds: float) -> bool:
         """Wait for a request, but not longer than the given time in seconds. Return whether there is one."""
-        return bool(select.select([self._seen], [], [], seconds)[0])
+        return bool(select.select([self._receiver], [], [], seconds)[0])
 
     def close(self) -> None:
         """Close the sockets. Call this when all children have exited."""
-        self._seen.close()
-        self._asking.close()
+        self._receiver.close()
+        self._sender.close()
 
     def replace(self) -> None:
         """Wait in the parent until all children have exited, then restart the program.
@@ -182,33 +184,33 @@ class ProcessGroup:
         It returns only if the restart fails.
         """
         request = self.asked() or {"patience": 0.0, "words": {}}
-        end(self._children, "delays the restart", float(request["patience"]) + _PATIENCE)
+        terminate(self._children, "delays the restart", float(request["patience"]) + _GRACE_PERIOD)
         run_hooks()
         execute(request["words"])
 
 
-def end(children: Iterable[int], why: str, patience: float = 0.0) -> None:
+def terminate(children: Iterable[int], reason: str, grace_period: float = 0.0) -> None:
     """Terminate child processes with SIGTERM, and with SIGKILL if they do not exit in time.
 
     :param children: the process IDs.
-    :param why: the reason, for the log; it follows the words "child (pid N)".
-    :param patience: time in seconds that the children have to exit before SIGTERM. Ctrl-C shortens it; the
-        KeyboardInterrupt is raised when the children have exited.
+    :param reason: the reason, for the log; it follows the words "child (pid N)".
+    :param grace_period: time in seconds that the children have to exit before SIGTERM. Ctrl-C shortens it;
+        the KeyboardInterrupt is raised when the children have exited.
     """
-    left = set(children)
+    remaining = set(children)
     try:
-        _wait_for(left, patience)
+        _wait_for(remaining, grace_period)
     finally:
         for number in (signal.SIGTERM, getattr(signal, "SIGKILL", signal.SIGTERM)):
-            for pid in left:
-                gen_log.warning("child (pid %d) %s: signal %d", pid, why, number)
+            for pid in remaining:
+                gen_log.warning("child (pid %d) %s: signal %d", pid, reason, number)
                 _kill(pid, number)
-            _wait_for(left, _PATIENCE)
+            _wait_for(remaining, _GRACE_PERIOD)
 
 
 def _wait_for(children: set[int], seconds: float) -> None:
     """Wait for the exit of `children`, and remove those that have exited from the set."""
-    end = time.monotonic() + seconds
+    deadline = time.monotonic() + seconds
     while children:
         for pid in list(children):
             try:
@@ -217,9 +219,9 @@ def _wait_for(children: set[int], seconds: float) -> None:
                 ended = pid
             if ended:
                 children.discard(pid)
-        if not children or time.monotonic() > end:
+        if not children or time.monotonic() > deadline:
             return
-        time.sleep(_STEP)
+        time.sleep(_POLL_INTERVAL)
 
 
 def _kill(pid: int, number: int) -> None:
@@ -240,16 +242,18 @@ class StartupErrorHook:
     def __init__(self) -> None:
         self._before = sys.excepthook
 
-    def __call__(self, kind: type[BaseException], error: BaseException, place: TracebackType | None) -> None:
+    def __call__(
+        self, kind: type[BaseException], error: BaseException, traceback: TracebackType | None
+    ) -> None:
         """Show an uncaught exception. If the program is still starting, wait for a change of the source."""
-        self._before(kind, error, place)
+        self._before(kind, error, traceback)
         if _starting and isinstance(error, Exception):
             from tornado.autoreload import _command
 
             _command.wait_after(error)
 
 
-def _begin() -> None:
+def _initialize() -> None:
     global _starting, _directory
     try:
         _directory = os.getcwd()
@@ -273,4 +277,4 @@ def settle() -> None:
     _socket_inheritance.release()
 
 
-_begin()
+_initialize()

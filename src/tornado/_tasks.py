@@ -31,7 +31,7 @@ except ImportError:  # an interpreter without the C accelerator
     _CTask = None  # type: ignore[assignment,misc]
 
 _T = TypeVar("_T")
-_Held = TypeVar("_Held", bound="asyncio.Future[Any]")
+_AnyTask = TypeVar("_AnyTask", bound="asyncio.Future[Any]")
 
 # A constant name saves asyncio from formatting "Task-123" for each Task.
 _NAME = "tornado"
@@ -61,10 +61,10 @@ def run_eagerly(
     shadow = starter.attributes
     # Not get_running_loop(): on Python 3.11 its system call costs as much as all the other checks together.
     if starter.is_plain:
-        refused = shadow["_task_factory"] is not None or shadow["_thread_id"] is None
+        unsupported = shadow["_task_factory"] is not None or shadow["_thread_id"] is None
     else:
-        refused = not starter.usable or loop.get_task_factory() is not None or not loop.is_running()
-    if refused:
+        unsupported = not starter.usable or loop.get_task_factory() is not None or not loop.is_running()
+    if unsupported:
         return _create_task(loop, coro, context, name)
     if _HAS_EAGER_START:
         make: Any = asyncio.Task
@@ -72,7 +72,7 @@ def run_eagerly(
         return made
     if loop in _current_tasks or "call_soon" in shadow or tasks.Task is not _CTask:
         return _create_task(loop, coro, context, name)
-    shadow["call_soon"] = starter.receive
+    shadow["call_soon"] = starter.capture
     try:
         task: asyncio.Task[_T] = _CTask(coro, loop=loop, name=name, context=context)
     finally:
@@ -80,7 +80,7 @@ def run_eagerly(
     step, _ = starter.steps.pop()
     if step.__self__ is not task or starter.steps:
         starter.steps.append((step, context))
-        step = starter.sort_out(task)
+        step = starter.take_step(task)
     context.run(step)
     return task
 
@@ -94,7 +94,7 @@ def _create_task(
     return context.run(loop.create_task, coro, name=name)
 
 
-def keep_reference(task: _Held) -> _Held:
+def keep_reference(task: _AnyTask) -> _AnyTask:
     """Keep a reference to a background Task until it is done. Return the Task.
 
     The event loop refers to its Tasks only weakly, so a Task that waits for an object to which only the Task
@@ -114,7 +114,7 @@ class _Starter:
     :ivar usable: whether the loop creates and schedules tasks in a known way, which may be bypassed.
     """
 
-    __slots__ = ("_call_soon", "attributes", "is_plain", "receive", "steps", "usable")
+    __slots__ = ("_call_soon", "attributes", "capture", "is_plain", "steps", "usable")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         kind = type(loop)
@@ -122,22 +122,22 @@ class _Starter:
         self.usable = (
             hasattr(loop, "__dict__")
             and "create_task" not in self.attributes
-            and _is_known(kind, "call_soon")
-            and _is_known(kind, "create_task")
+            and _is_standard(kind, "call_soon")
+            and _is_standard(kind, "create_task")
         )
         # On asyncio's own loops, reading these two attributes replaces two method calls.
         self.is_plain = (
             self.usable
-            and _is_from(kind, "get_task_factory", asyncio.BaseEventLoop)
-            and _is_from(kind, "is_running", asyncio.BaseEventLoop)
+            and _is_method_of(kind, "get_task_factory", asyncio.BaseEventLoop)
+            and _is_method_of(kind, "is_running", asyncio.BaseEventLoop)
             and {"_task_factory", "_thread_id"} <= self.attributes.keys()
         )
         # Captured first steps. Only one Task is created at a time, but a finalizer may create another one.
         self.steps: list[tuple[Any, Context | None]] = []
-        self.receive = self._receive
+        self.capture = self._capture
         self._call_soon = loop.call_soon
 
-    def _receive(self, callback: Callable[..., Any], *args: Any, context: Context | None = None) -> Any:
+    def _capture(self, callback: Callable[..., Any], *args: Any, context: Context | None = None) -> Any:
         if type(callback) is _step_type or self._is_step(callback):
             self.steps.append((callback, context))
             return None
@@ -152,17 +152,17 @@ class _Starter:
             return True
         return False
 
-    def sort_out(self, task: asyncio.Task[Any]) -> Callable[[], Any]:
+    def take_step(self, task: asyncio.Task[Any]) -> Callable[[], Any]:
         """Return the step of ``task`` and pass the steps of other Tasks on to the loop, in their order."""
         steps, self.steps = self.steps, []
-        mine: Callable[[], Any] | None = None
+        own_step: Callable[[], Any] | None = None
         for step, context in steps:
             if step.__self__ is task:
-                mine = step
+                own_step = step
             else:
                 self._call_soon(step, context=context)
-        assert mine is not None, "the new Task did not schedule its first step"
-        return mine
+        assert own_step is not None, "the new Task did not schedule its first step"
+        return own_step
 
 
 def _make_starter(loop: asyncio.AbstractEventLoop) -> _Starter:
@@ -171,26 +171,26 @@ def _make_starter(loop: asyncio.AbstractEventLoop) -> _Starter:
     return made
 
 
-def _is_from(kind: type, method: str, owner: type) -> bool:
+def _is_method_of(kind: type, method: str, owner: type) -> bool:
     return getattr(kind, method, None) is getattr(owner, method)
 
 
-def _is_known(kind: type, method: str) -> bool:
+def _is_standard(kind: type, method: str) -> bool:
     """Whether a loop class has ``method`` from asyncio or uvloop, neither overridden nor replaced.
 
     Monitoring agents such as New Relic's replace the method in asyncio's own class with a wrapper. A wrapper
     may copy every attribute of the wrapped function, so only its type reveals the replacement.
     """
     owner = next((each for each in kind.__mro__ if method in vars(each)), object)
-    if owner is asyncio.AbstractEventLoop or not _is_from_a_loop(owner.__module__):
+    if owner is asyncio.AbstractEventLoop or not _is_loop_module(owner.__module__):
         return False
     found = vars(owner)[method]
     if type(found) is FunctionType:
-        return _is_from_a_loop(found.__globals__.get("__name__", ""))
+        return _is_loop_module(found.__globals__.get("__name__", ""))
     return type(found).__module__ == "builtins" or type(found).__module__.startswith("_cython")
 
 
-def _is_from_a_loop(module: str) -> bool:
+def _is_loop_module(module: str) -> bool:
     return module.partition(".")[0] in ("asyncio", "uvloop")
 
 

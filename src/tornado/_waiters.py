@@ -20,20 +20,20 @@ from tornado.ioloop import IOLoop
 Timeout = float | datetime.timedelta | None
 
 #: Minimum length at which the queue is swept without a known finished entry.
-_SHORT = 128
+_MIN_SWEEP_LENGTH = 128
 
 
 class Waiters(deque[Any]):
     """A queue of Futures, or of tuples whose last item is a Future."""
 
-    __slots__ = ("_left", "_sweep_at")
+    __slots__ = ("_finished_count", "_sweep_at")
 
     def __init__(self) -> None:
         super().__init__()
-        self._sweep_at = _SHORT
-        self._left = 0
+        self._sweep_at = _MIN_SWEEP_LENGTH
+        self._finished_count = 0
 
-    def join(self, entry: Any) -> None:
+    def add(self, entry: Any) -> None:
         """Append ``entry`` to the queue."""
         if len(self) >= self._sweep_at:
             self.sweep()
@@ -49,13 +49,13 @@ class Waiters(deque[Any]):
         waiting = [entry for entry in self if not _future(entry).done()]
         self.clear()
         self.extend(waiting)
-        self._left = 0
-        self._sweep_at = max(_SHORT, 2 * len(waiting))
+        self._finished_count = 0
+        self._sweep_at = max(_MIN_SWEEP_LENGTH, 2 * len(waiting))
 
-    def note_left(self) -> None:
+    def count_finished(self) -> None:
         """Count one more entry that is done but still in the queue. Call it after its Future is done."""
-        self._left += 1
-        if 2 * self._left >= len(self):
+        self._finished_count += 1
+        if 2 * self._finished_count >= len(self):
             self.sweep()
 
 
@@ -64,7 +64,7 @@ def _future(entry: Any) -> asyncio.Future[Any]:
     return future
 
 
-def was_served(future: asyncio.Future[Any]) -> bool:
+def has_result(future: asyncio.Future[Any]) -> bool:
     """Whether a Future holds a result, rather than an exception or a cancellation.
 
     A task that is cancelled while it waits uses this to find out whether it has just been served. If so, it

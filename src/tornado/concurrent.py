@@ -149,9 +149,9 @@ def run_on_executor(*args: Any, **kwargs: Any) -> Callable[..., Any]:
                 started: asyncio.Future[_T] | None = call(method, run, (self, *args), kwargs)
                 if started is not None:
                     return started
-            answer: asyncio.Future[_T] = Future()
-            chain_future(getattr(self, attribute).submit(method, self, *args, **kwargs), answer)
-            return answer
+            future: asyncio.Future[_T] = Future()
+            chain_future(getattr(self, attribute).submit(method, self, *args, **kwargs), future)
+            return future
 
         return submit
 
@@ -168,7 +168,7 @@ def chain_future(a: _AnyFuture[_T], b: _AnyFuture[_T]) -> None:
     if isinstance(a, futures.Future) and isinstance(b, asyncio.Future):
         loop = b.get_loop()
 
-        def cross(done: futures.Future[_T]) -> None:
+        def copy_in_loop(done: futures.Future[_T]) -> None:
             try:
                 loop.call_soon_threadsafe(_copy_outcome, done, b)
             except RuntimeError:
@@ -176,7 +176,7 @@ def chain_future(a: _AnyFuture[_T], b: _AnyFuture[_T]) -> None:
                 if not loop.is_closed():
                     raise
 
-        a.add_done_callback(cross)
+        a.add_done_callback(copy_in_loop)
     else:
         future_add_done_callback(a, functools.partial(_copy_outcome, target=b))
 

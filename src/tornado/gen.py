@@ -192,7 +192,7 @@ def coroutine(func: Callable[..., Any]) -> Callable[..., Any]:
                 started: asyncio.Future[Any] | None = call(func, coroutine(func), args, kwargs)
                 if started is not None:
                     return started
-            return _failed(error)
+            return _failed_future(error)
         if first is not None:
             return _drive(context, result, first)
         if type(result) is CoroutineType:
@@ -248,7 +248,7 @@ def _to_future(yielded: Any) -> Any:
     return yielded if isinstance(yielded, asyncio.Future) else convert_yielded(yielded)
 
 
-def _failed(error: BaseException) -> asyncio.Future[Any]:
+def _failed_future(error: BaseException) -> asyncio.Future[Any]:
     future = _new_future(Future)
     _set_failure(future, error)
     return future
@@ -394,7 +394,7 @@ class Runner:
                 points = None if _start_points is None else _start_points(self, yielded)
                 future = convert_yielded(yielded if points is None else points)
             except Exception as error:  # BadYieldError, or any exception of a registered converter
-                future = _failed(error)
+                future = _failed_future(error)
         self.future = future
         if future is moment:
             self._loop().call_soon(self.run, context=self._context)
@@ -433,7 +433,7 @@ class Runner:
         """
         if self.running or self.finished:
             return False
-        self.future = _failed(value.with_traceback(tb))
+        self.future = _failed_future(value.with_traceback(tb))
         del value, tb
         self.ctx_run(self.run)
         return True
@@ -465,14 +465,14 @@ def sleep(duration: float) -> asyncio.Future[None]:
 
     ``yield gen.sleep(0.5)`` suspends only the current coroutine, whereas `time.sleep` blocks the event loop.
     """
-    over = _create_future()
-    IOLoop.current().call_later(duration, _finish_sleep, over)
-    return over
+    future = _create_future()
+    IOLoop.current().call_later(duration, _finish_sleep, future)
+    return future
 
 
-def _finish_sleep(over: asyncio.Future[None]) -> None:
-    if not over.done():
-        over.set_result(None)
+def _finish_sleep(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
 
 
 @overload
@@ -543,22 +543,22 @@ def with_timeout(
         return outcome
     io_loop = IOLoop.current()
 
-    def give_up() -> None:
+    def expire() -> None:
         if outcome.done():
             return
         text = message() if callable(message) else message
         outcome.set_exception(TimeoutError("Timeout" if text is None else text))
-        future_add_done_callback(inner, functools.partial(_report_late, quiet=quiet_exceptions))
+        future_add_done_callback(inner, functools.partial(_log_late_exception, quiet=quiet_exceptions))
 
     def stop(_outcome: asyncio.Future[Any]) -> None:
         io_loop.remove_timeout(timer)
 
-    timer = io_loop.add_timeout(timeout, give_up)
+    timer = io_loop.add_timeout(timeout, expire)
     outcome.add_done_callback(stop)
     return outcome
 
 
-def _report_late(future: Any, quiet: QuietExceptions) -> None:
+def _log_late_exception(future: Any, quiet: QuietExceptions) -> None:
     if future.cancelled():
         return
     error = future.exception()
@@ -627,16 +627,16 @@ class WaitIterator(Generic[_T]):
         """Return a Future of the next result. It must be done before the next call."""
         self._running = running = _new_future(Future)
         if self._finished:
-            self._give(self._finished.popleft())
+            self._return_result(self._finished.popleft())
         return running
 
     def _child_done(self, child: Any) -> None:
         if self._running is None or self._running.done():
             self._finished.append(child)
         else:
-            self._give(child)
+            self._return_result(child)
 
-    def _give(self, child: Any) -> None:
+    def _return_result(self, child: Any) -> None:
         # Cleared here, because a result from an executor's Future arrives only in the next loop iteration.
         running, self._running = self._running, None
         assert running is not None

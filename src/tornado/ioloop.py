@@ -272,7 +272,7 @@ class IOLoop(Configurable):
         try:
             self.start()
         finally:
-            run.over = True
+            run.ended = True
             if timer is not None:
                 self.remove_timeout(timer)
         return run.outcome(timeout)
@@ -399,8 +399,8 @@ class IOLoop(Configurable):
 
         Unlike `add_callback`, it runs outside of stack contexts. Exceptions are logged.
         """
-        classic = sys.modules.get("tornado._tornado4.stack_contexts")
-        with contextlib.nullcontext() if classic is None else classic.NullContext():
+        stack_contexts = sys.modules.get("tornado._tornado4.stack_contexts")
+        with contextlib.nullcontext() if stack_contexts is None else stack_contexts.NullContext():
             self.add_callback(callback, *args, **kwargs)
 
     @overload
@@ -481,9 +481,9 @@ class IOLoop(Configurable):
             executor = self._executor
             if executor is None:
                 executor = self._executor = concurrent.futures.ThreadPoolExecutor()
-        answer: asyncio.Future[_T] = Future()
-        chain_future(executor.submit(func, *args), answer)
-        return answer
+        future: asyncio.Future[_T] = Future()
+        chain_future(executor.submit(func, *args), future)
+        return future
 
     def set_default_executor(self, executor: concurrent.futures.Executor) -> None:
         """Set the executor that `run_in_executor` uses when its ``executor`` is None."""
@@ -517,27 +517,27 @@ class _SyncRun:
         self.func = func
         self.future: Any = None
         self.expired = False
-        self.over = False
+        self.ended = False
 
     def begin(self) -> None:
         """Call the function in the loop."""
-        if self.over:
+        if self.ended:
             return  # the loop could not be started, and run_sync() has raised
         try:
             returned = self.func()
             if returned is None:
-                self._settle().set_result(None)
+                self._new_future().set_result(None)
             else:
                 self.future = convert_yielded(returned)
         except CancelledError:
-            self._settle().cancel()
+            self._new_future().cancel()
         except Exception as error:
-            self._settle().set_exception(error)
+            self._new_future().set_exception(error)
         self.loop.add_future(self.future, lambda _: self.loop.stop())
         if self.expired:
             self.expire()
 
-    def _settle(self) -> asyncio.Future[None]:
+    def _new_future(self) -> asyncio.Future[None]:
         self.future = Future()
         return self.future  # type: ignore[no-any-return]
 
@@ -604,7 +604,7 @@ class PeriodicCallback:
         self._timeout: object | None = None
         self._next_timeout = 0.0
         # The loop on which a call is in progress. If that loop was closed, the call may never end.
-        self._called_on: IOLoop | None = None
+        self._running_on: IOLoop | None = None
 
     def start(self) -> None:
         """Start the timer on the current IOLoop. The first call happens after one period.
@@ -634,7 +634,7 @@ class PeriodicCallback:
         self._timeout = None
         if not self._running:
             return None
-        loop = self._called_on = self.io_loop
+        loop = self._running_on = self.io_loop
         waiting = False
         try:
             returned = self.callback()
@@ -657,13 +657,13 @@ class PeriodicCallback:
             self._end_call(loop)
 
     def _end_call(self, loop: IOLoop) -> None:
-        if self._called_on is loop:  # otherwise it has been started on another loop during the call
-            self._called_on = None
+        if self._running_on is loop:  # otherwise it has been started on another loop during the call
+            self._running_on = None
             self._schedule_next()
 
     def _schedule_next(self) -> None:
         # There is already a timer if it has been started on another loop during the call.
-        if self._running and self._timeout is None and self._called_on is not self.io_loop:
+        if self._running and self._timeout is None and self._running_on is not self.io_loop:
             self._update_next(self.io_loop.time())
             self._timeout = self.io_loop.add_timeout(self._next_timeout, self._run)
 

@@ -21,7 +21,7 @@ from types import TracebackType
 from typing import Any
 
 from tornado._reexports import reexport
-from tornado._waiters import Timeout, Waiters, call_unless_done, was_served
+from tornado._waiters import Timeout, Waiters, call_unless_done, has_result
 from tornado.concurrent import Future
 
 __all__ = ["BoundedSemaphore", "Condition", "Event", "Lock", "Semaphore"]
@@ -60,14 +60,14 @@ class Condition(_TimeoutGarbageCollector):
         :returns: a Future of True when notified, or of False if the timeout expires first.
         """
         waiter: asyncio.Future[bool] = Future()
-        self._waiters.join(waiter)
+        self._waiters.add(waiter)
         if timeout is not None:
 
-            def give_up() -> None:
+            def expire() -> None:
                 waiter.set_result(False)
-                self._waiters.note_left()
+                self._waiters.count_finished()
 
-            call_unless_done(waiter, timeout, give_up)
+            call_unless_done(waiter, timeout, expire)
         return waiter
 
     def notify(self, n: int = 1) -> None:
@@ -127,13 +127,13 @@ class Event:
             waiter.set_result(None)
             return waiter
         self._waiters[waiter] = None
-        waiter.add_done_callback(self._forget)
+        waiter.add_done_callback(self._discard_waiter)
         call_unless_done(
             waiter, timeout, lambda: waiter.set_exception(TimeoutError("Timeout waiting for Event"))
         )
         return waiter
 
-    def _forget(self, waiter: asyncio.Future[None]) -> None:
+    def _discard_waiter(self, waiter: asyncio.Future[None]) -> None:
         self._waiters.pop(waiter, None)
 
 
@@ -184,11 +184,11 @@ class _Acquirable:
 
     async def __aenter__(self) -> None:
         """Acquire at the start of an ``async with`` block."""
-        turn = self.acquire()
+        acquired = self.acquire()
         try:
-            await turn
+            await acquired
         except asyncio.CancelledError:
-            if was_served(turn):
+            if has_result(acquired):
                 self.release()  # acquired, but the block will not run and thus will not release it
             raise
 
@@ -236,14 +236,14 @@ class Semaphore(_Acquirable, _TimeoutGarbageCollector):
             self._value -= 1
             waiter.set_result(_ReleasingContextManager(self))
             return waiter
-        self._waiters.join(waiter)
+        self._waiters.add(waiter)
         if timeout is not None:
 
-            def give_up() -> None:
+            def expire() -> None:
                 waiter.set_exception(TimeoutError(f"Timeout acquiring {type(self).__name__}"))
-                self._waiters.note_left()
+                self._waiters.count_finished()
 
-            call_unless_done(waiter, timeout, give_up)
+            call_unless_done(waiter, timeout, expire)
         return waiter
 
     def release(self) -> None:

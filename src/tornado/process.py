@@ -93,28 +93,28 @@ def fork_processes(num_processes: int | None, max_restarts: int | None = None) -
     """
     if not hasattr(os, "fork"):
         raise RuntimeError("fork_processes: this platform cannot fork")
-    _refuse_unsafe_fork()
-    num_processes = _whole("num_processes", num_processes, 0)
+    _check_fork_is_safe()
+    num_processes = _integer_argument("num_processes", num_processes, 0)
     if num_processes <= 0:
         num_processes = cpu_count()
-    max_restarts = _whole("max_restarts", max_restarts, _DEFAULT_MAX_RESTARTS)
+    max_restarts = _integer_argument("max_restarts", max_restarts, _DEFAULT_MAX_RESTARTS)
     gen_log.info("Starting %d processes", num_processes)
     running: dict[int, int] = {}
     group = _restart.group = _restart.ProcessGroup(running)
-    _silence_interrupts()
+    _hide_interrupt_tracebacks()
     try:
         for number in range(num_processes):
             if _fork_child(number, running):
                 return number
         _socket_inheritance.release()
-        return _look_after(running, group, max_restarts)
+        return _supervise(running, group, max_restarts)
     except KeyboardInterrupt:
         if _task_id is None:
-            _restart.end(running, "still running after Ctrl-C", _restart._PATIENCE)
+            _restart.terminate(running, "still running after Ctrl-C", _restart._GRACE_PERIOD)
         raise
 
 
-def _whole(name: str, value: int | None, default: int) -> int:
+def _integer_argument(name: str, value: int | None, default: int) -> int:
     """Return an argument of `fork_processes` as an integer."""
     if value is None:
         return default
@@ -124,18 +124,18 @@ def _whole(name: str, value: int | None, default: int) -> int:
         raise TypeError(f"fork_processes: {name} must be an integer or None, got {value!r}") from None
 
 
-def _silence_interrupts() -> None:
+def _hide_interrupt_tracebacks() -> None:
     """Suppress the tracebacks of Ctrl-C, which would mix on the terminal. Ctrl-C still ends each process."""
     before = sys.excepthook
 
-    def show(kind: type[BaseException], error: BaseException, place: TracebackType | None) -> None:
+    def show(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
         if not issubclass(kind, KeyboardInterrupt):
-            before(kind, error, place)
+            before(kind, error, traceback)
 
     sys.excepthook = show
 
 
-def _look_after(running: dict[int, int], group: _restart.ProcessGroup, max_restarts: int) -> int:
+def _supervise(running: dict[int, int], group: _restart.ProcessGroup, max_restarts: int) -> int:
     """Wait in the parent for the exit of children, and restart those that failed.
 
     :returns: in a restarted child, its number. In the parent it does not return.
@@ -143,24 +143,24 @@ def _look_after(running: dict[int, int], group: _restart.ProcessGroup, max_resta
     restarts = 0
     while running:
         pid, status = os.wait()
-        ended = running.pop(pid, None)
+        number = running.pop(pid, None)
         if group.asked() is not None:
             group.replace()
             sys.exit(1)  # the restart has failed, and the error has been logged
-        if ended is None or not _report_end(ended, pid, status):
+        if number is None or not _log_exit(number, pid, status):
             continue
         restarts += 1
         if restarts > max_restarts:
-            _restart.end(running, "terminated because too many children failed")
+            _restart.terminate(running, "terminated because too many children failed")
             raise RuntimeError(f"Too many child restarts ({max_restarts} allowed), giving up")
-        if _fork_child(ended, running):
-            return ended
+        if _fork_child(number, running):
+            return number
     _restart.group = None
     group.close()
     sys.exit(0)
 
 
-def _refuse_unsafe_fork() -> None:
+def _check_fork_is_safe() -> None:
     if _task_id is not None:
         raise RuntimeError(f"fork_processes was called in a child of fork_processes (task {_task_id})")
     try:
@@ -194,7 +194,7 @@ def _fork_child(number: int, running: dict[int, int]) -> bool:
     return True
 
 
-def _report_end(number: int, pid: int, status: int) -> bool:
+def _log_exit(number: int, pid: int, status: int) -> bool:
     """Log how a child exited. Return True if it must be restarted."""
     code = os.waitstatus_to_exitcode(status)
     if code < 0:
@@ -265,30 +265,34 @@ class Subprocess:
         if kwargs.pop("io_loop", None) is not None:
             ignored_loop("Subprocess")
         self.io_loop: IOLoop = IOLoop.current()
-        ours: dict[str, int] = {}
-        theirs: dict[str, int] = {}
+        parent_ends: dict[str, int] = {}
+        child_ends: dict[str, int] = {}
         try:
             for name in _PIPES:
                 if kwargs.get(name) is self.STREAM:
                     readable, writable = os.pipe()
-                    ours[name], theirs[name] = (
+                    parent_ends[name], child_ends[name] = (
                         (writable, readable) if name == "stdin" else (readable, writable)
                     )
-            self.proc: subprocess.Popen[Any] = subprocess.Popen(*args, **{**kwargs, **theirs})
+            self.proc: subprocess.Popen[Any] = subprocess.Popen(*args, **{**kwargs, **child_ends})
         except BaseException:
-            for descriptor in ours.values():
+            for descriptor in parent_ends.values():
                 os.close(descriptor)
             raise
         finally:
-            for descriptor in theirs.values():
+            for descriptor in child_ends.values():
                 os.close(descriptor)
         for name in _PIPES:
-            setattr(self, name, PipeIOStream(ours[name]) if name in ours else getattr(self.proc, name))
+            setattr(
+                self,
+                name,
+                PipeIOStream(parent_ends[name]) if name in parent_ends else getattr(self.proc, name),
+            )
         self.pid: int = self.proc.pid
         self.returncode: int | None = None
         self._exit_callback: Callable[[int], Any] | None = None
         #: Called with the return code, one for each pending `wait_for_exit`.
-        self._waiting: list[Callable[[int], None]] = []
+        self._exit_waiters: list[Callable[[int], None]] = []
         self._pidfd = -1
 
     def set_exit_callback(self, callback: Callable[[int], Any]) -> None:
@@ -299,9 +303,9 @@ class Subprocess:
         If a signal killed the process, the return code is the negative number of the signal.
         """
         self._exit_callback = callback
-        self._tell_end()
+        self._notify_on_exit()
 
-    def _tell_end(self) -> None:
+    def _notify_on_exit(self) -> None:
         """Arrange for `_run_exit_callback` to be called when the process exits."""
         if self.returncode is not None:
             self.io_loop.add_callback(self._run_exit_callback)
@@ -315,14 +319,14 @@ class Subprocess:
         """
         future: Future[int] = Future()
 
-        def ended(code: int) -> None:
+        def settle(code: int) -> None:
             if code != 0 and raise_error:
                 future_set_exception_unless_cancelled(future, CalledProcessError(code, self.proc.args))
             else:
                 future_set_result_unless_cancelled(future, code)
 
-        self._waiting.append(ended)
-        self._tell_end()
+        self._exit_waiters.append(settle)
+        self._notify_on_exit()
         return future
 
     @classmethod
@@ -370,13 +374,13 @@ class Subprocess:
     def _on_pidfd(self) -> None:
         # Popen.poll() reaps the process, which also sets the Popen's returncode.
         if self.proc.poll() is not None:
-            self._ended()
+            self._on_exit()
 
     def _wait_in_thread(self) -> None:
         self.proc.wait()
-        self.io_loop.add_callback(self._ended)
+        self.io_loop.add_callback(self._on_exit)
 
-    def _ended(self) -> None:
+    def _on_exit(self) -> None:
         if self not in Subprocess._watched:
             return  # after uninitialize()
         self._unwatch()
@@ -386,9 +390,9 @@ class Subprocess:
     def _run_exit_callback(self) -> Any:
         code = self.returncode
         assert code is not None
-        waiting, self._waiting = self._waiting, []
-        for tell in waiting:
-            tell(code)
+        waiting, self._exit_waiters = self._exit_waiters, []
+        for notify in waiting:
+            notify(code)
         callback, self._exit_callback = self._exit_callback, None
         return None if callback is None else callback(code)  # the event loop runs a coroutine
 

@@ -32,7 +32,7 @@ import heapq
 from typing import Any, Generic, TypeVar
 
 from tornado._reexports import reexport
-from tornado._waiters import Timeout, Waiters, call_unless_done, was_served
+from tornado._waiters import Timeout, Waiters, call_unless_done, has_result
 from tornado.concurrent import Future
 from tornado.locks import Event
 
@@ -72,9 +72,9 @@ class Queue(Generic[_T]):
         self._init()
         self._getters = Waiters()  # Futures
         self._putters = Waiters()  # pairs of an item and the Future of its put()
-        self._undone = 0
-        self._idle = Event()
-        self._idle.set()
+        self._unfinished_tasks = 0
+        self._finished = Event()
+        self._finished.set()
 
     @property
     def maxsize(self) -> int:
@@ -101,7 +101,7 @@ class Queue(Generic[_T]):
         :returns: a Future that is done when the item is in the queue, which may be immediately.
         :raises TimeoutError: in the Future, if the timeout expires first; the item is not put into the queue.
         """
-        entered: asyncio.Future[None] = Future()
+        inserted: asyncio.Future[None] = Future()
         # If put_nowait() is certain to fail it is not called, because an exception costs more than the rest
         # of this method. A subclass that overrides it may fail in other cases, so it is always called.
         if self._getters or not self.full() or type(self).put_nowait is not Queue.put_nowait:
@@ -110,13 +110,13 @@ class Queue(Generic[_T]):
             except QueueFull:
                 pass
             else:
-                entered.set_result(None)
-                return entered
+                inserted.set_result(None)
+                return inserted
         self._putters.drop_finished()
-        self._putters.join((item, entered))
+        self._putters.add((item, inserted))
         if timeout is not None:
-            _expire(entered, timeout, "Timeout waiting for space in the queue")
-        return entered
+            _set_timeout(inserted, timeout, "Timeout waiting for space in the queue")
+        return inserted
 
     def put_nowait(self, item: _T) -> None:
         """Put an item into the queue without waiting.
@@ -127,14 +127,14 @@ class Queue(Generic[_T]):
             self._getters.drop_finished()
         if self._getters:
             # The item passes through the container, because a subclass may reorder items or count them.
-            self._store(item)
+            self._put_internal(item)
             self._getters.popleft().set_result(self._get())
         elif self.full():
             raise QueueFull(
                 f"the queue is full with {self.qsize()} items (maxsize); use put() to wait for space"
             )
         else:
-            self._store(item)
+            self._put_internal(item)
 
     def get(self, timeout: Timeout = None) -> asyncio.Future[_T]:
         """Take an item from the queue, waiting until there is one.
@@ -152,9 +152,9 @@ class Queue(Generic[_T]):
             except QueueEmpty:
                 pass
         self._getters.drop_finished()
-        self._getters.join(taken)
+        self._getters.add(taken)
         if timeout is not None:
-            _expire(taken, timeout, "Timeout waiting for an item in the queue")
+            _set_timeout(taken, timeout, "Timeout waiting for an item in the queue")
         return taken
 
     def get_nowait(self) -> _T:
@@ -167,9 +167,9 @@ class Queue(Generic[_T]):
         if self._putters:
             # The queue is full, or its maxsize permits no more than the items of waiting `put` calls. Either
             # way, the first of those items moves into the queue.
-            item, entered = self._putters.popleft()
-            self._store(item)
-            entered.set_result(None)
+            item, inserted = self._putters.popleft()
+            self._put_internal(item)
+            inserted.set_result(None)
         elif not self.qsize():
             raise QueueEmpty("the queue is empty; use get() to wait for an item")
         taken: _T = self._get()
@@ -180,18 +180,18 @@ class Queue(Generic[_T]):
 
         :raises ValueError: if it is called more often than items were put into the queue.
         """
-        if self._undone <= 0:
+        if self._unfinished_tasks <= 0:
             raise ValueError("task_done() called too many times: call it once for each item taken")
-        self._undone -= 1
-        if not self._undone:
-            self._idle.set()
+        self._unfinished_tasks -= 1
+        if not self._unfinished_tasks:
+            self._finished.set()
 
     def join(self, timeout: Timeout = None) -> asyncio.Future[None]:
         """Wait until all items that were put into the queue have been processed.
 
         :raises TimeoutError: in the Future, if the timeout expires first.
         """
-        return self._idle.wait(timeout)
+        return self._finished.wait(timeout)
 
     def __aiter__(self) -> _QueueIterator[_T]:
         return _QueueIterator(self)
@@ -208,13 +208,13 @@ class Queue(Generic[_T]):
     def _put(self, item: _T) -> None:
         self._queue.append(item)
 
-    def _store(self, item: _T) -> None:
-        if not self._undone:
-            self._idle.clear()
-        self._undone += 1
+    def _put_internal(self, item: _T) -> None:
+        if not self._unfinished_tasks:
+            self._finished.clear()
+        self._unfinished_tasks += 1
         self._put(item)
 
-    def _give_back(self, item: _T) -> None:
+    def _return_item(self, item: _T) -> None:
         """Return an item to the head of the queue, because the task that took it was cancelled."""
         if type(self)._get is Queue._get and isinstance(self._queue, collections.deque):
             self._queue.appendleft(item)
@@ -238,8 +238,8 @@ class Queue(Generic[_T]):
             parts.append(f"getters[{len(self._getters)}]")
         if self._putters:
             parts.append(f"putters[{len(self._putters)}]")
-        if self._undone:
-            parts.append(f"tasks={self._undone}")
+        if self._unfinished_tasks:
+            parts.append(f"tasks={self._unfinished_tasks}")
         return " ".join(parts)
 
 
@@ -290,12 +290,12 @@ class _QueueIterator(Generic[_T]):
         try:
             return await taken
         except asyncio.CancelledError:
-            if was_served(taken):
-                self._source._give_back(taken.result())
+            if has_result(taken):
+                self._source._return_item(taken.result())
             raise
 
 
-def _expire(future: asyncio.Future[Any], timeout: Timeout, message: str) -> None:
+def _set_timeout(future: asyncio.Future[Any], timeout: Timeout, message: str) -> None:
     call_unless_done(future, timeout, lambda: future.set_exception(TimeoutError(message)))
 
 

@@ -27,9 +27,9 @@ from tornado.ioloop import IOLoop, _loop_of_thread
 def _after_in_child() -> None:
     for loop in {*IOLoop._ioloop_for_asyncio, *_loop_without_ioloop()}:
         if loop.is_running():
-            _forget(loop)
+            _remove_loop(loop)
         elif isinstance(loop, BaseSelectorEventLoop) and not loop.is_closed():
-            _give_own_selector(loop)
+            _replace_selector(loop)
 
 
 def _loop_without_ioloop() -> list[asyncio.AbstractEventLoop]:
@@ -43,14 +43,14 @@ def _loop_without_ioloop() -> list[asyncio.AbstractEventLoop]:
     return [] if found is None else [found]
 
 
-def _forget(loop: asyncio.AbstractEventLoop) -> None:
+def _remove_loop(loop: asyncio.AbstractEventLoop) -> None:
     IOLoop._ioloop_for_asyncio.pop(loop, None)
     # Python 3.12 and later leave a forked child without a current loop.
     if sys.version_info < (3, 12) and _loop_of_thread() is loop:
         asyncio.set_event_loop(None)
 
 
-def _give_own_selector(loop: Any) -> None:
+def _replace_selector(loop: Any) -> None:
     shared = loop._selector
     if type(shared).__module__ != selectors.__name__:
         return  # a selector class of the program, which may need unknown arguments

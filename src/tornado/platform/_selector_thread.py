@@ -69,7 +69,7 @@ class SelectorThread:
         self._readers: dict[int, Callable[[], Any]] = {}
         self._writers: dict[int, Callable[[], Any]] = {}
         self._snapshots: queue.SimpleQueue[_Snapshot | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._work, daemon=True, name="tornado selector")
+        self._thread = threading.Thread(target=self._run, daemon=True, name="tornado selector")
         self._waiting = False  # whether the thread has a snapshot for which it has not yet reported a result
         self._woken = False
         self._closed = False
@@ -108,7 +108,7 @@ class SelectorThread:
         if self._thread.ident is not None:
             self._thread.join()
         _selector_loops.discard(self)
-        self._abandon_manager()
+        self._discard_manager()
         self._readers.clear()
         self._writers.clear()
         self._waker_r.close()
@@ -129,15 +129,15 @@ class SelectorThread:
         changed = number not in table
         table[number] = functools.partial(callback, *args)
         if changed:
-            self._refresh()
+            self._update_thread()
 
     def _remove(self, table: dict[int, Callable[[], Any]], fd: _FileDescriptorLike) -> bool:
         known = table.pop(_number_of(fd), None) is not None
         if known and not self._closed:
-            self._refresh()
+            self._update_thread()
         return known
 
-    def _refresh(self) -> None:
+    def _update_thread(self) -> None:
         """Make the thread wait for the descriptors that are now in the tables."""
         if self._waiting:
             self._wake()
@@ -152,7 +152,7 @@ class SelectorThread:
             self._woken = True
             self._waker_w.send(b"w")
 
-    def _answer(self, readable: list[int], writable: list[int]) -> None:
+    def _handle_result(self, readable: list[int], writable: list[int]) -> None:
         """Call the handlers of the ready descriptors, and send the next snapshot."""
         if self._closed:
             return
@@ -172,7 +172,7 @@ class SelectorThread:
         finally:
             self._waiting = False
             if not self._closed:
-                self._refresh()
+                self._update_thread()
 
     def _call(self, handler: Callable[[], Any]) -> None:
         try:
@@ -198,7 +198,7 @@ class SelectorThread:
         finally:
             self.close()
 
-    def _abandon_manager(self) -> None:
+    def _discard_manager(self) -> None:
         """Discard a task that has not started and may never start, without a warning from asyncio."""
         task = self._thread_manager_task
         if task is not None and not task.done() and not self._real_loop.is_running():
@@ -208,12 +208,12 @@ class SelectorThread:
 
     # ---- In the selector thread
 
-    def _work(self) -> None:
+    def _run(self) -> None:
         waker = self._waker_r.fileno()
         while (snapshot := self._snapshots.get()) is not None:
             readable, writable = _wait(snapshot, waker)
             try:
-                self._real_loop.call_soon_threadsafe(self._answer, readable, writable)
+                self._real_loop.call_soon_threadsafe(self._handle_result, readable, writable)
             except RuntimeError:
                 return  # the loop is closed
 

@@ -67,10 +67,10 @@ class BaseAsyncIOLoop(IOLoop):
         for loop in list(registry):
             if loop.is_closed():
                 registry.pop(loop, None)
-        holder = registry.setdefault(asyncio_loop, self)
-        if holder is not self:
+        existing = registry.setdefault(asyncio_loop, self)
+        if existing is not self:
             raise RuntimeError(
-                f"{asyncio_loop!r} already has an IOLoop, {holder!r}: use IOLoop.current() to get it"
+                f"{asyncio_loop!r} already has an IOLoop, {existing!r}: use IOLoop.current() to get it"
             )
         try:
             if not _watches_descriptors(asyncio_loop):

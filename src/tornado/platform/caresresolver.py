@@ -71,9 +71,9 @@ class CaresResolver(Resolver):
         """Process the arguments of the constructor."""
         self.io_loop = None
         self._options = options
-        self._under_way = 0
+        self._pending = 0
         self._timer: object | None = None
-        self._open()
+        self._open_channel()
 
     @takes_callback
     async def resolve(self, host: str, port: int, family: int = 0) -> list[tuple[int, Any]]:
@@ -87,13 +87,13 @@ class CaresResolver(Resolver):
             return _look_up(host, port, family, socket.AI_NUMERICHOST)
         except socket.gaierror:
             pass  # not a literal address
-        self._serve(IOLoop.current())
-        answer: asyncio.Future[list[Any]] = Future()
+        self._use_loop(IOLoop.current())
+        future: asyncio.Future[list[Any]] = Future()
         # With the standard library's codec, as in `socket.getaddrinfo`; pycares may use a different one.
         with _names():
             name = host if host.isascii() else host.encode("idna").decode("ascii")
-        self._ask(name, port, family, functools.partial(_settle, answer, host))
-        return [(node.family, _address_of(node)) for node in await answer]
+        self._query(name, port, family, functools.partial(_settle, future, host))
+        return [(node.family, _address_of(node)) for node in await future]
 
     def close(self) -> None:
         """Cancel pending queries, which fail with an `OSError`, and close the sockets."""
@@ -102,33 +102,33 @@ class CaresResolver(Resolver):
             return
         # Cancelled here, in the loop's thread, because pycares closes a channel in a separate thread.
         channel.cancel()
-        self._forget_sockets()
+        self._remove_handlers()
         self._set_timer()
         channel.close()
 
-    def _open(self) -> None:
+    def _open_channel(self) -> None:
         fds = self.fds = {}
         state_changed = functools.partial(self._watch, fds)
         self.channel = pycares.Channel(sock_state_cb=state_changed, **self._options)
 
-    def _serve(self, loop: IOLoop) -> None:
+    def _use_loop(self, loop: IOLoop) -> None:
         """Let ``loop`` watch the sockets. If another loop did so before, open a new channel."""
         if self.io_loop is not loop:
             if self.io_loop is not None:
                 self.close()
-                self._open()
+                self._open_channel()
             self.io_loop = loop
 
-    def _ask(
+    def _query(
         self, name: str, port: int, family: int, callback: Callable[[list[Any] | None, int | None], None]
     ) -> None:
-        def answered(found: Any, error: int | None) -> None:
-            self._under_way -= 1
+        def on_result(found: Any, error: int | None) -> None:
+            self._pending -= 1
             callback(None if found is None else found.nodes, error)
 
         # Passed by keyword, because pycares 5 has changed the order of the parameters.
-        self.channel.getaddrinfo(name, port, family=family, type=socket.SOCK_STREAM, callback=answered)
-        self._under_way += 1
+        self.channel.getaddrinfo(name, port, family=family, type=socket.SOCK_STREAM, callback=on_result)
+        self._pending += 1
         self._set_timer()
 
     # ---- Communication between c-ares and the loop
@@ -148,9 +148,9 @@ class CaresResolver(Resolver):
         elif known:
             loop.remove_handler(fd)
 
-    def _forget_sockets(self) -> None:
-        left, self.fds = self.fds, {}
-        for fd in left:
+    def _remove_handlers(self) -> None:
+        sockets, self.fds = self.fds, {}
+        for fd in sockets:
             assert self.io_loop is not None  # set before any query, and only queries open sockets
             self.io_loop.remove_handler(fd)
 
@@ -176,20 +176,20 @@ class CaresResolver(Resolver):
         if self._timer is not None:
             loop.remove_timeout(self._timer)
             self._timer = None
-        if self._under_way and self.channel is not None:
+        if self._pending and self.channel is not None:
             delay = max(self.channel.timeout(), _SHORTEST_DELAY)
             self._timer = loop.call_later(delay, self._deadline_reached)
 
 
-def _settle(answer: asyncio.Future[list[Any]], host: str, nodes: list[Any] | None, error: int | None) -> None:
-    if answer.done():
+def _settle(future: asyncio.Future[list[Any]], host: str, nodes: list[Any] | None, error: int | None) -> None:
+    if future.done():
         return  # cancelled by its reader
     if nodes is not None:
-        answer.set_result(nodes)
+        future.set_result(nodes)
         return
     reason: Any = pycares.errno
     text = f"DNS look-up of {host!r} failed: {reason.strerror(error)}"
-    answer.set_exception(socket.gaierror(_CODES.get(error, socket.EAI_FAIL), text))
+    future.set_exception(socket.gaierror(_CODES.get(error, socket.EAI_FAIL), text))
 
 
 def _address_of(node: Any) -> tuple[Any, ...]:
