@@ -67,18 +67,18 @@ LAYERS = {
 
 #: Imports that break a rule, by importer and imported module (each with all its files), and the reason.
 EXCEPTIONS = {
-    "tornado.concurrent -> tornado._tornado4": "return_future and callback= are bound when they are used",
-    "tornado.gen -> tornado._tornado4": "the names of Tornado 4 are bound when they are used",
-    "tornado.ioloop -> tornado._tornado4.poll_ioloop": "PollIOLoop is bound when it is used",
-    "tornado.util -> tornado._tornado4.finalizing": "is_finalizing is bound when it is used",
+    "tornado.concurrent -> tornado._tornado4": "return_future and callback= are bound on first use",
+    "tornado.gen -> tornado._tornado4": "the names of Tornado 4 are bound on first use",
+    "tornado.ioloop -> tornado._tornado4.poll_ioloop": "PollIOLoop is bound on first use",
+    "tornado.util -> tornado._tornado4.finalizing": "is_finalizing is bound on first use",
     "tornado._tornado4.twisted_resolver -> tornado.netutil": "a Resolver, as in platform.caresresolver",
-    "tornado.log -> tornado.options": "enable_pretty_logging() without arguments obeys the global options",
-    "tornado.ioloop -> tornado.platform.asyncio": "IOLoop() is configurable, its default a string",
-    "tornado.httpclient -> tornado.simple_httpclient": "AsyncHTTPClient() is configurable, likewise",
-    "tornado.httputil._field_values -> tornado.httputil": "doctests() runs examples under public names",
-    "tornado._restart -> tornado.autoreload": "a start that fails after a reload waits for the next save",
-    "tornado.platform.caresresolver -> tornado.netutil": "a Resolver, which the API puts among the platforms",
-    "tornado.web -> tornado.autoreload": "debug=True starts the reloader, which stands at the edge",
+    "tornado.log -> tornado.options": "enable_pretty_logging() without arguments uses the global options",
+    "tornado.ioloop -> tornado.platform.asyncio": "IOLoop() is configurable, and its default is a dotted name",
+    "tornado.httpclient -> tornado.simple_httpclient": "AsyncHTTPClient() is configurable, and its default is a dotted name",
+    "tornado.httputil._field_values -> tornado.httputil": "doctests() runs the examples with public names",
+    "tornado._restart -> tornado.autoreload": "after a failed start, the reloader waits for the next change",
+    "tornado.platform.caresresolver -> tornado.netutil": "a Resolver, which the API places in platform",
+    "tornado.web -> tornado.autoreload": "debug=True starts the reloader, which belongs to the edge layer",
 }
 
 #: Modules that the wire layer must not import: it maps bytes to values; time and randomness are arguments.
@@ -90,20 +90,20 @@ WIRE_FORBIDS = set(
 
 #: Packages outside the standard library, each used only if it is installed.
 EXTRAS = {
-    "Cython": "the compiled twins",
+    "Cython": "compiled versions of modules",
     "brotli": "content coding br",
-    "compression": "content coding zstd, by the standard library of Python 3.14",
+    "compression": "content coding zstd, in the standard library of Python 3.14",
     "colorama": "coloured logs on old Windows consoles",
     "jwt": "ID tokens of tornado.auth",
     "pycares": "platform.caresresolver",
     "pycurl": "curl_httpclient",
-    "pytest": "testing.pytest, a plugin of it",
+    "pytest": "testing.pytest, a pytest plugin",
     "python_socks": "SOCKS5 proxies of the HTTP client",
     "redis": "sessions in Redis",
     "twisted": "platform.twisted",
-    "uvloop": "a faster loop",
-    "zope": "interfaces of Twisted, which requires it",
-    "watchfiles": "autoreload by notification",
+    "uvloop": "a faster event loop",
+    "zope": "interfaces in Twisted, which depends on it",
+    "watchfiles": "file system notifications for autoreload",
     "zstandard": "content coding zstd",
 }
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-resource = pytest.importorskip("resource", reason="the limit on descriptors is Unix's")
+resource = pytest.importorskip("resource", reason="this system has no resource limits")
 
 TOTAL = 15_000 if os.environ.get("CI") else 1_500
 WAVES = 5
@@ -54,7 +54,7 @@ class Server:
     def _line(self) -> str:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
-        assert line, "the server has ended"
+        assert line, "the server has exited"
         return line
 
 

@@ -16,7 +16,7 @@ import pytest
 from tornado import process
 from tornado.process import CalledProcessError, Subprocess, cpu_count, fork_processes, task_id
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="processes here are Unix's")
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork()")
 
 
 def run(program: str) -> subprocess.CompletedProcess[str]:
@@ -159,7 +159,7 @@ async def test_uninitialize_stops_waiting():
 def descriptors() -> int:
     """Return the number of open file descriptors."""
     if not os.path.exists("/proc/self/fd"):
-        pytest.skip("the system does not tell which descriptors are open")
+        pytest.skip("this system does not list open descriptors")
     return len(os.listdir("/proc/self/fd"))
 
 
@@ -167,7 +167,7 @@ def children() -> list[int]:
     """Return the process IDs of the children, including zombies."""
     path = f"/proc/self/task/{os.getpid()}/children"
     if not os.path.exists(path):
-        pytest.skip("the system does not tell which children there are")
+        pytest.skip("this system does not list child processes")
     with open(path) as file:
         return [int(number) for number in file.read().split()]
 
@@ -208,7 +208,7 @@ async def test_each_signal_is_reported(number, loop_kind):
 async def test_child_inherits_only_its_pipes():
     """It does not inherit sockets, streams, or the pipes of other children."""
     if not os.path.exists("/proc/self/fd"):
-        pytest.skip("the system does not tell which descriptors are open")
+        pytest.skip("this system does not list open descriptors")
     first = Subprocess(["cat"], stdin=Subprocess.STREAM, stdout=Subprocess.STREAM)
     with socket.create_server(("127.0.0.1", 0)):
         listed = "os.listdir('/proc/self/fd')"
@@ -235,7 +235,7 @@ def test_child_that_outlives_its_loop():
 
     async def start() -> Subprocess:
         child = Subprocess(["cat"], stdin=subprocess.PIPE)
-        child.set_exit_callback(lambda code: pytest.fail("called in a loop that is closed"))
+        child.set_exit_callback(lambda code: pytest.fail("called in a closed loop"))
         return child
 
     asyncio.run(start()).proc.communicate()  # opens resources that are kept

@@ -11,7 +11,7 @@ import pytest
 from tornado import _restart
 from tornado.netutil import _socket_inheritance
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="processes here are Unix's")
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork()")
 
 
 @pytest.fixture

@@ -42,7 +42,7 @@ from typing import Any, ClassVar, Literal, ParamSpec, Protocol, TypeVar, TypeVar
 from tornado._awaitables import BadYieldError, convert_yielded
 from tornado._export import list_public
 from tornado._reexports import reexported
-from tornado._tasks import done_future as _done_future  # noqa: F401 - for our other layers
+from tornado._tasks import done_future as _done_future  # noqa: F401 - used by other layers
 from tornado._tasks import run_eagerly as _run_eagerly  # noqa: F401
 from tornado._tornado4.deprecation import deprecated, ignored_loop
 from tornado.concurrent import Future, chain_future, future_add_done_callback
@@ -169,7 +169,7 @@ class IOLoop(Configurable):
     @staticmethod
     def initialized() -> bool:
         """Whether this thread has an IOLoop. Deprecated: use `current` with ``instance=False``."""
-        deprecated("IOLoop.initialized()", "ask whether IOLoop.current(instance=False) is None")
+        deprecated("IOLoop.initialized()", "check whether IOLoop.current(instance=False) is None")
         return IOLoop.current(instance=False) is not None
 
     def install(self) -> None:
@@ -685,7 +685,7 @@ def _warn_deprecated(what: str, advice: str) -> None:
 
 
 def __getattr__(name: str) -> Any:
-    if name == "PollIOLoop":  # of Tornado 4, imported when it is used
+    if name == "PollIOLoop":  # API of Tornado 4, imported on first use
         return import_object("tornado._tornado4.poll_ioloop.PollIOLoop")
     return reexported(__name__, name)
 

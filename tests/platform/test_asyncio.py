@@ -82,7 +82,7 @@ def test_missing_attribute_raises() -> None:
     assert "AnyThreadEventLoopPolicy" in dir(platform_asyncio)
 
 
-@pytest.mark.skipif(sys.version_info >= (3, 14), reason="asyncio itself warns of everything about policies")
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="asyncio itself deprecates all policies")
 def test_any_thread_policy() -> None:
     def work() -> bool:
         loop = asyncio.get_event_loop()

@@ -99,7 +99,7 @@ async def test_many_concurrent_queries(loop_kind: str) -> None:
         server.addresses = {name: [f"192.0.2.{number}"] for number, name in enumerate(names)}
         found = await asyncio.gather(*(resolver.resolve(name, 1, socket.AF_INET) for name in names))
         assert [each[0][1][0] for each in found] == [f"192.0.2.{number}" for number in range(100)]
-        assert resolver._timer is None, "nothing is under way, yet a deadline is waited for"
+        assert resolver._timer is None, "a timer is running without pending queries"
 
 
 @pytest.mark.parametrize(("literal", "family"), [("127.0.0.1", socket.AF_INET), ("::1", socket.AF_INET6)])

@@ -12,8 +12,8 @@ while the thread waits, the loop wakes it through a socket pair. The cost of eac
 the number of descriptors, as with `select.select`.
 
 The thread starts with the first descriptor and ends with `SelectorThread.close`, which an IOLoop or
-`AddThreadSelectorEventLoop` calls when it is closed. `asyncio.run` calls neither, but it closes all
-asynchronous generators of its loop, so one is kept open in the loop for this purpose. If the loop is never
+`AddThreadSelectorEventLoop` calls when it is closed. `asyncio.run` closes neither, but it closes all
+asynchronous generators of its loop, so a generator is kept open in the loop that stops the thread. If the loop is never
 closed, the thread ends with the program; it is a daemon thread, so it does not keep the program running.
 """
 
