@@ -13,8 +13,9 @@ the number of descriptors, as with `select.select`.
 
 The thread starts with the first descriptor and ends with `SelectorThread.close`, which an IOLoop or
 `AddThreadSelectorEventLoop` calls when it is closed. `asyncio.run` closes neither, but it closes all
-asynchronous generators of its loop, so a generator is kept open in the loop that stops the thread. If the loop is never
-closed, the thread ends with the program; it is a daemon thread, so it does not keep the program running.
+asynchronous generators of its loop, so a generator that stops the thread is kept open in the loop. If the
+loop is never closed, the thread ends with the program; it is a daemon thread, so it does not keep the program
+running.
 """
 
 from __future__ import annotations
