@@ -1,7 +1,7 @@
-"""The names of settings: of an application, and of the server in front of it.
+"""The names of the settings of applications and servers.
 
-They are kept in one place so that a misspelt or misplaced name can be reported where it is given. Programs
-store other settings in an application too, so an unknown name is not an error.
+They are kept in one place so that misspelt or misplaced names can be reported. Programs store their own
+settings in an application too, so an unknown name is not an error.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 __all__ = ["APPLICATION", "SERVER", "SERVER_ONLY", "closest"]
 
-#: Settings of `tornado.web.Application` that the package reads, and those of `tornado.auth`.
+#: Settings of `tornado.web.Application` that the package reads, including those of `tornado.auth`.
 APPLICATION = frozenset(
     """
     allowed_hosts autoescape autoreload autoreload_check_time autoreload_drain_time cancel_on_disconnect
@@ -26,7 +26,7 @@ APPLICATION = frozenset(
     """.split()
 )
 
-#: Arguments of `tornado.httpserver.HTTPServer` that mean nothing to an application.
+#: Arguments of `tornado.httpserver.HTTPServer` that are not settings of an application.
 SERVER_ONLY = frozenset(
     """
     body_timeout decompress_request header_timeout idle_connection_timeout max_body_size max_buffer_size
@@ -36,23 +36,23 @@ SERVER_ONLY = frozenset(
     """.split()
 )
 
-#: All arguments of `tornado.httpserver.HTTPServer`. Programs also use the names of the others for
-#: different things, such as the ``max_connections`` of a database.
+#: All arguments of `tornado.httpserver.HTTPServer`. Programs also use the names of the additional ones for
+#: other purposes, such as ``max_connections`` for a database.
 SERVER = SERVER_ONLY | {"chunk_size", "io_loop", "max_connections", "protection", "protocol", "rate_window"}
 
-# Shorter names have too many neighbours among ordinary words: `gzip` and `zip`.
+# Shorter names resemble too many ordinary words, such as `gzip` and `zip`.
 _MIN_LENGTH = 5
-# From this length on, two letters may be missing or doubled.
+# Names of at least this length may have two letters missing or added.
 _LONG = 9
 
 
 def closest(name: str, known: Iterable[str]) -> str | None:
     """Return the known name of which `name` is probably a misspelling, or None.
 
-    One letter may be wrong, missing, added or exchanged with its neighbour; in long names two may be missing
-    or added. A looser rule would report other settings of programs: ``cookie_secure`` beside
-    ``cookie_secret``, or ``plugin_url`` beside ``login_url``. Numbered names, as ``cookie_secret2``, are
-    different names.
+    One letter may be wrong, missing, added or swapped with its neighbour; in long names two may be missing or
+    added. A less strict rule would report settings of programs, such as ``cookie_secure`` (similar to
+    ``cookie_secret``) or ``plugin_url`` (similar to ``login_url``). Numbered names, such as
+    ``cookie_secret2``, are different names.
     """
     if not isinstance(name, str) or len(name) < _MIN_LENGTH:
         return None
@@ -75,7 +75,7 @@ def _is_misspelt(name: str, known: str) -> bool:
 
 
 def _differs_in_one_place(name: str, known: str) -> bool:
-    """Whether one letter was replaced, or two neighbours exchanged."""
+    """Whether the names differ by one replaced letter, or by two swapped neighbours."""
     places = [place for place, letters in enumerate(zip(name, known, strict=True)) if len(set(letters)) == 2]
     if len(places) == 1:
         return True

@@ -1,7 +1,7 @@
-"""Whether a function can be called with the arguments that it will be given, as far as that can be told.
+"""Checks whether a function can be called with given arguments, as far as its signature shows.
 
-Used when a program starts, for functions that it registers. A function that takes ``*args`` or ``**kwargs``,
-as most decorators return, accepts anything; it is never reported.
+Used at start-up for functions that the program registers. A function with ``*args`` or ``**kwargs``, as
+returned by most decorators, accepts anything and is never reported.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from typing import Any
 
 __all__ = ["accepts", "protocol_of", "shown"]
 
-# Decorators of this package pass the arguments on as they come.
+# Decorators of this package pass their arguments on unchanged.
 _TRANSPARENT = "tornado."
 _VARIADIC = inspect.CO_VARARGS | inspect.CO_VARKEYWORDS
 
 
 def accepts(function: Any, positional: int, names: Collection[str] = ()) -> bool:
-    """Whether `function` may be called with a number of positional arguments and these keywords.
+    """Whether `function` can be called with a number of positional arguments and these keyword arguments.
 
-    :returns: True also where the signature cannot be read, as that of some built-in classes.
+    :returns: True also if the signature is unavailable, as for some built-in classes.
     """
     try:
         signature = inspect.signature(_unwrapped(function), follow_wrapped=False)
@@ -35,20 +35,20 @@ def accepts(function: Any, positional: int, names: Collection[str] = ()) -> bool
 
 
 def method_accepts(method: Any, positional: int, names: Collection[str] = ()) -> bool:
-    """As `accepts`, for a function that is given an object first. Only plain functions are looked at."""
+    """Whether a method can be called with these arguments and ``self``; only plain functions are checked."""
     function = _unwrapped(method)
     if type(function) is not FunctionType:
         return True
     code = function.__code__
     if not names and not code.co_flags & _VARIADIC and not code.co_kwonlyargcount:
-        # Most methods; a start with a thousand routes should not take longer for this.
+        # The fast path for most methods, as applications with a thousand routes should start quickly.
         most = code.co_argcount - 1
         return most - len(function.__defaults__ or ()) <= positional <= most
     return accepts(function, positional + 1, names)
 
 
 def shown(method: Any) -> str:
-    """The parameters of a method, without the object, for messages."""
+    """Return the parameters of a method without ``self``, for messages."""
     try:
         parameters = list(inspect.signature(_unwrapped(method)).parameters.values())[1:]
     except (TypeError, ValueError):
@@ -58,7 +58,7 @@ def shown(method: Any) -> str:
 
 
 def protocol_of(function: Callable[..., Any]) -> str | None:
-    """The gateway protocol that a callable seems to be written for: ``WSGI``, ``ASGI`` or None."""
+    """Return the gateway protocol that a callable seems to implement: ``WSGI``, ``ASGI`` or None."""
     if accepts(function, 1):
         return None
     if accepts(function, 2):

@@ -199,7 +199,7 @@ async def test_write_json():
 async def test_what_cannot_be_written():
     def get(self):
         for wrong in ([1], 7, None):
-            with pytest.raises(TypeError, match="takes bytes, str or dict"):
+            with pytest.raises(TypeError, match="accepts bytes, str or dict"):
                 self.write(wrong)
         self.finish("end")
         with pytest.raises(RuntimeError, match="after finish"):

@@ -427,7 +427,7 @@ async def test_on_close_of_an_application() -> None:
 
 @pytest.mark.parametrize("handlers", ["/", web.RequestHandler])
 def test_routes_that_are_no_list(handlers: Any) -> None:
-    with pytest.raises(TypeError, match=r"the routes are a list of tuples, as in Application"):
+    with pytest.raises(TypeError, match=r"routes must be a list of tuples, as in Application"):
         web.Application(handlers)
 
 

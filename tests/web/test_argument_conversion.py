@@ -140,7 +140,7 @@ def test_what_is_refused(converter: Any, text: str, message: str) -> None:
 
 @pytest.mark.parametrize("converter", [7, "int", None])
 def test_what_is_no_type(converter: Any) -> None:
-    with pytest.raises(TypeError, match="the type of argument 'n' is to be called with text"):
+    with pytest.raises(TypeError, match="the type of argument 'n' must be a function that accepts text"):
         convert("n", "x", converter)
 
 

@@ -66,7 +66,7 @@ async def test_arguments_may_be_decoded_otherwise() -> None:
 async def test_strip_is_a_bool(expect_log: ExpectLog) -> None:
     with expect_log("tornado.application", "Uncaught exception") as expected:
         await ask(handler_of(get=lambda self: self.get_arguments("a", "default")))
-    assert "strip is a bool, not 'default'" in str(raised(expected))
+    assert "strip must be a bool, got 'default'" in str(raised(expected))
 
 
 async def test_defaults() -> None:

@@ -155,7 +155,7 @@ async def test_basic_without_a_realm_is_explained(expect_log: ExpectLog) -> None
 
 @pytest.mark.parametrize("argument", ["Bearer", 401, {"scheme": "Bearer"}])
 def test_wrong_use_of_the_decorator(argument: Any) -> None:
-    with pytest.raises(TypeError, match="takes keyword arguments"):
+    with pytest.raises(TypeError, match="accepts keyword arguments"):
         authenticated(argument)
 
 

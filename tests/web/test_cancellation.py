@@ -570,7 +570,7 @@ async def test_a_connection_that_was_taken_over_has_no_time_limit() -> None:
 
 @pytest.mark.parametrize("value", [-1, "10", float("nan")])
 def test_settings_that_are_no_time(value: Any) -> None:
-    with pytest.raises(ValueError, match="handler_timeout of RequestHandler: a number of seconds"):
+    with pytest.raises(ValueError, match="handler_timeout of RequestHandler must be a number of seconds"):
         web.Application(handler_timeout=value)
 
 
@@ -627,7 +627,9 @@ async def test_an_attribute_out_of_range_is_answered(
 
 
 def test_settings_of_the_wrong_type() -> None:
-    with pytest.raises(ValueError, match="cancel_on_disconnect of RequestHandler: true or false, not 'no'"):
+    with pytest.raises(
+        ValueError, match="cancel_on_disconnect of RequestHandler must be true or false, got 'no'"
+    ):
         web.Application(cancel_on_disconnect="no")
 
 

@@ -62,9 +62,9 @@ async def test_wrong_arguments_of_a_route(
     error = raised(expected)
     assert isinstance(error, TypeError)
     text = "".join(traceback.format_exception(error))
-    for part in ("Page was being made for the route", r"'/page/\\d*$' (named 'page')", "third element"):
+    for part in ("Page was being created for the route", r"'/page/\\d*$' (named 'page')", "third element"):
         assert part in text
-    shown = ", ".join(map(repr, arguments)) or "it is empty"
+    shown = ", ".join(map(repr, arguments)) or "none"
     assert f"(here: {shown})" in text
     with pytest.raises(TypeError, match=words):
         raise error
@@ -123,7 +123,7 @@ async def test_finish_comes_too_early(expect_log: ExpectLog) -> None:
     with expect_log("tornado.application", "Uncaught exception") as expected:
         async with serving(web.Application([("/", handler)])) as server:
             assert (await server.fetch("/")).code == 500
-    assert "before the handler was made" in str(raised(expected))
+    assert "before the handler was created" in str(raised(expected))
 
 
 async def test_a_malformed_body_stays_the_clients_fault() -> None:
@@ -161,7 +161,7 @@ async def test_routes_that_are_not_the_applications(expect_log: ExpectLog) -> No
     with expect_log("tornado.application", "Uncaught exception") as expected:
         async with serving(application) as server:
             assert (await server.fetch("/x")).code == 500
-    assert "Page was being made" in raised(expected).__notes__[0]
+    assert "Page was being created" in raised(expected).__notes__[0]
 
 
 async def test_a_base_class_that_fails_too(expect_log: ExpectLog, monkeypatch: pytest.MonkeyPatch) -> None:

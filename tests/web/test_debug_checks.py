@@ -298,7 +298,7 @@ async def test_call_in_another_thread_is_refused_under_debug(call: str, expect_l
     assert response.code == 500
     assert isinstance(raised(expected), RuntimeError)
     assert str(raised(expected)).startswith(
-        f"Handler.{call}() was called in another thread than that of its event loop: use IOLoop.add_callback"
+        f"Handler.{call}() was called outside of its event loop's thread: use IOLoop.add_callback"
     )
 
 
@@ -335,7 +335,7 @@ async def test_streaming_handler_is_checked_too(expect_log: ExpectLog) -> None:
 
     with expect_log("tornado.application", "Uncaught exception") as expected:
         assert (await ask(Handler, method="POST", body=b"x", **DEBUG)).code == 500
-    assert "Handler.write() was called in another thread" in str(raised(expected))
+    assert "Handler.write() was called outside of its event loop's thread" in str(raised(expected))
 
 
 async def test_overridden_methods_are_called_under_debug() -> None:

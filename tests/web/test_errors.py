@@ -87,6 +87,6 @@ def test_finish_carries_the_body() -> None:
 
 @pytest.mark.parametrize("code", ["404", None, 404.0])
 def test_a_status_is_an_integer(code: Any) -> None:
-    with pytest.raises(TypeError, match="a status code is an int, not"):
+    with pytest.raises(TypeError, match="status_code must be an int, got"):
         HTTPError(code)
     assert HTTPError(http.HTTPStatus.NOT_FOUND).status_code == 404

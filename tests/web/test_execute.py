@@ -751,12 +751,18 @@ def generator(self: Any) -> Any:
 MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({"get": cancelled}, ""),
     ({"prepare": cancelled}, ""),
-    ({"get": wrong_status}, "a status code is an int, not '404'"),
+    ({"get": wrong_status}, "status_code must be an int, got '404'"),
     ({"get": generator}, "Handler.get() is a generator: add @gen.coroutine, or use async def and await"),
     ({"prepare": generator}, "Handler.prepare() is a generator: add @gen.coroutine"),
     ({"prepare": lambda self: "x"}, "Handler.prepare() should return None, got str; write it with"),
-    ({"get": lambda self: self.get_argument("a", 1, type="int")}, "argument 'a' is to be called with text"),
-    ({"get": lambda self: self.set_cookie("a", "b", expires_days="7")}, "expires_days is a number of days"),
+    (
+        {"get": lambda self: self.get_argument("a", 1, type="int")},
+        "argument 'a' must be a function that accepts text",
+    ),
+    (
+        {"get": lambda self: self.set_cookie("a", "b", expires_days="7")},
+        "expires_days must be a number of days",
+    ),
 ]
 
 

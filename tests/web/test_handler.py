@@ -266,7 +266,7 @@ async def test_the_access_log(caplog: pytest.LogCaptureFixture) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((r"/", web.RequestHandler), "the routes are a list of tuples"),
+        ((r"/", web.RequestHandler), "routes must be a list of tuples"),
         (([r"/", web.RequestHandler],), "'/'"),
         (([("/", web.RequestHandler, {}, "name", "more")],), "more"),
         (([("/(", web.RequestHandler)],), r"/\("),
@@ -287,7 +287,7 @@ async def test_the_first_matching_route_wins(expect_log: ExpectLog) -> None:
         (r"/b", named("first")),
         (r"/b", named("second")),
     ]
-    with expect_log("tornado.application", "the route '/b', .* can never match"):
+    with expect_log("tornado.application", "the route '/b' .* can never match"):
         app = web.Application(routes)
     async with serving(app) as server:
         assert (await server.fetch("/ab")).body == b"pattern"

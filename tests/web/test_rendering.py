@@ -173,7 +173,7 @@ async def test_why_templates_are_looked_for_there(tmp_path: Path, expect_log: Ex
         note: str = raised(expected).__notes__[-1]
         return note
 
-    assert (await note_of()).startswith("there is no setting template_path: ")
+    assert (await note_of()).startswith("the setting template_path is missing: ")
     members = {"get_template_path": lambda self: str(tmp_path)}
     assert await note_of(members=members) == f"get_template_path() of Handler gave {str(tmp_path)!r}"
     assert "setting template_loader" in await note_of(template_loader=DictLoader({}))

@@ -15,12 +15,12 @@ from tornado.routing import HostMatches, RuleRouter
 
 @pytest.mark.parametrize("target", [None, 5, b"module.Handler"])
 def test_a_target_that_nothing_can_come_of_is_refused(target: Any) -> None:
-    with pytest.raises(TypeError, match="it should lead to a RequestHandler class"):
+    with pytest.raises(TypeError, match="must be a RequestHandler class"):
         web.Application([("/", target)])
 
 
 def test_a_class_that_is_no_handler_is_warned_of(expect_log: ExpectLog) -> None:
-    with expect_log("tornado.application", "leads to the class dict, which is no RequestHandler"):
+    with expect_log("tornado.application", "is the class dict, which is not a RequestHandler"):
         web.Application([("/", dict)])
 
 
@@ -93,7 +93,9 @@ def test_functions_that_take_what_they_are_given() -> None:
 
 @pytest.mark.parametrize("fallback", [wsgi_application, WSGIApplication(), asgi_application])
 def test_fallback_that_does_not_take_a_request_is_refused(fallback: Any) -> None:
-    with pytest.raises(TypeError, match="should be a function of a request, but seems to be an application"):
+    with pytest.raises(
+        TypeError, match="must be a function that accepts a request, but it seems to be an application"
+    ):
         web.Application([("/.*", web.FallbackHandler, {"fallback": fallback})])
 
 
@@ -122,14 +124,14 @@ class Second(First): ...
 
 @pytest.mark.parametrize("pattern", ["/a", "/a/(.*)", "/a/(?P<b>.*)"])
 def test_second_route_of_a_pattern_is_reported(pattern: str, expect_log: ExpectLog) -> None:
-    with expect_log("tornado.application", "leads to Second, can never match: .* leads to First") as expected:
+    with expect_log("tornado.application", "to Second can never match: .* has the target First") as expected:
         web.Application([(pattern, First), (pattern + "$", Second)])
     assert len(expected.records) == 1
 
 
 def test_route_that_is_added_later_is_compared_too(expect_log: ExpectLog) -> None:
     application = web.Application([("/a", First), ("/b", First)])
-    with expect_log("tornado.application", "the route '/b', which leads to Second, can never match"):
+    with expect_log("tornado.application", "the route '/b' to Second can never match"):
         application.wildcard_router.add_rules([("/c", Second), ("/b", Second)])
     application.add_handlers("example.com", [("/a", Second)])  # of another host
 
@@ -137,7 +139,7 @@ def test_route_that_is_added_later_is_compared_too(expect_log: ExpectLog) -> Non
 def test_identical_route_is_not_worth_a_warning(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "tornado.application")
     web.Application([("/a", First, {"b": 1}), ("/a", First, {"b": 1})])
-    assert "the route '/a', which leads to First, can never match" in caplog.text
+    assert "the route '/a' to First can never match" in caplog.text
 
 
 def test_route_after_a_router_of_the_same_pattern_may_match() -> None:
@@ -178,7 +180,11 @@ class Echo(websocket.WebSocketHandler):
 @pytest.mark.parametrize(
     ("pattern", "handler", "words"),
     [
-        ("/(.*)", NoArguments, r"has one group, .* NoArguments.get\(\): each such request is a 500"),
+        (
+            "/(.*)",
+            NoArguments,
+            r"has one group, .* NoArguments.get\(\): each such request fails with status 500",
+        ),
         ("/", OneArgument, r"has no group, .* OneArgument.get\(name\)"),
         ("/(.)(.)", OneArgument, "has 2 groups"),
         ("/(?P<title>.*)", OneArgument, r"groups named title, .* OneArgument.get\(name\)"),

@@ -279,40 +279,52 @@ def test_frames(arguments: Any, policy: Any, options: Any) -> None:
 @pytest.mark.parametrize(
     ("setting", "error", "message"),
     [
-        ("yes", TypeError, "the setting security_headers is True, a dict or a SecurityHeaders, not 'yes'"),
+        (
+            "yes",
+            TypeError,
+            "the setting security_headers must be True, a dict or a SecurityHeaders, got 'yes'",
+        ),
         ({"hsts": 1}, TypeError, "the setting security_headers: .*hsts"),
-        ({"hsts_max_age": -1}, ValueError, "hsts_max_age is a number of seconds, not -1"),
-        ({"hsts_max_age": "1"}, ValueError, "hsts_max_age is a number of seconds"),
-        ({"hsts_preload": True}, ValueError, "hsts_preload demands hsts_include_subdomains"),
+        ({"hsts_max_age": -1}, ValueError, "hsts_max_age must be a number of seconds, got -1"),
+        ({"hsts_max_age": "1"}, ValueError, "hsts_max_age must be a number of seconds"),
+        ({"hsts_preload": True}, ValueError, "hsts_preload requires hsts_include_subdomains"),
         (
             {"hsts_preload": True, "hsts_include_subdomains": True, "hsts_max_age": 1},
             ValueError,
-            "hsts_preload demands .* 31536000 or more",
+            "hsts_preload requires .* 31536000 or more",
         ),
-        ({"referrer_policy": "a\r\nX: y"}, ValueError, "Referrer-Policy is one line of printable ASCII"),
-        ({"content_security_policy": "a\nb"}, ValueError, "Content-Security-Policy is one line"),
-        ({"permissions_policy": ""}, ValueError, "Permissions-Policy is one line"),
-        ({"permissions_policy": ["camera"]}, ValueError, "Permissions-Policy is one line"),
-        ({"extra": {"X-A": "ü"}}, ValueError, "X-A is one line"),
+        ({"referrer_policy": "a\r\nX: y"}, ValueError, "Referrer-Policy must be one line of printable ASCII"),
+        ({"content_security_policy": "a\nb"}, ValueError, "Content-Security-Policy must be one line"),
+        ({"permissions_policy": ""}, ValueError, "Permissions-Policy must be one line"),
+        ({"permissions_policy": ["camera"]}, ValueError, "Permissions-Policy must be one line"),
+        ({"extra": {"X-A": "ü"}}, ValueError, "X-A must be one line"),
         ({"extra": {"X A": "a"}}, ValueError, "X A"),
-        ({"frame_ancestors": "a; script-src *"}, ValueError, "frame_ancestors is 'self', 'none' or sources"),
+        (
+            {"frame_ancestors": "a; script-src *"},
+            ValueError,
+            "frame_ancestors must be 'self', 'none' or sources",
+        ),
         ({"frame_ancestors": " "}, ValueError, "frame_ancestors"),
-        ({"frame_ancestors": []}, ValueError, "frame_ancestors is .* a text or a list of texts, not \\[\\]"),
-        ({"frame_ancestors": ["a", 1]}, ValueError, "frame_ancestors is .* a text or a list"),
-        ({"frame_ancestors": 5}, ValueError, "frame_ancestors is .* not 5"),
-        ({"hsts_max_age": True}, ValueError, "hsts_max_age is a number of seconds, not True"),
-        ({"content_security_policy": 5}, ValueError, "Content-Security-Policy is one line"),
-        ({"extra": [("X-A", "a")]}, ValueError, "extra is a dict of headers by name"),
+        (
+            {"frame_ancestors": []},
+            ValueError,
+            "frame_ancestors must be .* a str or a list of str, got \\[\\]",
+        ),
+        ({"frame_ancestors": ["a", 1]}, ValueError, "frame_ancestors must be .* a str or a list"),
+        ({"frame_ancestors": 5}, ValueError, "frame_ancestors must be .* got 5"),
+        ({"hsts_max_age": True}, ValueError, "hsts_max_age must be a number of seconds, got True"),
+        ({"content_security_policy": 5}, ValueError, "Content-Security-Policy must be one line"),
+        ({"extra": [("X-A", "a")]}, ValueError, "extra must be a dict of header fields by name"),
         (
             {"extra": {"content-security-policy": "x"}},
             ValueError,
-            "Content-Security-Policy is not for extra; the argument is content_security_policy",
+            "extra must not contain Content-Security-Policy; use content_security_policy",
         ),
-        ({"extra": {"STRICT-transport-security": "x"}}, ValueError, "the argument is hsts_max_age"),
-        ({"extra": {"set-cookie": "a=b"}}, ValueError, "Set-Cookie is not for extra"),
-        ({"extra": {"content-length": "5"}}, ValueError, "Content-Length is not for extra"),
-        ({"extra": {"Transfer-encoding": "chunked"}}, ValueError, "Transfer-Encoding is not for extra"),
-        ({"extra": {"connection": "close"}}, ValueError, "Connection is not for extra"),
+        ({"extra": {"STRICT-transport-security": "x"}}, ValueError, "use hsts_max_age"),
+        ({"extra": {"set-cookie": "a=b"}}, ValueError, "extra must not contain Set-Cookie"),
+        ({"extra": {"content-length": "5"}}, ValueError, "extra must not contain Content-Length"),
+        ({"extra": {"Transfer-encoding": "chunked"}}, ValueError, "extra must not contain Transfer-Encoding"),
+        ({"extra": {"connection": "close"}}, ValueError, "extra must not contain Connection"),
     ],
 )
 def test_a_wrong_setting(setting: Any, error: Any, message: str) -> None:
@@ -364,7 +376,7 @@ async def test_extra_headers_go_before_ours(application: Any) -> None:
 )
 @pytest.mark.parametrize("name", ["content_security_policy", "content_security_policy_report_only"])
 def test_a_place_for_the_nonce_that_would_not_be_filled(name: str, policy: str) -> None:
-    with pytest.raises(ValueError, match="the place of the nonce is written 'nonce-{nonce}'"):
+    with pytest.raises(ValueError, match="must be written as a separate source 'nonce-{nonce}'"):
         web.Application(security_headers={name: policy})
 
 
@@ -498,7 +510,7 @@ async def test_a_nonce_after_the_head_is_too_late(expect_log: ExpectLog) -> None
                 errors.append(str(error))
 
     await ask(Handler, security_headers={"content_security_policy": NONCE})
-    assert "csp_nonce was asked for after the headers were sent" in errors[0]
+    assert "csp_nonce was first read after the header fields were sent" in errors[0]
     errors.clear()
     await ask(Handler)
     assert errors == []

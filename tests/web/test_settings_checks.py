@@ -17,17 +17,25 @@ from tornado.netutil import bind_sockets
 @pytest.mark.parametrize(
     ("settings", "error", "words"),
     [
-        ({"default_handler_class": 5}, TypeError, "default_handler_class is a RequestHandler class, not 5"),
-        ({"default_handler_class": "no.Such"}, TypeError, "default_handler_class .* not 'no.Such'"),
-        ({"transforms": 5}, TypeError, "transforms is a list of OutputTransform classes, not 5"),
-        ({"transforms": [5]}, TypeError, "transforms holds 5, which is no OutputTransform class"),
-        ({"cookie_secret": 12345}, TypeError, "cookie_secret is a str or bytes, .* not of type int"),
-        ({"log_function": 5}, TypeError, "log_function is a function"),
-        ({"static_path": 5}, TypeError, "static_path is the path of a directory, not 5"),
-        ({"template_whitespace": "zzz"}, ValueError, "template_whitespace is one of .*, not 'zzz'"),
-        ({"ui_modules": "nomod"}, TypeError, "ui_modules is a dict or a module, .* not 'nomod'"),
-        ({"ui_methods": 5}, TypeError, "ui_methods is a dict or a module, .* not 5"),
-        ({"cancel_on_disconnect": "no"}, ValueError, "cancel_on_disconnect .* not 'no'"),
+        (
+            {"default_handler_class": 5},
+            TypeError,
+            "default_handler_class must be a RequestHandler class, got 5",
+        ),
+        ({"default_handler_class": "no.Such"}, TypeError, "default_handler_class .* got 'no.Such'"),
+        ({"transforms": 5}, TypeError, "transforms must be a list of OutputTransform classes, got 5"),
+        ({"transforms": [5]}, TypeError, "transforms must contain OutputTransform classes only, got 5"),
+        (
+            {"cookie_secret": 12345},
+            TypeError,
+            "cookie_secret must be a str or bytes, .* got a value of type int",
+        ),
+        ({"log_function": 5}, TypeError, "log_function must be a function"),
+        ({"static_path": 5}, TypeError, "static_path must be the path of a directory, got 5"),
+        ({"template_whitespace": "zzz"}, ValueError, "template_whitespace must be one of .*, got 'zzz'"),
+        ({"ui_modules": "nomod"}, TypeError, "ui_modules must be a dict or a module, .* got 'nomod'"),
+        ({"ui_methods": 5}, TypeError, "ui_methods must be a dict or a module, .* got 5"),
+        ({"cancel_on_disconnect": "no"}, ValueError, "cancel_on_disconnect .* got 'no'"),
     ],
 )
 def test_a_setting_that_cannot_work_is_named(settings: Any, error: Any, words: str) -> None:
@@ -93,7 +101,7 @@ async def test_an_application_that_makes_its_own_delegates_may_have_any_handlers
     ],
 )
 def test_misspelt_setting_is_reported(slip: str, meant: str, expect_log: ExpectLog) -> None:
-    with expect_log("tornado.application", f"the setting '{slip}' is not known here; did you mean '{meant}'"):
+    with expect_log("tornado.application", f"unknown setting '{slip}'; did you mean '{meant}'"):
         web.Application(**{slip: True})
 
 
@@ -165,7 +173,7 @@ def test_missing_static_directory_is_reported_once(tmp_path: pathlib.Path, expec
         {"static_path": missing},
         {"handlers": [("/(.*)", web.StaticFileHandler, {"path": missing})]},
     ):
-        with expect_log("tornado.application", "none', from where .* is not a directory") as expected:
+        with expect_log("tornado.application", "none' of static files .* is not a directory") as expected:
             web.Application(**settings)
         assert len(expected.records) == 1
 
@@ -176,7 +184,7 @@ def test_static_path_of_another_handler_class_is_not_looked_at() -> None:
 
 
 def test_what_a_dict_of_ui_modules_holds_beside_them_is_logged(expect_log: ExpectLog) -> None:
-    with expect_log("tornado.application", "ui_modules: 'Entry' is passed over, .*: 5"):
+    with expect_log("tornado.application", "ui_modules: 'Entry' is ignored .*: 5"):
         web.Application(ui_modules={"Entry": 5, "_private": 5})
 
 

@@ -162,7 +162,7 @@ def test_versions_that_cannot_be_written() -> None:
         create(version=3)
     with pytest.raises(ValueError, match="key_version must be set"):
         create_signed_value(KEYS, "name", "value")
-    with pytest.raises(ValueError, match="only one key"):
+    with pytest.raises(ValueError, match="support a single key"):
         create_signed_value(KEYS, "name", "value", version=1, key_version=0)
 
 

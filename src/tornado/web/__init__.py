@@ -1,4 +1,4 @@
-"""A web framework: request handlers, applications, and what they are made with.
+"""The web framework: request handlers, applications and their parts.
 
 ::
 
@@ -15,7 +15,7 @@
 
     asyncio.run(serve())
 
-A handler object is used from its event loop's thread only. Other threads hand work to it by
+Use a handler object in its event loop's thread only. Other threads pass work to it with
 `.IOLoop.add_callback`.
 """
 
@@ -96,7 +96,7 @@ url = URLSpec
 
 
 def is_absolute(path: str) -> bool:
-    """Whether `path` is an address of its own (``/…``, ``http:…``, ``https:…``) and not below
+    """Whether `path` is an absolute URL or path (``/…``, ``http:…``, ``https:…``), not relative to
     ``static_path``.
     """
     return any(path.startswith(prefix) for prefix in ["/", "http:", "https:"])
@@ -155,7 +155,7 @@ __all__ = [
     "url",
 ]
 
-#: What few programs use is imported when they do: names and the modules they are in.
+#: Names that few programs use, and their modules, which are imported on first access.
 _LATE = {
     "ApplicationSettings": "tornado.web._application_settings",
     "CookieAttributes": "tornado.web._cookie_attributes",
@@ -176,7 +176,7 @@ _LATE = {
 }
 
 
-if not TYPE_CHECKING:  # a checker would take every name for one of this module
+if not TYPE_CHECKING:  # a type checker would assume that every name exists
 
     def __getattr__(name: str) -> Any:
         if name not in _LATE:

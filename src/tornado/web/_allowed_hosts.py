@@ -1,16 +1,17 @@
-"""The setting ``allowed_hosts``: which names an application answers to.
+"""The setting ``allowed_hosts``: the host names for which an application accepts requests.
 
-A page of any site may ask a server in its visitor's own network, by a name of that site's which, all of a
-sudden, resolves to that server's address ("DNS rebinding"): to the browser it is the same origin, and the
-page reads the answers. And an address made out of the Host field, in a mail with a link for a new password
-say, leads where the sender of the request wants. Both end where a server knows its names::
+It prevents two attacks. With DNS rebinding, a web page of any site sends requests to a server in its
+visitor's local network, using a host name of that site which has been changed to resolve to the server's
+address: the browser treats it as the same origin, so the page can read the responses. And a URL that a
+program builds from the Host field, such as a link in a password-reset mail, leads to a host of the attacker's
+choice. ::
 
     Application(routes, allowed_hosts=["example.com", ".example.org"])
     Application(routes, allowed_hosts=LOCAL_HOSTS)
 
-Everything else is answered with 421 (Misdirected Request, RFC 9110 section 15.5.20), before any route is
-looked for and anything of the program runs, and before the request's body is read. What counts is the
-authority that the request line names, else the Host field; X-Forwarded-Host is never looked at.
+Requests for other hosts are rejected with 421 (Misdirected Request, RFC 9110 section 15.5.20), before
+routing, before any code of the program runs, and before the request's body is read. The host is the authority
+of the request line, or otherwise the Host field; X-Forwarded-Host is never used.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from tornado.web._errors import HTTPError
 if TYPE_CHECKING:
     from tornado.web._application import Application
 
-#: The names by which a machine asks itself: for ``allowed_hosts``.
+#: The names of the local machine, for ``allowed_hosts``.
 LOCAL_HOSTS = (".localhost", "127.0.0.1", "[::1]")
 
 _NAME = re.compile(r"\.?[0-9a-z_](?:[0-9a-z_.-]*[0-9a-z_])?")
@@ -40,27 +41,27 @@ _LAST_PORT = 65535
 
 
 class AllowedHosts:
-    """Names of an application.
+    """The host names of an application.
 
-    :param entries: ``example.com`` for that host alone, ``.example.com`` for it and every subdomain,
+    :param entries: ``example.com`` for that host alone, ``.example.com`` to include all subdomains,
         ``127.0.0.1``, ``[::1]``; each for any port, or with a port for that one; ``*`` for every host.
-        International names may be written as people do.
-    :raises TypeError: if it is no list of texts.
-    :raises ValueError: if it is empty, or an entry is no host.
+        International names may be written in Unicode.
+    :raises TypeError: if it is not a list of str.
+    :raises ValueError: if it is empty, or an entry is not a host.
     """
 
     def __init__(self, entries: Iterable[str]) -> None:
         if isinstance(entries, (str, bytes)) or not isinstance(entries, Iterable):
-            raise TypeError(f"the setting allowed_hosts is a list of hosts, not {entries!r}")
+            raise TypeError(f"the setting allowed_hosts must be a list of hosts, got {entries!r}")
         self._exact: set[tuple[str, int | None]] = set()
         self._domains: set[tuple[str, int | None]] = set()
         self._all = False
-        self._seen: set[tuple[str, str]] = set()  # that were allowed
+        self._seen: set[tuple[str, str]] = set()  # a cache of those that are allowed
         entries = list(entries)
         if not entries:
             raise ValueError(
-                'the setting allowed_hosts is empty, so that no request could be answered; ["*"] allows all, '
-                "and so does None"
+                'the setting allowed_hosts is empty, so every request would be rejected; ["*"] or None '
+                "allows all hosts"
             )
         for entry in entries:
             self._add(entry)
@@ -68,7 +69,7 @@ class AllowedHosts:
 
     def _add(self, entry: str) -> None:
         if not isinstance(entry, str):
-            raise TypeError(f"the setting allowed_hosts: an entry is text, not {entry!r}")
+            raise TypeError(f"the setting allowed_hosts must contain str only, got {entry!r}")
         if entry == "*":
             self._all = True
             return
@@ -77,12 +78,12 @@ class AllowedHosts:
         if name is None:
             hint = f"; for all subdomains write {entry[1:]!r}" if entry.startswith("*.") else ""
             raise ValueError(
-                f"the setting allowed_hosts: {entry!r} is no host; entries are like 'example.com', "
+                f"the setting allowed_hosts: {entry!r} is not a host; valid entries are like 'example.com', "
                 f"'.example.com', '127.0.0.1', '[::1]', 'example.com:8888'{hint}"
             )
         if port is not None and not 1 <= port <= _LAST_PORT:
             raise ValueError(
-                f"the setting allowed_hosts: {entry!r} has no possible port; they go from 1 to {_LAST_PORT}"
+                f"the setting allowed_hosts: the port of {entry!r} must be from 1 to {_LAST_PORT}"
             )
         if name.startswith("."):
             self._domains.add((name, port))
@@ -123,7 +124,7 @@ class AllowedHosts:
 
 
 def _unbracketed(entry: str) -> str | None:
-    """The one way to write an IPv6 address that is given without its brackets, in brackets."""
+    """Return the canonical form of an IPv6 address without brackets, in brackets; None if it is not one."""
     try:
         return f"[{socket.inet_ntop(socket.AF_INET6, socket.inet_pton(socket.AF_INET6, entry))}]"
     except (OSError, ValueError):
@@ -131,7 +132,7 @@ def _unbracketed(entry: str) -> str | None:
 
 
 def _canonical(host: str) -> str | None:
-    """A host in lower case and ASCII, without the dot that ends a full name; None if it is no host."""
+    """Return a host in lower case and ASCII, without a trailing dot; None if it is not a host."""
     host = host.lower()
     if host.startswith("["):
         return _unbracketed(host[1:-1]) if host.endswith("]") else None
@@ -149,35 +150,35 @@ def _canonical(host: str) -> str | None:
 
 
 class _AllMethods(tuple[str, ...]):
-    """Holds every method, also those that nobody has heard of."""
+    """Contains every method, including unknown ones."""
 
     def __contains__(self, method: object) -> bool:
         return True
 
 
 class MisdirectedHandler(ErrorHandler):
-    """Answers a request for a host that is not ours, whatever its method."""
+    """Rejects a request for another host, for any HTTP method."""
 
     SUPPORTED_METHODS = _AllMethods()
-    _stream_request_body = True  # so that it is answered before the body has come
+    _stream_request_body = True  # so that the response is sent before the body has been received
 
     def prepare(self) -> None:
-        """421, and a line in the log that names the setting."""
+        """Raise the error 421; its log message contains the name of the setting."""
         host = self.request.host[:100]
         raise HTTPError(421, "host %r is not in the application's setting allowed_hosts", host)
 
     def data_received(self, chunk: bytes) -> None:
-        """What comes of the body is dropped."""
+        """Discard the body."""
 
 
 class CheckedRouter(Router):
-    """Stands before an application whose subclass, or program, finds handlers in a way of its own."""
+    """Checks the hosts for applications whose `start_request` or `find_handler` is overridden."""
 
     def __init__(self, application: Application, hosts: AllowedHosts) -> None:
         self._application, self._hosts = application, hosts
 
     def find_handler(self, request: httputil.HTTPServerRequest, **kwargs: Any) -> Any:
-        """The application's handler if the host is one of its own."""
+        """Return the application's handler if the host is allowed, otherwise one that rejects the request."""
         if self._hosts.allow(request):
             return self._application.find_handler(request, **kwargs)
         return self._application._misdirected(request)

@@ -1,4 +1,4 @@
-"""`Application`: routes and settings, and the way of a request from its connection to its handler."""
+"""`Application`: routes and settings, and the path of a request from its connection to its handler."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ _UI_MODULES = {"Template": TemplateModule, "linkify": _linkify, "xsrf_form_html"
 
 
 class _ApplicationRouter(ReversibleRuleRouter):
-    """Routes whose targets may be handler classes, or lists of further routes."""
+    """A router whose targets may be handler classes or lists of further routes."""
 
     def __init__(self, application: Application, rules: _RuleList | None = None) -> None:
         self.application = application
@@ -72,14 +72,14 @@ class _ApplicationRouter(ReversibleRuleRouter):
             processed.target = _ApplicationRouter(self.application, routes)
         elif type(self).get_target_delegate is _TARGET_DELEGATE and not _can_be_target(routes):
             raise TypeError(
-                f"the route {rule!r:.200} leads to {routes!r:.100}; it should lead to a RequestHandler "
-                "class, its dotted name, a list of routes, a router, an application or a function"
+                f"the target of the route {rule!r:.200} must be a RequestHandler class, its dotted name, a "
+                f"list of routes, a router, an application or a function, got {routes!r:.100}"
             )
         _route_checks.check(processed)
         return processed
 
     def add_rules(self, rules: _RuleList) -> None:
-        """Append rules, and log a warning for those that cannot work together with the others."""
+        """Append rules, and log a warning for each that conflicts with others."""
         begin = len(self.rules)
         super().add_rules(rules)
         if type(self).get_target_delegate is _TARGET_DELEGATE:
@@ -94,7 +94,7 @@ class _ApplicationRouter(ReversibleRuleRouter):
 
 
 class Application(ReversibleRouter):
-    """Routes and settings of a program; what an `.HTTPServer` serves.
+    """The routes and settings of a program; served by an `.HTTPServer`.
 
     ::
 
@@ -107,24 +107,24 @@ class Application(ReversibleRouter):
     :param handlers: the routes, tried in order: `URLSpec` or `.Rule` objects, or tuples of their arguments. A
         target may be a `RequestHandler` class (or its dotted name), a list of routes, another router or
         application.
-    :param default_host: the host to route by, where a request's own is not among the routes' (and it came to
-        us directly, without ``X-Real-Ip``).
-    :param transforms: `OutputTransform` classes; by default `GZipContentEncoding` where ``compress_response``
-        is true, and `ContentEncoding` where it is a `ContentCodings`, a dictionary of its arguments, a list
-        of codings or the name of one.
-    :param settings: everything else; docs/reference/settings.md is a table of them.
-    :raises TypeError: if `handlers` is not a list of routes; the message shows the faulty entry and the right
-        form. Likewise for settings whose value could not work, by the setting's name.
+    :param default_host: the host used for routing if the host of the request matches no route and the request
+        was received directly, without ``X-Real-Ip``.
+    :param transforms: `OutputTransform` classes. By default `GZipContentEncoding` if ``compress_response`` is
+        true, and `ContentEncoding` if it is a `ContentCodings`, a dictionary of its arguments, a list of
+        codings or the name of one.
+    :param settings: all other arguments; docs/reference/settings.md lists them.
+    :raises TypeError: if `handlers` is not a list of routes; the message contains the faulty entry and the
+        correct form. Likewise for settings whose values have the wrong type.
     :raises ValueError: if the setting ``handler_timeout`` is not a number of seconds, or
-        ``compress_response`` or ``static_precompressed`` name a coding that there is not.
+        ``compress_response`` or ``static_precompressed`` contains an unknown coding.
 
-    Two of the settings are about handlers that wait, and may be overridden by the handler classes'
-    attributes of the same names: ``cancel_on_disconnect`` (`RequestHandler.cancel_on_disconnect`) and
-    ``handler_timeout`` (`RequestHandler.handler_timeout`).
+    Two of the settings affect waiting handlers. Handler classes may override them by attributes of the same
+    names: ``cancel_on_disconnect`` (`RequestHandler.cancel_on_disconnect`) and ``handler_timeout``
+    (`RequestHandler.handler_timeout`).
 
-    Two are about browsers: ``allowed_hosts``, a list of the names that this application answers to
-    (``"example.com"``, ``".example.com"`` with its subdomains, each with a port if only that one will do; or
-    `LOCAL_HOSTS`), while requests for other hosts get 421; and ``security_headers``, True or a
+    Two affect browsers. ``allowed_hosts`` is a list of the host names of this application: ``"example.com"``,
+    or ``".example.com"`` to include its subdomains, each with a port if only this port is accepted; or
+    `LOCAL_HOSTS`. Requests for other hosts are rejected with 421. ``security_headers`` is True, a
     `SecurityHeaders` or a dictionary of its arguments.
     """
 
@@ -132,7 +132,7 @@ class Application(ReversibleRouter):
     _security: SecurityHeaders | None = None
     _hosts: AllowedHosts | None = None
 
-    # Several signatures, because programs have settings of their own; see `_application_settings`.
+    # There are several signatures because programs have their own settings; see `_application_settings`.
     @overload
     def __init__(
         self,
@@ -149,7 +149,8 @@ class Application(ReversibleRouter):
         transforms: list[type[OutputTransform]] | None = None,
         **settings: Any,
     ) -> None: ...
-    # For a dictionary with values of several types: by position, its entries are not taken for the host.
+    # For a dictionary with values of several types: the arguments are positional-only so that checkers do not
+    # match its values with them.
     @overload
     def __init__(
         self,
@@ -159,7 +160,7 @@ class Application(ReversibleRouter):
         /,
         **settings: object,
     ) -> None: ...
-    def __init__(  # type: ignore[misc]  # a setting called "handlers" is no more possible than before
+    def __init__(  # type: ignore[misc]  # a setting called "handlers" is impossible with any signature
         self,
         handlers: _RuleList | None = None,
         default_host: str | None = None,
@@ -189,19 +190,19 @@ class Application(ReversibleRouter):
             for name in ("compiled_template_cache", "static_hash_cache"):
                 settings.setdefault(name, False)
         _cancellation.settings_of(self, RequestHandler)
-        #: Those that routes have led to, without streamed bodies and without a guard.
+        #: Handler classes that routes have led to, without streamed bodies and without cancellation.
         self._handler_classes: set[type[RequestHandler]] = set()
         self._plain_rules: Any = None
         self._plain_version = 0
-        #: Whether templates and versions of static files are looked at anew for each request.
+        #: Whether templates and versions of static files are reloaded for each request.
         self._reloads = not settings.get("compiled_template_cache", True) or not settings.get(
             "static_hash_cache", True
         )
-        #: Whether every handler runs in a task, so that `asyncio.current_task` is never None in one.
+        #: Whether every handler runs in a task, so that `asyncio.current_task` is never None in handlers.
         self._in_tasks = bool(settings.get("handler_tasks"))
-        #: Whether handlers are checked as `_debug_checks` says.
+        #: Whether handlers are checked by `_debug_checks`.
         self._checks_handlers = bool(settings.get("debug"))
-        #: Whether sessions are loaded before handlers run, since their store is asynchronous.
+        #: Whether sessions are loaded before handlers run, because their store is asynchronous.
         self._loads_sessions = _settings_checks.loads_sessions(self)
         self._special = self._reloads or self._in_tasks or self._checks_handlers or self._loads_sessions
         self._security = headers_of(settings.get("security_headers"))
@@ -229,7 +230,7 @@ class Application(ReversibleRouter):
         return [(pattern, handler_class, arguments) for pattern in patterns]
 
     def server_listens(self) -> None:
-        """Called by a server that is about to listen on a port: log what is unsafe in production."""
+        """Log warnings about settings that are unsafe in production; called before a server listens."""
         _settings_checks.warn_of_short_secrets(self.settings.get("cookie_secret"))
 
     def listen(
@@ -245,9 +246,9 @@ class Application(ReversibleRouter):
     ) -> HTTPServer:
         """Start an `.HTTPServer` for this application on the current event loop.
 
-        :param port: TCP port; 0 lets the system choose one.
-        :param address: IP address or host name to listen on; by default every interface.
-        :param kwargs: given on to `.HTTPServer` (``ssl_options``, ``xheaders``, …).
+        :param port: TCP port; 0 selects a free one.
+        :param address: IP address or host name to listen on; by default all interfaces.
+        :param kwargs: passed to `.HTTPServer` (``ssl_options``, ``xheaders``, …).
         :returns: the server.
         :raises OSError: if the port is in use.
         """
@@ -260,8 +261,8 @@ class Application(ReversibleRouter):
     def add_handlers(self, host_pattern: str, host_handlers: _RuleList) -> None:
         """Add routes for requests whose host matches the regular expression `host_pattern`.
 
-        They come before the routes given to the constructor; several hosts are tried in the order they were
-        added.
+        They are tried before the routes given to the constructor; several hosts are tried in the order in
+        which they were added.
         """
         router = _ApplicationRouter(self, host_handlers)
         rule = Rule(HostMatches(host_pattern), router)
@@ -273,23 +274,23 @@ class Application(ReversibleRouter):
         """Add an `OutputTransform` class for all responses."""
         self.transforms.append(transform_class)
 
-    # -- from a request to its handler --
+    # -- dispatching requests --
 
     def __call__(self, request: httputil.HTTPServerRequest) -> Awaitable[None] | None:
-        """Answer a request that came whole, from elsewhere than an `.HTTPServer`."""
+        """Handle a complete request that did not come from an `.HTTPServer`."""
         delegate = self.find_handler(request)
         return delegate.execute()
 
     def start_request(
         self, server_conn: object, request_conn: httputil.HTTPConnection
     ) -> httputil.HTTPMessageDelegate:
-        """A delegate that has `find_handler` find another, when the request's head has come."""
+        """Return a delegate that calls `find_handler` when the head of the request has been received."""
         if self._hosts is not None:
             return CheckedRouter(self, self._hosts).start_request(server_conn, request_conn)
         return super().start_request(server_conn, request_conn)
 
     def find_handler(self, request: httputil.HTTPServerRequest, **kwargs: Any) -> _HandlerDelegate:
-        """The delegate for a request: of the first route that matches, else of the error page."""
+        """Return the delegate of the first matching route, or one that sends the error page."""
         if self._hosts is not None and not self._hosts.allow(request):
             return self._misdirected(request)
         route = self.default_router.find_handler(request)
@@ -299,14 +300,14 @@ class Application(ReversibleRouter):
         return self.get_handler_delegate(request, handler_class, arguments)
 
     def _misdirected(self, request: httputil.HTTPServerRequest) -> _HandlerDelegate:
-        """Who answers a request for a host that is not among ``allowed_hosts``."""
+        """Return a delegate that rejects a request for a host that is not in ``allowed_hosts``."""
         return _HandlerDelegate(self, request, MisdirectedHandler, {"status_code": 421}, None, None)
 
     def _unmatched(self, request: httputil.HTTPServerRequest) -> tuple[type[RequestHandler], dict[str, Any]]:
         settings = self.settings
         default = settings.get("default_handler_class")
         if request.path == "*" and request.method == "OPTIONS":
-            return ServerOptionsHandler, {}  # about the server, not about a page that is not there
+            return ServerOptionsHandler, {}  # the request concerns the server, not a missing page
         if default:
             return default, settings.get("default_handler_args", {})
         return ErrorHandler, {"status_code": 404}
@@ -319,31 +320,31 @@ class Application(ReversibleRouter):
         path_args: list[bytes] | None = None,
         path_kwargs: dict[str, bytes] | None = None,
     ) -> _HandlerDelegate:
-        """A delegate that has a `target_class` object answer `request`.
+        """Return a delegate that passes `request` to a new `target_class` object.
 
-        :param target_kwargs: for its ``initialize``.
-        :param path_args: for its method.
-        :param path_kwargs: for its method, by name.
+        :param target_kwargs: arguments of its ``initialize``.
+        :param path_args: positional arguments of its HTTP method.
+        :param path_kwargs: keyword arguments of its HTTP method.
         """
         return _HandlerDelegate(self, request, target_class, target_kwargs, path_args, path_kwargs)
 
     def reverse_url(self, name: str, *args: Any) -> str:
-        """The path of the route called `name`, its groups filled with `args`.
+        """Return the path of the route called `name`, with `args` for the groups of its pattern.
 
-        :raises KeyError: if there is no such route.
+        :raises KeyError: if `name` is unknown.
         """
         reversed_url = self.default_router.reverse_url(name, *args)
         if reversed_url is not None:
             return reversed_url
         known = ", ".join(sorted(self.wildcard_router.named_rules)) or "none"
-        raise KeyError(f"{name} not found in named urls (there are: {known})")
+        raise KeyError(f"{name} not found in named urls (known names: {known})")
 
     def log_request(self, handler: RequestHandler) -> None:
-        """Write a line about a finished request to the access log: status, request, milliseconds.
+        """Write a line about a finished request to the access log: status code, request, milliseconds.
 
-        Errors of the server (5xx) are logged as errors, of the client (4xx) as warnings, everything else as
-        information, and so is 499: the client had gone (see `RequestHandler.cancel_on_disconnect`). Override
-        this, or set ``log_function``, to log otherwise.
+        Server errors (5xx) are logged at ERROR, client errors (4xx) at WARNING, all others at INFO. 499 is
+        logged at INFO too: the client had disconnected (see `RequestHandler.cancel_on_disconnect`). Override
+        this method, or set ``log_function``, to log differently.
         """
         log_function = self.settings.get("log_function")
         if log_function is not None:
@@ -359,20 +360,21 @@ class Application(ReversibleRouter):
             log_access(level, "%d %s %.2fms", handler.get_status(), handler._request_summary(), milliseconds)
 
     def log_refusal(self, request: httputil.HTTPServerRequest, status_code: int) -> None:
-        """Log a request that the server has answered with an error in place of a handler: 400, 413, 414, 417,
-        421, 431, 500, 501 or 505.
+        """Log a request that the server has rejected without a handler: 400, 413, 414, 417, 421, 431, 500,
+        501 or 505.
 
-        `log_request`, and thus ``log_function``, is given an `ErrorHandler` that has not run. Where the head
-        could not be read, its request has the method and `uri` that the first line seems to have, or ``-``.
+        `log_request`, and thus ``log_function``, is called with an `ErrorHandler` that has not run. If the
+        head could not be parsed, its request has the apparent method and `uri` of the first line, or ``-``.
         """
         self.log_request(ErrorHandler(self, request, status_code=status_code))
 
-    # -- the short way, where nobody has overridden a step of the long one --
+    # -- the fast path, taken if no step is overridden --
 
     def _open_exchange(self, exchange: HTTP1Connection, head: Any) -> Any:
-        """Route a request and run it as far as it goes; see ``HTTP1ServerConnection._open``.
+        """Route a request and run its handler as far as possible; see ``HTTP1ServerConnection._open``.
 
-        All in one, as each request comes through here and a call costs as much as several of its steps.
+        This is a single function because it runs for every request, and a call costs as much as several of
+        its steps.
         """
         cls = type(self)
         if (
@@ -389,7 +391,7 @@ class Application(ReversibleRouter):
         wildcard = self.wildcard_router
         try:
             rules: Any = self.default_router.rules
-        except AttributeError:  # any Router may have been put in its place
+        except AttributeError:  # default_router may be any Router
             return self._open_long(request, exchange, head)
         router = type(wildcard)
         if (
@@ -433,10 +435,10 @@ class Application(ReversibleRouter):
         return _execute.start(handler, _NONE, path_args, path_kwargs)
 
     def _is_special_class(self, target: type[RequestHandler]) -> bool:
-        """Whether handlers of a class stream their bodies or need a guard; remembered where they do not."""
+        """Whether handlers of a class stream their bodies or may be cancelled; cached if they do not."""
         try:
             special = target._stream_request_body or _cancellation.is_wanted(self, target)
-        except ValueError:  # what it says about itself is wrong: `_run_handler` finds it, too, and answers
+        except ValueError:  # an invalid attribute: `_run_handler` detects it too, and sends the error page
             special = True
         if special:
             return True
@@ -444,10 +446,10 @@ class Application(ReversibleRouter):
         return False
 
     def _is_plain(self, rules: Any) -> bool:
-        """Whether all hosts share one list of routes, and both routers find in it as `.RuleRouter` does;
-        remembered until the rules for hosts change.
+        """Whether all hosts share one list of routes, and both routers search it like `.RuleRouter`; cached
+        until the rules for hosts change.
 
-        The routers are of one class: who watches the methods of the one sees those of the other.
+        The routers are of the same class, so a check of the methods of one covers the other.
         """
         router = type(self.wildcard_router)
         if (
@@ -461,25 +463,25 @@ class Application(ReversibleRouter):
             or self._has_own_hooks()
         ):
             return False
-        if self._hosts is None:  # else each request comes by where they are looked at
+        if self._hosts is None:  # otherwise each request must reach the check of hosts
             self._plain_rules, self._plain_version = rules, rules.version
         return True
 
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
         if name in _HOOKS:
-            self._plain_rules = None  # the next request finds out by `_is_plain`
+            self._plain_rules = None  # the next request calls `_is_plain`
 
     def _has_own_hooks(self) -> bool:
-        """Whether a hook was set on this object, for which the check of its class has no eye."""
+        """Whether a hook is set on this object, which the check of its class does not detect."""
         return any(
             (type(m := getattr(self, name)) is not MethodType or m.__func__ is not _HOOKS[name])
             for name in _HOOKS
         )
 
     def _open_long(self, request: httputil.HTTPServerRequest, exchange: HTTP1Connection, head: Any) -> Any:
-        """Where this object or its routes are not as usual: by `start_request` or `find_handler`, as they are
-        set.
+        """Handle a request on the slow path, by `start_request` or `find_handler`, as this object or its
+        routes are customised.
         """
         if self._hosts is not None and not self._hosts.allow(request):
             return self._open_delegate(self._misdirected(request), exchange, head)
@@ -523,7 +525,7 @@ def _run_handler(
     path_args: Any,
     path_kwargs: dict[str, bytes] | None,
 ) -> Any:
-    """Make the handler and start it; a coroutine is the rest of its work."""
+    """Create the handler and start it; returns a coroutine for the rest of its work, or None."""
     if application._reloads:
         settings = application.settings
         if not settings.get("compiled_template_cache", True):
@@ -533,7 +535,7 @@ def _run_handler(
             settings.get("static_handler_class", StaticFileHandler).reset()
     try:
         if handler_class not in application._handler_classes:
-            _cancellation.settings_of(application, handler_class)  # raises what is to be answered
+            _cancellation.settings_of(application, handler_class)  # raises an error that gets a response
         handler = (
             handler_class(application, request, **handler_kwargs)
             if handler_kwargs
@@ -559,14 +561,14 @@ def _run_handler(
 
 
 def _session_of(handler: RequestHandler) -> Any:
-    """What loads a handler's session, or None if there is nothing to load."""
+    """Return a coroutine that loads a handler's session, or None if it need not be loaded."""
     return handler._loading_session()
 
 
 def _executing(
     handler: RequestHandler, loading: Any, transforms: list[Any], path_args: Any, path_kwargs: dict[str, Any]
 ) -> Any:
-    """What runs a handler, after `loading` its session if that is to be done first."""
+    """Return a coroutine that runs a handler, after `loading` its session unless that is None."""
     if loading is None:
         return handler._execute(transforms, *path_args, **path_kwargs)
     return _execute_loaded(
@@ -580,8 +582,8 @@ async def _execute_loaded(loading: Any, execute: Callable[[], Any]) -> None:
 
 
 class _HandlerDelegate(httputil.HTTPMessageDelegate):
-    """Receives a request and has a handler answer it: at once where the handler streams the body, else when
-    it is whole.
+    """Receives a request and runs a handler for it: immediately if the handler streams the body, otherwise
+    when the body is complete.
     """
 
     def __init__(
@@ -613,7 +615,7 @@ class _HandlerDelegate(httputil.HTTPMessageDelegate):
         return self.begin()
 
     def begin(self) -> Awaitable[None] | None:
-        """The head has come: a streaming handler starts, and the body waits for its ``prepare``."""
+        """Handle the end of the head: a streaming handler starts, and its body waits for its ``prepare``."""
         handler_class = self.handler_class
         if (
             handler_class.max_body_size is not None
@@ -631,7 +633,7 @@ class _HandlerDelegate(httputil.HTTPMessageDelegate):
             handler = self.handler
             assert handler is not None
             if self.request._body_future.done():
-                return None  # it has failed, and the handler is answering that
+                return None  # it has failed, and the handler sends the error page
             try:
                 result = handler.data_received(data)
             except (Exception, asyncio.CancelledError) as error:
@@ -682,17 +684,17 @@ class _HandlerDelegate(httputil.HTTPMessageDelegate):
         )
 
     def execute(self) -> Awaitable[None] | None:
-        """Make the handler and run it.
+        """Create the handler and run it.
 
-        :returns: for a streaming handler, when ``prepare`` is over and the body may come; else when all is
-            over.
+        :returns: an awaitable that is done, for a streaming handler, when ``prepare`` is over and the body
+            may be delivered; otherwise when the request is complete.
         """
         application = self.application
         handler_class = self.handler_class
         if not self.stream_request_body:
             return self._start()  # type: ignore[no-any-return]
         try:
-            _cancellation.settings_of(application, handler_class)  # raises what is to be answered
+            _cancellation.settings_of(application, handler_class)  # raises an error that gets a response
             handler = handler_class(application, self.request, **self.handler_kwargs)
         except Exception as error:
             self.handler = _construction_errors.answer(
@@ -719,7 +721,7 @@ class _HandlerDelegate(httputil.HTTPMessageDelegate):
         return prepared
 
     def answer_error(self, error: Exception) -> None:
-        """Make a handler that does nothing but answer `error`."""
+        """Create a handler that only sends the response for `error`."""
         application, handler_class = self.application, self.handler_class
         try:
             handler = handler_class(application, self.request, **self.handler_kwargs)
@@ -730,8 +732,8 @@ class _HandlerDelegate(httputil.HTTPMessageDelegate):
         handler._handle_request_exception(error)
 
     def _executed(self, task: asyncio.Task[Any]) -> None:
-        """A streaming handler is through. Where it failed outside of what answers errors, or never came to
-        its ``prepare``, the body must not wait for it any longer.
+        """Handle the end of a streaming handler's task. If it failed outside of the error handling, or before
+        its ``prepare`` was complete, the body must not continue to wait for it.
         """
         assert self.handler is not None
         prepared = cast("Future[None]", self.handler._prepared_future)
@@ -739,7 +741,7 @@ class _HandlerDelegate(httputil.HTTPMessageDelegate):
         if error is not None:
             connection = cast(Any, self.connection)
             if isinstance(error, Exception) and not prepared.done():
-                prepared.set_exception(error)  # whoever reads the request waits for it, logs and closes
+                prepared.set_exception(error)  # the connection waits for it, logs it and closes
                 return
             driver = getattr(connection, "_driver", None)
             if driver is not None:
@@ -750,7 +752,7 @@ class _HandlerDelegate(httputil.HTTPMessageDelegate):
 
 
 def _can_be_target(target: Any) -> bool:
-    """Whether a route may lead to `target`, as far as that can be told."""
+    """Whether `target` may be the target of a route, as far as this can be determined."""
     return callable(target) or hasattr(target, "find_handler") or hasattr(target, "start_request")
 
 
@@ -765,8 +767,8 @@ def _check_routes(handlers: Any, second: Any) -> None:
     right = 'Application([(r"/", MainHandler)])'
     if isinstance(handlers, (str, bytes)):
         shown = getattr(second, "__name__", second)
-        raise TypeError(f"Application({handlers!r}, {shown}): the routes are a list of tuples, as in {right}")
+        raise TypeError(f"Application({handlers!r}, {shown}): routes must be a list of tuples, as in {right}")
     if isinstance(handlers, RequestHandler) or (
         isinstance(handlers, type) and issubclass(handlers, RequestHandler)
     ):
-        raise TypeError(f"Application({handlers!r}): the routes are a list of tuples, as in {right}")
+        raise TypeError(f"Application({handlers!r}): routes must be a list of tuples, as in {right}")

@@ -1,8 +1,7 @@
-"""From an argument's text to what a handler asks for: ``get_argument("page", type=int)``.
+"""Converts the text of arguments to other types: ``get_argument("page", type=int)``.
 
-Python's own constructors take more than an argument should be: ``int("1_0")`` is ten, and
-``float("infinity")`` a number. Here a number is plain ASCII, as HTML forms and JavaScript write it, and it is
-finite.
+Python's own constructors are too lenient for this: ``int("1_0")`` is ten, and ``float("infinity")`` is a
+number. Here a number is written in plain ASCII, as in HTML forms and JavaScript, and it is finite.
 """
 
 from __future__ import annotations
@@ -20,14 +19,14 @@ from tornado.web._errors import InvalidArgumentError
 
 T = TypeVar("T")
 D = TypeVar("D")
-#: What ``type`` may be: whatever makes a value out of text, and raises ValueError where it cannot. Classes
-#: such as `datetime.date` are not called, so what they take does not matter.
+#: The type of ``type``: a function that converts text to a value, or raises ValueError. Classes such as
+#: `datetime.date` are not called, so their parameters do not matter.
 Converter = type[T] | Callable[[str], T]
 
-#: Characters of a number; int() takes time that grows with the square of them.
+#: The maximum number of characters of a number; the time of int() grows with the square of the length.
 MAX_NUMBER_LENGTH = 1000
-#: Digits before the point, or zeros after it, that the exponent of a `decimal.Decimal` may make. Ten letters
-#: are enough to ask for a number of gigabytes, and a program soon calls int() on it. A float ends at 308.
+#: The maximum number of digits before the point, or zeros after it, in a `decimal.Decimal` with an exponent.
+#: Ten characters suffice for a number of gigabytes, and programs often call int() on it. A float ends at 308.
 MAX_EXPONENT = 400
 _SHOWN = 40
 _LISTED = 500
@@ -41,18 +40,19 @@ _FALSE = frozenset(["0", "false", "no", "off"])
 
 
 def convert(name: str, text: str | bytes, converter: Converter[T]) -> T:
-    """Make a value of an argument's text.
+    """Convert the text of an argument.
 
-    :param name: of the argument, for the message.
+    :param name: the name of the argument, for the message.
     :param converter: int, float, bool, `decimal.Decimal`, `datetime.date`, `datetime.time`,
-        `datetime.datetime`, an enumeration (by its values), or any function of the text that raises a
-        `ValueError`, `LookupError`, `ArithmeticError` or `RecursionError` where it makes no sense.
-    :raises InvalidArgumentError: if it does not.
-    :raises TypeError: if `converter` is none, or a class that is not made of one text; it names the argument.
+        `datetime.datetime`, an enumeration (by its values), or a function of the text that raises
+        `ValueError`, `LookupError`, `ArithmeticError` or `RecursionError` for invalid text.
+    :raises InvalidArgumentError: if the text is invalid.
+    :raises TypeError: if `converter` is not callable, or is a class whose constructor does not accept one
+        text; the message contains the argument.
     """
     function, wanted = _function_of(name, converter)
     try:
-        # A program's decode_argument() may leave an argument's bytes as they are.
+        # The decode_argument() of a program may return bytes.
         made: T = function(native_str(text))
     except (ValueError, LookupError, ArithmeticError, RecursionError) as error:
         raise InvalidArgumentError(name, str(text[:_SHOWN]), wanted) from error
@@ -64,7 +64,7 @@ def convert(name: str, text: str | bytes, converter: Converter[T]) -> T:
 
 
 def _function_of(name: str, converter: Any) -> tuple[Callable[[str], Any], str]:
-    """What converts, and in words what it wants."""
+    """Return the function that converts, and a description of the accepted values."""
     if isinstance(converter, type):
         known = _KNOWN.get(converter)
         if known is not None:
@@ -72,17 +72,19 @@ def _function_of(name: str, converter: Any) -> tuple[Callable[[str], Any], str]:
         if isinstance(converter, enum.EnumType):
             values = ", ".join(str(member.value) for member in converter)  # type: ignore[var-annotated]
             return lambda text: _member(text, converter), f"one of {values[:_LISTED]}"
-        # Who asks for one has imported its module, which is a large one.
+        # Decimal can only be given if the program has imported its module, which is large.
         decimal = sys.modules.get("decimal")
         if decimal is not None and converter is decimal.Decimal:
             return lambda text: _decimal(text, converter), "a decimal number"
     elif not callable(converter):
-        raise TypeError(f"the type of argument {name!r} is to be called with text, not {converter!r}")
+        raise TypeError(
+            f"the type of argument {name!r} must be a function that accepts text, got {converter!r}"
+        )
     return converter, getattr(converter, "__name__", None) or repr(converter)[:_LISTED]
 
 
 def _member(text: str, kind: Any) -> Any:
-    """The member of an enumeration by its value, or by its value's text."""
+    """Return the member of an enumeration by its value, or by the text of its value."""
     try:
         return kind(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Authentication of API clients: challenges, bearer tokens (RFC 6750), the refusals of `authenticated`."""
+"""Authentication of API clients: challenges, bearer tokens (RFC 6750), and the errors of `authenticated`."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _STATUS = {"invalid_request": 400, "invalid_token": 401, "insufficient_scope": 4
 
 
 def format_challenge(scheme: str, **params: str) -> str:
-    """Return a value for ``WWW-Authenticate`` (RFC 9110 section 11.6.1): the scheme, and every parameter as a
-    quoted string.
+    """Return a value for ``WWW-Authenticate`` (RFC 9110 section 11.6.1): the scheme, and the parameters as
+    quoted strings.
 
     ::
 
@@ -30,7 +30,7 @@ def format_challenge(scheme: str, **params: str) -> str:
 
 
 class AuthenticationError(HTTPError):
-    """Refuses a request for want of valid credentials, with ``WWW-Authenticate`` (RFC 9110 section 11.6.1).
+    """Rejects a request without valid credentials, with ``WWW-Authenticate`` (RFC 9110 section 11.6.1).
 
     ::
 
@@ -39,17 +39,17 @@ class AuthenticationError(HTTPError):
     :param error: a code of RFC 6750 section 3.1: ``"invalid_token"``, ``"invalid_request"``,
         ``"insufficient_scope"``, or one of another scheme. None, for a request without credentials, sends no
         code.
-    :param description: a sentence for the client's developer, printable ASCII. It is ``error_description`` in
-        the challenge and ``public_message`` in the error page. A refusal with a code or a description is
-        logged.
-    :param scheme: of the challenge.
+    :param description: a sentence for the developer of the client, in printable ASCII. It is sent as
+        ``error_description`` in the challenge and as ``public_message`` in the error page. An error with a
+        code or a description is logged.
+    :param scheme: the scheme of the challenge.
     :param realm: the name of the protected area, or None.
     :param scope: the scopes that the request needs, separated by spaces, or None.
     :param status_code: by default 400 for ``invalid_request``, 403 for ``insufficient_scope``, otherwise 401.
     :param challenges: values of ``WWW-Authenticate`` to send instead (see `format_challenge`), each in a
         separate field line.
-    :raises TypeError: if `challenges` is a text.
-    :raises ValueError: if a value cannot be part of a challenge, or scheme Basic has no realm (RFC 7617
+    :raises TypeError: if `challenges` is a str.
+    :raises ValueError: if a value cannot be part of a challenge, or the scheme Basic has no realm (RFC 7617
         section 2).
     """
 
@@ -72,19 +72,19 @@ class AuthenticationError(HTTPError):
         if challenges is None:
             if realm is None and scheme.lower() == "basic":
                 raise ValueError(
-                    "the scheme Basic demands a realm (RFC 7617 section 2): set authentication_realm in the "
+                    "the scheme Basic requires a realm (RFC 7617 section 2): set authentication_realm in the "
                     "handler's class, or pass realm="
                 )
             given = {"realm": realm, "scope": scope, "error": error, "error_description": description}
             params = {name: value for name, value in given.items() if value is not None}
             challenges = [_challenges.format_challenge(scheme, params)]
         elif isinstance(challenges, str):
-            raise TypeError(f"challenges is a list of field values, not one text: {challenges!r:.100}")
+            raise TypeError(f"challenges must be a list of field values, got {challenges!r:.100}")
         self.www_authenticate: Sequence[str] = tuple(challenges)
 
 
 def token_of(handler: RequestHandler) -> str | None:
-    """Return the bearer token of a request, or None without one.
+    """Return the bearer token of a request, or None if it has none.
 
     :raises AuthenticationError: if the field is malformed.
     """
@@ -101,8 +101,8 @@ def token_of(handler: RequestHandler) -> str | None:
 def is_by_bearer_token(handler: RequestHandler) -> bool:
     """Whether a handler declares the scheme Bearer and its request uses it.
 
-    A form or a link of another site cannot send such a request, and a script of another site must ask by a
-    CORS preflight first.
+    Forms and links of another site cannot send such a request, and scripts of another site need a CORS
+    preflight first.
     """
     scheme = handler.authentication_scheme
     if scheme is None or scheme.lower() != "bearer":
@@ -121,8 +121,8 @@ def refusal(
 ) -> AuthenticationError:
     """Return the error for a request that has no user.
 
-    A token that was sent has not led to a user and is called invalid. Without a token no error code is sent
-    (RFC 6750 section 3.1).
+    A token that was sent did not identify a user, and is reported as invalid. Without a token no error code
+    is sent (RFC 6750 section 3.1).
     """
     is_bearer = scheme.lower() == "bearer"
     error = "invalid_token" if is_bearer and token_of(handler) is not None else None
@@ -130,7 +130,7 @@ def refusal(
 
 
 def missing_scope(handler: RequestHandler, realm: str | None, required: Iterable[str]) -> AuthenticationError:
-    """Return the error for a user whose token does not cover `required`."""
+    """Return the error for a user whose token does not include `required`."""
     scope = " ".join(required)
     description = f"The token needs the scope {scope}"
     return AuthenticationError("insufficient_scope", description, realm=realm, scope=scope)

@@ -1,4 +1,4 @@
-"""Ready-made handlers: an error, a redirect, another server's application."""
+"""The handlers of this package: an error, a redirect, a callable or application of another interface."""
 
 from __future__ import annotations
 
@@ -10,76 +10,76 @@ from tornado.httputil import HTTPServerRequest, qs_to_qsl, url_concat
 from tornado.web._errors import HTTPError
 from tornado.web._handler import RequestHandler
 
-# As browsers read an address (https://url.spec.whatwg.org/#url-parsing): tabs and line ends are dropped
-# wherever they stand, a backslash is a slash, and before the host there may be any number of slashes.
+# Browsers parse a URL (https://url.spec.whatwg.org/#url-parsing) as follows: tabs and line ends are dropped
+# everywhere, a backslash is a slash, and any number of slashes may precede the host.
 _STRIPPED = "".join(map(chr, range(33)))
 _DROPPED = str.maketrans("\\", "/", "\t\r\n")
 _ADDRESS = re.compile(r"(?:([a-zA-Z][a-zA-Z0-9+.-]*):)?(/*)([^/?#]*)")
 _WITH_HOST = frozenset({"ftp", "http", "https", "ws", "wss"})
 _UNSENDABLE = re.compile(r"[\x00-\x1f\x7f]")
-#: Characters of a refused address that are logged.
+#: The number of characters of a rejected URL that are logged.
 _SHOWN = 200
 
 
 class ErrorHandler(RequestHandler):
-    """Answers every request with one status; what an application shows where no route matches.
+    """Responds to every request with one status code; used by an application if no route matches.
 
-    :param int status_code: (of the route) the status.
+    :param int status_code: (of the route) the status code.
     """
 
     def initialize(self, status_code: int) -> None:
-        """Take the route's argument; see the class."""
+        """Store the argument of the route; see the class."""
         self.set_status(status_code)
 
     def prepare(self) -> None:
-        """Raise the error, whatever the method."""
+        """Raise the error, for any HTTP method."""
         status = self._status_code
         raise HTTPError(status)
 
     def check_xsrf_cookie(self) -> None:
-        """An error page changes nothing and needs no token."""
+        """Accept requests without a token, because an error page changes nothing."""
 
     def check_trusted_origin(self, origin: str) -> bool:
-        """An error page may be asked for from anywhere."""
+        """Accept requests from any origin, because an error page changes nothing."""
         return True
 
 
 class ServerOptionsHandler(RequestHandler):
-    """Answers ``OPTIONS *``, which asks about the server as a whole (RFC 9110 section 9.3.7), where no route
+    """Responds to ``OPTIONS *``, which concerns the server as a whole (RFC 9110 section 9.3.7), if no route
     does.
     """
 
     def options(self) -> None:
-        """204, and the methods known to every handler."""
+        """Send 204, with the methods that every handler may define."""
         self.set_status(204)
         self.set_header("Allow", ", ".join(RequestHandler.SUPPORTED_METHODS))
 
 
 class RedirectHandler(RequestHandler):
-    """Sends GET requests elsewhere; groups of the route's pattern fill ``{0}`` or ``{name}`` in the address.
+    """Redirects GET requests; ``{0}`` or ``{name}`` in the URL are replaced by the groups of the route's
+    pattern.
 
     ::
 
         (r"/pictures/(.*)", RedirectHandler, {"url": "https://media.example.com/{0}"})
 
-    Query arguments of the request are added to the address. What fills it cannot choose the scheme or the
-    host: a request that would is answered with 400.
+    Query arguments of the request are added to the URL. The groups cannot change the scheme or the host: such
+    a request is rejected with 400.
 
-    :param str url: (of the route) where to.
-    :param bool permanent: (of the route) 301, else 302.
+    :param str url: (of the route) the URL of the redirect.
+    :param bool permanent: (of the route) whether to send 301 instead of 302.
     """
 
     def initialize(self, url: str, permanent: bool = True) -> None:
-        """Take the route's arguments; see the class."""
+        """Store the arguments of the route; see the class."""
         self._url, self._permanent = url, permanent
 
     def get(self, *args: Any, **kwargs: Any) -> None:
-        """Redirect."""
+        """Redirect the request."""
         template = self._url
         target = template.format(*args, **kwargs)
         if args or kwargs:
-            # A "?" ends the host: with it in every gap only what the template itself says of the host is
-            # left.
+            # A "?" ends the host: if all groups are "?", the host contains only text of the template.
             gaps = template.format(*["?"] * len(args), **dict.fromkeys(kwargs, "?"))
             if _origins(target) != _origins(gaps):
                 raise HTTPError(400, "Redirect URL cannot change the scheme or netloc: %r", target[:_SHOWN])
@@ -91,9 +91,9 @@ class RedirectHandler(RequestHandler):
 
 
 def _origins(url: str) -> set[tuple[str, str]]:
-    """Scheme and authority in `url` as browsers find them, and as clients do that go by RFC 3986 alone.
+    """Return scheme and authority of `url` as parsed by browsers, and as parsed strictly by RFC 3986.
 
-    Both are empty where the address goes by the page's own.
+    Both are empty if the URL is relative to that of the page.
     """
     url = url.strip(_STRIPPED)
     return {_origin(url.translate(_DROPPED)), _origin(url)}
@@ -108,22 +108,22 @@ def _origin(url: str) -> tuple[str, str]:
 
 
 class FallbackHandler(RequestHandler):
-    """Hands requests to another callable that takes an `.HTTPServerRequest`, such as a `.WSGIContainer`.
+    """Passes requests to another callable that accepts an `.HTTPServerRequest`, such as a `.WSGIContainer`.
 
     ::
 
         container = tornado.wsgi.WSGIContainer(wsgi_app)
         Application([(r"/new", NewHandler), (r".*", FallbackHandler, {"fallback": container})])
 
-    :param fallback: (of the route) is called with the request, and answers it through ``request.connection``.
+    :param fallback: (of the route) called with the request; it responds through ``request.connection``.
     """
 
     def initialize(self, fallback: Callable[[HTTPServerRequest], object]) -> None:
-        """Take the route's argument; see the class."""
+        """Store the argument of the route; see the class."""
         self.fallback = fallback
 
     def prepare(self) -> None:
-        """Call it, and have no more to do with this request."""
+        """Call the fallback, which handles the rest of the request."""
         self.fallback(self.request)
         self._finished = True
         self.on_finish()

@@ -1,15 +1,15 @@
-"""What ends a handler before its time: the client has gone, or the handler takes too long.
+"""Cancels waiting handlers when the client disconnects or the handler exceeds its time limit.
 
-Both are off unless an application or a handler class asks for them (``cancel_on_disconnect``,
-``handler_timeout``), and then concern only handlers that suspend: a `Cancellation` goes round the coroutine
-that is the rest of a request. It knows the task that runs it, listens for the client's leaving, has a
-deadline among those of all guards of the loop (one timer for all, see
-`tornado.http1connection._deadline_scheduler`), and cancels the task, which sees an `asyncio.CancelledError`
-where it waits. ``finally`` blocks run; what is under `asyncio.shield` goes on; a handler that catches the
-error and finishes its response has done so.
+Both are off unless an application or a handler class enables them (``cancel_on_disconnect``,
+``handler_timeout``), and they affect only handlers that suspend. A `Cancellation` wraps the coroutine that
+runs the rest of a request. It is notified when the client disconnects, and registers a deadline with the
+scheduler of the loop (one timer for all deadlines, see `tornado.http1connection._deadline_scheduler`). It
+cancels the task of the handler, which raises `asyncio.CancelledError` where the handler waits. ``finally``
+blocks run, and awaitables under `asyncio.shield` continue. A handler may catch the error and finish its
+response.
 
-A coroutine of `.gen.coroutine` is no task, and cancelling its Future would leave its generator waiting: there
-what the generator waits for is cancelled, as it would be in a task.
+A coroutine of `.gen.coroutine` is not a task, and cancelling its Future would leave its generator waiting.
+There the awaitable on which the generator waits is cancelled, as in a task.
 """
 
 from __future__ import annotations
@@ -40,13 +40,14 @@ _LIBRARY = os.path.dirname(os.__file__) + os.sep
 
 
 class CancelReason(enum.Enum):
-    """Why a guard has cancelled its handler."""
+    """The reason for which a handler was cancelled."""
 
     GONE = 1
     TIMEOUT = 2
 
 
-#: What a handler may raise by it. A write to who has gone fails before the task is cancelled, or instead.
+#: The exceptions that a handler may raise as a consequence. A write to a disconnected client fails before the
+#: task is cancelled, or instead of it.
 _CONSEQUENCES: dict[CancelReason, tuple[type[BaseException], ...]] = {
     CancelReason.GONE: (asyncio.CancelledError, StreamClosedError),
     CancelReason.TIMEOUT: (asyncio.CancelledError,),
@@ -54,10 +55,10 @@ _CONSEQUENCES: dict[CancelReason, tuple[type[BaseException], ...]] = {
 
 
 def settings_of(application: Application, handler_class: type[RequestHandler]) -> tuple[bool, float]:
-    """Whether a class of handlers is cancelled when its client goes, and the seconds it has (0: no limit).
+    """Return whether handlers of a class are cancelled on disconnect, and their time limit in seconds (0:
+    none).
 
-    :raises ValueError: if a time is negative or no number, or what is true or false something else; the
-        message names setting and class.
+    :raises ValueError: if a setting has an invalid value; the message contains the setting and the class.
     """
     cancels = handler_class.cancel_on_disconnect
     if cancels is None:
@@ -66,22 +67,26 @@ def settings_of(application: Application, handler_class: type[RequestHandler]) -
     if timeout is None:
         timeout = application.settings.get("handler_timeout") or 0.0
     if not isinstance(cancels, int) or cancels not in (True, False):
-        raise ValueError(f"cancel_on_disconnect of {handler_class.__name__}: true or false, not {cancels!r}")
+        raise ValueError(
+            f"cancel_on_disconnect of {handler_class.__name__} must be true or false, got {cancels!r}"
+        )
     if not isinstance(timeout, (int, float)) or isinstance(timeout, bool) or not timeout >= 0:
         raise ValueError(
-            f"handler_timeout of {handler_class.__name__}: a number of seconds is wanted, 0 for no limit, "
-            f"not {timeout!r}"
+            f"handler_timeout of {handler_class.__name__} must be a number of seconds, or 0 for no limit, "
+            f"got {timeout!r}"
         )
     return bool(cancels), timeout
 
 
 def is_wanted(application: Application, handler_class: type[RequestHandler]) -> bool:
-    """Whether handlers of this class need a guard, should they suspend."""
+    """Whether handlers of this class are cancelled by anything, if they suspend."""
     return settings_of(application, handler_class) != (False, 0)
 
 
 def guarded(handler: RequestHandler, rest: Any) -> Any:
-    """Put a guard round `rest`, the coroutine that ends the handler's request, if its class wants one."""
+    """Return a coroutine that runs `rest`, the remaining steps of the request, with the cancellation that the
+    class has enabled.
+    """
     cancels, timeout = settings_of(handler.application, type(handler))
     if not (cancels or timeout) or not inspect.iscoroutine(rest):
         return rest
@@ -90,9 +95,9 @@ def guarded(handler: RequestHandler, rest: Any) -> Any:
 
 
 class Cancellation:
-    """Cancels one handler's tasks when its client goes or its time is over.
+    """Cancels the tasks of one handler when its client disconnects or its time limit is exceeded.
 
-    :ivar cause: why that was done, or None.
+    :ivar cause: the reason for which it was cancelled, or None.
     """
 
     __slots__ = ("_cancelled", "_cancels", "_deadline", "_handler", "_inner", "_tasks", "_timeout", "cause")
@@ -108,7 +113,7 @@ class Cancellation:
         self._inner: Any = None
 
     async def run(self, rest: Coroutine[Any, Any, None]) -> None:
-        """Run the rest of the request under guard."""
+        """Run the rest of the request, and cancel it if necessary."""
         task = asyncio.current_task()
         assert task is not None
         self._tasks.append(task)
@@ -122,7 +127,7 @@ class Cancellation:
         try:
             await rest
         except (asyncio.CancelledError, StreamClosedError) as error:
-            if not self.ends(error):  # it is somebody else's
+            if not self.ends(error):  # it has another cause
                 raise
         finally:
             self._tasks.remove(task)
@@ -132,7 +137,7 @@ class Cancellation:
                 self._stop_listening(connection)
 
     async def run_beside(self, part: Any) -> None:
-        """Run a further coroutine of the handler: ``data_received`` of a streamed body."""
+        """Run another coroutine of the handler: ``data_received`` of a streamed body."""
         task = asyncio.current_task()
         assert task is not None
         self._tasks.append(task)
@@ -149,11 +154,11 @@ class Cancellation:
 
     @property
     def is_running(self) -> bool:
-        """Whether a coroutine of the handler is under guard."""
+        """Whether a coroutine of the handler is running that can be cancelled."""
         return bool(self._tasks)
 
     def call_first(self, callback: Callable[[], None]) -> None:
-        """Have `callback` called when the client goes, before the handler is cancelled."""
+        """Register `callback` to be called when the client disconnects, before the handler is cancelled."""
         if self._cancels:
             self._inner = callback
         else:
@@ -161,7 +166,7 @@ class Cancellation:
             connection.set_close_callback(callback)
 
     def _listen(self, connection: Any) -> None:
-        # What was to be called before is called first: on_connection_close, or what a handler has set itself.
+        # The existing close callback is called first: on_connection_close, or one that the handler has set.
         if isinstance(connection, HTTP1Connection):
             self._inner = connection._close_callback
             connection._ends_at_eof = True
@@ -170,7 +175,7 @@ class Cancellation:
         connection.set_close_callback(self._gone)
 
     def _stop_listening(self, connection: Any) -> None:
-        """A handler may go on without a coroutine: then its own callback counts again."""
+        """Restore the handler's close callback, as the handler may continue without a coroutine."""
         if isinstance(connection, HTTP1Connection):
             connection._ends_at_eof = False
             if connection._close_callback == self._gone:
@@ -190,7 +195,7 @@ class Cancellation:
     def _expired(self) -> None:
         handler = self._handler
         connection: Any = handler.request.connection
-        # The time is that of the response. A connection that was taken over (a WebSocket) has none.
+        # The limit applies to the response. A connection that was taken over (a WebSocket) has none.
         if not handler._finished and not getattr(connection, "_detached", False):
             self._cancel(CancelReason.TIMEOUT)
 
@@ -211,9 +216,7 @@ class Cancellation:
             task.uncancel()
 
     def ends(self, error: BaseException) -> bool:
-        """Whether `error` is what this guard has caused; if so, conclude the request, and nothing remains to
-        be done.
-        """
+        """Whether `error` was caused by this cancellation. If so, the request is also finished here."""
         if self.cause is None or not isinstance(error, _CONSEQUENCES[self.cause]):
             return False
         task = asyncio.current_task()
@@ -239,7 +242,7 @@ class Cancellation:
             "; its response was cut off" if begun else "",
         )
         if not begun:
-            # Where it waited is what the traceback shows; the page does, to who develops.
+            # The traceback shows where the handler waited; the error page shows it during development.
             details: dict[str, Any] = {}
             if handler.settings.get("serve_traceback"):
                 details["exc_info"] = (type(error), error, error.__traceback__)
@@ -252,7 +255,7 @@ class Cancellation:
 
 
 def _place_of(error: BaseException) -> str:
-    """Where in the program a cancelled handler was waiting: the innermost place outside of this package and
+    """Return the place where a cancelled handler was waiting: the innermost frame outside of this package and
     the standard library.
     """
     place = ""
@@ -265,7 +268,7 @@ def _place_of(error: BaseException) -> str:
 
 
 def _cancel_generator(task: asyncio.Task[Any]) -> bool:
-    """Cancel what the innermost generator coroutine that a task waits for is waiting for, if there is one."""
+    """Cancel the awaitable of the innermost generator coroutine on which a task waits, if there is one."""
     runner = getattr(getattr(task, "_fut_waiter", None), "_runner", None)
     if runner is None:
         return False
@@ -277,7 +280,7 @@ def _cancel_generator(task: asyncio.Task[Any]) -> bool:
     if runner.running:
         return False
     error = asyncio.CancelledError()
-    cancel = getattr(runner.future, "cancel", None)  # gen.moment has none
+    cancel = getattr(runner.future, "cancel", None)  # gen.moment has no such method
     if cancel is None or not cancel():
         runner.handle_exception(type(error), error, None)
     return True

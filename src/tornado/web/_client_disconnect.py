@@ -1,8 +1,8 @@
-"""Clients that go before they are answered: the timers that find them out, the end of their requests, and
-what the log says of them.
+"""The handling of clients that disconnect before the response is complete: deadlines, the end of the request,
+and the log line.
 
-Shared by what cancels handlers (`_cancellation`), by event streams (`_sse_handler`) and by every handler that
-writes to somebody who has gone.
+Shared by the cancellation of handlers (`_cancellation`), event streams (`_sse_handler`), and all handlers
+that write to a disconnected client.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from tornado.log import gen_log
 if TYPE_CHECKING:
     from tornado.web._handler import RequestHandler
 
-#: As nginx logs a client that closed its connection before it was answered.
+#: The status code with which nginx logs a client that closed its connection before the response.
 CLIENT_CLOSED_REQUEST = 499
 
 _reports = LogRateLimit(gen_log)
 
 
 def watch_of(loop: asyncio.AbstractEventLoop, name: str) -> DeadlineScheduler:
-    """One watch of deadlines for each `name` and loop; kept in the loop's ``__dict__``, so that it ends with
-    it.
+    """Return the deadline scheduler of this `name` for a loop. It is stored in the loop's ``__dict__``, so
+    that it is released with the loop.
     """
     attributes = loop.__dict__
     watch: DeadlineScheduler | None = attributes.get(name)
@@ -37,25 +37,27 @@ def watch_of(loop: asyncio.AbstractEventLoop, name: str) -> DeadlineScheduler:
 
 
 def has_left(handler: RequestHandler, error: BaseException | None) -> bool:
-    """Whether `error` says that the client of `handler` has gone: a stream is closed, and its own is."""
+    """Whether `error` means that the client of `handler` has disconnected: both are about closed streams."""
     if not isinstance(error, StreamClosedError):
         return False
     stream = getattr(handler.request.connection, "stream", None)
     closed = getattr(stream, "closed", None)
-    return closed is not None and closed() is True  # programs test their handlers with objects of their own
+    return closed is not None and closed() is True  # tests of programs use mock connections
 
 
 def report(handler: RequestHandler) -> None:
-    """Log that a handler's client has gone; at most a line a second, as clients go by the thousand."""
+    """Log that a handler's client has disconnected, at most once per second, as thousands may disconnect
+    together.
+    """
     text = "Connection closed before the end of the response: %s"
     _reports.log("gone", logging.INFO, text, handler._request_summary())
 
 
 def abandon(handler: RequestHandler) -> None:
-    """End the request of a client that has gone: logged, with status 499 where none was sent, cleaned up
-    after, and its connection closed.
+    """End the request of a disconnected client: log it, with status 499 if none was sent, run the clean-up,
+    and close the connection.
 
-    A handler that others send to says how it parts from them by a method ``_leave``.
+    A handler that is registered with senders removes itself from them in a method ``_leave``.
     """
     leave = getattr(handler, "_leave", None)
     if leave is not None:

@@ -1,9 +1,9 @@
-"""What is answered where a handler could not be made: wrong arguments of its route, an error in
-``initialize``, in ``set_default_headers`` or in the constructor.
+"""Error responses for handlers that could not be created: wrong arguments of the route, or an exception in
+``initialize``, ``set_default_headers`` or the constructor.
 
-A handler that was made by half is not asked for anything more; its hooks may count on what is not there. An
-object of our own stands in for it: it logs the error, with a note that names class and route, and sends a
-plain page.
+The hooks of a partially constructed handler are not called, because they may depend on missing attributes. A
+placeholder handler logs the error, with a note about the class and the route, and sends the default error
+page.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class _PlaceholderHandler(RequestHandler):
-    """Answers in place of a handler that could not be made."""
+    """Sends the error page in place of a handler that could not be created."""
 
 
 def answer(
@@ -32,12 +32,12 @@ def answer(
     handler_kwargs: Any,
     error: Exception,
 ) -> RequestHandler:
-    """Log `error`, which making a `handler_class` has raised, and send the page for it: 500, or what an
-    `HTTPError` says.
+    """Log `error`, raised by the construction of a `handler_class`, and send its error page: 500, or the
+    status of an `HTTPError`.
 
-    :returns: the handler that has answered.
-    :raises Exception: `error` itself, where there is nothing to answer any more (the half-made handler has
-        sent its head), or where it is about the request (`HTTPInputError`), which the connection answers.
+    :returns: the placeholder handler.
+    :raises Exception: `error` itself, if a response is impossible because the partially constructed handler
+        has sent its head, or if the connection handles it (`HTTPInputError`).
     """
     connection: Any = request.connection
     if isinstance(error, httputil.HTTPInputError) or getattr(connection, "head_sent", False):
@@ -46,9 +46,9 @@ def answer(
         note_once(error, _explanation(error, application, request, handler_class, handler_kwargs))
     handler = _PlaceholderHandler(application, request)
     if connection is not None:
-        connection.set_close_callback(None)  # the half-made handler's own
+        connection.set_close_callback(None)  # remove the callback of the partially constructed handler
     if isinstance(error, Finish):
-        error = RuntimeError("Finish was raised before the handler was made").with_traceback(
+        error = RuntimeError("Finish was raised before the handler was created").with_traceback(
             error.__traceback__
         )
     handler._handle_request_exception(error)
@@ -56,7 +56,7 @@ def answer(
 
 
 def _is_about_arguments(error: Exception) -> bool:
-    """Whether an error may have come of the route's arguments: not if it came of the first headers."""
+    """Whether an error may be caused by the route's arguments; errors of ``set_default_headers`` are not."""
     return all(frame.f_code.co_name != "clear" for frame, _ in traceback.walk_tb(error.__traceback__))
 
 
@@ -68,17 +68,19 @@ def _explanation(
     handler_kwargs: Any,
 ) -> str:
     name = f"{handler_class.__module__}.{handler_class.__qualname__}"
-    text = f"This was raised while a {name} was being made{_route_of(application, request, handler_class)}."
+    text = (
+        f"This was raised while a {name} was being created{_route_of(application, request, handler_class)}."
+    )
     if not _is_about_arguments(error):
         return text
     if isinstance(handler_kwargs, Mapping):
-        shown = ", ".join(map(repr, handler_kwargs)) or "it is empty"
+        shown = ", ".join(map(repr, handler_kwargs)) or "none"
         text += (
             f" The route's third element is passed to its initialize() as keyword arguments (here: {shown})."
         )
     else:
         text += (
-            " The route's third element must be a dict of keyword arguments for its initialize(), not "
+            " The route's third element must be a dict of keyword arguments for its initialize(), got "
             f"{handler_kwargs!r}."
         )
     return text
@@ -87,10 +89,10 @@ def _explanation(
 def _route_of(
     application: Application, request: httputil.HTTPServerRequest, handler_class: type[RequestHandler]
 ) -> str:
-    """Name the route that has led to `handler_class`, where it is among the application's own."""
+    """Return the route that led to `handler_class`, for the message, if it is a route of the application."""
     try:
         rule = application.wildcard_router.first_rule(request)
-    except Exception:  # a matcher of the program's
+    except Exception:  # raised by a matcher of the program
         return ""
     if rule is None or rule.target is not handler_class:
         return ""

@@ -1,6 +1,6 @@
 """The attributes of cookies, as types.
 
-Type checkers read them; at run time this module is imported only by programs that name one of the classes.
+Type checkers read them. At run time this module is imported only by programs that use one of the classes.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from tornado._export import export
 
 
 class CookieFlags(TypedDict, total=False):
-    """Keyword arguments of `.RequestHandler.clear_cookie` besides the path and the domain."""
+    """Keyword arguments of `.RequestHandler.clear_cookie` in addition to the path and the domain."""
 
     max_age: int | None
     httponly: bool

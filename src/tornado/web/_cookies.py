@@ -1,4 +1,4 @@
-"""A handler's cookies: those that the request brought, and those that go with the response."""
+"""The cookies of a handler: those of the request, and those of the response."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 _BAD_VALUE = re.compile(r"[\x00-\x20]")
 _SECONDS = re.compile(r"-?[0-9]+")
 _YEAR = datetime.timedelta(days=365)
-#: Names of cookies that browsers drop and the log has told of; at most so many.
+#: Names of cookies that browsers drop, for which a warning has been logged; at most `_MOST_TOLD`.
 _TOLD: set[str] = set()
-#: `clear_cookie` and `set_cookie` of `RequestHandler` as it was imported.
+#: `clear_cookie` and `set_cookie` of `RequestHandler` at the time of its import.
 OWN_METHODS: tuple[Any, ...] = ()
 _MOST_TOLD = 100
 
@@ -38,13 +38,13 @@ _MOST_TOLD = 100
 
 
 def get_cookie(handler: RequestHandler, name: str, default: str | None) -> str | None:
-    """A cookie's value out of the Cookie field itself, unless somebody has asked for, or replaced, the
-    `http.cookies` objects: those cost twenty times as much to make.
+    """Return the value of a cookie directly from the Cookie field, unless the `http.cookies` objects have
+    been created or replaced: creating them takes twenty times as long.
     """
     request = handler.request
     if type(request) is httputil.HTTPServerRequest and "cookies" not in request.__dict__:
         value = request._cookie_values.get(name)
-        # As `cookies` has it: other names cannot be a program's, and are passed over.
+        # As in `cookies`, invalid names are ignored; a program cannot have set them.
         return value if value is not None and is_cookie_name(name) else default
     cookies = request.cookies
     return cookies[name].value if name in cookies else default
@@ -54,7 +54,9 @@ def get_cookie(handler: RequestHandler, name: str, default: str | None) -> str |
 
 
 class SetCookie:
-    """A cookie on its way to the browser; as much of `http.cookies.Morsel` as sending it takes."""
+    """A cookie of the response, with the part of the interface of `http.cookies.Morsel` that is used to send
+    it.
+    """
 
     __slots__ = ("key", "line", "value")
 
@@ -62,19 +64,19 @@ class SetCookie:
         self.key, self.value, self.line = key, value, line
 
     def OutputString(self, attrs: Any = None) -> str:
-        """The value of the Set-Cookie field."""
+        """Return the value of the Set-Cookie field."""
         return self.line
 
 
 def set_cookie(
     handler: RequestHandler, name: str, value: str | bytes, attributes: dict[str, Any], extra: dict[str, Any]
 ) -> None:
-    """Put a cookie among those that go with the response, in place of one of the same name.
+    """Add a cookie to the response, replacing one of the same name.
 
     :param attributes: the arguments of ``set_cookie`` by their names.
-    :param extra: others, in the spelling of `http.cookies` and in any case.
-    :raises ValueError: if the value holds a control character or a space; as an `InvalidCookie`, which is an
-        ``http.cookies.CookieError`` besides, if anything else cannot be sent.
+    :param extra: other attributes, in the spelling of `http.cookies` and in any case.
+    :raises ValueError: if the value contains a control character or a space. If anything else cannot be sent,
+        it is an `InvalidCookie`, which is an ``http.cookies.CookieError`` too.
     """
     name = native_str(name)
     value = native_str(value)
@@ -101,13 +103,13 @@ def set_cookie(
     if cookies is None:
         cookies = handler._new_cookie = {}
     else:
-        # Taken out first, so that cookies are sent in the order in which they were set last.
+        # Removed first, so that cookies are sent in the order in which they were last set.
         cookies.pop(name, None)
     cookies[name] = SetCookie(name, value, line)
 
 
 def _tell(name: str, broken: str) -> None:
-    """Log, once for each name, that browsers drop a cookie. It is sent all the same: clients may be none."""
+    """Log, once for each name, that browsers drop a cookie, which is still sent to other clients."""
     if name in _TOLD or len(_TOLD) >= _MOST_TOLD:
         return
     _TOLD.add(name)
@@ -119,28 +121,28 @@ def _expires(expires: Any, days: float | None) -> str:
         try:
             expires = datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=days)
         except TypeError:
-            raise TypeError(f"expires_days is a number of days, not {days!r:.100}") from None
+            raise TypeError(f"expires_days must be a number of days, got {days!r:.100}") from None
     return httputil.format_timestamp(expires)
 
 
 def _seconds(key: str, value: Any) -> str:
-    """A Max-Age, whose number may come as a float or as text."""
+    """Return a Max-Age, whose number may be given as a float or as text."""
     if isinstance(value, (str, bytes)):
         value = native_str(value)
         check_attribute(key, value)
     elif isinstance(value, float):
         value = int(value)
     if _SECONDS.fullmatch(str(value)) is None:
-        raise InvalidCookie(f"Invalid cookie attribute {key}: a number of seconds, not {value!r}")
+        raise InvalidCookie(f"Invalid cookie attribute {key}: must be a number of seconds, got {value!r}")
     return str(value)
 
 
 def _add_extra(given: dict[str, Any], extra: dict[str, Any], arguments: Container[str]) -> None:
-    """Add attributes by the names that `http.cookies` knows, in any case; older than the `arguments`."""
+    """Add attributes by their names in `http.cookies`, in any case; an older spelling of `arguments`."""
     for key, value in extra.items():
         spelling = key.lower().replace("-", "_")
         if spelling.replace("_", "-") not in ATTRIBUTES:
-            raise InvalidCookie(f"Invalid cookie attribute {key}: there is none of that name")
+            raise InvalidCookie(f"Invalid cookie attribute {key}: the name is unknown")
         if spelling in arguments:
             warnings.warn(
                 f"Deprecated arguments to set_cookie: {key!r} (spell it {spelling!r})",
@@ -164,16 +166,16 @@ def clear_cookie(handler: RequestHandler, name: str, attributes: dict[str, Any])
         if forbidden in attributes:
             raise TypeError(f"clear_cookie() got an unexpected keyword argument {forbidden!r}")
     if has_prefix(native_str(name)):
-        # A browser takes it for this cookie's successor only if it keeps the prefix's promise too.
+        # A browser replaces the cookie only if the new one satisfies the requirements of the prefix too.
         attributes.setdefault("secure", True)
     expires = datetime.datetime.now(datetime.UTC) - _YEAR
     handler.set_cookie(name, value="", expires=expires, **attributes)
 
 
 def clear_all_cookies(handler: RequestHandler, attributes: dict[str, Any]) -> None:
-    """`clear_cookie` for each cookie of the request.
+    """Clear each cookie of the request.
 
-    One whose prefix does not go with `attributes` is cleared in the one way it can have been set.
+    A cookie whose prefix does not allow `attributes` is cleared with those that its prefix requires.
     """
     own = _uses_own_methods(handler)
     attributes_sent: str | None = None
@@ -192,10 +194,10 @@ def clear_all_cookies(handler: RequestHandler, attributes: dict[str, Any]) -> No
 
 
 def _uses_own_methods(handler: RequestHandler) -> bool:
-    """Whether neither the handler nor its class has methods of its own for setting and clearing a cookie.
+    """Whether the methods for setting and clearing a cookie are not overridden by the class or the handler.
 
-    Then all cookies but the first are cleared by the same text: a head can name 8,000, and calling the
-    methods takes 20 us for each.
+    Then all cookies except the first are cleared by reusing its text: a head may contain 8,000 cookies, and
+    calling the methods takes 20 us for each.
     """
     present = handler.__dict__
     kind = type(handler)

@@ -1,9 +1,9 @@
 """Checks of handlers with ``debug=True``: blocking the event loop, and calls from other threads.
 
-The checks wrap methods of each handler object, so that they cost nothing without ``debug``. A method that
-keeps the loop from everything else for `BLOCKING_TIME` is named in a warning: a plain one as a whole, a
-coroutine for each of its steps. The methods that make up the response raise a `RuntimeError` in another
-thread, where they would corrupt the response or the event loop.
+The checks wrap methods of each handler object, so they cost nothing without ``debug``. A method that blocks
+the event loop for `BLOCKING_TIME` is reported in a warning; plain methods are measured as a whole, coroutines
+step by step. The methods that produce the response raise a `RuntimeError` in another thread, where they would
+corrupt the response or the event loop.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tornado.log import app_log
 if TYPE_CHECKING:
     from tornado.web._handler import RequestHandler
 
-#: Seconds.
+#: In seconds.
 BLOCKING_TIME = 0.1
 
 _OF_ONE_THREAD = (
@@ -43,12 +43,12 @@ _OF_ONE_THREAD = (
 _MEASURED = ("prepare", "data_received", "on_finish")
 _MEASURED_OF_WEBSOCKETS = ("open", "on_message", "on_ping", "on_pong", "on_close")
 _clock = monotonic
-_thread = threading.local()  # steps: those that are running
+_thread = threading.local()  # its attribute `steps`: the running ones
 _current: contextvars.ContextVar[Steps] = contextvars.ContextVar("tornado.web.steps")
 
 
 def check(handler: RequestHandler) -> None:
-    """Check a handler, which was made just now in the thread of its event loop."""
+    """Check a handler, immediately after its creation in the thread of its event loop."""
     _measure_generators()
     thread = threading.get_ident()
     for name in _OF_ONE_THREAD:
@@ -62,10 +62,11 @@ def check(handler: RequestHandler) -> None:
 
 
 def _wrap(handler: RequestHandler, name: str, call: Callable[..., Any]) -> None:
-    """Have `call` called, with the method and its arguments, in place of a method of the handler.
+    """Replace a method of the handler by `call`, which is given the method and its arguments.
 
-    The replacement has the method's attributes, and is a coroutine function if the method is one:
-    programs ask for marks that their decorators leave on ``getattr(self, self.request.method.lower())``.
+    The replacement has the attributes of the method, and is a coroutine function if the method is one,
+    because programs read attributes set by their decorators from ``getattr(self,
+    self.request.method.lower())``.
     """
     method = getattr(handler, name)
     if not isinstance(method, types.MethodType):  # assigned by the program, or a static method
@@ -90,17 +91,17 @@ def _in_thread(
 ) -> Any:
     if threading.get_ident() != thread:
         raise RuntimeError(
-            f"{type(handler).__name__}.{name}() was called in another thread than that of its event loop: "
+            f"{type(handler).__name__}.{name}() was called outside of its event loop's thread: "
             "use IOLoop.add_callback, or return the value from the thread and await it"
         )
     return method(*args, **kwargs)
 
 
 class Steps:
-    """The steps of one method of a handler. A ``with`` block of it is a step, or a part of one, and is logged
-    if it takes too long, without the time of other steps within it.
+    """The steps of one method of a handler. A ``with`` block is a step, or a part of one. It is logged if it
+    takes too long, excluding the time of nested steps of other methods.
 
-    :param name: of the method.
+    :param name: the name of the method.
     """
 
     __slots__ = ("_began", "_depth", "_handler", "_name", "_outer")
@@ -158,7 +159,7 @@ async def _run(steps: Steps, coroutine: Coroutine[Any, Any, Any]) -> Any:
 
 @types.coroutine
 def _step_by_step(steps: Steps, coroutine: Coroutine[Any, Any, Any]) -> Generator[Any, Any, Any]:
-    """Run a coroutine like ``await``, and measure each of its steps."""
+    """Run a coroutine like ``await``, measuring each step."""
     step: Callable[[Any], Any] = coroutine.send
     value: Any = None
     while True:
@@ -179,7 +180,7 @@ def _step_by_step(steps: Steps, coroutine: Coroutine[Any, Any, Any]) -> Generato
 
 @functools.cache
 def _measure_generators() -> None:
-    """Have the steps of generator coroutines measured, which a Runner takes and not the handler's task."""
+    """Measure the steps of generator coroutines too, which run in a Runner instead of the handler's task."""
     run = gen.Runner.run
 
     @functools.wraps(run)

@@ -22,21 +22,21 @@ _UNPRINTABLE = re.compile(r"[\x00-\x20\x7f]")
 
 _Class = TypeVar("_Class", bound=type[RequestHandler])
 Method = Callable[..., "Awaitable[None] | None"]
-#: Results of a `get_current_user` that is asynchronous.
+#: Types of a user that an asynchronous `get_current_user` returns.
 _PENDING = (types.CoroutineType, Future)
 
 
 def stream_request_body(cls: _Class) -> _Class:
-    """Class decorator: hand the request body to ``data_received`` as it arrives, instead of collecting it.
+    """Class decorator: pass the request body to ``data_received`` as it arrives, instead of collecting it.
 
-    ``request.body`` and body arguments stay empty; ``prepare`` may be async and is over before the first
-    bytes come; the method runs after the last. `.HTTP1Connection.set_max_body_size` on
-    ``self.request.connection``, called in ``prepare``, lets larger bodies through.
+    ``request.body`` and body arguments remain empty. ``prepare`` may be async and is complete before the
+    first part of the body is delivered; the HTTP method runs after the last. To accept larger bodies, call
+    `.HTTP1Connection.set_max_body_size` of ``self.request.connection`` in ``prepare``.
 
     :raises TypeError: if `cls` is not a `RequestHandler` class.
     """
     if not (isinstance(cls, type) and issubclass(cls, RequestHandler)):
-        raise TypeError(f"@stream_request_body decorates subclasses of RequestHandler, not {cls!r}")
+        raise TypeError(f"@stream_request_body must decorate a subclass of RequestHandler, got {cls!r}")
     cls._stream_request_body = True
     return cls
 
@@ -52,7 +52,7 @@ def _has_stream_request_body(cls: type[RequestHandler]) -> bool:
 
 
 def _redirect_get(handler: RequestHandler, path: str) -> bool:
-    """Send GET and HEAD to another path of this host; refuse other methods."""
+    """Redirect GET and HEAD to another path of this host; return False for other methods."""
     if handler.request.method not in ("GET", "HEAD"):
         return False
     if path.startswith(("//", "/\\", "\\")) or _UNPRINTABLE.search(path):
@@ -64,7 +64,7 @@ def _redirect_get(handler: RequestHandler, path: str) -> bool:
 
 
 def removeslash(method: Method) -> Method:
-    """Method decorator: redirect ``/foo/`` to ``/foo``; the route's pattern ends in ``/?`` or ``/*``."""
+    """Method decorator: redirect ``/foo/`` to ``/foo``. The route's pattern must end in ``/?`` or ``/*``."""
 
     @functools.wraps(method)
     def without_slash(self: RequestHandler, *args: Any, **kwargs: Any) -> Awaitable[None] | None:
@@ -82,7 +82,7 @@ def removeslash(method: Method) -> Method:
 
 
 def addslash(method: Method) -> Method:
-    """Method decorator: redirect ``/foo`` to ``/foo/``; the route's pattern ends in ``/?``."""
+    """Method decorator: redirect ``/foo`` to ``/foo/``. The route's pattern must end in ``/?``."""
 
     @functools.wraps(method)
     def with_slash(self: RequestHandler, *args: Any, **kwargs: Any) -> Awaitable[None] | None:
@@ -97,10 +97,11 @@ def addslash(method: Method) -> Method:
 
 
 def _own_target(request: HTTPServerRequest) -> str:
-    """Return the target of a request as a path that leads to this host, whatever redirects to it.
+    """Return the target of a request as a path that is safe in a redirect, because it always refers to this
+    host.
 
-    ``//host``, ``/\\host`` and an absolute target lead elsewhere, and so does each of them with control
-    characters or white space in front or between, which browsers drop.
+    ``//host``, ``/\\host`` and absolute targets refer to other hosts. So do variants with control characters
+    or whitespace before or between the characters, which browsers drop.
     """
     target = _ABSOLUTE.sub("", request.uri)
     target = _LEADING_SLASHES.sub("/", target)
@@ -126,14 +127,15 @@ def authenticated(
     realm: str | None = None,
     scopes: str | Iterable[str] = (),
 ) -> Method | Callable[[Method], Method]:
-    """Method decorator: only for users that are logged in (`RequestHandler.current_user`).
+    """Method decorator: require a logged-in user (`RequestHandler.current_user`).
 
-    Others are sent to `RequestHandler.get_login_url`, with the requested address as ``next``, if the login
-    address has no query of its own; a request that is not GET or HEAD is answered with 403. ``next`` is
-    always an address of this host: for ``//example.com/a`` it is ``/example.com/a``.
+    Other users are redirected to `RequestHandler.get_login_url`, with the requested URL as ``next``, unless
+    the login URL already has a query. A request that is not GET or HEAD is rejected with 403. ``next`` always
+    refers to this host: for ``//example.com/a`` it is ``/example.com/a``.
 
-    With a `scheme`, here or in `RequestHandler.authentication_scheme`, it protects an API: others get 401
-    with ``WWW-Authenticate`` (`AuthenticationError`), whatever the method. ::
+    With a `scheme`, here or in `RequestHandler.authentication_scheme`, the method is part of an API: requests
+    without a user are rejected with 401 and ``WWW-Authenticate`` (`AuthenticationError`), for any HTTP
+    method. ::
 
         class OrdersHandler(RequestHandler):
             authentication_scheme = "Bearer"
@@ -144,18 +146,18 @@ def authenticated(
             @authenticated(scopes=["orders:write"])
             def post(self): ...
 
-    `RequestHandler.get_current_user` may be a coroutine function here: its result is awaited, and becomes
-    `RequestHandler.current_user`, before the method is called.
+    `RequestHandler.get_current_user` may be a coroutine function here. Its result is awaited and stored in
+    `RequestHandler.current_user` before the method is called.
 
-    :param scheme: of the challenge, such as ``"Bearer"``; by default that of the handler's class.
+    :param scheme: the scheme of the challenge, such as ``"Bearer"``; by default that of the handler's class.
     :param realm: the name of the protected area; by default `RequestHandler.authentication_realm`.
-    :param scopes: what the user's token must allow (`RequestHandler.granted_scopes`), as a list or a text
-        with spaces between. Without one of them the answer is 403 with ``insufficient_scope`` (RFC 6750
+    :param scopes: the scopes that the user must have (`RequestHandler.granted_scopes`), as a list, or as text
+        separated by spaces. If one is missing, the response is 403 with ``insufficient_scope`` (RFC 6750
         section 3.1).
-    :raises TypeError: if it is used with another positional argument than a method.
+    :raises TypeError: if a positional argument is not a method.
     """
     if method is not None and not callable(method):
-        raise TypeError(f"@authenticated takes keyword arguments, as in scheme='Bearer', not {method!r}")
+        raise TypeError(f"@authenticated accepts keyword arguments, as in scheme='Bearer', got {method!r}")
     required = tuple(scopes.split() if isinstance(scopes, str) else scopes)
 
     def decorate(method: Method) -> Method:
@@ -163,7 +165,7 @@ def authenticated(
         def only_logged_in(self: RequestHandler, *args: Any, **kwargs: Any) -> Awaitable[None] | None:
             user = self.current_user
             if isinstance(user, _PENDING):
-                # It would count as a user, whatever it results in.
+                # The coroutine itself is true, whatever its result.
                 return _await_user(self, user, only_logged_in, args, kwargs)
             if not user:
                 _refuse(self, scheme or self.authentication_scheme, realm, required)
@@ -172,7 +174,7 @@ def authenticated(
                 raise missing_scope(self, realm or self.authentication_realm, required)
             return method(self, *args, **kwargs)
 
-        # Audits find unprotected handlers by the name of this function.
+        # Security audits of programs find unprotected handlers by the name of this function.
         return only_logged_in
 
     return decorate if method is None else decorate(method)
@@ -181,16 +183,16 @@ def authenticated(
 async def _await_user(
     handler: RequestHandler, user: Awaitable[Any], method: Method, args: Any, kwargs: Any
 ) -> Any:
-    """Find out the user, then call the decorated method again."""
+    """Await the user, then call the decorated method again."""
     handler.current_user = await user
     result = method(handler, *args, **kwargs)
     return None if result is None else await gen.convert_yielded(result)
 
 
 def _refuse(handler: RequestHandler, scheme: str | None, realm: str | None, scopes: tuple[str, ...]) -> None:
-    """Answer a request that has no user.
+    """Redirect a request without a user to the login page, or reject it.
 
-    :raises HTTPError: in place of the redirect to the login page.
+    :raises HTTPError: if the request is rejected.
     """
     if scheme is not None:
         raise refusal(handler, scheme, realm or handler.authentication_realm, " ".join(scopes))

@@ -1,7 +1,7 @@
 """The default error page, as HTML or JSON.
 
-A log message belongs to the program and is not shown. An exception's ``public_message`` is: errors of
-arguments and JSON bodies have one, and `HTTPError` takes one from the program.
+Log messages are internal to the program and are not shown. The ``public_message`` of an exception is shown:
+errors of arguments and JSON bodies have one, and programs may pass one to `HTTPError`.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ _BARE = b"<html><title>500: Internal Server Error</title><body>500: Internal Ser
 
 
 def write(handler: RequestHandler, status_code: int, reason: str, exc_info: Any) -> None:
-    """Finish the response with the default page of a status.
+    """Finish the response with the default page of a status code.
 
     :param exc_info: the exception as a triple, or None.
     """
     message = _public_message(exc_info)
-    # The body depends on Accept whichever form it has (RFC 9110 section 12.5.5).
+    # Both forms of the body depend on Accept (RFC 9110 section 12.5.5).
     handler.add_header("Vary", "Accept")
     if prefers_json(handler, exc_info):
         _finish_json(handler, {"status": status_code, "message": reason if message is None else message})
@@ -37,7 +37,7 @@ def write(handler: RequestHandler, status_code: int, reason: str, exc_info: Any)
 
 
 def write_json(handler: RequestHandler, status_code: int, reason: str, exc_info: Any, traceback: str) -> None:
-    """Finish the response with the JSON form of the default page, and a traceback in it."""
+    """Finish the response with the JSON form of the default page, including a traceback."""
     message = _public_message(exc_info)
     handler.add_header("Vary", "Accept")
     shown = {"status": status_code, "message": reason if message is None else message, "traceback": traceback}
@@ -55,10 +55,10 @@ def _public_message(exc_info: Any) -> str | None:
 
 
 def prefers_json(handler: RequestHandler, exc_info: Any) -> bool:
-    """Whether the client prefers JSON: its weight in ``Accept`` is above that of HTML (RFC 9110 section
-    12.5.1), or is the same and only JSON is named, as in ``application/json, */*``.
+    """Whether the client prefers JSON: its weight in ``Accept`` is greater than that of HTML (RFC 9110
+    section 12.5.1), or equal while only JSON is listed by name, as in ``application/json, */*``.
 
-    A public message is also JSON where the request's body was.
+    A public message is also sent as JSON if the body of the request was JSON.
     """
     accept = _response._request_field(handler.request, "Accept") or ""
     if _public_message(exc_info) is not None:
@@ -76,7 +76,7 @@ def prefers_json(handler: RequestHandler, exc_info: Any) -> bool:
 
 
 def send_bare(request: httputil.HTTPServerRequest) -> httputil.HTTPHeaders:
-    """Answer with a constant page where the handler's own error page could not be sent.
+    """Send a constant page after the handler's own error page could not be sent.
 
     :returns: the headers that were sent.
     """

@@ -9,20 +9,21 @@ from tornado import httputil
 
 
 class HTTPError(Exception):
-    """Ends the request with an HTTP status; raised in a handler, it becomes the error page of that status.
+    """An exception that ends the request with an HTTP status. In a handler, it results in the error page of
+    that status.
 
     ::
 
         raise HTTPError(404, "no story %s", story_id, public_message="The story was deleted.")
 
-    :param int status_code: the status, also one that is not in `http.HTTPStatus` if `reason` is given.
-    :param str log_message: written to the log, never to the client; formatted with ``% args``.
-    :param str reason: (keyword only) the reason phrase instead of the usual one. One that holds a control
-        character, a character outside Latin-1 or an angle bracket (it is shown on the error page) is replaced
-        by "Unknown".
+    :param int status_code: the status code. One that is not in `http.HTTPStatus` needs a `reason`.
+    :param str log_message: written to the log, not sent to the client; formatted with ``% args``.
+    :param str reason: (keyword only) the reason phrase that replaces the standard one. One that contains a
+        control character, a character outside Latin-1 or an angle bracket (the error page contains the
+        phrase) is replaced by "Unknown".
     :param str public_message: (keyword only) a text that the default error page shows to the client, as HTML
-        or JSON (``{"error": {"status": 404, "message": …}}``); kept as an attribute of that name.
-    :raises TypeError: if the status is no integer.
+        or JSON (``{"error": {"status": 404, "message": …}}``); stored in an attribute of the same name.
+    :raises TypeError: if the status code is not an integer.
     """
 
     public_message: str | None = None
@@ -33,7 +34,7 @@ class HTTPError(Exception):
         self, status_code: int = 500, log_message: str | None = None, *args: object, **kwargs: Any
     ) -> None:
         if not isinstance(status_code, int):
-            raise TypeError(f"a status code is an int, not {status_code!r}")
+            raise TypeError(f"status_code must be an int, got {status_code!r}")
         self.status_code = status_code
         self._log_message = log_message
         self.args = args
@@ -43,20 +44,21 @@ class HTTPError(Exception):
 
     @property
     def log_message(self) -> str | None:
-        """The log message as a ``%`` format that may safely be applied to `args`, an empty tuple included."""
+        """The log message as a ``%`` format that can be applied to `args`, even if `args` is empty."""
         message = self._log_message
         if message and not self.args:
             message = message.replace("%", "%%")
         return message
 
     def get_message(self) -> str | None:
-        """The log message with its arguments filled in."""
+        """Return the log message formatted with its arguments."""
         message = self._log_message
         if message and self.args:
             try:
                 return message % self.args
             except (TypeError, ValueError):
-                return f"{message} {self.args!r}"  # they do not fit: what was meant is still worth reading
+                # the arguments do not match the format, but are worth logging
+                return f"{message} {self.args!r}"
         return message
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -70,15 +72,14 @@ class HTTPError(Exception):
 
 
 def _remade(cls: type[HTTPError], args: tuple[object, ...]) -> HTTPError:
-    """An error without its attributes, for copies; subclasses have constructors of their own."""
+    """Return an error without its attributes, for copies, because subclasses have different constructors."""
     error = cls.__new__(cls)
     error.args = args
     return error
 
 
 class Finish(Exception):
-    """Ends the request without an error page: what was written so far, or the argument, is the whole
-    response.
+    """Ends the request without an error page. The output so far, or the argument, is the complete response.
 
     ::
 
@@ -91,7 +92,7 @@ class Finish(Exception):
 class MissingArgumentError(HTTPError):
     """A required argument is absent (400).
 
-    :param str arg_name: which one; kept as an attribute of that name.
+    :param str arg_name: the name of the argument; stored in an attribute of the same name.
     """
 
     def __init__(self, arg_name: str) -> None:
@@ -100,13 +101,13 @@ class MissingArgumentError(HTTPError):
 
 
 class InvalidArgumentError(HTTPError):
-    """An argument is there but is not what the handler asked for with ``type=`` (400).
+    """An argument is present but cannot be converted to the ``type`` given by the handler (400).
 
-    :param str arg_name: which one; kept as an attribute of that name.
-    :param str value: the beginning of what was sent; it goes to the log, not to the client.
-    :param str wanted: what would have been right.
+    :param str arg_name: the name of the argument; stored in an attribute of the same name.
+    :param str value: the beginning of the text received; it is logged but not sent to the client.
+    :param str wanted: the accepted values.
 
-    ``public_message`` says which argument, and what was wanted; the default error page shows it.
+    ``public_message`` contains the argument and the accepted values; the default error page shows it.
     """
 
     def __init__(self, arg_name: str, value: str, wanted: str) -> None:
@@ -116,10 +117,10 @@ class InvalidArgumentError(HTTPError):
 
 
 class InvalidBodyError(HTTPError):
-    """A request's body is not the JSON that the handler asked for: 400, or 415 if it is not said to be JSON.
+    """The body of a request is not the expected JSON: 400, or 415 if its Content-Type is not JSON.
 
-    :param str log_message: what is wrong, and where; to the log, as in `HTTPError`, and as ``public_message``
-        to the default error page.
+    :param str log_message: the error and its position; written to the log, as in `HTTPError`, and shown on
+        the default error page as ``public_message``.
     """
 
     def __init__(self, log_message: str, *args: object, status_code: int = 400) -> None:

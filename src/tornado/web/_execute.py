@@ -1,8 +1,8 @@
-"""A request's way through its handler: checks, ``prepare``, the method, the end, and what happens when one
-fails.
+"""Runs a request handler: checks, ``prepare``, the HTTP method, the end of the response, and errors.
 
-`start` goes as far as it can without a coroutine. A handler none of whose steps is asynchronous is through
-when it returns; otherwise it returns a coroutine for the rest, which is run in a task by whoever called.
+`start` runs the handler as far as possible without a coroutine. If no step of the handler is asynchronous,
+the request is complete when it returns. Otherwise it returns a coroutine for the remaining steps, which the
+caller runs in a task.
 """
 
 from __future__ import annotations
@@ -35,31 +35,33 @@ Rest = Coroutine[Any, Any, None]
 
 
 class ClientDisconnected(StreamClosedError):
-    """What a streamed body ends with whose client has gone. A hook of a program that raises the parent class
-    speaks of another stream, and is to be answered.
+    """Raised while a body is streamed to a handler whose client has disconnected.
+
+    It is a class of its own because a program may raise the parent class for another stream; such an error
+    still gets a response.
     """
 
 
 class SyncOrAwaitable:
-    """What a method may return that looks like its coroutine, but may be able to answer without one.
+    """A stand-in for the coroutine of an HTTP method that may be able to respond without one.
 
-    Nothing is done until somebody awaits it, or `start` calls `at_once`. It has a coroutine's methods, so
-    that `asyncio.create_task` and the like take it for one.
+    Nothing runs until it is awaited or `start` calls `at_once`. It has the methods of a coroutine, so that
+    `asyncio.create_task` and similar functions accept it.
     """
 
     __slots__ = ("_begun",)
     _begun: Rest
 
     def at_once(self) -> bool:
-        """Answer the request and finish; False if that takes the coroutine."""
+        """Send the complete response synchronously, and return False if that requires the coroutine."""
         raise NotImplementedError
 
     def coroutine(self) -> Rest:
-        """The method's work, but for finishing, as a coroutine."""
+        """Return a coroutine that does the work of the method, except for finishing the response."""
         raise NotImplementedError
 
     def once(self) -> Rest:
-        """The coroutine, always the same: a second `await` is refused as any coroutine's is."""
+        """Return the coroutine, always the same, so that a second `await` fails as for any coroutine."""
         try:
             return self._begun
         except AttributeError:
@@ -70,15 +72,15 @@ class SyncOrAwaitable:
         return self.once().__await__()
 
     def send(self, value: Any) -> Any:
-        """Go on to where the coroutine next waits."""
+        """Resume the coroutine until it waits again."""
         return self.once().send(value)
 
     def throw(self, *error: Any) -> Any:
-        """Go on with an exception."""
+        """Resume the coroutine with an exception."""
         return self.once().throw(*error)
 
     def close(self) -> None:
-        """End the coroutine where it waits."""
+        """Close the coroutine where it waits."""
         self.once().close()
 
 
@@ -89,7 +91,11 @@ def start(
     kwargs: dict[str, Any] | None,
     streams: bool = False,
 ) -> Rest | None:
-    """Run a request up to its first asynchronous step; `streams` says that its body comes in parts."""
+    """Run a request up to its first asynchronous step.
+
+    :param streams: whether the body is passed to ``data_received`` in parts.
+    :returns: a coroutine for the remaining steps, or None if the request is complete.
+    """
     if transforms:
         handler._transforms = transforms
     request = handler.request
@@ -118,7 +124,7 @@ def start(
         method = request.method  # prepare() may have changed it
         path_args, path_kwargs = handler.path_args, handler.path_kwargs
         if method == "GET" and not path_args and not path_kwargs:
-            result = handler.get()  # CPython calls a method by its name for a third of what getattr() costs
+            result = handler.get()  # in CPython a direct call costs a third of getattr() and a call
         else:
             verb = getattr(handler, _VERBS.get(method) or method.lower())
             result = verb(*path_args, **path_kwargs)
@@ -142,7 +148,7 @@ def start(
 
 
 def _check_unsafe(handler: RequestHandler) -> None:
-    """What a request that may change something has to pass before anything of the program runs."""
+    """Check a state-changing request before any code of the program runs."""
     request = handler.request
     if not handler._stream_request_body and isinstance(request, httputil.HTTPServerRequest) and request.body:
         request.note_form()
@@ -163,7 +169,7 @@ async def _from_prepare(handler: RequestHandler, prepared: Any) -> None:
         if finished:
             return
         if streams:
-            # The method runs when the whole body has gone through data_received.
+            # The method runs after the whole body has been passed to data_received.
             try:
                 await handler.request._body_future  # type: ignore[attr-defined]
             except ClientDisconnected:
@@ -211,9 +217,11 @@ def _awaitable(value: Any) -> Any:
 
 
 def _returned(handler: RequestHandler, value: Any, name: str | None = None) -> Any:
-    """`_awaitable` of what a method has returned, which often is what it wanted to say.
+    """Return an awaitable for the return value of a method, or explain why it cannot be awaited.
 
-    :param name: of the method; None for the one named after the request's.
+    :param name: the method's name; None for the one named after the request's HTTP method.
+    :raises TypeError: if the value is not an awaitable, for example because the method returned a response
+        body.
     """
     if isinstance(value, (str, bytes, dict)) or (isinstance(value, list) and not value):
         raise TypeError(_return_values.problem(handler, name, value))
@@ -227,14 +235,14 @@ def _returned(handler: RequestHandler, value: Any, name: str | None = None) -> A
 
 
 def _release_body(handler: RequestHandler) -> None:
-    """Let the body of a streaming handler flow: ``prepare`` is over."""
+    """Start the delivery of the body to a streaming handler, after ``prepare``."""
     prepared: Future[None] | None = handler._prepared_future
     if prepared is not None and not prepared.done():
         future_set_result_unless_cancelled(prepared, None)
 
 
 def handle_in_task(handler: RequestHandler, error: BaseException) -> None:
-    """As `handle_exception`, where the error may be that the request's own task is being cancelled."""
+    """Handle an exception as `handle_exception` does, or the cancellation of the request's task."""
     guard = handler._cancellation
     if guard is not None and guard.ends(error):
         return
@@ -242,21 +250,21 @@ def handle_in_task(handler: RequestHandler, error: BaseException) -> None:
     if not isinstance(error, asyncio.CancelledError) or task is None or not task.cancelling():
         handler._handle_request_exception(error)
         return
-    # Whoever cancels knows why: nothing is logged, and the task ends as a cancelled one.
+    # The code that cancelled the task knows the reason: log nothing, and let the task end as cancelled.
     if not handler._finished:
         _send_error(handler, 500, (type(error), error, error.__traceback__))
     raise error
 
 
 def handle_exception(handler: RequestHandler, error: BaseException) -> None:
-    """Log what a handler raised, and answer it if the response has not begun."""
+    """Log an exception of a handler, and send an error page unless the head of the response has been sent."""
     if isinstance(error, Finish):
         if not handler._finished:
             _ = handler.finish(*error.args)
         return
     if isinstance(error, httputil.HTTPInputError) and not isinstance(error, InvalidHeader):
-        # The body, decoded when the handler first asked for an argument, was malformed: the client's fault. A
-        # header that the program set is its own.
+        # The body was malformed, which was detected when the handler first accessed an argument: a client
+        # error. InvalidHeader concerns header fields that the program set.
         fault = error
         error = InvalidBodyError("%s", fault, status_code=fault.status_code)
         error.__cause__ = fault
@@ -270,7 +278,7 @@ def handle_exception(handler: RequestHandler, error: BaseException) -> None:
     except Exception:
         app_log.error("Error in exception logger", exc_info=True)
     if handler._finished:
-        return  # logged, and nothing more can be told to the client
+        return  # it has been logged, and the response is complete
     _send_error(handler, error.status_code if isinstance(error, HTTPError) else 500, exc_info)
 
 

@@ -1,8 +1,8 @@
-"""`RequestHandler`: the manual of what a request handler can do.
+"""The `RequestHandler` class, with the reference documentation of its methods.
 
-This file is longer than the house allows, on purpose: it is the reference of the class that programs are made
-of. The methods are thin; the work is done by functions in the files beside it (`_execute`, `_response`,
-`_arguments`, `_cookies`, `_signed_values`, `_xsrf`, `_rendering`).
+This file exceeds the usual length limit because it is the reference of the class that programs subclass. The
+methods are thin: functions in the neighbouring modules do the work (`_execute`, `_response`, `_arguments`,
+`_cookies`, `_signed_values`, `_xsrf`, `_rendering`).
 """
 
 from __future__ import annotations
@@ -60,17 +60,18 @@ if TYPE_CHECKING:
 HeaderValue = str | bytes | int | datetime.datetime
 _Verb = Callable[..., Awaitable[None] | None]
 
-# RFC 9112 section 4: a reason phrase is of tabs, spaces, visible characters and obs-text. Angle brackets are
-# out because error pages show it, also those of a program's own write_error: it must not be taken for HTML.
+# RFC 9112 section 4: a reason phrase consists of tabs, spaces, visible characters and obs-text. Angle
+# brackets are excluded because error pages, including those of a program's own write_error, contain the
+# phrase and must not have it interpreted as HTML.
 _UNSAFE_REASON = re.compile(r"[^\t\x20-\x7e\x80-\xff]|[<>]")
 
 
 class RequestHandler:
-    """Base class of handlers: one object answers one request.
+    """Base class of request handlers. Each request is handled by a new object.
 
-    Subclasses define the methods named after HTTP's (`get`, `post`, …), plain or ``async``. The life of a
-    request: `initialize` (with the route's arguments), `prepare`, the method, `on_finish`. What a method has
-    written when it returns is the response.
+    Subclasses define methods named after the HTTP methods (`get`, `post`, …), plain or ``async``. For each
+    request, these methods are called in order: `initialize` (with the arguments of the route), `prepare`, the
+    HTTP method, `on_finish`. The response is sent when the HTTP method returns.
 
     Objects of this class are not thread-safe: call their methods on the event loop's thread only.
 
@@ -78,53 +79,56 @@ class RequestHandler:
     `handler_timeout`, `SUPPORTED_METHODS`; docs/reference/settings.md lists those of all classes.
     """
 
-    #: Methods this class may define; a program that handles ``PROPFIND`` adds it here.
+    #: HTTP methods that the class may define. A program that handles ``PROPFIND`` adds it here.
     SUPPORTED_METHODS: tuple[str, ...] = ("GET", "HEAD", "POST", "DELETE", "PATCH", "PUT", "OPTIONS")
 
-    #: Most bytes that the body of a request may have; more are answered with 413, where the client asks first
-    #: (``Expect: 100-continue``) before any are sent. None: what the server says (``max_body_size``, else 100
-    #: MiB). Where `stream_request_body` is used, ``prepare`` may set it on ``self`` for its request.
+    #: The maximum size of a request body, in bytes. A larger body is rejected with 413; if the client sends
+    #: ``Expect: 100-continue``, before the body is sent. None: the limit of the server (``max_body_size``, by
+    #: default 100 MiB). With `stream_request_body`, ``prepare`` may set it on ``self`` for its request.
     max_body_size: int | None = None
-    #: Most bytes that a form may have whose arguments or files are asked for; a larger one is answered with
-    #: 413. None: what the server says (``max_form_size``, else no limit). A body that is not a form, or that
-    #: nothing asks for as a form, may have `max_body_size`.
+    #: The maximum size of a form whose arguments or files are read, in bytes. A larger form is rejected with
+    #: 413. None: the limit of the server (``max_form_size``, by default no limit). Only `max_body_size`
+    #: applies to a body that is not a form, or whose arguments and files are not accessed.
     max_form_size: int | None = None
-    #: Seconds that the body of a request may take to arrive before the connection is closed. None: what the
-    #: server says (``body_timeout``, else no limit). ``prepare`` may set it likewise. What is no number is
-    #: ignored, and logged once, here as in `max_body_size`: older programs may use the names.
+    #: The maximum time for receiving the request body, in seconds, after which the connection is closed.
+    #: None: the limit of the server (``body_timeout``, by default no limit). ``prepare`` may set it in the
+    #: same way. A value that is not a number is ignored, and logged once, here as in `max_body_size`, because
+    #: older programs may use these names for other purposes.
     body_timeout: float | None = None
 
-    #: Whether a handler that waits is cancelled when its client goes away: first `on_connection_close` is
+    #: Whether a waiting handler is cancelled when its client disconnects: first `on_connection_close` is
     #: called, then `asyncio.CancelledError` is raised where the handler waits; ``finally`` blocks and
-    #: `on_finish` run. A client that only closed its sending side counts as gone then. None: what the
-    #: application's setting of this name says; by default nothing is cancelled. Looked at when a route first
-    #: leads to the class.
+    #: `on_finish` run. A client that closed only its sending side counts as disconnected. None: the value of
+    #: the application setting of the same name, which is False by default. The attribute is read when a
+    #: request is first routed to the class.
     cancel_on_disconnect: bool | None = None
-    #: Seconds after which a handler that waits (in ``prepare``, in its method, or for the body that it
-    #: streams) is cancelled likewise, and 503 sent; the log says where it waited. It may be noticed a tenth
-    #: later. 0: no limit. None: what the application's setting of this name says; by default there is no
-    #: limit. The time begins with the head where the body is streamed, thus in an `UploadHandler` it is also
-    #: that of the upload: give such classes more, or 0. An `EventSourceHandler` has no limit unless its class
-    #: sets one. What waits without a coroutine (`asynchronous`) is not limited.
+    #: The time after which a waiting handler is cancelled in the same way and 503 is sent, in seconds. It
+    #: covers waiting in ``prepare``, in the HTTP method and for a streamed body. The log contains the place
+    #: where the handler waited. The timeout may be detected up to 10 % late. 0: no limit. None: the value of
+    #: the application setting of the same name, by default no limit. If the body is streamed, the time starts
+    #: when the head has been received, so the timeout of an `UploadHandler` includes the upload: set a larger
+    #: value, or 0, in such classes. An `EventSourceHandler` has no limit unless its class sets one. Handlers
+    #: that wait without a coroutine (`asynchronous`) are not limited.
     handler_timeout: float | None = None
 
-    #: Whether `get` also answers HEAD in a class that has no `head`: the response has the same status and
-    #: headers, and no body. None: what the application's setting of this name says; by default HEAD is
-    #: answered with 405 there.
+    #: Whether `get` also handles HEAD in a class without `head`: the response has the same status and header
+    #: fields, and no body. None: the value of the application setting of the same name; by default HEAD is
+    #: rejected with 405.
     head_from_get: bool | None = None
 
-    #: The authentication scheme of an API, such as ``"Bearer"``: with it `authenticated` answers with 401 and
-    #: ``WWW-Authenticate`` instead of a redirect. With ``"Bearer"``, requests that have a bearer token need
-    #: neither an XSRF token nor an own origin. None: the handler serves pages.
+    #: The authentication scheme of an API, such as ``"Bearer"``. If it is set, `authenticated` responds with
+    #: 401 and ``WWW-Authenticate`` instead of a redirect. With ``"Bearer"``, requests that have a bearer
+    #: token are exempt from the XSRF and cross-origin checks. None: the handler serves pages to browsers.
     authentication_scheme: str | None = None
-    #: The name of the protected area in ``WWW-Authenticate``; None: none is sent.
+    #: The name of the protected area in ``WWW-Authenticate``. None: no name is sent.
     authentication_realm: str | None = None
-    #: What the user of this request may do, compared with the ``scopes`` of `authenticated`. `prepare` or
-    #: `get_current_user` sets it on ``self``.
+    #: The permissions of the user of this request, compared with the ``scopes`` of `authenticated`. `prepare`
+    #: or `get_current_user` sets it on ``self``.
     granted_scopes: Collection[str] = ()
 
-    #: Whether the session is loaded before `prepare`, where the store is asynchronous and the request has a
-    #: session cookie. False suits handlers that seldom use `session`; they ``await self.get_session()``.
+    #: Whether the session is loaded before `prepare`, if the store is asynchronous and the request has a
+    #: session cookie. Set it to False in handlers that rarely use `session`, and ``await self.get_session()``
+    #: there.
     session_autoload: bool = True
 
     _template_loaders: ClassVar[dict[str, BaseLoader]] = {}
@@ -132,7 +136,7 @@ class RequestHandler:
     _remove_control_chars_regex = re.compile(r"[\x00-\x08\x0e-\x1f]")
     _stream_request_body = False
 
-    # What is not set yet in an object shows these.
+    # Defaults for attributes that are not yet set on the object.
     _headers_written = False
     _finished = False
     _auto_finish = True
@@ -143,7 +147,7 @@ class RequestHandler:
     _status_code = 200
     _reason = "OK"
     _made_headers: httputil.HTTPHeaders | None = None
-    _sent_fields: tuple[bytes, bytes] | None = None  # the two halves of the head that went the short way
+    _sent_fields: tuple[bytes, bytes] | None = None  # the two halves of a head that the fast path sent
     _json = False
     _etag: str | None = None
     _length: int | None = None
@@ -155,24 +159,25 @@ class RequestHandler:
     _current_user: Any
 
     if TYPE_CHECKING:
-        ui: dict[str, Any]  #: The application's UI methods and modules, as templates know them.
+        ui: dict[str, Any]  #: The application's UI methods and modules, as available in templates.
     else:
         ui = UI()
 
     def __init__(self, application: Application, request: httputil.HTTPServerRequest, **kwargs: Any) -> None:
         cls = type(self)
         if cls.__mro__[-2] is not RequestHandler:
-            super().__init__()  # there are other classes behind this one
+            super().__init__()  # there are other base classes after this one
         self.application = application
         self.request = request
-        # Class attributes too, for objects made otherwise; CPython 3.11 reads them ten times faster here.
+        # These are class attributes too, for objects created without __init__, but CPython 3.11 reads
+        # instance attributes ten times faster here.
         self._headers_written = self._finished = self._has_ui = False
         self._auto_finish = True
         self._transforms = []
         self._new_cookie = None
         self.clear()
         if cls.on_connection_close is not _ON_CONNECTION_CLOSE:
-            # A mock without a connection is welcome.
+            # Mock requests may have no connection.
             connection: Any = request.connection
             if connection is not None:
                 connection.set_close_callback(self.on_connection_close)
@@ -185,7 +190,7 @@ class RequestHandler:
         pass
 
     initialize: Callable[..., None] = _initialize
-    """Called before anything else, with the third element of the route as keyword arguments.
+    """Called before any other method, with the third element of the route as keyword arguments.
 
     ::
 
@@ -222,53 +227,51 @@ class RequestHandler:
     delete: _Verb = _unimplemented_method
     options: _Verb = _unimplemented_method
 
-    # -- moments in a request's life, to be overridden --
+    # -- hooks, to be overridden --
 
     def prepare(self) -> Awaitable[None] | None:
-        """Called before the method, whichever it is; may be ``async``.
+        """Called before the HTTP method of every request; may be ``async``.
 
-        If it finishes the response (or raises), the method is not called.
+        If it finishes the response or raises, the HTTP method is not called.
         """
 
     def on_finish(self) -> None:
-        """Called after the response has been finished, for logging and cleaning up; nothing can be sent any
-        more.
-        """
+        """Called after the response has been finished, for logging and clean-up. It cannot send anything."""
 
     def on_connection_close(self) -> None:
-        """Called once if the client goes away while an asynchronous handler runs.
+        """Called once if the client disconnects while an asynchronous handler runs.
 
-        It means that the client closed its sending side. A client that did just that still gets its answer,
-        unless `cancel_on_disconnect` is set.
+        The client has then closed its sending side. A client that closed only this side still receives its
+        response, unless `cancel_on_disconnect` is set.
         """
 
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:
         """Called with each part of the body as it arrives, in handlers decorated with `stream_request_body`.
 
-        :param chunk: the bytes; while a returned awaitable is not done, no more are read.
+        :param chunk: the bytes of this part. If an awaitable is returned, no more are read until it is done.
         """
         raise NotImplementedError(
             f"{type(self).__name__} streams its request body but has no data_received()"
         )
 
     def _body_begins(self) -> None:
-        """``prepare`` of a handler that streams its body is over, and the body will be read."""
+        """Handle the end of ``prepare`` in a handler that streams its body, before the body is read."""
         _body_errors.limit_own(self)
 
     def _body_is_collected(self) -> bool:
-        """Whether ``request.body`` is what the client has sent."""
+        """Whether ``request.body`` contains the body that the client has sent."""
         return not self._stream_request_body
 
     def _body_ends(self) -> Awaitable[None] | None:
-        """The whole body has gone through `data_received`; the method is next."""
+        """Handle the end of a body that was passed to `data_received`, before the HTTP method is called."""
 
     def set_default_headers(self) -> None:
-        """Override to set headers on every response, error pages included (see `clear`)."""
+        """Override to set header fields of every response, including error pages (see `clear`)."""
 
     # -- status and headers --
 
     def clear(self) -> None:
-        """Reset status, headers and body. After `flush`, only the part of the body that was not sent."""
+        """Reset status, header fields and body. After `flush`, only the unsent part of the body is reset."""
         self._write_buffer = []
         if self._headers_written:
             return
@@ -292,17 +295,18 @@ class RequestHandler:
         self._made_headers = headers
 
     def set_status(self, status_code: int, reason: str | None = None) -> None:
-        """Set the response's status.
+        """Set the status of the response.
 
-        :param status_code: the number.
-        :param reason: the phrase beside it; by default the usual one, or "Unknown". "Unknown" also stands in
-            for one that holds a control character, a character outside Latin-1 or an angle bracket.
-        :raises TypeError: if the number is no integer.
+        :param status_code: the status code.
+        :param reason: the reason phrase; by default the standard one, or "Unknown". One that contains a
+            control character, a character outside Latin-1 or an angle bracket is replaced by "Unknown".
+        :raises TypeError: if the status code is not an integer.
 
-        After `flush` it has no effect, like the methods for headers and cookies; a warning is logged.
+        After `flush` the call has no effect, as with the methods for header fields and cookies; a warning is
+        logged.
         """
         if not isinstance(status_code, int):
-            raise TypeError(f"a status code is an int, not {status_code!r}")
+            raise TypeError(f"status_code must be an int, got {status_code!r}")
         if self._headers_written:
             _late_response_changes.set_status(self, status_code)
             return
@@ -311,20 +315,20 @@ class RequestHandler:
             self._reason = httputil.responses.get(status_code, "Unknown")
         else:
             reason = escape.native_str(reason)
-            # It may hold what the client sent, and most often an error is being answered: that must not
-            # become a second error.
+            # It may contain text from the client, and usually an error is being handled, which must not cause
+            # a second error.
             self._reason = "Unknown" if _UNSAFE_REASON.search(reason) else reason
 
     def get_status(self) -> int:
-        """Return the status that was sent; before that, the status set so far."""
+        """Return the status code that was sent; before that, the one set so far."""
         return self._status_code
 
     def set_header(self, name: str, value: HeaderValue) -> None:
-        """Set a response header, in place of all earlier values.
+        """Set a field of the response header, replacing all earlier values.
 
-        :param value: text, bytes (UTF-8), a number, or a `datetime.datetime`, which is written as an HTTP
-            date (a naive one is taken for UTC).
-        :raises ValueError: if name or value holds a control character.
+        :param value: text, bytes (UTF-8), a number, or a `datetime.datetime`, which is formatted as an HTTP
+            date (a naive one is treated as UTC).
+        :raises ValueError: if the name or value contains a control character.
         """
         if self._headers_written:
             _late_response_changes.ignore(self, f"set_header({name!r})")
@@ -333,13 +337,13 @@ class RequestHandler:
     _original_set_header: ClassVar[Callable[..., None]] = set_header
 
     def add_header(self, name: str, value: HeaderValue) -> None:
-        """Add a value to a response header that may have several; see `set_header`."""
+        """Add a value to a field of the response header that may have several; see `set_header`."""
         if self._headers_written:
             _late_response_changes.ignore(self, f"add_header({name!r})")
         self._headers.add(name, self._convert_header_value(value))
 
     def clear_header(self, name: str) -> None:
-        """Take off a header, if it is set."""
+        """Remove a field of the response header, if it is set."""
         headers = self._headers
         if name in headers:
             if self._headers_written:
@@ -369,21 +373,22 @@ class RequestHandler:
     def get_argument(
         self, name: str, default: Any = _ARG_DEFAULT, strip: bool = True, *, type: Any = None
     ) -> Any:
-        """The value of an argument of the query string or of a form in the body; the last of several.
+        """Return an argument from the query string or from a form in the body; the last value if it is
+        repeated.
 
         ::
 
             page = self.get_argument("page", 1, type=int)
 
         :param default: returned if the argument is absent.
-        :param strip: take off white space at both ends.
-        :param type: what makes a value of the text: int, float, bool, `decimal.Decimal`, `datetime.date`,
+        :param strip: whether to remove whitespace at both ends.
+        :param type: converts the text to a value: int, float, bool, `decimal.Decimal`, `datetime.date`,
             `datetime.time`, `datetime.datetime`, an enumeration (by its values), or a function that raises a
-            `ValueError` where the text makes no sense. Numbers are plain ASCII without underscores, and
-            finite. An empty text is none; the default, where there is one, is returned for it, as forms send
-            fields that were left empty.
+            `ValueError` for invalid text. Numbers are plain ASCII without underscores, and finite. Browsers
+            send empty fields as empty text: the default is returned for it, if there is one; otherwise it is
+            invalid.
         :raises MissingArgumentError: (400) if the argument is absent and there is no default.
-        :raises InvalidArgumentError: (400) if the text does not go with `type`.
+        :raises InvalidArgumentError: (400) if the text cannot be converted to `type`.
         :raises HTTPError: (400) if the value is not UTF-8.
         """
         source = self.request.arguments
@@ -396,12 +401,12 @@ class RequestHandler:
     @overload
     def get_arguments(self, name: str, strip: bool = ..., *, type: Converter[T]) -> list[T]: ...
     def get_arguments(self, name: str, strip: bool = True, *, type: Any = None) -> Any:
-        """All values of an argument of query string and body; empty if there is none.
+        """Return all values of an argument from query string and body; an empty list if it is absent.
 
         :param type: as in `get_argument`.
         """
         if not isinstance(strip, bool):
-            raise TypeError(f"get_arguments(name, strip=True): strip is a bool, not {strip!r}")
+            raise TypeError(f"get_arguments(name, strip=True): strip must be a bool, got {strip!r}")
         source = self.request.arguments
         if type is not None:
             return _arguments.all_as(self, name, source, strip, type)
@@ -420,7 +425,7 @@ class RequestHandler:
     def get_body_argument(
         self, name: str, default: Any = _ARG_DEFAULT, strip: bool = True, *, type: Any = None
     ) -> Any:
-        """As `get_argument`, from the body only."""
+        """Return an argument from the body only; otherwise as `get_argument`."""
         source = self.request.body_arguments
         if type is not None:
             return _arguments.last_as(self, name, default, source, strip, type)
@@ -431,7 +436,7 @@ class RequestHandler:
     @overload
     def get_body_arguments(self, name: str, strip: bool = ..., *, type: Converter[T]) -> list[T]: ...
     def get_body_arguments(self, name: str, strip: bool = True, *, type: Any = None) -> Any:
-        """As `get_arguments`, from the body only."""
+        """Return all values of an argument from the body only; otherwise as `get_arguments`."""
         source = self.request.body_arguments
         if type is not None:
             return _arguments.all_as(self, name, source, strip, type)
@@ -452,7 +457,7 @@ class RequestHandler:
     def get_query_argument(
         self, name: str, default: Any = _ARG_DEFAULT, strip: bool = True, *, type: Any = None
     ) -> Any:
-        """As `get_argument`, from the query string only."""
+        """Return an argument from the query string only; otherwise as `get_argument`."""
         source = self.request.query_arguments
         if type is not None:
             return _arguments.last_as(self, name, default, source, strip, type)
@@ -463,7 +468,7 @@ class RequestHandler:
     @overload
     def get_query_arguments(self, name: str, strip: bool = ..., *, type: Converter[T]) -> list[T]: ...
     def get_query_arguments(self, name: str, strip: bool = True, *, type: Any = None) -> Any:
-        """As `get_arguments`, from the query string only."""
+        """Return all values of an argument from the query string only; otherwise as `get_arguments`."""
         source = self.request.query_arguments
         if type is not None:
             return _arguments.all_as(self, name, source, strip, type)
@@ -480,25 +485,27 @@ class RequestHandler:
     def get_json_body(
         self, default: Any = _ARG_DEFAULT, *, max_depth: int = 100, max_size: int | None = None
     ) -> Any:
-        """The value in a body of JSON, read strictly (RFC 7493): ``application/json`` or ``…+json``, UTF-8,
-        no name twice in an object, no NaN. It is made once; further calls return the same object.
+        """Return the value of a JSON body.
+
+        The body is parsed strictly (RFC 7493): ``application/json`` or ``…+json``, UTF-8, no duplicate names
+        in an object, no NaN. It is parsed once; further calls return the same object.
 
         :param default: returned if the body is empty.
-        :param max_depth: how many arrays and objects may stand in each other.
-        :param max_size: the most bytes that the body may have. None: what the server says
-            (``max_json_size``, else no limit).
+        :param max_depth: how deeply arrays and objects may be nested.
+        :param max_size: the maximum size of the body, in bytes. None: the limit of the server
+            (``max_json_size``, by default no limit).
         :raises InvalidBodyError: (400) if the body is malformed, or empty without a default; (413) if it is
-            too large; (415) if it is not said to be JSON. The log tells what is wrong where.
+            too large; (415) if its Content-Type is not JSON. The log contains the error and its position.
         :raises RuntimeError: in a handler that streams its body.
         """
-        from tornado.web import _json_body  # late: most programs read none
+        from tornado.web import _json_body  # late: most programs read no JSON
 
         return _json_body.read(self, default, max_depth, max_size)
 
     def decode_argument(self, value: bytes, name: str | None = None) -> str:
-        """Turn the bytes of an argument, or of a group of the path, into text; override for another encoding.
+        """Decode the bytes of an argument, or of a group of the path; override for another encoding.
 
-        :param name: which argument, where it has a name.
+        :param name: the name of the argument, if it has one.
         :raises HTTPError: (400) if `value` is not UTF-8.
         """
         try:
@@ -509,10 +516,10 @@ class RequestHandler:
     # -- output --
 
     def write(self, chunk: str | bytes | dict[str, Any]) -> None:
-        """Append to the response's body.
+        """Append to the body of the response.
 
-        :param chunk: text is sent as UTF-8, a dict as JSON (and the content type is set to match).
-        :raises TypeError: for anything else.
+        :param chunk: text is sent as UTF-8, a dict as JSON with the matching Content-Type.
+        :raises TypeError: for any other type.
         :raises RuntimeError: after `finish`.
         """
         if self._finished:
@@ -525,21 +532,21 @@ class RequestHandler:
             _response.write(self, chunk)
 
     def flush(self, include_footers: bool = False, callback: Callable[[], Any] | None = None) -> Future[None]:
-        """Send at once what has been written so far.
+        """Send everything written so far immediately.
 
-        :param include_footers: that the response ends here; for `finish`.
+        :param include_footers: whether the response ends here; used by `finish`.
         :param callback: (deprecated, the style of Tornado 4) called when the Future is done, unless the
-            client is gone.
-        :returns: a Future that is done when the operating system has taken the bytes: awaiting it keeps a
-            long response from piling up in memory. It holds an `.iostream.StreamClosedError` if the client is
-            gone.
+            client has disconnected.
+        :returns: a Future that is done when the operating system has accepted the bytes. Await it to keep a
+            long response from accumulating in memory. It fails with `.iostream.StreamClosedError` if the
+            client has disconnected.
         """
         if callback is not None:
             return _response.flush_for_callback(self, include_footers, callback)
         return _response.flush(self, include_footers)
 
     def finish(self, chunk: str | bytes | dict[str, Any] | None = None) -> Future[None]:
-        """Complete the response; `chunk` is written first.
+        """Complete the response, after writing `chunk` to it.
 
         :returns: the Future of the last `flush`.
         :raises RuntimeError: if the response was finished before.
@@ -551,26 +558,26 @@ class RequestHandler:
         return _response.finish(self)
 
     def detach(self) -> IOStream:
-        """Take over the connection's stream, for another protocol; no response is sent by this handler.
+        """Take over the connection's stream, for another protocol. This handler then sends no response.
 
-        :returns: the stream, with everything unread in its buffer.
+        :returns: the stream, with all unread bytes in its buffer.
         """
         self._finished = True
         connection: Any = self.request.connection
         return connection.detach()  # type: ignore[no-any-return]
 
     def _break_cycles(self) -> None:
-        # A render keeps template functions and modules bound to this object.
+        # Rendering stores template functions and modules that are bound to this object.
         if self._has_ui:
             self.__dict__.pop("ui", None)
             self.__dict__.pop("_active_modules", None)
 
     def redirect(self, url: str, permanent: bool = False, status: int | None = None) -> None:
-        """Send the client to `url`, which may be relative, and finish.
+        """Redirect the client to `url`, which may be relative, and finish the response.
 
-        :param permanent: 301 instead of 302.
-        :param status: any other 3xx status.
-        :raises RuntimeError: if the response has begun.
+        :param permanent: whether to send 301 instead of 302.
+        :param status: another 3xx status code.
+        :raises RuntimeError: if the head of the response has been sent.
         """
         if self._headers_written:
             raise RuntimeError("Cannot redirect after headers have been written")
@@ -585,31 +592,31 @@ class RequestHandler:
     # -- entity tags --
 
     def compute_etag(self) -> str | None:
-        """The response's entity tag: by default a hash of the body. Override to return another, or None for
-        none.
+        """Return the entity tag of the response, by default a hash of the body. Override to return another
+        tag, or None for no tag.
         """
         return _response.compute_etag(self)
 
     def set_etag_header(self) -> None:
-        """Set the Etag header to what `compute_etag` returns; called by `finish` if there is none yet."""
+        """Set the Etag header field to the result of `compute_etag`; called by `finish` if it is not set."""
         _response.set_etag_header(self)
 
     def _entity_tag(self) -> str | None:
-        """The tag that the response has so far."""
+        """Return the entity tag that has been set for the response so far."""
         return self._etag if self._made_headers is None else self._made_headers.get("Etag")
 
     def check_etag_header(self) -> bool:
-        """Whether the client has this representation already, by If-None-Match; called by `finish`, for a
-        304.
+        """Whether the client's If-None-Match contains the entity tag of the response; called by `finish`,
+        which then sends 304.
         """
         return _response.check_etag_header(self)
 
     # -- errors --
 
     def send_error(self, status_code: int = 500, **kwargs: Any) -> None:
-        """Answer with an error page, unless the response has begun.
+        """Send an error page, unless the head of the response has been sent.
 
-        :param kwargs: given on to `write_error`; ``exc_info`` and ``reason`` among them.
+        :param kwargs: passed to `write_error`; may include ``exc_info`` and ``reason``.
         """
         exc_info = kwargs.get("exc_info")
         if self._headers_written:
@@ -621,7 +628,7 @@ class RequestHandler:
                 except Exception:
                     gen_log.error("Failed to flush partial response", exc_info=True)
             return
-        if isinstance(self.request, httputil.HTTPServerRequest):  # tests of programs use stand-ins
+        if isinstance(self.request, httputil.HTTPServerRequest):  # programs may use mock requests in tests
             self.request.tolerate_bad_form()
         self.clear()
         reason = kwargs.get("reason")
@@ -635,7 +642,7 @@ class RequestHandler:
                 self.add_header("WWW-Authenticate", challenge)
         try:
             if status_code == 204 or status_code == 304 or 100 <= status_code < 200:
-                pass  # no body, whatever the page would say
+                pass  # these statuses have no body
             else:
                 self.write_error(status_code, **kwargs)
         except Exception:
@@ -653,19 +660,20 @@ class RequestHandler:
         return methods
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
-        """Write the body of an error page; override for pages of your own.
+        """Write the body of an error page; override to send other pages.
 
-        :param kwargs: ``exc_info``, the exception as a triple, where one is the cause. With the setting
-            ``serve_traceback`` (part of ``debug=True``) the default page shows it to a browser, with the
-            request and the variables on its way. A client that prefers JSON gets the traceback in the JSON
-            error, others as text. Secrets are masked by their names. Only requests for localhost, an IP
-            address or one of ``allowed_hosts`` get it, others the plain page.
+        :param kwargs: ``exc_info``, the exception as a triple, if an exception is the cause. With the setting
+            ``serve_traceback`` (part of ``debug=True``) the default page shows browsers the traceback with
+            the request and the variables of each frame. A client that prefers JSON receives the traceback in
+            the JSON error, other clients receive text. Values whose names suggest a secret are masked. Only
+            requests to localhost, an IP address or one of ``allowed_hosts`` receive tracebacks, others the
+            plain page.
 
-        The default page is HTML, or JSON where the client's ``Accept`` prefers that. An exception's
-        ``public_message`` (see `HTTPError`) is shown in it.
+        The default page is HTML, or JSON if the client's ``Accept`` prefers it. It includes the
+        ``public_message`` of an exception (see `HTTPError`).
         """
         if self.settings.get("serve_traceback") and "exc_info" in kwargs:
-            from tornado.web import _debug  # only where somebody develops
+            from tornado.web import _debug  # late: used during development only
 
             if _debug.write_error(self, status_code, kwargs["exc_info"]):
                 return
@@ -679,9 +687,9 @@ class RequestHandler:
     ) -> None:
         """Log an uncaught exception; override to report it elsewhere.
 
-        An `HTTPError` is a warning, without a traceback, if it has a log message. A `.StreamClosedError` on a
-        connection that is closed says that the client has gone: that is a line of the level INFO, at most one
-        a second. Anything else is an error.
+        An `HTTPError` is logged as a warning without a traceback, if it has a log message. A
+        `.StreamClosedError` on a closed connection means that the client has disconnected; it is logged at
+        INFO, at most once per second. Any other exception is logged as an error.
         """
         if isinstance(value, HTTPError):
             if value.log_message:
@@ -708,19 +716,25 @@ class RequestHandler:
     # -- running --
 
     async def _execute(self, transforms: list[Any], *args: bytes, **kwargs: bytes) -> None:
-        """Answer the request; programs that trace requests wrap this on the class."""
+        """Handle the request. Tracing programs wrap this method on the class."""
         rest = _execute.start(self, transforms, args, kwargs, self._stream_request_body)
         if rest is not None:
             await rest
 
     def _head_failed(self, begun: bool) -> None:
-        """The head could not be sent; unless a part of it was, an error page can be, without transforms."""
+        """Prepare for an error page after the head could not be sent; without transforms.
+
+        :param begun: whether a part of the head was sent, so that no error page can follow.
+        """
         self._headers_written = begun
         self._sent_fields = None
         self._transforms = []
 
     def _answer_plainly(self) -> bool:
-        """Answer with a bare 500 where `send_error` has raised; False if the head has been sent."""
+        """Send a minimal 500 page after `send_error` has raised.
+
+        :returns: False if the head of a response has already been sent.
+        """
         if self._headers_written:
             return False
         app_log.error("Failed to send the error page for %s", self._request_summary(), exc_info=True)
@@ -746,10 +760,10 @@ class RequestHandler:
     @overload
     def get_cookie(self, name: str, default: str) -> str: ...
     def get_cookie(self, name: str, default: str | None = None) -> str | None:
-        """The value of a request cookie, unquoted; `default` if it was not sent. Of a repeated name the last
-        one counts.
+        """Return the unquoted value of a request cookie, or `default` if it was not sent. If a name is
+        repeated, the last cookie is used.
 
-        It does not see what `set_cookie` has set in this response.
+        Cookies set by `set_cookie` in this response are not visible here.
         """
         return _cookies.get_cookie(self, name, default)
 
@@ -771,23 +785,24 @@ class RequestHandler:
     ) -> None:
         """Set a cookie (RFC 6265 section 4.1).
 
-        :param expires: when the browser forgets it: a timestamp, a time tuple or a datetime, in UTC.
-        :param expires_days: the same, in days from now; not with `expires`.
-        :param max_age: seconds after which the browser forgets it.
-        :param httponly: scripts of the page do not see it.
-        :param secure: sent by HTTPS only.
-        :param samesite: ``"Strict"``, ``"Lax"``, or ``"None"``, which browsers take with `secure` only.
-        :param partitioned: where the page is embedded in another site's, a cookie for that site alone
-            ("CHIPS"); goes with `secure` only.
-        :param kwargs: further attributes as `http.cookies.Morsel` knows them (an old spelling, deprecated for
-            the ones above).
-        :raises ValueError: if a value or attribute holds a control character, a value a space, or an
-            attribute a semicolon; if `partitioned` goes without `secure`.
-        :raises http.cookies.CookieError: if the name is none. It is a `ValueError` too.
+        :param expires: when the browser deletes it: a timestamp, a time tuple or a datetime, in UTC.
+        :param expires_days: the same, in days from now; cannot be combined with `expires`.
+        :param max_age: the time after which the browser deletes it, in seconds.
+        :param httponly: whether it is hidden from scripts.
+        :param secure: whether it is sent over HTTPS only.
+        :param samesite: ``"Strict"``, ``"Lax"``, or ``"None"``, which browsers accept with `secure` only.
+        :param partitioned: whether a page that is embedded in another site has a separate cookie for that
+            site ("CHIPS"); requires `secure`.
+        :param kwargs: further attributes by their names in `http.cookies.Morsel` (an old spelling, deprecated
+            in favour of the parameters above).
+        :raises ValueError: if a value or attribute contains a control character, a value contains a space, or
+            an attribute a semicolon; if `partitioned` is set without `secure`.
+        :raises http.cookies.CookieError: if the name is not a valid cookie name. It is a `ValueError` too.
 
-        What browsers would drop silently is logged, once for each name: a name that begins with ``__Secure-``
-        or ``__Host-`` (in any case) without `secure` or, for the latter, with a `domain` or another `path`
-        than ``/``, and a `samesite` that is none of the three, or ``"None"`` without `secure`.
+        Cookies that browsers would silently drop are logged, once for each name: a name with the prefix
+        ``__Secure-`` or ``__Host-`` (in any case) without `secure`; ``__Host-`` with a `domain` or with
+        another `path` than ``/``; a `samesite` that is not one of the three, or is ``"None"`` without
+        `secure`.
         """
         if self._headers_written:
             _late_response_changes.ignore(self, f"set_cookie({name!r})")
@@ -808,17 +823,18 @@ class RequestHandler:
     def clear_cookie(
         self, name: str, path: str = "/", domain: str | None = None, **kwargs: Unpack[CookieFlags]
     ) -> None:
-        """Have the browser forget a cookie.
+        """Delete a cookie in the browser.
 
-        :param path: and `domain`, and the like among `kwargs`, as they were set; without them it stays.
-            ``secure`` is understood where the name begins with ``__Secure-`` or ``__Host-``.
+        :param path: the path with which the cookie was set. The path, `domain` and some of the other
+            attributes must match, or the browser keeps the cookie. For names that begin with ``__Secure-`` or
+            ``__Host-``, ``secure`` is set automatically.
         """
         _cookies.clear_cookie(self, name, {"path": path, "domain": domain, **kwargs})
 
     def clear_all_cookies(
         self, path: str = "/", domain: str | None = None, **kwargs: Unpack[CookieFlags]
     ) -> None:
-        """`clear_cookie` for every cookie that the request brought."""
+        """Delete all cookies of the request in the browser; see `clear_cookie`."""
         _cookies.clear_all_cookies(self, {"path": path, "domain": domain, **kwargs})
 
     def set_signed_cookie(
@@ -829,11 +845,11 @@ class RequestHandler:
         version: int | None = None,
         **kwargs: Unpack[CookieAttributes],
     ) -> None:
-        """Set a cookie that cannot be forged, though it can be read; needs the setting ``cookie_secret``.
+        """Set a cookie that the client can read but not forge. Requires the setting ``cookie_secret``.
 
-        :param expires_days: how long the browser keeps it (None: until it is closed).
-        :param version: of the signature's format; the newest by default.
-        :param kwargs: given on to `set_cookie`.
+        :param expires_days: how long the browser keeps it, in days (None: until the browser is closed).
+        :param version: the version of the signature format; by default the newest.
+        :param kwargs: passed to `set_cookie`.
         """
         self.set_cookie(
             name, self.create_signed_value(name, value, version=version), expires_days=expires_days, **kwargs
@@ -842,7 +858,9 @@ class RequestHandler:
     set_secure_cookie = set_signed_cookie
 
     def create_signed_value(self, name: str, value: str | bytes, version: int | None = None) -> bytes:
-        """Sign and timestamp `value` for use under `name` only; what `set_signed_cookie` stores."""
+        """Return `value` with a timestamp and a signature that is valid for `name` only, as stored by
+        `set_signed_cookie`.
+        """
         return _signed_values.create_for(self, name, value, version)
 
     def get_signed_cookie(
@@ -852,18 +870,18 @@ class RequestHandler:
         max_age_days: float = 31,
         min_version: int | None = None,
     ) -> bytes | None:
-        """The value of a signed cookie, or None if it is absent, forged or too old.
+        """Return the value of a signed cookie, or None if it is absent, forged or too old.
 
-        :param value: the signed text, if it did not come as a cookie.
-        :param max_age_days: how old the signature may be.
-        :param min_version: the oldest format of signature to accept.
+        :param value: the signed text, if it was not sent as a cookie.
+        :param max_age_days: the maximum age of the signature, in days.
+        :param min_version: the oldest signature format that is accepted.
         """
         return _signed_values.read_for(self, name, value, max_age_days, min_version)
 
     get_secure_cookie = get_signed_cookie
 
     def get_signed_cookie_key_version(self, name: str, value: str | None = None) -> int | None:
-        """Which key of a ``cookie_secret`` with several has signed a cookie."""
+        """Return the version of the key that signed a cookie, if ``cookie_secret`` has several."""
         return _signed_values.key_version_for(self, name, value)
 
     get_secure_cookie_key_version = get_signed_cookie_key_version
@@ -872,9 +890,9 @@ class RequestHandler:
 
     @functools.cached_property
     def session(self) -> Session:
-        """The values kept for this browser between requests, as a mapping (`Session`).
+        """The data stored for this browser between requests, as a mapping (`Session`).
 
-        They are kept in a signed cookie, or where the setting ``session_store`` says, and saved with the
+        It is stored in a signed cookie or in the ``session_store`` of the application, and saved with the
         response. A program may assign another object. ::
 
             self.session["cart"] = [*self.session.get("cart", ()), item]
@@ -891,7 +909,7 @@ class RequestHandler:
         return self.session
 
     def _session_part(self) -> RequestSession:
-        """The object that loads and saves the session of this request."""
+        """Return the object that loads and saves the session of this request."""
         exchange = self._session_exchange
         if exchange is None:
             from tornado.web._sessions.request_session import (
@@ -900,17 +918,17 @@ class RequestHandler:
 
             exchange = self._session_exchange = RequestSession(self)
             if self._new_cookie is None:
-                self._new_cookie = {}  # the short way of sending a response has no place for cookies
+                self._new_cookie = {}  # the fast path of sending a response does not handle cookies
         return exchange
 
     def _loading_session(self) -> Coroutine[Any, Any, None] | None:
-        """What loads the session before `prepare`, or None if there is nothing to load."""
+        """Return a coroutine that loads the session before `prepare`, or None if it need not be loaded."""
         return self._session_part().loading() if self.session_autoload else None
 
     def _finish_after(self, saving: Coroutine[Any, Any, None]) -> Future[None]:
-        """Send the response, complete but for its session, when the session is saved.
+        """Send the response, complete except for its session, after the session has been saved.
 
-        Meanwhile the handler is as after the response: late changes do not reach what will be sent.
+        Until then the handler behaves as if the response had been sent: late changes do not affect it.
         """
         complete = self._headers, self._write_buffer
         self._headers, self._write_buffer = self._headers.copy(), []
@@ -933,7 +951,8 @@ class RequestHandler:
                 self._headers_written = self._finished = False
                 self._headers, self._write_buffer = complete
             chain_future(_response.finish_saved(self), done)
-        except BaseException as error:  # a store may also raise CancelledError, and the client is waiting
+        # A store may also raise CancelledError, and the client needs a response.
+        except BaseException as error:
             try:
                 _execute.handle_in_task(self, error)
             finally:
@@ -941,13 +960,11 @@ class RequestHandler:
             if isinstance(error, (KeyboardInterrupt, SystemExit)):
                 raise
 
-    # -- protection against forged cross-site requests --
+    # -- cross-site request forgery --
 
     @property
     def xsrf_token(self) -> bytes:
-        """The token that forms and scripts send back with requests that change something (see
-        ``xsrf_cookies``).
-        """
+        """The token that forms and scripts must send with state-changing requests (see ``xsrf_cookies``)."""
         return _xsrf.token(self)
 
     def _get_raw_xsrf_token(self) -> tuple[int | None, bytes, float]:
@@ -957,33 +974,35 @@ class RequestHandler:
         return _xsrf.decode_token(cookie)
 
     def check_xsrf_cookie(self) -> None:
-        """See that a request carries the token of its ``_xsrf`` cookie.
+        """Check that the request contains the token of its ``_xsrf`` cookie.
 
-        It may come as the argument ``_xsrf`` or in a header ``X-Xsrftoken`` or ``X-Csrftoken``.
+        The token may be sent as the argument ``_xsrf`` or in a header field ``X-Xsrftoken`` or
+        ``X-Csrftoken``.
 
-        :raises HTTPError: (403) if it is missing or another one.
+        :raises HTTPError: (403) if the token is missing or different.
         """
         _xsrf.check_cookie(self)
 
     def check_trusted_origin(self, origin: str) -> bool:
-        """Whether pages of another `origin` may send requests that change something
-        (``cross_origin_protection``).
+        """Whether pages of another `origin` may send state-changing requests (``cross_origin_protection``).
 
-        By default those of the setting ``trusted_origins``.
+        By default, the origins of the setting ``trusted_origins`` may.
         """
         return _xsrf.is_trusted_origin(self, origin)
 
     def xsrf_form_html(self) -> str:
-        """A hidden form field with the token: ``{% module xsrf_form_html() %}`` in every form that posts."""
+        """Return a hidden form field with the token: ``{% module xsrf_form_html() %}`` in every form that
+        posts.
+        """
         return f'<input type="hidden" name="_xsrf" value="{escape.xhtml_escape(self.xsrf_token)}"/>'
 
     @property
     def csp_nonce(self) -> str:
-        """A random word for this response, by which a Content-Security-Policy knows its own scripts; in
-        templates ``{{ csp_nonce }}``. The setting ``security_headers`` puts it into the policy (see
+        """The random nonce of this response that allows its inline scripts in a Content-Security-Policy; in
+        templates ``{{ csp_nonce }}``. The setting ``security_headers`` adds it to the policy (see
         `SecurityHeaders`).
 
-        :raises RuntimeError: if the policy was sent before anybody asked.
+        :raises RuntimeError: if the policy was sent before the nonce was first read.
         """
         return _security_headers.nonce(self)
 
@@ -991,9 +1010,10 @@ class RequestHandler:
 
     @property
     def current_user(self) -> Any:
-        """Who is logged in: what `get_current_user` returned, asked once a request, or what was assigned.
+        """The user of the request: the result of `get_current_user`, which is called once per request, or the
+        value assigned.
 
-        Where finding out is asynchronous, `prepare` assigns it.
+        If the lookup is asynchronous, assign the user in `prepare`.
         """
         try:
             return self._current_user
@@ -1006,17 +1026,18 @@ class RequestHandler:
         self._current_user = value
 
     def get_current_user(self) -> Any:
-        """Override to return the user that is logged in, from `session` for example; None without one.
+        """Override to return the logged-in user, for example from `session`, or None.
 
-        It may be a coroutine function for methods that are `authenticated`. Elsewhere `current_user` would be
-        the coroutine, so `prepare` assigns it there.
+        It may be a coroutine function if all methods that use the user are `authenticated`. Otherwise
+        `current_user` would be a coroutine object, so `prepare` must assign the user.
         """
         return None
 
     def get_bearer_token(self) -> str | None:
-        """Return the bearer token of the Authorization field (RFC 6750 section 2.1), or None without one.
+        """Return the bearer token of the Authorization field (RFC 6750 section 2.1), or None if there is
+        none.
 
-        A token in the query or in a form is not read, as it would be logged. ::
+        Tokens in the query or in a form are not read because they would be logged. ::
 
             def get_current_user(self):
                 token = self.get_bearer_token()
@@ -1028,7 +1049,7 @@ class RequestHandler:
         return _authentication.token_of(self)
 
     def get_login_url(self) -> str:
-        """Where `authenticated` sends those who are not logged in: the setting ``login_url``."""
+        """Return the URL of the login page, to which `authenticated` redirects: the setting ``login_url``."""
         self.require_setting("login_url", "@tornado.web.authenticated")
         return self.application.settings["login_url"]  # type: ignore[no-any-return]
 
@@ -1036,7 +1057,9 @@ class RequestHandler:
 
     @property
     def locale(self) -> Locale:
-        """The language to answer in: `get_user_locale`, else `get_browser_locale`; asked once, or set."""
+        """The language of the response: the result of `get_user_locale`, otherwise of `get_browser_locale`,
+        called once per request; or the value assigned.
+        """
         try:
             return self._locale
         except AttributeError:
@@ -1049,24 +1072,24 @@ class RequestHandler:
         self._locale = value
 
     def get_user_locale(self) -> Locale | None:
-        """Override to return the language that the user has chosen; None leaves it to the browser."""
+        """Override to return the language that the user has chosen, or None to use the browser's."""
         return None
 
     def get_browser_locale(self, default: str = "en_US") -> Locale:
-        """The best supported language of the Accept-Language header.
+        """Return the best supported language of the Accept-Language header field.
 
-        :param default: the code of the one to use if the browser names none.
+        :param default: the code of the locale to use if no supported language is listed.
         """
         return _arguments.browser_locale(self, default)
 
-    # -- templates and addresses --
+    # -- templates and URLs --
 
     def render(self, template_name: str, **kwargs: Any) -> Future[None]:
-        """Render a template as the response, and finish.
+        """Render a template as the response, and finish it.
 
-        CSS and JavaScript that UI modules asked for is put before ``</head>`` and ``</body>``.
+        The CSS and JavaScript of UI modules are inserted before ``</head>`` and ``</body>``.
 
-        :param kwargs: names for the template.
+        :param kwargs: variables for the template.
         :raises RuntimeError: after `finish`.
         """
         if self._finished:
@@ -1074,59 +1097,60 @@ class RequestHandler:
         return self.finish(_rendering.render_page(self, template_name, kwargs))
 
     def render_string(self, template_name: str, **kwargs: Any) -> bytes:
-        """Render a template and return it, UTF-8 encoded."""
+        """Render a template and return the result, encoded as UTF-8."""
         return _rendering.render_string(self, template_name, kwargs)
 
     def get_template_namespace(self) -> dict[str, Any]:
-        """The names that every template knows; override to add to them."""
+        """Return the names that are available in every template; override to add to them."""
         return _rendering.namespace(self)
 
     def create_template_loader(self, template_path: str) -> BaseLoader:
-        """The loader for templates under `template_path`; made once for each path (see the ``template_…``
-        settings).
+        """Create the loader of the templates under `template_path`. It is called once for each path (see the
+        ``template_…`` settings).
         """
         return _rendering.make_loader(self.application.settings, template_path)
 
     def get_template_path(self) -> str | None:
-        """The directory of templates: the setting ``template_path``; None: beside the file that renders."""
+        """Return the directory of templates: the setting ``template_path``. None: the directory of the
+        calling file.
+        """
         return self.application.settings.get("template_path")
 
     def render_linked_js(self, js_files: Iterable[str]) -> str:
-        """The ``<script src>`` elements of UI modules; override to pack them."""
+        """Return the ``<script src>`` elements of UI modules; override to bundle the files."""
         return _rendering.linked_js(self, js_files)
 
     def render_embed_js(self, js_embed: Iterable[bytes]) -> bytes:
-        """The ``<script>`` element of UI modules' embedded JavaScript."""
+        """Return the ``<script>`` element with the embedded JavaScript of UI modules."""
         return _rendering.embedded_js(self, js_embed)
 
     def render_linked_css(self, css_files: Iterable[str]) -> str:
-        """The ``<link>`` elements of UI modules' style sheets."""
+        """Return the ``<link>`` elements for the style sheets of UI modules."""
         return _rendering.linked_css(self, css_files)
 
     def render_embed_css(self, css_embed: Iterable[bytes]) -> bytes:
-        """The ``<style>`` element of UI modules' embedded style."""
+        """Return the ``<style>`` element with the embedded CSS of UI modules."""
         return _rendering.embedded_css(self, css_embed)
 
     def require_setting(self, name: str, feature: str = "this feature") -> None:
-        """See that the application has a setting.
+        """Check that the application has a setting.
 
-        :raises Exception: that says which setting `feature` needs.
+        :raises Exception: if it is missing or empty; the message contains the setting and `feature`.
         """
         if not self.application.settings.get(name):
             raise Exception(f"You must define the {name!r} setting in your application to use {feature}")
 
     def reverse_url(self, name: str, *args: Any) -> str:
-        """The address of the route called `name`, its groups filled with `args`."""
+        """Return the URL of the route called `name`, with `args` for the groups of its pattern."""
         return self.application.reverse_url(name, *args)
 
     def static_url(self, path: str, include_host: bool | None = None, **kwargs: Any) -> str:
-        """The address of a static file, with a version that changes with its content, so that it may be
-        cached for long.
+        """Return the URL of a static file. It contains a version that changes with the content of the file,
+        so that browsers may cache it for a long time.
 
-        :param path: below the setting ``static_path``.
-        :param include_host: an absolute address; by default as the attribute ``include_host`` of the handler
-            says.
-        :param kwargs: given on to `StaticFileHandler.make_static_url`.
+        :param path: relative to the setting ``static_path``.
+        :param include_host: whether the URL is absolute; by default the handler's attribute ``include_host``.
+        :param kwargs: passed to `StaticFileHandler.make_static_url`.
         """
         self.require_setting("static_path", "static_url")
         handler_class = self.settings.get("static_handler_class") or self.application._static_handler_class
@@ -1138,7 +1162,7 @@ class RequestHandler:
 
 
 def _note_outcome(future: Future[None]) -> None:
-    """Mark the error of a response as seen: a client that has disconnected is not the handler's concern."""
+    """Mark the exception of a response as retrieved: a disconnected client is not an error of the handler."""
     if not future.cancelled():
         future.exception()
 

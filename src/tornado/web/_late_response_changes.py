@@ -1,7 +1,8 @@
-"""Changes to a response whose head has been sent: they have no effect, and a warning tells of them.
+"""Warnings for changes to a response whose head has been sent; such changes have no effect.
 
-Tornado ignores them silently, and reports the later status to the access log. Here the status stays the one
-that the client received. Header fields do change in the handler, as programs read them back.
+Tornado ignores them silently, and reports the later status code in the access log. Here the status code
+remains the one that was sent to the client. Header fields do change in the handler, because programs read
+them back.
 """
 
 from __future__ import annotations
@@ -17,12 +18,12 @@ if TYPE_CHECKING:
 def ignore(handler: RequestHandler, call: str) -> None:
     """Log that `call`, a method of `handler`, came too late to have an effect.
 
-    :param call: the method's name, with arguments or without.
+    :param call: the name of the method, with or without arguments.
     """
     warn_once(
         handler,
         "late " + call.partition("(")[0],
-        "%s of %s was ignored, as the response's status and headers were sent before: at %s",
+        "%s of %s was ignored because the status and header fields had already been sent: at %s",
         call,
         type(handler).__name__,
         caller(),
@@ -30,7 +31,7 @@ def ignore(handler: RequestHandler, call: str) -> None:
 
 
 def set_status(handler: RequestHandler, status_code: int) -> None:
-    """Ignore a status set late, with a warning if it is another one than was sent."""
+    """Ignore a late change of the status code, with a warning if it differs from the one that was sent."""
     if status_code != handler.get_status():
         ignore(handler, f"set_status({status_code})")
 

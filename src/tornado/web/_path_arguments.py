@@ -1,9 +1,9 @@
-"""Whether the groups of a route's pattern fit the parameters of the handler's methods.
+"""Checks that the groups of a route's pattern match the parameters of the handler's methods.
 
-Each group is an argument of ``get``, ``post`` and so on, so that a pattern with one group and a method ``def
-get(self)`` make each request a `TypeError`. `tornado.web._route_checks` looks for this when routes are added.
-`explain` completes the message of the error where it was not found then: behind decorators, and in classes
-with several routes of which a method fits only some.
+Each group is passed as an argument to ``get``, ``post`` and so on. With a pattern with one group and a method
+``def get(self)``, every request fails with a `TypeError`. `tornado.web._route_checks` detects this when
+routes are added. `explain` completes the message of the `TypeError` in the other cases: decorated methods,
+and classes with several routes where a method matches only some of them.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from tornado.template._errors import note_once
 if TYPE_CHECKING:
     from tornado.web._handler import RequestHandler
 
-# What CPython says of a call with the wrong arguments.
+# The message of CPython's TypeError for a call with the wrong arguments.
 _MISFIT = re.compile(r"(?:[\w.<>]+\.)?(\w+)\(\) (?:missing|takes|got an unexpected|got multiple)")
 
 
 def fits(matcher: Any, method: Any) -> bool:
-    """Whether a method can be called with the groups of a pattern; True where that cannot be told."""
+    """Whether a method can be called with the groups of a pattern; True if this cannot be determined."""
     regex = matcher.regex
     if regex.groupindex:
         return _signatures.method_accepts(method, 0, regex.groupindex)
@@ -31,7 +31,9 @@ def fits(matcher: Any, method: Any) -> bool:
 
 
 def describe(matcher: Any, target: type, name: str) -> str:
-    """Say that the method called `name` of a handler class does not take the groups of a pattern."""
+    """Return a message that the method called `name` of a handler class does not accept the groups of a
+    pattern.
+    """
     regex = matcher.regex
     if regex.groupindex:
         groups = "groups named " + ", ".join(regex.groupindex)
@@ -46,7 +48,7 @@ def describe(matcher: Any, target: type, name: str) -> str:
 
 
 def explain(handler: RequestHandler, error: TypeError) -> None:
-    """Add the route and the method to an error that calling the method has raised."""
+    """Add the route and the method to the message of an error that was raised by the call of the method."""
     match = _MISFIT.match(str(error))
     method = str(handler.request.method).lower()
     if match is None or match[1] not in (method, "open"):
@@ -59,7 +61,7 @@ def explain(handler: RequestHandler, error: TypeError) -> None:
 def _rule_of(handler: RequestHandler) -> Rule | None:
     try:
         rule = handler.application.wildcard_router.first_rule(handler.request)
-    except Exception:  # a matcher of the program's own, or a mock of an application
+    except Exception:  # raised by a matcher of the program, or by a mock application
         return None
     return rule if rule is not None and rule.target is type(handler) else None
 

@@ -1,4 +1,4 @@
-"""Templates of a handler: finding, filling, and the CSS and JavaScript that UI modules bring along."""
+"""Renders the templates of a handler, including the CSS and JavaScript of UI modules."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _TEMPLATE_FILES = os.path.join(os.path.dirname(_OUR_FILES), "template")
 
 
 def namespace(handler: RequestHandler) -> dict[str, Any]:
-    """The names of every template: the handler and its request, the user, the language, addresses, UI
+    """Return the names that are available in every template: handler, request, user, locale, URLs, UI
     modules.
     """
     names: dict[str, Any] = {
@@ -41,7 +41,7 @@ def namespace(handler: RequestHandler) -> dict[str, Any]:
 
 
 def make_loader(settings: dict[str, Any], template_path: str) -> BaseLoader:
-    """A loader with the application's template settings."""
+    """Create a loader with the template settings of the application."""
     if "template_loader" in settings:
         return settings["template_loader"]  # type: ignore[no-any-return]
     options: dict[str, Any] = {}
@@ -53,7 +53,7 @@ def make_loader(settings: dict[str, Any], template_path: str) -> BaseLoader:
 
 
 def _calling_directory() -> str:
-    """The directory of the file that called ``render``, for programs without a ``template_path``."""
+    """Return the directory of the file that called ``render``, for programs without a ``template_path``."""
     frame = sys._getframe(1)
     while frame.f_back is not None and _is_between(frame.f_code.co_filename):
         frame = frame.f_back
@@ -61,14 +61,14 @@ def _calling_directory() -> str:
 
 
 def _is_between(path: str) -> bool:
-    """Whether a file stands between the program and here: one of ours, or a template that shows a module."""
+    """Whether a file is internal: a file of this package, or a template that renders a module."""
     return os.path.dirname(os.path.abspath(path)) in (_OUR_FILES, _TEMPLATE_FILES) or path.endswith(
         ".generated.py"
     )
 
 
 def render_string(handler: RequestHandler, template_name: str, values: dict[str, Any]) -> bytes:
-    """Fill the template `template_name`."""
+    """Render the template `template_name`."""
     path = handler.get_template_path()
     if not path:
         path = _calling_directory()
@@ -90,20 +90,21 @@ def render_string(handler: RequestHandler, template_name: str, values: dict[str,
 
 
 def _origin_of_path(handler: RequestHandler, path: str) -> str:
-    """Why templates are looked for where they are, for those who miss one."""
+    """Return an explanation of the directory in which a missing template was searched for."""
     if "template_loader" in handler.settings:
         return "templates come from the loader in the application's setting template_loader"
     if handler.get_template_path() is None:
         return (
-            f"there is no setting template_path: templates are sought beside the file that renders, in {path}"
+            "the setting template_path is missing: templates are searched for beside the file that "
+            f"renders, in {path}"
         )
     if handler.settings.get("template_path") == path:
         return f"the application's setting template_path is {path!r}"
-    return f"get_template_path() of {type(handler).__name__} gave {path!r}"
+    return f"get_template_path() of {type(handler).__name__} returned {path!r}"
 
 
 class _Assets:
-    """What the UI modules of one page ask for, each once, in the order of first use."""
+    """The assets that the UI modules of one page need, each once, in the order of first use."""
 
     def __init__(self) -> None:
         self.js_files: dict[str, None] = {}
@@ -131,12 +132,12 @@ class _Assets:
 
 
 def _each(files: Any) -> list[str]:
-    """What a module gives as its files: an address or several."""
+    """Return the files of a module, which may be given as one path or several, as a list."""
     return [escape.native_str(path) for path in ([files] if isinstance(files, (str, bytes)) else files)]
 
 
 def render_page(handler: RequestHandler, template_name: str, values: dict[str, Any]) -> bytes:
-    """A whole page: the template with its modules' assets in place."""
+    """Render a whole page: the template with the assets of its modules inserted."""
     html = handler.render_string(template_name, **values)
     modules = getattr(handler, "_active_modules", None)
     if not modules:
@@ -177,7 +178,7 @@ def _addresses(handler: RequestHandler, files: Iterable[str]) -> Iterable[str]:
 
 
 def linked_js(handler: RequestHandler, files: Iterable[str]) -> str:
-    """One ``script`` element a file."""
+    """Return one ``script`` element for each file."""
     nonce = _security_headers.attribute(handler)
     return "".join(
         f'<script src="{escape.xhtml_escape(url)}" type="text/javascript"{nonce}></script>'
@@ -186,7 +187,7 @@ def linked_js(handler: RequestHandler, files: Iterable[str]) -> str:
 
 
 def linked_css(handler: RequestHandler, files: Iterable[str]) -> str:
-    """One ``link`` element a file."""
+    """Return one ``link`` element for each file."""
     nonce = _security_headers.attribute(handler)
     return "".join(
         f'<link href="{escape.xhtml_escape(url)}" type="text/css" rel="stylesheet"{nonce}/>'
@@ -195,12 +196,12 @@ def linked_css(handler: RequestHandler, files: Iterable[str]) -> str:
 
 
 def embedded_js(handler: RequestHandler, parts: Iterable[bytes]) -> bytes:
-    """One ``script`` element around all parts."""
+    """Return one ``script`` element that contains all parts."""
     start = f'<script type="text/javascript"{_security_headers.attribute(handler)}>\n//<![CDATA[\n'
     return start.encode() + b"\n".join(parts) + b"\n//]]>\n</script>"
 
 
 def embedded_css(handler: RequestHandler, parts: Iterable[bytes]) -> bytes:
-    """One ``style`` element around all parts."""
+    """Return one ``style`` element that contains all parts."""
     start = f'<style type="text/css"{_security_headers.attribute(handler)}>\n'
     return start.encode() + b"\n".join(parts) + b"\n</style>"

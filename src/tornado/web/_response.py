@@ -1,8 +1,8 @@
-"""How a handler's output becomes a response: default fields, ETag, head and body in one send.
+"""Sends the output of a handler as a response: default header fields, ETag, head and body in one send.
 
-As long as nobody has touched a handler's headers, none are made: the default fields stand ready as bytes,
-formatted once a second, and the entity tag, the length and the JSON content type are kept aside. The first
-touch of ``handler._headers`` turns all of it into a real `.HTTPHeaders`; from then on that is the truth.
+Until a handler's header fields are accessed, no mapping exists: the default fields are prepared as bytes,
+formatted once a second, and the entity tag, the length and the JSON content type are stored separately. The
+first access to ``handler._headers`` creates an `.HTTPHeaders` from all of these, which is then authoritative.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
     from tornado.web._handler import HeaderValue, RequestHandler
 
 try:
-    # Half the price of hashlib's for a body of a few bytes, and the same digest.
+    # For a body of a few bytes it takes half the time of hashlib's, with the same digest.
     from _sha1 import sha1  # type: ignore[import-not-found]
 except ImportError:
     from hashlib import sha1
-#: Bytes from which on hashlib's is the quicker one, in the end by a factor of seven.
+#: The size in bytes from which hashlib's is faster, for large bodies by a factor of seven.
 _MUCH = 4096
 
 SERVER = f"TornadoServer/{_version}"
@@ -56,7 +56,7 @@ _valid_from = _valid_until = 0.0
 
 
 def _refresh(now: float) -> None:
-    """Format the date of this second, and what depends on it."""
+    """Format the date of this second, and the header blocks that contain it."""
     global _date, _html_block, _json_block, _html_headers, _valid_from, _valid_until
     _valid_from = float(int(now))
     _valid_until = _valid_from + 1
@@ -67,7 +67,7 @@ def _refresh(now: float) -> None:
 
 
 def default_headers() -> httputil.HTTPHeaders:
-    """A fresh copy of what every response has unless a handler says otherwise."""
+    """Return a new copy of the default header fields of a response."""
     now = time()
     if now >= _valid_until or now < _valid_until - 1:
         _refresh(now)
@@ -75,7 +75,7 @@ def default_headers() -> httputil.HTTPHeaders:
 
 
 def default_block(json: bool) -> bytes:
-    """The same, serialised; `json` chooses the content type."""
+    """Return the default header fields, serialised; `json` selects the content type."""
     now = time()
     if now >= _valid_until or now < _valid_until - 1:
         _refresh(now)
@@ -83,15 +83,15 @@ def default_block(json: bool) -> bytes:
 
 
 def make_headers(handler: RequestHandler) -> httputil.HTTPHeaders:
-    """The headers of a handler nobody had asked for them before."""
+    """Create the headers of a handler when they are first accessed."""
     if handler._sent_fields is not None:
-        # Somebody, the access log or `on_finish`, looks at a response that went the short way.
+        # The access log or `on_finish` reads the headers of a response that the fast path sent.
         block, tail = handler._sent_fields
         return httputil.HTTPHeaders._from_block((block + tail[:-2]).decode("latin-1"))
     headers = default_headers()
     try:
         security: Any = handler.application._security
-    except AttributeError:  # a test's handler without an application of ours
+    except AttributeError:  # a handler created by a test without an `Application`
         security = None
     if isinstance(security, SecurityHeaders):
         headers = security.headers(_html_headers, handler)
@@ -107,8 +107,8 @@ def make_headers(handler: RequestHandler) -> httputil.HTTPHeaders:
 def header_text(value: HeaderValue) -> str:
     """Return a header value as text.
 
-    :raises TypeError: if it is of another type than `.RequestHandler.set_header` takes.
-    :raises ValueError: if it holds a control character, or one beyond Latin-1.
+    :raises TypeError: if `.RequestHandler.set_header` does not accept its type.
+    :raises ValueError: if it contains a control character, or a character outside Latin-1.
     """
     if isinstance(value, str):
         text = value
@@ -120,18 +120,18 @@ def header_text(value: HeaderValue) -> str:
         return httputil.format_timestamp(value)
     else:
         raise TypeError(
-            f"a header value is str, bytes, int or datetime, not {type(value).__name__}: {value!r}"
+            f"a header value must be str, bytes, int or datetime, got {type(value).__name__}: {value!r}"
         )
     found = _UNSENDABLE.search(text)
     if found is None:
         return text
     if found[0] > "\xff":
-        raise ValueError(f"header value {text!r} is not Latin-1: encode it first (as UTF-8 bytes, say)")
-    raise ValueError(f"Unsafe header value {text!r}: it holds a control character")
+        raise ValueError(f"header value {text!r} is not Latin-1: encode it first, for example as UTF-8")
+    raise ValueError(f"Unsafe header value {text!r}: it contains a control character")
 
 
 def _own_set_header(handler: RequestHandler) -> bool:
-    """Whether nobody has overridden ``set_header``, so that a header may be set without calling it."""
+    """Whether ``set_header`` is not overridden, so that a header may be set without calling it."""
     cls = type(handler)
     return cls.set_header is cls._original_set_header
 
@@ -140,7 +140,7 @@ def _own_set_header(handler: RequestHandler) -> bool:
 
 
 def write(handler: RequestHandler, chunk: Any) -> None:
-    """Append to the output buffer what is not bytes."""
+    """Append a chunk that is not bytes to the output buffer."""
     if isinstance(chunk, dict):
         chunk = json_encode(chunk).encode()
         cls = type(handler)
@@ -151,7 +151,7 @@ def write(handler: RequestHandler, chunk: Any) -> None:
         handler._write_buffer.append(chunk)
         return
     if not isinstance(chunk, (str, bytes)):
-        message = f"write() takes bytes, str or dict, not {type(chunk).__name__}"
+        message = f"write() accepts bytes, str or dict, got {type(chunk).__name__}"
         if isinstance(chunk, list):
             message += (
                 ". A list is not written as JSON, because old browsers let other sites read it; "
@@ -162,7 +162,9 @@ def write(handler: RequestHandler, chunk: Any) -> None:
 
 
 class _LengthLines(dict[int, str]):
-    """Length -> its field and the end of the head; formatting it anew costs ten times a look-up."""
+    """A cache from length to the Content-Length line and the end of the head; formatting takes ten times as
+    long as a look-up.
+    """
 
     def __missing__(self, length: int) -> str:
         if len(self) >= 1000:
@@ -172,8 +174,8 @@ class _LengthLines(dict[int, str]):
 
 
 class _LittleLines(_LengthLines):
-    """For bodies of less than `_MUCH`; to find none here costs a small body nothing, where to compare costs a
-    hundred instructions.
+    """The same for bodies smaller than `_MUCH`. A missing key costs nothing for small bodies, whereas a
+    comparison costs a hundred instructions.
     """
 
     def __missing__(self, length: int) -> str:
@@ -187,7 +189,9 @@ _little_lines = _LittleLines()
 
 
 def own_steps(cls: type[RequestHandler]) -> tuple[Any, ...]:
-    """The steps of finishing a response that a class may override, in the order of their comparison."""
+    """Return the steps of finishing a response that a class may override, in the order in which they are
+    compared.
+    """
     return (
         cls.flush,
         cls.set_header,
@@ -203,7 +207,7 @@ OWN: tuple[Any, ...] = ()
 
 
 def finish(handler: RequestHandler) -> Future[None]:
-    """Complete the response of a handler that has written all it wanted."""
+    """Complete the response of a handler, whose body has been written."""
     if finish_at_once(handler):
         connection: Any = handler.request.connection
         return connection._responded()  # type: ignore[no-any-return]
@@ -211,10 +215,10 @@ def finish(handler: RequestHandler) -> Future[None]:
 
 
 def finish_at_once(handler: RequestHandler, now: float | None = None) -> bool:
-    """Do in one what the steps would do to a response that is as plain as most are; False if it is not that
-    plain, or if somebody has overridden a step.
+    """Send a simple response on the fast path; most responses are simple.
 
-    :param now: the time for the Date field, if the caller has it at hand.
+    :param now: the time for the Date field, if the caller knows it.
+    :returns: False if the response is not simple, or if a step is overridden.
     """
     if (
         handler._made_headers is not None
@@ -259,7 +263,7 @@ def finish_at_once(handler: RequestHandler, now: float | None = None) -> bool:
             if condition and etag_matches(condition, tail[6:48]):
                 return False
     elif request.method == "CONNECT" and code < 300:
-        return False  # a tunnel has no length
+        return False  # a tunnel has no Content-Length
     else:
         tail = _length_lines[len(body)]
     if now is None:
@@ -269,7 +273,7 @@ def finish_at_once(handler: RequestHandler, now: float | None = None) -> bool:
     handler._headers_written = True
     block = _json_block if handler._json else _html_block
     application = handler.application
-    # Asked here, of an instance's attribute, as programs also make handlers and run them themselves.
+    # Read from the attribute of the instance, because programs also create and run handlers directly.
     if application._security is not None:
         block += application._security.block(request.protocol)
     fields = tail.encode()
@@ -277,7 +281,7 @@ def finish_at_once(handler: RequestHandler, now: float | None = None) -> bool:
     try:
         connection._respond(code, handler._reason, block, fields, body)
     except httputil.HTTPOutputError:
-        handler._head_failed(begun=connection.head_sent)  # a status line that cannot be sent
+        handler._head_failed(begun=connection.head_sent)  # the status line cannot be sent
         raise
     application.log_request(handler)
     handler._finished = True
@@ -288,7 +292,7 @@ def finish_at_once(handler: RequestHandler, now: float | None = None) -> bool:
 
 
 def is_plain(connection: Any) -> bool:
-    """Whether a response may go to `connection` ready-made: nobody has overridden a way it would take."""
+    """Whether a serialised response may be sent to `connection`, as none of the methods is overridden."""
     return (
         type(connection) is HTTP1Connection
         and HTTP1Connection.write_headers is _write_headers
@@ -299,7 +303,7 @@ def is_plain(connection: Any) -> bool:
 
 
 def date() -> str:
-    """The Date field's value."""
+    """Return the value of the Date field."""
     now = time()
     if not _valid_from <= now < _valid_until:
         _refresh(now)
@@ -316,7 +320,7 @@ def finish_in_steps(handler: RequestHandler) -> Future[None]:
 
 
 def finish_saved(handler: RequestHandler) -> Future[None]:
-    """Send a response whose head is complete, and whose session is saved if there is one."""
+    """Send a response whose head is complete, and whose session, if any, has been saved."""
     connection: Any = handler.request.connection
     future = handler.flush(include_footers=True)
     if not handler._transforms or not _background_compression.finish(handler):
@@ -329,28 +333,30 @@ def finish_saved(handler: RequestHandler) -> Future[None]:
 
 
 def break_off(handler: RequestHandler) -> None:
-    """End a response that cannot be completed so that the client does not take the fragment for the whole:
-    what was written is sent, then the connection is closed without the last chunk (RFC 9112 section 8).
+    """End a response that cannot be completed, so that the client does not mistake the fragment for the
+    whole: send the pending output, then close the connection without the last chunk (RFC 9112 section 8).
     """
     connection: Any = handler.request.connection
     ours = isinstance(connection, HTTP1Connection)
     try:
         _ = handler.flush()
-        handler._transforms = []  # they would complete their coding
+        handler._transforms = []  # they would complete the content coding
         if ours:
             connection._chunking = False
             connection._close_after = True
         _ = handler.finish()
     finally:
         if ours and not connection._write_done:
-            connection.close()  # flush() or finish() has failed, and nobody else will end the response
+            connection.close()  # flush() or finish() has failed, so the response is not ended otherwise
 
 
 def complete_head(handler: RequestHandler) -> None:
-    """What only the whole body tells: its tag, whether the client has it already, its length."""
+    """Set the fields that depend on the whole body: entity tag and length; send 304 if the client has the
+    tag.
+    """
     code = handler._status_code
     if code == 200 and handler.request.method in ("GET", "HEAD"):
-        if handler._entity_tag() is None:  # one that the handler has set is kept
+        if handler._entity_tag() is None:  # keep a tag that the handler has set
             handler.set_etag_header()
         if handler.check_etag_header():
             handler._write_buffer = []
@@ -371,7 +377,7 @@ def complete_head(handler: RequestHandler) -> None:
 
 
 def flush(handler: RequestHandler, finishing: bool) -> Future[None]:
-    """Hand the head, if it has not gone yet, and the buffered body to the connection."""
+    """Pass the head, unless it has been sent, and the buffered body to the connection."""
     buffer = handler._write_buffer
     chunk = buffer[0] if len(buffer) == 1 else b"".join(buffer)
     handler._write_buffer = []
@@ -389,7 +395,7 @@ def flush(handler: RequestHandler, finishing: bool) -> Future[None]:
         try:
             future = _flush_head(handler, connection, chunk, finishing)
         except BaseException:
-            # A connection that is not ours may have sent the head, or a part of it.
+            # Another implementation of a connection may have sent the head, or a part of it.
             handler._head_failed(begun=getattr(connection, "head_sent", True))
             raise
         handler._headers_written = True
@@ -403,7 +409,7 @@ def flush(handler: RequestHandler, finishing: bool) -> Future[None]:
 
 
 def flush_for_callback(handler: RequestHandler, finishing: bool, callback: Callable[[], Any]) -> Future[None]:
-    """`flush`, and the callback when it is done, in the style of Tornado 4."""
+    """Flush, and call `callback` when it is done, in the style of Tornado 4."""
     deprecated("RequestHandler.flush(callback=...)", "await the Future that flush() returns")
     flushed = handler.flush(finishing)
     import_object("tornado._tornado4.future_callbacks.tell_done")(flushed, callback)
@@ -458,7 +464,7 @@ def _flush_head(handler: RequestHandler, connection: Any, chunk: bytes, finishin
 
 
 def compute_etag(handler: RequestHandler) -> str | None:
-    """A strong tag: the SHA-1 of the body as it was written."""
+    """Return a strong entity tag: the SHA-1 of the body as written."""
     buffer = handler._write_buffer
     if len(buffer) == 1 and len(buffer[0]) < _MUCH:
         return f'"{sha1(buffer[0]).hexdigest()}"'
@@ -469,7 +475,7 @@ def compute_etag(handler: RequestHandler) -> str | None:
 
 
 def set_etag_header(handler: RequestHandler) -> None:
-    """Keep the tag that the handler computes, if it wants one."""
+    """Store the entity tag that the handler computes, unless it is None."""
     etag: Any = handler.compute_etag()
     if etag is None:
         return
@@ -486,8 +492,8 @@ def set_etag_header(handler: RequestHandler) -> None:
 
 
 def check_etag_header(handler: RequestHandler) -> bool:
-    """Whether If-None-Match names the response's tag, by the weak comparison that RFC 9110 section 13.1.2
-    asks for.
+    """Whether If-None-Match contains the entity tag of the response, using weak comparison (RFC 9110 section
+    13.1.2).
     """
     condition = _request_field(handler.request, "If-None-Match")
     if not condition:
@@ -497,16 +503,16 @@ def check_etag_header(handler: RequestHandler) -> bool:
 
 
 def etag_matches(condition: str, etag: str) -> bool:
-    """Whether an If-None-Match field names `etag` (weak comparison)."""
+    """Whether an If-None-Match field contains `etag` (weak comparison)."""
     wanted = etag.removeprefix("W/")
     return any(tag == "*" or tag.removeprefix("W/") == wanted for tag in _etags.findall(condition))
 
 
 def _request_field(request: httputil.HTTPServerRequest, name: str) -> Any:
-    """A field of the request, without making its headers where it is not there, as is most often the case."""
+    """Return a request header field without creating the mapping if the field is absent, as it usually is."""
     try:
         head = request._head
-    except AttributeError:  # made by hand
+    except AttributeError:  # a request created by the program
         return request.headers.get(name)
     if name.lower() not in head.headers_block.lower() and "headers" not in request.__dict__:
         return None
@@ -514,6 +520,6 @@ def _request_field(request: httputil.HTTPServerRequest, name: str) -> Any:
 
 
 def clear_representation_headers(handler: RequestHandler) -> None:
-    """Take off what describes a body, for a response that has none."""
+    """Remove the fields that describe a body, from a response without one."""
     for name in _REPRESENTATION_FIELDS:
         handler.clear_header(name)

@@ -1,9 +1,9 @@
-"""The values that handler methods return.
+"""Checks of the values that handler methods return.
 
-A response is what a handler has written. Returning the body instead is a common mistake, since other
-frameworks work that way; the client then gets an empty 200. Tornado ignores the value of an ``async def``
-silently. Here it is a `TypeError` with ``debug=True``, and a warning otherwise, so that programs which return
-something by habit keep working.
+The response consists of the handler's output. Returning the body instead is a common mistake, because other
+frameworks work that way; the client then receives an empty 200. Tornado silently ignores the return value of
+an ``async def``. Here it raises a `TypeError` with ``debug=True``, and otherwise logs a warning, so that
+programs which unintentionally return values continue to work.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ _FUTURES = (concurrent.futures.Future, type(gen.moment))
 def name_of(handler: RequestHandler, name: str | None) -> str:
     """Return ``Class.method()`` for messages.
 
-    :param name: of the method; None for the one named after the request's.
+    :param name: the method's name; None for the one named after the request's HTTP method.
     """
     return f"{type(handler).__name__}.{name or handler.request.method.lower()}()"
 
 
 def problem(handler: RequestHandler, name: str | None, value: Any) -> str:
-    """Return what is wrong with returning `value`, and what to write instead."""
+    """Return a message about the invalid return value `value`, with a correction."""
     method = name_of(handler, name)
     if isinstance(value, types.GeneratorType):
         return f"{method} is a generator: add @gen.coroutine, or use async def and await"
@@ -52,14 +52,14 @@ def _advice(value: Any) -> str:
 
 
 def check(handler: RequestHandler, name: str | None, awaited: Any, value: Any) -> None:
-    """Report a value, not None, that an asynchronous method has returned.
+    """Report a value, other than None, that an asynchronous method has returned.
 
-    Futures are ignored, so that ``return self.finish(...)`` stays right. A method that returns a Future of
-    something else, such as ``return client.fetch(...)``, is not responsible for the result: then only text
-    and dicts are reported, which were meant as the body.
+    Futures are ignored, so that ``return self.finish(...)`` is accepted. A method that returns a Future of
+    another object, such as ``return client.fetch(...)``, does not determine the type of the result. In this
+    case only text and dicts are reported, which were probably intended as the body.
 
-    :param name: of the method; None for the one named after the request's.
-    :param awaited: what the method returned; `value` is its result.
+    :param name: the method's name; None for the one named after the request's HTTP method.
+    :param awaited: the awaitable that the method returned; `value` is its result.
     :raises TypeError: with ``debug=True``.
     """
     if _is_void(value):
@@ -73,8 +73,8 @@ def check(handler: RequestHandler, name: str | None, awaited: Any, value: Any) -
 
 
 def _is_void(value: Any) -> bool:
-    """Whether nothing is lost with `value`: it is None, a Future, or a sequence of these, which is what
-    `asyncio.gather` returns for coroutines without results.
+    """Whether `value` can be ignored: it is None, a Future, or a sequence of these, such as the result of
+    `asyncio.gather` for coroutines without results.
     """
     if value is None or asyncio.isfuture(value) or isinstance(value, _FUTURES):
         return True
@@ -82,7 +82,7 @@ def _is_void(value: Any) -> bool:
 
 
 def _is_coroutine(handler: RequestHandler, name: str | None, awaited: Any) -> bool:
-    """Whether the method is a coroutine, whose result is the value that its ``return`` statement names."""
+    """Whether the method is a coroutine function, so that the value is from its ``return`` statement."""
     if isinstance(awaited, types.CoroutineType):
         return True
     method = getattr(type(handler), name or handler.request.method.lower(), None)

@@ -1,7 +1,7 @@
-"""Checks of an application's routes, made when they are added.
+"""Checks of an application's routes when they are added.
 
-A route that can never work is an error, one that Tornado would let run is a warning in the log: it never
-matches, or each of its requests fails.
+A route that can never work raises an error. A route that Tornado accepts, but that never matches or whose
+requests all fail, logs a warning.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ from tornado.web._builtin_handlers import FallbackHandler
 from tornado.web._handler import RequestHandler
 from tornado.web._static import StaticFileHandler
 
-# Words between slashes and nothing else; whatever means something in a regular expression may match more.
+# Words separated by slashes; a pattern with special characters of regular expressions may match more.
 _WORDS = re.compile(r"[A-Za-z0-9_-]+(/[A-Za-z0-9_-]*)*\$?")
 
 
 def check(rule: Rule) -> None:
     """Check a single route.
 
-    :raises TypeError: if it leads to a `FallbackHandler` whose callable cannot be called with a request.
+    :raises TypeError: if its target is a `FallbackHandler` whose callable does not accept a request.
     """
     target, matcher = rule.target, rule.matcher
     _check_fallback(rule)
     if isinstance(target, type) and not issubclass(target, (RequestHandler, HTTPServerConnectionDelegate)):
         app_log.warning(
-            "the route %.200r leads to the class %s, which is no RequestHandler: it is called with each "
-            "request, and nobody else answers that",
+            "the target of the route %.200r is the class %s, which is not a RequestHandler: it will be "
+            "called with each request, which then gets no response",
             rule,
             target.__qualname__,
         )
@@ -61,7 +61,7 @@ def check_list(rules: list[Rule], begin: int) -> None:
     """Check routes against each other.
 
     :param rules: all routes of a router, in order.
-    :param begin: where those begin that are new.
+    :param begin: the index of the first new route.
     """
     added = rules[begin:]
     _warn_of_duplicates(rules, added)
@@ -70,17 +70,17 @@ def check_list(rules: list[Rule], begin: int) -> None:
 
 
 def _warn_of_duplicates(rules: list[Rule], added: list[Rule]) -> None:
-    """Log a warning for each route that can never match as an earlier one has the same pattern.
+    """Log a warning for each route that can never match because an earlier one has the same pattern.
 
-    Where both lead to the same handler with the same arguments, as in Flower and Bokeh, nothing is lost.
-    Then the line has the level INFO.
+    If both have the same handler and arguments, as in Flower and Bokeh, there is no difference, and the
+    message is logged at INFO.
     """
     new = {id(rule) for rule in added}
     first: dict[Any, Rule] = {}
     for rule in rules:
         if type(rule.matcher) is not PathMatches or "match" in vars(rule.matcher):
             continue
-        earlier = first.get(rule.matcher.regex)  # equal if pattern and flags are
+        earlier = first.get(rule.matcher.regex)  # regular expressions are equal if pattern and flags are
         if earlier is None:
             if _answers(rule.target):
                 first[rule.matcher.regex] = rule
@@ -88,8 +88,8 @@ def _warn_of_duplicates(rules: list[Rule], added: list[Rule]) -> None:
             same = (rule.target, rule.target_kwargs) == (earlier.target, earlier.target_kwargs)
             app_log.log(
                 logging.INFO if same else logging.WARNING,
-                "the route %r, which leads to %s, can never match: an earlier one has the same pattern and "
-                "leads to %s",
+                "the route %r to %s can never match: an earlier route with the same pattern has the "
+                "target %s",
                 rule.matcher.regex.pattern.removesuffix("$"),
                 _name(rule.target),
                 _name(earlier.target),
@@ -97,10 +97,10 @@ def _warn_of_duplicates(rules: list[Rule], added: list[Rule]) -> None:
 
 
 def _warn_of_misfits(rules: Sequence[Rule], added: Iterable[Rule]) -> None:
-    """Log a warning for each of the `added` rules whose groups do not fit.
+    """Log a warning for each of the `added` rules whose groups do not match the parameters of the methods.
 
-    A method is reported if it fits none of its class's routes, or if the route fits none of the methods. A
-    class with two routes may have methods for the one and methods for the other.
+    A method is reported if it matches none of the routes of its class, or if the route matches none of the
+    methods. A class with two routes may have different methods for each.
 
     :param rules: all rules of the router.
     """
@@ -124,12 +124,13 @@ def _warn_of_misfits(rules: Sequence[Rule], added: Iterable[Rule]) -> None:
             names = [name for name in names if (target, name) not in fitting]
         for name in names:
             app_log.warning(
-                "%s: each such request is a 500", _path_arguments.describe(rule.matcher, target, name)
+                "%s: each such request fails with status 500",
+                _path_arguments.describe(rule.matcher, target, name),
             )
 
 
 def _is_checked(rule: Rule) -> bool:
-    """Whether the arguments of the methods are known."""
+    """Whether the arguments of the methods are the groups of the pattern."""
     target = rule.target
     if type(rule.matcher) is not PathMatches or not (
         isinstance(target, type) and issubclass(target, RequestHandler)
@@ -142,25 +143,25 @@ def _is_checked(rule: Rule) -> bool:
         for cls in own_classes:
             code = getattr(vars(cls).get(name), "__code__", None)
             if code is not None and {"path_args", "path_kwargs"} & {*code.co_names}:
-                return False  # it sets other arguments
+                return False  # the method changes the arguments
     return True
 
 
 def _methods(target: type[RequestHandler]) -> list[tuple[str, Any]]:
-    """The methods that a handler class defines, by name."""
+    """Return the HTTP methods that a handler class defines, by name."""
     names = [str(name).lower() for name in target.SUPPORTED_METHODS]
     websocket = sys.modules.get("tornado.websocket")
     if websocket is not None and issubclass(target, websocket.WebSocketHandler):
         names.append("open")
     methods = ((name, getattr(target, name, None)) for name in names)
-    unimplemented = RequestHandler.get  # the same one for each method
+    unimplemented = RequestHandler.get  # the same function for each HTTP method
     return [(name, method) for name, method in methods if method is not None and method is not unimplemented]
 
 
 def _warn_of_missing_directories(added: list[Rule]) -> None:
     """Log a warning for each directory of static files that does not exist (yet).
 
-    The setting ``static_path`` makes several routes, for which one line is enough.
+    The setting ``static_path`` creates several routes, for which a single warning is logged.
     """
     reported = set()
     for rule in added:
@@ -169,15 +170,15 @@ def _warn_of_missing_directories(added: list[Rule]) -> None:
             continue
         reported.add(path)
         app_log.warning(
-            "%r, from where static files are served (static_path), is not a directory: each is a 404 "
-            "(the current directory is %r)",
+            "the path %r of static files (static_path) is not a directory: each request for one fails with "
+            "status 404 (the current directory is %r)",
             path,
             os.getcwd(),
         )
 
 
 def _answers(target: Any) -> bool:
-    """Whether a target takes each request that its route matches; a router may have none of it."""
+    """Whether a target handles each request that its route matches; a router may reject it."""
     return isinstance(target, type) and issubclass(target, RequestHandler)
 
 
@@ -195,9 +196,10 @@ def _check_fallback(rule: Rule) -> None:
     if not _signatures.accepts(fallback, 1):
         protocol = _signatures.protocol_of(fallback)
         hint = "; wrap it: tornado.wsgi.WSGIContainer(app)" if protocol == "WSGI" else ""
-        kind = f"seems to be an application of {protocol}" if protocol else "takes other arguments"
+        kind = f"it seems to be an application of {protocol}" if protocol else "its parameters differ"
         raise TypeError(
-            f"the fallback of the route {rule!r:.200} should be a function of a request, but {kind}{hint}"
+            f"the fallback of the route {rule!r:.200} must be a function that accepts a request, but "
+            f"{kind}{hint}"
         )
 
 
@@ -211,7 +213,7 @@ def _is_for_files(target: Any) -> bool:
 
 
 def _lacks_group(rule: Rule) -> bool:
-    """Whether `check` has reported a route for files already."""
+    """Whether `check` has already reported a route of static files."""
     return _is_for_files(rule.target) and not getattr(getattr(rule.matcher, "regex", None), "groups", 1)
 
 

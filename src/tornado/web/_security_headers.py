@@ -1,4 +1,4 @@
-"""The setting ``security_headers``: what tells browsers to be careful with an application's responses.
+"""The setting ``security_headers``: header fields that restrict what browsers do with responses.
 
 ::
 
@@ -8,18 +8,18 @@
         "hsts_max_age": None,
     })
 
-They go with every response of a `RequestHandler`: pages, files, redirects, error pages. They stand among a
-handler's headers from the beginning, so that ``set_header`` and ``clear_header`` have the last word.
-What is not a handler's is without them: a `FallbackHandler`'s other application, and the few requests that a
-server refuses itself because they cannot be parsed.
+The fields are part of every response of a `RequestHandler`: pages, files, redirects, error pages. They are
+set before the handler runs, so that ``set_header`` and ``clear_header`` override them. Responses that are not
+from a handler do not have them: those of a `FallbackHandler`'s application, and the few requests that the
+server rejects because they cannot be parsed.
 
 Nonces
-    Where the policy has ``{nonce}`` in it, templates write ``<script nonce="{{ csp_nonce }}">`` and handlers
-    have `RequestHandler.csp_nonce`; UI modules' scripts and styles bear it by themselves. It is drawn
-    anew for each response that asks for it. A response that does not ask has the policy without that source,
-    so that nothing of the kind runs in it.
+    If the policy contains ``{nonce}``, templates write ``<script nonce="{{ csp_nonce }}">`` and handlers use
+    `RequestHandler.csp_nonce`; scripts and styles of UI modules have it automatically. A new nonce is
+    generated for each response that uses it. Otherwise the source is removed from the policy, so that no
+    inline script or style runs in that response.
 
-All fields are put together when the application is made.
+All fields are formatted when the application is created.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _KEYWORDS = {"self": "'self'", "none": "'none'"}
 _FRAME_OPTIONS = {"'self'": "SAMEORIGIN", "'none'": "DENY"}
 _SENDABLE = re.compile(r"[\x20-\x7e]+")
 _PRELOAD_LEAST = YEAR  # https://hstspreload.org
-#: What `extra` may not name: arguments of their own say it, or each response does by itself.
+#: Fields that `extra` must not contain: they have their own arguments, or are set for each response.
 _ARGUMENTS = {
     _CSP: "content_security_policy",
     _CSP_REPORT: "content_security_policy_report_only",
@@ -62,27 +62,28 @@ _NOT_EXTRA = frozenset(
 
 
 class SecurityHeaders:
-    """What goes with every response; the value of the setting ``security_headers``, where True will not do.
+    """Header fields of every response; the value of the setting ``security_headers`` if True is not
+    sufficient.
 
-    None as an argument leaves out its header.
+    An argument of None omits the field.
 
-    :param content_security_policy: the policy, where ``'nonce-{nonce}'`` stands for the response's own nonce.
-        There is none by default, or with an empty text, as it depends on the program which is right.
-    :param content_security_policy_report_only: a policy to be tried out.
-    :param frame_ancestors: which pages may frame this one: ``'self'``, ``'none'`` or sources as in the
-        policy, to which it is added, as one text with spaces between or as a list; the first two also as
-        X-Frame-Options.
-    :param referrer_policy: what other sites learn of the address that a link was on.
-    :param opener_policy: whether windows of other sites may hold on to this one.
-    :param resource_policy: who may embed what this application serves; no header by default.
-    :param permissions_policy: which features of the browser pages may use, as in ``"camera=()"``.
-    :param hsts_max_age: seconds for which browsers are to ask for this host by HTTPS only; sent by HTTPS
-        only (as the server, or with ``xheaders`` its proxy, says). 0 has them forget it.
-    :param hsts_include_subdomains: the same for all subdomains.
-    :param hsts_preload: consent to the lists that come with browsers; hard to take back.
-    :param extra: further headers, by name; they go before those that are there by default. Not those that
-        other arguments are for, nor what says where a response ends, what becomes of its connection, or its
-        cookies.
+    :param content_security_policy: the policy, in which ``'nonce-{nonce}'`` is replaced by the nonce of the
+        response. By default, or if it is empty, no policy is sent, because the right one depends on the
+        program.
+    :param content_security_policy_report_only: a policy that browsers report but do not enforce.
+    :param frame_ancestors: the pages that may frame this one: ``'self'``, ``'none'``, or sources as in the
+        policy, as text separated by spaces or as a list. It is added to the policy; the first two are also
+        sent as X-Frame-Options.
+    :param referrer_policy: how much of the URL of a page is sent to other sites.
+    :param opener_policy: whether windows of other sites may keep a reference to this one.
+    :param resource_policy: the sites that may embed resources of this application; no field by default.
+    :param permissions_policy: the browser features that pages may use, as in ``"camera=()"``.
+    :param hsts_max_age: how long browsers use HTTPS only for this host, in seconds; sent over HTTPS only (as
+        reported by the server, or with ``xheaders`` by its proxy). 0 cancels it.
+    :param hsts_include_subdomains: whether this includes all subdomains.
+    :param hsts_preload: consent to the preload lists of browsers; hard to revoke.
+    :param extra: further fields by name, which override the defaults. It must not contain fields that have
+        their own arguments, nor those for framing, connection or cookies.
     :raises ValueError: if a value cannot be sent, or the arguments contradict each other.
     """
 
@@ -116,29 +117,31 @@ class SecurityHeaders:
             for name, text in ((_CSP, policy), (_CSP_REPORT, _given(content_security_policy_report_only)))
             if text is not None
         }
-        #: Whether a policy has a place for the nonce.
+        #: Whether a policy contains a nonce.
         self.has_nonce: bool = any(_PLACE in text for text in self._policies.values())
         plain = {name: _checked(name, text) for name, text in fields.items() if text is not None}
         plain.update(self.policies(None))
         hsts = _strict_transport(hsts_max_age, hsts_include_subdomains, hsts_preload)
         secure = plain if hsts is None else {**plain, "Strict-Transport-Security": hsts}
-        # By HTTP, and by HTTPS.
+        # For HTTP and for HTTPS.
         self._fields = (plain, secure)
         self._blocks = tuple(HTTPHeaders(each)._serialize() for each in self._fields)
         self._kept: list[tuple[HTTPHeaders, HTTPHeaders] | None] = [None, None]
 
     def block(self, protocol: str) -> bytes:
-        """The fields as they are sent, for a response that nobody has touched."""
+        """Return the serialised fields, for a response whose headers have not been accessed."""
         return self._blocks[protocol == "https"]
 
     def policies(self, nonce: str | None) -> dict[str, str]:
-        """The policies by the names of their headers; where there is no nonce, without its source."""
+        """Return the policies by field name; without a nonce, its source is removed."""
         if nonce is None:
             return {name: _NONCE_SOURCE.sub("", text) for name, text in self._policies.items()}
         return {name: text.replace(_PLACE, nonce) for name, text in self._policies.items()}
 
     def headers(self, base: HTTPHeaders, handler: RequestHandler) -> HTTPHeaders:
-        """A handler's first headers: those of `base`, which is the same object for a second, and these."""
+        """Return the initial headers of a handler: those of `base`, an object that is replaced once a second,
+        and these.
+        """
         by_https = getattr(handler.request, "protocol", "http") == "https"
         kept = self._kept[by_https]
         if kept is None or kept[0] is not base:
@@ -152,7 +155,7 @@ class SecurityHeaders:
         return headers
 
     def announce(self, headers: HTTPHeaders, nonce: str) -> None:
-        """Put the nonce into policies that stand there as they were made."""
+        """Add the nonce to the policies in `headers` that have not been changed."""
         unchanged = self.policies(None)
         for name, text in self.policies(nonce).items():
             if headers.get(name) == unchanged[name]:
@@ -160,37 +163,37 @@ class SecurityHeaders:
 
 
 def _extra(fields: Mapping[str, str]) -> dict[str, str]:
-    """Further fields under their names' usual spelling."""
+    """Return further fields by their names in the usual spelling."""
     if not isinstance(fields, Mapping):
-        raise ValueError(f"security_headers: extra is a dict of headers by name, not {fields!r}")
+        raise ValueError(f"security_headers: extra must be a dict of header fields by name, got {fields!r}")
     normal: dict[str, str] = {}
     for given, text in fields.items():
         name = next(iter(HTTPHeaders({given: ""})))
         if name in _ARGUMENTS:
-            raise ValueError(f"security_headers: {name} is not for extra; the argument is {_ARGUMENTS[name]}")
+            raise ValueError(f"security_headers: extra must not contain {name}; use {_ARGUMENTS[name]}")
         if name in _NOT_EXTRA:
-            raise ValueError(f"security_headers: {name} is not for extra, as each response has its own")
+            raise ValueError(f"security_headers: extra must not contain {name}, which each response sets")
         normal[name] = text
     return normal
 
 
 def _given(policy: str | None) -> str | None:
-    """A policy that says something; forms and files of settings have an empty text for none."""
+    """Return a policy, or None if it is empty, as in forms and settings files."""
     return None if policy is None or (isinstance(policy, str) and not policy.strip()) else policy
 
 
 def _policy(name: str, text: str) -> str:
-    """A policy in which every place for a nonce will be filled."""
+    """Return a policy after checking that each nonce in it is written correctly."""
     if _LIKE_PLACE.search(_NONCE_SOURCE.sub("", _checked(name, text))):
         raise ValueError(
-            f"security_headers: in {name} the place of the nonce is written 'nonce-{{nonce}}', its quotes "
-            f"included, as one source among others; here it is {text!r}"
+            f"security_headers: the nonce in {name} must be written as a separate source 'nonce-{{nonce}}', "
+            f"including the quotes, got {text!r}"
         )
     return text
 
 
 def _with_frames(policy: str | None, ancestors: str | Sequence[str] | None) -> tuple[str | None, str | None]:
-    """The policy with its say on frames, and the older header's."""
+    """Return the policy with frame-ancestors, and the value of X-Frame-Options."""
     policy = _given(policy)
     if policy is not None:
         _checked(_CSP, policy)
@@ -202,8 +205,8 @@ def _with_frames(policy: str | None, ancestors: str | Sequence[str] | None) -> t
     ancestors = _sources(ancestors)
     if ";" in ancestors or "," in ancestors or not ancestors.strip():
         raise ValueError(
-            f"security_headers: frame_ancestors is 'self', 'none' or sources with spaces between, "
-            f"not {ancestors!r}"
+            f"security_headers: frame_ancestors must be 'self', 'none' or sources separated by spaces, "
+            f"got {ancestors!r}"
         )
     options = _FRAME_OPTIONS.get(ancestors)
     if policy is not None:
@@ -212,25 +215,25 @@ def _with_frames(policy: str | None, ancestors: str | Sequence[str] | None) -> t
 
 
 def _sources(ancestors: Any) -> str:
-    """Sources as one text, the keywords in their quotes."""
+    """Return sources as one text, with the keywords quoted."""
     listed = list(ancestors) if isinstance(ancestors, (list, tuple)) else [ancestors]
     if not listed or not all(isinstance(each, str) for each in listed):
         raise ValueError(
-            f"security_headers: frame_ancestors is 'self', 'none' or sources, a text or a list of texts, "
-            f"not {ancestors!r}"
+            f"security_headers: frame_ancestors must be 'self', 'none' or sources, as a str or a list of "
+            f"str, got {ancestors!r}"
         )
     return " ".join(_KEYWORDS.get(each, each) for each in listed)
 
 
 def _strict_transport(max_age: int | None, subdomains: bool, preload: bool) -> str | None:
-    """A Strict-Transport-Security value (RFC 6797 section 6.1)."""
+    """Return the value of Strict-Transport-Security (RFC 6797 section 6.1)."""
     if max_age is None:
         return None
     if not isinstance(max_age, int) or isinstance(max_age, bool) or max_age < 0:
-        raise ValueError(f"security_headers: hsts_max_age is a number of seconds, not {max_age!r}")
+        raise ValueError(f"security_headers: hsts_max_age must be a number of seconds, got {max_age!r}")
     if preload and (not subdomains or max_age < _PRELOAD_LEAST):
         raise ValueError(
-            "security_headers: hsts_preload demands hsts_include_subdomains=True and an hsts_max_age of "
+            "security_headers: hsts_preload requires hsts_include_subdomains=True and an hsts_max_age of "
             f"{_PRELOAD_LEAST} or more"
         )
     return f"max-age={max_age}{'; includeSubDomains' if subdomains else ''}{'; preload' if preload else ''}"
@@ -238,16 +241,14 @@ def _strict_transport(max_age: int | None, subdomains: bool, preload: bool) -> s
 
 def _checked(name: str, text: str) -> str:
     if not isinstance(text, str) or _SENDABLE.fullmatch(text) is None:
-        raise ValueError(
-            f"security_headers: {name} is one line of printable ASCII, in one piece, not {text!r}"
-        )
+        raise ValueError(f"security_headers: {name} must be one line of printable ASCII, got {text!r}")
     return text
 
 
 def headers_of(setting: Any) -> SecurityHeaders | None:
-    """What the setting ``security_headers`` asks for.
+    """Return the header fields for a value of the setting ``security_headers``.
 
-    :raises TypeError: if it is none of True, False, None, `SecurityHeaders` and a mapping of its arguments.
+    :raises TypeError: if it is not True, False, None, a `SecurityHeaders` or a mapping of its arguments.
     """
     if setting is None or setting is False:
         return None
@@ -260,39 +261,43 @@ def headers_of(setting: Any) -> SecurityHeaders | None:
             return SecurityHeaders(**setting)
         except TypeError as error:
             raise TypeError(f"the setting security_headers: {error}") from None
-    raise TypeError(f"the setting security_headers is True, a dict or a SecurityHeaders, not {setting!r}")
+    raise TypeError(
+        f"the setting security_headers must be True, a dict or a SecurityHeaders, got {setting!r}"
+    )
 
 
 # -- nonces --
 
 
 def of(handler: RequestHandler) -> SecurityHeaders | None:
-    """What a handler's application asks for; a test's application may know nothing of this."""
+    """Return the security headers of a handler's application, which may be a mock in tests."""
     security = getattr(handler.application, "_security", None)
     return security if isinstance(security, SecurityHeaders) else None
 
 
 def nonce(handler: RequestHandler) -> str:
-    """The nonce of a handler's response, 128 bits drawn at the first call; the policy is told of it."""
+    """Return the nonce of a handler's response, 128 random bits generated on the first call, and add it to
+    the policy.
+    """
     made: str | None = handler.__dict__.get("_csp_nonce")
     security = of(handler)
     told = security is not None and security.has_nonce
     if made is None:
         if told and handler._headers_written:
             raise RuntimeError(
-                "csp_nonce was asked for after the headers were sent, which should have named it; "
-                "ask for it before the first flush()"
+                "csp_nonce was first read after the header fields were sent, so the policy does not contain "
+                "it; read it before the first flush()"
             )
         made = base64.urlsafe_b64encode(os.urandom(16)).rstrip(b"=").decode()
         handler.__dict__["_csp_nonce"] = made
     if security is not None and told and not handler._headers_written:
-        # Also where it is known: an error page has headers of its own.
+        # Also if it exists already: an error page has new headers.
         security.announce(handler._headers, made)
     return made
 
 
 class Nonce:
-    """``csp_nonce`` in a template: drawn when it is written, and not in pages that do without."""
+    """``csp_nonce`` in a template: generated when it is rendered, so not for pages without it."""
 
     __slots__ = ("_handler",)
 
@@ -304,7 +309,7 @@ class Nonce:
 
 
 def attribute(handler: RequestHandler) -> str:
-    """What an inline or linked script has to say besides, where the policy goes by nonces."""
+    """Return the nonce attribute of a script or style element, or "" if the policy has no nonce."""
     security = of(handler)
     if security is None or not security.has_nonce:
         return ""

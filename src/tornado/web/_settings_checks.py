@@ -1,7 +1,7 @@
-"""Checks of an application's settings, made when the application is created.
+"""Checks of the settings when an application is created.
 
-A value that can never work is an error that names the setting. A program may store settings of its own under
-any name, so an unknown name is reported only where it is probably a misspelling of a known one.
+A value that can never work raises an error that contains the name of the setting. A program may store its own
+settings under any name, so an unknown name is reported only if it is probably a misspelling of a known one.
 """
 
 from __future__ import annotations
@@ -21,47 +21,50 @@ from tornado.web._uimodules import UIModule
 if TYPE_CHECKING:
     from tornado.web._application import Application
 
-#: Bytes below which a cookie secret can be guessed: 16 random ones are 128 bits.
+#: The length of a cookie secret in bytes below which it can be guessed: 16 random bytes are 128 bits.
 _MIN_SECRET = 16
 
 
 def check(settings: dict[str, Any], transforms: Any, own_delegates: bool) -> None:
-    """See that settings are of types that can work.
+    """Check that settings have valid types.
 
     :param transforms: the argument of that name, or None.
-    :param own_delegates: whether the application makes its delegates itself, of handlers of any kind.
-    :raises TypeError: naming the setting, and what it should be.
+    :param own_delegates: whether the application overrides the creation of delegates, so that handlers may be
+        of any type.
+    :raises TypeError: if a value has the wrong type; the message contains the setting and the accepted type.
     :raises ValueError: likewise, for ``template_whitespace``.
     """
     default = settings.get("default_handler_class")
     if default and not own_delegates and not _is_handler(default):
-        raise TypeError(f"default_handler_class is a RequestHandler class, not {default!r:.100}")
+        raise TypeError(f"default_handler_class must be a RequestHandler class, got {default!r:.100}")
     if transforms is not None:
         _check_transforms(transforms)
     secret = settings.get("cookie_secret")
     if secret and isinstance(secret, (int, float)):
-        raise TypeError(f"cookie_secret is a str or bytes, or a dict of them by version, not {_kind(secret)}")
+        raise TypeError(
+            f"cookie_secret must be a str or bytes, or a dict of them by version, got {_kind(secret)}"
+        )
     function = settings.get("log_function")
     if function is not None and not callable(function):
-        raise TypeError(f"log_function is a function that is given a handler, not {function!r:.100}")
+        raise TypeError(f"log_function must be a function that accepts a handler, got {function!r:.100}")
     path = settings.get("static_path")
     plain = settings.get("static_handler_class", StaticFileHandler) is StaticFileHandler
     if path and plain and not isinstance(path, (str, bytes, os.PathLike)):
-        raise TypeError(f"static_path is the path of a directory, not {path!r:.100}")
+        raise TypeError(f"static_path must be the path of a directory, got {path!r:.100}")
     mode = settings.get("template_whitespace")
     if mode and mode not in MODES:
-        raise ValueError(f"template_whitespace is one of {', '.join(MODES)}, not {mode!r:.100}")
+        raise ValueError(f"template_whitespace must be one of {', '.join(MODES)}, got {mode!r:.100}")
     _warn_of_empty_secrets(secret)
     _warn_of_misspellings(settings)
 
 
 def loads_sessions(application: Application) -> bool:
-    """Whether sessions come from a store that is awaited, as far as the settings tell.
+    """Whether sessions come from an asynchronous store, as far as the settings show.
 
-    A value of ``session_store`` that is not a store may be the program's own: it is an error only where a
+    A value of ``session_store`` that is not a store may be a setting of the program. It is an error only if a
     handler uses the session.
 
-    :raises ValueError: if the store is one and a setting beside it cannot be used.
+    :raises ValueError: if it is a store and another session setting is invalid.
     """
     store = application.settings.get("session_store")
     if store is None:
@@ -77,18 +80,20 @@ def _is_handler(value: Any) -> bool:
 
 
 def _kind(value: Any) -> str:
-    """The type of a value that should not be in a log."""
-    return f"of type {type(value).__name__}"
+    """Return a description of a value that should not be logged."""
+    return f"a value of type {type(value).__name__}"
 
 
 def _check_transforms(transforms: Any) -> None:
     try:
         classes = list(transforms)
     except TypeError:
-        raise TypeError(f"transforms is a list of OutputTransform classes, not {transforms!r:.100}") from None
+        raise TypeError(
+            f"transforms must be a list of OutputTransform classes, got {transforms!r:.100}"
+        ) from None
     for each in classes:
         if not callable(each):
-            raise TypeError(f"transforms holds {each!r:.100}, which is no OutputTransform class")
+            raise TypeError(f"transforms must contain OutputTransform classes only, got {each!r:.100}")
 
 
 def _warn_of_empty_secrets(secret: Any) -> None:
@@ -101,7 +106,7 @@ def _warn_of_empty_secrets(secret: Any) -> None:
 def warn_of_short_secrets(secret: Any) -> None:
     """Log a warning for a short ``cookie_secret``, without showing it. None means no secret.
 
-    Called when a server begins to listen, as programs' tests often have short ones.
+    Called when a server starts to listen, because tests of programs often have short secrets.
     """
     for name, key in _named_secrets(secret):
         if 0 < len(key) < _MIN_SECRET:
@@ -110,7 +115,7 @@ def warn_of_short_secrets(secret: Any) -> None:
 
 
 def _named_secrets(secret: Any) -> list[tuple[str, str | bytes]]:
-    """Return each secret with its name in messages."""
+    """Return each secret with the name used in messages."""
     if isinstance(secret, Mapping):
         named = [(f"cookie_secret[{version!r}]", key) for version, key in secret.items()]
     else:
@@ -124,16 +129,16 @@ def _warn_of_misspellings(settings: dict[str, Any]) -> None:
             continue
         known = closest(name, APPLICATION)
         if known is None or known in settings:
-            continue  # a program that has spelt it right means something else by this
+            continue  # if the known name is spelt correctly elsewhere, this one is a setting of the program
         if name == known + "s" and isinstance(value, (list, tuple, set, frozenset, dict)):
-            continue  # several of them: the program's own, as `static_paths`
-        app_log.warning("the setting %r is not known here; did you mean %r?", name, known)
+            continue  # a collection under the plural is a setting of the program, such as `static_paths`
+        app_log.warning("unknown setting %r; did you mean %r?", name, known)
 
 
 def ui_modules_of(value: Any) -> dict[str, type[UIModule]]:
-    """The classes in the setting ``ui_modules``: a dictionary, a module, or a list of these.
+    """Return the classes in the setting ``ui_modules``: a dictionary, a module, or a list of these.
 
-    :raises TypeError: for anything else.
+    :raises TypeError: if the setting has another type.
     """
     found: dict[str, type[UIModule]] = {}
     for namespace, is_written in _namespaces("ui_modules", value):
@@ -142,15 +147,15 @@ def ui_modules_of(value: Any) -> dict[str, type[UIModule]]:
                 found[name] = cls
             elif is_written and not name.startswith("_") and not isinstance(cls, type):
                 app_log.warning(
-                    "ui_modules: %r is passed over, as it is no UIModule class: %.100r", name, cls
+                    "ui_modules: %r is ignored because it is not a UIModule class: %.100r", name, cls
                 )
     return found
 
 
 def ui_methods_of(value: Any) -> dict[str, Any]:
-    """The functions in the setting ``ui_methods``, likewise; of modules, those in lower case.
+    """Return the functions in the setting ``ui_methods``; from modules, those whose names are in lower case.
 
-    :raises TypeError: for anything else than a dictionary, a module, or a list of these.
+    :raises TypeError: if the setting is not a dictionary, a module, or a list of these.
     """
     return {
         name: function
@@ -161,13 +166,13 @@ def ui_methods_of(value: Any) -> dict[str, Any]:
 
 
 def _namespaces(setting: str, value: Any) -> list[tuple[Mapping[str, Any], bool]]:
-    """What names what, and whether it was written for this setting."""
+    """Return the mappings in a setting, each with whether it was written as a dictionary for this setting."""
     if inspect.ismodule(value):
         return [({name: getattr(value, name) for name in dir(value)}, False)]
     if isinstance(value, (list, tuple)):
         return [each for part in value for each in _namespaces(setting, part)]
     if not callable(getattr(value, "items", None)):
-        raise TypeError(f"{setting} is a dict or a module, or a list of these, not {value!r:.100}")
+        raise TypeError(f"{setting} must be a dict or a module, or a list of these, got {value!r:.100}")
     return [(value, "__name__" not in value)]
 
 

@@ -1,14 +1,15 @@
-"""Values that a client may keep but not change: HMAC-signed, timestamped, bound to a name.
+"""Signed values, which a client can store but not change: HMAC-signed, timestamped, bound to a name.
 
-Two formats are read, so that the cookies of a running deployment stay valid, whoever issued them.
+Two formats are accepted, so that the cookies of an existing deployment remain valid.
 
-Version 1: ``base64(value)|timestamp|HMAC-SHA1(secret, name + base64 + timestamp)`` in hexadecimal. Nothing
-separates name, value and timestamp in what is signed; a timestamp far in the future, or one with leading
-zeros, betrays a value whose digits were moved there, and a value of odd length one to which letters of a
-longer name were moved, unless it is four of them or eight: ``min_version=2`` refuses the whole format.
+Version 1: ``base64(value)|timestamp|HMAC-SHA1(secret, name + base64 + timestamp)`` in hexadecimal. The signed
+text has no separators between name, value and timestamp. Moved characters are detected in most cases: digits
+moved from the value to the timestamp result in a timestamp far in the future or with leading zeros, and
+letters moved from a longer name to the value result in invalid base64, unless they are four or eight.
+``min_version=2`` rejects the whole format.
 
-Version 2: ``2|1:0|10:1700000000|4:name|8:dmFsdWU=|signature``: each field with its length, HMAC-SHA256 over
-all that stands before the signature.
+Version 2: ``2|1:0|10:1700000000|4:name|8:dmFsdWU=|signature``: each field with its length, and an HMAC-SHA256
+of everything before the signature.
 """
 
 from __future__ import annotations
@@ -29,14 +30,15 @@ if TYPE_CHECKING:
 
 MIN_SUPPORTED_SIGNED_VALUE_VERSION = 1
 MAX_SUPPORTED_SIGNED_VALUE_VERSION = 2
-#: Version written by default.
+#: The version that is written by default.
 DEFAULT_SIGNED_VALUE_VERSION = 2
-#: Oldest version read by default.
+#: The oldest version that is accepted by default.
 DEFAULT_SIGNED_VALUE_MIN_VERSION = 1
 
 Secret = str | bytes | dict[int, str | bytes]
 _DAY = 86400
-#: Bytes of a refused value that are logged. A cookie can have as many as a head, a form's field far more.
+#: The number of bytes of a rejected value that are logged. A cookie can be as large as a head, and a form
+#: field far larger.
 _SHOWN = 200
 _version_prefix = re.compile(rb"([1-9][0-9]{0,2})\|")
 _v2_field = re.compile(rb"([0-9]{1,9}):")
@@ -53,10 +55,10 @@ def create_signed_value(
     """Sign `value` for use under `name`.
 
     :param secret: the key, or several keys by number.
-    :param version: of the format, 1 or 2 (default).
-    :param clock: the time in seconds since the epoch; `time.time` by default.
-    :param key_version: which of several keys to use.
-    :raises ValueError: for an unknown version, or several keys with none chosen.
+    :param version: the version of the format, 1 or 2 (default).
+    :param clock: returns the time in seconds since the epoch; `time.time` by default.
+    :param key_version: the number of the key to use, if there are several.
+    :raises ValueError: if the version is unknown, or there are several keys and no `key_version`.
     """
     if version is None:
         version = DEFAULT_SIGNED_VALUE_VERSION
@@ -64,12 +66,12 @@ def create_signed_value(
     encoded = base64.b64encode(utf8(value))
     if version == 1:
         if isinstance(secret, dict):
-            raise ValueError("signed values of version 1 know only one key; cookie_secret is a dict")
+            raise ValueError("signed values of version 1 support a single key, but cookie_secret is a dict")
         return b"|".join([encoded, timestamp, _create_signature_v1(secret, name, encoded, timestamp)])
     if version == 2:
         if isinstance(secret, dict):
             if key_version is None:
-                raise ValueError("key_version must be set where cookie_secret is a dict of keys")
+                raise ValueError("key_version must be set if cookie_secret is a dict of keys")
             secret = secret[key_version]
         fields = [utf8(field) for field in (str(key_version or 0), timestamp, name, encoded)]
         signed = b"2|" + b"".join([b"%d:%s|" % (len(field), field) for field in fields])
@@ -85,11 +87,11 @@ def decode_signed_value(
     clock: Callable[[], float] | None = None,
     min_version: int | None = None,
 ) -> bytes | None:
-    """The value in a signed one, or None if it is not valid: forged, for another name, or too old.
+    """Return the value of a signed text, or None if it is invalid: forged, for another name, or too old.
 
-    :param max_age_days: the greatest age of the signature.
-    :param min_version: the oldest format to accept.
-    :raises ValueError: if `min_version` is newer than any format.
+    :param max_age_days: the maximum age of the signature, in days.
+    :param min_version: the oldest format that is accepted.
+    :raises ValueError: if `min_version` is newer than all formats.
     """
     if min_version is None:
         min_version = DEFAULT_SIGNED_VALUE_MIN_VERSION
@@ -112,7 +114,7 @@ def decode_signed_value(
 
 
 def get_signature_key_version(value: str | bytes) -> int | None:
-    """Which of several keys has signed `value`; None where that cannot be told (version 1, or malformed)."""
+    """Return the version of the key that signed `value`; None for format version 1 or a malformed value."""
     value = utf8(value)
     if _version_of(value) < 2:
         return None
@@ -125,7 +127,7 @@ def _version_of(value: bytes) -> int:
     if match is None:
         return 1
     version = int(match.group(1))
-    # A long number here is the base64 of an old value that happens to be digits.
+    # A long number here is the base64 of a value of version 1 that consists of digits.
     return 1 if version > 999 else version
 
 
@@ -138,7 +140,7 @@ def _decode_v1(secret: str | bytes, name: str, value: bytes, max_age_days: float
         gen_log.warning("Invalid cookie signature %r", value[:_SHOWN])
         return None
     if not _is_number(timestamp):
-        return None  # signed like this by whoever has the key
+        return None  # the signature is valid, so it was issued like this
     issued = int(timestamp)
     if issued < now - max_age_days * _DAY:
         gen_log.warning("Expired cookie %r", value[:_SHOWN])
@@ -151,7 +153,7 @@ def _decode_v1(secret: str | bytes, name: str, value: bytes, max_age_days: float
         return None
     decoded = _decode_base64(encoded)
     if decoded is None or base64.b64encode(decoded) != encoded:
-        # Nobody writes base64 like this: letters of another name have been moved to the value.
+        # This base64 is not canonical: letters have been moved from another name to the value.
         gen_log.warning("Tampered cookie %r", value[:_SHOWN])
         return None
     return decoded
@@ -176,7 +178,7 @@ def _decode_v2(secret: Secret, name: str, value: bytes, max_age_days: float, now
 
 
 def _split_v2(value: bytes) -> tuple[bytes, bytes, bytes, bytes, bytes] | None:
-    """Key version, timestamp, name, value, signature; None if `value` is not built like that."""
+    """Return key version, timestamp, name, value and signature; None if `value` is malformed."""
     position = 2
     fields = []
     for _ in range(4):
@@ -214,7 +216,7 @@ def _create_signature_v2(secret: str | bytes, signed: bytes) -> bytes:
     return utf8(hmac.new(utf8(secret), utf8(signed), hashlib.sha256).hexdigest())
 
 
-# -- what RequestHandler's methods do --
+# -- the methods of RequestHandler --
 
 
 def _secret(handler: RequestHandler) -> Any:
@@ -223,7 +225,7 @@ def _secret(handler: RequestHandler) -> Any:
 
 
 def create_for(handler: RequestHandler, name: str, value: str | bytes, version: int | None) -> bytes:
-    """Sign with the application's secret."""
+    """Sign a value with the secret of the application."""
     secret = _secret(handler)
     key_version = None
     if isinstance(secret, dict):
@@ -236,7 +238,7 @@ def create_for(handler: RequestHandler, name: str, value: str | bytes, version: 
 def read_for(
     handler: RequestHandler, name: str, value: str | None, max_age_days: float, min_version: int | None
 ) -> bytes | None:
-    """Read a signed cookie, or a signed text that came by another way."""
+    """Return the value of a signed cookie, or of `value` if it is given."""
     secret = _secret(handler)
     if value is None:
         value = handler.get_cookie(name)
@@ -244,7 +246,7 @@ def read_for(
 
 
 def key_version_for(handler: RequestHandler, name: str, value: str | None) -> int | None:
-    """The key that has signed a cookie."""
+    """Return the version of the key that signed a cookie."""
     _secret(handler)
     if value is None:
         value = handler.get_cookie(name)

@@ -1,4 +1,4 @@
-"""UI modules: parts of a page with their own template, style and script."""
+"""UI modules: parts of a page with their own template, style sheet and script."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 class UIModule:
     """A reusable part of pages, used in templates as ``{% module Name(arguments) %}``.
 
-    Subclasses define `render`, and the other methods for what the page needs once, however often it shows the
-    module.
+    Subclasses define `render`, and the other methods for assets that the page contains once, even if the
+    module is rendered several times.
 
-    :param handler: of the page; its request, user, language and modules are attributes here too.
+    :param handler: the handler of the page; its request, user, locale and modules are attributes here too.
     """
 
     def __init__(self, handler: RequestHandler) -> None:
@@ -36,35 +36,35 @@ class UIModule:
         return self.handler.current_user
 
     def render(self, *args: Any, **kwargs: Any) -> str | bytes:
-        """Return the module's HTML; to be overridden."""
+        """Return the HTML of the module; to be overridden."""
         raise NotImplementedError(f"{type(self).__name__} does not define render()")
 
     def embedded_javascript(self) -> str | None:
-        """JavaScript for a ``script`` element at the end of the page."""
+        """Return JavaScript for a ``script`` element at the end of the page."""
         return None
 
     def javascript_files(self) -> str | Iterable[str] | None:
-        """Address or addresses of scripts, absolute or below ``static_path``."""
+        """Return one or more URLs of scripts, absolute or relative to ``static_path``."""
         return None
 
     def embedded_css(self) -> str | None:
-        """CSS for a ``style`` element in the page's head."""
+        """Return CSS for a ``style`` element in the head of the page."""
         return None
 
     def css_files(self) -> str | Iterable[str] | None:
-        """Address or addresses of style sheets, absolute or below ``static_path``."""
+        """Return one or more URLs of style sheets, absolute or relative to ``static_path``."""
         return None
 
     def html_head(self) -> str | None:
-        """HTML to stand before ``</head>``."""
+        """Return HTML to insert before ``</head>``."""
         return None
 
     def html_body(self) -> str | None:
-        """HTML to stand before ``</body>``."""
+        """Return HTML to insert before ``</body>``."""
         return None
 
     def render_string(self, path: str, **kwargs: Any) -> bytes:
-        """Fill the template `path` with the handler's names and `kwargs`."""
+        """Render the template `path` with the names of the handler and `kwargs`."""
         return self.handler.render_string(path, **kwargs)
 
 
@@ -81,9 +81,9 @@ class _xsrf_form_html(UIModule):
 class TemplateModule(UIModule):
     """``{% module Template("part.html") %}``: a template as a module.
 
-    Unlike ``{% include %}`` the template sees only the arguments it is given, and may call ``set_resources``
-    with ``css_files``, ``embedded_javascript`` and so on for the page. Uses of one file with different
-    resources are refused.
+    Unlike with ``{% include %}``, only the given arguments are available in the template. It may call
+    ``set_resources`` with ``css_files``, ``embedded_javascript`` and so on for the page. All uses of one file
+    must have the same resources.
     """
 
     def __init__(self, handler: RequestHandler) -> None:
@@ -91,7 +91,7 @@ class TemplateModule(UIModule):
         self._resources: dict[str, dict[str, Any]] = {}
 
     def render(self, path: str, **kwargs: Any) -> bytes:
-        """Fill the template `path`."""
+        """Render the template `path`."""
 
         def set_resources(**resources: Any) -> str:
             known = self._resources.setdefault(path, resources)
@@ -107,27 +107,27 @@ class TemplateModule(UIModule):
         return [resources[key] for resources in self._resources.values() if resources.get(key)]
 
     def embedded_javascript(self) -> str:
-        """What the templates gave as ``embedded_javascript``."""
+        """Return the ``embedded_javascript`` of the templates."""
         return "\n".join(self._collect("embedded_javascript"))
 
     def javascript_files(self) -> list[str]:
-        """What the templates gave as ``javascript_files``."""
+        """Return the ``javascript_files`` of the templates."""
         return _flatten(self._collect("javascript_files"))
 
     def embedded_css(self) -> str:
-        """What the templates gave as ``embedded_css``."""
+        """Return the ``embedded_css`` of the templates."""
         return "\n".join(self._collect("embedded_css"))
 
     def css_files(self) -> list[str]:
-        """What the templates gave as ``css_files``."""
+        """Return the ``css_files`` of the templates."""
         return _flatten(self._collect("css_files"))
 
     def html_head(self) -> str:
-        """What the templates gave as ``html_head``."""
+        """Return the ``html_head`` of the templates."""
         return "".join(self._collect("html_head"))
 
     def html_body(self) -> str:
-        """What the templates gave as ``html_body``."""
+        """Return the ``html_body`` of the templates."""
         return "".join(self._collect("html_body"))
 
 
@@ -142,16 +142,16 @@ def _flatten(parts: list[Any]) -> list[str]:
 
 
 class UnknownModuleError(AttributeError, KeyError):
-    """A template uses a UI module that the application has not.
+    """A template uses a UI module that the application does not have.
 
-    It is what an attribute and what a key that is missing raises, as a template may write either.
+    It is an AttributeError and a KeyError, because a template may use either syntax.
 
-    :param name: of the module.
-    :param known: the application's modules.
+    :param name: the name of the module.
+    :param known: the names of the application's modules.
     """
 
     def __init__(self, name: str, known: Iterable[str]) -> None:
-        import difflib  # late, as a server in good order does not need it
+        import difflib  # late: needed for this error only
 
         names = sorted(known)
         close = difflib.get_close_matches(name, names, n=1)
@@ -163,11 +163,13 @@ class UnknownModuleError(AttributeError, KeyError):
         self.name = name
 
     def __str__(self) -> str:
-        return str(self.args[0])  # as an AttributeError; a KeyError would quote it
+        return str(self.args[0])  # like an AttributeError; a KeyError would quote it
 
 
 class _UIModuleNamespace:
-    """``modules`` in templates: each attribute or item renders the module of that name."""
+    """The name ``modules`` in templates: each attribute or item is a function that renders the module of that
+    name.
+    """
 
     def __init__(self, handler: RequestHandler, ui_modules: dict[str, type[UIModule]]) -> None:
         self.handler = handler
@@ -196,7 +198,7 @@ def _module_renderer(handler: RequestHandler, name: str, cls: type[UIModule]) ->
 class UI:
     """The attribute ``ui`` of handlers: the application's UI methods, bound to the handler, and its modules.
 
-    Made on first touch and kept in the handler, where it hides this descriptor.
+    Created on first access and stored in the handler's ``__dict__``, where it replaces this descriptor.
     """
 
     def __get__(self, handler: RequestHandler | None, owner: type | None = None) -> Any:
@@ -207,8 +209,7 @@ class UI:
         ui = ObjectDict(
             (name, types.MethodType(method, handler)) for name, method in application.ui_methods.items()
         )
-        # Named both ways: `modules.Name` is what `{% module %}` becomes, and a method may be called
-        # "modules".
+        # Under two names: `{% module %}` compiles to `modules.Name`, and a UI method may be called "modules".
         ui["_tt_modules"] = _UIModuleNamespace(handler, application.ui_modules)
         ui["modules"] = ui["_tt_modules"]
         handler.ui = ui

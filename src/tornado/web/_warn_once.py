@@ -1,4 +1,4 @@
-"""Warnings about a program's mistakes: logged once for each handler class, with the place in the program."""
+"""Warnings about mistakes in a program, logged once for each handler class, with the place in the program."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tornado.web._handler import RequestHandler
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
-#: Handler class -> the kinds of warning that were logged for it.
+#: From handler class to the kinds of warning that have been logged for it.
 _logged: WeakKeyDictionary[type[RequestHandler], set[str]] = WeakKeyDictionary()
 
 
@@ -24,11 +24,11 @@ def is_debugging(handler: RequestHandler) -> bool:
 
 
 def warn_once(handler: RequestHandler, kind: str, message: str, *args: object) -> None:
-    """Log ``message % args``, unless this kind of warning was logged for the handler's class before.
+    """Log ``message % args``, unless this kind of warning has been logged for the handler's class.
 
     With ``debug=True`` it is logged each time.
 
-    :param kind: a fixed name: it is remembered as long as the class.
+    :param kind: a constant string; it is stored as long as the class exists.
     """
     logged = _logged.setdefault(type(handler), set())
     if kind in logged and not is_debugging(handler):
@@ -38,7 +38,7 @@ def warn_once(handler: RequestHandler, kind: str, message: str, *args: object) -
 
 
 def caller() -> str:
-    """Return the file and line of the innermost call that comes from outside of this package."""
+    """Return the file and line of the innermost call from outside of this package."""
     frame = sys._getframe(1)
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
         frame = frame.f_back

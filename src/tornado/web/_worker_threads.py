@@ -1,7 +1,7 @@
-"""Threads for work of the framework's own: hashing files, compressing bodies.
+"""Threads for internal work: hashing files, compressing bodies.
 
-The event loop's default executor belongs to the program, which may fill it with jobs that wait for the very
-response that is being made.
+The event loop's default executor belongs to the program. It may be full of jobs that wait for the response
+that needs the internal work.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 
 class Workers:
-    """A few threads, begun when they are first needed, and anew in a forked child: none live on there.
+    """A few threads, started on first use. A forked child starts new ones, as threads do not survive a fork.
 
-    :param name: how their names begin.
-    :param threads: most at a time; more would only take the processors from the loop.
+    :param name: the prefix of the names of the threads.
+    :param threads: the maximum number of threads; more would take processor time from the event loop.
     """
 
     __slots__ = ("_name", "_pool", "_process", "_threads")
@@ -26,7 +26,7 @@ class Workers:
         self._process = 0
 
     def executor(self) -> ThreadPoolExecutor:
-        """What ``run_in_executor`` takes."""
+        """Return the executor, for ``run_in_executor``."""
         pool = self._pool
         if pool is None or self._process != os.getpid():
             pool = self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix=self._name)

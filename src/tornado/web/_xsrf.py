@@ -1,12 +1,14 @@
-"""Protection against requests that other sites make a user's browser send.
+"""Protection against cross-site request forgery (XSRF).
 
-Two ways, each switched on by a setting. ``xsrf_cookies``: a random token in a cookie, which a page of ours,
-and no other, can repeat in a form field or header (double submit). The token is masked anew in each response,
-so that compressed pages do not betray it (BREACH). ``cross_origin_protection``: the browser's own word about
-where a request comes from (Sec-Fetch-Site, else Origin against Host); it needs no token.
+There are two methods, each enabled by a setting. ``xsrf_cookies``: a random token in a cookie, which only
+pages of the same site can repeat in a form field or header field (double submit). The token is masked
+differently in each response, so that compressed pages do not disclose it (BREACH).
+``cross_origin_protection``: the origin of the request as reported by the browser (Sec-Fetch-Site, otherwise
+Origin compared with Host); it needs no token.
 
-Neither applies to a request with a bearer token whose handler declares them (``authentication_scheme``):
-browsers add cookies to a request that another site has caused, but never the field Authorization.
+Neither applies to a request with a bearer token if the handler declares the scheme
+(``authentication_scheme``): browsers add cookies to a request that another site has caused, but never the
+field Authorization.
 """
 
 from __future__ import annotations
@@ -34,12 +36,12 @@ if TYPE_CHECKING:
 _TOKEN_BYTES = 16
 _MASK_BYTES = 4
 _SAFE_SITES = ("same-origin", "none")
-#: Characters of a refused field that are logged.
+#: The number of characters of a rejected field that are logged.
 _SHOWN = 200
 
 
 def check_request(handler: RequestHandler) -> None:
-    """What the settings ask of a request that may change something, before ``prepare``."""
+    """Perform the checks of a state-changing request that the settings enable, before ``prepare``."""
     settings = handler.application.settings
     if settings.get("xsrf_cookies") and not is_by_bearer_token(handler):
         handler.check_xsrf_cookie()
@@ -48,9 +50,9 @@ def check_request(handler: RequestHandler) -> None:
 
 
 def check_origin(request: HTTPServerRequest, trusts: Callable[[str], bool], field: str = "Origin") -> None:
-    """Refuse a request that a page of another origin has sent, unless `trusts` says that this one may.
+    """Reject a request that a page of another origin has sent, unless `trusts` returns True for the origin.
 
-    :param field: that tells the origin.
+    :param field: the name of the field that contains the origin.
     :raises HTTPError: (403) with a message for the log.
     """
     site = request.headers.get("Sec-Fetch-Site")
@@ -59,7 +61,7 @@ def check_origin(request: HTTPServerRequest, trusts: Callable[[str], bool], fiel
         if site in _SAFE_SITES:
             return
     elif origin is None:
-        return  # not a browser, or one so old that it says nothing
+        return  # not a browser, or a very old one
     elif _authority(origin) == request.host.lower():
         return
     if origin is not None and trusts(origin):
@@ -67,13 +69,13 @@ def check_origin(request: HTTPServerRequest, trusts: Callable[[str], bool], fiel
     origin = origin and origin[:_SHOWN]
     if site is None:
         raise HTTPError(
-            403, "Origin %r not allowed: not the host %r that was asked", origin, request.host[:_SHOWN]
+            403, "Origin %r not allowed: it differs from the requested host %r", origin, request.host[:_SHOWN]
         )
     raise HTTPError(403, "Sec-Fetch-Site %s (Origin %r) not allowed", site[:_SHOWN], origin)
 
 
 def _authority(origin: str) -> str | None:
-    """Host and port of an Origin field, None where it is not built like one."""
+    """Return host and port of an Origin field, or None if it is malformed."""
     try:
         return urlsplit(origin).netloc.lower() or None
     except ValueError:
@@ -81,12 +83,12 @@ def _authority(origin: str) -> str | None:
 
 
 def is_trusted_origin(handler: RequestHandler, origin: str) -> bool:
-    """Whether the setting ``trusted_origins`` lists `origin`."""
+    """Whether the setting ``trusted_origins`` contains `origin`."""
     return origin in handler.application.settings.get("trusted_origins", ())
 
 
 def token(handler: RequestHandler) -> bytes:
-    """The token of this response; sets the cookie where there was none."""
+    """Return the token of this response, and set the cookie if it is missing."""
     made: bytes | None = handler.__dict__.get("_xsrf_token")
     if made is not None:
         return made
@@ -101,7 +103,7 @@ def token(handler: RequestHandler) -> bytes:
         fields = [b"2", binascii.hexlify(mask), binascii.hexlify(masked), utf8(str(int(timestamp)))]
         made = b"|".join(fields)
     else:
-        raise ValueError(f"unknown xsrf_cookie_version {output_version!r}: it is 1 or 2")
+        raise ValueError(f"unknown xsrf_cookie_version {output_version!r}: it must be 1 or 2")
     handler._xsrf_token = made  # type: ignore[attr-defined]
     if version is None:
         options = dict(settings.get("xsrf_cookie_kwargs", {}))
@@ -109,13 +111,13 @@ def token(handler: RequestHandler) -> bytes:
             options["expires_days"] = 30
         name = settings.get("xsrf_cookie_name", "_xsrf")
         if has_prefix(name):
-            options.setdefault("secure", True)  # whoever chose that name has said so
+            options.setdefault("secure", True)  # the prefix requires it
         handler.set_cookie(name, made, **options)
     return made
 
 
 def raw_token(handler: RequestHandler) -> tuple[int | None, bytes, float]:
-    """Version (None for a new token), unmasked token and time of issue, of the request's cookie or new."""
+    """Return version (None for a new token), unmasked token and time of issue, from the cookie or new."""
     kept = handler.__dict__.get("_raw_xsrf_token")
     if kept is None:
         name = handler.application.settings.get("xsrf_cookie_name", "_xsrf")
@@ -128,7 +130,7 @@ def raw_token(handler: RequestHandler) -> tuple[int | None, bytes, float]:
 
 
 def decode_token(text: str) -> tuple[int | None, bytes | None, float | None]:
-    """Version, token and time of a cookie or argument; all None if it is malformed."""
+    """Return version, token and time of a cookie or argument; all are None if it is malformed."""
     value = utf8(text)
     try:
         if b"|" in value:
@@ -140,7 +142,7 @@ def decode_token(text: str) -> tuple[int | None, bytes | None, float | None]:
             if len(raw_mask) != _MASK_BYTES:
                 return None, None, None
             return 2, _websocket_mask(raw_mask, binascii.a2b_hex(masked)), int(timestamp)
-        # Version 1 is the bare token, in hexadecimal; very old ones are text.
+        # Version 1 is the unmasked token, in hexadecimal; very old ones are text.
         try:
             raw = binascii.a2b_hex(value)
         except (binascii.Error, TypeError):
@@ -152,7 +154,7 @@ def decode_token(text: str) -> tuple[int | None, bytes | None, float | None]:
 
 
 def check_cookie(handler: RequestHandler) -> None:
-    """See that the request repeats the token of its cookie."""
+    """Check that the request repeats the token of its cookie."""
     headers = handler.request.headers
     given = handler.get_argument("_xsrf", None) or headers.get("X-Xsrftoken") or headers.get("X-Csrftoken")
     if not given:
