@@ -11,7 +11,7 @@ from tornado._setting_names import APPLICATION, SERVER, SERVER_ONLY, closest
     ("name", "known"),
     [
         ("debgu", "debug"),
-        ("debu", None),  # too short to say
+        ("debu", None),  # too short to be recognised
         ("debut", "debug"),
         ("edbgu", None),
         ("dabag", None),

@@ -1,4 +1,4 @@
-"""Whether a function can be called with given arguments."""
+"""Checks whether a function can be called with given arguments."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A server whose browser is told to be careful: policy with nonces, frames, cookies with promises."""
+"""A server with security headers: a policy with nonces, frames, cookies with name prefixes."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ PAGE = """<!doctype html><title>none</title><body>
 
 
 class Page(web.RequestHandler):
-    """A page with a script of its own and two that somebody has smuggled in."""
+    """A page with its own script and two injected ones."""
 
     def get(self) -> None:
         self.write(PAGE.format(nonce=self.csp_nonce))
 
 
 class Frames(web.RequestHandler):
-    """Frames a page of this server: as itself, and by its other name."""
+    """Frames a page of this server, from the same host name or another."""
 
     def get(self) -> None:
         self.clear_header("Content-Security-Policy")
@@ -33,7 +33,7 @@ class Frames(web.RequestHandler):
 
 
 class Cookies(web.RequestHandler):
-    """Sets cookies of every kind; on localhost a browser takes Secure ones without TLS too."""
+    """Sets cookies of each kind; on localhost, browsers accept Secure ones without TLS too."""
 
     def get(self) -> None:
         if self.get_argument("clear", False, type=bool):

@@ -1,4 +1,4 @@
-"""What `tornado.web` keeps for the whole process is forgotten after each test."""
+"""Resets the process-wide state of `tornado.web` after each test."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tornado.web import _cookies, _debug_checks
 
 @pytest.fixture(autouse=True)
 def fresh_caches() -> Iterator[None]:
-    """Forget template loaders, versions of static files, and which cookies were complained of."""
+    """Clear the caches of template loaders, versions of static files, and cookies with a logged warning."""
     yield
     web.RequestHandler._template_loaders.clear()
     web.StaticFileHandler.reset()

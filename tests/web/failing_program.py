@@ -1,4 +1,4 @@
-"""A program whose pages fail, each in a way of its own, for a browser to look at."""
+"""A program whose pages fail in different ways, to be viewed in a browser."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TEMPLATES = {
 
 
 class Lookup(web.RequestHandler):
-    """An error behind another one."""
+    """An error with another one as its cause."""
 
     def get(self) -> None:
         """Fail."""
@@ -42,7 +42,7 @@ class Page(web.RequestHandler):
 
 
 async def main(port: int) -> None:
-    """Serve for ever."""
+    """Serve until the process is terminated."""
     application = web.Application(
         [web.url("/lookup", Lookup, name="lookup"), ("/page", Page)],
         debug=True,

@@ -1,4 +1,4 @@
-"""The program that `test_large_uploads` sends a gigabyte to: ``--port`` and ``--folder``."""
+"""A server that receives a gigabyte from `test_large_uploads`. Options: ``--port`` and ``--folder``."""
 
 from __future__ import annotations
 

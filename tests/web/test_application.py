@@ -1,4 +1,4 @@
-"""Routes and settings of a program, and the way of a request to its handler."""
+"""Routes and settings of a program, and the path of a request to its handler."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tornado import httputil, routing, web
 
 
 def named(name: Any) -> Any:
-    """A handler class that writes `name`, then what the path gave."""
+    """Return a handler class that writes `name` and the groups of the path."""
 
     def get(self: Any, *args: Any, **kwargs: Any) -> None:
         shown = [*args, *(f"{key}={value}" for key, value in kwargs.items())]
@@ -25,7 +25,7 @@ def named(name: Any) -> Any:
 
 
 async def answers(app: Any, *requests: Any) -> Any:
-    """Code and body for each path, or path and Host."""
+    """Return status code and body for each path, or path and Host."""
     seen: list[Any] = []
     async with serving(app) as server:
         for each in requests:
@@ -82,7 +82,7 @@ async def test_an_application_without_routes() -> None:
 
 
 class Repeater(httputil.HTTPMessageDelegate):
-    """A delegate that answers with what it got."""
+    """A delegate that responds with the parts of the request."""
 
     def __init__(self, connection: Any) -> None:
         self.connection = connection
@@ -102,14 +102,14 @@ class Repeater(httputil.HTTPMessageDelegate):
 
 
 class Delegating(routing.Router):
-    """A router with delegates of its own."""
+    """A router that returns its own delegates."""
 
     def find_handler(self, request: Any, **kwargs: Any) -> Any:
         return None if "none" in request.path else Repeater(request.connection)
 
 
 class Serving(httputil.HTTPServerConnectionDelegate):
-    """A server's delegate that is no router."""
+    """A server delegate that is not a router."""
 
     def start_request(self, server_conn: Any, request_conn: Any) -> Any:
         return Repeater(request_conn)
@@ -185,7 +185,7 @@ async def test_default_host() -> None:
     app.add_handlers(r"www\.a\.org", [("/", named("www"))])
     async with serving(app) as server:
         assert (await server.fetch("/", "Host: 127.0.0.1")).body == b"www"
-        # A proxy that was told about hosts means what it says.
+        # The Host field of a request from a proxy is authoritative.
         assert (await server.fetch("/", "Host: 127.0.0.1", "X-Real-Ip: 1.2.3.4")).code == 404
 
 
@@ -200,7 +200,7 @@ async def test_routes_added_while_serving_count() -> None:
         assert (await peer.fetch("/")).body == b"host"
 
 
-# -- where no route matches --
+# -- no matching route --
 
 
 async def test_default_handler_class() -> None:
@@ -316,7 +316,7 @@ async def test_log_function_and_log_request() -> None:
     assert seen == [200, "/", "/none"]
 
 
-# -- overridden steps, and requests from elsewhere --
+# -- overridden methods, and requests without a server --
 
 
 async def test_find_handler_may_be_overridden() -> None:
@@ -449,7 +449,7 @@ async def test_handlers_run_in_tasks_where_the_setting_asks_for_it():
     assert seen == [False, False, True, True]
 
 
-# -- steps of the way that somebody has replaced --
+# -- overridden or patched methods of the routers --
 
 
 @pytest.mark.parametrize(
@@ -530,7 +530,7 @@ async def test_an_object_around_an_application_is_asked_itself() -> None:
     assert around.started == 1
 
 
-# -- requests that are about the server, or ask for what it has not --
+# -- requests about the server, unknown expectations --
 
 
 async def test_options_of_the_whole_server() -> None:
@@ -572,7 +572,7 @@ async def test_unknown_expectations_are_refused(body: Any) -> None:
 async def test_hooks_set_on_the_application_object(
     hook: str, method: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In the middle of a connection that took the short way; and they are let go of again."""
+    """They are set and removed during a connection that has used the fast path."""
     calls: list[str] = []
     settings: dict[str, Any] = {"log_function": lambda handler: None}
     application = web.Application([("/", handler_of(get=write_x, post=write_x))], **settings)

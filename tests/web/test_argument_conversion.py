@@ -1,4 +1,4 @@
-"""Arguments that are more than text: ``get_argument(name, type=…)``."""
+"""Conversion of arguments: ``get_argument(name, type=…)``."""
 
 from __future__ import annotations
 
@@ -184,7 +184,7 @@ def test_every_float(value: float) -> None:
 
 class Arguments(web.RequestHandler):
     def get(self) -> None:
-        # What mypy says of these is part of what is tested.
+        # mypy's results for these types are part of the test.
         page: int = self.get_argument("page", 1, type=int)
         maybe: float | None = self.get_query_argument("maybe", None, type=float)
         many: list[int] = self.get_arguments("n", type=int)
@@ -240,7 +240,7 @@ async def test_a_field_that_was_left_empty(text: str, expect_log: ExpectLog) -> 
     assert json.loads(response.body)[:2] == [1, None]
     with expect_log("tornado.general", "Invalid argument padded: '' is not an integer"):
         assert (await ask(Arguments, path=f"/?padded={text}")).code == 400
-    # What makes something of an empty text is asked first.
+    # A type that accepts an empty text takes precedence over the default.
     handler = handler_of(get=lambda self: self.write(repr(self.get_argument("n", None, type=str))))
     assert (await ask(handler, path="/?n=")).body == b"''"
 

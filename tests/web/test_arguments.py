@@ -14,7 +14,7 @@ from tornado.web import _arguments
 
 
 async def read(function: Any, path: Any, *fields: Any, **members: Any) -> Any:
-    """What `function` returns inside a handler."""
+    """Return the result of `function`, called in a handler."""
     seen: list[Any] = []
     await ask(handler_of(get=lambda self: seen.append(function(self)), **members), *fields, path=path)
     return seen[0]

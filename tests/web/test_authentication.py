@@ -16,7 +16,7 @@ from tornado.web import AuthenticationError, authenticated, format_challenge
 
 
 class Api(web.RequestHandler):
-    """Users by token; ``"limited"`` may read only."""
+    """Identifies users by token; ``"limited"`` may only read."""
 
     authentication_scheme = "Bearer"
     authentication_realm = "orders"

@@ -1,4 +1,4 @@
-"""Ready-made handlers."""
+"""The handlers of this package."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ async def test_who_fills_an_address_cannot_choose_its_host(path: str, expect_log
 async def test_only_the_beginning_of_a_refused_address_is_logged(path: str, expect_log: ExpectLog) -> None:
     with expect_log("tornado.general", "400 GET .*Redirect URL c") as expected:
         assert (await ask(ROUTES, path=path + "x" * 2000)).code == 400
-    assert len(str(expected.records[0].args)) < 2400  # the target itself is in the line besides
+    assert len(str(expected.records[0].args)) < 2400  # the line also contains the target
 
 
 @pytest.mark.parametrize("path", ["/any/%0Afoo", "/any/a%00b", "/below/a%0D%0AX: y", "/below/%7F"])
@@ -172,7 +172,7 @@ async def test_a_fallback_answers_by_itself() -> None:
         peer = await server.connect()
         for method, body in (("GET", None), ("POST", b"abc"), ("PURGE", None)):
             response = await peer.fetch("/", method=method, body=body)
-            if method == "PURGE":  # not among the handler's methods
+            if method == "PURGE":  # not in SUPPORTED_METHODS
                 assert response.code == 405
             else:
                 assert (response.code, response.body) == (202, method.encode() + b" " + (body or b""))

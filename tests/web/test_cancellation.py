@@ -1,4 +1,4 @@
-"""Handlers that are ended before their time: by a client that goes away, or by `handler_timeout`."""
+"""Cancellation of handlers: by a disconnect of the client, or by `handler_timeout`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SHORT = 0.02
 
 
 class Diary:
-    """What happened to a handler, in order, and a way to wait for its end."""
+    """A record of the events of a handler, in order, with a way to wait for its end."""
 
     def __init__(self) -> None:
         self.entries: list[str] = []
@@ -34,7 +34,7 @@ class Diary:
 
 
 def waiting(diary: Diary, base: Any = web.RequestHandler, **members: Any) -> Any:
-    """A handler whose method waits for ever, unless `members` say otherwise."""
+    """Return a handler whose method never returns, unless `members` override it."""
 
     class Waiting(base):  # type: ignore[misc]
         def on_connection_close(self) -> None:
@@ -73,7 +73,7 @@ async def leave(peer: Peer, how: str) -> None:
         await peer.close()
 
 
-# -- the client goes --
+# -- the client disconnects --
 
 
 @pytest.mark.parametrize("how", ["close", "reset"])
@@ -156,7 +156,7 @@ async def test_while_prepare_waits() -> None:
 @pytest.mark.parametrize("nested", [False, True])
 @pytest.mark.parametrize("awaits", ["future", "moment", "task"])
 async def test_a_generator_coroutine(nested: bool, awaits: str) -> None:
-    """Its generator is ended, too."""
+    """Its generator is closed too."""
     diary = Diary()
 
     @gen.coroutine
@@ -277,7 +277,7 @@ async def test_a_failing_callback_does_not_prevent_it(expect_log: ExpectLog) -> 
 
 
 async def test_while_the_response_is_under_way() -> None:
-    """Its status stays what was sent."""
+    """Its status remains the one that was sent."""
     diary = Diary()
 
     async def wait(self: Any) -> None:
@@ -375,7 +375,7 @@ async def test_an_execute_of_the_programs_own() -> None:
 
 
 async def test_somebody_elses_cancellation_is_left_alone() -> None:
-    """It is answered with 500, as ever."""
+    """The response is 500, as without the setting."""
     tasks: list[Any] = []
 
     async def get(self: Any) -> None:
@@ -415,7 +415,7 @@ async def test_what_is_closed_at_the_end_of_the_server() -> None:
 
 
 async def test_the_callback_comes_promptly(loop_kind: str, tls: Any) -> None:
-    """Within 100 ms, with nothing read or written meanwhile; the one measurement of time here."""
+    """Within 100 ms, while nothing is read or written; the only measurement of time in this file."""
     started, gone = asyncio.Event(), asyncio.Event()
 
     async def get(self: Any) -> None:
@@ -428,7 +428,7 @@ async def test_the_callback_comes_promptly(loop_kind: str, tls: Any) -> None:
     handler = handler_of(get=get, on_connection_close=on_connection_close)
     async with serving(web.Application([("/", handler)]), tls=tls) as server:
         best = 1.0
-        for _ in range(5):  # the machine may be busy; it is not busy all the time
+        for _ in range(5):  # repeated, because the machine may be busy for a short time
             started.clear()
             gone.clear()
             peer = await server.connect()
@@ -444,7 +444,7 @@ async def test_the_callback_comes_promptly(loop_kind: str, tls: Any) -> None:
     assert best < 0.1
 
 
-# -- the time is over --
+# -- the timeout expires --
 
 LATE = ("tornado.application", "Waiting took longer than its handler_timeout of 0.02 s: GET /")
 
@@ -459,7 +459,7 @@ async def test_a_handler_that_takes_too_long(loop_kind: str, tls: Any, expect_lo
             assert (await peer.fetch("/")).code == 503
             assert diary.entries == ["started", "cancelled", "finally", "on_finish 503"]
             diary.entries.clear()
-            assert (await peer.fetch("/")).code == 503  # the connection goes on
+            assert (await peer.fetch("/")).code == 503  # the connection is still usable
 
 
 @pytest.mark.parametrize(
@@ -516,7 +516,7 @@ async def test_a_response_under_way_is_broken_off(expect_log: ExpectLog) -> None
 
 
 async def test_what_goes_on_after_the_response() -> None:
-    """Is not of the request any more."""
+    """The rest of the method is not part of the request."""
     done = asyncio.Event()
 
     async def get(self: Any) -> None:
@@ -576,7 +576,7 @@ def test_settings_that_are_no_time(value: Any) -> None:
 
 @pytest.mark.parametrize("error", [StreamClosedError, ZeroDivisionError])
 async def test_an_exception_while_the_client_leaves(error: Any, expect_log: ExpectLog) -> None:
-    """What a handler raises in place of the cancellation is logged, unless it says no more than that."""
+    """An exception raised in place of the cancellation is logged, unless it only reports the disconnect."""
     diary = Diary()
 
     async def wait(self: Any) -> None:
@@ -623,7 +623,7 @@ async def test_an_attribute_out_of_range_is_answered(
             with expect_log("tornado.application", "Uncaught exception") as expected:
                 response = await server.fetch("/", method=method, body=b"x" if method == "POST" else None)
             assert response.code == 500
-            assert f"{name} of Handler: " in str(expected.records[0].exc_info[1])
+            assert f"{name} of Handler must be " in str(expected.records[0].exc_info[1])
 
 
 def test_settings_of_the_wrong_type() -> None:

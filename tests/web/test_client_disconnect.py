@@ -1,4 +1,4 @@
-"""The end of a request whose client has gone."""
+"""The end of a request whose client has disconnected."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ async def test_what_is_done_for_a_request_that_is_abandoned(caplog: pytest.LogCa
 
     def get(self: Any) -> None:
         self._auto_finish = False
-        self.write("nobody gets it")
+        self.write("never sent")
         abandon(self)
-        abandon(self)  # nothing but the parting is done twice
+        abandon(self)  # only _leave() is called again
 
     handler = handler_of(
         get=get, on_finish=lambda self: calls.append("on_finish"), _leave=lambda self: calls.append("_leave")
@@ -51,7 +51,7 @@ async def test_what_is_done_for_a_request_that_is_abandoned(caplog: pytest.LogCa
 async def test_clients_that_go_while_they_are_sent_something_are_no_errors(
     flushed: bool, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One line for all of them, and below the level that wakes people; `log_exception` hears of each."""
+    """A single line is logged for all of them, at INFO; `log_exception` is called for each."""
     caplog.set_level(logging.INFO, "tornado.general")
     monkeypatch.setattr(_client_disconnect, "_reports", LogRateLimit(gen_log))
     monkeypatch.setattr(_log_rate_limit, "time", SimpleNamespace(monotonic=lambda: 0.0))

@@ -1,4 +1,4 @@
-"""Handlers that cannot be made: an answer, and a log record that says what is wrong with which route."""
+"""Handlers that cannot be created: the response, and a log record that contains the error and the route."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tornado.routing import PathMatches, Rule, RuleRouter
 
 
 class Page(web.RequestHandler):
-    """Wants an argument of its route."""
+    """Requires an argument of its route."""
 
     def initialize(self, database: str) -> None:
         self.database = database
@@ -25,7 +25,7 @@ class Page(web.RequestHandler):
 
 
 def failing(hook: str, error: Any = ZeroDivisionError) -> Any:
-    """A handler one of whose hooks fails while it is made; all that come later would fail, too."""
+    """Return a handler whose hook fails during its creation; all later hooks would fail too."""
 
     def fail(self: Any) -> None:
         raise error
@@ -58,7 +58,7 @@ async def test_wrong_arguments_of_a_route(
             body = b"x" if method == "POST" else None
             response = await peer.fetch("/page/1", method=method, body=body)
             assert (response.code, b"500: Internal Server Error" in response.body) == (500, True)
-            assert (await peer.fetch("/")).body == b"ok"  # the connection goes on
+            assert (await peer.fetch("/")).body == b"ok"  # the connection is still usable
     error = raised(expected)
     assert isinstance(error, TypeError)
     text = "".join(traceback.format_exception(error))
@@ -153,7 +153,7 @@ async def test_what_was_sent_already_is_not_followed_by_another_answer(expect_lo
 
 
 async def test_routes_that_are_not_the_applications(expect_log: ExpectLog) -> None:
-    """The note does without the route."""
+    """The note does not contain the route."""
     application = web.Application()
     application.wildcard_router.rules.append(
         Rule(PathMatches("/.*"), RuleRouter([Rule(PathMatches("/x"), web.Application([("/x", Page)]))]))
@@ -165,7 +165,7 @@ async def test_routes_that_are_not_the_applications(expect_log: ExpectLog) -> No
 
 
 async def test_a_base_class_that_fails_too(expect_log: ExpectLog, monkeypatch: pytest.MonkeyPatch) -> None:
-    """There is no stand-in then: the answer is the server's, and the record tells of the second failure."""
+    """The placeholder fails too: the server responds, and the second failure is logged."""
 
     def fail(self: Any) -> None:
         raise ZeroDivisionError

@@ -18,7 +18,7 @@ from tornado.web._cookies import _MOST_TOLD, _TOLD
 
 
 async def cookies_of(function: Any, *fields: Any) -> Any:
-    """The Set-Cookie fields of a handler whose get() is `function`."""
+    """Return the Set-Cookie fields of a handler whose get() is `function`."""
 
     def get(self: Any) -> None:
         function(self)
@@ -48,7 +48,7 @@ async def cookies_of(function: Any, *fields: Any) -> Any:
             {"expires": datetime.datetime(2030, 1, 2, 3, 4, 5), "expires_days": 3},
             "n=v; expires=Wed, 02 Jan 2030 03:04:05 GMT; Path=/",
         ),
-        ({"max_age": 0}, "n=v; Path=/"),  # as ever
+        ({"max_age": 0}, "n=v; Path=/"),  # false values are ignored
         ({"samesite": "none", "secure": True}, "n=v; Path=/; SameSite=none; Secure"),
         ({"samesite": b"LAX"}, "n=v; Path=/; SameSite=LAX"),
         ({"partitioned": True, "secure": True}, "n=v; Partitioned; Path=/; Secure"),
@@ -238,7 +238,7 @@ async def test_reading() -> None:
     assert seen["c"] in ("2", "3")
 
 
-# -- what browsers would not keep --
+# -- cookies that browsers drop --
 
 
 @pytest.mark.parametrize(
@@ -381,7 +381,7 @@ async def test_signed_cookies_with_a_prefix() -> None:
         assert (await server.fetch("/", f"Cookie: {pair}", method="POST")).body == b"me"
 
 
-# -- reading, from the field or from its objects --
+# -- reading from the field or from the parsed cookies --
 
 
 def handler_for(*fields: str, touched: bool = False) -> web.RequestHandler:

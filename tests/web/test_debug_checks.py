@@ -19,7 +19,7 @@ DEBUG: dict[str, Any] = {"debug": True, "autoreload": False, "serve_traceback": 
 
 
 class Clock:
-    """Stands still but for what handlers spend."""
+    """A clock that advances only when handlers spend time."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -33,7 +33,7 @@ class Clock:
 
 @pytest.fixture
 def spend(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
-    """Call it to block the event loop, as far as the checks can tell."""
+    """Return a function that appears to block the event loop."""
     clock = Clock()
     monkeypatch.setattr(_debug_checks, "_clock", clock)
     monkeypatch.setattr(_debug_checks, "BLOCKING_TIME", 0.1)
@@ -44,7 +44,7 @@ def spend(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
 
 
 def blocking_handlers(spend: Callable[[float], None]) -> dict[str, tuple[Any, str]]:
-    """Handlers that block for 0.25 s in one step, and what the warning calls the method."""
+    """Return handlers that block for 0.25 s in one step, and the name of the method in the warning."""
 
     def plain(self: Any) -> None:
         spend(0.25)
@@ -265,7 +265,7 @@ async def test_exception_of_an_awaited_future_arrives(expect_log: ExpectLog) -> 
 
 # -- threads --
 
-#: Calls that make up a response.
+#: Calls that produce a response.
 CALLS: dict[str, Callable[[Any], Any]] = {
     "write": lambda self: self.write("late"),
     "flush": lambda self: self.flush(),
@@ -356,7 +356,7 @@ async def test_overridden_methods_are_called_under_debug() -> None:
 
 
 async def test_keyword_arguments_may_have_any_name_under_debug() -> None:
-    """``render(name=…)`` and a named group ``method`` are the program's."""
+    """``render(name=…)`` and a named group ``method`` are possible."""
 
     class Handler(web.RequestHandler):
         def render(self, template_name: str, **kwargs: Any) -> Any:

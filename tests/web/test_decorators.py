@@ -84,7 +84,7 @@ async def test_an_absolute_target_does_not_either(target: Any, expect_log: Expec
 
 
 class Private(web.RequestHandler):
-    """For whoever has the cookie `user`."""
+    """Requires the cookie `user`."""
 
     def get_current_user(self) -> Any:
         return self.get_cookie("user")
@@ -159,7 +159,7 @@ async def test_next_leads_to_this_host(target: str, wanted: str) -> None:
     ],
 )
 def test_next_of_a_target_with_control_characters_leads_to_this_host(uri: str) -> None:
-    """No server takes such a target from the wire; a program may set it."""
+    """The server rejects such a target, but a program may set it."""
     line = RequestStartLine("GET", "/", "HTTP/1.1")
     request = HTTPServerRequest(
         start_line=line, headers=HTTPHeaders({"Host": "localhost"}), connection=mock.Mock()
@@ -183,7 +183,7 @@ async def test_the_login_url_is_needed(expect_log: ExpectLog) -> None:
 
 
 def test_what_audits_look_for() -> None:
-    """Programs tell protected methods by their wrapper."""
+    """Programs detect protected methods by their wrapper."""
     wrapper: Any = vars(Private)["get"]
     assert isinstance(wrapper, types.FunctionType)
     assert vars(wrapper)["__wrapped__"].__name__ == wrapper.__name__ == "get"

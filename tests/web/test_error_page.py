@@ -17,7 +17,7 @@ class Page(web.RequestHandler):
 
 
 class Failing(web.RequestHandler):
-    """Raises errors of many kinds."""
+    """Raises errors of different kinds."""
 
     def get(self, kind: str) -> None:
         if kind == "public":
@@ -57,7 +57,7 @@ async def test_page_of_the_program(expect_log: ExpectLog) -> None:
     assert response.body == b"400 argument 'padded' is not an integer"
 
 
-#: Path of a request -> status and message of its error.
+#: From the path of a request to the status and message of its error.
 ERRORS = {
     "/public": (409, "Sold <out>"),
     "/reason": (404, "No Such Story"),
@@ -100,7 +100,7 @@ async def test_every_error_is_html_otherwise(path: str, expected: Any, expect_lo
     assert response.get("vary") == "Accept"
 
 
-#: Values of Accept, and whether an error page is JSON.
+#: From a value of Accept to whether the error page is JSON.
 ACCEPTED = {
     "application/json": True,
     "application/json, text/plain, */*": True,  # axios
@@ -182,7 +182,7 @@ def bad_cookie(self: Any) -> None:
     self._new_cookie["a"].line = "a=\u20ac"
 
 
-#: Members of a handler whose own error page cannot be sent.
+#: Methods of handlers whose own error page cannot be sent.
 UNSENDABLE: dict[str, dict[str, Any]] = {
     "header": {"get": bug, "write_error": bad_page},
     "clear": {"get": bug, "clear": bad_clear},

@@ -1,4 +1,4 @@
-"""A request's way through its handler, and that every hook on it is honoured."""
+"""Running a handler; all hooks must be called."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tornado.iostream import StreamClosedError
 
 
 class Base(web.RequestHandler):
-    """What the hooks are put on: its methods reach each of them."""
+    """The class whose hooks are overridden; each hook is called by one of its methods."""
 
     def get(self) -> None:
         self.write("got")
@@ -40,7 +40,7 @@ class Base(web.RequestHandler):
 
 @web.stream_request_body
 class Streaming(web.RequestHandler):
-    """Takes its body in parts."""
+    """Receives its body in parts."""
 
     def data_received(self, chunk: Any) -> None:
         pass
@@ -49,7 +49,7 @@ class Streaming(web.RequestHandler):
         self.write("posted")
 
 
-#: hook -> methods whose requests reach it.
+#: From a hook to the HTTP methods whose requests call it.
 HANDLER_HOOKS = {
     "__init__": "GET PUT DELETE PATCH POST",
     "initialize": "GET PUT DELETE PATCH POST",
@@ -81,7 +81,7 @@ XSRF = ("Cookie: _xsrf=00ff", "X-Xsrftoken: 00ff")
 
 
 def counting(original: Any, calls: Any) -> Any:
-    """A wrapper that notes its calls, as a program puts around a method."""
+    """Return a wrapper that records its calls, as programs wrap methods."""
 
     @functools.wraps(original)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
@@ -92,7 +92,7 @@ def counting(original: Any, calls: Any) -> Any:
 
 
 def coroutine_wrapper(original: Any, calls: Any) -> Any:
-    """The same around a coroutine function, as programs that trace requests have it."""
+    """Return a wrapper of a coroutine function, as tracing programs use."""
 
     @functools.wraps(original)
     async def wrapper(*args: Any, **kwargs: Any) -> Any:
@@ -108,7 +108,7 @@ def wrapped(owner: Any, hook: Any, calls: Any) -> Any:
 
 
 def touching(handler: Any) -> Any:
-    """The handler class with a `get` that asks for a user and an argument too."""
+    """Return the handler class with a `get` that also reads the user and an argument."""
 
     def get(self: Any) -> None:
         _ = self.current_user
@@ -119,7 +119,7 @@ def touching(handler: Any) -> Any:
 
 
 async def send(peer: Any, method: Any) -> Any:
-    """One request, and its response whatever it is."""
+    """Send one request and return its response, which may be an error."""
     body = b"body" if method in ("PUT", "PATCH", "POST") else None
     path = "/stream" if method == "POST" else "/?a=b"
     return await peer.fetch(path, *XSRF, method=method, body=body)
@@ -148,7 +148,7 @@ async def test_a_hook_overridden_on_a_subclass_is_called(
 async def test_a_hook_patched_at_run_time_is_called(
     hook: Any, method: Any, monkeypatch: pytest.MonkeyPatch, expect_log: ExpectLog
 ) -> None:
-    """In the middle of a connection, after requests that took the short way; and it is let go of again."""
+    """During a connection, after requests on the fast path; the patch is then removed."""
     calls: list[Any] = []
     routes = [("/", touching(Base)), ("/stream", Streaming)]
     async with serving(web.Application(routes, **SETTINGS)) as server:
@@ -252,11 +252,11 @@ async def test_what_a_wrapped_execute_sees(monkeypatch: pytest.MonkeyPatch) -> N
     assert seen == [("/a/b%20c", [], (b"b c",), {}), 200, ("/d", [], (), {"x": b"d"}), 200]
 
 
-# -- the order of things --
+# -- the order of calls --
 
 
 def noting(order: Any, base: Any = web.RequestHandler, **members: Any) -> Any:
-    """A handler that notes each step."""
+    """Return a handler that records each step."""
 
     class Noting(base):  # type: ignore[misc]
         def initialize(self) -> None:
@@ -375,7 +375,7 @@ async def test_what_is_returned_can_be_awaited(where: Any, expect_log: ExpectLog
 
 @pytest.mark.parametrize("prepare", [False, True])
 async def test_a_coroutine_may_return_what_finish_returns(prepare: bool) -> None:
-    """So jupyterlab_server's WorkspacesHandler does."""
+    """As jupyterlab_server's WorkspacesHandler does."""
 
     async def finish(self: Any) -> Any:
         return self.finish("done")
@@ -432,7 +432,7 @@ async def test_a_failure_is_logged_wherever_it_is(where: Any, expect_log: Expect
 
 
 async def test_a_failure_after_the_head_breaks_the_body(expect_log: ExpectLog) -> None:
-    """So that the client does not take the fragment for the whole."""
+    """The client must not mistake the fragment for the whole body."""
 
     async def get(self: Any) -> None:
         self.set_header("Content-Length", "100")
@@ -545,7 +545,7 @@ async def test_a_form_that_nothing_asks_for_is_not_decoded(options: Any) -> None
 
 
 async def test_a_handler_around_a_stand_in_for_a_request_runs_and_fails_as_usual() -> None:
-    """Tests of programs make one of the attributes that their handlers use."""
+    """Tests of programs create one with the attributes that their handlers use."""
     request: Any = SimpleNamespace(
         method="POST",
         uri="/",
@@ -575,7 +575,7 @@ async def test_a_malformed_form_is_a_400_and_leaves_the_query(
     field: str, body: bytes, message: str, asks: str, expect_log: ExpectLog
 ) -> None:
     def post(self: Any) -> None:
-        for _ in range(2):  # what was swallowed once is not taken for an empty form
+        for _ in range(2):  # a second access must not return an empty form
             with pytest.raises(httputil.HTTPInputError):
                 getattr(self, asks)("a", "none")
         getattr(self, asks)("a", "none")
@@ -649,7 +649,7 @@ async def test_a_client_that_goes_away_in_the_middle_of_a_body() -> None:
             closed.set()
 
         def post(self) -> None:
-            raise AssertionError("the body is not whole")
+            raise AssertionError("the body is incomplete")
 
     async with serving(web.Application([("/", Upload)])) as server:
         peer = await server.connect()
@@ -666,7 +666,7 @@ async def test_an_answer_before_the_body() -> None:
             raise web.HTTPError(401)
 
         def data_received(self, chunk: Any) -> None:
-            raise AssertionError("nobody wants it")
+            raise AssertionError("the body must not be delivered")
 
     async with serving(web.Application([("/", Early)])) as server:
         peer = await server.connect()
@@ -733,7 +733,7 @@ async def test_each_request_has_a_context_of_its_own(method: Any) -> None:
     assert seen == ["none", "this request's", "this request's"] * 2
 
 
-# -- mistakes that are named --
+# -- mistakes of programs --
 
 
 def cancelled(self: Any) -> None:

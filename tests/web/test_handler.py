@@ -1,4 +1,4 @@
-"""What a handler reads from a request and makes of a response."""
+"""Request handlers: reading a request, producing a response."""
 
 from __future__ import annotations
 
@@ -300,7 +300,7 @@ async def test_the_first_matching_route_wins(expect_log: ExpectLog) -> None:
 
 
 async def test_a_cancelled_handler_answers_500() -> None:
-    """Nothing is logged: whoever cancelled the task knows why."""
+    """Nothing is logged, because the code that cancelled the task knows the reason."""
     tasks: list[Any] = []
 
     async def get(self: Any) -> None:

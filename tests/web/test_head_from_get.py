@@ -1,4 +1,4 @@
-"""HEAD requests that a handler's ``get`` answers (the setting ``head_from_get``)."""
+"""HEAD requests handled by ``get`` (the setting ``head_from_get``)."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ async def test_head_has_the_headers_of_get_and_no_body(get: Any, compressed: boo
     async with serving(application) as server:
         peer = await server.connect()
         fields = ("Accept-Encoding: gzip",) if compressed else ()
-        for _ in range(2):  # the connection is kept
+        for _ in range(2):  # on a kept-alive connection
             head = await peer.fetch("/", *fields, method="HEAD")
             got = await peer.fetch("/", *fields)
             assert head.code == got.code

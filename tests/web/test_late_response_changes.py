@@ -20,15 +20,15 @@ CHANGES: dict[str, Callable[[Any], None]] = {
     "set_cookie('gone')": lambda self: self.clear_cookie("gone"),
 }
 WAYS = ["flush", "finish", "finish with headers"]
-#: But for clear_header() of a header that responses of the fast path do not have.
+#: Except clear_header() of a field that responses on the fast path do not have.
 CASES = [(call, way) for call in CHANGES for way in WAYS if "X-Early" not in call or way != "finish"]
 
 
 def handler_with(change: Callable[[Any], None], way: str, seen: list[Any]) -> Any:
-    """A handler that sends its head and then makes a change, and what its hooks then see."""
+    """Return a handler that changes its response after sending the head, and records what its hooks see."""
 
     def get(self: Any) -> None:
-        if way != "finish":  # that goes by the fast path
+        if way != "finish":  # finish() uses the fast path
             self.set_header("X-Early", "1")
         self.set_status(201)
         self.write("body")
@@ -59,7 +59,7 @@ async def test_late_change_is_ignored_with_a_warning_once_per_class(
                 assert answer.get("x-late") is None
                 assert answer.get_all("set-cookie") == []
         assert len(expected.records) == 2
-    # Programs read header fields back from the handler, as upstream lets them.
+    # Programs read header fields back from the handler, as upstream allows.
     late = "1" if "X-Late" in call else None
     early = None if way == "finish" or "X-Early" in call else "1"
     assert set(seen) == {(201, late, early)}

@@ -1,4 +1,4 @@
-"""The error of a method that does not take the groups of its route's pattern."""
+"""The error of a method that does not accept the groups of its route's pattern."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tornado import web
 
 
 def passing(method: Any) -> Any:
-    """A decorator of a program's own: what it passes on is not known."""
+    """A decorator of the program, whose arguments to the method are unknown."""
 
     @functools.wraps(method)
     def call(*args: Any, **kwargs: Any) -> Any:

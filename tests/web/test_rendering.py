@@ -1,4 +1,4 @@
-"""Templates of a handler."""
+"""Rendering of templates by a handler."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tornado.template import DictLoader, Loader
 async def render(
     template: Any, *fields: Any, values: Any = None, members: Any = None, others: Any = None, **settings: Any
 ) -> Any:
-    """The response of a handler that renders `template`, which may include `others`."""
+    """Return the response of a handler that renders `template`, which may include `others`."""
     loader = DictLoader({"page.html": template, **(others or {})})
 
     def get(self: Any) -> Any:
@@ -150,7 +150,7 @@ async def test_without_a_path_templates_stand_beside_the_program(tmp_path: Path)
     exec(compile(PROGRAM, str(tmp_path / "program.py"), "exec"), vars(program))
     modules = {"Module": program.Module}
     body = (await ask(program.Handler, ui_modules=modules)).body
-    # {% module Template() %} is at home where the page is, whoever is in between.
+    # {% module Template() %} uses the directory of the page, even from another frame.
     assert body == b"page part part"
 
 
@@ -175,7 +175,7 @@ async def test_why_templates_are_looked_for_there(tmp_path: Path, expect_log: Ex
 
     assert (await note_of()).startswith("the setting template_path is missing: ")
     members = {"get_template_path": lambda self: str(tmp_path)}
-    assert await note_of(members=members) == f"get_template_path() of Handler gave {str(tmp_path)!r}"
+    assert await note_of(members=members) == f"get_template_path() of Handler returned {str(tmp_path)!r}"
     assert "setting template_loader" in await note_of(template_loader=DictLoader({}))
 
 

@@ -1,4 +1,4 @@
-"""How output becomes a response: default fields, entity tags, head and body, and responses that break off."""
+"""Sending a response: default fields, entity tags, head and body, and responses that fail."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ SEEN: dict[str, Any] = {
 
 @pytest.mark.parametrize("get", SEEN.values(), ids=SEEN.keys())
 async def test_what_was_sent_is_seen_by_the_log_and_at_the_end(get: Any) -> None:
-    # Access logs take the size from there, OpenTelemetry its metrics.
+    # Access logs read the size from these fields, OpenTelemetry its metrics.
     seen: list[dict[str, str]] = []
 
     def look(handler: Any) -> None:
@@ -98,7 +98,7 @@ async def test_what_was_sent_is_seen_by_the_log_and_at_the_end(get: Any) -> None
 
     handler = handler_of(get=get, on_finish=look)
     response = await ask(handler, log_function=look)
-    framing = {"transfer-encoding", "connection"}  # the connection's own
+    framing = {"transfer-encoding", "connection"}  # added by the connection
     sent = {name.lower(): value for name, value in response.headers if name.lower() not in framing}
     assert seen == [sent, sent]
 
@@ -163,7 +163,7 @@ async def test_set_etag_header_replaces_the_tag_when_a_handler_calls_it() -> Non
     def get(self: Any) -> None:
         self.write("x")
         self.set_etag_header()
-        self.write("y")  # the tag stays that of what was written when it was set
+        self.write("y")  # the tag remains that of the body at the time of the call
 
     tag = f'"{hashlib.sha1(b"x").hexdigest()}"'
     response = await ask(handler_of(get=get))
@@ -299,7 +299,7 @@ def test_the_default_fields_are_made_once_a_second(monkeypatch: pytest.MonkeyPat
     assert _response.date() == "Tue, 14 Nov 2023 22:13:20 GMT"
     now += 0.1
     assert _response.default_headers()["Date"] == "Tue, 14 Nov 2023 22:13:21 GMT"
-    now -= 3600  # somebody has set the clock
+    now -= 3600  # the system clock was changed
     assert _response.date() == "Tue, 14 Nov 2023 21:13:21 GMT"
     assert b"application/json" in _response.default_block(True)
 
@@ -311,7 +311,7 @@ def test_lines_of_lengths_are_kept_within_limits() -> None:
     assert len(lines) <= 1000
 
 
-# -- what cannot be sent --
+# -- heads that cannot be sent --
 
 
 def bad_field(self: Any) -> None:
@@ -338,7 +338,7 @@ class BadTransform(web.OutputTransform):
         return status, headers, chunk
 
 
-#: What makes a response impossible to send.
+#: Methods that make a response impossible to send.
 UNSENDABLE = [bad_field, bad_reason, bad_status, small_status]
 
 

@@ -1,4 +1,4 @@
-"""The values that handler methods return."""
+"""Checks of the values that handler methods return."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tornado import gen, web
 
 DEBUG: dict[str, Any] = {"debug": True, "autoreload": False, "serve_traceback": False}
 
-#: Values that are the mistake of a program, and what the message recommends.
+#: Values returned by mistake, and the recommendation in the message.
 MISTAKES: list[tuple[Any, str]] = [
     ({"a": 1}, "got dict; write it with self.write(...)"),
     ({}, "got dict; write it with self.write(...)"),
@@ -44,7 +44,7 @@ def pool_future() -> concurrent.futures.Future[Any]:
 
 
 def method_kinds(make: Callable[[Any], Any]) -> dict[str, Any]:
-    """Asynchronous methods of each kind that return what `make` makes of the handler."""
+    """Return asynchronous methods of each kind, whose result is `make` called with the handler."""
 
     async def native(self: Any) -> Any:
         return make(self)
@@ -126,7 +126,7 @@ async def test_message_says_what_to_write_instead(value: Any, advice: str, expec
 async def test_plain_method_that_returns_a_value_is_an_error(
     place: str, value: Any, advice: str, expect_log: ExpectLog
 ) -> None:
-    """Upstream answers with 500 too."""
+    """Upstream responds with 500 too."""
     with expect_log("tornado.application", "Uncaught exception") as expected:
         assert (await ask(handler_with(place, lambda self: value))).code == 500
     assert f"Handler.{place.partition(' ')[0]}() should return None, {advice}" in str(raised(expected))
@@ -159,7 +159,7 @@ async def test_value_returned_after_finish_leaves_the_response(value: Any, expec
     assert (answer.code, answer.body) == (200, b"done")
 
 
-#: What programs return that run on upstream, where nothing is lost.
+#: Values that programs for upstream return and that may be ignored.
 HARMLESS: dict[str, Callable[[Any], Any]] = {
     "None": lambda self: None,
     "finish": lambda self: self.finish("done"),
@@ -181,7 +181,7 @@ async def test_futures_and_nothing_may_be_returned(kind: str, place: str, harmle
 
 
 async def test_result_of_a_future_that_a_plain_method_returns_may_be_anything() -> None:
-    """As in ``return client.fetch(...)``: it is not the method's own value."""
+    """As in ``return client.fetch(...)``: the value is not determined by the method."""
 
     def get(self: Any) -> Any:
         self.write("done")

@@ -1,4 +1,4 @@
-"""Routes that cannot work are named when they are added."""
+"""Checks of routes when they are added."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ async def asgi_application(scope: Any, receive: Any, send: Any) -> None: ...
 
 
 class WSGIApplication:
-    """As the objects of Flask and Django are."""
+    """Like the application objects of Flask and Django."""
 
     def __call__(self, environ: Any, start_response: Any) -> list[bytes]:
         return []
@@ -133,7 +133,7 @@ def test_route_that_is_added_later_is_compared_too(expect_log: ExpectLog) -> Non
     application = web.Application([("/a", First), ("/b", First)])
     with expect_log("tornado.application", "the route '/b' to Second can never match"):
         application.wildcard_router.add_rules([("/c", Second), ("/b", Second)])
-    application.add_handlers("example.com", [("/a", Second)])  # of another host
+    application.add_handlers("example.com", [("/a", Second)])  # for another host
 
 
 def test_identical_route_is_not_worth_a_warning(caplog: pytest.LogCaptureFixture) -> None:

@@ -1,4 +1,4 @@
-"""What a real browser makes of the security headers and of cookies with promises."""
+"""Security headers and cookies with name prefixes, in a real browser."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_only_our_own_script_runs(page: Any, program: Program) -> None:
 def test_only_our_own_pages_frame_it(other: bool, shown: bool, page: Any, program: Program) -> None:
     host = f"{'localhost' if other else '127.0.0.1'}:{program.port}"
     page.goto(program.url(f"/frames?host={host}"), wait_until="load")
-    # A frame that is refused is an error page of the browser's own, and may have no name, or be none at all.
+    # For a rejected frame the browser shows an error page, which may have no name, or no frame at all.
     frame = page.wait_for_selector("iframe").content_frame()
     assert (frame is not None and frame.title() == "ours") is shown
 
@@ -52,4 +52,4 @@ def test_cookies_that_keep_their_promises_are_kept(page: Any, program: Program) 
     assert kept["__Host-session"]["sameSite"] == "Strict"
     page.goto(f"{url}?clear=yes")
     left = {cookie["name"] for cookie in page.context.cookies()}
-    assert left <= {"__Secure-part"}  # a partition's cookie is cleared by partitioned=True alone
+    assert left <= {"__Secure-part"}  # only partitioned=True clears a partitioned cookie

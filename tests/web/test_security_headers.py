@@ -30,7 +30,7 @@ NONCE = "script-src 'self' 'nonce-{nonce}'; object-src 'none'"
 
 
 def security_of(response: Any) -> dict[str, str]:
-    """The fields that are of this setting, each of which must be there once."""
+    """Return the fields of this setting, after checking that each occurs once."""
     found = [(name, value) for name, value in response.headers if name in ALL]
     assert len(dict(found)) == len(found)
     return dict(found)
@@ -92,7 +92,7 @@ class Streaming(web.RequestHandler):
 
 
 class Inner(web.RequestHandler):
-    """Has another handler answer, as programs do."""
+    """Delegates to another handler, as programs do."""
 
     def get(self) -> Any:
         self._auto_finish = False
@@ -143,7 +143,7 @@ def application(tmp_path: Any) -> Any:
 @pytest.mark.parametrize(("path", "code"), PATHS)
 async def test_every_response_has_them(path: str, code: int, application: Any) -> None:
     async with serving(application(security_headers=True)) as server:
-        for _ in range(2):  # a static file goes another way the second time
+        for _ in range(2):  # the second response for a static file takes the fast path
             response = await server.fetch(path)
             assert response.code == code
             assert security_of(response) == DEFAULTS
@@ -444,7 +444,7 @@ async def test_a_policy_without_a_nonce_knows_none(pages: Any) -> None:
     app = web.Application([("/(.*)", Page)], security_headers=True, **settings)
     async with serving(app) as server:
         response = await server.fetch("/page.html")
-    assert response.body.decode().count("nonce=") == 1  # the template's own
+    assert response.body.decode().count("nonce=") == 1  # written in the template
     assert response.get("content-security-policy") is None
 
 

@@ -1,4 +1,4 @@
-"""Settings and routes that could not work are named when the application is made."""
+"""Invalid settings are reported when the application is created."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def test_settings_of_a_program_are_not_reported() -> None:
         max_connections protocol
     """
     web.Application(**dict.fromkeys(names.split(), "x"))
-    web.Application(static_paths=["a"], template_paths=("b",))  # several of them
+    web.Application(static_paths=["a"], template_paths=("b",))  # plural names of lists
     web.Application(login_url="/in", login_urls="both are meant")
 
 
@@ -180,7 +180,7 @@ def test_missing_static_directory_is_reported_once(tmp_path: pathlib.Path, expec
 
 def test_static_path_of_another_handler_class_is_not_looked_at() -> None:
     handler = type("Finder", (web.StaticFileHandler,), {})
-    web.Application(static_path=["several", "places"], static_handler_class=handler)
+    web.Application(static_path=["several", "directories"], static_handler_class=handler)
 
 
 def test_what_a_dict_of_ui_modules_holds_beside_them_is_logged(expect_log: ExpectLog) -> None:

@@ -1,4 +1,4 @@
-"""Signed values of Tornado 6.6.1 are valid here, and ours there: as recorded, and live."""
+"""Signed values are interchangeable with Tornado 6.6.1: recorded ones, and live ones."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tornado.web import create_signed_value, decode_signed_value, get_signature_
 
 RECORDED = json.loads(Path(__file__).with_name("signed_vectors.json").read_text())
 KEYS: dict[int, str | bytes] = {int(number): key for number, key in RECORDED["keys"].items()}
-# kind -> secret, version, key version
+# From a kind to secret, version and key version.
 KINDS: dict[str, tuple[Any, int, int | None]] = {
     "v1": (RECORDED["secret"], 1, None),
     "v2": (RECORDED["secret"], 2, None),

@@ -1,4 +1,4 @@
-"""Signed values: what is accepted, and that nothing else is."""
+"""Signed values: valid ones are accepted, all others rejected."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def decode(value: Any, name: Any = "name", days_later: Any = 0.0, **arguments: A
 
 
 def sign_v1(encoded: Any, timestamp: Any, name: Any = b"name", secret: Any = SECRET) -> Any:
-    """Version 1 as its definition has it, without the module under test."""
+    """Sign in version 1 as it is defined, without the module under test."""
     signature = hmac.new(secret.encode(), name + encoded + timestamp, hashlib.sha1).hexdigest().encode()
     return b"|".join([encoded, timestamp, signature])
 
@@ -94,7 +94,7 @@ def test_signatures_grow_old(version: Any, expect_log: ExpectLog) -> None:
 
 
 def test_digits_cannot_be_moved_between_value_and_time_of_version_1(expect_log: ExpectLog) -> None:
-    # Nothing separates them in what is signed.
+    # The signed text does not separate them.
     signature = create(value=b"\xd7\x6d\xf8", version=1).rpartition(b"|")[2]
     assert create(value=b"\xd7\x6d\xf8", version=1).startswith(b"1234|17")
     with expect_log("tornado.general", "Cookie timestamp in future"):

@@ -1,4 +1,4 @@
-"""UI modules: parts of a page with their own style and script."""
+"""UI modules: parts of a page with their own style sheet and script."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PAGE = "<html><head><title>x</title></head><body>%s</body></html>"
 
 
 class Button(web.UIModule):
-    """With everything a module may ask for."""
+    """Uses all kinds of assets."""
 
     def render(self, text: Any, **kwargs: Any) -> Any:
         return self.render_string("button.html", text=text, **kwargs)
@@ -43,7 +43,7 @@ class Button(web.UIModule):
 
 
 class Link(web.UIModule):
-    """Shares a file with `Button`, and asks for little else."""
+    """Shares a file with `Button`, and has few other assets."""
 
     def render(self) -> Any:
         return "<a>"
@@ -56,7 +56,7 @@ class Link(web.UIModule):
 
 
 class Plain(web.UIModule):
-    """Asks for nothing."""
+    """Has no assets."""
 
     def render(self, *args: Any) -> Any:
         known = [self.current_user, self.locale.code, self.request.method, self.ui is self.handler.ui, args]
@@ -235,7 +235,7 @@ async def test_a_handlers_ui() -> None:
 
 
 async def test_an_error_in_a_property_is_not_hidden(expect_log: ExpectLog) -> None:
-    """An AttributeError inside get_current_user() is shown as it is."""
+    """An AttributeError inside get_current_user() is reported unchanged."""
 
     def get_current_user(self: Any) -> Any:
         return self.no_such_thing

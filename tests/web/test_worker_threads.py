@@ -1,4 +1,4 @@
-"""Threads of the framework's own."""
+"""Threads for internal work."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_threads_are_begun_once_and_named() -> None:
 def test_threads_do_not_outlive_a_fork(monkeypatch: pytest.MonkeyPatch) -> None:
     workers = Workers("mine")
     pool = workers.executor()
-    monkeypatch.setattr(os, "getpid", lambda: -1)  # as in a child
+    monkeypatch.setattr(os, "getpid", lambda: -1)  # as in a child process
     other = workers.executor()
     assert other is not pool
     assert workers.executor() is other

@@ -1,4 +1,4 @@
-"""Protection against requests that other sites make a user's browser send."""
+"""Protection against cross-site request forgery."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FORM = "Content-Type: application/x-www-form-urlencoded"
 
 
 class Handler(web.RequestHandler):
-    """Shows its token, and takes whatever carries one."""
+    """Shows its token, and accepts requests that contain it."""
 
     def get(self) -> None:
         self.write(self.xsrf_token)
@@ -105,7 +105,7 @@ async def test_an_unknown_version_is_named(expect_log: ExpectLog) -> None:
 async def test_name_and_attributes_of_the_cookie() -> None:
     class WithUser(Handler):
         def get_current_user(self) -> Any:
-            return "somebody"
+            return "ann"
 
     settings: dict[str, Any] = {
         "xsrf_cookies": True,
@@ -115,7 +115,7 @@ async def test_name_and_attributes_of_the_cookie() -> None:
     (cookie,) = (await ask(Handler, **settings)).get_all("set-cookie")
     assert cookie.startswith("mine=2|")
     assert cookie.endswith("; HttpOnly; Path=/")
-    # It lives as long as a login does, unless it is said otherwise.
+    # For a logged-in user the cookie expires after 30 days, unless the setting overrides this.
     assert "expires=" in (await ask(WithUser, **settings)).get("set-cookie")
     settings["xsrf_cookie_kwargs"] = {"expires_days": None}
     assert "expires=" not in (await ask(WithUser, **settings)).get("set-cookie")
@@ -186,7 +186,7 @@ async def test_anything_else_is_refused(
 
 
 async def test_an_injected_cookie_with_an_empty_token_is_replaced() -> None:
-    # Or else a site next to ours could lock users out of every form.
+    # Otherwise a site on a sibling domain could lock users out of every form.
     response = await ask(Handler, "Cookie: _xsrf=2|00000000||1")
     assert response.get("set-cookie").startswith("_xsrf=2|")
 
@@ -223,7 +223,7 @@ async def test_it_is_checked_before_prepare(expect_log: ExpectLog) -> None:
         assert (await post(handler=Prepared)).code == 403
 
 
-# -- where a request comes from --
+# -- the origin of a request --
 
 TRUSTED = "https://trusted.example.com"
 SITES = [
@@ -240,7 +240,7 @@ SITES = [
     (["Sec-Fetch-Site: cross-site", f"Origin: {TRUSTED}"], 200),
     (["Sec-Fetch-Site: same-site", f"Origin: {TRUSTED}"], 200),
     (["Origin: http://example.com"], 200),
-    (["Origin: https://example.com"], 200),  # a proxy may have taken off the TLS
+    (["Origin: https://example.com"], 200),  # a proxy may terminate TLS
     (["Origin: HTTP://EXAMPLE.COM"], 200),
     (["Origin: http://example.com/path"], 200),
     (["Origin: http://example.com:8080"], 403),

@@ -385,8 +385,7 @@ class RequestHandler:
         :param type: converts the text to a value: int, float, bool, `decimal.Decimal`, `datetime.date`,
             `datetime.time`, `datetime.datetime`, an enumeration (by its values), or a function that raises a
             `ValueError` for invalid text. Numbers are plain ASCII without underscores, and finite. Browsers
-            send empty fields as empty text: the default is returned for it, if there is one; otherwise it is
-            invalid.
+            send empty form fields as empty text; if `type` rejects it, the default is returned, if any.
         :raises MissingArgumentError: (400) if the argument is absent and there is no default.
         :raises InvalidArgumentError: (400) if the text cannot be converted to `type`.
         :raises HTTPError: (400) if the value is not UTF-8.
@@ -425,7 +424,7 @@ class RequestHandler:
     def get_body_argument(
         self, name: str, default: Any = _ARG_DEFAULT, strip: bool = True, *, type: Any = None
     ) -> Any:
-        """Return an argument from the body only; otherwise as `get_argument`."""
+        """Return an argument of the body; see `get_argument` for the parameters and errors."""
         source = self.request.body_arguments
         if type is not None:
             return _arguments.last_as(self, name, default, source, strip, type)
@@ -436,7 +435,7 @@ class RequestHandler:
     @overload
     def get_body_arguments(self, name: str, strip: bool = ..., *, type: Converter[T]) -> list[T]: ...
     def get_body_arguments(self, name: str, strip: bool = True, *, type: Any = None) -> Any:
-        """Return all values of an argument from the body only; otherwise as `get_arguments`."""
+        """Return all values of an argument of the body; see `get_arguments` for the parameters."""
         source = self.request.body_arguments
         if type is not None:
             return _arguments.all_as(self, name, source, strip, type)
@@ -457,7 +456,7 @@ class RequestHandler:
     def get_query_argument(
         self, name: str, default: Any = _ARG_DEFAULT, strip: bool = True, *, type: Any = None
     ) -> Any:
-        """Return an argument from the query string only; otherwise as `get_argument`."""
+        """Return an argument of the query string; see `get_argument` for the parameters and errors."""
         source = self.request.query_arguments
         if type is not None:
             return _arguments.last_as(self, name, default, source, strip, type)
@@ -468,7 +467,7 @@ class RequestHandler:
     @overload
     def get_query_arguments(self, name: str, strip: bool = ..., *, type: Converter[T]) -> list[T]: ...
     def get_query_arguments(self, name: str, strip: bool = True, *, type: Any = None) -> Any:
-        """Return all values of an argument from the query string only; otherwise as `get_arguments`."""
+        """Return all values of an argument of the query string; see `get_arguments` for the parameters."""
         source = self.request.query_arguments
         if type is not None:
             return _arguments.all_as(self, name, source, strip, type)
