@@ -37,10 +37,10 @@ def test_no_known_name_is_a_misspelling_of_another() -> None:
             assert closest(name, names - {name}) is None
 
 
-def test_what_is_for_servers_alone_is_not_for_applications() -> None:
+def test_server_only_settings_are_not_application_settings() -> None:
     assert SERVER_ONLY < SERVER
     assert not SERVER & APPLICATION
 
 
-def test_names_that_are_not_text() -> None:
+def test_closest_ignores_names_that_are_not_text() -> None:
     assert closest(5, APPLICATION) is None  # type: ignore[arg-type]

@@ -45,11 +45,11 @@ wrapped = functools.wraps(plain)(lambda *args: plain(*args, None))
         (functools.partial(plain), 9, (), True),
     ],
 )
-def test_method(method: Any, positional: int, names: Any, expected: bool) -> None:
+def test_method_accepts(method: Any, positional: int, names: Any, expected: bool) -> None:
     assert method_accepts(method, positional, names) is expected
 
 
-def test_function() -> None:
+def test_accepts() -> None:
     assert accepts(plain, 2)
     assert not accepts(plain, 1)
     assert accepts(functools.partial(plain, None), 1)

@@ -56,7 +56,7 @@ def request_for(host: str, protocol: str = "http") -> Any:
         "a_b",
     ],
 )
-def test_hosts_that_are_listed(host: str) -> None:
+def test_listed_hosts_are_allowed(host: str) -> None:
     allowed = AllowedHosts(ALLOWED)
     assert allowed.allow(request_for(host))
     assert allowed.allow(request_for(host))
@@ -92,13 +92,13 @@ def test_hosts_that_are_listed(host: str) -> None:
         "x." * 200 + "example.org",
     ],
 )
-def test_hosts_that_are_not(host: str) -> None:
+def test_other_hosts_are_rejected(host: str) -> None:
     allowed = AllowedHosts(ALLOWED)
     assert not allowed.allow(request_for(host))
     assert not allowed.allow(request_for(host))
 
 
-def test_a_port_that_goes_without_saying() -> None:
+def test_default_port_of_the_protocol() -> None:
     allowed = AllowedHosts(["example.com:443", ".example.org:80"])
     assert allowed.allow(request_for("example.com", "https"))
     assert not allowed.allow(request_for("example.com", "http"))
@@ -106,7 +106,7 @@ def test_a_port_that_goes_without_saying() -> None:
     assert not allowed.allow(request_for("a.example.org", "https"))
 
 
-def test_the_names_of_this_machine() -> None:
+def test_local_hosts() -> None:
     allowed = AllowedHosts(LOCAL_HOSTS)
     for host in ("localhost", "localhost:8888", "app.localhost", "127.0.0.1:1", "[::1]:1"):
         assert allowed.allow(request_for(host))
@@ -114,11 +114,11 @@ def test_the_names_of_this_machine() -> None:
         assert not allowed.allow(request_for(host))
 
 
-def test_every_host() -> None:
+def test_asterisk_allows_every_host() -> None:
     assert AllowedHosts(["*"]).allow(request_for("anything"))
 
 
-def test_what_is_remembered_has_an_end() -> None:
+def test_cache_of_allowed_hosts_is_limited() -> None:
     allowed = AllowedHosts([".example.org"])
     for number in range(_REMEMBERED * 3):
         assert allowed.allow(request_for(f"a{number}.example.org"))
@@ -126,7 +126,7 @@ def test_what_is_remembered_has_an_end() -> None:
 
 
 @given(st.text(max_size=40) | st.from_regex(r"[\[\].:a-z0-9]{0,20}", fullmatch=True))
-def test_any_text_is_decided(host: str) -> None:
+def test_any_text_is_allowed_or_rejected(host: str) -> None:
     AllowedHosts(ALLOWED).allow(request_for(host))
 
 
@@ -151,7 +151,7 @@ def test_any_text_is_decided(host: str) -> None:
         (["a..ü"], ValueError, "is not a host"),
     ],
 )
-def test_a_wrong_setting(entries: Any, error: Any, message: str) -> None:
+def test_invalid_setting_is_rejected(entries: Any, error: Any, message: str) -> None:
     with pytest.raises(error, match=message.replace("*", r"\*").replace("[", r"\[")):
         web.Application(allowed_hosts=entries)
 
@@ -176,7 +176,7 @@ def application(cls: type[web.Application] = web.Application, **settings: Any) -
     return cls([("/", Hello)], allowed_hosts=ALLOWED, **settings)
 
 
-async def test_nothing_runs_for_another_host(expect_log: ExpectLog) -> None:
+async def test_no_code_of_the_program_runs_for_another_host(expect_log: ExpectLog) -> None:
     ran: list[str] = []
 
     class Witness(web.RequestHandler):
@@ -197,7 +197,7 @@ async def test_nothing_runs_for_another_host(expect_log: ExpectLog) -> None:
     assert ran == []
 
 
-async def test_the_connection_goes_on() -> None:
+async def test_connection_is_kept_alive() -> None:
     async with serving(application()) as server:
         peer = await server.connect()
         for _ in range(3):
@@ -206,7 +206,7 @@ async def test_the_connection_goes_on() -> None:
             assert (await peer.fetch("/none", GOOD)).code == 404
 
 
-async def test_the_answer(expect_log: ExpectLog) -> None:
+async def test_response_for_another_host(expect_log: ExpectLog) -> None:
     async with serving(application(security_headers=True)) as server:
         peer = await server.connect()
         for _ in range(2):
@@ -220,23 +220,21 @@ async def test_the_answer(expect_log: ExpectLog) -> None:
 
 @pytest.mark.parametrize("field", ["X-Forwarded-Host", "X-Host", "Forwarded"])
 @pytest.mark.parametrize("xheaders", [True, False])
-async def test_what_a_proxy_might_say_does_not_count(
-    field: str, xheaders: bool, expect_log: ExpectLog
-) -> None:
+async def test_forwarding_fields_are_ignored(field: str, xheaders: bool, expect_log: ExpectLog) -> None:
     async with serving(application(), xheaders=xheaders) as server:
         with expect_log("tornado.general", LINE):
             assert (await server.fetch("/", EVIL, f"{field}: example.com")).code == 421
         assert (await server.fetch("/", GOOD, f"{field}: evil.test")).code == 200
 
 
-async def test_the_target_counts_before_the_host_field(expect_log: ExpectLog) -> None:
+async def test_host_of_the_target_takes_precedence(expect_log: ExpectLog) -> None:
     async with serving(application()) as server:
         with expect_log("tornado.general", LINE):
             assert (await server.fetch("http://evil.test/", GOOD)).code == 421
         assert (await server.fetch("http://example.com/", EVIL)).code == 200
 
 
-async def test_a_client_without_a_host_asks_for_this_machine(expect_log: ExpectLog) -> None:
+async def test_request_without_host_is_for_the_local_machine(expect_log: ExpectLog) -> None:
     request = "GET / HTTP/1.0\r\n\r\n"
     async with serving(application()) as server:
         assert (await server.exchange(request)).startswith(b"HTTP/1.1 200")
@@ -245,7 +243,7 @@ async def test_a_client_without_a_host_asks_for_this_machine(expect_log: ExpectL
             assert (await server.exchange(request)).startswith(b"HTTP/1.1 421")
 
 
-async def test_a_body_is_not_waited_for(expect_log: ExpectLog) -> None:
+async def test_response_is_sent_before_the_body(expect_log: ExpectLog) -> None:
     async with serving(application()) as server:
         peer = await server.connect()
         peer.send(f"POST / HTTP/1.1\r\n{EVIL}\r\nContent-Length: 1000000\r\n\r\nabc")
@@ -257,7 +255,7 @@ async def test_a_body_is_not_waited_for(expect_log: ExpectLog) -> None:
             assert (await peer.response()).code == 421
 
 
-async def test_static_files_too(tmp_path: Any, expect_log: ExpectLog) -> None:
+async def test_static_files_of_another_host(tmp_path: Any, expect_log: ExpectLog) -> None:
     (tmp_path / "a.txt").write_text("content")
     async with serving(application(static_path=str(tmp_path))) as server:
         assert (await server.fetch("/static/a.txt", GOOD)).body == b"content"
@@ -276,7 +274,7 @@ class OwnStart(web.Application):
 
 
 @pytest.mark.parametrize("cls", [OwnFinder, OwnStart])
-async def test_an_application_with_ways_of_its_own(cls: Any, expect_log: ExpectLog) -> None:
+async def test_application_with_overridden_methods(cls: Any, expect_log: ExpectLog) -> None:
     async with serving(application(cls)) as server:
         assert (await server.fetch("/", GOOD)).body == b"hello"
         with expect_log("tornado.general", LINE):
@@ -302,7 +300,7 @@ def add_host(app: Any) -> None:
 
 
 @pytest.mark.parametrize("change", [replace_router, set_hook, add_host])
-async def test_an_application_that_was_changed(change: Any, expect_log: ExpectLog) -> None:
+async def test_application_changed_at_run_time(change: Any, expect_log: ExpectLog) -> None:
     app = application()
     change(app)
     async with serving(app) as server:
@@ -311,7 +309,7 @@ async def test_an_application_that_was_changed(change: Any, expect_log: ExpectLo
             assert (await server.fetch("/", EVIL)).code == 421
 
 
-async def test_an_application_behind_a_router(expect_log: ExpectLog) -> None:
+async def test_application_as_target_of_a_router(expect_log: ExpectLog) -> None:
     outer = RuleRouter([Rule(web.AnyMatches(), application())])  # type: ignore[attr-defined]
     async with serving(outer) as server:
         assert (await server.fetch("/", GOOD)).body == b"hello"
@@ -319,13 +317,13 @@ async def test_an_application_behind_a_router(expect_log: ExpectLog) -> None:
             assert (await server.fetch("/", EVIL)).code == 421
 
 
-async def test_a_server_that_inflates_bodies_asks_by_the_long_way(expect_log: ExpectLog) -> None:
+async def test_server_that_decompresses_bodies(expect_log: ExpectLog) -> None:
     async with serving(application(), server_class=HTTPServer, decompress_request=True) as server:
         assert (await server.fetch("/", GOOD)).body == b"hello"
         with expect_log("tornado.general", LINE):
             assert (await server.fetch("/", EVIL, method="POST", body=b"x")).code == 421
 
 
-async def test_off() -> None:
+async def test_all_hosts_are_allowed_by_default() -> None:
     assert (await ask(Hello, EVIL)).body == b"hello"
     assert (await ask(Hello, EVIL, allowed_hosts=None)).body == b"hello"

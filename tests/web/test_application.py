@@ -123,7 +123,7 @@ def call(request: Any) -> None:
     request.connection.finish()
 
 
-async def test_targets_that_are_no_handlers() -> None:
+async def test_targets_other_than_handlers() -> None:
     routes = [
         ("/router.*", Delegating()),
         ("/serving", Serving()),
@@ -189,7 +189,7 @@ async def test_default_host() -> None:
         assert (await server.fetch("/", "Host: 127.0.0.1", "X-Real-Ip: 1.2.3.4")).code == 404
 
 
-async def test_routes_added_while_serving_count() -> None:
+async def test_routes_added_while_serving_are_used() -> None:
     app = web.Application([("/", named("first"))])
     async with serving(app) as server:
         peer = await server.connect()
@@ -244,7 +244,7 @@ def test_reverse_url() -> None:
         app.reverse_url("nope")
 
 
-def test_a_name_given_twice_is_warned_of(expect_log: ExpectLog) -> None:
+def test_duplicate_route_name_is_logged(expect_log: ExpectLog) -> None:
     with expect_log("tornado.application", "Multiple handlers named a"):
         web.Application(
             [web.url("/a", web.RequestHandler, name="a"), web.url("/b", web.RequestHandler, name="a")]
@@ -254,7 +254,7 @@ def test_a_name_given_twice_is_warned_of(expect_log: ExpectLog) -> None:
 # -- settings --
 
 
-def test_debug_sets_what_helps(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_debug_changes_the_defaults_of_other_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     started = []
     reloader: Any = types.ModuleType("tornado.autoreload")
     reloader.start = lambda: started.append(True)
@@ -275,7 +275,7 @@ def test_debug_sets_what_helps(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "autoreload" not in web.Application().settings
 
 
-async def test_settings_are_the_handlers() -> None:
+async def test_handler_settings_are_those_of_the_application() -> None:
     class Handler(web.RequestHandler):
         def get(self) -> None:
             assert self.settings is self.application.settings
@@ -337,7 +337,7 @@ async def test_find_handler_may_be_overridden() -> None:
     ]
 
 
-async def test_a_delegate_of_ones_own() -> None:
+async def test_delegate_wrapped_by_start_request() -> None:
     class Wrapped(httputil.HTTPMessageDelegate):
         def __init__(self, inner: Any, log: Any) -> None:
             self.inner, self.log = inner, log
@@ -426,12 +426,12 @@ async def test_on_close_of_an_application() -> None:
 
 
 @pytest.mark.parametrize("handlers", ["/", web.RequestHandler])
-def test_routes_that_are_no_list(handlers: Any) -> None:
+def test_routes_that_are_not_a_list_are_rejected(handlers: Any) -> None:
     with pytest.raises(TypeError, match=r"routes must be a list of tuples, as in Application"):
         web.Application(handlers)
 
 
-async def test_handlers_run_in_tasks_where_the_setting_asks_for_it():
+async def test_handlers_run_in_tasks_with_the_setting_handler_tasks():
     seen = []
 
     class Handler(web.RequestHandler):
@@ -456,7 +456,7 @@ async def test_handlers_run_in_tasks_where_the_setting_asks_for_it():
     "place", [(routing.RuleRouter, "find_handler"), (routing.RuleRouter, "get_target_delegate")]
 )
 @pytest.mark.parametrize("own", [False, True])
-async def test_patched_steps_of_the_routers_are_taken(
+async def test_patched_router_methods_are_called(
     place: Any, own: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app = web.Application([("/", named("page"))])
@@ -480,7 +480,7 @@ async def test_patched_steps_of_the_routers_are_taken(
 
 @pytest.mark.parametrize("name", ["find_handler", "get_target_delegate"])
 @pytest.mark.parametrize("inner", [False, True])
-async def test_routers_with_steps_of_their_own(name: str, inner: bool) -> None:
+async def test_overridden_router_methods_are_called(name: str, inner: bool) -> None:
     app = web.Application([("/", named("page"))])
     calls: list[Any] = []
     base: Any = type(app.wildcard_router)
@@ -512,7 +512,7 @@ async def test_any_router_may_be_the_default_one() -> None:
     assert await answers(app, "/", "/none") == ["200 own", "404"]
 
 
-async def test_an_object_around_an_application_is_asked_itself() -> None:
+async def test_start_request_of_an_application_wrapper_is_called() -> None:
     class Around(httputil.HTTPServerConnectionDelegate):
         def __init__(self, inner: Any) -> None:
             self.inner = inner
@@ -552,7 +552,7 @@ async def test_options_of_the_whole_server_may_have_a_route() -> None:
 
 
 @pytest.mark.parametrize("body", [None, b"body"])
-async def test_unknown_expectations_are_refused(body: Any) -> None:
+async def test_unknown_expectations_are_rejected(body: Any) -> None:
     calls: list[Any] = []
 
     def get(self: Any) -> None:

@@ -119,14 +119,14 @@ BAD: list[tuple[Any, str, str]] = [
 
 
 @pytest.mark.parametrize(("converter", "text", "expected"), GOOD)
-def test_what_is_taken(converter: Any, text: str, expected: Any) -> None:
+def test_accepted_texts(converter: Any, text: str, expected: Any) -> None:
     made = convert("n", text, converter)
     assert made == expected
     assert type(made) is type(expected)
 
 
 @pytest.mark.parametrize(("converter", "text", "message"), BAD)
-def test_what_is_refused(converter: Any, text: str, message: str) -> None:
+def test_rejected_texts(converter: Any, text: str, message: str) -> None:
     with pytest.raises(InvalidArgumentError) as caught:
         convert("n", text, converter)
     error = caught.value
@@ -139,12 +139,12 @@ def test_what_is_refused(converter: Any, text: str, message: str) -> None:
 
 
 @pytest.mark.parametrize("converter", [7, "int", None])
-def test_what_is_no_type(converter: Any) -> None:
+def test_converter_that_is_not_callable_is_rejected(converter: Any) -> None:
     with pytest.raises(TypeError, match="the type of argument 'n' must be a function that accepts text"):
         convert("n", "x", converter)
 
 
-def test_an_error_of_the_converter_itself_is_one_of_the_program() -> None:
+def test_type_error_of_the_converter_is_propagated() -> None:
     def faulty(text: str) -> int:
         raise TypeError("a mistake")
 
@@ -152,14 +152,14 @@ def test_an_error_of_the_converter_itself_is_one_of_the_program() -> None:
         convert("n", "x", faulty)
 
 
-def test_a_class_that_text_does_not_make() -> None:
+def test_class_that_does_not_accept_text_is_explained() -> None:
     with pytest.raises(TypeError) as caught:
         convert("n", "x", datetime.timedelta)
     assert caught.value.__notes__ == ["argument 'n', type=timedelta: the type is called with text"]
 
 
 @given(st.text(max_size=30), st.sampled_from([int, float, bool, decimal.Decimal, datetime.date, Colour]))
-def test_any_text_is_a_value_or_refused(text: str, converter: Any) -> None:
+def test_any_text_is_converted_or_rejected(text: str, converter: Any) -> None:
     try:
         value = convert("n", text, converter)
     except InvalidArgumentError:
@@ -227,7 +227,7 @@ async def test_arguments_of_the_body() -> None:
         ("/", "Missing argument padded"),
     ],
 )
-async def test_a_wrong_argument_is_a_400(path: str, message: str, expect_log: ExpectLog) -> None:
+async def test_invalid_argument_is_400(path: str, message: str, expect_log: ExpectLog) -> None:
     async with serving(web.Application([("/", Arguments)])) as server:
         with expect_log("tornado.general", message):
             response = await server.fetch(path)
@@ -235,7 +235,7 @@ async def test_a_wrong_argument_is_a_400(path: str, message: str, expect_log: Ex
 
 
 @pytest.mark.parametrize("text", ["", "%20"])
-async def test_a_field_that_was_left_empty(text: str, expect_log: ExpectLog) -> None:
+async def test_empty_field_returns_the_default(text: str, expect_log: ExpectLog) -> None:
     response = await ask(Arguments, path=f"/?page={text}&maybe={text}&padded=1")
     assert json.loads(response.body)[:2] == [1, None]
     with expect_log("tornado.general", "Invalid argument padded: '' is not an integer"):
@@ -245,13 +245,13 @@ async def test_a_field_that_was_left_empty(text: str, expect_log: ExpectLog) -> 
     assert (await ask(handler, path="/?n=")).body == b"''"
 
 
-async def test_white_space_counts_where_it_is_kept(expect_log: ExpectLog) -> None:
+async def test_whitespace_is_invalid_without_strip(expect_log: ExpectLog) -> None:
     handler = handler_of(get=lambda self: self.write(str(self.get_argument("n", None, False, type=int))))
     with expect_log("tornado.general", "Invalid argument n: ' 1'"):
         assert (await ask(handler, path="/?n=%201")).code == 400
 
 
-async def test_bytes_of_ones_own_decoding() -> None:
+async def test_bytes_from_decode_argument_are_converted() -> None:
     def decode(self: Any, value: bytes, name: Any = None) -> Any:
         return value
 
@@ -261,7 +261,7 @@ async def test_bytes_of_ones_own_decoding() -> None:
     assert (await ask(handler, path="/?n=12")).body == b"12"
 
 
-async def test_an_overridden_method_of_the_old_signature() -> None:
+async def test_override_without_the_type_parameter() -> None:
     class Old(web.RequestHandler):
         def get_argument(self, name: str, default: Any = None, strip: bool = True) -> Any:  # type: ignore[override]
             return super().get_argument(name, default, strip)

@@ -39,7 +39,7 @@ async def test_values(query: Any, strip: Any, expected: Any) -> None:
     assert await read(lambda handler: handler.get_body_arguments("a", strip), f"/?{query}") == []
 
 
-def test_control_characters_cost_as_little_as_others() -> None:
+def test_control_characters_take_no_longer_than_others() -> None:
     handler: Any = SimpleNamespace(decode_argument=lambda value, name: value.decode())
 
     def read(value: bytes) -> None:
@@ -48,11 +48,11 @@ def test_control_characters_cost_as_little_as_others() -> None:
     assert min(seconds(read, b"\x01" * 100_000) / seconds(read, b"\nx" * 50_000) for _ in range(6)) < 3
 
 
-def test_surrogates_beside_control_characters_stay() -> None:
+def test_surrogates_are_kept_when_control_characters_are_replaced() -> None:
     assert _arguments._without_controls("\ud800\x01é\t") == "\ud800 é\t"
 
 
-async def test_arguments_may_be_decoded_otherwise() -> None:
+async def test_decode_argument_may_be_overridden() -> None:
     def latin(self: Any, value: Any, name: Any = None) -> Any:
         return value.decode("latin-1")
 
@@ -63,7 +63,7 @@ async def test_arguments_may_be_decoded_otherwise() -> None:
     assert await read(lambda handler: handler.get_argument("a"), "/?a=%20%FC", decode_argument=raw) == b"\xfc"
 
 
-async def test_strip_is_a_bool(expect_log: ExpectLog) -> None:
+async def test_strip_that_is_not_a_bool_is_rejected(expect_log: ExpectLog) -> None:
     with expect_log("tornado.application", "Uncaught exception") as expected:
         await ask(handler_of(get=lambda self: self.get_arguments("a", "default")))
     assert "strip must be a bool, got 'default'" in str(raised(expected))
@@ -110,17 +110,17 @@ def supported(monkeypatch: pytest.MonkeyPatch) -> Any:
         ("\xff, de", "de"),
     ],
 )
-async def test_the_browsers_languages(header: Any, code: Any, supported: Any) -> None:
+async def test_language_from_accept_language(header: Any, code: Any, supported: Any) -> None:
     found = await read(lambda handler: handler.locale.code, "/", f"Accept-Language: {header}")
     assert found == code
 
 
-async def test_the_users_language_comes_first(supported: Any) -> None:
+async def test_user_locale_overrides_accept_language(supported: Any) -> None:
     members: dict[str, Any] = {"get_user_locale": lambda self: locale.get("pt_BR")}
     assert await read(lambda handler: handler.locale.code, "/", "Accept-Language: de", **members) == "pt_BR"
 
 
-async def test_the_language_is_asked_for_once_or_set(supported: Any) -> None:
+async def test_locale_is_determined_once_or_assigned(supported: Any) -> None:
     asked = []
 
     def get_user_locale(self: Any) -> None:
@@ -136,6 +136,6 @@ async def test_the_language_is_asked_for_once_or_set(supported: Any) -> None:
     assert await read(lambda handler: handler.get_browser_locale("pt_BR").code, "/") == "pt_BR"
 
 
-async def test_a_flood_of_languages(supported: Any) -> None:
+async def test_number_of_parsed_languages_is_limited(supported: Any) -> None:
     header = "Accept-Language: " + ",".join(["xx"] * _arguments._MOST_LANGUAGES) + ",de"
     assert await read(lambda handler: handler.locale.code, "/", header) == "en_US"

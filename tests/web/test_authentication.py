@@ -67,7 +67,7 @@ async def test_unknown_token(expect_log: ExpectLog) -> None:
     assert response.get("www-authenticate") == 'Bearer realm="orders", error="invalid_token"'
 
 
-async def test_scheme_of_another_kind_is_no_token() -> None:
+async def test_credentials_of_another_scheme_are_not_a_token() -> None:
     response = await ask(Api, "Authorization: Basic bWU6c2VjcmV0")
     assert (response.code, response.get("www-authenticate")) == (401, 'Bearer realm="orders"')
 
@@ -154,12 +154,12 @@ async def test_basic_without_a_realm_is_explained(expect_log: ExpectLog) -> None
 
 
 @pytest.mark.parametrize("argument", ["Bearer", 401, {"scheme": "Bearer"}])
-def test_wrong_use_of_the_decorator(argument: Any) -> None:
+def test_positional_argument_of_the_decorator_is_rejected(argument: Any) -> None:
     with pytest.raises(TypeError, match="accepts keyword arguments"):
         authenticated(argument)
 
 
-def test_what_audits_look_for_in_each_use() -> None:
+def test_wrapper_of_each_use_is_recognised_by_audits() -> None:
     for name in ("get", "post"):
         wrapper: Any = vars(Api)[name]
         assert isinstance(wrapper, types.FunctionType)
@@ -213,7 +213,7 @@ async def test_asynchronous_user_that_fails(expect_log: ExpectLog) -> None:
 # -- AuthenticationError --
 
 
-async def test_challenges_go_with_pages_of_the_program() -> None:
+async def test_challenges_are_sent_with_overridden_error_pages() -> None:
     class Handler(web.RequestHandler):
         def get(self) -> None:
             raise AuthenticationError(
@@ -243,7 +243,7 @@ def test_status(arguments: Any, code: int) -> None:
     assert AuthenticationError(**arguments).status_code == code
 
 
-def test_challenges_as_one_text_are_refused() -> None:
+def test_challenges_as_one_text_are_rejected() -> None:
     with pytest.raises(TypeError, match="list of field values"):
         AuthenticationError(challenges="Basic realm=a")
 
@@ -260,7 +260,7 @@ def test_error_can_be_copied() -> None:
 
 
 @pytest.mark.parametrize("description", ["a\r\nb", "caf\xe9"])
-def test_description_that_no_challenge_can_have(description: str) -> None:
+def test_description_with_invalid_characters_is_rejected(description: str) -> None:
     with pytest.raises(ValueError, match="error_description is printable ASCII"):
         AuthenticationError("invalid_token", description)
 
@@ -279,7 +279,7 @@ PROTECTIONS: Any = [{"xsrf_cookies": True}, {"cross_origin_protection": True}]
 
 
 @pytest.mark.parametrize("settings", PROTECTIONS)
-async def test_bearer_token_stands_in_for_the_proof_of_origin(settings: Any) -> None:
+async def test_request_with_bearer_token_skips_xsrf_and_origin_checks(settings: Any) -> None:
     fields = ("Authorization: Bearer full", "Sec-Fetch-Site: cross-site", "Origin: https://a.example")
     response = await ask(Both, *fields, method="POST", body=b"", **settings)
     assert response.body == b"from me"
@@ -287,7 +287,7 @@ async def test_bearer_token_stands_in_for_the_proof_of_origin(settings: Any) -> 
 
 @pytest.mark.parametrize("settings", PROTECTIONS)
 @pytest.mark.parametrize("authorization", [None, "Basic bWU6c2VjcmV0", "Bearer", "Bearer a b"])
-async def test_without_a_bearer_token_the_proof_is_required(
+async def test_request_without_bearer_token_is_checked(
     settings: Any, authorization: str | None, expect_log: ExpectLog
 ) -> None:
     fields = ["Cookie: user=me", "Sec-Fetch-Site: cross-site", "Origin: https://a.example"]
@@ -298,7 +298,7 @@ async def test_without_a_bearer_token_the_proof_is_required(
 
 
 @pytest.mark.parametrize("settings", PROTECTIONS)
-async def test_handlers_that_do_not_declare_bearer_tokens_require_the_proof(
+async def test_handlers_without_authentication_scheme_are_checked(
     settings: Any, expect_log: ExpectLog
 ) -> None:
     class Page(web.RequestHandler):

@@ -14,7 +14,7 @@ from tornado.web._builtin_handlers import _origins
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "OPTIONS"])
-async def test_an_error_for_every_method(method: Any) -> None:
+async def test_error_handler_responds_to_every_method(method: Any) -> None:
     routes = [("/.*", web.ErrorHandler, {"status_code": 410})]
     settings: dict[str, Any] = {"xsrf_cookies": True, "cross_origin_protection": True}
     body = b"x" if method == "POST" else None
@@ -104,21 +104,21 @@ async def test_redirects(path: str, code: Any, location: Any) -> None:
         "/named/evil.com/%2F",
     ],
 )
-async def test_who_fills_an_address_cannot_choose_its_host(path: str, expect_log: ExpectLog) -> None:
+async def test_groups_cannot_change_the_host_of_a_redirect(path: str, expect_log: ExpectLog) -> None:
     with expect_log("tornado.general", "400 GET .*Redirect URL cannot change the scheme or netloc"):
         response = await ask(ROUTES, path=path)
     assert (response.code, response.get("location")) == (400, None)
 
 
 @pytest.mark.parametrize("path", ["/below/%00", "/any/http://"])
-async def test_only_the_beginning_of_a_refused_address_is_logged(path: str, expect_log: ExpectLog) -> None:
+async def test_logged_url_is_truncated(path: str, expect_log: ExpectLog) -> None:
     with expect_log("tornado.general", "400 GET .*Redirect URL c") as expected:
         assert (await ask(ROUTES, path=path + "x" * 2000)).code == 400
     assert len(str(expected.records[0].args)) < 2400  # the line also contains the target
 
 
 @pytest.mark.parametrize("path", ["/any/%0Afoo", "/any/a%00b", "/below/a%0D%0AX: y", "/below/%7F"])
-async def test_what_cannot_be_sent(path: str, expect_log: ExpectLog) -> None:
+async def test_redirect_with_control_characters_is_400(path: str, expect_log: ExpectLog) -> None:
     with expect_log("tornado.general", "400 GET .*Redirect URL contains invalid characters"):
         assert (await ask(ROUTES, path=path.replace(" ", "%20"))).code == 400
 
@@ -143,18 +143,18 @@ async def test_what_cannot_be_sent(path: str, expect_log: ExpectLog) -> None:
         ("/\ta", ("", "")),
     ],
 )
-def test_origins_as_browsers_find_them(url: Any, expected: Any) -> None:
+def test_origins_as_parsed_by_browsers(url: Any, expected: Any) -> None:
     assert expected in _origins(url)
 
 
-def test_an_address_that_browsers_and_others_read_differently() -> None:
+def test_url_that_browsers_and_rfc_3986_parse_differently() -> None:
     assert _origins("https://a\\@b/") == {("https", "a"), ("https", "a\\@b")}
 
 
 # -- FallbackHandler --
 
 
-async def test_a_fallback_answers_by_itself() -> None:
+async def test_fallback_sends_the_response() -> None:
     finished = []
 
     def fallback(request: Any) -> None:

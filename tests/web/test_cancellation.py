@@ -78,7 +78,7 @@ async def leave(peer: Peer, how: str) -> None:
 
 @pytest.mark.parametrize("how", ["close", "reset"])
 @pytest.mark.parametrize("method", ["GET", "POST"])
-async def test_a_handler_is_cancelled(how: str, method: str, loop_kind: str, tls: Any) -> None:
+async def test_handler_is_cancelled_on_disconnect(how: str, method: str, loop_kind: str, tls: Any) -> None:
     diary = Diary()
     application = web.Application([("/", waiting(diary))], cancel_on_disconnect=True)
     async with serving(application, tls=tls) as server:
@@ -90,7 +90,7 @@ async def test_a_handler_is_cancelled(how: str, method: str, loop_kind: str, tls
     assert diary.entries == GONE
 
 
-async def test_a_half_closed_client_counts_as_gone() -> None:
+async def test_half_close_counts_as_disconnect() -> None:
     diary = Diary()
     async with serving(web.Application([("/", waiting(diary))], cancel_on_disconnect=True)) as server:
         peer = await server.connect()
@@ -106,7 +106,7 @@ async def test_a_half_closed_client_counts_as_gone() -> None:
     ("setting", "attribute", "cancelled"),
     [(None, None, False), (None, True, True), (True, None, True), (True, False, False), (False, True, True)],
 )
-async def test_setting_and_attribute(setting: Any, attribute: Any, cancelled: bool) -> None:
+async def test_attribute_overrides_the_setting(setting: Any, attribute: Any, cancelled: bool) -> None:
     diary = Diary()
     go_on = Event()
 
@@ -134,7 +134,7 @@ async def test_setting_and_attribute(setting: Any, attribute: Any, cancelled: bo
     assert answer.endswith(b"answer") is not cancelled
 
 
-async def test_while_prepare_waits() -> None:
+async def test_disconnect_while_prepare_waits() -> None:
     diary = Diary()
 
     async def prepare(self: Any) -> None:
@@ -155,7 +155,7 @@ async def test_while_prepare_waits() -> None:
 
 @pytest.mark.parametrize("nested", [False, True])
 @pytest.mark.parametrize("awaits", ["future", "moment", "task"])
-async def test_a_generator_coroutine(nested: bool, awaits: str) -> None:
+async def test_generator_coroutine_is_cancelled_on_disconnect(nested: bool, awaits: str) -> None:
     """Its generator is closed too."""
     diary = Diary()
 
@@ -190,7 +190,7 @@ async def test_a_generator_coroutine(nested: bool, awaits: str) -> None:
     assert diary.entries == GONE
 
 
-async def test_what_is_shielded_goes_on() -> None:
+async def test_shielded_task_continues() -> None:
     diary = Diary()
     go_on = asyncio.Event()
     done = asyncio.Event()
@@ -216,7 +216,7 @@ async def test_what_is_shielded_goes_on() -> None:
         await done.wait()
 
 
-async def test_a_handler_may_catch_it_and_answer() -> None:
+async def test_handler_may_catch_the_cancellation_and_respond() -> None:
     diary = Diary()
 
     async def wait(self: Any) -> None:
@@ -237,7 +237,7 @@ async def test_a_handler_may_catch_it_and_answer() -> None:
     assert diary.entries[-1] == "on_finish 200"
 
 
-async def test_a_timeout_inside_is_not_disturbed() -> None:
+async def test_disconnect_inside_an_asyncio_timeout() -> None:
     diary = Diary()
 
     async def wait(self: Any) -> None:
@@ -259,7 +259,7 @@ async def test_a_timeout_inside_is_not_disturbed() -> None:
     assert diary.entries == ["started", "on_connection_close", "finally", "on_finish 499"]
 
 
-async def test_a_failing_callback_does_not_prevent_it(expect_log: ExpectLog) -> None:
+async def test_exception_in_on_connection_close_does_not_prevent_cancellation(expect_log: ExpectLog) -> None:
     diary = Diary()
 
     def on_connection_close(self: Any) -> None:
@@ -276,7 +276,7 @@ async def test_a_failing_callback_does_not_prevent_it(expect_log: ExpectLog) -> 
     assert "cancelled" in diary.entries
 
 
-async def test_while_the_response_is_under_way() -> None:
+async def test_disconnect_while_the_response_is_sent() -> None:
     """Its status remains the one that was sent."""
     diary = Diary()
 
@@ -297,7 +297,7 @@ async def test_while_the_response_is_under_way() -> None:
     assert diary.entries[-1] == "on_finish 200"
 
 
-async def test_a_pipelined_request_whose_client_went_before() -> None:
+async def test_pipelined_request_after_a_disconnect_is_cancelled() -> None:
     diary = Diary()
     first = asyncio.Event()
 
@@ -318,7 +318,7 @@ async def test_a_pipelined_request_whose_client_went_before() -> None:
 
 
 @pytest.mark.parametrize("where", ["prepare", "data_received", "body"])
-async def test_a_streamed_body(where: str) -> None:
+async def test_disconnect_during_a_streamed_body(where: str) -> None:
     diary = Diary()
 
     async def wait_there(self: Any, chunk: bytes = b"") -> None:
@@ -342,7 +342,7 @@ async def test_a_streamed_body(where: str) -> None:
     assert ("cancelled" in diary.entries) is (where != "body")
 
 
-async def test_one_line_of_access_log(caplog: pytest.LogCaptureFixture) -> None:
+async def test_cancellation_writes_one_line_to_the_access_log(caplog: pytest.LogCaptureFixture) -> None:
     diary = Diary()
     caplog.set_level(logging.DEBUG)
     application = web.Application([("/", waiting(diary))], cancel_on_disconnect=True)
@@ -358,7 +358,7 @@ async def test_one_line_of_access_log(caplog: pytest.LogCaptureFixture) -> None:
     ]
 
 
-async def test_an_execute_of_the_programs_own() -> None:
+async def test_overridden_execute_is_cancelled() -> None:
     diary = Diary()
 
     async def _execute(self: Any, transforms: Any, *args: Any) -> None:
@@ -374,7 +374,7 @@ async def test_an_execute_of_the_programs_own() -> None:
     assert diary.entries == GONE
 
 
-async def test_somebody_elses_cancellation_is_left_alone() -> None:
+async def test_cancellation_by_other_code_returns_500() -> None:
     """The response is 500, as without the setting."""
     tasks: list[Any] = []
 
@@ -391,7 +391,7 @@ async def test_somebody_elses_cancellation_is_left_alone() -> None:
         assert (await peer.response()).code == 500
 
 
-async def test_the_next_request_of_the_connection() -> None:
+async def test_settings_do_not_affect_later_requests_of_the_connection() -> None:
     async def get(self: Any) -> None:
         await asyncio.sleep(0)
         self.write("answer")
@@ -403,7 +403,7 @@ async def test_the_next_request_of_the_connection() -> None:
             assert (await peer.fetch("/")).body == b"answer"
 
 
-async def test_what_is_closed_at_the_end_of_the_server() -> None:
+async def test_close_all_connections_cancels_the_handler() -> None:
     diary = Diary()
     async with serving(web.Application([("/", waiting(diary))], cancel_on_disconnect=True)) as server:
         peer = await server.connect()
@@ -414,7 +414,7 @@ async def test_what_is_closed_at_the_end_of_the_server() -> None:
     assert diary.entries == GONE
 
 
-async def test_the_callback_comes_promptly(loop_kind: str, tls: Any) -> None:
+async def test_callback_is_called_within_100_ms(loop_kind: str, tls: Any) -> None:
     """Within 100 ms, while nothing is read or written; the only measurement of time in this file."""
     started, gone = asyncio.Event(), asyncio.Event()
 
@@ -449,7 +449,9 @@ async def test_the_callback_comes_promptly(loop_kind: str, tls: Any) -> None:
 LATE = ("tornado.application", "Waiting took longer than its handler_timeout of 0.02 s: GET /")
 
 
-async def test_a_handler_that_takes_too_long(loop_kind: str, tls: Any, expect_log: ExpectLog) -> None:
+async def test_handler_that_exceeds_its_timeout_returns_503(
+    loop_kind: str, tls: Any, expect_log: ExpectLog
+) -> None:
     diary = Diary()
     with expect_log(*LATE):
         async with serving(
@@ -473,7 +475,7 @@ async def test_a_handler_that_takes_too_long(loop_kind: str, tls: Any, expect_lo
         (None, 0, 200),
     ],
 )
-async def test_timeout_of_application_and_class(
+async def test_timeout_of_the_class_overrides_the_setting(
     setting: Any, attribute: Any, code: int, expect_log: ExpectLog
 ) -> None:
     async def get(self: Any) -> None:
@@ -486,7 +488,7 @@ async def test_timeout_of_application_and_class(
             assert (await server.fetch("/")).code == code
 
 
-async def test_a_generator_coroutine_that_takes_too_long(expect_log: ExpectLog) -> None:
+async def test_generator_coroutine_that_exceeds_its_timeout_returns_503(expect_log: ExpectLog) -> None:
     ended: list[str] = []
 
     @gen.coroutine
@@ -502,7 +504,7 @@ async def test_a_generator_coroutine_that_takes_too_long(expect_log: ExpectLog) 
     assert ended == ["finally"]
 
 
-async def test_a_response_under_way_is_broken_off(expect_log: ExpectLog) -> None:
+async def test_timeout_truncates_a_response_in_progress(expect_log: ExpectLog) -> None:
     async def get(self: Any) -> None:
         self.write("begun")
         await self.flush()
@@ -515,7 +517,7 @@ async def test_a_response_under_way_is_broken_off(expect_log: ExpectLog) -> None
             assert (await peer.rest()).endswith(b"begun\r\n")  # without a last chunk
 
 
-async def test_what_goes_on_after_the_response() -> None:
+async def test_timeout_does_not_apply_after_the_response() -> None:
     """The rest of the method is not part of the request."""
     done = asyncio.Event()
 
@@ -530,7 +532,7 @@ async def test_what_goes_on_after_the_response() -> None:
 
 
 @pytest.mark.parametrize("where", ["prepare", "data_received", "body"])
-async def test_a_streamed_body_that_takes_too_long(where: str, expect_log: ExpectLog) -> None:
+async def test_timeout_during_a_streamed_body(where: str, expect_log: ExpectLog) -> None:
     diary = Diary()
 
     async def wait_there(self: Any, chunk: bytes = b"") -> None:
@@ -549,7 +551,7 @@ async def test_a_streamed_body_that_takes_too_long(where: str, expect_log: Expec
     assert (response.code, response.get("connection")) == (503, "close")
 
 
-async def test_a_connection_that_was_taken_over_has_no_time_limit() -> None:
+async def test_timeout_does_not_apply_to_a_detached_connection() -> None:
     done = asyncio.Event()
 
     async def get(self: Any) -> None:
@@ -569,13 +571,13 @@ async def test_a_connection_that_was_taken_over_has_no_time_limit() -> None:
 
 
 @pytest.mark.parametrize("value", [-1, "10", float("nan")])
-def test_settings_that_are_no_time(value: Any) -> None:
+def test_invalid_handler_timeout_is_rejected(value: Any) -> None:
     with pytest.raises(ValueError, match="handler_timeout of RequestHandler must be a number of seconds"):
         web.Application(handler_timeout=value)
 
 
 @pytest.mark.parametrize("error", [StreamClosedError, ZeroDivisionError])
-async def test_an_exception_while_the_client_leaves(error: Any, expect_log: ExpectLog) -> None:
+async def test_exception_raised_in_place_of_the_cancellation(error: Any, expect_log: ExpectLog) -> None:
     """An exception raised in place of the cancellation is logged, unless it only reports the disconnect."""
     diary = Diary()
 
@@ -608,7 +610,7 @@ async def test_an_exception_while_the_client_leaves(error: Any, expect_log: Expe
         {"cancel_on_disconnect": "no"},
     ],
 )
-async def test_an_attribute_out_of_range_is_answered(
+async def test_invalid_attribute_returns_500(
     attributes: Any, streamed: bool, method: str, expect_log: Any
 ) -> None:
     async def answer(self: Any) -> None:
@@ -626,14 +628,14 @@ async def test_an_attribute_out_of_range_is_answered(
             assert f"{name} of Handler must be " in str(expected.records[0].exc_info[1])
 
 
-def test_settings_of_the_wrong_type() -> None:
+def test_invalid_cancel_on_disconnect_is_rejected() -> None:
     with pytest.raises(
         ValueError, match="cancel_on_disconnect of RequestHandler must be true or false, got 'no'"
     ):
         web.Application(cancel_on_disconnect="no")
 
 
-async def test_the_log_says_where_the_handler_waited(expect_log: ExpectLog) -> None:
+async def test_log_contains_the_place_where_the_handler_waited(expect_log: ExpectLog) -> None:
     async def get(self: Any) -> None:
         async with asyncio.timeout(60):
             await asyncio.Event().wait()

@@ -18,13 +18,13 @@ from tornado.web import _client_disconnect
 from tornado.web._client_disconnect import abandon, watch_of
 
 
-async def test_there_is_one_watch_of_a_name_for_a_loop() -> None:
+async def test_watch_of_returns_one_scheduler_for_each_name_and_loop() -> None:
     loop = asyncio.get_running_loop()
     assert watch_of(loop, "_one") is watch_of(loop, "_one")
     assert watch_of(loop, "_one") is not watch_of(loop, "_other")
 
 
-async def test_what_is_done_for_a_request_that_is_abandoned(caplog: pytest.LogCaptureFixture) -> None:
+async def test_abandoned_request_is_finished_and_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     calls: list[str] = []
 
@@ -48,7 +48,7 @@ async def test_what_is_done_for_a_request_that_is_abandoned(caplog: pytest.LogCa
 
 
 @pytest.mark.parametrize("flushed", [False, True])
-async def test_clients_that_go_while_they_are_sent_something_are_no_errors(
+async def test_disconnects_during_a_response_are_logged_at_info(
     flushed: bool, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A single line is logged for all of them, at INFO; `log_exception` is called for each."""
@@ -82,7 +82,7 @@ async def test_clients_that_go_while_they_are_sent_something_are_no_errors(
     assert caplog.messages == ["Connection closed before the end of the response: GET / (127.0.0.1)"]
 
 
-async def test_another_stream_that_is_closed_is_an_error(expect_log: ExpectLog) -> None:
+async def test_stream_closed_error_of_another_stream_is_an_error(expect_log: ExpectLog) -> None:
     async def get(self: Any) -> None:
         raise StreamClosedError
 

@@ -70,7 +70,7 @@ async def test_wrong_arguments_of_a_route(
         raise error
 
 
-async def test_a_third_element_that_is_no_dict(expect_log: ExpectLog) -> None:
+async def test_third_element_that_is_not_a_dict_is_explained(expect_log: ExpectLog) -> None:
     application = web.Application([web.URLSpec("/", Page, "database")])  # type: ignore[arg-type, unused-ignore]
     with expect_log("tornado.application", "Uncaught exception") as expected:
         async with serving(application) as server:
@@ -83,7 +83,7 @@ HOOKS = ["initialize", "set_default_headers", "__init__", "clear"]
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 @pytest.mark.parametrize("hook", HOOKS)
-async def test_hooks_that_fail(hook: str, method: str, expect_log: ExpectLog) -> None:
+async def test_exception_in_a_hook_returns_500(hook: str, method: str, expect_log: ExpectLog) -> None:
     handler = failing(hook)
     if hook == "__init__":
 
@@ -100,7 +100,7 @@ async def test_hooks_that_fail(hook: str, method: str, expect_log: ExpectLog) ->
     assert isinstance(raised(expected), ZeroDivisionError)
 
 
-async def test_a_streamed_body_is_not_waited_for(expect_log: ExpectLog) -> None:
+async def test_response_is_sent_before_a_streamed_body(expect_log: ExpectLog) -> None:
     handler = web.stream_request_body(failing("initialize"))
     with expect_log("tornado.application", "Uncaught exception"):
         async with serving(web.Application([("/", handler)])) as server:
@@ -112,13 +112,13 @@ async def test_a_streamed_body_is_not_waited_for(expect_log: ExpectLog) -> None:
             assert (await peer.fetch("/", method="POST", body=b"x" * 100)).code == 500
 
 
-async def test_an_http_error_is_answered_as_it_says() -> None:
+async def test_http_error_determines_the_status() -> None:
     handler = failing("initialize", web.HTTPError(403))
     async with serving(web.Application([("/", handler)])) as server:
         assert (await server.fetch("/")).code == 403
 
 
-async def test_finish_comes_too_early(expect_log: ExpectLog) -> None:
+async def test_finish_during_construction_is_an_error(expect_log: ExpectLog) -> None:
     handler = failing("initialize", web.Finish)
     with expect_log("tornado.application", "Uncaught exception") as expected:
         async with serving(web.Application([("/", handler)])) as server:
@@ -126,20 +126,20 @@ async def test_finish_comes_too_early(expect_log: ExpectLog) -> None:
     assert "before the handler was created" in str(raised(expected))
 
 
-async def test_a_malformed_body_stays_the_clients_fault() -> None:
+async def test_http_input_error_is_400() -> None:
     handler = failing("initialize", httputil.HTTPInputError("bad"))
     async with serving(web.Application([("/", handler)])) as server:
         assert (await server.fetch("/")).code == 400
 
 
-async def test_the_traceback_is_served_where_tracebacks_are(expect_log: ExpectLog) -> None:
+async def test_traceback_is_served_with_serve_traceback(expect_log: ExpectLog) -> None:
     settings = {"serve_traceback": True}
     with expect_log("tornado.application", "Uncaught exception"):
         async with serving(web.Application([("/", Page)], **settings)) as server:
             assert b"database" in (await server.fetch("/")).body
 
 
-async def test_what_was_sent_already_is_not_followed_by_another_answer(expect_log: ExpectLog) -> None:
+async def test_no_second_response_after_flush_in_initialize(expect_log: ExpectLog) -> None:
     def initialize(self: Any) -> None:
         self.write("begun")
         _ = self.flush()
@@ -152,7 +152,7 @@ async def test_what_was_sent_already_is_not_followed_by_another_answer(expect_lo
             assert (await peer.rest()).count(b"HTTP/1.1") == 1
 
 
-async def test_routes_that_are_not_the_applications(expect_log: ExpectLog) -> None:
+async def test_note_for_a_nested_router(expect_log: ExpectLog) -> None:
     """The note does not contain the route."""
     application = web.Application()
     application.wildcard_router.rules.append(
@@ -164,7 +164,9 @@ async def test_routes_that_are_not_the_applications(expect_log: ExpectLog) -> No
     assert "Page was being created" in raised(expected).__notes__[0]
 
 
-async def test_a_base_class_that_fails_too(expect_log: ExpectLog, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_placeholder_handler_that_fails_too(
+    expect_log: ExpectLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The placeholder fails too: the server responds, and the second failure is logged."""
 
     def fail(self: Any) -> None:
@@ -178,7 +180,7 @@ async def test_a_base_class_that_fails_too(expect_log: ExpectLog, monkeypatch: p
             assert (await peer.rest()).startswith(b"HTTP/1.1 500 ")
 
 
-async def test_an_error_that_is_raised_again_and_again_keeps_its_notes_short(expect_log: ExpectLog) -> None:
+async def test_error_object_raised_repeatedly_has_one_note(expect_log: ExpectLog) -> None:
     error = ValueError("one object for all")
     with expect_log("tornado.application", "Uncaught exception"):
         async with serving(web.Application([("/", failing("initialize", error))])) as server:
@@ -187,7 +189,7 @@ async def test_an_error_that_is_raised_again_and_again_keeps_its_notes_short(exp
     assert len(error.__notes__) == 1
 
 
-async def test_the_third_element_is_not_blamed_for_another_hook(expect_log: ExpectLog) -> None:
+async def test_note_mentions_the_third_element_for_initialize_only(expect_log: ExpectLog) -> None:
     for hook, blamed in (("set_default_headers", False), ("initialize", True)):
         with expect_log("tornado.application", "Uncaught exception") as expected:
             assert (await ask(failing(hook))).code == 500

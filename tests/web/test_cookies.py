@@ -77,7 +77,7 @@ async def test_expiry_in_days() -> None:
         ({"Secure": False, "Domain": None}, "n=v; Path=/"),
     ],
 )
-async def test_older_spellings_are_deprecated(arguments: Any, expected: Any) -> None:
+async def test_old_spellings_are_deprecated(arguments: Any, expected: Any) -> None:
     def set_it(self: Any) -> None:
         with pytest.warns(DeprecationWarning, match="Deprecated arguments to set_cookie.*spell it"):
             self.set_cookie("n", "v", **arguments)
@@ -90,7 +90,7 @@ FORBIDDEN = [*map(chr, range(32)), "\x7f", ";"]
 
 @pytest.mark.filterwarnings("ignore:Deprecated arguments")
 @pytest.mark.parametrize("error", [ValueError, http.cookies.CookieError])
-async def test_nothing_can_be_slipped_into_a_cookie(error: Any) -> None:
+async def test_control_characters_and_separators_are_rejected(error: Any) -> None:
     def set_them(self: Any) -> None:
         self.set_cookie("n", "kept")
         for char in FORBIDDEN:
@@ -122,7 +122,7 @@ async def test_nothing_can_be_slipped_into_a_cookie(error: Any) -> None:
 
 
 @pytest.mark.parametrize("name", ["a b", "a=b", "a,b", "ü", ""])
-async def test_names_that_are_no_tokens(name: str) -> None:
+async def test_name_that_is_not_a_token_is_rejected(name: str) -> None:
     def set_it(self: Any) -> None:
         for error in (ValueError, http.cookies.CookieError):
             with pytest.raises(error):
@@ -155,7 +155,7 @@ async def test_names_that_are_no_tokens(name: str) -> None:
         ({"name": "€"}, "Invalid cookie attribute name: '€' contains '€'"),
     ],
 )
-async def test_characters_beyond_latin_1_are_refused_where_they_are_set(
+async def test_characters_outside_latin_1_are_rejected_by_set_cookie(
     arguments: dict[str, Any], message: str | None
 ) -> None:
     def set_it(self: Any) -> None:
@@ -170,7 +170,7 @@ async def test_latin_1_characters_of_attributes_are_sent() -> None:
 
 
 @pytest.mark.parametrize("value", ["a\nb", "a\r\nb: c", "\0", "a b"])
-async def test_values_that_are_refused(value: Any) -> None:
+async def test_invalid_values_are_rejected(value: Any) -> None:
     def set_it(self: Any) -> None:
         with pytest.raises(ValueError, match="Invalid cookie 'n'"):
             self.set_cookie("n", value)
@@ -179,7 +179,7 @@ async def test_values_that_are_refused(value: Any) -> None:
 
 
 @pytest.mark.parametrize("value", ["a=b", "a;b", 'a"b', "a,b", "a\\b", "ü", b"bytes", "", '""'])
-async def test_any_other_value_comes_back(value: Any) -> None:
+async def test_other_values_are_returned_by_get_cookie(value: Any) -> None:
     (cookie,) = await cookies_of(lambda self: self.set_cookie("n", value))
     pair = cookie.removesuffix("; Path=/")
     seen: list[Any] = []
@@ -187,7 +187,7 @@ async def test_any_other_value_comes_back(value: Any) -> None:
     assert seen == [value.decode() if isinstance(value, bytes) else value]
 
 
-async def test_a_cookie_set_again_is_another_one() -> None:
+async def test_cookie_set_again_replaces_the_first() -> None:
     def set_them(self: Any) -> None:
         self.set_cookie("a", "1", domain="example.com", httponly=True)
         self.set_cookie("b", "2")
@@ -196,7 +196,7 @@ async def test_a_cookie_set_again_is_another_one() -> None:
     assert sorted(await cookies_of(set_them)) == ["a=3; Path=/", "b=2; Path=/"]
 
 
-async def test_an_error_page_keeps_cookies() -> None:
+async def test_cookies_are_sent_with_error_pages() -> None:
     class Handler(web.RequestHandler):
         def get(self) -> None:
             self.set_cookie("a", "1")
@@ -254,7 +254,7 @@ async def test_reading() -> None:
         ("n", {"samesite": "Laxer"}, "samesite must be 'Strict', 'Lax' or 'None', not 'Laxer'"),
     ],
 )
-async def test_a_promise_that_is_not_kept_is_logged_once(
+async def test_cookie_that_browsers_drop_is_logged_once(
     name: str, arguments: Any, message: str, expect_log: ExpectLog
 ) -> None:
     def set_it(self: Any) -> None:
@@ -269,7 +269,7 @@ async def test_a_promise_that_is_not_kept_is_logged_once(
     assert ("SameSite=" in cookie) == ("samesite" in arguments)
 
 
-async def test_what_is_told_of_cookies_has_an_end(expect_log: ExpectLog) -> None:
+async def test_number_of_logged_cookies_is_limited(expect_log: ExpectLog) -> None:
     def set_them(self: Any) -> None:
         for number in range(_MOST_TOLD * 2):
             self.clear_cookie(f"c{number}", samesite="None")
@@ -286,7 +286,7 @@ async def test_what_is_told_of_cookies_has_an_end(expect_log: ExpectLog) -> None
         ({"samesite": True}, "attribute samesite: expected a str, got True"),
     ],
 )
-async def test_an_attribute_that_cannot_be_sent(arguments: Any, message: str) -> None:
+async def test_invalid_attribute_is_rejected(arguments: Any, message: str) -> None:
     def set_it(self: Any) -> None:
         for error in (ValueError, http.cookies.CookieError):
             with pytest.raises(error, match=message):
@@ -304,7 +304,7 @@ async def test_an_attribute_that_cannot_be_sent(arguments: Any, message: str) ->
         ("_Host-n", {}, "_Host-n=v; Path=/"),
     ],
 )
-async def test_a_promise_that_is_kept(name: str, arguments: Any, expected: str) -> None:
+async def test_valid_cookie_with_prefix_is_sent(name: str, arguments: Any, expected: str) -> None:
     assert await cookies_of(lambda self: self.set_cookie(name, "v", **arguments)) == [expected]
 
 
@@ -321,7 +321,7 @@ async def test_clearing_cookies_with_prefixes(expect_log: ExpectLog) -> None:
     assert "Domain=a.test" in b
 
 
-async def test_a_client_cannot_make_clearing_all_fail() -> None:
+async def test_clear_all_cookies_with_unusual_names() -> None:
     names = ["__Host-a", "__SECURE-b", "plain", "a:b", "$v"]
     sent = "Cookie: " + "; ".join(f"{name}=1" for name in names) + "; path=/; x y=1; \xfc=1; 1"
     lines = await cookies_of(lambda self: self.clear_all_cookies(path="/p", domain="a.test"), sent)
@@ -401,7 +401,7 @@ FIELD_CHARS = st.text(st.sampled_from('ab=;" \\0:$_é,path'), max_size=30).map(s
 
 
 @given(FIELD_CHARS, FIELD_CHARS)
-def test_both_ways_of_reading_agree(first: str, second: str) -> None:
+def test_field_and_parsed_cookies_agree(first: str, second: str) -> None:
     plain, touched = handler_for(first, second), handler_for(first, second, touched=True)
     names = {pair.partition("=")[0].strip() for pair in f"{first};{second}".split(";")} | {"", "path", "a"}
     for name in names:
@@ -409,7 +409,7 @@ def test_both_ways_of_reading_agree(first: str, second: str) -> None:
     assert "cookies" not in plain.request.__dict__
 
 
-async def test_reading_makes_neither_headers_nor_objects() -> None:
+async def test_get_cookie_does_not_create_headers_or_cookies() -> None:
     seen: list[Any] = []
 
     def read(self: Any) -> None:
@@ -422,7 +422,7 @@ async def test_reading_makes_neither_headers_nor_objects() -> None:
     assert "cookies" not in made
 
 
-async def test_cookies_that_a_program_has_put_there() -> None:
+async def test_get_cookie_returns_cookies_set_by_the_program() -> None:
     handler = handler_for("a=1")
     assert handler.get_cookie("a") == "1"
     handler.request.cookies["a"] = "2"
@@ -437,7 +437,7 @@ async def test_cookies_that_a_program_has_put_there() -> None:
     assert web.RequestHandler.get_cookie(type("H", (), {"request": Mocked()})(), "a") == "4"  # type: ignore[arg-type]
 
 
-def test_of_a_name_that_comes_twice_the_last_counts() -> None:
+def test_last_cookie_of_a_repeated_name_is_returned() -> None:
     assert handler_for("a=1; a=2").get_cookie("a") == "2"
     assert handler_for("a=1", "a=2").get_cookie("a") == "2"
     assert handler_for("a=1; a=2", touched=True).get_cookie("a") == "2"

@@ -164,7 +164,7 @@ async def test_data_received_is_measured(spend: Callable[[float], None], expect_
         assert (await ask(Handler, method="POST", body=b"x", **DEBUG)).body == b"done"
 
 
-async def test_hook_within_a_method_is_measured_by_itself(
+async def test_hook_called_within_a_method_is_measured_separately(
     spend: Callable[[float], None], expect_log: ExpectLog
 ) -> None:
     def get(self: Any) -> None:
@@ -212,7 +212,7 @@ async def test_nothing_is_measured_without_debug(spend: Callable[[float], None],
     assert (await ask(handler)).code == 200
 
 
-async def test_measured_coroutine_is_cancelled_as_any_other(
+async def test_measured_coroutine_can_be_cancelled(
     spend: Callable[[float], None], expect_log: ExpectLog
 ) -> None:
     seen: list[str] = []
@@ -251,7 +251,7 @@ async def test_measured_coroutine_that_is_closed_runs_its_finally_block(
     assert seen == ["finally"]
 
 
-async def test_exception_of_an_awaited_future_arrives(expect_log: ExpectLog) -> None:
+async def test_exception_of_an_awaited_future_is_propagated(expect_log: ExpectLog) -> None:
     async def get(self: Any) -> None:
         future = asyncio.get_running_loop().create_future()
         asyncio.get_running_loop().call_soon(future.set_exception, ZeroDivisionError("there"))
@@ -291,7 +291,7 @@ def threaded(call: Callable[[Any], Any], executor: ThreadPoolExecutor) -> Any:
 
 
 @pytest.mark.parametrize("call", CALLS)
-async def test_call_in_another_thread_is_refused_under_debug(call: str, expect_log: ExpectLog) -> None:
+async def test_call_in_another_thread_is_rejected_with_debug(call: str, expect_log: ExpectLog) -> None:
     with ThreadPoolExecutor(1) as executor:
         with expect_log("tornado.application", "Uncaught exception") as expected:
             response = await ask(threaded(CALLS[call], executor), **DEBUG)
@@ -302,12 +302,12 @@ async def test_call_in_another_thread_is_refused_under_debug(call: str, expect_l
     )
 
 
-async def test_write_in_another_thread_passes_without_debug() -> None:
+async def test_write_in_another_thread_is_allowed_without_debug() -> None:
     with ThreadPoolExecutor(1) as executor:
         assert (await ask(threaded(CALLS["write"], executor))).body == b"writtenlate"
 
 
-async def test_thread_may_hand_the_call_to_the_loop() -> None:
+async def test_thread_may_pass_the_call_to_the_loop() -> None:
     async def get(self: Any) -> None:
         loop, done = asyncio.get_running_loop(), asyncio.Event()
 
@@ -338,7 +338,7 @@ async def test_streaming_handler_is_checked_too(expect_log: ExpectLog) -> None:
     assert "Handler.write() was called outside of its event loop's thread" in str(raised(expected))
 
 
-async def test_overridden_methods_are_called_under_debug() -> None:
+async def test_overridden_methods_are_called_with_debug() -> None:
     class Handler(web.RequestHandler):
         def write(self, chunk: Any) -> None:
             super().write(chunk.upper())
@@ -355,7 +355,7 @@ async def test_overridden_methods_are_called_under_debug() -> None:
     assert (response.body, response.get("x-mine")) == (b"TEXT", "1")
 
 
-async def test_keyword_arguments_may_have_any_name_under_debug() -> None:
+async def test_keyword_arguments_may_have_any_name_with_debug() -> None:
     """``render(name=…)`` and a named group ``method`` are possible."""
 
     class Handler(web.RequestHandler):
@@ -369,7 +369,7 @@ async def test_keyword_arguments_may_have_any_name_under_debug() -> None:
     assert (await ask(Handler, path="/1/2", pattern=pattern, **DEBUG)).body == b"1234"
 
 
-async def test_marks_of_decorators_and_the_kind_of_method_are_kept_under_debug() -> None:
+async def test_decorator_attributes_and_kind_of_method_are_kept_with_debug() -> None:
     def public(method: Any) -> Any:
         method.needs_login = False
         return method

@@ -66,7 +66,7 @@ async def test_slashes(handler: Any, method: Any, path: str, code: Any, location
 
 
 @pytest.mark.parametrize("path", ["//evil.com/", "//evil.com/%2f..//", "///evil.com/"])
-async def test_slashes_do_not_lead_to_another_host(path: str, expect_log: ExpectLog) -> None:
+async def test_slash_redirect_to_another_host_is_rejected(path: str, expect_log: ExpectLog) -> None:
     for handler, asked in ((Slashless, path), (Slashful, path.rstrip("/"))):
         with expect_log("tornado.general", "cannot redirect path with two initial slashes"):
             response = await ask(handler, path=asked)
@@ -74,7 +74,9 @@ async def test_slashes_do_not_lead_to_another_host(path: str, expect_log: Expect
 
 
 @pytest.mark.parametrize("target", ["http://evil.com/a/", "http://evil.com//a/"])
-async def test_an_absolute_target_does_not_either(target: Any, expect_log: ExpectLog) -> None:
+async def test_slash_redirect_of_an_absolute_target_stays_on_this_host(
+    target: Any, expect_log: ExpectLog
+) -> None:
     with expect_log("tornado.general", "two initial slashes", required=False):
         response = await ask(Slashless, path=target)
     assert response.get("location") in (None, "/a")
@@ -101,7 +103,7 @@ class Private(web.RequestHandler):
         self.write(f"from {self.current_user}")
 
 
-async def test_who_is_logged_in() -> None:
+async def test_logged_in_user_is_allowed() -> None:
     assert (await ask(Private, "Cookie: user=me")).body == b"for me"
     assert (await ask(Private, "Cookie: user=me", method="POST", body=b"")).body == b"from me"
 
@@ -118,7 +120,7 @@ async def test_who_is_logged_in() -> None:
     ],
 )
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-async def test_who_is_not_is_sent_to_log_in(login_url: Any, location: Any, method: Any) -> None:
+async def test_anonymous_user_is_redirected_to_login(login_url: Any, location: Any, method: Any) -> None:
     response = await ask(Private, path="/a?b=c", method=method, login_url=login_url)
     assert (response.code, response.get("location")) == (302, location)
 
@@ -136,7 +138,7 @@ async def test_who_is_not_is_sent_to_log_in(login_url: Any, location: Any, metho
         ("/a?b=http://c//d", "/a?b=http://c//d"),
     ],
 )
-async def test_next_leads_to_this_host(target: str, wanted: str) -> None:
+async def test_next_refers_to_this_host(target: str, wanted: str) -> None:
     for login_url in ("/login", "https://sso.example.com/login"):
         response = await ask(Private, path=target, login_url=login_url)
         (found,) = parse_qs(urlsplit(response.get("location")).query)["next"]
@@ -158,7 +160,7 @@ async def test_next_leads_to_this_host(target: str, wanted: str) -> None:
         "\\\\evil.com",
     ],
 )
-def test_next_of_a_target_with_control_characters_leads_to_this_host(uri: str) -> None:
+def test_next_of_a_target_with_control_characters_refers_to_this_host(uri: str) -> None:
     """The server rejects such a target, but a program may set it."""
     line = RequestStartLine("GET", "/", "HTTP/1.1")
     request = HTTPServerRequest(
@@ -172,17 +174,17 @@ def test_next_of_a_target_with_control_characters_leads_to_this_host(uri: str) -
     assert re.fullmatch(r"/(?![/\\])[\x21-\x7e]*", found)
 
 
-async def test_what_would_change_something_is_refused() -> None:
+async def test_anonymous_post_is_403() -> None:
     assert (await ask(Private, method="POST", body=b"", login_url="/login")).code == 403
 
 
-async def test_the_login_url_is_needed(expect_log: ExpectLog) -> None:
+async def test_missing_login_url_is_explained(expect_log: ExpectLog) -> None:
     with expect_log("tornado.application", "Uncaught exception") as expected:
         assert (await ask(Private)).code == 500
     assert "define the 'login_url' setting" in str(raised(expected))
 
 
-def test_what_audits_look_for() -> None:
+def test_wrapper_is_recognised_by_audits() -> None:
     """Programs detect protected methods by their wrapper."""
     wrapper: Any = vars(Private)["get"]
     assert isinstance(wrapper, types.FunctionType)
@@ -195,12 +197,12 @@ def test_what_audits_look_for() -> None:
 
 
 @pytest.mark.parametrize("target", [object, web.UIModule, lambda: None, web.RequestHandler.get])
-def test_streaming_is_for_handlers(target: Any) -> None:
+def test_stream_request_body_of_another_class_is_rejected(target: Any) -> None:
     with pytest.raises(TypeError, match="subclasses of RequestHandler"):
         web.stream_request_body(target)
 
 
-async def test_streaming_is_inherited_and_leaves_the_base_alone() -> None:
+async def test_streaming_is_inherited_and_does_not_change_the_base() -> None:
     received = []
 
     @web.stream_request_body

@@ -46,7 +46,7 @@ async def test_message_about_an_argument(expect_log: ExpectLog) -> None:
     }
 
 
-async def test_page_of_the_program(expect_log: ExpectLog) -> None:
+async def test_overridden_write_error_reads_public_message(expect_log: ExpectLog) -> None:
     class Own(Page):
         def write_error(self, status_code: int, **kwargs: object) -> None:
             error = kwargs["exc_info"][1]  # type: ignore[index]
@@ -122,13 +122,13 @@ ACCEPTED = {
 
 
 @pytest.mark.parametrize(("accept", "is_json"), ACCEPTED.items())
-async def test_accept_decides(accept: str, is_json: bool) -> None:
+async def test_accept_selects_html_or_json(accept: str, is_json: bool) -> None:
     response = await ask(Page, f"Accept: {accept}", pattern="/other")
     assert response.code == 404
     assert response.body.startswith(b"{" if is_json else b"<html>")
 
 
-async def test_public_message_is_json_where_the_body_was(expect_log: ExpectLog) -> None:
+async def test_public_message_is_json_if_the_request_body_is(expect_log: ExpectLog) -> None:
     def post(self: Any) -> None:
         raise web.HTTPError(422, public_message="no")
 
@@ -193,7 +193,7 @@ UNSENDABLE: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("members", UNSENDABLE.values(), ids=UNSENDABLE.keys())
 @pytest.mark.parametrize("waits", [False, True])
-async def test_page_that_cannot_be_sent_becomes_a_plain_500_on_a_kept_connection(
+async def test_error_page_that_cannot_be_sent_is_replaced_by_500_on_a_kept_alive_connection(
     waits: bool, members: dict[str, Any], expect_log: ExpectLog
 ) -> None:
     finished: list[int] = []

@@ -81,12 +81,12 @@ def test_copies(error: Any) -> None:
         assert str(again) == str(error)
 
 
-def test_finish_carries_the_body() -> None:
+def test_finish_contains_the_body() -> None:
     assert Finish("body").args == ("body",)
 
 
 @pytest.mark.parametrize("code", ["404", None, 404.0])
-def test_a_status_is_an_integer(code: Any) -> None:
+def test_status_code_that_is_not_an_integer_is_rejected(code: Any) -> None:
     with pytest.raises(TypeError, match="status_code must be an int, got"):
         HTTPError(code)
     assert HTTPError(http.HTTPStatus.NOT_FOUND).status_code == 404

@@ -228,7 +228,7 @@ async def test_on_connection_close(way: Any, monkeypatch: pytest.MonkeyPatch) ->
         await gone.wait()
 
 
-async def test_what_a_wrapped_execute_sees(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_arguments_of_a_wrapped_execute(monkeypatch: pytest.MonkeyPatch) -> None:
     """`_execute(transforms, *args, **kwargs)` is a coroutine function, looked up on the class."""
     seen: list[Any] = []
     original = web.RequestHandler._execute
@@ -279,7 +279,7 @@ def noting(order: Any, base: Any = web.RequestHandler, **members: Any) -> Any:
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-async def test_the_order(method: Any) -> None:
+async def test_order_of_calls(method: Any) -> None:
     order: list[Any] = []
     body = b"x" if method == "POST" else None
     await ask(noting(order), method=method, body=body)
@@ -366,7 +366,7 @@ async def test_kinds_of_methods(get: Any) -> None:
 
 
 @pytest.mark.parametrize("where", ["prepare", "get"])
-async def test_what_is_returned_can_be_awaited(where: Any, expect_log: ExpectLog) -> None:
+async def test_returned_object_that_is_not_awaitable_is_an_error(where: Any, expect_log: ExpectLog) -> None:
     members: dict[str, Any] = {"get": lambda self: None, where: lambda self: 7}
     with expect_log("tornado.application", "Uncaught exception") as expected:
         assert (await ask(handler_of(**members))).code == 500
@@ -389,7 +389,9 @@ async def test_a_coroutine_may_return_what_finish_returns(prepare: bool) -> None
 
 @pytest.mark.parametrize("value", ["text", b"bytes", {"a": 1}])
 @pytest.mark.parametrize("kind", ["plain", "after prepare"])
-async def test_what_was_meant_to_be_written(kind: str, value: Any, expect_log: ExpectLog) -> None:
+async def test_returned_body_of_a_plain_method_is_an_error(
+    kind: str, value: Any, expect_log: ExpectLog
+) -> None:
     async def prepare(self: Any) -> None:
         pass
 
@@ -415,7 +417,7 @@ async def test_auto_finish_may_be_turned_off() -> None:
 
 
 @pytest.mark.parametrize("where", ["initialize", "prepare", "get", "post", "on_finish"])
-async def test_a_failure_is_logged_wherever_it_is(where: Any, expect_log: ExpectLog) -> None:
+async def test_exception_in_any_step_is_logged(where: Any, expect_log: ExpectLog) -> None:
     def fail(self: Any) -> None:
         raise ZeroDivisionError("a bug")
 
@@ -431,7 +433,7 @@ async def test_a_failure_is_logged_wherever_it_is(where: Any, expect_log: Expect
         assert b"500" in answer
 
 
-async def test_a_failure_after_the_head_breaks_the_body(expect_log: ExpectLog) -> None:
+async def test_exception_after_the_head_truncates_the_body(expect_log: ExpectLog) -> None:
     """The client must not mistake the fragment for the whole body."""
 
     async def get(self: Any) -> None:
@@ -460,7 +462,7 @@ async def test_log_exception_may_fail(expect_log: ExpectLog) -> None:
 
 
 @pytest.mark.parametrize("error", [web.HTTPError(404, "100%% %s", "x"), web.HTTPError(404, "100%")])
-async def test_log_messages_with_signs_of_formatting(error: Any, expect_log: ExpectLog) -> None:
+async def test_log_messages_with_percent_signs(error: Any, expect_log: ExpectLog) -> None:
     def get(self: Any) -> None:
         raise error
 
@@ -501,7 +503,7 @@ async def test_reasons_that_set_status_replaces(reason: Any) -> None:
     assert response.body == b"body"
 
 
-async def test_a_malformed_body_is_the_clients_fault(expect_log: ExpectLog) -> None:
+async def test_malformed_body_is_400(expect_log: ExpectLog) -> None:
     def post(self: Any) -> None:
         self.write(json.dumps(sorted(self.request.body_arguments)))
 
@@ -526,9 +528,7 @@ MALFORMED = [
 
 
 @pytest.mark.parametrize(("field", "body", "message"), MALFORMED)
-async def test_a_malformed_form_that_nothing_asks_for_is_no_error(
-    field: str, body: bytes, message: str
-) -> None:
+async def test_malformed_form_that_is_not_accessed_is_ignored(field: str, body: bytes, message: str) -> None:
     response = await ask(
         handler_of(post=lambda self: self.write(str(len(self.request.body)))), field, method="POST", body=body
     )
@@ -536,7 +536,7 @@ async def test_a_malformed_form_that_nothing_asks_for_is_no_error(
 
 
 @pytest.mark.parametrize("options", [{}, {"decompress_request": True}, {"xheaders": True}])
-async def test_a_form_that_nothing_asks_for_is_not_decoded(options: Any) -> None:
+async def test_form_that_is_not_accessed_is_not_decoded(options: Any) -> None:
     handler = handler_of(post=lambda self: self.write(str(len(self.request.body))))
     async with serving(web.Application([("/", handler)]), **options) as server:
         with mock.patch("tornado.httputil._body_form.parse_body_arguments") as parse:
@@ -544,7 +544,7 @@ async def test_a_form_that_nothing_asks_for_is_not_decoded(options: Any) -> None
         assert not parse.called
 
 
-async def test_a_handler_around_a_stand_in_for_a_request_runs_and_fails_as_usual() -> None:
+async def test_handler_with_a_mock_request() -> None:
     """Tests of programs create one with the attributes that their handlers use."""
     request: Any = SimpleNamespace(
         method="POST",
@@ -571,7 +571,7 @@ async def test_a_handler_around_a_stand_in_for_a_request_runs_and_fails_as_usual
 
 @pytest.mark.parametrize(("field", "body", "message"), MALFORMED)
 @pytest.mark.parametrize("asks", ["get_argument", "get_body_argument"])
-async def test_a_malformed_form_is_a_400_and_leaves_the_query(
+async def test_malformed_form_is_400_and_keeps_query_arguments(
     field: str, body: bytes, message: str, asks: str, expect_log: ExpectLog
 ) -> None:
     def post(self: Any) -> None:
@@ -592,7 +592,7 @@ async def test_a_malformed_form_is_a_400_and_leaves_the_query(
     assert (response.code, response.body) == (400, b"400 1 [] {}")
 
 
-async def test_the_client_is_told_what_is_wrong_with_a_form(expect_log: ExpectLog) -> None:
+async def test_error_page_explains_a_malformed_form(expect_log: ExpectLog) -> None:
     with expect_log("tornado.general", "400 POST .*Invalid body"):
         response = await ask(
             handler_of(post=lambda self: self.get_argument("a")), FORM, method="POST", body=b"a&" * 2000
@@ -600,7 +600,7 @@ async def test_the_client_is_told_what_is_wrong_with_a_form(expect_log: ExpectLo
     assert b"a form may have 1000; data that is not a form needs a Content-Type other than" in response.body
 
 
-async def test_an_error_page_may_ask_for_an_argument_of_a_good_form(expect_log: ExpectLog) -> None:
+async def test_error_page_may_read_arguments_of_a_valid_form(expect_log: ExpectLog) -> None:
     def post(self: Any) -> None:
         raise web.HTTPError(403)
 
@@ -611,7 +611,7 @@ async def test_an_error_page_may_ask_for_an_argument_of_a_good_form(expect_log: 
     assert (await ask(handler, FORM, method="POST", body=b"a=1")).body == b"1"
 
 
-async def test_arguments_are_those_that_were_sent_whatever_prepare_does() -> None:
+async def test_arguments_are_unaffected_by_prepare() -> None:
     def prepare(self: Any) -> None:
         self.request.body = json.dumps("something else")
         self.request.headers["Content-Type"] = "application/json"
@@ -620,7 +620,7 @@ async def test_arguments_are_those_that_were_sent_whatever_prepare_does() -> Non
     assert (await ask(handler, FORM, method="POST", body=b"a=1")).body == b"1"
 
 
-async def test_a_plain_callable_does_not_decode_what_it_does_not_ask_for() -> None:
+async def test_form_is_decoded_for_a_plain_callable_when_accessed() -> None:
     def serve(request: Any) -> None:
         start = httputil.ResponseStartLine("HTTP/1.1", 200, "OK")
         body = b"%d" % len(request.arguments if request.path == "/ask" else request.body)
@@ -637,7 +637,7 @@ async def test_a_plain_callable_does_not_decode_what_it_does_not_ask_for() -> No
 # -- streamed bodies --
 
 
-async def test_a_client_that_goes_away_in_the_middle_of_a_body() -> None:
+async def test_disconnect_during_the_body_calls_on_connection_close() -> None:
     closed = asyncio.Event()
 
     @web.stream_request_body
@@ -658,7 +658,7 @@ async def test_a_client_that_goes_away_in_the_middle_of_a_body() -> None:
         await closed.wait()
 
 
-async def test_an_answer_before_the_body() -> None:
+async def test_response_before_the_body_closes_the_connection() -> None:
     @web.stream_request_body
     class Early(web.RequestHandler):
         async def prepare(self) -> None:
@@ -675,7 +675,7 @@ async def test_an_answer_before_the_body() -> None:
         assert (response.code, response.get("connection")) == (401, "close")
 
 
-async def test_writing_to_who_is_gone() -> None:
+async def test_flush_after_disconnect_raises_stream_closed_error() -> None:
     started, done = asyncio.Event(), []
 
     class Talking(web.RequestHandler):
@@ -708,7 +708,7 @@ variable: contextvars.ContextVar[str] = contextvars.ContextVar("variable", defau
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-async def test_each_request_has_a_context_of_its_own(method: Any) -> None:
+async def test_each_request_has_its_own_context(method: Any) -> None:
     seen: list[Any] = []
 
     class Handler(web.RequestHandler):
@@ -767,7 +767,9 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("members", "words"), MISTAKES)
-async def test_a_mistake_is_answered_and_named(members: Any, words: str, expect_log: ExpectLog) -> None:
+async def test_mistake_of_the_program_returns_500_and_is_explained(
+    members: Any, words: str, expect_log: ExpectLog
+) -> None:
     ended: list[Any] = []
     handler = handler_of(**members, on_finish=lambda self: ended.append(self))
     with expect_log("tornado.application", "Uncaught exception GET /") as expected:

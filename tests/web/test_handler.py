@@ -67,13 +67,13 @@ async def test_arguments(asynchronous: Any) -> None:
     assert seen == {"last": "2", "all": ["1", "2"], "raw": " x ", "none": None, "path": ["é"]}
 
 
-async def test_a_missing_argument_is_the_clients_fault(expect_log: ExpectLog) -> None:
+async def test_missing_argument_is_400(expect_log: ExpectLog) -> None:
     with expect_log("tornado.general", "400 GET / .*Missing argument name"):
         response = await ask(handler_of(get=lambda self: self.get_argument("name")))
     assert response.code == 400
 
 
-async def test_an_argument_that_is_not_utf8(expect_log: ExpectLog) -> None:
+async def test_argument_that_is_not_utf8_is_400(expect_log: ExpectLog) -> None:
     with expect_log("tornado.general", "Invalid unicode in name"):
         response = await ask(handler_of(get=lambda self: self.get_argument("name")), path="/?name=%ff")
     assert response.code == 400
@@ -119,7 +119,7 @@ async def test_exceptions_become_responses(error: Any, code: Any, body: Any, asy
     assert b"thrown away" not in response.body
 
 
-async def test_an_uncaught_exception_is_logged_and_answered(expect_log: ExpectLog) -> None:
+async def test_uncaught_exception_is_logged_and_returns_500(expect_log: ExpectLog) -> None:
     def get(self: Any) -> None:
         raise ZeroDivisionError("a bug")
 
@@ -143,7 +143,7 @@ async def test_write_error_may_be_overridden() -> None:
     assert response.body == b"sorry, 400, because"
 
 
-async def test_an_error_in_write_error(expect_log: ExpectLog) -> None:
+async def test_exception_in_write_error_leaves_an_empty_body(expect_log: ExpectLog) -> None:
     def write_error(self: Any, status_code: Any, **kwargs: Any) -> None:
         raise ZeroDivisionError
 
@@ -155,7 +155,7 @@ async def test_an_error_in_write_error(expect_log: ExpectLog) -> None:
     assert (response.code, response.body) == (400, b"")
 
 
-async def test_methods_that_are_not_there() -> None:
+async def test_unimplemented_method_is_405() -> None:
     handler = handler_of(get=lambda self: None, put=lambda self: None)
     response = await ask(handler, method="DELETE")
     assert (response.code, response.get("allow")) == (405, "GET, PUT")
@@ -165,7 +165,7 @@ async def test_methods_that_are_not_there() -> None:
     assert response.code == 405
 
 
-async def test_methods_of_ones_own() -> None:
+async def test_additional_http_methods() -> None:
     class Handler(web.RequestHandler):
         SUPPORTED_METHODS = (*web.RequestHandler.SUPPORTED_METHODS, "PROPFIND")
 
@@ -184,7 +184,7 @@ async def test_redirect(arguments: Any, code: Any) -> None:
     assert response.get("location").encode("latin-1").decode() == "/ö?a=b"
 
 
-async def test_prepare_may_end_the_request() -> None:
+async def test_prepare_may_finish_the_response() -> None:
     order: list[Any] = []
 
     class Handler(web.RequestHandler):
@@ -233,7 +233,7 @@ async def test_cookies() -> None:
     assert len(cookies) == 3
 
 
-async def test_the_streaming_of_a_request_body() -> None:
+async def test_streamed_request_body() -> None:
     parts: list[Any] = []
 
     @web.stream_request_body
@@ -257,7 +257,7 @@ async def test_the_streaming_of_a_request_body() -> None:
     assert max(parts[1:]) <= 65536
 
 
-async def test_the_access_log(caplog: pytest.LogCaptureFixture) -> None:
+async def test_access_log_lines(caplog: pytest.LogCaptureFixture) -> None:
     seen: list[web.RequestHandler] = []
     await ask(handler_of(get=lambda self: self.set_status(201)), log_function=seen.append)
     assert [handler.get_status() for handler in seen] == [201]
@@ -272,7 +272,7 @@ async def test_the_access_log(caplog: pytest.LogCaptureFixture) -> None:
         (([("/(", web.RequestHandler)],), r"/\("),
     ],
 )
-def test_a_wrong_route_table_says_so(arguments: Any, message: Any) -> None:
+def test_invalid_routes_raise_with_explanation(arguments: Any, message: Any) -> None:
     with pytest.raises((TypeError, ValueError, re.error), match=message):
         web.Application(*arguments)
 
@@ -299,7 +299,7 @@ async def test_the_first_matching_route_wins(expect_log: ExpectLog) -> None:
         assert (await server.fetch("/none")).code == 404
 
 
-async def test_a_cancelled_handler_answers_500() -> None:
+async def test_cancelled_handler_returns_500() -> None:
     """Nothing is logged, because the code that cancelled the task knows the reason."""
     tasks: list[Any] = []
 
@@ -312,7 +312,7 @@ async def test_a_cancelled_handler_answers_500() -> None:
     assert tasks[0].cancelled()
 
 
-async def test_a_handler_that_awaits_what_was_cancelled_answers_500(expect_log: ExpectLog) -> None:
+async def test_awaiting_a_cancelled_future_returns_500(expect_log: ExpectLog) -> None:
     async def get(self: Any) -> None:
         future = asyncio.get_running_loop().create_future()
         future.cancel()
@@ -332,7 +332,7 @@ async def test_asyncio_works_from_the_first_line() -> None:
     assert (await ask(handler_of(get=get))).body == b"ok"
 
 
-def test_request_built_by_hand_is_welcome() -> None:
+def test_handler_of_a_request_with_a_mock_connection() -> None:
     class Connection:
         context = None
 
@@ -352,7 +352,7 @@ def test_request_built_by_hand_is_welcome() -> None:
 
 @pytest.mark.parametrize("body", [b"body", None])
 @pytest.mark.parametrize("late", [False, True])
-async def test_a_streaming_handler_that_cannot_run_is_answered_for(
+async def test_failing_execute_of_streaming_handler_returns_500(
     body: Any, late: bool, expect_log: ExpectLog
 ) -> None:
     @web.stream_request_body
@@ -373,7 +373,7 @@ async def test_a_streaming_handler_that_cannot_run_is_answered_for(
         assert isinstance(raised(expected), LookupError)
 
 
-async def test_a_streaming_handler_that_fails_after_prepare_is_answered_for(expect_log: ExpectLog) -> None:
+async def test_streaming_handler_that_fails_after_prepare_returns_500(expect_log: ExpectLog) -> None:
     @web.stream_request_body
     class Handler(web.RequestHandler):
         async def _execute(self, transforms: Any, *args: Any, **kwargs: Any) -> None:
@@ -393,7 +393,7 @@ async def test_a_streaming_handler_that_fails_after_prepare_is_answered_for(expe
             assert (await peer.rest()).startswith(b"HTTP/1.1 500 ")
 
 
-async def test_a_streaming_handler_that_runs_by_itself_does_not_hold_the_body() -> None:
+async def test_overridden_execute_without_prepare_receives_the_body() -> None:
     @web.stream_request_body
     class Handler(web.RequestHandler):
         async def _execute(self, transforms: Any, *args: Any, **kwargs: Any) -> None:

@@ -58,7 +58,7 @@ async def test_head_has_the_headers_of_get_and_no_body(get: Any, compressed: boo
             ]
 
 
-async def test_head_is_not_modified_as_get_is() -> None:
+async def test_head_with_matching_entity_tag_returns_304() -> None:
     application = web.Application([("/", handler_of(get=plain))], head_from_get=True)
     async with serving(application) as server:
         etag = (await server.fetch("/")).get("etag")
@@ -86,7 +86,7 @@ async def test_attribute_wins_over_setting(setting: Any, attribute: Any, code: i
         assert (response.code, response.get("allow")) == (405, "GET, HEAD" if code == 200 else "GET")
 
 
-async def test_own_head_is_called() -> None:
+async def test_head_method_of_the_class_is_called() -> None:
     def head(self: Any) -> None:
         self.set_status(204)
 
@@ -95,14 +95,14 @@ async def test_own_head_is_called() -> None:
         assert (await server.fetch("/", method="HEAD")).code == 204
 
 
-async def test_handler_without_get_refuses_head() -> None:
+async def test_head_without_get_is_405() -> None:
     handler = handler_of(post=plain)
     async with serving(web.Application([("/", handler)], head_from_get=True)) as server:
         response = await server.fetch("/", method="HEAD")
         assert (response.code, response.get("allow")) == (405, "POST")
 
 
-async def test_arguments_of_the_route_reach_get() -> None:
+async def test_arguments_of_the_route_are_passed_to_get() -> None:
     def get(self: Any, first: str, *, name: str = "") -> None:
         self.set_header("X-Groups", first + name)
 
@@ -112,7 +112,7 @@ async def test_arguments_of_the_route_reach_get() -> None:
         assert (await server.fetch("/named/b", method="HEAD")).get("x-groups") == "b"
 
 
-async def test_neither_websockets_nor_event_streams_answer_head() -> None:
+async def test_websockets_and_event_streams_reject_head() -> None:
     routes = [("/socket", websocket.WebSocketHandler), ("/events", web.EventSourceHandler)]
     async with serving(web.Application(routes, head_from_get=True)) as server:
         for path in ("/socket", "/events"):

@@ -65,7 +65,7 @@ async def test_late_change_is_ignored_with_a_warning_once_per_class(
     assert set(seen) == {(201, late, early)}
 
 
-async def test_late_change_is_logged_each_time_under_debug(expect_log: ExpectLog) -> None:
+async def test_late_change_is_logged_each_time_with_debug(expect_log: ExpectLog) -> None:
     application = web.Application(
         [("/", handler_with(CHANGES["set_status(404)"], "flush", []))], debug=True, autoreload=False
     )
@@ -100,7 +100,7 @@ async def test_access_log_has_the_status_that_was_sent(caplog: Any, expect_log: 
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_same_status_again_is_no_change(way: str) -> None:
+async def test_late_set_status_to_the_same_status_is_not_logged(way: str) -> None:
     handler = handler_with(lambda self: self.set_status(201), way, [])
     async with serving(web.Application([("/", handler)])) as server:
         assert (await server.fetch("/")).code == 201

@@ -39,7 +39,7 @@ class Page(web.RequestHandler):
         ("POST", "/page", "the pattern '/page' has no group, which does not fit"),
     ],
 )
-async def test_error_names_pattern_and_method(
+async def test_error_contains_pattern_and_method(
     method: str, path: str, words: str, expect_log: ExpectLog
 ) -> None:
     routes: list[Any] = [("/page/(.*)", Page), ("/page", Page)]
@@ -52,7 +52,7 @@ async def test_error_names_pattern_and_method(
     assert f"Page.{method.lower()}(" in note
 
 
-async def test_other_errors_of_types_are_left_alone(expect_log: ExpectLog) -> None:
+async def test_other_type_errors_are_unchanged(expect_log: ExpectLog) -> None:
     async with serving(web.Application([("/page", Page)])) as server:
         with expect_log("tornado.application", "Uncaught exception") as expected:
             assert (await server.fetch("/page", method="PUT", body=b"")).code == 500

@@ -28,14 +28,14 @@ async def render(
     return await ask(handler, *fields, template_loader=loader, **settings)
 
 
-async def test_a_page() -> None:
+async def test_render() -> None:
     response = await render("<p>{{ name }}</p>", values={"name": "<é>"})
     assert response.body == "<p>&lt;é&gt;</p>".encode()
     assert response.get("content-type") == "text/html; charset=UTF-8"
     assert response.get("content-length") == str(len(response.body))
 
 
-async def test_what_every_template_knows(tmp_path: Path) -> None:
+async def test_names_available_in_every_template(tmp_path: Path) -> None:
     (tmp_path / "a.css").write_bytes(b"")
     template = """{% raw json_encode([
         handler.__class__.__name__, request.method, current_user, locale.code, _("text"),
@@ -50,7 +50,7 @@ async def test_what_every_template_knows(tmp_path: Path) -> None:
     assert json.loads(response.body) == expected
 
 
-async def test_names_of_ones_own() -> None:
+async def test_overridden_get_template_namespace() -> None:
     def get_template_namespace(self: Any) -> Any:
         names = web.RequestHandler.get_template_namespace(self)
         names.update(site="mine", locale="overridden")
@@ -96,7 +96,7 @@ async def test_the_setting_template_whitespace(tmp_path: Path) -> None:
         assert (await ask(handler, **settings)).body == expected
 
 
-async def test_templates_are_kept_unless_debugging(tmp_path: Path) -> None:
+async def test_compiled_templates_are_cached_by_default(tmp_path: Path) -> None:
     path = tmp_path / "a.html"
     handler = handler_of(get=lambda self: self.render("a.html"))
     cases: list[tuple[dict[str, Any], bytes]] = [({}, b"one"), ({"compiled_template_cache": False}, b"two")]
@@ -110,7 +110,7 @@ async def test_templates_are_kept_unless_debugging(tmp_path: Path) -> None:
             assert (await server.fetch("/")).body == second
 
 
-async def test_a_path_of_ones_own_and_a_loader_of_ones_own(tmp_path: Path) -> None:
+async def test_overridden_template_path_and_loader(tmp_path: Path) -> None:
     (tmp_path / "a.html").write_text("from {{ where }}")
     made = []
 
@@ -143,7 +143,7 @@ class Handler(web.RequestHandler):
 """
 
 
-async def test_without_a_path_templates_stand_beside_the_program(tmp_path: Path) -> None:
+async def test_templates_are_in_the_directory_of_the_program_by_default(tmp_path: Path) -> None:
     (tmp_path / "page.html").write_text("page {% module Module() %} {% module Template('part.html') %}")
     (tmp_path / "part.html").write_text("part")
     program = types.ModuleType("program")
@@ -154,7 +154,7 @@ async def test_without_a_path_templates_stand_beside_the_program(tmp_path: Path)
     assert body == b"page part part"
 
 
-async def test_a_missing_template_says_where_it_was_looked_for(tmp_path: Path, expect_log: ExpectLog) -> None:
+async def test_missing_template_error_contains_the_directory(tmp_path: Path, expect_log: ExpectLog) -> None:
     handler = handler_of(get=lambda self: self.render("none.html"))
     with expect_log("tornado.application", "Uncaught exception") as expected:
         assert (await ask(handler, template_path=str(tmp_path))).code == 500
@@ -164,7 +164,7 @@ async def test_a_missing_template_says_where_it_was_looked_for(tmp_path: Path, e
     assert error.__notes__ == [f"the application's setting template_path is {str(tmp_path)!r}"]
 
 
-async def test_why_templates_are_looked_for_there(tmp_path: Path, expect_log: ExpectLog) -> None:
+async def test_missing_template_error_explains_the_directory(tmp_path: Path, expect_log: ExpectLog) -> None:
     async def note_of(**options: Any) -> str:
         members = options.pop("members", {})
         handler = handler_of(get=lambda self: self.render("none.html"), **members)
@@ -179,7 +179,7 @@ async def test_why_templates_are_looked_for_there(tmp_path: Path, expect_log: Ex
     assert "setting template_loader" in await note_of(template_loader=DictLoader({}))
 
 
-async def test_a_traceback_shows_the_templates_line(expect_log: ExpectLog) -> None:
+async def test_traceback_shows_the_line_of_the_template(expect_log: ExpectLog) -> None:
     with expect_log("tornado.application", "Uncaught exception"):
         template = "one\ntwo\n{% include 'part.html' %}"
         others = {"part.html": "\n{{ 1 / 0 }}"}
@@ -197,7 +197,7 @@ async def test_a_template_that_does_not_parse(expect_log: ExpectLog) -> None:
     assert b"page.html:2" in response.body
 
 
-async def test_the_language(tmp_path: Path) -> None:
+async def test_locale_in_templates(tmp_path: Path) -> None:
     members: dict[str, Any] = {"get_user_locale": lambda self: None}
     response = await render("{{ locale.code }}", "Accept-Language: xx, en;q=0.5", members=members)
     assert response.body == b"en_US"
@@ -212,7 +212,7 @@ async def test_a_page_can_be_awaited() -> None:
     assert (await ask(handler_of(get=get), template_loader=loader)).body == b"x"
 
 
-async def test_static_addresses(tmp_path: Path) -> None:
+async def test_static_urls(tmp_path: Path) -> None:
     (tmp_path / "a.css").write_bytes(b"")
     template = "{{ static_url('a.css') }}"
     response = await render(template, static_path=str(tmp_path))

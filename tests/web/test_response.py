@@ -14,7 +14,7 @@ from tornado import web
 from tornado.web import _response
 
 
-async def test_the_plainest_response() -> None:
+async def test_simple_response() -> None:
     response = await ask(handler_of(get=lambda self: self.write("Hello, 世界")))
     body = "Hello, 世界".encode()
     assert (response.code, response.body) == (200, body)
@@ -27,7 +27,7 @@ async def test_the_plainest_response() -> None:
 
 @pytest.mark.parametrize("size", [_response._MUCH - 1, _response._MUCH])
 @pytest.mark.parametrize("steps", [False, True])
-async def test_large_bodies_are_hashed_the_quick_way(
+async def test_large_bodies_are_hashed_by_hashlib(
     monkeypatch: pytest.MonkeyPatch, size: int, steps: bool
 ) -> None:
     slow: list[int] = []
@@ -48,7 +48,7 @@ async def test_large_bodies_are_hashed_the_quick_way(
     assert slow == ([size] if size < _response._MUCH else [])
 
 
-async def test_touching_the_headers_changes_nothing_else() -> None:
+async def test_accessing_headers_does_not_change_other_fields() -> None:
     def get(self: Any) -> None:
         self.write({"a": 1})
         assert self._headers["Content-Type"] == "application/json; charset=UTF-8"
@@ -89,7 +89,7 @@ SEEN: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("get", SEEN.values(), ids=SEEN.keys())
-async def test_what_was_sent_is_seen_by_the_log_and_at_the_end(get: Any) -> None:
+async def test_log_function_and_on_finish_see_the_headers_sent(get: Any) -> None:
     # Access logs read the size from these fields, OpenTelemetry its metrics.
     seen: list[dict[str, str]] = []
 
@@ -111,13 +111,13 @@ async def test_a_dict_is_written_as_json() -> None:
 
 
 @pytest.mark.parametrize("value", [[1], 1, None])
-async def test_other_types_are_refused(value: Any, expect_log: ExpectLog) -> None:
+async def test_other_types_are_rejected(value: Any, expect_log: ExpectLog) -> None:
     with expect_log("tornado.application", "Uncaught exception"):
         response = await ask(handler_of(get=lambda self: self.write(value)))
     assert response.code == 500
 
 
-async def test_a_tag_that_the_client_has_is_answered_with_304() -> None:
+async def test_matching_entity_tag_returns_304() -> None:
     handler = handler_of(get=lambda self: self.write("same"))
     tag = (await ask(handler)).get("etag")
     for condition, code in [
@@ -197,7 +197,7 @@ async def test_head_has_the_head_of_get() -> None:
     ]
 
 
-async def test_finish_is_only_once(expect_log: ExpectLog) -> None:
+async def test_second_finish_is_an_error(expect_log: ExpectLog) -> None:
     def get(self: Any) -> None:
         self.finish("a")
         for method in (self.finish, lambda: self.write("b"), lambda: self.render("c")):
@@ -221,9 +221,7 @@ async def test_compression_weakens_the_tag() -> None:
 
 
 @pytest.mark.parametrize("compress", [False, True])
-async def test_a_response_that_fails_half_way_does_not_look_whole(
-    compress: bool, expect_log: ExpectLog
-) -> None:
+async def test_exception_after_flush_truncates_the_response(compress: bool, expect_log: ExpectLog) -> None:
     ended = []
 
     class Handler(web.RequestHandler):
@@ -250,7 +248,7 @@ async def test_a_response_that_fails_half_way_does_not_look_whole(
     assert len(ended) == 1
 
 
-async def test_a_response_that_cannot_even_be_broken_off_is_closed(expect_log: ExpectLog) -> None:
+async def test_connection_is_closed_if_finish_of_a_failed_response_raises(expect_log: ExpectLog) -> None:
     class Handler(web.RequestHandler):
         def get(self) -> None:
             self.write("first")
@@ -285,11 +283,11 @@ async def test_a_response_that_cannot_even_be_broken_off_is_closed(expect_log: E
         ("", '"a"', False),
     ],
 )
-def test_which_tags_a_condition_names(condition: str, etag: str, matches: bool) -> None:
+def test_etag_matches(condition: str, etag: str, matches: bool) -> None:
     assert _response.etag_matches(condition, etag) is matches
 
 
-def test_the_default_fields_are_made_once_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_default_fields_are_formatted_once_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1_700_000_000.0
     monkeypatch.setattr(_response, "time", lambda: now)
     first = _response.default_block(False)
@@ -304,7 +302,7 @@ def test_the_default_fields_are_made_once_a_second(monkeypatch: pytest.MonkeyPat
     assert b"application/json" in _response.default_block(True)
 
 
-def test_lines_of_lengths_are_kept_within_limits() -> None:
+def test_cache_of_content_length_lines_is_limited() -> None:
     lines = _response._LengthLines()
     for length in range(2500):
         assert lines[length] == f"Content-Length: {length}\r\n\r\n"
@@ -345,7 +343,7 @@ UNSENDABLE = [bad_field, bad_reason, bad_status, small_status]
 @pytest.mark.parametrize("spoil", UNSENDABLE)
 @pytest.mark.parametrize("way", ["return", "finish", "flush"])
 @pytest.mark.parametrize("waits", [False, True])
-async def test_head_that_cannot_be_sent_becomes_a_500_on_a_kept_connection(
+async def test_head_that_cannot_be_sent_returns_500_on_a_kept_alive_connection(
     waits: bool, way: str, spoil: Any, expect_log: ExpectLog
 ) -> None:
     logged: list[int] = []
@@ -373,7 +371,7 @@ async def test_head_that_cannot_be_sent_becomes_a_500_on_a_kept_connection(
             assert logged == [500] * number
 
 
-async def test_entity_tag_that_cannot_be_sent_becomes_a_500(expect_log: ExpectLog) -> None:
+async def test_entity_tag_that_cannot_be_sent_returns_500(expect_log: ExpectLog) -> None:
     def get(self: Any) -> None:
         self.write("written")
 
@@ -386,7 +384,7 @@ async def test_entity_tag_that_cannot_be_sent_becomes_a_500(expect_log: ExpectLo
             assert "compute_etag() returned a tag with a control or non-Latin-1" in str(raised(expected))
 
 
-async def test_transform_that_spoils_the_head_becomes_a_500(expect_log: ExpectLog) -> None:
+async def test_transform_that_sets_an_invalid_field_returns_500(expect_log: ExpectLog) -> None:
     handler = handler_of(get=lambda self: self.write("written"))
     async with serving(web.Application([("/", handler)], transforms=[BadTransform])) as server:
         peer = await server.connect()

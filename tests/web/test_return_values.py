@@ -82,7 +82,7 @@ def handler_with(place: str, method: Any) -> Any:
 
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("kind", KINDS)
-async def test_returned_dict_is_an_error_under_debug(kind: str, place: str, expect_log: ExpectLog) -> None:
+async def test_returned_dict_is_an_error_with_debug(kind: str, place: str, expect_log: ExpectLog) -> None:
     handler = handler_with(place, method_kinds(lambda self: {"a": 1})[kind])
     with expect_log("tornado.application", "Uncaught exception") as expected:
         assert (await ask(handler, **DEBUG)).code == 500
@@ -112,7 +112,7 @@ async def test_returned_dict_is_a_warning_once_per_class(
 
 
 @pytest.mark.parametrize(("value", "advice"), MISTAKES)
-async def test_message_says_what_to_write_instead(value: Any, advice: str, expect_log: ExpectLog) -> None:
+async def test_message_recommends_a_correction(value: Any, advice: str, expect_log: ExpectLog) -> None:
     async def get(self: Any) -> Any:
         return value
 
@@ -132,7 +132,7 @@ async def test_plain_method_that_returns_a_value_is_an_error(
     assert f"Handler.{place.partition(' ')[0]}() should return None, {advice}" in str(raised(expected))
 
 
-async def test_coroutine_that_was_not_awaited_is_an_error_under_debug(expect_log: ExpectLog) -> None:
+async def test_coroutine_that_was_not_awaited_is_an_error_with_debug(expect_log: ExpectLog) -> None:
     async def get(self: Any) -> Any:
         self.made = settled()
         return self.made
@@ -149,7 +149,9 @@ async def test_coroutine_that_was_not_awaited_is_an_error_under_debug(expect_log
 
 
 @pytest.mark.parametrize("value", [{"a": 1}, "text"])
-async def test_value_returned_after_finish_leaves_the_response(value: Any, expect_log: ExpectLog) -> None:
+async def test_value_returned_after_finish_does_not_change_the_response(
+    value: Any, expect_log: ExpectLog
+) -> None:
     async def get(self: Any) -> Any:
         self.finish("done")
         return value
@@ -176,7 +178,7 @@ HARMLESS: dict[str, Callable[[Any], Any]] = {
 @pytest.mark.parametrize("harmless", HARMLESS.values(), ids=HARMLESS.keys())
 @pytest.mark.parametrize("place", ["prepare", "get"])
 @pytest.mark.parametrize("kind", KINDS)
-async def test_futures_and_nothing_may_be_returned(kind: str, place: str, harmless: Any) -> None:
+async def test_futures_and_none_may_be_returned(kind: str, place: str, harmless: Any) -> None:
     assert (await ask(handler_with(place, method_kinds(harmless)[kind]), **DEBUG)).code == 200
 
 

@@ -14,17 +14,17 @@ from tornado.routing import HostMatches, RuleRouter
 
 
 @pytest.mark.parametrize("target", [None, 5, b"module.Handler"])
-def test_a_target_that_nothing_can_come_of_is_refused(target: Any) -> None:
+def test_invalid_target_is_rejected(target: Any) -> None:
     with pytest.raises(TypeError, match="must be a RequestHandler class"):
         web.Application([("/", target)])
 
 
-def test_a_class_that_is_no_handler_is_warned_of(expect_log: ExpectLog) -> None:
+def test_class_that_is_not_a_handler_is_logged(expect_log: ExpectLog) -> None:
     with expect_log("tornado.application", "is the class dict, which is not a RequestHandler"):
         web.Application([("/", dict)])
 
 
-def test_a_pattern_that_can_never_match_is_warned_of(expect_log: ExpectLog) -> None:
+def test_pattern_that_can_never_match_is_logged(expect_log: ExpectLog) -> None:
     with expect_log("tornado.application", "'page/one' can never match, .*: '/page/one'"):
         web.Application([("page/one", web.RequestHandler)])
 
@@ -66,12 +66,12 @@ class WSGIApplication:
     ],
 )
 @pytest.mark.parametrize("router", [web.Application, RuleRouter])
-def test_function_that_does_not_take_a_request_is_refused(router: Any, target: Any, words: str) -> None:
+def test_function_that_does_not_accept_a_request_is_rejected(router: Any, target: Any, words: str) -> None:
     with pytest.raises(TypeError, match=words):
         router([("/", target)])
 
 
-def test_functions_that_take_what_they_are_given() -> None:
+def test_functions_with_matching_parameters_are_accepted() -> None:
     def with_groups(request: Any, path_args: Any, path_kwargs: Any) -> None: ...
 
     def with_arguments(request: Any, target_kwargs: Any, x: int = 1) -> None: ...
@@ -92,14 +92,14 @@ def test_functions_that_take_what_they_are_given() -> None:
 
 
 @pytest.mark.parametrize("fallback", [wsgi_application, WSGIApplication(), asgi_application])
-def test_fallback_that_does_not_take_a_request_is_refused(fallback: Any) -> None:
+def test_fallback_that_does_not_accept_a_request_is_rejected(fallback: Any) -> None:
     with pytest.raises(
         TypeError, match="must be a function that accepts a request, but it seems to be an application"
     ):
         web.Application([("/.*", web.FallbackHandler, {"fallback": fallback})])
 
 
-def test_server_of_a_function_that_does_not_take_a_request_is_refused() -> None:
+def test_server_of_a_function_that_does_not_accept_a_request_is_rejected() -> None:
     with pytest.raises(TypeError, match=r"cannot be called with a request: it seems .* WSGI; wrap it"):
         HTTPServer(wsgi_application)
     with pytest.raises(TypeError, match=r"cannot be called with a request: it seems .* ASGI"):
@@ -123,7 +123,7 @@ class Second(First): ...
 
 
 @pytest.mark.parametrize("pattern", ["/a", "/a/(.*)", "/a/(?P<b>.*)"])
-def test_second_route_of_a_pattern_is_reported(pattern: str, expect_log: ExpectLog) -> None:
+def test_second_route_with_the_same_pattern_is_reported(pattern: str, expect_log: ExpectLog) -> None:
     with expect_log("tornado.application", "to Second can never match: .* has the target First") as expected:
         web.Application([(pattern, First), (pattern + "$", Second)])
     assert len(expected.records) == 1
@@ -136,7 +136,7 @@ def test_route_that_is_added_later_is_compared_too(expect_log: ExpectLog) -> Non
     application.add_handlers("example.com", [("/a", Second)])  # for another host
 
 
-def test_identical_route_is_not_worth_a_warning(caplog: pytest.LogCaptureFixture) -> None:
+def test_identical_route_is_logged_at_info(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "tornado.application")
     web.Application([("/a", First, {"b": 1}), ("/a", First, {"b": 1})])
     assert "the route '/a' to First can never match" in caplog.text
@@ -192,7 +192,7 @@ class Echo(websocket.WebSocketHandler):
         ("/(.*)", Echo, r"has one group, .* Echo.open\(\)"),
     ],
 )
-def test_groups_that_do_not_fit_are_reported(
+def test_groups_that_do_not_match_are_reported(
     pattern: str, handler: Any, words: str, expect_log: ExpectLog
 ) -> None:
     with expect_log("tornado.application", words) as expected:
@@ -200,14 +200,14 @@ def test_groups_that_do_not_fit_are_reported(
     assert len(expected.records) == 1
 
 
-def test_method_that_fits_no_route_of_its_class_is_reported(expect_log: ExpectLog) -> None:
+def test_method_that_matches_no_route_of_its_class_is_reported(expect_log: ExpectLog) -> None:
     with expect_log("tornado.application", r"Page.post\(\)|Page.delete\(name\)") as expected:
         web.Application([("/(.)(.)|/(.)", web.ErrorHandler, {"status_code": 404}), ("/(.*)", Page)])
         web.Application([("/", Page)])
     assert len(expected.records) == 2
 
 
-def test_groups_that_may_fit_are_not_reported() -> None:
+def test_groups_that_may_match_are_not_reported() -> None:
     def own(method: Any) -> Any:
         return lambda self, *args: method(self, "added", *args)
 
@@ -236,6 +236,6 @@ def test_groups_that_may_fit_are_not_reported() -> None:
     )
 
 
-def test_route_whose_arguments_are_not_a_dictionary_is_left_to_the_request() -> None:
+def test_route_whose_arguments_are_not_a_dict_is_not_checked() -> None:
     for handler in (web.StaticFileHandler, web.FallbackHandler):
         web.Application([web.URLSpec("/(.*)", handler, "not a dict")])  # type: ignore[arg-type, unused-ignore]

@@ -25,7 +25,7 @@ def page(browser: Any) -> Iterator[Any]:
     context.close()
 
 
-def test_only_our_own_script_runs(page: Any, program: Program) -> None:
+def test_only_the_script_with_the_nonce_runs(page: Any, program: Program) -> None:
     refused: list[str] = []
     page.on("console", lambda message: refused.append(message.text))
     for _ in range(2):
@@ -35,7 +35,9 @@ def test_only_our_own_script_runs(page: Any, program: Program) -> None:
 
 
 @pytest.mark.parametrize(("other", "shown"), [(False, True), (True, False)])
-def test_only_our_own_pages_frame_it(other: bool, shown: bool, page: Any, program: Program) -> None:
+def test_only_pages_of_the_same_origin_may_frame(
+    other: bool, shown: bool, page: Any, program: Program
+) -> None:
     host = f"{'localhost' if other else '127.0.0.1'}:{program.port}"
     page.goto(program.url(f"/frames?host={host}"), wait_until="load")
     # For a rejected frame the browser shows an error page, which may have no name, or no frame at all.
@@ -43,7 +45,7 @@ def test_only_our_own_pages_frame_it(other: bool, shown: bool, page: Any, progra
     assert (frame is not None and frame.title() == "ours") is shown
 
 
-def test_cookies_that_keep_their_promises_are_kept(page: Any, program: Program) -> None:
+def test_browser_stores_valid_cookies_with_prefixes(page: Any, program: Program) -> None:
     url = f"http://localhost:{program.port}/cookies"
     page.goto(url)
     kept = {cookie["name"]: cookie for cookie in page.context.cookies()}

@@ -141,7 +141,7 @@ def application(tmp_path: Any) -> Any:
 
 
 @pytest.mark.parametrize(("path", "code"), PATHS)
-async def test_every_response_has_them(path: str, code: int, application: Any) -> None:
+async def test_every_response_has_the_fields(path: str, code: int, application: Any) -> None:
     async with serving(application(security_headers=True)) as server:
         for _ in range(2):  # the second response for a static file takes the fast path
             response = await server.fetch(path)
@@ -151,14 +151,16 @@ async def test_every_response_has_them(path: str, code: int, application: Any) -
 
 
 @pytest.mark.parametrize(("path", "code"), PATHS)
-async def test_none_has_them_where_it_is_off(path: str, code: int, application: Any) -> None:
+async def test_no_response_has_the_fields_if_the_setting_is_off(
+    path: str, code: int, application: Any
+) -> None:
     for setting in ({}, {"security_headers": False}, {"security_headers": None}):
         async with serving(application(**setting)) as server:
             assert security_of(await server.fetch(path)) == {}
 
 
 @pytest.mark.parametrize("path", ["/hello", "/touched", "/static/a.txt"])
-async def test_by_https_browsers_are_told_to_stay_there(path: str, application: Any, tls: Any) -> None:
+async def test_strict_transport_security_is_sent_over_https(path: str, application: Any, tls: Any) -> None:
     hsts = {"strict-transport-security": "max-age=31536000"} if tls else {}
     async with serving(application(security_headers=True), tls=tls) as server:
         assert security_of(await server.fetch(path)) == {**DEFAULTS, **hsts}
@@ -168,7 +170,7 @@ async def test_by_https_browsers_are_told_to_stay_there(path: str, application: 
 
 
 @pytest.mark.parametrize("path", ["/hello", "/touched", "/static/a.txt"])
-async def test_unchanged_and_head(path: str, application: Any) -> None:
+async def test_responses_to_head_and_304_have_the_fields(path: str, application: Any) -> None:
     async with serving(application(security_headers=True)) as server:
         tag = (await server.fetch(path)).get("etag")
         if tag:
@@ -178,7 +180,7 @@ async def test_unchanged_and_head(path: str, application: Any) -> None:
             assert security_of(await server.fetch(path, method="HEAD")) == DEFAULTS
 
 
-async def test_a_handler_has_the_last_word() -> None:
+async def test_handler_overrides_the_fields() -> None:
     class Own(web.RequestHandler):
         def set_default_headers(self) -> None:
             self.set_header("Referrer-Policy", "no-referrer")
@@ -196,7 +198,7 @@ async def test_a_handler_has_the_last_word() -> None:
         assert security_of(await server.fetch("/?fail=1")) == expected
 
 
-async def test_one_handlers_headers_are_not_anothers() -> None:
+async def test_clearing_headers_does_not_affect_other_handlers() -> None:
     class Own(web.RequestHandler):
         def get(self) -> None:
             for name in list(self._headers):
@@ -208,7 +210,7 @@ async def test_one_handlers_headers_are_not_anothers() -> None:
         assert security_of(await server.fetch("/touched")) == DEFAULTS
 
 
-async def test_what_may_be_said_besides(application: Any, certificates: Any) -> None:
+async def test_all_arguments(application: Any, certificates: Any) -> None:
     setting = {
         "content_security_policy": "default-src 'self'",
         "content_security_policy_report_only": "default-src 'none'",
@@ -327,12 +329,12 @@ def test_frames(arguments: Any, policy: Any, options: Any) -> None:
         ({"extra": {"connection": "close"}}, ValueError, "extra must not contain Connection"),
     ],
 )
-def test_a_wrong_setting(setting: Any, error: Any, message: str) -> None:
+def test_invalid_setting_is_rejected(setting: Any, error: Any, message: str) -> None:
     with pytest.raises(error, match=message):
         web.Application(security_headers=setting)
 
 
-def test_an_empty_policy_is_none() -> None:
+def test_empty_policy_is_not_sent() -> None:
     for empty in ("", "  "):
         headers = SecurityHeaders(content_security_policy=empty, content_security_policy_report_only=empty)
         assert list(headers._fields[0]) == list(SecurityHeaders()._fields[0])
@@ -346,7 +348,7 @@ def test_frames_as_a_list(ancestors: Any) -> None:
     assert plain["X-Frame-Options"] == "DENY"
 
 
-async def test_extra_headers_go_before_ours(application: Any) -> None:
+async def test_extra_overrides_the_defaults(application: Any) -> None:
     extra = {"x-frame-options": "DENY", "X-CONTENT-TYPE-OPTIONS": "other", "x-own-thing": "1"}
     async with serving(application(security_headers={"extra": extra})) as server:
         for path in ("/hello", "/touched", "/static/a.txt"):
@@ -375,7 +377,7 @@ async def test_extra_headers_go_before_ours(application: Any) -> None:
     ],
 )
 @pytest.mark.parametrize("name", ["content_security_policy", "content_security_policy_report_only"])
-def test_a_place_for_the_nonce_that_would_not_be_filled(name: str, policy: str) -> None:
+def test_malformed_nonce_source_is_rejected(name: str, policy: str) -> None:
     with pytest.raises(ValueError, match="must be written as a separate source 'nonce-{nonce}'"):
         web.Application(security_headers={name: policy})
 
@@ -418,7 +420,7 @@ class Page(web.RequestHandler):
         self.render(name)
 
 
-async def test_a_nonce_in_templates_and_their_modules(pages: Any) -> None:
+async def test_nonce_in_templates_and_ui_modules(pages: Any) -> None:
     settings = {"template_path": pages, "ui_modules": {"Module": Module}}
     security = {"content_security_policy": NONCE, "content_security_policy_report_only": NONCE}
     app = web.Application([("/(.*)", Page)], security_headers=security, **settings)
@@ -439,7 +441,7 @@ async def test_a_nonce_in_templates_and_their_modules(pages: Any) -> None:
     assert len(seen) == 3
 
 
-async def test_a_policy_without_a_nonce_knows_none(pages: Any) -> None:
+async def test_no_nonce_attributes_if_the_policy_has_no_nonce(pages: Any) -> None:
     settings = {"template_path": pages, "ui_modules": {"Module": Module}}
     app = web.Application([("/(.*)", Page)], security_headers=True, **settings)
     async with serving(app) as server:
@@ -448,7 +450,7 @@ async def test_a_policy_without_a_nonce_knows_none(pages: Any) -> None:
     assert response.get("content-security-policy") is None
 
 
-async def test_a_nonce_that_was_asked_for_early_or_late() -> None:
+async def test_nonce_read_after_other_header_changes() -> None:
     class Handler(web.RequestHandler):
         def get(self) -> None:
             self.set_header("X-Own", "1")
@@ -460,7 +462,7 @@ async def test_a_nonce_that_was_asked_for_early_or_late() -> None:
     assert response.get("x-own") == "1"
 
 
-async def test_an_error_page_has_the_nonce_too() -> None:
+async def test_error_page_has_the_same_nonce() -> None:
     class Handler(web.RequestHandler):
         def get(self) -> None:
             self.first = self.csp_nonce
@@ -476,7 +478,7 @@ async def test_an_error_page_has_the_nonce_too() -> None:
     assert response.body.decode() == nonce_in(response.get("content-security-policy"))
 
 
-async def test_a_policy_of_ones_own_is_left_alone() -> None:
+async def test_policy_set_by_the_handler_is_unchanged() -> None:
     class Handler(web.RequestHandler):
         def get(self) -> None:
             if self.get_argument("clear", None):
@@ -490,14 +492,14 @@ async def test_a_policy_of_ones_own_is_left_alone() -> None:
     assert (await ask(Handler, path="/?clear=1", **settings)).get("content-security-policy") is None
 
 
-async def test_a_nonce_is_there_where_the_setting_is_off() -> None:
+async def test_nonce_without_the_setting() -> None:
     handler = handler_of(
         get=lambda self: self.set_header("Content-Security-Policy", f"script-src 'nonce-{self.csp_nonce}'")
     )
     assert nonce_in((await ask(handler)).get("content-security-policy"))
 
 
-async def test_a_nonce_after_the_head_is_too_late(expect_log: ExpectLog) -> None:
+async def test_nonce_first_read_after_the_head_is_an_error(expect_log: ExpectLog) -> None:
     errors: list[str] = []
 
     class Handler(web.RequestHandler):
@@ -516,7 +518,7 @@ async def test_a_nonce_after_the_head_is_too_late(expect_log: ExpectLog) -> None
     assert errors == []
 
 
-def test_a_handler_of_an_application_that_knows_nothing_of_this() -> None:
+def test_handler_with_a_mock_application() -> None:
     line = httputil.RequestStartLine("GET", "/", "HTTP/1.1")
     request = httputil.HTTPServerRequest(start_line=line, headers=httputil.HTTPHeaders({"Host": "h"}))
     app: Any = SimpleNamespace(settings={}, ui_methods={}, ui_modules={})

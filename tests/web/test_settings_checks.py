@@ -38,13 +38,13 @@ from tornado.netutil import bind_sockets
         ({"cancel_on_disconnect": "no"}, ValueError, "cancel_on_disconnect .* got 'no'"),
     ],
 )
-def test_a_setting_that_cannot_work_is_named(settings: Any, error: Any, words: str) -> None:
+def test_invalid_setting_is_rejected(settings: Any, error: Any, words: str) -> None:
     with pytest.raises(error, match=words) as caught:
         web.Application(**settings)
     assert "12345" not in str(caught.value)
 
 
-def test_odd_values_that_work_are_taken(tmp_path: pathlib.Path) -> None:
+def test_unusual_values_are_accepted(tmp_path: pathlib.Path) -> None:
     class Log:
         def __call__(self, handler: Any) -> None: ...
 
@@ -69,7 +69,7 @@ def test_odd_values_that_work_are_taken(tmp_path: pathlib.Path) -> None:
     assert application.ui_methods == {"shout": str.upper}
 
 
-async def test_an_application_that_makes_its_own_delegates_may_have_any_handlers() -> None:
+async def test_application_with_its_own_delegates_may_have_any_handler_class() -> None:
     class Delegate(httputil.HTTPMessageDelegate):
         def __init__(self, connection: Any) -> None:
             self.connection = connection
@@ -178,17 +178,17 @@ def test_missing_static_directory_is_reported_once(tmp_path: pathlib.Path, expec
         assert len(expected.records) == 1
 
 
-def test_static_path_of_another_handler_class_is_not_looked_at() -> None:
+def test_static_path_of_another_handler_class_is_not_checked() -> None:
     handler = type("Finder", (web.StaticFileHandler,), {})
     web.Application(static_path=["several", "directories"], static_handler_class=handler)
 
 
-def test_what_a_dict_of_ui_modules_holds_beside_them_is_logged(expect_log: ExpectLog) -> None:
+def test_invalid_entry_of_ui_modules_is_logged(expect_log: ExpectLog) -> None:
     with expect_log("tornado.application", "ui_modules: 'Entry' is ignored .*: 5"):
         web.Application(ui_modules={"Entry": 5, "_private": 5})
 
 
-async def test_an_error_of_a_matcher_is_answered_and_logged_with_the_address(expect_log: ExpectLog) -> None:
+async def test_exception_in_a_matcher_is_logged_with_the_path(expect_log: ExpectLog) -> None:
     class Broken:
         def match(self, request: Any) -> Any:
             raise ZeroDivisionError
@@ -198,6 +198,6 @@ async def test_an_error_of_a_matcher_is_answered_and_logged_with_the_address(exp
     assert response.code == 500
 
 
-def test_sizes_of_a_server() -> None:
+def test_invalid_size_of_a_server_is_rejected() -> None:
     with pytest.raises(TypeError, match="max_body_size is a number of bytes, not '5'"):
         web.Application().listen(0, max_body_size="5")

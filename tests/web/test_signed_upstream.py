@@ -55,7 +55,7 @@ print(json.dumps(answers))
 """
 
 
-def test_live() -> None:
+def test_values_are_interchangeable_with_installed_upstream() -> None:
     rows: list[list[Any]] = []
     for secret, version, key_version in KINDS.values():
         for name, value in (("name", b"value"), ("a|b", bytes(range(256)))):
@@ -91,7 +91,7 @@ print(json.dumps(answers))
 """
 
 
-def test_cookies_look_the_same() -> None:
+def test_set_cookie_fields_equal_upstreams() -> None:
     attributes: list[dict[str, Any]] = [
         {},
         {"path": "/p", "domain": "example.com", "httponly": True, "secure": True, "samesite": "Lax"},

@@ -47,11 +47,11 @@ def sign_v2(signed: Any, secret: Any = SECRET) -> Any:
     return signed + hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest().encode()
 
 
-def test_version_1_is_what_it_always_was() -> None:
+def test_version_1_is_unchanged() -> None:
     assert create(version=1) == sign_v1(b"dmFsdWU=", b"1700000000")
 
 
-def test_version_2_is_what_it_always_was() -> None:
+def test_version_2_is_unchanged() -> None:
     expected = sign_v2(b"2|1:0|10:1700000000|4:name|8:dmFsdWU=|")
     assert create() == create(version=2) == expected
     with_key = create_signed_value(KEYS, "name", "value", clock=clock, key_version=2)
@@ -60,20 +60,20 @@ def test_version_2_is_what_it_always_was() -> None:
 
 @pytest.mark.parametrize("version", [1, 2])
 @given(name=st.text(max_size=20), value=st.one_of(st.binary(max_size=50), st.text(max_size=50)))
-def test_what_was_signed_is_read_again(version: Any, name: str, value: Any) -> None:
+def test_signed_value_is_decoded(version: Any, name: str, value: Any) -> None:
     signed = create(name, value, version=version)
     plain = value if isinstance(value, bytes) else value.encode()
     assert decode(signed, name) == decode(signed.decode(), name) == plain
 
 
 @pytest.mark.parametrize("version", [1, 2])
-def test_the_value_of_the_wrong_name_is_nothing(version: Any, expect_log: ExpectLog) -> None:
+def test_value_for_another_name_is_rejected(version: Any, expect_log: ExpectLog) -> None:
     with expect_log("tornado.general", "Invalid cookie signature", required=version == 1):
         assert decode(create(version=version), "other") is None
 
 
 @pytest.mark.parametrize("version", [1, 2])
-def test_no_byte_can_be_changed(version: Any, expect_log: ExpectLog) -> None:
+def test_any_changed_byte_is_rejected(version: Any, expect_log: ExpectLog) -> None:
     signed = create(version=version)
     with expect_log("tornado.general", "", required=False):
         for place in range(len(signed)):
@@ -83,7 +83,7 @@ def test_no_byte_can_be_changed(version: Any, expect_log: ExpectLog) -> None:
 
 
 @pytest.mark.parametrize("version", [1, 2])
-def test_signatures_grow_old(version: Any, expect_log: ExpectLog) -> None:
+def test_old_signatures_are_rejected(version: Any, expect_log: ExpectLog) -> None:
     signed = create(version=version)
     assert decode(signed, days_later=30.9) == b"value"
     with expect_log("tornado.general", "Expired cookie", required=version == 1):
@@ -107,7 +107,7 @@ def test_digits_cannot_be_moved_between_value_and_time_of_version_1(expect_log: 
 
 
 @pytest.mark.parametrize("timestamp", [b"", b"not-a-number", b"-1700000000", b"1700000000.5", b"1" * 5000])
-def test_a_time_that_is_none(timestamp: Any) -> None:
+def test_invalid_timestamp_is_rejected(timestamp: Any) -> None:
     assert decode(sign_v1(b"dmFsdWU=", timestamp)) is None
     assert decode(sign_v2(b"2|1:0|%d:%s|4:name|8:dmFsdWU=|" % (len(timestamp), timestamp))) is None
 
@@ -134,13 +134,13 @@ def test_a_time_that_is_none(timestamp: Any) -> None:
         b"2|1:0|10:1700000000|4:name|1:A|",
     ],
 )
-def test_what_is_built_otherwise_is_nothing(signed: Any) -> None:
+def test_malformed_value_is_rejected(signed: Any) -> None:
     assert decode(sign_v2(signed)) is None
     assert decode(signed) is None
 
 
 @pytest.mark.parametrize("value", [None, "", b"", "x", "|", "||", "|||", "a|b|c|d", "é|1|2", "1|2"])
-def test_nonsense_is_nothing(value: Any, expect_log: ExpectLog) -> None:
+def test_arbitrary_text_is_rejected(value: Any, expect_log: ExpectLog) -> None:
     with expect_log("tornado.general", "Invalid cookie signature", required=False):
         assert decode(value) is None
 
@@ -150,14 +150,14 @@ def test_digits_that_are_the_value_of_version_1_are_not_a_version() -> None:
         assert decode(create(value=value, version=1)) == value
 
 
-def test_the_oldest_version_to_be_read() -> None:
+def test_min_version() -> None:
     assert decode(create(version=1), min_version=2) is None
     assert decode(create(version=2), min_version=2) == b"value"
     with pytest.raises(ValueError, match="Unsupported min_version 3: the newest is 2"):
         decode(create(), min_version=3)
 
 
-def test_versions_that_cannot_be_written() -> None:
+def test_unsupported_versions_are_rejected() -> None:
     with pytest.raises(ValueError, match="Unsupported version 3"):
         create(version=3)
     with pytest.raises(ValueError, match="key_version must be set"):
@@ -181,7 +181,7 @@ def test_several_keys() -> None:
 @pytest.mark.parametrize(
     "value", [create(version=1), b"2|", b"2|1:x|", b"x", "", "2|5000:" + "1" * 5000 + "|"]
 )
-def test_a_key_version_that_cannot_be_told(value: Any) -> None:
+def test_key_version_of_a_value_without_one(value: Any) -> None:
     assert get_signature_key_version(value) is None
 
 
@@ -216,7 +216,7 @@ async def test_cookies(expect_log: ExpectLog) -> None:
         assert response.body == repr([b"1", b"\xff", None, None, None, None]).encode()
 
 
-def test_only_the_beginning_of_a_refused_value_is_logged(expect_log: ExpectLog) -> None:
+def test_logged_value_is_truncated(expect_log: ExpectLog) -> None:
     long = create(value="v" * 50_000, version=1)
     for name, days_later, text in (("other", 0, "Invalid cookie signature"), ("name", 99, "Expired cookie")):
         with expect_log("tornado.general", text) as expected:
@@ -243,7 +243,7 @@ async def test_cookies_with_several_keys() -> None:
         ({"cookie_secret": KEYS}, "key_version setting must be used"),
     ],
 )
-async def test_a_missing_setting_is_named(settings: Any, message: Any, expect_log: ExpectLog) -> None:
+async def test_missing_setting_is_explained(settings: Any, message: Any, expect_log: ExpectLog) -> None:
     handler = handler_of(get=lambda self: self.set_signed_cookie("name", "value"))
     with expect_log("tornado.application", "Uncaught exception") as expected:
         assert (await ask(handler, **settings)).code == 500

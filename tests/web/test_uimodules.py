@@ -77,7 +77,7 @@ async def page(
     return response.body.decode()
 
 
-async def test_what_modules_bring_along(tmp_path: Path) -> None:
+async def test_assets_of_modules_are_inserted(tmp_path: Path) -> None:
     (tmp_path / "own.js").write_text("")
     body = PAGE % "{% module Link() %}{% module Button('<1>') %}{% module Button('2') %}{% module Plain() %}"
     html = await page(
@@ -98,17 +98,17 @@ async def test_what_modules_bring_along(tmp_path: Path) -> None:
     )
 
 
-async def test_a_module_that_asks_for_nothing_needs_no_page() -> None:
+async def test_module_without_assets_needs_no_head_and_body() -> None:
     assert await page("{% module Plain(1, 'a') %}") == "[None en_US GET True (1, 'a')]"
 
 
-async def test_a_page_without_head_or_body_is_named(expect_log: ExpectLog) -> None:
+async def test_assets_in_a_page_without_head_are_an_error(expect_log: ExpectLog) -> None:
     with expect_log("tornado.application", "Uncaught exception") as expected:
         await page("{% module Link() %}", expect_code=500)
     assert "</head> and </body>" in str(raised(expected))
 
 
-async def test_what_a_handler_may_override() -> None:
+async def test_overridden_rendering_of_assets() -> None:
     members: dict[str, Any] = {
         "render_linked_js": lambda self, files: f"<js {list(files)}>",
         "render_embed_js": lambda self, parts: b"<js " + b"".join(parts) + b">",
@@ -120,7 +120,7 @@ async def test_what_a_handler_may_override() -> None:
     assert "<js ['/a.js', 'https://x.org/b.js?c&d', 'own.js']>\n<js press()>\n<!--end-->\n</body>" in html
 
 
-async def test_modules_may_hold_modules() -> None:
+async def test_nested_modules() -> None:
     class Outer(web.UIModule):
         def render(self) -> Any:
             return self.render_string("outer.html")
@@ -134,7 +134,7 @@ async def test_modules_may_hold_modules() -> None:
     assert "/b.css" in html
 
 
-async def test_an_unknown_module_is_named(expect_log: ExpectLog) -> None:
+async def test_unknown_module_is_explained(expect_log: ExpectLog) -> None:
     with expect_log("tornado.application", "Uncaught exception") as expected:
         await page("\n{% module Buton() %}", expect_code=500, ui_modules={"Button": Button})
     error = raised(expected)
@@ -145,7 +145,7 @@ async def test_an_unknown_module_is_named(expect_log: ExpectLog) -> None:
     assert error.__notes__ == ["in template page.html, line 2"]
 
 
-async def test_a_module_without_render(expect_log: ExpectLog) -> None:
+async def test_module_without_render_is_explained(expect_log: ExpectLog) -> None:
     with expect_log("tornado.application", "Uncaught exception") as expected:
         await page("{% module Bare() %}", expect_code=500, ui_modules={"Bare": web.UIModule})
     assert "UIModule does not define render()" in str(raised(expected))
@@ -172,14 +172,14 @@ async def test_templates_as_modules() -> None:
         assert html.count(text) == 1
 
 
-async def test_templates_as_modules_know_only_what_they_are_given(expect_log: ExpectLog) -> None:
+async def test_template_module_has_only_its_arguments(expect_log: ExpectLog) -> None:
     with expect_log("tornado.application", "Uncaught exception") as expected:
         body = "{% set local = 1 %}{% module Template('part.html') %}"
         await page(body, expect_code=500, templates={"part.html": "{{ local }}"})
     assert isinstance(raised(expected), NameError)
 
 
-async def test_one_template_asks_for_the_same_each_time(expect_log: ExpectLog) -> None:
+async def test_different_resources_of_one_template_are_an_error(expect_log: ExpectLog) -> None:
     with expect_log("tornado.application", "Uncaught exception") as expected:
         body = "{% module Template('part.html', n=1) %}{% module Template('part.html', n=2) %}"
         await page(
@@ -212,13 +212,13 @@ async def test_methods(methods: Any) -> None:
     assert html == "abab True"
 
 
-def test_what_is_taken_from_a_module() -> None:
+def test_names_used_from_a_python_module() -> None:
     app = web.Application(ui_methods=METHODS, ui_modules=METHODS)
     assert set(app.ui_methods) == {"double"}
     assert set(app.ui_modules) == {"Button", "Template", "linkify", "xsrf_form_html"}
 
 
-async def test_a_handlers_ui() -> None:
+async def test_ui_attribute_of_a_handler() -> None:
     class Handler(web.RequestHandler):
         def get(self) -> None:
             assert self.ui is self.ui
@@ -234,7 +234,7 @@ async def test_a_handlers_ui() -> None:
     assert response.code == 200
 
 
-async def test_an_error_in_a_property_is_not_hidden(expect_log: ExpectLog) -> None:
+async def test_attribute_error_in_a_property_is_reported(expect_log: ExpectLog) -> None:
     """An AttributeError inside get_current_user() is reported unchanged."""
 
     def get_current_user(self: Any) -> Any:
@@ -245,7 +245,7 @@ async def test_an_error_in_a_property_is_not_hidden(expect_log: ExpectLog) -> No
     assert "no_such_thing" in str(raised(expected))
 
 
-async def test_a_page_leaves_no_cycle_behind() -> None:
+async def test_rendering_leaves_no_reference_cycle() -> None:
     handlers = []
 
     def prepare(self: Any) -> None:

@@ -11,7 +11,7 @@ import pytest
 from tornado.web._worker_threads import Workers
 
 
-def test_threads_are_begun_once_and_named() -> None:
+def test_threads_are_started_once_and_named() -> None:
     workers = Workers("mine", 1)
     pool = workers.executor()
     assert workers.executor() is pool
@@ -19,7 +19,7 @@ def test_threads_are_begun_once_and_named() -> None:
     pool.shutdown()
 
 
-def test_threads_do_not_outlive_a_fork(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_new_threads_are_started_after_a_fork(monkeypatch: pytest.MonkeyPatch) -> None:
     workers = Workers("mine")
     pool = workers.executor()
     monkeypatch.setattr(os, "getpid", lambda: -1)  # as in a child process
@@ -30,7 +30,7 @@ def test_threads_do_not_outlive_a_fork(monkeypatch: pytest.MonkeyPatch) -> None:
     other.shutdown()
 
 
-def test_each_has_its_own() -> None:
+def test_each_object_has_its_own_executor() -> None:
     one, other = Workers("one"), Workers("other")
     assert isinstance(one.executor(), ThreadPoolExecutor)
     assert one.executor() is not other.executor()

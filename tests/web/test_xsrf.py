@@ -73,7 +73,7 @@ def test_decoding(text: Any, version: Any, raw: Any) -> None:
     assert (found[2] is None) is (version is None)
 
 
-async def test_a_token_is_set_and_masked_anew_in_each_response() -> None:
+async def test_token_is_masked_differently_in_each_response() -> None:
     async with serving(web.Application([("/", Handler)], xsrf_cookies=True)) as server:
         first = await server.fetch("/")
         (cookie,) = first.get_all("set-cookie")
@@ -89,14 +89,14 @@ async def test_a_token_is_set_and_masked_anew_in_each_response() -> None:
         assert len({token.rpartition(b"|")[2] for token in tokens}) == 1
 
 
-async def test_version_1_is_the_bare_token() -> None:
+async def test_version_1_is_the_unmasked_token() -> None:
     async with serving(web.Application([("/", Handler)], xsrf_cookies=True, xsrf_cookie_version=1)) as server:
         response = await server.fetch("/")
         assert re.fullmatch(rb"[0-9a-f]{32}", response.body)
         assert (await server.fetch("/", f"Cookie: _xsrf={V2}")).body == V1.encode()
 
 
-async def test_an_unknown_version_is_named(expect_log: ExpectLog) -> None:
+async def test_unknown_version_is_rejected(expect_log: ExpectLog) -> None:
     with expect_log("tornado.application", "Uncaught exception") as expected:
         assert (await ask(Handler, xsrf_cookie_version=3)).code == 500
     assert "unknown xsrf_cookie_version 3" in str(raised(expected))
@@ -124,7 +124,7 @@ async def test_name_and_attributes_of_the_cookie() -> None:
 
 
 @pytest.mark.parametrize("name", ["__Host-xsrf", "__secure-xsrf"])
-async def test_a_cookie_whose_name_makes_a_promise(name: str) -> None:
+async def test_cookie_name_with_prefix_implies_secure(name: str) -> None:
     (cookie,) = (await ask(Handler, xsrf_cookies=True, xsrf_cookie_name=name)).get_all("set-cookie")
     assert cookie.startswith(f"{name}=2|")
     assert cookie.endswith("; Path=/; Secure")
@@ -147,7 +147,7 @@ async def test_the_form_field() -> None:
 @pytest.mark.parametrize("cookie", [V1, V2, V2_MASKED])
 @pytest.mark.parametrize("token", [V1, V2, V2_MASKED])
 @pytest.mark.parametrize("way", ["body", "query", "X-Xsrftoken", "X-Csrftoken", "X-XSRFToken"])
-async def test_a_repeated_token_is_taken(cookie: Any, token: Any, way: Any) -> None:
+async def test_repeated_token_is_accepted(cookie: Any, token: Any, way: Any) -> None:
     fields = [f"Cookie: _xsrf={cookie}"]
     body, path = b"", "/"
     if way == "body":
@@ -176,7 +176,7 @@ async def test_a_repeated_token_is_taken(cookie: Any, token: Any, way: Any) -> N
     ],
 )
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
-async def test_anything_else_is_refused(
+async def test_other_tokens_are_rejected(
     cookie: Any, token: Any, message: Any, method: Any, expect_log: ExpectLog
 ) -> None:
     with expect_log("tornado.general", f"403 {method} .*{message}"):
@@ -192,7 +192,7 @@ async def test_an_injected_cookie_with_an_empty_token_is_replaced() -> None:
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS"])
-async def test_what_changes_nothing_needs_no_token(method: Any) -> None:
+async def test_safe_methods_need_no_token(method: Any) -> None:
     class Safe(Handler):
         def head(self) -> None:
             pass
@@ -202,7 +202,7 @@ async def test_what_changes_nothing_needs_no_token(method: Any) -> None:
     assert (await ask(Safe, method=method, xsrf_cookies=True)).code == 200
 
 
-async def test_a_handler_may_do_without() -> None:
+async def test_overridden_check_xsrf_cookie() -> None:
     class Unchecked(Handler):
         def check_xsrf_cookie(self) -> None:
             pass
@@ -210,11 +210,11 @@ async def test_a_handler_may_do_without() -> None:
     assert (await post(handler=Unchecked)).code == 200
 
 
-async def test_a_page_that_is_not_there_needs_no_token() -> None:
+async def test_error_page_of_a_missing_page_needs_no_token() -> None:
     assert (await post(path="/none", handler=[("/", Handler)])).code == 404
 
 
-async def test_it_is_checked_before_prepare(expect_log: ExpectLog) -> None:
+async def test_token_is_checked_before_prepare(expect_log: ExpectLog) -> None:
     class Prepared(Handler):
         def prepare(self) -> None:
             raise AssertionError("prepare() must not be called")
@@ -270,7 +270,7 @@ async def test_cross_origin_protection(fields: Any, code: Any, method: Any, expe
     assert response.code == code
 
 
-async def test_only_the_beginning_of_a_refused_origin_is_logged(expect_log: ExpectLog) -> None:
+async def test_logged_origin_is_truncated(expect_log: ExpectLog) -> None:
     for site in ([], ["Sec-Fetch-Site: " + "s" * 2000]):
         fields = ["Host: " + "h" * 2000, "Origin: http://" + "o" * 2000, *site]
         with expect_log("tornado.general", "403 POST / .*Origin .* not allowed") as expected:
@@ -284,12 +284,12 @@ async def test_cross_origin_protection_is_off_by_default() -> None:
     assert (await ask(Handler, *fields, method="POST", body=b"")).code == 200
 
 
-async def test_cross_origin_requests_that_change_nothing() -> None:
+async def test_cross_origin_requests_with_safe_methods_are_allowed() -> None:
     fields = ["Sec-Fetch-Site: cross-site", "Origin: http://evil.com"]
     assert (await ask(Handler, *fields, cross_origin_protection=True)).code == 200
 
 
-async def test_which_origins_are_trusted_may_be_overridden(expect_log: ExpectLog) -> None:
+async def test_check_trusted_origin_may_be_overridden(expect_log: ExpectLog) -> None:
     asked = []
 
     class Own(Handler):
