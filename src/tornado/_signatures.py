@@ -42,8 +42,8 @@ def method_accepts(method: Any, positional: int, names: Collection[str] = ()) ->
     code = function.__code__
     if not names and not code.co_flags & _VARIADIC and not code.co_kwonlyargcount:
         # The fast path for most methods, as applications with a thousand routes should start quickly.
-        most = code.co_argcount - 1
-        return most - len(function.__defaults__ or ()) <= positional <= most
+        max_positional = code.co_argcount - 1
+        return max_positional - len(function.__defaults__ or ()) <= positional <= max_positional
     return accepts(function, positional + 1, names)
 
 

@@ -16,7 +16,7 @@ def fresh_caches() -> Iterator[None]:
     yield
     web.RequestHandler._template_loaders.clear()
     web.StaticFileHandler.reset()
-    _cookies._TOLD.clear()
+    _cookies._LOGGED_NAMES.clear()
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,7 @@ from tornado import httputil, web
 from tornado.httpserver import HTTPServer
 from tornado.routing import Rule, RuleRouter
 from tornado.web import LOCAL_HOSTS
-from tornado.web._allowed_hosts import _REMEMBERED, AllowedHosts
+from tornado.web._allowed_hosts import _MAX_CACHED, AllowedHosts
 
 ALLOWED = [
     "example.com",
@@ -120,9 +120,9 @@ def test_asterisk_allows_every_host() -> None:
 
 def test_cache_of_allowed_hosts_is_limited() -> None:
     allowed = AllowedHosts([".example.org"])
-    for number in range(_REMEMBERED * 3):
+    for number in range(_MAX_CACHED * 3):
         assert allowed.allow(request_for(f"a{number}.example.org"))
-        assert len(allowed._seen) <= _REMEMBERED
+        assert len(allowed._allowed_cache) <= _MAX_CACHED
 
 
 @given(st.text(max_size=40) | st.from_regex(r"[\[\].:a-z0-9]{0,20}", fullmatch=True))

@@ -137,5 +137,5 @@ async def test_locale_is_determined_once_or_assigned(supported: Any) -> None:
 
 
 async def test_number_of_parsed_languages_is_limited(supported: Any) -> None:
-    header = "Accept-Language: " + ",".join(["xx"] * _arguments._MOST_LANGUAGES) + ",de"
+    header = "Accept-Language: " + ",".join(["xx"] * _arguments._MAX_LANGUAGES) + ",de"
     assert await read(lambda handler: handler.locale.code, "/", header) == "en_US"

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.support.server import ExpectLog, ask, handler_of, serving
 from tornado import httputil, web
 from tornado._wire.cookies import format_set_cookie
-from tornado.web._cookies import _MOST_TOLD, _TOLD
+from tornado.web._cookies import _LOGGED_NAMES, _MAX_LOGGED_NAMES
 
 
 async def cookies_of(function: Any, *fields: Any) -> Any:
@@ -271,12 +271,12 @@ async def test_cookie_that_browsers_drop_is_logged_once(
 
 async def test_number_of_logged_cookies_is_limited(expect_log: ExpectLog) -> None:
     def set_them(self: Any) -> None:
-        for number in range(_MOST_TOLD * 2):
+        for number in range(_MAX_LOGGED_NAMES * 2):
             self.clear_cookie(f"c{number}", samesite="None")
 
     with expect_log("tornado.general", "Browsers do not keep the cookie") as expected:
-        assert len(await cookies_of(set_them)) == _MOST_TOLD * 2
-    assert len(expected.records) == len(_TOLD) == _MOST_TOLD
+        assert len(await cookies_of(set_them)) == _MAX_LOGGED_NAMES * 2
+    assert len(expected.records) == len(_LOGGED_NAMES) == _MAX_LOGGED_NAMES
 
 
 @pytest.mark.parametrize(

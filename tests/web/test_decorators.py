@@ -198,7 +198,7 @@ def test_wrapper_is_recognised_by_audits() -> None:
 
 @pytest.mark.parametrize("target", [object, web.UIModule, lambda: None, web.RequestHandler.get])
 def test_stream_request_body_of_another_class_is_rejected(target: Any) -> None:
-    with pytest.raises(TypeError, match="subclasses of RequestHandler"):
+    with pytest.raises(TypeError, match="subclass of RequestHandler"):
         web.stream_request_body(target)
 
 

@@ -25,7 +25,7 @@ async def test_simple_response() -> None:
     assert response.get("content-length") == str(len(body))
 
 
-@pytest.mark.parametrize("size", [_response._MUCH - 1, _response._MUCH])
+@pytest.mark.parametrize("size", [_response._LARGE_BODY - 1, _response._LARGE_BODY])
 @pytest.mark.parametrize("steps", [False, True])
 async def test_large_bodies_are_hashed_by_hashlib(
     monkeypatch: pytest.MonkeyPatch, size: int, steps: bool
@@ -45,7 +45,7 @@ async def test_large_bodies_are_hashed_by_hashlib(
     monkeypatch.setattr(_response, "sha1", noting)
     response = await ask(handler_of(get=get))
     assert response.get("etag") == f'"{hashlib.sha1(b"x" * size).hexdigest()}"'
-    assert slow == ([size] if size < _response._MUCH else [])
+    assert slow == ([size] if size < _response._LARGE_BODY else [])
 
 
 async def test_accessing_headers_does_not_change_other_fields() -> None:

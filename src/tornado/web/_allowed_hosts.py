@@ -35,9 +35,9 @@ LOCAL_HOSTS = (".localhost", "127.0.0.1", "[::1]")
 
 _NAME = re.compile(r"\.?[0-9a-z_](?:[0-9a-z_.-]*[0-9a-z_])?")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-_REMEMBERED = 100
-_LONGEST = 255  # RFC 1035 section 2.3.4
-_LAST_PORT = 65535
+_MAX_CACHED = 100
+_MAX_HOST_LENGTH = 255  # RFC 1035 section 2.3.4
+_MAX_PORT = 65535
 
 
 class AllowedHosts:
@@ -56,7 +56,7 @@ class AllowedHosts:
         self._exact: set[tuple[str, int | None]] = set()
         self._domains: set[tuple[str, int | None]] = set()
         self._all = False
-        self._seen: set[tuple[str, str]] = set()  # a cache of those that are allowed
+        self._allowed_cache: set[tuple[str, str]] = set()  # a cache of those that are allowed
         entries = list(entries)
         if not entries:
             raise ValueError(
@@ -81,9 +81,9 @@ class AllowedHosts:
                 f"the setting allowed_hosts: {entry!r} is not a host; valid entries are like 'example.com', "
                 f"'.example.com', '127.0.0.1', '[::1]', 'example.com:8888'{hint}"
             )
-        if port is not None and not 1 <= port <= _LAST_PORT:
+        if port is not None and not 1 <= port <= _MAX_PORT:
             raise ValueError(
-                f"the setting allowed_hosts: the port of {entry!r} must be from 1 to {_LAST_PORT}"
+                f"the setting allowed_hosts: the port of {entry!r} must be from 1 to {_MAX_PORT}"
             )
         if name.startswith("."):
             self._domains.add((name, port))
@@ -96,18 +96,18 @@ class AllowedHosts:
             return True
         host = request.host
         protocol = request.protocol if self._has_ports else ""
-        if (host, protocol) in self._seen:
+        if (host, protocol) in self._allowed_cache:
             return True
         if not self._is_allowed(host, protocol):
             return False
-        if len(self._seen) >= _REMEMBERED:
-            self._seen.clear()
-        self._seen.add((host, protocol))
+        if len(self._allowed_cache) >= _MAX_CACHED:
+            self._allowed_cache.clear()
+        self._allowed_cache.add((host, protocol))
         return True
 
     def _is_allowed(self, authority: str, protocol: str) -> bool:
         host, port = split_host_and_port(authority.removesuffix(":"))
-        name = _canonical(host) if len(host) <= _LONGEST else None
+        name = _canonical(host) if len(host) <= _MAX_HOST_LENGTH else None
         if name is None or name.startswith("."):
             return False
         ports = (None, port if port is not None else _DEFAULT_PORTS.get(protocol))

@@ -392,7 +392,7 @@ class Application(ReversibleRouter):
         try:
             rules: Any = self.default_router.rules
         except AttributeError:  # default_router may be any Router
-            return self._open_long(request, exchange, head)
+            return self._open_slow(request, exchange, head)
         router = type(wildcard)
         if (
             rules is not self._plain_rules
@@ -403,7 +403,7 @@ class Application(ReversibleRouter):
             if self._hosts is not None and not self._hosts.allow(request):
                 return self._open_delegate(self._misdirected(request), exchange, head)
             if not self._is_plain(rules):
-                return self._open_long(request, exchange, head)
+                return self._open_slow(request, exchange, head)
         found = wildcard._match(request)
         if found is None:
             target, handler_kwargs = self._unmatched(request)
@@ -430,14 +430,14 @@ class Application(ReversibleRouter):
         try:
             handler = target(self, request)
         except Exception as error:
-            _construction_errors.answer(self, request, target, handler_kwargs, error)
+            _construction_errors.respond(self, request, target, handler_kwargs, error)
             return None
-        return _execute.start(handler, _NONE, path_args, path_kwargs)
+        return _execute.start(handler, _NO_TRANSFORMS, path_args, path_kwargs)
 
     def _is_special_class(self, target: type[RequestHandler]) -> bool:
         """Whether handlers of a class stream their bodies or may be cancelled; cached if they do not."""
         try:
-            special = target._stream_request_body or _cancellation.is_wanted(self, target)
+            special = target._stream_request_body or _cancellation.is_enabled(self, target)
         except ValueError:  # an invalid attribute: `_run_handler` detects it too, and sends the error page
             special = True
         if special:
@@ -479,7 +479,7 @@ class Application(ReversibleRouter):
             for name in _HOOKS
         )
 
-    def _open_long(self, request: httputil.HTTPServerRequest, exchange: HTTP1Connection, head: Any) -> Any:
+    def _open_slow(self, request: httputil.HTTPServerRequest, exchange: HTTP1Connection, head: Any) -> Any:
         """Handle a request on the slow path, by `start_request` or `find_handler`, as this object or its
         routes are customised.
         """
@@ -503,7 +503,7 @@ class Application(ReversibleRouter):
         return finish_after(result, delegate)
 
 
-_NONE: list[Any] = []
+_NO_TRANSFORMS: list[Any] = []
 _request_of = httputil.HTTPServerRequest._from_head
 _START_REQUEST = Application.start_request
 _FIND_HANDLER = Application.find_handler
@@ -542,7 +542,7 @@ def _run_handler(
             else handler_class(application, request)
         )
     except Exception as error:
-        _construction_errors.answer(application, request, handler_class, handler_kwargs, error)
+        _construction_errors.respond(application, request, handler_class, handler_kwargs, error)
         return None
     if application._checks_handlers:
         _debug_checks.check(handler)
@@ -550,29 +550,29 @@ def _run_handler(
         [transform(request) for transform in application.transforms] if application.transforms else []
     )
     rest: Any
-    loading = _session_of(handler) if application._loads_sessions else None
+    loading = _session_loader(handler) if application._loads_sessions else None
     if loading is not None or handler_class._execute is not _EXECUTE or application._in_tasks:
-        rest = _executing(handler, loading, transforms, path_args, path_kwargs or {})
+        rest = _execute_handler(handler, loading, transforms, path_args, path_kwargs or {})
     else:
         rest = _execute.start(handler, transforms, path_args, path_kwargs or {})
     if rest is None or handler_class in application._handler_classes:
         return rest
-    return _cancellation.guarded(handler, rest)
+    return _cancellation.wrap(handler, rest)
 
 
-def _session_of(handler: RequestHandler) -> Any:
+def _session_loader(handler: RequestHandler) -> Any:
     """Return a coroutine that loads a handler's session, or None if it need not be loaded."""
-    return handler._loading_session()
+    return handler._load_session()
 
 
-def _executing(
+def _execute_handler(
     handler: RequestHandler, loading: Any, transforms: list[Any], path_args: Any, path_kwargs: dict[str, Any]
 ) -> Any:
     """Return a coroutine that runs a handler, after `loading` its session unless that is None."""
     if loading is None:
         return handler._execute(transforms, *path_args, **path_kwargs)
     return _execute_loaded(
-        loading, functools.partial(_executing, handler, None, transforms, path_args, path_kwargs)
+        loading, functools.partial(_execute_handler, handler, None, transforms, path_args, path_kwargs)
     )
 
 
@@ -605,7 +605,7 @@ class _HandlerDelegate(httputil.HTTPMessageDelegate):
         self.stream_request_body: bool = handler_class._stream_request_body
         self.handler: RequestHandler | None = None
         self._body = b""
-        self._spool: Any = None
+        self._body_buffer: Any = None
 
     def headers_received(
         self,
@@ -640,16 +640,16 @@ class _HandlerDelegate(httputil.HTTPMessageDelegate):
                 _body_errors.fail(handler, error)
                 return None
             return None if result is None else _body_errors.fed(handler, result)
-        spool = self._spool
-        if spool is not None:
-            spool.write(data)
+        buffer = self._body_buffer
+        if buffer is not None:
+            buffer.write(data)
         elif not self._body:
             self._body = data
         else:
             head = self.request.__dict__.get("_head")
-            self._spool = spool = BodyBuffer(None if head is None else head.content_length)
-            spool.write(self._body)
-            spool.write(data)
+            self._body_buffer = buffer = BodyBuffer(None if head is None else head.content_length)
+            buffer.write(self._body)
+            buffer.write(data)
             self._body = b""
         return None
 
@@ -657,15 +657,15 @@ class _HandlerDelegate(httputil.HTTPMessageDelegate):
         if self.stream_request_body:
             _set_result(self.request._body_future)
             return None
-        if self._spool is not None:
-            self.request.body = self._spool.getvalue()
-            self._spool = None
+        if self._body_buffer is not None:
+            self.request.body = self._body_buffer.getvalue()
+            self._body_buffer = None
         else:
             self.request.body = self._body
         return self._start()
 
     def on_connection_close(self) -> None:
-        self._spool = None
+        self._body_buffer = None
         self._body = b""
         if self.stream_request_body and self.handler is not None:
             future = self.request._body_future
@@ -697,7 +697,7 @@ class _HandlerDelegate(httputil.HTTPMessageDelegate):
             _cancellation.settings_of(application, handler_class)  # raises an error that gets a response
             handler = handler_class(application, self.request, **self.handler_kwargs)
         except Exception as error:
-            self.handler = _construction_errors.answer(
+            self.handler = _construction_errors.respond(
                 application, self.request, handler_class, self.handler_kwargs, error
             )
             return None
@@ -707,9 +707,9 @@ class _HandlerDelegate(httputil.HTTPMessageDelegate):
         prepared: Future[None] = Future()
         handler._prepared_future = prepared
         transforms = [transform(self.request) for transform in application.transforms]
-        loading = _session_of(handler) if application._loads_sessions else None
-        rest = _executing(handler, loading, transforms, self.path_args, self.path_kwargs)
-        rest = _cancellation.guarded(handler, rest)
+        loading = _session_loader(handler) if application._loads_sessions else None
+        rest = _execute_handler(handler, loading, transforms, self.path_args, self.path_kwargs)
+        rest = _cancellation.wrap(handler, rest)
         task = run_eagerly(asyncio.get_running_loop(), rest, contextvars.copy_context())
         if task.done():
             self._executed(task)
@@ -726,7 +726,7 @@ class _HandlerDelegate(httputil.HTTPMessageDelegate):
         try:
             handler = handler_class(application, self.request, **self.handler_kwargs)
         except Exception as fault:
-            _construction_errors.answer(application, self.request, handler_class, self.handler_kwargs, fault)
+            _construction_errors.respond(application, self.request, handler_class, self.handler_kwargs, fault)
             return
         handler._transforms = [transform(self.request) for transform in application.transforms]
         handler._handle_request_exception(error)

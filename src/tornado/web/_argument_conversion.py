@@ -28,8 +28,8 @@ MAX_NUMBER_LENGTH = 1000
 #: The maximum number of digits before the point, or zeros after it, in a `decimal.Decimal` with an exponent.
 #: Ten characters suffice for a number of gigabytes, and programs often call int() on it. A float ends at 308.
 MAX_EXPONENT = 400
-_SHOWN = 40
-_LISTED = 500
+_MAX_LOGGED = 40
+_MAX_DESCRIPTION = 500
 
 _INTEGER = re.compile(r"[+-]?[0-9]++")
 _DECIMAL = re.compile(r"[+-]?(?:[0-9]++(?:\.[0-9]*+)?|\.[0-9]++)(?:[eE][+-]?[0-9]++)?")
@@ -55,7 +55,7 @@ def convert(name: str, text: str | bytes, converter: Converter[T]) -> T:
         # The decode_argument() of a program may return bytes.
         made: T = function(native_str(text))
     except (ValueError, LookupError, ArithmeticError, RecursionError) as error:
-        raise InvalidArgumentError(name, str(text[:_SHOWN]), wanted) from error
+        raise InvalidArgumentError(name, str(text[:_MAX_LOGGED]), wanted) from error
     except TypeError as error:
         if isinstance(converter, type):
             error.add_note(f"argument {name!r}, type={converter.__name__}: the type is called with text")
@@ -71,7 +71,7 @@ def _function_of(name: str, converter: Any) -> tuple[Callable[[str], Any], str]:
             return known
         if isinstance(converter, enum.EnumType):
             values = ", ".join(str(member.value) for member in converter)  # type: ignore[var-annotated]
-            return lambda text: _member(text, converter), f"one of {values[:_LISTED]}"
+            return lambda text: _member(text, converter), f"one of {values[:_MAX_DESCRIPTION]}"
         # Decimal can only be given if the program has imported its module, which is large.
         decimal = sys.modules.get("decimal")
         if decimal is not None and converter is decimal.Decimal:
@@ -80,7 +80,7 @@ def _function_of(name: str, converter: Any) -> tuple[Callable[[str], Any], str]:
         raise TypeError(
             f"the type of argument {name!r} must be a function that accepts text, got {converter!r}"
         )
-    return converter, getattr(converter, "__name__", None) or repr(converter)[:_LISTED]
+    return converter, getattr(converter, "__name__", None) or repr(converter)[:_MAX_DESCRIPTION]
 
 
 def _member(text: str, kind: Any) -> Any:

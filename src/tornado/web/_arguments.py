@@ -24,7 +24,7 @@ _ARG_DEFAULT: Any = _ArgDefault()
 # Control characters become spaces, except tab, line ends, vertical tab and form feed.
 _CONTROLS_TO_SPACES = bytes(0x20 if octet in (*range(9), *range(14, 32)) else octet for octet in range(256))
 _QVALUE = re.compile(r"q\s*=\s*(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)")
-_MOST_LANGUAGES = 100
+_MAX_LANGUAGES = 100
 
 
 def all_values(handler: RequestHandler, name: str, source: dict[str, list[bytes]], strip: bool) -> list[str]:
@@ -68,7 +68,7 @@ def last(
     return default
 
 
-def last_as(
+def last_converted(
     handler: RequestHandler,
     name: str,
     default: Any,
@@ -99,7 +99,7 @@ def last_as(
         return default
 
 
-def all_as(
+def all_converted(
     handler: RequestHandler, name: str, source: dict[str, list[bytes]], strip: bool, converter: Converter[T]
 ) -> list[T]:
     """Return all values of an argument, converted."""
@@ -115,7 +115,7 @@ def browser_locale(handler: RequestHandler, default: str) -> locale.Locale:
     header = handler.request.headers.get("Accept-Language")
     if header:
         weighted = []
-        for part in header.split(",")[:_MOST_LANGUAGES]:
+        for part in header.split(",")[:_MAX_LANGUAGES]:
             language, _, parameters = part.strip().partition(";")
             quality = 1.0
             if parameters.strip():

@@ -98,7 +98,7 @@ def token_of(handler: RequestHandler) -> str | None:
         raise AuthenticationError(error.code, str(error), realm=handler.authentication_realm) from None
 
 
-def is_by_bearer_token(handler: RequestHandler) -> bool:
+def uses_bearer_token(handler: RequestHandler) -> bool:
     """Whether a handler declares the scheme Bearer and its request uses it.
 
     Forms and links of another site cannot send such a request, and scripts of another site need a CORS
@@ -116,7 +116,7 @@ def is_by_bearer_token(handler: RequestHandler) -> bool:
         return False
 
 
-def refusal(
+def missing_user_error(
     handler: RequestHandler, scheme: str, realm: str | None, scope: str | None
 ) -> AuthenticationError:
     """Return the error for a request that has no user.
@@ -129,7 +129,9 @@ def refusal(
     return AuthenticationError(error, scheme=scheme, realm=realm, scope=scope or None)
 
 
-def missing_scope(handler: RequestHandler, realm: str | None, required: Iterable[str]) -> AuthenticationError:
+def missing_scope_error(
+    handler: RequestHandler, realm: str | None, required: Iterable[str]
+) -> AuthenticationError:
     """Return the error for a user whose token does not include `required`."""
     scope = " ".join(required)
     description = f"The token needs the scope {scope}"

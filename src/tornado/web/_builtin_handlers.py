@@ -18,7 +18,7 @@ _ADDRESS = re.compile(r"(?:([a-zA-Z][a-zA-Z0-9+.-]*):)?(/*)([^/?#]*)")
 _WITH_HOST = frozenset({"ftp", "http", "https", "ws", "wss"})
 _UNSENDABLE = re.compile(r"[\x00-\x1f\x7f]")
 #: The number of characters of a rejected URL that are logged.
-_SHOWN = 200
+_MAX_LOGGED = 200
 
 
 class ErrorHandler(RequestHandler):
@@ -82,9 +82,11 @@ class RedirectHandler(RequestHandler):
             # A "?" ends the host: if all groups are "?", the host contains only text of the template.
             gaps = template.format(*["?"] * len(args), **dict.fromkeys(kwargs, "?"))
             if _origins(target) != _origins(gaps):
-                raise HTTPError(400, "Redirect URL cannot change the scheme or netloc: %r", target[:_SHOWN])
+                raise HTTPError(
+                    400, "Redirect URL cannot change the scheme or netloc: %r", target[:_MAX_LOGGED]
+                )
             if _UNSENDABLE.search(target):
-                raise HTTPError(400, "Redirect URL contains invalid characters: %r", target[:_SHOWN])
+                raise HTTPError(400, "Redirect URL contains invalid characters: %r", target[:_MAX_LOGGED])
         if self.request.query_arguments:
             target = url_concat(target, list(qs_to_qsl(self.request.query_arguments)))  # type: ignore[arg-type]
         self.redirect(target, permanent=self._permanent)

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from tornado.web._application import Application
     from tornado.web._handler import RequestHandler
 
-_WATCH = "_tornado_guards"
+_SCHEDULER_NAME = "_tornado_cancellations"
 _OWN = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _LIBRARY = os.path.dirname(os.__file__) + os.sep
 
@@ -78,20 +78,20 @@ def settings_of(application: Application, handler_class: type[RequestHandler]) -
     return bool(cancels), timeout
 
 
-def is_wanted(application: Application, handler_class: type[RequestHandler]) -> bool:
+def is_enabled(application: Application, handler_class: type[RequestHandler]) -> bool:
     """Whether handlers of this class are cancelled by anything, if they suspend."""
     return settings_of(application, handler_class) != (False, 0)
 
 
-def guarded(handler: RequestHandler, rest: Any) -> Any:
+def wrap(handler: RequestHandler, rest: Any) -> Any:
     """Return a coroutine that runs `rest`, the remaining steps of the request, with the cancellation that the
     class has enabled.
     """
     cancels, timeout = settings_of(handler.application, type(handler))
     if not (cancels or timeout) or not inspect.iscoroutine(rest):
         return rest
-    guard = handler._cancellation = Cancellation(handler, cancels, timeout)
-    return guard.run(rest)
+    cancellation = handler._cancellation = Cancellation(handler, cancels, timeout)
+    return cancellation.run(rest)
 
 
 class Cancellation:
@@ -118,7 +118,7 @@ class Cancellation:
         assert task is not None
         self._tasks.append(task)
         connection: Any = self._handler.request.connection
-        watch = watch_of(task.get_loop(), _WATCH)
+        watch = watch_of(task.get_loop(), _SCHEDULER_NAME)
         if self._cancels:
             self._listen(connection)
         if self._timeout:
@@ -227,10 +227,10 @@ class Cancellation:
         if self.cause is CancelReason.GONE:
             abandon(self._handler)
         elif not self._handler._finished:
-            self._answer_late(error)
+            self._send_timeout_error(error)
         return True
 
-    def _answer_late(self, error: BaseException) -> None:
+    def _send_timeout_error(self, error: BaseException) -> None:
         handler = self._handler
         begun = handler._headers_written
         app_log.warning(
@@ -238,7 +238,7 @@ class Cancellation:
             type(handler).__name__,
             self._timeout,
             handler._request_summary(),
-            _place_of(error),
+            _waiting_place(error),
             "; its response was cut off" if begun else "",
         )
         if not begun:
@@ -249,12 +249,12 @@ class Cancellation:
             handler.send_error(503, **details)
             return
         try:
-            _response.break_off(handler)
+            _response.truncate(handler)
         except Exception:
             gen_log.error("Failed to flush partial response", exc_info=True)
 
 
-def _place_of(error: BaseException) -> str:
+def _waiting_place(error: BaseException) -> str:
     """Return the place where a cancelled handler was waiting: the innermost frame outside of this package and
     the standard library.
     """
@@ -286,4 +286,4 @@ def _cancel_generator(task: asyncio.Task[Any]) -> bool:
     return True
 
 
-__all__ = ["CLIENT_CLOSED_REQUEST", "CancelReason", "Cancellation", "guarded", "is_wanted", "settings_of"]
+__all__ = ["CLIENT_CLOSED_REQUEST", "CancelReason", "Cancellation", "wrap", "is_enabled", "settings_of"]

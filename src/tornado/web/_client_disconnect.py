@@ -36,7 +36,7 @@ def watch_of(loop: asyncio.AbstractEventLoop, name: str) -> DeadlineScheduler:
     return watch
 
 
-def has_left(handler: RequestHandler, error: BaseException | None) -> bool:
+def is_disconnect(handler: RequestHandler, error: BaseException | None) -> bool:
     """Whether `error` means that the client of `handler` has disconnected: both are about closed streams."""
     if not isinstance(error, StreamClosedError):
         return False
@@ -77,4 +77,4 @@ def abandon(handler: RequestHandler) -> None:
             close()
 
 
-__all__ = ["CLIENT_CLOSED_REQUEST", "abandon", "has_left", "report", "watch_of"]
+__all__ = ["CLIENT_CLOSED_REQUEST", "abandon", "is_disconnect", "report", "watch_of"]

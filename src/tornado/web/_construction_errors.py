@@ -25,7 +25,7 @@ class _PlaceholderHandler(RequestHandler):
     """Sends the error page in place of a handler that could not be created."""
 
 
-def answer(
+def respond(
     application: Application,
     request: httputil.HTTPServerRequest,
     handler_class: type[RequestHandler],
@@ -101,4 +101,4 @@ def _route_of(
     return f" for the route {shown}" + (f" (named {rule.name!r})" if rule.name else "")
 
 
-__all__ = ["answer"]
+__all__ = ["respond"]

@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 _BAD_VALUE = re.compile(r"[\x00-\x20]")
 _SECONDS = re.compile(r"-?[0-9]+")
 _YEAR = datetime.timedelta(days=365)
-#: Names of cookies that browsers drop, for which a warning has been logged; at most `_MOST_TOLD`.
-_TOLD: set[str] = set()
+#: Names of cookies that browsers drop, for which a warning has been logged; at most `_MAX_LOGGED_NAMES`.
+_LOGGED_NAMES: set[str] = set()
 #: `clear_cookie` and `set_cookie` of `RequestHandler` at the time of its import.
 OWN_METHODS: tuple[Any, ...] = ()
-_MOST_TOLD = 100
+_MAX_LOGGED_NAMES = 100
 
 
 # -- reading --
@@ -96,9 +96,9 @@ def set_cookie(
     if extra:
         _add_extra(given, extra, attributes)
     line = format_set_cookie(name, value, given)
-    broken = broken_promise(name, given)
-    if broken is not None:
-        _tell(name, broken)
+    problem = broken_promise(name, given)
+    if problem is not None:
+        _log_dropped(name, problem)
     cookies = handler._new_cookie
     if cookies is None:
         cookies = handler._new_cookie = {}
@@ -108,12 +108,12 @@ def set_cookie(
     cookies[name] = SetCookie(name, value, line)
 
 
-def _tell(name: str, broken: str) -> None:
+def _log_dropped(name: str, problem: str) -> None:
     """Log, once for each name, that browsers drop a cookie, which is still sent to other clients."""
-    if name in _TOLD or len(_TOLD) >= _MOST_TOLD:
+    if name in _LOGGED_NAMES or len(_LOGGED_NAMES) >= _MAX_LOGGED_NAMES:
         return
-    _TOLD.add(name)
-    gen_log.warning("Browsers do not keep the cookie %r as it was set: %s", name, broken)
+    _LOGGED_NAMES.add(name)
+    gen_log.warning("Browsers do not keep the cookie %r as it was set: %s", name, problem)
 
 
 def _expires(expires: Any, days: float | None) -> str:
@@ -181,7 +181,7 @@ def clear_all_cookies(handler: RequestHandler, attributes: dict[str, Any]) -> No
     attributes_sent: str | None = None
     for name in handler.request.cookies:
         if has_prefix(name):
-            handler.clear_cookie(name, **_kept_promises(name, attributes))
+            handler.clear_cookie(name, **_required_attributes(name, attributes))
         elif attributes_sent is None or not own:
             handler.clear_cookie(name, **attributes)
             set_last = (handler._new_cookie or {}).get(name)
@@ -208,6 +208,6 @@ def _uses_own_methods(handler: RequestHandler) -> bool:
     )
 
 
-def _kept_promises(name: str, attributes: dict[str, Any]) -> dict[str, Any]:
+def _required_attributes(name: str, attributes: dict[str, Any]) -> dict[str, Any]:
     without: Container[str] = {"secure", "path", "domain"} if has_prefix(name, "__host-") else {"secure"}
     return {key: value for key, value in attributes.items() if key.lower() not in without} | {"secure": True}

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 #: In seconds.
 BLOCKING_TIME = 0.1
 
-_OF_ONE_THREAD = (
+_LOOP_THREAD_ONLY = (
     "write",
     "flush",
     "finish",
@@ -51,7 +51,7 @@ def check(handler: RequestHandler) -> None:
     """Check a handler, immediately after its creation in the thread of its event loop."""
     _measure_generators()
     thread = threading.get_ident()
-    for name in _OF_ONE_THREAD:
+    for name in _LOOP_THREAD_ONLY:
         _wrap(handler, name, functools.partial(_in_thread, thread, handler, name))
     measured = [handler.request.method.lower(), *_MEASURED]
     if hasattr(handler, "ws_connection"):

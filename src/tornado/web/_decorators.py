@@ -12,7 +12,7 @@ from urllib.parse import urlencode, urlsplit
 from tornado import gen
 from tornado.concurrent import Future
 from tornado.httputil import HTTPServerRequest
-from tornado.web._authentication import missing_scope, refusal
+from tornado.web._authentication import missing_scope_error, missing_user_error
 from tornado.web._errors import HTTPError
 from tornado.web._handler import RequestHandler
 
@@ -168,10 +168,10 @@ def authenticated(
                 # The coroutine itself is true, whatever its result.
                 return _await_user(self, user, only_logged_in, args, kwargs)
             if not user:
-                _refuse(self, scheme or self.authentication_scheme, realm, required)
+                _reject(self, scheme or self.authentication_scheme, realm, required)
                 return None
             if required and not set(required).issubset(self.granted_scopes):
-                raise missing_scope(self, realm or self.authentication_realm, required)
+                raise missing_scope_error(self, realm or self.authentication_realm, required)
             return method(self, *args, **kwargs)
 
         # Security audits of programs find unprotected handlers by the name of this function.
@@ -189,13 +189,13 @@ async def _await_user(
     return None if result is None else await gen.convert_yielded(result)
 
 
-def _refuse(handler: RequestHandler, scheme: str | None, realm: str | None, scopes: tuple[str, ...]) -> None:
+def _reject(handler: RequestHandler, scheme: str | None, realm: str | None, scopes: tuple[str, ...]) -> None:
     """Redirect a request without a user to the login page, or reject it.
 
     :raises HTTPError: if the request is rejected.
     """
     if scheme is not None:
-        raise refusal(handler, scheme, realm or handler.authentication_realm, " ".join(scopes))
+        raise missing_user_error(handler, scheme, realm or handler.authentication_realm, " ".join(scopes))
     if handler.request.method not in ("GET", "HEAD"):
         raise HTTPError(403)
     url = handler.get_login_url()

@@ -17,7 +17,9 @@ from tornado.web import _response
 if TYPE_CHECKING:
     from tornado.web._handler import RequestHandler
 
-_BARE = b"<html><title>500: Internal Server Error</title><body>500: Internal Server Error</body></html>"
+_MINIMAL_PAGE = (
+    b"<html><title>500: Internal Server Error</title><body>500: Internal Server Error</body></html>"
+)
 
 
 def write(handler: RequestHandler, status_code: int, reason: str, exc_info: Any) -> None:
@@ -75,18 +77,18 @@ def prefers_json(handler: RequestHandler, exc_info: Any) -> bool:
     return as_json > 0 and as_json >= found.get("text/*", found.get("*/*", 0))
 
 
-def send_bare(request: httputil.HTTPServerRequest) -> httputil.HTTPHeaders:
+def send_minimal(request: httputil.HTTPServerRequest) -> httputil.HTTPHeaders:
     """Send a constant page after the handler's own error page could not be sent.
 
     :returns: the headers that were sent.
     """
     connection: Any = request.connection
     headers = _response.default_headers()
-    headers["Content-Length"] = str(len(_BARE))
+    headers["Content-Length"] = str(len(_MINIMAL_PAGE))
     start_line = httputil.ResponseStartLine("", 500, "Internal Server Error")
-    connection.write_headers(start_line, headers, None if request.method == "HEAD" else _BARE)
+    connection.write_headers(start_line, headers, None if request.method == "HEAD" else _MINIMAL_PAGE)
     connection.finish()
     return headers
 
 
-__all__ = ["prefers_json", "send_bare", "write", "write_json"]
+__all__ = ["prefers_json", "send_minimal", "write", "write_json"]

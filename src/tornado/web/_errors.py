@@ -62,7 +62,7 @@ class HTTPError(Exception):
         return message
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _remade, (type(self), self.args), self.__dict__
+        return _new_error, (type(self), self.args), self.__dict__
 
     def __str__(self) -> str:
         usual = httputil.responses.get(self.status_code, "Unknown")
@@ -71,7 +71,7 @@ class HTTPError(Exception):
         return f"{text} ({message})" if message else text
 
 
-def _remade(cls: type[HTTPError], args: tuple[object, ...]) -> HTTPError:
+def _new_error(cls: type[HTTPError], args: tuple[object, ...]) -> HTTPError:
     """Return an error without its attributes, for copies, because subclasses have different constructors."""
     error = cls.__new__(cls)
     error.args = args

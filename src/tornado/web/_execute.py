@@ -49,8 +49,8 @@ class SyncOrAwaitable:
     `asyncio.create_task` and similar functions accept it.
     """
 
-    __slots__ = ("_begun",)
-    _begun: Rest
+    __slots__ = ("_coroutine",)
+    _coroutine: Rest
 
     def at_once(self) -> bool:
         """Send the complete response synchronously, and return False if that requires the coroutine."""
@@ -63,10 +63,10 @@ class SyncOrAwaitable:
     def once(self) -> Rest:
         """Return the coroutine, always the same, so that a second `await` fails as for any coroutine."""
         try:
-            return self._begun
+            return self._coroutine
         except AttributeError:
-            begun = self._begun = self.coroutine()
-            return begun
+            coroutine = self._coroutine = self.coroutine()
+            return coroutine
 
     def __await__(self) -> Generator[Any, Any, None]:
         return self.once().__await__()
@@ -132,13 +132,13 @@ def start(
             if type(result) is not types.CoroutineType:
                 if isinstance(result, SyncOrAwaitable) and result.at_once():
                     return None
-                result = _returned(handler, result)
+                result = _checked_awaitable(handler, result)
             return _from_method(handler, result)
         if handler._auto_finish and not handler._finished:
             if type(handler).finish is not FINISH:
                 _ = handler.finish()
-            elif not _response.finish_at_once(handler, request._start_time):
-                _ = _response.finish_in_steps(handler)
+            elif not _response.finish_fast(handler, request._start_time):
+                _ = _response.finish_stepwise(handler)
     except (Exception, asyncio.CancelledError) as error:
         try:
             handle_in_task(handler, error)
@@ -158,7 +158,7 @@ def _check_unsafe(handler: RequestHandler) -> None:
 async def _from_prepare(handler: RequestHandler, prepared: Any) -> None:
     try:
         if prepared is not None:
-            value = await _returned(handler, prepared, "prepare")
+            value = await _checked_awaitable(handler, prepared, "prepare")
             if value is not None:
                 _return_values.check(handler, "prepare", prepared, value)
         streams = handler._stream_request_body
@@ -184,7 +184,7 @@ async def _from_prepare(handler: RequestHandler, prepared: Any) -> None:
         if result is not None:
             if isinstance(result, SyncOrAwaitable) and result.at_once():
                 return
-            value = await _returned(handler, result)
+            value = await _checked_awaitable(handler, result)
             if value is not None:
                 _return_values.check(handler, None, result, value)
         if handler._auto_finish and not handler._finished:
@@ -204,8 +204,8 @@ async def _from_method(handler: RequestHandler, result: Any) -> None:
         if handler._auto_finish and not handler._finished:
             if type(handler).finish is not FINISH:
                 _ = handler.finish()
-            elif not _response.finish_at_once(handler):
-                _ = _response.finish_in_steps(handler)
+            elif not _response.finish_fast(handler):
+                _ = _response.finish_stepwise(handler)
     except (Exception, asyncio.CancelledError) as error:
         handle_in_task(handler, error)
 
@@ -216,7 +216,7 @@ def _awaitable(value: Any) -> Any:
     return value if inspect.iscoroutine(value) else gen.convert_yielded(value)
 
 
-def _returned(handler: RequestHandler, value: Any, name: str | None = None) -> Any:
+def _checked_awaitable(handler: RequestHandler, value: Any, name: str | None = None) -> Any:
     """Return an awaitable for the return value of a method, or explain why it cannot be awaited.
 
     :param name: the method's name; None for the one named after the request's HTTP method.
@@ -243,8 +243,8 @@ def _release_body(handler: RequestHandler) -> None:
 
 def handle_in_task(handler: RequestHandler, error: BaseException) -> None:
     """Handle an exception as `handle_exception` does, or the cancellation of the request's task."""
-    guard = handler._cancellation
-    if guard is not None and guard.ends(error):
+    cancellation = handler._cancellation
+    if cancellation is not None and cancellation.ends(error):
         return
     task = asyncio.current_task()
     if not isinstance(error, asyncio.CancelledError) or task is None or not task.cancelling():
@@ -288,5 +288,5 @@ def _send_error(handler: RequestHandler, code: int, exc_info: Any) -> None:
     except StreamClosedError:
         pass
     except Exception:
-        if not handler._answer_plainly():
+        if not handler._send_minimal_error():
             raise

@@ -143,7 +143,7 @@ class RequestHandler:
     _has_ui = False
     _prepared_future: Future[None] | None = None
     _cancellation: Cancellation | None = None
-    _session_exchange: RequestSession | None = None
+    _request_session: RequestSession | None = None
     _status_code = 200
     _reason = "OK"
     _made_headers: httputil.HTTPHeaders | None = None
@@ -209,11 +209,11 @@ class RequestHandler:
     # -- the HTTP methods --
 
     def _unimplemented_method(self, *args: str, **kwargs: str) -> Awaitable[None] | None:
-        if self.request.method == "HEAD" and self._serves_head_by_get():
+        if self.request.method == "HEAD" and self._get_handles_head():
             return self.get(*args, **kwargs)
         raise HTTPError(405)
 
-    def _serves_head_by_get(self) -> bool:
+    def _get_handles_head(self) -> bool:
         serves = self.head_from_get
         if serves is None:
             serves = self.settings.get("head_from_get", False)
@@ -392,7 +392,7 @@ class RequestHandler:
         """
         source = self.request.arguments
         if type is not None:
-            return _arguments.last_as(self, name, default, source, strip, type)
+            return _arguments.last_converted(self, name, default, source, strip, type)
         return _arguments.last(self, name, default, source, strip)
 
     @overload
@@ -408,7 +408,7 @@ class RequestHandler:
             raise TypeError(f"get_arguments(name, strip=True): strip must be a bool, got {strip!r}")
         source = self.request.arguments
         if type is not None:
-            return _arguments.all_as(self, name, source, strip, type)
+            return _arguments.all_converted(self, name, source, strip, type)
         return _arguments.all_values(self, name, source, strip)
 
     @overload
@@ -427,7 +427,7 @@ class RequestHandler:
         """Return an argument of the body; see `get_argument` for the parameters and errors."""
         source = self.request.body_arguments
         if type is not None:
-            return _arguments.last_as(self, name, default, source, strip, type)
+            return _arguments.last_converted(self, name, default, source, strip, type)
         return _arguments.last(self, name, default, source, strip)
 
     @overload
@@ -438,7 +438,7 @@ class RequestHandler:
         """Return all values of an argument of the body; see `get_arguments` for the parameters."""
         source = self.request.body_arguments
         if type is not None:
-            return _arguments.all_as(self, name, source, strip, type)
+            return _arguments.all_converted(self, name, source, strip, type)
         return _arguments.all_values(self, name, source, strip)
 
     @overload
@@ -459,7 +459,7 @@ class RequestHandler:
         """Return an argument of the query string; see `get_argument` for the parameters and errors."""
         source = self.request.query_arguments
         if type is not None:
-            return _arguments.last_as(self, name, default, source, strip, type)
+            return _arguments.last_converted(self, name, default, source, strip, type)
         return _arguments.last(self, name, default, source, strip)
 
     @overload
@@ -470,7 +470,7 @@ class RequestHandler:
         """Return all values of an argument of the query string; see `get_arguments` for the parameters."""
         source = self.request.query_arguments
         if type is not None:
-            return _arguments.all_as(self, name, source, strip, type)
+            return _arguments.all_converted(self, name, source, strip, type)
         return _arguments.all_values(self, name, source, strip)
 
     def _get_argument(
@@ -619,11 +619,11 @@ class RequestHandler:
         """
         exc_info = kwargs.get("exc_info")
         if self._headers_written:
-            if exc_info is None or not _client_disconnect.has_left(self, exc_info[1]):
+            if exc_info is None or not _client_disconnect.is_disconnect(self, exc_info[1]):
                 gen_log.error("Cannot send error response after headers written")
             if not self._finished:
                 try:
-                    _response.break_off(self)
+                    _response.truncate(self)
                 except Exception:
                     gen_log.error("Failed to flush partial response", exc_info=True)
             return
@@ -654,7 +654,7 @@ class RequestHandler:
         methods = []
         for method in self.SUPPORTED_METHODS:
             function = getattr(type(self), method.lower(), unimplemented)
-            if function is not unimplemented or (method == "HEAD" and self._serves_head_by_get()):
+            if function is not unimplemented or (method == "HEAD" and self._get_handles_head()):
                 methods.append(method)
         return methods
 
@@ -696,7 +696,7 @@ class RequestHandler:
                 arguments = [value.status_code, self._request_summary(), *shown]
                 gen_log.warning("%d %s: " + value.log_message, *arguments)
             return
-        if _client_disconnect.has_left(self, value):
+        if _client_disconnect.is_disconnect(self, value):
             _client_disconnect.report(self)
             return
         exc_info: Any = (typ, value, tb)
@@ -729,7 +729,7 @@ class RequestHandler:
         self._sent_fields = None
         self._transforms = []
 
-    def _answer_plainly(self) -> bool:
+    def _send_minimal_error(self) -> bool:
         """Send a minimal 500 page after `send_error` has raised.
 
         :returns: False if the head of a response has already been sent.
@@ -739,7 +739,7 @@ class RequestHandler:
         app_log.error("Failed to send the error page for %s", self._request_summary(), exc_info=True)
         self._status_code, self._reason = 500, "Internal Server Error"
         self._headers_written = self._finished = True
-        self._made_headers = _error_page.send_bare(self.request)
+        self._made_headers = _error_page.send_minimal(self.request)
         self._log()
         self.on_finish()
         return True
@@ -899,30 +899,30 @@ class RequestHandler:
         :raises SessionStoreError: (503) if the store cannot be used.
         :raises RuntimeError: if it is not loaded, see `session_autoload`.
         """
-        return self._session_part().open(self._headers_written)
+        return self._get_request_session().open(self._headers_written)
 
     async def get_session(self) -> Session:
         """Return `session`, after loading it if it is not loaded yet."""
         if "session" not in self.__dict__:
-            self.session = await self._session_part().load(self._headers_written)
+            self.session = await self._get_request_session().load(self._headers_written)
         return self.session
 
-    def _session_part(self) -> RequestSession:
+    def _get_request_session(self) -> RequestSession:
         """Return the object that loads and saves the session of this request."""
-        exchange = self._session_exchange
-        if exchange is None:
+        request_session = self._request_session
+        if request_session is None:
             from tornado.web._sessions.request_session import (
                 RequestSession,  # late: many programs have no sessions
             )
 
-            exchange = self._session_exchange = RequestSession(self)
+            request_session = self._request_session = RequestSession(self)
             if self._new_cookie is None:
                 self._new_cookie = {}  # the fast path of sending a response does not handle cookies
-        return exchange
+        return request_session
 
-    def _loading_session(self) -> Coroutine[Any, Any, None] | None:
+    def _load_session(self) -> Coroutine[Any, Any, None] | None:
         """Return a coroutine that loads the session before `prepare`, or None if it need not be loaded."""
-        return self._session_part().loading() if self.session_autoload else None
+        return self._get_request_session().loading() if self.session_autoload else None
 
     def _finish_after(self, saving: Coroutine[Any, Any, None]) -> Future[None]:
         """Send the response, complete except for its session, after the session has been saved.
@@ -933,7 +933,7 @@ class RequestHandler:
         self._headers, self._write_buffer = self._headers.copy(), []
         self._headers_written = self._finished = True
         done: Future[None] = Future()
-        future_add_done_callback(done, _note_outcome)
+        future_add_done_callback(done, _mark_retrieved)
         _ = keep_reference(asyncio.ensure_future(self._finish_saved(saving, complete, done)))
         return done
 
@@ -1160,7 +1160,7 @@ class RequestHandler:
         return base + url
 
 
-def _note_outcome(future: Future[None]) -> None:
+def _mark_retrieved(future: Future[None]) -> None:
     """Mark the exception of a response as retrieved: a disconnected client is not an error of the handler."""
     if not future.cancelled():
         future.exception()
@@ -1169,7 +1169,7 @@ def _note_outcome(future: Future[None]) -> None:
 _ON_CONNECTION_CLOSE = RequestHandler.on_connection_close
 _EXECUTE = RequestHandler._execute
 _execute.FINISH = RequestHandler.finish
-_response.OWN = _response.own_steps(RequestHandler)
+_response.DEFAULT_STEPS = _response.overridable_steps(RequestHandler)
 _cookies.OWN_METHODS = RequestHandler.clear_cookie, RequestHandler.set_cookie
 
 __all__ = ["RequestHandler"]

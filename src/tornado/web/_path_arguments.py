@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tornado.web._handler import RequestHandler
 
 # The message of CPython's TypeError for a call with the wrong arguments.
-_MISFIT = re.compile(r"(?:[\w.<>]+\.)?(\w+)\(\) (?:missing|takes|got an unexpected|got multiple)")
+_CALL_ERROR = re.compile(r"(?:[\w.<>]+\.)?(\w+)\(\) (?:missing|takes|got an unexpected|got multiple)")
 
 
 def fits(matcher: Any, method: Any) -> bool:
@@ -49,7 +49,7 @@ def describe(matcher: Any, target: type, name: str) -> str:
 
 def explain(handler: RequestHandler, error: TypeError) -> None:
     """Add the route and the method to the message of an error that was raised by the call of the method."""
-    match = _MISFIT.match(str(error))
+    match = _CALL_ERROR.match(str(error))
     method = str(handler.request.method).lower()
     if match is None or match[1] not in (method, "open"):
         return

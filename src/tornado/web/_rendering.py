@@ -15,8 +15,8 @@ from tornado.web import _security_headers
 if TYPE_CHECKING:
     from tornado.web._handler import RequestHandler
 
-_OUR_FILES = os.path.dirname(os.path.abspath(__file__))
-_TEMPLATE_FILES = os.path.join(os.path.dirname(_OUR_FILES), "template")
+_WEB_FOLDER = os.path.dirname(os.path.abspath(__file__))
+_TEMPLATE_FOLDER = os.path.join(os.path.dirname(_WEB_FOLDER), "template")
 
 
 def namespace(handler: RequestHandler) -> dict[str, Any]:
@@ -55,14 +55,14 @@ def make_loader(settings: dict[str, Any], template_path: str) -> BaseLoader:
 def _calling_directory() -> str:
     """Return the directory of the file that called ``render``, for programs without a ``template_path``."""
     frame = sys._getframe(1)
-    while frame.f_back is not None and _is_between(frame.f_code.co_filename):
+    while frame.f_back is not None and _is_internal(frame.f_code.co_filename):
         frame = frame.f_back
     return os.path.dirname(frame.f_code.co_filename)
 
 
-def _is_between(path: str) -> bool:
+def _is_internal(path: str) -> bool:
     """Whether a file is internal: a file of this package, or a template that renders a module."""
-    return os.path.dirname(os.path.abspath(path)) in (_OUR_FILES, _TEMPLATE_FILES) or path.endswith(
+    return os.path.dirname(os.path.abspath(path)) in (_WEB_FOLDER, _TEMPLATE_FOLDER) or path.endswith(
         ".generated.py"
     )
 
@@ -84,12 +84,12 @@ def render_string(handler: RequestHandler, template_name: str, values: dict[str,
     try:
         template = loader.load(template_name)
     except TemplateNotFoundError as error:
-        note_once(error, _origin_of_path(handler, path))
+        note_once(error, _explain_path(handler, path))
         raise
     return template.generate(**names)
 
 
-def _origin_of_path(handler: RequestHandler, path: str) -> str:
+def _explain_path(handler: RequestHandler, path: str) -> str:
     """Return an explanation of the directory in which a missing template was searched for."""
     if "template_loader" in handler.settings:
         return "templates come from the loader in the application's setting template_loader"
@@ -169,7 +169,7 @@ def _insert(html: bytes, position: int, parts: list[bytes]) -> bytes:
     return html[:position] + b"\n".join(parts) + b"\n" + html[position:]
 
 
-def _addresses(handler: RequestHandler, files: Iterable[str]) -> Iterable[str]:
+def _urls(handler: RequestHandler, files: Iterable[str]) -> Iterable[str]:
     seen: dict[str, None] = {}
     for path in files:
         absolute = path.startswith(("/", "http:", "https:"))
@@ -182,7 +182,7 @@ def linked_js(handler: RequestHandler, files: Iterable[str]) -> str:
     nonce = _security_headers.attribute(handler)
     return "".join(
         f'<script src="{escape.xhtml_escape(url)}" type="text/javascript"{nonce}></script>'
-        for url in _addresses(handler, files)
+        for url in _urls(handler, files)
     )
 
 
@@ -191,7 +191,7 @@ def linked_css(handler: RequestHandler, files: Iterable[str]) -> str:
     nonce = _security_headers.attribute(handler)
     return "".join(
         f'<link href="{escape.xhtml_escape(url)}" type="text/css" rel="stylesheet"{nonce}/>'
-        for url in _addresses(handler, files)
+        for url in _urls(handler, files)
     )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime
 import re
 from collections.abc import Callable
-from hashlib import sha1 as _sha1_of_much
+from hashlib import sha1 as _hashlib_sha1
 from time import time
 from types import MethodType
 from typing import TYPE_CHECKING, Any
@@ -35,7 +35,7 @@ try:
 except ImportError:
     from hashlib import sha1
 #: The size in bytes from which hashlib's is faster, for large bodies by a factor of seven.
-_MUCH = 4096
+_LARGE_BODY = 4096
 
 SERVER = f"TornadoServer/{_version}"
 HTML = "text/html; charset=UTF-8"
@@ -130,7 +130,7 @@ def header_text(value: HeaderValue) -> str:
     raise ValueError(f"Unsafe header value {text!r}: it contains a control character")
 
 
-def _own_set_header(handler: RequestHandler) -> bool:
+def _uses_default_set_header(handler: RequestHandler) -> bool:
     """Whether ``set_header`` is not overridden, so that a header may be set without calling it."""
     cls = type(handler)
     return cls.set_header is cls._original_set_header
@@ -173,22 +173,22 @@ class _LengthLines(dict[int, str]):
         return line
 
 
-class _LittleLines(_LengthLines):
-    """The same for bodies smaller than `_MUCH`. A missing key costs nothing for small bodies, whereas a
+class _SmallLengthLines(_LengthLines):
+    """The same for bodies smaller than `_LARGE_BODY`. A missing key costs nothing for small bodies, whereas a
     comparison costs a hundred instructions.
     """
 
     def __missing__(self, length: int) -> str:
-        if length >= _MUCH:
+        if length >= _LARGE_BODY:
             raise KeyError(length)
         return super().__missing__(length)
 
 
 _length_lines = _LengthLines()
-_little_lines = _LittleLines()
+_small_length_lines = _SmallLengthLines()
 
 
-def own_steps(cls: type[RequestHandler]) -> tuple[Any, ...]:
+def overridable_steps(cls: type[RequestHandler]) -> tuple[Any, ...]:
     """Return the steps of finishing a response that a class may override, in the order in which they are
     compared.
     """
@@ -202,19 +202,19 @@ def own_steps(cls: type[RequestHandler]) -> tuple[Any, ...]:
     )
 
 
-#: `own_steps` of `RequestHandler` as it was imported.
-OWN: tuple[Any, ...] = ()
+#: `overridable_steps` of `RequestHandler` as it was imported.
+DEFAULT_STEPS: tuple[Any, ...] = ()
 
 
 def finish(handler: RequestHandler) -> Future[None]:
     """Complete the response of a handler, whose body has been written."""
-    if finish_at_once(handler):
+    if finish_fast(handler):
         connection: Any = handler.request.connection
         return connection._responded()  # type: ignore[no-any-return]
-    return finish_in_steps(handler)
+    return finish_stepwise(handler)
 
 
-def finish_at_once(handler: RequestHandler, now: float | None = None) -> bool:
+def finish_fast(handler: RequestHandler, now: float | None = None) -> bool:
     """Send a simple response on the fast path; most responses are simple.
 
     :param now: the time for the Date field, if the caller knows it.
@@ -229,7 +229,7 @@ def finish_at_once(handler: RequestHandler, now: float | None = None) -> bool:
     ):
         return False
     cls = type(handler)
-    flush, set_header, set_etag, compute, check, log = OWN
+    flush, set_header, set_etag, compute, check, log = DEFAULT_STEPS
     request = handler.request
     connection: Any = request.connection
     code = handler._status_code
@@ -253,10 +253,10 @@ def finish_at_once(handler: RequestHandler, now: float | None = None) -> bool:
     body = buffer[0] if len(buffer) == 1 else b"".join(buffer)
     if code == 200 and request.method == "GET":
         try:
-            line = _little_lines[len(body)]
+            line = _small_length_lines[len(body)]
             tail = 'Etag: "' + sha1(body).hexdigest() + '"\r\n' + line
         except KeyError:
-            etag = _sha1_of_much(body, usedforsecurity=False).hexdigest()
+            etag = _hashlib_sha1(body, usedforsecurity=False).hexdigest()
             tail = 'Etag: "' + etag + '"\r\n' + _length_lines[len(body)]
         if connection._head.conditional:  # type: ignore[union-attr]
             condition = request.headers.get("If-None-Match")
@@ -310,11 +310,11 @@ def date() -> str:
     return _date
 
 
-def finish_in_steps(handler: RequestHandler) -> Future[None]:
+def finish_stepwise(handler: RequestHandler) -> Future[None]:
     if not handler._headers_written:
         complete_head(handler)
-        exchange = handler._session_exchange
-        if exchange is not None and (saving := exchange.saving()) is not None:
+        request_session = handler._request_session
+        if request_session is not None and (saving := request_session.saving()) is not None:
             return handler._finish_after(saving)
     return finish_saved(handler)
 
@@ -332,21 +332,21 @@ def finish_saved(handler: RequestHandler) -> Future[None]:
     return future
 
 
-def break_off(handler: RequestHandler) -> None:
+def truncate(handler: RequestHandler) -> None:
     """End a response that cannot be completed, so that the client does not mistake the fragment for the
     whole: send the pending output, then close the connection without the last chunk (RFC 9112 section 8).
     """
     connection: Any = handler.request.connection
-    ours = isinstance(connection, HTTP1Connection)
+    is_http1 = isinstance(connection, HTTP1Connection)
     try:
         _ = handler.flush()
         handler._transforms = []  # they would complete the content coding
-        if ours:
+        if is_http1:
             connection._chunking = False
             connection._close_after = True
         _ = handler.finish()
     finally:
-        if ours and not connection._write_done:
+        if is_http1 and not connection._write_done:
             connection.close()  # flush() or finish() has failed, so the response is not ended otherwise
 
 
@@ -367,7 +367,7 @@ def complete_head(handler: RequestHandler) -> None:
         if buffer:
             raise RuntimeError(f"a {code} response has no body, but {len(buffer)} chunks were written")
         handler._clear_representation_headers()
-    elif handler._made_headers is None and _own_set_header(handler):
+    elif handler._made_headers is None and _uses_default_set_header(handler):
         length = 0
         for part in handler._write_buffer:
             length += len(part)
@@ -445,9 +445,9 @@ def _flush_head(handler: RequestHandler, connection: Any, chunk: bytes, finishin
             None if is_head else chunk,
         )
     headers = handler._headers
-    exchange = handler._session_exchange
-    if exchange is not None:
-        exchange.respond(headers)
+    request_session = handler._request_session
+    if request_session is not None:
+        request_session.respond(headers)
     for transform in transforms:
         code, headers, chunk = transform.transform_first_chunk(code, headers, chunk, finishing)
         handler._status_code, handler._headers = code, headers
@@ -466,9 +466,9 @@ def _flush_head(handler: RequestHandler, connection: Any, chunk: bytes, finishin
 def compute_etag(handler: RequestHandler) -> str | None:
     """Return a strong entity tag: the SHA-1 of the body as written."""
     buffer = handler._write_buffer
-    if len(buffer) == 1 and len(buffer[0]) < _MUCH:
+    if len(buffer) == 1 and len(buffer[0]) < _LARGE_BODY:
         return f'"{sha1(buffer[0]).hexdigest()}"'
-    hasher = _sha1_of_much(usedforsecurity=False)
+    hasher = _hashlib_sha1(usedforsecurity=False)
     for part in buffer:
         hasher.update(part)
     return f'"{hasher.hexdigest()}"'
@@ -481,7 +481,7 @@ def set_etag_header(handler: RequestHandler) -> None:
         return
     if isinstance(etag, bytes):
         etag = etag.decode("latin-1")
-    if handler._made_headers is None and _own_set_header(handler):
+    if handler._made_headers is None and _uses_default_set_header(handler):
         if _UNSENDABLE.search(etag):
             raise ValueError(
                 f"compute_etag() returned a tag with a control or non-Latin-1 character: {etag!r}"

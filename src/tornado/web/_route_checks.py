@@ -41,7 +41,7 @@ def check(rule: Rule) -> None:
             target.__qualname__,
         )
     regex = getattr(matcher, "regex", None)
-    if regex is not None and regex.groups == 0 and _is_for_files(target):
+    if regex is not None and regex.groups == 0 and _serves_files(target):
         app_log.warning(
             "the pattern of the route %.200r needs a group, for the file's path: %r",
             rule,
@@ -66,7 +66,7 @@ def check_list(rules: list[Rule], begin: int) -> None:
     added = rules[begin:]
     _warn_of_duplicates(rules, added)
     _warn_of_missing_directories(added)
-    _warn_of_misfits(rules, [rule for rule in added if not _lacks_group(rule)])
+    _warn_of_mismatches(rules, [rule for rule in added if not _lacks_group(rule)])
 
 
 def _warn_of_duplicates(rules: list[Rule], added: list[Rule]) -> None:
@@ -82,7 +82,7 @@ def _warn_of_duplicates(rules: list[Rule], added: list[Rule]) -> None:
             continue
         earlier = first.get(rule.matcher.regex)  # regular expressions are equal if pattern and flags are
         if earlier is None:
-            if _answers(rule.target):
+            if _handles_all(rule.target):
                 first[rule.matcher.regex] = rule
         elif id(rule) in new:
             same = (rule.target, rule.target_kwargs) == (earlier.target, earlier.target_kwargs)
@@ -96,7 +96,7 @@ def _warn_of_duplicates(rules: list[Rule], added: list[Rule]) -> None:
             )
 
 
-def _warn_of_misfits(rules: Sequence[Rule], added: Iterable[Rule]) -> None:
+def _warn_of_mismatches(rules: Sequence[Rule], added: Iterable[Rule]) -> None:
     """Log a warning for each of the `added` rules whose groups do not match the parameters of the methods.
 
     A method is reported if it matches none of the routes of its class, or if the route matches none of the
@@ -104,24 +104,24 @@ def _warn_of_misfits(rules: Sequence[Rule], added: Iterable[Rule]) -> None:
 
     :param rules: all rules of the router.
     """
-    fitting: set[tuple[type, str]] = set()
-    unfit: dict[int, list[str]] = {}
+    matching: set[tuple[type, str]] = set()
+    mismatched: dict[int, list[str]] = {}
     for rule in rules:
         if not _is_checked(rule):
             continue
-        unfit[id(rule)] = []
+        mismatched[id(rule)] = []
         for name, method in _methods(rule.target):
             if _path_arguments.fits(rule.matcher, method):
-                fitting.add((rule.target, name))
+                matching.add((rule.target, name))
             else:
-                unfit[id(rule)].append(name)
+                mismatched[id(rule)].append(name)
     for rule in added:
-        names = unfit.get(id(rule))
+        names = mismatched.get(id(rule))
         if not names:
             continue
         target = rule.target
         if len(names) < len(_methods(target)):
-            names = [name for name in names if (target, name) not in fitting]
+            names = [name for name in names if (target, name) not in matching]
         for name in names:
             app_log.warning(
                 "%s: each such request fails with status 500",
@@ -177,7 +177,7 @@ def _warn_of_missing_directories(added: list[Rule]) -> None:
         )
 
 
-def _answers(target: Any) -> bool:
+def _handles_all(target: Any) -> bool:
     """Whether a target handles each request that its route matches; a router may reject it."""
     return isinstance(target, type) and issubclass(target, RequestHandler)
 
@@ -208,13 +208,13 @@ def _argument(rule: Rule, name: str) -> Any:
     return kwargs.get(name) if isinstance(kwargs, Mapping) else None
 
 
-def _is_for_files(target: Any) -> bool:
+def _serves_files(target: Any) -> bool:
     return isinstance(target, type) and getattr(target, "get", None) is StaticFileHandler.get
 
 
 def _lacks_group(rule: Rule) -> bool:
     """Whether `check` has already reported a route of static files."""
-    return _is_for_files(rule.target) and not getattr(getattr(rule.matcher, "regex", None), "groups", 1)
+    return _serves_files(rule.target) and not getattr(getattr(rule.matcher, "regex", None), "groups", 1)
 
 
 __all__ = ["check", "check_list"]

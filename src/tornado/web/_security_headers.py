@@ -39,21 +39,21 @@ YEAR = 365 * 86400
 
 _CSP = "Content-Security-Policy"
 _CSP_REPORT = "Content-Security-Policy-Report-Only"
-_PLACE = "{nonce}"
+_PLACEHOLDER = "{nonce}"
 _NONCE_SOURCE = re.compile(r"\s+'nonce-\{nonce\}'(?=[\s;,]|$)")
-_LIKE_PLACE = re.compile(r"\{\s*nonce\s*\}", re.IGNORECASE)
+_PLACEHOLDER_LIKE = re.compile(r"\{\s*nonce\s*\}", re.IGNORECASE)
 _FRAME_ANCESTORS = re.compile(r"(?:^|;)\s*frame-ancestors\s+([^;]+)", re.IGNORECASE)
 _KEYWORDS = {"self": "'self'", "none": "'none'"}
 _FRAME_OPTIONS = {"'self'": "SAMEORIGIN", "'none'": "DENY"}
 _SENDABLE = re.compile(r"[\x20-\x7e]+")
-_PRELOAD_LEAST = YEAR  # https://hstspreload.org
+_MIN_PRELOAD_AGE = YEAR  # https://hstspreload.org
 #: Fields that `extra` must not contain: they have their own arguments, or are set for each response.
 _ARGUMENTS = {
     _CSP: "content_security_policy",
     _CSP_REPORT: "content_security_policy_report_only",
     "Strict-Transport-Security": "hsts_max_age",
 }
-_NOT_EXTRA = frozenset(
+_FORBIDDEN_EXTRA = frozenset(
     """
     Connection Content-Encoding Content-Length Content-Range Keep-Alive Proxy-Connection Set-Cookie Te Trailer
     Transfer-Encoding Upgrade
@@ -114,11 +114,11 @@ class SecurityHeaders:
         }
         self._policies = {
             name: _policy(name, text)
-            for name, text in ((_CSP, policy), (_CSP_REPORT, _given(content_security_policy_report_only)))
+            for name, text in ((_CSP, policy), (_CSP_REPORT, _nonempty(content_security_policy_report_only)))
             if text is not None
         }
         #: Whether a policy contains a nonce.
-        self.has_nonce: bool = any(_PLACE in text for text in self._policies.values())
+        self.has_nonce: bool = any(_PLACEHOLDER in text for text in self._policies.values())
         plain = {name: _checked(name, text) for name, text in fields.items() if text is not None}
         plain.update(self.policies(None))
         hsts = _strict_transport(hsts_max_age, hsts_include_subdomains, hsts_preload)
@@ -126,7 +126,7 @@ class SecurityHeaders:
         # For HTTP and for HTTPS.
         self._fields = (plain, secure)
         self._blocks = tuple(HTTPHeaders(each)._serialize() for each in self._fields)
-        self._kept: list[tuple[HTTPHeaders, HTTPHeaders] | None] = [None, None]
+        self._cache: list[tuple[HTTPHeaders, HTTPHeaders] | None] = [None, None]
 
     def block(self, protocol: str) -> bytes:
         """Return the serialised fields, for a response whose headers have not been accessed."""
@@ -136,25 +136,25 @@ class SecurityHeaders:
         """Return the policies by field name; without a nonce, its source is removed."""
         if nonce is None:
             return {name: _NONCE_SOURCE.sub("", text) for name, text in self._policies.items()}
-        return {name: text.replace(_PLACE, nonce) for name, text in self._policies.items()}
+        return {name: text.replace(_PLACEHOLDER, nonce) for name, text in self._policies.items()}
 
     def headers(self, base: HTTPHeaders, handler: RequestHandler) -> HTTPHeaders:
         """Return the initial headers of a handler: those of `base`, an object that is replaced once a second,
         and these.
         """
         by_https = getattr(handler.request, "protocol", "http") == "https"
-        kept = self._kept[by_https]
-        if kept is None or kept[0] is not base:
+        cached = self._cache[by_https]
+        if cached is None or cached[0] is not base:
             merged = base.copy()
             merged.update(self._fields[by_https])
-            kept = self._kept[by_https] = base, merged
-        headers = kept[1].copy()
+            cached = self._cache[by_https] = base, merged
+        headers = cached[1].copy()
         nonce = handler.__dict__.get("_csp_nonce")
         if nonce is not None and self.has_nonce:
             headers.update(self.policies(nonce))
         return headers
 
-    def announce(self, headers: HTTPHeaders, nonce: str) -> None:
+    def add_nonce(self, headers: HTTPHeaders, nonce: str) -> None:
         """Add the nonce to the policies in `headers` that have not been changed."""
         unchanged = self.policies(None)
         for name, text in self.policies(nonce).items():
@@ -171,20 +171,20 @@ def _extra(fields: Mapping[str, str]) -> dict[str, str]:
         name = next(iter(HTTPHeaders({given: ""})))
         if name in _ARGUMENTS:
             raise ValueError(f"security_headers: extra must not contain {name}; use {_ARGUMENTS[name]}")
-        if name in _NOT_EXTRA:
+        if name in _FORBIDDEN_EXTRA:
             raise ValueError(f"security_headers: extra must not contain {name}, which each response sets")
         normal[name] = text
     return normal
 
 
-def _given(policy: str | None) -> str | None:
+def _nonempty(policy: str | None) -> str | None:
     """Return a policy, or None if it is empty, as in forms and settings files."""
     return None if policy is None or (isinstance(policy, str) and not policy.strip()) else policy
 
 
 def _policy(name: str, text: str) -> str:
     """Return a policy after checking that each nonce in it is written correctly."""
-    if _LIKE_PLACE.search(_NONCE_SOURCE.sub("", _checked(name, text))):
+    if _PLACEHOLDER_LIKE.search(_NONCE_SOURCE.sub("", _checked(name, text))):
         raise ValueError(
             f"security_headers: the nonce in {name} must be written as a separate source 'nonce-{{nonce}}', "
             f"including the quotes, got {text!r}"
@@ -194,7 +194,7 @@ def _policy(name: str, text: str) -> str:
 
 def _with_frames(policy: str | None, ancestors: str | Sequence[str] | None) -> tuple[str | None, str | None]:
     """Return the policy with frame-ancestors, and the value of X-Frame-Options."""
-    policy = _given(policy)
+    policy = _nonempty(policy)
     if policy is not None:
         _checked(_CSP, policy)
     own = _FRAME_ANCESTORS.search(policy) if policy is not None else None
@@ -231,10 +231,10 @@ def _strict_transport(max_age: int | None, subdomains: bool, preload: bool) -> s
         return None
     if not isinstance(max_age, int) or isinstance(max_age, bool) or max_age < 0:
         raise ValueError(f"security_headers: hsts_max_age must be a number of seconds, got {max_age!r}")
-    if preload and (not subdomains or max_age < _PRELOAD_LEAST):
+    if preload and (not subdomains or max_age < _MIN_PRELOAD_AGE):
         raise ValueError(
             "security_headers: hsts_preload requires hsts_include_subdomains=True and an hsts_max_age of "
-            f"{_PRELOAD_LEAST} or more"
+            f"{_MIN_PRELOAD_AGE} or more"
         )
     return f"max-age={max_age}{'; includeSubDomains' if subdomains else ''}{'; preload' if preload else ''}"
 
@@ -269,7 +269,7 @@ def headers_of(setting: Any) -> SecurityHeaders | None:
 # -- nonces --
 
 
-def of(handler: RequestHandler) -> SecurityHeaders | None:
+def security_of(handler: RequestHandler) -> SecurityHeaders | None:
     """Return the security headers of a handler's application, which may be a mock in tests."""
     security = getattr(handler.application, "_security", None)
     return security if isinstance(security, SecurityHeaders) else None
@@ -280,19 +280,19 @@ def nonce(handler: RequestHandler) -> str:
     the policy.
     """
     made: str | None = handler.__dict__.get("_csp_nonce")
-    security = of(handler)
-    told = security is not None and security.has_nonce
+    security = security_of(handler)
+    in_policy = security is not None and security.has_nonce
     if made is None:
-        if told and handler._headers_written:
+        if in_policy and handler._headers_written:
             raise RuntimeError(
                 "csp_nonce was first read after the header fields were sent, so the policy does not contain "
                 "it; read it before the first flush()"
             )
         made = base64.urlsafe_b64encode(os.urandom(16)).rstrip(b"=").decode()
         handler.__dict__["_csp_nonce"] = made
-    if security is not None and told and not handler._headers_written:
+    if security is not None and in_policy and not handler._headers_written:
         # Also if it exists already: an error page has new headers.
-        security.announce(handler._headers, made)
+        security.add_nonce(handler._headers, made)
     return made
 
 
@@ -310,7 +310,7 @@ class Nonce:
 
 def attribute(handler: RequestHandler) -> str:
     """Return the nonce attribute of a script or style element, or "" if the policy has no nonce."""
-    security = of(handler)
+    security = security_of(handler)
     if security is None or not security.has_nonce:
         return ""
     return f' nonce="{handler.csp_nonce}"'

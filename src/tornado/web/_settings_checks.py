@@ -42,7 +42,7 @@ def check(settings: dict[str, Any], transforms: Any, own_delegates: bool) -> Non
     secret = settings.get("cookie_secret")
     if secret and isinstance(secret, (int, float)):
         raise TypeError(
-            f"cookie_secret must be a str or bytes, or a dict of them by version, got {_kind(secret)}"
+            f"cookie_secret must be a str or bytes, or a dict of them by version, got {_type_name(secret)}"
         )
     function = settings.get("log_function")
     if function is not None and not callable(function):
@@ -79,7 +79,7 @@ def _is_handler(value: Any) -> bool:
     return isinstance(value, type) and issubclass(value, RequestHandler)
 
 
-def _kind(value: Any) -> str:
+def _type_name(value: Any) -> str:
     """Return a description of a value that should not be logged."""
     return f"a value of type {type(value).__name__}"
 

@@ -39,7 +39,7 @@ Secret = str | bytes | dict[int, str | bytes]
 _DAY = 86400
 #: The number of bytes of a rejected value that are logged. A cookie can be as large as a head, and a form
 #: field far larger.
-_SHOWN = 200
+_MAX_LOGGED = 200
 _version_prefix = re.compile(rb"([1-9][0-9]{0,2})\|")
 _v2_field = re.compile(rb"([0-9]{1,9}):")
 
@@ -137,24 +137,24 @@ def _decode_v1(secret: str | bytes, name: str, value: bytes, max_age_days: float
         return None
     encoded, timestamp, signature = parts
     if not hmac.compare_digest(signature, _create_signature_v1(secret, name, encoded, timestamp)):
-        gen_log.warning("Invalid cookie signature %r", value[:_SHOWN])
+        gen_log.warning("Invalid cookie signature %r", value[:_MAX_LOGGED])
         return None
     if not _is_number(timestamp):
         return None  # the signature is valid, so it was issued like this
     issued = int(timestamp)
     if issued < now - max_age_days * _DAY:
-        gen_log.warning("Expired cookie %r", value[:_SHOWN])
+        gen_log.warning("Expired cookie %r", value[:_MAX_LOGGED])
         return None
     if issued > now + 31 * _DAY:
-        gen_log.warning("Cookie timestamp in future; possible tampering %r", value[:_SHOWN])
+        gen_log.warning("Cookie timestamp in future; possible tampering %r", value[:_MAX_LOGGED])
         return None
     if timestamp.startswith(b"0"):
-        gen_log.warning("Tampered cookie %r", value[:_SHOWN])
+        gen_log.warning("Tampered cookie %r", value[:_MAX_LOGGED])
         return None
     decoded = _decode_base64(encoded)
     if decoded is None or base64.b64encode(decoded) != encoded:
         # This base64 is not canonical: letters have been moved from another name to the value.
-        gen_log.warning("Tampered cookie %r", value[:_SHOWN])
+        gen_log.warning("Tampered cookie %r", value[:_MAX_LOGGED])
         return None
     return decoded
 

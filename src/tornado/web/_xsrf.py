@@ -24,7 +24,7 @@ from tornado._wire.cookies import has_prefix
 from tornado.escape import utf8
 from tornado.log import gen_log
 from tornado.util import _websocket_mask
-from tornado.web._authentication import is_by_bearer_token
+from tornado.web._authentication import uses_bearer_token
 from tornado.web._errors import HTTPError
 
 if TYPE_CHECKING:
@@ -37,15 +37,15 @@ _TOKEN_BYTES = 16
 _MASK_BYTES = 4
 _SAFE_SITES = ("same-origin", "none")
 #: The number of characters of a rejected field that are logged.
-_SHOWN = 200
+_MAX_LOGGED = 200
 
 
 def check_request(handler: RequestHandler) -> None:
     """Perform the checks of a state-changing request that the settings enable, before ``prepare``."""
     settings = handler.application.settings
-    if settings.get("xsrf_cookies") and not is_by_bearer_token(handler):
+    if settings.get("xsrf_cookies") and not uses_bearer_token(handler):
         handler.check_xsrf_cookie()
-    if settings.get("cross_origin_protection") and not is_by_bearer_token(handler):
+    if settings.get("cross_origin_protection") and not uses_bearer_token(handler):
         check_origin(handler.request, handler.check_trusted_origin)
 
 
@@ -66,12 +66,15 @@ def check_origin(request: HTTPServerRequest, trusts: Callable[[str], bool], fiel
         return
     if origin is not None and trusts(origin):
         return
-    origin = origin and origin[:_SHOWN]
+    origin = origin and origin[:_MAX_LOGGED]
     if site is None:
         raise HTTPError(
-            403, "Origin %r not allowed: it differs from the requested host %r", origin, request.host[:_SHOWN]
+            403,
+            "Origin %r not allowed: it differs from the requested host %r",
+            origin,
+            request.host[:_MAX_LOGGED],
         )
-    raise HTTPError(403, "Sec-Fetch-Site %s (Origin %r) not allowed", site[:_SHOWN], origin)
+    raise HTTPError(403, "Sec-Fetch-Site %s (Origin %r) not allowed", site[:_MAX_LOGGED], origin)
 
 
 def _authority(origin: str) -> str | None:
