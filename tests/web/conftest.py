@@ -20,6 +20,6 @@ def fresh_caches() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def patient_checks(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_blocking_warnings(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep a slow machine from being reported as a handler that blocks the event loop."""
     monkeypatch.setattr(_debug_checks, "BLOCKING_TIME", float("inf"))

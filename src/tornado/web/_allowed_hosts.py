@@ -1,10 +1,10 @@
 """The setting ``allowed_hosts``: the host names for which an application accepts requests.
 
-It prevents two attacks. With DNS rebinding, a web page of any site sends requests to a server in its
-visitor's local network, using a host name of that site which has been changed to resolve to the server's
-address: the browser treats it as the same origin, so the page can read the responses. And a URL that a
-program builds from the Host field, such as a link in a password-reset mail, leads to a host of the attacker's
-choice. ::
+It prevents two attacks. The first is DNS rebinding: a web page of any site sends requests to a server in its
+visitor's local network. It uses a host name of the page's site that has been changed to resolve to the
+server's address, so the browser treats the server as the same origin and the page can read the responses. The
+second concerns programs that build URLs from the Host field, such as a link in a password-reset mail: the
+link leads to a host of the attacker's choice. ::
 
     Application(routes, allowed_hosts=["example.com", ".example.org"])
     Application(routes, allowed_hosts=LOCAL_HOSTS)

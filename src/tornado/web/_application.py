@@ -480,8 +480,9 @@ class Application(ReversibleRouter):
         )
 
     def _open_slow(self, request: httputil.HTTPServerRequest, exchange: HTTP1Connection, head: Any) -> Any:
-        """Handle a request on the slow path, by `start_request` or `find_handler`, as this object or its
-        routes are customised.
+        """Handle a request on the slow path, because this object or its routes are customised.
+
+        If `start_request` is set on this object, NotImplemented is returned, so that the connection calls it.
         """
         if self._hosts is not None and not self._hosts.allow(request):
             return self._open_delegate(self._misdirected(request), exchange, head)

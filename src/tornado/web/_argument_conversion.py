@@ -1,4 +1,4 @@
-"""Converts the text of arguments to other types: ``get_argument("page", type=int)``.
+"""Conversion of arguments to other types: ``get_argument("page", type=int)``.
 
 Python's own constructors are too lenient for this: ``int("1_0")`` is ten, and ``float("infinity")`` is a
 number. Here a number is written in plain ASCII, as in HTML forms and JavaScript, and it is finite.
@@ -19,14 +19,14 @@ from tornado.web._errors import InvalidArgumentError
 
 T = TypeVar("T")
 D = TypeVar("D")
-#: The type of ``type``: a function that converts text to a value, or raises ValueError. Classes such as
-#: `datetime.date` are not called, so their parameters do not matter.
+#: The type of the parameter ``type``: a function that converts text to a value, or raises ValueError. Classes
+#: such as `datetime.date` are not called, so their parameters do not matter.
 Converter = type[T] | Callable[[str], T]
 
 #: The maximum number of characters of a number; the time of int() grows with the square of the length.
 MAX_NUMBER_LENGTH = 1000
 #: The maximum number of digits before the point, or zeros after it, in a `decimal.Decimal` with an exponent.
-#: Ten characters suffice for a number of gigabytes, and programs often call int() on it. A float ends at 308.
+#: Ten characters suffice for a number of gigabytes, and programs often call int() on it. Floats end at 308.
 MAX_EXPONENT = 400
 _MAX_LOGGED = 40
 _MAX_DESCRIPTION = 500
@@ -72,7 +72,7 @@ def _function_of(name: str, converter: Any) -> tuple[Callable[[str], Any], str]:
         if isinstance(converter, enum.EnumType):
             values = ", ".join(str(member.value) for member in converter)  # type: ignore[var-annotated]
             return lambda text: _member(text, converter), f"one of {values[:_MAX_DESCRIPTION]}"
-        # Decimal can only be given if the program has imported its module, which is large.
+        # A program that passes Decimal has imported its module, which is slow to import.
         decimal = sys.modules.get("decimal")
         if decimal is not None and converter is decimal.Decimal:
             return lambda text: _decimal(text, converter), "a decimal number"

@@ -1,4 +1,4 @@
-"""Reads arguments and the preferred language from a request."""
+"""Arguments of a request, and the language that its client prefers."""
 
 from __future__ import annotations
 

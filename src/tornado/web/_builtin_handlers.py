@@ -1,4 +1,4 @@
-"""The handlers of this package: an error, a redirect, a callable or application of another interface."""
+"""Built-in handlers: error pages, redirects, and a fallback to another application."""
 
 from __future__ import annotations
 

@@ -1,15 +1,15 @@
-"""Cancels waiting handlers when the client disconnects or the handler exceeds its time limit.
+"""Cancellation of waiting handlers, when the client disconnects or a time limit is exceeded.
 
 Both are off unless an application or a handler class enables them (``cancel_on_disconnect``,
 ``handler_timeout``), and they affect only handlers that suspend. A `Cancellation` wraps the coroutine that
 runs the rest of a request. It is notified when the client disconnects, and registers a deadline with the
 scheduler of the loop (one timer for all deadlines, see `tornado.http1connection._deadline_scheduler`). It
-cancels the task of the handler, which raises `asyncio.CancelledError` where the handler waits. ``finally``
-blocks run, and awaitables under `asyncio.shield` continue. A handler may catch the error and finish its
-response.
+cancels the task of the handler, so that `asyncio.CancelledError` is raised where the handler waits.
+``finally`` blocks run, and awaitables under `asyncio.shield` continue. A handler may catch the error and
+finish its response.
 
-A coroutine of `.gen.coroutine` is not a task, and cancelling its Future would leave its generator waiting.
-There the awaitable on which the generator waits is cancelled, as in a task.
+A coroutine of `.gen.coroutine` is not a task, and cancelling its Future would leave its generator waiting. In
+this case the awaitable on which the generator waits is cancelled, as in a task.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def settings_of(application: Application, handler_class: type[RequestHandler]) -
 
 
 def is_enabled(application: Application, handler_class: type[RequestHandler]) -> bool:
-    """Whether handlers of this class are cancelled by anything, if they suspend."""
+    """Whether the settings or attributes of this class enable cancellation."""
     return settings_of(application, handler_class) != (False, 0)
 
 
@@ -127,7 +127,7 @@ class Cancellation:
         try:
             await rest
         except (asyncio.CancelledError, StreamClosedError) as error:
-            if not self.ends(error):  # it has another cause
+            if not self.handles(error):  # it has another cause
                 raise
         finally:
             self._tasks.remove(task)
@@ -150,7 +150,7 @@ class Cancellation:
         finally:
             self._tasks.remove(task)
 
-    # -- the client --
+    # -- client disconnect --
 
     @property
     def is_running(self) -> bool:
@@ -190,7 +190,7 @@ class Cancellation:
         finally:
             self._cancel(CancelReason.GONE)
 
-    # -- the time --
+    # -- timeout --
 
     def _expired(self) -> None:
         handler = self._handler
@@ -199,7 +199,7 @@ class Cancellation:
         if not handler._finished and not getattr(connection, "_detached", False):
             self._cancel(CancelReason.TIMEOUT)
 
-    # -- the end --
+    # -- cancelling the tasks --
 
     def _cancel(self, cause: CancelReason) -> None:
         if self.cause is not None:
@@ -215,8 +215,8 @@ class Cancellation:
             self._cancelled.discard(task)
             task.uncancel()
 
-    def ends(self, error: BaseException) -> bool:
-        """Whether `error` was caused by this cancellation. If so, the request is also finished here."""
+    def handles(self, error: BaseException) -> bool:
+        """Whether `error` was caused by this cancellation; if so, the request is finished."""
         if self.cause is None or not isinstance(error, _CONSEQUENCES[self.cause]):
             return False
         task = asyncio.current_task()

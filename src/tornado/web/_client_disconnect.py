@@ -1,5 +1,5 @@
-"""The handling of clients that disconnect before the response is complete: deadlines, the end of the request,
-and the log line.
+"""Handling of clients that disconnect before the response is complete: deadlines, the end of the request, and
+the log line.
 
 Shared by the cancellation of handlers (`_cancellation`), event streams (`_sse_handler`), and all handlers
 that write to a disconnected client.
@@ -37,7 +37,9 @@ def watch_of(loop: asyncio.AbstractEventLoop, name: str) -> DeadlineScheduler:
 
 
 def is_disconnect(handler: RequestHandler, error: BaseException | None) -> bool:
-    """Whether `error` means that the client of `handler` has disconnected: both are about closed streams."""
+    """Whether `error` means that the client of `handler` has disconnected: it reports a closed stream, and
+    the stream of the client is closed.
+    """
     if not isinstance(error, StreamClosedError):
         return False
     stream = getattr(handler.request.connection, "stream", None)

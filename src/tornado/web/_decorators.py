@@ -129,9 +129,9 @@ def authenticated(
 ) -> Method | Callable[[Method], Method]:
     """Method decorator: require a logged-in user (`RequestHandler.current_user`).
 
-    Other users are redirected to `RequestHandler.get_login_url`, with the requested URL as ``next``, unless
-    the login URL already has a query. A request that is not GET or HEAD is rejected with 403. ``next`` always
-    refers to this host: for ``//example.com/a`` it is ``/example.com/a``.
+    Anonymous users are redirected to `RequestHandler.get_login_url`, with the requested URL as ``next``,
+    unless the login URL already has a query. A request that is not GET or HEAD is rejected with 403. ``next``
+    always refers to this host: for ``//example.com/a`` it is ``/example.com/a``.
 
     With a `scheme`, here or in `RequestHandler.authentication_scheme`, the method is part of an API: requests
     without a user are rejected with 401 and ``WWW-Authenticate`` (`AuthenticationError`), for any HTTP

@@ -1,4 +1,4 @@
-"""Runs a request handler: checks, ``prepare``, the HTTP method, the end of the response, and errors.
+"""Execution of a request handler: checks, ``prepare``, the HTTP method, the end of the response, and errors.
 
 `start` runs the handler as far as possible without a coroutine. If no step of the handler is asynchronous,
 the request is complete when it returns. Otherwise it returns a coroutine for the remaining steps, which the
@@ -37,7 +37,7 @@ Rest = Coroutine[Any, Any, None]
 class ClientDisconnected(StreamClosedError):
     """Raised while a body is streamed to a handler whose client has disconnected.
 
-    It is a class of its own because a program may raise the parent class for another stream; such an error
+    It is a separate class because a program may raise the parent class for another stream; such an error
     still gets a response.
     """
 
@@ -53,7 +53,10 @@ class SyncOrAwaitable:
     _coroutine: Rest
 
     def at_once(self) -> bool:
-        """Send the complete response synchronously, and return False if that requires the coroutine."""
+        """Send the complete response synchronously.
+
+        :returns: False if this is impossible without the coroutine.
+        """
         raise NotImplementedError
 
     def coroutine(self) -> Rest:
@@ -244,7 +247,7 @@ def _release_body(handler: RequestHandler) -> None:
 def handle_in_task(handler: RequestHandler, error: BaseException) -> None:
     """Handle an exception as `handle_exception` does, or the cancellation of the request's task."""
     cancellation = handler._cancellation
-    if cancellation is not None and cancellation.ends(error):
+    if cancellation is not None and cancellation.handles(error):
         return
     task = asyncio.current_task()
     if not isinstance(error, asyncio.CancelledError) or task is None or not task.cancelling():

@@ -241,8 +241,8 @@ class RequestHandler:
     def on_connection_close(self) -> None:
         """Called once if the client disconnects while an asynchronous handler runs.
 
-        The client has then closed its sending side. A client that closed only this side still receives its
-        response, unless `cancel_on_disconnect` is set.
+        A disconnect is detected when the client closes its sending side. If the client has closed only this
+        side, it still receives the response, unless `cancel_on_disconnect` is set.
         """
 
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:
@@ -545,7 +545,7 @@ class RequestHandler:
         return _response.flush(self, include_footers)
 
     def finish(self, chunk: str | bytes | dict[str, Any] | None = None) -> Future[None]:
-        """Complete the response, after writing `chunk` to it.
+        """Write `chunk`, if given, and complete the response.
 
         :returns: the Future of the last `flush`.
         :raises RuntimeError: if the response was finished before.
@@ -583,7 +583,7 @@ class RequestHandler:
         if status is None:
             status = 301 if permanent else 302
         elif not isinstance(status, int) or not 300 <= status <= 399:
-            raise ValueError(f"redirect status must be from 300 to 399, not {status!r}")
+            raise ValueError(f"redirect status must be from 300 to 399, got {status!r}")
         self.set_status(status)
         self.set_header("Location", escape.utf8(url))
         _ = self.finish()
@@ -605,8 +605,8 @@ class RequestHandler:
         return self._etag if self._made_headers is None else self._made_headers.get("Etag")
 
     def check_etag_header(self) -> bool:
-        """Whether the client's If-None-Match contains the entity tag of the response; called by `finish`,
-        which then sends 304.
+        """Whether the client's If-None-Match contains the entity tag of the response. If so, `finish` sends
+        304.
         """
         return _response.check_etag_header(self)
 
@@ -760,7 +760,7 @@ class RequestHandler:
     def get_cookie(self, name: str, default: str) -> str: ...
     def get_cookie(self, name: str, default: str | None = None) -> str | None:
         """Return the unquoted value of a request cookie, or `default` if it was not sent. If a name is
-        repeated, the last cookie is used.
+        repeated, the last value is returned.
 
         Cookies set by `set_cookie` in this response are not visible here.
         """
@@ -1110,8 +1110,8 @@ class RequestHandler:
         return _rendering.make_loader(self.application.settings, template_path)
 
     def get_template_path(self) -> str | None:
-        """Return the directory of templates: the setting ``template_path``. None: the directory of the
-        calling file.
+        """Return the directory of templates: the setting ``template_path``, or None for that of the calling
+        file.
         """
         return self.application.settings.get("template_path")
 

@@ -48,7 +48,7 @@ def describe(matcher: Any, target: type, name: str) -> str:
 
 
 def explain(handler: RequestHandler, error: TypeError) -> None:
-    """Add the route and the method to the message of an error that was raised by the call of the method."""
+    """Add the route and the method to the message of an error that was raised when the method was called."""
     match = _CALL_ERROR.match(str(error))
     method = str(handler.request.method).lower()
     if match is None or match[1] not in (method, "open"):

@@ -1,4 +1,4 @@
-"""Renders the templates of a handler, including the CSS and JavaScript of UI modules."""
+"""Rendering of a handler's templates, including the CSS and JavaScript of UI modules."""
 
 from __future__ import annotations
 

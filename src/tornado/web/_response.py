@@ -1,8 +1,9 @@
-"""Sends the output of a handler as a response: default header fields, ETag, head and body in one send.
+"""The response of a handler: default header fields, ETag, head and body in one send.
 
 Until a handler's header fields are accessed, no mapping exists: the default fields are prepared as bytes,
 formatted once a second, and the entity tag, the length and the JSON content type are stored separately. The
-first access to ``handler._headers`` creates an `.HTTPHeaders` from all of these, which is then authoritative.
+first access to ``handler._headers`` creates an `.HTTPHeaders` from all of these; from then on, it replaces
+them.
 """
 
 from __future__ import annotations
@@ -174,8 +175,8 @@ class _LengthLines(dict[int, str]):
 
 
 class _SmallLengthLines(_LengthLines):
-    """The same for bodies smaller than `_LARGE_BODY`. A missing key costs nothing for small bodies, whereas a
-    comparison costs a hundred instructions.
+    """A `_LengthLines` for bodies smaller than `_LARGE_BODY`. The look-up itself detects larger ones, which
+    saves small bodies a comparison of a hundred instructions.
     """
 
     def __missing__(self, length: int) -> str:

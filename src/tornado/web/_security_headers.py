@@ -81,7 +81,7 @@ class SecurityHeaders:
     :param hsts_max_age: how long browsers use HTTPS only for this host, in seconds; sent over HTTPS only (as
         reported by the server, or with ``xheaders`` by its proxy). 0 cancels it.
     :param hsts_include_subdomains: whether this includes all subdomains.
-    :param hsts_preload: consent to the preload lists of browsers; hard to revoke.
+    :param hsts_preload: whether to consent to the preload lists of browsers; hard to revoke.
     :param extra: further fields by name, which override the defaults. It must not contain fields that have
         their own arguments, nor those for framing, connection or cookies.
     :raises ValueError: if a value cannot be sent, or the arguments contradict each other.
@@ -139,8 +139,8 @@ class SecurityHeaders:
         return {name: text.replace(_PLACEHOLDER, nonce) for name, text in self._policies.items()}
 
     def headers(self, base: HTTPHeaders, handler: RequestHandler) -> HTTPHeaders:
-        """Return the initial headers of a handler: those of `base`, an object that is replaced once a second,
-        and these.
+        """Return the initial headers of a handler: those of `base`, which is a new object each second, and
+        the security headers.
         """
         by_https = getattr(handler.request, "protocol", "http") == "https"
         cached = self._cache[by_https]
@@ -297,7 +297,9 @@ def nonce(handler: RequestHandler) -> str:
 
 
 class Nonce:
-    """``csp_nonce`` in a template: generated when it is rendered, so not for pages without it."""
+    """The name ``csp_nonce`` in templates. The nonce is generated when it is rendered, so other pages have
+    none.
+    """
 
     __slots__ = ("_handler",)
 

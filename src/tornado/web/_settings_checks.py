@@ -129,7 +129,7 @@ def _warn_of_misspellings(settings: dict[str, Any]) -> None:
             continue
         known = closest(name, APPLICATION)
         if known is None or known in settings:
-            continue  # if the known name is spelt correctly elsewhere, this one is a setting of the program
+            continue  # the known name is set too, so this one is a setting of the program
         if name == known + "s" and isinstance(value, (list, tuple, set, frozenset, dict)):
             continue  # a collection under the plural is a setting of the program, such as `static_paths`
         app_log.warning("unknown setting %r; did you mean %r?", name, known)
@@ -166,7 +166,9 @@ def ui_methods_of(value: Any) -> dict[str, Any]:
 
 
 def _namespaces(setting: str, value: Any) -> list[tuple[Mapping[str, Any], bool]]:
-    """Return the mappings in a setting, each with whether it was written as a dictionary for this setting."""
+    """Return the mappings in a setting, each with whether it is a plain dictionary, not the namespace of a
+    module.
+    """
     if inspect.ismodule(value):
         return [({name: getattr(value, name) for name in dir(value)}, False)]
     if isinstance(value, (list, tuple)):

@@ -1,6 +1,6 @@
 """Protection against cross-site request forgery (XSRF).
 
-There are two methods, each enabled by a setting. ``xsrf_cookies``: a random token in a cookie, which only
+There are two mechanisms, each enabled by a setting. ``xsrf_cookies``: a random token in a cookie, which only
 pages of the same site can repeat in a form field or header field (double submit). The token is masked
 differently in each response, so that compressed pages do not disclose it (BREACH).
 ``cross_origin_protection``: the origin of the request as reported by the browser (Sec-Fetch-Site, otherwise
@@ -8,7 +8,7 @@ Origin compared with Host); it needs no token.
 
 Neither applies to a request with a bearer token if the handler declares the scheme
 (``authentication_scheme``): browsers add cookies to a request that another site has caused, but never the
-field Authorization.
+Authorization field.
 """
 
 from __future__ import annotations
