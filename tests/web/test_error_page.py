@@ -87,7 +87,7 @@ async def test_method_not_allowed_is_json_with_allow() -> None:
 
 
 @pytest.mark.parametrize(("path", "expected"), ERRORS.items())
-async def test_every_error_is_html_otherwise(path: str, expected: Any, expect_log: ExpectLog) -> None:
+async def test_every_error_is_html_for_other_clients(path: str, expected: Any, expect_log: ExpectLog) -> None:
     status, message = expected
     with expect_log("tornado", "", required=False):
         response = await ask(Failing, path=path, pattern="/([a-z]+)")

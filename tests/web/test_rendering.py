@@ -150,7 +150,7 @@ async def test_templates_are_in_the_directory_of_the_program_by_default(tmp_path
     exec(compile(PROGRAM, str(tmp_path / "program.py"), "exec"), vars(program))
     modules = {"Module": program.Module}
     body = (await ask(program.Handler, ui_modules=modules)).body
-    # {% module Template() %} uses the directory of the page, even from another frame.
+    # {% module Template() %} uses the directory of the page, even if a generated template calls it.
     assert body == b"page part part"
 
 
