@@ -384,10 +384,10 @@ async def test_what_is_no_bytes_is_named_before_anything_is_read(certificates: C
     async with stream_pair("plain", certificates) as (server, client):
         wrong: Any
         for wrong in ("\n", 10):
-            with pytest.raises(TypeError, match="read_until: delimiter takes bytes, not "):
+            with pytest.raises(TypeError, match="read_until: delimiter must be bytes, got "):
                 server.read_until(wrong)
         for wrong in ("a+", 10):
-            with pytest.raises(TypeError, match="read_until_regex: regex takes a pattern of bytes, not "):
+            with pytest.raises(TypeError, match="read_until_regex: regex must be a bytes pattern, got "):
                 server.read_until_regex(wrong)
         await client.write(b"ab\ncd\n")
         assert await server.read_until(bytearray(b"\n")) == b"ab\n"

@@ -238,5 +238,5 @@ async def test_a_unix_socket_with_too_many_waiting(loop_kind: str, tmp_path: Pat
 
 
 async def test_what_is_no_socket_is_named() -> None:
-    with pytest.raises(TypeError, match="IOStream: socket takes a socket, not 5"):
+    with pytest.raises(TypeError, match="IOStream: socket must be a socket, got 5"):
         IOStream(5)  # type: ignore[arg-type]

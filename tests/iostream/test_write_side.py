@@ -243,5 +243,5 @@ async def test_a_mistake_in_write_to_fd_closes(
 
 async def test_a_text_is_refused_by_name(certificates: Certificates) -> None:
     async with stream_pair("plain", certificates) as (server, _client):
-        with pytest.raises(TypeError, match="write: data takes bytes, not str: "):
+        with pytest.raises(TypeError, match="write: data must be bytes, got str: "):
             server.write("text")  # type: ignore[arg-type]

@@ -1,30 +1,31 @@
 """Streams: non-blocking reading and writing on sockets and pipes.
 
 `BaseIOStream`
-    what all streams have: `~BaseIOStream.read_until` and its like, `~BaseIOStream.write`, closing. Subclass
-    it for another kind of descriptor.
+    the methods that all streams have: `~BaseIOStream.read_until` and the other reads,
+    `~BaseIOStream.write`, `~BaseIOStream.close`. Subclass it to support another kind of file descriptor.
 `IOStream`
-    a socket, connected already or by `~IOStream.connect`; `~IOStream.start_tls` goes on with TLS.
+    a stream over a socket that is already connected, or that `~IOStream.connect` connects.
+    `~IOStream.start_tls` upgrades the connection to TLS.
 `SSLIOStream`
-    a TLS socket, client's or server's.
+    a stream over a TLS socket, for clients and servers.
 `PipeIOStream`
-    one end of a pipe.
+    a stream over one end of a pipe.
 
-Reads and writes give Futures::
+Reads and writes return Futures::
 
-    async def ask(address: tuple[str, int], question: bytes) -> bytes:
+    async def query(address: tuple[str, int], request: bytes) -> bytes:
         stream = IOStream(socket.socket())
         await stream.connect(address)
-        await stream.write(question + b"\n")
-        answer = await stream.read_until(b"\n", max_bytes=4096)
+        await stream.write(request + b"\n")
+        response = await stream.read_until(b"\n", max_bytes=4096)
         stream.close()
-        return answer
+        return response
 
-A stream that was closed, by either side, raises `StreamClosedError`; a read with ``max_bytes`` that finds
-no match closes it with an `UnsatisfiableReadError`, and a buffer over its limit raises
-`StreamBufferFullError`.
+Operations on a closed stream raise `StreamClosedError`, whichever side closed it. A read that finds no match
+within ``max_bytes`` closes the stream with an `UnsatisfiableReadError`. A buffer that exceeds its limit
+raises `StreamBufferFullError`.
 
-Streams belong to the loop that was current when they were made, and are not thread-safe.
+A stream belongs to the event loop that was current when it was created. Streams are not thread-safe.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ __all__ = [
 
 
 def doctests() -> unittest.TestSuite:
-    """The examples in this package's docstrings, as a test suite."""
+    """Return the examples in this package's docstrings as a test suite."""
     import doctest
 
     return doctest.DocTestSuite(__name__)

@@ -1,8 +1,8 @@
-"""`BaseIOStream`: reading on request, over any descriptor.
+"""`BaseIOStream`: reads on request, over any file descriptor.
 
-A read is tried from the buffer first, then from the descriptor, in the call itself; only what neither gives
-waits for the loop. A peer that sends faster than it is read costs the loop no more than a fair share at a
-time.
+The call that starts a read first tries the buffer, then the descriptor. The read waits for the event loop
+only if neither holds enough data. However fast a peer sends, a stream receives at most `LARGE_SHARE` bytes
+per event loop iteration.
 """
 
 from __future__ import annotations
@@ -40,16 +40,17 @@ from tornado.log import gen_log
 from tornado.netutil._error_context import placed
 from tornado.util import import_object
 
-#: A receive counts for its bytes in a reader's share (docs/design/0004), and for so many besides.
+#: The cost of one receive call, in bytes. It is added to the bytes received when they are compared with the
+#: share of a stream (docs/design/0004).
 _CALL = 16 * 1024
 
 _ReadCallback = Callable[[bytes], object]
 
 
 # The documented signatures of the methods whose second argument was a callback in Tornado 4. A program may
-# pass that callback by position together with the present second argument by name, as in
+# pass that callback by position together with today's second argument by name, as in
 # ``read_until(b"\n", callback, max_bytes=10)``. Python rejects such a call of a function that has the
-# documented signature. A wrapper that sorts the arguments cost each read 2,000 instructions of 14,700.
+# documented signature. A wrapper that sorts the arguments took 2,000 of the 14,700 instructions of a read.
 
 _UNTIL = OptionOrder(("max_bytes", "callback"), ("callback", "max_bytes"))
 _BYTES = OptionOrder(
@@ -80,17 +81,18 @@ def _read_bytes(
 
 
 class BaseIOStream(PushMode):
-    """Reading from and writing to a non-blocking descriptor.
+    """A stream over a non-blocking file descriptor.
 
-    At most one read at a time; writes queue up. A subclass for another kind of descriptor defines `fileno`,
-    `close_fd`, `read_from_fd`, `write_to_fd` and, where it can, `get_fd_error`.
+    Only one read may be outstanding at a time; writes are queued. A subclass for another kind of descriptor
+    defines `fileno`, `close_fd`, `read_from_fd`, `write_to_fd` and, if possible, `get_fd_error`.
 
-    :param max_buffer_size: most bytes to hold that nobody has consumed yet; 100 MB if not given.
-    :param read_chunk_size: bytes to ask of the descriptor at a time; 64 KiB if not given.
-    :param max_write_buffer_size: most bytes that may wait to be sent; no limit if not given.
+    :param max_buffer_size: maximum size of the read buffer, in bytes; the default is 100 MiB.
+    :param read_chunk_size: maximum size of one read from the descriptor, in bytes; the default is 64 KiB.
+    :param max_write_buffer_size: maximum size of the write buffer, in bytes; unlimited by default.
 
-    Each method that gives a Future takes a ``callback`` instead, and reads a ``streaming_callback``, as in
-    Tornado 4; both are deprecated, as is the argument ``io_loop``, which is ignored.
+    As in Tornado 4, methods that return a Future also accept a ``callback``, and `read_bytes` and
+    `read_until_close` a ``streaming_callback``. Both are deprecated, as is the argument ``io_loop``, which is
+    ignored.
     """
 
     __slots__ = ("_pull",)
@@ -109,7 +111,7 @@ class BaseIOStream(PushMode):
 
     @property
     def _read_buffer(self) -> bytearray:
-        """What was received and not yet asked for."""
+        """The bytes that were received and have not been read."""
         return self._pull_state().buffer
 
     @property
@@ -122,7 +124,7 @@ class BaseIOStream(PushMode):
             pull = self._pull = ReadState()
         return pull
 
-    # -- the public face --
+    # -- public interface --
 
     def reading(self) -> bool:
         """Whether a read is outstanding."""
@@ -136,13 +138,13 @@ class BaseIOStream(PushMode):
         max_bytes: int | None = None,
         callback: _ReadCallback | None = None,
     ) -> asyncio.Future[bytes]:
-        """Read until a regular expression matches; the Future gives everything up to the end of the match.
+        """Read until a regular expression matches; the Future's result is everything up to the match's end.
 
-        :param regex: the pattern, as bytes. It is searched for anew as input arrives, so give a `max_bytes`
-            where a peer's input may go on without a match.
-        :param max_bytes: the stream is closed if no match ends within so many bytes.
+        :param regex: the pattern, as bytes. The search starts over as input arrives, so set `max_bytes` if
+            the peer may send a lot of data without a match.
+        :param max_bytes: close the stream if no match ends within this many bytes.
         :raises StreamClosedError: if the stream is closed and its buffer holds no match.
-        :raises TypeError: for a pattern of another type, a str for one.
+        :raises TypeError: if the pattern is not bytes, for example a str.
         """
         if place and len(place) == 1 and max_bytes is None and callback is None and not callable(place[0]):
             max_bytes = place[0]
@@ -156,7 +158,7 @@ class BaseIOStream(PushMode):
         except TypeError:
             wrong = True
         if wrong:
-            raise TypeError(f"read_until_regex: regex takes a pattern of bytes, not {regex!r}")
+            raise TypeError(f"read_until_regex: regex must be a bytes pattern, got {regex!r}")
         return self._start_read(ReadUntilRegex(pattern, max_bytes))
 
     @documented_as(_read_until)
@@ -167,11 +169,11 @@ class BaseIOStream(PushMode):
         max_bytes: int | None = None,
         callback: _ReadCallback | None = None,
     ) -> asyncio.Future[bytes]:
-        """Read until a delimiter is found; the Future gives everything up to its end.
+        """Read until a delimiter is found; the Future's result is everything up to the delimiter's end.
 
-        :param max_bytes: the stream is closed if the delimiter does not end within so many bytes.
-        :raises StreamClosedError: if the stream is closed and its buffer lacks the delimiter.
-        :raises TypeError: for a delimiter that is no bytes, a str for one.
+        :param max_bytes: close the stream if the delimiter does not end within this many bytes.
+        :raises StreamClosedError: if the stream is closed and its buffer does not contain the delimiter.
+        :raises TypeError: if the delimiter is not bytes, for example a str.
         """
         if place and len(place) == 1 and max_bytes is None and callback is None and not callable(place[0]):
             max_bytes = place[0]
@@ -183,7 +185,7 @@ class BaseIOStream(PushMode):
             try:
                 delimiter = bytes(memoryview(delimiter))
             except TypeError:
-                raise TypeError(f"read_until: delimiter takes bytes, not {delimiter!r}") from None
+                raise TypeError(f"read_until: delimiter must be bytes, got {delimiter!r}") from None
         return self._start_read(ReadUntilDelimiter(delimiter, max_bytes))
 
     @documented_as(_read_bytes)
@@ -195,10 +197,10 @@ class BaseIOStream(PushMode):
         callback: _ReadCallback | None = None,
         streaming_callback: _ReadCallback | None = None,
     ) -> asyncio.Future[bytes]:
-        """Read `num_bytes` bytes; with `partial`, up to that many as soon as there are any.
+        """Read `num_bytes` bytes; with `partial`, up to that many as soon as any are available.
 
-        :raises ValueError: for a negative number.
-        :raises StreamClosedError: if the stream is closed and its buffer does not hold enough.
+        :raises ValueError: if `num_bytes` is negative.
+        :raises StreamClosedError: if the stream is closed and its buffer does not hold enough bytes.
         """
         if (
             place
@@ -217,7 +219,7 @@ class BaseIOStream(PushMode):
                 return _for_callback("read_bytes", self, num_bytes, partial, callback, streaming_callback)
         size = operator.index(num_bytes)
         if size < 0:
-            raise ValueError(f"read_bytes() needs a number of bytes that is not negative: {size}")
+            raise ValueError(f"read_bytes: num_bytes must not be negative, got {size}")
         if partial or not self.read_chunk_size < size <= self.max_buffer_size:
             return self._start_read(ReadCount(size, bool(partial)))
         return self._start_read(ReadLargeCount(size))
@@ -228,12 +230,12 @@ class BaseIOStream(PushMode):
         partial: bool = False,
         callback: Callable[[int], object] | None = None,
     ) -> asyncio.Future[int]:
-        """Read into a writable buffer until it is full; with `partial`, until it has something.
+        """Read into a writable buffer until it is full; with `partial`, until it holds at least one byte.
 
-        The Future gives the number of bytes read. The buffer is not to be used until the Future is done or
-        cancelled. Large reads go into it without a copy.
+        The Future's result is the number of bytes read. Do not use the buffer until the Future is done or
+        cancelled. Large reads are received directly into it, without a copy.
 
-        :raises StreamClosedError: if the stream is closed and its buffer does not hold enough.
+        :raises StreamClosedError: if the stream is closed and its buffer does not hold enough bytes.
         """
         if callback is not None or (partial and callable(partial)):
             return _for_callback("read", self, self.read_into, buf, partial, callback)
@@ -250,21 +252,21 @@ class BaseIOStream(PushMode):
         return self._start_read(ReadUntilClose())
 
     def set_nodelay(self, value: bool) -> None:
-        """Ask for small writes to be sent at once (True), where the descriptor has such a setting."""
+        """Send small writes without delay (True), if the descriptor has such a setting."""
 
-    # -- a read --
+    # -- one read --
 
     def _start_read(self, request: ReadRequest) -> asyncio.Future[Any]:
         pull = self._pull or self._pull_state()
         if pull.future is not None and pull.busy():
             raise AssertionError(
-                "Already reading: wait for the outstanding read first. gen.with_timeout leaves a read "
-                "running when the time is up: cancel its Future to take it back"
+                "Already reading: await the outstanding read first. gen.with_timeout does not cancel a read "
+                "that timed out: cancel its Future"
             )
         if self._consumer is not None:
             self._consumer.input_wanted()
         if self._consumer is not None:
-            raise AssertionError("The stream's input is consumed by a protocol: detach() it before reading")
+            raise AssertionError("a protocol consumes the input of this stream: detach() it before reading")
         future: asyncio.Future[Any]
         if type(request) is ReadInto:
             future = ReadIntoFuture(loop=self._loop)
@@ -274,7 +276,7 @@ class BaseIOStream(PushMode):
         try:
             size = request.find(pull.buffer, self._closed) if pull.buffer else NOT_YET
         except UnsatisfiableReadError:
-            size = NOT_YET  # `_satisfy` meets it again, and closes the stream
+            size = NOT_YET  # `_satisfy` raises it again and closes the stream
         if size != NOT_YET:
             future.set_result(request.take(pull.buffer, size))
         else:
@@ -295,7 +297,7 @@ class BaseIOStream(PushMode):
         return future
 
     def _try_inline_read(self) -> None:
-        """Resolve the outstanding read from the buffer or the descriptor, if what they have suffices."""
+        """Resolve the outstanding read if the buffer or the descriptor holds enough data."""
         pull = self._pull_state()
         if self._satisfy(pull, self._closed):
             return
@@ -307,7 +309,10 @@ class BaseIOStream(PushMode):
             self._read_on(pull)
 
     def _satisfy(self, pull: ReadState, last: bool) -> bool:
-        """Resolve the outstanding read if possible; True as well where there is none (any more)."""
+        """Resolve the outstanding read if possible.
+
+        :returns: True if no read is outstanding afterwards.
+        """
         request = pull.request
         if request is None:
             return True
@@ -333,7 +338,7 @@ class BaseIOStream(PushMode):
         return False
 
     def _read_on(self, pull: ReadState) -> None:
-        """Receive until the read is satisfied, the descriptor is empty or the share is used up."""
+        """Receive until the read is satisfied, the descriptor would block, or the share is used up."""
         request = pull.request
         while pull.spent < LARGE_SHARE:
             room = request.room() if request is not None and not pull.buffer else None
@@ -351,18 +356,21 @@ class BaseIOStream(PushMode):
             elif request is not None and request.received(count):
                 pull.finish(0)
                 return
-            # Of a peer that sends much, more has come meanwhile.
+            # After a full chunk, receive again: more data is likely to be available.
             if count < min(asked, self.read_chunk_size) and self._gives_all():
                 self._nothing_more(pull, ended=False)
                 return
         self._satisfy(pull, True)
 
     def _gives_all(self) -> bool:
-        """Whether a receive gives all there is: to ask again after a smaller one would be a call in vain."""
+        """Whether a receive that returns less than asked for has emptied the descriptor."""
         return False
 
     def _nothing_more(self, pull: ReadState, ended: bool) -> None:
-        """The descriptor is empty at present, or has come to its end."""
+        """Handle a descriptor that would block, or that has reached the end of input.
+
+        :param ended: whether the end of input was reached.
+        """
         request = pull.request
         if ended and request is not None:
             request.hurry()
@@ -375,13 +383,13 @@ class BaseIOStream(PushMode):
             self._loop.call_later(request.retry, self._try_again, pull)
 
     def _try_again(self, pull: ReadState) -> None:
-        """A search that was put off is due."""
+        """Run a search that was postponed."""
         pull.retrying = False
         if pull is self._pull and pull.busy():
             self._pull_readable()
 
     def _read_once(self, pull: ReadState) -> int | None:
-        """Receive once: as `read_from_fd` says, how much."""
+        """Receive once into the read buffer; return a count as `read_from_fd` does."""
         try:
             data = self._receive(self.read_chunk_size)
         except Exception as error:
@@ -402,7 +410,7 @@ class BaseIOStream(PushMode):
             return None
 
     def _receive_failed(self, error: Exception) -> None:
-        """Close. What is not simply the connection's end is raised again."""
+        """Close the stream, and re-raise `error` unless it is a connection reset."""
         self.close(placed(error, f"reading from {self._peer_name()}"))
         if not is_connection_reset(error):
             raise error
@@ -422,11 +430,11 @@ class BaseIOStream(PushMode):
         try:
             if pull.busy():
                 self._read_on(pull)
-                pull.spent = 0  # whoever waited goes on in the loop's next turn
+                pull.spent = 0  # the code that awaited the read resumes in the next iteration
             elif self._watches_for_close():
                 if self._read_once(pull) == 0:
                     self.close()
-            else:  # nobody wants it now; the next read listens again
+            else:  # no read is outstanding; the next one adds the reader again
                 self._drop_reader()
                 if self._close_callback is not None or self._lender is not None:
                     self._watch_unread()
@@ -448,7 +456,7 @@ class BaseIOStream(PushMode):
             error = self._broken_error()
             pull = self._pull_state()
             try:
-                # What has arrived can be read after the end. It is no more than the kernel's buffer holds.
+                # Data that has arrived can still be read after the close. The kernel's buffer bounds it.
                 while pull.size() < self.max_buffer_size and self._read_once(pull):
                     pass
             except Exception as fault:
@@ -457,7 +465,7 @@ class BaseIOStream(PushMode):
             self.close(error)
 
     def _watches_for_close(self) -> bool:
-        """Whether to receive what nobody has asked for, as the end may come behind it: a chunk, no more."""
+        """Whether to receive data without an outstanding read, at most a chunk, to detect end of input."""
         return self._close_callback is not None and self._read_buffer_size < self.read_chunk_size
 
     def _watch_for_close(self) -> None:
@@ -465,7 +473,7 @@ class BaseIOStream(PushMode):
             self._wait_for_input()
 
     def _ready(self) -> None:
-        """Connected, and the handshake is over: do what was put off until then."""
+        """Start the reads and writes that waited for the connection and its handshake."""
         self._suspended = False
         if self._output:
             self._flush()
@@ -479,19 +487,19 @@ class BaseIOStream(PushMode):
         elif self._close_callback is not None:
             self._watch_for_close()
 
-    # -- between the modes, and the end --
+    # -- switching modes, and closing --
 
     def _take_read_buffer(self) -> bytes:
         pull = self._pull
         if pull is None:
             return b""
         if pull.busy():
-            raise AssertionError("Already reading: a protocol cannot take over")
+            raise AssertionError("Already reading: a protocol cannot consume the input of this stream")
         self._pull = None
         return bytes(pull.buffer)
 
     def _unread(self, data: bytes) -> None:
-        """Put bytes back to the front of the read buffer, to be read again."""
+        """Return bytes to the front of the read buffer, to be read again."""
         if data:
             self._pull_state().buffer[:0] = data
 
@@ -500,8 +508,8 @@ class BaseIOStream(PushMode):
         pull = self._pull
         if pull is None or not pull.busy() or not isinstance(pull.request, ReadUntilClose):
             return
-        # A reset is an end like any other: some systems report the peer's orderly close so. Any other error
-        # means that what was read is not the whole.
+        # A reset ends the input like an orderly close, because some systems report an orderly close as one.
+        # After any other error the data is incomplete.
         if self.error is None or is_connection_reset(self.error):
             pull.finish(len(pull.buffer))
 
@@ -513,6 +521,6 @@ class BaseIOStream(PushMode):
 
 
 def _for_callback(how: str, *args: Any) -> asyncio.Future[Any]:
-    """Call a function of `_tornado4.stream_callbacks`, which is imported when it is used."""
+    """Call a function of `_tornado4.stream_callbacks`, which is imported on first use."""
     started: asyncio.Future[Any] = getattr(import_object("tornado._tornado4.stream_callbacks"), how)(*args)
     return started

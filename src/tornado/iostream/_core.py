@@ -1,8 +1,8 @@
-"""What every stream has: a descriptor, its place in the event loop, and an end.
+"""The parts common to all streams: the descriptor, its registration with the event loop, and closing.
 
-`StreamCore` knows nothing of reading and writing; `_write_side`, `_push_mode` and `_base` add them, one on
-the other. The event loop is asyncio's own interface (``add_reader``, ``add_writer``), so asyncio's loops and
-uvloop serve alike.
+`StreamCore` neither reads nor writes. `_write_side`, `_push_mode` and `_base` add that, each as a subclass of
+the previous one. Streams use only asyncio's ``add_reader`` and ``add_writer``, so they run on asyncio's loops
+and on uvloop.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from tornado.iostream._errors import StreamClosedError
 from tornado.iostream._hangup import HangUpMonitor
 from tornado.log import app_log
 
-#: Bytes moved for one peer before the loop gets a turn: some 50 us, or a disk's.
+#: Bytes transferred for one peer per event loop iteration: about 50 us, or the time of one disk read.
 FAIR_SHARE = 256 * 1024
-#: The same where they are only copied, and few have any: less than a millisecond; see docs/design/0004.
+#: The same for data that is only copied, while few streams have data: less than 1 ms; see docs/design/0004.
 LARGE_SHARE = 4 * 1024 * 1024
 
 ExcInfo: TypeAlias = (
@@ -34,26 +34,27 @@ ExcInfo: TypeAlias = (
 
 
 def fail(future: asyncio.Future[Any] | None, error: BaseException) -> None:
-    """Set an error on a future that may be none, done or cancelled, and that nobody needs to look at."""
+    """Set an error on a future, unless it is None or done. It is not logged if it is never retrieved."""
     if future is not None and not future.done():
         future.set_exception(error)
-        future.exception()  # seen: a reader that went away is no reason for a log record
+        future.exception()  # mark as retrieved: an abandoned read is not worth a log record
 
 
 @functools.cache
 def _leaves_on_error(loop_class: type) -> bool:
-    """Whether a loop calls a reader once and stops watching where the descriptor has an error as well.
+    """Whether a loop stops watching a descriptor that has an error, after one last call of its reader.
 
-    uvloop does (libuv's ``uv_poll`` stops with ``EBADF`` on ``POLLERR``, its callback runs once more);
-    asyncio's own loops call again for as long as there is something.
+    uvloop does (libuv's ``uv_poll`` stops with ``EBADF`` on ``POLLERR``, and its callback runs once more).
+    asyncio's own loops call the reader in each iteration until the error has been fetched.
     """
     return any(base.__module__.partition(".")[0] == "uvloop" for base in loop_class.__mro__)
 
 
 def watching_loop(io_loop: ioloop.IOLoop) -> asyncio.AbstractEventLoop:
-    """The asyncio loop that watches descriptors for an IOLoop.
+    """Return the asyncio loop that watches descriptors for an IOLoop.
 
-    Where the loop cannot do that itself (Windows' default one) a selector thread does it.
+    If the loop itself has no ``add_reader`` (the default loop on Windows), this is a loop that uses a
+    selector thread.
     """
     loop: Any = io_loop
     watching: asyncio.AbstractEventLoop = getattr(loop, "selector_loop", None) or loop.asyncio_loop
@@ -61,10 +62,10 @@ def watching_loop(io_loop: ioloop.IOLoop) -> asyncio.AbstractEventLoop:
 
 
 class OpenStreams(set["StreamCore"]):
-    """The registered streams of a loop.
+    """The streams that are registered with one event loop.
 
-    :ivar writing: how many of them wait for room to write, or to be connected.
-    :ivar unread: watches those that are not read although input is there; made when it is needed.
+    :ivar writing: the number of streams that are waiting to write or to be connected.
+    :ivar unread: detects disconnects of streams with unread input; created when first needed.
     """
 
     writing = 0
@@ -72,7 +73,7 @@ class OpenStreams(set["StreamCore"]):
 
 
 class StreamCore:
-    """Registration with the event loop and the closing of a stream."""
+    """The base of all streams: registration with the event loop, and closing."""
 
     __slots__ = (
         "__dict__",
@@ -88,9 +89,9 @@ class StreamCore:
         "io_loop",
     )
 
-    #: The loop that the stream belongs to: the current one when it was made.
+    #: The `.IOLoop` that was current when the stream was created.
     io_loop: ioloop.IOLoop
-    #: What closed the stream, or None.
+    #: The error that closed the stream, or None.
     error: BaseException | None
 
     def __init__(self) -> None:
@@ -98,25 +99,25 @@ class StreamCore:
         self._loop = watching_loop(self.io_loop)
         self.error = None
         self._closed = False
-        #: Neither reading nor writing is possible: not connected yet, in the handshake, or closed.
+        #: Whether reading and writing are impossible: not connected yet, during the handshake, or closed.
         self._suspended = False
         self._fd = -1
         self._reader_on = False
         self._writer_on = False
         self._close_callback: Callable[[], object] | None = None
 
-    # -- the descriptor, for subclasses to define --
+    # -- the descriptor, defined by subclasses --
 
     def fileno(self) -> int | ioloop._Selectable:
-        """The descriptor, or an object whose ``fileno()`` gives it."""
+        """Return the file descriptor, or an object with a ``fileno()`` method."""
         raise NotImplementedError
 
     def close_fd(self) -> None:
-        """Close the descriptor. Called once, by `close`, after it has left the event loop."""
+        """Close the descriptor. `close` calls this once, after removing it from the event loop."""
         raise NotImplementedError
 
     def get_fd_error(self) -> Exception | None:
-        """The error that the descriptor holds, if it can tell."""
+        """Return the descriptor's pending error, or None. Not all kinds of descriptor report one."""
         return None
 
     # -- the event loop --
@@ -147,7 +148,7 @@ class StreamCore:
                 self._loop.remove_reader(self._fd)
 
     def _watch_unread(self) -> None:
-        """Have `_hung_up` called if the peer disconnects, while no reader is on although input is there."""
+        """Have `_hung_up` called if the peer disconnects while there is unread input and no reader."""
         if self._reader_on or self._closed or not hasattr(select, "poll"):
             return
         streams = self._open_streams()
@@ -157,9 +158,9 @@ class StreamCore:
         unread.watch(self._watched(), self._hung_up)
 
     def _hung_up(self, broken: bool) -> None:
-        """The peer has disconnected behind unread input.
+        """Handle a disconnect that was detected while there is unread input.
 
-        :param broken: the connection is gone altogether; otherwise the peer has closed its sending side.
+        :param broken: whether the connection is broken; otherwise the peer has closed its sending side.
         """
         raise NotImplementedError
 
@@ -177,14 +178,16 @@ class StreamCore:
                 self._loop.remove_writer(self._fd)
 
     def _watched(self) -> int:
-        """The descriptor to register; remembered, to be taken out even if somebody closes the socket."""
+        """Return the descriptor to register. It is stored, so that it can be removed from the event loop even
+        if the program has closed the socket.
+        """
         if self._fd < 0:
             self._fd = self._number()
             self._open_streams().add(self)
         return self._fd
 
     def _unwatch(self) -> None:
-        """Leave the event loop."""
+        """Remove the descriptor from the event loop."""
         if self._fd >= 0:
             if self._reader_on:
                 self._drop_reader()
@@ -197,7 +200,7 @@ class StreamCore:
             streams.discard(self)
 
     def _open_streams(self) -> OpenStreams:
-        """The registered streams of this loop, also for its ``close(all_fds=True)``."""
+        """Return the registered streams of this loop. ``IOLoop.close(all_fds=True)`` uses the same set."""
         io_loop: Any = self.io_loop
         try:
             streams: OpenStreams = io_loop._streams
@@ -206,27 +209,28 @@ class StreamCore:
         return streams
 
     def _number(self) -> int:
-        """The descriptor as a number."""
+        """Return the file descriptor as a number."""
         fd = self.fileno()
         return fd if isinstance(fd, int) else fd.fileno()
 
     def _wait_for_input(self) -> None:
-        """Have `_on_readable` called when there is something to read."""
+        """Have `_on_readable` called when there is data to read."""
         self._add_reader()
 
-    # -- the end --
+    # -- closing --
 
     def closed(self) -> bool:
         """Whether the stream has been closed, by either side."""
         return self._closed
 
     def set_close_callback(self, callback: Callable[[], object] | None) -> None:
-        """Have `callback` called, without arguments, once the stream is closed; None takes the last one back.
+        """Call `callback`, without arguments, when the stream is closed. None removes the callback.
 
-        Data that arrived before can still be read then. While a callback is set and no read is outstanding,
-        the stream watches for the end of the connection. After more than ``read_chunk_size`` bytes that have
-        not been read, a reset is noticed within about a second (not on Windows), and an orderly end once
-        those bytes are read. The Future of a read or write reports the end as well.
+        Data that arrived before the close can still be read. While a callback is set and no read is
+        outstanding, the stream watches for the end of the connection. If more than ``read_chunk_size`` bytes
+        are unread, a reset is detected within about a second (not on Windows), and an orderly close only
+        after those bytes have been read. The Futures of outstanding reads and writes fail when the stream is
+        closed, with or without a callback.
         """
         self._close_callback = callback
         if callback is not None:
@@ -236,7 +240,7 @@ class StreamCore:
                 self._watch_for_close()
 
     def _watch_for_close(self) -> None:
-        """Listen for the peer's leaving if a callback wants to know and nobody reads."""
+        """Watch for the end of the connection if a close callback is set and no read is outstanding."""
 
     def _schedule_close_callback(self) -> None:
         callback, self._close_callback = self._close_callback, None
@@ -244,12 +248,12 @@ class StreamCore:
             self.io_loop.add_callback(callback)
 
     def close(self, exc_info: ExcInfo = False) -> None:
-        """Close the stream. Reads and writes under way fail with `StreamClosedError`.
+        """Close the stream. Outstanding reads and writes fail with `StreamClosedError`.
 
         A second call does nothing.
 
-        :param exc_info: what to keep as `error`: True for the exception being handled, an exception, or a
-            triple as from ``sys.exc_info()``.
+        :param exc_info: the value for `error`: True for the exception being handled, an exception, or a tuple
+            as returned by ``sys.exc_info()``.
         """
         if self._closed:
             return
@@ -268,12 +272,15 @@ class StreamCore:
                     self._schedule_close_callback()
 
     def _close_early(self) -> bool:
-        """Use the descriptor for the last time. True if that failed, and closed the stream."""
+        """Call `_before_close`.
+
+        :returns: whether a failed write in it has already closed the stream.
+        """
         self._before_close()
         return self._closed
 
     def _keep_error(self, exc_info: ExcInfo) -> None:
-        if self.error is not None:  # the first cause counts; the second may come of saying goodbye
+        if self.error is not None:  # keep the first error: closing may cause another one
             return
         if isinstance(exc_info, BaseException):
             self.error = exc_info
@@ -283,13 +290,13 @@ class StreamCore:
             self.error = sys.exc_info()[1]
 
     def _before_close(self) -> None:
-        """The descriptor is about to be closed: the last moment to use it."""
+        """Use the descriptor for the last time, before it is closed."""
 
     def _after_close(self) -> None:
-        """The descriptor is closed: tell those who wait."""
+        """Notify outstanding operations that the descriptor has been closed."""
 
     def _abandon(self) -> None:
-        """The event loop itself is being closed: let go of the descriptor; there is nobody left to tell."""
+        """Close the descriptor without notifications, because the event loop is being closed."""
         if not self._closed:
             self._closed = self._suspended = True
             self._close_callback = None
@@ -297,15 +304,18 @@ class StreamCore:
             self.close_fd()
 
     def _peer_name(self) -> str:
-        """Who is at the other end, for messages."""
+        """Return a description of the peer, for messages."""
         try:
             number = self._number()
-        except Exception:  # a subclass may let go of what it has closed
+        except Exception:  # a subclass may have dropped its closed file object
             number = -1
         return f"descriptor {number}" if number >= 0 else "a closed descriptor"
 
     def _closed_error(self, doing: str) -> StreamClosedError:
-        """The error for who wants something of a closed stream: `doing` is what, such as "reading from"."""
+        """Return the error for an operation on a closed stream.
+
+        :param doing: the operation, such as "reading from".
+        """
         error = StreamClosedError(real_error=self.error)
         if self.error is None:
             error.args = (f"{error} ({doing} {self._peer_name()})",)

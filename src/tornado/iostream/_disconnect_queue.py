@@ -1,9 +1,10 @@
-"""Peers that leave, some in each turn of the loop.
+"""Processes disconnects in batches, a bounded number per event loop iteration.
 
-A program that dies with thousands of connections, or a network that goes, ends all of them in one instant,
-and the loop tells of all in one turn. To notice an end takes 5 microseconds, to act on it 17 more, most of
-them the kernel's for closing the socket, and whatever the program does then. So an end is noticed at once:
-the descriptor leaves the loop, or each turn would tell of it again. It is acted on in batches.
+When a program with thousands of connections dies, or a network fails, all of its connections end at the same
+time, and one event loop iteration reports them all. Detecting a disconnect takes 5 microseconds. Handling it
+takes 17 more, most of them in the kernel to close the socket, plus the time of the program's own callbacks.
+So a disconnect is detected immediately, and its descriptor removed from the loop, which would otherwise
+report it in every iteration; it is handled later, in batches.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from tornado._fair_queue import FairQueue
 
 
 class Disconnectable(Protocol):
-    """A stream whose peer has left."""
+    """A stream that handles its peer's disconnect in `_disconnected`."""
 
     def _disconnected(self, error: Exception | None) -> None: ...
 
@@ -26,28 +27,31 @@ _Waiting = dict[Disconnectable, tuple[Exception | None, contextvars.Context]]
 
 
 class DisconnectQueue:
-    """The streams of one loop whose peers have left."""
+    """The streams of one event loop whose peers have disconnected."""
 
     __slots__ = ("_batches", "_broken", "_loop", "_waiting")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        # What a batch is to do comes with each item: a method of ours here would make a cycle of references.
+        # Each item carries `_waiting`: passing a bound method here would create a reference cycle.
         self._batches: FairQueue[tuple[_Waiting, Disconnectable]] = FairQueue(_tell)
         self._waiting: _Waiting = {}
-        #: Errors that were fetched from the descriptor before its input has ended.
+        #: Errors that were fetched from a descriptor before the end of its input was read.
         self._broken: weakref.WeakKeyDictionary[Disconnectable, Exception] = weakref.WeakKeyDictionary()
 
     def expect(self, stream: Disconnectable, error: Exception) -> None:
-        """Take note of the error that the end of `stream`'s input, once it is read, stands for."""
+        """Store the error to report when the end of `stream`'s input has been read."""
         self._broken[stream] = error
 
     def enter(self, stream: Disconnectable, error: Exception | None) -> None:
-        """Have `stream` act on its peer's leaving: in good order, or by an error."""
+        """Schedule `stream._disconnected`.
+
+        :param error: the error that ended the connection, None after an orderly end of input.
+        """
         if self._broken:
             error = self._broken.pop(stream, None) or error
         known = stream in self._waiting
-        if not known or error is not None:  # an error counts, whatever came before
+        if not known or error is not None:  # an error replaces an orderly end
             self._waiting[stream] = error, contextvars.copy_context()
         if not known:
             self._batches.add((self._waiting, stream), self._loop)

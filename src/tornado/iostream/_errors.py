@@ -1,4 +1,4 @@
-"""What can go wrong with a stream, and which of the system's errors only mean that the peer has left."""
+"""The exceptions of streams, and which operating system errors mean that the peer has disconnected."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import errno
 import ssl
 from typing import TypeVar
 
-#: Error numbers that tell of a connection's end rather than of a fault of ours: nobody is warned about them.
+#: Error numbers that mean that the connection has ended. They are normal, so they are not logged.
 _ERRNO_CONNRESET: tuple[int, ...] = tuple(
     getattr(errno, name)
     for name in (
@@ -25,11 +25,11 @@ _Error = TypeVar("_Error", bound=BaseException)
 
 
 class StreamClosedError(OSError):
-    """The stream is closed: raised by reads and writes on it, and set on those that were under way.
+    """Raised by reads and writes on a closed stream, and set on those that were outstanding when it closed.
 
-    Its message names what closed the stream; or, in good order, what was wanted of it and who the peer is.
+    Its message names the error that closed the stream or, after an orderly close, the operation and the peer.
 
-    :param real_error: what closed it, or None where it was closed in good order. Also an attribute.
+    :param real_error: the error that closed the stream, None after an orderly close. Also an attribute.
     """
 
     def __init__(self, real_error: BaseException | None = None) -> None:
@@ -39,32 +39,33 @@ class StreamClosedError(OSError):
 
 
 class StreamNotIdleError(ValueError):
-    """TLS cannot start on a stream that has an outstanding read or write, or bytes in a buffer."""
+    """Raised by ``start_tls`` on a stream with an outstanding read or write, or with buffered bytes."""
 
 
 class UnsatisfiableReadError(Exception):
-    """A read with ``max_bytes`` found no match within that many bytes; it closes the stream.
+    """Closes a stream when a read with ``max_bytes`` finds no match within that many bytes.
 
-    Found as the ``real_error`` of the `StreamClosedError` that the reader gets.
+    It is the ``real_error`` of the `StreamClosedError` that the read raises.
     """
 
 
 class StreamBufferFullError(Exception):
-    """More is waiting to be read or to be written than the stream was told to hold."""
+    """Raised when the read buffer or the write buffer of a stream would exceed its maximum size."""
 
 
 def is_connection_reset(error: BaseException) -> bool:
-    """Whether an error from the descriptor says no more than that the peer is gone."""
+    """Whether an error from the descriptor only means that the peer has disconnected."""
     if isinstance(error, ssl.SSLError):
         return error.args[:1] in ((ssl.SSL_ERROR_EOF,), (ssl.SSL_ERROR_ZERO_RETURN,))
     return isinstance(error, OSError) and error.errno in _ERRNO_CONNRESET
 
 
 def without_frames(error: _Error) -> _Error:
-    """An error of the system's, to be kept by a stream: rid of the frames that it came through.
+    """Remove an error's traceback and context, and return the error, so that a stream can store it.
 
-    They are the stream's own methods and say nothing, but hold the stream: kept in it they would be a
-    reference cycle, and every reset connection would wait for the garbage collector.
+    The frames of the traceback refer to the stream. A stream that stored them would be part of a reference
+    cycle, and each reset connection would wait for the garbage collector. All of the frames are the stream's
+    own methods, so no useful information is lost.
     """
     error.__context__ = None
     return error.with_traceback(None)

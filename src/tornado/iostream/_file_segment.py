@@ -1,8 +1,8 @@
-"""A piece of a file on its way into a stream.
+"""A segment of a file that is queued in a stream's write buffer.
 
-It stands in a stream's write buffer among the bytes, so that the order of what is sent is the order of the
-calls. The kernel copies it from the page cache to the socket (``sendfile``) where it can; everywhere else,
-over TLS say, the stream asks for the bytes, a bounded part at a time.
+It is queued among byte strings, so data is sent in the order of the calls. Where possible the kernel copies
+it from the page cache to the socket (``sendfile``). Otherwise, for example over TLS, the stream reads the
+segment in parts of bounded size.
 """
 
 from __future__ import annotations
@@ -10,24 +10,24 @@ from __future__ import annotations
 import errno
 import os
 
-#: Bytes read at a time where the kernel does not copy by itself.
+#: Maximum size of one read, in bytes, where ``sendfile`` is not used.
 READ_SIZE = 64 * 1024
-#: Bytes that the kernel is asked to have ready when a piece is made.
+#: Bytes that the kernel should read ahead when a segment is created.
 _READ_AHEAD = 1024 * 1024
-#: What `os.sendfile` says of files and sockets that it does not serve.
+#: Errors of `os.sendfile` for files and sockets that it does not support.
 CANNOT_SEND = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP)
 
 
 class FileTruncatedError(OSError):
-    """A file has become shorter since its length was announced, so that the rest cannot be sent."""
+    """Raised if a file becomes shorter while it is being sent, after its length was announced."""
 
 
 class FileSegment:
-    """`size` bytes of an open file, from `start` on.
+    """`size` bytes of an open file, starting at offset `start`.
 
-    :param fd: a descriptor of a regular file; it belongs to the piece from now on, which closes it.
+    :param fd: the descriptor of a regular file. The segment takes ownership of it and closes it.
     :param start: offset of the first byte.
-    :param size: bytes; what the file grows by later is not part of it.
+    :param size: size of the segment, in bytes. Data appended to the file later is not part of it.
     """
 
     __slots__ = ("by_kernel", "fd", "size", "start")
@@ -36,22 +36,22 @@ class FileSegment:
         self.fd = fd
         self.start = start
         self.size = size
-        #: Whether ``sendfile`` may be tried (still).
+        #: Whether to try ``sendfile``; cleared when it has failed.
         self.by_kernel = True
         if size > READ_SIZE and hasattr(os, "posix_fadvise"):
             try:
                 os.posix_fadvise(fd, start, size, os.POSIX_FADV_SEQUENTIAL)
                 os.posix_fadvise(fd, start, min(size, _READ_AHEAD), os.POSIX_FADV_WILLNEED)
             except OSError:
-                pass  # advice only
+                pass  # only an optimization
 
     def __len__(self) -> int:
         return self.size
 
     def read(self, offset: int, size: int) -> bytes:
-        """At most `size` bytes (and no more than `READ_SIZE`) from `offset` of the piece on.
+        """Return at most `size` bytes, and at most `READ_SIZE`, from `offset` within the segment.
 
-        :raises FileTruncatedError: if the file ends before.
+        :raises FileTruncatedError: if the file ends before `offset`.
         """
         data = read_at(self.fd, min(size, READ_SIZE, self.size - offset), self.start + offset)
         if not data:
@@ -69,19 +69,19 @@ class FileSegment:
 
 
 def truncated() -> FileTruncatedError:
-    """The error for a file that has become shorter."""
-    return FileTruncatedError(errno.EIO, "the file became shorter while it was sent")
+    """Return the error for a file that has become shorter."""
+    return FileTruncatedError(errno.EIO, "the file was truncated while it was being sent")
 
 
 if hasattr(os, "pread"):
 
     def read_at(fd: int, size: int, offset: int) -> bytes:
-        """At most `size` bytes of an open file from `offset` on; none at its end."""
+        """Return at most `size` bytes of an open file from `offset` on, ``b""`` at its end."""
         return os.pread(fd, size, offset)
 
 else:  # Windows
 
     def read_at(fd: int, size: int, offset: int) -> bytes:
-        """At most `size` bytes of an open file from `offset` on; none at its end."""
+        """Return at most `size` bytes of an open file from `offset` on, ``b""`` at its end."""
         os.lseek(fd, offset, os.SEEK_SET)
         return os.read(fd, size)

@@ -3,13 +3,13 @@
 While a consumer has paused reading, its socket holds unread data. A reader on it would be called in every
 iteration of the event loop, so it has no reader, and nothing else reports a reset. Once a second ``poll()``
 checks all such sockets, without asking for input: errors and hang-ups are always reported, and Linux
-reports a half-close (``POLLRDHUP``) as well. Entering and leaving the list costs no system call, since most
-pauses are shorter than a second.
+reports a half-close (``POLLRDHUP``) as well. Most pauses are shorter than a second, so adding and removing a
+socket must not cost a system call.
 
-Other ways were considered. Reading on needs memory for whatever the peer sends. Refusing a peer that sends
-too much ahead breaks clients that pipeline a large upload behind a request. A second epoll instance, watched
-by the event loop, would be prompter, but costs four system calls a pause, a descriptor, and other code
-elsewhere than on Linux.
+Alternatives that were considered: continuing to read needs memory for everything the peer sends. Rejecting a
+peer that sends too much data ahead breaks clients that pipeline a large upload after a request. A second
+epoll instance, watched by the event loop, would detect a reset sooner, but costs four system calls per pause
+and a descriptor, and other systems than Linux would need different code.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ import asyncio
 import select
 from collections.abc import Callable
 
-#: Seconds between two looks.
+#: Seconds between two checks.
 INTERVAL = 1.0
-# Windows has no poll(): there a disconnect is noticed when reading resumes.
+# Windows has no poll(): there a disconnect is detected when reading resumes.
 _HALF_CLOSED: int = getattr(select, "POLLRDHUP", 0)
 _BROKEN: int = select.POLLERR | select.POLLHUP | select.POLLNVAL if hasattr(select, "poll") else 0
 
 
-#: Told that a peer has disconnected: True if the connection is broken, False after a half-close.
+#: Called when a peer has disconnected: True if the connection is broken, False after a half-close.
 HungUp = Callable[[bool], None]
 
 
 class HangUpMonitor:
-    """The sockets of one event loop that are not read, each with a callback.
+    """The sockets of one event loop that are not being read, each with a callback.
 
-    The callback is called when the peer has closed its sending side, and when the connection is broken. It is
-    told of the former once; after the latter the socket is not watched any more.
+    The callback is called once when the peer has closed its sending side, and once when the connection is
+    broken, after which the socket is no longer watched.
     """
 
     __slots__ = ("_callbacks", "_loop", "_poll", "_timer")
@@ -45,7 +45,7 @@ class HangUpMonitor:
         self._timer: asyncio.TimerHandle | None = None
 
     def watch(self, descriptor: int, callback: HungUp) -> None:
-        """Watch `descriptor`; one that is watched already is told once more of a half-close."""
+        """Watch `descriptor`. If it is already watched, a half-close is reported once more."""
         self._callbacks[descriptor] = callback
         self._poll.register(descriptor, _HALF_CLOSED)
         if self._timer is None:
@@ -63,11 +63,11 @@ class HangUpMonitor:
         self._timer = self._loop.call_later(INTERVAL, self._look) if self._callbacks else None
         for descriptor, events in self._poll.poll(0):
             callback = self._callbacks.get(descriptor)
-            if callback is None:  # forgotten while the events before this one were handled
+            if callback is None:  # removed by the callback of an earlier event
                 continue
             if events & _BROKEN:
                 self.forget(descriptor, callback)
                 callback(True)
             else:
-                self._poll.modify(descriptor, 0)  # what is broken is reported all the same
+                self._poll.modify(descriptor, 0)  # errors and hang-ups are still reported
                 callback(False)

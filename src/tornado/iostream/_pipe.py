@@ -1,4 +1,4 @@
-"""`PipeIOStream`: a stream over the end of a pipe."""
+"""`PipeIOStream`: a stream over one end of a pipe."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from tornado.netutil._error_context import placed
 
 
 class PipeIOStream(BaseIOStream):
-    """A stream over a pipe's descriptor, or any that is not a socket.
+    """A stream over the file descriptor of a pipe, or over another descriptor that is not a socket.
 
-    A pipe flows one way: either reading or writing fails.
+    A pipe is unidirectional: either reading or writing fails.
 
-    :param fd: the descriptor, which is made non-blocking and belongs to the stream from now on.
+    :param fd: the descriptor. The stream takes ownership of it and makes it non-blocking.
 
-    The other arguments are those of `BaseIOStream`. Not for Windows, whose loops cannot watch pipes.
+    The other arguments are those of `BaseIOStream`. Windows is not supported, because its event loops cannot
+    watch pipes.
     """
 
     __slots__ = ("fd",)
@@ -53,7 +54,7 @@ class PipeIOStream(BaseIOStream):
         super().__init__(*args, **kwargs)
 
     def fileno(self) -> int:
-        """The descriptor."""
+        """Return the descriptor."""
         return self.fd
 
     def close_fd(self) -> None:
@@ -61,7 +62,7 @@ class PipeIOStream(BaseIOStream):
         os.close(self.fd)
 
     def write_to_fd(self, data: memoryview) -> int:
-        """Write what the pipe takes of `data`; see `BaseIOStream.write_to_fd`."""
+        """Write as much of `data` as the pipe accepts; see `BaseIOStream.write_to_fd`."""
         try:
             return os.write(self.fd, data)
         finally:
@@ -88,12 +89,12 @@ class PipeIOStream(BaseIOStream):
         return type(m := self.read_from_fd) is MethodType and m.__func__ is _READ
 
     def _nothing_read(self, error: OSError) -> None:
-        """Take note of a failed read; what is no reason for nothing is raised again."""
+        """Handle a failed read: ignore "would block", close on ``EBADF``, re-raise other errors."""
         if isinstance(error, BlockingIOError):
             return
         if error.errno != errno.EBADF:
             raise error
-        # A write end whose reader has left counts as readable, but reading from it gives this.
+        # The write end of a pipe becomes readable when the read end is closed, but reading fails with EBADF.
         self.close(placed(error, f"reading from {self._peer_name()}"))
 
 

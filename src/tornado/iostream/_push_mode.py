@@ -1,13 +1,13 @@
-"""Push mode: a stream hands each received chunk to a consumer, as our own protocols want it.
+"""Push mode: a stream passes each received chunk to a consumer. The project's own protocols use this mode.
 
-Between the socket and the consumer there is no Future, no Task and no copy. The stream corks itself around
-the consumer's methods, so that all a consumer sends in one of them leaves in one send. One chunk is
-received an event (TLS: until it would block, or a fair share is reached), so no peer keeps the loop to
-itself.
+Between the socket and the consumer there is no Future, no Task and no copy. The stream corks its output
+around each call of a consumer method, so everything that the consumer sends during the call is written with
+one send. Each readable event receives one chunk (TLS: chunks until it would block, or until `FAIR_SHARE` is
+reached), so no peer can monopolize the event loop.
 
-A consumer's exception closes the stream and is logged. After the end of input nothing more is read, but the
-write side stays open until somebody closes the stream or a send fails. Of many peers that leave at once, some
-are seen off in each turn of the loop (see `tornado.iostream._disconnect_queue`).
+An exception raised by the consumer closes the stream and is logged. After the end of input nothing more is
+read, but the write side stays open until the stream is closed or a send fails. Simultaneous disconnects are
+handled in batches (see `tornado.iostream._disconnect_queue`).
 """
 
 from __future__ import annotations
@@ -24,51 +24,54 @@ from tornado.iostream._write_side import WriteChannel, WriteSide
 from tornado.log import gen_log
 from tornado.netutil._error_context import placed
 
-#: Bytes asked of the descriptor at a time, where the stream was not told otherwise.
+#: Default size of one read from the descriptor, in bytes.
 CHUNK_SIZE = 64 * 1024
-#: Default limit for what is read but not consumed.
+#: Default maximum size of the read buffer, in bytes.
 MAX_BUFFER_SIZE = 100 * 1024 * 1024
-#: Chunks taken from a connection that is broken: more than a kernel's buffer holds.
+#: Maximum number of chunks received from a broken connection: together more than the kernel's buffer holds.
 _LAST_RECEIVES = 256
 
 
 class StreamConsumer(Protocol):
-    """Who takes a stream's input in push mode."""
+    """The receiver of a stream's input in push mode."""
 
     def data_received(self, data: bytes) -> None:
-        """Take received bytes; never called with none."""
+        """Handle received bytes. Never called with an empty bytes object."""
 
     def eof_received(self) -> None:
-        """The peer closed its sending side. Nothing more will be read; the write side is still open."""
+        """Handle the end of input: the peer closed its sending side. The write side is still open."""
 
     def connection_lost(self, error: BaseException | None) -> None:
-        """The stream was closed, by whomever. Called exactly once, and last."""
+        """Handle the closing of the stream, by either side. Called exactly once, after all other methods."""
 
     def input_wanted(self) -> None:
-        """Somebody reads the stream himself. To let him, call `_suspend_push` with what was not consumed."""
+        """Handle a read that the program starts on the stream.
+
+        To permit the read, call `_suspend_push` with the bytes that were not consumed.
+        """
 
     def output_drained(self) -> None:
-        """Called when everything that had to wait for the descriptor has been sent."""
+        """Handle the end of back-pressure: all buffered output has been sent."""
 
-    # Optional: ``output_waiting() -> None``. Something that was written has to wait for the descriptor. It is
-    # called from inside whatever method writes, and must neither write nor close.
+    # Optional: ``output_waiting() -> None``. Called when output had to be buffered because the descriptor did
+    # not accept all of it. It is called from within the method that writes, and must neither write nor close.
     #
-    # Optional: ``eof_pending() -> None``. The peer has closed its sending side, behind input that was not
-    # received because of `_pause_reading`. A consumer with this method does not need that input once the
-    # connection is broken: a reset then closes the stream, paused or not. Without it, the consumer gets
-    # what is left when it resumes, and the end after that.
+    # Optional: ``eof_pending() -> None``. Called when the peer has closed its sending side while reading was
+    # paused, so that unread input precedes the end. A consumer with this method does not need that input once
+    # the connection is broken: a reset then closes the stream, paused or not. A consumer without it receives
+    # the remaining input when it resumes, and then the end of input.
 
 
 class PushMode(WriteSide):
-    """Receiving for a consumer."""
+    """The receiving side of a stream in push mode."""
 
     __slots__ = ("_consumer", "_eof", "_lender", "_paused", "max_buffer_size", "read_chunk_size")
 
-    #: The consumer that has lent its input.
+    #: The consumer that has suspended push mode, so that the program can read.
     _lender: StreamConsumer | None
-    #: Most bytes that may be read ahead of their consumption.
+    #: Maximum size of the read buffer, in bytes.
     max_buffer_size: int
-    #: Bytes asked of the descriptor at a time.
+    #: Maximum size of one read from the descriptor, in bytes.
     read_chunk_size: int
 
     def __init__(
@@ -79,7 +82,7 @@ class PushMode(WriteSide):
     ) -> None:
         super().__init__(max_write_buffer_size)
         self.max_buffer_size = max_buffer_size or MAX_BUFFER_SIZE
-        # A chunk larger than the limit could not be held: at least two fit.
+        # At least two chunks must fit into the read buffer.
         self.read_chunk_size = min(read_chunk_size or CHUNK_SIZE, max(1, self.max_buffer_size // 2))
         self._consumer: StreamConsumer | None = None
         self._lender = None
@@ -89,14 +92,14 @@ class PushMode(WriteSide):
     # -- the descriptor --
 
     def read_from_fd(self, buf: bytearray | memoryview) -> int | None:
-        """Read without blocking into `buf`, at most its length.
+        """Read into `buf` without blocking, at most its length.
 
-        :returns: the number of bytes read, 0 at the end of input, None where nothing has come yet.
+        :returns: the number of bytes read, 0 at the end of input, None if reading would block.
         """
         raise NotImplementedError
 
     def _receive(self, size: int) -> bytes | bytearray | None:
-        """At most `size` bytes from the descriptor; none at the end of input, None for nothing yet."""
+        """Receive at most `size` bytes; return ``b""`` at the end of input, None if it would block."""
         buf = bytearray(size)
         count = self.read_from_fd(buf)
         if count is None:
@@ -110,12 +113,12 @@ class PushMode(WriteSide):
             gen_log.warning("error on read: %s", error)
         self._input_ends(without_frames(error))
 
-    # -- the mode --
+    # -- switching modes --
 
     def _start_push(self, consumer: StreamConsumer) -> None:
-        """Hand all input to `consumer`. What is in the pull buffer it gets first, before this returns.
+        """Pass all input to `consumer`. The bytes in the pull buffer are delivered before this returns.
 
-        On a stream that is closed already, ``connection_lost`` follows in the loop's next turn.
+        If the stream is already closed, ``connection_lost`` is called in the next event loop iteration.
         """
         self._consumer = consumer
         self._eof = self._paused = False
@@ -130,41 +133,42 @@ class PushMode(WriteSide):
             self._wait_for_input()
 
     def _start_push_afresh(self, consumer: StreamConsumer) -> None:
-        """`_start_push`, with events in an empty context from now on."""
+        """Do `_start_push`, and handle events in an empty `contextvars.Context` from now on."""
         self._drop_reader()
         contextvars.Context().run(self._start_push, consumer)
 
     def _end_push(self, unread: bytes) -> None:
-        """`_stop_push`, and what reads next does that in its own context, beginning with `unread`."""
+        """Do `_stop_push` and put `unread` into the pull buffer. The next read uses its caller's context."""
         self._drop_reader()
         self._stop_push()
         if unread and not self._closed:
             self._unread(unread)
 
     def _take_read_buffer(self) -> bytes:
-        """Everything that pull mode has read ahead."""
+        """Empty the pull buffer and return its bytes."""
         raise NotImplementedError
 
     def _stop_push(self) -> None:
-        """Back to pull mode; the consumer is forgotten and hears nothing more."""
+        """Return to pull mode. No further method of the consumer is called."""
         self._consumer = None
         if self._lender is not None:
             self._lender = None
 
     def _suspend_push(self, unread: bytes) -> None:
-        """Let others read, beginning with `unread`, until `_resume_push`.
+        """Let the program read, starting with `unread`, until `_resume_push`.
 
-        The consumer still hears of sent output and of the stream's end.
+        The consumer is still notified when output has been sent and when the stream is closed.
         """
         self._lender, self._consumer = self._consumer, None
         self._unread(unread)
 
     def _resume_push(self) -> bytes:
-        """The consumer goes on: it gets whatever is received from now on.
+        """Undo `_suspend_push`: pass all further input to the consumer again.
 
-        :returns: what others have left, which comes before that. It is not delivered, as the consumer may be
-            in the middle of its own work when it asks. None where nothing was lent, or the stream is closed.
-        :raises AssertionError: if somebody is still waiting for a read.
+        :returns: the bytes that the program has not read, which precede all further input. They are not
+            passed to ``data_received``, because the consumer may be in the middle of other work. Empty if
+            push mode was not suspended, or the stream is closed.
+        :raises AssertionError: if a read is outstanding.
         """
         lender = self._lender
         if lender is None or self._closed:
@@ -180,12 +184,12 @@ class PushMode(WriteSide):
         raise NotImplementedError
 
     def _pause_reading(self) -> None:
-        """Receive nothing more for the consumer until `_resume_reading`."""
-        # The descriptor leaves the loop when there is an event only: most pauses are over before.
+        """Stop receiving for the consumer until `_resume_reading`."""
+        # The reader is removed only when input arrives, because most pauses end before that.
         self._paused = True
 
     def _resume_reading(self) -> None:
-        """Take back `_pause_reading`."""
+        """Undo `_pause_reading`."""
         if self._paused:
             self._paused = False
             if self._consumer is not None and not self._eof and not self._suspended:
@@ -194,10 +198,10 @@ class PushMode(WriteSide):
     # -- events --
 
     def _on_readable_or_broken(self) -> None:
-        """`_on_readable`, for a loop that does not call again where the descriptor has an error.
+        """Do `_on_readable`, for a loop that stops watching a descriptor after an error (uvloop).
 
-        A peer that sends something and resets the connection at once is one event. The first receive takes
-        the data; without a second look nobody would ever hear of the reset.
+        If a peer sends data and immediately resets the connection, the loop reports a single event. The first
+        receive returns the data, so this method must check for the reset.
         """
         self._on_readable()
         if not self._reader_on:
@@ -205,23 +209,23 @@ class PushMode(WriteSide):
         error = self._why_broken()
         if error is None:
             return
-        # What the peer sent before is still there to be read. Now that the error has been fetched, an end of
-        # input follows, which must not be taken for an end in good order.
+        # Data that arrived before the reset can still be read. Because the error has been fetched from the
+        # socket, that data is followed by an end of input, which must not be taken for an orderly close.
         self._disconnect_queue().expect(self, placed(error, f"reading from {self._peer_name()}"))
         left = _LAST_RECEIVES
         while left and self._reader_on:
             self._on_readable()
             left -= 1
-        # A consumer that has paused gets the rest and the error when it resumes.
+        # A consumer that has paused receives the remaining data and the error when it resumes.
         if self._reader_on and not self._closed:
             self._input_ends(error)
 
     def _why_broken(self) -> Exception | None:
-        """The error that the connection has come to an end by, None where it has not."""
+        """Return the error that broke the connection, None if it is not broken."""
         return self.get_fd_error()
 
     def _push_readable(self) -> None:
-        """Receive one chunk, by whatever way the class has."""
+        """Receive one chunk and pass it to the consumer."""
         consumer = self._consumer
         assert consumer is not None
         if self._paused or self._eof:
@@ -238,7 +242,7 @@ class PushMode(WriteSide):
             self._input_ends(None)
 
     def _leave_unread(self) -> None:
-        """There is input that the consumer does not want now: stop reading, but notice a disconnect."""
+        """Stop reading although input is available, because reading is paused; still detect a disconnect."""
         self._drop_reader()
         if self._paused and not self._eof and hasattr(self._consumer, "eof_pending"):
             self._watch_unread()
@@ -252,10 +256,10 @@ class PushMode(WriteSide):
             self._call_corked(tell)
 
     def _broken_error(self) -> Exception:
-        """The error of a connection that is known to be broken."""
+        """Return the error of a connection that is known to be broken."""
         try:
             error = self._why_broken()
-        except OSError as gone:  # the program has closed the socket itself
+        except OSError as gone:  # the program has closed the socket object
             error = gone
         if error is None:
             error = ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
@@ -271,7 +275,7 @@ class PushMode(WriteSide):
             self._uncork()
 
     def _call_corked(self, call: Callable[..., object], *args: object) -> None:
-        """Call a method of the consumer: its output leaves in one send, and an error closes the stream."""
+        """Call a method of the consumer. Its output is written with one send; an error closes the stream."""
         self._corked += 1
         try:
             call(*args)
@@ -281,7 +285,10 @@ class PushMode(WriteSide):
             self._uncork()
 
     def _input_ends(self, error: Exception | None) -> None:
-        """The peer has closed its sending side, or the connection is broken: nothing more will be read."""
+        """Stop reading, because the peer has closed its sending side or the connection is broken.
+
+        :param error: the error that broke the connection, None after an orderly end of input.
+        """
         self._eof = True
         self._drop_reader()
         self._disconnect_queue().enter(self, error)
@@ -295,17 +302,17 @@ class PushMode(WriteSide):
         return departures
 
     def _disconnected(self, error: Exception | None) -> None:
-        """Act on what `_input_ends` was told, now or some turns ago."""
+        """Handle an end of input that `_input_ends` has queued, perhaps in an earlier iteration."""
         consumer = self._consumer
         if error is not None:
             self.close(error)
             return
-        if consumer is None or not self._eof or self._closed:  # since then
+        if consumer is None or not self._eof or self._closed:  # changed since it was queued
             return
         self._call_corked(consumer.eof_received)
 
     def _tell_drained(self) -> None:
-        # Who has lent its input goes on sending.
+        # A consumer that has suspended push mode may still be sending.
         consumer = self._consumer or self._lender
         if consumer is not None:
             self._call_corked(consumer.output_drained)
@@ -316,7 +323,7 @@ class PushMode(WriteSide):
             tell()
 
     def _consumer_failed(self, error: BaseException) -> None:
-        """A consumer raised: that ends the stream, and the program only where it was told to end."""
+        """Close the stream after a consumer's exception. Only KeyboardInterrupt and SystemExit propagate."""
         if not isinstance(error, (KeyboardInterrupt, SystemExit)):
             self._log_uncaught(self._consumer or self, error)
             self.close(error)
@@ -333,7 +340,7 @@ class PushMode(WriteSide):
             consumer.connection_lost(self.error)
         except (KeyboardInterrupt, SystemExit):
             raise
-        except BaseException as error:  # an asyncio.CancelledError as well
+        except BaseException as error:  # asyncio.CancelledError is not an Exception
             self._log_uncaught(consumer, error)
 
     def _after_close(self) -> None:
@@ -343,28 +350,28 @@ class PushMode(WriteSide):
 
 
 class PushChannel(WriteChannel):
-    """The push mode of one stream, for the consumer that owns the stream."""
+    """The push mode of one stream, for the protocol that owns the stream."""
 
     __slots__ = ()
 
     stream: PushMode
 
     def start(self, consumer: StreamConsumer) -> None:
-        """Hand all input to `consumer`, what is buffered already before this returns.
+        """Pass all input to `consumer`. Bytes that are already buffered are delivered before this returns.
 
-        The event loop calls a reader in the context that it was added in; here it is an empty one. So a
-        connection that serves one task after the other does not keep the context of the first.
+        The event loop calls a reader in the `contextvars.Context` in which it was added. Here that is an
+        empty one, so a connection that serves one task after another does not keep the first task's context.
         """
         self.stream._start_push_afresh(consumer)
 
     def stop(self, unread: bytes) -> None:
-        """Go back to pull mode, with `unread` as the first input. The consumer is told nothing more."""
+        """Return to pull mode, with `unread` as the first input. No further consumer method is called."""
         self.stream._end_push(unread)
 
     def pause(self) -> None:
-        """Receive nothing more until `resume`."""
+        """Stop receiving until `resume`."""
         self.stream._pause_reading()
 
     def resume(self) -> None:
-        """Take back `pause`."""
+        """Undo `pause`."""
         self.stream._resume_reading()

@@ -1,9 +1,9 @@
-"""Pull mode's state: the read buffer, and the one read that waits for it to fill.
+"""The state of pull mode: the read buffer and the outstanding read.
 
-Each kind of read is a small class with two questions: how many bytes of the buffer satisfy it (`find`), and
-what the reader gets for them (`take`). What was searched once is not searched again: a delimiter is looked
-for where it may have been completed. A regular expression can only be tried from the start: see
-`ReadUntilRegex`.
+Each kind of read is a small class with two main methods: `find` returns how many bytes of the buffer satisfy
+the read, and `take` converts them to the result. Bytes that have been searched for a delimiter are not
+searched again, except for those in which it may begin. A regular expression can only be matched from the
+start of the buffer; see `ReadUntilRegex`.
 """
 
 from __future__ import annotations
@@ -16,44 +16,46 @@ from typing import Any
 
 from tornado.iostream._errors import UnsatisfiableReadError
 
-#: `find` says: not yet.
+#: Returned by `find` when the buffer does not satisfy the read yet.
 NOT_YET = -1
-#: A regular expression is tried on every arrival up to so many bytes; beyond, see `ReadUntilRegex`.
+#: Up to this many buffered bytes, a regular expression is searched on each arrival; see `ReadUntilRegex`.
 EAGER_SIZE = 64 * 1024
-#: Beyond it, searching takes no more than one part in so many of the time.
+#: Above `EAGER_SIZE`, after a search the next one waits for this many times the search's duration.
 REST_FACTOR = 20
-#: Reads into a caller's buffer go straight into it from this many missing bytes on.
+#: A read into a caller's buffer receives directly into it while at least this many bytes are missing.
 _DIRECT_SIZE = 4096
-#: Up to so many bytes results are made in their whole size at once, else when one part in so many has come.
+#: A result of at most `_AT_ONCE` bytes is allocated at its full size before data arrives; a larger one only
+#: when ``1 / _PART`` of it has arrived.
 _AT_ONCE = 1024 * 1024
 _PART = 4
-#: Up to so many bytes two copies are cheaper than the one that a `memoryview` allows.
+#: Up to this many bytes, two copies are cheaper than one copy through a `memoryview`.
 _SMALL = 4096
 
 
 class ReadRequest:
-    """A read that was asked for."""
+    """An outstanding read."""
 
     __slots__ = ()
 
-    #: Seconds after which to ask `find` again though nothing may have arrived; None for never.
+    #: Seconds after which to call `find` again even if no data has arrived; None for never.
     retry: float | None = None
-    #: Bytes that it has taken out of the read buffer already, and that count towards its limit.
+    #: Bytes that the read has taken out of the read buffer. They count towards the buffer's maximum size.
     held: int = 0
 
     def find(self, buffer: bytearray, last: bool) -> int:
-        """How many bytes from the front of `buffer` satisfy this read, or `NOT_YET`.
+        """Return how many bytes at the front of `buffer` satisfy this read, or `NOT_YET`.
 
-        :param last: nothing more can be read at present, so no search may be put off.
-        :raises UnsatisfiableReadError: if no further byte could satisfy it.
+        :param last: whether no more data is available now. If more is available, a costly search may be
+            postponed until that has been received.
+        :raises UnsatisfiableReadError: if further bytes cannot satisfy the read.
         """
         raise NotImplementedError
 
     def hurry(self) -> None:
-        """There will be no later: the next `find` must not put a search off."""
+        """Prevent the next `find` from postponing its search, because the input has ended."""
 
     def take(self, buffer: bytearray, size: int) -> Any:
-        """Remove the `size` bytes that were found, and give the result for the reader."""
+        """Remove the `size` bytes that were found, and return the result of the read."""
         if size == len(buffer):
             result = bytes(buffer)
             buffer.clear()
@@ -67,29 +69,36 @@ class ReadRequest:
         return result
 
     def is_whole(self, data: bytes) -> bool:
-        """Whether received bytes, before which there are none, are just what satisfies this read."""
+        """Whether `data`, received while the read buffer is empty, is exactly the result of this read."""
         return False
 
     def hold(self, data: bytes | bytearray) -> bool:
-        """Take received bytes, before which none are in the read buffer; False for leaving them to it."""
+        """Take ownership of `data`, received while the read buffer is empty.
+
+        :returns: False if `data` must be appended to the read buffer instead.
+        """
         return False
 
     def room(self) -> memoryview | None:
-        """Where received bytes belong, while none are in the read buffer, to be released by who asks; None
-        for the read buffer.
+        """Return the memory to receive into while the read buffer is empty, None to use the read buffer.
+
+        The caller must release the view.
         """
         return None
 
     def received(self, count: int) -> bool:
-        """So many bytes are where `room` has said; whether the read is satisfied."""
+        """Account for `count` bytes received into the memory that `room` returned.
+
+        :returns: whether the read is satisfied.
+        """
         raise NotImplementedError
 
     def give_back(self, buffer: bytearray) -> None:
-        """The reader has gone away: return to `buffer` what it got in parts."""
+        """Return the bytes that the read has taken to `buffer`, because the read was cancelled."""
 
 
 class ReadUntilDelimiter(ReadRequest):
-    """Up to and including a delimiter."""
+    """A read up to and including a delimiter."""
 
     __slots__ = ("delimiter", "max_bytes", "searched")
 
@@ -114,12 +123,14 @@ class ReadUntilDelimiter(ReadRequest):
 
 
 class ReadUntilRegex(ReadRequest):
-    """Up to and including the first match of a regular expression.
+    """A read up to and including the first match of a regular expression.
 
-    It can only be tried from the start, so not every time. While more is there to be received at once, only
-    when the buffer has doubled. When nothing more is there, always; but a peer that sends byte by byte into a
-    large buffer would have all of it searched for each: beyond `EAGER_SIZE` such a search is put off until
-    the buffer has grown by an eighth, or `REST_FACTOR` times the time of the last search has passed.
+    A regular expression can only be matched from the start of the buffer, so not every arrival may cause a
+    search.
+    While more data is available immediately, the buffer is searched only when it has doubled. Otherwise it is
+    searched on each arrival, up to `EAGER_SIZE`. Above that size a peer that sends single bytes would cause a
+    search of the whole buffer for each of them: the search is postponed until the buffer has grown by an
+    eighth, or until `REST_FACTOR` times the duration of the last search has passed.
     """
 
     __slots__ = ("_cost", "_searched_at", "max_bytes", "pattern", "retry", "searched")
@@ -135,7 +146,7 @@ class ReadUntilRegex(ReadRequest):
         self._cost = 0.0
 
     def _put_off(self, size: int, last: bool) -> bool:
-        """Whether this is not the time to search."""
+        """Whether to postpone the search."""
         if size == self.searched:
             return True
         if not last:
@@ -167,9 +178,9 @@ class ReadUntilRegex(ReadRequest):
 
 
 class AccumulatingRead(ReadRequest):
-    """A read that need not look at what it reads: the result grows with what comes, and is never copied.
+    """A read that does not search its data: received bytes are appended directly to the result.
 
-    Were it in the read buffer, it would have to be copied at the end, and there twice for a while.
+    In the read buffer they would need a copy at the end, and would be in memory twice during that copy.
     """
 
     __slots__ = ("gathered", "held")
@@ -179,7 +190,7 @@ class AccumulatingRead(ReadRequest):
         self.gathered: io.BytesIO | None = None
 
     def gather(self, buffer: bytearray) -> None:
-        """Take all of the buffer."""
+        """Move all bytes from the buffer to the result."""
         if buffer:
             self.hold(buffer)
             buffer.clear()
@@ -195,7 +206,7 @@ class AccumulatingRead(ReadRequest):
         if self.gathered is None:
             return rest
         self.gathered.write(rest)
-        return self.gathered.getvalue()  # its own memory, not a copy
+        return self.gathered.getvalue()  # not a copy: a BytesIO shares its memory with the value
 
     def give_back(self, buffer: bytearray) -> None:
         if self.gathered is not None:
@@ -204,7 +215,7 @@ class AccumulatingRead(ReadRequest):
 
 
 class ReadCount(AccumulatingRead):
-    """A number of bytes; or, if `partial`, as many of them as there are."""
+    """A read of `size` bytes or, if `partial`, of at least one and at most `size` bytes."""
 
     __slots__ = ("partial", "size")
 
@@ -231,10 +242,11 @@ class ReadCount(AccumulatingRead):
 
 
 class ReadLargeCount(ReadCount):
-    """A number of bytes that more than one receive brings: they go straight into the result.
+    """A read of more bytes than one receive returns. They are received directly into the result.
 
-    The result is made in its whole size, as one that grows is now here and now there in memory, and the
-    system gives and takes pages each time; but not before a part of it has come, as peers may promise much.
+    The result is allocated at its full size: a growing one would be moved in memory repeatedly, and the
+    system would map and unmap pages each time. A large result is allocated only when ``1 / _PART`` of it has
+    arrived, because a peer may announce more than it sends.
     """
 
     __slots__ = ("made",)
@@ -244,7 +256,7 @@ class ReadLargeCount(ReadCount):
         self.made = False
 
     def find(self, buffer: bytearray, last: bool) -> int:
-        if last and not self.held:  # nothing is there yet, and who knows when
+        if last and not self.held:  # nothing has arrived: hold no memory while waiting
             self.made, self.gathered = False, None
         return super().find(buffer, last)
 
@@ -254,7 +266,7 @@ class ReadLargeCount(ReadCount):
             if size > _AT_ONCE and held < size // _PART:
                 return None
             self.made = True
-            self.gathered = io.BytesIO(bytes(size))  # which takes the object over as it is
+            self.gathered = io.BytesIO(bytes(size))  # not a copy
             if gathered is not None:
                 self.gathered.write(gathered.getbuffer())
             gathered = self.gathered
@@ -269,9 +281,9 @@ class ReadLargeCount(ReadCount):
 
 
 class ReadInto(ReadRequest):
-    """Into a caller's buffer, until it is full; or, if `partial`, until it has something.
+    """A read into a caller's buffer, until it is full or, if `partial`, until it holds at least one byte.
 
-    The result is a count.
+    The result is the number of bytes read.
     """
 
     __slots__ = ("filled", "partial", "view")
@@ -279,7 +291,7 @@ class ReadInto(ReadRequest):
     def __init__(self, target: bytearray | memoryview, partial: bool) -> None:
         view = memoryview(target)
         if view.readonly:
-            raise TypeError(f"read_into() needs a writable buffer, not {type(target).__name__}")
+            raise TypeError(f"read_into: buf must be a writable buffer, got {type(target).__name__}")
         self.view = view if view.itemsize == 1 and view.ndim == 1 else view.cast("B")
         self.partial = partial
         self.filled = 0
@@ -313,7 +325,7 @@ class ReadInto(ReadRequest):
 
 
 class ReadUntilClose(AccumulatingRead):
-    """Everything up to the end of input. `BaseIOStream.close` resolves it."""
+    """A read of everything up to the end of input. `BaseIOStream.close` resolves it."""
 
     __slots__ = ()
 
@@ -323,23 +335,23 @@ class ReadUntilClose(AccumulatingRead):
 
 
 class ReadIntoFuture(asyncio.Future[int]):
-    """The Future of an `ReadInto`: once cancelled it has let go of the caller's buffer.
+    """The Future of a `ReadInto`. `cancel` releases the caller's buffer before it returns.
 
-    A done callback would come a turn late, when the caller may have written to the buffer: bytes received
-    would be lost.
+    A done callback would run in the next event loop iteration. Until then the caller might write to the
+    buffer, and overwrite received bytes before they are returned to the read buffer.
     """
 
-    pull: ReadState  # set by who makes it: an __init__ would cost as much as the rest
+    pull: ReadState  # set by the creator, because an __init__ would double the cost of creating one
 
     def cancel(self, msg: Any | None = None) -> bool:
-        """Cancel the read, as `asyncio.Future.cancel`."""
+        """Cancel the read; see `asyncio.Future.cancel`."""
         cancelled = super().cancel(msg)
         self.pull.busy()
         return cancelled
 
 
 class ReadState:
-    """The read buffer of one stream, and its outstanding read."""
+    """The read buffer and the outstanding read of one stream."""
 
     __slots__ = ("buffer", "future", "request", "retrying", "spent")
 
@@ -347,17 +359,17 @@ class ReadState:
         self.buffer = bytearray()
         self.request: ReadRequest | None = None
         self.future: asyncio.Future[Any] | None = None
-        #: Bytes received in reads' own calls since the loop last had a turn.
+        #: Bytes received, with the cost of the receive calls, in this event loop iteration.
         self.spent = 0
-        #: A put-off search is on the loop's list.
+        #: Whether a postponed search is scheduled.
         self.retrying = False
 
     def size(self) -> int:
-        """Bytes received and not handed over yet."""
+        """Return the number of bytes that were received and have not been returned by a read."""
         return len(self.buffer) + (self.request.held if self.request is not None else 0)
 
     def busy(self) -> bool:
-        """Whether somebody waits for a read. A cancelled one is undone here: no byte gets lost."""
+        """Whether a read is outstanding. The bytes of a cancelled read are returned to the buffer."""
         future = self.future
         if future is None:
             return False
@@ -367,7 +379,10 @@ class ReadState:
         return True
 
     def drop(self) -> asyncio.Future[Any] | None:
-        """Forget the outstanding read; its bytes stay in the buffer."""
+        """Drop the outstanding read and return its bytes to the buffer.
+
+        :returns: the read's Future.
+        """
         request, future = self.request, self.future
         self.request = self.future = None
         if request is not None:
@@ -375,7 +390,7 @@ class ReadState:
         return future
 
     def add(self, data: bytes | bytearray) -> None:
-        """Take received bytes: into the buffer, or, if nothing is in it, to the outstanding read."""
+        """Add received bytes to the outstanding read if the buffer is empty, otherwise to the buffer."""
         request, future = self.request, self.future
         if request is not None and future is not None and not self.buffer and type(data) is bytes:
             if request.is_whole(data) and not future.done():

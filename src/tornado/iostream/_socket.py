@@ -1,7 +1,7 @@
 """`IOStream`: a stream over a socket.
 
-The hot paths work on the socket itself; a class whose ``read_from_fd`` or ``write_to_fd`` is not the one
-written here, be it by a subclass or by a patch at run time, is served through that method instead.
+The fast paths call the methods of the socket directly. If a subclass overrides ``read_from_fd`` or
+``write_to_fd``, or a program patches one of them at run time, that method is called instead.
 """
 
 from __future__ import annotations
@@ -28,28 +28,28 @@ if TYPE_CHECKING:
 
 _Stream = TypeVar("_Stream", bound="IOStream")
 
-#: What `connect` says when it is on its way. Elsewhere than on Windows EWOULDBLOCK is the word of a Unix
-#: socket whose server has too many waiting, and final.
+#: Errors of ``connect`` that mean that the connection is in progress. Except on Windows, EWOULDBLOCK is a
+#: final error: the server of a Unix socket has a full backlog.
 _IN_PROGRESS = (errno.EINPROGRESS, errno.EWOULDBLOCK) if os.name == "nt" else (errno.EINPROGRESS,)
 _HAS_SENDFILE = hasattr(os, "sendfile")
-#: Buffers that one sendmsg() takes everywhere; Windows has none.
+#: Number of buffers that sendmsg() accepts on every platform. Windows has no sendmsg().
 _MAX_PIECES = 64 if hasattr(socket_module.socket, "sendmsg") else 0
 
 
 class IOStream(BaseIOStream):
-    """A stream over a socket, which is connected already or will be by `connect`.
+    """A stream over a socket that is already connected, or that `connect` connects.
 
-    :param socket: a stream socket; it is made non-blocking and belongs to the stream from now on.
+    :param socket: a stream socket. The stream takes ownership of it and makes it non-blocking.
 
     The other arguments are those of `BaseIOStream`.
     """
 
     __slots__ = ("_connect_future", "_peer_address", "socket")
 
-    #: The socket; of a TLS stream the `ssl.SSLSocket`.
+    #: The socket; for a TLS stream, the `ssl.SSLSocket`.
     socket: socket_module.socket
     _eof_waiters: tuple[asyncio.Future[None], ...] = ()
-    #: `SSLIOStream`, which enters itself here: it is made of this class and cannot be imported by it.
+    #: `SSLIOStream`. Its module sets this, because importing it here would be circular.
     _tls_stream: ClassVar[type[Any]]
 
     @overload
@@ -75,18 +75,18 @@ class IOStream(BaseIOStream):
             args, kwargs = args[1:], {**kwargs, "io_loop": args[0]}
         self.socket = socket
         self._connect_future: asyncio.Future[Any] | None = None
-        #: As it was connected to or accepted from; of other sockets from the moment when it is needed.
+        #: The address passed to `connect` or returned by accept(); for other sockets set when first needed.
         self._peer_address: Any = None
         try:
             socket.setblocking(False)
         except AttributeError:
-            raise TypeError(f"{type(self).__name__}: socket takes a socket, not {socket!r}") from None
+            raise TypeError(f"{type(self).__name__}: socket must be a socket, got {socket!r}") from None
         super().__init__(*args, **kwargs)
 
     # -- the descriptor --
 
     def fileno(self) -> int | ioloop._Selectable:
-        """The socket."""
+        """Return the socket."""
         return self.socket
 
     def close_fd(self) -> None:
@@ -94,10 +94,10 @@ class IOStream(BaseIOStream):
         self.socket.close()
 
     def _find_peer(self) -> None:
-        """Set `_peer_address`, where the socket knows it."""
+        """Set `_peer_address`, if the socket is connected."""
         try:
             self._peer_address = self.socket.getpeername()
-        except (OSError, AttributeError):  # not connected (any more)
+        except (OSError, AttributeError):  # not connected
             pass
 
     def _peer_name(self) -> str:
@@ -106,7 +106,7 @@ class IOStream(BaseIOStream):
         return "an unknown peer" if self._peer_address is None else address_name(self._peer_address)
 
     def get_fd_error(self) -> Exception | None:
-        """The error that the socket holds, or None."""
+        """Return the pending error of the socket, or None."""
         number = self.socket.getsockopt(socket_module.SOL_SOCKET, socket_module.SO_ERROR)
         return OSError(number, os.strerror(number)) if number else None
 
@@ -118,31 +118,31 @@ class IOStream(BaseIOStream):
             return None
 
     def write_to_fd(self, data: memoryview) -> int:
-        """Send what the socket takes of `data`; see `BaseIOStream.write_to_fd`."""
+        """Send as much of `data` as the socket accepts; see `BaseIOStream.write_to_fd`."""
         try:
             return self.socket.send(data)
         finally:
-            # A view that outlives this call, in a traceback say, would keep its buffer from growing.
+            # A view that outlives this call, for example in a traceback, would make its buffer non-resizable.
             del data
 
     def set_nodelay(self, value: bool) -> None:
-        """Switch off (True) or on (False) the collecting of small segments, Nagle's algorithm."""
+        """Disable (True) or enable (False) Nagle's algorithm, which delays small segments."""
         if self.socket is not None and self.socket.family in (socket_module.AF_INET, socket_module.AF_INET6):
             try:
                 self.socket.setsockopt(socket_module.IPPROTO_TCP, socket_module.TCP_NODELAY, int(value))
             except OSError as error:
-                # A socket that was shut down says so here; reads and writes will find out.
+                # The socket was shut down or reset. The next read or write reports that.
                 if error.errno != errno.EINVAL and error.errno != errno.ECONNRESET:
                     raise
 
     def write_eof(self) -> asyncio.Future[None]:
-        """Close the sending side of the connection, once everything written before has been sent.
+        """Close the sending side of the connection after all earlier writes have been sent (half-close).
 
-        The peer reads the end of input, and may go on sending: reads are served as before. Over TLS the end
-        is a ``close_notify`` alert and then that of the TCP connection. A second call changes nothing.
+        The peer reads the end of input and may continue to send; this stream can still be read. Over TLS, a
+        ``close_notify`` alert precedes the end of the TCP connection. A second call has no further effect.
 
-        :returns: a Future that is done when the end was handed to the kernel. It fails with
-            `StreamClosedError` if the stream closes before that.
+        :returns: a Future that is done when the sending side has been closed. It fails with
+            `StreamClosedError` if the stream is closed before that.
         :raises StreamClosedError: if the stream is closed.
         """
         if self._closed:
@@ -160,7 +160,7 @@ class IOStream(BaseIOStream):
         return future
 
     def _send_eof(self) -> None:
-        """Everything has been sent: end the output, if that is what was asked for."""
+        """Close the sending side if `write_eof` was called. All output must have been sent."""
         if self._sending is not SendState.ENDING or self._closed:
             return
         if not self._can_end_output():
@@ -176,7 +176,7 @@ class IOStream(BaseIOStream):
                 future.set_result(None)
 
     def _can_end_output(self) -> bool:
-        """Whether the kernel takes what ends the output."""
+        """Whether the kernel accepts the bytes that end the output."""
         return True
 
     def _drained(self) -> None:
@@ -189,7 +189,7 @@ class IOStream(BaseIOStream):
             self._send_eof()
 
     def _end_output(self) -> None:
-        """Tell the peer that nothing more will be sent; input still arrives. Nothing may be waiting."""
+        """Close the sending side of the socket. The write buffer must be empty."""
         try:
             self.socket.shutdown(socket_module.SHUT_WR)
         except OSError:
@@ -212,7 +212,7 @@ class IOStream(BaseIOStream):
         if not data:
             self._input_ends(None)
             return
-        # _deliver and _uncork, written out: this is the way of every request.
+        # _deliver and _uncork, inlined: every request runs through this code.
         self._corked += 1
         try:
             consumer.data_received(data)
@@ -233,7 +233,7 @@ class IOStream(BaseIOStream):
         ):
             super()._flush_now()
             return
-        # _put and _transmit, written out.
+        # _put and _transmit, inlined.
         self._collected = None
         self._collected_size = 0
         try:
@@ -255,7 +255,7 @@ class IOStream(BaseIOStream):
             return None
 
     def _gives_all(self) -> bool:
-        # A program's own kind of socket may keep something back.
+        # A socket class of the program may buffer data that it has received.
         is_plain = type(self.socket) is socket_module.socket
         return is_plain and (type(m := self.read_from_fd) is MethodType and m.__func__ is _READ)
 
@@ -283,7 +283,7 @@ class IOStream(BaseIOStream):
         except OSError as error:
             if error.errno not in CANNOT_SEND:
                 raise
-            piece.by_kernel = False  # a file system or socket of another kind
+            piece.by_kernel = False  # not supported for this file system or kind of socket
             return super()._transmit_file(piece, offset, size)
         if not sent:
             raise truncated()
@@ -320,16 +320,16 @@ class IOStream(BaseIOStream):
         server_hostname: str | None = None,
         callback: Callable[[_Stream], object] | None = None,
     ) -> asyncio.Future[_Stream]:
-        """Connect the socket; the Future gives the stream when that is done.
+        """Connect the socket. The Future's result is this stream.
 
-        Reads and writes may be asked for before and are served afterwards.
+        Reads and writes may be started before the Future is done. They wait for the connection.
 
-        :param address: as for `socket.socket.connect`. A host name in it is looked up, which blocks: give
-            an address, or use `.TCPClient`.
-        :param server_hostname: for `SSLIOStream`.
-        :raises StreamClosedError: from the Future, with the ``real_error``, if that fails.
+        :param address: as for `socket.socket.connect`. Resolving a host name blocks the event loop: pass an
+            IP address, or use `.TCPClient`.
+        :param server_hostname: used by `SSLIOStream`.
+        :raises StreamClosedError: from the Future, with the ``real_error``, if the connection fails.
 
-        If the Future is cancelled the socket goes on connecting, and the stream can be used as before.
+        Cancelling the Future does not stop the connection attempt, and the stream can still be used.
         """
         if callback is not None or callable(server_hostname):
             return _for_callback("connect", self, address, server_hostname, callback)
@@ -359,10 +359,10 @@ class IOStream(BaseIOStream):
             super()._on_writable()
 
     def _handle_connect(self) -> None:
-        """The socket says that connecting has come to an end, of whatever kind."""
+        """Handle the end of the connection attempt, successful or not."""
         try:
             error = self.get_fd_error()
-        except OSError as broken:  # the socket is gone altogether
+        except OSError as broken:  # the socket is unusable, for example closed by the program
             error = without_frames(broken)
         if error is not None:
             self._connect_failed(error)
@@ -378,7 +378,7 @@ class IOStream(BaseIOStream):
 
     def _before_close(self) -> None:
         if self._peer_address is None:
-            self._find_peer()  # for the last time
+            self._find_peer()  # not possible after the socket is closed
         super()._before_close()
 
     def _after_close(self) -> None:
@@ -399,18 +399,19 @@ class IOStream(BaseIOStream):
         ssl_options: dict[str, Any] | ssl.SSLContext | None = None,
         server_hostname: str | None = None,
     ) -> asyncio.Future[SSLIOStream]:
-        """Go on with TLS over this connection; the Future gives the `SSLIOStream` to use from now on.
+        """Upgrade the connection to TLS. The Future's result is the `SSLIOStream` to use from now on.
 
-        This stream is of no use any more, and its close callback moves to the new one.
+        This stream cannot be used after the call. Its close callback moves to the new stream.
 
-        :param server_side: whether we are the server of the handshake.
-        :param ssl_options: an `ssl.SSLContext` or the dictionary described at `.ssl_options_to_context`;
-            without it a server has no certificate, and a client checks the peer's against the system's
-            authorities.
-        :param server_hostname: the name that a client checks the certificate against.
-        :raises ValueError: if a read or write is outstanding, or bytes are left in a buffer: they would be
-            taken for a part of the handshake, or of what TLS protects (the hole known as command injection).
-        :raises StreamClosedError: if the stream is closed; from the Future, if the peer has just left.
+        :param server_side: whether this side is the server of the handshake.
+        :param ssl_options: an `ssl.SSLContext`, or a dictionary as described at `.ssl_options_to_context`. By
+            default a server has no certificate, and a client verifies the peer's certificate against the
+            system's certificate authorities.
+        :param server_hostname: the name that a client verifies the certificate against.
+        :raises ValueError: if a read or write is outstanding, or a buffer is not empty. The buffered bytes
+            would be treated as part of the handshake or of the protected data (a command injection
+            vulnerability, known from STARTTLS).
+        :raises StreamClosedError: if the stream is closed; from the Future, if the peer has disconnected.
         :raises ssl.SSLError: from the Future, if the handshake fails; see `SSLIOStream.wait_for_handshake`.
         """
         if self._closed:
@@ -435,7 +436,7 @@ class IOStream(BaseIOStream):
         self, server_side: bool, ssl_options: dict[str, Any] | ssl.SSLContext, server_hostname: str | None
     ) -> asyncio.Future[SSLIOStream]:
         try:
-            address = self.socket.getpeername()  # wrap_socket() would lose the socket of a peer that left
+            address = self.socket.getpeername()  # wrap_socket() would not close a disconnected socket
         except OSError as error:
             return self._lost_before_tls(self.get_fd_error() or error)
         if self._peer_address is None:
@@ -443,7 +444,7 @@ class IOStream(BaseIOStream):
         try:
             secure, kind = self._secured(server_side, ssl_options, server_hostname)
         except Exception as error:
-            if self.socket.fileno() >= 0:  # a bad option, say: the stream stays as it was
+            if self.socket.fileno() >= 0:  # for example an invalid option: the stream is unchanged
                 raise
             return self._lost_before_tls(error)
         self._unwatch()
@@ -463,7 +464,7 @@ class IOStream(BaseIOStream):
         handshake: asyncio.Future[Any] = stream.wait_for_handshake()
 
         def given_up(handshake: asyncio.Future[Any]) -> None:
-            if handshake.cancelled():  # by a timeout, say: nobody else has the new stream to close it
+            if handshake.cancelled():  # for example by a timeout: nothing else can close the stream
                 stream.close()
 
         handshake.add_done_callback(given_up)
@@ -472,7 +473,7 @@ class IOStream(BaseIOStream):
     def _secured(
         self, server_side: bool, ssl_options: dict[str, Any] | ssl.SSLContext, server_hostname: str | None
     ) -> tuple[Any, type[Any]]:
-        """Lay TLS over the socket; returns the TLS socket and the class of its stream."""
+        """Wrap the socket in TLS; return the TLS socket and the class of its stream."""
         secure = netutil.ssl_wrap_socket(
             self.socket,
             ssl_options,
@@ -483,7 +484,7 @@ class IOStream(BaseIOStream):
         return secure, self._tls_stream
 
     def _lost_before_tls(self, error: Exception) -> asyncio.Future[SSLIOStream]:
-        """The connection ended before the handshake could begin: close, and say so in a Future."""
+        """Close the stream, because the connection ended before the handshake; return a failed Future."""
         self.close(placed(without_frames(error), f"TLS handshake with {self._peer_name()}"))
         future: asyncio.Future[Any] = self._loop.create_future()
         fail(future, self._closed_error("TLS handshake with"))

@@ -1,17 +1,17 @@
 """`SSLIOStream`: a stream over a TLS socket.
 
-Three things set TLS apart. The handshake comes first, and holds reads and writes back. Either direction may
-need the other one of the socket for a moment (a handshake message in between): then the wait is for that
-one. And bytes may wait inside the TLS object, where the event loop does not see them: whoever stops before
-"would block" has to come back by himself.
+TLS differs from a plain socket in three ways. Reads and writes wait for the handshake. A read may have to
+wait until the socket is writable, and a write until it is readable, because of handshake messages. And
+decrypted bytes may be buffered in the TLS object, where the event loop does not see them: code that stops
+receiving before it would block has to schedule its continuation.
 
-A TLS send that would block must be repeated with the same bytes; they are at the front of the write buffer
-then, and each attempt takes the same number of them or more.
+A TLS send that would block must be repeated with the same bytes. They are at the front of the write buffer
+then, and each attempt offers at least as many of them as the previous one.
 
-While a send is blocked, OpenSSL cannot send anything else. It puts off the answer to one KeyUpdate record
-(RFC 8446 section 4.6.3), but a second one makes it send that answer at once: reading fails with BAD_LENGTH,
-and the connection is unusable. Input that looks like a KeyUpdate is therefore left in the socket until the
-blocked send has completed.
+While a send is blocked, OpenSSL cannot send anything else. It postpones the response to one KeyUpdate record
+(RFC 8446 section 4.6.3), but a second one makes it send that response immediately: reading fails with
+BAD_LENGTH, and the connection is unusable. Input that looks like a KeyUpdate is therefore left in the socket
+until the blocked send has completed.
 """
 
 from __future__ import annotations
@@ -38,36 +38,37 @@ from tornado.iostream._socket import IOStream
 from tornado.log import gen_log
 from tornado.netutil._error_context import placed
 
-#: Bytes handed to the TLS layer at a time: four records.
+#: Bytes passed to the TLS layer at a time: four records.
 _SEND_SIZE = 64 * 1024
-#: Bytes encrypted for one peer before the loop gets a turn: half a millisecond's work.
+#: Bytes encrypted for one peer per event loop iteration: about half a millisecond.
 _SEND_SHARE = 1024 * 1024
-#: Bytes of payload in the largest record: a receive that gives fewer has emptied the socket, most likely.
+#: Maximum payload of a record, in bytes. A receive that returns less has most likely emptied the socket.
 _RECORD_SIZE = 16 * 1024
-#: The header of a TLS 1.3 record with a KeyUpdate message: 5 bytes, their content type and a tag of 16 bytes.
-#: Application data of the same length has the same header.
+#: The header of a TLS 1.3 record with a KeyUpdate message. The record holds a message of 5 bytes, the content
+#: type (1 byte) and a tag of 16 bytes. Application data of the same length has the same header.
 _KEY_UPDATE_HEADER = b"\x17\x03\x03\x00\x16"
-#: Seconds for which input that may be a KeyUpdate waits for a blocked send.
+#: Maximum time in seconds for which input that may be a KeyUpdate waits for a blocked send.
 _MAX_DEFERRAL = 1.0
 
-#: The log lines about failed handshakes, of each server or group of clients apart.
+#: The rate limits of the log lines about failed handshakes, one for each TLS context.
 _reports: weakref.WeakKeyDictionary[ssl.SSLContext, LogRateLimit] = weakref.WeakKeyDictionary()
 
 
 class SSLIOStream(IOStream):
     """A stream over TLS.
 
-    :param socket: an `ssl.SSLSocket` made with ``do_handshake_on_connect=False``, or a plain socket that this
-        wraps as a client's once it is connected.
-    :param ssl_options: for wrapping: an `ssl.SSLContext` or the dictionary of `.ssl_options_to_context`.
+    :param socket: an `ssl.SSLSocket` created with ``do_handshake_on_connect=False``, or a plain socket, which
+        is wrapped for the client side when it is connected.
+    :param ssl_options: options for wrapping a plain socket: an `ssl.SSLContext`, or a dictionary as described
+        at `.ssl_options_to_context`.
     :param connected: whether the socket is known to be connected. A plain socket whose peer has reset the
-        connection looks like one that has yet to be connected, so code that wraps an established connection
-        passes True: the handshake then begins in any case, and fails if the peer has gone. None: the socket
-        is asked.
+        connection looks like an unconnected one, so code that wraps an established connection passes True:
+        the handshake is then always started, and fails if the peer has disconnected. With None the state of
+        the socket decides.
 
-    The other arguments are those of `BaseIOStream`. The handshake starts by itself; `wait_for_handshake`
-    waits for it, and reads and writes asked for earlier follow it. ``stream.socket`` has ``getpeercert()``,
-    ``selected_alpn_protocol()`` and the like.
+    The other arguments are those of `BaseIOStream`. The handshake starts automatically. Await
+    `wait_for_handshake` to know its result; reads and writes started earlier wait for it. The methods
+    ``getpeercert()``, ``selected_alpn_protocol()`` and others are available on ``stream.socket``.
     """
 
     __slots__ = (
@@ -80,14 +81,15 @@ class SSLIOStream(IOStream):
         "_write_needs_input",
     )
 
-    #: The TLS socket; a plain one until it is connected.
+    #: The TLS socket; a plain socket until it is connected.
     socket: ssl.SSLSocket
-    #: For TLS over TLS; `_tls_over_tls`, which imports this module, enters them here.
+    #: The classes for TLS over TLS. `_tls_over_tls` sets them, because importing it here would be circular.
     _nested_socket: ClassVar[type[Any]]
     _nested_stream: ClassVar[type[Any]]
-    #: Ends the deferral of input that may be a KeyUpdate. Like the next attribute rarely set, so not a slot.
+    #: The timer that ends the deferral of input that may be a KeyUpdate. This and the next attribute are not
+    #: slots, because they are rarely set.
     _deferral: asyncio.TimerHandle | None = None
-    #: False after a deferral that ended by its timer: this peer sends short records and does not read.
+    #: False after a deferral was ended by its timer: this peer sends short records and does not read.
     _defers_key_updates = True
 
     @overload
@@ -123,7 +125,7 @@ class SSLIOStream(IOStream):
         self._handshaking = True
         self._read_needs_room = False
         self._write_needs_input = False
-        #: Bytes offered by the send that is blocked, 0 if none is.
+        #: Bytes offered by the blocked send, 0 if none is blocked.
         self._blocked_send = 0
         connected: bool | None = kwargs.pop("connected", None)
         super().__init__(*args, **kwargs)
@@ -142,9 +144,9 @@ class SSLIOStream(IOStream):
         server_hostname: str | None = None,
         callback: Callable[[Self], object] | None = None,
     ) -> asyncio.Future[SSLIOStream]:
-        """Connect and shake hands; see `IOStream.connect`.
+        """Connect the socket and do the TLS handshake; see `IOStream.connect`.
 
-        :param server_hostname: the name to ask for and to check the certificate against.
+        :param server_hostname: the name to send to the server (SNI) and to verify its certificate against.
         """
         if callback is not None or callable(server_hostname):
             return _for_callback("connect", self, address, server_hostname, callback)
@@ -157,12 +159,13 @@ class SSLIOStream(IOStream):
     def wait_for_handshake(
         self, callback: Callable[[SSLIOStream], object] | None = None
     ) -> asyncio.Future[SSLIOStream]:
-        """A Future that gives the stream when the handshake is done.
+        """Wait for the handshake. The Future's result is this stream.
 
         :raises ssl.SSLError: from the Future, if the handshake fails (`ssl.SSLCertVerificationError` if the
-            peer's certificate or name is refused); or whatever else closed the stream before.
+            peer's certificate or name cannot be verified). If another error closes the stream first, the
+            Future raises that error.
         :raises StreamClosedError: from the Future, if the stream was closed without an error.
-        :raises RuntimeError: if somebody is waiting already.
+        :raises RuntimeError: if an earlier Future of this method is not done.
         """
         if callback is not None:
             return _for_callback("shaken", self, callback)
@@ -190,7 +193,7 @@ class SSLIOStream(IOStream):
         self._advance()
 
     def _wrap(self) -> None:
-        """Put TLS, as the client, over the connected socket."""
+        """Wrap the connected socket in TLS, as a client."""
         plain: Any = self.socket
         if not isinstance(plain, ssl.SSLSocket):
             self._unwatch()
@@ -206,7 +209,7 @@ class SSLIOStream(IOStream):
         self, server_side: bool, ssl_options: dict[str, Any] | ssl.SSLContext, server_hostname: str | None
     ) -> tuple[Any, type[Any]]:
         if server_side:
-            raise ValueError("start_tls(): TLS over TLS is for clients only")
+            raise ValueError("start_tls(): TLS over TLS supports only clients, got server_side=True")
         context = netutil.ssl_options_to_context(ssl_options, server_side=False)
         return self._nested_socket(self.socket, context, server_hostname), self._nested_stream
 
@@ -216,11 +219,11 @@ class SSLIOStream(IOStream):
         try:
             self._wrap()
         except OSError as error:
-            if self.socket.fileno() >= 0:  # an unusable option: the caller keeps the socket
+            if self.socket.fileno() >= 0:  # for example an invalid option: the caller still owns the socket
                 raise
             self.close(placed(without_frames(error), f"TLS handshake with {self._peer_name()}"))
             return
-        # The client speaks first. Neither does here, so that the caller can still set callbacks.
+        # The client sends first. Even so it waits for the event loop, so that the caller can set callbacks.
         if self.socket.server_side:
             self._add_reader()
         else:
@@ -234,7 +237,7 @@ class SSLIOStream(IOStream):
             self._drop_writer()
             self._add_reader()
         except ssl.SSLWantWriteError:
-            # Input that arrives meanwhile would call the reader in every iteration of the event loop.
+            # Arriving input would call a reader in every iteration of the event loop.
             self._drop_reader()
             self._add_writer()
         except (OSError, ValueError) as error:
@@ -249,7 +252,7 @@ class SSLIOStream(IOStream):
 
     def _handshake_failed(self, error: Exception) -> None:
         peer = self._peer_name()
-        # Only a fault of protocol or trust is worth a warning: peers that leave early are everyday.
+        # Only protocol and certificate errors are worth a warning: early disconnects are common.
         if isinstance(error, (ssl.SSLError, ValueError)) and not is_connection_reset(error):
             reports = _reports.setdefault(self.socket.context, LogRateLimit(gen_log, burst=10))
             reports.log("", logging.WARNING, "SSL Error on %s %s: %s", self._number(), peer, error)
@@ -261,15 +264,15 @@ class SSLIOStream(IOStream):
     # -- the descriptor --
 
     def reading(self) -> bool:
-        """Whether a read is outstanding, or the handshake under way."""
+        """Whether a read is outstanding or the handshake is in progress."""
         return (self._handshaking and not self._closed) or super().reading()
 
     def writing(self) -> bool:
-        """Whether written bytes are still waiting to be sent, or the handshake is under way."""
+        """Whether the write buffer holds unsent data or the handshake is in progress."""
         return (self._handshaking and not self._closed) or super().writing()
 
     def read_from_fd(self, buf: bytearray | memoryview) -> int | None:
-        """Receive into `buf` what TLS gives; see `BaseIOStream.read_from_fd`."""
+        """Receive decrypted bytes into `buf`; see `BaseIOStream.read_from_fd`."""
         if self._handshaking or (self._blocked_send and self._defers_input()):
             return None
         try:
@@ -278,7 +281,7 @@ class SSLIOStream(IOStream):
             return self._nothing_read(error)
 
     def write_to_fd(self, data: memoryview) -> int:
-        """Send what TLS takes of `data`; see `BaseIOStream.write_to_fd`."""
+        """Encrypt and send as much of `data` as possible; see `BaseIOStream.write_to_fd`."""
         sent = offered = 0
         try:
             while sent < min(len(data), _SEND_SHARE):
@@ -308,12 +311,15 @@ class SSLIOStream(IOStream):
             return None if self._nothing_read(error) is None else b""
 
     def _nothing_read(self, error: OSError) -> int | None:
-        """What a failed receive means: 0 the end of input, None nothing yet; else it is raised again."""
+        """Classify the error of a receive.
+
+        :returns: 0 for the end of input, None if reading would block.
+        :raises OSError: `error` itself, in all other cases.
+        """
         if isinstance(error, (ssl.SSLWantReadError, BlockingIOError)):
             return None
         if isinstance(error, ssl.SSLWantWriteError):
-            # TLS has an answer to send first (to a key update, say). Until there is room for it, input cannot
-            # be read.
+            # TLS has to send a response first, for example to a key update. Input cannot be read before that.
             self._read_when_writable()
             return None
         if isinstance(error, ssl.SSLError) and is_connection_reset(error):
@@ -321,14 +327,14 @@ class SSLIOStream(IOStream):
         raise error
 
     def _read_when_writable(self) -> None:
-        """Resume reading once the socket has room: a reader that stayed would run in every loop iteration."""
+        """Resume reading when the socket is writable. Until then a reader would run in every iteration."""
         self._read_needs_room = True
-        self._write_needs_input = False  # room is what both directions wait for
+        self._write_needs_input = False  # both directions wait until the socket is writable
         self._drop_reader()
         self._add_writer()
 
     def _defers_input(self) -> bool:
-        """Whether the next record may be a KeyUpdate, and reading waits for the blocked send."""
+        """Whether the next record may be a KeyUpdate, so that reading has to wait for the blocked send."""
         tls = self.socket
         # A send that waits for input cannot complete before that input is read.
         if self._write_needs_input or not self._defers_key_updates or not isinstance(tls, ssl.SSLSocket):
@@ -347,7 +353,7 @@ class SSLIOStream(IOStream):
         return True
 
     def _stop_deferring(self) -> None:
-        """Read although the send is still blocked: the peer may be waiting for us to read."""
+        """Read although the send is still blocked, because the peer may be waiting until its data is read."""
         self._deferral = None
         self._defers_key_updates = False
         if self._read_needs_room:
@@ -380,7 +386,7 @@ class SSLIOStream(IOStream):
         return sent
 
     def _wait_for_room(self) -> None:
-        if self._write_needs_input:  # room in the socket would wake us for nothing
+        if self._write_needs_input:  # the send cannot complete when the socket is merely writable
             self._drop_writer()
             self._add_reader()
         else:
@@ -445,12 +451,12 @@ class SSLIOStream(IOStream):
         if error is None:
             try:
                 self.socket.getpeername()
-            except OSError as gone:  # OpenSSL has met the error, sending session tickets say, and kept it
+            except OSError as gone:  # OpenSSL has fetched the error, for example when it sent session tickets
                 return without_frames(gone)
         return error
 
     def _receive_records(self) -> None:
-        """Receive for the consumer until it would block, or a fair share is reached."""
+        """Receive for the consumer until it would block or `FAIR_SHARE` is reached."""
         if self._paused or self._eof:
             self._leave_unread()
             return
@@ -481,7 +487,7 @@ class SSLIOStream(IOStream):
         finally:
             self._uncork()
 
-    # -- the end --
+    # -- closing --
 
     def _end_output(self) -> None:
         try:
@@ -490,7 +496,7 @@ class SSLIOStream(IOStream):
             alert = self._close_notify()
             if alert:
                 socket.socket.send(self.socket, alert)
-            # The method of ssl.SSLSocket would give up TLS for reading too.
+            # SSLSocket.shutdown() would end TLS for reading as well.
             socket.socket.shutdown(self.socket, socket.SHUT_WR)
         except OSError:
             self.close()
@@ -500,10 +506,10 @@ class SSLIOStream(IOStream):
             return True
         poll = select.poll()
         poll.register(self.socket, select.POLLOUT)
-        return bool(poll.poll(0))  # where there is any room, an alert fits; an error will be met then
+        return bool(poll.poll(0))  # a writable socket has room for an alert; an error is reported by the send
 
     def _receive_pending(self) -> None:
-        """Take what TLS has decrypted already: OpenSSL would refuse it when the output ends."""
+        """Read the data that TLS has already decrypted: OpenSSL does not return it after `_close_notify`."""
         pull = self._pull_state()
         while not self._closed and self.socket.pending() and self._read_once(pull):
             pass
@@ -511,13 +517,13 @@ class SSLIOStream(IOStream):
             self._satisfy(pull, False)
 
     def _close_notify(self) -> bytes:
-        """The alert that ends our side of TLS, encrypted.
+        """Return the encrypted ``close_notify`` alert, which ends this side of the TLS connection.
 
-        ``unwrap()`` sends it and reads the peer's at once. Whatever else the peer has sent is an error to
-        OpenSSL then, and ends the connection. So during the call the descriptor is one end of a socket pair:
-        nothing comes in, and what goes out is returned.
+        ``unwrap()`` sends the alert and immediately reads the peer's. If the peer has sent anything else,
+        OpenSSL treats that as an error and ends the connection. So during the call the descriptor is replaced
+        by one end of a socket pair: there is no input, and the output is returned.
         """
-        if os.name == "nt":  # where a socket's descriptor cannot be exchanged
+        if os.name == "nt":  # a socket's descriptor cannot be replaced
             self._unwrap()
             return b""
         descriptor = self.socket.fileno()
@@ -527,7 +533,7 @@ class SSLIOStream(IOStream):
             theirs.setblocking(False)
             kept = os.dup(descriptor)
             try:
-                # kqueue forgets a descriptor that now means something else.
+                # kqueue drops the registration of a descriptor that is replaced.
                 watched = self._reader_on
                 super()._drop_reader()
                 os.dup2(ours.fileno(), descriptor, inheritable=False)
@@ -542,21 +548,21 @@ class SSLIOStream(IOStream):
             try:
                 return theirs.recv(_RECORD_SIZE)
             except BlockingIOError:
-                return b""  # the peer has broken TLS, say
+                return b""  # no alert was sent, for example after a protocol error
 
     def _unwrap(self) -> None:
         try:
             self.socket.unwrap()
         except (ssl.SSLError, ValueError):
-            pass  # the peer's close_notify is not waited for
+            pass  # do not wait for the peer's close_notify
 
     def close_fd(self) -> None:
-        """Say goodbye in TLS's own way, as far as that goes without waiting, and close the socket."""
+        """Send a ``close_notify`` alert, if possible without waiting, and close the socket."""
         if not self._handshaking and self.error is None:
             try:
                 self.socket.unwrap()
             except (OSError, ValueError):
-                pass  # the peer's own goodbye is not waited for
+                pass  # do not wait for the peer's close_notify
         super().close_fd()
 
     def _after_close(self) -> None:
@@ -567,15 +573,15 @@ class SSLIOStream(IOStream):
 
 
 def _was_connected(sock: socket.socket) -> bool:
-    """Whether a TLS socket was connected when it was wrapped, although its peer may have gone since."""
+    """Whether a TLS socket was connected when it was wrapped. The peer may have disconnected since."""
     if not isinstance(sock, ssl.SSLSocket):
         return False
-    # A server's TLS socket cannot connect. A client's has a TLS session from the time when it is connected.
+    # A server's TLS socket is always connected. A client's TLS session exists once it is connected.
     return sock.server_side or sock.session_reused is not None
 
 
 def _look_at(future: asyncio.Future[Any]) -> None:
-    """Take note of a future's error, so that nobody is told it was never looked at."""
+    """Mark a future's error as retrieved, so that asyncio does not log it."""
     if not future.cancelled():
         future.exception()
 

@@ -1,9 +1,8 @@
-"""TLS inside TLS: `.IOStream.start_tls` on a TLS stream, as for an HTTPS server behind an HTTPS proxy.
+"""TLS over TLS: `.IOStream.start_tls` on a TLS stream, as for an HTTPS server reached through an HTTPS proxy.
 
-`ssl.SSLSocket` works on a descriptor and cannot be laid over another one. `TLSOverTLSSocket` is its
-counterpart for that case: an `ssl.SSLObject` between two memory buffers, whose other ends are the outer TLS
-socket. It has those methods of a TLS socket that `.SSLIOStream` uses, and raises the same errors where it
-would block.
+`ssl.SSLSocket` needs a file descriptor and cannot wrap another `ssl.SSLSocket`. `TLSOverTLSSocket` can: it
+connects an `ssl.SSLObject` to the outer TLS socket by two memory buffers. It has the methods of a TLS socket
+that `.SSLIOStream` uses, and raises the same errors when it would block.
 """
 
 from __future__ import annotations
@@ -16,18 +15,18 @@ from tornado.iostream._tls import SSLIOStream
 
 __all__ = ["TLSOverTLSSocket", "TLSOverTLSStream"]
 
-#: Bytes read from the outer socket at a time.
+#: Maximum size of one read from the outer socket, in bytes.
 _READ = 64 * 1024
 #: Bytes of payload that are encrypted at a time: one record.
 _RECORD = 16 * 1024
 
 
 class TLSOverTLSSocket:
-    """The client's side of TLS over a TLS socket.
+    """The client side of a TLS connection over a TLS socket.
 
-    :param outer: connected and non-blocking, its handshake done.
-    :param context: the TLS options for the inner connection.
-    :param server_hostname: the name to ask for and to check the certificate against.
+    :param outer: a connected, non-blocking TLS socket whose handshake is done.
+    :param context: the TLS context for the inner connection.
+    :param server_hostname: the name to send to the server (SNI) and to verify its certificate against.
     """
 
     server_side = False
@@ -38,28 +37,28 @@ class TLSOverTLSSocket:
         self._input = ssl.MemoryBIO()
         self._output = ssl.MemoryBIO()
         self._inner = context.wrap_bio(self._input, self._output, server_hostname=server_hostname)
-        #: Encrypted bytes that the outer socket has not taken yet.
+        #: Encrypted bytes that the outer socket has not accepted yet.
         self._unsent = b""
-        #: Plain bytes that are encrypted already, and whose caller has to be told so.
+        #: Number of plain bytes that have been encrypted by a `send` that could not return it yet.
         self._accepted = 0
 
     def __getattr__(self, name: str) -> Any:
-        # getpeercert(), selected_alpn_protocol() and their like tell of the inner connection; what only a
-        # socket has, of the outer one.
+        # Methods such as getpeercert() and selected_alpn_protocol() describe the inner connection. Attributes
+        # that only a socket has come from the outer socket.
         inner = self.__dict__["_inner"]
         return getattr(inner if hasattr(inner, name) else self.__dict__["outer"], name)
 
     @property
     def family(self) -> socket.AddressFamily:
-        """The family of the outer socket."""
+        """The address family of the outer socket."""
         return self.outer.family
 
     def fileno(self) -> int:
-        """The descriptor of the outer socket."""
+        """Return the descriptor of the outer socket."""
         return self.outer.fileno()
 
     def do_handshake(self) -> None:
-        """Go on with the handshake, as far as that is possible now."""
+        """Continue the handshake until it is done or would block."""
         while True:
             try:
                 self._inner.do_handshake()
@@ -74,11 +73,14 @@ class TLSOverTLSSocket:
                 return
 
     def pending(self) -> int:
-        """The number of bytes that can be had without waiting for the descriptor."""
+        """Return the number of bytes that can be received without waiting for the descriptor."""
         return self._inner.pending() + self.outer.pending()
 
     def recv(self, size: int) -> bytes:
-        """Receive up to `size` bytes: all there are, since the loop cannot see what is in our buffers."""
+        """Receive up to `size` bytes.
+
+        All available bytes are received, because the event loop cannot see the contents of the buffers.
+        """
         parts: list[bytes] = []
         received = 0
         while received < size:
@@ -95,7 +97,7 @@ class TLSOverTLSSocket:
                 continue
             except ssl.SSLError:
                 if parts:
-                    break  # met again by the next call
+                    break  # the next call raises it again
                 raise
             if not part:
                 break
@@ -110,7 +112,7 @@ class TLSOverTLSSocket:
         return len(data)
 
     def send(self, data: bytes | bytearray | memoryview) -> int:
-        """Send the first bytes of `data`; must be called again with the same ones where it would block."""
+        """Send bytes from the front of `data`; after "would block", call it again with the same bytes."""
         if not self._accepted:
             self._flush()
             with memoryview(data) as view:
@@ -120,7 +122,7 @@ class TLSOverTLSSocket:
         return accepted
 
     def unwrap(self) -> None:
-        """Send close_notify, as far as that is possible without waiting."""
+        """Send a ``close_notify`` alert, if possible without waiting."""
         try:
             self._inner.unwrap()
         except ssl.SSLError:
@@ -132,7 +134,10 @@ class TLSOverTLSSocket:
         self.outer.close()
 
     def _flush(self) -> None:
-        """Hand over what was encrypted; `ssl.SSLWantWriteError` where the outer socket does not take it."""
+        """Send the encrypted bytes.
+
+        :raises ssl.SSLWantWriteError: if the outer socket would block.
+        """
         if self._output.pending:
             self._unsent += self._output.read()
         while self._unsent:
@@ -146,7 +151,10 @@ class TLSOverTLSSocket:
             pass
 
     def _fill(self) -> None:
-        """Receive from the outer socket; `ssl.SSLWantReadError` where nothing has come."""
+        """Receive encrypted bytes from the outer socket.
+
+        :raises ssl.SSLWantReadError: if the outer socket would block.
+        """
         data = self.outer.recv(_READ)
         if data:
             self._input.write(data)
@@ -158,7 +166,7 @@ class TLSOverTLSStream(SSLIOStream):
     """A stream over a `TLSOverTLSSocket`."""
 
     def _wrap(self) -> None:
-        """The socket is what it has to be."""
+        """Do nothing, because the socket is already a TLS socket."""
 
 
 SSLIOStream._nested_socket, SSLIOStream._nested_stream = TLSOverTLSSocket, TLSOverTLSStream

@@ -1,8 +1,8 @@
-"""Bytes that wait to be written.
+"""The write buffer: data that has been written and not yet sent.
 
-Small pieces are gathered in a bytearray, so that a thousand little writes leave in a few sends; large ones
-are kept as they came, without a copy. Appending, looking at the front and taking from it cost what is
-appended or taken, never what is waiting. A piece of a file waits in its place among the bytes.
+Small pieces are collected in a bytearray, so that a thousand small writes need only a few sends. Large pieces
+are queued without a copy. The cost of appending, reading and removing depends on the bytes appended, read or
+removed, never on the size of the buffer. File segments are queued in order with the bytes.
 """
 
 from __future__ import annotations
@@ -13,26 +13,26 @@ from tornado.iostream._file_segment import FileSegment
 
 
 class _StreamBuffer:
-    """A queue of bytes: `append` at one end, `peek` at and `advance` over the other.
+    """A queue of bytes: `append` adds at the end, `peek` reads the front, `advance` removes from the front.
 
-    ``memoryview`` and ``bytes`` objects over the threshold are not copied; whoever appends a view must leave
-    what it shows unchanged until it has been sent.
+    Objects above the threshold are not copied, so the caller must not change a mutable one until it has been
+    sent.
     """
 
     __slots__ = ("_buffers", "_large_buf_threshold", "_offset", "_size")
 
     def __init__(self) -> None:
-        #: Pieces longer than this many bytes are kept whole.
+        #: Pieces of more than this many bytes are not copied.
         self._large_buf_threshold = 2048
         self._buffers: deque[bytearray | memoryview | FileSegment] = deque()
-        self._offset = 0  # of the first piece: already taken
+        self._offset = 0  # bytes of the first piece that have been removed
         self._size = 0
 
     def __len__(self) -> int:
         return self._size
 
     def append(self, data: bytes | bytearray | memoryview) -> None:
-        """Add bytes at the end; nothing is added for none."""
+        """Add bytes at the end."""
         if isinstance(data, memoryview) and (data.itemsize != 1 or data.ndim != 1):
             data = data.cast("B")
         size = len(data)
@@ -46,7 +46,7 @@ class _StreamBuffer:
         self._size += size
 
     def append_file(self, piece: FileSegment) -> None:
-        """Add a piece of a file at the end. The buffer closes it when it has been taken or dropped."""
+        """Add a file segment at the end. The buffer closes it when it has been sent or dropped."""
         if piece.size:
             self._buffers.append(piece)
             self._size += piece.size
@@ -54,31 +54,38 @@ class _StreamBuffer:
             piece.close()
 
     def front_file(self) -> tuple[FileSegment, int] | None:
-        """The piece of a file at the front, if that is what is there, and how much of it has been taken."""
+        """Return the file segment at the front and how many bytes of it have been removed.
+
+        :returns: None if the piece at the front is not a file segment.
+        """
         front = self._buffers[0]
         return (front, self._offset) if isinstance(front, FileSegment) else None
 
     def _extended(
         self, last: bytearray | memoryview | FileSegment, data: bytes | bytearray | memoryview
     ) -> bool:
-        """Add a small piece to the gathering bytearray at the end, where there is one with room."""
+        """Append a small piece to `last`.
+
+        :returns: False if `last` is not a bytearray that can be extended.
+        """
         if type(last) is not bytearray or len(last) >= self._large_buf_threshold:
             return False
         try:
             last += data
-        except BufferError:  # somebody still looks at it
+        except BufferError:  # a view from `peek` has not been released
             return False
         return True
 
     def peek(self, size: int) -> memoryview:
-        """At most `size` bytes of the front, without a copy; fewer where a piece ends, none when empty.
+        """Return a view of at most `size` bytes at the front. It is empty if the buffer is empty.
 
-        Of a file as many are read as are read at a time.
+        The view ends at the end of the first piece. Bytes of a file segment are read from the file, at most
+        `READ_SIZE`.
 
-        The view must be released before the next `append`, or that one begins a new piece.
+        If the view has not been released before the next `append`, that call starts a new piece.
         """
         if size <= 0:
-            raise ValueError(f"peek() needs a size over 0, not {size}")
+            raise ValueError(f"peek: size must be positive, got {size}")
         if not self._buffers:
             return memoryview(b"")
         offset = self._offset
@@ -88,12 +95,14 @@ class _StreamBuffer:
         return memoryview(front)[offset : offset + size]
 
     def advance(self, size: int) -> None:
-        """Drop the first `size` bytes.
+        """Remove the first `size` bytes.
 
-        :raises ValueError: if there are fewer, or `size` is not over 0.
+        :raises ValueError: if the buffer holds fewer bytes, or `size` is not positive.
         """
         if not 0 < size <= self._size:
-            raise ValueError(f"advance() over {size} of {self._size} bytes")
+            raise ValueError(
+                f"advance: size must be at least 1 and within the buffer, got {size} of {self._size} bytes"
+            )
         self._size -= size
         buffers = self._buffers
         offset = self._offset + size
@@ -101,12 +110,12 @@ class _StreamBuffer:
             piece = buffers.popleft()
             offset -= len(piece)
             if type(piece) is memoryview:
-                piece.release()  # its owner may want to resize what it shows
+                piece.release()  # so that the owner of the memory can resize it
             elif isinstance(piece, FileSegment):
                 piece.close()
         self._offset = offset
 
     def clear(self) -> None:
-        """Drop everything."""
+        """Remove everything."""
         if self._size:
             self.advance(self._size)

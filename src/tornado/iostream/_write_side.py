@@ -1,10 +1,11 @@
-"""The writing side of a stream, for both of its modes.
+"""The write side of a stream, for both pull and push mode.
 
-What is written goes to the kernel at once where nothing is waiting; only what it does not take is kept, and
-only then is the loop asked to tell when there is room. A stream that has nothing to send keeps no buffer.
+If nothing is buffered, a write passes its data directly to the kernel. Data that the kernel does not accept
+is buffered, and only then is a writer added to the event loop. A stream without unsent data has no buffer.
 
-`_send` is for our own protocols: no Future, and between `_cork` and `_uncork` it only collects. `write` is
-the public face, with a Future a call. Their bytes leave in the order of the calls.
+`write` is the public interface and returns a Future for each call. `_send` is for the project's own
+protocols: it creates no Future, and between `_cork` and `_uncork` it only collects data. Data of both methods
+is sent in the order of the calls.
 """
 
 from __future__ import annotations
@@ -23,22 +24,23 @@ from tornado.log import gen_log
 from tornado.netutil._error_context import placed
 from tornado.util import import_object
 
-#: Collected pieces are joined into one up to this many bytes; more than that is handed over piece by piece.
+#: Collected pieces are joined if they have at most `_JOIN_LIMIT` bytes, or if there are more than
+#: `_JOIN_COUNT` of them. Otherwise they are passed to the kernel one by one, or with one ``sendmsg``.
 _JOIN_LIMIT = 64 * 1024
 _JOIN_COUNT = 64
 
 
 class SendState(enum.Enum):
-    """What a stream may still send: OPEN, then ENDING from `write_eof` on, then ENDED."""
+    """The state of a stream's output: OPEN, ENDING after `write_eof` is called, then ENDED."""
 
     OPEN = 1
-    #: What was written before is being sent, or the handshake comes first.
+    #: Buffered data is being sent, or the handshake is not complete.
     ENDING = 2
     ENDED = 3
 
 
 class WriteSide(StreamCore):
-    """Sending, and what waits to be sent."""
+    """The sending side of a stream, with its write buffer."""
 
     __slots__ = (
         "_collected",
@@ -51,9 +53,9 @@ class WriteSide(StreamCore):
         "max_write_buffer_size",
     )
 
-    #: Most bytes that may wait to be written, or None for no limit.
+    #: Maximum size of the write buffer in bytes, None for no limit.
     max_write_buffer_size: int | None
-    # In the instance's __dict__ where it is another: few streams are half-closed, and an idle one is small.
+    # Not a slot, to keep idle streams small: few streams are half-closed, and those set it in `__dict__`.
     _sending = SendState.OPEN
 
     def __init__(self, max_write_buffer_size: int | None = None) -> None:
@@ -69,9 +71,9 @@ class WriteSide(StreamCore):
 
     @property
     def _write_buffer(self) -> _StreamBuffer:
-        """What waits to be written.
+        """The data that has been written and not yet sent.
 
-        Programs append to it themselves, add to ``_total_write_index`` and call ``write(b"")``.
+        Some programs append to it directly, increase ``_total_write_index`` and call ``write(b"")``.
         """
         if self._output is None:
             self._output = _StreamBuffer()
@@ -80,18 +82,19 @@ class WriteSide(StreamCore):
     # -- the descriptor --
 
     def write_to_fd(self, data: memoryview) -> int:
-        """Write without blocking as much of `data` as the descriptor takes.
+        """Write as much of `data` as the descriptor accepts, without blocking.
 
-        :returns: the number of bytes taken; 0 where it takes none now (`BlockingIOError` says the same).
+        :returns: the number of bytes written, 0 if writing would block (`BlockingIOError` has the same
+            effect).
 
         Any other error closes the stream.
         """
         raise NotImplementedError
 
     def _transmit(self, data: bytes | bytearray | memoryview) -> int:
-        """Hand bytes to the descriptor: how many it took, 0 for none at present."""
+        """Write bytes to the descriptor; return the number written, 0 if it would block."""
         try:
-            with memoryview(data) as view:  # released, as an error's traceback would keep it
+            with memoryview(data) as view:  # released, because an error's traceback would keep it
                 return self.write_to_fd(view) or 0
         except BlockingIOError:
             return 0
@@ -99,22 +102,22 @@ class WriteSide(StreamCore):
     def _write_failed(self, error: Exception) -> None:
         placed(error, f"writing to {self._peer_name()}")
         if not is_connection_reset(error):
-            # What is no error of the system's is a mistake in `write_to_fd`: where, the traceback tells.
+            # Any exception but an OSError is a defect in `write_to_fd`: log its traceback.
             place = None if isinstance(error, OSError) else error
             gen_log.warning("Write error on %s: %s", self._number(), error, exc_info=place)
         self.close(without_frames(error))
 
     def _wait_for_room(self) -> None:
-        """Have `_on_writable` called when the descriptor takes bytes again."""
+        """Have `_on_writable` called when the descriptor accepts bytes again."""
         self._add_writer()
 
     def _on_writable(self) -> None:
         self._flush()
 
-    # -- the public face --
+    # -- public interface --
 
     def writing(self) -> bool:
-        """Whether written bytes are still waiting to be sent."""
+        """Whether the write buffer holds unsent data."""
         return bool(self._output)
 
     def write(
@@ -122,29 +125,30 @@ class WriteSide(StreamCore):
         data: bytes | bytearray | memoryview,
         callback: Callable[[], object] | None = None,
     ) -> asyncio.Future[None]:
-        """Write bytes; the Future is done when all of them, and all before them, were handed to the kernel.
+        """Write bytes. The Future is done when these and all earlier bytes have been passed to the kernel.
 
-        There is no need to wait for it, but whoever never does lets the buffer grow.
+        Awaiting the Future is optional, but the write buffer of a program that never does may grow without
+        limit.
 
-        :param data: bytes, or a buffer of them in one piece, which is to be left unchanged until then.
-        :raises StreamClosedError: if the stream is closed. If it closes later, the Future gets this.
-        :raises StreamBufferFullError: if more than `max_write_buffer_size` bytes would be waiting.
-        :raises TypeError: for anything else than bytes. Nothing of it is sent.
+        :param data: bytes, or a contiguous buffer that is left unchanged until the Future is done.
+        :raises StreamClosedError: if the stream is closed. If it closes later, the Future raises this.
+        :raises StreamBufferFullError: if the write buffer would exceed `max_write_buffer_size` bytes.
+        :raises TypeError: if `data` is not bytes or a buffer. Nothing is sent.
         :raises RuntimeError: after `.IOStream.write_eof`.
 
-        A Future that is cancelled takes nothing back: the bytes are sent all the same.
+        Cancelling the Future does not cancel the write: the bytes are still sent.
         """
         if self._closed:
             raise self._closed_error("writing to")
         if self._sending is not SendState.OPEN:
-            raise RuntimeError("write() after write_eof(): nothing more can be sent on this stream")
+            raise RuntimeError("write() after write_eof(): the sending side of this stream is closed")
         if self._collected is not None:
             self._flush_now()
         if type(data) is not bytes and not isinstance(data, (bytes, bytearray)):
             try:
                 data = memoryview(data).cast("B")
             except TypeError as error:
-                raise TypeError(f"write: data takes bytes, not {type(data).__name__}: {error}") from None
+                raise TypeError(f"write: data must be bytes, got {type(data).__name__}: {error}") from None
         size = len(data)
         if size:
             self._accept(data, size)
@@ -178,7 +182,7 @@ class WriteSide(StreamCore):
                 self._flush()
 
     def _written(self, rest: int = 0) -> asyncio.Future[None]:
-        """A Future for everything written so far but the last `rest` bytes, or for some of these, too."""
+        """Return a Future that is done when all bytes written so far, except the last `rest`, are sent."""
         if not self._closed and (self._output is None or len(self._output) <= rest):
             return done_future(self._loop)
         future: asyncio.Future[None] = self._loop.create_future()
@@ -187,23 +191,23 @@ class WriteSide(StreamCore):
         else:
             if self._write_futures is None:
                 self._write_futures = deque()
-            # Behind one that waits for more it is settled with that.
+            # With `rest` its index may be lower than that of an earlier Future. It is then resolved with it.
             self._write_futures.append((self._total_write_index - rest, future))
         return future
 
-    # -- for our own protocols --
+    # -- for the project's own protocols --
 
     @property
     def _pending_output(self) -> int:
-        """Bytes that were written but not handed to the kernel: waiting for it, or collected."""
+        """The number of bytes, buffered or collected, that have not been passed to the kernel."""
         output = self._output
         return self._collected_size + (len(output) if output is not None else 0)
 
     def _send(self, data: bytes) -> bool:
         """Write without a Future.
 
-        :returns: True when all of it was handed to the kernel or collected, or the stream is closed; False
-            when bytes are waiting, in which case the consumer's ``output_drained`` will be called.
+        :returns: True if all of the data was passed to the kernel or collected, or the stream is closed;
+            False if data is buffered, in which case the consumer's ``output_drained`` will be called.
         """
         if not self._corked:
             return self._put(data)
@@ -234,12 +238,12 @@ class WriteSide(StreamCore):
         return False
 
     def _leave(self, data: bytes, sent: int) -> None:
-        """Queue what the descriptor did not take of `data`."""
+        """Buffer all but the first `sent` bytes of `data`, and count them as written."""
         self._total_write_index += len(data) - sent
         self._keep(data, sent)
 
     def _keep(self, data: bytes | bytearray | memoryview, sent: int) -> None:
-        """Queue what the descriptor did not take of `data`."""
+        """Buffer all but the first `sent` bytes of `data`."""
         if sent:
             data = memoryview(data).cast("B")[sent:]
         self._write_buffer.append(data)
@@ -248,17 +252,17 @@ class WriteSide(StreamCore):
         self._tell_waiting()
 
     def _cork(self) -> None:
-        """From now on `_send` collects, until as many `_uncork` calls have come."""
+        """Have `_send` only collect data, until `_uncork` has been called once for each `_cork`."""
         self._corked += 1
 
     def _uncork(self) -> None:
-        """The counterpart of `_cork`: the last one hands over what was collected."""
+        """Undo one `_cork`. The last call writes the collected data."""
         self._corked -= 1
         if self._collected is not None and not self._corked:
             self._flush_now()
 
     def _flush_now(self) -> None:
-        """Hand over what was collected, corked or not."""
+        """Write the collected data, even if corked."""
         collected = self._collected
         if collected is None:
             return
@@ -275,11 +279,13 @@ class WriteSide(StreamCore):
             self._put(piece)
 
     def _send_file(self, piece: FileSegment) -> asyncio.Future[None]:
-        """Send a piece of a file, after all that was sent before; the stream closes it.
+        """Send a file segment after all earlier output. The stream closes the segment.
 
-        :returns: a Future that is done when all of it was handed to the kernel, or has failed with
-            `StreamClosedError`. No more than a fair share is sent in one turn of the loop. A file that turns
-            out shorter than the piece closes the stream: nobody takes what was sent for the whole.
+        At most `FAIR_SHARE` bytes are sent per event loop iteration. If the file is shorter than the segment,
+        the stream is closed, so that the peer does not mistake the data for the whole file.
+
+        :returns: a Future that is done when the whole segment has been passed to the kernel. It fails with
+            `StreamClosedError` if the stream closes before that.
         """
         if self._collected is not None:
             self._flush_now()
@@ -295,16 +301,16 @@ class WriteSide(StreamCore):
         return self._written()
 
     def _transmit_file(self, piece: FileSegment, offset: int, size: int) -> int:
-        """Hand at most `size` bytes of a file to the descriptor: how many it took, 0 for none at present.
+        """Write at most `size` bytes of a file segment; return the number written, 0 if it would block.
 
-        `offset` is that of the first one in `piece`.
+        :param offset: the offset of the first byte within the segment.
         """
         return self._transmit(piece.read(offset, size))
 
-    # -- what waits --
+    # -- buffered data --
 
     def _flush(self) -> None:
-        """Send what waits, as far as the descriptor takes it, and no more than a fair share."""
+        """Send buffered data until the descriptor would block or the share of this iteration is used up."""
         output = self._output
         share = max(FAIR_SHARE, LARGE_SHARE // max(1, self._open_streams().writing))
         full = False
@@ -317,7 +323,7 @@ class WriteSide(StreamCore):
                 else:
                     with output.peek(share) as front:
                         sent = self._transmit(front)
-                        full = sent < len(front)  # to try again would cost a call for nothing
+                        full = sent < len(front)  # another send would only report that it would block
             except Exception as error:
                 self._write_failed(error)
                 return
@@ -343,7 +349,7 @@ class WriteSide(StreamCore):
                 future.set_result(None)
 
     def _drained(self) -> None:
-        """Nothing is waiting any more."""
+        """Drop the empty write buffer, resolve the Futures of all writes and notify the consumer."""
         output, self._output = self._output, None
         self._drop_writer()
         futures, self._write_futures = self._write_futures, None
@@ -375,9 +381,9 @@ class WriteSide(StreamCore):
 
 
 class WriteChannel:
-    """Writing to a stream without Futures, for the protocol that owns the stream.
+    """The write side of a stream without Futures, for the protocol that owns the stream.
 
-    :param stream: any stream.
+    :param stream: the stream to write to.
     """
 
     __slots__ = ("stream",)
@@ -390,12 +396,12 @@ class WriteChannel:
         self.stream._send(data)
 
     def send_pieces(self, pieces: Iterable[bytes]) -> None:
-        """Write several pieces, in one call to the kernel where that is possible."""
+        """Write several pieces, with one system call if possible."""
         self.stream._cork()
         for piece in pieces:
             self.stream._send(piece)
         self.stream._uncork()
 
     def pending(self) -> int:
-        """The number of bytes that were written and are not handed to the kernel yet."""
+        """Return the number of bytes that have been written and not yet passed to the kernel."""
         return self.stream._pending_output
