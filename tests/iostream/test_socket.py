@@ -203,7 +203,7 @@ async def test_a_socket_lost_in_wrapping_closes_the_stream(
 
     monkeypatch.setattr(netutil, "ssl_wrap_socket", lose)
     async with stream_pair("plain", certificates) as (server, _):
-        with pytest.raises(StreamClosedError, match="reset by peer .TLS handshake with a nameless socket"):
+        with pytest.raises(StreamClosedError, match="reset by peer .TLS handshake with an unnamed socket"):
             await server.start_tls(True, certificates.server_context)
         assert server.closed()
 

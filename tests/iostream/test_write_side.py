@@ -136,7 +136,7 @@ async def test_what_is_no_bytes_is_refused_whole(
 
 async def test_the_write_buffer_is_limited(kind: str, certificates: Certificates) -> None:
     async with stream_pair(kind, certificates, max_write_buffer_size=BIG) as (server, _):
-        with pytest.raises(StreamBufferFullError, match=f"{BIG} bytes, writing to a nameless socket"):
+        with pytest.raises(StreamBufferFullError, match=f"{BIG} bytes, writing to an unnamed socket"):
             server.write(bytes(BIG + 1))
         server.write(bytes(BIG))
         with pytest.raises(StreamBufferFullError):

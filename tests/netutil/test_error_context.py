@@ -13,7 +13,7 @@ def test_names_of_addresses():
     assert address_name(("::1", 80, 0, 0)) == "[::1]:80"
     assert address_name("/run/app.sock") == "/run/app.sock"
     assert address_name(b"\0name") == address_name("\0name") == "@name"
-    assert address_name("") == "a nameless socket"
+    assert address_name("") == "an unnamed socket"
     assert address_name(None) == "None"
 
 

@@ -27,7 +27,7 @@ def opened() -> Iterator[list[socket.socket]]:
 @pytest.mark.parametrize("port", [-1, 65536, 70000, "70000", 10**30, "9" * 5000])
 def test_ports_out_of_range(port):
     with pytest.raises(
-        ValueError, match=r"^port -?\d{1,40} is out of range: a TCP port is a number from 0 to"
+        ValueError, match=r"^port -?\d{1,40} is out of range: a TCP port must be from 0 to"
     ):
         bind_sockets(port, "127.0.0.1")
 

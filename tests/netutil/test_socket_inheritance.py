@@ -127,11 +127,11 @@ def test_another_address_on_the_port():
 
 def test_a_port_in_use_is_in_use():
     [sock] = bind_sockets(0, "127.0.0.1")
-    with pytest.raises(OSError, match="another socket is bound there"):
+    with pytest.raises(OSError, match="another socket is bound to it"):
         bind_sockets(sock.getsockname()[1], "127.0.0.1")
     restart(sock)
     [again] = bind_sockets(0, "127.0.0.1")
-    with pytest.raises(OSError, match="another socket is bound there"):
+    with pytest.raises(OSError, match="another socket is bound to it"):
         bind_sockets(again.getsockname()[1], "127.0.0.1")
     again.close()
 

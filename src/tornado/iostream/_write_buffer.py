@@ -100,9 +100,7 @@ class _StreamBuffer:
         :raises ValueError: if the buffer holds fewer bytes, or `size` is not positive.
         """
         if not 0 < size <= self._size:
-            raise ValueError(
-                f"advance: size must be at least 1 and within the buffer, got {size} of {self._size} bytes"
-            )
+            raise ValueError(f"advance: size must be within the buffer, got {size} of {self._size} bytes")
         self._size -= size
         buffers = self._buffers
         offset = self._offset + size

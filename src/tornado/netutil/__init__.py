@@ -1,17 +1,18 @@
-"""Listening sockets, name resolution and TLS contexts: what servers and clients share below the stream level.
+"""Listening sockets, name resolution and TLS contexts, used by servers and clients below the stream level.
 
 Listening
-    `bind_sockets` and `bind_unix_socket` make non-blocking listening sockets, `inherited_sockets` gives those
-    of systemd; `add_accept_handler` delivers the connections that arrive on one.
+    `bind_sockets` and `bind_unix_socket` create non-blocking listening sockets, `inherited_sockets` returns
+    those that systemd has opened. `add_accept_handler` accepts the connections that arrive on one.
 
 Resolving
     `Resolver` is the configurable interface; `DefaultLoopResolver` (the default), `DefaultExecutorResolver`,
     `ExecutorResolver`, `BlockingResolver`, `ThreadedResolver` and `OverrideResolver` implement it.
-    `is_valid_ip` tells literal addresses from names.
+    `is_valid_ip` distinguishes literal addresses from names.
 
 TLS
-    `ssl_options_to_context` turns Tornado's dictionary of options into an `ssl.SSLContext`; `ssl_wrap_socket`
-    wraps a socket with either. ``ssl_match_hostname`` and ``SSLCertificateError`` of Tornado 4 are there too.
+    `ssl_options_to_context` converts Tornado's dictionary of options to an `ssl.SSLContext`;
+    `ssl_wrap_socket` wraps a socket with either. ``ssl_match_hostname`` and ``SSLCertificateError`` of
+    Tornado 4 are available as well.
 """
 
 from __future__ import annotations
@@ -65,12 +66,12 @@ if TYPE_CHECKING:
 else:
 
     def __getattr__(name: str) -> Any:
-        # Loading the system's certificates takes milliseconds: the shared contexts are made on first use.
+        # The shared contexts are created on first use: loading the system's certificates takes milliseconds.
         if name == "_client_ssl_defaults":
             return _tls.default_context(server_side=False)
         if name == "_server_ssl_defaults":
             return _tls.default_context(server_side=True)
-        if name in ("SSLCertificateError", "ssl_match_hostname"):  # of Tornado 4, imported when it is used
+        if name in ("SSLCertificateError", "ssl_match_hostname"):  # Tornado 4, imported on first use
             return getattr(import_object("tornado._tornado4.match_hostname"), name)
         return reexported(__name__, name)
 

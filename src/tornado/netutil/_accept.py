@@ -1,4 +1,4 @@
-"""Accepting connections: in bounded batches, and without spinning when the process is out of descriptors."""
+"""Accepts connections in bounded batches, and pauses when the process has run out of file descriptors."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from tornado.ioloop import IOLoop
 from tornado.log import gen_log
 from tornado.netutil._listen import DEFAULT_BACKLOG
 
-# Connections taken in one turn of the loop; the rest wait for the next, so that a flood of newcomers does not
-# starve the connections that are already served.
+# Maximum number of connections accepted per event loop iteration, so that a burst of new connections does not
+# starve the established ones.
 _BATCH = DEFAULT_BACKLOG
-# Seconds without accepting after the process or the machine ran out of something.
+# Seconds for which accepting pauses after the process or the machine ran out of descriptors or memory.
 _BACK_OFF = 1.0
 
 _EXHAUSTED = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
-# accept(2) hands over errors of the connection it was about to return: they concern that one alone.
+# accept(2) reports pending errors of the new connection. They do not concern the listening socket.
 _PEER_GONE = frozenset(
     getattr(errno, name)
     for name in (
@@ -47,12 +47,12 @@ def add_accept_handler(
     """Call ``callback(connection, address)`` for each connection that arrives on ``sock``.
 
     :param sock: a non-blocking listening socket.
-    :param callback: takes the connected socket (left in blocking mode: a stream sets what it needs) and the
-        peer's address in the form its family has.
-    :returns: a function without arguments that stops the accepting. It does not close ``sock``.
+    :param callback: called with the connected socket and the peer's address, whose form depends on the
+        address family. The socket is in blocking mode; a stream makes it non-blocking.
+    :returns: a function without arguments that stops accepting. It does not close ``sock``.
 
-    The handler belongs to the current `.IOLoop`. When descriptors or memory run out, accepting pauses for a
-    second and one line is logged; the connections wait in the kernel meanwhile.
+    The handler belongs to the current `.IOLoop`. When descriptors or memory run out, accepting pauses for one
+    second, one line is logged, and new connections wait in the kernel's backlog.
     """
     if io_loop is not None:
         ignored_loop("add_accept_handler")
@@ -62,7 +62,7 @@ def add_accept_handler(
 
 
 class _Acceptor:
-    """One listening socket's accept loop, and whether it is running, pausing or removed."""
+    """The accept handler of one listening socket. It is running, paused or removed."""
 
     __slots__ = ("_callback", "_io_loop", "_removed", "_sock", "_timer")
 
@@ -113,16 +113,16 @@ class _Acceptor:
 
 
 def _report_exhaustion(error: OSError) -> None:
-    """Log one line a second at most, however many listeners there are."""
+    """Log at most one line per second for all listening sockets together."""
     global _last_report
     now = time.monotonic()
     if now - _last_report < _BACK_OFF:
         return
     _last_report = now
     if error.errno in (errno.EMFILE, errno.ENFILE):
-        advice = "raise the limit (ulimit -n, LimitNOFILE, fs.file-max) or close idle connections sooner"
+        advice = "raise the limit (ulimit -n, LimitNOFILE, fs.file-max) or close idle connections earlier"
     else:
-        advice = "the kernel has no memory left for sockets"
+        advice = "the kernel has run out of memory for sockets"
     gen_log.error(
         "accepting paused for %g s: %s; %s", _BACK_OFF, os.strerror(error.errno or errno.EMFILE), advice
     )

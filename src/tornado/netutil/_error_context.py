@@ -1,4 +1,4 @@
-"""Where an error of the network happened: the phase and the peer, as words in its message."""
+"""Adds the context of a network error, its phase and peer, to the error's message."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _Error = TypeVar("_Error", bound=BaseException)
 
 
 def address_name(address: Any) -> str:
-    """An address as people write it: ``1.2.3.4:80``, ``[::1]:80``, a Unix socket's path, ``@abstract``."""
+    """Format an address for messages: ``1.2.3.4:80``, ``[::1]:80``, a Unix socket's path, ``@abstract``."""
     if isinstance(address, tuple) and len(address) >= 2:
         host, port = address[:2]
         return f"[{host}]:{port}" if ":" in str(host) else f"{host}:{port}"
@@ -17,17 +17,17 @@ def address_name(address: Any) -> str:
         address = os.fsdecode(address)
     if isinstance(address, str):
         if not address:
-            return "a nameless socket"
+            return "an unnamed socket"
         return f"@{address[1:]}" if address[0] == "\0" else address
     return str(address)
 
 
 def placed(error: _Error, where: str) -> _Error:
-    """The same error, with ``(where)`` at the end of its message.
+    """Append ``(where)`` to the message of an `OSError`, and return the error.
 
-    It keeps its class, its number and the beginning of its message, which is what programs look at. A second
-    place takes the place of the first: who comes later knows more, the host's name say. Errors other than the
-    system's are left alone.
+    Programs check the class, the number and the beginning of the message, and those stay the same. A second
+    call replaces the context that the first has added, because later callers know more, for example the host
+    name. Errors of other classes are not changed.
 
     :param where: the phase and the peer, such as "reading from 1.2.3.4:80".
     """

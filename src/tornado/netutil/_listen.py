@@ -1,4 +1,4 @@
-"""Making listening sockets: TCP on every address of a name, and Unix sockets."""
+"""Creates listening sockets: TCP sockets on all addresses of a host name, and Unix sockets."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from typing import Any
 from tornado.netutil import _socket_inheritance
 from tornado.netutil._port import check_port
 
-#: Connections the kernel keeps waiting for `accept` before it turns newcomers away.
+#: Maximum number of connections that wait in the kernel for `accept`.
 DEFAULT_BACKLOG = 128
-# How often to look for another free port when one family's ephemeral port is taken in the other family.
+# How often to try another free port if the port that one address family got is in use in the other family.
 _EPHEMERAL_ATTEMPTS = 8
 
 _Address = tuple[socket.AddressFamily, Any]
@@ -28,19 +28,19 @@ def bind_sockets(
     flags: int | None = None,
     reuse_port: bool = False,
 ) -> list[socket.socket]:
-    """Listen on ``port`` of every address that ``address`` stands for.
+    """Listen on ``port`` on all addresses of ``address``.
 
-    :param port: a TCP port; 0 asks the kernel for a free one, the same for all the sockets returned.
-    :param address: an IP address or a host name. A name gives one socket for each of its addresses; ``None``
-        or an empty string means every interface.
-    :param family: `socket.AF_INET` or `socket.AF_INET6` to have only one of them.
-    :param backlog: how many connections may wait to be accepted, as for `socket.socket.listen`.
+    :param port: a TCP port; with 0 the kernel chooses a free one, the same for all returned sockets.
+    :param address: an IP address or a host name. For a name, one socket is created for each of its addresses.
+        ``None`` or an empty string means all interfaces.
+    :param family: `socket.AF_INET` or `socket.AF_INET6` to use only one address family.
+    :param backlog: maximum number of connections that wait to be accepted, as for `socket.socket.listen`.
     :param flags: ``AI_*`` flags for `socket.getaddrinfo`; by default `socket.AI_PASSIVE`.
-    :param reuse_port: set ``SO_REUSEPORT``, so that several processes may listen on one port.
-    :returns: non-blocking listening sockets, one or more.
-    :raises OSError: when an address cannot be bound; the message names the address and the port.
-    :raises ValueError: for a port that is out of range, and when ``reuse_port`` is asked of a platform that
-        has no ``SO_REUSEPORT``.
+    :param reuse_port: set ``SO_REUSEPORT``, so that several processes can listen on one port.
+    :returns: one or more non-blocking listening sockets.
+    :raises OSError: if an address cannot be bound; the message names the address and the port.
+    :raises ValueError: if the port is out of range, or if ``reuse_port`` is set on a platform without
+        ``SO_REUSEPORT``.
 
     A server on every interface::
 
@@ -48,7 +48,7 @@ def bind_sockets(
         server.add_sockets(sockets)
     """
     if reuse_port and not hasattr(socket, "SO_REUSEPORT"):
-        raise ValueError("reuse_port=True needs SO_REUSEPORT, which this platform does not have")
+        raise ValueError("reuse_port=True requires SO_REUSEPORT, which this platform does not have")
     check_port(port)
     addresses = _listening_addresses(port, address or None, family, flags)
     attempts = _EPHEMERAL_ATTEMPTS if port == 0 and len(addresses) > 1 else 1
@@ -64,7 +64,7 @@ def bind_sockets(
 def _listening_addresses(
     port: int, address: str | None, family: socket.AddressFamily, flags: int | None
 ) -> list[_Address]:
-    """The distinct (family, sockaddr) pairs to bind, IPv4 first."""
+    """Return the distinct (family, sockaddr) pairs to bind, IPv4 first."""
     if family == socket.AF_UNSPEC and not socket.has_ipv6:
         family = socket.AF_INET
     if flags is None:
@@ -77,7 +77,7 @@ def _listening_addresses(
         raise
     for entry_family, _type, _proto, _canonical, sockaddr in entries:
         if sys.platform == "darwin" and address == "localhost" and entry_family == socket.AF_INET6:
-            # macOS lists the link-local address of lo0 as a second "localhost"; nobody connects to it.
+            # macOS lists the link-local address of lo0 as a second "localhost", which clients do not use.
             if len(sockaddr) == 4 and sockaddr[3] != 0:
                 continue
         found[(entry_family, sockaddr)] = None
@@ -87,7 +87,7 @@ def _listening_addresses(
 def _bind_all(
     addresses: list[_Address], port: int, address: str | None, backlog: int, reuse_port: bool
 ) -> list[socket.socket]:
-    """Bind and listen on each of ``addresses``, or on none of them."""
+    """Bind and listen on all of ``addresses``. If one fails, close all sockets."""
     sockets: list[socket.socket] = []
     shared_port = port
     unusable: OSError | None = None
@@ -105,7 +105,7 @@ def _bind_all(
             sockets.append(sock)
             shared_port = sock.getsockname()[1]
         if not sockets:
-            raise unusable or OSError(errno.EADDRNOTAVAIL, f"no address to listen on for {address!r}")
+            raise unusable or OSError(errno.EADDRNOTAVAIL, f"{address!r} has no address to listen on")
     except BaseException:
         for sock in sockets:
             sock.close()
@@ -114,10 +114,10 @@ def _bind_all(
 
 
 def _skippable(error: OSError, address: str | None, family: socket.AddressFamily) -> bool:
-    """Whether the other addresses will do without this one.
+    """Whether to ignore an address that cannot be bound, and use only the other ones.
 
-    A host may list IPv6 in its hosts file and lack it in its kernel or on its loopback interface
-    (containers).
+    A host, for example a container, may have IPv6 addresses in its hosts file without IPv6 support in its
+    kernel or on its loopback interface.
     """
     if error.errno == errno.EAFNOSUPPORT:
         return True
@@ -125,7 +125,7 @@ def _skippable(error: OSError, address: str | None, family: socket.AddressFamily
 
 
 def _bind_one(family: socket.AddressFamily, sockaddr: Any, backlog: int, reuse_port: bool) -> socket.socket:
-    """A new socket, or one that the program had there before it started itself again."""
+    """Return a listening socket: one that the program had before its restart, or a new one."""
     sock = _socket_inheritance.claim(family, sockaddr, reuse_port)
     if sock is not None:
         sock.listen(backlog)
@@ -152,12 +152,12 @@ def _bound(family: socket.AddressFamily, sockaddr: Any, backlog: int, reuse_port
     try:
         sock.setblocking(False)
         if os.name != "nt":
-            # On Windows this option would let another process steal the port.
+            # On Windows this option would permit another process to bind the same port.
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if reuse_port:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if family == socket.AF_INET6 and hasattr(socket, "IPPROTO_IPV6"):
-            # Some kernels map IPv4 into IPv6 sockets by default, which then collide with the IPv4 socket.
+            # Some kernels let IPv6 sockets accept IPv4 by default. The IPv4 socket could not be bound then.
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         sock.bind(sockaddr)
         sock.listen(backlog)
@@ -168,34 +168,34 @@ def _bound(family: socket.AddressFamily, sockaddr: Any, backlog: int, reuse_port
 
 
 def _explained(error: OSError, sockaddr: Any) -> OSError:
-    """The same error, of the same class and number, saying which address and port it is about."""
+    """Return an error of the same class and number whose message names the address and the port."""
     host, port = str(sockaddr[0]), sockaddr[1]
     place = f"address {host!r}, port {port}"
     reason = error.strerror or str(error)
     if error.errno == errno.EADDRINUSE:
-        reason = f"{reason} (another socket is bound there: stop it or choose another port)"
+        reason = f"{reason} (another socket is bound to it: close that socket or choose another port)"
     elif error.errno == errno.EACCES:
-        reason = f"{reason} (ports below 1024 usually need privileges)"
+        reason = f"{reason} (ports below 1024 usually require privileges)"
     elif error.errno == errno.EADDRNOTAVAIL:
-        reason = f"{reason} (no interface of this machine has that address)"
+        reason = f"{reason} (this machine has no interface with that address)"
     return OSError(error.errno, f"cannot listen on {place}: {reason}")
 
 
 def bind_unix_socket(file: str, mode: int = 0o600, backlog: int = DEFAULT_BACKLOG) -> socket.socket:
     r"""Listen on a Unix socket.
 
-    :param file: the path. A socket that is already there is replaced. A name that begins with a NUL character
-        (``"\0name"``) lives in Linux's abstract namespace: it makes no file and vanishes with its last
-        holder.
+    :param file: the path. An existing socket is replaced. A name that begins with a NUL character
+        (``"\0name"``) is in Linux's abstract namespace: no file is created, and the name is freed when the
+        last descriptor of the socket is closed.
     :param mode: the permissions of the file; by default only its owner may connect. Not used for abstract
         names.
-    :param backlog: how many connections may wait to be accepted.
+    :param backlog: maximum number of connections that wait to be accepted.
     :returns: a non-blocking listening socket.
-    :raises ValueError: when ``file`` exists and is something other than a socket.
-    :raises OSError: when the path cannot be bound; the message names it.
+    :raises ValueError: if ``file`` exists and is not a socket.
+    :raises OSError: if the path cannot be bound; the message contains it.
     """
     if not hasattr(socket, "AF_UNIX"):
-        raise ValueError("this platform has no Unix sockets")
+        raise ValueError("this platform does not support Unix sockets")
     abstract = file.startswith("\0")
     sock = _socket_inheritance.claim(socket.AF_UNIX, file) if abstract or _is_socket(file) else None
     if sock is not None:
@@ -206,7 +206,7 @@ def bind_unix_socket(file: str, mode: int = 0o600, backlog: int = DEFAULT_BACKLO
     try:
         sock = _bound_unix(file, abstract, mode, backlog)
     except OSError as error:
-        reason = error.strerror or str(error)  # of a path that is too long there is no number
+        reason = error.strerror or str(error)  # the error for a path that is too long has no errno
         raise OSError(error.errno, f"cannot listen on the Unix socket {file!r}: {reason}") from error
     _socket_inheritance.remember(sock, socket.AF_UNIX, file)
     return sock
@@ -221,7 +221,7 @@ def _bound_unix(file: str, abstract: bool, mode: int, backlog: int) -> socket.so
         else:
             _remove_stale_socket(file)
             sock.bind(file)
-            # Nobody can connect before listen(), so there is no moment with the wrong permissions.
+            # Clients cannot connect before listen(), so the permissions take effect in time.
             os.chmod(file, mode)
         sock.listen(backlog)
     except BaseException:

@@ -1,4 +1,4 @@
-"""The range of TCP ports."""
+"""Validation of TCP port numbers."""
 
 from __future__ import annotations
 
@@ -6,15 +6,14 @@ HIGHEST_PORT = 65535
 
 
 def check_port(port: object) -> None:
-    """See that a port is one of TCP's (RFC 9293 section 3.1: 16 bits).
+    """Check that a port is in the range of TCP ports (RFC 9293 section 3.1: 16 bits).
 
-    The system's own functions may take a number that is too high modulo 65,536, and use another port without
-    a word.
+    Some system functions reduce a port that is too high modulo 65,536, and silently use another port.
 
-    :param port: a number, or digits; a service's name is left to the system.
-    :raises ValueError: where it is out of range.
+    :param port: a number, or a string of digits. The name of a service is not checked.
+    :raises ValueError: if the port is out of range.
     """
     if isinstance(port, str) and port.isdecimal() and port.isascii():
         port = int(port[:20])
     if isinstance(port, int) and not 0 <= port <= HIGHEST_PORT:
-        raise ValueError(f"port {port} is out of range: a TCP port is a number from 0 to {HIGHEST_PORT}")
+        raise ValueError(f"port {port} is out of range: a TCP port must be from 0 to {HIGHEST_PORT}")

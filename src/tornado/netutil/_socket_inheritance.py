@@ -1,13 +1,13 @@
-"""Listening sockets that outlive the program: it starts itself again, and its ports never refuse.
+"""Passes listening sockets to the next program when the process restarts itself, so no connection is refused.
 
-A program that is about to replace itself by ``exec`` lists its listening sockets in an environment variable
-and leaves their descriptors open (`handed_over`). In the new program, in the same process, `bind_sockets`
-and `bind_unix_socket` ask here first (`claim`): a socket that was bound to the same address, with the same
-options, is taken over with the connections that wait in it.
+A program that is about to replace itself with ``exec`` lists its listening sockets in an environment variable
+and leaves their descriptors open (`handed_over`). In the new program, which runs in the same process,
+`bind_sockets` and `bind_unix_socket` first call `claim`: a socket that was bound to the same address with the
+same options is reused, with the connections in its backlog.
 
-What nobody claims is kept for a while, in case it is asked for later or the start fails and is tried again;
-then `release` closes it. One that stands in the way of another address on the same port goes at once
-(`make_way`).
+Unclaimed sockets are kept for a while, in case they are claimed later, or the start fails and is repeated.
+Then `release` closes them. An inherited socket that prevents a bind to another address on the same port is
+closed immediately (`make_way`).
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from typing import Any
 
 from tornado.log import gen_log
 
-#: The environment variable; its value is for the process whose number it begins with, and for no other.
+#: The environment variable. It is only valid for the process whose id it contains.
 VARIABLE = "TORNADO_INHERITED"
-# More than any program listens on: the variable has to fit where arguments go (128 KiB on Linux).
+# Maximum number of inherited sockets. It bounds the size of the variable, which Linux limits to 128 KiB.
 MOST = 500
 
-#: Family, the address as it was asked for (its port may be 0, "any"), and whether SO_REUSEPORT was set.
+#: Address family, requested address (its port may be 0), and whether SO_REUSEPORT was set.
 Key = tuple[int, Any, bool]
 
 
 class _InheritedSocket:
-    """An inherited socket: a descriptor of our own, and the socket made of it when it was claimed."""
+    """An inherited socket: the original descriptor, and a reference to the duplicate that was claimed."""
 
     __slots__ = ("keeper", "key", "taken")
 
@@ -49,20 +49,20 @@ class _InheritedSocket:
 
 _bound: weakref.WeakKeyDictionary[socket.socket, Key] = weakref.WeakKeyDictionary()
 _kept: list[_InheritedSocket] = []
-#: What the program before us in this process had to say beside its sockets; None where there was none.
+#: The state that the previous program in this process has passed on, or None.
 message: dict[str, Any] | None = None
 
 
 def remember(sock: socket.socket, family: int, address: Any, reuse_port: bool = False) -> None:
-    """Note a listening socket, to be handed over for as long as it is open and in use.
+    """Register a listening socket. A restart passes it on if it is still open.
 
-    :param address: as it was asked for: what the next program will ask for again.
+    :param address: the requested address, which the next program is expected to request as well.
     """
     _bound[sock] = (family, address, reuse_port)
 
 
 def claim(family: int, address: Any, reuse_port: bool = False) -> socket.socket | None:
-    """The inherited socket for this address, in non-blocking mode; None where there is none."""
+    """Return the inherited socket for this address, in non-blocking mode, or None."""
     if not _kept:
         return None
     key = (int(family), address, reuse_port)
@@ -77,9 +77,9 @@ def claim(family: int, address: Any, reuse_port: bool = False) -> socket.socket 
 
 
 def make_way(address: Any) -> bool:
-    """Close what is inherited for the port, or the path, of `address` and not in use.
+    """Close the inherited sockets that have the port or path of `address` and are not in use.
 
-    :returns: whether there was any: then it is worth binding again.
+    :returns: whether any socket was closed, so that the caller can try to bind again.
     """
     wanted = _place(address)
     in_the_way = [kept for kept in _kept if not kept.in_use() and _place(_name_of(kept.keeper)) == wanted]
@@ -90,20 +90,20 @@ def make_way(address: Any) -> bool:
 
 
 def release() -> None:
-    """Close what was inherited and not claimed: the program is running and does not want it."""
+    """Close the inherited descriptors. Claimed sockets are duplicates of them and stay open."""
     while _kept:
         _kept.pop().keeper.close()
 
 
 @contextmanager
 def handed_over(words: Mapping[str, Any]) -> Iterator[None]:
-    """Within the block an ``exec`` leaves the listening sockets to the new program, and `words` with them.
+    """Have an ``exec`` within the block pass on the listening sockets and `words`.
 
-    When the block is left all the same, all is as before.
+    If the ``exec`` fails, leaving the block restores the previous state.
     """
     entries = _entries()
     if len(entries) > MOST:
-        gen_log.warning("only %d of %d listening sockets outlive the restart", MOST, len(entries))
+        gen_log.warning("only %d of %d listening sockets are kept across the restart", MOST, len(entries))
         del entries[MOST:]
     state = {**words, "pid": os.getpid(), "sockets": [[fd, *key] for fd, key in entries]}
     os.environ[VARIABLE] = json.dumps(state)
@@ -118,7 +118,7 @@ def handed_over(words: Mapping[str, Any]) -> Iterator[None]:
 
 
 def _entries() -> list[tuple[int, Key]]:
-    """What is to be handed over, in the order it was bound: the next program asks in that order too."""
+    """Return the sockets to pass on, in the order in which they were bound and will be claimed."""
     entries = [(kept.keeper.fileno(), kept.key) for kept in _kept if not kept.in_use()]
     entries += [(sock.fileno(), key) for sock, key in list(_bound.items()) if sock.fileno() >= 0]
     return entries
@@ -132,16 +132,16 @@ def _name_of(sock: socket.socket) -> Any:
 
 
 def _place(address: Any) -> Any:
-    """The port of an address, or the whole name of a Unix socket."""
+    """Return the port of an address, or the whole name of a Unix socket."""
     if isinstance(address, tuple):
         return address[1]
     return os.fsdecode(address) if isinstance(address, bytes) else address
 
 
 def take_over() -> None:
-    """Read what the program before us in this process has left. Once, when this module is imported.
+    """Read the state that the previous program in this process has passed on; called on import.
 
-    The variable is removed, and the descriptors go to no program that this one starts.
+    The variable is removed and the descriptors are made non-inheritable, so child processes get neither.
     """
     global message
     text = os.environ.pop(VARIABLE, None)
@@ -150,10 +150,10 @@ def take_over() -> None:
     try:
         state = json.loads(text)
         if state["pid"] != os.getpid():
-            return  # our parent was about to start itself again when it started us
+            return  # set by the parent process, which was about to restart itself
         entries = [(int(fd), _key(*key)) for fd, *key in state["sockets"]]
     except (ValueError, TypeError, KeyError) as error:
-        gen_log.warning("the environment variable %s is passed over: %s", VARIABLE, error)
+        gen_log.warning("ignoring the environment variable %s: %s", VARIABLE, error)
         return
     message = state
     for descriptor, key in entries:
@@ -165,14 +165,14 @@ def take_over() -> None:
 
 
 def keep(sock: socket.socket, address: Any) -> None:
-    """Keep a socket that somebody else has handed over, to be claimed by `address`."""
+    """Add a socket that a service manager has passed on, to be claimed with `address`."""
     if not _kept:
         atexit.register(release)
     _kept.append(_InheritedSocket((int(sock.family), address, False), sock))
 
 
 def waiting() -> list[_InheritedSocket]:
-    """What was inherited and has not been claimed."""
+    """Return the inherited sockets that have not been claimed."""
     return [kept for kept in _kept if kept.taken is None]
 
 
@@ -181,7 +181,7 @@ def _key(family: int, address: Any, reuse_port: bool) -> Key:
 
 
 def listening(descriptor: int) -> socket.socket | None:
-    """The listening socket behind a descriptor that was handed over; None where it is something else."""
+    """Return the listening socket of an inherited descriptor, None if it is not a listening socket."""
     try:
         os.set_inheritable(descriptor, False)
         sock = socket.socket(fileno=descriptor)
@@ -192,7 +192,7 @@ def listening(descriptor: int) -> socket.socket | None:
             return sock
     except (OSError, AttributeError):
         pass
-    sock.detach()  # of somebody else: the number was given away before we were asked
+    sock.detach()  # the descriptor has been reused for something else: do not close it
     return None
 
 

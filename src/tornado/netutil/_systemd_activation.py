@@ -1,7 +1,7 @@
 """Listening sockets that a service manager opened for the program: systemd's protocol, sd_listen_fds(3).
 
-``LISTEN_FDS`` tells how many there are, from descriptor 3 on, ``LISTEN_FDNAMES`` their names with colons
-between them, and ``LISTEN_PID`` for which process all of this is meant.
+``LISTEN_FDS`` is the number of descriptors, which start at 3, ``LISTEN_FDNAMES`` their names, separated by
+colons, and ``LISTEN_PID`` the id of the process that the variables are for.
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ from tornado.netutil import _socket_inheritance
 
 #: The first descriptor (SD_LISTEN_FDS_START).
 _FIRST = 3
-#: Begins what stands for the address where a socket outlives a restart of the program (see
-#: `_socket_inheritance`).
+#: First element of the key that stands for the address of such a socket in `_socket_inheritance`.
 _MARK = "LISTEN_FDS"
 
 
 def inherited_sockets(name: str | None = None) -> list[socket.socket]:
-    """The listening sockets that systemd, or whoever speaks its protocol, has handed to this process.
+    """Return the listening sockets that systemd, or another service manager, has passed to this process.
 
-    :param name: only those of this name (``FileDescriptorName=`` of the socket unit); all by default.
-    :returns: non-blocking listening sockets, in systemd's order; none where the program was started by hand.
-        Each is handed out once. Call this before `.fork_processes`: they were given to the parent.
-    :raises ValueError: for variables that make no sense; the message names them.
+    :param name: return only the sockets of this name (``FileDescriptorName=`` of the socket unit).
+    :returns: non-blocking listening sockets, in systemd's order. The list is empty if the program was not
+        started by a service manager. Each socket is returned only once. Call this function before
+        `.fork_processes`, because the sockets belong to the parent process.
+    :raises ValueError: if a variable is invalid; the message names it.
 
     ::
 
         server.add_sockets(inherited_sockets() or bind_sockets(8888))
 
-    The variables are removed from the environment and the descriptors closed in programs that this one
-    starts. When the program starts itself again (`tornado.autoreload`) it finds them here once more.
+    Child processes get neither the variables nor the descriptors. When the program restarts itself
+    (`tornado.autoreload`), this function returns the sockets again.
     """
     _take_over()
     found = []
@@ -46,10 +46,10 @@ def inherited_sockets(name: str | None = None) -> list[socket.socket]:
 
 
 def _take_over() -> None:
-    """Read the variables, where they are for us, and keep the sockets for who asks."""
+    """Read the variables, if they are for this process, and store the sockets in `_socket_inheritance`."""
     pid = os.environ.get("LISTEN_PID")
     if pid != str(os.getpid()):
-        return  # of a parent of ours, or there are none
+        return  # not set, or meant for a parent process
     count, names = _read_variables()
     for variable in ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"):
         os.environ.pop(variable, None)
@@ -57,11 +57,9 @@ def _take_over() -> None:
         descriptor = _FIRST + number
         sock = _socket_inheritance.listening(descriptor)
         if sock is None:
-            gen_log.warning(
-                "LISTEN_FDS: descriptor %d is not a listening socket and is left alone", descriptor
-            )
+            gen_log.warning("LISTEN_FDS: ignoring descriptor %d, which is not a listening socket", descriptor)
             continue
-        # The number keeps sockets of one name apart; the name is what the program asks for.
+        # The number distinguishes sockets of the same name. The program selects sockets by name.
         address: Any = (_MARK, number, names[number] if number < len(names) else "")
         _socket_inheritance.keep(sock, address)
 
@@ -69,6 +67,6 @@ def _take_over() -> None:
 def _read_variables() -> tuple[int, list[str]]:
     text = os.environ.get("LISTEN_FDS", "")
     if not (text.isascii() and text.isdecimal()) or int(text[:9]) > _socket_inheritance.MOST:
-        raise ValueError(f"LISTEN_FDS={text!r} is not a number from 0 to {_socket_inheritance.MOST}")
+        raise ValueError(f"LISTEN_FDS must be a number from 0 to {_socket_inheritance.MOST}, got {text!r}")
     names = os.environ.get("LISTEN_FDNAMES")
     return int(text), names.split(":") if names else []

@@ -1,4 +1,4 @@
-"""TLS contexts from Tornado's option dictionaries, and sockets wrapped by them."""
+"""TLS contexts, created from Tornado's option dictionaries, and wrapping sockets with them."""
 
 from __future__ import annotations
 
@@ -17,18 +17,19 @@ OPTION_NAMES = ("ssl_version", "certfile", "keyfile", "cert_reqs", "ca_certs", "
 def ssl_options_to_context(
     ssl_options: dict[str, Any] | ssl.SSLContext, server_side: bool | None = None
 ) -> ssl.SSLContext:
-    """Make an `ssl.SSLContext` of a dictionary of options.
+    """Create an `ssl.SSLContext` from a dictionary of options.
 
     :param ssl_options: a dictionary with any of ``ssl_version``, ``certfile``, ``keyfile``, ``cert_reqs``,
-        ``ca_certs`` (a file of trusted certificates) and ``ciphers``; or a context, which is returned as it
-        is.
-    :param server_side: which end of connections the context is for. Without it the context serves either end
-        and, as the `ssl` module does then, checks nothing by default and gives a DeprecationWarning.
-    :raises ValueError: for a key that is not one of the above, and for contradictory ones.
-    :raises OSError: (`ssl.SSLError`, FileNotFoundError) for files that cannot be read or used.
+        ``ca_certs`` (a file of trusted certificates) and ``ciphers``; or a context, which is returned
+        unchanged.
+    :param server_side: True for a server's context, False for a client's. With None the context can be used
+        for both, but the `ssl` module then verifies no certificates by default and issues a
+        DeprecationWarning.
+    :raises ValueError: for an unknown key, and for contradictory options.
+    :raises OSError: (`ssl.SSLError`, FileNotFoundError) if a file cannot be read or is not valid.
 
-    A client's context checks the server's certificate and name, unless ``cert_reqs`` is `ssl.CERT_NONE`;
-    without ``ca_certs`` it trusts what the system trusts.
+    A client's context verifies the server's certificate and name, unless ``cert_reqs`` is `ssl.CERT_NONE`.
+    Without ``ca_certs`` it trusts the system's certificate authorities.
     """
     if isinstance(ssl_options, ssl.SSLContext):
         return ssl_options
@@ -38,10 +39,10 @@ def ssl_options_to_context(
         with naming_files(certfile=ssl_options["certfile"], keyfile=ssl_options.get("keyfile")):
             context.load_cert_chain(ssl_options["certfile"], ssl_options.get("keyfile"))
     elif ssl_options.get("keyfile") is not None:
-        raise ValueError('ssl_options has "keyfile" but no "certfile"')
+        raise ValueError('ssl_options has the key "keyfile" but not "certfile": add the certificate file')
     if "cert_reqs" in ssl_options:
         if ssl_options["cert_reqs"] == ssl.CERT_NONE:
-            context.check_hostname = False  # else the next line is refused
+            context.check_hostname = False  # otherwise the next assignment raises ValueError
         context.verify_mode = ssl_options["cert_reqs"]
     if ssl_options.get("ca_certs") is not None:
         with naming_files(ca_certs=ssl_options["ca_certs"]):
@@ -50,15 +51,15 @@ def ssl_options_to_context(
         context.load_default_certs(ssl.Purpose.SERVER_AUTH)
     if ssl_options.get("ciphers") is not None:
         context.set_ciphers(ssl_options["ciphers"])
-    context.options |= ssl.OP_NO_COMPRESSION  # CRIME
+    context.options |= ssl.OP_NO_COMPRESSION  # prevents the CRIME attack
     return context
 
 
 @contextlib.contextmanager
 def naming_files(**files: Any) -> Iterator[None]:
-    """Have an error say which option and which file it is about: OpenSSL's own tell neither.
+    """Add the option and the file name to an error in the block, because OpenSSL's messages contain neither.
 
-    :param files: the options that name files, with their values.
+    :param files: the options whose values are file names.
     """
     try:
         yield
@@ -78,16 +79,16 @@ def _check_names(ssl_options: Mapping[str, Any]) -> None:
     if not isinstance(ssl_options, Mapping):
         raise TypeError(
             "ssl_options must be a dict or an ssl.SSLContext, "
-            f"not a {type(ssl_options).__name__}: {ssl_options!r}"
+            f"got {type(ssl_options).__name__}: {ssl_options!r}"
         )
     unknown = [name for name in ssl_options if name not in OPTION_NAMES]
     if unknown:
-        raise ValueError(f"unknown ssl_options {unknown}: the keys are {', '.join(OPTION_NAMES)}")
+        raise ValueError(f"unknown ssl_options {unknown}: the supported keys are {', '.join(OPTION_NAMES)}")
 
 
 @functools.cache
 def default_context(server_side: bool) -> ssl.SSLContext:
-    """The context for connections that came without ``ssl_options``, made once a process."""
+    """Return the context for connections without ``ssl_options``. It is created once per process."""
     purpose = ssl.Purpose.CLIENT_AUTH if server_side else ssl.Purpose.SERVER_AUTH
     return ssl.create_default_context(purpose)
 
@@ -102,9 +103,10 @@ def ssl_wrap_socket(
     """Wrap a connected socket for TLS.
 
     :param ssl_options: as for `ssl_options_to_context`.
-    :param server_hostname: (client) the name to ask for and to check the certificate against.
-    :param server_side: which end this is; the client's by default.
-    :param kwargs: further arguments of `ssl.SSLContext.wrap_socket`, such as ``do_handshake_on_connect``.
+    :param server_hostname: (client) the name to send to the server (SNI) and to verify its certificate
+        against.
+    :param server_side: whether this is the server side of the connection; by default it is the client side.
+    :param kwargs: further arguments for `ssl.SSLContext.wrap_socket`, such as ``do_handshake_on_connect``.
     """
     context = ssl_options_to_context(ssl_options, server_side)
     try:
@@ -119,8 +121,8 @@ def ssl_wrap_socket(
 def _close_wrapped(error: OSError) -> None:
     """Close the TLS socket of a wrap_socket() call that failed.
 
-    CPython moves the descriptor to a new object and drops that without closing it where the connection has
-    been reset: a ResourceWarning. Only the error's frames refer to it.
+    CPython moves the descriptor to a new object. If the connection has been reset, it drops that object
+    without closing it, which causes a ResourceWarning. Only the frames of the error refer to the object.
     """
     for frame, _ in traceback.walk_tb(error.__traceback__):
         made = frame.f_locals.get("self")
