@@ -636,7 +636,7 @@ async def test_where_all_are_busy_a_newcomer_is_refused(serve, tls, fresh_report
         busy = await server.connect()
         busy.get("/wait")
         await events["started"].wait()
-        with expect_log("tornado.general", "refused: there are max_connections=1 already, none of them idle"):
+        with expect_log("tornado.general", "refused: the server has max_connections=1 already, none of them idle"):
             if tls:
                 with pytest.raises(OSError):
                     await server.connect()
@@ -664,7 +664,7 @@ async def test_refusing_many_does_not_cost_a_search_each(fresh_reports, expect_l
             peer.get("/wait")
             await events["started"].wait()
             events["started"].clear()
-        with expect_log("tornado.general", "refused: there are max_connections=3 already"):
+        with expect_log("tornado.general", "refused: the server has max_connections=3 already"):
             for _ in range(20):
                 assert await (await server.connect()).rest() == b""
             assert asked == 3

@@ -448,6 +448,6 @@ async def test_an_address_that_cannot_begin_does_not_end_the_race():
 
 
 async def test_a_timeout_that_is_no_time_is_named():
-    message = "TCPClient.connect: timeout takes seconds or a timedelta or None, not '5'"
+    message = "TCPClient.connect: timeout must be seconds, a timedelta or None, got '5'"
     with pytest.raises(TypeError, match=message):
         await TCPClient().connect("127.0.0.1", 1, timeout="5")  # type: ignore[arg-type]

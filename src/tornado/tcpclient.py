@@ -1,4 +1,4 @@
-"""Connecting to a server over TCP, plain or TLS.
+"""A client for any protocol over TCP, plain or TLS.
 
 stream = await TCPClient().connect("example.com", 443, ssl_options=ssl.create_default_context())
 await stream.write(b"...")
@@ -29,7 +29,7 @@ from tornado.netutil._port import check_port
 
 __all__ = ["TCPClient"]
 
-# Seconds between attempts. RFC 8305 section 8 recommends 250 ms; browsers wait as long as this.
+# Seconds between attempts. RFC 8305 section 8 recommends 250 ms; browsers use 300 ms.
 _ATTEMPT_DELAY = 0.3
 
 _AddressInfo = tuple[Any, Any]  # family and sockaddr
@@ -37,13 +37,13 @@ _Connected = tuple[Any, Any, IOStream]
 
 
 def _format_peer(host: str, addr: Any) -> str:
-    """A server as messages name it: its name, and the address that stands for it."""
+    """Format a server for messages: its host name and the address that was used."""
     address = _format_addr(addr)
     return address if isinstance(addr, tuple) and addr[:1] == (host,) else f"{host}, {address}"
 
 
 def _place(error: OSError, where: str) -> None:
-    """Have an error tell where it happened; of a stream's, what closed it."""
+    """Add the context to the message of an error; for a closed stream, to the error that closed it."""
     if isinstance(error, StreamClosedError) and error.real_error is not None:
         error.args = StreamClosedError(placed(error.real_error, where)).args
     elif not isinstance(error, TimeoutError):
@@ -51,20 +51,21 @@ def _place(error: OSError, where: str) -> None:
 
 
 def _give_up(future: Future[Any]) -> Any:
-    """Cancel; the result where it is there already, for which nobody will come, else None."""
+    """Cancel a future. If it is already done, return its result, which the caller must release; else None."""
     future.cancel()
     return None if future.cancelled() or future.exception() is not None else future.result()
 
 
 class _Connector:
-    """Tries the addresses of a host until one accepts ("happy eyeballs", RFC 8305).
+    """Tries the addresses of a host until one accepts a connection ("Happy Eyeballs", RFC 8305).
 
-    The first address of the family that the resolver put first is tried at once. Whenever a moment has passed
-    another attempt joins in, of the two families in turn (section 5), so that no silent address keeps the
-    others waiting. An attempt that fails is followed by the next of its family at once, and the first that
-    does lets the other family begin. The first connection wins; all others are closed.
+    The address family of the resolver's first address is the preferred one, and its first address is tried
+    immediately. After each delay another attempt starts, alternating between the two families (section 5), so
+    an address that does not respond does not hold up the others. When an attempt fails, the next address of
+    its family is tried immediately, and the first failure also starts the other family. The first connection
+    that succeeds is used; all others are closed.
 
-    :param addrinfo: what a `.Resolver` returned.
+    :param addrinfo: the result of a `.Resolver`.
     :param connect: ``connect(family, address)`` starts an attempt and returns its stream and a future.
     """
 
@@ -83,14 +84,14 @@ class _Connector:
         #: Addresses that have not been tried, of the preferred family (0) and the other one (1).
         self._untried = [deque(family) for family in self.split(addrinfo)]
         self._other_began = False
-        self._turn = 0  # the family of the next attempt to join in
+        self._turn = 0  # the family of the next attempt
         self._delay = _ATTEMPT_DELAY
         self._joining: object | None = None
         self._timers: list[object] = []
 
     @staticmethod
     def split(addrinfo: list[_AddressInfo]) -> tuple[list[_AddressInfo], list[_AddressInfo]]:
-        """The addresses of the first one's family, and the others, each in their order."""
+        """Split the addresses into those of the first one's family and the others, preserving the order."""
         preferred = addrinfo[0][0] if addrinfo else None
         groups: tuple[list[_AddressInfo], list[_AddressInfo]] = ([], [])
         for entry in addrinfo:
@@ -102,11 +103,12 @@ class _Connector:
         timeout: float = _ATTEMPT_DELAY,
         connect_timeout: float | datetime.timedelta | None = None,
     ) -> Future[_Connected]:
-        """Begin.
+        """Start the first attempt.
 
-        :param timeout: seconds before another attempt joins in.
-        :param connect_timeout: when to give up altogether: on the loop's clock, or a timedelta from now.
-        :returns: a future of (family, address, stream). Cancelling it closes everything.
+        :param timeout: seconds until the next attempt starts.
+        :param connect_timeout: the deadline of all attempts: a time of the loop's clock, or a timedelta from
+            now.
+        :returns: a future of (family, address, stream). Cancelling it closes all streams.
         """
         self.future.add_done_callback(self._on_done)
         self._delay = timeout
@@ -117,25 +119,25 @@ class _Connector:
         return self.future
 
     def on_timeout(self) -> None:
-        """The preferred family has had its head start: let the other one begin."""
+        """Start the other family, after the preferred one has had its head start."""
         if not self.future.done() and not self._other_began:
             self._try_next(1)
             self._settle()
 
     def _on_delay(self) -> None:
-        """What is under way has had its time: let another attempt join in."""
+        """Start another attempt, because none has succeeded within the delay."""
         self._try_next(self._turn if self._untried[self._turn] else 1 - self._turn)
         self._settle()
 
     def on_connect_timeout(self) -> None:
-        """There is no time left for any attempt."""
+        """Fail with a `TimeoutError`, because the deadline of all attempts has passed."""
         if not self.future.done():
             waiting = sorted(map(_format_addr, self._under_way.values()))
             self.future.set_exception(TimeoutError(f"Timeout while connecting to {', '.join(waiting)}"))
         self._close_streams()
 
     def _try_next(self, which: int) -> None:
-        """Begin an attempt of a family; one that fails at once is followed by another."""
+        """Start an attempt with the next address of a family that does not fail immediately."""
         self._turn = 1 - which
         self._other_began |= which == 1
         while self._untried[which]:
@@ -153,7 +155,7 @@ class _Connector:
             return
 
     def _settle(self) -> None:
-        """After each step: wait for the time of the next attempt, or give up where there is none."""
+        """Schedule the next attempt, or fail if all attempts have failed. Called after each step."""
         if self._joining is not None:
             self.io_loop.remove_timeout(self._joining)
             self._joining = None
@@ -162,7 +164,7 @@ class _Connector:
         if any(self._untried):
             self._joining = self.io_loop.call_later(self._delay, self._on_delay)
         elif not self._under_way:
-            self.future.set_exception(self.last_error or OSError("there is no address to connect to"))
+            self.future.set_exception(self.last_error or OSError("the host has no address to connect to"))
 
     def _on_attempt(self, stream: IOStream, info: Any, which: int, attempt: Future[IOStream]) -> None:
         self._under_way.pop(stream, None)
@@ -173,7 +175,7 @@ class _Connector:
         else:
             error = attempt.exception()
         if self.future.done():
-            stream.close()  # somebody else was faster, or it is too late
+            stream.close()  # another attempt has succeeded, or the deadline has passed
         elif error is None:
             self.streams.discard(stream)
             self.future.set_result((*info, stream))
@@ -203,10 +205,10 @@ class _Connector:
 
 
 class TCPClient:
-    """Makes connections.
+    """A factory of TCP connections.
 
-    :param resolver: the `.Resolver` to look names up with; by default one of the configured class, which
-        `close` closes.
+    :param resolver: the `.Resolver` for host names. By default an instance of the configured class is
+        created, which `close` closes.
     """
 
     def __init__(self, resolver: Resolver | None = None, io_loop: IOLoop | None = None) -> None:
@@ -216,7 +218,7 @@ class TCPClient:
         self._own_resolver = resolver is None
 
     def close(self) -> None:
-        """Close the resolver, unless it was passed in. Connections are not affected."""
+        """Close the resolver, unless it was passed as an argument. Connections are not affected."""
         if self._own_resolver:
             self.resolver.close()
 
@@ -234,24 +236,26 @@ class TCPClient:
     ) -> IOStream:
         """Connect to a server.
 
-        :param host: a name or an IP address; with TLS the certificate is checked against it.
+        :param host: a host name or an IP address. With TLS, the certificate is verified against it.
         :param port: the server's TCP port.
-        :param af: `socket.AF_INET` or `socket.AF_INET6` to use only one family.
-        :param ssl_options: a dictionary for `.ssl_options_to_context` or an `ssl.SSLContext`: speak TLS.
-        :param max_buffer_size: bytes that the stream may buffer for reading.
+        :param af: `socket.AF_INET` or `socket.AF_INET6` to use only one address family.
+        :param ssl_options: enables TLS: a dictionary for `.ssl_options_to_context` or an `ssl.SSLContext`.
+        :param max_buffer_size: maximum size of the stream's read buffer, in bytes.
         :param source_ip: the local address to connect from.
         :param source_port: the local port to connect from.
-        :param timeout: seconds, or a timedelta, for look-up, connection and TLS handshake together.
-        :param callback: (deprecated, the style of Tornado 4) called with the stream, if it comes to one.
-        :returns: an `.IOStream`, or an `.SSLIOStream` with its handshake done.
-        :raises ValueError: for a port that is out of range.
-        :raises TimeoutError: when the time is up; the message names the phase and the addresses, and a note
-            the host that they are of.
-        :raises OSError: when the name has no address, or no address could be connected to
-            (`.StreamClosedError`, whose ``real_error`` is the system's), or the local address could not be
-            used. The message says which address, and in which phase it failed.
+        :param timeout: total time for look-up, connection and TLS handshake, in seconds or as a timedelta.
+        :param callback: (deprecated, the style of Tornado 4) called with the stream if the connection
+            succeeds.
+        :returns: an `.IOStream`, or an `.SSLIOStream` after its handshake.
+        :raises ValueError: if the port is out of range.
+        :raises TimeoutError: if the timeout expires. The message contains the phase and the addresses; a note
+            contains their host name.
+        :raises OSError: if the name has no address, if no address accepts a connection
+            (`.StreamClosedError`, whose ``real_error`` is the operating system's), or if the local address
+            cannot be used. The message contains the address and the phase that failed.
 
-        When a host has addresses of both families they race, the resolver's first one with a head start.
+        If a host has addresses of both families, they are tried concurrently. The family of the resolver's
+        first address has a head start.
         """
         check_port(port)
         deadline = _deadline(timeout)
@@ -264,7 +268,7 @@ class TCPClient:
                 addresses = await gen.with_timeout(deadline, lookup, OSError, message=message)
         except OSError as error:
             _place(error, f"looking up {host!r}")
-            del lookup  # which knows the error, whose traceback knows this frame
+            del lookup  # it refers to the error, whose traceback refers to this frame
             raise
 
         def attempt(family: Any, address: Any) -> tuple[IOStream, Future[IOStream]]:
@@ -282,13 +286,13 @@ class TCPClient:
             raise
         except OSError as error:
             if isinstance(error, TimeoutError) and error.errno is None and not is_valid_ip(host):
-                # The message is one that programs compare.
+                # Programs compare the message, so the host name is added as a note.
                 error.add_note(f"(addresses of {host})")
             elif connector.last_address is not None:
                 _place(error, f"connecting to {_format_peer(host, connector.last_address)}")
             else:
                 _place(error, f"connecting to {host}")
-            del connector  # which knows the error, whose traceback knows this frame
+            del connector  # it refers to the error, whose traceback refers to this frame
             raise
         if ssl_options is None:
             return stream
@@ -302,9 +306,9 @@ class TCPClient:
         peer: str,
         deadline: float | None,
     ) -> IOStream:
-        """Do the handshake with `host`; one that fails or is given up closes its socket.
+        """Do the TLS handshake with `host`. If it fails or is cancelled, close the socket.
 
-        :param peer: the same for messages, with the address.
+        :param peer: the host name and address, for messages.
         """
         try:
             handshake = stream.start_tls(False, ssl_options=ssl_options, server_hostname=host)
@@ -323,7 +327,7 @@ class TCPClient:
                 shaken.close()
             if isinstance(error, OSError):
                 _place(error, f"TLS handshake with {peer}")
-            del handshake, waiting  # which know the error, whose traceback knows this frame
+            del handshake, waiting  # they refer to the error, whose traceback refers to this frame
             raise
         return secure
 
@@ -335,7 +339,10 @@ class TCPClient:
         source_ip: str | None = None,
         source_port: int | None = None,
     ) -> tuple[IOStream, Future[IOStream]]:
-        """Start connecting one socket; OSError where it cannot even begin."""
+        """Start to connect one socket.
+
+        :raises OSError: if the socket cannot be created or bound.
+        """
         sock = socket.socket(af)
         try:
             if source_ip or source_port:
@@ -349,7 +356,7 @@ class TCPClient:
 
 
 def _deadline(timeout: float | datetime.timedelta | None) -> float | None:
-    """A time on the loop's clock for a duration from now."""
+    """Convert a duration from now to a time of the event loop's clock."""
     if timeout is None:
         return None
     if isinstance(timeout, datetime.timedelta):
@@ -358,7 +365,7 @@ def _deadline(timeout: float | datetime.timedelta | None) -> float | None:
         return IOLoop.current().time() + timeout
     except TypeError:
         raise TypeError(
-            f"TCPClient.connect: timeout takes seconds or a timedelta or None, not {timeout!r}"
+            f"TCPClient.connect: timeout must be seconds, a timedelta or None, got {timeout!r}"
         ) from None
 
 

@@ -14,7 +14,7 @@ subclass::
 
     async def serve():
         EchoServer().listen(8888)
-        await asyncio.get_running_loop().create_future()     # for ever
+        await asyncio.get_running_loop().create_future()     # run until the process is stopped
 
     asyncio.run(serve())
 """
@@ -47,37 +47,37 @@ from tornado.netutil._error_context import address_name
 __all__ = ["TCPServer"]
 
 _reports = LogRateLimit(gen_log)
-# Those that have accepted connections.
+# All servers that have listening sockets.
 _servers: weakref.WeakValueDictionary[int, TCPServer] = weakref.WeakValueDictionary()
 
 
 def servers() -> list[TCPServer]:
-    """The servers of this process, for who wants to end it."""
+    """Return the servers of this process, for a graceful shutdown or restart."""
     return list(_servers.values())
 
 
 class TCPServer:
-    """Accepts connections and passes each one, as an `.IOStream`, to `handle_stream`.
+    """A server that accepts connections and passes each one, as an `.IOStream`, to `handle_stream`.
 
-    :param ssl_options: a dictionary for `.ssl_options_to_context` (``certfile`` and, unless the same file has
-        it, ``keyfile``), or an `ssl.SSLContext`: the server then speaks TLS. Certificate files of a
-        dictionary that change on disk are used from the next connection on.
-    :param max_buffer_size: bytes that a stream may buffer for reading; the stream's own default otherwise.
-    :param read_chunk_size: bytes that a stream reads at a time.
-    :param max_connections: connections held at a time. One more is refused, unless the server can make room
-        (`.HTTPServer` closes idle ones). Never more than three quarters of the descriptors that the process
-        may open.
-    :param max_connections_per_address: connections of one address, or of one IPv6 network of 64 bits, held at
-        a time. One more is refused. Unix sockets have no address.
+    :param ssl_options: enables TLS: a dictionary for `.ssl_options_to_context` (``certfile`` and, unless the
+        same file contains it, ``keyfile``), or an `ssl.SSLContext`. If certificate files of a dictionary
+        change on disk, the next connection uses the new ones.
+    :param max_buffer_size: maximum size of a stream's read buffer, in bytes; by default that of `.IOStream`.
+    :param read_chunk_size: maximum size of one read of a stream, in bytes; by default that of `.IOStream`.
+    :param max_connections: maximum number of open connections. Further ones are refused, unless the server
+        can close others (`.HTTPServer` closes idle ones). The limit is at most three quarters of the
+        descriptors that the process may open.
+    :param max_connections_per_address: maximum number of open connections from one IPv4 address or one IPv6
+        /64 network. Further ones are refused. Not used for Unix sockets.
     :raises KeyError: for a dictionary without ``certfile``.
     :raises ValueError: for a ``certfile`` or ``keyfile`` that does not exist, and for unknown options.
-    :raises OSError: (`ssl.SSLError`) for files that hold something else.
+    :raises OSError: (`ssl.SSLError`) for files that are not valid.
 
-    Three ways to start one:
+    There are three ways to start a server:
 
-    1. `listen`, in a single process, with the loop running or about to run;
-    2. `add_sockets`, for sockets made by `.bind_sockets` before `.fork_processes`, or inherited;
-    3. `bind` and `start`, the oldest: `start` may fork.
+    1. `listen`, in a single process, before or while the event loop runs;
+    2. `add_sockets`, for sockets from `.bind_sockets` (created before `.fork_processes`) or inherited ones;
+    3. `bind` and `start`, the oldest way: `start` can fork.
     """
 
     def __init__(
@@ -98,10 +98,10 @@ class TCPServer:
         self.read_chunk_size = read_chunk_size
         self.ssl_options = ssl_options
         self._tls_context: tuple[object, ssl.SSLContext] | None = None
-        #: Descriptor to socket, and descriptor to what ends accepting on it.
+        #: The listening sockets by descriptor, and the functions that stop accepting by descriptor.
         self._sockets: dict[int, socket.socket] = {}
         self._handlers: dict[int, Callable[[], None]] = {}
-        #: From bind(), waiting for start().
+        #: Sockets that bind() has created for start().
         self._pending_sockets: list[socket.socket] = []
         self._started = self._stopped = False
         self._connection_limits: ConnectionLimits | None = None
@@ -120,32 +120,32 @@ class TCPServer:
         flags: int | None = None,
         reuse_port: bool = False,
     ) -> None:
-        """Listen on ``port`` and accept connections at once. May be called again for further ports.
+        """Listen on ``port`` and start to accept connections. May be called again for further ports.
 
-        The arguments, and the errors raised, are those of `.bind_sockets`.
+        The arguments and the exceptions are those of `.bind_sockets`.
         """
         self.add_sockets(bind_sockets(port, address, family, backlog, flags, reuse_port))
         self._listens()
 
     def _listens(self) -> None:
-        """Called when `listen` or `bind` has opened a port, for subclasses."""
+        """Do nothing; subclasses override this to be notified when `listen` or `bind` has opened a port."""
 
     def add_sockets(self, sockets: Iterable[socket.socket]) -> None:
         """Accept connections on these listening sockets, which `stop` closes.
 
-        They were made by `.bind_sockets` or `.bind_unix_socket`, or are inherited (`.inherited_sockets` for
-        those of systemd, ``socket.socket(fileno=...)`` for others); they are put into non-blocking mode.
+        The sockets come from `.bind_sockets`, `.bind_unix_socket` or `.inherited_sockets` (systemd), or
+        were created with ``socket.socket(fileno=...)``. They are made non-blocking.
         """
         _servers[id(self)] = self
         for sock in sockets:
-            # The first accept() too many on an inherited socket in blocking mode would stop the loop.
+            # On a blocking socket, accept() without a waiting connection would block the event loop.
             sock.setblocking(False)
             descriptor = sock.fileno()
             self._sockets[descriptor] = sock
             self._handlers[descriptor] = add_accept_handler(sock, self._handle_connection)
 
     def add_socket(self, socket: socket.socket) -> None:
-        """As `add_sockets`, for one socket."""
+        """Accept connections on one listening socket; see `add_sockets`."""
         self.add_sockets([socket])
 
     def bind(
@@ -157,9 +157,9 @@ class TCPServer:
         flags: int | None = None,
         reuse_port: bool = False,
     ) -> None:
-        """Listen on ``port``, but accept connections only from `start` on. Prefer `listen` in new programs.
+        """Listen on ``port``, but accept connections only after `start`. Prefer `listen` in new programs.
 
-        The arguments, and the errors raised, are those of `.bind_sockets`.
+        The arguments and the exceptions are those of `.bind_sockets`.
         """
         bound = bind_sockets(port, address, family, backlog, flags, reuse_port)
         self._listens()
@@ -169,24 +169,24 @@ class TCPServer:
             self._pending_sockets += bound
 
     def start(self, num_processes: int | None = 1, max_restarts: int | None = None) -> None:
-        """Accept connections on the sockets that `bind` made. Prefer `listen` in new programs.
+        """Accept connections on the sockets that `bind` created. Prefer `listen` in new programs.
 
-        :param num_processes: 1 stays in this process. Any other number forks that many children, and ``None``
-            or 0 one for each processor; then no event loop may exist yet, and this returns in the children
-            only.
+        :param num_processes: 1 serves in this process. Any other number forks that many child processes;
+            ``None`` and 0 fork one for each processor. To fork, no event loop may exist yet, and this method
+            returns only in the child processes.
         :param max_restarts: as for `.fork_processes`.
-        :raises RuntimeError: when the server was started before.
+        :raises RuntimeError: if the server has already been started.
         """
         if self._started:
-            raise RuntimeError("this server has been started already: start() may be called once")
+            raise RuntimeError("this server has already been started: call start() only once")
         self._started = True
         if num_processes != 1:
-            process.fork_processes(num_processes, max_restarts)  # by its public name: programs patch it
+            process.fork_processes(num_processes, max_restarts)  # the module attribute: programs patch it
         bound, self._pending_sockets = self._pending_sockets, []
         self.add_sockets(bound)
 
     def stop(self) -> None:
-        """Close the listening sockets. Connections that were accepted go on."""
+        """Close the listening sockets. Accepted connections stay open."""
         if self._stopped:
             return
         self._stopped = True
@@ -200,32 +200,35 @@ class TCPServer:
         self._pending_sockets = []
 
     def _start_draining(self) -> None:
-        """Accept nobody any more, but keep the listening sockets: connections wait in them."""
+        """Stop accepting, but keep the listening sockets open: new connections wait in their backlogs."""
         for remove_handler in self._handlers.values():
             remove_handler()
         self._handlers.clear()
 
     def _stop_draining(self) -> None:
-        """Accept again."""
+        """Resume accepting."""
         for descriptor, sock in self._sockets.items():
             if descriptor not in self._handlers and not self._stopped:
                 self._handlers[descriptor] = add_accept_handler(sock, self._handle_connection)
 
     def _count_running(self) -> int:
-        """How many connections have something under way that should end. Of any protocol: nobody knows."""
+        """Return how many connections are in use and should finish before a restart.
+
+        Always 0 here, because that depends on the protocol.
+        """
         return 0
 
     def handle_stream(self, stream: IOStream, address: tuple[Any, ...]) -> Awaitable[None] | None:
-        """Serve one connection: a function or a coroutine, defined by the subclass or set on the instance.
+        """Serve one connection. A subclass or an instance defines this as a function or a coroutine.
 
-        :param stream: the connection, with its TLS handshake under way where the server speaks TLS.
-        :param address: the peer's address as `socket.socket.accept` gives it: ``(host, port, ...)`` for TCP,
-            mostly an empty string for Unix sockets.
+        :param stream: the connection. On a TLS server its handshake is still in progress.
+        :param address: the peer's address as returned by `socket.socket.accept`: ``(host, port, ...)`` for
+            TCP, usually an empty string for Unix sockets.
 
-        What it raises, at once or later, is logged, and the stream is closed; so it is where something is
-        returned that cannot be awaited.
+        If it raises an exception or returns an object that is not awaitable, that is logged and the stream is
+        closed.
         """
-        raise NotImplementedError("a TCPServer needs handle_stream(stream, address): define it in a subclass")
+        raise NotImplementedError("a subclass of TCPServer must define handle_stream(stream, address)")
 
     def _handle_connection(self, connection: socket.socket, address: Any) -> None:
         stream: IOStream | None = None
@@ -248,7 +251,7 @@ class TCPServer:
                 raise
 
     def _watch(self, result: Awaitable[None], stream: IOStream) -> None:
-        """Run what `handle_stream` returned and see that its error is not lost."""
+        """Await the result of `handle_stream`. On an error, log it and close the stream."""
         if isinstance(result, Coroutine):
             future: Future[Any] = keep_reference(run_eagerly(_asyncio_loop(), result, copy_context()))
         else:
@@ -281,7 +284,7 @@ class TCPServer:
         self._connection_limits = ConnectionLimits(total, each, frozenset(exempt))
 
     def _admit(self, admission: ConnectionLimits, connection: socket.socket, address: Any) -> IOStream | None:
-        """The stream for an accepted connection, or None where there are too many and it was closed."""
+        """Return the stream for an accepted connection; close it and return None if a limit is exceeded."""
         key = admission.key(connection, address)
         if admission.is_too_many(key):
             connection.close()
@@ -298,7 +301,7 @@ class TCPServer:
             _reports.log(
                 "total",
                 logging.WARNING,
-                "connection refused: there are max_connections=%s already, none of them idle",
+                "connection refused: the server has max_connections=%s already, none of them idle",
                 admission.total,
             )
             return None
@@ -308,13 +311,16 @@ class TCPServer:
         return stream  # type: ignore[no-any-return]
 
     def _make_room(self) -> bool:
-        """Close connections that can be spared, as there are too many; whether there were any."""
+        """Close idle connections, because there are too many.
+
+        :returns: whether any connection was closed.
+        """
         return False
 
     def _tls_stream(self, connection: socket.socket, secure: type[SSLIOStream]) -> IOStream | None:
-        """Wrap an accepted connection, or None where the peer has left again."""
+        """Wrap an accepted connection in TLS; return None if the peer has disconnected."""
         try:
-            connection.getpeername()  # wrap_socket() would fail for a peer that left, and forget to close
+            connection.getpeername()  # if the peer has disconnected, wrap_socket() fails without closing
             wrapped = self._context().wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
         except OSError as error:
             gone = isinstance(error, ssl.SSLError) and error.args[0] == ssl.SSL_ERROR_EOF
@@ -326,11 +332,14 @@ class TCPServer:
             wrapped,
             max_buffer_size=self.max_buffer_size,
             read_chunk_size=self.read_chunk_size,
-            connected=True,  # whatever has become of it since
+            connected=True,  # even if the peer has disconnected since
         )
 
     def _context(self) -> ssl.SSLContext:
-        """The context for the next connection; one made of a dictionary is kept while that is unchanged."""
+        """Return the context for the next connection.
+
+        A context created from a dictionary is reused while the dictionary and its files are unchanged.
+        """
         options = self.ssl_options
         if not isinstance(options, dict):
             assert options is not None
@@ -353,9 +362,9 @@ def _dispose(stream: IOStream | None, connection: socket.socket) -> None:
 
 
 def _check_certificate_files(ssl_options: dict[str, Any]) -> None:
-    """Find a mistake when the server is made, rather than at the first connection."""
+    """Check the file names when the server is created, rather than at the first connection."""
     if "certfile" not in ssl_options:
-        raise KeyError('ssl_options of a server need the key "certfile": the file of its certificate')
+        raise KeyError('ssl_options of a server must have the key "certfile": its certificate file')
     for key in ("certfile", "keyfile"):
         name = ssl_options.get(key)
         if name is not None and not os.path.exists(name):

@@ -70,7 +70,7 @@ def test_before_there_is_a_loop(watchers, monkeypatch):
 async def test_a_second_loop_is_warned_of(watchers, expect_log):
     autoreload.start()
     other = ioloop.IOLoop(make_current=False)
-    with expect_log("tornado.general", "several IOLoops"):
+    with expect_log("tornado.general", "more than one IOLoop"):
         autoreload._start_on(other, 100, 1)
     other.close()
 
@@ -204,7 +204,7 @@ def test_a_failure_of_the_notices_is_reported(expect_log):
         raise OSError("no more watches")
 
     notices = FileNotifications(fail, lambda: None)
-    with expect_log("tornado.general", "no more notices of changed files .no more watches."):
+    with expect_log("tornado.general", "notifications of changed files failed .no more watches."):
         notices.start()
         notices._thread.join(20)
     notices.stop()

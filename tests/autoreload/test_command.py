@@ -174,13 +174,13 @@ def test_the_exit_status(expect_log, capsys):
 GOOD = "print('ran', __name__)"
 #: Command lines that fail; files that there are; the last line that is shown; the correction.
 FAILING = {
-    "no program": (["gone.py"], {}, "No such file: 'gone.py'. It is", {"gone.py": GOOD}),
-    "no module": (["-m", "gone"], {}, "No module named 'gone'. It is", {"gone.py": GOOD}),
-    "no package": (["-m", "gone.x"], {}, "No module named 'gone.x'. It is", {"gone/x.py": GOOD}),
+    "no program": (["gone.py"], {}, "No such file: 'gone.py'. It will", {"gone.py": GOOD}),
+    "no module": (["-m", "gone"], {}, "No module named 'gone'. It will", {"gone.py": GOOD}),
+    "no package": (["-m", "gone.x"], {}, "No module named 'gone.x'. It will", {"gone/x.py": GOOD}),
     "no module in it": (
         ["-m", "package.gone"],
         {"package/__init__.py": ""},
-        "No module named 'package.gone'. It is",
+        "No module named 'package.gone'. It will",
         {"package/gone.py": GOOD},
     ),
     "no main module": (

@@ -57,7 +57,7 @@ def test_without_a_side():
 
 
 def test_mistakes_are_named(certificates):
-    with pytest.raises(ValueError, match=r"unknown ssl_options \['certificate'\]: the supported keys are .*certfile"):
+    with pytest.raises(ValueError, match=r"unknown ssl_options \['certificate'\]: the supported keys .*certfile"):
         ssl_options_to_context({"certificate": "x"}, server_side=True)
     with pytest.raises(ValueError, match='"keyfile" but not "certfile"'):
         ssl_options_to_context({"keyfile": str(certificates.key_file)}, server_side=True)

@@ -1,44 +1,46 @@
-"""Restart a program when its source changes, for development.
+"""Restarts a program when its source changes, for development.
 
-``Application(debug=True)`` (or ``autoreload=True``) turns it on by calling `start`. To have it for any
-program, also for one that ends or fails::
+``Application(debug=True)`` and ``autoreload=True`` enable it by calling `start`. To use it for any program,
+including one that exits or fails::
 
     python -m tornado.autoreload [--until-success] program.py [arguments]
     python -m tornado.autoreload [--until-success] -m package.module [arguments]
 
-**What is watched.** The files of all modules imported so far, and those given to `watch`: every half second,
-or where the package ``watchfiles`` is installed (``pip install 'tornado[reload]'``) as soon as the operating
-system tells of a change.
+**Watched files.** These are the files of all modules imported so far, and those passed to `watch`. They are
+checked every half second. If the package ``watchfiles`` is installed (``pip install 'tornado[reload]'``), the
+operating system reports changes immediately.
 
-**What a save does.** Changed files are compiled first. A syntax error is shown in the terminal, and on error
-pages (`problems`), while the running code goes on serving; it is cleared by the next save. After a good one
-nobody is accepted any more, running requests end (for three seconds at most, or the application's setting
-``autoreload_drain_time``), and the program is started again: in the same process, with the same number, from
-the same directory, with the command line it was started with, the interpreter's own flags included.
+**Restart.** Changed files are compiled first. A syntax error is shown in the terminal and on error pages
+(`problems`), and the old code continues to serve until the error is corrected. If all files compile, the
+server stops accepting connections and waits for running requests, for at most three seconds or the
+application setting ``autoreload_drain_time``. Then the program restarts in the same process (with the same
+process id), in the same directory, with its original command line, including the interpreter's flags.
 
-**The port never refuses.** Sockets made by `bind_sockets <tornado.netutil.bind_sockets>` or
-`bind_unix_socket <tornado.netutil.bind_unix_socket>` and all that use them (``listen``, ``bind``) are
-inherited: whoever connects meanwhile waits, and is served by the new code. Other connections, and all state,
-are lost: idle connections, streams of events, and WebSockets, whose clients are told so (close code 1001).
+**No refused connections.** Sockets created by `bind_sockets <tornado.netutil.bind_sockets>` and
+`bind_unix_socket <tornado.netutil.bind_unix_socket>`, also through ``listen`` and ``bind``, are inherited by
+the new program. Clients that connect during the restart wait, and are served by the new code. All state and
+all other connections are lost: idle connections, event streams, and WebSockets, whose clients receive the
+close code 1001.
 
-**When the start fails**, for an import that raises, the error is shown and the next save is waited for; the
-port still does not refuse. A program that was started by hand has to have started once, and to import
-`tornado` before what fails; ``python -m tornado.autoreload`` needs neither, and what is not there at all it
-runs as soon as it appears.
+**Failed start.** If the program fails to start, for example because an import raises an exception, the error
+is shown and the next change restarts the program. Connections are not refused in the meantime. This requires
+that the program has started successfully once, and that it imports `tornado` before the failing code.
+``python -m tornado.autoreload`` requires neither. If the program file or module does not exist, it is run as
+soon as it appears.
 
-**Several processes** (`fork_processes <tornado.process.fork_processes>`): each child watches, and when one of
-them finds a good save, all end their requests and exit; the parent, whose number stays the same, is
-restarted and forks them anew. Bind the sockets before the fork, so that the parent holds them. The
-application may be made before the fork as well.
+**Several processes** (`fork_processes <tornado.process.fork_processes>`). Each child process watches the
+files. When one of them detects a valid change, all children finish their requests and exit. The parent, whose
+process id stays the same, restarts and forks them again. Bind the sockets before the fork, so that the parent
+holds them. The application may also be created before the fork.
 
-Not for production: looking at files costs time, and an update of several files is not one event. On Windows
-the new program is another process, and sockets are bound anew.
+Autoreload is not intended for production: watching files costs time, and an update of several files is not
+atomic. On Windows the new program is another process, and sockets are bound again.
 """
 
 from __future__ import annotations
 
 import asyncio
-import signal  # a name that upstream's module has
+import signal  # Tornado's module has this name
 from collections.abc import Callable
 
 from tornado import _restart, ioloop
@@ -53,29 +55,28 @@ from tornado.log import gen_log
 
 __all__ = ["add_reload_hook", "main", "problems", "start", "wait", "watch"]
 
-# By loop; those of closed loops are taken out when one is added.
+# The watchers by loop. When one is added, the watchers of closed loops are removed.
 _watchers: dict[IOLoop, Watcher] = {}
-# Arguments of a start() that came before there was a loop.
+# The arguments of a start() that was called before there was a loop.
 _wanted: list[tuple[float, float]] = []
 
 
 def start(check_time: float = 500, io_loop: IOLoop | None = None, *, drain_time: float = DRAIN_TIME) -> None:
-    """Watch source files from now on, on the current `IOLoop`; a second call on the same loop does nothing.
+    """Start to watch source files on the current `IOLoop`. A second call on the same loop does nothing.
 
-    Before there is a loop this only notes it, and the watching begins with the first loop of the process: a
-    program may fork in between.
+    If the process has no loop yet, watching starts with the first loop, so the program may fork before that.
 
-    :arg check_time: milliseconds between two looks at the files.
-    :arg drain_time: seconds that running requests have before a restart.
+    :param check_time: time between two checks of the files, in milliseconds.
+    :param drain_time: maximum time that a restart waits for running requests, in seconds.
     :raises ValueError: if either is out of range.
     """
     if io_loop is not None or isinstance(check_time, IOLoop):
         ignored_loop("autoreload.start")
         check_time = 500 if isinstance(check_time, IOLoop) else check_time
     if not check_time > 0:
-        raise ValueError(f"autoreload: check_time is a number of milliseconds above 0, not {check_time!r}")
+        raise ValueError(f"autoreload: check_time must be positive (milliseconds), got {check_time!r}")
     if not drain_time >= 0:
-        raise ValueError(f"autoreload: drain_time is a number of seconds, not {drain_time!r}")
+        raise ValueError(f"autoreload: drain_time must not be negative (seconds), got {drain_time!r}")
     if _has_loop():
         _start_on(IOLoop.current(), check_time, drain_time)
         return
@@ -85,7 +86,7 @@ def start(check_time: float = 500, io_loop: IOLoop | None = None, *, drain_time:
 
 
 def _has_loop() -> bool:
-    """Whether there is a loop; asking asyncio itself would make one."""
+    """Whether the process has an event loop. `asyncio.get_event_loop` would create one."""
     if asyncio._get_running_loop() is not None:
         return True
     return any(not loop.is_closed() for loop in list(IOLoop._ioloop_for_asyncio))
@@ -102,7 +103,7 @@ def _start_on(loop: IOLoop, check_time: float, drain_time: float) -> None:
     if loop in _watchers:
         return
     if _watchers:
-        gen_log.warning("autoreload runs on several IOLoops of one process; one is enough")
+        gen_log.warning("autoreload was started on more than one IOLoop of this process; start it on one")
     watcher = _watchers[loop] = Watcher(loop, check_time, drain_time)
     loop.add_callback(watcher.begin)
 
@@ -112,32 +113,33 @@ def _is_open(loop: IOLoop) -> bool:
 
 
 def watch(filename: str) -> None:
-    """Watch a file that is not an imported module, such as a template or a file of settings.
+    """Watch a file that is not an imported module, such as a template or a configuration file.
 
-    :arg filename: its path; a relative one is taken from the current directory of now.
+    :param filename: the path of the file. A relative path is resolved immediately, against the current
+        directory.
     """
     _files.add(filename)
 
 
 def add_reload_hook(fn: Callable[[], object]) -> None:
-    """Have ``fn()`` called before a restart.
+    """Call ``fn()`` before a restart.
 
-    Sockets and files that Python opened are closed by the restart itself; this is for what is not, a
-    descriptor made inheritable or a child process. In a program of several processes it is called in each
-    that has it. An error it raises is logged.
+    The restart closes the sockets and files that Python opened. Use a hook for other resources, such as an
+    inheritable descriptor or a child process. In a program with several processes, each process calls its own
+    hooks. An exception in a hook is logged.
     """
     _restart.hooks.append(fn)
 
 
 def _reload() -> None:
-    """Restart at once. Programs call it by this name."""
+    """Restart immediately. The function is private, but some programs call it by this name."""
     restart({})
 
 
 def problems() -> list[str]:
-    """What is wrong with files that were saved since the program started, while the older code runs on.
+    """Return the errors in changed files that cannot be compiled. The program still runs the old code.
 
-    :returns: for each such file what the interpreter says of it, its name and line included.
+    :returns: for each such file the interpreter's error message, with the file name and the line.
     """
     return [text for watcher in list(_watchers.values()) for text in watcher.files.broken.values()]
 

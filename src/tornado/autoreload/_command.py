@@ -1,4 +1,4 @@
-"""``python -m tornado.autoreload``: running any program again after each change, however it ended."""
+"""``python -m tornado.autoreload``: runs a program, and runs it again after each change of its source."""
 
 from __future__ import annotations
 
@@ -24,28 +24,28 @@ Usage:
   python -m tornado.autoreload [--until-success] -m MODULE [ARGUMENTS]
   python -m tornado.autoreload [--until-success] PROGRAM.py [ARGUMENTS]
 
-Runs the program, and again whenever one of its source files is saved, also after it has ended or failed.
+Run a program, and restart it whenever one of its source files changes, even after it has exited or failed.
 
 Options:
-  --until-success  end when the program has ended with status 0
-  -m               what follows is the name of a module
-  -h, --help       show this
+  --until-success  exit when the program exits with status 0
+  -m               run a module instead of a file
+  -h, --help       show this help
 """
 
-#: Seconds between two looks while nothing runs.
+#: Seconds between two checks of the files while the program is not running.
 _PERIOD = 0.1
-#: The modules whose lines stand in a traceback before those of the program.
+#: The modules whose frames precede those of the program in a traceback.
 _STARTERS = (__name__, "runpy", "importlib.util", "importlib._bootstrap", "importlib._bootstrap_external")
-#: The interpreter's words, which have the name that Python 3.12 keeps in ``name_from``.
+#: Extracts the name from an ImportError's message; Python 3.12 has it in the attribute ``name_from``.
 _CANNOT_IMPORT = re.compile(r"cannot import name '(\w+)'")
-#: The status after Ctrl-C, as a shell has it: 128 and the number of SIGINT.
+#: The exit status after Ctrl-C, as shells report it: 128 plus the number of SIGINT.
 _INTERRUPTED = 130
 
 
 def main() -> None:
-    """Run the program named on the command line, and again after each change of its source.
+    """Run the program given on the command line, and restart it after each change of its source.
 
-    ``--until-success`` ends when the program has ended with status 0; ``--help`` shows all.
+    With ``--until-success`` it exits when the program exits with status 0. ``--help`` shows all options.
     """
     arguments = sys.argv[1:]
     if arguments[:1] in (["--help"], ["-h"]):
@@ -63,7 +63,7 @@ def main() -> None:
     sys.argv = arguments
     status = _run_module(arguments[0]) if as_module else _run_file(arguments[0])
     if process.task_id() is not None and not status:
-        sys.exit(0)  # a child of fork_processes has done its work; its parent comes here too
+        sys.exit(0)  # a child of fork_processes has finished; its parent runs this code as well
     if until_success and not status:
         return
     try:
@@ -74,12 +74,12 @@ def main() -> None:
 
 
 def wait() -> None:
-    """Wait until a watched file changes, then restart. It does not return.
+    """Wait until a watched file changes, then restart. This function does not return.
 
-    For a program that has ended its work, such as a run of tests, to be run again after each change. With a
-    syntax error in what was saved it goes on waiting.
+    A program that has finished its work, such as a test run, calls it to be run again after each change. If a
+    changed file has a syntax error, it continues to wait.
     """
-    # A file that was saved while the program was starting may have come too late for it.
+    # The program may have imported the old version of a file that changed while the program was starting.
     files = Files(_files.seen_before(_restart.inherited("files")), since=_restart.started)
     group = _restart.group
     pause = time.sleep if group is None else group.wait
@@ -101,21 +101,21 @@ def wait() -> None:
 
 
 def wait_after(error: BaseException) -> None:
-    """Wait for the correction of what has failed with `error`, then restart."""
+    """Wait until the cause of `error` has been corrected, then restart."""
     try:
         watch_places(error)
-        if sys.stderr is not None:  # where the error was shown: no log may have been set up yet
+        if sys.stderr is not None:  # not a log line: the error was shown here, and logging may not be set up
             sys.stderr.write("waiting for a change of the source\n")
         _restart.flush()
         wait()
     except KeyboardInterrupt:
-        pass  # the program ends as it would have after the error
+        pass  # the program exits as it would have after the error
 
 
 def watch_places(error: BaseException) -> None:
-    """Watch the files that an exception has come through, and those that a missing module may be in.
+    """Watch the files in the traceback of an exception, and the files in which a missing module may appear.
 
-    A module whose import failed is not among the imported ones, yet the correction will be made in it.
+    A module whose import failed is not in ``sys.modules``, but is likely to be corrected.
     """
     seen: set[int] = set()
     following: BaseException | None = error
@@ -132,13 +132,16 @@ def watch_places(error: BaseException) -> None:
 
 
 def _missing(name: str, error: ImportError) -> str:
-    """The module that a failed import wants. Of ``from package import module`` it knows the package."""
+    """Return the name of the module that an import could not find.
+
+    For ``from package import module``, the error's ``name`` is only the package.
+    """
     wanted = None if isinstance(error, ModuleNotFoundError) else _CANNOT_IMPORT.match(error.msg)
     return f"{name}.{wanted[1]}" if wanted is not None else name
 
 
 class _MissingPath(Exception):
-    """What the command line names is not there; the message says so."""
+    """Raised if the file or module given on the command line does not exist."""
 
 
 def _run_module(name: str) -> object:
@@ -150,16 +153,17 @@ def _run_module(name: str) -> object:
 
 
 def _look_for(name: str) -> None:
-    """Find a module, or the one that stands for a package, and watch it. As with `runpy`, the packages around
-    it are imported.
+    """Find a module, or the ``__main__`` module of a package, and watch its file.
 
-    :raises _Absent: if there is none; then its appearance is waited for.
+    As with `runpy`, its parent packages are imported.
+
+    :raises _MissingPath: if the module does not exist. The files in which it may appear are watched.
     """
     try:
         spec = importlib.util.find_spec(name)
     except ModuleNotFoundError as error:
         if error.name is None or not f"{name}.".startswith(f"{error.name}."):
-            raise  # a module that a package needs
+            raise  # a parent package imports another module, which does not exist
         spec = None
     if spec is None:
         _files.expect_module(name)
@@ -169,7 +173,7 @@ def _look_for(name: str) -> None:
         spec = importlib.util.find_spec(main_module)
         if spec is None:
             _files.expect_module(main_module)
-            raise _MissingPath(f"No module named {main_module!r}: a package needs one to be run")
+            raise _MissingPath(f"No module named {main_module!r}: a package without one cannot be run")
     if spec.origin:
         _files.add(spec.origin)
 
@@ -177,8 +181,8 @@ def _look_for(name: str) -> None:
 def _run_file(path: str) -> object:
     _files.expect(path)
     if not sys.flags.safe_path:
-        # What the interpreter does for a program it runs itself. The current directory, which it put
-        # there for this module, stays behind it.
+        # As the interpreter does for a program file. The current directory, which it has added because this
+        # module was run with -m, follows.
         sys.path.insert(0, os.path.dirname(os.path.abspath(path)))
 
     def program() -> None:
@@ -190,7 +194,7 @@ def _run_file(path: str) -> object:
 
 
 def _run(name: str, program: Callable[[], object]) -> int:
-    """Run it to its end, and show how it has failed.
+    """Run the program, and log how it exited.
 
     :returns: its exit status, as a shell would see it.
     """
@@ -201,7 +205,7 @@ def _run(name: str, program: Callable[[], object]) -> int:
         gen_log.log(logging.WARNING if status else logging.INFO, "%s exited with status %d", name, status)
         return status
     except _MissingPath as absent:
-        gen_log.error("%s. It is run as soon as that appears", absent)
+        gen_log.error("%s. It will be run as soon as it exists", absent)
         return 1
     except Exception as error:
         gen_log.error("%s exited with an exception", name, exc_info=_without_us(error))
@@ -212,7 +216,7 @@ def _run(name: str, program: Callable[[], object]) -> int:
 
 
 def _status_of(end: SystemExit) -> int:
-    """The status that a program has exited with. Like the interpreter, show what it gave instead of one."""
+    """Return the exit status for a SystemExit. As the interpreter does, print a code that is not a number."""
     if end.code is None or isinstance(end.code, int):
         return (end.code or 0) & 0xFF
     if sys.stderr is not None:
@@ -221,7 +225,7 @@ def _status_of(end: SystemExit) -> int:
 
 
 def _without_us(error: BaseException) -> BaseException:
-    """The same error with a traceback that begins with the program's own lines."""
+    """Remove the frames before the program's own from the traceback of an error, and return the error."""
     place = error.__traceback__
     while place is not None and place.tb_frame.f_globals.get("__name__") in _STARTERS:
         place = place.tb_next

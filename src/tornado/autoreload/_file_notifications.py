@@ -1,8 +1,8 @@
-"""Being told by the operating system that a file has changed, where the package ``watchfiles`` is installed.
+"""Notifications of changed files from the operating system, with the package ``watchfiles``.
 
-It says only when to look; what has changed is found by looking, as by polling. Directories are watched
-rather than files, as editors put a new file in the place of the old one. A file in a directory that was not
-known before is noticed by the look that comes with its directory.
+A notification only triggers a check of all files, the same as polling does. Directories are watched rather
+than files, because editors replace a file by a new one. When a directory is added, all files are checked, so
+changes in it that preceded the watch are detected.
 """
 
 from __future__ import annotations
@@ -16,28 +16,28 @@ from typing import Any
 
 from tornado.log import gen_log
 
-# Milliseconds: how often the thread looks for modules from new directories and whether it is to end, and how
-# long it lets changes gather.
+# In milliseconds: how often the thread checks for modules from new directories and whether to stop, and the
+# arguments ``step`` and ``debounce`` of ``watchfiles``, which set how long changes are collected.
 _RENEWAL = 1000
 _STEP = 10
 _DEBOUNCE = 50
-# More directories than programs have; inotify's own limit is 8192 a user on old kernels.
+# Maximum number of watched directories. On old kernels inotify allows 8192 watches per user.
 _MOST = 4000
 
 
 def directories(files: Iterable[str]) -> list[str]:
-    """The directories that the files are in, those that there are."""
+    """Return the existing directories that contain the files."""
     found = {os.path.dirname(os.path.abspath(path)) for path in files}
     return sorted(path for path in found if os.path.isdir(path))[:_MOST]
 
 
 class FileNotifications:
-    """A thread that calls back, in itself, when one of the watched files may have changed.
+    """A thread that calls a callback when one of the watched files may have changed.
 
-    :param files: gives the files' names, at any time anew.
-    :param callback: to be called from the thread.
-    :param wanted: whether to go on; asked by the thread, every second.
-    :raises ImportError: without ``watchfiles``.
+    :param files: returns the current names of the files. Called in the thread.
+    :param callback: called in the thread when a file may have changed.
+    :param wanted: whether to continue. Called in the thread, once a second.
+    :raises ImportError: if ``watchfiles`` is not installed.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class FileNotifications:
 
         log = logging.getLogger("watchfiles")
         if log.level == logging.NOTSET:
-            # It tells of each change in a directory; where the log is a file there, of its own lines too.
+            # It logs each change in a directory. A log file in that directory would cause an endless loop.
             log.setLevel(logging.WARNING)
         self._watch: Callable[..., Iterable[Any]] = watchfiles.watch
         self._files = files
@@ -60,13 +60,13 @@ class FileNotifications:
         self._thread = threading.Thread(target=self._run, name="tornado.autoreload", daemon=True)
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._thread.start()
-        # A thread that is inside the extension when the interpreter goes away would take it down.
+        # If the thread still runs the extension when the interpreter shuts down, the process crashes.
         atexit.register(self.stop)
 
     def stop(self) -> None:
-        """End the thread."""
+        """Stop the thread and wait for it, for at most 5 seconds."""
         self._end.set()
         atexit.unregister(self.stop)
         if self._thread is not threading.current_thread() and self._thread.is_alive():
@@ -76,14 +76,14 @@ class FileNotifications:
         while not self._end.is_set() and self._wanted():
             try:
                 self._watch_once()
-            except Exception as error:  # too many watches, a file system without them
+            except Exception as error:  # too many watches, or a file system that does not support them
                 if not self._end.is_set():
-                    gen_log.warning("no more notices of changed files (%s); they are looked for", error)
+                    gen_log.warning("notifications of changed files failed (%s); polling instead", error)
                 break
         atexit.unregister(self.stop)
 
     def _watch_once(self) -> None:
-        """Watch the directories of now, until there are others."""
+        """Watch the current directories until the set of directories changes."""
         watched = directories(self._files())
         changes = self._watch(
             *watched,
@@ -96,7 +96,7 @@ class FileNotifications:
             raise_interrupt=False,
             recursive=False,
         )
-        self._callback()  # what has changed before there was a watch
+        self._callback()  # for changes that preceded the watch
         for change in changes:
             if not self._wanted():
                 return
@@ -108,9 +108,10 @@ class FileNotifications:
 
 
 def _concerns(change: Iterable[tuple[object, str]], files: Iterable[str]) -> bool:
-    """Whether a watched file may be among what has changed.
+    """Whether a change may concern a watched file.
 
-    By the last part of the names: how the system calls a directory that links lead to is its own affair.
+    Only the last components of the paths are compared, because the operating system may resolve symbolic
+    links in directory names.
     """
     names = {os.path.basename(path) for _, path in change}
     return bool(names) and any(os.path.basename(path) in names for path in files)

@@ -1,4 +1,4 @@
-"""The files that a program is made of: which they are, which have changed, and whether they compile."""
+"""The source files of a program: their names, which of them have changed, and whether they compile."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from collections.abc import Mapping
 #: Time of the last modification in nanoseconds, and size.
 Stamp = tuple[int, int]
 
-#: Files to watch beside the imported modules, by their full paths; see `add`.
+#: Absolute paths of files to watch in addition to the imported modules; see `add`.
 extra: set[str] = set()
-#: Those of them that were not there when they were added; see `expect`.
+#: The paths in `extra` that did not exist when they were added; see `expect`.
 expected: set[str] = set()
 
 
 def add(path: str) -> None:
-    """Have a file watched. A relative path is meant from where the program is now: it may go elsewhere."""
+    """Watch a file. A relative path is resolved immediately, because the program may change its directory."""
     extra.add(os.path.abspath(path))
 
 
 def expect(path: str) -> None:
-    """Have a file watched that may be missing: its appearance is a change, however old the file is."""
+    """Watch a file that may not exist. Its appearance is a change, whatever its modification time is."""
     add(path)
     if not os.path.exists(path):
         expected.add(os.path.abspath(path))
 
 
 def expect_module(name: str) -> None:
-    """The same for the files that a module may be in which could not be imported."""
+    """Watch the files in which a module that could not be imported may appear."""
     package, _, last = name.rpartition(".")
     roots = getattr(sys.modules.get(package), "__path__", None)
     if roots is None:
@@ -41,20 +41,20 @@ def expect_module(name: str) -> None:
 
 
 def source_files() -> list[str]:
-    """The files of all modules imported so far, and `extra`."""
+    """Return the files of all modules imported so far, and `extra`."""
     files = set(extra)
     for module in list(sys.modules.values()):
-        # Other things are put among the modules, and may answer to any attribute.
+        # Programs put other objects into sys.modules, which may have any attribute.
         path = module.__dict__.get("__file__") if isinstance(module, types.ModuleType) else None
         if isinstance(path, str):
             source = path[:-1] if path.endswith((".pyc", ".pyo")) else path
-            # A relative one is the program that `runpy` runs: it is in `extra` by its full path.
+            # A relative path is the program that `runpy` runs. `extra` has its absolute path.
             files.add(source if os.path.isabs(source) else os.path.abspath(source))
     return sorted(files)
 
 
 def stamp_of(path: str) -> Stamp | None:
-    """What changes when the file does; None where there is no such file."""
+    """Return the modification time and size of a file, None if it does not exist."""
     try:
         status = os.stat(path)
     except OSError:
@@ -63,14 +63,14 @@ def stamp_of(path: str) -> Stamp | None:
 
 
 def error_in(path: str) -> str | None:
-    """What the interpreter says of a file of Python that is not valid; None where it is, or is none."""
+    """Return the interpreter's error message for an invalid Python file, None for all other files."""
     if not path.endswith(".py"):
         return None
     try:
         with open(path, "rb") as file:
             source = file.read()
     except OSError:
-        return None  # gone again; its next appearance has another time
+        return None  # removed; if it is created again, its modification time differs
     try:
         compile(source, path, "exec", dont_inherit=True)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
@@ -80,27 +80,30 @@ def error_in(path: str) -> str | None:
 
 
 class Files:
-    """What was last seen of each file, and those that have been saved with an error in them.
+    """The last known stamp of each file, and the files that have an error.
 
-    :param seen: stamps by path of files that are known already, as the program before this one saw them: a
-        file that was saved while this one was starting has changed since.
-    :param since: a time in nanoseconds. A file that is seen for the first time and was saved later has
+    :param seen: stamps by path, from the previous program in this process. They detect files that changed
+        while this program was starting.
+    :param since: a time in nanoseconds. A file without a known stamp that was modified later counts as
         changed.
     """
 
     def __init__(self, seen: Mapping[str, Stamp] | None = None, since: int | None = None) -> None:
         self._seen: dict[str, Stamp] = dict(seen or {})
         self._since = since
-        #: Path to what is wrong there.
+        #: Error messages by path.
         self.broken: dict[str, str] = {}
 
     def look(self) -> list[str]:
-        """The files that have changed since the last look. One that is seen for the first time has not."""
+        """Return the files that have changed since the last call.
+
+        A file without a known stamp counts as unchanged, except as described at `expect` and `since`.
+        """
         changed = []
         for path in source_files():
             stamp = stamp_of(path)
             if stamp is None:
-                continue  # not a file, or being replaced just now
+                continue  # not a file, or just being replaced
             before = self._seen.get(path)
             self._seen[path] = stamp
             late = before is None and (
@@ -111,9 +114,9 @@ class Files:
         return changed
 
     def check(self, changed: list[str]) -> list[str]:
-        """Compile what has changed, and note what does not compile.
+        """Compile the changed files, and update `broken`.
 
-        :returns: the files among these with an error.
+        :returns: those of the files that have an error.
         """
         for path in [path for path in self.broken if stamp_of(path) is None]:
             del self.broken[path]  # it was removed
@@ -128,12 +131,15 @@ class Files:
         return wrong
 
     def stamps(self, paths: list[str]) -> dict[str, Stamp]:
-        """The stamps of these, for the program that comes after this one."""
+        """Return the stamps of these files, for the next program in this process."""
         return {path: self._seen[path] for path in paths if path in self._seen}
 
 
 def seen_before(value: object) -> dict[str, Stamp]:
-    """`Files.stamps` of the program before this one, as it has come here; empty where it is none."""
+    """Convert the `Files.stamps` that the previous program has passed on as JSON.
+
+    :returns: an empty dictionary if `value` is not valid.
+    """
     if not isinstance(value, dict):
         return {}
     found: dict[str, Stamp] = {}

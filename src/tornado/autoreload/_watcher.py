@@ -1,13 +1,13 @@
-"""From a changed file to the new program, without losing a request.
+"""Detects changed files and restarts the program without losing a request.
 
 States of a watcher::
 
-    WATCHING  files are looked at; what has changed is compiled
-    SETTLING  something good was saved: another look shows whether more is coming
-    DRAINING  nobody is accepted any more (newcomers wait in the listening sockets), running requests end
-    OVER      the program has been replaced, or could not be
+    WATCHING  files are checked; changed files are compiled
+    SETTLING  a valid change was detected; the next check shows whether further files change
+    DRAINING  no connections are accepted (new ones wait in the backlog); running requests finish
+    OVER      the program was replaced, or the restart failed
 
-With an error in a changed file it stays in WATCHING, and the running code goes on serving.
+While a changed file has an error, the watcher stays in WATCHING, and the old code continues to serve.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from tornado.autoreload._files import Files, seen_before, source_files
 from tornado.ioloop import IOLoop, PeriodicCallback
 from tornado.log import gen_log
 
-#: Seconds that running requests have before the restart, unless the program says otherwise.
+#: Default maximum time that a restart waits for running requests, in seconds.
 DRAIN_TIME = 3.0
-# Seconds without a change after which a save is complete; less where the files are looked at more often.
+# Seconds without a further change before the restart, or `check_time` if that is shorter.
 _SETTLE = 0.1
 _DRAIN_STEP = 0.01
-# Milliseconds between looks where the operating system tells of changes: for file systems where it does not.
+# Milliseconds between checks with notifications from the operating system. Some file systems send none.
 _SLOW = 2000
 
 
@@ -39,10 +39,10 @@ class _State(enum.Enum):
 
 
 class Watcher:
-    """Watches the files of the program on one loop, and restarts it.
+    """Watches the files of the program on one event loop, and restarts the program.
 
-    :param check_time: milliseconds between two looks.
-    :param drain_time: seconds that requests have to end.
+    :param check_time: time between two checks of the files, in milliseconds.
+    :param drain_time: maximum time to wait for running requests, in seconds.
     """
 
     def __init__(self, loop: IOLoop, check_time: float, drain_time: float) -> None:
@@ -53,14 +53,14 @@ class Watcher:
         self._changed: dict[str, None] = {}
         self._state = _State.WATCHING
         self._deadline = 0.0
-        # While requests end. Nobody else may hold a server that does not accept, and it holds its sockets.
+        # References to the servers while they drain: there may be no others when accepting has stopped.
         self._servers: list[tcpserver.TCPServer] = []
         self._notices: FileNotifications | None = None
         self._group = _restart.group
         self.look()
 
     def begin(self) -> None:
-        """Look again and again, from now on. In the loop, as a thread may be started."""
+        """Start to watch. Must be called in the event loop, because it may start a thread."""
         group = self._group
         if group is not None:
             self.loop.add_handler(group.fileno(), self._on_asked, IOLoop.READ)
@@ -80,15 +80,15 @@ class Watcher:
         PeriodicCallback(self.look, period).start()
 
     def end(self) -> None:
-        """Look no more: the loop has been closed."""
+        """Stop watching, because the event loop has been closed."""
         self._state = _State.OVER
         if self._notices is not None:
             self._notices.stop()
 
-    # -- looking --
+    # -- watching --
 
     def look(self) -> None:
-        """See what has changed, and do what is to be done about it."""
+        """Check the files, and restart the program if there were valid changes and no more are arriving."""
         if self._state is _State.OVER or self._state is _State.DRAINING:
             return
         changed = self.files.look()
@@ -107,18 +107,18 @@ class Watcher:
             self._drain(self.drain_time)
 
     def _report(self, path: str) -> None:
-        # Every process of a group sees it, and one tells.
+        # Every process of a group detects the error. Only one logs it as an error.
         log = gen_log.debug if process.task_id() else gen_log.error
         log(
-            "%s modified, but is not valid Python; the running code goes on\n%s",
+            "%s modified, but is not valid Python; the old code continues to run\n%s",
             path,
             self.files.broken[path],
         )
 
-    # -- replacing --
+    # -- restarting --
 
     def _on_asked(self, fd: Any, events: int) -> None:
-        """Another process of the group wants all to be replaced."""
+        """Handle a request by another process of the group to restart all of them."""
         self.loop.remove_handler(fd)
         if self._state is _State.WATCHING or self._state is _State.SETTLING:
             request = (self._group and self._group.asked()) or {}
@@ -140,12 +140,12 @@ class Watcher:
             self.loop.call_later(_DRAIN_STEP, self._wait_for_requests)
             return
         if running:
-            gen_log.warning("restarting, though %d connections are still being served", running)
+            gen_log.warning("restarting although %d connections are still being served", running)
         self._replace()
 
     def _replace(self) -> None:
         if self._group is None:
-            # Saved once more while requests were ending: it had better be right.
+            # Files may have changed while requests were finishing. An error in them prevents the restart.
             again = self.files.look()
             for path in again:
                 self._changed[path] = None
@@ -157,10 +157,10 @@ class Watcher:
                 return
         self._state = _State.OVER
         restart(self._words())
-        self._enter_state(_State.OVER)  # it could not be restarted
+        self._enter_state(_State.OVER)  # reached only if the restart failed
 
     def _enter_state(self, state: _State) -> None:
-        """Serve again."""
+        """Set the state, and resume accepting connections."""
         self._state = state
         for server in self._servers:
             server._stop_draining()
@@ -171,9 +171,11 @@ class Watcher:
 
 
 def restart(words: dict[str, Any]) -> None:
-    """Replace the program by a new start of itself; in a child of `fork_processes` end, for the parent does.
+    """Restart the program. A child of `fork_processes` exits, and its parent restarts the program.
 
-    It returns only where that failed.
+    This function returns only if the restart failed.
+
+    :param words: state to pass on to the new program.
     """
     group = _restart.group
     if group is not None and process.task_id() is None:
