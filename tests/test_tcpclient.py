@@ -1,4 +1,4 @@
-"""TCPClient: families, source addresses, TLS, and the phases of a time-out."""
+"""TCPClient: address families, source addresses, TLS, and timeouts in each phase."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tornado.tcpserver import TCPServer
 
 
 class Greeter(TCPServer):
-    """Tells each client where it seems to come from."""
+    """Sends each client the address from which it has connected."""
 
     async def handle_stream(self, stream, address):
         try:
@@ -38,7 +38,7 @@ def greeting(**kwargs):
 
 
 class FixedResolver(Resolver):
-    """Answers what it was made with."""
+    """Returns the addresses given to the constructor."""
 
     def initialize(self, answer):
         self.answer = answer
@@ -62,7 +62,7 @@ async def test_source_address():
 
 async def test_source_port():
     with greeting() as port:
-        for _ in range(20):  # another process may be faster
+        for _ in range(20):  # another process may take the port first
             with socket.socket() as probe:
                 probe.bind(("127.0.0.1", 0))
                 free = probe.getsockname()[1]
@@ -122,7 +122,7 @@ async def test_a_resolver_with_errors_of_its_own():
 
 
 def test_the_resolver_begins_at_once():
-    """Its coroutine takes its first step inside the caller's: Dask steps one by hand, with no event loop."""
+    """The resolver's coroutine starts within the caller's first step. Dask runs one without an event loop."""
 
     class Own(Resolver):
         async def resolve(self, host, port, family=socket.AF_UNSPEC):
@@ -211,7 +211,7 @@ async def test_resolve_timeout(clock):
 
 
 class Hanging(TCPClient):
-    """Its attempts never end."""
+    """A client whose connection attempts never finish."""
 
     def __init__(self, *args):
         super().__init__(*args)
@@ -240,7 +240,7 @@ async def test_connect_timeout_of_an_address(clock):
 
 
 class Ignorant(Resolver):
-    """Knows no name."""
+    """A resolver that cannot resolve any name."""
 
     async def resolve(self, host, port, family=socket.AF_UNSPEC):
         await asyncio.sleep(0)
@@ -272,7 +272,7 @@ async def test_connect_cancelled(clock):
 
 
 class Listening(TCPServer):
-    """Tells of the end of its connection."""
+    """Reports the end of its connection."""
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
@@ -287,7 +287,7 @@ class Listening(TCPServer):
 @pytest.mark.parametrize("timeout", [None, 20])
 @pytest.mark.parametrize("tls", [False, True])
 async def test_cancelled_in_the_turn_of_its_success(tls, timeout, loop_kind, certificates, monkeypatch):
-    """Nobody is given the stream, so it is closed."""
+    """The caller does not receive the stream, so it is closed."""
     server = Listening(ssl_options=certificates.server_context if tls else None)
     (sock,) = bind_sockets(0, "127.0.0.1")
     server.add_socket(sock)
@@ -299,7 +299,7 @@ async def test_cancelled_in_the_turn_of_its_success(tls, timeout, loop_kind, cer
         original(self, *args)
         if not tls or not self.socket.server_side:
             assert task.cancel()
-            kept.append(self)  # else the garbage collector would close it
+            kept.append(self)  # otherwise the garbage collector would close it
 
     monkeypatch.setattr(holder, name, cancelling)
     options = certificates.client_context if tls else None
@@ -314,7 +314,7 @@ async def test_cancelled_in_the_turn_of_its_success(tls, timeout, loop_kind, cer
 
 
 async def test_handshake_timeout():
-    """The server accepts and says nothing; on time-out its end sees the connection close."""
+    """The server accepts the connection and sends nothing. The timeout closes the connection."""
     accepted: asyncio.Future[IOStream] = asyncio.get_running_loop().create_future()
     server = TCPServer()
     server.handle_stream = lambda stream, address: accepted.set_result(stream)  # type: ignore[method-assign]
@@ -338,7 +338,7 @@ class FakeStream:
 
 
 class Race:
-    """A connector whose attempts end when the test says so."""
+    """A connector whose attempts finish when the test decides."""
 
     def __init__(self, addresses, failing=(), delay=3600):
         self.attempts = {}
@@ -401,7 +401,7 @@ async def test_all_fail_with_the_last_error():
 
 
 async def test_silent_addresses_do_not_keep_the_others_waiting(clock):
-    """One attempt joins in each time that the delay has passed, of the two families in turn."""
+    """One attempt starts after each delay, alternating between the two families."""
     race = Race(["6a", "6b", "6c", "4a"], delay=0.25)
     began = [list(race.attempts)]
     for _ in range(5):

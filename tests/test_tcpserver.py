@@ -1,4 +1,4 @@
-"""TCPServer: handlers of every kind, TLS, stopping, mistakes."""
+"""TCPServer: handlers of each kind, TLS, stopping, and invalid arguments."""
 
 from __future__ import annotations
 
@@ -168,7 +168,7 @@ def test_bound_but_not_started():
 
 
 async def test_a_waiting_handler_is_not_collected():
-    """It waits for a Future that nobody else has, and uses its stream no more."""
+    """The handler awaits a Future to which nothing else refers, and no longer uses its stream."""
     began, ends = asyncio.Event(), []
 
     class Server(TCPServer):
@@ -199,7 +199,7 @@ async def test_a_waiting_handler_is_not_collected():
 
 
 def test_start_forks_by_the_public_name(monkeypatch):
-    """Bokeh's tests put their own function in the place of `tornado.process.fork_processes`."""
+    """Bokeh's tests replace `tornado.process.fork_processes`."""
     asked = []
     monkeypatch.setattr("tornado.process.fork_processes", lambda *arguments: asked.append(arguments))
     TCPServer().start(3, max_restarts=5)
@@ -214,7 +214,7 @@ async def test_start_does_not_fork_a_running_loop():
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform cannot fork")
 @pytest.mark.parametrize("how", ["bind and start", "add_sockets after the fork"])
 def test_several_processes_share_a_port(how):
-    """Each child answers with its number; one that dies is started again, with the port still open."""
+    """Each child responds with its number. A child that dies is restarted, and the port stays open."""
     program = f"""
 import os
 from tornado.ioloop import IOLoop
@@ -295,7 +295,7 @@ async def test_tls_by_dictionary(certificates, tmp_path):
 
 
 async def test_tls_peer_that_leaves_at_once(certificates):
-    """No log record, and the server serves on."""
+    """The disconnect is not logged, and the server continues to serve."""
     with listening(TLSServer(certificates.server_context)) as port:
         for _ in range(3):
             sock = socket.create_connection(("127.0.0.1", port))
@@ -305,7 +305,7 @@ async def test_tls_peer_that_leaves_at_once(certificates):
 
 
 class ResettingContext:
-    """An `ssl.SSLContext` whose peers reset their connection right after it was wrapped."""
+    """An `ssl.SSLContext` whose peers reset the connection immediately after it was wrapped."""
 
     def __init__(self, context):
         self.context = context

@@ -1,4 +1,4 @@
-"""Where the watching begins."""
+"""The public functions of autoreload, and notifications from the operating system."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tornado.autoreload._file_notifications import FileNotifications, directorie
 
 @pytest.fixture(autouse=True)
 def watchers(monkeypatch):
-    """Those that the test makes; they look at no files, and leave nothing behind."""
+    """Return the watchers that the test creates. They are fakes that do not watch files."""
     made = []
 
     class Watcher:
@@ -48,7 +48,7 @@ async def test_starting_twice_watches_once(watchers):
 
 
 def test_before_there_is_a_loop(watchers, monkeypatch):
-    """So that a program may fork in between, it makes none."""
+    """No loop is created, so that the program may fork before it creates one."""
     monkeypatch.setattr(autoreload, "_has_loop", lambda: False)
     autoreload.start(100)
     autoreload.start(200, drain_time=1)
@@ -109,7 +109,7 @@ def test_a_relative_name_is_meant_from_where_the_program_was(monkeypatch, tmp_pa
     assert files.look() == [str(tmp_path / "conf.ini")]
 
 
-# -- notices --
+# -- notifications from the operating system --
 
 
 def test_the_directories(tmp_path):
@@ -125,17 +125,17 @@ def test_notices_of_files_and_of_new_directories(tmp_path):
         (tmp_path / name).mkdir()
     notices = FileNotifications(lambda: files, told.release)
     notices.start()
-    assert told.acquire(timeout=20)  # it has begun
+    assert told.acquire(timeout=20)  # the watch has started
     (tmp_path / "a" / "a.py").write_text("x")
     assert told.acquire(timeout=20)
     files.append(str(tmp_path / "b" / "b.py"))
-    assert told.acquire(timeout=20)  # of the new directory
+    assert told.acquire(timeout=20)  # the new directory is watched
     notices.stop()
     assert not notices._thread.is_alive()
 
 
 class Told(threading.Semaphore):
-    """Counts how often it was called back."""
+    """A callback that counts its calls."""
 
     def __init__(self):
         super().__init__(0)
@@ -147,7 +147,7 @@ class Told(threading.Semaphore):
 
 
 def test_other_files_beside_the_watched_ones_are_no_news(tmp_path, expect_log):
-    """Such as the program's own log, into which watchfiles would tell of each change."""
+    """An example is the program's log file, to which watchfiles would log each change."""
     need_watchfiles()
     told = Told()
     notices = FileNotifications(lambda: [str(tmp_path / "a.py")], told)
@@ -164,7 +164,7 @@ def test_other_files_beside_the_watched_ones_are_no_news(tmp_path, expect_log):
     notices.start()
     assert told.acquire(timeout=20)
     (tmp_path / "server.log").write_text("x")
-    assert seen.acquire(timeout=20)  # it came, and was dealt with
+    assert seen.acquire(timeout=20)  # the change was reported and handled
     assert told.count == 1
     (tmp_path / "a.py").write_text("x")
     assert told.acquire(timeout=20)
@@ -177,13 +177,13 @@ def test_watchfiles_logs_no_changes(monkeypatch):
     monkeypatch.setattr(log, "level", logging.NOTSET)
     FileNotifications(list, print)
     assert log.level == logging.WARNING
-    log.setLevel(logging.DEBUG)  # who has asked for it
+    log.setLevel(logging.DEBUG)  # a level that the program has set is kept
     FileNotifications(list, print)
     assert log.level == logging.DEBUG
 
 
 def test_the_notices_end_with_the_loop(monkeypatch, tmp_path):
-    """Which nobody tells of: `asyncio.run` closes it."""
+    """`asyncio.run` closes the loop without a notification."""
     need_watchfiles()
     monkeypatch.setattr(_watcher, "source_files", lambda: [str(tmp_path / "a.py")])
 

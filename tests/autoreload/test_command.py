@@ -20,7 +20,7 @@ def run(*command, cwd):
     )
 
 
-# Rewrites itself once, so that what restarts it is a real change of its own source.
+# Modifies its own source file once, which triggers a restart.
 REWRITES_ITSELF = """
     import os, sys
     from tornado import autoreload
@@ -65,7 +65,7 @@ def test_a_module_restarts_as_a_module(tmp_path):
 
 @pytest.mark.parametrize("how", [["program.py"], ["-m", "program"]])
 def test_a_wrapped_program_is_run_again_until_it_succeeds(tmp_path, how):
-    """It fails at first, after changing its own source."""
+    """Its first run modifies its own source and then fails."""
     (tmp_path / "program.py").write_text(
         textwrap.dedent(
             """
@@ -89,7 +89,7 @@ def test_a_wrapped_program_is_run_again_until_it_succeeds(tmp_path, how):
 
 
 def test_a_syntax_error_is_shown_and_waited_for(tmp_path):
-    """Of a program that imports what is not valid, in a module that is none of the imported ones."""
+    """The error is in a module that the program imports. Because it fails, it is not in ``sys.modules``."""
     (tmp_path / "part.py").write_text("x = = 1\n")
     (tmp_path / "program.py").write_text(
         textwrap.dedent(
@@ -111,7 +111,7 @@ def test_a_syntax_error_is_shown_and_waited_for(tmp_path):
 
 
 def test_a_wrapped_program_that_goes_elsewhere(tmp_path):
-    """It was named by a relative path."""
+    """The program was given by a relative path."""
     (tmp_path / "program.py").write_text(
         textwrap.dedent(
             """
@@ -162,7 +162,7 @@ def test_a_failed_import_is_watched_where_it_failed(monkeypatch, tmp_path, expec
 
 
 def test_the_exit_status(expect_log, capsys):
-    """Of a program that fails it is shown; one that gives a text instead has it shown, as ever."""
+    """A failure status is logged. A text in place of a status is printed, as the interpreter does."""
     assert _command._run("program", lambda: None) == 0
     assert _command._run("program", lambda: sys.exit()) == 0
     for code, status in ((3, 3), ("no database", 1)):
@@ -172,7 +172,7 @@ def test_the_exit_status(expect_log, capsys):
 
 
 GOOD = "print('ran', __name__)"
-#: Command lines that fail; files that there are; the last line that is shown; the correction.
+#: Command lines that fail; existing files; the last line of the error; the files that correct it.
 FAILING = {
     "no program": (["gone.py"], {}, "No such file: 'gone.py'. It will", {"gone.py": GOOD}),
     "no module": (["-m", "gone"], {}, "No module named 'gone'. It will", {"gone.py": GOOD}),
@@ -209,7 +209,7 @@ FAILING = {
 
 @pytest.mark.parametrize("name", FAILING)
 def test_what_fails_is_shown_and_run_again_once_corrected(tmp_path, name):
-    """The error is, and not how we have come there."""
+    """The traceback contains no frames of the modules that run the program."""
     arguments, files, last_line, correction = FAILING[name]
     save(tmp_path, files)
     with subprocess.Popen(
@@ -274,7 +274,7 @@ def test_ctrl_c_while_waiting_ends_quietly(tmp_path, arguments, shown):
     assert len(errors.splitlines()) == shown
 
 
-# ``python -m tornado.autoreload``, which says when it has begun to wait.
+# ``python -m tornado.autoreload`` that prints a line when it starts to wait.
 WAITING = """
 import time
 from tornado.autoreload import _command

@@ -1,4 +1,4 @@
-"""What a program is made of, and what has changed there."""
+"""The source files of a program, and the detection of changes in them."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ def test_a_change_is_noticed(tmp_path):
     files = Files()
     assert files.look() == []
     assert files.look() == []
-    touch(tmp_path / "settings.txt", "2", 900)  # an older time is another time too
+    touch(tmp_path / "settings.txt", "2", 900)  # an older time also counts as a change
     assert files.look() == [path]
-    touch(tmp_path / "settings.txt", "longer", 900)  # and so is another size
+    touch(tmp_path / "settings.txt", "longer", 900)  # so does another size
     assert files.look() == [path]
     assert files.look() == []
     assert files.stamps([path, "other"]) == {path: (900 * 10**9, 6)}
 
 
 def test_what_the_program_before_has_seen(tmp_path):
-    """Saved between its last look and our first."""
+    """The file changed between the last check of the previous program and the first check of this one."""
     path = touch(tmp_path / "a.txt", "1", 1_000)
     same = touch(tmp_path / "b.txt", "1", 1_000)
     stamps = Files()
@@ -102,7 +102,7 @@ def test_the_files_of_modules(monkeypatch, tmp_path):
 
 
 def test_the_appearance_of_what_was_missing_is_a_change(tmp_path):
-    """However old the file is that is put there; of what was there it is none."""
+    """The modification time of a new file does not matter. A file that already existed is not a change."""
     path, there = str(tmp_path / "missing.py"), touch(tmp_path / "there.py", "", 500)
     _files.expect(path)
     _files.expect(there)

@@ -1,4 +1,4 @@
-"""A real program is edited while it serves: no request is lost, and the port never refuses."""
+"""A program is edited while it serves requests: no request is lost and no connection is refused."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def need_watchfiles() -> None:
 
 
 class Slow(threading.Thread):
-    """A request that takes until the gate lets it go."""
+    """A request that does not finish before `end` is called."""
 
     def __init__(self, live: Live) -> None:
         super().__init__()
@@ -74,7 +74,7 @@ def test_good_bad_and_good_again(tmp_path, arguments, options):
         place = live.wait_for_output("restarting")
         assert slow.end() == "good 1"
         assert live.wait_for_answer("good 2")[who] == live.process.pid
-        live.wait_for_start(2)  # or it would be that start which fails
+        live.wait_for_start(2)  # else the next change would make this start fail
 
         live.save("TEXT = = 'bad'")
         place = live.wait_for_output("invalid syntax", place)
@@ -101,7 +101,7 @@ def test_good_bad_and_good_again(tmp_path, arguments, options):
 
 
 def test_a_bad_save_while_requests_end(tmp_path):
-    """The restart was under way, and is called off."""
+    """The restart has begun and is cancelled."""
     with Live(tmp_path) as live:
         live.wait_for_answer("good 1")
         slow = Slow(live)
@@ -117,7 +117,7 @@ def test_a_bad_save_while_requests_end(tmp_path):
 
 
 def test_an_interrupt_after_a_failed_start(tmp_path):
-    """The program says that it waits, though it has set up no log, and ends without a word."""
+    """The program reports that it waits, although logging is not set up, and exits without further output."""
     with Live(tmp_path) as live:
         live.wait_for_answer("good 1")
         live.end_probe()
@@ -143,10 +143,10 @@ def test_a_request_that_does_not_end(tmp_path, processes):
 
 
 def assert_page_tells(live: Live) -> None:
-    """In every process it is known, sooner or later."""
+    """Check that the error page shows the syntax error. Each process detects it, at different times."""
     for _ in range(1000):
         page = live.get("/failing", Accept="text/html")
         assert "on purpose" in page
         if "greeting.py" in page and "invalid syntax" in page:
             return
-    raise AssertionError("the error page does not tell of the syntax error")
+    raise AssertionError("the error page does not show the syntax error")

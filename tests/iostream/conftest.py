@@ -1,4 +1,4 @@
-"""What the tests of streams share."""
+"""Fixtures for the tests of streams."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ from tests.support.streams import KINDS
 
 @pytest.fixture(params=KINDS)
 def kind(request: pytest.FixtureRequest) -> str:
-    """Run the test on a plain and on a TLS connection; for `stream_pair`."""
+    """Run the test with a plain and with a TLS connection (an argument of `stream_pair`)."""
     value: str = request.param
     return value

@@ -1,4 +1,4 @@
-"""Reading on request, over plain and TLS connections, on both kinds of loop."""
+"""Reads on request, over plain and TLS connections, on asyncio's loop and on uvloop."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ async def test_a_huge_read_goes_straight_into_the_buffer(certificates: Certifica
 
 
 async def test_who_got_less_than_he_asked_for_does_not_ask_again(loop_kind: str) -> None:
-    """A receive that gives less has given all: until the loop tells of more, another one would be in vain."""
+    """A receive that returns less than asked for has emptied the descriptor; a further one is unnecessary."""
     ours, theirs = socket.socketpair()
     with theirs:
         stream = IOStream(ours)
@@ -167,19 +167,19 @@ async def test_the_peers_leaving_is_noticed_while_nobody_reads(
 
 
 async def turns_until_told(told: list[str]) -> None:
-    """Let the loop take turns until the close callback has run; no timer, and nobody reads or writes."""
+    """Run iterations of the event loop until the close callback has run, without timers, reads or writes."""
     for _ in range(5000):
         if told:
             return
         await asyncio.sleep(0)
-    raise AssertionError("the close callback does not run")
+    raise AssertionError("the close callback has not been called")
 
 
 @pytest.mark.parametrize("unread", [0, 1, 1000, 60_000])
 async def test_the_end_is_told_behind_unread_bytes(
     unread: int, loop_kind: str, kind: str, certificates: Certificates
 ) -> None:
-    """Which can be read then. No timer has a part in it: a few turns of the loop do."""
+    """The bytes can still be read. The detection needs no timer, only some event loop iterations."""
     async with stream_pair(kind, certificates, family="tcp") as (server, client):
         told: list[str] = []
         server.set_close_callback(lambda: told.append("closed"))
@@ -207,7 +207,7 @@ async def test_no_more_than_a_chunk_is_received_to_see_the_end(
         await turns(100)
         assert 1000 <= server._read_buffer_size < 2000
         assert not told
-        assert await server.read_bytes(9_500) == bytes(9_500)  # and the watch goes on
+        assert await server.read_bytes(9_500) == bytes(9_500)  # after that, the stream watches again
         await turns_until_told(told)
         assert await server.read_until_close() == bytes(500)
 
@@ -231,7 +231,7 @@ async def test_a_close_callback_runs_once_and_after_the_reads(kind: str, certifi
 async def test_reset(loop_kind: str, certificates: Certificates) -> None:
     async with stream_pair("plain", certificates, family="tcp") as (server, client):
         read = server.read_bytes(1)
-        server._peer_address = ("192.0.2.1", 80)  # as of an accepted one; afterwards the kernel has forgotten
+        server._peer_address = ("192.0.2.1", 80)  # as for an accepted socket: no longer known after the reset
         reset(client)
         with pytest.raises(
             StreamClosedError, match=r"reset by peer \(reading from 192.0.2.1:80\)$"
@@ -290,7 +290,7 @@ async def test_a_cancelled_read_loses_nothing(loop_kind: str, kind: str, certifi
 
 
 async def test_a_flood_yields_to_the_loop(loop_kind: str, kind: str, certificates: Certificates) -> None:
-    """A reader whose reads are all satisfied at once must not keep the loop to itself."""
+    """Reads that are all satisfied immediately must not monopolize the event loop."""
     async with stream_pair(kind, certificates) as (server, client):
 
         async def flood() -> None:
@@ -315,7 +315,7 @@ async def test_a_flood_yields_to_the_loop(loop_kind: str, kind: str, certificate
 
 
 async def test_subclass_over_descriptor_methods(loop_kind: str) -> None:
-    """A program's own stream, whose input and output are lists."""
+    """A stream class of a program, whose input and output are lists."""
 
     class Loopback(BaseIOStream):
         def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""A Future of a stream that is cancelled: the stream is usable as before, or closed where that cannot be."""
+"""Cancelling the Future of a stream operation: the stream stays usable or, if that is not possible, closes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ READS: dict[str, Callable[[IOStream], asyncio.Future[Any]]] = {
 async def test_a_read_leaves_every_byte(
     name: str, loop_kind: str, kind: str, certificates: Certificates
 ) -> None:
-    """Cancelled while it waits, with nothing and (unless that would do) with a part received."""
+    """The read is cancelled before any data and, unless it is partial, after some data has arrived."""
     async with stream_pair(kind, certificates) as (server, client):
         read = READS[name](server)
         read.cancel()
@@ -58,7 +58,7 @@ def _filled(stream: IOStream) -> int:
 
 
 async def test_a_read_that_was_done_in_the_same_turn(certificates: Certificates) -> None:
-    """Cancelling comes too late for a Future that is done: its result is there."""
+    """A Future that is already done cannot be cancelled, and keeps its result."""
     async with stream_pair("plain", certificates) as (server, client):
         read = server.read_bytes(3)
         await client.write(b"abcdef")
@@ -74,7 +74,7 @@ async def _read_into(stream: IOStream, buffer: bytearray) -> int:
 
 
 async def test_a_buffer_can_be_used_again_after_its_read(loop_kind: str, certificates: Certificates) -> None:
-    """At once, and no received byte is lost by what is written to it."""
+    """The caller may write to the buffer immediately after the cancellation; received bytes are not lost."""
     async with stream_pair("plain", certificates) as (server, client):
         buffer = bytearray(100_000)
         read = server.read_into(buffer)
@@ -83,7 +83,7 @@ async def test_a_buffer_can_be_used_again_after_its_read(loop_kind: str, certifi
             await asyncio.sleep(0)
         read.cancel()
         buffer[:] = bytes(100_000)
-        buffer.clear()  # a BufferError while somebody holds it
+        buffer.clear()  # would raise BufferError if a view of it existed
         assert await server.read_bytes(3) == b"abc"
         buffer = bytearray(100_000)
         reading = asyncio.ensure_future(_read_into(server, buffer))
@@ -150,7 +150,7 @@ async def test_who_waits_for_the_handshake_may_be_another(loop_kind: str, certif
 
 @pytest.mark.parametrize("server_side", [False, True])
 async def test_start_tls_closes(server_side: bool, loop_kind: str, certificates: Certificates) -> None:
-    """Nobody has the new stream yet, and the old one is of no use."""
+    """The program has no reference to the new stream, and the old one cannot be used."""
     async with stream_pair("plain", certificates) as (stream, peer):
         context = certificates.server_context if server_side else certificates.client_context
         shaking = stream.start_tls(server_side, context, None if server_side else "localhost")

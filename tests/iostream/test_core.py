@@ -101,7 +101,7 @@ def test_closing_after_the_loop() -> None:
 
 
 class Forgetful(BaseIOStream):
-    """A program's own stream, which lets go of its socket when it is closed."""
+    """A stream class of a program that drops its socket when it is closed."""
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock: Any = sock
@@ -140,7 +140,7 @@ async def test_all_are_told_by_a_subclass_without_a_descriptor(loop_kind: str) -
 
 @pytest.mark.skipif(os.name == "nt", reason="no pipes on Windows")
 async def test_all_are_told_where_closing_fails() -> None:
-    """Here somebody else has closed the descriptor."""
+    """The program has closed the descriptor, so closing the stream fails."""
     reader, writer = os.pipe()
     stream = PipeIOStream(reader)
     called = asyncio.Event()

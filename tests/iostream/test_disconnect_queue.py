@@ -1,4 +1,4 @@
-"""Many peers that leave at once."""
+"""Many simultaneous disconnects."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from tornado.iostream import IOStream
 from tornado.iostream._disconnect_queue import DisconnectQueue
 
 MANY = 100
-#: The most that is done in one turn at first.
+#: Maximum number of disconnects handled in the first event loop iteration.
 FIRST = 12
 
 Pair = tuple[IOStream, IOStream, Recorder]
 
 
 async def pairs(stack: AsyncExitStack, kind: str, certificates: Certificates, family: str) -> list[Pair]:
-    """So many connected streams, the servers' in push mode."""
+    """Return `MANY` pairs of connected streams, with the server's stream in push mode."""
     made = []
     for _ in range(MANY):
         server, client = await stack.enter_async_context(stream_pair(kind, certificates, family))
@@ -35,7 +35,10 @@ async def pairs(stack: AsyncExitStack, kind: str, certificates: Certificates, fa
 
 
 async def first_turn(consumers: list[Recorder]) -> int:
-    """Wait until all have been told of an end; how many were in the first turn of the loop that had any."""
+    """Wait until all consumers have been notified.
+
+    :returns: the number notified in the first event loop iteration with a notification.
+    """
     first = 0
     while not all(consumer.events for consumer in consumers):
         await asyncio.sleep(0)
@@ -67,7 +70,7 @@ async def test_many_resets_leave_the_loop_its_turns(loop_kind: str, certificates
 
 
 async def test_a_few_are_not_put_off(loop_kind: str, kind: str, certificates: Certificates) -> None:
-    """Nothing of what one connection does waits longer than ever."""
+    """A single disconnect is handled without a delay."""
     async with stream_pair(kind, certificates) as (server, client):
         consumer = Recorder()
         server._start_push(consumer)
@@ -79,7 +82,7 @@ async def test_a_few_are_not_put_off(loop_kind: str, kind: str, certificates: Ce
 
 
 class Peer:
-    """Notes how, and in which context, it was told."""
+    """Records the error and the context of each notification."""
 
     def __init__(self, told: list[tuple[Peer, Exception | None, str]]) -> None:
         self._told = told
@@ -122,7 +125,7 @@ async def test_who_ends_twice_is_told_once_and_of_the_error() -> None:
 
 @pytest.mark.parametrize("change", ["closed", "another consumer", "taken"])
 async def test_what_happened_meanwhile_counts(certificates: Certificates, change: str) -> None:
-    """A stream that is another's, or closed, when its turn comes is left alone."""
+    """A stream that was closed or has another consumer when its entry is handled is not notified."""
     async with AsyncExitStack() as stack:
         made = await pairs(stack, "plain", certificates, "unix")
         for _, client, _ in made:
@@ -149,13 +152,13 @@ async def test_what_happened_meanwhile_counts(certificates: Certificates, change
 
 
 class Known(DisconnectQueue):
-    """May be referred to weakly."""
+    """A queue that supports weak references."""
 
     __slots__ = ("__weakref__",)
 
 
 async def test_nothing_refers_back() -> None:
-    """The departures go with their loop, without the collector."""
+    """The queue is freed together with its event loop, without the garbage collector."""
     departures = Known(asyncio.get_running_loop())
     held = weakref.ref(departures)
     gc.disable()

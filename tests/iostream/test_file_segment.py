@@ -1,4 +1,4 @@
-"""Pieces of files among the bytes of a stream."""
+"""File segments in the output of a stream."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def piece(path: Path, start: int = 0, size: int = len(CONTENT)) -> FileSegment:
 
 @pytest.fixture(params=["kernel", "no sendfile", "overridden"])
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """How the bytes get to the socket."""
+    """The method by which the bytes are written to the socket."""
     if request.param == "no sendfile":
         monkeypatch.setattr("tornado.iostream._socket._HAS_SENDFILE", False)
     elif request.param == "overridden":
@@ -130,7 +130,7 @@ async def test_a_file_that_shrinks_closes_the_stream(
     async with stream_pair("tls" if tls else "plain", certificates) as (server, client):
         future = server._send_file(piece(path))
         os.truncate(path, 1000)
-        with expect_log("tornado.general", "the file became shorter"):
+        with expect_log("tornado.general", "the file was truncated"):
             got = await client.read_until_close()
             with pytest.raises(StreamClosedError) as caught:
                 await future

@@ -15,18 +15,18 @@ from tests.support.streams import Recorder, reset, socket_pair, stream_pair, tur
 from tornado.iostream import IOStream, _hangup
 from tornado.iostream._hangup import INTERVAL, HangUpMonitor
 
-#: More than is read ahead, less than a kernel takes from a client that is not read.
+#: More bytes than a stream reads ahead, and fewer than the kernel buffers for a server that does not read.
 AHEAD = bytes(100_000)
 
 
 @pytest.fixture
 def eager(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have the monitor look in each iteration of the event loop."""
+    """Have the monitor check in each iteration of the event loop."""
     monkeypatch.setattr(_hangup, "INTERVAL", 0)
 
 
 class Pausing(Recorder):
-    """A consumer that pauses at the first bytes, and wants to know of a disconnect."""
+    """A consumer that pauses when it receives the first bytes, and has an `eof_pending` method."""
 
     def __init__(self, stream: IOStream) -> None:
         super().__init__(lambda data: stream._pause_reading())

@@ -1,4 +1,4 @@
-"""Push mode: the contract with our own protocols."""
+"""Push mode: the contract with the project's own protocols."""
 
 from __future__ import annotations
 
@@ -364,7 +364,7 @@ async def test_read_from_fd_is_honoured(
         await client.write(b"pull")
         assert await server.read_bytes(4) == b"pull"
         assert calls == [4]
-        if way != "instance":  # the way of every request looks at the class alone
+        if way != "instance":  # for speed, push mode checks only the class
             consumer = Recorder()
             server._start_push(consumer)
             await client.write(b"push")
@@ -375,7 +375,7 @@ async def test_read_from_fd_is_honoured(
 
 
 async def test_an_idle_stream_is_small(certificates: Certificates) -> None:
-    """Stream, socket and registration with asyncio's loop together; the kernel's part is not ours."""
+    """Stream, socket object and registration with asyncio's loop together; kernel memory is not counted."""
     consumer, pairs = Recorder(), [socket.socketpair() for _ in range(300)]
     streams = []
 
@@ -403,7 +403,7 @@ async def test_an_idle_stream_is_small(certificates: Certificates) -> None:
 
 
 class Lender(Recorder):
-    """A consumer that lends its input to whoever reads."""
+    """A consumer that suspends push mode when the program reads."""
 
     stream: IOStream
     unread = b""
@@ -418,7 +418,7 @@ async def test_what_others_have_left_is_given_back_and_not_delivered(
     async with stream_pair(kind, certificates) as (server, client):
         consumer = Lender()
         consumer.stream, consumer.unread = server, b"one"
-        assert server._resume_push() == b""  # nothing was lent
+        assert server._resume_push() == b""  # push mode was not suspended
         server._start_push(consumer)
         await client.write(b"two")
         assert await server.read_until(b"t") == b"onet"

@@ -20,7 +20,7 @@ from tornado.iostream._read_requests import (
 
 
 def feed(request: ReadRequest, data: bytes) -> tuple[object, bytes]:
-    """Give the bytes one by one until the request is satisfied: its result and what was left over."""
+    """Feed the bytes one by one until the request is satisfied; return its result and the remaining bytes."""
     buffer = bytearray()
     for at, byte in enumerate(data, 1):
         buffer.append(byte)
@@ -53,7 +53,7 @@ def test_into_a_buffer() -> None:
     assert request.find(buffer, True) == 0
     assert request.take(buffer, 0) == 5
     assert (target, buffer) == (b"abcde", b"fg")
-    target.clear()  # the view is gone
+    target.clear()  # the view has been released
 
 
 def test_into_a_buffer_given_back() -> None:
@@ -73,7 +73,7 @@ def test_max_bytes(request_: ReadRequest) -> None:
 
 
 class CountingPattern:
-    """Counts the bytes that a search has to look at."""
+    """Counts the bytes that are searched."""
 
     pattern = b"needle"
 
@@ -140,7 +140,7 @@ async def test_it_is_not_given_to_a_reader_who_has_left() -> None:
 
 @pytest.mark.parametrize("request_", [ReadCount(12, False), ReadUntilClose()])
 def test_a_read_that_gathers(request_: ReadCount | ReadUntilClose) -> None:
-    """What came before it is in the buffer; what comes goes to the result; what is over stays for others."""
+    """Bytes from the buffer and received bytes form the result; excess bytes stay in the buffer."""
     pull = ReadState()
     pull.add(b"abc")
     pull.request = request_
@@ -159,7 +159,7 @@ def test_a_read_that_gathers(request_: ReadCount | ReadUntilClose) -> None:
 
 
 def receive(request: ReadRequest, data: bytes) -> bool:
-    """Put the bytes where the request wants them."""
+    """Copy the bytes into the memory that the request provides."""
     room = request.room()
     assert room is not None
     with room:
@@ -171,13 +171,13 @@ def test_a_large_read_is_received_into_its_result() -> None:
     request, buffer = ReadLargeCount(10), bytearray(b"abc")
     assert request.find(buffer, True) == NOT_YET
     assert not receive(request, b"defg")
-    buffer += b"h"  # by whatever way
+    buffer += b"h"  # received into the buffer instead
     assert request.find(buffer, True) == NOT_YET
     assert receive(request, b"ij")
     assert request.gathered is not None
     whole = request.gathered.getvalue()
     assert request.take(buffer, 0) == b"abcdefghij"
-    assert request.take(buffer, 0) is whole  # and not copied
+    assert request.take(buffer, 0) is whole  # not a copy
 
 
 def test_a_large_read_given_back() -> None:

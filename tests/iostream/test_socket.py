@@ -160,14 +160,14 @@ async def test_start_tls_given_up_closes_the_connection(loop_kind: str, certific
 async def test_start_tls_after_a_reset_leaves_nothing_behind(
     noticed: bool, loop_kind: str, certificates: Certificates
 ) -> None:
-    """The stream is closed, and whoever gets the number of its descriptor is not taken out of the loop."""
+    """Closing the old stream does not affect a new stream that has the same descriptor number."""
     sock, other = socket_pair("tcp")
     peer = "{}:{}".format(*sock.getpeername())
     server = IOStream(sock)
     server._peer_address = sock.getpeername()
     number = sock.fileno()
     told: list[str] = []
-    if noticed:  # it is registered
+    if noticed:  # the stream is registered with the event loop
         server.set_close_callback(lambda: told.append("closed"))
     other.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     other.close()
@@ -195,7 +195,7 @@ async def test_start_tls_after_a_reset_leaves_nothing_behind(
 async def test_a_socket_lost_in_wrapping_closes_the_stream(
     certificates: Certificates, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As where the reset comes between the question and wrapping."""
+    """The connection is reset between the check and the wrapping of the socket."""
 
     def lose(sock: socket.socket, *_: Any, **__: Any) -> None:
         socket.socket(fileno=sock.detach()).close()
@@ -209,7 +209,7 @@ async def test_a_socket_lost_in_wrapping_closes_the_stream(
 
 
 async def test_start_tls_keeps_the_peers_name(certificates: Certificates) -> None:
-    """It is found out by the new stream where the old one had no need to know it."""
+    """The new stream knows the peer's address even if the old stream has not looked it up."""
     async with stream_pair("plain", certificates, family="tcp") as (server, client):
         peer = "{}:{}".format(*server.socket.getpeername())
         assert server._peer_address is None
@@ -221,7 +221,7 @@ async def test_start_tls_keeps_the_peers_name(certificates: Certificates) -> Non
             await secure_server.read_bytes(1)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse, or let the client wait")
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse the connection or keep it waiting")
 async def test_a_unix_socket_with_too_many_waiting(loop_kind: str, tmp_path: Path) -> None:
     path = str(tmp_path / "s")
     with socket.socket(socket.AF_UNIX) as listener:

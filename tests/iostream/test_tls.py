@@ -134,13 +134,13 @@ async def test_options_that_do_not_fit(certificates: Certificates) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         client = SSLIOStream(socket.socket(), ssl_options=certificates.client_context)
         with pytest.raises(ValueError, match="hostname"):
-            await client.connect(listener.getsockname())  # the context checks a name, and there is none
+            await client.connect(listener.getsockname())  # the context verifies a name, but none is given
 
 
 async def test_closing_says_goodbye(loop_kind: str, certificates: Certificates) -> None:
     async with stream_pair("tls", certificates) as (server, client):
         server.close()
-        client.socket.suppress_ragged_eofs = False  # an end without close_notify would be an error then
+        client.socket.suppress_ragged_eofs = False  # so that an end without close_notify is an error
         client.socket.setblocking(True)
         assert client.socket.recv(1) == b""
 
@@ -148,7 +148,7 @@ async def test_closing_says_goodbye(loop_kind: str, certificates: Certificates) 
 async def test_records_that_wait_inside_tls_are_not_forgotten(
     loop_kind: str, certificates: Certificates
 ) -> None:
-    """One record, taken in small bites: the event loop sees nothing of the rest."""
+    """One record is read in small parts. The event loop cannot see that the rest is available."""
     async with stream_pair("tls", certificates, read_chunk_size=100) as (server, client):
         await client.write(bytes(10_000))
         for _ in range(50):
@@ -162,7 +162,7 @@ async def test_records_that_wait_inside_tls_are_not_forgotten(
 
 
 class SwappedTLS:
-    """A TLS socket that asks for the other direction once, as renegotiation and key updates may."""
+    """A TLS socket that once waits for the opposite direction, as with renegotiation and key updates."""
 
     def __init__(self, inner: ssl.SSLSocket) -> None:
         self.inner = inner
@@ -207,7 +207,7 @@ async def test_a_write_that_needs_to_read(loop_kind: str, certificates: Certific
 
 
 async def test_records_of_single_bytes(loop_kind: str, certificates: Certificates) -> None:
-    """They cost a receive each: the loop has its turn after a bounded number of them, not of bytes."""
+    """Each record needs a receive. The number of receives per event loop iteration is limited."""
     async with stream_pair("tls", certificates, family="tcp") as (server, client):
         receives = most = turns_taken = 0
         original = server._receive
@@ -228,7 +228,7 @@ async def test_records_of_single_bytes(loop_kind: str, certificates: Certificate
             await client.write(b"x")
         next_turn()
         assert len(await server.read_bytes(2000)) == 2000
-        assert most <= 2 * (LARGE_SHARE // _CALL + 1)  # a read's own call, and an event of the loop
+        assert most <= 2 * (LARGE_SHARE // _CALL + 1)  # the call that starts the read, and one loop event
         assert turns_taken >= 2
 
 
@@ -258,10 +258,10 @@ async def test_bytes_split_anywhere(loop_kind: str, certificates: Certificates) 
 
 
 async def test_a_goodbye_without_an_end_of_the_connection(loop_kind: str, certificates: Certificates) -> None:
-    """The peer's close_notify is the end of input, although TCP stays open; its lack is one as well."""
+    """A close_notify ends the input although TCP stays open; so does the end of TCP without close_notify."""
     async with stream_pair("tls", certificates) as (server, client):
         client.write(b"last words")
-        with pytest.raises(ssl.SSLWantReadError):  # it would wait for ours
+        with pytest.raises(ssl.SSLWantReadError):  # it waits for the server's close_notify
             client.socket.unwrap()
         assert await server.read_until_close() == b"last words"
     async with stream_pair("tls", certificates) as (server, client):
@@ -271,7 +271,7 @@ async def test_a_goodbye_without_an_end_of_the_connection(loop_kind: str, certif
 
 
 async def test_writes_of_each_kind_before_the_handshake(loop_kind: str, certificates: Certificates) -> None:
-    """Nothing is sent until it is over; then all of it, in order, whatever its size."""
+    """Nothing is sent before the handshake is done; after it, everything is sent in order."""
     ours, theirs = socket_pair()
     server = tls_stream(ours, certificates.server_context, server_side=True)
     view = memoryview(bytearray(range(256)) * 1000)
@@ -336,7 +336,7 @@ async def test_strangers_to_tls_cost_few_lines(
     assert expected.records[-1].getMessage().endswith("(and 5 more since the last such line)")
 
 
-# -- a peer that resets the connection around the wrapping of its socket --
+# -- a connection reset before or after the socket is wrapped --
 
 
 def reset_by(sock: socket.socket) -> None:
@@ -381,7 +381,7 @@ async def test_start_tls_fails_if_the_peer_resets_around_the_wrapping(
     def wrapped(sock: socket.socket, *args: Any, **kwargs: Any) -> ssl.SSLSocket:
         if moment == "before":
             reset_by(theirs)
-            sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)  # it would raise, and lose the socket
+            sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)  # else wrap() would raise this error
         secure = wrap(sock, *args, **kwargs)
         if moment == "after":
             reset_by(theirs)
@@ -415,7 +415,7 @@ async def test_a_plain_socket_said_to_be_connected_fails_at_once(
 
 
 class Unready(SwappedTLS):
-    """A TLS socket whose reads and handshake need room to send, while the send buffer is full."""
+    """A TLS socket whose reads and handshake need to send while the send buffer is full."""
 
     def __init__(self, inner: ssl.SSLSocket) -> None:
         super().__init__(inner)
@@ -546,7 +546,7 @@ async def test_retry_of_a_blocked_send_offers_no_fewer_bytes(
 
 
 class UpdatingPeer(key_updates.Peer):
-    """A client that asks for new keys, and reads when it is told to."""
+    """A client that sends key updates, and reads only when requested."""
 
     async def read(self, size: int) -> bytes:
         loop = asyncio.get_running_loop()
@@ -566,7 +566,7 @@ class UpdatingPeer(key_updates.Peer):
 
 @asynccontextmanager
 async def updating_peer(certificates: Certificates) -> AsyncIterator[tuple[SSLIOStream, UpdatingPeer]]:
-    """A stream whose large sends block at once, and its peer."""
+    """Connect a stream whose large sends block immediately, and its peer."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         connecting = asyncio.to_thread(UpdatingPeer, listener.getsockname(), certificates.client_context)
         peer_made = asyncio.ensure_future(connecting)
@@ -629,7 +629,7 @@ async def test_key_updates_are_read_between_two_sends_of_a_busy_writer(
 async def test_short_record_during_a_blocked_send_is_read_in_the_end(
     loop_kind: str, certificates: Certificates, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Five bytes of data look like a KeyUpdate from outside; a peer that reads nothing may need an answer."""
+    """A record with five bytes looks like a KeyUpdate. The peer may wait for a response before it reads."""
     monkeypatch.setattr(_tls, "_MAX_DEFERRAL", 0.001)
     async with updating_peer(certificates) as (server, peer):
         _ = server.write(bytes(2_000_000))

@@ -43,7 +43,7 @@ async def test_peer_reads_to_the_end_and_answers(loop_kind: str, contexts: Any) 
 
 
 async def server_answers(contexts: Any) -> None:
-    """The end of input closes a stream in pull mode; one in push mode may answer."""
+    """Respond after the end of input. That needs push mode, because in pull mode it closes the stream."""
     async with stream_pair(*contexts, "tcp") as (server, client):
         consumer = Recorder()
 
@@ -64,7 +64,7 @@ async def server_answers(contexts: Any) -> None:
 
 
 async def test_input_that_is_on_its_way_is_not_lost(loop_kind: str, contexts: Any) -> None:
-    """OpenSSL would take it for an error behind our close_notify."""
+    """OpenSSL would treat that input as an error after the close_notify was sent."""
     async with stream_pair(*contexts, "tcp") as (server, client):
         sent = server.write(LARGE)
         first = await client.read_bytes(5)  # leaves bytes inside TLS and in the kernel
@@ -93,7 +93,7 @@ async def test_all_that_was_written_is_sent_before(loop_kind: str, contexts: Any
         client.write(LARGE)
         ended = client.write_eof()
         assert not ended.done()
-        ended.cancel()  # takes nothing back
+        ended.cancel()  # does not stop the half-close
         again = client.write_eof()
         assert await server.read_until_close() == LARGE
         await again
@@ -144,7 +144,7 @@ async def test_before_the_handshake(loop_kind: str, certificates: Certificates) 
 
 
 async def test_the_end_waits_for_room(loop_kind: str, certificates: Certificates) -> None:
-    """The alert of TLS is sent when the kernel takes it."""
+    """The TLS alert is sent when the kernel accepts it."""
     async with stream_pair("tls", certificates, "tcp") as (server, client):
         client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
         while not client._output:
@@ -159,7 +159,7 @@ async def test_the_end_waits_for_room(loop_kind: str, certificates: Certificates
 
 
 async def test_a_peer_that_keeps_sending_meanwhile(loop_kind: str, certificates: Certificates) -> None:
-    """Whenever our close_notify is sent, nothing of the peer's is lost."""
+    """The peer's data is complete, at whatever time the close_notify is sent."""
     for rounds in range(40):
         async with stream_pair("tls", certificates, "tcp") as (server, client):
             sent = server.write(LARGE[:300_000])

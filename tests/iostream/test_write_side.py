@@ -59,16 +59,16 @@ async def test_all_but_a_rest_written(loop_kind: str, kind: str, certificates: C
         await turns()
         assert list(left) == [waiting - 1, BIG // 2, BIG // 4, 0]
         assert all(waits <= rest for rest, waits in left.items())
-        assert BIG // 8 < left[BIG // 4] < left[BIG // 2]  # and soon after that mark
+        assert BIG // 8 < left[BIG // 4] < left[BIG // 2]  # resolved soon after the amount was reached
 
 
 @pytest.mark.parametrize("others", [0, 3, 40])
 async def test_those_who_write_share_a_turn(
     loop_kind: str, kind: str, certificates: Certificates, others: int
 ) -> None:
-    """A single one is not interrupted for long; where there are many, none takes long."""
+    """A single writer gets a large share per iteration; many writers get a small share each."""
     async with AsyncExitStack() as stack:
-        data = bytes(4 * BIG)  # more than the system takes
+        data = bytes(4 * BIG)  # more than the kernel accepts
         for _ in range(1 + others):
             stream, _client = await stack.enter_async_context(stream_pair(kind, certificates))
             stream.write(data)
@@ -83,7 +83,7 @@ async def test_those_who_write_share_a_turn(
 async def test_a_rest_that_is_asked_for_behind_less(
     loop_kind: str, kind: str, certificates: Certificates
 ) -> None:
-    """Futures are done in their order, so this one is later than it might."""
+    """Futures are resolved in order, so this one is resolved later than necessary."""
     async with stream_pair(kind, certificates) as (server, client):
         order: list[str] = []
         for name, size, rest in (("all", BIG, 0), ("half", 1000, BIG // 2), ("end", 1000, 0)):
@@ -108,7 +108,7 @@ async def test_a_rest_of_a_stream_that_closes(loop_kind: str, kind: str, certifi
 async def test_pieces_put_into_the_write_buffer(
     loop_kind: str, kind: str, certificates: Certificates
 ) -> None:
-    """Programs append to the write buffer themselves, and then write nothing."""
+    """Some programs append to the write buffer directly, and then call ``write(b"")``."""
     async with stream_pair(kind, certificates) as (server, client):
         for size in (10, BIG):
             for piece in (b"a" * size, memoryview(b"b" * size)):
@@ -123,7 +123,7 @@ async def test_pieces_put_into_the_write_buffer(
 async def test_what_is_no_bytes_is_refused_whole(
     loop_kind: str, kind: str, certificates: Certificates
 ) -> None:
-    """With nothing sent and nothing counted, so that later writes are done in time."""
+    """The value is neither sent nor counted, so the Futures of later writes are resolved in time."""
     async with stream_pair(kind, certificates) as (server, client):
         for wrong in ("text", 5, None, memoryview(b"abcdef")[::2]):
             with pytest.raises(TypeError):
@@ -160,9 +160,9 @@ async def test_closing_fails_what_waits(loop_kind: str, kind: str, certificates:
 
 async def test_writing_to_a_peer_that_has_left(loop_kind: str, certificates: Certificates) -> None:
     async with stream_pair("plain", certificates, family="tcp") as (server, client):
-        server._peer_address = ("192.0.2.1", 80)  # as of an accepted one; afterwards the kernel has forgotten
+        server._peer_address = ("192.0.2.1", 80)  # as for an accepted socket: no longer known after the reset
         reset(client)
-        with pytest.raises(StreamClosedError) as caught:  # the first one may find out, or the second one
+        with pytest.raises(StreamClosedError) as caught:  # raised by the first or the second write
             for _ in range(2):
                 await server.write(b"x")
         assert isinstance(caught.value.real_error, ConnectionError)
@@ -216,7 +216,9 @@ async def test_write_to_fd_of_an_instance_is_honoured(kind: str, certificates: C
 async def test_a_mistake_in_write_to_fd_closes(
     how: str, healthy: int, loop_kind: str, certificates: Certificates, expect_log: Any
 ) -> None:
-    """At once, and (after one call that takes nothing) when the loop calls: it would call for ever."""
+    """The error is raised in the first call, or in the event loop after a call that returned 0. Without the
+    close, the loop would call again endlessly.
+    """
     calls = []
 
     class Faulty(IOStream):

@@ -1,4 +1,4 @@
-"""Accepting: delivery, removal, and what happens when descriptors run out."""
+"""Accepting connections, removing the handler, and running out of file descriptors."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def connected(listener: socket.socket) -> socket.socket:
 
 
 class FaultySocket:
-    """A listening socket whose `accept` does what a script says; it looks readable for ever."""
+    """A listening socket whose `accept` follows a script. It is always readable."""
 
     def __init__(self, *script: object) -> None:
         self._readable, self._writer = socket.socketpair()

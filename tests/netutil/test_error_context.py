@@ -1,4 +1,4 @@
-"""Addresses and places in messages."""
+"""The context of errors in their messages."""
 
 from __future__ import annotations
 

@@ -26,9 +26,7 @@ def opened() -> Iterator[list[socket.socket]]:
 
 @pytest.mark.parametrize("port", [-1, 65536, 70000, "70000", 10**30, "9" * 5000])
 def test_ports_out_of_range(port):
-    with pytest.raises(
-        ValueError, match=r"^port -?\d{1,40} is out of range: a TCP port must be from 0 to"
-    ):
+    with pytest.raises(ValueError, match=r"^port -?\d{1,40} is out of range: a TCP port must be from 0 to"):
         bind_sockets(port, "127.0.0.1")
 
 
@@ -73,7 +71,7 @@ def test_foreign_address_is_named():
 
 
 def test_ephemeral_port_taken_in_the_other_family(opened, monkeypatch):
-    """Another program may have the port that one family offers: look for one that both have."""
+    """If the port from one family is in use in the other one, a port that is free in both is searched."""
     from tornado.netutil import _listen
 
     real, failures = _listen._bind_one, [1]
@@ -208,7 +206,7 @@ def test_a_port_that_is_none_is_named() -> None:
     ],
 )
 def test_no_descriptor_left_is_placed(bind, place, monkeypatch):
-    """As is any other fault of making the socket."""
+    """Every error in creating a socket gets the address, also one that precedes the bind."""
 
     def exhausted(*_):
         raise OSError(errno.EMFILE, "Too many open files")

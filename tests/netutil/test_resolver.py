@@ -1,4 +1,4 @@
-"""Resolvers, by what each of them promises."""
+"""The resolvers, and `is_valid_ip`."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_literal_addresses(text):
     assert is_valid_ip(text)
 
 
-@pytest.mark.skipif(not hasattr(socket, "if_nameindex"), reason="the names of interfaces are not to be had")
+@pytest.mark.skipif(not hasattr(socket, "if_nameindex"), reason="interface names are not available")
 def test_the_zones_of_this_machine():
     name = socket.if_nameindex()[0][1]
     assert is_valid_ip(f"fe80::1%{name}")
@@ -62,16 +62,16 @@ def test_the_zones_of_this_machine():
     ],
 )
 def test_addresses_in_disguise(text):
-    """What the C library, or Python on its way to it, takes for another address than a reader does."""
+    """Text that the C library or Python interprets as an address other than the one a human would read."""
     assert not is_valid_ip(text)
 
 
 @pytest.mark.parametrize("unit", ["\u00e9.", "4.", "::", "fe80::1%", "4.4.4.4,"])
 def test_what_a_stranger_has_written_costs_no_look_up(unit, monkeypatch):
-    """Python's IDNA codec would take 8 microseconds for each character, on the loop."""
+    """Python's IDNA codec takes 8 microseconds per character, and would block the event loop."""
 
     def asked(*_):
-        raise AssertionError("the C library was asked")
+        raise AssertionError("getaddrinfo was called")
 
     monkeypatch.setattr(socket, "getaddrinfo", asked)
     assert not is_valid_ip(unit * 10_000)

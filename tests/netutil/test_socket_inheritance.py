@@ -1,4 +1,4 @@
-"""Listening sockets that a program leaves to its next start. Here both are this process."""
+"""Listening sockets that are passed on in a restart. Here the test process has the role of both programs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no exe
 
 @pytest.fixture(autouse=True)
 def nothing_inherited(monkeypatch):
-    """No socket of another test is handed over, and none stays."""
+    """Isolate the test from sockets that other tests have registered, and release its own."""
     monkeypatch.setattr(_socket_inheritance, "_bound", type(_socket_inheritance._bound)())
     monkeypatch.setattr(_socket_inheritance, "_kept", [])
     monkeypatch.setattr(_socket_inheritance, "message", None)
@@ -27,7 +27,7 @@ def nothing_inherited(monkeypatch):
 
 
 def restart(*sockets, **words):
-    """What happens at an ``exec``: descriptors that are handed over stay, everything else goes."""
+    """Simulate an ``exec``: descriptors that are passed on stay open, all other state is dropped."""
     with _socket_inheritance.handed_over(words):
         value = os.environ[_socket_inheritance.VARIABLE]
         inheritable = {sock.fileno() for sock in sockets if os.get_inheritable(sock.fileno())}
@@ -56,7 +56,7 @@ def test_a_port_is_taken_over_with_who_waits_there():
     with socket.create_connection(address) as client:
         restart(*sockets, greeting="hello")
         assert _socket_inheritance.message["greeting"] == "hello"
-        [again] = bind_sockets(0, "127.0.0.1")  # the port that the kernel chose is kept as well
+        [again] = bind_sockets(0, "127.0.0.1")  # returns the port that the kernel chose before
         assert again.getsockname() == address
         assert not os.get_inheritable(again.fileno())
         accepted, _ = again.accept()
@@ -97,7 +97,7 @@ def test_a_unix_socket_whose_file_was_removed(tmp_path):
     again.close()
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="abstract names are Linux's")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has abstract names")
 def test_an_abstract_name():
     name = f"\0tornado-test-{os.getpid()}"
     restart(bind_unix_socket(name))
@@ -108,7 +108,7 @@ def test_an_abstract_name():
 
 
 def test_another_address_on_the_port():
-    """The old socket would be in its way."""
+    """The inherited socket is closed, because it would prevent the bind."""
     for attempt in range(20):
         [sock] = bind_sockets(0, "127.0.0.1")
         port = sock.getsockname()[1]
@@ -116,7 +116,7 @@ def test_another_address_on_the_port():
         try:
             sockets = bind_sockets(port, family=socket.AF_INET)
         except OSError:
-            # Another process may use the port on another address of the machine. Not each of twenty ports.
+            # Another process may use the port on another address of the machine, but not all of twenty ports.
             assert attempt < 19
             continue
         break
@@ -160,7 +160,7 @@ def test_what_is_not_wanted_is_closed():
 
 
 def test_for_another_process(monkeypatch):
-    """A child that is started while its parent restarts finds the variable, and must leave all alone."""
+    """A child process that is started while its parent restarts inherits the variable, and must ignore it."""
     monkeypatch.setenv(
         _socket_inheritance.VARIABLE, json.dumps({"pid": os.getpid() + 1, "sockets": [[0, 2, [], False]]})
     )
@@ -176,7 +176,9 @@ def test_for_another_process(monkeypatch):
 def test_nonsense(monkeypatch, expect_log, value):
     monkeypatch.setenv(_socket_inheritance.VARIABLE, value.replace("PID", str(os.getpid())))
     with expect_log(
-        "tornado.general", "TORNADO_INHERITED is passed over", required="PID" in value or len(value) < 3
+        "tornado.general",
+        "ignoring the environment variable TORNADO_INHERITED",
+        required="PID" in value or len(value) < 3,
     ):
         _socket_inheritance.take_over()
     assert _socket_inheritance._kept == []

@@ -1,4 +1,4 @@
-"""Sockets from a service manager, as sd_listen_fds(3) describes them."""
+"""Listening sockets from a service manager, as described in sd_listen_fds(3)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tornado.netutil import inherited_sockets
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="descriptors are inherited on Unix")
 
-#: Puts the descriptors named by its arguments to 3, 4, … and becomes the program, as systemd does.
+#: Duplicates the descriptors in its arguments to 3, 4, … and replaces itself by the program, as systemd does.
 MANAGER = """
 import fcntl, os, sys
 program, *numbers = sys.argv[1:]
@@ -28,7 +28,10 @@ os.execv(sys.executable, [sys.executable, "-c", program])
 
 
 def run(program, *sockets, names=None):
-    """Run a program that is handed these sockets: what it prints, from JSON."""
+    """Run a program with these sockets.
+
+    :returns: its standard output, decoded from JSON, and its standard error.
+    """
     environment = {**os.environ, **({"LISTEN_FDNAMES": names} if names else {})}
     numbers = [sock.fileno() for sock in sockets]
     prelude = "import json, os, sys; from tornado.netutil import inherited_sockets\n"
@@ -75,7 +78,7 @@ def test_for_another_process(monkeypatch):
 def test_nonsense(monkeypatch, value):
     monkeypatch.setenv("LISTEN_PID", str(os.getpid()))
     monkeypatch.setenv("LISTEN_FDS", value)
-    with pytest.raises(ValueError, match="LISTEN_FDS='"):
+    with pytest.raises(ValueError, match="LISTEN_FDS must be a number from 0 to 500, got '"):
         inherited_sockets()
 
 
@@ -119,11 +122,11 @@ def test_what_is_no_listening_socket_is_left_alone(listeners):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams:
         seen, log = run("print(json.dumps(ports(inherited_sockets())))", datagrams, listeners[0])
     assert seen == ports(listeners[:1])
-    assert "descriptor 3 is not a listening socket" in log
+    assert "ignoring descriptor 3, which is not a listening socket" in log
 
 
 def test_they_outlive_a_restart_of_the_program(listeners):
-    """The program replaces itself, as autoreload does; its port is still there, under its name."""
+    """The program replaces itself, as autoreload does. Its sockets keep their ports and names."""
     seen, _ = run(
         """
         from tornado.netutil import _socket_inheritance

@@ -1,4 +1,4 @@
-"""TLS contexts from dictionaries."""
+"""TLS contexts created from dictionaries of options."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_without_a_side():
 
 
 def test_mistakes_are_named(certificates):
-    with pytest.raises(ValueError, match=r"unknown ssl_options \['certificate'\]: the supported keys .*certfile"):
+    with pytest.raises(ValueError, match=r"unknown ssl_options \['certificate'\]: the supported .*certfile"):
         ssl_options_to_context({"certificate": "x"}, server_side=True)
     with pytest.raises(ValueError, match='"keyfile" but not "certfile"'):
         ssl_options_to_context({"keyfile": str(certificates.key_file)}, server_side=True)
@@ -86,7 +86,7 @@ def test_shared_defaults_are_made_once():
 
 
 def test_socket_that_was_reset_is_closed(certificates):
-    """wrap_socket() moves the descriptor to an object that it drops then: that would be a ResourceWarning."""
+    """wrap_socket() moves the descriptor to an object that it then drops, which causes a ResourceWarning."""
     ours, theirs = socket_pair("tcp")
     theirs.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     theirs.close()

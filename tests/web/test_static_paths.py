@@ -278,7 +278,7 @@ async def test_a_file_that_shrinks(root: Path, tls: Any, expect_log: ExpectLog) 
         peer = await server.connect()
         peer.get("/s/large.bin")
         await peer.reader.readuntil(b"\r\n\r\n")
-        with expect_log("tornado.general", "the file became shorter"):
+        with expect_log("tornado.general", "the file was truncated"):
             os.truncate(root / "large.bin", 1000)
             assert len(await peer.rest()) < size
     assert open_below(root) == []
