@@ -76,7 +76,7 @@ async def test_source_port():
         assert (await stream.read_until_close()).endswith(b" %d" % free)
 
 
-async def test_source_address_of_somebody_else():
+async def test_source_address_of_another_machine():
     with greeting() as port, pytest.raises(OSError):
         await TCPClient().connect("127.0.0.1", port, source_ip="192.0.2.1")
 
@@ -96,61 +96,61 @@ async def test_refused():
     assert str(caught.value.real_error).endswith(f"(connecting to example.com, 127.0.0.1:{port})")
 
 
-async def test_a_local_address_that_cannot_be_used_tells_the_phase():
+async def test_error_for_an_unusable_local_address_names_the_phase():
     with pytest.raises(OSError, match=r"\(connecting to 127\.0\.0\.1:1\)"):
         await TCPClient().connect("127.0.0.1", 1, source_ip="192.0.2.1")
 
 
-async def test_a_name_without_an_address():
-    class Nobody(Resolver):
+async def test_error_for_an_unknown_name_names_the_host():
+    class FailingResolver(Resolver):
         async def resolve(self, host, port, family=socket.AF_UNSPEC):
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
     with pytest.raises(socket.gaierror) as caught:
-        await TCPClient(Nobody()).connect("example.com", 1)
+        await TCPClient(FailingResolver()).connect("example.com", 1)
     assert caught.value.errno == socket.EAI_NONAME
     assert str(caught.value).endswith("Name or service not known (looking up 'example.com')")
 
 
-async def test_a_resolver_with_errors_of_its_own():
-    class Own(Resolver):
+async def test_error_of_a_custom_resolver_names_the_host():
+    class FailingResolver(Resolver):
         async def resolve(self, host, port, family=socket.AF_UNSPEC):
             raise OSError("no answer")
 
     with pytest.raises(OSError, match=r"^no answer \(looking up 'example\.com'\)$"):
-        await TCPClient(Own()).connect("example.com", 1)
+        await TCPClient(FailingResolver()).connect("example.com", 1)
 
 
-def test_the_resolver_begins_at_once():
+def test_resolver_starts_immediately():
     """The resolver's coroutine starts within the caller's first step. Dask runs one without an event loop."""
 
-    class Own(Resolver):
+    class FailingResolver(Resolver):
         async def resolve(self, host, port, family=socket.AF_UNSPEC):
             raise OSError("no answer")
 
     with pytest.raises(OSError, match="no answer"):
-        TCPClient(Own()).connect("example.com", 1).__await__().send(None)
+        TCPClient(FailingResolver()).connect("example.com", 1).__await__().send(None)
 
 
-async def test_a_name_that_cannot_be():
+async def test_invalid_host_name():
     with pytest.raises(socket.gaierror, match=r"label.*\(looking up 'xxx.*\)$"):
         await TCPClient().connect("x" * 64 + ".example", 1)
 
 
-async def test_a_look_up_that_fails_after_the_time_is_up_is_no_news():
+async def test_look_up_that_fails_after_the_timeout_is_not_logged():
     answer: Future[object] = Future()
 
-    class Late(Resolver):
+    class LateResolver(Resolver):
         def resolve(self, *args, **kwargs):
             return answer
 
     with pytest.raises(TimeoutError):
-        await TCPClient(Late()).connect("example.com", 80, timeout=0)
+        await TCPClient(LateResolver()).connect("example.com", 80, timeout=0)
     answer.set_exception(socket.gaierror(socket.EAI_NONAME, "too late"))
     await asyncio.sleep(0)
 
 
-async def test_closed_without_a_word_in_the_handshake(expect_log):
+async def test_close_during_handshake_names_the_phase(expect_log):
     server = TCPServer()
     server.handle_stream = lambda stream, address: stream.close()  # type: ignore[method-assign]
     (sock,) = bind_sockets(0, "127.0.0.1")
@@ -167,7 +167,7 @@ async def test_ports_out_of_range():
         await TCPClient().connect("127.0.0.1", 70000)
 
 
-async def test_a_handshake_that_fails_tells_the_phase(expect_log):
+async def test_failed_handshake_names_the_phase(expect_log):
     with greeting() as port, expect_log("tornado.general", "SSL Error"):
         with pytest.raises(ssl.SSLError, match="WRONG_VERSION_NUMBER") as caught:
             await TCPClient().connect("127.0.0.1", port, ssl_options=ssl.create_default_context())
@@ -196,21 +196,21 @@ async def test_tls(certificates):
         assert (await stream.read_until_close()).startswith(b"127.0.0.1")
 
 
-async def test_tls_options_that_cannot_be(certificates):
+async def test_invalid_tls_options(certificates):
     with greeting() as port, pytest.raises(ValueError, match="unknown ssl_options"):
         await TCPClient().connect("localhost", port, ssl_options={"wrong": 1})
 
 
 async def test_resolve_timeout(clock):
-    class Silent(Resolver):
+    class UnresponsiveResolver(Resolver):
         def resolve(self, *args, **kwargs):
             return Future()
 
     with pytest.raises(TimeoutError, match=r"^Timeout while resolving example\.com$"):
-        await TCPClient(Silent()).connect("example.com", 80, timeout=3)
+        await TCPClient(UnresponsiveResolver()).connect("example.com", 80, timeout=3)
 
 
-class Hanging(TCPClient):
+class HangingClient(TCPClient):
     """A client whose connection attempts never finish."""
 
     def __init__(self, *args):
@@ -223,7 +223,7 @@ class Hanging(TCPClient):
 
 
 async def test_connect_timeout(clock):
-    client = Hanging(FixedResolver([(socket.AF_INET6, "::1"), (socket.AF_INET, "127.0.0.1")]))
+    client = HangingClient(FixedResolver([(socket.AF_INET6, "::1"), (socket.AF_INET, "127.0.0.1")]))
     with pytest.raises(TimeoutError) as caught:
         await client.connect("example.com", 80, timeout=datetime.timedelta(seconds=3))
     assert str(caught.value) == "Timeout while connecting to 127.0.0.1:80, [::1]:80"
@@ -233,13 +233,13 @@ async def test_connect_timeout(clock):
 
 
 async def test_connect_timeout_of_an_address(clock):
-    client = Hanging(FixedResolver([(socket.AF_INET, "127.0.0.1")]))
+    client = HangingClient(FixedResolver([(socket.AF_INET, "127.0.0.1")]))
     with pytest.raises(TimeoutError, match=r"^Timeout while connecting to 127\.0\.0\.1:80$") as caught:
         await client.connect("127.0.0.1", 80, timeout=3)
     assert not hasattr(caught.value, "__notes__")
 
 
-class Ignorant(Resolver):
+class UnknownNameResolver(Resolver):
     """A resolver that cannot resolve any name."""
 
     async def resolve(self, host, port, family=socket.AF_UNSPEC):
@@ -248,8 +248,10 @@ class Ignorant(Resolver):
 
 
 @pytest.mark.parametrize("phase", ["look-up", "connection", "TLS"])
-async def test_what_fails_leaves_no_cycle(phase):
-    client = {"look-up": TCPClient(Ignorant()), "connection": Hanging(), "TLS": TCPClient()}[phase]
+async def test_failure_leaves_no_reference_cycle(phase):
+    client = {"look-up": TCPClient(UnknownNameResolver()), "connection": HangingClient(), "TLS": TCPClient()}[
+        phase
+    ]
     with socket.create_server(("127.0.0.1", 0)) as listener, no_collection():
         port = listener.getsockname()[1]
         with pytest.raises(OSError):
@@ -260,7 +262,7 @@ async def test_what_fails_leaves_no_cycle(phase):
 
 
 async def test_connect_cancelled(clock):
-    client = Hanging(FixedResolver([(socket.AF_INET, "127.0.0.1")]))
+    client = HangingClient(FixedResolver([(socket.AF_INET, "127.0.0.1")]))
     task = asyncio.create_task(client.connect("example.com", 80))
     while not client.streams:
         await asyncio.sleep(0)
@@ -271,7 +273,7 @@ async def test_connect_cancelled(clock):
     assert client.streams[0].closed()
 
 
-class Listening(TCPServer):
+class ReportingServer(TCPServer):
     """Reports the end of its connection."""
 
     def __init__(self, **kwargs):
@@ -286,9 +288,9 @@ class Listening(TCPServer):
 
 @pytest.mark.parametrize("timeout", [None, 20])
 @pytest.mark.parametrize("tls", [False, True])
-async def test_cancelled_in_the_turn_of_its_success(tls, timeout, loop_kind, certificates, monkeypatch):
+async def test_cancelled_in_the_iteration_of_its_success(tls, timeout, loop_kind, certificates, monkeypatch):
     """The caller does not receive the stream, so it is closed."""
-    server = Listening(ssl_options=certificates.server_context if tls else None)
+    server = ReportingServer(ssl_options=certificates.server_context if tls else None)
     (sock,) = bind_sockets(0, "127.0.0.1")
     server.add_socket(sock)
     holder, name = (SSLIOStream, "_ready") if tls else (_Connector, "_on_done")
@@ -363,7 +365,7 @@ class Race:
         await asyncio.sleep(0)
 
 
-async def test_the_other_family_waits_for_its_turn():
+async def test_other_family_starts_after_the_delay():
     race = Race(["6a", "6b", "4a"])
     assert list(race.attempts) == ["6a"]
     race.connector.on_timeout()
@@ -374,7 +376,7 @@ async def test_the_other_family_waits_for_its_turn():
     assert not race.streams["4a"].closed
 
 
-async def test_a_failure_lets_the_other_family_begin():
+async def test_failure_starts_the_other_family():
     race = Race(["6a", "6b", "4a"])
     await race.fail("6a")
     assert sorted(race.attempts) == ["4a", "6a", "6b"]
@@ -384,7 +386,7 @@ async def test_a_failure_lets_the_other_family_begin():
     assert race.future.result()[:2] == ("6", "6b")
 
 
-async def test_the_loser_is_closed():
+async def test_slower_connection_is_closed():
     race = Race(["6a", "4a"])
     race.connector.on_timeout()
     await race.succeed("6a")
@@ -393,14 +395,14 @@ async def test_the_loser_is_closed():
     assert not race.streams["6a"].closed
 
 
-async def test_all_fail_with_the_last_error():
+async def test_all_attempts_fail_with_the_last_error():
     race = Race(["6a", "4a"], failing=["4a"])
     await race.fail("6a")
     with pytest.raises(OSError, match="4a|6a"):
         race.future.result()
 
 
-async def test_silent_addresses_do_not_keep_the_others_waiting(clock):
+async def test_unresponsive_addresses_do_not_delay_the_others(clock):
     """One attempt starts after each delay, alternating between the two families."""
     race = Race(["6a", "6b", "6c", "4a"], delay=0.25)
     began = [list(race.attempts)]
@@ -420,7 +422,7 @@ async def test_silent_addresses_do_not_keep_the_others_waiting(clock):
     assert all(stream.closed is (name != "6a") for name, stream in race.streams.items())
 
 
-async def test_the_end_waits_for_attempts_under_way(clock):
+async def test_failure_waits_for_attempts_in_progress(clock):
     race = Race(["6a", "6b"], delay=0.25)
     await asyncio.sleep(0.3)
     await race.fail("6b")
@@ -430,7 +432,7 @@ async def test_the_end_waits_for_attempts_under_way(clock):
         race.future.result()
 
 
-async def test_nothing_begins_after_the_end(clock):
+async def test_no_attempt_starts_after_the_end(clock):
     race = Race(["6a", "6b", "4a"], delay=0.25)
     race.future.cancel()
     await asyncio.sleep(1)
@@ -439,7 +441,7 @@ async def test_nothing_begins_after_the_end(clock):
     assert race.streams["6a"].closed
 
 
-async def test_an_address_that_cannot_begin_does_not_end_the_race():
+async def test_address_that_fails_immediately_does_not_end_the_race():
     race = Race(["6a", "6b", "4a"], failing=["6a", "4a"])
     assert list(race.attempts) == ["6b"]
     assert not race.future.done()
@@ -447,7 +449,7 @@ async def test_an_address_that_cannot_begin_does_not_end_the_race():
     assert race.future.result()[1] == "6b"
 
 
-async def test_a_timeout_that_is_no_time_is_named():
+async def test_timeout_of_another_type_is_rejected():
     message = "TCPClient.connect: timeout must be seconds, a timedelta or None, got '5'"
     with pytest.raises(TypeError, match=message):
         await TCPClient().connect("127.0.0.1", 1, timeout="5")  # type: ignore[arg-type]

@@ -22,7 +22,7 @@ from tornado.tcpclient import TCPClient
 from tornado.tcpserver import TCPServer
 
 
-async def whole_answer(port: int, **kwargs: object) -> bytes:
+async def read_response(port: int, **kwargs: object) -> bytes:
     stream = await TCPClient().connect("127.0.0.1", port, **kwargs)
     return await stream.read_until_close()
 
@@ -34,7 +34,7 @@ async def test_function(loop_kind):
             stream.close()
 
     with listening(Server()) as port:
-        assert await whole_answer(port) == b"hello"
+        assert await read_response(port) == b"hello"
 
 
 async def test_coroutine(loop_kind):
@@ -58,10 +58,10 @@ async def test_generator():
             stream.close()
 
     with listening(Server()) as port:
-        assert await whole_answer(port) == b"hello"
+        assert await read_response(port) == b"hello"
 
 
-async def test_set_on_the_instance():
+async def test_handler_set_on_the_instance():
     def handle(stream, address):
         stream.write(repr(address[0]).encode())
         stream.close()
@@ -69,7 +69,7 @@ async def test_set_on_the_instance():
     server = TCPServer()
     server.handle_stream = handle  # type: ignore[method-assign]
     with listening(server) as port:
-        assert await whole_answer(port) == b"'127.0.0.1'"
+        assert await read_response(port) == b"'127.0.0.1'"
 
 
 async def test_unix_socket(tmp_path):
@@ -87,16 +87,16 @@ async def test_unix_socket(tmp_path):
     server.stop()
 
 
-async def test_errors_are_logged_and_close(expect_log):
+async def test_handler_error_is_logged_and_closes(expect_log):
     class Server(TCPServer):
         def handle_stream(self, stream, address):
             raise ZeroDivisionError("at once")
 
     with listening(Server()) as port, expect_log("tornado.application", "connection callback for 127.0.0.1:"):
-        assert await whole_answer(port) == b""
+        assert await read_response(port) == b""
 
 
-async def test_late_errors_are_logged_and_close(expect_log):
+async def test_error_after_await_is_logged_and_closes(expect_log):
     class Server(TCPServer):
         async def handle_stream(self, stream, address):
             await stream.write(b"begun")
@@ -104,18 +104,18 @@ async def test_late_errors_are_logged_and_close(expect_log):
             raise ZeroDivisionError("later")
 
     with listening(Server()) as port, expect_log("tornado.application", "Exception in callback") as log:
-        assert await whole_answer(port) == b"begun"
+        assert await read_response(port) == b"begun"
     assert log.records[0].exc_info[0] is ZeroDivisionError
     assert "handle_stream of Server for 127.0.0.1:" in log.records[0].getMessage()
 
 
 async def test_missing_handler(expect_log):
     with listening(TCPServer()) as port, expect_log("tornado.application", "connection callback") as log:
-        assert await whole_answer(port) == b""
+        assert await read_response(port) == b""
     assert "handle_stream" in str(log.records[0].exc_info[1])
 
 
-async def test_limits_reach_the_stream():
+async def test_buffer_sizes_are_passed_to_the_stream():
     seen: asyncio.Future[IOStream] = asyncio.get_running_loop().create_future()
     server = TCPServer(max_buffer_size=12345, read_chunk_size=4096)
     server.handle_stream = lambda stream, address: seen.set_result(stream)  # type: ignore[method-assign]
@@ -167,7 +167,7 @@ def test_bound_but_not_started():
     assert sock.fileno() == -1
 
 
-async def test_a_waiting_handler_is_not_collected():
+async def test_waiting_handler_is_not_garbage_collected():
     """The handler awaits a Future to which nothing else refers, and no longer uses its stream."""
     began, ends = asyncio.Event(), []
 
@@ -278,7 +278,7 @@ class TLSServer(TCPServer):
 
 async def test_tls_by_context(loop_kind, certificates):
     with listening(TLSServer(certificates.server_context)) as port:
-        assert await whole_answer(port, ssl_options=certificates.client_context) == b"secret"
+        assert await read_response(port, ssl_options=certificates.client_context) == b"secret"
 
 
 async def test_tls_by_dictionary(certificates, tmp_path):
@@ -286,22 +286,22 @@ async def test_tls_by_dictionary(certificates, tmp_path):
     shutil.copy(certificates.certificate_file, copy)
     server = TLSServer({"certfile": str(copy), "keyfile": str(certificates.key_file)})
     with listening(server) as port:
-        assert await whole_answer(port, ssl_options=certificates.client_context) == b"secret"
+        assert await read_response(port, ssl_options=certificates.client_context) == b"secret"
         context = server._context()
         assert server._context() is context
         os.utime(copy, ns=(1, 1))
         assert server._context() is not context
-        assert await whole_answer(port, ssl_options=certificates.client_context) == b"secret"
+        assert await read_response(port, ssl_options=certificates.client_context) == b"secret"
 
 
-async def test_tls_peer_that_leaves_at_once(certificates):
+async def test_tls_peer_that_disconnects_immediately(certificates):
     """The disconnect is not logged, and the server continues to serve."""
     with listening(TLSServer(certificates.server_context)) as port:
         for _ in range(3):
             sock = socket.create_connection(("127.0.0.1", port))
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
             sock.close()
-        assert await whole_answer(port, ssl_options=certificates.client_context) == b"secret"
+        assert await read_response(port, ssl_options=certificates.client_context) == b"secret"
 
 
 class ResettingContext:
@@ -319,7 +319,7 @@ class ResettingContext:
         return wrapped
 
 
-async def test_tls_reset_after_wrapping_releases_descriptor_and_admission(loop_kind, certificates):
+async def test_tls_reset_after_wrapping_releases_descriptor_and_connection_count(loop_kind, certificates):
     class Keeping(TCPServer):
         def handle_stream(self, stream, address):
             streams.append(stream)
@@ -341,7 +341,7 @@ async def test_tls_reset_after_wrapping_releases_descriptor_and_admission(loop_k
         assert server._connection_limits.count == 0
 
 
-def test_tls_mistakes_are_found_early(certificates, tmp_path):
+def test_invalid_tls_options_are_rejected_early(certificates, tmp_path):
     text = tmp_path / "text.pem"
     text.write_text("no certificate")
     with pytest.raises(ssl.SSLError, match="cannot use certfile"):
@@ -357,7 +357,7 @@ def test_tls_mistakes_are_found_early(certificates, tmp_path):
     TCPServer(ssl_options=ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
 
 
-async def test_an_inherited_socket_in_blocking_mode_does_not_stop_the_loop(loop_kind):
+async def test_blocking_inherited_socket_does_not_block_the_loop(loop_kind):
     class Greeter(TCPServer):
         async def handle_stream(self, stream, address):
             await stream.write(b"hello")
@@ -377,16 +377,16 @@ async def test_an_inherited_socket_in_blocking_mode_does_not_stop_the_loop(loop_
         server.stop()
 
 
-async def test_a_result_that_cannot_be_awaited_is_logged_and_closes(expect_log):
+async def test_result_that_is_not_awaitable_is_logged_and_closes(expect_log):
     server = TCPServer()
     server.handle_stream = lambda stream, address: "done"  # type: ignore[method-assign]
     with listening(server) as port, expect_log("tornado.application", "connection callback") as log:
-        assert await whole_answer(port) == b""
+        assert await read_response(port) == b""
     assert log.records[0].exc_info[0] is gen.BadYieldError
 
 
 @pytest.mark.parametrize("fault", [asyncio.CancelledError, GeneratorExit])
-async def test_errors_that_are_not_exceptions_are_logged_and_close(loop_kind, fault, expect_log):
+async def test_base_exception_is_logged_and_closes(loop_kind, fault, expect_log):
     class Failing(TCPServer):
         def handle_stream(self, stream, address):
             streams.append(stream)
@@ -396,6 +396,6 @@ async def test_errors_that_are_not_exceptions_are_logged_and_close(loop_kind, fa
     server = Failing(max_connections=10)
     with listening(server) as port:
         with expect_log("tornado.application", "Error in connection callback"):
-            assert await whole_answer(port) == b""
+            assert await read_response(port) == b""
         assert streams[0].closed()
         assert server._connection_limits.count == 0

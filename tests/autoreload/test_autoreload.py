@@ -23,14 +23,14 @@ def watchers(monkeypatch):
     class Watcher:
         def __init__(self, loop, check_time, drain_time):
             self.arguments = (check_time, drain_time)
-            self.begun = self.ended = False
+            self.started = self.stopped = False
             made.append(self)
 
         def begin(self):
-            self.begun = True
+            self.started = True
 
         def end(self):
-            self.ended = True
+            self.stopped = True
 
     monkeypatch.setattr(autoreload, "Watcher", Watcher)
     monkeypatch.setattr(autoreload, "_watchers", {})
@@ -44,10 +44,10 @@ async def test_starting_twice_watches_once(watchers):
     autoreload.start(check_time=200, drain_time=1)
     assert [each.arguments for each in watchers] == [(100, _watcher.DRAIN_TIME)]
     await asyncio.sleep(0)
-    assert watchers[0].begun
+    assert watchers[0].started
 
 
-def test_before_there_is_a_loop(watchers, monkeypatch):
+def test_start_before_there_is_a_loop(watchers, monkeypatch):
     """No loop is created, so that the program may fork before it creates one."""
     monkeypatch.setattr(autoreload, "_has_loop", lambda: False)
     autoreload.start(100)
@@ -56,18 +56,18 @@ def test_before_there_is_a_loop(watchers, monkeypatch):
 
     async def main():
         ioloop.IOLoop.current()
-        while not (watchers and watchers[-1].begun):
+        while not (watchers and watchers[-1].started):
             await asyncio.sleep(0)
 
     asyncio.run(main())
     assert [each.arguments for each in watchers] == [(200, 1)]
     asyncio.run(main())  # the first loop has been closed
     assert len(watchers) == 2
-    assert watchers[0].ended
-    assert watchers[1].begun
+    assert watchers[0].stopped
+    assert watchers[1].started
 
 
-async def test_a_second_loop_is_warned_of(watchers, expect_log):
+async def test_second_loop_logs_a_warning(watchers, expect_log):
     autoreload.start()
     other = ioloop.IOLoop(make_current=False)
     with expect_log("tornado.general", "more than one IOLoop"):
@@ -76,7 +76,7 @@ async def test_a_second_loop_is_warned_of(watchers, expect_log):
 
 
 @pytest.mark.parametrize("arguments", [{"check_time": 0}, {"check_time": float("nan")}, {"drain_time": -1}])
-async def test_out_of_range(arguments):
+async def test_arguments_out_of_range(arguments):
     with pytest.raises(ValueError, match=f"autoreload: {next(iter(arguments))}"):
         autoreload.start(**arguments)
 
@@ -90,14 +90,14 @@ async def test_problems(monkeypatch, tmp_path):
     assert autoreload.problems() == ["what is wrong"]
 
 
-def test_watching_another_file(monkeypatch):
+def test_watch_adds_a_file(monkeypatch):
     monkeypatch.setattr(_files, "extra", set())
     autoreload.watch("a.html")
     autoreload.watch("/b.html")
     assert {os.path.abspath("a.html"), "/b.html"} <= set(_files.source_files())
 
 
-def test_a_relative_name_is_meant_from_where_the_program_was(monkeypatch, tmp_path):
+def test_relative_path_is_resolved_immediately(monkeypatch, tmp_path):
     monkeypatch.setattr(_files, "extra", set())
     monkeypatch.chdir(tmp_path)
     (tmp_path / "conf.ini").write_text("1")
@@ -112,29 +112,29 @@ def test_a_relative_name_is_meant_from_where_the_program_was(monkeypatch, tmp_pa
 # -- notifications from the operating system --
 
 
-def test_the_directories(tmp_path):
+def test_directories_of_files(tmp_path):
     here = os.path.relpath(tmp_path / "a.py")
     assert directories([here, str(tmp_path / "b.py"), "/no/such/place/c.py"]) == [str(tmp_path)]
 
 
-def test_notices_of_files_and_of_new_directories(tmp_path):
+def test_notifications_of_files_and_of_new_directories(tmp_path):
     need_watchfiles()
-    told = threading.Semaphore(0)
+    notified = threading.Semaphore(0)
     files = [str(tmp_path / "a" / "a.py")]
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
-    notices = FileNotifications(lambda: files, told.release)
-    notices.start()
-    assert told.acquire(timeout=20)  # the watch has started
+    notifications = FileNotifications(lambda: files, notified.release)
+    notifications.start()
+    assert notified.acquire(timeout=20)  # the watch has started
     (tmp_path / "a" / "a.py").write_text("x")
-    assert told.acquire(timeout=20)
+    assert notified.acquire(timeout=20)
     files.append(str(tmp_path / "b" / "b.py"))
-    assert told.acquire(timeout=20)  # the new directory is watched
-    notices.stop()
-    assert not notices._thread.is_alive()
+    assert notified.acquire(timeout=20)  # the new directory is watched
+    notifications.stop()
+    assert not notifications._thread.is_alive()
 
 
-class Told(threading.Semaphore):
+class CountingCallback(threading.Semaphore):
     """A callback that counts its calls."""
 
     def __init__(self):
@@ -146,13 +146,13 @@ class Told(threading.Semaphore):
         self.release()
 
 
-def test_other_files_beside_the_watched_ones_are_no_news(tmp_path, expect_log):
+def test_changes_of_unwatched_files_are_ignored(tmp_path, expect_log):
     """An example is the program's log file, to which watchfiles would log each change."""
     need_watchfiles()
-    told = Told()
-    notices = FileNotifications(lambda: [str(tmp_path / "a.py")], told)
+    notified = CountingCallback()
+    notifications = FileNotifications(lambda: [str(tmp_path / "a.py")], notified)
     seen = threading.Semaphore(0)
-    watch = notices._watch
+    watch = notifications._watch
 
     def spying(*arguments, **options):
         for change in watch(*arguments, **options):
@@ -160,18 +160,18 @@ def test_other_files_beside_the_watched_ones_are_no_news(tmp_path, expect_log):
             if change:
                 seen.release()
 
-    notices._watch = spying
-    notices.start()
-    assert told.acquire(timeout=20)
+    notifications._watch = spying
+    notifications.start()
+    assert notified.acquire(timeout=20)
     (tmp_path / "server.log").write_text("x")
     assert seen.acquire(timeout=20)  # the change was reported and handled
-    assert told.count == 1
+    assert notified.count == 1
     (tmp_path / "a.py").write_text("x")
-    assert told.acquire(timeout=20)
-    notices.stop()
+    assert notified.acquire(timeout=20)
+    notifications.stop()
 
 
-def test_watchfiles_logs_no_changes(monkeypatch):
+def test_watchfiles_does_not_log_changes(monkeypatch):
     need_watchfiles()
     log = logging.getLogger("watchfiles")
     monkeypatch.setattr(log, "level", logging.NOTSET)
@@ -182,7 +182,7 @@ def test_watchfiles_logs_no_changes(monkeypatch):
     assert log.level == logging.DEBUG
 
 
-def test_the_notices_end_with_the_loop(monkeypatch, tmp_path):
+def test_notifications_stop_with_the_loop(monkeypatch, tmp_path):
     """`asyncio.run` closes the loop without a notification."""
     need_watchfiles()
     monkeypatch.setattr(_watcher, "source_files", lambda: [str(tmp_path / "a.py")])
@@ -197,14 +197,14 @@ def test_the_notices_end_with_the_loop(monkeypatch, tmp_path):
     assert not thread.is_alive()
 
 
-def test_a_failure_of_the_notices_is_reported(expect_log):
+def test_failure_of_notifications_is_logged(expect_log):
     need_watchfiles()
 
     def fail():
         raise OSError("no more watches")
 
-    notices = FileNotifications(fail, lambda: None)
+    notifications = FileNotifications(fail, lambda: None)
     with expect_log("tornado.general", "notifications of changed files failed .no more watches."):
-        notices.start()
-        notices._thread.join(20)
-    notices.stop()
+        notifications.start()
+        notifications._thread.join(20)
+    notifications.stop()

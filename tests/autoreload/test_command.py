@@ -43,7 +43,7 @@ REWRITES_ITSELF = """
 """
 
 
-def test_a_program_restarts_with_its_flags_and_arguments(tmp_path):
+def test_program_restarts_with_its_flags_and_arguments(tmp_path):
     (tmp_path / "program.py").write_text(textwrap.dedent(REWRITES_ITSELF))
     done = run("-X", "dev", "program.py", "a", "--b", cwd=tmp_path)
     first, hook, second = done.stdout.splitlines()
@@ -53,7 +53,7 @@ def test_a_program_restarts_with_its_flags_and_arguments(tmp_path):
     assert done.returncode == 0
 
 
-def test_a_module_restarts_as_a_module(tmp_path):
+def test_module_restarts_as_a_module(tmp_path):
     (tmp_path / "package").mkdir()
     (tmp_path / "package" / "__init__.py").touch()
     (tmp_path / "package" / "program.py").write_text(textwrap.dedent(REWRITES_ITSELF))
@@ -64,7 +64,7 @@ def test_a_module_restarts_as_a_module(tmp_path):
 
 
 @pytest.mark.parametrize("how", [["program.py"], ["-m", "program"]])
-def test_a_wrapped_program_is_run_again_until_it_succeeds(tmp_path, how):
+def test_wrapped_program_is_run_again_until_it_succeeds(tmp_path, how):
     """Its first run modifies its own source and then fails."""
     (tmp_path / "program.py").write_text(
         textwrap.dedent(
@@ -88,7 +88,7 @@ def test_a_wrapped_program_is_run_again_until_it_succeeds(tmp_path, how):
     assert "ValueError: not yet" in done.stderr
 
 
-def test_a_syntax_error_is_shown_and_waited_for(tmp_path):
+def test_syntax_error_is_shown_and_its_correction_awaited(tmp_path):
     """The error is in a module that the program imports. Because it fails, it is not in ``sys.modules``."""
     (tmp_path / "part.py").write_text("x = = 1\n")
     (tmp_path / "program.py").write_text(
@@ -110,7 +110,7 @@ def test_a_syntax_error_is_shown_and_waited_for(tmp_path):
     assert done.stderr.count("SyntaxError") == 1
 
 
-def test_a_wrapped_program_that_goes_elsewhere(tmp_path):
+def test_wrapped_program_may_change_its_directory(tmp_path):
     """The program was given by a relative path."""
     (tmp_path / "program.py").write_text(
         textwrap.dedent(
@@ -145,7 +145,7 @@ def test_usage(tmp_path):
         assert done.stderr == ""
 
 
-def test_a_failed_import_is_watched_where_it_failed(monkeypatch, tmp_path, expect_log):
+def test_files_in_a_traceback_are_watched(monkeypatch, tmp_path, expect_log):
     monkeypatch.setattr(_files, "extra", set())
     broken = tmp_path / "broken.py"
     broken.write_text("x = = 1")
@@ -161,7 +161,7 @@ def test_a_failed_import_is_watched_where_it_failed(monkeypatch, tmp_path, expec
     assert {str(broken), __file__} <= _files.extra
 
 
-def test_the_exit_status(expect_log, capsys):
+def test_exit_status(expect_log, capsys):
     """A failure status is logged. A text in place of a status is printed, as the interpreter does."""
     assert _command._run("program", lambda: None) == 0
     assert _command._run("program", lambda: sys.exit()) == 0
@@ -208,7 +208,7 @@ FAILING = {
 
 
 @pytest.mark.parametrize("name", FAILING)
-def test_what_fails_is_shown_and_run_again_once_corrected(tmp_path, name):
+def test_failure_is_shown_and_program_run_again_after_correction(tmp_path, name):
     """The traceback contains no frames of the modules that run the program."""
     arguments, files, last_line, correction = FAILING[name]
     save(tmp_path, files)
@@ -253,7 +253,7 @@ def save(folder, files):
         (["-m", "gone.module"], 1),
     ],
 )
-def test_ctrl_c_while_waiting_ends_quietly(tmp_path, arguments, shown):
+def test_ctrl_c_while_waiting_exits_without_traceback(tmp_path, arguments, shown):
     (tmp_path / "program.py").write_text("print('done', flush=True)")
     with subprocess.Popen(
         [sys.executable, "-c", WAITING, *arguments],

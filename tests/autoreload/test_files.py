@@ -13,7 +13,7 @@ from tornado.autoreload._files import Files
 
 
 @pytest.fixture(autouse=True)
-def only_the_tests_files(monkeypatch):
+def only_files_of_the_test(monkeypatch):
     monkeypatch.setattr(_files, "extra", set())
     monkeypatch.setattr(_files, "expected", set())
     monkeypatch.setattr(_files, "source_files", lambda: sorted(_files.extra))
@@ -26,7 +26,7 @@ def touch(path, text, time):
     return str(path)
 
 
-def test_a_change_is_noticed(tmp_path):
+def test_change_is_detected(tmp_path):
     path = touch(tmp_path / "settings.txt", "1", 1_000)
     _files.extra.add(str(tmp_path / "missing"))
     files = Files()
@@ -40,7 +40,7 @@ def test_a_change_is_noticed(tmp_path):
     assert files.stamps([path, "other"]) == {path: (900 * 10**9, 6)}
 
 
-def test_what_the_program_before_has_seen(tmp_path):
+def test_stamps_of_the_previous_program(tmp_path):
     """The file changed between the last check of the previous program and the first check of this one."""
     path = touch(tmp_path / "a.txt", "1", 1_000)
     same = touch(tmp_path / "b.txt", "1", 1_000)
@@ -53,7 +53,7 @@ def test_what_the_program_before_has_seen(tmp_path):
     assert _files.seen_before({"a": 1}) == {}
 
 
-def test_what_was_saved_since_a_time(tmp_path):
+def test_files_modified_since_a_time(tmp_path):
     touch(tmp_path / "old.txt", "1", 1_000)
     path = touch(tmp_path / "new.txt", "1", 3_000)
     files = Files(since=2_000 * 10**9)
@@ -61,7 +61,7 @@ def test_what_was_saved_since_a_time(tmp_path):
     assert files.look() == []
 
 
-def test_what_does_not_compile(tmp_path):
+def test_file_with_a_syntax_error(tmp_path):
     path = touch(tmp_path / "program.py", "x = = 1", 1_000)
     text = touch(tmp_path / "text.txt", "x = = 1", 1_000)
     files = Files()
@@ -74,14 +74,14 @@ def test_what_does_not_compile(tmp_path):
 
 
 @pytest.mark.parametrize("source", ["x = 1\0", "# coding: nothing\n", "(" * 1000, "'\\N{no such}'"])
-def test_other_things_that_do_not_compile(tmp_path, source):
+def test_other_errors_in_files(tmp_path, source):
     path = touch(tmp_path / "program.py", source, 1_000)
     files = Files()
     files.check([path])
     assert path in files.broken[path]
 
 
-def test_a_broken_file_that_is_removed_is_no_problem(tmp_path):
+def test_error_of_a_removed_file_is_dropped(tmp_path):
     path = touch(tmp_path / "program.py", "x = = 1", 1_000)
     files = Files()
     files.check([path])
@@ -90,7 +90,7 @@ def test_a_broken_file_that_is_removed_is_no_problem(tmp_path):
     assert files.broken == {}
 
 
-def test_the_files_of_modules(monkeypatch, tmp_path):
+def test_files_of_modules(monkeypatch, tmp_path):
     monkeypatch.undo()
     compiled = types.ModuleType("compiled")
     compiled.__file__ = str(tmp_path / "compiled.pyc")
@@ -101,7 +101,7 @@ def test_the_files_of_modules(monkeypatch, tmp_path):
     assert str(tmp_path / "compiled.py") in files
 
 
-def test_the_appearance_of_what_was_missing_is_a_change(tmp_path):
+def test_appearance_of_an_expected_file_is_a_change(tmp_path):
     """The modification time of a new file does not matter. A file that already existed is not a change."""
     path, there = str(tmp_path / "missing.py"), touch(tmp_path / "there.py", "", 500)
     _files.expect(path)
@@ -113,7 +113,7 @@ def test_the_appearance_of_what_was_missing_is_a_change(tmp_path):
     assert files.look() == []
 
 
-def test_where_a_module_may_appear(tmp_path, monkeypatch):
+def test_files_in_which_a_module_may_appear(tmp_path, monkeypatch):
     package = types.ModuleType("package")
     package.__path__ = [str(tmp_path / "elsewhere")]
     monkeypatch.setitem(sys.modules, "package", package)

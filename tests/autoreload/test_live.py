@@ -26,7 +26,7 @@ def need_watchfiles() -> None:
         pytest.skip(reason)
 
 
-class Slow(threading.Thread):
+class SlowRequest(threading.Thread):
     """A request that does not finish before `end` is called."""
 
     def __init__(self, live: Live) -> None:
@@ -61,14 +61,14 @@ class Slow(threading.Thread):
         pytest.param(WRAPPED, {"processes": 3}, id="three processes, wrapped"),
     ],
 )
-def test_good_bad_and_good_again(tmp_path, arguments, options):
+def test_valid_change_then_errors_then_valid_change(tmp_path, arguments, options):
     if not options.get("polling", True):
         need_watchfiles()
     with Live(tmp_path, *arguments, **options) as live:
         several = options.get("processes", 1) > 1
         who = "parent" if several else "pid"
         assert live.wait_for_answer("good 1")[who] == live.process.pid
-        slow = Slow(live)
+        slow = SlowRequest(live)
 
         live.save("TEXT = 'good 2'")
         place = live.wait_for_output("restarting")
@@ -79,9 +79,9 @@ def test_good_bad_and_good_again(tmp_path, arguments, options):
         live.save("TEXT = = 'bad'")
         place = live.wait_for_output("invalid syntax", place)
         assert {each["text"] for each in live.wait_for_answers(5)} == {"good 2"}
-        assert_page_tells(live)
+        assert_error_page_shows_the_error(live)
 
-        slow = Slow(live)
+        slow = SlowRequest(live)
         live.save("import no_such_module")
         place = live.wait_for_output("restarting", place)
         assert slow.end() == "good 2"
@@ -100,11 +100,11 @@ def test_good_bad_and_good_again(tmp_path, arguments, options):
             assert not earlier & {each["pid"] for each in later}
 
 
-def test_a_bad_save_while_requests_end(tmp_path):
+def test_error_saved_during_draining_cancels_the_restart(tmp_path):
     """The restart has begun and is cancelled."""
     with Live(tmp_path) as live:
         live.wait_for_answer("good 1")
-        slow = Slow(live)
+        slow = SlowRequest(live)
         live.save("TEXT = 'good 2'")
         place = live.wait_for_output("restarting")
         live.save("TEXT = = 'bad'")
@@ -116,7 +116,7 @@ def test_a_bad_save_while_requests_end(tmp_path):
         assert live.errors == []
 
 
-def test_an_interrupt_after_a_failed_start(tmp_path):
+def test_interrupt_after_a_failed_start_exits_quietly(tmp_path):
     """The program reports that it waits, although logging is not set up, and exits without further output."""
     with Live(tmp_path) as live:
         live.wait_for_answer("good 1")
@@ -130,10 +130,10 @@ def test_an_interrupt_after_a_failed_start(tmp_path):
 
 
 @pytest.mark.parametrize("processes", [1, 3])
-def test_a_request_that_does_not_end(tmp_path, processes):
+def test_request_that_does_not_finish_is_closed_by_the_restart(tmp_path, processes):
     with Live(tmp_path, processes=processes, drain_time=0.05) as live:
         live.wait_for_answer("good 1")
-        slow = Slow(live)
+        slow = SlowRequest(live)
         live.save("TEXT = 'good 2'")
         live.wait_for_output("1 connections are still being served")
         live.wait_for_answer("good 2")
@@ -142,7 +142,7 @@ def test_a_request_that_does_not_end(tmp_path, processes):
         assert live.errors == []
 
 
-def assert_page_tells(live: Live) -> None:
+def assert_error_page_shows_the_error(live: Live) -> None:
     """Check that the error page shows the syntax error. Each process detects it, at different times."""
     for _ in range(1000):
         page = live.get("/failing", Accept="text/html")

@@ -23,7 +23,7 @@ from tornado.iostream import (
 MEGABYTE = 1024 * 1024
 
 
-async def test_reads_of_each_kind(loop_kind: str, kind: str, certificates: Certificates) -> None:
+async def test_each_kind_of_read(loop_kind: str, kind: str, certificates: Certificates) -> None:
     async with stream_pair(kind, certificates) as (server, client):
         first = server.read_until(b"\n")
         assert server.reading()
@@ -85,7 +85,7 @@ async def test_huge_transfers(loop_kind: str, kind: str, certificates: Certifica
             assert (result if isinstance(result, bytes) else bytes(target)) == data
 
 
-async def test_a_huge_read_goes_straight_into_the_buffer(certificates: Certificates) -> None:
+async def test_large_read_into_receives_directly_into_the_buffer(certificates: Certificates) -> None:
     async with stream_pair("plain", certificates) as (server, client):
         sizes = []
         original = server._receive_into
@@ -97,7 +97,7 @@ async def test_a_huge_read_goes_straight_into_the_buffer(certificates: Certifica
         assert not server._read_buffer
 
 
-async def test_who_got_less_than_he_asked_for_does_not_ask_again(loop_kind: str) -> None:
+async def test_short_receive_is_not_followed_by_another(loop_kind: str) -> None:
     """A receive that returns less than asked for has emptied the descriptor; a further one is unnecessary."""
     ours, theirs = socket.socketpair()
     with theirs:
@@ -120,7 +120,7 @@ async def test_who_got_less_than_he_asked_for_does_not_ask_again(loop_kind: str)
         stream.close()
 
 
-async def test_a_large_read_that_was_cancelled_loses_nothing(
+async def test_cancelled_large_read_keeps_received_bytes(
     loop_kind: str, kind: str, certificates: Certificates
 ) -> None:
     data = bytes(range(256)) * 1024
@@ -135,7 +135,7 @@ async def test_a_large_read_that_was_cancelled_loses_nothing(
         assert await whole == data
 
 
-async def test_reads_what_was_buffered_before_the_end(
+async def test_buffered_data_can_be_read_after_close(
     loop_kind: str, kind: str, certificates: Certificates
 ) -> None:
     async with stream_pair(kind, certificates) as (server, client):
@@ -153,7 +153,7 @@ async def test_reads_what_was_buffered_before_the_end(
         assert await server.read_bytes(2, partial=True) == b"c"
 
 
-async def test_the_peers_leaving_is_noticed_while_nobody_reads(
+async def test_disconnect_without_outstanding_read_runs_close_callback(
     loop_kind: str, kind: str, certificates: Certificates
 ) -> None:
     async with stream_pair(kind, certificates) as (server, client):
@@ -166,53 +166,53 @@ async def test_the_peers_leaving_is_noticed_while_nobody_reads(
             server.write(b"x")
 
 
-async def turns_until_told(told: list[str]) -> None:
+async def run_until_notified(notified: list[str]) -> None:
     """Run iterations of the event loop until the close callback has run, without timers, reads or writes."""
     for _ in range(5000):
-        if told:
+        if notified:
             return
         await asyncio.sleep(0)
     raise AssertionError("the close callback has not been called")
 
 
 @pytest.mark.parametrize("unread", [0, 1, 1000, 60_000])
-async def test_the_end_is_told_behind_unread_bytes(
+async def test_close_callback_runs_despite_unread_bytes(
     unread: int, loop_kind: str, kind: str, certificates: Certificates
 ) -> None:
     """The bytes can still be read. The detection needs no timer, only some event loop iterations."""
     async with stream_pair(kind, certificates, family="tcp") as (server, client):
-        told: list[str] = []
-        server.set_close_callback(lambda: told.append("closed"))
+        notified: list[str] = []
+        server.set_close_callback(lambda: notified.append("closed"))
         if unread:
             await client.write(bytes(unread))
             while server._read_buffer_size < unread:
                 await asyncio.sleep(0)
         await turns(20)
-        assert not told
+        assert not notified
         client.close()
-        await turns_until_told(told)
+        await run_until_notified(notified)
         assert server.closed()
         if unread:
             assert await server.read_bytes(unread) == bytes(unread)
 
 
-async def test_no_more_than_a_chunk_is_received_to_see_the_end(
+async def test_watching_for_close_receives_at_most_a_chunk(
     loop_kind: str, kind: str, certificates: Certificates
 ) -> None:
     async with stream_pair(kind, certificates, family="tcp", read_chunk_size=1000) as (server, client):
-        told: list[str] = []
-        server.set_close_callback(lambda: told.append("closed"))
+        notified: list[str] = []
+        server.set_close_callback(lambda: notified.append("closed"))
         await client.write(bytes(10_000))
         client.close()
         await turns(100)
         assert 1000 <= server._read_buffer_size < 2000
-        assert not told
+        assert not notified
         assert await server.read_bytes(9_500) == bytes(9_500)  # after that, the stream watches again
-        await turns_until_told(told)
+        await run_until_notified(notified)
         assert await server.read_until_close() == bytes(500)
 
 
-async def test_a_close_callback_runs_once_and_after_the_reads(kind: str, certificates: Certificates) -> None:
+async def test_close_callback_runs_once_and_after_reads(kind: str, certificates: Certificates) -> None:
     async with stream_pair(kind, certificates) as (server, client):
         order = []
         server.set_close_callback(lambda: order.append("closed"))
@@ -241,7 +241,7 @@ async def test_reset(loop_kind: str, certificates: Certificates) -> None:
         assert server.error is caught.value.real_error
 
 
-async def test_max_bytes_closes(
+async def test_exceeding_max_bytes_closes(
     kind: str, certificates: Certificates, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "tornado.general")
@@ -255,7 +255,7 @@ async def test_max_bytes_closes(
     assert "Unsatisfiable read, closing connection" in caplog.text
 
 
-async def test_the_read_buffer_is_limited(kind: str, certificates: Certificates, expect_log: Any) -> None:
+async def test_read_buffer_limit_closes(kind: str, certificates: Certificates, expect_log: Any) -> None:
     async with stream_pair(kind, certificates, max_buffer_size=10_000) as (server, client):
         assert server.read_chunk_size == 5000
         with expect_log("tornado.general", "Reached maximum read buffer size"):
@@ -266,7 +266,7 @@ async def test_the_read_buffer_is_limited(kind: str, certificates: Certificates,
         assert isinstance(caught.value.real_error, StreamBufferFullError)
 
 
-async def test_one_read_at_a_time(certificates: Certificates) -> None:
+async def test_second_outstanding_read_fails(certificates: Certificates) -> None:
     async with stream_pair("plain", certificates) as (server, client):
         read = server.read_bytes(1)
         with pytest.raises(AssertionError, match="Already reading: .* cancel its Future to take it back"):
@@ -277,7 +277,9 @@ async def test_one_read_at_a_time(certificates: Certificates) -> None:
         assert await read == b"x"
 
 
-async def test_a_cancelled_read_loses_nothing(loop_kind: str, kind: str, certificates: Certificates) -> None:
+async def test_cancelled_read_keeps_received_bytes(
+    loop_kind: str, kind: str, certificates: Certificates
+) -> None:
     async with stream_pair(kind, certificates) as (server, client):
         server.read_until(b"\n").cancel()
         await client.write(b"abc")
@@ -289,7 +291,9 @@ async def test_a_cancelled_read_loses_nothing(loop_kind: str, kind: str, certifi
         assert await server.read_bytes(3) == b"abc"
 
 
-async def test_a_flood_yields_to_the_loop(loop_kind: str, kind: str, certificates: Certificates) -> None:
+async def test_fast_peer_does_not_monopolize_the_loop(
+    loop_kind: str, kind: str, certificates: Certificates
+) -> None:
     """Reads that are all satisfied immediately must not monopolize the event loop."""
     async with stream_pair(kind, certificates) as (server, client):
 
@@ -351,7 +355,7 @@ async def test_subclass_over_descriptor_methods(loop_kind: str) -> None:
     other.close()
 
 
-async def test_a_regex_over_a_large_buffer_that_grows_slowly(
+async def test_regex_over_a_large_buffer_that_grows_slowly(
     loop_kind: str, certificates: Certificates
 ) -> None:
     async with stream_pair("plain", certificates) as (server, client):
@@ -371,7 +375,7 @@ async def test_a_regex_over_a_large_buffer_that_grows_slowly(
 
 
 @pytest.mark.parametrize("partial", [False, True])
-async def test_a_negative_number_of_bytes(partial: bool, certificates: Certificates) -> None:
+async def test_negative_number_of_bytes_is_rejected(partial: bool, certificates: Certificates) -> None:
     async with stream_pair("plain", certificates) as (server, client):
         await client.write(b"abc")
         with pytest.raises(ValueError, match="not negative: -1"):
@@ -380,7 +384,7 @@ async def test_a_negative_number_of_bytes(partial: bool, certificates: Certifica
         assert await server.read_bytes(0) == b""
 
 
-async def test_what_is_no_bytes_is_named_before_anything_is_read(certificates: Certificates) -> None:
+async def test_delimiter_and_regex_must_be_bytes(certificates: Certificates) -> None:
     async with stream_pair("plain", certificates) as (server, client):
         wrong: Any
         for wrong in ("\n", 10):

@@ -1,4 +1,4 @@
-"""Cancelling the Future of a stream operation: the stream stays usable or, if that is not possible, closes."""
+"""Cancelling the Future of a stream operation: the stream stays usable or, if that is impossible, closes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ READS: dict[str, Callable[[IOStream], asyncio.Future[Any]]] = {
 
 
 @pytest.mark.parametrize("name", READS)
-async def test_a_read_leaves_every_byte(
+async def test_cancelled_read_keeps_every_byte(
     name: str, loop_kind: str, kind: str, certificates: Certificates
 ) -> None:
     """The read is cancelled before any data and, unless it is partial, after some data has arrived."""
@@ -57,7 +57,7 @@ def _filled(stream: IOStream) -> int:
     return getattr(pull.request, "filled", 0)
 
 
-async def test_a_read_that_was_done_in_the_same_turn(certificates: Certificates) -> None:
+async def test_completed_read_cannot_be_cancelled(certificates: Certificates) -> None:
     """A Future that is already done cannot be cancelled, and keeps its result."""
     async with stream_pair("plain", certificates) as (server, client):
         read = server.read_bytes(3)
@@ -73,7 +73,9 @@ async def _read_into(stream: IOStream, buffer: bytearray) -> int:
     return await stream.read_into(buffer)
 
 
-async def test_a_buffer_can_be_used_again_after_its_read(loop_kind: str, certificates: Certificates) -> None:
+async def test_buffer_of_cancelled_read_into_can_be_reused(
+    loop_kind: str, certificates: Certificates
+) -> None:
     """The caller may write to the buffer immediately after the cancellation; received bytes are not lost."""
     async with stream_pair("plain", certificates) as (server, client):
         buffer = bytearray(100_000)
@@ -97,7 +99,7 @@ async def test_a_buffer_can_be_used_again_after_its_read(loop_kind: str, certifi
             await reading
 
 
-async def test_a_write_is_sent_all_the_same(loop_kind: str, kind: str, certificates: Certificates) -> None:
+async def test_cancelled_write_is_still_sent(loop_kind: str, kind: str, certificates: Certificates) -> None:
     async with stream_pair(kind, certificates) as (server, client):
         written = server.write(bytes(BIG))
         behind = server.write(b"end")
@@ -106,7 +108,7 @@ async def test_a_write_is_sent_all_the_same(loop_kind: str, kind: str, certifica
         await behind
 
 
-async def test_a_connection_goes_on(loop_kind: str, kind: str, certificates: Certificates) -> None:
+async def test_cancelled_connect_continues(loop_kind: str, kind: str, certificates: Certificates) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         client: IOStream
         if kind == "tls":
@@ -124,7 +126,7 @@ async def test_a_connection_goes_on(loop_kind: str, kind: str, certificates: Cer
         server.close()
 
 
-async def test_a_connection_that_is_refused_meanwhile(loop_kind: str) -> None:
+async def test_cancelled_connect_that_is_refused_closes(loop_kind: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         address = listener.getsockname()
     client = IOStream(socket.socket())
@@ -135,7 +137,9 @@ async def test_a_connection_that_is_refused_meanwhile(loop_kind: str) -> None:
         client.write(b"x")
 
 
-async def test_who_waits_for_the_handshake_may_be_another(loop_kind: str, certificates: Certificates) -> None:
+async def test_handshake_can_be_awaited_again_after_cancellation(
+    loop_kind: str, certificates: Certificates
+) -> None:
     ours, theirs = socket_pair()
     client = tls_stream(ours, certificates.client_context, server_side=False)
     assert client.wait_for_handshake().cancel()
@@ -149,7 +153,9 @@ async def test_who_waits_for_the_handshake_may_be_another(loop_kind: str, certif
 
 
 @pytest.mark.parametrize("server_side", [False, True])
-async def test_start_tls_closes(server_side: bool, loop_kind: str, certificates: Certificates) -> None:
+async def test_cancelled_start_tls_closes(
+    server_side: bool, loop_kind: str, certificates: Certificates
+) -> None:
     """The program has no reference to the new stream, and the old one cannot be used."""
     async with stream_pair("plain", certificates) as (stream, peer):
         context = certificates.server_context if server_side else certificates.client_context

@@ -16,7 +16,7 @@ from tornado.ioloop import IOLoop
 from tornado.iostream import BaseIOStream, IOStream, PipeIOStream, StreamClosedError
 
 
-async def test_what_close_keeps(certificates: Certificates) -> None:
+async def test_close_stores_the_first_error(certificates: Certificates) -> None:
     error = ValueError("why")
     for given in (error, (ValueError, error, None), True):
         async with stream_pair("plain", certificates) as (server, _):
@@ -32,7 +32,7 @@ async def test_what_close_keeps(certificates: Certificates) -> None:
             assert caught.value.real_error is error
 
 
-async def test_a_close_callback_set_late_runs_too(certificates: Certificates) -> None:
+async def test_close_callback_set_after_close_runs(certificates: Certificates) -> None:
     async with stream_pair("plain", certificates) as (server, _):
         calls = []
         server.set_close_callback(lambda: calls.append("first"))
@@ -50,7 +50,7 @@ async def test_attributes_can_be_set(kind: str, certificates: Certificates) -> N
         assert server.__dict__ == {"my_own": 1}
 
 
-async def test_a_dropped_stream_is_freed_at_once(loop_kind: str, certificates: Certificates) -> None:
+async def test_dropped_stream_is_freed_immediately(loop_kind: str, certificates: Certificates) -> None:
     gc.disable()
     try:
         sock, other = socket_pair()
@@ -68,7 +68,7 @@ async def test_a_dropped_stream_is_freed_at_once(loop_kind: str, certificates: C
         gc.enable()
 
 
-def test_a_loop_closes_its_streams() -> None:
+def test_closing_a_loop_closes_its_streams() -> None:
     io_loop = IOLoop(make_current=False)
     sock, other = socket_pair()
     kept = []
@@ -85,7 +85,7 @@ def test_a_loop_closes_its_streams() -> None:
     other.close()
 
 
-def test_closing_after_the_loop() -> None:
+def test_closing_a_stream_after_its_loop() -> None:
     sock, other = socket_pair()
 
     async def start() -> IOStream:
@@ -100,7 +100,7 @@ def test_closing_after_the_loop() -> None:
     other.close()
 
 
-class Forgetful(BaseIOStream):
+class SocketDroppingStream(BaseIOStream):
     """A stream class of a program that drops its socket when it is closed."""
 
     def __init__(self, sock: socket.socket) -> None:
@@ -124,9 +124,9 @@ class Forgetful(BaseIOStream):
         return count
 
 
-async def test_all_are_told_by_a_subclass_without_a_descriptor(loop_kind: str) -> None:
+async def test_close_notifies_although_subclass_has_dropped_its_descriptor(loop_kind: str) -> None:
     sock, other = socket_pair()
-    stream = Forgetful(sock)
+    stream = SocketDroppingStream(sock)
     called = asyncio.Event()
     stream.set_close_callback(called.set)
     read = stream.read_bytes(10)
@@ -139,7 +139,7 @@ async def test_all_are_told_by_a_subclass_without_a_descriptor(loop_kind: str) -
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no pipes on Windows")
-async def test_all_are_told_where_closing_fails() -> None:
+async def test_failed_close_fd_still_notifies() -> None:
     """The program has closed the descriptor, so closing the stream fails."""
     reader, writer = os.pipe()
     stream = PipeIOStream(reader)

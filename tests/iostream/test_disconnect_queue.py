@@ -34,7 +34,7 @@ async def pairs(stack: AsyncExitStack, kind: str, certificates: Certificates, fa
     return made
 
 
-async def first_turn(consumers: list[Recorder]) -> int:
+async def count_in_first_iteration(consumers: list[Recorder]) -> int:
     """Wait until all consumers have been notified.
 
     :returns: the number notified in the first event loop iteration with a notification.
@@ -46,85 +46,89 @@ async def first_turn(consumers: list[Recorder]) -> int:
     return first
 
 
-async def test_many_ends_leave_the_loop_its_turns(
+async def test_many_orderly_ends_are_handled_in_batches(
     loop_kind: str, kind: str, certificates: Certificates
 ) -> None:
     async with AsyncExitStack() as stack:
         made = await pairs(stack, kind, certificates, "unix")
         for _, client, _ in made:
             client.close()
-        assert await first_turn([consumer for _, _, consumer in made]) <= FIRST
+        assert await count_in_first_iteration([consumer for _, _, consumer in made]) <= FIRST
         assert all(consumer.events == ["eof"] for _, _, consumer in made)
         assert not any(server.closed() for server, _, _ in made)
 
 
-async def test_many_resets_leave_the_loop_its_turns(loop_kind: str, certificates: Certificates) -> None:
+async def test_many_resets_are_handled_in_batches(loop_kind: str, certificates: Certificates) -> None:
     async with AsyncExitStack() as stack:
         made = await pairs(stack, "plain", certificates, "tcp")
         for _, client, _ in made:
             reset(client)
-        assert await first_turn([consumer for _, _, consumer in made]) <= FIRST
+        assert await count_in_first_iteration([consumer for _, _, consumer in made]) <= FIRST
         for server, _, consumer in made:
             assert isinstance(server.error, ConnectionResetError)
             assert consumer.events == [("lost", server.error)]
 
 
-async def test_a_few_are_not_put_off(loop_kind: str, kind: str, certificates: Certificates) -> None:
+async def test_single_disconnect_is_not_delayed(
+    loop_kind: str, kind: str, certificates: Certificates
+) -> None:
     """A single disconnect is handled without a delay."""
     async with stream_pair(kind, certificates) as (server, client):
         consumer = Recorder()
         server._start_push(consumer)
         client.close()
         await consumer.until(lambda: consumer.events)
-        departures: DisconnectQueue = server.io_loop._disconnect_queue  # type: ignore[attr-defined]
-        assert departures._waiting == {}
-        assert departures._batches._loop is None
+        queue: DisconnectQueue = server.io_loop._disconnect_queue  # type: ignore[attr-defined]
+        assert queue._waiting == {}
+        assert queue._batches._loop is None
 
 
 class Peer:
     """Records the error and the context of each notification."""
 
-    def __init__(self, told: list[tuple[Peer, Exception | None, str]]) -> None:
-        self._told = told
+    def __init__(self, notified: list[tuple[Peer, Exception | None, str]]) -> None:
+        self._notified = notified
 
     def _disconnected(self, error: Exception | None) -> None:
-        self._told.append((self, error, WHO.get()))
+        self._notified.append((self, error, CONTEXT_NAME.get()))
 
 
-WHO: contextvars.ContextVar[str] = contextvars.ContextVar("WHO", default="nobody")
+CONTEXT_NAME: contextvars.ContextVar[str] = contextvars.ContextVar("CONTEXT_NAME", default="default")
 
 
 def peers(count: int) -> tuple[DisconnectQueue, list[Peer], list[tuple[Peer, Exception | None, str]]]:
-    told: list[tuple[Peer, Exception | None, str]] = []
-    return DisconnectQueue(asyncio.get_running_loop()), [Peer(told) for _ in range(count)], told
+    notified: list[tuple[Peer, Exception | None, str]] = []
+    return DisconnectQueue(asyncio.get_running_loop()), [Peer(notified) for _ in range(count)], notified
 
 
-async def test_in_their_order_each_in_its_context() -> None:
-    departures, many, told = peers(MANY)
+async def test_entries_are_handled_in_order_each_in_its_context() -> None:
+    queue, many, notified = peers(MANY)
     for number, peer in enumerate(many):
         context = contextvars.copy_context()
-        context.run(WHO.set, str(number))
-        context.run(departures.enter, peer, None)
-    while len(told) < MANY:
+        context.run(CONTEXT_NAME.set, str(number))
+        context.run(queue.enter, peer, None)
+    while len(notified) < MANY:
         await asyncio.sleep(0)
-    assert told == [(peer, None, str(number)) for number, peer in enumerate(many)]
+    assert notified == [(peer, None, str(number)) for number, peer in enumerate(many)]
 
 
-async def test_who_ends_twice_is_told_once_and_of_the_error() -> None:
-    departures, many, told = peers(6)
+async def test_stream_entered_twice_is_notified_once_with_the_error() -> None:
+    queue, many, notified = peers(6)
     error = ConnectionResetError(errno.ECONNRESET, "x")
     for peer in many:
-        departures.enter(peer, None)
-    del told[:]
-    departures.enter(many[-2], error)
-    departures.enter(many[-1], None)
-    departures.enter(many[-2], None)
+        queue.enter(peer, None)
+    del notified[:]
+    queue.enter(many[-2], error)
+    queue.enter(many[-1], None)
+    queue.enter(many[-2], None)
     await asyncio.sleep(0)
-    assert told == [(many[-2], error, "nobody"), (many[-1], None, "nobody")]
+    assert notified == [(many[-2], error, "default"), (many[-1], None, "default")]
 
 
 @pytest.mark.parametrize("change", ["closed", "another consumer", "taken"])
-async def test_what_happened_meanwhile_counts(certificates: Certificates, change: str) -> None:
+async def test_stream_changed_before_its_turn_is_not_notified(
+    certificates: Certificates, change: str
+) -> None:
     """A stream that was closed or has another consumer when its entry is handled is not notified."""
     async with AsyncExitStack() as stack:
         made = await pairs(stack, "plain", certificates, "unix")
@@ -132,8 +136,8 @@ async def test_what_happened_meanwhile_counts(certificates: Certificates, change
             client.close()
         while not any(consumer.events for _, _, consumer in made):
             await asyncio.sleep(0)
-        departures: DisconnectQueue = made[0][0].io_loop._disconnect_queue  # type: ignore[attr-defined]
-        waiting = [(server, consumer) for server, _, consumer in made if server in departures._waiting]
+        queue: DisconnectQueue = made[0][0].io_loop._disconnect_queue  # type: ignore[attr-defined]
+        waiting = [(server, consumer) for server, _, consumer in made if server in queue._waiting]
         assert len(waiting) > FIRST
         other = Recorder()
         server, consumer = waiting[-1]
@@ -143,7 +147,7 @@ async def test_what_happened_meanwhile_counts(certificates: Certificates, change
             server._stop_push()
         else:
             server._start_push(other)
-        while departures._waiting:
+        while queue._waiting:
             await asyncio.sleep(0)
         assert consumer.events == ([("lost", None)] if change == "closed" else [])
         if change == "another consumer":
@@ -151,19 +155,19 @@ async def test_what_happened_meanwhile_counts(certificates: Certificates, change
             assert other.events == ["eof"]
 
 
-class Known(DisconnectQueue):
+class WeakReferencableQueue(DisconnectQueue):
     """A queue that supports weak references."""
 
     __slots__ = ("__weakref__",)
 
 
-async def test_nothing_refers_back() -> None:
+async def test_queue_is_not_in_a_reference_cycle() -> None:
     """The queue is freed together with its event loop, without the garbage collector."""
-    departures = Known(asyncio.get_running_loop())
-    held = weakref.ref(departures)
+    queue = WeakReferencableQueue(asyncio.get_running_loop())
+    held = weakref.ref(queue)
     gc.disable()
     try:
-        del departures
+        del queue
         assert held() is None
     finally:
         gc.enable()

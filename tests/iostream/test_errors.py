@@ -33,17 +33,17 @@ def test_is_connection_reset(error: Exception, reset: bool) -> None:
     assert is_connection_reset(error) is reset
 
 
-def test_numbers() -> None:
+def test_connection_reset_numbers() -> None:
     assert errno.ECONNRESET in iostream._ERRNO_CONNRESET
 
 
-def test_public_addresses() -> None:
+def test_public_modules() -> None:
     for name in iostream.__all__:
         assert getattr(iostream, name).__module__ == "tornado.iostream"
     assert iostream.doctests().countTestCases() == 0
 
 
-def test_an_error_is_rid_of_its_frames() -> None:
+def test_without_frames_removes_traceback_and_context() -> None:
     with pytest.raises(OSError, match="x") as caught:
         try:
             raise KeyError

@@ -31,17 +31,17 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def no_descriptor_is_left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def no_open_descriptors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     yield
     assert open_below(tmp_path_factory.getbasetemp()) == []
 
 
-def piece(path: Path, start: int = 0, size: int = len(CONTENT)) -> FileSegment:
+def segment(path: Path, start: int = 0, size: int = len(CONTENT)) -> FileSegment:
     return FileSegment(os.open(path, os.O_RDONLY), start, size)
 
 
 @pytest.fixture(params=["kernel", "no sendfile", "overridden"])
-def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+def method(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """The method by which the bytes are written to the socket."""
     if request.param == "no sendfile":
         monkeypatch.setattr("tornado.iostream._socket._HAS_SENDFILE", False)
@@ -53,17 +53,17 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 @pytest.mark.parametrize("family", ["unix", "tcp"])
-async def test_what_is_sent_keeps_its_order(
-    path: Path, certificates: Certificates, tls: Any, loop_kind: str, way: str, family: str
+async def test_files_and_bytes_are_sent_in_order(
+    path: Path, certificates: Certificates, tls: Any, loop_kind: str, method: str, family: str
 ) -> None:
     kind = "tls" if tls else "plain"
     async with stream_pair(kind, certificates, family) as (server, client):
         futures = [
             server.write(b"before "),
-            server._send_file(piece(path)),
+            server._send_file(segment(path)),
             server.write(b" between "),
-            server._send_file(piece(path, 1000, 500)),
-            server._send_file(piece(path, 0, 0)),
+            server._send_file(segment(path, 1000, 500)),
+            server._send_file(segment(path, 0, 0)),
             server.write(b" after"),
         ]
         assert server.writing()
@@ -75,60 +75,60 @@ async def test_what_is_sent_keeps_its_order(
         assert server._total_write_index == server._total_write_done_index == len(expected)
 
 
-async def test_what_was_collected_goes_first(path: Path, certificates: Certificates) -> None:
+async def test_collected_output_is_sent_before_a_file(path: Path, certificates: Certificates) -> None:
     async with stream_pair("plain", certificates) as (server, client):
         server._cork()
         server._send(b"head ")
-        future = server._send_file(piece(path, 0, 1000))
+        future = server._send_file(segment(path, 0, 1000))
         server._send(b" tail")
         server._uncork()
         assert await client.read_bytes(1010) == b"head " + CONTENT[:1000] + b" tail"
         await future
 
 
-async def test_the_peer_gets_a_fair_share_a_turn(
+async def test_file_output_per_iteration_is_limited(
     path: Path, certificates: Certificates, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent = []
     sendfile = os.sendfile
 
-    def noting(out: int, source: int, offset: int, count: int) -> int:
+    def recording_sendfile(out: int, source: int, offset: int, count: int) -> int:
         sent.append(count)
         return sendfile(out, source, offset, min(count, 1000))
 
-    monkeypatch.setattr(os, "sendfile", noting)
+    monkeypatch.setattr(os, "sendfile", recording_sendfile)
     async with stream_pair("plain", certificates, "tcp") as (server, client):
         reading = asyncio.ensure_future(client.read_bytes(len(CONTENT)))
-        server._send_file(piece(path)).cancel()
+        server._send_file(segment(path)).cancel()
         assert sum([1000] * len(sent)) <= FAIR_SHARE + 1000
         assert max(sent) <= FAIR_SHARE
         await reading
 
 
-async def test_a_file_of_which_sendfile_knows_nothing(
+async def test_unsupported_sendfile_falls_back_to_reading(
     path: Path, certificates: Certificates, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = []
 
-    def refusing(*arguments: int) -> int:
+    def failing_sendfile(*arguments: int) -> int:
         calls.append(arguments)
         raise OSError(errno.EINVAL, "not this one")
 
-    monkeypatch.setattr(os, "sendfile", refusing)
+    monkeypatch.setattr(os, "sendfile", failing_sendfile)
     async with stream_pair("plain", certificates) as (server, client):
-        future = server._send_file(piece(path))
+        future = server._send_file(segment(path))
         assert await client.read_bytes(len(CONTENT)) == CONTENT
         await future
     assert len(calls) == 1
 
 
-async def test_a_file_that_shrinks_closes_the_stream(
+async def test_truncated_file_closes_the_stream(
     tmp_path: Path, certificates: Certificates, tls: Any, expect_log: ExpectLog
 ) -> None:
     path = tmp_path / "file"
     path.write_bytes(CONTENT)
     async with stream_pair("tls" if tls else "plain", certificates) as (server, client):
-        future = server._send_file(piece(path))
+        future = server._send_file(segment(path))
         os.truncate(path, 1000)
         with expect_log("tornado.general", "the file was truncated"):
             got = await client.read_until_close()
@@ -140,11 +140,11 @@ async def test_a_file_that_shrinks_closes_the_stream(
 
 
 @pytest.mark.parametrize("who", ["server", "client"])
-async def test_a_stream_that_is_closed_lets_go_of_the_file(
+async def test_closed_stream_closes_the_file(
     path: Path, certificates: Certificates, tls: Any, who: str
 ) -> None:
     async with stream_pair("tls" if tls else "plain", certificates) as (server, client):
-        sending = piece(path)
+        sending = segment(path)
         future = server._send_file(sending)
         await turns()
         assert sending.fd >= 0
@@ -152,17 +152,17 @@ async def test_a_stream_that_is_closed_lets_go_of_the_file(
         with pytest.raises(StreamClosedError):
             await future
         assert sending.fd == -1
-        late = piece(path)
+        late = segment(path)
         with pytest.raises(StreamClosedError):
             await server._send_file(late)
         assert late.fd == -1
 
 
-async def test_the_consumer_hears_when_a_file_has_gone(path: Path, certificates: Certificates) -> None:
+async def test_consumer_is_notified_when_a_file_has_been_sent(path: Path, certificates: Certificates) -> None:
     async with stream_pair("plain", certificates) as (server, client):
         recorder = Recorder()
         server._start_push(recorder)
-        future = server._send_file(piece(path))
+        future = server._send_file(segment(path))
         assert server._pending_output > 0
         await client.read_bytes(len(CONTENT))
         await future
@@ -170,10 +170,10 @@ async def test_the_consumer_hears_when_a_file_has_gone(path: Path, certificates:
         server._stop_push()
 
 
-def test_a_buffer_with_files(path: Path) -> None:
+def test_write_buffer_with_file_segments(path: Path) -> None:
     buffer = _StreamBuffer()
     buffer.append(b"ab")
-    buffer.append_file(piece(path, 10, 100))
+    buffer.append_file(segment(path, 10, 100))
     buffer.append(b"cd")
     assert len(buffer) == 104
     assert buffer.front_file() is None
@@ -190,23 +190,23 @@ def test_a_buffer_with_files(path: Path) -> None:
     assert front[0].fd == -1
     with buffer.peek(5) as view:
         assert bytes(view) == b"cd"
-    last = piece(path)
+    last = segment(path)
     buffer.append_file(last)
     buffer.clear()
     assert last.fd == -1
 
 
-def test_a_piece_closes_once(path: Path) -> None:
-    one = piece(path, 0, 10)
+def test_closing_a_segment_twice(path: Path) -> None:
+    one = segment(path, 0, 10)
     assert len(one) == 10
     one.close()
     one.close()
-    forgotten = piece(path)
+    forgotten = segment(path)
     del forgotten
 
 
-def test_reading_past_the_end(path: Path) -> None:
-    late = piece(path, len(CONTENT) - 5, 10)
+def test_reading_past_the_end_fails(path: Path) -> None:
+    late = segment(path, len(CONTENT) - 5, 10)
     assert late.read(0, 100) == CONTENT[-5:]
     with pytest.raises(FileTruncatedError):
         late.read(5, 100)
@@ -214,9 +214,9 @@ def test_reading_past_the_end(path: Path) -> None:
     late.close()
 
 
-def test_advice_is_only_advice(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_posix_fadvise_is_ignored(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*arguments: int) -> None:
         raise OSError(errno.ESPIPE, "none needed")
 
     monkeypatch.setattr(os, "posix_fadvise", refuse)
-    piece(path).close()
+    segment(path).close()

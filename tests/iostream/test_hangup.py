@@ -20,7 +20,7 @@ AHEAD = bytes(100_000)
 
 
 @pytest.fixture
-def eager(monkeypatch: pytest.MonkeyPatch) -> None:
+def check_every_iteration(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have the monitor check in each iteration of the event loop."""
     monkeypatch.setattr(_hangup, "INTERVAL", 0)
 
@@ -35,8 +35,8 @@ class Pausing(Recorder):
         self._note("eof pending")
 
 
-async def test_reset_behind_unread_input_closes_a_paused_stream(
-    loop_kind: str, kind: str, certificates: Certificates, eager: None
+async def test_reset_after_unread_input_closes_a_paused_stream(
+    loop_kind: str, kind: str, certificates: Certificates, check_every_iteration: None
 ) -> None:
     async with stream_pair(kind, certificates, "tcp") as (server, client):
         consumer = Pausing(server)
@@ -50,8 +50,8 @@ async def test_reset_behind_unread_input_closes_a_paused_stream(
         assert isinstance(await consumer.until_lost(), ConnectionResetError)
 
 
-async def test_half_close_behind_unread_input_is_told_once(
-    loop_kind: str, certificates: Certificates, eager: None
+async def test_half_close_after_unread_input_is_reported_once(
+    loop_kind: str, certificates: Certificates, check_every_iteration: None
 ) -> None:
     async with stream_pair("plain", certificates, "tcp") as (server, client):
         consumer = Pausing(server)
@@ -72,8 +72,8 @@ async def test_half_close_behind_unread_input_is_told_once(
         assert len(consumer.data) == len(AHEAD) > received
 
 
-async def test_an_error_in_eof_pending_closes(
-    certificates: Certificates, eager: None, expect_log: Callable[..., Any]
+async def test_error_in_eof_pending_closes(
+    certificates: Certificates, check_every_iteration: None, expect_log: Callable[..., Any]
 ) -> None:
     async with stream_pair("plain", certificates, "tcp") as (server, client):
         consumer = Pausing(server)
@@ -85,7 +85,7 @@ async def test_an_error_in_eof_pending_closes(
             assert isinstance(await consumer.until_lost(), ZeroDivisionError)
 
 
-async def test_a_resumed_stream_is_not_watched(certificates: Certificates, eager: None) -> None:
+async def test_resumed_stream_is_not_watched(certificates: Certificates, check_every_iteration: None) -> None:
     async with stream_pair("plain", certificates, "tcp") as (server, client):
         consumer = Pausing(server)
         server._start_push(consumer)
@@ -102,7 +102,9 @@ async def test_a_resumed_stream_is_not_watched(certificates: Certificates, eager
         assert monitor._timer is None
 
 
-async def test_a_consumer_without_the_method_keeps_its_input(certificates: Certificates, eager: None) -> None:
+async def test_consumer_without_eof_pending_receives_its_input(
+    certificates: Certificates, check_every_iteration: None
+) -> None:
     async with stream_pair("plain", certificates, "tcp") as (server, client):
         consumer = Recorder(lambda data: server._pause_reading())
         server._start_push(consumer)
@@ -117,8 +119,8 @@ async def test_a_consumer_without_the_method_keeps_its_input(certificates: Certi
         assert consumer.data == AHEAD
 
 
-async def test_reset_behind_a_full_pull_buffer_runs_the_close_callback(
-    loop_kind: str, kind: str, certificates: Certificates, eager: None
+async def test_reset_with_a_full_pull_buffer_runs_the_close_callback(
+    loop_kind: str, kind: str, certificates: Certificates, check_every_iteration: None
 ) -> None:
     async with stream_pair(kind, certificates, "tcp", read_chunk_size=1000) as (server, client):
         closed = asyncio.Event()
@@ -133,7 +135,9 @@ async def test_reset_behind_a_full_pull_buffer_runs_the_close_callback(
             assert await server.read_bytes(len(AHEAD)) == AHEAD
 
 
-async def test_a_socket_closed_by_the_program_is_noticed(certificates: Certificates, eager: None) -> None:
+async def test_socket_closed_by_the_program_is_detected(
+    certificates: Certificates, check_every_iteration: None
+) -> None:
     async with stream_pair("plain", certificates, "tcp") as (server, client):
         consumer = Pausing(server)
         server._start_push(consumer)
@@ -144,7 +148,7 @@ async def test_a_socket_closed_by_the_program_is_noticed(certificates: Certifica
         assert isinstance(await consumer.until_lost(), OSError)
 
 
-async def test_the_monitor_looks_once_an_interval_and_rests_without_sockets(clock: FakeClock) -> None:
+async def test_monitor_checks_once_per_interval_while_there_are_sockets(clock: FakeClock) -> None:
     told: list[bool] = []
     ours, theirs = socket_pair("tcp")
     monitor = HangUpMonitor(asyncio.get_running_loop())
@@ -165,7 +169,7 @@ async def test_the_monitor_looks_once_an_interval_and_rests_without_sockets(cloc
     ours.close()
 
 
-async def test_a_socket_forgotten_by_an_earlier_callback_is_passed_over(clock: FakeClock) -> None:
+async def test_socket_removed_by_an_earlier_callback_is_skipped(clock: FakeClock) -> None:
     told: list[int] = []
     pairs = [socket_pair("tcp") for _ in range(2)]
     monitor = HangUpMonitor(asyncio.get_running_loop())

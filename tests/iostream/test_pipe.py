@@ -14,7 +14,7 @@ def pipe() -> tuple[PipeIOStream, PipeIOStream]:
     return PipeIOStream(reader), PipeIOStream(writer)
 
 
-async def test_there_and_back(loop_kind: str) -> None:
+async def test_writing_and_reading(loop_kind: str) -> None:
     reader, writer = pipe()
     assert reader.fileno() == reader.fd
     line = reader.read_until(b"\n")
@@ -25,7 +25,7 @@ async def test_there_and_back(loop_kind: str) -> None:
     assert await rest == b"rest"
 
 
-async def test_more_than_a_pipe_holds(loop_kind: str) -> None:
+async def test_writing_more_than_the_pipe_buffer(loop_kind: str) -> None:
     reader, writer = pipe()
     data = os.urandom(1 << 20)
     target = bytearray(len(data))
@@ -37,7 +37,7 @@ async def test_more_than_a_pipe_holds(loop_kind: str) -> None:
     writer.close()
 
 
-async def test_a_writer_learns_that_the_reader_left(loop_kind: str) -> None:
+async def test_closed_read_end_closes_the_writer(loop_kind: str) -> None:
     reader, writer = pipe()
     gone = asyncio.ensure_future(closed(writer))
     await asyncio.sleep(0)
@@ -59,7 +59,7 @@ async def test_push_mode(loop_kind: str) -> None:
     reader.close()
 
 
-async def test_reading_a_write_end_tells_what_and_where() -> None:
+async def test_reading_a_write_end_fails() -> None:
     reader, writer = pipe()
     read = writer.read_bytes(1)
     with pytest.raises(StreamClosedError, match=rf"\(reading from descriptor {writer.fd}\)$"):

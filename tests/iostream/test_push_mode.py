@@ -30,7 +30,9 @@ async def test_chunks_arrive_in_order(loop_kind: str, kind: str, certificates: C
         assert max(map(len, consumer.events)) <= 64 * 1024
 
 
-async def test_what_was_read_ahead_comes_first_and_at_once(kind: str, certificates: Certificates) -> None:
+async def test_buffered_input_is_delivered_first_and_immediately(
+    kind: str, certificates: Certificates
+) -> None:
     async with stream_pair(kind, certificates) as (server, client):
         await client.write(b"line\nrest")
         assert await server.read_until(b"\n") == b"line\n"
@@ -42,7 +44,7 @@ async def test_what_was_read_ahead_comes_first_and_at_once(kind: str, certificat
         assert consumer.events == [b"rest", b"more"]
 
 
-async def test_back_to_pull_at_any_byte(loop_kind: str, kind: str, certificates: Certificates) -> None:
+async def test_return_to_pull_mode_at_any_byte(loop_kind: str, kind: str, certificates: Certificates) -> None:
     async with stream_pair(kind, certificates) as (server, client):
 
         def take_one(data: bytes) -> None:
@@ -66,7 +68,7 @@ async def test_back_to_pull_at_any_byte(loop_kind: str, kind: str, certificates:
         assert again.events == [b"BCdef"]
 
 
-async def test_reading_is_for_the_consumer_alone(certificates: Certificates) -> None:
+async def test_program_cannot_read_in_push_mode(certificates: Certificates) -> None:
     async with stream_pair("plain", certificates) as (server, _):
         server.read_bytes(1).cancel()
         server._start_push(Recorder())
@@ -74,7 +76,7 @@ async def test_reading_is_for_the_consumer_alone(certificates: Certificates) -> 
             server.read_bytes(1)
 
 
-async def test_what_is_sent_in_one_event_leaves_in_one_send(
+async def test_output_of_one_event_is_sent_with_one_send(
     loop_kind: str, kind: str, certificates: Certificates
 ) -> None:
     async with stream_pair(kind, certificates) as (server, client):
@@ -98,7 +100,7 @@ async def test_what_is_sent_in_one_event_leaves_in_one_send(
         assert sends[1:] == [b"now"]
 
 
-async def test_corks_nest_and_flush_now_does_not_wait(kind: str, certificates: Certificates) -> None:
+async def test_corks_nest_and_flush_now_ignores_them(kind: str, certificates: Certificates) -> None:
     async with stream_pair(kind, certificates) as (server, client):
         server._cork()
         server._cork()
@@ -116,7 +118,7 @@ async def test_corks_nest_and_flush_now_does_not_wait(kind: str, certificates: C
 
 
 @pytest.mark.parametrize("sizes", [(10, BIG), (BIG, 10, BIG), (10_000,) * 500, (200_000, 1)])
-async def test_large_answers(
+async def test_large_output(
     loop_kind: str, kind: str, certificates: Certificates, sizes: tuple[int, ...]
 ) -> None:
     async with stream_pair(kind, certificates) as (server, client):
@@ -146,7 +148,7 @@ async def test_back_pressure(loop_kind: str, kind: str, certificates: Certificat
         assert await client.read_bytes(5) == b"again"
 
 
-async def test_writes_and_sends_keep_their_order(
+async def test_writes_and_sends_are_sent_in_order(
     loop_kind: str, kind: str, certificates: Certificates
 ) -> None:
     async with stream_pair(kind, certificates) as (server, client):
@@ -180,7 +182,7 @@ async def test_pause_and_resume(loop_kind: str, kind: str, certificates: Certifi
         assert rounds > 1
 
 
-async def test_the_write_side_outlives_the_end_of_input(
+async def test_write_side_stays_open_after_the_end_of_input(
     loop_kind: str, kind: str, certificates: Certificates
 ) -> None:
     async with stream_pair(kind, certificates) as (server, client):
@@ -223,7 +225,7 @@ async def test_reset(loop_kind: str, certificates: Certificates) -> None:
         assert ended == [True]
 
 
-async def test_a_failed_send_closes(certificates: Certificates) -> None:
+async def test_failed_send_closes(certificates: Certificates) -> None:
     async with stream_pair("plain", certificates) as (server, client):
         consumer = Recorder()
         server._start_push(consumer)
@@ -234,7 +236,7 @@ async def test_a_failed_send_closes(certificates: Certificates) -> None:
 
 
 @pytest.mark.parametrize("where", ["data", "eof", "drained"])
-async def test_an_error_of_the_consumer_closes_and_is_logged(
+async def test_error_of_the_consumer_closes_and_is_logged(
     loop_kind: str, kind: str, certificates: Certificates, where: str, expect_log: Any
 ) -> None:
     def fail(data: bytes = b"") -> None:
@@ -259,7 +261,7 @@ async def test_an_error_of_the_consumer_closes_and_is_logged(
             assert await client.read_until_close() == b"last words"
 
 
-async def test_an_error_in_connection_lost_is_logged(certificates: Certificates, expect_log: Any) -> None:
+async def test_error_in_connection_lost_is_logged(certificates: Certificates, expect_log: Any) -> None:
     class Consumer(Recorder):
         def connection_lost(self, error: BaseException | None) -> None:
             raise ValueError
@@ -285,7 +287,9 @@ async def test_closing_inside_a_callback(loop_kind: str, kind: str, certificates
         assert consumer.events == [b"x", ("lost", None)]
 
 
-async def test_a_closed_stream(kind: str, certificates: Certificates) -> None:
+async def test_starting_on_a_closed_stream_calls_connection_lost(
+    kind: str, certificates: Certificates
+) -> None:
     async with stream_pair(kind, certificates) as (server, client):
         await client.write(b"last")
         client.close()
@@ -298,7 +302,7 @@ async def test_a_closed_stream(kind: str, certificates: Certificates) -> None:
         assert len(consumer.events) == 2
 
 
-async def test_another_consumer_takes_over(loop_kind: str, kind: str, certificates: Certificates) -> None:
+async def test_switching_to_another_consumer(loop_kind: str, kind: str, certificates: Certificates) -> None:
     async with stream_pair(kind, certificates) as (server, client):
         second = Recorder()
         first = Recorder(lambda _: server._start_push(second))
@@ -312,7 +316,9 @@ async def test_another_consumer_takes_over(loop_kind: str, kind: str, certificat
         assert second.events == [b"two", ("lost", None)]
 
 
-async def test_a_flood_yields_to_the_loop(loop_kind: str, kind: str, certificates: Certificates) -> None:
+async def test_fast_peer_does_not_monopolize_the_loop(
+    loop_kind: str, kind: str, certificates: Certificates
+) -> None:
     async with stream_pair(kind, certificates) as (server, client):
         consumer = Recorder()
         server._start_push(consumer)
@@ -329,7 +335,7 @@ async def test_a_flood_yields_to_the_loop(loop_kind: str, kind: str, certificate
         assert passes >= BIG // (256 * 1024)
 
 
-async def test_callbacks_run_in_the_context_of_the_start(certificates: Certificates) -> None:
+async def test_callbacks_run_in_the_context_of_start(certificates: Certificates) -> None:
     variable: contextvars.ContextVar[str] = contextvars.ContextVar("variable")
     async with stream_pair("plain", certificates) as (server, client):
         seen = []
@@ -374,7 +380,7 @@ async def test_read_from_fd_is_honoured(
             await consumer.until(lambda: "eof" in consumer.events)
 
 
-async def test_an_idle_stream_is_small(certificates: Certificates) -> None:
+async def test_memory_of_an_idle_stream(certificates: Certificates) -> None:
     """Stream, socket object and registration with asyncio's loop together; kernel memory is not counted."""
     consumer, pairs = Recorder(), [socket.socketpair() for _ in range(300)]
     streams = []
@@ -402,7 +408,7 @@ async def test_an_idle_stream_is_small(certificates: Certificates) -> None:
     assert each < 1000
 
 
-class Lender(Recorder):
+class SuspendingConsumer(Recorder):
     """A consumer that suspends push mode when the program reads."""
 
     stream: IOStream
@@ -412,11 +418,11 @@ class Lender(Recorder):
         self.stream._suspend_push(self.unread)
 
 
-async def test_what_others_have_left_is_given_back_and_not_delivered(
+async def test_resume_push_returns_unread_input(
     loop_kind: str, kind: str, certificates: Certificates
 ) -> None:
     async with stream_pair(kind, certificates) as (server, client):
-        consumer = Lender()
+        consumer = SuspendingConsumer()
         consumer.stream, consumer.unread = server, b"one"
         assert server._resume_push() == b""  # push mode was not suspended
         server._start_push(consumer)
@@ -430,9 +436,9 @@ async def test_what_others_have_left_is_given_back_and_not_delivered(
         assert server._read_buffer_size == 0
 
 
-async def test_input_is_not_taken_from_a_reader(kind: str, certificates: Certificates) -> None:
+async def test_resume_push_fails_during_a_read(kind: str, certificates: Certificates) -> None:
     async with stream_pair(kind, certificates) as (server, client):
-        consumer = Lender()
+        consumer = SuspendingConsumer()
         consumer.stream = server
         server._start_push(consumer)
         reading = server.read_bytes(1)
@@ -446,9 +452,11 @@ async def test_input_is_not_taken_from_a_reader(kind: str, certificates: Certifi
         assert consumer.events == [("lost", None)]
 
 
-async def test_who_has_lent_its_input_hears_of_sent_output(kind: str, certificates: Certificates) -> None:
+async def test_suspended_consumer_is_notified_of_drained_output(
+    kind: str, certificates: Certificates
+) -> None:
     async with stream_pair(kind, certificates) as (server, client):
-        consumer = Lender()
+        consumer = SuspendingConsumer()
         consumer.stream = server
         server._start_push(consumer)
         server.read_bytes(1).cancel()
@@ -461,7 +469,7 @@ async def test_who_has_lent_its_input_hears_of_sent_output(kind: str, certificat
 @pytest.mark.parametrize(
     ("kind", "mode"), [("plain", "push"), ("plain", "pull"), ("plain", "send"), ("tls", "send")]
 )
-async def test_a_reset_stream_is_freed_without_the_collector(
+async def test_reset_stream_is_freed_without_the_garbage_collector(
     loop_kind: str, certificates: Certificates, kind: str, mode: str
 ) -> None:
     gc.collect()
@@ -488,7 +496,7 @@ async def test_a_reset_stream_is_freed_without_the_collector(
         gc.enable()
 
 
-async def test_data_and_a_reset_in_one_event(loop_kind: str, kind: str, certificates: Certificates) -> None:
+async def test_data_and_reset_in_one_event(loop_kind: str, kind: str, certificates: Certificates) -> None:
     async with stream_pair(kind, certificates, "tcp") as (server, client):
         consumer = Recorder()
         server._start_push(consumer)
@@ -500,7 +508,7 @@ async def test_data_and_a_reset_in_one_event(loop_kind: str, kind: str, certific
         assert consumer.data == b"last words"
 
 
-async def test_all_that_came_before_a_reset_is_received(loop_kind: str, certificates: Certificates) -> None:
+async def test_data_before_a_reset_is_received(loop_kind: str, certificates: Certificates) -> None:
     async with stream_pair("plain", certificates, "tcp") as (server, client):
         consumer = Recorder()
         server._start_push(consumer)
@@ -513,7 +521,9 @@ async def test_all_that_came_before_a_reset_is_received(loop_kind: str, certific
         assert 0 < len(consumer.data) <= sent
 
 
-async def test_a_reset_while_paused_is_found_afterwards(loop_kind: str, certificates: Certificates) -> None:
+async def test_reset_while_paused_is_reported_after_resuming(
+    loop_kind: str, certificates: Certificates
+) -> None:
     async with stream_pair("plain", certificates, "tcp") as (server, client):
         consumer = Recorder(lambda data: server._pause_reading())
         server._start_push(consumer)

@@ -44,7 +44,7 @@ def test_byte_by_byte(request_: ReadRequest, data: bytes, result: bytes, rest: b
     assert feed(request_, data) == (result, rest)
 
 
-def test_into_a_buffer() -> None:
+def test_read_into() -> None:
     target, buffer = bytearray(5), bytearray(b"ab")
     request = ReadInto(target, False)
     assert request.find(buffer, True) == NOT_YET
@@ -56,7 +56,7 @@ def test_into_a_buffer() -> None:
     target.clear()  # the view has been released
 
 
-def test_into_a_buffer_given_back() -> None:
+def test_dropped_read_into_returns_its_bytes() -> None:
     target, buffer = bytearray(5), bytearray(b"ab")
     request = ReadInto(target, False)
     request.find(buffer, True)
@@ -78,13 +78,13 @@ class CountingPattern:
     pattern = b"needle"
 
     def __init__(self) -> None:
-        self.looked_at = 0
+        self.searched_bytes = 0
 
     def search(self, buffer: bytearray) -> None:
-        self.looked_at += len(buffer)
+        self.searched_bytes += len(buffer)
 
 
-def test_a_regex_is_not_tried_for_every_chunk() -> None:
+def test_regex_is_not_searched_for_every_chunk() -> None:
     pattern = CountingPattern()
     request = ReadUntilRegex(pattern, None)  # type: ignore[arg-type]
     buffer = bytearray()
@@ -92,7 +92,7 @@ def test_a_regex_is_not_tried_for_every_chunk() -> None:
         buffer += b"x" * 100
         assert request.find(buffer, False) == NOT_YET
     request.find(buffer, True)
-    assert pattern.looked_at <= 3 * len(buffer)
+    assert pattern.searched_bytes <= 3 * len(buffer)
 
 
 @pytest.mark.parametrize(
@@ -113,9 +113,7 @@ def test_a_regex_is_not_tried_for_every_chunk() -> None:
         (ReadUntilClose(), b"ab", False),
     ],
 )
-async def test_what_is_just_what_was_asked_for_is_not_copied(
-    request_: ReadRequest, data: bytes, whole: bool
-) -> None:
+async def test_exact_result_is_not_copied(request_: ReadRequest, data: bytes, whole: bool) -> None:
     pull = ReadState()
     pull.request, pull.future = request_, asyncio.Future()
     future = pull.future
@@ -129,7 +127,7 @@ async def test_what_is_just_what_was_asked_for_is_not_copied(
         assert pull.buffer == data
 
 
-async def test_it_is_not_given_to_a_reader_who_has_left() -> None:
+async def test_cancelled_read_does_not_take_data() -> None:
     pull = ReadState()
     pull.request, pull.future = ReadCount(3, True), asyncio.Future()
     pull.future.cancel()
@@ -139,7 +137,7 @@ async def test_it_is_not_given_to_a_reader_who_has_left() -> None:
 
 
 @pytest.mark.parametrize("request_", [ReadCount(12, False), ReadUntilClose()])
-def test_a_read_that_gathers(request_: ReadCount | ReadUntilClose) -> None:
+def test_accumulating_read(request_: ReadCount | ReadUntilClose) -> None:
     """Bytes from the buffer and received bytes form the result; excess bytes stay in the buffer."""
     pull = ReadState()
     pull.add(b"abc")
@@ -167,7 +165,7 @@ def receive(request: ReadRequest, data: bytes) -> bool:
     return request.received(len(data))
 
 
-def test_a_large_read_is_received_into_its_result() -> None:
+def test_large_read_is_received_into_its_result() -> None:
     request, buffer = ReadLargeCount(10), bytearray(b"abc")
     assert request.find(buffer, True) == NOT_YET
     assert not receive(request, b"defg")
@@ -180,7 +178,7 @@ def test_a_large_read_is_received_into_its_result() -> None:
     assert request.take(buffer, 0) is whole  # not a copy
 
 
-def test_a_large_read_given_back() -> None:
+def test_dropped_large_read_returns_its_bytes() -> None:
     pull = ReadState()
     pull.request = request = ReadLargeCount(10)
     assert not receive(request, b"abc")
@@ -189,7 +187,7 @@ def test_a_large_read_given_back() -> None:
     assert pull.buffer == b"abc"
 
 
-def test_what_a_peer_only_promises_takes_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_large_result_is_allocated_after_a_part_has_arrived(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_read_requests, "_AT_ONCE", 99)
     request, buffer = ReadLargeCount(100), bytearray(24)
     assert request.find(buffer, True) == NOT_YET
@@ -201,20 +199,20 @@ def test_what_a_peer_only_promises_takes_no_memory(monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize("size", [10, 5000, 10_000])
-def test_taking_from_the_front(size: int) -> None:
+def test_take_removes_from_the_front(size: int) -> None:
     data = bytes(range(250)) * 40
     buffer = bytearray(data)
     assert ReadCount(size, False).take(buffer, size) == data[:size]
     assert buffer == data[size:]
 
 
-def test_busy_and_idle() -> None:
+def test_state_without_a_read() -> None:
     pull = ReadState()
     assert not pull.busy()
     assert pull.drop() is None
 
 
-def test_a_large_buffer_is_not_searched_for_every_byte(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_large_buffer_is_not_searched_for_every_byte(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 0.0
     monkeypatch.setattr(_read_requests.time, "monotonic", lambda: now)
 
@@ -230,14 +228,14 @@ def test_a_large_buffer_is_not_searched_for_every_byte(monkeypatch: pytest.Monke
     for _ in range(1000):
         buffer.append(0)
         request.find(buffer, True)
-    assert pattern.looked_at == _read_requests.EAGER_SIZE + 1
+    assert pattern.searched_bytes == _read_requests.EAGER_SIZE + 1
     assert request.retry == pytest.approx(0.001 * _read_requests.REST_FACTOR)
     now += request.retry
     request.find(buffer, True)
     assert request.retry is None
-    assert pattern.looked_at == 2 * _read_requests.EAGER_SIZE + 1001
+    assert pattern.searched_bytes == 2 * _read_requests.EAGER_SIZE + 1001
 
 
-def test_a_buffer_must_be_writable() -> None:
+def test_read_into_needs_a_writable_buffer() -> None:
     with pytest.raises(TypeError, match="writable"):
         ReadInto(b"constant", False)  # type: ignore[arg-type]

@@ -48,7 +48,7 @@ async def test_connection_refused(loop_kind: str) -> None:
     assert client.closed()
 
 
-async def test_an_address_that_cannot_be() -> None:
+async def test_connecting_to_an_invalid_address_fails() -> None:
     client = IOStream(socket.socket(socket.AF_UNIX))
     future = client.connect("/nonexistent/socket")
     assert client.closed()
@@ -57,7 +57,7 @@ async def test_an_address_that_cannot_be() -> None:
     assert isinstance(caught.value.real_error, FileNotFoundError)
 
 
-async def test_a_push_consumer_waits_for_the_connection(loop_kind: str) -> None:
+async def test_push_mode_waits_for_the_connection(loop_kind: str) -> None:
     from tests.support.streams import Recorder
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -111,7 +111,7 @@ async def test_start_tls_needs_an_idle_stream(certificates: Certificates) -> Non
             client.start_tls(False)
 
 
-async def test_start_tls_with_a_bad_option_leaves_the_stream_alone(certificates: Certificates) -> None:
+async def test_start_tls_with_an_invalid_option_keeps_the_stream(certificates: Certificates) -> None:
     async with stream_pair("plain", certificates) as (server, client):
         with pytest.raises(ValueError, match="hostname"):
             client.start_tls(False, certificates.client_context)
@@ -119,7 +119,7 @@ async def test_start_tls_with_a_bad_option_leaves_the_stream_alone(certificates:
         assert await server.read_bytes(10) == b"still here"
 
 
-async def test_start_tls_with_a_peer_that_speaks_something_else(
+async def test_start_tls_with_a_peer_without_tls_fails(
     loop_kind: str, certificates: Certificates, expect_log: Any
 ) -> None:
     async with stream_pair("plain", certificates) as (server, client):
@@ -150,14 +150,14 @@ async def test_read_error_of_the_descriptor(certificates: Certificates, expect_l
     other.close()
 
 
-async def test_start_tls_given_up_closes_the_connection(loop_kind: str, certificates: Certificates) -> None:
+async def test_cancelled_start_tls_closes_the_connection(loop_kind: str, certificates: Certificates) -> None:
     async with stream_pair("plain", certificates) as (server, client):
         server.start_tls(True, certificates.server_context).cancel()
         assert await client.read_until_close() == b""
 
 
 @pytest.mark.parametrize("noticed", [False, True])
-async def test_start_tls_after_a_reset_leaves_nothing_behind(
+async def test_start_tls_after_a_reset_unregisters_the_stream(
     noticed: bool, loop_kind: str, certificates: Certificates
 ) -> None:
     """Closing the old stream does not affect a new stream that has the same descriptor number."""
@@ -166,9 +166,9 @@ async def test_start_tls_after_a_reset_leaves_nothing_behind(
     server = IOStream(sock)
     server._peer_address = sock.getpeername()
     number = sock.fileno()
-    told: list[str] = []
+    notified: list[str] = []
     if noticed:  # the stream is registered with the event loop
-        server.set_close_callback(lambda: told.append("closed"))
+        server.set_close_callback(lambda: notified.append("closed"))
     other.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     other.close()
     shaking = server.start_tls(True, certificates.server_context)
@@ -185,14 +185,14 @@ async def test_start_tls_after_a_reset_leaves_nothing_behind(
     await follower.write(b"to")
     await far.write(b"me")
     assert [await read for read in reads] == [b"me", b"to"]
-    assert told == ["closed"] * noticed
+    assert notified == ["closed"] * noticed
     follower.close()
     far.close()
     for each in itertools.chain(*others):
         each.close()
 
 
-async def test_a_socket_lost_in_wrapping_closes_the_stream(
+async def test_socket_lost_in_wrapping_closes_the_stream(
     certificates: Certificates, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The connection is reset between the check and the wrapping of the socket."""
@@ -208,7 +208,7 @@ async def test_a_socket_lost_in_wrapping_closes_the_stream(
         assert server.closed()
 
 
-async def test_start_tls_keeps_the_peers_name(certificates: Certificates) -> None:
+async def test_start_tls_keeps_the_peer_address(certificates: Certificates) -> None:
     """The new stream knows the peer's address even if the old stream has not looked it up."""
     async with stream_pair("plain", certificates, family="tcp") as (server, client):
         peer = "{}:{}".format(*server.socket.getpeername())
@@ -222,7 +222,7 @@ async def test_start_tls_keeps_the_peers_name(certificates: Certificates) -> Non
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse the connection or keep it waiting")
-async def test_a_unix_socket_with_too_many_waiting(loop_kind: str, tmp_path: Path) -> None:
+async def test_unix_socket_with_a_full_backlog_is_an_error(loop_kind: str, tmp_path: Path) -> None:
     path = str(tmp_path / "s")
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(path)
@@ -237,6 +237,6 @@ async def test_a_unix_socket_with_too_many_waiting(loop_kind: str, tmp_path: Pat
         first.close()
 
 
-async def test_what_is_no_socket_is_named() -> None:
+async def test_socket_argument_must_be_a_socket() -> None:
     with pytest.raises(TypeError, match="IOStream: socket must be a socket, got 5"):
         IOStream(5)  # type: ignore[arg-type]

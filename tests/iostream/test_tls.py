@@ -21,7 +21,7 @@ from tornado.iostream._base import _CALL
 from tornado.iostream._core import LARGE_SHARE
 
 
-async def test_connect_and_shake_hands(loop_kind: str, certificates: Certificates) -> None:
+async def test_connect_and_handshake(loop_kind: str, certificates: Certificates) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         client = SSLIOStream(socket.socket(), ssl_options=certificates.client_context)
         connecting = client.connect(listener.getsockname(), server_hostname="localhost")
@@ -55,7 +55,7 @@ async def test_dictionary_options(certificates: Certificates) -> None:
     server.close()
 
 
-async def test_a_consumer_may_come_before_the_handshake(loop_kind: str, certificates: Certificates) -> None:
+async def test_push_mode_can_start_before_the_handshake(loop_kind: str, certificates: Certificates) -> None:
     ours, theirs = socket_pair()
     server = tls_stream(ours, certificates.server_context, server_side=True)
     consumer = Recorder()
@@ -85,7 +85,7 @@ async def test_alpn(certificates: Certificates) -> None:
 
 
 @pytest.mark.parametrize("name", ["localhost", "elsewhere.example"])
-async def test_the_name_is_checked(
+async def test_server_name_is_verified(
     loop_kind: str, certificates: Certificates, name: str, expect_log: Any
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -105,9 +105,7 @@ async def test_the_name_is_checked(
         server.close()
 
 
-async def test_a_peer_that_leaves_in_the_handshake_is_no_news(
-    loop_kind: str, certificates: Certificates
-) -> None:
+async def test_disconnect_during_handshake_is_not_logged(loop_kind: str, certificates: Certificates) -> None:
     ours, theirs = socket_pair()
     server = tls_stream(ours, certificates.server_context, server_side=True)
     waiting = server.wait_for_handshake()
@@ -122,7 +120,7 @@ async def test_a_peer_that_leaves_in_the_handshake_is_no_news(
         server.write(b"x")
 
 
-async def test_a_connection_refused(loop_kind: str, certificates: Certificates) -> None:
+async def test_connection_refused(loop_kind: str, certificates: Certificates) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         address = listener.getsockname()
     client = SSLIOStream(socket.socket(), ssl_options=certificates.client_context)
@@ -130,14 +128,14 @@ async def test_a_connection_refused(loop_kind: str, certificates: Certificates) 
         await client.connect(address, server_hostname="localhost")
 
 
-async def test_options_that_do_not_fit(certificates: Certificates) -> None:
+async def test_missing_server_hostname_fails(certificates: Certificates) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         client = SSLIOStream(socket.socket(), ssl_options=certificates.client_context)
         with pytest.raises(ValueError, match="hostname"):
             await client.connect(listener.getsockname())  # the context verifies a name, but none is given
 
 
-async def test_closing_says_goodbye(loop_kind: str, certificates: Certificates) -> None:
+async def test_closing_sends_close_notify(loop_kind: str, certificates: Certificates) -> None:
     async with stream_pair("tls", certificates) as (server, client):
         server.close()
         client.socket.suppress_ragged_eofs = False  # so that an end without close_notify is an error
@@ -145,9 +143,7 @@ async def test_closing_says_goodbye(loop_kind: str, certificates: Certificates) 
         assert client.socket.recv(1) == b""
 
 
-async def test_records_that_wait_inside_tls_are_not_forgotten(
-    loop_kind: str, certificates: Certificates
-) -> None:
+async def test_data_buffered_in_the_tls_object_is_read(loop_kind: str, certificates: Certificates) -> None:
     """One record is read in small parts. The event loop cannot see that the rest is available."""
     async with stream_pair("tls", certificates, read_chunk_size=100) as (server, client):
         await client.write(bytes(10_000))
@@ -161,7 +157,7 @@ async def test_records_that_wait_inside_tls_are_not_forgotten(
             await consumer.until(lambda: len(consumer.events) >= count)  # noqa: B023
 
 
-class SwappedTLS:
+class OppositeDirectionTLS:
     """A TLS socket that once waits for the opposite direction, as with renegotiation and key updates."""
 
     def __init__(self, inner: ssl.SSLSocket) -> None:
@@ -185,18 +181,18 @@ class SwappedTLS:
         return self.inner.send(data)
 
 
-async def test_a_read_that_needs_to_write(loop_kind: str, certificates: Certificates) -> None:
+async def test_read_that_needs_to_write(loop_kind: str, certificates: Certificates) -> None:
     async with stream_pair("tls", certificates) as (server, client):
-        swapped = server.socket = SwappedTLS(server.socket)  # type: ignore[assignment]
+        swapped = server.socket = OppositeDirectionTLS(server.socket)  # type: ignore[assignment]
         swapped.recv_error = ssl.SSLWantWriteError()
         await client.write(b"abc")
         assert await server.read_bytes(3) == b"abc"
         assert not server._writer_on
 
 
-async def test_a_write_that_needs_to_read(loop_kind: str, certificates: Certificates) -> None:
+async def test_write_that_needs_to_read(loop_kind: str, certificates: Certificates) -> None:
     async with stream_pair("tls", certificates) as (server, client):
-        swapped = server.socket = SwappedTLS(server.socket)  # type: ignore[assignment]
+        swapped = server.socket = OppositeDirectionTLS(server.socket)  # type: ignore[assignment]
         swapped.send_error = ssl.SSLWantReadError()
         written = server.write(b"abc")
         assert not written.done()
@@ -206,7 +202,9 @@ async def test_a_write_that_needs_to_read(loop_kind: str, certificates: Certific
         assert len(await server.read_bytes(17)) == 17
 
 
-async def test_records_of_single_bytes(loop_kind: str, certificates: Certificates) -> None:
+async def test_many_short_records_do_not_monopolize_the_loop(
+    loop_kind: str, certificates: Certificates
+) -> None:
     """Each record needs a receive. The number of receives per event loop iteration is limited."""
     async with stream_pair("tls", certificates, family="tcp") as (server, client):
         receives = most = turns_taken = 0
@@ -232,7 +230,7 @@ async def test_records_of_single_bytes(loop_kind: str, certificates: Certificate
         assert turns_taken >= 2
 
 
-async def test_bytes_split_anywhere(loop_kind: str, certificates: Certificates) -> None:
+async def test_handshake_and_records_byte_by_byte(loop_kind: str, certificates: Certificates) -> None:
     """The handshake and the records arrive byte by byte, in both directions."""
     near, far = socket_pair(), socket_pair()
     client = tls_stream(near[0], certificates.client_context, server_side=False)
@@ -257,7 +255,9 @@ async def test_bytes_split_anywhere(loop_kind: str, certificates: Certificates) 
     far[1].close()
 
 
-async def test_a_goodbye_without_an_end_of_the_connection(loop_kind: str, certificates: Certificates) -> None:
+async def test_close_notify_and_tcp_end_both_end_the_input(
+    loop_kind: str, certificates: Certificates
+) -> None:
     """A close_notify ends the input although TCP stays open; so does the end of TCP without close_notify."""
     async with stream_pair("tls", certificates) as (server, client):
         client.write(b"last words")
@@ -270,7 +270,9 @@ async def test_a_goodbye_without_an_end_of_the_connection(loop_kind: str, certif
         assert await server.read_until_close() == b"cut short"
 
 
-async def test_writes_of_each_kind_before_the_handshake(loop_kind: str, certificates: Certificates) -> None:
+async def test_writes_before_the_handshake_are_sent_in_order(
+    loop_kind: str, certificates: Certificates
+) -> None:
     """Nothing is sent before the handshake is done; after it, everything is sent in order."""
     ours, theirs = socket_pair()
     server = tls_stream(ours, certificates.server_context, server_side=True)
@@ -286,7 +288,9 @@ async def test_writes_of_each_kind_before_the_handshake(loop_kind: str, certific
     server.close()
 
 
-async def test_closing_in_the_handshake(loop_kind: str, certificates: Certificates) -> None:
+async def test_closing_during_the_handshake_fails_operations(
+    loop_kind: str, certificates: Certificates
+) -> None:
     ours, theirs = socket_pair("tcp")
     peer = "{}:{}".format(*ours.getpeername())
     server = tls_stream(ours, certificates.server_context, server_side=True)
@@ -299,7 +303,7 @@ async def test_closing_in_the_handshake(loop_kind: str, certificates: Certificat
     theirs.close()
 
 
-async def test_a_failed_handshake_tells_the_peer(
+async def test_failed_handshake_error_names_the_peer(
     loop_kind: str, certificates: Certificates, expect_log: Any
 ) -> None:
     ours, theirs = socket_pair("tcp")
@@ -313,7 +317,7 @@ async def test_a_failed_handshake_tells_the_peer(
     theirs.close()
 
 
-async def test_strangers_to_tls_cost_few_lines(
+async def test_failed_handshakes_are_logged_with_a_rate_limit(
     certificates: Certificates, expect_log: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(_tls, "_reports", weakref.WeakKeyDictionary())
@@ -368,7 +372,7 @@ async def test_reset_after_wrapping_closes_the_stream(
 
 @pytest.mark.parametrize("server_side", [True, False])
 @pytest.mark.parametrize("moment", ["before", "after"])
-async def test_start_tls_fails_if_the_peer_resets_around_the_wrapping(
+async def test_reset_before_or_after_wrapping_fails_start_tls(
     loop_kind: str,
     certificates: Certificates,
     server_side: bool,
@@ -396,7 +400,7 @@ async def test_start_tls_fails_if_the_peer_resets_around_the_wrapping(
         await handshake
 
 
-async def test_a_plain_socket_said_to_be_connected_fails_at_once(
+async def test_plain_socket_with_connected_true_fails_after_a_reset(
     loop_kind: str, certificates: Certificates
 ) -> None:
     ours, theirs = socket_pair("tcp")
@@ -414,13 +418,13 @@ async def test_a_plain_socket_said_to_be_connected_fails_at_once(
 # -- a peer that does not read --
 
 
-class Unready(SwappedTLS):
+class UnwritableTLS(OppositeDirectionTLS):
     """A TLS socket whose reads and handshake need to send while the send buffer is full."""
 
     def __init__(self, inner: ssl.SSLSocket) -> None:
         super().__init__(inner)
         self.calls = 0
-        self.has_room = False
+        self.is_writable = False
 
     def fill(self) -> None:
         with pytest.raises(BlockingIOError):
@@ -429,7 +433,7 @@ class Unready(SwappedTLS):
 
     def recv(self, size: int) -> bytes:
         self.calls += 1
-        if not self.has_room:
+        if not self.is_writable:
             raise ssl.SSLWantWriteError
         return self.inner.recv(size)
 
@@ -439,12 +443,12 @@ class Unready(SwappedTLS):
 
 
 @pytest.mark.parametrize("mode", ["pull", "push"])
-async def test_reader_is_off_while_a_read_needs_room(
+async def test_reader_is_removed_while_a_read_waits_for_writing(
     loop_kind: str, certificates: Certificates, mode: str
 ) -> None:
     async with stream_pair("tls", certificates, "tcp") as (server, client):
         await client.write(b"abc")
-        unready = Unready(server.socket)  # type: ignore[arg-type]
+        unready = UnwritableTLS(server.socket)  # type: ignore[arg-type]
         server.socket = unready  # type: ignore[assignment]
         unready.fill()
         consumer = Recorder()
@@ -456,7 +460,7 @@ async def test_reader_is_off_while_a_read_needs_room(
         assert unready.calls == 1
         assert not server._reader_on
         assert server._writer_on
-        unready.has_room = True
+        unready.is_writable = True
         theirs: Any = client.socket
         while not consumer.data and (mode == "push" or not read.done()):
             try:
@@ -468,25 +472,27 @@ async def test_reader_is_off_while_a_read_needs_room(
         assert not server._writer_on
 
 
-async def test_reset_while_a_read_needs_room_closes(loop_kind: str, certificates: Certificates) -> None:
+async def test_reset_while_a_read_waits_for_writing_closes(
+    loop_kind: str, certificates: Certificates
+) -> None:
     async with stream_pair("tls", certificates, "tcp") as (server, client):
         await client.write(b"abc")
-        unready = Unready(server.socket)  # type: ignore[arg-type]
+        unready = UnwritableTLS(server.socket)  # type: ignore[arg-type]
         server.socket = unready  # type: ignore[assignment]
         unready.fill()
         read = server.read_bytes(10)
-        unready.has_room = True
+        unready.is_writable = True
         reset(client)
         with pytest.raises(StreamClosedError):
             await read
 
 
-async def test_reader_is_off_while_the_handshake_needs_room(
+async def test_reader_is_removed_while_the_handshake_waits_for_writing(
     loop_kind: str, certificates: Certificates
 ) -> None:
     ours, theirs = socket_pair("tcp")
     server = tls_stream(ours, certificates.server_context, server_side=True)
-    unready = Unready(server.socket)
+    unready = UnwritableTLS(server.socket)
     server.socket = unready  # type: ignore[assignment]
     unready.fill()
     theirs.sendall(b"x")
@@ -502,7 +508,7 @@ async def test_reader_is_off_while_the_handshake_needs_room(
 # -- blocked sends --
 
 
-class Checking(SwappedTLS):
+class RetryCheckingTLS(OppositeDirectionTLS):
     """A TLS socket that checks the retries of a blocked send: the same bytes, and at least as many."""
 
     blocked = b""
@@ -528,7 +534,7 @@ async def test_retry_of_a_blocked_send_offers_no_fewer_bytes(
     async with stream_pair("tls", certificates, "tcp") as (server, client):
         for stream in (server, client):
             stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
-            stream.socket = Checking(stream.socket)  # type: ignore[arg-type, assignment]
+            stream.socket = RetryCheckingTLS(stream.socket)  # type: ignore[arg-type, assignment]
         checking: Any = server.socket
         while checking.count < 50:
             sizes = [rng.randrange(1, 10 ** rng.randrange(2, 6)) for _ in range(rng.randrange(1, 6))]
@@ -610,7 +616,7 @@ async def test_key_updates_during_a_blocked_send_keep_the_connection(
         assert not server._writer_on
 
 
-async def test_key_updates_are_read_between_two_sends_of_a_busy_writer(
+async def test_key_updates_are_read_between_sends_of_a_busy_writer(
     loop_kind: str, certificates: Certificates
 ) -> None:
     async with updating_peer(certificates) as (server, peer):
@@ -626,7 +632,7 @@ async def test_key_updates_are_read_between_two_sends_of_a_busy_writer(
         assert server.writing()
 
 
-async def test_short_record_during_a_blocked_send_is_read_in_the_end(
+async def test_short_record_during_a_blocked_send_is_read_after_the_deferral(
     loop_kind: str, certificates: Certificates, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A record with five bytes looks like a KeyUpdate. The peer may wait for a response before it reads."""
@@ -641,7 +647,7 @@ async def test_short_record_during_a_blocked_send_is_read_in_the_end(
         assert server._deferral is None
 
 
-async def test_tls_1_2_has_no_key_updates_to_wait_for(certificates: Certificates) -> None:
+async def test_short_records_of_tls_1_2_are_not_deferred(certificates: Certificates) -> None:
     """With ChaCha20, six bytes of data look like a KeyUpdate of TLS 1.3."""
     context = ssl.create_default_context(cafile=str(certificates.ca_file))
     context.maximum_version = ssl.TLSVersion.TLSv1_2
@@ -656,7 +662,7 @@ async def test_tls_1_2_has_no_key_updates_to_wait_for(certificates: Certificates
         assert server._deferral is None
 
 
-async def test_closing_ends_a_deferral(certificates: Certificates) -> None:
+async def test_closing_cancels_a_deferral(certificates: Certificates) -> None:
     async with updating_peer(certificates) as (server, peer):
         _ = server.write(bytes(2_000_000))
         peer.update(2)

@@ -7,7 +7,7 @@ import pytest
 from tornado.iostream import _StreamBuffer
 
 
-def test_small_pieces_are_gathered_and_large_ones_kept() -> None:
+def test_small_pieces_are_joined_and_large_ones_are_not() -> None:
     buffer = _StreamBuffer()
     for _ in range(100):
         buffer.append(b"abc")
@@ -34,7 +34,7 @@ def test_empty() -> None:
         buffer.peek(0)
 
 
-def test_a_view_that_is_held_does_not_break_appending() -> None:
+def test_append_while_a_view_is_not_released() -> None:
     buffer = _StreamBuffer()
     buffer.append(b"abc")
     view = buffer.peek(10)
@@ -45,7 +45,7 @@ def test_a_view_that_is_held_does_not_break_appending() -> None:
     assert bytes(buffer.peek(10)) == b"ef"
 
 
-def test_views_of_wider_items_count_in_bytes() -> None:
+def test_size_of_views_with_wider_items_is_in_bytes() -> None:
     buffer = _StreamBuffer()
     buffer.append(memoryview(b"12345678").cast("I"))
     assert len(buffer) == 8

@@ -26,23 +26,23 @@ def contexts(request: pytest.FixtureRequest, certificates: Certificates) -> Any:
     version = ssl.TLSVersion.TLSv1_2 if request.param == "tls1.2" else ssl.TLSVersion.TLSv1_3
     server.minimum_version = server.maximum_version = version
 
-    class Some:
+    class Contexts:
         server_context = server
         client_context = certificates.client_context
 
-    return "tls", Some
+    return "tls", Contexts
 
 
-async def test_peer_reads_to_the_end_and_answers(loop_kind: str, contexts: Any) -> None:
+async def test_peer_reads_to_the_end_and_responds(loop_kind: str, contexts: Any) -> None:
     async with stream_pair(*contexts, "tcp") as (server, client):
         await client.write(b"question")
         await client.write_eof()
         assert not client.closed()
         assert await server.read_until_close() == b"question"
-        await server_answers(contexts)
+        await check_server_responds(contexts)
 
 
-async def server_answers(contexts: Any) -> None:
+async def check_server_responds(contexts: Any) -> None:
     """Respond after the end of input. That needs push mode, because in pull mode it closes the stream."""
     async with stream_pair(*contexts, "tcp") as (server, client):
         consumer = Recorder()
@@ -63,7 +63,7 @@ async def server_answers(contexts: Any) -> None:
         assert consumer.data == LARGE
 
 
-async def test_input_that_is_on_its_way_is_not_lost(loop_kind: str, contexts: Any) -> None:
+async def test_input_in_transit_is_not_lost(loop_kind: str, contexts: Any) -> None:
     """OpenSSL would treat that input as an error after the close_notify was sent."""
     async with stream_pair(*contexts, "tcp") as (server, client):
         sent = server.write(LARGE)
@@ -88,7 +88,7 @@ async def test_write_after_write_eof_is_an_error(contexts: Any) -> None:
         assert await server.read_until_close() == b""
 
 
-async def test_all_that_was_written_is_sent_before(loop_kind: str, contexts: Any) -> None:
+async def test_earlier_writes_are_sent_before_the_end(loop_kind: str, contexts: Any) -> None:
     async with stream_pair(*contexts) as (server, client):
         client.write(LARGE)
         ended = client.write_eof()
@@ -99,7 +99,7 @@ async def test_all_that_was_written_is_sent_before(loop_kind: str, contexts: Any
         await again
 
 
-async def test_a_stream_that_closes_meanwhile(kind: str, certificates: Certificates) -> None:
+async def test_stream_closed_before_the_end_is_sent(kind: str, certificates: Certificates) -> None:
     async with stream_pair(kind, certificates) as (_, client):
         client.write(LARGE)
         ended = client.write_eof()
@@ -110,7 +110,7 @@ async def test_a_stream_that_closes_meanwhile(kind: str, certificates: Certifica
             client.write_eof()
 
 
-async def test_a_reset_peer(loop_kind: str, kind: str, certificates: Certificates) -> None:
+async def test_reset_before_the_end_is_sent(loop_kind: str, kind: str, certificates: Certificates) -> None:
     async with stream_pair(kind, certificates, "tcp") as (server, client):
         reset(server)
         ended = client.write_eof()
@@ -120,7 +120,7 @@ async def test_a_reset_peer(loop_kind: str, kind: str, certificates: Certificate
             await ended
 
 
-async def test_before_the_connection_is_there(loop_kind: str, certificates: Certificates) -> None:
+async def test_write_eof_before_the_connection(loop_kind: str, certificates: Certificates) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         client = IOStream(socket.socket())
         connecting = client.connect(listener.getsockname())
@@ -133,7 +133,7 @@ async def test_before_the_connection_is_there(loop_kind: str, certificates: Cert
         client.close()
 
 
-async def test_before_the_handshake(loop_kind: str, certificates: Certificates) -> None:
+async def test_write_eof_before_the_handshake(loop_kind: str, certificates: Certificates) -> None:
     ours, theirs = socket_pair()
     server = tls_stream(ours, certificates.server_context, server_side=True)
     ended = server.write_eof()
@@ -143,7 +143,7 @@ async def test_before_the_handshake(loop_kind: str, certificates: Certificates) 
     server.close()
 
 
-async def test_the_end_waits_for_room(loop_kind: str, certificates: Certificates) -> None:
+async def test_end_waits_until_the_socket_is_writable(loop_kind: str, certificates: Certificates) -> None:
     """The TLS alert is sent when the kernel accepts it."""
     async with stream_pair("tls", certificates, "tcp") as (server, client):
         client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
@@ -158,7 +158,7 @@ async def test_the_end_waits_for_room(loop_kind: str, certificates: Certificates
         await ended
 
 
-async def test_a_peer_that_keeps_sending_meanwhile(loop_kind: str, certificates: Certificates) -> None:
+async def test_input_during_write_eof_is_complete(loop_kind: str, certificates: Certificates) -> None:
     """The peer's data is complete, at whatever time the close_notify is sent."""
     for rounds in range(40):
         async with stream_pair("tls", certificates, "tcp") as (server, client):

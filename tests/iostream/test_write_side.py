@@ -15,7 +15,7 @@ from tornado.iostream._core import FAIR_SHARE, LARGE_SHARE
 BIG = 8 * 1024 * 1024
 
 
-async def test_a_small_write_is_done_at_once(loop_kind: str, kind: str, certificates: Certificates) -> None:
+async def test_small_write_is_done_immediately(loop_kind: str, kind: str, certificates: Certificates) -> None:
     async with stream_pair(kind, certificates) as (server, client):
         assert server.write(b"abc").done()
         assert server.write(bytearray(b"def")).done()
@@ -26,7 +26,7 @@ async def test_a_small_write_is_done_at_once(loop_kind: str, kind: str, certific
         assert await client.read_bytes(17) == b"abcdefghi12345678"
 
 
-async def test_writes_are_done_in_their_order(loop_kind: str, kind: str, certificates: Certificates) -> None:
+async def test_writes_are_done_in_order(loop_kind: str, kind: str, certificates: Certificates) -> None:
     async with stream_pair(kind, certificates) as (server, client):
         order: list[str] = []
         for name, data in (("big", bytes(BIG)), ("small", b"x"), ("none", b""), ("end", b"y" * 100_000)):
@@ -41,7 +41,7 @@ async def test_writes_are_done_in_their_order(loop_kind: str, kind: str, certifi
 
 
 @pytest.mark.usefixtures("small_shares")
-async def test_all_but_a_rest_written(loop_kind: str, kind: str, certificates: Certificates) -> None:
+async def test_future_for_all_but_a_rest(loop_kind: str, kind: str, certificates: Certificates) -> None:
     async with stream_pair(kind, certificates) as (server, client):
         assert server._written(0).done()
         server._send(bytes(BIG))
@@ -63,7 +63,7 @@ async def test_all_but_a_rest_written(loop_kind: str, kind: str, certificates: C
 
 
 @pytest.mark.parametrize("others", [0, 3, 40])
-async def test_those_who_write_share_a_turn(
+async def test_writers_share_an_iteration(
     loop_kind: str, kind: str, certificates: Certificates, others: int
 ) -> None:
     """A single writer gets a large share per iteration; many writers get a small share each."""
@@ -80,7 +80,7 @@ async def test_those_who_write_share_a_turn(
     assert stream._open_streams().writing == 0
 
 
-async def test_a_rest_that_is_asked_for_behind_less(
+async def test_futures_with_different_rests_are_resolved_in_order(
     loop_kind: str, kind: str, certificates: Certificates
 ) -> None:
     """Futures are resolved in order, so this one is resolved later than necessary."""
@@ -95,7 +95,9 @@ async def test_a_rest_that_is_asked_for_behind_less(
         assert order == ["all", "half", "end"]
 
 
-async def test_a_rest_of_a_stream_that_closes(loop_kind: str, kind: str, certificates: Certificates) -> None:
+async def test_future_for_a_rest_fails_when_the_stream_closes(
+    loop_kind: str, kind: str, certificates: Certificates
+) -> None:
     async with stream_pair(kind, certificates) as (server, _):
         server._send(bytes(BIG))
         waiting = server._written(1000)
@@ -105,7 +107,7 @@ async def test_a_rest_of_a_stream_that_closes(loop_kind: str, kind: str, certifi
                 await future
 
 
-async def test_pieces_put_into_the_write_buffer(
+async def test_appending_directly_to_the_write_buffer(
     loop_kind: str, kind: str, certificates: Certificates
 ) -> None:
     """Some programs append to the write buffer directly, and then call ``write(b"")``."""
@@ -120,7 +122,7 @@ async def test_pieces_put_into_the_write_buffer(
             assert not server.writing()
 
 
-async def test_what_is_no_bytes_is_refused_whole(
+async def test_data_of_another_type_is_rejected_completely(
     loop_kind: str, kind: str, certificates: Certificates
 ) -> None:
     """The value is neither sent nor counted, so the Futures of later writes are resolved in time."""
@@ -134,7 +136,7 @@ async def test_what_is_no_bytes_is_refused_whole(
         assert await client.read_bytes(11) == array.array("I", [1, 2]).tobytes() + b"end"
 
 
-async def test_the_write_buffer_is_limited(kind: str, certificates: Certificates) -> None:
+async def test_write_buffer_limit(kind: str, certificates: Certificates) -> None:
     async with stream_pair(kind, certificates, max_write_buffer_size=BIG) as (server, _):
         with pytest.raises(StreamBufferFullError, match=f"{BIG} bytes, writing to an unnamed socket"):
             server.write(bytes(BIG + 1))
@@ -144,7 +146,9 @@ async def test_the_write_buffer_is_limited(kind: str, certificates: Certificates
         assert not server.closed()
 
 
-async def test_closing_fails_what_waits(loop_kind: str, kind: str, certificates: Certificates) -> None:
+async def test_closing_fails_outstanding_writes(
+    loop_kind: str, kind: str, certificates: Certificates
+) -> None:
     async with stream_pair(kind, certificates) as (server, _):
         written = server.write(bytes(BIG))
         never_looked_at = server.write(b"x")
@@ -158,7 +162,7 @@ async def test_closing_fails_what_waits(loop_kind: str, kind: str, certificates:
             server.write(b"x")
 
 
-async def test_writing_to_a_peer_that_has_left(loop_kind: str, certificates: Certificates) -> None:
+async def test_writing_to_a_disconnected_peer_fails(loop_kind: str, certificates: Certificates) -> None:
     async with stream_pair("plain", certificates, family="tcp") as (server, client):
         server._peer_address = ("192.0.2.1", 80)  # as for an accepted socket: no longer known after the reset
         reset(client)
@@ -185,7 +189,7 @@ async def test_write_to_fd_is_honoured(certificates: Certificates, monkeypatch: 
         assert sizes == [8, 5, 2, 1]
 
 
-async def test_an_error_of_the_descriptor_is_logged(certificates: Certificates, expect_log) -> None:  # type: ignore[no-untyped-def]
+async def test_error_of_the_descriptor_is_logged(certificates: Certificates, expect_log) -> None:  # type: ignore[no-untyped-def]
     class Broken(IOStream):
         def write_to_fd(self, data: memoryview) -> int:
             raise OSError(5, "broken")
@@ -213,7 +217,7 @@ async def test_write_to_fd_of_an_instance_is_honoured(kind: str, certificates: C
 
 @pytest.mark.parametrize("healthy", [0, 1])
 @pytest.mark.parametrize("how", ["write", "_send"])
-async def test_a_mistake_in_write_to_fd_closes(
+async def test_exception_in_write_to_fd_closes(
     how: str, healthy: int, loop_kind: str, certificates: Certificates, expect_log: Any
 ) -> None:
     """The error is raised in the first call, or in the event loop after a call that returned 0. Without the
@@ -243,7 +247,7 @@ async def test_a_mistake_in_write_to_fd_closes(
         assert len(calls) == healthy + 1
 
 
-async def test_a_text_is_refused_by_name(certificates: Certificates) -> None:
+async def test_writing_text_raises_type_error(certificates: Certificates) -> None:
     async with stream_pair("plain", certificates) as (server, _client):
         with pytest.raises(TypeError, match="write: data must be bytes, got str: "):
             server.write("text")  # type: ignore[arg-type]

@@ -55,7 +55,7 @@ def faulty() -> Iterator[FaultySocket]:
 
 
 @pytest.fixture(autouse=True)
-def fresh_report(monkeypatch):
+def reset_rate_limit(monkeypatch):
     monkeypatch.setattr(_accept, "_last_report", float("-inf"))
 
 
@@ -72,7 +72,7 @@ async def test_connections_are_delivered(loop_kind, listener):
     remove()
 
 
-async def test_one_event_takes_all_that_wait(faulty):
+async def test_one_event_accepts_all_waiting_connections(faulty):
     faulty.script = ["a", "b", "c"]
     accepted = []
     remove = add_accept_handler(faulty, lambda sock, address: accepted.append(sock))
@@ -82,7 +82,7 @@ async def test_one_event_takes_all_that_wait(faulty):
     assert accepted == ["a", "b", "c"]
 
 
-async def test_a_flood_leaves_the_loop_its_turn(faulty):
+async def test_accepts_per_iteration_are_limited(faulty):
     faulty.script = ["x"] * 1000
     rounds: list[int] = []
     remove = add_accept_handler(faulty, lambda sock, address: None)
@@ -145,7 +145,7 @@ async def test_removal_during_the_pause(clock, faulty, expect_log):
     assert faulty.calls == 1
 
 
-async def test_a_peer_that_left_costs_nothing(faulty):
+async def test_errors_of_new_connections_are_ignored(faulty):
     faulty.script = [ConnectionAbortedError(errno.ECONNABORTED, ""), OSError(errno.EPROTO, ""), "next"]
     accepted = []
     remove = add_accept_handler(faulty, lambda sock, address: accepted.append(sock))

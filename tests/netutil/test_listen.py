@@ -30,7 +30,7 @@ def test_ports_out_of_range(port):
         bind_sockets(port, "127.0.0.1")
 
 
-def test_a_port_may_be_given_as_digits(opened):
+def test_port_as_a_string_of_digits(opened):
     opened += bind_sockets("0", "127.0.0.1")
     assert opened[0].getsockname()[1] > 0
 
@@ -45,18 +45,18 @@ def test_ephemeral_port(opened):
     assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
 
 
-def test_every_interface_shares_one_ephemeral_port(opened):
+def test_all_interfaces_share_one_ephemeral_port(opened):
     opened += bind_sockets(0)
     assert len({sock.getsockname()[1] for sock in opened}) == 1
     assert len({sock.family for sock in opened}) == len(opened)
 
 
-def test_empty_address_means_every_interface(opened):
+def test_empty_address_means_all_interfaces(opened):
     opened += bind_sockets(0, "", socket.AF_INET)
     assert opened[0].getsockname()[0] == "0.0.0.0"
 
 
-def test_taken_port_is_named(opened):
+def test_port_in_use_is_named(opened):
     opened += bind_sockets(0, "127.0.0.1")
     port = opened[0].getsockname()[1]
     with pytest.raises(OSError, match=rf"'127.0.0.1', port {port}: .*in use") as caught:
@@ -126,7 +126,7 @@ def test_missing_ipv6_is_skipped(opened, monkeypatch, number):
     assert [sock.family for sock in opened] == [socket.AF_INET]
 
 
-def test_nothing_to_listen_on_is_an_error(monkeypatch):
+def test_no_address_to_listen_on_is_an_error(monkeypatch):
     from tornado.netutil import _listen
 
     def bind_one(*args):
@@ -144,7 +144,7 @@ def test_reuse_port(opened):
     assert len(opened) == 2
 
 
-def test_reuse_port_where_there_is_none(monkeypatch):
+def test_reuse_port_without_platform_support(monkeypatch):
     monkeypatch.delattr(socket, "SO_REUSEPORT", raising=False)
     with pytest.raises(ValueError, match="SO_REUSEPORT"):
         bind_sockets(0, "127.0.0.1", reuse_port=True)
@@ -159,7 +159,7 @@ def test_unix_socket(opened, tmp_path):
 
 
 @needs_unix_sockets
-def test_a_path_that_cannot_be_is_named(tmp_path):
+def test_invalid_path_is_named(tmp_path):
     with pytest.raises(OSError, match="cannot listen on the Unix socket '/nonexistent/x': No such file"):
         bind_unix_socket("/nonexistent/x")
     with pytest.raises(OSError, match="cannot listen on the Unix socket '.*xxx': AF_UNIX path too long"):
@@ -191,7 +191,7 @@ def test_abstract_unix_socket(opened):
         client.connect(name)
 
 
-def test_a_port_that_is_none_is_named() -> None:
+def test_invalid_port_is_named() -> None:
     with pytest.raises(socket.gaierror, match="port '80x'"):
         bind_sockets("80x")  # type: ignore[arg-type]
 
@@ -205,7 +205,7 @@ def test_a_port_that_is_none_is_named() -> None:
         ),
     ],
 )
-def test_no_descriptor_left_is_placed(bind, place, monkeypatch):
+def test_running_out_of_descriptors_names_the_address(bind, place, monkeypatch):
     """Every error in creating a socket gets the address, also one that precedes the bind."""
 
     def exhausted(*_):

@@ -40,7 +40,7 @@ def test_literal_addresses(text):
 
 
 @pytest.mark.skipif(not hasattr(socket, "if_nameindex"), reason="interface names are not available")
-def test_the_zones_of_this_machine():
+def test_address_with_a_zone_of_this_machine():
     name = socket.if_nameindex()[0][1]
     assert is_valid_ip(f"fe80::1%{name}")
     assert not is_valid_ip("fe80::1%nosuch")
@@ -61,13 +61,13 @@ def test_the_zones_of_this_machine():
         "4.4.4.4.",
     ],
 )
-def test_addresses_in_disguise(text):
+def test_ambiguous_addresses_are_not_valid(text):
     """Text that the C library or Python interprets as an address other than the one a human would read."""
     assert not is_valid_ip(text)
 
 
 @pytest.mark.parametrize("unit", ["\u00e9.", "4.", "::", "fe80::1%", "4.4.4.4,"])
-def test_what_a_stranger_has_written_costs_no_look_up(unit, monkeypatch):
+def test_long_input_needs_no_look_up(unit, monkeypatch):
     """Python's IDNA codec takes 8 microseconds per character, and would block the event loop."""
 
     def asked(*_):
@@ -82,11 +82,11 @@ def test_what_a_stranger_has_written_costs_no_look_up(unit, monkeypatch):
     "text",
     ["", " ", "localhost", "example.com", "4.4.4.4.5", "4.4.4.4 x", "\n", "::1\0", "\0", "x" * 300, "é.é"],
 )
-def test_everything_else(text):
+def test_text_that_is_not_an_address(text):
     assert not is_valid_ip(text)
 
 
-def test_the_default():
+def test_default_class():
     assert Resolver.configured_class() is DefaultLoopResolver
 
 
@@ -117,7 +117,7 @@ async def test_failure(kind, monkeypatch):
     resolver.close()
 
 
-async def test_a_literal_needs_no_thread(monkeypatch):
+async def test_literal_needs_no_thread(monkeypatch):
     monkeypatch.setattr(IOLoop, "run_in_executor", None)
     loop_class = type(__import__("asyncio").get_running_loop())
     monkeypatch.setattr(loop_class, "getaddrinfo", None)
@@ -135,7 +135,7 @@ async def test_own_executor_is_shut_down():
             resolver.resolve("127.0.0.1", 1)
 
 
-async def test_borrowed_executor_is_kept():
+async def test_executor_of_the_program_is_kept():
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         ExecutorResolver(executor=pool, close_executor=False).close()
         assert pool.submit(int).result() == 0
@@ -183,7 +183,7 @@ async def test_override():
 
 @pytest.mark.parametrize("kind", REAL)
 @pytest.mark.parametrize("name", ["a" * 64 + ".com", "a..b"])
-async def test_what_cannot_be_a_name_has_no_address(kind, name, loop_kind):
+async def test_invalid_host_name_raises_gaierror(kind, name, loop_kind):
     with pytest.raises(socket.gaierror, match="invalid host name: .*label") as caught:
         await kind().resolve(name, 80)
     assert caught.value.errno == socket.EAI_NONAME

@@ -50,7 +50,7 @@ def restart(*sockets, **words):
     assert _socket_inheritance.VARIABLE not in os.environ
 
 
-def test_a_port_is_taken_over_with_who_waits_there():
+def test_port_is_inherited_with_its_waiting_connections():
     sockets = bind_sockets(0, "127.0.0.1")
     address = sockets[0].getsockname()
     with socket.create_connection(address) as client:
@@ -65,7 +65,7 @@ def test_a_port_is_taken_over_with_who_waits_there():
     again.close()
 
 
-def test_both_families_and_several_ports():
+def test_both_families_and_several_ports_are_inherited():
     both = bind_sockets(0)
     other = bind_sockets(0, "127.0.0.1")
     names = [sock.getsockname()[:2] for sock in both], [sock.getsockname()[:2] for sock in other]
@@ -76,7 +76,7 @@ def test_both_families_and_several_ports():
         sock.close()
 
 
-def test_a_unix_socket(tmp_path):
+def test_unix_socket_is_inherited(tmp_path):
     path = str(tmp_path / "socket")
     sock = bind_unix_socket(path)
     number = os.stat(path).st_ino
@@ -87,7 +87,7 @@ def test_a_unix_socket(tmp_path):
     again.close()
 
 
-def test_a_unix_socket_whose_file_was_removed(tmp_path):
+def test_unix_socket_is_created_again_if_its_file_was_removed(tmp_path):
     path = str(tmp_path / "socket")
     restart(bind_unix_socket(path))
     os.remove(path)
@@ -98,7 +98,7 @@ def test_a_unix_socket_whose_file_was_removed(tmp_path):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has abstract names")
-def test_an_abstract_name():
+def test_abstract_name_is_inherited():
     name = f"\0tornado-test-{os.getpid()}"
     restart(bind_unix_socket(name))
     again = bind_unix_socket(name)
@@ -107,7 +107,7 @@ def test_an_abstract_name():
     again.close()
 
 
-def test_another_address_on_the_port():
+def test_inherited_socket_makes_way_for_another_address():
     """The inherited socket is closed, because it would prevent the bind."""
     for attempt in range(20):
         [sock] = bind_sockets(0, "127.0.0.1")
@@ -125,7 +125,7 @@ def test_another_address_on_the_port():
     sockets[0].close()
 
 
-def test_a_port_in_use_is_in_use():
+def test_port_in_use_cannot_be_bound_again():
     [sock] = bind_sockets(0, "127.0.0.1")
     with pytest.raises(OSError, match="another socket is bound to it"):
         bind_sockets(sock.getsockname()[1], "127.0.0.1")
@@ -136,7 +136,7 @@ def test_a_port_in_use_is_in_use():
     again.close()
 
 
-def test_what_a_failed_start_has_closed_is_handed_over_again():
+def test_socket_closed_by_a_failed_start_is_passed_on_again():
     [sock] = bind_sockets(0, "127.0.0.1")
     address = sock.getsockname()
     restart(sock)
@@ -149,7 +149,7 @@ def test_what_a_failed_start_has_closed_is_handed_over_again():
     sock.close()
 
 
-def test_what_is_not_wanted_is_closed():
+def test_release_closes_unclaimed_sockets():
     [sock] = bind_sockets(0, "127.0.0.1")
     address = sock.getsockname()
     restart(sock)
@@ -159,7 +159,7 @@ def test_what_is_not_wanted_is_closed():
         socket.create_connection(address)
 
 
-def test_for_another_process(monkeypatch):
+def test_variable_for_another_process_is_ignored(monkeypatch):
     """A child process that is started while its parent restarts inherits the variable, and must ignore it."""
     monkeypatch.setenv(
         _socket_inheritance.VARIABLE, json.dumps({"pid": os.getpid() + 1, "sockets": [[0, 2, [], False]]})
@@ -173,7 +173,7 @@ def test_for_another_process(monkeypatch):
 @pytest.mark.parametrize(
     "value", ["", "{", "[]", '{"pid": 0}', '{"pid": PID}', '{"pid": PID, "sockets": [1]}']
 )
-def test_nonsense(monkeypatch, expect_log, value):
+def test_invalid_variable_is_ignored(monkeypatch, expect_log, value):
     monkeypatch.setenv(_socket_inheritance.VARIABLE, value.replace("PID", str(os.getpid())))
     with expect_log(
         "tornado.general",
@@ -184,7 +184,7 @@ def test_nonsense(monkeypatch, expect_log, value):
     assert _socket_inheritance._kept == []
 
 
-def test_descriptors_that_are_something_else(monkeypatch):
+def test_descriptors_that_are_not_listening_sockets_are_ignored(monkeypatch):
     readable, writable = os.pipe()
     left, right = socket.socketpair()
     numbers = [readable, left.fileno(), 99_999]
@@ -200,7 +200,7 @@ def test_descriptors_that_are_something_else(monkeypatch):
     right.close()
 
 
-def test_no_more_than_fit(monkeypatch, expect_log):
+def test_number_of_inherited_sockets_is_limited(monkeypatch, expect_log):
     monkeypatch.setattr(_socket_inheritance, "MOST", 1)
     sockets = [*bind_sockets(0, "127.0.0.1"), *bind_sockets(0, "127.0.0.1")]
     with expect_log("tornado.general", "only 1 of 2"):
@@ -208,7 +208,7 @@ def test_no_more_than_fit(monkeypatch, expect_log):
     _socket_inheritance.release()
 
 
-def test_reuse_port_is_part_of_it():
+def test_socket_with_reuse_port_is_claimed_only_with_reuse_port():
     if not hasattr(socket, "SO_REUSEPORT"):
         pytest.skip("no SO_REUSEPORT here")
     [sock] = netutil.bind_sockets(0, "127.0.0.1", reuse_port=True)

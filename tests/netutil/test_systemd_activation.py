@@ -61,13 +61,13 @@ def ports(sockets):
     return [sock.getsockname()[1] for sock in sockets]
 
 
-def test_started_by_hand(monkeypatch):
+def test_without_a_service_manager(monkeypatch):
     for name in ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"):
         monkeypatch.delenv(name, raising=False)
     assert inherited_sockets() == []
 
 
-def test_for_another_process(monkeypatch):
+def test_variables_for_another_process_are_ignored(monkeypatch):
     monkeypatch.setenv("LISTEN_PID", "1")
     monkeypatch.setenv("LISTEN_FDS", "1")
     assert inherited_sockets() == []
@@ -75,14 +75,14 @@ def test_for_another_process(monkeypatch):
 
 
 @pytest.mark.parametrize("value", ["", "-1", "one", "999999"])
-def test_nonsense(monkeypatch, value):
+def test_invalid_number_is_rejected(monkeypatch, value):
     monkeypatch.setenv("LISTEN_PID", str(os.getpid()))
     monkeypatch.setenv("LISTEN_FDS", value)
     with pytest.raises(ValueError, match="LISTEN_FDS must be a number from 0 to 500, got '"):
         inherited_sockets()
 
 
-def test_in_order_once_and_for_nobody_else(listeners):
+def test_sockets_are_returned_in_order_once_and_not_inherited_by_children(listeners):
     seen, _ = run(
         """
         sockets = inherited_sockets()
@@ -105,7 +105,7 @@ def test_in_order_once_and_for_nobody_else(listeners):
     }
 
 
-def test_by_name(listeners):
+def test_selection_by_name(listeners):
     seen, _ = run(
         """
         seen = [ports(inherited_sockets(name)) for name in ("https", "http", "ftp")]
@@ -118,14 +118,14 @@ def test_by_name(listeners):
     assert seen == [[second], [first, third], [], []]
 
 
-def test_what_is_no_listening_socket_is_left_alone(listeners):
+def test_other_descriptors_are_ignored(listeners):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams:
         seen, log = run("print(json.dumps(ports(inherited_sockets())))", datagrams, listeners[0])
     assert seen == ports(listeners[:1])
     assert "ignoring descriptor 3, which is not a listening socket" in log
 
 
-def test_they_outlive_a_restart_of_the_program(listeners):
+def test_sockets_are_kept_across_a_restart(listeners):
     """The program replaces itself, as autoreload does. Its sockets keep their ports and names."""
     seen, _ = run(
         """

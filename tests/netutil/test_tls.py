@@ -14,7 +14,7 @@ from tornado import netutil
 from tornado.netutil import ssl_options_to_context, ssl_wrap_socket
 
 
-def test_a_context_is_returned_as_it_is():
+def test_context_is_returned_unchanged():
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     assert ssl_options_to_context(context) is context
 
@@ -27,19 +27,19 @@ def test_server(certificates):
     assert context.options & ssl.OP_NO_COMPRESSION
 
 
-def test_client_checks_by_default():
+def test_client_verifies_by_default():
     context = ssl_options_to_context({}, server_side=False)
     assert context.check_hostname
     assert context.verify_mode == ssl.CERT_REQUIRED
 
 
-def test_client_without_checks():
+def test_client_without_verification():
     context = ssl_options_to_context({"cert_reqs": ssl.CERT_NONE}, server_side=False)
     assert not context.check_hostname
     assert context.verify_mode == ssl.CERT_NONE
 
 
-def test_own_authorities(certificates):
+def test_ca_certs(certificates):
     options = {"ca_certs": str(certificates.ca_file), "cert_reqs": ssl.CERT_REQUIRED}
     context = ssl_options_to_context(options, server_side=True)
     assert len(context.get_ca_certs()) == 1
@@ -50,13 +50,13 @@ def test_ciphers():
     assert all("GCM" in cipher["name"] or "TLS_" in cipher["name"] for cipher in context.get_ciphers())
 
 
-def test_without_a_side():
+def test_without_server_side():
     with pytest.warns(DeprecationWarning, match="PROTOCOL_TLS"):
         context = ssl_options_to_context({})
     assert context.verify_mode == ssl.CERT_NONE
 
 
-def test_mistakes_are_named(certificates):
+def test_invalid_options_are_named(certificates):
     with pytest.raises(ValueError, match=r"unknown ssl_options \['certificate'\]: the supported .*certfile"):
         ssl_options_to_context({"certificate": "x"}, server_side=True)
     with pytest.raises(ValueError, match='"keyfile" but not "certfile"'):
@@ -65,7 +65,7 @@ def test_mistakes_are_named(certificates):
         ssl_options_to_context("server.pem", server_side=True)  # type: ignore[arg-type]
 
 
-def test_bad_files_are_named(certificates, tmp_path):
+def test_invalid_files_are_named(certificates, tmp_path):
     text = tmp_path / "text.pem"
     text.write_text("no certificate")
     with pytest.raises(ssl.SSLError, match=f"cannot use certfile '{text}': "):
@@ -77,7 +77,7 @@ def test_bad_files_are_named(certificates, tmp_path):
         ssl_options_to_context({"ca_certs": "/none"}, server_side=False)
 
 
-def test_shared_defaults_are_made_once():
+def test_default_contexts_are_created_once():
     assert netutil._client_ssl_defaults is netutil._client_ssl_defaults
     assert netutil._client_ssl_defaults.check_hostname
     assert netutil._server_ssl_defaults.verify_mode == ssl.CERT_NONE
@@ -85,7 +85,7 @@ def test_shared_defaults_are_made_once():
         _ = netutil._nothing
 
 
-def test_socket_that_was_reset_is_closed(certificates):
+def test_socket_of_a_reset_connection_is_closed(certificates):
     """wrap_socket() moves the descriptor to an object that it then drops, which causes a ResourceWarning."""
     ours, theirs = socket_pair("tcp")
     theirs.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
