@@ -293,7 +293,7 @@ async def test_cancelled_in_the_iteration_of_its_success(tls, timeout, loop_kind
     server = ReportingServer(ssl_options=certificates.server_context if tls else None)
     (sock,) = bind_sockets(0, "127.0.0.1")
     server.add_socket(sock)
-    holder, name = (SSLIOStream, "_ready") if tls else (_Connector, "_on_done")
+    holder, name = (SSLIOStream, "_on_ready") if tls else (_Connector, "_on_done")
     original = getattr(holder, name)
     kept = []
 

@@ -42,7 +42,7 @@ def _format_peer(host: str, addr: Any) -> str:
     return address if isinstance(addr, tuple) and addr[:1] == (host,) else f"{host}, {address}"
 
 
-def _place(error: OSError, where: str) -> None:
+def _add_context(error: OSError, where: str) -> None:
     """Add the context to the message of an error; for a closed stream, to the error that closed it."""
     if isinstance(error, StreamClosedError) and error.real_error is not None:
         error.args = StreamClosedError(placed(error.real_error, where)).args
@@ -50,7 +50,7 @@ def _place(error: OSError, where: str) -> None:
         placed(error, where)
 
 
-def _give_up(future: Future[Any]) -> Any:
+def _cancel_or_result(future: Future[Any]) -> Any:
     """Cancel a future. If it is already done, return its result, which the caller must release; else None."""
     future.cancel()
     return None if future.cancelled() or future.exception() is not None else future.result()
@@ -80,13 +80,13 @@ class _Connector:
         self.streams: set[IOStream] = set()
         self.last_error: BaseException | None = None
         self.last_address: Any = None
-        self._under_way: dict[IOStream, Any] = {}
+        self._in_progress: dict[IOStream, Any] = {}
         #: Addresses that have not been tried, of the preferred family (0) and the other one (1).
         self._untried = [deque(family) for family in self.split(addrinfo)]
-        self._other_began = False
-        self._turn = 0  # the family of the next attempt
+        self._other_started = False
+        self._next_family = 0  # the family of the next attempt
         self._delay = _ATTEMPT_DELAY
-        self._joining: object | None = None
+        self._next_attempt_timer: object | None = None
         self._timers: list[object] = []
 
     @staticmethod
@@ -115,31 +115,31 @@ class _Connector:
         if connect_timeout is not None:
             self._timers.append(self.io_loop.add_timeout(connect_timeout, self.on_connect_timeout))
         self._try_next(0)
-        self._settle()
+        self._schedule_next()
         return self.future
 
     def on_timeout(self) -> None:
         """Start the other family, after the preferred one has had its head start."""
-        if not self.future.done() and not self._other_began:
+        if not self.future.done() and not self._other_started:
             self._try_next(1)
-            self._settle()
+            self._schedule_next()
 
     def _on_delay(self) -> None:
         """Start another attempt, because none has succeeded within the delay."""
-        self._try_next(self._turn if self._untried[self._turn] else 1 - self._turn)
-        self._settle()
+        self._try_next(self._next_family if self._untried[self._next_family] else 1 - self._next_family)
+        self._schedule_next()
 
     def on_connect_timeout(self) -> None:
         """Fail with a `TimeoutError`, because the deadline of all attempts has passed."""
         if not self.future.done():
-            waiting = sorted(map(_format_addr, self._under_way.values()))
+            waiting = sorted(map(_format_addr, self._in_progress.values()))
             self.future.set_exception(TimeoutError(f"Timeout while connecting to {', '.join(waiting)}"))
         self._close_streams()
 
     def _try_next(self, which: int) -> None:
         """Start an attempt with the next address of a family that does not fail immediately."""
-        self._turn = 1 - which
-        self._other_began |= which == 1
+        self._next_family = 1 - which
+        self._other_started |= which == 1
         while self._untried[which]:
             family, address = self._untried[which].popleft()
             try:
@@ -148,26 +148,26 @@ class _Connector:
                 self._failed(error, address)
                 continue
             self.streams.add(stream)
-            self._under_way[stream] = address
+            self._in_progress[stream] = address
             future_add_done_callback(
                 attempt, functools.partial(self._on_attempt, stream, (family, address), which)
             )
             return
 
-    def _settle(self) -> None:
+    def _schedule_next(self) -> None:
         """Schedule the next attempt, or fail if all attempts have failed. Called after each step."""
-        if self._joining is not None:
-            self.io_loop.remove_timeout(self._joining)
-            self._joining = None
+        if self._next_attempt_timer is not None:
+            self.io_loop.remove_timeout(self._next_attempt_timer)
+            self._next_attempt_timer = None
         if self.future.done():
             return
         if any(self._untried):
-            self._joining = self.io_loop.call_later(self._delay, self._on_delay)
-        elif not self._under_way:
+            self._next_attempt_timer = self.io_loop.call_later(self._delay, self._on_delay)
+        elif not self._in_progress:
             self.future.set_exception(self.last_error or OSError("the host has no address to connect to"))
 
     def _on_attempt(self, stream: IOStream, info: Any, which: int, attempt: Future[IOStream]) -> None:
-        self._under_way.pop(stream, None)
+        self._in_progress.pop(stream, None)
         if attempt.cancelled():
             error: BaseException | None = OSError(
                 f"the connection attempt to {_format_addr(info[1])} was cancelled"
@@ -184,15 +184,15 @@ class _Connector:
             stream.close()
             self._failed(error, info[1])
             self._try_next(which)
-            self._settle()
+            self._schedule_next()
 
     def _failed(self, error: BaseException, address: Any) -> None:
         self.last_error, self.last_address = error, address
-        if not self._other_began:
+        if not self._other_started:
             self._try_next(1)
 
     def _on_done(self, future: Future[_Connected]) -> None:
-        self._settle()
+        self._schedule_next()
         for timer in self._timers:
             self.io_loop.remove_timeout(timer)
         self._timers.clear()
@@ -267,7 +267,7 @@ class TCPClient:
                 message = f"Timeout while resolving {host}"
                 addresses = await gen.with_timeout(deadline, lookup, OSError, message=message)
         except OSError as error:
-            _place(error, f"looking up {host!r}")
+            _add_context(error, f"looking up {host!r}")
             del lookup  # it refers to the error, whose traceback refers to this frame
             raise
 
@@ -280,7 +280,7 @@ class TCPClient:
         try:
             _family, address, stream = await connector.start(connect_timeout=deadline)
         except asyncio.CancelledError:
-            connected = _give_up(connector.future)
+            connected = _cancel_or_result(connector.future)
             if connected is not None:
                 connected[2].close()
             raise
@@ -289,9 +289,9 @@ class TCPClient:
                 # Programs compare the message, so the host name is added as a note.
                 error.add_note(f"(addresses of {host})")
             elif connector.last_address is not None:
-                _place(error, f"connecting to {_format_peer(host, connector.last_address)}")
+                _add_context(error, f"connecting to {_format_peer(host, connector.last_address)}")
             else:
-                _place(error, f"connecting to {host}")
+                _add_context(error, f"connecting to {host}")
             del connector  # it refers to the error, whose traceback refers to this frame
             raise
         if ssl_options is None:
@@ -322,11 +322,11 @@ class TCPClient:
         try:
             secure: IOStream = await waiting
         except BaseException as error:
-            shaken = _give_up(handshake)
-            if shaken is not None:
-                shaken.close()
+            tls_stream = _cancel_or_result(handshake)
+            if tls_stream is not None:
+                tls_stream.close()
             if isinstance(error, OSError):
-                _place(error, f"TLS handshake with {peer}")
+                _add_context(error, f"TLS handshake with {peer}")
             del handshake, waiting  # they refer to the error, whose traceback refers to this frame
             raise
         return secure

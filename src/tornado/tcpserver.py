@@ -242,15 +242,15 @@ class TCPServer:
             stream._peer_address = address
             result = self.handle_stream(stream, address)
             if result is not None:
-                self._watch(result, stream)
+                self._watch_handler(result, stream)
         except BaseException as error:
             if not isinstance(error, (KeyboardInterrupt, SystemExit)):
                 app_log.error("Error in connection callback for %s", address_name(address), exc_info=True)
-            _dispose(stream, connection)
+            _close_connection(stream, connection)
             if isinstance(error, (KeyboardInterrupt, SystemExit)):
                 raise
 
-    def _watch(self, result: Awaitable[None], stream: IOStream) -> None:
+    def _watch_handler(self, result: Awaitable[None], stream: IOStream) -> None:
         """Await the result of `handle_stream`. On an error, log it and close the stream."""
         if isinstance(result, Coroutine):
             future: Future[Any] = keep_reference(run_eagerly(_asyncio_loop(), result, copy_context()))
@@ -283,31 +283,31 @@ class TCPServer:
     def _limit_connections(self, total: int | None, each: int | None, exempt: Iterable[str] = ()) -> None:
         self._connection_limits = ConnectionLimits(total, each, frozenset(exempt))
 
-    def _admit(self, admission: ConnectionLimits, connection: socket.socket, address: Any) -> IOStream | None:
+    def _admit(self, limits: ConnectionLimits, connection: socket.socket, address: Any) -> IOStream | None:
         """Return the stream for an accepted connection; close it and return None if a limit is exceeded."""
-        key = admission.key(connection, address)
-        if admission.is_too_many(key):
+        key = limits.key(connection, address)
+        if limits.is_too_many(key):
             connection.close()
             _reports.log(
                 "address",
                 logging.WARNING,
                 "connection refused: %s has max_connections_per_address=%s already",
                 address[0],
-                admission.each,
+                limits.each,
             )
             return None
-        if admission.is_full() and not self._make_room():
+        if limits.is_full() and not self._make_room():
             connection.close()
             _reports.log(
                 "total",
                 logging.WARNING,
                 "connection refused: the server has max_connections=%s already, none of them idle",
-                admission.total,
+                limits.total,
             )
             return None
         stream: Any = self._make_stream(connection, CountedStream, CountedTLSStream)
         if stream is not None:
-            admission.enter(stream, key)
+            limits.enter(stream, key)
         return stream  # type: ignore[no-any-return]
 
     def _make_room(self) -> bool:
@@ -354,7 +354,7 @@ def _asyncio_loop() -> Any:
     return IOLoop.current().asyncio_loop
 
 
-def _dispose(stream: IOStream | None, connection: socket.socket) -> None:
+def _close_connection(stream: IOStream | None, connection: socket.socket) -> None:
     if stream is not None:
         stream.close()
     else:

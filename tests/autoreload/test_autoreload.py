@@ -34,7 +34,7 @@ def watchers(monkeypatch):
 
     monkeypatch.setattr(autoreload, "Watcher", Watcher)
     monkeypatch.setattr(autoreload, "_watchers", {})
-    monkeypatch.setattr(autoreload, "_wanted", [])
+    monkeypatch.setattr(autoreload, "_pending_start", [])
     monkeypatch.setattr(ioloop, "new_loop_callbacks", [])
     return made
 
@@ -190,7 +190,7 @@ def test_notifications_stop_with_the_loop(monkeypatch, tmp_path):
     async def main():
         watcher = _watcher.Watcher(ioloop.IOLoop.current(), 1000, 1)
         watcher.begin()
-        return watcher._notices._thread
+        return watcher._notifications._thread
 
     thread = asyncio.run(main())
     thread.join(20)

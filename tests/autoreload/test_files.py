@@ -46,11 +46,11 @@ def test_stamps_of_the_previous_program(tmp_path):
     same = touch(tmp_path / "b.txt", "1", 1_000)
     stamps = Files()
     stamps.look()
-    passed = _files.seen_before({each: list(stamp) for each, stamp in stamps.stamps([path, same]).items()})
+    passed = _files.parse_stamps({each: list(stamp) for each, stamp in stamps.stamps([path, same]).items()})
     touch(tmp_path / "a.txt", "2", 2_000)
     assert Files(passed).look() == [path]
-    assert _files.seen_before(None) == {}
-    assert _files.seen_before({"a": 1}) == {}
+    assert _files.parse_stamps(None) == {}
+    assert _files.parse_stamps({"a": 1}) == {}
 
 
 def test_files_modified_since_a_time(tmp_path):

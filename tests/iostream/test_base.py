@@ -269,7 +269,7 @@ async def test_read_buffer_limit_closes(kind: str, certificates: Certificates, e
 async def test_second_outstanding_read_fails(certificates: Certificates) -> None:
     async with stream_pair("plain", certificates) as (server, client):
         read = server.read_bytes(1)
-        with pytest.raises(AssertionError, match="Already reading: .* cancel its Future to take it back"):
+        with pytest.raises(AssertionError, match="Already reading: .* cancel its Future$"):
             server.read_bytes(1)
         read.cancel()
         read = server.read_bytes(1)
@@ -378,7 +378,7 @@ async def test_regex_over_a_large_buffer_that_grows_slowly(
 async def test_negative_number_of_bytes_is_rejected(partial: bool, certificates: Certificates) -> None:
     async with stream_pair("plain", certificates) as (server, client):
         await client.write(b"abc")
-        with pytest.raises(ValueError, match="not negative: -1"):
+        with pytest.raises(ValueError, match="must not be negative, got -1"):
             server.read_bytes(-1, partial)
         assert await server.read_bytes(3) == b"abc"
         assert await server.read_bytes(0) == b""

@@ -106,7 +106,7 @@ async def test_entries_are_handled_in_order_each_in_its_context() -> None:
     for number, peer in enumerate(many):
         context = contextvars.copy_context()
         context.run(CONTEXT_NAME.set, str(number))
-        context.run(queue.enter, peer, None)
+        context.run(queue.add, peer, None)
     while len(notified) < MANY:
         await asyncio.sleep(0)
     assert notified == [(peer, None, str(number)) for number, peer in enumerate(many)]
@@ -116,11 +116,11 @@ async def test_stream_entered_twice_is_notified_once_with_the_error() -> None:
     queue, many, notified = peers(6)
     error = ConnectionResetError(errno.ECONNRESET, "x")
     for peer in many:
-        queue.enter(peer, None)
+        queue.add(peer, None)
     del notified[:]
-    queue.enter(many[-2], error)
-    queue.enter(many[-1], None)
-    queue.enter(many[-2], None)
+    queue.add(many[-2], error)
+    queue.add(many[-1], None)
+    queue.add(many[-2], None)
     await asyncio.sleep(0)
     assert notified == [(many[-2], error, "default"), (many[-1], None, "default")]
 

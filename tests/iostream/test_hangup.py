@@ -92,7 +92,7 @@ async def test_resumed_stream_is_not_watched(certificates: Certificates, check_e
         await client.write(AHEAD)
         await consumer.until(lambda: consumer.data)
         await turns(5)
-        monitor = server._open_streams().unread
+        monitor = server._open_streams().hangup_monitor
         assert monitor is not None
         assert list(monitor._callbacks) == [server.socket.fileno()]
         consumer.on_data = None
@@ -163,7 +163,7 @@ async def test_monitor_checks_once_per_interval_while_there_are_sockets(clock: F
     await asyncio.sleep(INTERVAL)
     assert told == [False, True]
     assert monitor._callbacks == {}
-    monitor.forget(ours.fileno(), told.append)
+    monitor.unwatch(ours.fileno(), told.append)
     await asyncio.sleep(INTERVAL)
     assert monitor._timer is None
     ours.close()
@@ -177,7 +177,7 @@ async def test_socket_removed_by_an_earlier_callback_is_skipped(clock: FakeClock
     def note(broken: bool) -> None:
         told.append(1)
         for ours, _ in pairs:
-            monitor.forget(ours.fileno(), note)
+            monitor.unwatch(ours.fileno(), note)
 
     for ours, theirs in pairs:
         monitor.watch(ours.fileno(), note)

@@ -61,7 +61,7 @@ def test_dropped_read_into_returns_its_bytes() -> None:
     request = ReadInto(target, False)
     request.find(buffer, True)
     buffer += b"c"
-    request.give_back(buffer)
+    request.return_to(buffer)
     assert buffer == b"abc"
 
 
@@ -132,7 +132,7 @@ async def test_cancelled_read_does_not_take_data() -> None:
     pull.request, pull.future = ReadCount(3, True), asyncio.Future()
     pull.future.cancel()
     pull.add(b"abc")
-    assert not pull.busy()
+    assert not pull.is_reading()
     assert pull.buffer == b"abc"
 
 
@@ -145,7 +145,7 @@ def test_accumulating_read(request_: ReadCount | ReadUntilClose) -> None:
     pull.future = object()  # type: ignore[assignment]
     assert request_.find(pull.buffer, True) == NOT_YET
     pull.add(b"defg")
-    assert (bytes(pull.buffer), request_.held, pull.size()) == (b"", 7, 7)
+    assert (bytes(pull.buffer), request_.taken_size, pull.size()) == (b"", 7, 7)
     assert request_.find(pull.buffer, True) == NOT_YET
     if isinstance(request_, ReadCount):
         pull.add(b"hijklmn")
@@ -158,11 +158,11 @@ def test_accumulating_read(request_: ReadCount | ReadUntilClose) -> None:
 
 def receive(request: ReadRequest, data: bytes) -> bool:
     """Copy the bytes into the memory that the request provides."""
-    room = request.room()
-    assert room is not None
-    with room:
-        room[: len(data)] = data
-    return request.received(len(data))
+    receive_buffer = request.receive_buffer()
+    assert receive_buffer is not None
+    with receive_buffer:
+        receive_buffer[: len(data)] = data
+    return request.add_received(len(data))
 
 
 def test_large_read_is_received_into_its_result() -> None:
@@ -172,8 +172,8 @@ def test_large_read_is_received_into_its_result() -> None:
     buffer += b"h"  # received into the buffer instead
     assert request.find(buffer, True) == NOT_YET
     assert receive(request, b"ij")
-    assert request.gathered is not None
-    whole = request.gathered.getvalue()
+    assert request.result_buffer is not None
+    whole = request.result_buffer.getvalue()
     assert request.take(buffer, 0) == b"abcdefghij"
     assert request.take(buffer, 0) is whole  # not a copy
 
@@ -188,14 +188,14 @@ def test_dropped_large_read_returns_its_bytes() -> None:
 
 
 def test_large_result_is_allocated_after_a_part_has_arrived(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_read_requests, "_AT_ONCE", 99)
+    monkeypatch.setattr(_read_requests, "_MAX_PREALLOCATED", 99)
     request, buffer = ReadLargeCount(100), bytearray(24)
     assert request.find(buffer, True) == NOT_YET
-    assert request.room() is None
-    request.hold(b"x")
-    room = request.room()
-    assert room is not None
-    assert len(room) == 75
+    assert request.receive_buffer() is None
+    request.accept(b"x")
+    receive_buffer = request.receive_buffer()
+    assert receive_buffer is not None
+    assert len(receive_buffer) == 75
 
 
 @pytest.mark.parametrize("size", [10, 5000, 10_000])
@@ -208,7 +208,7 @@ def test_take_removes_from_the_front(size: int) -> None:
 
 def test_state_without_a_read() -> None:
     pull = ReadState()
-    assert not pull.busy()
+    assert not pull.is_reading()
     assert pull.drop() is None
 
 
@@ -229,7 +229,7 @@ def test_large_buffer_is_not_searched_for_every_byte(monkeypatch: pytest.MonkeyP
         buffer.append(0)
         request.find(buffer, True)
     assert pattern.searched_bytes == _read_requests.EAGER_SIZE + 1
-    assert request.retry == pytest.approx(0.001 * _read_requests.REST_FACTOR)
+    assert request.retry == pytest.approx(0.001 * _read_requests.SEARCH_PAUSE_FACTOR)
     now += request.retry
     request.find(buffer, True)
     assert request.retry is None

@@ -17,7 +17,7 @@ from tests.support.certificates import Certificates
 from tests.support.streams import Recorder, reset, socket_pair, stream_pair, tls_stream, turns
 from tornado import _log_rate_limit, netutil
 from tornado.iostream import IOStream, SSLIOStream, StreamClosedError, _tls
-from tornado.iostream._base import _CALL
+from tornado.iostream._base import _RECEIVE_COST
 from tornado.iostream._core import LARGE_SHARE
 
 
@@ -226,7 +226,9 @@ async def test_many_short_records_do_not_monopolize_the_loop(
             await client.write(b"x")
         next_turn()
         assert len(await server.read_bytes(2000)) == 2000
-        assert most <= 2 * (LARGE_SHARE // _CALL + 1)  # the call that starts the read, and one loop event
+        assert most <= 2 * (
+            LARGE_SHARE // _RECEIVE_COST + 1
+        )  # the call that starts the read, and one loop event
         assert turns_taken >= 2
 
 
@@ -320,7 +322,7 @@ async def test_failed_handshake_error_names_the_peer(
 async def test_failed_handshakes_are_logged_with_a_rate_limit(
     certificates: Certificates, expect_log: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_tls, "_reports", weakref.WeakKeyDictionary())
+    monkeypatch.setattr(_tls, "_handshake_log_limits", weakref.WeakKeyDictionary())
     monkeypatch.setattr(_log_rate_limit, "time", SimpleNamespace(monotonic=lambda: 0.0))
 
     async def shake() -> None:

@@ -35,9 +35,9 @@ def restart(*sockets, **words):
     assert not any(os.get_inheritable(sock.fileno()) for sock in sockets)
     for kept in list(_socket_inheritance._kept):
         if kept.in_use():
-            kept.keeper.close()
+            kept.original.close()
         else:
-            kept.keeper.detach()
+            kept.original.detach()
     _socket_inheritance._kept.clear()
     for sock in sockets:
         if sock.fileno() in inheritable:
@@ -201,7 +201,7 @@ def test_descriptors_that_are_not_listening_sockets_are_ignored(monkeypatch):
 
 
 def test_number_of_inherited_sockets_is_limited(monkeypatch, expect_log):
-    monkeypatch.setattr(_socket_inheritance, "MOST", 1)
+    monkeypatch.setattr(_socket_inheritance, "MAX_SOCKETS", 1)
     sockets = [*bind_sockets(0, "127.0.0.1"), *bind_sockets(0, "127.0.0.1")]
     with expect_log("tornado.general", "only 1 of 2"):
         restart(*sockets)

@@ -58,7 +58,7 @@ __all__ = ["add_reload_hook", "main", "problems", "start", "wait", "watch"]
 # The watchers by loop. When one is added, the watchers of closed loops are removed.
 _watchers: dict[IOLoop, Watcher] = {}
 # The arguments of a start() that was called before there was a loop.
-_wanted: list[tuple[float, float]] = []
+_pending_start: list[tuple[float, float]] = []
 
 
 def start(check_time: float = 500, io_loop: IOLoop | None = None, *, drain_time: float = DRAIN_TIME) -> None:
@@ -80,9 +80,9 @@ def start(check_time: float = 500, io_loop: IOLoop | None = None, *, drain_time:
     if _has_loop():
         _start_on(IOLoop.current(), check_time, drain_time)
         return
-    if not _wanted:
+    if not _pending_start:
         ioloop.new_loop_callbacks.append(_start_on_first)
-    _wanted[:] = [(check_time, drain_time)]
+    _pending_start[:] = [(check_time, drain_time)]
 
 
 def _has_loop() -> bool:
@@ -94,7 +94,7 @@ def _has_loop() -> bool:
 
 def _start_on_first(loop: IOLoop) -> None:
     if not any(_is_open(watched) for watched in _watchers):
-        loop.add_callback(_start_on, loop, *_wanted[0])
+        loop.add_callback(_start_on, loop, *_pending_start[0])
 
 
 def _start_on(loop: IOLoop, check_time: float, drain_time: float) -> None:

@@ -33,9 +33,15 @@ Options:
 """
 
 #: Seconds between two checks of the files while the program is not running.
-_PERIOD = 0.1
+_CHECK_PERIOD = 0.1
 #: The modules whose frames precede those of the program in a traceback.
-_STARTERS = (__name__, "runpy", "importlib.util", "importlib._bootstrap", "importlib._bootstrap_external")
+_RUNNER_MODULES = (
+    __name__,
+    "runpy",
+    "importlib.util",
+    "importlib._bootstrap",
+    "importlib._bootstrap_external",
+)
 #: Extracts the name from an ImportError's message; Python 3.12 has it in the attribute ``name_from``.
 _CANNOT_IMPORT = re.compile(r"cannot import name '(\w+)'")
 #: The exit status after Ctrl-C, as shells report it: 128 plus the number of SIGINT.
@@ -80,7 +86,7 @@ def wait() -> None:
     changed file has a syntax error, it continues to wait.
     """
     # The program may have imported the old version of a file that changed while the program was starting.
-    files = Files(_files.seen_before(_restart.inherited("files")), since=_restart.started)
+    files = Files(_files.parse_stamps(_restart.inherited("files")), since=_restart.started)
     group = _restart.group
     pause = time.sleep if group is None else group.wait
     changed: list[str] = []
@@ -92,18 +98,18 @@ def wait() -> None:
         asked = group is not None and group.asked() is not None
         if asked or (changed and not latest and not files.broken):
             break
-        pause(_PERIOD)
-    words = {"files": files.stamps(changed)}
+        pause(_CHECK_PERIOD)
+    state = {"files": files.stamps(changed)}
     if group is not None:
-        group.ask(_watcher.DRAIN_TIME, words)
-    restart(words)
+        group.ask(_watcher.DRAIN_TIME, state)
+    restart(state)
     sys.exit(1)
 
 
 def wait_after(error: BaseException) -> None:
     """Wait until the cause of `error` has been corrected, then restart."""
     try:
-        watch_places(error)
+        watch_error_sources(error)
         if sys.stderr is not None:  # not a log line: the error was shown here, and logging may not be set up
             sys.stderr.write("waiting for a change of the source\n")
         _restart.flush()
@@ -112,7 +118,7 @@ def wait_after(error: BaseException) -> None:
         pass  # the program exits as it would have after the error
 
 
-def watch_places(error: BaseException) -> None:
+def watch_error_sources(error: BaseException) -> None:
     """Watch the files in the traceback of an exception, and the files in which a missing module may appear.
 
     A module whose import failed is not in ``sys.modules``, but is likely to be corrected.
@@ -127,11 +133,11 @@ def watch_places(error: BaseException) -> None:
         if isinstance(following, SyntaxError) and following.filename:
             _files.add(following.filename)
         if isinstance(following, ImportError) and following.name:
-            _files.expect_module(_missing(following.name, following))
+            _files.expect_module(_missing_module(following.name, following))
         following = following.__cause__ or following.__context__
 
 
-def _missing(name: str, error: ImportError) -> str:
+def _missing_module(name: str, error: ImportError) -> str:
     """Return the name of the module that an import could not find.
 
     For ``from package import module``, the error's ``name`` is only the package.
@@ -146,13 +152,13 @@ class _MissingPath(Exception):
 
 def _run_module(name: str) -> object:
     def program() -> None:
-        _look_for(name)
+        _find_module(name)
         runpy.run_module(name, run_name="__main__", alter_sys=True)
 
     return _run(name, program)
 
 
-def _look_for(name: str) -> None:
+def _find_module(name: str) -> None:
     """Find a module, or the ``__main__`` module of a package, and watch its file.
 
     As with `runpy`, its parent packages are imported.
@@ -208,8 +214,8 @@ def _run(name: str, program: Callable[[], object]) -> int:
         gen_log.error("%s. It will be run as soon as it exists", absent)
         return 1
     except Exception as error:
-        gen_log.error("%s exited with an exception", name, exc_info=_without_us(error))
-        watch_places(error)
+        gen_log.error("%s exited with an exception", name, exc_info=_remove_runner_frames(error))
+        watch_error_sources(error)
         return 1
     gen_log.info("%s exited normally", name)
     return 0
@@ -224,9 +230,9 @@ def _status_of(end: SystemExit) -> int:
     return 1
 
 
-def _without_us(error: BaseException) -> BaseException:
+def _remove_runner_frames(error: BaseException) -> BaseException:
     """Remove the frames before the program's own from the traceback of an error, and return the error."""
     place = error.__traceback__
-    while place is not None and place.tb_frame.f_globals.get("__name__") in _STARTERS:
+    while place is not None and place.tb_frame.f_globals.get("__name__") in _RUNNER_MODULES:
         place = place.tb_next
     return error.with_traceback(place)

@@ -18,17 +18,17 @@ from tornado.log import gen_log
 
 # In milliseconds: how often the thread checks for modules from new directories and whether to stop, and the
 # arguments ``step`` and ``debounce`` of ``watchfiles``, which set how long changes are collected.
-_RENEWAL = 1000
+_CHECK_INTERVAL = 1000
 _STEP = 10
 _DEBOUNCE = 50
 # Maximum number of watched directories. On old kernels inotify allows 8192 watches per user.
-_MOST = 4000
+_MAX_DIRECTORIES = 4000
 
 
 def directories(files: Iterable[str]) -> list[str]:
     """Return the existing directories that contain the files."""
     found = {os.path.dirname(os.path.abspath(path)) for path in files}
-    return sorted(path for path in found if os.path.isdir(path))[:_MOST]
+    return sorted(path for path in found if os.path.isdir(path))[:_MAX_DIRECTORIES]
 
 
 class FileNotifications:
@@ -36,7 +36,7 @@ class FileNotifications:
 
     :param files: returns the current names of the files. Called in the thread.
     :param callback: called in the thread when a file may have changed.
-    :param wanted: whether to continue. Called in the thread, once a second.
+    :param should_run: whether to continue. Called in the thread, once a second.
     :raises ImportError: if ``watchfiles`` is not installed.
     """
 
@@ -44,7 +44,7 @@ class FileNotifications:
         self,
         files: Callable[[], Iterable[str]],
         callback: Callable[[], object],
-        wanted: Callable[[], bool] = lambda: True,
+        should_run: Callable[[], bool] = lambda: True,
     ) -> None:
         import watchfiles
 
@@ -55,7 +55,7 @@ class FileNotifications:
         self._watch: Callable[..., Iterable[Any]] = watchfiles.watch
         self._files = files
         self._callback = callback
-        self._wanted = wanted
+        self._should_run = should_run
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._run, name="tornado.autoreload", daemon=True)
 
@@ -73,7 +73,7 @@ class FileNotifications:
             self._thread.join(5.0)
 
     def _run(self) -> None:
-        while not self._end.is_set() and self._wanted():
+        while not self._end.is_set() and self._should_run():
             try:
                 self._watch_once()
             except Exception as error:  # too many watches, or a file system that does not support them
@@ -91,23 +91,23 @@ class FileNotifications:
             debounce=_DEBOUNCE,
             step=_STEP,
             stop_event=self._end,
-            rust_timeout=_RENEWAL,
+            rust_timeout=_CHECK_INTERVAL,
             yield_on_timeout=True,
             raise_interrupt=False,
             recursive=False,
         )
         self._callback()  # for changes that preceded the watch
         for change in changes:
-            if not self._wanted():
+            if not self._should_run():
                 return
             files = list(self._files())
-            if _concerns(change, files):
+            if _may_concern(change, files):
                 self._callback()
             if directories(files) != watched:
                 return
 
 
-def _concerns(change: Iterable[tuple[object, str]], files: Iterable[str]) -> bool:
+def _may_concern(change: Iterable[tuple[object, str]], files: Iterable[str]) -> bool:
     """Whether a change may concern a watched file.
 
     Only the last components of the paths are compared, because the operating system may resolve symbolic

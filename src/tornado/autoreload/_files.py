@@ -53,7 +53,7 @@ def source_files() -> list[str]:
     return sorted(files)
 
 
-def stamp_of(path: str) -> Stamp | None:
+def get_stamp(path: str) -> Stamp | None:
     """Return the modification time and size of a file, None if it does not exist."""
     try:
         status = os.stat(path)
@@ -74,8 +74,8 @@ def error_in(path: str) -> str | None:
     try:
         compile(source, path, "exec", dont_inherit=True)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        told = "".join(traceback.format_exception_only(error)).rstrip()
-        return told if path in told else f'  File "{path}"\n{told}'
+        message = "".join(traceback.format_exception_only(error)).rstrip()
+        return message if path in message else f'  File "{path}"\n{message}'
     return None
 
 
@@ -101,15 +101,15 @@ class Files:
         """
         changed = []
         for path in source_files():
-            stamp = stamp_of(path)
+            stamp = get_stamp(path)
             if stamp is None:
                 continue  # not a file, or just being replaced
             before = self._seen.get(path)
             self._seen[path] = stamp
-            late = before is None and (
+            appeared = before is None and (
                 path in expected or (self._since is not None and stamp[0] > self._since)
             )
-            if late or (before is not None and before != stamp):
+            if appeared or (before is not None and before != stamp):
                 changed.append(path)
         return changed
 
@@ -118,24 +118,24 @@ class Files:
 
         :returns: those of the files that have an error.
         """
-        for path in [path for path in self.broken if stamp_of(path) is None]:
+        for path in [path for path in self.broken if get_stamp(path) is None]:
             del self.broken[path]  # it was removed
-        wrong = []
+        invalid = []
         for path in changed:
             error = error_in(path)
             if error is None:
                 self.broken.pop(path, None)
             else:
                 self.broken[path] = error
-                wrong.append(path)
-        return wrong
+                invalid.append(path)
+        return invalid
 
     def stamps(self, paths: list[str]) -> dict[str, Stamp]:
         """Return the stamps of these files, for the next program in this process."""
         return {path: self._seen[path] for path in paths if path in self._seen}
 
 
-def seen_before(value: object) -> dict[str, Stamp]:
+def parse_stamps(value: object) -> dict[str, Stamp]:
     """Convert the `Files.stamps` that the previous program has passed on as JSON.
 
     :returns: an empty dictionary if `value` is not valid.

@@ -18,7 +18,7 @@ from typing import Any
 
 from tornado import _restart, process, tcpserver
 from tornado.autoreload._file_notifications import FileNotifications
-from tornado.autoreload._files import Files, seen_before, source_files
+from tornado.autoreload._files import Files, parse_stamps, source_files
 from tornado.ioloop import IOLoop, PeriodicCallback
 from tornado.log import gen_log
 
@@ -28,7 +28,7 @@ DRAIN_TIME = 3.0
 _SETTLE = 0.1
 _DRAIN_STEP = 0.01
 # Milliseconds between checks with notifications from the operating system. Some file systems send none.
-_SLOW = 2000
+_FALLBACK_CHECK_TIME = 2000
 
 
 class _State(enum.Enum):
@@ -49,13 +49,13 @@ class Watcher:
         self.loop = loop
         self.check_time = check_time
         self.drain_time = drain_time
-        self.files = Files(seen_before(_restart.inherited("files")))
+        self.files = Files(parse_stamps(_restart.inherited("files")))
         self._changed: dict[str, None] = {}
         self._state = _State.WATCHING
         self._deadline = 0.0
         # References to the servers while they drain: there may be no others when accepting has stopped.
         self._servers: list[tcpserver.TCPServer] = []
-        self._notices: FileNotifications | None = None
+        self._notifications: FileNotifications | None = None
         self._group = _restart.group
         self.look()
 
@@ -63,10 +63,10 @@ class Watcher:
         """Start to watch. Must be called in the event loop, because it may start a thread."""
         group = self._group
         if group is not None:
-            self.loop.add_handler(group.fileno(), self._on_asked, IOLoop.READ)
+            self.loop.add_handler(group.fileno(), self._on_restart_request, IOLoop.READ)
         period = self.check_time
         try:
-            notices = FileNotifications(
+            notifications = FileNotifications(
                 source_files,
                 lambda: self.loop.add_callback(self.look),
                 lambda: not self.loop.asyncio_loop.is_closed(),
@@ -74,16 +74,16 @@ class Watcher:
         except ImportError:
             pass
         else:
-            self._notices = notices
-            period = max(period, _SLOW)
-            notices.start()
+            self._notifications = notifications
+            period = max(period, _FALLBACK_CHECK_TIME)
+            notifications.start()
         PeriodicCallback(self.look, period).start()
 
     def end(self) -> None:
         """Stop watching, because the event loop has been closed."""
         self._state = _State.OVER
-        if self._notices is not None:
-            self._notices.stop()
+        if self._notifications is not None:
+            self._notifications.stop()
 
     # -- watching --
 
@@ -92,10 +92,10 @@ class Watcher:
         if self._state is _State.OVER or self._state is _State.DRAINING:
             return
         changed = self.files.look()
-        wrong = self.files.check(changed)
+        invalid = self.files.check(changed)
         for path in changed:
             self._changed[path] = None
-        for path in wrong:
+        for path in invalid:
             self._report(path)
         if not self._changed or self.files.broken:
             self._state = _State.WATCHING
@@ -117,7 +117,7 @@ class Watcher:
 
     # -- restarting --
 
-    def _on_asked(self, fd: Any, events: int) -> None:
+    def _on_restart_request(self, fd: Any, events: int) -> None:
         """Handle a request by another process of the group to restart all of them."""
         self.loop.remove_handler(fd)
         if self._state is _State.WATCHING or self._state is _State.SETTLING:
@@ -127,7 +127,7 @@ class Watcher:
     def _drain(self, seconds: float) -> None:
         self._state = _State.DRAINING
         if self._group is not None:
-            self._group.ask(seconds, self._words())
+            self._group.ask(seconds, self._restart_state())
         self._deadline = time.monotonic() + seconds
         self._servers = tcpserver.servers()
         for server in self._servers:
@@ -141,41 +141,41 @@ class Watcher:
             return
         if running:
             gen_log.warning("restarting although %d connections are still being served", running)
-        self._replace()
+        self._restart_program()
 
-    def _replace(self) -> None:
+    def _restart_program(self) -> None:
         if self._group is None:
             # Files may have changed while requests were finishing. An error in them prevents the restart.
-            again = self.files.look()
-            for path in again:
+            more_changed = self.files.look()
+            for path in more_changed:
                 self._changed[path] = None
-            wrong = self.files.check(again)
-            if wrong:
-                for path in wrong:
+            invalid = self.files.check(more_changed)
+            if invalid:
+                for path in invalid:
                     self._report(path)
-                self._enter_state(_State.WATCHING)
+                self._resume_accepting(_State.WATCHING)
                 return
         self._state = _State.OVER
-        restart(self._words())
-        self._enter_state(_State.OVER)  # reached only if the restart failed
+        restart(self._restart_state())
+        self._resume_accepting(_State.OVER)  # reached only if the restart failed
 
-    def _enter_state(self, state: _State) -> None:
+    def _resume_accepting(self, state: _State) -> None:
         """Set the state, and resume accepting connections."""
         self._state = state
         for server in self._servers:
             server._stop_draining()
         self._servers = []
 
-    def _words(self) -> dict[str, Any]:
+    def _restart_state(self) -> dict[str, Any]:
         return {"files": self.files.stamps(list(self._changed))}
 
 
-def restart(words: dict[str, Any]) -> None:
+def restart(state: dict[str, Any]) -> None:
     """Restart the program. A child of `fork_processes` exits, and its parent restarts the program.
 
     This function returns only if the restart failed.
 
-    :param words: state to pass on to the new program.
+    :param state: values to pass on to the new program.
     """
     group = _restart.group
     if group is not None and process.task_id() is None:
@@ -184,4 +184,4 @@ def restart(words: dict[str, Any]) -> None:
     _restart.run_hooks()
     if group is not None:
         _restart.leave()
-    _restart.execute(words)
+    _restart.execute(state)

@@ -42,7 +42,7 @@ from tornado.util import import_object
 
 #: The cost of one receive call, in bytes. It is added to the bytes received when they are compared with the
 #: share of a stream (docs/design/0004).
-_CALL = 16 * 1024
+_RECEIVE_COST = 16 * 1024
 
 _ReadCallback = Callable[[bytes], object]
 
@@ -128,13 +128,13 @@ class BaseIOStream(PushMode):
 
     def reading(self) -> bool:
         """Whether a read is outstanding."""
-        return self._pull is not None and self._pull.busy()
+        return self._pull is not None and self._pull.is_reading()
 
     @documented_as(_read_until_regex)
     def read_until_regex(
         self,
         regex: bytes,
-        *place: Any,
+        *positional: Any,
         max_bytes: int | None = None,
         callback: _ReadCallback | None = None,
     ) -> asyncio.Future[bytes]:
@@ -146,18 +146,26 @@ class BaseIOStream(PushMode):
         :raises StreamClosedError: if the stream is closed and its buffer holds no match.
         :raises TypeError: if the pattern is not bytes, for example a str.
         """
-        if place and len(place) == 1 and max_bytes is None and callback is None and not callable(place[0]):
-            max_bytes = place[0]
-        elif place or callback is not None:
-            max_bytes, callback = options_by_place("read_until_regex", place, _UNTIL, (max_bytes, callback))
+        if (
+            positional
+            and len(positional) == 1
+            and max_bytes is None
+            and callback is None
+            and not callable(positional[0])
+        ):
+            max_bytes = positional[0]
+        elif positional or callback is not None:
+            max_bytes, callback = options_by_place(
+                "read_until_regex", positional, _UNTIL, (max_bytes, callback)
+            )
             if callback is not None:
                 return _for_callback("read", self, self.read_until_regex, regex, max_bytes, callback)
         try:
             pattern = re.compile(regex)
-            wrong = isinstance(pattern.pattern, str)
+            is_invalid = isinstance(pattern.pattern, str)
         except TypeError:
-            wrong = True
-        if wrong:
+            is_invalid = True
+        if is_invalid:
             raise TypeError(f"read_until_regex: regex must be a bytes pattern, got {regex!r}")
         return self._start_read(ReadUntilRegex(pattern, max_bytes))
 
@@ -165,7 +173,7 @@ class BaseIOStream(PushMode):
     def read_until(
         self,
         delimiter: bytes,
-        *place: Any,
+        *positional: Any,
         max_bytes: int | None = None,
         callback: _ReadCallback | None = None,
     ) -> asyncio.Future[bytes]:
@@ -175,10 +183,16 @@ class BaseIOStream(PushMode):
         :raises StreamClosedError: if the stream is closed and its buffer does not contain the delimiter.
         :raises TypeError: if the delimiter is not bytes, for example a str.
         """
-        if place and len(place) == 1 and max_bytes is None and callback is None and not callable(place[0]):
-            max_bytes = place[0]
-        elif place or callback is not None:
-            max_bytes, callback = options_by_place("read_until", place, _UNTIL, (max_bytes, callback))
+        if (
+            positional
+            and len(positional) == 1
+            and max_bytes is None
+            and callback is None
+            and not callable(positional[0])
+        ):
+            max_bytes = positional[0]
+        elif positional or callback is not None:
+            max_bytes, callback = options_by_place("read_until", positional, _UNTIL, (max_bytes, callback))
             if callback is not None:
                 return _for_callback("read", self, self.read_until, delimiter, max_bytes, callback)
         if type(delimiter) is not bytes:
@@ -192,7 +206,7 @@ class BaseIOStream(PushMode):
     def read_bytes(
         self,
         num_bytes: int,
-        *place: Any,
+        *positional: Any,
         partial: bool | None = None,
         callback: _ReadCallback | None = None,
         streaming_callback: _ReadCallback | None = None,
@@ -203,17 +217,17 @@ class BaseIOStream(PushMode):
         :raises StreamClosedError: if the stream is closed and its buffer does not hold enough bytes.
         """
         if (
-            place
-            and len(place) == 1
+            positional
+            and len(positional) == 1
             and partial is None
             and callback is None
             and streaming_callback is None
-            and not callable(place[0])
+            and not callable(positional[0])
         ):
-            partial = place[0]
-        elif place or callback is not None or streaming_callback is not None:
+            partial = positional[0]
+        elif positional or callback is not None or streaming_callback is not None:
             partial, callback, streaming_callback = options_by_place(
-                "read_bytes", place, _BYTES, (partial, callback, streaming_callback)
+                "read_bytes", positional, _BYTES, (partial, callback, streaming_callback)
             )
             if callback is not None or streaming_callback is not None:
                 return _for_callback("read_bytes", self, num_bytes, partial, callback, streaming_callback)
@@ -258,7 +272,7 @@ class BaseIOStream(PushMode):
 
     def _start_read(self, request: ReadRequest) -> asyncio.Future[Any]:
         pull = self._pull or self._pull_state()
-        if pull.future is not None and pull.busy():
+        if pull.future is not None and pull.is_reading():
             raise AssertionError(
                 "Already reading: await the outstanding read first. gen.with_timeout does not cancel a read "
                 "that timed out: cancel its Future"
@@ -276,7 +290,7 @@ class BaseIOStream(PushMode):
         try:
             size = request.find(pull.buffer, self._closed) if pull.buffer else NOT_YET
         except UnsatisfiableReadError:
-            size = NOT_YET  # `_satisfy` raises it again and closes the stream
+            size = NOT_YET  # `_try_satisfy` raises it again and closes the stream
         if size != NOT_YET:
             future.set_result(request.take(pull.buffer, size))
         else:
@@ -299,16 +313,16 @@ class BaseIOStream(PushMode):
     def _try_inline_read(self) -> None:
         """Resolve the outstanding read if the buffer or the descriptor holds enough data."""
         pull = self._pull_state()
-        if self._satisfy(pull, self._closed):
+        if self._try_satisfy(pull, self._closed):
             return
         if self._closed:
             if not isinstance(pull.request, ReadUntilClose):
                 raise self._closed_error("reading from")
             pull.finish(len(pull.buffer))
-        elif not self._suspended and pull.spent < LARGE_SHARE:
-            self._read_on(pull)
+        elif not self._suspended and pull.iteration_cost < LARGE_SHARE:
+            self._receive_until_satisfied(pull)
 
-    def _satisfy(self, pull: ReadState, last: bool) -> bool:
+    def _try_satisfy(self, pull: ReadState, last: bool) -> bool:
         """Resolve the outstanding read if possible.
 
         :returns: True if no read is outstanding afterwards.
@@ -337,55 +351,55 @@ class BaseIOStream(PushMode):
             raise full
         return False
 
-    def _read_on(self, pull: ReadState) -> None:
+    def _receive_until_satisfied(self, pull: ReadState) -> None:
         """Receive until the read is satisfied, the descriptor would block, or the share is used up."""
         request = pull.request
-        while pull.spent < LARGE_SHARE:
-            room = request.room() if request is not None and not pull.buffer else None
-            if room is None:
+        while pull.iteration_cost < LARGE_SHARE:
+            receive_buffer = request.receive_buffer() if request is not None and not pull.buffer else None
+            if receive_buffer is None:
                 asked, count = self.read_chunk_size, self._read_once(pull)
             else:
-                asked, count = len(room), self._receive_into(room)
+                asked, count = len(receive_buffer), self._receive_into(receive_buffer)
             if not count:
-                self._nothing_more(pull, ended=count == 0)
+                self._handle_empty_descriptor(pull, ended=count == 0)
                 return
-            pull.spent += count + _CALL
-            if room is None:
-                if self._satisfy(pull, False):
+            pull.iteration_cost += count + _RECEIVE_COST
+            if receive_buffer is None:
+                if self._try_satisfy(pull, False):
                     return
-            elif request is not None and request.received(count):
+            elif request is not None and request.add_received(count):
                 pull.finish(0)
                 return
             # After a full chunk, receive again: more data is likely to be available.
-            if count < min(asked, self.read_chunk_size) and self._gives_all():
-                self._nothing_more(pull, ended=False)
+            if count < min(asked, self.read_chunk_size) and self._short_receive_means_empty():
+                self._handle_empty_descriptor(pull, ended=False)
                 return
-        self._satisfy(pull, True)
+        self._try_satisfy(pull, True)
 
-    def _gives_all(self) -> bool:
+    def _short_receive_means_empty(self) -> bool:
         """Whether a receive that returns less than asked for has emptied the descriptor."""
         return False
 
-    def _nothing_more(self, pull: ReadState, ended: bool) -> None:
+    def _handle_empty_descriptor(self, pull: ReadState, ended: bool) -> None:
         """Handle a descriptor that would block, or that has reached the end of input.
 
         :param ended: whether the end of input was reached.
         """
         request = pull.request
         if ended and request is not None:
-            request.hurry()
-        if self._satisfy(pull, True):
+            request.stop_postponing()
+        if self._try_satisfy(pull, True):
             return
         if ended:
             self.close()
-        elif request is not None and request.retry is not None and not pull.retrying:
-            pull.retrying = True
-            self._loop.call_later(request.retry, self._try_again, pull)
+        elif request is not None and request.retry is not None and not pull.retry_scheduled:
+            pull.retry_scheduled = True
+            self._loop.call_later(request.retry, self._retry_search, pull)
 
-    def _try_again(self, pull: ReadState) -> None:
+    def _retry_search(self, pull: ReadState) -> None:
         """Run a search that was postponed."""
-        pull.retrying = False
-        if pull is self._pull and pull.busy():
+        pull.retry_scheduled = False
+        if pull is self._pull and pull.is_reading():
             self._pull_readable()
 
     def _read_once(self, pull: ReadState) -> int | None:
@@ -426,11 +440,11 @@ class BaseIOStream(PushMode):
 
     def _pull_readable(self) -> None:
         pull = self._pull_state()
-        pull.spent = 0
+        pull.iteration_cost = 0
         try:
-            if pull.busy():
-                self._read_on(pull)
-                pull.spent = 0  # the code that awaited the read resumes in the next iteration
+            if pull.is_reading():
+                self._receive_until_satisfied(pull)
+                pull.iteration_cost = 0  # the code that awaited the read resumes in the next iteration
             elif self._watches_for_close():
                 if self._read_once(pull) == 0:
                     self.close()
@@ -444,16 +458,16 @@ class BaseIOStream(PushMode):
             self.close(error)
             without_frames(error)
         if not self._closed:
-            if pull.busy():
+            if pull.is_reading():
                 self._wait_for_input()
             elif self._close_callback is not None:
                 self._watch_for_close()
 
-    def _hung_up(self, broken: bool) -> None:
+    def _on_hang_up(self, broken: bool) -> None:
         if self._consumer is not None:
-            super()._hung_up(broken)
+            super()._on_hang_up(broken)
         elif broken and not self._closed:
-            error = self._broken_error()
+            error = self._require_connection_error()
             pull = self._pull_state()
             try:
                 # Data that has arrived can still be read after the close. The kernel's buffer bounds it.
@@ -472,7 +486,7 @@ class BaseIOStream(PushMode):
         if self._consumer is None and not self._suspended and self._watches_for_close():
             self._wait_for_input()
 
-    def _ready(self) -> None:
+    def _on_ready(self) -> None:
         """Start the reads and writes that waited for the connection and its handshake."""
         self._suspended = False
         if self._output:
@@ -493,7 +507,7 @@ class BaseIOStream(PushMode):
         pull = self._pull
         if pull is None:
             return b""
-        if pull.busy():
+        if pull.is_reading():
             raise AssertionError("Already reading: a protocol cannot consume the input of this stream")
         self._pull = None
         return bytes(pull.buffer)
@@ -506,7 +520,7 @@ class BaseIOStream(PushMode):
     def _before_close(self) -> None:
         super()._before_close()
         pull = self._pull
-        if pull is None or not pull.busy() or not isinstance(pull.request, ReadUntilClose):
+        if pull is None or not pull.is_reading() or not isinstance(pull.request, ReadUntilClose):
             return
         # A reset ends the input like an orderly close, because some systems report an orderly close as one.
         # After any other error the data is incomplete.
@@ -520,7 +534,9 @@ class BaseIOStream(PushMode):
         super()._after_close()
 
 
-def _for_callback(how: str, *args: Any) -> asyncio.Future[Any]:
+def _for_callback(function_name: str, *args: Any) -> asyncio.Future[Any]:
     """Call a function of `_tornado4.stream_callbacks`, which is imported on first use."""
-    started: asyncio.Future[Any] = getattr(import_object("tornado._tornado4.stream_callbacks"), how)(*args)
+    started: asyncio.Future[Any] = getattr(
+        import_object("tornado._tornado4.stream_callbacks"), function_name
+    )(*args)
     return started

@@ -41,7 +41,7 @@ def fail(future: asyncio.Future[Any] | None, error: BaseException) -> None:
 
 
 @functools.cache
-def _leaves_on_error(loop_class: type) -> bool:
+def _stops_watching_on_error(loop_class: type) -> bool:
     """Whether a loop stops watching a descriptor that has an error, after one last call of its reader.
 
     uvloop does (libuv's ``uv_poll`` stops with ``EBADF`` on ``POLLERR``, and its callback runs once more).
@@ -65,11 +65,11 @@ class OpenStreams(set["StreamCore"]):
     """The streams that are registered with one event loop.
 
     :ivar writing: the number of streams that are waiting to write or to be connected.
-    :ivar unread: detects disconnects of streams with unread input; created when first needed.
+    :ivar hangup_monitor: detects disconnects of streams with unread input; created when first needed.
     """
 
     writing = 0
-    unread: HangUpMonitor | None = None
+    hangup_monitor: HangUpMonitor | None = None
 
 
 class StreamCore:
@@ -134,12 +134,12 @@ class StreamCore:
     def _add_reader(self) -> None:
         if not self._reader_on:
             self._reader_on = True
-            once = _leaves_on_error(type(self._loop))  # type: ignore[arg-type]  # a class is hashable
+            once = _stops_watching_on_error(type(self._loop))  # type: ignore[arg-type]  # a class is hashable
             callback = self._on_readable_or_broken if once else self._on_readable
-            self._loop.add_reader(self._watched(), callback)
-            unread = self._open_streams().unread
-            if unread is not None:
-                unread.forget(self._fd, self._hung_up)
+            self._loop.add_reader(self._register_fd(), callback)
+            hangup_monitor = self._open_streams().hangup_monitor
+            if hangup_monitor is not None:
+                hangup_monitor.unwatch(self._fd, self._on_hang_up)
 
     def _drop_reader(self) -> None:
         if self._reader_on:
@@ -148,16 +148,16 @@ class StreamCore:
                 self._loop.remove_reader(self._fd)
 
     def _watch_unread(self) -> None:
-        """Have `_hung_up` called if the peer disconnects while there is unread input and no reader."""
+        """Have `_on_hang_up` called if the peer disconnects while there is unread input and no reader."""
         if self._reader_on or self._closed or not hasattr(select, "poll"):
             return
         streams = self._open_streams()
-        unread = streams.unread
-        if unread is None:
-            unread = streams.unread = HangUpMonitor(self._loop)
-        unread.watch(self._watched(), self._hung_up)
+        hangup_monitor = streams.hangup_monitor
+        if hangup_monitor is None:
+            hangup_monitor = streams.hangup_monitor = HangUpMonitor(self._loop)
+        hangup_monitor.watch(self._register_fd(), self._on_hang_up)
 
-    def _hung_up(self, broken: bool) -> None:
+    def _on_hang_up(self, broken: bool) -> None:
         """Handle a disconnect that was detected while there is unread input.
 
         :param broken: whether the connection is broken; otherwise the peer has closed its sending side.
@@ -166,7 +166,7 @@ class StreamCore:
 
     def _add_writer(self) -> None:
         if not self._writer_on:
-            self._loop.add_writer(self._watched(), self._on_writable)
+            self._loop.add_writer(self._register_fd(), self._on_writable)
             self._writer_on = True
             self._open_streams().writing += 1
 
@@ -177,16 +177,16 @@ class StreamCore:
             if not self._loop.is_closed():
                 self._loop.remove_writer(self._fd)
 
-    def _watched(self) -> int:
+    def _register_fd(self) -> int:
         """Return the descriptor to register. It is stored, so that it can be removed from the event loop even
         if the program has closed the socket.
         """
         if self._fd < 0:
-            self._fd = self._number()
+            self._fd = self._fd_number()
             self._open_streams().add(self)
         return self._fd
 
-    def _unwatch(self) -> None:
+    def _unregister_fd(self) -> None:
         """Remove the descriptor from the event loop."""
         if self._fd >= 0:
             if self._reader_on:
@@ -194,8 +194,8 @@ class StreamCore:
             if self._writer_on:
                 self._drop_writer()
             streams = self._open_streams()
-            if streams.unread is not None:
-                streams.unread.forget(self._fd, self._hung_up)
+            if streams.hangup_monitor is not None:
+                streams.hangup_monitor.unwatch(self._fd, self._on_hang_up)
             self._fd = -1
             streams.discard(self)
 
@@ -208,7 +208,7 @@ class StreamCore:
             streams = io_loop._streams = OpenStreams()
         return streams
 
-    def _number(self) -> int:
+    def _fd_number(self) -> int:
         """Return the file descriptor as a number."""
         fd = self.fileno()
         return fd if isinstance(fd, int) else fd.fileno()
@@ -257,11 +257,11 @@ class StreamCore:
         """
         if self._closed:
             return
-        self._keep_error(exc_info)
+        self._store_error(exc_info)
         if self._close_early():
             return
         self._closed = self._suspended = True
-        self._unwatch()
+        self._unregister_fd()
         try:
             self.close_fd()
         finally:
@@ -279,7 +279,7 @@ class StreamCore:
         self._before_close()
         return self._closed
 
-    def _keep_error(self, exc_info: ExcInfo) -> None:
+    def _store_error(self, exc_info: ExcInfo) -> None:
         if self.error is not None:  # keep the first error: closing may cause another one
             return
         if isinstance(exc_info, BaseException):
@@ -300,25 +300,25 @@ class StreamCore:
         if not self._closed:
             self._closed = self._suspended = True
             self._close_callback = None
-            self._unwatch()
+            self._unregister_fd()
             self.close_fd()
 
     def _peer_name(self) -> str:
         """Return a description of the peer, for messages."""
         try:
-            number = self._number()
+            number = self._fd_number()
         except Exception:  # a subclass may have dropped its closed file object
             number = -1
         return f"descriptor {number}" if number >= 0 else "a closed descriptor"
 
-    def _closed_error(self, doing: str) -> StreamClosedError:
+    def _closed_error(self, operation: str) -> StreamClosedError:
         """Return the error for an operation on a closed stream.
 
-        :param doing: the operation, such as "reading from".
+        :param operation: the operation, such as "reading from".
         """
         error = StreamClosedError(real_error=self.error)
         if self.error is None:
-            error.args = (f"{error} ({doing} {self._peer_name()})",)
+            error.args = (f"{error} ({operation} {self._peer_name()})",)
         return error
 
     def _log_uncaught(self, what: object, error: BaseException) -> None:

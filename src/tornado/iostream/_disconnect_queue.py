@@ -29,35 +29,37 @@ _Waiting = dict[Disconnectable, tuple[Exception | None, contextvars.Context]]
 class DisconnectQueue:
     """The streams of one event loop whose peers have disconnected."""
 
-    __slots__ = ("_batches", "_broken", "_loop", "_waiting")
+    __slots__ = ("_batches", "_loop", "_pending_errors", "_waiting")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         # Each item carries `_waiting`: passing a bound method here would create a reference cycle.
-        self._batches: FairQueue[tuple[_Waiting, Disconnectable]] = FairQueue(_tell)
+        self._batches: FairQueue[tuple[_Waiting, Disconnectable]] = FairQueue(_notify)
         self._waiting: _Waiting = {}
         #: Errors that were fetched from a descriptor before the end of its input was read.
-        self._broken: weakref.WeakKeyDictionary[Disconnectable, Exception] = weakref.WeakKeyDictionary()
+        self._pending_errors: weakref.WeakKeyDictionary[Disconnectable, Exception] = (
+            weakref.WeakKeyDictionary()
+        )
 
-    def expect(self, stream: Disconnectable, error: Exception) -> None:
+    def set_pending_error(self, stream: Disconnectable, error: Exception) -> None:
         """Store the error to report when the end of `stream`'s input has been read."""
-        self._broken[stream] = error
+        self._pending_errors[stream] = error
 
-    def enter(self, stream: Disconnectable, error: Exception | None) -> None:
+    def add(self, stream: Disconnectable, error: Exception | None) -> None:
         """Schedule `stream._disconnected`.
 
         :param error: the error that ended the connection, None after an orderly end of input.
         """
-        if self._broken:
-            error = self._broken.pop(stream, None) or error
-        known = stream in self._waiting
-        if not known or error is not None:  # an error replaces an orderly end
+        if self._pending_errors:
+            error = self._pending_errors.pop(stream, None) or error
+        queued = stream in self._waiting
+        if not queued or error is not None:  # an error replaces an orderly end
             self._waiting[stream] = error, contextvars.copy_context()
-        if not known:
+        if not queued:
             self._batches.add((self._waiting, stream), self._loop)
 
 
-def _tell(item: tuple[_Waiting, Disconnectable]) -> None:
+def _notify(item: tuple[_Waiting, Disconnectable]) -> None:
     waiting, stream = item
     error, context = waiting.pop(stream)
     context.run(stream._disconnected, error)

@@ -26,7 +26,7 @@ _BROKEN: int = select.POLLERR | select.POLLHUP | select.POLLNVAL if hasattr(sele
 
 
 #: Called when a peer has disconnected: True if the connection is broken, False after a half-close.
-HungUp = Callable[[bool], None]
+HangUpCallback = Callable[[bool], None]
 
 
 class HangUpMonitor:
@@ -40,33 +40,33 @@ class HangUpMonitor:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._callbacks: dict[int, HungUp] = {}
+        self._callbacks: dict[int, HangUpCallback] = {}
         self._poll = select.poll()
         self._timer: asyncio.TimerHandle | None = None
 
-    def watch(self, descriptor: int, callback: HungUp) -> None:
+    def watch(self, descriptor: int, callback: HangUpCallback) -> None:
         """Watch `descriptor`. If it is already watched, a half-close is reported once more."""
         self._callbacks[descriptor] = callback
         self._poll.register(descriptor, _HALF_CLOSED)
         if self._timer is None:
-            self._timer = self._loop.call_later(INTERVAL, self._look)
+            self._timer = self._loop.call_later(INTERVAL, self._check)
 
-    def forget(self, descriptor: int, callback: HungUp) -> None:
+    def unwatch(self, descriptor: int, callback: HangUpCallback) -> None:
         """Stop watching `descriptor`, if it is watched for `callback`."""
         if self._callbacks.get(descriptor) == callback:
             del self._callbacks[descriptor]
             self._poll.unregister(descriptor)
 
-    def _look(self) -> None:
+    def _check(self) -> None:
         # The timer runs until a whole interval has passed without an unread socket. Otherwise each pause
         # would cost a timer.
-        self._timer = self._loop.call_later(INTERVAL, self._look) if self._callbacks else None
+        self._timer = self._loop.call_later(INTERVAL, self._check) if self._callbacks else None
         for descriptor, events in self._poll.poll(0):
             callback = self._callbacks.get(descriptor)
             if callback is None:  # removed by the callback of an earlier event
                 continue
             if events & _BROKEN:
-                self.forget(descriptor, callback)
+                self.unwatch(descriptor, callback)
                 callback(True)
             else:
                 self._poll.modify(descriptor, 0)  # errors and hang-ups are still reported

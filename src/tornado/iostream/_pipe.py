@@ -73,7 +73,7 @@ class PipeIOStream(BaseIOStream):
         try:
             return os.readv(self.fd, [buf])
         except OSError as error:
-            self._nothing_read(error)
+            self._handle_read_error(error)
             return None
 
     def _receive(self, size: int) -> bytes | bytearray | None:
@@ -82,13 +82,13 @@ class PipeIOStream(BaseIOStream):
         try:
             return os.read(self.fd, size)
         except OSError as error:
-            self._nothing_read(error)
+            self._handle_read_error(error)
             return None
 
-    def _gives_all(self) -> bool:
+    def _short_receive_means_empty(self) -> bool:
         return type(m := self.read_from_fd) is MethodType and m.__func__ is _READ
 
-    def _nothing_read(self, error: OSError) -> None:
+    def _handle_read_error(self, error: OSError) -> None:
         """Handle a failed read: ignore "would block", close on ``EBADF``, re-raise other errors."""
         if isinstance(error, BlockingIOError):
             return

@@ -29,7 +29,7 @@ CHUNK_SIZE = 64 * 1024
 #: Default maximum size of the read buffer, in bytes.
 MAX_BUFFER_SIZE = 100 * 1024 * 1024
 #: Maximum number of chunks received from a broken connection: together more than the kernel's buffer holds.
-_LAST_RECEIVES = 256
+_MAX_FINAL_RECEIVES = 256
 
 
 class StreamConsumer(Protocol):
@@ -111,7 +111,7 @@ class PushMode(WriteSide):
         placed(error, f"reading from {self._peer_name()}")
         if not is_connection_reset(error):
             gen_log.warning("error on read: %s", error)
-        self._input_ends(without_frames(error))
+        self._on_input_end(without_frames(error))
 
     # -- switching modes --
 
@@ -132,12 +132,12 @@ class PushMode(WriteSide):
         elif not self._suspended and not self._paused:
             self._wait_for_input()
 
-    def _start_push_afresh(self, consumer: StreamConsumer) -> None:
+    def _start_push_in_empty_context(self, consumer: StreamConsumer) -> None:
         """Do `_start_push`, and handle events in an empty `contextvars.Context` from now on."""
         self._drop_reader()
         contextvars.Context().run(self._start_push, consumer)
 
-    def _end_push(self, unread: bytes) -> None:
+    def _stop_push_with_unread(self, unread: bytes) -> None:
         """Do `_stop_push` and put `unread` into the pull buffer. The next read uses its caller's context."""
         self._drop_reader()
         self._stop_push()
@@ -206,21 +206,21 @@ class PushMode(WriteSide):
         self._on_readable()
         if not self._reader_on:
             return
-        error = self._why_broken()
+        error = self._connection_error()
         if error is None:
             return
         # Data that arrived before the reset can still be read. Because the error has been fetched from the
         # socket, that data is followed by an end of input, which must not be taken for an orderly close.
-        self._disconnect_queue().expect(self, placed(error, f"reading from {self._peer_name()}"))
-        left = _LAST_RECEIVES
-        while left and self._reader_on:
+        self._disconnect_queue().set_pending_error(self, placed(error, f"reading from {self._peer_name()}"))
+        remaining = _MAX_FINAL_RECEIVES
+        while remaining and self._reader_on:
             self._on_readable()
-            left -= 1
+            remaining -= 1
         # A consumer that has paused receives the remaining data and the error when it resumes.
         if self._reader_on and not self._closed:
-            self._input_ends(error)
+            self._on_input_end(error)
 
-    def _why_broken(self) -> Exception | None:
+    def _connection_error(self) -> Exception | None:
         """Return the error that broke the connection, None if it is not broken."""
         return self.get_fd_error()
 
@@ -229,7 +229,7 @@ class PushMode(WriteSide):
         consumer = self._consumer
         assert consumer is not None
         if self._paused or self._eof:
-            self._leave_unread()
+            self._stop_reading_paused()
             return
         try:
             data = self._receive(self.read_chunk_size)
@@ -239,26 +239,26 @@ class PushMode(WriteSide):
         if data:
             self._deliver(consumer, bytes(data))
         elif data is not None and not self._closed:
-            self._input_ends(None)
+            self._on_input_end(None)
 
-    def _leave_unread(self) -> None:
+    def _stop_reading_paused(self) -> None:
         """Stop reading although input is available, because reading is paused; still detect a disconnect."""
         self._drop_reader()
         if self._paused and not self._eof and hasattr(self._consumer, "eof_pending"):
             self._watch_unread()
 
-    def _hung_up(self, broken: bool) -> None:
+    def _on_hang_up(self, broken: bool) -> None:
         if broken:
-            self._input_ends(self._broken_error())
+            self._on_input_end(self._require_connection_error())
             return
-        tell = getattr(self._consumer, "eof_pending", None)
-        if tell is not None:
-            self._call_corked(tell)
+        notify = getattr(self._consumer, "eof_pending", None)
+        if notify is not None:
+            self._call_corked(notify)
 
-    def _broken_error(self) -> Exception:
+    def _require_connection_error(self) -> Exception:
         """Return the error of a connection that is known to be broken."""
         try:
-            error = self._why_broken()
+            error = self._connection_error()
         except OSError as gone:  # the program has closed the socket object
             error = gone
         if error is None:
@@ -284,25 +284,25 @@ class PushMode(WriteSide):
         finally:
             self._uncork()
 
-    def _input_ends(self, error: Exception | None) -> None:
+    def _on_input_end(self, error: Exception | None) -> None:
         """Stop reading, because the peer has closed its sending side or the connection is broken.
 
         :param error: the error that broke the connection, None after an orderly end of input.
         """
         self._eof = True
         self._drop_reader()
-        self._disconnect_queue().enter(self, error)
+        self._disconnect_queue().add(self, error)
 
     def _disconnect_queue(self) -> DisconnectQueue:
         io_loop: Any = self.io_loop
         try:
-            departures: DisconnectQueue = io_loop._disconnect_queue
+            queue: DisconnectQueue = io_loop._disconnect_queue
         except AttributeError:
-            departures = io_loop._disconnect_queue = DisconnectQueue(self._loop)
-        return departures
+            queue = io_loop._disconnect_queue = DisconnectQueue(self._loop)
+        return queue
 
     def _disconnected(self, error: Exception | None) -> None:
-        """Handle an end of input that `_input_ends` has queued, perhaps in an earlier iteration."""
+        """Handle an end of input that `_on_input_end` has queued, perhaps in an earlier iteration."""
         consumer = self._consumer
         if error is not None:
             self.close(error)
@@ -311,16 +311,16 @@ class PushMode(WriteSide):
             return
         self._call_corked(consumer.eof_received)
 
-    def _tell_drained(self) -> None:
+    def _notify_output_drained(self) -> None:
         # A consumer that has suspended push mode may still be sending.
         consumer = self._consumer or self._lender
         if consumer is not None:
             self._call_corked(consumer.output_drained)
 
-    def _tell_waiting(self) -> None:
-        tell = getattr(self._consumer or self._lender, "output_waiting", None)
-        if tell is not None:
-            tell()
+    def _notify_output_waiting(self) -> None:
+        notify = getattr(self._consumer or self._lender, "output_waiting", None)
+        if notify is not None:
+            notify()
 
     def _consumer_failed(self, error: BaseException) -> None:
         """Close the stream after a consumer's exception. Only KeyboardInterrupt and SystemExit propagate."""
@@ -362,11 +362,11 @@ class PushChannel(WriteChannel):
         The event loop calls a reader in the `contextvars.Context` in which it was added. Here that is an
         empty one, so a connection that serves one task after another does not keep the first task's context.
         """
-        self.stream._start_push_afresh(consumer)
+        self.stream._start_push_in_empty_context(consumer)
 
     def stop(self, unread: bytes) -> None:
         """Return to pull mode, with `unread` as the first input. No further consumer method is called."""
-        self.stream._end_push(unread)
+        self.stream._stop_push_with_unread(unread)
 
     def pause(self) -> None:
         """Stop receiving until `resume`."""

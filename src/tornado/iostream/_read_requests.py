@@ -21,15 +21,15 @@ NOT_YET = -1
 #: Up to this many buffered bytes, a regular expression is searched on each arrival; see `ReadUntilRegex`.
 EAGER_SIZE = 64 * 1024
 #: Above `EAGER_SIZE`, after a search the next one waits for this many times the search's duration.
-REST_FACTOR = 20
+SEARCH_PAUSE_FACTOR = 20
 #: A read into a caller's buffer receives directly into it while at least this many bytes are missing.
 _DIRECT_SIZE = 4096
-#: A result of at most `_AT_ONCE` bytes is allocated at its full size before data arrives; a larger one only
-#: when ``1 / _PART`` of it has arrived.
-_AT_ONCE = 1024 * 1024
-_PART = 4
+#: A result of at most `_MAX_PREALLOCATED` bytes is allocated at its full size before data arrives. A larger
+#: one is allocated when ``1 / _PREALLOCATION_DIVISOR`` of it has arrived.
+_MAX_PREALLOCATED = 1024 * 1024
+_PREALLOCATION_DIVISOR = 4
 #: Up to this many bytes, two copies are cheaper than one copy through a `memoryview`.
-_SMALL = 4096
+_SMALL_RESULT = 4096
 
 
 class ReadRequest:
@@ -40,7 +40,7 @@ class ReadRequest:
     #: Seconds after which to call `find` again even if no data has arrived; None for never.
     retry: float | None = None
     #: Bytes that the read has taken out of the read buffer. They count towards the buffer's maximum size.
-    held: int = 0
+    taken_size: int = 0
 
     def find(self, buffer: bytearray, last: bool) -> int:
         """Return how many bytes at the front of `buffer` satisfy this read, or `NOT_YET`.
@@ -51,7 +51,7 @@ class ReadRequest:
         """
         raise NotImplementedError
 
-    def hurry(self) -> None:
+    def stop_postponing(self) -> None:
         """Prevent the next `find` from postponing its search, because the input has ended."""
 
     def take(self, buffer: bytearray, size: int) -> Any:
@@ -59,7 +59,7 @@ class ReadRequest:
         if size == len(buffer):
             result = bytes(buffer)
             buffer.clear()
-        elif size <= _SMALL:
+        elif size <= _SMALL_RESULT:
             result = bytes(buffer[:size])
             del buffer[:size]
         else:
@@ -68,32 +68,32 @@ class ReadRequest:
             del buffer[:size]
         return result
 
-    def is_whole(self, data: bytes) -> bool:
+    def is_exact_result(self, data: bytes) -> bool:
         """Whether `data`, received while the read buffer is empty, is exactly the result of this read."""
         return False
 
-    def hold(self, data: bytes | bytearray) -> bool:
+    def accept(self, data: bytes | bytearray) -> bool:
         """Take ownership of `data`, received while the read buffer is empty.
 
         :returns: False if `data` must be appended to the read buffer instead.
         """
         return False
 
-    def room(self) -> memoryview | None:
+    def receive_buffer(self) -> memoryview | None:
         """Return the memory to receive into while the read buffer is empty, None to use the read buffer.
 
         The caller must release the view.
         """
         return None
 
-    def received(self, count: int) -> bool:
-        """Account for `count` bytes received into the memory that `room` returned.
+    def add_received(self, count: int) -> bool:
+        """Account for `count` bytes received into the memory that `receive_buffer` returned.
 
         :returns: whether the read is satisfied.
         """
         raise NotImplementedError
 
-    def give_back(self, buffer: bytearray) -> None:
+    def return_to(self, buffer: bytearray) -> None:
         """Return the bytes that the read has taken to `buffer`, because the read was cancelled."""
 
 
@@ -116,7 +116,7 @@ class ReadUntilDelimiter(ReadRequest):
         self.searched = size
         return NOT_YET if at < 0 else size
 
-    def is_whole(self, data: bytes) -> bool:
+    def is_exact_result(self, data: bytes) -> bool:
         if not data.endswith(self.delimiter) or data.find(self.delimiter) + len(self.delimiter) != len(data):
             return False
         return self.max_bytes is None or len(data) <= self.max_bytes
@@ -130,7 +130,7 @@ class ReadUntilRegex(ReadRequest):
     While more data is available immediately, the buffer is searched only when it has doubled. Otherwise it is
     searched on each arrival, up to `EAGER_SIZE`. Above that size a peer that sends single bytes would cause a
     search of the whole buffer for each of them: the search is postponed until the buffer has grown by an
-    eighth, or until `REST_FACTOR` times the duration of the last search has passed.
+    eighth, or until `SEARCH_PAUSE_FACTOR` times the duration of the last search has passed.
     """
 
     __slots__ = ("_cost", "_searched_at", "max_bytes", "pattern", "retry", "searched")
@@ -142,10 +142,10 @@ class ReadUntilRegex(ReadRequest):
         self.retry = None
         self._searched_at = self._cost = 0.0
 
-    def hurry(self) -> None:
+    def stop_postponing(self) -> None:
         self._cost = 0.0
 
-    def _put_off(self, size: int, last: bool) -> bool:
+    def _postpones(self, size: int, last: bool) -> bool:
         """Whether to postpone the search."""
         if size == self.searched:
             return True
@@ -153,7 +153,7 @@ class ReadUntilRegex(ReadRequest):
             return size < 2 * self.searched
         if size <= EAGER_SIZE or size >= self.searched + self.searched // 8:
             return False
-        rest = self._searched_at + self._cost * REST_FACTOR - time.monotonic()
+        rest = self._searched_at + self._cost * SEARCH_PAUSE_FACTOR - time.monotonic()
         if rest <= 0:
             return False
         self.retry = rest
@@ -163,7 +163,7 @@ class ReadUntilRegex(ReadRequest):
         size = len(buffer)
         over = self.max_bytes is not None and size > self.max_bytes
         self.retry = None
-        if self._put_off(size, last) and not over:
+        if self._postpones(size, last) and not over:
             return NOT_YET
         self.searched = size
         start = time.monotonic()
@@ -183,35 +183,35 @@ class AccumulatingRead(ReadRequest):
     In the read buffer they would need a copy at the end, and would be in memory twice during that copy.
     """
 
-    __slots__ = ("gathered", "held")
+    __slots__ = ("result_buffer", "taken_size")
 
     def __init__(self) -> None:
-        self.held = 0
-        self.gathered: io.BytesIO | None = None
+        self.taken_size = 0
+        self.result_buffer: io.BytesIO | None = None
 
-    def gather(self, buffer: bytearray) -> None:
+    def accept_buffer(self, buffer: bytearray) -> None:
         """Move all bytes from the buffer to the result."""
         if buffer:
-            self.hold(buffer)
+            self.accept(buffer)
             buffer.clear()
 
-    def hold(self, data: bytes | bytearray) -> bool:
-        if self.gathered is None:
-            self.gathered = io.BytesIO()
-        self.held += self.gathered.write(data)
+    def accept(self, data: bytes | bytearray) -> bool:
+        if self.result_buffer is None:
+            self.result_buffer = io.BytesIO()
+        self.taken_size += self.result_buffer.write(data)
         return True
 
     def take(self, buffer: bytearray, size: int) -> bytes:
         rest: bytes = super().take(buffer, size)
-        if self.gathered is None:
+        if self.result_buffer is None:
             return rest
-        self.gathered.write(rest)
-        return self.gathered.getvalue()  # not a copy: a BytesIO shares its memory with the value
+        self.result_buffer.write(rest)
+        return self.result_buffer.getvalue()  # not a copy: a BytesIO shares its memory with the value
 
-    def give_back(self, buffer: bytearray) -> None:
-        if self.gathered is not None:
-            with self.gathered.getbuffer() as view:
-                buffer[:0] = view[: self.held]
+    def return_to(self, buffer: bytearray) -> None:
+        if self.result_buffer is not None:
+            with self.result_buffer.getbuffer() as view:
+                buffer[:0] = view[: self.taken_size]
 
 
 class ReadCount(AccumulatingRead):
@@ -226,58 +226,58 @@ class ReadCount(AccumulatingRead):
 
     def find(self, buffer: bytearray, last: bool) -> int:
         have = len(buffer)
-        missing = self.size - self.held
+        missing = self.size - self.taken_size
         if have >= missing:
             return missing
         if self.partial:
             return have or NOT_YET
-        self.gather(buffer)
+        self.accept_buffer(buffer)
         return NOT_YET
 
-    def is_whole(self, data: bytes) -> bool:
-        return not self.held and (len(data) == self.size or (self.partial and len(data) < self.size))
+    def is_exact_result(self, data: bytes) -> bool:
+        return not self.taken_size and (len(data) == self.size or (self.partial and len(data) < self.size))
 
-    def hold(self, data: bytes | bytearray) -> bool:
-        return not self.partial and len(data) <= self.size - self.held and super().hold(data)
+    def accept(self, data: bytes | bytearray) -> bool:
+        return not self.partial and len(data) <= self.size - self.taken_size and super().accept(data)
 
 
 class ReadLargeCount(ReadCount):
     """A read of more bytes than one receive returns. They are received directly into the result.
 
     The result is allocated at its full size: a growing one would be moved in memory repeatedly, and the
-    system would map and unmap pages each time. A large result is allocated only when ``1 / _PART`` of it has
-    arrived, because a peer may announce more than it sends.
+    system would map and unmap pages each time. A result of more than `_MAX_PREALLOCATED` bytes is allocated
+    only when a part of it has arrived, because a peer may announce more than it sends.
     """
 
-    __slots__ = ("made",)
+    __slots__ = ("allocated",)
 
     def __init__(self, size: int) -> None:
         super().__init__(size, False)
-        self.made = False
+        self.allocated = False
 
     def find(self, buffer: bytearray, last: bool) -> int:
-        if last and not self.held:  # nothing has arrived: hold no memory while waiting
-            self.made, self.gathered = False, None
+        if last and not self.taken_size:  # nothing has arrived: hold no memory while waiting
+            self.allocated, self.result_buffer = False, None
         return super().find(buffer, last)
 
-    def room(self) -> memoryview | None:
-        size, held, gathered = self.size, self.held, self.gathered
-        if not self.made:
-            if size > _AT_ONCE and held < size // _PART:
+    def receive_buffer(self) -> memoryview | None:
+        size, taken_size, result_buffer = self.size, self.taken_size, self.result_buffer
+        if not self.allocated:
+            if size > _MAX_PREALLOCATED and taken_size < size // _PREALLOCATION_DIVISOR:
                 return None
-            self.made = True
-            self.gathered = io.BytesIO(bytes(size))  # not a copy
-            if gathered is not None:
-                self.gathered.write(gathered.getbuffer())
-            gathered = self.gathered
-        assert gathered is not None
-        return gathered.getbuffer()[held:]
+            self.allocated = True
+            self.result_buffer = io.BytesIO(bytes(size))  # not a copy
+            if result_buffer is not None:
+                self.result_buffer.write(result_buffer.getbuffer())
+            result_buffer = self.result_buffer
+        assert result_buffer is not None
+        return result_buffer.getbuffer()[taken_size:]
 
-    def received(self, count: int) -> bool:
-        assert self.gathered is not None
-        self.held += count
-        self.gathered.seek(self.held)
-        return self.held == self.size
+    def add_received(self, count: int) -> bool:
+        assert self.result_buffer is not None
+        self.taken_size += count
+        self.result_buffer.seek(self.taken_size)
+        return self.taken_size == self.size
 
 
 class ReadInto(ReadRequest):
@@ -311,14 +311,14 @@ class ReadInto(ReadRequest):
         self.view.release()
         return self.filled
 
-    def room(self) -> memoryview | None:
+    def receive_buffer(self) -> memoryview | None:
         return self.view[self.filled :] if len(self.view) - self.filled >= _DIRECT_SIZE else None
 
-    def received(self, count: int) -> bool:
+    def add_received(self, count: int) -> bool:
         self.filled += count
         return self.partial or self.filled == len(self.view)
 
-    def give_back(self, buffer: bytearray) -> None:
+    def return_to(self, buffer: bytearray) -> None:
         if self.filled:
             buffer[:0] = self.view[: self.filled]
         self.view.release()
@@ -330,7 +330,7 @@ class ReadUntilClose(AccumulatingRead):
     __slots__ = ()
 
     def find(self, buffer: bytearray, last: bool) -> int:
-        self.gather(buffer)
+        self.accept_buffer(buffer)
         return NOT_YET
 
 
@@ -346,29 +346,29 @@ class ReadIntoFuture(asyncio.Future[int]):
     def cancel(self, msg: Any | None = None) -> bool:
         """Cancel the read; see `asyncio.Future.cancel`."""
         cancelled = super().cancel(msg)
-        self.pull.busy()
+        self.pull.is_reading()
         return cancelled
 
 
 class ReadState:
     """The read buffer and the outstanding read of one stream."""
 
-    __slots__ = ("buffer", "future", "request", "retrying", "spent")
+    __slots__ = ("buffer", "future", "iteration_cost", "request", "retry_scheduled")
 
     def __init__(self) -> None:
         self.buffer = bytearray()
         self.request: ReadRequest | None = None
         self.future: asyncio.Future[Any] | None = None
         #: Bytes received, with the cost of the receive calls, in this event loop iteration.
-        self.spent = 0
+        self.iteration_cost = 0
         #: Whether a postponed search is scheduled.
-        self.retrying = False
+        self.retry_scheduled = False
 
     def size(self) -> int:
         """Return the number of bytes that were received and have not been returned by a read."""
-        return len(self.buffer) + (self.request.held if self.request is not None else 0)
+        return len(self.buffer) + (self.request.taken_size if self.request is not None else 0)
 
-    def busy(self) -> bool:
+    def is_reading(self) -> bool:
         """Whether a read is outstanding. The bytes of a cancelled read are returned to the buffer."""
         future = self.future
         if future is None:
@@ -386,18 +386,18 @@ class ReadState:
         request, future = self.request, self.future
         self.request = self.future = None
         if request is not None:
-            request.give_back(self.buffer)
+            request.return_to(self.buffer)
         return future
 
     def add(self, data: bytes | bytearray) -> None:
         """Add received bytes to the outstanding read if the buffer is empty, otherwise to the buffer."""
         request, future = self.request, self.future
         if request is not None and future is not None and not self.buffer and type(data) is bytes:
-            if request.is_whole(data) and not future.done():
+            if request.is_exact_result(data) and not future.done():
                 self.request = self.future = None
                 future.set_result(data)
                 return
-            if request.hold(data):
+            if request.accept(data):
                 return
         self.buffer += data
 
@@ -408,6 +408,6 @@ class ReadState:
         assert future is not None
         self.request = self.future = None
         if future.done():
-            request.give_back(self.buffer)
+            request.return_to(self.buffer)
         else:
             future.set_result(request.take(self.buffer, size))

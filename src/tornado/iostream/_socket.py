@@ -93,7 +93,7 @@ class IOStream(BaseIOStream):
         """Close the socket."""
         self.socket.close()
 
-    def _find_peer(self) -> None:
+    def _look_up_peer(self) -> None:
         """Set `_peer_address`, if the socket is connected."""
         try:
             self._peer_address = self.socket.getpeername()
@@ -102,7 +102,7 @@ class IOStream(BaseIOStream):
 
     def _peer_name(self) -> str:
         if self._peer_address is None:
-            self._find_peer()
+            self._look_up_peer()
         return "an unknown peer" if self._peer_address is None else address_name(self._peer_address)
 
     def get_fd_error(self) -> Exception | None:
@@ -183,8 +183,8 @@ class IOStream(BaseIOStream):
         super()._drained()
         self._send_eof()
 
-    def _ready(self) -> None:
-        super()._ready()
+    def _on_ready(self) -> None:
+        super()._on_ready()
         if not self._output:
             self._send_eof()
 
@@ -210,7 +210,7 @@ class IOStream(BaseIOStream):
             self._read_failed(error)
             return
         if not data:
-            self._input_ends(None)
+            self._on_input_end(None)
             return
         # _deliver and _uncork, inlined: every request runs through this code.
         self._corked += 1
@@ -233,7 +233,7 @@ class IOStream(BaseIOStream):
         ):
             super()._flush_now()
             return
-        # _put and _transmit, inlined.
+        # _send_or_buffer and _transmit, inlined.
         self._collected = None
         self._collected_size = 0
         try:
@@ -244,7 +244,7 @@ class IOStream(BaseIOStream):
             self._write_failed(error)
             return
         if sent != len(data):
-            self._leave(data, sent)
+            self._buffer_unsent(data, sent)
 
     def _receive(self, size: int) -> bytes | bytearray | None:
         if type(m := self.read_from_fd) is not MethodType or m.__func__ is not _READ:
@@ -254,7 +254,7 @@ class IOStream(BaseIOStream):
         except BlockingIOError:
             return None
 
-    def _gives_all(self) -> bool:
+    def _short_receive_means_empty(self) -> bool:
         # A socket class of the program may buffer data that it has received.
         is_plain = type(self.socket) is socket_module.socket
         return is_plain and (type(m := self.read_from_fd) is MethodType and m.__func__ is _READ)
@@ -309,7 +309,7 @@ class IOStream(BaseIOStream):
             if sent >= len(piece):
                 sent -= len(piece)
             else:
-                self._leave(piece, sent)
+                self._buffer_unsent(piece, sent)
                 sent = 0
 
     # -- connecting --
@@ -374,11 +374,11 @@ class IOStream(BaseIOStream):
         future, self._connect_future = self._connect_future, None
         if future is not None and not future.done():
             future.set_result(self)
-        self._ready()
+        self._on_ready()
 
     def _before_close(self) -> None:
         if self._peer_address is None:
-            self._find_peer()  # not possible after the socket is closed
+            self._look_up_peer()  # not possible after the socket is closed
         super()._before_close()
 
     def _after_close(self) -> None:
@@ -430,29 +430,29 @@ class IOStream(BaseIOStream):
             )
         if ssl_options is None:
             ssl_options = netutil._server_ssl_defaults if server_side else netutil._client_ssl_defaults
-        return self._hand_over(server_side, ssl_options, server_hostname)
+        return self._upgrade_to_tls(server_side, ssl_options, server_hostname)
 
-    def _hand_over(
+    def _upgrade_to_tls(
         self, server_side: bool, ssl_options: dict[str, Any] | ssl.SSLContext, server_hostname: str | None
     ) -> asyncio.Future[SSLIOStream]:
         try:
             address = self.socket.getpeername()  # wrap_socket() would not close a disconnected socket
         except OSError as error:
-            return self._lost_before_tls(self.get_fd_error() or error)
+            return self._fail_before_tls(self.get_fd_error() or error)
         if self._peer_address is None:
             self._peer_address = address
         try:
-            secure, kind = self._secured(server_side, ssl_options, server_hostname)
+            tls_socket, stream_class = self._wrap_socket_in_tls(server_side, ssl_options, server_hostname)
         except Exception as error:
             if self.socket.fileno() >= 0:  # for example an invalid option: the stream is unchanged
                 raise
-            return self._lost_before_tls(error)
-        self._unwatch()
+            return self._fail_before_tls(error)
+        self._unregister_fd()
         self.socket = None  # type: ignore[assignment]
         callback, self._close_callback = self._close_callback, None
         self._closed = self._suspended = True
-        stream = kind(
-            secure,
+        stream = stream_class(
+            tls_socket,
             ssl_options=ssl_options,
             max_buffer_size=self.max_buffer_size,
             read_chunk_size=self.read_chunk_size,
@@ -463,27 +463,27 @@ class IOStream(BaseIOStream):
         stream.set_close_callback(callback)
         handshake: asyncio.Future[Any] = stream.wait_for_handshake()
 
-        def given_up(handshake: asyncio.Future[Any]) -> None:
+        def close_if_cancelled(handshake: asyncio.Future[Any]) -> None:
             if handshake.cancelled():  # for example by a timeout: nothing else can close the stream
                 stream.close()
 
-        handshake.add_done_callback(given_up)
+        handshake.add_done_callback(close_if_cancelled)
         return handshake
 
-    def _secured(
+    def _wrap_socket_in_tls(
         self, server_side: bool, ssl_options: dict[str, Any] | ssl.SSLContext, server_hostname: str | None
     ) -> tuple[Any, type[Any]]:
         """Wrap the socket in TLS; return the TLS socket and the class of its stream."""
-        secure = netutil.ssl_wrap_socket(
+        tls_socket = netutil.ssl_wrap_socket(
             self.socket,
             ssl_options,
             server_hostname=server_hostname,
             server_side=server_side,
             do_handshake_on_connect=False,
         )
-        return secure, self._tls_stream
+        return tls_socket, self._tls_stream
 
-    def _lost_before_tls(self, error: Exception) -> asyncio.Future[SSLIOStream]:
+    def _fail_before_tls(self, error: Exception) -> asyncio.Future[SSLIOStream]:
         """Close the stream, because the connection ended before the handshake; return a failed Future."""
         self.close(placed(without_frames(error), f"TLS handshake with {self._peer_name()}"))
         future: asyncio.Future[Any] = self._loop.create_future()

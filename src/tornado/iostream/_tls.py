@@ -51,7 +51,7 @@ _KEY_UPDATE_HEADER = b"\x17\x03\x03\x00\x16"
 _MAX_DEFERRAL = 1.0
 
 #: The rate limits of the log lines about failed handshakes, one for each TLS context.
-_reports: weakref.WeakKeyDictionary[ssl.SSLContext, LogRateLimit] = weakref.WeakKeyDictionary()
+_handshake_log_limits: weakref.WeakKeyDictionary[ssl.SSLContext, LogRateLimit] = weakref.WeakKeyDictionary()
 
 
 class SSLIOStream(IOStream):
@@ -75,10 +75,10 @@ class SSLIOStream(IOStream):
         "_blocked_send",
         "_handshake_future",
         "_handshaking",
-        "_read_needs_room",
+        "_read_needs_write",
         "_server_hostname",
         "_ssl_options",
-        "_write_needs_input",
+        "_write_needs_read",
     )
 
     #: The TLS socket; a plain socket until it is connected.
@@ -123,14 +123,14 @@ class SSLIOStream(IOStream):
         self._server_hostname: str | None = None
         self._handshake_future: asyncio.Future[SSLIOStream] | None = None
         self._handshaking = True
-        self._read_needs_room = False
-        self._write_needs_input = False
+        self._read_needs_write = False
+        self._write_needs_read = False
         #: Bytes offered by the blocked send, 0 if none is blocked.
         self._blocked_send = 0
         connected: bool | None = kwargs.pop("connected", None)
         super().__init__(*args, **kwargs)
         self._suspended = True
-        self._find_peer()
+        self._look_up_peer()
         if connected is None:
             connected = self._peer_address is not None or _was_connected(self.socket)
         if connected:
@@ -153,7 +153,7 @@ class SSLIOStream(IOStream):
         self._server_hostname = server_hostname
         shaken = self.wait_for_handshake()
         connected = super().connect(address)
-        connected.add_done_callback(_look_at)
+        connected.add_done_callback(_mark_retrieved)
         return shaken
 
     def wait_for_handshake(
@@ -190,13 +190,13 @@ class SSLIOStream(IOStream):
             return
         if future is not None and not future.done():
             future.set_result(self)
-        self._advance()
+        self._continue_handshake()
 
     def _wrap(self) -> None:
         """Wrap the connected socket in TLS, as a client."""
         plain: Any = self.socket
         if not isinstance(plain, ssl.SSLSocket):
-            self._unwatch()
+            self._unregister_fd()
             self.socket = netutil.ssl_wrap_socket(
                 plain,
                 self._ssl_options,
@@ -205,7 +205,7 @@ class SSLIOStream(IOStream):
                 do_handshake_on_connect=False,
             )
 
-    def _secured(
+    def _wrap_socket_in_tls(
         self, server_side: bool, ssl_options: dict[str, Any] | ssl.SSLContext, server_hostname: str | None
     ) -> tuple[Any, type[Any]]:
         if server_side:
@@ -229,7 +229,7 @@ class SSLIOStream(IOStream):
         else:
             self._add_writer()
 
-    def _advance(self) -> None:
+    def _continue_handshake(self) -> None:
         """Do the next step of the handshake."""
         try:
             self.socket.do_handshake()
@@ -248,14 +248,14 @@ class SSLIOStream(IOStream):
             future, self._handshake_future = self._handshake_future, None
             if future is not None and not future.done():
                 future.set_result(self)
-            self._ready()
+            self._on_ready()
 
     def _handshake_failed(self, error: Exception) -> None:
         peer = self._peer_name()
         # Only protocol and certificate errors are worth a warning: early disconnects are common.
         if isinstance(error, (ssl.SSLError, ValueError)) and not is_connection_reset(error):
-            reports = _reports.setdefault(self.socket.context, LogRateLimit(gen_log, burst=10))
-            reports.log("", logging.WARNING, "SSL Error on %s %s: %s", self._number(), peer, error)
+            log_limit = _handshake_log_limits.setdefault(self.socket.context, LogRateLimit(gen_log, burst=10))
+            log_limit.log("", logging.WARNING, "SSL Error on %s %s: %s", self._fd_number(), peer, error)
         self.close(placed(without_frames(error), f"TLS handshake with {peer}"))
 
     def _handshake_error(self) -> BaseException:
@@ -278,14 +278,14 @@ class SSLIOStream(IOStream):
         try:
             return self.socket.read(len(buf), buf)  # type: ignore[return-value]  # a count
         except OSError as error:
-            return self._nothing_read(error)
+            return self._classify_read_error(error)
 
     def write_to_fd(self, data: memoryview) -> int:
         """Encrypt and send as much of `data` as possible; see `BaseIOStream.write_to_fd`."""
         sent = offered = 0
         try:
             while sent < min(len(data), _SEND_SHARE):
-                if self._read_needs_room and not self._blocked_send:
+                if self._read_needs_write and not self._blocked_send:
                     break  # the deferred read comes before a send that may block again
                 with data[sent : sent + _SEND_SIZE] as part:
                     offered = len(part)
@@ -295,7 +295,7 @@ class SSLIOStream(IOStream):
             self._blocked_send = offered
         except ssl.SSLWantReadError:
             self._blocked_send = offered
-            self._write_needs_input = True
+            self._write_needs_read = True
         finally:
             del data
         return sent
@@ -308,9 +308,9 @@ class SSLIOStream(IOStream):
         try:
             return self.socket.recv(size)
         except OSError as error:
-            return None if self._nothing_read(error) is None else b""
+            return None if self._classify_read_error(error) is None else b""
 
-    def _nothing_read(self, error: OSError) -> int | None:
+    def _classify_read_error(self, error: OSError) -> int | None:
         """Classify the error of a receive.
 
         :returns: 0 for the end of input, None if reading would block.
@@ -328,8 +328,8 @@ class SSLIOStream(IOStream):
 
     def _read_when_writable(self) -> None:
         """Resume reading when the socket is writable. Until then a reader would run in every iteration."""
-        self._read_needs_room = True
-        self._write_needs_input = False  # both directions wait until the socket is writable
+        self._read_needs_write = True
+        self._write_needs_read = False  # both directions wait until the socket is writable
         self._drop_reader()
         self._add_writer()
 
@@ -337,7 +337,7 @@ class SSLIOStream(IOStream):
         """Whether the next record may be a KeyUpdate, so that reading has to wait for the blocked send."""
         tls = self.socket
         # A send that waits for input cannot complete before that input is read.
-        if self._write_needs_input or not self._defers_key_updates or not isinstance(tls, ssl.SSLSocket):
+        if self._write_needs_read or not self._defers_key_updates or not isinstance(tls, ssl.SSLSocket):
             return False
         if tls.pending():  # decrypted data is read first
             return False
@@ -356,11 +356,11 @@ class SSLIOStream(IOStream):
         """Read although the send is still blocked, because the peer may be waiting until its data is read."""
         self._deferral = None
         self._defers_key_updates = False
-        if self._read_needs_room:
+        if self._read_needs_write:
             self._resume_deferred_read()
 
     def _resume_deferred_read(self) -> None:
-        self._read_needs_room = False
+        self._read_needs_write = False
         if self._deferral is not None:
             self._deferral.cancel()
             self._deferral = None
@@ -370,7 +370,7 @@ class SSLIOStream(IOStream):
     def _transmit(self, data: bytes | bytearray | memoryview) -> int:
         if type(m := self.write_to_fd) is not MethodType or m.__func__ is not _WRITE:
             return super()._transmit(data)
-        if len(data) > _SEND_SIZE or isinstance(data, memoryview) or self._read_needs_room:
+        if len(data) > _SEND_SIZE or isinstance(data, memoryview) or self._read_needs_write:
             with memoryview(data) as view:
                 return self.write_to_fd(view)
         try:
@@ -380,39 +380,39 @@ class SSLIOStream(IOStream):
             return 0
         except ssl.SSLWantReadError:
             self._blocked_send = len(data)
-            self._write_needs_input = True
+            self._write_needs_read = True
             return 0
         self._blocked_send = 0
         return sent
 
-    def _wait_for_room(self) -> None:
-        if self._write_needs_input:  # the send cannot complete when the socket is merely writable
+    def _wait_until_writable(self) -> None:
+        if self._write_needs_read:  # the send cannot complete when the socket is merely writable
             self._drop_writer()
             self._add_reader()
         else:
             self._add_writer()
 
     def _wait_for_input(self) -> None:
-        if self._read_needs_room:  # the writer is on, and resumes the read
+        if self._read_needs_write:  # the writer is on, and resumes the read
             return
         self._add_reader()
         if self.socket.pending():
             self._loop.call_soon(self._on_readable)
 
     def _drop_reader(self) -> None:
-        if not self._write_needs_input:
+        if not self._write_needs_read:
             super()._drop_reader()
 
     def _drop_writer(self) -> None:
-        if not self._read_needs_room:
+        if not self._read_needs_write:
             super()._drop_writer()
 
-    def _unwatch(self) -> None:
-        self._write_needs_input = self._read_needs_room = False
+    def _unregister_fd(self) -> None:
+        self._write_needs_read = self._read_needs_write = False
         if self._deferral is not None:
             self._deferral.cancel()
             self._deferral = None
-        super()._unwatch()
+        super()._unregister_fd()
 
     # -- events --
 
@@ -420,9 +420,9 @@ class SSLIOStream(IOStream):
         if self._connect_future is not None:
             self._handle_connect()
         elif self._handshaking:
-            self._advance()
+            self._continue_handshake()
         else:
-            if self._read_needs_room:
+            if self._read_needs_write:
                 if self._blocked_send:
                     self._flush()
                     if self._closed or self._blocked_send:
@@ -436,18 +436,18 @@ class SSLIOStream(IOStream):
             return
         if self._handshaking:
             if self._connect_future is None:
-                self._advance()
+                self._continue_handshake()
             return
-        if self._write_needs_input:
-            self._write_needs_input = False
+        if self._write_needs_read:
+            self._write_needs_read = False
             self._flush()
         if self._consumer is None or self._closed:
             super()._on_readable()
         else:
             self._receive_records()
 
-    def _why_broken(self) -> Exception | None:
-        error = super()._why_broken()
+    def _connection_error(self) -> Exception | None:
+        error = super()._connection_error()
         if error is None:
             try:
                 self.socket.getpeername()
@@ -458,7 +458,7 @@ class SSLIOStream(IOStream):
     def _receive_records(self) -> None:
         """Receive for the consumer until it would block or `FAIR_SHARE` is reached."""
         if self._paused or self._eof:
-            self._leave_unread()
+            self._stop_reading_paused()
             return
         self._corked += 1
         share = FAIR_SHARE
@@ -475,7 +475,7 @@ class SSLIOStream(IOStream):
                 if data is None:
                     return
                 if not data:
-                    self._input_ends(None)
+                    self._on_input_end(None)
                     return
                 self._deliver(consumer, bytes(data))
                 share -= len(data)
@@ -513,8 +513,8 @@ class SSLIOStream(IOStream):
         pull = self._pull_state()
         while not self._closed and self.socket.pending() and self._read_once(pull):
             pass
-        if pull.busy():
-            self._satisfy(pull, False)
+        if pull.is_reading():
+            self._try_satisfy(pull, False)
 
     def _close_notify(self) -> bytes:
         """Return the encrypted ``close_notify`` alert, which ends this side of the TLS connection.
@@ -531,7 +531,7 @@ class SSLIOStream(IOStream):
         with ours, theirs:
             ours.setblocking(False)
             theirs.setblocking(False)
-            kept = os.dup(descriptor)
+            saved = os.dup(descriptor)
             try:
                 # kqueue drops the registration of a descriptor that is replaced.
                 watched = self._reader_on
@@ -540,11 +540,11 @@ class SSLIOStream(IOStream):
                 try:
                     self._unwrap()
                 finally:
-                    os.dup2(kept, descriptor, inheritable=False)
+                    os.dup2(saved, descriptor, inheritable=False)
                 if watched:
                     self._add_reader()
             finally:
-                os.close(kept)
+                os.close(saved)
             try:
                 return theirs.recv(_RECORD_SIZE)
             except BlockingIOError:
@@ -580,7 +580,7 @@ def _was_connected(sock: socket.socket) -> bool:
     return sock.server_side or sock.session_reused is not None
 
 
-def _look_at(future: asyncio.Future[Any]) -> None:
+def _mark_retrieved(future: asyncio.Future[Any]) -> None:
     """Mark a future's error as retrieved, so that asyncio does not log it."""
     if not future.cancelled():
         future.exception()

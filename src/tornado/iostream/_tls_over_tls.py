@@ -16,9 +16,9 @@ from tornado.iostream._tls import SSLIOStream
 __all__ = ["TLSOverTLSSocket", "TLSOverTLSStream"]
 
 #: Maximum size of one read from the outer socket, in bytes.
-_READ = 64 * 1024
+_READ_SIZE = 64 * 1024
 #: Bytes of payload that are encrypted at a time: one record.
-_RECORD = 16 * 1024
+_RECORD_SIZE = 16 * 1024
 
 
 class TLSOverTLSSocket:
@@ -40,7 +40,7 @@ class TLSOverTLSSocket:
         #: Encrypted bytes that the outer socket has not accepted yet.
         self._unsent = b""
         #: Number of plain bytes that have been encrypted by a `send` that could not return it yet.
-        self._accepted = 0
+        self._unreported_size = 0
 
     def __getattr__(self, name: str) -> Any:
         # Methods such as getpeercert() and selected_alpn_protocol() describe the inner connection. Attributes
@@ -64,7 +64,7 @@ class TLSOverTLSSocket:
                 self._inner.do_handshake()
             except ssl.SSLWantReadError:
                 self._flush()
-                self._fill()
+                self._receive_encrypted()
             except ssl.SSLError:
                 self._flush_alert()
                 raise
@@ -89,7 +89,7 @@ class TLSOverTLSSocket:
             except ssl.SSLWantReadError:
                 try:
                     self._flush()
-                    self._fill()
+                    self._receive_encrypted()
                 except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
                     if parts:
                         break
@@ -113,12 +113,12 @@ class TLSOverTLSSocket:
 
     def send(self, data: bytes | bytearray | memoryview) -> int:
         """Send bytes from the front of `data`; after "would block", call it again with the same bytes."""
-        if not self._accepted:
+        if not self._unreported_size:
             self._flush()
             with memoryview(data) as view:
-                self._accepted = self._inner.write(view[:_RECORD])
+                self._unreported_size = self._inner.write(view[:_RECORD_SIZE])
         self._flush()
-        accepted, self._accepted = self._accepted, 0
+        accepted, self._unreported_size = self._unreported_size, 0
         return accepted
 
     def unwrap(self) -> None:
@@ -150,12 +150,12 @@ class TLSOverTLSSocket:
         except OSError:
             pass
 
-    def _fill(self) -> None:
+    def _receive_encrypted(self) -> None:
         """Receive encrypted bytes from the outer socket.
 
         :raises ssl.SSLWantReadError: if the outer socket would block.
         """
-        data = self.outer.recv(_READ)
+        data = self.outer.recv(_READ_SIZE)
         if data:
             self._input.write(data)
         else:

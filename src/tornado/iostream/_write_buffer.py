@@ -41,7 +41,7 @@ class _StreamBuffer:
         buffers = self._buffers
         if size > self._large_buf_threshold:
             buffers.append(memoryview(data))
-        elif not (buffers and self._extended(buffers[-1], data)):
+        elif not (buffers and self._extend_last(buffers[-1], data)):
             buffers.append(bytearray(data))
         self._size += size
 
@@ -61,7 +61,7 @@ class _StreamBuffer:
         front = self._buffers[0]
         return (front, self._offset) if isinstance(front, FileSegment) else None
 
-    def _extended(
+    def _extend_last(
         self, last: bytearray | memoryview | FileSegment, data: bytes | bytearray | memoryview
     ) -> bool:
         """Append a small piece to `last`.

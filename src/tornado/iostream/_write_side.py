@@ -103,11 +103,11 @@ class WriteSide(StreamCore):
         placed(error, f"writing to {self._peer_name()}")
         if not is_connection_reset(error):
             # Any exception but an OSError is a defect in `write_to_fd`: log its traceback.
-            place = None if isinstance(error, OSError) else error
-            gen_log.warning("Write error on %s: %s", self._number(), error, exc_info=place)
+            exc_info = None if isinstance(error, OSError) else error
+            gen_log.warning("Write error on %s: %s", self._fd_number(), error, exc_info=exc_info)
         self.close(without_frames(error))
 
-    def _wait_for_room(self) -> None:
+    def _wait_until_writable(self) -> None:
         """Have `_on_writable` called when the descriptor accepts bytes again."""
         self._add_writer()
 
@@ -151,7 +151,7 @@ class WriteSide(StreamCore):
                 raise TypeError(f"write: data must be bytes, got {type(data).__name__}: {error}") from None
         size = len(data)
         if size:
-            self._accept(data, size)
+            self._write_data(data, size)
         elif self._output and not self._writer_on and not self._suspended:
             self._flush()
         written = self._written()
@@ -159,7 +159,7 @@ class WriteSide(StreamCore):
             import_object("tornado._tornado4.stream_callbacks.tell")(self, self.write, written, callback)
         return written
 
-    def _accept(self, data: bytes | bytearray | memoryview, size: int) -> None:
+    def _write_data(self, data: bytes | bytearray | memoryview, size: int) -> None:
         output = self._output
         limit = self.max_write_buffer_size
         if limit is not None and (len(output) if output is not None else 0) + size > limit:
@@ -175,7 +175,7 @@ class WriteSide(StreamCore):
                 return
             self._total_write_done_index += sent
             if sent != size:
-                self._keep(data, sent)
+                self._append_unsent(data, sent)
         elif not self._closed:
             self._write_buffer.append(data)
             if not self._writer_on and not self._suspended:
@@ -210,7 +210,7 @@ class WriteSide(StreamCore):
             False if data is buffered, in which case the consumer's ``output_drained`` will be called.
         """
         if not self._corked:
-            return self._put(data)
+            return self._send_or_buffer(data)
         collected = self._collected
         if collected is None:
             self._collected = data
@@ -221,7 +221,7 @@ class WriteSide(StreamCore):
         self._collected_size += len(data)
         return self._output is None
 
-    def _put(self, data: bytes) -> bool:
+    def _send_or_buffer(self, data: bytes) -> bool:
         if self._output is None and not self._suspended:
             try:
                 sent = self._transmit(data)
@@ -234,22 +234,22 @@ class WriteSide(StreamCore):
             return True
         else:
             sent = 0
-        self._leave(data, sent)
+        self._buffer_unsent(data, sent)
         return False
 
-    def _leave(self, data: bytes, sent: int) -> None:
+    def _buffer_unsent(self, data: bytes, sent: int) -> None:
         """Buffer all but the first `sent` bytes of `data`, and count them as written."""
         self._total_write_index += len(data) - sent
-        self._keep(data, sent)
+        self._append_unsent(data, sent)
 
-    def _keep(self, data: bytes | bytearray | memoryview, sent: int) -> None:
+    def _append_unsent(self, data: bytes | bytearray | memoryview, sent: int) -> None:
         """Buffer all but the first `sent` bytes of `data`."""
         if sent:
             data = memoryview(data).cast("B")[sent:]
         self._write_buffer.append(data)
         if not self._suspended:
-            self._wait_for_room()
-        self._tell_waiting()
+            self._wait_until_writable()
+        self._notify_output_waiting()
 
     def _cork(self) -> None:
         """Have `_send` only collect data, until `_uncork` has been called once for each `_cork`."""
@@ -268,15 +268,15 @@ class WriteSide(StreamCore):
             return
         size, self._collected, self._collected_size = self._collected_size, None, 0
         if type(collected) is not list:
-            self._put(collected)  # type: ignore[arg-type]
+            self._send_or_buffer(collected)  # type: ignore[arg-type]
         elif size <= _JOIN_LIMIT or len(collected) > _JOIN_COUNT:
-            self._put(b"".join(collected))
+            self._send_or_buffer(b"".join(collected))
         else:
             self._put_pieces(collected, size)
 
     def _put_pieces(self, pieces: list[bytes], size: int) -> None:
         for piece in pieces:
-            self._put(piece)
+            self._send_or_buffer(piece)
 
     def _send_file(self, piece: FileSegment) -> asyncio.Future[None]:
         """Send a file segment after all earlier output. The stream closes the segment.
@@ -297,7 +297,7 @@ class WriteSide(StreamCore):
             if not self._writer_on and not self._suspended:
                 self._flush()
             if self._output is not None:
-                self._tell_waiting()
+                self._notify_output_waiting()
         return self._written()
 
     def _transmit_file(self, piece: FileSegment, offset: int, size: int) -> int:
@@ -313,8 +313,8 @@ class WriteSide(StreamCore):
         """Send buffered data until the descriptor would block or the share of this iteration is used up."""
         output = self._output
         share = max(FAIR_SHARE, LARGE_SHARE // max(1, self._open_streams().writing))
-        full = False
-        while output and share > 0 and not full and not self._closed:
+        blocked = False
+        while output and share > 0 and not blocked and not self._closed:
             try:
                 file = output.front_file()
                 if file is not None:
@@ -323,7 +323,7 @@ class WriteSide(StreamCore):
                 else:
                     with output.peek(share) as front:
                         sent = self._transmit(front)
-                        full = sent < len(front)  # another send would only report that it would block
+                        blocked = sent < len(front)  # another send would only report that it would block
             except Exception as error:
                 self._write_failed(error)
                 return
@@ -335,7 +335,7 @@ class WriteSide(StreamCore):
         if self._closed:
             return
         if output:
-            self._wait_for_room()
+            self._wait_until_writable()
             self._settle_writes()
         else:
             self._drained()
@@ -357,12 +357,12 @@ class WriteSide(StreamCore):
             if not future.done():
                 future.set_result(None)
         if output is not None:
-            self._tell_drained()
+            self._notify_output_drained()
 
-    def _tell_drained(self) -> None:
+    def _notify_output_drained(self) -> None:
         raise NotImplementedError
 
-    def _tell_waiting(self) -> None:
+    def _notify_output_waiting(self) -> None:
         raise NotImplementedError
 
     def _before_close(self) -> None:

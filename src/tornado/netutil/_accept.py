@@ -22,7 +22,7 @@ _BACK_OFF = 1.0
 
 _EXHAUSTED = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
 # accept(2) reports pending errors of the new connection. They do not concern the listening socket.
-_PEER_GONE = frozenset(
+_CONNECTION_ERRORS = frozenset(
     getattr(errno, name)
     for name in (
         "ECONNABORTED",
@@ -101,7 +101,7 @@ class _Acceptor:
                 if error.errno in _EXHAUSTED:
                     self._pause(error)
                     return
-                if error.errno not in _PEER_GONE:
+                if error.errno not in _CONNECTION_ERRORS:
                     raise
                 continue
             callback(connection, address)

@@ -35,9 +35,9 @@ def placed(error: _Error, where: str) -> _Error:
         return error
     attributes = vars(error)
     if error.strerror is not None:
-        bare = attributes.setdefault("_bare_message", error.strerror)
-        error.strerror = f"{bare} ({where})"
+        original = attributes.setdefault("_bare_message", error.strerror)
+        error.strerror = f"{original} ({where})"
     elif error.args:
-        bare = attributes.setdefault("_bare_message", error.args[0])
-        error.args = (f"{bare} ({where})", *error.args[1:])
+        original = attributes.setdefault("_bare_message", error.args[0])
+        error.args = (f"{original} ({where})", *error.args[1:])
     return error

@@ -98,7 +98,7 @@ def _bind_all(
             try:
                 sock = _bind_one(family, sockaddr, backlog, reuse_port)
             except OSError as error:
-                if not _skippable(error, address, family):
+                if not _can_be_skipped(error, address, family):
                     raise
                 unusable = error
                 continue
@@ -113,7 +113,7 @@ def _bind_all(
     return sockets
 
 
-def _skippable(error: OSError, address: str | None, family: socket.AddressFamily) -> bool:
+def _can_be_skipped(error: OSError, address: str | None, family: socket.AddressFamily) -> bool:
     """Whether to ignore an address that cannot be bound, and use only the other ones.
 
     A host, for example a container, may have IPv6 addresses in its hosts file without IPv6 support in its
@@ -133,7 +133,7 @@ def _bind_one(family: socket.AddressFamily, sockaddr: Any, backlog: int, reuse_p
     try:
         sock = _bind_new(family, sockaddr, backlog, reuse_port)
     except OSError as error:
-        if error.errno != errno.EADDRINUSE or not _socket_inheritance.make_way(sockaddr):
+        if error.errno != errno.EADDRINUSE or not _socket_inheritance.close_conflicting(sockaddr):
             raise
         sock = _bind_new(family, sockaddr, backlog, reuse_port)
     _socket_inheritance.remember(sock, family, sockaddr, reuse_port)
@@ -142,12 +142,14 @@ def _bind_one(family: socket.AddressFamily, sockaddr: Any, backlog: int, reuse_p
 
 def _bind_new(family: socket.AddressFamily, sockaddr: Any, backlog: int, reuse_port: bool) -> socket.socket:
     try:
-        return _bound(family, sockaddr, backlog, reuse_port)
+        return _create_listening_socket(family, sockaddr, backlog, reuse_port)
     except OSError as error:
-        raise _explained(error, sockaddr) from error
+        raise _with_address(error, sockaddr) from error
 
 
-def _bound(family: socket.AddressFamily, sockaddr: Any, backlog: int, reuse_port: bool) -> socket.socket:
+def _create_listening_socket(
+    family: socket.AddressFamily, sockaddr: Any, backlog: int, reuse_port: bool
+) -> socket.socket:
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         sock.setblocking(False)
@@ -167,7 +169,7 @@ def _bound(family: socket.AddressFamily, sockaddr: Any, backlog: int, reuse_port
     return sock
 
 
-def _explained(error: OSError, sockaddr: Any) -> OSError:
+def _with_address(error: OSError, sockaddr: Any) -> OSError:
     """Return an error of the same class and number whose message names the address and the port."""
     host, port = str(sockaddr[0]), sockaddr[1]
     place = f"address {host!r}, port {port}"
@@ -204,7 +206,7 @@ def bind_unix_socket(file: str, mode: int = 0o600, backlog: int = DEFAULT_BACKLO
         sock.listen(backlog)
         return sock
     try:
-        sock = _bound_unix(file, abstract, mode, backlog)
+        sock = _create_unix_socket(file, abstract, mode, backlog)
     except OSError as error:
         reason = error.strerror or str(error)  # the error for a path that is too long has no errno
         raise OSError(error.errno, f"cannot listen on the Unix socket {file!r}: {reason}") from error
@@ -212,7 +214,7 @@ def bind_unix_socket(file: str, mode: int = 0o600, backlog: int = DEFAULT_BACKLO
     return sock
 
 
-def _bound_unix(file: str, abstract: bool, mode: int, backlog: int) -> socket.socket:
+def _create_unix_socket(file: str, abstract: bool, mode: int, backlog: int) -> socket.socket:
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         sock.setblocking(False)

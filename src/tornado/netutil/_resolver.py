@@ -35,7 +35,7 @@ def is_valid_ip(ip: str) -> bool:
     if len(ip) > _LONGEST_ADDRESS or not ip.isascii():
         return False
     if "%" in ip:
-        return _is_scoped(ip)
+        return _is_valid_scoped_ipv6(ip)
     family = socket.AF_INET6 if ":" in ip else socket.AF_INET
     try:
         socket.inet_pton(family, ip)
@@ -44,7 +44,7 @@ def is_valid_ip(ip: str) -> bool:
     return True
 
 
-def _is_scoped(ip: str) -> bool:
+def _is_valid_scoped_ipv6(ip: str) -> bool:
     """Whether this is an IPv6 address with a zone (RFC 4007 section 11) that exists on this machine."""
     try:
         return bool(socket.getaddrinfo(ip, 0, socket.AF_INET6, socket.SOCK_STREAM, 0, socket.AI_NUMERICHOST))
@@ -68,8 +68,8 @@ def _look_up(host: str, port: int, family: int = socket.AF_UNSPEC, flags: int = 
     """Resolve a name with the C library, in this thread."""
     # Without the socket type, getaddrinfo returns each address several times.
     with _names():
-        answer = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, 0, flags)
-    return [(entry_family, sockaddr) for entry_family, _type, _proto, _name, sockaddr in answer]
+        entries = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, 0, flags)
+    return [(entry_family, sockaddr) for entry_family, _type, _proto, _name, sockaddr in entries]
 
 
 class Resolver(Configurable):
@@ -130,10 +130,10 @@ class DefaultLoopResolver(Resolver):
         except socket.gaierror:
             pass  # a name, or an error that the full look-up will report
         with _names():
-            answer = await asyncio.get_running_loop().getaddrinfo(
+            entries = await asyncio.get_running_loop().getaddrinfo(
                 host, port, family=family, type=socket.SOCK_STREAM
             )
-        return [(entry_family, sockaddr) for entry_family, _type, _proto, _name, sockaddr in answer]
+        return [(entry_family, sockaddr) for entry_family, _type, _proto, _name, sockaddr in entries]
 
 
 class DefaultExecutorResolver(Resolver):

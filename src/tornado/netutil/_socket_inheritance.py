@@ -7,7 +7,7 @@ same options is reused, with the connections in its backlog.
 
 Unclaimed sockets are kept for a while, in case they are claimed later, or the start fails and is repeated.
 Then `release` closes them. An inherited socket that prevents a bind to another address on the same port is
-closed immediately (`make_way`).
+closed immediately (`close_conflicting`).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from tornado.log import gen_log
 #: The environment variable. It is only valid for the process whose id it contains.
 VARIABLE = "TORNADO_INHERITED"
 # Maximum number of inherited sockets. It bounds the size of the variable, which Linux limits to 128 KiB.
-MOST = 500
+MAX_SOCKETS = 500
 
 #: Address family, requested address (its port may be 0), and whether SO_REUSEPORT was set.
 Key = tuple[int, Any, bool]
@@ -35,15 +35,15 @@ Key = tuple[int, Any, bool]
 class _InheritedSocket:
     """An inherited socket: the original descriptor, and a reference to the duplicate that was claimed."""
 
-    __slots__ = ("keeper", "key", "taken")
+    __slots__ = ("claimed", "key", "original")
 
-    def __init__(self, key: Key, keeper: socket.socket) -> None:
+    def __init__(self, key: Key, original: socket.socket) -> None:
         self.key = key
-        self.keeper = keeper
-        self.taken: weakref.ref[socket.socket] | None = None
+        self.original = original
+        self.claimed: weakref.ref[socket.socket] | None = None
 
     def in_use(self) -> bool:
-        sock = None if self.taken is None else self.taken()
+        sock = None if self.claimed is None else self.claimed()
         return sock is not None and sock.fileno() >= 0
 
 
@@ -66,33 +66,35 @@ def claim(family: int, address: Any, reuse_port: bool = False) -> socket.socket 
     if not _kept:
         return None
     key = (int(family), address, reuse_port)
-    for kept in waiting():
+    for kept in unclaimed():
         if kept.key == key:
-            sock = kept.keeper.dup()
+            sock = kept.original.dup()
             sock.setblocking(False)
-            kept.taken = weakref.ref(sock)
+            kept.claimed = weakref.ref(sock)
             _bound[sock] = key
             return sock
     return None
 
 
-def make_way(address: Any) -> bool:
+def close_conflicting(address: Any) -> bool:
     """Close the inherited sockets that have the port or path of `address` and are not in use.
 
     :returns: whether any socket was closed, so that the caller can try to bind again.
     """
-    wanted = _place(address)
-    in_the_way = [kept for kept in _kept if not kept.in_use() and _place(_name_of(kept.keeper)) == wanted]
-    for kept in in_the_way:
+    wanted = _port_or_path(address)
+    conflicting = [
+        kept for kept in _kept if not kept.in_use() and _port_or_path(_address_of(kept.original)) == wanted
+    ]
+    for kept in conflicting:
         _kept.remove(kept)
-        kept.keeper.close()
-    return bool(in_the_way)
+        kept.original.close()
+    return bool(conflicting)
 
 
 def release() -> None:
     """Close the inherited descriptors. Claimed sockets are duplicates of them and stay open."""
     while _kept:
-        _kept.pop().keeper.close()
+        _kept.pop().original.close()
 
 
 @contextmanager
@@ -102,9 +104,11 @@ def handed_over(words: Mapping[str, Any]) -> Iterator[None]:
     If the ``exec`` fails, leaving the block restores the previous state.
     """
     entries = _entries()
-    if len(entries) > MOST:
-        gen_log.warning("only %d of %d listening sockets are kept across the restart", MOST, len(entries))
-        del entries[MOST:]
+    if len(entries) > MAX_SOCKETS:
+        gen_log.warning(
+            "only %d of %d listening sockets are kept across the restart", MAX_SOCKETS, len(entries)
+        )
+        del entries[MAX_SOCKETS:]
     state = {**words, "pid": os.getpid(), "sockets": [[fd, *key] for fd, key in entries]}
     os.environ[VARIABLE] = json.dumps(state)
     try:
@@ -119,19 +123,19 @@ def handed_over(words: Mapping[str, Any]) -> Iterator[None]:
 
 def _entries() -> list[tuple[int, Key]]:
     """Return the sockets to pass on, in the order in which they were bound and will be claimed."""
-    entries = [(kept.keeper.fileno(), kept.key) for kept in _kept if not kept.in_use()]
+    entries = [(kept.original.fileno(), kept.key) for kept in _kept if not kept.in_use()]
     entries += [(sock.fileno(), key) for sock, key in list(_bound.items()) if sock.fileno() >= 0]
     return entries
 
 
-def _name_of(sock: socket.socket) -> Any:
+def _address_of(sock: socket.socket) -> Any:
     try:
         return sock.getsockname()
     except OSError:
         return ""
 
 
-def _place(address: Any) -> Any:
+def _port_or_path(address: Any) -> Any:
     """Return the port of an address, or the whole name of a Unix socket."""
     if isinstance(address, tuple):
         return address[1]
@@ -157,30 +161,30 @@ def take_over() -> None:
         return
     message = state
     for descriptor, key in entries:
-        keeper = listening(descriptor)
-        if keeper is not None:
-            _kept.append(_InheritedSocket(key, keeper))
+        original = listening_socket(descriptor)
+        if original is not None:
+            _kept.append(_InheritedSocket(key, original))
     if _kept:
         atexit.register(release)
 
 
-def keep(sock: socket.socket, address: Any) -> None:
+def add(sock: socket.socket, address: Any) -> None:
     """Add a socket that a service manager has passed on, to be claimed with `address`."""
     if not _kept:
         atexit.register(release)
     _kept.append(_InheritedSocket((int(sock.family), address, False), sock))
 
 
-def waiting() -> list[_InheritedSocket]:
+def unclaimed() -> list[_InheritedSocket]:
     """Return the inherited sockets that have not been claimed."""
-    return [kept for kept in _kept if kept.taken is None]
+    return [kept for kept in _kept if kept.claimed is None]
 
 
 def _key(family: int, address: Any, reuse_port: bool) -> Key:
     return (family, tuple(address) if isinstance(address, list) else str(address), reuse_port)
 
 
-def listening(descriptor: int) -> socket.socket | None:
+def listening_socket(descriptor: int) -> socket.socket | None:
     """Return the listening socket of an inherited descriptor, None if it is not a listening socket."""
     try:
         os.set_inheritable(descriptor, False)

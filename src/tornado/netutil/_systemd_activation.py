@@ -16,7 +16,7 @@ from tornado.netutil import _socket_inheritance
 #: The first descriptor (SD_LISTEN_FDS_START).
 _FIRST = 3
 #: First element of the key that stands for the address of such a socket in `_socket_inheritance`.
-_MARK = "LISTEN_FDS"
+_KEY_PREFIX = "LISTEN_FDS"
 
 
 def inherited_sockets(name: str | None = None) -> list[socket.socket]:
@@ -37,8 +37,8 @@ def inherited_sockets(name: str | None = None) -> list[socket.socket]:
     """
     _take_over()
     found = []
-    for family, address, _ in [kept.key for kept in _socket_inheritance.waiting()]:
-        if isinstance(address, tuple) and address[0] == _MARK and name in (None, address[2]):
+    for family, address, _ in [kept.key for kept in _socket_inheritance.unclaimed()]:
+        if isinstance(address, tuple) and address[0] == _KEY_PREFIX and name in (None, address[2]):
             sock = _socket_inheritance.claim(family, address)
             if sock is not None:
                 found.append(sock)
@@ -55,18 +55,20 @@ def _take_over() -> None:
         os.environ.pop(variable, None)
     for number in range(count):
         descriptor = _FIRST + number
-        sock = _socket_inheritance.listening(descriptor)
+        sock = _socket_inheritance.listening_socket(descriptor)
         if sock is None:
             gen_log.warning("LISTEN_FDS: ignoring descriptor %d, which is not a listening socket", descriptor)
             continue
         # The number distinguishes sockets of the same name. The program selects sockets by name.
-        address: Any = (_MARK, number, names[number] if number < len(names) else "")
-        _socket_inheritance.keep(sock, address)
+        address: Any = (_KEY_PREFIX, number, names[number] if number < len(names) else "")
+        _socket_inheritance.add(sock, address)
 
 
 def _read_variables() -> tuple[int, list[str]]:
     text = os.environ.get("LISTEN_FDS", "")
-    if not (text.isascii() and text.isdecimal()) or int(text[:9]) > _socket_inheritance.MOST:
-        raise ValueError(f"LISTEN_FDS must be a number from 0 to {_socket_inheritance.MOST}, got {text!r}")
+    if not (text.isascii() and text.isdecimal()) or int(text[:9]) > _socket_inheritance.MAX_SOCKETS:
+        raise ValueError(
+            f"LISTEN_FDS must be a number from 0 to {_socket_inheritance.MAX_SOCKETS}, got {text!r}"
+        )
     names = os.environ.get("LISTEN_FDNAMES")
     return int(text), names.split(":") if names else []

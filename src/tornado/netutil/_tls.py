@@ -33,7 +33,7 @@ def ssl_options_to_context(
     """
     if isinstance(ssl_options, ssl.SSLContext):
         return ssl_options
-    _check_names(ssl_options)
+    _check_option_names(ssl_options)
     context = ssl.SSLContext(ssl_options.get("ssl_version", _protocol(server_side)))
     if ssl_options.get("certfile") is not None:
         with naming_files(certfile=ssl_options["certfile"], keyfile=ssl_options.get("keyfile")):
@@ -75,7 +75,7 @@ def _protocol(server_side: bool | None) -> int:
     return ssl.PROTOCOL_TLS_SERVER if server_side else ssl.PROTOCOL_TLS_CLIENT
 
 
-def _check_names(ssl_options: Mapping[str, Any]) -> None:
+def _check_option_names(ssl_options: Mapping[str, Any]) -> None:
     if not isinstance(ssl_options, Mapping):
         raise TypeError(
             "ssl_options must be a dict or an ssl.SSLContext, "
@@ -125,6 +125,6 @@ def _close_wrapped(error: OSError) -> None:
     without closing it, which causes a ResourceWarning. Only the frames of the error refer to the object.
     """
     for frame, _ in traceback.walk_tb(error.__traceback__):
-        made = frame.f_locals.get("self")
-        if isinstance(made, ssl.SSLSocket):
-            made.close()
+        wrapped = frame.f_locals.get("self")
+        if isinstance(wrapped, ssl.SSLSocket):
+            wrapped.close()
