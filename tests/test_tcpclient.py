@@ -278,12 +278,12 @@ class ReportingServer(TCPServer):
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
-        self.left = asyncio.Event()
+        self.disconnected = asyncio.Event()
 
     async def handle_stream(self, stream, address):
         with contextlib.suppress(OSError):
             await stream.read_until_close()
-        self.left.set()
+        self.disconnected.set()
 
 
 @pytest.mark.parametrize("timeout", [None, 20])
@@ -311,7 +311,7 @@ async def test_cancelled_in_the_iteration_of_its_success(tls, timeout, loop_kind
     with pytest.raises(asyncio.CancelledError):
         await task
     assert kept
-    await server.left.wait()
+    await server.disconnected.wait()
     server.stop()
 
 

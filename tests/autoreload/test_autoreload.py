@@ -26,10 +26,10 @@ def watchers(monkeypatch):
             self.started = self.stopped = False
             made.append(self)
 
-        def begin(self):
+        def start(self):
             self.started = True
 
-        def end(self):
+        def stop(self):
             self.stopped = True
 
     monkeypatch.setattr(autoreload, "Watcher", Watcher)
@@ -103,10 +103,10 @@ def test_relative_path_is_resolved_immediately(monkeypatch, tmp_path):
     (tmp_path / "conf.ini").write_text("1")
     autoreload.watch("conf.ini")
     files = _files.Files()
-    files.look()
+    files.find_changes()
     monkeypatch.chdir("/")
     (tmp_path / "conf.ini").write_text("another")
-    assert files.look() == [str(tmp_path / "conf.ini")]
+    assert files.find_changes() == [str(tmp_path / "conf.ini")]
 
 
 # -- notifications from the operating system --
@@ -189,7 +189,7 @@ def test_notifications_stop_with_the_loop(monkeypatch, tmp_path):
 
     async def main():
         watcher = _watcher.Watcher(ioloop.IOLoop.current(), 1000, 1)
-        watcher.begin()
+        watcher.start()
         return watcher._notifications._thread
 
     thread = asyncio.run(main())

@@ -30,13 +30,13 @@ def test_change_is_detected(tmp_path):
     path = touch(tmp_path / "settings.txt", "1", 1_000)
     _files.extra.add(str(tmp_path / "missing"))
     files = Files()
-    assert files.look() == []
-    assert files.look() == []
+    assert files.find_changes() == []
+    assert files.find_changes() == []
     touch(tmp_path / "settings.txt", "2", 900)  # an older time also counts as a change
-    assert files.look() == [path]
+    assert files.find_changes() == [path]
     touch(tmp_path / "settings.txt", "longer", 900)  # so does another size
-    assert files.look() == [path]
-    assert files.look() == []
+    assert files.find_changes() == [path]
+    assert files.find_changes() == []
     assert files.stamps([path, "other"]) == {path: (900 * 10**9, 6)}
 
 
@@ -45,10 +45,10 @@ def test_stamps_of_the_previous_program(tmp_path):
     path = touch(tmp_path / "a.txt", "1", 1_000)
     same = touch(tmp_path / "b.txt", "1", 1_000)
     stamps = Files()
-    stamps.look()
+    stamps.find_changes()
     passed = _files.parse_stamps({each: list(stamp) for each, stamp in stamps.stamps([path, same]).items()})
     touch(tmp_path / "a.txt", "2", 2_000)
-    assert Files(passed).look() == [path]
+    assert Files(passed).find_changes() == [path]
     assert _files.parse_stamps(None) == {}
     assert _files.parse_stamps({"a": 1}) == {}
 
@@ -57,8 +57,8 @@ def test_files_modified_since_a_time(tmp_path):
     touch(tmp_path / "old.txt", "1", 1_000)
     path = touch(tmp_path / "new.txt", "1", 3_000)
     files = Files(since=2_000 * 10**9)
-    assert files.look() == [path]
-    assert files.look() == []
+    assert files.find_changes() == [path]
+    assert files.find_changes() == []
 
 
 def test_file_with_a_syntax_error(tmp_path):
@@ -107,10 +107,10 @@ def test_appearance_of_an_expected_file_is_a_change(tmp_path):
     _files.expect(path)
     _files.expect(there)
     files = Files()
-    assert files.look() == []
+    assert files.find_changes() == []
     touch(tmp_path / "missing.py", "", 500)
-    assert files.look() == [path]
-    assert files.look() == []
+    assert files.find_changes() == [path]
+    assert files.find_changes() == []
 
 
 def test_files_in_which_a_module_may_appear(tmp_path, monkeypatch):

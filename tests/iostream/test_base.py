@@ -125,11 +125,11 @@ async def test_cancelled_large_read_keeps_received_bytes(
 ) -> None:
     data = bytes(range(256)) * 1024
     async with stream_pair(kind, certificates) as (server, client):
-        given_up = server.read_bytes(len(data))
+        cancelled = server.read_bytes(len(data))
         await client.write(data[:100_000])
         while server._read_buffer_size < 100_000:
             await turns()
-        given_up.cancel()
+        cancelled.cancel()
         whole = server.read_bytes(len(data))
         await client.write(data[100_000:])
         assert await whole == data
@@ -141,12 +141,12 @@ async def test_buffered_data_can_be_read_after_close(
     async with stream_pair(kind, certificates) as (server, client):
         await client.write(b"a|b|c")
         client.close()
-        gone = closed(server)
+        close_event = closed(server)
         assert await server.read_until(b"|") == b"a|"
         with pytest.raises(StreamClosedError):
             await server.read_until(b"!")
         assert server.closed()
-        await gone
+        await close_event
         assert await server.read_until(b"|") == b"b|"
         with pytest.raises(StreamClosedError):
             server.read_bytes(2)
@@ -157,10 +157,10 @@ async def test_disconnect_without_outstanding_read_runs_close_callback(
     loop_kind: str, kind: str, certificates: Certificates
 ) -> None:
     async with stream_pair(kind, certificates) as (server, client):
-        gone = asyncio.ensure_future(closed(server))
+        close_event = asyncio.ensure_future(closed(server))
         await turns()
         client.close()
-        await gone
+        await close_event
         assert server.error is None
         with pytest.raises(StreamClosedError):
             server.write(b"x")

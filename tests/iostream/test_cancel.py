@@ -102,10 +102,10 @@ async def test_buffer_of_cancelled_read_into_can_be_reused(
 async def test_cancelled_write_is_still_sent(loop_kind: str, kind: str, certificates: Certificates) -> None:
     async with stream_pair(kind, certificates) as (server, client):
         written = server.write(bytes(BIG))
-        behind = server.write(b"end")
+        second = server.write(b"end")
         assert written.cancel()
         assert await client.read_bytes(BIG + 3) == bytes(BIG) + b"end"
-        await behind
+        await second
 
 
 async def test_cancelled_connect_continues(loop_kind: str, kind: str, certificates: Certificates) -> None:
@@ -159,9 +159,9 @@ async def test_cancelled_start_tls_closes(
     """The program has no reference to the new stream, and the old one cannot be used."""
     async with stream_pair("plain", certificates) as (stream, peer):
         context = certificates.server_context if server_side else certificates.client_context
-        shaking = stream.start_tls(server_side, context, None if server_side else "localhost")
+        handshake = stream.start_tls(server_side, context, None if server_side else "localhost")
         assert stream.closed()
-        shaking.cancel()
+        handshake.cancel()
         await turns()
         with pytest.raises(StreamClosedError):
             await peer.read_until(b"never")

@@ -149,33 +149,33 @@ async def test_socket_closed_by_the_program_is_detected(
 
 
 async def test_monitor_checks_once_per_interval_while_there_are_sockets(clock: FakeClock) -> None:
-    told: list[bool] = []
+    notified: list[bool] = []
     ours, theirs = socket_pair("tcp")
     monitor = HangUpMonitor(asyncio.get_running_loop())
-    monitor.watch(ours.fileno(), told.append)
+    monitor.watch(ours.fileno(), notified.append)
     theirs.shutdown(socket.SHUT_WR)
     await asyncio.sleep(INTERVAL / 2)
-    assert told == []
+    assert notified == []
     await asyncio.sleep(INTERVAL)
-    assert told == [False]
+    assert notified == [False]
     theirs.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
     theirs.close()
     await asyncio.sleep(INTERVAL)
-    assert told == [False, True]
+    assert notified == [False, True]
     assert monitor._callbacks == {}
-    monitor.unwatch(ours.fileno(), told.append)
+    monitor.unwatch(ours.fileno(), notified.append)
     await asyncio.sleep(INTERVAL)
     assert monitor._timer is None
     ours.close()
 
 
 async def test_socket_removed_by_an_earlier_callback_is_skipped(clock: FakeClock) -> None:
-    told: list[int] = []
+    notified: list[int] = []
     pairs = [socket_pair("tcp") for _ in range(2)]
     monitor = HangUpMonitor(asyncio.get_running_loop())
 
     def note(broken: bool) -> None:
-        told.append(1)
+        notified.append(1)
         for ours, _ in pairs:
             monitor.unwatch(ours.fileno(), note)
 
@@ -184,6 +184,6 @@ async def test_socket_removed_by_an_earlier_callback_is_skipped(clock: FakeClock
         theirs.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         theirs.close()
     await asyncio.sleep(2 * INTERVAL)
-    assert told == [1]
+    assert notified == [1]
     for ours, _ in pairs:
         ours.close()

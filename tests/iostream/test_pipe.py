@@ -39,10 +39,10 @@ async def test_writing_more_than_the_pipe_buffer(loop_kind: str) -> None:
 
 async def test_closed_read_end_closes_the_writer(loop_kind: str) -> None:
     reader, writer = pipe()
-    gone = asyncio.ensure_future(closed(writer))
+    close_event = asyncio.ensure_future(closed(writer))
     await asyncio.sleep(0)
     reader.close()
-    await gone
+    await close_event
     with pytest.raises(StreamClosedError):
         writer.write(b"x")
 

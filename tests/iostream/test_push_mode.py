@@ -476,8 +476,8 @@ async def test_reset_stream_is_freed_without_the_garbage_collector(
     gc.disable()
     try:
         async with stream_pair(kind, certificates, "tcp") as (server, client):
-            gone = asyncio.Event()
-            server.set_close_callback(gone.set)
+            close_event = asyncio.Event()
+            server.set_close_callback(close_event.set)
             if mode == "pull":
                 server.read_bytes(1).add_done_callback(lambda future: future.exception())
             elif mode == "push":
@@ -486,12 +486,12 @@ async def test_reset_stream_is_freed_without_the_garbage_collector(
             while mode == "send" and not server.closed():
                 server._send(b"x")
                 await turns(1)
-            await gone.wait()
+            await close_event.wait()
             assert isinstance(server.error, OSError)
-            left = weakref.ref(server)
+            stream_reference = weakref.ref(server)
         del server, client
         await turns()
-        assert left() is None
+        assert stream_reference() is None
     finally:
         gc.enable()
 

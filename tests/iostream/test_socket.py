@@ -80,11 +80,11 @@ async def test_start_tls(loop_kind: str, certificates: Certificates) -> None:
     async with stream_pair("plain", certificates) as (server, client):
         ended: list[str] = []
         client.set_close_callback(lambda: ended.append("client"))
-        shaking = server.start_tls(True, certificates.server_context)
+        handshake = server.start_tls(True, certificates.server_context)
         secure_client = await client.start_tls(
             False, certificates.client_context, server_hostname="localhost"
         )
-        secure_server = await shaking
+        secure_server = await handshake
         assert client.closed()
         await secure_client.write(b"secret")
         assert await secure_server.read_bytes(6) == b"secret"
@@ -171,10 +171,10 @@ async def test_start_tls_after_a_reset_unregisters_the_stream(
         server.set_close_callback(lambda: notified.append("closed"))
     other.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     other.close()
-    shaking = server.start_tls(True, certificates.server_context)
+    handshake = server.start_tls(True, certificates.server_context)
     assert server.closed()
     with pytest.raises(StreamClosedError) as caught:
-        await shaking
+        await handshake
     assert isinstance(caught.value.real_error, ConnectionResetError)
     assert str(caught.value).endswith(f"(TLS handshake with {peer})")
     others = [socket_pair() for _ in range(4)]
@@ -213,9 +213,9 @@ async def test_start_tls_keeps_the_peer_address(certificates: Certificates) -> N
     async with stream_pair("plain", certificates, family="tcp") as (server, client):
         peer = "{}:{}".format(*server.socket.getpeername())
         assert server._peer_address is None
-        shaking = server.start_tls(True, certificates.server_context)
+        handshake = server.start_tls(True, certificates.server_context)
         secure_client = await client.start_tls(False, certificates.client_context, "localhost")
-        secure_server = await shaking
+        secure_server = await handshake
         reset(secure_client)
         with pytest.raises(StreamClosedError, match=re.escape(f"(reading from {peer})")):
             await secure_server.read_bytes(1)

@@ -44,11 +44,11 @@ async def test_dictionary_options(certificates: Certificates) -> None:
     ours, theirs = socket_pair()
     plain_server, plain_client = IOStream(ours), IOStream(theirs)
     files = {"certfile": str(certificates.certificate_file), "keyfile": str(certificates.key_file)}
-    shaking = plain_server.start_tls(True, files)
+    handshake = plain_server.start_tls(True, files)
     client = await plain_client.start_tls(
         False, {"ca_certs": str(certificates.ca_file)}, server_hostname="localhost"
     )
-    server = await shaking
+    server = await handshake
     await client.write(b"x")
     assert await server.read_bytes(1) == b"x"
     client.close()
@@ -207,29 +207,29 @@ async def test_many_short_records_do_not_monopolize_the_loop(
 ) -> None:
     """Each record needs a receive. The number of receives per event loop iteration is limited."""
     async with stream_pair("tls", certificates, family="tcp") as (server, client):
-        receives = most = turns_taken = 0
+        receives = max_receives = iterations = 0
         original = server._receive
 
         def receive(size: int) -> bytes | bytearray | None:
-            nonlocal receives, most
+            nonlocal receives, max_receives
             receives += 1
-            most = max(most, receives)
+            max_receives = max(max_receives, receives)
             return original(size)
 
-        def next_turn() -> None:
-            nonlocal receives, turns_taken
-            receives, turns_taken = 0, turns_taken + 1
-            asyncio.get_running_loop().call_soon(next_turn)
+        def next_iteration() -> None:
+            nonlocal receives, iterations
+            receives, iterations = 0, iterations + 1
+            asyncio.get_running_loop().call_soon(next_iteration)
 
         server._receive = receive  # type: ignore[method-assign]
         for _ in range(2000):
             await client.write(b"x")
-        next_turn()
+        next_iteration()
         assert len(await server.read_bytes(2000)) == 2000
-        assert most <= 2 * (
+        assert max_receives <= 2 * (
             LARGE_SHARE // _RECEIVE_COST + 1
         )  # the call that starts the read, and one loop event
-        assert turns_taken >= 2
+        assert iterations >= 2
 
 
 async def test_handshake_and_records_byte_by_byte(loop_kind: str, certificates: Certificates) -> None:

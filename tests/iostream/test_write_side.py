@@ -47,19 +47,19 @@ async def test_future_for_all_but_a_rest(loop_kind: str, kind: str, certificates
         server._send(bytes(BIG))
         waiting = server._pending_output
         assert server._written(waiting).done()
-        left: dict[int, int] = {}
+        pending_bytes: dict[int, int] = {}
         for rest in (waiting - 1, BIG // 2, BIG // 4, 0):
             future = server._written(rest)
             assert not future.done()
             future.add_done_callback(
-                lambda _, rest=rest: left.update({rest: server._pending_output})  # type: ignore[misc]
+                lambda _, rest=rest: pending_bytes.update({rest: server._pending_output})  # type: ignore[misc]
             )
         await client.read_bytes(BIG)
         await server._written()
         await turns()
-        assert list(left) == [waiting - 1, BIG // 2, BIG // 4, 0]
-        assert all(waits <= rest for rest, waits in left.items())
-        assert BIG // 8 < left[BIG // 4] < left[BIG // 2]  # resolved soon after the amount was reached
+        assert list(pending_bytes) == [waiting - 1, BIG // 2, BIG // 4, 0]
+        assert all(waits <= rest for rest, waits in pending_bytes.items())
+        assert BIG // 8 < pending_bytes[BIG // 4] < pending_bytes[BIG // 2]  # resolved early
 
 
 @pytest.mark.parametrize("others", [0, 3, 40])

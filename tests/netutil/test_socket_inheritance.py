@@ -19,26 +19,26 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no exe
 def nothing_inherited(monkeypatch):
     """Isolate the test from sockets that other tests have registered, and release its own."""
     monkeypatch.setattr(_socket_inheritance, "_bound", type(_socket_inheritance._bound)())
-    monkeypatch.setattr(_socket_inheritance, "_kept", [])
+    monkeypatch.setattr(_socket_inheritance, "_inherited", [])
     monkeypatch.setattr(_socket_inheritance, "message", None)
     monkeypatch.delenv(_socket_inheritance.VARIABLE, raising=False)
     yield
     _socket_inheritance.release()
 
 
-def restart(*sockets, **words):
+def restart(*sockets, **extra_state):
     """Simulate an ``exec``: descriptors that are passed on stay open, all other state is dropped."""
-    with _socket_inheritance.handed_over(words):
+    with _socket_inheritance.handed_over(extra_state):
         value = os.environ[_socket_inheritance.VARIABLE]
         inheritable = {sock.fileno() for sock in sockets if os.get_inheritable(sock.fileno())}
     assert _socket_inheritance.VARIABLE not in os.environ
     assert not any(os.get_inheritable(sock.fileno()) for sock in sockets)
-    for kept in list(_socket_inheritance._kept):
-        if kept.in_use():
-            kept.original.close()
+    for entry in list(_socket_inheritance._inherited):
+        if entry.in_use():
+            entry.original.close()
         else:
-            kept.original.detach()
-    _socket_inheritance._kept.clear()
+            entry.original.detach()
+    _socket_inheritance._inherited.clear()
     for sock in sockets:
         if sock.fileno() in inheritable:
             sock.detach()
@@ -121,7 +121,7 @@ def test_inherited_socket_makes_way_for_another_address():
             continue
         break
     assert sockets[0].getsockname() == ("0.0.0.0", port)
-    assert _socket_inheritance._kept == []
+    assert _socket_inheritance._inherited == []
     sockets[0].close()
 
 
@@ -166,7 +166,7 @@ def test_variable_for_another_process_is_ignored(monkeypatch):
     )
     _socket_inheritance.take_over()
     assert _socket_inheritance.message is None
-    assert _socket_inheritance._kept == []
+    assert _socket_inheritance._inherited == []
     assert _socket_inheritance.VARIABLE not in os.environ
 
 
@@ -181,7 +181,7 @@ def test_invalid_variable_is_ignored(monkeypatch, expect_log, value):
         required="PID" in value or len(value) < 3,
     ):
         _socket_inheritance.take_over()
-    assert _socket_inheritance._kept == []
+    assert _socket_inheritance._inherited == []
 
 
 def test_descriptors_that_are_not_listening_sockets_are_ignored(monkeypatch):
@@ -191,7 +191,7 @@ def test_descriptors_that_are_not_listening_sockets_are_ignored(monkeypatch):
     state = {"pid": os.getpid(), "sockets": [[each, 2, ["127.0.0.1", 1], False] for each in numbers]}
     monkeypatch.setenv(_socket_inheritance.VARIABLE, json.dumps(state))
     _socket_inheritance.take_over()
-    assert _socket_inheritance._kept == []
+    assert _socket_inheritance._inherited == []
     right.send(b"alive")
     assert left.recv(9) == b"alive"
     os.close(readable)

@@ -99,13 +99,13 @@ def _start_on_first(loop: IOLoop) -> None:
 
 def _start_on(loop: IOLoop, check_time: float, drain_time: float) -> None:
     for closed in [each for each in _watchers if not _is_open(each)]:
-        _watchers.pop(closed).end()
+        _watchers.pop(closed).stop()
     if loop in _watchers:
         return
     if _watchers:
         gen_log.warning("autoreload was started on more than one IOLoop of this process; start it on one")
     watcher = _watchers[loop] = Watcher(loop, check_time, drain_time)
-    loop.add_callback(watcher.begin)
+    loop.add_callback(watcher.start)
 
 
 def _is_open(loop: IOLoop) -> bool:

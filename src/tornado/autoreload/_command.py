@@ -91,7 +91,7 @@ def wait() -> None:
     pause = time.sleep if group is None else group.wait
     changed: list[str] = []
     while True:
-        latest = files.look()
+        latest = files.find_changes()
         changed += latest
         for path in files.check(latest):
             gen_log.error("%s is not valid Python\n%s", path, files.broken[path])
@@ -124,17 +124,17 @@ def watch_error_sources(error: BaseException) -> None:
     A module whose import failed is not in ``sys.modules``, but is likely to be corrected.
     """
     seen: set[int] = set()
-    following: BaseException | None = error
-    while following is not None and id(following) not in seen:
-        seen.add(id(following))
-        place: TracebackType | None = following.__traceback__
-        for frame in traceback.extract_tb(place):
+    current: BaseException | None = error
+    while current is not None and id(current) not in seen:
+        seen.add(id(current))
+        tb: TracebackType | None = current.__traceback__
+        for frame in traceback.extract_tb(tb):
             _files.add(frame.filename)
-        if isinstance(following, SyntaxError) and following.filename:
-            _files.add(following.filename)
-        if isinstance(following, ImportError) and following.name:
-            _files.expect_module(_missing_module(following.name, following))
-        following = following.__cause__ or following.__context__
+        if isinstance(current, SyntaxError) and current.filename:
+            _files.add(current.filename)
+        if isinstance(current, ImportError) and current.name:
+            _files.expect_module(_missing_module(current.name, current))
+        current = current.__cause__ or current.__context__
 
 
 def _missing_module(name: str, error: ImportError) -> str:
@@ -232,7 +232,7 @@ def _status_of(end: SystemExit) -> int:
 
 def _remove_runner_frames(error: BaseException) -> BaseException:
     """Remove the frames before the program's own from the traceback of an error, and return the error."""
-    place = error.__traceback__
-    while place is not None and place.tb_frame.f_globals.get("__name__") in _RUNNER_MODULES:
-        place = place.tb_next
-    return error.with_traceback(place)
+    tb = error.__traceback__
+    while tb is not None and tb.tb_frame.f_globals.get("__name__") in _RUNNER_MODULES:
+        tb = tb.tb_next
+    return error.with_traceback(tb)

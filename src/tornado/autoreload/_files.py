@@ -94,7 +94,7 @@ class Files:
         #: Error messages by path.
         self.broken: dict[str, str] = {}
 
-    def look(self) -> list[str]:
+    def find_changes(self) -> list[str]:
         """Return the files that have changed since the last call.
 
         A file without a known stamp counts as unchanged, except as described at `expect` and `since`.

@@ -5,7 +5,7 @@ States of a watcher::
     WATCHING  files are checked; changed files are compiled
     SETTLING  a valid change was detected; the next check shows whether further files change
     DRAINING  no connections are accepted (new ones wait in the backlog); running requests finish
-    OVER      the program was replaced, or the restart failed
+    FINISHED  the program was replaced, or the restart failed
 
 While a changed file has an error, the watcher stays in WATCHING, and the old code continues to serve.
 """
@@ -25,7 +25,7 @@ from tornado.log import gen_log
 #: Default maximum time that a restart waits for running requests, in seconds.
 DRAIN_TIME = 3.0
 # Seconds without a further change before the restart, or `check_time` if that is shorter.
-_SETTLE = 0.1
+_SETTLE_TIME = 0.1
 _DRAIN_STEP = 0.01
 # Milliseconds between checks with notifications from the operating system. Some file systems send none.
 _FALLBACK_CHECK_TIME = 2000
@@ -35,7 +35,7 @@ class _State(enum.Enum):
     WATCHING = 1
     SETTLING = 2
     DRAINING = 3
-    OVER = 4
+    FINISHED = 4
 
 
 class Watcher:
@@ -57,9 +57,9 @@ class Watcher:
         self._servers: list[tcpserver.TCPServer] = []
         self._notifications: FileNotifications | None = None
         self._group = _restart.group
-        self.look()
+        self.check_files()
 
-    def begin(self) -> None:
+    def start(self) -> None:
         """Start to watch. Must be called in the event loop, because it may start a thread."""
         group = self._group
         if group is not None:
@@ -68,7 +68,7 @@ class Watcher:
         try:
             notifications = FileNotifications(
                 source_files,
-                lambda: self.loop.add_callback(self.look),
+                lambda: self.loop.add_callback(self.check_files),
                 lambda: not self.loop.asyncio_loop.is_closed(),
             )
         except ImportError:
@@ -77,21 +77,21 @@ class Watcher:
             self._notifications = notifications
             period = max(period, _FALLBACK_CHECK_TIME)
             notifications.start()
-        PeriodicCallback(self.look, period).start()
+        PeriodicCallback(self.check_files, period).start()
 
-    def end(self) -> None:
+    def stop(self) -> None:
         """Stop watching, because the event loop has been closed."""
-        self._state = _State.OVER
+        self._state = _State.FINISHED
         if self._notifications is not None:
             self._notifications.stop()
 
     # -- watching --
 
-    def look(self) -> None:
+    def check_files(self) -> None:
         """Check the files, and restart the program if there were valid changes and no more are arriving."""
-        if self._state is _State.OVER or self._state is _State.DRAINING:
+        if self._state is _State.FINISHED or self._state is _State.DRAINING:
             return
-        changed = self.files.look()
+        changed = self.files.find_changes()
         invalid = self.files.check(changed)
         for path in changed:
             self._changed[path] = None
@@ -101,7 +101,7 @@ class Watcher:
             self._state = _State.WATCHING
         elif changed or self._state is _State.WATCHING:
             self._state = _State.SETTLING
-            self.loop.call_later(min(_SETTLE, self.check_time / 1000), self.look)
+            self.loop.call_later(min(_SETTLE_TIME, self.check_time / 1000), self.check_files)
         else:
             gen_log.info("%s modified; restarting", ", ".join(self._changed))
             self._drain(self.drain_time)
@@ -146,7 +146,7 @@ class Watcher:
     def _restart_program(self) -> None:
         if self._group is None:
             # Files may have changed while requests were finishing. An error in them prevents the restart.
-            more_changed = self.files.look()
+            more_changed = self.files.find_changes()
             for path in more_changed:
                 self._changed[path] = None
             invalid = self.files.check(more_changed)
@@ -155,9 +155,9 @@ class Watcher:
                     self._report(path)
                 self._resume_accepting(_State.WATCHING)
                 return
-        self._state = _State.OVER
+        self._state = _State.FINISHED
         restart(self._restart_state())
-        self._resume_accepting(_State.OVER)  # reached only if the restart failed
+        self._resume_accepting(_State.FINISHED)  # reached only if the restart failed
 
     def _resume_accepting(self, state: _State) -> None:
         """Set the state, and resume accepting connections."""

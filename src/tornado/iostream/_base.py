@@ -322,7 +322,7 @@ class BaseIOStream(PushMode):
         elif not self._suspended and pull.iteration_cost < LARGE_SHARE:
             self._receive_until_satisfied(pull)
 
-    def _try_satisfy(self, pull: ReadState, last: bool) -> bool:
+    def _try_satisfy(self, pull: ReadState, no_more_data: bool) -> bool:
         """Resolve the outstanding read if possible.
 
         :returns: True if no read is outstanding afterwards.
@@ -331,7 +331,7 @@ class BaseIOStream(PushMode):
         if request is None:
             return True
         try:
-            size = request.find(pull.buffer, last)
+            size = request.find(pull.buffer, no_more_data)
         except UnsatisfiableReadError as error:
             gen_log.info(
                 "Unsatisfiable read, closing connection: %s (reading from %s)", error, self._peer_name()
@@ -534,9 +534,7 @@ class BaseIOStream(PushMode):
         super()._after_close()
 
 
-def _for_callback(function_name: str, *args: Any) -> asyncio.Future[Any]:
+def _for_callback(name: str, *args: Any) -> asyncio.Future[Any]:
     """Call a function of `_tornado4.stream_callbacks`, which is imported on first use."""
-    started: asyncio.Future[Any] = getattr(
-        import_object("tornado._tornado4.stream_callbacks"), function_name
-    )(*args)
+    started: asyncio.Future[Any] = getattr(import_object("tornado._tornado4.stream_callbacks"), name)(*args)
     return started

@@ -321,5 +321,5 @@ class StreamCore:
             error.args = (f"{error} ({operation} {self._peer_name()})",)
         return error
 
-    def _log_uncaught(self, what: object, error: BaseException) -> None:
-        app_log.error("Uncaught exception in %r", what, exc_info=error)
+    def _log_uncaught(self, source: object, error: BaseException) -> None:
+        app_log.error("Uncaught exception in %r", source, exc_info=error)

@@ -42,11 +42,11 @@ class ReadRequest:
     #: Bytes that the read has taken out of the read buffer. They count towards the buffer's maximum size.
     taken_size: int = 0
 
-    def find(self, buffer: bytearray, last: bool) -> int:
+    def find(self, buffer: bytearray, no_more_data: bool) -> int:
         """Return how many bytes at the front of `buffer` satisfy this read, or `NOT_YET`.
 
-        :param last: whether no more data is available now. If more is available, a costly search may be
-            postponed until that has been received.
+        :param no_more_data: whether no more data is available now. If more is available, a costly search may
+            be postponed until that has been received.
         :raises UnsatisfiableReadError: if further bytes cannot satisfy the read.
         """
         raise NotImplementedError
@@ -107,14 +107,14 @@ class ReadUntilDelimiter(ReadRequest):
         self.max_bytes = max_bytes
         self.searched = 0
 
-    def find(self, buffer: bytearray, last: bool) -> int:
+    def find(self, buffer: bytearray, no_more_data: bool) -> int:
         delimiter = self.delimiter
-        at = buffer.find(delimiter, max(0, self.searched - len(delimiter) + 1) if self.searched else 0)
-        size = len(buffer) if at < 0 else at + len(delimiter)
+        position = buffer.find(delimiter, max(0, self.searched - len(delimiter) + 1) if self.searched else 0)
+        size = len(buffer) if position < 0 else position + len(delimiter)
         if self.max_bytes is not None and size > self.max_bytes:
             raise UnsatisfiableReadError(f"delimiter {delimiter!r} not found within {self.max_bytes} bytes")
         self.searched = size
-        return NOT_YET if at < 0 else size
+        return NOT_YET if position < 0 else size
 
     def is_exact_result(self, data: bytes) -> bool:
         if not data.endswith(self.delimiter) or data.find(self.delimiter) + len(self.delimiter) != len(data):
@@ -145,11 +145,11 @@ class ReadUntilRegex(ReadRequest):
     def stop_postponing(self) -> None:
         self._cost = 0.0
 
-    def _postpones(self, size: int, last: bool) -> bool:
+    def _postpones(self, size: int, no_more_data: bool) -> bool:
         """Whether to postpone the search."""
         if size == self.searched:
             return True
-        if not last:
+        if not no_more_data:
             return size < 2 * self.searched
         if size <= EAGER_SIZE or size >= self.searched + self.searched // 8:
             return False
@@ -159,11 +159,11 @@ class ReadUntilRegex(ReadRequest):
         self.retry = rest
         return True
 
-    def find(self, buffer: bytearray, last: bool) -> int:
+    def find(self, buffer: bytearray, no_more_data: bool) -> int:
         size = len(buffer)
-        over = self.max_bytes is not None and size > self.max_bytes
+        exceeds_limit = self.max_bytes is not None and size > self.max_bytes
         self.retry = None
-        if self._postpones(size, last) and not over:
+        if self._postpones(size, no_more_data) and not exceeds_limit:
             return NOT_YET
         self.searched = size
         start = time.monotonic()
@@ -224,13 +224,13 @@ class ReadCount(AccumulatingRead):
         self.size = size
         self.partial = partial
 
-    def find(self, buffer: bytearray, last: bool) -> int:
-        have = len(buffer)
+    def find(self, buffer: bytearray, no_more_data: bool) -> int:
+        available = len(buffer)
         missing = self.size - self.taken_size
-        if have >= missing:
+        if available >= missing:
             return missing
         if self.partial:
-            return have or NOT_YET
+            return available or NOT_YET
         self.accept_buffer(buffer)
         return NOT_YET
 
@@ -255,10 +255,10 @@ class ReadLargeCount(ReadCount):
         super().__init__(size, False)
         self.allocated = False
 
-    def find(self, buffer: bytearray, last: bool) -> int:
-        if last and not self.taken_size:  # nothing has arrived: hold no memory while waiting
+    def find(self, buffer: bytearray, no_more_data: bool) -> int:
+        if no_more_data and not self.taken_size:  # nothing has arrived: hold no memory while waiting
             self.allocated, self.result_buffer = False, None
-        return super().find(buffer, last)
+        return super().find(buffer, no_more_data)
 
     def receive_buffer(self) -> memoryview | None:
         size, taken_size, result_buffer = self.size, self.taken_size, self.result_buffer
@@ -296,7 +296,7 @@ class ReadInto(ReadRequest):
         self.partial = partial
         self.filled = 0
 
-    def find(self, buffer: bytearray, last: bool) -> int:
+    def find(self, buffer: bytearray, no_more_data: bool) -> int:
         if buffer:
             count = min(len(buffer), len(self.view) - self.filled)
             with memoryview(buffer) as source:
@@ -329,7 +329,7 @@ class ReadUntilClose(AccumulatingRead):
 
     __slots__ = ()
 
-    def find(self, buffer: bytearray, last: bool) -> int:
+    def find(self, buffer: bytearray, no_more_data: bool) -> int:
         self.accept_buffer(buffer)
         return NOT_YET
 

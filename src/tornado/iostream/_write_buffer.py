@@ -62,16 +62,16 @@ class _StreamBuffer:
         return (front, self._offset) if isinstance(front, FileSegment) else None
 
     def _extend_last(
-        self, last: bytearray | memoryview | FileSegment, data: bytes | bytearray | memoryview
+        self, last_piece: bytearray | memoryview | FileSegment, data: bytes | bytearray | memoryview
     ) -> bool:
-        """Append a small piece to `last`.
+        """Append a small piece to `last_piece`.
 
-        :returns: False if `last` is not a bytearray that can be extended.
+        :returns: False if `last_piece` is not a bytearray that can be extended.
         """
-        if type(last) is not bytearray or len(last) >= self._large_buf_threshold:
+        if type(last_piece) is not bytearray or len(last_piece) >= self._large_buf_threshold:
             return False
         try:
-            last += data
+            last_piece += data
         except BufferError:  # a view from `peek` has not been released
             return False
         return True

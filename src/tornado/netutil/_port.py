@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-HIGHEST_PORT = 65535
+MAX_PORT = 65535
 
 
 def check_port(port: object) -> None:
@@ -15,5 +15,5 @@ def check_port(port: object) -> None:
     """
     if isinstance(port, str) and port.isdecimal() and port.isascii():
         port = int(port[:20])
-    if isinstance(port, int) and not 0 <= port <= HIGHEST_PORT:
-        raise ValueError(f"port {port} is out of range: a TCP port must be from 0 to {HIGHEST_PORT}")
+    if isinstance(port, int) and not 0 <= port <= MAX_PORT:
+        raise ValueError(f"port {port} is out of range: a TCP port must be from 0 to {MAX_PORT}")

@@ -18,7 +18,7 @@ from tornado.util import Configurable
 
 _Addresses = list[tuple[int, Any]]
 # The longest form of an IPv6 address (one with an embedded IPv4 address), "%", and an interface name.
-_LONGEST_ADDRESS = 45 + 1 + 16
+_MAX_ADDRESS_LENGTH = 45 + 1 + 16
 
 
 def is_valid_ip(ip: str) -> bool:
@@ -32,7 +32,7 @@ def is_valid_ip(ip: str) -> bool:
     (True, True, False, False)
     """
     # Proxies forward text from clients, so this must be fast for any input. Python's IDNA codec is slow.
-    if len(ip) > _LONGEST_ADDRESS or not ip.isascii():
+    if len(ip) > _MAX_ADDRESS_LENGTH or not ip.isascii():
         return False
     if "%" in ip:
         return _is_valid_scoped_ipv6(ip)

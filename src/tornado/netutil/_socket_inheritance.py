@@ -48,7 +48,7 @@ class _InheritedSocket:
 
 
 _bound: weakref.WeakKeyDictionary[socket.socket, Key] = weakref.WeakKeyDictionary()
-_kept: list[_InheritedSocket] = []
+_inherited: list[_InheritedSocket] = []
 #: The state that the previous program in this process has passed on, or None.
 message: dict[str, Any] | None = None
 
@@ -63,14 +63,14 @@ def remember(sock: socket.socket, family: int, address: Any, reuse_port: bool = 
 
 def claim(family: int, address: Any, reuse_port: bool = False) -> socket.socket | None:
     """Return the inherited socket for this address, in non-blocking mode, or None."""
-    if not _kept:
+    if not _inherited:
         return None
     key = (int(family), address, reuse_port)
-    for kept in unclaimed():
-        if kept.key == key:
-            sock = kept.original.dup()
+    for entry in unclaimed():
+        if entry.key == key:
+            sock = entry.original.dup()
             sock.setblocking(False)
-            kept.claimed = weakref.ref(sock)
+            entry.claimed = weakref.ref(sock)
             _bound[sock] = key
             return sock
     return None
@@ -83,23 +83,25 @@ def close_conflicting(address: Any) -> bool:
     """
     wanted = _port_or_path(address)
     conflicting = [
-        kept for kept in _kept if not kept.in_use() and _port_or_path(_address_of(kept.original)) == wanted
+        entry
+        for entry in _inherited
+        if not entry.in_use() and _port_or_path(_address_of(entry.original)) == wanted
     ]
-    for kept in conflicting:
-        _kept.remove(kept)
-        kept.original.close()
+    for entry in conflicting:
+        _inherited.remove(entry)
+        entry.original.close()
     return bool(conflicting)
 
 
 def release() -> None:
     """Close the inherited descriptors. Claimed sockets are duplicates of them and stay open."""
-    while _kept:
-        _kept.pop().original.close()
+    while _inherited:
+        _inherited.pop().original.close()
 
 
 @contextmanager
-def handed_over(words: Mapping[str, Any]) -> Iterator[None]:
-    """Have an ``exec`` within the block pass on the listening sockets and `words`.
+def handed_over(extra_state: Mapping[str, Any]) -> Iterator[None]:
+    """Have an ``exec`` within the block pass on the listening sockets and `extra_state`.
 
     If the ``exec`` fails, leaving the block restores the previous state.
     """
@@ -109,7 +111,7 @@ def handed_over(words: Mapping[str, Any]) -> Iterator[None]:
             "only %d of %d listening sockets are kept across the restart", MAX_SOCKETS, len(entries)
         )
         del entries[MAX_SOCKETS:]
-    state = {**words, "pid": os.getpid(), "sockets": [[fd, *key] for fd, key in entries]}
+    state = {**extra_state, "pid": os.getpid(), "sockets": [[fd, *key] for fd, key in entries]}
     os.environ[VARIABLE] = json.dumps(state)
     try:
         for descriptor, _ in entries:
@@ -123,7 +125,7 @@ def handed_over(words: Mapping[str, Any]) -> Iterator[None]:
 
 def _entries() -> list[tuple[int, Key]]:
     """Return the sockets to pass on, in the order in which they were bound and will be claimed."""
-    entries = [(kept.original.fileno(), kept.key) for kept in _kept if not kept.in_use()]
+    entries = [(entry.original.fileno(), entry.key) for entry in _inherited if not entry.in_use()]
     entries += [(sock.fileno(), key) for sock, key in list(_bound.items()) if sock.fileno() >= 0]
     return entries
 
@@ -163,21 +165,21 @@ def take_over() -> None:
     for descriptor, key in entries:
         original = listening_socket(descriptor)
         if original is not None:
-            _kept.append(_InheritedSocket(key, original))
-    if _kept:
+            _inherited.append(_InheritedSocket(key, original))
+    if _inherited:
         atexit.register(release)
 
 
 def add(sock: socket.socket, address: Any) -> None:
     """Add a socket that a service manager has passed on, to be claimed with `address`."""
-    if not _kept:
+    if not _inherited:
         atexit.register(release)
-    _kept.append(_InheritedSocket((int(sock.family), address, False), sock))
+    _inherited.append(_InheritedSocket((int(sock.family), address, False), sock))
 
 
 def unclaimed() -> list[_InheritedSocket]:
     """Return the inherited sockets that have not been claimed."""
-    return [kept for kept in _kept if kept.claimed is None]
+    return [entry for entry in _inherited if entry.claimed is None]
 
 
 def _key(family: int, address: Any, reuse_port: bool) -> Key:

@@ -14,7 +14,7 @@ from tornado.log import gen_log
 from tornado.netutil import _socket_inheritance
 
 #: The first descriptor (SD_LISTEN_FDS_START).
-_FIRST = 3
+_FIRST_FD = 3
 #: First element of the key that stands for the address of such a socket in `_socket_inheritance`.
 _KEY_PREFIX = "LISTEN_FDS"
 
@@ -54,7 +54,7 @@ def _take_over() -> None:
     for variable in ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"):
         os.environ.pop(variable, None)
     for number in range(count):
-        descriptor = _FIRST + number
+        descriptor = _FIRST_FD + number
         sock = _socket_inheritance.listening_socket(descriptor)
         if sock is None:
             gen_log.warning("LISTEN_FDS: ignoring descriptor %d, which is not a listening socket", descriptor)
