@@ -174,7 +174,7 @@ async def test_failed_handshake_names_the_phase(expect_log):
     assert str(caught.value).endswith(f"(TLS handshake with 127.0.0.1:{port})")
 
 
-async def test_the_second_address_serves_when_the_first_refuses():
+async def test_second_address_is_used_if_the_first_refuses():
     client = TCPClient(FixedResolver([(socket.AF_INET, "127.0.0.3"), (socket.AF_INET, "127.0.0.1")]))
     with greeting() as port:
         stream = await client.connect("example.com", port)
@@ -351,7 +351,7 @@ class Race:
 
     def _connect(self, family, address):
         if address in self.failing:
-            raise OSError(f"cannot begin {address}")
+            raise OSError(f"cannot start {address}")
         self.streams[address] = FakeStream()
         self.attempts[address] = Future()
         return self.streams[address], self.attempts[address]

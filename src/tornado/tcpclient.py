@@ -1,7 +1,9 @@
-"""A client for any protocol over TCP, plain or TLS.
+"""A client for any protocol over TCP, plain or TLS::
 
-stream = await TCPClient().connect("example.com", 443, ssl_options=ssl.create_default_context())
-await stream.write(b"...")
+    stream = await TCPClient().connect("example.com", 443, ssl_options=ssl.create_default_context())
+    await stream.write(b"...")
+
+`TCPClient.connect` returns an `.IOStream`, or an `.SSLIOStream` if it is called with TLS options.
 """
 
 from __future__ import annotations

@@ -131,7 +131,7 @@ async def test_reset_with_a_full_pull_buffer_runs_the_close_callback(
         reset(client)
         await closed.wait()
         assert isinstance(server.error, ConnectionResetError)
-        if kind == "plain":  # the rest was received before the end
+        if kind == "plain":  # the remaining data was received before the close
             assert await server.read_bytes(len(AHEAD)) == AHEAD
 
 

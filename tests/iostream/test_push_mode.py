@@ -110,7 +110,7 @@ async def test_corks_nest_and_flush_now_ignores_them(kind: str, certificates: Ce
         server._send(b"b")
         server._uncork()
         assert server._pending_output == 1
-        assert server.write(b"c").done()  # the public method keeps the order
+        assert server.write(b"c").done()  # the public method preserves the order
         server._send(b"d")
         server._uncork()
         assert server._pending_output == 0
@@ -174,7 +174,7 @@ async def test_pause_and_resume(loop_kind: str, kind: str, certificates: Certifi
             count = len(consumer.events) + 1
             await consumer.until(lambda: len(consumer.events) >= count)  # noqa: B023
             await turns()
-            assert len(consumer.events) == count  # nothing comes while it is paused
+            assert len(consumer.events) == count  # nothing is delivered while paused
             server._pause_reading()
             server._resume_reading()
             rounds += 1
@@ -503,7 +503,7 @@ async def test_data_and_reset_in_one_event(loop_kind: str, kind: str, certificat
         await turns(3)
         await client.write(b"last words")
         reset(client)
-        # The ssl module makes an end of input of a reset.
+        # The ssl module reports a reset as the end of input.
         await consumer.until(lambda: server.closed() or (kind == "tls" and "eof" in consumer.events))
         assert consumer.data == b"last words"
 
@@ -535,5 +535,5 @@ async def test_reset_while_paused_is_reported_after_resuming(
         assert not server.closed()
         server._resume_reading()
         await consumer.until(lambda: len(consumer.events) > 1)
-        # The error was fetched with the data, or is there now.
+        # The error was fetched with the data, or is reported now.
         assert consumer.events[1:] == ["eof"] or server.closed()

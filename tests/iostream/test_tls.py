@@ -511,7 +511,7 @@ async def test_reader_is_removed_while_the_handshake_waits_for_writing(
 
 
 class RetryCheckingTLS(OppositeDirectionTLS):
-    """A TLS socket that checks the retries of a blocked send: the same bytes, and at least as many."""
+    """A TLS socket that checks that each retry of a blocked send offers at least the same bytes."""
 
     blocked = b""
     count = 0
