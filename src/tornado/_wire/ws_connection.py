@@ -1,33 +1,34 @@
-"""The WebSocket protocol: what comes of the bytes that arrive, which bytes to send (RFC 6455, RFC 7692).
+"""The WebSocket protocol: bytes in, events out, and the frames to send (RFC 6455, RFC 7692).
 
 Theory of operation
 -------------------
-A `WSConnection` begins behind the opening handshake (`ws_handshake`). `receive_data` takes a chunk as it came
-and returns all that it completes, in order: a message is a `str` or `bytes` itself, anything else one of
-`Ping`, `Pong`, `Close` and `Failed`. What is to be sent is returned as bytes: `message`, `ping`, `pong`,
-`close`. There is no queue in either direction and no clock: who calls answers a `Ping` with `pong`, a
-`Close` or a `Failed` with `close`, and decides how long to wait.
+A `WSConnection` starts after the opening handshake (`ws_handshake`). `WSConnection.receive_data` takes the
+bytes read from the socket and returns the events that they complete, in order. A message is returned as a
+`str` or `bytes`; the other events are `Ping`, `Pong`, `Close` and `Failed`. The methods `message`, `ping`,
+`pong` and `close` return the bytes to send. The class has neither queues nor timers: the caller replies to a
+`Ping` with `pong`, and to a `Close` or a `Failed` with `close`, and applies its own timeouts.
 
-A fault of the peer is the last event of its chunk, not an exception, so that what came before it is
-delivered and the answers to it leave before the close frame does.
+An error of the peer is reported as the last event of a call, not as an exception. The caller can therefore
+process the events before it, and send its replies to them, before it sends the close frame.
 
-A short message in one frame that is there as a whole is nearly all the traffic there is: a loop that knows
-nothing else takes such frames (`ws_short_frames`), and most chunks end with them. What does not fit goes the
-general way (`_advance`), which streams each payload into an `IncomingMessage` as it arrives. It hands short
-data frames back to the loops: messages behind something else, and fragments, which become one piece; so many
-at once that none can pass a limit. Kept are an incomplete header or control frame (`_rest`) and the message
-under way; an idle connection has neither.
+Nearly all traffic consists of short messages that arrive complete, in one frame each. A specialised loop
+decodes them (`ws_short_frames`), and most input needs nothing else. All other input takes the slow path
+(`_advance`), which streams each payload into an `IncomingMessage` as it arrives. The slow path passes short
+data frames to the specialised loops again: complete messages, and runs of fragments, which are joined into
+one piece. It limits the length of each run, so that these loops need not check any limit. An incomplete
+header or control frame (`_rest`) and an incomplete message are buffered; an idle connection has neither.
 
-Decompression is bounded for each call (`WSSettings.inflate_step`); a step counts `STEP_COST` bytes besides
-its output, as messages may be many and tiny. When a call ends for that reason, `pending` is true: call
-`receive_data(b"")` after other connections have had their turn, and pass no more data until it is false.
+Each call decompresses a bounded number of bytes (`WSSettings.inflate_step`). Each step costs `STEP_COST`
+bytes in addition to its output, because a chunk may contain many tiny messages. A call that reaches the
+bound sets `pending`: call `receive_data(b"")` after other connections have been served, and pass no more
+data until `pending` is false.
 
-What is refused, and why
-------------------------
-As in `ws_frames`, `ws_message` and `ws_deflate`. Here: a continuation without a message, and a message inside
-another (section 5.4); too many fragments or control frames.
+Rejected input
+--------------
+See also `ws_frames`, `ws_message` and `ws_deflate`. This module rejects a continuation frame outside a
+message and a new message inside another (section 5.4), and too many fragments or control frames.
 
-Nothing is read behind a close frame or a fault (sections 5.5.1 and 7.1.7).
+Nothing is read after a close frame or an error (sections 5.5.1 and 7.1.7).
 
 Limits
 ------
@@ -35,10 +36,10 @@ Limits
 setting                 default     precedent
 ======================  ==========  ==========================================================================
 `max_message_size`      10 MiB      Tornado's ``websocket_max_message_size``; after decompression
-`max_fragments`         4,096       none: fragments beyond one for each 32 bytes; Autobahn sends 64 bytes each
-`max_control_frames`    1,024       none: in one chunk; a chunk of 64 KiB has room for 10,922
-`max_inflation_ratio`   none        of a message over 1 MiB; deflate reaches 1,032, text 5 to 20
-`inflate_step`          256 KiB     what one connection may do before another has its turn
+`max_fragments`         4,096       none; one more fragment for every 32 bytes; Autobahn sends 64 bytes each
+`max_control_frames`    1,024       none; counted per call; 64 KiB can hold 10,922 control frames
+`max_inflation_ratio`   none        for messages over 1 MiB; deflate reaches 1,032, text 5 to 20
+`inflate_step`          256 KiB     the share of one connection before others are served
 ======================  ==========  ==========================================================================
 """
 
@@ -86,9 +87,9 @@ __all__ = [
     "clipped",
 ]
 
-#: What a step of decompression costs besides its output, in bytes of output: many messages may be tiny.
+#: The fixed cost of a decompression step, in bytes of output: it bounds the number of tiny messages per call.
 STEP_COST: Final = 512
-#: Bytes of a message that pay for one fragment beyond `WSSettings.max_fragments`.
+#: Bytes of a message that permit one fragment more than `WSSettings.max_fragments`.
 BYTES_PER_FRAGMENT: Final = 32
 
 _TEXT: Final = FIN | Opcode.TEXT.value
@@ -104,20 +105,20 @@ _NO_POLICY: Final = DeflatePolicy()
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class WSSettings:
-    """Bounds on what a peer may cost. One for all connections; immutable.
+    """Limits on the resources that a peer may use. Immutable; share one object among all connections.
 
-    :raises ValueError: if one is negative, or `inflate_step` is 0.
+    :raises ValueError: if a limit is negative, or `inflate_step` is 0.
     """
 
-    #: A message's bytes after decompression.
+    #: The maximum size of a message after decompression, in bytes.
     max_message_size: int = 10 * 1024 * 1024
-    #: Frames of one message, beyond one for each 32 bytes of it.
+    #: The maximum number of frames of a message, in addition to one for every 32 bytes of it.
     max_fragments: int = 4096
-    #: Control frames in one chunk.
+    #: The maximum number of control frames in one call of `WSConnection.receive_data`.
     max_control_frames: int = 1024
-    #: Times that a message may grow in decompression once it is over 1 MiB.
+    #: The maximum ratio of decompressed to compressed size of a message over 1 MiB.
     max_inflation_ratio: float = math.inf
-    #: Bytes that one call decompresses.
+    #: The maximum number of bytes that one call decompresses.
     inflate_step: int = 256 * 1024
 
     def __post_init__(self) -> None:
@@ -125,27 +126,27 @@ class WSSettings:
             if getattr(self, field.name) < 0:
                 raise ValueError(f"{field.name} must not be negative, got {getattr(self, field.name)}")
         if not self.inflate_step:
-            raise ValueError("inflate_step must not be 0: no compressed message could be read")
+            raise ValueError("inflate_step must be positive: with 0 no compressed message could be read")
 
 
-#: What a `WSConnection` uses unless told otherwise.
+#: The default settings of a `WSConnection`.
 DEFAULT: Final = WSSettings()
 
 
 class State(enum.Enum):
-    """Where a connection is between the opening handshake and its end."""
+    """The state of a connection after the opening handshake."""
 
     OPEN = "open"
-    CLOSING = "closing"  #: we have sent a close frame, and read on until the peer's
-    CLOSED_BY_PEER = "closed by the peer"  #: the peer has sent one, and we have not
-    FAILED = "failed"  #: the peer is at fault, and we have not sent a close frame
+    CLOSING = "closing"  #: this side has sent a close frame and reads until that of the peer
+    CLOSED_BY_PEER = "closed by the peer"  #: the peer has sent a close frame, this side has not
+    FAILED = "failed"  #: the peer has violated the protocol, and this side has not sent a close frame
     CLOSED = "closed"  #: nothing more is read or sent
 
-    # In C: each chunk asks what may be done in its connection's state.
+    # Enum.__hash__ is a Python function; each call of `receive_data` looks its state up in a set.
     __hash__ = object.__hash__
 
 
-#: From each state, where a connection may go.
+#: The states that may follow each state.
 TRANSITIONS: dict[State, frozenset[State]] = {
     State.OPEN: frozenset({State.CLOSING, State.CLOSED_BY_PEER, State.FAILED, State.CLOSED}),
     State.CLOSING: frozenset({State.CLOSED}),
@@ -153,7 +154,7 @@ TRANSITIONS: dict[State, frozenset[State]] = {
     State.FAILED: frozenset({State.CLOSED}),
     State.CLOSED: frozenset(),
 }
-#: What each thing that happens leads to. What is not here changes nothing.
+# The next state after each kind of event. A state that is not listed does not change.
 _ON_CLOSE_SENT = {
     State.OPEN: State.CLOSING,
     State.CLOSED_BY_PEER: State.CLOSED,
@@ -162,13 +163,13 @@ _ON_CLOSE_SENT = {
 _ON_CLOSE_RECEIVED = {State.OPEN: State.CLOSED_BY_PEER, State.CLOSING: State.CLOSED}
 _ON_FAULT = {State.OPEN: State.FAILED, State.CLOSING: State.CLOSED}
 _READING = frozenset({State.OPEN, State.CLOSING})
-#: Section 5.5.1: what is being sent may be sent to its end when the peer's close frame comes; and the answers
-#: to what came before a fault leave before our close frame.
+# Section 5.5.1: a message that is being sent may be completed after the peer's close frame has arrived. The
+# replies to messages before an error are sent before the close frame, too.
 _SENDING = frozenset({State.OPEN, State.CLOSED_BY_PEER, State.FAILED})
 
 
 def clipped(reason: str) -> str:
-    """As much of `reason` as a close frame takes: `MAX_REASON` bytes of UTF-8, whole characters."""
+    """Return `reason`, cut to the `MAX_REASON` bytes of UTF-8 that a close frame can carry."""
     return reason.encode("utf-8", "replace")[:MAX_REASON].decode("utf-8", "ignore")
 
 
@@ -176,16 +177,18 @@ def clipped(reason: str) -> str:
 
 
 class WSConnection:
-    """One WebSocket, from the end of its opening handshake on.
+    """The protocol state of one WebSocket after its opening handshake.
 
-    :param settings: bounds; share one among connections.
-    :param keys: for a client: gives four random bytes, anew for each frame (section 5.3). None for a server.
-    :param parameters: what the handshake agreed on about compression; None for no compression.
-    :param policy: what was negotiated with; level, memory level and threshold are taken from it.
-    :ivar state: where the connection is.
-    :ivar sendable: `message` may be called.
-    :ivar plain: the same, and what is sent is neither masked nor compressed.
-    :ivar pending: data that was passed has not been looked at: call ``receive_data(b"")`` soon.
+    :param settings: the limits; share one object among connections.
+    :param keys: for a client, a function that returns a new masking key of four random bytes for each frame
+        (section 5.3); None for a server.
+    :param parameters: the compression parameters agreed on in the handshake; None for no compression.
+    :param policy: the policy of the negotiation, which provides the compression level, the memory level and
+        the threshold.
+    :ivar state: the state of the connection.
+    :ivar sendable: whether `message` may be called.
+    :ivar plain: whether `message` may be called and its frames are neither masked nor compressed.
+    :ivar pending: whether some of the data passed is still unprocessed: call ``receive_data(b"")`` soon.
     """
 
     __slots__ = (
@@ -216,16 +219,16 @@ class WSConnection:
         self._deflate = None if parameters is None else Deflate(parameters, policy, keys is None)
         self._rest = b""
         self._message: IncomingMessage | None = None
-        # Whether the next byte begins a frame that the short loops may take.
+        # Whether the next byte starts a frame that the loops of `ws_short_frames` may decode.
         self._direct = settings.max_message_size >= MAX_CONTROL_PAYLOAD
         self.plain = keys is None and parameters is None
 
     # -- receiving --
 
     def receive_data(self, data: bytes) -> list[Event]:
-        """Take the next bytes of the peer.
+        """Process the next bytes received from the peer.
 
-        :return: what they complete, in order.
+        :returns: the events that they complete, in order.
         """
         events: list[Event] = []
         try:
@@ -242,15 +245,15 @@ class WSConnection:
         return events
 
     def receive_eof(self) -> None:
-        """The peer will send nothing more. Without its close frame that is an abnormal end (1006).
+        """Process the end of the input. Without a close frame the connection ends abnormally (1006).
 
-        Behind a close frame or a fault it changes nothing: `close` can still be sent.
+        After a close frame or an error this changes nothing: `close` can still be called.
         """
         if self.state in _READING:
             self._enter(State.CLOSED)
 
     def _receive(self, data: bytes, events: list[Event]) -> None:
-        """The general way."""
+        """Process input on the slow path."""
         if self.state not in _READING:
             return
         if self._rest:
@@ -266,7 +269,7 @@ class WSConnection:
             )
 
     def _advance(self, data: bytes, events: list[Event]) -> int:
-        """Take what is there; gives the position of the first byte that has to be kept."""
+        """Process all complete input; return the position of the first byte that must be buffered."""
         self.pending = False
         at, end = 0, len(data)
         budget = self._settings.inflate_step
@@ -307,14 +310,14 @@ class WSConnection:
             controls -= 1
             if controls < 0:
                 limit = self._settings.max_control_frames
-                raise PolicyViolation(f"more than {limit} control frames at once (max_control_frames)")
+                raise PolicyViolation(f"more than {limit} control frames at a time (max_control_frames)")
             at = position + length
             self._take_control(first & 0x0F, data[position:at], key, events)
             if self.state not in _READING:
                 return at
 
     def _take_short(self, data: bytes, at: int, events: list[Event]) -> int:
-        """Take short data frames from ``data[at:]``; gives the position behind them."""
+        """Decode short data frames in ``data[at:]``; return the position after them."""
         first, message, settings = data[at], self._message, self._settings
         masked = self._keys is None
         if message is None:
@@ -328,7 +331,7 @@ class WSConnection:
         else:
             room = message.max_wire_size - message.wire_size
             most = self._most_fragments(message) - message.fragments
-        # No payload is longer than its frame.
+        # A payload is shorter than its frame, so a limit on the frames limits the payloads, too.
         end = min(len(data), at + min(room, PIECE))
         at, payloads, final = take_fragments(data, at, end, masked, most)
         payload = b"".join(payloads)
@@ -339,7 +342,7 @@ class WSConnection:
         return at
 
     def _whole(self, first: int, payload: bytes, key: bytes) -> str | bytes:
-        """A message in one frame that has come as a whole and is not compressed."""
+        """Return the message in a complete, uncompressed frame."""
         limit = self._settings.max_message_size
         if len(payload) > limit:
             raise too_large(limit)
@@ -348,22 +351,22 @@ class WSConnection:
         return payload if first == _BINARY else payload.decode()
 
     def _begin_frame(self, first: int, length: int, key: bytes) -> None:
-        """The header of a data frame has come."""
+        """Process the header of a data frame."""
         message = self._message
         continues = first & 0x0F == _CONTINUATION
         if message is None:
             if continues:
-                raise ProtocolError("a continuation frame without a message to continue")
+                raise ProtocolError("continuation frame without a message to continue")
             message = self._begin(first)
         elif not continues:
-            raise ProtocolError("a new message before the last fragment of the previous one")
+            raise ProtocolError("new message before the final fragment of the previous one")
         message.begin_frame(first, length, key)
         most = self._most_fragments(message)
         if message.fragments > most:
-            raise PolicyViolation(f"a message in more than {most} fragments (max_fragments)")
+            raise PolicyViolation(f"message has more than {most} fragments (max_fragments)")
 
     def _begin(self, first: int) -> IncomingMessage:
-        """Begin a message that has not come as a whole, or is compressed, or long and in fragments."""
+        """Start a message that is incomplete, compressed, or both long and fragmented."""
         inflater = None
         if first & RSV1 and self._deflate is not None:
             inflater = self._deflate.inflater()
@@ -374,7 +377,7 @@ class WSConnection:
         return message
 
     def _most_fragments(self, message: IncomingMessage) -> int:
-        """How many fragments what has come of a message pays for."""
+        """Return the maximum number of fragments for the current size of a message."""
         return self._settings.max_fragments + message.wire_size // BYTES_PER_FRAGMENT
 
     def _complete(self, message: IncomingMessage, events: list[Event]) -> None:
@@ -397,7 +400,7 @@ class WSConnection:
 
     def _fail(self, error: WebSocketError, events: list[Event]) -> None:
         self._enter(_ON_FAULT[self.state])
-        # Frames of this call, which know `sse`, hang on the traceback, and on the error that it came of.
+        # The frames in the traceback refer to `events`, and `events` to the error: a reference cycle.
         error.__context__ = None
         events.append(Failed(error.close_code, error.with_traceback(None)))
 
@@ -416,9 +419,9 @@ class WSConnection:
     # -- sending --
 
     def message(self, message: str | bytes, binary: bool = False) -> bytes:
-        """The frame of a message.
+        """Return the frame for a message.
 
-        :param message: text, or its UTF-8; with `binary` any bytes.
+        :param message: text or its UTF-8 encoding; with `binary`, any bytes.
         :raises ValueError: if nothing may be sent any more; see `sendable`.
         """
         payload = message if type(message) is bytes or not isinstance(message, str) else message.encode()
@@ -426,7 +429,7 @@ class WSConnection:
         if self.plain and size < 126:
             return (SHORT_BINARY if binary else SHORT_TEXT)[size] + payload
         if not self.sendable:
-            raise ValueError(f"no message can be sent: the WebSocket is {self.state.value}")
+            raise ValueError(f"cannot send a message: the WebSocket is {self.state.value}")
         first = _BINARY if binary else _TEXT
         deflate = self._deflate
         if deflate is not None and deflate.worthwhile(size):
@@ -435,16 +438,17 @@ class WSConnection:
         return self._frame(first, payload)
 
     def shared(self, message: SharedMessage) -> bytes:
-        """The frame of a message that goes to many connections: encoded, and compressed, but once.
+        """Return the frame for a message to many connections, which is encoded and compressed only once.
 
-        What is shared is compressed on its own; this connection's compressor begins anew behind it.
+        A shared message is compressed separately from all others. The compressor of this connection is
+        released: its next message must not refer to data from before the shared one.
 
         :raises ValueError: as `message` does.
         """
         if not self.sendable:
-            raise ValueError(f"no message can be sent: the WebSocket is {self.state.value}")
+            raise ValueError(f"cannot send a message: the WebSocket is {self.state.value}")
         if self._keys is not None:
-            return self.message(message.payload, message.first == _BINARY)  # each mask is another one
+            return self.message(message.payload, message.first == _BINARY)  # each frame has its own mask
         deflate = self._deflate
         if deflate is None or not deflate.worthwhile(len(message.payload)):
             return message.plain
@@ -452,26 +456,27 @@ class WSConnection:
         return message.compressed(deflate.window_bits, deflate.policy)
 
     def ping(self, payload: bytes = b"") -> bytes:
-        """The frame of a ping, which the peer will answer with the same payload.
+        """Return a ping frame; the peer replies with a pong that has the same payload.
 
-        :raises ValueError: if the payload is over 125 bytes, or nothing may be sent any more.
+        :raises ValueError: if the payload exceeds 125 bytes, or nothing may be sent any more.
         """
         if not self.sendable:
-            raise ValueError(f"no ping can be sent: the WebSocket is {self.state.value}")
+            raise ValueError(f"cannot send a ping: the WebSocket is {self.state.value}")
         return self._control(Opcode.PING, payload)
 
     def pong(self, payload: bytes = b"") -> bytes:
-        """The frame of a pong; nothing once this side has closed.
+        """Return a pong frame, or empty bytes if this side has sent its close frame.
 
-        :raises ValueError: if the payload is over 125 bytes.
+        :raises ValueError: if the payload exceeds 125 bytes.
         """
         return self._control(Opcode.PONG, payload) if self.sendable else b""
 
     def close(self, code: int | None = None, reason: str = "") -> bytes:
-        """The close frame that begins or answers the closing handshake; nothing if there was one already.
+        """Return the close frame that starts or completes the closing handshake.
 
-        :param code: None for none; with a reason it is 1000.
-        :param reason: for people; up to 123 bytes of UTF-8, see `clipped`.
+        :param code: the close code; None sends none, or 1000 if there is a reason.
+        :param reason: a description for logs; at most 123 bytes of UTF-8, see `clipped`.
+        :returns: the frame, or empty bytes if this side has already sent one.
         :raises ValueError: if the code must not be sent, or the reason is too long.
         """
         payload = close_payload(code, reason)
@@ -481,14 +486,14 @@ class WSConnection:
         return self._frame(FIN | Opcode.CLOSE, payload)
 
     def release(self) -> None:
-        """Give back what memory can be spared until the next message is sent: the compressor."""
+        """Release the memory of the compressor until the next message is sent."""
         if self._deflate is not None:
             self._deflate.release()
 
     def _control(self, opcode: int, payload: bytes) -> bytes:
         if len(payload) > MAX_CONTROL_PAYLOAD:
             raise ValueError(
-                f"a control frame takes {MAX_CONTROL_PAYLOAD} bytes of payload, not {len(payload)}"
+                f"control frame payload must not exceed {MAX_CONTROL_PAYLOAD} bytes, got {len(payload)}"
             )
         return self._frame(FIN | opcode, payload)
 

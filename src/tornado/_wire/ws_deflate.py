@@ -1,35 +1,36 @@
-"""permessage-deflate: what is agreed about compression, and carrying it out (RFC 7692).
+"""permessage-deflate: the negotiation of compression, the compressor and the decompressor (RFC 7692).
 
 Theory of operation
 -------------------
-Negotiation is pure. A server walks a client's offers in order and takes the first that it can live with
-(`accept_offer`); a client writes offers (`make_offers`) and checks what the server made of them
-(`check_answer`). Both are told by a `DeflatePolicy` what this side wants; the outcome is a
-`DeflateParameters`, a value that compares by content and is shared by all connections that agreed on it.
+The negotiation consists of pure functions. A server checks the offers of a client in order and accepts the
+first valid one (`accept_offer`). A client makes offers (`make_offers`) and checks the response of the server
+(`check_answer`). A `DeflatePolicy` holds the settings of this side; the result is a `DeflateParameters`, a
+value that compares by content and that all connections with the same parameters share.
 
-A `Deflate` is one connection's part, and nothing but four references until something is compressed: both
-contexts are made on first use. The compressor (about 256 KiB at zlib's defaults, 52 KiB with 11 bits of
-window and memory level 4) may be given back at any time (`Deflate.release`): what a new one writes refers to
-nothing before it, which every decompressor takes. The decompressor (about 40 KiB) may be given back only
-where the peer has agreed not to refer to earlier messages, and there it goes at the end of each message.
+A `Deflate` holds the state of one connection. It consists of a few references until data is compressed:
+both contexts are created on first use. The compressor (about 256 KiB with zlib's defaults, 52 KiB with a
+window of 11 bits and memory level 4) may be released at any time (`Deflate.release`): the output of a new
+compressor does not refer to earlier data, and every decompressor accepts that. The decompressor (about
+40 KiB) can be released only if the peer has agreed not to refer to earlier messages; it is then released at
+the end of each message.
 
-Decompression goes in steps of a size that the caller gives, so that a few bytes that expand to many neither
-take memory nor hold up the loop; what has not been read is kept by the caller.
+The caller sets the size of each decompression step, so a small input with a large output neither exhausts
+memory nor blocks the event loop. The caller also keeps the input that has not been consumed.
 
-What is refused, and why
-------------------------
-An offer with a parameter that is unknown, repeated or out of range is passed over, as section 7.1 asks; an
-answer with one fails the connection, and so does an answer that grants what was not offered or withholds what
-was required. Data behind a final block of DEFLATE, other than the padding that section 7.2.3.5 describes:
-nobody writes it, and each such block would cost a new context. After a final block the next message may not
-refer to earlier ones.
+Rejected input
+--------------
+A server ignores an offer with an unknown, repeated or invalid parameter, as section 7.1 requires. A client
+fails the connection if the response has such a parameter, accepts more than the client offered, or lacks a
+parameter that the client required. Data after a final block of DEFLATE, other than the padding of section
+7.2.3.5, is rejected: no known program sends it, and each such block would cost a new context. After a final
+block, the next message must not refer to earlier ones.
 
-zlib cannot write with a window of 8 bits (256 bytes); where only that is agreed, messages leave uncompressed,
-which section 6 allows.
+zlib cannot compress with a window of 8 bits (256 bytes). If the peer permits no larger one, messages are sent
+uncompressed, which section 6 allows.
 
 Limits
 ------
-The inflated size is bounded by the caller, step by step.
+The caller limits the size of the decompressed data, step by step.
 """
 
 from __future__ import annotations
@@ -57,12 +58,13 @@ __all__ = [
 ]
 
 EXTENSION: Final = "permessage-deflate"
-#: Section 7.2.1: what a message's end loses and a reader adds: an empty block without compression.
+#: Section 7.2.1: an empty uncompressed block, which the sender removes from the end of each message and the
+#: receiver appends.
 TAIL: Final = b"\x00\x00\xff\xff"
-#: The most compressed data that is handed to zlib at once: what it leaves unread is copied at each step.
+#: The maximum size of compressed data passed to zlib in one step, in bytes. Each step copies the rest of it.
 PIECE: Final = 64 * 1024
 
-_SMALLEST_WINDOW: Final = 9  # zlib's for raw DEFLATE
+_SMALLEST_WINDOW: Final = 9  # the minimum of zlib for raw DEFLATE
 # Sections 7.1.2.1 and 7.1.2.2: a decimal integer from 8 to 15 without leading zeros.
 _window_bits = re.compile(r"[89]|1[0-5]").fullmatch
 
@@ -74,41 +76,42 @@ _CLIENT_BITS = "client_max_window_bits"
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class DeflatePolicy:
-    """What this side wants of compression. One for all connections; immutable.
+    """The compression settings of this side. Immutable; share one object among all connections.
 
-    :raises ValueError: if a number is out of zlib's or RFC 7692's range.
+    :raises ValueError: if a number is outside the range of zlib or RFC 7692.
     """
 
-    #: The server compresses each message on its own: less memory, a lower ratio.
+    #: Whether the server compresses each message separately, which saves memory and costs compression ratio.
     server_no_context_takeover: bool = False
-    #: The client does.
+    #: Whether the client compresses each message separately.
     client_no_context_takeover: bool = False
-    #: The binary logarithm of the server's window in bytes, 8 to 15.
+    #: The base-2 logarithm of the server's window size in bytes, 8 to 15.
     server_max_window_bits: int = 15
-    #: That of the client's; a server can ask for it only of clients that say they are able to.
+    #: The base-2 logarithm of the client's window size in bytes, 8 to 15. A server can limit it only for
+    #: clients that announce support for this parameter.
     client_max_window_bits: int = 15
-    #: zlib's level: 0 to 9, or -1 for its default.
+    #: The compression level of zlib: 0 to 9, or -1 for the default.
     level: int = -1
-    #: zlib's memory level, 1 to 9: the compressor takes 2 ** (level + 9) bytes besides the window.
+    #: The memory level of zlib, 1 to 9: the compressor uses 2 ** (mem_level + 9) bytes besides the window.
     mem_level: int = 8
-    #: Messages of fewer bytes are not compressed.
+    #: The minimum size of a message to compress, in bytes.
     threshold: int = 0
 
     def __post_init__(self) -> None:
         for name in (_SERVER_BITS, _CLIENT_BITS):
             if not 8 <= getattr(self, name) <= 15:
-                raise ValueError(f"{name} is 8 to 15, not {getattr(self, name)}")
+                raise ValueError(f"{name} must be between 8 and 15, got {getattr(self, name)}")
         if not -1 <= self.level <= 9:
-            raise ValueError(f"level, that of compression, is -1 to 9, not {self.level}")
+            raise ValueError(f"level (compression_level) must be between -1 and 9, got {self.level}")
         if not 1 <= self.mem_level <= 9:
-            raise ValueError(f"mem_level is 1 to 9, not {self.mem_level}")
+            raise ValueError(f"mem_level must be between 1 and 9, got {self.mem_level}")
         if self.threshold < 0:
-            raise ValueError(f"threshold is a number of bytes, not {self.threshold}")
+            raise ValueError(f"threshold must be a non-negative number of bytes, got {self.threshold}")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class DeflateParameters:
-    """What both sides agreed on (RFC 7692 section 7.1)."""
+    """The parameters that both sides agreed on (RFC 7692 section 7.1)."""
 
     server_no_context_takeover: bool = False
     client_no_context_takeover: bool = False
@@ -120,7 +123,7 @@ class DeflateParameters:
 def _shared(
     server_no_takeover: bool, client_no_takeover: bool, server_bits: int, client_bits: int
 ) -> DeflateParameters:
-    """One object for all connections that agreed on the same."""
+    """Return the object that all connections with these parameters share."""
     return DeflateParameters(server_no_takeover, client_no_takeover, server_bits, client_bits)
 
 
@@ -128,10 +131,10 @@ def _shared(
 
 
 def accept_offer(offers: Iterable[Extension], policy: DeflatePolicy) -> tuple[DeflateParameters, str] | None:
-    """A server's choice among a client's offers.
+    """Choose among the offers of a client.
 
-    :return: what is agreed, and the value of the answer's ``Sec-WebSocket-Extensions``; None if there is no
-        offer that can be accepted.
+    :returns: the parameters, and the value of ``Sec-WebSocket-Extensions`` in the response; None if there is
+        no acceptable offer.
     """
     for offer in offers:
         if offer.name == EXTENSION:
@@ -142,7 +145,7 @@ def accept_offer(offers: Iterable[Extension], policy: DeflatePolicy) -> tuple[De
 
 
 def _read_parameters(extension: Extension, is_offer: bool) -> dict[str, int | None] | None:
-    """The parameters by name, checked each by itself; None if one of them is not as it should be."""
+    """Return the parameters by name; None if one of them is invalid. Combinations are not checked."""
     found: dict[str, int | None] = {}
     for name, value in extension.parameters:
         if name in found:
@@ -175,7 +178,7 @@ def _answer(wanted: dict[str, int | None], policy: DeflatePolicy) -> tuple[Defla
     if server_bits < 15 or _SERVER_BITS in wanted:
         parameters.append((_SERVER_BITS, str(server_bits)))
     if _CLIENT_BITS in wanted:
-        # Section 7.1.2.2: only a client that names this parameter understands it in the answer.
+        # Section 7.1.2.2: the server may send this parameter only if the client has offered it.
         client_bits = min(policy.client_max_window_bits, wanted[_CLIENT_BITS] or 15)
         if client_bits < 15:
             parameters.append((_CLIENT_BITS, str(client_bits)))
@@ -184,10 +187,11 @@ def _answer(wanted: dict[str, int | None], policy: DeflatePolicy) -> tuple[Defla
 
 
 def make_offers(policy: DeflatePolicy) -> str:
-    """A client's offers, the preferred one first.
+    """Return the offers of a client, the preferred one first.
 
-    A second offer with ``client_no_context_takeover`` is for servers that take none without it. It cannot
-    stand in the first: there it would be a promise, whatever the server answers (section 7.1.1.2).
+    Some servers accept only offers with ``client_no_context_takeover``; the second offer is for them. The
+    first must not contain it, because it would bind the client whatever the server responds (section
+    7.1.1.2).
     """
     required: list[tuple[str, str | None]] = []
     if policy.server_no_context_takeover:
@@ -203,15 +207,16 @@ def make_offers(policy: DeflatePolicy) -> str:
 
 
 def check_answer(answer: Extension, policy: DeflatePolicy) -> DeflateParameters:
-    """What a server agreed to, held against the offers that `make_offers` writes for the same policy.
+    """Check the response of a server against the offers that `make_offers` made for the same policy.
 
-    :raises HandshakeError: if it is not among them (section 7.1: the client fails the connection).
+    :returns: the parameters agreed on.
+    :raises HandshakeError: if the response matches no offer (section 7.1: the client fails the connection).
     """
     found = _read_parameters(answer, is_offer=False)
     if found is None:
-        raise HandshakeError(f"Sec-WebSocket-Extensions: not acceptable: {format_extension(answer)}")
+        raise HandshakeError(f"Sec-WebSocket-Extensions: invalid parameters: {format_extension(answer)}")
     if policy.server_no_context_takeover and _SERVER_TAKEOVER not in found:
-        raise HandshakeError(f"Sec-WebSocket-Extensions: {_SERVER_TAKEOVER} was offered and is missing")
+        raise HandshakeError(f"Sec-WebSocket-Extensions: the server did not accept {_SERVER_TAKEOVER}")
     server_bits = found.get(_SERVER_BITS) or 15
     if server_bits > policy.server_max_window_bits:
         raise _too_many_bits(_SERVER_BITS, server_bits, policy.server_max_window_bits)
@@ -227,14 +232,14 @@ def check_answer(answer: Extension, policy: DeflatePolicy) -> DeflateParameters:
 
 
 def _too_many_bits(name: str, bits: int, offered: int) -> HandshakeError:
-    return HandshakeError(f"Sec-WebSocket-Extensions: {name} is {bits}, offered was {offered}")
+    return HandshakeError(f"Sec-WebSocket-Extensions: {name} must not exceed {offered}, got {bits}")
 
 
 # -- compression --
 
 
 def compress_once(payload: bytes, window_bits: int, policy: DeflatePolicy) -> bytes:
-    """A message's payload, compressed with a context of its own that is gone afterwards."""
+    """Compress the payload of one message, without reference to other messages."""
     compressor = _compressor(window_bits, policy)
     return (compressor.compress(payload) + compressor.flush(zlib.Z_SYNC_FLUSH))[: -len(TAIL)]
 
@@ -244,49 +249,50 @@ def _compressor(window_bits: int, policy: DeflatePolicy) -> zlib._Compress:
 
 
 class Inflater:
-    """The decompressor of one direction, in steps of bounded size.
+    """A decompressor that works in steps of bounded size.
 
-    :ivar more: the latest step ended because its output was full: there may be more of it.
+    :ivar more: whether the latest step filled its output, so that more output may follow.
     """
 
     __slots__ = ("_stream", "_window_bits", "more")
 
     def __init__(self, window_bits: int) -> None:
-        # A window larger than agreed does no harm. Old versions of zlib write with 9 bits when told 8.
+        # A larger window than agreed is harmless. Old versions of zlib compress with 9 bits when 8 are set.
         self._window_bits = max(window_bits, _SMALLEST_WINDOW)
         self._stream = zlib.decompressobj(-self._window_bits)
         self.more = False
 
     def step(self, data: bytes, size: int) -> tuple[bytes, bytes]:
-        """Decompress up to ``size`` bytes, which is more than 0.
+        """Decompress one piece.
 
-        :return: these, and what of ``data`` has not been read.
-        :raises ProtocolError: if the data is no DEFLATE, or goes on behind a final block.
+        :param size: the maximum size of the output, in bytes; positive.
+        :returns: the output, and the part of ``data`` that has not been consumed.
+        :raises ProtocolError: if the data is not valid DEFLATE, or continues after a final block.
         """
         stream = self._stream
         try:
             output = stream.decompress(data, size)
         except zlib.error as error:
-            raise ProtocolError(f"the compressed data of a message is damaged: {error}") from None
+            raise ProtocolError(f"cannot decompress a message: {error}") from None
         if stream.eof:
-            # Sections 7.2.3.4 and 7.2.3.5: a final block, and one byte of padding before what `TAIL` is.
+            # Sections 7.2.3.4 and 7.2.3.5: a byte of padding may stand between a final block and `TAIL`.
             self.more = False
             if len(stream.unused_data) > 1 + len(TAIL) or stream.unused_data.strip(b"\0\xff"):
-                raise ProtocolError("a message goes on behind the final block of its compressed data")
+                raise ProtocolError("cannot decompress a message: data after the final block")
             return output, b""
         self.more = len(output) == size
         return output, stream.unconsumed_tail
 
     def end_message(self) -> None:
-        """A message is complete. After a final block the next one begins with a new context."""
+        """Finish a message. If it ended with a final block, create a new context for the next one."""
         if self._stream.eof:
             self._stream = zlib.decompressobj(-self._window_bits)
 
 
 class Deflate:
-    """Compression on one connection.
+    """The compressor and the decompressor of one connection.
 
-    :param is_server: which side this is.
+    :param is_server: whether this side is the server.
     """
 
     __slots__ = ("_compressor", "_inflater", "_is_server", "parameters", "policy")
@@ -300,7 +306,7 @@ class Deflate:
 
     @property
     def window_bits(self) -> int:
-        """The binary logarithm of the window that this side may use for what it sends."""
+        """Return the base-2 logarithm of the maximum window of this side's compressor."""
         agreed = self.parameters
         return agreed.server_max_window_bits if self._is_server else agreed.client_max_window_bits
 
@@ -310,11 +316,11 @@ class Deflate:
         return agreed.server_no_context_takeover if self._is_server else agreed.client_no_context_takeover
 
     def worthwhile(self, size: int) -> bool:
-        """Whether a message of ``size`` bytes is to be compressed. An empty one never is."""
+        """Whether to compress a message of ``size`` bytes. An empty one is never compressed."""
         return size >= max(self.policy.threshold, 1) and self.window_bits >= _SMALLEST_WINDOW
 
     def compress(self, payload: bytes) -> bytes:
-        """A whole message's payload, which must not be empty, as it goes over the wire."""
+        """Compress the payload of a complete message, which must not be empty."""
         if self._no_takeover:
             return compress_once(payload, self.window_bits, self.policy)
         compressor = self._compressor
@@ -323,7 +329,7 @@ class Deflate:
         return (compressor.compress(payload) + compressor.flush(zlib.Z_SYNC_FLUSH))[: -len(TAIL)]
 
     def inflater(self) -> Inflater:
-        """The decompressor for the peer's next message, made if there is none."""
+        """Return the decompressor for the peer's next message; create it if necessary."""
         if self._inflater is None:
             agreed = self.parameters
             bits = agreed.client_max_window_bits if self._is_server else agreed.server_max_window_bits
@@ -331,7 +337,7 @@ class Deflate:
         return self._inflater
 
     def end_message(self) -> None:
-        """The peer's message is complete: give back or keep the decompressor, as agreed."""
+        """Finish a message of the peer: release or keep the decompressor, as agreed."""
         agreed = self.parameters
         if agreed.client_no_context_takeover if self._is_server else agreed.server_no_context_takeover:
             self._inflater = None
@@ -339,5 +345,5 @@ class Deflate:
             self._inflater.end_message()
 
     def release(self) -> None:
-        """Give the compressor back; the next message begins with a new one."""
+        """Release the compressor; the next message creates a new one."""
         self._compressor = None

@@ -1,8 +1,9 @@
-"""What can go wrong with a WebSocket, and the close code or the status that says so.
+"""Errors in WebSocket connections.
 
-One tree. `WebSocketError` is its root, public as `tornado.websocket.WebSocketError`. The four classes for
-faults of the peer carry, as `close_code`, what the connection is failed with (RFC 6455 section 7.4.1);
-`HandshakeError` is raised before there is a connection, and carries the status of the answer.
+The base class is `WebSocketError`, public as `tornado.websocket.WebSocketError`. Four subclasses mean that
+the peer has violated the protocol or a limit; their ``close_code`` is the code of the close frame that this
+side sends (RFC 6455 section 7.4.1). `HandshakeError` is raised before the connection is open; it has the
+status code of the response instead.
 """
 
 from __future__ import annotations
@@ -18,42 +19,42 @@ __all__ = [
 
 
 class WebSocketError(Exception):
-    """The root of what is raised about a WebSocket.
+    """The base class of errors in WebSocket connections.
 
-    :ivar close_code: what a connection is failed with.
+    :ivar close_code: the code of the close frame that this side sends.
     """
 
     close_code: int = 1002
 
 
 class ProtocolError(WebSocketError):
-    """A frame, or a sequence of frames, that RFC 6455 or RFC 7692 does not allow: 1002."""
+    """A frame or a sequence of frames violates RFC 6455 or RFC 7692: 1002."""
 
 
 class InvalidPayload(WebSocketError):
-    """Text, or the reason of a close frame, that is no UTF-8 (RFC 6455 section 8.1): 1007."""
+    """A text message or a close reason is not valid UTF-8 (RFC 6455 section 8.1): 1007."""
 
     close_code = 1007
 
 
 class PolicyViolation(WebSocketError):
-    """More frames than the limits on their number allow: 1008."""
+    """The number of frames exceeds a limit: 1008."""
 
     close_code = 1008
 
 
 class MessageTooLarge(WebSocketError):
-    """A message over the limit on its size, counted after decompression: 1009."""
+    """A message exceeds the limit on its size or on its compression ratio: 1009."""
 
     close_code = 1009
 
 
 class HandshakeError(WebSocketError):
-    """The opening handshake is not acceptable.
+    """The opening handshake is invalid.
 
-    :param message: what is at fault, with the name of the field.
-    :param status_code: the status a server answers with; without meaning for a client.
-    :param headers: fields that belong into this answer.
+    :param message: the problem, with the name of the header field.
+    :param status_code: the status code of a server's response; unused in a client.
+    :param headers: additional header fields of the response.
     """
 
     def __init__(

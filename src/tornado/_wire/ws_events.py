@@ -1,7 +1,7 @@
-"""What a WebSocket peer does besides sending messages, as values.
+"""The events that `tornado._wire.ws_connection.WSConnection` returns.
 
-A message needs none: it is a `str` or `bytes` itself, so that the commonest event costs no object. These are
-immutable and compare by what they hold; nothing is checked here, `tornado._wire.ws_connection` makes them.
+A message is returned as a plain `str` or `bytes`, because it is the most frequent event and needs no further
+object. The other events are immutable values that compare by content. They are not validated here.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ __all__ = ["Close", "Event", "Failed", "Ping", "Pong"]
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Ping:
-    """The peer asks for a `Connection.pong` with the same payload (section 5.5.2)."""
+    """The peer has sent a ping: send `WSConnection.pong` with the same payload (section 5.5.2)."""
 
     payload: bytes
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Pong:
-    """The peer has answered a ping, or says unasked that it is there (section 5.5.3)."""
+    """The peer has sent a pong, solicited by a ping or not (section 5.5.3)."""
 
     payload: bytes
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Close:
-    """The peer will send nothing more; answer with `Connection.close` and the same code (section 5.5.1).
+    """The peer has sent a close frame: send `WSConnection.close` with the same code (section 5.5.1).
 
-    :ivar code: None if the frame had none.
+    :ivar code: the close code, None if the frame has none.
     """
 
     code: int | None
@@ -40,10 +40,11 @@ class Close:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Failed:
-    """The peer is at fault: send `Connection.close` with this code and end the connection (section 7.1.7).
+    """The peer has violated the protocol or a limit: send `WSConnection.close` with this code, then close the
+    connection (section 7.1.7).
 
-    :ivar code: the close code that says so.
-    :ivar error: what was wrong.
+    :ivar code: the close code to send.
+    :ivar error: the error.
     """
 
     code: int

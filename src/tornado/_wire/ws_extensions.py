@@ -1,15 +1,15 @@
-"""The field ``Sec-WebSocket-Extensions`` (RFC 6455 section 9.1).
+"""Parser of the header field ``Sec-WebSocket-Extensions`` (RFC 6455 section 9.1).
 
 Theory of operation
 -------------------
-A value is walked from left to right by one pattern, each character looked at a bounded number of times. What
-is no list of extensions is refused as a whole, as section 9.1 asks, and not skipped over: two parties must
-not agree on two different sets of extensions.
+Regular expressions match the value from left to right and examine each character a bounded number of times.
+A malformed value is rejected as a whole, as section 9.1 requires. If malformed parts were skipped, the two
+sides could disagree about the set of extensions.
 
 Limits
 ------
-`MAX_EXTENSIONS` extensions, with `MAX_PARAMETERS` parameters each; browsers send one with one. The length of
-the field is bounded by the reader of the head.
+`MAX_EXTENSIONS` extensions with `MAX_PARAMETERS` parameters each; browsers send one extension with one
+parameter. The limit on the size of the head applies to the length of the field.
 """
 
 from __future__ import annotations
@@ -26,18 +26,19 @@ __all__ = ["MAX_EXTENSIONS", "MAX_PARAMETERS", "Extension", "format_extension", 
 MAX_EXTENSIONS: Final = 32
 MAX_PARAMETERS: Final = 16
 
-# RFC 9110 section 5.6.1.2: empty elements are passed over.
+# RFC 9110 section 5.6.1.2: empty list elements are ignored.
 _NAME = re.compile(rf"[ \t,]*+([{TCHAR}]++)[ \t]*+")
 _EMPTY = re.compile(r"[ \t,]*+")
-# extension-param = token [ "=" (token | quoted-string) ]; what is quoted has to be a token, too.
+# extension-param = token [ "=" (token | quoted-string) ]; the content of a quoted string must be a token.
 _PARAMETER = re.compile(rf';[ \t]*+([{TCHAR}]++)[ \t]*+(?:=[ \t]*+("?)([{TCHAR}]++)\2[ \t]*+)?')
 
 
 class Extension(NamedTuple):
     """One extension, offered or accepted.
 
-    :ivar name: in lower case.
-    :ivar parameters: names in lower case and values, None for those without, in order, repeated ones too.
+    :ivar name: the name in lower case.
+    :ivar parameters: pairs of a name in lower case and a value, None for a parameter without one; in order,
+        including repeated names.
     """
 
     name: str
@@ -45,9 +46,10 @@ class Extension(NamedTuple):
 
 
 def parse_extensions(values: Iterable[str]) -> list[Extension]:
-    """Read the lines of the field; the order is that of preference.
+    """Parse the values of the header field.
 
-    :raises HandshakeError: if one is no list of extensions, or there are too many.
+    :returns: the extensions, in the order of preference.
+    :raises HandshakeError: if a value is malformed, or a limit is exceeded.
     """
     found: list[Extension] = []
     for value in values:
@@ -63,13 +65,14 @@ def parse_extensions(values: Iterable[str]) -> list[Extension]:
 
 
 def _parse_one(value: str, position: int) -> tuple[Extension | None, int]:
-    """Return the first element from `position` on that is not empty, None if there is none, and where its
-    comma or the end is.
+    """Parse the first element at or after `position` that is not empty.
+
+    :returns: the extension, or None at the end, and the position of the comma after it or of the end.
     """
     match = _NAME.match(value, position)
     if match is None:
         if _EMPTY.fullmatch(value, position) is None:
-            raise HandshakeError(f"Sec-WebSocket-Extensions: no list of extensions: {shown(value)}")
+            raise HandshakeError(f"Sec-WebSocket-Extensions: malformed value {shown(value)}")
         return None, len(value)
     name = match[1].lower()
     parameters: list[tuple[str, str | None]] = []
@@ -82,11 +85,11 @@ def _parse_one(value: str, position: int) -> tuple[Extension | None, int]:
                 f"Sec-WebSocket-Extensions: {name} has more than {MAX_PARAMETERS} parameters"
             )
     if position < len(value) and value[position] != ",":
-        raise HandshakeError(f"Sec-WebSocket-Extensions: no list of extensions: {shown(value)}")
+        raise HandshakeError(f"Sec-WebSocket-Extensions: malformed value {shown(value)}")
     return Extension(name, tuple(parameters)), position
 
 
 def format_extension(extension: Extension) -> str:
-    """The inverse, for one extension."""
+    """Serialize one extension, the inverse of `parse_extensions`."""
     parameters = [name if value is None else f"{name}={value}" for name, value in extension.parameters]
     return "; ".join([extension.name, *parameters])

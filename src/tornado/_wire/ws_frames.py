@@ -1,26 +1,27 @@
-"""WebSocket frames: one frame's header, the mask, the close frame's payload (RFC 6455 sections 5 and 7.4).
+"""WebSocket frames: headers, masking and the payload of close frames (RFC 6455 sections 5 and 7.4).
 
 Theory of operation
 -------------------
-Everything here is a pure function. `read_header` looks at the first bytes of a frame and checks all that can
-be checked before the payload is there, the first two bytes as soon as they have come. `serialize_frame`
-writes a frame; the heads of frames without a mask of up to 125 bytes, nearly all there are, stand in a table,
-so that such a frame is one concatenation.
+This module consists of pure functions. `read_header` parses the header of a frame. It makes all checks that
+do not need the payload; it checks the first two bytes before the rest of the header has arrived.
+`serialize_frame` serializes a frame. Nearly all frames sent by servers are unmasked and have at most 125
+bytes of payload; tables hold the headers of such frames, so that serialization is one concatenation.
 
-Masks are applied in C: as one long number where the payload is short, through four tables of 256 bytes where
-it is long (`tornado.util._websocket_mask`; the border is measured).
+Masking uses operations implemented in C: on one large integer for a short payload, with four translation
+tables of 256 bytes for a long one (`tornado.util._websocket_mask`; the threshold was measured).
 
-What is refused, and why
-------------------------
-All of it with 1002. A reserved bit that no extension has defined and an opcode that nobody has assigned: what
-they mean is unknown (section 5.2). A control frame that is fragmented or longer than 125 bytes (section 5.5).
-A length not written in the fewest bytes, or with its highest bit set (section 5.2): two parties could read
-two lengths. A mask from a server, none from a client (section 5.1). A close frame with one byte, or with a
-code that must not be sent (sections 5.5.1 and 7.4).
+Rejected input
+--------------
+Each of these fails the connection with 1002: a reserved bit that no negotiated extension defines, or an
+unassigned opcode (section 5.2); a control frame that is fragmented or longer than 125 bytes (section 5.5); a
+payload length that is not encoded in the fewest bytes or has its most significant bit set, because
+implementations could disagree about its value (section 5.2); a masked frame from a server or an unmasked
+frame from a client (section 5.1); a close frame with a payload of one byte or with an invalid close code
+(sections 5.5.1 and 7.4).
 
 Limits
 ------
-A header has at most 14 bytes; a control frame's payload at most 125.
+A header has at most 14 bytes, the payload of a control frame at most 125.
 """
 
 from __future__ import annotations
@@ -53,14 +54,14 @@ FIN: Final = 0x80
 RSV1: Final = 0x40
 MASK: Final = 0x80
 
-#: Section 5.5: the bytes a control frame may carry.
+#: Section 5.5: the maximum payload of a control frame, in bytes.
 MAX_CONTROL_PAYLOAD: Final = 125
-#: The bytes of a close frame's reason, behind the code.
+#: The maximum length of a close reason, which follows the two bytes of the close code, in bytes.
 MAX_REASON: Final = MAX_CONTROL_PAYLOAD - 2
 
 
 class Opcode(enum.IntEnum):
-    """RFC 6455 section 5.2."""
+    """The type of a frame (RFC 6455 section 5.2)."""
 
     CONTINUATION = 0
     TEXT = 1
@@ -70,20 +71,21 @@ class Opcode(enum.IntEnum):
     PONG = 10
 
 
-# Plain numbers: an access to a member of an enumeration costs as much as reading a short frame's header.
+# Plain integers: access to an enum member takes as long as parsing the header of a short frame.
 _OPCODES = frozenset(int(opcode) for opcode in Opcode)
 
-#: The heads of text frames of 0 to 125 bytes without a mask, by their length.
+#: The headers of unmasked text frames, indexed by payload length (0 to 125 bytes).
 SHORT_TEXT: Final = tuple(bytes([FIN | Opcode.TEXT, size]) for size in range(126))
-#: The same of binary frames.
+#: The headers of unmasked binary frames, indexed by payload length (0 to 125 bytes).
 SHORT_BINARY: Final = tuple(bytes([FIN | Opcode.BINARY, size]) for size in range(126))
 
-# A short masked payload is unmasked as one number: the mask's, repeated and cut to its length (section 5.3).
-#: For payloads of 0 to 125 bytes: reads a frame's mask as a number, and its payload, from an offset.
+# A short payload is unmasked as one integer: payload ^ (key * REPEAT & CUT) (section 5.3). The tables are
+# indexed by payload length, 0 to 125 bytes.
+#: Functions that read the masking key, as an integer, and the payload of the frame at an offset.
 READ_MASKED: Final = tuple(struct.Struct(f"<2xI{size}s").unpack_from for size in range(126))
-#: What to multiply a mask with to repeat it.
+#: Factors that repeat a masking key over the length of the payload.
 REPEAT: Final = tuple(((1 << (size + 3) // 4 * 32) - 1) // 0xFFFFFFFF for size in range(126))
-#: The bits that the payload has.
+#: Bit masks that cut the repeated key to the length of the payload.
 CUT: Final = tuple((1 << 8 * size) - 1 for size in range(126))
 
 _read_16 = struct.Struct("!H").unpack_from
@@ -91,8 +93,8 @@ _read_64 = struct.Struct("!Q").unpack_from
 _write_16 = struct.Struct("!BBH").pack
 _write_64 = struct.Struct("!BBQ").pack
 
-# Sections 7.4.1 and 7.4.2, and IANA's registry (1012 to 1014). 1005, 1006 and 1015 are never sent, 1004 has
-# no meaning yet, and what is left below 3000 is kept for later versions of the protocol.
+# Sections 7.4.1 and 7.4.2, and the IANA registry (1012 to 1014). 1005, 1006 and 1015 must not be sent, 1004
+# is undefined, and the other codes below 3000 are reserved for later versions of the protocol.
 _REGISTERED = frozenset((1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014))
 
 
@@ -100,13 +102,13 @@ _REGISTERED = frozenset((1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1
 
 
 def read_header(data: bytes, at: int, masked: bool, may_compress: bool) -> tuple[int, int, bytes, int] | None:
-    """Read and check the header of the frame that begins at ``data[at]``.
+    """Parse and validate the header of the frame at ``data[at]``.
 
-    :param masked: whether the peer has to mask: it is a client.
-    :param may_compress: whether RSV1 has been given a meaning (RFC 7692 section 6).
-    :return: the first byte, the payload's length in bytes, the mask (empty for none) and where the payload
-        begins; None while the header is incomplete.
-    :raises ProtocolError: if the frame must not be like this.
+    :param masked: whether the peer must mask its frames, that is, whether it is a client.
+    :param may_compress: whether compression was negotiated, so that RSV1 is allowed (RFC 7692 section 6).
+    :returns: the first byte, the length of the payload in bytes, the masking key (empty for none) and the
+        position of the payload; None if the header is incomplete.
+    :raises ProtocolError: if the header is invalid.
     """
     end = len(data)
     if end - at < 2:
@@ -132,36 +134,34 @@ def _check_first_bytes(first: int, second: int, masked: bool, may_compress: bool
     if opcode not in _OPCODES:
         raise ProtocolError(f"unknown opcode {opcode}")
     if reserved and not (reserved == RSV1 and may_compress and opcode in (Opcode.TEXT, Opcode.BINARY)):
-        raise ProtocolError(f"reserved bits {reserved >> 4:03b} in a frame of opcode {opcode}")
+        raise ProtocolError(f"reserved bits {reserved >> 4:03b} in a frame with opcode {opcode}")
     if opcode >= Opcode.CLOSE:
         if not first & FIN:
-            raise ProtocolError("a control frame is fragmented")
+            raise ProtocolError("fragmented control frame")
         if second & 0x7F > MAX_CONTROL_PAYLOAD:
-            raise ProtocolError(f"a control frame is longer than {MAX_CONTROL_PAYLOAD} bytes")
+            raise ProtocolError(f"control frame longer than {MAX_CONTROL_PAYLOAD} bytes")
     if bool(second & MASK) is not masked:
-        raise ProtocolError(
-            "a frame from a client is not masked" if masked else "a frame from a server is masked"
-        )
+        raise ProtocolError("unmasked frame from a client" if masked else "masked frame from a server")
 
 
 def _read_length(data: bytes, position: int, marker: int) -> tuple[int, int]:
-    """The extended payload length, and the position behind it."""
+    """Read the extended payload length; return it with the position after it."""
     if marker == 126:
         (length,) = _read_16(data, position)
         position += 2
         if length < 126:
-            raise ProtocolError(f"the length {length} is written in more bytes than it needs")
+            raise ProtocolError(f"payload length {length} is encoded in more bytes than necessary")
         return length, position
     (length,) = _read_64(data, position)
     if length < 1 << 16:
-        raise ProtocolError(f"the length {length} is written in more bytes than it needs")
+        raise ProtocolError(f"payload length {length} is encoded in more bytes than necessary")
     if length >> 63:
-        raise ProtocolError("the highest bit of a frame's length is set")
+        raise ProtocolError("the most significant bit of a payload length is set")
     return length, position + 8
 
 
 def rotated(key: bytes, offset: int) -> bytes:
-    """The mask for what follows the first ``offset`` bytes of a payload (RFC 6455 section 5.3)."""
+    """Return the masking key for the payload after its first ``offset`` bytes (RFC 6455 section 5.3)."""
     offset &= 3
     return key[offset:] + key[:offset] if offset else key
 
@@ -172,32 +172,33 @@ def is_close_code(code: int) -> bool:
 
 
 def read_close_payload(payload: bytes) -> tuple[int | None, str]:
-    """The code of a close frame, None if it has none, and the reason (RFC 6455 section 5.5.1).
+    """Parse the payload of a close frame (RFC 6455 section 5.5.1).
 
-    :raises ProtocolError: if there is one byte, or a code that must not be sent.
-    :raises InvalidPayload: if the reason is no UTF-8.
+    :returns: the close code, None if the payload is empty, and the reason.
+    :raises ProtocolError: if the payload has one byte, or the code is invalid.
+    :raises InvalidPayload: if the reason is not valid UTF-8.
     """
     if not payload:
         return None, ""
     if len(payload) == 1:
-        raise ProtocolError("a close frame with one byte, where a code has two")
+        raise ProtocolError("close frame with one byte of payload: a close code has two")
     (code,) = _read_16(payload)
     if not is_close_code(code):
-        raise ProtocolError(f"close code {code} must not be sent")
+        raise ProtocolError(f"invalid close code {code}")
     try:
         return code, payload[2:].decode()
     except UnicodeDecodeError:
-        raise InvalidPayload("the reason of a close frame is not valid UTF-8") from None
+        raise InvalidPayload("close reason is not valid UTF-8") from None
 
 
 # -- writing --
 
 
 def serialize_frame(first: int, payload: bytes, key: bytes = b"") -> bytes:
-    """Write one frame.
+    """Serialize one frame.
 
-    :param first: its first byte: FIN, RSV1 and the opcode.
-    :param key: four bytes to mask it with, which a client has to; none for a server.
+    :param first: the first byte: FIN, RSV1 and the opcode.
+    :param key: the masking key of four bytes, required for a client; empty for a server.
     """
     size = len(payload)
     mask = MASK if key else 0
@@ -213,18 +214,20 @@ def serialize_frame(first: int, payload: bytes, key: bytes = b"") -> bytes:
 
 
 def close_payload(code: int | None, reason: str = "") -> bytes:
-    """What a close frame carries.
+    """Serialize the payload of a close frame.
 
-    :param code: None for a frame that carries nothing; a reason alone goes with 1000.
-    :raises ValueError: if the code must not be sent, or the reason has more than `MAX_REASON` bytes of UTF-8.
+    :param code: the close code; None for an empty payload, or for 1000 if there is a reason.
+    :raises ValueError: if the code must not be sent, or the reason exceeds `MAX_REASON` bytes of UTF-8.
     """
     if code is None:
         if not reason:
             return b""
         code = 1000
     if not is_close_code(code):
-        raise ValueError(f"close code {code} must not be sent (RFC 6455 section 7.4)")
+        raise ValueError(
+            f"close code must be 1000-1003, 1007-1014 or 3000-4999 (RFC 6455 section 7.4), got {code}"
+        )
     encoded = reason.encode()
     if len(encoded) > MAX_REASON:
-        raise ValueError(f"the reason for closing has {len(encoded)} bytes; a close frame takes {MAX_REASON}")
+        raise ValueError(f"close reason must not exceed {MAX_REASON} bytes of UTF-8, got {len(encoded)}")
     return code.to_bytes(2, "big") + encoded

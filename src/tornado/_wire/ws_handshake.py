@@ -1,27 +1,29 @@
-"""The opening handshake of a WebSocket, both sides (RFC 6455 section 4).
+"""The opening handshake of a WebSocket, on the server and in the client (RFC 6455 section 4).
 
 Theory of operation
 -------------------
-Pure functions over heads that the HTTP reader has validated. A server checks the request (`check_request`),
-which gives an `Offer`: what the client would like; the application chooses, and `answer_headers` writes the
-fields of the 101. A client writes its fields (`request_headers`) and checks the answer (`check_response`).
-The key is an argument: 16 bytes of the caller's randomness.
+This module consists of pure functions on message heads that the HTTP reader has validated. A server checks
+the request with `check_request`, which returns the `Offer` of the client. The application chooses among the
+offered options, and `answer_headers` returns the header fields of the 101 response. A client adds the fields
+of `request_headers` to its request and checks the response with `check_response`. The caller supplies the 16
+random bytes of the key.
 
-What is refused, and why
-------------------------
-A request that is not GET or HTTP/1.1, that does not say ``Upgrade: websocket`` and ``Connection: Upgrade``,
-or without a key of 16 bytes: each is how section 4.2.1 tells a WebSocket client from a form or a script that
-was made to send to the server. Two keys or two versions: which of them counts is anyone's guess. Another
-version than 13 is answered with 426 and the ones that are known (section 4.4); the drafts 7 and 8 frame in
-the same way, and are still taken.
+Rejected input
+--------------
+A server rejects a request that is not a GET in HTTP/1.1, that lacks ``Upgrade: websocket`` or ``Connection:
+Upgrade``, or that has no key of 16 bytes. These requirements of section 4.2.1 distinguish a WebSocket client
+from a form or a script that was made to send a request to the server. Two keys or two versions are rejected
+as ambiguous. The response to an unsupported version has status 426 and lists the supported ones (section
+4.4). Besides version 13 these are 7 and 8, drafts with the same framing.
 
-A client takes nothing but 101 with the very ``Sec-WebSocket-Accept`` that its key leads to, and nothing that
-it has not asked for (section 4.1): otherwise a server that does not speak the protocol, or a cache, could be
-taken for one that does.
+A client accepts only a 101 response whose ``Sec-WebSocket-Accept`` matches its key, and only options that it
+has offered (section 4.1). Otherwise it could mistake a server or a cache that does not implement the protocol
+for one that does.
 
 Limits
 ------
-`MAX_SUBPROTOCOLS` names offered; extensions as in `ws_extensions`; sizes are bounded by the reader of heads.
+At most `MAX_SUBPROTOCOLS` offered names; see `ws_extensions` for extensions. The limit on the size of the
+head applies to the length of the fields.
 """
 
 from __future__ import annotations
@@ -58,29 +60,29 @@ __all__ = [
     "request_headers",
 ]
 
-#: The versions of the protocol that are taken.
+#: The supported versions of the protocol.
 VERSIONS: Final = ("13", "8", "7")
-#: Subprotocols that a client may offer; real ones offer one to five.
+#: The maximum number of subprotocols that a client may offer; real clients offer one to five.
 MAX_SUBPROTOCOLS: Final = 64
-#: Section 1.3.
+# Section 1.3.
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
 class Fields(Protocol):
-    """What is asked of header fields: all lines of a name, in order, whatever its case."""
+    """A collection of header fields, such as `.HTTPHeaders`."""
 
     def get_list(self, name: str) -> list[str]:
-        """The values of `name`, one a line; empty if there is none."""
+        """Return the values of all fields called `name`, in order; the case of the name is ignored."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Offer:
-    """What a client that opens a WebSocket sends (RFC 6455 section 4.2.2, number 4).
+    """The options that a client offers in its handshake (RFC 6455 section 4.2.2, number 4).
 
-    :ivar key: its ``Sec-WebSocket-Key``.
-    :ivar version: of the protocol.
-    :ivar subprotocols: in the order of its preference.
-    :ivar extensions: likewise.
+    :ivar key: the value of ``Sec-WebSocket-Key``.
+    :ivar version: the version of the protocol.
+    :ivar subprotocols: the offered subprotocols, in the client's order of preference.
+    :ivar extensions: the offered extensions, in the client's order of preference.
     """
 
     key: str
@@ -89,22 +91,22 @@ class Offer:
     extensions: tuple[Extension, ...]
 
     def deflate(self, policy: DeflatePolicy | None) -> tuple[DeflateParameters, str] | None:
-        """What can be agreed about compression, with the field's value; None for no compression."""
+        """Negotiate compression; see `accept_offer`. Return None for no compression."""
         return None if policy is None else accept_offer(self.extensions, policy)
 
 
 def make_key(nonce: bytes) -> str:
-    """A ``Sec-WebSocket-Key`` of 16 random bytes.
+    """Return the ``Sec-WebSocket-Key`` for 16 random bytes.
 
-    :raises ValueError: if there are not 16 of them.
+    :raises ValueError: if `nonce` does not have 16 bytes.
     """
     if len(nonce) != 16:
-        raise ValueError(f"a key is made of 16 bytes, not {len(nonce)}")
+        raise ValueError(f"nonce must be 16 bytes, got {len(nonce)}")
     return base64.b64encode(nonce).decode("ascii")
 
 
 def accept_value(key: str) -> str:
-    """The ``Sec-WebSocket-Accept`` for a key.
+    """Return the ``Sec-WebSocket-Accept`` for a ``Sec-WebSocket-Key``.
 
     >>> accept_value("dGhlIHNhbXBsZSBub25jZQ==")
     's3pPLMBiTxaQ9kYGzzhZRbK+xOo='
@@ -117,22 +119,24 @@ def accept_value(key: str) -> str:
 
 
 def check_request(method: str, version: str, headers: Fields) -> Offer:
-    """Check a client's handshake (RFC 6455 section 4.2.1).
+    """Check the request of a client's handshake (RFC 6455 section 4.2.1).
 
-    :param version: of HTTP, as in ``HTTP/1.1``.
-    :raises HandshakeError: with the status to answer with.
+    :param version: the HTTP version, such as ``HTTP/1.1``.
+    :raises HandshakeError: if the request is not a valid handshake; it has the status code of the response.
     """
     if method != "GET" or version == "HTTP/1.0":
-        raise HandshakeError(f"a WebSocket is opened by GET and HTTP/1.1, not by {shown(method)}, {version}")
+        raise HandshakeError(
+            f"WebSocket handshake requires GET and HTTP/1.1, got {shown(method)}, {version}"
+        )
     if "websocket" not in _members(headers, "Upgrade"):
-        # RFC 9110 section 15.5.22 would have 426; programs know 400 from Tornado.
-        raise HandshakeError('the request does not say "Upgrade: websocket"')
+        # RFC 9110 section 15.5.22 suggests 426, but programs expect Tornado's 400.
+        raise HandshakeError('the request lacks the header field "Upgrade: websocket"')
     if "upgrade" not in _members(headers, "Connection"):
-        raise HandshakeError('the request does not say "Connection: Upgrade"')
+        raise HandshakeError('the request lacks the header field "Connection: Upgrade"')
     spoken = _only(headers, "Sec-WebSocket-Version")
     if spoken not in VERSIONS:
         known = ("Sec-WebSocket-Version", ", ".join(VERSIONS))
-        raise HandshakeError(f"version {shown(spoken)} of the WebSocket protocol is not known", 426, (known,))
+        raise HandshakeError(f"Sec-WebSocket-Version: unsupported version {shown(spoken)}", 426, (known,))
     key = _only(headers, "Sec-WebSocket-Key")
     _check_key(key)
     return Offer(
@@ -146,11 +150,11 @@ def check_request(method: str, version: str, headers: Fields) -> Offer:
 def answer_headers(
     offer: Offer, subprotocol: str | None = None, extensions: str | None = None
 ) -> list[tuple[str, str]]:
-    """The fields of a server's 101 (RFC 6455 section 4.2.2, number 5).
+    """Return the header fields of a server's 101 response (RFC 6455 section 4.2.2, number 5).
 
-    :param subprotocol: the one chosen.
-    :param extensions: the value that `Offer.deflate` gave.
-    :raises ValueError: if the subprotocol was not offered.
+    :param subprotocol: the chosen subprotocol, None for none.
+    :param extensions: the field value that `Offer.deflate` returned, None for none.
+    :raises ValueError: if the client did not offer the subprotocol.
     """
     fields = [
         ("Upgrade", "websocket"),
@@ -159,7 +163,8 @@ def answer_headers(
     ]
     if subprotocol is not None:
         if subprotocol not in offer.subprotocols:
-            raise ValueError(f"the client has not offered the subprotocol {subprotocol!r}")
+            offered = ", ".join(offer.subprotocols) or "none"
+            raise ValueError(f"subprotocol must be one of those offered ({offered}), got {subprotocol!r}")
         fields.append(("Sec-WebSocket-Protocol", subprotocol))
     if extensions is not None:
         fields.append(("Sec-WebSocket-Extensions", extensions))
@@ -172,7 +177,7 @@ def _check_key(key: str) -> None:
     except binascii.Error:
         decoded = b""
     if len(decoded) != 16:
-        raise HandshakeError(f"Sec-WebSocket-Key: not 16 bytes in base64: {shown(key)}")
+        raise HandshakeError(f"Sec-WebSocket-Key: expected 16 bytes in Base64, got {shown(key)}")
 
 
 def _read_subprotocols(headers: Fields) -> tuple[str, ...]:
@@ -184,22 +189,22 @@ def _read_subprotocols(headers: Fields) -> tuple[str, ...]:
         raise HandshakeError(f"Sec-WebSocket-Protocol: more than {MAX_SUBPROTOCOLS} subprotocols")
     for name in names:
         if not is_token(name):
-            raise HandshakeError(f"Sec-WebSocket-Protocol: {shown(name)} is no token")
+            raise HandshakeError(f"Sec-WebSocket-Protocol: {shown(name)} is not a token")
     if len(set(names)) != len(names):
-        raise HandshakeError("Sec-WebSocket-Protocol: a subprotocol is named twice")
+        raise HandshakeError("Sec-WebSocket-Protocol: duplicate subprotocol")
     return tuple(names)
 
 
 def _members(headers: Fields, name: str) -> list[str]:
-    """The members of a list, in lower case."""
+    """Return the elements of a list-based field, in lower case."""
     return [member.strip(" \t") for line in headers.get_list(name) for member in line.lower().split(",")]
 
 
 def _only(headers: Fields, name: str) -> str:
-    """The value of a field that has to be there once."""
+    """Return the value of a field that must occur exactly once."""
     values = headers.get_list(name)
     if len(values) != 1:
-        raise HandshakeError(f"{name}: {'more than one' if values else 'missing'}")
+        raise HandshakeError(f"{name}: {'more than one value' if values else 'missing'}")
     return values[0].strip(" \t")
 
 
@@ -209,11 +214,11 @@ def _only(headers: Fields, name: str) -> str:
 def request_headers(
     key: str, subprotocols: Sequence[str] = (), policy: DeflatePolicy | None = None
 ) -> list[tuple[str, str]]:
-    """The fields that a client's request has besides those of any request (RFC 6455 section 4.1).
+    """Return the header fields of a client's handshake, besides those of any request (RFC 6455 section 4.1).
 
-    :param key: from `make_key`.
-    :param policy: for compression; None to offer none.
-    :raises ValueError: if a subprotocol is no token, or named twice.
+    :param key: the key from `make_key`.
+    :param policy: the compression policy; None to offer no compression.
+    :raises ValueError: if a subprotocol is not a token, or occurs twice.
     """
     fields = [
         ("Upgrade", "websocket"),
@@ -223,7 +228,7 @@ def request_headers(
     ]
     if subprotocols:
         if len(set(subprotocols)) != len(subprotocols) or not all(map(is_token, subprotocols)):
-            raise ValueError(f"subprotocols are different tokens, not {list(subprotocols)!r}")
+            raise ValueError(f"subprotocols must be distinct tokens, got {list(subprotocols)!r}")
         fields.append(("Sec-WebSocket-Protocol", ", ".join(subprotocols)))
     if policy is not None:
         fields.append(("Sec-WebSocket-Extensions", make_offers(policy)))
@@ -237,21 +242,24 @@ def check_response(
     subprotocols: Sequence[str] = (),
     policy: DeflatePolicy | None = None,
 ) -> tuple[str | None, DeflateParameters | None]:
-    """Check a server's answer (RFC 6455 section 4.1, after "Once the client's opening handshake").
+    """Check the response of a server (RFC 6455 section 4.1, after "Once the client's opening handshake").
 
-    :param code: the status.
-    :param key: what was sent, as `subprotocols` and `policy` are.
-    :return: the subprotocol that the server chose, and what it agreed to about compression.
-    :raises HandshakeError: if the connection must not be used.
+    :param code: the status code.
+    :param key: the key of the request; `subprotocols` and `policy` are those of the request, too.
+    :returns: the subprotocol that the server chose, None for none, and the compression parameters, None for
+        no compression.
+    :raises HandshakeError: if the response is invalid, so that the connection must not be used.
     """
     if code != 101:
-        raise HandshakeError(f"the server answers with status {code}, not 101")
+        raise HandshakeError(f"expected status code 101 (Switching Protocols), got {code}")
     if _only(headers, "Upgrade").lower() != "websocket":
-        raise HandshakeError('the answer does not say "Upgrade: websocket"')
+        raise HandshakeError('the response lacks the header field "Upgrade: websocket"')
     if "upgrade" not in _members(headers, "Connection"):
-        raise HandshakeError('the answer does not say "Connection: Upgrade"')
+        raise HandshakeError('the response lacks the header field "Connection: Upgrade"')
     if _only(headers, "Sec-WebSocket-Accept") != accept_value(key):
-        raise HandshakeError("Sec-WebSocket-Accept: not what the key leads to")
+        raise HandshakeError(
+            "Sec-WebSocket-Accept: does not match the Sec-WebSocket-Key of the request"
+        )
     chosen = None
     if headers.get_list("Sec-WebSocket-Protocol"):
         chosen = _only(headers, "Sec-WebSocket-Protocol")
@@ -267,5 +275,5 @@ def _agreed_extension(headers: Fields, policy: DeflatePolicy | None) -> DeflateP
     first = extensions[0]
     if policy is None or first.name != EXTENSION or len(extensions) > 1:
         names = ", ".join(extension.name for extension in extensions)
-        raise HandshakeError(f"Sec-WebSocket-Extensions: {names} was not offered, or not twice")
+        raise HandshakeError(f"Sec-WebSocket-Extensions: not offered, or accepted more than once: {names}")
     return check_answer(first, policy)

@@ -1,21 +1,20 @@
-"""One WebSocket message on its way in, from the pieces of its frames to a value (RFC 6455 section 5.4).
+"""Reassembly of one incoming WebSocket message from the payloads of its frames (RFC 6455 section 5.4).
 
 Theory of operation
 -------------------
-There is an `IncomingMessage` only while a message is incomplete: the protocol makes it when a message does
-not come whole in one frame and one chunk, or is compressed, and lets go of it with the message. It takes the
-payload as it arrives, so that the limits and the encoding are checked at once: a piece is unmasked,
-decompressed in steps where it is compressed, and, in a text, decoded up to the last whole character. Short
-frames that have come together are one piece, unmasked already (`IncomingMessage.take_frames`; see
-`ws_short_frames`). Nothing is looked at twice, and what is kept is what the message will be, in buffers that
-grow in place, not a list of pieces.
+An `IncomingMessage` exists only while a message is incomplete. The connection creates it for a message that
+is compressed, or that does not arrive complete in one frame. It processes the payload as it arrives, so that
+violations are detected early: each piece is unmasked, decompressed in steps if it is compressed, and decoded
+up to the last complete character if the message is text. Short frames that have arrived together are passed
+as one piece that is already unmasked (`IncomingMessage.take_frames`; see `ws_short_frames`). Each byte is
+processed once. The decoded message is accumulated in a buffer that grows in place, not in a list of pieces.
 
-What is refused, and why
-------------------------
-Text that is no UTF-8, by the first byte that makes it impossible (1007). A message over the limit on its
-size, by the header of the frame that leads over it, or while it is decompressed (1009); compressed data of
-twice that many bytes, which may decompress to nothing at all, but takes time (1009). A message of more than
-1 MiB that decompresses to more than so many times what has come of it, where there is a limit on that (1009).
+Rejected input
+--------------
+A text that is not valid UTF-8 is rejected at the first invalid byte (1007). A message over the limit on its
+size is rejected at the header of the frame that exceeds the limit, or during decompression (1009). Compressed
+data of more than twice the limit is rejected, too: it may decompress to nothing, but takes time (1009). If
+there is a limit on the compression ratio, a message over 1 MiB that exceeds it is rejected (1009).
 
 Limits
 ------
@@ -36,25 +35,25 @@ from tornado.util import _websocket_mask
 
 __all__ = ["IncomingMessage", "invalid_text", "too_large"]
 
-#: Decompressed bytes up to which their ratio to the compressed ones does not matter.
+#: The decompressed size of a message, in bytes, up to which its compression ratio is not limited.
 RATIO_FREE: Final = 1024 * 1024
-#: Compressed bytes of a message that are taken beyond twice the limit on its size: headers of small blocks.
+#: Compressed bytes of a message accepted beyond twice the limit on its size, for the headers of small blocks.
 _COMPRESSED_SLACK: Final = 1024
 
 
 class IncomingMessage:
-    """A message under way.
+    """An incomplete message.
 
-    :param is_text: whether it has to be UTF-8, and becomes `str`.
-    :param inflater: for a compressed message.
-    :param max_size: the limit on its size in bytes, after decompression.
-    :param max_ratio: times that it may grow in decompression once it is over `RATIO_FREE`.
-    :ivar backlog: compressed data is waiting for `inflate`; no more may be taken until then.
-    :ivar fragments: frames so far.
-    :ivar in_frame: a frame has begun and has not been ended.
-    :ivar max_wire_size: what `wire_size` may be.
-    :ivar remaining: bytes of the frame's payload that have not come.
-    :ivar wire_size: bytes of payload in all frames so far, as announced.
+    :param is_text: whether the message is text: it must be UTF-8, and its value is a `str`.
+    :param inflater: the decompressor; None for an uncompressed message.
+    :param max_size: the maximum size of the message after decompression, in bytes.
+    :param max_ratio: the maximum compression ratio of a message over `RATIO_FREE` bytes.
+    :ivar backlog: whether compressed data waits for `inflate`; `take` must not be called until it is done.
+    :ivar fragments: the number of frames so far.
+    :ivar in_frame: whether a frame has started and has not ended.
+    :ivar max_wire_size: the maximum of `wire_size`.
+    :ivar remaining: the part of the current frame's payload that has not arrived, in bytes.
+    :ivar wire_size: the announced payload of all frames so far, in bytes.
     """
 
     __slots__ = (
@@ -96,12 +95,12 @@ class IncomingMessage:
         self._unread = b""
         self._binary = bytearray()
         self._text = io.StringIO() if is_text else None
-        self._tail = b""  # the beginning of a character
+        self._tail = b""  # an incomplete character at the end of the data so far
 
     def begin_frame(self, first: int, length: int, key: bytes) -> None:
-        """A frame's header has come.
+        """Start a frame after its header has been parsed.
 
-        :raises MessageTooLarge: if the message passes its limit with it.
+        :raises MessageTooLarge: if the message exceeds its limit with this frame.
         """
         self.fragments += 1
         self.wire_size += length
@@ -113,10 +112,10 @@ class IncomingMessage:
         self.in_frame = True
 
     def take(self, data: bytes, at: int) -> int:
-        """Take payload from ``data[at:]``, no further than the frame goes.
+        """Consume payload of the current frame from ``data[at:]``.
 
-        :return: the position behind it.
-        :raises InvalidPayload: if a text is no UTF-8.
+        :returns: the position after the consumed bytes.
+        :raises InvalidPayload: if a text is not valid UTF-8.
         """
         stop = at + self.remaining
         if self.inflater is not None:
@@ -131,11 +130,12 @@ class IncomingMessage:
         return at + size
 
     def take_frames(self, payload: bytes, count: int, final: bool) -> None:
-        """Take so many frames that are there as a whole, and within the limits, as if they were one.
+        """Consume complete frames that are within the limits, as if they were one frame.
 
-        :param payload: theirs, unmasked; no more than `PIECE`.
-        :param final: the last one of them ends the message.
-        :raises InvalidPayload: if a text is no UTF-8.
+        :param payload: their joined payload, unmasked; at most `PIECE` bytes.
+        :param count: the number of frames.
+        :param final: whether the last frame ends the message.
+        :raises InvalidPayload: if a text is not valid UTF-8.
         """
         self.fragments += count
         self.wire_size += len(payload)
@@ -151,12 +151,13 @@ class IncomingMessage:
             self.backlog = True
 
     def inflate(self, size: int) -> int:
-        """Decompress up to ``size`` bytes, more than 0, of what is waiting, in one step.
+        """Decompress a part of the waiting data in one step.
 
-        :return: how many it has become.
-        :raises MessageTooLarge: if the message passes its limit.
-        :raises InvalidPayload: if a text is no UTF-8.
-        :raises ProtocolError: if the compressed data is damaged.
+        :param size: the maximum size of the output, in bytes; positive.
+        :returns: the size of the output, in bytes.
+        :raises MessageTooLarge: if the message exceeds its limit.
+        :raises InvalidPayload: if a text is not valid UTF-8.
+        :raises ProtocolError: if the compressed data is invalid.
         """
         assert self.inflater is not None
         room = self._max_size - self._size + 1
@@ -167,14 +168,15 @@ class IncomingMessage:
         self._size += len(output)
         if self._size > RATIO_FREE and self._size > self._max_ratio * (self.wire_size - self.remaining):
             raise MessageTooLarge(
-                f"a message is over {self._max_ratio:g} times what was sent (max_inflation_ratio)"
+                f"message decompresses to more than {self._max_ratio:g} times its size (max_inflation_ratio)"
             )
         self._add(output)
         return len(output)
 
     def end_frame(self) -> bool:
-        """All of the frame's payload has been taken; tell whether the message is complete.
+        """End the current frame, whose payload has been consumed.
 
+        :returns: whether the message is complete.
         :raises InvalidPayload: if a text ends in the middle of a character.
         """
         if self._fin and self.inflater is not None and not self._ending:
@@ -187,7 +189,7 @@ class IncomingMessage:
         return self._fin
 
     def value(self) -> str | bytes:
-        """The message."""
+        """Return the complete message."""
         return bytes(self._binary) if self._text is None else self._text.getvalue()
 
     def _add(self, piece: bytes) -> None:
@@ -205,10 +207,10 @@ class IncomingMessage:
 
 
 def too_large(limit: int) -> MessageTooLarge:
-    """The refusal of a message of more than ``limit`` bytes."""
-    return MessageTooLarge(f"a message is over the limit of {limit} bytes (max_message_size)")
+    """Return the error for a message of more than ``limit`` bytes."""
+    return MessageTooLarge(f"message exceeds the limit of {limit} bytes (max_message_size)")
 
 
 def invalid_text() -> InvalidPayload:
-    """The refusal of a text message that is no UTF-8."""
-    return InvalidPayload("a text message is not valid UTF-8")
+    """Return the error for a text message that is not valid UTF-8."""
+    return InvalidPayload("text message is not valid UTF-8")

@@ -1,14 +1,14 @@
-"""A WebSocket message that goes to many connections (RFC 7692 section 6 where it is compressed).
+"""A WebSocket message for many connections, encoded and compressed only once (RFC 7692 section 6).
 
 Theory of operation
 -------------------
-The frame that is neither compressed nor masked is made at once. A compressed one is made when the first
-connection asks that has agreed on such a window, and kept: it is compressed with a context of its own, so
-that it means the same to every receiver. A client's frames are never shared, as each has its own mask.
+The uncompressed, unmasked frame is created immediately. A compressed frame is created when the first
+connection with its parameters needs it, and is then cached. It is compressed separately from other messages,
+so that every receiver can decompress it. Frames of clients are never shared, because each has its own mask.
 
 Limits
 ------
-One frame for each pair of window and policy in use: a handful.
+One frame for each combination of window size, compression level and memory level in use.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ _BINARY: Final = FIN | Opcode.BINARY.value
 
 
 class SharedMessage:
-    """A message for many connections; see `Connection.shared`.
+    """A message for many connections; see `WSConnection.shared`.
 
-    :param message: text, or its UTF-8; with `binary` any bytes.
-    :ivar payload: its bytes.
-    :ivar first: the first byte of its frame.
-    :ivar plain: its frame, neither compressed nor masked.
+    :param message: text or its UTF-8 encoding; with `binary`, any bytes.
+    :ivar payload: the uncompressed payload.
+    :ivar first: the first byte of the uncompressed frame.
+    :ivar plain: the complete frame, neither compressed nor masked.
     """
 
     __slots__ = ("_compressed", "first", "payload", "plain")
@@ -42,7 +42,7 @@ class SharedMessage:
         self._compressed: dict[tuple[int, int, int], bytes] = {}
 
     def compressed(self, window_bits: int, policy: DeflatePolicy) -> bytes:
-        """The compressed frame, not masked, for a window and a policy's levels; made when first asked for."""
+        """Return the compressed, unmasked frame for a window size and the levels of a policy."""
         key = (window_bits, policy.level, policy.mem_level)
         found = self._compressed.get(key)
         if found is None:

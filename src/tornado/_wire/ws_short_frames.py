@@ -1,17 +1,19 @@
-"""Short WebSocket frames that are there as a whole, many in one loop: nearly all the traffic there is.
+"""The fast path for short, complete WebSocket frames, which are nearly all the traffic.
 
 Theory of operation
 -------------------
-Each loop knows one kind of frame and nothing else: two bytes looked at, one comparison of numbers, mask in
-C. It ends before the first frame that is of another kind, longer than 125 bytes, incomplete or at fault. That
-one is the caller's (`ws_connection.Connection`), so nothing is refused here but text that is no UTF-8.
+Each loop decodes one kind of frame: it reads two bytes, makes one comparison and unmasks the payload with
+integer arithmetic. It stops before the first frame that is of another kind, longer than 125 bytes, incomplete
+or invalid. The caller (`ws_connection.WSConnection`) processes that frame, so the only error detected here is
+a text that is not valid UTF-8.
 
-A quarter of a microsecond is what a frame costs, a fifth of the general way. It matters for messages, and for
-who sends half a million fragments of one byte, which cost him nothing.
+A frame costs a quarter of a microsecond, a fifth of its cost on the slow path. This matters for short
+messages, and for an attacker that sends half a million fragments of one byte.
 
 Limits
 ------
-The caller's: of messages only the size of a frame, of fragments their number and where to end.
+The caller applies the limits: it permits messages of up to 125 bytes, and passes the maximum number of
+fragments and the end of the input to use.
 """
 
 from __future__ import annotations
@@ -27,19 +29,19 @@ _number: Final = int.from_bytes
 
 
 def take_masked(data: bytes, at: int, events: list[Event]) -> int:
-    """Messages of a client, of one frame each and not compressed, from ``data[at:]``.
+    """Decode uncompressed messages of one frame each that a client sent, from ``data[at:]``.
 
-    :param events: what they are added to.
-    :return: the position behind the last one.
-    :raises UnicodeDecodeError: for a text that is no UTF-8.
+    :param events: the list to append the messages to.
+    :returns: the position after the last decoded frame.
+    :raises UnicodeDecodeError: if a text is not valid UTF-8.
     """
     end = len(data)
     while end - at >= 6:
         first = data[at]
-        # The highest bit says that there is a mask.
+        # The most significant bit means that the frame is masked.
         size = data[at + 1] - 128
         stop = at + 6 + size
-        # 0x81 and 0x82: a text and a binary frame that is a message; literals cost no look-up.
+        # 0x81 and 0x82: an unfragmented text or binary message. Literals avoid global look-ups.
         if not (0 <= size < 126 and stop <= end and first in (0x81, 0x82)):
             break
         key, payload = READ_MASKED[size](data, at)
@@ -51,7 +53,7 @@ def take_masked(data: bytes, at: int, events: list[Event]) -> int:
 
 
 def take_plain(data: bytes, at: int, events: list[Event]) -> int:
-    """The same of a server's."""
+    """Decode uncompressed messages of one frame each that a server sent; see `take_masked`."""
     end = len(data)
     while end - at >= 2:
         first = data[at]
@@ -66,12 +68,14 @@ def take_plain(data: bytes, at: int, events: list[Event]) -> int:
 
 
 def take_fragments(data: bytes, at: int, end: int, masked: bool, most: int) -> tuple[int, list[bytes], bool]:
-    """Fragments of one message from ``data[at:end]``, none behind its last one.
+    """Decode fragments of one message from ``data[at:end]``, up to its final fragment.
 
-    :param masked: whether the peer has to mask: it is a client.
-    :param most: how many at most.
-    :return: the position behind the last one that was taken, their payloads, and whether it ends the message.
-        The first byte of the first one is not checked beyond that.
+    The first byte of the first fragment is not validated.
+
+    :param masked: whether the peer must mask its frames, that is, whether it is a client.
+    :param most: the maximum number of fragments to decode.
+    :returns: the position after the last decoded fragment, the payloads, and whether that fragment ends the
+        message.
     """
     head, lowest = (6, 128) if masked else (2, 0)
     payloads: list[bytes] = []
@@ -81,7 +85,7 @@ def take_fragments(data: bytes, at: int, end: int, masked: bool, most: int) -> t
             break
         size = data[at + 1] - lowest
         stop = at + head + size
-        # Behind the first one: 0x00 and 0x80, a continuation and the last one.
+        # After the first fragment, the first byte must be 0x00, or 0x80 for the final fragment.
         if not (0 <= size < 126 and stop <= end) or (payloads and data[at] & 0x7F):
             break
         if masked:

@@ -1,6 +1,6 @@
-"""WebSockets (RFC 6455), on servers and as a client.
+"""WebSocket servers and clients (RFC 6455).
 
-A server has handlers for them among its routes::
+A server defines handlers and adds them to its routes::
 
     from tornado import web, websocket
 
@@ -10,11 +10,11 @@ A server has handlers for them among its routes::
 
     application = web.Application([("/echo", Echo)])
 
-What many are to get goes to all of them at once::
+`broadcast` sends one message to many connections::
 
-    websocket.broadcast(clients, "a message for everybody")
+    websocket.broadcast(clients, "a message for all clients")
 
-A client connects and reads::
+A client opens a connection, writes and reads messages::
 
     async with websocket.websocket_connect("ws://localhost:8888/echo") as conn:
         await conn.write_message("hello")
@@ -60,14 +60,14 @@ __all__ = [
     "websocket_connect",
 ]
 
-#: What servers do not need, with an HTTP client behind it: imported when it is used.
+#: Names imported on first use, because they import the HTTP client, which a server does not need.
 _LATE = {
     "WebSocketClientConnection": "tornado.websocket._client",
     "websocket_connect": "tornado.websocket._connect",
 }
 
 
-if not TYPE_CHECKING:  # a checker would take every name for one of this module
+if not TYPE_CHECKING:  # a type checker would accept every name as an attribute of this module
 
     def __getattr__(name: str) -> Any:
         if name not in _LATE:

@@ -1,11 +1,11 @@
-"""`broadcast`: one message to many WebSockets.
+"""`broadcast`: send one message to many WebSockets.
 
-The message becomes a frame once, and a compressed one once for each set of parameters that was agreed on; a
-delivery is hardly more than the system call. How long broadcasts may keep the loop, and how the order of
-messages survives that, is told in `tornado.websocket._broadcast_scheduler`.
+The message is serialized once, and compressed once for each set of compression parameters in use. Sending it
+to a connection costs little more than the system call. `tornado.websocket._broadcast_scheduler` limits the
+time that broadcasts may block the event loop, and preserves the order of messages.
 
-A handler whose ``write_message`` is not ours, by a subclass or by a patch, gets the message by that method;
-so does a client's connection, as each of its frames has a mask of its own.
+If a subclass or a patch replaces ``write_message``, that method is called instead. It is also called for
+client connections, because each of their frames has its own mask.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ if TYPE_CHECKING:
 
 Policy: TypeAlias = Literal["close", "skip", "wait"]
 
-#: What a peer is told that takes its messages too slowly: "try again later" (IANA's registry of close codes).
+#: The close code for a peer that reads too slowly: "try again later" (IANA registry of close codes).
 TOO_SLOW = 1013
-_REASON = "messages are taken too slowly"
+_REASON = "messages are read too slowly"
 _POLICIES = ("close", "skip", "wait")
 _WRITE = WebSocketHandler.write_message
 _SEND = WebSocketProtocol13.write_message
@@ -54,46 +54,47 @@ def broadcast(
     slow: Policy = "close",
     limit: int | None = None,
 ) -> Broadcast:
-    """Send a message to many connections, for a fraction of what as many calls of
-    `~.WebSocketHandler.write_message` cost.
+    """Send a message to many connections. This is many times faster than a call of
+    `~.WebSocketHandler.write_message` for each of them.
 
-    A chat keeps its connections in a set and says::
+    A chat server keeps its connections in a set::
 
         broadcast(self.clients, message)
 
-    Those that are closed are left out. Whoever takes its messages more slowly than they come would fill the
-    memory: a connection counts as slow while more than `limit` bytes wait for its peer, and `slow` says what
-    becomes of it. With ``"wait"``, await the result to go on when all peers have caught up::
+    Closed connections are skipped. A peer that reads more slowly than messages are sent would exhaust the
+    memory. A connection is slow while more than `limit` bytes wait to be sent to its peer; `slow` selects
+    what happens then. With ``"wait"``, await the result to continue after all peers have caught up::
 
         for row in table:
             await broadcast(self.clients, row, slow="wait")
 
-    and with ``limit=0`` and ``"skip"`` only those get a message, the latest position say, who have nothing
-    older to take first.
+    With ``limit=0`` and ``"skip"``, a message is sent only to peers that have received all earlier ones. Use
+    this for messages of which only the latest matters, such as a position.
 
-    :param handlers: `.WebSocketHandler` objects or connections of `.websocket_connect`, all of the loop that
-        runs here. It may change while they are sent to: a copy is taken.
-    :param message: text, or its UTF-8 as bytes; a dict is sent as JSON.
-    :param binary: send it as binary, so that the peers get bytes; any bytes will do then.
-    :param slow: ``"close"``: the connection is closed with code 1013 ("try again later"), so that the peer
-        knows what it has missed; ``"skip"``: it does not get this message; ``"wait"``: it does, and awaiting
-        the result waits for it. A peer that reads nothing is waited for until ``websocket_ping_timeout`` or a
-        time-out around this ends that.
-    :param limit: bytes; None for the connection's own ``write_limit``, 1 MiB unless settings say otherwise.
-    :returns: what has become of it; see `Broadcast`. There is no need to await it.
-    :raises TypeError: for a message of another type, and for what is no connection; nobody gets it then.
-    :raises ValueError: for an unknown `slow`.
-    :raises RuntimeError: in another thread than that of the connections' loop.
+    :param handlers: `.WebSocketHandler` objects or connections opened by `.websocket_connect`, all of the
+        running event loop. The collection is copied, so it may change while the message is sent.
+    :param message: text, or its UTF-8 encoding as bytes; a dict is sent as JSON.
+    :param binary: whether to send a binary message, which peers receive as bytes. Any bytes are valid then.
+    :param slow: ``"close"``: close the connection with code 1013 ("try again later"), so that the peer knows
+        that it has missed messages; ``"skip"``: do not send this message to it; ``"wait"``: send the message,
+        and wait for the peer when the result is awaited. If a peer does not read at all, only
+        ``websocket_ping_timeout`` or a timeout of the caller ends the wait.
+    :param limit: the limit in bytes; None for the ``write_limit`` of each connection, by default 1 MiB.
+    :returns: the outcome; see `Broadcast`. It need not be awaited.
+    :raises TypeError: if the message has another type, or one of the `handlers` is not a connection; the
+        message is then sent to none of them.
+    :raises ValueError: if `slow` or `limit` is invalid.
+    :raises RuntimeError: if called outside the event loop of the connections.
 
-    All have their message in the system's hands when this returns, unless they are so many that sending takes
-    more than 5 ms, or this is not the first broadcast in one turn of the loop. What is left then leaves in
-    the next turns, before anything that is sent to the same connection later. What a ``write_message`` that
-    was overridden raises goes to the handler's ``log_exception``.
+    The message is sent to all connections before this function returns, unless that takes more than 5 ms or
+    this is not the first broadcast in an iteration of the event loop. Then the remaining connections are
+    served in the next iterations. The order of the messages to each connection is preserved. Exceptions
+    raised by an overridden ``write_message`` are passed to the handler's ``log_exception``.
     """
     if slow not in _POLICIES:
-        raise ValueError(f"slow is one of {', '.join(map(repr, _POLICIES))}, not {slow!r}")
+        raise ValueError(f"slow must be one of {', '.join(map(repr, _POLICIES))}, got {slow!r}")
     if limit is not None and not limit >= 0:
-        raise ValueError(f"limit is a number of bytes, or None, not {limit!r}")
+        raise ValueError(f"limit must be None or a non-negative number of bytes, got {limit!r}")
     payload = json_encode(message) if isinstance(message, dict) else message
     shared = SharedMessage(_bytes_of(payload, binary), binary)
     made = Broadcast(slow, limit)
@@ -102,15 +103,15 @@ def broadcast(
 
 
 class Broadcast:
-    """What has become of a message that `broadcast` has sent. Awaiting it gives itself, once all have been
-    served and nobody has to be waited for.
+    """The outcome of `broadcast`. Awaiting it returns the object itself after the message has been sent to
+    all connections and, with ``slow="wait"``, all peers have caught up.
 
-    :ivar sent: the number of connections that get it.
-    :ivar closed: the handlers, or client's connections, that do not, as they are closed::
+    :ivar sent: the number of connections that the message is sent to.
+    :ivar closed: the handlers or client connections that are closed::
 
             self.clients.difference_update(broadcast(self.clients, message).closed)
 
-    :ivar slow: those that had more than the limit waiting for them before it.
+    :ivar slow: the handlers or client connections whose waiting output exceeded the limit.
     """
 
     __slots__ = ("_awaited", "_futures", "_limit", "_policy", "_rounds", "closed", "sent", "slow")
@@ -122,9 +123,9 @@ class Broadcast:
         self._policy = policy
         self._limit = limit
         self._rounds: BroadcastScheduler | None = None
-        #: Connections that are waited for while they have more than the limit to take.
+        #: With "wait", the connections to wait for while their waiting output exceeds the limit.
         self._awaited: list[WebSocketProtocol13] = []
-        #: What methods of the program's have returned.
+        #: With "wait", the Futures of overridden ``write_message`` methods.
         self._futures: list[Future[Any]] = []
 
     def __repr__(self) -> str:
@@ -154,7 +155,7 @@ class Broadcast:
     ) -> None:
         for handler in handlers:
             if not hasattr(handler, "write_message"):
-                raise TypeError(f"broadcast() sends to handlers and client connections, not {handler!r}")
+                raise TypeError(f"handlers must be WebSocket handlers or client connections, got {handler!r}")
         is_ours = WebSocketProtocol13.write_message is _SEND
         waits = self._policy == "wait"
         connection: Any
@@ -183,7 +184,7 @@ class Broadcast:
                 self._awaited.append(connection)
 
     def _next_step(self, connection: WebSocketProtocol13) -> BroadcastScheduler:
-        """Before the first connection, and after every few."""
+        """Check the time and return the scheduler; called once for every `STEP` connections."""
         rounds = self._rounds
         if rounds is None:
             loop = connection.stream._loop
@@ -195,7 +196,7 @@ class Broadcast:
         return rounds
 
     def _is_slow(self, connection: WebSocketProtocol13) -> bool:
-        """Whether more than the limit waits for the peer, without what it was not offered yet."""
+        """Whether the output that waits for the peer exceeds the limit. Corked output does not count."""
         stream = connection.stream
         if stream is None or stream._output is None:
             return False
@@ -205,15 +206,15 @@ class Broadcast:
         return connection.params.write_limit if self._limit is None else self._limit
 
     def _bears(self, handler: Receiver, connection: WebSocketProtocol13) -> bool:
-        """Whether a connection gets the message although something is waiting for it."""
+        """Whether to send the message to a connection that has waiting output."""
         if connection.is_closing() or not self._is_slow(connection):
             return True
         self.slow.append(handler)
         if self._policy == "close":
-            connection.say_why("more than %d bytes of broadcasts wait", self._limit_of(connection))
+            connection.say_why("more than %d bytes of broadcasts wait to be sent", self._limit_of(connection))
             try:
                 handler.close(TOO_SLOW, _REASON)
-            except Exception:  # of a program's own method
+            except Exception:  # raised by an overridden method
                 _log(handler)
         return self._policy == "wait"
 
@@ -238,7 +239,7 @@ class Broadcast:
 
 
 def _log(handler: Receiver) -> None:
-    """Tell the handler of the exception under way; the others still get the message."""
+    """Pass the current exception to the handler's ``log_exception``; the broadcast continues."""
     try:
         handler.log_exception(*sys.exc_info())
     except Exception:
@@ -246,7 +247,7 @@ def _log(handler: Receiver) -> None:
 
 
 def _done(handler: Receiver, future: Future[Any]) -> None:
-    """What a method of the program's has returned is done."""
+    """Log the exception of an overridden ``write_message``, if there is one."""
     error = None if future.cancelled() else future.exception()
     if error is not None and not isinstance(error, WebSocketClosedError):
         handler.log_exception(type(error), error, error.__traceback__)

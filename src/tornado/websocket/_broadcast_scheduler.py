@@ -1,14 +1,14 @@
-"""Messages for many connections, sent for some of them in each turn of the loop.
+"""Scheduling of broadcasts: a bounded number of connections is served in each event loop iteration.
 
-A send costs the system five to ten microseconds, whatever Python does: 15,000 of them would keep everybody
-else waiting for a tenth of a second. So a broadcast sends for `TURN` seconds. The connections that it has not
-come to by then are *held*: their streams collect what is sent, be it of this broadcast, of the next one or a
-reply, so that nothing changes its place, and they are let go one after the other in later turns. A held
-connection whose peer sends something is let go at once (see `WebSocketProtocol13.data_received`): no reply
-waits for what others are to get.
+A send costs the operating system five to ten microseconds, so 15,000 of them would block the event loop for a
+tenth of a second. A broadcast therefore sends for at most `TURN` seconds per iteration. The remaining
+connections are *held*: their streams are corked and collect all further output (of this broadcast, of later
+ones, and replies), so that messages stay in order. They are released one after the other in later iterations.
+If the peer of a held connection sends data, the connection is released immediately (see
+`WebSocketProtocol13.data_received`), so that replies are not delayed by a broadcast.
 
-What is broadcast after another broadcast in the same turn is held from its first connection on. A hundred
-broadcasts of one turn therefore take two sends a connection, not a hundred.
+A second broadcast in the same iteration holds all of its connections. A hundred broadcasts in one iteration
+therefore take two sends per connection, not a hundred.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tornado.websocket._protocol import WebSocketProtocol13
 
-#: Seconds of a turn that go to sends; holding thousands of connections takes some milliseconds besides.
+#: The time for sends in one iteration, in seconds, without that for holding the remaining connections.
 TURN = 0.005
-#: Connections between two looks at the clock.
+#: The number of connections served between two reads of the clock.
 STEP = 32
 _ROUNDS = "_tornado_broadcasts"
 
 
 class BroadcastScheduler:
-    """What a loop has to send for broadcasts; from `rounds_of`.
+    """The held connections of an event loop, and the time left in its current iteration; see `rounds_of`.
 
-    :ivar holding: this turn's time is over: who is to get something is to be held, and put into
-    :ivar waiting: the held, in the order in which their time comes.
+    :ivar holding: whether the time of this iteration is used up: hold connections and add them to `waiting`.
+    :ivar waiting: the held connections, in the order of their release.
     """
 
     __slots__ = ("_begun", "_end", "_loop", "_served", "holding", "waiting")
@@ -46,7 +46,7 @@ class BroadcastScheduler:
         self._served: asyncio.Future[None] | None = None
 
     def begin(self) -> None:
-        """A broadcast begins."""
+        """Start a broadcast."""
         if self._begun:
             self.holding = True
         else:
@@ -55,12 +55,12 @@ class BroadcastScheduler:
             self._loop.call_soon(self._run_batch)
 
     def look_at_clock(self) -> None:
-        """Find out whether this turn's time is over; to be called now and then."""
+        """Set `holding` if the time of this iteration is used up."""
         if monotonic() >= self._end:
             self.holding = True
 
     def served(self) -> asyncio.Future[None] | None:
-        """A Future that is done when nobody is held any more; None if that is so."""
+        """Return a Future that is done when no connection is held any more; None if none is held."""
         if not self.waiting:
             return None
         if self._served is None:
@@ -90,7 +90,7 @@ class BroadcastScheduler:
 
 
 def rounds_of(loop: asyncio.AbstractEventLoop) -> BroadcastScheduler:
-    """Those of a loop; kept in its ``__dict__``, so that they end with it."""
+    """Return the scheduler of an event loop, which is stored in the loop's ``__dict__``."""
     attributes = loop.__dict__
     rounds: BroadcastScheduler | None = attributes.get(_ROUNDS)
     if rounds is None:

@@ -1,7 +1,7 @@
-"""`WebSocketClientConnection`: a client's WebSocket, from its handshake to its end.
+"""`WebSocketClientConnection`: a WebSocket opened by a client.
 
-The handshake is an HTTP request, carried out by `_client_handshake`; after it the stream belongs to
-`_protocol`, and nothing waits: an open connection has no task and no timer of its own.
+The handshake is an HTTP request, which `_client_handshake` performs. After it, `_protocol` owns the stream.
+An open connection needs neither a task nor a timer.
 """
 
 from __future__ import annotations
@@ -41,17 +41,17 @@ from tornado.websocket._message_queue import Message, MessageQueue
 from tornado.websocket._parameters import MAX_MESSAGE_SIZE, WebSocketParams, params_of
 from tornado.websocket._protocol import WebSocketProtocol13
 
-#: The scheme that the handshake goes by. Programs write all four.
+#: The scheme of the handshake for each scheme of a URL. Programs use all four.
 _SCHEMES = {"ws": "http", "wss": "https", "http": "http", "https": "https"}
-#: Of the HTTP client's defaults one is different: a WebSocket is not looked for elsewhere unless told so.
+#: The defaults of the HTTP client, except that redirects are not followed unless requested.
 _DEFAULTS = {**HTTPRequest._DEFAULTS, "follow_redirects": False}
 _PROTOCOL = "Sec-WebSocket-Protocol"
 _EXTENSIONS = "Sec-WebSocket-Extensions"
 
 
 class Connecting(asyncio.Future["WebSocketClientConnection"]):
-    """A Future of a connection, and a context that closes it: ``async with websocket_connect(url) as
-    conn``.
+    """A Future of a connection, and an asynchronous context manager that closes it: ``async with
+    websocket_connect(url) as conn``.
     """
 
     async def __aenter__(self) -> WebSocketClientConnection:
@@ -64,13 +64,13 @@ class Connecting(asyncio.Future["WebSocketClientConnection"]):
 
 
 class WebSocketClientConnection(LegacyNames):
-    """A client's side of a WebSocket; `websocket_connect` makes it.
+    """The client side of a WebSocket, created by `websocket_connect`.
 
-    :param request: an `.HTTPRequest` with the URL of the WebSocket; it is copied. Programs also pass one
+    :param request: an `.HTTPRequest` with the URL of the WebSocket, which is copied. Programs also pass one
         wrapped in a ``_RequestProxy``.
 
-    The other arguments are those of `websocket_connect`. `connect_future` gives the connection when it is
-    open::
+    The other arguments are those of `websocket_connect`. `connect_future` is a Future of the open
+    connection::
 
         conn = await websocket_connect("wss://example.com/prices")
         await conn.write_message("subscribe EUR")
@@ -78,37 +78,38 @@ class WebSocketClientConnection(LegacyNames):
             print(message)
         print("closed by the server:", conn.close_code, conn.close_reason)
 
-    A subclass may override `on_message`, `on_ping`, `on_pong` and `on_connection_close`; an ``async``
-    `on_message` is waited for before the next message is read.
+    A subclass may override `on_message`, `on_ping`, `on_pong` and `on_connection_close`. If `on_message` is
+    ``async``, the next message is read after it has finished.
 
-    :ivar request: the request as it was sent, ``Upgrade`` and ``Sec-WebSocket-…`` included; its URL begins
-        with ``http:`` or ``https:``.
-    :ivar parsed: that URL, taken apart.
-    :ivar stream: the `.IOStream`, as soon as there is one.
-    :ivar headers: the `.HTTPHeaders` of the answer to the handshake.
-    :ivar close_code: how the server closed (RFC 6455 section 7.4); None if it just went, or gave no code.
-    :ivar close_reason: its reason, likewise.
-    :ivar close_error: why this side has ended the connection by itself: what rule or limit the server broke,
-        or that it did not answer a ping; None if it has not.
-    :ivar protocol: the `WebSocketProtocol`; None before the connection is open and once `close` was called.
-    :ivar read_queue: messages that have come and were not read.
+    :ivar request: the request as sent, including ``Upgrade`` and ``Sec-WebSocket-…``; the scheme of its URL
+        is ``http`` or ``https``.
+    :ivar parsed: the parsed URL of `request`.
+    :ivar stream: the `.IOStream`; set when the TCP connection is open.
+    :ivar headers: the `.HTTPHeaders` of the response to the handshake.
+    :ivar close_code: the close code that the server sent (RFC 6455 section 7.4); None if it sent none or
+        closed the connection without a close frame.
+    :ivar close_reason: the close reason that the server sent; None if it sent none.
+    :ivar close_error: the reason why this side has ended the connection: the rule or limit that the server
+        violated, or a ping that it did not answer; None otherwise.
+    :ivar protocol: the `WebSocketProtocol`; None before the connection is open and after `close`.
+    :ivar read_queue: the queue of received messages that have not been read.
     """
 
-    __module__ = "tornado.websocket"  # its public address
+    __module__ = "tornado.websocket"  # its public module
 
-    # What is not set yet in an object shows these: idle ones may be many.
+    # Class attributes as defaults save memory in the many idle connections.
     protocol: WebSocketProtocol | None = None
     close_code: int | None = None
     close_reason: str | None = None
     close_error: str | None = None
     _subprotocol: str | None = None
-    #: Of the response that came in place of a WebSocket.
+    #: The status code of a response that rejects the handshake.
     code: int | None = None
     headers: httputil.HTTPHeaders | None = None
     stream: IOStream
-    #: Until the handshake is over.
+    #: The handshake, None after its end.
     _opening: ClientHandshake | None = None
-    #: What `wait_closed` waits for.
+    #: The Future that `wait_closed` awaits.
     _closed: Future[None] | None = None
     _is_over = False
 
@@ -135,7 +136,7 @@ class WebSocketClientConnection(LegacyNames):
         self.start_wall_time: float = time.time()
         self.request: HTTPRequest = self._prepared(request)
         self.parsed: SplitResult = urlsplit(self.request.url)
-        #: Until it is done with a connection: with that, each would keep the other alive.
+        #: None after the handshake succeeds: a Future whose result is this object would be a reference cycle.
         self._connecting: Connecting | None = Connecting(loop=loop)
         self._connecting.add_done_callback(self._on_connected)
         self._opening = ClientHandshake(self.request, self._on_http_response, self, resolver)
@@ -143,7 +144,8 @@ class WebSocketClientConnection(LegacyNames):
 
     @property
     def connect_future(self) -> Connecting:
-        """The Future that `websocket_connect` returns. Cancelling it gives up and closes the socket."""
+        """The Future that `websocket_connect` returns. Cancel it to abort the handshake and close the socket.
+        """
         future = self._connecting
         if future is None:
             future = Connecting(loop=self.io_loop.asyncio_loop)
@@ -161,7 +163,7 @@ class WebSocketClientConnection(LegacyNames):
             warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self, stacklevel=2)
 
     def __repr__(self) -> str:
-        if not hasattr(self, "request"):  # a stand-in of a program's tests
+        if not hasattr(self, "request"):  # a test double that has not called __init__
             return object.__repr__(self)
         state = "closed" if self._is_over else "connecting" if self.protocol is None else "open"
         return f"<{type(self).__name__} {self._original_request().url} {state}>"
@@ -171,26 +173,26 @@ class WebSocketClientConnection(LegacyNames):
     def read_message(
         self, callback: Callable[[Future[Message | None]], Any] | None = None
     ) -> Future[Message | None]:
-        """Read the next message. Several Futures may wait at a time; they are served in order.
+        """Read the next message. Several calls may wait at the same time; they receive messages in order.
 
-        :param callback: called with the Future when it is done.
-        :returns: a Future of a str, of bytes where the message is binary, or of None when the connection is
-            closed and all messages were read.
-        :raises RuntimeError: if messages go to ``on_message_callback``.
+        :param callback: a function called with the Future when it is done.
+        :returns: a Future of a str, of bytes if the message is binary, or of None if the connection is closed
+            and all messages have been read.
+        :raises RuntimeError: if the connection has an ``on_message_callback``.
 
-        When 64 messages or 256 KiB wait to be read, nothing more is taken from the server until some are, its
-        pings and its close frame included: a program that has no use for messages should drop them in an
-        ``on_message_callback``.
+        While 64 messages or 256 KiB wait to be read, the connection reads no more data from the server. This
+        includes pings and the close frame. A program that does not use messages should therefore discard them
+        in an ``on_message_callback``.
         """
         if self._on_message_callback is not None:
-            raise RuntimeError("read_message(): messages go to the on_message_callback")
+            raise RuntimeError("read_message() cannot be used together with on_message_callback")
         future = self.read_queue.get()
         if callback is not None:
             self.io_loop.add_future(future, callback)
         return future
 
     def __aiter__(self) -> WebSocketClientConnection:
-        """``async for message in conn``: all messages, until the connection is closed."""
+        """Iterate over the messages until the connection is closed: ``async for message in conn``."""
         return self
 
     async def __anext__(self) -> Message:
@@ -200,7 +202,7 @@ class WebSocketClientConnection(LegacyNames):
         return message
 
     def on_message(self, message: Message) -> Awaitable[None] | None:
-        """Called with each message: hands it to ``on_message_callback`` or to `read_message`."""
+        """Called with each message: passes it to ``on_message_callback`` or to `read_message`."""
         if self._on_message_callback is None:
             return self.read_queue.put(message)
         return _coroutine_or_none(self._on_message_callback(message))
@@ -208,36 +210,36 @@ class WebSocketClientConnection(LegacyNames):
     def write_message(self, message: str | bytes | dict[str, Any], binary: bool = False) -> Future[None]:
         """Send a message.
 
-        :param message: text, or its UTF-8 as bytes; a dict is sent as JSON.
-        :param binary: send it as binary, so that the server gets bytes; any bytes will do then.
-        :returns: a Future to await wherever messages may come faster than the server reads: it is done once
-            at most 1 MiB waits to be sent. It holds a `WebSocketClosedError` if the connection is closed
-            before.
+        :param message: text, or its UTF-8 encoding as bytes; a dict is sent as JSON.
+        :param binary: whether to send a binary message, which the server receives as bytes. Any bytes are
+            valid then.
+        :returns: a Future, done when at most 1 MiB waits to be sent. Await it if messages may be sent faster
+            than the server reads. It raises `WebSocketClosedError` if the connection is closed before that.
         :raises WebSocketClosedError: if the connection is closed or closing.
-        :raises TypeError: for a message of another type.
+        :raises TypeError: if the message has another type.
         """
         if isinstance(message, dict):
             message = json_encode(message)
         return self._open_protocol().write_message(message, binary)
 
     def ping(self, data: str | bytes = b"") -> None:
-        """Send a ping; its answer goes to `on_pong`.
+        """Send a ping; `on_pong` is called with the payload of the reply.
 
-        :param data: at most 125 bytes that come back with the answer.
+        :param data: the payload, at most 125 bytes, which the reply repeats.
         :raises WebSocketClosedError: if the connection is closed or closing.
         :raises ValueError: if `data` is longer.
         """
         self._open_protocol().write_ping(utf8(data))
 
     def on_ping(self, data: bytes) -> Awaitable[None] | None:
-        """Called with the payload of each ping; it is answered without this."""
+        """Called with the payload of each ping. The pong is sent automatically."""
 
     def on_pong(self, data: bytes) -> Awaitable[None] | None:
-        """Called with the payload of each pong, the answer to a `ping`."""
+        """Called with the payload of each pong, the reply to a `ping`."""
 
     @property
     def selected_subprotocol(self) -> str | None:
-        """The subprotocol that the server chose; None for none."""
+        """The subprotocol that the server chose, or None."""
         return self._subprotocol
 
     def _open_protocol(self) -> WebSocketProtocol:
@@ -248,13 +250,16 @@ class WebSocketClientConnection(LegacyNames):
     # -- the end --
 
     def close(self, code: int | None = None, reason: str | None = None) -> None:
-        """Close the connection: the server is told, and has five seconds to answer and as many to close.
+        """Start the closing handshake. The server has five seconds to reply to the close frame, and then five
+        seconds to close the TCP connection.
 
-        What it has sent before can still be read, as far as it fits into `read_queue`.
+        Messages that the server sent earlier can still be read; those that exceed the limits of `read_queue`
+        are discarded.
 
-        :param code: why (RFC 6455 section 7.4): 1000 for a normal end, 3000 to 4999 for the program's own.
-        :param reason: the same for people; what is beyond 123 bytes is left out.
-        :raises ValueError: for a code that must not be sent.
+        :param code: the close code (RFC 6455 section 7.4), such as 1000 for a normal closure; 3000 to 4999
+            are available to applications.
+        :param reason: a description for logs, cut to 123 bytes.
+        :raises ValueError: if the code must not be sent.
         """
         if self.protocol is not None:
             self.protocol.close(code, reason)
@@ -262,7 +267,7 @@ class WebSocketClientConnection(LegacyNames):
             self.read_queue.discard_excess()
 
     async def wait_closed(self) -> None:
-        """Wait until the connection is closed, by whomever. It does not close it; see `close`."""
+        """Wait until the connection is closed by either side. This method does not close it; see `close`."""
         if not self._is_over:
             if self._closed is None:
                 self._closed = self.io_loop.asyncio_loop.create_future()
@@ -278,14 +283,15 @@ class WebSocketClientConnection(LegacyNames):
         await self.wait_closed()
 
     def on_ws_connection_close(self, close_code: int | None = None, close_reason: str | None = None) -> Any:
-        """The protocol tells that the connection is closed."""
+        """Called by the protocol when the connection is closed."""
         self.close_code, self.close_reason = close_code, close_reason
         return self.on_connection_close()
 
     def on_connection_close(self) -> Any:
-        """The connection is closed: `read_message` and ``on_message_callback`` get None behind what waits.
+        """Called when the connection is closed: `read_message` and ``on_message_callback`` get None after the
+        messages that wait.
 
-        Also called when it is closed during the handshake, which fails then.
+        Also called when the connection is closed during the handshake, which then fails.
         """
         given_up = self._connecting is not None
         if self._connecting is not None and not self._connecting.done():
@@ -300,7 +306,7 @@ class WebSocketClientConnection(LegacyNames):
         return _coroutine_or_none(self._on_message_callback(None))
 
     def _end(self) -> None:
-        """No message will come any more."""
+        """End the message queue and complete `wait_closed`."""
         if self._is_over:
             return
         self._is_over = True
@@ -314,7 +320,7 @@ class WebSocketClientConnection(LegacyNames):
         value: BaseException | None,
         tb: TracebackType | None,
     ) -> None:
-        """Called with what a callback has raised; the connection is closed then."""
+        """Called with an exception raised by a callback; the connection is then closed."""
         assert typ is not None
         assert value is not None
         app_log.error("Uncaught exception in a callback of %r", self, exc_info=(typ, value, tb))
@@ -322,15 +328,15 @@ class WebSocketClientConnection(LegacyNames):
     # -- the handshake --
 
     def _prepared(self, request: HTTPRequest) -> HTTPRequest:
-        """What is asked of the server for a request that was made by the program, or by a redirect.
+        """Return the request of the handshake, made from the program's request or from that of a redirect.
 
-        :raises ValueError: if the request cannot be one for a WebSocket.
+        :raises ValueError: if the request has another method than GET, a body, or an invalid proxy or URL.
         """
         if request.method != "GET" or request.body is not None or request.body_producer is not None:
-            raise ValueError(f"a WebSocket is opened by GET, without a body; the request is {request.method}")
-        proxy_of(request)  # which knows what is wrong with it
+            raise ValueError(f"WebSocket handshake requires GET without a body, got {request.method}")
+        proxy_of(request)  # raises ValueError if the proxy is invalid
         defaults = _DEFAULTS
-        if isinstance(request, _RequestProxy):  # a program's own, most often with the HTTP client's defaults
+        if isinstance(request, _RequestProxy):  # passed by a program, usually with the HTTP client's defaults
             defaults = {**_DEFAULTS, **(request.defaults or {}), "follow_redirects": False}
             request = request.request
         effective = copy.copy(request)
@@ -345,16 +351,16 @@ class WebSocketClientConnection(LegacyNames):
         return _RequestProxy(effective, defaults)  # type: ignore[return-value]
 
     def _original_request(self) -> HTTPRequest:
-        """The request that the program made."""
+        """Return the request that the program made."""
         original: HTTPRequest = self.request.original_request  # type: ignore[attr-defined]
         return original
 
     def connected(self, stream: IOStream) -> None:
-        """The handshake tells that there is a connection; see `Upgrade`."""
+        """Called by the handshake when the TCP connection is open; see `Upgrade`."""
         self.stream = stream
 
     def redirected(self, request: HTTPRequest) -> HTTPRequest:
-        """The handshake asks what to send to where a redirect leads; see `Upgrade`."""
+        """Return the request that follows a redirect; see `Upgrade`."""
         request.url = _http_url(request.url)
         self.request = self._prepared(request)
         self.parsed = urlsplit(self.request.url)
@@ -362,7 +368,7 @@ class WebSocketClientConnection(LegacyNames):
         return effective
 
     def check(self, head: ResponseHead) -> None:
-        """The handshake tells that the server switches protocols; see `Upgrade`."""
+        """Check the 101 response of the server; see `Upgrade`."""
         self.headers_received(ResponseStartLine(head.version, head.code, head.reason), head.headers)
 
     def headers_received(
@@ -370,19 +376,19 @@ class WebSocketClientConnection(LegacyNames):
         start_line: httputil.RequestStartLine | httputil.ResponseStartLine,
         headers: httputil.HTTPHeaders,
     ) -> Any:
-        """Called with the head of the server's answer, if that agrees to a WebSocket.
+        """Check the head of a 101 response.
 
-        :raises HandshakeError: if it does not answer what was asked.
+        :raises HandshakeError: if the response does not match the request.
         """
-        self.headers = headers  # `code` is that of another answer: programs take None for a WebSocket
+        self.headers = headers  # `code` stays None, by which programs recognise an open WebSocket
         self._agreed = ws_handshake.check_response(
             101, headers, self.key, self._subprotocols, self.params.policy
         )
 
     def switched(self, stream: IOStream) -> None:
-        """The handshake tells that the stream is a WebSocket's from here on; see `Upgrade`."""
+        """Take over the stream after the handshake; see `Upgrade`."""
         subprotocol, parameters = self._agreed
-        # Only needed for the handshake. `request` stays: programs read from it what was sent.
+        # Release what only the handshake needs. Programs inspect `request` later, so it stays.
         del self._agreed, self._opening
         stream.set_close_callback(None)
         if subprotocol is not None:
@@ -396,18 +402,21 @@ class WebSocketClientConnection(LegacyNames):
         protocol.begin(stream, parameters, subprotocol, self._let_the_program_begin)
 
     def get_websocket_protocol(self) -> WebSocketProtocol:
-        """Make the object for the connection."""
+        """Create the protocol object of the connection."""
         return WebSocketProtocol13(self, True, self.params)
 
     def _let_the_program_begin(self) -> Future[None]:
-        """Done when who awaits the connection has gone on, so that no message comes before he knows it."""
+        """Return a Future that is done after the code that awaits the connection has resumed.
+
+        Messages are delivered after that, so the program knows the connection when the first one arrives.
+        """
         loop = self.io_loop.asyncio_loop
         future: Future[None] = loop.create_future()
         loop.call_soon(future.set_result, None)
         return future
 
     def _on_http_response(self, response: HTTPResponse) -> None:
-        """The handshake is over, and there is no WebSocket."""
+        """Called with the response if the handshake fails."""
         self._opening = None
         if response.code != NO_RESPONSE:
             self.code, self.headers = response.code, response.headers
@@ -415,14 +424,14 @@ class WebSocketClientConnection(LegacyNames):
         if error is None:
             error = HandshakeError(f"the server answers with status {response.code}, not 101")
         elif isinstance(error, HTTPClientError) and error.response is not None:
-            # Not the same, which knows the answer: nobody would free the two.
+            # A copy without the response: error and response would refer to each other, a reference cycle.
             error.response.error = HTTPClientError(error.code, error.message)
         if self._connecting is not None:
             future_set_exception_unless_cancelled(self._connecting, error)
         forget_frames(error)
 
     def _on_connected(self, future: Future[WebSocketClientConnection]) -> None:
-        """The outcome is known; where the program has given up, so do we."""
+        """Called when `connect_future` is done. If the program has cancelled it, abort the connection."""
         if self.protocol is not None:
             if future.cancelled():
                 self.close()
@@ -434,25 +443,25 @@ class WebSocketClientConnection(LegacyNames):
 
 
 def _http_url(url: str) -> str:
-    """The URL of the handshake for a WebSocket's."""
+    """Return the URL of the handshake for the URL of a WebSocket."""
     scheme, colon, rest = url.partition(":")
     if scheme.lower() not in _SCHEMES or not colon:
-        raise ValueError(f"a WebSocket's URL begins with ws:// or wss://, and this is {url!r}")
+        raise ValueError(f"WebSocket URL must begin with ws:// or wss://, got {url!r}")
     return f"{_SCHEMES[scheme.lower()]}:{rest}"
 
 
 def _offered_subprotocols(request: HTTPRequest, subprotocols: Sequence[str] | None) -> tuple[str, ...]:
-    """The subprotocols to offer; without the argument, those that the program has put into the headers."""
+    """Return the subprotocols to offer: those of the argument or, if it is None, of the request's headers."""
     if subprotocols is not None:
         if isinstance(subprotocols, str):
-            raise TypeError(f"subprotocols is a list of names, not {subprotocols!r}")
+            raise TypeError(f"subprotocols must be a list of names, got {subprotocols!r}")
         return tuple(subprotocols)
     lines = httputil.HTTPHeaders(request.headers).get_list(_PROTOCOL)
     return tuple(name for line in lines for name in map(str.strip, line.split(",")) if name)
 
 
 def _coroutine_or_none(result: Any) -> Awaitable[None] | None:
-    """What a program's callback has returned, if it has to be carried on; else nobody asks for it."""
+    """Return the result of a callback if it is a coroutine, which must be run; otherwise None."""
     return result if asyncio.iscoroutine(result) else None
 
 

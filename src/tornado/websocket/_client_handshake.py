@@ -1,4 +1,4 @@
-"""`ClientHandshake`: the handshake of one client's WebSocket, as a fetch on a new connection."""
+"""`ClientHandshake`: the opening handshake of a client, performed as a fetch on a new connection."""
 
 from __future__ import annotations
 
@@ -21,20 +21,21 @@ from tornado.tcpclient import TCPClient
 
 __all__ = ["MAX_HEAD", "MAX_PAGE", "ClientHandshake"]
 
-#: Bytes of the head of the handshake's answer, and of the page that comes in place of a WebSocket.
+#: The maximum size of the head of the response, in bytes.
 MAX_HEAD = 64 * 1024
+#: The maximum size of the body of a response that rejects the handshake, in bytes.
 MAX_PAGE = 1024 * 1024
 _LIMITS = Limits(max_head_size=MAX_HEAD, max_request_line=MAX_HEAD, max_header_count=DEFAULT.max_header_count)
 
 
 class ClientHandshake:
-    """Makes a connection, asks for a WebSocket on it and follows redirects.
+    """The fetch that opens a WebSocket: it connects, sends the request and follows redirects.
 
-    :param request: the request for the handshake, with its defaults, as `.AsyncHTTPClient.fetch_impl` would
-        get it.
-    :param callback: called with the response if there will be no WebSocket.
-    :param upgrade: takes the stream over if there is one.
-    :param resolver: looks names up; by default one of the configured class.
+    :param request: the request of the handshake with its defaults, as passed to
+        `.AsyncHTTPClient.fetch_impl`.
+    :param callback: a function called with the response if the handshake fails.
+    :param upgrade: the object that takes over the stream if the handshake succeeds.
+    :param resolver: the resolver for host names; None for one of the configured class.
     """
 
     max_body_size: int | None = MAX_PAGE
@@ -59,36 +60,36 @@ class ClientHandshake:
         self._fetch: Fetch | None = Fetch(self, request, callback, upgrade)
 
     def start(self) -> None:
-        """Begin. Errors are told to the callback, in a later iteration of the loop."""
+        """Start the handshake. Errors are passed to the callback in a later iteration of the event loop."""
         if self._fetch is not None:
             self._fetch.start()
 
     def cancel(self) -> None:
-        """Give up, and close the connection. The callback is not called."""
+        """Abort the handshake and close the connection. The callback is not called."""
         if self._fetch is not None:
             self._fetch.cancel()
 
     def fail(self, error: BaseException) -> None:
-        """Give up, and close the connection; the callback is told `error`."""
+        """Abort the handshake and close the connection; the callback is called with `error`."""
         if self._fetch is not None:
             self._fetch.fail(error)
 
-    # -- what the fetch asks for --
+    # -- called by the fetch --
 
     def take_connection(self, key: ConnectionKey, fresh: bool) -> ClientConnection | None:
-        """Return None: each WebSocket has a new connection."""
+        """Return None: each WebSocket uses a new connection."""
         return None
 
     def keep_connection(self, connection: ClientConnection) -> None:
-        """Close a connection that a redirect leaves behind."""
+        """Close a connection that is unused after a redirect."""
         connection.close()
 
     async def open_connection(self, key: ConnectionKey, timeout: float | None) -> ClientConnection:
-        """Make a connection; see `Connector.connect`."""
+        """Open a connection; see `Connector.connect`."""
         return ClientConnection(await self._connector.connect(key, timeout), key, _LIMITS)
 
     def fetch_ended(self, fetch: Fetch) -> None:
-        """The handshake is over."""
+        """Release the resources of the handshake after its end."""
         self._fetch = None
         self.deadlines.close()
         self.tcp_client.close()

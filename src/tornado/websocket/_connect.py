@@ -1,4 +1,4 @@
-"""`websocket_connect`: the manual of how a client's WebSocket is opened."""
+"""`websocket_connect`: open a WebSocket as a client."""
 
 from __future__ import annotations
 
@@ -35,50 +35,54 @@ def websocket_connect(
 ) -> Connecting:
     """Open a WebSocket to a server.
 
-    Messages are read in a loop, and the connection is closed at the end of the block::
+    As an asynchronous context manager, which closes the connection at the end of the block::
 
         async with websocket_connect("wss://example.com/prices") as conn:
             await conn.write_message("subscribe EUR")
             async for message in conn:
                 print(message)
 
-    or, as in Tornado, by ``conn = await websocket_connect(...)`` and ``await conn.read_message()``, which
-    gives None at the end; or they go to a callback::
+    As in Tornado, ``conn = await websocket_connect(...)`` opens the connection and ``await
+    conn.read_message()`` returns the next message, or None after the last one. Messages can also be passed to
+    a callback::
 
         conn = await websocket_connect(url, on_message_callback=on_message)
 
-    :param url: ``ws://…`` or ``wss://…``, or an `.HTTPRequest` with such a URL. What an HTTPRequest can say
-        besides holds for the handshake: ``headers``, authentication, ``validate_cert``, ``ca_certs``,
-        ``client_cert``, ``ssl_options``, ``request_timeout`` (seconds until the WebSocket is open, 20 by
-        default), ``follow_redirects`` (false by default), and ``proxy_host`` with ``proxy_port``,
-        ``proxy_username`` and ``proxy_password`` for a proxy that knows CONNECT.
-    :param callback: called with the Future when it is done.
-    :param connect_timeout: seconds for look-up, connection, proxy and TLS handshake (20 by default; 0: no
-        limit). With an HTTPRequest, set it there.
-    :param on_message_callback: called with each message, and with None when the connection is closed; no
-        message comes before the code that awaits the connection has gone on. It may be ``async``: nothing
-        more is read until it is done.
-    :param compression_options: a dictionary to offer compression (permessage-deflate, RFC 7692), which may be
-        empty: see `.WebSocketHandler.get_compression_options`, whose keys are meant as this side's wishes.
-    :param ping_interval: seconds between pings, by which a server that is gone is noticed; None for none.
-    :param ping_timeout: seconds that the answer to a ping may take; None for `ping_interval`.
-    :param max_message_size: bytes that a message may have once it is decompressed; a longer one closes the
-        connection (1009).
-    :param subprotocols: names to offer, in the order of preference; the server's choice is
-        `.WebSocketClientConnection.selected_subprotocol`.
-    :param resolver: the `.Resolver` to look the host up with.
-    :param io_loop: (deprecated, the style of Tornado 4) ignored.
-    :param options: with a URL that is text: further arguments of `.HTTPRequest`.
-    :returns: a Future of a `WebSocketClientConnection`. Cancelling it gives up and closes the socket.
-    :raises ValueError: for a URL with another scheme, subprotocols that are no tokens, compression options
-        out of range; for `connect_timeout` or `options` together with an HTTPRequest.
-    :raises WebSocketError: (in the Future) if the server's answer is not acceptable; the message names the
-        field at fault.
-    :raises HTTPClientError: (in the Future) if the server answers with an error or a redirect; ``response``
-        is its answer. Time-outs (`.HTTPTimeoutError`), servers that close before they have answered
-        (`.HTTPStreamClosedError`) and proxies that refuse (`.HTTPProxyError`) are of this class, with code
-        599; messages name the phase.
-    :raises OSError: (in the Future) if the connection cannot be made, or breaks.
+    :param url: a URL with the scheme ``ws`` or ``wss``, or an `.HTTPRequest` with such a URL. The other
+        options of the HTTPRequest apply to the handshake: ``headers``, authentication, ``validate_cert``,
+        ``ca_certs``, ``client_cert``, ``ssl_options``, ``request_timeout`` (in seconds until the WebSocket is
+        open, by default 20), ``follow_redirects`` (by default false), and ``proxy_host`` with ``proxy_port``,
+        ``proxy_username`` and ``proxy_password`` for a proxy that supports CONNECT.
+    :param callback: a function called with the Future when it is done.
+    :param connect_timeout: the timeout for name resolution, connection, proxy and TLS handshake, in seconds
+        (by default 20; 0 for no timeout). If `url` is an HTTPRequest, set the timeout there.
+    :param on_message_callback: a function called with each message, and with None when the connection is
+        closed. It is first called after the code that awaits the connection has resumed. It may be ``async``:
+        no more data is read until it has finished.
+    :param compression_options: a dictionary, possibly empty, to offer compression (permessage-deflate,
+        RFC 7692); see `.WebSocketHandler.get_compression_options` for its keys, which determine the offer.
+        None to offer no compression.
+    :param ping_interval: the interval between pings, in seconds; None for no pings. Pings detect a server
+        that has disappeared without closing the connection.
+    :param ping_timeout: the timeout for the reply to a ping, in seconds; None for `ping_interval`.
+    :param max_message_size: the maximum size of a message after decompression, in bytes. A longer message
+        closes the connection (1009).
+    :param subprotocols: the names of the subprotocols to offer, in the order of preference. The server's
+        choice is `.WebSocketClientConnection.selected_subprotocol`.
+    :param resolver: the `.Resolver` for the host name.
+    :param io_loop: ignored (deprecated; an argument of Tornado 4).
+    :param options: further arguments of `.HTTPRequest`, if `url` is a string.
+    :returns: a Future of a `WebSocketClientConnection`. Cancel it to abort the handshake and close the
+        socket.
+    :raises ValueError: if the scheme of the URL, a subprotocol or a compression option is invalid, or if
+        `connect_timeout` or `options` are passed together with an HTTPRequest.
+    :raises WebSocketError: (in the Future) if the response of the server is invalid. The message names the
+        header field.
+    :raises HTTPClientError: (in the Future) if the server responds with an error or a redirect, which is the
+        ``response`` attribute. Timeouts (`.HTTPTimeoutError`), connections closed before the response
+        (`.HTTPStreamClosedError`) and errors of proxies (`.HTTPProxyError`) are subclasses with code 599,
+        whose messages name the phase.
+    :raises OSError: (in the Future) if the connection fails.
     """
     if io_loop is not None:
         ignored_loop("websocket_connect")
@@ -86,8 +90,8 @@ def websocket_connect(
         given: set[str] = {*options, *(() if connect_timeout is None else ("connect_timeout",))}
         if given:
             raise ValueError(
-                f"websocket_connect() takes {', '.join(sorted(given))} together with a URL only: "
-                "set them on the HTTPRequest"
+                f"websocket_connect() accepts {', '.join(sorted(given))} only with a URL string: "
+                "set these on the HTTPRequest"
             )
         request = url
     else:
@@ -100,6 +104,6 @@ def websocket_connect(
     return future
 
 
-websocket_connect.__module__ = "tornado.websocket"  # its public address
+websocket_connect.__module__ = "tornado.websocket"  # its public module
 
 __all__ = ["websocket_connect"]

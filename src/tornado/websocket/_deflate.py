@@ -1,8 +1,8 @@
-"""Compression of messages: what programs say about it, and the two classes that Tornado has for it.
+"""The options of message compression, and Tornado's classes for compressing messages.
 
-`get_compression_options` returns a dictionary; `policy_of` makes of it the immutable value that the protocol
-negotiates with. The two classes are for programs that compress frames themselves; connections do not use
-them.
+`policy_of` converts the dictionary that `get_compression_options` returns into the immutable value that the
+protocol uses for the negotiation. Connections do not use the two classes; they are for programs that compress
+frames themselves.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 from tornado._wire.ws_deflate import TAIL, DeflatePolicy, Inflater, _compressor, compress_once
 from tornado.websocket._log_once import de_dupe_gen_log
 
-#: The dictionary's keys, and the fields of `DeflatePolicy` that they set.
+#: The keys of the dictionary and the fields of `DeflatePolicy` that they set.
 _FIELDS = {
     "compression_level": "level",
     "mem_level": "mem_level",
@@ -29,13 +29,14 @@ _MAX_WINDOW = 15
 
 
 def policy_of(options: Mapping[str, Any] | None) -> DeflatePolicy | None:
-    """What a dictionary of compression options means; None, for no compression, stays None.
+    """Convert a dictionary of compression options; None, for no compression, stays None.
 
-    :param options: ``compression_level`` (-1 to 9) and ``mem_level`` (1 to 9) are zlib's; Waterspout's own
-        are ``server_max_window_bits``, ``client_max_window_bits`` (8 to 15: less memory),
-        ``server_no_context_takeover``, ``client_no_context_takeover`` (nothing is kept between messages) and
-        ``threshold`` (bytes below which a message is sent as it is). Unknown ones are logged, once each.
-    :raises ValueError: for a number out of its range.
+    :param options: ``compression_level`` (-1 to 9) and ``mem_level`` (1 to 9), which are passed to zlib.
+        Additions of Waterspout are ``server_max_window_bits``, ``client_max_window_bits`` (8 to 15; smaller
+        windows save memory), ``server_no_context_takeover``, ``client_no_context_takeover`` (whether each
+        message is compressed separately) and ``threshold`` (the minimum size of a message to compress, in
+        bytes). A warning is logged once for each unknown key.
+    :raises ValueError: if a number is out of range.
     """
     if options is None:
         return None
@@ -46,7 +47,8 @@ def policy_of(options: Mapping[str, Any] | None) -> DeflatePolicy | None:
             fields.append((field, value))
         else:
             known = ", ".join(sorted(_FIELDS))
-            de_dupe_gen_log(logging.WARNING, "unknown compression option %r; there are %s", name, known)
+            text = "unknown compression option %r: the supported options are %s"
+            de_dupe_gen_log(logging.WARNING, text, name, known)
     return _shared_policy(*fields)
 
 
@@ -56,15 +58,16 @@ def _shared_policy(*fields: tuple[str, Any]) -> DeflatePolicy:
 
 
 class _DecompressTooLargeError(Exception):
-    """A message is over its limit once it is decompressed."""
+    """The decompressed size of a message exceeds its limit."""
 
 
 class _PerMessageDeflateCompressor:
-    """Compresses messages as RFC 7692 section 7.2.1 says.
+    """A compressor of messages (RFC 7692 section 7.2.1).
 
-    :param persistent: a message may refer to earlier ones.
-    :param max_wbits: the binary logarithm of the window, 9 to 15 (8 is not zlib's to write); None for 15.
-    :param compression_options: as in `policy_of`; levels are taken from it.
+    :param persistent: whether a message may refer to earlier ones.
+    :param max_wbits: the base-2 logarithm of the window size in bytes, 8 to 15; None for 15. zlib cannot
+        compress with 8, so 9 is used instead.
+    :param compression_options: a dictionary as in `policy_of`, which provides the levels.
     :raises ValueError: if `max_wbits` is out of range.
     """
 
@@ -79,7 +82,7 @@ class _PerMessageDeflateCompressor:
         self._stream = _compressor(self._window_bits, self._policy) if persistent else None
 
     def compress(self, data: bytes) -> bytes:
-        """The payload of the frame for a message."""
+        """Compress a message and return the payload of its frame."""
         stream = self._stream
         if stream is None:
             return compress_once(data, self._window_bits, self._policy)
@@ -87,9 +90,11 @@ class _PerMessageDeflateCompressor:
 
 
 class _PerMessageDeflateDecompressor:
-    """The counterpart (RFC 7692 section 7.2.2).
+    """A decompressor of messages (RFC 7692 section 7.2.2).
 
-    :param max_message_size: bytes that a message may have when it is decompressed.
+    The arguments are those of `_PerMessageDeflateCompressor`, except:
+
+    :param max_message_size: the maximum size of a message after decompression, in bytes.
     """
 
     def __init__(
@@ -104,9 +109,10 @@ class _PerMessageDeflateDecompressor:
         self._inflater = Inflater(self._window_bits) if persistent else None
 
     def decompress(self, data: bytes) -> bytes:
-        """The message of a frame's payload.
+        """Decompress the payload of a frame and return the message.
 
-        :raises _DecompressTooLargeError: if it is over the limit; no more than that is held in memory.
+        :raises _DecompressTooLargeError: if the message exceeds the limit. The output is never larger than
+            the limit, plus one byte.
         """
         inflater = self._inflater or Inflater(self._window_bits)
         output, rest = inflater.step(data + TAIL, self._limit + 1)
@@ -119,7 +125,7 @@ class _PerMessageDeflateDecompressor:
 def _checked_window(max_wbits: int | None) -> int:
     bits = _MAX_WINDOW if max_wbits is None else max_wbits
     if not 8 <= bits <= _MAX_WINDOW:
-        raise ValueError(f"max_wbits is 8 to {_MAX_WINDOW}, not {max_wbits!r}")
+        raise ValueError(f"max_wbits must be between 8 and {_MAX_WINDOW}, got {max_wbits!r}")
     return max(bits, 9)
 
 

@@ -1,4 +1,4 @@
-"""What can go wrong with a WebSocket, as programs catch it."""
+"""The exceptions of `tornado.websocket`, and functions that create or check for them."""
 
 from __future__ import annotations
 
@@ -13,50 +13,54 @@ WebSocketError.__module__ = "tornado.websocket"
 
 
 class WebSocketClosedError(WebSocketError):
-    """Raised, or held by a Future, where something was to be sent and the WebSocket is closed or closing."""
+    """An attempt to send data on a WebSocket that is closed or closing. Futures of messages may hold it, too.
+    """
 
 
 def closed_error(owner: Any) -> WebSocketClosedError:
-    """The error for who sends over what is closed.
+    """Return the error for an attempt to send on a closed connection.
 
-    :param owner: has ``close_code`` and ``close_reason``, as the peer has given them.
+    :param owner: an object with the ``close_code`` and ``close_reason`` that the peer sent: a handler, a
+        client connection or a protocol.
     """
     text = "the WebSocket is closed or closing"
     error = getattr(getattr(owner, "handler", owner), "close_error", None)
     if error is not None:
         text += f": {error}"
     elif owner.close_code is not None:
-        text += f"; its peer has closed it with {owner.close_code} {owner.close_reason or ''}".rstrip()
+        text += f"; the peer closed it with code {owner.close_code} {owner.close_reason or ''}".rstrip()
     return WebSocketClosedError(text)
 
 
 def forget_frames(error: BaseException) -> None:
-    """Have the tracebacks of an error, and of those behind it, tell lines but keep no variables of ours.
+    """Clear the local variables of this package in the tracebacks of an error, its causes and its contexts.
 
-    Among these is whoever holds the error: a cycle, until the next collection. Frames of others are left
-    alone: one that has caught the same error may be waiting in a coroutine, which clearing would end.
+    The variables include the object that holds the error, which would be a reference cycle until the next
+    garbage collection. Frames outside this package are not cleared: such a frame may belong to a suspended
+    coroutine that has caught the same error, and clearing would end it.
     """
-    seen: set[int] = set()  # by identity: an error of a program's may have no hash
+    seen: set[int] = set()  # ids, because an exception of a program may be unhashable
     following: BaseException | None = error
     while following is not None and id(following) not in seen:
         seen.add(id(following))
         for frame, _ in traceback.walk_tb(following.__traceback__):
             if frame.f_globals.get("__name__", "").startswith("tornado."):
-                with contextlib.suppress(RuntimeError):  # it is running
+                with contextlib.suppress(RuntimeError):  # the frame is still executing
                     frame.clear()
         following = following.__cause__ or following.__context__
 
 
 def check_thread(loop: asyncio.AbstractEventLoop, what: str) -> None:
-    """Find out whether the connections of a loop may be used from here.
+    """Check that the caller may use the connections of an event loop.
 
-    :raises RuntimeError: if this is another thread than the one that the loop runs in, or another loop.
+    :param what: the name of the called function, for the error message.
+    :raises RuntimeError: if the caller runs in another thread or in another event loop.
     """
     running = asyncio._get_running_loop()
     if running is not loop and (running is not None or loop.is_running()):
         raise RuntimeError(
-            f"{what} was called in another thread, or another loop, than that of the connection: "
-            "use IOLoop.add_callback of its loop"
+            f"{what} must be called in the thread and event loop of the connection: "
+            "use its IOLoop.add_callback() from elsewhere"
         )
 
 

@@ -1,6 +1,6 @@
-"""`WebSocketHandler`: the manual of what a server's WebSocket can do.
+"""`WebSocketHandler`: the handler of a WebSocket on a server.
 
-The connection itself is `_protocol`'s, the handshake `_server_handshake`'s.
+`_protocol` implements the connection, `_server_handshake` the opening handshake.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from tornado.websocket._server_handshake import ServerHandshake, accept, read_of
 
 
 class WebSocketHandler(RequestHandler):
-    """Base class of handlers that speak WebSocket: one object is one connection.
+    """The base class of WebSocket handlers. Each connection has a handler object.
 
-    Override `on_message`, and `open` and `on_close` as needed; send by `write_message`::
+    Override `on_message`, and `open` and `on_close` if needed; call `write_message` to send messages::
 
         class Echo(WebSocketHandler):
             def open(self):
@@ -35,31 +35,33 @@ class WebSocketHandler(RequestHandler):
             def on_close(self):
                 print("closed", self.close_code, self.close_reason)
 
-    A route leads here as to any handler, and the groups of its pattern go to `open`. Until then the request
-    is an ordinary one: ``prepare`` runs, may set headers and cookies of the answer, or refuse; overriding
-    `get` and calling ``await super().get(*args, **kwargs)`` in it works too. Behind the handshake
-    ``self.request`` can still be read, while `write`, `finish`, `set_header` and the like raise RuntimeError.
+    Routes lead to a WebSocketHandler as to any other handler; the groups of the pattern are passed to `open`.
+    Until the handshake, the request is an ordinary one: ``prepare`` is called, and may set headers and
+    cookies of the response or reject the request. An overridden `get` may call ``await super().get(*args,
+    **kwargs)``. After the handshake, ``self.request`` can still be read, but `write`, `finish`, `set_header`
+    and similar methods raise RuntimeError.
 
-    `open`, `on_message`, `on_ping` and `on_pong` may be coroutines: no further message is delivered until one
-    is done. What one raises goes to `log_exception`, and the connection is closed (1011).
+    `open`, `on_message`, `on_ping` and `on_pong` may be coroutines: the next message is delivered after the
+    coroutine has finished. Exceptions are passed to `log_exception`, and the connection is closed (1011).
 
-    A script in a browser opens a WebSocket to any host, cookies included: `check_origin` decides which pages
-    may.
+    A script in a browser may open a WebSocket to any host, and the browser sends the cookies of that host.
+    `check_origin` decides which pages may connect.
 
-    Settings of the application: ``websocket_ping_interval``, ``websocket_ping_timeout``,
-    ``websocket_max_message_size``, ``websocket_write_limit``; each is the default of a property that a class
-    may override.
+    The settings ``websocket_ping_interval``, ``websocket_ping_timeout``, ``websocket_max_message_size`` and
+    ``websocket_write_limit`` of the application are the defaults of the properties of the same names, which a
+    class may override.
 
-    :ivar ws_connection: the connection; None before the handshake and behind the end.
-    :ivar close_code: how the peer closed (RFC 6455 section 7.4); None if it just went, or gave no code.
-    :ivar close_reason: its reason, likewise.
-    :ivar close_error: why this side has ended the connection by itself: what rule or limit the peer broke,
-        that it did not answer a ping, or was too slow for a broadcast; None if it has not.
-    :ivar open_args: the groups of the route's pattern.
-    :ivar open_kwargs: those with names.
+    :ivar ws_connection: the connection; None before the handshake and after the end.
+    :ivar close_code: the close code that the peer sent (RFC 6455 section 7.4); None if it sent none or closed
+        the connection without a close frame.
+    :ivar close_reason: the close reason that the peer sent; None if it sent none.
+    :ivar close_error: the reason why this side has ended the connection: the rule or limit that the peer
+        violated, a ping that it did not answer, or a broadcast that it read too slowly; None otherwise.
+    :ivar open_args: the unnamed groups of the route's pattern.
+    :ivar open_kwargs: the named groups of the route's pattern.
     """
 
-    # What is not set yet in an object shows these.
+    # Class attributes are the defaults of attributes that are not set yet.
     ws_connection: WebSocketProtocol | None = None
     close_code: int | None = None
     close_reason: str | None = None
@@ -70,51 +72,52 @@ class WebSocketHandler(RequestHandler):
     _upgraded = False
     _on_close_called = False
 
-    # -- to be overridden --
+    # -- methods to override --
 
     def _open(self, *args: str, **kwargs: str) -> Awaitable[None] | None:
         pass
 
     open: Callable[..., Awaitable[None] | None] = _open
-    """Called when the connection is open, with the groups of the route's pattern; may be ``async``.
+    """Called with the groups of the route's pattern when the connection is open; may be ``async``.
 
-    Messages can be sent from here on. None is delivered before it is done, nor is `on_close` called: do not
-    wait here for what that does.
+    Messages can be sent from now on. Messages are delivered, and `on_close` is called, only after this method
+    has finished: it must not wait for an effect of `on_close`.
     """
 
     def on_message(self, message: str | bytes) -> Awaitable[None] | None:
         """Called with each message; may be ``async``.
 
-        :param message: text, or bytes where it was sent as binary.
+        :param message: a str, or bytes for a binary message.
         """
-        raise NotImplementedError(f"{type(self).__name__} has no on_message()")
+        raise NotImplementedError(f"{type(self).__name__} must define on_message()")
 
     def on_close(self) -> Awaitable[None] | None:
-        """Called once when an open connection is closed, by whomever; may be ``async``. See `close_code`.
+        """Called once when an open connection is closed by either side; may be ``async``. See `close_code`.
 
-        A peer that goes is noticed at once: coroutines of the other callbacks may be under way still. Only
-        `open` is waited for, which may have failed.
+        This method is called as soon as the peer has disconnected, even while a coroutine of another callback
+        is running. Only `open` always finishes before; it may have raised an exception.
         """
 
     def on_ping(self, data: bytes) -> Awaitable[None] | None:
-        """Called with the payload of each ping; it is answered without this."""
+        """Called with the payload of each ping. The pong is sent automatically."""
 
     def on_pong(self, data: bytes) -> Awaitable[None] | None:
-        """Called with the payload of each pong, the answer to a `ping`."""
+        """Called with the payload of each pong, the reply to a `ping`."""
 
     def select_subprotocol(self, subprotocols: list[str]) -> str | None:
-        """Choose among the subprotocols that the client offers, in the order of its preference.
+        """Choose among the subprotocols that the client offers, in its order of preference.
 
-        :returns: one of them, or None for none. A client that cannot do without will close.
+        :returns: one of them, or None. A client that requires a subprotocol closes the connection if there is
+            none.
         """
         return None
 
     def check_origin(self, origin: str) -> bool:
-        """Whether pages of another `origin` may open a WebSocket here; they get 403 otherwise.
+        """Whether pages of another `origin` may open a WebSocket. Otherwise the response has status 403.
 
-        By default those may that `check_trusted_origin` knows. Not asked about pages of the same origin, as
-        the browser says itself (``Sec-Fetch-Site``) or the host and port that was asked for, nor of clients
-        that send no Origin because they are no browsers.
+        By default, the origins that `check_trusted_origin` accepts are allowed. This method is not called for
+        pages of the same origin, as shown by ``Sec-Fetch-Site`` or by the requested host and port, or for
+        requests without an Origin, which do not come from a browser.
 
         To allow a whole domain::
 
@@ -122,26 +125,28 @@ class WebSocketHandler(RequestHandler):
                 host = urllib.parse.urlsplit(origin).hostname or ""
                 return host == "example.com" or host.endswith(".example.com")
 
-        Returning True for every origin lets any page act with the cookies of whoever looks at it: never do so
-        where cookies tell who somebody is.
+        If this method returns True for every origin, any page can open a WebSocket with the cookies of its
+        visitor. Do not do this if cookies authenticate users.
         """
         return self.check_trusted_origin(origin)
 
     def get_compression_options(self) -> dict[str, Any] | None:
-        """Override to have messages compressed (permessage-deflate, RFC 7692) for clients that offer it.
+        """Override this method to enable compression (permessage-deflate, RFC 7692) for clients that offer
+        it.
 
-        :returns: None for no compression, or a dictionary, which may be empty: ``compression_level`` (-1 to
-            9) and ``mem_level`` (1 to 9), as zlib has them; further, **Waterspout's own**,
+        :returns: None for no compression, or a dictionary, possibly empty: ``compression_level`` (-1 to 9)
+            and ``mem_level`` (1 to 9), which are passed to zlib. **Additions of Waterspout** are
             ``server_max_window_bits`` and ``client_max_window_bits`` (8 to 15),
-            ``server_no_context_takeover`` and ``client_no_context_takeover`` (keep nothing between messages),
-            ``threshold`` (bytes below which a message is sent as it is).
+            ``server_no_context_takeover`` and ``client_no_context_takeover`` (whether each message is
+            compressed separately), and ``threshold`` (the minimum size of a message to compress, in bytes).
 
-        A connection that has sent compressed messages holds some 260 KB at zlib's defaults, 52 KB with 11
-        bits of window and a memory level of 4; it is given back after a minute or two without any.
+        After a compressed message, a connection holds about 260 KB of memory with zlib's defaults, or 52 KB
+        with a window of 11 bits and memory level 4. The memory is released when no message has been sent for
+        one to two minutes.
         """
         return None
 
-    # Properties, for which a program may have plain attributes or properties of its own.
+    # A program may override these properties with properties or plain attributes.
     if TYPE_CHECKING:
         ping_interval: float | None
         ping_timeout: float | None
@@ -151,48 +156,54 @@ class WebSocketHandler(RequestHandler):
 
         @property
         def ping_interval(self) -> float | None:
-            """Seconds between two pings, by which a peer that is gone is noticed; None or 0 for none."""
+            """The interval between pings, in seconds; None or 0 for no pings. Pings detect a peer that has
+            disappeared without closing the connection.
+            """
             return self.settings.get("websocket_ping_interval")
 
         @property
         def ping_timeout(self) -> float | None:
-            """Seconds that the answer to a ping may take; None for `ping_interval`, and never longer."""
+            """The timeout for the reply to a ping, in seconds; None for `ping_interval`, which is also the
+            maximum.
+            """
             return self.settings.get("websocket_ping_timeout")
 
         @property
         def max_message_size(self) -> int:
-            """Bytes that a message may have once it is decompressed; a longer one closes the connection
-            (1009).
+            """The maximum size of a message after decompression, in bytes. A longer message closes the
+            connection (1009).
             """
             size: int = self.settings.get("websocket_max_message_size", MAX_MESSAGE_SIZE)
             return size
 
         @property
         def write_limit(self) -> int:
-            """Bytes that may wait for the peer before the Futures of `write_message` wait too, and, where
-            callbacks have sent them, its messages, until no more than half of that wait.
+            """The high-water mark of the output that waits to be sent, in bytes. Above it, the Futures of
+            `write_message` wait until at most half of the limit remains. If callbacks have sent the output,
+            the delivery of the peer's messages waits, too.
             """
             limit: int = self.settings.get("websocket_write_limit", WRITE_LIMIT)
             return limit
 
-    # -- for the program --
+    # -- methods to call --
 
     def write_message(self, message: str | bytes | dict[str, Any], binary: bool = False) -> Future[None]:
         """Send a message.
 
-        :param message: text, or its UTF-8 as bytes; a dict is sent as JSON.
-        :param binary: send it as binary, so that the peer gets bytes; any bytes will do then.
-        :returns: a Future to await wherever messages may come faster than the peer reads. It is done at once
-            unless more than `write_limit` bytes wait for the peer, else when no more than half of that do. It
-            holds a `WebSocketClosedError` if the connection is closed before.
+        :param message: text, or its UTF-8 encoding as bytes; a dict is sent as JSON.
+        :param binary: whether to send a binary message, which the peer receives as bytes. Any bytes are valid
+            then.
+        :returns: a Future to await if messages may be sent faster than the peer reads. It is already done
+            unless more than `write_limit` bytes wait to be sent; otherwise it is done when at most half of
+            the limit waits. It raises `WebSocketClosedError` if the connection is closed before that.
         :raises WebSocketClosedError: if the connection is closed or closing.
-        :raises TypeError: for a message of another type.
-        :raises ValueError: for bytes that are no UTF-8, without `binary`.
-        :raises RuntimeError: in another thread than that of the connection's loop.
+        :raises TypeError: if the message has another type.
+        :raises ValueError: if `binary` is false and the message is not valid UTF-8.
+        :raises RuntimeError: if called outside the event loop of the connection.
         """
         connection = self.ws_connection
         if connection is None or (
-            # What the question asks first, without a call; the question itself is what stand-ins answer.
+            # The two attributes save a call of `is_closing`, which programs override in test doubles.
             (connection.client_terminated or connection.server_terminated) and connection.is_closing()
         ):
             raise closed_error(self if connection is None else connection)
@@ -201,9 +212,9 @@ class WebSocketHandler(RequestHandler):
         return connection.write_message(message, binary)
 
     def ping(self, data: str | bytes = b"") -> None:
-        """Send a ping; its answer goes to `on_pong`.
+        """Send a ping; `on_pong` is called with the payload of the reply.
 
-        :param data: at most 125 bytes that come back with the answer.
+        :param data: the payload, at most 125 bytes, which the reply repeats.
         :raises WebSocketClosedError: if the connection is closed or closing.
         :raises ValueError: if `data` is longer.
         """
@@ -213,12 +224,13 @@ class WebSocketHandler(RequestHandler):
         connection.write_ping(utf8(data))
 
     def close(self, code: int | None = None, reason: str | None = None) -> None:
-        """Close the connection: the peer is told and has five seconds to answer, then `on_close` is called.
+        """Start the closing handshake. The peer has five seconds to reply; after that, `on_close` is called.
 
-        :param code: why (RFC 6455 section 7.4): 1000 for a normal end, 3000 to 4999 for the program's own.
-            1005, 1006 and 1015, by which some tell of an end without a code, count as none.
-        :param reason: the same for people; what is beyond 123 bytes is left out.
-        :raises ValueError: for any other code that must not be sent.
+        :param code: the close code (RFC 6455 section 7.4), such as 1000 for a normal closure; 3000 to 4999
+            are available to applications. 1005, 1006 and 1015 mean that there is no code and are treated as
+            None.
+        :param reason: a description for logs, cut to 123 bytes.
+        :raises ValueError: if the code must not be sent.
         """
         connection = self.ws_connection
         if connection is not None:
@@ -227,25 +239,27 @@ class WebSocketHandler(RequestHandler):
 
     @property
     def selected_subprotocol(self) -> str | None:
-        """What `select_subprotocol` has returned.
+        """The subprotocol that `select_subprotocol` returned.
 
         :raises AssertionError: if the connection is not open.
         """
-        assert self.ws_connection is not None, "there is no open connection"
+        assert self.ws_connection is not None, "the WebSocket is not open"
         return self.ws_connection.selected_subprotocol
 
     def set_nodelay(self, value: bool) -> None:
-        """Have small messages sent at once (True, the default) or collected by the system (Nagle's
-        algorithm).
+        """Set TCP_NODELAY: whether small messages are sent immediately (True, the default) or delayed by
+        Nagle's algorithm.
 
         :raises AssertionError: if the connection is not open.
         """
-        assert self.ws_connection is not None, "there is no open connection"
+        assert self.ws_connection is not None, "the WebSocket is not open"
         self.ws_connection.set_nodelay(value)
 
     def get_websocket_protocol(self) -> WebSocketProtocol | None:
-        """Make the object for the connection, of the version that the request asks for; None for one that is
-        not spoken here, which is answered with 426.
+        """Create the protocol object of the connection.
+
+        :returns: the object, or None if the version of the request is not supported. The response then has
+            status 426.
         """
         version = self.request.headers.get("Sec-WebSocket-Version")
         if version not in ("7", "8", "13"):
@@ -264,17 +278,17 @@ class WebSocketHandler(RequestHandler):
 
     @property
     def _max_inflation_ratio(self) -> float | None:
-        """The server's, which is for messages as it is for bodies; connections of other kinds have none."""
+        """The limit of the HTTP server for bodies, which also applies to messages; None for other servers."""
         server = getattr(self.request.connection, "params", None)
         protection = getattr(server, "protection", None)
         return None if protection is None else protection.max_inflation_ratio
 
-    # -- the way here --
+    # -- the opening handshake --
 
-    # `Any` for every argument lets subclasses name the groups of their routes.
+    # With `Any`, subclasses may declare the groups of their routes as parameters.
     def get(self, *args: Any, **kwargs: Any) -> Awaitable[None]:
-        """Do the opening handshake. May be overridden, to await ``super().get(*args, **kwargs)``: that
-        returns when the connection is closed.
+        """Perform the opening handshake. An overriding method may await ``super().get(*args, **kwargs)``,
+        which returns when the connection is closed.
         """
         if args:
             self.open_args = args
@@ -283,9 +297,9 @@ class WebSocketHandler(RequestHandler):
         return ServerHandshake(self)
 
     def _accept(self, protocol: WebSocketProtocol13) -> None:
-        """Answer the handshake and open `protocol`.
+        """Respond to the handshake and start `protocol`.
 
-        :raises ValueError: if the request is no handshake.
+        :raises ValueError: if the request is not a valid handshake.
         """
         try:
             offer = read_offer(self)
@@ -296,12 +310,12 @@ class WebSocketHandler(RequestHandler):
     def on_ws_connection_close(
         self, close_code: int | None = None, close_reason: str | None = None
     ) -> Awaitable[None] | None:
-        """The protocol tells that the connection is closed."""
+        """Called by the protocol when the connection is closed."""
         self.close_code, self.close_reason = close_code, close_reason
         return self.on_connection_close()
 
     def on_connection_close(self) -> Awaitable[None] | None:  # type: ignore[override]
-        """The connection is closed, or the client went during the handshake."""
+        """Called when the connection is closed, or when the client disconnects during the handshake."""
         connection, self.ws_connection = self.ws_connection, None
         if connection is not None:
             connection.on_connection_close()
@@ -313,12 +327,12 @@ class WebSocketHandler(RequestHandler):
 
 
 def _refusing(name: str) -> Any:
-    """A method of `RequestHandler` that is of no use behind the handshake."""
+    """Return a method of `RequestHandler` that raises RuntimeError after the handshake."""
 
     @functools.wraps(getattr(RequestHandler, name))
     def method(self: WebSocketHandler, *args: Any, **kwargs: Any) -> Any:
         if self._upgraded:
-            raise RuntimeError(f"{name}(): Method not supported for Web Sockets; write_message() sends")
+            raise RuntimeError(f"{name}(): Method not supported for Web Sockets; use write_message()")
         return getattr(super(WebSocketHandler, self), name)(*args, **kwargs)
 
     return method

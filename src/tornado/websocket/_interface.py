@@ -1,4 +1,4 @@
-"""`WebSocketProtocol`: what a handler knows of its connection."""
+"""`WebSocketProtocol`: the interface between a handler and its connection."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ if TYPE_CHECKING:
 
 
 class WebSocketProtocol(abc.ABC):
-    """What a handler knows as ``ws_connection``: a connection of any version of the protocol.
+    """The type of a handler's ``ws_connection``: a connection of any version of the protocol.
 
-    :param handler: the owner; has ``on_message``, ``on_ping``, ``on_pong``, ``on_ws_connection_close`` and
-        ``log_exception``.
-    :ivar stream: the byte stream, None before the handshake is done.
-    :ivar client_terminated: the peer has closed.
-    :ivar server_terminated: this side has closed.
+    :param handler: the owner, with the methods ``on_message``, ``on_ping``, ``on_pong``,
+        ``on_ws_connection_close`` and ``log_exception``.
+    :ivar stream: the byte stream, None until the handshake is complete.
+    :ivar client_terminated: whether the peer has closed the connection.
+    :ivar server_terminated: whether this side has closed the connection.
     """
 
     __slots__ = ("__dict__", "__weakref__", "client_terminated", "handler", "server_terminated", "stream")
@@ -28,26 +28,26 @@ class WebSocketProtocol(abc.ABC):
         self.server_terminated: bool = False
 
     def on_connection_close(self) -> None:
-        """The stream is closed: nothing can be sent or read any more."""
+        """Process the end of the stream: nothing can be sent or read any more."""
         self._abort()
 
     def _abort(self) -> None:
-        """End at once, without a close frame."""
+        """Close the connection immediately, without a close frame."""
         self.client_terminated = self.server_terminated = True
         if self.stream is not None:
             self.stream.close()
 
     @abc.abstractmethod
     def close(self, code: int | None = None, reason: str | None = None) -> None:
-        """Begin, or answer, the closing handshake."""
+        """Start the closing handshake, or reply to the peer's close frame."""
 
     @abc.abstractmethod
     def is_closing(self) -> bool:
-        """Whether nothing can be sent any more."""
+        """Whether either side has closed the connection, so that nothing can be sent any more."""
 
     @abc.abstractmethod
     async def accept_connection(self, handler: Any) -> None:
-        """Answer a client's handshake, call ``open``, and wait until the connection is closed."""
+        """Respond to a client's handshake, call ``open``, and wait until the connection is closed."""
 
     @abc.abstractmethod
     def write_message(self, message: str | bytes, binary: bool = False) -> Future[None]:
@@ -56,7 +56,7 @@ class WebSocketProtocol(abc.ABC):
     @property
     @abc.abstractmethod
     def selected_subprotocol(self) -> str | None:
-        """The subprotocol that both sides agreed on."""
+        """The subprotocol that both sides agreed on, or None."""
 
     @abc.abstractmethod
     def write_ping(self, data: bytes) -> None:
@@ -64,11 +64,11 @@ class WebSocketProtocol(abc.ABC):
 
     @abc.abstractmethod
     def start_pinging(self) -> None:
-        """Begin to see whether the peer is still there."""
+        """Start to send periodic pings."""
 
     @abc.abstractmethod
     def set_nodelay(self, x: bool) -> None:
-        """Send small messages at once (True), or have the system collect them."""
+        """Set TCP_NODELAY: whether small messages are sent immediately or delayed by Nagle's algorithm."""
 
 
 __all__ = ["WebSocketProtocol"]

@@ -1,10 +1,10 @@
-"""What happens to a WebSocket by the clock: pings, the end of a closing handshake that drags on, and memory
-that has not been used for long.
+"""The timers of a WebSocket: keep-alive pings, the timeout of the closing handshake, and the release of idle
+compressors.
 
-All connections of a loop share one timer (see `tornado.http1connection._deadline_scheduler`). A connection
-has one deadline: that of its end if it is closing, else of its next ping or the pong to its last one. Where
-messages are compressed there is a second one, of the next look at the compressor (`IdleCompressor`), which
-pings do not put off. A connection that has none of these is not in the list.
+All connections of an event loop share one timer (see `tornado.http1connection._deadline_scheduler`). A
+connection has one deadline: the close timeout if it is closing, otherwise the next ping or the timeout of the
+last one. A connection with compression has a second deadline, the next check of its compressor
+(`IdleCompressor`), which is independent of pings. A connection without deadlines is not in the scheduler.
 """
 
 from __future__ import annotations
@@ -19,13 +19,14 @@ if TYPE_CHECKING:
     from tornado.websocket._protocol import WebSocketProtocol13
 
 _WATCH = "_tornado_websockets"
-#: Seconds between two looks at a compressor. What has sent nothing from one to the next is given back: some
-#: 260 KB at zlib's defaults, for a tenth of a millisecond when it is made again.
+#: The interval between two checks of a compressor, in seconds. If the connection has sent no message since
+#: the previous check, the compressor is released. With zlib's defaults this frees about 260 KB; a new
+#: compressor takes a tenth of a millisecond.
 RELEASE_AFTER = 60.0
 
 
 class IdleCompressor:
-    """Looks whether a connection needs its compressor; only those have one that agreed on compression."""
+    """The periodic check that releases an idle compressor, for connections that negotiated compression."""
 
     __slots__ = ("_deadline", "_protocol", "_sent")
 
@@ -47,7 +48,7 @@ class IdleCompressor:
 
 
 def _set(protocol: WebSocketProtocol13, seconds: float) -> None:
-    # A send may just have failed and closed the stream. Nothing would remove the connection from the watch.
+    # If a failed send has just closed the stream, nothing would remove the connection from the scheduler.
     if protocol.stream.closed():
         return
     loop = protocol.stream._loop
@@ -57,7 +58,7 @@ def _set(protocol: WebSocketProtocol13, seconds: float) -> None:
 
 
 def start(protocol: WebSocketProtocol13) -> None:
-    """A connection is open; a program may say so once more."""
+    """Schedule the first ping and the checks of the compressor. Programs may call this again."""
     if protocol.is_closing():
         return
     interval = protocol.params.ping_interval
@@ -68,12 +69,12 @@ def start(protocol: WebSocketProtocol13) -> None:
 
 
 def end_within(protocol: WebSocketProtocol13, seconds: float) -> None:
-    """The connection is closing, and will be cut off after so many seconds."""
+    """Set the close timeout: the connection is closed after `seconds`."""
     _set(protocol, seconds)
 
 
 def forget(protocol: WebSocketProtocol13) -> None:
-    """The connection is closed."""
+    """Remove a closed connection from the scheduler."""
     protocol._deadline = NEVER
     watch = watch_of(protocol.stream._loop, _WATCH)
     watch.discard(protocol)
@@ -83,7 +84,7 @@ def forget(protocol: WebSocketProtocol13) -> None:
 
 
 def pong_received(protocol: WebSocketProtocol13) -> None:
-    """The peer has answered a ping: the next one is due an interval after that."""
+    """Record the reply to a ping: the next ping is due `ping_interval` after the last one."""
     params = protocol.params
     if protocol._pinged is not None:
         protocol._pinged = None
@@ -92,13 +93,13 @@ def pong_received(protocol: WebSocketProtocol13) -> None:
 
 
 def look_after(protocol: WebSocketProtocol13) -> None:
-    """The deadline has passed."""
+    """Act on an expired deadline: close the connection, check for a pong, or send a ping."""
     if protocol.is_closing():
         protocol._abort()
         return
     params = protocol.params
     if not params.ping_interval:
-        return  # a program has called this
+        return  # called by the program, not by the scheduler
     if protocol._pinged is not None and params.ping_timeout:
         _wait_for_pong(protocol, params.ping_timeout)
     else:
@@ -106,25 +107,29 @@ def look_after(protocol: WebSocketProtocol13) -> None:
 
 
 def _wait_for_pong(protocol: WebSocketProtocol13, timeout: float) -> None:
-    """No pong has come in time. There is an excuse where the peer does send something, or takes what waits
-    for it; or where so much is to be handled that no more is read: a reset is all that can be seen then.
+    """Close the connection if no pong has arrived in time, unless the peer is known to be alive.
+
+    The peer is alive if data was received since the ping, or if output that waited was sent. If so many
+    messages wait to be processed that reading has paused, a pong cannot be seen: only a reset would be
+    noticed.
     """
     pinged, now = protocol._pinged, _progress(protocol)
     assert pinged is not None
     received = now[0] != pinged[0]
-    took = pinged[2] and now[1] != pinged[1]  # for the system's own buffer was full
+    took = pinged[2] and now[1] != pinged[1]  # counts only if the socket's send buffer was full
     if received or took:
         protocol._pinged = now
         _set(protocol, timeout)
     elif protocol._is_behind():
         _ping(protocol, timeout)
     else:
-        protocol.say_why("no answer to a ping within %g s (websocket_ping_timeout)", timeout)
+        protocol.say_why("no reply to a ping within %g s (websocket_ping_timeout)", timeout)
         protocol.close(reason="ping timed out")
 
 
 def _progress(protocol: WebSocketProtocol13) -> tuple[int, int, int]:
-    """Bytes received, bytes handed to the system, and bytes that wait for it."""
+    """Return the number of bytes received, of bytes passed to the socket, and of bytes that wait to be sent.
+    """
     waiting = protocol.stream._pending_output
     return protocol._wire_bytes_in, protocol._wire_bytes_out - waiting, waiting
 

@@ -1,7 +1,7 @@
 """Names that Tornado's `WebSocketClientConnection` inherits from its HTTP client.
 
-Here `ClientHandshake` carries out the handshake, so these names have no part in it. They are kept because
-they are part of the public API: each has the value that it has on Tornado at the same time.
+`ClientHandshake` performs the handshake, so these names have no effect on it. They are kept because they are
+part of the public API; each has the value that it would have in Tornado.
 """
 
 from __future__ import annotations
@@ -18,51 +18,52 @@ if TYPE_CHECKING:
 
 
 class LegacyNames:
-    """The base of `.WebSocketClientConnection` with these names."""
+    """The base class of `.WebSocketClientConnection` that provides these names."""
 
     _opening: ClientHandshake | None = None
     _on_http_response: Callable[[HTTPResponse], None]
     connect_future: Any
 
-    #: Always None: a WebSocket belongs to no HTTP client.
+    #: Always None: a WebSocket does not belong to an HTTP client.
     client: None = None
-    #: Always None: the handshake's exchange is not visible.
+    #: Always None: the HTTP connection of the handshake is not accessible.
     connection: HTTP1Connection | None = None
-    #: Bytes that the head of the handshake's response may have.
+    #: The maximum size of the head of the handshake's response, in bytes.
     max_header_size = MAX_HEAD
-    #: Bytes that a page in place of a WebSocket may have, and that may be buffered of it.
+    #: The maximum size and buffer size of the body of a response that rejects the handshake, in bytes.
     max_body_size = max_buffer_size = MAX_PAGE
-    #: When the handshake began, on the loop's clock and in seconds since the epoch.
+    #: The start of the handshake, in seconds of the event loop's clock.
     start_time: float
+    #: The start of the handshake, in seconds since the epoch.
     start_wall_time: float
 
     @property
     def chunks(self) -> list[bytes]:
-        """Return an empty list: the response's body, if there is one, is part of the error."""
+        """Return an empty list: the body of a response that rejects the handshake is part of the error."""
         return []
 
     @property
     def tcp_client(self) -> TCPClient | None:
-        """Return the `.TCPClient` during the handshake, None afterwards."""
+        """Return the `.TCPClient` of the handshake; None after the handshake."""
         return None if self._opening is None else self._opening.tcp_client
 
     @property
     def final_callback(self) -> Callable[[HTTPResponse], None] | None:
-        """Return the function that takes a response in place of a WebSocket; None after the handshake."""
+        """Return the function called if the handshake is rejected; None after the handshake."""
         return None if self._opening is None else self._on_http_response
 
     def release_callback(self) -> None:
-        """Do nothing: no client waits for the connection."""
+        """Do nothing: there is no HTTP client to notify."""
 
     async def run(self) -> None:
-        """Wait for the handshake, which began when the connection was made.
+        """Wait until the handshake, which the constructor has started, is complete.
 
-        :raises Exception: if it fails; see `.websocket_connect`.
+        :raises Exception: if the handshake fails; see `.websocket_connect`.
         """
         await self.connect_future
 
     def data_received(self, chunk: bytes) -> None:
-        """Do nothing. Messages go to `.WebSocketClientConnection.on_message`."""
+        """Do nothing: messages are passed to `.WebSocketClientConnection.on_message`."""
 
     def finish(self) -> None:
-        """Do nothing: a WebSocket ends with `.WebSocketClientConnection.close`."""
+        """Do nothing: call `.WebSocketClientConnection.close` to end a WebSocket."""

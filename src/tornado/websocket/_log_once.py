@@ -1,4 +1,4 @@
-"""Log records that are written once, however many connections they are true of."""
+"""Log records that are written once, not once per connection."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from tornado.log import gen_log
 
 @functools.lru_cache(maxsize=256)
 def de_dupe_gen_log(level: int, msg: str, *args: Any, **kwargs: Any) -> None:
-    """Log on ``tornado.general``, unless the very same was logged before.
+    """Log a record to ``tornado.general``, unless an identical one was logged before.
 
-    :param level: of `logging`.
-    :param args: for `msg`; hashable.
+    :param level: a level of `logging`.
+    :param args: the arguments of `msg`, which must be hashable.
     """
     gen_log.log(level, msg, *args, **kwargs)
 

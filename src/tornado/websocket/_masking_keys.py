@@ -1,6 +1,6 @@
-"""Masks for a client's frames (RFC 6455 section 5.3): four bytes each that nobody can foresee.
+"""Masking keys for the frames of clients (RFC 6455 section 5.3): four unpredictable bytes each.
 
-The system is asked for many at once: a call for each frame costs six times as much as its mask is worth.
+Many keys are made from one call of `os.urandom`. A call for each frame would be six times as slow.
 """
 
 from __future__ import annotations
@@ -8,13 +8,13 @@ from __future__ import annotations
 import os
 from struct import iter_unpack
 
-#: Masks that one call to the system gives.
+#: The number of keys made from one call of `os.urandom`.
 _AT_ONCE = 256
 _masks: list[bytes] = []
 
 
 def next_mask() -> bytes:
-    """A mask that was never used before; from any thread."""
+    """Return a masking key that has not been used before. This function is thread-safe."""
     try:
         return _masks.pop()
     except IndexError:
@@ -25,6 +25,6 @@ def next_mask() -> bytes:
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_masks.clear)  # the parent will use those
+    os.register_at_fork(after_in_child=_masks.clear)  # the parent process uses these keys
 
 __all__ = ["next_mask"]

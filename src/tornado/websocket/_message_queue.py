@@ -1,4 +1,4 @@
-"""The messages that a client's program has not read yet."""
+"""`MessageQueue`: the received messages that a client has not read yet."""
 
 from __future__ import annotations
 
@@ -6,32 +6,33 @@ import asyncio
 
 Message = str | bytes
 
-#: What may wait before nothing more is read of the peer: messages, and their characters or bytes.
+#: The number of messages at which the queue is full and reading pauses.
 MAX_MESSAGES = 64
+#: The total size of the messages, in characters or bytes, at which the queue is full and reading pauses.
 MAX_SIZE = 256 * 1024
-#: Readers that may wait before it is first looked which of them were cancelled.
+#: The number of waiting readers at which cancelled ones are first removed.
 SWEEP_AT = 16
 
 
 class MessageQueue:
-    """A queue with two bounds, which tells who fills it when to pause.
+    """A queue of messages with limits on their number and size, which applies back-pressure to the producer.
 
-    A message may be put in whenever there is none waiting, however large it is; so a connection holds at most
-    the larger of `MAX_SIZE` and one message, and what one receive has brought besides.
+    An empty queue accepts a message of any size. A connection therefore holds at most `MAX_SIZE` or one
+    message, whichever is larger, plus the messages of one read from the socket.
     """
 
     __slots__ = ("_discards", "_ended", "_loop", "_messages", "_readers", "_room", "_size", "_sweep_at")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        # Lists, as they are short, and a deque that is empty takes 600 bytes more.
+        # Lists, because they are short; an empty deque would take 600 bytes more.
         self._messages: list[Message] = []
         self._size = 0
-        #: Those who wait for a message; only while there is none.
+        #: The Futures of callers that wait for a message; empty while there are messages.
         self._readers: list[asyncio.Future[Message | None]] = []
-        #: At so many readers it is looked who was cancelled: a program may ask again and again.
+        #: The number of readers at which cancelled ones are removed: a program may call and cancel in a loop.
         self._sweep_at = SWEEP_AT
-        #: Done when there is room again.
+        #: The Future that is done when the queue is no longer full; None if the producer does not wait.
         self._room: asyncio.Future[None] | None = None
         self._discards = self._ended = False
 
@@ -44,7 +45,7 @@ class MessageQueue:
     def put(self, message: Message) -> asyncio.Future[None] | None:
         """Add a message.
 
-        :returns: None, or if the queue is full now a Future that is done when it is not.
+        :returns: None, or a Future if the queue is full now. The Future is done when it is no longer full.
         """
         readers = self._readers
         if readers:
@@ -64,7 +65,7 @@ class MessageQueue:
         return self._room
 
     def get(self) -> asyncio.Future[Message | None]:
-        """A Future of the next message; of None behind the last one."""
+        """Return a Future of the next message, or of None after the last one."""
         future: asyncio.Future[Message | None] = self._loop.create_future()
         if self._messages:
             message = self._messages.pop(0)
@@ -81,12 +82,12 @@ class MessageQueue:
         return future
 
     def discard_excess(self) -> None:
-        """The program may read no more: whatever comes while the queue is full is thrown away."""
+        """Discard messages from now on while the queue is full, because the program may not read any more."""
         self._discards = True
         self._make_room()
 
     def end(self) -> None:
-        """No message follows those that wait."""
+        """End the queue: no message follows those that wait."""
         self._ended = True
         readers, self._readers = self._readers, []
         for reader in readers:
@@ -94,7 +95,7 @@ class MessageQueue:
                 reader.set_result(None)
 
     def _sweep(self) -> None:
-        """Forget the readers that were cancelled."""
+        """Remove the readers that were cancelled."""
         readers = self._readers
         readers[:] = [reader for reader in readers if not reader.done()]
         self._sweep_at = max(SWEEP_AT, 2 * len(readers))
