@@ -125,9 +125,7 @@ def check_request(method: str, version: str, headers: Fields) -> Offer:
     :raises HandshakeError: if the request is not a valid handshake; it has the status code of the response.
     """
     if method != "GET" or version == "HTTP/1.0":
-        raise HandshakeError(
-            f"WebSocket handshake requires GET and HTTP/1.1, got {shown(method)}, {version}"
-        )
+        raise HandshakeError(f"WebSocket handshake requires GET and HTTP/1.1, got {shown(method)}, {version}")
     if "websocket" not in _members(headers, "Upgrade"):
         # RFC 9110 section 15.5.22 suggests 426, but programs expect Tornado's 400.
         raise HandshakeError('the request lacks the header field "Upgrade: websocket"')
@@ -257,9 +255,7 @@ def check_response(
     if "upgrade" not in _members(headers, "Connection"):
         raise HandshakeError('the response lacks the header field "Connection: Upgrade"')
     if _only(headers, "Sec-WebSocket-Accept") != accept_value(key):
-        raise HandshakeError(
-            "Sec-WebSocket-Accept: does not match the Sec-WebSocket-Key of the request"
-        )
+        raise HandshakeError("Sec-WebSocket-Accept: does not match the Sec-WebSocket-Key of the request")
     chosen = None
     if headers.get_list("Sec-WebSocket-Protocol"):
         chosen = _only(headers, "Sec-WebSocket-Protocol")

@@ -144,8 +144,7 @@ class WebSocketClientConnection(LegacyNames):
 
     @property
     def connect_future(self) -> Connecting:
-        """The Future that `websocket_connect` returns. Cancel it to abort the handshake and close the socket.
-        """
+        """The Future that `websocket_connect` returns. Cancel it to abort the handshake."""
         future = self._connecting
         if future is None:
             future = Connecting(loop=self.io_loop.asyncio_loop)

@@ -13,7 +13,9 @@ WebSocketError.__module__ = "tornado.websocket"
 
 
 class WebSocketClosedError(WebSocketError):
-    """An attempt to send data on a WebSocket that is closed or closing. Futures of messages may hold it, too.
+    """An attempt to send data on a WebSocket that is closed or closing.
+
+    `~.WebSocketHandler.write_message` raises it; the Future that it has returned may hold it, too.
     """
 
 

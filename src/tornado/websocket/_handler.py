@@ -107,8 +107,7 @@ class WebSocketHandler(RequestHandler):
     def select_subprotocol(self, subprotocols: list[str]) -> str | None:
         """Choose among the subprotocols that the client offers, in its order of preference.
 
-        :returns: one of them, or None. A client that requires a subprotocol closes the connection if there is
-            none.
+        :returns: one of them, or None. A client that requires a subprotocol closes the connection after None.
         """
         return None
 
@@ -227,8 +226,7 @@ class WebSocketHandler(RequestHandler):
         """Start the closing handshake. The peer has five seconds to reply; after that, `on_close` is called.
 
         :param code: the close code (RFC 6455 section 7.4), such as 1000 for a normal closure; 3000 to 4999
-            are available to applications. 1005, 1006 and 1015 mean that there is no code and are treated as
-            None.
+            are available to applications. 1005, 1006 and 1015, which stand for a missing code, count as None.
         :param reason: a description for logs, cut to 123 bytes.
         :raises ValueError: if the code must not be sent.
         """

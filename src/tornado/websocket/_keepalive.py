@@ -109,9 +109,9 @@ def look_after(protocol: WebSocketProtocol13) -> None:
 def _wait_for_pong(protocol: WebSocketProtocol13, timeout: float) -> None:
     """Close the connection if no pong has arrived in time, unless the peer is known to be alive.
 
-    The peer is alive if data was received since the ping, or if output that waited was sent. If so many
-    messages wait to be processed that reading has paused, a pong cannot be seen: only a reset would be
-    noticed.
+    The peer is alive if data was received since the ping, or if output that waited was sent. If the backlog
+    of messages may have paused reading, a pong may be unread. Another ping is then sent: it can still cause a
+    reset, which is noticed while reading is paused.
     """
     pinged, now = protocol._pinged, _progress(protocol)
     assert pinged is not None
@@ -128,8 +128,7 @@ def _wait_for_pong(protocol: WebSocketProtocol13, timeout: float) -> None:
 
 
 def _progress(protocol: WebSocketProtocol13) -> tuple[int, int, int]:
-    """Return the number of bytes received, of bytes passed to the socket, and of bytes that wait to be sent.
-    """
+    """Return the numbers of bytes received, bytes passed to the socket, and bytes that wait to be sent."""
     waiting = protocol.stream._pending_output
     return protocol._wire_bytes_in, protocol._wire_bytes_out - waiting, waiting
 

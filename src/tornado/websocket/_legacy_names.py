@@ -53,7 +53,7 @@ class LegacyNames:
         return None if self._opening is None else self._on_http_response
 
     def release_callback(self) -> None:
-        """Do nothing: there is no HTTP client to notify."""
+        """Do nothing: the handshake does not use an HTTP client that could be notified."""
 
     async def run(self) -> None:
         """Wait until the handshake, which the constructor has started, is complete.

@@ -32,7 +32,7 @@ class MessageQueue:
         self._readers: list[asyncio.Future[Message | None]] = []
         #: The number of readers at which cancelled ones are removed: a program may call and cancel in a loop.
         self._sweep_at = SWEEP_AT
-        #: The Future that is done when the queue is no longer full; None if the producer does not wait.
+        #: The Future of a waiting producer, done when the queue has capacity again.
         self._room: asyncio.Future[None] | None = None
         self._discards = self._ended = False
 
@@ -45,7 +45,7 @@ class MessageQueue:
     def put(self, message: Message) -> asyncio.Future[None] | None:
         """Add a message.
 
-        :returns: None, or a Future if the queue is full now. The Future is done when it is no longer full.
+        :returns: None, or a Future if the queue is full now. The Future is done when the queue has capacity.
         """
         readers = self._readers
         if readers:

@@ -1,17 +1,17 @@
-"""What comes of a connection, given to its owner in order.
+"""`MessageReceiver`: deliver the events of a connection to its owner, in order.
 
-Nothing here waits. A callback that is a plain function is called in the loop's own callback, and all that it
-sends leaves in one send. Of one that returns an awaitable the rest is run in a task. Until that is done, what
-is read behind its message waits in a backlog: messages are handled in their order, and since not much is read
-ahead (`AHEAD`), a slow handler slows down its peer. Something is, so that it is seen at once when the peer
-goes, and that it is still there when it answers a ping.
+The owner's callbacks are called from the event loop's read callback. All output of a plain function leaves in
+one send. If a callback returns an awaitable, it is run in a task, and later events wait in a backlog until
+the task has finished. Messages are thus processed in order, and a slow handler slows down its peer, because
+only a limited amount is read ahead (`AHEAD`). Some data is read ahead so that a disconnect, or the reply to a
+ping, is noticed while a handler is busy.
 
-Messages also wait while what callbacks have sent is too much for the peer (`MessageReceiver._stalled`), so
-that who sends and never reads stops being served. What a program sends apart from its callbacks does not
-count there: it is for whoever sends it to wait; and if reading stopped for it, two programs that send to each
-other, each reading all the time, would both wait for the other one to read.
+Messages also wait while the peer has not read enough of the output that callbacks have sent
+(`MessageReceiver._stalled`). The connection thus stops serving a peer that sends and never reads. Output sent
+outside the callbacks does not count; the sender can await it. If it did count, two programs that send to each
+other while they read would both stop reading, and neither could continue.
 
-What else reading pauses for is that more has come than may be decompressed at once.
+Reading also pauses while more data has arrived than one call may decompress.
 """
 
 from __future__ import annotations
@@ -35,22 +35,23 @@ from tornado.websocket._interface import WebSocketProtocol
 if TYPE_CHECKING:
     from tornado.websocket._transport import Transport
 
-#: Messages that one connection handles before others have their turn; some thousand may come at once.
+#: The number of events of one connection that are handled before others are served. One read from the socket
+#: may bring thousands.
 BATCH = 128
-#: What may wait in a backlog before no more is read: bytes or characters of messages, and for each event
-#: besides.
+#: The size of the backlog, in bytes or characters, at which reading pauses.
 AHEAD = 256 * 1024
+#: The size that each event adds to the backlog, besides that of its message.
 EVENT_COST = 256
 
-#: What all connections have that are over: nothing can be sent, and nothing is read.
+#: The protocol state of all closed connections: nothing can be sent or read.
 OVER = ws_connection.WSConnection()
 OVER.receive_eof()
-#: What stands in a backlog for the end of input.
+#: The end of the input, as an event in a backlog.
 _END: Any = object()
 
 
 class MessageReceiver(WebSocketProtocol):
-    """The receiving side of a connection, behind the decoding of its frames."""
+    """The receiving side of a connection: it delivers decoded events to the owner."""
 
     __slots__ = (
         "_ahead",
@@ -68,32 +69,32 @@ class MessageReceiver(WebSocketProtocol):
     )
 
     stream: Transport
-    #: What the callbacks run in.
+    #: The context in which the callbacks run.
     _context: contextvars.Context
 
     def __init__(self, handler: Any) -> None:
         super().__init__(handler)
         self.close_code: int | None = None
         self.close_reason: str | None = None
-        self._core = OVER  # until the handshake is done
-        #: What has been read and has to wait, or None.
+        self._core = OVER  # until the handshake is complete
+        #: The events that wait; None if events can be delivered immediately.
         self._backlog: list[ws_connection.Event] | None = None
-        #: What it costs; see `AHEAD`.
+        #: The approximate size of the backlog; see `AHEAD`.
         self._ahead = 0
-        #: The awaitable of the callback that is under way.
+        #: The task or Future of the running callback.
         self._blocked: Future[Any] | None = None
-        #: What is sent now, a callback sends.
+        #: Whether events are being delivered now, so that all output is that of a callback.
         self._delivering = False
-        #: More than ``write_limit`` waits for the peer, and a callback has sent of it.
+        #: Whether more than ``write_limit`` waits to be sent, some of it sent by callbacks.
         self._stalled = False
-        #: A broadcast has others to serve first.
+        #: Whether the broadcast scheduler holds the output of this connection.
         self._is_held = False
         self._message_bytes_in = self._wire_bytes_in = 0
 
-    # -- what a subclass does --
+    # -- implemented by the subclass --
 
     def let_go(self) -> None:
-        """Let what was sent while `_is_held` leave."""
+        """Send the output collected while `_is_held` was set."""
         raise NotImplementedError
 
     def _answer_ping(self, payload: bytes) -> None:
@@ -109,17 +110,17 @@ class MessageReceiver(WebSocketProtocol):
         raise NotImplementedError
 
     def _end_by_fault(self) -> None:
-        """A callback has raised."""
+        """Close the connection after a callback has raised an exception."""
         raise NotImplementedError
 
     def _input_ends(self) -> None:
-        """The peer has closed its sending side, and all that came before was handled."""
+        """Process the end of the input, after all earlier events."""
         raise NotImplementedError
 
-    # -- what has come --
+    # -- receiving --
 
     def data_received(self, data: bytes) -> None:
-        """Take the bytes of one receive."""
+        """Process the data of one read from the socket."""
         if self._is_held:
             self.let_go()
         self._wire_bytes_in += len(data)
@@ -137,14 +138,17 @@ class MessageReceiver(WebSocketProtocol):
             self._wait_for_turn()
 
     def eof_received(self) -> None:
-        """The peer has closed its sending side."""
+        """Process the end of the input, or append it to the backlog."""
         if self._backlog:
             self._backlog.append(_END)
         else:
             self._input_ends()
 
     def _look_ahead(self, events: list[ws_connection.Event]) -> None:
-        """These have to wait."""
+        """Count events that were added to the backlog; pause reading if it is full.
+
+        Close codes and pongs take effect now, while the events themselves wait for their delivery.
+        """
         for event in events:
             self._ahead += EVENT_COST
             if type(event) is str or type(event) is bytes:
@@ -157,28 +161,28 @@ class MessageReceiver(WebSocketProtocol):
             self.stream._pause_reading()
 
     def _count_again(self, before: int) -> None:
-        """Of so many events that had to wait, some were handled; what the others cost is reckoned roughly."""
+        """Estimate the size of the backlog after a part of its `before` events was delivered."""
         left = len(self._backlog or ())
         self._ahead = self._ahead * left // before if left and before else 0
 
     def _is_behind(self) -> bool:
-        """Whether so much waits that it may be that no more is read."""
+        """Whether the backlog is large enough that reading may have paused."""
         return self._ahead > AHEAD // 2
 
     def _read_on(self) -> None:
-        """Read, unless there is a reason not to."""
+        """Resume reading, unless it must stay paused."""
         if not (self._core.pending or self._is_behind()):
             self.stream._resume_reading()
 
     def _wait_for_turn(self) -> None:
-        """More has come than may be decompressed at once."""
+        """Pause after the decompression limit of one call, until other connections have been served."""
         self.stream._pause_reading()
         if self._backlog is None:
             self._backlog = []
             self.stream._loop.call_soon(self._take_turn)
 
     def _take_turn(self) -> None:
-        """Others have had their turn: go on, unless there is something else to wait for by now."""
+        """Continue after other connections have been served, unless a callback or the output blocks."""
         backlog = self._backlog
         if backlog is None or self._blocked is not None or self._stalled:
             return
@@ -190,7 +194,7 @@ class MessageReceiver(WebSocketProtocol):
     # -- delivering --
 
     def _deliver(self, events: list[ws_connection.Event]) -> None:
-        """Give events to the owner, until one of them has to be waited for, or others are to have a turn."""
+        """Deliver events to the owner; those that must wait become the backlog."""
         self._delivering = True
         try:
             self._backlog = self._handle(events)
@@ -198,7 +202,10 @@ class MessageReceiver(WebSocketProtocol):
             self._delivering = False
 
     def _handle(self, events: list[ws_connection.Event]) -> list[ws_connection.Event] | None:
-        """The same; gives what has to wait, None for nothing that has or may come."""
+        """Deliver events until a callback blocks, output stalls, or the `BATCH` is used up.
+
+        :returns: the events that must wait; None if this and later events can be delivered immediately.
+        """
         event: Any
         left = BATCH
         for position, event in enumerate(events):
@@ -210,7 +217,7 @@ class MessageReceiver(WebSocketProtocol):
                 self._message_bytes_in += len(event)
                 goes_on = self._call(self.handler.on_message, event)
             elif kind is ws_connection.Failed and position:
-                # Tasks that wait for the messages before it answer them first, as callbacks have done.
+                # Tasks that the preceding messages have woken can still reply before the close frame.
                 self.stream._loop.call_soon(self._take_turn)
                 return events[position:]
             else:
@@ -223,7 +230,10 @@ class MessageReceiver(WebSocketProtocol):
         return None
 
     def _call(self, callback: Callable[..., Any], *args: Any) -> bool:
-        """Call the owner; False if what follows has to wait, or the connection is over."""
+        """Call a callback of the owner.
+
+        :returns: whether the next event can be delivered; False if it must wait or the connection is closed.
+        """
         try:
             result = self._context.run(callback, *args)
             if result is None:
@@ -238,16 +248,16 @@ class MessageReceiver(WebSocketProtocol):
         return False
 
     def _future_of(self, result: Any) -> Future[Any]:
-        """What goes on behind the owner's call that has returned this."""
+        """Convert the result of a callback into a Future; a coroutine is started as a task."""
         if asyncio.iscoroutine(result):
             return run_eagerly(self.stream._loop, result, self._context)
-        if isinstance(result, concurrent.futures.Future):  # which would call back from its own thread
+        if isinstance(result, concurrent.futures.Future):  # its callbacks would run in another thread
             return asyncio.wrap_future(result, loop=self.stream._loop)
         future: Future[Any] = convert_yielded(result)
         return future
 
     def _unblock(self, future: Future[Any]) -> None:
-        """The callback that everything waited for is done."""
+        """Deliver the backlog after the blocking callback has finished."""
         self._blocked = None
         if self._succeeded(future) and not self._stalled:
             self._process_next()
@@ -255,15 +265,17 @@ class MessageReceiver(WebSocketProtocol):
     def _succeeded(self, future: Future[Any]) -> bool:
         error = _error_of(future)
         if error is not None:
-            # Who has cancelled a task knows why, and that it was cancelled.
+            # A task cancelled with Task.cancel() is not an error to log: the program did it on purpose.
             if not (future.cancelled() and getattr(future, "cancelling", int)()):
                 return self._survives(error)
             self._abort()
         return self._core is not OVER
 
     def _survives(self, error: BaseException) -> bool:
-        """Whether the connection goes on although a callback has raised this: behind a close, or the end of
-        the connection, who answers a message that was under way does no harm.
+        """Process an exception raised by a callback; return whether the connection continues.
+
+        It continues after a `WebSocketClosedError` if either side has closed the connection: the callback has
+        replied to a message that arrived before that.
         """
         if (self.server_terminated or self.client_terminated) and isinstance(error, WebSocketClosedError):
             return self._core is not OVER
@@ -272,7 +284,7 @@ class MessageReceiver(WebSocketProtocol):
         return False
 
     def _process_next(self) -> None:
-        """Deliver what had to wait, and read again."""
+        """Deliver the backlog and resume reading."""
         if self._core is OVER:
             return
         events, self._backlog = self._backlog, None
@@ -281,7 +293,7 @@ class MessageReceiver(WebSocketProtocol):
         try:
             if events:
                 self._deliver(events)
-        except Exception as error:  # of a method that a program has overridden
+        except Exception as error:  # raised by an overridden method
             self._log_exception(error)
             self._end_by_fault()
         finally:
@@ -308,8 +320,9 @@ class MessageReceiver(WebSocketProtocol):
         return self._blocked is None and self._core is not OVER
 
     def _handle_message(self, opcode: int, data: bytes) -> None:
-        """Act on a message or control frame; pings and pongs of the peer all come through here."""
-        # Programs override this to see what comes; some hand on messages by it, which we never do.
+        """Process a ping or a pong. Programs may pass messages, too."""
+        # Programs override this method to see pings and pongs. Some call it with messages, which this class
+        # never does.
         if opcode == Opcode.PING:
             self._answer_ping(data)
             self._call(self.handler.on_ping, data)
@@ -330,9 +343,10 @@ class MessageReceiver(WebSocketProtocol):
 
 
 def _error_of(future: Future[Any]) -> BaseException | None:
-    """What a Future that is done has failed with.
+    """Return the exception of a Future that is done, or None.
 
-    It is not raised here: a frame in its traceback that knows the Future would be a cycle.
+    The exception is not raised, because a frame in its traceback that refers to the Future would be a
+    reference cycle.
     """
     return asyncio.CancelledError() if future.cancelled() else future.exception()
 

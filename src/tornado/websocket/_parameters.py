@@ -1,4 +1,4 @@
-"""The settings of a WebSocket connection, as one immutable value that connections share."""
+"""`WebSocketParams`: the settings of a WebSocket connection, an immutable value shared by connections."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from tornado._wire.ws_deflate import DeflatePolicy
 from tornado.websocket._deflate import policy_of
 from tornado.websocket._log_once import de_dupe_gen_log
 
-#: Most bytes of a message after decompression, unless a program says otherwise.
+#: The default maximum size of a message after decompression, in bytes.
 MAX_MESSAGE_SIZE = 10 * 1024 * 1024
-#: Bytes that may wait for a peer before its messages, and who sends to it, have to wait.
+#: The default high-water mark of the output that waits to be sent, in bytes.
 WRITE_LIMIT = 1024 * 1024
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class WebSocketParams:
-    """What one side has settled for its connections; make it by `params_of`.
+    """The settings of a connection, created by `params_of`.
 
-    :ivar ping_interval: seconds between two pings; 0 for none.
-    :ivar ping_timeout: seconds that a pong may take; 0 for no limit.
-    :ivar policy: for compression; None for none.
-    :ivar write_limit: bytes.
-    :ivar limits: of the protocol.
+    :ivar ping_interval: the interval between pings, in seconds; 0 for no pings.
+    :ivar ping_timeout: the timeout for a pong, in seconds; 0 for no timeout.
+    :ivar policy: the compression policy; None for no compression.
+    :ivar write_limit: the high-water mark of the output that waits to be sent, in bytes.
+    :ivar limits: the limits of the protocol.
     """
 
     ping_interval: float = 0
@@ -46,15 +46,19 @@ def params_of(
     write_limit: int | None = None,
     max_inflation_ratio: float | None = None,
 ) -> WebSocketParams:
-    """The value that stands for these settings, the same object for the same settings.
+    """Return the object for these settings; equal settings share an object.
 
-    :param ping_interval: None or 0 for no pings.
-    :param ping_timeout: None for the interval, and never longer than that; 0 for no limit.
-    :param max_message_size: None for `MAX_MESSAGE_SIZE`.
-    :param write_limit: None for `WRITE_LIMIT`.
-    :param max_inflation_ratio: times that a message over 1 MiB may grow in decompression; None for no limit.
+    :param ping_interval: the interval between pings, in seconds; None or 0 for no pings.
+    :param ping_timeout: the timeout for a pong, in seconds; None for the interval, which is also the maximum;
+        0 for no timeout.
+    :param max_message_size: the maximum size of a message after decompression, in bytes; None for
+        `MAX_MESSAGE_SIZE`.
+    :param compression_options: the options of `policy_of`; None for no compression.
+    :param write_limit: the high-water mark of the output that waits to be sent, in bytes; None for
+        `WRITE_LIMIT`.
+    :param max_inflation_ratio: the maximum compression ratio of a message over 1 MiB; None for no limit.
     :raises ValueError: if a number is out of range.
-    :raises TypeError: if it is none.
+    :raises TypeError: if a value is not a number.
     """
     size = MAX_MESSAGE_SIZE if max_message_size is None else max_message_size
     limit = WRITE_LIMIT if write_limit is None else write_limit
@@ -78,16 +82,16 @@ def _shared(
         ("websocket_write_limit", write_limit),
     ):
         if value is not None and not isinstance(value, (int, float)):
-            raise TypeError(f"{name} is a number, not {value!r}")
+            raise TypeError(f"{name} must be a number, got {value!r}")
     if not size > 0:
-        raise ValueError(f"websocket_max_message_size is a number of bytes above zero, not {size!r}")
+        raise ValueError(f"websocket_max_message_size must be a positive number of bytes, got {size!r}")
     if not write_limit >= 0:
-        raise ValueError(f"websocket_write_limit is a number of bytes, not {write_limit!r}")
+        raise ValueError(f"websocket_write_limit must be a non-negative number of bytes, got {write_limit!r}")
     interval = max(interval, 0)
     if timeout is None:
         timeout = interval
     elif interval and timeout > interval:
-        text = "websocket_ping_timeout (%s) is taken for %s: it cannot be longer than websocket_ping_interval"
+        text = "websocket_ping_timeout (%s) cannot be longer than websocket_ping_interval: using %s"
         de_dupe_gen_log(logging.WARNING, text, timeout, interval)
         timeout = interval
     limits = ws_connection.WSSettings(max_message_size=size, max_inflation_ratio=ratio)

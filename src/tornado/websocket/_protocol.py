@@ -1,33 +1,36 @@
-"""One WebSocket connection, from the end of its handshake to its last byte, on either side.
+"""`WebSocketProtocol13`: a WebSocket connection after its handshake, on a server or in a client.
 
-`WebSocketProtocol13` stands between a byte duplex (see `_transport`), which hands it what arrives, the
-sans-IO protocol (`tornado._wire.ws_connection`), which makes events of that, and an owner, whose callbacks
-get them (see `_message_receiver`): a `.WebSocketHandler` or a `.WebSocketClientConnection`.
+`WebSocketProtocol13` connects three objects: a transport (see `_transport`), which passes it the received
+data; the sans-IO protocol (`tornado._wire.ws_connection`), which decodes that data into events; and the
+owner, a `.WebSocketHandler` or a `.WebSocketClientConnection`, whose callbacks are called with the events
+(see `_message_receiver`).
 
-Output is bounded by ``write_limit``: while more than that waits for the peer, the Futures of `write_message`
-wait, and if callbacks have sent of it, the peer's messages do, until it has taken all but half of that.
+``write_limit`` is the high-water mark of the output. While more than that waits to be sent, the Futures of
+`write_message` wait. If callbacks have sent some of it, the delivery of messages waits, too. Both continue
+when at most half of the limit waits.
 
-An end comes in one of these ways, and `on_ws_connection_close` of the owner is called once, in a turn of the
-loop of its own:
+A connection ends in one of the following ways. `on_ws_connection_close` of the owner is called once, in a
+separate iteration of the event loop:
 
 ====================================  ====================================================================
-the peer's close frame                it is answered; a server closes the stream then (RFC 6455 section
-                                      7.1.1), a client waits for that
-our close frame (`close`)             the peer's is awaited; its messages are still delivered, and a callback
-                                      that answers one (`WebSocketClosedError`) does no harm
-a fault of the peer                   a close frame that says which; then input is thrown away until the
-                                      peer closes, as a reset could overtake the frame
-the stream ends or breaks             at once
-a callback raises                     the peer is told (1011), and not waited for
-a callback is cancelled (`_abort`)    at once, without a close frame
+the peer sends a close frame          a close frame is sent; then a server closes the stream, and a client
+                                      waits for that (RFC 6455 section 7.1.1)
+this side sends one (`close`)         the peer's close frame is awaited; its messages are still delivered, and
+                                      a `WebSocketClosedError` of a callback that replies is ignored
+the peer violates the protocol        a close frame with the reason is sent; then input is discarded until
+                                      the peer closes, because a reset could discard the frame
+the stream is closed                  the connection ends immediately
+a callback raises an exception        a close frame (1011) is sent, without waiting for a reply
+a callback is cancelled (`_abort`)    the stream is closed immediately, without a close frame
 ====================================  ====================================================================
 
-Whatever is waited for there, it is for `CLOSE_TIMEOUT` seconds at most; but where ``open`` is under way, its
-owner is told when that is done, however long it takes.
+Each of these waits is limited to `CLOSE_TIMEOUT` seconds. The owner is notified after ``open`` has finished,
+however long that takes.
 
-A stream that ends without a close frame is a lost connection (1006), although its peer may only have closed
-its sending side and still read, as HTTP allows and RFC 6455 does not: a client that has died looks the same,
-and ``on_close`` is what stops the callbacks that serve it. What they write then is refused.
+The end of the input without a close frame means a lost connection (1006). The peer may have closed only its
+sending side and still read, which HTTP permits and RFC 6455 does not. It cannot be distinguished from a peer
+that has died, and ``on_close`` must be called to stop the callbacks that serve it. Their later messages raise
+`WebSocketClosedError`.
 """
 
 from __future__ import annotations
@@ -58,30 +61,32 @@ if TYPE_CHECKING:
     from tornado._wire.ws_shared_message import SharedMessage
     from tornado.websocket._transport import Transport
 
-#: Seconds that a peer has to answer a close frame, or to take what waits for it before the end.
+#: The timeout for the peer's close frame, and for sending the remaining output before the end, in seconds.
 CLOSE_TIMEOUT = 5.0
-#: What a peer is told when a callback has raised (RFC 6455 section 7.4.1).
+#: The close code after an exception in a callback (RFC 6455 section 7.4.1).
 INTERNAL_ERROR = 1011
-#: Bytes that may be collected in one callback before they go out.
+#: The size of the output collected in one callback, in bytes, at which it is sent.
 COLLECT_LIMIT = 64 * 1024
 
-#: Close codes that stand for the lack of one (RFC 6455 section 7.4.1). Programs pass on what they were told.
+#: Close codes that stand for a missing code (RFC 6455 section 7.4.1). Programs forward codes from other
+#: connections, so `close` must accept these.
 _NO_CODE = (1005, 1006, 1015)
-#: Why a message is refused that is over the limit; clients of Tornado know it by these words.
+#: The close reason for a message over the limit; it is that of Tornado, by which clients recognise it.
 _TOO_BIG = "message too big"
-#: What stands for "a pong is on its way, and none is to follow".
+#: The value of `_late_pong` while a pong is being sent and no further ping has arrived.
 _NO_PONG = b"none"
 _running_loop = asyncio._get_running_loop
 
 
 class WebSocketProtocol13(MessageReceiver):
-    """The protocol of RFC 6455 with the compression of RFC 7692.
+    """A connection with the protocol of RFC 6455 and the compression of RFC 7692.
 
-    :param handler: as in `WebSocketProtocol`.
-    :param mask_outgoing: this side is the client.
-    :param params: from `params_of`.
-    :ivar close_code: from the peer's close frame; None if there was none, or it had none.
-    :ivar close_reason: likewise.
+    :param handler: the owner, as in `WebSocketProtocol`.
+    :param mask_outgoing: whether this side is the client, which masks its frames.
+    :param params: the settings, from `params_of`.
+    :ivar close_code: the code of the peer's close frame; None if it had no code or has not been received.
+    :ivar close_reason: the reason of the peer's close frame; None if it had no reason or has not been
+        received.
     """
 
     FIN = FIN
@@ -110,13 +115,13 @@ class WebSocketProtocol13(MessageReceiver):
     close_code: int | None
     close_reason: str | None
 
-    # Few connections have these at a time, and no room for them until they do.
-    #: What is to happen when nothing waits for the peer any more.
+    # Few connections need these at a time, so they are stored in __dict__, not in slots.
+    #: The function to call when all output has been sent.
     _stage: Callable[[], None] | None = None
-    #: While a pong waits to leave: the payload of the next one, or `_NO_PONG`.
+    #: While a pong waits to be sent: the payload of the next one, or `_NO_PONG`.
     _late_pong: bytes | None = None
     _closed_waiter: Future[None] | None = None
-    #: What `write_message` has returned and is not done.
+    #: The Futures returned by `write_message` that are not done.
     _senders: list[Future[None]] | None = None
 
     def __init__(self, handler: Any, mask_outgoing: bool, params: WebSocketParams) -> None:
@@ -124,23 +129,23 @@ class WebSocketProtocol13(MessageReceiver):
         self.mask_outgoing: bool = mask_outgoing
         self.params: WebSocketParams = params
         self._done: Future[None]
-        #: More than ``write_limit`` waits for the peer.
+        #: Whether more than ``write_limit`` waits to be sent.
         self._full = False
-        #: What `begin` has called first, while it is under way.
+        #: The task of the owner's ``open`` while it runs.
         self._opening: Future[Any] | None = None
         self._subprotocol: str | None = None
-        # The keep-alive's: see there.
+        # These belong to `_keepalive`.
         self._deadline = NEVER
         self._pinged: tuple[int, int, int] | None = None
         self._spare: _keepalive.IdleCompressor | None = None
         self._message_bytes_out = self._wire_bytes_out = 0
 
-    # -- beginning --
+    # -- starting --
 
     async def accept_connection(self, handler: Any) -> None:
-        """Answer a client's handshake, call ``open``, and wait until the connection is closed.
+        """Respond to a client's handshake, call ``open``, and wait until the connection is closed.
 
-        :raises ValueError: if the request is no handshake.
+        :raises ValueError: if the request is not a valid handshake.
         """
         handler._accept(self)
         await self.wait_closed()
@@ -152,12 +157,14 @@ class WebSocketProtocol13(MessageReceiver):
         subprotocol: str | None,
         opening: Callable[[], Any] | None = None,
     ) -> None:
-        """Take over a stream: the handshake is done. The callbacks run in a copy of the current context.
+        """Take over a stream after the handshake. The callbacks run in a copy of the current context.
 
-        :param stream: in nobody's hands; what it has read already is the peer's first frames.
-        :param parameters: what was agreed on about compression.
-        :param opening: called first, when messages can be sent; nothing is delivered until it is done, nor is
-            the owner told that the connection is closed.
+        :param stream: a stream without another reader; data that it has already read is that of the first
+            frames.
+        :param parameters: the compression parameters agreed on; None for no compression.
+        :param subprotocol: the subprotocol agreed on; None for none.
+        :param opening: a function called first, when messages can be sent. Until it has finished, messages
+            are not delivered, and the owner is not notified of the end of the connection.
         """
         params = self.params
         policy = params.policy
@@ -186,7 +193,7 @@ class WebSocketProtocol13(MessageReceiver):
     def _opened(self, _: Future[Any]) -> None:
         self._opening = None
 
-    # -- what the stream tells --
+    # -- events of the stream --
 
     def _input_ends(self) -> None:
         self.client_terminated = True
@@ -194,17 +201,17 @@ class WebSocketProtocol13(MessageReceiver):
         self._when_sent(self.stream.close)
 
     def output_drained(self) -> None:
-        """Nothing waits for the peer any more."""
+        """Process the event that all waiting output has been sent."""
         stage = self._stage
         if stage is not None:
             self._stage = None
             stage()
 
     def input_wanted(self) -> None:
-        """Nobody else may read here."""
+        """Ignore an attempt to read from the stream: only this protocol may read it."""
 
     def connection_lost(self, error: BaseException | None) -> None:
-        """The stream is closed, by whomever."""
+        """Process the closure of the stream by either side."""
         self.client_terminated = self.server_terminated = True
         self._core = OVER
         self._backlog = []
@@ -220,7 +227,7 @@ class WebSocketProtocol13(MessageReceiver):
         if self._opening is None:
             self._notify_owner()
         else:
-            # Programs give back in `on_close` what `open` has taken; Jupyter's connects to a kernel there.
+            # Programs release in `on_close` what they acquire in `open`; Jupyter connects to a kernel there.
             keep_reference(self._opening).add_done_callback(self._notify_owner)
 
     def _notify_owner(self, _: Future[Any] | None = None) -> None:
@@ -241,7 +248,7 @@ class WebSocketProtocol13(MessageReceiver):
             self._log_exception(error)
 
     def wait_closed(self) -> Future[None]:
-        """A Future that is done when the stream is closed."""
+        """Return a Future that is done when the stream is closed."""
         waiter = self._closed_waiter
         if waiter is None or waiter.cancelled():
             waiter = self.stream._loop.create_future()
@@ -256,9 +263,9 @@ class WebSocketProtocol13(MessageReceiver):
     def write_message(self, message: str | bytes, binary: bool = False) -> Future[None]:
         """Send a message.
 
-        :param message: text or its UTF-8, or with `binary` any bytes.
-        :returns: a Future that is done when there is room for more; see `.WebSocketHandler.write_message`.
-        :raises WebSocketClosedError: if this side, or the connection, is closed.
+        :param message: text or its UTF-8 encoding; with `binary`, any bytes.
+        :returns: a Future that applies back-pressure; see `.WebSocketHandler.write_message`.
+        :raises WebSocketClosedError: if this side or the connection is closed.
         """
         payload = message.encode() if type(message) is str else _bytes_of(message, binary)
         stream = self.stream
@@ -275,9 +282,9 @@ class WebSocketProtocol13(MessageReceiver):
         return self._sent()
 
     def write_shared(self, message: SharedMessage) -> None:
-        """Send a message that goes to many, as `.broadcast` does.
+        """Send a message that `.broadcast` sends to many connections.
 
-        :raises WebSocketClosedError: if this side, or the connection, is closed.
+        :raises WebSocketClosedError: if this side or the connection is closed.
         """
         core = self._core
         try:
@@ -291,7 +298,7 @@ class WebSocketProtocol13(MessageReceiver):
             self._overflows()
 
     def hold(self) -> bool:
-        """Collect what is sent from now on, until `let_go`; False if that is so already."""
+        """Collect output until `let_go`. Return whether this call has changed the state."""
         if self._is_held:
             return False
         self._is_held = True
@@ -299,19 +306,19 @@ class WebSocketProtocol13(MessageReceiver):
         return True
 
     def let_go(self) -> None:
-        """The counterpart of `hold`: what was collected leaves."""
+        """Send the output collected since `hold`."""
         if self._is_held:
             self._is_held = False
             self.stream._uncork()
 
     def _transmit(self, frame: bytes) -> Future[None]:
-        """Send a ready-made frame."""
+        """Send a serialized frame."""
         self._wire_bytes_out += len(frame)
         self.stream._send(frame)
         return self._sent()
 
     def _sent(self) -> Future[None]:
-        """What tells that there is room behind what was sent last."""
+        """Return a Future that is done when the output is below the high-water mark again."""
         if not self._overflows():
             return self._done
         future: Future[None] = self.stream._loop.create_future()
@@ -321,8 +328,8 @@ class WebSocketProtocol13(MessageReceiver):
         return future
 
     def _overflows(self) -> bool:
-        """Whether more than ``write_limit`` waits for the peer. Where callbacks are who sends, its messages
-        wait then until it has taken all but half of that.
+        """Whether more than ``write_limit`` waits to be sent. If a callback has sent it, stop delivering
+        messages until at most half of the limit waits.
         """
         stream, limit = self.stream, self.params.write_limit
         if stream._collected_size >= min(COLLECT_LIMIT, limit):
@@ -337,22 +344,22 @@ class WebSocketProtocol13(MessageReceiver):
         return True
 
     def _answers(self) -> bool:
-        """Whether a callback is who sends."""
+        """Whether the current output is sent by a callback."""
         blocked = self._blocked
         if self._delivering or blocked is None:
             return self._delivering
         if isinstance(blocked, asyncio.Task):
             return asyncio.current_task(self.stream._loop) is blocked
-        # It may be any future. A client's is that of room for messages to be read.
+        # The callback has returned a Future. In a client, it is that of a full message queue.
         return not self.mask_outgoing
 
     def _wait_for_room(self) -> None:
         self.stream._written(self.params.write_limit // 2).add_done_callback(self._room_again)
 
     def _room_again(self, written: Future[None]) -> None:
-        """The peer has taken enough, or the stream is closed."""
+        """Resume the senders after enough output has been sent, or the stream was closed."""
         lost = written.cancelled() or written.exception() is not None
-        if not lost and self.stream._pending_output > self.params.write_limit // 2:  # of what was sent since
+        if not lost and self.stream._pending_output > self.params.write_limit // 2:  # more was sent since
             self._wait_for_room()
             return
         self._full = self._stalled = False
@@ -364,60 +371,62 @@ class WebSocketProtocol13(MessageReceiver):
                 future.set_result(None)
             else:
                 future.set_exception(closed_error(self))
-                future.exception()  # whoever does not look at it knew that the peer may go
+                future.exception()  # mark it as retrieved: programs need not await it
         if self._blocked is None:
             self._process_next()
 
     def periodic_ping(self) -> None:
-        """Send a ping, or end the connection if the last one was not answered in time; the timer's work."""
+        """Send a ping, or close the connection if the last ping was not answered in time. Called by the
+        timer.
+        """
         _keepalive.look_after(self)
 
     _expired = periodic_ping
 
     def start_pinging(self) -> None:
-        """Begin to see whether the peer is still there, if ``ping_interval`` says so."""
+        """Start to send pings if ``ping_interval`` is set."""
         _keepalive.start(self)
 
     def set_nodelay(self, x: bool) -> None:
-        """Send small messages at once (True), or have the system collect them."""
+        """Set TCP_NODELAY: whether small messages are sent immediately or delayed by Nagle's algorithm."""
         self.stream.set_nodelay(x)
 
     @property
     def selected_subprotocol(self) -> str | None:
-        """The subprotocol that both sides agreed on."""
+        """The subprotocol that both sides agreed on, or None."""
         return self._subprotocol
 
     @property
     def ping_interval(self) -> float:
-        """Seconds between two pings; 0 for none."""
+        """The interval between pings, in seconds; 0 for no pings."""
         return self.params.ping_interval
 
     @property
     def ping_timeout(self) -> float:
-        """Seconds that a pong may take, at most `ping_interval`; 0 for no limit."""
+        """The timeout for a pong, in seconds, at most `ping_interval`; 0 for no timeout."""
         return self.params.ping_timeout
 
     @staticmethod
     def ping_sleep_time(*, last_ping_time: float, interval: float, now: float) -> float:
-        """Seconds from `now` until the next ping is due."""
+        """Return the time from `now` until the next ping is due, in seconds."""
         return max(0, last_ping_time + interval - now)
 
     @staticmethod
     def compute_accept_value(key: str | bytes) -> str:
-        """The ``Sec-WebSocket-Accept`` for a ``Sec-WebSocket-Key`` (RFC 6455 section 1.3)."""
+        """Return the ``Sec-WebSocket-Accept`` for a ``Sec-WebSocket-Key`` (RFC 6455 section 1.3)."""
         return accept_value(to_unicode(key))
 
     def _write_frame(self, fin: bool, opcode: int, data: bytes, flags: int = 0) -> Future[None]:
-        """Send a single frame; pongs leave by it."""
+        """Send a single frame, such as a pong."""
         key = next_mask() if self.mask_outgoing else b""
         return self._transmit(serialize_frame((FIN if fin else 0) | flags | opcode, data, key))
 
     def write_ping(self, data: bytes) -> None:
         """Send a ping.
 
-        :param data: at most 125 bytes, which come back by ``on_pong``.
-        :raises ValueError: if it is longer.
-        :raises WebSocketClosedError: if this side, or the connection, is closed.
+        :param data: the payload, at most 125 bytes, with which ``on_pong`` is called after the reply.
+        :raises ValueError: if `data` is longer.
+        :raises WebSocketClosedError: if this side or the connection is closed.
         """
         if not self._core.sendable:
             raise closed_error(self)
@@ -425,8 +434,8 @@ class WebSocketProtocol13(MessageReceiver):
         _ = self._transmit(self._core.ping(data))
 
     def _answer_ping(self, payload: bytes) -> None:
-        """Send a pong, once the one before it has left; of several pings that come meanwhile, the last one is
-        answered (RFC 6455 section 5.5.3).
+        """Send a pong after the previous pong has been sent. If several pings arrive before that, only the
+        last of them is answered (RFC 6455 section 5.5.3).
         """
         if self._late_pong is not None:
             self._late_pong = payload
@@ -449,20 +458,20 @@ class WebSocketProtocol13(MessageReceiver):
     def _compresses(self) -> bool:
         return self._core._deflate is not None
 
-    # -- the end --
+    # -- closing --
 
     def is_closing(self) -> bool:
-        """Whether either side has closed."""
+        """Whether either side has closed the connection."""
         return self.client_terminated or self.server_terminated or self.stream is None or self.stream.closed()
 
     def close(self, code: int | None = None, reason: str | None = None) -> None:
-        """Begin the closing handshake; the peer has `CLOSE_TIMEOUT` seconds to answer. A second call does
+        """Start the closing handshake; the peer has `CLOSE_TIMEOUT` seconds to reply. A second call does
         nothing.
 
-        :param code: of RFC 6455 section 7.4, or from 3000 to 4999. 1005, 1006 and 1015, as another connection
-            may have ended with, count as none.
-        :param reason: text for the peer; what is beyond 123 bytes of UTF-8 is left out.
-        :raises ValueError: for a code that must not be sent.
+        :param code: a close code of RFC 6455 section 7.4, or 3000 to 4999. 1005, 1006 and 1015, which a
+            program may have received from another connection, are treated as None.
+        :param reason: a description for the peer, cut to 123 bytes of UTF-8.
+        :raises ValueError: if the code must not be sent.
         """
         if self.server_terminated or self.stream is None:
             return
@@ -480,7 +489,7 @@ class WebSocketProtocol13(MessageReceiver):
             _keepalive.end_within(self, CLOSE_TIMEOUT)
 
     def _peer_closes(self, event: ws_connection.Close) -> None:
-        """The peer's close frame has come: answer it, or end what we began ourselves."""
+        """Process the peer's close frame: reply to it, or complete the closing handshake of this side."""
         self.close_code, self.close_reason = event.code, event.reason or None
         self.client_terminated = True
         if not self.server_terminated:
@@ -489,8 +498,8 @@ class WebSocketProtocol13(MessageReceiver):
             self._finish()
 
     def _peer_fails(self, event: ws_connection.Failed) -> None:
-        """The peer has broken a rule: say so, and go (RFC 6455 section 7.1.7)."""
-        self.say_why("its peer broke a rule (%d): %s", event.code, event.error)
+        """Fail the connection after an error of the peer (RFC 6455 section 7.1.7)."""
+        self.say_why("error of the peer (close code %d): %s", event.code, event.error)
         self.client_terminated = True
         reason = _TOO_BIG if event.code == MessageTooLarge.close_code else str(event.error)
         frame = self._core.close(event.code, ws_connection.clipped(reason))
@@ -500,33 +509,38 @@ class WebSocketProtocol13(MessageReceiver):
         self._when_sent(self._end_output)
 
     def _finish(self) -> None:
-        """Both sides have said all they had to say: close when it has been sent."""
+        """Close the stream after both close frames. A client waits for the server to close it."""
         if self.mask_outgoing:
-            _keepalive.end_within(self, CLOSE_TIMEOUT)  # the server is to close first
+            _keepalive.end_within(self, CLOSE_TIMEOUT)
         else:
             self._when_sent(self.stream.close)
 
     @property
     def _served_by(self) -> object:
-        """What the server is known by that this connection has begun on; None for a client."""
+        """The parameters of the HTTP server that has accepted this connection, which identify the server;
+        None for a client.
+        """
         if self.mask_outgoing:
             return None
         return getattr(self.handler.request.connection, "params", None)
 
     def _end_with_server(self) -> Future[None]:
-        """Close with 1001, without waiting for the answer; the Future is done when that is so."""
+        """Close with 1001, without waiting for a reply; the Future is done when the stream is closed."""
         closed = self.wait_closed()
         self.close(1001)
         self._when_sent(self.stream.close)
         return closed
 
     def say_why(self, text: str, *args: object) -> None:
-        """Keep why this side ends the connection: what the peer says is for its own reasons only."""
+        """Store and log the reason why this side ends the connection.
+
+        `close_code` and `close_reason` hold only what the peer sent.
+        """
         self.handler.close_error = text % args
-        gen_log.debug("%r is closed: " + text, self.handler, *args)
+        gen_log.debug("closing %r: " + text, self.handler, *args)
 
     def _end_by_fault(self) -> None:
-        """A callback has raised: end at once; the peer is told that it is not to blame (1011)."""
+        """Close the connection with 1011 (internal error) after a callback has raised an exception."""
         frame = self._core.close(INTERNAL_ERROR)
         self._core = OVER
         self.client_terminated = self.server_terminated = True
@@ -535,7 +549,7 @@ class WebSocketProtocol13(MessageReceiver):
         self._when_sent(self.stream.close)
 
     def _when_sent(self, then: Callable[[], None]) -> None:
-        """Do something when all output has left."""
+        """Call `then` when all output has been sent."""
         stream = self.stream
         stream._flush_now()
         if not stream._pending_output:
@@ -545,7 +559,7 @@ class WebSocketProtocol13(MessageReceiver):
         _keepalive.end_within(self, CLOSE_TIMEOUT)
 
     def _end_output(self) -> None:
-        """Nothing more will be sent; wait for the peer to see that."""
+        """Half-close the stream and wait for the peer to close it."""
         _keepalive.end_within(self, CLOSE_TIMEOUT)
         self.stream._end_output()
         self.stream._resume_reading()
@@ -558,12 +572,14 @@ def _bytes_of(message: Any, binary: bool) -> bytes:
                 message.decode()
             except UnicodeDecodeError as error:
                 raise ValueError(
-                    f"the message is not UTF-8: pass binary=True to send bytes ({error})"
+                    f"message is not valid UTF-8: pass binary=True to send bytes ({error})"
                 ) from None
         return message
     if isinstance(message, str):
         return message.encode()
-    raise TypeError(f"a message is str or bytes (from a handler, also a dict), not {type(message).__name__}")
+    raise TypeError(
+        f"message must be str or bytes (for handlers and clients, also dict), got {type(message).__name__}"
+    )
 
 
 __all__ = ["CLOSE_TIMEOUT", "WebSocketProtocol13"]

@@ -1,5 +1,5 @@
-"""The server's side of an opening handshake: from a handler's request to an open connection, or to the page
-that says why not (RFC 6455 section 4.2).
+"""The server side of the opening handshake: open a connection for a request, or respond with an error (RFC
+6455 section 4.2).
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     from tornado.websocket._handler import WebSocketHandler
 
 _ACCEPT = WebSocketProtocol13.accept_connection
-#: What a handler has for its buffer, and its transforms, when it cannot write any more.
+#: The write buffer and the transforms of a handler that cannot write a response any more.
 _NOTHING: list[Any] = []
 
 
 class ServerHandshake(SyncOrAwaitable):
-    """What `WebSocketHandler.get` returns.
+    """The result of `WebSocketHandler.get`.
 
-    Whoever awaits it waits until the connection is closed, as with Tornado; the framework itself does not, so
-    that an open connection needs no task.
+    If a program awaits it, it completes when the connection is closed, as in Tornado. The framework does not
+    await it, so an open connection does not need a task.
     """
 
     __slots__ = ("_handler",)
@@ -37,7 +37,7 @@ class ServerHandshake(SyncOrAwaitable):
         self._handler = handler
 
     def at_once(self) -> bool:
-        """Open the connection, or refuse."""
+        """Open the connection or reject the handshake; False if a program's protocol must be awaited."""
         handler = self._handler
         offer = _offer(handler)
         if offer is not None and _origin_may(handler):
@@ -50,7 +50,7 @@ class ServerHandshake(SyncOrAwaitable):
         return True
 
     def coroutine(self) -> Rest:
-        """Do so, and wait for the connection's end."""
+        """Return a coroutine that opens the connection and waits until it is closed."""
         return self._open_and_wait()
 
     async def _open_and_wait(self) -> None:
@@ -65,9 +65,9 @@ class ServerHandshake(SyncOrAwaitable):
 
 
 def read_offer(handler: WebSocketHandler) -> ws_handshake.Offer:
-    """What the request of a handler offers.
+    """Return the options that the request of a handler offers.
 
-    :raises HandshakeError: if it is no handshake.
+    :raises HandshakeError: if the request is not a valid handshake.
     """
     request = handler.request
     assert request.method is not None
@@ -75,11 +75,11 @@ def read_offer(handler: WebSocketHandler) -> ws_handshake.Offer:
 
 
 def _offer(handler: WebSocketHandler) -> ws_handshake.Offer | None:
-    """The same; what is no handshake is answered."""
+    """Return the options that the request offers. If it is not a valid handshake, respond with an error."""
     try:
         return read_offer(handler)
     except HandshakeError as error:
-        gen_log.debug("no WebSocket handshake: %s", error)
+        gen_log.debug("WebSocket handshake rejected: %s", error)
         handler.set_status(error.status_code)
         for name, value in error.headers:
             handler.set_header(name, value)
@@ -89,14 +89,14 @@ def _offer(handler: WebSocketHandler) -> ws_handshake.Offer | None:
 
 
 def _origin_may(handler: WebSocketHandler) -> bool:
-    """Whether the page that sent the request may; if not, that is answered."""
+    """Whether the origin of the request is allowed. If it is not, respond with an error."""
     try:
         request = handler.request
-        # Browsers that speak version 8, a draft of RFC 6455, have another name for it.
+        # Clients with version 8, a draft of RFC 6455, use another field name.
         field = "Origin" if "Origin" in request.headers else "Sec-WebSocket-Origin"
         check_origin(request, handler.check_origin, field)
     except HTTPError as error:
-        text = f"no WebSocket: {error.log_message} (see check_origin and the setting trusted_origins)"
+        text = f"WebSocket handshake rejected: {error.log_message} (see check_origin and trusted_origins)"
         gen_log.debug(text, *error.args)
         handler.set_status(403)
         handler.set_header("Content-Type", "text/plain; charset=UTF-8")
@@ -106,7 +106,7 @@ def _origin_may(handler: WebSocketHandler) -> bool:
 
 
 def _protocol(handler: WebSocketHandler) -> Any:
-    """The handler's own choice of a protocol; where it wants none, that is answered."""
+    """Return the protocol that the handler creates. If it supports none for the request, respond with 426."""
     protocol = handler.get_websocket_protocol()
     if protocol is None:
         handler.set_status(426)
@@ -116,9 +116,9 @@ def _protocol(handler: WebSocketHandler) -> Any:
 
 
 def accept(handler: WebSocketHandler, protocol: WebSocketProtocol13, offer: ws_handshake.Offer) -> None:
-    """Answer 101, take the stream over and call ``open``.
+    """Send the 101 response, take over the stream and call ``open``.
 
-    :raises ValueError: if `WebSocketHandler.select_subprotocol` chose what was not offered.
+    :raises ValueError: if `WebSocketHandler.select_subprotocol` returned a subprotocol that was not offered.
     """
     agreed = offer.deflate(protocol.params.policy)
     parameters, extension = (None, None) if agreed is None else agreed
@@ -138,7 +138,7 @@ def accept(handler: WebSocketHandler, protocol: WebSocketProtocol13, offer: ws_h
         handler._upgraded = True
         handler.on_finish()
     except BaseException:
-        # The client was told that it is open, and nobody would serve it.
+        # The client has received the 101 response, but the connection would never be served.
         handler._upgraded = False
         handler.detach().close()
         raise
@@ -149,11 +149,11 @@ def accept(handler: WebSocketHandler, protocol: WebSocketProtocol13, offer: ws_h
 
 
 def _release_request(handler: WebSocketHandler, connection: Any) -> None:
-    """Drop what only a response needs, or can be made anew: open connections may be many."""
+    """Release memory that only a response needs, because there may be many open connections."""
     handler._made_headers = handler._new_cookie = None
     handler._write_buffer = _NOTHING
     if not handler.path_args:
-        del handler.path_args  # there is an empty one for all
+        del handler.path_args  # the class attribute is an empty default
     if not handler.path_kwargs:
         del handler.path_kwargs
     request: Any = handler.request

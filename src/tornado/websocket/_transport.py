@@ -1,7 +1,7 @@
-"""What a WebSocket needs of the bytes' way to its peer and back.
+"""`Transport`: the methods of a stream that a WebSocket uses.
 
-An `.IOStream` in push mode is such a way as it stands, so no connection pays for an object between. Another
-carrier (a stream of HTTP/2, an ASGI server) has to offer these methods, and nothing else of a stream.
+An `.IOStream` in push mode has these methods, so connections do not need an adapter object. Another
+transport, such as an HTTP/2 stream or an ASGI server, must implement them, and no others.
 """
 
 from __future__ import annotations
@@ -13,56 +13,56 @@ from tornado.iostream._push_mode import StreamConsumer
 
 
 class Transport(Protocol):
-    """Bytes in both directions, by callbacks; see docs/design/0001-seams.md for the contract of each method.
+    """A bidirectional byte stream; see docs/design/0001-seams.md for the contract of each method.
 
-    :ivar error: what has closed it, or None.
+    :ivar error: the error that has closed the stream, or None.
     """
 
     error: BaseException | None
     _loop: asyncio.AbstractEventLoop
-    #: Bytes that were sent while corked and not handed over yet.
+    #: The size of the output collected while corked, in bytes.
     _collected_size: int
 
     @property
     def _output(self) -> object | None:
-        """What waits for the peer, without what is collected; None for nothing."""
+        """The output that waits to be sent, without collected output; None if no output waits."""
 
     @property
     def _pending_output(self) -> int:
-        """Bytes that were sent and are waiting for the peer, the collected ones among them."""
+        """The size of the output that waits to be sent, including collected output, in bytes."""
 
     def _start_push(self, consumer: StreamConsumer) -> None:
-        """Hand all input to `consumer`, beginning with what has been read already."""
+        """Pass all input to `consumer`, starting with data that has already been read."""
 
     def _send(self, data: bytes) -> bool:
-        """Send; False if something is waiting, and ``output_drained`` will be called."""
+        """Send data; return False if output must wait, in which case ``output_drained`` will be called."""
 
     def _cork(self) -> None:
-        """Collect what is sent."""
+        """Collect output until `_uncork`."""
 
     def _uncork(self) -> None:
-        """The counterpart of `_cork`."""
+        """Send the output collected since `_cork`."""
 
     def _flush_now(self) -> None:
-        """Hand over what was collected, corked or not."""
+        """Send the collected output, even if the stream is corked."""
 
     def _pause_reading(self) -> None:
-        """Give the consumer nothing until `_resume_reading`."""
+        """Pass no input to the consumer until `_resume_reading`."""
 
     def _resume_reading(self) -> None:
-        """Take back `_pause_reading`."""
+        """Pass input to the consumer again after `_pause_reading`."""
 
     def _end_output(self) -> None:
-        """Tell the peer that nothing more will be sent; input still arrives."""
+        """Half-close the stream after all output; input still arrives."""
 
     def _written(self, rest: int = 0) -> asyncio.Future[None]:
-        """A Future that is done when at most `rest` bytes of what was sent so far wait; maybe later."""
+        """Return a Future that is done when at most `rest` bytes of the output sent so far wait, or later."""
 
     def set_nodelay(self, value: bool) -> None:
-        """Send small pieces at once (True), or have the system collect them."""
+        """Set TCP_NODELAY: whether small pieces are sent immediately or delayed by Nagle's algorithm."""
 
     def closed(self) -> bool:
-        """Whether it was closed, by either side."""
+        """Whether the stream was closed by either side."""
 
     def close(self) -> None:
         """Close both directions; ``connection_lost`` follows."""
