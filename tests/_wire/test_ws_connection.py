@@ -1,4 +1,4 @@
-"""The WebSocket protocol."""
+"""Tests of the WebSocket protocol state (`ws_connection`)."""
 
 import gc
 import itertools
@@ -55,7 +55,7 @@ def comparable(events):
 
 
 def feed(connection, data, size=None):
-    """All events of data given in pieces, each step held against the table of states."""
+    """Return all events of data passed in pieces; check each state change against the transition table."""
     events = []
     step = size or max(len(data), 1)
     for start in range(0, len(data), step):
@@ -72,7 +72,9 @@ def feed(connection, data, size=None):
 
 
 def receive(data, make=server, **options):
-    """The events, the same whole, byte by byte, in threes, and with something behind."""
+    """Return the events of data. They must be the same if it is passed whole, byte by byte, in pieces of
+    three bytes, and with trailing data.
+    """
     connection = make(**options)
     whole = comparable(feed(connection, data))
     for size in (1, 3):
@@ -91,7 +93,7 @@ def receive(data, make=server, **options):
 
 
 def failure(data, error, fault, make=server, **options):
-    """The events before the failure that the data ends in."""
+    """Return the events before the failure at the end of the data."""
     *events, failed = receive(data, make, **options)
     kind, code, text = failed
     assert (kind, code) == (Failed, error.close_code)
@@ -100,7 +102,7 @@ def failure(data, error, fault, make=server, **options):
 
 
 @pytest.mark.parametrize("size", [0, 1, 4, 32, 125, 126, 127, 383, 384, 1000, 65535, 65536, 70001])
-def test_messages_of_any_length(size):
+def test_messages_of_various_lengths(size):
     text = ("é" * size).encode()[:size].decode(errors="ignore")
     data = bytes(i & 255 for i in range(size))
     sender, receiver = client(), server()
@@ -112,7 +114,7 @@ def test_messages_of_any_length(size):
         assert receive(wire, client) == [text, data, Ping(b"x")]
 
 
-def test_several_messages_in_a_chunk():
+def test_several_messages_in_one_chunk():
     data = (
         frame(0x81, b"a")
         + frame(0x82, b"b")
@@ -123,7 +125,7 @@ def test_several_messages_in_a_chunk():
     assert receive(data) == ["a", b"b", Ping(b"p"), "c" * 200, "d"]
 
 
-def test_fragments():
+def test_fragmented_messages():
     data = (
         frame(0x01, "é".encode()[:1])
         + frame(0x89)
@@ -142,8 +144,8 @@ def test_fragments():
     [
         (frame(0x80, b"x"), "without a message"),
         (frame(0x00, b"x"), "without a message"),
-        (frame(0x01, b"x") + frame(0x81, b"y"), "before the last fragment"),
-        (frame(0x02, b"x") + frame(0x01, b"y"), "before the last fragment"),
+        (frame(0x01, b"x") + frame(0x81, b"y"), "before the final fragment"),
+        (frame(0x02, b"x") + frame(0x01, b"y"), "before the final fragment"),
         (frame(0x83), "opcode 3"),
         (frame(0x8B), "opcode 11"),
         (frame(0x09), "fragmented"),
@@ -151,21 +153,21 @@ def test_fragments():
         (frame(0xC1, b"x"), "reserved bits 100"),
         (frame(0xA1, b"x"), "reserved bits 010"),
         (frame(0x91, b"x"), "reserved bits 001"),
-        (frame(0x81, b"x", b""), "not masked"),
-        (b"\x81\xfe\x00\x7d" + KEY + bytes(125), "more bytes than it needs"),
-        (b"\x81\xff" + bytes(6) + b"\xff\xff" + KEY, "more bytes than it needs"),
-        (b"\x81\xff\x80" + bytes(7) + KEY, "highest bit"),
+        (frame(0x81, b"x", b""), "unmasked frame"),
+        (b"\x81\xfe\x00\x7d" + KEY + bytes(125), "more bytes than necessary"),
+        (b"\x81\xff" + bytes(6) + b"\xff\xff" + KEY, "more bytes than necessary"),
+        (b"\x81\xff\x80" + bytes(7) + KEY, "most significant bit"),
         (frame(0x88, b"x"), "one byte"),
         (frame(0x88, b"\x03\xee"), "close code 1006"),
     ],
 )
-def test_frames_that_fail_the_connection(data, fault):
+def test_invalid_frame_fails_the_connection(data, fault):
     assert failure(data, ProtocolError, fault) == []
     assert failure(frame(0x81, b"before") + data, ProtocolError, fault)[0] == "before"
 
 
-def test_a_client_refuses_masks():
-    assert failure(frame(0x81, b"x"), ProtocolError, "is masked", client) == []
+def test_client_rejects_masked_frames():
+    assert failure(frame(0x81, b"x"), ProtocolError, "masked frame", client) == []
     assert receive(frame(0x81, b"x", b""), client) == ["x"]
 
 
@@ -173,7 +175,7 @@ INVALID = [b"\xff", b"ok\xc0\xaf", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\xe2\
 
 
 @pytest.mark.parametrize("payload", INVALID)
-def test_text_that_is_no_utf_8(payload):
+def test_invalid_utf_8_in_text_is_rejected(payload):
     assert failure(frame(0x81, payload), InvalidPayload, "UTF-8") == []
     assert failure(frame(0x81, b"a" * 200 + payload), InvalidPayload, "UTF-8") == []
     assert failure(frame(0x01, payload) + frame(0x80), InvalidPayload, "UTF-8") == []
@@ -182,7 +184,7 @@ def test_text_that_is_no_utf_8(payload):
     assert receive(frame(0x82, payload)) == [payload]
 
 
-def test_utf_8_is_checked_while_a_frame_arrives():
+def test_invalid_utf_8_is_detected_before_the_frame_is_complete():
     connection = server()
     data = frame(0x81, b"\xce\xba\xf4\x90" + b"x" * 1000)
     assert connection.receive_data(data[:11]) == []
@@ -193,7 +195,7 @@ def test_utf_8_is_checked_while_a_frame_arrives():
 # -- limits --
 
 
-def test_the_size_of_a_message():
+def test_max_message_size():
     small = WSSettings(max_message_size=10)
     assert receive(
         frame(0x81, b"x" * 10) + frame(0x02, b"x" * 5) + frame(0x80, b"x" * 5), settings=small
@@ -216,22 +218,22 @@ def test_the_size_of_a_message():
     assert failure(frame(0x82, b"x" * 1001), MessageTooLarge, "1000 bytes", settings=large) == []
 
 
-def test_the_header_alone_gives_a_message_away_that_is_too_large():
+def test_too_large_message_is_rejected_at_its_header():
     (failed,) = server().receive_data(b"\x82\xff\x00\x00\x00\x00\x01\x00\x00\x00" + KEY)
     assert failed.code == 1009
 
 
-def test_fragments_are_counted():
+def test_max_fragments():
     few = WSSettings(max_fragments=3)
     assert receive(frame(0x01) + frame(0x00) + frame(0x80), settings=few) == [""]
     assert failure(frame(0x01) + 3 * frame(0x00), PolicyViolation, "max_fragments", settings=few) == []
-    # Thirty-two bytes pay for one more.
+    # 32 bytes permit one more fragment.
     data = frame(0x01, b"x" * 32) + 2 * frame(0x00) + frame(0x80)
     assert receive(data, settings=few) == ["x" * 32]
 
 
 @pytest.mark.parametrize("payload", [b"", b"x"])
-def test_half_a_million_fragments_are_refused_early(payload):
+def test_half_a_million_fragments_are_rejected_early(payload):
     connection = server()
     data = frame(0x01) + frame(0x00, payload) * 10_000
     for _ in range(50):
@@ -242,7 +244,7 @@ def test_half_a_million_fragments_are_refused_early(payload):
     assert connection.receive_data(data) == []
 
 
-def test_control_frames_in_one_chunk_are_counted():
+def test_max_control_frames_applies_to_each_chunk():
     few = WSSettings(max_control_frames=3)
     connection = server(settings=few)
     assert connection.receive_data(3 * frame(0x89, b"x")) == 3 * [Ping(b"x")]
@@ -254,12 +256,12 @@ def test_control_frames_in_one_chunk_are_counted():
 
 
 @pytest.mark.parametrize("name", ["max_message_size", "max_fragments", "max_control_frames", "inflate_step"])
-def test_settings_are_checked(name):
+def test_negative_settings_are_rejected(name):
     with pytest.raises(ValueError, match=name):
         WSSettings(**{name: -1})
 
 
-def test_the_step_of_decompression_is_not_nothing():
+def test_inflate_step_of_zero_is_rejected():
     with pytest.raises(ValueError, match="inflate_step"):
         WSSettings(inflate_step=0)
 
@@ -267,7 +269,7 @@ def test_the_step_of_decompression_is_not_nothing():
 # -- closing --
 
 
-def test_we_close_first():
+def test_close_by_this_side():
     connection = server()
     assert connection.close(1001, "bye") == frame(0x88, b"\x03\xe9bye", b"")
     assert connection.state is State.CLOSING
@@ -276,7 +278,7 @@ def test_we_close_first():
     for send in (connection.message, connection.ping, lambda data: connection.shared(SharedMessage(data))):
         with pytest.raises(ValueError, match="closing"):
             send(b"x")
-    # What the peer has sent before it saw our frame is delivered.
+    # Messages that the peer sent before it received the close frame are delivered.
     assert connection.receive_data(frame(0x81, b"late") + frame(0x88, b"\x03\xe9") + b"rubbish") == [
         "late",
         Close(1001, ""),
@@ -285,7 +287,7 @@ def test_we_close_first():
     assert connection.receive_data(frame(0x81, b"x")) == []
 
 
-def test_the_peer_closes_first():
+def test_close_by_the_peer():
     connection = server()
     assert connection.receive_data(frame(0x88, b"\x0b\xb8" + "é".encode()) + frame(0x81, b"x")) == [
         Close(3000, "é")
@@ -298,7 +300,7 @@ def test_the_peer_closes_first():
     assert receive(frame(0x88)) == [Close(None, "")]
 
 
-def test_a_failure_is_answered_once():
+def test_close_frame_is_sent_once_after_failure():
     connection = server()
     (failed,) = connection.receive_data(b"\x83\x80")
     assert connection.state is State.FAILED
@@ -311,7 +313,7 @@ def test_a_failure_is_answered_once():
     assert closing.close(1002) == b""
 
 
-def test_the_end_of_the_input():
+def test_end_of_input_closes_connection():
     connection = server()
     connection.receive_data(b"\x81")
     connection.receive_eof()
@@ -323,21 +325,21 @@ def test_the_end_of_the_input():
     assert failed.state is State.FAILED
 
 
-def test_what_a_close_frame_may_carry():
+def test_close_payload_is_validated():
     assert client().close() == frame(0x88)
     assert server().close(None, "why") == frame(0x88, b"\x03\xe8why", b"")
     connection = server()
     for code in (0, 999, 1004, 1005, 1006, 1015, 2999, 5000):
         with pytest.raises(ValueError, match=str(code)):
             connection.close(code)
-    with pytest.raises(ValueError, match="124 bytes"):
+    with pytest.raises(ValueError, match="got 124"):
         connection.close(1000, "é" * 62)
     assert connection.state is State.OPEN
     assert connection.close(1000, clipped("é" * 62)) == frame(0x88, close_payload(1000, "é" * 61), b"")
     assert clipped("\ud800" * 3) == "???"
 
 
-def test_control_frames_are_short():
+def test_control_frame_payload_is_limited():
     connection = server()
     assert connection.ping(b"x" * 125) == frame(0x89, b"x" * 125, b"")
     assert connection.pong() == b"\x8a\x00"
@@ -349,11 +351,11 @@ def test_control_frames_are_short():
 # -- compression --
 
 
-def test_messages_are_compressed():
+def test_compressed_messages():
     sender, receiver = client(agreed=AGREED), server(agreed=AGREED)
     text = "compress me " * 50
     first, second = sender.message(text), sender.message(text)
-    assert len(second) < len(first) < 60  # the second refers to the first
+    assert len(second) < len(first) < 60  # the second message refers to the first
     assert first[0] == 0xC1
     assert feed(receiver, first + second, 1) == [text, text]
     back = receiver.message(text.encode(), binary=True)
@@ -365,7 +367,7 @@ def test_messages_are_compressed():
     server().release()
 
 
-def test_no_context_is_taken_over():
+def test_no_context_takeover_releases_contexts():
     agreed = DeflateParameters(True, True)
     sender, receiver = client(agreed=agreed), server(agreed=agreed)
     text = "compress me " * 50
@@ -377,13 +379,13 @@ def test_no_context_is_taken_over():
     assert sender._deflate._compressor is None
 
 
-def test_a_threshold():
+def test_messages_below_threshold_are_not_compressed():
     connection = server(agreed=AGREED, policy=DeflatePolicy(threshold=10))
     assert connection.message("x" * 9)[0] == 0x81
     assert connection.message("x" * 10)[0] == 0xC1
 
 
-def test_a_window_that_zlib_cannot_write_is_not_used():
+def test_window_of_8_bits_disables_compression():
     agreed = DeflateParameters(server_max_window_bits=8, client_max_window_bits=8)
     connection = server(agreed=agreed)
     assert connection.message("x" * 500)[0] == 0x81
@@ -404,8 +406,8 @@ def test_compressed_fragments():
         failure(data, ProtocolError, "reserved bits", agreed=AGREED)
 
 
-def test_final_blocks():
-    """RFC 7692 section 7.2.3.4, with and without the padding."""
+def test_final_deflate_blocks():
+    """Final blocks of RFC 7692 section 7.2.3.4, with and without padding."""
     body = raw_deflate(b"hello", final=True)
     assert receive(2 * frame(0xC1, body + b"\0"), agreed=AGREED) == ["hello", "hello"]
     assert receive(2 * frame(0xC1, body), agreed=AGREED) == ["hello", "hello"]
@@ -413,16 +415,16 @@ def test_final_blocks():
         failure(frame(0xC1, body + rest), ProtocolError, "final block", agreed=AGREED)
 
 
-def test_damaged_data():
-    assert failure(frame(0xC1, b"\xff\xff\xff"), ProtocolError, "damaged", agreed=AGREED) == []
+def test_invalid_compressed_data_is_rejected():
+    assert failure(frame(0xC1, b"\xff\xff\xff"), ProtocolError, "cannot decompress", agreed=AGREED) == []
 
 
-def test_compressed_text_is_checked():
+def test_invalid_utf_8_in_compressed_text_is_rejected():
     assert failure(frame(0xC1, raw_deflate(b"a\xff")), InvalidPayload, "UTF-8", agreed=AGREED) == []
     assert failure(frame(0xC1, raw_deflate(b"a\xe2\x82")), InvalidPayload, "UTF-8", agreed=AGREED) == []
 
 
-def test_the_size_is_that_after_decompression():
+def test_max_message_size_applies_after_decompression():
     small = WSSettings(max_message_size=1000)
     for size, step in ((1000, 1), (1000, 7), (1000, 5000)):
         settings = WSSettings(max_message_size=1000, inflate_step=step)
@@ -432,32 +434,32 @@ def test_the_size_is_that_after_decompression():
     failure(
         frame(0xC2, raw_deflate(bytes(1001))), MessageTooLarge, "1000 bytes", settings=small, agreed=AGREED
     )
-    # Data that becomes nothing, for ever.
+    # Compressed data whose output is empty.
     empty_blocks = b"\0\0\0\xff\xff" * 700
     failure(frame(0xC2, empty_blocks), MessageTooLarge, "1000 bytes", settings=small, agreed=AGREED)
 
 
-def test_growth_may_be_bounded_where_it_is_over_a_mebibyte():
+def test_inflation_ratio_is_limited_over_one_mebibyte():
     free = 1024 * 1024
     frames = frame(0xC2, raw_deflate(bytes(free))), frame(0xC2, raw_deflate(bytes(free + 1)))
     for ratio, refused in ((100, True), (10_000, False)):
         limited = WSSettings(max_inflation_ratio=ratio)
         assert receive(frames[0], settings=limited, agreed=AGREED) == [bytes(free)]
         if refused:
-            text = "over 100 times what was sent (max_inflation_ratio)"
+            text = "more than 100 times its size (max_inflation_ratio)"
             failure(frames[1], MessageTooLarge, text, settings=limited, agreed=AGREED)
         else:
             assert receive(frames[1], settings=limited, agreed=AGREED) == [bytes(free + 1)]
 
 
-def test_what_was_announced_and_has_not_come_does_not_count_for_the_growth():
+def test_inflation_ratio_ignores_data_that_has_not_arrived():
     packed = raw_deflate(bytes(2 * 1024 * 1024))
     connection = server(WSSettings(max_inflation_ratio=100), AGREED)
     events = feed(connection, frame(0xC2, packed + bytes(100_000))[: len(packed) + 8])
     assert [type(each) for each in events] == [Failed]
 
 
-def test_decompression_goes_in_steps():
+def test_decompression_is_limited_per_call():
     size = 10_000_000
     data = frame(0xC2, raw_deflate(bytes(size)))
     assert len(data) < 10_000
@@ -474,7 +476,7 @@ def test_decompression_goes_in_steps():
     assert feed(connection, frame(0x81, b"x")) == ["x"]
 
 
-def test_tiny_compressed_messages_take_turns_too():
+def test_tiny_compressed_messages_are_limited_per_call():
     connection = server(agreed=AGREED)
     count = 2000
     first = connection.receive_data(count * frame(0xC1, raw_deflate(b"x")))
@@ -483,7 +485,7 @@ def test_tiny_compressed_messages_take_turns_too():
     assert first + feed(connection, frame(0x81, b"last")) == count * ["x"] + ["last"]
 
 
-def test_more_data_may_come_while_some_is_pending():
+def test_data_received_while_pending_is_processed_in_order():
     connection = server(WSSettings(inflate_step=10), AGREED)
     assert connection.receive_data(frame(0xC2, raw_deflate(bytes(50)))) == []
     assert connection.pending
@@ -496,7 +498,7 @@ def test_more_data_may_come_while_some_is_pending():
 # -- broadcast --
 
 
-def test_a_shared_message_is_encoded_once():
+def test_shared_message_is_encoded_once():
     text = "to everybody " * 20
     message = SharedMessage(text)
     assert server().shared(message) is message.plain
@@ -514,7 +516,7 @@ def test_a_shared_message_is_encoded_once():
     assert feed(server(), client().shared(data)) == [b"\xff"]
 
 
-def test_a_shared_message_between_others():
+def test_shared_message_between_compressed_messages():
     sender, receiver = server(agreed=AGREED), client(agreed=AGREED)
     text = "the same words again and again " * 10
     message = SharedMessage(text)
@@ -523,10 +525,10 @@ def test_a_shared_message_between_others():
         assert feed(receiver, wire, 5) == [text] * 3
 
 
-# -- cost and any input --
+# -- cost and random input --
 
 
-def test_an_idle_connection_is_small():
+def test_memory_of_idle_connection():
     plain, compressing = server(), server(agreed=AGREED)
     assert sys.getsizeof(plain) <= 120
     assert sys.getsizeof(compressing) + sys.getsizeof(compressing._deflate) <= 220
@@ -538,14 +540,16 @@ def test_an_idle_connection_is_small():
 
 
 @given(st.binary(max_size=200), st.integers(1, 7))
-def test_any_bytes(data, size):
+def test_random_bytes_give_the_same_events_in_any_pieces(data, size):
     for make in (server, client):
         assert comparable(feed(make(), data)) == comparable(feed(make(), data, size))
 
 
 @given(st.binary(max_size=200), st.integers(1, 7), st.sampled_from([0x41, 0xC1, 0xC2]))
-def test_any_compressed_bytes(data, size, first):
-    """Data that is damaged and no UTF-8 either is refused for one of the two."""
+def test_random_compressed_bytes_give_the_same_events_in_any_pieces(data, size, first):
+    """The errors may differ: data may be both invalid DEFLATE and invalid UTF-8, and the pieces decide which
+    error is detected first.
+    """
     data = frame(first, data) + data
     outcomes = []
     for step in (None, size):
@@ -584,7 +588,7 @@ def test_round_trip(steps, size, compressing, from_client):
 
 
 @given(st.text(max_size=60), st.lists(st.integers(0, 240), max_size=6), st.integers(1, 9))
-def test_text_in_any_fragments(text, cuts, size):
+def test_text_in_random_fragments(text, cuts, size):
     data = text.encode()
     edges = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
     parts = [data[a:b] for a, b in itertools.pairwise(edges)]
@@ -606,8 +610,8 @@ def test_text_in_any_fragments(text, cuts, size):
         frame(0xC1, b"\xff\xff"),
     ],
 )
-def test_a_fault_leaves_no_cycle(data: bytes) -> None:
-    """What a faulty peer has sent goes with the connection, not with the next collection."""
+def test_failure_leaves_no_reference_cycle(data: bytes) -> None:
+    """The data of a failed connection is released with the connection, without a garbage collection."""
     gc.collect()
     gc.disable()
     try:

@@ -1,4 +1,4 @@
-"""permessage-deflate: what is agreed, and the contexts."""
+"""Tests of the negotiation of permessage-deflate, and of its compression contexts."""
 
 import zlib
 
@@ -23,7 +23,7 @@ TAIL = b"\0\0\xff\xff"
 
 
 def accept(offer, policy=PLAIN):
-    """What a server agrees to and answers, without the extension's name."""
+    """Return the parameters that a server accepts, and its response without the name of the extension."""
     found = accept_offer(parse_extensions([offer]), policy)
     if found is None:
         return None
@@ -50,7 +50,7 @@ def accept(offer, policy=PLAIN):
         ),
     ],
 )
-def test_offers_that_are_accepted(offer, agreed, answer):
+def test_valid_offers(offer, agreed, answer):
     assert accept(f"{EXTENSION}; {offer}" if offer else EXTENSION) == (DeflateParameters(*agreed), answer)
 
 
@@ -69,21 +69,21 @@ def test_offers_that_are_accepted(offer, agreed, answer):
         "client_max_window_bits=10; client_max_window_bits=10",
     ],
 )
-def test_offers_that_are_passed_over(parameters):
+def test_invalid_offers_are_ignored(parameters):
     offer = f"{EXTENSION}; {parameters}"
     assert accept(offer) is None
     assert accept(f"other, {offer}, {EXTENSION}; server_max_window_bits=10")[1] == "server_max_window_bits=10"
 
 
-def test_there_may_be_no_offer():
+def test_no_offer():
     assert accept("") is None
     assert accept("x-webkit-deflate-frame") is None
 
 
-def test_what_a_server_wants():
+def test_server_policy():
     policy = DeflatePolicy(True, True, 11, 10)
     everything = "server_no_context_takeover; client_no_context_takeover; server_max_window_bits=11"
-    # A client that does not name client_max_window_bits does not know it.
+    # Clients that do not send client_max_window_bits do not support it.
     assert accept(EXTENSION, policy) == (DeflateParameters(True, True, 11, 15), everything)
     assert accept(f"{EXTENSION}; client_max_window_bits", policy) == (
         DeflateParameters(True, True, 11, 10),
@@ -94,7 +94,7 @@ def test_what_a_server_wants():
     )
 
 
-def test_what_was_agreed_is_shared():
+def test_equal_parameters_are_shared():
     assert accept(EXTENSION)[0] is accept(EXTENSION)[0]
 
 
@@ -117,7 +117,7 @@ def test_what_was_agreed_is_shared():
         ),
     ],
 )
-def test_what_a_client_offers(policy, offers):
+def test_client_offers(policy, offers):
     assert make_offers(policy) == ", ".join(f"{EXTENSION}; {each}" for each in offers)
     agreed, answer = accept_offer(parse_extensions([make_offers(policy)]), PLAIN)
     assert check_answer(*parse_extensions([answer]), policy) == agreed
@@ -132,7 +132,7 @@ def test_what_a_client_offers(policy, offers):
         ("client_max_window_bits=8", (False, False, 15, 8)),
     ],
 )
-def test_answers(answer, agreed):
+def test_valid_responses(answer, agreed):
     (extension,) = parse_extensions([f"{EXTENSION}; {answer}" if answer else EXTENSION])
     assert check_answer(extension, PLAIN) == DeflateParameters(*agreed)
 
@@ -140,26 +140,26 @@ def test_answers(answer, agreed):
 @pytest.mark.parametrize(
     ("answer", "fault"),
     [
-        ("unknown", "not acceptable"),
-        ("client_max_window_bits", "not acceptable"),
-        ("server_max_window_bits=11", "server_no_context_takeover was offered"),
-        ("server_no_context_takeover", "server_max_window_bits is 15"),
-        ("server_no_context_takeover; server_max_window_bits=12", "server_max_window_bits is 12"),
+        ("unknown", "invalid parameters"),
+        ("client_max_window_bits", "invalid parameters"),
+        ("server_max_window_bits=11", "did not accept server_no_context_takeover"),
+        ("server_no_context_takeover", "server_max_window_bits must not exceed 11, got 15"),
+        ("server_no_context_takeover; server_max_window_bits=12", "server_max_window_bits must not exceed 11, got 12"),
         (
             "server_no_context_takeover; server_max_window_bits=11; client_max_window_bits=11",
-            "client_max_window_bits is 11",
+            "client_max_window_bits must not exceed 10, got 11",
         ),
     ],
 )
-def test_answers_that_are_refused(answer, fault):
+def test_invalid_responses_are_rejected(answer, fault):
     policy = DeflatePolicy(True, False, 11, 10)
     (extension,) = parse_extensions([f"{EXTENSION}; {answer}"])
     with pytest.raises(HandshakeError, match=fault):
         check_answer(extension, policy)
 
 
-def test_a_client_keeps_to_its_own_window():
-    """An answer need not repeat a limit that the client set itself."""
+def test_client_window_is_limited_without_confirmation():
+    """A response need not repeat a limit that the client has set itself."""
     (extension,) = parse_extensions([f"{EXTENSION}; client_no_context_takeover"])
     agreed = check_answer(extension, DeflatePolicy(client_max_window_bits=10))
     assert agreed == DeflateParameters(False, True, 15, 10)
@@ -175,13 +175,13 @@ def test_a_client_keeps_to_its_own_window():
         ("threshold", (-1,)),
     ],
 )
-def test_a_policy_is_checked(name, values):
+def test_invalid_policy_is_rejected(name, values):
     for value in values:
         with pytest.raises(ValueError, match=name):
             DeflatePolicy(**{name: value})
 
 
-def test_contexts_are_made_on_first_use_and_given_back():
+def test_contexts_are_created_on_first_use_and_released():
     deflate = Deflate(DeflateParameters(), PLAIN, True)
     assert (deflate._compressor, deflate._inflater) == (None, None)
     deflate.end_message()
@@ -197,7 +197,7 @@ def test_contexts_are_made_on_first_use_and_given_back():
 
 
 @pytest.mark.parametrize("is_server", [True, False])
-def test_each_side_has_its_window(is_server):
+def test_each_side_uses_its_own_parameters(is_server):
     agreed = DeflateParameters(is_server, not is_server, 10 if is_server else 15, 15 if is_server else 10)
     deflate = Deflate(agreed, PLAIN, is_server)
     assert deflate.window_bits == 10
@@ -207,7 +207,7 @@ def test_each_side_has_its_window(is_server):
     assert zlib.decompressobj(-10).decompress(sent + TAIL) == data
 
 
-def test_steps():
+def test_decompression_in_steps():
     inflater = Inflater(15)
     rest, output = compress_once(bytes(100), 15, PLAIN) + TAIL, b""
     while rest or inflater.more:
@@ -217,6 +217,6 @@ def test_steps():
     assert output == bytes(100)
 
 
-def test_damage():
-    with pytest.raises(ProtocolError, match="damaged"):
+def test_invalid_data_is_rejected():
+    with pytest.raises(ProtocolError, match="cannot decompress"):
         Inflater(15).step(b"\xff\xff\xff", 10)

@@ -1,4 +1,4 @@
-"""The errors of WebSockets."""
+"""Tests of the WebSocket errors."""
 
 import pytest
 
@@ -16,12 +16,12 @@ from tornado._wire import ws_errors
         ("HandshakeError", 1002),
     ],
 )
-def test_each_has_its_close_code(name, code):
+def test_close_codes(name, code):
     error = getattr(ws_errors, name)("why")
     assert isinstance(error, ws_errors.WebSocketError)
     assert (error.close_code, str(error)) == (code, "why")
 
 
-def test_a_handshake_error_carries_an_answer():
+def test_handshake_error_has_status_and_headers():
     error = ws_errors.HandshakeError("why", 426, (("A", "b"),))
     assert (error.status_code, error.headers) == (426, (("A", "b"),))

@@ -1,4 +1,4 @@
-"""Frames of a WebSocket by themselves; most of what they may be is in test_ws.py."""
+"""Tests of single WebSocket frames; `test_ws_connection` covers most kinds of frames."""
 
 import pytest
 
@@ -16,8 +16,8 @@ from tornado._wire.ws_frames import (
 )
 
 
-def test_the_examples_of_the_standard():
-    """RFC 6455 section 5.7."""
+def test_examples_of_the_rfc():
+    """Examples of RFC 6455 section 5.7."""
     assert serialize_frame(0x81, b"Hello") == bytes.fromhex("810548656c6c6f")
     assert serialize_frame(0x81, b"Hello", bytes.fromhex("37fa213d")) == bytes.fromhex(
         "818537fa213d7f9f4d5158"
@@ -36,7 +36,7 @@ def test_headers(size, key):
         assert read_header(data[:end], 2, bool(key), False) is None
 
 
-def test_short_heads():
+def test_short_frame_tables():
     for size in (0, 1, 125):
         assert SHORT_TEXT[size] + bytes(size) == serialize_frame(0x81, bytes(size))
         assert SHORT_BINARY[size] + bytes(size) == serialize_frame(0x82, bytes(size))
@@ -52,7 +52,7 @@ def test_opcodes(opcode):
             read_header(data, 0, False, True)
 
 
-def test_the_first_reserved_bit():
+def test_reserved_bits():
     assert read_header(b"\xc1\x00", 0, False, True) is not None
     for first in (0xC0, 0xC8, 0xF1, 0xA1):
         with pytest.raises(ProtocolError, match="reserved"):
@@ -60,14 +60,14 @@ def test_the_first_reserved_bit():
 
 
 @pytest.mark.parametrize("size", [125, 65535, 1 << 63])
-def test_lengths_that_are_refused(size):
+def test_invalid_lengths_are_rejected(size):
     header = b"\x82\x7e" + size.to_bytes(2, "big") if size < 126 else b"\x82\x7f" + size.to_bytes(8, "big")
-    with pytest.raises(ProtocolError, match=r"more bytes|highest bit"):
+    with pytest.raises(ProtocolError, match=r"more bytes|most significant bit"):
         read_header(header, 0, False, False)
     assert read_header(header[:-1], 0, False, False) is None
 
 
-def test_rotated():
+def test_rotated_key():
     assert [rotated(b"abcd", offset) for offset in (0, 1, 3, 4, 6)] == [
         b"abcd",
         b"bcda",
@@ -85,7 +85,7 @@ def test_close_codes():
     for code in valid:
         assert read_close_payload(close_payload(code, "é")) == (code, "é")
     for code in invalid:
-        with pytest.raises(ProtocolError, match=f"code {code} "):
+        with pytest.raises(ProtocolError, match=f"invalid close code {code}$"):
             read_close_payload(code.to_bytes(2, "big") + b"x")
     with pytest.raises(InvalidPayload):
         read_close_payload(b"\x03\xe8\xff")

@@ -1,4 +1,4 @@
-"""Short WebSocket frames: the loops that take many, and that a connection with them is one without."""
+"""Tests of the fast path for short WebSocket frames: the loops, and their equivalence with the slow path."""
 
 import dataclasses
 import itertools
@@ -24,7 +24,9 @@ def frame(first, payload=b"", key=KEY):
 
 
 def fragments(first, payloads):
-    """A message, a payload each fragment, as pairs for `frame`; None stands for a ping in between."""
+    """Return the frames of a message with these fragments, as arguments of `frame`; None stands for a ping
+    between the fragments.
+    """
     last = max(i for i, payload in enumerate(payloads) if payload is not None)
     pairs = []
     for i, payload in enumerate(payloads):
@@ -41,7 +43,7 @@ def wire(pairs, key=KEY):
 
 
 class General(WSConnection):
-    """A connection that has no short loops."""
+    """A connection without the fast path."""
 
     __slots__ = ()
     _direct = property(lambda self: False, lambda self, value: None)
@@ -51,7 +53,7 @@ class General(WSConnection):
 
 
 def outcome(make, chunks, *arguments):
-    """The events of all chunks, faults as what they say, and the state."""
+    """Return the events of all chunks, with errors as pairs of code and text, and the final state."""
     connection = make(*arguments)
     events = []
     for chunk in chunks:
@@ -71,7 +73,7 @@ def cut(data, cuts):
 
 
 def others(key):
-    """What no loop takes, behind what it does."""
+    """Return data that no loop decodes, to follow data that it does."""
     whole = frame(0x81, b"xy", key)
     return [
         *(whole[:size] for size in range(len(whole))),
@@ -86,7 +88,7 @@ def others(key):
 
 
 @pytest.mark.parametrize(("take", "key"), [(take_masked, KEY), (take_plain, b"")])
-def test_messages_are_taken_up_to_anything_else(take, key):
+def test_messages_are_decoded_up_to_another_frame(take, key):
     payloads = [b"", b"a", "é".encode(), b"x" * 125]
     before = frame(0x89, b"before", key)
     taken = before + b"".join(frame(0x81, each, key) + frame(0x82, each, key) for each in payloads)
@@ -98,7 +100,7 @@ def test_messages_are_taken_up_to_anything_else(take, key):
 
 
 @pytest.mark.parametrize("key", [KEY, b""])
-def test_fragments_are_taken_up_to_anything_else(key):
+def test_fragments_are_decoded_up_to_another_frame(key):
     payloads = [b"", b"a", b"\xff\xfe", b"x" * 125]
     before = frame(0x89, b"before", key)
     for first in (0x01, 0x02, 0x00):
@@ -111,7 +113,7 @@ def test_fragments_are_taken_up_to_anything_else(key):
 
 
 @pytest.mark.parametrize("key", [KEY, b""])
-def test_fragments_are_taken_no_further_than_asked(key):
+def test_fragments_are_decoded_up_to_the_limits(key):
     each = len(frame(0x00, b"abc", key))
     data = 9 * frame(0x00, b"abc", key) + frame(0x80, b"abc", key) + frame(0x80, b"behind", key)
     masked = key != b""
@@ -124,7 +126,7 @@ def test_fragments_are_taken_no_further_than_asked(key):
         assert take_fragments(data, 0, end, masked, 11) == (count * each, count * [b"abc"], False)
 
 
-# -- a connection with them --
+# -- equivalence with the slow path --
 
 
 def deflated(data):
@@ -157,8 +159,8 @@ CUTS = st.lists(st.integers(0, 10_000), max_size=6)
 
 
 @given(STREAMS, CUTS, SETTINGS, st.booleans())
-def test_the_loops_change_nothing(pairs, cuts, settings, masked):
-    """Whatever comes, wherever the chunks end: the same messages, and the same fault at the same place."""
+def test_fast_path_gives_the_same_events(pairs, cuts, settings, masked):
+    """The messages and the error must be the same for any frames, in any chunks."""
     chunks = cut(wire(pairs, KEY if masked else b""), cuts)
     keys = None if masked else lambda: KEY
     assert outcome(WSConnection, chunks, settings, keys) == outcome(General, chunks, settings, keys)
@@ -171,8 +173,10 @@ def test_the_loops_change_nothing(pairs, cuts, settings, masked):
     SETTINGS,
     st.sampled_from([1, 50, 10_000]),
 )
-def test_the_loops_change_nothing_in_compressed_messages(sizes, content, cuts, settings, step):
-    """Of several faults another may be seen first, as more is decompressed at once."""
+def test_fast_path_gives_the_same_events_for_compressed_messages(sizes, content, cuts, settings, step):
+    """If there are several errors, another one may be detected first, because more data is decompressed in
+    one step.
+    """
     body = deflated(content.encode() if isinstance(content, str) else content)
     edges = [0, *itertools.accumulate(sizes)]
     pieces = [body[begin:end] for begin, end in itertools.pairwise(edges)] + [b"", body[edges[-1] :]]
@@ -190,8 +194,8 @@ def test_the_loops_change_nothing_in_compressed_messages(sizes, content, cuts, s
 
 @pytest.mark.parametrize("first", [0x01, 0x02])
 @pytest.mark.parametrize(("size", "most"), [(0, 100), (1, 103), (8, 133), (16, 200)])
-def test_the_first_fragment_too_many_is_refused(first, size, most):
-    """A hundred, and one more for each 32 bytes of the message."""
+def test_first_excess_fragment_is_rejected(first, size, most):
+    """The limit is a hundred fragments, plus one for every 32 bytes of the message."""
     settings = WSSettings(max_fragments=100)
     payload = b"x" * size
     for cuts in ([], [700], [6 * most]):
@@ -208,7 +212,7 @@ def test_the_first_fragment_too_many_is_refused(first, size, most):
 
 @pytest.mark.parametrize("size", [1, 4, 100])
 @pytest.mark.parametrize("key", [KEY, b""])
-def test_the_first_byte_too_many_is_refused(size, key):
+def test_first_excess_byte_is_rejected(size, key):
     settings, keys = WSSettings(max_message_size=100), None if key else lambda: KEY
     *before, last = 100 // size * [b"x" * size]
     for cuts in ([], [70]):
@@ -219,7 +223,7 @@ def test_the_first_byte_too_many_is_refused(size, key):
             assert [code for code, _ in outcome(WSConnection, chunks, settings, keys)[0]] == [1009]
 
 
-def test_compressed_fragments_in_a_chunk_larger_than_is_inflated_at_once(monkeypatch):
+def test_compressed_fragments_larger_than_one_decompression_step(monkeypatch):
     at_once = []
 
     def step(inflater, data, size, inflate=Inflater.step):
@@ -235,12 +239,13 @@ def test_compressed_fragments_in_a_chunk_larger_than_is_inflated_at_once(monkeyp
     assert PIECE // 2 < max(at_once) <= PIECE
 
 
-# -- what it is for --
+# -- use of the fast path --
 
 
 @pytest.mark.parametrize("masked", [True, False])
-def test_the_general_way_is_for_what_the_chunks_cut(monkeypatch, masked):
-    """Neither a message under way nor a chunk that begins in a frame keeps the rest from the loops."""
+def test_slow_path_is_used_only_for_split_frames(monkeypatch, masked):
+    """Neither an incomplete message nor a chunk that starts within a frame keeps the rest off the fast path.
+    """
     headers = []
 
     def read_header(*arguments):
@@ -253,6 +258,6 @@ def test_the_general_way_is_for_what_the_chunks_cut(monkeypatch, masked):
     chunks = [data[at : at + 5000] for at in range(0, len(data), 5000)]
     events, _ = outcome(WSConnection, chunks, ws_connection.DEFAULT, None if masked else lambda: KEY)
     assert events == 5 * ["x" * 4000, *(1000 * [b"yz"])]
-    # Of a frame that is cut the header is read at the end of a chunk and at the beginning of the next one,
-    # and once more where it was cut itself.
+    # The header of a split frame is parsed at the end of a chunk and at the start of the next one, and once
+    # more if the header itself was split.
     assert len(headers) <= 3 * len(chunks)

@@ -1,4 +1,4 @@
-"""A client that keeps cookies."""
+"""An HTTP client that stores cookies."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from tests.support.server import Response, Server
 
 
 class Visitor:
-    """One browser, as far as cookies are concerned: by name, without ages and paths.
+    """A browser reduced to its cookies, which are stored by name, without expiry and path.
 
-    :ivar cookies: values by name, as they are sent.
+    :ivar cookies: the values by name, as they are sent.
     """
 
     def __init__(self, server: Server) -> None:
@@ -18,13 +18,13 @@ class Visitor:
         self.cookies: dict[str, str] = {}
 
     def copy(self) -> Visitor:
-        """Another client with the same cookies."""
+        """Return another client with the same cookies."""
         other = Visitor(self.server)
         other.cookies = dict(self.cookies)
         return other
 
     async def fetch(self, path: str, *fields: str, **options: Any) -> Response:
-        """One request with the cookies; those of the response are kept."""
+        """Send a request with the stored cookies, and store those of the response."""
         if self.cookies:
             pairs = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
             fields = (*fields, f"Cookie: {pairs}")
@@ -33,7 +33,7 @@ class Visitor:
         return response
 
     def keep(self, response: Response) -> None:
-        """Take the cookies of a response."""
+        """Store the cookies of a response."""
         for line in response.get_all("set-cookie"):
             name, _, value = line.partition(";")[0].partition("=")
             if value in ("", '""'):

@@ -1,4 +1,4 @@
-"""A WebSocket client that says exactly what it is told to, and shows each event as it comes."""
+"""A WebSocket client that sends arbitrary data and returns each event, and handlers that record events."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from tornado._wire.ws_frames import serialize_frame
 from tornado.httputil import HTTPHeaders
 
 KEY = "AAAAAAAAAAAAAAAAAAAAAA=="
-#: The fields of a handshake, for clients that change them.
+#: The header fields of a handshake, for tests that change them.
 FIELDS = (
     "Upgrade: websocket",
     "Connection: Upgrade",
     "Sec-WebSocket-Version: 13",
     f"Sec-WebSocket-Key: {KEY}",
 )
-#: What `Client.event` gives when the server has closed the stream.
+#: The result of `Client.event` after the server has closed the stream.
 END = "the end of the stream"
-#: What it gives when the server has closed it before it had read everything.
+#: The result of `Client.event` if the server closed the stream with unread data.
 RESET = "a reset"
 
 
 class Client:
-    """The client's end of a connection whose handshake is done."""
+    """The client side of an open connection."""
 
     def __init__(self, peer: Peer, response: Response, core: ws_connection.WSConnection) -> None:
         self.peer = peer
@@ -41,12 +41,12 @@ class Client:
         self._events: list[Any] = []
 
     def send(self, *messages: str | bytes) -> None:
-        """Send messages, all in one piece; bytes as binary ones."""
+        """Send messages in one piece; bytes are sent as binary messages."""
         frames = [self.core.message(message, isinstance(message, bytes)) for message in messages]
         self.peer.send(b"".join(frames))
 
     def raw(self, data: bytes) -> None:
-        """Send bytes that need not be frames."""
+        """Send arbitrary bytes."""
         self.peer.send(data)
 
     def close(self, code: int | None = None, reason: str = "") -> None:
@@ -64,15 +64,15 @@ class Client:
         self.peer.writer.close()
 
     def stop_reading(self) -> None:
-        """Take nothing more from the server."""
+        """Pause reading from the server."""
         self.peer.writer.transport.pause_reading()  # type: ignore[attr-defined]
 
     def read_on(self) -> None:
-        """The counterpart of `stop_reading`."""
+        """Resume reading after `stop_reading`."""
         self.peer.writer.transport.resume_reading()  # type: ignore[attr-defined]
 
     async def event(self) -> Any:
-        """The next message or control frame; `END` or `RESET` behind the last one."""
+        """Return the next message or control frame; `END` or `RESET` after the last one."""
         while not self._events:
             try:
                 data = await self.peer.reader.read(65536)
@@ -86,7 +86,7 @@ class Client:
         return self._events.pop(0)
 
     async def events(self) -> list[Any]:
-        """All that comes until the end of the stream."""
+        """Return all events until the end of the stream."""
         found = []
         while (event := await self.event()) is not END:
             assert event is not RESET, found
@@ -103,7 +103,7 @@ async def dial(
 ) -> Client:
     """Open a WebSocket.
 
-    :param first: messages to send in one piece with the handshake.
+    :param first: messages sent in one piece with the handshake.
     """
     core = ws_connection.WSConnection(ws_connection.WSSettings(max_message_size=2**26), lambda: os.urandom(4))
     peer = await server.connect()
@@ -128,7 +128,7 @@ async def dial(
 
 
 def masked(first: int, payload: bytes) -> bytes:
-    """A frame of a client's, made by hand: its first byte, and the payload before masking."""
+    """Return a masked frame with this first byte and this unmasked payload."""
     return serialize_frame(first, payload, b"abcd")
 
 
@@ -136,13 +136,13 @@ def masked(first: int, payload: bytes) -> bytes:
 async def opened(
     handler: type[websocket.WebSocketHandler], *fields: str, tls: Any = None, **settings: Any
 ) -> AsyncIterator[Client]:
-    """A client of a server with this one handler; `settings` are the application's."""
+    """Connect a client to a server with this handler; `settings` are those of the application."""
     async with serving(web.Application([("/", handler)], **settings), tls=tls) as server:
         yield await dial(server, "/", *fields)
 
 
 class Recorder(websocket.WebSocketHandler):
-    """Keeps what happens in `happened`; `until` waits for something of that."""
+    """A handler that records events in `happened`; `until` waits for one of them."""
 
     happened: list[Any]
     latest: Recorder
@@ -150,7 +150,7 @@ class Recorder(websocket.WebSocketHandler):
 
     @classmethod
     def new(cls, **members: Any) -> Any:
-        """A class of its own for one test, with these methods and attributes."""
+        """Create a subclass for one test with these methods and attributes."""
         made = type("Handler", (cls,), {"happened": [], "_changed": asyncio.Event(), **members})
         made.note = classmethod(_note)
         return made
@@ -179,11 +179,11 @@ class Recorder(websocket.WebSocketHandler):
         self.note(("close", self.close_code, self.close_reason))
 
     def note(self, event: Any) -> None:
-        """Something has happened."""
+        """Record an event; replaced by `new`."""
 
 
 class Echo(websocket.WebSocketHandler):
-    """Sends each message back."""
+    """A handler that returns each message to the client."""
 
     def on_message(self, message: str | bytes) -> None:
         self.write_message(message, binary=isinstance(message, bytes))

@@ -1,4 +1,4 @@
-"""What our own WebSocket client is tested against: a server of ours, and requests that trust it."""
+"""A server for tests of the WebSocket client, and requests that trust its certificate."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tornado.httpclient import HTTPRequest
 
 
 class Answering(Recorder):
-    """Sends messages back; compresses for who asks."""
+    """A handler that returns messages to the client, with compression if the client offers it."""
 
     def get_compression_options(self) -> dict[str, Any]:
         return {}
@@ -26,7 +26,7 @@ class Answering(Recorder):
 
 
 class Guarded(web.RequestHandler):
-    """Is no WebSocket."""
+    """A page that is not a WebSocket."""
 
     def get(self) -> None:
         self.set_status(int(self.get_argument("code", "200")))
@@ -39,20 +39,20 @@ class Guarded(web.RequestHandler):
 
 @contextlib.asynccontextmanager
 async def answering(tls: Any = None, **members: Any) -> AsyncIterator[tuple[Server, Any]]:
-    """A server with an `Answering` of its own at ``/`` and a page at ``/page``, and the former's class."""
+    """Serve a subclass of `Answering` at ``/`` and a page at ``/page``; yield the server and the subclass."""
     handler = Answering.new(**members)
     async with serving(web.Application([("/", handler), ("/page", Guarded)]), tls=tls) as server:
         yield server, handler
 
 
 def address_of(server: Server, tls: Any, host: str = "127.0.0.1") -> tuple[str, dict[str, Any]]:
-    """The address of a server's WebSocket, and the arguments by which `websocket_connect` trusts it."""
+    """Return the URL of a server's WebSocket and the arguments with which `websocket_connect` trusts it."""
     if tls:
         return f"wss://{host}:{server.port}/", {"ca_certs": str(tls.ca_file)}
     return f"ws://{host}:{server.port}/", {}
 
 
 def request_for(server: Server, tls: Any, path: str = "/", **options: Any) -> HTTPRequest:
-    """A request for a WebSocket of a server that it trusts."""
+    """Return a request for a WebSocket of a server, which trusts its certificate."""
     url, trust = address_of(server, tls)
     return HTTPRequest(url + path[1:], **trust, **options)

@@ -1,4 +1,4 @@
-"""A WebSocket server that says exactly what its script tells it to, right or wrong."""
+"""A WebSocket server that sends exactly what a script determines, valid or not."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Script = Callable[["Visitor"], Awaitable[object]]
 
 
 class Visitor:
-    """One connection, behind the head of its request."""
+    """A connection of the server, after the head of its request."""
 
     def __init__(self, head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         line, *fields = head.decode("latin-1").rstrip("\r\n").split("\r\n")
@@ -31,24 +31,24 @@ class Visitor:
         return self.headers["sec-websocket-key"]
 
     def send(self, *parts: bytes | str) -> None:
-        """Send these bytes, in one piece."""
+        """Send bytes in one piece."""
         self.writer.write(b"".join(part.encode() if isinstance(part, str) else part for part in parts))
 
     def head(self, *fields: str, status: str = "101 Switching Protocols") -> bytes:
-        """The head of an answer with these fields and no others."""
+        """Return the head of a response with exactly these fields."""
         return "\r\n".join([f"HTTP/1.1 {status}", *fields, "", ""]).encode("latin-1")
 
     def acceptance(self, *fields: str) -> bytes:
-        """The right answer, with further fields."""
+        """Return a valid response with additional fields."""
         accept = f"Sec-WebSocket-Accept: {accept_value(self.key)}"
         return self.head("Upgrade: websocket", "Connection: Upgrade", accept, *fields)
 
     def accept(self, *fields: str, then: bytes = b"") -> None:
-        """Send it, and `then` in the same piece."""
+        """Send a valid response, followed by `then` in the same piece."""
         self.send(self.acceptance(*fields), then)
 
     async def event(self) -> Any:
-        """The client's next message or control frame; None at the end."""
+        """Return the client's next message or control frame; None at the end."""
         while not self._events:
             data = await self.reader.read(65536)
             if not data:
@@ -57,16 +57,16 @@ class Visitor:
         return self._events.pop(0)
 
     async def gone(self) -> bytes:
-        """Whatever the client sends until it closes."""
+        """Return everything that the client sends until it closes the connection."""
         with contextlib.suppress(ConnectionError):
             return await self.reader.read()
         return b""
 
 
 class ScriptedServer:
-    """Runs its script for each connection; `visitors` are those that came.
+    """A server that runs its script for each connection; `visitors` are the connections.
 
-    :ivar trust: the arguments by which `websocket_connect` trusts it.
+    :ivar trust: the arguments with which `websocket_connect` trusts it.
     """
 
     def __init__(self, script: Script, tls: Any = None) -> None:
@@ -80,7 +80,7 @@ class ScriptedServer:
 
     @property
     def url(self) -> str:
-        """The address of its WebSocket."""
+        """Return the URL of the WebSocket."""
         return f"{self._scheme}://127.0.0.1:{self.port}/"
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -109,7 +109,7 @@ class ScriptedServer:
 
 @contextlib.asynccontextmanager
 async def scripted(script: Script, tls: Any = None) -> AsyncIterator[ScriptedServer]:
-    """Serve a script on a port of the kernel's choice. What goes wrong in it fails the test."""
+    """Serve a script on a free port. An exception of the script fails the test."""
     server = ScriptedServer(script, tls)
     context = tls.server_context if tls else None
     listening = await asyncio.start_server(server.serve, "127.0.0.1", 0, ssl=context)

@@ -36,7 +36,7 @@ def test_a_pong_has_the_interval_at_most(
 
 
 def test_a_longer_timeout_is_cut_and_said(expect_log: ExpectLog) -> None:
-    with expect_log("tornado.general", r"websocket_ping_timeout \(7\) is taken for 6") as expected:
+    with expect_log("tornado.general", r"websocket_ping_timeout \(7\) cannot be longer than websocket_ping_interval: using 6") as expected:
         assert params_of(6, 7).ping_timeout == 6
         assert params_of(6, 7).ping_timeout == 6
     assert len(expected.records) == 1
@@ -44,10 +44,10 @@ def test_a_longer_timeout_is_cut_and_said(expect_log: ExpectLog) -> None:
 
 def test_numbers_out_of_range() -> None:
     with pytest.raises(
-        ValueError, match="websocket_max_message_size is a number of bytes above zero, not -1"
+        ValueError, match="websocket_max_message_size must be a positive number of bytes, got -1"
     ):
         params_of(max_message_size=-1)
-    with pytest.raises(ValueError, match="websocket_write_limit is a number of bytes, not -1"):
+    with pytest.raises(ValueError, match="websocket_write_limit must be a non-negative number of bytes, got -1"):
         params_of(write_limit=-1)
 
 
@@ -72,5 +72,5 @@ def test_the_value_that_accepts() -> None:
     ],
 )
 def test_a_setting_that_is_no_number_is_named(name: str, setting: str) -> None:
-    with pytest.raises(TypeError, match=f"{setting} is a number, not '30'"):
+    with pytest.raises(TypeError, match=f"{setting} must be a number, got '30'"):
         params_of(**{name: "30"})  # type: ignore[arg-type]

@@ -342,7 +342,7 @@ async def test_the_peer_is_at_fault(loop_kind: str, tls: Any, data: bytes, code:
         client.peer.writer.close()
         await handler.until(("close", None, None))
     assert handler.happened[:2] == ["open", "good"]
-    assert f"broke a rule ({code}): " in handler.latest.close_error
+    assert f"error of the peer (close code {code}): " in handler.latest.close_error
 
 
 async def test_on_close_comes_once_and_never_inside_another_callback(loop_kind: str, tls: Any) -> None:

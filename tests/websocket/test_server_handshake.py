@@ -32,9 +32,9 @@ def changed(name: str, value: str) -> tuple[str, ...]:
         (without("Sec-WebSocket-Version"), 400, "Sec-WebSocket-Version: missing"),
         (changed("Sec-WebSocket-Version", "12"), 426, "'12'"),
         (without("Sec-WebSocket-Key"), 400, "Sec-WebSocket-Key: missing"),
-        (changed("Sec-WebSocket-Key", "short"), 400, "not 16 bytes"),
+        (changed("Sec-WebSocket-Key", "short"), 400, "expected 16 bytes"),
         ((*FIELDS, f"Sec-WebSocket-Key: {KEY}"), 400, "more than one"),
-        ((*FIELDS, "Sec-WebSocket-Protocol: a b"), 400, "is no token"),
+        ((*FIELDS, "Sec-WebSocket-Protocol: a b"), 400, "is not a token"),
     ],
 )
 async def test_bad_handshakes(
