@@ -144,7 +144,10 @@ def test_valid_responses(answer, agreed):
         ("client_max_window_bits", "invalid parameters"),
         ("server_max_window_bits=11", "did not accept server_no_context_takeover"),
         ("server_no_context_takeover", "server_max_window_bits must not exceed 11, got 15"),
-        ("server_no_context_takeover; server_max_window_bits=12", "server_max_window_bits must not exceed 11, got 12"),
+        (
+            "server_no_context_takeover; server_max_window_bits=12",
+            "server_max_window_bits must not exceed 11, got 12",
+        ),
         (
             "server_no_context_takeover; server_max_window_bits=11; client_max_window_bits=11",
             "client_max_window_bits must not exceed 10, got 11",

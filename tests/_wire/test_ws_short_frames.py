@@ -244,8 +244,7 @@ def test_compressed_fragments_larger_than_one_decompression_step(monkeypatch):
 
 @pytest.mark.parametrize("masked", [True, False])
 def test_slow_path_is_used_only_for_split_frames(monkeypatch, masked):
-    """Neither an incomplete message nor a chunk that starts within a frame keeps the rest off the fast path.
-    """
+    """Neither an incomplete message nor a chunk that starts within a frame keeps the rest off the fast path."""
     headers = []
 
     def read_header(*arguments):

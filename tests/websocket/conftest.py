@@ -1,4 +1,4 @@
-"""What the tests of WebSockets share."""
+"""Fixtures of the WebSocket tests."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tornado.websocket import _keepalive
 
 @pytest.fixture
 def by_the_clock(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> FakeClock:
-    """The fixture `clock`, by which the keep-alive and its timer live too."""
+    """Apply the fixture `clock` to the keep-alive and to its timer, too."""
     monkeypatch.setattr(_keepalive, "monotonic", clock)
     monkeypatch.setattr(_deadline_scheduler, "time", SimpleNamespace(monotonic=clock))
     return clock

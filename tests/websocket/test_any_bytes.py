@@ -1,7 +1,7 @@
-"""Any bytes behind the handshake, however they are cut, on a real server and on a real client.
+"""Random bytes after the handshake, in random pieces, sent to a server and to a client.
 
-What the shells make of them is held against the protocol core alone, which gets the bytes in one piece: the
-same messages in the same order, each answered, then the right end, told once, and nothing in the log.
+The results are compared with those of the sans-IO protocol for the same bytes in one piece: the same
+messages in the same order, a reply to each, the correct end, reported once, and no log records.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ POLICY = DeflatePolicy()
 AGREED = DeflateParameters()
 LIMIT = 1000
 
-#: First bytes of frames: the usual ones, compressed ones, fragments, reserved bits and opcodes.
+#: First bytes of frames: common ones, compression, fragments, reserved bits and opcodes.
 FIRST = st.sampled_from(
     [0x81, 0x82, 0x01, 0x02, 0x00, 0x80, 0x88, 0x89, 0x8A, 0xC1, 0x41, 0xC2]
 ) | st.integers(0, 255)
@@ -46,7 +46,9 @@ CUTS = st.lists(st.integers(0, 400), max_size=5)
 
 
 def streams(from_client: bool) -> st.SearchStrategy[bytes]:
-    """Bytes of a peer: mostly frames, right and wrong, with anything between them."""
+    """Return a strategy for the bytes of a peer: mostly frames, valid and invalid, with arbitrary bytes
+    between them.
+    """
     key = KEY if from_client else st.just(b"")
     frame = st.builds(serialize_frame, FIRST, PAYLOAD, key)
     message = st.builds(compressed, st.just(from_client), st.text(max_size=200))
@@ -55,7 +57,7 @@ def streams(from_client: bool) -> st.SearchStrategy[bytes]:
 
 
 def compressed(from_client: bool, text: str) -> bytes:
-    """The first message of a peer that compresses."""
+    """Return the first message of a peer that uses compression."""
     sender = ws_connection.WSConnection(
         ws_connection.DEFAULT, (lambda: b"mask") if from_client else None, AGREED, POLICY
     )
@@ -63,10 +65,10 @@ def compressed(from_client: bool, text: str) -> bytes:
 
 
 def verdicts(data: bytes, cuts: list[int], by_client: bool, compressing: bool) -> list[list[Any]]:
-    """What the core makes of the bytes: as a whole, and in these pieces.
+    """Return the events of the sans-IO protocol for the bytes in one piece and in these pieces.
 
-    They differ in one case: compressed text that is wrong in two ways, no DEFLATE and no UTF-8, fails by the
-    fault that is met first, and what a broken stream gives before its fault depends on the pieces.
+    They differ in one case: if compressed text is both invalid DEFLATE and invalid UTF-8, the pieces decide
+    which error is detected first.
     """
     whole = understood([data], by_client, compressing)
     cut = understood(pieces(data, cuts), by_client, compressing)
@@ -77,7 +79,9 @@ def verdicts(data: bytes, cuts: list[int], by_client: bool, compressing: bool) -
 
 
 def understood(parts: Iterable[bytes], by_client: bool, compressing: bool) -> list[Any]:
-    """What the core makes of the bytes, with the settings of the shells here."""
+    """Return the events of the sans-IO protocol for the bytes, with the settings of the server and client
+    here.
+    """
     limits = ws_connection.WSSettings(max_message_size=LIMIT)
     core = ws_connection.WSConnection(
         limits, (lambda: b"mask") if by_client else None, AGREED if compressing else None
@@ -91,13 +95,13 @@ def understood(parts: Iterable[bytes], by_client: bool, compressing: bool) -> li
 
 
 def pieces(data: bytes, cuts: list[int]) -> Iterator[bytes]:
-    """The data, cut there."""
+    """Cut the data at these positions."""
     edges = sorted({0, len(data), *(cut for cut in cuts if cut < len(data))})
     return (data[begin:end] for begin, end in itertools.pairwise(edges))
 
 
 class Echo(Recorder):
-    """Sends each message back, at once or after a while."""
+    """A handler that returns each message to the client, immediately or later."""
 
     waits = False
     compresses = False
@@ -118,7 +122,7 @@ class Echo(Recorder):
 
 
 def answers_to(events: list[Any]) -> list[Any]:
-    """What the server has to say to them."""
+    """Return the events that a server must send in response."""
     answers: list[Any] = []
     for event in events:
         if isinstance(event, ws_connection.Ping):
@@ -131,7 +135,7 @@ def answers_to(events: list[Any]) -> list[Any]:
 
 
 def noted(events: list[Any]) -> list[Any]:
-    """What the handler is told of them."""
+    """Return the events that the handler must record."""
     told: list[Any] = ["open"]
     end = ("close", None, None)
     for event in events:
@@ -147,10 +151,10 @@ def noted(events: list[Any]) -> list[Any]:
 
 
 async def _server_s_answers(server: Server, data: bytes, cuts: list[int], compressing: bool) -> list[Any]:
-    """Send the bytes and then the end; everything that comes back, reasons left out."""
+    """Send the bytes and the end of the input; return the events of the response, without close reasons."""
     client = await dial(server, policy=POLICY if compressing else None)
     found = []
-    with contextlib.suppress(OSError):  # the server has closed already; not always a ConnectionError
+    with contextlib.suppress(OSError):  # the server has closed; not always ConnectionError
         for piece in pieces(data, cuts):
             client.raw(piece)
             await turns()
@@ -165,7 +169,7 @@ async def _server_s_answers(server: Server, data: bytes, cuts: list[int], compre
 
 @pytest.mark.parametrize("compressing", [False, True])
 @pytest.mark.parametrize("waits", [False, True])
-def test_a_server_takes_any_bytes(waits: bool, compressing: bool, log_watch: LogWatch) -> None:
+def test_server_with_random_bytes(waits: bool, compressing: bool, log_watch: LogWatch) -> None:
     handler: Any = Echo.new(waits=waits, compresses=compressing)
     with running(serving(application(handler))) as (runner, server):
 
@@ -178,11 +182,11 @@ def test_a_server_takes_any_bytes(waits: bool, compressing: bool, log_watch: Log
             events = cut if found == answers_to(cut) else whole
             expected = answers_to(events)
             if found[-1:] == [RESET]:
-                # Only who goes on behind his close frame may lose what was sent to him.
+                # Only a client that sends data after its close frame may lose data that was sent to it.
                 assert isinstance(events[-1], ws_connection.Close)
                 assert found[:-1] == expected[: len(found) - 1]
             elif waits and events and isinstance(events[-1], str | bytes):
-                # Who goes without a close frame has gone, whatever is still to be answered.
+                # A client that disconnects without a close frame may miss the last reply.
                 assert found in (expected, expected[:-1])
             else:
                 assert found == expected
@@ -200,7 +204,7 @@ def test_a_server_takes_any_bytes(waits: bool, compressing: bool, log_watch: Log
 
 
 @pytest.mark.parametrize("compressing", [False, True])
-def test_a_client_takes_any_bytes(compressing: bool, log_watch: LogWatch) -> None:
+def test_client_with_random_bytes(compressing: bool, log_watch: LogWatch) -> None:
     given_bytes: list[bytes] = []
 
     async def script(visitor: Visitor) -> None:
@@ -248,7 +252,7 @@ def application(handler: type[WebSocketHandler]) -> web.Application:
 
 @contextlib.contextmanager
 def running(server: contextlib.AbstractAsyncContextManager[Any]) -> Iterator[tuple[asyncio.Runner, Any]]:
-    """A loop in which the server lives, for examples that are one after the other run in it."""
+    """Run a server in an event loop in which all examples are run, one after the other."""
     with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
         begin, end = asyncio.Event(), asyncio.Event()
         given_server: list[Any] = []

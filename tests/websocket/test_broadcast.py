@@ -1,4 +1,4 @@
-"""`broadcast`: who gets the message, how often it is made, who is too slow, and what leaves when."""
+"""Tests of `broadcast`: recipients, serialization, slow peers, scheduling and order."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ SMALL_BUFFER = 4096
 
 
 class Members(Recorder):
-    """Handlers of one test, in the order of their connections."""
+    """A handler that stores the handlers of a test, in the order of their connections."""
 
     members: list[Any]
 
@@ -46,7 +46,7 @@ class Members(Recorder):
 async def joined(
     count: int, tls: Any = None, policy: DeflatePolicy | None = None, **members: Any
 ) -> AsyncIterator[tuple[list[Any], list[Client], Server]]:
-    """So many connections: their handlers, their clients and the server."""
+    """Open `count` connections; yield their handlers, their clients and the server."""
     handler = Members.new(members=[], **members)
     async with serving(web.Application([("/", handler)]), tls=tls) as server:
         clients = [await dial(server, policy=policy) for _ in range(count)]
@@ -55,20 +55,20 @@ async def joined(
 
 @pytest.fixture
 def sends(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """All that streams send: stream and bytes, in order."""
+    """Return a list of all sends of streams, as pairs of stream and bytes, in order."""
     return sends_of(monkeypatch)
 
 
 @pytest.fixture
 def no_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A turn's time is over after each connection."""
+    """Use up the time of an iteration after each connection."""
     monkeypatch.setattr(_broadcast_scheduler, "TURN", 0.0)
     monkeypatch.setattr(_broadcast_scheduler, "STEP", 1)
     monkeypatch.setattr("tornado.websocket._broadcast.STEP", 1)
 
 
 def fill(handler: Any) -> int:
-    """Have something wait for the peer of a handler: how much that is."""
+    """Send messages to a peer until output waits; return its size."""
     stream = handler.ws_connection.stream
     stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SMALL_BUFFER)
     while not stream._pending_output:
@@ -77,7 +77,7 @@ def fill(handler: Any) -> int:
     return waiting
 
 
-# -- who gets it --
+# -- recipients --
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def fill(handler: Any) -> int:
         ("y" * 70_000, False, "y" * 70_000),
     ],
 )
-async def test_everybody_gets_it(
+async def test_all_connections_get_the_message(
     loop_kind: str, tls: Any, message: Any, binary: bool, expected: str | bytes
 ) -> None:
     async with joined(3, tls) as (members, clients, _):
@@ -101,7 +101,7 @@ async def test_everybody_gets_it(
         assert await done is done
 
 
-async def test_any_iterable_will_do_and_may_change_meanwhile(loop_kind: str, tls: Any) -> None:
+async def test_any_iterable_may_change_during_broadcast(loop_kind: str, tls: Any) -> None:
     async with joined(2, tls) as (members, clients, _):
         assert broadcast(iter(members), "a").sent == 2
         assert broadcast(set(members), "b").sent == 2
@@ -109,7 +109,7 @@ async def test_any_iterable_will_do_and_may_change_meanwhile(loop_kind: str, tls
         assert [await client.event() for client in clients for _ in "ab"] == ["a", "b"] * 2
 
 
-async def test_the_closed_are_told_and_the_others_served(loop_kind: str, tls: Any) -> None:
+async def test_closed_connections_are_reported_and_others_served(loop_kind: str, tls: Any) -> None:
     async with joined(4, tls) as (members, clients, _):
         unopened = WebSocketHandler.__new__(WebSocketHandler)
         members[0].close()
@@ -122,7 +122,7 @@ async def test_the_closed_are_told_and_the_others_served(loop_kind: str, tls: An
         assert await clients[2].event() == "m"
 
 
-async def test_a_clients_connection_gets_it_too(loop_kind: str, tls: Any) -> None:
+async def test_client_connection_gets_the_message(loop_kind: str, tls: Any) -> None:
     async with joined(1, tls) as (members, clients, server):
         options = {"ssl_options": tls.client_context} if tls else {}
         scheme = "wss" if tls else "ws"
@@ -137,7 +137,7 @@ async def test_a_clients_connection_gets_it_too(loop_kind: str, tls: Any) -> Non
 
 
 @pytest.mark.parametrize("wrong", [1, None, bytearray(b"x"), ["x"]])
-async def test_another_type_is_refused_before_anybody_gets_anything(
+async def test_invalid_message_is_sent_to_none(
     loop_kind: str, tls: Any, wrong: Any, sends: list[Any]
 ) -> None:
     async with joined(1, tls) as (members, _, _):
@@ -147,24 +147,24 @@ async def test_another_type_is_refused_before_anybody_gets_anything(
         assert sends == []
 
 
-def test_an_unknown_policy_is_refused() -> None:
+def test_unknown_policy_is_rejected() -> None:
     with pytest.raises(ValueError, match="slow must be one of 'close', 'skip', 'wait', got 'drop'"):
         broadcast([], "m", slow="drop")  # type: ignore[arg-type]
 
 
-async def test_the_counters(loop_kind: str, tls: Any) -> None:
+async def test_byte_counters(loop_kind: str, tls: Any) -> None:
     async with joined(1, tls) as (members, _, _):
         broadcast(members, "é")
         connection = members[0].ws_connection
         assert (connection._message_bytes_out, connection._wire_bytes_out) == (2, 4)
 
 
-# -- of another thread's loop --
+# -- threads and event loops --
 
 
 @pytest.mark.parametrize("has_loop", [False, True])
-async def test_another_thread_is_refused(loop_kind: str, tls: Any, has_loop: bool, sends: list[Any]) -> None:
-    """With or without a loop of its own; what streams do is not for threads. Nobody gets anything."""
+async def test_other_thread_is_rejected(loop_kind: str, tls: Any, has_loop: bool, sends: list[Any]) -> None:
+    """The thread may run another event loop or none: streams are not thread-safe. Nothing is sent."""
 
     async def in_a_loop() -> None:
         broadcast(members, "m")
@@ -178,22 +178,26 @@ async def test_another_thread_is_refused(loop_kind: str, tls: Any, has_loop: boo
     async with joined(2, tls) as (members, clients, _):
         await turns()
         sends.clear()
-        with pytest.raises(RuntimeError, match="another thread, or another loop, .* IOLoop.add_callback"):
+        with pytest.raises(
+            RuntimeError, match="in the thread and event loop of the connection: .* IOLoop.add_callback"
+        ):
             await asyncio.to_thread(in_a_thread)
         assert sends == []
         await asyncio.to_thread(IOLoop.current().add_callback, broadcast, members, "as told")
         assert [await client.event() for client in clients] == ["as told"] * 2
 
 
-def test_another_loop_is_refused_and_none_is_not() -> None:
-    """Between two runs of the connections' own loop, as a program's start may be, nobody else is in it."""
+def test_other_loop_is_rejected() -> None:
+    """Between two runs of the connections' event loop, without any running loop, a broadcast is allowed:
+    programs may send one during start-up.
+    """
 
     async def start() -> None:
         members, clients, _ = await stack.enter_async_context(joined(1))
         found.extend((members, clients[0]))
 
     async def send_from_here() -> None:
-        with pytest.raises(RuntimeError, match="another loop"):
+        with pytest.raises(RuntimeError, match="event loop of the connection"):
             broadcast(found[0], "refused")
 
     found: list[Any] = []
@@ -206,10 +210,10 @@ def test_another_loop_is_refused_and_none_is_not() -> None:
         runner.run(stack.aclose())
 
 
-# -- how it is made --
+# -- serialization --
 
 
-async def test_the_frame_is_made_and_compressed_once(
+async def test_message_is_serialized_and_compressed_once(
     monkeypatch: pytest.MonkeyPatch, loop_kind: str, tls: Any
 ) -> None:
     made: list[bytes] = []
@@ -223,7 +227,7 @@ async def test_the_frame_is_made_and_compressed_once(
         clients,
         server,
     ):
-        clients.append(await dial(server))  # this one does not offer compression
+        clients.append(await dial(server))  # this client does not offer compression
         done = broadcast(members, "ab" * 500)
         assert done.sent == 4
         assert [await client.event() for client in clients] == ["ab" * 500] * 4
@@ -232,8 +236,8 @@ async def test_the_frame_is_made_and_compressed_once(
         assert await clients[0].event() == "with a context of its own again"
 
 
-async def test_what_follows_a_broadcast_is_compressed_anew(loop_kind: str, tls: Any) -> None:
-    """The peer's window has got the broadcast in it, which our compressor has not seen."""
+async def test_compressor_is_reset_after_broadcast(loop_kind: str, tls: Any) -> None:
+    """The window of the peer contains the broadcast, which the compressor of the connection has not seen."""
     compressing: Any = {"get_compression_options": lambda self: {}}
     async with joined(1, tls, policy=DeflatePolicy(), **compressing) as (members, clients, _):
         messages = ["".join(map(str, range(100))), "xyz" * 50, "".join(map(str, range(100)))]
@@ -244,17 +248,17 @@ async def test_what_follows_a_broadcast_is_compressed_anew(loop_kind: str, tls: 
 
 
 @pytest.mark.parametrize("stray", [None, "text", object()])
-async def test_what_is_no_connection_is_refused_before_anybody_gets_anything(
+async def test_invalid_connection_is_rejected_before_sending(
     loop_kind: str, tls: Any, stray: Any, sends: list[Any]
 ) -> None:
     async with joined(1, tls) as (members, _, _):
         sends.clear()
-        with pytest.raises(TypeError, match="handlers must be WebSocket handlers or client connections, got "):
+        with pytest.raises(TypeError, match="must be WebSocket handlers or client connections, got "):
             broadcast([*members, stray], "m")
         assert sends == []
 
 
-async def test_one_send_a_connection(loop_kind: str, tls: Any, sends: list[Any]) -> None:
+async def test_one_send_per_connection(loop_kind: str, tls: Any, sends: list[Any]) -> None:
     async with joined(3, tls) as (members, _, _):
         sends.clear()
         broadcast(members, "m")
@@ -262,10 +266,10 @@ async def test_one_send_a_connection(loop_kind: str, tls: Any, sends: list[Any])
         assert sends == [(stream, b"\x81\x01m") for stream in streams]
 
 
-# -- write_message of others --
+# -- replaced write_message methods --
 
 
-async def test_an_overridden_write_message_is_honoured(loop_kind: str, tls: Any) -> None:
+async def test_overridden_write_message_is_called(loop_kind: str, tls: Any) -> None:
     def write_message(self: Any, message: Any, binary: bool = False) -> Any:
         return Recorder.write_message(self, f"<{message}>", binary)
 
@@ -274,7 +278,7 @@ async def test_an_overridden_write_message_is_honoured(loop_kind: str, tls: Any)
         assert await clients[0].event() == "<m>"
 
 
-async def test_a_patched_write_message_is_honoured(
+async def test_patched_write_message_is_called(
     loop_kind: str, tls: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[Any] = []
@@ -290,7 +294,7 @@ async def test_a_patched_write_message_is_honoured(
         assert seen[1:] == [("m", False)] * 2
 
 
-async def test_a_protocol_of_the_programs_own_is_honoured(loop_kind: str, tls: Any) -> None:
+async def test_write_message_of_protocol_subclass_is_called(loop_kind: str, tls: Any) -> None:
     class Shouting(WebSocketProtocol13):
         def write_message(self, message: Any, binary: bool = False) -> Any:
             return super().write_message(message.upper(), binary)
@@ -303,7 +307,7 @@ async def test_a_protocol_of_the_programs_own_is_honoured(loop_kind: str, tls: A
         assert await clients[0].event() == "M"
 
 
-async def test_an_async_write_message_is_run_and_waited_for(loop_kind: str, tls: Any) -> None:
+async def test_async_write_message_is_awaited(loop_kind: str, tls: Any) -> None:
     gate = asyncio.Event()
 
     async def write_message(self: Any, message: Any, binary: bool = False) -> None:
@@ -320,8 +324,8 @@ async def test_an_async_write_message_is_run_and_waited_for(loop_kind: str, tls:
         assert (await waiting).sent == 1
 
 
-async def test_an_async_write_message_is_not_forgotten(loop_kind: str, tls: Any) -> None:
-    """The loop itself knows its tasks but weakly."""
+async def test_async_write_message_is_not_garbage_collected(loop_kind: str, tls: Any) -> None:
+    """The event loop holds only weak references to tasks."""
     waiting: list[Any] = []
 
     async def write_message(self: Any, message: Any, binary: bool = False) -> None:
@@ -339,7 +343,7 @@ async def test_an_async_write_message_is_not_forgotten(loop_kind: str, tls: Any)
 
 
 @pytest.mark.parametrize("is_async", [False, True])
-async def test_what_it_raises_is_logged_and_others_are_served(
+async def test_exception_in_write_message_is_logged_and_others_are_served(
     loop_kind: str, tls: Any, is_async: bool, expect_log: ExpectLog
 ) -> None:
     def fails(*args: Any) -> Any:
@@ -356,7 +360,7 @@ async def test_what_it_raises_is_logged_and_others_are_served(
         assert await clients[1].event() == "m"
 
 
-async def test_a_closed_connection_behind_an_async_write_message_is_no_news(loop_kind: str, tls: Any) -> None:
+async def test_closed_error_of_async_write_message_is_ignored(loop_kind: str, tls: Any) -> None:
     async def write_message(*args: Any) -> None:
         raise WebSocketClosedError
 
@@ -368,10 +372,10 @@ async def _await(sent: Broadcast) -> Broadcast:
     return await sent
 
 
-# -- the slow --
+# -- slow peers --
 
 
-async def test_the_slow_are_closed(loop_kind: str, tls: Any) -> None:
+async def test_slow_peers_are_closed(loop_kind: str, tls: Any) -> None:
     async with joined(2, tls) as (members, clients, _):
         slow, _ = members
         fill(slow)
@@ -386,7 +390,7 @@ async def test_the_slow_are_closed(loop_kind: str, tls: Any) -> None:
         assert broadcast(members, "n").closed == [slow]
 
 
-async def test_the_slow_that_are_closing_are_closed(loop_kind: str, tls: Any) -> None:
+async def test_slow_closing_connections_count_as_closed(loop_kind: str, tls: Any) -> None:
     async with joined(1, tls) as (members, _, _):
         fill(members[0])
         members[0].ws_connection.close(4000)
@@ -395,7 +399,7 @@ async def test_the_slow_that_are_closing_are_closed(loop_kind: str, tls: Any) ->
             assert (done.sent, done.slow, done.closed) == (0, [], members)
 
 
-async def test_the_slow_are_left_out(loop_kind: str, tls: Any) -> None:
+async def test_slow_peers_are_skipped(loop_kind: str, tls: Any) -> None:
     async with joined(2, tls) as (members, clients, _):
         slow, _ = members
         waiting = fill(slow)
@@ -407,14 +411,16 @@ async def test_the_slow_are_left_out(loop_kind: str, tls: Any) -> None:
         assert event == "b"
 
 
-async def test_the_limit_is_write_limit_unless_told_otherwise(loop_kind: str, tls: Any) -> None:
+async def test_default_limit_is_write_limit(loop_kind: str, tls: Any) -> None:
     async with joined(1, tls, write_limit=3000) as (members, _, _):
         fill(members[0])
         assert broadcast(members, "m", slow="skip").slow == members
 
 
-async def test_who_is_filled_by_broadcasts_is_served_all_the_same(loop_kind: str, tls: Any) -> None:
-    """They are nothing that he has caused: see `tests.websocket.test_message_receiver` about what is."""
+async def test_broadcasts_do_not_stall_messages_of_a_slow_peer(loop_kind: str, tls: Any) -> None:
+    """Only output that callbacks send stalls the delivery of messages; see
+    `tests.websocket.test_message_receiver`.
+    """
     async with joined(1, tls, write_limit=10_000) as (members, clients, _):
         clients[0].stop_reading()
         for _ in range(10):
@@ -423,7 +429,7 @@ async def test_who_is_filled_by_broadcasts_is_served_all_the_same(loop_kind: str
         await members[0].until("message")
 
 
-async def test_many_broadcasts_of_one_callback_do_not_pile_up(loop_kind: str, tls: Any) -> None:
+async def test_output_of_many_broadcasts_in_one_callback_is_bounded(loop_kind: str, tls: Any) -> None:
     def on_message(self: Any, message: Any) -> None:
         for _ in range(1000):
             broadcast(self.members, "x" * 1000, slow="wait")
@@ -436,7 +442,7 @@ async def test_many_broadcasts_of_one_callback_do_not_pile_up(loop_kind: str, tl
         assert [len(await clients[0].event()) for _ in range(1000)] == [1000] * 1000
 
 
-async def test_the_slow_are_waited_for(loop_kind: str, tls: Any) -> None:
+async def test_slow_peers_are_waited_for(loop_kind: str, tls: Any) -> None:
     async with joined(2, tls) as (members, clients, _):
         fill(members[0])
         done = broadcast(members, "m", slow="wait", limit=1000)
@@ -449,7 +455,7 @@ async def test_the_slow_are_waited_for(loop_kind: str, tls: Any) -> None:
         assert await waiting is done
 
 
-async def test_who_is_waited_for_may_go(loop_kind: str, tls: Any) -> None:
+async def test_wait_ends_when_slow_peer_disconnects(loop_kind: str, tls: Any) -> None:
     async with joined(1, tls) as (members, clients, _):
         fill(members[0])
         waiting = asyncio.ensure_future(_await(broadcast(members, "m", slow="wait", limit=0)))
@@ -459,14 +465,14 @@ async def test_who_is_waited_for_may_go(loop_kind: str, tls: Any) -> None:
         await waiting
 
 
-async def test_a_slow_client_and_a_slow_method_are_no_exception(loop_kind: str, tls: Any) -> None:
+async def test_slow_peer_is_skipped_with_overridden_write_message(loop_kind: str, tls: Any) -> None:
     async with joined(1, tls, write_message=lambda *args: Recorder.write_message(*args)) as (members, _, _):
         fill(members[0])
         assert broadcast(members, "m", slow="skip", limit=0).slow == members
 
 
-async def test_who_collects_at_the_moment_is_not_slow(loop_kind: str, tls: Any) -> None:
-    """A handler that sends to all, itself included, in the middle of its own answer."""
+async def test_corked_connection_is_not_slow(loop_kind: str, tls: Any) -> None:
+    """A handler broadcasts to all connections, including its own, in the middle of its response."""
 
     def on_message(self: Any, message: Any) -> None:
         self.write_message("own")
@@ -478,7 +484,7 @@ async def test_who_collects_at_the_moment_is_not_slow(loop_kind: str, tls: Any) 
         assert members[0].happened[0].slow == []
 
 
-async def test_what_was_not_offered_to_a_peer_does_not_make_it_slow(loop_kind: str, tls: Any) -> None:
+async def test_corked_output_does_not_count_as_waiting(loop_kind: str, tls: Any) -> None:
     async with joined(1, tls) as (members, _, _):
         waiting = fill(members[0])
         stream = members[0].ws_connection.stream
@@ -489,10 +495,12 @@ async def test_what_was_not_offered_to_a_peer_does_not_make_it_slow(loop_kind: s
         stream._uncork()
 
 
-async def test_one_who_does_not_read_costs_the_others_nothing(
+async def test_peer_that_does_not_read_does_not_slow_down_others(
     loop_kind: str, tls: Any, sends: list[Any]
 ) -> None:
-    """Once something waits for it, a broadcast does not even try to send there, and what waits is bounded."""
+    """A broadcast does not try to send to a peer with waiting output, and the size of that output is
+    bounded.
+    """
     async with joined(20, tls) as (members, clients, _):
         fill(members[0])
         stream = members[0].ws_connection.stream
@@ -506,10 +514,10 @@ async def test_one_who_does_not_read_costs_the_others_nothing(
         assert len(others) == 30 * 19
 
 
-# -- turns and order --
+# -- scheduling and order --
 
 
-async def test_many_are_served_in_several_turns_and_in_order(
+async def test_many_connections_are_served_in_several_iterations_in_order(
     loop_kind: str, tls: Any, no_time: None, sends: list[Any]
 ) -> None:
     async with joined(4, tls) as (members, clients, _):
@@ -523,11 +531,11 @@ async def test_many_are_served_in_several_turns_and_in_order(
         assert all(other.done() for other in others)
         assert [[await client.event() for _ in "13"] for client in clients[:3]] == [["1", "3"]] * 3
         assert [await clients[3].event() for _ in "123"] == ["1", "2", "3"]
-        # All of the last one's in one send.
+        # All messages to the last connection are sent in one send.
         assert (members[3].ws_connection.stream, b"\x81\x011\x81\x012\x81\x013") in sends
 
 
-async def test_several_broadcasts_of_one_turn_take_two_sends(
+async def test_several_broadcasts_in_one_iteration_take_two_sends(
     loop_kind: str, tls: Any, sends: list[Any]
 ) -> None:
     async with joined(2, tls) as (members, clients, _):
@@ -541,7 +549,7 @@ async def test_several_broadcasts_of_one_turn_take_two_sends(
             assert [await client.event() for _ in range(101)] == [*map(str, range(100)), "last"]
 
 
-async def test_the_next_turn_begins_anew(loop_kind: str, tls: Any, sends: list[Any]) -> None:
+async def test_next_iteration_sends_immediately(loop_kind: str, tls: Any, sends: list[Any]) -> None:
     async with joined(1, tls) as (members, _, _):
         for _ in range(2):
             await turns()
@@ -550,7 +558,7 @@ async def test_the_next_turn_begins_anew(loop_kind: str, tls: Any, sends: list[A
             assert len(sends) == 1
 
 
-async def test_a_reply_does_not_wait_for_others(
+async def test_reply_releases_held_connection(
     loop_kind: str, tls: Any, no_time: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def on_message(self: Any, message: Any) -> None:
@@ -559,13 +567,13 @@ async def test_a_reply_does_not_wait_for_others(
     async with joined(3, tls, on_message=on_message) as (members, clients, _):
         monkeypatch.setattr(
             _broadcast_scheduler.BroadcastScheduler, "_run_batch", lambda self: None
-        )  # nobody else's turn comes
+        )  # other connections are never released
         broadcast(members, "all")
         clients[2].send("mine")
         assert [await clients[2].event(), await clients[2].event()] == ["all", "mine"]
 
 
-async def test_who_is_held_can_be_closed(no_time: None, loop_kind: str, tls: Any) -> None:
+async def test_held_connection_can_be_closed(no_time: None, loop_kind: str, tls: Any) -> None:
     async with joined(3, tls) as (members, clients, _):
         done = broadcast(members, "m")
         members[1].close(4000, "bye")
@@ -575,7 +583,7 @@ async def test_who_is_held_can_be_closed(no_time: None, loop_kind: str, tls: Any
         assert await clients[0].event() == "m"
 
 
-async def test_a_write_that_fails_badly_leaves_the_others_their_turn(
+async def test_unexpected_exception_does_not_stop_the_scheduler(
     loop_kind: str, tls: Any, no_time: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with joined(3, tls) as (members, clients, _):
@@ -594,7 +602,7 @@ async def test_a_write_that_fails_badly_leaves_the_others_their_turn(
         assert [str(error) for error in errors] == ["no"]
 
 
-async def test_waiting_for_a_turn_can_be_given_up(loop_kind: str, tls: Any, no_time: None) -> None:
+async def test_wait_for_broadcast_can_be_cancelled(loop_kind: str, tls: Any, no_time: None) -> None:
     async with joined(3, tls) as (members, clients, _):
         done = broadcast(members, "m")
         waiting = asyncio.ensure_future(_await(done))

@@ -1,4 +1,4 @@
-"""`WebSocketClientConnection`, mostly against our own server."""
+"""Tests of `WebSocketClientConnection`, mostly with our own server."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ async def test_messages_of_all_sizes(loop_kind: str, tls: Any) -> None:
                 assert await conn.read_message() == message
 
 
-async def test_many_messages_at_once(loop_kind: str, tls: Any) -> None:
-    """More than the queue holds, while nobody reads at first."""
+async def test_more_messages_than_the_queue_holds(loop_kind: str, tls: Any) -> None:
+    """The client starts to read after it has sent all messages."""
     async with answering(tls) as (server, _), websocket_connect(request_for(server, tls)) as conn:
         for number in range(2000):
             await conn.write_message(str(number) * 50)
@@ -61,7 +61,7 @@ async def test_async_for_ends_with_the_connection(loop_kind: str, tls: Any) -> N
         conn.close()
 
 
-async def test_what_can_be_sent(loop_kind: str, tls: Any) -> None:
+async def test_message_types(loop_kind: str, tls: Any) -> None:
     async with answering(tls) as (server, _), websocket_connect(request_for(server, tls)) as conn:
         await conn.write_message({"a": "é"})
         assert await conn.read_message() == '{"a": "\\u00e9"}'
@@ -79,8 +79,8 @@ async def test_read_message_with_a_callback(loop_kind: str, tls: Any) -> None:
         assert (await told).result() == "hello"
 
 
-async def test_a_callback_for_messages(loop_kind: str, tls: Any) -> None:
-    """It gets None at the end, and nothing before the connection is known to the program."""
+async def test_message_callback(loop_kind: str, tls: Any) -> None:
+    """The callback gets None at the end, and no message before the program has the connection."""
     heard = []
     over = asyncio.Event()
 
@@ -105,8 +105,8 @@ async def test_a_callback_for_messages(loop_kind: str, tls: Any) -> None:
             conn.read_message()
 
 
-async def test_an_asynchronous_callback_is_waited_for(loop_kind: str, tls: Any) -> None:
-    """And nothing else that a callback returns is."""
+async def test_async_message_callback_is_awaited(loop_kind: str, tls: Any) -> None:
+    """Other awaitables that a callback returns are ignored."""
     heard: list[Any] = []
     over = asyncio.Event()
 
@@ -141,7 +141,9 @@ async def test_an_asynchronous_callback_is_waited_for(loop_kind: str, tls: Any) 
         assert heard[-3:] == ["one", "two", None]
 
 
-async def test_a_callback_that_raises_closes(loop_kind: str, tls: Any, expect_log: ExpectLog) -> None:
+async def test_exception_in_message_callback_closes_connection(
+    loop_kind: str, tls: Any, expect_log: ExpectLog
+) -> None:
     async with answering(tls) as (server, handler):
 
         def on_message(message: Any) -> None:
@@ -155,7 +157,7 @@ async def test_a_callback_that_raises_closes(loop_kind: str, tls: Any, expect_lo
         await handler.until(("close", 1011, None))
 
 
-async def test_hooks_of_a_subclass(loop_kind: str, tls: Any) -> None:
+async def test_hooks_of_subclass(loop_kind: str, tls: Any) -> None:
     heard: list[Any] = []
     over = asyncio.Event()
 
@@ -188,7 +190,7 @@ async def test_hooks_of_a_subclass(loop_kind: str, tls: Any) -> None:
         assert heard == ["hello", ("ping", b"theirs"), ("pong", b"mine")]
 
 
-async def test_callbacks_run_in_the_context_of_the_call(loop_kind: str, tls: Any) -> None:
+async def test_callbacks_run_in_context_of_the_call(loop_kind: str, tls: Any) -> None:
     who: contextvars.ContextVar[str] = contextvars.ContextVar("who", default="nobody")
     heard: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     async with answering(tls) as (server, _):
@@ -208,8 +210,8 @@ async def test_callbacks_run_in_the_context_of_the_call(loop_kind: str, tls: Any
 # -- back-pressure --
 
 
-async def test_reading_pauses_while_the_program_does_not_read(loop_kind: str, tls: Any) -> None:
-    """What is not read stays with the server, until it is."""
+async def test_reading_pauses_while_messages_are_not_read(loop_kind: str, tls: Any) -> None:
+    """Messages that are not read stay on the server."""
     message = b"\x82\x7e\xff\xff" + b"x" * 65_535
 
     async def flood(visitor: Visitor) -> None:
@@ -247,8 +249,8 @@ async def test_writing_waits_for_the_server(loop_kind: str, tls: Any) -> None:
         conn.close()
 
 
-async def test_closing_does_not_wait_for_who_never_reads(loop_kind: str, tls: Any) -> None:
-    """The server's answer to our close frame stands behind more than the queue holds."""
+async def test_close_discards_messages_over_the_queue_limits(loop_kind: str, tls: Any) -> None:
+    """The server's close frame follows more messages than the queue holds."""
 
     async def flood(visitor: Visitor) -> None:
         visitor.accept(then=b"\x81\x01x" * (MAX_MESSAGES * 2))
@@ -264,10 +266,10 @@ async def test_closing_does_not_wait_for_who_never_reads(loop_kind: str, tls: An
         assert MAX_MESSAGES <= len([message async for message in conn]) < MAX_MESSAGES * 4
 
 
-# -- the end --
+# -- closing --
 
 
-async def test_closing(loop_kind: str, tls: Any) -> None:
+async def test_close(loop_kind: str, tls: Any) -> None:
     async with answering(tls) as (server, handler):
         conn = await websocket_connect(request_for(server, tls))
         assert "open" in repr(conn)
@@ -285,7 +287,7 @@ async def test_closing(loop_kind: str, tls: Any) -> None:
                 call()
 
 
-async def test_a_code_that_must_not_be_sent(loop_kind: str, tls: Any) -> None:
+async def test_invalid_close_code_is_rejected(loop_kind: str, tls: Any) -> None:
     async with answering(tls) as (server, _), websocket_connect(request_for(server, tls)) as conn:
         with pytest.raises(ValueError, match="999"):
             conn.close(999)
@@ -293,8 +295,8 @@ async def test_a_code_that_must_not_be_sent(loop_kind: str, tls: Any) -> None:
         assert await conn.read_message() == "x"
 
 
-async def test_who_waits_may_be_cancelled(loop_kind: str, tls: Any) -> None:
-    """Without an effect on the others that wait."""
+async def test_cancelled_wait_closed(loop_kind: str, tls: Any) -> None:
+    """Other waiting callers are not affected."""
     async with answering(tls) as (server, _), websocket_connect(request_for(server, tls)) as conn:
         first, second = (asyncio.ensure_future(conn.wait_closed()) for _ in range(2))
         await turns()
@@ -305,7 +307,7 @@ async def test_who_waits_may_be_cancelled(loop_kind: str, tls: Any) -> None:
         assert first.cancelled()
 
 
-async def test_the_block_ends_with_the_connection_closed(loop_kind: str, tls: Any) -> None:
+async def test_context_manager_closes_connection(loop_kind: str, tls: Any) -> None:
     async with answering(tls) as (server, handler):
         with pytest.raises(LookupError):
             async with websocket_connect(request_for(server, tls)) as conn:
@@ -317,7 +319,7 @@ async def test_the_block_ends_with_the_connection_closed(loop_kind: str, tls: An
         await handler.until(("close", None, None))
 
 
-async def test_a_server_that_is_stopped_tells(loop_kind: str, tls: Any) -> None:
+async def test_server_shutdown_closes_with_1001(loop_kind: str, tls: Any) -> None:
     async with answering(tls) as (server, _):
         conn = await websocket_connect(request_for(server, tls))
         await server.server.close_all_connections()
@@ -325,7 +327,7 @@ async def test_a_server_that_is_stopped_tells(loop_kind: str, tls: Any) -> None:
         assert conn.close_code == 1001
 
 
-def test_a_stand_in_that_was_never_begun_can_be_shown() -> None:
+def test_repr_of_uninitialized_test_double() -> None:
     """jupyter_server logs its mock of a connection, a subclass that does not call our ``__init__``."""
 
     class StandIn(WebSocketClientConnection):
@@ -335,8 +337,10 @@ def test_a_stand_in_that_was_never_begun_can_be_shown() -> None:
     assert "StandIn object at" in repr(StandIn())
 
 
-def test_an_open_connection_that_is_forgotten_warns() -> None:
-    """When its loop is closed, that is; until then it is in the loop's hands."""
+def test_unclosed_connection_warns() -> None:
+    """The warning comes after the event loop is closed, because the loop holds a reference to the
+    connection.
+    """
     listener = socket.create_server(("127.0.0.1", 0))
     peers = []
 
@@ -367,7 +371,7 @@ def test_an_open_connection_that_is_forgotten_warns() -> None:
         each.close()
 
 
-async def test_a_closed_connection_does_not_warn(loop_kind: str, tls: Any) -> None:
+async def test_closed_connection_does_not_warn(loop_kind: str, tls: Any) -> None:
     async with answering(tls) as (server, _):
         conn = await websocket_connect(request_for(server, tls))
         conn.close()
@@ -376,7 +380,7 @@ async def test_a_closed_connection_does_not_warn(loop_kind: str, tls: Any) -> No
         gc.collect()
 
 
-async def test_an_idle_connection_keeps_no_task_and_no_timer(loop_kind: str, tls: Any) -> None:
+async def test_idle_connection_has_no_task_and_no_timer(loop_kind: str, tls: Any) -> None:
     async with answering(tls) as (server, _):
         before = asyncio.all_tasks()
         conns = [await websocket_connect(request_for(server, tls)) for _ in range(3)]
@@ -389,10 +393,10 @@ async def test_an_idle_connection_keeps_no_task_and_no_timer(loop_kind: str, tls
 
 @pytest.mark.parametrize("decompress_response", [True, False])
 @pytest.mark.parametrize("with_callback", [True, False])
-async def test_a_closed_connection_is_freed_by_its_last_reference(
+async def test_closed_connection_is_freed_by_its_last_reference(
     loop_kind: str, tls: Any, with_callback: bool, decompress_response: bool
 ) -> None:
-    """And so is a future that gave it."""
+    """The Future whose result is the connection is freed, too."""
     options: dict[str, Any] = {"decompress_response": decompress_response}
     heard: list[Any] = []
     async with answering(tls) as (server, _):
@@ -417,7 +421,7 @@ async def test_a_closed_connection_is_freed_by_its_last_reference(
 
 
 @pytest.mark.parametrize("path", ["/page?code=403", "/page", "/page?code=302&to=/page"])
-async def test_a_connection_that_never_was_is_freed_too(loop_kind: str, tls: Any, path: str) -> None:
+async def test_rejected_connection_is_freed(loop_kind: str, tls: Any, path: str) -> None:
     async with answering(tls) as (server, _):
         with no_collection():
             conn = WebSocketClientConnection(request_for(server, tls, path, follow_redirects=True))
@@ -430,7 +434,7 @@ async def test_a_connection_that_never_was_is_freed_too(loop_kind: str, tls: Any
             assert reference() is None
 
 
-async def test_a_connection_to_nobody_is_freed_too(loop_kind: str) -> None:
+async def test_refused_connection_is_freed(loop_kind: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"ws://127.0.0.1:{listener.getsockname()[1]}/"
     with no_collection():
@@ -444,8 +448,8 @@ async def test_a_connection_to_nobody_is_freed_too(loop_kind: str) -> None:
         assert reference() is None
 
 
-async def test_the_future_can_be_had_later(loop_kind: str, tls: Any) -> None:
-    """From the object as well as from `websocket_connect`; it is the same as long as it is not done."""
+async def test_connect_future_is_available_later(loop_kind: str, tls: Any) -> None:
+    """The property returns the same Future until it is done."""
     async with answering(tls) as (server, _):
         conn = WebSocketClientConnection(request_for(server, tls))
         assert conn.connect_future is conn.connect_future
@@ -457,7 +461,7 @@ async def test_the_future_can_be_had_later(loop_kind: str, tls: Any) -> None:
         assert conn.stream.closed()
 
 
-async def test_an_open_connection_outlives_the_time_of_its_handshake(clock: FakeClock, tls: Any) -> None:
+async def test_handshake_timeouts_do_not_apply_to_open_connection(clock: FakeClock, tls: Any) -> None:
     async with answering(tls) as (server, _):
         request = request_for(server, tls, request_timeout=5, connect_timeout=5)
         async with websocket_connect(request) as conn:
@@ -466,7 +470,7 @@ async def test_an_open_connection_outlives_the_time_of_its_handshake(clock: Fake
             assert await conn.read_message() == "x"
 
 
-async def test_cancelling_the_future_of_an_open_connection_is_too_late(loop_kind: str, tls: Any) -> None:
+async def test_future_of_open_connection_cannot_be_cancelled(loop_kind: str, tls: Any) -> None:
     async with answering(tls) as (server, _), websocket_connect(request_for(server, tls)) as conn:
         assert not conn.connect_future.cancel()
         await conn.write_message("x")

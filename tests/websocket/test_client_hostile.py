@@ -1,4 +1,4 @@
-"""The client against servers that answer wrongly, slowly, or not at all."""
+"""Tests of the client with servers whose responses are invalid, slow or missing."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def accept(visitor: Visitor) -> str:
     return f"Sec-WebSocket-Accept: {accept_value(visitor.key)}"
 
 
-#: Answers to a handshake that offers the subprotocols a and b, and the fault that the error names.
+#: Invalid responses to a handshake that offers the subprotocols a and b, and the expected errors.
 WRONG: dict[str, tuple[Answer, str]] = {
     "no accept": (lambda it: it.head(*UPGRADE), "Sec-WebSocket-Accept: missing"),
     "wrong accept": (
@@ -74,7 +74,7 @@ WRONG: dict[str, tuple[Answer, str]] = {
     ),
     "an extension": (
         lambda it: it.acceptance("Sec-WebSocket-Extensions: permessage-deflate"),
-        "Sec-WebSocket-Extensions: permessage-deflate was not offered",
+        "Sec-WebSocket-Extensions: not offered, or accepted more than once: permessage-deflate",
     ),
     "malformed value": (
         lambda it: it.acceptance("Sec-WebSocket-Extensions: a;;b"),
@@ -84,8 +84,8 @@ WRONG: dict[str, tuple[Answer, str]] = {
 
 
 @pytest.mark.parametrize("name", WRONG)
-async def test_an_answer_that_is_not_acceptable(loop_kind: str, tls: Any, name: str) -> None:
-    """The connection fails, the error names the field, the socket is closed."""
+async def test_invalid_response(loop_kind: str, tls: Any, name: str) -> None:
+    """The connection fails, the error names the header field, and the socket is closed."""
     answer, fault = WRONG[name]
     closed = asyncio.Event()
 
@@ -110,12 +110,14 @@ async def test_an_answer_that_is_not_acceptable(loop_kind: str, tls: Any, name: 
             "must not exceed 10, got 15",
         ),
         ("permessage-deflate; server_no_context_takeover", "must not exceed 10, got 15"),
-        ("permessage-deflate; server_max_window_bits=10", "server_no_context_takeover was offered"),
-        ("x-webkit-deflate-frame", "x-webkit-deflate-frame was not offered"),
+        ("permessage-deflate; server_max_window_bits=10", "did not accept server_no_context_takeover"),
+        ("x-webkit-deflate-frame", "not offered, .*: x-webkit-deflate-frame"),
         ("permessage-deflate, permessage-deflate", "not offered, or accepted more than once"),
     ],
 )
-async def test_compression_that_was_not_offered(loop_kind: str, tls: Any, answer: str, fault: str) -> None:
+async def test_compression_without_offer_is_rejected(
+    loop_kind: str, tls: Any, answer: str, fault: str
+) -> None:
     async def script(visitor: Visitor) -> None:
         visitor.accept(f"Sec-WebSocket-Extensions: {answer}")
         await visitor.gone()
@@ -127,18 +129,18 @@ async def test_compression_that_was_not_offered(loop_kind: str, tls: Any, answer
 
 
 @pytest.mark.parametrize("status", ["200 OK", "202 Accepted", "204 No Content"])
-async def test_a_success_that_is_none(loop_kind: str, tls: Any, status: str) -> None:
+async def test_status_200_is_rejected(loop_kind: str, tls: Any, status: str) -> None:
     async def script(visitor: Visitor) -> None:
         visitor.send(visitor.head(*UPGRADE, accept(visitor), "Content-Length: 0", status=status))
         await visitor.gone()
 
     async with scripted(script, tls) as server:
-        with pytest.raises(websocket.WebSocketError, match=f"status {status[:3]}, not 101"):
+        with pytest.raises(websocket.WebSocketError, match=f"status code 101 .*, got {status[:3]}"):
             await websocket_connect(server.url, **server.trust)
 
 
 @pytest.mark.parametrize("code", [300, 401, 426, 500, 599])
-async def test_an_error(loop_kind: str, tls: Any, code: int) -> None:
+async def test_error_status(loop_kind: str, tls: Any, code: int) -> None:
     async def script(visitor: Visitor) -> None:
         visitor.send(visitor.head("Content-Length: 3", status=f"{code} No"), "why")
         await visitor.gone()
@@ -151,7 +153,7 @@ async def test_an_error(loop_kind: str, tls: Any, code: int) -> None:
         assert caught.value.response.body == b"why"
 
 
-async def test_no_http(loop_kind: str, tls: Any) -> None:
+async def test_response_of_other_protocol(loop_kind: str, tls: Any) -> None:
     async def script(visitor: Visitor) -> None:
         visitor.send("SSH-2.0-OpenSSH_9.2\r\n\r\n")
         await visitor.gone()
@@ -164,7 +166,7 @@ async def test_no_http(loop_kind: str, tls: Any) -> None:
 
 
 @pytest.mark.parametrize("sent", ["", "HTTP/1.1 101 Switching"])
-async def test_a_server_that_closes_early(sent: str, loop_kind: str, tls: Any) -> None:
+async def test_server_closes_before_response(sent: str, loop_kind: str, tls: Any) -> None:
     async def script(visitor: Visitor) -> None:
         visitor.send(sent)
 
@@ -175,7 +177,7 @@ async def test_a_server_that_closes_early(sent: str, loop_kind: str, tls: Any) -
             await websocket_connect(url, **trust)
 
 
-async def test_a_server_that_resets(loop_kind: str, tls: Any) -> None:
+async def test_server_resets_connection(loop_kind: str, tls: Any) -> None:
     async def script(visitor: Visitor) -> None:
         visitor.writer.transport.abort()
 
@@ -184,7 +186,7 @@ async def test_a_server_that_resets(loop_kind: str, tls: Any) -> None:
             await websocket_connect(server.url, **server.trust)
 
 
-async def test_an_endless_head(loop_kind: str, tls: Any) -> None:
+async def test_endless_head_is_rejected(loop_kind: str, tls: Any) -> None:
     async def script(visitor: Visitor) -> None:
         visitor.send("HTTP/1.1 101 Switching Protocols\r\n")
         for number in range(10_000):
@@ -196,8 +198,8 @@ async def test_an_endless_head(loop_kind: str, tls: Any) -> None:
             await websocket_connect(server.url, **server.trust)
 
 
-async def test_interim_answers(loop_kind: str, tls: Any) -> None:
-    """A few are passed over; no end of them is not waited for."""
+async def test_interim_responses(loop_kind: str, tls: Any) -> None:
+    """A few 1xx responses are skipped; an endless series of them is rejected."""
 
     async def few(visitor: Visitor) -> None:
         visitor.send("HTTP/1.1 100 Continue\r\n\r\n" * 3, "HTTP/1.1 103 Early\r\nLink: x\r\n\r\n")
@@ -216,7 +218,7 @@ async def test_interim_answers(loop_kind: str, tls: Any) -> None:
             await websocket_connect(server.url, **server.trust)
 
 
-async def test_a_page_without_an_end(loop_kind: str, tls: Any) -> None:
+async def test_endless_body_is_rejected(loop_kind: str, tls: Any) -> None:
     async def script(visitor: Visitor) -> None:
         visitor.send(visitor.head(status="500 Oops"))
         for _ in range(1000):
@@ -228,8 +230,8 @@ async def test_a_page_without_an_end(loop_kind: str, tls: Any) -> None:
             await websocket_connect(server.url, **server.trust)
 
 
-async def test_a_connection_that_never_was_is_closed(loop_kind: str, tls: Any) -> None:
-    """For who holds it: nothing is there to wait for."""
+async def test_failed_connection_is_closed(loop_kind: str, tls: Any) -> None:
+    """All methods that wait complete."""
 
     async def script(visitor: Visitor) -> None:
         visitor.send(visitor.head("Content-Length: 0", status="404 No"))
@@ -248,8 +250,8 @@ async def test_a_connection_that_never_was_is_closed(loop_kind: str, tls: Any) -
 
 
 @pytest.mark.parametrize("field", ["Content-Length: 5", "Transfer-Encoding: chunked"])
-async def test_an_acceptance_that_speaks_of_a_body(loop_kind: str, tls: Any, field: str) -> None:
-    """Some would take what follows for frames, others for the body."""
+async def test_body_in_101_response_is_rejected(loop_kind: str, tls: Any, field: str) -> None:
+    """Implementations could disagree whether the data after the head is a body or frames."""
 
     async def script(visitor: Visitor) -> None:
         visitor.accept(field, then=b"\x81\x05hello")
@@ -260,11 +262,11 @@ async def test_an_acceptance_that_speaks_of_a_body(loop_kind: str, tls: Any, fie
             await websocket_connect(server.url, **server.trust)
 
 
-# -- what a failed handshake leaves --
+# -- reference cycles after a failed handshake --
 
 
 async def leaves_nothing(url: str, error: type[BaseException], **options: Any) -> None:
-    """Fail to connect, and hold that no cycle of references outlives the error."""
+    """Fail to connect, and check that no reference cycle outlives the error."""
     with no_collection():
         with pytest.raises(error):
             await websocket_connect(url, **options)
@@ -273,7 +275,7 @@ async def leaves_nothing(url: str, error: type[BaseException], **options: Any) -
         assert ours == []
 
 
-#: Answers, and the errors that they lead to.
+#: Responses and the errors that they raise.
 FAILING: dict[str, tuple[Answer, type[BaseException]]] = {
     "wrong accept": (WRONG["wrong accept"][0], websocket.WebSocketError),
     "a page": (lambda it: it.head("Content-Length: 0", status="200 OK"), websocket.WebSocketError),
@@ -289,7 +291,7 @@ FAILING: dict[str, tuple[Answer, type[BaseException]]] = {
 
 
 @pytest.mark.parametrize("name", FAILING)
-async def test_a_handshake_that_fails_leaves_no_cycle(loop_kind: str, tls: Any, name: str) -> None:
+async def test_failed_handshake_leaves_no_reference_cycle(loop_kind: str, tls: Any, name: str) -> None:
     answer, error = FAILING[name]
 
     async def script(visitor: Visitor) -> None:
@@ -303,10 +305,10 @@ async def test_a_handshake_that_fails_leaves_no_cycle(loop_kind: str, tls: Any, 
         )
 
 
-async def test_a_tls_handshake_that_fails_leaves_no_cycle(
+async def test_failed_tls_handshake_leaves_no_reference_cycle(
     loop_kind: str, certificates: Any, expect_log: ExpectLog
 ) -> None:
-    """It does not trust the server, or waits for one that says nothing."""
+    """The certificate is not trusted, or the server does not respond."""
 
     async def script(visitor: Visitor) -> None:
         await visitor.gone()
@@ -319,8 +321,8 @@ async def test_a_tls_handshake_that_fails_leaves_no_cycle(
         await leaves_nothing(url, HTTPTimeoutError, connect_timeout=0.05)
 
 
-async def test_a_connection_that_fails_leaves_no_cycle(loop_kind: str) -> None:
-    """In the look-up, at the socket, and before either."""
+async def test_failed_connection_attempt_leaves_no_reference_cycle(loop_kind: str) -> None:
+    """The failure occurs in name resolution, at the socket, or before both."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"ws://127.0.0.1:{listener.getsockname()[1]}/"
     await leaves_nothing(url, ConnectionRefusedError)
@@ -329,7 +331,7 @@ async def test_a_connection_that_fails_leaves_no_cycle(loop_kind: str) -> None:
 
 
 class Ignorant(Resolver):
-    """Knows no name."""
+    """A resolver that fails for every name."""
 
     async def resolve(self, host: str, port: int, family: Any = 0) -> Any:
         await asyncio.sleep(0)
@@ -338,19 +340,19 @@ class Ignorant(Resolver):
 
 @dataclasses.dataclass
 class Unhashable(OSError):
-    """As a program may define its errors: without a hash."""
+    """An exception of a program that is not hashable."""
 
     why: str
 
 
 class Answered(OSError):
-    """Of another library, with an answer of its own."""
+    """An exception of another library that has a ``response`` attribute."""
 
     response = object()
 
 
 @pytest.mark.parametrize("error", [Unhashable("no"), Answered("no")], ids=["no hash", "a response"])
-async def test_an_error_of_a_programs_own_is_told(loop_kind: str, error: Exception) -> None:
+async def test_exception_of_program_is_raised(loop_kind: str, error: Exception) -> None:
     class Refusing(Resolver):
         async def resolve(self, host: str, port: int, family: Any = 0) -> Any:
             raise error
@@ -360,8 +362,8 @@ async def test_an_error_of_a_programs_own_is_told(loop_kind: str, error: Excepti
 
 
 @pytest.mark.parametrize("answer", [b"HTTP/1.1 407 No\r\n\r\n", b"", None])
-async def test_a_proxy_that_refuses_leaves_no_cycle(loop_kind: str, answer: bytes | None) -> None:
-    """It says so, or goes, or says nothing at all."""
+async def test_refusing_proxy_leaves_no_reference_cycle(loop_kind: str, answer: bytes | None) -> None:
+    """The proxy responds with an error, closes the connection, or does not respond."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -382,10 +384,10 @@ async def test_a_proxy_that_refuses_leaves_no_cycle(loop_kind: str, answer: byte
         )
 
 
-# -- time --
+# -- timeouts and cancellation --
 
 
-async def test_no_answer(clock: FakeClock, tls: Any) -> None:
+async def test_request_timeout_without_response(clock: FakeClock, tls: Any) -> None:
     async def script(visitor: Visitor) -> None:
         await visitor.gone()
 
@@ -396,8 +398,8 @@ async def test_no_answer(clock: FakeClock, tls: Any) -> None:
         assert clock.now - begin == pytest.approx(7, abs=0.1)
 
 
-async def test_a_slow_answer(clock: FakeClock, tls: Any) -> None:
-    """What comes drop by drop is over when the time is."""
+async def test_request_timeout_with_slow_response(clock: FakeClock, tls: Any) -> None:
+    """A response that arrives byte by byte does not extend the timeout."""
 
     async def script(visitor: Visitor) -> None:
         for byte in visitor.acceptance():
@@ -412,15 +414,15 @@ async def test_a_slow_answer(clock: FakeClock, tls: Any) -> None:
         assert clock.now - begin == pytest.approx(20, abs=1)
 
 
-async def test_no_connection(clock: FakeClock) -> None:
-    """A TLS handshake that nobody answers; the message names the phase."""
+async def test_connect_timeout_during_tls_handshake(clock: FakeClock) -> None:
+    """The server does not respond to the TLS handshake; the message names the phase."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         with pytest.raises(HTTPTimeoutError, match=rf"Timeout during TLS handshake with 127.0.0.1:{port}"):
             await websocket_connect(f"wss://127.0.0.1:{port}/", connect_timeout=3)
 
 
-async def test_nobody_there() -> None:
+async def test_connection_refused() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     with pytest.raises(ConnectionRefusedError, match=f"connecting to 127.0.0.1:{port}"):
@@ -428,8 +430,8 @@ async def test_nobody_there() -> None:
 
 
 @pytest.mark.parametrize("phase", ["connect", "answer"])
-async def test_cancelling_closes_the_socket(phase: str) -> None:
-    """While the TLS handshake waits, and while the answer does."""
+async def test_cancellation_closes_the_socket(phase: str) -> None:
+    """During the TLS handshake, and during the wait for the response."""
     arrived, gone = asyncio.Event(), asyncio.Event()
 
     async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -456,7 +458,7 @@ async def test_cancelling_closes_the_socket(phase: str) -> None:
     await listening.wait_closed()
 
 
-async def test_who_waits_for_the_end_of_what_is_given_up(loop_kind: str, tls: Any) -> None:
+async def test_wait_closed_ends_after_cancellation(loop_kind: str, tls: Any) -> None:
     arrived = asyncio.Event()
 
     async def script(visitor: Visitor) -> None:
@@ -473,8 +475,8 @@ async def test_who_waits_for_the_end_of_what_is_given_up(loop_kind: str, tls: An
         assert await conn.read_message() is None
 
 
-async def test_cancelling_as_the_answer_comes(loop_kind: str, tls: Any) -> None:
-    """Too late to give up the handshake: the connection is closed, and who waits for its end goes on."""
+async def test_cancellation_while_response_is_processed(loop_kind: str, tls: Any) -> None:
+    """The handshake can no longer be aborted: the connection is closed, and `wait_closed` completes."""
 
     class Hasty(websocket.WebSocketClientConnection):
         def headers_received(self, start_line: Any, headers: Any) -> Any:
@@ -495,14 +497,14 @@ async def test_cancelling_as_the_answer_comes(loop_kind: str, tls: Any) -> None:
         assert await reading is None
 
 
-async def test_cancelling_at_once() -> None:
+async def test_immediate_cancellation() -> None:
     future = websocket_connect("ws://127.0.0.1:1/")
     future.cancel()
     await turns(10)
 
 
-async def test_a_server_that_does_not_close(by_the_clock: FakeClock, tls: Any) -> None:
-    """It has five seconds to answer, and as many to close the stream."""
+async def test_close_timeouts(by_the_clock: FakeClock, tls: Any) -> None:
+    """The server has five seconds to reply, and then five seconds to close the stream."""
     answers = [True, False]
 
     async def script(visitor: Visitor) -> None:
@@ -526,7 +528,7 @@ async def test_a_server_that_does_not_close(by_the_clock: FakeClock, tls: Any) -
 
 
 async def failed_with(data: bytes, tls: Any, **options: Any) -> Any:
-    """The close frame that the client sends to a server that has sent these bytes."""
+    """Return the messages from a server that sends these bytes, and the close frame of the client."""
     answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
 
     async def script(visitor: Visitor) -> None:
@@ -554,17 +556,17 @@ async def failed_with(data: bytes, tls: Any, **options: Any) -> Any:
         (b"\x81\x7e\x08\0" + b"x" * 2048, 1009, ""),
     ],
 )
-async def test_a_frame_that_is_not_allowed(
+async def test_invalid_frame_closes_connection(
     loop_kind: str, tls: Any, data: bytes, code: int, reason: str
 ) -> None:
-    """What came before it is delivered; the server is told which rule it has broken."""
+    """Messages before the frame are delivered; the close reason names the violated rule."""
     messages, answer = await failed_with(b"\x81\x02ok" + data, tls, max_message_size=1024)
     assert messages == ["ok"]
     assert answer.code == code
     assert re.search(reason, answer.reason), answer
 
 
-async def test_frames_in_one_piece_with_the_answer(loop_kind: str, tls: Any) -> None:
+async def test_frames_in_one_piece_with_the_response(loop_kind: str, tls: Any) -> None:
     async def script(visitor: Visitor) -> None:
         visitor.accept(then=b"\x81\x01a\x82\x01b\x89\x01p" + visitor.core.close(4000, "bye"))
         assert [await visitor.event() for _ in range(2)] == [
@@ -578,8 +580,8 @@ async def test_frames_in_one_piece_with_the_answer(loop_kind: str, tls: Any) -> 
         assert (conn.close_code, conn.close_reason) == (4000, "bye")
 
 
-async def test_a_server_that_goes_without_a_word(loop_kind: str, tls: Any) -> None:
-    """Messages that came before are delivered; there is no code."""
+async def test_server_closes_without_close_frame(loop_kind: str, tls: Any) -> None:
+    """Messages before the end are delivered; the close code is None."""
 
     async def script(visitor: Visitor) -> None:
         visitor.accept(then=b"\x81\x01a")
@@ -591,9 +593,7 @@ async def test_a_server_that_goes_without_a_word(loop_kind: str, tls: Any) -> No
         await conn.wait_closed()
 
 
-async def test_an_error_in_a_hook_is_logged_with_the_address(
-    loop_kind: str, tls: Any, expect_log: ExpectLog
-) -> None:
+async def test_exception_in_hook_is_logged_with_url(loop_kind: str, tls: Any, expect_log: ExpectLog) -> None:
     class Mine(websocket.WebSocketClientConnection):
         def on_ping(self, data: bytes) -> None:
             raise ValueError("on purpose")

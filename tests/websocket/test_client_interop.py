@@ -1,4 +1,4 @@
-"""The client against a server by other hands: PyPI's ``websockets``."""
+"""Tests of the client with a server of the PyPI package ``websockets``."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ async def echo(connection: Any) -> None:
 
 @contextlib.asynccontextmanager
 async def serving(handler: Any = echo, tls: Any = None, **options: Any) -> AsyncIterator[tuple[str, Any]]:
-    """A server; its address, and what a client needs to trust it."""
+    """Run a server; yield its URL and the arguments to trust its certificate."""
     context = tls.server_context if tls else None
     async with serve(handler, "127.0.0.1", 0, ssl=context, max_size=2**24, **options) as server:
         port = next(iter(server.sockets)).getsockname()[1]
@@ -36,7 +36,7 @@ async def serving(handler: Any = echo, tls: Any = None, **options: Any) -> Async
         )
 
 
-#: Options of ours, and what their server is to agree to.
+#: Our options, and the parameters that their server must agree to.
 COMPRESSION: dict[str, tuple[dict[str, Any] | None, dict[str, Any]]] = {
     "none": (None, {}),
     "plain": ({}, {}),
@@ -106,7 +106,7 @@ async def test_the_server_closes(loop_kind: str, tls: Any) -> None:
         assert (conn.close_code, conn.close_reason) == (4002, "enough")
 
 
-async def test_the_server_refuses(loop_kind: str, tls: Any) -> None:
+async def test_server_rejects_handshake(loop_kind: str, tls: Any) -> None:
     def refuse(connection: Any, request: Any) -> Any:
         return connection.respond(HTTPStatus.UNAUTHORIZED, "who are you?\n")
 

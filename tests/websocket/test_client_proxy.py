@@ -1,4 +1,4 @@
-"""WebSockets through HTTP proxies."""
+"""Tests of WebSockets through HTTP proxies."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ async def speak(url: str, **options: Any) -> None:
         assert await conn.read_message() == "hello"
 
 
-async def test_through_a_proxy(loop_kind: str, tls: Any) -> None:
-    """It is told where to; the certificate is checked against the server's name."""
+async def test_connection_through_proxy(loop_kind: str, tls: Any) -> None:
+    """The proxy gets the address of the server; the certificate is checked against the name of the server."""
     async with serving(web.Application([("/", Echo)]), tls=tls) as server:
         async with proxying(target=("127.0.0.1", server.port)) as proxy:
             url, trust = address_of(server, tls, "localhost")
@@ -36,7 +36,7 @@ async def test_through_a_proxy(loop_kind: str, tls: Any) -> None:
             assert proxy.heads == [b"CONNECT " + target + b" HTTP/1.1\r\nHost: " + target + b"\r\n\r\n"]
 
 
-async def test_a_name_that_only_the_proxy_knows(certificates: Any, expect_log: ExpectLog) -> None:
+async def test_proxy_resolves_the_host_name(certificates: Any, expect_log: ExpectLog) -> None:
     async with serving(web.Application([("/", Echo)]), tls=certificates) as server:
         async with proxying(target=("127.0.0.1", server.port)) as proxy:
             options = {
@@ -45,14 +45,14 @@ async def test_a_name_that_only_the_proxy_knows(certificates: Any, expect_log: E
                 "ca_certs": str(certificates.ca_file),
             }
             with (
-                expect_log("tornado.general", "SSL Error", required=False),  # the server's, if it is in time
+                expect_log("tornado.general", "SSL Error", required=False),
                 pytest.raises(ssl.SSLCertVerificationError, match="elsewhere.test:443 through the proxy 127"),
             ):
                 await speak("wss://elsewhere.test/", **options)
             assert proxy.heads[0].startswith(b"CONNECT elsewhere.test:443 HTTP/1.1\r\n")
 
 
-async def test_an_ipv6_address(loop_kind: str) -> None:
+async def test_ipv6_address(loop_kind: str) -> None:
     async with serving(web.Application([("/", Echo)])) as server:
         async with proxying(target=("127.0.0.1", server.port)) as proxy:
             await speak("ws://[2001:db8::1]/", proxy_host="127.0.0.1", proxy_port=proxy.port)
@@ -61,7 +61,7 @@ async def test_an_ipv6_address(loop_kind: str) -> None:
             )
 
 
-async def test_credentials_are_the_proxys_alone(loop_kind: str, tls: Any) -> None:
+async def test_credentials_are_sent_only_to_the_proxy(loop_kind: str, tls: Any) -> None:
     handler = Recorder.new()
     async with serving(web.Application([("/", handler)]), tls=tls) as server:
         async with proxying() as proxy:
@@ -75,7 +75,7 @@ async def test_credentials_are_the_proxys_alone(loop_kind: str, tls: Any) -> Non
 
 
 @pytest.mark.parametrize("code", [403, 407, 502])
-async def test_a_proxy_that_refuses(loop_kind: str, code: int) -> None:
+async def test_proxy_rejects_connection(loop_kind: str, code: int) -> None:
     async with proxying(f"HTTP/1.1 {code} Sorry\r\nContent-Length: 5\r\n\r\nwhy".encode()) as proxy:
         with pytest.raises(HTTPProxyError) as caught:
             await websocket_connect("ws://example.com/", proxy_host="127.0.0.1", proxy_port=proxy.port)
@@ -88,7 +88,7 @@ async def test_a_proxy_that_refuses(loop_kind: str, code: int) -> None:
 @pytest.mark.parametrize(
     "answer", [b"", b"SSH-2.0\r\n\r\n", b"HTTP/1.1 200", b"HTTP/1.1 100 Go\r\n\r\n" * 50]
 )
-async def test_a_proxy_that_does_not_answer_as_it_should(loop_kind: str, answer: bytes) -> None:
+async def test_invalid_proxy_response(loop_kind: str, answer: bytes) -> None:
     async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(answer)
@@ -102,8 +102,8 @@ async def test_a_proxy_that_does_not_answer_as_it_should(loop_kind: str, answer:
     await listening.wait_closed()
 
 
-async def test_a_proxy_that_answers_too_much(loop_kind: str) -> None:
-    """Bytes before the TLS handshake are nobody's."""
+async def test_proxy_sends_data_after_its_response(loop_kind: str) -> None:
+    """Bytes before the TLS handshake are rejected, because they do not come from the server."""
     async with proxying(b"HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 101 OK\r\n\r\n") as proxy:
         with pytest.raises(
             HTTPStreamClosedError, match="through the proxy 127.0.0.1:.* a proxy must send nothing"
@@ -111,7 +111,7 @@ async def test_a_proxy_that_answers_too_much(loop_kind: str) -> None:
             await websocket_connect("wss://example.com/", proxy_host="127.0.0.1", proxy_port=proxy.port)
 
 
-async def test_a_proxy_that_keeps_silent(clock: FakeClock) -> None:
+async def test_proxy_does_not_respond(clock: FakeClock) -> None:
     async with proxying(b"") as proxy:
         begin = clock.now
         with pytest.raises(HTTPTimeoutError, match=f"the proxy 127.0.0.1:{proxy.port} was to connect to e"):
@@ -129,13 +129,13 @@ async def test_a_proxy_that_keeps_silent(clock: FakeClock) -> None:
         ({"proxy_host": "localhost", "proxy_port": 1, "proxy_auth_mode": "digest"}, "only 'basic' is"),
     ],
 )
-async def test_proxies_that_are_none(options: dict[str, Any], fault: str) -> None:
+async def test_invalid_proxy_arguments(options: dict[str, Any], fault: str) -> None:
     with pytest.raises(ValueError, match=fault):
         websocket_connect("ws://example.com/", **options)
 
 
 async def test_tinyproxy(loop_kind: str, tls: Any, tmp_path: Path) -> None:
-    """With a password, right and wrong."""
+    """With a correct and a wrong password."""
     async with serving(web.Application([("/", Echo)]), tls=tls) as server:
         async with tinyproxy(tmp_path, "BasicAuth me secret") as port:
             url, options = address_of(server, tls)

@@ -1,4 +1,4 @@
-"""`websocket_connect`: its options, and what comes in place of a WebSocket; mostly against our own server."""
+"""Tests of `websocket_connect`: options and rejected handshakes, mostly with our own server."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ async def test_subprotocols(loop_kind: str, tls: Any) -> None:
             assert conn.selected_subprotocol == "d"
 
 
-async def test_a_connection_has_no_status_code(loop_kind: str, tls: Any) -> None:
-    """pytest-jupyter tells a WebSocket from an answer by ``code``, which is None."""
+async def test_open_connection_has_no_status_code(loop_kind: str, tls: Any) -> None:
+    """pytest-jupyter recognises a WebSocket by its ``code``, which is None."""
     async with answering(tls) as (server, _), websocket_connect(request_for(server, tls)) as conn:
         assert conn.code is None  # type: ignore[attr-defined]
         assert conn.headers["Upgrade"] == "websocket"  # type: ignore[attr-defined]
@@ -52,8 +52,8 @@ async def test_request_of_an_open_connection_is_the_request_as_sent(loop_kind: s
         assert (given.url.partition(":")[0], dict(given.headers)) == ("wss" if tls else "ws", {"X-Mine": "1"})
 
 
-async def test_connection_that_a_program_makes_around_a_proxy(loop_kind: str, tls: Any) -> None:
-    """As jupyter-server-proxy does, with the HTTP client's defaults."""
+async def test_connection_with_request_proxy(loop_kind: str, tls: Any) -> None:
+    """jupyter-server-proxy creates such a connection, with the HTTP client's defaults."""
     async with answering(tls) as (server, _):
         request = _RequestProxy(request_for(server, tls, headers={"X-Mine": "1"}), HTTPRequest._DEFAULTS)
         connection = websocket.WebSocketClientConnection(request, subprotocols=["a"])  # type: ignore[arg-type]
@@ -66,7 +66,7 @@ async def test_connection_that_a_program_makes_around_a_proxy(loop_kind: str, tl
             assert await conn.read_message() == "x"
 
 
-async def test_proxy_with_the_http_clients_defaults_follows_no_redirect(loop_kind: str, tls: Any) -> None:
+async def test_request_proxy_with_http_client_defaults_follows_no_redirect(loop_kind: str, tls: Any) -> None:
     async with answering(tls) as (server, _):
         path = "/page?code=302&to=/"
         request = _RequestProxy(request_for(server, tls, path), HTTPRequest._DEFAULTS)
@@ -79,13 +79,13 @@ async def test_proxy_with_the_http_clients_defaults_follows_no_redirect(loop_kin
 
 
 @pytest.mark.parametrize("subprotocols", [["a", "a"], ["a b"], [""]])
-async def test_subprotocols_that_are_none(subprotocols: list[str]) -> None:
+async def test_invalid_subprotocols(subprotocols: list[str]) -> None:
     with pytest.raises(ValueError, match="distinct tokens"):
         websocket_connect("ws://localhost/", subprotocols=subprotocols)
 
 
-async def test_subprotocols_are_a_list() -> None:
-    with pytest.raises(TypeError, match="a list of names, not 'abc'"):
+async def test_subprotocols_must_be_a_list() -> None:
+    with pytest.raises(TypeError, match="a list of names, got 'abc'"):
         websocket_connect("ws://localhost/", subprotocols="abc")
 
 
@@ -100,7 +100,7 @@ async def test_subprotocols_are_a_list() -> None:
     ],
 )
 async def test_compression(loop_kind: str, tls: Any, options: dict[str, Any], offer: str) -> None:
-    """It is offered as told, agreed on, and used."""
+    """Compression is offered as configured, negotiated and used."""
     async with answering(tls) as (server, handler):
         async with websocket_connect(request_for(server, tls), compression_options=options) as conn:
             request = handler.latest.request
@@ -115,7 +115,7 @@ async def test_compression(loop_kind: str, tls: Any, options: dict[str, Any], of
 
 
 async def test_no_compression_by_default(loop_kind: str, tls: Any) -> None:
-    """Not even where a program passes on the fields of somebody else's handshake."""
+    """Compression is not offered even if a program copies the header fields of another handshake."""
     headers = {"Sec-WebSocket-Extensions": "permessage-deflate", "Sec-WebSocket-Key": "x", "Upgrade": "tea"}
     async with answering(tls) as (server, _):
         async with websocket_connect(request_for(server, tls, headers=headers)) as conn:
@@ -125,7 +125,7 @@ async def test_no_compression_by_default(loop_kind: str, tls: Any) -> None:
     assert headers["Upgrade"] == "tea"
 
 
-async def test_the_limit_on_messages(loop_kind: str, tls: Any) -> None:
+async def test_max_message_size(loop_kind: str, tls: Any) -> None:
     async with answering(tls) as (server, handler):
         options: dict[str, Any] = {"max_message_size": 1000, "compression_options": {}}
         conn = await websocket_connect(request_for(server, tls), **options)
@@ -139,15 +139,15 @@ async def test_the_limit_on_messages(loop_kind: str, tls: Any) -> None:
         assert handler.happened[-1][1] == 1009
 
 
-async def test_options_out_of_range() -> None:
+async def test_compression_options_out_of_range() -> None:
     with pytest.raises(ValueError, match="max_window_bits must be between 8 and 15"):
         websocket_connect("ws://localhost/", compression_options={"server_max_window_bits": 16})
-    with pytest.raises(ValueError, match="above zero"):
+    with pytest.raises(ValueError, match="must be a positive number"):
         websocket_connect("ws://localhost/", max_message_size=0)
 
 
-async def test_the_request_is_the_programs_own(loop_kind: str, tls: Any) -> None:
-    """It is not changed, and headers, credentials and the user agent are sent."""
+async def test_request_of_program_is_not_changed(loop_kind: str, tls: Any) -> None:
+    """Its headers, credentials and user agent are sent."""
     async with answering(tls) as (server, handler):
         request = request_for(
             server, tls, headers={"X-Mine": "1"}, auth_username="me", auth_password="x", user_agent="me/1"
@@ -165,7 +165,7 @@ async def test_the_request_is_the_programs_own(loop_kind: str, tls: Any) -> None
         assert (request.url, dict(request.headers)) == (url, {"X-Mine": "1"})
 
 
-async def test_options_of_the_request_as_arguments(loop_kind: str, tls: Any) -> None:
+async def test_request_options_as_arguments(loop_kind: str, tls: Any) -> None:
     async with answering(tls) as (server, handler):
         url, trust = address_of(server, tls)
         async with websocket_connect(url, connect_timeout=20, headers={"X-Mine": "1"}, **trust):
@@ -175,18 +175,18 @@ async def test_options_of_the_request_as_arguments(loop_kind: str, tls: Any) -> 
 
 
 @pytest.mark.parametrize("url", ["ftp://localhost/", "localhost", "", "wsx://localhost/"])
-async def test_urls_that_are_none(url: str) -> None:
+async def test_invalid_urls(url: str) -> None:
     with pytest.raises(ValueError, match="must begin with ws:// or wss://"):
         websocket_connect(url)
 
 
-async def test_a_websocket_is_opened_by_get() -> None:
+async def test_method_must_be_get() -> None:
     for options in ({"method": "POST", "body": b""}, {"body": b"x"}, {"body_producer": lambda write: None}):
-        with pytest.raises(ValueError, match="by GET, without a body"):
+        with pytest.raises(ValueError, match="requires GET without a body"):
             websocket_connect("ws://localhost/", **options)
 
 
-async def test_http_schemes_and_capitals(loop_kind: str, tls: Any) -> None:
+async def test_http_schemes_and_upper_case(loop_kind: str, tls: Any) -> None:
     async with answering(tls) as (server, _):
         _, trust = address_of(server, tls)
         for scheme in ("https", "WSS") if tls else ("http", "WS"):
@@ -194,7 +194,7 @@ async def test_http_schemes_and_capitals(loop_kind: str, tls: Any) -> None:
                 assert conn.parsed.scheme == ("https" if tls else "http")
 
 
-async def test_a_resolver_of_the_programs_own(loop_kind: str) -> None:
+async def test_custom_resolver(loop_kind: str) -> None:
     class Own(netutil.Resolver):
         def initialize(self, **kwargs: Any) -> None:
             self.asked: list[str] = []
@@ -209,7 +209,7 @@ async def test_a_resolver_of_the_programs_own(loop_kind: str) -> None:
             assert resolver.asked == ["elsewhere.test"]
 
 
-async def test_the_style_of_tornado_4(loop_kind: str, tls: Any) -> None:
+async def test_tornado_4_arguments(loop_kind: str, tls: Any) -> None:
     async with answering(tls) as (server, _):
         told: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         url, trust = address_of(server, tls)
@@ -220,8 +220,8 @@ async def test_the_style_of_tornado_4(loop_kind: str, tls: Any) -> None:
         await conn.wait_closed()
 
 
-def test_outside_of_a_running_loop() -> None:
-    """As under ``AsyncTestCase.stop`` and ``wait``."""
+def test_connect_outside_a_running_loop() -> None:
+    """As with ``AsyncTestCase.stop`` and ``wait``."""
 
     async def main() -> None:
         async with answering() as (server, _):
@@ -243,7 +243,7 @@ def test_outside_of_a_running_loop() -> None:
 # -- TLS --
 
 
-async def test_certificates_are_checked(certificates: Any, expect_log: ExpectLog) -> None:
+async def test_certificates_are_verified(certificates: Any, expect_log: ExpectLog) -> None:
     async with answering(certificates) as (server, _):
         url = f"wss://127.0.0.1:{server.port}/"
         with expect_log("tornado.general", "SSL|TLS", required=False):
@@ -260,7 +260,7 @@ async def test_certificates_are_checked(certificates: Any, expect_log: ExpectLog
                 assert await conn.read_message() == "x"
 
 
-async def test_a_certificate_of_the_clients_own(certificates: Any) -> None:
+async def test_client_certificate(certificates: Any) -> None:
     asking = SimpleNamespace(
         server_context=certificates.asking_context, client_context=certificates.client_context
     )
@@ -272,10 +272,10 @@ async def test_a_certificate_of_the_clients_own(certificates: Any) -> None:
             assert shown[0]["subjectAltName"] == (("DNS", "somebody"),)
 
 
-# -- pages in place of a WebSocket --
+# -- rejected handshakes and redirects --
 
 
-async def test_an_error_comes_with_its_response(loop_kind: str, tls: Any) -> None:
+async def test_error_has_its_response(loop_kind: str, tls: Any) -> None:
     async with answering(tls) as (server, _):
         request = request_for(server, tls, "/page?code=403")
         with pytest.raises(HTTPClientError) as caught:
@@ -290,13 +290,13 @@ async def test_an_error_comes_with_its_response(loop_kind: str, tls: Any) -> Non
         assert response.request is request
 
 
-async def test_a_page_is_no_websocket(loop_kind: str, tls: Any) -> None:
+async def test_status_200_is_rejected(loop_kind: str, tls: Any) -> None:
     async with answering(tls) as (server, _):
-        with pytest.raises(websocket.WebSocketError, match="status 200, not 101"):
+        with pytest.raises(websocket.WebSocketError, match="status code 101 .*, got 200"):
             await websocket_connect(request_for(server, tls, "/page"))
 
 
-async def test_a_redirect_is_followed_on_request(loop_kind: str, tls: Any) -> None:
+async def test_redirect_is_followed_on_request(loop_kind: str, tls: Any) -> None:
     async with answering(tls) as (server, handler):
         path = "/page?code=302&to=/"
         with pytest.raises(HTTPClientError) as caught:
@@ -311,7 +311,7 @@ async def test_a_redirect_is_followed_on_request(loop_kind: str, tls: Any) -> No
 
 
 @pytest.mark.parametrize("scheme", ["ws", "http"])
-async def test_a_redirect_leaves_no_secrets_elsewhere(loop_kind: str, tls: Any, scheme: str) -> None:
+async def test_redirect_to_other_host_drops_credentials(loop_kind: str, tls: Any, scheme: str) -> None:
     async with answering(tls) as (first, _), answering(tls) as (second, handler):
         target = f"{scheme}{'s' if tls else ''}://127.0.0.1:{second.port}/"
         path = f"/page?code=307&to={target}"
@@ -330,8 +330,8 @@ async def test_a_redirect_leaves_no_secrets_elsewhere(loop_kind: str, tls: Any, 
         assert "Authorization" not in sent
 
 
-async def test_redirects_that_are_not_followed(certificates: Any) -> None:
-    """Away from TLS, to another scheme, round in circles."""
+async def test_rejected_redirects(certificates: Any) -> None:
+    """From TLS to plain TCP, to another scheme, and in a loop."""
     for to, told in (("ws://127.0.0.1:1/", "not protected by TLS"), ("ftp://x/", "must begin with ws://")):
         async with answering(certificates) as (server, _):
             path = f"/page?code=302&to={to}"

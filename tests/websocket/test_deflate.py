@@ -1,4 +1,4 @@
-"""Options of compression, and Tornado's two classes for it."""
+"""Tests of the compression options, and of Tornado's two classes for compression."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ def test_connections_share_a_policy() -> None:
     "options",
     [{"compression_level": 10}, {"mem_level": 0}, {"server_max_window_bits": 7}, {"threshold": -1}],
 )
-def test_a_number_out_of_range(options: Any) -> None:
-    with pytest.raises(ValueError, match="not"):
+def test_number_out_of_range(options: Any) -> None:
+    with pytest.raises(ValueError, match="must"):
         policy_of(options)
 
 
-def test_an_unknown_option_is_logged_once(expect_log: ExpectLog) -> None:
+def test_unknown_option_is_logged_once(expect_log: ExpectLog) -> None:
     with expect_log("tornado.general", "unknown compression option 'leval'") as expected:
         for _ in range(3):
             assert policy_of({"leval": 3}) == DeflatePolicy()
@@ -54,14 +54,14 @@ def test_an_unknown_option_is_logged_once(expect_log: ExpectLog) -> None:
 
 @pytest.mark.parametrize("persistent", [True, False])
 @pytest.mark.parametrize("bits", [None, 8, 9, 15])
-def test_there_and_back(persistent: bool, bits: int | None) -> None:
+def test_round_trip(persistent: bool, bits: int | None) -> None:
     compressor = _PerMessageDeflateCompressor(persistent, bits, {"compression_level": 1, "mem_level": 2})
     decompressor = _PerMessageDeflateDecompressor(persistent, bits, 100_000)
     for message in (b"", b"a" * 10_000, os.urandom(3000), b"a" * 10_000):
         assert decompressor.decompress(compressor.compress(message)) == message
 
 
-def test_a_persistent_compressor_refers_to_earlier_messages() -> None:
+def test_persistent_compressor_refers_to_earlier_messages() -> None:
     noise = os.urandom(1000)
     sizes = {}
     for persistent in (True, False):
@@ -72,7 +72,7 @@ def test_a_persistent_compressor_refers_to_earlier_messages() -> None:
 
 
 @pytest.mark.parametrize(("limit", "fits"), [(1000, True), (999, False)])
-def test_the_limit(limit: int, fits: bool) -> None:
+def test_max_message_size(limit: int, fits: bool) -> None:
     data = _PerMessageDeflateCompressor(False, None).compress(b"x" * 1000)
     decompressor = _PerMessageDeflateDecompressor(False, None, limit)
     if fits:
@@ -84,8 +84,8 @@ def test_the_limit(limit: int, fits: bool) -> None:
 
 @pytest.mark.parametrize("bits", [7, 16])
 @pytest.mark.parametrize("kind", ["compressor", "decompressor"])
-def test_a_window_out_of_range(kind: str, bits: int) -> None:
-    with pytest.raises(ValueError, match=f"8 to 15, not {bits}"):
+def test_window_out_of_range(kind: str, bits: int) -> None:
+    with pytest.raises(ValueError, match=f"between 8 and 15, got {bits}"):
         if kind == "compressor":
             _PerMessageDeflateCompressor(True, bits)
         else:

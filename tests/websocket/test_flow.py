@@ -1,4 +1,4 @@
-"""Both directions at once: who waits for whom, and that nobody waits for ever."""
+"""Tests of flow control in both directions at the same time, for deadlocks and order."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tornado.websocket import WebSocketHandler, websocket_connect
 websockets = need_module("websockets", "test")
 from websockets.asyncio.client import connect  # noqa: E402 - it may be missing
 
-#: More than all buffers of the system between the two hold, by far.
+#: Far more data than all socket buffers between the two sides hold.
 COUNT, SIZE = 400, 65536
 LIMITS = (65536, 1024 * 1024)
 GONE = ("close", None, None)
@@ -35,7 +35,7 @@ class AsyncEcho(WebSocketHandler):
 
 
 class LateEcho(WebSocketHandler):
-    """Waits for something else, and not for its answer."""
+    """A handler that awaits something other than its reply."""
 
     async def on_message(self, message: Any) -> None:
         await asyncio.sleep(0)
@@ -43,7 +43,7 @@ class LateEcho(WebSocketHandler):
 
 
 class Push(WebSocketHandler):
-    """Sends all by itself, and counts what comes back."""
+    """A handler that sends all its data without being asked, and counts the messages that come back."""
 
     async def open(self) -> None:
         self.came = 0
@@ -61,10 +61,12 @@ class Push(WebSocketHandler):
 
 @pytest.mark.parametrize("limit", LIMITS)
 @pytest.mark.parametrize("handler", [Echo, AsyncEcho, LateEcho])
-async def test_a_client_that_reads_and_writes_at_once(
+async def test_client_that_reads_and_writes_concurrently(
     loop_kind: str, tls: Any, handler: type[WebSocketHandler], limit: int
 ) -> None:
-    """It awaits each of its messages: all would stand still if it stopped reading meanwhile."""
+    """The client awaits each of its messages. If the server stopped reading, neither side could
+    continue.
+    """
     async with serving(web.Application([("/", handler)], websocket_write_limit=limit), tls=tls) as server:
         async with websocket_connect(request_for(server, tls)) as conn:
 
@@ -81,8 +83,8 @@ async def test_a_client_that_reads_and_writes_at_once(
 
 
 @pytest.mark.parametrize("limit", LIMITS)
-async def test_a_server_whose_messages_all_come_back(loop_kind: str, tls: Any, limit: int) -> None:
-    """To a client that does not read while its own message has no room."""
+async def test_server_whose_messages_are_returned(loop_kind: str, tls: Any, limit: int) -> None:
+    """The client does not read while its own message waits to be sent."""
     async with serving(web.Application([("/", Push)], websocket_write_limit=limit), tls=tls) as server:
         uri = f"{'wss' if tls else 'ws'}://localhost:{server.port}/"
         context = tls.client_context if tls else None
@@ -94,10 +96,10 @@ async def test_a_server_whose_messages_all_come_back(loop_kind: str, tls: Any, l
             assert caught.value.rcvd.code == 4000
 
 
-async def test_a_full_connection_does_not_let_the_next_message_pass_a_callback(
+async def test_drained_output_does_not_start_the_next_message_during_a_callback(
     loop_kind: str, tls: Any
 ) -> None:
-    """What was sent has left before the callback is done: that alone is no reason to go on."""
+    """The output is sent before the callback finishes; the next message must still wait for the callback."""
     gates = {name: asyncio.Event() for name in "ab"}
 
     async def on_message(self: Any, message: str) -> None:
@@ -119,7 +121,7 @@ async def test_a_full_connection_does_not_let_the_next_message_pass_a_callback(
     assert handler.happened[1:5] == ["begin a", "end a", "begin b", "end b"]
 
 
-async def test_a_callback_that_is_done_does_not_let_the_next_message_pass_a_full_connection(
+async def test_finished_callback_does_not_start_the_next_message_while_output_stalls(
     loop_kind: str, tls: Any
 ) -> None:
     async def on_message(self: Any, message: str) -> None:
@@ -139,8 +141,8 @@ async def test_a_callback_that_is_done_does_not_let_the_next_message_pass_a_full
         await handler.until("b")
 
 
-async def test_a_full_connection_is_not_served_although_a_callback_is_done(loop_kind: str, tls: Any) -> None:
-    """What had waited for the callback fills it."""
+async def test_messages_stall_after_a_finished_callback(loop_kind: str, tls: Any) -> None:
+    """The message that fills the output waited for the callback."""
     gate = asyncio.Event()
 
     async def on_message(self: Any, message: str) -> None:
@@ -164,9 +166,7 @@ async def test_a_full_connection_is_not_served_although_a_callback_is_done(loop_
         await handler.until("last")
 
 
-async def test_reading_goes_on_when_there_is_room_although_a_callback_is_not_done(
-    loop_kind: str, tls: Any
-) -> None:
+async def test_reading_resumes_after_drained_output_during_a_callback(loop_kind: str, tls: Any) -> None:
     gate = asyncio.Event()
 
     async def on_message(self: Any, message: str) -> None:

@@ -1,4 +1,4 @@
-"""`WebSocketHandler`: what programs override, and what they call."""
+"""Tests of `WebSocketHandler`: methods to override and methods to call."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tornado.websocket import WebSocketClosedError, WebSocketHandler, WebSocketP
 
 
 async def refused(handler: Any, tls: Any, *fields: str, **settings: Any) -> Response:
-    """The answer to a handshake."""
+    """Return the response to a handshake."""
     async with serving(web.Application([("/", handler)], **settings), tls=tls) as server:
         return await server.fetch("/", *(fields or FIELDS))
 
@@ -29,20 +29,20 @@ async def refused(handler: Any, tls: Any, *fields: str, **settings: Any) -> Resp
 # -- sending --
 
 
-async def test_a_dictionary_is_sent_as_json(loop_kind: str, tls: Any) -> None:
+async def test_dict_is_sent_as_json(loop_kind: str, tls: Any) -> None:
     handler = Recorder.new(open=lambda self: self.write_message({"a": ["é", 1]}) and None)
     async with opened(handler, tls=tls) as client:
         assert json.loads(await client.event()) == {"a": ["é", 1]}
 
 
-async def test_text_may_be_given_as_bytes(loop_kind: str, tls: Any) -> None:
+async def test_text_as_bytes(loop_kind: str, tls: Any) -> None:
     handler = Recorder.new(open=lambda self: self.write_message("é".encode()) and None)
     async with opened(handler, tls=tls) as client:
         assert await client.event() == "é"
 
 
-async def test_a_stand_in_for_the_connection_answers_is_closing() -> None:
-    """jupyter_server's tests give handlers a mock, all of whose other attributes are true."""
+async def test_is_closing_of_test_double_is_called() -> None:
+    """The tests of jupyter_server replace the connection by a mock whose other attributes are all true."""
     request = httputil.HTTPServerRequest(
         start_line=httputil.RequestStartLine("GET", "/", "HTTP/1.0"), connection=mock.MagicMock()
     )
@@ -58,11 +58,11 @@ async def test_a_stand_in_for_the_connection_answers_is_closing() -> None:
 
 
 @pytest.mark.parametrize("message", [None, 1, ["a"], bytearray(b"x")])
-async def test_what_is_no_message_is_a_type_error(loop_kind: str, tls: Any, message: Any) -> None:
+async def test_invalid_message_type(loop_kind: str, tls: Any, message: Any) -> None:
     handler = Recorder.new()
     async with opened(handler, tls=tls):
         await handler.until("open")
-        with pytest.raises(TypeError, match=f"not {type(message).__name__}$"):
+        with pytest.raises(TypeError, match=f"got {type(message).__name__}$"):
             handler.latest.write_message(message)
 
 
@@ -77,7 +77,7 @@ async def test_pings(loop_kind: str, tls: Any) -> None:
     assert handler.happened[:2] == [("pong", b"text"), ("ping", b"mine")]
 
 
-async def test_a_ping_that_is_too_long(loop_kind: str, tls: Any) -> None:
+async def test_too_long_ping_is_rejected(loop_kind: str, tls: Any) -> None:
     handler = Recorder.new()
     async with opened(handler, tls=tls):
         await handler.until("open")
@@ -85,7 +85,7 @@ async def test_a_ping_that_is_too_long(loop_kind: str, tls: Any) -> None:
             handler.latest.ping(b"x" * 126)
 
 
-async def test_a_closed_connection_takes_nothing(loop_kind: str, tls: Any) -> None:
+async def test_methods_of_closed_connection_raise(loop_kind: str, tls: Any) -> None:
     handler = Recorder.new()
     async with opened(handler, tls=tls) as client:
         client.close(1000)
@@ -119,7 +119,7 @@ async def test_close(loop_kind: str, tls: Any, arguments: Any, expected: ws_conn
 
 
 @pytest.mark.parametrize("code", [0, 999, 1004, 2999, 5000])
-async def test_a_code_that_must_not_be_sent(loop_kind: str, tls: Any, code: int) -> None:
+async def test_invalid_close_code_is_rejected(loop_kind: str, tls: Any, code: int) -> None:
     handler = Recorder.new()
     async with opened(handler, tls=tls) as client:
         await handler.until("open")
@@ -141,10 +141,10 @@ async def test_set_nodelay(loop_kind: str, tls: Any) -> None:
             assert bool(stream.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)) is value
 
 
-# -- the handshake, and the request behind it --
+# -- the handshake, and the request after it --
 
 
-async def test_the_groups_of_the_route_go_to_open(loop_kind: str, tls: Any) -> None:
+async def test_route_groups_are_passed_to_open(loop_kind: str, tls: Any) -> None:
     def open_(self: Any, *args: str, **kwargs: str) -> None:
         self.note((args, kwargs, self.open_args, self.open_kwargs))
 
@@ -159,7 +159,7 @@ async def test_the_groups_of_the_route_go_to_open(loop_kind: str, tls: Any) -> N
     ]
 
 
-async def test_the_request_can_still_be_read(loop_kind: str, tls: Any) -> None:
+async def test_request_can_be_read_after_the_handshake(loop_kind: str, tls: Any) -> None:
     def read(self: Any, message: str) -> None:
         request = self.request
         self.note(
@@ -184,7 +184,7 @@ async def test_the_request_can_still_be_read(loop_kind: str, tls: Any) -> None:
         await handler.until(expected)
 
 
-async def test_a_proxy_s_word_about_the_client_is_kept(loop_kind: str, tls: Any) -> None:
+async def test_addresses_from_proxy_headers_are_kept(loop_kind: str, tls: Any) -> None:
     handler = Recorder.new(on_message=lambda self, message: self.note(self.request.remote_ip))
     async with serving(web.Application([("/", handler)]), tls=tls, xheaders=True) as server:
         client = await dial(server, "/", "X-Real-Ip: 4.5.6.7")
@@ -192,7 +192,7 @@ async def test_a_proxy_s_word_about_the_client_is_kept(loop_kind: str, tls: Any)
         await handler.until("4.5.6.7")
 
 
-async def test_header_fields_that_a_program_changed_stay_changed(loop_kind: str, tls: Any) -> None:
+async def test_header_fields_changed_by_program_are_kept(loop_kind: str, tls: Any) -> None:
     def prepare(self: Any) -> None:
         self.request.headers["X-Mine"] = "set"
 
@@ -204,7 +204,7 @@ async def test_header_fields_that_a_program_changed_stay_changed(loop_kind: str,
         await handler.until("set")
 
 
-async def test_what_prepare_sets_goes_with_the_101(loop_kind: str, tls: Any) -> None:
+async def test_headers_and_cookies_of_prepare_are_sent_with_the_101(loop_kind: str, tls: Any) -> None:
     def prepare(self: Any) -> None:
         self.set_header("X-A", "b")
         self.set_cookie("k", "v")
@@ -218,7 +218,7 @@ async def test_what_prepare_sets_goes_with_the_101(loop_kind: str, tls: Any) -> 
         assert response.get("Content-Length") is None
 
 
-async def test_prepare_may_refuse(loop_kind: str, tls: Any) -> None:
+async def test_prepare_may_reject_the_request(loop_kind: str, tls: Any) -> None:
     async def prepare(self: Any) -> None:
         await asyncio.sleep(0)
         raise web.HTTPError(401)
@@ -228,7 +228,7 @@ async def test_prepare_may_refuse(loop_kind: str, tls: Any) -> None:
     assert handler.happened == []
 
 
-async def test_the_request_is_logged_and_finished_at_the_handshake(loop_kind: str, tls: Any) -> None:
+async def test_request_is_logged_and_finished_after_the_handshake(loop_kind: str, tls: Any) -> None:
     lines: list[int] = []
     handler = Recorder.new(on_finish=lambda self: self.note("finished"))
     settings = {"log_function": lambda handler: lines.append(handler.get_status())}
@@ -240,7 +240,7 @@ async def test_the_request_is_logged_and_finished_at_the_handshake(loop_kind: st
 
 
 @pytest.mark.parametrize("name", ["write", "redirect", "set_header", "set_cookie", "set_status"])
-async def test_http_s_methods_are_of_no_use_any_more(loop_kind: str, tls: Any, name: str) -> None:
+async def test_response_methods_raise_after_the_handshake(loop_kind: str, tls: Any, name: str) -> None:
     arguments: Any = {"set_header": ("a", "b"), "set_cookie": ("a", "b"), "set_status": (200,)}
     handler = Recorder.new()
     async with opened(handler, tls=tls):
@@ -252,7 +252,7 @@ async def test_http_s_methods_are_of_no_use_any_more(loop_kind: str, tls: Any, n
                 getattr(handler.latest, method)()
 
 
-async def test_methods_of_a_class_beside_are_called(loop_kind: str, tls: Any) -> None:
+async def test_methods_of_mixin_are_called(loop_kind: str, tls: Any) -> None:
     class Careful(web.RequestHandler):
         def set_header(self, name: str, value: Any) -> None:
             super().set_header(name, f"{value}!" if name == "X-A" else value)
@@ -265,7 +265,7 @@ async def test_methods_of_a_class_beside_are_called(loop_kind: str, tls: Any) ->
         assert client.response.get("X-A") == "b!"
 
 
-# -- get, overridden --
+# -- overridden get --
 
 
 @pytest.mark.parametrize("kind", ["awaits", "returns", "authenticated"])
@@ -298,11 +298,11 @@ async def test_get_may_be_overridden(loop_kind: str, tls: Any, kind: str) -> Non
         assert await client.events() == [ws_connection.Close(1000, "")]
         await handler.until(("close", 1000, None))
         await turns()
-    # As with Tornado, who awaits gets on when the connection is closed.
+    # As in Tornado, an awaiting method resumes when the connection is closed.
     assert ("after" in handler.happened) is (kind == "awaits")
 
 
-async def test_an_open_connection_has_no_task(loop_kind: str, tls: Any) -> None:
+async def test_open_connection_has_no_task(loop_kind: str, tls: Any) -> None:
     async def prepare(self: Any) -> None:
         await asyncio.sleep(0)
 
@@ -316,7 +316,7 @@ async def test_an_open_connection_has_no_task(loop_kind: str, tls: Any) -> None:
             assert running == []
 
 
-async def test_a_wrapped_execute_is_called(loop_kind: str, tls: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_wrapped_execute_is_called(loop_kind: str, tls: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     execute = web.RequestHandler._execute
     seen = []
 
@@ -332,7 +332,7 @@ async def test_a_wrapped_execute_is_called(loop_kind: str, tls: Any, monkeypatch
     assert seen == ["Handler"]
 
 
-async def test_other_requests_are_answered_by_an_overridden_get(loop_kind: str, tls: Any) -> None:
+async def test_overridden_get_responds_to_other_requests(loop_kind: str, tls: Any) -> None:
     async def get(self: Any, *args: Any) -> None:
         if self.request.headers.get("Upgrade", "").lower() != "websocket":
             self.finish("a page")
@@ -347,8 +347,8 @@ async def test_other_requests_are_answered_by_an_overridden_get(loop_kind: str, 
         await handler.until("message")
 
 
-async def test_a_client_that_goes_before_the_handshake_has_not_been_here(loop_kind: str, tls: Any) -> None:
-    """It is told as for any request."""
+async def test_disconnect_before_the_handshake(loop_kind: str, tls: Any) -> None:
+    """`on_connection_close` is called as for any request; `on_close` is not called."""
     gate = asyncio.Event()
 
     async def prepare(self: Any) -> None:
@@ -374,7 +374,7 @@ async def test_a_client_that_goes_before_the_handshake_has_not_been_here(loop_ki
     assert ("close", None, None) not in handler.happened or "open" in handler.happened
 
 
-async def test_who_says_himself_that_the_client_is_gone_hears_it_once(loop_kind: str, tls: Any) -> None:
+async def test_on_close_is_called_once_after_on_connection_close(loop_kind: str, tls: Any) -> None:
     handler = Recorder.new(on_message=lambda self, message: self.on_connection_close())
     async with opened(handler, tls=tls) as client:
         client.send("message")
@@ -386,7 +386,7 @@ async def test_who_says_himself_that_the_client_is_gone_hears_it_once(loop_kind:
 # -- subprotocols --
 
 
-async def test_a_subprotocol_is_chosen(loop_kind: str, tls: Any) -> None:
+async def test_select_subprotocol(loop_kind: str, tls: Any) -> None:
     def select(self: Any, offered: list[str]) -> str | None:
         self.note(offered)
         return "b" if "b" in offered else None
@@ -407,7 +407,7 @@ async def test_a_subprotocol_is_chosen(loop_kind: str, tls: Any) -> None:
     assert [each for each in handler.happened if type(each) is list] == [["a", "b", "c"], ["x"], []]
 
 
-async def test_a_subprotocol_that_nobody_offered(loop_kind: str, tls: Any, expect_log: ExpectLog) -> None:
+async def test_subprotocol_without_offer_is_an_error(loop_kind: str, tls: Any, expect_log: ExpectLog) -> None:
     handler = Recorder.new(select_subprotocol=lambda self, offered: "mine")
     with expect_log("tornado.application", "Uncaught exception") as expected:
         assert (await refused(handler, tls)).code == 500
@@ -436,7 +436,7 @@ async def test_compression_options(loop_kind: str, tls: Any, options: Any, expec
         assert client.response.get("Sec-WebSocket-Extensions") == expected
 
 
-async def test_short_messages_under_the_threshold_are_not_compressed(loop_kind: str, tls: Any) -> None:
+async def test_messages_below_the_threshold_are_not_compressed(loop_kind: str, tls: Any) -> None:
     def open_(self: Any) -> None:
         for size in (99, 100):
             self.write_message("x" * size)
@@ -451,17 +451,17 @@ async def test_short_messages_under_the_threshold_are_not_compressed(loop_kind: 
     assert both - plain < 20
 
 
-async def test_a_compression_option_out_of_range(loop_kind: str, tls: Any, expect_log: ExpectLog) -> None:
+async def test_compression_option_out_of_range(loop_kind: str, tls: Any, expect_log: ExpectLog) -> None:
     handler = Recorder.new(get_compression_options=lambda self: {"compression_level": 10})
     with expect_log("tornado.application", "Uncaught exception") as expected:
         assert (await refused(handler, tls)).code == 500
-    assert "-1 to 9, not 10" in str(raised(expected))
+    assert "between -1 and 9, got 10" in str(raised(expected))
 
 
 # -- settings and properties --
 
 
-async def test_settings_are_the_defaults_of_properties(loop_kind: str, tls: Any) -> None:
+async def test_settings_are_defaults_of_properties(loop_kind: str, tls: Any) -> None:
     settings = {
         "websocket_ping_interval": 30,
         "websocket_ping_timeout": 10,
@@ -478,7 +478,7 @@ async def test_settings_are_the_defaults_of_properties(loop_kind: str, tls: Any)
         assert connection.params.write_limit == 7
 
 
-async def test_a_message_just_within_the_limit_and_one_just_over(loop_kind: str, tls: Any) -> None:
+async def test_messages_at_and_over_the_size_limit(loop_kind: str, tls: Any) -> None:
     handler = Recorder.new()
     async with opened(handler, tls=tls, websocket_max_message_size=1000) as client:
         client.send(b"x" * 1000, b"x" * 1001)
@@ -488,7 +488,7 @@ async def test_a_message_just_within_the_limit_and_one_just_over(loop_kind: str,
 
 
 @pytest.mark.parametrize(("options", "code"), [({}, 1000), ({"protection": "public"}, 1009)])
-async def test_the_server_s_limit_on_growth_holds_for_messages(
+async def test_inflation_ratio_of_server_applies_to_messages(
     loop_kind: str, tls: Any, options: dict[str, str], code: int
 ) -> None:
     handler = Recorder.new(get_compression_options=lambda self: {})
@@ -499,13 +499,13 @@ async def test_the_server_s_limit_on_growth_holds_for_messages(
         assert (await client.event()).code == code
 
 
-async def test_a_limit_that_is_none_is_told(loop_kind: str, tls: Any, expect_log: ExpectLog) -> None:
+async def test_invalid_limit_is_reported(loop_kind: str, tls: Any, expect_log: ExpectLog) -> None:
     with expect_log("tornado.application", "Uncaught exception") as expected:
         assert (await refused(Recorder.new(), tls, websocket_max_message_size=0)).code == 500
     assert "websocket_max_message_size must be a positive number of bytes, got 0" in str(raised(expected))
 
 
-async def test_on_message_has_to_be_there(loop_kind: str, tls: Any, expect_log: ExpectLog) -> None:
+async def test_missing_on_message_is_an_error(loop_kind: str, tls: Any, expect_log: ExpectLog) -> None:
     class Silent(WebSocketHandler):
         pass
 
@@ -551,7 +551,7 @@ async def test_origins(loop_kind: str, tls: Any, fields: tuple[str, ...], code: 
     assert ("open" in handler.happened) is (code == 101)
 
 
-async def test_check_origin_may_allow_others(loop_kind: str, tls: Any) -> None:
+async def test_check_origin_may_allow_other_origins(loop_kind: str, tls: Any) -> None:
     handler = Recorder.new(check_origin=_allow)
     assert (await refused(handler, tls, *FIELDS, HOST, "Origin: http://any.example")).code == 101
     assert handler.happened[0] == "http://any.example"
@@ -560,7 +560,7 @@ async def test_check_origin_may_allow_others(loop_kind: str, tls: Any) -> None:
 # -- the protocol object --
 
 
-async def test_a_protocol_of_the_handler_s_own(loop_kind: str, tls: Any) -> None:
+async def test_custom_protocol_class(loop_kind: str, tls: Any) -> None:
     class Loud(WebSocketProtocol13):
         def write_message(self, message: str | bytes, binary: bool = False) -> Any:
             return super().write_message(message.upper(), binary)
@@ -574,7 +574,7 @@ async def test_a_protocol_of_the_handler_s_own(loop_kind: str, tls: Any) -> None
         assert await client.event() == "HELLO"
 
 
-async def test_a_protocol_that_accepts_by_itself(loop_kind: str, tls: Any) -> None:
+async def test_custom_accept_connection(loop_kind: str, tls: Any) -> None:
     class Counting(WebSocketProtocol13):
         accepted = 0
 
@@ -589,7 +589,7 @@ async def test_a_protocol_that_accepts_by_itself(loop_kind: str, tls: Any) -> No
     assert Counting.accepted == 1
 
 
-async def test_no_protocol_is_answered_with_426(loop_kind: str, tls: Any) -> None:
+async def test_missing_protocol_responds_with_426(loop_kind: str, tls: Any) -> None:
     response = await refused(Recorder.new(get_websocket_protocol=lambda self: None), tls)
     assert response.code == 426
     assert response.get("Sec-WebSocket-Version") == "13, 8, 7"

@@ -1,4 +1,4 @@
-"""Against a client by other hands: PyPI's ``websockets``."""
+"""Tests of the server with a client of the PyPI package ``websockets``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What happens by the clock: pings, late pongs, idle compressors."""
+"""Tests of the timers: pings, late pongs and idle compressors."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tornado.websocket import _keepalive, websocket_connect
 pytestmark = pytest.mark.usefixtures("by_the_clock")
 
 
-async def test_pings_come_at_the_interval_while_they_are_answered(clock: FakeClock, tls: Any) -> None:
+async def test_answered_pings_are_sent_at_the_interval(clock: FakeClock, tls: Any) -> None:
     async with opened(
         Recorder.new(), tls=tls, websocket_ping_interval=30, websocket_ping_timeout=10
     ) as client:
@@ -39,7 +39,7 @@ async def test_pings_come_at_the_interval_while_they_are_answered(clock: FakeClo
         assert gaps == pytest.approx([30, 30, 30, 30], rel=0.15)
 
 
-async def test_who_does_not_answer_is_told_and_cut_off(clock: FakeClock, tls: Any) -> None:
+async def test_peer_that_does_not_answer_is_closed(clock: FakeClock, tls: Any) -> None:
     handler = Recorder.new()
     async with opened(handler, tls=tls, websocket_ping_interval=30, websocket_ping_timeout=10) as client:
         assert await client.event() == ws_connection.Ping(b"")
@@ -51,7 +51,7 @@ async def test_who_does_not_answer_is_told_and_cut_off(clock: FakeClock, tls: An
         assert clock.now - begin == pytest.approx(15, rel=0.15)
 
 
-async def test_a_pong_behind_our_close_does_not_put_off_the_end(clock: FakeClock, tls: Any) -> None:
+async def test_pong_after_close_does_not_extend_the_close_timeout(clock: FakeClock, tls: Any) -> None:
     handler = Recorder.new()
     async with opened(handler, tls=tls, websocket_ping_interval=30, websocket_ping_timeout=10) as client:
         assert await client.event() == ws_connection.Ping(b"")
@@ -63,7 +63,7 @@ async def test_a_pong_behind_our_close_does_not_put_off_the_end(clock: FakeClock
         assert clock.now - begin == pytest.approx(5, rel=0.15)
 
 
-async def test_without_a_limit_pings_go_on(clock: FakeClock, tls: Any) -> None:
+async def test_pings_continue_without_a_timeout(clock: FakeClock, tls: Any) -> None:
     async with opened(
         Recorder.new(), tls=tls, websocket_ping_interval=30, websocket_ping_timeout=0
     ) as client:
@@ -71,7 +71,7 @@ async def test_without_a_limit_pings_go_on(clock: FakeClock, tls: Any) -> None:
             assert await client.event() == ws_connection.Ping(b"")
 
 
-async def test_a_pong_that_is_not_read_for_our_own_sake_is_not_late(clock: FakeClock, tls: Any) -> None:
+async def test_pong_behind_a_busy_callback_is_not_late(clock: FakeClock, tls: Any) -> None:
     async def on_message(self: Any, message: str) -> None:
         await asyncio.sleep(100)
         self.note(message)
@@ -89,10 +89,8 @@ async def test_a_pong_that_is_not_read_for_our_own_sake_is_not_late(clock: FakeC
 
 
 @pytest.mark.parametrize("answers", [False, True])
-async def test_who_goes_while_a_callback_takes_its_time_is_noticed(
-    clock: FakeClock, tls: Any, answers: bool
-) -> None:
-    """By a reset, or as no pong comes any more."""
+async def test_disconnect_during_a_callback_is_detected(clock: FakeClock, tls: Any, answers: bool) -> None:
+    """By a reset, or by a missing pong."""
     gate = asyncio.Event()
     handler = Recorder.new(on_message=lambda self, message: gate.wait())
     async with opened(handler, tls=tls, websocket_ping_interval=30, websocket_ping_timeout=10) as client:
@@ -107,8 +105,8 @@ async def test_who_goes_while_a_callback_takes_its_time_is_noticed(
         await turns()
 
 
-async def test_who_sends_more_than_is_read_ahead_is_not_late(clock: FakeClock, tls: Any) -> None:
-    """His pongs stand behind all that; once it is handled they count again."""
+async def test_peer_that_sends_more_than_is_read_ahead_is_not_late(clock: FakeClock, tls: Any) -> None:
+    """Its pongs follow the unread messages. After these have been delivered, pongs are required again."""
     gate = asyncio.Event()
 
     async def on_message(self: Any, message: bytes) -> None:
@@ -129,7 +127,7 @@ async def test_who_sends_more_than_is_read_ahead_is_not_late(clock: FakeClock, t
         assert event == ws_connection.Close(1000, "ping timed out")
 
 
-async def test_a_large_message_that_arrives_slowly_is_a_sign_of_life(clock: FakeClock, tls: Any) -> None:
+async def test_slow_message_counts_as_sign_of_life(clock: FakeClock, tls: Any) -> None:
     handler = Recorder.new()
     async with opened(handler, tls=tls, websocket_ping_interval=30, websocket_ping_timeout=10) as client:
         frame = client.core.message(b"x" * 50, True)
@@ -141,7 +139,7 @@ async def test_a_large_message_that_arrives_slowly_is_a_sign_of_life(clock: Fake
 
 
 @pytest.mark.usefixtures("small_shares")
-async def test_a_peer_that_reads_slowly_is_not_late(clock: FakeClock, tls: Any) -> None:
+async def test_peer_that_reads_slowly_is_not_late(clock: FakeClock, tls: Any) -> None:
     handler = Recorder.new()
     settings = {"websocket_ping_interval": 30, "websocket_ping_timeout": 10, "websocket_write_limit": 100}
     async with opened(handler, tls=tls, **settings) as client:
@@ -158,11 +156,11 @@ async def test_a_peer_that_reads_slowly_is_not_late(clock: FakeClock, tls: Any) 
             connection.periodic_ping()
             seen.append(connection.is_closing())
         assert seen == [False, False, False]
-        connection.periodic_ping()  # nothing was taken since the last look
+        connection.periodic_ping()  # no output was sent since the last check
         assert connection.is_closing()
 
 
-async def test_one_timer_for_all_of_them(clock: FakeClock, tls: Any) -> None:
+async def test_connections_share_one_timer(clock: FakeClock, tls: Any) -> None:
     async with serving(
         web.Application([("/", Recorder.new())], websocket_ping_interval=30), tls=tls
     ) as server:
@@ -178,10 +176,10 @@ async def test_one_timer_for_all_of_them(clock: FakeClock, tls: Any) -> None:
     assert watch.connections == set()
 
 
-async def test_who_is_gone_when_we_close_is_not_watched(
+async def test_connection_lost_by_close_is_not_scheduled(
     clock: FakeClock, tls: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The close frame is what finds out."""
+    """The send of the close frame detects that the peer has disconnected."""
 
     def reset(data: memoryview) -> int:
         raise ConnectionResetError(errno.ECONNRESET, "reset")
@@ -195,8 +193,8 @@ async def test_who_is_gone_when_we_close_is_not_watched(
         assert protocol not in watch_of(asyncio.get_running_loop(), _keepalive._WATCH).connections
 
 
-async def test_connection_lost_by_a_ping_is_not_watched(tls: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A reset that was not noticed yet makes the send of the ping fail."""
+async def test_connection_lost_by_a_ping_is_not_scheduled(tls: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The send of the ping fails because of a reset that was not noticed before."""
     handler = Recorder.new()
 
     def reset(data: memoryview) -> int:
@@ -212,7 +210,7 @@ async def test_connection_lost_by_a_ping_is_not_watched(tls: Any, monkeypatch: p
         await handler.until(("close", None, None))
 
 
-async def test_a_connection_without_pings_is_not_watched(tls: Any) -> None:
+async def test_connection_without_pings_is_not_scheduled(tls: Any) -> None:
     handler = Recorder.new()
     async with opened(handler, tls=tls):
         await handler.until("open")
@@ -221,7 +219,7 @@ async def test_a_connection_without_pings_is_not_watched(tls: Any) -> None:
 
 @contextlib.asynccontextmanager
 async def compressing(tls: Any, **settings: Any) -> AsyncIterator[tuple[Any, Any]]:
-    """A connection that has sent a compressed message: its client and its handler."""
+    """Open a connection that has sent a compressed message; yield its client and its handler."""
     handler = Recorder.new(get_compression_options=lambda self: {})
     async with serving(web.Application([("/", handler)], **settings), tls=tls) as server:
         client = await dial(server, policy=DeflatePolicy())
@@ -236,13 +234,13 @@ def compressor_of(handler: Any) -> Any:
 
 
 @pytest.mark.parametrize("interval", [None, 1, 45, 3600])
-async def test_an_idle_compressor_is_given_back(clock: FakeClock, tls: Any, interval: float | None) -> None:
-    """After a minute without a message, at the next look: those are a minute apart, however often or seldom
-    pings come, which are no messages.
+async def test_idle_compressor_is_released(clock: FakeClock, tls: Any, interval: float | None) -> None:
+    """It is released at the first check after a minute without a message. Checks are a minute apart,
+    independent of pings.
     """
     settings = {"websocket_ping_interval": interval, "websocket_ping_timeout": 0}
     async with compressing(tls, **settings) as (client, handler):
-        # What is sent meanwhile begins another minute.
+        # A message sent now starts another minute.
         await asyncio.sleep(40)
         handler.write_message("b")
         sent = clock.now
@@ -256,7 +254,7 @@ async def test_an_idle_compressor_is_given_back(clock: FakeClock, tls: Any, inte
             assert event in ("b", ws_connection.Ping(b""))
 
 
-async def test_a_look_at_the_compressor_does_not_put_off_a_ping(clock: FakeClock, tls: Any) -> None:
+async def test_check_of_compressor_does_not_delay_a_ping(clock: FakeClock, tls: Any) -> None:
     async with compressing(tls, websocket_ping_interval=150, websocket_ping_timeout=100) as (client, _):
         begin = clock.now
         for number in range(1, 4):
@@ -270,7 +268,7 @@ async def test_a_look_at_the_compressor_does_not_put_off_a_ping(clock: FakeClock
         assert clock.now - begin == pytest.approx(100, rel=0.1)
 
 
-async def test_nobody_looks_at_the_compressor_of_a_closed_connection(tls: Any) -> None:
+async def test_compressor_of_closed_connection_is_not_checked(tls: Any) -> None:
     async with compressing(tls, websocket_ping_interval=30) as (_, handler):
         watch = watch_of(asyncio.get_running_loop(), _keepalive._WATCH)
         protocol = handler.ws_connection
@@ -279,7 +277,7 @@ async def test_nobody_looks_at_the_compressor_of_a_closed_connection(tls: Any) -
         assert watch.connections == set()
 
 
-async def test_a_program_may_ask_for_pings_that_are_not_wanted(tls: Any) -> None:
+async def test_start_pinging_without_an_interval_does_nothing(tls: Any) -> None:
     async with compressing(tls) as (_, handler):
         protocol = handler.ws_connection
         protocol.periodic_ping()
@@ -287,7 +285,7 @@ async def test_a_program_may_ask_for_pings_that_are_not_wanted(tls: Any) -> None
         assert protocol not in watch_of(asyncio.get_running_loop(), _keepalive._WATCH).connections
 
 
-async def test_a_compressor_that_is_used_is_kept(clock: FakeClock, tls: Any) -> None:
+async def test_compressor_in_use_is_kept(clock: FakeClock, tls: Any) -> None:
     async with compressing(tls, websocket_ping_interval=1, websocket_ping_timeout=0) as (_, handler):
         compressor = compressor_of(handler)
         for _ in range(5):
@@ -296,7 +294,7 @@ async def test_a_compressor_that_is_used_is_kept(clock: FakeClock, tls: Any) -> 
             assert compressor_of(handler) is compressor
 
 
-async def test_a_program_may_say_twice_that_a_connection_is_open(tls: Any) -> None:
+async def test_start_pinging_twice(tls: Any) -> None:
     async with compressing(tls) as (_, handler):
         watch = watch_of(asyncio.get_running_loop(), _keepalive._WATCH)
         protocol = handler.ws_connection

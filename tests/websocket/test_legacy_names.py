@@ -1,4 +1,4 @@
-"""Names of a client's WebSocket that Tornado's inherits from its HTTP client."""
+"""Tests of the names that Tornado's client connection inherits from its HTTP client."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Masks of a client's frames."""
+"""Tests of the masking keys for frames of clients."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import pytest
 from tornado.websocket import _masking_keys
 
 
-def test_no_mask_comes_twice_from_the_system(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each is four bytes of what the system gave, in no other mask."""
+def test_keys_do_not_share_random_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each key consists of four random bytes that no other key uses."""
     given = []
 
     def urandom(size: int) -> bytes:
@@ -28,7 +28,7 @@ def test_no_mask_comes_twice_from_the_system(monkeypatch: pytest.MonkeyPatch) ->
     assert _masking_keys._masks == []
 
 
-def test_a_child_does_not_use_its_parents_masks() -> None:
+def test_child_process_does_not_use_keys_of_its_parent() -> None:
     program = """
 import os
 from tornado.websocket import _masking_keys

@@ -1,4 +1,4 @@
-"""`MessageQueue`: order, bounds, the end."""
+"""Tests of `MessageQueue`: order, limits and the end."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ async def test_messages_in_order() -> None:
 
 
 async def test_readers_in_order() -> None:
-    """One that was cancelled takes no message."""
+    """A cancelled reader receives no message."""
     messages = queue()
     readers = [messages.get() for _ in range(3)]
     readers[1].cancel()
@@ -31,7 +31,7 @@ async def test_readers_in_order() -> None:
     assert [await readers[0], await readers[2], await messages.get()] == ["a", "b", "c"]
 
 
-async def test_the_bound_on_their_number() -> None:
+async def test_limit_on_the_number_of_messages() -> None:
     messages = queue()
     for _ in range(MAX_MESSAGES - 1):
         assert messages.put("") is None
@@ -45,7 +45,7 @@ async def test_the_bound_on_their_number() -> None:
     assert len(messages) == MAX_MESSAGES - 1
 
 
-async def test_the_bound_on_their_size() -> None:
+async def test_limit_on_the_size_of_messages() -> None:
     messages = queue()
     assert messages.put("x" * (MAX_SIZE - 1)) is None
     room = messages.put(b"x")
@@ -53,14 +53,14 @@ async def test_the_bound_on_their_size() -> None:
     assert not room.done()
     await messages.get()
     assert room.done()
-    # Anything fits into an empty queue, and nothing beside it.
+    # An empty queue accepts a message of any size, and is then full.
     await messages.get()
     room = messages.put("x" * MAX_SIZE)
     assert room is not None
     assert len(messages) == 1
 
 
-async def test_the_end() -> None:
+async def test_end() -> None:
     messages = queue()
     waiting = messages.get()
     given_up = messages.get()
@@ -75,7 +75,7 @@ async def test_the_end() -> None:
 
 
 async def test_excess_is_discarded() -> None:
-    """Then nobody is made to wait."""
+    """The producer then never waits."""
     messages = queue()
     for number in range(MAX_MESSAGES):
         room = messages.put(str(number))
@@ -89,7 +89,7 @@ async def test_excess_is_discarded() -> None:
     assert len(messages) == MAX_MESSAGES
 
 
-async def test_who_made_room_may_have_been_cancelled() -> None:
+async def test_waiting_producer_may_be_cancelled() -> None:
     messages = queue()
     for _ in range(MAX_MESSAGES):
         room = messages.put("")
@@ -99,8 +99,10 @@ async def test_who_made_room_may_have_been_cancelled() -> None:
     await turns()
 
 
-async def test_readers_that_were_cancelled_are_not_kept() -> None:
-    """Neither those of who polls, nor those that are replaced one by one; the others keep their order."""
+async def test_cancelled_readers_are_removed() -> None:
+    """Neither the readers of a program that polls nor readers replaced one by one accumulate; the others
+    keep their order.
+    """
     messages = queue()
     first = messages.get()
     previous = messages.get()

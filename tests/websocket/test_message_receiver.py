@@ -1,5 +1,5 @@
-"""What comes of a connection is given to its owner in order; behind a real server, plain and over TLS, on
-both kinds of loop.
+"""Tests of the delivery of events to handlers, with a real server over TCP and TLS, on both kinds of event
+loop.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ GONE = ("close", None, None)
 
 
 class Turns:
-    """Counts the loop's turns, for as long as its block lasts."""
+    """A context manager that counts the iterations of the event loop."""
 
     def __init__(self) -> None:
         self.count = -1
@@ -48,10 +48,10 @@ class Turns:
         self._handle = self._loop.call_soon(self._next)
 
 
-# -- order, and who waits for whom --
+# -- order and waiting --
 
 
-async def test_messages_wait_for_a_coroutine_in_their_order(loop_kind: str, tls: Any) -> None:
+async def test_messages_wait_for_a_coroutine_in_order(loop_kind: str, tls: Any) -> None:
     gates = {name: asyncio.Event() for name in "abc"}
 
     async def on_message(self: Any, message: str) -> None:
@@ -73,7 +73,7 @@ async def test_messages_wait_for_a_coroutine_in_their_order(loop_kind: str, tls:
     assert handler.happened[1:7] == [f"{what} {name}" for name in "abc" for what in ("begin", "end")]
 
 
-async def test_messages_wait_for_an_asynchronous_open_that_may_send(loop_kind: str, tls: Any) -> None:
+async def test_messages_wait_for_an_async_open_that_sends(loop_kind: str, tls: Any) -> None:
     gate = asyncio.Event()
 
     async def open_(self: Any) -> None:
@@ -94,7 +94,7 @@ async def test_messages_wait_for_an_asynchronous_open_that_may_send(loop_kind: s
     assert handler.happened[:4] == ["open", "opened", "early", "late"]
 
 
-async def test_a_coroutine_that_does_not_wait_costs_no_turn_of_the_loop(loop_kind: str, tls: Any) -> None:
+async def test_coroutine_without_suspension_takes_no_loop_iteration(loop_kind: str, tls: Any) -> None:
     async def on_message(self: Any, message: str) -> None:
         self.note(message)
         await self.write_message(message)
@@ -107,7 +107,7 @@ async def test_a_coroutine_that_does_not_wait_costs_no_turn_of_the_loop(loop_kin
         assert [await client.event() for _ in range(3)] == list("abc")
 
 
-async def test_a_returned_future_is_waited_for(loop_kind: str, tls: Any) -> None:
+async def test_returned_future_is_awaited(loop_kind: str, tls: Any) -> None:
     future: asyncio.Future[None] = asyncio.Future()
 
     def on_message(self: Any, message: str) -> Any:
@@ -124,7 +124,7 @@ async def test_a_returned_future_is_waited_for(loop_kind: str, tls: Any) -> None
         await handler.until("b")
 
 
-async def test_answers_to_what_waited_leave_in_one_send(
+async def test_replies_to_waiting_messages_leave_in_one_send(
     loop_kind: str, tls: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gate = asyncio.Event()
@@ -146,7 +146,7 @@ async def test_answers_to_what_waited_leave_in_one_send(
     assert b"\x81\x01a\x81\x01b\x81\x01c" in [data for _, data in sent]
 
 
-async def test_what_a_program_hands_on_itself_arrives(loop_kind: str, tls: Any) -> None:
+async def test_messages_passed_to_handle_message_are_delivered(loop_kind: str, tls: Any) -> None:
     handler = Recorder.new()
     async with opened(handler, tls=tls):
         await handler.until("open")
@@ -156,7 +156,7 @@ async def test_what_a_program_hands_on_itself_arrives(loop_kind: str, tls: Any) 
     assert handler.happened[1:3] == ["grüße", b"\xff"]
 
 
-async def test_tasks_answer_what_came_before_a_fault(loop_kind: str, tls: Any) -> None:
+async def test_tasks_reply_to_messages_before_an_error(loop_kind: str, tls: Any) -> None:
     messages: asyncio.Queue[Any] = asyncio.Queue()
     handler = Recorder.new(on_message=lambda self, message: messages.put_nowait((self, message)))
 
@@ -174,10 +174,10 @@ async def test_tasks_answer_what_came_before_a_fault(loop_kind: str, tls: Any) -
     answering.cancel()
 
 
-# -- turns --
+# -- fairness --
 
 
-async def test_many_messages_at_once_leave_the_loop_its_turns(loop_kind: str, tls: Any) -> None:
+async def test_many_messages_take_several_loop_iterations(loop_kind: str, tls: Any) -> None:
     with Turns() as loop:
         handler = Recorder.new(on_message=lambda self, message: self.note((message, loop.count)))
         async with opened(handler, tls=tls) as client:
@@ -188,7 +188,7 @@ async def test_many_messages_at_once_leave_the_loop_its_turns(loop_kind: str, tl
 
 
 @pytest.mark.parametrize("what", ["waits", "fills", "aborts"])
-async def test_the_last_one_of_a_turn_may_stop_the_next_turn(loop_kind: str, tls: Any, what: str) -> None:
+async def test_last_message_of_a_batch_may_block_the_next_batch(loop_kind: str, tls: Any, what: str) -> None:
     gate = asyncio.Event()
 
     def on_message(self: Any, message: bytes) -> Any:
@@ -215,8 +215,8 @@ async def test_the_last_one_of_a_turn_may_stop_the_next_turn(loop_kind: str, tls
     assert handler.happened.count(b"x") == _message_receiver.BATCH - 1
 
 
-async def test_a_message_that_inflates_to_much_leaves_the_loop_its_turns(loop_kind: str, tls: Any) -> None:
-    """Between two that stand on either side of it in one piece."""
+async def test_large_compressed_message_takes_several_loop_iterations(loop_kind: str, tls: Any) -> None:
+    """The messages before and after it arrive in the same piece."""
     with Turns() as loop:
         handler = Recorder.new(
             get_compression_options=lambda self: {},
@@ -237,7 +237,7 @@ async def test_a_message_that_inflates_to_much_leaves_the_loop_its_turns(loop_ki
 
 
 class Slow(Recorder):
-    """Does not return from a message before `gate` is set, and says how far it has come."""
+    """A handler whose `on_message` waits for `gate` and records its progress."""
 
     gate: asyncio.Event
 
@@ -252,7 +252,7 @@ class Slow(Recorder):
 
 
 async def read_ahead(connection: Any, size: int) -> int:
-    """Wait until the server reads no more, or has read `size` bytes: how many it has."""
+    """Wait until the server has paused reading or has read `size` bytes; return the number of bytes read."""
     while not connection.stream._paused and connection._wire_bytes_in < size:
         await asyncio.sleep(0)
     read: int = connection._wire_bytes_in
@@ -260,8 +260,8 @@ async def read_ahead(connection: Any, size: int) -> int:
 
 
 @pytest.mark.parametrize("size", [1000, 100_000])
-async def test_reading_ahead_of_a_callback_is_bounded(loop_kind: str, tls: Any, size: int) -> None:
-    """Of 10 MB for who does not return less than 1 MB is read; all of it comes afterwards, in order."""
+async def test_read_ahead_during_a_callback_is_bounded(loop_kind: str, tls: Any, size: int) -> None:
+    """Of 10 MB, less than 1 MB is read while the callback waits. All messages are delivered later."""
     messages = [str(number).ljust(size, ".") for number in range(10_000_000 // size)]
     handler = Slow.new()
     async with opened(handler, tls=tls) as client:
@@ -275,7 +275,7 @@ async def test_reading_ahead_of_a_callback_is_bounded(loop_kind: str, tls: Any, 
     assert [each for each in handler.happened if each != "done"] == ["open", *messages, ("close", 1000, None)]
 
 
-async def test_messages_that_are_tiny_count_for_more_than_their_size(loop_kind: str, tls: Any) -> None:
+async def test_tiny_messages_count_with_a_fixed_cost(loop_kind: str, tls: Any) -> None:
     handler = Slow.new()
     frames = masked(FIN | Opcode.TEXT, b"x") * 40_000
     async with opened(handler, tls=tls) as client:
@@ -292,8 +292,8 @@ async def test_messages_that_are_tiny_count_for_more_than_their_size(loop_kind: 
     assert handler.happened.count("x") == 40_000
 
 
-async def test_reading_goes_on_when_half_of_what_was_read_ahead_is_handled(loop_kind: str, tls: Any) -> None:
-    """Not before: each message would cost a receive, and a round of the loop's sockets."""
+async def test_reading_resumes_when_half_of_the_backlog_is_delivered(loop_kind: str, tls: Any) -> None:
+    """Earlier reading would cost a system call and a loop iteration for each message."""
     count, begun, permits = 12, 0, asyncio.Semaphore(0)
 
     async def on_message(self: Any, message: bytes) -> None:
@@ -314,7 +314,7 @@ async def test_reading_goes_on_when_half_of_what_was_read_ahead_is_handled(loop_
             permits.release()
             await handler.until(begun + 1)
             await turns(5)
-        assert 1 < begun <= waiting  # of those and the first
+        assert 1 < begun <= waiting  # of these and the first message
         for _ in range(count):
             permits.release()
         client.close(1000)
@@ -322,7 +322,7 @@ async def test_reading_goes_on_when_half_of_what_was_read_ahead_is_handled(loop_
     assert begun == count
 
 
-async def test_nothing_is_read_while_something_is_to_be_decompressed(loop_kind: str, tls: Any) -> None:
+async def test_reading_pauses_during_decompression(loop_kind: str, tls: Any) -> None:
     permits = asyncio.Semaphore(0)
 
     async def on_message(self: Any, message: str) -> None:
@@ -347,19 +347,19 @@ async def test_nothing_is_read_while_something_is_to_be_decompressed(loop_kind: 
         permits.release()
 
 
-# -- who goes meanwhile --
+# -- disconnects during a callback --
 
 GOING = {"by an end": Client.leave, "by a reset": Client.drop}
-#: The frame that each callback is called for.
+#: The opcode of the frame for which each callback is called.
 CALLING = {"on_message": Opcode.TEXT, "on_ping": Opcode.PING, "on_pong": Opcode.PONG}
 
 
 @pytest.mark.parametrize("going", GOING)
 @pytest.mark.parametrize("method", CALLING)
-async def test_who_goes_while_a_callback_takes_its_time_is_noticed_at_once(
+async def test_disconnect_during_a_callback_is_noticed_immediately(
     loop_kind: str, tls: Any, method: str, going: str
 ) -> None:
-    """Without pings; and it is no news to the program that it cannot send any more."""
+    """Pings are not needed for that. The `WebSocketClosedError` of the callback is not logged."""
     gate = asyncio.Event()
 
     async def callback(self: Any, *args: Any) -> None:
@@ -383,7 +383,7 @@ async def test_who_goes_while_a_callback_takes_its_time_is_noticed_at_once(
 
 @pytest.mark.parametrize("going", GOING)
 async def test_on_close_waits_for_open(loop_kind: str, tls: Any, going: str) -> None:
-    """Jupyter's `on_close` gives back what its `open` is still about to take; who awaits the end need not."""
+    """Jupyter releases in `on_close` what it acquires in `open`. `wait_closed` does not wait for `open`."""
     gate = asyncio.Event()
     connections: list[Any] = []
 
@@ -406,7 +406,7 @@ async def test_on_close_waits_for_open(loop_kind: str, tls: Any, going: str) -> 
     assert connections[0]._opening is None
 
 
-async def test_an_open_that_nobody_else_holds_ends_all_the_same(loop_kind: str, tls: Any) -> None:
+async def test_open_without_other_references_is_not_garbage_collected(loop_kind: str, tls: Any) -> None:
     gates: list[Any] = []
 
     async def open_(self: Any) -> None:
@@ -428,8 +428,8 @@ async def test_an_open_that_nobody_else_holds_ends_all_the_same(loop_kind: str, 
 
 
 @pytest.mark.parametrize("method", ["open", "on_message"])
-async def test_a_callback_that_goes_on_in_a_thread(loop_kind: str, tls: Any, method: str) -> None:
-    """What comes of it is told in the loop's."""
+async def test_callback_that_returns_a_future_of_a_thread(loop_kind: str, tls: Any, method: str) -> None:
+    """`on_close` is called in the thread of the event loop."""
     threads = []
     gate = threading.Event()
 
@@ -450,7 +450,7 @@ async def test_a_callback_that_goes_on_in_a_thread(loop_kind: str, tls: Any, met
     assert threads == [threading.main_thread()]
 
 
-async def test_on_close_comes_behind_an_open_that_fails(
+async def test_on_close_is_called_after_a_failed_open(
     loop_kind: str, tls: Any, expect_log: ExpectLog
 ) -> None:
     gate = asyncio.Event()
@@ -471,9 +471,7 @@ async def test_on_close_comes_behind_an_open_that_fails(
     assert handler.happened == ["begin", GONE]
 
 
-async def test_an_error_behind_the_end_is_logged_all_the_same(
-    loop_kind: str, tls: Any, expect_log: ExpectLog
-) -> None:
+async def test_exception_after_the_end_is_logged(loop_kind: str, tls: Any, expect_log: ExpectLog) -> None:
     gate = asyncio.Event()
 
     async def on_message(self: Any, message: str) -> None:
@@ -493,7 +491,7 @@ async def test_an_error_behind_the_end_is_logged_all_the_same(
     assert isinstance(raised(expected), ValueError)
 
 
-async def test_an_end_is_not_noticed_ahead_of_what_came_before_it(loop_kind: str, tls: Any) -> None:
+async def test_end_of_input_is_processed_after_earlier_messages(loop_kind: str, tls: Any) -> None:
     handler = Slow.new()
     async with opened(handler, tls=tls) as client:
         client.send("a", "b", "c")
@@ -506,9 +504,7 @@ async def test_an_end_is_not_noticed_ahead_of_what_came_before_it(loop_kind: str
     assert handler.happened == ["open", "a", "done", "b", "done", "c", "done", GONE]
 
 
-async def test_who_closes_while_a_callback_takes_its_time_is_answered_behind_it(
-    loop_kind: str, tls: Any
-) -> None:
+async def test_close_frame_is_answered_after_earlier_messages(loop_kind: str, tls: Any) -> None:
     handler = Slow.new()
     async with opened(handler, tls=tls) as client:
         client.send("a")
@@ -522,10 +518,10 @@ async def test_who_closes_while_a_callback_takes_its_time_is_answered_behind_it(
 
 
 @pytest.mark.parametrize("in_one_piece", [False, True])
-async def test_the_code_of_who_closed_and_was_reset_before_its_turn_came(
-    loop_kind: str, in_one_piece: bool
-) -> None:
-    """Only on a plain connection: Python's TLS takes a reset for an end, which waits for its turn as well."""
+async def test_close_code_is_kept_if_a_reset_follows(loop_kind: str, in_one_piece: bool) -> None:
+    """Only on a plain connection: Python's TLS treats a reset as an end of input, which is processed in
+    order.
+    """
     handler = Slow.new()
     async with opened(handler) as client:
         message, close = client.core.message("a", False), client.core.close(4001, "bye")
@@ -546,10 +542,10 @@ async def test_the_code_of_who_closed_and_was_reset_before_its_turn_came(
     assert handler.happened == ["open", "a", ("close", 4001, "bye"), "done"]
 
 
-# -- behind our own close --
+# -- after the close frame of this side --
 
 
-async def test_how_much_is_read_behind_our_close_is_bounded(loop_kind: str, tls: Any) -> None:
+async def test_read_ahead_after_close_is_bounded(loop_kind: str, tls: Any) -> None:
     gate = asyncio.Event()
 
     async def on_message(self: Any, message: str) -> None:
@@ -572,7 +568,7 @@ async def test_how_much_is_read_behind_our_close_is_bounded(loop_kind: str, tls:
 
 
 @pytest.mark.parametrize("ending", ["close", "eof"])
-async def test_what_comes_behind_our_close_waits_for_a_callback(loop_kind: str, ending: str) -> None:
+async def test_messages_after_close_wait_for_a_callback(loop_kind: str, ending: str) -> None:
     gate = asyncio.Event()
 
     async def on_message(self: Any, message: str) -> None:
@@ -597,10 +593,8 @@ async def test_what_comes_behind_our_close_waits_for_a_callback(loop_kind: str, 
     assert handler.happened[:4] == ["open", "a", "b", "c"]
 
 
-async def test_the_answer_to_our_close_is_read_while_a_callback_takes_its_time(
-    by_the_clock: FakeClock, tls: Any
-) -> None:
-    """Its code is told, also where the callback outlasts the five seconds."""
+async def test_close_frame_of_peer_is_read_during_a_callback(by_the_clock: FakeClock, tls: Any) -> None:
+    """The close code is reported even if the callback takes longer than five seconds."""
     gate = asyncio.Event()
 
     async def on_message(self: Any, message: str) -> None:
@@ -643,12 +637,12 @@ async def test_callbacks_share_a_context(loop_kind: str, tls: Any) -> None:
     assert VARIABLE.get("unset") == "unset"
 
 
-# -- what callbacks raise --
+# -- exceptions in callbacks --
 
 
 @pytest.mark.parametrize("kind", ["plain", "async", "later"])
 @pytest.mark.parametrize("method", ["open", "on_message", "on_ping", "on_pong"])
-async def test_an_exception_ends_the_connection(
+async def test_exception_closes_the_connection(
     loop_kind: str, tls: Any, kind: str, method: str, expect_log: ExpectLog
 ) -> None:
     def plain(self: Any, *args: Any) -> None:
@@ -671,8 +665,8 @@ async def test_an_exception_ends_the_connection(
     assert "b" not in handler.happened
 
 
-async def test_an_exception_of_a_task_leaves_no_cycle(loop_kind: str, tls: Any) -> None:
-    """The handler goes with its connection, not with the next collection."""
+async def test_exception_of_task_leaves_no_reference_cycle(loop_kind: str, tls: Any) -> None:
+    """The handler is released with its connection, without a garbage collection."""
     references: list[Any] = []
 
     class Failing(WebSocketHandler):
@@ -682,7 +676,7 @@ async def test_an_exception_of_a_task_leaves_no_cycle(loop_kind: str, tls: Any) 
             raise ValueError("on purpose")
 
         def log_exception(self, *info: Any) -> None:
-            """A record of the log would keep the traceback."""
+            """Return without logging: a log record would keep the traceback."""
 
     async with serving(web.Application([("/", Failing)]), tls=tls) as server:
         with no_collection():
@@ -694,8 +688,10 @@ async def test_an_exception_of_a_task_leaves_no_cycle(loop_kind: str, tls: Any) 
 
 
 @pytest.mark.parametrize("kind", ["plain", "async", "later"])
-async def test_an_answer_behind_our_close_does_not_break_it(loop_kind: str, tls: Any, kind: str) -> None:
-    """The program could not know that another message would come; neither an error, nor an end of 1006."""
+async def test_reply_after_close_does_not_fail_the_connection(loop_kind: str, tls: Any, kind: str) -> None:
+    """The program could not know that another message would arrive. The `WebSocketClosedError` is not
+    logged, and the connection does not end with 1006.
+    """
 
     def answer(self: Any, message: str) -> None:
         self.note(message)
@@ -719,10 +715,10 @@ async def test_an_answer_behind_our_close_does_not_break_it(loop_kind: str, tls:
     assert handler.happened == ["open", "a", "b", "c", ("close", 4000, None)]
 
 
-async def test_that_another_connection_is_closed_is_an_exception_like_any_other(
+async def test_closed_error_of_another_connection_is_logged(
     loop_kind: str, tls: Any, expect_log: ExpectLog
 ) -> None:
-    """It is no news only where the callback's own connection is."""
+    """The error is ignored only if the connection of the callback itself is closed."""
     handlers: list[Any] = []
 
     def open_(self: Any) -> None:
@@ -741,9 +737,7 @@ async def test_that_another_connection_is_closed_is_an_exception_like_any_other(
     assert isinstance(raised(expected), WebSocketClosedError)
 
 
-async def test_an_exception_in_log_exception_is_logged(
-    loop_kind: str, tls: Any, expect_log: ExpectLog
-) -> None:
+async def test_exception_in_log_exception_is_logged(loop_kind: str, tls: Any, expect_log: ExpectLog) -> None:
     def fail(self: Any, *args: Any) -> None:
         raise ValueError("on purpose")
 
@@ -755,7 +749,7 @@ async def test_an_exception_in_log_exception_is_logged(
 
 
 @pytest.mark.parametrize("kind", ["plain", "awaits", "returns"])
-async def test_what_was_cancelled_elsewhere_is_an_exception_like_any_other(
+async def test_awaited_cancelled_future_is_an_exception(
     loop_kind: str, tls: Any, kind: str, expect_log: ExpectLog
 ) -> None:
     cancelled: asyncio.Future[None] = asyncio.Future()
@@ -777,7 +771,7 @@ async def test_what_was_cancelled_elsewhere_is_an_exception_like_any_other(
     assert isinstance(raised(expected), asyncio.CancelledError)
 
 
-async def test_a_cancelled_callback_ends_the_connection_without_a_word(loop_kind: str, tls: Any) -> None:
+async def test_cancelled_callback_closes_without_close_frame(loop_kind: str, tls: Any) -> None:
     async def on_message(self: Any, message: str) -> None:
         task = asyncio.current_task()
         assert task is not None
@@ -790,7 +784,7 @@ async def test_a_cancelled_callback_ends_the_connection_without_a_word(loop_kind
         assert await client.event() is END
 
 
-async def test_a_message_of_a_gone_peer_is_not_delivered_behind_the_end(loop_kind: str, tls: Any) -> None:
+async def test_waiting_messages_are_not_delivered_after_the_end(loop_kind: str, tls: Any) -> None:
     gate = asyncio.Event()
 
     async def on_message(self: Any, message: str) -> None:
@@ -804,7 +798,7 @@ async def test_a_message_of_a_gone_peer_is_not_delivered_behind_the_end(loop_kin
         connection = handler.latest.ws_connection
         connection._abort()
         await handler.until(GONE)
-        assert connection._backlog == []  # nobody keeps it as long as the callback may take
+        assert connection._backlog == []  # released although the callback still runs
         gate.set()
         await turns(5)
     assert handler.happened == ["open", "a", GONE]

@@ -1,4 +1,4 @@
-"""`WebSocketProtocol13` behind a real server, over TCP and TLS, on both kinds of loop."""
+"""Tests of `WebSocketProtocol13` with a real server over TCP and TLS, on both kinds of event loop."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ from tornado.websocket import WebSocketClosedError, WebSocketHandler, _protocol
 # -- messages --
 
 
-async def test_an_echo_of_text_and_bytes(loop_kind: str, tls: Any) -> None:
+async def test_echo_of_text_and_bytes(loop_kind: str, tls: Any) -> None:
     async with opened(Echo, tls=tls) as client:
         client.send("a", b"\xff", "é" * 70_000)
         assert [await client.event() for _ in range(3)] == ["a", b"\xff", "é" * 70_000]
 
 
-async def test_a_message_in_one_piece_with_the_handshake_is_not_lost(loop_kind: str, tls: Any) -> None:
+async def test_message_in_one_piece_with_the_handshake(loop_kind: str, tls: Any) -> None:
     async with serving(web.Application([("/", Echo)]), tls=tls) as server:
         client = await dial(server, first=("early", b"bird"))
         assert [await client.event(), await client.event()] == ["early", b"bird"]
 
 
-async def test_byte_by_byte(loop_kind: str, tls: Any) -> None:
+async def test_input_byte_by_byte(loop_kind: str, tls: Any) -> None:
     async with opened(Echo, tls=tls) as client:
         for byte in masked(FIN | Opcode.TEXT, "grüße".encode()):
             client.raw(bytes([byte]))
@@ -44,7 +44,7 @@ async def test_byte_by_byte(loop_kind: str, tls: Any) -> None:
         assert await client.event() == "grüße"
 
 
-async def test_all_answers_to_one_chunk_leave_in_one_send(
+async def test_replies_to_one_chunk_leave_in_one_send(
     loop_kind: str, tls: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with opened(Recorder.new(on_message=Echo.on_message), tls=tls) as client:
@@ -66,7 +66,7 @@ async def test_fragments_with_a_ping_between(loop_kind: str, tls: Any) -> None:
     assert handler.happened[:3] == ["open", ("ping", b"p"), "one message"]
 
 
-async def test_the_counters(loop_kind: str, tls: Any) -> None:
+async def test_byte_counters(loop_kind: str, tls: Any) -> None:
     handler = Recorder.new()
     async with opened(handler, tls=tls) as client:
         client.send("é", b"12")
@@ -77,7 +77,7 @@ async def test_the_counters(loop_kind: str, tls: Any) -> None:
         assert (protocol._message_bytes_out, protocol._wire_bytes_out) == (2, 2 + 2)
 
 
-async def test_compression_both_ways(loop_kind: str, tls: Any) -> None:
+async def test_compression_in_both_directions(loop_kind: str, tls: Any) -> None:
     class Compressing(Echo):
         def get_compression_options(self) -> dict[str, Any]:
             return {"compression_level": 9, "mem_level": 5}
@@ -92,7 +92,7 @@ async def test_compression_both_ways(loop_kind: str, tls: Any) -> None:
 # -- flow control --
 
 
-async def test_an_echo_to_who_never_reads_is_bounded(loop_kind: str, tls: Any) -> None:
+async def test_replies_to_peer_that_never_reads_are_bounded(loop_kind: str, tls: Any) -> None:
     handler = Recorder.new(on_message=Echo.on_message)
     async with opened(handler, tls=tls, websocket_write_limit=200_000) as client:
         client.stop_reading()
@@ -111,8 +111,10 @@ async def test_an_echo_to_who_never_reads_is_bounded(loop_kind: str, tls: Any) -
 
 
 @pytest.mark.usefixtures("small_shares")
-async def test_a_write_waits_while_too_much_does(loop_kind: str, tls: Any) -> None:
-    """All that wait are done once the peer has taken all but half of the limit, and it is read again."""
+async def test_writes_wait_above_the_write_limit(loop_kind: str, tls: Any) -> None:
+    """All waiting Futures are done when at most half of the limit waits. Messages are still delivered,
+    because no callback has sent the output.
+    """
     limit, size = 4_000_000, 10_000_000
     waiting: dict[str, int] = {}
 
@@ -135,7 +137,7 @@ async def test_a_write_waits_while_too_much_does(loop_kind: str, tls: Any) -> No
                 lambda done, name=name: waiting.update({name: stream._pending_output})  # type: ignore[misc]
             )
         client.send("message")
-        await handler.until("message")  # which is no reason for it to wait, as no callback has sent all this
+        await handler.until("message")  # delivered, because no callback has sent the output
         assert (big.done(), last.done(), list(waiting)) == (False, False, ["message"])
         client.read_on()
         assert [len(await client.event()) for _ in range(4)] == [5, size, 4, 8]
@@ -143,14 +145,16 @@ async def test_a_write_waits_while_too_much_does(loop_kind: str, tls: Any) -> No
         await last
         await handler.until("message")
         assert sender.write_message("small").done()
-    # A turn or two of the loop later.
+    # Measured one or two loop iterations later.
     for name in ("big", "last"):
         assert limit // 4 < waiting[name] <= limit // 2, waiting
 
 
 @pytest.mark.usefixtures("small_shares")
-async def test_a_burst_of_writes_waits_until_half_the_limit_waits(loop_kind: str, tls: Any) -> None:
-    """However much was sent since it was reached: else who awaits each message would send without a bound."""
+async def test_burst_of_writes_waits_until_half_of_the_limit(loop_kind: str, tls: Any) -> None:
+    """Output sent after the limit was reached counts, too. Otherwise a program that awaits each message
+    could send without bounds.
+    """
     limit, size, left = 2_000_000, 1_000_000, []
     handler = Recorder.new()
     async with opened(handler, tls=tls, websocket_write_limit=limit) as client:
@@ -161,7 +165,7 @@ async def test_a_burst_of_writes_waits_until_half_the_limit_waits(loop_kind: str
             written = handler.latest.write_message(b"x" * size, binary=True)
             if not written.done():
                 written.add_done_callback(lambda _: left.append(stream._pending_output))
-                assert len(stream._write_futures) == 1  # one for all of them
+                assert len(stream._write_futures) == 1  # one Future for all of them
         client.read_on()
         for _ in range(20):
             assert len(await client.event()) == size
@@ -170,8 +174,8 @@ async def test_a_burst_of_writes_waits_until_half_the_limit_waits(loop_kind: str
     assert max(left) <= limit // 2
 
 
-async def test_what_was_collected_is_offered_before_it_counts(loop_kind: str, tls: Any) -> None:
-    """A callback may send more than the limit, as long as the peer takes it."""
+async def test_collected_output_is_flushed_before_it_counts(loop_kind: str, tls: Any) -> None:
+    """A callback may send more than the limit if the peer reads it."""
 
     def on_message(self: Any, message: str) -> None:
         self.note([self.write_message("x" * 600).done() for _ in range(5)])
@@ -183,8 +187,8 @@ async def test_what_was_collected_is_offered_before_it_counts(loop_kind: str, tl
     assert handler.happened[1] == [True] * 5
 
 
-async def test_there_is_room_at_the_limit(loop_kind: str, tls: Any) -> None:
-    """As soon as there is no more than that."""
+async def test_write_limit_is_inclusive(loop_kind: str, tls: Any) -> None:
+    """Writes wait only above the limit."""
     handler = Recorder.new()
     async with opened(handler, tls=tls) as client:
         await handler.until("open")
@@ -201,8 +205,8 @@ async def test_there_is_room_at_the_limit(loop_kind: str, tls: Any) -> None:
 
 
 @pytest.mark.parametrize("by", ["the peer", "us"])
-async def test_a_write_that_waits_fails_with_the_connection(loop_kind: str, tls: Any, by: str) -> None:
-    """Who does not look at its Future is not told."""
+async def test_waiting_write_fails_when_connection_is_lost(loop_kind: str, tls: Any, by: str) -> None:
+    """The exception of a Future that is not awaited is not logged."""
     handler = Recorder.new()
     async with opened(handler, tls=tls, websocket_write_limit=1000) as client:
         await handler.until("open")
@@ -221,7 +225,7 @@ async def test_a_write_that_waits_fails_with_the_connection(loop_kind: str, tls:
             sender.write_message("more")
 
 
-async def test_many_messages_of_one_callback_do_not_pile_up(loop_kind: str, tls: Any) -> None:
+async def test_output_of_one_callback_is_flushed_in_pieces(loop_kind: str, tls: Any) -> None:
     def on_message(self: Any, message: str) -> None:
         for _ in range(1000):
             self.write_message(b"x" * 1000, binary=True)
@@ -259,11 +263,11 @@ async def test_only_the_latest_ping_is_answered_while_a_pong_waits(loop_kind: st
         assert len(written) == 2
 
 
-# -- ends --
+# -- closing --
 
 
 @pytest.mark.parametrize(("code", "reason"), [(1000, "bye"), (4321, ""), (None, "")])
-async def test_the_peer_closes(loop_kind: str, tls: Any, code: int | None, reason: str) -> None:
+async def test_close_by_the_peer(loop_kind: str, tls: Any, code: int | None, reason: str) -> None:
     handler = Recorder.new()
     async with opened(handler, tls=tls) as client:
         client.send("last")
@@ -274,7 +278,7 @@ async def test_the_peer_closes(loop_kind: str, tls: Any, code: int | None, reaso
     assert handler.latest.ws_connection is None
 
 
-async def test_we_close_and_still_take_messages(loop_kind: str, tls: Any) -> None:
+async def test_messages_are_delivered_after_close_by_this_side(loop_kind: str, tls: Any) -> None:
     def on_message(self: Any, message: str) -> None:
         self.note(message)
         if message == "close":
@@ -296,7 +300,7 @@ async def test_we_close_and_still_take_messages(loop_kind: str, tls: Any) -> Non
     assert handler.happened == ["open", "close", "after", ("close", 4000, None)]
 
 
-async def test_the_peer_is_gone(loop_kind: str, tls: Any) -> None:
+async def test_reset_by_the_peer(loop_kind: str, tls: Any) -> None:
     handler = Recorder.new()
     async with opened(handler, tls=tls) as client:
         await handler.until("open")
@@ -308,7 +312,7 @@ async def test_the_peer_is_gone(loop_kind: str, tls: Any) -> None:
         assert connection.is_closing()
 
 
-async def test_the_peer_ends_the_stream_without_a_close_frame(loop_kind: str) -> None:
+async def test_end_of_input_without_a_close_frame(loop_kind: str) -> None:
     handler = Recorder.new()
     async with opened(handler) as client:
         client.send("last")
@@ -328,7 +332,7 @@ async def test_the_peer_ends_the_stream_without_a_close_frame(loop_kind: str) ->
         (masked(FIN | Opcode.CLOSE, b"\x03\xed"), 1002),
     ],
 )
-async def test_the_peer_is_at_fault(loop_kind: str, tls: Any, data: bytes, code: int) -> None:
+async def test_error_of_the_peer(loop_kind: str, tls: Any, data: bytes, code: int) -> None:
     handler = Recorder.new(
         on_message=lambda self, message: (self.note(message), self.write_message(message))[0]
     )
@@ -345,7 +349,7 @@ async def test_the_peer_is_at_fault(loop_kind: str, tls: Any, data: bytes, code:
     assert f"error of the peer (close code {code}): " in handler.latest.close_error
 
 
-async def test_on_close_comes_once_and_never_inside_another_callback(loop_kind: str, tls: Any) -> None:
+async def test_on_close_is_called_once_outside_other_callbacks(loop_kind: str, tls: Any) -> None:
     def on_message(self: Any, message: str) -> None:
         self.ws_connection._abort()
         self.note("aborted")
@@ -358,7 +362,7 @@ async def test_on_close_comes_once_and_never_inside_another_callback(loop_kind: 
     assert handler.happened == ["open", "aborted", ("close", None, None)]
 
 
-async def test_an_asynchronous_on_close_is_run(loop_kind: str, tls: Any, expect_log: ExpectLog) -> None:
+async def test_async_on_close_is_run(loop_kind: str, tls: Any, expect_log: ExpectLog) -> None:
     async def on_close(self: Any) -> None:
         await asyncio.sleep(0)
         self.note("closed")
@@ -373,8 +377,8 @@ async def test_an_asynchronous_on_close_is_run(loop_kind: str, tls: Any, expect_
     assert isinstance(raised(expected), ValueError)
 
 
-async def test_an_asynchronous_on_close_is_not_forgotten(loop_kind: str, tls: Any) -> None:
-    """The loop itself knows its tasks but weakly, and the connection is gone."""
+async def test_async_on_close_is_not_garbage_collected(loop_kind: str, tls: Any) -> None:
+    """The event loop holds only a weak reference to the task, and the connection is closed."""
     waiting: list[Any] = []
 
     async def on_close(self: Any) -> None:
@@ -395,8 +399,8 @@ async def test_an_asynchronous_on_close_is_not_forgotten(loop_kind: str, tls: An
         await handler.until("closed")
 
 
-async def test_what_on_close_returns_need_not_be_awaitable(loop_kind: str, tls: Any) -> None:
-    """Nobody asks for it, so it is no error."""
+async def test_result_of_on_close_need_not_be_awaitable(loop_kind: str, tls: Any) -> None:
+    """The result is ignored, so it is not an error."""
     handler = Recorder.new(on_close=lambda self: self.note("closed") or True)
     async with opened(handler, tls=tls) as client:
         client.close()
@@ -404,12 +408,10 @@ async def test_what_on_close_returns_need_not_be_awaitable(loop_kind: str, tls: 
         await turns()
 
 
-# -- by the clock --
+# -- timeouts --
 
 
-async def test_a_close_frame_is_answered_within_five_seconds_or_never(
-    by_the_clock: FakeClock, tls: Any
-) -> None:
+async def test_close_timeout_without_a_reply(by_the_clock: FakeClock, tls: Any) -> None:
     handler = Recorder.new()
     async with opened(handler, tls=tls) as client:
         await handler.until("open")
@@ -420,7 +422,7 @@ async def test_a_close_frame_is_answered_within_five_seconds_or_never(
         assert by_the_clock.now - begin == pytest.approx(_protocol.CLOSE_TIMEOUT, rel=0.15)
 
 
-async def test_who_never_takes_what_waits_is_given_up(tls: Any, by_the_clock: FakeClock) -> None:
+async def test_close_timeout_with_waiting_output(tls: Any, by_the_clock: FakeClock) -> None:
     handler = Recorder.new()
     async with opened(handler, tls=tls, websocket_write_limit=2**26) as client:
         await handler.until("open")
@@ -430,19 +432,19 @@ async def test_who_never_takes_what_waits_is_given_up(tls: Any, by_the_clock: Fa
         await handler.until(("close", 1000, None))
 
 
-async def test_a_faulty_peer_has_five_seconds_to_see_it(
-    tls: Any, by_the_clock: FakeClock, caplog: Any
-) -> None:
+async def test_close_timeout_after_an_error(tls: Any, by_the_clock: FakeClock, caplog: Any) -> None:
     handler = Recorder.new()
     async with opened(handler, tls=tls) as client:
         client.raw(b"\x83\x80abcd")
         assert (await client.event()).code == 1002
-        assert await client.event() is END  # though our side of the stream is open still
+        assert await client.event() is END  # half-closed by the server; the client's side is still open
         await handler.until(("close", None, None))
 
 
-async def test_who_goes_before_he_has_seen_his_fault_leaves_no_cycle(loop_kind: str, tls: Any) -> None:
-    """Nor does what was to happen when all was sent."""
+async def test_reset_before_the_close_frame_is_sent_leaves_no_reference_cycle(
+    loop_kind: str, tls: Any
+) -> None:
+    """The function to call when all output has been sent is released, too."""
     references: list[Any] = []
     sent = asyncio.Event()
 
@@ -468,10 +470,10 @@ async def test_who_goes_before_he_has_seen_his_fault_leaves_no_cycle(loop_kind: 
                 await asyncio.sleep(0)
 
 
-# -- the server --
+# -- shutdown of the server --
 
 
-async def test_the_server_closes_them_too(loop_kind: str, tls: Any) -> None:
+async def test_server_closes_websockets(loop_kind: str, tls: Any) -> None:
     handler = Recorder.new()
     async with serving(web.Application([("/", handler)]), tls=tls) as server:
         clients = [await dial(server) for _ in range(3)]
@@ -483,7 +485,7 @@ async def test_the_server_closes_them_too(loop_kind: str, tls: Any) -> None:
     assert handler.happened.count(("close", None, None)) == 3
 
 
-async def test_the_server_does_not_wait_for_their_answers(by_the_clock: FakeClock, tls: Any) -> None:
+async def test_server_does_not_wait_for_replies(by_the_clock: FakeClock, tls: Any) -> None:
     handler = Recorder.new()
     async with serving(web.Application([("/", handler)]), tls=tls) as server:
         client = await dial(server)
@@ -494,7 +496,7 @@ async def test_the_server_does_not_wait_for_their_answers(by_the_clock: FakeCloc
         assert by_the_clock.now == begin
 
 
-async def test_a_server_that_is_about_to_be_replaced_says_so(loop_kind: str, tls: Any) -> None:
+async def test_draining_server_closes_with_1001(loop_kind: str, tls: Any) -> None:
     handler = Recorder.new()
     async with serving(web.Application([("/", handler)]), tls=tls) as server:
         client = await dial(server)
@@ -502,7 +504,7 @@ async def test_a_server_that_is_about_to_be_replaced_says_so(loop_kind: str, tls
         assert await client.event() == ws_connection.Close(1001, "")
 
 
-async def test_who_waits_for_the_end_may_be_cancelled(loop_kind: str, tls: Any) -> None:
+async def test_cancelled_wait_closed(loop_kind: str, tls: Any) -> None:
     handler = Recorder.new()
     async with serving(web.Application([("/", handler)]), tls=tls) as server:
         client = await dial(server)
@@ -513,7 +515,7 @@ async def test_who_waits_for_the_end_may_be_cancelled(loop_kind: str, tls: Any) 
         assert await client.events() == [ws_connection.Close(1001, "")]
 
 
-async def test_the_server_closes_only_its_own(loop_kind: str, tls: Any) -> None:
+async def test_server_closes_only_its_own_connections(loop_kind: str, tls: Any) -> None:
     mine, other = Recorder.new(), Recorder.new()
     async with serving(web.Application([("/", mine)]), tls=tls) as server:
         async with serving(web.Application([("/", other)]), tls=tls) as second:

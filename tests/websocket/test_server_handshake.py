@@ -1,4 +1,4 @@
-"""A server's answers to opening handshakes, good and bad."""
+"""Tests of the server's responses to valid and invalid handshakes."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def changed(name: str, value: str) -> tuple[str, ...]:
         ((*FIELDS, "Sec-WebSocket-Protocol: a b"), 400, "is not a token"),
     ],
 )
-async def test_bad_handshakes(
+async def test_invalid_handshakes(
     loop_kind: str, tls: Any, fields: tuple[str, ...], code: int, text: str
 ) -> None:
     handler = Recorder.new()
@@ -56,13 +56,13 @@ async def test_bad_handshakes(
     [{"version": "HTTP/1.0"}, {"method": "POST", "body": b""}, {"method": "HEAD"}],
     ids=["1.0", "POST", "HEAD"],
 )
-async def test_only_get_and_http_1_1(loop_kind: str, tls: Any, options: Any) -> None:
+async def test_other_methods_and_http_versions(loop_kind: str, tls: Any, options: Any) -> None:
     async with serving(web.Application([("/", Recorder.new())]), tls=tls) as server:
         response = await server.fetch("/", *FIELDS, **options)
     assert response.code == (400 if "version" in options else 405)
 
 
-async def test_a_refused_handshake_leaves_the_connection_to_http(loop_kind: str, tls: Any) -> None:
+async def test_rejected_handshake_keeps_the_http_connection(loop_kind: str, tls: Any) -> None:
     async with serving(web.Application([("/", Recorder.new())]), tls=tls) as server:
         peer = await server.connect()
         assert (await peer.fetch("/", *without("Upgrade"))).code == 400
@@ -80,7 +80,7 @@ async def test_case_and_lists_of_the_fields(loop_kind: str, tls: Any) -> None:
         assert (await server.fetch("/", *fields)).code == 101
 
 
-async def test_the_head_may_come_byte_by_byte(loop_kind: str, tls: Any) -> None:
+async def test_head_byte_by_byte(loop_kind: str, tls: Any) -> None:
     async with serving(web.Application([("/", Recorder.new())]), tls=tls) as server:
         peer = await server.connect()
         for byte in "\r\n".join(["GET / HTTP/1.1", "Host: a", *FIELDS, "", ""]).encode():
@@ -89,14 +89,14 @@ async def test_the_head_may_come_byte_by_byte(loop_kind: str, tls: Any) -> None:
         assert (await peer.response()).code == 101
 
 
-async def test_a_compressing_application_leaves_the_101_alone(loop_kind: str, tls: Any) -> None:
+async def test_compress_response_does_not_apply_to_the_101(loop_kind: str, tls: Any) -> None:
     async with opened(Recorder.new(), "Accept-Encoding: gzip", tls=tls, compress_response=True) as client:
         assert client.response.get("Vary") is None
         assert client.response.get("Content-Encoding") is None
 
 
-async def test_a_server_that_decompresses_bodies(loop_kind: str, tls: Any) -> None:
-    """A delegate stands before the application, and makes the requests."""
+async def test_server_with_decompress_request(loop_kind: str, tls: Any) -> None:
+    """The requests are then created by a delegate in front of the application."""
     handler = Recorder.new()
     async with serving(web.Application([("/", handler)]), tls=tls, decompress_request=True) as server:
         client = await dial(server)
@@ -114,7 +114,7 @@ async def test_handlers_in_tasks(loop_kind: str, tls: Any) -> None:
     assert handler.happened[:3] == ["open", "early", "late"]
 
 
-async def test_time_limits_of_handlers_do_not_end_connections(loop_kind: str, tls: Any) -> None:
+async def test_handler_timeouts_do_not_close_connections(loop_kind: str, tls: Any) -> None:
     async def open_(self: Any) -> None:
         await asyncio.sleep(0.05)
         self.note("opened")
@@ -126,7 +126,7 @@ async def test_time_limits_of_handlers_do_not_end_connections(loop_kind: str, tl
     assert handler.happened[:2] == ["opened", "message"]
 
 
-async def test_accept_connection_says_what_is_wrong() -> None:
+async def test_accept_connection_raises_for_invalid_handshake() -> None:
     line = RequestStartLine("GET", "/", "HTTP/1.1")
     request: Any = HTTPServerRequest(start_line=line, headers=HTTPHeaders({"Host": "a"}))
 
@@ -144,10 +144,10 @@ async def test_accept_connection_says_what_is_wrong() -> None:
 
 
 @pytest.mark.parametrize("where", ["on_finish", "_log"])
-async def test_an_error_behind_the_101_closes_the_connection(
+async def test_exception_after_the_101_closes_the_connection(
     loop_kind: str, tls: Any, where: str, expect_log: ExpectLog
 ) -> None:
-    """The client has been told that the WebSocket is open; it must not wait for one that never is."""
+    """The client has received the 101 response and must not wait for a connection that is never served."""
 
     def fail(self: Any) -> None:
         raise ValueError("on purpose")

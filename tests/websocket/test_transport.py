@@ -1,4 +1,4 @@
-"""What a connection asks of the bytes' way to its peer: a stream has it as it stands, and so may others."""
+"""Tests of the `Transport` interface: streams implement it, and other transports may."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from tornado.websocket._transport import Transport
 
 
 class Carrier:
-    """A duplex by other means than a descriptor: what is sent waits here until the test takes it.
+    """A transport without a descriptor: output waits until the test takes it.
 
-    It has what `Transport` names and nothing else, so that whatever else is asked of it is an AttributeError.
+    It has only the attributes of `Transport`, so that any other access raises AttributeError.
     """
 
     __slots__ = (
@@ -96,10 +96,10 @@ class Carrier:
             self._is_closed = True
             self._consumer.connection_lost(None)
 
-    # -- the other end, for tests --
+    # -- the peer's side, called by tests --
 
     def take(self) -> bytes:
-        """What was sent: the peer has it now."""
+        """Return the output, which counts as sent then."""
         data, self._parts = b"".join(self._parts), []
         waiters, self._waiters = self._waiters, []
         for _, future in waiters:
@@ -115,7 +115,7 @@ class Carrier:
 
 
 class Owner:
-    """Echoes, and remembers its end."""
+    """A handler that returns messages and records the end of the connection."""
 
     end: Any = None
 
@@ -145,7 +145,7 @@ class Owner:
             self.peer = ws_connection.WSConnection(ws_connection.DEFAULT, lambda: b"key!")
 
 
-def test_streams_have_all_that_is_asked_for() -> None:
+def test_streams_implement_the_interface() -> None:
     here = inspect.getfile(Transport)
     methods = {name for name, each in inspect.getmembers(Transport, inspect.isfunction)}
     wanted = {name for name in methods if inspect.getfile(getattr(Transport, name)) == here}
@@ -156,7 +156,7 @@ def test_streams_have_all_that_is_asked_for() -> None:
 
 
 @pytest.mark.parametrize("options", [None, {}])
-async def test_messages_over_another_carrier(loop_kind: str, options: Any) -> None:
+async def test_messages_over_another_transport(loop_kind: str, options: Any) -> None:
     owner = Owner(compression_options=options, ping_interval=30)
     sent = ["text", b"bytes", "x" * 100_000]
     for message in sent:
@@ -171,8 +171,8 @@ async def test_messages_over_another_carrier(loop_kind: str, options: Any) -> No
     assert owner.end == (4000, "done")
 
 
-async def test_flow_control_over_another_carrier(loop_kind: str) -> None:
-    """Nobody takes what is sent: messages wait, as much as is read ahead of them, and no more is read."""
+async def test_flow_control_over_another_transport(loop_kind: str) -> None:
+    """The output is not sent: messages wait, and reading pauses after a limited amount."""
     owner = Owner(write_limit=100_000)
     message = owner.peer.message(b"x" * 60_000, True)
     count = 0
@@ -194,7 +194,7 @@ async def test_flow_control_over_another_carrier(loop_kind: str) -> None:
     assert owner.end == (1000, None)
 
 
-async def test_a_carrier_that_ends(loop_kind: str) -> None:
+async def test_end_of_another_transport(loop_kind: str) -> None:
     owner = Owner()
     owner.carrier.close()
     await turns()

@@ -421,7 +421,7 @@ class WebSocketClientConnection(LegacyNames):
             self.code, self.headers = response.code, response.headers
         error: Any = response.error
         if error is None:
-            error = HandshakeError(f"the server answers with status {response.code}, not 101")
+            error = HandshakeError(f"expected status code 101 (Switching Protocols), got {response.code}")
         elif isinstance(error, HTTPClientError) and error.response is not None:
             # A copy without the response: error and response would refer to each other, a reference cycle.
             error.response.error = HTTPClientError(error.code, error.message)
