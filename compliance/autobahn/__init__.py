@@ -1,1 +1,1 @@
-"""Autobahn's test cases for WebSockets, against an echo server and an echo client; README.md tells how."""
+"""Autobahn's WebSocket test cases for an echo server and an echo client; see README.md."""

@@ -1,6 +1,6 @@
-"""Go through Autobahn's cases: ``scripts/compliance autobahn [server|client] [--cases 1.*,9.1.6]``.
+"""Run Autobahn's cases: ``scripts/compliance autobahn [server|client] [--cases 1.*,9.1.6]``.
 
-The exit status is 1 if ours has a fault.
+The exit status is 1 if a case fails for Waterspout.
 """
 
 from __future__ import annotations
@@ -13,13 +13,15 @@ from compliance.autobahn.runner import DIRECTIONS, PROGRAMS, command_of, examine
 
 
 def main() -> int:
-    """Do what the command line says."""
+    """Run the cases that the command line selects; return the exit status."""
     parser = argparse.ArgumentParser(prog="scripts/compliance autobahn", description=__doc__)
-    parser.add_argument("direction", nargs="?", choices=DIRECTIONS, help="one only")
+    parser.add_argument("direction", nargs="?", choices=DIRECTIONS, help="test only this side")
     every = ",".join(verdicts.PROTOCOL + verdicts.COMPRESSION)
-    parser.add_argument("--cases", default=every, help="numbers or patterns; all by default")
-    parser.add_argument("--only", default="ours,upstream", help=f"of {', '.join(PROGRAMS)}")
-    parser.add_argument("--jobs", type=int, default=4, help="cases at a time (4)")
+    parser.add_argument("--cases", default=every, help="numbers or patterns (default: all)")
+    parser.add_argument(
+        "--only", default="ours,upstream", help=f"programs to test: {', '.join(PROGRAMS)} (default: both)"
+    )
+    parser.add_argument("--jobs", type=int, default=4, help="number of concurrent cases (default: 4)")
     asked = parser.parse_args()
     cases = asked.cases.split(",")
     results = {}

@@ -1,5 +1,5 @@
-"""The client under test, on Tornado's API: ``echo_client.py PORT JOBS`` goes through the cases that the judge
-serves on a port of 127.0.0.1, so many at a time.
+"""The client under test, written for Tornado's API. ``echo_client.py PORT JOBS`` runs the cases that kosoku
+serves on a port of 127.0.0.1, JOBS at a time.
 """
 
 from __future__ import annotations
@@ -10,28 +10,28 @@ import sys
 
 from tornado.websocket import WebSocketClosedError, websocket_connect
 
-#: The largest message of the cases (9.1.6, 9.2.6).
+#: The size of the largest message in the cases (9.1.6, 9.2.6), in bytes.
 LARGEST = 16 * 1024 * 1024
 AGENT = "echo"
 
 
 async def ask(url: str) -> str | bytes | None:
-    """The first message of a server; None if it closes without one."""
+    """Return the first message of a server; None if it closes without one."""
     connection = await websocket_connect(url)
     return await connection.read_message()
 
 
 async def echo(url: str) -> None:
-    """Send each message back, until the server closes."""
+    """Return each message to the server until it closes."""
     connection = await websocket_connect(url, compression_options={}, max_message_size=LARGEST)
     while (message := await connection.read_message()) is not None:
-        # Some cases send more behind their close frame.
+        # Some cases send more messages after their close frame.
         with contextlib.suppress(WebSocketClosedError):
             await connection.write_message(message, isinstance(message, bytes))
 
 
 async def main() -> None:
-    """Go through the cases."""
+    """Run the cases."""
     base, jobs = f"ws://127.0.0.1:{sys.argv[1]}", int(sys.argv[2])
     count = await ask(f"{base}/getCaseCount")
     assert count is not None

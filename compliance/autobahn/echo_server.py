@@ -1,6 +1,4 @@
-"""The server under test, on Tornado's API: ours and upstream's alike. It prints its port and serves until it
-is ended.
-"""
+"""The server under test, written for Tornado's API. It prints its port and serves until it is terminated."""
 
 from __future__ import annotations
 
@@ -11,24 +9,24 @@ from tornado import web, websocket
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
-#: The largest message of the cases (9.1.6, 9.2.6).
+#: The size of the largest message in the cases (9.1.6, 9.2.6), in bytes.
 LARGEST = 16 * 1024 * 1024
 
 
 class Echo(websocket.WebSocketHandler):
-    """Sends each message back, as text or as bytes."""
+    """A handler that returns each message to the client, as text or as bytes."""
 
     def on_message(self, message: str | bytes) -> Any:
-        """Send it back."""
+        """Return the message to the client."""
         return self.write_message(message, isinstance(message, bytes))
 
     def get_compression_options(self) -> dict[str, Any]:
-        """Compress where the client wants it."""
+        """Enable compression for clients that offer it."""
         return {}
 
 
 async def main() -> None:
-    """Serve."""
+    """Run the server."""
     server = HTTPServer(web.Application([("/", Echo)], websocket_max_message_size=LARGEST))
     sockets = bind_sockets(0, "127.0.0.1")
     server.add_sockets(sockets)

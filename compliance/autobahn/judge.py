@@ -1,7 +1,8 @@
-"""Runs in kosoku's own environment and prints its verdicts as JSON, ``[case, behaviour, close, why]`` each.
+"""Run Autobahn's cases with kosoku, in kosoku's environment, and print the verdicts as JSON: a list of
+``[case, behaviour, close, why]``.
 
-``judge.py server JOBS PORT CASE…`` is a client of the server on that port of 127.0.0.1; ``judge.py client
-CASE…`` is a server for a client, and prints its port first. Cases are numbers, or patterns such as ``9.*``.
+``judge.py server JOBS PORT CASE…`` tests the server on a port of 127.0.0.1. ``judge.py client CASE…`` runs a
+server that tests a client, and first prints its port. Cases are numbers or patterns such as ``9.*``.
 """
 
 from __future__ import annotations
@@ -16,31 +17,31 @@ from kosoku import FailureError, run_fuzzingclient, run_fuzzingserver
 
 
 async def judge_server(jobs: str, port: str, *cases: str) -> list[Any]:
-    """What becomes of the server on a port."""
+    """Test the server on a port of 127.0.0.1."""
     return await run_fuzzingclient(f"ws://127.0.0.1:{port}/", cases, None, concurrency=int(jobs))
 
 
 async def judge_client(*cases: str) -> list[Any]:
-    """What becomes of whoever comes."""
+    """Test the client that connects."""
     async with run_fuzzingserver(cases, None, port=0) as server:
         print(server.port, flush=True)
         return await server.get_result()
 
 
 def main() -> None:
-    """Judge and print."""
+    """Run the cases of the command line and print the verdicts."""
     direction, *arguments = sys.argv[1:]
     judge = {"server": judge_server, "client": judge_client}[direction]
     try:
         results = asyncio.run(judge(*arguments))
-    except FailureError as failure:  # which has them all
+    except FailureError as failure:  # it has all results
         results = failure.results
     verdicts = [
         [each.case_id, each.behavior.value, each.behavior_close.value, f"{each.result} {each.result_close}"]
         for each in results
     ]
     print(json.dumps(verdicts), flush=True)
-    os._exit(0)  # version 0.1.0 aborts now and then while the interpreter takes itself down
+    os._exit(0)  # version 0.1.0 sometimes aborts during interpreter shutdown
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Puts the judge and a program under test together: each is a process of its own."""
+"""Run `judge.py` and a program under test in a process each."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from compliance.autobahn.verdicts import Verdict
 
 HERE = Path(__file__).parent
 KOSOKU = Peer("kosoku", "kosoku", HERE / "judge.py", ("kosoku==0.1.0",))
-#: The programs, by the names on the command line; each runs the same two files.
+#: The programs under test by their names on the command line; each runs the same two files.
 PROGRAMS = {
     "ours": Peer("ours", "Waterspout", HERE),
     "upstream": Peer("upstream", "Tornado 6.6.1", HERE, TORNADO),
@@ -25,7 +25,7 @@ DIRECTIONS = ("server", "client")
 
 
 class Broken(RuntimeError):
-    """A process has ended where it should not have, or has not ended in time."""
+    """A process has ended unexpectedly or has not ended in time."""
 
 
 def examine(
@@ -36,14 +36,14 @@ def examine(
     jobs: int = 4,
     seconds: float = 3600,
 ) -> list[Verdict]:
-    """Judge a program as a server or as a client; blocks until all cases are done.
+    """Test a program as a server or as a client; return when all cases are done.
 
     :param direction: ``server`` or ``client``.
     :param cases: numbers, or patterns such as ``9.*``.
-    :param program: the command that starts it, without arguments; ours by default.
-    :param jobs: how many cases run at a time.
-    :param seconds: what all of it may take.
-    :raises Broken: if there is no verdict.
+    :param program: the command that starts the program, without arguments; our program by default.
+    :param jobs: the number of cases that run at a time.
+    :param seconds: the timeout for all cases together.
+    :raises Broken: if a process fails.
     """
     command = list(program) or [sys.executable, str(HERE / f"echo_{direction}.py")]
     judge = [str(KOSOKU.python()), str(KOSOKU.app), direction]
@@ -62,13 +62,13 @@ def examine(
 
 
 def command_of(name: str, direction: str) -> list[str]:
-    """What starts one of the `PROGRAMS`; its environment is made on first use."""
+    """Return the command that starts one of the `PROGRAMS`; create its environment if necessary."""
     peer = PROGRAMS[name]
     return [str(peer.python()), str(peer.app / f"echo_{direction}.py")]
 
 
 class _Process:
-    """A process, and what it says beside its output."""
+    """A process and its standard error."""
 
     def __init__(self, command: list[str], errors: IO[bytes]) -> None:
         self._errors = errors
@@ -100,12 +100,12 @@ def _line(process: _Process) -> str:
     assert process.process.stdout is not None
     line = process.process.stdout.readline().strip()
     if not line:
-        raise process.broken("ended where a line was expected")
+        raise process.broken("ended before it printed a line")
     return line
 
 
 def _end(process: _Process, seconds: float) -> str:
-    """Its output, once it has ended."""
+    """Wait for a process to end; return its output."""
     try:
         output, _ = process.process.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:

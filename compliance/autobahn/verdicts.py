@@ -1,4 +1,4 @@
-"""What the judge says of the cases, which of it is a fault, and the table of README.md."""
+"""The verdicts of kosoku, the selection of those that are faults, and the table of README.md."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-#: The cases on the protocol itself, and those on compression.
+#: The cases on the protocol itself, and the cases on compression.
 PROTOCOL, COMPRESSION = ("1.*", "2.*", "3.*", "4.*", "5.*", "6.*", "7.*", "9.*", "10.*"), ("12.*", "13.*")
-#: How many there are: fewer verdicts are a fault too.
+#: The number of cases in each group: missing verdicts are a fault, too.
 COUNTS = {PROTOCOL: 301, COMPRESSION: 216}
 
-#: Case -> why another verdict than these is right.
+#: Cases whose verdict is accepted, with the reason.
 ACCEPTED: dict[str, str] = {}
 _GOOD = ("OK", "INFORMATIONAL")
 _WORDS = ("OK", "INFORMATIONAL", "NON-STRICT", "UNIMPLEMENTED", "FAILED")
@@ -20,7 +20,7 @@ _WORDS = ("OK", "INFORMATIONAL", "NON-STRICT", "UNIMPLEMENTED", "FAILED")
 
 @dataclass(frozen=True)
 class Verdict:
-    """Of one case: what was sent, how the connection ended, and why that is not right."""
+    """The verdict on one case: on the messages, on the closing handshake, and the reasons."""
 
     case: str
     behaviour: str
@@ -29,16 +29,16 @@ class Verdict:
 
     @property
     def word(self) -> str:
-        """The worse of the two in one word of the table."""
+        """The worse of the two verdicts, as a column of the table."""
         if self.close not in _GOOD:
             return "FAILED"
         return self.behaviour if self.behaviour in _WORDS else "FAILED"
 
 
 def faults(verdicts: Sequence[Verdict], cases: Sequence[str]) -> list[str]:
-    """A line for each verdict that is neither good nor accepted, and for verdicts that are not there.
+    """Return a line for each verdict that is neither good nor accepted, and for missing verdicts.
 
-    :param cases: what was asked for.
+    :param cases: the selected cases.
     """
     found = [
         f"{each.case}: {each.behaviour}, close {each.close}: {each.why}"
@@ -60,9 +60,9 @@ def _of(verdicts: Sequence[Verdict], patterns: Sequence[str]) -> list[Verdict]:
 
 
 def table(results: dict[tuple[str, str], list[Verdict]]) -> str:
-    """A table in Markdown.
+    """Return a table in Markdown.
 
-    :param results: by program and direction.
+    :param results: the verdicts by program and direction.
     """
     rows = [
         f"| | cases | {' | '.join(_WORDS)} |",

@@ -1,8 +1,8 @@
-"""One of the clients, in a process of its own: ``client.py URL CONNECTIONS PERIOD ROUNDS FIRST STEP``.
+"""A client process: ``client.py URL CONNECTIONS PERIOD ROUNDS FIRST STEP``.
 
-It has the connections FIRST, FIRST + STEP and so on, opens them, and prints how many it has. It reads the
-moment at which all clients begin, has all said, and prints how many it still has; at the next line it closes
-them and prints its report, as JSON.
+It opens the connections FIRST, FIRST + STEP and so on, and prints how many are open. It reads the start time
+of all clients, sends all messages, and prints how many connections are still open. After the next line of
+input, it closes them and prints its report as JSON.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from compliance.connections.herd import Herd, Plan, Target
 
 
 def main() -> None:
-    """Do what the arguments say."""
+    """Run the client with the arguments of the command line."""
     url, connections, period, rounds, first, step = sys.argv[1:]
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

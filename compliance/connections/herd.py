@@ -1,7 +1,6 @@
-"""Many WebSockets in the hands of one client, which knows nothing of the package under test.
+"""Many WebSocket connections in one client, which does not use the package under test.
 
-It speaks RFC 6455 by hand, as much as an echo takes: each byte that comes is compared with the one that has
-to come.
+It implements as much of RFC 6455 as an echo needs. Each received byte is compared with the expected one.
 """
 
 from __future__ import annotations
@@ -18,26 +17,23 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-#: Seconds for a connection to be opened, for an echo to come, for all to be closed.
+#: The timeout for the handshake, for an echo, and for closing a connection, in seconds.
 PATIENCE = 60.0
-#: Handshakes under way at a time: what finds the listener's queue full would come seconds later.
+#: The number of concurrent handshakes. If the listen queue overflows, connections are delayed by seconds.
 ABREAST = 64
-#: Connections with one source address, of the 28,000 ports that Linux gives an address.
+#: The number of connections for each source address; Linux has 28,000 ports for each.
 PER_SOURCE = 5_000
-#: Bytes of a message.
+#: The size of a message, in bytes.
 SIZE = 32
 _MAGIC = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455 section 1.3
 _TEXT, _CLOSE = 0x81, 0x88
 _NORMAL = struct.pack("!H", 1000)
-_IP_BIND_ADDRESS_NO_PORT = 24  # of Linux; Python has no name for it
+_IP_BIND_ADDRESS_NO_PORT = 24  # a constant of Linux that Python's socket module lacks
 
 
 @dataclass(frozen=True)
 class Target:
-    """What ``ws://host:port/path`` says.
-
-    :raises ValueError: for another kind of URL.
-    """
+    """The parts of a URL ``ws://host:port/path``."""
 
     host: str
     port: int
@@ -45,20 +41,24 @@ class Target:
 
     @classmethod
     def of(cls, url: str) -> Target:
-        """The parts of `url`."""
+        """Parse `url`.
+
+        :raises ValueError: if it is not a URL of this form.
+        """
         parts = urlsplit(url)
         if parts.scheme != "ws" or not parts.hostname:
-            raise ValueError(f"the URL begins with ws:// and names a host; this is {url!r}")
+            raise ValueError(f"URL must begin with ws:// and contain a host, got {url!r}")
         query = f"?{parts.query}" if parts.query else ""
         return cls(parts.hostname, parts.port or 80, (parts.path or "/") + query)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """When who says something: each connection once in `period` seconds, `rounds` times, all evenly spread.
+    """The schedule of the messages: each connection sends one every `period` seconds, `rounds` times; the
+    messages of all connections are spread evenly.
 
-    :ivar connections: of all clients together.
-    :ivar period: seconds; 0 for one after the other without a pause.
+    :ivar connections: the number of connections of all clients.
+    :ivar period: the interval in seconds; 0 to send the messages without pauses.
     """
 
     connections: int
@@ -66,14 +66,14 @@ class Plan:
     rounds: int
 
     def moments(self, numbers: Sequence[int]) -> Iterator[tuple[float, int, int]]:
-        """Seconds from the beginning, round, and number, in the order of time."""
+        """Yield the seconds from the start, the round and the number of the connection, in order of time."""
         for turn in range(self.rounds):
             for number in numbers:
                 yield (turn + number / self.connections) * self.period, turn, number
 
 
 def frame(kind: int, payload: bytes, mask: int) -> bytes:
-    """A client's frame of less than 126 bytes (RFC 6455 section 5.2)."""
+    """Return a frame of a client with less than 126 bytes of payload (RFC 6455 section 5.2)."""
     key = struct.pack("!I", mask)
     repeated = (key * (len(payload) // 4 + 1))[: len(payload)]
     mixed = int.from_bytes(payload, "big") ^ int.from_bytes(repeated, "big")
@@ -83,8 +83,8 @@ def frame(kind: int, payload: bytes, mask: int) -> bytes:
 class Member:
     """One connection.
 
-    :ivar expected: what has to come next, byte for byte (of the handshake's answer, its end); empty where
-        nothing has to come.
+    :ivar expected: the bytes to be received next (for the response to the handshake, the end of its head);
+        empty if nothing is expected.
     """
 
     __slots__ = ("expected", "is_open", "number", "received", "sent_at", "sock")
@@ -99,20 +99,20 @@ class Member:
 
     @property
     def key(self) -> bytes:
-        """Of the handshake."""
+        """The key of the handshake."""
         return base64.b64encode(self.number.to_bytes(16, "big"))
 
     @property
     def accept(self) -> bytes:
-        """What the server has to make of it."""
+        """The expected ``Sec-WebSocket-Accept``."""
         return base64.b64encode(hashlib.sha1(self.key + _MAGIC).digest())
 
 
 class Herd:
-    """The connections of these `numbers`, one after another: `open`, `hold`, `close`.
+    """The connections with these `numbers`. Call `open`, `hold` and `close`, in this order.
 
-    :ivar errors: what went wrong, and how often.
-    :ivar latencies: seconds from a message to its echo.
+    :ivar errors: the number of errors by description.
+    :ivar latencies: the seconds from each message to its echo.
     """
 
     def __init__(self, target: Target, numbers: Sequence[int]) -> None:
@@ -124,14 +124,14 @@ class Herd:
         self._family, self._address = found[0], found[4]
         self._selector = selectors.DefaultSelector()
         self._members: dict[int, Member] = {}
-        #: Of how many something is expected.
+        #: The number of connections that expect data.
         self._awaited = 0
         self._looked_at = 0.0
 
-    # -- what is done --
+    # -- phases --
 
     def open(self) -> None:
-        """Connect and shake hands."""
+        """Open the connections, including the handshakes."""
         for number in self._numbers:
             self._dial(number)
             while self._awaited >= ABREAST:
@@ -139,11 +139,11 @@ class Herd:
         self._wait_for_all()
 
     def hold(self, plan: Plan, start: float) -> None:
-        """Have each say what it has to say, and wait for the last echo.
+        """Send all messages at their times, and wait for the last echo.
 
-        :param start: the moment of `time.monotonic`, the same for all clients.
+        :param start: the start time, in seconds of `time.monotonic`; the same for all clients.
         """
-        # By the clock nobody waits for an answer that is late: that would hide that others are late, too.
+        # With a schedule, a late echo does not delay later messages: that would hide further delays.
         abreast = len(self._numbers) if plan.period else ABREAST
         for moment, turn, number in plan.moments(self._numbers):
             while self._members and (left := start + moment - time.monotonic()) > 0:
@@ -156,7 +156,7 @@ class Herd:
         self._wait_for_all()
 
     def close(self) -> None:
-        """Close in the orderly way: the server has to answer, and to close its end."""
+        """Close the connections with the closing handshake; the server must reply and close the stream."""
         for member in list(self._members.values()):
             self._await(member, bytes((_CLOSE, len(_NORMAL))) + _NORMAL)
             self._send(member, frame(_CLOSE, _NORMAL, member.number))
@@ -167,10 +167,10 @@ class Herd:
 
     @property
     def size(self) -> int:
-        """Connections that are open."""
+        """The number of open connections."""
         return len(self._members)
 
-    # -- how --
+    # -- implementation --
 
     def _dial(self, number: int) -> None:
         sock = socket.socket(self._family)
@@ -201,30 +201,30 @@ class Herd:
 
     def _say(self, member: Member, turn: int) -> None:
         if member.expected:
-            self._fail(member, "an echo had not come when the next message was due")
+            self._fail(member, "no echo before the next message was due")
             return
         text = f"{member.number} says this in round {turn}".encode().ljust(SIZE)
         self._await(member, bytes((_TEXT, len(text))) + text)
         self._send(member, frame(_TEXT, text, member.number * 2_654_435_761 % 2**32))
 
     def _await(self, member: Member, expected: bytes) -> None:
-        """Expect something of a connection of which nothing was expected."""
+        """Expect data on a connection that expects none."""
         self._awaited += 1
         member.expected = expected
         member.sent_at = time.monotonic()
 
     def _send(self, member: Member, data: bytes) -> None:
-        # A message so small finds room in the socket's buffer, or the server does not read.
+        # The socket's send buffer has room for such a small message, unless the server does not read.
         try:
             sent = member.sock.send(data)
         except OSError as error:
             self._fail(member, f"sending: {error}")
             return
         if sent != len(data):
-            self._fail(member, "sending: the server reads nothing")
+            self._fail(member, "sending: the server does not read")
 
     def _attend(self, seconds: float) -> None:
-        """Read what comes, waiting for so long."""
+        """Process received data; wait for it for up to `seconds`."""
         for key, _ in self._selector.select(max(seconds, 0)):
             member: Member = key.data
             try:
@@ -242,10 +242,10 @@ class Herd:
             self._give_up(now - PATIENCE)
 
     def _give_up(self, since: float) -> None:
-        """On those who have waited since then."""
+        """Fail the connections that have waited since then."""
         for member in list(self._members.values()):
             if member.expected and member.sent_at < since:
-                self._fail(member, f"no answer within {PATIENCE:.0f} seconds")
+                self._fail(member, f"no response within {PATIENCE:.0f} seconds")
 
     def _receive(self, member: Member, data: bytes) -> None:
         member.received += data
@@ -269,10 +269,10 @@ class Herd:
             member.is_open = True
             self._content(member)
         else:
-            self._fail(member, f"the handshake was answered by {line!r}")
+            self._fail(member, f"invalid response to the handshake: {line!r}")
 
     def _content(self, member: Member) -> None:
-        """What was expected has come."""
+        """Record that the expected data has been received."""
         member.expected = member.received = b""
         self._awaited -= 1
 

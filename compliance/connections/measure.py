@@ -1,4 +1,4 @@
-"""A server and its clients, each in a process of its own, through opening, holding and closing."""
+"""Run a server and its clients in a process each: open, hold and close the connections."""
 
 from __future__ import annotations
 
@@ -19,22 +19,23 @@ from typing import Any
 from compliance.connections.herd import PATIENCE, Plan
 
 ROOT = Path(__file__).resolve().parents[2]
-#: Connections of one client process.
+#: The number of connections in a client process.
 SHARE = 4_000
-#: Descriptors of a process that are not connections.
+#: The number of file descriptors of a process that are not connections.
 SPARE = 50
 
 
 @dataclass
 class Outcome:
-    """What has become of a plan.
+    """The results of a plan.
 
-    :ivar opened: connections that were open together.
-    :ivar held: those that still were when all had been said.
-    :ivar errors: what went wrong, and how often.
-    :ivar latencies: seconds from each message to its echo, sorted.
-    :ivar seconds: the clock at the start, when all were open, when all was said, when all were closed.
-    :ivar states: what the server said at the same times; empty for somebody else's.
+    :ivar opened: the number of connections that were open at the same time.
+    :ivar held: the number of those that were still open after all messages.
+    :ivar errors: the number of errors by description.
+    :ivar latencies: the seconds from each message to its echo, sorted.
+    :ivar seconds: the time at the start, with all connections open, after all messages, and with all
+        connections closed.
+    :ivar states: the state of the server at the same times; empty if the server is not ours.
     """
 
     plan: Plan
@@ -46,7 +47,7 @@ class Outcome:
     seconds: list[float] = field(default_factory=list)
 
     def problems(self) -> list[str]:
-        """What is not as it has to be, in words."""
+        """Return a description of each deviation from the plan."""
         plan, found = self.plan, [f"{count} times: {error}" for error, count in self.errors.items()]
         echoes = plan.connections * plan.rounds
         for name, count, wanted in (
@@ -61,14 +62,16 @@ class Outcome:
         return found
 
     def percentile(self, part: float) -> float:
-        """Seconds within which `part` of the echoes came; NaN without any."""
+        """Return the seconds within which a fraction `part` of the echoes was received; NaN without echoes."""
         if not self.latencies:
             return math.nan
         return self.latencies[min(int(part * len(self.latencies)), len(self.latencies) - 1)]
 
 
 class Process:
-    """A module of ours, spoken to by lines; a context manager that ends it."""
+    """A process that runs a module of this package and communicates in lines; a context manager that ends
+    it.
+    """
 
     def __init__(self, module: str, *arguments: str) -> None:
         command = [sys.executable, "-m", f"compliance.connections.{module}", *arguments]
@@ -85,23 +88,21 @@ class Process:
         self._process.communicate()
 
     def say(self, line: object = "") -> None:
-        """Write a line to its standard input."""
+        """Write a line to the standard input of the process."""
         assert self._process.stdin is not None
         self._process.stdin.write(f"{line}\n")
         self._process.stdin.flush()
 
     def favour(self) -> None:
-        """Put it before whatever else the machine does, where that may be done: echoes are not to wait for
-        others.
-        """
+        """Set real-time scheduling if permitted, so that other processes do not delay the echoes."""
         if hasattr(os, "sched_setscheduler"):
             with contextlib.suppress(PermissionError):
                 os.sched_setscheduler(self._process.pid, os.SCHED_RR, os.sched_param(1))
 
     def hear(self) -> Any:
-        """The next line of its standard output, which is JSON.
+        """Read a line of JSON from the standard output of the process.
 
-        :raises RuntimeError: if it has ended.
+        :raises RuntimeError: if the process has ended.
         """
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
@@ -111,24 +112,26 @@ class Process:
 
 
 def check_limit(plan: Plan, ours: bool) -> None:
-    """See whether the system lets a process have so many descriptors.
+    """Check that a process may have enough file descriptors.
 
-    :param ours: the server is ours, and holds all of them.
-    :raises ValueError: if not.
+    :param ours: whether the server is ours, so that one process holds all connections.
+    :raises ValueError: if it may not.
     """
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = (plan.connections if ours else min(plan.connections, SHARE)) + SPARE
     if hard not in (resource.RLIM_INFINITY, -1) and hard < needed:
-        raise ValueError(f"a process needs {needed:,} descriptors; its hard limit is {hard:,} (ulimit -Hn)")
+        raise ValueError(
+            f"a process needs {needed:,} file descriptors, but its hard limit is {hard:,} (ulimit -Hn)"
+        )
 
 
 def carry_out(plan: Plan, url: str | None = None, *, favour: bool = False) -> Outcome:
-    """Open, hold and close.
+    """Carry out a plan.
 
-    :param url: of somebody else's echo; None for our server.
-    :param favour: see that nothing else on this machine comes between while they are held.
-    :raises ValueError: if the system does not let us.
-    :raises RuntimeError: if a process has ended before its time.
+    :param url: the URL of another echo server; None for our server.
+    :param favour: whether to use real-time scheduling while the connections are held.
+    :raises ValueError: if the limit on file descriptors is too low.
+    :raises RuntimeError: if a process ends prematurely.
     """
     check_limit(plan, url is None)
     outcome = Outcome(plan)
@@ -168,7 +171,7 @@ def carry_out(plan: Plan, url: str | None = None, *, favour: bool = False) -> Ou
 
 
 def _note(outcome: Outcome, server: Process | None) -> None:
-    """The time, and the state of our server."""
+    """Record the time and the state of our server."""
     outcome.seconds.append(time.monotonic())
     if server is not None:
         server.say()
@@ -176,7 +179,9 @@ def _note(outcome: Outcome, server: Process | None) -> None:
 
 
 def _let_it_end(states: list[dict[str, float]], server: Process) -> None:
-    """A client sees its end of a connection closed before the server is told of its own."""
+    """Wait until the server has called all `on_close` methods, which may be after the client has closed the
+    connections.
+    """
     end = time.monotonic() + PATIENCE
     while states[-1]["closed"] < states[-1]["opened"] and time.monotonic() < end:
         server.say()

@@ -1,7 +1,7 @@
-"""The server under test: an echo, in one process.
+"""The server under test: an echo server in one process.
 
-It prints its port, and for each line on its standard input a line of what it holds and has used, as JSON; it
-ends with its input.
+It prints its port. For each line of standard input, it prints its state as a line of JSON. It ends at the
+end of its input.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ STATM = Path("/proc/self/statm")
 
 
 class Echo(WebSocketHandler):
-    """Sends back what it is sent, and counts."""
+    """A handler that returns each message to the client, and counts the connections."""
 
     opened = 0
     closed = 0
@@ -38,7 +38,9 @@ class Echo(WebSocketHandler):
 
 
 def state() -> dict[str, float]:
-    """Connections so far, seconds of processor time so far, bytes of memory now (0 where it is not known)."""
+    """Return the counts of connections, the CPU time used in seconds, and the resident memory in bytes (0 if
+    unknown).
+    """
     used = resource.getrusage(resource.RUSAGE_SELF)
     pages = int(STATM.read_text().split()[1]) if STATM.exists() else 0
     return {

@@ -1,6 +1,6 @@
-"""Autobahn's cases on WebSockets: all on the protocol, some on compression, as a server and as a client.
+"""Run all of Autobahn's cases on the protocol and some on compression, for the server and the client.
 
-``scripts/compliance autobahn`` goes through all of them.
+``scripts/compliance autobahn`` runs all cases.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import pytest
 from compliance.autobahn import runner, verdicts
 from compliance.autobahn.verdicts import Verdict, faults
 
-#: One of small messages, one of short ones, one in fragments, with each kind of data and each negotiation.
+#: Small, short and fragmented messages, for each kind of data and each negotiation.
 KINDS = [f"12.{kind}" for kind in range(1, 6)] + [f"13.{kind}" for kind in range(1, 8)]
 SOME_COMPRESSION = [f"{kind}.{size}" for kind in KINDS for size in (1, 3, 11)]
 SECONDS = 240
@@ -22,7 +22,7 @@ SECONDS = 240
 
 @pytest.fixture(scope="module", autouse=True)
 def kosoku() -> None:
-    """The judge's environment."""
+    """Create the environment of kosoku."""
     try:
         runner.KOSOKU.python()
     except (subprocess.CalledProcessError, OSError) as error:
@@ -33,26 +33,26 @@ def kosoku() -> None:
 
 
 @pytest.mark.parametrize("direction", runner.DIRECTIONS)
-def test_all_cases_on_the_protocol(direction: str) -> None:
+def test_all_protocol_cases(direction: str) -> None:
     found = runner.examine(direction, verdicts.PROTOCOL, jobs=12, seconds=SECONDS)
     assert faults(found, verdicts.PROTOCOL) == []
 
 
 @pytest.mark.parametrize("direction", runner.DIRECTIONS)
-def test_some_cases_on_compression(direction: str) -> None:
+def test_some_compression_cases(direction: str) -> None:
     found = runner.examine(direction, SOME_COMPRESSION, jobs=4, seconds=SECONDS)
     assert {each.case for each in found} == set(SOME_COMPRESSION)
     assert faults(found, SOME_COMPRESSION) == []
 
 
-def test_no_verdict_is_accepted_that_is_not_ok() -> None:
+def test_no_other_verdict_is_accepted() -> None:
     assert verdicts.ACCEPTED == {}
 
 
 # -- the runner --
 
 
-def test_the_faults_of_a_careless_server_are_found() -> None:
+def test_errors_of_a_faulty_server_are_detected() -> None:
     cases = ["1.1.2", "5.3", "6.3.1", "6.4.1", "7.5.1", "7.7.1", "7.9.1", "7.9.9"]
     program = [sys.executable, "-m", "tests.compliance.careless_echo"]
     found = {each.case: each.word for each in runner.examine("server", cases, program, jobs=9, seconds=60)}
@@ -60,7 +60,7 @@ def test_the_faults_of_a_careless_server_are_found() -> None:
         "1.1.2": "OK",
         "5.3": "FAILED",  # a message in two fragments
         "6.3.1": "OK",
-        "6.4.1": "NON-STRICT",  # text that is wrong long before its end
+        "6.4.1": "NON-STRICT",  # invalid UTF-8 long before the end
         "7.5.1": "OK",
         "7.7.1": "OK",
         "7.9.1": "FAILED",  # code 0
@@ -68,7 +68,7 @@ def test_the_faults_of_a_careless_server_are_found() -> None:
     }
 
 
-def test_a_program_that_ends_is_told_of() -> None:
+def test_program_that_exits_is_reported() -> None:
     program = [sys.executable, "-c", "raise SystemExit('no room')"]
     with pytest.raises(runner.Broken, match="no room"):
         runner.examine("server", ["1.1.1"], program)
@@ -76,7 +76,7 @@ def test_a_program_that_ends_is_told_of() -> None:
         runner.examine("client", ["1.1.1"], program)
 
 
-def test_a_program_that_hangs_is_told_of() -> None:
+def test_program_that_hangs_is_reported() -> None:
     program = [sys.executable, "-c", "import time; time.sleep(99)"]
     with pytest.raises(runner.Broken, match="did not end within 0.1 s"):
         runner.examine("client", ["1.1.1"], program, seconds=0.1)
@@ -111,7 +111,7 @@ def test_verdicts(
     assert faults([verdict], ["7.1"]) == []
 
 
-def test_missing_verdicts_are_a_fault() -> None:
+def test_missing_verdicts_are_faults() -> None:
     verdict = Verdict("7.1", "OK", "OK", "")
     assert faults([verdict], verdicts.PROTOCOL) == [
         "1 verdicts for the 301 cases 1.* 2.* 3.* 4.* 5.* 6.* 7.* 9.* 10.*"

@@ -1,4 +1,6 @@
-"""compliance/connections: a tenth of the connections, one echo each, no clock; and that it would notice."""
+"""Tests of compliance/connections: a tenth of the connections with one echo each and without a schedule, and
+the detection of errors.
+"""
 
 from __future__ import annotations
 
@@ -28,12 +30,12 @@ def test_fifteen_hundred_connections_in_one_process():
     outcome = carry_out(plan)
     assert outcome.problems() == []
     assert (outcome.opened, outcome.held, len(outcome.latencies)) == (1_500, 1_500, 1_500)
-    # What tests/test_many_connections holds for good; here that the figures are ones of these connections.
+    # tests/test_many_connections checks the figures themselves; here they must be those of this run.
     assert outcome.states[2]["opened"] == 1_500
-    assert f"| connections, all open at once | {1_500:,} |" in table(outcome)
+    assert f"| connections open at the same time | {1_500:,} |" in table(outcome)
 
 
-def test_everybody_has_a_turn_in_each_round_and_all_are_spread_evenly():
+def test_schedule_is_spread_evenly():
     plan = Plan(6, 60.0, 2)
     moments = sorted(moment for share in (range(0, 6, 2), range(1, 6, 2)) for moment in plan.moments(share))
     assert [at for at, _, _ in moments] == pytest.approx([10.0 * count for count in range(12)])
@@ -42,13 +44,13 @@ def test_everybody_has_a_turn_in_each_round_and_all_are_spread_evenly():
     ]
 
 
-def test_frames_are_those_of_a_client():
+def test_frames_are_masked():
     core = ws_connection.WSConnection()
     assert core.receive_data(frame(0x81, b"hello", 0x01020304)) == ["hello"]
 
 
 class Faulty(websocket.WebSocketHandler):
-    """Echoes, but for some."""
+    """An echo server that makes an error on some connections."""
 
     count = 0
 
@@ -75,7 +77,7 @@ class Faulty(websocket.WebSocketHandler):
                 self.write_message(message)
 
 
-async def test_what_a_server_gets_wrong_is_counted(monkeypatch):
+async def test_errors_of_a_server_are_counted(monkeypatch):
     monkeypatch.setattr(Faulty, "count", 0)
     outcome = Outcome(Plan(8, 0, 1))
     async with serving(web.Application([("/echo", Faulty)])) as server:
@@ -90,7 +92,7 @@ async def test_what_a_server_gets_wrong_is_counted(monkeypatch):
         await asyncio.to_thread(work)
     outcome.errors, outcome.latencies, outcome.opened = herd.errors, herd.latencies, 7
     assert herd.errors["the server has closed the connection"] == 2
-    assert herd.errors["the handshake was answered by b'HTTP/1.1 503 Service Unavailable'"] == 1
+    assert herd.errors["invalid response to the handshake: b'HTTP/1.1 503 Service Unavailable'"] == 1
     assert sum(count for error, count in herd.errors.items() if error.startswith("wrong bytes: ")) == 2
     assert outcome.held == 3
     problems = outcome.problems()
@@ -115,24 +117,24 @@ def test_percentiles():
     assert [outcome.percentile(part) for part in (0.5, 0.99, 1.0)] == [50.0, 99.0, 99.0]
 
 
-def test_a_limit_that_is_too_low_is_said_before_anything_is_opened(monkeypatch):
+def test_too_low_descriptor_limit_is_reported_before_connecting(monkeypatch):
     monkeypatch.setattr(resource, "getrlimit", lambda _: (100, 1000))
     check_limit(Plan(1000 - SPARE, 60.0, 1), ours=True)
-    with pytest.raises(ValueError, match="needs 1,001 descriptors; its hard limit is 1,000"):
+    with pytest.raises(ValueError, match="needs 1,001 file descriptors, but its hard limit is 1,000"):
         check_limit(Plan(1001 - SPARE, 60.0, 1), ours=True)
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--connections=0"], "--connections and --minutes are numbers above zero"),
+        (["--connections=0"], "--connections and --minutes must be positive"),
         (
             ["--url=http://localhost/"],
-            "the URL begins with ws:// and names a host; this is 'http://localhost/'",
+            "URL must begin with ws:// and contain a host, got 'http://localhost/'",
         ),
     ],
 )
-def test_a_wrong_argument_is_one_clear_line(arguments, message):
+def test_invalid_argument_is_reported_in_one_line(arguments, message):
     command = [sys.executable, "-m", "compliance.connections", *arguments]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2
