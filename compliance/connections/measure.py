@@ -62,7 +62,7 @@ class Outcome:
         return found
 
     def percentile(self, part: float) -> float:
-        """Return the seconds within which a fraction `part` of the echoes was received; NaN without echoes."""
+        """Return the seconds within which a fraction `part` of the echoes arrived; NaN without any."""
         if not self.latencies:
             return math.nan
         return self.latencies[min(int(part * len(self.latencies)), len(self.latencies) - 1)]

@@ -20,7 +20,7 @@ from tornado._wire.ws_connection import (
     State,
     WSConnection,
     WSSettings,
-    clipped,
+    truncated_reason,
 )
 from tornado._wire.ws_deflate import Deflate, DeflateParameters, DeflatePolicy
 from tornado._wire.ws_errors import InvalidPayload, MessageTooLarge, PolicyViolation, ProtocolError
@@ -304,7 +304,7 @@ def test_close_frame_is_sent_once_after_failure():
     connection = server()
     (failed,) = connection.receive_data(b"\x83\x80")
     assert connection.state is State.FAILED
-    assert connection.close(failed.code, clipped(str(failed.error)))[2:4] == b"\x03\xea"
+    assert connection.close(failed.code, truncated_reason(str(failed.error)))[2:4] == b"\x03\xea"
     assert connection.close(1000) == b""
     closing = server()
     closing.close()
@@ -335,8 +335,10 @@ def test_close_payload_is_validated():
     with pytest.raises(ValueError, match="got 124"):
         connection.close(1000, "é" * 62)
     assert connection.state is State.OPEN
-    assert connection.close(1000, clipped("é" * 62)) == frame(0x88, close_payload(1000, "é" * 61), b"")
-    assert clipped("\ud800" * 3) == "???"
+    assert connection.close(1000, truncated_reason("é" * 62)) == frame(
+        0x88, close_payload(1000, "é" * 61), b""
+    )
+    assert truncated_reason("\ud800" * 3) == "???"
 
 
 def test_control_frame_payload_is_limited():

@@ -11,7 +11,7 @@ from tornado._wire.ws_deflate import (
     DeflatePolicy,
     Inflater,
     accept_offer,
-    check_answer,
+    check_extension_response,
     compress_once,
     make_offers,
 )
@@ -120,7 +120,7 @@ def test_equal_parameters_are_shared():
 def test_client_offers(policy, offers):
     assert make_offers(policy) == ", ".join(f"{EXTENSION}; {each}" for each in offers)
     agreed, answer = accept_offer(parse_extensions([make_offers(policy)]), PLAIN)
-    assert check_answer(*parse_extensions([answer]), policy) == agreed
+    assert check_extension_response(*parse_extensions([answer]), policy) == agreed
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_client_offers(policy, offers):
 )
 def test_valid_responses(answer, agreed):
     (extension,) = parse_extensions([f"{EXTENSION}; {answer}" if answer else EXTENSION])
-    assert check_answer(extension, PLAIN) == DeflateParameters(*agreed)
+    assert check_extension_response(extension, PLAIN) == DeflateParameters(*agreed)
 
 
 @pytest.mark.parametrize(
@@ -158,13 +158,13 @@ def test_invalid_responses_are_rejected(answer, fault):
     policy = DeflatePolicy(True, False, 11, 10)
     (extension,) = parse_extensions([f"{EXTENSION}; {answer}"])
     with pytest.raises(HandshakeError, match=fault):
-        check_answer(extension, policy)
+        check_extension_response(extension, policy)
 
 
 def test_client_window_is_limited_without_confirmation():
     """A response need not repeat a limit that the client has set itself."""
     (extension,) = parse_extensions([f"{EXTENSION}; client_no_context_takeover"])
-    agreed = check_answer(extension, DeflatePolicy(client_max_window_bits=10))
+    agreed = check_extension_response(extension, DeflatePolicy(client_max_window_bits=10))
     assert agreed == DeflateParameters(False, True, 15, 10)
 
 

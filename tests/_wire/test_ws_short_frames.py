@@ -46,7 +46,7 @@ class General(WSConnection):
     """A connection without the fast path."""
 
     __slots__ = ()
-    _direct = property(lambda self: False, lambda self, value: None)
+    _use_fast_path = property(lambda self: False, lambda self, value: None)
 
     def _take_short(self, data, at, events):
         return at
@@ -244,7 +244,7 @@ def test_compressed_fragments_larger_than_one_decompression_step(monkeypatch):
 
 @pytest.mark.parametrize("masked", [True, False])
 def test_slow_path_is_used_only_for_split_frames(monkeypatch, masked):
-    """Neither an incomplete message nor a chunk that starts within a frame keeps the rest off the fast path."""
+    """Neither an incomplete message nor a chunk that starts within a frame disables the fast path."""
     headers = []
 
     def read_header(*arguments):

@@ -62,9 +62,9 @@ def sends(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 @pytest.fixture
 def no_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Use up the time of an iteration after each connection."""
-    monkeypatch.setattr(_broadcast_scheduler, "TURN", 0.0)
-    monkeypatch.setattr(_broadcast_scheduler, "STEP", 1)
-    monkeypatch.setattr("tornado.websocket._broadcast.STEP", 1)
+    monkeypatch.setattr(_broadcast_scheduler, "TIME_PER_ITERATION", 0.0)
+    monkeypatch.setattr(_broadcast_scheduler, "CONNECTIONS_PER_CHECK", 1)
+    monkeypatch.setattr("tornado.websocket._broadcast.CONNECTIONS_PER_CHECK", 1)
 
 
 def fill(handler: Any) -> int:
@@ -589,14 +589,14 @@ async def test_unexpected_exception_does_not_stop_the_scheduler(
     async with joined(3, tls) as (members, clients, _):
         errors: list[Any] = []
         asyncio.get_running_loop().set_exception_handler(lambda loop, told: errors.append(told["exception"]))
-        let_go = WebSocketProtocol13.let_go
+        release_output = WebSocketProtocol13.release_output
 
         def fails(self: Any) -> None:
             if self is members[1].ws_connection:
                 raise RuntimeError("no")
-            let_go(self)
+            release_output(self)
 
-        monkeypatch.setattr(WebSocketProtocol13, "let_go", fails)
+        monkeypatch.setattr(WebSocketProtocol13, "release_output", fails)
         await broadcast(members, "m")
         assert [await clients[0].event(), await clients[2].event()] == ["m", "m"]
         assert [str(error) for error in errors] == ["no"]

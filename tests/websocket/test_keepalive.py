@@ -272,7 +272,7 @@ async def test_compressor_of_closed_connection_is_not_checked(tls: Any) -> None:
     async with compressing(tls, websocket_ping_interval=30) as (_, handler):
         watch = watch_of(asyncio.get_running_loop(), _keepalive._WATCH)
         protocol = handler.ws_connection
-        assert watch.connections == {protocol, protocol._spare}
+        assert watch.connections == {protocol, protocol._idle_compressor}
         protocol.stream.close()
         assert watch.connections == set()
 
@@ -299,7 +299,7 @@ async def test_start_pinging_twice(tls: Any) -> None:
         watch = watch_of(asyncio.get_running_loop(), _keepalive._WATCH)
         protocol = handler.ws_connection
         protocol.start_pinging()
-        assert watch.connections == {protocol._spare}
+        assert watch.connections == {protocol._idle_compressor}
         protocol.stream.close()
         protocol.start_pinging()
         assert watch.connections == set()

@@ -463,7 +463,7 @@ async def test_reset_before_the_close_frame_is_sent_leaves_no_reference_cycle(
             client.stop_reading()
             client.raw(masked(FIN | Opcode.TEXT, b"") + b"\x83\x80abcd")
             await sent.wait()
-            while not references[1]()._stage:
+            while not references[1]()._on_drained:
                 await asyncio.sleep(0)
             client.drop()
             while any(reference() for reference in references):

@@ -84,7 +84,7 @@ __all__ = [
     "WSSettings",
     "SharedMessage",
     "State",
-    "clipped",
+    "truncated_reason",
 ]
 
 #: The fixed cost of a decompression step, in bytes of output: it bounds the number of tiny messages per call.
@@ -168,7 +168,7 @@ _READING = frozenset({State.OPEN, State.CLOSING})
 _SENDING = frozenset({State.OPEN, State.CLOSED_BY_PEER, State.FAILED})
 
 
-def clipped(reason: str) -> str:
+def truncated_reason(reason: str) -> str:
     """Return `reason`, cut to the `MAX_REASON` bytes of UTF-8 that a close frame can carry."""
     return reason.encode("utf-8", "replace")[:MAX_REASON].decode("utf-8", "ignore")
 
@@ -193,11 +193,11 @@ class WSConnection:
 
     __slots__ = (
         "_deflate",
-        "_direct",
         "_keys",
         "_message",
         "_rest",
         "_settings",
+        "_use_fast_path",
         "pending",
         "plain",
         "sendable",
@@ -220,7 +220,7 @@ class WSConnection:
         self._rest = b""
         self._message: IncomingMessage | None = None
         # Whether the next byte starts a frame that the loops of `ws_short_frames` may decode.
-        self._direct = settings.max_message_size >= MAX_CONTROL_PAYLOAD
+        self._use_fast_path = settings.max_message_size >= MAX_CONTROL_PAYLOAD
         self.plain = keys is None and parameters is None
 
     # -- receiving --
@@ -232,7 +232,7 @@ class WSConnection:
         """
         events: list[Event] = []
         try:
-            if self._direct:
+            if self._use_fast_path:
                 at = (take_masked if self._keys is None else take_plain)(data, 0, events)
                 if at == len(data):
                     return events
@@ -261,7 +261,7 @@ class WSConnection:
         at = self._advance(data, events)
         if self.state in _READING:
             self._rest = data[at:]
-            self._direct = not (
+            self._use_fast_path = not (
                 self._rest
                 or self.pending
                 or self._message is not None
@@ -321,18 +321,18 @@ class WSConnection:
         first, message, settings = data[at], self._message, self._settings
         masked = self._keys is None
         if message is None:
-            room, most = settings.max_message_size, settings.max_fragments
-            if first in (0x81, 0x82) and room >= MAX_CONTROL_PAYLOAD:
+            capacity, most = settings.max_message_size, settings.max_fragments
+            if first in (0x81, 0x82) and capacity >= MAX_CONTROL_PAYLOAD:
                 return (take_masked if masked else take_plain)(data, at, events)
             if first not in (0x01, 0x02):
                 return at
         elif first & 0x7F:
             return at
         else:
-            room = message.max_wire_size - message.wire_size
-            most = self._most_fragments(message) - message.fragments
+            capacity = message.max_wire_size - message.wire_size
+            most = self._max_fragments(message) - message.fragments
         # A payload is shorter than its frame, so a limit on the frames limits the payloads, too.
-        end = min(len(data), at + min(room, PIECE))
+        end = min(len(data), at + min(capacity, PIECE))
         at, payloads, final = take_fragments(data, at, end, masked, most)
         payload = b"".join(payloads)
         if message is None and final:
@@ -361,7 +361,7 @@ class WSConnection:
         elif not continues:
             raise ProtocolError("new message before the final fragment of the previous one")
         message.begin_frame(first, length, key)
-        most = self._most_fragments(message)
+        most = self._max_fragments(message)
         if message.fragments > most:
             raise PolicyViolation(f"message has more than {most} fragments (max_fragments)")
 
@@ -376,7 +376,7 @@ class WSConnection:
         self._message = message
         return message
 
-    def _most_fragments(self, message: IncomingMessage) -> int:
+    def _max_fragments(self, message: IncomingMessage) -> int:
         """Return the maximum number of fragments for the current size of a message."""
         return self._settings.max_fragments + message.wire_size // BYTES_PER_FRAGMENT
 
@@ -410,7 +410,7 @@ class WSConnection:
         if not self.sendable:
             self.plain = False
         if state not in _READING:
-            self._direct = self.pending = False
+            self._use_fast_path = self.pending = False
             self._message = None
             self._rest = b""
         if state is State.CLOSED:
@@ -475,7 +475,7 @@ class WSConnection:
         """Return the close frame that starts or completes the closing handshake.
 
         :param code: the close code; None sends none, or 1000 if there is a reason.
-        :param reason: a description for logs; at most 123 bytes of UTF-8, see `clipped`.
+        :param reason: a description for logs; at most 123 bytes of UTF-8, see `truncated_reason`.
         :returns: the frame, or empty bytes if this side has already sent one.
         :raises ValueError: if the code must not be sent, or the reason is too long.
         """

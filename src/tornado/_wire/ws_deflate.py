@@ -4,8 +4,8 @@ Theory of operation
 -------------------
 The negotiation consists of pure functions. A server checks the offers of a client in order and accepts the
 first valid one (`accept_offer`). A client makes offers (`make_offers`) and checks the response of the server
-(`check_answer`). A `DeflatePolicy` holds the settings of this side; the result is a `DeflateParameters`, a
-value that compares by content and that all connections with the same parameters share.
+(`check_extension_response`). A `DeflatePolicy` holds the settings of this side; the result is a
+`DeflateParameters`, a value that compares by content and that all connections with the same parameters share.
 
 A `Deflate` holds the state of one connection. It consists of a few references until data is compressed:
 both contexts are created on first use. The compressor (about 256 KiB with zlib's defaults, 52 KiB with a
@@ -52,7 +52,7 @@ __all__ = [
     "DeflatePolicy",
     "Inflater",
     "accept_offer",
-    "check_answer",
+    "check_extension_response",
     "compress_once",
     "make_offers",
 ]
@@ -138,9 +138,9 @@ def accept_offer(offers: Iterable[Extension], policy: DeflatePolicy) -> tuple[De
     """
     for offer in offers:
         if offer.name == EXTENSION:
-            wanted = _read_parameters(offer, is_offer=True)
-            if wanted is not None:
-                return _answer(wanted, policy)
+            offered = _read_parameters(offer, is_offer=True)
+            if offered is not None:
+                return _accept(offered, policy)
     return None
 
 
@@ -165,21 +165,21 @@ def _read_parameters(extension: Extension, is_offer: bool) -> dict[str, int | No
     return found
 
 
-def _answer(wanted: dict[str, int | None], policy: DeflatePolicy) -> tuple[DeflateParameters, str]:
-    server_no_takeover = policy.server_no_context_takeover or _SERVER_TAKEOVER in wanted
-    client_no_takeover = policy.client_no_context_takeover or _CLIENT_TAKEOVER in wanted
-    server_bits = min(policy.server_max_window_bits, wanted.get(_SERVER_BITS) or 15)
+def _accept(offered: dict[str, int | None], policy: DeflatePolicy) -> tuple[DeflateParameters, str]:
+    server_no_takeover = policy.server_no_context_takeover or _SERVER_TAKEOVER in offered
+    client_no_takeover = policy.client_no_context_takeover or _CLIENT_TAKEOVER in offered
+    server_bits = min(policy.server_max_window_bits, offered.get(_SERVER_BITS) or 15)
     client_bits = 15
     parameters: list[tuple[str, str | None]] = []
     if server_no_takeover:
         parameters.append((_SERVER_TAKEOVER, None))
     if client_no_takeover:
         parameters.append((_CLIENT_TAKEOVER, None))
-    if server_bits < 15 or _SERVER_BITS in wanted:
+    if server_bits < 15 or _SERVER_BITS in offered:
         parameters.append((_SERVER_BITS, str(server_bits)))
-    if _CLIENT_BITS in wanted:
+    if _CLIENT_BITS in offered:
         # Section 7.1.2.2: the server may send this parameter only if the client has offered it.
-        client_bits = min(policy.client_max_window_bits, wanted[_CLIENT_BITS] or 15)
+        client_bits = min(policy.client_max_window_bits, offered[_CLIENT_BITS] or 15)
         if client_bits < 15:
             parameters.append((_CLIENT_BITS, str(client_bits)))
     agreed = _shared(server_no_takeover, client_no_takeover, server_bits, client_bits)
@@ -200,13 +200,13 @@ def make_offers(policy: DeflatePolicy) -> str:
         required.append((_SERVER_BITS, str(policy.server_max_window_bits)))
     client_bits = None if policy.client_max_window_bits == 15 else str(policy.client_max_window_bits)
     required.append((_CLIENT_BITS, client_bits))
-    reluctant = Extension(EXTENSION, ((_CLIENT_TAKEOVER, None), *required))
+    fallback = Extension(EXTENSION, ((_CLIENT_TAKEOVER, None), *required))
     if policy.client_no_context_takeover:
-        return format_extension(reluctant)
-    return f"{format_extension(Extension(EXTENSION, tuple(required)))}, {format_extension(reluctant)}"
+        return format_extension(fallback)
+    return f"{format_extension(Extension(EXTENSION, tuple(required)))}, {format_extension(fallback)}"
 
 
-def check_answer(answer: Extension, policy: DeflatePolicy) -> DeflateParameters:
+def check_extension_response(answer: Extension, policy: DeflatePolicy) -> DeflateParameters:
     """Check the response of a server against the offers that `make_offers` made for the same policy.
 
     :returns: the parameters agreed on.

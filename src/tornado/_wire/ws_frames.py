@@ -34,7 +34,7 @@ from tornado._wire.ws_errors import InvalidPayload, ProtocolError
 from tornado.util import _websocket_mask
 
 __all__ = [
-    "CUT",
+    "LENGTH_MASKS",
     "MAX_CONTROL_PAYLOAD",
     "MAX_REASON",
     "READ_MASKED",
@@ -79,14 +79,14 @@ SHORT_TEXT: Final = tuple(bytes([FIN | Opcode.TEXT, size]) for size in range(126
 #: The headers of unmasked binary frames, indexed by payload length (0 to 125 bytes).
 SHORT_BINARY: Final = tuple(bytes([FIN | Opcode.BINARY, size]) for size in range(126))
 
-# A short payload is unmasked as one integer: payload ^ (key * REPEAT & CUT) (section 5.3). The tables are
-# indexed by payload length, 0 to 125 bytes.
+# A short payload is unmasked as one integer: payload ^ (key * REPEAT & LENGTH_MASKS) (section 5.3). The
+# tables are indexed by payload length, 0 to 125 bytes.
 #: Functions that read the masking key, as an integer, and the payload of the frame at an offset.
 READ_MASKED: Final = tuple(struct.Struct(f"<2xI{size}s").unpack_from for size in range(126))
 #: Factors that repeat a masking key over the length of the payload.
 REPEAT: Final = tuple(((1 << (size + 3) // 4 * 32) - 1) // 0xFFFFFFFF for size in range(126))
 #: Bit masks that cut the repeated key to the length of the payload.
-CUT: Final = tuple((1 << 8 * size) - 1 for size in range(126))
+LENGTH_MASKS: Final = tuple((1 << 8 * size) - 1 for size in range(126))
 
 _read_16 = struct.Struct("!H").unpack_from
 _read_64 = struct.Struct("!Q").unpack_from

@@ -42,7 +42,7 @@ from tornado._wire.ws_deflate import (
     DeflateParameters,
     DeflatePolicy,
     accept_offer,
-    check_answer,
+    check_extension_response,
     make_offers,
 )
 from tornado._wire.ws_errors import HandshakeError
@@ -126,20 +126,20 @@ def check_request(method: str, version: str, headers: Fields) -> Offer:
     """
     if method != "GET" or version == "HTTP/1.0":
         raise HandshakeError(f"WebSocket handshake requires GET and HTTP/1.1, got {shown(method)}, {version}")
-    if "websocket" not in _members(headers, "Upgrade"):
+    if "websocket" not in _list_elements(headers, "Upgrade"):
         # RFC 9110 section 15.5.22 suggests 426, but programs expect Tornado's 400.
         raise HandshakeError('the request lacks the header field "Upgrade: websocket"')
-    if "upgrade" not in _members(headers, "Connection"):
+    if "upgrade" not in _list_elements(headers, "Connection"):
         raise HandshakeError('the request lacks the header field "Connection: Upgrade"')
-    spoken = _only(headers, "Sec-WebSocket-Version")
-    if spoken not in VERSIONS:
+    ws_version = _single_value(headers, "Sec-WebSocket-Version")
+    if ws_version not in VERSIONS:
         known = ("Sec-WebSocket-Version", ", ".join(VERSIONS))
-        raise HandshakeError(f"Sec-WebSocket-Version: unsupported version {shown(spoken)}", 426, (known,))
-    key = _only(headers, "Sec-WebSocket-Key")
+        raise HandshakeError(f"Sec-WebSocket-Version: unsupported version {shown(ws_version)}", 426, (known,))
+    key = _single_value(headers, "Sec-WebSocket-Key")
     _check_key(key)
     return Offer(
         key,
-        spoken,
+        ws_version,
         _read_subprotocols(headers),
         tuple(parse_extensions(headers.get_list("Sec-WebSocket-Extensions"))),
     )
@@ -193,12 +193,12 @@ def _read_subprotocols(headers: Fields) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _members(headers: Fields, name: str) -> list[str]:
+def _list_elements(headers: Fields, name: str) -> list[str]:
     """Return the elements of a list-based field, in lower case."""
     return [member.strip(" \t") for line in headers.get_list(name) for member in line.lower().split(",")]
 
 
-def _only(headers: Fields, name: str) -> str:
+def _single_value(headers: Fields, name: str) -> str:
     """Return the value of a field that must occur exactly once."""
     values = headers.get_list(name)
     if len(values) != 1:
@@ -250,15 +250,15 @@ def check_response(
     """
     if code != 101:
         raise HandshakeError(f"expected status code 101 (Switching Protocols), got {code}")
-    if _only(headers, "Upgrade").lower() != "websocket":
+    if _single_value(headers, "Upgrade").lower() != "websocket":
         raise HandshakeError('the response lacks the header field "Upgrade: websocket"')
-    if "upgrade" not in _members(headers, "Connection"):
+    if "upgrade" not in _list_elements(headers, "Connection"):
         raise HandshakeError('the response lacks the header field "Connection: Upgrade"')
-    if _only(headers, "Sec-WebSocket-Accept") != accept_value(key):
+    if _single_value(headers, "Sec-WebSocket-Accept") != accept_value(key):
         raise HandshakeError("Sec-WebSocket-Accept: does not match the Sec-WebSocket-Key of the request")
     chosen = None
     if headers.get_list("Sec-WebSocket-Protocol"):
-        chosen = _only(headers, "Sec-WebSocket-Protocol")
+        chosen = _single_value(headers, "Sec-WebSocket-Protocol")
         if chosen not in subprotocols:
             raise HandshakeError(f"Sec-WebSocket-Protocol: {shown(chosen)} was not offered")
     return chosen, _agreed_extension(headers, policy)
@@ -272,4 +272,4 @@ def _agreed_extension(headers: Fields, policy: DeflatePolicy | None) -> DeflateP
     if policy is None or first.name != EXTENSION or len(extensions) > 1:
         names = ", ".join(extension.name for extension in extensions)
         raise HandshakeError(f"Sec-WebSocket-Extensions: not offered, or accepted more than once: {names}")
-    return check_answer(first, policy)
+    return check_extension_response(first, policy)

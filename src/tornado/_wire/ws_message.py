@@ -60,11 +60,11 @@ class IncomingMessage:
         "_binary",
         "_ending",
         "_fin",
+        "_incomplete_character",
         "_key",
         "_max_ratio",
         "_max_size",
         "_size",
-        "_tail",
         "_text",
         "_unread",
         "backlog",
@@ -95,7 +95,7 @@ class IncomingMessage:
         self._unread = b""
         self._binary = bytearray()
         self._text = io.StringIO() if is_text else None
-        self._tail = b""  # an incomplete character at the end of the data so far
+        self._incomplete_character = b""  # an incomplete character at the end of the data so far
 
     def begin_frame(self, first: int, length: int, key: bytes) -> None:
         """Start a frame after its header has been parsed.
@@ -126,7 +126,7 @@ class IncomingMessage:
             piece = _websocket_mask(self._key, piece)
             self._key = rotated(self._key, size)
         self.remaining -= size
-        self._give(piece)
+        self._process(piece)
         return at + size
 
     def take_frames(self, payload: bytes, count: int, final: bool) -> None:
@@ -141,9 +141,9 @@ class IncomingMessage:
         self.wire_size += len(payload)
         self._fin = final
         self.in_frame = True
-        self._give(payload)
+        self._process(payload)
 
-    def _give(self, piece: bytes) -> None:
+    def _process(self, piece: bytes) -> None:
         if self.inflater is None:
             self._add(piece)
         else:
@@ -160,10 +160,10 @@ class IncomingMessage:
         :raises ProtocolError: if the compressed data is invalid.
         """
         assert self.inflater is not None
-        room = self._max_size - self._size + 1
-        output, self._unread = self.inflater.step(self._unread, min(size, room))
+        capacity = self._max_size - self._size + 1
+        output, self._unread = self.inflater.step(self._unread, min(size, capacity))
         self.backlog = self.inflater.more or self._unread != b""
-        if len(output) == room:
+        if len(output) == capacity:
             raise too_large(self._max_size)
         self._size += len(output)
         if self._size > RATIO_FREE and self._size > self._max_ratio * (self.wire_size - self.remaining):
@@ -184,7 +184,7 @@ class IncomingMessage:
             self._unread = TAIL
             return False
         self.in_frame = False
-        if self._fin and self._tail:
+        if self._fin and self._incomplete_character:
             raise invalid_text()
         return self._fin
 
@@ -196,14 +196,14 @@ class IncomingMessage:
         if self._text is None:
             self._binary += piece
             return
-        if self._tail:
-            piece = self._tail + piece
+        if self._incomplete_character:
+            piece = self._incomplete_character + piece
         try:
             text, used = codecs.utf_8_decode(piece, "strict", False)
         except UnicodeDecodeError:
             raise invalid_text() from None
         self._text.write(text)
-        self._tail = piece[used:]
+        self._incomplete_character = piece[used:]
 
 
 def too_large(limit: int) -> MessageTooLarge:

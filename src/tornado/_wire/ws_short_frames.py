@@ -21,7 +21,7 @@ from __future__ import annotations
 from typing import Final
 
 from tornado._wire.ws_events import Event
-from tornado._wire.ws_frames import CUT, FIN, READ_MASKED, REPEAT
+from tornado._wire.ws_frames import FIN, LENGTH_MASKS, READ_MASKED, REPEAT
 
 __all__ = ["take_fragments", "take_masked", "take_plain"]
 
@@ -45,7 +45,7 @@ def take_masked(data: bytes, at: int, events: list[Event]) -> int:
         if not (0 <= size < 126 and stop <= end and first in (0x81, 0x82)):
             break
         key, payload = READ_MASKED[size](data, at)
-        number = _number(payload, "little") ^ key * REPEAT[size] & CUT[size]
+        number = _number(payload, "little") ^ key * REPEAT[size] & LENGTH_MASKS[size]
         payload = number.to_bytes(size, "little")
         events.append(payload.decode() if first == 0x81 else payload)
         at = stop
@@ -90,7 +90,7 @@ def take_fragments(data: bytes, at: int, end: int, masked: bool, most: int) -> t
             break
         if masked:
             key, payload = READ_MASKED[size](data, at)
-            number = _number(payload, "little") ^ key * REPEAT[size] & CUT[size]
+            number = _number(payload, "little") ^ key * REPEAT[size] & LENGTH_MASKS[size]
             payloads.append(number.to_bytes(size, "little"))
         else:
             payloads.append(data[at + 2 : stop])

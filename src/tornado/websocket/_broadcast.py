@@ -26,7 +26,7 @@ from tornado.escape import json_encode
 from tornado.gen import convert_yielded
 from tornado.iostream import StreamClosedError
 from tornado.log import app_log
-from tornado.websocket._broadcast_scheduler import STEP, BroadcastScheduler, rounds_of
+from tornado.websocket._broadcast_scheduler import CONNECTIONS_PER_CHECK, BroadcastScheduler, scheduler_of
 from tornado.websocket._errors import WebSocketClosedError, check_thread
 from tornado.websocket._handler import WebSocketHandler
 from tornado.websocket._protocol import WebSocketProtocol13, _bytes_of
@@ -97,9 +97,9 @@ def broadcast(
         raise ValueError(f"limit must be None or a non-negative number of bytes, got {limit!r}")
     payload = json_encode(message) if isinstance(message, dict) else message
     shared = SharedMessage(_bytes_of(payload, binary), binary)
-    made = Broadcast(slow, limit)
-    made._send(list(handlers), shared, message, binary)
-    return made
+    result = Broadcast(slow, limit)
+    result._send(list(handlers), shared, message, binary)
+    return result
 
 
 class Broadcast:
@@ -114,7 +114,7 @@ class Broadcast:
     :ivar slow: the handlers or client connections whose waiting output exceeded the limit.
     """
 
-    __slots__ = ("_awaited", "_futures", "_limit", "_policy", "_rounds", "closed", "sent", "slow")
+    __slots__ = ("_awaited", "_futures", "_limit", "_policy", "_scheduler", "closed", "sent", "slow")
 
     def __init__(self, policy: Policy, limit: int | None) -> None:
         self.sent: int = 0
@@ -122,7 +122,7 @@ class Broadcast:
         self.slow: list[Receiver] = []
         self._policy = policy
         self._limit = limit
-        self._rounds: BroadcastScheduler | None = None
+        self._scheduler: BroadcastScheduler | None = None
         #: With "wait", the connections to wait for while their waiting output exceeds the limit.
         self._awaited: list[WebSocketProtocol13] = []
         #: With "wait", the Futures of overridden ``write_message`` methods.
@@ -132,10 +132,10 @@ class Broadcast:
         return f"<Broadcast sent={self.sent} closed={len(self.closed)} slow={len(self.slow)}>"
 
     def __await__(self) -> Generator[Any, None, Broadcast]:
-        return self._settled().__await__()
+        return self._wait().__await__()
 
-    async def _settled(self) -> Broadcast:
-        served = None if self._rounds is None else self._rounds.served()
+    async def _wait(self) -> Broadcast:
+        served = None if self._scheduler is None else self._scheduler.served()
         if served is not None:
             await served
         for connection in self._awaited:
@@ -159,21 +159,21 @@ class Broadcast:
         is_ours = WebSocketProtocol13.write_message is _SEND
         waits = self._policy == "wait"
         connection: Any
-        left = 0
+        remaining = 0
         for handler in handlers:
             connection = None
             if is_ours and (type(m := handler.write_message) is MethodType and m.__func__ is _WRITE):
                 connection = handler.ws_connection  # type: ignore[union-attr]
             if type(connection) is not WebSocketProtocol13 or connection.stream is None:
-                self._by_method(handler, message, binary)
+                self._send_by_method(handler, message, binary)
                 continue
-            if not left:
-                rounds, left = self._next_step(connection), STEP
-            left -= 1
-            if connection.stream._output is not None and not self._bears(handler, connection):
+            if not remaining:
+                scheduler, remaining = self._next_step(connection), CONNECTIONS_PER_CHECK
+            remaining -= 1
+            if connection.stream._output is not None and not self._accepts_message(handler, connection):
                 continue
-            if rounds.holding and connection.hold():
-                rounds.waiting.append(connection)
+            if scheduler.holding and connection.hold_output():
+                scheduler.waiting.append(connection)
             try:
                 connection.write_shared(shared)
             except WebSocketClosedError:
@@ -184,16 +184,16 @@ class Broadcast:
                 self._awaited.append(connection)
 
     def _next_step(self, connection: WebSocketProtocol13) -> BroadcastScheduler:
-        """Check the time and return the scheduler; called once for every `STEP` connections."""
-        rounds = self._rounds
-        if rounds is None:
+        """Check the time and return the scheduler; called every `CONNECTIONS_PER_CHECK` connections."""
+        scheduler = self._scheduler
+        if scheduler is None:
             loop = connection.stream._loop
             check_thread(loop, "broadcast()")
-            rounds = self._rounds = rounds_of(loop)
-            rounds.begin()
+            scheduler = self._scheduler = scheduler_of(loop)
+            scheduler.begin()
         else:
-            rounds.look_at_clock()
-        return rounds
+            scheduler.check_time()
+        return scheduler
 
     def _is_slow(self, connection: WebSocketProtocol13) -> bool:
         """Whether the output that waits for the peer exceeds the limit. Corked output does not count."""
@@ -205,22 +205,24 @@ class Broadcast:
     def _limit_of(self, connection: WebSocketProtocol13) -> int:
         return connection.params.write_limit if self._limit is None else self._limit
 
-    def _bears(self, handler: Receiver, connection: WebSocketProtocol13) -> bool:
+    def _accepts_message(self, handler: Receiver, connection: WebSocketProtocol13) -> bool:
         """Whether to send the message to a connection that has waiting output."""
         if connection.is_closing() or not self._is_slow(connection):
             return True
         self.slow.append(handler)
         if self._policy == "close":
-            connection.say_why("more than %d bytes of broadcasts wait to be sent", self._limit_of(connection))
+            connection.record_close_error(
+                "more than %d bytes of broadcasts wait to be sent", self._limit_of(connection)
+            )
             try:
                 handler.close(TOO_SLOW, _REASON)
             except Exception:  # raised by an overridden method
                 _log(handler)
         return self._policy == "wait"
 
-    def _by_method(self, handler: Receiver, message: str | bytes | dict[str, Any], binary: bool) -> None:
+    def _send_by_method(self, handler: Receiver, message: str | bytes | dict[str, Any], binary: bool) -> None:
         connection = handler.ws_connection if isinstance(handler, WebSocketHandler) else handler.protocol
-        if isinstance(connection, WebSocketProtocol13) and not self._bears(handler, connection):
+        if isinstance(connection, WebSocketProtocol13) and not self._accepts_message(handler, connection):
             return
         try:
             result: Any = handler.write_message(message, binary)
@@ -233,7 +235,7 @@ class Broadcast:
         self.sent += 1
         if inspect.isawaitable(result):
             future = keep_reference(convert_yielded(result))
-            future.add_done_callback(functools.partial(_done, handler))
+            future.add_done_callback(functools.partial(_write_done, handler))
             if self._policy == "wait":
                 self._futures.append(future)
 
@@ -246,7 +248,7 @@ def _log(handler: Receiver) -> None:
         app_log.error("Error in exception logger", exc_info=True)
 
 
-def _done(handler: Receiver, future: Future[Any]) -> None:
+def _write_done(handler: Receiver, future: Future[Any]) -> None:
     """Log the exception of an overridden ``write_message``, if there is one."""
     error = None if future.cancelled() else future.exception()
     if error is not None and not isinstance(error, WebSocketClosedError):

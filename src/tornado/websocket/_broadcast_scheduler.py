@@ -1,10 +1,10 @@
 """Scheduling of broadcasts: a bounded number of connections is served in each event loop iteration.
 
 A send costs the operating system five to ten microseconds, so 15,000 of them would block the event loop for a
-tenth of a second. A broadcast therefore sends for at most `TURN` seconds per iteration. The remaining
-connections are *held*: their streams are corked and collect all further output (of this broadcast, of later
-ones, and replies), so that messages stay in order. They are released one after the other in later iterations.
-If the peer of a held connection sends data, the connection is released immediately (see
+tenth of a second. A broadcast therefore sends for at most `TIME_PER_ITERATION` seconds per iteration. The
+remaining connections are *held*: their streams are corked and collect all further output (of this broadcast,
+of later ones, and replies), so that messages stay in order. They are released one after the other in later
+iterations. If the peer of a held connection sends data, the connection is released immediately (see
 `WebSocketProtocol13.data_received`), so that replies are not delayed by a broadcast.
 
 A second broadcast in the same iteration holds all of its connections. A hundred broadcasts in one iteration
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from tornado.websocket._protocol import WebSocketProtocol13
 
 #: The time for sends in one iteration, in seconds, without that for holding the remaining connections.
-TURN = 0.005
+TIME_PER_ITERATION = 0.005
 #: The number of connections served between two reads of the clock.
-STEP = 32
-_ROUNDS = "_tornado_broadcasts"
+CONNECTIONS_PER_CHECK = 32
+_SCHEDULER = "_tornado_broadcasts"
 
 
 class BroadcastScheduler:
-    """The held connections of an event loop, and the time left in its current iteration; see `rounds_of`.
+    """The held connections of an event loop, and the time left in its current iteration; see `scheduler_of`.
 
     :ivar holding: whether the time of this iteration is used up: hold connections and add them to `waiting`.
     :ivar waiting: the held connections, in the order of their release.
@@ -51,10 +51,10 @@ class BroadcastScheduler:
             self.holding = True
         else:
             self._begun = True
-            self._end = monotonic() + TURN
+            self._end = monotonic() + TIME_PER_ITERATION
             self._loop.call_soon(self._run_batch)
 
-    def look_at_clock(self) -> None:
+    def check_time(self) -> None:
         """Set `holding` if the time of this iteration is used up."""
         if monotonic() >= self._end:
             self.holding = True
@@ -69,33 +69,33 @@ class BroadcastScheduler:
 
     def _run_batch(self) -> None:
         waiting = self.waiting
-        self._end = monotonic() + TURN
+        self._end = monotonic() + TIME_PER_ITERATION
         self.holding = False
         try:
             while waiting and not self.holding:
-                for _ in range(min(STEP, len(waiting))):
-                    waiting.popleft().let_go()
-                self.look_at_clock()
+                for _ in range(min(CONNECTIONS_PER_CHECK, len(waiting))):
+                    waiting.popleft().release_output()
+                self.check_time()
         finally:
             if waiting:
                 self._loop.call_soon(self._run_batch)
             else:
-                self._end_round()
+                self._finish()
 
-    def _end_round(self) -> None:
+    def _finish(self) -> None:
         self._begun = self.holding = False
         served, self._served = self._served, None
         if served is not None:
             served.set_result(None)
 
 
-def rounds_of(loop: asyncio.AbstractEventLoop) -> BroadcastScheduler:
+def scheduler_of(loop: asyncio.AbstractEventLoop) -> BroadcastScheduler:
     """Return the scheduler of an event loop, which is stored in the loop's ``__dict__``."""
     attributes = loop.__dict__
-    rounds: BroadcastScheduler | None = attributes.get(_ROUNDS)
-    if rounds is None:
-        rounds = attributes[_ROUNDS] = BroadcastScheduler(loop)
-    return rounds
+    scheduler: BroadcastScheduler | None = attributes.get(_SCHEDULER)
+    if scheduler is None:
+        scheduler = attributes[_SCHEDULER] = BroadcastScheduler(loop)
+    return scheduler
 
 
-__all__ = ["BroadcastScheduler", "rounds_of"]
+__all__ = ["BroadcastScheduler", "scheduler_of"]

@@ -34,7 +34,7 @@ from tornado.simple_httpclient._errors import NO_RESPONSE
 from tornado.simple_httpclient._proxy import proxy_of
 from tornado.simple_httpclient._url import parse_url
 from tornado.websocket._client_handshake import ClientHandshake
-from tornado.websocket._errors import closed_error, forget_frames
+from tornado.websocket._errors import clear_frames, closed_error
 from tornado.websocket._interface import WebSocketProtocol
 from tornado.websocket._legacy_names import LegacyNames
 from tornado.websocket._message_queue import Message, MessageQueue
@@ -111,7 +111,7 @@ class WebSocketClientConnection(LegacyNames):
     _opening: ClientHandshake | None = None
     #: The Future that `wait_closed` awaits.
     _closed: Future[None] | None = None
-    _is_over = False
+    _is_closed = False
 
     def __init__(
         self,
@@ -134,7 +134,7 @@ class WebSocketClientConnection(LegacyNames):
         self.io_loop: IOLoop = IOLoop.current()
         self.start_time: float = self.io_loop.time()
         self.start_wall_time: float = time.time()
-        self.request: HTTPRequest = self._prepared(request)
+        self.request: HTTPRequest = self._handshake_request(request)
         self.parsed: SplitResult = urlsplit(self.request.url)
         #: None after the handshake succeeds: a Future whose result is this object would be a reference cycle.
         self._connecting: Connecting | None = Connecting(loop=loop)
@@ -164,7 +164,7 @@ class WebSocketClientConnection(LegacyNames):
     def __repr__(self) -> str:
         if not hasattr(self, "request"):  # a test double that has not called __init__
             return object.__repr__(self)
-        state = "closed" if self._is_over else "connecting" if self.protocol is None else "open"
+        state = "closed" if self._is_closed else "connecting" if self.protocol is None else "open"
         return f"<{type(self).__name__} {self._original_request().url} {state}>"
 
     # -- messages --
@@ -267,7 +267,7 @@ class WebSocketClientConnection(LegacyNames):
 
     async def wait_closed(self) -> None:
         """Wait until the connection is closed by either side. This method does not close it; see `close`."""
-        if not self._is_over:
+        if not self._is_closed:
             if self._closed is None:
                 self._closed = self.io_loop.asyncio_loop.create_future()
             await asyncio.shield(self._closed)
@@ -297,18 +297,18 @@ class WebSocketClientConnection(LegacyNames):
             if self._opening is not None:
                 self._opening.fail(HTTPStreamClosedError("Connection closed"))
             return None
-        if self._is_over:
+        if self._is_closed:
             return None
-        self._end()
+        self._mark_closed()
         if given_up or self._on_message_callback is None:
             return None
         return _coroutine_or_none(self._on_message_callback(None))
 
-    def _end(self) -> None:
+    def _mark_closed(self) -> None:
         """End the message queue and complete `wait_closed`."""
-        if self._is_over:
+        if self._is_closed:
             return
-        self._is_over = True
+        self._is_closed = True
         self.read_queue.end()
         if self._closed is not None:
             self._closed.set_result(None)
@@ -326,7 +326,7 @@ class WebSocketClientConnection(LegacyNames):
 
     # -- the handshake --
 
-    def _prepared(self, request: HTTPRequest) -> HTTPRequest:
+    def _handshake_request(self, request: HTTPRequest) -> HTTPRequest:
         """Return the request of the handshake, made from the program's request or from that of a redirect.
 
         :raises ValueError: if the request has another method than GET, a body, or an invalid proxy or URL.
@@ -361,7 +361,7 @@ class WebSocketClientConnection(LegacyNames):
     def redirected(self, request: HTTPRequest) -> HTTPRequest:
         """Return the request that follows a redirect; see `Upgrade`."""
         request.url = _http_url(request.url)
-        self.request = self._prepared(request)
+        self.request = self._handshake_request(request)
         self.parsed = urlsplit(self.request.url)
         effective: HTTPRequest = self.request.request  # type: ignore[attr-defined]
         return effective
@@ -398,13 +398,13 @@ class WebSocketClientConnection(LegacyNames):
         if future is not None and not future.cancelled():
             self._connecting = None
             future.set_result(self)
-        protocol.begin(stream, parameters, subprotocol, self._let_the_program_begin)
+        protocol.begin(stream, parameters, subprotocol, self._program_resumed)
 
     def get_websocket_protocol(self) -> WebSocketProtocol:
         """Create the protocol object of the connection."""
         return WebSocketProtocol13(self, True, self.params)
 
-    def _let_the_program_begin(self) -> Future[None]:
+    def _program_resumed(self) -> Future[None]:
         """Return a Future that is done after the code that awaits the connection has resumed.
 
         Messages are delivered after that, so the program knows the connection when the first one arrives.
@@ -427,7 +427,7 @@ class WebSocketClientConnection(LegacyNames):
             error.response.error = HTTPClientError(error.code, error.message)
         if self._connecting is not None:
             future_set_exception_unless_cancelled(self._connecting, error)
-        forget_frames(error)
+        clear_frames(error)
 
     def _on_connected(self, future: Future[WebSocketClientConnection]) -> None:
         """Called when `connect_future` is done. If the program has cancelled it, abort the connection."""
@@ -435,7 +435,7 @@ class WebSocketClientConnection(LegacyNames):
             if future.cancelled():
                 self.close()
             return
-        self._end()
+        self._mark_closed()
         opening, self._opening = self._opening, None
         if future.cancelled() and opening is not None:
             opening.cancel()

@@ -96,8 +96,8 @@ def websocket_connect(
         request = url
     else:
         request = HTTPRequest(url, connect_timeout=connect_timeout, **options)
-    wishes = (compression_options, ping_interval, ping_timeout, max_message_size, subprotocols)
-    connection = WebSocketClientConnection(request, on_message_callback, *wishes, resolver)
+    settings = (compression_options, ping_interval, ping_timeout, max_message_size, subprotocols)
+    connection = WebSocketClientConnection(request, on_message_callback, *settings, resolver)
     future = connection.connect_future
     if callback is not None:
         IOLoop.current().add_future(future, callback)

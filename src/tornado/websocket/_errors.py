@@ -34,7 +34,7 @@ def closed_error(owner: Any) -> WebSocketClosedError:
     return WebSocketClosedError(text)
 
 
-def forget_frames(error: BaseException) -> None:
+def clear_frames(error: BaseException) -> None:
     """Clear the local variables of this package in the tracebacks of an error, its causes and its contexts.
 
     The variables include the object that holds the error, which would be a reference cycle until the next
@@ -42,14 +42,14 @@ def forget_frames(error: BaseException) -> None:
     coroutine that has caught the same error, and clearing would end it.
     """
     seen: set[int] = set()  # ids, because an exception of a program may be unhashable
-    following: BaseException | None = error
-    while following is not None and id(following) not in seen:
-        seen.add(id(following))
-        for frame, _ in traceback.walk_tb(following.__traceback__):
+    current: BaseException | None = error
+    while current is not None and id(current) not in seen:
+        seen.add(id(current))
+        for frame, _ in traceback.walk_tb(current.__traceback__):
             if frame.f_globals.get("__name__", "").startswith("tornado."):
                 with contextlib.suppress(RuntimeError):  # the frame is still executing
                     frame.clear()
-        following = following.__cause__ or following.__context__
+        current = current.__cause__ or current.__context__
 
 
 def check_thread(loop: asyncio.AbstractEventLoop, what: str) -> None:
@@ -66,4 +66,4 @@ def check_thread(loop: asyncio.AbstractEventLoop, what: str) -> None:
         )
 
 
-__all__ = ["WebSocketClosedError", "WebSocketError", "check_thread", "closed_error", "forget_frames"]
+__all__ = ["WebSocketClosedError", "WebSocketError", "check_thread", "closed_error", "clear_frames"]

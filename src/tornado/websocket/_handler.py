@@ -324,7 +324,7 @@ class WebSocketHandler(RequestHandler):
         return None
 
 
-def _refusing(name: str) -> Any:
+def _unavailable_after_handshake(name: str) -> Any:
     """Return a method of `RequestHandler` that raises RuntimeError after the handshake."""
 
     @functools.wraps(getattr(RequestHandler, name))
@@ -337,6 +337,6 @@ def _refusing(name: str) -> Any:
 
 
 for _name in ("write", "redirect", "set_header", "set_cookie", "set_status", "flush", "finish"):
-    setattr(WebSocketHandler, _name, _refusing(_name))
+    setattr(WebSocketHandler, _name, _unavailable_after_handshake(_name))
 
 __all__ = ["WebSocketHandler"]

@@ -35,16 +35,16 @@ class IdleCompressor:
         self._protocol = protocol
         self._sent = 0
         watch_of(protocol.stream._loop, _WATCH).add(self, protocol.stream._loop)
-        self._look_again()
+        self._schedule_check()
 
-    def _look_again(self) -> None:
+    def _schedule_check(self) -> None:
         watch_of(self._protocol.stream._loop, _WATCH).set(self, monotonic(), RELEASE_AFTER)
 
     def _expired(self) -> None:
         before, self._sent = self._sent, self._protocol._message_bytes_out
         if before == self._sent:
             self._protocol._core.release()
-        self._look_again()
+        self._schedule_check()
 
 
 def _set(protocol: WebSocketProtocol13, seconds: float) -> None:
@@ -64,23 +64,23 @@ def start(protocol: WebSocketProtocol13) -> None:
     interval = protocol.params.ping_interval
     if interval:
         _set(protocol, interval)
-    if protocol._spare is None and protocol._compresses():
-        protocol._spare = IdleCompressor(protocol)
+    if protocol._idle_compressor is None and protocol._compresses():
+        protocol._idle_compressor = IdleCompressor(protocol)
 
 
-def end_within(protocol: WebSocketProtocol13, seconds: float) -> None:
+def close_within(protocol: WebSocketProtocol13, seconds: float) -> None:
     """Set the close timeout: the connection is closed after `seconds`."""
     _set(protocol, seconds)
 
 
-def forget(protocol: WebSocketProtocol13) -> None:
+def remove(protocol: WebSocketProtocol13) -> None:
     """Remove a closed connection from the scheduler."""
     protocol._deadline = NEVER
     watch = watch_of(protocol.stream._loop, _WATCH)
     watch.discard(protocol)
-    if protocol._spare is not None:
-        watch.discard(protocol._spare)
-        protocol._spare = None
+    if protocol._idle_compressor is not None:
+        watch.discard(protocol._idle_compressor)
+        protocol._idle_compressor = None
 
 
 def pong_received(protocol: WebSocketProtocol13) -> None:
@@ -92,7 +92,7 @@ def pong_received(protocol: WebSocketProtocol13) -> None:
             protocol._deadline += params.ping_interval - params.ping_timeout
 
 
-def look_after(protocol: WebSocketProtocol13) -> None:
+def deadline_expired(protocol: WebSocketProtocol13) -> None:
     """Act on an expired deadline: close the connection, check for a pong, or send a ping."""
     if protocol.is_closing():
         protocol._abort()
@@ -120,10 +120,10 @@ def _wait_for_pong(protocol: WebSocketProtocol13, timeout: float) -> None:
     if received or took:
         protocol._pinged = now
         _set(protocol, timeout)
-    elif protocol._is_behind():
+    elif protocol._is_backlogged():
         _ping(protocol, timeout)
     else:
-        protocol.say_why("no reply to a ping within %g s (websocket_ping_timeout)", timeout)
+        protocol.record_close_error("no reply to a ping within %g s (websocket_ping_timeout)", timeout)
         protocol.close(reason="ping timed out")
 
 
@@ -139,4 +139,12 @@ def _ping(protocol: WebSocketProtocol13, timeout: float) -> None:
     _set(protocol, timeout)
 
 
-__all__ = ["RELEASE_AFTER", "IdleCompressor", "end_within", "forget", "look_after", "pong_received", "start"]
+__all__ = [
+    "RELEASE_AFTER",
+    "IdleCompressor",
+    "close_within",
+    "deadline_expired",
+    "pong_received",
+    "remove",
+    "start",
+]

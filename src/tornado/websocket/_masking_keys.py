@@ -9,22 +9,22 @@ import os
 from struct import iter_unpack
 
 #: The number of keys made from one call of `os.urandom`.
-_AT_ONCE = 256
-_masks: list[bytes] = []
+_KEYS_PER_CALL = 256
+_keys: list[bytes] = []
 
 
-def next_mask() -> bytes:
+def next_masking_key() -> bytes:
     """Return a masking key that has not been used before. This function is thread-safe."""
     try:
-        return _masks.pop()
+        return _keys.pop()
     except IndexError:
-        fresh = [mask for (mask,) in iter_unpack("4s", os.urandom(4 * _AT_ONCE))]
+        fresh = [mask for (mask,) in iter_unpack("4s", os.urandom(4 * _KEYS_PER_CALL))]
         mask: bytes = fresh.pop()
-        _masks.extend(fresh)
+        _keys.extend(fresh)
         return mask
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_masks.clear)  # the parent process uses these keys
+    os.register_at_fork(after_in_child=_keys.clear)  # the parent process uses these keys
 
-__all__ = ["next_mask"]
+__all__ = ["next_masking_key"]

@@ -21,7 +21,7 @@ class MessageQueue:
     message, whichever is larger, plus the messages of one read from the socket.
     """
 
-    __slots__ = ("_discards", "_ended", "_loop", "_messages", "_readers", "_room", "_size", "_sweep_at")
+    __slots__ = ("_capacity", "_discards", "_ended", "_loop", "_messages", "_readers", "_size", "_sweep_at")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -33,7 +33,7 @@ class MessageQueue:
         #: The number of readers at which cancelled ones are removed: a program may call and cancel in a loop.
         self._sweep_at = SWEEP_AT
         #: The Future of a waiting producer, done when the queue has capacity again.
-        self._room: asyncio.Future[None] | None = None
+        self._capacity: asyncio.Future[None] | None = None
         self._discards = self._ended = False
 
     def __len__(self) -> int:
@@ -60,9 +60,9 @@ class MessageQueue:
         self._size += len(message)
         if self._discards or not self._is_full():
             return None
-        if self._room is None:
-            self._room = self._loop.create_future()
-        return self._room
+        if self._capacity is None:
+            self._capacity = self._loop.create_future()
+        return self._capacity
 
     def get(self) -> asyncio.Future[Message | None]:
         """Return a Future of the next message, or of None after the last one."""
@@ -70,8 +70,8 @@ class MessageQueue:
         if self._messages:
             message = self._messages.pop(0)
             self._size -= len(message)
-            if self._room is not None and not self._is_full():
-                self._make_room()
+            if self._capacity is not None and not self._is_full():
+                self._notify_capacity()
             future.set_result(message)
         elif self._ended:
             future.set_result(None)
@@ -84,7 +84,7 @@ class MessageQueue:
     def discard_excess(self) -> None:
         """Discard messages from now on while the queue is full, because the program may not read any more."""
         self._discards = True
-        self._make_room()
+        self._notify_capacity()
 
     def end(self) -> None:
         """End the queue: no message follows those that wait."""
@@ -100,10 +100,10 @@ class MessageQueue:
         readers[:] = [reader for reader in readers if not reader.done()]
         self._sweep_at = max(SWEEP_AT, 2 * len(readers))
 
-    def _make_room(self) -> None:
-        room, self._room = self._room, None
-        if room is not None and not room.done():
-            room.set_result(None)
+    def _notify_capacity(self) -> None:
+        capacity, self._capacity = self._capacity, None
+        if capacity is not None and not capacity.done():
+            capacity.set_result(None)
 
 
 __all__ = ["MAX_MESSAGES", "MAX_SIZE", "Message", "MessageQueue"]

@@ -44,8 +44,8 @@ AHEAD = 256 * 1024
 EVENT_COST = 256
 
 #: The protocol state of all closed connections: nothing can be sent or read.
-OVER = ws_connection.WSConnection()
-OVER.receive_eof()
+CLOSED = ws_connection.WSConnection()
+CLOSED.receive_eof()
 #: The end of the input, as an event in a backlog.
 _END: Any = object()
 
@@ -54,8 +54,8 @@ class MessageReceiver(WebSocketProtocol):
     """The receiving side of a connection: it delivers decoded events to the owner."""
 
     __slots__ = (
-        "_ahead",
         "_backlog",
+        "_backlog_size",
         "_blocked",
         "_context",
         "_core",
@@ -76,11 +76,11 @@ class MessageReceiver(WebSocketProtocol):
         super().__init__(handler)
         self.close_code: int | None = None
         self.close_reason: str | None = None
-        self._core = OVER  # until the handshake is complete
+        self._core = CLOSED  # until the handshake is complete
         #: The events that wait; None if events can be delivered immediately.
         self._backlog: list[ws_connection.Event] | None = None
         #: The approximate size of the backlog; see `AHEAD`.
-        self._ahead = 0
+        self._backlog_size = 0
         #: The task or Future of the running callback.
         self._blocked: Future[Any] | None = None
         #: Whether events are being delivered now, so that all output is that of a callback.
@@ -93,7 +93,7 @@ class MessageReceiver(WebSocketProtocol):
 
     # -- implemented by the subclass --
 
-    def let_go(self) -> None:
+    def release_output(self) -> None:
         """Send the output collected while `_is_held` was set."""
         raise NotImplementedError
 
@@ -103,17 +103,17 @@ class MessageReceiver(WebSocketProtocol):
     def _pong_received(self) -> None:
         raise NotImplementedError
 
-    def _peer_closes(self, event: ws_connection.Close) -> None:
+    def _close_received(self, event: ws_connection.Close) -> None:
         raise NotImplementedError
 
-    def _peer_fails(self, event: ws_connection.Failed) -> None:
+    def _error_received(self, event: ws_connection.Failed) -> None:
         raise NotImplementedError
 
-    def _end_by_fault(self) -> None:
+    def _close_after_exception(self) -> None:
         """Close the connection after a callback has raised an exception."""
         raise NotImplementedError
 
-    def _input_ends(self) -> None:
+    def _end_of_input(self) -> None:
         """Process the end of the input, after all earlier events."""
         raise NotImplementedError
 
@@ -122,73 +122,73 @@ class MessageReceiver(WebSocketProtocol):
     def data_received(self, data: bytes) -> None:
         """Process the data of one read from the socket."""
         if self._is_held:
-            self.let_go()
+            self.release_output()
         self._wire_bytes_in += len(data)
         core = self._core
         events = core.receive_data(data)
         backlog = self._backlog
         if backlog is not None:
             backlog += events
-            self._look_ahead(events)
+            self._count_backlog(events)
         elif events:
             self._deliver(events)
             if self._backlog:
-                self._look_ahead(self._backlog)
+                self._count_backlog(self._backlog)
         if core.pending:
-            self._wait_for_turn()
+            self._pause_decompression()
 
     def eof_received(self) -> None:
         """Process the end of the input, or append it to the backlog."""
         if self._backlog:
             self._backlog.append(_END)
         else:
-            self._input_ends()
+            self._end_of_input()
 
-    def _look_ahead(self, events: list[ws_connection.Event]) -> None:
+    def _count_backlog(self, events: list[ws_connection.Event]) -> None:
         """Count events that were added to the backlog; pause reading if it is full.
 
         Close codes and pongs take effect now, while the events themselves wait for their delivery.
         """
         for event in events:
-            self._ahead += EVENT_COST
+            self._backlog_size += EVENT_COST
             if type(event) is str or type(event) is bytes:
-                self._ahead += len(event)
+                self._backlog_size += len(event)
             elif type(event) is ws_connection.Close:
                 self.close_code, self.close_reason = event.code, event.reason or None
             elif type(event) is ws_connection.Pong:
                 self._pong_received()
-        if self._ahead >= AHEAD:
+        if self._backlog_size >= AHEAD:
             self.stream._pause_reading()
 
-    def _count_again(self, before: int) -> None:
+    def _recount_backlog(self, before: int) -> None:
         """Estimate the size of the backlog after a part of its `before` events was delivered."""
-        left = len(self._backlog or ())
-        self._ahead = self._ahead * left // before if left and before else 0
+        remaining = len(self._backlog or ())
+        self._backlog_size = self._backlog_size * remaining // before if remaining and before else 0
 
-    def _is_behind(self) -> bool:
+    def _is_backlogged(self) -> bool:
         """Whether the backlog is large enough that reading may have paused."""
-        return self._ahead > AHEAD // 2
+        return self._backlog_size > AHEAD // 2
 
-    def _read_on(self) -> None:
+    def _resume_unless_blocked(self) -> None:
         """Resume reading, unless it must stay paused."""
-        if not (self._core.pending or self._is_behind()):
+        if not (self._core.pending or self._is_backlogged()):
             self.stream._resume_reading()
 
-    def _wait_for_turn(self) -> None:
+    def _pause_decompression(self) -> None:
         """Pause after the decompression limit of one call, until other connections have been served."""
         self.stream._pause_reading()
         if self._backlog is None:
             self._backlog = []
-            self.stream._loop.call_soon(self._take_turn)
+            self.stream._loop.call_soon(self._continue_delivery)
 
-    def _take_turn(self) -> None:
+    def _continue_delivery(self) -> None:
         """Continue after other connections have been served, unless a callback or the output blocks."""
         backlog = self._backlog
         if backlog is None or self._blocked is not None or self._stalled:
             return
         if not backlog and self._core.pending:
             backlog += self._core.receive_data(b"")
-            self._look_ahead(backlog)
+            self._count_backlog(backlog)
         self._process_next()
 
     # -- delivering --
@@ -197,36 +197,36 @@ class MessageReceiver(WebSocketProtocol):
         """Deliver events to the owner; those that must wait become the backlog."""
         self._delivering = True
         try:
-            self._backlog = self._handle(events)
+            self._backlog = self._deliver_batch(events)
         finally:
             self._delivering = False
 
-    def _handle(self, events: list[ws_connection.Event]) -> list[ws_connection.Event] | None:
+    def _deliver_batch(self, events: list[ws_connection.Event]) -> list[ws_connection.Event] | None:
         """Deliver events until a callback blocks, output stalls, or the `BATCH` is used up.
 
         :returns: the events that must wait; None if this and later events can be delivered immediately.
         """
         event: Any
-        left = BATCH
+        remaining = BATCH
         for position, event in enumerate(events):
             kind = type(event)
             if kind is str:
                 self._message_bytes_in += len(event) if event.isascii() else len(event.encode())
-                goes_on = self._call(self.handler.on_message, event)
+                may_continue = self._call(self.handler.on_message, event)
             elif kind is bytes:
                 self._message_bytes_in += len(event)
-                goes_on = self._call(self.handler.on_message, event)
+                may_continue = self._call(self.handler.on_message, event)
             elif kind is ws_connection.Failed and position:
                 # Tasks that the preceding messages have woken can still reply before the close frame.
-                self.stream._loop.call_soon(self._take_turn)
+                self.stream._loop.call_soon(self._continue_delivery)
                 return events[position:]
             else:
-                goes_on = self._take_control(event)
-            left -= 1
-            if not goes_on or self._stalled or not left:
-                if not left:
-                    self.stream._loop.call_soon(self._take_turn)
-                return events[position + 1 :] if self._core is not OVER else []
+                may_continue = self._take_control(event)
+            remaining -= 1
+            if not may_continue or self._stalled or not remaining:
+                if not remaining:
+                    self.stream._loop.call_soon(self._continue_delivery)
+                return events[position + 1 :] if self._core is not CLOSED else []
         return None
 
     def _call(self, callback: Callable[..., Any], *args: Any) -> bool:
@@ -237,14 +237,14 @@ class MessageReceiver(WebSocketProtocol):
         try:
             result = self._context.run(callback, *args)
             if result is None:
-                return self._core is not OVER
+                return self._core is not CLOSED
             future = self._future_of(result)
         except (Exception, asyncio.CancelledError) as error:
-            return self._survives(error)
+            return self._exception_raised(error)
         if future.done():
-            return self._succeeded(future)
+            return self._check_result(future)
         self._blocked = future
-        future.add_done_callback(self._unblock)
+        future.add_done_callback(self._callback_done)
         return False
 
     def _future_of(self, result: Any) -> Future[Any]:
@@ -256,36 +256,36 @@ class MessageReceiver(WebSocketProtocol):
         future: Future[Any] = convert_yielded(result)
         return future
 
-    def _unblock(self, future: Future[Any]) -> None:
+    def _callback_done(self, future: Future[Any]) -> None:
         """Deliver the backlog after the blocking callback has finished."""
         self._blocked = None
-        if self._succeeded(future) and not self._stalled:
+        if self._check_result(future) and not self._stalled:
             self._process_next()
 
-    def _succeeded(self, future: Future[Any]) -> bool:
+    def _check_result(self, future: Future[Any]) -> bool:
         error = _error_of(future)
         if error is not None:
             # A task cancelled with Task.cancel() is not an error to log: the program did it on purpose.
             if not (future.cancelled() and getattr(future, "cancelling", int)()):
-                return self._survives(error)
+                return self._exception_raised(error)
             self._abort()
-        return self._core is not OVER
+        return self._core is not CLOSED
 
-    def _survives(self, error: BaseException) -> bool:
+    def _exception_raised(self, error: BaseException) -> bool:
         """Process an exception raised by a callback; return whether the connection continues.
 
         It continues after a `WebSocketClosedError` if either side has closed the connection: the callback has
         replied to a message that arrived before that.
         """
         if (self.server_terminated or self.client_terminated) and isinstance(error, WebSocketClosedError):
-            return self._core is not OVER
+            return self._core is not CLOSED
         self._log_exception(error)
-        self._end_by_fault()
+        self._close_after_exception()
         return False
 
     def _process_next(self) -> None:
         """Deliver the backlog and resume reading."""
-        if self._core is OVER:
+        if self._core is CLOSED:
             return
         events, self._backlog = self._backlog, None
         stream = self.stream
@@ -295,15 +295,15 @@ class MessageReceiver(WebSocketProtocol):
                 self._deliver(events)
         except Exception as error:  # raised by an overridden method
             self._log_exception(error)
-            self._end_by_fault()
+            self._close_after_exception()
         finally:
             stream._uncork()
-        if self._ahead:
-            self._count_again(len(events or ()))
+        if self._backlog_size:
+            self._recount_backlog(len(events or ()))
         if self._backlog is None and self._core.pending:
-            self._wait_for_turn()
+            self._pause_decompression()
         else:
-            self._read_on()
+            self._resume_unless_blocked()
 
     def _take_control(self, event: Any) -> bool:
         kind = type(event)
@@ -312,12 +312,12 @@ class MessageReceiver(WebSocketProtocol):
         elif kind is ws_connection.Pong:
             self._handle_message(Opcode.PONG.value, event.payload)
         elif kind is ws_connection.Close:
-            self._peer_closes(event)
+            self._close_received(event)
         elif event is _END:
-            self._input_ends()
+            self._end_of_input()
         else:
-            self._peer_fails(event)
-        return self._blocked is None and self._core is not OVER
+            self._error_received(event)
+        return self._blocked is None and self._core is not CLOSED
 
     def _handle_message(self, opcode: int, data: bytes) -> None:
         """Process a ping or a pong. Programs may pass messages, too."""
@@ -351,4 +351,4 @@ def _error_of(future: Future[Any]) -> BaseException | None:
     return asyncio.CancelledError() if future.cancelled() else future.exception()
 
 
-__all__ = ["OVER", "MessageReceiver"]
+__all__ = ["CLOSED", "MessageReceiver"]

@@ -52,8 +52,8 @@ from tornado.http1connection._deadline_scheduler import NEVER
 from tornado.log import gen_log
 from tornado.websocket import _keepalive
 from tornado.websocket._errors import check_thread, closed_error
-from tornado.websocket._masking_keys import next_mask
-from tornado.websocket._message_receiver import OVER, MessageReceiver
+from tornado.websocket._masking_keys import next_masking_key
+from tornado.websocket._message_receiver import CLOSED, MessageReceiver
 from tornado.websocket._parameters import WebSocketParams
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ COLLECT_LIMIT = 64 * 1024
 _NO_CODE = (1005, 1006, 1015)
 #: The close reason for a message over the limit; it is that of Tornado, by which clients recognise it.
 _TOO_BIG = "message too big"
-#: The value of `_late_pong` while a pong is being sent and no further ping has arrived.
+#: The value of `_next_pong` while a pong is being sent and no further ping has arrived.
 _NO_PONG = b"none"
 _running_loop = asyncio._get_running_loop
 
@@ -100,10 +100,10 @@ class WebSocketProtocol13(MessageReceiver):
         "_deadline",
         "_done",
         "_full",
+        "_idle_compressor",
         "_message_bytes_out",
         "_opening",
         "_pinged",
-        "_spare",
         "_subprotocol",
         "_wire_bytes_out",
         "mask_outgoing",
@@ -117,12 +117,12 @@ class WebSocketProtocol13(MessageReceiver):
 
     # Few connections need these at a time, so they are stored in __dict__, not in slots.
     #: The function to call when all output has been sent.
-    _stage: Callable[[], None] | None = None
+    _on_drained: Callable[[], None] | None = None
     #: While a pong waits to be sent: the payload of the next one, or `_NO_PONG`.
-    _late_pong: bytes | None = None
+    _next_pong: bytes | None = None
     _closed_waiter: Future[None] | None = None
     #: The Futures returned by `write_message` that are not done.
-    _senders: list[Future[None]] | None = None
+    _waiting_writes: list[Future[None]] | None = None
 
     def __init__(self, handler: Any, mask_outgoing: bool, params: WebSocketParams) -> None:
         super().__init__(handler)
@@ -137,7 +137,7 @@ class WebSocketProtocol13(MessageReceiver):
         # These belong to `_keepalive`.
         self._deadline = NEVER
         self._pinged: tuple[int, int, int] | None = None
-        self._spare: _keepalive.IdleCompressor | None = None
+        self._idle_compressor: _keepalive.IdleCompressor | None = None
         self._message_bytes_out = self._wire_bytes_out = 0
 
     # -- starting --
@@ -168,7 +168,7 @@ class WebSocketProtocol13(MessageReceiver):
         """
         params = self.params
         policy = params.policy
-        keys = next_mask if self.mask_outgoing else None
+        keys = next_masking_key if self.mask_outgoing else None
         if parameters is None or policy is None:
             self._core = ws_connection.WSConnection(params.limits, keys)
         else:
@@ -195,16 +195,16 @@ class WebSocketProtocol13(MessageReceiver):
 
     # -- events of the stream --
 
-    def _input_ends(self) -> None:
+    def _end_of_input(self) -> None:
         self.client_terminated = True
         self._core.receive_eof()
-        self._when_sent(self.stream.close)
+        self._call_when_sent(self.stream.close)
 
     def output_drained(self) -> None:
         """Process the event that all waiting output has been sent."""
-        stage = self._stage
+        stage = self._on_drained
         if stage is not None:
-            self._stage = None
+            self._on_drained = None
             stage()
 
     def input_wanted(self) -> None:
@@ -213,14 +213,14 @@ class WebSocketProtocol13(MessageReceiver):
     def connection_lost(self, error: BaseException | None) -> None:
         """Process the closure of the stream by either side."""
         self.client_terminated = self.server_terminated = True
-        self._core = OVER
+        self._core = CLOSED
         self._backlog = []
-        if self._stage is not None:
-            self._stage = None
-        _keepalive.forget(self)
-        self.stream._loop.call_soon(self._tell_closed)
+        if self._on_drained is not None:
+            self._on_drained = None
+        _keepalive.remove(self)
+        self.stream._loop.call_soon(self._notify_closed)
 
-    def _tell_closed(self) -> None:
+    def _notify_closed(self) -> None:
         waiter = self._closed_waiter
         if waiter is not None and not waiter.done():
             waiter.set_result(None)
@@ -240,9 +240,9 @@ class WebSocketProtocol13(MessageReceiver):
             self._log_exception()
             return
         if future is not None:
-            keep_reference(future).add_done_callback(self._close_frame_sent)
+            keep_reference(future).add_done_callback(self._on_close_done)
 
-    def _close_frame_sent(self, future: Future[Any]) -> None:
+    def _on_close_done(self, future: Future[Any]) -> None:
         error = None if future.cancelled() else future.exception()
         if error is not None:
             self._log_exception(error)
@@ -279,7 +279,7 @@ class WebSocketProtocol13(MessageReceiver):
         self._wire_bytes_out += len(frame)
         if stream._send(frame) and stream._collected_size < COLLECT_LIMIT:
             return self._done
-        return self._sent()
+        return self._drain_future()
 
     def write_shared(self, message: SharedMessage) -> None:
         """Send a message that `.broadcast` sends to many connections.
@@ -295,18 +295,18 @@ class WebSocketProtocol13(MessageReceiver):
         self._wire_bytes_out += len(frame)
         stream = self.stream
         if not stream._send(frame) or stream._collected_size >= COLLECT_LIMIT:
-            self._overflows()
+            self._apply_write_limit()
 
-    def hold(self) -> bool:
-        """Collect output until `let_go`. Return whether this call has changed the state."""
+    def hold_output(self) -> bool:
+        """Collect output until `release_output`. Return whether this call has changed the state."""
         if self._is_held:
             return False
         self._is_held = True
         self.stream._cork()
         return True
 
-    def let_go(self) -> None:
-        """Send the output collected since `hold`."""
+    def release_output(self) -> None:
+        """Send the output collected since `hold_output`."""
         if self._is_held:
             self._is_held = False
             self.stream._uncork()
@@ -315,19 +315,19 @@ class WebSocketProtocol13(MessageReceiver):
         """Send a serialized frame."""
         self._wire_bytes_out += len(frame)
         self.stream._send(frame)
-        return self._sent()
+        return self._drain_future()
 
-    def _sent(self) -> Future[None]:
+    def _drain_future(self) -> Future[None]:
         """Return a Future that is done when the output is below the high-water mark again."""
-        if not self._overflows():
+        if not self._apply_write_limit():
             return self._done
         future: Future[None] = self.stream._loop.create_future()
-        if self._senders is None:
-            self._senders = []
-        self._senders.append(future)
+        if self._waiting_writes is None:
+            self._waiting_writes = []
+        self._waiting_writes.append(future)
         return future
 
-    def _overflows(self) -> bool:
+    def _apply_write_limit(self) -> bool:
         """Whether more than ``write_limit`` waits to be sent. If a callback has sent it, stop delivering
         messages until at most half of the limit waits.
         """
@@ -336,14 +336,14 @@ class WebSocketProtocol13(MessageReceiver):
             stream._flush_now()
         if stream._pending_output <= limit:
             return False
-        if not self._stalled and self._answers():
+        if not self._stalled and self._is_callback_output():
             self._stalled = True
         if not self._full:
             self._full = True
-            self._wait_for_room()
+            self._wait_for_drain()
         return True
 
-    def _answers(self) -> bool:
+    def _is_callback_output(self) -> bool:
         """Whether the current output is sent by a callback."""
         blocked = self._blocked
         if self._delivering or blocked is None:
@@ -353,17 +353,17 @@ class WebSocketProtocol13(MessageReceiver):
         # The callback has returned a Future. In a client, it is that of a full message queue.
         return not self.mask_outgoing
 
-    def _wait_for_room(self) -> None:
-        self.stream._written(self.params.write_limit // 2).add_done_callback(self._room_again)
+    def _wait_for_drain(self) -> None:
+        self.stream._written(self.params.write_limit // 2).add_done_callback(self._resume_senders)
 
-    def _room_again(self, written: Future[None]) -> None:
+    def _resume_senders(self, written: Future[None]) -> None:
         """Resume the senders after enough output has been sent, or the stream was closed."""
         lost = written.cancelled() or written.exception() is not None
         if not lost and self.stream._pending_output > self.params.write_limit // 2:  # more was sent since
-            self._wait_for_room()
+            self._wait_for_drain()
             return
         self._full = self._stalled = False
-        senders, self._senders = self._senders, None
+        senders, self._waiting_writes = self._waiting_writes, None
         for future in senders or ():
             if future.done():
                 continue
@@ -379,7 +379,7 @@ class WebSocketProtocol13(MessageReceiver):
         """Send a ping, or close the connection if the last ping was not answered in time. Called by the
         timer.
         """
-        _keepalive.look_after(self)
+        _keepalive.deadline_expired(self)
 
     _expired = periodic_ping
 
@@ -418,7 +418,7 @@ class WebSocketProtocol13(MessageReceiver):
 
     def _write_frame(self, fin: bool, opcode: int, data: bytes, flags: int = 0) -> Future[None]:
         """Send a single frame, such as a pong."""
-        key = next_mask() if self.mask_outgoing else b""
+        key = next_masking_key() if self.mask_outgoing else b""
         return self._transmit(serialize_frame((FIN if fin else 0) | flags | opcode, data, key))
 
     def write_ping(self, data: bytes) -> None:
@@ -437,18 +437,18 @@ class WebSocketProtocol13(MessageReceiver):
         """Send a pong after the previous pong has been sent. If several pings arrive before that, only the
         last of them is answered (RFC 6455 section 5.5.3).
         """
-        if self._late_pong is not None:
-            self._late_pong = payload
+        if self._next_pong is not None:
+            self._next_pong = payload
             return
         if not self._core.sendable:
             return
         written = self._write_frame(True, Opcode.PONG.value, payload)
         if not written.done():
-            self._late_pong = _NO_PONG
+            self._next_pong = _NO_PONG
             written.add_done_callback(self._pong_sent)
 
     def _pong_sent(self, written: Future[None]) -> None:
-        payload, self._late_pong = self._late_pong, None
+        payload, self._next_pong = self._next_pong, None
         if payload is not None and payload is not _NO_PONG:
             self._answer_ping(payload)
 
@@ -478,7 +478,7 @@ class WebSocketProtocol13(MessageReceiver):
         check_thread(self.stream._loop, "close()")
         if code in _NO_CODE:
             code = None
-        frame = self._core.close(code, ws_connection.clipped(reason or ""))
+        frame = self._core.close(code, ws_connection.truncated_reason(reason or ""))
         self.server_terminated = True
         if frame:
             self._wire_bytes_out += len(frame)
@@ -486,9 +486,9 @@ class WebSocketProtocol13(MessageReceiver):
         if self.client_terminated:
             self._finish()
         else:
-            _keepalive.end_within(self, CLOSE_TIMEOUT)
+            _keepalive.close_within(self, CLOSE_TIMEOUT)
 
-    def _peer_closes(self, event: ws_connection.Close) -> None:
+    def _close_received(self, event: ws_connection.Close) -> None:
         """Process the peer's close frame: reply to it, or complete the closing handshake of this side."""
         self.close_code, self.close_reason = event.code, event.reason or None
         self.client_terminated = True
@@ -497,23 +497,23 @@ class WebSocketProtocol13(MessageReceiver):
         else:
             self._finish()
 
-    def _peer_fails(self, event: ws_connection.Failed) -> None:
+    def _error_received(self, event: ws_connection.Failed) -> None:
         """Fail the connection after an error of the peer (RFC 6455 section 7.1.7)."""
-        self.say_why("error of the peer (close code %d): %s", event.code, event.error)
+        self.record_close_error("error of the peer (close code %d): %s", event.code, event.error)
         self.client_terminated = True
         reason = _TOO_BIG if event.code == MessageTooLarge.close_code else str(event.error)
-        frame = self._core.close(event.code, ws_connection.clipped(reason))
+        frame = self._core.close(event.code, ws_connection.truncated_reason(reason))
         self.server_terminated = True
         self._wire_bytes_out += len(frame)
         self.stream._send(frame)
-        self._when_sent(self._end_output)
+        self._call_when_sent(self._end_output)
 
     def _finish(self) -> None:
         """Close the stream after both close frames. A client waits for the server to close it."""
         if self.mask_outgoing:
-            _keepalive.end_within(self, CLOSE_TIMEOUT)
+            _keepalive.close_within(self, CLOSE_TIMEOUT)
         else:
-            self._when_sent(self.stream.close)
+            self._call_when_sent(self.stream.close)
 
     @property
     def _served_by(self) -> object:
@@ -528,10 +528,10 @@ class WebSocketProtocol13(MessageReceiver):
         """Close with 1001, without waiting for a reply; the Future is done when the stream is closed."""
         closed = self.wait_closed()
         self.close(1001)
-        self._when_sent(self.stream.close)
+        self._call_when_sent(self.stream.close)
         return closed
 
-    def say_why(self, text: str, *args: object) -> None:
+    def record_close_error(self, text: str, *args: object) -> None:
         """Store and log the reason why this side ends the connection.
 
         `close_code` and `close_reason` hold only what the peer sent.
@@ -539,28 +539,28 @@ class WebSocketProtocol13(MessageReceiver):
         self.handler.close_error = text % args
         gen_log.debug("closing %r: " + text, self.handler, *args)
 
-    def _end_by_fault(self) -> None:
+    def _close_after_exception(self) -> None:
         """Close the connection with 1011 (internal error) after a callback has raised an exception."""
         frame = self._core.close(INTERNAL_ERROR)
-        self._core = OVER
+        self._core = CLOSED
         self.client_terminated = self.server_terminated = True
         self._wire_bytes_out += len(frame)
         self.stream._send(frame)
-        self._when_sent(self.stream.close)
+        self._call_when_sent(self.stream.close)
 
-    def _when_sent(self, then: Callable[[], None]) -> None:
+    def _call_when_sent(self, then: Callable[[], None]) -> None:
         """Call `then` when all output has been sent."""
         stream = self.stream
         stream._flush_now()
         if not stream._pending_output:
             then()
             return
-        self._stage = then
-        _keepalive.end_within(self, CLOSE_TIMEOUT)
+        self._on_drained = then
+        _keepalive.close_within(self, CLOSE_TIMEOUT)
 
     def _end_output(self) -> None:
         """Half-close the stream and wait for the peer to close it."""
-        _keepalive.end_within(self, CLOSE_TIMEOUT)
+        _keepalive.close_within(self, CLOSE_TIMEOUT)
         self.stream._end_output()
         self.stream._resume_reading()
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _ACCEPT = WebSocketProtocol13.accept_connection
 #: The write buffer and the transforms of a handler that cannot write a response any more.
-_NOTHING: list[Any] = []
+_EMPTY: list[Any] = []
 
 
 class ServerHandshake(SyncOrAwaitable):
@@ -40,7 +40,7 @@ class ServerHandshake(SyncOrAwaitable):
         """Open the connection or reject the handshake; False if a program's protocol must be awaited."""
         handler = self._handler
         offer = _offer(handler)
-        if offer is not None and _origin_may(handler):
+        if offer is not None and _is_origin_allowed(handler):
             protocol = _protocol(handler)
             if protocol is not None:
                 if type(protocol).accept_connection is not _ACCEPT:
@@ -88,7 +88,7 @@ def _offer(handler: WebSocketHandler) -> ws_handshake.Offer | None:
         return None
 
 
-def _origin_may(handler: WebSocketHandler) -> bool:
+def _is_origin_allowed(handler: WebSocketHandler) -> bool:
     """Whether the origin of the request is allowed. If it is not, respond with an error."""
     try:
         request = handler.request
@@ -125,7 +125,7 @@ def accept(handler: WebSocketHandler, protocol: WebSocketProtocol13, offer: ws_h
     subprotocol = handler.select_subprotocol(list(offer.subprotocols)) or None
     fields = ws_handshake.answer_headers(offer, subprotocol, extension)
     handler.ws_connection = protocol
-    handler._transforms = _NOTHING
+    handler._transforms = _EMPTY
     handler.clear_header("Content-Type")
     handler.set_status(101)
     for name, value in fields:
@@ -151,7 +151,7 @@ def accept(handler: WebSocketHandler, protocol: WebSocketProtocol13, offer: ws_h
 def _release_request(handler: WebSocketHandler, connection: Any) -> None:
     """Release memory that only a response needs, because there may be many open connections."""
     handler._made_headers = handler._new_cookie = None
-    handler._write_buffer = _NOTHING
+    handler._write_buffer = _EMPTY
     if not handler.path_args:
         del handler.path_args  # the class attribute is an empty default
     if not handler.path_kwargs:
