@@ -22,13 +22,13 @@ def main() -> int:
         "--only", default="ours,upstream", help=f"programs to test: {', '.join(PROGRAMS)} (default: both)"
     )
     parser.add_argument("--jobs", type=int, default=4, help="number of concurrent cases (default: 4)")
-    asked = parser.parse_args()
-    cases = asked.cases.split(",")
+    arguments = parser.parse_args()
+    cases = arguments.cases.split(",")
     results = {}
     faulty = False
-    for name in asked.only.split(","):
-        for direction in [asked.direction] if asked.direction else DIRECTIONS:
-            found = examine(direction, cases, command_of(name, direction), jobs=asked.jobs)
+    for name in arguments.only.split(","):
+        for direction in [arguments.direction] if arguments.direction else DIRECTIONS:
+            found = examine(direction, cases, command_of(name, direction), jobs=arguments.jobs)
             results[PROGRAMS[name].title, direction] = found
             lines = verdicts.faults(found, cases)
             title = f"{PROGRAMS[name].title} as {direction}"

@@ -28,7 +28,7 @@ class Verdict:
     why: str
 
     @property
-    def word(self) -> str:
+    def label(self) -> str:
         """The worse of the two verdicts, as a column of the table."""
         if self.close not in _GOOD:
             return "FAILED"
@@ -43,7 +43,7 @@ def faults(verdicts: Sequence[Verdict], cases: Sequence[str]) -> list[str]:
     found = [
         f"{each.case}: {each.behaviour}, close {each.close}: {each.why}"
         for each in verdicts
-        if each.word not in _GOOD and each.case not in ACCEPTED
+        if each.label not in _GOOD and each.case not in ACCEPTED
     ]
     for part, count in COUNTS.items():
         if set(part) <= set(cases):
@@ -72,7 +72,7 @@ def table(results: dict[tuple[str, str], list[Verdict]]) -> str:
         for (program, direction), verdicts in results.items():
             chosen = _of(verdicts, part)
             if chosen:
-                counts = Counter(each.word for each in chosen)
-                cells = " | ".join(str(counts[word]) for word in _WORDS)
+                counts = Counter(each.label for each in chosen)
+                cells = " | ".join(str(counts[label]) for label in _WORDS)
                 rows.append(f"| {name}, {program} as {direction} | {len(chosen)} | {cells} |")
     return "\n".join(rows)

@@ -12,7 +12,7 @@ import platform
 import sys
 
 from compliance.connections.herd import Plan, Target
-from compliance.connections.measure import Outcome, carry_out
+from compliance.connections.measure import Outcome, run_plan
 
 
 def table(outcome: Outcome) -> str:
@@ -61,13 +61,15 @@ def main() -> None:
         help="duration of the test (default: 5); each connection echoes once a minute",
     )
     parser.add_argument("--url", help="URL of another echo server to test")
-    asked = parser.parse_args()
-    if asked.connections < 1 or asked.minutes < 1:
+    arguments = parser.parse_args()
+    if arguments.connections < 1 or arguments.minutes < 1:
         parser.error("--connections and --minutes must be positive")
     try:
-        if asked.url is not None:
-            Target.of(asked.url)
-        outcome = carry_out(Plan(asked.connections, 60.0, asked.minutes), asked.url, favour=True)
+        if arguments.url is not None:
+            Target.of(arguments.url)
+        outcome = run_plan(
+            Plan(arguments.connections, 60.0, arguments.minutes), arguments.url, real_time=True
+        )
     except ValueError as error:
         parser.error(str(error))
     print(f"CPython {platform.python_version()}, {platform.system()} {platform.release()}\n")

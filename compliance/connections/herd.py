@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 #: The timeout for the handshake, for an echo, and for closing a connection, in seconds.
-PATIENCE = 60.0
+TIMEOUT = 60.0
 #: The number of concurrent handshakes. If the listen queue overflows, connections are delayed by seconds.
-ABREAST = 64
+MAX_PENDING = 64
 #: The number of connections for each source address; Linux has 28,000 ports for each.
 PER_SOURCE = 5_000
 #: The size of a message, in bytes.
@@ -125,17 +125,17 @@ class Herd:
         self._selector = selectors.DefaultSelector()
         self._members: dict[int, Member] = {}
         #: The number of connections that expect data.
-        self._awaited = 0
-        self._looked_at = 0.0
+        self._pending = 0
+        self._last_check = 0.0
 
     # -- phases --
 
     def open(self) -> None:
         """Open the connections, including the handshakes."""
         for number in self._numbers:
-            self._dial(number)
-            while self._awaited >= ABREAST:
-                self._attend(1.0)
+            self._connect(number)
+            while self._pending >= MAX_PENDING:
+                self._poll(1.0)
         self._wait_for_all()
 
     def hold(self, plan: Plan, start: float) -> None:
@@ -144,15 +144,15 @@ class Herd:
         :param start: the start time, in seconds of `time.monotonic`; the same for all clients.
         """
         # With a schedule, a late echo does not delay later messages: that would hide further delays.
-        abreast = len(self._numbers) if plan.period else ABREAST
+        max_pending = len(self._numbers) if plan.period else MAX_PENDING
         for moment, turn, number in plan.moments(self._numbers):
-            while self._members and (left := start + moment - time.monotonic()) > 0:
-                self._attend(left)
-            while self._awaited > abreast:
-                self._attend(1.0)
-            self._attend(0)
+            while self._members and (remaining := start + moment - time.monotonic()) > 0:
+                self._poll(remaining)
+            while self._pending > max_pending:
+                self._poll(1.0)
+            self._poll(0)
             if number in self._members:
-                self._say(self._members[number], turn)
+                self._send_message(self._members[number], turn)
         self._wait_for_all()
 
     def close(self) -> None:
@@ -160,8 +160,8 @@ class Herd:
         for member in list(self._members.values()):
             self._await(member, bytes((_CLOSE, len(_NORMAL))) + _NORMAL)
             self._send(member, frame(_CLOSE, _NORMAL, member.number))
-            while self._awaited >= ABREAST:
-                self._attend(1.0)
+            while self._pending >= MAX_PENDING:
+                self._poll(1.0)
         self._wait_for_all()
         self._selector.close()
 
@@ -172,9 +172,9 @@ class Herd:
 
     # -- implementation --
 
-    def _dial(self, number: int) -> None:
+    def _connect(self, number: int) -> None:
         sock = socket.socket(self._family)
-        sock.settimeout(PATIENCE)
+        sock.settimeout(TIMEOUT)
         try:
             if sys.platform == "linux" and str(self._address[0]).startswith("127."):
                 sock.setsockopt(socket.IPPROTO_IP, _IP_BIND_ADDRESS_NO_PORT, 1)
@@ -199,7 +199,7 @@ class Herd:
         )
         self._send(member, ("\r\n".join(lines) + "\r\n\r\n").encode())
 
-    def _say(self, member: Member, turn: int) -> None:
+    def _send_message(self, member: Member, turn: int) -> None:
         if member.expected:
             self._fail(member, "no echo before the next message was due")
             return
@@ -209,7 +209,7 @@ class Herd:
 
     def _await(self, member: Member, expected: bytes) -> None:
         """Expect data on a connection that expects none."""
-        self._awaited += 1
+        self._pending += 1
         member.expected = expected
         member.sent_at = time.monotonic()
 
@@ -223,7 +223,7 @@ class Herd:
         if sent != len(data):
             self._fail(member, "sending: the server does not read")
 
-    def _attend(self, seconds: float) -> None:
+    def _poll(self, seconds: float) -> None:
         """Process received data; wait for it for up to `seconds`."""
         for key, _ in self._selector.select(max(seconds, 0)):
             member: Member = key.data
@@ -237,15 +237,15 @@ class Herd:
             else:
                 self._ended(member)
         now = time.monotonic()
-        if now > self._looked_at + 1.0:
-            self._looked_at = now
-            self._give_up(now - PATIENCE)
+        if now > self._last_check + 1.0:
+            self._last_check = now
+            self._expire(now - TIMEOUT)
 
-    def _give_up(self, since: float) -> None:
+    def _expire(self, since: float) -> None:
         """Fail the connections that have waited since then."""
         for member in list(self._members.values()):
             if member.expected and member.sent_at < since:
-                self._fail(member, f"no response within {PATIENCE:.0f} seconds")
+                self._fail(member, f"no response within {TIMEOUT:.0f} seconds")
 
     def _receive(self, member: Member, data: bytes) -> None:
         member.received += data
@@ -254,7 +254,7 @@ class Herd:
         elif member.received == member.expected:
             if member.expected[0] == _TEXT:
                 self.latencies.append(time.monotonic() - member.sent_at)
-                self._content(member)
+                self._expectation_met(member)
         elif not member.expected.startswith(member.received):
             self._fail(member, f"wrong bytes: {member.received[:60]!r}")
 
@@ -267,14 +267,14 @@ class Herd:
         accepted = line.startswith(b"HTTP/1.1 101 ") and pairs.get(b"sec-websocket-accept") == member.accept
         if accepted and not rest:
             member.is_open = True
-            self._content(member)
+            self._expectation_met(member)
         else:
             self._fail(member, f"invalid response to the handshake: {line!r}")
 
-    def _content(self, member: Member) -> None:
+    def _expectation_met(self, member: Member) -> None:
         """Record that the expected data has been received."""
         member.expected = member.received = b""
-        self._awaited -= 1
+        self._pending -= 1
 
     def _ended(self, member: Member) -> None:
         if member.expected[:1] == bytes((_CLOSE,)) and member.received == member.expected:
@@ -288,11 +288,11 @@ class Herd:
 
     def _drop(self, member: Member) -> None:
         if member.expected:
-            self._content(member)
+            self._expectation_met(member)
         self._selector.unregister(member.sock)
         member.sock.close()
         del self._members[member.number]
 
     def _wait_for_all(self) -> None:
-        while self._awaited:
-            self._attend(1.0)
+        while self._pending:
+            self._poll(1.0)

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from compliance.connections.herd import PATIENCE, Plan
+from compliance.connections.herd import TIMEOUT, Plan
 
 ROOT = Path(__file__).resolve().parents[2]
 #: The number of connections in a client process.
@@ -87,19 +87,19 @@ class Process:
             self._process.kill()
         self._process.communicate()
 
-    def say(self, line: object = "") -> None:
+    def write_line(self, line: object = "") -> None:
         """Write a line to the standard input of the process."""
         assert self._process.stdin is not None
         self._process.stdin.write(f"{line}\n")
         self._process.stdin.flush()
 
-    def favour(self) -> None:
+    def use_real_time_scheduling(self) -> None:
         """Set real-time scheduling if permitted, so that other processes do not delay the echoes."""
         if hasattr(os, "sched_setscheduler"):
             with contextlib.suppress(PermissionError):
                 os.sched_setscheduler(self._process.pid, os.SCHED_RR, os.sched_param(1))
 
-    def hear(self) -> Any:
+    def read_json(self) -> Any:
         """Read a line of JSON from the standard output of the process.
 
         :raises RuntimeError: if the process has ended.
@@ -125,11 +125,11 @@ def check_limit(plan: Plan, ours: bool) -> None:
         )
 
 
-def carry_out(plan: Plan, url: str | None = None, *, favour: bool = False) -> Outcome:
+def run_plan(plan: Plan, url: str | None = None, *, real_time: bool = False) -> Outcome:
     """Carry out a plan.
 
     :param url: the URL of another echo server; None for our server.
-    :param favour: whether to use real-time scheduling while the connections are held.
+    :param real_time: whether to use real-time scheduling while the connections are held.
     :raises ValueError: if the limit on file descriptors is too low.
     :raises RuntimeError: if a process ends prematurely.
     """
@@ -139,50 +139,50 @@ def carry_out(plan: Plan, url: str | None = None, *, favour: bool = False) -> Ou
         server = None
         if url is None:
             server = stack.enter_context(Process("server"))
-            url = f"ws://127.0.0.1:{server.hear()}/"
+            url = f"ws://127.0.0.1:{server.read_json()}/"
 
-        _note(outcome, server)
+        _record(outcome, server)
         count = max(1, math.ceil(plan.connections / SHARE))
         common = (url, str(plan.connections), str(plan.period), str(plan.rounds))
         clients = [
             stack.enter_context(Process("client", *common, str(first), str(count))) for first in range(count)
         ]
-        outcome.opened = sum(client.hear() for client in clients)
-        _note(outcome, server)
-        if favour:
+        outcome.opened = sum(client.read_json() for client in clients)
+        _record(outcome, server)
+        if real_time:
             for process in [*clients, *([server] if server is not None else [])]:
-                process.favour()
+                process.use_real_time_scheduling()
         start = time.monotonic()
         for client in clients:
-            client.say(start)
-        outcome.held = sum(client.hear() for client in clients)
-        _note(outcome, server)
+            client.write_line(start)
+        outcome.held = sum(client.read_json() for client in clients)
+        _record(outcome, server)
         for client in clients:
-            client.say()
+            client.write_line()
         for client in clients:
-            report = client.hear()
+            report = client.read_json()
             outcome.errors.update(report["errors"])
             outcome.latencies += report["latencies"]
-        _note(outcome, server)
+        _record(outcome, server)
         if server is not None:
-            _let_it_end(outcome.states, server)
+            _wait_for_on_close(outcome.states, server)
     outcome.latencies.sort()
     return outcome
 
 
-def _note(outcome: Outcome, server: Process | None) -> None:
+def _record(outcome: Outcome, server: Process | None) -> None:
     """Record the time and the state of our server."""
     outcome.seconds.append(time.monotonic())
     if server is not None:
-        server.say()
-        outcome.states.append(server.hear())
+        server.write_line()
+        outcome.states.append(server.read_json())
 
 
-def _let_it_end(states: list[dict[str, float]], server: Process) -> None:
+def _wait_for_on_close(states: list[dict[str, float]], server: Process) -> None:
     """Wait until the server has called all `on_close` methods, which may be after the client has closed the
     connections.
     """
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + TIMEOUT
     while states[-1]["closed"] < states[-1]["opened"] and time.monotonic() < end:
-        server.say()
-        states[-1] = server.hear()
+        server.write_line()
+        states[-1] = server.read_json()

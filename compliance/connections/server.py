@@ -51,7 +51,7 @@ def state() -> dict[str, float]:
     }
 
 
-def tell(value: object) -> None:
+def print_json(value: object) -> None:
     """Print a line of JSON."""
     print(json.dumps(value), flush=True)
 
@@ -62,10 +62,10 @@ async def main() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     sockets = bind_sockets(0, "127.0.0.1", backlog=1024)
     HTTPServer(Application([("/", Echo)])).add_sockets(sockets)
-    tell(sockets[0].getsockname()[1])
+    print_json(sockets[0].getsockname()[1])
     loop = asyncio.get_running_loop()
     while await loop.run_in_executor(None, sys.stdin.readline):
-        tell(state())
+        print_json(state())
 
 
 if __name__ == "__main__":

@@ -55,7 +55,7 @@ def test_no_other_verdict_is_accepted() -> None:
 def test_errors_of_a_faulty_server_are_detected() -> None:
     cases = ["1.1.2", "5.3", "6.3.1", "6.4.1", "7.5.1", "7.7.1", "7.9.1", "7.9.9"]
     program = [sys.executable, "-m", "tests.compliance.careless_echo"]
-    found = {each.case: each.word for each in runner.examine("server", cases, program, jobs=9, seconds=60)}
+    found = {each.case: each.label for each in runner.examine("server", cases, program, jobs=9, seconds=60)}
     assert found == {
         "1.1.2": "OK",
         "5.3": "FAILED",  # a message in two fragments
@@ -86,7 +86,7 @@ def test_program_that_hangs_is_reported() -> None:
 
 
 @pytest.mark.parametrize(
-    ("behaviour", "close", "word", "fault"),
+    ("behaviour", "close", "label", "fault"),
     [
         ("OK", "OK", "OK", False),
         ("INFORMATIONAL", "INFORMATIONAL", "INFORMATIONAL", False),
@@ -99,12 +99,12 @@ def test_program_that_hangs_is_reported() -> None:
     ],
 )
 def test_verdicts(
-    behaviour: str, close: str, word: str, fault: bool, monkeypatch: pytest.MonkeyPatch
+    behaviour: str, close: str, label: str, fault: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     verdict = Verdict("7.1", behaviour, close, "why")
-    assert verdict.word == word
+    assert verdict.label == label
     assert len(faults([verdict], ["7.1"])) == fault
-    assert f"| protocol, x as server | 1 | {'1' if word == 'OK' else '0'} |" in verdicts.table(
+    assert f"| protocol, x as server | 1 | {'1' if label == 'OK' else '0'} |" in verdicts.table(
         {("x", "server"): [verdict]}
     )
     monkeypatch.setitem(verdicts.ACCEPTED, "7.1", "a reason")

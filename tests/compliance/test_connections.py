@@ -14,7 +14,7 @@ import pytest
 
 from compliance.connections.__main__ import table
 from compliance.connections.herd import Herd, Plan, Target, frame
-from compliance.connections.measure import SPARE, Outcome, carry_out, check_limit
+from compliance.connections.measure import SPARE, Outcome, check_limit, run_plan
 from tests.support.program import ROOT
 from tests.support.server import serving
 from tornado import web, websocket
@@ -27,7 +27,7 @@ def test_fifteen_hundred_connections_in_one_process():
         check_limit(plan, ours=True)
     except ValueError as error:
         pytest.skip(str(error))
-    outcome = carry_out(plan)
+    outcome = run_plan(plan)
     assert outcome.problems() == []
     assert (outcome.opened, outcome.held, len(outcome.latencies)) == (1_500, 1_500, 1_500)
     # tests/test_many_connections checks the figures themselves; here they must be those of this run.

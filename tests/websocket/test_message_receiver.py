@@ -403,7 +403,7 @@ async def test_on_close_waits_for_open(loop_kind: str, tls: Any, going: str) -> 
         gate.set()
         await handler.until(GONE)
     assert handler.happened == ["begin", "end", GONE]
-    assert connections[0]._opening is None
+    assert connections[0]._open_future is None
 
 
 async def test_open_without_other_references_is_not_garbage_collected(loop_kind: str, tls: Any) -> None:

@@ -60,11 +60,11 @@ class IncomingMessage:
         "_binary",
         "_ending",
         "_fin",
-        "_incomplete_character",
         "_key",
         "_max_ratio",
         "_max_size",
         "_size",
+        "_tail",
         "_text",
         "_unread",
         "backlog",
@@ -95,7 +95,7 @@ class IncomingMessage:
         self._unread = b""
         self._binary = bytearray()
         self._text = io.StringIO() if is_text else None
-        self._incomplete_character = b""  # an incomplete character at the end of the data so far
+        self._tail = b""  # an incomplete character at the end of the data so far
 
     def begin_frame(self, first: int, length: int, key: bytes) -> None:
         """Start a frame after its header has been parsed.
@@ -184,7 +184,7 @@ class IncomingMessage:
             self._unread = TAIL
             return False
         self.in_frame = False
-        if self._fin and self._incomplete_character:
+        if self._fin and self._tail:
             raise invalid_text()
         return self._fin
 
@@ -196,14 +196,14 @@ class IncomingMessage:
         if self._text is None:
             self._binary += piece
             return
-        if self._incomplete_character:
-            piece = self._incomplete_character + piece
+        if self._tail:
+            piece = self._tail + piece
         try:
             text, used = codecs.utf_8_decode(piece, "strict", False)
         except UnicodeDecodeError:
             raise invalid_text() from None
         self._text.write(text)
-        self._incomplete_character = piece[used:]
+        self._tail = piece[used:]
 
 
 def too_large(limit: int) -> MessageTooLarge:

@@ -108,7 +108,7 @@ class WebSocketClientConnection(LegacyNames):
     headers: httputil.HTTPHeaders | None = None
     stream: IOStream
     #: The handshake, None after its end.
-    _opening: ClientHandshake | None = None
+    _handshake: ClientHandshake | None = None
     #: The Future that `wait_closed` awaits.
     _closed: Future[None] | None = None
     _is_closed = False
@@ -139,8 +139,8 @@ class WebSocketClientConnection(LegacyNames):
         #: None after the handshake succeeds: a Future whose result is this object would be a reference cycle.
         self._connecting: Connecting | None = Connecting(loop=loop)
         self._connecting.add_done_callback(self._on_connected)
-        self._opening = ClientHandshake(self.request, self._on_http_response, self, resolver)
-        self._opening.start()
+        self._handshake = ClientHandshake(self.request, self._on_http_response, self, resolver)
+        self._handshake.start()
 
     @property
     def connect_future(self) -> Connecting:
@@ -294,8 +294,8 @@ class WebSocketClientConnection(LegacyNames):
         """
         given_up = self._connecting is not None
         if self._connecting is not None and not self._connecting.done():
-            if self._opening is not None:
-                self._opening.fail(HTTPStreamClosedError("Connection closed"))
+            if self._handshake is not None:
+                self._handshake.fail(HTTPStreamClosedError("Connection closed"))
             return None
         if self._is_closed:
             return None
@@ -388,7 +388,7 @@ class WebSocketClientConnection(LegacyNames):
         """Take over the stream after the handshake; see `Upgrade`."""
         subprotocol, parameters = self._agreed
         # Release what only the handshake needs. Programs inspect `request` later, so it stays.
-        del self._agreed, self._opening
+        del self._agreed, self._handshake
         stream.set_close_callback(None)
         if subprotocol is not None:
             self._subprotocol = subprotocol
@@ -416,7 +416,7 @@ class WebSocketClientConnection(LegacyNames):
 
     def _on_http_response(self, response: HTTPResponse) -> None:
         """Called with the response if the handshake fails."""
-        self._opening = None
+        self._handshake = None
         if response.code != NO_RESPONSE:
             self.code, self.headers = response.code, response.headers
         error: Any = response.error
@@ -436,7 +436,7 @@ class WebSocketClientConnection(LegacyNames):
                 self.close()
             return
         self._mark_closed()
-        opening, self._opening = self._opening, None
+        opening, self._handshake = self._handshake, None
         if future.cancelled() and opening is not None:
             opening.cancel()
 

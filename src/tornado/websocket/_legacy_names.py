@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class LegacyNames:
     """The base class of `.WebSocketClientConnection` that provides these names."""
 
-    _opening: ClientHandshake | None = None
+    _handshake: ClientHandshake | None = None
     _on_http_response: Callable[[HTTPResponse], None]
     connect_future: Any
 
@@ -45,12 +45,12 @@ class LegacyNames:
     @property
     def tcp_client(self) -> TCPClient | None:
         """Return the `.TCPClient` of the handshake; None after the handshake."""
-        return None if self._opening is None else self._opening.tcp_client
+        return None if self._handshake is None else self._handshake.tcp_client
 
     @property
     def final_callback(self) -> Callable[[HTTPResponse], None] | None:
         """Return the function called if the handshake is rejected; None after the handshake."""
-        return None if self._opening is None else self._on_http_response
+        return None if self._handshake is None else self._on_http_response
 
     def release_callback(self) -> None:
         """Do nothing: the handshake does not use an HTTP client that could be notified."""

@@ -56,7 +56,7 @@ class MessageReceiver(WebSocketProtocol):
     __slots__ = (
         "_backlog",
         "_backlog_size",
-        "_blocked",
+        "_callback_future",
         "_context",
         "_core",
         "_delivering",
@@ -82,7 +82,7 @@ class MessageReceiver(WebSocketProtocol):
         #: The approximate size of the backlog; see `AHEAD`.
         self._backlog_size = 0
         #: The task or Future of the running callback.
-        self._blocked: Future[Any] | None = None
+        self._callback_future: Future[Any] | None = None
         #: Whether events are being delivered now, so that all output is that of a callback.
         self._delivering = False
         #: Whether more than ``write_limit`` waits to be sent, some of it sent by callbacks.
@@ -184,7 +184,7 @@ class MessageReceiver(WebSocketProtocol):
     def _continue_delivery(self) -> None:
         """Continue after other connections have been served, unless a callback or the output blocks."""
         backlog = self._backlog
-        if backlog is None or self._blocked is not None or self._stalled:
+        if backlog is None or self._callback_future is not None or self._stalled:
             return
         if not backlog and self._core.pending:
             backlog += self._core.receive_data(b"")
@@ -243,7 +243,7 @@ class MessageReceiver(WebSocketProtocol):
             return self._exception_raised(error)
         if future.done():
             return self._check_result(future)
-        self._blocked = future
+        self._callback_future = future
         future.add_done_callback(self._callback_done)
         return False
 
@@ -258,7 +258,7 @@ class MessageReceiver(WebSocketProtocol):
 
     def _callback_done(self, future: Future[Any]) -> None:
         """Deliver the backlog after the blocking callback has finished."""
-        self._blocked = None
+        self._callback_future = None
         if self._check_result(future) and not self._stalled:
             self._process_next()
 
@@ -317,7 +317,7 @@ class MessageReceiver(WebSocketProtocol):
             self._end_of_input()
         else:
             self._error_received(event)
-        return self._blocked is None and self._core is not CLOSED
+        return self._callback_future is None and self._core is not CLOSED
 
     def _handle_message(self, opcode: int, data: bytes) -> None:
         """Process a ping or a pong. Programs may pass messages, too."""

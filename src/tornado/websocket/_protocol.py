@@ -102,7 +102,7 @@ class WebSocketProtocol13(MessageReceiver):
         "_full",
         "_idle_compressor",
         "_message_bytes_out",
-        "_opening",
+        "_open_future",
         "_pinged",
         "_subprotocol",
         "_wire_bytes_out",
@@ -132,7 +132,7 @@ class WebSocketProtocol13(MessageReceiver):
         #: Whether more than ``write_limit`` waits to be sent.
         self._full = False
         #: The task of the owner's ``open`` while it runs.
-        self._opening: Future[Any] | None = None
+        self._open_future: Future[Any] | None = None
         self._subprotocol: str | None = None
         # These belong to `_keepalive`.
         self._deadline = NEVER
@@ -184,14 +184,14 @@ class WebSocketProtocol13(MessageReceiver):
             self.start_pinging()
             if opening is None or self._call(opening):
                 self._process_next()
-            elif self._blocked is not None:
-                self._opening = self._blocked
-                self._opening.add_done_callback(self._opened)
+            elif self._callback_future is not None:
+                self._open_future = self._callback_future
+                self._open_future.add_done_callback(self._opened)
         finally:
             stream._uncork()
 
     def _opened(self, _: Future[Any]) -> None:
-        self._opening = None
+        self._open_future = None
 
     # -- events of the stream --
 
@@ -224,11 +224,11 @@ class WebSocketProtocol13(MessageReceiver):
         waiter = self._closed_waiter
         if waiter is not None and not waiter.done():
             waiter.set_result(None)
-        if self._opening is None:
+        if self._open_future is None:
             self._notify_owner()
         else:
             # Programs release in `on_close` what they acquire in `open`; Jupyter connects to a kernel there.
-            keep_reference(self._opening).add_done_callback(self._notify_owner)
+            keep_reference(self._open_future).add_done_callback(self._notify_owner)
 
     def _notify_owner(self, _: Future[Any] | None = None) -> None:
         try:
@@ -345,7 +345,7 @@ class WebSocketProtocol13(MessageReceiver):
 
     def _is_callback_output(self) -> bool:
         """Whether the current output is sent by a callback."""
-        blocked = self._blocked
+        blocked = self._callback_future
         if self._delivering or blocked is None:
             return self._delivering
         if isinstance(blocked, asyncio.Task):
@@ -372,7 +372,7 @@ class WebSocketProtocol13(MessageReceiver):
             else:
                 future.set_exception(closed_error(self))
                 future.exception()  # mark it as retrieved: programs need not await it
-        if self._blocked is None:
+        if self._callback_future is None:
             self._process_next()
 
     def periodic_ping(self) -> None:
