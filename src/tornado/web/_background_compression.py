@@ -1,11 +1,11 @@
-"""Large bodies on their way through a compressor: what was written, and has not been compressed yet.
+"""Compression of large bodies in a thread.
 
-A transform is synchronous, and to compress 50 MB takes half a second or more. So a large part is put here
-instead: the head is sent, and a task compresses slice after slice in a thread (the compressors let go of the
-interpreter's lock) and writes each as the client takes it. Meanwhile the loop serves others, and no more than
-a slice of output waits for a slow client. What the handler writes later queues up behind, so the order holds,
-and the end of the response is put off until the last of it is written. The Future of ``flush()`` and
-``finish()`` is done when the part they sent is.
+A transform is synchronous, and compressing 50 MB takes half a second or more. Therefore a large part of a
+body is added to a queue. The head is sent, and a task compresses the part in a thread, one slice at a time
+(the compressors release the GIL), and writes each slice when the client has read the previous one. The event
+loop is not blocked, and at most one slice of output is buffered for a slow client. Subsequent parts are added
+to the same queue, so the order is preserved, and the response ends when the queue is empty. The Futures of
+``flush()`` and ``finish()`` are done when the corresponding part has been written.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from tornado.web._handler import RequestHandler
 
 _workers = Workers("compression")
-#: Keeps tasks alive that only wait for a thread.
+#: Strong references to the tasks, because nothing else refers to a task that waits for a thread.
 _tasks: set[asyncio.Task[None]] = set()
 
 
 class CompressionQueue:
-    """The large parts of one response, and the small ones behind them.
+    """The parts of one response that are to be compressed: large ones, and small ones that follow them.
 
     :param connection: the exchange to write to.
     """
@@ -45,22 +45,23 @@ class CompressionQueue:
         self._finishes = False
 
     def put(self, compressor: Compressor, chunk: bytes, finishing: bool) -> None:
-        """Take a part of the body; `start` begins with it."""
+        """Add a part of the body to the queue; see `start`."""
         if not chunk and not finishing and self._last is not None:
-            return  # nothing that the part before it has not flushed
+            return  # the previous part is flushed anyway
         self._last = Future()
         self._queue.append((compressor, chunk, finishing, self._last))
 
     def busy(self) -> bool:
-        """Whether something is still to be compressed or written. What was put and never started belongs to
-        a head that could not be sent.
+        """Whether the task is running.
+
+        If parts were added but `start` was not called, the head of the response could not be sent.
         """
         return self._task is not None
 
     def start(self) -> Future[None] | None:
-        """See to it that what was put is worked off.
+        """Start the task if there are parts and it is not running.
 
-        :returns: a Future for the part put last, or None if none was put.
+        :returns: a Future for the last part, or None if there are no parts.
         """
         if self._queue and self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._work())
@@ -69,11 +70,11 @@ class CompressionQueue:
         return self._last if self._task is not None else None
 
     def finish(self) -> bool:
-        """End the response when all of it is written; False if there is nothing to wait for."""
+        """End the response when all parts are written; return False if the task is not running."""
         if self._task is None:
             return False
         self._finishes = True
-        self._connection.set_close_callback(None)  # the handler is through, as after any finish()
+        self._connection.set_close_callback(None)  # as after any finish(), the handler is not notified
         return True
 
     async def _work(self) -> None:
@@ -109,9 +110,9 @@ class CompressionQueue:
             await connection.write(piece)
 
     def _fail(self, done: Future[None] | None, error: BaseException) -> None:
-        """Tell whoever waits, and break the response off, as it cannot be completed."""
+        """Close the connection, because the response is incomplete, and set the exception of all Futures."""
         if not isinstance(error, (StreamClosedError, asyncio.CancelledError)):
-            app_log.error("Could not compress a response", exc_info=error)
+            app_log.error("Compressing a response failed, closing the connection", exc_info=error)
         self._connection.close()
         for waiting in (done, *(entry[3] for entry in self._queue)):
             if waiting is not None and not waiting.done():
@@ -119,15 +120,16 @@ class CompressionQueue:
                     waiting.cancel()
                 else:
                     waiting.set_exception(error)
-                    waiting.exception()  # whoever does not look at it knew that the client may go
+                    waiting.exception()  # no warning if it is not awaited
         self._queue.clear()
 
 
 def prepare(handler: RequestHandler, size: int) -> CompressionQueue | None:
-    """Before a handler's transforms see a part of `size` bytes: the backlog that it may go to.
+    """Return the queue for a part of `size` bytes, or None if it is compressed synchronously.
 
-    There is one if a part before this one is still in it, or if this one is large. Transforms that come after
-    the compression see its output, part by part; where there are any, nothing is put off.
+    This is called before the transforms of the handler are applied to the part. There is a queue if it still
+    contains a previous part, or if this part is large. If other transforms follow the compression, there is
+    none, because they need its output.
     """
     transform: Any = handler._transforms[-1]
     backlog: CompressionQueue | None = getattr(transform, "_backlog", _NOT_OURS)
@@ -145,7 +147,7 @@ def prepare(handler: RequestHandler, size: int) -> CompressionQueue | None:
 
 
 def finish(handler: RequestHandler) -> bool:
-    """Whether a backlog will end the response when it is written, so that nobody else may."""
+    """Whether a queue will end the response when all of it is written, so the caller must not end it."""
     backlog: CompressionQueue | None = getattr(handler._transforms[-1], "_backlog", None)
     return backlog is not None and backlog.finish()
 

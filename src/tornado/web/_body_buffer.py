@@ -1,10 +1,10 @@
-"""Where the body of a request is collected that a handler wants whole.
+"""A buffer for the body of a request that is not streamed.
 
-What collecting costs is not the copying but the memory: the kernel hands it out in pages of 4 KiB, and each
-first touch is a trap. Thus, once some megabytes of an announced body have arrived, the rest gets its place at
-once, on which nothing is written yet, so that it is an address range and no memory; and on Linux huge pages
-are asked for, which makes one trap of five hundred. It is not done from the start, lest many clients that
-announce much and send little hold a huge page each.
+The cost of collecting a body is caused by page faults rather than by copying: the kernel allocates memory in
+pages of 4 KiB at the first access to each. Therefore, when a few megabytes of a body with Content-Length have
+arrived, space for the rest is reserved. This takes address space but no memory until it is written. On Linux,
+huge pages are requested, which replace about 500 page faults by one. Space is not reserved from the
+beginning, because otherwise clients that announce large bodies and send little could occupy a huge page each.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ from __future__ import annotations
 import sys
 from io import BytesIO
 
-#: Bytes that have arrived before the announced rest is believed in.
+#: The number of bytes that must have arrived before space for the rest of the body is reserved.
 BELIEVED = 4 * 1024 * 1024
 
 
 class BodyBuffer:
-    """Collects a body; it is in memory once.
+    """A buffer for a body, which avoids a second copy in memory.
 
-    :param length: what was announced, None where nothing was.
+    :param length: the value of Content-Length, or None.
     """
 
     __slots__ = ("_buffer", "_length")
 
     def __init__(self, length: int | None) -> None:
-        # BytesIO grows in place and gives its buffer away without a copy.
+        # BytesIO grows in place, and getvalue() returns its buffer without a copy.
         self._buffer = BytesIO()
         self._length = length if length is not None and length > 2 * BELIEVED else 0
 
@@ -36,29 +36,29 @@ class BodyBuffer:
             self._make_room()
 
     def getvalue(self) -> bytes:
-        """All of it."""
+        """Return the body."""
         if self._buffer.tell() != len(self._buffer.getbuffer()):
-            self._buffer.truncate()  # less has come than there is room for
+            self._buffer.truncate()  # less has arrived than was reserved
         return self._buffer.getvalue()
 
     def _make_room(self) -> None:
         arrived, length, self._length = self._buffer, self._length, 0
         size = arrived.tell()
         if size > length:
-            return  # nobody's announcement then
+            return  # more than Content-Length
         try:
-            # So large an array of zeros comes from the kernel as it is. BytesIO takes it over, as nobody else
-            # holds it, and writes in place.
+            # The kernel provides zeroed pages, so nothing is written here. BytesIO adopts the bytes object
+            # without a copy, because there is no other reference to it, and writes in place.
             room = BytesIO(bytes(length))
         except MemoryError:
-            return  # it may still grow step by step
+            return  # the existing buffer continues to grow incrementally
         _ask_for_huge_pages(room)
         room.write(arrived.getbuffer())
         self._buffer = room
 
 
 def _ask_for_huge_pages(room: BytesIO) -> None:
-    """Advise the kernel; where it cannot be done, nothing is lost but time."""
+    """Request huge pages for a buffer. If this is not possible, it only takes more time to fill it."""
     if not sys.platform.startswith("linux"):
         return
     try:
@@ -70,8 +70,8 @@ def _ask_for_huge_pages(room: BytesIO) -> None:
         return
     view = room.getbuffer()
     first = ctypes.c_char.from_buffer(view)
-    start = -(-ctypes.addressof(first) // PAGESIZE) * PAGESIZE  # of the first whole page
+    start = -(-ctypes.addressof(first) // PAGESIZE) * PAGESIZE  # the address of the first whole page
     size = (ctypes.addressof(first) + len(view) - start) // PAGESIZE * PAGESIZE
     madvise(ctypes.c_void_p(start), ctypes.c_size_t(size), MADV_HUGEPAGE)
-    del first  # it holds the view, and while there is one the buffer cannot be given away
+    del first  # releases its reference to the view; while a view exists, the buffer cannot be resized
     view.release()

@@ -1,8 +1,8 @@
-"""What happens when a request's body fails on its way to its handler: the handler answers.
+"""Errors in the body of a request, which the handler turns into an error response.
 
-A body that is larger than the handler's class allows is answered by a handler of that class, so that it gets
-its own error page, its headers and its line in the access log. Likewise a handler that streams its body
-answers what its ``data_received`` raises.
+If a body exceeds the limit of the handler's class, a handler of that class sends the error response, with its
+own error page and headers, and the request is logged. Likewise, an exception raised by ``data_received`` of a
+handler that streams its body leads to an error response by that handler.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tornado.web._errors import HTTPError
 
 
 def limit(delegate: Any) -> None:
-    """Hand the limits of a handler's class to the connection; what passes them comes back to `answer`."""
+    """Set the limits of a handler's class on the connection, which calls `answer` if one is exceeded."""
     connection = delegate.connection
     _body_limits.apply(delegate.handler_class, connection)
     if getattr(connection, "_max_body_size", None) is not None:
@@ -25,7 +25,7 @@ def limit(delegate: Any) -> None:
 
 
 def limit_own(handler: Any) -> None:
-    """The same for what ``prepare`` of a streaming handler has set on the object."""
+    """Set the limits that ``prepare`` of a handler with a streamed body has set on the instance."""
     own = handler.__dict__
     if "max_body_size" in own or "max_form_size" in own or "body_timeout" in own:
         connection = handler.request.connection
@@ -35,7 +35,7 @@ def limit_own(handler: Any) -> None:
 
 
 def too_large(owner: Any, request: Any) -> HTTPError:
-    """The error that names the limit which a body has passed, and the class that sets it."""
+    """Return an error that names the exceeded limit and the class that defines it."""
     cls = owner if isinstance(owner, type) else type(owner)
     length = request.headers.get("Content-Length")
     what = "the body" if length is None else f"a body of {length} bytes"
@@ -44,7 +44,7 @@ def too_large(owner: Any, request: Any) -> HTTPError:
 
 
 def answer(delegate: Any) -> None:
-    """The body that `delegate` is taking is over the limit of its handler's class: have a handler say so."""
+    """Respond to a body that exceeds the limit of the handler's class."""
     error = too_large(delegate.handler_class, delegate.request)
     if delegate.stream_request_body:
         fail(delegate.handler, error)
@@ -53,19 +53,19 @@ def answer(delegate: Any) -> None:
 
 
 def fail(handler: Any, error: BaseException) -> None:
-    """The handler, which waits for the end of its body, gets `error` instead, and answers it."""
+    """Raise `error` in a handler that is waiting for the end of its body, so that it responds."""
     future = handler.request._body_future
     if not future.done():
-        if isinstance(error, StopIteration):  # a Future takes any exception but this one
+        if isinstance(error, StopIteration):  # the only exception that a Future rejects
             error = RuntimeError("data_received() raised StopIteration").with_traceback(error.__traceback__)
         future.set_exception(error)
         future.exception()  # the handler may have finished without waiting for the body
     elif handler._finished:
-        handler._handle_request_exception(error)  # logged, and that is all
+        handler._handle_request_exception(error)  # logs the exception
 
 
 async def fed(handler: Any, part: Awaitable[None]) -> None:
-    """Await what ``data_received`` has returned; no more of the body is read before."""
+    """Await the result of ``data_received``. Meanwhile, the body is not read."""
     if handler._cancellation is not None and asyncio.iscoroutine(part):
         part = handler._cancellation.run_beside(part)
     try:

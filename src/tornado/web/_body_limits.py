@@ -1,4 +1,4 @@
-"""How large a handler's request bodies may be and how long they may take, as its class says."""
+"""The size and time limits of request bodies that handler classes define."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import Any
 from tornado.log import app_log
 
 _OTHERS = (property, FunctionType, classmethod, staticmethod)
-#: What has been complained of, by class.
+#: The names of the invalid attributes that were logged, by class.
 _reported: weakref.WeakKeyDictionary[type, set[str]] = weakref.WeakKeyDictionary()
 
 
 def apply(owner: Any, connection: Any) -> None:
-    """Pass ``max_body_size``, ``max_form_size`` and ``body_timeout`` of a handler class, or of a handler, to
-    the exchange.
+    """Set ``max_body_size``, ``max_form_size`` and ``body_timeout`` of a handler or its class on the
+    exchange.
 
-    A property or method of one of these names is a program's own affair and passed over. So is a value that
-    is no number of bytes or seconds, as the names may have a meaning in a program that is older than they
-    are here; as it may also be a mistake, an error is logged, once a class. The server's limits hold then.
+    An existing program may use these names for other purposes. Therefore properties and methods are ignored.
+    A value that is not a number of bytes or seconds is also ignored, but may be a mistake, so an error is
+    logged once per class. In these cases the limits of the server apply.
     """
     size = owner.max_body_size
     if size is not None and not isinstance(size, _OTHERS) and _is_good(owner, "max_body_size", size, int):
@@ -49,7 +49,8 @@ def _is_good(owner: Any, name: str, value: Any, kind: Any) -> bool:
         reported.add(name)
         wanted = "a number of bytes" if kind is int else "a number of seconds"
         app_log.error(
-            "%s.%s is ignored, the server's limit holds: it should be None or %s from 0 on, not %.100r",
+            "%s.%s is ignored and the limit of the server applies: it must be None or %s of at least 0, "
+            "got %.100r",
             cls.__name__,
             name,
             wanted,

@@ -1,13 +1,13 @@
-"""Content codings of responses: what is known of each, and `ContentCodings`, the setting that chooses.
+"""Content codings of responses, and `ContentCodings`, the setting that selects them.
 
-Each coding has two ways. A whole body goes through `Coding.whole` in one call. A body in parts goes through a
-`Compressor` of its own, whose ``flush`` ends what was put in so far at a point up to which a client can
-decode; such a compressor lives as long as the response, so its memory counts: some 90 KiB for gzip, 130 KiB
-for br and 230 KiB for zstd, whose tables are made smaller than the level's own for that reason (the level's
-own take 800 KiB and save 5 % of the output).
+Each coding has two interfaces. `Coding.whole` compresses a complete body in one call. A body in parts is
+compressed by a `Compressor`, whose ``flush`` emits all data so far in a form that the client can decode. A
+compressor exists as long as the response, so its memory matters: about 90 KiB for gzip, 130 KiB for br and
+230 KiB for zstd. The tables of zstd are smaller than the default of the level for this reason (the defaults
+take 800 KiB and save 5 % of the output).
 
-Levels end where a body of `MAX_AT_ONCE` bytes would stall the event loop for more than 20 ms on a machine of
-today. What is to be compressed harder than that is compressed once and kept, not with each response.
+The maximum level of each coding is the one at which a body of `MAX_AT_ONCE` bytes blocks the event loop for
+at most 20 ms on a current machine. For higher compression, compress the content once and store it.
 """
 
 from __future__ import annotations
@@ -19,15 +19,16 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Protocol
 
-#: Bytes that are compressed in one call on the event loop's thread.
+#: The maximum number of bytes that are compressed in one call in the event loop thread.
 MAX_AT_ONCE = 256 * 1024
 
-#: RFC 9659 section 3 allows zstd's window 8 MiB; this costs less memory on both sides.
+#: RFC 9659 section 3 permits a zstd window of 8 MiB; a smaller one needs less memory on both sides.
 _ZSTD_STREAM = {"window_log": 18, "hash_log": 15, "chain_log": 14}
-#: Base 2 logarithm of br's window: 512 KiB, twice as fast as 4 MiB with outputs of the same size.
+#: The base 2 logarithm of br's window: 512 KiB, twice as fast as 4 MiB with outputs of the same size.
 _BR_WINDOW = 19
 
-#: Types that are worth compressing besides ``text/*``; those of `.GZipContentEncoding` are part of it.
+#: The media types compressed by default, in addition to ``text/*``. They include those of
+#: `.GZipContentEncoding`.
 _TYPES = frozenset(
     """
     application/javascript application/json application/manifest+json application/wasm
@@ -37,30 +38,30 @@ _TYPES = frozenset(
 
 
 class Compressor(Protocol):
-    """One response's body on its way through a coding."""
+    """An incremental compressor for the body of one response."""
 
     def compress(self, data: Any, /) -> bytes:
-        """Take bytes in, and return what is ready."""
+        """Add input, and return the output that is available."""
         ...
 
     def flush(self) -> bytes:
-        """The rest of what was taken in, ended so that a client can decode all of it."""
+        """Return the remaining output, so that the client can decode all input so far."""
         ...
 
     def finish(self) -> bytes:
-        """The rest, and the end of the coding; nothing may be called afterwards."""
+        """Return the remaining output and the end of the coding; no method may be called afterwards."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Coding:
-    """A content coding and how to do it.
+    """A content coding and its implementation.
 
-    :param name: as in Content-Encoding.
-    :param levels: the ones that may be set, from quick to thorough.
-    :param level: the one for who names none.
-    :param whole: bytes and level to compressed bytes.
-    :param begin: level to a new `Compressor`.
+    :param name: the name used in Content-Encoding.
+    :param levels: the accepted compression levels, from fastest to smallest output.
+    :param level: the default level.
+    :param whole: a function that compresses a complete body at a level.
+    :param begin: a function that returns a new `Compressor` for a level.
     """
 
     name: str
@@ -70,7 +71,7 @@ class Coding:
     begin: Callable[[int], Compressor]
 
 
-# -- gzip (RFC 1952): no name and no time of a file in the head, so that equal bodies give equal bytes --
+# -- gzip (RFC 1952), without file name and time in the header, so that equal bodies give equal bytes --
 
 
 class _Gzip:
@@ -98,7 +99,7 @@ def _gzip() -> Coding:
     return GZIP
 
 
-# -- br (RFC 7932), by the package brotli --
+# -- br (RFC 7932), with the package brotli --
 
 
 def _br() -> Coding | None:
@@ -123,7 +124,7 @@ def _br() -> Coding | None:
     return Coding("br", range(10), 4, whole, Brotli)
 
 
-# -- zstd (RFC 8878), by the standard library where it has it, else by the package zstandard --
+# -- zstd (RFC 8878), with the standard library (Python 3.14) or else the package zstandard --
 
 
 def _zstd() -> Coding | None:
@@ -135,7 +136,7 @@ def _zstd() -> Coding | None:
 
 
 def _zstd_by_library(zstd: Any) -> Coding:
-    """`zstd` is `compression.zstd` of Python 3.14, or the package of that interface."""
+    """Return the coding implemented with `compression.zstd` of Python 3.14, or a backport of it."""
     names = zstd.CompressionParameter
     small = {getattr(names, name): value for name, value in _ZSTD_STREAM.items()}
 
@@ -168,7 +169,7 @@ def _zstd_by_package() -> Coding | None:
         return None
 
     class Contexts(threading.local):
-        """By level: to make one costs half as much as to compress a small body."""
+        """A cache of compressors by level. Creating one costs half as much as compressing a small body."""
 
         def __init__(self) -> None:
             self.by_level: dict[int, zstandard.ZstdCompressor] = {}
@@ -196,19 +197,19 @@ def _zstd_by_package() -> Coding | None:
     return Coding("zstd", range(1, 13), 3, whole, Zstd)
 
 
-#: By name, the favourite first: zstd makes the sizes of br in a third of the time.
+#: By name, in order of preference. zstd achieves the same size as br in a third of the time.
 _CODINGS: dict[str, Callable[[], Coding | None]] = {"zstd": _zstd, "br": _br, "gzip": _gzip}
 
 
 @cache
 def find(name: str) -> Coding | None:
-    """The coding of that name, if it can be done here."""
+    """Return the coding with the given name, or None if its package is not installed."""
     return _CODINGS[name]()
 
 
 @dataclass(frozen=True)
 class ContentCodings:
-    """How to compress responses: the value of the application's setting ``compress_response``.
+    """The configuration of response compression: a value of the application's setting ``compress_response``.
 
     ::
 
@@ -218,27 +219,27 @@ class ContentCodings:
         Application(routes, compress_response=["zstd", "gzip"])
         Application(routes, compress_response="zstd")
 
-    The other forms suit settings that are read from a file: a dictionary of the arguments, a list of codings,
-    or the name of one. What is empty turns compression off, as ever, and so does an empty dictionary;
-    ``compress_response=True`` means gzip alone, by `GZipContentEncoding`, as ever: installing a package must
-    not change what an existing program sends.
+    The other forms are convenient for settings read from a file: a dictionary of the arguments, a list of
+    codings, or the name of one. An empty value, including an empty dictionary, disables compression. With
+    ``compress_response=True`` only gzip is used, by `GZipContentEncoding`, so that installing a package does
+    not change the responses of an existing program.
 
-    :param codings: names in order of preference (``zstd``, ``br``, ``gzip``), or a dictionary of name to
-        level. By default each that can be done here. The client's weights go before this order (RFC 9110
-        section 12.5.3). ``br`` needs the package brotli, ``zstd`` Python 3.14 or the package zstandard: ``pip
-        install 'tornado[compress]'`` installs both.
-    :param min_length: bytes below which a body that is whole is sent as it is.
-    :param content_types: types to compress. By default ``text/*``, those that end in ``+json`` or ``+xml``,
-        and some more that compress well; a list takes the place of all these, and may hold ``text/*`` and the
-        like.
-    :raises ValueError: for an unknown coding, one that cannot be done here, a level out of its range
-        (``zstd`` 1 to 12, ``br`` 0 to 9, ``gzip`` 1 to 9), a negative `min_length`, or a text where a list
-        is due.
+    :param codings: the names in order of preference (``zstd``, ``br``, ``gzip``), or a dictionary from name
+        to level. The default is all available codings. The weights sent by the client take precedence over
+        this order (RFC 9110 section 12.5.3). ``br`` requires the package brotli, ``zstd`` Python 3.14 or the
+        package zstandard; ``pip install 'tornado[compress]'`` installs both.
+    :param min_length: the minimum size in bytes. A smaller body is not compressed, unless it is sent in
+        parts.
+    :param content_types: the media types to compress. The default is ``text/*``, all types ending in
+        ``+json`` or ``+xml``, and others that compress well. A list replaces all these; it may contain
+        ``text/*`` etc.
+    :raises ValueError: if a coding is unknown or not available, a level is out of range (``zstd`` 1 to 12,
+        ``br`` 0 to 9, ``gzip`` 1 to 9), `min_length` is negative, or a str is passed instead of a list.
 
-    A page that holds a secret next to what somebody else can have it repeat, over TLS too, lets him guess the
-    secret by the compressed length (BREACH). XSRF tokens are masked anew for each response and so are safe;
-    for pages with other secrets do ``self.set_header("Cache-Control", "no-transform")``, which turns
-    compression off for that response.
+    If a page contains both a secret and text chosen by an attacker, the attacker can determine the secret
+    from the compressed length, even over TLS (BREACH). XSRF tokens are not affected, because they are masked
+    differently in each response. For pages with other secrets, call ``self.set_header("Cache-Control",
+    "no-transform")``, which disables compression for the response.
     """
 
     codings: Mapping[str, int] | Sequence[str] | None = None
@@ -250,12 +251,12 @@ class ContentCodings:
 
     def __post_init__(self) -> None:
         if self.min_length < 0:
-            raise ValueError(f"compress_response: min_length is negative: {self.min_length}")
+            raise ValueError(f"compress_response: min_length must be at least 0, got {self.min_length}")
         chosen = _checked(self.codings)
         types = self.content_types
         if isinstance(types, str):
             raise ValueError(
-                f"compress_response: content_types is one string, not a list of types: [{types!r}]"
+                f"compress_response: content_types must be a list of types such as [{types!r}], got a str"
             )
         object.__setattr__(self, "_chosen", chosen)
         object.__setattr__(self, "_names", tuple(chosen))
@@ -265,7 +266,7 @@ class ContentCodings:
 
     @classmethod
     def _of(cls, setting: Any) -> ContentCodings:
-        """The value of a setting that is one, a dictionary of the arguments for one, or names of codings.
+        """Convert the value of the setting: an instance, a dictionary of arguments, or names of codings.
 
         :raises ValueError: if an argument or a coding is unknown.
         """
@@ -278,12 +279,13 @@ class ContentCodings:
         unknown = sorted(set(setting) - {"codings", "min_length", "content_types"})
         if unknown:
             raise ValueError(
-                f"compress_response: {unknown[0]!r} is none of codings, min_length and content_types"
+                f"compress_response: unknown key {unknown[0]!r}; "
+                "accepted are codings, min_length, content_types"
             )
         return cls(**setting)
 
     def _compressible(self, content_type: str) -> bool:
-        """Whether bodies of that type, in lower case and without parameters, are to be compressed."""
+        """Whether to compress bodies of a media type, given in lower case and without parameters."""
         types = self._types
         if types is None:
             return (
@@ -299,25 +301,27 @@ def _checked(codings: Mapping[str, int] | Sequence[str] | None) -> dict[str, tup
         found = [find(name) for name in _CODINGS]
         return {coding.name: (coding, coding.level) for coding in found if coding is not None}
     if isinstance(codings, str):
-        raise ValueError(f"compress_response: codings is one string, not a list of names: [{codings!r}]")
+        raise ValueError(f"compress_response: codings must be a list such as [{codings!r}], got a str")
     levels = codings if isinstance(codings, Mapping) else dict.fromkeys(codings)
     chosen: dict[str, tuple[Coding, int]] = {}
     for name, level in levels.items():
         if name not in _CODINGS:
-            raise ValueError(f"compress_response: {name!r} is none of the codings {', '.join(_CODINGS)}")
+            raise ValueError(
+                f"compress_response: unknown coding {name!r}; accepted are {', '.join(_CODINGS)}"
+            )
         coding = find(name)
         if coding is None:
             raise ValueError(
-                f"compress_response: the coding {name!r} needs a package: pip install 'tornado[compress]'"
+                f"compress_response: the coding {name!r} requires a package: pip install 'tornado[compress]'"
             )
         if level is None:
             level = coding.level
         if level not in coding.levels:
             lowest, highest = coding.levels[0], coding.levels[-1]
             raise ValueError(
-                f"compress_response: {name} has levels {lowest} to {highest} for responses, not {level}"
+                f"compress_response: the level of {name} must be {lowest} to {highest}, got {level}"
             )
         chosen[name] = (coding, level)
     if not chosen:
-        raise ValueError("compress_response: codings is empty; compress_response=False turns compression off")
+        raise ValueError("compress_response: codings is empty; to disable compression, use False")
     return chosen

@@ -1,22 +1,24 @@
-"""A request's body as JSON: ``RequestHandler.get_json_body``.
+"""JSON bodies of requests: ``RequestHandler.get_json_body``.
 
-What is read is I-JSON (RFC 7493), the part of JSON (RFC 8259) that every reader understands alike: UTF-8
-without a byte order mark, names unique in each object, no lone surrogates, no NaN or Infinity, and no number
-beyond what a float holds. Python's ``json`` alone would let all of these through, to fail later and
-elsewhere, or to mean one thing to a proxy that looks for attacks and another to the program.
+The accepted language is I-JSON (RFC 7493), the interoperable subset of JSON (RFC 8259): UTF-8 without a byte
+order mark, unique names in each object, no lone surrogates, no NaN or Infinity, and no number outside the
+range of a float. Python's ``json`` accepts all of these. They would cause errors later, or be interpreted
+differently by a filtering proxy and the program.
 
-Cost is linear in the body, and close to that of ``json.loads``, which is a scanner in C: `parse` calls no
-Python function for each name, and for each number only where there are few. Instead it compares counts:
+The cost is linear in the size of the body, and close to that of ``json.loads``, which is implemented in C.
+`parse` calls no Python function for each name, and calls one for each number only if there are few. Instead
+it compares counts:
 
-- *Unique names.* The objects that were made have as many members as the text has names, or a name was
-  repeated. The number of colons is an upper bound of the names; where strings hold colons, `_outline` gives
-  the exact number.
-- *Depth.* The walk that counts the members ends with the last array or object and knows how deep it is.
-- *Numbers beyond a float* have an exponent of three digits or more than 208 digits in a row.
+- *Unique names.* If the decoded objects have fewer members than the text has names, a name was repeated. The
+  number of colons is an upper bound for the number of names; if strings contain colons, `_outline` yields the
+  exact number.
+- *Depth.* It is determined together with the number of members, level by level.
+- *Numbers outside the range of a float* have an exponent of at least three digits, or more than 208
+  consecutive digits.
 
-Where a count does not rule out a fault, the body is read again by a decoder that checks each object and
-number and names the fault. The digits of an integer are limited by the interpreter
-(``sys.set_int_max_str_digits``) or, where that is off, here.
+If a count does not exclude an error, the body is parsed again by a decoder that checks each object and number
+and reports the error. The number of digits of an integer is limited by the interpreter
+(``sys.set_int_max_str_digits``) or, if that limit is disabled, by this module.
 """
 
 from __future__ import annotations
@@ -38,43 +40,44 @@ from tornado.web._errors import InvalidBodyError
 if TYPE_CHECKING:
     from tornado.web._handler import RequestHandler
 
-#: Arrays and objects within each other; data of programs rarely has ten.
+#: The default maximum nesting depth of arrays and objects. Real data rarely exceeds ten.
 DEFAULT_MAX_DEPTH = 100
-#: Digits of a number: CPython's own default for integers.
+#: The maximum number of digits of a number; CPython's default for integers.
 MAX_DIGITS = 4300
 
 _MAX_CONTENT_TYPE_PARAMETERS = 64
 _BOM = b"\xef\xbb\xbf"
-# What `_outline` keeps; both kinds of brackets become one.
+# For `_outline`: both kinds of brackets are mapped to one, and all other characters are deleted.
 _OUTLINE = bytes.maketrans(b"{}", b"[]")
 _NOT_OUTLINE = bytes(byte for byte in range(256) if byte not in b'[]{}":')
-# Opening brackets become 1, closing ones -1.
+# Maps opening brackets to 1 and closing brackets to -1.
 _STEPS = bytes.maketrans(b"[]", b"\x01\xff")
-# For `_may_overflow`: all digits become "0".
+# For `_may_overflow`: maps all digits to "0".
 _DIGITS = bytes.maketrans(b"123456789E", b"000000000e")
 _MANY_DIGITS = b"0" * 209  # with an exponent of two digits, fewer cannot exceed 1.8e308
 _INFINITE = frozenset([math.inf, -math.inf])
-#: From this size on a sample decides what the text is like.
+#: For texts of at least this size, in bytes, a sample is used to estimate how often a character occurs.
 _LARGE = 4096
 _SAMPLED = 16
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 def read(handler: RequestHandler, default: Any, max_depth: int, max_size: int | None) -> Any:
-    """The value in the body of a handler's request; made once.
+    """Return the value of the JSON body of a handler's request, which is cached.
 
-    :param max_size: the most bytes that are decoded; None: the server's ``max_json_size``.
-    :raises InvalidBodyError: if there is none and no default, if it is no JSON, or if it is too large.
+    :param max_size: the maximum size of the body in bytes, or None for the server's ``max_json_size``.
+    :raises InvalidBodyError: if the body is empty and there is no default, is not valid JSON, or is too
+        large.
     """
     if not handler._body_is_collected():
         raise RuntimeError(
-            f"{type(handler).__name__} streams its request body: get_json_body() needs it whole, so collect "
-            "what data_received() is given, or do without stream_request_body"
+            f"get_json_body() cannot be used because {type(handler).__name__} streams its request body: "
+            "collect the chunks passed to data_received(), or remove stream_request_body"
         )
     body = handler.request.body
     if not body:
         if default is _ARG_DEFAULT:
-            raise InvalidBodyError("the body is empty, JSON is wanted")
+            raise InvalidBodyError("expected a JSON body, got an empty one")
         return default
     known = handler.__dict__.get("_json_body")
     if known is not None and known[0] is body and known[1] == max_depth:
@@ -87,9 +90,9 @@ def read(handler: RequestHandler, default: Any, max_depth: int, max_size: int | 
 
 
 def _check_type(headers: Any) -> None:
-    """See that the body is said to be JSON in UTF-8 (RFC 8259 sections 8.1 and 11, RFC 6839 section 3.1).
+    """Check that Content-Type is JSON in UTF-8 (RFC 8259 sections 8.1 and 11, RFC 6839 section 3.1).
 
-    That also keeps out what another site's form can make a browser send.
+    This also rejects bodies sent by forms of other sites, which cannot set this Content-Type.
     """
     field = headers.get("Content-Type", "")
     try:
@@ -98,14 +101,14 @@ def _check_type(headers: Any) -> None:
         raise InvalidBodyError("Content-Type is malformed: %s", error, status_code=415) from error
     kind = kind.lower()
     if kind != "application/json" and not (kind.endswith("+json") and "/" in kind):
-        raise InvalidBodyError("Content-Type is %r, application/json is wanted", field[:100], status_code=415)
+        raise InvalidBodyError("expected Content-Type application/json, got %r", field[:100], status_code=415)
     charset = parameters.get("charset") or "utf-8"
     if charset.lower() not in ("utf-8", "utf8"):
-        raise InvalidBodyError("charset is %r, JSON is UTF-8", charset[:100], status_code=415)
+        raise InvalidBodyError("expected the charset utf-8 for JSON, got %r", charset[:100], status_code=415)
     coding = headers.get("Content-Encoding", "identity")
     if coding.lower() != "identity":
         raise InvalidBodyError(
-            "Content-Encoding is %r, which only a server with decompress_request=True takes off",
+            "Content-Encoding %r is accepted only by a server with decompress_request=True",
             coding[:100],
             status_code=415,
         )
@@ -117,15 +120,15 @@ def _check_size(connection: object, size: int, max_size: int | None) -> None:
         name, max_size = "max_json_size", getattr(connection, "max_json_size", None)
     if isinstance(max_size, int) and size > max_size:
         raise InvalidBodyError(
-            "%d bytes of JSON are more than %s (%d)", size, name, max_size, status_code=413
+            "the JSON body has %d bytes, more than %s (%d)", size, name, max_size, status_code=413
         )
 
 
 def parse(body: bytes, max_depth: int = DEFAULT_MAX_DEPTH) -> Any:
-    """The value that a JSON text stands for.
+    """Return the value of a JSON text.
 
-    :param max_depth: arrays and objects that may stand in each other.
-    :raises InvalidBodyError: (400) if it is malformed; the message tells where.
+    :param max_depth: the maximum nesting depth of arrays and objects.
+    :raises InvalidBodyError: (400) if the text is malformed. The message contains the position.
     """
     if body.startswith(_BOM):
         raise InvalidBodyError("the JSON begins with a byte order mark (RFC 8259 section 8.1)")
@@ -133,7 +136,7 @@ def parse(body: bytes, max_depth: int = DEFAULT_MAX_DEPTH) -> Any:
         text = body.decode()
     except UnicodeDecodeError as error:
         raise InvalidBodyError("the JSON is not UTF-8 at byte %d", error.start) from error
-    # Collections while containers are made would visit each of them several times, and free nothing.
+    # Garbage collection during decoding would visit each new container several times, and free nothing.
     collects = len(body) >= _LARGE and gc.isenabled()
     if collects:
         gc.disable()
@@ -141,12 +144,12 @@ def parse(body: bytes, max_depth: int = DEFAULT_MAX_DEPTH) -> Any:
         value = _decode(body, text, max_depth)
     except json.JSONDecodeError as error:
         where = (error.msg, error.lineno, error.colno)
-        raise InvalidBodyError("no JSON: %s (line %d column %d)", *where) from error
+        raise InvalidBodyError("invalid JSON: %s (line %d column %d)", *where) from error
     except ValueError as error:
-        raise InvalidBodyError("JSON that is refused: %s", error) from error
+        raise InvalidBodyError("the JSON is rejected: %s", error) from error
     except RecursionError as error:
         _check_depth(body, max_depth)
-        raise InvalidBodyError("JSON that is nested too deeply for Python") from error
+        raise InvalidBodyError("the JSON is nested too deeply for Python's recursion limit") from error
     finally:
         if collects:
             gc.enable()
@@ -158,14 +161,14 @@ def parse(body: bytes, max_depth: int = DEFAULT_MAX_DEPTH) -> Any:
 def _decode(body: bytes, text: str, max_depth: int) -> Any:
     """Return the value of `text`, which is `body` decoded.
 
-    :raises ValueError: if it is malformed, an object has a name twice, or a number is too large.
+    :raises ValueError: if it is malformed, an object contains a name twice, or a number is too large.
     :raises InvalidBodyError: if it is nested too deeply.
     """
     if not 0 < sys.get_int_max_str_digits() <= MAX_DIGITS:
         _check_depth(body, max_depth)
         return _COUNTING_DECODER.decode(text)
     sample = body if len(body) < _LARGE else body[::_SAMPLED]
-    # Calling a function for each fraction costs little where there are few.
+    # Calling a function for each number with a fraction is cheap if there are few.
     if sample.count(b".") * 40 < len(sample) or _may_overflow(body):
         value = _FINITE_DECODER.decode(text)
     else:
@@ -176,14 +179,14 @@ def _decode(body: bytes, text: str, max_depth: int) -> Any:
         if depth > max_depth:
             raise InvalidBodyError("the JSON is nested %d deep, max_depth is %d", depth, max_depth)
         if members != _count(body, sample, b":") and members != _outline(body).count(b":"):
-            return _UNIQUE_DECODER.decode(text)  # raises an error with the name
+            return _UNIQUE_DECODER.decode(text)  # raises an error that contains the name
     return value
 
 
 def _count(body: bytes, sample: bytes, byte: bytes) -> int:
-    """Return how often `byte` occurs.
+    """Return the number of occurrences of `byte`.
 
-    ``count`` compares byte by byte; ``replace`` uses memchr(), which is faster where there are few.
+    ``count`` compares each byte. ``replace`` uses memchr(), which is faster if there are few occurrences.
     """
     if sample.count(byte) * 24 > len(sample):
         return body.count(byte)
@@ -191,15 +194,16 @@ def _count(body: bytes, sample: bytes, byte: bytes) -> int:
 
 
 def _may_overflow(body: bytes) -> bool:
-    """Whether a number of the text might exceed a float, or have more than `MAX_DIGITS` digits."""
+    """Whether a number may be outside the range of a float, or have more than `MAX_DIGITS` digits."""
     zeros = body.translate(_DIGITS, b"+")
     return b"e000" in zeros or _MANY_DIGITS in zeros
 
 
 def _walk(value: Any, containers: int) -> tuple[int, int]:
-    """Return how many members all objects in `value` have together, and how deep it is nested.
+    """Return the total number of members of all objects in `value`, and the nesting depth.
 
-    :param containers: how many objects and arrays there are at most; when as many were found, the walk ends.
+    :param containers: an upper bound of the number of objects and arrays. When as many have been found, the
+        search ends.
     """
     members = depth = 0
     level = [value]
@@ -214,7 +218,7 @@ def _walk(value: Any, containers: int) -> tuple[int, int]:
         containers -= len(objects) + len(arrays)
         if containers == 0:
             return members, depth
-        # For arrays it gives their items, three times as fast as iterating over each.
+        # The referents of a list are its items. This is three times as fast as iterating over each list.
         level = gc.get_referents(*arrays)
         level += chain.from_iterable(map(dict.values, objects))
 
@@ -226,21 +230,20 @@ def _of_type(kind: type, level: list[Any], kinds: set[type]) -> list[Any]:
 
 
 def _outline(body: bytes) -> bytes:
-    """Return the brackets and colons of a JSON text that are outside its strings; both kinds of brackets as
-    ``[`` and ``]``.
+    """Return the brackets and colons of a JSON text outside its strings, with braces replaced by brackets.
 
     >>> _outline(b'{"a": ["b:", {}]}')
     b'[:[[]]]'
     """
     if b"\\" in body:
-        body = body.replace(b"\\\\", b"").replace(b'\\"', b"")  # from here on each quote delimits a string
+        body = body.replace(b"\\\\", b"").replace(b'\\"', b"")  # now each quote delimits a string
     kept = body.translate(_OUTLINE, _NOT_OUTLINE).replace(b'""', b"")
-    # Removing two neighbouring quotes leaves the others opening and closing by turns.
+    # After two adjacent quotes are removed, the other quotes still open and close strings alternately.
     return b"".join(kept.split(b'"')[::2]) if b'"' in kept else kept
 
 
 def _check_depth(body: bytes, limit: int) -> None:
-    """Refuse a text that is nested too deeply, before it is decoded."""
+    """Raise an error if a text is nested too deeply, without decoding it."""
     steps = _outline(body).translate(_STEPS, b":")
     depth = max(accumulate(memoryview(steps).cast("b")), default=0)
     if depth > limit:
@@ -248,15 +251,15 @@ def _check_depth(body: bytes, limit: int) -> None:
 
 
 def _check_surrogates(value: Any) -> None:
-    """Refuse half a character, which could not be written again."""
-    # In the dump such a half begins with 0xED, as few whole characters do; dumping is faster than to encode.
+    """Raise an error if a string contains a lone surrogate, which could not be encoded again."""
+    # In the dump a surrogate begins with 0xED, as few characters do. Dumping is faster than encoding.
     if b"\xed" not in marshal.dumps(value, 2):
         return
     try:
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
         half = error.object[error.start]
-        raise InvalidBodyError("the JSON has half a surrogate pair, \\u%04x", ord(half)) from error
+        raise InvalidBodyError("the JSON contains a lone surrogate, \\u%04x", ord(half)) from error
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -288,12 +291,12 @@ def _counted_int(text: str) -> int:
 
 
 def _refuse(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not valid JSON")
 
 
 _DECODER = json.JSONDecoder(parse_constant=_refuse)
 _FINITE_DECODER = json.JSONDecoder(parse_float=_finite, parse_constant=_refuse)
-# These check each object too.
+# These also check each object.
 _UNIQUE_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_float=_finite, parse_constant=_refuse)
 _COUNTING_DECODER = json.JSONDecoder(
     object_pairs_hook=_unique, parse_float=_finite, parse_int=_counted_int, parse_constant=_refuse

@@ -1,10 +1,10 @@
-"""`EventChannel`: one event to many streams, and those who missed some get them later.
+"""`EventChannel`: sends events to many streams, including the events that a stream has missed.
 
-An event is serialised once, and framed once as a chunk; every subscriber is sent the same bytes. A subscriber
-is a number: that of the last event it was sent. Delivering means to send each one what came since, so events
-that are published in one turn of the loop reach a client in one send, and a slow client needs no buffer of
-its own: it is passed over while too much is waiting for it, and served from the channel's history when it has
-caught up. After every `BATCH` subscribers the loop has a turn.
+An event is serialized and framed as a chunk once, and the same bytes are sent to every subscriber. For each
+subscriber, the channel stores the number of the last event sent to it. Delivery sends all later events to
+each subscriber, so events published in one event loop iteration reach a client in one send. A slow client
+needs no separate buffer: it is skipped while too much of its output is unsent, and then served from the
+channel's history. After every `BATCH` subscribers, delivery yields to the event loop.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ from tornado.log import app_log, gen_log
 if TYPE_CHECKING:
     from tornado.web._sse_handler import EventSourceHandler
 
-#: Subscribers served before the loop has its turn: about two milliseconds.
+#: The number of subscribers served per event loop iteration, which takes about two milliseconds.
 BATCH = 256
 
 
 def as_text(data: Any) -> str | bytes:
-    """An event's data: text and bytes as they are, everything else as JSON."""
+    """Return the data of an event: text and bytes unchanged, anything else as JSON."""
     return data if isinstance(data, (str, bytes)) else json_encode(data)
 
 
 class Frame:
-    """Bytes of an event stream, also as a chunk of a chunked body, made when first asked for."""
+    """Bytes of an event stream, with their framing as a chunk of a chunked body, which is cached."""
 
     __slots__ = ("_chunk", "data", "id")
 
@@ -55,7 +55,7 @@ class Frame:
 
 
 class EventChannel:
-    """Events for any number of `EventSourceHandler` streams, with a history for those who reconnect.
+    """A source of events for any number of `EventSourceHandler` streams, with a history for reconnects.
 
     ::
 
@@ -67,28 +67,29 @@ class EventChannel:
 
         prices.publish({"EUR": 1.08}, event="price")
 
-    Every event has an id that no other channel and no other run of the program gives. A browser whose
-    connection broke tells the last one it has seen, and gets what it missed, as far as the history goes. If
-    the id is not (or no longer) known, it gets the whole history: events may come twice, but none is silently
-    left out.
+    Every event has an id that is unique across channels and runs of the program. A browser that reconnects
+    sends the id of the last event it received, and the events it has missed are sent from the history. If the
+    id is unknown, or its event is no longer in the history, the whole history is sent: an event may be sent
+    twice, but none is silently left out.
 
-    A channel belongs to one event loop and is used on that loop's thread; others say
+    A channel belongs to one event loop and must be used in the thread of that loop. Other threads can call
     ``loop.call_soon_threadsafe(channel.publish, data)``.
 
-    :param history: how many events are kept.
-    :param slow: what becomes of a client that does not read, once its handler's ``max_unsent`` bytes wait for
-        it: ``"wait"`` passes it over until it has read, and disconnects it only when it has missed more than
-        the history holds; ``"drop"`` disconnects it at once. (A browser then reconnects.)
-    :raises ValueError: if `history` is negative, or `slow` something else.
+    :param history: the number of events to keep.
+    :param slow: how to treat a client that does not read, once more than ``max_unsent`` bytes of its handler
+        are unsent. ``"wait"`` skips it until it has read, and disconnects it only if it has missed more
+        events than the history contains; ``"drop"`` disconnects it immediately, after which a browser
+        reconnects.
+    :raises ValueError: if `history` is negative, or `slow` is neither ``"wait"`` nor ``"drop"``.
     """
 
     __module__ = "tornado.web"  # its public address
 
     def __init__(self, history: int = 100, slow: str = "wait") -> None:
         if history < 0:
-            raise ValueError(f"history is a number of events, not {history!r}")
+            raise ValueError(f"history must be a number of events of at least 0, got {history!r}")
         if slow not in ("wait", "drop"):
-            raise ValueError(f'slow is "wait" or "drop", not {slow!r}')
+            raise ValueError(f'slow must be "wait" or "drop", got {slow!r}')
         self._history = history
         self._capacity = max(history, 1)
         self._drops = slow == "drop"
@@ -97,46 +98,46 @@ class EventChannel:
         self._events: deque[Frame] = deque()
         self._newest = 0
         self._numbers: dict[str, int] = {}
-        #: The number of the last event that each has been sent.
+        #: The number of the last event sent to each subscriber.
         self._subscribers: dict[EventSourceHandler, int] = {}
         self._waiting: set[EventSourceHandler] = set()
         self._joined: tuple[int, int, Frame] | None = None
-        # A walk over the subscribers, up to the event it began with.
+        # The current pass over the subscribers, and the number of the newest event when it began.
         self._walk: Iterator[EventSourceHandler] | None = None
         self._walk_newest = 0
         self._delivered = 0
         self._scheduled = False
 
     def __len__(self) -> int:
-        """How many streams are subscribed."""
+        """Return the number of subscribed streams."""
         return len(self._subscribers)
 
     def __bool__(self) -> bool:
-        """A channel is one, whether anybody listens or not."""
+        """Return True, also for a channel without subscribers."""
         return True
 
     # -- for the program --
 
     def publish(self, data: Any, event: str | None = None, id: str | int | None = None) -> str:
-        """Send an event to every stream, in the loop's next turn.
+        """Send an event to every stream, in the next event loop iteration.
 
-        :param data: text, or its UTF-8 as bytes; anything else is sent as JSON.
-        :param event: its type; browsers call it ``message`` if there is none.
-        :param id: to identify it by instead of an id of the channel's making (a key in a database, for
-            example; a number counts as its digits); no two events of the history should have the same.
-        :returns: the event's id.
-        :raises ValueError: if `event` or `id` holds a line end, or `id` NUL, or is empty.
-        :raises TypeError: if `event` is no text, or `id` neither text nor a whole number.
-        :raises RuntimeError: if there are subscribers, and no event loop runs in this thread.
+        :param data: text, or text encoded in UTF-8; anything else is sent as JSON.
+        :param event: the type of the event; without it, browsers use ``message``.
+        :param id: an id to use instead of a generated one, such as the key of a database; an int is converted
+            to text. Each id should occur only once in the history.
+        :returns: the id of the event.
+        :raises ValueError: if `event` or `id` contains a line end, or if `id` contains NUL or is empty.
+        :raises TypeError: if `event` is not a str, or `id` is neither a str nor an int.
+        :raises RuntimeError: if there are subscribers and no event loop is running in this thread.
         """
         if id == "":
-            raise ValueError("the id of an event must not be empty: readers would forget their place")
+            raise ValueError("the id of an event must not be empty, which would reset the last event id")
         name = check_id(id) if id is not None else f"{self._epoch}-{self._newest + 1}"
         frame = Frame(serialize_event(as_text(data), event, name), name)
         if self._subscribers:
             loop = asyncio.get_running_loop()
             if self._newest - self._delivered >= self._capacity:
-                self._deliver(None)  # before the oldest of what they have not been sent is dropped
+                self._deliver(None)  # before the oldest undelivered event is dropped from the history
             if not self._scheduled:
                 self._scheduled = True
                 loop.call_soon(self._take_turn)
@@ -146,12 +147,12 @@ class EventChannel:
         return name
 
     def close(self) -> None:
-        """Finish all streams. (Their clients reconnect, as browsers do whenever a stream ends.)"""
+        """Finish all streams. Browsers reconnect whenever a stream ends."""
         for handler in list(self._subscribers):
             if handler._finished:
                 self._detach(handler)
             else:
-                _ = handler.finish()  # which sends what was published before
+                _ = handler.finish()  # sends the published events first
 
     # -- the history --
 
@@ -166,7 +167,7 @@ class EventChannel:
         self._numbers[frame.id] = self._newest
 
     def _since(self, number: int) -> Frame | None:
-        """Everything after the event with this number as one frame; None if not all of it is here."""
+        """Return all events after the given number as one frame, or None if some of them were dropped."""
         newest = self._newest
         missing = newest - number
         if missing == 1:
@@ -197,7 +198,7 @@ class EventChannel:
         self._waiting.discard(handler)
 
     def _bring_up(self, handler: EventSourceHandler, now: float) -> None:
-        """Send a subscriber what it lacks, unless it is slow."""
+        """Send a subscriber all events it has not been sent yet, unless it is slow."""
         number = self._subscribers.get(handler)
         if number is None or number == self._newest or handler in self._waiting or not handler._streaming:
             return
@@ -206,19 +207,19 @@ class EventChannel:
             return
         frame = self._since(number)
         if frame is None:
-            handler._disconnect("it has missed more events than the channel keeps (history)")
+            handler._disconnect("the client has missed more events than the channel keeps (history)")
             return
         self._subscribers[handler] = self._newest
         handler._send_frame(frame, now)
 
     def _catch_up(self, handler: EventSourceHandler, now: float) -> None:
-        """The same also for one that has not read all that it was sent."""
+        """Do the same even if the subscriber was waiting for its output to be sent."""
         self._waiting.discard(handler)
         self._bring_up(handler, now)
 
     def _wait_for(self, handler: EventSourceHandler) -> None:
         if self._drops:
-            handler._disconnect("it does not read (max_unsent)")
+            handler._disconnect("the client does not read, and more than max_unsent bytes are unsent")
         else:
             self._waiting.add(handler)
             handler._when_drained(functools.partial(self._drained, handler))
@@ -238,26 +239,26 @@ class EventChannel:
             asyncio.get_running_loop().call_soon(self._take_turn)
 
     def _deliver(self, limit: int | None) -> None:
-        """Serve so many subscribers, or all of them, with everything there is."""
+        """Deliver all events to at most `limit` subscribers, or to all of them if it is None."""
         now = monotonic()
         while True:
             walk = self._walk
             if walk is None:
-                # A copy: who is found to have gone leaves.
+                # A copy, because closed streams are removed during the pass.
                 walk = self._walk = iter(list(self._subscribers))
                 self._walk_newest = self._newest
             count = 0
             for handler in islice(walk, limit):
                 count += 1
-                if handler._finished:  # by a way that did not come by here
+                if handler._finished:  # without a call of its finish() method
                     self._detach(handler)
                     continue
                 try:
                     self._bring_up(handler, now)
                 except Exception:
-                    app_log.error("Uncaught exception while an event was sent", exc_info=True)
+                    app_log.error("Uncaught exception while sending an event", exc_info=True)
                     self._detach(handler)
-                    handler._disconnect("an event could not be sent")
+                    handler._disconnect("sending an event raised an exception")
             if limit is not None and count == limit:
                 return
             self._walk = None
@@ -267,7 +268,7 @@ class EventChannel:
 
 
 def log_disconnected(handler: EventSourceHandler, reason: str) -> None:
-    """Say why a client is disconnected."""
+    """Log the reason for which a client is disconnected."""
     gen_log.info("Event stream of %s closed: %s", handler._request_summary(), reason)
 
 

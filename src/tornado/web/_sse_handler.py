@@ -1,8 +1,8 @@
 """`EventSourceHandler`: streams of server-sent events (WHATWG HTML, section 9.2, "Server-sent events").
 
-A stream without a coroutine of its own has no task: an open one is a handler, its request and its connection.
-It learns of its client's leaving by the exchange's close callback, and its keep-alive comments come from one
-timer for all streams of a loop (`tornado.http1connection._deadline_scheduler`).
+If `stream` is not overridden, there is no task: an open stream consists of a handler, its request and its
+connection. The close callback of the exchange notifies it that the client has disconnected, and one timer for
+all streams of an event loop (`tornado.http1connection._deadline_scheduler`) sends the keep-alive comments.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ from tornado.web._transforms import _Compression
 
 _WATCH = "_tornado_event_streams"
 _KEEP_ALIVE = Frame(serialize_comment())
-#: Keep-alive times that a client may take none of what waits for it: a minute by default, as nginx's
-#: ``send_timeout``.
+#: The number of keep-alive intervals after which a client that accepts no data is disconnected. By default
+#: this is a minute, as with nginx's ``send_timeout``.
 _PATIENCE = 4
 _HANDLER_FLUSH = RequestHandler.flush
 _HANDLER_WRITE = RequestHandler.write
 
 
 class EventSourceHandler(RequestHandler):
-    """Base class of handlers that stream server-sent events to ``new EventSource(url)`` in a browser.
+    """The base class of handlers that stream server-sent events to ``new EventSource(url)`` in a browser.
 
-    There are two ways to use it. Either override `stream`, whose run is the stream::
+    There are two ways to use it. One is to override `stream` with a coroutine that sends the events::
 
         class Clock(web.EventSourceHandler):
             async def stream(self):
@@ -48,9 +48,9 @@ class EventSourceHandler(RequestHandler):
                     await self.send_event(time.ctime())
                     await asyncio.sleep(1)
 
-    It ends, by `asyncio.CancelledError` where it waits, when the client goes away. Or override `open`, and
-    let others send: a `EventChannel`, or whoever has a reference to the handler. Then no task is kept for the
-    stream, which lasts until the client goes away or `finish` is called::
+    If the client disconnects, the coroutine is cancelled. The other way is to override `open`, and to send
+    events from an `EventChannel` or from any code that has a reference to the handler. Then the stream needs
+    no task. It lasts until the client disconnects or `finish` is called::
 
         class News(web.EventSourceHandler):
             def open(self):
@@ -59,30 +59,31 @@ class EventSourceHandler(RequestHandler):
     `prepare` comes before both and `on_finish` after them, however the stream ends; `on_connection_close` is
     called if it was the client who ended it.
 
-    A browser reconnects when a stream ends, after a few seconds (`retry`), and sends the id of the last event
-    it got (`last_event_id`). To have it stop, answer with 204: ``raise web.HTTPError(204)`` in `prepare` or
+    When a stream ends, a browser reconnects after a few seconds (`retry`) and sends the id of the last event
+    it received (`last_event_id`). To stop it, respond with 204: ``raise web.HTTPError(204)`` in `prepare` or
     `open`.
 
     For clients that send a body (``fetch()`` with POST): ``post = web.EventSourceHandler.get``.
 
-    Attributes that a class may set, beside those of every handler: `keep_alive`, `max_unsent`, `retry`,
-    `compress_events`; see docs/reference/settings.md. The application's ``handler_timeout`` does not hold for
-    streams.
+    Attributes that a class may set, in addition to those of every handler: `keep_alive`, `max_unsent`,
+    `retry`, `compress_events`; see docs/reference/settings.md. The application's ``handler_timeout`` does not
+    apply to streams.
     """
 
     __module__ = "tornado.web"  # its public address
 
-    #: Seconds of silence after which a comment is sent, so that proxies keep the connection and a client that
-    #: vanished is noticed; 0 for none. Proxies commonly wait 60 seconds, some 30.
+    #: The time without output, in seconds, after which a comment is sent; 0 disables it. Comments prevent
+    #: proxies from closing the connection, commonly after 30 or 60 seconds, and reveal lost connections.
     keep_alive: float = 15.0
-    #: Bytes that may wait for a client that does not read. With more than that waiting, the next `send_event`
-    #: closes the connection; whoever awaits each `send_event` never comes to that. What a channel does then
-    #: is the channel's to say.
+    #: The maximum number of unsent bytes for a client that does not read. If it is exceeded, the next
+    #: `send_event` closes the connection. This cannot happen if each `send_event` is awaited. An
+    #: `EventChannel` acts according to its argument ``slow``.
     max_unsent: int = 1024 * 1024
-    #: Milliseconds that a browser waits before it reconnects; None leaves it to the browser (about 3000).
+    #: The time in milliseconds that a browser waits before it reconnects. None leaves it to the browser
+    #: (about 3000).
     retry: int | None = None
-    #: Whether the application's ``compress_response`` holds for this stream. Events are then compressed for
-    #: each client by itself, and each open stream keeps a compressor (with gzip some 270 kB).
+    #: Whether the application's ``compress_response`` applies to this stream. Events are then compressed for
+    #: each client separately, and each open stream has a compressor (about 270 kB with gzip).
     compress_events: bool = False
 
     cancel_on_disconnect: bool | None = True
@@ -108,24 +109,24 @@ class EventSourceHandler(RequestHandler):
     open: Callable[..., Awaitable[None] | None] = _open
     """Called before the stream begins, with the groups of the route's pattern; may be ``async``.
 
-    The place to subscribe to channels, to set headers, or to refuse by raising `HTTPError`. The response's
-    head is sent when it returns, or with the first event.
+    Override it to subscribe to channels, to set header fields, or to reject the request by raising
+    `HTTPError`. The head of the response is sent when it returns, or with the first event.
     """
 
     stream: Callable[..., Awaitable[None]] = _stream
-    """The stream itself, as a coroutine function with the groups of the route's pattern; when it returns, the
-    stream is finished.
+    """Called to send the events, with the groups of the route's pattern; must be a coroutine function.
 
-    Where it is not overridden, the stream stays open without it.
+    The stream is finished when it returns. If it is not overridden, the stream stays open until `finish` is
+    called.
     """
 
     # -- for the program --
 
     @property
     def last_event_id(self) -> str:
-        """The id of the last event that a reconnecting client has got; empty for a new one.
+        """The id of the last event that a reconnecting client has received; empty for a new client.
 
-        :raises HTTPError: (400) if the client sent what no id can be.
+        :raises HTTPError: (400) if the field Last-Event-ID is malformed.
         """
         field = _response._request_field(self.request, "Last-Event-ID")
         if not field:
@@ -134,58 +135,60 @@ class EventSourceHandler(RequestHandler):
             return check_id(field.encode("latin-1").decode())
         except ValueError:
             raise HTTPError(
-                400, "Last-Event-ID is no UTF-8, or has a control character: %r", field[:40]
+                400, "Last-Event-ID must be UTF-8 without line ends and NUL, got %r", field[:40]
             ) from None
 
     def send_event(
         self, data: Any, event: str | None = None, id: str | int | None = None, retry: int | None = None
     ) -> Future[None]:
-        """Send an event. The first one sends the response's head, too.
+        """Send an event. The first event is preceded by the head of the response.
 
-        :param data: text, which may have several lines, or its UTF-8 as bytes; anything else is sent as JSON.
-        :param event: its type, for ``source.addEventListener(type, …)``; without it ``source.onmessage`` gets
-            it.
-        :param id: what a browser will send as `last_event_id`, should it have to reconnect after this event;
-            a number counts as its digits.
-        :param retry: as the class attribute, from now on.
-        :returns: a Future that is done when the operating system has taken the bytes: await it wherever
-            events may come faster than a client reads (see `max_unsent`). It holds an
-            `.iostream.StreamClosedError` if the stream has ended.
-        :raises ValueError: if `event` or `id` holds a line end, or `retry` is not a natural number.
-        :raises TypeError: if `event` is no text, or `id` neither text nor a whole number.
+        :param data: text, which may have several lines, or text encoded in UTF-8; anything else is sent as
+            JSON.
+        :param event: the type of the event, for ``source.addEventListener(type, …)``; without it,
+            ``source.onmessage`` is called.
+        :param id: the id that a browser will send as `last_event_id` if it reconnects after this event; an
+            int is converted to text.
+        :param retry: the new reconnection time in milliseconds; see the class attribute.
+        :returns: a Future that is done when the bytes have been passed to the operating system. Await it if
+            events may be sent faster than the client reads (see `max_unsent`). If the stream has ended, its
+            exception is an `.iostream.StreamClosedError`.
+        :raises ValueError: if `event` or `id` contains a line end, or `retry` is negative.
+        :raises TypeError: if `event` is not a str, or `id` is neither a str nor an int.
         """
         return self._post(serialize_event(as_text(data), event, id, retry))
 
     def send_comment(self, text: str = "") -> Future[None]:
-        """Send a comment, which browsers pass over; see `keep_alive`."""
+        """Send a comment, which browsers ignore; see `keep_alive`."""
         return self._post(serialize_comment(text))
 
     def subscribe(self, channel: EventChannel, backlog: int = 0) -> None:
-        """Have every event of a channel sent on this stream, until it ends.
+        """Send every event of a channel on this stream until it ends.
 
-        A client that reconnects gets what it missed first. Ids are those of the last event whatever its
-        channel, so of several channels on one stream each takes the others' ids for unknown ones.
+        A client that reconnects is first sent the events it has missed. It remembers the id of the last event
+        from any channel. So if a stream subscribes to several channels, the id is unknown to all but one of
+        them.
 
-        Nothing happens where the client has gone meanwhile.
+        If the client has already disconnected, nothing happens.
 
-        :param backlog: how many of the channel's latest events a new client gets at once.
-        :raises RuntimeError: if the stream has been finished.
-        :raises TypeError: if `channel` is none.
+        :param backlog: the number of previous events of the channel to send to a new client.
+        :raises RuntimeError: if the stream was finished.
+        :raises TypeError: if `channel` is not an `EventChannel`.
         """
         if not isinstance(channel, EventChannel):
-            raise TypeError(f"subscribe() takes an EventChannel, not {channel!r:.100}")
+            raise TypeError(f"subscribe() expects an EventChannel, got {channel!r:.100}")
         if self._finished:
-            raise RuntimeError("subscribe() after the stream has ended")
+            raise RuntimeError("subscribe() was called after the stream had ended")
         if self._is_over():
-            return  # the client has gone meanwhile, and the stream ends before it begins
+            return  # the client has disconnected before the stream began
         channel._attach(self, self.last_event_id, backlog)
         if channel not in self._channels:
             self._channels = (*self._channels, channel)
         channel._bring_up(self, monotonic())
 
-    # -- the life of a stream --
+    # -- beginning and ending --
 
-    # `Any` for every argument lets subclasses name the groups of their routes.
+    # With `Any`, subclasses may declare parameters for the groups of their routes.
     def get(self, *args: Any, **kwargs: Any) -> Awaitable[None] | None:
         """Open the stream; see `open` and `stream`."""
         _check_stream(type(self))
@@ -203,7 +206,7 @@ class EventSourceHandler(RequestHandler):
             streams = type(self).stream is not EventSourceHandler.stream
             running: Any = None
             if streams and not _starts_later(self.stream):
-                # Before the head, so that what it returns by mistake becomes an error page.
+                # Before the head is sent, so that a wrong return value leads to an error page.
                 running = _running(self, self.stream(*args, **kwargs))
             self._begin()
             if not streams or self._finished:
@@ -222,14 +225,14 @@ class EventSourceHandler(RequestHandler):
             raise
 
     def _begin(self) -> None:
-        """Send the head, and from now on events."""
+        """Send the head of the response and enable the sending of events."""
         if self._finished or self._streaming:
             return
         _check(self)
         self.set_header("Content-Type", "text/event-stream; charset=utf-8")
         headers = self._headers
         headers.setdefault("Cache-Control", "no-store")
-        headers.setdefault("X-Accel-Buffering", "no")  # nginx would collect what it proxies
+        headers.setdefault("X-Accel-Buffering", "no")  # disables the buffering of responses in nginx
         if not self.compress_events:
             self._transforms = [each for each in self._transforms if not isinstance(each, _Compression)]
         if self.retry is not None:
@@ -237,7 +240,7 @@ class EventSourceHandler(RequestHandler):
         self._streaming = True
         self._listen()
         _ = self.flush()
-        self._made_headers = None  # sent; an open stream is to be small
+        self._made_headers = None  # saves memory while the stream is open
         if self._is_over():
             abandon(self)
             return
@@ -260,7 +263,7 @@ class EventSourceHandler(RequestHandler):
             connection.set_close_callback(self._gone)
 
     def _gone(self) -> None:
-        """The client has left."""
+        """Handle a disconnect of the client."""
         self._leave()
         try:
             self.on_connection_close()
@@ -269,7 +272,7 @@ class EventSourceHandler(RequestHandler):
                 abandon(self)
 
     def _leave(self) -> None:
-        """Part from channels and timer."""
+        """Unsubscribe from the channels and cancel the keep-alive timer."""
         channels, self._channels = self._channels, ()
         for channel in channels:
             channel._detach(self)
@@ -279,11 +282,11 @@ class EventSourceHandler(RequestHandler):
             watch_of(asyncio.get_running_loop(), _WATCH).discard(self)
 
     def finish(self, chunk: str | bytes | dict[str, Any] | None = None) -> Future[None]:
-        """End the stream, or answer something else instead; see `RequestHandler.finish`.
+        """End the stream, or send another response instead; see `RequestHandler.finish`.
 
-        What was published before on its channels is sent first.
+        Events that were published on its channels are sent first.
         """
-        if self._catch_up() and self._finished:  # it had fallen too far behind
+        if self._catch_up() and self._finished:  # disconnected, because it had missed too many events
             return _ended()
         self._leave()
         return super().finish(chunk)
@@ -298,9 +301,9 @@ class EventSourceHandler(RequestHandler):
     # -- sending --
 
     def _catch_up(self) -> bool:
-        """Send what was published before now, so that nothing overtakes it.
+        """Send the events published on the channels, so that later output does not precede them.
 
-        :returns: whether there are channels.
+        :returns: whether the stream has subscribed to channels.
         """
         channels = self._channels
         if channels and not self._is_over():
@@ -314,7 +317,7 @@ class EventSourceHandler(RequestHandler):
             self._begin()
             self._catch_up()
             if not self._is_over() and self._is_slow():
-                self._disconnect("it does not read (max_unsent)")
+                self._disconnect("the client does not read, and more than max_unsent bytes are unsent")
         if self._is_over():
             return _ended()
         if self._watched:
@@ -323,7 +326,7 @@ class EventSourceHandler(RequestHandler):
         return self.flush()
 
     def _send_frame(self, frame: Frame, now: float) -> None:
-        """Send bytes that others are sent too."""
+        """Send bytes that are shared by several streams."""
         if self._watched:
             self._deadline = now + self.keep_alive
         if not self._direct:
@@ -335,8 +338,9 @@ class EventSourceHandler(RequestHandler):
             connection.stream._send(frame.chunk if connection._chunking else frame.data)
 
     def _may_go_direct(self) -> bool:
-        """Whether ready-made chunks may go to the stream past `write`, `flush` and the exchange, as all of
-        these are ours.
+        """Whether chunks may be passed directly to the stream, bypassing `write`, `flush` and the exchange.
+
+        This is the case if none of these is overridden.
         """
         connection = self.request.connection
         cls = type(self)
@@ -363,13 +367,13 @@ class EventSourceHandler(RequestHandler):
             connection.stream.write(b"").add_done_callback(callback)
 
     def _disconnect(self, reason: str) -> None:
-        """Close the connection without an end of the body, so that a browser reconnects."""
+        """Close the connection without completing the response. A browser reconnects."""
         log_disconnected(self, reason)
         connection: Any = self.request.connection
         connection.close()
 
     def _expired(self) -> None:
-        """It is time for a comment, unless earlier bytes are waiting still."""
+        """Send a keep-alive comment, or check for a stalled client if earlier output is still unsent."""
         now = monotonic()
         unsent = self._unsent()
         if not unsent:
@@ -379,65 +383,65 @@ class EventSourceHandler(RequestHandler):
             self._stuck = self._stuck + 1 if unsent == self._stuck_at else 0
             self._stuck_at = unsent
             if self._stuck >= _PATIENCE:
-                self._disconnect("it does not read (keep_alive)")
+                self._disconnect(f"the client has read nothing for {_PATIENCE} keep_alive intervals")
         if self._watched:
             watch_of(asyncio.get_running_loop(), _WATCH).set(self, now, self.keep_alive)
 
 
 def _starts_later(stream: Any) -> bool:
-    """Whether nothing runs when `stream` is called, or it is known to return what can be awaited."""
+    """Whether `stream` is a coroutine function, so that calling it has no effect until it is awaited."""
     return inspect.iscoroutinefunction(stream) or gen.is_coroutine_function(stream)
 
 
 def _running(handler: EventSourceHandler, result: Any) -> Any:
-    """What `EventSourceHandler.stream` has returned, if it can be awaited.
+    """Return the result of `EventSourceHandler.stream`, checking that it is awaitable.
 
-    :raises TypeError: if not.
+    :raises TypeError: if it is not.
     """
     if inspect.isawaitable(result):
         return result
     name = f"{type(handler).__name__}.stream()"
     if inspect.isasyncgen(result):
-        raise TypeError(f"{name} has a yield: send with 'await self.send_event(...)' instead")
-    raise TypeError(f"{name} is to be an 'async def' function; it returned {result!r:.100}")
+        raise TypeError(f"{name} must not contain yield: use 'await self.send_event(...)' instead")
+    raise TypeError(f"{name} must be an 'async def' function; it returned {result!r:.100}")
 
 
 def _check_stream(cls: type[EventSourceHandler]) -> None:
-    """See that a class of streams has events to send, as far as that can be told.
+    """Check that a class overrides a method in which it could send events or subscribe to channels.
 
-    :raises NotImplementedError: if nothing of it is overridden where they could come from.
+    :raises NotImplementedError: if it does not.
     """
     base = EventSourceHandler
     if cls.open is base.open and cls.stream is base.stream and cls.prepare is base.prepare:
         if cls.initialize is base.initialize and cls.__init__ is base.__init__ and cls.get is base.get:
-            raise NotImplementedError(f"{cls.__name__} overrides neither stream() nor open(): nobody sends")
+            raise NotImplementedError(f"{cls.__name__} must override stream() or open() to send events")
 
 
 def _ended() -> Future[None]:
-    """What is sent to a stream that has ended."""
+    """Return the Future for a write to a stream that has ended."""
     future: Future[None] = Future()
     future.set_exception(StreamClosedError())
-    future.exception()  # whoever does not look at it knew that clients go
+    future.exception()  # no warning if it is not awaited, because a disconnect is not an error
     return future
 
 
 def _check(handler: EventSourceHandler) -> None:
-    """See that the attributes of a class make sense, before anything is sent.
+    """Validate the attributes of a class before the response begins.
 
-    :raises ValueError: if not; the message names class and attribute.
+    :raises ValueError: if one is invalid. The message names the class and the attribute.
     """
     keep_alive: Any = handler.keep_alive
     most: Any = handler.max_unsent
     retry: Any = handler.retry
     if not _is_number(keep_alive, (int, float)):
-        name, wanted, value = "keep_alive", "a number of seconds, 0 for none", keep_alive
+        name, wanted, value = "keep_alive", "a number of seconds, or 0 to disable it", keep_alive
     elif not _is_number(most, (int, float)):
         name, wanted, value = "max_unsent", "a number of bytes", most
     elif retry is not None and not _is_number(retry, int):
-        name, wanted, value = "retry", "a whole number of milliseconds, or None", retry
+        name, wanted, value = "retry", "an integer number of milliseconds, or None", retry
     else:
         return
-    raise ValueError(f"{type(handler).__name__}.{name}: {wanted} is wanted, not {value!r}")
+    raise ValueError(f"{type(handler).__name__}.{name} must be {wanted}, got {value!r}")
 
 
 def _is_number(value: Any, kind: Any) -> bool:

@@ -1,13 +1,13 @@
-"""`StaticFileHandler`: files of a directory.
+"""`StaticFileHandler`: serving the files of a directory.
 
-A path from a URL reaches the file system only after `StaticFileHandler.validate_absolute_path` has resolved
-every symbolic link in it and found the result below the root. Then the file is opened, once, and the system
-is asked whether the open file is a regular one below the root; its size, time, tag and content are all those
-of the open file. The size is read once: of a file that grows meanwhile as much is sent as was announced, and
-one that shrinks ends the connection.
+`StaticFileHandler.validate_absolute_path` resolves all symbolic links in a path from a URL and checks that
+the result is below the root. The file is then opened once, and the kernel is queried whether the open file is
+a regular file below the root. Size, modification time, entity tag and content are all taken from the open
+file. The size is read once. If the file grows while it is sent, the additional bytes are not sent; if it
+shrinks, the connection is closed.
 
-Files of `_static_fast_path.SMALL` bytes and less are read and sent in one; larger ones go from the page cache
-to the socket by the stream's own hand, a fair share a turn of the loop; see
+Files of at most `_static_fast_path.SMALL` bytes are read and sent in one step. The stream sends larger files
+from the page cache to the socket, a limited number of bytes per event loop iteration; see
 ``docs/design/0003-static-files.md``.
 """
 
@@ -50,12 +50,17 @@ from tornado.web._static_paths import (
 )
 
 _CHUNK = 64 * 1024
-# One range of bytes whose end lies before its start, or that is a bare number.
+# A single range that is a bare number, or whose end is before its start.
 _WRONG_RANGE = re.compile(r"\s*bytes\s*=\s*[0-9]+\s*(?:-\s*[0-9]+\s*)?", re.IGNORECASE | re.ASCII)
 
 
 class _Part(NamedTuple):
-    """Bytes of a file: from `start` to before `end` (None: its ends), `length` of them."""
+    """The bytes of a file to send.
+
+    :ivar start: the position of the first byte, or None for the beginning of the file.
+    :ivar end: the position after the last byte, or None for the end of the file.
+    :ivar length: the number of bytes.
+    """
 
     start: int | None
     end: int | None
@@ -63,7 +68,7 @@ class _Part(NamedTuple):
 
 
 class _Answer(SyncOrAwaitable):
-    """What `StaticFileHandler.get` returns."""
+    """The return value of `StaticFileHandler.get`: tries the fast path first."""
 
     __slots__ = ("_handler", "_include_body", "_path")
 
@@ -80,44 +85,45 @@ class _Answer(SyncOrAwaitable):
 
 
 class StaticFileHandler(RequestHandler):
-    r"""Serves the files of a directory; an application makes one itself for its setting ``static_path``.
+    r"""A handler that serves the files of a directory.
 
-    The route's pattern captures the path below the root, in one group::
+    An application with the setting ``static_path`` adds one automatically. In a route, the pattern captures
+    the path below the root in one group::
 
         (r"/files/(.*)", StaticFileHandler, {"path": "/srv/files"})
 
     :param path: (of the route) the root directory.
     :param default_filename: (of the route) the file served for a directory, such as ``index.html``.
-    :param allowed_symlink_directory: (of the route) another directory, or a list of them, that links below
-        the root may lead into.
+    :param allowed_symlink_directory: (of the route) another directory, or a list of directories, to which
+        symbolic links below the root may point.
 
-    To serve from elsewhere, override `get_absolute_path`, `get_content`, `get_content_size` and
-    `get_modified_time`. A subclass that overrides `get_content` gives up the fast ways of sending; any other
-    hook leaves them on.
+    To serve content from elsewhere, override `get_absolute_path`, `get_content`, `get_content_size` and
+    `get_modified_time`. Overriding `get_content` disables the sending of files from the page cache; other
+    overrides do not.
 
-    With the setting ``static_precompressed`` files that were compressed beforehand are sent to clients that
-    take them: ``app.js.br``, ``app.js.zst`` or ``app.js.gz`` beside ``app.js``. See `precompressed`;
-    docs/reference/settings.md lists the other attributes that a class may set.
+    With the setting ``static_precompressed``, the precompressed files ``app.js.br``, ``app.js.zst`` or
+    ``app.js.gz`` are sent instead of ``app.js`` if the client accepts the content coding. See
+    `precompressed`; docs/reference/settings.md lists the other attributes that a class may set.
     """
 
-    #: Seconds for which a versioned address may be cached.
+    #: The time in seconds for which a URL with a version may be cached.
     CACHE_MAX_AGE = 86400 * 365 * 10
-    #: Versions of files that are remembered; the ones used longest ago go first.
+    #: The maximum number of cached versions. The least recently used ones are dropped first.
     MAX_CACHED_VERSIONS = 10_000
-    #: Bytes up to which a file has a version, which is a hash of its content. The tag of a larger one is made
-    #: of its time and size.
+    #: The maximum size, in bytes, of a file that has a version, which is a hash of its content. The entity
+    #: tag of a larger file consists of its modification time and size.
     MAX_VERSION_CONTENT_SIZE = 64 * 1024 * 1024
 
-    #: Whether to send files that were compressed beforehand: True for any of ``br``, ``zstd``, ``gzip``, or
-    #: those that are wanted, the best first. None leaves it to the application's setting
-    #: ``static_precompressed``, which says the same. Files are looked for only where this class finds and
-    #: reads them, not where a subclass does. A sibling older than its original is not sent.
+    #: Whether to send precompressed files: True for ``br``, ``zstd`` and ``gzip``, or a list of codings in
+    #: order of preference. None means that the setting ``static_precompressed`` of the application, which has
+    #: the same values, applies. They are not used if a subclass overrides how files are found or read. A
+    #: precompressed file that is older than the original is not sent.
     precompressed: ClassVar[bool | Sequence[str] | None] = None
 
     _static_hashes: ClassVar[collections.OrderedDict[str, tuple[tuple[int, ...] | None, str | None]]] = (
         collections.OrderedDict()
     )
-    _lock = threading.Lock()  # of _static_hashes
+    _lock = threading.Lock()  # for _static_hashes
 
     allowed_symlink_directory: Directories = None
     default_filename: str | None = None
@@ -127,7 +133,7 @@ class StaticFileHandler(RequestHandler):
     _stat_result: os.stat_result | None = None
     _file: OpenFile | None = None
     _file_version: str | None = None
-    _weak_tag: str | None = None  # of a file that is being changed
+    _weak_tag: str | None = None  # the entity tag of a file that is being modified
 
     def initialize(
         self,
@@ -135,38 +141,38 @@ class StaticFileHandler(RequestHandler):
         default_filename: str | None = None,
         allowed_symlink_directory: Directories = None,
     ) -> None:
-        """Take the route's arguments; see the class."""
+        """Store the arguments of the route; see the class."""
         self.root = path
         self.default_filename = default_filename
         self.allowed_symlink_directory = allowed_symlink_directory
 
     @classmethod
     def reset(cls) -> None:
-        """Forget all versions."""
+        """Clear the cache of versions."""
         with cls._lock:
             cls._static_hashes.clear()
         _static_fast_path.reset()
 
     def head(self, path: str) -> Awaitable[None]:
-        """As `get`, without the body."""
+        """Respond as `get` does, without the body."""
         return self.get(path, include_body=False)
 
     def get(self, path: str, include_body: bool = True) -> Awaitable[None]:
-        """Serve the file at `path`, or the range of it that is asked for.
+        """Serve the file at `path`, or the requested range of it.
 
         :param include_body: False for HEAD.
         """
         return _Answer(self, path, include_body)
 
     async def _serve(self, path: str, include_body: bool) -> None:
-        """What awaiting `get` does: the long way, which calls every hook."""
+        """Serve a file by the slow path, which calls every method that a subclass may override."""
         self.path: str = self.parse_url_path(path)
         coded = None
         known = _static_fast_path.reopen(self, path)
         if known is not None:
             self._file, self._file_version, found = known
         else:
-            unchecked = self.get_absolute_path(self.root, self.path)  # which may choose another root
+            unchecked = self.get_absolute_path(self.root, self.path)  # a subclass may set another root here
             absolute_path = self.validate_absolute_path(self.root, unchecked)
             if absolute_path is None:
                 return  # redirected
@@ -196,7 +202,7 @@ class StaticFileHandler(RequestHandler):
                 file.close()
 
     def _has_own(self, *names: str) -> bool:
-        """Whether these methods are the ones written here."""
+        """Whether none of these methods is overridden or replaced."""
         for name in names:
             method = getattr(self, name)
             if (method.__func__ if type(method) is MethodType else method) is not _OWN[name]:
@@ -204,16 +210,16 @@ class StaticFileHandler(RequestHandler):
         return True
 
     def _open(self, root: Any, path: str) -> _static_precompressed.PrecompressedFile | None:
-        """Open what will be sent, unless a subclass reads by itself.
+        """Open the file or its precompressed variant, unless a subclass reads the content.
 
-        :returns: what the coding is, None if there is but the file itself.
+        :returns: the choice between the variants, or None if the file has no precompressed variants.
         """
         self._stat_result = None
         if not self._has_own("get_content"):
             return None
         if not self._has_own("validate_absolute_path") or not isinstance(root, (str, os.PathLike)):
             try:
-                self._file = open_regular(path)  # whether it may be served is for the subclass to say
+                self._file = open_regular(path)  # the subclass has decided that it may be served
             except (OSError, ValueError):
                 self._file = None
             return None
@@ -242,7 +248,7 @@ class StaticFileHandler(RequestHandler):
             self.set_header("Content-Encoding", coding)
 
     async def _find_version(self, path: str) -> None:
-        """Hash the open file off the loop if that would take time, while there is somebody who can wait."""
+        """Compute the version of the open file, in a thread if the file is large."""
         self._file_version = self._weak_tag = None
         file = self._file
         if file is None or not self._has_own("get_content_version", "_get_cached_version", "compute_etag"):
@@ -257,7 +263,7 @@ class StaticFileHandler(RequestHandler):
     # -- sending --
 
     async def _send(self, path: str, part: _Part) -> None:
-        """Send a part of a file: as many bytes as were announced, whatever has become of the file since."""
+        """Send a part of a file: exactly the announced number of bytes, even if the file has grown."""
         file = self._file
         if file is None:
             await self._send_chunks(self.get_content(path, part.start, part.end), part.length)
@@ -267,7 +273,7 @@ class StaticFileHandler(RequestHandler):
             await self._send_chunks(_read(file, part), part.length)
 
     def _may_send_file(self) -> bool:
-        """Whether the bytes may go round `write` and all that is behind it."""
+        """Whether the stream may send the file directly, without `write`, `flush` and the transforms."""
         return (
             not self._transforms
             and self.request.method != "HEAD"
@@ -281,7 +287,7 @@ class StaticFileHandler(RequestHandler):
 
     async def _send_file(self, file: OpenFile, part: _Part) -> None:
         connection: Any = self.request.connection
-        _ = self.flush()  # the head; what fails here fails below
+        _ = self.flush()  # sends the head; if that fails, so does sending the file
         try:
             await connection._write_file(FileSegment(file.take(), part.start or 0, part.length))
         except iostream.StreamClosedError:
@@ -298,8 +304,7 @@ class StaticFileHandler(RequestHandler):
                 taken += len(chunk)
                 await self.flush()
                 if taken >= FAIR_SHARE:
-                    # Nothing may have been written, and nothing waited for: a compressor takes more than it
-                    # gives.
+                    # flush() may not have suspended: a compressor can consume much input without any output.
                     taken = 0
                     await asyncio.sleep(0)
         except iostream.StreamClosedError:
@@ -310,16 +315,16 @@ class StaticFileHandler(RequestHandler):
                 close()
 
     def _choose_part(self, size: int) -> _Part | None:
-        """What to send of a file of `size` bytes (RFC 9110 section 14); sets status and headers to match.
+        """Return the part of a file of `size` bytes to send, and set the status and header fields for it.
 
-        None: the range that is asked for is not there, and the status is 416.
+        If the requested range is not satisfiable, set the status 416 and return None (RFC 9110 section 14).
         """
         header = self.request.headers.get("Range")
         if not header or not self._range_applies():
             return self._whole(size)
         asked = httputil._parse_request_range(header)
         if asked is None:
-            # Section 14.2 lets us ignore what is no range, or refuse it.
+            # Section 14.2: an invalid Range may be ignored or rejected.
             return self._refused(size) if _WRONG_RANGE.fullmatch(header) else self._whole(size)
         start, end = asked
         if start is not None and start < 0:
@@ -329,7 +334,7 @@ class StaticFileHandler(RequestHandler):
         elif start is not None and start >= size:
             return self._refused(size)
         if end is not None:
-            end = min(end, size)  # a client that asks for more than there is gets what there is
+            end = min(end, size)  # a range may exceed the end of the file
             if end <= (start or 0):
                 return self._refused(size)
         length = (size if end is None else end) - (start or 0)
@@ -351,19 +356,23 @@ class StaticFileHandler(RequestHandler):
         return None
 
     def _range_applies(self) -> bool:
-        """If-Range: the part goes with what the client has only if the file is the same (section 13.1.5)."""
+        """Whether If-Range is absent or matches the file, so that Range is evaluated (section 13.1.5)."""
         condition = self.request.headers.get("If-Range")
         if not condition:
             return True
         if condition.startswith(('"', "W/")):
             return not condition.startswith("W/") and bool(condition == self._headers.get("Etag"))
-        # The time of a file that is being changed does not tell one state from the next (section 8.8.2.2).
+        # The modification time of a file that is being modified is not a strong validator (section 8.8.2.2).
         return self._weak_tag is None and bool(condition == self._headers.get("Last-Modified"))
 
     def compute_etag(self) -> str | None:
-        """The file's version as a strong tag; a weak one, of time and size, while it is being changed."""
+        """Return the version of the file as a strong entity tag.
+
+        While the file is being modified, a weak one is returned, made of its modification time and size.
+        """
         assert self.absolute_path is not None
-        # Not by the path, which may lead to another state, or to the original of what is sent.
+        # The version is that of the open file. The path may refer to a newer file by now, or to the original
+        # of a precompressed one.
         if self._file_version is None and self._weak_tag is None:
             self._find_version_at_once()
         if self._weak_tag is not None:
@@ -378,7 +387,7 @@ class StaticFileHandler(RequestHandler):
         return f'"{version}"' if version else None
 
     def _find_version_at_once(self) -> None:
-        """For a subclass whose own `compute_etag` calls ours, so that nothing was hashed beforehand."""
+        """Compute the version synchronously, for a subclass whose `compute_etag` calls the inherited one."""
         file = self._file
         if file is None or not self._has_own("get_content_version", "_get_cached_version"):
             return
@@ -390,7 +399,7 @@ class StaticFileHandler(RequestHandler):
             self._weak_tag = _static_versions.weak_tag(file)
 
     def set_headers(self) -> None:
-        """Set what describes the file: tag, time, type, how long it may be cached."""
+        """Set the header fields about the file: entity tag, modification time, media type and caching."""
         self.set_etag_header()
         self.set_header("Accept-Ranges", "bytes")
         media_type = self.get_content_type()
@@ -407,7 +416,10 @@ class StaticFileHandler(RequestHandler):
         self.set_extra_headers(self.path)
 
     def should_return_304(self) -> bool:
-        """Whether the client's copy is current, by its tag, else by its time (RFC 9110 section 13.2.2)."""
+        """Whether the client's copy is current, by If-None-Match or else If-Modified-Since.
+
+        See RFC 9110 section 13.2.2.
+        """
         if self.request.headers.get("If-None-Match"):
             return self.check_etag_header()
         since = self.request.headers.get("If-Modified-Since")
@@ -416,22 +428,22 @@ class StaticFileHandler(RequestHandler):
         parsed = parse_http_date(since)
         modified = self.modified
         if modified.tzinfo is None:
-            modified = modified.replace(tzinfo=datetime.UTC)  # as older subclasses give it
+            modified = modified.replace(tzinfo=datetime.UTC)  # subclasses may return a naive datetime in UTC
         return parsed is not None and parsed >= modified.timestamp()
 
     # -- paths --
 
     def parse_url_path(self, url_path: str) -> str:
-        """Turn the URL's path into one of the file system."""
+        """Convert the path of the URL to a path of the file system."""
         return url_path if os.path.sep == "/" else url_path.replace("/", os.path.sep)
 
     @classmethod
     def get_absolute_path(cls, root: str, path: str) -> str:
-        """Where `path` below `root` is.
+        """Return the absolute path of `path` below `root`.
 
-        Links are not followed yet; `validate_absolute_path` does.
+        Symbolic links are not resolved here, but in `validate_absolute_path`.
 
-        :raises HTTPError: (403) if it is not below the root.
+        :raises HTTPError: (403) if the path is not below the root.
         """
         absolute_path = os.path.abspath(os.path.join(root, path))
         if not below(os.path.abspath(root), absolute_path):
@@ -439,10 +451,11 @@ class StaticFileHandler(RequestHandler):
         return absolute_path
 
     def validate_absolute_path(self, root: str, absolute_path: str) -> str | None:
-        """See that a file may be served, and find the default file of a directory.
+        """Check that a file may be served, and find the default file of a directory.
 
-        :returns: the path to open; None if the response is a redirect.
-        :raises HTTPError: 403 outside the root or for what is not a regular file, 404 if there is none.
+        :returns: the path to open, or None if the response is a redirect.
+        :raises HTTPError: (403) if the path is outside the root or not a regular file; (404) if it does not
+            exist.
         """
         if "\x00" in absolute_path or (os.name == "nt" and ":" in os.path.splitdrive(absolute_path)[1]):
             raise HTTPError(404)
@@ -472,10 +485,10 @@ class StaticFileHandler(RequestHandler):
     def get_content(
         cls, abspath: str, start: int | None = None, end: int | None = None
     ) -> Generator[bytes, None, None]:
-        """The bytes of a file, in parts.
+        """Yield the content of a file in chunks.
 
-        :param start: first byte; None for the beginning.
-        :param end: one more than the last byte; None for the end.
+        :param start: the position of the first byte, or None for the beginning of the file.
+        :param end: the position after the last byte, or None for the end of the file.
         """
         with open(abspath, "rb") as file:
             if start is not None:
@@ -491,7 +504,7 @@ class StaticFileHandler(RequestHandler):
 
     @classmethod
     def get_content_version(cls, abspath: str) -> str:
-        """A text that changes with the file's content."""
+        """Return a text that changes with the content of the file."""
         content: Any = cls.get_content(abspath)
         hasher = hashlib.sha512()
         for chunk in [content] if isinstance(content, bytes) else content:
@@ -500,12 +513,12 @@ class StaticFileHandler(RequestHandler):
 
     @classmethod
     def _too_large(cls, found: os.stat_result) -> bool:
-        """Whether a file would take too long to be hashed, as it is here."""
+        """Whether a file is too large to be hashed, unless a subclass computes versions differently."""
         return found.st_size > cls.MAX_VERSION_CONTENT_SIZE and cls._hashes()
 
     @classmethod
     def _hashes(cls) -> bool:
-        """Whether versions are what `get_content_version` makes of them here."""
+        """Whether versions are computed by this class's `get_content_version`."""
         version_of: Any = cls.get_content_version
         return type(version_of) is MethodType and version_of.__func__ is _OWN["get_content_version"]
 
@@ -519,37 +532,40 @@ class StaticFileHandler(RequestHandler):
         return result
 
     def get_content_size(self) -> int:
-        """The file's size in bytes, as it was when the request came."""
+        """Return the size of the file in bytes, as it was when the file was opened."""
         return self._stat().st_size
 
     def get_modified_time(self) -> datetime.datetime | None:
-        """When the file was last changed, in whole seconds as HTTP dates have it; None leaves it out."""
+        """Return the modification time of the file in whole seconds, as in HTTP dates.
+
+        If a subclass returns None, Last-Modified is not sent.
+        """
         seconds = int(self._stat().st_mtime)
         return datetime.datetime.fromtimestamp(seconds, datetime.UTC)
 
     def get_content_type(self) -> str:
-        """The media type, by the file's name."""
+        """Return the media type, determined by the extension of the file."""
         assert self.absolute_path is not None
         mime_type, encoding = mimetypes.guess_type(self.absolute_path)
         if encoding == "gzip":
-            # The file is an archive: its bytes are not decoded for display (RFC 6713).
+            # RFC 6713: a compressed file is served as it is, without Content-Encoding.
             return "application/gzip"
         if encoding is not None:
             return "application/octet-stream"
         return mime_type or "application/octet-stream"
 
     def set_extra_headers(self, path: str) -> None:
-        """Override to set further headers."""
+        """Override this to set additional header fields."""
 
     def get_cache_time(self, path: str, modified: datetime.datetime | None, mime_type: str) -> int:
-        """Seconds for which nobody need ask for the file again: many for an address with a version."""
+        """Return the time in seconds for which the response may be cached; long for a URL with a version."""
         return self.CACHE_MAX_AGE if "v" in self.request.arguments else 0
 
-    # -- addresses --
+    # -- URLs --
 
     @classmethod
     def make_static_url(cls, settings: dict[str, Any], path: str, include_version: bool = True) -> str:
-        """The address of the file `path`, with its version as the argument ``v``."""
+        """Return the URL of the file `path`, with its version as the argument ``v``."""
         url: str = settings.get("static_url_prefix", "/static/") + path
         if not include_version:
             return url
@@ -558,9 +574,9 @@ class StaticFileHandler(RequestHandler):
 
     @classmethod
     def get_version(cls, settings: dict[str, Any], path: str) -> str | None:
-        """The version of the file `path` below the setting ``static_path``; None if it cannot be read.
+        """Return the version of the file `path` below ``static_path``, or None if it cannot be read.
 
-        :raises HTTPError: (403) if `path` leads out of ``static_path``.
+        :raises HTTPError: (403) if `path` is outside ``static_path``.
         """
         root = settings["static_path"]
         abspath = cls.get_absolute_path(root, path)
@@ -569,14 +585,15 @@ class StaticFileHandler(RequestHandler):
 
     @classmethod
     def _get_cached_version(cls, abspath: str, within: tuple[Any, Directories] | None = None) -> str | None:
-        """The version of a file, hashed anew only when the file has changed; None: it has none.
+        """Return the version of a file, or None if it has none. It is cached until the file changes.
 
-        :param within: the root, and where else links may lead, for a path that has not been validated yet.
+        :param within: the root and the directories to which links may point, if the path has not been
+            validated yet.
         """
-        found = try_stat(abspath)  # None perhaps because a subclass reads from elsewhere
+        found = try_stat(abspath)  # None also if a subclass reads the content from elsewhere
         state: tuple[int, ...] | None = None if found is None else identity(found)
         if state is not None and found is not None and cls._too_large(found):
-            state += (cls.MAX_VERSION_CONTENT_SIZE,)  # it has no version here, but may have in another class
+            state += (cls.MAX_VERSION_CONTENT_SIZE,)  # a class with another limit may have a version of it
         known = _static_versions.recall(cls, abspath, state)
         if known is not None:
             return known[0]
@@ -588,7 +605,7 @@ class StaticFileHandler(RequestHandler):
         except Exception as error:
             gen_log.error("Could not open static file %r: %s", abspath, error)
             version = None
-        # A version of a subclass need not have to do with when the file was changed.
+        # A subclass's version may be independent of the modification time, so it is always cached.
         _static_versions.keep(cls, abspath, state, version, always=not cls._hashes())
         return version
 
@@ -597,17 +614,19 @@ class StaticFileHandler(RequestHandler):
         cls, abspath: str, found: os.stat_result, within: tuple[Any, Directories] | None
     ) -> None:
         if not stat.S_ISREG(found.st_mode):
-            raise ValueError("it is not a file")
+            raise ValueError("it is not a regular file")
         if cls._too_large(found):
-            raise ValueError(f"it is larger than {cls.MAX_VERSION_CONTENT_SIZE} bytes")
+            raise ValueError(
+                f"it is larger than MAX_VERSION_CONTENT_SIZE ({cls.MAX_VERSION_CONTENT_SIZE} bytes)"
+            )
         own_path: Any = cls.get_absolute_path
         ours = type(own_path) is MethodType and own_path.__func__ is _OWN["get_absolute_path"]
         if within is not None and ours and not allowed(*within, abspath):
-            raise ValueError("a link leads out of the static directory")
+            raise ValueError("it is a symbolic link to a file outside the static directory")
 
 
 def _read(file: OpenFile, part: _Part) -> Generator[bytes, None, None]:
-    """The bytes of a part, some at a time."""
+    """Yield the bytes of a part in chunks."""
     position = part.start or 0
     end = position + part.length
     while position < end:
@@ -619,9 +638,10 @@ def _read(file: OpenFile, part: _Part) -> Generator[bytes, None, None]:
 
 
 if sys.version_info >= (3, 12):
-    inspect.markcoroutinefunction(StaticFileHandler.get)  # for programs that look before they wrap it
+    # For programs that call inspect.iscoroutinefunction() before they wrap a method.
+    inspect.markcoroutinefunction(StaticFileHandler.get)
 
-# To be known when a subclass, or a patch, has its own.
+# The methods as defined here, to detect that a subclass or a patch has replaced one.
 _OWN: dict[str, Any] = {
     name: getattr(method, "__func__", method)
     for name, method in vars(StaticFileHandler).items()

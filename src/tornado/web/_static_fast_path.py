@@ -1,13 +1,13 @@
-"""The short way of a small static file: one lookup, one open file, one send.
+"""The fast path for small static files: one table look-up, one open file, one send.
 
-What was found out about a file on the long way (`StaticFileHandler._serve`) is kept as an `_Entry`: where it
-is, what state it was in, and its header fields as bytes. The next request opens the file, sees that it is in
-that state and below the root still, and answers with those fields and what it reads; one for a large file, or
-for a part of one, goes on from there on the long way. Nothing is answered from
-memory alone: keeping the content too would save the read, a fiftieth of a request.
+The slow path (`StaticFileHandler._serve`) stores an `_Entry` for each file: its path, its identity and its
+header fields as bytes. The next request opens the file, checks that its identity has not changed and that it
+is still below the root, and sends the stored fields and the content. If the file is large or a range is
+requested, the slow path continues with the open file. The content is not cached, because that would save only
+the read, two percent of the cost of a request.
 
-The short way is taken only while every step it leaves out is ours, on the handler's class, on the
-connection's and on the stream's; this is looked at for each request.
+The fast path is taken only if none of the methods that it bypasses is overridden or patched, on the class of
+the handler, the connection and the stream. This is checked for each request.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from tornado.web._static_versions import is_settled
 if TYPE_CHECKING:
     from tornado.web._static import StaticFileHandler
 
-#: Bytes up to which a file is read and sent in one.
+#: The maximum size, in bytes, of a file that is read and sent in one step.
 SMALL = 64 * 1024
-#: Files that are known; a full table is emptied.
+#: The maximum number of entries. A full table is emptied.
 _MAX_ENTRIES = 4096
 
-#: The steps of the long way that a subclass, or a patch, may change.
+#: The methods called by the slow path, which a subclass or a patch may replace.
 _STEPS = (
     "_serve",
     "parse_url_path",
@@ -62,32 +62,33 @@ _STEPS = (
     "send_error",
 )
 _steps_of = attrgetter(*_STEPS)
-#: What each class has for the steps, and whether all of it is ours.
+#: For each class, its methods for these steps, and whether they are all those of `StaticFileHandler`.
 _known_classes: dict[type, tuple[tuple[Any, ...], bool]] = {}
 _MAX_CLASSES = 1000
-#: What `StaticFileHandler` had when it was imported, unbound.
+#: The methods of `StaticFileHandler` when it was imported, unbound.
 _OWN: dict[str, Any] = {}
 _guess_type = mimetypes.guess_type
 
-#: By root, path, and the size up to which the class has versions, as that makes the tag.
+#: By root, path and ``MAX_VERSION_CONTENT_SIZE`` of the class, which determines the entity tag.
 _entries: dict[tuple[str, str, int], _Entry] = {}
 _expires = (0, 0, b"")
 
 
 class _Entry:
-    """A file, as it was on the long way.
+    """The data that the slow path has determined about a file.
 
-    :ivar path: by which it is opened.
-    :ivar absolute: where it was found to be on the long way.
-    :ivar name: what the URL's path is for the file system.
-    :ivar beginning: how its real path begins as long as it is below the root.
-    :ivar default: the default file's name, if the URL named its directory.
-    :ivar state: its identity.
-    :ivar kind: what the media type was taken from, by `_kind`.
-    :ivar front: header fields before Date.
-    :ivar tags: those after it.
+    :ivar path: the path used to open the file.
+    :ivar absolute: the absolute path found by the slow path.
+    :ivar name: the path of the URL as a path of the file system.
+    :ivar beginning: the beginning of the real path of every file below the root.
+    :ivar default: the name of the default file if the URL was that of its directory, otherwise None.
+    :ivar state: the identity of the file.
+    :ivar kind: the data from which the media type was determined, from `_kind`.
+    :ivar front: the header fields before Date.
+    :ivar tags: the header fields after Date.
     :ivar tail: Content-Length and the end of the head.
-    :ivar modified: when the content was changed, in whole seconds; `changed` is the same for the program.
+    :ivar modified: the modification time in whole seconds since the epoch.
+    :ivar changed: the modification time as a `datetime`, for the attribute of the handler.
     """
 
     __slots__ = (
@@ -113,8 +114,8 @@ class _Entry:
     def __init__(
         self, handler: StaticFileHandler, path: str, file: OpenFile, version: str, default: str | None
     ) -> None:
-        # Spelled as the program spelled its root: a link in it, or the working directory, may change, and
-        # then what is opened is not below the directory that the root was.
+        # The root is not resolved: if a link in it, or the working directory, changes, the opened file is no
+        # longer below `beginning`.
         self.path = os.path.join(handler.root, path) + (default or "")
         self.beginning = os.path.join(os.path.realpath(handler.root), "")
         self.absolute = file.path
@@ -135,7 +136,7 @@ class _Entry:
         self.tail = f"Content-Length: {self.size}\r\n\r\n".encode()
 
     def open(self) -> OpenFile | None:
-        """The file, if it is still as it was, and below the root."""
+        """Open and return the file if it has not changed and is still below the root, otherwise None."""
         try:
             file = open_regular(self.path)
         except OSError:
@@ -149,7 +150,7 @@ class _Entry:
         return None
 
     def read(self) -> bytes | None:
-        """The content, if the file is still as it was, and below the root."""
+        """Return the content if the file has not changed and is still below the root, otherwise None."""
         file = self.open()
         if file is None:
             return None
@@ -163,26 +164,27 @@ class _Entry:
 
 
 def note_own_steps(cls: type[StaticFileHandler]) -> None:
-    """Remember what `StaticFileHandler` itself does."""
+    """Record the methods of `StaticFileHandler` itself."""
     for name in _STEPS:
         _OWN[name] = _function(getattr(cls, name))
 
 
 def _function(step: Any) -> Any:
-    """Return the function of a class method, and any other object as it is.
+    """Return the function of a class method, and any other object unchanged.
 
-    The wrapper of a monitoring agent may have the ``__func__`` of what it wraps, but is not one of our steps.
+    The type is checked because a wrapper installed by a monitoring agent may have a ``__func__`` attribute,
+    too.
     """
     return step.__func__ if type(step) is MethodType else step
 
 
 def reset() -> None:
-    """Forget all files."""
+    """Remove all entries."""
     _entries.clear()
 
 
 def is_own(cls: type) -> bool:
-    """Whether a class has all steps as we wrote them."""
+    """Whether a class has all steps unchanged."""
     steps = _steps_of(cls)
     known = _known_classes.get(cls)
     if known is not None and known[0] == steps:
@@ -195,7 +197,7 @@ def is_own(cls: type) -> bool:
 
 
 def remember(handler: StaticFileHandler, path: str, file: OpenFile, version: str | None) -> None:
-    """Keep what the long way has found out about `path`, if the short way may be taken for it."""
+    """Store an entry for `path` if the fast path may be used for it."""
     root: Any = handler.root
     if (
         version is None
@@ -209,7 +211,7 @@ def remember(handler: StaticFileHandler, path: str, file: OpenFile, version: str
     default = None
     written = os.path.join(os.path.abspath(root), path)
     if written != file.path:
-        # The directory of a default file; no other spelling of a path needs a place in the table.
+        # The path of a directory with a default file. Other spellings of a path are not stored.
         default = handler.default_filename
         if default is None or not written.endswith("/") or written + default != file.path:
             return
@@ -219,7 +221,7 @@ def remember(handler: StaticFileHandler, path: str, file: OpenFile, version: str
 
 
 def _find(handler: StaticFileHandler, path: str) -> _Entry | None:
-    """What is known of `path`, for a handler whose steps are all ours."""
+    """Return the entry for `path` if it exists and the class of the handler has all steps unchanged."""
     root: Any = handler.root
     key = (root, path, handler.MAX_VERSION_CONTENT_SIZE)
     entry = _entries.get(key) if type(root) is str else None
@@ -232,14 +234,17 @@ def _find(handler: StaticFileHandler, path: str) -> _Entry | None:
 
 
 def reopen(handler: StaticFileHandler, path: str) -> tuple[OpenFile, str, str] | None:
-    """Open a file that is known, for the long way to begin in its middle: the file, its version, its path."""
+    """Open the file of an entry for the slow path, which then omits the checks of the path.
+
+    :returns: the open file, its version and its absolute path; None if there is no entry or it is outdated.
+    """
     entry = _find(handler, path)
     file = None if entry is None else entry.open()
     return None if entry is None or file is None else (file, entry.version, entry.absolute)
 
 
 def respond(handler: StaticFileHandler, path: str, include_body: bool) -> bool:
-    """Answer with a file that is known; False if that takes the long way."""
+    """Send the file of an entry; return False, without sending anything, if the slow path is needed."""
     entry = _find(handler, path)
     request = handler.request
     connection: Any = request.connection
@@ -266,7 +271,7 @@ def respond(handler: StaticFileHandler, path: str, include_body: bool) -> bool:
 
 
 def _is_fresh(handler: StaticFileHandler) -> bool:
-    """Whether nothing has been said yet about the response, and nobody will add to it."""
+    """Whether the program has not set anything on the response, and will not continue it later."""
     return (
         handler._made_headers is None
         and handler._new_cookie is None
@@ -282,14 +287,14 @@ def _is_fresh(handler: StaticFileHandler) -> bool:
 
 
 def _are_idle(handler: StaticFileHandler, entry: _Entry, modified: bool) -> bool:
-    """Whether the handler's transforms would but add Vary."""
+    """Whether the transforms of the handler would only add Vary."""
     if not modified and "W/" in handler.request.headers.get("If-None-Match", ""):
-        return False  # it names the compressed representation
+        return False  # the client has the compressed representation
     return _transforms.are_idle(handler._transforms, entry.media_type.lower(), entry.size)
 
 
 def _kind(extension: str) -> tuple[Any, Any, Any]:
-    """What `mimetypes` knows of an extension; a program may add to it at any time."""
+    """Return the entries of `mimetypes` for an extension, which a program may change at any time."""
     return (
         mimetypes.types_map.get(extension),
         mimetypes.encodings_map.get(extension),
@@ -298,8 +303,8 @@ def _kind(extension: str) -> tuple[Any, Any, Any]:
 
 
 def _is_modified(request: httputil.HTTPServerRequest, entry: _Entry) -> bool | None:
-    """Whether the client lacks this state of the file; None if it asks for a part."""
-    head = getattr(request, "_head", None)  # none where a delegate stands before the application
+    """Whether the client's copy is missing or outdated; None if a range is requested."""
+    head = getattr(request, "_head", None)  # absent if a delegate wraps the application
     if head is not None:
         fields = head.headers_block.lower()
         if "range" not in fields and "if-" not in fields:
@@ -346,7 +351,7 @@ def _send(handler: StaticFileHandler, connection: Any, entry: _Entry, modified: 
 
 
 def _cache_fields(seconds: int) -> bytes:
-    """Expires and Cache-Control; the date is formatted once a second."""
+    """Return the fields Expires and Cache-Control. The date is formatted once per second."""
     global _expires
     if seconds <= 0:
         return b""

@@ -1,9 +1,9 @@
-"""Where files are: below a root or not, and whether what was opened is what the path said.
+"""Opening files, and checking that they are below a root directory.
 
-A check of a path and the opening of it are two moments, and a link may change in between. So a file is
-opened first, and then the kernel is asked where the open file is; links have no part in its answer. What is
-served is the open file. ``O_NOFOLLOW`` would not do: links inside a root are welcome, and it looks at the
-last part of a path only.
+A symbolic link may change between the check of a path and the opening of the file. Therefore the file is
+opened first, and then the kernel is queried for the real path of the open file, which contains no links. The
+open file is the one that is served. ``O_NOFOLLOW`` is not sufficient: links within a root are permitted, and
+it affects only the last component of a path.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from typing import TypeAlias
 from tornado.web._errors import HTTPError
 
 Directories: TypeAlias = str | list[str] | None
-#: Device, inode, size, time of the content, time of the inode: what changes when a file does.
+#: Device, inode, size, and modification times of the content and the inode, in nanoseconds.
 Identity: TypeAlias = tuple[int, int, int, int, int]
 
-# O_NONBLOCK: opening a FIFO would wait for its writer.
+# Without O_NONBLOCK, opening a FIFO would wait for its writer.
 _FLAGS = os.O_RDONLY
 for _name in ("O_NONBLOCK", "O_CLOEXEC", "O_NOCTTY", "O_BINARY"):
     _FLAGS |= getattr(os, _name, 0)
 
 
 class OpenFile:
-    """A regular file that was opened to be served.
+    """A regular file that was opened in order to serve it.
 
-    :ivar path: by which it was opened.
-    :ivar stat: what the system said of it then.
-    :ivar real: where it is, all links followed; None where the system does not tell.
+    :ivar path: the path that was opened.
+    :ivar stat: the result of `os.fstat` at that time.
+    :ivar real: the path with all links resolved, or None if the system does not provide it.
     """
 
     __slots__ = ("fd", "path", "real", "stat")
@@ -42,32 +42,32 @@ class OpenFile:
         self.real = real_path(fd)
 
     def take(self) -> int:
-        """The descriptor, for somebody else to close."""
+        """Return the file descriptor, which the caller must close."""
         fd, self.fd = self.fd, -1
         return fd
 
     def close(self) -> None:
-        """Close the descriptor, unless it was taken."""
+        """Close the file descriptor, unless it was taken."""
         if self.fd >= 0:
             os.close(self.take())
 
     def is_in(self, root: str, links_into: Directories) -> bool:
-        """Whether it is below the root, or a directory that links may lead into."""
+        """Whether the file is below the root or below a directory to which links may point."""
         real = self.real
         if real is None:
             real = os.path.realpath(self.path)
             if not os.path.samestat(self.stat, os.stat(real)):
                 return False
-        # A real path below the root as it is written: then there is no link in that either.
+        # If the real path is below the unresolved root, the root contains no links, and need not be resolved.
         return below(os.path.abspath(root), real) or any(
             below(os.path.realpath(directory), real) for directory in directories(root, links_into)
         )
 
 
 def open_regular(path: str) -> OpenFile | None:
-    """Open a file; None for what is not a regular one.
+    """Open a file, or return None if it is not a regular file.
 
-    :raises OSError: if it is not there, or must not be read.
+    :raises OSError: if the file does not exist or cannot be read.
     """
     fd = os.open(path, _FLAGS)
     try:
@@ -82,10 +82,10 @@ def open_regular(path: str) -> OpenFile | None:
 
 
 def open_within(path: str, root: str, links_into: Directories) -> OpenFile:
-    """Open a file that has been found to be servable, and see that it still is.
+    """Open a file whose path has been validated, and check that it may still be served.
 
-    :raises HTTPError: 404 if it has gone, 403 if it must not be read, or has become something else, or a link
-        leads out of the root now.
+    :raises HTTPError: (404) if the file does not exist any more; (403) if it cannot be read, is not a regular
+        file, or is outside the root because a link has changed.
     """
     try:
         opened = open_regular(path)
@@ -109,7 +109,7 @@ if sys.platform == "darwin":
     import fcntl
 
     def real_path(fd: int) -> str | None:
-        """Where an open file is, all links followed; None where the system does not tell."""
+        """Return the path of an open file with all links resolved; None if the system does not provide it."""
         try:
             return os.fsdecode(fcntl.fcntl(fd, fcntl.F_GETPATH, bytes(1024)).partition(b"\0")[0])
         except OSError:
@@ -118,9 +118,9 @@ if sys.platform == "darwin":
 else:
 
     def real_path(fd: int) -> str | None:
-        """Where an open file is, all links followed; None where the system does not tell.
+        """Return the path of an open file with all links resolved; None if the system does not provide it.
 
-        Of a file that has been deleted it is where it was, and " (deleted)".
+        For a deleted file, Linux appends " (deleted)" to the former path.
         """
         try:
             return os.readlink(f"/proc/self/fd/{fd}")
@@ -129,25 +129,25 @@ else:
 
 
 def identity(found: os.stat_result) -> Identity:
-    """What tells one state of a file from another."""
+    """Return the attributes by which a change of the file is detected."""
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 def try_stat(path: str) -> os.stat_result | None:
-    """`os.stat`, None where it fails."""
+    """Return the result of `os.stat`, or None if it fails."""
     try:
         return os.stat(path)
     except (OSError, ValueError):
-        return None  # a ValueError where there is a NUL in it
+        return None  # a path with a NUL character raises ValueError
 
 
 def below(root: str, path: str) -> bool:
-    """Whether `path` is `root` or in it, as far as the texts tell."""
+    """Whether `path` is `root` or below it, by comparing the texts only."""
     return path == root or path.startswith(root if root.endswith(os.path.sep) else root + os.path.sep)
 
 
 def directories(root: str, links_into: Directories) -> list[str]:
-    """The root, and where else links may lead."""
+    """Return the root and the directories to which links may point."""
     if links_into is None:
         return [root]
     if isinstance(links_into, (str, os.PathLike)):
@@ -156,6 +156,6 @@ def directories(root: str, links_into: Directories) -> list[str]:
 
 
 def allowed(root: str, links_into: Directories, path: str) -> bool:
-    """Whether what `path` leads to at present, all links followed, may be served."""
+    """Whether `path`, with all links resolved, is in a directory from which files may be served."""
     real = os.path.realpath(path)
     return any(below(os.path.realpath(directory), real) for directory in directories(root, links_into))

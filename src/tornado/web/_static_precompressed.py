@@ -1,9 +1,9 @@
-"""Files that were compressed beforehand: ``app.js.br`` beside ``app.js``.
+"""Precompressed files, such as ``app.js.br`` for ``app.js``.
 
-Such a sibling is another representation of the same resource (RFC 9110 section 3.2): it has an entity tag and
-ranges of its own, the media type of the original, and the answers of both say that they vary. It is served
-only if it is a regular file inside the root and not older than the original, since nobody would see otherwise
-that it was forgotten when the original changed.
+A precompressed file is another representation of the same resource (RFC 9110 section 3.2). Its entity tag and
+ranges differ from those of the original, its media type is the same, and the responses of both have the field
+Vary. It is served only if it is a regular file below the root and not older than the original. Otherwise a
+file that was not compressed again after a change of the original would be served unnoticed.
 """
 
 from __future__ import annotations
@@ -16,21 +16,27 @@ from tornado._wire.content_codings import choose_coding
 from tornado.web._errors import HTTPError
 from tornado.web._static_paths import Directories, OpenFile, open_within, try_stat
 
-#: How a sibling's name ends, by its coding, in the order of the server's preference.
+#: The suffixes of precompressed files by content coding, in the server's order of preference.
 SUFFIXES = {"br": ".br", "zstd": ".zst", "gzip": ".gz"}
 
 
 class PrecompressedFile(NamedTuple):
-    """What there is beside a file: the one to send and its coding, None for the file itself."""
+    """The representation to send if a file has precompressed variants.
+
+    :ivar file: the precompressed file, or None to send the original.
+    :ivar coding: its content coding, or None for the original.
+    """
 
     file: OpenFile | None
     coding: str | None
 
 
 def wanted(own: Any, setting: Any) -> tuple[str, ...]:
-    """The codings to look for, as the class says (None leaves it to the setting).
+    """Return the content codings to look for.
 
-    :raises ValueError: for a coding that has no suffix here, or what is no list of names.
+    :param own: the attribute ``precompressed`` of the class; None means that the setting applies.
+    :param setting: the setting ``static_precompressed``.
+    :raises ValueError: if the value is not a list of codings, or a coding is unknown.
     """
     chosen = setting if own is None else own
     if not chosen:
@@ -38,12 +44,12 @@ def wanted(own: Any, setting: Any) -> tuple[str, ...]:
     if chosen is True:
         return tuple(SUFFIXES)
     if not isinstance(chosen, Iterable):
-        raise ValueError(f"static_precompressed: neither True nor a list of codings: {chosen!r}")
+        raise ValueError(f"static_precompressed must be True or a list of codings, got {chosen!r}")
     names: Sequence[str] = (chosen,) if isinstance(chosen, str) else tuple(chosen)
     for name in names:
         if not isinstance(name, str) or name not in SUFFIXES:
             raise ValueError(
-                f"static_precompressed: unknown coding {name!r}; there are {', '.join(SUFFIXES)}"
+                f"static_precompressed: unknown coding {name!r}; accepted are {', '.join(SUFFIXES)}"
             )
     return tuple(names)
 
@@ -51,7 +57,7 @@ def wanted(own: Any, setting: Any) -> tuple[str, ...]:
 def find(
     plain: OpenFile, codings: Sequence[str], accept_encoding: str | None, root: str, links_into: Directories
 ) -> PrecompressedFile | None:
-    """Choose between a file and its siblings; None if there are none."""
+    """Choose between a file and its precompressed variants; None if there are no variants."""
     available = [coding for coding in codings if _is_current(plain, plain.path + SUFFIXES[coding])]
     if not available:
         return None
@@ -62,7 +68,7 @@ def find(
         try:
             file = open_within(plain.path + SUFFIXES[coding], root, links_into)
         except (OSError, HTTPError):
-            available.remove(coding)  # gone in this moment, or it leads out of the root
+            available.remove(coding)  # deleted since the check, or a link to a file outside the root
             continue
         if _not_older(file.stat.st_mtime_ns, plain):
             return PrecompressedFile(file, coding)

@@ -1,11 +1,10 @@
-"""Versions of static files: a hash of the content, computed once for each state of a file.
+"""Versions of static files: hashes of the content, computed once for each state of a file.
 
-A state is told by the file's identity (`_static_paths.identity`). Clocks of file systems tick coarsely, so a
-file that was changed a moment ago may change again without showing it: what was computed of such a one is
-used, but not kept.
+A state is identified by `_static_paths.identity`. File systems record times coarsely, so a file that was just
+modified may change again without a change of its identity. The version of such a file is used but not cached.
 
-A large file is hashed in a thread where somebody can wait for it, that is for the entity tag of a response. A
-static address has to be made at once: its file is hashed on the loop, the first time.
+For the entity tag of a response, a large file is hashed in a thread. `static_url` is synchronous, so the file
+is hashed in the event loop thread the first time.
 """
 
 from __future__ import annotations
@@ -23,11 +22,11 @@ from tornado.web._worker_threads import Workers
 if TYPE_CHECKING:
     from tornado.web._static import StaticFileHandler
 
-#: Bytes up to which a file is hashed in place: half a millisecond's work.
+#: The maximum size, in bytes, of a file that is hashed without a thread. It takes half a millisecond.
 _AT_ONCE = 256 * 1024
 _PART = 256 * 1024
-#: Nanoseconds after a change in which another one may not show: some ticks of the kernel's clock, and for
-#: file systems that know whole seconds only (FAT even two) more.
+#: The time in nanoseconds during which a further change may leave the modification time as it is: a few ticks
+#: of the kernel's clock, or more for file systems that record whole seconds (FAT: two seconds).
 _TICK = 50_000_000
 _COARSE_TICK = 2_000_000_000
 
@@ -36,17 +35,20 @@ _under_way: dict[tuple[Any, Identity], asyncio.Future[str | None]] = {}
 
 
 def of_large(found: os.stat_result) -> str:
-    """The version of a file that is too large to be hashed: its time and size."""
+    """Return the version of a file that is too large to be hashed: its modification time and size."""
     return f"{found.st_mtime_ns:x}-{found.st_size:x}"
 
 
 def weak_tag(file: OpenFile) -> str:
-    """The entity tag of an open file that is being changed: none of its bytes can be relied on."""
+    """Return the weak entity tag of an open file that is being modified, so that ranges are not combined."""
     return f'W/"{of_large(file.stat)}"'
 
 
 def is_settled(modified: int, now: int | None = None) -> bool:
-    """Whether a file that was changed at `modified` (in nanoseconds) would show another change."""
+    """Whether a further change of a file would change its modification time.
+
+    :param modified: the modification time in nanoseconds since the epoch.
+    """
     age = (time.time_ns() if now is None else now) - modified
     tick = _TICK if modified % 1_000_000_000 else _COARSE_TICK
     return not -tick < age < tick
@@ -55,7 +57,10 @@ def is_settled(modified: int, now: int | None = None) -> bool:
 def recall(
     handler: type[StaticFileHandler], path: str, state: tuple[int, ...] | None
 ) -> tuple[str | None] | None:
-    """The version kept for a state of the file at `path`, in a tuple as it may be None; None: not kept."""
+    """Return the cached version of the file at `path`, in a tuple because it may be None; None if not cached.
+
+    :param state: the identity of the file.
+    """
     hashes = handler._static_hashes
     with handler._lock:
         known = hashes.get(path)
@@ -72,7 +77,10 @@ def keep(
     version: str | None,
     always: bool = False,
 ) -> None:
-    """Remember a version, unless the file may change unseen; with `always` even then."""
+    """Cache a version, unless the file may change without a change of its identity.
+
+    :param always: whether to cache the version even then.
+    """
     hashes = handler._static_hashes
     with handler._lock:
         if not always and state is not None and not is_settled(state[3]):
@@ -84,9 +92,9 @@ def keep(
 
 
 async def of_open(handler: type[StaticFileHandler], file: OpenFile) -> str | None:
-    """The version of an open file; None if it is being changed meanwhile.
+    """Return the version of an open file, or None if it is modified while it is hashed.
 
-    :raises OSError: if it cannot be read.
+    :raises OSError: if the file cannot be read.
     """
     state = identity(file.stat)
     known = _without_hashing(handler, file, state)
@@ -101,7 +109,7 @@ async def of_open(handler: type[StaticFileHandler], file: OpenFile) -> str | Non
 
 
 def of_open_at_once(handler: type[StaticFileHandler], file: OpenFile) -> str | None:
-    """As `of_open`, for who cannot wait."""
+    """Return the version as `of_open` does, without a thread, for synchronous callers."""
     state = identity(file.stat)
     known = _without_hashing(handler, file, state)
     if known is not None:
@@ -114,10 +122,13 @@ def of_open_at_once(handler: type[StaticFileHandler], file: OpenFile) -> str | N
 def _without_hashing(
     handler: type[StaticFileHandler], file: OpenFile, state: Identity
 ) -> tuple[str | None] | None:
-    """The version of a large file, or one that was kept, in a tuple as it may be None; None: neither."""
+    """Return the version of a large file, or the cached one, in a tuple because it may be None.
+
+    :returns: None if the file must be hashed.
+    """
     found = file.stat
     if found.st_size > handler.MAX_VERSION_CONTENT_SIZE:
-        # A change that does not show yet would leave time and size as they are.
+        # Shortly after a modification, another one may leave time and size unchanged.
         return (of_large(found) if is_settled(found.st_mtime_ns) else None,)
     return recall(handler, file.path, state)
 
@@ -132,17 +143,17 @@ def _hash(fd: int, state: Identity) -> str | None:
         hasher.update(part)
         done += len(part)
         if identity(os.fstat(fd)) != state:
-            return None  # it is being changed; whatever was read by now is of no state
+            return None  # it is being modified, and the parts read may belong to different states
     return hasher.hexdigest()
 
 
 async def _hash_elsewhere(fd: int, state: Identity) -> str | None:
-    """Hash in a thread; those who ask for the same file meanwhile wait for the same result."""
+    """Hash a file in a thread. Concurrent requests for the same state of a file share one result."""
     loop = asyncio.get_running_loop()
     key = (loop, state)
     future = _under_way.get(key)
     if future is None:
-        own = os.dup(fd)  # whoever waits may give up, and close his
+        own = os.dup(fd)  # the caller may be cancelled and close its descriptor
 
         def work() -> str | None:
             try:
@@ -155,7 +166,7 @@ async def _hash_elsewhere(fd: int, state: Identity) -> str | None:
         def done(future: asyncio.Future[str | None]) -> None:
             _under_way.pop(key, None)
             if not future.cancelled():
-                future.exception()  # seen, even if nobody waits any more
+                future.exception()  # no warning if all waiters were cancelled
 
         future.add_done_callback(done)
     return await asyncio.shield(future)

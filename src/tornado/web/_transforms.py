@@ -1,4 +1,4 @@
-"""Changes to a response on its way out."""
+"""Output transforms: changes of the head and the body of responses, such as compression."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ if TYPE_CHECKING:
 
 
 class OutputTransform:
-    """Changes status, headers and body of responses; one object is made for each request.
+    """A transformation of the status, the headers and the body of a response.
 
-    :param request: the request to be answered.
+    One instance is created per request.
+
+    :param request: the request.
     """
 
     def __init__(self, request: httputil.HTTPServerRequest) -> None:
@@ -27,31 +29,31 @@ class OutputTransform:
     ) -> tuple[int, httputil.HTTPHeaders, bytes]:
         """Change the head and the first part of the body.
 
-        :param finishing: whether `chunk` is the last one too.
-        :returns: status, headers and chunk, as they are to be sent.
+        :param finishing: whether `chunk` is the whole body.
+        :returns: the status, headers and chunk to send.
         """
         return status_code, headers, chunk
 
     def transform_chunk(self, chunk: bytes, finishing: bool) -> bytes:
-        """Change a further part of the body."""
+        """Change a subsequent part of the body."""
         return chunk
 
 
 class _Compression(OutputTransform):
-    """Compresses by the coding that the request's Accept-Encoding chooses, whatever the codings may be.
+    """Compression with the content coding selected by Accept-Encoding: the base class.
 
-    A compressed representation is another one than the plain (RFC 9110 section 8.8.3): its strong Etag
-    becomes weak, and ``Vary: Accept-Encoding`` is added to both.
+    The compressed body is a different representation (RFC 9110 section 8.8.3). Its strong Etag becomes weak,
+    and ``Vary: Accept-Encoding`` is added to compressed and uncompressed responses.
 
-    Of a body in parts, each is compressed to a point up to which the client can decode. Where this is the
-    last transform of a response of ours, a part of more than `.MAX_AT_ONCE` bytes is left to a
-    `.CompressionQueue`, which compresses it in a thread, slice by slice, as the client takes it; such a body
-    has no Content-Length.
+    If a body is sent in parts, the compressor is flushed after each, so that the client can decode it. A part
+    of more than `.MAX_AT_ONCE` bytes is passed to a `.CompressionQueue` if this is the last transform. The
+    queue compresses it in a thread, one slice at a time, as fast as the client reads. Such a body has no
+    Content-Length.
     """
 
-    #: Of the codings to choose from.
+    #: The names of the codings to choose from, in order of preference.
     _names: tuple[str, ...] = ()
-    #: Where large parts go, once there was one; set by whoever writes the response.
+    #: The queue for large parts, or None; set by `tornado.web._background_compression.prepare`.
     _backlog: CompressionQueue | None = None
 
     def __init__(self, request: httputil.HTTPServerRequest) -> None:
@@ -59,30 +61,30 @@ class _Compression(OutputTransform):
         self._name = choose_coding(request.headers.get("Accept-Encoding"), self._names)
         self._compressor: Compressor | None = None
 
-    # -- what kinds of it decide --
+    # -- defined by subclasses --
 
     def _coding(self, name: str) -> tuple[Coding, int]:
-        """The coding of that name, and its level."""
+        """Return the coding with the given name, and its level."""
         raise NotImplementedError
 
     def _compressible_type(self, content_type: str) -> bool:
-        """Whether bodies of that type, in lower case and without parameters, are compressed."""
+        """Whether to compress bodies of a media type, given in lower case and without parameters."""
         raise NotImplementedError
 
     def _min_length(self) -> int:
-        """Bytes below which a whole body is not compressed."""
+        """Return the minimum size, in bytes, of a complete body to be compressed."""
         raise NotImplementedError
 
     def _may_change(self, headers: httputil.HTTPHeaders) -> bool:
-        """Whether the program allows a change to this response."""
+        """Whether the headers set by the program permit a change of the response."""
         return True
 
-    # -- the same for all --
+    # -- common to all --
 
     def transform_first_chunk(
         self, status_code: int, headers: httputil.HTTPHeaders, chunk: bytes, finishing: bool
     ) -> tuple[int, httputil.HTTPHeaders, bytes]:
-        """Decide whether to compress, and begin."""
+        """Decide whether to compress the response, and compress the first part."""
         _add_vary(headers)
         name = self._name
         if name is None:
@@ -97,7 +99,7 @@ class _Compression(OutputTransform):
             headers["Etag"] = weak_tag(etag)
         coding, level = self._coding(name)
         if self.request.method == "HEAD" and not (finishing and 0 < len(chunk) <= MAX_AT_ONCE):
-            # The length is that of something which is not made; RFC 9110 section 9.3.2 lets it be left out.
+            # The length of the compressed body is not known; RFC 9110 section 9.3.2 permits omitting it.
             chunk = b""
         elif finishing and self._backlog is None:
             chunk = coding.whole(chunk, level)
@@ -127,17 +129,17 @@ class _Compression(OutputTransform):
         return length >= self._min_length()
 
     def _is_idle(self, content_type: str, length: int) -> bool:
-        """Whether a body of that type and length, written in parts, is sent as it is."""
+        """Whether a body of that media type and length in bytes, written in parts, is not compressed."""
         return self._name is None or not self._compressible_type(content_type)
 
     def _confirm_tag(self, headers: httputil.HTTPHeaders) -> None:
-        """Name the representation that the client has: a compressed one, if its tag is weak."""
+        """Set the Etag of the representation that the client has: weak if it has the compressed one."""
         etag = headers.get("Etag")
         if etag is not None and "W/" + etag in self.request.headers.get("If-None-Match", ""):
             headers["Etag"] = "W/" + etag
 
     def transform_chunk(self, chunk: bytes, finishing: bool) -> bytes:
-        """Compress a part; what was written before a flush can be read by the client after it."""
+        """Compress a part, so that the client can decode everything written so far."""
         compressor = self._compressor
         if compressor is None:
             return chunk
@@ -147,27 +149,27 @@ class _Compression(OutputTransform):
         if finishing:
             return compressor.compress(chunk) + compressor.finish()
         if not chunk:
-            return b""  # all that came before has been flushed
+            return b""  # all previous input has been flushed
         return compressor.compress(chunk) + compressor.flush()
 
 
 class GZipContentEncoding(_Compression):
-    """Compresses text for clients that accept gzip (setting ``compress_response=True``).
+    """Compression with gzip for clients that accept it (setting ``compress_response=True``).
 
-    Subclasses set the class attributes to others, and are given to the application as its ``transforms``. For
-    more than gzip there is `ContentEncoding`.
+    A subclass may set other values of the class attributes, and is passed to the application as one of its
+    ``transforms``. For other codings, see `ContentEncoding`.
     """
 
-    #: Content types that are compressed, besides ``text/*``.
+    #: The media types to compress, in addition to ``text/*``.
     CONTENT_TYPES = frozenset(
         """
         application/atom+xml application/javascript application/json application/x-javascript
         application/xhtml+xml application/xml image/svg+xml
         """.split()
     )
-    #: zlib's level; 6 is the usual compromise, the higher ones cost more than they save.
+    #: The compression level. Higher levels take much more time and make the output little smaller.
     GZIP_LEVEL = 6
-    #: Bytes below which a whole response is sent as it is.
+    #: The minimum size, in bytes, of a complete body to be compressed.
     MIN_LENGTH = 1024
 
     _names = ("gzip",)
@@ -183,12 +185,11 @@ class GZipContentEncoding(_Compression):
 
 
 class ContentEncoding(_Compression):
-    """Compresses by zstd, br or gzip, whichever the client prefers; see `ContentCodings`, which the setting
-    ``compress_response`` takes.
+    """Compression with zstd, br or gzip, as the client prefers; see `ContentCodings`.
 
-    A response with ``Cache-Control: no-transform`` is left alone.
+    A response with ``Cache-Control: no-transform`` is not compressed.
 
-    :cvar CODINGS: `ContentCodings` to go by; subclasses set their own.
+    :cvar CODINGS: the `ContentCodings` to use, set by subclasses.
     """
 
     CODINGS: ContentCodings
@@ -208,19 +209,20 @@ class ContentEncoding(_Compression):
         return self._codings.min_length
 
     def _is_idle(self, content_type: str, length: int) -> bool:
-        # `GZipContentEncoding` compresses the smallest of static files, as ever.
+        # `GZipContentEncoding` compresses even the smallest static files, for compatibility.
         return length < self._codings.min_length or super()._is_idle(content_type, length)
 
     def _may_change(self, headers: httputil.HTTPHeaders) -> bool:
-        # RFC 9111 section 5.2.2.6 speaks to intermediaries; programs use it to speak to compressors at large.
+        # RFC 9111 section 5.2.2.6 defines no-transform for intermediaries; programs use it for any
+        # compression.
         directives = headers.get("Cache-Control")
         return directives is None or "no-transform" not in directives.lower()
 
 
 def transforms_of(settings: dict[str, Any]) -> list[type[Any]]:
-    """The transforms that an application's settings ask for.
+    """Return the transforms configured by an application's settings.
 
-    :raises ValueError: if ``compress_response`` holds what it may not.
+    :raises ValueError: if the value of ``compress_response`` is invalid.
     """
     setting = settings.get("compress_response")
     if setting and isinstance(setting, (ContentCodings, dict, list, tuple, str)):
@@ -229,7 +231,7 @@ def transforms_of(settings: dict[str, Any]) -> list[type[Any]]:
 
 
 def are_ours(transforms: list[Any]) -> bool:
-    """Whether all of them compress, and do it as it is written here."""
+    """Whether all transforms are compressions whose methods are not overridden."""
     for transform in transforms:
         cls = type(transform)
         if (
@@ -242,15 +244,20 @@ def are_ours(transforms: list[Any]) -> bool:
 
 
 def are_idle(transforms: list[Any], content_type: str, length: int) -> bool:
-    """Whether transforms would but add Vary to a response of that type (in lower case, without parameters)
-    and length.
+    """Whether transforms would only add Vary to a response.
+
+    :param content_type: the media type in lower case, without parameters.
+    :param length: the size of the body in bytes.
     """
     return are_ours(transforms) and all(each._is_idle(content_type, length) for each in transforms)
 
 
 def drop_idle(handler: RequestHandler, length: int) -> None:
-    """Take the handler's transforms off a response of known length that they would not compress, so that its
-    body may go the ways that are open without them.
+    """Remove the transforms of a handler if they would not compress its response.
+
+    Then the body can be sent on the fast paths for responses without transforms.
+
+    :param length: the size of the body in bytes.
     """
     transforms, headers = handler._transforms, handler._headers
     if handler._headers_written or not are_ours(transforms):

@@ -1,11 +1,11 @@
-"""How a `UploadHandler` receives a body: parts of a form one by one, anything else as a whole.
+"""The receiver of an `UploadHandler`'s request body: a form part by part, any other body as a whole.
 
-A chunk of the body is taken apart by a generator which yields what has to be awaited: a hook of the program,
-or room for more on the way to the disk. Where nothing has to, the chunk is done with inside the read
-callback; otherwise nothing more of the body is read before the rest of the chunk has been taken.
+Each chunk of the body is processed by a generator, which yields awaitables: the result of a hook of the
+program, or a Future for the writing to disk. If there are none, the chunk is processed completely in the read
+callback. Otherwise, reading is paused until the whole chunk has been processed.
 
-An error, be it the client's or one that a hook raises, is handed to the handler's task, which waits for the
-end of the body, and becomes an error page there; what follows of the body is dropped.
+An error, whether caused by the client or raised by a hook, is raised in the handler's task, which is waiting
+for the end of the body, and leads to an error response. The rest of the body is discarded.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
 
 class UploadReceiver:
-    """The body of one request on its way to its handler.
+    """The receiver of the body of one request.
 
-    :raises HTTPError: if the head alone says that the body will not be taken.
+    :raises HTTPError: if the head of the request shows that the body is not acceptable.
     """
 
     def __init__(self, handler: UploadHandler) -> None:
@@ -46,10 +46,10 @@ class UploadReceiver:
         request: Any = handler.request
         length = request.headers.get("Content-Length")
         announced = int(length) if length is not None and length.isdigit() else None
-        # What is counted here is what comes out of the decompression; nobody has announced how much that is.
+        # Bytes are counted after decompression, and the total of these is unknown.
         self.total = None if "X-Consumed-Content-Encoding" in request.headers else announced
         take_over = getattr(request.connection, "_take_over_limit", None)
-        # From here on the size is judged here, so that the handler's own error page tells of it.
+        # The limit is checked here instead of in the connection, so that the handler sends its error page.
         self._limit: int = DEFAULT.max_body_size if take_over is None else take_over()
         if announced is not None and announced > self._limit:
             raise self._too_large(f"Content-Length {announced}")
@@ -76,13 +76,13 @@ class UploadReceiver:
 
     @property
     def collected(self) -> bool:
-        """Whether the body has come whole and is the request's ``body``."""
+        """Whether the body is complete and is available as the request's ``body``."""
         return self.complete and self._parser is None
 
-    # -- what comes --
+    # -- receiving --
 
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:
-        """Take a chunk of the body; nothing more may come before a returned awaitable is done."""
+        """Process a chunk of the body. If an awaitable is returned, it must be done before the next call."""
         if self.over:
             return None
         self.received += len(chunk)
@@ -113,16 +113,16 @@ class UploadReceiver:
             future.exception()  # the handler may have finished without waiting for the body
 
     async def end(self) -> None:
-        """The body has come whole: see that it is one.
+        """Process the end of the body.
 
-        :raises HTTPError: if it is not.
+        :raises HTTPError: if the body is incomplete or malformed.
         """
         if not self.over and not self.handler._finished:
             for waiting in self._last_steps():
                 await waiting
         self.complete = True
 
-    # -- taking it apart --
+    # -- processing --
 
     def _steps(self, chunk: bytes) -> Iterator[Awaitable[Any]]:
         if self.received > self._limit:
@@ -132,7 +132,7 @@ class UploadReceiver:
             self._next_progress = now + self.handler.progress_interval
             yield from _awaited(self.handler.upload_progress(self.received, self.total))
         if self._parser is None:
-            self._count_fields(len(chunk), "a body that is no multipart form")
+            self._count_fields(len(chunk), "a body that is not multipart/form-data")
             self._pieces.append(chunk)
         else:
             self._parser.receive_data(chunk)
@@ -159,14 +159,14 @@ class UploadReceiver:
             upload = self._upload
             if isinstance(event, bytes):
                 if upload is None:
-                    self._count_fields(len(event), "the values of a form's fields")
+                    self._count_fields(len(event), "the form fields")
                     self._pieces.append(event)
                     continue
                 upload.size += len(event)
                 most = self.handler.max_file_size
                 if most is not None and upload.size > most:
                     raise HTTPError(
-                        413, "the file %r is over max_file_size (%d bytes)", upload.filename, most
+                        413, "the file %r is larger than max_file_size (%d bytes)", upload.filename, most
                     )
                 yield from _awaited(self.handler.part_received(upload, event))
             elif event is END_OF_PART:
@@ -205,34 +205,34 @@ class UploadReceiver:
         self._fields_size += size
         most = self.handler.max_fields_size
         if self._fields_size > most:
-            raise HTTPError(413, "%s: over max_fields_size (%d bytes)", what, most)
+            raise HTTPError(413, "%s: more than max_fields_size (%d bytes)", what, most)
 
     def _too_large(self, what: str) -> HTTPError:
-        return HTTPError(413, "%s is over max_body_size (%d bytes)", what, self._limit)
+        return HTTPError(413, "%s is more than max_body_size (%d bytes)", what, self._limit)
 
-    # -- the end --
+    # -- cleaning up --
 
     async def release(self) -> None:
-        """The request is over: no more is taken, and files that nobody keeps are removed."""
+        """Stop receiving at the end of the request, and remove the files that the program has not kept."""
         self.over = True
         await remove_all(self.files)
 
     def release_now(self) -> None:
-        """The same without waiting."""
+        """Do the same synchronously."""
         self.over = True
         for upload in self.files:
             upload._remove_now()
 
 
 def _awaited(result: Any) -> Iterator[Awaitable[Any]]:
-    """What a hook has returned, if it is to be awaited."""
+    """Yield the result of a hook if it is an awaitable."""
     if result is not None:
         if not inspect.isawaitable(result):
-            raise TypeError(f"a hook of an UploadHandler returns None or an awaitable, not {result!r}")
+            raise TypeError(f"a hook of an UploadHandler must return None or an awaitable, got {result!r}")
         yield result
 
 
 def _as_http_error(error: HTTPInputError) -> HTTPError:
-    """The error page's view of a malformed or oversized body."""
+    """Return the `HTTPError` for a malformed or oversized body."""
     code = 413 if isinstance(error, BodyTooLarge) else error.status_code
     return HTTPError(code, "Invalid body: %s", error)

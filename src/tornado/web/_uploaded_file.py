@@ -1,8 +1,8 @@
-"""`UploadedFile`: the content of one part of a form, in memory while it is small and on disk from then on.
+"""`UploadedFile`: the content of one part of a form, in memory if it is small and otherwise on disk.
 
-The event loop never writes to the disk: what has arrived is collected, and a thread of the loop's executor
-takes all of it at a time. At most one thread works for one file. What waits for it is bounded: a writer that
-brings more is told to wait, and thereby the client.
+The event loop thread never writes to disk. Chunks are collected, and a thread of the loop's executor writes
+all of them at once. At most one thread works for each file. The size of the collected chunks is bounded by
+back-pressure on the client.
 """
 
 from __future__ import annotations
@@ -20,27 +20,27 @@ from tornado.httputil import HTTPHeaders
 from tornado.ioloop import IOLoop
 from tornado.log import app_log
 
-#: Bytes that are worth waking a thread for.
+#: The minimum number of bytes that are passed to a thread, except at the end.
 _BATCH = 256 * 1024
-#: Bytes that may wait for the disk before the client has to.
+#: The number of unwritten bytes above which reading from the client is paused.
 _QUEUE = 1024 * 1024
-#: Buffers in one system call; POSIX allows 1,024.
+#: The maximum number of buffers in one system call; POSIX permits 1,024.
 _MAX_PIECES = 512
 _ITEMS = ("filename", "body", "content_type")
 
 
 class UploadedFile:
-    """A file that a client has sent as a part of a form, to a `UploadHandler`.
+    """A file that a client has uploaded in a form to an `UploadHandler`.
 
-    It can also be read like the `.HTTPFile` of other handlers: ``uploaded["filename"]``,
-    ``uploaded["content_type"]``, ``uploaded["body"]``. A program may set attributes of its own on it.
+    Like the `.HTTPFile` of other handlers, it provides ``uploaded["filename"]``, ``uploaded["content_type"]``
+    and ``uploaded["body"]``. A program may set further attributes.
 
-    :ivar name: the form field's name.
-    :ivar filename: as the client gave it; never use it as a path unchecked.
-    :ivar content_type: as the client gave it; ``application/unknown`` where it gave none.
-    :ivar headers: all header fields of the part, `.HTTPHeaders`.
-    :ivar size: bytes received so far, and in the end the file's size.
-    :ivar path: where the content lies on disk; None while it is in memory only.
+    :ivar name: the name of the form field.
+    :ivar filename: the file name sent by the client. It must not be used as a path without a check.
+    :ivar content_type: the media type sent by the client, or ``application/unknown``.
+    :ivar headers: all header fields of the part, as `.HTTPHeaders`.
+    :ivar size: the number of bytes received so far; finally the size of the file.
+    :ivar path: the path of the content on disk, or None if it is only in memory.
     """
 
     __module__ = "tornado.web"  # its public address
@@ -67,29 +67,29 @@ class UploadedFile:
 
     @property
     def path(self) -> str | None:
-        """Where the content lies on disk; None while it is in memory only."""
+        """The path of the content on disk, or None if it is only in memory."""
         if self._moved_to is not None:
             return self._moved_to
         return None if self._temporary is None else self._temporary.path
 
     @property
     def file(self) -> IO[bytes] | None:
-        """The content as a binary file, at its beginning; None until the part has been received.
+        """The content as a binary file, or None until the part is complete.
 
-        What is on disk is opened when this is first looked at. The file is closed at the end of the request,
-        unless `keep` was called. Reading a large one blocks the loop.
+        A file on disk is opened when this attribute is first accessed. The file is closed at the end of the
+        request, unless `keep` was called. Reading a large file blocks the event loop.
         """
         if self._file is None and self._complete:
             path = self.path
-            assert path is not None  # what is in memory is there from the beginning
-            self._file = open(path, "r+b")  # noqa: SIM115 - it is the program's; the end of the request closes it
+            assert path is not None  # for content in memory, _file is already set
+            self._file = open(path, "r+b")  # noqa: SIM115 - closed at the end of the request
             if self._temporary is not None:
                 self._temporary.opened = self._file
         return self._file
 
     @property
     def body(self) -> bytes:
-        """The whole content, read into memory: for small files, and for programs written for `.HTTPFile`."""
+        """The whole content in memory, for small files and for programs that expect an `.HTTPFile`."""
         file = self.file
         if file is None:
             raise ValueError(f"the file {self.filename!r} has not been received yet")
@@ -112,9 +112,9 @@ class UploadedFile:
     # -- for the program --
 
     def keep(self) -> str | None:
-        """Leave the file alone at the end of the request; the program closes and removes it.
+        """Keep the file at the end of the request. The program must close and remove it.
 
-        :returns: its path; None if it is in memory only.
+        :returns: the path of the file, or None if it is only in memory.
         """
         self._kept = True
         if self._temporary is not None:
@@ -122,16 +122,16 @@ class UploadedFile:
         return self.path
 
     async def move_to(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> str:
-        """Make the content a file at `path`, which stays; by renaming where the file system allows.
+        """Move the content to `path` and keep it after the request.
 
-        `file` can be read further. A thread does the work. The file may be read and written by whom the
-        process's umask lets: it gets the permissions that ``open(path, "w")`` would give it, which are those
-        of the file that it replaces, if any.
+        The work is done in a thread. The file is renamed if possible and copied otherwise. `file` can still
+        be read afterwards. The permissions are those that ``open(path, "w")`` would set: those of the
+        replaced file, if any, or else according to the umask of the process.
 
-        :param overwrite: replace what is there; otherwise it is an error.
-        :raises FileExistsError: if there is something at `path`.
-        :raises OSError: if the file cannot be placed there.
-        :raises ValueError: before the part has been received.
+        :param overwrite: whether to replace an existing file.
+        :raises FileExistsError: if `path` exists and `overwrite` is False.
+        :raises OSError: if the file cannot be created.
+        :raises ValueError: if the part is not complete.
         :returns: `path` as a str.
         """
         if not self._complete:
@@ -164,7 +164,7 @@ class UploadedFile:
             raise
 
     def _copy(self, source: str | None, target: str, mode: int) -> None:
-        """Copy to a neighbour of the target and rename that, so that nobody sees half a file."""
+        """Copy to a temporary file beside the target and rename it, so that the target appears atomically."""
         import shutil
         import tempfile
 
@@ -189,10 +189,10 @@ class UploadedFile:
     def _write(self, chunk: bytes) -> Awaitable[None] | None:
         """Append to the content.
 
-        :returns: None, or something to await before there is room for more.
+        :returns: None, or an awaitable that must be done before the next call.
         """
         if self._over or self._complete:
-            return None  # nobody is there any more to read what comes late
+            return None  # too late: nothing will read it
         if self._error is not None:
             raise self._error
         self._waiting.append(chunk)
@@ -205,13 +205,13 @@ class UploadedFile:
             return None
         if self._room is None:
             self._room = asyncio.get_running_loop().create_future()
-        return asyncio.shield(self._room)  # a program that gives up waiting does not wake others
+        return asyncio.shield(self._room)  # cancelling one waiter must not affect the others
 
     def _start_job(self, last: bool = False) -> asyncio.Future[Any]:
         temporary = self._temporary
         if temporary is None:
             temporary = self._temporary = _TemporaryFile(self._directory)
-            weakref.finalize(self, temporary.remove)  # also where no request ends: at the end of the process
+            weakref.finalize(self, temporary.remove)  # also runs when the process exits during the request
             if self._kept:
                 temporary.let_go()
         chunks, self._waiting, self._waiting_size = self._waiting, [], 0
@@ -227,10 +227,10 @@ class UploadedFile:
             _ = self._start_job()
         room, self._room = self._room, None
         if room is not None and not room.done():
-            room.set_result(None)  # the next call raises the error, if there is one
+            room.set_result(None)  # the next call of _write() raises the error, if there is one
 
     def _end(self) -> Awaitable[None] | None:
-        """The part is complete: give the content its `file`."""
+        """Complete the content at the end of the part, so that `file` is available."""
         if self._temporary is None:
             self._file = io.BytesIO(b"".join(self._waiting))
             self._waiting.clear()
@@ -251,34 +251,34 @@ class UploadedFile:
         await remove_all([self])
 
     def _remove_now(self) -> None:
-        """The same, at once: for the end of a request that nobody waits for."""
+        """Do the same synchronously, if the end of the request cannot be awaited."""
         temporary = self._give_up()
         if temporary is not None and self._job is None:
-            temporary.remove()  # else when the job is done and this object goes
+            temporary.remove()  # otherwise the finalizer of this object removes it after the job
 
     def _give_up(self) -> _TemporaryFile | None:
-        """The request is over: close the file.
+        """Close the file at the end of the request.
 
-        :returns: what is to be removed from the disk.
+        :returns: the temporary file to remove, or None.
         """
         self._over = True
         self._waiting.clear()
         if self._kept:
             return None
         if self._file is None:
-            self._file = io.BytesIO()  # there is nothing to open any more
+            self._file = io.BytesIO()  # so that `file` does not try to open the removed file
         self._file.close()
         return self._temporary
 
 
 async def remove_all(files: list[UploadedFile]) -> None:
-    """Their request is over: close files and remove them, but for those that are the program's by now."""
+    """Close and remove files at the end of the request, except those that were kept or moved."""
     temporaries = [each for each in [file._give_up() for file in files] if each is not None]
     jobs = [file._job for file in files if file._job is not None]
     if jobs:
         await asyncio.wait(jobs)
     if temporaries:
-        # Freeing the blocks of a large file takes its time.
+        # In a thread, because freeing the blocks of a large file takes time.
         await IOLoop.current().run_in_executor(None, _remove_each, temporaries)
 
 
@@ -287,27 +287,27 @@ def _remove_each(temporaries: list[_TemporaryFile]) -> None:
         try:
             each.remove()
         except OSError as error:
-            app_log.warning("Cannot remove the uploaded file %s: %s", each.path, error)
+            app_log.warning("Could not remove the uploaded file %s: %s", each.path, error)
 
 
 def _claim(target: str, overwrite: bool) -> tuple[bool, int]:
-    """Make sure of a file's name, and find out the permissions for it.
+    """Create an empty file at the target, or check that the existing one may be replaced.
 
-    :returns: whether the name is new, and the permissions.
+    :returns: whether the file was created, and its permissions.
     """
     try:
-        # Whoever creates the name owns it; what is created here is replaced at once.
+        # O_EXCL reserves the name atomically. The empty file is replaced immediately.
         descriptor = os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
     except (FileExistsError, IsADirectoryError) as error:
         if os.path.isdir(target):
             kind = IsADirectoryError if overwrite else FileExistsError
-            what = "this is a directory; move_to() takes the path that the file itself is to have"
+            what = "this is a directory; move_to() expects the path of the file itself"
             raise kind(error.errno, what, target) from None
         if not overwrite:
             raise
         try:
             return False, os.stat(target).st_mode & 0o777
-        except OSError:  # a link that leads nowhere
+        except OSError:  # a broken symbolic link
             return False, 0o600
     try:
         return True, os.fstat(descriptor).st_mode & 0o777
@@ -323,19 +323,22 @@ def _set_mode(path: str, mode: int) -> None:
 
 
 class _TemporaryFile:
-    """A temporary file and who removes it. Its methods block: they run in a thread."""
+    """A temporary file that is removed unless the program takes it over.
+
+    Its methods block and are called in a thread.
+    """
 
     def __init__(self, directory: str | None) -> None:
         self.path: str | None = None
         self._directory = directory
-        #: What the program reads it with.
+        #: The file object that the program uses for reading.
         self.opened: IO[bytes] | None = None
         self._raw: io.FileIO | None = None
         self._ours = True
         self._process = 0
 
     def write(self, chunks: list[bytes]) -> None:
-        """Append `chunks`; the first call makes the file."""
+        """Append `chunks`; the first call creates the file."""
         raw = self._raw
         if raw is None:
             raw = self._raw = self._make()
@@ -343,7 +346,7 @@ class _TemporaryFile:
             _write_all(raw, chunks[start : start + _MAX_PIECES])
 
     def _make(self) -> io.FileIO:
-        import tempfile  # not before it is needed: it takes its time
+        import tempfile  # imported late, because it is slow
 
         self._process = os.getpid()
         descriptor, path = tempfile.mkstemp(prefix="upload-", dir=self._directory)
@@ -351,17 +354,17 @@ class _TemporaryFile:
         return io.FileIO(path, "r+", opener=lambda *_: descriptor)
 
     def write_last(self, chunks: list[bytes]) -> None:
-        """`write`, then close the file."""
+        """Append `chunks` and close the file."""
         self.write(chunks)
         assert self._raw is not None
         self._raw.close()
 
     def let_go(self) -> None:
-        """The file belongs to the program from now on."""
+        """Leave the file to the program: `remove` does nothing from now on."""
         self._ours = False
 
     def remove(self) -> None:
-        """Close the file, if it is ours, and remove it; a second call does nothing."""
+        """Close and remove the file unless it was left to the program; a second call does nothing."""
         if self._raw is not None:
             self._raw.close()
         if not self._ours:
@@ -369,11 +372,11 @@ class _TemporaryFile:
         self._ours = False
         if self.opened is not None:
             self.opened.close()
-        if self.path is not None and self._process == os.getpid():  # a forked child's end is not ours
+        if self.path is not None and self._process == os.getpid():  # not at the exit of a forked child
             try:
                 os.unlink(self.path)
             except FileNotFoundError:
-                pass  # the program has moved it by itself
+                pass  # moved by the program without move_to()
 
 
 def _write_all(raw: io.FileIO, chunks: list[bytes]) -> None:

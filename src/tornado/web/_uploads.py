@@ -1,5 +1,6 @@
-"""`UploadHandler`: the manual of receiving files without holding them in memory. The work is done by
-`_upload_receiver` and `_uploaded_file`.
+"""`UploadHandler`: the public interface for receiving large files.
+
+It is implemented by `_upload_receiver` and `_uploaded_file`.
 """
 
 from __future__ import annotations
@@ -16,10 +17,11 @@ from tornado.web._uploaded_file import UploadedFile
 
 
 class UploadHandler(RequestHandler):
-    """A handler whose uploads, however large, cost next to no memory.
+    """A handler that receives uploads of any size with little memory.
 
-    Forms (``multipart/form-data``) are taken apart while they arrive. Fields become arguments, as everywhere;
-    files are written to disk, or kept in memory while they are small, and are there when the method runs::
+    Forms (``multipart/form-data``) are parsed as they arrive. Form fields become arguments, as in other
+    handlers. Files are written to disk, or kept in memory if they are small, and are complete when the method
+    is called::
 
         class Photos(UploadHandler):
             max_body_size = 2 * 1024**3
@@ -30,48 +32,50 @@ class UploadHandler(RequestHandler):
                     await photo.move_to(new_path(photo.content_type))
                 self.redirect("/")
 
-    A file that was not moved, and not kept by `UploadedFile.keep`, is removed at the end of the request,
-    however that comes: by an answer, an error, or because the client is gone.
+    At the end of the request, a file that was neither moved nor kept by `UploadedFile.keep` is removed, even
+    after an error or if the client has disconnected.
 
-    To send contents elsewhere, override `part_received`, and `part_started` and `part_finished` around it.
-    Each of the hooks may be ``async``: while one works, no more of the body is read.
+    To store the content elsewhere, override `part_received`, and `part_started` and `part_finished` if
+    necessary. Each of these methods may be ``async``. The body is not read while one of them is running.
 
-    A body of any other type is collected as in other handlers (``request.body``, `get_json_body`, and
-    arguments of an urlencoded form), up to `max_fields_size`.
+    A body of any other type is collected as in other handlers, up to `max_fields_size`: it is available as
+    ``request.body``, by `get_json_body`, and as the arguments of a URL-encoded form.
 
-    ``prepare`` is over before the first bytes are read; what it sets on ``self`` (a larger `max_file_size`
-    for some users, say) counts for this request. What passes a limit is answered with 413, a malformed form
-    with 400, by the handler's own `write_error`; ``exc_info`` and the log name the limit.
+    ``prepare`` ends before the body is read. Attributes that it sets on ``self``, such as a larger
+    `max_file_size` for certain users, apply to this request. If a limit is exceeded, the response is 413, and
+    for a malformed form it is 400. In both cases `write_error` is called; ``exc_info`` and the log name the
+    limit.
 
-    With the setting ``xsrf_cookies`` the token may come in a header or in the query, and is checked before
-    ``prepare`` then. Where it comes as a field of the form, it is checked before the first file is taken,
-    thus after ``prepare``: put the field before the files, as ``{% module xsrf_form_html() %}`` right after
-    ``<form …>`` does.
+    With the setting ``xsrf_cookies``, a token in a header field or the query is checked before ``prepare``. A
+    token in a form field is checked after ``prepare``, before the first file is received. Therefore its field
+    must precede the files: put ``{% module xsrf_form_html() %}`` right after ``<form …>``.
 
-    Attributes that a class may set, beside those of every handler: `max_parts`, `max_part_header_size`,
-    `max_fields_size`, `max_file_size`, `spool_size`, `upload_directory`, `progress_interval`; see
-    docs/reference/settings.md.
+    Attributes that a class may set, in addition to those of every handler: `max_parts`,
+    `max_part_header_size`, `max_fields_size`, `max_file_size`, `spool_size`, `upload_directory`,
+    `progress_interval`; see docs/reference/settings.md.
     """
 
     __module__ = "tornado.web"  # its public address
 
     _stream_request_body = True
 
-    #: Most parts in a form, fields and files together; more are answered with 400.
+    #: The maximum number of parts in a form, fields and files together. If it is exceeded, the response is
+    #: 400.
     max_parts: int = 100
-    #: Most bytes in the header fields of one part; more are answered with 400.
+    #: The maximum size of the header fields of a part, in bytes. If it is exceeded, the response is 400.
     max_part_header_size: int = 10 * 1024
-    #: Most bytes in the values of all fields together, and in a body that is no multipart form: they are held
-    #: in memory. More are answered with 413.
+    #: The maximum total size of the values of all fields, and of a body that is not multipart/form-data, in
+    #: bytes. They are kept in memory. If it is exceeded, the response is 413.
     max_fields_size: int = 1024 * 1024
-    #: Most bytes in one file, answered with 413; None: as many as the body may have (`max_body_size`).
+    #: The maximum size of a file in bytes; None means that only `max_body_size` applies. If it is exceeded,
+    #: the response is 413.
     max_file_size: int | None = None
-    #: Up to so many bytes of a file stay in memory.
+    #: The maximum size, in bytes, of a file that is kept in memory.
     spool_size: int = 64 * 1024
-    #: Where files are written; None: the application's setting ``upload_directory``, else the system's place
-    #: for temporary files, which may be in memory. Files are moved from it cheaply within a file system.
+    #: The directory for files. None means the application's setting ``upload_directory`` or else the system's
+    #: directory for temporary files, which may be in memory. Moving a file within a file system is cheap.
     upload_directory: str | None = None
-    #: Seconds that are at least between two calls of `upload_progress`.
+    #: The minimum time between two calls of `upload_progress`, in seconds.
     progress_interval: float = 0.1
 
     _reception: UploadReceiver | None = None
@@ -80,46 +84,46 @@ class UploadHandler(RequestHandler):
 
     @property
     def uploads(self) -> dict[str, list[UploadedFile]]:
-        """The files received so far, by the names of their fields; ``request.files`` is the same."""
+        """The files received so far, by the names of their fields; ``request.files`` is the same object."""
         found: dict[str, list[UploadedFile]] = self.__dict__.setdefault("_uploads", {})
         return found
 
-    # -- moments of an upload, to be overridden --
+    # -- hooks to override --
 
     def part_started(self, part: UploadedFile) -> Awaitable[None] | None:
-        """Called when a file begins; raise an `HTTPError` to refuse it.
+        """Called at the beginning of a file; raise an `HTTPError` to reject it.
 
-        :param part: the file, with what its header says.
+        :param part: the file, with its name, type and header fields.
         """
 
     def part_received(self, part: UploadedFile, chunk: bytes) -> Awaitable[None] | None:
-        """Called with each piece of a file. This one keeps it: in memory, and from `spool_size` on on disk.
+        """Called with each chunk of a file. By default, the chunk is stored in memory or on disk.
 
-        An override may do something else with the bytes, or something more and call this one too; what this
-        one returns, if anything, is to be awaited or returned.
+        An override may process the bytes differently, or call this method as well. In that case it must await
+        or return the result of this method, if it is not None.
 
-        :param chunk: not empty, most often up to 64 KiB.
+        :param chunk: the bytes, at least one and usually at most 64 KiB.
         """
         return part._write(chunk)
 
     def part_finished(self, part: UploadedFile) -> Awaitable[None] | None:
         """Called when a file is complete and can be read.
 
-        :param part: the file; its content is in ``part.file``.
+        :param part: the file; its content is available as ``part.file``.
         """
 
     def upload_progress(self, received: int, total: int | None) -> Awaitable[None] | None:
-        """Called as the body arrives, not more often than `progress_interval` says, and once at its end.
+        """Called as the body arrives, at most once per `progress_interval`, and once at its end.
 
-        :param received: bytes of the body so far, everything counted.
-        :param total: of how many; None where the client has not announced it, and where the body is inflated
-            (``decompress_request``), as `received` counts what it has become.
+        :param received: the number of bytes of the body received so far.
+        :param total: the size of the body in bytes. None if the client has not sent Content-Length, or if the
+            body is decompressed (``decompress_request``), because `received` counts the decompressed bytes.
         """
 
-    # -- the body's way --
+    # -- receiving the body --
 
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:
-        """Take a piece of the body; override the hooks above rather than this."""
+        """Process a chunk of the body. Override the hooks above instead of this method."""
         if self._reception is None:
             return None
         return self._reception.data_received(chunk)
@@ -128,7 +132,7 @@ class UploadHandler(RequestHandler):
         super()._body_begins()
         verb = getattr(self, self.request.method.lower(), None)
         if getattr(verb, "__func__", None) is RequestHandler._unimplemented_method:
-            raise HTTPError(405)  # before the body is taken for nothing
+            raise HTTPError(405)  # without receiving the body
         _check_directory(self)
         self._reception = UploadReceiver(self)
 
@@ -140,7 +144,7 @@ class UploadHandler(RequestHandler):
         return self._reception.end()
 
     def check_xsrf_cookie(self) -> None:
-        """As in every handler, but a token in the form is waited for."""
+        """Check the XSRF token; if it is not in the head of the request, check it later in the form."""
         if self._reception is None and not self._carries_xsrf_token():
             self._xsrf_later = True
             return
@@ -157,7 +161,7 @@ class UploadHandler(RequestHandler):
             self._xsrf_later = False
             self.check_xsrf_cookie()
 
-    # -- the end --
+    # -- cleaning up --
 
     async def _execute(self, transforms: list[Any], *args: bytes, **kwargs: bytes) -> None:
         try:
@@ -172,19 +176,19 @@ class UploadHandler(RequestHandler):
         """Complete the response; see `RequestHandler.finish`."""
         written = super().finish(chunk)
         if self._executed and self._reception is not None:
-            self._reception.release_now()  # this handler was through before, and finishes by itself
+            self._reception.release_now()  # _execute() returned before and did not release the files
         return written
 
 
-#: Directories that have been seen.
+#: A cache of directories that were found to exist.
 _SEEN: set[Any] = set()
 _MOST_SEEN = 1000
 
 
 def _check_directory(handler: UploadHandler) -> None:
-    """See that there is a place for files, before any are taken.
+    """Check that the directory for files exists, before the body is received.
 
-    :raises FileNotFoundError: if there is none; the message names what has set it.
+    :raises FileNotFoundError: if it does not. The message names the attribute or setting.
     """
     own = handler.upload_directory
     directory = own or handler.application.settings.get("upload_directory")
@@ -192,6 +196,6 @@ def _check_directory(handler: UploadHandler) -> None:
         return
     if not os.path.isdir(directory):
         name = f"{type(handler).__name__}.upload_directory" if own else "the setting upload_directory"
-        raise FileNotFoundError(f"{name}: there is no directory {os.fspath(directory)!r}")
+        raise FileNotFoundError(f"{name} must be an existing directory, got {os.fspath(directory)!r}")
     if len(_SEEN) < _MOST_SEEN:
         _SEEN.add(directory)

@@ -1,8 +1,8 @@
-"""The debug page: what a client is told of an exception where the setting ``serve_traceback`` is on.
+"""The debug page: the response to an uncaught exception if the setting ``serve_traceback`` is on.
 
-`_error_response` decides between page and text; `_traceback` and `_request_tables` gather what is shown as
-plain values, and `_page` makes HTML of them. `_value_repr` shows values in bounded length, `_redaction` knows
-what may not be shown.
+`_error_response` chooses between HTML, JSON and text. `_traceback` and `_request_tables` collect the data as
+plain values, and `_page` renders them as HTML. `_value_repr` formats values in bounded length and time, and
+`_redaction` masks secrets.
 """
 
 from tornado.web._debug._error_response import write_error

@@ -1,7 +1,7 @@
-"""What a client is told of an exception where the setting ``serve_traceback`` is on.
+"""The response to an exception if the setting ``serve_traceback`` is on.
 
-A browser gets a page, a client that prefers JSON the default page's JSON with the traceback in it, any
-other client the traceback as text.
+A browser receives the debug page, a client that prefers JSON the JSON of the default error page with the
+traceback added, and any other client the traceback as text.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ if TYPE_CHECKING:
     from tornado.web._handler import RequestHandler
 
 _reports = LogRateLimit(app_log)
-#: The most characters that a page, or a traceback as text, may have.
+#: The maximum length of a page, or of a traceback as text, in characters.
 LIMIT = 2**20
-# The traceback within a page.
+# The maximum length of the plain traceback within a page, in characters.
 _LONGEST_PLAIN = 100_000
 _LONGEST_ACCEPT = 4096
-# Media types that a client prefers to a page, if it names them.
+# Media types that take precedence over a page if the Accept field lists them first or with a higher weight.
 _TEXTS = re.compile(r"text/plain|application/(?:[a-z0-9.-]+\+)?json")
 
 
 def write_error(handler: RequestHandler, status_code: int, exc_info: tuple[Any, Any, Any]) -> bool:
-    """Write the body of an error's answer, and finish; nothing for a host that may be another site's.
+    """Send the error response with the traceback, unless the requested host could belong to another site.
 
-    :param exc_info: the exception, as a triple.
-    :returns: whether it was written.
+    :param exc_info: the exception, as from `sys.exc_info`.
+    :returns: whether the response was sent.
     """
     if not is_shown_to(handler):
         return False
@@ -51,8 +51,10 @@ def write_error(handler: RequestHandler, status_code: int, exc_info: tuple[Any, 
             page = _made_page(handler, f"{status_code} {reason}", error, hidden, nonce)
         except KeyboardInterrupt:
             raise
-        except BaseException:  # the program's own code runs here, and may raise anything
-            app_log.warning("The debug page cannot be shown, the traceback is sent as text", exc_info=True)
+        except BaseException:  # a repr() of the program runs here and can raise any exception
+            app_log.warning(
+                "Cannot build the debug page for the exception; sending the traceback as text", exc_info=True
+            )
         else:
             _send_page(handler, page, nonce)
             return True
@@ -67,32 +69,33 @@ def write_error(handler: RequestHandler, status_code: int, exc_info: tuple[Any, 
 
 
 def is_shown_to(handler: RequestHandler) -> bool:
-    """Whether a client that asks for this host may see tracebacks and variables.
+    """Whether tracebacks and variables may be sent in a response for the requested host.
 
-    A page of any site can read the answers of a server in its visitor's network if its own name resolves to
-    that server's address ("DNS rebinding"). The browser sends that name as Host, so without ``allowed_hosts``
-    only what no other site can be called is trusted: localhost and addresses.
+    A web site whose own name resolves to the address of a server in the visitor's network can read that
+    server's responses ("DNS rebinding"). The browser sends the name of the site as Host. Without
+    ``allowed_hosts``, only hosts that cannot be the name of another site are trusted: localhost and IP
+    addresses.
     """
     if handler.settings.get("allowed_hosts") is not None:
-        return True  # other hosts have got a 421
+        return True  # a request for any other host was rejected with 421
     host = handler.request.host_name.removesuffix(".")
     if host == "localhost" or host.endswith(".localhost") or is_valid_ip(host.strip("[]")):
         return True
     _reports.log(
         "host",
         logging.WARNING,
-        "serve_traceback: the error is not shown to the host %r, which may be any site's name for this "
-        "machine; put it into the setting allowed_hosts",
+        "serve_traceback: not sending the traceback for the host %r, which could be another site's name for "
+        "this machine; add it to the setting allowed_hosts",
         host[:100],
     )
     return False
 
 
 def wants_page(request: Any) -> bool:
-    """Whether a client names HTML among what it accepts, and plain text or JSON not before it.
+    """Whether the Accept field lists HTML, and neither plain text nor JSON takes precedence over it.
 
-    Browsers do so when they open an address, but not for what a script of the page fetches (RFC 9110
-    section 12.5.1).
+    This is the case if a browser opens an address, but not if a script calls fetch() (RFC 9110 section
+    12.5.1).
     """
     headers = request.headers
     if headers.get("X-Requested-With", "").lower() == "xmlhttprequest":
@@ -102,7 +105,7 @@ def wants_page(request: Any) -> bool:
         if media_type in ("text/html", "application/xhtml+xml"):
             page = max(page, weight)
         elif _TEXTS.fullmatch(media_type) and not (page and weight <= page):
-            # Of two that are equal the first one counts.
+            # With equal weights, the first one takes precedence.
             text = max(text, weight)
     return page > text
 
@@ -128,13 +131,13 @@ def _made_page(
         html = _page.render(page, nonce, details=details)
         if len(html) <= LIMIT:
             return html
-    raise ValueError(f"it would have {len(html):,} characters")
+    raise ValueError(f"the debug page has {len(html):,} characters, more than the maximum of {LIMIT:,}")
 
 
 def _send_page(handler: RequestHandler, page: str, nonce: str) -> None:
     handler.set_header("Content-Type", "text/html; charset=UTF-8")
     handler.set_header("Content-Security-Policy", _page.policy(nonce))
-    handler.clear_header("Content-Security-Policy-Report-Only")  # it is about the program's own pages
+    handler.clear_header("Content-Security-Policy-Report-Only")  # set by the program for its own pages
     handler.set_header("X-Content-Type-Options", "nosniff")
     handler.set_header("Referrer-Policy", "no-referrer")
     handler.set_header("Cache-Control", "no-store")
@@ -143,12 +146,12 @@ def _send_page(handler: RequestHandler, page: str, nonce: str) -> None:
 
 
 def _encoded(text: str) -> bytes:
-    """Its UTF-8. Half a surrogate pair, as in a file's name that is no UTF-8, has none and is escaped."""
+    """Encode a text in UTF-8. Lone surrogates, as in file names that are not UTF-8, are escaped."""
     return text.encode("utf-8", "backslashreplace")
 
 
 def _plain(exc_info: tuple[Any, Any, Any], hidden: Redactor, limit: int) -> str:
-    """The traceback as the interpreter prints it, masked, and cut in its middle where it is long."""
+    """Return the traceback as the interpreter prints it, masked; if it is too long, the middle is omitted."""
     try:
         text = "".join(traceback.format_exception(*exc_info))
     except KeyboardInterrupt:

@@ -1,5 +1,5 @@
-"""What looks like a secret in a text by what stands beside it: a literal that a secret name is given, a
-password in the address of a database.
+"""Masking of secrets that are recognized by their context: a literal assigned to a name that suggests a
+secret, or the password in the URL of a database.
 """
 
 from __future__ import annotations
@@ -8,20 +8,21 @@ import re
 
 from tornado.web._debug._secret_names import is_secret_name
 
-#: Shown instead of a secret, whatever its length.
+#: Shown instead of a secret. Its length does not depend on the secret's.
 MASK = "\u2022" * 6
 
-# The password in the address of a database: up to the last "@", as passwords have "@" and "/" in them, too. A
+# The password in the URL of a database. It ends at the last "@", because passwords can contain "@" and "/". A
 # number and a slash after the colon are a port.
 _IN_ADDRESSES = re.compile(r"(://[^\s/:@'\"]{0,200}:)(?!\d{1,5}[/?#])[^\s'\"<>]{1,200}@")
-# In a connection string of libpq or ODBC, at the end of it or followed by another word. (A keyword argument
-# in a source is followed by a comma or a parenthesis.)
+# The password in a connection string of libpq or ODBC, at its end or before another parameter. (A keyword
+# argument in source code is followed by a comma or a parenthesis.)
 _IN_CONNECTION_STRINGS = re.compile(
     r"\b(password|passwd|pwd)=('(?:[^'\\\n]|\\.)+'|[^\s&'\",;()\[\]]+)(?=\s+\w{1,60}\s?=|[ \t]*$|['\";&])",
     re.IGNORECASE | re.MULTILINE,
 )
 
-# One in three quotes may go on where the text ends.
+# String and bytes literals. A triple-quoted literal may be unterminated, because only part of the source is
+# searched.
 _literals = re.compile(
     r"[a-zA-Z]{0,2}(?:'''(?:(?!''').)+(?:'''|$)"
     r'|"""(?:(?!""").)+(?:"""|$)'
@@ -29,23 +30,23 @@ _literals = re.compile(
     r'|"(?:[^"\\\n]|\\.)+")',
     re.DOTALL,
 )
-# A name, with a subscript or in quotes it may be, and what puts it before a value: "=", ":", "==", "!=" or an
+# A name, optionally with a subscript or in quotes, up to its value: followed by "=", ":", "==", "!=" or an
 # annotation.
 _ASSIGNED = re.compile(
     r"\b(\w{1,100})(?:\[['\"]?([^\]\n'\"]{1,80})['\"]?\])?['\"]?\]?\s{0,20}"
     r"(?:[=!]=|=|:(?:[ \t]{0,20}[\w.\[\]|, ]{1,60}?\s{0,20}=)?)\s{0,20}",
 )
-# A name as the first of a pair, or of a call's arguments: ("token", "…").
+# A name as the first item of a pair or the first argument of a call: ("token", "…").
 _PAIRED = re.compile(r"\(\s{0,20}['\"]([\w.-]{1,100})['\"],\s{0,20}")
 _CALL = re.compile(r"[\w.]{1,200}[(\[]")
 _LONGEST_CALL = 200
 
 
 def mask_literals(text: str) -> str:
-    """A text, source or repr, without the literals that secret names are given.
+    """Mask the literals that are assigned to secret names in source code or a repr.
 
-    What follows a name is looked at: a literal, or a call whose last literal on the line is masked, as it
-    may be the value that holds where nothing else does.
+    If the name is followed by a call instead of a literal, the last literal on that line is masked, because
+    it can be a default value: ``token = os.environ.get("TOKEN", "…")``.
     """
     for before in (_ASSIGNED, _PAIRED):
         text = _mask_after(before, text)
@@ -68,7 +69,7 @@ def _mask_after(before: re.Pattern[str], text: str) -> str:
 
 
 def _value_at(text: str, start: int) -> tuple[int, int] | None:
-    """Where the literal is that is the value at a place of a text."""
+    """Return the start and end of the literal to mask in the value at `start`, or None."""
     direct = _literals.match(text, start)
     if direct is not None:
         return direct.span()
@@ -83,7 +84,7 @@ def _value_at(text: str, start: int) -> tuple[int, int] | None:
 
 
 def _masked(literal: str) -> str:
-    """A literal with its prefix and quotes, and as many lines as it had."""
+    """Return the masked literal with its prefix, quotes and number of lines preserved."""
     body = literal.lstrip("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
     prefix = literal[: len(literal) - len(body)]
     mark = body[:3] if body.startswith(("'''", '"""')) else body[:1]
@@ -92,7 +93,7 @@ def _masked(literal: str) -> str:
 
 
 def mask_addresses(text: str) -> str:
-    """A text without the passwords in addresses and connection strings."""
+    """Mask the passwords in URLs and connection strings."""
     if "://" in text:
         text = _IN_ADDRESSES.sub(rf"\1{MASK}@", text)
     if "=" in text:

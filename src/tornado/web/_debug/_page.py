@@ -1,7 +1,7 @@
-"""A debug page as HTML, from what `_traceback` and `_request_tables` have gathered.
+"""Rendering of the debug page as HTML, from the data that `_traceback` and `_request_tables` collect.
 
-Everything that comes from the program or the request goes through `_escape` on its way in. The page loads
-nothing and runs one script of ours, which its Content-Security-Policy knows by a nonce.
+All text from the program or the request is escaped by `_escape`. The page loads no resources and runs one
+script, which its Content-Security-Policy permits by a nonce.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from tornado.web._debug._style import ICON, SCRIPT, STYLE
 from tornado.web._debug._traceback import Frame, OmittedFrames, RaisedException, Variable
 
 _RELATIONS = {
-    "cause": "It was raised from this one, its cause:",
-    "context": "It was raised while this one was being handled:",
+    "cause": "The exception above was directly caused by this one:",
+    "context": "The exception above was raised while this one was being handled:",
 }
 _PYTHON = re.compile(
     r"(?P<c>\#.*)"
@@ -36,12 +36,14 @@ _BUILTINS = frozenset(name for name in dir(builtins) if not name.startswith("_")
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What is on a page.
+    """The data of a debug page.
 
-    :param status: the response's code and phrase.
-    :param title: the exception, or for an `HTTPError` the status.
+    :param status: the status code and reason phrase of the response.
+    :param title: the exception, or the status for an `HTTPError`.
+    :param method: the request method.
+    :param raised: the exception and its frames.
+    :param around: the tables about the request, its handler and the application.
     :param plain: the traceback as text.
-    :param method: of the request.
     """
 
     status: str
@@ -54,7 +56,7 @@ class Page:
 
 
 def policy(nonce: str) -> str:
-    """The page's Content-Security-Policy (CSP level 3): nothing but its own style and script."""
+    """Return the page's Content-Security-Policy (CSP level 3), which permits only its style and script."""
     return (
         f"default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; img-src data:; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
@@ -62,10 +64,11 @@ def policy(nonce: str) -> str:
 
 
 def render(page: Page, nonce: str, *, details: bool = True) -> str:
-    """The page.
+    """Return the page as HTML.
 
-    :param nonce: of its style and script.
-    :param details: whether variables and the source of folded frames are on it; without them it is small.
+    :param nonce: the nonce of the style and the script.
+    :param details: whether to include variables and the source of folded frames; without them the page is
+        small.
     """
     return "".join(_Renderer(page, nonce, details).document())
 
@@ -103,7 +106,7 @@ class _Renderer:
         )
         yield (
             "<footer>This page is shown because the application\u2019s setting <code>serve_traceback</code> "
-            "is on (<code>debug=True</code> turns it on). Switch it off where others can reach the server. "
+            "is on (<code>debug=True</code> turns it on). Turn it off if others can reach the server. "
             "Values that look like secrets are masked.</footer></main>"
         )
         yield f'<script nonce="{self.nonce}">{SCRIPT}</script></body></html>\n'
@@ -139,7 +142,7 @@ class _Renderer:
         )
 
     def earlier_in_short(self) -> Iterator[str]:
-        """Which exceptions led to this one, the nearest first; and the members of a group."""
+        """Yield the list of the members of a group and of the chained exceptions, the nearest one first."""
         earlier, members = self.page.raised.earlier, self.page.raised.members
         number = 1
         if earlier is not None or members:
@@ -182,7 +185,7 @@ class _Renderer:
         if not raised.members:
             return
         count = len(raised.members) + raised.more_members
-        yield f'<p class="relation">The group holds {count} exception{"" if count == 1 else "s"}:</p>'
+        yield f'<p class="relation">The group contains {count} exception{"" if count == 1 else "s"}:</p>'
         for position, member in enumerate(raised.members, 1):
             name = f' id="member{position}"' if raised is self.page.raised else ""
             yield f'<div class="members"{name}>'
@@ -198,7 +201,7 @@ class _Renderer:
 
     def frames(self, frames: list[Frame | OmittedFrames]) -> Iterator[str]:
         folded: list[Frame] = []
-        places: set[tuple[str, int]] = set()  # of a recursion the first frame is open, and the last
+        places: set[tuple[str, int]] = set()  # of a recursion, only the first and the last frame are open
         for frame in frames:
             if isinstance(frame, Frame) and frame.kind in ("framework", "library"):
                 folded.append(frame)
@@ -250,9 +253,9 @@ class _Renderer:
     # -- the rest --
 
     def routes(self, routes: list[Route]) -> Iterator[str]:
-        yield '<section id="routes"><h2>Routes that were tried, in this order</h2><div class="card">'
+        yield '<section id="routes"><h2>Routes tried, in this order</h2><div class="card">'
         if not routes:
-            yield "<p>There are none.</p>"
+            yield "<p>The application has no routes.</p>"
         else:
             yield "<table><thead><tr><th>Pattern</th><th>Handler</th></tr></thead><tbody>"
             for route in routes:
@@ -275,9 +278,10 @@ class _Renderer:
 
 
 def _last_of_program(raised: RaisedException) -> Frame | None:
-    """The frame that most likely is at fault: the last one of the program or of a template.
+    """Return the frame most likely at fault: the last one of the program or of a template.
 
-    Where an exception has none, for it was raised in a library's task, its cause or its members may.
+    An exception raised in a task of a library may have no such frame. Its cause and its members are searched
+    next.
     """
     for frame in reversed(raised.frames):
         if isinstance(frame, Frame) and frame.kind in ("program", "template"):
@@ -346,7 +350,7 @@ def _source(lines: list[SourceLine], is_template: bool) -> str:
 
 
 def _line(line: SourceLine, is_template: bool) -> str:
-    """A line with its words coloured and the part that failed marked."""
+    """Return a line with syntax highlighting and with the failing part marked."""
     text = line.text
     if line.mark is None:
         return _coloured(text, is_template, 0, len(text))
@@ -359,7 +363,7 @@ def _line(line: SourceLine, is_template: bool) -> str:
 
 
 def _coloured(text: str, is_template: bool, start: int, end: int) -> str:
-    """A part of a line, coloured as the whole line is."""
+    """Return a part of a line with syntax highlighting. The whole line is tokenized."""
     parts: list[str] = []
     position = start
     for found in (_TEMPLATE if is_template else _PYTHON).finditer(text):

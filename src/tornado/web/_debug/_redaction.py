@@ -1,4 +1,4 @@
-"""What a debug page may not show: by name, and by value wherever it stands."""
+"""Masking of secrets in a debug page, by name, and by value anywhere in a text."""
 
 from __future__ import annotations
 
@@ -13,18 +13,19 @@ from tornado.web._debug._secret_values import SecretValues, forms_of
 if TYPE_CHECKING:
     from tornado.web._handler import RequestHandler
 
-# A shorter text is masked where it is a word, not as part of one.
+# A shorter value is masked only where it is a whole word, in characters.
 _LONG_ENOUGH = 8
-# Text is masked before it is cut, so that no half of a secret is left; this is where it is cut first.
+# Text is masked before it is truncated for display, because a truncated secret would not be found. This
+# limit, in characters, is applied before masking.
 _LONGEST_TEXT = 2**20
 
 
 class Redactor:
-    """The names and the values that are to be masked.
+    """The secret names and values to mask.
 
-    :param values: texts and bytes that may not appear.
-    :param pairs: arguments as they stand in an address, ``name=value``; too short, it may be, to be looked
-        for without their names.
+    :param values: the secrets, as text or bytes.
+    :param pairs: secret arguments in the form ``name=value`` used in URLs. Their values may be too short to
+        be searched for without the name.
     """
 
     def __init__(self, values: Iterable[str | bytes] = (), pairs: Iterable[str] = ()) -> None:
@@ -38,27 +39,27 @@ class Redactor:
 
     @classmethod
     def of(cls, handler: RequestHandler) -> Redactor:
-        """Those of a handler's application and request."""
+        """Return a redactor for the secrets of a handler's application and request."""
         sent = SecretValues.of(handler)
         return cls(sent.values, sent.pairs)
 
     def hide(self, name: object, value: object, *, variable: bool = False) -> bool:
-        """Whether the value of a name is masked.
+        """Whether to mask the value of a name.
 
-        What can be no secret is shown: None, a truth value, nothing at all, a function or a class.
+        Values that cannot be secrets are not masked: None, booleans, empty strings, functions and classes.
 
-        :param variable: the name is a variable of the program, not a key of something.
+        :param variable: whether the name is a variable of the program, not a key or the name of a field.
         """
         if not is_secret_name(name, variable=variable):
             return False
         kind = type(value)
         if kind is str or kind is bytes:
             return bool(value)
-        # The type's word counts, not the value's, which is code of the program.
+        # The type is examined without calling code of the program, such as __class__ or __bool__.
         return not (value is None or kind is bool or issubclass(kind, type) or callable(value))
 
     def mask(self, text: str) -> str:
-        """The text with all secret values masked. What is over a mebibyte is cut off."""
+        """Mask all secret values in a text. Only the first 2**20 characters are kept."""
         text = text[:_LONGEST_TEXT]
         if self._pairs is not None:
             text = self._pairs.sub(lambda found: f"{found[0].partition('=')[0]}={MASK}", text)
@@ -70,17 +71,17 @@ class Redactor:
         return mask_addresses(text)
 
     def mask_source(self, text: str) -> str:
-        """A text with source in it, or a repr, also without the literals that secret names are given."""
+        """Mask secret values, and literals assigned to secret names, in source code or a repr."""
         return mask_literals(self.mask(text))
 
     def mask_lines(self, lines: list[str]) -> list[str]:
-        """The same for the lines of a source, where a literal may have several."""
+        """Do the same for a list of source lines, in which a literal may span several lines."""
         masked = self.mask_source("\n".join(lines)).split("\n")
         return masked if len(masked) == len(lines) else [self.mask_source(line) for line in lines]
 
 
 def _any_of(texts: list[str]) -> re.Pattern[str] | None:
-    """What finds these texts where they are words, and not parts of others."""
+    """Return a pattern that matches these texts as whole words."""
     return re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, texts))})(?!\w)") if texts else None
 
 

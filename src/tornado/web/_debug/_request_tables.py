@@ -1,4 +1,4 @@
-"""The request, its handler, the routes and the settings as tables of a debug page."""
+"""The tables of a debug page about the request, its handler, the routes and the settings."""
 
 from __future__ import annotations
 
@@ -31,7 +31,10 @@ Row = tuple[str, str]
 
 @dataclass(slots=True)
 class Table:
-    """Names and values under a title."""
+    """Rows of names and values under a title.
+
+    :ivar more: the number of rows that were left out.
+    """
 
     title: str
     rows: list[Row] = field(default_factory=list)
@@ -40,7 +43,10 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A route as it was written, with what stands before it on the way (a host, another router)."""
+    """A route as it was written, preceded by the patterns of the routers that contain it.
+
+    :ivar tried: whether the routers that contain it matched the request, so that the route was tried.
+    """
 
     pattern: str
     target: str
@@ -50,14 +56,14 @@ class Route:
 
 @dataclass(slots=True)
 class RequestTables:
-    """What a page shows beside the exception."""
+    """The content of a page other than the exception."""
 
     address: str
     request: list[Table]
     handler: Table
     settings: Table
     versions: Table
-    #: Those that were tried in vain; None where one has matched.
+    #: All routes if none of them matched, otherwise None.
     routes: list[Route] | None
     hints: list[str]
 
@@ -69,9 +75,9 @@ class _Builder:
         self.values = values
 
     def table(self, title: str, pairs: Callable[[], Iterable[tuple[Any, Any]]], plain: bool = False) -> Table:
-        """A table of what `pairs` gives; what fails on the way is told in it.
+        """Return a table of the pairs returned by a function. An exception is shown as the last row.
 
-        :param plain: the values are texts, not to be shown with quotes.
+        :param plain: whether values that are texts are shown without quotes.
         """
         table = Table(title)
         try:
@@ -97,7 +103,7 @@ class _Builder:
     # -- the request --
 
     def address(self) -> str:
-        """The request's target with the values of secret arguments masked."""
+        """Return the request target with the values of secret arguments masked."""
         return self.text(self.request.uri or "")[:_LONGEST_ADDRESS]
 
     def request_tables(self) -> list[Table]:
@@ -124,7 +130,7 @@ class _Builder:
     def files(self) -> Iterator[Row]:
         for name, files in self.request.files.items():
             for file in files:
-                size = getattr(file, "size", None)  # of an upload that is on disk, and stays there
+                size = getattr(file, "size", None)  # an upload on disk is not read into memory
                 length = len(file.body) if size is None else size
                 yield name, f"{file.filename!r}, {file.content_type}, {length:,} bytes"
 
@@ -156,7 +162,7 @@ class _Builder:
     # -- routes --
 
     def routes(self) -> Iterator[tuple[Route, Any]]:
-        """Every route of the application that has a target, and its rule, in the order they are tried."""
+        """Yield each route of the application that has a target, with its rule, in the order of matching."""
         yield from self.rules_of(self.handler.application.default_router, [], True, 0)
 
     def rules_of(
@@ -175,7 +181,7 @@ class _Builder:
             yield Route(pattern, self.text(name)[:200], str(rule.name or ""), tried), rule
 
     def tried_routes(self) -> list[Route] | None:
-        """All routes, if none of them is the handler's."""
+        """Return all routes if none of them matches the request, otherwise None."""
         found: list[Route] = []
         for route, rule in self.routes():
             if len(found) >= _MOST_ROUTES:
@@ -207,12 +213,12 @@ class _Builder:
         if error.status_code == 404 and routes is not None:
             return ["No route of the application matches.", *self.route_hints(routes)]
         if error.status_code == 405:
-            methods = ", ".join(self.handler._allowed_methods()) or "no method at all"
+            methods = ", ".join(self.handler._allowed_methods()) or "none"
             method = self.request.method
-            return [f"{type(self.handler).__name__} has no {method.lower()}(): it answers {methods}."]
+            return [f"{type(self.handler).__name__} has no {method.lower()}(); allowed methods: {methods}."]
         if error.status_code == 403 and "_xsrf" in str(error):
             return [
-                "A form that posts needs {% module xsrf_form_html() %} in it; see the setting xsrf_cookies."
+                "A form with method POST needs {% module xsrf_form_html() %}; see the setting xsrf_cookies."
             ]
         return []
 
@@ -222,21 +228,21 @@ class _Builder:
         other = path.rstrip("/") if path.endswith("/") else path + "/"
         if other in plain:
             return [
-                f"There is a route for {other!r}, {'without' if path.endswith('/') else 'with'} the slash."
+                f"The route {other!r} exists, {'without' if path.endswith('/') else 'with'} a final slash."
             ]
         close = difflib.get_close_matches(path, plain, n=3)
         return [f"Did you mean {' or '.join(close)}?"] if close else []
 
 
 def _unloaded() -> list[str]:
-    """What the reloader, if there is one, holds back as it is not valid Python."""
+    """Return the syntax errors for which autoreload, if it is active, has not restarted the process."""
     reloader: Any = sys.modules.get("tornado.autoreload")
     problems = () if reloader is None else reloader.problems()
-    return [f"What was saved last is not running, it is not valid Python:\n{text}" for text in problems]
+    return [f"The last saved version is not running because of a syntax error:\n{text}" for text in problems]
 
 
 def gather(handler: RequestHandler, error: BaseException, values: ValueFormatter) -> RequestTables:
-    """Everything about a request that was answered with an error."""
+    """Collect the tables for a request that failed with an exception."""
     builder = _Builder(handler, values)
     routes: list[Route] | None = None
     hints: list[str] = []
@@ -245,7 +251,7 @@ def gather(handler: RequestHandler, error: BaseException, values: ValueFormatter
             routes = builder.tried_routes()
         hints = builder.hints(error, routes)
     except Exception as failure:
-        hints = [f"The routes cannot be listed: {type(failure).__name__}"]
+        hints = [f"Cannot list the routes: {type(failure).__name__}"]
     return RequestTables(
         address=builder.address(),
         request=builder.request_tables(),
@@ -266,7 +272,7 @@ def _arguments(arguments: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _pattern_of(matcher: Any) -> str:
-    """What a matcher looks for; nothing for one that matches all."""
+    """Return a description of what a matcher matches; empty if it matches every request."""
     regex = getattr(matcher, "regex", None)
     if regex is not None:
         return str(regex.pattern).removesuffix("$") or "$"

@@ -1,27 +1,28 @@
-"""Names that sound like a secret's."""
+"""Recognition of names that suggest a secret."""
 
 from __future__ import annotations
 
 import re
 
-# Anywhere in a name, and as a word of it ("api_key", "apiKey", but not "monkey").
+# Matched anywhere in a name.
 _IN_NAMES = re.compile(
     "passw(?:or)?d|passphrase|secret|token|cookie|authori[sz]ation|session|credential|[xc]srf|signature|private",
     re.IGNORECASE,
 )
+# Matched as a whole word of a name ("api_key", "apiKey", but not "monkey").
 _WORDS = frozenset({"key", "keys", "apikey", "pwd", "pass", "auth", "jwt", "bearer", "otp", "pin", "sid"})
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
-# What is said about a secret, and how it is kept.
+# Names of information about a secret, which is not secret.
 _ABOUT = re.compile(r"xsrf_cookie_.*|.*[_-](?:url|name|backend|algorithm|path)", re.IGNORECASE)
-# The loop variables of everyday: hidden as the name of a setting or a field, not as that of a variable.
+# Common names of loop variables: secret as the name of a setting or field, but not of a variable.
 _EVERYDAY = frozenset({"key", "keys"})
 _LONGEST = 200
 
 
 def is_secret_name(name: object, *, variable: bool = False) -> bool:
-    """Whether a name sounds like a secret's.
+    """Whether a name suggests that its value is a secret.
 
-    :param variable: it is a variable of the program, not a key of something.
+    :param variable: whether the name is a variable of the program, not a key or the name of a field.
     """
     if isinstance(name, bytes):
         name = name.decode("latin-1")

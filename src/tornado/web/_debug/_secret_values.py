@@ -1,4 +1,4 @@
-"""Secrets by their values: what an application's settings hold and a client has sent under secret names."""
+"""Collection of secret values: those of an application's settings and of a request that have secret names."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from tornado.web._debug._secret_names import is_secret_name
 if TYPE_CHECKING:
     from tornado.web._handler import RequestHandler
 
-# A shorter text is found in too many innocent ones.
+# The minimum length, in characters. A shorter value would be found in too many unrelated texts.
 _SHORTEST = 4
-# Of what need not be a secret: the values of cookies.
+# The same for values that are not necessarily secret, such as cookies.
 _SHORTEST_OTHERS = 8
 _INNOCENT = frozenset({"true", "false", "null", "none", "undefined"})
 _MOST_VALUES = 200
@@ -26,11 +26,11 @@ _DEPTH = 4
 
 
 class SecretValues:
-    """Collects secret texts, as many as are reasonable.
+    """A bounded collection of secret values.
 
-    :ivar values: what may not appear, as text or bytes.
-    :ivar pairs: arguments as they were sent, ``name=value``; too short, it may be, to be looked for without
-        their names.
+    :ivar values: the secrets, as text or bytes.
+    :ivar pairs: secret arguments as sent, ``name=value``. Their values may be too short to be searched for
+        without the name.
     """
 
     def __init__(self) -> None:
@@ -39,10 +39,10 @@ class SecretValues:
 
     @classmethod
     def of(cls, handler: RequestHandler) -> SecretValues:
-        """Those of a handler's application and request."""
+        """Collect the secrets of a handler's application and request."""
         found = cls()
         for part in _PARTS:
-            # What cannot be read cannot be collected: a malformed body, a request that a test has made up.
+            # A body may be malformed, and the request object of a test may lack attributes.
             try:
                 part(handler, found)
             except Exception:
@@ -50,7 +50,7 @@ class SecretValues:
         return found
 
     def add(self, value: object, shortest: int = _SHORTEST) -> None:
-        """Add a value, if it is one that can be looked for."""
+        """Add a value if it is a text or bytes of a suitable length."""
         if isinstance(value, bytes):
             try:
                 value = value.decode()
@@ -62,7 +62,10 @@ class SecretValues:
             self.values[value] = None
 
     def walk(self, value: object, secret: bool = False, depth: int = 0) -> None:
-        """Add what is in a setting, or in JSON: all of it, or what has a secret name."""
+        """Add the secrets in a setting or in JSON.
+
+        :param secret: whether the value itself has a secret name, so that all its items are secret.
+        """
         if isinstance(value, Mapping):
             if depth < _DEPTH:
                 for name, item in list(value.items())[:_MOST_VALUES]:
@@ -75,7 +78,7 @@ class SecretValues:
             self.add(value)
 
     def add_pairs(self, text: str) -> None:
-        """Add the secret ones of URL-encoded arguments."""
+        """Add the URL-encoded arguments that have secret names."""
         for pair in text.split("&", _MOST_VALUES)[:_MOST_VALUES]:
             name, _, value = pair.partition("=")
             if value and is_secret_name(unquote_plus(name)):
@@ -84,7 +87,7 @@ class SecretValues:
 
 
 def forms_of(value: str | bytes) -> list[str]:
-    """A secret as it may stand in a source, a repr, an address, JSON or HTML."""
+    """Return the encodings of a secret in source code, a repr, a URL, JSON and HTML."""
     if isinstance(value, bytes):
         encoded = value
         forms: list[str] = []

@@ -1,4 +1,4 @@
-"""Source lines around a place, with the part marked that the error is about."""
+"""Excerpts of source code, with the failing part marked."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ from types import CodeType
 
 from tornado.web._debug._redaction import Redactor
 
+# The number of lines shown before and after the failing one.
 _AROUND = 5
-# Of a statement that spans lines.
+# The maximum number of lines of a multi-line statement.
 _MOST_STATEMENT_LINES = 10
 _LONGEST_LINE = 400
 
 
 @dataclass(frozen=True, slots=True)
 class SourceLine:
-    """A line of source.
+    """A line of source code.
 
-    `hit` says that it is the line, or one of those, where the error happened; `mark` is the part of it, as
-    columns, or None.
+    :ivar hit: whether the line belongs to the failing statement.
+    :ivar mark: the first and last column of the failing part, or None.
     """
 
     number: int
@@ -30,7 +31,7 @@ class SourceLine:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A part of a source: lines from 1, columns from 0; without columns the lines as a whole."""
+    """A range of source code: lines counted from 1, columns from 0. Without columns it covers whole lines."""
 
     first: int
     last: int
@@ -38,14 +39,15 @@ class Span:
     end: int | None = None
 
     def is_block(self, lines: list[str]) -> bool:
-        """Whether it is a compound statement with its body: then its first line says where."""
+        """Whether the span is a compound statement and its body, so that only its first line is relevant."""
         return self.last > self.first and lines[self.first - 1].rstrip().endswith(":")
 
 
 def lines_around(lines: list[str], span: Span, secrets: Redactor, function_line: int = 0) -> list[SourceLine]:
-    """The lines around a place, without the indentation that all of them share.
+    """Return the lines around a span, without their common indentation.
 
-    :param function_line: where the function begins that the place is in; what is outside of it is left out.
+    :param function_line: the first line of the function that contains the span. Lines outside the function
+        are left out.
     """
     if not 0 < span.first <= len(lines):
         return []
@@ -55,7 +57,6 @@ def lines_around(lines: list[str], span: Span, secrets: Redactor, function_line:
     numbers = range(max(1, span.first - _AROUND), min(len(lines), last + _AROUND) + 1)
     if 0 < function_line <= span.first:
         numbers = _within(lines, numbers, function_line, last)
-    # Blank lines at the edges say nothing.
     while len(numbers) > 1 and numbers[0] < span.first and not lines[numbers[0] - 1].strip():
         numbers = numbers[1:]
     while len(numbers) > 1 and numbers[-1] > last and not lines[numbers[-1] - 1].strip():
@@ -69,7 +70,7 @@ def lines_around(lines: list[str], span: Span, secrets: Redactor, function_line:
 
 
 def _within(lines: list[str], numbers: range, function_line: int, last: int) -> range:
-    """Those of the lines that belong to the function."""
+    """Restrict a range of lines to those of the function."""
     margin = _margin(lines[function_line - 1])
     end = next(
         (
@@ -91,7 +92,7 @@ def _line(
 ) -> SourceLine:
     shown = text[shared : shared + _LONGEST_LINE]
     if masked != text:
-        # The columns are others now; what was masked may begin in the margin.
+        # Masking changes the columns, and the mask may begin within the indentation.
         masked = masked[shared:] if not masked[:shared].strip() else masked
         return SourceLine(number, masked[:_LONGEST_LINE], hit)
     if mark is not None:
@@ -101,7 +102,7 @@ def _line(
 
 
 def _mark(number: int, text: str, span: Span) -> tuple[int, int] | None:
-    """The columns of a line that belong to the span; None where that is all of the line, or none of it."""
+    """Return the columns of a line that belong to the span, or None if all or none of them do."""
     if span.start is None or span.end is None or not span.first <= number <= span.last:
         return None
     margin = _margin(text)
@@ -113,10 +114,10 @@ def _mark(number: int, text: str, span: Span) -> tuple[int, int] | None:
 
 
 def python_span(code: CodeType, instruction: int, line: int, lines: list[str]) -> Span:
-    """The part of the source that an instruction was compiled from (PEP 657).
+    """Return the span of the source that an instruction was compiled from (PEP 657).
 
-    :param instruction: its offset, as a traceback gives it.
-    :param lines: of the file, to turn columns in bytes into columns in characters.
+    :param instruction: the offset of the instruction in bytes, as in ``tb_lasti``.
+    :param lines: the lines of the file, to convert columns from bytes to characters.
     """
     positions = next(itertools.islice(code.co_positions(), max(0, instruction) // 2, None), None)
     if positions is None:

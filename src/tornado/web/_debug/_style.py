@@ -1,8 +1,8 @@
-"""Style and script of a debug page: the page comes alone, with nothing to load."""
+"""The style sheet, script and icon of a debug page. All are inline, so the page loads no other resource."""
 
 from __future__ import annotations
 
-#: For the `style` element.
+#: The content of the `style` element.
 STYLE = """
 :root {
   color-scheme: light dark;
@@ -130,7 +130,8 @@ footer { color: var(--soft); font-size: .88rem; border-top: 1px solid var(--line
 @media print { .source { overflow: visible; } nav { display: none; } }
 """
 
-#: For the `script` element: it copies the plain traceback. Without it the page lacks the button only.
+#: The content of the `script` element: it copies the plain traceback. Without JavaScript, the button is
+#: hidden.
 SCRIPT = """
 const button = document.getElementById("copy");
 const plain = document.getElementById("plain");
@@ -139,7 +140,7 @@ async function copy() {
   try {
     await navigator.clipboard.writeText(plain.textContent);
   } catch {
-    // Not an address that the browser trusts with its clipboard: select, and try the old way.
+    // navigator.clipboard exists in secure contexts only; elsewhere select the text and use execCommand.
     plain.closest("details").open = true;
     getSelection().selectAllChildren(plain);
     if (!document.execCommand("copy")) return "Press Ctrl+C";
@@ -153,7 +154,7 @@ button.addEventListener("click", async () => {
 });
 """
 
-#: A disc in the page's red, so that the browser asks for no icon.
+#: A red disc, inline so that the browser does not request /favicon.ico.
 ICON = (
     "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E"
     "%3Ccircle cx='8' cy='8' r='7' fill='%23bf1d2d'/%3E%3C/svg%3E"

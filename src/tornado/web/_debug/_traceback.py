@@ -1,7 +1,7 @@
-"""An exception as plain values: what it says, where it came through, what led to it.
+"""Conversion of an exception to plain values: its message, its frames and the exceptions chained to it.
 
-Nothing here keeps a frame or a value of the program. A frame of a template's generated code becomes the
-template's lines, with those of the templates that include it before.
+The result refers to no frame and no value of the program. A frame in the generated code of a template is
+replaced by the line of the template, preceded by the lines of the templates that include it.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ from tornado.template._template import GeneratedSource
 from tornado.web._debug._source import SourceLine, Span, lines_around, python_span
 from tornado.web._debug._value_repr import ValueFormatter
 
-# What is shown of a recursion: its first and last frames.
+# Of a deep recursion, only the first and last frames are shown.
 _FRAMES_AT_EACH_END = 20
-# Frames of one page with their source and variables; further ones are named only.
+# The maximum number of frames on a page with their source and variables; of the others, only the failing line
+# is shown.
 _MOST_DETAILED = 120
 _MOST_VARIABLES = 40
 _MOST_ERRORS = 30
@@ -41,7 +42,7 @@ _LIBRARIES = tuple(
     }
 )
 _PACKAGE_DIRECTORIES = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
-# Given to every template by its handler: of no interest beside what the program passes.
+# Names that every handler adds to the namespace of a template. Only those that the program passes are shown.
 _HANDLERS_NAMES = frozenset(
     "handler request current_user locale _ pgettext static_url xsrf_form_html reverse_url modules".split()
 )
@@ -49,7 +50,7 @@ _HANDLERS_NAMES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """A name and its value as it is shown."""
+    """The name and the formatted value of a variable."""
 
     name: str
     value: str
@@ -57,9 +58,11 @@ class Variable:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A step on the way of an exception.
+    """A frame of a traceback.
 
     :param kind: ``"program"``, ``"template"``, ``"library"`` or ``"framework"``.
+    :param file: the path, shortened for display.
+    :param path: the full path.
     """
 
     kind: str
@@ -74,7 +77,7 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class OmittedFrames:
-    """So many frames that are not shown."""
+    """A number of consecutive frames that are not shown."""
 
     count: int
 
@@ -83,7 +86,9 @@ class OmittedFrames:
 class RaisedException:
     """An exception.
 
-    :param relation: to the one before it: ``"cause"``, ``"context"``, ``"member"``; empty for the first.
+    :param relation: the relation to the exception that is shown before it: ``"cause"``, ``"context"`` or
+        ``"member"``; empty for the first one.
+    :param earlier: the cause or context of this exception, or None.
     """
 
     relation: str
@@ -98,7 +103,7 @@ class RaisedException:
 
 
 def gather(error: BaseException, values: ValueFormatter) -> RaisedException:
-    """An exception, those that led to it, and the members of a group."""
+    """Collect the data of an exception, of its causes and contexts, and of the members of a group."""
     return _Gatherer(values).raised(error, "")
 
 
@@ -128,7 +133,7 @@ class _Gatherer:
         return found
 
     def text(self, value: object, limit: int = _LONGEST_MESSAGE) -> str:
-        """A masked text of bounded length."""
+        """Return the masked text of a value, truncated to the limit."""
         text = self.secrets.mask_source(str(value))
         return text if len(text) <= limit else f"{text[:limit]}\u2026 ({len(text):,} characters)"
 
@@ -169,7 +174,7 @@ class _Gatherer:
         code = frame.f_code
         kind = _kind_of(code.co_filename)
         path = code.co_filename
-        # Where nobody looks unless the error is there, the line is enough.
+        # A frame of a library is rarely the cause of the error, so only the line is shown.
         if self.detailed >= _MOST_DETAILED or not (kind == "program" or is_last):
             lines = self.python_lines(step, short=True)
             return [Frame(kind, code.co_qualname, _shorter(path), path, step.tb_lineno, lines)]
@@ -183,7 +188,7 @@ class _Gatherer:
         linecache.checkcache(code.co_filename)
         everything = linecache.getlines(code.co_filename, names)
         span = python_span(code, step.tb_lasti, step.tb_lineno, everything)
-        # The first line of what has no name of its own, a lambda for instance, is most often its only one.
+        # A lambda or comprehension usually has only one line, so lines outside it are shown as well.
         function_line = 0 if code.co_name.startswith("<") else code.co_firstlineno
         lines = lines_around(everything, span, self.secrets, function_line)
         return [line for line in lines if line.hit] if short else lines
@@ -203,7 +208,7 @@ class _Gatherer:
         if place is None or not place[1]:
             return []
         found = [
-            self.template_frame(source, name, line, Span(line, line), "goes on in the next one")
+            self.template_frame(source, name, line, Span(line, line), "includes the next template")
             for name, line in source.includers(step.tb_lineno)
         ]
         name, line = place
@@ -223,8 +228,10 @@ class _Gatherer:
         return Frame("template", function, name, path, line, lines)
 
     def template_span(self, step: TracebackType, source: GeneratedSource, name: str, line: int) -> Span:
-        """What is marked in a template: the code that fails in the generated line, if the template's line has
-        it once.
+        """Return the span to mark in a template.
+
+        This is the failing expression of the generated code if it occurs exactly once in the line of the
+        template, otherwise the whole line.
         """
         generated = source.get_source().split("\n")
         part = python_span(step.tb_frame.f_code, step.tb_lasti, step.tb_lineno, generated)
@@ -237,7 +244,7 @@ class _Gatherer:
         return Span(line, line)
 
     def places(self, error: BaseException) -> list[Frame]:
-        """The places of an error that is not in a traceback: a source that does not compile."""
+        """Return frames for the position of a syntax error, which the traceback does not contain."""
         found = []
         for place in reversed(places_of(error)):
             span = Span(place.line, place.line)
@@ -263,7 +270,7 @@ def _span_of(error: SyntaxError, line: int) -> Span:
 
 
 def _is_shown(note: object, frames: list[Frame | OmittedFrames]) -> bool:
-    """Whether a note tells of a template's line that is among the frames."""
+    """Whether a note names a line of a template that is among the frames."""
     return isinstance(note, str) and any(
         isinstance(frame, Frame)
         and frame.kind == "template"
@@ -287,7 +294,7 @@ def _kind_of(path: str) -> str:
 
 
 def _shorter(path: str) -> str:
-    """A path without what is the same for all files of a place."""
+    """Return a path relative to the working directory or to the directory of installed packages."""
     absolute = os.path.abspath(path) if not path.startswith("<") else path
     if absolute.startswith(_TORNADO):
         return os.path.join("tornado", absolute[len(_TORNADO) :])
@@ -305,7 +312,7 @@ def _shorter(path: str) -> str:
 
 
 def _visible(frame: FrameType) -> list[tuple[str, Any]]:
-    """The variables of a frame that tell something: not the functions and imports of a module."""
+    """Return the variables of a frame. At module level, functions, classes and modules are left out."""
     at_module_level = frame.f_locals is frame.f_globals
     found = []
     for name, value in list(frame.f_locals.items()):
@@ -318,7 +325,7 @@ def _visible(frame: FrameType) -> list[tuple[str, Any]]:
 
 
 def _template_names(frame: FrameType) -> list[tuple[str, Any]]:
-    """The variables of a template, and what it uses of the names that it was given."""
+    """Return the local variables of a template and the names it uses from its namespace."""
     names = {name: value for name, value in frame.f_locals.items() if not name.startswith(("_tt_", "."))}
     for name in frame.f_code.co_names:
         if name in frame.f_globals and name not in TEMPLATE_NAMES and name not in _HANDLERS_NAMES:

@@ -1,10 +1,10 @@
-"""Values as a debug page shows them: never longer than asked for, and made in short time.
+"""Formatting of values for a debug page, in bounded length and time.
 
-The ``repr`` of a value is code of the program, which may fail, take for ever or return a gigabyte; that of a
-container takes as long as the container is. So texts and Python's own containers are written here as far as
-there is room, and everything else by its ``repr`` under a clock that interrupts it. The clock interrupts
-Python only: a ``repr`` that spends its time within one call of C (that of a type of an extension, or
-``time.sleep``) takes it.
+The ``repr`` of a value is code of the program. It can raise an exception, run forever or return a gigabyte,
+and that of a container takes time proportional to its size. Therefore texts and Python's built-in containers
+are formatted here up to the maximum length, and ``repr`` is called for all other values with a time limit.
+The limit is enforced between lines of Python code only: a single call into C, such as the ``repr`` of an
+extension type or ``time.sleep``, is not interrupted.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from tornado.httputil import HTTPHeaders
 from tornado.web._debug._literal_masking import MASK
 from tornado.web._debug._redaction import Redactor
 
-# Seconds for one repr, and for all of a page.
+# Time limits in seconds, for one repr and for all of a page.
 _SECONDS_EACH = 0.1
 _SECONDS = 1.0
 _DEPTH = 4
 _MOST_ITEMS = 50
 _MOST_BITS = 4096
-# A container of a class of its own with more items than this is not asked for its repr.
+# The repr of an instance of a container subclass is not called if it has more items than this.
 _SMALL = 100
-# Nor is a text of a class of its own that is longer.
+# The same for an instance of a subclass of str, bytes or bytearray, in characters or bytes.
 _LONGEST_TEXT = 2**16
 
 _Result = TypeVar("_Result")
@@ -54,21 +54,21 @@ _VIEWS = (type(_EMPTY.keys()), type(_EMPTY.values()), type(_EMPTY.items()))
 _WRAPPERS: dict[Any, Any] = {
     each.__repr__: each for each in (collections.UserDict, collections.UserList, collections.UserString)
 }
-# The first of a pair that may be a name.
+# The first item of a pair is taken as the name of the second if it matches this.
 _NAME = re.compile(r"\w[\w.-]{0,99}")
 _PLAIN = (type(None), bool, float, complex, type(Ellipsis))
 
 
 class _FullError(Exception):
-    """There is no more room."""
+    """The maximum length is reached."""
 
 
 class _SlowError(BaseException):
-    """A repr has taken too long. A program's ``except Exception`` does not hold it."""
+    """A repr has exceeded its time limit. A BaseException, so ``except Exception`` does not catch it."""
 
 
 class _SizeBudget:
-    """Collects text up to a number of characters."""
+    """A list of texts with a maximum total length in characters."""
 
     def __init__(self, limit: int) -> None:
         self.parts: list[str] = []
@@ -83,10 +83,10 @@ class _SizeBudget:
 
 
 class ValueFormatter:
-    """Shows values.
+    """A formatter of values.
 
-    :param secrets: what to mask in them.
-    :param seconds: for all the values together that have a ``repr`` of their own.
+    :param secrets: masks the secrets in the values.
+    :param seconds: the total time limit, in seconds, for calls of the program's ``__repr__`` methods.
     """
 
     def __init__(self, secrets: Redactor, seconds: float = _SECONDS) -> None:
@@ -94,7 +94,7 @@ class ValueFormatter:
         self._seconds = seconds
 
     def show(self, value: object, limit: int = 1000) -> str:
-        """A value in at most about `limit` characters."""
+        """Format a value in at most about `limit` characters."""
         room = _SizeBudget(limit)
         try:
             self._write(room, value, 0)
@@ -102,12 +102,12 @@ class ValueFormatter:
             room.parts.append(_size(value))
         except KeyboardInterrupt:
             raise
-        except BaseException as error:  # code of the program may raise anything
+        except BaseException as error:  # code of the program can raise any exception
             room.parts.append(f"<{_name_of(type(value))}, not shown: {_name_of(type(error))}>")
         return self.secrets.mask("".join(room.parts))
 
     def show_named(self, name: object, value: object, limit: int = 1000, *, variable: bool = False) -> str:
-        """As `show`, where a secret name masks the value; see `Redactor.hide`."""
+        """Format a value as `show` does, or mask it if its name is secret; see `Redactor.hide`."""
         if self._hides(name, value, variable):
             return f"{MASK} ({_name_of(type(value))})"
         return self.show(value, limit)
@@ -116,7 +116,7 @@ class ValueFormatter:
         try:
             return self.secrets.hide(name, value, variable=variable)
         except Exception:
-            return True  # nothing is known about it
+            return True  # it may be a secret
 
     # -- by type --
 
@@ -165,8 +165,8 @@ class ValueFormatter:
             room.add(self._own_repr(value))
 
     def _write_text(self, room: _SizeBudget, value: str | bytes | bytearray) -> None:
-        # The few characters that fit are all that is looked at, and as many again as a mask may save. By the
-        # type's own method, which makes a plain text of a subclass's.
+        # Only the beginning is formatted. It is longer than the result, because masking can shorten it. The
+        # method of the base class turns an instance of a subclass into a plain text.
         base: Any = next(each for each in _TEXTS if isinstance(value, each))
         room.add(self.secrets.mask(base.__repr__(base.__getitem__(value, slice(2**16)))))
 
@@ -209,7 +209,7 @@ class ValueFormatter:
         room.add(closing)
 
     def _write_view(self, room: _SizeBudget, value: Any, depth: int) -> None:
-        """A view of a dictionary. That of its values hides what has a secret name there."""
+        """Write a view of a dictionary. In a view of the values, those with secret names are masked."""
         kind = type(value)
         opening = f"{_name_of(kind)}(["
         if not issubclass(kind, _VIEWS[1]):
@@ -264,7 +264,7 @@ class ValueFormatter:
             self._write(room, value, depth + 1)
 
     def _write_object(self, room: _SizeBudget, value: Any, depth: int) -> None:
-        """An object without a repr of its own: its class, and if it is asked for itself its attributes."""
+        """Write an object whose class has no ``__repr__``: the class and, at the top level, attributes."""
         name = f"{type(value).__module__}.{_name_of(type(value))}"
         attributes = [] if depth else _attributes(value)
         if attributes:
@@ -272,12 +272,12 @@ class ValueFormatter:
         else:
             room.add(f"<{name} object>")
 
-    # -- a repr of the program's --
+    # -- calls into the program --
 
     def _own_repr(self, value: object) -> str:
         name = _name_of(type(value))
         if self._seconds <= 0:
-            return f"<{name}, not shown: the time for this page is used up>"
+            return f"<{name}, not shown: the time limit of this page is reached>"
         try:
             text = self._timed(lambda: repr(value))
         except _SlowError:
@@ -289,9 +289,9 @@ class ValueFormatter:
         return self.secrets.mask_source(text)
 
     def _timed(self, function: Callable[[], _Result]) -> _Result:
-        """Call what is code of the program's.
+        """Call a function that runs code of the program.
 
-        :raises _SlowError: if it takes too long.
+        :raises _SlowError: if it exceeds the time limit.
         """
         began = time.perf_counter()
         try:
@@ -301,22 +301,22 @@ class ValueFormatter:
 
 
 def _is_generated(function: Any) -> bool:
-    """Whether a dataclass's repr is the one that the decorator made: it would hide no field."""
+    """Whether the ``__repr__`` of a dataclass was generated by the decorator. It would not mask any field."""
     code = getattr(getattr(function, "__wrapped__", None), "__code__", None)
     return code is not None and code.co_filename == "<string>"
 
 
 def _is_long_or_plain(value: Any) -> bool:
-    """Whether a text of a class of its own is not asked for its repr."""
+    """Whether to format an instance of a subclass of str, bytes or bytearray without calling its repr."""
     base = next(each for each in _TEXTS if isinstance(value, each))
     own: Any = type(value).__repr__
     return own is base.__repr__ or base.__len__(value) > _LONGEST_TEXT
 
 
 def _interrupted(function: Callable[[], _Result], deadline: float) -> _Result:
-    """The result of a function.
+    """Call a function and return its result.
 
-    :raises _SlowError: at the first line of Python that it runs after the deadline.
+    :raises _SlowError: at the first line of Python code that it runs after the deadline.
     """
 
     def watch(frame: types.FrameType, event: str, arg: object) -> Any:
@@ -346,7 +346,7 @@ def _length_of(value: Any) -> int:
 
 
 def _size(value: object) -> str:
-    """What to put where a value was cut off."""
+    """Return the text that replaces the omitted part of a value, with its total size."""
     if issubclass(type(value), _TEXTS):
         base: Any = next(each for each in _TEXTS if isinstance(value, each))
         return f"\u2026 ({base.__len__(value):,} {'characters' if base is str else 'bytes'})"

@@ -1,16 +1,15 @@
-"""Sessions: values kept for one browser between its requests.
+"""Sessions: values that are kept for a browser between its requests.
 
-A `Session` is a mapping of JSON values that a handler reads and changes as ``self.session``. Where the values
-are kept is the store's concern: in the cookie itself (`CookieSessionStore`), or on the server under a random
-token, which is all that the cookie has then (`MemorySessionStore`, `RedisSessionStore`, or another
-`SessionStore`).
+A `Session` is a mapping of JSON values that a handler reads and changes as ``self.session``. The session
+store saves the values, either in the cookie itself (`CookieSessionStore`) or on the server, in which case the
+cookie contains only a random token (`MemorySessionStore`, `RedisSessionStore`, or another `SessionStore`).
 
-==============  =====================================================================
-`.store`        the interface of stores, and their errors
-`.session`      the mapping, and how its changes are saved
-`.policy`       the settings of an application: names, attributes, ages
-`.exchange`     a session's part in one request: reading the cookie, saving, setting it
-==============  =====================================================================
+==================  ===========================================================================
+`.store`            the interface of stores, and their errors
+`.session`          the mapping, and how its changes are saved
+`.settings`         the settings of an application: cookie name and attributes, time limits
+`.request_session`  the session of one request: reading the cookie, saving, setting the cookie
+==================  ===========================================================================
 
-Nothing here is imported before a program uses sessions.
+These modules are imported when a program first uses sessions.
 """

@@ -1,4 +1,4 @@
-"""Sessions in signed cookies: nothing is kept on the server."""
+"""A session store that keeps the values in signed cookies and nothing on the server."""
 
 from __future__ import annotations
 
@@ -9,19 +9,21 @@ from typing import Any, Self
 from tornado.web._sessions.store import SessionRecord, SessionStore, SessionTooLargeError
 from tornado.web._signed_values import create_signed_value, decode_signed_value
 
-# RFC 6265 section 6.1: browsers keep cookies of 4,096 bytes, attributes included, for which this leaves room.
+# RFC 6265 section 6.1: browsers accept cookies of at least 4,096 bytes, including the attributes, for which
+# about 300 bytes are left.
 _MAX_TOKEN = 3800
-#: Days after which no signature is read. The session's own ages are shorter.
+#: The maximum age of a signature in days. The time limits of a session are shorter and are checked
+#: separately.
 _SIGNATURE_DAYS = 36500
 
 
 class CookieSessionStore(SessionStore):
-    """Keeps sessions in the browser's cookies, signed with the setting ``cookie_secret``: the default.
+    """The default store, which keeps sessions in cookies signed with the setting ``cookie_secret``.
 
-    The client cannot change the values, but can read them: they are signed, not encrypted. A session has at
-    most about 2,700 bytes. A cookie stays valid until it expires: it cannot be revoked, so a copy that was
-    made before a logout still works. Of concurrent responses, the last one counts as a whole. If that is not
-    acceptable, use a store on the server.
+    The client can read the values but not change them: they are signed, not encrypted. A session can have at
+    most about 2,700 bytes. A cookie is valid until it expires and cannot be revoked, so a copy made before a
+    logout is still accepted. If several requests of a session run concurrently, the last response replaces
+    the whole session. If that is not acceptable, use a store on the server.
     """
 
     __module__ = "tornado.web"  # its public address
@@ -41,12 +43,12 @@ class CookieSessionStore(SessionStore):
         if not secret:
             raise Exception(
                 "You must define the 'cookie_secret' setting in your application to use sessions in cookies, "
-                "or keep sessions on the server with the setting session_store"
+                "or store sessions on the server with the setting session_store"
             )
         return secret
 
     def _name(self) -> str:
-        """The name that is signed too: a cookie of another kind is not a session."""
+        """Return the name included in the signature, so that other signed cookies are not accepted."""
         return f"tornado.{self._settings.get('session_cookie_name') or 'session'}"
 
     def load(self, token: str) -> SessionRecord | None:
@@ -66,8 +68,8 @@ class CookieSessionStore(SessionStore):
         token = create_signed_value(secret, self._name(), text, key_version=version).decode()
         if len(token) > _MAX_TOKEN:
             raise SessionTooLargeError(
-                f"the session takes {len(token)} bytes as a cookie, at most {_MAX_TOKEN} are possible: "
-                "keep less in the session, or keep sessions on the server with the setting session_store"
+                f"the session needs {len(token)} bytes as a cookie, at most {_MAX_TOKEN} are allowed: "
+                "store less in the session, or store sessions on the server with the setting session_store"
             )
         return token
 
@@ -82,4 +84,4 @@ class CookieSessionStore(SessionStore):
         return self.create(record, seconds)
 
     def delete(self, token: str) -> None:
-        """Do nothing: copies of the cookie cannot be revoked."""
+        """Do nothing, because a cookie cannot be revoked."""

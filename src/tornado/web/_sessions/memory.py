@@ -1,4 +1,4 @@
-"""Sessions in this process's memory."""
+"""A session store in the memory of the process."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from tornado.web._sessions.store import SessionRecord, SessionStore
 
 
 class MemorySessionStore(SessionStore):
-    """Keeps sessions in memory: for tests, and for programs of one process that may forget them.
+    """A store in memory, for tests and for single-process programs that may lose their sessions on restart.
 
-    :param max_sessions: the most sessions to keep; the one that was unused for the longest time makes room
-        for a new one.
-    :param max_size: the most bytes that one session may have.
+    :param max_sessions: the maximum number of sessions. When it is reached, a new session replaces the least
+        recently used one.
+    :param max_size: the maximum size of a session in bytes.
     """
 
     __module__ = "tornado.web"  # its public address
 
     def __init__(self, max_sessions: int = 10_000, max_size: int = 65536) -> None:
         if max_sessions < 1:
-            raise ValueError(f"max_sessions is 1 or more, not {max_sessions!r}")
+            raise ValueError(f"max_sessions must be at least 1, got {max_sessions!r}")
         self.max_sessions = max_sessions
         self.max_size = max_size
-        #: By key, the session and when it ends; those used last at the end.
+        #: The sessions and the times they expire, by key. The most recently used one is the last.
         self._kept: OrderedDict[str, tuple[SessionRecord, float]] = OrderedDict()
 
     def __len__(self) -> int:

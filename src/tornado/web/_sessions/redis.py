@@ -1,9 +1,8 @@
-"""Sessions in Redis, through redis-py.
+"""A session store in Redis, accessed with redis-py.
 
-A session is a hash: a field for each value, and two for its times. Only the fields that a request has
-changed are written, so requests of one session do not undo each other's changes. Each write is one script,
-which Redis runs as a whole: it checks that the session has not ended, and sets the time after which Redis
-drops it.
+A session is a hash with one field for each value and two for its times. Only the fields that a request has
+changed are written, so concurrent requests of a session do not undo each other's changes. Each write is one
+script, which Redis runs atomically. It checks that the session still exists and sets its expiry time.
 """
 
 from __future__ import annotations
@@ -18,8 +17,8 @@ from tornado.web._sessions.store import SessionRecord, SessionStore, SessionStor
 _CREATED, _USED, _VALUE = "created", "used", "="
 _MAX_CONNECTIONS = 50
 
-#: ARGV: whether the session must exist, milliseconds to keep it, how many fields to remove, those, and then
-#: names and contents of fields to set.
+#: ARGV: whether the session must exist, its time to live in milliseconds, the number of fields to remove,
+#: their names, and then the names and values of the fields to set.
 _WRITE = """
 if ARGV[1] == '1' and redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
 local removed = tonumber(ARGV[3])
@@ -31,18 +30,18 @@ return 1
 
 
 class RedisSessionStore(SessionStore):
-    """Keeps sessions in Redis (or Valkey); needs ``pip install 'tornado[redis]'``. ::
+    """A store in Redis or Valkey. It requires redis-py: ``pip install 'tornado[redis]'``. ::
 
         Application(routes, session_store=RedisSessionStore("redis://localhost:6379/0"))
 
-    Several processes and machines may share them. Redis drops sessions when they end.
+    Several processes and machines can share the sessions. Redis deletes sessions when they expire.
 
-    :param server: an address (``redis://user:password@host:6379/0``, ``rediss://…`` for TLS, ``unix://…``),
-        or a `redis.asyncio.Redis` of the program, which the program closes.
-    :param prefix: of the keys.
-    :param timeout: seconds that Redis may take for one operation; afterwards the request is answered with
-        503.
-    :param max_size: the most bytes that one session may have.
+    :param server: a URL (``redis://user:password@host:6379/0``, ``rediss://…`` for TLS, ``unix://…``), or a
+        `redis.asyncio.Redis` client, which the program must close.
+    :param prefix: the prefix of all keys.
+    :param timeout: the time limit for one operation, in seconds. If it is exceeded, the response to the
+        request is 503.
+    :param max_size: the maximum size of a session in bytes.
     """
 
     __module__ = "tornado.web"  # its public address
@@ -56,7 +55,7 @@ class RedisSessionStore(SessionStore):
         except ImportError as error:
             raise ImportError("RedisSessionStore needs redis-py: pip install 'tornado[redis]'") from error
         if not timeout > 0:
-            raise ValueError(f"timeout is a positive number of seconds, not {timeout!r}")
+            raise ValueError(f"timeout must be a positive number of seconds, got {timeout!r}")
         self.prefix = prefix
         self.timeout = timeout
         self.max_size = max_size
@@ -66,7 +65,7 @@ class RedisSessionStore(SessionStore):
             self._options: Any = redis.asyncio.connection.parse_url(server)
         else:
             self._options = server.connection_pool.connection_kwargs
-        #: A connection belongs to the event loop that has made it.
+        #: One client per event loop, because a connection belongs to the loop that created it.
         self._clients: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Any] = weakref.WeakKeyDictionary()
 
     def __repr__(self) -> str:
@@ -74,7 +73,7 @@ class RedisSessionStore(SessionStore):
 
     @property
     def _address(self) -> str:
-        """The address for messages, without user and password."""
+        """The address for log messages, without user name and password."""
         options = self._options
         if options.get("path"):
             return f"{options['path']}, database {options.get('db', 0)}"
@@ -94,40 +93,40 @@ class RedisSessionStore(SessionStore):
                 self._server,
                 max_connections=_MAX_CONNECTIONS,
                 timeout=None,
-                # Each operation is limited as a whole, see `_call`.
+                # `_call` limits the total time of each operation.
                 socket_timeout=None,
                 socket_connect_timeout=None,
-                # A connection that Redis has closed since its last use is opened again, once.
+                # Reconnect once if Redis has closed an idle connection.
                 retry=redis.asyncio.retry.Retry(redis.backoff.NoBackoff(), 1),
             )
             client = self._clients[loop] = redis.asyncio.Redis.from_pool(pool)
         return client
 
     async def _call(self, operation: Awaitable[Any]) -> Any:
-        """Wait for Redis.
+        """Wait for the result of an operation.
 
-        :raises SessionStoreError: if it does not answer in time, cannot be reached or reports an error.
+        :raises SessionStoreError: if Redis does not respond in time, cannot be reached or reports an error.
         """
         try:
             async with asyncio.timeout(self.timeout):
                 return await operation
         except (TimeoutError, self._redis.exceptions.TimeoutError) as error:
             raise SessionStoreError(
-                "Redis at %s, the session store, has not answered within %s s: check that it is running "
-                "and not overloaded, or raise the timeout of RedisSessionStore",
+                "The session store, Redis at %s, did not respond within %s s: check that it is running "
+                "and not overloaded, or increase the timeout of RedisSessionStore",
                 self._address,
                 self.timeout,
             ) from error
         except self._redis.exceptions.ConnectionError as error:
             raise SessionStoreError(
-                "Redis at %s, the session store, cannot be reached (%s): check that it is running, "
-                "and the address given to RedisSessionStore",
+                "The session store, Redis at %s, cannot be reached (%s): check that it is running, "
+                "and check the address passed to RedisSessionStore",
                 self._address,
                 error,
             ) from error
         except self._redis.exceptions.RedisError as error:
             raise SessionStoreError(
-                "Redis at %s, the session store, has reported an error: %s", self._address, error
+                "The session store, Redis at %s, reported an error: %s", self._address, error
             ) from error
 
     # -- the interface --
@@ -141,7 +140,7 @@ class RedisSessionStore(SessionStore):
         try:
             created, used = float(fields[_CREATED]), float(fields[_USED])
         except (KeyError, ValueError):
-            return None  # absent, or something else under this name
+            return None  # there is no such key, or it is not a session
         values = {name[len(_VALUE) :]: text for name, text in fields.items() if name.startswith(_VALUE)}
         return SessionRecord(values, created, used)
 
@@ -189,11 +188,11 @@ class RedisSessionStore(SessionStore):
 
     def _key(self, token: str) -> str:
         key = self.key(token)
-        assert key is not None, "the token was loaded or is ours"
+        assert key is not None, "the token was loaded or created by this store"
         return self.prefix + key
 
     async def close(self) -> None:
-        """Close the connections of this event loop, unless the client is the program's own."""
+        """Close the connections of this event loop, unless the program passed its own client."""
         client = self._clients.pop(asyncio.get_running_loop(), None)
         if client is not None:
             await client.aclose()

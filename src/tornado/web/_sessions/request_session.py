@@ -1,10 +1,10 @@
-"""A session's part in one request.
+"""The session of one request.
 
-With a store that answers at once, nothing happens before the handler uses ``self.session``: the session is
-loaded then, and saved when the response's head is written. An asynchronous store is used earlier: the
-session is loaded before ``prepare`` if the request has a session cookie, and `RequestHandler.finish` sends
-the response after the session has been saved. If loading fails, the error is raised where a handler uses the
-session; other handlers work without the store.
+With a synchronous store, the session is loaded when the handler first uses ``self.session``, and saved when
+the head of the response is written. With an asynchronous store, the session is loaded before ``prepare`` if
+the request has a session cookie, and `RequestHandler.finish` sends the response after the session has been
+saved. If loading fails, the error is raised when the handler uses the session, so handlers without sessions
+work while the store is unavailable.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from tornado.web._sessions.store import SessionRecord, SessionStoreError
 if TYPE_CHECKING:
     from tornado.web._handler import RequestHandler
 
-#: Characters from which on a cookie cannot be a session's.
+#: The maximum length of a session cookie in characters. A longer one is ignored.
 _MAX_COOKIE = 4096
 
 
 class RequestSession:
-    """Loads and saves the session of one handler.
+    """The session of one handler: loads and saves it and sets the cookie.
 
-    :param handler: which has, or had, a request.
+    :param handler: the handler of the request.
     """
 
     __slots__ = ("_attributes", "_failure", "_handler", "_loaded", "_name", "_policy", "_session")
@@ -39,10 +39,10 @@ class RequestSession:
         self._handler = handler
         self._policy = policy_of(handler.application)
         self._name, self._attributes = self._policy.cookie(handler.request.protocol)
-        #: As it came from the store; the handler may not use it.
+        #: The session loaded from the store, whether or not the handler uses it.
         self._loaded: Session | None = None
         self._failure: BaseException | None = None
-        #: As the handler uses it.
+        #: The same session once the handler has used it, otherwise None.
         self._session: Session | None = None
 
     def _token(self) -> str | None:
@@ -52,11 +52,11 @@ class RequestSession:
     # -- loading --
 
     def open(self, head_sent: bool) -> Session:
-        """Return the session; one that is not loaded yet is loaded at once.
+        """Return the session, loading it first if the store is synchronous.
 
-        :param head_sent: whether the response's head was sent, so that the session cannot be changed.
+        :param head_sent: whether the head of the response was sent, so that the session is read-only.
         :raises SessionStoreError: if loading has failed.
-        :raises RuntimeError: if that cannot be done at once.
+        :raises RuntimeError: if the session is not loaded and the store is asynchronous.
         """
         if self._loaded is None:
             if self._failure is not None:
@@ -67,14 +67,14 @@ class RequestSession:
             elif self._policy.is_asynchronous:
                 raise RuntimeError(
                     "the session is not loaded: use `await self.get_session()`, or set "
-                    f"session_autoload = True in {type(self._handler).__name__}"
+                    f"session_autoload = True on {type(self._handler).__name__}"
                 )
             else:
                 run_at_once(self._load(token))
         return self._use(head_sent)
 
     async def load(self, head_sent: bool) -> Session:
-        """Return the session, loading it if need be; arguments and errors as in `open`."""
+        """Return the session, loading it if necessary; arguments and errors as in `open`."""
         if self._loaded is None and self._failure is None:
             token = self._token()
             if token is not None:
@@ -82,7 +82,7 @@ class RequestSession:
         return self.open(head_sent)
 
     def loading(self) -> Coroutine[Any, Any, None] | None:
-        """Return what loads the session before the handler runs, or None without a session cookie."""
+        """Return a coroutine that loads the session, or None if the request has no session cookie."""
         token = self._token()
         return None if token is None else self._try_to_load(token)
 
@@ -92,8 +92,8 @@ class RequestSession:
         except (Exception, asyncio.CancelledError) as error:
             task = asyncio.current_task()
             if isinstance(error, asyncio.CancelledError) and (task is None or task.cancelling()):
-                raise  # the request is cancelled, not an operation of the store
-            self._failure = error  # raised where the handler uses the session
+                raise  # the request was cancelled, not an operation of the store
+            self._failure = error  # raised when the handler uses the session
 
     async def _load(self, token: str) -> None:
         store = self._policy.store
@@ -101,7 +101,8 @@ class RequestSession:
         record: SessionRecord | None = await found if self._policy.is_asynchronous else found
         if record is not None and self._policy.remaining(record, time()) <= 0:
             record = None
-        # A token without a session is not adopted: a new session gets a new token (session fixation).
+        # If the session does not exist, the token is not reused: a new session gets a new token (session
+        # fixation).
         self._loaded = Session(self._policy, token, record)
 
     def _use(self, head_sent: bool) -> Session:
@@ -114,8 +115,9 @@ class RequestSession:
     # -- saving --
 
     def saving(self) -> Coroutine[Any, Any, None] | None:
-        """Return what saves the session before the response can be sent, or None if the response need not
-        wait.
+        """Return a coroutine that saves the session and must complete before the response is sent, or None.
+
+        None means that the response can be sent immediately.
         """
         session = self._session
         if session is None or not self._policy.is_asynchronous or self._is_failure():
@@ -124,7 +126,7 @@ class RequestSession:
         return None if saving is None else self._save_in_time(saving)
 
     async def _save_in_time(self, saving: Coroutine[Any, Any, None]) -> None:
-        """Save the session. The handler's coroutine may have ended, and its time limit with it.
+        """Save the session with its own time limit, because the handler's may have ended with its coroutine.
 
         :raises SessionStoreError: if saving takes longer than the ``handler_timeout``.
         """
@@ -136,7 +138,7 @@ class RequestSession:
             if not limit.expired():
                 raise
             raise SessionStoreError(
-                "%s has not saved the session within the handler_timeout of %g s",
+                "%s did not save the session within the handler_timeout of %g s",
                 type(self._policy.store).__name__,
                 seconds,
             ) from error
@@ -145,10 +147,10 @@ class RequestSession:
         return self._handler.get_status() >= 500
 
     def respond(self, headers: HTTPHeaders) -> None:
-        """Save what can be saved at once, and put the cookie into the response.
+        """Save the session if the store is synchronous, and set the cookie in the response.
 
-        :param headers: of the response, which will be sent next.
-        :raises RuntimeError: if the session is still to be saved, and that cannot be done at once.
+        :param headers: the header fields of the response, which is about to be sent.
+        :raises RuntimeError: if the session has unsaved changes and the store is asynchronous.
         """
         session = self._session
         if session is None:
@@ -158,7 +160,7 @@ class RequestSession:
                 run_at_once(session.save())
             elif session.is_modified():
                 raise RuntimeError(
-                    "the session was changed and not saved before flush(); the store is asynchronous, so use "
+                    "the session was changed but not saved before flush(); with an asynchronous store, call "
                     "`await self.session.save()` first"
                 )
         session.seal()
@@ -181,10 +183,11 @@ class RequestSession:
 
 
 def _keep_from_shared_caches(headers: HTTPHeaders) -> None:
-    """Allow only the browser to store a response that sets the session's cookie.
+    """Set Cache-Control so that only the browser may store a response that sets the session cookie.
 
-    RFC 9111 section 7.3: a shared cache may store a response in spite of its Set-Cookie, and would give the
-    session to other visitors. So it may even where the handler allows it, as for a versioned static file.
+    RFC 9111 section 7.3: Set-Cookie does not prevent a shared cache from storing a response and sending the
+    session to other users. ``public`` is removed even if the handler has set it, for example for a versioned
+    static file.
     """
     directives = [each.strip() for each in headers.get("Cache-Control", "").split(",")]
     names = {each.lower() for each in directives}

@@ -1,7 +1,7 @@
-"""`Session`: the values of one browser as a mapping.
+"""`Session`: the values kept for a browser, as a mapping.
 
-Changes are found by comparing each value's JSON text with the one that was loaded, so a change inside a list
-or a dictionary counts too. Only values that differ are saved (see `.SessionStore.update`).
+Changes are detected by comparing the JSON text of each value with the one that was loaded, so changes within
+a list or a dictionary are detected as well. Only values that differ are saved (see `.SessionStore.update`).
 """
 
 from __future__ import annotations
@@ -20,30 +20,30 @@ from tornado.web._sessions.store import SessionRecord
 if TYPE_CHECKING:
     from tornado.web._sessions.settings import SessionSettings
 
-#: A session that was not changed is saved again when this part of the idle timeout has passed: the timeout is
-#: exact to a tenth, and most requests save nothing.
+#: The time of the last use is saved only if this fraction of the idle timeout has passed since it was last
+#: saved. Thus the timeout is accurate to a tenth, and most requests save nothing.
 _RENEWAL = 0.1
 
 
 class State(enum.Enum):
-    """The states of a session object, which decide about changing and saving it."""
+    """The state of a session, which determines whether it can be changed and saved."""
 
     OPEN = "open"
-    #: The response is finished and waits for the session to be saved; it can be read only.
+    #: The response is finished and will be sent when the session has been saved. The session is read-only.
     CLOSING = "closing"
-    #: Another request has ended the session; changes are not saved.
+    #: Another request has ended the session. Changes are not saved.
     ENDED = "ended"
-    #: Saving has failed; it is not tried again for the error page.
+    #: Saving has failed and is not retried for the error page.
     FAILED = "failed"
-    #: The response's head is sent; the session can be read only.
+    #: The head of the response was sent. The session is read-only.
     SENT = "sent"
 
 
 class CookieChange:
-    """What a response says about the session's cookie.
+    """A change of the session cookie to be sent with the response.
 
-    :ivar token: the value, or None to clear the cookie.
-    :ivar seconds: how long the browser keeps it.
+    :ivar token: the new value, or None to clear the cookie.
+    :ivar seconds: the lifetime of the cookie in seconds.
     """
 
     __slots__ = ("seconds", "token")
@@ -56,8 +56,9 @@ class CookieChange:
 class Session(MutableMapping[str, Any]):
     """The values kept for one browser: `RequestHandler.session`.
 
-    Names are texts, values what JSON can express. The session is saved when the response is sent, unless the
-    status is 500 or above; afterwards it can only be read. A session without values is not kept. ::
+    Names must be strings, and values must be representable as JSON. The session is saved when the response is
+    sent, unless the status is 500 or above; afterwards it is read-only. A session without values is not
+    stored. ::
 
         class LoginHandler(RequestHandler):
             def post(self):
@@ -86,9 +87,9 @@ class Session(MutableMapping[str, Any]):
         self._policy = policy
         self._state = State.OPEN
         self._stale: list[str] = []
-        #: The texts that were saved under the token before `regenerate`.
+        #: The JSON texts that were stored under the previous token when `regenerate` was called.
         self._inherited: dict[str, str] = {}
-        #: For the response, or None: the browser's cookie stays as it is.
+        #: The change to send with the response, or None to leave the cookie as it is.
         self.cookie_change: CookieChange | None = None
         if token is None or record is None:
             self._begin_anew()
@@ -112,9 +113,9 @@ class Session(MutableMapping[str, Any]):
     def __setitem__(self, name: str, value: Any) -> None:
         self._check_open()
         if not isinstance(name, str):
-            raise TypeError(f"names in a session are str, not {name!r:.100}")
-        name.encode()  # a lone surrogate could not be stored
-        _dump(name, value)  # here, where the program can see which line is at fault
+            raise TypeError(f"the names in a session must be str, got {name!r:.100}")
+        name.encode()  # raises for a lone surrogate, which cannot be stored
+        _dump(name, value)  # raises for an unsuitable value here, so the traceback shows the assignment
         self._values[name] = value
 
     def __delitem__(self, name: str) -> None:
@@ -128,15 +129,15 @@ class Session(MutableMapping[str, Any]):
         return len(self._values)
 
     def __repr__(self) -> str:
-        # Without the values: they may be secret, and error reports show this.
+        # Without the values, which may be secret, because error reports contain the repr.
         kind = "new" if self.new else "stored"
         return f"<Session {kind} {self._state.value} {len(self._values)} values>"
 
-    # -- its life --
+    # -- beginning and ending the session --
 
     @property
     def new(self) -> bool:
-        """Whether the session is not in the store (yet)."""
+        """Whether the session is not in the store yet."""
         return self._token is None
 
     @property
@@ -145,13 +146,13 @@ class Session(MutableMapping[str, Any]):
         return self._created
 
     def regenerate(self) -> None:
-        """Give the session another token, and begin its lifetime again; the values stay. If another request
-        has ended the session meanwhile, only those stay that this request has changed.
+        """Give the session a new token and restart its lifetime. The values are kept.
 
-        Call it when a user logs in or gets further rights: a token that someone else planted in the browser
-        or has seen earlier (session fixation) is worth nothing afterwards.
+        Call it when a user logs in or gains privileges. The previous token, which an attacker may have
+        planted in the browser or observed earlier (session fixation), becomes invalid. If another request has
+        ended the session in the meantime, only values that this request has changed are kept.
 
-        :raises RuntimeError: after the response's head was sent.
+        :raises RuntimeError: after the head of the response was sent.
         """
         self._check_open()
         self._state = State.OPEN
@@ -161,12 +162,12 @@ class Session(MutableMapping[str, Any]):
         self._begin_anew()
 
     def invalidate(self) -> None:
-        """End the session, as for a logout: it is dropped from the store, and its cookie is cleared.
+        """End the session, for example at logout: delete it from the store and clear its cookie.
 
-        Values set afterwards are a new session's. If the values are in the cookie (`CookieSessionStore`), a
-        copy of the cookie stays valid until it expires, as nothing is kept on the server.
+        Values that are set afterwards belong to a new session. With `CookieSessionStore`, a copy of the
+        cookie is valid until it expires, because nothing is kept on the server.
 
-        :raises RuntimeError: after the response's head was sent.
+        :raises RuntimeError: after the head of the response was sent.
         """
         self.regenerate()
         self._inherited = {}
@@ -174,18 +175,18 @@ class Session(MutableMapping[str, Any]):
 
     def _check_open(self) -> None:
         if self._state is State.SENT:
-            raise RuntimeError("the session cannot be changed after the response's head was sent")
+            raise RuntimeError("the session cannot be changed after the head of the response was sent")
         if self._state is State.CLOSING:
             raise RuntimeError("the session cannot be changed after the response was finished")
 
     # -- saving --
 
     def is_modified(self) -> bool:
-        """Whether changes must be saved before the response is sent."""
+        """Whether there are changes that must be saved before the response is sent."""
         return self._state is State.OPEN and (bool(self._stale) or self._dump() != self._texts)
 
     def is_due(self) -> bool:
-        """Whether the time of the last use must be renewed."""
+        """Whether the time of the last use must be saved."""
         return (
             self._state is State.OPEN
             and self._token is not None
@@ -193,12 +194,12 @@ class Session(MutableMapping[str, Any]):
         )
 
     async def save(self) -> None:
-        """Save the session now. The end of the request does it otherwise.
+        """Save the session now instead of at the end of the request.
 
-        It is needed where the response is sent in parts by an application whose store is asynchronous: before
-        the first `RequestHandler.flush`.
+        With an asynchronous store, this is required before the first `RequestHandler.flush` if the session
+        was changed.
 
-        :raises SessionStoreError: if the store cannot be used.
+        :raises SessionStoreError: if the store is not available.
         :raises SessionTooLargeError: if the session is too large for its store.
         :raises TypeError: if a value is not JSON.
         """
@@ -206,9 +207,9 @@ class Session(MutableMapping[str, Any]):
             await self._save()
 
     def closing(self) -> Coroutine[Any, Any, None] | None:
-        """Return what saves the session of a finished response, or None if it need not be saved.
+        """Return a coroutine that saves the session of a finished response, or None if there is no need.
 
-        In the first case the session can be read only.
+        If a coroutine is returned, the session becomes read-only.
 
         :raises TypeError: if a value is not JSON.
         """
@@ -228,7 +229,7 @@ class Session(MutableMapping[str, Any]):
     async def _store(self, texts: dict[str, str]) -> None:
         store, now = self._policy.store, time()
         if self._inherited and await _result(store.load(self._stale[-1])) is None:
-            gen_log.info("a session was not renewed, since another request has ended it")
+            gen_log.info("A session was not regenerated: another request has ended it")
             texts = {name: text for name, text in texts.items() if self._inherited.get(name) != text}
             self._values = {name: self._values[name] for name in texts}
         self._inherited = {}
@@ -243,7 +244,7 @@ class Session(MutableMapping[str, Any]):
             removed = [name for name in self._texts if name not in texts]
             token = await _result(store.update(token, record, changed, removed, seconds))
             if token is None:
-                gen_log.info("a session was not saved, since another request has ended it")
+                gen_log.info("A session was not saved: another request has ended it")
                 self._state = State.ENDED
                 return
             self.cookie_change = CookieChange(token, seconds)
@@ -261,7 +262,7 @@ class Session(MutableMapping[str, Any]):
         return {name: _dump(name, value) for name, value in self._values.items()}
 
     def seal(self) -> None:
-        """The response's head is sent: from now on the session can only be read."""
+        """Make the session read-only, because the head of the response was sent."""
         self._state = State.SENT
 
 
@@ -270,8 +271,8 @@ def _dump(name: str, value: Any) -> str:
         return json.dumps(value, allow_nan=False, separators=(",", ":"))
     except (TypeError, ValueError, RecursionError) as error:
         raise TypeError(
-            f"session[{name!r:.100}] cannot be stored: {error}; a session holds JSON values (str, int, "
-            "float, bool, None, and lists and dicts of them)"
+            f"session[{name!r:.100}] cannot be stored: {error}; the values of a session must be JSON (str, "
+            "int, float, bool, None, and lists and dicts of them)"
         ) from error
 
 
@@ -280,9 +281,9 @@ async def _result(value: Any) -> Any:
 
 
 def run_at_once(coroutine: Coroutine[Any, Any, Any]) -> Any:
-    """Run a coroutine that has nothing to wait for, and return its result.
+    """Run a coroutine that never suspends, and return its result.
 
-    :raises TypeError: if it waits.
+    :raises TypeError: if it suspends.
     """
     try:
         coroutine.send(None)
@@ -290,5 +291,6 @@ def run_at_once(coroutine: Coroutine[Any, Any, Any]) -> Any:
         return done.value
     coroutine.close()
     raise TypeError(
-        "a method of the session store has returned something to wait for; write its methods with `async def`"
+        "a method of the session store returned an awaitable but is not a coroutine function; define it with "
+        "`async def`"
     )

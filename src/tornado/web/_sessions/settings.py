@@ -1,4 +1,4 @@
-"""The settings of an application that concern its sessions."""
+"""The settings of an application for its sessions."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ if TYPE_CHECKING:
     from tornado.web._application import Application
 
 _DAY = 86400
-#: Where an application keeps its policy.
+#: The attribute of an application that holds its `SessionSettings`.
 _ATTRIBUTE = "_session_policy"
-#: Attributes of the cookie, unless the setting ``session_cookie_kwargs`` has others.
+#: The default attributes of the cookie, which the setting ``session_cookie_kwargs`` overrides.
 _ATTRIBUTES = {"path": "/", "httponly": True, "samesite": "Lax"}
 
 
 class SessionSettings:
-    """How one application keeps sessions.
+    """The validated session settings of an application.
 
-    :param settings: of the application; those whose names begin with ``session_``.
-    :raises TypeError: naming the setting whose value cannot be used.
-    :raises ValueError: likewise.
+    :param settings: the settings of the application. Those whose names begin with ``session_`` are used.
+    :raises TypeError: if a setting has the wrong type. The message names the setting.
+    :raises ValueError: if a setting has an invalid value. The message names the setting.
 
-    :ivar store: where they are kept.
-    :ivar is_asynchronous: as of the store.
-    :ivar idle_timeout: seconds after which a session that is not used ends.
-    :ivar lifetime: seconds after which a session ends in any case.
+    :ivar store: the session store.
+    :ivar is_asynchronous: whether the store is asynchronous.
+    :ivar idle_timeout: the time in seconds after which an unused session ends.
+    :ivar lifetime: the maximum age of a session in seconds.
     """
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
@@ -38,8 +38,8 @@ class SessionSettings:
             store = CookieSessionStore()
         elif not isinstance(store, SessionStore):
             raise TypeError(
-                f"the setting session_store is a SessionStore, such as RedisSessionStore(url), "
-                f"not {store!r:.100}"
+                f"the setting session_store must be a SessionStore, such as RedisSessionStore(url), "
+                f"got {store!r:.100}"
             )
         self.store: SessionStore = store.bind(settings)
         self.is_asynchronous: bool = self.store.is_asynchronous
@@ -49,23 +49,25 @@ class SessionSettings:
         self.lifetime: float = _seconds("session_lifetime", settings.get("session_lifetime"), 30 * _DAY)
         name = settings.get("session_cookie_name")
         if name is not None and not (isinstance(name, str) and is_cookie_name(name)):
-            raise ValueError(f"the setting session_cookie_name is the name of a cookie, not {name!r:.100}")
+            raise ValueError(
+                f"the setting session_cookie_name must be a valid cookie name, got {name!r:.100}"
+            )
         self._name: str | None = name
         attributes = settings.get("session_cookie_kwargs") or {}
         if not isinstance(attributes, Mapping):
             raise TypeError(
-                f"the setting session_cookie_kwargs is a dict of arguments for set_cookie, "
-                f"not {attributes!r:.100}"
+                f"the setting session_cookie_kwargs must be a dict of arguments for set_cookie, "
+                f"got {attributes!r:.100}"
             )
         self._attributes = {**_ATTRIBUTES, **attributes}
 
     def cookie(self, protocol: str) -> tuple[str, dict[str, Any]]:
-        """Return name and attributes of the cookie.
+        """Return the name and the attributes of the cookie.
 
-        Unless the name is set, a cookie that is sent by HTTPS only has the prefix ``__Host-``: browsers
-        do not accept such a one from another host of the domain.
+        The default name of a cookie with ``Secure`` has the prefix ``__Host-``, so that browsers do not
+        accept the cookie from another host of the domain.
 
-        :param protocol: of the request, ``"http"`` or ``"https"``.
+        :param protocol: the protocol of the request, ``"http"`` or ``"https"``.
         """
         attributes = {"secure": protocol == "https", **self._attributes}
         if self._name is not None:
@@ -74,7 +76,7 @@ class SessionSettings:
         return "__Host-session" if own_host else "session", attributes
 
     def remaining(self, record: SessionRecord, now: float) -> float:
-        """Return the seconds after which a session ends, zero or less if it has ended."""
+        """Return the time in seconds until a session ends; zero or negative if it has ended."""
         return min(record.used + self.idle_timeout, record.created + self.lifetime) - now
 
 
@@ -82,12 +84,12 @@ def _seconds(name: str, value: Any, default: float) -> float:
     if value is None:
         return default
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < float("inf"):
-        raise ValueError(f"the setting {name} is a positive number of seconds, not {value!r:.100}")
+        raise ValueError(f"the setting {name} must be a positive number of seconds, got {value!r:.100}")
     return value
 
 
 def policy_of(application: Application) -> SessionSettings:
-    """Return an application's policy, made from its settings when it is first asked for."""
+    """Return the session settings of an application, which are validated and cached at the first call."""
     attributes = vars(application)
     policy: SessionSettings | None = attributes.get(_ATTRIBUTE)
     if policy is None:

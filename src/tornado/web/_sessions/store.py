@@ -1,11 +1,11 @@
 """The interface of session stores.
 
-A store never sees Python values, only JSON texts by name: it needs no other serialisation format, least of
-all one that can run code (pickle).
+A store receives JSON texts by name instead of Python values, so it needs no serialization format, in
+particular none that can execute code (pickle).
 
-A token is 256 random bits. A store keeps a session under the token's SHA-256 hash (`SessionStore.key`), so
-the sessions in a store that was leaked cannot be taken over, and the time that a look-up takes tells nothing
-about other tokens.
+A token has 256 random bits. A session is stored under the SHA-256 hash of its token (`SessionStore.key`).
+Thus the sessions cannot be hijacked if the content of the store is leaked, and the time of a look-up reveals
+nothing about other tokens.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from tornado.web._errors import HTTPError
 
 _TOKEN_BYTES = 32
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
-#: Values that one session may have.
+#: The maximum number of values in a session.
 MAX_VALUES = 1000
 
 
 class SessionStoreError(HTTPError):
-    """The store of sessions cannot be used now; the request is answered with 503.
+    """The session store is not available. The response is 503.
 
-    :param str log_message: what failed and what can be done, for the log; formatted with ``% args``.
+    :param str log_message: the log message: what failed and what to do about it; formatted with ``% args``.
     """
 
     __module__ = "tornado.web"  # its public address
@@ -40,18 +40,18 @@ class SessionStoreError(HTTPError):
 
 
 class SessionTooLargeError(ValueError):
-    """A session has more values than its store accepts, or longer ones. The message names the limit."""
+    """A session exceeds the number of values or the size that its store accepts; see the message."""
 
     __module__ = "tornado.web"  # its public address
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class SessionRecord:
-    """What a store keeps of one session.
+    """The stored data of a session.
 
-    :ivar values: JSON texts by name.
-    :ivar created: when the session began, in seconds since the epoch.
-    :ivar used: when it was last saved, likewise.
+    :ivar values: the JSON texts of the values, by name.
+    :ivar created: the time when the session was created, in seconds since the epoch.
+    :ivar used: the time when the session was last saved, in seconds since the epoch.
     """
 
     __module__ = "tornado.web"  # its public address
@@ -62,12 +62,12 @@ class SessionRecord:
 
 
 class SessionStore(abc.ABC):
-    """Where sessions are kept. Subclasses define four methods, each plain or ``async``.
+    """The base class of session stores. Subclasses define four methods, each plain or ``async``.
 
-    Where one of them is ``async``, sessions are loaded before `RequestHandler.prepare` and saved before the
-    response is sent. A store that cannot answer raises `SessionStoreError`, within a bounded time.
+    If any of them is ``async``, sessions are loaded before `RequestHandler.prepare` and saved before the
+    response is sent. A store that is not available must raise `SessionStoreError` within a bounded time.
 
-    :ivar max_size: the most bytes that the texts and names of one session may have.
+    :ivar max_size: the maximum size of a session in bytes: the sum of its names and JSON texts.
     """
 
     __module__ = "tornado.web"  # its public address
@@ -76,7 +76,7 @@ class SessionStore(abc.ABC):
 
     @property
     def is_asynchronous(self) -> bool:
-        """Whether one of the four methods is a coroutine function."""
+        """Whether any of the four methods is a coroutine function."""
         methods = (self.load, self.create, self.update, self.delete)
         return any(inspect.iscoroutinefunction(method) for method in methods)
 
@@ -84,20 +84,20 @@ class SessionStore(abc.ABC):
         """Return the store to use for an application with these settings; by default this one."""
         return self
 
-    # -- what a store does --
+    # -- the interface --
 
     @abc.abstractmethod
     def load(self, token: str) -> SessionRecord | Awaitable[SessionRecord | None] | None:
         """Return the session of a token, or None if it does not exist.
 
-        :param token: the cookie's value, as a client sent it: check it by `key`.
+        :param token: the value of the cookie as the client sent it; validate it with `key`.
         """
 
     @abc.abstractmethod
     def create(self, record: SessionRecord, seconds: float) -> str | Awaitable[str]:
-        """Keep a new session, and return its token (see `new_token`).
+        """Store a new session and return its token (see `new_token`).
 
-        :param seconds: after which it may be dropped.
+        :param seconds: the time in seconds after which the session may be deleted.
         :raises SessionTooLargeError: see `check_size`.
         """
 
@@ -110,28 +110,29 @@ class SessionStore(abc.ABC):
         removed: Collection[str],
         seconds: float,
     ) -> str | Awaitable[str | None] | None:
-        """Save changes of a session that was loaded, and return its token.
+        """Save the changes of a session that was loaded, and return its token.
 
-        Requests of one session may run at the same time. A store that can saves the changes only, so that
-        each request keeps those values of others that it has not changed itself.
+        Several requests of a session may run concurrently. If possible, a store should save only the changed
+        values, so that changes made by other requests are kept.
 
-        :param record: the whole session as the request has it.
-        :param changed: names of values that are new or differ.
-        :param removed: names of values to drop. If both are empty, only the time of use is new.
-        :param seconds: after which the session may be dropped.
-        :returns: None if the session has ended since it was loaded. It must not be kept again then: another
-            request may have logged the user out.
+        :param record: the whole session, with the changes of this request.
+        :param changed: the names of new or changed values.
+        :param removed: the names of removed values. If both collections are empty, only the time of the last
+            use has changed.
+        :param seconds: the time in seconds after which the session may be deleted.
+        :returns: the token, or None if the session has ended since it was loaded. It must not be stored again
+            in this case, because another request may have logged the user out.
         :raises SessionTooLargeError: see `check_size`.
         """
 
     @abc.abstractmethod
     def delete(self, token: str) -> Awaitable[None] | None:
-        """End a session. A token without one is not an error."""
+        """Delete a session, if it exists."""
 
     async def close(self) -> None:  # noqa: B027 - most stores have nothing to close
-        """Close connections of the store, when the program ends."""
+        """Close the connections of the store when the program ends."""
 
-    # -- what stores on the server have in common --
+    # -- shared by the stores on the server --
 
     @staticmethod
     def new_token() -> str:
@@ -140,15 +141,15 @@ class SessionStore(abc.ABC):
 
     @staticmethod
     def key(token: str) -> str | None:
-        """Return the name under which a session is kept, or None for a text that is not a token."""
+        """Return the key under which a session is stored, or None if the text is not a token."""
         if _TOKEN.fullmatch(token) is None:
             return None
         return hashlib.sha256(token.encode()).hexdigest()
 
     def check_size(self, record: SessionRecord) -> None:
-        """See that a session is within the limits.
+        """Check that a session is within the limits.
 
-        :raises SessionTooLargeError: if it has more than `max_size` bytes or 1,000 values.
+        :raises SessionTooLargeError: if it has more than `max_size` bytes or more than 1,000 values.
         """
         values = record.values
         if len(values) > MAX_VALUES:
@@ -158,6 +159,6 @@ class SessionStore(abc.ABC):
         size = sum(len(name) + len(text) for name, text in values.items())
         if size > self.max_size:
             raise SessionTooLargeError(
-                f"the session has {size} bytes, {type(self).__name__} accepts {self.max_size}: keep less in "
-                "the session, or set max_size of the store"
+                f"the session has {size} bytes, {type(self).__name__} accepts at most {self.max_size}: store "
+                "less in the session, or increase max_size of the store"
             )
