@@ -30,7 +30,7 @@ _tasks: set[asyncio.Task[None]] = set()
 
 
 class CompressionQueue:
-    """The parts of one response that are to be compressed: large ones, and small ones that follow them.
+    """A queue of uncompressed parts of one response: large ones, and small ones that follow them.
 
     :param connection: the exchange to write to.
     """
@@ -61,7 +61,7 @@ class CompressionQueue:
     def start(self) -> Future[None] | None:
         """Start the task if there are parts and it is not running.
 
-        :returns: a Future for the last part, or None if there are no parts.
+        :returns: a Future for the last part, or None if no part was added.
         """
         if self._queue and self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._work())

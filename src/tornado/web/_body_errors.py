@@ -65,7 +65,7 @@ def fail(handler: Any, error: BaseException) -> None:
 
 
 async def fed(handler: Any, part: Awaitable[None]) -> None:
-    """Await the result of ``data_received``. Meanwhile, the body is not read."""
+    """Await the result of ``data_received``, during which the body is not read."""
     if handler._cancellation is not None and asyncio.iscoroutine(part):
         part = handler._cancellation.run_beside(part)
     try:

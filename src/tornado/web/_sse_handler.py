@@ -1,8 +1,8 @@
 """`EventSourceHandler`: streams of server-sent events (WHATWG HTML, section 9.2, "Server-sent events").
 
-If `stream` is not overridden, there is no task: an open stream consists of a handler, its request and its
-connection. The close callback of the exchange notifies it that the client has disconnected, and one timer for
-all streams of an event loop (`tornado.http1connection._deadline_scheduler`) sends the keep-alive comments.
+If `stream` is not overridden, a stream has no task: it consists of a handler, its request and its connection.
+The close callback of the exchange notifies it that the client has disconnected, and one timer for all streams
+of an event loop (`tornado.http1connection._deadline_scheduler`) sends the keep-alive comments.
 """
 
 from __future__ import annotations

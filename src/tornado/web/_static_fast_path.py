@@ -236,7 +236,7 @@ def _find(handler: StaticFileHandler, path: str) -> _Entry | None:
 def reopen(handler: StaticFileHandler, path: str) -> tuple[OpenFile, str, str] | None:
     """Open the file of an entry for the slow path, which then omits the checks of the path.
 
-    :returns: the open file, its version and its absolute path; None if there is no entry or it is outdated.
+    :returns: the open file, its version and its absolute path; None if the entry is missing or outdated.
     """
     entry = _find(handler, path)
     file = None if entry is None else entry.open()

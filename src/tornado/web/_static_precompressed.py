@@ -57,7 +57,7 @@ def wanted(own: Any, setting: Any) -> tuple[str, ...]:
 def find(
     plain: OpenFile, codings: Sequence[str], accept_encoding: str | None, root: str, links_into: Directories
 ) -> PrecompressedFile | None:
-    """Choose between a file and its precompressed variants; None if there are no variants."""
+    """Choose between a file and its precompressed variants; None if it has no variants."""
     available = [coding for coding in codings if _is_current(plain, plain.path + SUFFIXES[coding])]
     if not available:
         return None

@@ -1,4 +1,4 @@
-"""Who is shown which answer to an exception."""
+"""The choice between page, JSON and text, and the hosts for which tracebacks are sent."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def fail(self: Any) -> None:
 async def page(
     expect_log: ExpectLog, handler: Any = None, *fields: str, log: str = "Uncaught", **options: Any
 ) -> Any:
-    """The answer to a browser."""
+    """Return the response to a browser, unless other request fields are passed."""
     options.setdefault("serve_traceback", True)
     with expect_log("tornado.application", log):
         return await ask(handler or handler_of(get=fail), *(fields or (BROWSER,)), **options)
@@ -55,14 +55,14 @@ async def page(
         (",;=," * 1000 + "text/html", False),
     ],
 )
-def test_who_wants_a_page(accept: str, wanted: bool) -> None:
+def test_accept_field_determines_whether_a_page_is_sent(accept: str, wanted: bool) -> None:
     request = type("Request", (), {"headers": HTTPHeaders({"Accept": accept})})
     assert _error_response.wants_page(request) is wanted
     request.headers["X-Requested-With"] = "XMLHttpRequest"
     assert _error_response.wants_page(request) is False
 
 
-async def test_a_page(expect_log: ExpectLog) -> None:
+async def test_browser_receives_html_page(expect_log: ExpectLog) -> None:
     response = await page(expect_log)
     assert response.code == 500
     assert response.get("content-type") == "text/html; charset=UTF-8"
@@ -73,7 +73,7 @@ async def test_a_page(expect_log: ExpectLog) -> None:
     assert "test_error_response.py" in body
 
 
-async def test_the_pages_headers(expect_log: ExpectLog) -> None:
+async def test_page_has_security_headers_and_fresh_nonce(expect_log: ExpectLog) -> None:
     response = await page(expect_log)
     policy = response.get("content-security-policy")
     (nonce,) = set(re.findall("'nonce-([^']+)'", policy))
@@ -86,7 +86,7 @@ async def test_the_pages_headers(expect_log: ExpectLog) -> None:
     assert nonce not in again.get("content-security-policy")
 
 
-async def test_everybody_else_gets_text(expect_log: ExpectLog) -> None:
+async def test_other_clients_receive_text(expect_log: ExpectLog) -> None:
     response = await page(expect_log, None, "Accept: */*")
     assert response.get("content-type") == "text/plain; charset=UTF-8"
     assert response.body.startswith(b"Traceback (most recent call last)")
@@ -96,7 +96,7 @@ async def test_everybody_else_gets_text(expect_log: ExpectLog) -> None:
 @pytest.mark.parametrize(
     "accept", ["application/json", "application/json, */*", "application/json;q=0.9, */*;q=0.1"]
 )
-async def test_client_that_prefers_json_gets_the_traceback_in_it(accept: str, expect_log: ExpectLog) -> None:
+async def test_client_that_prefers_json_receives_traceback(accept: str, expect_log: ExpectLog) -> None:
     response = await page(expect_log, None, f"Accept: {accept}")
     assert response.get("content-type") == "application/json; charset=UTF-8"
     assert response.get("vary") == "Accept"
@@ -107,7 +107,7 @@ async def test_client_that_prefers_json_gets_the_traceback_in_it(accept: str, ex
     assert traceback.endswith("ValueError: a <bug>\n")
 
 
-async def test_json_has_the_public_message_and_masks_secrets(expect_log: ExpectLog) -> None:
+async def test_json_has_public_message_and_masked_secrets(expect_log: ExpectLog) -> None:
     def get(self: Any) -> None:
         password = "hunter2"  # noqa: F841
         raise web.HTTPError(409, "password = 'hunter2'", public_message="Sold out")
@@ -120,7 +120,7 @@ async def test_json_has_the_public_message_and_masks_secrets(expect_log: ExpectL
 
 
 @pytest.mark.parametrize("accept", [BROWSER, "Accept: application/json", "Accept: */*"])
-async def test_every_form_varies_by_accept(accept: str, expect_log: ExpectLog) -> None:
+async def test_all_formats_add_accept_to_vary(accept: str, expect_log: ExpectLog) -> None:
     class Handler(web.RequestHandler):
         get = fail
 
@@ -130,27 +130,27 @@ async def test_every_form_varies_by_accept(accept: str, expect_log: ExpectLog) -
     assert (await page(expect_log, Handler, accept)).get_all("vary") == ["Origin", "Accept"]
 
 
-async def test_never_without_the_setting(expect_log: ExpectLog) -> None:
+async def test_traceback_is_not_sent_without_the_setting(expect_log: ExpectLog) -> None:
     response = await page(expect_log, serve_traceback=False)
     assert b"bug" not in response.body
-    assert b"test_answer" not in response.body
+    assert b"test_error_response" not in response.body
 
 
-async def test_write_error_of_ones_own(expect_log: ExpectLog) -> None:
+async def test_overridden_write_error_replaces_the_page(expect_log: ExpectLog) -> None:
     def write_error(self: Any, status_code: int, **kwargs: Any) -> None:
         self.finish("mine")
 
     assert (await page(expect_log, handler_of(get=fail, write_error=write_error))).body == b"mine"
 
 
-async def test_an_asynchronous_handler(expect_log: ExpectLog) -> None:
+async def test_asynchronous_handler(expect_log: ExpectLog) -> None:
     async def get(self: Any) -> None:
         fail(self)
 
     assert b"<h1>ValueError</h1>" in (await page(expect_log, handler_of(get=get))).body
 
 
-async def test_send_error(expect_log: ExpectLog) -> None:
+async def test_send_error_with_exc_info_sends_page(expect_log: ExpectLog) -> None:
     def get(self: Any) -> None:
         try:
             fail(self)
@@ -163,7 +163,7 @@ async def test_send_error(expect_log: ExpectLog) -> None:
     assert b"<h1>ValueError</h1>" in response.body
 
 
-async def test_send_error_with_nothing_raised() -> None:
+async def test_send_error_with_empty_exc_info_sends_text() -> None:
     def get(self: Any) -> None:
         self.send_error(500, exc_info=(None, None, None))
 
@@ -171,7 +171,7 @@ async def test_send_error_with_nothing_raised() -> None:
     assert response.body == b"NoneType: None\n"
 
 
-async def test_an_http_error(expect_log: ExpectLog) -> None:
+async def test_http_error_shows_reason_and_message(expect_log: ExpectLog) -> None:
     def get(self: Any) -> None:
         raise web.HTTPError(403, "%s may not", "<Bob>", reason="Go Away")
 
@@ -182,18 +182,18 @@ async def test_an_http_error(expect_log: ExpectLog) -> None:
     assert "&lt;Bob&gt; may not" in body
 
 
-async def test_a_404_lists_the_routes() -> None:
+async def test_404_lists_routes() -> None:
     routes = [web.url("/about", web.RequestHandler, name="about")]
     response = await ask(routes, BROWSER, path="/abuot", serve_traceback=True)
     body = response.body.decode()
     assert response.code == 404
     assert "Did you mean /about?" in body
-    assert "Routes that were tried" in body
+    assert "Routes tried, in this order" in body
     response = await ask(routes, path="/abuot", serve_traceback=True)
     assert response.get("content-type") == "text/plain; charset=UTF-8"
 
 
-async def test_secrets(expect_log: ExpectLog) -> None:
+async def test_secrets_are_masked_in_page_and_text(expect_log: ExpectLog) -> None:
     def get(self: Any) -> None:
         password = "from-a-variable"
         settings = dict(self.settings)
@@ -220,7 +220,7 @@ async def test_secrets(expect_log: ExpectLog) -> None:
     )
 
 
-async def test_a_page_is_bounded(expect_log: ExpectLog) -> None:
+async def test_size_of_page_and_text_is_bounded(expect_log: ExpectLog) -> None:
     def fall(n: int) -> int:
         if n == 0:
             raise ValueError("y" * 10**6)
@@ -234,7 +234,7 @@ async def test_a_page_is_bounded(expect_log: ExpectLog) -> None:
     assert len(response.body) <= 2**20 + 10
 
 
-async def test_without_details_a_page_is_small(
+async def test_too_large_page_is_sent_without_details(
     expect_log: ExpectLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     full = await page(expect_log)
@@ -244,7 +244,7 @@ async def test_without_details_a_page_is_small(
     assert b"variable" not in response.body.partition(b'<section id="request">')[0].partition(b"<main")[2]
 
 
-async def test_where_no_page_fits_text_is_sent(
+async def test_text_is_sent_if_page_exceeds_limit(
     expect_log: ExpectLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(_error_response, "LIMIT", 300)
@@ -254,7 +254,7 @@ async def test_where_no_page_fits_text_is_sent(
     assert len(response.body) < 310
 
 
-async def test_what_was_begun_is_broken_off(expect_log: ExpectLog) -> None:
+async def test_exception_after_flush_aborts_response(expect_log: ExpectLog) -> None:
     async def get(self: Any) -> None:
         self.write("begun")
         await self.flush()
@@ -271,7 +271,7 @@ async def test_what_was_begun_is_broken_off(expect_log: ExpectLog) -> None:
 
 
 @pytest.mark.parametrize("accept", [BROWSER, "Accept: */*"])
-async def test_half_a_surrogate_pair(accept: str, expect_log: ExpectLog) -> None:
+async def test_lone_surrogate_is_escaped(accept: str, expect_log: ExpectLog) -> None:
     def get(self: Any) -> None:
         raise ValueError("a file \ud800")
 
@@ -282,7 +282,7 @@ async def test_half_a_surrogate_pair(accept: str, expect_log: ExpectLog) -> None
 
 
 @pytest.mark.parametrize("raises", [SystemExit(3), asyncio.CancelledError()])
-async def test_a_text_that_raises_what_it_likes(raises: BaseException, expect_log: ExpectLog) -> None:
+async def test_str_of_exception_may_raise_any_exception(raises: BaseException, expect_log: ExpectLog) -> None:
     class Odd(Exception):
         def __str__(self) -> str:
             raise raises
@@ -298,7 +298,7 @@ async def test_a_text_that_raises_what_it_likes(raises: BaseException, expect_lo
 
 
 @pytest.mark.parametrize("raises", [SystemExit(3), asyncio.CancelledError(), ZeroDivisionError()])
-async def test_a_page_that_cannot_be_made(
+async def test_text_is_sent_if_rendering_raises(
     raises: BaseException, expect_log: ExpectLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def render(*args: Any, **kwargs: Any) -> str:
@@ -309,7 +309,7 @@ async def test_a_page_that_cannot_be_made(
     assert response.body.startswith(b"Traceback")
 
 
-async def test_literals_in_a_plain_traceback(expect_log: ExpectLog) -> None:
+async def test_literals_are_masked_in_plain_traceback(expect_log: ExpectLog) -> None:
     def connect(**kwargs: Any) -> None:
         raise LookupError
 
@@ -320,7 +320,7 @@ async def test_literals_in_a_plain_traceback(expect_log: ExpectLog) -> None:
     assert MASK.encode() in response.body
 
 
-# -- to which hosts --
+# -- hosts --
 
 
 @pytest.mark.parametrize(
@@ -341,11 +341,11 @@ async def test_literals_in_a_plain_traceback(expect_log: ExpectLog) -> None:
     ],
 )
 @pytest.mark.parametrize("accept", [BROWSER, "Accept: application/json"])
-async def test_names_that_another_site_may_have_are_shown_nothing(
+async def test_traceback_is_not_sent_for_host_that_may_be_another_site(
     host: str, shown: bool, accept: str, expect_log: ExpectLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(_error_response, "_reports", LogRateLimit(app_log))
-    words = "serve_traceback: .* not shown to .*allowed_hosts"
+    words = "serve_traceback: not sending the traceback .*allowed_hosts"
     with expect_log("tornado.application", words, required=not shown):
         response = await page(expect_log, None, accept, f"Host: {host}")
     assert response.code == 500
@@ -355,6 +355,6 @@ async def test_names_that_another_site_may_have_are_shown_nothing(
         assert response.body.startswith(plain)
 
 
-async def test_allowed_hosts_are_shown_the_page(expect_log: ExpectLog) -> None:
+async def test_allowed_host_receives_page(expect_log: ExpectLog) -> None:
     response = await page(expect_log, None, BROWSER, "Host: dev.example", allowed_hosts=["dev.example"])
     assert b"ValueError" in response.body

@@ -1,4 +1,4 @@
-"""What is masked for what stands beside it."""
+"""Masking of secrets recognized by their context."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from tornado.web._debug._literal_masking import MASK, mask_addresses, mask_liter
         ("token = 'unclosed", "token = 'unclosed"),
     ],
 )
-def test_literals(text: str, expected: str) -> None:
+def test_literals_of_secret_names_are_masked(text: str, expected: str) -> None:
     assert mask_literals(text) == expected.replace("*", MASK)
 
 
@@ -57,19 +57,19 @@ def test_literals(text: str, expected: str) -> None:
         ("password = variable", "password = variable"),
     ],
 )
-def test_addresses(text: str, expected: str) -> None:
+def test_passwords_in_urls_and_connection_strings_are_masked(text: str, expected: str) -> None:
     assert mask_addresses(text) == expected.replace("*", MASK)
 
 
 @pytest.mark.parametrize(
     "part", ["a: ", "://a:", "token='x ", 'token="""x', "x", "password=x ", " ", 'a["b', "token=a("]
 )
-def test_the_cost_is_linear(part: str) -> None:
+def test_cost_is_linear(part: str) -> None:
     def cost(size: int) -> float:
         text = part * (size // len(part))
         began = time.process_time()
         mask_addresses(mask_literals(text))
         return time.process_time() - began
 
-    # Quadratic, the larger one would take a thousand times as long.
+    # With quadratic cost, the larger text would take a thousand times as long.
     assert cost(320_000) < 300 * cost(10_000) + 0.1

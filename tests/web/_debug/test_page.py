@@ -1,4 +1,4 @@
-"""A debug page in a browser, and what is in it."""
+"""The content of the debug page, as text and in a browser."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ EVIL = "</pre></script><img src=x onerror=alert(1)>\"'&\u2028"
 
 
 def evil_page(**changes: Any) -> Page:
-    """A page each text of which would be markup."""
+    """Return a page in which every text contains markup."""
     lines = [SourceLine(1, EVIL), SourceLine(2, EVIL, True, (3, 9)), SourceLine(3, f"{{{{ {EVIL} }}}}")]
     frames: list[Frame | OmittedFrames] = [
         Frame(kind, EVIL, EVIL, EVIL, 2, lines, [Variable(EVIL, EVIL)], 3)
@@ -66,7 +66,7 @@ def evil_page(**changes: Any) -> Page:
 
 
 class Checker(HTMLParser):
-    """Sees that elements are closed as they were opened, and which there are."""
+    """A parser that checks the nesting of elements and records their names and attributes."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -86,7 +86,7 @@ class Checker(HTMLParser):
 
 @pytest.mark.parametrize("changes", [{}, {"is_http_error": True}])
 @pytest.mark.parametrize("details", [True, False])
-def test_everything_is_escaped(changes: dict[str, Any], details: bool) -> None:
+def test_all_texts_are_escaped(changes: dict[str, Any], details: bool) -> None:
     html = render(evil_page(**changes), "n0nce", details=details)
     checker = Checker()
     checker.feed(html)
@@ -95,7 +95,7 @@ def test_everything_is_escaped(changes: dict[str, Any], details: bool) -> None:
     assert "img" not in checker.names
     assert html.count("<script") == 1
     assert {name for name, _ in checker.attributes if name.startswith("on")} == set()
-    # Nothing is loaded from anywhere.
+    # The page loads no resource; the first value is the inline icon.
     assert [value for name, value in checker.attributes if name in ("src", "href") and value[:1] != "#"][
         1:
     ] == []  # type: ignore[index]
@@ -105,7 +105,7 @@ def test_everything_is_escaped(changes: dict[str, Any], details: bool) -> None:
     assert {link[1:] for link in links} <= set(identifiers)
 
 
-def test_without_details_there_are_no_variables() -> None:
+def test_page_without_details_has_no_variables() -> None:
     assert 'class="names"' in render(evil_page(), "n")
     assert 'class="names"' not in render(evil_page(), "n", details=False)
 
@@ -119,7 +119,7 @@ def test_without_details_there_are_no_variables() -> None:
         ("ifx = 'open", 'n">open'),
     ],
 )
-def test_python_is_coloured(text: str, expected: str) -> None:
+def test_python_source_is_highlighted(text: str, expected: str) -> None:
     raised = RaisedException(
         "", "m", "E", "", [], [Frame("program", "f", "f", "f", 1, [SourceLine(1, text)])]
     )
@@ -128,7 +128,7 @@ def test_python_is_coloured(text: str, expected: str) -> None:
     assert "|".join(found).replace("&#39;", "&#x27;") == expected.replace("&#39;", "&#x27;")
 
 
-def test_a_mark_keeps_the_colours() -> None:
+def test_mark_preserves_highlighting() -> None:
     line = SourceLine(1, "return f('abc')", True, (7, 12))
     raised = RaisedException("", "m", "E", "", [], [Frame("program", "f", "f", "f", 1, [line])])
     html = render(evil_page(raised=raised), "n").partition('<pre class="source"')[2].partition("</pre>")[0]
@@ -139,7 +139,7 @@ def test_a_mark_keeps_the_colours() -> None:
     )
 
 
-# --- in a browser ---
+# -- in a browser --
 
 
 @pytest.fixture(scope="module")
@@ -150,7 +150,7 @@ def program() -> Iterator[Program]:
 
 @pytest.fixture(params=[1280, 390], ids=["wide", "narrow"])
 def visit(request: Any, browser: Any, program: Program) -> Iterator[Any]:
-    """Opens a page; at the end its console may hold nothing but the failed response."""
+    """Open pages; at the end, the console must contain only messages about failed responses."""
     context = browser.new_context(viewport={"width": request.param, "height": 900})
     messages: list[str] = []
 
@@ -160,7 +160,7 @@ def visit(request: Any, browser: Any, program: Program) -> Iterator[Any]:
         page.on("pageerror", lambda error: messages.append(str(error)))
         page.on("dialog", lambda dialog: messages.append("a dialog"))
         page.goto(program.url(path))
-        # Nothing sticks out of a narrow screen.
+        # The page does not overflow a narrow screen.
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         return page
 
@@ -170,7 +170,7 @@ def visit(request: Any, browser: Any, program: Program) -> Iterator[Any]:
 
 
 @pytest.mark.browser
-def test_an_error_in_a_handler(visit: Any) -> None:
+def test_browser_shows_error_in_handler(visit: Any) -> None:
     page = visit("/lookup?item=tea&api_key=1234")
     assert page.title().startswith("RuntimeError: no such thing: <script>")
     assert page.locator("h1").inner_text() == "RuntimeError"
@@ -190,7 +190,7 @@ def test_an_error_in_a_handler(visit: Any) -> None:
 
 
 @pytest.mark.browser
-def test_an_error_in_a_template(visit: Any) -> None:
+def test_browser_shows_error_in_template(visit: Any) -> None:
     page = visit("/page")
     assert page.locator("h1").inner_text() == "AttributeError"
     places = page.locator("details.frame:has(.tag) > summary .where").all_inner_texts()
@@ -201,7 +201,7 @@ def test_an_error_in_a_template(visit: Any) -> None:
 
 
 @pytest.mark.browser
-def test_a_page_that_is_not_there(visit: Any) -> None:
+def test_browser_shows_routes_for_404(visit: Any) -> None:
     page = visit("/lokup")
     assert page.locator("h1").inner_text() == "404 Not Found"
     assert "Did you mean /lookup?" in page.locator(".hints").inner_text()
@@ -209,7 +209,7 @@ def test_a_page_that_is_not_there(visit: Any) -> None:
 
 
 @pytest.mark.browser
-def test_it_is_used_by_keyboard(visit: Any) -> None:
+def test_folded_frames_open_by_keyboard(visit: Any) -> None:
     page = visit("/lookup")
     folded = page.locator("details.folded").first
     assert folded.get_attribute("open") is None
@@ -219,7 +219,7 @@ def test_it_is_used_by_keyboard(visit: Any) -> None:
 
 
 @pytest.mark.browser
-def test_the_traceback_is_copied(visit: Any) -> None:
+def test_button_copies_traceback(visit: Any) -> None:
     page = visit("/lookup")
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     button = page.locator("#copy")
@@ -231,7 +231,7 @@ def test_the_traceback_is_copied(visit: Any) -> None:
 
 
 @pytest.mark.browser
-def test_without_scripting_only_the_button_is_missing(browser: Any, program: Program) -> None:
+def test_without_javascript_only_the_button_is_missing(browser: Any, program: Program) -> None:
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto(program.url("/lookup"))

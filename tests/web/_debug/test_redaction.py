@@ -1,4 +1,4 @@
-"""What a debug page may not show."""
+"""Masking of secrets by name and by value."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tornado.web._debug._redaction import MASK, Redactor
 
 
 @pytest.mark.parametrize("value", [None, True, False, "", b"", len, str])
-def test_what_can_be_no_secret_is_shown(value: Any) -> None:
+def test_values_that_cannot_be_secret_are_not_hidden(value: Any) -> None:
     assert not Redactor().hide("token", value)
     assert Redactor().hide("token", "x")
 
@@ -23,7 +23,7 @@ def test_what_can_be_no_secret_is_shown(value: Any) -> None:
         "%s%s",
     ],
 )
-def test_values_are_masked_wherever_they_stand(text: str) -> None:
+def test_values_are_masked_in_all_encodings(text: str) -> None:
     secret = "pa'ss wörd\\1/2"
     forms = [
         secret,
@@ -37,23 +37,23 @@ def test_values_are_masked_wherever_they_stand(text: str) -> None:
         assert Redactor([secret]).mask(shown) == text.replace("%s", MASK)
 
 
-def test_of_two_the_longer_one_is_masked_first() -> None:
+def test_longer_secret_is_masked_before_its_prefix() -> None:
     assert Redactor(["secret", "secret-longer"]).mask("secret-longer") == MASK
 
 
-def test_a_long_text_is_masked_before_it_is_cut() -> None:
+def test_long_text_is_truncated() -> None:
     text = Redactor(["secret"]).mask("x" * (2**20 - 3) + "secret")
     assert len(text) == 2**20
 
 
-def test_a_short_secret_is_masked_as_a_word_only() -> None:
+def test_short_secret_is_masked_only_as_whole_word() -> None:
     mask = Redactor(["test"], ["k=1"]).mask
     assert mask("test, testing, a_test, 'test'") == f"{MASK}, testing, a_test, '{MASK}'"
     assert mask("k=1&k=12&ak=1") == f"k={MASK}&k=12&ak=1"
 
 
 class Comparing:
-    """Complains of being looked at."""
+    """An object that raises an exception when it is compared."""
 
     def __eq__(self, other: object) -> bool:
         raise AssertionError

@@ -1,4 +1,4 @@
-"""The request, its handler and the routes as tables."""
+"""The tables about the request, its handler and the routes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tornado.web._debug._value_repr import ValueFormatter
 async def around(
     error: BaseException | None = None, routes: Any = None, *fields: str, **options: Any
 ) -> RequestTables:
-    """What is gathered in a handler that answers any request."""
+    """Return the tables collected in a handler for a request."""
     found: list[RequestTables] = []
 
     def prepare(self: Any) -> None:
@@ -37,7 +37,7 @@ def rows(tables: list[Table], title: str) -> dict[str, str]:
     return dict(table.rows)
 
 
-async def test_the_request() -> None:
+async def test_request_tables_with_masked_secrets() -> None:
     found = await around(
         None,
         None,
@@ -85,7 +85,7 @@ async def test_tables_are_bounded() -> None:
     assert (len(table.rows), table.more) == (100, 50)
 
 
-async def test_the_handler_and_settings() -> None:
+async def test_handler_and_settings() -> None:
     found = await around(path="/a/b", pattern="/(?:a)/(?:.)", cookie_secret="abc" * 8, port=80)
     handler = dict(found.handler.rows)
     assert handler["Class"].endswith("Handler")
@@ -96,7 +96,7 @@ async def test_the_handler_and_settings() -> None:
     assert found.routes is None
 
 
-async def test_routes_that_were_tried() -> None:
+async def test_404_lists_routes_and_suggests_similar_ones() -> None:
     routes: Any = [
         web.url("/about/", web.RequestHandler, name="about"),
         (r"/item/([0-9]+)", web.RequestHandler),
@@ -114,7 +114,7 @@ async def test_routes_that_were_tried() -> None:
     assert found.routes[0].target == "tornado.web.RequestHandler"
     assert found.hints == [
         "No route of the application matches.",
-        "There is a route for '/about/', with the slash.",
+        "The route '/about/' exists, with a final slash.",
     ]
     found = await around(web.HTTPError(404), routes, path="/itme/5/")
     assert found.hints == ["No route of the application matches."]
@@ -122,7 +122,7 @@ async def test_routes_that_were_tried() -> None:
     assert found.hints[1:] == ["Did you mean /user?"]
 
 
-async def test_hosts_of_their_own() -> None:
+async def test_routes_of_other_hosts() -> None:
     application = web.Application([("/a", web.RequestHandler)])
     application.add_handlers(r"www\.x\.y", [("/b", web.RequestHandler)])
     request: Any = type("Request", (), {"host_name": "www.x.y", "path": "/c", "headers": {}})()
@@ -135,27 +135,27 @@ async def test_hosts_of_their_own() -> None:
     ]
 
 
-async def test_a_handlers_own_404_lists_no_routes() -> None:
+async def test_404_raised_by_a_handler_lists_no_routes() -> None:
     assert (await around(web.HTTPError(404))).routes is None
 
 
 @pytest.mark.parametrize(
     ("error", "hint"),
     [
-        (web.HTTPError(405), "Handler has no get(): it answers GET."),
+        (web.HTTPError(405), "Handler has no get(); allowed methods: GET."),
         (
             web.HTTPError(403, "'_xsrf' argument missing from POST"),
-            "A form that posts needs {% module xsrf_f",
+            "A form with method POST needs {% module xsrf_f",
         ),
     ],
 )
-async def test_hints(error: Any, hint: str) -> None:
+async def test_hints_for_405_and_xsrf(error: Any, hint: str) -> None:
     (found,) = (await around(error)).hints
     assert found.startswith(hint)
     assert (await around(web.HTTPError(400))).hints == []
 
 
-async def test_routes_that_cannot_be_read() -> None:
+async def test_unreadable_routes_and_request() -> None:
     class Odd(Matcher):
         def match(self, request: Any) -> Any:
             if request.path == "/":
@@ -169,6 +169,6 @@ async def test_routes_that_cannot_be_read() -> None:
     handler: Any = type("Handler", (), {"application": web.Application(routes), "request": request})()
     handler.settings = {}
     found = gather(handler, web.HTTPError(404), ValueFormatter(Redactor()))
-    assert found.hints == ["The routes cannot be listed: KeyError"]
-    # What a request that a test has made up lacks is told in its place.
+    assert found.hints == ["Cannot list the routes: KeyError"]
+    # The request object lacks attributes; the table shows the error in their place.
     assert found.request[0].rows[-1][1].startswith("not readable")

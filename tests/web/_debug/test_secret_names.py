@@ -1,4 +1,4 @@
-"""Names that sound like a secret's."""
+"""Recognition of names that suggest a secret."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ def test_secret_names(name: str) -> None:
 @pytest.mark.parametrize(
     "name", ["monkey", "author", "authors", "keyboard", "passenger", "pinned", "title", "", None, 3]
 )
-def test_innocent_names(name: Any) -> None:
+def test_other_names(name: Any) -> None:
     assert not is_secret_name(name)
 
 
-def test_the_loop_variable_of_everyday() -> None:
+def test_key_is_secret_except_as_variable() -> None:
     assert is_secret_name("key")
     assert not is_secret_name("key", variable=True)
     assert is_secret_name("api_key", variable=True)
@@ -38,5 +38,5 @@ def test_the_loop_variable_of_everyday() -> None:
     """xsrf_cookie_name xsrf_cookie_kwargs XSRF_COOKIE_VERSION auth_backend token_url token_algorithm
     private_path secret_name token-url""".split(),
 )
-def test_what_is_said_about_a_secret_is_none(name: str) -> None:
+def test_names_of_information_about_secrets_are_not_secret(name: str) -> None:
     assert not is_secret_name(name)

@@ -1,4 +1,4 @@
-"""Secrets that settings hold and clients send, and the forms in which they may stand."""
+"""Collection of secrets from settings and requests, and masking of their encodings."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tornado.web._debug._literal_masking import MASK
 from tornado.web._debug._redaction import Redactor
 
 
-async def test_where_secrets_are_found() -> None:
+async def test_secrets_are_collected_from_request_and_settings() -> None:
     found: list[Redactor] = []
 
     def post(self: Any) -> None:
@@ -50,7 +50,7 @@ async def test_where_secrets_are_found() -> None:
     ]
 
 
-async def test_a_request_that_cannot_be_read_hides_what_can() -> None:
+async def test_malformed_field_does_not_prevent_other_masking() -> None:
     found: list[str] = []
 
     def get(self: Any) -> None:
@@ -61,7 +61,7 @@ async def test_a_request_that_cannot_be_read_hides_what_can() -> None:
     assert found == [f"{MASK}, {MASK}"]
 
 
-def test_secrets_of_bytes() -> None:
+def test_encodings_of_binary_secrets() -> None:
     secret = bytes(range(128, 160))
     for form in (
         repr(secret)[2:-1],
@@ -73,7 +73,7 @@ def test_secrets_of_bytes() -> None:
     assert Redactor(["a secret text"]).mask(b"a secret text".hex()) == MASK
 
 
-def test_secrets_within_json_and_html() -> None:
+def test_encodings_in_json_and_html() -> None:
     secret = 'it\'s "kéy"'
     for shown in (json.dumps(secret), json.dumps(secret, ensure_ascii=False), repr(json.dumps(secret))):
         masked = Redactor([secret]).mask(shown)
@@ -83,7 +83,7 @@ def test_secrets_within_json_and_html() -> None:
     assert Redactor([secret]).mask(repr(f"say {secret}")) == f"'say {MASK}'"
 
 
-async def test_secrets_that_a_client_sends() -> None:
+async def test_secrets_in_path_query_body_and_referer() -> None:
     found: list[Redactor] = []
 
     def post(self: Any, token: str = "") -> None:
@@ -114,7 +114,7 @@ async def test_secrets_that_a_client_sends() -> None:
     )
 
 
-async def test_words_that_everybody_uses_are_no_secrets() -> None:
+async def test_common_words_are_not_masked() -> None:
     found: list[Redactor] = []
     await ask(
         handler_of(get=lambda self: found.append(Redactor.of(self))),

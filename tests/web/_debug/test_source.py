@@ -1,4 +1,4 @@
-"""Source lines around a place."""
+"""Excerpts of source code."""
 
 from __future__ import annotations
 
@@ -38,22 +38,22 @@ def test_context_and_common_indentation() -> None:
     assert found[1].mark == (4, 5)
 
 
-def test_a_statement_of_several_lines() -> None:
+def test_multi_line_statement() -> None:
     found = around(Span(8, 11, 15, 9), 6)
     assert [line.number for line in found if line.hit] == [8, 9, 10, 11]
     marked = [line.text[slice(*line.mark)] for line in found if line.mark]
     assert marked == ["g(", "x,", "1 / 0,", ")"]
 
 
-def test_the_whole_line_needs_no_mark() -> None:
+def test_whole_line_is_not_marked() -> None:
     assert [line.mark for line in around(Span(7, 7, 8, 13))] == [None] * 10
 
 
-def test_a_compound_statement_is_its_first_line() -> None:
+def test_compound_statement_is_shown_by_its_first_line() -> None:
     assert [line.number for line in around(Span(6, 11, 4, 9)) if line.hit] == [6]
 
 
-def test_a_place_that_is_not_there() -> None:
+def test_line_outside_the_source_yields_nothing() -> None:
     assert around(Span(100, 100)) == []
     assert around(Span(0, 0)) == []
     assert lines_around([], Span(1, 1), Redactor()) == []
@@ -66,7 +66,7 @@ def test_secrets_and_long_lines() -> None:
     assert (len(line.text), line.mark) == (400, (10, 400))
 
 
-def test_columns_are_characters() -> None:
+def test_columns_are_counted_in_characters() -> None:
     source = "f('ééé', 1 / 0)\n"
     code = compile(source, "x", "exec")
     try:
@@ -77,11 +77,11 @@ def test_columns_are_characters() -> None:
         assert trace.tb_next is not None
         span = python_span(code, trace.tb_next.tb_lasti, 1, [source])
     assert source[span.start : span.end] == "1 / 0"
-    # A file that has changed meanwhile.
+    # The file has changed since it was compiled.
     assert python_span(code, 0, 7, []) == Span(7, 7)
 
 
-def test_a_literal_of_several_lines_is_masked() -> None:
+def test_multi_line_literal_is_masked() -> None:
     lines = ["def f():", '    secret = """first', "    second", '    third"""', "    fail()"]
     shown = lines_around(lines, Span(5, 5), Redactor())
     assert [each.number for each in shown] == [1, 2, 3, 4, 5]

@@ -1,4 +1,4 @@
-"""An exception as plain values."""
+"""Conversion of exceptions to plain values."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ def gathered(function: Callable[[], Any]) -> RaisedException:
         function()
     except BaseException as error:
         return gather(error, ValueFormatter(Redactor(["sesame"])))
-    raise AssertionError("it did not fail")
+    raise AssertionError("the function did not raise an exception")
 
 
 def frames(raised: RaisedException) -> list[Frame]:
     return [frame for frame in raised.frames if isinstance(frame, Frame)]
 
 
-def test_an_exception() -> None:
+def test_exception_with_source_and_variables() -> None:
     def inner(token: str, amount: int) -> float:
         return amount / 0
 
@@ -39,7 +39,7 @@ def test_an_exception() -> None:
     )
     last = frames(raised)[-1]
     assert (last.kind, last.path) == ("program", __file__)
-    assert last.function.endswith("test_an_exception.<locals>.inner")
+    assert last.function.endswith("test_exception_with_source_and_variables.<locals>.inner")
     (hit,) = [line for line in last.lines if line.hit]
     assert hit.mark is not None
     assert hit.text[slice(*hit.mark)] == "amount / 0"
@@ -49,12 +49,12 @@ def test_an_exception() -> None:
     ]
 
 
-def test_frames_of_libraries_are_known() -> None:
+def test_library_frames_show_only_their_line() -> None:
     raised = gathered(lambda: json.loads("{"))
     assert {frame.kind for frame in frames(raised)[:2]} == {"program"}
     library = [frame for frame in frames(raised) if frame.kind == "library"]
     assert library[0].file == "json/__init__.py"
-    # Its line is enough, except for where the error is.
+    # Only the line is shown, except for the last frame.
     assert len(library[0].lines) == 1
     assert not library[0].variables
     assert library[-1].variables
@@ -63,7 +63,7 @@ def test_frames_of_libraries_are_known() -> None:
     assert frames(raised)[-1].file == "tornado/template/_loader.py"
 
 
-def test_what_led_to_it() -> None:
+def test_chained_exceptions() -> None:
     def fail() -> None:
         try:
             try:
@@ -82,7 +82,7 @@ def test_what_led_to_it() -> None:
     assert (raised.earlier.earlier.name, raised.earlier.earlier.relation) == ("KeyError", "cause")
 
 
-def test_what_is_suppressed_is_not_shown() -> None:
+def test_suppressed_context_is_not_shown() -> None:
     def fail() -> None:
         try:
             {}["a"]
@@ -92,7 +92,7 @@ def test_what_is_suppressed_is_not_shown() -> None:
     assert gathered(fail).earlier is None
 
 
-def test_a_circle_of_causes_ends() -> None:
+def test_cycle_of_causes_ends() -> None:
     first, second = ValueError("1"), ValueError("2")
     first.__cause__, second.__cause__ = second, first
     raised = gather(first, ValueFormatter(Redactor()))
@@ -100,7 +100,7 @@ def test_a_circle_of_causes_ends() -> None:
     assert raised.earlier.earlier is None
 
 
-def test_a_long_chain_ends() -> None:
+def test_long_chain_is_truncated() -> None:
     error = ValueError("0")
     for number in range(100):
         error, error.__cause__ = ValueError(str(number)), error
@@ -111,7 +111,7 @@ def test_a_long_chain_ends() -> None:
     assert count == 30
 
 
-def test_groups() -> None:
+def test_exception_groups() -> None:
     group = ExceptionGroup("all", [ValueError("a"), ExceptionGroup("some", [KeyError("b")])])
     raised = gather(group, ValueFormatter(Redactor()))
     assert raised.message == "all (2 sub-exceptions)"
@@ -121,7 +121,7 @@ def test_groups() -> None:
     assert (len(many.members), many.more_members) == (15, 85)
 
 
-def test_recursion() -> None:
+def test_deep_recursion_is_shortened() -> None:
     def fall(depth: int) -> int:
         return fall(depth + 1)
 
@@ -150,7 +150,7 @@ def test_messages_and_notes() -> None:
     assert len(long.message) < 8100
 
 
-def test_many_variables() -> None:
+def test_number_of_variables_is_limited() -> None:
     source = "def f():\n" + "".join(f"    v{n} = {n}\n" for n in range(50)) + "    1 / 0\n"
     names: dict[str, Any] = {}
     exec(compile(source, "<made up>", "exec"), names)
@@ -159,16 +159,16 @@ def test_many_variables() -> None:
     assert last.lines == []
 
 
-def test_a_module_shows_what_it_has_assigned() -> None:
+def test_module_frame_shows_only_data() -> None:
     source = "import os\nclass A: pass\ndef f(): pass\nx = 1\n1 / 0\n"
     last = frames(gathered(lambda: exec(compile(source, "<made up>", "exec"), {})))[-1]
     assert [each.name for each in last.variables] == ["x"]
 
 
-# --- templates ---
+# -- templates --
 
 
-def test_a_template_included_by_others() -> None:
+def test_included_template_is_preceded_by_including_lines() -> None:
     loader = DictLoader(
         {
             "page.html": "{# #}\n{% include 'a/table.html' %}",
@@ -192,11 +192,11 @@ def test_a_template_included_by_others() -> None:
         "rows": "[namespace(name='x')]",
         "other": "1",
     }
-    # The note that tells the same is for logs.
+    # The note with the same information is for logs only.
     assert raised.notes == []
 
 
-def test_a_block_that_replaces_another() -> None:
+def test_block_of_extending_template() -> None:
     loader = DictLoader(
         {
             "base.html": "\n\n{% block body %}{% end %}",
@@ -207,12 +207,12 @@ def test_a_block_that_replaces_another() -> None:
     assert [(frame.file, frame.line) for frame in frames(raised)[-2:]] == [("base.html", 3), ("page.html", 3)]
 
 
-def test_what_stands_twice_in_a_line_is_not_marked() -> None:
+def test_expression_that_occurs_twice_is_not_marked() -> None:
     raised = gathered(lambda: DictLoader({"x": "{{ y }}{{ y }}"}).load("x").generate())
     assert [line.mark for line in frames(raised)[-1].lines] == [None]
 
 
-def test_the_path_of_a_template(tmp_path: Any) -> None:
+def test_path_of_template(tmp_path: Any) -> None:
     (tmp_path / "x.html").write_text("{{ y }}")
     raised = gathered(lambda: Loader(str(tmp_path)).load("x.html").generate())
     assert frames(raised)[-1].path == str(tmp_path / "x.html")
@@ -228,7 +228,7 @@ def test_the_path_of_a_template(tmp_path: Any) -> None:
         ("\n{% include 'none.html' %}", 2, None),
     ],
 )
-def test_templates_that_do_not_compile(source: str, line: int, marked: str | None) -> None:
+def test_syntax_error_in_template(source: str, line: int, marked: str | None) -> None:
     loader = DictLoader({"page.html": "\n\n\n{% include 'part.html' %}", "part.html": source})
     raised = gathered(lambda: loader.load("page.html"))
     assert [(frame.kind, frame.file, frame.line) for frame in frames(raised)[-2:]] == [
@@ -240,7 +240,7 @@ def test_templates_that_do_not_compile(source: str, line: int, marked: str | Non
     assert (hit.mark and hit.text[slice(*hit.mark)]) == marked
 
 
-def test_python_that_does_not_compile(tmp_path: Any) -> None:
+def test_syntax_error_in_python(tmp_path: Any) -> None:
     path = tmp_path / "module.py"
     path.write_text("x = 1\ny = = 2\n")
     raised = gathered(lambda: compile(path.read_text(), str(path), "exec"))

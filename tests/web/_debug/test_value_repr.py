@@ -1,4 +1,4 @@
-"""Values as a debug page shows them."""
+"""Formatting of values for the debug page."""
 
 from __future__ import annotations
 
@@ -91,14 +91,14 @@ def test_values(value: Any, expected: str) -> None:
     assert show(value) == expected
 
 
-def test_nesting_has_an_end() -> None:
+def test_nesting_is_limited() -> None:
     value: list[Any] = []
     value.append(value)
     assert show(value) == "[[[[[\u2026]]]]]"
     assert show({"a": {"a": {"a": {"a": {"a": 1}}}}}) == "{'a': {'a': {'a': {'a': {\u2026}}}}}"
 
 
-def test_large_values_are_cut() -> None:
+def test_large_values_are_truncated() -> None:
     assert show("x" * 10**6, 10) == "'xxxxxxxxx\u2026 (1,000,000 characters)"
     assert show(list(range(10**6)), 10) == "[0, 1, 2, \u2026 (1,000,000 items)"
     assert show([0] * 60) == "[" + "0, " * 50 + "\u2026 10 more]"
@@ -107,25 +107,25 @@ def test_large_values_are_cut() -> None:
     assert show(Named("y" * 10**6), 10) == "y" * 10 + "\u2026"
 
 
-def test_a_secret_is_masked_before_the_value_is_cut() -> None:
+def test_secret_is_masked_before_truncation() -> None:
     assert show("sesame", 5) == f"'{MASK}"[:5] + "\u2026 (6 characters)"
 
 
-def test_a_large_container_is_not_asked_for_its_repr() -> None:
+def test_repr_of_large_container_is_not_called() -> None:
     class Rows(list[int]):
         def __repr__(self) -> str:
             raise AssertionError
 
-    assert show(Rows(range(1000)), 12) == "test_a_large\u2026 (1,000 items)"
+    assert show(Rows(range(1000)), 12) == "test_repr_of\u2026 (1,000 items)"
     assert show(Rows([1])).endswith("Rows, not shown: its repr raises AssertionError>")
 
 
-def test_a_repr_that_fails() -> None:
+def test_repr_that_raises() -> None:
     assert show(Named(1)) == "<Named, not shown: its repr raises TypeError>"
     assert show([Named(1), 2]) == "[<Named, not shown: its repr raises TypeError>, 2]"
 
 
-def test_a_repr_that_never_ends_is_interrupted() -> None:
+def test_endless_repr_is_interrupted() -> None:
     class Endless:
         def __repr__(self) -> str:
             while True:
@@ -137,13 +137,13 @@ def test_a_repr_that_never_ends_is_interrupted() -> None:
     before = sys.gettrace()
     values = ValueFormatter(Redactor(), seconds=0.01)
     assert values.show(Endless()).endswith("Endless, not shown: its repr takes too long>")
-    # The time of the page is used up; what needs none is shown.
-    assert "the time for this page is used up" in values.show(Named("x"))
+    # The time limit of the page is reached; values formatted without calling repr are still shown.
+    assert "the time limit of this page is reached" in values.show(Named("x"))
     assert values.show([1, "a"]) == "[1, 'a']"
     assert sys.gettrace() is before
 
 
-def test_attributes_that_fail() -> None:
+def test_failing_attribute_access() -> None:
     class Odd:
         @property
         def __dict__(self) -> Any:  # type: ignore[override]
@@ -160,7 +160,7 @@ def test_named_values() -> None:
     assert values.show_named("key", "ann", variable=True) == "'ann'"
 
 
-def test_a_value_that_cannot_be_compared_is_hidden() -> None:
+def test_value_that_cannot_be_compared_is_hidden() -> None:
     class Array:
         def __eq__(self, other: object) -> bool:
             raise ValueError
@@ -173,11 +173,11 @@ def test_a_value_that_cannot_be_compared_is_hidden() -> None:
 
 
 class Text(str):
-    """A text of a class of its own."""
+    """A subclass of str."""
 
 
 class Odd(str):
-    """The same with a repr of its own."""
+    """A subclass of str with its own ``__repr__``."""
 
     def __repr__(self) -> str:
         return "Odd"
@@ -224,8 +224,8 @@ def test_other_containers(value: Any, expected: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["values", "items", "keys", "proxy", "array", "list", "dict", "text"])
-def test_large_values_are_not_looked_at_as_a_whole(kind: str) -> None:
-    """Only a part of them is asked for its repr."""
+def test_only_the_beginning_of_large_values_is_formatted(kind: str) -> None:
+    """``__repr__`` is called only for the items that are shown."""
     count = 0
 
     class Item:
@@ -251,12 +251,12 @@ def test_large_values_are_not_looked_at_as_a_whole(kind: str) -> None:
     assert count <= 51
 
 
-def test_a_long_text_of_a_class_of_its_own_is_not_asked() -> None:
+def test_repr_of_long_str_subclass_is_not_called() -> None:
     assert show(Odd("x" * 10**5), 10) == "'xxxxxxxxx\u2026 (100,000 characters)"
 
 
 @pytest.mark.parametrize("error", [SystemExit(3), asyncio.CancelledError(), GeneratorExit()])
-def test_a_repr_may_raise_what_it_likes(error: BaseException) -> None:
+def test_repr_may_raise_any_exception(error: BaseException) -> None:
     class Failing:
         def __repr__(self) -> str:
             raise error
@@ -264,7 +264,7 @@ def test_a_repr_may_raise_what_it_likes(error: BaseException) -> None:
     assert show([Failing(), 1]).endswith(f"Failing, not shown: its repr raises {type(error).__name__}>, 1]")
 
 
-def test_an_interrupt_is_one() -> None:
+def test_keyboard_interrupt_is_propagated() -> None:
     class Interrupted:
         def __repr__(self) -> str:
             raise KeyboardInterrupt
@@ -273,7 +273,7 @@ def test_an_interrupt_is_one() -> None:
         show(Interrupted())
 
 
-def test_a_mapping_that_never_ends_is_interrupted() -> None:
+def test_endless_mapping_is_interrupted() -> None:
     class Endless(Pairs):
         def __iter__(self) -> Iterator[str]:
             while True:

@@ -1,4 +1,4 @@
-"""Session stores of each kind, and a clock that tests set."""
+"""Fixtures: session stores of each kind, and a clock that tests can set."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ SECRET = "an old secret of 32 bytes or more"
 
 
 class AwaitedStore(web.SessionStore):
-    """Keeps sessions in memory, and is asynchronous.
+    """An asynchronous store in memory.
 
     :ivar calls: the names of the methods that were called.
-    :ivar gate: what each method waits for first.
-    :ivar failure: what each method raises, or None.
+    :ivar gate: the event that each method waits for first.
+    :ivar failure: the exception that each method raises, or None.
     """
 
     def __init__(self) -> None:
@@ -68,7 +68,7 @@ MakeStore = Callable[[], AbstractAsyncContextManager[Any]]
 
 @pytest.fixture(params=["cookie", "memory", "awaited", "redis"])
 def make_store(request: pytest.FixtureRequest) -> MakeStore:
-    """Run the test once with a store of each kind: a context manager that gives an empty one."""
+    """Return a context manager for an empty store. The test runs once with each kind of store."""
     server: RedisServer | None = None
     if request.param == "redis":
         server = request.getfixturevalue("redis_server")
@@ -94,7 +94,7 @@ def make_store(request: pytest.FixtureRequest) -> MakeStore:
 
 
 class WallClock:
-    """The time that sessions see."""
+    """A replacement for ``time.time`` in the session modules."""
 
     def __init__(self) -> None:
         self.now = 1_800_000_000.0
@@ -105,7 +105,7 @@ class WallClock:
 
 @pytest.fixture
 def wall_clock(monkeypatch: pytest.MonkeyPatch) -> WallClock:
-    """A clock for the test to move; Redis has its own."""
+    """Replace the clock of the session modules. It does not affect Redis."""
     clock = WallClock()
     for module in (request_session, memory, session):
         monkeypatch.setattr(module, "time", clock)

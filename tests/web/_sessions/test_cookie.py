@@ -1,4 +1,4 @@
-"""Sessions in signed cookies."""
+"""The store in signed cookies."""
 
 from __future__ import annotations
 
@@ -59,12 +59,12 @@ def test_old_format_of_signatures_is_not_accepted() -> None:
 
 
 @pytest.mark.parametrize("length", [2600, 2700, 2800, 4000])
-def test_size(length: int) -> None:
+def test_size_is_limited(length: int) -> None:
     record = SessionRecord({"a": json.dumps("x" * length)}, 1000.0, 2000.0)
     if length <= 2700:
         assert store().load(store().create(record, 60)) == record
     else:
-        with pytest.raises(SessionTooLargeError, match="keep sessions on the server with the setting"):
+        with pytest.raises(SessionTooLargeError, match="store sessions on the server with the setting"):
             store().create(record, 60)
 
 

@@ -1,4 +1,4 @@
-"""Sessions in memory."""
+"""The store in memory."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ def test_changes_are_merged() -> None:
     assert store.load(token) == record(a="1", b="2", c="3")
 
 
-def test_merged_changes_are_limited_too() -> None:
+def test_merged_size_is_limited() -> None:
     store = MemorySessionStore(max_size=20)
     token = store.create(record(a="1"), 60)
     store.update(token, record(a="1", b="2" * 9), ["b"], [], 60)
-    with pytest.raises(SessionTooLargeError, match="MemorySessionStore accepts 20"):
+    with pytest.raises(SessionTooLargeError, match="MemorySessionStore accepts at most 20"):
         store.update(token, record(a="1", c="3" * 9), ["c"], [], 60)
 
 
-def test_sessions_end(wall_clock: WallClock) -> None:
+def test_session_expires(wall_clock: WallClock) -> None:
     store = MemorySessionStore()
     token = store.create(record(a="1"), 60)
     wall_clock.now += 59
@@ -51,7 +51,7 @@ def test_sessions_end(wall_clock: WallClock) -> None:
     assert len(store) == 0
 
 
-def test_the_longest_unused_makes_room() -> None:
+def test_new_session_replaces_least_recently_used_one() -> None:
     store = MemorySessionStore(max_sessions=2)
     first, second = store.create(record(a="1"), 60), store.create(record(a="2"), 60)
     assert store.load(first) is not None
@@ -59,11 +59,11 @@ def test_the_longest_unused_makes_room() -> None:
     assert store.load(second) is None
     assert store.load(first) is not None
     assert store.load(third) is not None
-    with pytest.raises(ValueError, match="max_sessions is 1 or more"):
+    with pytest.raises(ValueError, match="max_sessions must be at least 1, got 0"):
         MemorySessionStore(max_sessions=0)
 
 
-def test_tokens_are_not_kept() -> None:
+def test_tokens_are_not_stored() -> None:
     store = MemorySessionStore()
     token = store.create(record(a="1"), 60)
     assert token not in repr(vars(store))

@@ -1,4 +1,4 @@
-"""Sessions in Redis: what is kept there, and what happens without it."""
+"""The store in Redis: its content, and errors of Redis."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ RECORD = SessionRecord({"a": "1", "b": '"two"'}, 1.5, 2.5)
 
 @pytest.fixture
 def server(redis_server: RedisServer) -> RedisServer:
-    """Redis without data, running also if an earlier test has stopped it and failed."""
+    """Return a running Redis server without data, even if an earlier test has stopped it."""
     redis_server.start()
     redis_server.flush()
     return redis_server
@@ -56,7 +56,7 @@ async def counting(store: RedisSessionStore, **settings: Any) -> AsyncIterator[S
         yield running
 
 
-async def test_record_is_kept(server: RedisServer) -> None:
+async def test_round_trip(server: RedisServer) -> None:
     async with storing(server) as store:
         token = await store.create(RECORD, 60)
         assert await store.load(token) == RECORD
@@ -82,7 +82,7 @@ async def test_token_is_not_in_the_store(server: RedisServer) -> None:
         await client.aclose()
 
 
-async def test_redis_drops_sessions_when_they_end(server: RedisServer) -> None:
+async def test_redis_deletes_expired_sessions(server: RedisServer) -> None:
     async with storing(server) as store, counting(store, session_idle_timeout=60) as running:
         visitor = Visitor(running)
         await visitor.fetch("/")
@@ -115,12 +115,12 @@ async def test_client_of_the_program(server: RedisServer, decode_responses: bool
 
 
 @pytest.mark.parametrize("token", ["", "x", "*", "A" * 44, "A" * 42 + "/", "A" * 42 + "\n"])
-async def test_malformed_token_is_not_asked_for(token: str) -> None:
+async def test_malformed_token_is_not_sent_to_redis(token: str) -> None:
     store = RedisSessionStore("redis://127.0.0.1:1/0")
     assert await store.load(token) is None
 
 
-async def test_other_data_under_the_key_is_no_session(server: RedisServer, expect_log: ExpectLog) -> None:
+async def test_other_data_under_the_key_is_not_a_session(server: RedisServer, expect_log: ExpectLog) -> None:
     async with storing(server) as store, counting(store) as running:
         token = store.new_token()
         server.run(f"HSET session:{store.key(token)} a b")
@@ -134,7 +134,7 @@ async def test_other_data_under_the_key_is_no_session(server: RedisServer, expec
             assert (await running.fetch("/", f"Cookie: session={token}")).code == 503
 
 
-async def test_names_and_texts_are_kept_exactly(server: RedisServer) -> None:
+async def test_names_and_texts_are_preserved_exactly(server: RedisServer) -> None:
     values = {"created": "1", "used": "2", "=": "3", "": "4", "\0\r\n": "5", "Zo\xeb \U0001f600": '"\\ud800"'}
     async with storing(server) as store:
         token = await store.create(SessionRecord(values, 1.0, 2.0), 60)
@@ -143,7 +143,7 @@ async def test_names_and_texts_are_kept_exactly(server: RedisServer) -> None:
 
 async def test_size_is_limited(server: RedisServer) -> None:
     async with storing(server, max_size=10) as store:
-        with pytest.raises(web.SessionTooLargeError, match="accepts 10: keep less"):
+        with pytest.raises(web.SessionTooLargeError, match="accepts at most 10: store less"):
             await store.create(SessionRecord({"a": "x" * 10}, 1, 1), 60)
         token = await store.create(SessionRecord({"a": "x" * 9}, 1, 1), 60)
         with pytest.raises(web.SessionTooLargeError):
@@ -172,18 +172,18 @@ async def test_redis_that_is_not_running(server: RedisServer, expect_log: Expect
             assert "check that it is running" in message
         assert (await visitor.fetch("/untouched")).code == 200
         server.start()
-        assert (await visitor.fetch("/")).body == b"1"  # it has forgotten the session
+        assert (await visitor.fetch("/")).body == b"1"  # the session was lost
 
 
-async def test_redis_that_does_not_answer(server: RedisServer, expect_log: ExpectLog) -> None:
-    """The wait is bounded, and the answers that come later belong to no other request."""
+async def test_unresponsive_redis(server: RedisServer, expect_log: ExpectLog) -> None:
+    """The wait is bounded, and late responses of Redis are not used for other requests."""
     async with storing(server) as store, counting(store) as running:
         visitors = [Visitor(running) for _ in range(3)]
         for number, visitor in enumerate(visitors):
             for _ in range(number + 1):
                 await visitor.fetch("/")
         store.timeout = 0.05
-        with server.paused(), expect_log("tornado.general", "503 GET .*not answered within 0.05 s"):
+        with server.paused(), expect_log("tornado.general", "503 GET .*did not respond within 0.05 s"):
             answers = await asyncio.gather(*[visitor.fetch("/") for visitor in visitors])
         assert [answer.code for answer in answers] == [503, 503, 503]
         store.timeout = 20
@@ -211,7 +211,7 @@ async def test_password_is_not_logged(server: RedisServer) -> None:
 
 @pytest.mark.parametrize("timeout", [0, -1, float("nan")])
 def test_wrong_timeout(timeout: float) -> None:
-    with pytest.raises(ValueError, match="timeout is a positive number of seconds"):
+    with pytest.raises(ValueError, match="timeout must be a positive number of seconds"):
         RedisSessionStore("redis://", timeout=timeout)
 
 
@@ -222,7 +222,7 @@ def test_missing_package_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_concurrent_visitors(server: RedisServer) -> None:
-    """More requests than connections."""
+    """There are more concurrent requests than connections."""
     async with storing(server) as store, counting(store) as running:
         visitors = [Visitor(running) for _ in range(80)]
         for expected in (b"1", b"2"):
@@ -230,7 +230,7 @@ async def test_concurrent_visitors(server: RedisServer) -> None:
             assert {answer.body for answer in answers} == {expected}
 
 
-def test_each_event_loop_has_its_connections(server: RedisServer) -> None:
+def test_each_event_loop_has_its_own_connections(server: RedisServer) -> None:
     store = RedisSessionStore(server.url, timeout=20)
 
     async def create() -> str:

@@ -1,4 +1,4 @@
-"""Sessions through whole requests, with a store of each kind."""
+"""Sessions in complete requests, with each kind of store."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tornado.http1connection import HTTP1Connection
 
 
 class Values(web.RequestHandler):
-    """Shows, changes and drops values as the query says."""
+    """A handler that shows, changes and removes values as specified by the query."""
 
     def get(self) -> None:
         for name, texts in self.request.query_arguments.items():
@@ -31,7 +31,7 @@ class Values(web.RequestHandler):
 
 
 class Login(web.RequestHandler):
-    """Redirects, which finishes the response inside the method."""
+    """A handler that redirects, so the response is finished within the method."""
 
     def post(self) -> None:
         self.session.regenerate()
@@ -74,7 +74,7 @@ def values(response: Any) -> Any:
     return json.loads(response.body)["values"]
 
 
-async def test_values_stay_with_their_visitor(make_store: MakeStore) -> None:
+async def test_values_are_kept_per_visitor(make_store: MakeStore) -> None:
     async with make_store() as store, serving(application(store)) as server:
         one, other = Visitor(server), Visitor(server)
         first = await one.fetch('/?name="Zo%C3%AB"&list=[1,null,{"a":2.5}]')
@@ -102,7 +102,7 @@ async def test_cookie_is_secure_by_default(make_store: MakeStore, certificates: 
             assert values(await visitor.fetch("/")) == {"a": 1}
 
 
-async def test_responses_that_depend_on_the_session_say_so(make_store: MakeStore) -> None:
+async def test_responses_that_use_the_session_vary_by_cookie(make_store: MakeStore) -> None:
     async with make_store() as store, serving(application(store)) as server:
         visitor = Visitor(server)
         changed = await visitor.fetch("/?a=1")
@@ -124,7 +124,7 @@ async def test_responses_that_depend_on_the_session_say_so(make_store: MakeStore
         ("", "private"),
     ],
 )
-async def test_cookie_of_a_session_is_not_stored_in_shared_caches(given: str, sent: str) -> None:
+async def test_response_with_session_cookie_is_private(given: str, sent: str) -> None:
     class Cached(web.RequestHandler):
         def get(self) -> None:
             self.set_header("Cache-Control", given)
@@ -136,7 +136,7 @@ async def test_cookie_of_a_session_is_not_stored_in_shared_caches(given: str, se
         assert (await server.fetch("/cached")).get("cache-control") == given
 
 
-async def test_session_without_values_leaves_no_trace(make_store: MakeStore) -> None:
+async def test_session_without_values_is_not_stored(make_store: MakeStore) -> None:
     async with make_store() as store, serving(application(store)) as server:
         visitor = Visitor(server)
         assert (await visitor.fetch("/")).get("set-cookie") is None
@@ -153,7 +153,7 @@ async def test_change_inside_a_value_is_saved(make_store: MakeStore) -> None:
             assert json.loads((await visitor.fetch("/nested")).body) == expected
 
 
-async def test_login_gets_another_token(make_store: MakeStore) -> None:
+async def test_login_changes_the_token(make_store: MakeStore) -> None:
     async with make_store() as store, serving(application(store)) as server:
         visitor = Visitor(server)
         await visitor.fetch("/?cart=1")
@@ -165,7 +165,7 @@ async def test_login_gets_another_token(make_store: MakeStore) -> None:
         assert "user" not in values(await attacker.fetch("/"))
 
 
-async def test_planted_token_is_not_adopted(make_store: MakeStore) -> None:
+async def test_planted_token_is_not_reused(make_store: MakeStore) -> None:
     async with make_store() as store, serving(application(store)) as server:
         visitor = Visitor(server)
         planted = visitor.cookies["session"] = web.SessionStore.new_token()
@@ -180,7 +180,7 @@ async def test_logout_ends_the_session(make_store: MakeStore) -> None:
         replayed = visitor.copy()
         response = await visitor.fetch("/logout", method="POST", body=b"")
         assert (response.body, visitor.cookies) == (b"bye", {})
-        # A signed cookie cannot be revoked, as its documentation says.
+        # A signed cookie cannot be revoked; see CookieSessionStore.
         kept = {"user": "me"} if isinstance(store, web.CookieSessionStore) else {}
         assert values(await replayed.fetch("/")) == kept
 
@@ -202,13 +202,13 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("value", HOSTILE, ids=range(len(HOSTILE)))
-async def test_hostile_cookie_is_no_session(value: str, make_store: MakeStore) -> None:
+async def test_malformed_cookie_is_ignored(value: str, make_store: MakeStore) -> None:
     async with make_store() as store, serving(application(store)) as server:
         response = await server.fetch("/?a=1", f"Cookie: session={value}")
         assert json.loads(response.body) == {"values": {"a": 1}, "new": True}
 
 
-async def test_each_wrong_octet_of_a_cookie_is_noticed(make_store: MakeStore) -> None:
+async def test_modified_cookie_is_ignored(make_store: MakeStore) -> None:
     async with make_store() as store, serving(application(store)) as server:
         visitor = Visitor(server)
         await visitor.fetch("/?a=1")
@@ -221,7 +221,7 @@ async def test_each_wrong_octet_of_a_cookie_is_noticed(make_store: MakeStore) ->
             assert values(response) == {}, position
 
 
-async def test_cookie_signed_for_another_purpose_is_no_session() -> None:
+async def test_cookie_signed_for_another_purpose_is_ignored() -> None:
     class Signing(web.RequestHandler):
         def get(self) -> None:
             self.set_signed_cookie("session", '[1,99999999999,{"user":"me"}]')
@@ -232,11 +232,13 @@ async def test_cookie_signed_for_another_purpose_is_no_session() -> None:
         assert values(await visitor.fetch("/")) == {}
 
 
-# -- ages --
+# -- time limits --
 
 
 @pytest.mark.parametrize("used_after", [[], [50], [50, 100, 150]])
-async def test_idle_session_ends(used_after: list[int], make_store: MakeStore, wall_clock: WallClock) -> None:
+async def test_use_extends_the_idle_timeout(
+    used_after: list[int], make_store: MakeStore, wall_clock: WallClock
+) -> None:
     async with make_store() as store:
         begun = wall_clock.now
         async with serving(application(store, session_idle_timeout=100)) as server:
@@ -252,7 +254,7 @@ async def test_idle_session_ends(used_after: list[int], make_store: MakeStore, w
 
 
 @pytest.mark.parametrize("make_store", ["cookie", "memory", "awaited"], indirect=True)
-async def test_session_has_ended_after_its_idle_timeout(make_store: MakeStore, wall_clock: WallClock) -> None:
+async def test_session_ends_after_idle_timeout(make_store: MakeStore, wall_clock: WallClock) -> None:
     async with make_store() as store, serving(application(store, session_idle_timeout=100)) as server:
         visitor = Visitor(server)
         await visitor.fetch("/?a=1")
@@ -286,7 +288,7 @@ async def test_lifetime_ends_a_session_in_use(make_store: MakeStore, wall_clock:
         assert values(await visitor.fetch("/")) == {}
 
 
-async def test_login_begins_the_lifetime_again(make_store: MakeStore, wall_clock: WallClock) -> None:
+async def test_login_restarts_the_lifetime(make_store: MakeStore, wall_clock: WallClock) -> None:
     async with make_store() as store, serving(application(store, session_lifetime=100)) as server:
         visitor = Visitor(server)
         await visitor.fetch("/?a=1")
@@ -296,10 +298,10 @@ async def test_login_begins_the_lifetime_again(make_store: MakeStore, wall_clock
         assert values(await visitor.fetch("/")) == {"a": 1, "user": "me"}
 
 
-# -- when it is loaded and saved --
+# -- loading and saving --
 
 
-async def test_other_requests_do_not_ask_the_store() -> None:
+async def test_store_is_used_only_if_needed() -> None:
     class Rare(web.RequestHandler):
         session_autoload = False
 
@@ -320,7 +322,7 @@ async def test_other_requests_do_not_ask_the_store() -> None:
         assert store.calls == ["create", "load"]
 
 
-async def test_session_that_is_not_loaded_is_explained(expect_log: ExpectLog) -> None:
+async def test_access_to_session_that_is_not_loaded_raises(expect_log: ExpectLog) -> None:
     class Rare(Values):
         session_autoload = False
 
@@ -333,7 +335,7 @@ async def test_session_that_is_not_loaded_is_explained(expect_log: ExpectLog) ->
     assert "await self.get_session()" in str(raised(expected))
 
 
-async def test_get_session_is_the_same_object(make_store: MakeStore) -> None:
+async def test_get_session_returns_the_same_object(make_store: MakeStore) -> None:
     class Twice(web.RequestHandler):
         async def get(self) -> None:
             session = await self.get_session()
@@ -346,7 +348,7 @@ async def test_get_session_is_the_same_object(make_store: MakeStore) -> None:
             assert (await visitor.fetch("/twice")).body == b'{"same": true}'
 
 
-async def test_it_is_loaded_before_prepare(make_store: MakeStore) -> None:
+async def test_session_is_loaded_before_prepare(make_store: MakeStore) -> None:
     class User(web.RequestHandler):
         def get_current_user(self) -> Any:
             return self.session.get("user")
@@ -411,7 +413,7 @@ async def test_response_is_not_sent_before_the_session_is_saved() -> None:
         assert len(store.inner) == 1
 
 
-async def test_failed_save_is_no_success(expect_log: ExpectLog) -> None:
+async def test_failed_save_leads_to_503(expect_log: ExpectLog) -> None:
     store = AwaitedStore()
     async with serving(application(store)) as server:
         visitor = Visitor(server)
@@ -435,7 +437,7 @@ async def test_failed_save_is_no_success(expect_log: ExpectLog) -> None:
         assert values(await visitor.fetch("/")) == {"a": 1}
 
 
-async def test_error_page_of_a_failed_save_does_not_save_again(expect_log: ExpectLog) -> None:
+async def test_error_page_after_failed_save_does_not_save_again(expect_log: ExpectLog) -> None:
     class Own(Values):
         def write_error(self, status_code: int, **kwargs: Any) -> None:
             self.set_status(200)
@@ -449,7 +451,7 @@ async def test_error_page_of_a_failed_save_does_not_save_again(expect_log: Expec
     assert store.calls == ["create"]
 
 
-async def test_failed_load_concerns_handlers_that_use_the_session(expect_log: ExpectLog) -> None:
+async def test_failed_load_affects_only_handlers_that_use_the_session(expect_log: ExpectLog) -> None:
     store = AwaitedStore()
     async with serving(application(store)) as server:
         visitor = Visitor(server)
@@ -474,7 +476,7 @@ async def test_any_error_of_a_store_is_reported(expect_log: ExpectLog) -> None:
 
 
 @pytest.mark.parametrize("failure", [asyncio.CancelledError(), BaseException("of the store")])
-async def test_save_that_is_cancelled_by_the_store_is_answered(
+async def test_save_cancelled_by_the_store_leads_to_500(
     failure: BaseException, expect_log: ExpectLog
 ) -> None:
     class Awaiting(web.RequestHandler):
@@ -492,7 +494,7 @@ async def test_save_that_is_cancelled_by_the_store_is_answered(
         await ended.wait()
 
 
-async def test_load_that_is_cancelled_by_the_store_is_answered(expect_log: ExpectLog) -> None:
+async def test_load_cancelled_by_the_store_leads_to_500(expect_log: ExpectLog) -> None:
     store = AwaitedStore()
     async with serving(application(store)) as server:
         visitor = Visitor(server)
@@ -503,7 +505,7 @@ async def test_load_that_is_cancelled_by_the_store_is_answered(expect_log: Expec
             assert (await visitor.fetch("/")).code == 500
 
 
-async def test_cancelled_request_ends_while_its_session_is_loaded() -> None:
+async def test_request_is_cancelled_while_session_is_loaded() -> None:
     store = AwaitedStore()
     async with serving(application(store, cancel_on_disconnect=True)) as server:
         visitor = Visitor(server)
@@ -525,12 +527,12 @@ async def test_handler_timeout_limits_saving(expect_log: ExpectLog) -> None:
     store.gate.clear()
     async with serving(application(store, handler_timeout=1e-3)) as server:
         with expect_log(
-            "tornado.general", "AwaitedStore has not saved the session within the handler_timeout"
+            "tornado.general", "AwaitedStore did not save the session within the handler_timeout"
         ):
             assert (await server.fetch("/?a=1")).code == 503
 
 
-async def test_timeout_error_of_a_store_is_its_own(expect_log: ExpectLog) -> None:
+async def test_timeout_error_of_store_is_reported_unchanged(expect_log: ExpectLog) -> None:
     store = AwaitedStore()
     store.failure = TimeoutError("of the store")
     async with serving(application(store, handler_timeout=20)) as server:
@@ -572,7 +574,7 @@ async def test_changes_during_saving_do_not_reach_the_response(
 
 
 @pytest.mark.parametrize("method", ["redirect", "write", "finish"])
-async def test_response_is_over_during_saving(method: str) -> None:
+async def test_response_is_finished_during_saving(method: str) -> None:
     class Late(web.RequestHandler):
         def get(self) -> None:
             self.session["a"] = 1
@@ -584,7 +586,7 @@ async def test_response_is_over_during_saving(method: str) -> None:
         assert (await server.fetch("/late")).body == b"whole"
 
 
-async def test_session_can_be_read_only_during_saving() -> None:
+async def test_session_is_read_only_during_saving() -> None:
     class Late(web.RequestHandler):
         async def get(self) -> None:
             self.session["a"] = [1]
@@ -621,7 +623,9 @@ async def test_session_is_not_saved_with_a_server_error(make_store: MakeStore, e
 
 @pytest.mark.parametrize("status", [204, 304, 404])
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-async def test_responses_of_each_kind_save(status: int, method: str, make_store: MakeStore) -> None:
+async def test_session_is_saved_with_every_status_and_method(
+    status: int, method: str, make_store: MakeStore
+) -> None:
     class Kind(web.RequestHandler):
         def get(self) -> None:
             self.session["a"] = status
@@ -635,7 +639,7 @@ async def test_responses_of_each_kind_save(status: int, method: str, make_store:
         assert values(await visitor.fetch("/")) == {"a": status}
 
 
-async def test_client_that_disconnects_during_saving_leaves_no_error() -> None:
+async def test_disconnect_during_saving_is_not_an_error() -> None:
     store = AwaitedStore()
     async with serving(application(store)) as server:
         peer = await server.connect()
@@ -650,7 +654,7 @@ async def test_client_that_disconnects_during_saving_leaves_no_error() -> None:
         assert (await server.fetch("/untouched")).code == 200
 
 
-async def test_guarded_handlers_save(make_store: MakeStore) -> None:
+async def test_session_is_saved_with_timeout_and_cancellation(make_store: MakeStore) -> None:
     settings: Any = {"handler_timeout": 20, "cancel_on_disconnect": True, "compress_response": True}
     async with make_store() as store, serving(application(store, **settings)) as server:
         visitor = Visitor(server)
@@ -658,7 +662,7 @@ async def test_guarded_handlers_save(make_store: MakeStore) -> None:
         assert values(await visitor.fetch("/")) == {"a": 1}
 
 
-async def test_requests_on_one_connection_keep_their_order() -> None:
+async def test_pipelined_requests_are_answered_in_order() -> None:
     store = AwaitedStore()
     async with serving(application(store)) as server:
         peer = await server.connect()
@@ -687,18 +691,20 @@ class InParts(web.RequestHandler):
             self.write(f" {error}")
 
 
-async def test_session_can_be_read_only_after_the_head(make_store: MakeStore) -> None:
+async def test_session_is_read_only_after_flush(make_store: MakeStore) -> None:
     async with make_store() as store, serving(application(store, ("/parts", InParts))) as server:
         visitor = Visitor(server)
         await visitor.fetch("/?a=1")
         response = await visitor.fetch("/parts")
-        assert response.body == b"{'a': 1} the session cannot be changed after the response's head was sent"
+        assert (
+            response.body == b"{'a': 1} the session cannot be changed after the head of the response was sent"
+        )
         response = await visitor.fetch("/parts?change=1&save=1")
         assert response.get("set-cookie") is not None
         assert values(await visitor.fetch("/")) == {"a": 2}
 
 
-async def test_flush_of_a_change_that_is_not_saved(make_store: MakeStore, expect_log: ExpectLog) -> None:
+async def test_flush_with_unsaved_change(make_store: MakeStore, expect_log: ExpectLog) -> None:
     async with make_store() as store, serving(application(store, ("/parts", InParts))) as server:
         visitor = Visitor(server)
         if not store.is_asynchronous:
@@ -710,7 +716,7 @@ async def test_flush_of_a_change_that_is_not_saved(make_store: MakeStore, expect
         assert "await self.session.save()" in str(raised(expected))
 
 
-async def test_session_that_is_due_does_not_hinder_a_stream(
+async def test_flush_does_not_require_saving_the_time_of_use(
     make_store: MakeStore, wall_clock: WallClock
 ) -> None:
     async with make_store() as store, serving(application(store, ("/parts", InParts))) as server:
@@ -720,7 +726,7 @@ async def test_session_that_is_due_does_not_hinder_a_stream(
         assert (await visitor.fetch("/parts")).body.startswith(b"{'a': 1}")
 
 
-async def test_first_use_after_the_head_reads(make_store: MakeStore) -> None:
+async def test_first_use_after_flush_is_read_only(make_store: MakeStore) -> None:
     class Late(web.RequestHandler):
         async def get(self) -> None:
             self.write("head")
@@ -772,11 +778,11 @@ async def test_websocket_handler_reads_the_session(make_store: MakeStore) -> Non
             assert await connection.read_message() is None
 
 
-# -- requests at the same time --
+# -- concurrent requests --
 
 
 class Meeting(web.RequestHandler):
-    """Changes a value after another request has loaded the session too."""
+    """A handler that changes a value after a concurrent request has also loaded the session."""
 
     barrier: asyncio.Barrier
 
@@ -790,7 +796,7 @@ class Meeting(web.RequestHandler):
         await self.barrier.wait()
 
 
-async def test_requests_keep_the_changes_of_each_other(make_store: MakeStore) -> None:
+async def test_concurrent_requests_keep_each_others_changes(make_store: MakeStore) -> None:
     async with make_store() as store, serving(application(store, ("/meet/(.*)", Meeting))) as server:
         Meeting.barrier = asyncio.Barrier(2)
         visitor = Visitor(server)
@@ -798,24 +804,24 @@ async def test_requests_keep_the_changes_of_each_other(make_store: MakeStore) ->
         await asyncio.gather(visitor.fetch("/meet/x"), visitor.fetch("/meet/y"))
         found = values(await visitor.fetch("/"))
         if isinstance(store, web.CookieSessionStore):
-            assert found in ({"a": 1, "x": "x"}, {"a": 1, "y": "y"})  # the last response counts
+            assert found in ({"a": 1, "x": "x"}, {"a": 1, "y": "y"})  # the last response replaces the session
         else:
             assert found == {"a": 1, "x": "x", "y": "y"}
 
 
 @pytest.mark.parametrize("make_store", ["memory", "awaited", "redis"], indirect=True)
-async def test_request_does_not_bring_back_an_ended_session(make_store: MakeStore) -> None:
+async def test_concurrent_request_does_not_restore_an_ended_session(make_store: MakeStore) -> None:
     async with make_store() as store:
         async with serving(application(store, ("/meet/(.*)", Meeting))) as server:
             Meeting.barrier = asyncio.Barrier(2)
             visitor = Visitor(server)
             await visitor.fetch("/?a=1")
             await asyncio.gather(visitor.copy().fetch("/meet/x"), visitor.copy().fetch("/meet/logout"))
-            # In either order: a save after the logout is dropped, a save before it is deleted.
+            # In either order: after the logout, the change is not saved; before it, the session is deleted.
             assert values(await visitor.fetch("/")) == {}
 
 
-async def test_new_token_does_not_bring_back_an_ended_session(make_store: MakeStore) -> None:
+async def test_regenerate_does_not_restore_an_ended_session(make_store: MakeStore) -> None:
     class Renewing(web.RequestHandler):
         async def post(self, confirmed: str) -> None:
             self.session.get("user")
@@ -826,7 +832,7 @@ async def test_new_token_does_not_bring_back_an_ended_session(make_store: MakeSt
                 self.session["confirmed"] = True
 
     async with make_store() as store:
-        # Nothing on the server tells that a session in a cookie has ended.
+        # The server does not know that a session in a cookie has ended.
         revived = {"user": "me"} if isinstance(store, web.CookieSessionStore) else {}
         async with serving(application(store, ("/renew/(.*)", Renewing))) as server:
             for confirmed, kept in (("", {}), ("yes", {"confirmed": True})):
@@ -846,7 +852,7 @@ async def test_new_token_does_not_bring_back_an_ended_session(make_store: MakeSt
 # -- other uses of the name --
 
 
-async def test_programs_may_use_the_name_for_other_things() -> None:
+async def test_program_may_use_the_attribute_for_other_purposes() -> None:
     class Assigned(web.RequestHandler):
         def initialize(self) -> None:
             self.session = "a database's"  # type: ignore[assignment]
@@ -867,8 +873,8 @@ async def test_programs_may_use_the_name_for_other_things() -> None:
         assert (response.body, response.get("vary"), response.get("set-cookie")) == (body, None, None)
 
 
-async def test_plain_responses_are_sent_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A handler that does not use the session has its response sent the short way, in one call."""
+async def test_responses_without_session_use_the_fast_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The response of a handler that does not use the session is sent in one call."""
     sent = []
     respond = HTTP1Connection._respond
 
@@ -884,13 +890,13 @@ async def test_plain_responses_are_sent_as_before(monkeypatch: pytest.MonkeyPatc
         assert sent == [200]
 
 
-async def test_missing_secret_is_explained(expect_log: ExpectLog) -> None:
+async def test_missing_secret_is_reported(expect_log: ExpectLog) -> None:
     with expect_log("tornado.application", "Uncaught exception") as expected:
         assert (await ask(Values, path="/?a=1")).code == 500
     assert "You must define the 'cookie_secret' setting" in str(raised(expected))
 
 
-async def test_value_that_is_not_json_is_found_where_it_is_set(expect_log: ExpectLog) -> None:
+async def test_value_that_is_not_json_raises_at_assignment(expect_log: ExpectLog) -> None:
     class Wrong(web.RequestHandler):
         def get(self) -> None:
             self.session["user"] = object()
@@ -900,7 +906,7 @@ async def test_value_that_is_not_json_is_found_where_it_is_set(expect_log: Expec
     assert "session['user'] cannot be stored" in str(raised(expected))
 
 
-async def test_session_that_is_too_large_names_the_setting(expect_log: ExpectLog) -> None:
+async def test_error_for_too_large_session_names_the_setting(expect_log: ExpectLog) -> None:
     class Large(web.RequestHandler):
         def get(self) -> None:
             self.session["text"] = "x" * 4000

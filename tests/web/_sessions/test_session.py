@@ -1,4 +1,4 @@
-"""The session as a mapping, its states, and which changes are saved."""
+"""The session as a mapping, its states, and the saving of changes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tornado.web._sessions.settings import SessionSettings
 
 
 class Recording(MemorySessionStore):
-    """Notes which names are saved."""
+    """A store that records the names of changed and removed values."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -31,7 +31,7 @@ def policy() -> SessionSettings:
 
 
 def saved(policy: SessionSettings, **values: Any) -> str:
-    """The token of a stored session."""
+    """Store a session with these values, and return its token."""
     session = Session(policy, None, None)
     session.update(values)
     run_at_once(session.save())
@@ -60,7 +60,7 @@ def test_mapping(policy: SessionSettings) -> None:
     assert not session
 
 
-def test_public_names_say_where_they_are() -> None:
+def test_public_names_have_public_module() -> None:
     for name in (
         "CookieSessionStore",
         "MemorySessionStore",
@@ -104,7 +104,7 @@ def test_value_that_contains_itself(policy: SessionSettings) -> None:
 
 @pytest.mark.parametrize("name", [1, None, b"a", ("a",)])
 def test_name_that_is_not_text(policy: SessionSettings, name: Any) -> None:
-    with pytest.raises(TypeError, match="names in a session are str"):
+    with pytest.raises(TypeError, match="names in a session must be str"):
         Session(policy, None, None)[name] = 1
 
 
@@ -113,7 +113,7 @@ def test_name_that_is_not_unicode(policy: SessionSettings) -> None:
         Session(policy, None, None)["\ud800"] = 1
 
 
-def test_only_what_differs_is_saved(policy: SessionSettings) -> None:
+def test_only_changed_values_are_saved(policy: SessionSettings) -> None:
     token = saved(policy, a=1, b=[1], c=3, d=4)
     session = loaded(policy, token)
     session["a"] = 1
@@ -149,7 +149,7 @@ def test_sealed_session_cannot_be_changed(policy: SessionSettings) -> None:
         session.regenerate,
         session.invalidate,
     ):
-        with pytest.raises(RuntimeError, match="after the response's head was sent"):
+        with pytest.raises(RuntimeError, match="after the head of the response was sent"):
             change()
     assert dict(session) == {"a": 1}
 
@@ -169,7 +169,7 @@ def test_regenerated_session(policy: SessionSettings, wall_clock: WallClock) -> 
     assert len(policy.store) == 1  # type: ignore[arg-type]
 
 
-def test_values_after_an_end_are_a_new_session(policy: SessionSettings) -> None:
+def test_values_set_after_invalidate_belong_to_a_new_session(policy: SessionSettings) -> None:
     token = saved(policy, a=1)
     session = loaded(policy, token)
     session.invalidate()
@@ -190,14 +190,14 @@ def test_session_that_ended_elsewhere_is_not_saved(policy: SessionSettings) -> N
     assert session.cookie_change is None
     run_at_once(session.save())
     assert len(policy.store) == 0  # type: ignore[arg-type]
-    # A login in the same request begins a new one.
+    # A login in the same request begins a new session.
     session.regenerate()
     run_at_once(session.save())
     assert session.cookie_change is not None
     assert len(policy.store) == 1  # type: ignore[arg-type]
 
 
-def test_store_that_waits_unexpectedly() -> None:
+def test_plain_store_method_that_returns_awaitable() -> None:
     class Wrong(MemorySessionStore):
         def create(self, record: Any, seconds: float) -> Any:
             import asyncio
@@ -206,5 +206,5 @@ def test_store_that_waits_unexpectedly() -> None:
 
     session = Session(SessionSettings({"session_store": Wrong()}), None, None)
     session["a"] = 1
-    with pytest.raises(TypeError, match="write its methods with `async def`"):
+    with pytest.raises(TypeError, match="define it with `async def`"):
         run_at_once(session.save())

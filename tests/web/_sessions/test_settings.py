@@ -1,4 +1,4 @@
-"""The settings of sessions."""
+"""The session settings of an application."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from tornado.web._sessions.settings import SessionSettings, policy_of
         ({"session_cookie_kwargs": {"path": "/app"}}, "https", "session", True),
     ],
 )
-def test_name_of_the_cookie(settings: Any, protocol: str, name: str, secure: bool) -> None:
+def test_cookie_name(settings: Any, protocol: str, name: str, secure: bool) -> None:
     found, attributes = SessionSettings(settings).cookie(protocol)
     assert (found, attributes["secure"], attributes["httponly"]) == (name, secure, True)
 
 
-async def test_attributes_of_the_program() -> None:
+async def test_cookie_attributes_from_the_setting() -> None:
     class Handler(web.RequestHandler):
         def get(self) -> None:
             self.session["a"] = 1
@@ -49,27 +49,27 @@ async def test_attributes_of_the_program() -> None:
 
 
 WRONG = [
-    ({"session_idle_timeout": 0}, "session_idle_timeout is a positive number of seconds"),
-    ({"session_idle_timeout": "600"}, "session_idle_timeout is a positive number of seconds"),
-    ({"session_lifetime": float("inf")}, "session_lifetime is a positive number of seconds"),
-    ({"session_lifetime": True}, "session_lifetime is a positive number of seconds"),
-    ({"session_cookie_name": "a b"}, "session_cookie_name is the name of a cookie"),
-    ({"session_cookie_name": 1}, "session_cookie_name is the name of a cookie"),
-    ({"session_cookie_kwargs": "Secure"}, "session_cookie_kwargs is a dict"),
+    ({"session_idle_timeout": 0}, "session_idle_timeout must be a positive number of seconds"),
+    ({"session_idle_timeout": "600"}, "session_idle_timeout must be a positive number of seconds"),
+    ({"session_lifetime": float("inf")}, "session_lifetime must be a positive number of seconds"),
+    ({"session_lifetime": True}, "session_lifetime must be a positive number of seconds"),
+    ({"session_cookie_name": "a b"}, "session_cookie_name must be a valid cookie name"),
+    ({"session_cookie_name": 1}, "session_cookie_name must be a valid cookie name"),
+    ({"session_cookie_kwargs": "Secure"}, "session_cookie_kwargs must be a dict"),
 ]
 
 
 @pytest.mark.parametrize(("settings", "message"), WRONG)
-def test_wrong_settings_beside_a_store(settings: Any, message: str) -> None:
+def test_invalid_settings_with_a_store_are_reported_at_start(settings: Any, message: str) -> None:
     with pytest.raises((TypeError, ValueError), match=message):
         web.Application(session_store=web.MemorySessionStore(), **settings)
 
 
 @pytest.mark.parametrize(("settings", "message"), WRONG)
-async def test_wrong_settings_where_a_session_is_used(
+async def test_invalid_settings_are_reported_when_a_session_is_used(
     settings: Any, message: str, expect_log: ExpectLog
 ) -> None:
-    """Without a store they may be the program's own: no session, no error."""
+    """Without ``session_store``, the program may use these names itself, so there is no error before."""
 
     class Handler(web.RequestHandler):
         def get(self) -> None:
@@ -84,17 +84,17 @@ async def test_wrong_settings_where_a_session_is_used(
     assert message in str(raised(expected))
 
 
-async def test_store_that_is_none(expect_log: ExpectLog) -> None:
+async def test_store_of_wrong_type(expect_log: ExpectLog) -> None:
     class Handler(web.RequestHandler):
         def get(self) -> None:
             self.session["a"] = 1
 
     with expect_log("tornado.application", "Uncaught exception") as expected:
         assert (await ask(Handler, session_store="redis://localhost")).code == 500
-    assert "session_store is a SessionStore, such as RedisSessionStore(url)" in str(raised(expected))
+    assert "session_store must be a SessionStore, such as RedisSessionStore(url)" in str(raised(expected))
 
 
-def test_each_application_has_its_policy() -> None:
+def test_each_application_has_its_own_settings() -> None:
     one, other = web.Application(session_lifetime=1), web.Application(session_lifetime=2)
     assert (policy_of(one).lifetime, policy_of(other).lifetime) == (1, 2)
     assert policy_of(one) is policy_of(one)

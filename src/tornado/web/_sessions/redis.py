@@ -140,7 +140,7 @@ class RedisSessionStore(SessionStore):
         try:
             created, used = float(fields[_CREATED]), float(fields[_USED])
         except (KeyError, ValueError):
-            return None  # there is no such key, or it is not a session
+            return None  # the key does not exist, or is not a session
         values = {name[len(_VALUE) :]: text for name, text in fields.items() if name.startswith(_VALUE)}
         return SessionRecord(values, created, used)
 

@@ -207,7 +207,7 @@ class Session(MutableMapping[str, Any]):
             await self._save()
 
     def closing(self) -> Coroutine[Any, Any, None] | None:
-        """Return a coroutine that saves the session of a finished response, or None if there is no need.
+        """Return a coroutine that saves the session of a finished response, or None if it need not be saved.
 
         If a coroutine is returned, the session becomes read-only.
 
