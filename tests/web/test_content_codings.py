@@ -1,4 +1,4 @@
-"""The codings themselves, and the setting that chooses among them."""
+"""The content codings, and the setting that selects them."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ TEXT = b"The quick brown fox jumps over the lazy dog. " * 400
 
 @pytest.fixture(params=NAMES)
 def coding(request: pytest.FixtureRequest) -> _content_codings.Coding:
-    """Each coding."""
+    """Run the test with each coding."""
     require_coding(request.param)
     found = _content_codings.find(request.param)
     assert found is not None
     return found
 
 
-def test_whole(coding: Any) -> None:
+def test_whole_body(coding: Any) -> None:
     for level in coding.levels:
         compressed = coding.whole(TEXT, level)
         assert decode(coding.name, compressed) == TEXT
@@ -35,7 +35,7 @@ def test_whole(coding: Any) -> None:
     assert decode(coding.name, coding.whole(b"", coding.level)) == b""
 
 
-def test_parts_can_be_read_as_they_are_flushed(coding: Any) -> None:
+def test_flushed_parts_can_be_decoded(coding: Any) -> None:
     for level in coding.levels:
         compressor, decoder = coding.begin(level), Decoder(coding.name)
         for part in (b"one", b"", TEXT, b"three"):
@@ -66,13 +66,13 @@ def test_round_trip_byte_by_byte(parts: Any, name: str) -> None:
     assert decoder.ended
 
 
-def test_gzip_says_nothing_of_time_and_file() -> None:
+def test_gzip_header_has_no_time_and_file_name() -> None:
     for compressed in (_content_codings.GZIP.whole(TEXT, 6), _content_codings.GZIP.begin(6).finish()):
         assert compressed[:8] == b"\x1f\x8b\x08\x00\x00\x00\x00\x00" or not compressed[:8].strip(b"\x00")
 
 
-def test_zstd_windows_are_what_browsers_take() -> None:
-    """RFC 9659: at most 8 MiB, at every level."""
+def test_zstd_window_is_accepted_by_browsers() -> None:
+    """RFC 9659: the window is at most 8 MiB, here at every level."""
     require_coding("zstd")
     import zstandard
 
@@ -85,12 +85,12 @@ def test_zstd_windows_are_what_browsers_take() -> None:
             assert zstandard.get_frame_parameters(frame).window_size <= 8 * 1024 * 1024
 
 
-# -- what is not there --
+# -- without packages --
 
 
 @pytest.fixture
 def without_packages(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Neither brotli nor zstandard nor Python 3.14's module can be imported."""
+    """Make the import of brotli, zstandard and Python 3.14's module fail."""
     real = builtins.__import__
 
     def importing(name: str, *args: Any, **kwargs: Any) -> Any:
@@ -105,7 +105,7 @@ def without_packages(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 @pytest.mark.usefixtures("without_packages")
-def test_without_the_packages_there_is_gzip() -> None:
+def test_only_gzip_without_packages() -> None:
     assert ContentCodings()._names == ("gzip",)
     for name in ("br", "zstd"):
         with pytest.raises(ValueError, match=rf"{name}.*tornado\[compress\]"):
@@ -113,7 +113,7 @@ def test_without_the_packages_there_is_gzip() -> None:
 
 
 class Library:
-    """Stands for `compression.zstd`, by the package zstandard."""
+    """A substitute for `compression.zstd`, implemented with the package zstandard."""
 
     class CompressionParameter:
         compression_level, window_log, hash_log, chain_log = "level", "window_log", "hash_log", "chain_log"
@@ -142,7 +142,7 @@ class Library:
         return zstandard.compress(data, level)
 
 
-def test_zstd_by_the_standard_library() -> None:
+def test_zstd_with_the_standard_library() -> None:
     require_coding("zstd")
     coding = _content_codings._zstd_by_library(Library)
     assert decode("zstd", coding.whole(TEXT, 3)) == TEXT
@@ -155,7 +155,7 @@ def test_zstd_by_the_standard_library() -> None:
 # -- the setting --
 
 
-def test_all_there_is_by_default() -> None:
+def test_all_codings_by_default() -> None:
     for name in NAMES:
         require_coding(name)
     codings = ContentCodings()
@@ -174,33 +174,33 @@ def test_order_and_levels() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"codings": ["deflate"]}, "'deflate' is none of the codings zstd, br, gzip"),
-        ({"codings": "gzip"}, r"one string, not a list of names: \['gzip'\]"),
-        ({"codings": []}, "compress_response=False"),
-        ({"codings": {}}, "compress_response=False"),
-        ({"codings": {"gzip": 10}}, "gzip has levels 1 to 9 for responses, not 10"),
-        ({"codings": {"gzip": 0}}, "levels 1 to 9"),
-        ({"codings": {"gzip": "6"}}, "levels 1 to 9"),
-        ({"min_length": -1}, "min_length is negative: -1"),
-        ({"content_types": "text/html"}, r"one string, not a list of types: \['text/html'\]"),
-        (["gzip", "snappy"], "'snappy' is none of the codings"),
-        ("yes", "'yes' is none of the codings zstd, br, gzip"),
-        ({"level": 3}, "'level' is none of codings, min_length and content_types"),
+        ({"codings": ["deflate"]}, "unknown coding 'deflate'; accepted are zstd, br, gzip"),
+        ({"codings": "gzip"}, r"codings must be a list such as \['gzip'\], got a str"),
+        ({"codings": []}, "codings is empty; to disable compression, use False"),
+        ({"codings": {}}, "codings is empty; to disable compression, use False"),
+        ({"codings": {"gzip": 10}}, "the level of gzip must be 1 to 9, got 10"),
+        ({"codings": {"gzip": 0}}, "must be 1 to 9"),
+        ({"codings": {"gzip": "6"}}, "must be 1 to 9"),
+        ({"min_length": -1}, "min_length must be at least 0, got -1"),
+        ({"content_types": "text/html"}, r"must be a list of types such as \['text/html'\], got a str"),
+        (["gzip", "snappy"], "unknown coding 'snappy'"),
+        ("yes", "unknown coding 'yes'; accepted are zstd, br, gzip"),
+        ({"level": 3}, "unknown key 'level'; accepted are codings, min_length, content_types"),
     ],
 )
-def test_mistakes(arguments: Any, message: str) -> None:
+def test_invalid_settings(arguments: Any, message: str) -> None:
     with pytest.raises(ValueError, match=f"compress_response: .*{message}"):
         web.Application(compress_response=arguments)
 
 
 @pytest.mark.parametrize(("name", "level"), [("br", 10), ("zstd", 13), ("zstd", 0)])
-def test_levels_that_would_stall_the_loop(name: str, level: int) -> None:
+def test_levels_out_of_range(name: str, level: int) -> None:
     require_coding(name)
-    with pytest.raises(ValueError, match=f"{name} has levels"):
+    with pytest.raises(ValueError, match=f"the level of {name} must be"):
         ContentCodings({name: level})
 
 
-def test_types() -> None:
+def test_compressible_types() -> None:
     codings = ContentCodings()
     for good in (
         "text/html",
@@ -219,13 +219,13 @@ def test_types() -> None:
     assert not ContentCodings(content_types=[])._compressible("text/html")
 
 
-def test_what_the_setting_makes() -> None:
+def test_transforms_for_values_of_the_setting() -> None:
     def transforms(**settings: Any) -> Any:
         return web.Application(**settings).transforms
 
     assert transforms() == []
     nothings: list[Any] = [False, None, 0, "", [], (), {}]
-    for nothing in nothings:  # whatever is false is off, as it is in Tornado
+    for nothing in nothings:  # as in Tornado, any false value disables compression
         assert transforms(compress_response=nothing) == []
     for plain in (True, 1):
         assert transforms(compress_response=plain) == transforms(gzip=plain) == [web.GZipContentEncoding]

@@ -1,4 +1,4 @@
-"""Channels: one event for many streams, the history, and clients that do not read."""
+"""Channels: delivery to many streams, the history, and clients that do not read."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tornado.web import _sse_channel
 
 
 class Source(web.EventSourceHandler):
-    """Subscribes to what the application says."""
+    """A stream that subscribes to the channels in the application's settings."""
 
     keep_alive = 0
     max_unsent = 100_000
@@ -40,10 +40,10 @@ async def broadcasting(*channels: web.EventChannel, **options: Any) -> AsyncIter
         yield server
 
 
-async def test_everybody_gets_every_event(loop_kind: str, tls: Any) -> None:
+async def test_all_subscribers_receive_all_events(loop_kind: str, tls: Any) -> None:
     channel = web.EventChannel()
     async with broadcasting(channel, tls=tls) as server:
-        channel.publish("before anybody came")
+        channel.publish("before the first subscription")
         clients = [await open_stream(server) for _ in range(5)]
         assert len(channel) == 5
         first = channel.publish({"n": 1}, event="number")
@@ -63,8 +63,8 @@ async def test_everybody_gets_every_event(loop_kind: str, tls: Any) -> None:
             assert await client.data(1) == ["three"]
 
 
-async def test_more_than_one_turn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The loop runs between batches, and what is published meanwhile comes in order."""
+async def test_delivery_in_several_iterations(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The event loop runs between batches, and events published in the meantime arrive in order."""
     monkeypatch.setattr(_sse_channel, "BATCH", 2)
     channel = web.EventChannel()
     async with broadcasting(channel) as server:
@@ -83,8 +83,8 @@ async def test_more_than_one_turn(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("history", [0, 1, 3])
-async def test_a_burst_longer_than_the_history(history: int) -> None:
-    """Nobody who reads misses anything by it."""
+async def test_burst_longer_than_the_history(history: int) -> None:
+    """Clients that read receive all events."""
     channel = web.EventChannel(history)
     async with broadcasting(channel) as server:
         clients = [await open_stream(server) for _ in range(3)]
@@ -95,7 +95,7 @@ async def test_a_burst_longer_than_the_history(history: int) -> None:
 
 
 async def collected(client: Client, count: int) -> list[str]:
-    """The data of so many events, in however many chunks they come."""
+    """Read `count` events, in any number of chunks, and return their data."""
     got: list[str] = []
     while len(got) < count:
         client.parser.receive_data(await client.chunk())
@@ -121,7 +121,7 @@ async def collected(client: Client, count: int) -> list[str]:
         ("of another run", 1, ["3", "4", "5"]),
     ],
 )
-async def test_who_comes_late(last: str, backlog: int, expected: list[str]) -> None:
+async def test_history_is_sent_to_late_subscribers(last: str, backlog: int, expected: list[str]) -> None:
     channel = web.EventChannel(history=3)
     for number in range(6):
         channel.publish(str(number), id=f"id-{number}")
@@ -131,7 +131,7 @@ async def test_who_comes_late(last: str, backlog: int, expected: list[str]) -> N
         assert await collected(client, len(expected) + 1) == [*expected, "news"]
 
 
-async def test_ids_that_the_channel_makes() -> None:
+async def test_generated_ids_are_unique() -> None:
     channels = [web.EventChannel(), web.EventChannel()]
     ids = [channel.publish("x") for channel in channels for _ in range(3)]
     assert len(set(ids)) == 6
@@ -149,7 +149,7 @@ async def test_no_history() -> None:
         assert await collected(client, 1) == ["y"]
 
 
-async def test_an_id_that_comes_twice() -> None:
+async def test_repeated_id() -> None:
     channel = web.EventChannel(history=3)
     for data in "abcde":
         channel.publish(data, id="same" if data in "ad" else data)
@@ -177,17 +177,17 @@ LARGE = "x" * 1_000_000
 
 
 async def fill(channel: web.EventChannel, handler: Any) -> int:
-    """Publish until the handler's client is slow; how many events that took."""
+    """Publish until the handler's client is slow, and return the number of events."""
     for number in range(1000):
         if handler._is_slow():
             return number
         channel.publish(f"{number} {LARGE}")
         while channel._scheduled:
             await asyncio.sleep(0)
-    raise AssertionError("the kernel takes everything")
+    raise AssertionError("the kernel has accepted all data")
 
 
-async def test_a_slow_client_gets_the_rest_later() -> None:
+async def test_slow_client_receives_missed_events_later() -> None:
     channel = web.EventChannel(history=5)
     async with broadcasting(channel) as server:
         slow = await open_stream(server)
@@ -198,13 +198,13 @@ async def test_a_slow_client_gets_the_rest_later() -> None:
         for number in range(count, count + 3):
             channel.publish(f"{number} short")
             assert (await collected(quick, 1))[0] == f"{number} short"
-        assert server.handlers[0]._unsent() <= unsent  # nothing more is kept for it
+        assert server.handlers[0]._unsent() <= unsent  # no further output is buffered for it
         slow.peer.writer.transport.resume_reading()
         got = await collected(slow, count + 3)
         assert [int(data.partition(" ")[0]) for data in got] == list(range(count + 3))
 
 
-async def test_a_client_that_misses_more_than_the_history_is_disconnected() -> None:
+async def test_slow_client_is_disconnected_if_history_is_exceeded() -> None:
     channel = web.EventChannel(history=2)
     async with broadcasting(channel) as server:
         slow = await open_stream(server)
@@ -221,7 +221,7 @@ async def test_a_client_that_misses_more_than_the_history_is_disconnected() -> N
         assert len(channel) == 0
 
 
-async def test_a_slow_client_may_be_dropped_at_once() -> None:
+async def test_slow_client_is_disconnected_with_drop() -> None:
     channel = web.EventChannel(slow="drop")
     async with broadcasting(channel) as server:
         slow = await open_stream(server)
@@ -232,7 +232,7 @@ async def test_a_slow_client_may_be_dropped_at_once() -> None:
         assert len(channel) == 0
 
 
-async def test_a_slow_client_that_leaves() -> None:
+async def test_disconnect_of_slow_client() -> None:
     channel = web.EventChannel()
     async with broadcasting(channel) as server:
         slow = await open_stream(server)
@@ -247,10 +247,10 @@ async def test_a_slow_client_that_leaves() -> None:
         assert len(channel) == 0
 
 
-async def test_a_client_that_cannot_be_sent_to(
+async def test_exception_while_sending_affects_one_client(
     expect_log: ExpectLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Does not keep the others from their events."""
+    """The other clients receive the event."""
     channel = web.EventChannel()
     async with broadcasting(channel) as server:
         clients = [await open_stream(server) for _ in range(2)]
@@ -259,13 +259,13 @@ async def test_a_client_that_cannot_be_sent_to(
             raise ZeroDivisionError
 
         monkeypatch.setattr(server.handlers[0], "_send_frame", fail)
-        with expect_log("tornado.application", "Uncaught exception while an event was sent"):
+        with expect_log("tornado.application", "Uncaught exception while sending an event"):
             channel.publish("x")
             assert await collected(clients[1], 1) == ["x"]
         assert await clients[0].peer.rest() == b""
 
 
-async def test_closing() -> None:
+async def test_close_finishes_streams() -> None:
     channel = web.EventChannel()
     async with broadcasting(channel) as server:
         clients = [await open_stream(server) for _ in range(2)]
@@ -276,7 +276,7 @@ async def test_closing() -> None:
 
 
 @pytest.mark.parametrize("how", ["close", "finish"])
-async def test_what_was_published_in_the_turn_of_the_end_is_sent(how: str) -> None:
+async def test_events_published_before_the_end_are_sent(how: str) -> None:
     channel = web.EventChannel()
     async with broadcasting(channel) as server:
         client = await open_stream(server)
@@ -287,7 +287,7 @@ async def test_what_was_published_in_the_turn_of_the_end_is_sent(how: str) -> No
         assert len(channel) == 0
 
 
-async def test_nothing_overtakes_what_was_published() -> None:
+async def test_order_of_published_and_sent_events() -> None:
     channel = web.EventChannel()
     async with broadcasting(channel) as server:
         client = await open_stream(server)
@@ -298,7 +298,7 @@ async def test_nothing_overtakes_what_was_published() -> None:
         assert await client.data(1) == ["third"]
 
 
-async def test_who_has_missed_too_much_is_finished_all_the_same() -> None:
+async def test_close_finishes_client_that_missed_too_many_events() -> None:
     channel = web.EventChannel(history=2)
     async with broadcasting(channel) as server:
         slow = await open_stream(server)
@@ -314,7 +314,7 @@ async def test_who_has_missed_too_much_is_finished_all_the_same() -> None:
         await server.ended.wait()
 
 
-async def test_a_subscriber_that_has_ended_by_another_way_is_let_go() -> None:
+async def test_finished_handler_is_removed() -> None:
     channel = web.EventChannel()
     async with broadcasting(channel) as server:
         client = await open_stream(server)
@@ -331,7 +331,7 @@ async def test_a_subscriber_that_has_ended_by_another_way_is_let_go() -> None:
         assert await client.chunk() == b""
 
 
-async def test_a_number_as_an_id() -> None:
+async def test_int_as_id() -> None:
     channel = web.EventChannel()
     assert channel.publish("x", id=5) == "5"
     assert "5" in channel._numbers
@@ -343,19 +343,19 @@ async def test_a_number_as_an_id() -> None:
 
 
 @pytest.mark.parametrize("arguments", [{"history": -1}, {"slow": "never"}])
-def test_settings(arguments: Any) -> None:
-    with pytest.raises(ValueError, match="history is|slow is"):
+def test_invalid_arguments(arguments: Any) -> None:
+    with pytest.raises(ValueError, match="history must be|slow must be"):
         web.EventChannel(**arguments)
 
 
 @pytest.mark.parametrize("arguments", [{"id": ""}, {"id": "a\n"}, {"event": "a\rb"}])
-def test_events_that_cannot_be(arguments: Any) -> None:
+def test_invalid_events(arguments: Any) -> None:
     channel = web.EventChannel()
     with pytest.raises(ValueError, match="must not be empty|holds"):
         channel.publish("x", **arguments)
 
 
-async def test_another_thread() -> None:
+async def test_publish_from_another_thread() -> None:
     channel = web.EventChannel()
     async with broadcasting(channel) as server:
         client = await open_stream(server)

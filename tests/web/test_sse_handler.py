@@ -1,4 +1,4 @@
-"""Streams of server-sent events, as a client sees them."""
+"""Streams of server-sent events, received by a client."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tornado.iostream import StreamClosedError
 
 
 class Client:
-    """A client of one stream, which takes the chunks apart."""
+    """A client of one stream, which parses chunks and events."""
 
     def __init__(self, peer: Peer, head: Response) -> None:
         self.peer = peer
@@ -28,18 +28,18 @@ class Client:
         self.raw = b""
 
     async def chunk(self) -> bytes:
-        """The next chunk; none at the end of the stream."""
+        """Return the next chunk, which is empty at the end of the stream."""
         size = int(await self.peer.reader.readline(), 16)
         data = await self.peer.reader.readexactly(size + 2)
         assert data.endswith(b"\r\n")
         return data[:-2]
 
     async def events(self, count: int) -> list[Event]:
-        """Exactly so many events, and nothing after them in the chunk that brings the last one."""
+        """Read `count` events, and check that no other event follows in the same chunk."""
         events: list[Event] = []
         while len(events) < count:
             data = await self.chunk()
-            assert data, "the stream is over"
+            assert data, "the stream has ended"
             self.raw += data
             self.parser.receive_data(data)
             while (event := self.parser.next_event()) is not None:
@@ -48,7 +48,7 @@ class Client:
         return events
 
     async def data(self, count: int) -> list[str]:
-        """The same, their data alone."""
+        """Read `count` events and return their data."""
         return [event.data for event in await self.events(count)]
 
 
@@ -59,14 +59,14 @@ async def open_stream(server: Any, path: str = "/", *fields: str, **options: Any
 
 
 class Ends:
-    """Waits for handlers to end."""
+    """A recorder of the ends of handlers."""
 
     def __init__(self) -> None:
         self.entries: list[str] = []
         self.ended = asyncio.Event()
 
     def handler(self, **members: Any) -> Any:
-        """An event source that tells of its end here, with these methods and attributes."""
+        """Return a handler class with these methods and attributes, whose end is recorded."""
 
         class Source(web.EventSourceHandler):
             keep_alive = 0
@@ -82,14 +82,14 @@ class Ends:
 
 
 def kept_in(handlers: list[Any]) -> Any:
-    """An `open` that keeps its handler in a list."""
+    """Return an `open` method that appends its handler to a list."""
     return lambda handler: handlers.append(handler)
 
 
 # -- one stream --
 
 
-async def test_a_stream(loop_kind: str, tls: Any) -> None:
+async def test_events_of_a_stream(loop_kind: str, tls: Any) -> None:
     ends = Ends()
 
     async def stream(self: Any, name: str) -> None:
@@ -116,13 +116,13 @@ async def test_a_stream(loop_kind: str, tls: Any) -> None:
         ]
         assert client.parser.retry == 100
         assert b": not to be seen\n\n" in client.raw
-        assert await client.chunk() == b""  # the end, after which the connection can be used again
+        assert await client.chunk() == b""  # the end; afterwards the connection can be reused
         again = await client.peer.fetch("/Bob")
         assert b"Hello, Bob" in again.body
     assert ends.entries == ["on_finish"] * 2
 
 
-async def test_each_event_leaves_at_once() -> None:
+async def test_each_event_is_sent_immediately() -> None:
     step = asyncio.Event()
 
     async def stream(self: Any) -> None:
@@ -139,7 +139,7 @@ async def test_each_event_leaves_at_once() -> None:
         assert await client.chunk() == b""
 
 
-async def test_old_clients_read_until_the_end() -> None:
+async def test_http_1_0_client_reads_until_close() -> None:
     async def stream(self: Any) -> None:
         await self.send_event("x")
 
@@ -150,7 +150,7 @@ async def test_old_clients_read_until_the_end() -> None:
         assert response.get("transfer-encoding") is None
 
 
-async def test_open_keeps_the_stream_without_a_task() -> None:
+async def test_stream_with_open_has_no_task() -> None:
     handlers: list[Any] = []
     ends = Ends()
     async with serving(web.Application([("/", ends.handler(open=kept_in(handlers), retry=50))])) as server:
@@ -166,7 +166,7 @@ async def test_open_keeps_the_stream_without_a_task() -> None:
 
 
 @pytest.mark.parametrize("asynchronous", [False, True])
-async def test_an_event_may_be_sent_in_open(asynchronous: bool) -> None:
+async def test_event_sent_in_open(asynchronous: bool) -> None:
     def open_now(self: Any) -> None:
         self.set_header("X-Mine", "yes")
         self.set_header("Cache-Control", "no-cache")
@@ -185,8 +185,8 @@ async def test_an_event_may_be_sent_in_open(asynchronous: bool) -> None:
 
 @pytest.mark.parametrize("code", [204, 403, 302])
 @pytest.mark.parametrize("where", ["prepare", "open", "async open"])
-async def test_a_stream_that_is_refused(where: str, code: int) -> None:
-    """204 tells a browser not to come back."""
+async def test_rejected_stream(where: str, code: int) -> None:
+    """With 204, a browser does not reconnect."""
     channel = web.EventChannel()
 
     def refuse(self: Any) -> None:
@@ -208,7 +208,7 @@ async def test_a_stream_that_is_refused(where: str, code: int) -> None:
     assert len(channel) == 0
 
 
-async def test_posts() -> None:
+async def test_post() -> None:
     async def stream(self: Any) -> None:
         await self.send_event(self.request.body.decode())
 
@@ -216,8 +216,8 @@ async def test_posts() -> None:
     assert (await ask(handler, method="POST", body=b"question")).body == b"data: question\n\n"
 
 
-async def test_a_failing_stream(expect_log: ExpectLog) -> None:
-    """It breaks off, without an end, and a browser comes back."""
+async def test_exception_in_stream_closes_the_connection(expect_log: ExpectLog) -> None:
+    """The response is incomplete, so that a browser reconnects."""
     ends = Ends()
 
     async def stream(self: Any) -> None:
@@ -232,7 +232,7 @@ async def test_a_failing_stream(expect_log: ExpectLog) -> None:
     assert ends.entries[-1] == "on_finish"
 
 
-# -- the last event's id --
+# -- the id of the last event --
 
 
 @pytest.mark.parametrize(
@@ -245,7 +245,7 @@ async def test_a_failing_stream(expect_log: ExpectLog) -> None:
         ("é世".encode().decode("latin-1"), "é世"),
     ],
 )
-async def test_the_last_event_id(field: str | None, expected: str) -> None:
+async def test_last_event_id(field: str | None, expected: str) -> None:
     async def stream(self: Any) -> None:
         await self.send_event([self.last_event_id])
 
@@ -259,7 +259,7 @@ async def test_the_last_event_id(field: str | None, expected: str) -> None:
 
 
 @pytest.mark.parametrize("field", ["\xff", "caf\xe9"])
-async def test_a_last_event_id_that_is_none(field: str, expect_log: ExpectLog) -> None:
+async def test_malformed_last_event_id_leads_to_400(field: str, expect_log: ExpectLog) -> None:
     async def stream(self: Any) -> None:
         await self.send_event(self.last_event_id)
 
@@ -270,12 +270,12 @@ async def test_a_last_event_id_that_is_none(field: str, expect_log: ExpectLog) -
     assert response.code == 400
 
 
-# -- ends --
+# -- the end of a stream --
 
 
 @pytest.mark.parametrize("kind", ["stream", "open", "async open", "async open and stream"])
 @pytest.mark.parametrize("how", ["close", "half-close", "reset"])
-async def test_a_client_that_leaves(kind: str, how: str, caplog: pytest.LogCaptureFixture) -> None:
+async def test_disconnect_of_the_client(kind: str, how: str, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     ends = Ends()
     channel = web.EventChannel()
@@ -314,7 +314,7 @@ async def test_a_client_that_leaves(kind: str, how: str, caplog: pytest.LogCaptu
     assert [line.rpartition(" ")[0] for line in lines] == ["200 GET / (127.0.0.1)"]
 
 
-async def test_a_client_that_leaves_while_open_waits() -> None:
+async def test_disconnect_while_open_is_suspended() -> None:
     ends = Ends()
     channel = web.EventChannel()
     started = asyncio.Event()
@@ -334,7 +334,7 @@ async def test_a_client_that_leaves_while_open_waits() -> None:
 
 
 @pytest.mark.parametrize("kind", ["stream", "open"])
-async def test_streams_end_with_the_server(kind: str) -> None:
+async def test_closing_the_server_ends_streams(kind: str) -> None:
     ends = Ends()
 
     async def stream(self: Any) -> None:
@@ -348,7 +348,7 @@ async def test_streams_end_with_the_server(kind: str) -> None:
         assert await client.peer.rest() == b""
 
 
-async def test_sending_after_the_end() -> None:
+async def test_send_and_subscribe_after_the_end_raise() -> None:
     handlers: list[Any] = []
     ends = Ends()
     async with serving(web.Application([("/", ends.handler(open=kept_in(handlers)))])) as server:
@@ -358,12 +358,12 @@ async def test_sending_after_the_end() -> None:
         await ends.ended.wait()
         with pytest.raises(StreamClosedError):
             await handler.send_event("x")
-        with pytest.raises(RuntimeError, match="after the stream has ended"):
+        with pytest.raises(RuntimeError, match="after the stream had ended"):
             handler.subscribe(web.EventChannel())
 
 
-async def test_without_cancellation() -> None:
-    """A stream that is not to be cancelled learns by its next event."""
+async def test_disconnect_without_cancellation_raises_at_next_event() -> None:
+    """With ``cancel_on_disconnect = False``, the next `send_event` raises an exception."""
     ends = Ends()
     learned = asyncio.Event()
 
@@ -382,7 +382,7 @@ async def test_without_cancellation() -> None:
         await learned.wait()
 
 
-async def test_the_handler_timeout_of_the_application_does_not_hold() -> None:
+async def test_handler_timeout_does_not_apply() -> None:
     async def stream(self: Any) -> None:
         await asyncio.sleep(0.05)
         await self.send_event("x")
@@ -391,8 +391,8 @@ async def test_the_handler_timeout_of_the_application_does_not_hold() -> None:
 
 
 @pytest.mark.parametrize("cancel", [True, False])
-async def test_who_subscribes_after_the_client_has_gone_is_not_kept(cancel: bool) -> None:
-    """Neither where the cancellation is swallowed, nor where there is none."""
+async def test_subscribe_after_disconnect_has_no_effect(cancel: bool) -> None:
+    """This applies with suppressed cancellation and without cancellation."""
     ends = Ends()
     channel = web.EventChannel()
     started, go_on = asyncio.Event(), asyncio.Event()
@@ -412,7 +412,7 @@ async def test_who_subscribes_after_the_client_has_gone_is_not_kept(cancel: bool
         peer = await server.connect()
         peer.get("/")
         await started.wait()
-        linger = struct.pack("ii", 1, 0)  # closing is a reset then
+        linger = struct.pack("ii", 1, 0)  # so that closing sends a reset
         peer.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
         peer.writer.transport.abort()
         while not handlers[0]._is_over():
@@ -422,7 +422,7 @@ async def test_who_subscribes_after_the_client_has_gone_is_not_kept(cancel: bool
         assert len(channel) == 0
 
 
-async def test_what_was_subscribed_before_the_client_went_is_let_go() -> None:
+async def test_subscription_during_cancellation_is_removed() -> None:
     ends = Ends()
     channel = web.EventChannel()
     started = asyncio.Event()
@@ -458,19 +458,19 @@ async def test_what_was_subscribed_before_the_client_went_is_let_go() -> None:
         {"retry": 1.5},
     ],
 )
-async def test_attributes_that_make_no_sense(attributes: Any, expect_log: ExpectLog) -> None:
+async def test_invalid_attributes(attributes: Any, expect_log: ExpectLog) -> None:
     (name,) = attributes
     with expect_log("tornado.application", "Uncaught") as expected:
         response = await ask(Ends().handler(open=lambda self: None, **attributes))
     assert response.code == 500
-    assert f"Source.{name}: " in str(raised(expected))
+    assert f"Source.{name} must be " in str(raised(expected))
 
 
 # -- keep-alive --
 
 
 @pytest.mark.parametrize("compress", [False, True])
-async def test_silence_is_filled_with_comments(compress: bool) -> None:
+async def test_keep_alive_comments(compress: bool) -> None:
     members: dict[str, Any] = {"keep_alive": 0.01, "compress_events": compress, "open": lambda self: None}
     application = web.Application([("/", Ends().handler(**members))], compress_response=True)
     async with serving(application) as server:
@@ -479,7 +479,7 @@ async def test_silence_is_filled_with_comments(compress: bool) -> None:
             assert await client.chunk() == b":\n\n"
 
 
-async def test_a_client_that_takes_nothing_is_given_up() -> None:
+async def test_stalled_client_is_disconnected_by_keep_alive() -> None:
     ends = Ends()
     handlers: list[Any] = []
     members: dict[str, Any] = {"keep_alive": 0.01, "open": kept_in(handlers)}
@@ -494,7 +494,7 @@ async def test_a_client_that_takes_nothing_is_given_up() -> None:
 # -- limits --
 
 
-async def test_who_does_not_wait_loses_a_client_that_does_not_read() -> None:
+async def test_slow_client_is_disconnected_if_events_are_not_awaited() -> None:
     ends = Ends()
     handlers: list[Any] = []
     members: dict[str, Any] = {"max_unsent": 1000, "open": kept_in(handlers)}
@@ -513,7 +513,7 @@ async def test_who_does_not_wait_loses_a_client_that_does_not_read() -> None:
         await ends.ended.wait()
 
 
-async def test_who_waits_never_comes_to_the_limit() -> None:
+async def test_awaited_events_never_exceed_max_unsent() -> None:
     total = 0
 
     async def stream(self: Any) -> None:
@@ -528,11 +528,11 @@ async def test_who_waits_never_comes_to_the_limit() -> None:
     assert total == 50 * (1_000_000 + len("data: \n\n"))
 
 
-# -- content codings, and other ways out --
+# -- content codings and overridden methods --
 
 
-async def test_compression() -> None:
-    """Each event can be read when it has come."""
+async def test_compressed_events_are_flushed() -> None:
+    """Each event can be decoded when it arrives."""
     handlers: list[Any] = []
     members: dict[str, Any] = {"compress_events": True, "open": kept_in(handlers)}
     channel = web.EventChannel()
@@ -553,7 +553,7 @@ async def test_compression() -> None:
             seen += decompressor.decompress(await client.chunk())
 
 
-async def test_no_compression_unless_asked_for() -> None:
+async def test_events_are_not_compressed_by_default() -> None:
     async def stream(self: Any) -> None:
         await self.send_event("x")
 
@@ -563,7 +563,7 @@ async def test_no_compression_unless_asked_for() -> None:
 
 
 @pytest.mark.parametrize("hook", ["write", "flush"])
-async def test_overridden_hooks_see_what_a_channel_sends(hook: str) -> None:
+async def test_overridden_write_and_flush_are_called_for_channels(hook: str) -> None:
     calls: list[str] = []
     channel = web.EventChannel()
 
@@ -580,7 +580,7 @@ async def test_overridden_hooks_see_what_a_channel_sends(hook: str) -> None:
     assert calls == [hook]
 
 
-# -- mistakes, told before the stream begins --
+# -- programming errors, reported before the stream begins --
 
 
 async def generator(self: Any) -> Any:
@@ -594,20 +594,20 @@ def subscribed_to_a_name(self: Any) -> None:
 @pytest.mark.parametrize(
     ("members", "words"),
     [
-        ({}, "overrides neither stream() nor open()"),
-        ({"stream": lambda self: None}, "is to be an 'async def' function; it returned None"),
-        ({"stream": generator}, "stream() has a yield: send with 'await self.send_event(...)'"),
-        ({"open": subscribed_to_a_name}, "subscribe() takes an EventChannel, not 'chan'"),
+        ({}, "must override stream() or open()"),
+        ({"stream": lambda self: None}, "must be an 'async def' function; it returned None"),
+        ({"stream": generator}, "stream() must not contain yield: use 'await self.send_event(...)'"),
+        ({"open": subscribed_to_a_name}, "subscribe() expects an EventChannel, got 'chan'"),
     ],
 )
-async def test_a_mistake_is_an_error_page(members: Any, words: str, expect_log: ExpectLog) -> None:
+async def test_programming_errors_lead_to_500(members: Any, words: str, expect_log: ExpectLog) -> None:
     handler = type("Source", (web.EventSourceHandler,), members)
     with expect_log("tornado.application", "Uncaught") as expected:
         assert (await ask(handler)).code == 500
     assert words in str(raised(expected))
 
 
-async def test_a_function_that_returns_a_coroutine_is_a_stream() -> None:
+async def test_stream_may_be_a_function_that_returns_a_coroutine() -> None:
     async def work(self: Any) -> None:
         await self.send_event("one")
 

@@ -1,4 +1,4 @@
-"""Files of a directory: what is served, and above all what is not."""
+"""`StaticFileHandler`: files that are served, and paths that must not be."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LETTERS = b"abcdefghijklmnopqrstuvwxyz"
 
 @pytest.fixture
 def root(tmp_path: Path) -> Any:
-    """A root with neighbours that must stay unseen."""
+    """Return a root directory whose siblings must not be served."""
     for name, content in {
         "static/letters.txt": LETTERS,
         "static/sub/index.html": b"<p>index</p>",
@@ -36,7 +36,7 @@ def root(tmp_path: Path) -> Any:
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
-        os.utime(path, (0, 1_600_000_000))  # of a file changed just now nothing is kept
+        os.utime(path, (0, 1_600_000_000))  # data about recently modified files is not cached
     static = tmp_path / "static"
     (static / "link.txt").symlink_to(tmp_path / "outside/secret.txt")
     (static / "link").symlink_to(tmp_path / "outside")
@@ -61,16 +61,16 @@ async def fetch(
     handler: Any = web.StaticFileHandler,
     **arguments: Any,
 ) -> Any:
-    """One request for a file of `root`."""
+    """Send one request for a file of `root`."""
     return await ask(routes(root, handler, **arguments), *fields, path="/static/" + path, method=method)
 
 
 def parts(response: Any) -> Any:
-    """What a client sees of a response, but for the clock."""
+    """Return the status and the header fields of a response, except those with the current time."""
     return response.code, [pair for pair in response.headers if pair[0] not in ("date", "expires")]
 
 
-async def test_a_file(root: Any) -> None:
+async def test_file_with_header_fields(root: Any) -> None:
     response = await fetch(root, "letters.txt")
     assert (response.code, response.body) == (200, LETTERS)
     assert response.get("content-type") == "text/plain"
@@ -82,13 +82,13 @@ async def test_a_file(root: Any) -> None:
     assert response.get("cache-control") is None
 
 
-async def test_head_has_the_head_of_get(root: Any) -> None:
+async def test_head_equals_get_without_body(root: Any) -> None:
     for path in ("letters.txt", "empty.txt", "sub/index.html"):
         response = await fetch(root, path, method="HEAD")
         assert parts(response) == parts(await fetch(root, path))
 
 
-async def test_other_methods_are_not_there(root: Any) -> None:
+async def test_other_methods_are_rejected(root: Any) -> None:
     response = await fetch(root, "letters.txt", method="DELETE")
     assert (response.code, response.get("allow")) == (405, "GET, HEAD")
 
@@ -118,14 +118,14 @@ async def test_content_types(root: Any, name: str, expected: Any) -> None:
         ("%2e%2e/secret.txt", 403),
         ("..%2fsecret.txt", 403),
         ("..%2F..%2F..%2F..%2F..%2F..%2Fetc%2Fpasswd", 403),
-        ("../static-2/secret.txt", 403),  # whose name begins as the root's does
+        ("../static-2/secret.txt", 403),  # its path begins with that of the root
         ("/etc/passwd", 403),
         ("%2fetc%2fpasswd", 403),
         ("..", 403),
         ("link.txt", 403),
         ("link/secret.txt", 403),
         ("link", 403),
-        ("broken", 403),  # whether it exists outside is nobody's business
+        ("broken", 403),  # does not reveal whether a file outside exists
         ("link/none.txt", 403),
         ("fifo", 403),
         ("sub", 403),
@@ -140,7 +140,7 @@ async def test_content_types(root: Any, name: str, expected: Any) -> None:
     ],
 )
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-async def test_what_is_not_served(
+async def test_paths_that_are_not_served(
     root: Any, path: str, code: Any, method: Any, expect_log: ExpectLog
 ) -> None:
     messages = "403 (GET|HEAD) .* is not (in root static directory|a file)"
@@ -152,9 +152,7 @@ async def test_what_is_not_served(
 
 
 @pytest.mark.parametrize("path", ["..%ff", "%ff"])
-async def test_a_path_that_is_not_utf8_is_the_clients_fault(
-    root: Any, path: str, expect_log: ExpectLog
-) -> None:
+async def test_path_that_is_not_utf8_leads_to_400(root: Any, path: str, expect_log: ExpectLog) -> None:
     with expect_log("tornado.general", "Invalid unicode"):
         assert (await fetch(root, path)).code == 400
 
@@ -169,14 +167,14 @@ async def test_allowed_symlink_directory(root: Any, form: Any, expect_log: Expec
             assert (await fetch(root, path, **allowed)).code == 403
 
 
-async def test_a_root_that_is_a_link(root: Any) -> None:
+async def test_root_that_is_a_link(root: Any) -> None:
     (root.parent / "current").symlink_to(root)
     assert (await fetch(root.parent / "current", "letters.txt")).body == LETTERS
     assert (await fetch(root.parent / "current", "inner.txt")).body == LETTERS
     assert (await fetch(str(root) + "/", "letters.txt")).body == LETTERS
 
 
-async def test_the_root_of_the_file_system(root: Any) -> None:
+async def test_root_of_the_file_system(root: Any) -> None:
     path = str(root / "letters.txt").lstrip("/")
     assert (await fetch("/", path)).body == LETTERS
 
@@ -184,7 +182,7 @@ async def test_the_root_of_the_file_system(root: Any) -> None:
 # -- directories --
 
 
-async def test_the_default_file(root: Any, expect_log: ExpectLog) -> None:
+async def test_default_filename(root: Any, expect_log: ExpectLog) -> None:
     default: dict[str, Any] = {"default_filename": "index.html"}
     response = await fetch(root, "sub/", **default)
     assert (response.code, response.body) == (200, b"<p>index</p>")
@@ -197,8 +195,8 @@ async def test_the_default_file(root: Any, expect_log: ExpectLog) -> None:
             assert (await fetch(root, path, **default)).code == 403
 
 
-async def test_a_directorys_redirect_stays_on_this_host(root: Any, expect_log: ExpectLog) -> None:
-    # "//evil/x" and "/\evil/x" are addresses of the host evil, for a browser.
+async def test_redirect_of_directory_stays_on_the_same_host(root: Any, expect_log: ExpectLog) -> None:
+    # In a browser, "//evil/x" and "/\evil/x" are URLs of the host evil.
     handlers = [("/(.*)", web.StaticFileHandler, {"path": str(root), "default_filename": "index.html"})]
     directory = str(root / "sub").lstrip("/")
     async with serving(web.Application(handlers)) as server:
@@ -259,7 +257,7 @@ async def test_ranges(root: Any, header: Any, code: Any, body: Any, content_rang
     assert parts(head) == parts(response)
 
 
-async def test_a_range_longer_than_a_chunk(root: Any) -> None:
+async def test_range_longer_than_a_chunk(root: Any) -> None:
     data = os.urandom(300_000)
     (root / "big").write_bytes(data)
     response = await fetch(root, "big", "Range: bytes=1000-250000")
@@ -267,7 +265,7 @@ async def test_a_range_longer_than_a_chunk(root: Any) -> None:
 
 
 @pytest.mark.parametrize(("header", "code"), [("bytes=0-", 416), ("bytes=-5", 200), ("bytes=-0", 416)])
-async def test_ranges_of_an_empty_file(root: Any, header: Any, code: Any) -> None:
+async def test_ranges_of_empty_file(root: Any, header: Any, code: Any) -> None:
     response = await fetch(root, "empty.txt", f"Range: {header}")
     assert (response.code, response.body) == (code, b"")
     assert response.get("content-range") == ("bytes */0" if code == 416 else None)
@@ -280,7 +278,7 @@ async def test_if_range(root: Any) -> None:
         (tag, 206),
         (date, 206),
         ('"other"', 200),
-        ("W/" + tag, 200),  # only a strong tag says that the bytes are the same
+        ("W/" + tag, 200),  # only a strong entity tag means that the bytes are the same
         ("Wed, 21 Oct 2015 07:28:00 GMT", 200),
         ("nonsense", 200),
     ]:
@@ -289,7 +287,7 @@ async def test_if_range(root: Any) -> None:
             assert response.code == (416 if code == 206 and asked == "bytes=100-" else code)
 
 
-async def test_a_tag_comes_before_a_range(root: Any) -> None:
+async def test_if_none_match_takes_precedence_over_range(root: Any) -> None:
     tag = (await fetch(root, "letters.txt")).get("etag")
     response = await fetch(root, "letters.txt", "Range: bytes=0-4", f"If-None-Match: {tag}")
     assert (response.code, response.get("content-range")) == (304, None)
@@ -298,7 +296,7 @@ async def test_a_tag_comes_before_a_range(root: Any) -> None:
 # -- conditional requests (RFC 9110 section 13) --
 
 
-async def test_304_by_tag(root: Any) -> None:
+async def test_304_by_etag(root: Any) -> None:
     tag = (await fetch(root, "letters.txt")).get("etag")
     for condition, code in [(tag, 304), ("W/" + tag, 304), (f'"x", {tag}', 304), ("*", 304), ('"x"', 200)]:
         response = await fetch(root, "letters.txt", f"If-None-Match: {condition}")
@@ -321,20 +319,20 @@ async def test_304_by_tag(root: Any) -> None:
         ("", 200),
     ],
 )
-async def test_304_by_time(root: Any, date: Any, code: Any) -> None:
-    # Half a second past: HTTP dates know whole ones only.
+async def test_304_by_modification_time(root: Any, date: Any, code: Any) -> None:
+    # With half a second, because HTTP dates have whole seconds.
     os.utime(root / "letters.txt", (0, 1609556645.5))
     response = await fetch(root, "letters.txt", f"If-Modified-Since: {date}")
     assert (response.code, response.get("last-modified")) == (code, "Sat, 02 Jan 2021 03:04:05 GMT")
 
 
-async def test_a_tag_that_differs_wins_over_the_time(root: Any) -> None:
+async def test_if_none_match_takes_precedence_over_if_modified_since(root: Any) -> None:
     date = (await fetch(root, "letters.txt")).get("last-modified")
     response = await fetch(root, "letters.txt", 'If-None-Match: "x"', f"If-Modified-Since: {date}")
     assert response.code == 200
 
 
-async def test_a_naive_time_of_a_subclass_is_utc(root: Any) -> None:
+async def test_naive_modification_time_is_utc(root: Any) -> None:
     class Naive(web.StaticFileHandler):
         def get_modified_time(self) -> Any:
             modified = super().get_modified_time()
@@ -350,7 +348,7 @@ async def test_a_naive_time_of_a_subclass_is_utc(root: Any) -> None:
 # -- versions --
 
 
-async def test_an_address_with_a_version_may_be_cached(root: Any) -> None:
+async def test_url_with_version_may_be_cached(root: Any) -> None:
     response = await fetch(root, "letters.txt?v=1")
     assert response.get("cache-control") == "max-age=315360000"
     assert re.fullmatch(r"\w{3}, \d\d \w{3} \d{4} [\d:]{8} GMT", response.get("expires"))
@@ -376,7 +374,7 @@ async def test_static_url(root: Any) -> None:
     ]
 
 
-async def test_static_url_needs_its_setting(expect_log: ExpectLog) -> None:
+async def test_static_url_requires_static_path(expect_log: ExpectLog) -> None:
     class Handler(web.RequestHandler):
         def get(self) -> None:
             self.static_url("a.css")
@@ -386,7 +384,7 @@ async def test_static_url_needs_its_setting(expect_log: ExpectLog) -> None:
     assert "define the 'static_path' setting" in str(raised(expected))
 
 
-async def test_the_routes_that_an_application_makes_itself(root: Any) -> None:
+async def test_routes_added_by_static_path(root: Any) -> None:
     (root / "favicon.ico").write_bytes(b"icon")
     (root / "robots.txt").write_bytes(b"robots")
 
@@ -420,14 +418,14 @@ def version_of(root: Any, path: Any, handler: Any = web.StaticFileHandler, **set
     return handler.get_version({"static_path": str(root), **settings}, path)
 
 
-def test_a_changed_file_has_another_version(root: Any) -> None:
+def test_changed_file_has_another_version(root: Any) -> None:
     before = version_of(root, "letters.txt")
     (root / "letters.txt").write_bytes(b"changed")
     assert version_of(root, "letters.txt") == hashlib.sha512(b"changed").hexdigest() != before
 
 
 @pytest.mark.parametrize("path", ["../secret.txt", "/etc/passwd", "../static-2/secret.txt"])
-def test_nothing_outside_has_a_version(root: Any, path: str) -> None:
+def test_version_of_path_outside_the_root_raises_403(root: Any, path: str) -> None:
     with pytest.raises(web.HTTPError) as caught:
         version_of(root, path)
     assert caught.value.status_code == 403
@@ -436,19 +434,19 @@ def test_nothing_outside_has_a_version(root: Any, path: str) -> None:
 @pytest.mark.parametrize(
     ("path", "reason"),
     [
-        ("sub", "it is not a file"),
-        ("fifo", "it is not a file"),
-        ("link.txt", "a link leads out of the static directory"),
+        ("sub", "it is not a regular file"),
+        ("fifo", "it is not a regular file"),
+        ("link.txt", "it is a symbolic link to a file outside the static directory"),
         ("none.txt", "No such file"),
         ("letters.txt\0", "null byte"),
     ],
 )
-def test_what_has_no_version(root: Any, path: str, reason: Any, expect_log: ExpectLog) -> None:
+def test_unreadable_files_have_no_version(root: Any, path: str, reason: Any, expect_log: ExpectLog) -> None:
     with expect_log("tornado.general", f"Could not open static file .*{reason}"):
         assert version_of(root, path) is None
 
 
-def test_the_version_of_what_a_link_may_lead_to(root: Any) -> None:
+def test_version_of_allowed_link_target(root: Any) -> None:
     allowed: dict[str, Any] = {
         "static_handler_args": {"allowed_symlink_directory": str(root.parent / "outside")}
     }
@@ -456,7 +454,7 @@ def test_the_version_of_what_a_link_may_lead_to(root: Any) -> None:
     assert version_of(root, "inner.txt") == hashlib.sha512(LETTERS).hexdigest()
 
 
-def test_versions_are_kept_up_to_a_limit(root: Any) -> None:
+def test_cache_of_versions_is_bounded(root: Any) -> None:
     hashed = []
 
     class Few(web.StaticFileHandler):
@@ -473,13 +471,13 @@ def test_versions_are_kept_up_to_a_limit(root: Any) -> None:
 
 
 class Small(web.StaticFileHandler):
-    """For which 26 bytes are a large file."""
+    """A handler for which a file of 26 bytes is large."""
 
     MAX_VERSION_CONTENT_SIZE = 25
 
 
-async def test_a_large_file_is_not_hashed(root: Any, expect_log: ExpectLog) -> None:
-    with expect_log("tornado.general", "Could not open static file .*larger than 25 bytes"):
+async def test_large_file_is_not_hashed(root: Any, expect_log: ExpectLog) -> None:
+    with expect_log("tornado.general", r"Could not open static file .*larger than .*\(25 bytes\)"):
         assert version_of(root, "letters.txt", Small) is None
     response = await fetch(root, "letters.txt", handler=Small)
     tag = response.get("etag")
@@ -489,7 +487,7 @@ async def test_a_large_file_is_not_hashed(root: Any, expect_log: ExpectLog) -> N
     assert (await fetch(root, "letters.txt", handler=Small)).get("etag") != tag
 
 
-async def test_a_subclass_versions_large_files_as_it_likes(root: Any) -> None:
+async def test_subclass_may_version_large_files(root: Any) -> None:
     class Named(Small):
         @classmethod
         def get_content_version(cls, abspath: Any) -> Any:
@@ -500,8 +498,8 @@ async def test_a_subclass_versions_large_files_as_it_likes(root: Any) -> None:
 
 
 @pytest.mark.parametrize("codings", [False, True])
-async def test_get_absolute_path_may_choose_the_root(root: Any, codings: bool, expect_log: ExpectLog) -> None:
-    """Some programs serve several directories by one route. What leads out of the chosen one is refused."""
+async def test_get_absolute_path_may_set_the_root(root: Any, codings: bool, expect_log: ExpectLog) -> None:
+    """A program may serve several directories by one route. Paths outside the chosen one are rejected."""
 
     class Choosing(web.StaticFileHandler):
         precompressed = codings
@@ -519,7 +517,7 @@ async def test_get_absolute_path_may_choose_the_root(root: Any, codings: bool, e
             assert (await fetch(parent, path, handler=Choosing)).code == 403
 
 
-async def test_without_static_hash_cache_versions_are_not_kept(root: Any) -> None:
+async def test_versions_are_not_cached_without_static_hash_cache(root: Any) -> None:
     hashed = []
 
     class Counting(web.StaticFileHandler):
@@ -539,10 +537,10 @@ async def test_without_static_hash_cache_versions_are_not_kept(root: Any) -> Non
     assert len(hashed) == 2
 
 
-# -- files that change, clients that go --
+# -- files that change, and disconnects --
 
 
-async def test_a_file_that_grows_while_it_is_served(root: Any) -> None:
+async def test_file_that_grows_while_it_is_sent(root: Any) -> None:
     class Growing(web.StaticFileHandler):
         @classmethod
         def get_content(cls, abspath: Any, start: Any = None, end: Any = None) -> Any:
@@ -565,7 +563,7 @@ async def test_a_file_that_grows_while_it_is_served(root: Any) -> None:
             assert (response.body, response.get("content-length")) == (body, str(length))
 
 
-async def test_a_file_that_shrinks_while_it_is_served(root: Any, expect_log: ExpectLog) -> None:
+async def test_file_that_shrinks_while_it_is_sent(root: Any, expect_log: ExpectLog) -> None:
     class Shrinking(web.StaticFileHandler):
         @classmethod
         def get_content(cls, abspath: Any, start: Any = None, end: Any = None) -> Any:
@@ -576,12 +574,11 @@ async def test_a_file_that_shrinks_while_it_is_served(root: Any, expect_log: Exp
         with expect_log("tornado.application", "Uncaught exception"):
             with expect_log("tornado.general", "Cannot send error|Failed to flush"):
                 peer.get("/static/letters.txt")
-                assert (await peer.rest()).endswith(
-                    b"\r\n\r\nabc"
-                )  # and not a byte that could be taken for more
+                # No further bytes follow that could be taken for content.
+                assert (await peer.rest()).endswith(b"\r\n\r\nabc")
 
 
-async def test_a_client_that_goes_away_is_no_error(root: Any) -> None:
+async def test_disconnect_closes_the_content(root: Any) -> None:
     closed = asyncio.Event()
 
     class Endless(web.StaticFileHandler):
@@ -610,8 +607,8 @@ async def test_a_client_that_goes_away_is_no_error(root: Any) -> None:
 # -- subclasses --
 
 
-async def test_a_subclass_with_an_initialize_of_its_own(root: Any) -> None:
-    """As Jupyter's has: it does not call ours, has several roots, and finds its files itself."""
+async def test_subclass_with_several_roots(root: Any) -> None:
+    """Jupyter's handler has several roots, finds the files itself, and does not call our `initialize`."""
     (root.parent / "outside/more.txt").write_bytes(b"more")
 
     class Finder(web.StaticFileHandler):
@@ -645,7 +642,7 @@ async def test_a_subclass_with_an_initialize_of_its_own(root: Any) -> None:
 
 
 class FromMemory(web.StaticFileHandler):
-    """Files that are in no file system."""
+    """A handler whose files are in memory."""
 
     content: Any = b"0123456789"
 
@@ -682,7 +679,7 @@ async def test_content_from_elsewhere(name: str) -> None:
     assert FromMemory.get_version({"static_path": "/none"}, name) == hashlib.sha512(b"0123456789").hexdigest()
 
 
-async def test_content_is_asked_for_without_ends_where_all_of_it_is_wanted(root: Any) -> None:
+async def test_get_content_receives_none_for_the_ends_of_the_file(root: Any) -> None:
     asked = []
 
     class Noting(web.StaticFileHandler):
@@ -700,7 +697,7 @@ async def test_content_is_asked_for_without_ends_where_all_of_it_is_wanted(root:
     assert asked == [(None, None), (5, None), (21, None), (5, 26)]
 
 
-async def test_an_address_may_be_parsed_and_made_otherwise(root: Any) -> None:
+async def test_overridden_url_scheme(root: Any) -> None:
     class InPath(web.StaticFileHandler):
         def parse_url_path(self, url_path: Any) -> Any:
             return url_path.partition("/")[2]

@@ -1,4 +1,4 @@
-"""The short way of small files: the long way's answers, given only while nobody has overridden a step."""
+"""The fast path for small files: the same responses as the slow path, and only without overridden methods."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ def root(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def ways(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Notes for each request which way it went."""
+def paths(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return a list in which each request records the path it took."""
     taken: list[str] = []
     respond = _static_fast_path.respond
 
     def noting(handler: Any, path: str, include_body: bool) -> bool:
         done = respond(handler, path, include_body)
-        taken.append("short" if done else "long")
+        taken.append("fast" if done else "slow")
         return done
 
     monkeypatch.setattr(_static_fast_path, "respond", noting)
@@ -84,79 +84,79 @@ REQUESTS: list[tuple[str, tuple[str, ...]]] = [
 
 @pytest.mark.parametrize(("path", "fields"), REQUESTS)
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-async def test_both_ways_give_the_same_answer(
-    root: Path, ways: list[str], path: str, fields: tuple[str, ...], method: str, tls: Any, loop_kind: str
+async def test_fast_and_slow_path_send_the_same_response(
+    root: Path, paths: list[str], path: str, fields: tuple[str, ...], method: str, tls: Any, loop_kind: str
 ) -> None:
     default = {"arguments": {"default_filename": "index.html"}}
     async with serving(application(root, **default), tls=tls) as server:
         first = await server.fetch(path, *fields, method=method)
         second = await server.fetch(path, *fields, method=method)
-    assert ways[0] == "long"
-    assert ways[1] == ("long" if any(field.startswith("Range") for field in fields) else "short")
+    assert paths[0] == "slow"
+    assert paths[1] == ("slow" if any(field.startswith("Range") for field in fields) else "fast")
     assert seen(first) == seen(second)
     assert first.get("expires") == second.get("expires") or "v=" in path
 
 
-async def test_a_request_that_a_delegate_has_seen_first(root: Path, ways: list[str]) -> None:
+async def test_request_wrapped_by_a_delegate(root: Path, paths: list[str]) -> None:
     async with serving(application(root), decompress_request=True) as server:
         answers = [await server.fetch("/s/a.css") for _ in range(2)]
         etag = answers[0].get("etag")
         assert (await server.fetch("/s/a.css", f"If-None-Match: {etag}")).code == 304
     assert seen(answers[0]) == seen(answers[1])
-    assert ways == ["long", "short", "short"]
+    assert paths == ["slow", "fast", "fast"]
 
 
-async def test_http_1_0(root: Path, ways: list[str]) -> None:
+async def test_http_1_0(root: Path, paths: list[str]) -> None:
     async with serving(application(root)) as server:
         answers = []
         for _ in range(2):
             head, _, body = (await server.exchange("GET /s/a.css HTTP/1.0\r\n\r\n")).partition(b"\r\n\r\n")
             answers.append((sorted(line for line in head.split(b"\r\n") if b"Date" not in line), body))
-    assert ways == ["long", "short"]
+    assert paths == ["slow", "fast"]
     assert answers[0] == answers[1]
 
 
-async def test_connections_are_kept_and_requests_pipelined(root: Path, ways: list[str]) -> None:
+async def test_keep_alive_and_pipelined_requests(root: Path, paths: list[str]) -> None:
     async with serving(application(root)) as server:
         peer = await server.connect()
         for _ in range(5):
             peer.get("/s/a.css")
         for _ in range(5):
             assert (await peer.response()).body == CONTENT
-    assert ways == ["long"] + ["short"] * 4
+    assert paths == ["slow"] + ["fast"] * 4
     assert open_below(root) == []
 
 
-# -- what a file is at present --
+# -- changes of files --
 
 
 async def get(server: Server, path: str = "/s/a.css") -> Any:
     return await server.fetch(path)
 
 
-async def test_a_changed_file_is_never_stale(root: Path, ways: list[str]) -> None:
+async def test_changed_file_is_sent_with_new_content(root: Path, paths: list[str]) -> None:
     path = root / "a.css"
     async with serving(application(root)) as server:
         tags = set()
         for content in (CONTENT, CONTENT.replace(b"red", b"tan"), b"short", b"", CONTENT):
             path.write_bytes(content)
-            os.utime(path, OLD)  # as if nothing had happened
+            os.utime(path, OLD)  # the modification time does not reveal the change
             for _ in range(2):
                 response = await get(server)
                 assert response.body == content
                 tags.add((response.get("etag"), content))
     assert len(tags) == 4
-    assert ways == ["long", "short"] * 5
+    assert paths == ["slow", "fast"] * 5
 
 
-async def test_a_file_changed_just_now_is_not_kept(root: Path, ways: list[str]) -> None:
+async def test_recently_changed_file_is_not_cached(root: Path, paths: list[str]) -> None:
     (root / "a.css").write_bytes(b"new")
-    second = int(time.time()) + 1  # a whole one: for all we know, the file system counts no finer
+    second = int(time.time()) + 1  # a whole second, as on a file system without fractions
     os.utime(root / "a.css", (second, second))
     async with serving(application(root)) as server:
         for _ in range(3):
             assert (await get(server)).body == b"new"
-    assert ways == ["long"] * 3
+    assert paths == ["slow"] * 3
     assert not web.StaticFileHandler._static_hashes
 
 
@@ -170,11 +170,11 @@ async def test_a_file_changed_just_now_is_not_kept(root: Path, ways: list[str]) 
         (5_000_000_000, 1_000_000_000, True),
     ],
 )
-def test_when_a_file_is_settled(modified: int, now: int, settled: bool) -> None:
+def test_is_settled(modified: int, now: int, settled: bool) -> None:
     assert _static_versions.is_settled(modified, now) is settled
 
 
-async def test_a_file_that_goes(root: Path, expect_log: ExpectLog) -> None:
+async def test_deleted_or_replaced_file(root: Path, expect_log: ExpectLog) -> None:
     path = root / "a.css"
     async with serving(application(root)) as server:
         await get(server)
@@ -192,7 +192,7 @@ async def test_a_file_that_goes(root: Path, expect_log: ExpectLog) -> None:
         assert (await get(server)).body == b"back"
 
 
-async def test_a_link_that_is_put_in_a_files_place(root: Path, expect_log: ExpectLog) -> None:
+async def test_file_replaced_by_a_link(root: Path, expect_log: ExpectLog) -> None:
     async with serving(application(root)) as server:
         await get(server)
         await get(server)
@@ -205,8 +205,8 @@ async def test_a_link_that_is_put_in_a_files_place(root: Path, expect_log: Expec
         assert (await get(server)).code == 200
 
 
-async def test_a_directory_that_is_moved_out_and_linked_to(root: Path, expect_log: ExpectLog) -> None:
-    """The file is the same then, down to every time stamp: only where it is tells."""
+async def test_directory_moved_outside_and_replaced_by_a_link(root: Path, expect_log: ExpectLog) -> None:
+    """The file is the same, including its times; only its real path differs."""
     async with serving(application(root)) as server:
         for _ in range(2):
             assert (await get(server, "/s/sub/index.html")).code == 200
@@ -217,7 +217,7 @@ async def test_a_directory_that_is_moved_out_and_linked_to(root: Path, expect_lo
                 assert (await get(server, "/s/sub/index.html")).code == 403
 
 
-async def test_a_root_that_is_a_link_may_lead_elsewhere(root: Path, ways: list[str]) -> None:
+async def test_root_link_that_changes(root: Path, paths: list[str]) -> None:
     link = root.parent / "current"
     link.symlink_to(root)
     (root.parent / "next").mkdir()
@@ -228,37 +228,37 @@ async def test_a_root_that_is_a_link_may_lead_elsewhere(root: Path, ways: list[s
             assert (await get(server)).body == CONTENT
         link.unlink()
         link.symlink_to(root.parent / "next")
-        assert ways == ["long", "short"]
+        assert paths == ["slow", "fast"]
         for _ in range(2):
             assert (await get(server)).body == b"next"
-    assert ways == ["long", "short", "long", "short"]
+    assert paths == ["slow", "fast", "slow", "fast"]
 
 
-async def test_a_root_with_dots_in_it(root: Path, ways: list[str]) -> None:
+async def test_root_with_dots(root: Path, paths: list[str]) -> None:
     async with serving(application(root / "sub" / "..")) as server:
         for path in ("a.css", "sub/index.html", "a.css", "sub/index.html"):
             assert (await get(server, f"/s/{path}")).body == CONTENT
-    assert ways == ["long", "long", "short", "short"]
+    assert paths == ["slow", "slow", "fast", "fast"]
 
 
-async def test_a_relative_root_follows_the_working_directory(
-    root: Path, ways: list[str], monkeypatch: pytest.MonkeyPatch
+async def test_relative_root_follows_the_working_directory(
+    root: Path, paths: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(root)
     async with serving(application(".")) as server:
         for _ in range(2):
             assert (await get(server)).body == CONTENT
-        assert ways == ["long", "short"]
+        assert paths == ["slow", "fast"]
         monkeypatch.chdir(root / "sub")
         assert (await get(server)).code == 404
         (root / "sub/a.css").write_bytes(b"another")
         os.utime(root / "sub/a.css", (1e9, 1e9))
         for _ in range(2):
             assert (await get(server)).body == b"another"
-    assert ways == ["long", "short", "long", "long", "short"]
+    assert paths == ["slow", "fast", "slow", "slow", "fast"]
 
 
-async def test_a_default_file_that_the_handler_does_not_have(root: Path, expect_log: ExpectLog) -> None:
+async def test_default_file_is_not_shared_between_routes(root: Path, expect_log: ExpectLog) -> None:
     routes = [
         ("/d/(.*)", web.StaticFileHandler, {"path": str(root), "default_filename": "index.html"}),
         ("/s/(.*)", web.StaticFileHandler, {"path": str(root)}),
@@ -272,14 +272,14 @@ async def test_a_default_file_that_the_handler_does_not_have(root: Path, expect_
         assert (await get(server, "/d/sub/")).code == 404
 
 
-async def test_other_spellings_need_no_place_in_the_table(root: Path) -> None:
+async def test_other_spellings_are_not_stored(root: Path) -> None:
     async with serving(application(root)) as server:
         for path in ("a.css", "./a.css", "sub/../a.css", "sub//index.html", "a.css/"):
             await get(server, "/s/" + path)
     assert [path for _, path, _ in _static_fast_path._entries] == ["a.css"]
 
 
-async def test_the_table_is_bounded(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_table_is_bounded(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_static_fast_path, "_MAX_ENTRIES", 2)
     async with serving(application(root)) as server:
         for name in ("a.css", "empty.txt", "sub/index.html"):
@@ -287,7 +287,7 @@ async def test_the_table_is_bounded(root: Path, monkeypatch: pytest.MonkeyPatch)
     assert [path for _, path, _ in _static_fast_path._entries] == ["sub/index.html"]
 
 
-async def test_media_types_may_be_added_at_any_time(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_change_of_media_types(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with serving(application(root)) as server:
         for _ in range(2):
             assert (await get(server)).get("content-type") == "text/css"
@@ -297,7 +297,7 @@ async def test_media_types_may_be_added_at_any_time(root: Path, monkeypatch: pyt
         assert (await get(server)).get("content-type") == "text/x-patched"
 
 
-# -- who has changed something --
+# -- overridden methods and transforms --
 
 CHANGES: dict[str, Any] = {
     "parse_url_path": lambda self, path: "sub/index.html",
@@ -322,16 +322,16 @@ CHANGES: dict[str, Any] = {
     "initialize": lambda self, path: setattr(self, "root", path),
     "on_finish": lambda self: None,
 }
-#: Changes that the short way sees by itself.
+#: Changes that the fast path supports.
 HARMLESS = {"initialize", "on_finish"}
-#: Changes that do not show in the response; a version is asked for once for each state of a file.
+#: Changes that do not affect the response; the version is computed once for each state of a file.
 UNSEEN = HARMLESS | {"flush", "finish", "set_header", "get_content_version"}
 
 
 @pytest.mark.parametrize("name", CHANGES)
 @pytest.mark.parametrize("how", ["subclass", "patch"])
-async def test_what_is_overridden_is_honoured(
-    root: Path, ways: list[str], name: str, how: str, monkeypatch: pytest.MonkeyPatch
+async def test_overridden_methods_are_called(
+    root: Path, paths: list[str], name: str, how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (root / "sub/index.html").write_bytes(b"0123456789")
     os.utime(root / "sub/index.html", OLD)
@@ -340,15 +340,15 @@ async def test_what_is_overridden_is_honoured(
         plain = seen(await get(server)) if how == "patch" else None
         if how == "patch":
             assert seen(await get(server)) == plain
-            assert ways == ["long", "short"]
-            del ways[:]
+            assert paths == ["slow", "fast"]
+            del paths[:]
             monkeypatch.setattr(web.StaticFileHandler, name, CHANGES[name])
         answers = [seen(await get(server)) for _ in range(2)]
         assert answers[0] == answers[1]
         if name in HARMLESS:
-            assert ways[1] == "short"
+            assert paths[1] == "fast"
         else:
-            assert ways == ["long", "long"]
+            assert paths == ["slow", "slow"]
         if how == "patch":
             assert (answers[0] == plain) == (name in UNSEEN)
             monkeypatch.undo()
@@ -356,8 +356,8 @@ async def test_what_is_overridden_is_honoured(
 
 
 @pytest.mark.parametrize("fields", [(), ('If-None-Match: "own-1"',), ("Range: bytes=2-3",)])
-async def test_a_subclass_that_calls_get_itself(root: Path, fields: tuple[str, ...]) -> None:
-    """`get` finishes nothing: that is for whoever has called it."""
+async def test_subclass_that_calls_get(root: Path, fields: tuple[str, ...]) -> None:
+    """`get` does not finish the response when it is called by a subclass."""
 
     class Later(web.StaticFileHandler):
         async def get(self, path: str, include_body: bool = True) -> None:
@@ -380,7 +380,7 @@ async def test_a_subclass_that_calls_get_itself(root: Path, fields: tuple[str, .
             assert (await server.fetch("/s/a.css", method="POST", body=b"")).body == CONTENT
 
 
-async def test_a_handler_with_an_asynchronous_prepare(root: Path) -> None:
+async def test_asynchronous_prepare(root: Path) -> None:
     class Slow(web.StaticFileHandler):
         async def prepare(self) -> None:
             self.set_header("X-Own", "1")
@@ -390,7 +390,7 @@ async def test_a_handler_with_an_asynchronous_prepare(root: Path) -> None:
             assert (await get(server)).body == CONTENT
 
 
-async def test_the_log_sees_the_fields(root: Path, ways: list[str]) -> None:
+async def test_log_function_can_read_the_headers(root: Path, paths: list[str]) -> None:
     lines = []
 
     def note(handler: Any) -> None:
@@ -399,18 +399,18 @@ async def test_the_log_sees_the_fields(root: Path, ways: list[str]) -> None:
     async with serving(application(root, log_function=note)) as server:
         await get(server)
         response = await get(server)
-    assert ways == ["long", "short"]
+    assert paths == ["slow", "fast"]
     assert dict(lines[0][1]).keys() == dict(lines[1][1]).keys()
     assert dict(lines[1][1])["Content-Length"] == str(len(CONTENT))
     assert dict(lines[1][1])["Etag"] == response.get("etag")
 
 
-async def test_transforms_take_the_long_way(root: Path, ways: list[str]) -> None:
+async def test_active_transforms_use_the_slow_path(root: Path, paths: list[str]) -> None:
     async with serving(application(root, compress_response=True)) as server:
         for _ in range(2):
             response = await server.fetch("/s/a.css", "Accept-Encoding: gzip")
             assert response.get("content-encoding") == "gzip"
-    assert ways == ["long", "long"]
+    assert paths == ["slow", "slow"]
 
 
 LITTLE: list[tuple[Any, str | None, str]] = [
@@ -424,8 +424,8 @@ LITTLE: list[tuple[Any, str | None, str]] = [
 
 @pytest.mark.parametrize(("setting", "accepted", "name"), LITTLE)
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-async def test_transforms_that_would_do_nothing_are_not_in_the_way(
-    root: Path, ways: list[str], setting: Any, accepted: str | None, name: str, method: str
+async def test_idle_transforms_use_the_fast_path(
+    root: Path, paths: list[str], setting: Any, accepted: str | None, name: str, method: str
 ) -> None:
     (root / "a.png").write_bytes(CONTENT)
     os.utime(root / "a.png", OLD)
@@ -441,22 +441,22 @@ async def test_transforms_that_would_do_nothing_are_not_in_the_way(
     assert (answers[0].get("vary"), answers[0].get("content-encoding")) == ("Accept-Encoding", None)
     assert answers[0].get("content-length") == str(len(CONTENT))
     assert seen(answers[2]) == seen(answers[3])
-    assert ways == ["long", "short", "short", "short"]
+    assert paths == ["slow", "fast", "fast", "fast"]
 
 
-async def test_the_tag_of_what_is_compressed_goes_the_long_way(root: Path, ways: list[str]) -> None:
+async def test_etag_of_compressed_representation_uses_the_slow_path(root: Path, paths: list[str]) -> None:
     async with serving(application(root, compress_response=True)) as server:
         for accepted in ("gzip", "gzip", "br"):
             response = await server.fetch("/s/a.css", f"Accept-Encoding: {accepted}")
             tag = response.get("etag")
             again = await server.fetch("/s/a.css", f"Accept-Encoding: {accepted}", f"If-None-Match: {tag}")
             assert (again.code, again.get("etag")) == (304, tag)
-    assert ways == ["long"] * 4 + ["short"] * 2
+    assert paths == ["slow"] * 4 + ["fast"] * 2
 
 
 @pytest.mark.parametrize("path", ["a.css", "sub/"])
-async def test_what_a_program_reads_of_a_handler_is_there_on_both_ways(
-    root: Path, ways: list[str], monkeypatch: pytest.MonkeyPatch, path: str
+async def test_attributes_of_the_handler_are_set_on_both_paths(
+    root: Path, paths: list[str], monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
     monkeypatch.chdir(root.parent)
     found: list[Any] = []
@@ -476,10 +476,10 @@ async def test_what_a_program_reads_of_a_handler_is_there_on_both_ways(
     absolute = str(root / ("sub/index.html" if path == "sub/" else path))
     modified = datetime.datetime.fromtimestamp(OLD[1], datetime.UTC)
     assert found == [(path, absolute, modified)] * 6
-    assert ways == ["long", "short", "long"]
+    assert paths == ["slow", "fast", "slow"]
 
 
-async def test_classes_with_other_limits_of_versions(root: Path, ways: list[str]) -> None:
+async def test_classes_with_different_version_limits(root: Path, paths: list[str]) -> None:
     class Small(web.StaticFileHandler):
         MAX_VERSION_CONTENT_SIZE = 10
 
@@ -493,7 +493,7 @@ async def test_classes_with_other_limits_of_versions(root: Path, ways: list[str]
             tags.append((await server.fetch(f"/{name}/a.css")).get("etag"))  # noqa: PERF401
     assert tags[:2] == tags[2:]
     assert tags[0] != tags[1]
-    assert ways == ["long", "long", "short", "short"]
+    assert paths == ["slow", "slow", "fast", "fast"]
 
 
 AWAITED: dict[str, Any] = {
@@ -507,7 +507,7 @@ AWAITED: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("how", AWAITED)
-async def test_what_get_returns_is_as_good_as_a_coroutine(root: Path, how: str, loop_kind: str) -> None:
+async def test_return_value_of_get_is_awaitable(root: Path, how: str, loop_kind: str) -> None:
     class Own(web.StaticFileHandler):
         async def get(self, path: str, include_body: bool = True) -> None:
             await AWAITED[how](super().get(path, include_body))
@@ -518,7 +518,7 @@ async def test_what_get_returns_is_as_good_as_a_coroutine(root: Path, how: str, 
             assert (response.code, response.body) == (200, CONTENT)
 
 
-async def test_the_methods_of_a_coroutine() -> None:
+async def test_sync_or_awaitable_has_the_methods_of_a_coroutine() -> None:
     seen: list[Any] = []
 
     class Own(SyncOrAwaitable):
@@ -549,32 +549,32 @@ async def test_the_methods_of_a_coroutine() -> None:
         own.throw(error)
     assert seen == ["value", error]
     own = Own()
-    own.close()  # never begun, and nothing warns
+    own.close()  # it was never started, and there is no warning
     with pytest.raises(RuntimeError):
         await own
 
 
-@pytest.mark.skipif(sys.version_info < (3, 12), reason="only Python 3.12 and later can say so")
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="markcoroutinefunction requires Python 3.12")
 def test_get_looks_like_a_coroutine_function() -> None:
     assert inspect.iscoroutinefunction(web.StaticFileHandler.get)
 
 
-async def test_debug_mode_keeps_nothing(root: Path, ways: list[str]) -> None:
+async def test_without_static_hash_cache_files_are_not_cached(root: Path, paths: list[str]) -> None:
     async with serving(application(root, static_hash_cache=False)) as server:
         await get(server)
         await get(server)
-    assert ways == ["long", "long"]
+    assert paths == ["slow", "slow"]
 
 
-async def test_handlers_in_tasks(root: Path, ways: list[str]) -> None:
+async def test_fast_path_with_handler_tasks(root: Path, paths: list[str]) -> None:
     async with serving(application(root, handler_tasks=True)) as server:
         for _ in range(2):
             assert (await get(server)).body == CONTENT
-    assert ways == ["long", "short"]
+    assert paths == ["slow", "fast"]
 
 
-async def test_a_file_that_shrinks_under_the_short_way(
-    root: Path, ways: list[str], monkeypatch: pytest.MonkeyPatch
+async def test_file_that_shrinks_during_the_fast_path(
+    root: Path, paths: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with serving(application(root)) as server:
         await get(server)
@@ -588,5 +588,5 @@ async def test_a_file_that_shrinks_under_the_short_way(
         monkeypatch.setattr(os, "read", shrinking)
         response = await get(server)
     assert (response.code, response.body, response.get("content-length")) == (200, CONTENT[:3], "3")
-    assert ways == ["long", "long"]
+    assert paths == ["slow", "slow"]
     assert open_below(root) == []

@@ -1,4 +1,4 @@
-"""Large files on real sockets: by the kernel, fairly, as long as announced; and never one from outside."""
+"""Large files on real sockets, sent by the kernel without blocking the loop; and files outside the root."""
 
 from __future__ import annotations
 
@@ -46,10 +46,10 @@ def application(root: Any, handler: Any = web.StaticFileHandler, **options: Any)
 
 
 class Turns:
-    """Counts the bytes of files that are read or sent in each turn of the running loop."""
+    """A counter of the bytes of files that are read or sent in each event loop iteration."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        #: One entry a turn in which there were any.
+        #: The numbers of bytes of the iterations in which there were any.
         self.read: list[int] = []
         self._on = False
         self._now = 0
@@ -63,7 +63,7 @@ class Turns:
 
         def pread(file: int, count: int, offset: int) -> bytes:
             data = read(file, count, offset)
-            if threading.get_ident() == self._thread:  # hashes are made elsewhere
+            if threading.get_ident() == self._thread:  # files are hashed in other threads
                 self._now += len(data)
             return data
 
@@ -88,7 +88,7 @@ class Turns:
 
 @pytest.fixture
 def pieces(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
-    """Start and size of what went to a stream as a file."""
+    """Return a list that records the start and size of each file segment passed to a stream."""
     found: list[tuple[int, int]] = []
     original = IOStream._send_file
 
@@ -113,7 +113,7 @@ RANGES: list[tuple[tuple[str, ...], int, bytes]] = [
 
 
 @pytest.mark.parametrize(("fields", "code", "body"), RANGES)
-async def test_a_large_file(
+async def test_large_file(
     root: Path, pieces: Any, tls: Any, loop_kind: str, fields: tuple[str, ...], code: int, body: bytes
 ) -> None:
     async with serving(application(root), tls=tls) as server:
@@ -124,7 +124,7 @@ async def test_a_large_file(
         head = await server.fetch("/s/large.bin", *fields, method="HEAD")
         assert head.head.partition(b"Date")[0] == response.head.partition(b"Date")[0]
         if "Connection: close" not in fields:
-            assert (await peer.fetch("/")).body == b"page"  # the connection goes on
+            assert (await peer.fetch("/")).body == b"page"  # the connection can still be used
     assert len(pieces) == (len(body) > 65536)
     assert open_below(root) == []
 
@@ -152,7 +152,7 @@ OVERRIDES: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("name", OVERRIDES)
-async def test_bytes_go_through_what_is_overridden(root: Path, pieces: Any, name: str) -> None:
+async def test_overridden_methods_receive_the_bytes(root: Path, pieces: Any, name: str) -> None:
     handler: Any = type("Own", (web.StaticFileHandler,), {name: OVERRIDES[name]})
     async with serving(application(root, handler)) as server:
         body = (await server.fetch("/s/large.bin")).body
@@ -160,7 +160,7 @@ async def test_bytes_go_through_what_is_overridden(root: Path, pieces: Any, name
     assert pieces == []
 
 
-async def test_bytes_go_through_a_patched_stream(
+async def test_patched_stream_receives_the_bytes(
     root: Path, pieces: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written: list[int] = []
@@ -177,7 +177,7 @@ async def test_bytes_go_through_a_patched_stream(
     assert pieces == []
 
 
-async def test_a_hook_that_only_adds_a_header_stays_on_the_fast_way(root: Path, pieces: Any) -> None:
+async def test_set_extra_headers_does_not_disable_sendfile(root: Path, pieces: Any) -> None:
     class Marked(web.StaticFileHandler):
         def set_extra_headers(self, path: str) -> None:
             self.set_header("X-Path", path)
@@ -188,7 +188,7 @@ async def test_a_hook_that_only_adds_a_header_stays_on_the_fast_way(root: Path, 
     assert pieces == [(0, len(LARGE))]
 
 
-async def test_transforms_get_every_byte(root: Path, pieces: Any) -> None:
+async def test_transforms_receive_all_bytes(root: Path, pieces: Any) -> None:
     (root / "large.txt").write_bytes(b"text " * 100_000)
     async with serving(application(root, compress_response=True)) as server:
         response = await server.fetch("/s/large.txt", "Accept-Encoding: gzip")
@@ -208,7 +208,7 @@ async def test_transforms_get_every_byte(root: Path, pieces: Any) -> None:
         ("large.txt", ("Accept-Encoding: gzip",), False),
     ],
 )
-async def test_a_transform_that_does_nothing_is_not_in_the_way(
+async def test_idle_transform_does_not_disable_sendfile(
     root: Path, pieces: Any, setting: Any, name: str, fields: tuple[str, ...], by_kernel: bool
 ) -> None:
     (root / "large.txt").write_bytes(b"text " * 100_000)
@@ -222,9 +222,7 @@ async def test_a_transform_that_does_nothing_is_not_in_the_way(
 
 
 @pytest.mark.parametrize("name", ["transform_first_chunk", "transform_chunk"])
-async def test_a_transform_of_somebodys_own_sees_what_it_always_did(
-    root: Path, pieces: Any, name: str
-) -> None:
+async def test_transform_subclass_receives_all_bytes(root: Path, pieces: Any, name: str) -> None:
     called: list[str] = []
     original: Any = getattr(web.GZipContentEncoding, name)
 
@@ -239,10 +237,8 @@ async def test_a_transform_of_somebodys_own_sees_what_it_always_did(
     assert pieces == []
 
 
-async def test_who_compresses_lets_others_have_their_turn(
-    root: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Zeros are swallowed whole: nothing is written that could be waited for."""
+async def test_compression_yields_to_the_event_loop(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For a file of zeros the compressor has no output, so there is no write to wait for."""
     size = 40 * FAIR_SHARE
     os.truncate(root / "large.bin", 0)
     os.truncate(root / "large.bin", size)
@@ -256,10 +252,10 @@ async def test_who_compresses_lets_others_have_their_turn(
     assert len(turns.read) > 20
 
 
-# -- files that change, clients that go --
+# -- files that change, and disconnects --
 
 
-async def test_a_file_that_grows(root: Path, tls: Any) -> None:
+async def test_file_that_grows(root: Path, tls: Any) -> None:
     async with serving(application(root), tls=tls) as server:
         peer = await server.connect()
         peer.get("/s/large.bin")
@@ -271,7 +267,7 @@ async def test_a_file_that_grows(root: Path, tls: Any) -> None:
         assert (await peer.fetch("/s/large.bin")).body == LARGE + b"more"
 
 
-async def test_a_file_that_shrinks(root: Path, tls: Any, expect_log: ExpectLog) -> None:
+async def test_file_that_shrinks(root: Path, tls: Any, expect_log: ExpectLog) -> None:
     size = 200_000_000
     os.truncate(root / "large.bin", size)
     async with serving(application(root), tls=tls) as server:
@@ -284,7 +280,7 @@ async def test_a_file_that_shrinks(root: Path, tls: Any, expect_log: ExpectLog) 
     assert open_below(root) == []
 
 
-async def test_a_client_that_goes_away(root: Path, tls: Any, loop_kind: str) -> None:
+async def test_disconnect_closes_the_file(root: Path, tls: Any, loop_kind: str) -> None:
     os.truncate(root / "large.bin", 500_000_000)
     finished = asyncio.Event()
 
@@ -303,7 +299,7 @@ async def test_a_client_that_goes_away(root: Path, tls: Any, loop_kind: str) -> 
         assert open_below(root) == []
 
 
-async def test_a_server_that_closes_lets_go_of_the_file(root: Path) -> None:
+async def test_closing_the_server_closes_the_file(root: Path) -> None:
     os.truncate(root / "large.bin", 500_000_000)
     async with serving(application(root)) as server:
         peer = await server.connect()
@@ -314,8 +310,8 @@ async def test_a_server_that_closes_lets_go_of_the_file(root: Path) -> None:
         assert open_below(root) == []
 
 
-async def test_a_client_that_stops_reading_is_given_up(root: Path) -> None:
-    """As an idle connection is, but not while it takes something."""
+async def test_client_that_stops_reading_is_disconnected(root: Path) -> None:
+    """`idle_connection_timeout` applies if the client has stopped reading."""
     os.truncate(root / "large.bin", 500_000_000)
     async with serving(application(root), idle_connection_timeout=0.2) as server:
         peer = await server.connect()
@@ -326,9 +322,7 @@ async def test_a_client_that_stops_reading_is_given_up(root: Path) -> None:
 
 
 class Reader(threading.Thread):
-    """Asks for a file, and takes 64 KiB of it as often as it is let; when it is not `slow` any more, all it
-    can get.
-    """
+    """A client that requests a file and reads 64 KiB for each call of `take`, or all of it if not `slow`."""
 
     def __init__(self, server: Server, path: str) -> None:
         super().__init__()
@@ -340,7 +334,7 @@ class Reader(threading.Thread):
         self.received = 0
 
     def take(self) -> None:
-        """Let it take once."""
+        """Allow one read."""
         self._turns.release()
 
     def run(self) -> None:
@@ -365,11 +359,11 @@ class Reader(threading.Thread):
 
 @pytest.mark.deadline(60)
 @pytest.mark.parametrize(("name", "setting"), [("large.bin", None), ("large.bin", True), ("large.txt", True)])
-async def test_a_gigabyte_beside_quick_requests(
+async def test_large_download_does_not_delay_other_requests(
     root: Path, tls: Any, monkeypatch: pytest.MonkeyPatch, name: str, setting: Any
 ) -> None:
-    """A slow and then a fast download leave room for other requests: the bytes read per loop iteration are
-    bounded, and 200 requests on another connection are answered while the download is under way.
+    """The download is slow at first and then fast. The number of bytes read per event loop iteration is
+    bounded, and meanwhile 200 requests on another connection receive responses.
     """
     (root / "large.bin").rename(root / name)
     os.truncate(root / name, 1_000_000_000)
@@ -390,10 +384,10 @@ async def test_a_gigabyte_beside_quick_requests(
     assert max(turns.read) <= 2 * FAIR_SHARE
 
 
-# -- never outside --
+# -- files outside the root --
 
 
-def test_opening_asks_where_the_file_is(root: Path, tmp_path: Path) -> None:
+def test_real_path_of_open_file_is_checked(root: Path, tmp_path: Path) -> None:
     (tmp_path / "secret").write_bytes(b"secret")
     (root / "out").symlink_to(tmp_path / "secret")
     (root / "in").symlink_to(root / "large.bin")
@@ -406,14 +400,14 @@ def test_opening_asks_where_the_file_is(root: Path, tmp_path: Path) -> None:
     assert open_below(tmp_path) == []
 
 
-def test_where_the_system_does_not_tell(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_real_path_of_open_file(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_static_paths, "real_path", lambda fd: None)
     (tmp_path / "secret").write_bytes(b"secret")
     (root / "out").symlink_to(tmp_path / "secret")
     open_within(str(root / "large.bin"), str(root), None).close()
     with pytest.raises(web.HTTPError):
         open_within(str(root / "out"), str(root), None)
-    # The path leads elsewhere by now than when it was opened.
+    # The path refers to another file than when it was opened.
     opened = open_regular(str(root / "large.bin"))
     assert opened is not None
     (root / "large.bin").unlink()
@@ -422,7 +416,7 @@ def test_where_the_system_does_not_tell(root: Path, tmp_path: Path, monkeypatch:
     opened.close()
 
 
-def test_what_cannot_be_opened(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_that_cannot_be_opened(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     os.mkfifo(root / "fifo")
     for name, code in (("none", 404), ("large.bin/x", 404), ("fifo", 403), (".", 403)):
         with pytest.raises(web.HTTPError) as caught:
@@ -438,9 +432,7 @@ def test_what_cannot_be_opened(root: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert caught.value.status_code == 403
 
 
-async def test_a_link_swapped_between_the_check_and_the_opening(
-    root: Path, tmp_path: Path, expect_log: ExpectLog
-) -> None:
+async def test_link_created_between_check_and_open(root: Path, tmp_path: Path, expect_log: ExpectLog) -> None:
     (tmp_path / "secret").write_bytes(b"secret")
 
     class Swapped(web.StaticFileHandler):
@@ -506,7 +498,7 @@ def test_no_path_leads_outside(tmp_path: Path, paths: list[str]) -> None:
         logging.getLogger("tornado.general").setLevel(logging.NOTSET)
 
 
-def test_a_socket_is_no_file(root: Path) -> None:
+def test_socket_is_not_opened(root: Path) -> None:
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(os.path.relpath(root / "s"))
         with pytest.raises(OSError, match="No such device|not supported"):

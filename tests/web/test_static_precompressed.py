@@ -1,4 +1,4 @@
-"""Files that were compressed beforehand."""
+"""Precompressed files."""
 
 from __future__ import annotations
 
@@ -55,9 +55,7 @@ async def fetch(root: Path, accepted: str | None, *fields: str, path: str = "app
         ("*", "br"),
     ],
 )
-async def test_the_coding_is_negotiated(
-    root: Path, tls: Any, accepted: str | None, coding: str | None
-) -> None:
+async def test_coding_is_negotiated(root: Path, tls: Any, accepted: str | None, coding: str | None) -> None:
     response = await fetch(root, accepted)
     name = {"br": "app.js.br", "zstd": "app.js.zst", "gzip": "app.js.gz", None: "app.js"}[coding]
     assert response.body == (root / name).read_bytes()
@@ -70,7 +68,7 @@ async def test_the_coding_is_negotiated(
     assert open_below(root) == []
 
 
-async def test_each_coding_has_its_own_tag_and_ranges(root: Path) -> None:
+async def test_each_coding_has_its_own_etag_and_ranges(root: Path) -> None:
     tags = {}
     for accepted in ("identity", "gzip", "br"):
         response = await fetch(root, accepted)
@@ -87,7 +85,7 @@ async def test_each_coding_has_its_own_tag_and_ranges(root: Path) -> None:
     assert (await fetch(root, "br", f"If-None-Match: {tags['gzip']}")).code == 200
 
 
-async def test_what_is_not_asked_for_is_not_sent(root: Path) -> None:
+async def test_only_enabled_codings_are_sent(root: Path) -> None:
     assert (await fetch(root, "br", static_precompressed=None)).get("content-encoding") is None
     assert (await fetch(root, "br", static_precompressed=["gzip"])).get("content-encoding") is None
     assert (await fetch(root, "br, gzip", static_precompressed="gzip")).get("content-encoding") == "gzip"
@@ -100,7 +98,7 @@ async def test_what_is_not_asked_for_is_not_sent(root: Path) -> None:
     assert (direct.get("content-encoding"), direct.get("content-type")) == (None, "application/gzip")
 
 
-async def test_a_class_says_for_itself(root: Path) -> None:
+async def test_class_attribute_overrides_the_setting(root: Path) -> None:
     class Never(web.StaticFileHandler):
         precompressed = False
 
@@ -115,18 +113,18 @@ async def test_a_class_says_for_itself(root: Path) -> None:
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        (["gzip", "brotli"], "unknown coding 'brotli'; there are br, zstd, gzip"),
-        ("brotli", "unknown coding 'brotli'"),
-        ([["br"]], "unknown coding"),
-        (5, "neither True nor a list of codings: 5"),
+        (["gzip", "brotli"], "static_precompressed: unknown coding 'brotli'; accepted are br, zstd, gzip"),
+        ("brotli", "static_precompressed: unknown coding 'brotli'"),
+        ([["br"]], "static_precompressed: unknown coding"),
+        (5, "static_precompressed must be True or a list of codings, got 5"),
     ],
 )
-def test_mistakes_are_found_when_the_application_is_made(setting: Any, message: str) -> None:
-    with pytest.raises(ValueError, match=f"static_precompressed: {message}"):
+def test_invalid_setting_is_reported_at_start(setting: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         web.Application(static_precompressed=setting)
 
 
-async def test_an_unknown_coding_of_a_class_is_named(root: Path, expect_log: ExpectLog) -> None:
+async def test_invalid_class_attribute_leads_to_500(root: Path, expect_log: ExpectLog) -> None:
     class Own(web.StaticFileHandler):
         precompressed = ("brotli",)
 
@@ -134,15 +132,17 @@ async def test_an_unknown_coding_of_a_class_is_named(root: Path, expect_log: Exp
         assert (await fetch(root, "br", handler=Own)).code == 500
 
 
-async def test_a_range_that_is_not_there(root: Path) -> None:
+async def test_range_not_satisfiable(root: Path) -> None:
     response = await fetch(root, "br", "Range: bytes=99999999-")
     assert (response.code, response.get("content-encoding")) == (416, None)
     assert response.get("content-range") == f"bytes */{len(CODED['app.js.br'])}"
     assert response.get("vary") == "Accept-Encoding"
 
 
-async def test_a_sibling_that_is_being_written(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its tag has nothing to do with the original's."""
+async def test_variant_being_modified_has_its_own_weak_etag(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The entity tag differs from that of the original."""
     monkeypatch.setattr(_static_versions, "_hash", lambda fd, state: None)
     tag = (await fetch(root, "br")).get("etag")
     assert tag.startswith('W/"')
@@ -151,7 +151,7 @@ async def test_a_sibling_that_is_being_written(root: Path, monkeypatch: pytest.M
     assert (await fetch(root, None)).get("etag").strip('W/"') != tag.strip('W/"')
 
 
-async def test_a_sibling_that_was_forgotten(root: Path) -> None:
+async def test_variant_older_than_original_is_not_sent(root: Path) -> None:
     os.utime(root / "app.js.br", (OLD - 1, OLD - 1))
     assert (await fetch(root, "br, gzip;q=0.5")).get("content-encoding") == "gzip"
     os.utime(root / "app.js", (OLD + 1, OLD + 1))
@@ -159,7 +159,7 @@ async def test_a_sibling_that_was_forgotten(root: Path) -> None:
     assert (response.body, response.get("content-encoding"), response.get("vary")) == (TEXT, None, None)
 
 
-async def test_a_sibling_that_is_no_file_or_outside(root: Path) -> None:
+async def test_variant_that_is_a_directory_or_outside_is_not_sent(root: Path) -> None:
     outside = root.parent / "secret"
     outside.write_bytes(b"secret")
     (root / "app.js.br").unlink()
@@ -172,7 +172,7 @@ async def test_a_sibling_that_is_no_file_or_outside(root: Path) -> None:
     assert (response.body, response.get("content-encoding")) == (TEXT, None)
 
 
-async def test_who_reads_by_himself_is_left_alone(root: Path) -> None:
+async def test_overridden_get_content_disables_variants(root: Path) -> None:
     class Own(web.StaticFileHandler):
         @classmethod
         def get_content(cls, abspath: str, start: Any = None, end: Any = None) -> Any:
@@ -182,7 +182,7 @@ async def test_who_reads_by_himself_is_left_alone(root: Path) -> None:
     assert response.get("content-encoding") is None
 
 
-async def test_a_vary_field_of_the_programs(root: Path) -> None:
+async def test_vary_field_of_the_program_is_kept(root: Path) -> None:
     class Own(web.StaticFileHandler):
         def set_extra_headers(self, path: str) -> None:
             self.set_header("Vary", "Origin")
@@ -190,13 +190,13 @@ async def test_a_vary_field_of_the_programs(root: Path) -> None:
     assert (await fetch(root, "br", handler=Own)).get("vary") == "Origin, Accept-Encoding"
 
 
-async def test_beside_compression_on_the_fly(root: Path) -> None:
+async def test_precompressed_file_with_compress_response(root: Path) -> None:
     response = await fetch(root, "gzip", compress_response=True)
     assert response.body == CODED["app.js.gz"]
     assert response.get_all("content-encoding") == ["gzip"]
 
 
-async def test_a_sibling_that_comes_later(root: Path) -> None:
+async def test_variant_created_later_is_found(root: Path) -> None:
     async with serving(application(root)) as server:
         for _ in range(3):
             assert (await server.fetch("/s/plain.txt", "Accept-Encoding: br")).body == b"plain"
