@@ -1,4 +1,4 @@
-"""A server with security headers: a policy with nonces, frames, cookies with name prefixes."""
+"""A server with security headers: a policy with nonces, frames, and cookies with prefixes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Page(web.RequestHandler):
 
 
 class Frames(web.RequestHandler):
-    """Frames a page of this server, from the same host name or another."""
+    """A page with a frame that shows a page of this server under the same or another host name."""
 
     def get(self) -> None:
         self.clear_header("Content-Security-Policy")
@@ -33,7 +33,7 @@ class Frames(web.RequestHandler):
 
 
 class Cookies(web.RequestHandler):
-    """Sets cookies of each kind; on localhost, browsers accept Secure ones without TLS too."""
+    """A handler that sets cookies of every kind. On localhost, browsers accept Secure ones without TLS."""
 
     def get(self) -> None:
         if self.get_argument("clear", False, type=bool):

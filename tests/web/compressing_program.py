@@ -1,4 +1,4 @@
-"""A server of compressed pages, for clients in other processes."""
+"""A server with compressed pages, for clients in other processes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DIGITS = "0123456789"
 
 
 class Whole(web.RequestHandler):
-    """A body in one part, of ``10 * tens`` characters."""
+    """A body in one part, with ten times `tens` characters."""
 
     def initialize(self, tens: int) -> None:
         self.tens = tens

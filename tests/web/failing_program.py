@@ -1,4 +1,4 @@
-"""A program whose pages fail in different ways, to be viewed in a browser."""
+"""A program whose pages raise different exceptions, for tests of the debug page in a browser."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ TEMPLATES = {
 
 
 class Lookup(web.RequestHandler):
-    """An error with another one as its cause."""
+    """A handler that raises an exception with a cause."""
 
     def get(self) -> None:
-        """Fail."""
+        """Raise an exception with a cause."""
         password = "correct horse battery"
         markup = "<script>document.title = 'stolen'</script>"
         try:
@@ -29,20 +29,20 @@ class Lookup(web.RequestHandler):
             raise RuntimeError(f"no such thing: {markup}") from error
 
     def find(self, name: str, password: str) -> Any:
-        """Fail."""
+        """Raise the cause."""
         return {}[name]
 
 
 class Page(web.RequestHandler):
-    """An error in a template that is included by an included one."""
+    """A handler with an exception in a template that is included by an included one."""
 
     def get(self) -> None:
-        """Fail."""
+        """Raise an exception in a template."""
         self.render("page.html", title="Rows", rows=[{"amount": 2}])
 
 
 async def main(port: int) -> None:
-    """Serve until the process is terminated."""
+    """Run the server."""
     application = web.Application(
         [web.url("/lookup", Lookup, name="lookup"), ("/page", Page)],
         debug=True,

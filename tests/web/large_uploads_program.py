@@ -1,4 +1,4 @@
-"""A server that receives a gigabyte from `test_large_uploads`. Options: ``--port`` and ``--folder``."""
+"""The program for `test_large_uploads`, with the options ``--port`` and ``--folder``."""
 
 from __future__ import annotations
 

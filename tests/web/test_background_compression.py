@@ -1,4 +1,4 @@
-"""Large bodies on their way through a compressor."""
+"""Compression of large bodies in a thread."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tornado.web import OutputTransform, _content_codings, _transforms
 
 NAMES = ["gzip", "br", "zstd"]
 SLICE = _content_codings.MAX_AT_ONCE
-#: Text that compresses to some half of its size: more than sockets hold.
+#: Text whose compressed size, about half, exceeds the buffers of the sockets.
 LARGE = "".join(random.Random(1).choices("abcdefghijklmnop", k=20 * SLICE)).encode()
 
 
@@ -36,7 +36,7 @@ def application(get: Any, **settings: Any) -> web.Application:
 
 
 @pytest.mark.parametrize("name", NAMES)
-async def test_a_large_body(name: str, loop_kind: str, tls: Any) -> None:
+async def test_large_body(name: str, loop_kind: str, tls: Any) -> None:
     app = application(lambda self: self.write(LARGE[: 3 * SLICE + 1]))
     async with serving(app, tls=tls) as server:
         peer = await server.connect()
@@ -49,33 +49,33 @@ async def test_a_large_body(name: str, loop_kind: str, tls: Any) -> None:
         assert (await peer.fetch("/quick", accept(name))).body == b"quick"
 
 
-async def test_where_large_begins() -> None:
+async def test_size_of_a_large_body() -> None:
     seen = []
     for size in (SLICE, SLICE + 1):
         async with serving(application(lambda self, size=size: self.write(LARGE[:size]))) as server:
             response = await server.fetch("/", accept("gzip"))
             assert decode("gzip", response.body) == LARGE[:size]
             seen.append(response.get("content-length") is not None)
-            # HEAD announces the same.
+            # HEAD has the same fields.
             head = await server.fetch("/", accept("gzip"), method="HEAD")
             assert head.get("content-length") == response.get("content-length")
             assert head.get("content-encoding") == "gzip"
     assert seen == [True, False]
 
 
-async def test_gzip_alone_does_the_same() -> None:
+async def test_gzip_only_compresses_in_background() -> None:
     async with serving(application(lambda self: self.write(LARGE), compress_response=True)) as server:
         response = await server.fetch("/", accept("gzip"))
         assert decode("gzip", response.body) == LARGE
         assert response.get("transfer-encoding") == "chunked"
 
 
-async def test_others_are_served_meanwhile() -> None:
+async def test_other_requests_are_served_during_compression() -> None:
     finished = []
 
     class Handler(web.RequestHandler):
         def get(self) -> None:
-            # More than the sockets hold, and its client does not read yet.
+            # This exceeds the buffers of the sockets, and the client does not read yet.
             self.finish(LARGE * 4).add_done_callback(lambda future: finished.append("large"))  # type: ignore[unused-awaitable]
 
     routes = [("/", Handler), ("/quick", handler_of(get=lambda self: None))]
@@ -92,7 +92,7 @@ async def test_others_are_served_meanwhile() -> None:
     assert finished == ["quick"] * 5 + ["large"]
 
 
-async def test_every_slice_is_a_turn_of_the_loop() -> None:
+async def test_event_loop_runs_between_slices() -> None:
     turns, counting = 0, True
 
     def turn() -> None:
@@ -112,8 +112,8 @@ async def test_every_slice_is_a_turn_of_the_loop() -> None:
     assert decode("gzip", body) == LARGE
 
 
-async def test_what_follows_keeps_its_place(loop_kind: str) -> None:
-    """Flushes that nobody waits for, large and small, arrive in their order, each one readable."""
+async def test_order_of_parts_is_preserved(loop_kind: str) -> None:
+    """Parts whose flush() is not awaited, large and small, arrive in order, and each can be decoded."""
     order: list[str] = []
 
     async def get(self: Any) -> None:
@@ -134,7 +134,7 @@ async def test_what_follows_keeps_its_place(loop_kind: str) -> None:
             assert order == ["large", "small", "nothing"]
 
 
-async def test_a_flush_that_is_waited_for_can_be_read() -> None:
+async def test_awaited_flush_can_be_decoded() -> None:
     seen = asyncio.Event()
 
     async def get(self: Any) -> None:
@@ -142,7 +142,7 @@ async def test_a_flush_that_is_waited_for_can_be_read() -> None:
         await self.flush()
         await seen.wait()
         self.write("small")
-        await self.flush()  # the short way again
+        await self.flush()  # compressed synchronously again
         self.write("end")
 
     async with serving(application(get)) as server:
@@ -159,14 +159,14 @@ async def test_a_flush_that_is_waited_for_can_be_read() -> None:
         assert decoder.ended
 
 
-async def test_http_1_0_reads_until_the_end() -> None:
+async def test_http_1_0_reads_until_close() -> None:
     async with serving(application(lambda self: self.write(LARGE))) as server:
         response = await server.fetch("/", accept("gzip"), version="HTTP/1.0")
         assert decode("gzip", response.body) == LARGE
         assert response.get("transfer-encoding") is None
 
 
-async def test_a_client_that_goes() -> None:
+async def test_disconnect_during_flush_raises() -> None:
     told = asyncio.Event()
     errors: list[Any] = []
 
@@ -190,13 +190,13 @@ async def test_a_client_that_goes() -> None:
     assert len(errors) == 1
 
 
-async def test_a_client_that_goes_after_finish() -> None:
+async def test_disconnect_after_finish_is_not_reported() -> None:
     told: list[str] = []
     ended = asyncio.Event()
 
     class Handler(web.RequestHandler):
         def get(self) -> None:
-            # A compressor that waits for nobody, and a client that does not read.
+            # The compressor has to wait for the client, which does not read.
             self.finish(LARGE * 4).add_done_callback(lambda future: ended.set())  # type: ignore[unused-awaitable]
 
         def on_finish(self) -> None:
@@ -214,7 +214,7 @@ async def test_a_client_that_goes_after_finish() -> None:
     assert told == ["finish"]
 
 
-async def test_the_server_is_closed_meanwhile() -> None:
+async def test_server_closed_during_compression() -> None:
     ended = asyncio.Event()
 
     class Handler(web.RequestHandler):
@@ -228,7 +228,9 @@ async def test_the_server_is_closed_meanwhile() -> None:
     await ended.wait()
 
 
-async def test_a_compressor_that_fails(expect_log: ExpectLog, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_exception_in_compressor_aborts_response(
+    expect_log: ExpectLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
     class Failing:
         def compress(self, data: Any) -> bytes:
             raise MemoryError("no room")
@@ -239,14 +241,14 @@ async def test_a_compressor_that_fails(expect_log: ExpectLog, monkeypatch: pytes
     monkeypatch.setattr(_transforms, "GZIP", failing)
     async with serving(application(lambda self: self.write(LARGE), compress_response=True)) as server:
         peer = await server.connect()
-        with expect_log("tornado.application", "Could not compress a response"):
+        with expect_log("tornado.application", "Compressing a response failed"):
             peer.get("/", accept("gzip"))
             answer = await peer.rest()
-    # Broken off: no last chunk, so that nobody takes it for whole.
+    # Without the last chunk, the client detects that the response is incomplete.
     assert not answer.endswith(b"0\r\n\r\n")
 
 
-async def test_a_handler_that_fails_behind_a_large_part(expect_log: ExpectLog) -> None:
+async def test_exception_in_handler_after_large_part_aborts_response(expect_log: ExpectLog) -> None:
     async def get(self: Any) -> None:
         self.write(LARGE)
         self.flush()
@@ -261,7 +263,7 @@ async def test_a_handler_that_fails_behind_a_large_part(expect_log: ExpectLog) -
     assert not answer.endswith(b"0\r\n\r\n")
 
 
-async def test_behind_another_transform_nothing_is_put_off() -> None:
+async def test_compression_before_another_transform_is_synchronous() -> None:
     seen: list[Any] = []
 
     class Last(OutputTransform):
@@ -277,8 +279,8 @@ async def test_behind_another_transform_nothing_is_put_off() -> None:
         assert seen == [(len(response.body), str(len(response.body)), True)]
 
 
-async def test_the_programs_own_threads_may_be_busy() -> None:
-    """As many jobs as there are threads may wait for this very response."""
+async def test_default_executor_may_be_busy() -> None:
+    """All threads of the default executor may be waiting for this response."""
     answered = threading.Event()
     loop = asyncio.get_running_loop()
     loop.set_default_executor(ThreadPoolExecutor(1))
@@ -291,7 +293,7 @@ async def test_the_programs_own_threads_may_be_busy() -> None:
     assert await waiting
 
 
-async def test_what_is_not_compressed_is_not_put_off() -> None:
+async def test_uncompressed_body_is_not_queued() -> None:
     def get(self: Any) -> None:
         self.set_header("Content-Type", "image/png")
         self.write(LARGE)
@@ -302,7 +304,7 @@ async def test_what_is_not_compressed_is_not_put_off() -> None:
         assert response.get("content-length") == str(len(LARGE))
 
 
-async def test_a_head_that_cannot_be_sent_takes_its_body_along(expect_log: ExpectLog) -> None:
+async def test_body_is_dropped_if_the_head_cannot_be_sent(expect_log: ExpectLog) -> None:
     async def get(self: Any) -> None:
         connection = self.request.connection
 

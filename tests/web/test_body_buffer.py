@@ -1,4 +1,4 @@
-"""Where a whole body is collected."""
+"""The buffer for request bodies."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ def filled(length: int | None, size: int) -> BodyBuffer:
 
 @pytest.mark.parametrize("length", [None, 3, BELIEVED, 3 * BELIEVED, 3 * BELIEVED + 7])
 @pytest.mark.parametrize("size", [0, 1, BELIEVED - 1, BELIEVED, BELIEVED + 1, 3 * BELIEVED, 3 * BELIEVED + 7])
-def test_what_goes_in_comes_out(length, size):
+def test_round_trip(length, size):
     expected = (PIECE * (size // len(PIECE) + 1))[:size]
     assert filled(length, size).getvalue() == expected
 
 
-def test_room_is_made_once_and_given_away_without_a_copy():
+def test_space_is_reserved_once_and_result_is_not_copied():
     size = 3 * BELIEVED
     buffer = filled(size, size)
-    room = buffer._buffer
-    assert len(room.getbuffer()) == size
-    assert buffer.getvalue() is room.getvalue()
+    reserved = buffer._buffer
+    assert len(reserved.getbuffer()) == size
+    assert buffer.getvalue() is reserved.getvalue()
 
 
-def test_no_room_before_some_has_come():
+def test_no_space_is_reserved_before_data_has_arrived():
     buffer = filled(2**60, BELIEVED - 1)
     assert len(buffer._buffer.getbuffer()) == BELIEVED - 1
 
 
-def test_room_that_is_not_there_is_done_without():
+def test_memory_error_while_reserving_space_is_ignored():
     assert filled(2**60, 2 * BELIEVED).getvalue()[-1] == 255
 
 
@@ -53,7 +53,7 @@ def test_without_ctypes(monkeypatch, fault):
     assert len(filled(3 * BELIEVED, 3 * BELIEVED).getvalue()) == 3 * BELIEVED
 
 
-def test_elsewhere_than_on_linux(monkeypatch):
+def test_on_other_systems_than_linux(monkeypatch):
     monkeypatch.setattr(_body_buffer.sys, "platform", "win32")
     monkeypatch.setattr(
         builtins, "__import__", lambda name, *rest: pytest.fail(f"{name} was imported"), raising=True

@@ -1,4 +1,4 @@
-"""Bodies that fail on their way: the handler answers, by its own page and with its line in the access log."""
+"""Errors in request bodies: the handler sends its own error page, and the request is logged."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def application(handler: Any, log: list[Any] | None = None, **settings: Any) -> 
 
 @pytest.mark.parametrize("streams", [False, True])
 @pytest.mark.parametrize("chunked", [False, True])
-async def test_a_body_over_the_limit_of_a_class_is_answered_by_the_class(
+async def test_handler_class_responds_to_body_over_its_limit(
     chunked: bool, streams: bool, expect_log: ExpectLog
 ) -> None:
     log: list[Any] = []
@@ -41,7 +41,9 @@ async def test_a_body_over_the_limit_of_a_class_is_answered_by_the_class(
     )
     async with serving(application(handler, log, security_headers=True)) as server:
         peer = await server.connect()
-        with expect_log("tornado.general", r"413 POST /x .*: .* is over Handler.max_body_size \(5 bytes\)"):
+        with expect_log(
+            "tornado.general", r"413 POST /x .*: .* is larger than Handler.max_body_size \(5 bytes\)"
+        ):
             if chunked:
                 peer.get("/x", "Transfer-Encoding: chunked", method="POST")
                 peer.send(b"c\r\n" + bytes(12) + b"\r\n0\r\n\r\n")
@@ -57,7 +59,7 @@ async def test_a_body_over_the_limit_of_a_class_is_answered_by_the_class(
     assert len(finished) == 1
 
 
-async def test_more_of_a_body_that_was_refused_is_thrown_away(expect_log: ExpectLog) -> None:
+async def test_rest_of_rejected_body_is_discarded(expect_log: ExpectLog) -> None:
     async def slow(self: Any) -> None:
         await asyncio.sleep(0)
         await asyncio.sleep(0)
@@ -75,7 +77,7 @@ async def test_more_of_a_body_that_was_refused_is_thrown_away(expect_log: Expect
         assert await peer.rest() == b""
 
 
-async def test_a_handler_that_cannot_be_made_for_its_error_page(expect_log: ExpectLog) -> None:
+async def test_exception_in_initialize_of_rejecting_handler(expect_log: ExpectLog) -> None:
     def fail(self: Any) -> None:
         raise ZeroDivisionError
 
@@ -84,7 +86,7 @@ async def test_a_handler_that_cannot_be_made_for_its_error_page(expect_log: Expe
             assert (await server.fetch("/", method="POST", body=bytes(12))).code == 500
 
 
-async def test_an_answer_that_has_begun_is_not_answered_again() -> None:
+async def test_started_response_is_aborted_without_second_response() -> None:
     def begin(self: Any) -> None:
         self.write("begun")
         self.flush()
@@ -133,7 +135,7 @@ def decorated(error: BaseException) -> Any:
         (StopIteration(), 500),
     ],
 )
-async def test_what_data_received_raises_is_answered(
+async def test_exception_in_data_received_leads_to_error_response(
     error: Any, code: int, kind: Any, guarded: bool, expect_log: ExpectLog
 ) -> None:
     log: list[Any] = []
@@ -155,7 +157,7 @@ async def test_what_data_received_raises_is_answered(
     assert len(finished) == 1
 
 
-async def test_after_an_error_the_rest_of_the_body_is_thrown_away(expect_log: ExpectLog) -> None:
+async def test_rest_of_body_is_discarded_after_an_error(expect_log: ExpectLog) -> None:
     calls: list[int] = []
 
     def fail(self: Any, chunk: bytes) -> None:
@@ -175,7 +177,7 @@ async def test_after_an_error_the_rest_of_the_body_is_thrown_away(expect_log: Ex
     assert len(calls) == 1
 
 
-async def test_an_error_after_the_answer_is_logged(expect_log: ExpectLog) -> None:
+async def test_exception_after_the_response_is_logged(expect_log: ExpectLog) -> None:
     def fail(self: Any, chunk: bytes) -> None:
         self.finish("done")
         raise ZeroDivisionError
@@ -187,7 +189,7 @@ async def test_an_error_after_the_answer_is_logged(expect_log: ExpectLog) -> Non
     assert isinstance(raised(expected), ZeroDivisionError)
 
 
-async def test_an_error_after_the_head_cuts_the_answer_off(expect_log: ExpectLog) -> None:
+async def test_exception_after_the_head_aborts_the_response(expect_log: ExpectLog) -> None:
     def fail(self: Any, chunk: bytes) -> None:
         self.write("begun")
         self.flush()

@@ -1,4 +1,4 @@
-"""``max_body_size`` and ``body_timeout`` of a handler class."""
+"""``max_body_size``, ``max_form_size`` and ``body_timeout`` of a handler class."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.support.server import handler_of, serving
 from tornado import web
 from tornado.web import _body_limits
 
-OVER = "413 POST / .*: a body of 11 bytes is over Handler.max_body_size"
+OVER = "413 POST / .*: a body of 11 bytes is larger than Handler.max_body_size"
 
 
 def size(self):
@@ -25,8 +25,8 @@ def application(**members):
     ("limit", "sent", "code"),
     [(10, 10, 200), (10, 11, 413), (5000, 5000, 200), (5000, 5001, 413), (0, 1, 413)],
 )
-async def test_a_class_has_its_own_limit_beside_the_servers(limit, sent, code, expect_log):
-    over = rf"413 POST / .*: a body of {sent} bytes is over Handler.max_body_size \({limit} bytes\)"
+async def test_limit_of_a_class_replaces_the_servers_limit(limit, sent, code, expect_log):
+    over = rf"413 POST / .*: a body of {sent} bytes is larger than Handler.max_body_size \({limit} bytes\)"
     async with serving(application(max_body_size=limit), max_body_size=1000) as server:
         with expect_log("tornado.general", over, required=code == 413):
             response = await server.fetch("/", method="POST", body=bytes(sent))
@@ -38,19 +38,21 @@ async def test_a_class_has_its_own_limit_beside_the_servers(limit, sent, code, e
 
 
 @pytest.mark.parametrize(("sent", "code"), [(10, 200), (11, 413)])
-async def test_a_chunked_body_is_counted(sent, code, expect_log):
+async def test_limit_applies_to_chunked_body(sent, code, expect_log):
     async with serving(application(max_body_size=10)) as server:
         peer = await server.connect()
         peer.get("/", "Transfer-Encoding: chunked", method="POST")
         for _ in range(sent):
             peer.send(b"1\r\nx\r\n")
         peer.send(b"0\r\n\r\n")
-        with expect_log("tornado.general", "413 .*: the body is over Handler.max", required=code == 413):
+        with expect_log(
+            "tornado.general", "413 .*: the body is larger than Handler.max", required=code == 413
+        ):
             assert (await peer.response()).code == code
 
 
 @pytest.mark.parametrize(("sent", "code"), [(10, 100), (11, 413)])
-async def test_who_asks_first_is_told_before_he_sends(sent, code, expect_log):
+async def test_expect_continue_is_answered_with_413(sent, code, expect_log):
     async with serving(application(max_body_size=10)) as server:
         peer = await server.connect()
         peer.get("/", "Expect: 100-continue", f"Content-Length: {sent}", method="POST")
@@ -61,12 +63,12 @@ async def test_who_asks_first_is_told_before_he_sends(sent, code, expect_log):
             assert (await peer.response()).body == b"10"
 
 
-async def test_a_routed_request_without_a_body_is_not_affected():
+async def test_request_without_body_is_not_affected():
     async with serving(application(max_body_size=0, get=lambda self: self.write("got"))) as server:
         assert (await server.fetch("/")).body == b"got"
 
 
-async def test_limits_hold_behind_a_router_of_ones_own(expect_log):
+async def test_limits_apply_with_overridden_find_handler(expect_log):
     class Own(web.Application):
         def find_handler(self, request, **kwargs):
             return super().find_handler(request, **kwargs)
@@ -77,7 +79,7 @@ async def test_limits_hold_behind_a_router_of_ones_own(expect_log):
             assert (await server.fetch("/", method="POST", body=bytes(11))).code == 413
 
 
-async def test_prepare_of_a_streaming_handler_may_change_them(expect_log):
+async def test_prepare_of_streaming_handler_may_change_limits(expect_log):
     @web.stream_request_body
     class Streaming(web.RequestHandler):
         max_body_size = 10
@@ -94,14 +96,14 @@ async def test_prepare_of_a_streaming_handler_may_change_them(expect_log):
             self.write(str(self.received))
 
     async with serving(web.Application([("/.*", Streaming)])) as server:
-        with expect_log("tornado.general", r"11 bytes is over Streaming.max_body_size \(10 bytes\)"):
+        with expect_log("tornado.general", r"11 bytes is larger than Streaming.max_body_size \(10 bytes\)"):
             assert (await server.fetch("/", method="POST", body=bytes(11))).code == 413
         assert (await server.fetch("/more", method="POST", body=bytes(20))).body == b"20"
-        with expect_log("tornado.general", r"21 bytes is over Streaming.max_body_size \(20 bytes\)"):
+        with expect_log("tornado.general", r"21 bytes is larger than Streaming.max_body_size \(20 bytes\)"):
             assert (await server.fetch("/more", method="POST", body=bytes(21))).code == 413
 
 
-async def test_a_body_that_takes_too_long_ends_the_connection():
+async def test_body_timeout_closes_the_connection():
     async with serving(application(body_timeout=0.05)) as server:
         peer = await server.connect()
         peer.get("/", "Content-Length: 10", method="POST")
@@ -121,15 +123,15 @@ async def test_a_body_that_takes_too_long_ends_the_connection():
         ("body_timeout", float("nan")),
     ],
 )
-async def test_a_wrong_value_is_named_once_and_ignored(expect_log, name, value):
-    """It may be a program's that is older than the names."""
+async def test_invalid_value_is_reported_once_and_ignored(expect_log, name, value):
+    """An existing program may use the name for another purpose."""
     async with serving(application(**{name: value})) as server:
         with expect_log("tornado.application", rf"Handler\.{name} is ignored"):
             assert (await server.fetch("/", method="POST", body=bytes(10))).body == b"10"
         assert (await server.fetch("/", method="POST", body=bytes(10))).body == b"10"
 
 
-def test_a_programs_own_property_of_that_name_is_passed_over():
+def test_properties_and_methods_are_ignored():
     cls = handler_of(max_body_size=property(lambda self: 3), body_timeout=lambda self: 3)
     connection = Mock()
     _body_limits.apply(cls, connection)
@@ -153,7 +155,7 @@ def ask_for_an_argument(self):
         ({"protection": "public"}, None, 1024 * 1024),
     ],
 )
-async def test_forms_have_a_limit_of_their_own(server_options, own, limit, expect_log):
+async def test_max_form_size(server_options, own, limit, expect_log):
     members = {} if own is None else {"max_form_size": own}
     routes = [("/asks", handler_of(post=ask_for_an_argument, **members)), ("/", handler_of(post=size))]
     async with serving(web.Application(routes), **server_options) as server:
@@ -168,7 +170,7 @@ async def test_forms_have_a_limit_of_their_own(server_options, own, limit, expec
         assert (await server.fetch("/", FORM, method="POST", body=body)).body == b"%d" % len(body)
 
 
-async def test_a_form_limit_that_is_no_number_is_reported(expect_log):
+async def test_invalid_max_form_size_is_reported(expect_log):
     application = web.Application([("/", handler_of(post=ask_for_an_argument, max_form_size="2M"))])
     async with serving(application) as server:
         with expect_log("tornado.application", "Handler.max_form_size is ignored.*'2M'"):

@@ -1,4 +1,4 @@
-"""Compressed responses as a real browser reads them."""
+"""Compressed responses in a real browser."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.support.program import Program
 
 @pytest.mark.browser
 @pytest.mark.parametrize("name", ["gzip", "br", "zstd"])
-def test_chromium(browser: Any, name: str) -> None:
+def test_chromium_decodes_responses(browser: Any, name: str) -> None:
     require_coding(name)
     with Program("tests/web/compressing_program.py", ("--port={port}", f"--coding={name}")) as program:
         page = browser.new_page()

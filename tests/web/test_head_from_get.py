@@ -76,7 +76,7 @@ async def test_head_with_matching_entity_tag_returns_304() -> None:
         (None, True, 200),
     ],
 )
-async def test_attribute_wins_over_setting(setting: Any, attribute: Any, code: int) -> None:
+async def test_attribute_overrides_setting(setting: Any, attribute: Any, code: int) -> None:
     settings = {} if setting is None else {"head_from_get": setting}
     handler = handler_of(get=plain, head_from_get=attribute)
     async with serving(web.Application([("/", handler)], **settings)) as server:
@@ -95,7 +95,7 @@ async def test_head_method_of_the_class_is_called() -> None:
         assert (await server.fetch("/", method="HEAD")).code == 204
 
 
-async def test_head_without_get_is_405() -> None:
+async def test_handler_without_get_rejects_head() -> None:
     handler = handler_of(post=plain)
     async with serving(web.Application([("/", handler)], head_from_get=True)) as server:
         response = await server.fetch("/", method="HEAD")
@@ -121,6 +121,6 @@ async def test_websockets_and_event_streams_reject_head() -> None:
 
 
 def test_jupyter_still_finds_unimplemented_methods() -> None:
-    """Its audit compares each verb with `RequestHandler._unimplemented_method`."""
+    """Jupyter's audit compares each method with `RequestHandler._unimplemented_method`."""
     handler = handler_of(get=plain)
     assert handler.head is web.RequestHandler._unimplemented_method

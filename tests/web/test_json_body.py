@@ -1,4 +1,4 @@
-"""JSON in a request's body."""
+"""JSON bodies of requests."""
 
 from __future__ import annotations
 
@@ -36,36 +36,36 @@ JSON = "Content-Type: application/json"
         (b'"' + b"[" * 1000 + b'\\""', "[" * 1000 + '"'),
     ],
 )
-def test_what_is_read(text: bytes, expected: Any) -> None:
+def test_valid_json(text: bytes, expected: Any) -> None:
     assert parse(text) == expected
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (b"{", r"no JSON: Expecting property name .* \(line 1 column 2\)"),
-        (b'{\n"a": 1,\n}', r"no JSON: .* \(line (2|3) column"),
-        (b"[1] x", r"no JSON: Extra data \(line 1 column 5\)"),
-        (b"   ", r"no JSON: Expecting value \(line 1 column 4\)"),
-        (b"'a'", "no JSON"),
-        (b'"a\nb"', r"no JSON: Invalid control character"),
+        (b"{", r"invalid JSON: Expecting property name .* \(line 1 column 2\)"),
+        (b'{\n"a": 1,\n}', r"invalid JSON: .* \(line (2|3) column"),
+        (b"[1] x", r"invalid JSON: Extra data \(line 1 column 5\)"),
+        (b"   ", r"invalid JSON: Expecting value \(line 1 column 4\)"),
+        (b"'a'", "invalid JSON"),
+        (b'"a\nb"', r"invalid JSON: Invalid control character"),
         (b"\xef\xbb\xbf{}", "byte order mark"),
         (b'"\xff"', r"not UTF-8 at byte 1"),
         (b'"\xed\xa0\x80"', r"not UTF-8 at byte 1"),
         ("{}".encode("utf-16"), "not UTF-8 at byte 0"),
-        (b"[NaN]", "NaN is no JSON"),
-        (b"Infinity", "Infinity is no JSON"),
-        (b"-Infinity", "-Infinity is no JSON"),
+        (b"[NaN]", "NaN is not valid JSON"),
+        (b"Infinity", "Infinity is not valid JSON"),
+        (b"-Infinity", "-Infinity is not valid JSON"),
         (b"1e999", "the number 1e999 is too large"),
         (b'{"a": 1, "b": 2, "a": 3}', "the name 'a' occurs twice in one object"),
         (rb'{"a": 1, "\u0061": 3}', "the name 'a' occurs twice"),
-        (rb'["\ud800"]', r"half a surrogate pair, \\ud800"),
-        (rb'{"\uDC00": 1}', r"half a surrogate pair, \\udc00"),
+        (rb'["\ud800"]', r"contains a lone surrogate, \\ud800"),
+        (rb'{"\uDC00": 1}', r"contains a lone surrogate, \\udc00"),
         (b"1" * (MAX_DIGITS + 1), "Exceeds the limit|more than"),
         (b"0." + b"1" * (MAX_DIGITS + 1), f"more than {MAX_DIGITS} digits"),
     ],
 )
-def test_what_is_refused(text: bytes, message: str) -> None:
+def test_invalid_json(text: bytes, message: str) -> None:
     with pytest.raises(InvalidBodyError, match=message) as caught:
         parse(text)
     assert caught.value.status_code == 400
@@ -80,7 +80,7 @@ def unlimited_digits() -> Iterator[None]:
     sys.set_int_max_str_digits(limit)
 
 
-def test_digits_are_counted_where_the_interpreter_does_not(unlimited_digits: None) -> None:
+def test_digits_are_limited_without_limit_of_the_interpreter(unlimited_digits: None) -> None:
     assert parse(b"[12, -3]") == [12, -3]
     assert parse(b"1" * MAX_DIGITS) == int("1" * MAX_DIGITS)
     with pytest.raises(InvalidBodyError, match="more than 4300 digits"):
@@ -111,7 +111,7 @@ values = st.recursive(
 
 
 @given(values, st.booleans(), st.sampled_from([None, 2]))
-def test_what_json_writes_is_read(value: Any, ascii_only: bool, indent: Any) -> None:
+def test_output_of_json_dumps_is_accepted(value: Any, ascii_only: bool, indent: Any) -> None:
     text = json.dumps(value, ensure_ascii=ascii_only, indent=indent)
     assert parse(text.encode()) == value
 
@@ -123,7 +123,7 @@ def depth_of(value: Any) -> int:
 
 
 @given(values, st.integers(0, 4))
-def test_depth_is_what_it_is(value: Any, most: int) -> None:
+def test_depth_is_computed_exactly(value: Any, most: int) -> None:
     text = json.dumps(value).encode()
     if depth_of(value) <= most:
         assert parse(text, most) == value
@@ -135,7 +135,7 @@ def test_depth_is_what_it_is(value: Any, most: int) -> None:
 @given(st.binary(max_size=60) | st.text('[]{}"\\,:x1\n').map(str.encode), st.sampled_from([0, 2, 100]))
 @example(b'"\\', 0)
 @example(b'["', 0)
-def test_any_bytes_are_a_value_or_refused(body: bytes, most: int) -> None:
+def test_arbitrary_bytes_raise_no_other_error(body: bytes, most: int) -> None:
     try:
         parse(body, most)
     except InvalidBodyError:
@@ -143,14 +143,14 @@ def test_any_bytes_are_a_value_or_refused(body: bytes, most: int) -> None:
 
 
 @pytest.mark.parametrize("unit", [b'"', b'\\"', b'["', b"\\", b'"\\', b"[]", b'{"":', b"1", b"\\ud800"])
-def test_nasty_bodies_come_to_an_end(unit: bytes) -> None:
+def test_malicious_bodies_are_rejected_quickly(unit: bytes) -> None:
     for start in (b"", b'"', b"[" * 200):
         with pytest.raises(InvalidBodyError):
             parse(start + unit * (300_000 // len(unit)))
 
 
 def reference(text: str) -> Any:
-    """The value of a JSON text by a decoder that looks at each object and number in Python."""
+    """Return the value of a JSON text, decoded with a check of each object and number in Python."""
 
     def made(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         if len(dict(pairs)) != len(pairs):
@@ -163,7 +163,7 @@ def reference(text: str) -> Any:
         return float(text)
 
     def constant(text: str) -> None:
-        raise ValueError("no JSON")
+        raise ValueError("not valid JSON")
 
     value = json.loads(text, object_pairs_hook=made, parse_float=number, parse_constant=constant)
     json.dumps(value, ensure_ascii=False).encode()
@@ -209,7 +209,7 @@ texts = st.lists(
 @example('[".", "e999", 1e999]')
 @example('["\\ud800", "\\ud83d\\ude00"]')
 @example('["\\ud800퀀"]')
-def test_same_as_a_decoder_that_checks_each_object(large: bool, text: str) -> None:
+def test_result_equals_that_of_a_decoder_that_checks_each_object(large: bool, text: str) -> None:
     if large:
         text = f'[{text}, "{"x" * 5000}", {{"a": {{"b": [0.25]}}}}]'
     try:
@@ -231,7 +231,7 @@ def test_same_as_a_decoder_that_checks_each_object(large: bool, text: str) -> No
         ["10.0.0.1", "e1.5"],
     ],
 )
-def test_many_items_are_checked_as_few(count: int, item: Any) -> None:
+def test_large_bodies_are_checked(count: int, item: Any) -> None:
     text = json.dumps([item] * count)
     assert parse(text.encode()) == [item] * count
     for fault, message in [
@@ -240,14 +240,14 @@ def test_many_items_are_checked_as_few(count: int, item: Any) -> None:
         ("-9E+0999", "the number -9E.0999 is too large"),
         ("9" * 309 + ".0", "is too large"),
         ("0." + "1" * MAX_DIGITS, "more than 4300 digits"),
-        ('"\\udfff"', "half a surrogate pair"),
+        ('"\\udfff"', "contains a lone surrogate"),
         ("[" * 100 + "]" * 100, "nested 101 deep"),
     ]:
         with pytest.raises(InvalidBodyError, match=message):
             parse(f"{text[:-1]}, {fault}]".encode())
 
 
-def test_collecting_garbage_is_as_before() -> None:
+def test_garbage_collection_is_restored() -> None:
     assert gc.isenabled()
     parse(b"[" + b"1, " * 5000 + b"1]")
     assert gc.isenabled()
@@ -274,7 +274,7 @@ def test_collecting_garbage_is_as_before() -> None:
         b'"[",',
     ],
 )
-def test_cost_is_in_proportion_to_the_size(unit: bytes) -> None:
+def test_cost_is_linear(unit: bytes) -> None:
     assert_linear(parse, lambda size: b"[" + unit * (size // len(unit)) + b"0]", 20_000)
 
 
@@ -299,7 +299,7 @@ class Echo(web.RequestHandler):
         "application/json; odd",
     ],
 )
-async def test_types_of_json(kind: str) -> None:
+async def test_accepted_content_types(kind: str) -> None:
     response = await ask(Echo, f"Content-Type: {kind}", method="POST", body=b'{"a": [1]}')
     assert json.loads(response.body) == {"a": [1]}
 
@@ -307,17 +307,20 @@ async def test_types_of_json(kind: str) -> None:
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ([], "Content-Type is '', application/json is wanted"),
-        (["Content-Type: text/plain"], "Content-Type is 'text/plain'"),
-        (["Content-Type: application/jsonp"], "Content-Type is 'application/jsonp'"),
-        (["Content-Type: application/x-www-form-urlencoded"], "Content-Type is"),
-        (["Content-Type: +json"], "Content-Type is"),
+        ([], "expected Content-Type application/json, got ''"),
+        (["Content-Type: text/plain"], "expected Content-Type application/json, got 'text/plain'"),
+        (["Content-Type: application/jsonp"], "expected .*, got 'application/jsonp'"),
+        (["Content-Type: application/x-www-form-urlencoded"], "expected Content-Type"),
+        (["Content-Type: +json"], "expected Content-Type"),
         (["Content-Type: application/json" + ";" * 60_000], "Content-Type is malformed: .*parameters"),
-        (["Content-Type: application/json; charset=latin-1"], "charset is 'latin-1', JSON is UTF-8"),
-        ([JSON, "Content-Encoding: gzip"], "Content-Encoding is 'gzip', .*decompress_request=True"),
+        (
+            ["Content-Type: application/json; charset=latin-1"],
+            "expected the charset utf-8 for JSON, got 'latin-1'",
+        ),
+        ([JSON, "Content-Encoding: gzip"], "Content-Encoding 'gzip' is .*decompress_request=True"),
     ],
 )
-async def test_another_type_is_refused(fields: Any, message: str, expect_log: ExpectLog) -> None:
+async def test_other_content_types_are_rejected(fields: Any, message: str, expect_log: ExpectLog) -> None:
     with expect_log("tornado.general", f"415 POST /.*Invalid body: {message}"):
         assert (await ask(Echo, *fields, method="POST", body=b"{}")).code == 415
 
@@ -325,13 +328,13 @@ async def test_another_type_is_refused(fields: Any, message: str, expect_log: Ex
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        (b'{"a": 1,}', r"400 POST /.*Invalid body: no JSON: .*\(line 1 column \d+\)"),
-        (b"", "Invalid body: the body is empty, JSON is wanted"),
-        (b'"%s %d', "Invalid body: no JSON"),
+        (b'{"a": 1,}', r"400 POST /.*Invalid body: invalid JSON: .*\(line 1 column \d+\)"),
+        (b"", "Invalid body: expected a JSON body, got an empty one"),
+        (b'"%s %d', "Invalid body: invalid JSON"),
         (b'{"%s": 1, "%s": 1}', re.escape("the name '%s' occurs twice")),
     ],
 )
-async def test_a_malformed_body_is_a_400(body: bytes, message: str, expect_log: ExpectLog) -> None:
+async def test_malformed_body_leads_to_400(body: bytes, message: str, expect_log: ExpectLog) -> None:
     with expect_log("tornado.general", message):
         response = await ask(Echo, JSON, method="POST", body=body)
     assert response.code == 400
@@ -340,13 +343,13 @@ async def test_a_malformed_body_is_a_400(body: bytes, message: str, expect_log: 
     assert re.search(message.rpartition("Invalid body: ")[2], told["message"])
 
 
-async def test_an_empty_body_may_have_a_default() -> None:
+async def test_default_for_empty_body() -> None:
     handler = handler_of(post=lambda self: self.write(repr(self.get_json_body(None))))
     assert (await ask(handler, method="POST", body=b"")).body == b"None"
     assert (await ask(handler, JSON, method="POST", body=b"[]")).body == b"[]"
 
 
-async def test_another_depth_is_looked_at_anew(expect_log: ExpectLog) -> None:
+async def test_cached_value_is_not_used_for_another_max_depth(expect_log: ExpectLog) -> None:
     def post(self: Any) -> None:
         assert self.get_json_body() == [[[]]]
         assert self.get_json_body(max_depth=3) == [[[]]]
@@ -356,7 +359,7 @@ async def test_another_depth_is_looked_at_anew(expect_log: ExpectLog) -> None:
         assert (await ask(handler_of(post=post), JSON, method="POST", body=b"[[[]]]")).code == 400
 
 
-async def test_a_streamed_body_is_not_there(expect_log: ExpectLog) -> None:
+async def test_streamed_body_is_not_available(expect_log: ExpectLog) -> None:
     @web.stream_request_body
     class Streaming(web.RequestHandler):
         def data_received(self, chunk: bytes) -> None:
@@ -368,7 +371,7 @@ async def test_a_streamed_body_is_not_there(expect_log: ExpectLog) -> None:
     async with serving(web.Application([("/", Streaming)])) as server:
         with expect_log("tornado.application", "Uncaught exception") as expected:
             assert (await server.fetch("/", JSON, method="POST", body=b"{}")).code == 500
-    assert "Streaming streams its request body: get_json_body() needs it whole" in str(raised(expected))
+    assert "cannot be used because Streaming streams its request body" in str(raised(expected))
 
 
 @pytest.mark.parametrize(
@@ -387,6 +390,7 @@ async def test_size_is_limited(options: Any, arguments: Any, limit: int, expect_
         assert (await server.fetch("/", JSON, method="POST", body=body)).body == b"%d" % (limit - 2)
         name = "max_size" if arguments else "max_json_size"
         with expect_log(
-            "tornado.general", rf"413 POST .*{limit + 1} bytes of JSON are more than {name} \({limit}\)"
+            "tornado.general",
+            rf"413 POST .*the JSON body has {limit + 1} bytes, more than {name} \({limit}\)",
         ):
             assert (await server.fetch("/", JSON, method="POST", body=body + b" ")).code == 413

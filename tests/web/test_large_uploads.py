@@ -1,4 +1,4 @@
-"""A gigabyte to a server in a process of its own, whose memory must not grow."""
+"""Uploads of a gigabyte to a server in a separate process, whose memory must not grow."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.support.program import Program
 
 SIZE = 2**30
 PIECE = bytes(range(256)) * 4096
-#: What a whole gigabyte may add to the memory: sockets' and disk's queues, and what an allocator keeps.
+#: The permitted growth of memory, in bytes: buffers of sockets and disk, and memory kept by the allocator.
 GROWTH = 16 * 2**20
 
 
@@ -48,7 +48,7 @@ def peak_memory(pid: int) -> int:
 
 
 def send(program: Program, path: str, kind: str, head: bytes, tail: bytes, size: int) -> str:
-    """Send a body of `size` bytes between `head` and `tail`, in pieces; the answer."""
+    """Send a body of `size` bytes between `head` and `tail`, in pieces, and return the response body."""
     with socket.create_connection(("127.0.0.1", program.port), 60) as sock:
         total = len(head) + size + len(tail)
         fields = f"Host: x\r\nContent-Type: {kind}\r\nContent-Length: {total}"
@@ -74,7 +74,7 @@ REQUESTS = {
 
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
 @pytest.mark.parametrize("path", list(REQUESTS))
-def test_a_gigabyte_costs_no_memory(program, folder, path):
+def test_memory_does_not_grow_with_a_gigabyte_upload(program, folder, path):
     kind, head, tail = REQUESTS[path]
     assert send(program, path, kind, head, tail, 4 * len(PIECE)) == str(4 * len(PIECE))
     before = peak_memory(program.pid)

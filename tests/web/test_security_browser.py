@@ -1,4 +1,4 @@
-"""Security headers and cookies with name prefixes, in a real browser."""
+"""Security headers, and cookies with prefixes and partitions, in a real browser."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def page(browser: Any) -> Iterator[Any]:
     context.close()
 
 
-def test_only_the_script_with_the_nonce_runs(page: Any, program: Program) -> None:
+def test_csp_permits_only_the_script_with_nonce(page: Any, program: Program) -> None:
     refused: list[str] = []
     page.on("console", lambda message: refused.append(message.text))
     for _ in range(2):
@@ -35,17 +35,17 @@ def test_only_the_script_with_the_nonce_runs(page: Any, program: Program) -> Non
 
 
 @pytest.mark.parametrize(("other", "shown"), [(False, True), (True, False)])
-def test_only_pages_of_the_same_origin_may_frame(
+def test_page_can_be_framed_only_by_the_same_origin(
     other: bool, shown: bool, page: Any, program: Program
 ) -> None:
     host = f"{'localhost' if other else '127.0.0.1'}:{program.port}"
     page.goto(program.url(f"/frames?host={host}"), wait_until="load")
-    # For a rejected frame the browser shows an error page, which may have no name, or no frame at all.
+    # In a blocked frame, the browser shows an error page, which may have no title or no accessible frame.
     frame = page.wait_for_selector("iframe").content_frame()
     assert (frame is not None and frame.title() == "ours") is shown
 
 
-def test_browser_stores_valid_cookies_with_prefixes(page: Any, program: Program) -> None:
+def test_browser_accepts_cookies_with_prefixes_and_partitions(page: Any, program: Program) -> None:
     url = f"http://localhost:{program.port}/cookies"
     page.goto(url)
     kept = {cookie["name"]: cookie for cookie in page.context.cookies()}
@@ -54,4 +54,4 @@ def test_browser_stores_valid_cookies_with_prefixes(page: Any, program: Program)
     assert kept["__Host-session"]["sameSite"] == "Strict"
     page.goto(f"{url}?clear=yes")
     left = {cookie["name"] for cookie in page.context.cookies()}
-    assert left <= {"__Secure-part"}  # only partitioned=True clears a partitioned cookie
+    assert left <= {"__Secure-part"}  # a partitioned cookie is cleared only with partitioned=True

@@ -1,4 +1,4 @@
-"""Changes to a response on its way out."""
+"""Output transforms."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LONG = b"abcdefgh" * 200
 
 
 def writing(body: Any = LONG, content_type: Any = None, **headers: Any) -> Any:
-    """A handler that writes `body`."""
+    """Return a handler class that writes `body`."""
 
     def get(self: Any) -> None:
         if content_type is not None:
@@ -33,7 +33,7 @@ def writing(body: Any = LONG, content_type: Any = None, **headers: Any) -> Any:
     return handler_of(get=get, head=get)
 
 
-async def test_a_long_text_is_compressed() -> None:
+async def test_long_text_is_compressed() -> None:
     response = await ask(writing(), GZIP, compress_response=True)
     assert gzip.decompress(response.body) == LONG
     assert response.get("content-encoding") == "gzip"
@@ -44,7 +44,7 @@ async def test_a_long_text_is_compressed() -> None:
 
 @pytest.mark.parametrize("setting", ["compress_response", "gzip"])
 @pytest.mark.parametrize("value", [True, False])
-async def test_the_setting_and_its_old_name(setting: Any, value: Any) -> None:
+async def test_setting_and_its_former_name(setting: Any, value: Any) -> None:
     response = await ask(writing(), GZIP, **{setting: value})
     assert response.get("content-encoding") == ("gzip" if value else None)
     assert response.get("vary") == ("Accept-Encoding" if value else None)
@@ -69,7 +69,7 @@ async def test_the_setting_and_its_old_name(setting: Any, value: Any) -> None:
         (",,;,gzip", True),
     ],
 )
-async def test_what_the_client_accepts(accepted: Any, compressed: Any) -> None:
+async def test_accept_encoding_is_evaluated(accepted: Any, compressed: Any) -> None:
     response = await ask(writing(), f"Accept-Encoding: {accepted}", compress_response=True)
     assert (response.get("content-encoding") == "gzip") is compressed
     assert response.get("etag").startswith("W/") is compressed
@@ -88,19 +88,19 @@ async def test_what_the_client_accepts(accepted: Any, compressed: Any) -> None:
         ("", False),
     ],
 )
-async def test_what_is_worth_it(content_type: Any, compressed: Any) -> None:
+async def test_compression_depends_on_content_type(content_type: Any, compressed: Any) -> None:
     response = await ask(writing(content_type=content_type), GZIP, compress_response=True)
     assert (response.get("content-encoding") == "gzip") is compressed
 
 
-async def test_what_is_too_short() -> None:
+async def test_short_body_is_not_compressed() -> None:
     limit = GZipContentEncoding.MIN_LENGTH
     for length, compressed in ((limit - 1, False), (limit, True)):
         response = await ask(writing(b"x" * length), GZIP, compress_response=True)
         assert (response.get("content-encoding") == "gzip") is compressed
 
 
-async def test_what_is_encoded_already() -> None:
+async def test_encoded_body_is_not_compressed_again() -> None:
     response = await ask(writing(Content_Encoding="br"), GZIP, compress_response=True)
     assert (response.get("content-encoding"), response.body) == ("br", LONG)
 
@@ -116,11 +116,11 @@ async def test_what_is_encoded_already() -> None:
         ("X-Accept-Encoding", "X-Accept-Encoding, Accept-Encoding"),
     ],
 )
-async def test_vary_is_added_to(given: Any, expected: Any) -> None:
+async def test_vary_is_extended(given: Any, expected: Any) -> None:
     assert (await ask(writing(Vary=given), GZIP, compress_response=True)).get("vary") == expected
 
 
-async def test_what_is_flushed_can_be_read() -> None:
+async def test_flushed_parts_can_be_decoded() -> None:
     async def get(self: Any) -> None:
         for part in (b"one", b"two", b"three"):
             self.write(part)
@@ -130,7 +130,7 @@ async def test_what_is_flushed_can_be_read() -> None:
         response = await server.fetch("/", GZIP)
         assert gzip.decompress(response.body) == b"onetwothree"
         assert response.get("transfer-encoding") == "chunked"
-        # Each flush ends where a client that has read so far can decompress all of it.
+        # After each flush, the client can decompress everything written so far.
         peer = await server.connect()
         peer.get("/", GZIP)
         await peer.reader.readuntil(b"\r\n\r\n")
@@ -143,7 +143,7 @@ async def test_what_is_flushed_can_be_read() -> None:
         assert seen == [b"one", b"two", b"three"]
 
 
-async def test_a_length_that_was_set_gives_way() -> None:
+async def test_content_length_of_the_program_is_removed() -> None:
     async def get(self: Any) -> None:
         self.set_header("Content-Length", "3")
         self.write("abc")
@@ -154,7 +154,7 @@ async def test_a_length_that_was_set_gives_way() -> None:
     assert response.get("content-length") is None
 
 
-async def test_head_has_the_head_of_get() -> None:
+async def test_head_equals_get_without_body() -> None:
     async with serving(web.Application([("/", writing())], compress_response=True)) as server:
         seen: list[Any] = []
         for method in ("GET", "HEAD"):
@@ -163,7 +163,7 @@ async def test_head_has_the_head_of_get() -> None:
     assert seen[0] == seen[1]
 
 
-async def test_head_that_only_names_a_length() -> None:
+async def test_head_with_content_length_only() -> None:
     def head(self: Any) -> None:
         self.set_header("Content-Length", self.request.path[1:])
 
@@ -186,12 +186,12 @@ async def test_conditional_requests() -> None:
                 assert (response.code, response.body) == (304, b"")
                 assert response.get("content-encoding") is None
                 assert response.get("vary") == "Accept-Encoding"
-                # The tag tells a cache which of its copies is the right one.
+                # The entity tag determines which stored response of a cache is valid.
                 assert response.get("etag") == (weak if fields and tag is weak else strong)
 
 
 @pytest.mark.parametrize("code", [204, 304])
-async def test_no_body_stays_no_body(code: Any) -> None:
+async def test_response_without_body_is_unchanged(code: Any) -> None:
     response = await ask(handler_of(get=lambda self: self.set_status(code)), GZIP, compress_response=True)
     assert (response.code, response.get("content-encoding"), response.body) == (code, None, b"")
 
@@ -213,7 +213,7 @@ async def test_static_files(tmp_path: Path) -> None:
         assert (await server.fetch("/static/a.txt", GZIP, f"If-None-Match: {tag}")).code == 304
 
 
-async def test_gzip_as_a_subclass_wants_it() -> None:
+async def test_subclass_of_gzip_with_other_attributes() -> None:
     class Own(GZipContentEncoding):
         CONTENT_TYPES = GZipContentEncoding.CONTENT_TYPES | {"image/x-raw"}
         MIN_LENGTH = 5
@@ -226,22 +226,22 @@ async def test_gzip_as_a_subclass_wants_it() -> None:
     assert response.body == zlib.compress(LONG, 1, 16 + zlib.MAX_WBITS)
 
 
-async def test_gzip_alone_does_as_ever_with_no_transform() -> None:
+async def test_gzip_only_ignores_no_transform() -> None:
     response = await ask(writing(Cache_Control="no-transform"), GZIP, compress_response=True)
     assert response.get("content-encoding") == "gzip"
 
 
-async def test_gzip_alone_is_never_another() -> None:
+async def test_gzip_only_never_uses_another_coding() -> None:
     response = await ask(writing(), BROWSER, compress_response=True)
     assert gzip.decompress(response.body) == LONG
 
 
-# -- one of several --
+# -- several codings --
 
 
 @pytest.fixture
 def every_coding() -> None:
-    """Skip where a coding cannot be done."""
+    """Skip the test if a coding is not available."""
     for name in ("br", "zstd"):
         require_coding(name)
 
@@ -260,11 +260,11 @@ def every_coding() -> None:
         ("gzip, br, zstd", ["gzip", "zstd"], "gzip"),
         ("gzip, br, zstd", {"br": 1}, "br"),
         ("zstd", ["gzip", "br"], None),
-        ("identity;q=0", None, None),  # what can be sent is sent
+        ("identity;q=0", None, None),  # no acceptable coding: the body is sent uncompressed
         ("*;q=0, zstd", None, "zstd"),
     ],
 )
-async def test_the_coding_the_client_prefers(accepted: Any, codings: Any, chosen: Any) -> None:
+async def test_preferred_coding_of_the_client_is_used(accepted: Any, codings: Any, chosen: Any) -> None:
     fields = [] if accepted is None else [f"Accept-Encoding: {accepted}"]
     settings = web.ContentCodings(codings)
     response = await ask(writing(), *fields, compress_response=settings)
@@ -275,7 +275,7 @@ async def test_the_coding_the_client_prefers(accepted: Any, codings: Any, chosen
     assert response.get("etag").startswith("W/") is (chosen is not None)
 
 
-async def test_several_lines_are_one_list() -> None:
+async def test_several_accept_encoding_lines_are_combined() -> None:
     require_coding("br")
     response = await ask(
         writing(),
@@ -288,13 +288,13 @@ async def test_several_lines_are_one_list() -> None:
 
 @pytest.mark.usefixtures("every_coding")
 @pytest.mark.parametrize("name", ["gzip", "br", "zstd"])
-async def test_each_flush_can_be_read(name: Any) -> None:
+async def test_each_flush_can_be_decoded(name: Any) -> None:
     async def get(self: Any) -> None:
         await self.flush()  # the head alone
         for part in (b"one", b"two", b"three"):
             self.write(part)
             await self.flush()
-            await self.flush()  # nothing new, nothing sent
+            await self.flush()  # without new data, nothing is sent
 
     async with serving(
         web.Application([("/", handler_of(get=get))], compress_response=web.ContentCodings())
@@ -325,13 +325,13 @@ async def test_each_flush_can_be_read(name: Any) -> None:
         ({"Content_Type": "application/problem+json; charset=utf-8"}, True),
     ],
 )
-async def test_what_is_left_alone(headers: Any, compressed: Any) -> None:
+async def test_compression_depends_on_response_fields(headers: Any, compressed: Any) -> None:
     response = await ask(writing(**headers), GZIP, compress_response=web.ContentCodings())
     assert (response.body != LONG) is compressed
     assert response.get("etag").startswith("W/") is compressed
 
 
-async def test_the_least_length() -> None:
+async def test_min_length() -> None:
     for length, compressed in ((9, False), (10, True)):
         response = await ask(writing(b"x" * length), GZIP, compress_response={"min_length": 10})
         assert (response.get("content-encoding") == "gzip") is compressed
@@ -354,7 +354,7 @@ async def test_conditional_requests_with_several_codings() -> None:
 
 @pytest.mark.usefixtures("every_coding")
 @pytest.mark.parametrize("name", ["gzip", "br", "zstd"])
-async def test_head_is_like_get_with_every_coding(name: Any) -> None:
+async def test_head_equals_get_with_every_coding(name: Any) -> None:
     async with serving(web.Application([("/", writing())], compress_response=web.ContentCodings())) as server:
         seen: list[Any] = []
         for method in ("GET", "HEAD"):
@@ -377,14 +377,14 @@ async def test_head_in_parts() -> None:
 
 
 @pytest.mark.parametrize("code", [204, 304])
-async def test_no_body_stays_no_body_with_several_codings(code: Any) -> None:
+async def test_response_without_body_is_unchanged_with_several_codings(code: Any) -> None:
     response = await ask(
         handler_of(get=lambda self: self.set_status(code)), GZIP, compress_response=web.ContentCodings()
     )
     assert (response.code, response.get("content-encoding"), response.body) == (code, None, b"")
 
 
-async def test_error_pages_are_compressed_too() -> None:
+async def test_error_pages_are_compressed() -> None:
     class Handler(web.RequestHandler):
         def get(self) -> None:
             raise web.HTTPError(404)
@@ -396,7 +396,7 @@ async def test_error_pages_are_compressed_too() -> None:
     assert (response.code, gzip.decompress(response.body)) == (404, LONG)
 
 
-async def test_a_subclass_with_its_own_codings() -> None:
+async def test_subclass_with_its_own_codings() -> None:
     class Own(web.ContentEncoding):
         CODINGS = web.ContentCodings(["gzip"], min_length=1)
 
@@ -409,7 +409,7 @@ async def test_a_subclass_with_its_own_codings() -> None:
     assert response.body == b"ab"
 
 
-# -- clients of others --
+# -- other clients --
 
 
 @pytest.mark.usefixtures("every_coding")
@@ -427,11 +427,11 @@ async def test_curl() -> None:
             assert f"\r\nContent-Encoding: {wanted or 'zstd'}\r\n".encode() in head
 
 
-# -- transforms of one's own --
+# -- transforms of the program --
 
 
 class Shout(OutputTransform):
-    """Changes all there is to change."""
+    """A transform that changes status, headers and body."""
 
     def __init__(self, request: Any) -> None:
         super().__init__(request)
@@ -446,10 +446,10 @@ class Shout(OutputTransform):
 
 
 class Plain(OutputTransform):
-    """Changes nothing."""
+    """A transform that changes nothing."""
 
 
-async def test_transforms_of_ones_own() -> None:
+async def test_transforms_of_the_program() -> None:
     response = await ask(writing(b"abc"), transforms=[Plain, Shout])
     assert (response.code, response.body, response.get("x-finishing")) == (203, b"ABC", "True")
 
@@ -463,9 +463,9 @@ async def test_transforms_of_ones_own() -> None:
 
 
 @pytest.mark.parametrize("setting", [True, web.ContentCodings()])
-async def test_ones_own_beside_compression(setting: Any) -> None:
+async def test_transform_of_the_program_combined_with_compression(setting: Any) -> None:
     class Reverse(OutputTransform):
-        """Of the body as it comes; before compression it is text, after it is not."""
+        """A transform that reverses each part of the body, before or after compression."""
 
         def transform_first_chunk(self, status_code: Any, headers: Any, chunk: Any, finishing: Any) -> Any:
             headers["X-Seen"] = str(chunk == LONG)
@@ -492,5 +492,5 @@ async def test_add_transform() -> None:
         assert (await server.fetch("/")).body == b"ABC"
 
 
-async def test_given_transforms_stand_for_themselves() -> None:
+async def test_transforms_argument_replaces_compression() -> None:
     assert (await ask(writing(), GZIP, transforms=[], compress_response=True)).body == LONG

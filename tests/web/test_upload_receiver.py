@@ -1,4 +1,4 @@
-"""A body on its way to an `UploadHandler`, chunk by chunk and without a server."""
+"""The receiver of an `UploadHandler`, called with chunks, without a server."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FORM = "multipart/form-data; boundary=frontier"
 
 
 class Connection:
-    """As much of an exchange as a reception asks."""
+    """A stub with the methods of an exchange that a receiver calls."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
@@ -36,7 +36,7 @@ class Connection:
 
 
 class Upload(web.UploadHandler):
-    """Keeps files in memory and tells of the hooks."""
+    """A handler that records the calls of its hooks and discards the files."""
 
     hooks: list[Any]
 
@@ -53,7 +53,7 @@ class Upload(web.UploadHandler):
         self.hooks.append(("finished", upload.size))
 
 
-def reception(
+def receiver(
     kind: str = FORM, *, limit: int = 10_000, cls: Any = Upload, **fields: str
 ) -> tuple[UploadReceiver, Any]:
     headers = HTTPHeaders(
@@ -69,7 +69,7 @@ def reception(
 
 
 def joined(hooks: list[Any]) -> list[Any]:
-    """The hooks with the pieces of data that follow each other as one."""
+    """Return the calls of hooks, with consecutive chunks joined."""
     found: list[Any] = []
     for each in hooks:
         if isinstance(each, bytes) and found and isinstance(found[-1], bytes):
@@ -80,10 +80,10 @@ def joined(hooks: list[Any]) -> list[Any]:
 
 
 @pytest.mark.parametrize("size", [1, 2, 7, 50, len(BODY)])
-async def test_however_a_form_is_split(size: int) -> None:
-    body, handler = reception(Content_Length=str(len(BODY)))
+async def test_form_split_into_chunks(size: int) -> None:
+    body, handler = receiver(Content_Length=str(len(BODY)))
     for start in range(0, len(BODY), size):
-        assert body.data_received(BODY[start : start + size]) is None  # nothing to be waited for
+        assert body.data_received(BODY[start : start + size]) is None  # nothing to await
     await body.end()
     assert joined(handler.hooks) == [("started", "a.txt"), b"0123456789", ("finished", 10)]
     assert handler.request.body_arguments == {"title": [b"A title"], "last": [b""]}
@@ -93,8 +93,8 @@ async def test_however_a_form_is_split(size: int) -> None:
     await body.release()
 
 
-async def test_another_body_is_collected() -> None:
-    body, handler = reception("text/plain")
+async def test_other_body_is_collected() -> None:
+    body, handler = receiver("text/plain")
     assert body.total is None
     for chunk in (b"one ", b"two"):
         assert body.data_received(chunk) is None
@@ -104,7 +104,7 @@ async def test_another_body_is_collected() -> None:
     assert handler.request.body == b"one two"
 
 
-async def test_a_hook_that_is_waited_for_holds_the_body() -> None:
+async def test_awaited_hook_pauses_the_body() -> None:
     go_on = asyncio.Event()
 
     class Slow(Upload):
@@ -112,7 +112,7 @@ async def test_a_hook_that_is_waited_for_holds_the_body() -> None:
             await go_on.wait()
             super().part_started(upload)
 
-    body, handler = reception(cls=Slow)
+    body, handler = receiver(cls=Slow)
     waiting = body.data_received(BODY)
     assert waiting is not None
     task = asyncio.ensure_future(waiting)
@@ -125,13 +125,13 @@ async def test_a_hook_that_is_waited_for_holds_the_body() -> None:
     await body.release()
 
 
-async def test_an_announced_length_over_the_limit() -> None:
-    with pytest.raises(web.HTTPError, match=r"Content-Length 11 is over max_body_size \(10 bytes\)"):
-        reception(limit=10, Content_Length="11")
+async def test_content_length_over_the_limit() -> None:
+    with pytest.raises(web.HTTPError, match=r"Content-Length 11 is larger than max_body_size \(10 bytes\)"):
+        receiver(limit=10, Content_Length="11")
 
 
-async def test_what_is_inflated_has_no_length_but_a_limit() -> None:
-    body, _ = reception("text/plain", limit=10, Content_Length="5", X_Consumed_Content_Encoding="gzip")
+async def test_decompressed_body_has_a_limit_but_no_total() -> None:
+    body, _ = receiver("text/plain", limit=10, Content_Length="5", X_Consumed_Content_Encoding="gzip")
     assert body.total is None
     assert body.data_received(b"0123456789") is None
     assert body.data_received(b"0") is None
@@ -144,19 +144,19 @@ async def test_what_is_inflated_has_no_length_but_a_limit() -> None:
     ("data", "code"),
     [(b"--frontier\r\nno colon\r\n\r\nx", 400), (b"x" * 11_000, 413)],
 )
-async def test_an_error_ends_the_wait_for_the_body(data: bytes, code: int) -> None:
-    body, handler = reception()
+async def test_error_is_raised_in_the_handler(data: bytes, code: int) -> None:
+    body, handler = receiver()
     assert body.data_received(data) is None
     error = handler.request._body_future.exception()
     assert isinstance(error, web.HTTPError)
     assert error.status_code == code
     assert body.over
-    assert body.data_received(b"what follows is dropped") is None
+    assert body.data_received(b"the rest is discarded") is None
     assert handler.hooks == []
 
 
-async def test_a_form_that_is_cut_off() -> None:
-    body, _ = reception()
+async def test_truncated_form() -> None:
+    body, _ = receiver()
     body.data_received(BODY[:-20])
     with pytest.raises(web.HTTPError, match="Invalid body"):
         await body.end()
@@ -164,19 +164,19 @@ async def test_a_form_that_is_cut_off() -> None:
 
 
 @pytest.mark.parametrize("kind", [FORM, "multipart/form-data"])
-async def test_forms_that_are_refused_by_their_head(kind: str) -> None:
+async def test_forms_rejected_by_their_head(kind: str) -> None:
     fields = {"Content_Encoding": "br"} if kind == FORM else {}
     with pytest.raises(web.HTTPError) as caught:
-        reception(kind, **fields)
+        receiver(kind, **fields)
     assert caught.value.status_code == 400
 
 
-async def test_files_go_with_their_request(tmp_path: Path) -> None:
+async def test_files_are_removed_at_the_end_of_the_request(tmp_path: Path) -> None:
     class Kept(web.UploadHandler):
         upload_directory = str(tmp_path)
         spool_size = 0
 
-    body, handler = reception(cls=Kept)
+    body, handler = receiver(cls=Kept)
     waiting = body.data_received(BODY)
     if waiting is not None:
         await waiting

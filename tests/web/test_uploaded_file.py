@@ -1,4 +1,4 @@
-"""`UploadedFile`: a part's content in memory or on disk, and who removes it."""
+"""`UploadedFile`: content in memory or on disk, moving and removing it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def uploaded(folder: Any, spool_size: int = 64) -> UploadedFile:
 
 
 async def received(folder: Any, content: bytes, piece: int = 65536) -> UploadedFile:
-    """A file that came in pieces."""
+    """Return a complete file that was received in pieces."""
     upload = uploaded(folder)
     for at in range(0, len(content), piece):
         waiting = upload._write(content[at : at + piece])
@@ -46,7 +46,7 @@ async def test_content_is_in_memory_or_on_disk(tmp_path, size, piece):
     assert os.listdir(tmp_path) == []
 
 
-def test_before_it_has_been_received(tmp_path):
+def test_attributes_before_completion(tmp_path):
     upload = uploaded(tmp_path)
     assert upload.file is None
     with pytest.raises(ValueError, match="has not been received"):
@@ -57,13 +57,13 @@ def test_before_it_has_been_received(tmp_path):
         upload["size"]
 
 
-async def test_moving_before_it_has_been_received(tmp_path):
+async def test_move_before_completion(tmp_path):
     with pytest.raises(ValueError, match="has not been received"):
         await uploaded(tmp_path).move_to(tmp_path / "x")
 
 
 @pytest.mark.parametrize("content", [b"small", LARGE])
-async def test_moving(tmp_path, content):
+async def test_move(tmp_path, content):
     upload = await received(tmp_path, content)
     target = tmp_path / "target"
     assert await upload.move_to(target) == upload.path == str(target)
@@ -74,7 +74,7 @@ async def test_moving(tmp_path, content):
 
 
 @pytest.mark.parametrize("content", [b"small", LARGE])
-async def test_nothing_is_overwritten_unasked(tmp_path, content):
+async def test_existing_file_is_overwritten_only_on_request(tmp_path, content):
     target = tmp_path / "target"
     target.write_bytes(b"mine")
     upload = await received(tmp_path, content)
@@ -87,7 +87,7 @@ async def test_nothing_is_overwritten_unasked(tmp_path, content):
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
-async def test_moving_to_another_file_system(tmp_path, monkeypatch, overwrite):
+async def test_move_to_another_file_system(tmp_path, monkeypatch, overwrite):
     replace = os.replace
 
     def elsewhere(source: str, target: str) -> None:
@@ -106,7 +106,7 @@ async def test_moving_to_another_file_system(tmp_path, monkeypatch, overwrite):
 
 @pytest.mark.parametrize("number", [errno.EXDEV, errno.EACCES])
 @pytest.mark.parametrize("overwrite", [False, True])
-async def test_a_move_that_fails_leaves_nothing(tmp_path, monkeypatch, number, overwrite):
+async def test_failed_move_leaves_no_file(tmp_path, monkeypatch, number, overwrite):
     def refuse(source: str, target: str) -> None:
         raise OSError(number, "no")
 
@@ -121,7 +121,7 @@ async def test_a_move_that_fails_leaves_nothing(tmp_path, monkeypatch, number, o
 
 
 @pytest.mark.parametrize("early", [False, True])
-async def test_keeping(tmp_path, early):
+async def test_keep(tmp_path, early):
     upload = uploaded(tmp_path)
     if early:
         assert upload.keep() is None
@@ -135,14 +135,14 @@ async def test_keeping(tmp_path, early):
     assert os.listdir(tmp_path) == [os.path.basename(upload.path)]
 
 
-async def test_who_removes_it_himself(tmp_path):
+async def test_file_removed_by_the_program(tmp_path):
     upload = await received(tmp_path, LARGE)
     os.unlink(upload.path)
     await upload._remove()
     await upload._remove()
 
 
-async def test_a_file_nobody_removes_goes_with_its_object(tmp_path):
+async def test_file_is_removed_when_the_object_is_collected(tmp_path):
     upload = await received(tmp_path, LARGE)
     assert len(os.listdir(tmp_path)) == 1
     del upload
@@ -152,7 +152,7 @@ async def test_a_file_nobody_removes_goes_with_its_object(tmp_path):
 
 @pytest.mark.parametrize("content", [b"small", LARGE])
 @pytest.mark.parametrize("kept", [False, True])
-async def test_removing_at_once(tmp_path, content, kept):
+async def test_remove_now(tmp_path, content, kept):
     upload = await received(tmp_path, content)
     if kept:
         upload.keep()
@@ -162,7 +162,7 @@ async def test_removing_at_once(tmp_path, content, kept):
     upload.file.close()
 
 
-async def test_removing_at_once_while_it_is_written(tmp_path):
+async def test_remove_now_during_a_write(tmp_path):
     upload = uploaded(tmp_path)
     upload._write(LARGE)
     assert upload._job is not None
@@ -181,7 +181,7 @@ async def test_without_writev(tmp_path, monkeypatch):
     await upload._remove()
 
 
-async def test_what_one_system_call_leaves(tmp_path, monkeypatch):
+async def test_partial_writev(tmp_path, monkeypatch):
     writev = os.writev
     monkeypatch.setattr(_uploaded_file.os, "writev", lambda fd, chunks: writev(fd, [chunks[0][:100]]))
     upload = await received(tmp_path, LARGE)
@@ -191,16 +191,16 @@ async def test_what_one_system_call_leaves(tmp_path, monkeypatch):
 
 @pytest.fixture
 def umask():
-    """Group may read, others nothing."""
+    """Set a umask with which the group may read and others have no permissions."""
     before = os.umask(0o027)
     yield
     os.umask(before)
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no such permissions")
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no POSIX permissions")
 @pytest.mark.parametrize("content", [b"small", LARGE])
 @pytest.mark.parametrize("elsewhere", [False, True])
-async def test_permissions_are_those_of_any_new_file(tmp_path, monkeypatch, umask, content, elsewhere):
+async def test_permissions_are_those_of_a_new_file(tmp_path, monkeypatch, umask, content, elsewhere):
     replace = os.replace
 
     def across(source: str, target: str) -> None:
@@ -221,7 +221,7 @@ async def test_permissions_are_those_of_any_new_file(tmp_path, monkeypatch, umas
         await upload._remove()
 
 
-async def test_a_link_that_leads_nowhere_is_replaced(tmp_path):
+async def test_broken_link_is_replaced(tmp_path):
     target = tmp_path / "target"
     target.symlink_to("nowhere")
     upload = await received(tmp_path, LARGE)
@@ -231,7 +231,7 @@ async def test_a_link_that_leads_nowhere_is_replaced(tmp_path):
     await upload._remove()
 
 
-async def test_what_cannot_be_removed_does_not_keep_the_others(tmp_path, monkeypatch, expect_log):
+async def test_error_removing_one_file_does_not_affect_others(tmp_path, monkeypatch, expect_log):
     files = [await received(tmp_path, LARGE) for _ in range(3)]
     unlink = os.unlink
 
@@ -242,16 +242,16 @@ async def test_what_cannot_be_removed_does_not_keep_the_others(tmp_path, monkeyp
 
     with monkeypatch.context() as patch:
         patch.setattr(_uploaded_file.os, "unlink", refuse)
-        with expect_log("tornado.application", "Cannot remove the uploaded file"):
+        with expect_log("tornado.application", "Could not remove the uploaded file"):
             await _uploaded_file.remove_all(files)
     assert os.listdir(tmp_path) == [os.path.basename(files[0].path)]
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
-async def test_moving_to_where_a_directory_is(tmp_path, overwrite):
+async def test_move_to_a_directory(tmp_path, overwrite):
     file = await received(tmp_path, b"content")
     for target in (str(tmp_path), f"{tmp_path}/"):
         kind = IsADirectoryError if overwrite else FileExistsError
-        with pytest.raises(kind, match=r"move_to\(\) takes the path that the file itself is to have"):
+        with pytest.raises(kind, match=r"move_to\(\) expects the path of the file itself"):
             await file.move_to(target, overwrite=overwrite)
     file._remove_now()

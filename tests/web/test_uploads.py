@@ -1,4 +1,4 @@
-"""`UploadHandler`: forms that are taken apart while they arrive."""
+"""`UploadHandler`: forms that are parsed as they arrive."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def form(*parts: bytes) -> bytes:
 
 
 class Receiver(web.UploadHandler):
-    """Tells what it has received, with what the files looked like when the method ran."""
+    """A handler that records the received fields and files, as they were when the method was called."""
 
     seen: dict[str, Any]
 
@@ -58,7 +58,7 @@ class Receiver(web.UploadHandler):
 
 @asynccontextmanager
 async def receiving(folder: Path, base: type = Receiver, **members: Any) -> AsyncIterator[tuple[Server, Any]]:
-    """A server with one such handler, whose files are written to `folder`: empty again in the end."""
+    """Run a server with one handler that writes files to `folder`, and wait until the folder is empty."""
     options = {key[1:]: members.pop(key) for key in list(members) if key.startswith("_") and key[1] != "_"}
     settings = members.pop("settings", {})
     handler = handler_of(base, upload_directory=str(folder), **members)
@@ -72,7 +72,7 @@ async def post(server: Server, body: bytes, *fields: str, path: str = "/") -> An
     return await server.fetch(path, FORM, *fields, method="POST", body=body)
 
 
-# -- what is received
+# -- receiving --
 
 
 async def test_fields_and_files_small_and_large(tmp_path, tls):
@@ -125,7 +125,7 @@ async def test_in_chunks(tmp_path):
         assert handler.seen["bodies"] == {"f": [LARGE]}
 
 
-async def test_requests_follow_each_other_on_a_connection(tmp_path):
+async def test_several_requests_on_one_connection(tmp_path):
     async with receiving(tmp_path) as (server, handler):
         peer = await server.connect()
         for content in (LARGE, SMALL, LARGE):
@@ -134,7 +134,7 @@ async def test_requests_follow_each_other_on_a_connection(tmp_path):
             assert handler.seen["bodies"] == {"f": [content]}
 
 
-async def test_an_empty_file_input_is_a_field(tmp_path):
+async def test_empty_file_input_is_a_field(tmp_path):
     async with receiving(tmp_path) as (server, handler):
         response = await post(server, form(file("f", "", b"")))
         assert response.body == b'{"f": [""]}'
@@ -154,7 +154,7 @@ async def test_other_bodies_are_collected(tmp_path):
         assert (await post(server, b"")).code == 200
 
 
-async def test_json_that_was_collected_is_read(tmp_path, expect_log):
+async def test_get_json_body_of_collected_body(tmp_path, expect_log):
     def put(self: Any) -> None:
         self.write({"got": self.get_json_body(None)})
 
@@ -167,16 +167,16 @@ async def test_json_that_was_collected_is_read(tmp_path, expect_log):
 
 
 @pytest.mark.parametrize("when", ["prepare", "put"])
-async def test_json_is_not_read_from_what_was_not_collected(tmp_path, expect_log, when):
+async def test_get_json_body_without_collected_body(tmp_path, expect_log, when):
     members = {when: lambda self: self.get_json_body(), "write_error": lambda *_, **__: None}
     async with receiving(tmp_path, **members) as (server, _):
         kind = FORM if when == "put" else "Content-Type: application/json"
         with expect_log("tornado.application", "Uncaught") as logged:
             assert (await server.fetch("/", kind, method="PUT", body=form())).code == 500
-        assert "get_json_body() needs it whole" in str(raised(logged))
+        assert "get_json_body() cannot be used because" in str(raised(logged))
 
 
-async def test_no_body_is_taken_for_a_method_that_is_not_there(tmp_path):
+async def test_body_for_unimplemented_method_is_not_received(tmp_path):
     parts: list[Any] = []
     async with receiving(tmp_path, part_started=lambda self, part: parts.append(part)) as (server, _):
         body = form(file("f", "x", LARGE))
@@ -185,12 +185,12 @@ async def test_no_body_is_taken_for_a_method_that_is_not_there(tmp_path):
         assert (await server.fetch("/")).code == 405
 
 
-async def test_a_method_without_a_body(tmp_path):
+async def test_method_without_body(tmp_path):
     async with receiving(tmp_path, get=lambda self: self.write("form")) as (server, _):
         assert (await server.fetch("/")).body == b"form"
 
 
-async def test_compressed_forms_are_inflated_on_the_way(tmp_path):
+async def test_compressed_form_is_decompressed(tmp_path):
     import gzip
 
     packed = gzip.compress(form(file("f", "x", LARGE)))
@@ -199,7 +199,7 @@ async def test_compressed_forms_are_inflated_on_the_way(tmp_path):
         assert handler.seen["bodies"] == {"f": [LARGE]}
 
 
-# -- limits and malformed bodies
+# -- limits and malformed bodies --
 
 
 @pytest.mark.parametrize(
@@ -212,13 +212,13 @@ async def test_compressed_forms_are_inflated_on_the_way(tmp_path):
             {"max_file_size": 10},
             [file("f", "name", b"12345678901")],
             413,
-            "'name' is over max_file_size (10 bytes)",
+            "'name' is larger than max_file_size (10 bytes)",
         ),
         ({"max_body_size": 200}, [file("f", "x", bytes(200))], 413, "max_body_size (200 bytes)"),
     ],
 )
 @pytest.mark.parametrize("chunked", [False, True])
-async def test_each_limit_is_named(tmp_path, expect_log, members, parts, code, text, chunked):
+async def test_error_names_the_exceeded_limit(tmp_path, expect_log, members, parts, code, text, chunked):
     body = form(*parts)
     async with receiving(tmp_path, **members) as (server, handler):
         with expect_log("tornado.general", text.replace("(", r"\(").replace(")", r"\)")):
@@ -243,19 +243,19 @@ async def test_each_limit_is_named(tmp_path, expect_log, members, parts, code, t
         ({"max_body_size": 300}, [file("f", "x", bytes(300 - len(form(file("f", "x", b"")))))]),
     ],
 )
-async def test_what_just_fits_is_taken(tmp_path, members, parts):
+async def test_bodies_at_the_limit_are_accepted(tmp_path, members, parts):
     async with receiving(tmp_path, **members) as (server, _):
         assert (await post(server, form(*parts))).code == 200
 
 
-async def test_a_body_that_is_no_form_has_the_limit_of_fields(tmp_path, expect_log):
+async def test_max_fields_size_applies_to_other_bodies(tmp_path, expect_log):
     async with receiving(tmp_path, max_fields_size=10) as (server, _):
         with expect_log("tornado.general", "max_fields_size"):
             response = await server.fetch("/", method="POST", body=bytes(11))
         assert response.code == 413
 
 
-async def test_a_server_may_allow_less_and_a_class_more(tmp_path, expect_log):
+async def test_limit_of_class_replaces_limit_of_server(tmp_path, expect_log):
     body = form(file("f", "x", bytes(3000)))
     async with receiving(tmp_path, _max_body_size=2000) as (server, _):
         with expect_log("tornado.general", r"max_body_size \(2000 bytes\)"):
@@ -264,7 +264,7 @@ async def test_a_server_may_allow_less_and_a_class_more(tmp_path, expect_log):
         assert (await post(server, body)).code == 200
 
 
-async def test_prepare_sets_limits_for_its_request(tmp_path, expect_log):
+async def test_prepare_may_set_limits(tmp_path, expect_log):
     def prepare(self: Any) -> None:
         if self.request.path == "/guest":
             self.max_body_size = 100
@@ -279,18 +279,18 @@ async def test_prepare_sets_limits_for_its_request(tmp_path, expect_log):
         assert (await post(server, body, path="/member")).code == 200
 
 
-async def test_too_large_a_body_is_refused_before_it_is_sent(tmp_path, expect_log):
+async def test_expect_continue_is_answered_with_413(tmp_path, expect_log):
     async with receiving(tmp_path, max_body_size=10) as (server, _):
         peer = await server.connect()
         peer.get("/", FORM, "Content-Length: 11", "Expect: 100-continue", method="POST")
         with expect_log("tornado.general", "max_body_size"):
             response = await peer.response()
         assert response.code == 413
-        assert b"Content-Length 11 is over max_body_size (10 bytes)" in response.body
+        assert b"Content-Length 11 is larger than max_body_size (10 bytes)" in response.body
 
 
-async def test_the_error_page_reaches_who_is_still_sending(tmp_path, expect_log):
-    """Many megabytes are on their way when the answer is written: no reset may overtake it."""
+async def test_error_page_reaches_client_that_is_still_sending(tmp_path, expect_log):
+    """Many megabytes are in transit when the response is sent. It must not be lost by a reset."""
     async with receiving(tmp_path, max_file_size=1000) as (server, _):
 
         def send_all() -> bytes:
@@ -342,7 +342,7 @@ async def test_malformed_heads(tmp_path, expect_log, fields, text):
         assert response.code == 400
 
 
-# -- hooks
+# -- hooks --
 
 
 async def test_hooks_are_called_in_order(tmp_path):
@@ -372,7 +372,7 @@ async def test_hooks_are_called_in_order(tmp_path):
         assert list(handler.seen["uploads"]) == ["f", "g"]
 
 
-async def test_a_hook_may_do_more_than_the_default(tmp_path):
+async def test_overridden_part_received_may_call_the_default(tmp_path):
     import hashlib
 
     def started(self: Any, part: Any) -> None:
@@ -388,7 +388,7 @@ async def test_a_hook_may_do_more_than_the_default(tmp_path):
         assert handler.seen["bodies"] == {"f": [LARGE]}
 
 
-async def test_no_more_is_read_while_a_hook_works(tmp_path):
+async def test_body_is_not_read_while_a_hook_is_running(tmp_path):
     gate, arrived = asyncio.Event(), asyncio.Event()
     sizes: list[int] = []
 
@@ -413,7 +413,7 @@ async def test_no_more_is_read_while_a_hook_works(tmp_path):
 
 @pytest.mark.parametrize("hook", ["part_started", "part_received", "part_finished", "upload_progress"])
 @pytest.mark.parametrize("plain", [True, False])
-async def test_an_error_of_a_hook_is_the_handlers(tmp_path, expect_log, hook, plain):
+async def test_http_error_in_hook_leads_to_error_response(tmp_path, expect_log, hook, plain):
     def fail(self: Any, *args: Any) -> None:
         raise web.HTTPError(415, "no %s, please", "pictures")
 
@@ -430,7 +430,7 @@ async def test_an_error_of_a_hook_is_the_handlers(tmp_path, expect_log, hook, pl
 
 
 @pytest.mark.parametrize("hook", ["part_started", "part_received", "part_finished", "upload_progress"])
-async def test_a_hook_that_speaks_of_another_stream_is_answered(tmp_path, expect_log, hook):
+async def test_stream_closed_error_in_hook_leads_to_500(tmp_path, expect_log, hook):
     async def fail(self: Any, *args: Any) -> None:
         raise StreamClosedError
 
@@ -439,16 +439,16 @@ async def test_a_hook_that_speaks_of_another_stream_is_answered(tmp_path, expect
             assert (await post(server, form(file("f", "x", SMALL)))).code == 500
 
 
-async def test_a_hook_that_returns_something_is_told(tmp_path, expect_log):
+async def test_hook_with_wrong_return_value_leads_to_500(tmp_path, expect_log):
     async with receiving(
         tmp_path, part_started=lambda self, part: True, write_error=lambda *_, **__: None
     ) as (s, _):
         with expect_log("tornado.application", "Uncaught") as logged:
             assert (await post(s, form(file("f", "x", b"")))).code == 500
-        assert "returns None or an awaitable, not True" in str(raised(logged))
+        assert "must return None or an awaitable, got True" in str(raised(logged))
 
 
-async def test_a_hook_may_finish_the_response(tmp_path):
+async def test_hook_may_finish_the_response(tmp_path):
     def started(self: Any, part: Any) -> None:
         self.set_status(422)
         self.finish("enough")
@@ -464,7 +464,7 @@ async def test_prepare_may_finish_the_response(tmp_path):
         assert (await post(server, form(file("f", "x", SMALL)))).body == b"no"
 
 
-async def test_progress_is_told_not_too_often(tmp_path, monkeypatch):
+async def test_upload_progress_respects_the_interval(tmp_path, monkeypatch):
     now = 0.0
     monkeypatch.setattr(_upload_receiver, "monotonic", lambda: now)
     told: list[tuple[int, int | None]] = []
@@ -490,7 +490,7 @@ async def test_progress_is_told_not_too_often(tmp_path, monkeypatch):
         assert told[-1] == (len(body), None)
 
 
-async def test_progress_of_what_is_inflated_has_no_total(tmp_path):
+async def test_progress_of_decompressed_body_has_no_total(tmp_path):
     import gzip
 
     told: list[tuple[int, int | None]] = []
@@ -503,11 +503,11 @@ async def test_progress_of_what_is_inflated_has_no_total(tmp_path):
         assert told[-1] == (len(body), len(body))
 
 
-# -- the disk
+# -- the disk --
 
 
 class Disk:
-    """Holds every write back until it is let through."""
+    """A simulated slow disk: every write waits until `gate` is set."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.gate = threading.Event()
@@ -522,7 +522,7 @@ class Disk:
         monkeypatch.setattr(_uploaded_file._TemporaryFile, "write", slow)
 
 
-async def test_a_slow_disk_slows_the_client_and_nobody_else(tmp_path, monkeypatch):
+async def test_slow_disk_pauses_only_the_client(tmp_path, monkeypatch):
     disk = Disk(monkeypatch)
     parts: list[Any] = []
     members = {"part_started": lambda self, part: parts.append(part), "get": lambda self: self.write("quick")}
@@ -543,7 +543,7 @@ async def test_a_slow_disk_slows_the_client_and_nobody_else(tmp_path, monkeypatc
         assert handler.seen["bodies"] == {"f": [bytes(size)]}
 
 
-async def test_a_full_disk_is_an_error_of_the_server(tmp_path, monkeypatch, expect_log):
+async def test_full_disk_leads_to_500(tmp_path, monkeypatch, expect_log):
     def full(temporary: Any, chunks: list[bytes]) -> None:
         raise OSError(28, "No space left on device")
 
@@ -555,7 +555,7 @@ async def test_a_full_disk_is_an_error_of_the_server(tmp_path, monkeypatch, expe
             assert "No space left" in str(raised(logged))
 
 
-async def test_a_directory_that_is_not_there(tmp_path, expect_log):
+async def test_missing_directory_leads_to_500(tmp_path, expect_log):
     folder = tmp_path / "absent"
     handler = handler_of(web.UploadHandler, upload_directory=str(folder), post=lambda self: None)
     async with serving(web.Application([("/", handler)])) as server:
@@ -564,7 +564,7 @@ async def test_a_directory_that_is_not_there(tmp_path, expect_log):
         assert str(folder) in str(raised(logged))
 
 
-async def test_the_setting_names_the_directory(tmp_path):
+async def test_upload_directory_setting(tmp_path):
     settings = {"upload_directory": str(tmp_path)}
     handler = handler_of(Receiver)
     async with serving(web.Application([("/", handler)], **settings)) as server:
@@ -574,12 +574,12 @@ async def test_the_setting_names_the_directory(tmp_path):
             await asyncio.sleep(0)
 
 
-# -- the end of the request
+# -- the end of the request --
 
 
 @pytest.mark.parametrize("how", ["reset", "end"])
 @pytest.mark.parametrize("slow", [False, True])
-async def test_a_client_that_goes_away_leaves_no_file(tmp_path, monkeypatch, how, slow):
+async def test_disconnect_removes_files(tmp_path, monkeypatch, how, slow):
     disk = Disk(monkeypatch)
     if not slow:
         disk.gate.set()
@@ -601,8 +601,8 @@ async def test_a_client_that_goes_away_leaves_no_file(tmp_path, monkeypatch, how
         assert handler.seen == {}
 
 
-async def test_what_comes_late_is_dropped(tmp_path):
-    """A hook that still works when the client is gone writes into nothing."""
+async def test_chunk_after_disconnect_is_dropped(tmp_path):
+    """A hook that is still running after the disconnect cannot write to the file."""
     gate, done = asyncio.Event(), asyncio.Event()
 
     async def received(self: Any, part: Any, chunk: bytes) -> None:
@@ -624,7 +624,7 @@ async def test_what_comes_late_is_dropped(tmp_path):
         assert handler.seen == {}
 
 
-async def test_a_file_that_is_kept_or_moved_stays(tmp_path):
+async def test_kept_and_moved_files_are_not_removed(tmp_path):
     places: list[Any] = []
 
     async def post_(self: Any) -> None:
@@ -646,8 +646,8 @@ async def test_a_file_that_is_kept_or_moved_stays(tmp_path):
     assert not os.path.exists(places[2])
 
 
-async def test_files_last_as_long_as_the_handler_works(tmp_path):
-    """The response is over before the method is."""
+async def test_files_are_available_until_the_method_returns(tmp_path):
+    """The response is finished before the method returns."""
     gate, done = asyncio.Event(), asyncio.Event()
 
     async def post_(self: Any) -> None:
@@ -662,7 +662,7 @@ async def test_files_last_as_long_as_the_handler_works(tmp_path):
         await done.wait()
 
 
-async def test_a_handler_that_finishes_by_itself_later(tmp_path):
+async def test_handler_that_finishes_later(tmp_path):
     handlers: list[Any] = []
 
     def post_(self: Any) -> None:
@@ -679,12 +679,12 @@ async def test_a_handler_that_finishes_by_itself_later(tmp_path):
         assert (await peer.response()).body == b"late"
 
 
-# -- protection against forged requests
+# -- XSRF protection --
 
 
 @asynccontextmanager
 async def protected(folder: Path, **members: Any) -> AsyncIterator[tuple[Server, Any, str, bytes]]:
-    """A server that asks for the token; the cookie and the token of a visitor."""
+    """Run a server with ``xsrf_cookies``, and yield it with the handler, a cookie and its token."""
     get = {"get": lambda self: self.write(self.xsrf_token)}
     async with receiving(folder, settings={"xsrf_cookies": True}, **get, **members) as (server, handler):
         response = await server.fetch("/")
@@ -692,7 +692,7 @@ async def protected(folder: Path, **members: Any) -> AsyncIterator[tuple[Server,
         yield server, handler, f"Cookie: {cookie}", response.body
 
 
-async def test_the_token_may_be_a_field_before_the_files(tmp_path):
+async def test_xsrf_token_in_a_field_before_the_files(tmp_path):
     async with protected(tmp_path) as (server, handler, cookie, token):
         body = form(field("_xsrf", token), file("f", "x", SMALL))
         assert (await post(server, body, cookie)).code == 200
@@ -703,7 +703,7 @@ async def test_the_token_may_be_a_field_before_the_files(tmp_path):
 
 
 @pytest.mark.parametrize("where", ["header", "query"])
-async def test_the_token_may_come_ahead_of_the_body(tmp_path, expect_log, where):
+async def test_xsrf_token_in_header_or_query(tmp_path, expect_log, where):
     started: list[Any] = []
     async with protected(tmp_path, prepare=lambda self: started.append(1)) as (server, _, cookie, token):
         started.clear()
@@ -713,14 +713,14 @@ async def test_the_token_may_come_ahead_of_the_body(tmp_path, expect_log, where)
             with expect_log("tornado.general", "XSRF|_xsrf", required=code == 403):
                 body = form(file("f", "x", SMALL))
                 assert (await post(server, body, cookie, *extra, path=path)).code == code
-        assert len(started) == 1  # the false token was seen before prepare()
+        assert len(started) == 1  # the wrong token was rejected before prepare()
 
 
 @pytest.mark.parametrize(
     "parts",
     [[file("f", "x", LARGE)], [field("a", b"1")], [field("_xsrf", b"2|0|0|0"), file("f", "x", SMALL)]],
 )
-async def test_without_the_token_no_file_is_taken(tmp_path, expect_log, parts):
+async def test_no_file_is_received_without_xsrf_token(tmp_path, expect_log, parts):
     taken: list[Any] = []
     async with protected(tmp_path, part_started=lambda self, part: taken.append(part)) as (
         server,
@@ -735,12 +735,12 @@ async def test_without_the_token_no_file_is_taken(tmp_path, expect_log, parts):
         assert taken == []
 
 
-async def test_a_handler_may_do_without_the_token(tmp_path):
+async def test_overridden_check_xsrf_cookie(tmp_path):
     async with protected(tmp_path, check_xsrf_cookie=lambda self: None) as (server, _, _, _):
         assert (await post(server, form(file("f", "x", SMALL)))).code == 200
 
 
-async def test_files_are_removed_in_one_job_and_not_held_open_before(tmp_path, monkeypatch):
+async def test_files_are_closed_early_and_removed_in_one_job(tmp_path, monkeypatch):
     removed: list[int] = []
     remove = _uploaded_file._remove_each
     monkeypatch.setattr(
@@ -757,7 +757,7 @@ async def test_files_are_removed_in_one_job_and_not_held_open_before(tmp_path, m
 
 
 @pytest.mark.parametrize("own", [False, True])
-async def test_a_directory_that_is_not_there_is_named(tmp_path, own, expect_log):
+async def test_error_names_the_missing_directory(tmp_path, own, expect_log):
     missing = str(tmp_path / "missing")
     members = {"upload_directory": missing} if own else {}
     settings = {} if own else {"upload_directory": missing}
@@ -766,6 +766,6 @@ async def test_a_directory_that_is_not_there_is_named(tmp_path, own, expect_log)
     async with serving(web.Application([("/", handler)], **settings)) as server:
         with expect_log("tornado.application", "Uncaught exception POST /") as expected:
             assert (await post(server, form(field("a", b"b")))).code == 500
-        assert str(raised(expected)) == f"{name}: there is no directory {missing!r}"
+        assert str(raised(expected)) == f"{name} must be an existing directory, got {missing!r}"
         (tmp_path / "missing").mkdir()
         assert (await post(server, form(field("a", b"b")))).code == 200

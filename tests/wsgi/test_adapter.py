@@ -262,7 +262,7 @@ def test_a_handler_may_have_its_own_limit(path, size, status, announced):
 def test_uploads(size, status, text, expect_log):
     content = b'--b\r\nContent-Disposition: form-data; name="f"; filename="x"\r\n\r\n' + bytes(size)
     body = content + b"\r\n--b--\r\n"
-    with expect_log("tornado.general", "over max_", required=status == 413):
+    with expect_log("tornado.general", "larger than max_", required=status == 413):
         found, _, page = call(
             adapter(("/u", Uploads)), "/u", "POST", body, CONTENT_TYPE="multipart/form-data; boundary=b"
         )

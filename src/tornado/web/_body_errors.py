@@ -40,7 +40,7 @@ def too_large(owner: Any, request: Any) -> HTTPError:
     length = request.headers.get("Content-Length")
     what = "the body" if length is None else f"a body of {length} bytes"
     name = f"{cls.__name__}.max_body_size"
-    return HTTPError(413, "%s is over %s (%s bytes)", what, name, request.connection._max_body_size)
+    return HTTPError(413, "%s is larger than %s (%s bytes)", what, name, request.connection._max_body_size)
 
 
 def answer(delegate: Any) -> None:

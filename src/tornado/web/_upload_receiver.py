@@ -208,7 +208,7 @@ class UploadReceiver:
             raise HTTPError(413, "%s: more than max_fields_size (%d bytes)", what, most)
 
     def _too_large(self, what: str) -> HTTPError:
-        return HTTPError(413, "%s is more than max_body_size (%d bytes)", what, self._limit)
+        return HTTPError(413, "%s is larger than max_body_size (%d bytes)", what, self._limit)
 
     # -- cleaning up --
 
