@@ -8,7 +8,7 @@ import ctypes
 import pytest
 
 from tornado.web import _body_buffer
-from tornado.web._body_buffer import BELIEVED, BodyBuffer
+from tornado.web._body_buffer import RESERVE_AFTER, BodyBuffer
 
 PIECE = bytes(range(256)) * 256
 
@@ -20,15 +20,18 @@ def filled(length: int | None, size: int) -> BodyBuffer:
     return buffer
 
 
-@pytest.mark.parametrize("length", [None, 3, BELIEVED, 3 * BELIEVED, 3 * BELIEVED + 7])
-@pytest.mark.parametrize("size", [0, 1, BELIEVED - 1, BELIEVED, BELIEVED + 1, 3 * BELIEVED, 3 * BELIEVED + 7])
+@pytest.mark.parametrize("length", [None, 3, RESERVE_AFTER, 3 * RESERVE_AFTER, 3 * RESERVE_AFTER + 7])
+@pytest.mark.parametrize(
+    "size",
+    [0, 1, RESERVE_AFTER - 1, RESERVE_AFTER, RESERVE_AFTER + 1, 3 * RESERVE_AFTER, 3 * RESERVE_AFTER + 7],
+)
 def test_round_trip(length, size):
     expected = (PIECE * (size // len(PIECE) + 1))[:size]
     assert filled(length, size).getvalue() == expected
 
 
 def test_space_is_reserved_once_and_result_is_not_copied():
-    size = 3 * BELIEVED
+    size = 3 * RESERVE_AFTER
     buffer = filled(size, size)
     reserved = buffer._buffer
     assert len(reserved.getbuffer()) == size
@@ -36,12 +39,12 @@ def test_space_is_reserved_once_and_result_is_not_copied():
 
 
 def test_no_space_is_reserved_before_data_has_arrived():
-    buffer = filled(2**60, BELIEVED - 1)
-    assert len(buffer._buffer.getbuffer()) == BELIEVED - 1
+    buffer = filled(2**60, RESERVE_AFTER - 1)
+    assert len(buffer._buffer.getbuffer()) == RESERVE_AFTER - 1
 
 
 def test_memory_error_while_reserving_space_is_ignored():
-    assert filled(2**60, 2 * BELIEVED).getvalue()[-1] == 255
+    assert filled(2**60, 2 * RESERVE_AFTER).getvalue()[-1] == 255
 
 
 @pytest.mark.parametrize("fault", [ImportError, OSError, AttributeError])
@@ -50,7 +53,7 @@ def test_without_ctypes(monkeypatch, fault):
         raise fault
 
     monkeypatch.setattr(ctypes, "CDLL", refuse)
-    assert len(filled(3 * BELIEVED, 3 * BELIEVED).getvalue()) == 3 * BELIEVED
+    assert len(filled(3 * RESERVE_AFTER, 3 * RESERVE_AFTER).getvalue()) == 3 * RESERVE_AFTER
 
 
 def test_on_other_systems_than_linux(monkeypatch):
@@ -59,7 +62,7 @@ def test_on_other_systems_than_linux(monkeypatch):
         builtins, "__import__", lambda name, *rest: pytest.fail(f"{name} was imported"), raising=True
     )
     try:
-        size = len(filled(3 * BELIEVED, 3 * BELIEVED).getvalue())
+        size = len(filled(3 * RESERVE_AFTER, 3 * RESERVE_AFTER).getvalue())
     finally:
         monkeypatch.undo()
-    assert size == 3 * BELIEVED
+    assert size == 3 * RESERVE_AFTER

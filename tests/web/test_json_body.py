@@ -123,21 +123,21 @@ def depth_of(value: Any) -> int:
 
 
 @given(values, st.integers(0, 4))
-def test_depth_is_computed_exactly(value: Any, most: int) -> None:
+def test_depth_is_computed_exactly(value: Any, max_depth: int) -> None:
     text = json.dumps(value).encode()
-    if depth_of(value) <= most:
-        assert parse(text, most) == value
+    if depth_of(value) <= max_depth:
+        assert parse(text, max_depth) == value
     else:
         with pytest.raises(InvalidBodyError, match=f"nested {depth_of(value)} deep"):
-            parse(text, most)
+            parse(text, max_depth)
 
 
 @given(st.binary(max_size=60) | st.text('[]{}"\\,:x1\n').map(str.encode), st.sampled_from([0, 2, 100]))
 @example(b'"\\', 0)
 @example(b'["', 0)
-def test_arbitrary_bytes_raise_no_other_error(body: bytes, most: int) -> None:
+def test_arbitrary_bytes_raise_no_other_error(body: bytes, max_depth: int) -> None:
     try:
-        parse(body, most)
+        parse(body, max_depth)
     except InvalidBodyError:
         pass
 

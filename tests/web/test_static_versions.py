@@ -72,7 +72,7 @@ async def test_cancelling_one_request_does_not_affect_others(root: Path) -> None
         opened = open_regular(str(root / "large.bin"))
         assert opened is not None
         try:
-            return await _static_versions.of_open(web.StaticFileHandler, opened)
+            return await _static_versions.version_of_file(web.StaticFileHandler, opened)
         finally:
             opened.close()
 
@@ -81,7 +81,7 @@ async def test_cancelling_one_request_does_not_affect_others(root: Path) -> None
     first.cancel()
     assert await second == TAG.strip('"')
     assert first.cancelled()
-    assert not _static_versions._under_way
+    assert not _static_versions._pending_hashes
 
 
 async def test_file_modified_while_it_is_hashed(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,7 +96,7 @@ async def test_file_modified_while_it_is_hashed(root: Path, monkeypatch: pytest.
     monkeypatch.setattr(_static_versions, "read_at", changing)
     opened = open_regular(str(root / "large.bin"))
     assert opened is not None
-    assert await _static_versions.of_open(web.StaticFileHandler, opened) is None
+    assert await _static_versions.version_of_file(web.StaticFileHandler, opened) is None
     monkeypatch.setattr(_static_versions, "read_at", lambda fd, size, offset: b"")
     assert _static_versions._hash(opened.fd, identity(os.fstat(opened.fd))) is None
     opened.close()

@@ -150,7 +150,7 @@ async def test_error_is_raised_in_the_handler(data: bytes, code: int) -> None:
     error = handler.request._body_future.exception()
     assert isinstance(error, web.HTTPError)
     assert error.status_code == code
-    assert body.over
+    assert body.stopped
     assert body.data_received(b"the rest is discarded") is None
     assert handler.hooks == []
 

@@ -531,12 +531,12 @@ async def test_slow_disk_pauses_only_the_client(tmp_path, monkeypatch):
         size = 40 * len(LARGE)
         peer.get("/", FORM, f"Content-Length: {len(form(file('f', 'x', b''))) + size}", method="POST")
         peer.send(file("f", "x", bytes(size)) + form())
-        while not parts or parts[0]._room is None:
+        while not parts or parts[0]._writable is None:
             await asyncio.sleep(0)
         for _ in range(5):
             assert (await server.fetch("/")).body == b"quick"
-        queue = _uploaded_file._QUEUE
-        assert queue < parts[0]._waiting_size <= queue + 65536
+        queue = _uploaded_file._MAX_UNWRITTEN
+        assert queue < parts[0]._unwritten_size <= queue + 65536
         assert parts[0].size <= queue + 2 * _uploaded_file._BATCH + 65536
         disk.gate.set()
         assert (await peer.response()).code == 200

@@ -132,24 +132,24 @@ def prepare(handler: RequestHandler, size: int) -> CompressionQueue | None:
     none, because they need its output.
     """
     transform: Any = handler._transforms[-1]
-    backlog: CompressionQueue | None = getattr(transform, "_backlog", _NOT_OURS)
-    if backlog is _NOT_OURS:
+    queue: CompressionQueue | None = getattr(transform, "_queue", _NOT_OURS)
+    if queue is _NOT_OURS:
         return None
-    if backlog is not None:
-        if backlog.busy():
-            return backlog
-        backlog = transform._backlog = None
+    if queue is not None:
+        if queue.busy():
+            return queue
+        queue = transform._queue = None
     if size > MAX_AT_ONCE and handler.request.method != "HEAD":
         connection: Any = handler.request.connection
         if isinstance(connection, HTTP1Connection) and connection.stream is not None:
-            backlog = transform._backlog = CompressionQueue(connection)
-    return backlog
+            queue = transform._queue = CompressionQueue(connection)
+    return queue
 
 
 def finish(handler: RequestHandler) -> bool:
     """Whether a queue will end the response when all of it is written, so the caller must not end it."""
-    backlog: CompressionQueue | None = getattr(handler._transforms[-1], "_backlog", None)
-    return backlog is not None and backlog.finish()
+    queue: CompressionQueue | None = getattr(handler._transforms[-1], "_queue", None)
+    return queue is not None and queue.finish()
 
 
 _NOT_OURS: Any = object()

@@ -13,7 +13,7 @@ import sys
 from io import BytesIO
 
 #: The number of bytes that must have arrived before space for the rest of the body is reserved.
-BELIEVED = 4 * 1024 * 1024
+RESERVE_AFTER = 4 * 1024 * 1024
 
 
 class BodyBuffer:
@@ -27,13 +27,13 @@ class BodyBuffer:
     def __init__(self, length: int | None) -> None:
         # BytesIO grows in place, and getvalue() returns its buffer without a copy.
         self._buffer = BytesIO()
-        self._length = length if length is not None and length > 2 * BELIEVED else 0
+        self._length = length if length is not None and length > 2 * RESERVE_AFTER else 0
 
     def write(self, data: bytes) -> None:
         """Append `data`."""
         self._buffer.write(data)
-        if self._length and self._buffer.tell() >= BELIEVED:
-            self._make_room()
+        if self._length and self._buffer.tell() >= RESERVE_AFTER:
+            self._reserve()
 
     def getvalue(self) -> bytes:
         """Return the body."""
@@ -41,23 +41,23 @@ class BodyBuffer:
             self._buffer.truncate()  # less has arrived than was reserved
         return self._buffer.getvalue()
 
-    def _make_room(self) -> None:
-        arrived, length, self._length = self._buffer, self._length, 0
-        size = arrived.tell()
+    def _reserve(self) -> None:
+        received, length, self._length = self._buffer, self._length, 0
+        size = received.tell()
         if size > length:
             return  # more than Content-Length
         try:
             # The kernel provides zeroed pages, so nothing is written here. BytesIO adopts the bytes object
             # without a copy, because there is no other reference to it, and writes in place.
-            room = BytesIO(bytes(length))
+            reserved = BytesIO(bytes(length))
         except MemoryError:
             return  # the existing buffer continues to grow incrementally
-        _ask_for_huge_pages(room)
-        room.write(arrived.getbuffer())
-        self._buffer = room
+        _ask_for_huge_pages(reserved)
+        reserved.write(received.getbuffer())
+        self._buffer = reserved
 
 
-def _ask_for_huge_pages(room: BytesIO) -> None:
+def _ask_for_huge_pages(reserved: BytesIO) -> None:
     """Request huge pages for a buffer. If this is not possible, it only takes more time to fill it."""
     if not sys.platform.startswith("linux"):
         return
@@ -68,7 +68,7 @@ def _ask_for_huge_pages(room: BytesIO) -> None:
         madvise = ctypes.CDLL(None).madvise
     except (ImportError, OSError, AttributeError):
         return
-    view = room.getbuffer()
+    view = reserved.getbuffer()
     first = ctypes.c_char.from_buffer(view)
     start = -(-ctypes.addressof(first) // PAGESIZE) * PAGESIZE  # the address of the first whole page
     size = (ctypes.addressof(first) + len(view) - start) // PAGESIZE * PAGESIZE

@@ -26,11 +26,11 @@ def limit(delegate: Any) -> None:
 
 def limit_own(handler: Any) -> None:
     """Set the limits that ``prepare`` of a handler with a streamed body has set on the instance."""
-    own = handler.__dict__
-    if "max_body_size" in own or "max_form_size" in own or "body_timeout" in own:
+    attributes = handler.__dict__
+    if "max_body_size" in attributes or "max_form_size" in attributes or "body_timeout" in attributes:
         connection = handler.request.connection
         _body_limits.apply(handler, connection)
-        if "max_body_size" in own and getattr(connection, "_max_body_size", None) is not None:
+        if "max_body_size" in attributes and getattr(connection, "_max_body_size", None) is not None:
             connection._oversized = lambda: fail(handler, too_large(handler, handler.request))
 
 
@@ -38,9 +38,11 @@ def too_large(owner: Any, request: Any) -> HTTPError:
     """Return an error that names the exceeded limit and the class that defines it."""
     cls = owner if isinstance(owner, type) else type(owner)
     length = request.headers.get("Content-Length")
-    what = "the body" if length is None else f"a body of {length} bytes"
+    description = "the body" if length is None else f"a body of {length} bytes"
     name = f"{cls.__name__}.max_body_size"
-    return HTTPError(413, "%s is larger than %s (%s bytes)", what, name, request.connection._max_body_size)
+    return HTTPError(
+        413, "%s is larger than %s (%s bytes)", description, name, request.connection._max_body_size
+    )
 
 
 def answer(delegate: Any) -> None:

@@ -252,7 +252,7 @@ class ContentCodings:
     def __post_init__(self) -> None:
         if self.min_length < 0:
             raise ValueError(f"compress_response: min_length must be at least 0, got {self.min_length}")
-        chosen = _checked(self.codings)
+        chosen = _check_codings(self.codings)
         types = self.content_types
         if isinstance(types, str):
             raise ValueError(
@@ -296,7 +296,7 @@ class ContentCodings:
         return content_type in types or content_type.partition("/")[0] + "/*" in types
 
 
-def _checked(codings: Mapping[str, int] | Sequence[str] | None) -> dict[str, tuple[Coding, int]]:
+def _check_codings(codings: Mapping[str, int] | Sequence[str] | None) -> dict[str, tuple[Coding, int]]:
     if codings is None:
         found = [find(name) for name in _CODINGS]
         return {coding.name: (coding, coding.level) for coding in found if coding is not None}

@@ -57,8 +57,8 @@ _DIGITS = bytes.maketrans(b"123456789E", b"000000000e")
 _MANY_DIGITS = b"0" * 209  # with an exponent of two digits, fewer cannot exceed 1.8e308
 _INFINITE = frozenset([math.inf, -math.inf])
 #: For texts of at least this size, in bytes, a sample is used to estimate how often a character occurs.
-_LARGE = 4096
-_SAMPLED = 16
+_SAMPLE_FROM = 4096
+_SAMPLE_STEP = 16
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
@@ -137,7 +137,7 @@ def parse(body: bytes, max_depth: int = DEFAULT_MAX_DEPTH) -> Any:
     except UnicodeDecodeError as error:
         raise InvalidBodyError("the JSON is not UTF-8 at byte %d", error.start) from error
     # Garbage collection during decoding would visit each new container several times, and free nothing.
-    collects = len(body) >= _LARGE and gc.isenabled()
+    collects = len(body) >= _SAMPLE_FROM and gc.isenabled()
     if collects:
         gc.disable()
     try:
@@ -167,7 +167,7 @@ def _decode(body: bytes, text: str, max_depth: int) -> Any:
     if not 0 < sys.get_int_max_str_digits() <= MAX_DIGITS:
         _check_depth(body, max_depth)
         return _COUNTING_DECODER.decode(text)
-    sample = body if len(body) < _LARGE else body[::_SAMPLED]
+    sample = body if len(body) < _SAMPLE_FROM else body[::_SAMPLE_STEP]
     # Calling a function for each number with a fraction is cheap if there are few.
     if sample.count(b".") * 40 < len(sample) or _may_overflow(body):
         value = _FINITE_DECODER.decode(text)
@@ -175,7 +175,7 @@ def _decode(body: bytes, text: str, max_depth: int) -> Any:
         value = _DECODER.decode(text)
     containers = _count(body, sample, b"[") + _count(body, sample, b"{")
     if containers:
-        members, depth = _walk(value, containers)
+        members, depth = _measure(value, containers)
         if depth > max_depth:
             raise InvalidBodyError("the JSON is nested %d deep, max_depth is %d", depth, max_depth)
         if members != _count(body, sample, b":") and members != _outline(body).count(b":"):
@@ -199,7 +199,7 @@ def _may_overflow(body: bytes) -> bool:
     return b"e000" in zeros or _MANY_DIGITS in zeros
 
 
-def _walk(value: Any, containers: int) -> tuple[int, int]:
+def _measure(value: Any, containers: int) -> tuple[int, int]:
     """Return the total number of members of all objects in `value`, and the nesting depth.
 
     :param containers: an upper bound of the number of objects and arrays. When as many have been found, the
@@ -262,7 +262,7 @@ def _check_surrogates(value: Any) -> None:
         raise InvalidBodyError("the JSON contains a lone surrogate, \\u%04x", ord(half)) from error
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _make_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     made = dict(pairs)
     if len(made) != len(pairs):
         seen: set[str] = set()
@@ -273,31 +273,36 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return made
 
 
-def _finite(text: str) -> float:
-    value = float(text if len(text) < MAX_DIGITS else _counted(text))
+def _parse_float(text: str) -> float:
+    value = float(text if len(text) < MAX_DIGITS else _check_digits(text))
     if value in _INFINITE:
         raise ValueError(f"the number {text[:40]} is too large")
     return value
 
 
-def _counted(text: str) -> str:
+def _check_digits(text: str) -> str:
     if len(text) > MAX_DIGITS:
         raise ValueError(f"a number has more than {MAX_DIGITS} digits")
     return text
 
 
-def _counted_int(text: str) -> int:
-    return int(_counted(text))
+def _parse_int(text: str) -> int:
+    return int(_check_digits(text))
 
 
-def _refuse(name: str) -> Any:
+def _reject_constant(name: str) -> Any:
     raise ValueError(f"{name} is not valid JSON")
 
 
-_DECODER = json.JSONDecoder(parse_constant=_refuse)
-_FINITE_DECODER = json.JSONDecoder(parse_float=_finite, parse_constant=_refuse)
+_DECODER = json.JSONDecoder(parse_constant=_reject_constant)
+_FINITE_DECODER = json.JSONDecoder(parse_float=_parse_float, parse_constant=_reject_constant)
 # These also check each object.
-_UNIQUE_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_float=_finite, parse_constant=_refuse)
+_UNIQUE_DECODER = json.JSONDecoder(
+    object_pairs_hook=_make_object, parse_float=_parse_float, parse_constant=_reject_constant
+)
 _COUNTING_DECODER = json.JSONDecoder(
-    object_pairs_hook=_unique, parse_float=_finite, parse_int=_counted_int, parse_constant=_refuse
+    object_pairs_hook=_make_object,
+    parse_float=_parse_float,
+    parse_int=_parse_int,
+    parse_constant=_reject_constant,
 )

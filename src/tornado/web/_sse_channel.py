@@ -92,7 +92,7 @@ class EventChannel:
             raise ValueError(f'slow must be "wait" or "drop", got {slow!r}')
         self._history = history
         self._capacity = max(history, 1)
-        self._drops = slow == "drop"
+        self._drops_slow = slow == "drop"
         self._epoch = os.urandom(4).hex()
         #: The latest events; the last one has the number `_newest`.
         self._events: deque[Frame] = deque()
@@ -103,8 +103,8 @@ class EventChannel:
         self._waiting: set[EventSourceHandler] = set()
         self._joined: tuple[int, int, Frame] | None = None
         # The current pass over the subscribers, and the number of the newest event when it began.
-        self._walk: Iterator[EventSourceHandler] | None = None
-        self._walk_newest = 0
+        self._current_pass: Iterator[EventSourceHandler] | None = None
+        self._current_pass_newest = 0
         self._delivered = 0
         self._scheduled = False
 
@@ -140,7 +140,7 @@ class EventChannel:
                 self._deliver(None)  # before the oldest undelivered event is dropped from the history
             if not self._scheduled:
                 self._scheduled = True
-                loop.call_soon(self._take_turn)
+                loop.call_soon(self._deliver_batch)
         else:
             self._delivered += 1
         self._append(frame)
@@ -166,7 +166,7 @@ class EventChannel:
         self._newest += 1
         self._numbers[frame.id] = self._newest
 
-    def _since(self, number: int) -> Frame | None:
+    def _frame_since(self, number: int) -> Frame | None:
         """Return all events after the given number as one frame, or None if some of them were dropped."""
         newest = self._newest
         missing = newest - number
@@ -197,15 +197,15 @@ class EventChannel:
         self._subscribers.pop(handler, None)
         self._waiting.discard(handler)
 
-    def _bring_up(self, handler: EventSourceHandler, now: float) -> None:
+    def _send_missed(self, handler: EventSourceHandler, now: float) -> None:
         """Send a subscriber all events it has not been sent yet, unless it is slow."""
         number = self._subscribers.get(handler)
         if number is None or number == self._newest or handler in self._waiting or not handler._streaming:
             return
         if handler._is_slow():
-            self._wait_for(handler)
+            self._wait_until_drained(handler)
             return
-        frame = self._since(number)
+        frame = self._frame_since(number)
         if frame is None:
             handler._disconnect("the client has missed more events than the channel keeps (history)")
             return
@@ -215,10 +215,10 @@ class EventChannel:
     def _catch_up(self, handler: EventSourceHandler, now: float) -> None:
         """Do the same even if the subscriber was waiting for its output to be sent."""
         self._waiting.discard(handler)
-        self._bring_up(handler, now)
+        self._send_missed(handler, now)
 
-    def _wait_for(self, handler: EventSourceHandler) -> None:
-        if self._drops:
+    def _wait_until_drained(self, handler: EventSourceHandler) -> None:
+        if self._drops_slow:
             handler._disconnect("the client does not read, and more than max_unsent bytes are unsent")
         else:
             self._waiting.add(handler)
@@ -227,42 +227,42 @@ class EventChannel:
     def _drained(self, handler: EventSourceHandler, _: Any = None) -> None:
         if handler in self._waiting:
             self._waiting.discard(handler)
-            self._bring_up(handler, monotonic())
+            self._send_missed(handler, monotonic())
 
     # -- delivering --
 
-    def _take_turn(self) -> None:
+    def _deliver_batch(self) -> None:
         self._scheduled = False
         self._deliver(BATCH)
         if self._delivered < self._newest and self._subscribers and not self._scheduled:
             self._scheduled = True
-            asyncio.get_running_loop().call_soon(self._take_turn)
+            asyncio.get_running_loop().call_soon(self._deliver_batch)
 
     def _deliver(self, limit: int | None) -> None:
         """Deliver all events to at most `limit` subscribers, or to all of them if it is None."""
         now = monotonic()
         while True:
-            walk = self._walk
-            if walk is None:
+            current_pass = self._current_pass
+            if current_pass is None:
                 # A copy, because closed streams are removed during the pass.
-                walk = self._walk = iter(list(self._subscribers))
-                self._walk_newest = self._newest
+                current_pass = self._current_pass = iter(list(self._subscribers))
+                self._current_pass_newest = self._newest
             count = 0
-            for handler in islice(walk, limit):
+            for handler in islice(current_pass, limit):
                 count += 1
                 if handler._finished:  # without a call of its finish() method
                     self._detach(handler)
                     continue
                 try:
-                    self._bring_up(handler, now)
+                    self._send_missed(handler, now)
                 except Exception:
                     app_log.error("Uncaught exception while sending an event", exc_info=True)
                     self._detach(handler)
                     handler._disconnect("sending an event raised an exception")
             if limit is not None and count == limit:
                 return
-            self._walk = None
-            self._delivered = self._walk_newest
+            self._current_pass = None
+            self._delivered = self._current_pass_newest
             if limit is not None or self._delivered == self._newest:
                 return
 

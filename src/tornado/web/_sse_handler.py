@@ -32,7 +32,7 @@ _WATCH = "_tornado_event_streams"
 _KEEP_ALIVE = Frame(serialize_comment())
 #: The number of keep-alive intervals after which a client that accepts no data is disconnected. By default
 #: this is a minute, as with nginx's ``send_timeout``.
-_PATIENCE = 4
+_MAX_STALLED_INTERVALS = 4
 _HANDLER_FLUSH = RequestHandler.flush
 _HANDLER_WRITE = RequestHandler.write
 
@@ -91,10 +91,10 @@ class EventSourceHandler(RequestHandler):
     head_from_get: bool | None = False  # a stream does not end
 
     _streaming = False
-    _direct = False
+    _bypasses_handler = False
     _deadline = NEVER
-    _stuck = 0
-    _stuck_at = 0
+    _stalled_intervals = 0
+    _stalled_unsent = 0
     _channels: tuple[EventChannel, ...] = ()
     _watched = False
 
@@ -184,7 +184,7 @@ class EventSourceHandler(RequestHandler):
         channel._attach(self, self.last_event_id, backlog)
         if channel not in self._channels:
             self._channels = (*self._channels, channel)
-        channel._bring_up(self, monotonic())
+        channel._send_missed(self, monotonic())
 
     # -- beginning and ending --
 
@@ -205,9 +205,9 @@ class EventSourceHandler(RequestHandler):
                 await opened
             streams = type(self).stream is not EventSourceHandler.stream
             running: Any = None
-            if streams and not _starts_later(self.stream):
+            if streams and not _is_coroutine_function(self.stream):
                 # Before the head is sent, so that a wrong return value leads to an error page.
-                running = _running(self, self.stream(*args, **kwargs))
+                running = _checked_awaitable(self, self.stream(*args, **kwargs))
             self._begin()
             if not streams or self._finished:
                 if inspect.iscoroutine(running):
@@ -228,7 +228,7 @@ class EventSourceHandler(RequestHandler):
         """Send the head of the response and enable the sending of events."""
         if self._finished or self._streaming:
             return
-        _check(self)
+        _check_attributes(self)
         self.set_header("Content-Type", "text/event-stream; charset=utf-8")
         headers = self._headers
         headers.setdefault("Cache-Control", "no-store")
@@ -238,13 +238,13 @@ class EventSourceHandler(RequestHandler):
         if self.retry is not None:
             self._write_buffer.append(b"retry: %d\n\n" % self.retry)
         self._streaming = True
-        self._listen()
+        self._watch_for_disconnect()
         _ = self.flush()
         self._made_headers = None  # saves memory while the stream is open
         if self._is_over():
             abandon(self)
             return
-        self._direct = self._may_go_direct()
+        self._bypasses_handler = self._may_bypass_handler()
         if self.keep_alive:
             loop = asyncio.get_running_loop()
             watch = watch_of(loop, _WATCH)
@@ -252,17 +252,17 @@ class EventSourceHandler(RequestHandler):
             watch.add(self, loop)
             watch.set(self, monotonic(), self.keep_alive)
         for channel in self._channels:
-            channel._bring_up(self, monotonic())
+            channel._send_missed(self, monotonic())
 
-    def _listen(self) -> None:
-        guard = self._cancellation
-        if guard is not None and guard.is_running:
-            guard.call_first(self._gone)
+    def _watch_for_disconnect(self) -> None:
+        cancellation = self._cancellation
+        if cancellation is not None and cancellation.is_running:
+            cancellation.call_first(self._on_disconnect)
         else:
             connection: Any = self.request.connection
-            connection.set_close_callback(self._gone)
+            connection.set_close_callback(self._on_disconnect)
 
-    def _gone(self) -> None:
+    def _on_disconnect(self) -> None:
         """Handle a disconnect of the client."""
         self._leave()
         try:
@@ -287,13 +287,13 @@ class EventSourceHandler(RequestHandler):
         Events that were published on its channels are sent first.
         """
         if self._catch_up() and self._finished:  # disconnected, because it had missed too many events
-            return _ended()
+            return _stream_closed_future()
         self._leave()
         return super().finish(chunk)
 
     def _is_over(self) -> bool:
-        guard = self._cancellation
-        if self._finished or (guard is not None and guard.cause is CancelReason.GONE):
+        cancellation = self._cancellation
+        if self._finished or (cancellation is not None and cancellation.cause is CancelReason.GONE):
             return True
         stream = getattr(self.request.connection, "stream", None)
         return stream is not None and stream.closed()
@@ -319,7 +319,7 @@ class EventSourceHandler(RequestHandler):
             if not self._is_over() and self._is_slow():
                 self._disconnect("the client does not read, and more than max_unsent bytes are unsent")
         if self._is_over():
-            return _ended()
+            return _stream_closed_future()
         if self._watched:
             self._deadline = monotonic() + self.keep_alive
         self.write(data)
@@ -329,7 +329,7 @@ class EventSourceHandler(RequestHandler):
         """Send bytes that are shared by several streams."""
         if self._watched:
             self._deadline = now + self.keep_alive
-        if not self._direct:
+        if not self._bypasses_handler:
             self.write(frame.data)
             _ = self.flush()
             return
@@ -337,7 +337,7 @@ class EventSourceHandler(RequestHandler):
         if connection._driver is not None:
             connection.stream._send(frame.chunk if connection._chunking else frame.data)
 
-    def _may_go_direct(self) -> bool:
+    def _may_bypass_handler(self) -> bool:
         """Whether chunks may be passed directly to the stream, bypassing `write`, `flush` and the exchange.
 
         This is the case if none of these is overridden.
@@ -377,23 +377,25 @@ class EventSourceHandler(RequestHandler):
         now = monotonic()
         unsent = self._unsent()
         if not unsent:
-            self._stuck = 0
+            self._stalled_intervals = 0
             self._send_frame(_KEEP_ALIVE, now)
         else:
-            self._stuck = self._stuck + 1 if unsent == self._stuck_at else 0
-            self._stuck_at = unsent
-            if self._stuck >= _PATIENCE:
-                self._disconnect(f"the client has read nothing for {_PATIENCE} keep_alive intervals")
+            self._stalled_intervals = self._stalled_intervals + 1 if unsent == self._stalled_unsent else 0
+            self._stalled_unsent = unsent
+            if self._stalled_intervals >= _MAX_STALLED_INTERVALS:
+                self._disconnect(
+                    f"the client has read nothing for {_MAX_STALLED_INTERVALS} keep_alive intervals"
+                )
         if self._watched:
             watch_of(asyncio.get_running_loop(), _WATCH).set(self, now, self.keep_alive)
 
 
-def _starts_later(stream: Any) -> bool:
+def _is_coroutine_function(stream: Any) -> bool:
     """Whether `stream` is a coroutine function, so that calling it has no effect until it is awaited."""
     return inspect.iscoroutinefunction(stream) or gen.is_coroutine_function(stream)
 
 
-def _running(handler: EventSourceHandler, result: Any) -> Any:
+def _checked_awaitable(handler: EventSourceHandler, result: Any) -> Any:
     """Return the result of `EventSourceHandler.stream`, checking that it is awaitable.
 
     :raises TypeError: if it is not.
@@ -417,7 +419,7 @@ def _check_stream(cls: type[EventSourceHandler]) -> None:
             raise NotImplementedError(f"{cls.__name__} must override stream() or open() to send events")
 
 
-def _ended() -> Future[None]:
+def _stream_closed_future() -> Future[None]:
     """Return the Future for a write to a stream that has ended."""
     future: Future[None] = Future()
     future.set_exception(StreamClosedError())
@@ -425,23 +427,23 @@ def _ended() -> Future[None]:
     return future
 
 
-def _check(handler: EventSourceHandler) -> None:
+def _check_attributes(handler: EventSourceHandler) -> None:
     """Validate the attributes of a class before the response begins.
 
     :raises ValueError: if one is invalid. The message names the class and the attribute.
     """
     keep_alive: Any = handler.keep_alive
-    most: Any = handler.max_unsent
+    max_unsent: Any = handler.max_unsent
     retry: Any = handler.retry
     if not _is_number(keep_alive, (int, float)):
-        name, wanted, value = "keep_alive", "a number of seconds, or 0 to disable it", keep_alive
-    elif not _is_number(most, (int, float)):
-        name, wanted, value = "max_unsent", "a number of bytes", most
+        name, expected, value = "keep_alive", "a number of seconds, or 0 to disable it", keep_alive
+    elif not _is_number(max_unsent, (int, float)):
+        name, expected, value = "max_unsent", "a number of bytes", max_unsent
     elif retry is not None and not _is_number(retry, int):
-        name, wanted, value = "retry", "an integer number of milliseconds, or None", retry
+        name, expected, value = "retry", "an integer number of milliseconds, or None", retry
     else:
         return
-    raise ValueError(f"{type(handler).__name__}.{name} must be {wanted}, got {value!r}")
+    raise ValueError(f"{type(handler).__name__}.{name} must be {expected}, got {value!r}")
 
 
 def _is_number(value: Any, kind: Any) -> bool:

@@ -41,17 +41,17 @@ from tornado.web._handler import RequestHandler
 from tornado.web._static_paths import (
     Directories,
     OpenFile,
-    allowed,
-    below,
     identity,
+    is_allowed,
+    is_below,
     open_regular,
     open_within,
     try_stat,
 )
 
-_CHUNK = 64 * 1024
+_READ_SIZE = 64 * 1024
 # A single range that is a bare number, or whose end is before its start.
-_WRONG_RANGE = re.compile(r"\s*bytes\s*=\s*[0-9]+\s*(?:-\s*[0-9]+\s*)?", re.IGNORECASE | re.ASCII)
+_INVALID_RANGE = re.compile(r"\s*bytes\s*=\s*[0-9]+\s*(?:-\s*[0-9]+\s*)?", re.IGNORECASE | re.ASCII)
 
 
 class _Part(NamedTuple):
@@ -133,7 +133,7 @@ class StaticFileHandler(RequestHandler):
     _stat_result: os.stat_result | None = None
     _file: OpenFile | None = None
     _file_version: str | None = None
-    _weak_tag: str | None = None  # the entity tag of a file that is being modified
+    _weak_etag: str | None = None  # the entity tag of a file that is being modified
 
     def initialize(
         self,
@@ -183,7 +183,7 @@ class StaticFileHandler(RequestHandler):
                 coded = self._open(self.root, found)
                 await self._find_version(found)
                 if self._file is not None and coded is None:
-                    _static_fast_path.remember(self, path, self._file, self._file_version)
+                    _static_fast_path.store(self, path, self._file, self._file_version)
             self.modified = self.get_modified_time()
             self.set_headers()
             if coded is not None:
@@ -249,16 +249,16 @@ class StaticFileHandler(RequestHandler):
 
     async def _find_version(self, path: str) -> None:
         """Compute the version of the open file, in a thread if the file is large."""
-        self._file_version = self._weak_tag = None
+        self._file_version = self._weak_etag = None
         file = self._file
         if file is None or not self._has_own("get_content_version", "_get_cached_version", "compute_etag"):
             return
         try:
-            self._file_version = await _static_versions.of_open(type(self), file)
+            self._file_version = await _static_versions.version_of_file(type(self), file)
         except OSError as error:
             gen_log.error("Could not read static file %r: %s", path, error)
         if self._file_version is None:
-            self._weak_tag = _static_versions.weak_tag(file)
+            self._weak_etag = _static_versions.weak_etag(file)
 
     # -- sending --
 
@@ -293,19 +293,19 @@ class StaticFileHandler(RequestHandler):
         except iostream.StreamClosedError:
             return
 
-    async def _send_chunks(self, content: Any, left: int) -> None:
-        taken = 0
+    async def _send_chunks(self, content: Any, remaining: int) -> None:
+        since_yield = 0
         try:
             for chunk in [content] if isinstance(content, bytes) else content:
-                if left <= 0:
+                if remaining <= 0:
                     return  # the file has grown
-                self.write(chunk if len(chunk) <= left else chunk[:left])
-                left -= len(chunk)
-                taken += len(chunk)
+                self.write(chunk if len(chunk) <= remaining else chunk[:remaining])
+                remaining -= len(chunk)
+                since_yield += len(chunk)
                 await self.flush()
-                if taken >= FAIR_SHARE:
+                if since_yield >= FAIR_SHARE:
                     # flush() may not have suspended: a compressor can consume much input without any output.
-                    taken = 0
+                    since_yield = 0
                     await asyncio.sleep(0)
         except iostream.StreamClosedError:
             return
@@ -322,21 +322,21 @@ class StaticFileHandler(RequestHandler):
         header = self.request.headers.get("Range")
         if not header or not self._range_applies():
             return self._whole(size)
-        asked = httputil._parse_request_range(header)
-        if asked is None:
+        requested = httputil._parse_request_range(header)
+        if requested is None:
             # Section 14.2: an invalid Range may be ignored or rejected.
-            return self._refused(size) if _WRONG_RANGE.fullmatch(header) else self._whole(size)
-        start, end = asked
+            return self._not_satisfiable(size) if _INVALID_RANGE.fullmatch(header) else self._whole(size)
+        start, end = requested
         if start is not None and start < 0:
             if size == 0:
                 return self._whole(size)
             start = max(0, size + start)
         elif start is not None and start >= size:
-            return self._refused(size)
+            return self._not_satisfiable(size)
         if end is not None:
             end = min(end, size)  # a range may exceed the end of the file
             if end <= (start or 0):
-                return self._refused(size)
+                return self._not_satisfiable(size)
         length = (size if end is None else end) - (start or 0)
         if length != size:
             self.set_status(206)
@@ -348,7 +348,7 @@ class StaticFileHandler(RequestHandler):
         self.set_header("Content-Length", size)
         return _Part(None, None, size)
 
-    def _refused(self, size: int) -> _Part | None:
+    def _not_satisfiable(self, size: int) -> _Part | None:
         self.set_status(416)
         self.clear_header("Content-Encoding")
         self.set_header("Content-Type", "text/plain")
@@ -363,7 +363,7 @@ class StaticFileHandler(RequestHandler):
         if condition.startswith(('"', "W/")):
             return not condition.startswith("W/") and bool(condition == self._headers.get("Etag"))
         # The modification time of a file that is being modified is not a strong validator (section 8.8.2.2).
-        return self._weak_tag is None and bool(condition == self._headers.get("Last-Modified"))
+        return self._weak_etag is None and bool(condition == self._headers.get("Last-Modified"))
 
     def compute_etag(self) -> str | None:
         """Return the version of the file as a strong entity tag.
@@ -373,30 +373,30 @@ class StaticFileHandler(RequestHandler):
         assert self.absolute_path is not None
         # The version is that of the open file. The path may refer to a newer file by now, or to the original
         # of a precompressed one.
-        if self._file_version is None and self._weak_tag is None:
-            self._find_version_at_once()
-        if self._weak_tag is not None:
-            return self._weak_tag
+        if self._file_version is None and self._weak_etag is None:
+            self._find_version_sync()
+        if self._weak_etag is not None:
+            return self._weak_etag
         version = self._file_version
         if version is None:
             found = try_stat(self.absolute_path)
             if found is not None and self._too_large(found):
-                version = _static_versions.of_large(found)
+                version = _static_versions.version_of_large_file(found)
             else:
                 version = self._get_cached_version(self.absolute_path)
         return f'"{version}"' if version else None
 
-    def _find_version_at_once(self) -> None:
+    def _find_version_sync(self) -> None:
         """Compute the version synchronously, for a subclass whose `compute_etag` calls the inherited one."""
         file = self._file
         if file is None or not self._has_own("get_content_version", "_get_cached_version"):
             return
         try:
-            self._file_version = _static_versions.of_open_at_once(type(self), file)
+            self._file_version = _static_versions.version_of_file_sync(type(self), file)
         except OSError as error:
             gen_log.error("Could not read static file %r: %s", file.path, error)
         if self._file_version is None:
-            self._weak_tag = _static_versions.weak_tag(file)
+            self._weak_etag = _static_versions.weak_etag(file)
 
     def set_headers(self) -> None:
         """Set the header fields about the file: entity tag, modification time, media type and caching."""
@@ -446,7 +446,7 @@ class StaticFileHandler(RequestHandler):
         :raises HTTPError: (403) if the path is not below the root.
         """
         absolute_path = os.path.abspath(os.path.join(root, path))
-        if not below(os.path.abspath(root), absolute_path):
+        if not is_below(os.path.abspath(root), absolute_path):
             raise HTTPError(403, "%s is not in root static directory", path)
         return absolute_path
 
@@ -459,10 +459,10 @@ class StaticFileHandler(RequestHandler):
         """
         if "\x00" in absolute_path or (os.name == "nt" and ":" in os.path.splitdrive(absolute_path)[1]):
             raise HTTPError(404)
-        lexically_below = below(os.path.abspath(root), absolute_path)
-        if not lexically_below and not below(os.path.realpath(root), absolute_path):
+        lexically_below = is_below(os.path.abspath(root), absolute_path)
+        if not lexically_below and not is_below(os.path.realpath(root), absolute_path):
             raise HTTPError(403, "%s is not in root static directory", self.path)
-        if not allowed(root, self.allowed_symlink_directory, absolute_path):
+        if not is_allowed(root, self.allowed_symlink_directory, absolute_path):
             raise HTTPError(403, "%s is not in root static directory", self.path)
         if os.path.isdir(absolute_path) and self.default_filename is not None:
             if not self.request.path.endswith("/"):
@@ -471,7 +471,7 @@ class StaticFileHandler(RequestHandler):
                 self.redirect(self.request.path + "/", permanent=True)
                 return None
             absolute_path = os.path.join(absolute_path, self.default_filename)
-            if not allowed(root, self.allowed_symlink_directory, absolute_path):
+            if not is_allowed(root, self.allowed_symlink_directory, absolute_path):
                 raise HTTPError(403, "%s is not in root static directory", self.path)
         if not os.path.exists(absolute_path):
             raise HTTPError(404)
@@ -495,7 +495,7 @@ class StaticFileHandler(RequestHandler):
                 file.seek(start)
             remaining = None if end is None else end - (start or 0)
             while remaining is None or remaining > 0:
-                chunk = file.read(_CHUNK if remaining is None else min(_CHUNK, remaining))
+                chunk = file.read(_READ_SIZE if remaining is None else min(_READ_SIZE, remaining))
                 if not chunk:
                     return
                 if remaining is not None:
@@ -514,10 +514,10 @@ class StaticFileHandler(RequestHandler):
     @classmethod
     def _too_large(cls, found: os.stat_result) -> bool:
         """Whether a file is too large to be hashed, unless a subclass computes versions differently."""
-        return found.st_size > cls.MAX_VERSION_CONTENT_SIZE and cls._hashes()
+        return found.st_size > cls.MAX_VERSION_CONTENT_SIZE and cls._has_default_version()
 
     @classmethod
-    def _hashes(cls) -> bool:
+    def _has_default_version(cls) -> bool:
         """Whether versions are computed by this class's `get_content_version`."""
         version_of: Any = cls.get_content_version
         return type(version_of) is MethodType and version_of.__func__ is _OWN["get_content_version"]
@@ -594,7 +594,7 @@ class StaticFileHandler(RequestHandler):
         state: tuple[int, ...] | None = None if found is None else identity(found)
         if state is not None and found is not None and cls._too_large(found):
             state += (cls.MAX_VERSION_CONTENT_SIZE,)  # a class with another limit may have a version of it
-        known = _static_versions.recall(cls, abspath, state)
+        known = _static_versions.cached_version(cls, abspath, state)
         if known is not None:
             return known[0]
         version: str | None
@@ -606,7 +606,7 @@ class StaticFileHandler(RequestHandler):
             gen_log.error("Could not open static file %r: %s", abspath, error)
             version = None
         # A subclass's version may be independent of the modification time, so it is always cached.
-        _static_versions.keep(cls, abspath, state, version, always=not cls._hashes())
+        _static_versions.cache_version(cls, abspath, state, version, always=not cls._has_default_version())
         return version
 
     @classmethod
@@ -621,7 +621,7 @@ class StaticFileHandler(RequestHandler):
             )
         own_path: Any = cls.get_absolute_path
         ours = type(own_path) is MethodType and own_path.__func__ is _OWN["get_absolute_path"]
-        if within is not None and ours and not allowed(*within, abspath):
+        if within is not None and ours and not is_allowed(*within, abspath):
             raise ValueError("it is a symbolic link to a file outside the static directory")
 
 
@@ -630,7 +630,7 @@ def _read(file: OpenFile, part: _Part) -> Generator[bytes, None, None]:
     position = part.start or 0
     end = position + part.length
     while position < end:
-        chunk = read_at(file.fd, min(_CHUNK, end - position), position)
+        chunk = read_at(file.fd, min(_READ_SIZE, end - position), position)
         if not chunk:
             raise truncated()
         position += len(chunk)
@@ -647,4 +647,4 @@ _OWN: dict[str, Any] = {
     for name, method in vars(StaticFileHandler).items()
     if callable(getattr(method, "__func__", method))
 }
-_static_fast_path.note_own_steps(StaticFileHandler)
+_static_fast_path.record_own_steps(StaticFileHandler)

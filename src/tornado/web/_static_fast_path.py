@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from tornado import httputil
 from tornado._wire.dates import parse_http_date
 from tornado.web import _response, _transforms
-from tornado.web._static_paths import OpenFile, below, identity, open_regular
+from tornado.web._static_paths import OpenFile, identity, is_below, open_regular
 from tornado.web._static_versions import is_settled
 
 if TYPE_CHECKING:
@@ -80,12 +80,12 @@ class _Entry:
     :ivar path: the path used to open the file.
     :ivar absolute: the absolute path found by the slow path.
     :ivar name: the path of the URL as a path of the file system.
-    :ivar beginning: the beginning of the real path of every file below the root.
+    :ivar real_root: the beginning of the real path of every file below the root.
     :ivar default: the name of the default file if the URL was that of its directory, otherwise None.
     :ivar state: the identity of the file.
-    :ivar kind: the data from which the media type was determined, from `_kind`.
-    :ivar front: the header fields before Date.
-    :ivar tags: the header fields after Date.
+    :ivar kind: the data from which the media type was determined, from `_type_source`.
+    :ivar fields_before_date: the header fields before Date.
+    :ivar fields_after_date: the header fields after Date.
     :ivar tail: Content-Length and the end of the head.
     :ivar modified: the modification time in whole seconds since the epoch.
     :ivar changed: the modification time as a `datetime`, for the attribute of the handler.
@@ -93,21 +93,21 @@ class _Entry:
 
     __slots__ = (
         "absolute",
-        "beginning",
         "changed",
         "default",
         "etag",
         "extension",
-        "front",
-        "kind",
+        "fields_after_date",
+        "fields_before_date",
         "media_type",
         "modified",
         "name",
         "path",
+        "real_root",
         "size",
         "state",
-        "tags",
         "tail",
+        "type_source",
         "version",
     )
 
@@ -115,9 +115,9 @@ class _Entry:
         self, handler: StaticFileHandler, path: str, file: OpenFile, version: str, default: str | None
     ) -> None:
         # The root is not resolved: if a link in it, or the working directory, changes, the opened file is no
-        # longer below `beginning`.
+        # longer below `real_root`.
         self.path = os.path.join(handler.root, path) + (default or "")
-        self.beginning = os.path.join(os.path.realpath(handler.root), "")
+        self.real_root = os.path.join(os.path.realpath(handler.root), "")
         self.absolute = file.path
         self.name = handler.parse_url_path(path)
         self.default = default
@@ -128,11 +128,11 @@ class _Entry:
         self.version = version
         self.etag = etag = f'"{version}"'
         self.extension = os.path.splitext(file.path)[1]
-        self.kind = _kind(self.extension)
+        self.type_source = _type_source(self.extension)
         self.media_type = handler.get_content_type()
-        self.front = f"Server: {_response.SERVER}\r\nContent-Type: {self.media_type}\r\n"
+        self.fields_before_date = f"Server: {_response.SERVER}\r\nContent-Type: {self.media_type}\r\n"
         modified = httputil.format_timestamp(self.modified)
-        self.tags = f"Etag: {etag}\r\nAccept-Ranges: bytes\r\nLast-Modified: {modified}\r\n"
+        self.fields_after_date = f"Etag: {etag}\r\nAccept-Ranges: bytes\r\nLast-Modified: {modified}\r\n"
         self.tail = f"Content-Length: {self.size}\r\n\r\n".encode()
 
     def open(self) -> OpenFile | None:
@@ -144,7 +144,7 @@ class _Entry:
         if file is None:
             return None
         if identity(file.stat) == self.state and file.real is not None:
-            if file.real.startswith(self.beginning):
+            if file.real.startswith(self.real_root):
                 return file
         file.close()
         return None
@@ -163,7 +163,7 @@ class _Entry:
             file.close()
 
 
-def note_own_steps(cls: type[StaticFileHandler]) -> None:
+def record_own_steps(cls: type[StaticFileHandler]) -> None:
     """Record the methods of `StaticFileHandler` itself."""
     for name in _STEPS:
         _OWN[name] = _function(getattr(cls, name))
@@ -196,14 +196,14 @@ def is_own(cls: type) -> bool:
     return own
 
 
-def remember(handler: StaticFileHandler, path: str, file: OpenFile, version: str | None) -> None:
+def store(handler: StaticFileHandler, path: str, file: OpenFile, version: str | None) -> None:
     """Store an entry for `path` if the fast path may be used for it."""
     root: Any = handler.root
     if (
         version is None
         or type(root) is not str
         or file.real is None
-        or not below(os.path.realpath(root), file.real)
+        or not is_below(os.path.realpath(root), file.real)
         or not is_settled(file.stat.st_mtime_ns)
         or not is_own(type(handler))
     ):
@@ -256,11 +256,11 @@ def respond(handler: StaticFileHandler, path: str, include_body: bool) -> bool:
         or connection._head is None
         or connection._head.has_body
         or mimetypes.guess_type is not _guess_type
-        or _kind(entry.extension) != entry.kind
+        or _type_source(entry.extension) != entry.type_source
     ):
         return False
     modified = _is_modified(request, entry)
-    if modified is None or (handler._transforms and not _are_idle(handler, entry, modified)):
+    if modified is None or (handler._transforms and not _has_idle_transforms(handler, entry, modified)):
         return False
     body = entry.read()
     if body is None:
@@ -286,14 +286,14 @@ def _is_fresh(handler: StaticFileHandler) -> bool:
     )
 
 
-def _are_idle(handler: StaticFileHandler, entry: _Entry, modified: bool) -> bool:
+def _has_idle_transforms(handler: StaticFileHandler, entry: _Entry, modified: bool) -> bool:
     """Whether the transforms of the handler would only add Vary."""
     if not modified and "W/" in handler.request.headers.get("If-None-Match", ""):
         return False  # the client has the compressed representation
     return _transforms.are_idle(handler._transforms, entry.media_type.lower(), entry.size)
 
 
-def _kind(extension: str) -> tuple[Any, Any, Any]:
+def _type_source(extension: str) -> tuple[Any, Any, Any]:
     """Return the entries of `mimetypes` for an extension, which a program may change at any time."""
     return (
         mimetypes.types_map.get(extension),
@@ -322,13 +322,13 @@ def _is_modified(request: httputil.HTTPServerRequest, entry: _Entry) -> bool | N
 
 def _send(handler: StaticFileHandler, connection: Any, entry: _Entry, modified: bool, body: bytes) -> None:
     date = _response.date()
-    front = entry.front
+    fields_before_date = entry.fields_before_date
     tail = entry.tail
     if not modified:
         handler.set_status(304)
-        front, _, _ = front.partition("Content-Type")
+        fields_before_date, _, _ = fields_before_date.partition("Content-Type")
         body, tail = b"", b"\r\n"
-    block = f"{front}Date: {date}\r\n{entry.tags}".encode("latin-1")
+    block = f"{fields_before_date}Date: {date}\r\n{entry.fields_after_date}".encode("latin-1")
     if handler._transforms:
         block += b"Vary: Accept-Encoding\r\n"
     request = handler.request

@@ -59,8 +59,8 @@ class OpenFile:
             if not os.path.samestat(self.stat, os.stat(real)):
                 return False
         # If the real path is below the unresolved root, the root contains no links, and need not be resolved.
-        return below(os.path.abspath(root), real) or any(
-            below(os.path.realpath(directory), real) for directory in directories(root, links_into)
+        return is_below(os.path.abspath(root), real) or any(
+            is_below(os.path.realpath(directory), real) for directory in directories(root, links_into)
         )
 
 
@@ -141,7 +141,7 @@ def try_stat(path: str) -> os.stat_result | None:
         return None  # a path with a NUL character raises ValueError
 
 
-def below(root: str, path: str) -> bool:
+def is_below(root: str, path: str) -> bool:
     """Whether `path` is `root` or below it, by comparing the texts only."""
     return path == root or path.startswith(root if root.endswith(os.path.sep) else root + os.path.sep)
 
@@ -155,7 +155,7 @@ def directories(root: str, links_into: Directories) -> list[str]:
     return [root, *links_into]
 
 
-def allowed(root: str, links_into: Directories, path: str) -> bool:
+def is_allowed(root: str, links_into: Directories, path: str) -> bool:
     """Whether `path`, with all links resolved, is in a directory from which files may be served."""
     real = os.path.realpath(path)
-    return any(below(os.path.realpath(directory), real) for directory in directories(root, links_into))
+    return any(is_below(os.path.realpath(directory), real) for directory in directories(root, links_into))

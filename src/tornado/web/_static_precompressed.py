@@ -70,7 +70,7 @@ def find(
         except (OSError, HTTPError):
             available.remove(coding)  # deleted since the check, or a link to a file outside the root
             continue
-        if _not_older(file.stat.st_mtime_ns, plain):
+        if _is_not_older(file.stat.st_mtime_ns, plain):
             return PrecompressedFile(file, coding)
         file.close()
         available.remove(coding)
@@ -79,8 +79,8 @@ def find(
 
 def _is_current(plain: OpenFile, path: str) -> bool:
     found = try_stat(path)
-    return found is not None and stat.S_ISREG(found.st_mode) and _not_older(found.st_mtime_ns, plain)
+    return found is not None and stat.S_ISREG(found.st_mode) and _is_not_older(found.st_mtime_ns, plain)
 
 
-def _not_older(modified: int, plain: OpenFile) -> bool:
+def _is_not_older(modified: int, plain: OpenFile) -> bool:
     return modified >= plain.stat.st_mtime_ns

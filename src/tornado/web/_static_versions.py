@@ -23,25 +23,25 @@ if TYPE_CHECKING:
     from tornado.web._static import StaticFileHandler
 
 #: The maximum size, in bytes, of a file that is hashed without a thread. It takes half a millisecond.
-_AT_ONCE = 256 * 1024
-_PART = 256 * 1024
+_MAX_SYNC_SIZE = 256 * 1024
+_READ_SIZE = 256 * 1024
 #: The time in nanoseconds during which a further change may leave the modification time as it is: a few ticks
 #: of the kernel's clock, or more for file systems that record whole seconds (FAT: two seconds).
 _TICK = 50_000_000
 _COARSE_TICK = 2_000_000_000
 
 _workers = Workers("static-version")
-_under_way: dict[tuple[Any, Identity], asyncio.Future[str | None]] = {}
+_pending_hashes: dict[tuple[Any, Identity], asyncio.Future[str | None]] = {}
 
 
-def of_large(found: os.stat_result) -> str:
+def version_of_large_file(found: os.stat_result) -> str:
     """Return the version of a file that is too large to be hashed: its modification time and size."""
     return f"{found.st_mtime_ns:x}-{found.st_size:x}"
 
 
-def weak_tag(file: OpenFile) -> str:
+def weak_etag(file: OpenFile) -> str:
     """Return the weak entity tag of an open file that is being modified, so that ranges are not combined."""
-    return f'W/"{of_large(file.stat)}"'
+    return f'W/"{version_of_large_file(file.stat)}"'
 
 
 def is_settled(modified: int, now: int | None = None) -> bool:
@@ -54,7 +54,7 @@ def is_settled(modified: int, now: int | None = None) -> bool:
     return not -tick < age < tick
 
 
-def recall(
+def cached_version(
     handler: type[StaticFileHandler], path: str, state: tuple[int, ...] | None
 ) -> tuple[str | None] | None:
     """Return the cached version of the file at `path`, in a tuple because it may be None; None if not cached.
@@ -70,7 +70,7 @@ def recall(
         return (known[1],)
 
 
-def keep(
+def cache_version(
     handler: type[StaticFileHandler],
     path: str,
     state: tuple[int, ...] | None,
@@ -91,7 +91,7 @@ def keep(
             hashes.popitem(last=False)
 
 
-async def of_open(handler: type[StaticFileHandler], file: OpenFile) -> str | None:
+async def version_of_file(handler: type[StaticFileHandler], file: OpenFile) -> str | None:
     """Return the version of an open file, or None if it is modified while it is hashed.
 
     :raises OSError: if the file cannot be read.
@@ -100,22 +100,22 @@ async def of_open(handler: type[StaticFileHandler], file: OpenFile) -> str | Non
     known = _without_hashing(handler, file, state)
     if known is not None:
         return known[0]
-    if file.stat.st_size <= _AT_ONCE:
+    if file.stat.st_size <= _MAX_SYNC_SIZE:
         version = _hash(file.fd, state)
     else:
-        version = await _hash_elsewhere(file.fd, state)
-    keep(handler, file.path, state, version)
+        version = await _hash_in_thread(file.fd, state)
+    cache_version(handler, file.path, state, version)
     return version
 
 
-def of_open_at_once(handler: type[StaticFileHandler], file: OpenFile) -> str | None:
-    """Return the version as `of_open` does, without a thread, for synchronous callers."""
+def version_of_file_sync(handler: type[StaticFileHandler], file: OpenFile) -> str | None:
+    """Return the version as `version_of_file` does, without a thread, for synchronous callers."""
     state = identity(file.stat)
     known = _without_hashing(handler, file, state)
     if known is not None:
         return known[0]
     version = _hash(file.fd, state)
-    keep(handler, file.path, state, version)
+    cache_version(handler, file.path, state, version)
     return version
 
 
@@ -129,15 +129,15 @@ def _without_hashing(
     found = file.stat
     if found.st_size > handler.MAX_VERSION_CONTENT_SIZE:
         # Shortly after a modification, another one may leave time and size unchanged.
-        return (of_large(found) if is_settled(found.st_mtime_ns) else None,)
-    return recall(handler, file.path, state)
+        return (version_of_large_file(found) if is_settled(found.st_mtime_ns) else None,)
+    return cached_version(handler, file.path, state)
 
 
 def _hash(fd: int, state: Identity) -> str | None:
     hasher = hashlib.sha512()
     done, size = 0, state[2]
     while done < size:
-        part = read_at(fd, min(_PART, size - done), done)
+        part = read_at(fd, min(_READ_SIZE, size - done), done)
         if not part:
             return None
         hasher.update(part)
@@ -147,11 +147,11 @@ def _hash(fd: int, state: Identity) -> str | None:
     return hasher.hexdigest()
 
 
-async def _hash_elsewhere(fd: int, state: Identity) -> str | None:
+async def _hash_in_thread(fd: int, state: Identity) -> str | None:
     """Hash a file in a thread. Concurrent requests for the same state of a file share one result."""
     loop = asyncio.get_running_loop()
     key = (loop, state)
-    future = _under_way.get(key)
+    future = _pending_hashes.get(key)
     if future is None:
         own = os.dup(fd)  # the caller may be cancelled and close its descriptor
 
@@ -161,10 +161,10 @@ async def _hash_elsewhere(fd: int, state: Identity) -> str | None:
             finally:
                 os.close(own)
 
-        future = _under_way[key] = loop.run_in_executor(_workers.executor(), work)
+        future = _pending_hashes[key] = loop.run_in_executor(_workers.executor(), work)
 
         def done(future: asyncio.Future[str | None]) -> None:
-            _under_way.pop(key, None)
+            _pending_hashes.pop(key, None)
             if not future.cancelled():
                 future.exception()  # no warning if all waiters were cancelled
 

@@ -54,7 +54,7 @@ class _Compression(OutputTransform):
     #: The names of the codings to choose from, in order of preference.
     _names: tuple[str, ...] = ()
     #: The queue for large parts, or None; set by `tornado.web._background_compression.prepare`.
-    _backlog: CompressionQueue | None = None
+    _queue: CompressionQueue | None = None
 
     def __init__(self, request: httputil.HTTPServerRequest) -> None:
         self.request = request
@@ -90,8 +90,8 @@ class _Compression(OutputTransform):
         if name is None:
             return status_code, headers, chunk
         if status_code == 304:
-            self._confirm_tag(headers)
-        if status_code in (204, 206, 304) or not self._wanted(headers, chunk, finishing):
+            self._set_confirmed_etag(headers)
+        if status_code in (204, 206, 304) or not self._should_compress(headers, chunk, finishing):
             return status_code, headers, chunk
         headers["Content-Encoding"] = name
         etag = headers.get("Etag")
@@ -101,7 +101,7 @@ class _Compression(OutputTransform):
         if self.request.method == "HEAD" and not (finishing and 0 < len(chunk) <= MAX_AT_ONCE):
             # The length of the compressed body is not known; RFC 9110 section 9.3.2 permits omitting it.
             chunk = b""
-        elif finishing and self._backlog is None:
+        elif finishing and self._queue is None:
             chunk = coding.whole(chunk, level)
             headers["Content-Length"] = str(len(chunk))
             return status_code, headers, chunk
@@ -111,7 +111,7 @@ class _Compression(OutputTransform):
         headers.pop("Content-Length", None)
         return status_code, headers, chunk
 
-    def _wanted(self, headers: httputil.HTTPHeaders, chunk: bytes, finishing: bool) -> bool:
+    def _should_compress(self, headers: httputil.HTTPHeaders, chunk: bytes, finishing: bool) -> bool:
         content_type = headers.get("Content-Type", "").partition(";")[0].strip().lower()
         if (
             "Content-Encoding" in headers
@@ -124,15 +124,15 @@ class _Compression(OutputTransform):
             return True
         length = len(chunk)
         if not chunk and self.request.method == "HEAD":
-            announced = headers.get("Content-Length", "")
-            length = int(announced) if announced.isdecimal() and len(announced) < 20 else 0
+            content_length = headers.get("Content-Length", "")
+            length = int(content_length) if content_length.isdecimal() and len(content_length) < 20 else 0
         return length >= self._min_length()
 
     def _is_idle(self, content_type: str, length: int) -> bool:
         """Whether a body of that media type and length in bytes, written in parts, is not compressed."""
         return self._name is None or not self._compressible_type(content_type)
 
-    def _confirm_tag(self, headers: httputil.HTTPHeaders) -> None:
+    def _set_confirmed_etag(self, headers: httputil.HTTPHeaders) -> None:
         """Set the Etag of the representation that the client has: weak if it has the compressed one."""
         etag = headers.get("Etag")
         if etag is not None and "W/" + etag in self.request.headers.get("If-None-Match", ""):
@@ -143,8 +143,8 @@ class _Compression(OutputTransform):
         compressor = self._compressor
         if compressor is None:
             return chunk
-        if self._backlog is not None:
-            self._backlog.put(compressor, chunk, finishing)
+        if self._queue is not None:
+            self._queue.put(compressor, chunk, finishing)
             return b""
         if finishing:
             return compressor.compress(chunk) + compressor.finish()
@@ -230,7 +230,7 @@ def transforms_of(settings: dict[str, Any]) -> list[type[Any]]:
     return [GZipContentEncoding] if setting or settings.get("gzip") else []
 
 
-def are_ours(transforms: list[Any]) -> bool:
+def are_unmodified(transforms: list[Any]) -> bool:
     """Whether all transforms are compressions whose methods are not overridden."""
     for transform in transforms:
         cls = type(transform)
@@ -249,7 +249,7 @@ def are_idle(transforms: list[Any], content_type: str, length: int) -> bool:
     :param content_type: the media type in lower case, without parameters.
     :param length: the size of the body in bytes.
     """
-    return are_ours(transforms) and all(each._is_idle(content_type, length) for each in transforms)
+    return are_unmodified(transforms) and all(each._is_idle(content_type, length) for each in transforms)
 
 
 def drop_idle(handler: RequestHandler, length: int) -> None:
@@ -260,7 +260,7 @@ def drop_idle(handler: RequestHandler, length: int) -> None:
     :param length: the size of the body in bytes.
     """
     transforms, headers = handler._transforms, handler._headers
-    if handler._headers_written or not are_ours(transforms):
+    if handler._headers_written or not are_unmodified(transforms):
         return
     content_type = headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if (

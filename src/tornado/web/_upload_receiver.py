@@ -36,23 +36,23 @@ class UploadReceiver:
         self.handler = handler
         self.received = 0
         self.complete = False
-        self.over = False
+        self.stopped = False
         self.files: list[UploadedFile] = []
         self._upload: UploadedFile | None = None
         self._field = ""
-        self._pieces: list[bytes] = []
+        self._chunks: list[bytes] = []
         self._fields_size = 0
         self._next_progress = 0.0
         request: Any = handler.request
         length = request.headers.get("Content-Length")
-        announced = int(length) if length is not None and length.isdigit() else None
+        content_length = int(length) if length is not None and length.isdigit() else None
         # Bytes are counted after decompression, and the total of these is unknown.
-        self.total = None if "X-Consumed-Content-Encoding" in request.headers else announced
+        self.total = None if "X-Consumed-Content-Encoding" in request.headers else content_length
         take_over = getattr(request.connection, "_take_over_limit", None)
         # The limit is checked here instead of in the connection, so that the handler sends its error page.
         self._limit: int = DEFAULT.max_body_size if take_over is None else take_over()
-        if announced is not None and announced > self._limit:
-            raise self._too_large(f"Content-Length {announced}")
+        if content_length is not None and content_length > self._limit:
+            raise self._too_large(f"Content-Length {content_length}")
         self._parser = self._make_parser(request)
 
     def _make_parser(self, request: Any) -> MultipartParser | None:
@@ -83,7 +83,7 @@ class UploadReceiver:
 
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:
         """Process a chunk of the body. If an awaitable is returned, it must be done before the next call."""
-        if self.over:
+        if self.stopped:
             return None
         self.received += len(chunk)
         steps = self._steps(chunk)
@@ -99,14 +99,14 @@ class UploadReceiver:
         try:
             while following is not None:
                 await following
-                following = None if self.over else next(steps, None)
+                following = None if self.stopped else next(steps, None)
         except Exception as error:
             self._fail(error)
 
     def _fail(self, error: Exception) -> None:
-        if self.over:
+        if self.stopped:
             return
-        self.over = True
+        self.stopped = True
         future = self.handler.request._body_future  # type: ignore[attr-defined]
         if not future.done():
             future.set_exception(_as_http_error(error) if isinstance(error, HTTPInputError) else error)
@@ -117,7 +117,7 @@ class UploadReceiver:
 
         :raises HTTPError: if the body is incomplete or malformed.
         """
-        if not self.over and not self.handler._finished:
+        if not self.stopped and not self.handler._finished:
             for waiting in self._last_steps():
                 await waiting
         self.complete = True
@@ -130,10 +130,10 @@ class UploadReceiver:
         now = monotonic()
         if now >= self._next_progress:
             self._next_progress = now + self.handler.progress_interval
-            yield from _awaited(self.handler.upload_progress(self.received, self.total))
+            yield from _yield_awaitable(self.handler.upload_progress(self.received, self.total))
         if self._parser is None:
             self._count_fields(len(chunk), "a body that is not multipart/form-data")
-            self._pieces.append(chunk)
+            self._chunks.append(chunk)
         else:
             self._parser.receive_data(chunk)
             yield from self._parts(self._parser)
@@ -142,8 +142,8 @@ class UploadReceiver:
         handler = self.handler
         try:
             if self._parser is None:
-                handler.request.body = b"".join(self._pieces)
-                self._pieces.clear()
+                handler.request.body = b"".join(self._chunks)
+                self._chunks.clear()
                 handler.request.note_form()
             elif self.received:
                 self._parser.receive_eof()
@@ -152,7 +152,7 @@ class UploadReceiver:
             raise _as_http_error(error) from error
         handler._check_xsrf_now()
         if self.received:
-            yield from _awaited(handler.upload_progress(self.received, self.total))
+            yield from _yield_awaitable(handler.upload_progress(self.received, self.total))
 
     def _parts(self, parser: MultipartParser) -> Iterator[Awaitable[Any]]:
         while (event := parser.next_event()) is not None:
@@ -160,29 +160,29 @@ class UploadReceiver:
             if isinstance(event, bytes):
                 if upload is None:
                     self._count_fields(len(event), "the form fields")
-                    self._pieces.append(event)
+                    self._chunks.append(event)
                     continue
                 upload.size += len(event)
-                most = self.handler.max_file_size
-                if most is not None and upload.size > most:
+                max_size = self.handler.max_file_size
+                if max_size is not None and upload.size > max_size:
                     raise HTTPError(
-                        413, "the file %r is larger than max_file_size (%d bytes)", upload.filename, most
+                        413, "the file %r is larger than max_file_size (%d bytes)", upload.filename, max_size
                     )
-                yield from _awaited(self.handler.part_received(upload, event))
+                yield from _yield_awaitable(self.handler.part_received(upload, event))
             elif event is END_OF_PART:
                 if upload is None:
                     self._end_field()
                 else:
                     self._upload = None
-                    yield from _awaited(upload._end())
-                    yield from _awaited(self.handler.part_finished(upload))
+                    yield from _yield_awaitable(upload._end())
+                    yield from _yield_awaitable(self.handler.part_finished(upload))
             else:
                 assert isinstance(event, Part)
                 if not event.filename:
                     self._field = event.name
                     continue
                 self.handler._check_xsrf_now()
-                yield from _awaited(self._begin_file(event))
+                yield from _yield_awaitable(self._begin_file(event))
 
     def _begin_file(self, part: Part) -> Any:
         handler = self.handler
@@ -193,38 +193,38 @@ class UploadReceiver:
         return handler.part_started(upload)
 
     def _end_field(self) -> None:
-        value = b"".join(self._pieces)
-        self._pieces.clear()
+        value = b"".join(self._chunks)
+        self._chunks.clear()
         request = self.handler.request
         for arguments in (request.body_arguments, request.arguments):
             arguments.setdefault(self._field, []).append(value)
 
     # -- limits --
 
-    def _count_fields(self, size: int, what: str) -> None:
+    def _count_fields(self, size: int, description: str) -> None:
         self._fields_size += size
-        most = self.handler.max_fields_size
-        if self._fields_size > most:
-            raise HTTPError(413, "%s: more than max_fields_size (%d bytes)", what, most)
+        max_size = self.handler.max_fields_size
+        if self._fields_size > max_size:
+            raise HTTPError(413, "%s: more than max_fields_size (%d bytes)", description, max_size)
 
-    def _too_large(self, what: str) -> HTTPError:
-        return HTTPError(413, "%s is larger than max_body_size (%d bytes)", what, self._limit)
+    def _too_large(self, description: str) -> HTTPError:
+        return HTTPError(413, "%s is larger than max_body_size (%d bytes)", description, self._limit)
 
     # -- cleaning up --
 
     async def release(self) -> None:
         """Stop receiving at the end of the request, and remove the files that the program has not kept."""
-        self.over = True
+        self.stopped = True
         await remove_all(self.files)
 
     def release_now(self) -> None:
         """Do the same synchronously."""
-        self.over = True
+        self.stopped = True
         for upload in self.files:
             upload._remove_now()
 
 
-def _awaited(result: Any) -> Iterator[Awaitable[Any]]:
+def _yield_awaitable(result: Any) -> Iterator[Awaitable[Any]]:
     """Yield the result of a hook if it is an awaitable."""
     if result is not None:
         if not inspect.isawaitable(result):

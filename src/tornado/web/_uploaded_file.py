@@ -23,9 +23,9 @@ from tornado.log import app_log
 #: The minimum number of bytes that are passed to a thread, except at the end.
 _BATCH = 256 * 1024
 #: The number of unwritten bytes above which reading from the client is paused.
-_QUEUE = 1024 * 1024
+_MAX_UNWRITTEN = 1024 * 1024
 #: The maximum number of buffers in one system call; POSIX permits 1,024.
-_MAX_PIECES = 512
+_MAX_BUFFERS = 512
 _ITEMS = ("filename", "body", "content_type")
 
 
@@ -54,14 +54,14 @@ class UploadedFile:
         self._file: IO[bytes] | None = None
         self._directory = directory
         self._spool_size = spool_size
-        self._waiting: list[bytes] = []
-        self._waiting_size = 0
+        self._unwritten: list[bytes] = []
+        self._unwritten_size = 0
         self._temporary: _TemporaryFile | None = None
         self._job: asyncio.Future[Any] | None = None
-        self._room: asyncio.Future[None] | None = None
+        self._writable: asyncio.Future[None] | None = None
         self._error: BaseException | None = None
         self._complete = False  # the part has ended
-        self._over = False  # the request has ended
+        self._request_ended = False
         self._kept = False
         self._moved_to: str | None = None
 
@@ -118,7 +118,7 @@ class UploadedFile:
         """
         self._kept = True
         if self._temporary is not None:
-            self._temporary.let_go()
+            self._temporary.leave_to_program()
         return self.path
 
     async def move_to(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> str:
@@ -140,7 +140,7 @@ class UploadedFile:
         await IOLoop.current().run_in_executor(None, self._place, target, overwrite)
         self._moved_to = target
         if self._temporary is not None:
-            self._temporary.let_go()
+            self._temporary.leave_to_program()
         return target
 
     def _place(self, target: str, overwrite: bool) -> None:
@@ -168,7 +168,7 @@ class UploadedFile:
         import shutil
         import tempfile
 
-        descriptor, neighbour = tempfile.mkstemp(prefix=".upload-", dir=os.path.dirname(target) or ".")
+        descriptor, temporary = tempfile.mkstemp(prefix=".upload-", dir=os.path.dirname(target) or ".")
         try:
             with open(descriptor, "wb") as copy:
                 if source is None:
@@ -176,10 +176,10 @@ class UploadedFile:
                 else:
                     with open(source, "rb") as original:
                         shutil.copyfileobj(original, copy, _BATCH)
-            _set_mode(neighbour, mode)
-            os.replace(neighbour, target)
+            _set_mode(temporary, mode)
+            os.replace(temporary, target)
         except BaseException:
-            os.unlink(neighbour)
+            os.unlink(temporary)
             raise
         if source is not None:
             os.unlink(source)
@@ -191,21 +191,21 @@ class UploadedFile:
 
         :returns: None, or an awaitable that must be done before the next call.
         """
-        if self._over or self._complete:
+        if self._request_ended or self._complete:
             return None  # too late: nothing will read it
         if self._error is not None:
             raise self._error
-        self._waiting.append(chunk)
-        self._waiting_size += len(chunk)
-        if self._waiting_size < (self._spool_size + 1 if self._temporary is None else _BATCH):
+        self._unwritten.append(chunk)
+        self._unwritten_size += len(chunk)
+        if self._unwritten_size < (self._spool_size + 1 if self._temporary is None else _BATCH):
             return None
         if self._job is None:
             _ = self._start_job()
-        if self._waiting_size <= _QUEUE:
+        if self._unwritten_size <= _MAX_UNWRITTEN:
             return None
-        if self._room is None:
-            self._room = asyncio.get_running_loop().create_future()
-        return asyncio.shield(self._room)  # cancelling one waiter must not affect the others
+        if self._writable is None:
+            self._writable = asyncio.get_running_loop().create_future()
+        return asyncio.shield(self._writable)  # cancelling one waiter must not affect the others
 
     def _start_job(self, last: bool = False) -> asyncio.Future[Any]:
         temporary = self._temporary
@@ -213,8 +213,8 @@ class UploadedFile:
             temporary = self._temporary = _TemporaryFile(self._directory)
             weakref.finalize(self, temporary.remove)  # also runs when the process exits during the request
             if self._kept:
-                temporary.let_go()
-        chunks, self._waiting, self._waiting_size = self._waiting, [], 0
+                temporary.leave_to_program()
+        chunks, self._unwritten, self._unwritten_size = self._unwritten, [], 0
         work = temporary.write_last if last else temporary.write
         job = self._job = IOLoop.current().run_in_executor(None, work, chunks)
         job.add_done_callback(self._job_done)
@@ -223,17 +223,17 @@ class UploadedFile:
     def _job_done(self, job: asyncio.Future[Any]) -> None:
         self._job = None
         self._error = asyncio.CancelledError() if job.cancelled() else job.exception()
-        if self._error is None and self._waiting_size >= _BATCH and not self._over:
+        if self._error is None and self._unwritten_size >= _BATCH and not self._request_ended:
             _ = self._start_job()
-        room, self._room = self._room, None
-        if room is not None and not room.done():
-            room.set_result(None)  # the next call of _write() raises the error, if there is one
+        writable, self._writable = self._writable, None
+        if writable is not None and not writable.done():
+            writable.set_result(None)  # the next call of _write() raises the error, if there is one
 
     def _end(self) -> Awaitable[None] | None:
         """Complete the content at the end of the part, so that `file` is available."""
         if self._temporary is None:
-            self._file = io.BytesIO(b"".join(self._waiting))
-            self._waiting.clear()
+            self._file = io.BytesIO(b"".join(self._unwritten))
+            self._unwritten.clear()
             self._complete = True
             return None
         return self._end_on_disk()
@@ -241,28 +241,28 @@ class UploadedFile:
     async def _end_on_disk(self) -> None:
         while self._job is not None:
             await asyncio.wait([self._job])
-        if self._error is None and not self._over:
+        if self._error is None and not self._request_ended:
             await asyncio.wait([self._start_job(last=True)])
         if self._error is not None:
             raise self._error
-        self._complete = not self._over
+        self._complete = not self._request_ended
 
     async def _remove(self) -> None:
         await remove_all([self])
 
     def _remove_now(self) -> None:
         """Do the same synchronously, if the end of the request cannot be awaited."""
-        temporary = self._give_up()
+        temporary = self._close()
         if temporary is not None and self._job is None:
             temporary.remove()  # otherwise the finalizer of this object removes it after the job
 
-    def _give_up(self) -> _TemporaryFile | None:
+    def _close(self) -> _TemporaryFile | None:
         """Close the file at the end of the request.
 
         :returns: the temporary file to remove, or None.
         """
-        self._over = True
-        self._waiting.clear()
+        self._request_ended = True
+        self._unwritten.clear()
         if self._kept:
             return None
         if self._file is None:
@@ -273,7 +273,7 @@ class UploadedFile:
 
 async def remove_all(files: list[UploadedFile]) -> None:
     """Close and remove files at the end of the request, except those that were kept or moved."""
-    temporaries = [each for each in [file._give_up() for file in files] if each is not None]
+    temporaries = [each for each in [file._close() for file in files] if each is not None]
     jobs = [file._job for file in files if file._job is not None]
     if jobs:
         await asyncio.wait(jobs)
@@ -334,7 +334,7 @@ class _TemporaryFile:
         #: The file object that the program uses for reading.
         self.opened: IO[bytes] | None = None
         self._raw: io.FileIO | None = None
-        self._ours = True
+        self._is_owned = True
         self._process = 0
 
     def write(self, chunks: list[bytes]) -> None:
@@ -342,8 +342,8 @@ class _TemporaryFile:
         raw = self._raw
         if raw is None:
             raw = self._raw = self._make()
-        for start in range(0, len(chunks), _MAX_PIECES):
-            _write_all(raw, chunks[start : start + _MAX_PIECES])
+        for start in range(0, len(chunks), _MAX_BUFFERS):
+            _write_all(raw, chunks[start : start + _MAX_BUFFERS])
 
     def _make(self) -> io.FileIO:
         import tempfile  # imported late, because it is slow
@@ -359,17 +359,17 @@ class _TemporaryFile:
         assert self._raw is not None
         self._raw.close()
 
-    def let_go(self) -> None:
+    def leave_to_program(self) -> None:
         """Leave the file to the program: `remove` does nothing from now on."""
-        self._ours = False
+        self._is_owned = False
 
     def remove(self) -> None:
         """Close and remove the file unless it was left to the program; a second call does nothing."""
         if self._raw is not None:
             self._raw.close()
-        if not self._ours:
+        if not self._is_owned:
             return
-        self._ours = False
+        self._is_owned = False
         if self.opened is not None:
             self.opened.close()
         if self.path is not None and self._process == os.getpid():  # not at the exit of a forked child

@@ -78,8 +78,8 @@ class UploadHandler(RequestHandler):
     #: The minimum time between two calls of `upload_progress`, in seconds.
     progress_interval: float = 0.1
 
-    _reception: UploadReceiver | None = None
-    _xsrf_later = False
+    _receiver: UploadReceiver | None = None
+    _xsrf_deferred = False
     _executed = False
 
     @property
@@ -124,9 +124,9 @@ class UploadHandler(RequestHandler):
 
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:
         """Process a chunk of the body. Override the hooks above instead of this method."""
-        if self._reception is None:
+        if self._receiver is None:
             return None
-        return self._reception.data_received(chunk)
+        return self._receiver.data_received(chunk)
 
     def _body_begins(self) -> None:
         super()._body_begins()
@@ -134,19 +134,19 @@ class UploadHandler(RequestHandler):
         if getattr(verb, "__func__", None) is RequestHandler._unimplemented_method:
             raise HTTPError(405)  # without receiving the body
         _check_directory(self)
-        self._reception = UploadReceiver(self)
+        self._receiver = UploadReceiver(self)
 
     def _body_is_collected(self) -> bool:
-        return self._reception is not None and self._reception.collected
+        return self._receiver is not None and self._receiver.collected
 
     def _body_ends(self) -> Awaitable[None] | None:
-        assert self._reception is not None
-        return self._reception.end()
+        assert self._receiver is not None
+        return self._receiver.end()
 
     def check_xsrf_cookie(self) -> None:
         """Check the XSRF token; if it is not in the head of the request, check it later in the form."""
-        if self._reception is None and not self._carries_xsrf_token():
-            self._xsrf_later = True
+        if self._receiver is None and not self._carries_xsrf_token():
+            self._xsrf_deferred = True
             return
         super().check_xsrf_cookie()
 
@@ -157,8 +157,8 @@ class UploadHandler(RequestHandler):
         )
 
     def _check_xsrf_now(self) -> None:
-        if self._xsrf_later:
-            self._xsrf_later = False
+        if self._xsrf_deferred:
+            self._xsrf_deferred = False
             self.check_xsrf_cookie()
 
     # -- cleaning up --
@@ -168,21 +168,21 @@ class UploadHandler(RequestHandler):
             await super()._execute(transforms, *args, **kwargs)
         finally:
             self._executed = True
-            reception = self._reception
-            if reception is not None and (self._auto_finish or self._finished or not reception.complete):
-                await reception.release()
+            receiver = self._receiver
+            if receiver is not None and (self._auto_finish or self._finished or not receiver.complete):
+                await receiver.release()
 
     def finish(self, chunk: str | bytes | dict[str, Any] | None = None) -> Future[None]:
         """Complete the response; see `RequestHandler.finish`."""
         written = super().finish(chunk)
-        if self._executed and self._reception is not None:
-            self._reception.release_now()  # _execute() returned before and did not release the files
+        if self._executed and self._receiver is not None:
+            self._receiver.release_now()  # _execute() returned before and did not release the files
         return written
 
 
 #: A cache of directories that were found to exist.
-_SEEN: set[Any] = set()
-_MOST_SEEN = 1000
+_existing_directories: set[Any] = set()
+_MAX_DIRECTORIES = 1000
 
 
 def _check_directory(handler: UploadHandler) -> None:
@@ -192,10 +192,10 @@ def _check_directory(handler: UploadHandler) -> None:
     """
     own = handler.upload_directory
     directory = own or handler.application.settings.get("upload_directory")
-    if not directory or directory in _SEEN:
+    if not directory or directory in _existing_directories:
         return
     if not os.path.isdir(directory):
         name = f"{type(handler).__name__}.upload_directory" if own else "the setting upload_directory"
         raise FileNotFoundError(f"{name} must be an existing directory, got {os.fspath(directory)!r}")
-    if len(_SEEN) < _MOST_SEEN:
-        _SEEN.add(directory)
+    if len(_existing_directories) < _MAX_DIRECTORIES:
+        _existing_directories.add(directory)

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from tornado.web._debug._literal_masking import MASK, mask_addresses, mask_literals
+from tornado.web._debug._literal_masking import MASK, mask_literals, mask_urls
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_literals_of_secret_names_are_masked(text: str, expected: str) -> None:
     ],
 )
 def test_passwords_in_urls_and_connection_strings_are_masked(text: str, expected: str) -> None:
-    assert mask_addresses(text) == expected.replace("*", MASK)
+    assert mask_urls(text) == expected.replace("*", MASK)
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_cost_is_linear(part: str) -> None:
     def cost(size: int) -> float:
         text = part * (size // len(part))
         began = time.process_time()
-        mask_addresses(mask_literals(text))
+        mask_urls(mask_literals(text))
         return time.process_time() - began
 
     # With quadratic cost, the larger text would take a thousand times as long.

@@ -50,7 +50,7 @@ def evil_page(**changes: Any) -> Page:
         "title": EVIL,
         "method": EVIL,
         "raised": raised,
-        "around": RequestTables(
+        "tables": RequestTables(
             EVIL,
             [table, Table(EVIL, [(EVIL, EVIL)])],
             Table("Handler"),

@@ -127,7 +127,7 @@ async def test_routes_of_other_hosts() -> None:
     application.add_handlers(r"www\.x\.y", [("/b", web.RequestHandler)])
     request: Any = type("Request", (), {"host_name": "www.x.y", "path": "/c", "headers": {}})()
     handler: Any = type("Handler", (), {"application": application, "request": request})()
-    routes = _Builder(handler, ValueFormatter(Redactor())).tried_routes()
+    routes = _Builder(handler, ValueFormatter(Redactor())).unmatched_routes()
     assert routes is not None
     assert [(route.pattern, route.tried) for route in routes] == [
         ("host www\\.x\\.y \u203a /b", True),

@@ -9,7 +9,7 @@ import pytest
 from tests.web._sessions.conftest import WallClock
 from tornado import web
 from tornado.web import MemorySessionStore, Session
-from tornado.web._sessions.session import run_at_once
+from tornado.web._sessions.session import run_synchronously
 from tornado.web._sessions.settings import SessionSettings
 
 
@@ -34,7 +34,7 @@ def saved(policy: SessionSettings, **values: Any) -> str:
     """Store a session with these values, and return its token."""
     session = Session(policy, None, None)
     session.update(values)
-    run_at_once(session.save())
+    run_synchronously(session.save())
     assert session.cookie_change is not None
     assert session.cookie_change.token is not None
     return session.cookie_change.token
@@ -92,7 +92,7 @@ def test_value_that_contains_itself(policy: SessionSettings) -> None:
     session["a"] = value
     value.append(value)
     with pytest.raises(TypeError, match=r"session\['a'\] cannot be stored"):
-        run_at_once(session.save())
+        run_synchronously(session.save())
     deep: Any = 1
     for _ in range(100_000):
         deep = [deep]
@@ -120,10 +120,10 @@ def test_only_changed_values_are_saved(policy: SessionSettings) -> None:
     session["b"].append(2)
     del session["c"]
     session["e"] = 5
-    run_at_once(session.save())
+    run_synchronously(session.save())
     store: Any = policy.store
     assert store.updates == [(["b", "e"], ["c"])]
-    run_at_once(session.save())
+    run_synchronously(session.save())
     assert len(store.updates) == 1
     assert dict(loaded(policy, token)) == {"a": 1, "b": [1, 2], "d": 4, "e": 5}
 
@@ -162,7 +162,7 @@ def test_regenerated_session(policy: SessionSettings, wall_clock: WallClock) -> 
     assert (session.new, session.created) == (False, begun)
     session.regenerate()
     assert (session.new, session.created, dict(session)) == (True, begun + 5, {"a": 1})
-    run_at_once(session.save())
+    run_synchronously(session.save())
     assert session.cookie_change is not None
     assert session.cookie_change.token != token
     assert policy.store.load(token) is None
@@ -174,7 +174,7 @@ def test_values_set_after_invalidate_belong_to_a_new_session(policy: SessionSett
     session = loaded(policy, token)
     session.invalidate()
     session["b"] = 2
-    run_at_once(session.save())
+    run_synchronously(session.save())
     assert session.cookie_change is not None
     assert session.cookie_change.token not in (None, token)
     assert policy.store.load(token) is None
@@ -186,13 +186,13 @@ def test_session_that_ended_elsewhere_is_not_saved(policy: SessionSettings) -> N
     session = loaded(policy, token)
     policy.store.delete(token)
     session["b"] = 2
-    run_at_once(session.save())
+    run_synchronously(session.save())
     assert session.cookie_change is None
-    run_at_once(session.save())
+    run_synchronously(session.save())
     assert len(policy.store) == 0  # type: ignore[arg-type]
     # A login in the same request begins a new session.
     session.regenerate()
-    run_at_once(session.save())
+    run_synchronously(session.save())
     assert session.cookie_change is not None
     assert len(policy.store) == 1  # type: ignore[arg-type]
 
@@ -207,4 +207,4 @@ def test_plain_store_method_that_returns_awaitable() -> None:
     session = Session(SessionSettings({"session_store": Wrong()}), None, None)
     session["a"] = 1
     with pytest.raises(TypeError, match="define it with `async def`"):
-        run_at_once(session.save())
+        run_synchronously(session.save())

@@ -29,8 +29,8 @@ _reports = LogRateLimit(app_log)
 #: The maximum length of a page, or of a traceback as text, in characters.
 LIMIT = 2**20
 # The maximum length of the plain traceback within a page, in characters.
-_LONGEST_PLAIN = 100_000
-_LONGEST_ACCEPT = 4096
+_MAX_PLAIN_LENGTH = 100_000
+_MAX_ACCEPT_LENGTH = 4096
 # Media types that take precedence over a page if the Accept field lists them first or with a higher weight.
 _TEXTS = re.compile(r"text/plain|application/(?:[a-z0-9.-]+\+)?json")
 
@@ -44,11 +44,11 @@ def write_error(handler: RequestHandler, status_code: int, exc_info: tuple[Any, 
     if not is_shown_to(handler):
         return False
     error, reason = exc_info[1], handler._reason
-    hidden = Redactor.of(handler)
+    redactor = Redactor.of(handler)
     if error is not None and wants_page(handler.request):
         try:
             nonce = secrets.token_urlsafe(16)
-            page = _made_page(handler, f"{status_code} {reason}", error, hidden, nonce)
+            page = _build_page(handler, f"{status_code} {reason}", error, redactor, nonce)
         except KeyboardInterrupt:
             raise
         except BaseException:  # a repr() of the program runs here and can raise any exception
@@ -58,13 +58,13 @@ def write_error(handler: RequestHandler, status_code: int, exc_info: tuple[Any, 
         else:
             _send_page(handler, page, nonce)
             return True
-    plain = _plain(exc_info, hidden, LIMIT)
+    plain = _format_traceback(exc_info, redactor, LIMIT)
     if _error_page.prefers_json(handler, exc_info):
         _error_page.write_json(handler, status_code, reason, exc_info, plain)
         return True
     handler.set_header("Content-Type", "text/plain; charset=UTF-8")
     handler.add_header("Vary", "Accept")
-    _ = handler.finish(_encoded(plain))
+    _ = handler.finish(_encode(plain))
     return True
 
 
@@ -101,7 +101,7 @@ def wants_page(request: Any) -> bool:
     if headers.get("X-Requested-With", "").lower() == "xmlhttprequest":
         return False
     page = text = 0
-    for media_type, weight in weights(headers.get("Accept", "")[:_LONGEST_ACCEPT], MEDIA_RANGE):
+    for media_type, weight in weights(headers.get("Accept", "")[:_MAX_ACCEPT_LENGTH], MEDIA_RANGE):
         if media_type in ("text/html", "application/xhtml+xml"):
             page = max(page, weight)
         elif _TEXTS.fullmatch(media_type) and not (page and weight <= page):
@@ -110,21 +110,21 @@ def wants_page(request: Any) -> bool:
     return page > text
 
 
-def _made_page(
-    handler: RequestHandler, status: str, error: BaseException, hidden: Redactor, nonce: str
+def _build_page(
+    handler: RequestHandler, status: str, error: BaseException, redactor: Redactor, nonce: str
 ) -> str:
-    values = ValueFormatter(hidden)
+    values = ValueFormatter(redactor)
     raised = _traceback.gather(error, values)
     is_http_error = isinstance(error, HTTPError)
     if isinstance(error, HTTPError):
-        raised.message = hidden.mask_source(error.get_message() or "")
+        raised.message = redactor.mask_source(error.get_message() or "")
     page = _page.Page(
         status=status,
         title=status if is_http_error else f"{raised.name}: {raised.message[:100]}".rstrip(": "),
         method=str(handler.request.method),
         raised=raised,
-        around=_request_tables.gather(handler, error, values),
-        plain=_plain((type(error), error, error.__traceback__), hidden, _LONGEST_PLAIN),
+        tables=_request_tables.gather(handler, error, values),
+        plain=_format_traceback((type(error), error, error.__traceback__), redactor, _MAX_PLAIN_LENGTH),
         is_http_error=is_http_error,
     )
     for details in (True, False):
@@ -142,15 +142,15 @@ def _send_page(handler: RequestHandler, page: str, nonce: str) -> None:
     handler.set_header("Referrer-Policy", "no-referrer")
     handler.set_header("Cache-Control", "no-store")
     handler.add_header("Vary", "Accept")
-    _ = handler.finish(_encoded(page))
+    _ = handler.finish(_encode(page))
 
 
-def _encoded(text: str) -> bytes:
+def _encode(text: str) -> bytes:
     """Encode a text in UTF-8. Lone surrogates, as in file names that are not UTF-8, are escaped."""
     return text.encode("utf-8", "backslashreplace")
 
 
-def _plain(exc_info: tuple[Any, Any, Any], hidden: Redactor, limit: int) -> str:
+def _format_traceback(exc_info: tuple[Any, Any, Any], redactor: Redactor, limit: int) -> str:
     """Return the traceback as the interpreter prints it, masked; if it is too long, the middle is omitted."""
     try:
         text = "".join(traceback.format_exception(*exc_info))
@@ -158,7 +158,7 @@ def _plain(exc_info: tuple[Any, Any, Any], hidden: Redactor, limit: int) -> str:
         raise
     except BaseException as failure:
         text = f"{exc_info[0].__qualname__} (its traceback cannot be shown: {type(failure).__name__})\n"
-    text = hidden.mask_source(text)
+    text = redactor.mask_source(text)
     if len(text) <= limit:
         return text
     return f"{text[: limit // 2]}\n\u2026\n{text[-limit // 2 :]}"

@@ -13,10 +13,10 @@ MASK = "\u2022" * 6
 
 # The password in the URL of a database. It ends at the last "@", because passwords can contain "@" and "/". A
 # number and a slash after the colon are a port.
-_IN_ADDRESSES = re.compile(r"(://[^\s/:@'\"]{0,200}:)(?!\d{1,5}[/?#])[^\s'\"<>]{1,200}@")
+_PASSWORD_IN_URL = re.compile(r"(://[^\s/:@'\"]{0,200}:)(?!\d{1,5}[/?#])[^\s'\"<>]{1,200}@")
 # The password in a connection string of libpq or ODBC, at its end or before another parameter. (A keyword
 # argument in source code is followed by a comma or a parenthesis.)
-_IN_CONNECTION_STRINGS = re.compile(
+_PASSWORD_IN_CONNECTION_STRING = re.compile(
     r"\b(password|passwd|pwd)=('(?:[^'\\\n]|\\.)+'|[^\s&'\",;()\[\]]+)(?=\s+\w{1,60}\s?=|[ \t]*$|['\";&])",
     re.IGNORECASE | re.MULTILINE,
 )
@@ -39,7 +39,7 @@ _ASSIGNED = re.compile(
 # A name as the first item of a pair or the first argument of a call: ("token", "…").
 _PAIRED = re.compile(r"\(\s{0,20}['\"]([\w.-]{1,100})['\"],\s{0,20}")
 _CALL = re.compile(r"[\w.]{1,200}[(\[]")
-_LONGEST_CALL = 200
+_MAX_CALL_LENGTH = 200
 
 
 def mask_literals(text: str) -> str:
@@ -76,9 +76,9 @@ def _value_at(text: str, start: int) -> tuple[int, int] | None:
     call = _CALL.match(text, start)
     if call is None:
         return None
-    end = text.find("\n", call.end(), call.end() + _LONGEST_CALL)
+    end = text.find("\n", call.end(), call.end() + _MAX_CALL_LENGTH)
     last = None
-    for literal in _literals.finditer(text, call.end(), end if end >= 0 else call.end() + _LONGEST_CALL):
+    for literal in _literals.finditer(text, call.end(), end if end >= 0 else call.end() + _MAX_CALL_LENGTH):
         last = literal.span()
     return last
 
@@ -92,13 +92,13 @@ def _masked(literal: str) -> str:
     return f"{prefix}{mark}{MASK}" + "\n" * literal.count("\n") + closing
 
 
-def mask_addresses(text: str) -> str:
+def mask_urls(text: str) -> str:
     """Mask the passwords in URLs and connection strings."""
     if "://" in text:
-        text = _IN_ADDRESSES.sub(rf"\1{MASK}@", text)
+        text = _PASSWORD_IN_URL.sub(rf"\1{MASK}@", text)
     if "=" in text:
-        text = _IN_CONNECTION_STRINGS.sub(rf"\1={MASK}", text)
+        text = _PASSWORD_IN_CONNECTION_STRING.sub(rf"\1={MASK}", text)
     return text
 
 
-__all__ = ["MASK", "mask_addresses", "mask_literals"]
+__all__ = ["MASK", "mask_urls", "mask_literals"]

@@ -42,7 +42,7 @@ class Page:
     :param title: the exception, or the status for an `HTTPError`.
     :param method: the request method.
     :param raised: the exception and its frames.
-    :param around: the tables about the request, its handler and the application.
+    :param tables: the tables about the request, its handler and the application.
     :param plain: the traceback as text.
     """
 
@@ -50,7 +50,7 @@ class Page:
     title: str
     method: str
     raised: RaisedException
-    around: RequestTables
+    tables: RequestTables
     plain: str
     is_http_error: bool
 
@@ -89,17 +89,17 @@ class _Renderer:
         page = self.page
         yield (
             '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-            f"<title>{_escape(page.title)} \u00b7 {_escape(page.around.address)}</title>"
+            f"<title>{_escape(page.title)} \u00b7 {_escape(page.tables.address)}</title>"
             '<meta name="viewport" content="width=device-width, initial-scale=1">'
             '<meta name="robots" content="noindex"><meta name="color-scheme" content="light dark">'
             f'<link rel="icon" href="{ICON}"><style nonce="{self.nonce}">{STYLE}</style></head><body>'
         )
         yield from self.header()
         yield '<main class="wide">'
-        if page.around.routes is not None:
-            yield from self.routes(page.around.routes)
+        if page.tables.routes is not None:
+            yield from self.routes(page.tables.routes)
         yield from self.traceback()
-        yield from self.surroundings()
+        yield from self.request_sections()
         yield (
             '<details class="group"><summary id="text">Plain traceback</summary>'
             f'<pre class="plain" id="plain" tabindex="0">{_escape(page.plain)}</pre></details>'
@@ -117,22 +117,22 @@ class _Renderer:
         page, raised = self.page, self.page.raised
         yield (
             f'<header><div class="wide"><p class="status"><b>{_escape(page.status)}</b>'
-            f"<code>{_escape(page.method)} {_escape(page.around.address)}</code></p>"
+            f"<code>{_escape(page.method)} {_escape(page.tables.address)}</code></p>"
         )
         if page.is_http_error:
             yield f"<h1>{_escape(page.title)}</h1>"
         else:
             yield f"<h1>{_name_of(raised)}</h1>"
         yield _message(raised)
-        if page.around.hints:
-            hints = "".join(f"<li>{_escape(hint)}</li>" for hint in page.around.hints)
+        if page.tables.hints:
+            hints = "".join(f"<li>{_escape(hint)}</li>" for hint in page.tables.hints)
             yield f'<ul class="hints">{hints}</ul>'
         if self.last is not None:
             place = f"{_escape(self.last.file)}, line {self.last.line}"
             yield f'<p class="at">at <a href="#last">{place}</a>{_function(self.last)}</p>'
-        yield from self.earlier_in_short()
+        yield from self.chain_summary()
         yield '<nav aria-label="Parts of this page">'
-        if page.around.routes is not None:
+        if page.tables.routes is not None:
             yield '<a href="#routes">Routes</a>'
         yield (
             '<a href="#traceback">Traceback</a><a href="#request">Request</a><a href="#handler">Handler</a>'
@@ -141,7 +141,7 @@ class _Renderer:
             "</nav></div></header>"
         )
 
-    def earlier_in_short(self) -> Iterator[str]:
+    def chain_summary(self) -> Iterator[str]:
         """Yield the list of the members of a group and of the chained exceptions, the nearest one first."""
         earlier, members = self.page.raised.earlier, self.page.raised.members
         number = 1
@@ -266,13 +266,13 @@ class _Renderer:
             yield "</tbody></table>"
         yield "</div></section>"
 
-    def surroundings(self) -> Iterator[str]:
-        around = self.page.around
+    def request_sections(self) -> Iterator[str]:
+        tables = self.page.tables
         yield '<section id="request"><h2>Request</h2><div class="card">'
-        for number, table in enumerate(around.request):
+        for number, table in enumerate(tables.request):
             yield _table(table, with_title=number > 0)
         yield "</div></section>"
-        for table in (around.handler, around.settings, around.versions):
+        for table in (tables.handler, tables.settings, tables.versions):
             yield f'<section id="{table.title.lower()}"><h2>{table.title}</h2>'
             yield f'<div class="card">{_table(table)}</div></section>'
 
@@ -353,16 +353,16 @@ def _line(line: SourceLine, is_template: bool) -> str:
     """Return a line with syntax highlighting and with the failing part marked."""
     text = line.text
     if line.mark is None:
-        return _coloured(text, is_template, 0, len(text))
+        return _highlighted(text, is_template, 0, len(text))
     start, end = line.mark
     return (
-        _coloured(text, is_template, 0, start)
-        + f"<mark>{_coloured(text, is_template, start, end)}</mark>"
-        + _coloured(text, is_template, end, len(text))
+        _highlighted(text, is_template, 0, start)
+        + f"<mark>{_highlighted(text, is_template, start, end)}</mark>"
+        + _highlighted(text, is_template, end, len(text))
     )
 
 
-def _coloured(text: str, is_template: bool, start: int, end: int) -> str:
+def _highlighted(text: str, is_template: bool, start: int, end: int) -> str:
     """Return a part of a line with syntax highlighting. The whole line is tokenized."""
     parts: list[str] = []
     position = start

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from tornado.web._debug._literal_masking import MASK, mask_addresses, mask_literals
+from tornado.web._debug._literal_masking import MASK, mask_literals, mask_urls
 from tornado.web._debug._secret_names import is_secret_name
 from tornado.web._debug._secret_values import SecretValues, forms_of
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from tornado.web._handler import RequestHandler
 
 # A shorter value is masked only where it is a whole word, in characters.
-_LONG_ENOUGH = 8
+_MIN_PART_LENGTH = 8
 # Text is masked before it is truncated for display, because a truncated secret would not be found. This
 # limit, in characters, is applied before masking.
-_LONGEST_TEXT = 2**20
+_MAX_TEXT_LENGTH = 2**20
 
 
 class Redactor:
@@ -29,13 +29,13 @@ class Redactor:
     """
 
     def __init__(self, values: Iterable[str | bytes] = (), pairs: Iterable[str] = ()) -> None:
-        self._pairs = _any_of(sorted(pairs, key=len, reverse=True))
+        self._pairs = _words_pattern(sorted(pairs, key=len, reverse=True))
         forms: dict[str, None] = {}
         for value in values:
             forms.update(dict.fromkeys(forms_of(value)))
         ordered = sorted(forms, key=len, reverse=True)
-        self._forms = [form for form in ordered if len(form) >= _LONG_ENOUGH]
-        self._words = _any_of([form for form in ordered if len(form) < _LONG_ENOUGH])
+        self._forms = [form for form in ordered if len(form) >= _MIN_PART_LENGTH]
+        self._words = _words_pattern([form for form in ordered if len(form) < _MIN_PART_LENGTH])
 
     @classmethod
     def of(cls, handler: RequestHandler) -> Redactor:
@@ -60,7 +60,7 @@ class Redactor:
 
     def mask(self, text: str) -> str:
         """Mask all secret values in a text. Only the first 2**20 characters are kept."""
-        text = text[:_LONGEST_TEXT]
+        text = text[:_MAX_TEXT_LENGTH]
         if self._pairs is not None:
             text = self._pairs.sub(lambda found: f"{found[0].partition('=')[0]}={MASK}", text)
         for form in self._forms:
@@ -68,7 +68,7 @@ class Redactor:
                 text = text.replace(form, MASK + "\n" * form.count("\n"))
         if self._words is not None:
             text = self._words.sub(MASK, text)
-        return mask_addresses(text)
+        return mask_urls(text)
 
     def mask_source(self, text: str) -> str:
         """Mask secret values, and literals assigned to secret names, in source code or a repr."""
@@ -80,7 +80,7 @@ class Redactor:
         return masked if len(masked) == len(lines) else [self.mask_source(line) for line in lines]
 
 
-def _any_of(texts: list[str]) -> re.Pattern[str] | None:
+def _words_pattern(texts: list[str]) -> re.Pattern[str] | None:
     """Return a pattern that matches these texts as whole words."""
     return re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, texts))})(?!\w)") if texts else None
 

@@ -21,10 +21,10 @@ from tornado.web._errors import HTTPError
 if TYPE_CHECKING:
     from tornado.web._handler import RequestHandler
 
-_MOST_ROWS = 100
-_MOST_ROUTES = 200
-_ROUTE_DEPTH = 6
-_LONGEST_ADDRESS = 2000
+_MAX_ROWS = 100
+_MAX_ROUTES = 200
+_MAX_ROUTE_DEPTH = 6
+_MAX_ADDRESS_LENGTH = 2000
 
 Row = tuple[str, str]
 
@@ -82,7 +82,7 @@ class _Builder:
         table = Table(title)
         try:
             for name, value in pairs():
-                if len(table.rows) >= _MOST_ROWS:
+                if len(table.rows) >= _MAX_ROWS:
                     table.more += 1
                     continue
                 table.rows.append((self.text(name)[:200], self.value(name, value, plain)))
@@ -104,7 +104,7 @@ class _Builder:
 
     def address(self) -> str:
         """Return the request target with the values of secret arguments masked."""
-        return self.text(self.request.uri or "")[:_LONGEST_ADDRESS]
+        return self.text(self.request.uri or "")[:_MAX_ADDRESS_LENGTH]
 
     def request_tables(self) -> list[Table]:
         tables = [
@@ -170,21 +170,21 @@ class _Builder:
     ) -> Iterator[tuple[Route, Any]]:
         for rule in list(getattr(router, "rules", ())):
             matcher = _pattern_of(rule.matcher)
-            way = [*before, matcher] if matcher else before
+            prefix = [*before, matcher] if matcher else before
             target = rule.target
-            if getattr(target, "rules", None) is not None and depth < _ROUTE_DEPTH:
+            if getattr(target, "rules", None) is not None and depth < _MAX_ROUTE_DEPTH:
                 reached = tried and rule.matcher.match(self.request) is not None
-                yield from self.rules_of(target, way, reached, depth + 1)
+                yield from self.rules_of(target, prefix, reached, depth + 1)
                 continue
             name = f"{target.__module__}.{target.__qualname__}" if isinstance(target, type) else repr(target)
-            pattern = self.text(" \u203a ".join(way))[:300]
+            pattern = self.text(" \u203a ".join(prefix))[:300]
             yield Route(pattern, self.text(name)[:200], str(rule.name or ""), tried), rule
 
-    def tried_routes(self) -> list[Route] | None:
+    def unmatched_routes(self) -> list[Route] | None:
         """Return all routes if none of them matches the request, otherwise None."""
         found: list[Route] = []
         for route, rule in self.routes():
-            if len(found) >= _MOST_ROUTES:
+            if len(found) >= _MAX_ROUTES:
                 break
             if route.tried and rule.matcher.match(self.request) is not None:
                 return None
@@ -223,7 +223,7 @@ class _Builder:
         return []
 
     def route_hints(self, routes: list[Route]) -> list[str]:
-        path = str(self.request.path)[:_LONGEST_ADDRESS]
+        path = str(self.request.path)[:_MAX_ADDRESS_LENGTH]
         plain = [route.pattern.removeprefix("^") for route in routes]
         other = path.rstrip("/") if path.endswith("/") else path + "/"
         if other in plain:
@@ -234,7 +234,7 @@ class _Builder:
         return [f"Did you mean {' or '.join(close)}?"] if close else []
 
 
-def _unloaded() -> list[str]:
+def _syntax_errors() -> list[str]:
     """Return the syntax errors for which autoreload, if it is active, has not restarted the process."""
     reloader: Any = sys.modules.get("tornado.autoreload")
     problems = () if reloader is None else reloader.problems()
@@ -248,7 +248,7 @@ def gather(handler: RequestHandler, error: BaseException, values: ValueFormatter
     hints: list[str] = []
     try:
         if isinstance(error, HTTPError) and error.status_code == 404:
-            routes = builder.tried_routes()
+            routes = builder.unmatched_routes()
         hints = builder.hints(error, routes)
     except Exception as failure:
         hints = [f"Cannot list the routes: {type(failure).__name__}"]
@@ -261,7 +261,7 @@ def gather(handler: RequestHandler, error: BaseException, values: ValueFormatter
         ),
         versions=builder.table("Versions", builder.versions, plain=True),
         routes=routes,
-        hints=[values.secrets.mask(hint) for hint in [*hints, *_unloaded()]],
+        hints=[values.secrets.mask(hint) for hint in [*hints, *_syntax_errors()]],
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 # Matched anywhere in a name.
-_IN_NAMES = re.compile(
+_NAME_PARTS = re.compile(
     "passw(?:or)?d|passphrase|secret|token|cookie|authori[sz]ation|session|credential|[xc]srf|signature|private",
     re.IGNORECASE,
 )
@@ -13,10 +13,10 @@ _IN_NAMES = re.compile(
 _WORDS = frozenset({"key", "keys", "apikey", "pwd", "pass", "auth", "jwt", "bearer", "otp", "pin", "sid"})
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 # Names of information about a secret, which is not secret.
-_ABOUT = re.compile(r"xsrf_cookie_.*|.*[_-](?:url|name|backend|algorithm|path)", re.IGNORECASE)
+_NOT_SECRET = re.compile(r"xsrf_cookie_.*|.*[_-](?:url|name|backend|algorithm|path)", re.IGNORECASE)
 # Common names of loop variables: secret as the name of a setting or field, but not of a variable.
-_EVERYDAY = frozenset({"key", "keys"})
-_LONGEST = 200
+_LOOP_VARIABLES = frozenset({"key", "keys"})
+_MAX_LENGTH = 200
 
 
 def is_secret_name(name: object, *, variable: bool = False) -> bool:
@@ -28,12 +28,12 @@ def is_secret_name(name: object, *, variable: bool = False) -> bool:
         name = name.decode("latin-1")
     if not isinstance(name, str):
         return False
-    name = str.__getitem__(name, slice(_LONGEST))
-    if variable and name in _EVERYDAY:
+    name = str.__getitem__(name, slice(_MAX_LENGTH))
+    if variable and name in _LOOP_VARIABLES:
         return False
-    if not _IN_NAMES.search(name) and _WORDS.isdisjoint(map(str.lower, _WORD.findall(name))):
+    if not _NAME_PARTS.search(name) and _WORDS.isdisjoint(map(str.lower, _WORD.findall(name))):
         return False
-    return _ABOUT.fullmatch(name) is None
+    return _NOT_SECRET.fullmatch(name) is None
 
 
 __all__ = ["is_secret_name"]

@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from tornado.web._handler import RequestHandler
 
 # The minimum length, in characters. A shorter value would be found in too many unrelated texts.
-_SHORTEST = 4
+_MIN_LENGTH = 4
 # The same for values that are not necessarily secret, such as cookies.
-_SHORTEST_OTHERS = 8
-_INNOCENT = frozenset({"true", "false", "null", "none", "undefined"})
-_MOST_VALUES = 200
-_LONGEST_VALUE = 8192
-_LONGEST_BODY = 2**20
-_DEPTH = 4
+_MIN_COOKIE_LENGTH = 8
+_COMMON_WORDS = frozenset({"true", "false", "null", "none", "undefined"})
+_MAX_VALUES = 200
+_MAX_VALUE_LENGTH = 8192
+_MAX_BODY_LENGTH = 2**20
+_MAX_DEPTH = 4
 
 
 class SecretValues:
@@ -49,16 +49,16 @@ class SecretValues:
                 pass
         return found
 
-    def add(self, value: object, shortest: int = _SHORTEST) -> None:
+    def add(self, value: object, min_length: int = _MIN_LENGTH) -> None:
         """Add a value if it is a text or bytes of a suitable length."""
         if isinstance(value, bytes):
             try:
                 value = value.decode()
             except UnicodeDecodeError:
                 pass
-        if not isinstance(value, (str, bytes)) or not shortest <= len(value) <= _LONGEST_VALUE:
+        if not isinstance(value, (str, bytes)) or not min_length <= len(value) <= _MAX_VALUE_LENGTH:
             return
-        if len(self.values) < _MOST_VALUES and value.lower() not in _INNOCENT:
+        if len(self.values) < _MAX_VALUES and value.lower() not in _COMMON_WORDS:
             self.values[value] = None
 
     def walk(self, value: object, secret: bool = False, depth: int = 0) -> None:
@@ -67,19 +67,19 @@ class SecretValues:
         :param secret: whether the value itself has a secret name, so that all its items are secret.
         """
         if isinstance(value, Mapping):
-            if depth < _DEPTH:
-                for name, item in list(value.items())[:_MOST_VALUES]:
+            if depth < _MAX_DEPTH:
+                for name, item in list(value.items())[:_MAX_VALUES]:
                     self.walk(item, secret or is_secret_name(name), depth + 1)
         elif isinstance(value, (list, tuple, set, frozenset)):
-            if depth < _DEPTH:
-                for item in list(value)[:_MOST_VALUES]:
+            if depth < _MAX_DEPTH:
+                for item in list(value)[:_MAX_VALUES]:
                     self.walk(item, secret, depth + 1)
         elif secret:
             self.add(value)
 
     def add_pairs(self, text: str) -> None:
         """Add the URL-encoded arguments that have secret names."""
-        for pair in text.split("&", _MOST_VALUES)[:_MOST_VALUES]:
+        for pair in text.split("&", _MAX_VALUES)[:_MAX_VALUES]:
             name, _, value = pair.partition("=")
             if value and is_secret_name(unquote_plus(name)):
                 self.pairs[pair] = None
@@ -124,9 +124,9 @@ def _from_headers(handler: RequestHandler, found: SecretValues) -> None:
 
 def _from_cookies(handler: RequestHandler, found: SecretValues) -> None:
     for name, morsel in handler.request.cookies.items():
-        shortest = _SHORTEST if is_secret_name(name) else _SHORTEST_OTHERS
-        found.add(morsel.value, shortest)
-        found.add(morsel.coded_value, shortest)
+        min_length = _MIN_LENGTH if is_secret_name(name) else _MIN_COOKIE_LENGTH
+        found.add(morsel.value, min_length)
+        found.add(morsel.coded_value, min_length)
         if morsel.coded_value:
             found.pairs[f"{name}={morsel.coded_value}"] = None
 
@@ -151,7 +151,7 @@ def _from_arguments(handler: RequestHandler, found: SecretValues) -> None:
 def _from_body(handler: RequestHandler, found: SecretValues) -> None:
     body: Any = handler.request.body
     kind = handler.request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    if not isinstance(body, bytes) or len(body) > _LONGEST_BODY:
+    if not isinstance(body, bytes) or len(body) > _MAX_BODY_LENGTH:
         return
     if kind == "application/x-www-form-urlencoded":
         found.add_pairs(body.decode("latin-1"))

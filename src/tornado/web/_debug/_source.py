@@ -9,10 +9,10 @@ from types import CodeType
 from tornado.web._debug._redaction import Redactor
 
 # The number of lines shown before and after the failing one.
-_AROUND = 5
+_CONTEXT_LINES = 5
 # The maximum number of lines of a multi-line statement.
-_MOST_STATEMENT_LINES = 10
-_LONGEST_LINE = 400
+_MAX_STATEMENT_LINES = 10
+_MAX_LINE_LENGTH = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +53,8 @@ def lines_around(lines: list[str], span: Span, secrets: Redactor, function_line:
         return []
     if span.is_block(lines):
         span = Span(span.first, span.first)
-    last = min(span.last, span.first + _MOST_STATEMENT_LINES, len(lines))
-    numbers = range(max(1, span.first - _AROUND), min(len(lines), last + _AROUND) + 1)
+    last = min(span.last, span.first + _MAX_STATEMENT_LINES, len(lines))
+    numbers = range(max(1, span.first - _CONTEXT_LINES), min(len(lines), last + _CONTEXT_LINES) + 1)
     if 0 < function_line <= span.first:
         numbers = _within(lines, numbers, function_line, last)
     while len(numbers) > 1 and numbers[0] < span.first and not lines[numbers[0] - 1].strip():
@@ -62,7 +62,7 @@ def lines_around(lines: list[str], span: Span, secrets: Redactor, function_line:
     while len(numbers) > 1 and numbers[-1] > last and not lines[numbers[-1] - 1].strip():
         numbers = numbers[:-1]
     texts = [lines[number - 1].rstrip("\r\n") for number in numbers]
-    shared = min((_margin(text) for text in texts if text.strip()), default=0)
+    shared = min((_indentation(text) for text in texts if text.strip()), default=0)
     return [
         _line(number, text, masked, shared, _mark(number, text, span), span.first <= number <= last)
         for number, text, masked in zip(numbers, texts, secrets.mask_lines(texts), strict=True)
@@ -71,30 +71,30 @@ def lines_around(lines: list[str], span: Span, secrets: Redactor, function_line:
 
 def _within(lines: list[str], numbers: range, function_line: int, last: int) -> range:
     """Restrict a range of lines to those of the function."""
-    margin = _margin(lines[function_line - 1])
+    indentation = _indentation(lines[function_line - 1])
     end = next(
         (
             number
             for number in range(last + 1, numbers.stop)
-            if lines[number - 1].strip() and _margin(lines[number - 1]) <= margin
+            if lines[number - 1].strip() and _indentation(lines[number - 1]) <= indentation
         ),
         numbers.stop,
     )
     return range(max(numbers.start, function_line), end)
 
 
-def _margin(line: str) -> int:
+def _indentation(line: str) -> int:
     return len(line) - len(line.lstrip())
 
 
 def _line(
     number: int, text: str, masked: str, shared: int, mark: tuple[int, int] | None, hit: bool
 ) -> SourceLine:
-    shown = text[shared : shared + _LONGEST_LINE]
+    shown = text[shared : shared + _MAX_LINE_LENGTH]
     if masked != text:
         # Masking changes the columns, and the mask may begin within the indentation.
         masked = masked[shared:] if not masked[:shared].strip() else masked
-        return SourceLine(number, masked[:_LONGEST_LINE], hit)
+        return SourceLine(number, masked[:_MAX_LINE_LENGTH], hit)
     if mark is not None:
         start, end = max(0, mark[0] - shared), min(len(shown), mark[1] - shared)
         mark = (start, end) if start < end else None
@@ -105,10 +105,10 @@ def _mark(number: int, text: str, span: Span) -> tuple[int, int] | None:
     """Return the columns of a line that belong to the span, or None if all or none of them do."""
     if span.start is None or span.end is None or not span.first <= number <= span.last:
         return None
-    margin = _margin(text)
-    start = span.start if number == span.first else margin
+    indentation = _indentation(text)
+    start = span.start if number == span.first else indentation
     end = span.end if number == span.last else len(text.rstrip())
-    if span.first == span.last and (start, end) == (margin, len(text.rstrip())):
+    if span.first == span.last and (start, end) == (indentation, len(text.rstrip())):
         return None
     return (start, end) if start < end else None
 

@@ -26,12 +26,12 @@ from tornado.web._debug._value_repr import ValueFormatter
 _FRAMES_AT_EACH_END = 20
 # The maximum number of frames on a page with their source and variables; of the others, only the failing line
 # is shown.
-_MOST_DETAILED = 120
-_MOST_VARIABLES = 40
-_MOST_ERRORS = 30
-_MOST_MEMBERS = 15
-_LONGEST_MESSAGE = 8000
-_MOST_NOTES = 20
+_MAX_DETAILED_FRAMES = 120
+_MAX_VARIABLES = 40
+_MAX_ERRORS = 30
+_MAX_MEMBERS = 15
+_MAX_MESSAGE_LENGTH = 8000
+_MAX_NOTES = 20
 
 _TORNADO = os.path.dirname(os.path.abspath(tornado.__file__)) + os.sep
 _LIBRARIES = tuple(
@@ -43,7 +43,7 @@ _LIBRARIES = tuple(
 )
 _PACKAGE_DIRECTORIES = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
 # Names that every handler adds to the namespace of a template. Only those that the program passes are shown.
-_HANDLERS_NAMES = frozenset(
+_HANDLER_NAMES = frozenset(
     "handler request current_user locale _ pgettext static_url xsrf_form_html reverse_url modules".split()
 )
 
@@ -122,17 +122,17 @@ class _Gatherer:
         found.notes = [self.text(note, 1000) for note in _notes(error) if not _is_shown(note, found.frames)]
         if isinstance(error, BaseExceptionGroup):
             members = [each for each in error.exceptions if id(each) not in self.seen]
-            shown = members[: min(_MOST_MEMBERS, max(0, _MOST_ERRORS - len(self.seen)))]
+            shown = members[: min(_MAX_MEMBERS, max(0, _MAX_ERRORS - len(self.seen)))]
             found.members = [self.raised(each, "member") for each in shown]
             found.more_members = len(members) - len(shown)
         earlier, relation = error.__cause__, "cause"
         if earlier is None and not error.__suppress_context__:
             earlier, relation = error.__context__, "context"
-        if earlier is not None and id(earlier) not in self.seen and len(self.seen) < _MOST_ERRORS:
+        if earlier is not None and id(earlier) not in self.seen and len(self.seen) < _MAX_ERRORS:
             found.earlier = self.raised(earlier, relation)
         return found
 
-    def text(self, value: object, limit: int = _LONGEST_MESSAGE) -> str:
+    def text(self, value: object, limit: int = _MAX_MESSAGE_LENGTH) -> str:
         """Return the masked text of a value, truncated to the limit."""
         text = self.secrets.mask_source(str(value))
         return text if len(text) <= limit else f"{text[:limit]}\u2026 ({len(text):,} characters)"
@@ -175,13 +175,15 @@ class _Gatherer:
         kind = _kind_of(code.co_filename)
         path = code.co_filename
         # A frame of a library is rarely the cause of the error, so only the line is shown.
-        if self.detailed >= _MOST_DETAILED or not (kind == "program" or is_last):
+        if self.detailed >= _MAX_DETAILED_FRAMES or not (kind == "program" or is_last):
             lines = self.python_lines(step, short=True)
-            return [Frame(kind, code.co_qualname, _shorter(path), path, step.tb_lineno, lines)]
+            return [Frame(kind, code.co_qualname, _shorten_path(path), path, step.tb_lineno, lines)]
         self.detailed += 1
-        variables, more = self.variables(_visible(frame))
+        variables, more = self.variables(_shown_variables(frame))
         lines = self.python_lines(step)
-        return [Frame(kind, code.co_qualname, _shorter(path), path, step.tb_lineno, lines, variables, more)]
+        return [
+            Frame(kind, code.co_qualname, _shorten_path(path), path, step.tb_lineno, lines, variables, more)
+        ]
 
     def python_lines(self, step: TracebackType, short: bool = False) -> list[SourceLine]:
         code, names = step.tb_frame.f_code, step.tb_frame.f_globals
@@ -197,7 +199,7 @@ class _Gatherer:
         everything = list(pairs)
         shown = [
             Variable(name[:100], self.values.show_named(name, value, variable=True))
-            for name, value in everything[:_MOST_VARIABLES]
+            for name, value in everything[:_MAX_VARIABLES]
         ]
         return shown, len(everything) - len(shown)
 
@@ -258,7 +260,9 @@ class _Gatherer:
         if not found and isinstance(error, SyntaxError) and error.filename and error.lineno:
             span = _span_of(error, error.lineno)
             lines = lines_around(linecache.getlines(error.filename), span, self.secrets)
-            found.append(Frame("program", "", _shorter(error.filename), error.filename, error.lineno, lines))
+            found.append(
+                Frame("program", "", _shorten_path(error.filename), error.filename, error.lineno, lines)
+            )
         return found
 
 
@@ -281,7 +285,7 @@ def _is_shown(note: object, frames: list[Frame | OmittedFrames]) -> bool:
 
 def _notes(error: BaseException) -> list[object]:
     notes = getattr(error, "__notes__", None)
-    return notes[:_MOST_NOTES] if isinstance(notes, list) else []
+    return notes[:_MAX_NOTES] if isinstance(notes, list) else []
 
 
 def _kind_of(path: str) -> str:
@@ -293,7 +297,7 @@ def _kind_of(path: str) -> str:
     return "program"
 
 
-def _shorter(path: str) -> str:
+def _shorten_path(path: str) -> str:
     """Return a path relative to the working directory or to the directory of installed packages."""
     absolute = os.path.abspath(path) if not path.startswith("<") else path
     if absolute.startswith(_TORNADO):
@@ -311,7 +315,7 @@ def _shorter(path: str) -> str:
     return absolute
 
 
-def _visible(frame: FrameType) -> list[tuple[str, Any]]:
+def _shown_variables(frame: FrameType) -> list[tuple[str, Any]]:
     """Return the variables of a frame. At module level, functions, classes and modules are left out."""
     at_module_level = frame.f_locals is frame.f_globals
     found = []
@@ -328,7 +332,7 @@ def _template_names(frame: FrameType) -> list[tuple[str, Any]]:
     """Return the local variables of a template and the names it uses from its namespace."""
     names = {name: value for name, value in frame.f_locals.items() if not name.startswith(("_tt_", "."))}
     for name in frame.f_code.co_names:
-        if name in frame.f_globals and name not in TEMPLATE_NAMES and name not in _HANDLERS_NAMES:
+        if name in frame.f_globals and name not in TEMPLATE_NAMES and name not in _HANDLER_NAMES:
             if not name.startswith(("__", "_tt_")):
                 names.setdefault(name, frame.f_globals[name])
     return list(names.items())

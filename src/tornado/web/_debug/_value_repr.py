@@ -25,15 +25,15 @@ from tornado.web._debug._literal_masking import MASK
 from tornado.web._debug._redaction import Redactor
 
 # Time limits in seconds, for one repr and for all of a page.
-_SECONDS_EACH = 0.1
-_SECONDS = 1.0
-_DEPTH = 4
-_MOST_ITEMS = 50
-_MOST_BITS = 4096
+_SECONDS_PER_REPR = 0.1
+_SECONDS_PER_PAGE = 1.0
+_MAX_DEPTH = 4
+_MAX_ITEMS = 50
+_MAX_BITS = 4096
 # The repr of an instance of a container subclass is not called if it has more items than this.
-_SMALL = 100
+_MAX_REPR_ITEMS = 100
 # The same for an instance of a subclass of str, bytes or bytearray, in characters or bytes.
-_LONGEST_TEXT = 2**16
+_MAX_TEXT_LENGTH = 2**16
 
 _Result = TypeVar("_Result")
 
@@ -72,14 +72,14 @@ class _SizeBudget:
 
     def __init__(self, limit: int) -> None:
         self.parts: list[str] = []
-        self.left = limit
+        self.remaining = limit
 
     def add(self, text: str) -> None:
-        if len(text) > self.left:
-            self.parts.append(text[: self.left])
+        if len(text) > self.remaining:
+            self.parts.append(text[: self.remaining])
             raise _FullError
         self.parts.append(text)
-        self.left -= len(text)
+        self.remaining -= len(text)
 
 
 class ValueFormatter:
@@ -89,30 +89,30 @@ class ValueFormatter:
     :param seconds: the total time limit, in seconds, for calls of the program's ``__repr__`` methods.
     """
 
-    def __init__(self, secrets: Redactor, seconds: float = _SECONDS) -> None:
+    def __init__(self, secrets: Redactor, seconds: float = _SECONDS_PER_PAGE) -> None:
         self.secrets = secrets
         self._seconds = seconds
 
     def show(self, value: object, limit: int = 1000) -> str:
         """Format a value in at most about `limit` characters."""
-        room = _SizeBudget(limit)
+        output = _SizeBudget(limit)
         try:
-            self._write(room, value, 0)
+            self._write(output, value, 0)
         except _FullError:
-            room.parts.append(_size(value))
+            output.parts.append(_size(value))
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # code of the program can raise any exception
-            room.parts.append(f"<{_name_of(type(value))}, not shown: {_name_of(type(error))}>")
-        return self.secrets.mask("".join(room.parts))
+            output.parts.append(f"<{_name_of(type(value))}, not shown: {_name_of(type(error))}>")
+        return self.secrets.mask("".join(output.parts))
 
     def show_named(self, name: object, value: object, limit: int = 1000, *, variable: bool = False) -> str:
         """Format a value as `show` does, or mask it if its name is secret; see `Redactor.hide`."""
-        if self._hides(name, value, variable):
+        if self._is_hidden(name, value, variable):
             return f"{MASK} ({_name_of(type(value))})"
         return self.show(value, limit)
 
-    def _hides(self, name: object, value: object, variable: bool = False) -> bool:
+    def _is_hidden(self, name: object, value: object, variable: bool = False) -> bool:
         try:
             return self.secrets.hide(name, value, variable=variable)
         except Exception:
@@ -120,166 +120,166 @@ class ValueFormatter:
 
     # -- by type --
 
-    def _write(self, room: _SizeBudget, value: Any, depth: int) -> None:
+    def _write(self, output: _SizeBudget, value: Any, depth: int) -> None:
         kind = type(value)
         if kind in _TEXTS or (issubclass(kind, _TEXTS) and _is_long_or_plain(value)):
-            self._write_text(room, value)
+            self._write_text(output, value)
         elif kind is int:
             bits = value.bit_length()
-            room.add(repr(value) if bits <= _MOST_BITS else f"<int of {bits:,} bits>")
+            output.add(repr(value) if bits <= _MAX_BITS else f"<int of {bits:,} bits>")
         elif kind in _PLAIN:
-            room.add(repr(value))
+            output.add(repr(value))
         elif isinstance(value, HTTPHeaders):
-            self._write_pairs(room, value.get_all(), ("HTTPHeaders({", "})"), depth)
+            self._write_pairs(output, value.get_all(), ("HTTPHeaders({", "})"), depth)
         elif isinstance(value, tuple) and hasattr(kind, "_fields"):
             fields = zip(kind._fields, tuple.__iter__(value), strict=False)
-            self._write_fields(room, fields, f"{_name_of(kind)}(", ")", depth)
+            self._write_fields(output, fields, f"{_name_of(kind)}(", ")", depth)
         elif isinstance(value, _CONTAINERS) and (
             kind.__repr__ in _BRACKETS
             or issubclass(kind, dict)
-            or _length_of(value) > _SMALL
-            or depth >= _DEPTH
+            or _length_of(value) > _MAX_REPR_ITEMS
+            or depth >= _MAX_DEPTH
         ):
-            self._write_container(room, value, depth)
+            self._write_container(output, value, depth)
         elif cast(Any, kind).__repr__ in _WRAPPERS:
-            self._write(room, value.data, depth)
+            self._write(output, value.data, depth)
         elif issubclass(kind, _VIEWS):
-            self._write_view(room, value, depth)
+            self._write_view(output, value, depth)
         elif kind is collections.ChainMap:
-            self._write_items(room, value.maps, len(value.maps), "ChainMap(", ")", depth)
+            self._write_items(output, value.maps, len(value.maps), "ChainMap(", ")", depth)
         elif kind is types.MappingProxyType or issubclass(kind, Mapping):
-            some = self._timed(lambda: list(itertools.islice(value.items(), _MOST_ITEMS + 1)))
-            self._write_pairs(room, some, (f"{_name_of(kind)}({{", "})"), depth)
+            some = self._call_with_limit(lambda: list(itertools.islice(value.items(), _MAX_ITEMS + 1)))
+            self._write_pairs(output, some, (f"{_name_of(kind)}({{", "})"), depth)
         elif kind is array.array:
             opening = f"array({value.typecode!r}, ["
-            self._write_items(room, value, len(value), opening, "])", depth)
+            self._write_items(output, value, len(value), opening, "])", depth)
         elif kind is types.SimpleNamespace:
-            self._write_fields(room, vars(value).items(), "namespace(", ")", depth)
+            self._write_fields(output, vars(value).items(), "namespace(", ")", depth)
         elif dataclasses.is_dataclass(value) and _is_generated(kind.__repr__):
             names = [each.name for each in dataclasses.fields(value) if each.repr]
             pairs = ((name, getattr(value, name, "?")) for name in names)
-            self._write_fields(room, pairs, f"{_name_of(kind)}(", ")", depth)
+            self._write_fields(output, pairs, f"{_name_of(kind)}(", ")", depth)
         elif cast(Any, kind).__repr__ is object.__repr__:
-            self._write_object(room, value, depth)
+            self._write_object(output, value, depth)
         else:
-            room.add(self._own_repr(value))
+            output.add(self._call_repr(value))
 
-    def _write_text(self, room: _SizeBudget, value: str | bytes | bytearray) -> None:
+    def _write_text(self, output: _SizeBudget, value: str | bytes | bytearray) -> None:
         # Only the beginning is formatted. It is longer than the result, because masking can shorten it. The
         # method of the base class turns an instance of a subclass into a plain text.
         base: Any = next(each for each in _TEXTS if isinstance(value, each))
-        room.add(self.secrets.mask(base.__repr__(base.__getitem__(value, slice(2**16)))))
+        output.add(self.secrets.mask(base.__repr__(base.__getitem__(value, slice(2**16)))))
 
-    def _write_container(self, room: _SizeBudget, value: Any, depth: int) -> None:
+    def _write_container(self, output: _SizeBudget, value: Any, depth: int) -> None:
         name = _name_of(type(value))
         own = (f"{name}({{", "})") if isinstance(value, dict) else (f"{name}(", ")")
         opening, closing = _BRACKETS.get(type(value).__repr__, own)
-        if depth >= _DEPTH:
-            room.add(f"{opening}\u2026{closing}")
+        if depth >= _MAX_DEPTH:
+            output.add(f"{opening}\u2026{closing}")
             return
         if isinstance(value, dict):
-            self._write_pairs(room, dict.items(value), (opening, closing), depth)
+            self._write_pairs(output, dict.items(value), (opening, closing), depth)
             return
         base = next(each for each in _CONTAINERS if isinstance(value, each))
         length = base.__len__(value)
         if not length and base in (set, frozenset):
-            room.add(f"{base.__name__}()")
+            output.add(f"{base.__name__}()")
             return
         if base is tuple and length == 2:
             first, second = tuple.__iter__(value)
-            if isinstance(first, str) and _NAME.fullmatch(first) and self._hides(first, second):
-                room.add(f"{opening}{first!r}, {MASK}{closing}")
+            if isinstance(first, str) and _NAME.fullmatch(first) and self._is_hidden(first, second):
+                output.add(f"{opening}{first!r}, {MASK}{closing}")
                 return
         closing = "," + closing if base is tuple and length == 1 else closing
-        self._write_items(room, base.__iter__(value), length, opening, closing, depth)
+        self._write_items(output, base.__iter__(value), length, opening, closing, depth)
 
     def _write_items(
-        self, room: _SizeBudget, items: Iterable[Any], length: int, opening: str, closing: str, depth: int
+        self, output: _SizeBudget, items: Iterable[Any], length: int, opening: str, closing: str, depth: int
     ) -> None:
-        if depth >= _DEPTH:
-            room.add(f"{opening}\u2026{closing}")
+        if depth >= _MAX_DEPTH:
+            output.add(f"{opening}\u2026{closing}")
             return
-        room.add(opening)
-        for number, item in enumerate(itertools.islice(items, _MOST_ITEMS)):
+        output.add(opening)
+        for number, item in enumerate(itertools.islice(items, _MAX_ITEMS)):
             if number:
-                room.add(", ")
-            self._write(room, item, depth + 1)
-        if length > _MOST_ITEMS:
-            room.add(f", \u2026 {length - _MOST_ITEMS:,} more")
-        room.add(closing)
+                output.add(", ")
+            self._write(output, item, depth + 1)
+        if length > _MAX_ITEMS:
+            output.add(f", \u2026 {length - _MAX_ITEMS:,} more")
+        output.add(closing)
 
-    def _write_view(self, room: _SizeBudget, value: Any, depth: int) -> None:
+    def _write_view(self, output: _SizeBudget, value: Any, depth: int) -> None:
         """Write a view of a dictionary. In a view of the values, those with secret names are masked."""
         kind = type(value)
         opening = f"{_name_of(kind)}(["
         if not issubclass(kind, _VIEWS[1]):
-            self._write_items(room, value, len(value), opening, "])", depth)
+            self._write_items(output, value, len(value), opening, "])", depth)
             return
-        room.add(opening)
-        if depth >= _DEPTH:
-            room.add("\u2026])")
+        output.add(opening)
+        if depth >= _MAX_DEPTH:
+            output.add("\u2026])")
             return
-        pairs = self._timed(lambda: list(itertools.islice(value.mapping.items(), _MOST_ITEMS)))
+        pairs = self._call_with_limit(lambda: list(itertools.islice(value.mapping.items(), _MAX_ITEMS)))
         for number, (name, item) in enumerate(pairs):
-            room.add(", " if number else "")
-            self._write_named(room, name, item, depth)
-        if len(value) > _MOST_ITEMS:
-            room.add(f", \u2026 {len(value) - _MOST_ITEMS:,} more")
-        room.add("])")
+            output.add(", " if number else "")
+            self._write_named(output, name, item, depth)
+        if len(value) > _MAX_ITEMS:
+            output.add(f", \u2026 {len(value) - _MAX_ITEMS:,} more")
+        output.add("])")
 
     def _write_pairs(
-        self, room: _SizeBudget, pairs: Iterable[tuple[Any, Any]], brackets: tuple[str, str], depth: int
+        self, output: _SizeBudget, pairs: Iterable[tuple[Any, Any]], brackets: tuple[str, str], depth: int
     ) -> None:
-        if depth >= _DEPTH:
-            room.add("\u2026".join(brackets))
+        if depth >= _MAX_DEPTH:
+            output.add("\u2026".join(brackets))
             return
-        room.add(brackets[0])
+        output.add(brackets[0])
         for number, (name, value) in enumerate(pairs):
             if number:
-                room.add(", ")
-            if number >= _MOST_ITEMS:
-                room.add("\u2026 more")
+                output.add(", ")
+            if number >= _MAX_ITEMS:
+                output.add("\u2026 more")
                 break
-            self._write(room, name, depth + 1)
-            room.add(": ")
-            self._write_named(room, name, value, depth)
-        room.add(brackets[1])
+            self._write(output, name, depth + 1)
+            output.add(": ")
+            self._write_named(output, name, value, depth)
+        output.add(brackets[1])
 
     def _write_fields(
-        self, room: _SizeBudget, fields: Iterable[tuple[str, Any]], opening: str, closing: str, depth: int
+        self, output: _SizeBudget, fields: Iterable[tuple[str, Any]], opening: str, closing: str, depth: int
     ) -> None:
-        if depth >= _DEPTH:
-            room.add(f"{opening}\u2026{closing}")
+        if depth >= _MAX_DEPTH:
+            output.add(f"{opening}\u2026{closing}")
             return
-        room.add(opening)
-        for number, (name, value) in enumerate(itertools.islice(fields, _MOST_ITEMS)):
-            room.add(f"{', ' if number else ''}{name}=")
-            self._write_named(room, name, value, depth)
-        room.add(closing)
+        output.add(opening)
+        for number, (name, value) in enumerate(itertools.islice(fields, _MAX_ITEMS)):
+            output.add(f"{', ' if number else ''}{name}=")
+            self._write_named(output, name, value, depth)
+        output.add(closing)
 
-    def _write_named(self, room: _SizeBudget, name: object, value: Any, depth: int) -> None:
-        if self._hides(name, value):
-            room.add(MASK)
+    def _write_named(self, output: _SizeBudget, name: object, value: Any, depth: int) -> None:
+        if self._is_hidden(name, value):
+            output.add(MASK)
         else:
-            self._write(room, value, depth + 1)
+            self._write(output, value, depth + 1)
 
-    def _write_object(self, room: _SizeBudget, value: Any, depth: int) -> None:
+    def _write_object(self, output: _SizeBudget, value: Any, depth: int) -> None:
         """Write an object whose class has no ``__repr__``: the class and, at the top level, attributes."""
         name = f"{type(value).__module__}.{_name_of(type(value))}"
         attributes = [] if depth else _attributes(value)
         if attributes:
-            self._write_fields(room, attributes, f"<{name} object with ", ">", depth)
+            self._write_fields(output, attributes, f"<{name} object with ", ">", depth)
         else:
-            room.add(f"<{name} object>")
+            output.add(f"<{name} object>")
 
     # -- calls into the program --
 
-    def _own_repr(self, value: object) -> str:
+    def _call_repr(self, value: object) -> str:
         name = _name_of(type(value))
         if self._seconds <= 0:
             return f"<{name}, not shown: the time limit of this page is reached>"
         try:
-            text = self._timed(lambda: repr(value))
+            text = self._call_with_limit(lambda: repr(value))
         except _SlowError:
             return f"<{name}, not shown: its repr takes too long>"
         except KeyboardInterrupt:
@@ -288,14 +288,14 @@ class ValueFormatter:
             return f"<{name}, not shown: its repr raises {_name_of(type(error))}>"
         return self.secrets.mask_source(text)
 
-    def _timed(self, function: Callable[[], _Result]) -> _Result:
+    def _call_with_limit(self, function: Callable[[], _Result]) -> _Result:
         """Call a function that runs code of the program.
 
         :raises _SlowError: if it exceeds the time limit.
         """
         began = time.perf_counter()
         try:
-            return _interrupted(function, began + min(_SECONDS_EACH, self._seconds))
+            return _call_until(function, began + min(_SECONDS_PER_REPR, self._seconds))
         finally:
             self._seconds -= time.perf_counter() - began
 
@@ -310,10 +310,10 @@ def _is_long_or_plain(value: Any) -> bool:
     """Whether to format an instance of a subclass of str, bytes or bytearray without calling its repr."""
     base = next(each for each in _TEXTS if isinstance(value, each))
     own: Any = type(value).__repr__
-    return own is base.__repr__ or base.__len__(value) > _LONGEST_TEXT
+    return own is base.__repr__ or base.__len__(value) > _MAX_TEXT_LENGTH
 
 
-def _interrupted(function: Callable[[], _Result], deadline: float) -> _Result:
+def _call_until(function: Callable[[], _Result], deadline: float) -> _Result:
     """Call a function and return its result.
 
     :raises _SlowError: at the first line of Python code that it runs after the deadline.

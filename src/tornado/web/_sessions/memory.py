@@ -25,21 +25,21 @@ class MemorySessionStore(SessionStore):
         self.max_sessions = max_sessions
         self.max_size = max_size
         #: The sessions and the times they expire, by key. The most recently used one is the last.
-        self._kept: OrderedDict[str, tuple[SessionRecord, float]] = OrderedDict()
+        self._entries: OrderedDict[str, tuple[SessionRecord, float]] = OrderedDict()
 
     def __len__(self) -> int:
-        return len(self._kept)
+        return len(self._entries)
 
     def load(self, token: str) -> SessionRecord | None:
         key = self.key(token)
-        kept = None if key is None else self._kept.get(key)
-        if key is None or kept is None:
+        entry = None if key is None else self._entries.get(key)
+        if key is None or entry is None:
             return None
-        record, end = kept
+        record, end = entry
         if end <= time():
-            del self._kept[key]
+            del self._entries[key]
             return None
-        self._kept.move_to_end(key)
+        self._entries.move_to_end(key)
         return record
 
     def create(self, record: SessionRecord, seconds: float) -> str:
@@ -47,9 +47,9 @@ class MemorySessionStore(SessionStore):
         token = self.new_token()
         key = self.key(token)
         assert key is not None
-        while len(self._kept) >= self.max_sessions:
-            self._kept.popitem(last=False)
-        self._kept[key] = record, time() + seconds
+        while len(self._entries) >= self.max_sessions:
+            self._entries.popitem(last=False)
+        self._entries[key] = record, time() + seconds
         return token
 
     def update(
@@ -69,10 +69,10 @@ class MemorySessionStore(SessionStore):
         values.update({name: record.values[name] for name in changed})
         merged = SessionRecord(values, record.created, record.used)
         self.check_size(merged)
-        self._kept[key] = merged, time() + seconds
+        self._entries[key] = merged, time() + seconds
         return token
 
     def delete(self, token: str) -> None:
         key = self.key(token)
         if key is not None:
-            self._kept.pop(key, None)
+            self._entries.pop(key, None)

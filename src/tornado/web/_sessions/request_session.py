@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from tornado.httputil import HTTPHeaders
 from tornado.web._cancellation import settings_of
-from tornado.web._sessions.session import Session, run_at_once
+from tornado.web._sessions.session import Session, run_synchronously
 from tornado.web._sessions.settings import policy_of
 from tornado.web._sessions.store import SessionRecord, SessionStoreError
 
@@ -70,7 +70,7 @@ class RequestSession:
                     f"session_autoload = True on {type(self._handler).__name__}"
                 )
             else:
-                run_at_once(self._load(token))
+                run_synchronously(self._load(token))
         return self._use(head_sent)
 
     async def load(self, head_sent: bool) -> Session:
@@ -157,7 +157,7 @@ class RequestSession:
             return
         if not self._is_failure():
             if not self._policy.is_asynchronous:
-                run_at_once(session.save())
+                run_synchronously(session.save())
             elif session.is_modified():
                 raise RuntimeError(
                     "the session was changed but not saved before flush(); with an asynchronous store, call "
@@ -169,7 +169,7 @@ class RequestSession:
         change = session.cookie_change
         if change is None:
             return
-        _keep_from_shared_caches(headers)
+        _make_private(headers)
         if change.token is None:
             self._handler.clear_cookie(self._name, **self._without_age())
         else:
@@ -182,7 +182,7 @@ class RequestSession:
         return {name: value for name, value in self._attributes.items() if name not in ages}
 
 
-def _keep_from_shared_caches(headers: HTTPHeaders) -> None:
+def _make_private(headers: HTTPHeaders) -> None:
     """Set Cache-Control so that only the browser may store a response that sets the session cookie.
 
     RFC 9111 section 7.3: Set-Cookie does not prevent a shared cache from storing a response and sending the

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 #: The time of the last use is saved only if this fraction of the idle timeout has passed since it was last
 #: saved. Thus the timeout is accurate to a tenth, and most requests save nothing.
-_RENEWAL = 0.1
+_RENEWAL_FRACTION = 0.1
 
 
 class State(enum.Enum):
@@ -72,9 +72,9 @@ class Session(MutableMapping[str, Any]):
 
     __slots__ = (
         "_created",
-        "_inherited",
+        "_old_tokens",
         "_policy",
-        "_stale",
+        "_previous_texts",
         "_state",
         "_texts",
         "_token",
@@ -86,13 +86,13 @@ class Session(MutableMapping[str, Any]):
     def __init__(self, policy: SessionSettings, token: str | None, record: SessionRecord | None) -> None:
         self._policy = policy
         self._state = State.OPEN
-        self._stale: list[str] = []
+        self._old_tokens: list[str] = []
         #: The JSON texts that were stored under the previous token when `regenerate` was called.
-        self._inherited: dict[str, str] = {}
+        self._previous_texts: dict[str, str] = {}
         #: The change to send with the response, or None to leave the cookie as it is.
         self.cookie_change: CookieChange | None = None
         if token is None or record is None:
-            self._begin_anew()
+            self._reset()
             self._values: dict[str, Any] = {}
         else:
             self._token: str | None = token
@@ -100,7 +100,7 @@ class Session(MutableMapping[str, Any]):
             self._created, self._used = record.created, record.used
             self._values = {name: json.loads(text) for name, text in self._texts.items()}
 
-    def _begin_anew(self) -> None:
+    def _reset(self) -> None:
         self._token = None
         self._texts = {}
         self._created = self._used = time()
@@ -157,9 +157,9 @@ class Session(MutableMapping[str, Any]):
         self._check_open()
         self._state = State.OPEN
         if self._token is not None:
-            self._stale.append(self._token)
-            self._inherited = self._texts
-        self._begin_anew()
+            self._old_tokens.append(self._token)
+            self._previous_texts = self._texts
+        self._reset()
 
     def invalidate(self) -> None:
         """End the session, for example at logout: delete it from the store and clear its cookie.
@@ -170,7 +170,7 @@ class Session(MutableMapping[str, Any]):
         :raises RuntimeError: after the head of the response was sent.
         """
         self.regenerate()
-        self._inherited = {}
+        self._previous_texts = {}
         self._values.clear()
 
     def _check_open(self) -> None:
@@ -183,14 +183,14 @@ class Session(MutableMapping[str, Any]):
 
     def is_modified(self) -> bool:
         """Whether there are changes that must be saved before the response is sent."""
-        return self._state is State.OPEN and (bool(self._stale) or self._dump() != self._texts)
+        return self._state is State.OPEN and (bool(self._old_tokens) or self._dump() != self._texts)
 
     def is_due(self) -> bool:
         """Whether the time of the last use must be saved."""
         return (
             self._state is State.OPEN
             and self._token is not None
-            and time() - self._used >= self._policy.idle_timeout * _RENEWAL
+            and time() - self._used >= self._policy.idle_timeout * _RENEWAL_FRACTION
         )
 
     async def save(self) -> None:
@@ -228,35 +228,35 @@ class Session(MutableMapping[str, Any]):
 
     async def _store(self, texts: dict[str, str]) -> None:
         store, now = self._policy.store, time()
-        if self._inherited and await _result(store.load(self._stale[-1])) is None:
+        if self._previous_texts and await _await_if_needed(store.load(self._old_tokens[-1])) is None:
             gen_log.info("A session was not regenerated: another request has ended it")
-            texts = {name: text for name, text in texts.items() if self._inherited.get(name) != text}
+            texts = {name: text for name, text in texts.items() if self._previous_texts.get(name) != text}
             self._values = {name: self._values[name] for name in texts}
-        self._inherited = {}
+        self._previous_texts = {}
         record = SessionRecord(texts, self._created, now)
         seconds = math.ceil(self._policy.remaining(record, now))
         token = self._token
         if token is not None and not texts:
-            self._stale.append(token)
+            self._old_tokens.append(token)
             self._token = token = None
         if token is not None:
             changed = [name for name, text in texts.items() if self._texts.get(name) != text]
             removed = [name for name in self._texts if name not in texts]
-            token = await _result(store.update(token, record, changed, removed, seconds))
+            token = await _await_if_needed(store.update(token, record, changed, removed, seconds))
             if token is None:
                 gen_log.info("A session was not saved: another request has ended it")
                 self._state = State.ENDED
                 return
             self.cookie_change = CookieChange(token, seconds)
         elif texts:
-            token = await _result(store.create(record, seconds))
+            token = await _await_if_needed(store.create(record, seconds))
             self.cookie_change = CookieChange(token, seconds)
         else:
             self.cookie_change = CookieChange(None, 0)
         self._token, self._texts, self._used = token, texts, now
-        while self._stale:
-            await _result(store.delete(self._stale[-1]))
-            self._stale.pop()
+        while self._old_tokens:
+            await _await_if_needed(store.delete(self._old_tokens[-1]))
+            self._old_tokens.pop()
 
     def _dump(self) -> dict[str, str]:
         return {name: _dump(name, value) for name, value in self._values.items()}
@@ -276,11 +276,11 @@ def _dump(name: str, value: Any) -> str:
         ) from error
 
 
-async def _result(value: Any) -> Any:
+async def _await_if_needed(value: Any) -> Any:
     return await value if inspect.isawaitable(value) else value
 
 
-def run_at_once(coroutine: Coroutine[Any, Any, Any]) -> Any:
+def run_synchronously(coroutine: Coroutine[Any, Any, Any]) -> Any:
     """Run a coroutine that never suspends, and return its result.
 
     :raises TypeError: if it suspends.
