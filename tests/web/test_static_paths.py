@@ -363,7 +363,7 @@ async def test_large_download_does_not_delay_other_requests(
     root: Path, tls: Any, monkeypatch: pytest.MonkeyPatch, name: str, setting: Any
 ) -> None:
     """The download is slow at first and then fast. The number of bytes read per event loop iteration is
-    bounded, and meanwhile 200 requests on another connection receive responses.
+    bounded, and 200 requests on another connection receive responses before it ends.
     """
     (root / "large.bin").rename(root / name)
     os.truncate(root / name, 1_000_000_000)

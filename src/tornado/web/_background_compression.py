@@ -2,7 +2,7 @@
 
 A transform is synchronous, and compressing 50 MB takes half a second or more. Therefore a large part of a
 body is added to a queue. The head is sent, and a task compresses the part in a thread, one slice at a time
-(the compressors release the GIL), and writes each slice when the client has read the previous one. The event
+(the compressors release the GIL), and writes each slice when the previous one has been sent. The event
 loop is not blocked, and at most one slice of output is buffered for a slow client. Subsequent parts are added
 to the same queue, so the order is preserved, and the response ends when the queue is empty. The Futures of
 ``flush()`` and ``finish()`` are done when the corresponding part has been written.

@@ -48,7 +48,7 @@ class BodyBuffer:
             return  # more than Content-Length
         try:
             # The kernel provides zeroed pages, so nothing is written here. BytesIO adopts the bytes object
-            # without a copy, because there is no other reference to it, and writes in place.
+            # without a copy, because it holds the only reference, and writes in place.
             reserved = BytesIO(bytes(length))
         except MemoryError:
             return  # the existing buffer continues to grow incrementally
@@ -73,5 +73,5 @@ def _ask_for_huge_pages(reserved: BytesIO) -> None:
     start = -(-ctypes.addressof(first) // PAGESIZE) * PAGESIZE  # the address of the first whole page
     size = (ctypes.addressof(first) + len(view) - start) // PAGESIZE * PAGESIZE
     madvise(ctypes.c_void_p(start), ctypes.c_size_t(size), MADV_HUGEPAGE)
-    del first  # releases its reference to the view; while a view exists, the buffer cannot be resized
+    del first  # releases its reference to the view; while a view exists, getvalue() would copy the buffer
     view.release()

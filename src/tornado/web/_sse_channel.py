@@ -72,7 +72,7 @@ class EventChannel:
     id is unknown, or its event is no longer in the history, the whole history is sent: an event may be sent
     twice, but none is silently left out.
 
-    A channel belongs to one event loop and must be used in the thread of that loop. Other threads can call
+    A channel belongs to one event loop and must be used in the thread of that loop. Other threads must call
     ``loop.call_soon_threadsafe(channel.publish, data)``.
 
     :param history: the number of events to keep.

@@ -56,8 +56,8 @@ class EventSourceHandler(RequestHandler):
             def open(self):
                 self.subscribe(news)
 
-    `prepare` comes before both and `on_finish` after them, however the stream ends; `on_connection_close` is
-    called if it was the client who ended it.
+    `prepare` is called before both and `on_finish` after them, regardless of how the stream ends.
+    `on_connection_close` is called if the client has disconnected.
 
     When a stream ends, a browser reconnects after a few seconds (`retry`) and sends the id of the last event
     it received (`last_event_id`). To stop it, respond with 204: ``raise web.HTTPError(204)`` in `prepare` or

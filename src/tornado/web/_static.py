@@ -1,10 +1,10 @@
 """`StaticFileHandler`: serving the files of a directory.
 
 `StaticFileHandler.validate_absolute_path` resolves all symbolic links in a path from a URL and checks that
-the result is below the root. The file is then opened once, and the kernel is queried whether the open file is
-a regular file below the root. Size, modification time, entity tag and content are all taken from the open
-file. The size is read once. If the file grows while it is sent, the additional bytes are not sent; if it
-shrinks, the connection is closed.
+the result is below the root. The file is then opened once, and the open file is checked: it must be a regular
+file below the root. Size, modification time, entity tag and content are all taken from the open file. The
+size is read once. If the file grows while it is sent, the additional bytes are not sent; if it shrinks, the
+connection is closed.
 
 Files of at most `_static_fast_path.SMALL` bytes are read and sent in one step. The stream sends larger files
 from the page cache to the socket, a limited number of bytes per event loop iteration; see

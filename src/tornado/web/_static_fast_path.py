@@ -83,7 +83,7 @@ class _Entry:
     :ivar real_root: the beginning of the real path of every file below the root.
     :ivar default: the name of the default file if the URL was that of its directory, otherwise None.
     :ivar state: the identity of the file.
-    :ivar kind: the data from which the media type was determined, from `_type_source`.
+    :ivar type_source: the data from which the media type was determined, from `_type_source`.
     :ivar fields_before_date: the header fields before Date.
     :ivar fields_after_date: the header fields after Date.
     :ivar tail: Content-Length and the end of the head.

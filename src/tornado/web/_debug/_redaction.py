@@ -13,7 +13,7 @@ from tornado.web._debug._secret_values import SecretValues, forms_of
 if TYPE_CHECKING:
     from tornado.web._handler import RequestHandler
 
-# A shorter value is masked only where it is a whole word, in characters.
+# A value with fewer characters is masked only where it is a whole word.
 _MIN_PART_LENGTH = 8
 # Text is masked before it is truncated for display, because a truncated secret would not be found. This
 # limit, in characters, is applied before masking.

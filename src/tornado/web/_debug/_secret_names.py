@@ -12,7 +12,7 @@ _NAME_PARTS = re.compile(
 # Matched as a whole word of a name ("api_key", "apiKey", but not "monkey").
 _WORDS = frozenset({"key", "keys", "apikey", "pwd", "pass", "auth", "jwt", "bearer", "otp", "pin", "sid"})
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
-# Names of information about a secret, which is not secret.
+# Names that describe a secret but do not contain it, such as "secret_name" or "token_url".
 _NOT_SECRET = re.compile(r"xsrf_cookie_.*|.*[_-](?:url|name|backend|algorithm|path)", re.IGNORECASE)
 # Common names of loop variables: secret as the name of a setting or field, but not of a variable.
 _LOOP_VARIABLES = frozenset({"key", "keys"})
