@@ -82,7 +82,7 @@ async def json_bodies(server: Server, expect_log: ExpectLog) -> None:
         assert (await post(b"{'count': 3}")).code == 400
     with expect_log("tornado.general", "Invalid body"):
         assert (await post(b'{"count": 3}', "text/plain")).code == 415
-    with expect_log("tornado.general", "over Orders.max_body_size"):
+    with expect_log("tornado.general", "larger than Orders.max_body_size"):
         assert (await post(b" " * 70_000)).code == 413
 
 
