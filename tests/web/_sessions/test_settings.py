@@ -69,7 +69,7 @@ def test_invalid_settings_with_a_store_are_reported_at_start(settings: Any, mess
 async def test_invalid_settings_are_reported_when_a_session_is_used(
     settings: Any, message: str, expect_log: ExpectLog
 ) -> None:
-    """Without ``session_store``, the program may use these names itself, so there is no error before."""
+    """Without ``session_store``, the program may use these names itself, so an error is raised only then."""
 
     class Handler(web.RequestHandler):
         def get(self) -> None:
