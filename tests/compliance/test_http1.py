@@ -22,7 +22,7 @@ from tornado import httputil
 from tornado.httpserver import HTTPServer
 
 #: The corpus refuses more requests a second than the access log takes.
-LEFT_OUT = ("tornado.general", "refused with 400 are not in the access log")
+LEFT_OUT = ("tornado.general", "rejected with status 400 were not logged")
 
 
 class WithStartRequest(HTTPServer):

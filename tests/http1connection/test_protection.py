@@ -55,15 +55,15 @@ def test_a_short_idle_time_shortens_what_is_not_given() -> None:
 def test_no_idle_time_at_all_is_no_fault_of_what_was_not_given() -> None:
     chosen = Protection.of(None, idle_connection_timeout=0)
     assert (chosen.header_timeout, chosen.tls_handshake_timeout) == (60, 60)
-    with pytest.raises(ValueError, match="idle_connection_timeout has to be above zero"):
+    with pytest.raises(ValueError, match="idle_connection_timeout must be positive"):
         Protection.of(None, idle_connection_timeout=-1)
-    with pytest.raises(TypeError, match="idle_connection_timeout is a number"):
+    with pytest.raises(TypeError, match="idle_connection_timeout must be a number"):
         Protection.of(None, idle_connection_timeout="5")
 
 
 @pytest.mark.parametrize("field", [each.name for each in dataclasses.fields(Protection)])
 def test_what_is_not_a_number_is_no_limit(field: str) -> None:
-    with pytest.raises(ValueError, match=f"{field} has to be above zero, got nan"):
+    with pytest.raises(ValueError, match=f"{field} must be positive, got nan"):
         Protection(**{field: math.nan})
 
 
@@ -79,18 +79,18 @@ def test_what_is_not_a_number_is_no_limit(field: str) -> None:
 )
 def test_sizes_and_counts_are_whole(field: str) -> None:
     for value in (10.5, math.inf):
-        with pytest.raises(TypeError, match=f"{field} is a whole number, not {value}"):
+        with pytest.raises(TypeError, match=f"{field} must be a whole number, got {value}"):
             Protection(**{field: value})  # type: ignore[arg-type]
     assert getattr(Protection(**{field: 1e4}), field) == 10_000  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("field", [each.name for each in dataclasses.fields(Protection)])
 def test_each_value_is_a_number_above_zero(field: str) -> None:
-    with pytest.raises(TypeError, match=f"{field} is a number"):
+    with pytest.raises(TypeError, match=f"{field} must be a number"):
         Protection(**{field: "10"})  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match=f"{field} is a number"):
+    with pytest.raises(TypeError, match=f"{field} must be a number"):
         Protection(**{field: True})
-    with pytest.raises(ValueError, match=f"{field} has to be above zero"):
+    with pytest.raises(ValueError, match=f"{field} must be positive"):
         Protection(**{field: -1})
     if field in _protection._MAY_BE_ZERO:
         Protection(**{field: 0})

@@ -1,13 +1,14 @@
 """HTTP/1.x connections, for servers and clients.
 
-Most programs meet this module only as ``request.connection``. `HTTP1ServerConnection` reads the requests of
-one client connection, one after the other; `HTTP1Connection` is one exchange, a request and its response, on
-either side. The syntax of messages is in ``tornado._wire.h1``; here they meet streams, time-outs,
-back-pressure and delegates (`tornado.httputil.HTTPServerConnectionDelegate`,
+Most programs use this module only through ``request.connection``. `HTTP1ServerConnection` reads the requests
+of one client connection, one after the other. `HTTP1Connection` is one exchange, a request and its response,
+on the server or on the client side. The message syntax is in ``tornado._wire.h1``; this package adds streams,
+timeouts, back-pressure and delegates (`tornado.httputil.HTTPServerConnectionDelegate`,
 `tornado.httputil.HTTPMessageDelegate`).
 
-A server's exchange is over when the request has been read whole and the response has been finished. A program
-that kept the exchange beyond that cannot write into the next response of the connection: its writes fail.
+A server's exchange ends when the request has been read completely and the response has been finished. Writes
+to the exchange fail after that, so a program that keeps a reference to it cannot write into the next response
+of the connection.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from tornado.http1connection._parameters import (
 from tornado.http1connection._server import HTTP1ServerConnection
 from tornado.log import app_log, gen_log
 
-#: Interim (1xx) responses that a client accepts before the final one.
+#: The maximum number of interim (1xx) responses that a client accepts before the final one.
 _MAX_1XX_RESPONSES = 10
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""The client's side of one exchange: the response."""
+"""The client side of an exchange: reading the response."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 
 class ResponseReader:
-    """Drives one `HTTP1Connection.read_response`; `done` is its Future."""
+    """The driver of one `HTTP1Connection.read_response` call.
+
+    :ivar done: the Future that the call returns.
+    """
 
     def __init__(self, exchange: HTTP1Connection, delegate: HTTPMessageDelegate) -> None:
         params = exchange.params
@@ -53,7 +56,7 @@ class ResponseReader:
                 return limit
         return exchange.stream.max_buffer_size
 
-    # -- what the stream tells --
+    # -- stream callbacks --
 
     def data_received(self, data: bytes) -> None:
         self._reader.receive_data(data)
@@ -79,7 +82,7 @@ class ResponseReader:
         self._end(False)
 
     def input_wanted(self) -> None:
-        """The response is ours until it ends."""
+        """Ignore reads by the program: the stream stays in push mode until the response ends."""
 
     def output_drained(self) -> None:
         pass
@@ -93,7 +96,7 @@ class ResponseReader:
             self.failed(self.exchange, error)
 
     def head_received(self, exchange: HTTP1Connection, head: Any) -> None:
-        """Tell the delegate of a head; of an interim one too."""
+        """Pass a head to the delegate, including the head of an interim response."""
         message = exchange._message
         assert message is not None
         line: Any
@@ -127,7 +130,7 @@ class ResponseReader:
             self.exchange._end_of_body()
 
     def resumed(self, exchange: HTTP1Connection) -> None:
-        """The delegate is ready for more."""
+        """Continue after the delegate's awaitable is done."""
         if self.done.done() or exchange._read_done:
             return
         self._pump()
@@ -142,20 +145,22 @@ class ResponseReader:
             self._end(self._reusable)
 
     def exchange_finished(self, exchange: HTTP1Connection) -> None:
-        """Only a server's response ends an exchange from our side."""
+        """Do nothing: on the client side, finishing the request does not end the exchange."""
 
     def failed(self, exchange: HTTP1Connection, error: BaseException) -> None:
-        """What came is no HTTP, or the delegate raised `error`."""
+        """End the exchange because the input is not valid HTTP, or because the delegate raised `error`."""
         if isinstance(error, HeadTooLarge):
-            # Programs know this one as the fault of a read that its limit could not satisfy.
+            # Programs expect this error, because upstream reads the head with a limited `read_until`.
             gen_log.info("Unsatisfiable read from %s: %s", self.context, error)
             self._end(False, closed_by=UnsatisfiableReadError(str(error)))
             return
         if isinstance(error, HTTPInputError):
-            # A peer that goes away is no news; one that speaks wrongly is.
+            # Disconnects are common, so an incomplete message is logged at a lower level than a malformed
+            # one.
             level = logging.DEBUG if isinstance(error, IncompleteMessage) else logging.INFO
             gen_log.log(level, "Malformed HTTP message from %s: %s", self.context, error)
-            exchange._fault = error.with_traceback(None)  # whose frames know the exchange
+            # The frames of the traceback refer to the exchange: this avoids a reference cycle.
+            exchange._fault = error.with_traceback(None)
             self._end(False)
             return
         self._end(False, error)
@@ -164,7 +169,7 @@ class ResponseReader:
         self._leave_stream()
         self._clear_timer()
         exchange._driver = None
-        exchange._message = exchange._reader = None  # which may know the exchange: not to keep each other
+        exchange._message = exchange._reader = None  # avoids a cycle: the delegate may refer to the exchange
         if not self.done.done():
             self.done.set_result(False)
 
@@ -180,10 +185,11 @@ class ResponseReader:
     def _end(
         self, reusable: bool, error: BaseException | None = None, closed_by: Exception | None = None
     ) -> None:
-        """Let go of the stream and set `done`.
+        """Release the stream and set the result of `done`.
 
-        :param error: what the delegate has raised.
-        :param closed_by: for the stream, to have as its `error`.
+        :param reusable: whether the connection can be used for another exchange.
+        :param error: the exception that the delegate raised, if any.
+        :param closed_by: the exception that becomes the stream's `error`, if any.
         """
         exchange = self.exchange
         if exchange._driver is not self:
@@ -197,7 +203,8 @@ class ResponseReader:
                 stream.close(closed_by or False)
         if error is not None:
             _log_uncaught(error)
-            exchange._read_done = False  # whoever fails in his finish() has not finished either
+            # A delegate whose finish() raised gets on_connection_close() too.
+            exchange._read_done = False
         if not exchange._read_done:
             exchange._notify_disconnect()
         exchange._message = None

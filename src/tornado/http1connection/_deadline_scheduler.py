@@ -1,10 +1,11 @@
 """One timer for the deadlines of all connections of a server.
 
-A connection keeps its own deadline as a number. The timer is set for the earliest deadline that was
-announced; when it fires, one walk over the connections finds those that are due and the next earliest. Moving
-a deadline further away, as each request of a kept-alive connection does, costs an assignment and a
-comparison. Walks are at least a tenth of the shortest time-out apart, so a deadline is noticed at most a
-tenth late. Many that are due at once, as after an attack, are ended in batches.
+A connection stores its own deadline as a number. The timer is set for the earliest deadline that has been
+set. When it fires, one pass over the connections finds those whose deadline has passed, and the earliest
+deadline of the others. Postponing a deadline, as each request of a kept-alive connection does, costs an
+assignment and a comparison. Passes are at least a tenth of the shortest timeout apart, so a deadline is
+noticed at most that much late. If many deadlines pass at the same time, as after an attack, the connections
+are ended in batches.
 """
 
 from __future__ import annotations
@@ -29,13 +30,13 @@ class HasDeadline(Protocol):
 
 
 class DeadlineScheduler:
-    """The connections of one server and the timer for their deadlines (``time.monotonic()`` seconds)."""
+    """The connections of one server and the timer for their deadlines (``time.monotonic()``, in seconds)."""
 
     __slots__ = ("_due", "_ends", "_loop", "_step", "_timer", "connections")
 
     def __init__(self) -> None:
         self.connections: set[HasDeadline] = set()
-        # What a batch is to do comes with each item: a method of ours here would make a cycle of references.
+        # Each item holds the scheduler: a bound method as the callback would make a reference cycle.
         self._ends: FairQueue[tuple[DeadlineScheduler, HasDeadline]] = FairQueue(_end)
         self._timer: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -43,12 +44,12 @@ class DeadlineScheduler:
         self._step = _LONGEST_STEP
 
     def add(self, connection: HasDeadline, loop: asyncio.AbstractEventLoop) -> None:
-        """Watch `connection`, which lives on `loop`."""
+        """Watch the deadline of `connection`, which runs on `loop`."""
         self.connections.add(connection)
         self._loop = loop
 
     def discard(self, connection: HasDeadline) -> None:
-        """Forget `connection`; the timer goes with the last one."""
+        """Stop watching `connection`; the timer is cancelled with the last connection."""
         self.connections.discard(connection)
         if not self.connections and self._timer is not None:
             self._timer.cancel()
@@ -57,7 +58,7 @@ class DeadlineScheduler:
             self._step = _LONGEST_STEP
 
     def set(self, connection: HasDeadline, now: float, timeout: float) -> None:
-        """Give `connection` until `timeout` seconds after `now`."""
+        """Set the deadline of `connection` to `timeout` seconds after `now`."""
         connection._deadline = deadline = now + timeout
         if timeout * 0.1 < self._step:
             self._step = timeout * 0.1
@@ -65,7 +66,11 @@ class DeadlineScheduler:
             self._schedule(deadline, now)
 
     def set_at(self, connection: HasDeadline, now: float, deadline: float, period: float) -> None:
-        """Give `connection` until `deadline`, the rest of a time-out that was `period` at first."""
+        """Set the deadline of `connection` to `deadline`.
+
+        :param period: the whole timeout in seconds, of which `deadline` leaves the remaining part. It
+            determines the precision.
+        """
         connection._deadline = deadline
         if period * 0.1 < self._step:
             self._step = period * 0.1
@@ -93,9 +98,9 @@ class DeadlineScheduler:
                 following = deadline
         try:
             for connection in due:
-                self._ends.add((self, connection), self._loop)  # type: ignore[arg-type]  # there is one
+                self._ends.add((self, connection), self._loop)  # type: ignore[arg-type]  # it is not None
         except BaseException:  # KeyboardInterrupt or SystemExit: the loop may be run again
-            following = now  # to find the rest of those that are due
+            following = now  # then the next pass finds the remaining due connections
             raise
         finally:
             following = min(following, self._due)
@@ -104,9 +109,9 @@ class DeadlineScheduler:
 
 
 def _end(item: tuple[DeadlineScheduler, HasDeadline]) -> None:
-    """Tell a connection that its time is over, if it still is."""
+    """Call `_expired` of a connection if its deadline has still passed."""
     watch, connection = item
-    # It may have ended, or moved its deadline, while those before it were told.
+    # The calls for other connections may have ended this one or changed its deadline.
     if connection not in watch.connections:
         return
     now, deadline = time.monotonic(), connection._deadline

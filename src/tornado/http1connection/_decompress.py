@@ -1,4 +1,4 @@
-"""Undoing ``Content-Encoding: gzip`` of incoming bodies, in steps and within the body's limit."""
+"""Decoding ``Content-Encoding: gzip`` of incoming bodies, in steps and within the size limit of the body."""
 
 from __future__ import annotations
 
@@ -19,18 +19,22 @@ from tornado.util import GzipDecompressor
 if TYPE_CHECKING:
     from tornado.http1connection._exchange import HTTP1Connection
 
-#: Inflated bytes after which the loop gets its turn.
+#: Decompressed bytes after which control returns to the event loop for one iteration.
 _STEP_LIMIT = 256 * 1024
-#: Inflated bytes up to which the ratio does not matter.
+#: Decompressed bytes up to which the ratio is not limited.
 _RATIO_FREE = 1024 * 1024
 
 
 class GzipMessageDelegate(HTTPMessageDelegate):
-    """Stands before `delegate` and hands it the inflated body.
+    """A wrapper of a message delegate that passes it the decompressed body.
 
-    The inflated size counts against the body's limit too; what passes it is an `.HTTPInputError` (400: the
-    body as sent was within the limit, the request is at fault). So is what grows by more than
-    ``max_inflation_ratio``, where that is set, once it is over 1 MiB.
+    The limit on the body size applies to the decompressed size too. A body that exceeds it raises
+    `.HTTPInputError` (400, not 413, because the body as sent is within the limit). So does a body of more
+    than 1 MiB that is more than ``max_inflation_ratio`` times as large as its compressed form, if that limit
+    is set.
+
+    :param delegate: the delegate that gets the decompressed body.
+    :param exchange: the exchange whose limits apply.
     """
 
     def __init__(self, delegate: HTTPMessageDelegate, exchange: HTTP1Connection) -> None:
@@ -46,7 +50,7 @@ class GzipMessageDelegate(HTTPMessageDelegate):
     ) -> Awaitable[None] | None:
         if headers.get("Content-Encoding", "").lower() == "gzip":
             self._decompressor = GzipDecompressor()
-            # The program sees the inflated body; what was there before is kept for whoever wants to know.
+            # The field would no longer describe the body; programs can still read its value under this name.
             headers.add("X-Consumed-Content-Encoding", headers["Content-Encoding"])
             del headers["Content-Encoding"]
         return self._delegate.headers_received(start_line, headers)

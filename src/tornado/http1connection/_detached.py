@@ -1,4 +1,4 @@
-"""What is left of a server's exchange once its stream has been taken over for another protocol."""
+"""The small replacement of a server's exchange after its stream was detached for another protocol."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ from tornado.iostream import StreamClosedError
 
 
 class DetachedConnection:
-    """Stands in for the exchange as ``request.connection``, as long as its request is kept: it knows where
-    the request came from, and can do nothing.
+    """The ``request.connection`` of a request whose exchange was detached.
 
-    A WebSocket lives long, and its request with it; this is a quarter of what it replaces.
+    It still has the `context` of the exchange, but every operation does nothing or fails. A WebSocket
+    connection keeps its request for a long time; this object needs a quarter of the memory of the exchange
+    that it replaces.
 
     :param origin: the driver of the exchange.
-    :param context: the exchange's own; None for that of the connection.
+    :param context: the context of the exchange; None to use the connection's.
     """
 
     __slots__ = ("_address", "_delegate", "_stream", "params")
 
-    #: As with any exchange that was detached.
+    #: None, as in every detached exchange.
     stream = None
     is_client = False
     no_keep_alive = True
@@ -36,7 +37,7 @@ class DetachedConnection:
 
     @property
     def context(self) -> Any:
-        """Where the connection comes from; see `HTTP1ServerConnection.context`."""
+        """The peer's address and protocol; see `HTTP1ServerConnection.context`."""
         address = self._address
         if address is None or isinstance(address, (tuple, str, bytes)):
             make = getattr(self._delegate, "_make_context", None)
@@ -45,28 +46,28 @@ class DetachedConnection:
         return address
 
     def set_close_callback(self, callback: object) -> None:
-        """Nobody is called: whoever has the stream now hears of its end."""
+        """Ignore `callback`: the new owner of the stream is notified when it closes."""
 
     def detach(self) -> None:
-        """There is nothing to be had any more."""
+        """Return None: the stream has been detached already."""
 
     def close(self) -> None:
-        """Nothing is closed: the stream is somebody else's."""
+        """Do nothing: the stream has another owner."""
 
     def write_headers(self, *args: object, **kwargs: object) -> Future[None]:
-        """Nothing can be sent.
+        """Fail, because the stream has another owner.
 
         :returns: a Future that holds a `.StreamClosedError`.
         """
         future: Future[None] = Future()
         future.set_exception(StreamClosedError())
-        future.exception()  # seen: few look at it
+        future.exception()  # marks it as retrieved, because few callers look at it
         return future
 
     write = write_headers
 
     def finish(self) -> None:
-        """There is nothing to finish."""
+        """Do nothing."""
 
 
 __all__ = ["DetachedConnection"]

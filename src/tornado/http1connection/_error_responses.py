@@ -1,6 +1,7 @@
-"""What a server's connection answers by itself, in place of its program.
+"""Error responses that a server's connection sends without the application.
 
-The page is bare, the connection ends with it, and where a handler has begun to answer there is none.
+The response has a short plain-text body, and the connection is closed after it. If a handler has begun its
+response, the connection is only closed.
 """
 
 from __future__ import annotations
@@ -32,36 +33,39 @@ if TYPE_CHECKING:
     from tornado.http1connection._exchange import HTTP1Connection
     from tornado.http1connection._server import HTTP1ServerConnection
 
-# Octets of a head that could not be read, and of its target, that are logged.
+# The number of bytes of a malformed head that are searched for a method and a target to log.
 _LONGEST_LINE = 400
 _FIRST_LINE = re.compile(rb"([A-Za-z-]{1,20}) (\S{1,200})(\s)?")
 _OVERSIZED = (BodyTooLarge, HeadTooLarge, RequestTargetTooLong)
 
 
 def check(connection: HTTP1ServerConnection, head: h1.RequestHead) -> None:
-    """Look for what no program is to be troubled with in a request that is well formed.
+    """Reject a well-formed request that the server cannot fulfil, before the application sees it.
 
-    RFC 9110 section 7.4 has an ``https`` target rejected that came in the clear, unless by a trusted gateway:
-    one whose ``xheaders`` are believed, or that ``protocol="https"`` speaks of. To a program that forwards
-    requests it would look like ``http``. The reverse, ``http`` under TLS, is served: no rule forbids it
-    (RFC 8164 even offers it), and so writes every client of a forward proxy that is reached by TLS.
+    RFC 9110 section 7.4 requires that a request for an ``https`` target is rejected if it arrives without
+    TLS, unless a trusted gateway sent it. A gateway is trusted if ``xheaders`` or ``protocol="https"`` is
+    set. An application that forwards requests would otherwise take the target for ``http``. The reverse, an
+    ``http`` target over TLS, is accepted: no rule forbids it, RFC 8164 permits it, and every client of a
+    forward proxy that is reached over TLS sends it.
 
-    :raises ExpectationFailed: if more is expected than ``100-continue``.
-    :raises MisdirectedRequest: if the target is not to be had over this connection.
+    :raises ExpectationFailed: if the Expect field has another value than ``100-continue``.
+    :raises MisdirectedRequest: if the target is ``https`` and the connection does not use TLS.
     """
     if head.expect_unknown:
-        raise ExpectationFailed("the Expect field asks for something else than 100-continue")
+        raise ExpectationFailed("unsupported Expect header: only 100-continue is accepted")
     if (
         head.raw_target[:6].lower() == "https:"
         and getattr(connection.context, "protocol", None) == "http"
         and not getattr(connection._delegate, "xheaders", False)
     ):
-        raise MisdirectedRequest("an https target on a connection without TLS (see protocol= and xheaders=)")
+        raise MisdirectedRequest(
+            "https target without TLS: set protocol='https' or xheaders=True behind a TLS proxy"
+        )
 
 
 def refuse(connection: HTTP1ServerConnection, error: HTTPInputError) -> None:
-    """Answer what cannot be understood or taken, where no answer has begun, and close."""
-    if gen_log.isEnabledFor(logging.INFO):  # else the context need not be made
+    """Respond to a malformed or oversized request, unless a response has begun, and close the connection."""
+    if gen_log.isEnabledFor(logging.INFO):  # reading `connection.context` creates it
         kind = "Unsatisfiable read, oversized" if isinstance(error, _OVERSIZED) else "Malformed HTTP"
         text = kind + " message from %s: %s"
         connection.params._reports.log(kind, logging.INFO, text, connection.context, error)
@@ -71,7 +75,7 @@ def refuse(connection: HTTP1ServerConnection, error: HTTPInputError) -> None:
 
 
 def answer_and_close(connection: HTTP1ServerConnection, code: int) -> None:
-    """End the exchange, with a bare page where no answer has begun."""
+    """End the exchange and the connection; send an error response if no response has begun."""
     exchange, stream = connection._exchange, connection.stream
     reader, delegate = connection._reader, connection._delegate
     begun, head, coming = False, None, 0
@@ -91,31 +95,31 @@ def answer_and_close(connection: HTTP1ServerConnection, code: int) -> None:
 
 
 class _Source:
-    """Where a refused request came from, in place of the exchange that it would have had."""
+    """The ``connection`` of a rejected request in the access log; it has only a context."""
 
     def __init__(self, context: Any) -> None:
         self.context = context
 
 
 def _is_admitted(refusals: LogRateLimit, code: int) -> bool:
-    """Whether one more refused request may be logged within this second."""
+    """Whether another rejected request may be logged within the current second."""
     held_back = refusals.admit(str(code))
     if held_back:
-        gen_log.warning("%d requests that were refused with %d are not in the access log", held_back, code)
+        gen_log.warning("%d requests rejected with status %d were not logged (rate limit)", held_back, code)
     return held_back is not None
 
 
 def _log(log: Callable[..., object], request: HTTPServerRequest, code: int) -> None:
-    """Have the server write a refused request to the access log."""
+    """Call `log`, the server's method that writes a rejected request to the access log."""
     try:
         log(request, code)
     except Exception:
-        app_log.error("Uncaught exception while a refused request was logged", exc_info=True)
+        app_log.error("Uncaught exception while logging a rejected request", exc_info=True)
 
 
 def _refused_request(source: Any, head: h1.RequestHead | None, reader: h1.Reader) -> HTTPServerRequest:
-    """Return what is known of a request that is refused: its head, or the beginning of its first line."""
-    # Of an empty request of HTTP/1.0 nothing is checked; the real one may have been refused for its query.
+    """Return a request object for the access log, made of the head or of the start of a malformed one."""
+    # The constructor validates its arguments, which may be the reason for the rejection: pass valid ones.
     request = HTTPServerRequest(start_line=RequestStartLine("GET", "/", "HTTP/1.0"), connection=source)
     if head is None:
         request.method, request.uri = _first_line(reader.peek(_LONGEST_LINE))
@@ -128,7 +132,7 @@ def _refused_request(source: Any, head: h1.RequestHead | None, reader: h1.Reader
 
 
 def _first_line(data: bytes) -> tuple[str, str]:
-    """Return the method and the target that a malformed head seems to begin with, else ``-`` twice."""
+    """Return the method and the target that a malformed head seems to begin with, or ``-`` for both."""
     match = _FIRST_LINE.match(data.lstrip(b"\r\n"))
     if match is None:
         return "-", "-"
@@ -140,7 +144,7 @@ def _page(code: int, is_head: bool) -> bytes:
     reason = responses.get(code, "Bad Request")
     body = f"{code} {reason}\n".encode()
     head = (
-        f"Date: {format_http_date(time.time())}\r\n"  # RFC 9110 section 6.6.1: in each answer but 1xx and 5xx
+        f"Date: {format_http_date(time.time())}\r\n"  # RFC 9110 section 6.6.1: required except in 1xx and 5xx
         "Content-Type: text/plain; charset=UTF-8\r\n"
         f"Connection: close\r\nContent-Length: {len(body)}\r\n\r\n"
     )
@@ -148,11 +152,11 @@ def _page(code: int, is_head: bool) -> bytes:
 
 
 def _has_answered(connection: HTTP1ServerConnection, exchange: HTTP1Connection | None) -> bool:
-    """Whether the request's own handler answers, at once or soon, that its body is too large."""
+    """Whether the handler has its own response for a body that is too large; if so, have it send it."""
     if exchange is None or exchange._oversized is None or exchange._head_sent or connection.stream.closed():
         return False
     answer, exchange._oversized = exchange._oversized, None
-    exchange._waiting = Future()  # for good: nothing more is read
+    exchange._waiting = Future()  # it is never done, so that no more of the body is read
     assert exchange._run_context is not None
     try:
         exchange._run_context.run(answer)

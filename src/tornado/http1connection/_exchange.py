@@ -1,9 +1,9 @@
-"""One exchange: a request and its response, seen from either side.
+"""One exchange: a request and its response, on the server or on the client side.
 
-This is what a handler knows as ``request.connection``. The output half frames what is written (a length,
-chunks, or until close); the input half takes body events from the reader and hands them to the delegate, and
-waits when the delegate returns an awaitable. Who feeds the reader, and what happens at the end or on an
-error, is the business of the exchange's driver: the server connection, or the reader of a client's response.
+A handler uses it as ``request.connection``. The output half frames what is written: with a length, in chunks,
+or until the connection closes. The input half passes body events from the reader to the delegate, and waits
+when the delegate returns an awaitable. The exchange's driver feeds the reader and handles the end of the
+exchange and errors; it is the server connection, or the reader of a client's response.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ from tornado.iostream import BaseIOStream, IOStream, StreamClosedError
 from tornado.iostream._file_segment import FileSegment
 from tornado.log import app_log
 
-#: Bytes that may be collected before a write goes out although its callback has not ended.
+#: Written bytes above which output is sent immediately instead of at the end of the current callback.
 COLLECT_LIMIT = 65536
-#: Bytes one exchange may write without the loop running in between, at most and at least; and between these
-#: all of a server's connections together.
+#: The maximum and minimum number of bytes that one exchange may write in one event loop iteration, and the
+#: number that the connections of a server share within these bounds.
 FAIR_SHARE = 256 * 1024
 _LEAST_SHARE = 64 * 1024
 _SHARED = 4 * 1024 * 1024
@@ -56,7 +56,7 @@ _find_control = re.compile(rb"[\x00-\x1f\x7f]").search
 
 
 class ExchangeOwner(Protocol):
-    """What an exchange needs from whoever runs its connection."""
+    """The interface through which an exchange calls its driver."""
 
     params: HTTP1ConnectionParameters
 
@@ -71,12 +71,13 @@ class ExchangeOwner(Protocol):
 
 
 class _ConnectionAttribute:
-    """An attribute of an exchange that is its connection's while nothing else has been assigned.
+    """An attribute of an exchange whose value is the connection's unless another one is assigned.
 
-    :param path: where the connection has it, such as ``params`` or ``params.protection.max_form_size``.
+    It has no ``__set__``, so an assigned value takes precedence. If ``__getattr__`` were used instead, each
+    read of any attribute would cost 300 more instructions, twelve times per request.
 
-    It has no ``__set__``, so that an assigned value takes precedence. With ``__getattr__`` in its place, each
-    read of any attribute would cost 300 instructions more, twelve times in each request.
+    :param path: the attribute path on the connection, such as ``params`` or
+        ``params.protection.max_form_size``.
     """
 
     __slots__ = ("_get", "_name")
@@ -96,32 +97,31 @@ class _ConnectionAttribute:
 class HTTP1Connection(HTTPConnection):
     """One HTTP/1.x exchange over a stream.
 
-    Servers make one for each request. A client makes one, calls `write_headers`, `write` and `finish` to send
-    its request, and `read_response` to receive the answer.
+    A server creates one for each request. A client creates one, calls `write_headers`, `write` and `finish`
+    to send its request, and `read_response` to receive the response.
 
-    :param stream: the `.IOStream` to use; the exchange does not own it on the server's side.
+    :param stream: the `.IOStream` to use; on the server side, the exchange does not own it.
     :param is_client: whether this side sends the request.
     :param params: `HTTP1ConnectionParameters`.
-    :param context: anything that says where the stream comes from; read by `.HTTPServerRequest`
-        (``remote_ip``, ``protocol``) and shown in log lines.
+    :param context: any object that describes the peer. `.HTTPServerRequest` reads its ``remote_ip`` and
+        ``protocol``, and log lines contain it as text.
     """
 
     stream: IOStream
     is_client: bool = False
-    # A server makes an exchange for each request, and few programs read these: looked up when they do.
+    # Looked up when read: a server creates an exchange for each request, and few programs read these.
     context: Any = _ConnectionAttribute("context")
     params: HTTP1ConnectionParameters = _ConnectionAttribute("params")  # type: ignore[assignment]
-    #: The server's limits, in bytes; None: no limit. A handler's own may be assigned.
+    #: The server's limits in bytes; None for no limit. A handler may assign its own.
     max_form_size: int | None = _ConnectionAttribute("params.protection.max_form_size")  # type: ignore[assignment]
     max_json_size: int | None = _ConnectionAttribute("params.protection.max_json_size")  # type: ignore[assignment]
-    #: Whether the connection closes after this exchange; may be set.
+    #: Whether the connection closes after this exchange. Programs may set it.
     no_keep_alive: bool = False
 
-    _driver: ExchangeOwner | None = None  # until the exchange is over
-    _fault: HTTPInputError | None = None  # of the peer's message, where we are the client
-    _origin: ExchangeOwner | None = (
-        None  # of a server's exchange, for good: programs ask later where a request came from
-    )
+    _driver: ExchangeOwner | None = None  # None after the end of the exchange
+    _fault: HTTPInputError | None = None  # the error in the server's message, on the client side
+    # The driver of a server's exchange; kept after its end, because programs may read `context` later.
+    _origin: ExchangeOwner | None = None
     _head: h1.RequestHead | None = None
     _reader: h1.Reader | None = None
     _message: HTTPMessageDelegate | None = None
@@ -133,7 +133,7 @@ class HTTP1Connection(HTTPConnection):
     _write_done = False
     _chunking = False
     _left: int | None = None
-    _bodiless = 0  # status code of the last head, if it was 204 or 1xx
+    _bodiless = 0  # the status code of the last head if it was 204 or 1xx, otherwise 0
     _close_after = False
     _detached = False
     _body_begun = False
@@ -143,11 +143,11 @@ class HTTP1Connection(HTTPConnection):
     _close_callback: Callable[[], None] | None = None
     _max_body_size: int | None = None
     _body_timeout: float | None = None
-    _oversized: Callable[[], None] | None = None  # answers a body that is over the limit, in our place
-    _ends_at_eof = False  # a peer that closes its sending side counts as gone
+    _oversized: Callable[[], None] | None = None  # the handler's own response to a body over the limit
+    _ends_at_eof = False  # whether a half-close by the peer counts as a disconnect
     _request_method = "GET"
     _task: asyncio.Task[Any] | None = None
-    #: The current Task of what a server calls for this request; None where `start_request` is ours.
+    #: The Task in which the delegate is called; None if the server's `start_request` is not overridden.
     request_task: RequestTask | None = None
 
     def __init__(
@@ -163,28 +163,37 @@ class HTTP1Connection(HTTPConnection):
         self.context = context
         self.no_keep_alive = self.params.no_keep_alive
 
-    # -- settings of the message under way --
+    # -- settings of the current message --
 
     def set_close_callback(self, callback: Callable[[], None] | None) -> None:
-        """Have `callback` called once if the peer goes away before the exchange is over.
+        """Call `callback` once if the peer disconnects before the end of the exchange.
 
-        A peer that closed only its sending side cannot be told from one that is gone; the callback runs, and
-        the response may still be written.
+        A half-close cannot be distinguished from a disconnect: the callback runs in both cases, and the
+        response may still be written.
         """
         self._close_callback = callback
 
     def set_body_timeout(self, timeout: float) -> None:
-        """Give the body of this message `timeout` seconds; overrides ``body_timeout`` of the parameters."""
+        """Limit the time for receiving this message's body.
+
+        :param timeout: the time in seconds; overrides ``body_timeout`` of the parameters.
+        """
         self._body_timeout = timeout
 
     def set_max_body_size(self, max_body_size: int) -> None:
-        """Limit the body of this message to `max_body_size` bytes; overrides the parameter of that name."""
+        """Limit the size of this message's body.
+
+        :param max_body_size: the size in bytes; overrides ``max_body_size`` of the parameters.
+        """
         self._max_body_size = max_body_size
         if self._reader is not None:
             self._reader.max_body_size = max_body_size
 
     def _take_over_limit(self) -> int:
-        """The limit on the body of this message, which from now on is the caller's to keep."""
+        """Disable the limit on this message's body, because the caller enforces it from now on.
+
+        :returns: the limit in bytes.
+        """
         limit = self._max_body_size
         if limit is None:
             limit = self.params.max_body_size
@@ -192,14 +201,14 @@ class HTTP1Connection(HTTPConnection):
         return self.stream.max_buffer_size if limit is None else limit
 
     def detach(self) -> IOStream:
-        """Take the stream out of HTTP's hands: nothing more is read or written here, and unread bytes are in
-        its buffer.
+        """Release the stream, for example to use another protocol on it.
 
-        To be called while a handler or delegate runs, at any byte of the request. After the response was
-        finished it is still possible as long as the connection serves no other request.
+        The exchange neither reads nor writes afterwards. Unread bytes are in the stream's read buffer. The
+        method may be called while a handler or delegate runs, at any byte of the request, and also after the
+        response is finished, until the connection begins the next request.
 
         :returns: the stream, in pull mode.
-        :raises RuntimeError: if the connection serves another request already.
+        :raises RuntimeError: if the connection is serving another request already.
         """
         stream = self.stream
         driver = self._origin if self._driver is None and not self._detached else self._driver
@@ -211,16 +220,16 @@ class HTTP1Connection(HTTPConnection):
         return stream
 
     def _detached_connection(self) -> DetachedConnection:
-        """What a request that is kept long may have in place of this exchange, which is detached."""
+        """Return a small replacement for this detached exchange, for a request that is kept for a long time."""
         return DetachedConnection(self._origin, self.__dict__.get("context"))
 
     @property
     def head_sent(self) -> bool:
-        """Whether the head of this message has been sent, so that no other can be."""
+        """Whether the head of this message has been sent and can no longer be replaced."""
         return self._head_sent
 
     def close(self) -> None:
-        """Close the stream; what was not sent yet is lost."""
+        """Close the stream; output that has not been sent is lost."""
         if self.stream is not None:
             self.stream.close()
 
@@ -234,9 +243,9 @@ class HTTP1Connection(HTTPConnection):
     ) -> Future[None]:
         """Send the head of the message, and `chunk` as the first part of its body.
 
-        Framing and connection fields are added where `headers` lack them.
+        Framing and connection fields are added unless `headers` contain them.
 
-        :raises ValueError: if a name or value holds a line end.
+        :raises ValueError: if a name or value contains a line break.
         :raises .HTTPOutputError: if `chunk` is longer than a Content-Length in `headers`.
         :returns: a Future that is done when the bytes have been handed to the operating system.
         """
@@ -251,7 +260,7 @@ class HTTP1Connection(HTTPConnection):
         connection_header = None
         if code != 101 and "Connection" in headers:
             connection_header = headers["Connection"]
-            # It may turn out that the connection closes, whatever the program wishes: the field comes last.
+            # Written last and possibly with another value, because the connection may have to close.
             headers = headers.copy()
             del headers["Connection"]
             block = _serialize(headers)
@@ -269,7 +278,11 @@ class HTTP1Connection(HTTPConnection):
     ) -> Future[None]:
         """Send a response head with serialized fields.
 
-        :param connection_header: the value of Connection that the program set.
+        :param block: the header fields, each with its line end.
+        :param length: the value of Content-Length, if set.
+        :param framed: whether `block` has a Content-Length or Transfer-Encoding field.
+        :param chunk: the first part of the body.
+        :param connection_header: the value of the Connection field that the program set.
         """
         if self._driver is None:
             return self._failed_write()
@@ -279,9 +292,9 @@ class HTTP1Connection(HTTPConnection):
         is_head = head.method == "HEAD"
         if head.method == "CONNECT" and 200 <= code < 300:
             return self._open_tunnel(code, reason, block, chunk, connection_header)
-        # First, as it refuses what cannot be sent: the caller may still send another head then.
+        # First, because it raises for an invalid status line; then the caller can still send another head.
         line = h1.status_line("HTTP/1.1", code, reason)
-        if self._bodiless:  # an interim response came first
+        if self._bodiless:  # the previous head was an interim response
             self._left, self._bodiless = None, 0
         if code < 200 or code == 204:
             block, length = self._begin_bodiless(code, block), None
@@ -294,12 +307,12 @@ class HTTP1Connection(HTTPConnection):
                 block += b"Transfer-Encoding: chunked\r\n"
                 self._chunking = not is_head
             elif not is_head:
-                self._close_after = True  # HTTP/1.0: the end of the body is the end of the connection
+                self._close_after = True  # HTTP/1.0: closing the connection marks the end of the body
         if code != 101:
             if not head.keep_alive or self.no_keep_alive:
                 self._close_after = True
             elif not self._read_done and length is not None and self._left == len(chunk or b""):
-                # The response is complete and the request is not: its rest will not be read.
+                # The response is complete before the request is, so the rest of the request is not read.
                 self._close_after = True
             block += self._connection_field(connection_header)
         self._head_sent = True
@@ -309,19 +322,20 @@ class HTTP1Connection(HTTPConnection):
         return self._transmit(data)
 
     def _begin_bodiless(self, code: int, block: bytes) -> bytes:
-        """Note a head that no body follows, whatever it says (RFC 9110 sections 15.2 and 15.3.5).
+        """Prepare for a response without a body (1xx or 204; RFC 9110 sections 15.2 and 15.3.5).
 
-        :returns: its fields without a length or coding of the body, which it must not have (sections 8.6 and
-            RFC 9112 section 6.1). A client that believed them would take the next response for a body.
+        :returns: the header fields without Content-Length and Transfer-Encoding, which such a response must
+            not have (RFC 9110 section 8.6, RFC 9112 section 6.1). A client that relied on them would take the
+            next response for a body.
         """
         self._bodiless = code
         if code == 101:
-            return block  # what follows is of another protocol
+            return block  # data of another protocol follows
         self._left = 0
         return _framing_fields.sub(b"", block)
 
     def _connection_field(self, connection_header: str | None) -> bytes:
-        """The line that says what becomes of the connection, where that is not clear without it."""
+        """Return the Connection field line, or nothing if the protocol version implies its meaning."""
         assert self._head is not None
         version_11 = self._head.version == "HTTP/1.1"
         if connection_header is not None:
@@ -337,8 +351,8 @@ class HTTP1Connection(HTTPConnection):
     def _open_tunnel(
         self, code: int, reason: str, block: bytes, chunk: bytes | None, connection_header: str | None
     ) -> Future[None]:
-        """Say yes to CONNECT. From here on there are no messages: no framing, and no request behind this one
-        (RFC 9110 section 9.3.6).
+        """Send a successful response to CONNECT. It has no framing fields, and the connection carries no
+        further messages (RFC 9110 section 9.3.6).
         """
         line = h1.status_line("HTTP/1.1", code, reason)
         self._head_sent = self._close_after = True
@@ -348,13 +362,13 @@ class HTTP1Connection(HTTPConnection):
         return self._transmit(line + block + b"\r\n" + (chunk or b""))
 
     def _respond(self, code: int, reason: str, block: bytes, tail: bytes, body: bytes) -> None:
-        """Send a whole response, and end the exchange.
+        """Send a complete response and end the exchange.
 
-        :param block: ready-made fields.
-        :param tail: more of them, the length among them, and the empty line.
+        This is the fast path for `write_headers` followed by `finish`. It may be used only if neither of them
+        nor the stream's ``write`` is overridden, and not for a HEAD request.
 
-        It does at once what `write_headers` and `finish` do one after the other, and may be called only while
-        both of them, and the stream's ``write``, are ours, and the request is no HEAD.
+        :param block: serialized header fields.
+        :param tail: more header fields, including Content-Length, and the empty line.
         """
         driver, head, stream = self._driver, self._head, self.stream
         if driver is None or head is None or stream._closed:
@@ -374,7 +388,7 @@ class HTTP1Connection(HTTPConnection):
         driver.exchange_finished(self)
 
     def _responded(self) -> Future[None]:
-        """What `write_headers` would have returned for what `_respond` has sent."""
+        """Return the Future that `write_headers` would have returned for the response sent by `_respond`."""
         stream = self.stream
         if self._lost:
             return self._failed_write()
@@ -405,10 +419,9 @@ class HTTP1Connection(HTTPConnection):
         return self._transmit(data)
 
     def write(self, chunk: bytes) -> Future[None]:
-        """Send a part of the body; `write_headers` must have been called, or `chunk` be a whole ready-made
-        message.
+        """Send a part of the body after `write_headers`, or a complete serialized message.
 
-        :raises .HTTPOutputError: if the body grows longer than its Content-Length.
+        :raises .HTTPOutputError: if the body becomes longer than its Content-Length.
         :returns: a Future that is done when the bytes have been handed to the operating system.
         """
         if self._driver is None and not self.is_client:
@@ -418,7 +431,7 @@ class HTTP1Connection(HTTPConnection):
     def finish(self) -> None:
         """End the message.
 
-        :raises .HTTPOutputError: if less was written than the Content-Length announced.
+        :raises .HTTPOutputError: if less was written than the Content-Length.
         """
         if 0 < self._bodiless < 200:
             self._end_informational()
@@ -436,9 +449,9 @@ class HTTP1Connection(HTTPConnection):
             driver.exchange_finished(self)
 
     def _end_informational(self) -> None:
-        """End the exchange after a 1xx head. No final response follows, so the connection ends too.
+        """End the exchange after a 1xx head. No final response follows, so the connection is closed, too.
 
-        After 101 the caller may still `detach` the stream, as programs do that speak another protocol.
+        After 101 the caller may still `detach` the stream during this event loop iteration.
         """
         self._close_after = self._write_done = True
         self._close_callback_done()
@@ -472,9 +485,9 @@ class HTTP1Connection(HTTPConnection):
         return chunk
 
     def _discard(self, chunk: bytes) -> bytes:
-        """Drop a part of a body that the client would take for the beginning of the next response.
+        """Drop a body part that the client would take for the beginning of the next response.
 
-        Upstream sends it. Programs that rely on the 204 itself keep working this way, and are told.
+        Upstream sends it. Here, programs that write a body with a 204 keep working, and a warning is logged.
         """
         self._left = 0
         app_log.warning(
@@ -490,7 +503,7 @@ class HTTP1Connection(HTTPConnection):
             return self._failed_write()  # type: ignore[unreachable]  # after detach()
         write: Any = stream.write
         if type(write) is not MethodType or write.__func__ is not _STREAM_WRITE:
-            return stream.write(data)  # somebody's own write, which must see every byte
+            return stream.write(data)  # overridden, and must be called for every byte
         if stream.closed():
             return self._failed_write()
         if not stream._send(data):
@@ -506,16 +519,16 @@ class HTTP1Connection(HTTPConnection):
         return done_future(stream.io_loop.asyncio_loop)
 
     def _fair_share(self) -> int:
-        """What this exchange may write in one turn: less where many do."""
+        """Return how many bytes this exchange may write per event loop iteration."""
         return min(FAIR_SHARE, _SHARED // max(1, len(self.params._deadlines.connections)))
 
     def _write_file(self, piece: FileSegment) -> Future[None]:
-        """Send a piece of a file as a part of the body, which must have a Content-Length.
+        """Send a segment of a file as a part of the body, which must have a Content-Length.
 
-        The piece is closed when it was sent, or cannot be sent any more. A peer that takes none of it for as
-        long as a connection may be idle is given up.
+        The segment is closed when it has been sent or cannot be sent. If the peer receives none of it for the
+        time that a connection may be idle, the connection is closed.
 
-        :raises .HTTPOutputError: if the body grows longer than its Content-Length.
+        :raises .HTTPOutputError: if the body becomes longer than its Content-Length.
         :returns: a Future that is done when all of it has been handed to the operating system.
         """
         driver: Any = self._driver
@@ -531,7 +544,11 @@ class HTTP1Connection(HTTPConnection):
         return self.stream._send_file(piece)
 
     def _push_out(self, written: Future[None]) -> Future[None]:
-        """Send what the current callback has collected at once; `written` is what the last write returned."""
+        """Send the output collected by the current callback immediately.
+
+        :param written: the Future that the last write returned.
+        :returns: a Future that is done when the bytes have been handed to the operating system.
+        """
         stream = self.stream
         if (
             stream is not None
@@ -553,29 +570,30 @@ class HTTP1Connection(HTTPConnection):
         stream = self.stream
         future: Future[None] = Future()
         future.set_exception(StreamClosedError(real_error=None if stream is None else stream.error))
-        future.exception()  # whoever does not look at it knew that the peer may go
+        future.exception()  # marks it as retrieved: callers may ignore a failed write
         return future
 
     # -- input --
 
     def begin_task(self) -> RequestTask:
-        """Begin the Task of this request, which lasts until the connection forgets the exchange."""
+        """Create the Task of this request, which ends when the connection releases the exchange."""
         if self._run_context is None:
             self._run_context = contextvars.copy_context()
         owner = self.request_task = RequestTask(self.stream.io_loop.asyncio_loop)
         return owner
 
     def read_response(self, delegate: HTTPMessageDelegate) -> Awaitable[bool]:
-        """Read one message and hand it to `delegate`.
+        """Read one message and pass it to `delegate`.
 
-        :returns: a Future: True if the connection can be used for another exchange, False if it is closed,
-            failed, or was detached. Malformed input is logged and told to the delegate by
-            ``on_connection_close``.
+        Malformed input is logged, and ``on_connection_close`` of the delegate is called.
+
+        :returns: a Future whose result is True if the connection can be used for another exchange, and False
+            if it was closed, failed, or was detached.
         """
         return ResponseReader(self, delegate).done
 
     def _deliver(self, call: Callable[..., Any], *args: Any) -> None:
-        """Call the delegate in the request's context; wait if it returns an awaitable."""
+        """Call a method of the delegate in the request's context; wait if it returns an awaitable."""
         context, owner = self._run_context, self.request_task
         if owner is not None:
             args, call = (call, *args), owner.call
@@ -584,7 +602,7 @@ class HTTP1Connection(HTTPConnection):
             self._wait_for(result)
 
     def _wait_for(self, result: Any) -> None:
-        """Read on only when the awaitable `result` is done."""
+        """Pause reading until the awaitable `result` is done."""
         if asyncio.iscoroutine(result):
             loop, owner = asyncio.get_running_loop(), self.request_task
             start = run_eagerly if owner is None else functools.partial(owner.call, run_eagerly)
@@ -602,7 +620,7 @@ class HTTP1Connection(HTTPConnection):
         driver = self._driver
         if driver is None or self._detached:
             if not future.cancelled():
-                future.exception()  # the exchange has ended in the meantime, and was told why
+                future.exception()  # marks it as retrieved: the exchange has ended for another reason
             return
         try:
             future.result()
@@ -612,7 +630,7 @@ class HTTP1Connection(HTTPConnection):
             driver.resumed(self)
 
     def _pump(self) -> None:
-        """Hand body events to the delegate until more data is needed or the delegate has us wait."""
+        """Pass body events to the delegate until more data is needed or the delegate returns an awaitable."""
         reader, message = self._reader, self._message
         assert reader is not None
         assert message is not None
@@ -630,7 +648,7 @@ class HTTP1Connection(HTTPConnection):
                 return
             if type(event) is bytes:
                 if self._write_done and not self.is_client:
-                    continue  # answered already: the rest of the body is nobody's
+                    continue  # the response is finished, so the rest of the body is discarded
                 if len(event) <= self.params.chunk_size:
                     self._deliver(message.data_received, event)
                 else:
@@ -645,7 +663,7 @@ class HTTP1Connection(HTTPConnection):
                     return
 
     def _take_pieces(self) -> bytes:
-        """What was read for the delegate and has not been handed to it."""
+        """Return the data that was read but not passed to the delegate, and forget it."""
         pieces, self._pieces = self._pieces, None
         return b"" if pieces is None else b"".join(pieces)
 
@@ -658,16 +676,19 @@ class HTTP1Connection(HTTPConnection):
             try:
                 self._deliver(message.finish)
             except Exception:
-                self._read_done = False  # a body that was not what it said: whoever waits is told
+                self._read_done = False  # then the delegate's on_connection_close() is called
                 raise
         if self._driver is not None:
             self._driver.body_read(self)
 
     def _notify_disconnect(self) -> None:
-        """Tell once whoever asked that the peer has closed its side or the stream is closed."""
+        """Call the close callback, and the delegate's if the message is incomplete. Each is called only once.
+
+        Called after a half-close by the peer and when the stream is closed.
+        """
         callback, self._close_callback = self._close_callback, None
         message, self._message = self._message, None
-        # A copy, as a handler may be running in the context itself and have closed the stream just now.
+        # A copy, because a handler may be running in the context: it may be the one that closed the stream.
         context = contextvars.copy_context() if self._run_context is None else self._run_context.copy()
         calls = [] if callback is None else [callback]
         if message is not None and not self._read_done:
@@ -677,16 +698,16 @@ class HTTP1Connection(HTTPConnection):
             run_guarded(context.run, call)
 
     def discard_body(self) -> None:
-        """The response was finished before the request was read: tell the delegate that no more comes."""
+        """Call the delegate's ``on_connection_close``, because the response was finished before the request."""
         if self._message is not None:
             run_guarded(self._message.on_connection_close)
 
 
 def run_guarded(call: Callable[..., Any], *args: Any) -> None:
-    """Call a program's callback at the end of a connection, and log what it raises.
+    """Call a program's callback at the end of a connection and log an exception that it raises.
 
-    That may be a `asyncio.CancelledError`, by ``result()`` of a cancelled future. Neither the end of this
-    connection nor the others that end with it may depend on it.
+    An exception, including the `asyncio.CancelledError` that ``result()`` of a cancelled Future raises, must
+    not prevent the cleanup of this connection or of others.
     """
     try:
         call(*args)
@@ -697,9 +718,9 @@ def run_guarded(call: Callable[..., Any], *args: Any) -> None:
 
 
 def is_transfer_encoding_chunked(headers: HTTPHeaders) -> bool:
-    """Whether `headers` say that the body is chunked (RFC 9112 section 6.1).
+    """Whether the body is chunked according to `headers` (RFC 9112 section 6.1).
 
-    :raises .HTTPInputError: for any other transfer coding, or one beside a Content-Length.
+    :raises .HTTPInputError: if there is another transfer coding, or a Content-Length as well.
     """
     coding = headers.get("Transfer-Encoding")
     if coding is None:
@@ -707,7 +728,7 @@ def is_transfer_encoding_chunked(headers: HTTPHeaders) -> bool:
     if "Content-Length" in headers:
         raise HTTPInputError("Message with both Transfer-Encoding and Content-Length")
     if coding.lower() != "chunked":
-        raise HTTPInputError(f"Unsupported Transfer-Encoding {coding!r}")
+        raise HTTPInputError(f"Unsupported Transfer-Encoding {coding!r}: only 'chunked' is accepted")
     return True
 
 
@@ -727,7 +748,7 @@ def _content_length(headers: HTTPHeaders) -> int | None:
     if text is None:
         return None
     if DIGITS.fullmatch(text) is None:
-        raise HTTPOutputError(f"Content-Length {text!r} is not a number")
+        raise HTTPOutputError(f"Content-Length must be a decimal number, got {text!r}")
     return int(text)
 
 

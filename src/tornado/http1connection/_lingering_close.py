@@ -1,9 +1,9 @@
-"""The end of a server's connection behind its last answer, while the client may still be sending.
+"""Lingering close: the end of a server's connection while the client may still be sending.
 
-A socket that is closed with something unread in it resets the connection, and the reset overtakes the answer
-(RFC 9112 section 9.6). So what still comes is thrown away for a while: first until the answer is out, then,
-our side closed, until the client closes too. A browser that uploads shows an early answer only if it gets rid
-of its body first.
+Closing a socket that has unread input resets the connection, and the client may lose the response because of
+the reset (RFC 9112 section 9.6). Input is therefore discarded for some time: first until the response has
+been sent, then, after a half-close, until the client closes the connection too. A browser that is uploading
+shows an early response only after it has sent the whole body.
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from tornado.http1connection._exchange import HTTP1Connection
     from tornado.http1connection._server import HTTP1ServerConnection
 
-#: What is thrown away until the connection is closed hard: so many bytes, for so many seconds, as long as no
-#: pause is longer. nginx's lingering_time is 30 s and lingering_timeout 5 s.
+# The connection is closed when one of these limits is exceeded: the discarded bytes, the total time in
+# seconds, or the time in seconds without any input. In nginx, lingering_time is 30 s and lingering_timeout
+# 5 s.
 _BYTES = 256 * 1024 * 1024
 _SECONDS = 30.0
 _PAUSE = 2.0
@@ -30,18 +31,22 @@ _LAST_CHUNK = b"\r\n" + h1.LAST_CHUNK
 
 
 class LingeringClose:
-    """What is still to come from a client that has got, or is getting, its last answer."""
+    """The state of a lingering close: how much input may still be discarded, and until when.
+
+    :param left: bytes that may be discarded; 0 to close as soon as the response has been sent.
+    :param coming: remaining bytes of the request body; -1 if unknown.
+    """
 
     __slots__ = ("_coming", "_left", "until")
 
     def __init__(self, left: int, coming: int) -> None:
         self._left = left
         self._coming = coming
-        #: When our patience ends, once our side is closed.
+        #: When the connection is closed at the latest, in seconds of `monotonic`; set by the half-close.
         self.until = 0.0
 
     def received(self, connection: HTTP1ServerConnection, data: bytes) -> None:
-        """Throw bytes away."""
+        """Discard received bytes and enforce the limits."""
         coming = self._coming
         self._left -= len(data)
         if coming > 0:
@@ -50,7 +55,7 @@ class LingeringClose:
             self._coming = 0
         if connection._state is State.CLOSING:
             if self._left <= 0 or not self._coming:
-                connection.stream._pause_reading()  # until the answer is out
+                connection.stream._pause_reading()  # until the response has been sent
         elif self._left < 0:
             connection.stream.close()
         else:
@@ -59,7 +64,10 @@ class LingeringClose:
                 connection.stream._end_output()
 
     def answer_is_out(self, connection: HTTP1ServerConnection) -> None:
-        """Close the connection, or only our side of it while something may come."""
+        """Close the connection, or half-close it while the client may still be sending.
+
+        Called when the response has been sent.
+        """
         stream = connection.stream
         if self._left <= 0 or connection._eof or stream.closed():
             stream.close()
@@ -69,18 +77,18 @@ class LingeringClose:
         now = monotonic()
         self.until = now + _SECONDS
         connection.params._deadlines.set(connection, now, _PAUSE)
-        # Not in TLS while a body is coming: ssl looks for the peer's goodbye then, and takes anything else
-        # for an error.
+        # Not with TLS while a body is being received: after sending close_notify, the ssl module expects the
+        # peer's close_notify and treats other data as an error.
         if not self._coming or not isinstance(stream, SSLIOStream):
             stream._end_output()
         stream._resume_reading()
 
 
 def close(connection: HTTP1ServerConnection, linger: bool, coming: int = 0) -> None:
-    """Close a connection when what waits has been sent.
+    """Close a connection after its pending output has been sent.
 
-    :param linger: whether anything may still come.
-    :param coming: how much of it is a body that is known of, in bytes; -1 if its size is unknown.
+    :param linger: whether the client may still be sending.
+    :param coming: remaining bytes of the request body; -1 if unknown.
     """
     connection._state = State.CLOSING
     lingering = LingeringClose(_BYTES if linger else 0, coming)
@@ -96,7 +104,7 @@ def close(connection: HTTP1ServerConnection, linger: bool, coming: int = 0) -> N
 
 
 def body_left(exchange: HTTP1Connection, reader: h1.Reader) -> int:
-    """How many bytes of a request's body are still to come; -1 if that is unknown."""
+    """Return how many bytes of a request body have not been received; -1 if unknown."""
     head = exchange._head
     if exchange._read_done or head is None or not head.has_body:
         return 0
@@ -109,9 +117,9 @@ def body_left(exchange: HTTP1Connection, reader: h1.Reader) -> int:
 
 
 def _ends_chunks(data: bytes) -> bool:
-    """Whether the chunked body that `data` is the latest part of seems to be at its end.
+    """Whether a chunked body whose last received bytes are `data` seems to be complete.
 
-    A decoder that has refused the body cannot tell any more, and more than an early goodbye does not hang on
-    it.
+    This is a guess, because a decoder that has rejected the body cannot find its end. A wrong guess only
+    half-closes the connection early.
     """
     return data.endswith(_LAST_CHUNK) or data == h1.LAST_CHUNK

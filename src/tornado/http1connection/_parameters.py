@@ -1,4 +1,4 @@
-"""What a server or client may choose about its HTTP/1.x connections."""
+"""The settings of HTTP/1.x connections, and parsers for the numbers in messages."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from tornado.http1connection._protection import DEFAULT as DEFAULT_PROTECTION
 from tornado.http1connection._protection import Protection
 from tornado.log import gen_log
 
-#: Unread bytes after which the peer is not read any further.
+#: Buffered bytes above which reading from the peer is paused.
 READ_AHEAD = 65536
-#: Bytes handed to a delegate at once.
+#: The default maximum number of bytes in one call of a delegate's ``data_received``.
 DEFAULT_CHUNK_SIZE = 65536
 
 CR_OR_LF_RE = re.compile(b"\r|\n")
@@ -24,18 +24,20 @@ HEXDIGITS = re.compile(r"[0-9a-fA-F]+")
 
 
 class HTTP1ConnectionParameters:
-    """Settings shared by the connections of one server, or given to one client connection.
+    """The settings of all connections of one server, or of one client connection.
 
     :param no_keep_alive: close each connection after one request.
-    :param chunk_size: the most bytes handed to a delegate's ``data_received`` at once (default 64 KiB).
-    :param max_header_size: limit on start line and header block, in bytes (default 64 KiB); answered with
-        431.
-    :param header_timeout: seconds that a connection may wait for its next request (default 3600).
-    :param max_body_size: limit on a message body, in bytes (default: the stream's ``max_buffer_size``);
-        answered with 413. A delegate may change it for one message by `HTTP1Connection.set_max_body_size`.
-    :param body_timeout: seconds that a body may take to arrive (default: no limit).
-    :param decompress: undo ``Content-Encoding: gzip`` of incoming bodies.
-    :param protection: everything else that bounds a peer; the arguments above go before its values.
+    :param chunk_size: the maximum number of bytes in one call of a delegate's ``data_received`` (default
+        64 KiB).
+    :param max_header_size: the maximum size of the start line and the header section together, in bytes
+        (default 64 KiB). Larger ones are rejected with 431.
+    :param header_timeout: how long a connection may wait for its next request, in seconds (default 3600).
+    :param max_body_size: the maximum size of a message body, in bytes (default: the stream's
+        ``max_buffer_size``). Larger ones are rejected with 413. A delegate may change the limit for one
+        message with `HTTP1Connection.set_max_body_size`.
+    :param body_timeout: how long receiving a body may take, in seconds (default: no limit).
+    :param decompress: decode ``Content-Encoding: gzip`` of incoming bodies.
+    :param protection: the other limits. The arguments above override its values.
     """
 
     def __init__(
@@ -58,8 +60,8 @@ class HTTP1ConnectionParameters:
         self.max_body_size = max_body_size
         self.body_timeout: float | None = protection.body_timeout if body_timeout is None else body_timeout
         self.decompress = decompress
-        # A body's size is judged here and not by the reader, because a delegate may raise the limit after the
-        # head.
+        # The connection checks the body size instead of the reader, because a delegate may raise the limit
+        # after it has received the head.
         self._limits = Limits(
             max_head_size=self.max_header_size,
             max_request_line=self.max_header_size,
@@ -75,11 +77,12 @@ class HTTP1ConnectionParameters:
         self._rate_window = protection.rate_window
         self._max_pipelined = protection.max_pipelined_requests
         self._deadlines = DeadlineScheduler()
-        #: Of messages that were refused; a few lines, as a developer at his client wants to see each.
+        #: For log lines about rejected messages. The burst lets a client's developer see each of a few
+        #: errors.
         self._reports = LogRateLimit(gen_log, burst=10)
-        #: Of the access log's lines for refused requests, by status.
+        #: For access log lines about rejected requests, by status code.
         self.refusals: LogRateLimit = LogRateLimit(gen_log, burst=100)
-        #: Who has written his share and waits for a turn of the loop; many such get it some at a time.
+        #: Writers that have used their share of this event loop iteration; resumed some in each iteration.
         self._yields: FairQueue[Future[None]] = FairQueue(_set_done, at_once=0)
 
 
@@ -89,10 +92,9 @@ def _set_done(future: Future[None]) -> None:
 
 
 def parse_int(s: str) -> int:
-    """Read a decimal number as HTTP writes it: digits only, no sign, space or underscore (RFC 9110 section
-    8.6).
+    """Parse a decimal number: digits only, without sign, space or underscore (RFC 9110 section 8.6).
 
-    :raises ValueError: if `s` is anything else.
+    :raises ValueError: if `s` is not such a number.
     """
     if DIGITS.fullmatch(s) is None:
         raise ValueError(f"not an integer: {s!r}")
@@ -100,9 +102,9 @@ def parse_int(s: str) -> int:
 
 
 def parse_hex_int(s: str) -> int:
-    """Read a hexadecimal number as chunk sizes are written: hex digits only (RFC 9112 section 7.1).
+    """Parse a chunk size: hexadecimal digits only (RFC 9112 section 7.1).
 
-    :raises ValueError: if `s` is anything else.
+    :raises ValueError: if `s` is not such a number.
     """
     if HEXDIGITS.fullmatch(s) is None:
         raise ValueError(f"not a hexadecimal integer: {s!r}")

@@ -1,7 +1,7 @@
-"""What a server does about peers that would hold or exhaust it: every limit, with its values.
+"""Limits that protect a server from slow, malicious or excessive clients.
 
-`Protection` has a field for each. A server takes one of the two ready-made ones by name, and single values on
-top::
+`Protection` has a field for each limit. A server takes one of two predefined sets by name, and arguments that
+override single values::
 
     HTTPServer(application)                                          # "default"
     HTTPServer(application, protection="public")
@@ -27,7 +27,7 @@ setting                        "default"    "public"     precedent
 `max_json_size`                none         128 KiB      Express 100 kB, Fastify 1 MiB
 =============================  ===========  ===========  ====================================================
 
-The size of other bodies is in neither, as only the program knows it (``max_body_size``).
+The size of bodies in general is not included, because it depends on the program (``max_body_size``).
 """
 
 from __future__ import annotations
@@ -37,59 +37,62 @@ from typing import Any
 
 __all__ = ["DEFAULT", "PUBLIC", "Protection"]
 
-#: What fields are annotated with that hold sizes or counts.
+#: The annotations of the fields that hold sizes or counts.
 _WHOLE = frozenset({"int", "int | None"})
 _MAY_BE_ZERO = frozenset({"body_timeout", "idle_connection_timeout", "header_timeout"})
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Protection:
-    """Limits on what peers may do; times in seconds, rates in bytes a second, sizes in bytes.
+    """Limits on clients; times in seconds, rates in bytes per second, sizes in bytes.
 
-    To leave out a limit that ``"public"`` has, make one from it: ``dataclasses.replace(PUBLIC,
+    To remove a limit that ``"public"`` has, derive a set from it: ``dataclasses.replace(PUBLIC,
     min_send_rate=None)``.
 
-    :raises TypeError: for a value that is no number, or for a size or a count that is no whole one.
-    :raises ValueError: for a value that is not above zero.
+    :raises TypeError: if a value is not a number, or a size or count is not a whole number.
+    :raises ValueError: if a value is not positive.
     """
 
-    #: From the first byte of a request's head to its last.
+    #: The maximum time from the first byte of a request's head to the last, in seconds.
     header_timeout: float = 60.0
-    #: How long a connection may be silent before its first request and between requests.
+    #: The maximum time without input before the first request and between requests, in seconds.
     idle_connection_timeout: float = 3600.0
-    #: From accepting a connection to the end of the TLS handshake.
+    #: The maximum time from accepting a connection to the end of the TLS handshake, in seconds.
     tls_handshake_timeout: float = 60.0
-    #: From the end of a head to the end of its body; None for no limit.
+    #: The maximum time from the end of a head to the end of its body, in seconds; None for no limit.
     body_timeout: float | None = None
-    #: The least that must arrive of a request's body, over each `rate_window`. The time in which the handler
-    #: has the client wait does not count.
+    #: The minimum rate at which a request body must arrive, in bytes per second, measured over each
+    #: `rate_window`. Time during which reading is paused because the handler is busy does not count.
     min_body_rate: float | None = None
-    #: The least that a client must take of a response it has been sent, over each `rate_window`.
+    #: The minimum rate at which a client must receive a response, in bytes per second, measured over each
+    #: `rate_window`.
     min_send_rate: float | None = None
-    #: Over how long both rates are taken.
+    #: The time over which both rates are measured, in seconds.
     rate_window: float = 20.0
-    #: Request line and header fields together (414 or 431).
+    #: The maximum size of the request line and the header section together, in bytes (414 or 431).
     max_header_size: int = 64 * 1024
-    #: Header fields of one request (431).
+    #: The maximum number of header fields of one request (431).
     max_header_count: int = 1000
-    #: Connections in all. When one more comes, those that have been without a request for longest are closed
-    #: for it; where all have one, it is refused. Never more than three quarters of the descriptors that the
-    #: process may open.
+    #: The maximum number of open connections. When it is reached, a new connection causes the connections
+    #: that have been idle longest to be closed. If none is idle, the new connection is refused. The limit is
+    #: never more than three quarters of the file descriptors that the process may open.
     max_connections: int | None = None
-    #: Connections of one address, or of one IPv6 network of 64 bits. One more is refused.
+    #: The maximum number of connections from one IPv4 address or one IPv6 /64 network. More are refused.
     max_connections_per_address: int | None = None
-    #: Requests on one connection that came before the last one was answered, one behind the other; when
-    #: nothing waits any more, they are counted anew. The answer to the last of so many says that the
-    #: connection closes, and the client has to send again what was not answered (RFC 9112 section 9.3.2).
+    #: The maximum number of successive requests on one connection that each arrive before the previous
+    #: response was sent. The count restarts when no request is waiting. When the limit is reached, the next
+    #: response has ``Connection: close``, and the client must send the unanswered requests again (RFC 9112
+    #: section 9.3.2).
     max_pipelined_requests: int | None = None
-    #: Times that a compressed request body (400) or WebSocket message (1009) may grow in decompression, once
-    #: it is over 1 MiB.
+    #: The maximum ratio of the decompressed to the compressed size of a request body (400) or WebSocket
+    #: message (1009). It applies above 1 MiB.
     max_inflation_ratio: float | None = None
-    #: Size of a form (urlencoded or multipart) whose arguments or files a handler asks for (413); decoding it
-    #: blocks the event loop. A handler class may set a `max_form_size` of its own. Bodies that are
-    #: not read as forms, and parts that a `.UploadHandler` receives, are not concerned.
+    #: The maximum size in bytes of a form (urlencoded or multipart) whose arguments or files a handler reads
+    #: (413). Decoding a form blocks the event loop. A handler class may set its own `max_form_size`. Bodies
+    #: that are not read as forms, and parts that a `.UploadHandler` receives, are not limited by it.
     max_form_size: int | None = None
-    #: Size of a body that `.RequestHandler.get_json_body` decodes (413), likewise.
+    #: The maximum size in bytes of a body that `.RequestHandler.get_json_body` decodes (413). A handler class
+    #: may set its own `max_json_size`.
     max_json_size: int | None = None
 
     def __post_init__(self) -> None:
@@ -98,30 +101,34 @@ class Protection:
             if value is None and field.default is None:
                 continue
             if not isinstance(value, (int, float)) or isinstance(value, bool):
-                raise TypeError(f"{field.name} is a number, not {value!r}")
-            if not value > 0 and (value != 0 or field.name not in _MAY_BE_ZERO):  # NaN is not, either
-                raise ValueError(f"{field.name} has to be above zero, got {value!r}")
-            if field.type in _WHOLE and value % 1 != 0:  # which is NaN for infinity
-                raise TypeError(f"{field.name} is a whole number, not {value!r}")
+                raise TypeError(f"{field.name} must be a number, got {value!r}")
+            if not value > 0 and (value != 0 or field.name not in _MAY_BE_ZERO):  # true for NaN, too
+                raise ValueError(f"{field.name} must be positive, got {value!r}")
+            if field.type in _WHOLE and value % 1 != 0:  # the remainder is NaN for infinity
+                raise TypeError(f"{field.name} must be a whole number, got {value!r}")
 
     @staticmethod
     def of(protection: str | Protection | None, **given: Any) -> Protection:
-        """The protection of that name (None: ``"default"``) with the values that are not None on top.
+        """Return a set of limits, with single values replaced.
 
-        Where the idle time is given and is above zero, the head's and the handshake's are no longer than it,
-        unless they are given too: who may say nothing for five seconds is not to say little for a minute.
+        A positive `idle_connection_timeout` also limits `header_timeout` and `tls_handshake_timeout` unless
+        they are given: a connection that may be silent for five seconds should not get a minute for a head.
 
-        :raises ValueError: for an unknown name.
-        :raises TypeError: for anything but a name or a `Protection`.
+        :param protection: a `Protection` or the name of one; None means ``"default"``.
+        :param given: values that replace those of the set; None keeps the value of the set.
+        :raises ValueError: if the name is unknown.
+        :raises TypeError: if `protection` is neither a name nor a `Protection`.
         """
         if isinstance(protection, Protection):
             base = protection
         elif protection is None or isinstance(protection, str):
             if (protection or "default") not in _BY_NAME:
-                raise ValueError(f'protection is "default", "public" or a Protection, not {protection!r}')
+                raise ValueError(
+                    f'expected protection "default", "public" or a Protection, got {protection!r}'
+                )
             base = _BY_NAME[protection or "default"]
         else:
-            raise TypeError(f'protection is "default", "public" or a Protection, not {protection!r}')
+            raise TypeError(f'expected protection "default", "public" or a Protection, got {protection!r}')
         given = {name: value for name, value in given.items() if value is not None}
         idle = given.get("idle_connection_timeout")
         if isinstance(idle, (int, float)) and idle > 0:
@@ -130,10 +137,11 @@ class Protection:
         return dataclasses.replace(base, **given) if given else base
 
 
-#: What a server has without a word: slow heads and handshakes are bounded, as is every size and count.
+#: The limits of a server without the `protection` argument: on heads (time, size, number of fields) and on
+#: TLS handshakes.
 DEFAULT = Protection()
 
-#: For a server that faces the public.
+#: Limits for a server that is reachable from the internet without a proxy in front of it.
 PUBLIC = Protection(
     header_timeout=20.0,
     idle_connection_timeout=60.0,

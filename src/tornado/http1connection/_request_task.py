@@ -1,12 +1,13 @@
-"""The Task in which a request is dispatched where a server's `start_request` is not ours.
+"""The Task in which a request is dispatched if `start_request` of the server is overridden or wrapped.
 
-Upstream calls `start_request` and the message delegate in a Task of the connection. Agents that wrap
-`.HTTPServer.start_request`, such as New Relic's, find the transaction of a request by `asyncio.current_task`.
-Without a Task, requests that overlap on two connections are one transaction to them. Servers that nothing has
-wrapped call delegates in the read callback without a Task, which costs 10,000 instructions less.
+Upstream calls `start_request` and the message delegate in a Task of the connection. Monitoring agents that
+wrap `.HTTPServer.start_request`, such as New Relic's, identify the transaction of a request by
+`asyncio.current_task`. Without a Task, they would merge overlapping requests on two connections into one
+transaction. A server whose `start_request` is unchanged calls delegates in the read callback without a Task,
+which saves 10,000 instructions.
 
 The calls stay synchronous. The Task only waits for the end of the request; `RequestTask.call` makes it
-the current one during a call, with the two functions that asyncio documents for other Task implementations
+the current task during a call, with the two functions that asyncio documents for other Task implementations
 (https://docs.python.org/3/library/asyncio-extending.html).
 """
 
@@ -24,7 +25,9 @@ _leave_task: Callable[[Any, Any], None] | None = getattr(tasks, "_leave_task", N
 
 
 class _WaitingTask(asyncio.Task[None]):
-    """A Task that may be destroyed while it is pending, as when the loop is closed before its connections."""
+    """A Task that logs no warning if it is destroyed while pending, as when the loop is closed before its
+    connections.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -47,8 +50,8 @@ class RequestTask:
     def call(self, function: Callable[..., _T], *args: Any) -> _T:
         """Call `function` with this Task as the current one.
 
-        The call may come from another Task, as that of a handler which finishes the previous response. That
-        one is the current Task again afterwards.
+        Another Task may be the current one, for example that of a handler which finishes the previous
+        response. It is made current again afterwards.
         """
         if _enter_task is None or _leave_task is None:
             return function(*args)
@@ -67,7 +70,7 @@ class RequestTask:
                 _enter_task(loop, outer)
 
     def end(self) -> None:
-        """Have the Task end: the request is over."""
+        """Let the Task end, because the request is complete."""
         if not self._ended.done() and not self._loop.is_closed():
             self._ended.set_result(None)
 

@@ -1,18 +1,18 @@
-"""The server's side of one connection: its requests, one after the other.
+"""The server side of one connection: its requests, one after the other.
 
 States::
 
-    SERVING   requests are read and answered; at most one exchange at a time, the next one's bytes wait in
-              the reader
-    CLOSING   the last response is on its way out; of the request's body, as much is thrown away as while
-              LINGERING, and nothing behind it
-    LINGERING our side is closed, input is thrown away until the peer closes too, so that no reset overtakes
-              the answer
-    DETACHED  the stream belongs to somebody else
+    SERVING   requests are read and answered; there is at most one exchange at a time, and bytes of the next
+              request wait in the reader
+    CLOSING   the last response is being sent; the rest of the request body is discarded up to a limit, and
+              reading stops after the body
+    LINGERING the connection is half-closed; input is discarded until the peer closes too, because closing
+              earlier would reset the connection and the peer might lose the response
+    DETACHED  the stream has another owner
     CLOSED    the stream is closed
 
-`data_received` is the only place where requests begin, but for what was pipelined: that is taken up by the
-loop of `_advance`, never inside the previous response's ``finish()``.
+Requests begin in `data_received`. Pipelined requests begin in the loop of `_advance` instead, never inside
+``finish()`` of the previous response.
 """
 
 from __future__ import annotations
@@ -48,19 +48,20 @@ from tornado.httputil import (
 from tornado.iostream import IOStream, SSLIOStream
 from tornado.log import app_log, escape_controls, gen_log
 
-#: Pipelined requests answered before the loop runs again.
+#: The maximum number of pipelined requests that are answered in one event loop iteration.
 _PIPELINE_BATCH = 64
 
 _SERVING = _State.SERVING
 _HEAD = h1.State.HEAD
 _new_exchange = HTTP1Connection.__new__
 
-#: `.HTTPServer.start_request` as it was imported: while a server has it, its application is asked directly.
+#: `.HTTPServer.start_request` as it was imported. While a server's class has this function, the application
+#: is called directly.
 OWN_START_REQUEST: Any = None
 
 
 class HTTP1ServerConnection:
-    """Reads the requests of one connection and hands them to a server delegate.
+    """A server's connection, which reads requests and passes them to a delegate.
 
     :param stream: the accepted `.IOStream`.
     :param params: `HTTP1ConnectionParameters`.
@@ -105,12 +106,12 @@ class HTTP1ServerConnection:
         self._state = _SERVING
         self._advancing = False
         self._eof = False
-        self._head_end = 0.0  # until when a head that has begun must be complete; 0: none has
-        self._awaiting_write = False  # the next request waits until the peer has read
-        self._scheduled = False  # the next request waits for a turn of the loop
+        self._head_end = 0.0  # the deadline of a head that has begun; 0 if none has
+        self._awaiting_write = False  # whether the next request waits until the peer has received output
+        self._scheduled = False  # whether the next request waits for the next event loop iteration
         self._pending_seen = self._pipelined = 0
         self._deadline = NEVER
-        self._phase_end = 0.0  # until when TLS has time for its handshake
+        self._phase_end = 0.0  # the deadline of the TLS handshake; 0 if there is none
         self._transfer_rate: TransferRate | None = None
         self._lingering_close: LingeringClose | None = None
         self._closed: Future[None] | None = None
@@ -119,17 +120,18 @@ class HTTP1ServerConnection:
 
     @property
     def context(self) -> Any:
-        """Where the connection comes from; made when first asked for."""
+        """The peer's address and protocol; created by the delegate on first use."""
         context = self._context
-        if context is None or isinstance(context, (tuple, str, bytes)):  # an address still
+        if context is None or isinstance(context, (tuple, str, bytes)):  # the address: not created yet
             make = getattr(self._delegate, "_make_context", None)
             if make is not None:
                 context = self._context = make(self.stream, context)
         return context
 
     def start_serving(self, delegate: HTTPServerConnectionDelegate) -> None:
-        """Read requests until the connection is closed; `delegate` is told of each, and of the end by
-        ``on_close``.
+        """Read requests until the connection is closed.
+
+        :param delegate: its ``start_request`` is called for each request, and ``on_close`` at the end.
         """
         assert isinstance(delegate, HTTPServerConnectionDelegate)
         self._delegate = delegate
@@ -146,7 +148,7 @@ class HTTP1ServerConnection:
         self.stream._start_push(self)
 
     async def close(self) -> None:
-        """Close the connection and wait until its delegate has been told."""
+        """Close the connection and wait until the delegate's ``on_close`` has been called."""
         if self._state is not _State.CLOSED and self._state is not _State.DETACHED:
             closed = self._closed
             if closed is None:
@@ -154,10 +156,10 @@ class HTTP1ServerConnection:
             self.stream.close()
             await closed
 
-    # -- what the stream tells --
+    # -- stream callbacks --
 
     def data_received(self, data: bytes) -> None:
-        """Take the bytes of one receive."""
+        """Process received bytes."""
         if self._state is not _SERVING:
             if self._lingering_close is not None:
                 self._lingering_close.received(self, data)
@@ -200,7 +202,7 @@ class HTTP1ServerConnection:
             self.stream._pause_reading()
 
     def eof_received(self) -> None:
-        """The peer has closed its sending side; an answer under way may still reach it."""
+        """Process a half-close by the peer, which may still receive the current response."""
         self._eof = True
         exchange = self._exchange
         if self._state is not _SERVING:
@@ -213,14 +215,14 @@ class HTTP1ServerConnection:
             self._eof_during(exchange, received=True)
 
     def eof_pending(self) -> None:
-        """The peer has closed its sending side; more was sent before that than is read ahead."""
+        """Process a half-close that was noticed while reading is paused, before all input was received."""
         if self._exchange is not None and self._state is _SERVING:
             self._eof_during(self._exchange, received=False)
 
     def _eof_during(self, exchange: HTTP1Connection, received: bool) -> None:
-        """The peer has closed its sending side while a request is being served.
+        """Process a half-close by the peer while a request is being served.
 
-        :param received: whether everything it has sent was received.
+        :param received: whether all of the peer's input has been received.
         """
         if exchange._read_done:
             exchange._notify_disconnect()
@@ -232,7 +234,7 @@ class HTTP1ServerConnection:
         self.stream.close()
 
     def _end_of_input(self) -> None:
-        """No exchange is under way and nothing more will come."""
+        """Close after the end of input, while no request is being served."""
         if self._reader.buffered:
             try:
                 self._reader.receive_eof()
@@ -245,18 +247,18 @@ class HTTP1ServerConnection:
         _lingering_close.close(self, linger=False)
 
     def connection_lost(self, error: BaseException | None) -> None:
-        """The stream is closed, by whomever."""
+        """Called once when the stream closes, from either side."""
         if self._state in (_State.CLOSED, _State.DETACHED):
             return
         self._transfer_rate = None
         self.params._deadlines.discard(self)
         try:
             self._abandon(_State.CLOSED)
-        finally:  # also where a close callback is interrupted: `close` waits for this
+        finally:  # even if a close callback is interrupted, because `close` waits for it
             self._ended()
 
     def _abandon(self, state: _State) -> None:
-        """End the exchange that is under way, if one is: its writes fail from now on, and it is told."""
+        """End the current exchange, if any: its writes fail from now on, and its close callbacks are called."""
         self._state = state
         self._deadline = NEVER
         exchange, self._exchange = self._exchange, None
@@ -268,22 +270,22 @@ class HTTP1ServerConnection:
                 self._forget(exchange)
 
     def input_wanted(self) -> None:
-        """The handler reads from the stream: it gets what is unread, and we go on after its response."""
+        """Give unread input to the handler, which reads from the stream, until its response is finished."""
         exchange = self._exchange
         if exchange is None or self._state is not _SERVING:
             return
         if not exchange._read_done:
-            # Where the body ends is the handler's business from here on, and unknown to us.
+            # From here on, only the handler knows where the body ends.
             exchange._read_done = exchange._close_after = True
         self.stream._suspend_push(exchange._take_pieces() + self._reader.take_buffer())
 
     def output_waiting(self) -> None:
-        """Something that was sent has to wait for the peer."""
+        """Called when output could not be sent immediately."""
         if self.params._min_send_rate is not None:
             _timeouts.watch_output(self)
 
     def output_drained(self) -> None:
-        """What had to wait for the peer has been sent."""
+        """Called when all pending output has been sent."""
         if self._transfer_rate is not None:
             self._transfer_rate.end_output()
             _timeouts.follow_pace(self)
@@ -298,9 +300,10 @@ class HTTP1ServerConnection:
     # -- requests --
 
     def _advance(self, waited: bool = False) -> None:
-        """Begin the requests that are in the reader, until one takes its time or no whole head is left.
+        """Begin the requests in the reader, until one is not answered immediately or the next head is
+        incomplete.
 
-        :param waited: whether they came before the one that they follow was answered.
+        :param waited: whether they arrived before the response to the previous request was finished.
         """
         self._advancing = True
         reader, stream = self._reader, self.stream
@@ -310,7 +313,7 @@ class HTTP1ServerConnection:
                 if count and not reader._buffer:
                     break
                 if stream._pending_output > FAIR_SHARE:
-                    # So much is answered and not read: the rest waits for the peer, or for its turn.
+                    # Back-pressure: wait until the peer has received output, or for the next iteration.
                     stream._flush_now()
                     if stream._pending_output > FAIR_SHARE:
                         self._awaiting_write = True
@@ -357,7 +360,7 @@ class HTTP1ServerConnection:
             self.stream.io_loop.asyncio_loop.call_soon(self._take_up)
 
     def _take_up(self) -> None:
-        """Go on with pipelined requests in a turn of the loop of their own."""
+        """Continue with pipelined requests, as a separate event loop callback."""
         self._scheduled = False
         if self._state is not _SERVING or self._exchange is not None:
             return
@@ -365,7 +368,7 @@ class HTTP1ServerConnection:
         self._read_on()
 
     def _read_on(self) -> None:
-        """Receive again, if there was a pause and nothing speaks for it any more."""
+        """Resume reading unless there is still a reason for the pause."""
         if self._state is not _SERVING or self._awaiting_write or self._scheduled:
             return
         exchange = self._exchange
@@ -379,7 +382,7 @@ class HTTP1ServerConnection:
         exchange.stream = self.stream
         exchange._driver = exchange._origin = self
         exchange._head = head
-        # Also class attributes; what is read for each request is read faster from the object itself.
+        # They are also class attributes, but reading them from the instance is faster.
         exchange.no_keep_alive = self.params.no_keep_alive
         exchange._close_after = False
         exchange._close_callback = exchange._run_context = None
@@ -410,7 +413,7 @@ class HTTP1ServerConnection:
             self.failed(exchange, error)
 
     def _opens_by(self) -> Callable[[HTTP1Connection, h1.RequestHead], Any]:
-        """Return the method that starts a request: in a Task if `start_request` is not ours."""
+        """Return the method that starts a request: in a Task if `start_request` is overridden."""
         native = self._native
         if native is None or (
             type(native).start_request is OWN_START_REQUEST and "start_request" not in vars(native)
@@ -419,12 +422,14 @@ class HTTP1ServerConnection:
         return self._open_in_task
 
     def _open_in_task(self, exchange: HTTP1Connection, head: h1.RequestHead) -> Any:
-        """Do as `_open` does, with a Task as the current one; see `RequestTask`."""
+        """Call `_open` with a Task as the current task; see `RequestTask`."""
         return exchange.begin_task().call(self._open, exchange, head)
 
     def _open(self, exchange: HTTP1Connection, head: h1.RequestHead) -> Any:
-        """Start the request: a coroutine is the rest of it; a message delegate takes its body; None: it is
-        under way.
+        """Start the request by the server's delegate.
+
+        :returns: None, or an awaitable for the rest of a request without a body. With a body, the awaitable
+            delays reading it.
         """
         delegate = self._delegate
         assert delegate is not None
@@ -489,8 +494,9 @@ class HTTP1ServerConnection:
         self._pump(exchange)
 
     def _receive_body(self, exchange: HTTP1Connection) -> None:
-        """The head has been taken: see that the body will be too, and ask for it if the client waits to be
-        asked.
+        """Check the announced size of the body, and send 100 Continue if the client expects it.
+
+        Called after the delegate has received the head.
         """
         exchange._body_begun = True
         head = exchange._head
@@ -518,7 +524,7 @@ class HTTP1ServerConnection:
                 exchange._pump()
             else:
                 self._receive_body(exchange)
-                if self._exchange is not exchange:  # asking for the body has met the peer's reset
+                if self._exchange is not exchange:  # sending 100 Continue failed, because the peer has reset
                     return
                 exchange._pump()
                 if not exchange._read_done and self._exchange is exchange:
@@ -528,9 +534,8 @@ class HTTP1ServerConnection:
             self.failed(exchange, error)
             return
         if self._transfer_rate is not None and exchange._read_done:
-            _timeouts.forget_body(
-                self, self._transfer_rate
-            )  # answered too: the deadline is that of what follows
+            # The response is finished as well, so the deadline is already that of the next request.
+            _timeouts.forget_body(self, self._transfer_rate)
         waiting: object = exchange._waiting  # pumping may have changed it
         if waiting is not None:
             if self._reader.buffered > READ_AHEAD:
@@ -539,7 +544,7 @@ class HTTP1ServerConnection:
                 self._transfer_rate.rest(monotonic())
 
     def resumed(self, exchange: HTTP1Connection) -> None:
-        """A delegate that had us wait is ready for more of the body."""
+        """Continue reading the body after the delegate's awaitable is done."""
         if exchange._read_done:
             return
         if self._transfer_rate is not None:
@@ -551,10 +556,10 @@ class HTTP1ServerConnection:
                 self._cut_short()
 
     def head_received(self, exchange: HTTP1Connection, head: Any) -> None:
-        """Only a client's exchange reads its own head."""
+        """Do nothing: the server has received the head before the exchange exists."""
 
     def body_read(self, exchange: HTTP1Connection) -> None:
-        """The request has been read whole."""
+        """Process the end of the request."""
         self._deadline = NEVER
         if self._transfer_rate is not None:
             self._transfer_rate.end_body()
@@ -569,15 +574,15 @@ class HTTP1ServerConnection:
     # -- ends --
 
     def exchange_finished(self, exchange: HTTP1Connection) -> None:
-        """The response has been finished; with the request read whole, the next one may begin."""
+        """Process the end of the response: prepare for the next request, or close the connection."""
         if self._exchange is not exchange:
             return
         self._exchange = None
         exchange._driver = None
         stream = self.stream
-        stream._close_callback = None  # the handler's own, if it set one
+        stream._close_callback = None  # the handler may have set one
         if not exchange._read_done:
-            # Answered before the body came: its rest is not worth waiting for.
+            # The response was sent before the body was received, so do not wait for the rest of the body.
             exchange._close_after = True
             exchange.discard_body()
         if exchange._run_context is not None:
@@ -585,7 +590,10 @@ class HTTP1ServerConnection:
         rest = b""
         if stream._lender is not None:
             if stream.reading():
-                gen_log.warning("A handler for %s reads from its stream after its response", self.context)
+                gen_log.warning(
+                    "Closing connection from %s: a handler still reads from its stream after the response",
+                    self.context,
+                )
                 exchange._close_after = True
             else:
                 rest = stream._resume_push()
@@ -613,7 +621,7 @@ class HTTP1ServerConnection:
             stream._resume_reading()
 
     def _forget(self, exchange: HTTP1Connection) -> None:
-        """Part the exchange from what refers to it, so that all of it goes with its last user."""
+        """Break the reference cycles of an exchange, so that it is freed with its last reference."""
         if exchange.request_task is not None:
             exchange.request_task.end()
         exchange._message = exchange._run_context = exchange._pieces = exchange._waiting = (
@@ -621,22 +629,22 @@ class HTTP1ServerConnection:
         ) = exchange._oversized = None
 
     def _detach_exchange(self, exchange: HTTP1Connection) -> None:
-        """Part from an exchange: from now on its writes fail."""
+        """Disconnect an exchange, so that its writes fail from now on."""
         exchange._driver = None
         exchange._task = None
         exchange._reader = None
 
     def detached(self, exchange: HTTP1Connection) -> None:
-        """The stream is taken over; unread bytes go with it.
+        """Release the stream, with unread bytes in its buffer.
 
-        :raises RuntimeError: if the exchange is over and the next one has begun.
+        :raises RuntimeError: if the exchange has ended and the next one has begun.
         """
         if self._exchange is not exchange:
             if self._state is not _SERVING:
-                return  # the connection is ending already
+                return  # the connection is being closed already
             if self._exchange is not None:
                 raise RuntimeError(
-                    "detach() after the response was finished: the connection serves the next request"
+                    "detach() was called too late: the connection is already serving the next request"
                 )
         self._state = _State.DETACHED
         self._deadline = NEVER
@@ -662,7 +670,11 @@ class HTTP1ServerConnection:
                 self._closed.set_result(None)
 
     def failed(self, exchange: HTTP1Connection, error: BaseException) -> None:
-        """Reading the request failed, by the peer's fault or by the program's."""
+        """Process an error in the request or an exception in the program.
+
+        :param error: an `.HTTPInputError` is sent to the client as its status code; any other exception is
+            logged, and 500 is sent if no response has begun.
+        """
         under_way = self._exchange is exchange
         if isinstance(error, HTTPInputError) and under_way:
             _error_responses.refuse(self, error)
@@ -676,25 +688,25 @@ class HTTP1ServerConnection:
                 escape_controls(head.target),
                 exc_info=error,
             )
-            # Who failed at writing a head was about to answer otherwise.
+            # An HTTPOutputError comes from writing a response, so no other response is sent.
             begun = exchange._head_sent or isinstance(error, HTTPOutputError)
             if not begun and under_way:
                 _error_responses.answer_and_close(self, 500)
                 return
-        if self._state is not _State.DETACHED:  # then the stream belongs to whoever detached it
+        if self._state is not _State.DETACHED:  # a detached stream has another owner
             self.stream.close()
 
     def _expired(self) -> None:
-        """A deadline has passed: of the idle connection, of a head, of a body, or of the peer's closing."""
+        """Close the connection or set a new deadline; called when its deadline has passed."""
         try:
             _timeouts.expired(self)
-        except BaseException:  # of a program's own context, which a log line names
+        except BaseException:  # a program's own context may raise while a log line is formatted
             self.stream.close()
             raise
 
 
 async def finish_after(result: Any, message: Any) -> None:
-    """End a request without a body when its delegate, which had us wait, has taken the head."""
+    """Call ``finish`` of a message delegate after the awaitable that its ``headers_received`` returned."""
     await result
     answer = message.finish()
     if answer is not None:

@@ -1,4 +1,4 @@
-"""What a server's connection is doing; the table of states is in `tornado.http1connection._server`."""
+"""The states of a server's connection; `tornado.http1connection._server` describes them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import enum
 
 
 class State(enum.Enum):
-    """Where a connection is in its life."""
+    """The state of a server's connection."""
 
     SERVING = 1
     CLOSING = 2

@@ -1,22 +1,22 @@
-"""What ends a server's connection from our side: its deadlines, and too much pipelining.
+"""The limits that end a server's connection: deadlines, minimum rates, and the number of pipelined requests.
 
-A connection has one deadline (see `tornado.http1connection._deadline_scheduler`) and is in one of these
-situations:
+A connection has one deadline (see `tornado.http1connection._deadline_scheduler`). Which setting it follows
+depends on what the connection is doing:
 
 ====================================  ==================================================================
 situation                             setting
 ====================================  ==================================================================
 TLS handshake                         ``tls_handshake_timeout``
-waiting for a request                 ``idle_connection_timeout``; no log line, as it is everyday
-inside a request's head               ``header_timeout``
-inside a request's body               ``body_timeout``, ``min_body_rate``
-a response that the peer is to take   ``min_send_rate``; without it, ``idle_connection_timeout`` without
-                                      any progress, once the response is finished
+waiting for a request                 ``idle_connection_timeout``; not logged, because it is normal
+receiving a head                      ``header_timeout``
+receiving a body                      ``body_timeout``, ``min_body_rate``
+waiting for the peer to receive       ``min_send_rate``; without it, ``idle_connection_timeout`` without
+output                                progress, after the response is finished
 ====================================  ==================================================================
 
-Where a rate is watched, or a body with a response before it, `TransferRate` keeps the deadlines of both. A
-head that has begun keeps its own, whatever is sent meanwhile. The connection has the earliest of them. Each
-line in the log names the setting.
+If a minimum rate is set, `TransferRate` holds the deadlines of the body and of the output, and also
+``body_timeout`` if output of the previous response is pending. A head that has begun keeps its own deadline.
+The connection's deadline is the earliest of them. Each log line names the setting.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ if TYPE_CHECKING:
     from tornado.iostream import IOStream
 
 _reports = LogRateLimit(gen_log)
-#: Of ``struct linger``: on, for no time, so that close() resets the connection.
+# A ``struct linger`` with a timeout of zero, with which close() resets the connection.
 _RESET = struct.pack("ii" if os.name != "nt" else "hh", 1, 0)
 
 
 def _say(connection: HTTP1ServerConnection, kind: str, what: str, setting: str) -> None:
-    if gen_log.isEnabledFor(logging.INFO):  # else the context need not be made
+    if gen_log.isEnabledFor(logging.INFO):  # reading `connection.context` creates it
         _reports.log(kind, logging.INFO, "Timeout %s %s: %s", what, connection.context, setting)
 
 
@@ -61,7 +61,10 @@ def _say_body_is_late(connection: HTTP1ServerConnection) -> None:
 
 
 def watch_body(connection: HTTP1ServerConnection, timeout: float | None) -> None:
-    """A body is awaited: bound the time of all of it, and the rate at which it comes."""
+    """Set the deadlines for receiving a body: the total time, and the end of the first rate window.
+
+    :param timeout: the time for the whole body in seconds; None for no limit.
+    """
     params = connection.params
     now = monotonic()
     if params._min_body_rate is None and connection._transfer_rate is None:
@@ -77,14 +80,14 @@ def watch_body(connection: HTTP1ServerConnection, timeout: float | None) -> None
 
 
 def forget_body(connection: HTTP1ServerConnection, pace: TransferRate) -> None:
-    """Nobody waits for a body any more, and the connection has another deadline already."""
+    """Remove the deadlines for a body, without changing the connection's current deadline."""
     pace.end_body()
     if pace.deadline() == NEVER:
         connection._transfer_rate = None
 
 
 def watch_output(connection: HTTP1ServerConnection) -> None:
-    """Output has begun to wait for the peer, or some more has."""
+    """Set the deadline for pending output; called each time that output could not be sent immediately."""
     params = connection.params
     pace = connection._transfer_rate
     if pace is None:
@@ -96,15 +99,17 @@ def watch_output(connection: HTTP1ServerConnection) -> None:
 
 
 def follow_pace(connection: HTTP1ServerConnection) -> None:
-    """Something that the pace watched is over; or a request has begun, which takes the deadline away, while
-    output of the one before still waits.
+    """Set the connection's deadline again from its `TransferRate`, if it has one.
+
+    Called when a transfer has ended, and when a request begins while output of the previous response is
+    pending, because the beginning of a request clears the deadline.
     """
     if connection._transfer_rate is not None:
         _follow(connection, connection._transfer_rate, monotonic())
 
 
 def wait_for_peer(connection: HTTP1ServerConnection) -> None:
-    """Nothing happens until the peer takes what waits for it, or says something."""
+    """Set the deadline of a connection that waits until the peer receives output or sends a request."""
     follow_pace(connection)
     if connection._transfer_rate is None:
         params = connection.params
@@ -112,7 +117,7 @@ def wait_for_peer(connection: HTTP1ServerConnection) -> None:
 
 
 def watch_head(connection: HTTP1ServerConnection) -> None:
-    """A head has begun: its time runs from its first byte, however many pieces it comes in."""
+    """Set the deadline of a head; called when its first part has arrived, and not for later parts."""
     params, now = connection.params, monotonic()
     connection._head_end = now + params._head_timeout
     params._deadlines.set(connection, now, params._head_timeout)
@@ -120,7 +125,7 @@ def watch_head(connection: HTTP1ServerConnection) -> None:
 
 
 def _follow(connection: HTTP1ServerConnection, pace: TransferRate, now: float) -> None:
-    """Make the earliest of the pace's deadlines, and of a head's, the connection's."""
+    """Set the connection's deadline to the earliest one of its transfers and of its head."""
     deadline = pace.deadline()
     if deadline == NEVER:
         connection._transfer_rate = None
@@ -128,7 +133,7 @@ def _follow(connection: HTTP1ServerConnection, pace: TransferRate, now: float) -
 
 
 def _set(connection: HTTP1ServerConnection, now: float, deadline: float, period: float) -> None:
-    """Give the connection until `deadline`, or less where it has a head to complete."""
+    """Set the connection's deadline to `deadline`, or to that of an incomplete head if it is earlier."""
     params = connection.params
     if connection._state is State.SERVING and 0 < connection._head_end < deadline:
         deadline, period = connection._head_end, params._head_timeout
@@ -139,9 +144,10 @@ def _set(connection: HTTP1ServerConnection, now: float, deadline: float, period:
 
 
 def count_pipelined(connection: HTTP1ServerConnection, head: RequestHead) -> RequestHead:
-    """Count a request that came before the last one was answered.
+    """Count a request that arrived before the previous response was finished.
 
-    :returns: its head; of the last one to be answered, as if the client wanted the connection closed then.
+    :returns: its head. When the limit is reached, the head is changed to one with ``Connection: close``, and
+        the connection ends after the response.
     """
     limit = connection.params._max_pipelined
     if limit is None:
@@ -150,15 +156,17 @@ def count_pipelined(connection: HTTP1ServerConnection, head: RequestHead) -> Req
     if connection._pipelined + bool(connection._reader.buffered) <= limit:
         return head
     if gen_log.isEnabledFor(logging.INFO):
-        text = "Closing %s: more than max_pipelined_requests (%d) sent ahead of their answers"
+        text = "Closing connection from %s: more than max_pipelined_requests (%d) requests were pipelined"
         _reports.log("pipelining", logging.INFO, text, connection.context, limit)
     return head.closing()
 
 
 def idle_since(connection: HTTP1ServerConnection) -> float | None:
-    """Since when nobody has been served here, roughly; None while somebody is."""
+    """Return the approximate time since which the connection is idle (in seconds of `monotonic`), or None if
+    it is serving a request.
+    """
     if connection._state is State.LINGERING:
-        return 0.0  # there is nothing to lose
+        return 0.0  # closed before all others, because its response has been sent
     deadline = connection._deadline
     busy = connection._exchange is not None or connection.stream._pending_output
     if busy or connection._state is not State.SERVING or deadline == NEVER:
@@ -169,13 +177,13 @@ def idle_since(connection: HTTP1ServerConnection) -> float | None:
     return deadline - (params._head_timeout if connection._head_end else params._idle_timeout)
 
 
-# -- a deadline that has passed --
+# -- when a deadline has passed --
 
 
 def expired(connection: HTTP1ServerConnection) -> None:
-    """Close the connection, or give it a new deadline where it may go on."""
+    """Close the connection, or set a new deadline if no limit is exceeded."""
     now = monotonic()
-    serving = connection._state is State.SERVING  # and not the last answer being sent
+    serving = connection._state is State.SERVING  # not closing after its last response
     if serving and connection._phase_end and _first_wait(connection, now):
         return
     pace = connection._transfer_rate
@@ -192,25 +200,29 @@ def expired(connection: HTTP1ServerConnection) -> None:
 
 
 def _close(stream: IOStream) -> None:
-    """Close, and let go of what the peer has not taken: the kernel would keep megabytes for it."""
+    """Close the stream and drop unsent output, of which the kernel would otherwise keep megabytes."""
     if stream._pending_output and stream.socket.family in (socket.AF_INET, socket.AF_INET6):
         try:
             stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         except OSError:
-            pass  # it is gone already
+            pass  # the socket is disconnected already
     stream.close()
 
 
 def _first_wait(connection: HTTP1ServerConnection, now: float) -> bool:
-    """The time for the TLS handshake is over. True if it was done in time, and a request may still come."""
+    """Handle the first deadline of a TLS connection, which is that of its handshake.
+
+    :returns: True if the handshake is complete and the first request may still arrive; then the idle deadline
+        has been set.
+    """
     params = connection.params
     end, connection._phase_end = connection._phase_end, 0.0
     if connection.stream._handshaking:  # type: ignore[attr-defined]
         _say(
             connection,
             "handshake",
-            "in the TLS handshake with",
-            f"not done within tls_handshake_timeout ({params._handshake_timeout:g} s)",
+            "during TLS handshake with",
+            f"not complete within tls_handshake_timeout ({params._handshake_timeout:g} s)",
         )
         return False
     left = end - params._handshake_timeout + params._idle_timeout - now
@@ -221,7 +233,7 @@ def _first_wait(connection: HTTP1ServerConnection, now: float) -> bool:
 
 
 def _too_slow(connection: HTTP1ServerConnection, pace: TransferRate, now: float) -> bool:
-    """Whether the peer has broken one of the rules that `pace` watches."""
+    """Whether the peer has exceeded a time limit or is slower than a minimum rate; if so, log it."""
     params = connection.params
     window = params._rate_window
     if now >= pace.body_end:
@@ -236,14 +248,14 @@ def _too_slow(connection: HTTP1ServerConnection, pace: TransferRate, now: float)
     if rate is not None and pace.output_window_end <= now:
         taken = taken_by_peer(connection.stream)
         if pace.output_is_late(now, rate * window, window, taken):
-            limit = f"it reads slower than min_send_rate ({rate:g} bytes/s over {window:g} s)"
+            limit = f"slower than min_send_rate ({rate:g} bytes/s over {window:g} s)"
             _say(connection, "send rate", "writing to", limit)
             return True
     return False
 
 
 def _may_go_on(connection: HTTP1ServerConnection, now: float) -> bool:
-    """The deadline of a connection without a pace; whether it is to live on."""
+    """Whether a connection without a `TransferRate` stays open although its deadline has passed."""
     exchange, stream, params = connection._exchange, connection.stream, connection.params
     pending = stream._pending_output
     reading = exchange is not None and not exchange._read_done
@@ -253,7 +265,7 @@ def _may_go_on(connection: HTTP1ServerConnection, now: float) -> bool:
     if exchange is not None and not pending:
         return True
     if pending and pending != connection._pending_seen:
-        # Not idle: the peer reads, only slowly.
+        # Not idle: the peer is receiving, but slowly.
         connection._pending_seen = pending
         _set(connection, now, now + params._idle_timeout, params._idle_timeout)
         return True

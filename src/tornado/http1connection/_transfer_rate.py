@@ -1,12 +1,13 @@
-"""Whether a peer sends its body, and takes its response, fast enough.
+"""Minimum transfer rates: whether a peer sends its request body and receives the response fast enough.
 
-A rate is judged over windows, one after the other: in each of them so many bytes must have moved. Thus what
-was sent quickly at first does not pay for a long silence later, and nothing has to be done while bytes move
-but to count them. A window during which the program itself had the peer wait is longer by that time.
+A rate is checked over successive windows: in each of them, a minimum number of bytes must be transferred. A
+fast start therefore does not compensate for a long pause later, and a transfer only costs the counting of its
+bytes. A window is extended by the time during which the program itself had paused reading.
 
-What counts for a response is what the peer has taken, not what the kernel has: its buffers hold megabytes,
-so that a slow but honest client would seem to do nothing for minutes. Where the system does not tell (outside
-Linux), what the kernel takes has to do.
+For a response, the bytes that the peer has acknowledged count, not those that the kernel has accepted. The
+kernel's send buffer holds megabytes, so that a slow but working client would seem to make no progress for
+minutes. Where the kernel does not report this number (outside Linux), the bytes that it has accepted are
+used.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ except ImportError:  # Windows
 
 
 class TransferRate:
-    """The deadlines of one connection while a body is coming in, output is waiting, or both."""
+    """The deadlines of one connection while a body is being received, output is pending, or both."""
 
     __slots__ = (
         "_body_seen",
@@ -38,42 +39,49 @@ class TransferRate:
     )
 
     def __init__(self) -> None:
-        #: Bytes received while a body was awaited.
+        #: Bytes received while reading bodies.
         self.arrived = 0
-        #: When all of the body must have come, and when the windows of the two rates end.
+        #: The deadline of the whole body, and the ends of the current windows of both rates.
         self.body_end = self.body_window_end = self.output_window_end = NEVER
         self._body_seen = self._output_seen = 0
         self._rested = 0.0
         self._resting_since: float | None = None
 
     def deadline(self) -> float:
-        """When to look again; `NEVER` when there is nothing to watch."""
+        """Return the earliest deadline; `NEVER` if nothing is being transferred."""
         return min(self.body_end, self.body_window_end, self.output_window_end)
 
-    # -- a request's body --
+    # -- request body --
 
     def begin_body(self, now: float, window: float, end: float) -> None:
-        """A body is awaited, all of it before `end`."""
+        """Start measuring a body.
+
+        :param window: the length of a rate window in seconds.
+        :param end: the deadline of the whole body.
+        """
         self.body_end, self.body_window_end = end, now + window
         self._body_seen = self.arrived
         self._rested, self._resting_since = 0.0, None
 
     def end_body(self) -> None:
-        """The body has come, or nobody waits for it any more."""
+        """Stop measuring the body, because it is complete or will be discarded."""
         self.body_end = self.body_window_end = NEVER
 
     def rest(self, now: float) -> None:
-        """From now on the peer has to wait for the program."""
+        """Stop the clock, because the program has paused reading."""
         self._resting_since = now
 
     def go_on(self, now: float) -> None:
-        """The program takes more."""
+        """Restart the clock, because the program reads again."""
         if self._resting_since is not None:
             self._rested += now - self._resting_since
             self._resting_since = None
 
     def body_is_late(self, now: float, least: float, window: float) -> bool:
-        """Whether fewer than `least` bytes came in the window that has ended; else the next one begins."""
+        """Whether fewer than `least` bytes arrived in a window that has ended.
+
+        If the window has ended and enough bytes arrived, the next window starts.
+        """
         if now < self.body_window_end:
             return False
         if self._resting_since is not None:
@@ -89,19 +97,26 @@ class TransferRate:
         self.body_window_end = now + window
         return False
 
-    # -- a response --
+    # -- output --
 
     def begin_output(self, now: float, window: float, taken: int) -> None:
-        """Output has to wait for the peer, who has taken `taken` bytes so far (see `taken_by_peer`)."""
+        """Start measuring pending output.
+
+        :param window: the length of a rate window in seconds.
+        :param taken: the value of `taken_by_peer` now.
+        """
         self.output_window_end = now + window
         self._output_seen = taken
 
     def end_output(self) -> None:
-        """Nothing waits any more."""
+        """Stop measuring, because all output has been sent."""
         self.output_window_end = NEVER
 
     def output_is_late(self, now: float, least: float, window: float, taken: int) -> bool:
-        """Whether the peer took fewer than `least` bytes in the window that has ended."""
+        """Whether the peer received fewer than `least` bytes in a window that has ended.
+
+        If the window has ended and enough bytes were received, the next window starts.
+        """
         if now < self.output_window_end:
             return False
         if taken - self._output_seen < least:
@@ -112,13 +127,13 @@ class TransferRate:
 
 
 def taken_by_peer(stream: Any) -> int:
-    """How far the peer has read the stream's output, in bytes from some point on."""
+    """Return how many bytes of the stream's output the peer has acknowledged, counted from a fixed start."""
     done: int = stream._total_write_done_index
     return done - _unread(stream.socket)
 
 
 def _unread(sock: Any) -> int:
-    """Bytes that are in the kernel's hands and have not reached the peer; 0 where it does not tell."""
+    """Return the number of bytes in the kernel's send buffer; 0 where the kernel does not report it."""
     if fcntl is None:
         return 0  # type: ignore[unreachable]
     answer = array.array("i", [0])
