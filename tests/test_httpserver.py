@@ -620,7 +620,7 @@ async def test_a_newcomer_takes_the_place_of_who_is_idle_for_longest(serve, tls,
         since = {each: _timeouts.idle_since(each) for each in server.server._connections}
         assert since.pop(connection) is None
         assert None not in since.values()
-        with expect_log("tornado.general", "there are max_connections=4: closed 1 ") as log:
+        with expect_log("tornado.general", "max_connections=4 reached: closed the 1 ") as log:
             newcomer = await server.connect()
             assert (await newcomer.fetch("/")).code == 200
         assert len(log.records) == 1
@@ -685,7 +685,7 @@ async def test_room_is_made_for_many_at_once(fresh_reports, expect_log):
         peers = [await server.connect() for _ in range(64)]
         for peer in peers:
             assert (await peer.fetch("/")).code == 200
-        with expect_log("tornado.general", "closed 2 that had been idle for longest"):
+        with expect_log("tornado.general", "closed the 2 connections that were idle longest"):
             newcomer = await server.connect()
             assert (await newcomer.fetch("/")).code == 200
         assert server.server._connection_limits.count == 63
@@ -719,7 +719,7 @@ async def test_an_upgraded_connection_is_still_counted():
         ("max_body_sise", "did you mean 'max_body_size'"),
         ("adress", "did you mean 'address'"),
         ("debug", r"'debug': it is a setting, Application\(routes, debug=...\)"),
-        ("backlog", r"'backlog': it belongs to HTTPServer.listen\(\)"),
+        ("backlog", r"'backlog': it is an argument of HTTPServer.listen\(\)"),
         ("frobnicate", "HTTPServer has no argument 'frobnicate'$"),
     ],
 )

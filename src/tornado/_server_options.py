@@ -1,6 +1,6 @@
-"""The keyword arguments of `tornado.httpserver.HTTPServer`, as a type.
+"""The type of the keyword arguments of `tornado.httpserver.HTTPServer`.
 
-Type checkers read it; at run time this module is imported only by programs that name the class.
+It is for type checkers. At run time, this module is imported only by programs that use the class.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from tornado.ioloop import IOLoop
 
 
 class HTTPServerOptions(TypedDict, total=False):
-    """Keyword arguments of `.HTTPServer` besides the callback, which `.Application.listen` takes too.
+    """Keyword arguments of `.HTTPServer` and `.Application.listen`.
 
-    A program that passes such arguments on annotates them with it::
+    A program that passes such arguments on annotates them with this class::
 
         def serve(port: int, **options: Unpack[HTTPServerOptions]) -> HTTPServer:
             return make_app().listen(port, **options)

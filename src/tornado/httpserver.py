@@ -1,13 +1,13 @@
 """A non-blocking HTTP server.
 
-Most programs start it through `tornado.web.Application.listen`; `HTTPServer` itself takes an application, any
-`.HTTPServerConnectionDelegate`, or a plain callable that is given each `.HTTPServerRequest`::
+Most programs start a server with `tornado.web.Application.listen`. `HTTPServer` takes an application, any
+`.HTTPServerConnectionDelegate`, or a callable that is called with each `.HTTPServerRequest`::
 
     server = HTTPServer(application)
     server.listen(8888)
     await asyncio.Event().wait()
 
-or, several processes on one port::
+With several processes on one port::
 
     sockets = tornado.netutil.bind_sockets(8888)
     tornado.process.fork_processes(0)
@@ -68,9 +68,10 @@ __all__ = ["PUBLIC", "HTTPRequest", "HTTPServer", "HTTPServerOptions", "Protecti
 _reports = LogRateLimit(gen_log)
 _LISTEN_ARGUMENTS = frozenset({"port", "address", "family", "backlog", "flags", "reuse_port"})
 _first = itemgetter(0)
-# Seconds after which an open connection without a request may be closed and no request is likely to cross.
+# During a graceful shutdown, a connection counts as idle after this many seconds without a request: then a
+# request is unlikely to be in transit.
 _QUIET = 0.5
-# For so long after a search for idle connections has found too few of them, no other one is made.
+# After a search that found too few idle connections, no other search is made for this many seconds.
 _SEARCH_PAUSE = 0.1
 
 
@@ -78,43 +79,48 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
     """A non-blocking HTTP/1.1 server on one event loop.
 
     :param request_callback: a `tornado.web.Application`, a `.Router`, any `.HTTPServerConnectionDelegate`, or
-        a callable that takes an `.HTTPServerRequest` and answers it through ``request.connection``.
+        a callable that takes an `.HTTPServerRequest` and writes the response to ``request.connection``.
     :param no_keep_alive: close each connection after one request.
-    :param xheaders: believe ``X-Real-Ip``, ``X-Forwarded-For``, ``X-Scheme`` and ``X-Forwarded-Proto``. Only
-        for servers that clients reach through a proxy which sets these fields.
-    :param trusted_downstream: addresses of further proxies, to be skipped in ``X-Forwarded-For``.
-    :param ssl_options: an `ssl.SSLContext`, or a dict of arguments for `.ssl_options_to_context`: serve
-        HTTPS.
-    :param protocol: the value of ``request.protocol`` (``"http"`` or ``"https"``), where it cannot be seen.
-    :param decompress_request: undo ``Content-Encoding: gzip`` of request bodies.
-    :param chunk_size: the most bytes handed to a streaming handler's ``data_received`` at once.
-    :param max_header_size: limit on request line and header block in bytes (414 or 431).
-    :param idle_connection_timeout: seconds that a kept-alive connection may be silent between requests.
-        Unless they are given too, `header_timeout` and `tls_handshake_timeout` are no longer than this.
-    :param body_timeout: seconds that a request body may take to arrive.
-    :param max_body_size: limit on a request body in bytes (413).
-    :param max_buffer_size: bytes that one connection may have buffered.
-    :param protection: ``"default"`` or ``"public"``: a whole set of values for what follows and for
-        ``max_header_size``, ``idle_connection_timeout`` and ``body_timeout``; or a `Protection` of one's own.
-        A server that strangers can reach, and no proxy stands before, wants ``"public"``. Single values given
-        here go before those of the set; its documentation explains them: `Protection`. None leaves a value as
-        the set has it; who wants no limit makes a set: ``dataclasses.replace(PUBLIC, min_send_rate=None)``.
-    :param header_timeout: seconds from the first byte of a request's head to its last.
-    :param tls_handshake_timeout: seconds from accepting a connection to the end of the TLS handshake.
-    :param min_body_rate: bytes a second that must arrive of a request's body.
-    :param min_send_rate: bytes a second that a client must take of a response.
-    :param rate_window: seconds over which both rates are taken.
-    :param max_header_count: header fields of a request (431).
-    :param max_connections: connections held at a time; idle ones are closed for newcomers.
-    :param max_connections_per_address: connections of one address at a time. With `xheaders` all come from
-        proxies: then ``"public"`` sets no such limit, and one given here does not hold for the addresses in
-        `trusted_downstream`.
-    :param max_pipelined_requests: requests of one connection that may come before the last one was answered.
-    :param max_inflation_ratio: times that a compressed request body (400) or WebSocket message (1009) may
-        grow.
-    :param max_form_size: bytes of a form whose arguments or files a handler asks for (413).
-    :param max_json_size: bytes of a body that `.RequestHandler.get_json_body` decodes (413).
-    :raises ValueError: for an unknown `protection` or a limit that is not above zero.
+    :param xheaders: trust ``X-Real-Ip``, ``X-Forwarded-For``, ``X-Scheme`` and ``X-Forwarded-Proto``. Use it
+        only for servers behind a proxy that sets these fields.
+    :param trusted_downstream: addresses of additional proxies, which are skipped in ``X-Forwarded-For``.
+    :param ssl_options: an `ssl.SSLContext`, or a dict of arguments for `.ssl_options_to_context`. The server
+        uses HTTPS if it is set.
+    :param protocol: the value of ``request.protocol`` (``"http"`` or ``"https"``). The default is derived
+        from the connection, which is wrong behind a proxy that terminates TLS.
+    :param decompress_request: decode ``Content-Encoding: gzip`` of request bodies.
+    :param chunk_size: the maximum number of bytes in one call of a streaming handler's ``data_received``.
+    :param max_header_size: the maximum size of the request line and the header section together, in bytes
+        (414 or 431).
+    :param idle_connection_timeout: how long a connection may be idle between requests, in seconds. It also
+        limits `header_timeout` and `tls_handshake_timeout` unless they are given.
+    :param body_timeout: how long receiving a request body may take, in seconds.
+    :param max_body_size: the maximum size of a request body, in bytes (413).
+    :param max_buffer_size: the maximum number of bytes buffered for one connection.
+    :param protection: the default values of the following arguments and of ``max_header_size``,
+        ``idle_connection_timeout`` and ``body_timeout``: ``"default"``, ``"public"`` or a `Protection`, whose
+        documentation explains the limits. ``"public"`` is for servers that are reachable from the internet
+        without a proxy. Arguments override single values of the set, and None keeps the value of the set. To
+        remove a limit, derive a set: ``dataclasses.replace(PUBLIC, min_send_rate=None)``.
+    :param header_timeout: the maximum time from the first byte of a request's head to the last, in seconds.
+    :param tls_handshake_timeout: the maximum time from accepting a connection to the end of the TLS
+        handshake, in seconds.
+    :param min_body_rate: the minimum rate at which a request body must arrive, in bytes per second.
+    :param min_send_rate: the minimum rate at which a client must receive a response, in bytes per second.
+    :param rate_window: the time over which both rates are measured, in seconds.
+    :param max_header_count: the maximum number of header fields of a request (431).
+    :param max_connections: the maximum number of open connections. Idle ones are closed to accept new ones.
+    :param max_connections_per_address: the maximum number of open connections from one address. With
+        `xheaders`, the addresses are those of proxies: ``"public"`` then sets no such limit, and a limit
+        given here does not apply to the addresses in `trusted_downstream`.
+    :param max_pipelined_requests: the maximum number of successive requests on one connection that each
+        arrive before the previous response was sent.
+    :param max_inflation_ratio: the maximum ratio of the decompressed to the compressed size of a request body
+        (400) or WebSocket message (1009).
+    :param max_form_size: the maximum size of a form whose arguments or files a handler reads, in bytes (413).
+    :param max_json_size: the maximum size of a body that `.RequestHandler.get_json_body` decodes, in bytes
+        (413).
+    :raises ValueError: if `protection` is unknown or a limit is not positive.
     """
 
     _opener: Any = None
@@ -132,7 +138,7 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
     else:
 
         def __init__(self, *args: Any, **kwargs: Any) -> None:
-            # Configurable makes the object and calls `initialize` with these; TCPServer is initialised there.
+            # Configurable creates the object and calls `initialize`, which initializes TCPServer.
             pass
 
     def initialize(
@@ -167,10 +173,10 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         max_json_size: int | None = None,
         **unknown: Any,
     ) -> None:
-        """Take the settings; see the class.
+        """Initialize the server; see the class for the arguments.
 
-        :raises TypeError: if a size is no number, an argument is unknown, or `request_callback` is a function
-            that cannot be called with a request.
+        :raises TypeError: if a size is not a number, an argument is unknown, or `request_callback` is a
+            function that cannot be called with a request.
         """
         given = {name for name, value in locals().items() if value is not None and value is not False}
         if unknown:
@@ -179,7 +185,7 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         sizes = {"chunk_size": chunk_size, "max_body_size": max_body_size, "max_buffer_size": max_buffer_size}
         for name, size in sizes.items():
             if size is not None and not isinstance(size, (int, float)):
-                raise TypeError(f"{name} is a number of bytes, not {size!r:.100}")
+                raise TypeError(f"{name} must be a number of bytes, got {size!r:.100}")
         chosen = Protection.of(
             protection,
             header_timeout=header_timeout,
@@ -218,12 +224,12 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
 
     @classmethod
     def configurable_base(cls) -> type[Configurable]:
-        """The class that ``HTTPServer.configure`` replaces."""
+        """Return the class that ``HTTPServer.configure`` replaces."""
         return HTTPServer
 
     @classmethod
     def configurable_default(cls) -> type[Configurable]:
-        """The class that is used unless another one is configured."""
+        """Return the class that is used unless another one is configured."""
         return HTTPServer
 
     @property
@@ -235,15 +241,18 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         listening = list(sockets)
         for listener in listening:
             if listener.family in (socket.AF_INET, socket.AF_INET6):
-                # Accepted sockets inherit it on Linux and the BSDs, which saves a system call for each
-                # connection.
+                # Accepted sockets inherit it on Linux and the BSDs, which saves a system call per connection.
                 listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         super().add_sockets(listening)
 
     def _make_room(self) -> bool:
-        """Close the connections that have been without a request for longest: one in 32, so that the search
-        among all of them is not made for each newcomer. Nor is it where there are not so many: then newcomers
-        are refused for a moment, or each of them would cost as much as there are connections.
+        """Close the connections that have been idle longest, one in 32, to accept new ones.
+
+        The search examines all connections. It closes several, so that not every new connection requires a
+        search. After a search that found too few idle connections, new connections are refused for a short
+        time without a search.
+
+        :returns: whether a connection was closed.
         """
         now = time.monotonic()
         if now < self._next_search:
@@ -263,14 +272,14 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
             _reports.log(
                 "room",
                 logging.WARNING,
-                "there are max_connections=%s: closed %d that had been idle for longest",
+                "max_connections=%s reached: closed the %d connections that were idle longest",
                 self._connection_limits.total,
                 len(oldest),
             )
         return bool(oldest)
 
     def _start_draining(self) -> None:
-        """Also have each connection end with its next response."""
+        """Also close each connection after its current or next response."""
         super()._start_draining()
         params = self.conn_params
         if not params.no_keep_alive:
@@ -279,7 +288,7 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
                 if connection._exchange is not None:
                     connection._exchange.no_keep_alive = True
         for upgraded in self._upgraded():
-            upgraded.close(1001)  # a WebSocket's client may dial anew
+            upgraded.close(1001)  # "going away": a WebSocket client may reconnect
 
     def _stop_draining(self) -> None:
         super()._stop_draining()
@@ -287,8 +296,8 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
             self._ends_connections = self.conn_params.no_keep_alive = False
 
     def _count_running(self) -> int:
-        """How many connections are being served, or had something to say a moment ago: a request may be on
-        its way.
+        """Return how many connections are serving a request or did so within the last half second. On the
+        latter, another request may be in transit.
         """
         quiet_since = time.monotonic() - _QUIET
         idle = [_timeouts.idle_since(connection) for connection in self._connections]
@@ -300,10 +309,10 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
             tell()
 
     async def close_all_connections(self) -> None:
-        """Close every open connection, without waiting for requests under way. WebSockets are closed with
-        1001, going away.
+        """Close every open connection without waiting for current requests. WebSocket connections are closed
+        with the close code 1001 (going away).
 
-        To be used after `~.TCPServer.stop`, which only ends accepting.
+        Call `~.TCPServer.stop` first, which stops accepting connections.
         """
         while self._connections:
             connection = next(iter(self._connections))
@@ -312,8 +321,9 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
             await ended
 
     def _upgraded(self) -> list[Any]:
-        """The connections that have begun here and speak another protocol now. Nobody keeps a list of them,
-        as it would cost each of them memory.
+        """Return this server's connections that were upgraded to another protocol.
+
+        They are found by a search over all streams, because a list of them would cost memory per connection.
         """
         streams = getattr(IOLoop.current(), "_streams", ())
         consumers = [stream._consumer for stream in streams]
@@ -324,9 +334,9 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         HTTP1ServerConnection(stream, self.conn_params, address).start_serving(self)
 
     def start_request(self, server_conn: object, request_conn: HTTPConnection) -> HTTPMessageDelegate:
-        """Give the delegate that takes the next request's head and body.
+        """Return the delegate that receives the next request's head and body.
 
-        May be overridden, for instance to look at each request before the application does.
+        May be overridden, for example to inspect each request before the application does.
         """
         callback = self.request_callback
         message: HTTPMessageDelegate
@@ -337,19 +347,20 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         return _ProxyAdapter(message, request_conn) if self.xheaders else message
 
     def on_close(self, server_conn: object) -> None:
-        """A connection has ended; an application that wants to know has an ``on_close`` too."""
+        """Called when a connection has ended; calls ``on_close`` of the application if it is a delegate."""
         callback = self.request_callback
         if isinstance(callback, HTTPServerConnectionDelegate):
             callback.on_close(server_conn)
 
     def log_refusal(self, request: HTTPServerRequest, status_code: int) -> None:
-        """Write a request to the access log that the server has refused without asking the application.
+        """Write a request that the server rejected before calling the application to the access log.
 
-        The application's ``log_refusal`` does so if it has one, as `.Application` does. Called at most 100
-        times a second for each status.
+        If the application has a method ``log_refusal``, as `.Application` has, it is called instead. The
+        server calls this method at most 100 times per second for each status code.
 
-        :param request: what is known of it. Where its head could not be read, method and `uri` are those that
-            its first line seems to have, or ``-``, and the header fields are missing.
+        :param request: the request. If its head is malformed, ``method`` and ``uri`` are guessed from the
+            first line, or ``-``, and the header fields are missing.
+        :param status_code: the status code of the response.
         """
         if self.xheaders:
             source: Any = request.connection
@@ -365,20 +376,20 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
             text = "%d %s %s (%s) %.2fms"
             log_access(level, text, status_code, request.method, uri, request.remote_ip, milliseconds)
 
-    # -- the short way from a connection to the application --
+    # -- the fast path from a connection to the application --
 
     def _find_opener(self) -> Any:
-        """What opens an exchange without the delegates between: the application's own way, if it has one.
+        """Return the application's function that starts an exchange without message delegates, or None.
 
-        It is kept in `_opener`, and found again when ``request_callback`` is replaced, or a `start_request`
-        was set on this object. A connection uses it while `start_request` of the class is ours.
+        It is cached in `_opener` until ``request_callback`` is replaced or `start_request` is set on this
+        object. A connection uses it unless `start_request` of the class is overridden.
         """
         if type(m := self.start_request) is not MethodType or m.__func__ is not type(self).start_request:
             self._opener = self._opener_of = None
             return None
         self._opener_of = self.request_callback
         callback = self.request_callback
-        # Of the class alone: an object that passes on what it is asked for has a start_request to be called.
+        # Looked up on the class: an object that delegates attribute access may wrap start_request.
         function = getattr(type(callback), "_open_exchange", None)
         opener = None if function is None or self.conn_params.decompress else function.__get__(callback)
         self._opener = self._open_with_xheaders if opener is not None and self.xheaders else opener
@@ -398,32 +409,33 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
 
 
 _server.OWN_START_REQUEST = HTTPServer.start_request
-Protection.__module__ = __name__  # where programs find it
+Protection.__module__ = __name__  # the module from which programs import it
 
 
 def _explain_unknown(name: str) -> str:
-    """The message for an argument that `HTTPServer` does not have."""
+    """Return the error message for an argument that `HTTPServer` does not have."""
     text = f"HTTPServer has no argument {name!r}"
     if name in _setting_names.APPLICATION:
         return f"{text}: it is a setting, Application(routes, {name}=...)"
     if name in _LISTEN_ARGUMENTS:
-        return f"{text}: it belongs to HTTPServer.listen()"
+        return f"{text}: it is an argument of HTTPServer.listen()"
     similar = _setting_names.closest(name, _setting_names.SERVER | _LISTEN_ARGUMENTS)
     return text if similar is None else f"{text}; did you mean {similar!r}?"
 
 
 def _check_callback(callback: Any, given: set[str]) -> None:
-    """Report what a server cannot call, and arguments of the server that the application has as settings.
+    """Check the request callback, and warn about application settings that are arguments of the server.
 
-    :param given: the server's arguments that have a value. A program may keep such a value among its settings
-        and pass it on.
+    :param given: the server's arguments that have a value. They do not cause a warning, because a program may
+        store the value in its settings and pass it on.
+    :raises TypeError: if `callback` cannot be called with a request.
     """
     if not isinstance(callback, (HTTPServerConnectionDelegate, type)) and not _signatures.accepts(
         callback, 1
     ):
         protocol = _signatures.protocol_of(callback)
         hint = "; wrap it: HTTPServer(tornado.wsgi.WSGIContainer(app))" if protocol == "WSGI" else ""
-        kind = f"it seems to be an application of {protocol}" if protocol else "it takes other arguments"
+        kind = f"it seems to be written for {protocol}" if protocol else "it takes other arguments"
         raise TypeError(f"HTTPServer({callback!r:.100}) cannot be called with a request: {kind}{hint}")
     settings = getattr(callback, "settings", None)
     if not isinstance(settings, dict):
@@ -438,7 +450,7 @@ def _check_callback(callback: Any, given: set[str]) -> None:
 
 
 class _HTTPRequestContext:
-    """Where the requests of one connection come from: address and protocol, as seen or as a proxy tells."""
+    """The address and protocol of one connection's peer, as seen by the socket or as reported by a proxy."""
 
     def __init__(
         self,
@@ -454,7 +466,7 @@ class _HTTPRequestContext:
         if inet and address:
             self.remote_ip = address[0]
         else:
-            self.remote_ip = "0.0.0.0"  # a unix socket: there is no address, and programs expect one
+            self.remote_ip = "0.0.0.0"  # Unix sockets have no address, but programs expect one
         if protocol:
             self.protocol = protocol
         else:
@@ -467,20 +479,20 @@ class _HTTPRequestContext:
         if self.address_family in (socket.AF_INET, socket.AF_INET6):
             return str(self.remote_ip)
         if isinstance(self.address, bytes):
-            # An abstract unix socket's name begins with a NUL and is not text.
+            # The name of an abstract Unix socket begins with a NUL byte and is not text.
             return str(self.address)
         return str(self.address)
 
     def _forwarded(self, headers: HTTPHeaders) -> _HTTPRequestContext:
-        """The context of one request: a copy, as a handler may look at it when the next one has begun."""
+        """Return the context of one request: a copy, because a handler may read it after the next request has
+        begun.
+        """
         context = copy.copy(self)
         context._apply_xheaders(headers)
         return context
 
     def _apply_xheaders(self, headers: HTTPHeaders) -> None:
-        """Take address and protocol from what a proxy has added; what is not an address or a protocol is
-        passed over.
-        """
+        """Set address and protocol from the header fields that a proxy has added; invalid values are ignored."""
         self._unapply_xheaders()
         forwarded = headers.get("X-Forwarded-For", "")
         ip = self.remote_ip
@@ -492,19 +504,19 @@ class _HTTPRequestContext:
         if netutil.is_valid_ip(ip):
             self.remote_ip = ip
         protocol = headers.get("X-Scheme", headers.get("X-Forwarded-Proto", self.protocol))
-        # Several proxies each add theirs; the last is the one that talked to us. Schemes are case-insensitive
-        # (RFC 3986 section 3.1).
+        # Each of several proxies appends a value; the last one is from the proxy that connected to this
+        # server. Schemes are case-insensitive (RFC 3986 section 3.1).
         protocol = protocol.rpartition(",")[2].strip().lower()
         if protocol in ("http", "https"):
             self.protocol = protocol
 
     def _unapply_xheaders(self) -> None:
-        """Go back to what was seen of the connection itself."""
+        """Restore the address and protocol of the connection itself."""
         self.protocol, self.remote_ip = self._orig_protocol, self._orig_remote_ip
 
 
 class _ProxyAdapter(HTTPMessageDelegate):
-    """Gives each request a context of its own, with the proxy's fields applied."""
+    """A wrapper of a message delegate that gives its request a context with the proxy's fields applied."""
 
     def __init__(self, delegate: HTTPMessageDelegate, request_conn: HTTPConnection) -> None:
         self.delegate, self.connection = delegate, request_conn
@@ -527,7 +539,7 @@ class _ProxyAdapter(HTTPMessageDelegate):
 
 
 class _CallableAdapter(HTTPMessageDelegate):
-    """Collects a whole request and calls a plain function with it."""
+    """A message delegate that collects a complete request and calls a function with it."""
 
     def __init__(
         self, request_callback: Callable[[HTTPServerRequest], object], request_conn: HTTPConnection
@@ -563,7 +575,7 @@ class _CallableAdapter(HTTPMessageDelegate):
 HTTPRequest = HTTPServerRequest
 
 
-if not TYPE_CHECKING:  # a checker would take every name for one of this module
+if not TYPE_CHECKING:  # otherwise type checkers would accept any name of this module
 
     def __getattr__(name: str) -> Any:
         if name == "HTTPServerOptions":

@@ -198,6 +198,6 @@ async def test_exception_in_a_matcher_is_logged_with_the_path(expect_log: Expect
     assert response.code == 500
 
 
-def test_invalid_size_of_a_server_is_rejected() -> None:
-    with pytest.raises(TypeError, match="max_body_size is a number of bytes, not '5'"):
+def test_sizes_of_a_server() -> None:
+    with pytest.raises(TypeError, match="max_body_size must be a number of bytes, got '5'"):
         web.Application().listen(0, max_body_size="5")

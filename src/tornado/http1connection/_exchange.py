@@ -220,7 +220,7 @@ class HTTP1Connection(HTTPConnection):
         return stream
 
     def _detached_connection(self) -> DetachedConnection:
-        """Return a small replacement for this detached exchange, for a request that is kept for a long time."""
+        """Return a smaller ``request.connection`` for the request of this detached exchange."""
         return DetachedConnection(self._origin, self.__dict__.get("context"))
 
     @property
@@ -698,7 +698,7 @@ class HTTP1Connection(HTTPConnection):
             run_guarded(context.run, call)
 
     def discard_body(self) -> None:
-        """Call the delegate's ``on_connection_close``, because the response was finished before the request."""
+        """Call ``on_connection_close`` of the delegate: the response was finished before the request."""
         if self._message is not None:
             run_guarded(self._message.on_connection_close)
 

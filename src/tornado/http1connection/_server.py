@@ -106,12 +106,12 @@ class HTTP1ServerConnection:
         self._state = _SERVING
         self._advancing = False
         self._eof = False
-        self._head_end = 0.0  # the deadline of a head that has begun; 0 if none has
+        self._head_end = 0.0  # the deadline of a partially received head; otherwise 0
         self._awaiting_write = False  # whether the next request waits until the peer has received output
         self._scheduled = False  # whether the next request waits for the next event loop iteration
         self._pending_seen = self._pipelined = 0
         self._deadline = NEVER
-        self._phase_end = 0.0  # the deadline of the TLS handshake; 0 if there is none
+        self._phase_end = 0.0  # the deadline of the TLS handshake; otherwise 0
         self._transfer_rate: TransferRate | None = None
         self._lingering_close: LingeringClose | None = None
         self._closed: Future[None] | None = None
@@ -258,7 +258,7 @@ class HTTP1ServerConnection:
             self._ended()
 
     def _abandon(self, state: _State) -> None:
-        """End the current exchange, if any: its writes fail from now on, and its close callbacks are called."""
+        """End the current exchange, if any, and call its close callbacks; its writes fail from now on."""
         self._state = state
         self._deadline = NEVER
         exchange, self._exchange = self._exchange, None

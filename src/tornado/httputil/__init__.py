@@ -1,13 +1,14 @@
-"""What HTTP clients and servers share: headers, requests, forms, cookies, dates and addresses.
+"""Code that HTTP clients and servers share: headers, requests, forms, cookies, dates and addresses.
 
-The names a program meets most often are `HTTPServerRequest` (as ``self.request`` in a handler) and
-`HTTPHeaders` (as ``request.headers`` and ``response.headers``). The delegate classes at the end are for
-programs that plug into the server below `tornado.web`: a `HTTPServerConnectionDelegate` is told of each
-request, answers with a `HTTPMessageDelegate` that is told of its parts, and writes to a `HTTPConnection`.
+Programs most often use `HTTPServerRequest` (as ``self.request`` in a handler) and `HTTPHeaders` (as
+``request.headers`` and ``response.headers``). The delegate classes are for programs that handle requests
+without `tornado.web`. `HTTPServerConnectionDelegate.start_request` is called for each request and returns a
+`HTTPMessageDelegate`, whose methods are called with the parts of the request. The response is written to a
+`HTTPConnection`.
 
-Reading is strict: what HTTP does not allow, or what passes a limit, raises `HTTPInputError`, which a server
-answers with status 400 (or `HTTPInputError.status_code` of a subclass). A message that this program may not
-send raises `HTTPOutputError`.
+Parsing is strict: input that HTTP does not allow, or that exceeds a limit, raises `HTTPInputError`. A server
+responds to it with status 400, or with `HTTPInputError.status_code` of a subclass. Sending an invalid message
+raises `HTTPOutputError`.
 """
 
 from __future__ import annotations
@@ -82,7 +83,7 @@ __all__ = [
     "url_concat",
 ]
 
-# Names that programs use although they are not public.
+# Private names that programs use nevertheless.
 _FORBIDDEN_HEADER_CHARS_RE = _headers.FORBIDDEN_VALUE_CHARS
 _get_content_range = _ranges.format_content_range
 _parse_request_range = _ranges.parse_range
@@ -92,7 +93,7 @@ if TYPE_CHECKING:
 else:
 
     def __getattr__(name):
-        """`_DEFAULT_PARSE_BODY_CONFIG` is a variable, so it is looked up where it lives."""
+        """Look up `_DEFAULT_PARSE_BODY_CONFIG`, whose value may change, in its own module."""
         if name == "_DEFAULT_PARSE_BODY_CONFIG":
             return _forms.default_config
         return reexported(__name__, name)

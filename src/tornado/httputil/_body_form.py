@@ -1,20 +1,20 @@
-"""The form in the body of a request, decoded when the program first asks for an argument.
+"""The form in the body of a request, decoded when the program first reads an argument.
 
-Decoding takes time in proportion to the body, and most handlers of large bodies never look at arguments. The
-body and its Content-Type are noted where Tornado decodes them, before `prepare()`, so that a program may
-replace ``request.body`` or a header field and still gets the arguments that were sent.
+Decoding takes time proportional to the size of the body, and most handlers of large bodies never read
+arguments. The body and its Content-Type are saved before `prepare()`, which is when Tornado decodes them. A
+program can therefore replace ``request.body`` or a header field and still gets the arguments that were sent.
 
 ============  =================================================  ============
-state         event                                              next
+state         event                                              next state
 ============  =================================================  ============
-``UNREAD``    the body is decoded                                READ
-              it is malformed or too large: raise                REFUSED
-              an error page is under way (`tolerate`)            TOLERANT
-``TOLERANT``  the body is decoded, or has no arguments: it is    READ
-              malformed or too large
-``REFUSED``   each time it is asked for: raise again             REFUSED
-              an error page is under way: it has no arguments    READ
-``READ``      (nothing)                                          READ
+``UNREAD``    `read`: the body is valid                          READ
+              `read`: it is malformed or too large, raise        REFUSED
+              `tolerate`                                         TOLERANT
+``TOLERANT``  `read`: a malformed or too large body has no       READ
+              arguments
+``REFUSED``   `read`: raise again                                REFUSED
+              `tolerate`: the body has no arguments              READ
+``READ``      any                                                READ
 ============  =================================================  ============
 """
 
@@ -30,7 +30,7 @@ __all__ = ["BodyForm", "FormState"]
 
 
 class FormState(enum.Enum):
-    """Whether a `BodyForm` is decoded."""
+    """The state of a `BodyForm`; see the table in the module docstring."""
 
     UNREAD = "unread"
     TOLERANT = "tolerant"
@@ -50,10 +50,10 @@ class BodyForm:
     """The arguments and files in one body.
 
     :param body: the body as received.
-    :param content_type: the request's Content-Type; empty if it has none.
+    :param content_type: the Content-Type of the request; empty if it has none.
     :param headers: the header fields of the request; None if they have no Content-Encoding.
-    :ivar arguments: name -> values; empty until `read` was called.
-    :ivar files: name -> files; likewise.
+    :ivar arguments: name -> values; empty until `read` is called.
+    :ivar files: name -> files; empty until `read` is called.
     """
 
     __slots__ = ("_content_type", "_fault", "_headers", "arguments", "body", "files", "state")
@@ -68,9 +68,9 @@ class BodyForm:
         self._fault: HTTPInputError | None = None
 
     def read(self, max_size: int | None) -> None:
-        """Decode the body, unless that was done before.
+        """Decode the body, unless it has been decoded already.
 
-        :param max_size: the most bytes that a form may have; None: no limit.
+        :param max_size: the maximum size of a form in bytes; None for no limit.
         :raises HTTPInputError: if the body is a malformed form, or one that exceeds a limit.
         """
         if self.state is FormState.READ:
@@ -93,6 +93,6 @@ class BodyForm:
         self.state = FormState.READ
 
     def tolerate(self) -> None:
-        """From now on, treat a malformed body as one without arguments."""
+        """Treat a malformed body as one without arguments from now on."""
         self.state = _TOLERATED[self.state]
         self._fault = None

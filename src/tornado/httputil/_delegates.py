@@ -1,7 +1,7 @@
-"""The interfaces between a server and what runs on it.
+"""The interfaces between an HTTP server and the application that runs on it.
 
-`tornado.http1connection` calls them and `tornado.web` answers; programs that route or handle messages by
-themselves answer too.
+`tornado.http1connection` calls the delegates, and `tornado.web` implements them. Programs with their own
+routing or message handling implement them, too.
 """
 
 from __future__ import annotations
@@ -17,53 +17,54 @@ if TYPE_CHECKING:
 
 
 class HTTPServerConnectionDelegate:
-    """What a server runs: it is told of each new request, and of the end of each connection."""
+    """The interface of an application that a server calls for each new request and each closed connection."""
 
     def start_request(self, server_conn: object, request_conn: HTTPConnection) -> HTTPMessageDelegate:
         """Called before a request is read.
 
-        :arg server_conn: stands for the connection, which may carry many requests; any object.
-        :arg request_conn: where to write the response to this request.
-        :returns: who is told of the request's parts.
+        :param server_conn: an object that identifies the connection, which may carry many requests.
+        :param request_conn: the connection object to which the response is written.
+        :returns: the delegate whose methods are called with the parts of the request.
         """
         raise NotImplementedError()
 
     def on_close(self, server_conn: object) -> None:
-        """Called once, after the connection was closed.
+        """Called once after the connection has been closed.
 
-        :arg server_conn: the object that was given to `start_request`.
+        :param server_conn: the object that was passed to `start_request`.
         """
 
 
 class HTTPMessageDelegate:
-    """Who is told of the parts of one request or response, in their order."""
+    """The receiver of one request or response; its methods are called with the parts of the message, in
+    order.
+    """
 
-    # Either kind of start line may come.
     def headers_received(
         self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
     ) -> Awaitable[None] | None:
         """Called when the head has been read.
 
-        :arg start_line: a `RequestStartLine` or a `ResponseStartLine`, whichever this is.
-        :returns: None, or something to await before the body is read.
+        :param start_line: a `RequestStartLine` or a `ResponseStartLine`, depending on the kind of message.
+        :returns: None, or an awaitable. The body is read after it is done.
         """
 
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:
-        """Called with each piece of the body.
+        """Called with each part of the body.
 
-        :returns: None, or something to await before more is read: this is how a slow receiver slows the
-            sender.
+        :returns: None, or an awaitable. Reading is paused until it is done, which slows down the sender
+            (back-pressure).
         """
 
     def finish(self) -> None:
-        """Called after the last piece."""
+        """Called after the last part of the body."""
 
     def on_connection_close(self) -> None:
         """Called instead of `finish` when the connection was closed before the message was complete."""
 
 
 class HTTPConnection:
-    """Where a response (or, in a client, a request) is written."""
+    """The interface for writing a response (or, in a client, a request)."""
 
     def write_headers(
         self,
@@ -73,19 +74,19 @@ class HTTPConnection:
     ) -> Future[None]:
         """Write the head of the message.
 
-        :arg start_line: a `RequestStartLine` or a `ResponseStartLine`.
-        :arg chunk: the first piece of the body, which can then leave together with the head.
-        :returns: a future that is done when the bytes have been handed over, for flow control.
+        :param start_line: a `RequestStartLine` or a `ResponseStartLine`.
+        :param chunk: the first part of the body, which can then be sent together with the head.
+        :returns: a Future for flow control, which is done when the bytes have been passed on.
         """
         raise NotImplementedError()
 
     def write(self, chunk: bytes) -> Future[None]:
-        """Write a piece of the body.
+        """Write a part of the body.
 
-        :returns: a future that is done when the bytes have been handed over, for flow control.
+        :returns: a Future for flow control, which is done when the bytes have been passed on.
         """
         raise NotImplementedError()
 
     def finish(self) -> None:
-        """Say that the last piece of the body has been written."""
+        """End the message after the last part of the body has been written."""
         raise NotImplementedError()

@@ -1,4 +1,4 @@
-"""The values of single header fields: dates, credentials, parameters."""
+"""The values of specific header fields: dates, credentials, parameters."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tornado._wire.parameters import format_parameters, parse_parameters
 if TYPE_CHECKING:
     import unittest
 
-#: The white space that may surround a field's value (RFC 9110 section 5.6.3); ``str.strip()`` removes more.
+#: The whitespace that may surround a field value (RFC 9110 section 5.6.3). ``str.strip()`` would remove more.
 HTTP_WHITESPACE = " \t"
 
 #: Reason phrases by status code.
@@ -26,10 +26,11 @@ responses: dict[int, str] = {status.value: status.phrase for status in http.HTTP
 def format_timestamp(
     ts: int | float | tuple[int, ...] | time.struct_time | datetime.datetime,
 ) -> str:
-    """A time in the format of the Date field (RFC 9110 section 5.6.7).
+    """Format a time as in the Date field (RFC 9110 section 5.6.7).
 
-    :arg ts: seconds since 1970, a UTC time tuple, or a ``datetime``, which is UTC where it has no zone.
-    :raises TypeError: if it is something else.
+    :param ts: seconds since 1970, a UTC time tuple, or a ``datetime``. A ``datetime`` without a time zone is
+        taken as UTC.
+    :raises TypeError: if `ts` has another type.
 
     >>> format_timestamp(0)
     'Thu, 01 Jan 1970 00:00:00 GMT'
@@ -40,13 +41,14 @@ def format_timestamp(
         return format_http_date(calendar.timegm(ts))
     if isinstance(ts, datetime.datetime):
         return format_http_date(calendar.timegm(ts.utctimetuple()))
-    raise TypeError(f"a timestamp is a number, a time tuple or a datetime, not {ts!r}")
+    raise TypeError(f"a timestamp must be a number, a time tuple or a datetime, got {ts!r}")
 
 
 def encode_username_password(username: str | bytes, password: str | bytes) -> bytes:
-    """Name and password in the form that the ``Basic`` scheme encodes in base64 (RFC 7617 section 2.1).
+    """Join a user name and password as the ``Basic`` scheme does before base64 encoding (RFC 7617 section
+    2.1).
 
-    Text is normalised to NFC and encoded in UTF-8; bytes are taken as they are.
+    Text is normalized to NFC and encoded as UTF-8; bytes are used unchanged.
     """
     pair = [
         unicodedata.normalize("NFC", text).encode("utf-8") if isinstance(text, str) else text
@@ -56,28 +58,34 @@ def encode_username_password(username: str | bytes, password: str | bytes) -> by
 
 
 def _parse_header(line: str) -> tuple[str, dict[str, str]]:
-    """A value and its parameters; those without ``=`` are left out. See `parse_parameters`."""
+    """Split a header field value into the value and its parameters, without those that have no ``=``.
+
+    See `parse_parameters`.
+    """
     value, parameters = parse_parameters(line)
     return value, {name: content for name, content in parameters.items() if content is not None}
 
 
 def _encode_header(key: str, pdict: Mapping[str, str | int | None]) -> str:
-    """The inverse of `_parse_header`; a parameter that is None is written bare."""
+    """Format a value and its parameters, the inverse of `_parse_header`.
+
+    A parameter whose value is None is written without ``=``.
+    """
     return format_parameters(key, pdict)
 
 
 def _int_or_none(val: str) -> int | None:
-    """The number in a text, or None where the text is blank."""
+    """Return the number in a text, or None if the text is blank."""
     val = val.strip()
     return int(val) if val else None
 
 
 def doctests() -> unittest.TestSuite:
-    """The examples in this module's documentation, as a test suite."""
+    """Return the examples in this module's documentation as a test suite."""
     import doctest
     import importlib
 
     facade = importlib.import_module("tornado.httputil")
-    # Functions of the wire layer have a shorter name there than here.
+    # These functions have shorter names in the wire layer, which the examples use.
     extra = {"parse_range": facade._parse_request_range, "format_content_range": facade._get_content_range}
     return doctest.DocTestSuite(facade, extraglobs=extra)

@@ -1,4 +1,4 @@
-"""Forms in request bodies: arguments and files, and how much of them is accepted."""
+"""Forms in request bodies: arguments, files and limits."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _MULTIPART = "multipart/form-data"
 class HTTPFile(ObjectDict):
     """A file uploaded in a ``multipart/form-data`` body.
 
-    It is a dict whose items can be reached as attributes, too.
+    It is a dict whose items are also attributes.
 
-    :ivar filename: as the client gave it; never use it as a path unchecked.
-    :ivar body: its content, bytes.
-    :ivar content_type: as the client gave it; ``application/unknown`` where it gave none.
+    :ivar filename: the name sent by the client; never use it as a path without checking it.
+    :ivar body: the content, as bytes.
+    :ivar content_type: the type sent by the client; ``application/unknown`` if it sent none.
     """
 
     filename: str
@@ -33,45 +33,45 @@ class HTTPFile(ObjectDict):
 
 @dataclasses.dataclass
 class ParseMultipartConfig:
-    """What is accepted in ``multipart/form-data`` bodies."""
+    """Limits on ``multipart/form-data`` bodies."""
 
-    #: Whether such bodies are parsed at all; if not, they are refused.
+    #: Whether such bodies are parsed; if not, they are rejected.
     enabled: bool = True
 
-    #: The highest number of parts.
+    #: The maximum number of parts.
     max_parts: int = 100
 
-    #: The most bytes that the header block of one part may have.
+    #: The maximum size of the header section of one part, in bytes.
     max_part_header_size: int = 10 * 1024
 
 
 @dataclasses.dataclass
 class ParseUrlEncodedConfig:
-    """What is accepted in ``application/x-www-form-urlencoded`` bodies and in queries."""
+    """Limits on ``application/x-www-form-urlencoded`` bodies and query strings."""
 
-    #: The highest number of fields.
+    #: The maximum number of fields.
     max_arguments: int = 1000
 
 
 @dataclasses.dataclass
 class ParseBodyConfig:
-    """What is accepted in forms, of either kind."""
+    """Limits on forms of both kinds."""
 
-    #: For ``multipart/form-data``.
+    #: Limits on ``multipart/form-data``.
     multipart: ParseMultipartConfig = dataclasses.field(default_factory=ParseMultipartConfig)
 
-    #: For ``application/x-www-form-urlencoded``.
+    #: Limits on ``application/x-www-form-urlencoded``.
     urlencoded: ParseUrlEncodedConfig = dataclasses.field(default_factory=ParseUrlEncodedConfig)
 
 
-#: What counts where a call gives no configuration.
+#: The configuration for calls without a ``config`` argument.
 default_config = ParseBodyConfig()
 
 
 def set_parse_body_config(config: ParseBodyConfig) -> None:
-    """Set what is accepted in forms from now on, in the whole process.
+    """Set the limits on forms for the whole process.
 
-    It is meant for the start of a program; for single requests, see the ``config`` argument of
+    Call it when the program starts. To set limits for single requests, use the ``config`` argument of
     `parse_body_arguments`.
     """
     global default_config
@@ -79,9 +79,9 @@ def set_parse_body_config(config: ParseBodyConfig) -> None:
 
 
 def parse_query(query: str) -> dict[str, list[bytes]]:
-    """The arguments of a query, within the limit of the default configuration.
+    """Parse the arguments in a query string; the limits are those of the default configuration.
 
-    :raises HTTPInputError: if there are more.
+    :raises HTTPInputError: if there are too many arguments.
     """
     return parse_urlencoded(query, default_config.urlencoded.max_arguments)
 
@@ -101,15 +101,15 @@ def parse_body_arguments(
     *,
     config: ParseBodyConfig | None = None,
 ) -> None:
-    """Parse a form and add what is in it to ``arguments`` and ``files``; other types of body are left alone.
+    """Parse a form and add its content to ``arguments`` and ``files``. Other types of body are ignored.
 
-    :arg content_type: the Content-Type field. Only ``application/x-www-form-urlencoded`` and
+    :param content_type: the Content-Type field. Only ``application/x-www-form-urlencoded`` and
         ``multipart/form-data`` are forms.
-    :arg arguments: name -> values; values are bytes.
-    :arg files: name -> files.
-    :arg headers: if given, a form with a Content-Encoding is refused.
-    :arg config: limits; those of `set_parse_body_config` where it is None.
-    :raises HTTPInputError: if the form is malformed or passes a limit.
+    :param arguments: name -> values; values are bytes.
+    :param files: name -> files.
+    :param headers: if given, a form with a Content-Encoding field is rejected.
+    :param config: limits; None for those of `set_parse_body_config`.
+    :raises HTTPInputError: if the form is malformed or exceeds a limit.
     """
     kind = content_type.partition(";")[0].strip().lower()
     if kind != _URLENCODED and kind != _MULTIPART:
@@ -125,7 +125,7 @@ def parse_body_arguments(
     try:
         found = parse_urlencoded(body, config.urlencoded.max_arguments)
     except HTTPInputError as error:
-        # Many clients, among them curl, label any data so unless they are told otherwise.
+        # Many clients, such as curl, send this Content-Type for any data unless another one is specified.
         raise HTTPInputError(
             f"{error}; data that is not a form needs a Content-Type other than {kind}"
         ) from error
@@ -137,18 +137,18 @@ def parse_body_arguments(
 
 
 def multipart_boundary(content_type: str) -> bytes:
-    """The boundary parameter of a Content-Type field; two that differ would let two readers see two
-    bodies.
+    """Return the boundary parameter of a Content-Type field.
 
-    :raises HTTPInputError: if there is none, or more than one.
+    :raises HTTPInputError: if it is missing or repeated. With two boundaries, two programs could read
+        different content from the same body.
     """
     parts = split_parameters(content_type, _MAX_CONTENT_TYPE_PARAMETERS + 1)
     names = [part.partition("=")[0].strip().lower() for part in parts]
     if names.count("boundary") > 1:
-        raise HTTPInputError("invalid multipart/form-data: more than one boundary in the Content-Type")
+        raise HTTPInputError("invalid multipart/form-data: more than one boundary parameter in Content-Type")
     boundary = parse_parameters(content_type, max_count=_MAX_CONTENT_TYPE_PARAMETERS)[1].get("boundary")
     if not boundary:
-        raise HTTPInputError("invalid multipart/form-data: no boundary in the Content-Type")
+        raise HTTPInputError("invalid multipart/form-data: no boundary parameter in Content-Type")
     return boundary.encode("utf-8")
 
 
@@ -160,15 +160,15 @@ def parse_multipart_form_data(
     *,
     config: ParseMultipartConfig | None = None,
 ) -> None:
-    """Parse a whole ``multipart/form-data`` body and add its parts to ``arguments`` and ``files``.
+    """Parse a complete ``multipart/form-data`` body and add its parts to ``arguments`` and ``files``.
 
-    A part with a filename that is not empty is a file.
+    A part with a non-empty filename is a file.
 
-    :arg boundary: as in the Content-Type field, in quotes or not.
-    :arg config: limits; those of `set_parse_body_config` where it is None.
-    :raises HTTPInputError: if the body is malformed or passes a limit.
+    :param boundary: the boundary as in the Content-Type field, with or without quotes.
+    :param config: limits; None for those of `set_parse_body_config`.
+    :raises HTTPInputError: if the body is malformed or exceeds a limit.
     """
-    # Late: a program without uploads does not pay for it at its start.
+    # Imported late, because programs without uploads do not need it.
     from tornado._wire.multipart import check_boundary, parse_multipart
 
     if config is None:
@@ -176,8 +176,8 @@ def parse_multipart_form_data(
     if not config.enabled:
         raise HTTPInputError("multipart/form-data parsing is disabled")
     if data[: len(_FIRST_PART)].lower() == _FIRST_PART:
-        # By RFC 2046 section 5.1.1 this is a preamble, up to the first delimiter. Clients that leave that one
-        # out get by on Tornado, so their first part is taken for one here too.
+        # According to RFC 2046 section 5.1.1, this is a preamble, which ends at the first delimiter. Clients
+        # that omit the first delimiter work with Tornado, so this is accepted as the first part here too.
         data = b"--%b\r\n%b" % (check_boundary(boundary), data)
     parts = parse_multipart(
         boundary, data, max_parts=config.max_parts, max_header_size=config.max_part_header_size

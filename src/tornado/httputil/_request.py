@@ -1,9 +1,9 @@
-"""`HTTPServerRequest`: one request, as a handler sees it.
+"""`HTTPServerRequest`: the request object of handlers.
 
-A server makes one for each request it reads, so what a handler may never ask for is not computed: it is a
-lazy attribute, a descriptor that computes the value on first touch and stores it in the instance, where it is
-an ordinary attribute from then on. A descriptor without ``__set__`` gives way to what is in the instance, so
-programs and tests may set every attribute, before or after.
+A server creates one for each request. Values that few handlers read are lazy attributes: a descriptor
+computes the value when it is first read and stores it in the instance, where it is an ordinary attribute from
+then on. Because the descriptors have no ``__set__``, a value in the instance takes precedence, and programs
+and tests may set every attribute at any time.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
     from tornado.httputil._start_line import RequestStartLine
 
 _DEFAULT_HOST = "127.0.0.1"
-# Below this length a target cannot hold more fields than any sensible limit.
+# A target of up to this many characters cannot contain more fields than any sensible limit.
 _SHORT_TARGET = 500
-# For a validated block with a "\n" before its first line: a pattern that begins with one character is
-# searched fastest, and classes are tried faster than the IGNORECASE flag.
+# For a validated header section with a "\n" before its first line. Searching is fastest for a pattern that
+# begins with a single character, and character classes are faster than the IGNORECASE flag.
 _cookie_fields = re.compile(r"\n[Cc][Oo][Oo][Kk][Ii][Ee]:([^\r\n]*+)").findall
 _content_fields = re.compile(
     r"\n[Cc][Oo][Nn][Tt][Ee][Nn][Tt]-([Tt][Yy][Pp][Ee]|[Ee][Nn][Cc][Oo][Dd][Ii][Nn][Gg]):([^\r\n]*+)"
@@ -49,34 +49,34 @@ _new = object.__new__
 class HTTPServerRequest:
     """A single HTTP request.
 
-    All attributes may be set. Arguments are lists, as names may be repeated, of bytes, as forms name no
-    charset; `RequestHandler.get_argument` decodes them.
+    All attributes may be set. The values of arguments are lists, because names may be repeated, of bytes,
+    because forms do not specify a charset. `RequestHandler.get_argument` decodes them.
 
     :ivar method: ``GET``, ``POST`` …
     :ivar uri: the path and the query, as sent.
-    :ivar path: what is before the first ``?`` of `uri`.
-    :ivar query: what is after it.
+    :ivar path: the part of `uri` before the first ``?``.
+    :ivar query: the part of `uri` after the first ``?``.
     :ivar version: ``HTTP/1.1``
-    :ivar headers: `HTTPHeaders`. A request that a program makes may have any mapping with ``in``, ``[]`` and
+    :ivar headers: `HTTPHeaders`. If a program creates the request, any mapping with ``in``, ``[]`` and
         ``get``.
-    :ivar body: bytes; empty where the body is streamed to the handler.
-    :ivar remote_ip: the client's address; None where there is no connection. Where the server was told to
-        trust ``X-Real-Ip`` or ``X-Forwarded-For`` (``xheaders``), theirs.
-    :ivar protocol: ``http`` or ``https``; with ``xheaders``, as ``X-Scheme`` or ``X-Forwarded-Proto`` say.
-    :ivar host: the requested authority, most often the Host field.
+    :ivar body: the body as bytes; empty if it is streamed to the handler.
+    :ivar remote_ip: the client's address; None without a connection. If ``xheaders`` is set, the address in
+        ``X-Real-Ip`` or ``X-Forwarded-For``.
+    :ivar protocol: ``http`` or ``https``. If ``xheaders`` is set, the value of ``X-Scheme`` or
+        ``X-Forwarded-Proto``.
+    :ivar host: the authority of the requested URL, usually the value of the Host field.
     :ivar host_name: the same in lower case and without the port.
-    :ivar arguments: name -> values, of the query and then of the body.
-    :ivar query_arguments: name -> values of the query alone.
-    :ivar body_arguments: name -> values of a form in the body alone.
+    :ivar arguments: name -> values; those in the query, followed by those in the body.
+    :ivar query_arguments: name -> values, only those in the query.
+    :ivar body_arguments: name -> values, only those of a form in the body.
     :ivar files: name -> `HTTPFile` objects uploaded in the body.
-    :ivar connection: where the response is written.
-    :ivar server_connection: stands for the connection that may carry several requests.
+    :ivar connection: the connection object to which the response is written.
+    :ivar server_connection: an object that identifies the connection, which may carry several requests.
 
-    The constructor is for tests and for servers of your own.
+    The constructor is for tests and for custom servers.
 
-    :arg start_line: a `RequestStartLine`. The arguments ``method``, ``uri`` and ``version`` are its older
-        form.
-    :arg host: overrides the Host field; deprecated.
+    :param start_line: a `RequestStartLine`. It replaces the arguments ``method``, ``uri`` and ``version``.
+    :param host: overrides the Host field; deprecated.
     :raises HTTPInputError: if the Host field is malformed, or missing in HTTP/1.1, or the query has too many
         fields.
 
@@ -146,7 +146,7 @@ class HTTPServerRequest:
 
     @classmethod
     def _from_head(cls, connection: Any, head: RequestHead) -> HTTPServerRequest:
-        """The request whose head a server has read and validated; everything else is computed by need.
+        """Create the request from a head that a server has read and validated. Other attributes are lazy.
 
         :raises HTTPInputError: if the query has too many fields.
         """
@@ -154,7 +154,7 @@ class HTTPServerRequest:
         self.connection = connection
         self._head = head
         self._start_time = time.time()
-        # Touched in every request; a plain copy costs a tenth of a lazy attribute.
+        # These are read in every request, and a copy costs a tenth of a lazy attribute.
         self.method = head.method
         self.uri = uri = head.target
         self.version = head.version
@@ -164,25 +164,25 @@ class HTTPServerRequest:
         return self
 
     def request_time(self) -> float:
-        """Seconds since the request arrived, or that it took where it is finished."""
+        """Return the time since the request arrived, or its total duration if it is finished, in seconds."""
         end = time.time() if self._finish_time is None else self._finish_time
         return end - self._start_time
 
     def full_url(self) -> str:
-        """The requested URL, put together from protocol, host and `uri`.
+        """Return the requested URL, which consists of protocol, host and `uri`.
 
-        An ``OPTIONS *`` and a CONNECT are about the host itself, and their URL has no path (RFC 9112 section
-        3.3).
+        The targets of ``OPTIONS *`` and of CONNECT are the host itself, so their URLs have no path (RFC 9112
+        section 3.3).
         """
         path = "" if self.uri == "*" or self.method == "CONNECT" else self.uri
         return f"{self.protocol}://{self.host}{path}"
 
     def get_ssl_certificate(self, binary_form: bool = False) -> dict[str, Any] | bytes | None:
-        """The client's TLS certificate, or None where it gave none.
+        """Return the client's TLS certificate, or None if it sent none.
 
-        The server's ``ssl_options`` must ask for it: ``ssl_context.verify_mode = ssl.CERT_REQUIRED``.
+        The server's ``ssl_options`` must request it: ``ssl_context.verify_mode = ssl.CERT_REQUIRED``.
 
-        :arg binary_form: whether to return it in DER, as bytes, rather than as the dict of
+        :param binary_form: whether to return DER-encoded bytes instead of the dict of
             ``ssl.SSLSocket.getpeercert``.
         """
         stream = getattr(self.connection, "stream", None)
@@ -196,12 +196,12 @@ class HTTPServerRequest:
         return certificate
 
     def supports_http_1_1(self) -> bool:
-        """Whether the client speaks HTTP/1.1. Deprecated: compare `version`."""
+        """Whether the client supports HTTP/1.1. Deprecated: compare `version`."""
         _deprecated("supports_http_1_1()", "compare request.version")
         return self.version == "HTTP/1.1"
 
     def write(self, chunk: bytes) -> None:
-        """Send a part of a ready-made response. Deprecated: see ``connection.write``."""
+        """Send a part of a serialized response. Deprecated: see ``connection.write``."""
         _deprecated("write()", "use request.connection.write_headers() and write()")
         connection: Any = self.connection
         _ = connection.write(chunk)
@@ -214,13 +214,14 @@ class HTTPServerRequest:
         connection.finish()
 
     def note_form(self, fresh: bool = False) -> None:
-        """Note the form in the body, which is decoded when the program asks for an argument or a file.
+        """Save the form in the body, which is decoded when the program reads an argument or a file.
 
-        Where the program has a `_parse_body` of its own, or has looked at arguments already, it is decoded at
-        once.
+        If the program overrides `_parse_body`, or has read arguments already, the form is decoded
+        immediately.
 
-        :param fresh: whether the program has not seen the request yet, so that no arguments are in use.
-        :raises HTTPInputError: if the body is decoded at once and is malformed.
+        :param fresh: whether the program has not had access to the request yet, so that no arguments are in
+            use.
+        :raises HTTPInputError: if the body is decoded immediately and is malformed.
         """
         present = self.__dict__
         if fresh or self._has_constructors_arguments():
@@ -236,7 +237,7 @@ class HTTPServerRequest:
             self._form = _body_form(self)
 
     def _has_constructors_arguments(self) -> bool:
-        """Whether the arguments are those that the constructor made, before there was a body."""
+        """Whether the arguments are still those of the constructor, which were set before the body."""
         present = self.__dict__
         return (
             "_head" not in present
@@ -245,8 +246,9 @@ class HTTPServerRequest:
         )
 
     def tolerate_bad_form(self) -> None:
-        """From now on, treat a malformed body as one without arguments: the request is being answered with an
-        error page, which may ask for an argument of the query.
+        """Treat a malformed body as one without arguments from now on.
+
+        Called before an error page is generated, which may read arguments of the query.
         """
         if self._form is None and self.body:
             self._form = _body_form(self)
@@ -254,18 +256,18 @@ class HTTPServerRequest:
             self._form.tolerate()
 
     def _parse_body(self) -> None:
-        """Take arguments and files out of the body now, once for each value of `body`.
+        """Decode the arguments and files in the body now, once for each value of `body`.
 
         :raises HTTPInputError: if the body is a malformed form, or one that exceeds a limit.
         """
         self._read_form()
         form = self._form
-        if form is not None and form.body is not self.body:  # it was replaced since the form was noted
+        if form is not None and form.body is not self.body:  # replaced after the form was saved
             self._form = None
             self._read_form()
 
     def _read_form(self) -> None:
-        """Decode the form, noted or in `body`, and add what it holds to the attributes, once."""
+        """Decode the saved form, or the one in `body`, and add its content to the attributes, once."""
         form = self._form
         if form is None:
             if not self.body:
@@ -288,8 +290,10 @@ class HTTPServerRequest:
             _merge(form.arguments, present["arguments"])
 
     def _forget_headers(self) -> None:
-        """Give up the mapping of the header fields, which is made anew when somebody asks for it; unless one
-        of them was changed, or a delegate stands before the application and there is nothing to make it from.
+        """Free the mapping of the header fields, which is created again when it is read.
+
+        It is kept if a field was changed, or if it cannot be created again because the request came through a
+        message delegate.
         """
         head = self.__dict__.get("_head")
         if head is not None and self.headers._fields() == head.headers._fields():
@@ -320,7 +324,7 @@ def _warn_of_old_arguments(
         )
     if start_line is None:
         warnings.warn(
-            "The start_line argument to HTTPServerRequest is about to become mandatory: "
+            "The start_line argument to HTTPServerRequest will be required: "
             "pass start_line=RequestStartLine(method, uri, version)",
             DeprecationWarning,
             stacklevel=3,
@@ -334,11 +338,11 @@ def _warn_of_old_arguments(
 
 
 def _checked_host(host: str | None, version: str) -> str:
-    """The host, checked against RFC 9112 section 3.2; only HTTP/1.0 may leave it out."""
+    """Return the host after checking it (RFC 9112 section 3.2). Only HTTP/1.0 allows requests without it."""
     if host is None:
         if version == "HTTP/1.0":
             return _DEFAULT_HOST
-        raise HTTPInputError("missing Host header: HTTP/1.1 demands one")
+        raise HTTPInputError("missing Host header: HTTP/1.1 requires one")
     if "," in host:
         raise HTTPInputError(f"more than one Host header: {host!r}")
     check_authority(host)
@@ -354,7 +358,7 @@ def _merge(source: dict[str, list[Any]], target: dict[str, list[Any]]) -> None:
 
 
 class _Lazy:
-    """A non-data descriptor that computes an attribute on first touch and stores it in the instance."""
+    """A non-data descriptor that computes an attribute when it is first read and stores it in the instance."""
 
     __slots__ = ("compute", "name")
 
@@ -371,7 +375,7 @@ class _Lazy:
 
 
 class _LazyQueryArguments(_Lazy):
-    """The one that most handlers ask for, written out: three calls fewer."""
+    """The attribute that most handlers read, inlined to save three function calls."""
 
     __slots__ = ()
 
@@ -412,7 +416,7 @@ def _from_body(request: HTTPServerRequest, name: str) -> dict[str, list[Any]]:
 
 
 def _body_form(request: HTTPServerRequest) -> BodyForm:
-    """Note the form in the body, without making the headers where they have not been asked for."""
+    """Return the form in the body, without creating the headers mapping if it does not exist yet."""
     present = request.__dict__
     if "headers" not in present and "_head" in present:
         fields = _content_fields("\n" + request._head.headers_block)
@@ -423,7 +427,7 @@ def _body_form(request: HTTPServerRequest) -> BodyForm:
 
 
 def _max_form_size(connection: object) -> int | None:
-    """The limit of the server or the handler's class; connections of other kinds have none."""
+    """Return the size limit on forms, or None if the connection has no such attribute."""
     size = getattr(connection, "max_form_size", None)
     return size if isinstance(size, int) else None
 
@@ -433,7 +437,10 @@ def _context(request: HTTPServerRequest) -> object:
 
 
 def _cookie_values(request: HTTPServerRequest) -> dict[str, str]:
-    """Name -> value of each cookie, whatever its name; without making the headers where nobody has."""
+    """Return name -> value of each cookie, including those with invalid names.
+
+    The headers mapping is not created if it does not exist yet.
+    """
     present = request.__dict__
     if "headers" in present or "_head" not in present:
         fields = _cookie_lines(request.headers)
@@ -443,7 +450,7 @@ def _cookie_values(request: HTTPServerRequest) -> dict[str, str]:
 
 
 def _cookie_lines(headers: Any) -> list[str]:
-    """The Cookie lines of a request's headers, which may be any mapping where a program made the request."""
+    """Return the Cookie field lines; the headers of a request that a program created may be any mapping."""
     if isinstance(headers, HTTPHeaders):
         return headers.get_list("Cookie")
     return [headers["Cookie"]] if "Cookie" in headers else []
@@ -455,7 +462,7 @@ def _cookies(request: HTTPServerRequest) -> SimpleCookie:
         try:
             cookies[name] = value
         except CookieError:
-            continue  # a name that is reserved or no token: no program could have set it
+            continue  # the name is reserved or not a token, so no program can have set this cookie
     return cookies
 
 

@@ -1,4 +1,4 @@
-"""Start lines: the first line of a request or of a response, as text."""
+"""Start lines: the first line of a request or response, as text."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from tornado._wire.start_line import FIELD_CHAR, TCHAR
 class RequestStartLine(NamedTuple):
     """The first line of a request."""
 
-    #: As sent; methods are case-sensitive.
+    #: The method as sent; methods are case-sensitive.
     method: str
-    #: The request target, query included.
+    #: The request target, including the query.
     path: str
     #: ``HTTP/1.1``
     version: str
@@ -27,12 +27,12 @@ class ResponseStartLine(NamedTuple):
     version: str
     #: The status code.
     code: int
-    #: The reason phrase; empty, or None as read from the wire, where there is none.
+    #: The reason phrase. A line without one has the empty string here, or None if the line was parsed.
     reason: str
 
 
 class _ABNF:
-    """Compiled rules of the grammar, by their names in the RFCs, for ``fullmatch`` on latin-1 text."""
+    """Compiled grammar rules with their names in the RFCs, for ``fullmatch`` on Latin-1 text."""
 
     # RFC 9110 section 5.6.2
     token = re.compile(rf"[{TCHAR}]+")
@@ -41,7 +41,7 @@ class _ABNF:
     field_value = re.compile(rf"(?:[\x21-\x7e\x80-\xff](?:[{FIELD_CHAR}]*[\x21-\x7e\x80-\xff])?)?")
     # RFC 9112 section 3
     method = token
-    request_target = re.compile(r"[\x21-\x7e\x80-\xff]+")  # browsers send bytes beyond ASCII
+    request_target = re.compile(r"[\x21-\x7e\x80-\xff]+")  # browsers send non-ASCII bytes
     http_version = re.compile(r"HTTP/[0-9]\.[0-9]")
     request_line = re.compile(rf"({method.pattern}) ({request_target.pattern}) ({http_version.pattern})")
     # RFC 9112 section 4
@@ -52,35 +52,37 @@ class _ABNF:
 
 def _checked_version(version: str) -> str:
     if not version.startswith("HTTP/1."):
-        raise HTTPInputError(f"unexpected HTTP version {version!r}: this is HTTP/1")
+        raise HTTPInputError(f"unexpected HTTP version {version!r}: expected HTTP/1.x")
     return version
 
 
 def parse_request_start_line(line: str) -> RequestStartLine:
-    """Cut the first line of a request, given without its line end.
+    """Parse the first line of a request, without its line break.
 
-    :raises HTTPInputError: if it is not of the form ``method SP target SP HTTP/1.x`` (RFC 9112 section 3).
+    :raises HTTPInputError: if it does not have the form ``method SP target SP HTTP/1.x`` (RFC 9112 section
+        3).
 
     >>> parse_request_start_line("DELETE /item/5 HTTP/1.0").method
     'DELETE'
     """
     match = _ABNF.request_line.fullmatch(line)
     if match is None:
-        raise HTTPInputError("malformed HTTP request line: it must read 'METHOD target HTTP/1.1'")
+        raise HTTPInputError("malformed HTTP request line: expected 'METHOD target HTTP/1.1'")
     method, target, version = match.groups()
     return RequestStartLine(method, target, _checked_version(version))
 
 
 def parse_response_start_line(line: str) -> ResponseStartLine:
-    """Cut the first line of a response, given without its line end.
+    """Parse the first line of a response, without its line break.
 
-    :raises HTTPInputError: if it is not of the form ``HTTP/1.x SP code SP [reason]`` (RFC 9112 section 4).
+    :raises HTTPInputError: if it does not have the form ``HTTP/1.x SP code SP [reason]`` (RFC 9112 section
+        4).
 
     >>> parse_response_start_line("HTTP/1.0 404 Not Found").code
     404
     """
     match = _ABNF.status_line.fullmatch(line)
     if match is None:
-        raise HTTPInputError("malformed HTTP status line: it must read 'HTTP/1.1 code reason'")
+        raise HTTPInputError("malformed HTTP status line: expected 'HTTP/1.1 code reason'")
     version, code, reason = match.groups()
     return ResponseStartLine(_checked_version(version), int(code), reason)

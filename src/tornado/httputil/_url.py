@@ -6,18 +6,18 @@ from collections.abc import Iterable, Mapping
 from typing import Any, AnyStr
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-_MAX_PORT_DIGITS = 9  # whoever wants a port in the range of TCP checks that; int() must stay cheap
+_MAX_PORT_DIGITS = 9  # limits the cost of int(); callers check that the port is in the valid range
 
 
 def url_concat(
     url: str,
     args: dict[str, str] | list[tuple[str, str]] | tuple[tuple[str, str], ...] | None,
 ) -> str:
-    """Append query arguments to a URL, which may have a query and a fragment already.
+    """Append query arguments to a URL, which may already have a query and a fragment.
 
-    :arg args: names and values as a dict, or as pairs where a name occurs more than once; None changes
-        nothing.
-    :raises TypeError: if ``args`` is something else.
+    :param args: names and values as a dict, or as a list or tuple of pairs, in which names may be repeated.
+        None returns the URL unchanged.
+    :raises TypeError: if ``args`` has another type.
 
     >>> url_concat("http://example.com/foo?a=b#top", {"c": "d e"})
     'http://example.com/foo?a=b&c=d+e#top'
@@ -32,7 +32,7 @@ def url_concat(
         added = list(args)
     else:
         raise TypeError(
-            f"url_concat takes its arguments as a dict, a list or a tuple of pairs, not {type(args)}"
+            f"url_concat arguments must be a dict, or a list or tuple of pairs, got {type(args).__name__}"
         )
     parts = urlsplit(url)
     present: list[tuple[Any, Any]] = list(parse_qsl(parts.query, keep_blank_values=True))
@@ -40,9 +40,9 @@ def url_concat(
 
 
 def split_host_and_port(netloc: str) -> tuple[str, int | None]:
-    """Cut ``host:port``; the port is None where there is none.
+    """Split ``host:port``; the port is None if it is missing.
 
-    A bracketed IPv6 address keeps its brackets.
+    An IPv6 address keeps its brackets.
 
     >>> split_host_and_port("example.com:8888"), split_host_and_port("[::1]")
     (('example.com', 8888), ('[::1]', None))
@@ -54,7 +54,8 @@ def split_host_and_port(netloc: str) -> tuple[str, int | None]:
 
 
 def qs_to_qsl(qs: Mapping[str, Iterable[AnyStr]]) -> Iterable[tuple[str, AnyStr]]:
-    """The (name, value) pairs of a mapping from names to several values, as ``parse_qs`` makes them.
+    """Return the (name, value) pairs of a mapping from names to lists of values, such as ``parse_qs``
+    returns.
 
     >>> list(qs_to_qsl({"a": ["1", "2"], "b": ["3"]}))
     [('a', '1'), ('a', '2'), ('b', '3')]
