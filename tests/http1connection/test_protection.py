@@ -36,7 +36,7 @@ def test_an_unknown_name(name: str) -> None:
 
 @pytest.mark.parametrize("value", [True, 1, object()])
 def test_what_is_no_protection(value: Any) -> None:
-    with pytest.raises(TypeError, match="not "):
+    with pytest.raises(TypeError, match="expected protection"):
         Protection.of(value)
 
 

@@ -277,7 +277,7 @@ def test_a_body_without_a_length():
 
 async def test_in_a_thread_with_a_running_loop():
     assert call(adapter())[0] == "200 OK"
-    with pytest.raises(RuntimeError, match="'/waiting' waits for something"):
+    with pytest.raises(RuntimeError, match="'/waiting' must not wait"):
         call(adapter(), "/waiting", check=False)
 
 

@@ -255,7 +255,7 @@ async def test_an_overridden_environ_is_used():
 
 def test_to_wsgi_str():
     assert to_wsgi_str(b"\xe9") == "\xe9"
-    with pytest.raises(TypeError, match="takes bytes, not str"):
+    with pytest.raises(TypeError, match="expects bytes, got str"):
         to_wsgi_str("text")
 
 

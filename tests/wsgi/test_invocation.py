@@ -281,23 +281,23 @@ def starting_twice(environ, start_response):
 FAULTY = [
     (raising, "of the application"),
     (raising_after_the_head, "of the application"),
-    (returning_none, r"returns an iterable of bytes, as in \[body\]; got None"),
+    (returning_none, r"must return an iterable of bytes, such as \[body\], got None"),
     (answering("text"), "iterable of bytes.* got 'text'"),
     (answering(b"bytes"), "iterable of bytes.* got b'bytes'"),
-    (answering(["text"]), "made of bytes, not str: 'text'"),
-    (answering([3]), "made of bytes, not int: 3"),
-    (answering({"key": 1}), "made of bytes, not str: 'key'"),
-    (not_starting, "without having called start_response"),
-    (starting_late, "before it called start_response"),
-    (starting_twice, "called again, without exc_info"),
+    (answering(["text"]), "must yield bytes, got str: 'text'"),
+    (answering([3]), "must yield bytes, got int: 3"),
+    (answering({"key": 1}), "must yield bytes, got str: 'key'"),
+    (not_starting, "without calling start_response"),
+    (starting_late, "must call start_response before"),
+    (starting_twice, "called again without exc_info"),
     (answering([b"abc"], headers=[("Content-Length", "2")]), "1 bytes more than its Content-Length"),
-    (answering([], headers=[("Content-Length", "2")]), "2 bytes short of its Content-Length"),
+    (answering([], headers=[("Content-Length", "2")]), "2 bytes less than its Content-Length"),
     (answering([], "200"), None),
-    (answering([], "OK"), "three digits, a space and a reason, as in '200 OK'; got 'OK'"),
+    (answering([], "OK"), "three digits, a space and a reason, as in '200 OK', got 'OK'"),
     (answering([], "200 O\r\nK"), "three digits"),
-    (answering([], "101 Switching Protocols"), "one final status"),
+    (answering([], "101 Switching Protocols"), "must be a final one"),
     (answering([], headers=[("X", "a\r\nb")]), "control characters"),
-    (answering([], headers=[("Transfer-Encoding", "chunked")]), "may not send 'transfer-encoding'"),
+    (answering([], headers=[("Transfer-Encoding", "chunked")]), "must not send 'transfer-encoding'"),
 ]
 
 
@@ -358,7 +358,7 @@ async def test_a_failing_iterable(threads, expect_log):
     ("chunks", "received", "message"),
     [
         ([b"abc", b"defg"], b"abc", "2 bytes more"),
-        ([b"abc"], b"abc", "2 bytes short"),
+        ([b"abc"], b"abc", "2 bytes less"),
         ([b"abcde", b"f"], b"abcde", "1 bytes more"),
     ],
 )

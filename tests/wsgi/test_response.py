@@ -135,7 +135,7 @@ async def test_a_connection_that_raises(expect_log):
 
     connection = Broken()
     reply = Response(connection, asyncio.get_running_loop())
-    with expect_log("tornado.application", "Cannot send a WSGI application's response"):
+    with expect_log("tornado.application", "Cannot send the response of a WSGI application"):
         reply.put(ResponseHead("200 OK", []), b"a", last=False)
     assert reply.gone
     assert connection.finished

@@ -50,36 +50,36 @@ def test_bad_status(status):
 
 @pytest.mark.parametrize("status", ["100 Continue", "101 Switching", "000 Nothing"])
 def test_interim_status(status):
-    with pytest.raises(ValueError, match="one final status"):
+    with pytest.raises(ValueError, match="must be a final one"):
         ResponseHead(status, [])
 
 
 @pytest.mark.parametrize("status", [200, None, b"200 OK"])
 def test_status_of_another_type(status):
-    with pytest.raises(TypeError, match="a WSGI status is a str such as '200 OK'"):
+    with pytest.raises(TypeError, match="a WSGI status must be a str such as '200 OK'"):
         ResponseHead(status, [])
 
 
 @pytest.mark.parametrize(
     ("field", "error", "message"),
     [
-        ("X-A", TypeError, "a pair of name and value, not 'X-A'"),
+        ("X-A", TypeError, "a pair of name and value, got 'X-A'"),
         (("X-A",), TypeError, "a pair of name and value"),
-        (("X-A", 1), TypeError, "are str; got 'X-A': 1"),
-        ((b"X-A", "1"), TypeError, "are str; got b'X-A'"),
+        (("X-A", 1), TypeError, "must be str, got 'X-A': 1"),
+        ((b"X-A", "1"), TypeError, "must be str, got b'X-A'"),
         (("X A", "1"), ValueError, "Invalid header name 'X A'"),
         (("", "1"), ValueError, "Invalid header name"),
         (("X-A", "1\r\nX-B: 2"), ValueError, "control characters"),
-        (("X-A", "\u20ac"), ValueError, "X-A has characters beyond Latin-1"),
-        (("Content-Length", "-1"), ValueError, "one decimal number; got '-1'"),
-        (("Content-Length", "1_0"), ValueError, "one decimal number"),
-        (("Content-Length", ""), ValueError, "one decimal number"),
-        (("Connection", "upgrade"), ValueError, "may not send 'connection'"),
-        (("Upgrade", "websocket"), ValueError, "may not send 'upgrade'"),
-        (("TE", "trailers"), ValueError, "may not send 'te'"),
-        (("Trailer", "X"), ValueError, "may not send 'trailer'"),
-        (("Transfer-Encoding", "chunked"), ValueError, "may not send 'transfer-encoding'"),
-        (("Proxy-Authenticate", "x"), ValueError, "may not send 'proxy-authenticate'"),
+        (("X-A", "\u20ac"), ValueError, "X-A must be Latin-1 text"),
+        (("Content-Length", "-1"), ValueError, "a single decimal number, got '-1'"),
+        (("Content-Length", "1_0"), ValueError, "a single decimal number"),
+        (("Content-Length", ""), ValueError, "a single decimal number"),
+        (("Connection", "upgrade"), ValueError, "must not send 'connection'"),
+        (("Upgrade", "websocket"), ValueError, "must not send 'upgrade'"),
+        (("TE", "trailers"), ValueError, "must not send 'te'"),
+        (("Trailer", "X"), ValueError, "must not send 'trailer'"),
+        (("Transfer-Encoding", "chunked"), ValueError, "must not send 'transfer-encoding'"),
+        (("Proxy-Authenticate", "x"), ValueError, "must not send 'proxy-authenticate'"),
     ],
 )
 def test_bad_fields(field, error, message):
@@ -88,7 +88,7 @@ def test_bad_fields(field, error, message):
 
 
 def test_two_lengths():
-    with pytest.raises(ValueError, match="one decimal number; got '1, 1'"):
+    with pytest.raises(ValueError, match="a single decimal number, got '1, 1'"):
         ResponseHead("200 OK", [("Content-Length", "1"), ("Content-Length", "1")])
 
 

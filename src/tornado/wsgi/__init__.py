@@ -1,6 +1,6 @@
-"""WSGI applications (Flask, Django …) on our server, and ours on WSGI servers.
+"""WSGI applications (Flask, Django …) on this HTTP server, and `.Application` on WSGI servers.
 
-`WSGIContainer` serves a WSGI application beside, or in place of, request handlers::
+`WSGIContainer` serves a WSGI application, alone or in addition to request handlers::
 
     application = Application([
         (r"/live", LiveHandler),
@@ -8,17 +8,18 @@
     ])
     application.listen(8888)
 
-Given as a route's target, or to `.HTTPServer` itself, it takes request bodies as they arrive: small ones in
-memory, large ones in a temporary file, none of them twice. Behind a `.FallbackHandler` it works too; there
-the body is in memory, as that of any other handler.
+As a route's target, or as the argument of `.HTTPServer`, it receives request bodies as they arrive. A small
+body is kept in memory, a large one in a temporary file. As the ``fallback`` of a `.FallbackHandler`, it gets
+the body from memory, like other handlers.
 
-With ``threads`` (or an executor) the loop stays free while the application works, that many requests at once,
-and a thread waits while its client reads slowly. So an application with many endless responses wants as many
-threads, or a request handler in its place. Without either, the application runs in the loop's own thread, one
-request at a time, as in Tornado: nothing else happens meanwhile. In every case what the application yields is
-sent as it comes.
+With ``threads`` (or an executor), the application does not block the event loop, and up to that number of
+requests run at the same time. A thread waits while its client reads slowly. An application with many endless
+responses therefore needs a thread for each of them; request handlers are better for such responses. Without
+threads, the application runs in the event loop's thread and blocks the event loop, one request at a time, as
+in Tornado. In both cases, each part of the response is sent as soon as the application yields it.
 
-`WSGIAdapter` and `WSGIApplication` go the other way and are the style of Tornado 4.
+`WSGIAdapter` and `WSGIApplication` do the reverse, in the style of Tornado 4: they run an `.Application` on a
+WSGI server.
 """
 
 from __future__ import annotations
@@ -33,14 +34,14 @@ from tornado.wsgi._adapter import WSGIAdapter
 from tornado.wsgi._container import WSGIContainer
 from tornado.wsgi._environ import WSGIAppType, to_wsgi_str
 
-#: An older name.
+#: The old name of `.HTTPServerRequest`.
 HTTPRequest = HTTPServerRequest
 
 __all__ = ["HTTPRequest", "WSGIAdapter", "WSGIAppType", "WSGIContainer", "to_wsgi_str"]
 
 
 def __getattr__(name: str) -> Any:
-    if name == "WSGIApplication":  # of Tornado 4, imported when it is used
+    if name == "WSGIApplication":  # imported on first use, because it imports tornado.web
         return import_object("tornado.wsgi._application.WSGIApplication")
     return reexported(__name__, name)
 

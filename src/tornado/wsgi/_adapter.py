@@ -1,4 +1,4 @@
-"""`WSGIAdapter`: one of our applications on a WSGI server, as Tornado 4 had it."""
+"""`WSGIAdapter`: an `.Application` on a WSGI server, as in Tornado 4."""
 
 from __future__ import annotations
 
@@ -23,35 +23,36 @@ from tornado.httputil import (
     responses,
 )
 
-# RFC 3986 section 3.3: what may stand in a path besides letters, digits and "-._~".
+# RFC 3986 section 3.3: characters that are allowed in a path besides letters, digits and "-._~".
 _PATH_SAFE = "/!$&'()*+,;=:@"
 _DIGITS = re.compile(r"[0-9]{1,19}")
 _BLOCK = 64 * 1024
-# What was between us and a client is not the WSGI server's.
+# Hop-by-hop fields, which the WSGI server sets itself.
 _OURS = frozenset({"Connection", "Transfer-Encoding"})
 
 StartResponse = Callable[..., Any]
 
 
 class WSGIAdapter:
-    """Makes a WSGI application of an `.Application`.
+    """A WSGI application that runs an `.Application`.
 
     ::
 
         wsgi_app = tornado.wsgi.WSGIAdapter(application)
         wsgiref.simple_server.make_server("", 8888, wsgi_app).serve_forever()
 
-    Each request runs in an event loop of its own, in the thread it came in on, and its response is collected
-    whole: coroutines work, and what they start ends with the request; WebSockets, ``detach`` and streamed
-    responses do not. Where the thread has a running loop already, only handlers that do not wait can answer.
+    Each request runs in its own event loop, in the thread of the call. The complete response is collected
+    before it is sent. Coroutines work; tasks that they start are cancelled at the end of the request.
+    WebSockets, ``detach`` and streamed responses do not work. If the thread is already running an event loop,
+    handlers must not wait for anything.
 
-    Deprecated: the application's own server does more, and is faster.
+    Deprecated: the application's own server has more features and is faster.
 
-    :arg application: an `.Application`, or another `.HTTPServerConnectionDelegate`.
+    :param application: an `.Application`, or another `.HTTPServerConnectionDelegate`.
     """
 
-    #: Limit on a request's body in bytes (413), for handlers that have no ``max_body_size`` of their own. May
-    #: be set on the adapter or on a subclass.
+    #: The maximum size of a request body in bytes (413), for handlers that do not set their own limit. May be
+    #: set on the adapter or on a subclass.
     max_body_size = 100 * 1024 * 1024
 
     def __init__(self, application: HTTPServerConnectionDelegate) -> None:
@@ -63,7 +64,7 @@ class WSGIAdapter:
         self.application = application
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> list[bytes]:
-        """Answer one request (PEP 3333)."""
+        """Run the application for one request (PEP 3333)."""
         connection = _Connection(environ, self.max_body_size)
         try:
             self._run(environ, connection)
@@ -81,14 +82,14 @@ class WSGIAdapter:
             with asyncio.Runner() as runner:
                 runner.run(answer)
             return
-        # Up to where it first waits.
+        # Run the coroutine until it waits for the first time.
         try:
             answer.send(None)
         except StopIteration:
             return
         answer.close()
         raise RuntimeError(
-            f"the handler of {environ.get('PATH_INFO')!r} waits for something, which it cannot in a thread "
+            f"the handler of {environ.get('PATH_INFO')!r} must not wait in a thread "
             "whose event loop is running: call WSGIAdapter in another thread"
         )
 
@@ -100,7 +101,7 @@ class WSGIAdapter:
         for block in _read_body(environ, connection):
             await _result(message.data_received(block))
             if connection.finished.done():
-                return  # it wanted no more of the body
+                return  # the response is finished, so the rest of the body is not read
         if not connection.finished.done():
             await _result(message.finish())  # type: ignore[func-returns-value]
         await connection.finished
@@ -112,7 +113,7 @@ async def _result(value: Any) -> None:
 
 
 class _Context:
-    """Where a request comes from, as the WSGI server says."""
+    """The address and protocol of the client, as reported by the WSGI server."""
 
     def __init__(self, environ: dict[str, Any]) -> None:
         self.remote_ip: str = environ.get("REMOTE_ADDR") or "0.0.0.0"
@@ -124,7 +125,7 @@ class _Context:
 
 
 class _Connection(HTTPConnection):
-    """Collects a response."""
+    """A connection that collects the response to one request."""
 
     #: Done when the response is complete.
     finished: Future[None]
@@ -136,21 +137,27 @@ class _Connection(HTTPConnection):
         self._headers = HTTPHeaders()
         self._body: list[bytes] = []
         self._is_head = environ["REQUEST_METHOD"] == "HEAD"
-        #: Bytes of the body still to be written; None where its length was not announced.
+        #: Bytes of the body that must still be written; None without a Content-Length.
         self._remaining: int | None = None
 
     def set_close_callback(self, callback: Callable[[], None] | None) -> None:
-        """Nobody can tell us that the client is gone."""
+        """Ignore `callback`: a WSGI server does not report that the client has disconnected."""
 
     def set_max_body_size(self, max_body_size: int) -> None:
-        """Limit the request's body; what is larger is answered with 413."""
+        """Limit the size of the request body.
+
+        :param max_body_size: the size in bytes; a larger body is rejected with 413.
+        """
         self.max_body_size = max_body_size
 
     def set_body_timeout(self, timeout: float) -> None:
-        """How long a body may take is the WSGI server's business."""
+        """Ignore `timeout`: the WSGI server has its own limits on time."""
 
     def _take_over_limit(self) -> int:
-        """The limit on the request's body, which from now on is the caller's to keep."""
+        """Disable the limit on the request body, because the caller enforces it from now on.
+
+        :returns: the limit in bytes.
+        """
         limit, self.max_body_size = self.max_body_size, 2**63 - 1
         return limit
 
@@ -162,7 +169,8 @@ class _Connection(HTTPConnection):
     ) -> Future[None]:
         assert isinstance(start_line, ResponseStartLine)
         self._line, self._headers = start_line, headers
-        # RFC 9110 section 8.6: there the length is that of a body which is not sent.
+        # In the excluded cases, Content-Length is the length of a body that is not sent (RFC 9110 section
+        # 8.6).
         if "Content-Length" in headers and not self._is_head and start_line.code not in (204, 304):
             self._remaining = int(headers["Content-Length"])
         return self.write(chunk or b"")
@@ -170,7 +178,7 @@ class _Connection(HTTPConnection):
     def write(self, chunk: bytes) -> Future[None]:
         if self._remaining is not None:
             if len(chunk) > self._remaining:
-                self._remaining = None  # one error is enough
+                self._remaining = None  # finish() must not raise another error
                 raise HTTPOutputError("Tried to write more data than Content-Length")
             self._remaining -= len(chunk)
         self._body.append(chunk)
@@ -183,10 +191,10 @@ class _Connection(HTTPConnection):
                 raise HTTPOutputError(f"Tried to write {self._remaining} bytes less than Content-Length")
 
     def response(self) -> tuple[str, list[tuple[str, str]], bytes]:
-        """Status, header fields and body."""
+        """Return status, header fields and body."""
         line = self._line
         if line is None:
-            raise RuntimeError("the application ended its response without a head")
+            raise RuntimeError("the application finished its response without calling write_headers()")
         reason = line.reason or responses.get(line.code, "Unknown")
         fields = [(name, str(value)) for name, value in self._headers.get_all() if name not in _OURS]
         return f"{line.code} {reason}", fields, b"".join(self._body)
@@ -213,16 +221,16 @@ def _request_head(environ: dict[str, Any]) -> tuple[RequestStartLine, HTTPHeader
             headers.add(key.replace("_", "-"), value)
     if "Host" not in headers:
         headers["Host"] = f"{environ['SERVER_NAME']}:{environ['SERVER_PORT']}"
-    # Of the later versions only that they are not HTTP/1.0 matters to a handler.
+    # For a handler, all versions after HTTP/1.0 are equivalent.
     version = version if version == "HTTP/1.0" else "HTTP/1.1"
     return RequestStartLine(environ["REQUEST_METHOD"], target, version), headers
 
 
 def _read_body(environ: dict[str, Any], connection: _Connection) -> Iterator[bytes]:
-    """The body in pieces; PEP 3333 has us stop at Content-Length, as reading on may wait for ever."""
+    """Yield the body in blocks, up to Content-Length: reading more might block forever (PEP 3333)."""
     length: str = environ.get("CONTENT_LENGTH") or ""
     if length and _DIGITS.fullmatch(length) is None:
-        raise HTTPInputError(f"Content-Length is one decimal number, not {length!r:.100}")
+        raise HTTPInputError(f"Content-Length must be a single decimal number, got {length!r:.100}")
     ends = bool(environ.get("wsgi.input_terminated")) and not length
     limit = connection.max_body_size
     left = limit + 1 if ends else int(length or 0)
@@ -234,7 +242,7 @@ def _read_body(environ: dict[str, Any], connection: _Connection) -> Iterator[byt
         if not block:
             if ends:
                 return
-            raise HTTPInputError(f"the body ends {left} bytes short of its Content-Length")
+            raise HTTPInputError(f"the body is {left} bytes shorter than its Content-Length")
         left -= len(block)
         if ends and not left:
             raise BodyTooLarge(f"the body is over the limit of {limit} bytes (max_body_size)")

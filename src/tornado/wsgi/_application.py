@@ -1,4 +1,4 @@
-"""`WSGIApplication`: an `.Application` that is itself a WSGI application, as Tornado 3 and 4 had it."""
+"""`WSGIApplication`: an `.Application` that is also a WSGI application, as in Tornado 3 and 4."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ class WSGIApplication(Application):
         application = WSGIApplication([(r"/", MainHandler)])
         wsgiref.simple_server.make_server("", 8888, application).serve_forever()
 
-    It takes the arguments of `.Application`. Each request runs as under `WSGIAdapter`, whose limits apply.
+    It takes the arguments of `.Application`. Requests run in the same way as with `WSGIAdapter`, with the
+    same limitations.
 
     Deprecated: serve an `.Application` with its own server, or wrap it in a `WSGIAdapter`.
     """
@@ -33,12 +34,12 @@ class WSGIApplication(Application):
     def __call__(  # type: ignore[override]
         self, environ: dict[str, Any], start_response: StartResponse
     ) -> list[bytes]:
-        """Answer one request (PEP 3333)."""
+        """Run the application for one request (PEP 3333)."""
         return self._adapter(environ, start_response)
 
 
 class _Adapter(WSGIAdapter):
-    """The adapter of a `WSGIApplication`, whose own warning is enough."""
+    """The adapter of a `WSGIApplication`; it omits the deprecation warning, which that class issues itself."""
 
     def __init__(self, application: Application) -> None:
         self.application = application

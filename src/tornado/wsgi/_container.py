@@ -1,4 +1,4 @@
-"""`WSGIContainer`: a WSGI application as what a server, a router or a handler passes requests to."""
+"""`WSGIContainer`: runs a WSGI application on a server, as the target of a route, or from a handler."""
 
 from __future__ import annotations
 
@@ -28,31 +28,33 @@ from tornado.wsgi._response import Response
 
 
 class WSGIContainer(HTTPServerConnectionDelegate):
-    """Runs a WSGI application.
+    """An adapter that runs a WSGI application on a Waterspout server.
 
     ::
 
         HTTPServer(WSGIContainer(app, threads=20)).listen(8888)
 
-    It may be an `.HTTPServer`'s application, the target of a route, or the ``fallback`` of a
-    `.FallbackHandler`. Bodies of requests are limited by the server's ``max_body_size``.
+    It may be the application of an `.HTTPServer`, the target of a route, or the ``fallback`` of a
+    `.FallbackHandler`. The size of request bodies is limited by the server's ``max_body_size``.
 
-    :arg wsgi_application: takes ``environ`` and ``start_response`` (PEP 3333).
-    :arg executor: where it runs, most often a `~concurrent.futures.ThreadPoolExecutor`, which the caller
-        shuts down. Without one and without `threads` that is the loop's own thread (`.dummy_executor`): the
-        application need not be thread-safe, runs once at a time, and blocks the loop.
-    :arg threads: run up to so many requests at once, in threads of the container's own. They start when they
-        are needed, and end with the container, or with `close`. Further requests wait for one of them.
-    :raises TypeError: if the application cannot be called.
-    :raises ValueError: for both an `executor` and `threads`, or less than one thread.
+    :param wsgi_application: a callable that takes ``environ`` and ``start_response`` (PEP 3333).
+    :param executor: the executor in which the application runs, usually a
+        `~concurrent.futures.ThreadPoolExecutor`. The caller must shut it down. Without `executor` and
+        `threads`, the application runs in the event loop's thread (`.dummy_executor`): it need not be
+        thread-safe, handles one request at a time, and blocks the event loop.
+    :param threads: the maximum number of requests that run at the same time, in the container's own threads.
+        More requests wait. The threads start when they are needed, and end when `close` is called or the
+        container is garbage-collected.
+    :raises TypeError: if the application is not callable.
+    :raises ValueError: if both `executor` and `threads` are given, or `threads` is less than 1.
     """
 
-    #: Bytes of a request's body that are kept in memory; a larger one goes to a temporary file (in
-    #: `tempfile.gettempdir`). May be set on the container or on a subclass.
+    #: The maximum size of a request body that is kept in memory, in bytes. A larger body is written to a
+    #: temporary file (in `tempfile.gettempdir`). May be set on the container or on a subclass.
     max_body_in_memory = 1024 * 1024
-    #: Seconds that a thread of the application waits for a client that reads nothing of its response (60 in
-    #: nginx, too). Then the connection is closed, as is the application's iterable, and the thread is free.
-    #: None: for ever; as many such clients as there are threads stop the application then.
+    #: How long a thread waits for a client that does not read the response, in seconds (nginx's default is 60
+    #: as well). Then the connection and the application's iterable are closed, and the thread is released.
+    #: None removes the limit; then such clients can block all threads.
     send_timeout: float | None = 60.0
 
     def __init__(
@@ -63,37 +65,37 @@ class WSGIContainer(HTTPServerConnectionDelegate):
         threads: int | None = None,
     ) -> None:
         if not callable(wsgi_application):
-            raise TypeError(f"a WSGI application is called with each request; {wsgi_application!r} is not")
+            raise TypeError(f"a WSGI application must be callable, got {wsgi_application!r}")
         self.wsgi_application = wsgi_application
         self._own_executor: Executor | None = None
         if threads is not None:
             if executor is not None:
                 raise ValueError("WSGIContainer takes an executor or a number of threads, not both")
             if threads < 1:
-                raise ValueError(f"WSGIContainer needs at least one thread, not threads={threads}")
-            # No thread starts before there is work for it, so that a server may fork in between.
+                raise ValueError(f"threads must be at least 1, got {threads}")
+            # The pool starts threads on demand, so the server may fork before the first request.
             executor = self._own_executor = ThreadPoolExecutor(threads, "tornado-wsgi")
         self.executor: Executor = dummy_executor if executor is None else executor
 
     def close(self) -> None:
-        """Wait until the requests under way are done, and end the container's own threads.
+        """Wait for current requests, then end the container's own threads.
 
-        To be called when its loop has stopped, or in an executor: a response may need the loop. Requests that
-        come later are answered with 500.
+        Call it after the event loop has stopped, or in an executor, because a current response may need the
+        event loop. Later requests are answered with 500.
         """
         if self._own_executor is not None:
             self._own_executor.shutdown()
 
     def start_request(self, server_conn: object, request_conn: HTTPConnection) -> HTTPMessageDelegate:
-        """Take a request from a server or a router, its body as it arrives."""
+        """Return the delegate that receives a request and its body from a server or a router."""
         return _Receiver(self, server_conn, request_conn)
 
     def __call__(self, request: HTTPServerRequest) -> None:
-        """Answer a request that has come whole."""
+        """Handle a complete request."""
         IOLoop.current().spawn_callback(self.handle_request, request)
 
     async def handle_request(self, request: HTTPServerRequest) -> None:
-        """Run the application for one request, and log it; done when the application is."""
+        """Run the application for one request, wait until it is done, and log the request."""
         reply = self._reply(request)
         environ = self.environ(request)
         call = Invocation(self.wsgi_application, environ, reply, _summary(request))
@@ -104,7 +106,7 @@ class WSGIContainer(HTTPServerConnectionDelegate):
             release()
             call.refuse(error)
         else:
-            # In a thread that has to read it to its end, though this task be cancelled.
+            # When the application is done, even if this task is cancelled before that.
             job.add_done_callback(lambda done: release())
             await asyncio.wrap_future(job)
         self._log(call.status, request)
@@ -113,7 +115,7 @@ class WSGIContainer(HTTPServerConnectionDelegate):
         return Response(request.connection, asyncio.get_running_loop(), self.send_timeout)
 
     def _refuse(self, request: HTTPServerRequest, error: Exception) -> None:
-        """Answer 500: the request cannot be received."""
+        """Respond with 500, because the request cannot be received."""
         call = Invocation(
             self.wsgi_application, {"REQUEST_METHOD": request.method}, self._reply(request), _summary(request)
         )
@@ -121,7 +123,7 @@ class WSGIContainer(HTTPServerConnectionDelegate):
         self._log(call.status, request)
 
     def environ(self, request: HTTPServerRequest | None = None) -> dict[str, Any]:
-        """The WSGI environment of a request; may be overridden to add to it.
+        """Return the WSGI environment of a request. May be overridden to add variables.
 
         In Tornado 4 and 5 this was a static method; ``WSGIContainer.environ(request)`` still works.
         """
@@ -135,7 +137,7 @@ class WSGIContainer(HTTPServerConnectionDelegate):
         return make_environ(request, None, len(request.body), multithread)
 
     def _log(self, status_code: int, request: HTTPServerRequest) -> None:
-        """A line to the access log, as `.Application.log_request` writes it."""
+        """Write a line to the access log, as `.Application.log_request` does."""
         level = logging.INFO if status_code < 400 else logging.WARNING if status_code < 500 else logging.ERROR
         if access_log.isEnabledFor(level):
             milliseconds = 1000.0 * request.request_time()
@@ -148,7 +150,7 @@ def _summary(request: HTTPServerRequest) -> str:
 
 
 class _Receiver(HTTPMessageDelegate):
-    """Collects one request and gives it to the container."""
+    """A message delegate that collects one request and passes it to the container."""
 
     def __init__(self, container: WSGIContainer, server_conn: object, connection: HTTPConnection) -> None:
         self._container = container
@@ -168,13 +170,13 @@ class _Receiver(HTTPMessageDelegate):
         )
         head = getattr(self._connection, "_head", None)
         if head is not None and head.host:
-            request.host = head.host  # RFC 9112 section 3.2.2: the target's, where it names one
+            request.host = head.host  # a host in the target takes precedence (RFC 9112 section 3.2.2)
         return None
 
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:
         request = self._request
         if request is None:
-            return None  # it has been refused
+            return None  # the request has been rejected
         try:
             waiting = request._spool.receive(chunk)
         except OSError as error:
@@ -205,7 +207,7 @@ class _Receiver(HTTPMessageDelegate):
             self._container(request)
 
     def _fail(self, error: OSError) -> None:
-        """The disk is full, or not there."""
+        """Reject the request, because its body cannot be written to disk."""
         request, self._request = self._request, None
         if request is not None:
             request._spool.abandon()

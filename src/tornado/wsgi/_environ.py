@@ -1,10 +1,11 @@
-"""From a request to the ``environ`` of PEP 3333.
+"""The ``environ`` of PEP 3333 for a request.
 
-Two fields of a request must never become one variable: what a proxy in front of us has checked or removed
-under one spelling would come in under the other. As a dash and an underscore are the same there, a field
-with an underscore in its name is left out, as nginx and Apache do. So is ``Proxy``, which programs run by
-the application would take for the address of a proxy (CVE-2016-5385), and ``Transfer-Encoding``, which has
-been undone: the length is that of the body as the application reads it (RFC 3875 section 4.1.2).
+Two header fields must never map to the same variable: otherwise a client could bypass a proxy that checks or
+removes a field under one spelling by sending the other. Dashes and underscores map to the same character, so
+a field with an underscore in its name is omitted, as in nginx and Apache. ``Proxy`` is omitted because
+programs that the application starts would use it as the address of a proxy (CVE-2016-5385).
+``Transfer-Encoding`` is omitted because the body has been decoded: the length is that of the body as the
+application reads it (RFC 3875 section 4.1.2).
 """
 
 from __future__ import annotations
@@ -18,25 +19,25 @@ from tornado.escape import _unquote_to_bytes
 from tornado.httputil import HTTPHeaders, HTTPServerRequest, split_host_and_port
 from tornado.wsgi._files import FileWrapper
 
-#: A WSGI application.
+#: The type of a WSGI application.
 WSGIAppType = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 _LEFT_OUT = frozenset({"Content-Length", "Content-Type", "Proxy", "Transfer-Encoding"})
 
 
 def to_wsgi_str(s: bytes) -> str:
-    """Bytes as the text that WSGI has for them: one character each (PEP 3333, "Unicode issues").
+    """Decode bytes as text with one character per byte, as WSGI requires (PEP 3333, "Unicode issues").
 
     >>> to_wsgi_str("é".encode())
     'Ã©'
     """
     if not isinstance(s, bytes):
-        raise TypeError(f"to_wsgi_str takes bytes, not {type(s).__name__}")
+        raise TypeError(f"to_wsgi_str expects bytes, got {type(s).__name__}")
     return s.decode("latin-1")
 
 
 def _text(value: Any) -> str:
-    """A part of a request as WSGI has it. What came over the wire is Latin-1; a test may have made more."""
+    """Return a part of a request as WSGI text. Received text is Latin-1; tests may use other characters."""
     text = str(value)
     return text if text.isascii() else to_wsgi_str(_octets(text))
 
@@ -51,11 +52,11 @@ def _octets(text: str) -> bytes:
 def make_environ(
     request: HTTPServerRequest, body: IO[bytes] | None, size: int, multithread: bool
 ) -> dict[str, Any]:
-    """The environment of a request.
+    """Return the environment of a request.
 
-    :arg body: where to read its body from, at its beginning; None for ``request.body``.
-    :arg size: bytes of the body.
-    :arg multithread: whether other threads may run the application at the same time.
+    :param body: a file with the body, positioned at its beginning; None for ``request.body``.
+    :param size: the size of the body in bytes.
+    :param multithread: whether other threads may run the application at the same time.
     """
     protocol = request.protocol
     name, port = split_host_and_port(request.host)
@@ -71,7 +72,7 @@ def make_environ(
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": protocol,
         "wsgi.input": BytesIO(request.body) if body is None else body,
-        "wsgi.input_terminated": True,  # reading ends with the body, whatever its length
+        "wsgi.input_terminated": True,  # reading stops at the end of the body
         "wsgi.errors": sys.stderr,
         "wsgi.multithread": multithread,
         "wsgi.multiprocess": True,
@@ -88,7 +89,9 @@ def make_environ(
 
 
 def _path_info(path: str) -> str:
-    """PEP 3333 has it begin with a slash, or be empty: as for ``OPTIONS *`` and CONNECT."""
+    """Return the value of PATH_INFO, which must begin with a slash or be empty (PEP 3333). It is empty for
+    ``OPTIONS *`` and CONNECT.
+    """
     return to_wsgi_str(_unquote_to_bytes(_octets(path))) if path[:1] == "/" else ""
 
 
@@ -96,8 +99,9 @@ def _add_fields(environ: dict[str, Any], headers: HTTPHeaders) -> None:
     for name in headers:
         if "_" in name or name in _LEFT_OUT:
             continue
-        if name == "Cookie" and isinstance(headers, HTTPHeaders):  # a program's own request has any mapping
-            # RFC 6265 section 5.4; HTTP/2 sends a cookie a field (RFC 9113 section 8.2.3).
+        # In a request that a program created, the headers may be any mapping.
+        if name == "Cookie" and isinstance(headers, HTTPHeaders):
+            # RFC 6265 section 5.4; HTTP/2 sends one field per cookie (RFC 9113 section 8.2.3).
             value = "; ".join(headers.get_list(name))
         else:
             value = headers[name]

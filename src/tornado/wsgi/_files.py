@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-#: The least that is read at once: each piece goes from a thread to the loop.
+#: The minimum block size in bytes, because each block is passed from a thread to the event loop.
 _BLOCK = 64 * 1024
 
 
 class FileWrapper:
-    """Yields the rest of a file in blocks, and closes it (PEP 3333, "Optional Platform-Specific File
-    Handling").
+    """An iterator over the rest of a file in blocks (PEP 3333, "Optional Platform-Specific File Handling").
 
-    :arg filelike: anything with ``read(size)``, giving bytes.
-    :arg block_size: bytes to read at once; small values are raised.
+    :param filelike: an object whose method ``read(size)`` returns bytes.
+    :param block_size: the number of bytes per block; at least 64 KiB is used.
     """
 
     def __init__(self, filelike: Any, block_size: int = _BLOCK) -> None:
@@ -21,7 +20,7 @@ class FileWrapper:
         self.block_size = max(block_size, _BLOCK)
 
     def __iter__(self) -> FileWrapper:
-        # Not an iterator of its own: frameworks keep what iter() gives, and close that.
+        # Not a separate iterator, because frameworks keep the result of iter() and call its close().
         return self
 
     def __next__(self) -> bytes:

@@ -1,4 +1,4 @@
-"""One call of a WSGI application: what it may do with ``start_response``, ``write`` and what it returns."""
+"""One call of a WSGI application: ``start_response``, ``write`` and the iterable that it returns."""
 
 from __future__ import annotations
 
@@ -12,18 +12,20 @@ from tornado.wsgi._files import FileWrapper
 from tornado.wsgi._response import Response
 from tornado.wsgi._response_head import BODILESS, ResponseHead
 
-#: Lists up to this size are joined to one chunk.
+#: The chunks in a list are joined up to this total size in bytes.
 _JOINED = 64 * 1024
 
 
 class Invocation:
-    """Calls the application and hands its response to a `Response`.
+    """One call of the application, which passes its response to a `Response`.
 
-    The head leaves with the first chunk that is not empty, or at the end: until then the application may
-    replace it. A body in a list gets a Content-Length, any other one without is sent in the chunked coding.
+    The head is sent with the first non-empty chunk, or at the end. Until then the application may replace it.
+    If the application sets no Content-Length, a body in a list gets one, and other bodies are sent in the
+    chunked coding.
 
-    :arg summary: of the request, for the log.
-    :ivar status: the status that was sent; 500 until then.
+    :param reply: the response to write.
+    :param summary: a description of the request for the log.
+    :ivar status: the status code that was sent; 500 before that.
     """
 
     def __init__(
@@ -40,7 +42,10 @@ class Invocation:
         self._left: int | None = None  # of the Content-Length
 
     def run(self) -> None:
-        """Do all of it, in the current thread. Errors are logged, and answered where nothing was sent yet."""
+        """Run the application in the current thread.
+
+        An exception is logged, and 500 is sent if no head has been sent.
+        """
         body: Any = None
         try:
             body = self._application(self._environ, self._start_response)
@@ -48,20 +53,20 @@ class Invocation:
         except BaseException as error:
             self._failed(error)
             if not isinstance(error, Exception) and self._reply.in_loop:
-                raise  # the program is to end
+                raise  # KeyboardInterrupt or SystemExit
         finally:
             self._close(body)
 
     def refuse(self, error: BaseException) -> None:
-        """Answer as if the application had raised `error`."""
+        """Respond as if the application had raised `error`."""
         self._failed(error)
 
-    # -- what the application calls --
+    # -- called by the application --
 
     def _start_response(
         self, status: str, headers: Iterable[tuple[str, str]], exc_info: Any = None
     ) -> Callable[[bytes], None]:
-        """See PEP 3333, "The start_response() Callable"."""
+        """Set the head (PEP 3333, "The start_response() Callable")."""
         if exc_info:
             try:
                 if self._head_sent:
@@ -69,12 +74,12 @@ class Invocation:
             finally:
                 exc_info = None  # no cycle through the traceback
         elif self._head is not None:
-            raise RuntimeError("start_response was called again, without exc_info")
+            raise RuntimeError("start_response was called again without exc_info")
         self._head = ResponseHead(status, headers)
         return self._write
 
     def _write(self, data: bytes) -> None:
-        """The callable that ``start_response`` returns, for applications of the oldest kind."""
+        """Send a part of the body; ``start_response`` returns this callable for very old applications."""
         self._produce(data)
 
     # -- the body --
@@ -82,7 +87,7 @@ class Invocation:
     def _send(self, body: Any) -> None:
         if body is None or isinstance(body, (str, bytes)):
             raise TypeError(
-                f"a WSGI application returns an iterable of bytes, as in [body]; got {body!r:.100}"
+                f"a WSGI application must return an iterable of bytes, such as [body], got {body!r:.100}"
             )
         if isinstance(body, FileWrapper):
             self._send_file(body)
@@ -96,7 +101,7 @@ class Invocation:
         self._end()
 
     def _send_file(self, body: FileWrapper) -> None:
-        """As much as Content-Length says, where it says less than there is."""
+        """Send a file, but not more of it than the Content-Length."""
         for chunk in body:
             left = self._head.length if self._head is not None and not self._head_sent else self._left
             self._produce(chunk if left is None or self._bodiless() else chunk[:left])
@@ -104,7 +109,7 @@ class Invocation:
                 break
 
     def _measure(self, body: list[Any] | tuple[Any, ...]) -> Iterable[bytes]:
-        """Announce the length of a body that is there whole, and join small pieces."""
+        """Set the Content-Length of a complete body, and join small chunks."""
         chunks = [chunk if isinstance(chunk, bytes) else _as_bytes(chunk) for chunk in body]
         total = sum(map(len, chunks))
         head = self._head
@@ -122,7 +127,7 @@ class Invocation:
         if not chunk:
             return
         if self._head is None:
-            raise RuntimeError("a WSGI application made a part of the body before it called start_response")
+            raise RuntimeError("a WSGI application must call start_response before it sends a body")
         if self._bodiless():
             if not self._ended:
                 self._put(b"", last=True)
@@ -131,14 +136,14 @@ class Invocation:
         if left is not None:
             left -= len(chunk)
             if left < 0:
-                raise RuntimeError(f"a WSGI application made {-left} bytes more than its Content-Length")
+                raise RuntimeError(f"a WSGI application sent {-left} bytes more than its Content-Length")
             self._left = left
         self._put(chunk, last=left == 0)
 
     def _end(self) -> None:
         head = self._head
         if head is None:
-            raise RuntimeError("a WSGI application returned without having called start_response")
+            raise RuntimeError("a WSGI application returned without calling start_response")
         if self._ended:
             return
         if not self._bodiless():
@@ -146,7 +151,7 @@ class Invocation:
                 head.announce(0)
                 self._left = head.length
             if self._left:
-                raise RuntimeError(f"a WSGI application ended {self._left} bytes short of its Content-Length")
+                raise RuntimeError(f"a WSGI application sent {self._left} bytes less than its Content-Length")
         self._put(b"", last=True)
 
     def _put(self, chunk: bytes, last: bool) -> None:
@@ -164,7 +169,7 @@ class Invocation:
 
     def _failed(self, error: BaseException) -> None:
         if self._reply.gone and isinstance(error, StreamClosedError):
-            return  # the client is: nobody's fault
+            return  # the client has disconnected, which is not an error in the application
         app_log.error("Uncaught exception in a WSGI application: %s", self._summary, exc_info=error)
         if self._ended:
             return
@@ -182,7 +187,7 @@ class Invocation:
             pass
 
     def _close(self, body: Any) -> None:
-        """PEP 3333: whatever has happened, the iterable is told that it is not needed any more."""
+        """Call ``close()`` of the iterable, which PEP 3333 requires even after an error."""
         close = getattr(body, "close", None)
         if close is None:
             return
@@ -195,4 +200,4 @@ class Invocation:
 def _as_bytes(chunk: Any) -> bytes:
     if isinstance(chunk, (bytearray, memoryview)):
         return bytes(chunk)
-    raise TypeError(f"a WSGI application's body is made of bytes, not {type(chunk).__name__}: {chunk!r:.100}")
+    raise TypeError(f"a WSGI application must yield bytes, got {type(chunk).__name__}: {chunk!r:.100}")

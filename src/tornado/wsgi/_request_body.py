@@ -1,4 +1,4 @@
-"""Request bodies: small ones in memory, large ones in a temporary file."""
+"""Request bodies, which are kept in memory if they are small and in a temporary file otherwise."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from typing import IO, Any, cast
 from tornado.httputil import HTTPServerRequest
 from tornado.ioloop import IOLoop
 
-#: Bytes that are worth waking a thread for. So many may wait while as many are being written.
+#: The number of bytes that are collected before a thread writes them. While it does, as many may wait.
 _BATCH = 256 * 1024
 
 
 class SpooledBody:
-    """Collects a body of any size. The loop uses `receive`, which leaves the disk to a thread.
+    """A body of any size, in memory or in a temporary file.
 
-    :arg limit: how many bytes may be in memory. With the first byte more, all go to a temporary file, where
-        the rest follows.
+    The event loop calls `receive`, which leaves writing to the disk to a thread.
+
+    :param limit: the maximum number of bytes in memory. A larger body is moved to a temporary file.
     """
 
     def __init__(self, limit: int) -> None:
@@ -32,10 +33,10 @@ class SpooledBody:
         self._error: BaseException | None = None
 
     def receive(self, data: bytes) -> Awaitable[None] | None:
-        """Add bytes at the end, but not on the disk.
+        """Append bytes without blocking.
 
-        :returns: None, or what to await before the next call.
-        :raises OSError: if those before could not be written. Awaiting raises it, too.
+        :returns: None, or an awaitable that must be awaited before the next call. It may raise `OSError`.
+        :raises OSError: if previous bytes could not be written.
         """
         if self._error is not None:
             raise self._error
@@ -48,24 +49,24 @@ class SpooledBody:
         if self._waiting_size < _BATCH:
             return None
         if self._job is not None:
-            return asyncio.shield(self._job)  # who gives up waiting does not end the writing
+            return asyncio.shield(self._job)  # cancelling the caller must not cancel the write
         _ = self._start_job()
         return None
 
     @property
     def is_complete(self) -> bool:
-        """Whether all that `receive` was given can be read."""
+        """Whether all received bytes have been written and can be read."""
         return not self._waiting and self._job is None and self._error is None
 
     async def complete(self) -> None:
-        """Make it so.
+        """Wait until all received bytes have been written.
 
-        :raises OSError: if it cannot be written.
+        :raises OSError: if they cannot be written.
         """
         while not self.is_complete:
             if self._error is not None:
                 raise self._error
-            # Unlike await, this lets the loop run, and thus `_job_done`, where the job is done already.
+            # If the job is already done, this still runs the event loop and thus `_job_done`; await does not.
             await asyncio.wait([self._job or self._start_job()])
 
     def _start_job(self) -> asyncio.Future[None]:
@@ -79,17 +80,17 @@ class SpooledBody:
         self._error = asyncio.CancelledError() if job.cancelled() else job.exception()
 
     def abandon(self) -> None:
-        """Nobody will read it: as `close`, but without a wait for the disk."""
+        """Discard the body. Unlike `close`, this does not wait for the disk."""
         self._waiting.clear()
         if self._job is not None:
             self._job.add_done_callback(lambda job: self.abandon())
         elif self._large:
-            _ = IOLoop.current().run_in_executor(None, self.close)  # to free many blocks takes its time
+            _ = IOLoop.current().run_in_executor(None, self.close)  # deleting a large file takes time
         else:
             self.close()
 
     def write(self, data: bytes) -> None:
-        """Add bytes at the end, wherever that is."""
+        """Append bytes, in memory or to the file."""
         size = self.size + len(data)
         if self.size <= self._limit < size:
             self._to_disk()
@@ -97,19 +98,19 @@ class SpooledBody:
         self.size = size
 
     def _to_disk(self) -> None:
-        import tempfile  # late: most programs never get here
+        import tempfile  # imported late, because most programs do not need it
 
         memory = cast(BytesIO, self._file)
         self._file = cast("IO[bytes]", tempfile.TemporaryFile(prefix="tornado-wsgi-"))  # noqa: SIM115 - close() does
         self._file.write(memory.getbuffer())
 
     def rewind(self) -> IO[bytes]:
-        """The file, at its beginning."""
+        """Return the file, positioned at its beginning."""
         self._file.seek(0)
         return self._file
 
     def read(self) -> bytes:
-        """All of it, in memory; whoever else reads the file goes on where he was."""
+        """Return the whole body without changing the position of the file."""
         place = self._file.tell()
         try:
             return self.rewind().read()
@@ -117,23 +118,23 @@ class SpooledBody:
             self._file.seek(place)
 
     def close(self) -> None:
-        """Give the memory, or the temporary file, back."""
+        """Free the memory or delete the temporary file."""
         self._file.close()
 
 
 class SpooledRequest(HTTPServerRequest):
     """A request whose body is in a `SpooledBody`.
 
-    ``body``, ``arguments``, ``body_arguments`` and ``files`` are made of it when they are asked for, which a
-    WSGI application never does.
+    ``body``, ``arguments``, ``body_arguments`` and ``files`` are created when they are read; WSGI
+    applications never read them.
 
-    :arg limit: see `SpooledBody`.
+    :param limit: see `SpooledBody`.
     """
 
     def __init__(self, limit: int, **arguments: Any) -> None:
         self._spool = SpooledBody(limit)
         super().__init__(**arguments)
-        # Back to what is computed by need.
+        # Without these values in the instance, the attributes are lazy again.
         for name in ("arguments", "body_arguments", "files"):
             del self.__dict__[name]
         self._own_body: bytes | None = None
@@ -148,7 +149,7 @@ class SpooledRequest(HTTPServerRequest):
         self._own_body = value
 
     def _input(self) -> tuple[IO[bytes], int]:
-        """The body as a file at its beginning, and its size."""
+        """Return the body as a file positioned at its beginning, and its size in bytes."""
         if self._own_body is not None:
             return BytesIO(self._own_body), len(self._own_body)
         return self._spool.rewind(), self._spool.size

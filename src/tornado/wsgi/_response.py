@@ -1,12 +1,12 @@
-"""The way of a response from the thread that makes it to the loop that sends it.
+"""Passing a response from the application's thread to the event loop that sends it.
 
-The thread hands over a head, chunks and an end. They are written in the loop's next turn, joined where
-several have come. A thread with more than `WINDOW` bytes under way waits until the client has read some: so
-much is ever in memory for one response, besides the chunk in hand. A client that reads nothing for long holds
-a thread, and is given up.
+The thread passes a head, chunks and the end of the response. They are written in the next event loop
+iteration, and several chunks are joined. A thread with more than `WINDOW` bytes of unsent output waits until
+the client has read some of it, which limits the memory used by one response. Because a client that does not
+read blocks a thread, its connection is closed after a time limit.
 
-Where the application runs in the loop's own thread (``dummy_executor``), everything is written at once and
-nothing can wait.
+If the application runs in the event loop's thread (``dummy_executor``), everything is written immediately and
+nothing waits.
 """
 
 from __future__ import annotations
@@ -22,19 +22,22 @@ from tornado.iostream import StreamClosedError
 from tornado.log import app_log, gen_log
 from tornado.wsgi._response_head import ResponseHead
 
-#: Bytes that may be on their way to the client while the application makes more.
+#: The maximum number of unsent bytes with which the application may continue.
 WINDOW = 64 * 1024
-#: Seconds after which a loop that does not run is taken for one that never will again, so that no thread
-#: waits for ever and keeps the interpreter from ending.
+#: The time in seconds after which an event loop that is not running is considered stopped. Otherwise a thread
+#: would wait for it forever, and the interpreter could not exit.
 _STALLED = 5.0
 _TICK = 1.0
 
 
 class Response:
-    """One response. To be made in the loop's thread; `put` and `abort` are for any one thread.
+    """One response, from the application's thread to the connection.
 
-    :arg connection: where the response is written.
-    :arg patience: seconds that `put` waits for a client that reads nothing; None: for ever.
+    Create it in the event loop's thread. `put` and `abort` may be called from any thread, but not from
+    several at the same time.
+
+    :param connection: the connection to which the response is written.
+    :param patience: how long `put` waits for a client that does not read, in seconds; None for no limit.
     """
 
     def __init__(
@@ -51,20 +54,20 @@ class Response:
         self._aborted = False
         self._scheduled_at: float | None = None
         self._under_way = 0
-        #: Whether nobody will read any more of it.
+        #: Whether the client has disconnected, or its connection was closed.
         self.gone = False
 
     @property
     def in_loop(self) -> bool:
-        """Whether the current thread is the loop's."""
+        """Whether the current thread is that of the event loop."""
         return threading.get_ident() == self._loop_thread
 
     def put(self, head: ResponseHead | None, chunk: bytes, last: bool) -> None:
-        """Hand over the next part, and wait while too much is under way.
+        """Pass the next part to the event loop, and wait while too much output is unsent.
 
-        :arg head: with the first part, None later.
-        :arg last: whether the response ends with it.
-        :raises StreamClosedError: if the client is gone, or given up.
+        :param head: the head, with the first part; None with later parts.
+        :param last: whether this is the end of the response.
+        :raises StreamClosedError: if the client has disconnected or does not read.
         """
         with self._changed:
             if self.gone:
@@ -82,7 +85,7 @@ class Response:
             self._wait()
 
     def abort(self) -> None:
-        """Close the connection: the client has a part of the response and must see that it is one."""
+        """Close the connection, so that the client notices that the response is incomplete."""
         with self._changed:
             self._aborted = True
             try:
@@ -123,7 +126,7 @@ class Response:
                 raise StreamClosedError()
 
     def _place(self) -> tuple[int, int]:
-        """Something that changes when the client reads."""
+        """Return a value that changes when the client reads."""
         stream = getattr(self._connection, "stream", None)
         return self._under_way, getattr(stream, "_pending_output", 0)
 
@@ -132,10 +135,14 @@ class Response:
         try:
             self._loop.call_soon_threadsafe(self._close)
         except RuntimeError:
-            pass  # the loop is closed, and the connection with it
+            pass  # the loop is closed and with it the connection
 
     def _check_loop(self, since: float | None = None) -> None:
-        """Give up where the loop is over."""
+        """Raise `StreamClosedError` if the event loop has stopped.
+
+        :param since: the time since which the thread waits (`monotonic`, in seconds); by default, the time of
+            the pending call in the loop.
+        """
         loop = self._loop
         since = self._scheduled_at if since is None else since
         if loop.is_closed() or (
@@ -149,7 +156,7 @@ class Response:
     def _close(self) -> None:
         connection = self._connection
         gen_log.info(
-            "Gave up a client of a WSGI application that has read nothing for %s s (send_timeout): %s",
+            "Closing connection: the client did not read a WSGI response for %s s (send_timeout): %s",
             self._patience,
             getattr(connection, "context", None),
         )
@@ -175,12 +182,12 @@ class Response:
                 connection.finish()
         except Exception as error:
             if not isinstance(error, StreamClosedError):
-                app_log.error("Cannot send a WSGI application's response", exc_info=error)
+                app_log.error("Cannot send the response of a WSGI application", exc_info=error)
                 _break_off(connection)
             self._arrived(len(data), gone=True)
 
     def _watch(self, written: Any, size: int) -> None:
-        """Note when what was written has left."""
+        """Call `_settle` when a write is done."""
         if isinstance(written, asyncio.Future) and not written.done():
             written.add_done_callback(lambda future: self._settle(future, size))
         else:
@@ -201,8 +208,8 @@ class Response:
 
 
 def _break_off(connection: Any) -> None:
-    """End a response so that its client does not take the fragment for the whole: what was written is sent,
-    then the connection is closed without the last chunk (RFC 9112 section 8).
+    """End an incomplete response so that the client does not take it for a complete one: pending output is
+    sent, then the connection is closed without the last chunk (RFC 9112 section 8).
     """
     if isinstance(connection, HTTP1Connection):
         connection._chunking = False

@@ -1,4 +1,4 @@
-"""The head of a response, as a WSGI application gives it to ``start_response``: checked and completed."""
+"""The head of a response that a WSGI application passes to ``start_response``: validation and defaults."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from tornado.httputil import HTTPHeaders, ResponseStartLine
 
 _STATUS = re.compile(r"([0-9]{3})(?: ([\t\x20-\x7e\x80-\xff]*))?")
 _DIGITS = re.compile(r"[0-9]{1,19}")
-#: RFC 9110 section 6.4.1: responses that never have a body. (So do those to HEAD.)
+#: Status codes of responses that never have a body (RFC 9110 section 6.4.1), like responses to HEAD.
 BODILESS = frozenset({204, 304})
-# What is between us and the client is not the application's (PEP 3333, "Other HTTP Features").
+# Fields that only the server may set (PEP 3333, "Other HTTP Features").
 _HOP_BY_HOP = frozenset(
     {
         "proxy-authenticate",
@@ -29,13 +29,13 @@ _HOP_BY_HOP = frozenset(
 
 
 class ResponseHead:
-    """A status and header fields.
+    """The status and header fields of a response.
 
-    :arg status: such as ``"200 OK"``.
-    :arg fields: pairs of name and value.
-    :raises TypeError: for what is no text, or no pair.
-    :raises ValueError: for what cannot be sent; the message names it.
-    :ivar length: what Content-Length announces, None without one.
+    :param status: the status code and reason phrase, such as ``"200 OK"``.
+    :param fields: (name, value) pairs.
+    :raises TypeError: if the status is not a string, or a field is not a pair of strings.
+    :raises ValueError: if the status or a field is invalid.
+    :ivar length: the value of Content-Length, or None.
     """
 
     def __init__(self, status: str, fields: Iterable[tuple[str, str]]) -> None:
@@ -48,13 +48,13 @@ class ResponseHead:
             self.length = None
 
     def announce(self, length: int) -> None:
-        """Tell the length of a body that is known whole, where the application has not."""
+        """Set Content-Length to the length of the complete body, unless the application has set it."""
         if self.length is None and self.line.code not in BODILESS:
             self.headers["Content-Length"] = str(length)
             self.length = length
 
     def complete(self) -> None:
-        """Add what every response has, where the application has not."""
+        """Add the fields that every response should have, unless the application has set them."""
         headers = self.headers
         if "Content-Type" not in headers and self.line.code not in BODILESS:
             headers["Content-Type"] = "text/html; charset=UTF-8"
@@ -67,16 +67,16 @@ class ResponseHead:
 def _read_status(status: Any) -> tuple[int, str]:
     if not isinstance(status, str):
         raise TypeError(
-            f"a WSGI status is a str such as '200 OK', not {type(status).__name__}: {status!r:.100}"
+            f"a WSGI status must be a str such as '200 OK', got {type(status).__name__}: {status!r:.100}"
         )
     match = _STATUS.fullmatch(status)
     if match is None:
         raise ValueError(
-            f"a WSGI status is three digits, a space and a reason, as in '200 OK'; got {status!r:.100}"
+            f"a WSGI status must be three digits, a space and a reason, as in '200 OK', got {status!r:.100}"
         )
     code = int(match[1])
     if code < 200:
-        raise ValueError(f"a WSGI application gives one final status, 200 or above; got {status!r:.100}")
+        raise ValueError(f"a WSGI status must be a final one (200 or above), got {status!r:.100}")
     return code, match[2] or ""
 
 
@@ -84,14 +84,14 @@ def _read_fields(fields: Iterable[Any]) -> HTTPHeaders:
     headers = HTTPHeaders()
     for field in fields:
         if not isinstance(field, (tuple, list)) or len(field) != 2:
-            raise TypeError(f"a WSGI header is a pair of name and value, not {field!r:.100}")
+            raise TypeError(f"a WSGI header must be a pair of name and value, got {field!r:.100}")
         name, value = field
         if not isinstance(name, str) or not isinstance(value, str):
-            raise TypeError(f"name and value of a WSGI header are str; got {name!r:.100}: {value!r:.100}")
+            raise TypeError(f"name and value of a WSGI header must be str, got {name!r:.100}: {value!r:.100}")
         if not value.isascii():
             _check_latin(name, value)
         if not _is_ours(name.lower(), value):
-            headers.add(name, value.strip(" \t"))  # Django's cookies begin with a space
+            headers.add(name, value.strip(" \t"))  # Django's Set-Cookie values begin with a space
     return headers
 
 
@@ -100,24 +100,24 @@ def _check_latin(name: str, value: str) -> None:
         value.encode("latin-1")
     except UnicodeEncodeError:
         raise ValueError(
-            f"the value of the header {name} has characters beyond Latin-1: {value!r:.100}"
+            f"the value of the WSGI header {name} must be Latin-1 text, got {value!r:.100}"
         ) from None
 
 
 def _is_ours(name: str, value: str) -> bool:
-    """Whether a field says about the connection what we decide, and may go.
+    """Whether a hop-by-hop field can be omitted, because the server does the same without it.
 
-    :raises ValueError: for one that asks for something else.
+    :raises ValueError: if a hop-by-hop field has another meaning.
     """
     if name == "keep-alive":
         return True
     if name == "connection":
-        # Servers of event streams like to say keep-alive, which is what happens anyway; close is obeyed.
+        # Event stream applications often send keep-alive, which is the default; close has an effect.
         options = {option.strip() for option in value.lower().split(",")}
         if options <= {"keep-alive", "close", ""}:
             return "close" not in options
     if name == "connection" or name in _HOP_BY_HOP:
-        raise ValueError(f"a WSGI application may not send {name!r}: it is between the server and its client")
+        raise ValueError(f"a WSGI application must not send {name!r}: only the server may set this header")
     return False
 
 
@@ -126,5 +126,5 @@ def _read_length(headers: HTTPHeaders) -> int | None:
     if not values:
         return None
     if len(values) > 1 or _DIGITS.fullmatch(values[0]) is None:
-        raise ValueError(f"Content-Length is one decimal number; got {', '.join(values)!r:.100}")
+        raise ValueError(f"Content-Length must be a single decimal number, got {', '.join(values)!r:.100}")
     return int(values[0])
