@@ -1,4 +1,4 @@
-"""`HTTPServer`: its settings, its hooks, the kinds of application, and where a request comes from."""
+"""`HTTPServer`: settings, hooks, kinds of application, addresses from proxies, and connection limits."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ SECOND = ("X-Real-Ip: 10.0.0.2",)
 
 
 class Late(RequestHandler):
-    """Keeps the request of each answer."""
+    """Records its requests."""
 
     seen: list[HTTPServerRequest]
 
@@ -49,7 +49,7 @@ class Late(RequestHandler):
 
 
 class Overridden(HTTPServer):
-    """A server that the short way to the application does not hold for."""
+    """A server that does not use the fast path to the application."""
 
     def start_request(self, *args: Any) -> Any:
         return super().start_request(*args)
@@ -65,7 +65,7 @@ async def test_a_request_keeps_its_own_address(server_class: type[HTTPServer], b
         peer = await server.connect()
         for fields in (FIRST, SECOND, ()):
             assert (await peer.fetch("/", *fields, method=method, body=body)).body == b"ok"
-        # Only now does anybody ask.
+        # The attributes are first read here.
         assert [(r.remote_ip, r.protocol) for r in seen] == [
             ("10.0.0.1", "https"),
             ("10.0.0.2", "http"),
@@ -119,7 +119,7 @@ class Echo(RequestHandler):
 
 
 class Origin(RequestHandler):
-    """Tells where the request came from, as the server sees it."""
+    """Responds with the address and protocol of the client."""
 
     def get(self):
         self.write(f"{self.request.remote_ip} {self.request.protocol}")
@@ -129,7 +129,7 @@ class Origin(RequestHandler):
 
 @stream_request_body
 class Streamed(RequestHandler):
-    """Tells the sizes of the pieces in which the body came."""
+    """Responds with the sizes of the chunks in which the body was received."""
 
     def prepare(self):
         self.sizes = []
@@ -147,7 +147,7 @@ ORIGIN = Application([("/.*", Origin)])
 
 
 def waiting():
-    """An application whose ``/wait`` answers when told to, and the events of that handler."""
+    """Return an application whose ``/wait`` waits for the event `release`, and the events of that handler."""
     events = {name: asyncio.Event() for name in ("started", "release", "gone")}
 
     class Waiting(RequestHandler):
@@ -163,14 +163,14 @@ def waiting():
 
 
 def answer(connection, body):
-    """Send a whole response from a delegate."""
+    """Send a complete response from a delegate."""
     headers = HTTPHeaders({"Content-Length": str(len(body))})
     _ = connection.write_headers(ResponseStartLine("HTTP/1.1", 200, "OK"), headers, body)
     connection.finish()
 
 
 class Delegates(HTTPServerConnectionDelegate):
-    """An application without the web framework: answers with what it was told."""
+    """An application without the web framework, which responds with the parts of the request."""
 
     def __init__(self):
         self.servers = set()
@@ -202,7 +202,7 @@ class Message(HTTPMessageDelegate):
 
 
 def called(request):
-    """A plain function as an application; answers as `Delegates` do."""
+    """Respond like `Delegates`, as a function."""
     line = f"{request.method} {request.path} {request.remote_ip} {request.protocol} "
     answer(request.connection, line.encode() + request.body)
 
@@ -252,7 +252,7 @@ async def test_the_application_may_be_replaced_at_run_time(serve):
 
 
 class Counting(HTTPServer):
-    """A server that looks at each request before its application does."""
+    """A server with an overridden `start_request`."""
 
     def initialize(self, *args, **kwargs):
         super().initialize(*args, **kwargs)
@@ -324,7 +324,7 @@ async def test_another_class_may_be_configured(serve):
         HTTPServer._restore_configuration(saved)
 
 
-# -- what a proxy tells --
+# -- address and protocol from a proxy --
 
 
 @pytest.mark.parametrize("kind", ["web", "callable", "delegate"])
@@ -373,7 +373,7 @@ async def test_the_protocol_may_be_given(serve):
         assert (await server.fetch("/")).body == b"127.0.0.1 https"
 
 
-# -- bodies that come compressed --
+# -- compressed bodies --
 
 TEXT = b"a body to be squeezed " * 5000
 ZIPPED = gzip.compress(TEXT)
@@ -497,7 +497,7 @@ async def test_a_request_under_way_is_not_idle(serve):
         peer.get("/wait")
         await events["started"].wait()
         idle = await server.connect()
-        assert await idle.rest() == b""  # by now the older connection's time would have passed as well
+        assert await idle.rest() == b""  # the same time has passed on the older connection
         assert not events["gone"].is_set()
         events["release"].set()
         assert (await peer.response()).body == b"late"
@@ -548,7 +548,7 @@ async def test_unix_sockets(loop_kind, tmp_path, place, xheaders):
         told = await peer.fetch("/", "X-Real-Ip: 4.4.4.4", "X-Scheme: https", method="POST", body=b"x")
         assert told.body == (b"4.4.4.4 https" if xheaders else b"0.0.0.0 http")
         assert (await peer.fetch("/")).body == b"0.0.0.0 http"
-        peer.send(b"nonsense\r\n\r\n")  # the log line about it names the peer
+        peer.send(b"nonsense\r\n\r\n")  # logged with the name of the peer
         assert (await peer.response()).code == 400
 
 
@@ -557,7 +557,7 @@ async def test_unix_sockets(loop_kind, tmp_path, place, xheaders):
 
 @pytest.fixture
 def fresh_reports(monkeypatch):
-    """No line is held back for one of an earlier test."""
+    """Reset the rate limits of log lines."""
     for module in (httpserver, tcpserver):
         monkeypatch.setattr(module, "_reports", LogRateLimit(gen_log))
 
@@ -598,7 +598,7 @@ def test_behind_proxies_addresses_are_limited_only_where_told():
 async def test_so_many_header_fields(serve, count, code):
     async with serve(ECHO, max_header_count=10) as server:
         peer = await server.connect()
-        for _ in range(2):  # the second time as a head that is known
+        for _ in range(2):  # the second head comes from the cache of parsed heads
             response = await peer.fetch("/", *(f"A{number}: b" for number in range(count)))
             assert response.code == code
             if code != 200:
@@ -620,7 +620,7 @@ async def test_a_newcomer_takes_the_place_of_who_is_idle_for_longest(serve, tls,
         since = {each: _timeouts.idle_since(each) for each in server.server._connections}
         assert since.pop(connection) is None
         assert None not in since.values()
-        with expect_log("tornado.general", "max_connections=4 reached: closed the 1 ") as log:
+        with expect_log("tornado.general", "max_connections=4 reached, closed idle connections: 1") as log:
             newcomer = await server.connect()
             assert (await newcomer.fetch("/")).code == 200
         assert len(log.records) == 1
@@ -675,7 +675,7 @@ async def test_refusing_many_does_not_cost_a_search_each(fresh_reports, expect_l
         for peer in busy:
             assert (await peer.response()).body == b"late"
         clock.advance(0.11)
-        with expect_log("tornado.general", "closed 1 that had been idle"):
+        with expect_log("tornado.general", "closed idle connections: 1"):
             newcomer = await server.connect()
             assert (await newcomer.fetch("/")).code == 200
 
@@ -685,7 +685,7 @@ async def test_room_is_made_for_many_at_once(fresh_reports, expect_log):
         peers = [await server.connect() for _ in range(64)]
         for peer in peers:
             assert (await peer.fetch("/")).code == 200
-        with expect_log("tornado.general", "closed the 2 connections that were idle longest"):
+        with expect_log("tornado.general", "closed idle connections: 2"):
             newcomer = await server.connect()
             assert (await newcomer.fetch("/")).code == 200
         assert server.server._connection_limits.count == 63
@@ -735,7 +735,7 @@ def test_arguments_of_the_server_among_the_settings_are_reported(expect_log):
     ) as expected:
         HTTPServer(application)
     assert len(expected.records) == 2
-    HTTPServer(application, max_body_size=7, xheaders=True)  # given on
+    HTTPServer(application, max_body_size=7, xheaders=True)  # no warning if they are passed on
 
 
 async def test_sockets_from_an_iterator_are_listened_on():

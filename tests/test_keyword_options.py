@@ -1,4 +1,4 @@
-"""The TypedDicts of keyword arguments name what the functions take."""
+"""The TypedDicts of keyword arguments match the parameters of the functions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tornado.websocket import websocket_connect
 
 
 def parameters(function: Callable[..., Any], *others: str) -> set[str]:
-    """The names of a function's parameters, without `others` and those that take any name."""
+    """Return the names of a function's parameters, except `others` and variadic ones."""
     kinds = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
     found = inspect.signature(function).parameters.values()
     return {each.name for each in found if each.kind not in kinds} - {"self", *others}
@@ -45,7 +45,7 @@ def test_application_settings_are_those_that_are_known():
 def test_cookie_attributes_are_the_arguments_of_set_cookie():
     taken = parameters(web.RequestHandler.set_cookie, "name", "value")
     assert {*web.CookieAttributes.__annotations__, "expires_days"} == taken
-    # What a function names itself cannot be in a TypedDict of its other arguments.
+    # A TypedDict for `**kwargs` must not contain names of other parameters.
     assert web.CookieAttributes.__annotations__.keys().isdisjoint(
         parameters(web.RequestHandler.set_signed_cookie)
     )

@@ -272,7 +272,7 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
             _reports.log(
                 "room",
                 logging.WARNING,
-                "max_connections=%s reached: closed the %d connections that were idle longest",
+                "max_connections=%s reached, closed idle connections: %d",
                 self._connection_limits.total,
                 len(oldest),
             )

@@ -1,4 +1,4 @@
-"""What the client tells to whom, and how much it takes."""
+"""The client: credentials on redirects, and limits on response bodies."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ SECRETS = {"Authorization": "Bearer x", "Cookie": "a=b", "Proxy-Authorization": 
 
 
 class Telling(web.RequestHandler):
-    """Redirects as the query says, or tells which secrets it has got."""
+    """Records the headers of the request, and redirects to the URL in the query."""
 
     def get(self) -> None:
-        """The page."""
+        """Handle the request."""
         self.seen(self.request.headers)
         location = self.get_query_argument("to", None)
         if location:
@@ -37,7 +37,7 @@ def secrets(headers: httputil.HTTPHeaders) -> set[str]:
 
 
 async def redirected(host: str, code: int = 302, **options: Any) -> list[set[str]]:
-    """The secrets that each of two servers gets, the first of which redirects to the second as `host`."""
+    """Return the secrets that each of two servers receives. The first redirects to the second as `host`."""
     seen: list[set[str]] = []
     application = web.Application([("/.*", Telling, {"seen": lambda headers: seen.append(secrets(headers))})])
     async with serving(application) as first, serving(application) as second:
@@ -52,9 +52,9 @@ async def redirected(host: str, code: int = 302, **options: Any) -> list[set[str
 @pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
 @pytest.mark.parametrize("host", ["127.0.0.1", "other.test"])
 async def test_cve_2026_49853_credentials_stay_at_their_origin(host: str, code: int) -> None:
-    """Another port is another origin, too."""
+    """A server on another port is another origin, too."""
     assert await redirected(host, code, headers=SECRETS) == [
-        secrets(httputil.HTTPHeaders(SECRETS)) - {"Proxy-Authorization"},  # no proxy
+        secrets(httputil.HTTPHeaders(SECRETS)) - {"Proxy-Authorization"},  # not sent without a proxy
         set(),
     ]
     method = {"method": "POST", "body": b"x"} if code in (307, 308) else {}
@@ -62,13 +62,13 @@ async def test_cve_2026_49853_credentials_stay_at_their_origin(host: str, code: 
 
 
 async def test_cve_2026_49853_the_same_origin_gets_them() -> None:
-    everything = secrets(httputil.HTTPHeaders(SECRETS)) - {"Proxy-Authorization"}  # no proxy
+    everything = secrets(httputil.HTTPHeaders(SECRETS)) - {"Proxy-Authorization"}  # not sent without a proxy
     assert await redirected("same", headers=SECRETS) == [everything, everything]
     assert await redirected("same", auth_username="me", auth_password="x") == [{"Authorization"}] * 2
 
 
 async def test_cve_2026_49853_what_was_dropped_stays_away() -> None:
-    """Back at the first origin by way of another, which has chosen what is asked for."""
+    """The other origin redirects back to the first one, with a URL of its choice."""
     seen: list[set[str]] = []
     application = web.Application([("/.*", Telling, {"seen": lambda headers: seen.append(secrets(headers))})])
     async with serving(application) as first, serving(application) as second:
@@ -85,7 +85,7 @@ BOMB = gzip.compress(bytes(50_000_000), 9)
 
 @pytest.mark.parametrize("streaming", [False, True])
 async def test_cve_2026_49855_the_limit_counts_what_is_inflated(streaming: bool) -> None:
-    """50 MB in 50 kB: refused on the way, never in memory."""
+    """50 MB in 50 kB are rejected during decompression and never in memory as a whole."""
 
     def get(self: Any) -> None:
         self.set_header("Content-Encoding", "gzip")
@@ -129,7 +129,7 @@ async def test_cve_2026_49855_of_requests_too(expect_log: ExpectLog) -> None:
 
 
 async def test_a_response_over_the_limit_is_refused_by_its_head() -> None:
-    """Content-Length is held against the limit before anything is read."""
+    """Content-Length is compared with the limit before the body is read."""
     async with serving(
         web.Application([("/", handler_of(get=lambda self: self.write(bytes(100))))])
     ) as server:

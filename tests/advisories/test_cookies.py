@@ -1,4 +1,4 @@
-"""What a cookie says, who has written it, and tokens that a compressed page would betray."""
+"""Cookies: injected attributes, forged signatures, and XSRF tokens in compressed pages."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ INJECTIONS = ["x; HttpOnly", "x\r\nSet-Cookie: b=c", "x\0", "x;domain=evil.examp
 
 
 async def set_cookie(expect_log: ExpectLog | None = None, *args: Any, **attributes: Any) -> Any:
-    """The answer of a handler that sets a cookie so."""
+    """Return the response of a handler that sets a cookie with these arguments."""
     handler = handler_of(get=lambda self: self.set_cookie(*(args or ("a", "b")), **attributes))
     if expect_log is None:
         return await ask(handler)
@@ -72,15 +72,15 @@ async def test_cve_2026_35536_values_are_quoted_whole(value: str, expect_log: Ex
     assert httputil.parse_cookie(line.partition("; ")[0]) == {"a": value}
 
 
-# Release 3.2.1: name, value and time were signed as one string without anything between them.
+# Release 3.2.1: name, value and time were signed as one string without separators.
 
 
 @pytest.mark.parametrize("version", [1, 2])
 def test_release_3_2_1_the_name_and_the_value_of_a_signed_cookie(version: int, expect_log: ExpectLog) -> None:
-    """What was signed for the name ``ab`` and a value is not valid for ``a`` and another value.
+    """A signature for the name ``ab`` and a value is not valid for ``a`` and another value.
 
-    In version 1 only base64 that nobody writes betrays that; names that differ by four letters are the reason
-    for version 2.
+    Version 1 detects this only because the value is not canonical base64. Names that differ by four letters
+    are not detected, which is the reason for version 2.
     """
     names = [("ab", "a"), ("a", "ab"), ("user", "use"), ("us", "user")]
     for name, other in [*names, ("abcdef", "ab"), ("ab", "abcdef")] if version == 2 else names:
@@ -97,7 +97,7 @@ def test_release_3_2_1_the_name_and_the_value_of_a_signed_cookie(version: int, e
 
 
 def test_release_3_2_1_the_value_and_the_time_of_a_signed_cookie(expect_log: ExpectLog) -> None:
-    """In version 1 nothing stands between them, so that digits could be moved from one to the other."""
+    """Version 1 has no separator between them, so digits could be moved from one to the other."""
     signed = web.create_signed_value(SECRET, "a", b"\xd7m\xf8", version=1, clock=lambda: 1_700_000_000)
     value, time, signature = signed.split(b"|")
     assert value == b"1234"
@@ -133,7 +133,7 @@ def test_release_3_2_1_fields_of_version_2_carry_their_lengths(change: str) -> N
         assert web.decode_signed_value(SECRET, name, "|".join(changed), clock=lambda: 1_700_000_000) is None
 
 
-# Cookies that somebody else has put into the browser, as one who controls a subdomain can.
+# Cookies that an attacker has set in the browser, which is possible from a subdomain.
 
 
 class Form(web.RequestHandler):
@@ -167,7 +167,7 @@ async def test_an_injected_xsrf_cookie_without_a_token_opens_nothing(
 
 
 async def test_breach_tokens_are_masked_anew() -> None:
-    """A token that stays the same in compressed pages can be guessed byte by byte from their sizes."""
+    """A constant token in compressed pages could be guessed byte by byte from their sizes."""
     cookie = (await ask(Form, xsrf_cookies=True)).get("set-cookie").partition(";")[0]
     tokens = []
     for _ in range(3):
@@ -183,14 +183,14 @@ async def test_breach_tokens_are_masked_anew() -> None:
         assert (await ask(Form, *fields, method="POST", body=b"", xsrf_cookies=True)).body == b"changed"
 
 
-# CVE-2026-49854: native code that trusted the mask to be four bytes long.
+# CVE-2026-49854: native code that did not check that the mask is four bytes long.
 
 
 @pytest.mark.parametrize("mask", ["", "00", "000000", "0000000000", "zz"])
 async def test_cve_2026_49854_a_mask_of_another_length_from_a_cookie(
     mask: str, expect_log: ExpectLog
 ) -> None:
-    """The one way for a client to choose the mask's length: its own token."""
+    """A client can choose the length of the mask only in its own token."""
     token = f"2|{mask}|{'41' * 16}|1700000000"
     fields = (f"Cookie: _xsrf={token}", f"X-Xsrftoken: {token}")
     with expect_log("tornado.general", "XSRF|_xsrf"):

@@ -1,4 +1,4 @@
-"""Input whose cost grew with the square of its size, or that could be sent for ever."""
+"""Input whose cost grew with the square of its size, or that could be sent without end."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_cve_2025_67725_repeated_headers_are_linear() -> None:
 
 
 def test_cve_2025_67725_repeated_fields_of_a_request_are_linear() -> None:
-    """As the server reads them, with its limit on their number out of the way."""
+    """The fields are parsed as by the server, without its limit on their number."""
     from tornado._wire.heads import parse_request_head
     from tornado._wire.limits import Limits
 
@@ -168,7 +168,7 @@ async def test_cve_2026_31958_a_server_answers_400(expect_log: ExpectLog) -> Non
 async def test_cve_2025_47287_a_malformed_body_is_one_line_in_the_log(
     body: bytes, expect_log: ExpectLog
 ) -> None:
-    """Not one for each thing that is wrong, and nothing in it that the client could make long."""
+    """There is a single line for all errors, and the client cannot influence its length."""
     handler = handler_of(post=lambda self: self.write(self.get_argument("a")))
     with expect_log("tornado", "") as expected:
         response = await ask(handler, f"Content-Type: {MULTIPART}", method="POST", body=body)
@@ -216,7 +216,7 @@ CHUNKED = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
 def read_body(data: bytes, role: Role = Role.SERVER, step: int = 65536) -> int:
-    """Read a message as it comes from a socket; the number of events in its body."""
+    """Parse a message in steps, as it is received from a socket; return the number of events in its body."""
     reader = Reader(role)
     events = 0
     for start in range(0, len(data), step):
@@ -231,7 +231,7 @@ def test_cve_2026_115927_one_byte_chunks_are_joined() -> None:
     def chunks(n: int) -> bytes:
         return CHUNKED + b"1\r\nx\r\n" * n + b"0\r\n\r\n"
 
-    # One event for each receive of 64 KiB, not one for each chunk.
+    # One event per 64 KiB received, not one per chunk.
     assert read_body(chunks(100_000)) <= 600_000 // 65536 + 2
     assert_linear(read_body, chunks, 10_000)
     assert_linear(lambda data: read_body(data, step=1000), chunks, 10_000)
@@ -242,7 +242,7 @@ async def test_cve_2026_115927_one_byte_chunks_reach_a_handler_joined() -> None:
 
     @web.stream_request_body
     class Streaming(web.RequestHandler):
-        """Counts what it is given."""
+        """Counts the calls and bytes."""
 
         def data_received(self, chunk: bytes) -> None:
             pieces.append(len(chunk))
@@ -258,7 +258,7 @@ async def test_cve_2026_115927_one_byte_chunks_reach_a_handler_joined() -> None:
 
 
 async def fetch_from(answer: Callable[[asyncio.StreamWriter], Any], **options: Any) -> Any:
-    """What the client makes of a server that says `answer` to anything."""
+    """Fetch from a server that calls `answer` for each connection; return the client's result."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -279,7 +279,7 @@ async def fetch_from(answer: Callable[[asyncio.StreamWriter], Any], **options: A
 
 
 async def test_interim_responses_without_end() -> None:
-    """A server that says 100, 102 or 103 for ever."""
+    """The server sends 100, 102 or 103 without end."""
     for code in (100, 102, 103, 199):
         said = 0
 

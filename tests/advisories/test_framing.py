@@ -1,6 +1,7 @@
-"""Where one request ends and the next begins: two readers must never disagree.
+"""Request smuggling: two parsers must not disagree about where a request ends.
 
-Each request here carries a second one, for ``/smuggled``, inside what is or might be its body.
+Each request in these tests has a second one, for ``/smuggled``, in its body or in what a lenient parser might
+take for its body.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ SMUGGLED = "GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n"
 
 
 class Recording(web.RequestHandler):
-    """Writes down what it is asked for."""
+    """Records the requests."""
 
     def initialize(self, seen: list[tuple[str, bytes]]) -> None:
         self.seen = seen
@@ -29,7 +30,7 @@ class Recording(web.RequestHandler):
 
 
 async def asked(fields: str, body: str, tls: Any = None) -> tuple[list[tuple[str, bytes]], bytes]:
-    """What the handler sees of a request with these fields and this body, and all that the client gets."""
+    """Return the requests that the handler receives, and all data that the client receives."""
     seen: list[tuple[str, bytes]] = []
     async with serving(web.Application([("/.*", Recording, {"seen": seen})]), tls=tls) as server:
         answer = await server.exchange(f"POST /p HTTP/1.1\r\nHost: a\r\n{fields}\r\n{body}{SMUGGLED}")
@@ -37,7 +38,7 @@ async def asked(fields: str, body: str, tls: Any = None) -> tuple[list[tuple[str
 
 
 async def refused(fields: str, body: str, *codes: int, tls: Any = None) -> None:
-    """See that such a request is answered once, with an error, and that nothing after it is read."""
+    """Check that the request gets a single response, an error, and that no data after it is processed."""
     seen, answer = await asked(fields, body, tls)
     assert seen == []
     assert answer.count(b"HTTP/1.1 ") == 1

@@ -1,4 +1,4 @@
-"""Line ends, NUL and other controls in what a program sends: they could begin a field, or a response."""
+"""Line breaks, NUL and other control characters in output, which could begin another field or response."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_cve_2025_67724_reasons_below_the_framework() -> None:
 
 @pytest.mark.parametrize("value", INJECTED)
 async def test_ghsa_w235_7p84_xx57_headers_of_the_client(value: str) -> None:
-    """No octet of such a request leaves: the error comes first."""
+    """The error is raised before any byte of the request is sent."""
     received: list[bytes] = []
     done = asyncio.Event()
 
@@ -106,7 +106,7 @@ async def test_ghsa_w235_7p84_xx57_headers_of_the_client(value: str) -> None:
                 await client.fetch(HTTPRequest(url, headers=fields))
         with pytest.raises((ValueError, httputil.HTTPInputError, httputil.HTTPOutputError)):
             await client.fetch(HTTPRequest(url, user_agent=value))
-        # Connections are served in order: when the last one is over, all others have been.
+        # Connections are accepted in order, so all others have been served before the last one.
         _, writer = await asyncio.open_connection(host, port)
         writer.write(b"last")
         writer.close()

@@ -1,7 +1,7 @@
-"""What a client says in the name of a proxy, under names that only look like the proxy's.
+"""Fields that a client forges with names that resemble those of a proxy's fields.
 
-To CGI, and so to WSGI, a hyphen and an underscore are one: a proxy that sets ``X-Forwarded-For`` and lets
-``X_Forwarded_For`` pass would have its word joined with the client's.
+In CGI, and therefore in WSGI, a hyphen and an underscore in a field name map to the same character. If a
+proxy sets ``X-Forwarded-For`` and lets ``X_Forwarded_For`` pass, its value would be joined with the client's.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ FIELDS = {
 
 
 def answer(request: httputil.HTTPServerRequest) -> None:
-    """Whom the request is from, as a callable sees it."""
+    """Respond with the address and protocol of the request."""
     body = json.dumps({"ip": request.remote_ip, "protocol": request.protocol}).encode()
     connection = request.connection
     assert connection is not None
@@ -34,7 +34,7 @@ def answer(request: httputil.HTTPServerRequest) -> None:
 
 
 def program(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-    """The same, and all fields, as a WSGI program sees it."""
+    """Respond with the address, protocol and fields, as a WSGI application."""
     shown = {name: value for name, value in environ.items() if name.startswith("HTTP_X")}
     seen = {"ip": environ["REMOTE_ADDR"], "protocol": environ["wsgi.url_scheme"], "fields": shown}
     start_response("200 OK", [("Content-Type", "application/json")])
@@ -42,7 +42,7 @@ def program(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
 
 
 async def seen(application: Any, *fields: str) -> dict[str, Any]:
-    """What is made of a request with these fields, by a program behind a proxy."""
+    """Return the response of a server behind a proxy to a request with these fields."""
     async with serving(application, xheaders=True) as server:
         response = await server.fetch("/", *fields)
     found: dict[str, Any] = json.loads(response.body)
@@ -50,7 +50,7 @@ async def seen(application: Any, *fields: str) -> dict[str, Any]:
 
 
 def underscored(name: str) -> list[str]:
-    """The spellings that become the same name in CGI."""
+    """Return spellings that map to the same name in CGI."""
     return [name.replace("-", "_"), name.replace("-", "_", 1), name.lower().replace("-", "_")]
 
 
@@ -70,7 +70,7 @@ async def test_an_underscore_is_no_hyphen_alone(name: str, wsgi_program: bool) -
 async def test_an_underscore_is_no_hyphen_beside_one(
     name: str, wsgi_program: bool, forged_first: bool
 ) -> None:
-    """The proxy's own word counts, whole and alone."""
+    """Only the proxy's field is used."""
     told, forged = FIELDS[name]
     application = wsgi.WSGIContainer(program) if wsgi_program else answer
     for spelling in underscored(name):

@@ -1,4 +1,4 @@
-"""Redirects that lead to another host because a browser reads ``//host`` and ``/\\host`` as one."""
+"""Open redirects: a browser takes ``//host`` and ``/\\host`` in a Location field for another host."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ EVIL = ["//evil.example", "///evil.example", "/\\evil.example", "/\\/evil.exampl
 
 
 def leads_to(location: str | None) -> str | None:
-    """The host that a browser goes to, which takes ``\\`` for ``/`` (URL Standard, section 4.4)."""
+    """Return the host that a browser requests; it treats ``\\`` as ``/`` (URL Standard, section 4.4)."""
     if location is None:
         return "here"
     return urlsplit(urljoin("http://here/", location.replace("\\", "/"))).hostname
@@ -30,7 +30,7 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("prefix", ["//", "///", "/\\", "/%5C", "/%2F", "/./\\", "/%2e/%2F"])
 async def test_cve_2023_28370_static_directories(prefix: str, root: Path, expect_log: ExpectLog) -> None:
-    """The absolute path of a directory, so that the file system finds it behind a host's name, too."""
+    """The path after the host name is the absolute path of a directory, which exists in the file system."""
     routes = [("/(.*)", web.StaticFileHandler, {"path": str(root), "default_filename": "index.html"})]
     for directory in (f"{root}/sub".lstrip("/"), "sub", "sub%2f..%2fsub", "evil.example/../sub"):
         with expect_log("tornado.general", "", required=False):
@@ -81,14 +81,14 @@ async def test_release_6_6_1_escaped_slashes_stay_escaped(path: str, expect_log:
 
 
 async def test_release_6_6_1_an_absolute_target_leads_here() -> None:
-    """The authority of an absolute-form target is the client's word, and no redirect repeats it."""
+    """The redirect does not contain the authority of an absolute-form target, which the client chooses."""
     async with serving(web.Application([("/.*", Slashful)])) as server:
         response = await server.fetch("http://evil.example/a", "Host: here")
     assert (response.code, response.get("location")) == (301, "/a/")
 
 
 async def test_release_6_6_1_the_way_back_from_a_login_page() -> None:
-    """``next`` is a path of this host, escaped whole."""
+    """The argument ``next`` is the escaped path without a host."""
     handler = handler_of(get=web.authenticated(lambda self: None), get_current_user=lambda self: None)
     response = await ask(handler, path="/a?b=c&next=http://evil.example", login_url="/login")
     assert response.get("location") == "/login?next=%2Fa%3Fb%3Dc%26next%3Dhttp%3A%2F%2Fevil.example"

@@ -1,11 +1,11 @@
-"""The past advisories of Tornado, and that each has a test here that is named by it.
+"""The list of Tornado's past advisories, and a check that each has a test in this folder with its name.
 
-Those about what is not there yet come with it, in the tests of their modules:
+The advisories about these modules are tested with the modules:
 
-* ``auth``: parameters of the answer of a provider, and the state that belongs to a session;
-* ``curl_httpclient``: line ends in headers (GHSA-w235-7p84-xx57), limits on inflated bodies (CVE-2026-49855),
-  credentials on redirects (CVE-2026-49853), and handles that are used again with the options of the request
-  before.
+* ``auth``: parameters in the response of a provider, and the state that belongs to a session;
+* ``curl_httpclient``: line breaks in headers (GHSA-w235-7p84-xx57), limits on decompressed bodies
+  (CVE-2026-49855), credentials on redirects (CVE-2026-49853), and handles that are reused with options of the
+  previous request.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 
-#: Name -> what it was about.
+#: Name -> subject.
 ADVISORIES = {
     "CVE-2012-2374": "line ends in response headers",
     "release 3.2.1": "name, value and time of signed values",

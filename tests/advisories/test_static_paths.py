@@ -1,4 +1,4 @@
-"""Static files outside the directory that is served."""
+"""Path traversal: requests for files outside the static directory."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SECRET = b"secret"
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """A directory beside which there are secrets, one in a directory whose name begins alike."""
+    """A directory with secret files next to it, one of them in a directory with the same prefix."""
     root = tmp_path / "static"
     (root / "sub").mkdir(parents=True)
     (root / "a.txt").write_text("public")
@@ -46,7 +46,7 @@ async def get(root: Path, path: str, **options: Any) -> Any:
     ],
 )
 async def test_traversal_by_prefix(root: Path, path: str, expect_log: ExpectLog) -> None:
-    """``/static-private`` begins with ``/static`` and is not below it."""
+    """``/static-private`` begins with ``/static`` but is not inside it."""
     with expect_log("tornado.general", "", required=False):
         response = await get(root, path)
     assert response.code in (403, 404)
@@ -105,7 +105,7 @@ async def test_traversal_by_symlink_of_the_default_file(root: Path, expect_log: 
 
 
 class _LikeWindows:
-    """The module `os` of a system where a colon in a path is not a letter like any other."""
+    """The module `os` as on Windows, where a colon in a path has a meaning."""
 
     name = "nt"
 
@@ -116,7 +116,7 @@ class _LikeWindows:
 @pytest.mark.skipif(os.name == "nt", reason="such names cannot be made on Windows")
 @pytest.mark.parametrize("name", ["a.txt:stream", "b.txt::$DATA"])
 async def test_traversal_by_ntfs_stream(root: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A colon would name another stream of a file there, and pass by what its name forbids."""
+    """On NTFS, a name with a colon refers to a stream of a file and could bypass checks of the file name."""
     (root / name).write_bytes(SECRET)
     assert (await get(root, "/" + name)).body == SECRET
     monkeypatch.setattr("tornado.web._static.os", _LikeWindows())
@@ -126,7 +126,7 @@ async def test_traversal_by_ntfs_stream(root: Path, name: str, monkeypatch: pyte
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no FIFOs on this system")
 async def test_traversal_by_what_is_no_file(root: Path, expect_log: ExpectLog) -> None:
-    """Opening a FIFO would wait for its writer, for ever."""
+    """Opening a FIFO would block until a writer opens it."""
     os.mkfifo(root / "fifo")
     with expect_log("tornado.general", "is not a file"):
         assert (await get(root, "/fifo")).code == 403

@@ -1,4 +1,4 @@
-"""WebSockets: floods of small frames, messages that grow, masks, and pages of other sites."""
+"""WebSockets: floods of small frames, decompression bombs, masks, and pages of other sites."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MASK = b"mask"
 
 
 def flood(first: int, payload: bytes, count: int, mask: bytes = MASK) -> bytes:
-    """The same frame many times."""
+    """Return the same frame `count` times."""
     return serialize_frame(first, payload, mask) * count
 
 
@@ -61,7 +61,7 @@ async def test_pong_floods_are_refused_by_the_client(first: int) -> None:
 
 
 async def test_pong_floods_do_not_pile_up_for_who_does_not_read() -> None:
-    """Pings whose pongs fill every buffer between the two; then nothing is read any more."""
+    """The pongs fill all buffers up to the client; then the server pauses reading."""
     handler, limit = Recorder.new(), 100_000
     async with opened(handler, websocket_write_limit=limit) as client:
         await handler.until("open")
@@ -105,7 +105,7 @@ def test_empty_fragments_are_linear(size: int) -> None:
     assert_linear(read, made, 2_000)
 
 
-# -- growth --
+# -- decompression --
 
 
 def bomb(size: int) -> bytes:
@@ -115,7 +115,7 @@ def bomb(size: int) -> bytes:
 
 
 def test_inflating_messages_are_bounded_while_they_grow() -> None:
-    """100 MB, of which no more than the limit of 1 MB and a step are ever in memory."""
+    """Of a message of 100 MB, only the limit of 1 MB and one step are in memory."""
     frame = bomb(100_000_000)
     connection = ws_connection.WSConnection(
         ws_connection.WSSettings(max_message_size=1_000_000), None, DeflateParameters()
@@ -135,7 +135,7 @@ def test_inflating_messages_are_bounded_while_they_grow() -> None:
 
 
 def test_inflating_messages_stop_after_each_step() -> None:
-    """However many messages wait, a call inflates 256 KiB."""
+    """A call decompresses at most 256 KiB, even if several messages are waiting."""
     connection = ws_connection.WSConnection(ws_connection.DEFAULT, None, DeflateParameters())
     connection.receive_data(bomb(10_000_000) * 3)
     calls = 0
@@ -150,7 +150,7 @@ def test_inflating_messages_stop_after_each_step() -> None:
 
 @pytest.mark.parametrize("size", [0, 1, 2, 3, 4, 5, 125, 126, 65536])
 def test_cve_2026_49854_the_mask_of_a_frame_has_four_bytes(size: int) -> None:
-    """Of a frame that ends within its mask nothing is taken, and what follows it is not read for it."""
+    """A frame that is split within its mask is parsed after the rest of the mask has arrived."""
     payload = bytes(number % 251 for number in range(size))
     frame = serialize_frame(0x82, payload, MASK)
     mask_at = frame.index(MASK)
@@ -164,7 +164,7 @@ def test_cve_2026_49854_the_mask_of_a_frame_has_four_bytes(size: int) -> None:
 
 
 class Account(Recorder):
-    """Tells who somebody is by a cookie."""
+    """Responds with the user name in a cookie."""
 
     def on_message(self, message: str | bytes) -> None:
         self.write_message(self.get_cookie("user", "nobody"))

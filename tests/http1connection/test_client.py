@@ -1,4 +1,4 @@
-"""The client's side of an exchange: responses, and delegates that fail."""
+"""The client side of an exchange: responses, and delegates that raise."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 
 
 class Told(HTTPMessageDelegate):
-    """Keeps what it is told; raises in the methods that are named."""
+    """A delegate that records its calls and raises in given methods."""
 
     def __init__(self, **raises: BaseException) -> None:
         self.events: list[Any] = []
@@ -48,7 +48,7 @@ class Told(HTTPMessageDelegate):
 async def exchange(
     certificates: Certificates, **params: Any
 ) -> AsyncIterator[tuple[HTTP1Connection, IOStream, IOStream]]:
-    """A client's exchange with its stream, and the server's stream."""
+    """Open a connection; give the client's exchange, its stream, and the server's stream."""
     async with stream_pair("plain", certificates) as (server, client):
         yield HTTP1Connection(client, True, HTTP1ConnectionParameters(**params)), client, server
 

@@ -1,6 +1,6 @@
-"""The points of RFC 9110 and RFC 9112 in which servers are wrong most often, by number.
+"""The points of RFC 9110 and RFC 9112 that servers most often get wrong, numbered.
 
-The corpus in ``compliance/http1`` goes into every corner of them; here each can be seen at a glance.
+The corpus in ``compliance/http1`` tests them in detail; this file is an overview.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ NEXT = b"GET /next HTTP/1.1\r\nHost: a\r\n\r\n"
 
 
 class Echo(web.RequestHandler):
-    """Tells what it was asked."""
+    """Responds with the method, path, host and body of the request."""
 
     def get(self) -> None:
         self.write(f"{self.request.method} {self.request.path} {self.request.host} ")
@@ -29,11 +29,11 @@ class Echo(web.RequestHandler):
     post = options = put = get
 
     def head(self) -> None:
-        """Nothing but the head."""
+        """Respond with an empty body."""
 
 
 class Late(web.RequestHandler):
-    """Answers when it is told to."""
+    """Responds after the event in the settings is set."""
 
     async def get(self) -> None:
         await self.application.settings["released"].wait()
@@ -46,7 +46,7 @@ def application() -> web.Application:
 
 
 async def say(server: Server, data: bytes) -> list[Response]:
-    """All answers on a connection of its own, whose last one closes it."""
+    """Send `data` on a new connection and return all responses until it is closed."""
     rest = await server.exchange(data)
     answers = []
     while rest:
@@ -60,13 +60,13 @@ async def say(server: Server, data: bytes) -> list[Response]:
 
 
 def post(body: bytes, *fields: bytes, version: bytes = b"1.1", close: bool = True) -> bytes:
-    """A request with a body."""
+    """Return a request with a body."""
     lines = [b"POST /p HTTP/" + version, b"Host: a", *fields, *([b"Connection: close"] if close else [])]
     return b"\r\n".join([*lines, b"", body])
 
 
 async def refused(server: Server, data: bytes, *codes: int) -> None:
-    """See that the one answer is an error that closes, and says how long it is."""
+    """Check that the only response is an error with one of `codes` that closes the connection."""
     (answer,) = await say(server, data + NEXT)
     assert answer.code in codes, answer.head
     assert answer.get("connection") == "close"
@@ -217,7 +217,7 @@ async def test_point_9_a_half_closed_client_gets_its_answer(application: Any) ->
 async def test_point_10_what_could_be_read_in_two_ways(
     data: str, code: int, application: Any, tls: Any
 ) -> None:
-    """And a request that is pipelined after it is not read at all."""
+    """A request that is pipelined after it is not processed."""
     async with serving(application, tls=tls) as server:
         (answer,) = await say(server, data.encode("latin-1") + NEXT)
     assert (answer.code, answer.get("connection")) == (code, "close")
@@ -236,7 +236,7 @@ async def test_point_10_what_could_be_read_in_two_ways(
 async def test_target_is_served_as_sent(
     target: str, path: str, query: str, group: str, arguments: dict[str, list[str]]
 ) -> None:
-    """A percent sign as it was typed, and "#": what decodes is decoded, on the fast path and beside it."""
+    """Invalid percent-encodings and "#" are kept, valid ones are decoded, on the fast and the slow path."""
 
     class Told(web.RequestHandler):
         def get(self, group: str) -> None:
@@ -253,7 +253,7 @@ async def test_target_is_served_as_sent(
 
 
 async def test_higher_minor_version_is_served_as_1_1(application: Any) -> None:
-    """RFC 9110 section 2.5: the connection is kept, as in HTTP/1.1."""
+    """The connection is kept alive, as in HTTP/1.1 (RFC 9110 section 2.5)."""
     async with serving(application) as server:
         peer = await server.connect()
         for version in ("1.2", "1.9"):

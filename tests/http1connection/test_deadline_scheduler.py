@@ -1,4 +1,4 @@
-"""One timer for many deadlines."""
+"""`DeadlineScheduler`: one timer for many deadlines."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tornado.http1connection._deadline_scheduler import NEVER, DeadlineScheduler
 
 
 class Watched:
-    """Notes when its time was over, and does what it is told to then."""
+    """A connection that records when its deadline passed."""
 
     def __init__(self, clock: FakeClock) -> None:
         self._deadline = NEVER
@@ -91,7 +91,7 @@ async def test_who_moves_on_or_leaves_meanwhile_is_spared(clock: FakeClock) -> N
     waiting = [each for each in many if not each.ended]
     moved, gone = waiting[:5], waiting[5:10]
     for each in moved:
-        each._deadline = clock.now + 50  # as who moves it further away does
+        each._deadline = clock.now + 50  # as a connection does that postpones its deadline
     for each in gone:
         watch.discard(each)
     await asyncio.sleep(5)
@@ -110,7 +110,7 @@ async def test_the_timer_goes_with_the_last_connection(clock: FakeClock) -> None
 
 
 async def test_a_watch_goes_with_its_server(clock: FakeClock) -> None:
-    """Nothing that it has made refers back to it, so that no collector is needed."""
+    """It is freed without the garbage collector, because it is not part of a reference cycle."""
     watch = DeadlineScheduler()
     (one,) = watched(watch, clock, 1)
     watch.set(one, clock.now, 10)
@@ -149,7 +149,7 @@ async def test_an_error_at_a_deadline_concerns_that_one_alone(
 
 
 def test_deadlines_outlive_the_end_of_a_run(clock: FakeClock) -> None:
-    """SystemExit and KeyboardInterrupt end the loop; a program may run it again."""
+    """A program may run the loop again after SystemExit or KeyboardInterrupt."""
 
     class Ending(Watched):
         def _expired(self) -> None:

@@ -1,4 +1,4 @@
-"""Compressed request bodies: bounded in size and in what they grow by, and taken in steps."""
+"""Compressed request bodies: limits on the decompressed size and the ratio, and decompression in steps."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FREE = _decompress._RATIO_FREE
 
 
 class Size(web.RequestHandler):
-    """Answers with the size of what it was sent."""
+    """Responds with the size of the request body."""
 
     def post(self) -> None:
         self.write(str(len(self.request.body)))
@@ -26,7 +26,7 @@ class Size(web.RequestHandler):
 
 @web.stream_request_body
 class Turns(web.RequestHandler):
-    """Notes in which turn of the loop each piece came."""
+    """Records in which event loop iteration each chunk arrived."""
 
     turns: list[tuple[int, int]]
 
@@ -44,7 +44,7 @@ async def post(body: bytes, **options: Any) -> Any:
 
 
 def packed(size: int, ratio: float) -> bytes:
-    """A body of that size unpacked which is a little smaller packed than `size` / `ratio`."""
+    """Return a compressed body of a little less than `size` / `ratio` bytes that decompresses to `size`."""
     noise = os.urandom(int(size / ratio))
     return gzip.compress(noise + bytes(size - len(noise)), 6)
 

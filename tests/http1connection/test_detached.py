@@ -1,4 +1,4 @@
-"""What stands in for an exchange whose stream was taken over."""
+"""The replacement of an exchange whose stream was detached."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tornado.iostream import StreamClosedError
 
 
 async def left_of(**options: Any) -> DetachedConnection:
-    """The remains of an exchange that a handler has detached."""
+    """Return the replacement of an exchange that a handler has detached."""
     found: list[Any] = []
 
     class Handler(web.RequestHandler):

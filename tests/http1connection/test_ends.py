@@ -1,4 +1,4 @@
-"""Ends of connections: callbacks of programs that raise, and responses that have no body."""
+"""The end of connections: close callbacks that raise, and responses without a body."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ POST = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\npart"
 
 
 class Unusual(BaseException):
-    """Not an Exception, as `asyncio.CancelledError` is not."""
+    """Derived from BaseException instead of Exception, like `asyncio.CancelledError`."""
 
 
 FAULTS = pytest.mark.parametrize("fault", [ValueError, asyncio.CancelledError, Unusual])
 
 
 def raises(fault: type[BaseException]) -> Callable[..., Any]:
-    """A callback that raises it; CancelledError in the way that programs meet it."""
+    """Return a callback that raises `fault`; CancelledError comes from ``result()`` of a cancelled Future."""
 
     def callback(*args: Any) -> None:
         if fault is not asyncio.CancelledError:
@@ -51,21 +51,21 @@ def raises(fault: type[BaseException]) -> Callable[..., Any]:
 
 @pytest.fixture
 def timed(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The server's deadlines go by the clock."""
+    """Use the fake clock for the server's deadlines."""
     for module in (_server, _timeouts):
         monkeypatch.setattr(module, "monotonic", clock)
     monkeypatch.setattr(_deadline_scheduler, "time", SimpleNamespace(monotonic=clock))
 
 
 class Waiting(HTTPMessageDelegate):
-    """Never answers, and fails when it is told that its client has gone."""
+    """A delegate that does not respond and whose `on_connection_close` raises."""
 
     def __init__(self, fault: type[BaseException]) -> None:
         self.on_connection_close = raises(fault)  # type: ignore[method-assign]
 
 
 class Closing(HTTPServerConnectionDelegate):
-    """Counts the connections that have ended."""
+    """A server delegate that counts closed connections."""
 
     def __init__(self, make: Callable[[Any], HTTPMessageDelegate]) -> None:
         self.make = make
@@ -175,7 +175,7 @@ async def test_an_error_when_told_that_the_body_is_not_read(
 async def test_an_error_out_of_a_pipelined_request_closes(
     loop_kind: str, fault: type[BaseException], expect_log: ExpectLog
 ) -> None:
-    """It begins in a callback of the event loop, where nothing else would notice."""
+    """A pipelined request begins in an event loop callback, where nothing else would handle the exception."""
     first = asyncio.Event()
 
     class Pipelined(HTTPMessageDelegate):
@@ -202,7 +202,7 @@ async def test_an_error_out_of_a_pipelined_request_closes(
         while not delegate.requests:
             await asyncio.sleep(0)
         first.set()
-        if fault is asyncio.CancelledError:  # says that it was cancelled, which is not an error
+        if fault is asyncio.CancelledError:  # a cancellation is not an error
             assert (await peer.rest()).endswith(b"ok")
         else:
             with expect_log("tornado.application", "Uncaught exception"):
@@ -214,7 +214,7 @@ async def test_an_error_out_of_a_pipelined_request_closes(
 
 
 async def test_reset_of_a_client_that_waits_for_100_continue_is_not_logged(loop_kind: str, tls: Any) -> None:
-    """The server's answer meets the reset: neither an error nor a traceback."""
+    """Sending 100 Continue fails because of the reset; neither an error nor a traceback is logged."""
 
     class Handler(RequestHandler):
         def post(self) -> None:
@@ -251,7 +251,7 @@ async def test_reset_of_a_client_that_waits_for_100_continue_is_not_logged(loop_
 
 
 def answer(request: HTTPServerRequest, code: int, length: bool, chunk: bytes | None, late: bytes) -> None:
-    """Answer by the connection itself."""
+    """Write a response with the methods of the connection."""
     headers = HTTPHeaders({"Content-Length": "6"} if length else {})
     connection: Any = request.connection
     _ = connection.write_headers(ResponseStartLine("HTTP/1.1", code, "Some"), headers, chunk)
@@ -375,7 +375,7 @@ async def test_a_body_that_head_or_304_forbids_closes(code: int, expect_log: Exp
 
 
 async def test_connection_closes_after_direct_writes_to_the_stream(loop_kind: str, tls: Any) -> None:
-    """What a program writes to the stream itself delays the end of the connection but does not prevent it."""
+    """Data that a program writes to the stream directly is sent before the connection is closed."""
     size = 20_000_000
 
     def application(request: HTTPServerRequest) -> None:
@@ -413,7 +413,7 @@ async def test_direct_writes_to_the_stream_do_not_stop_pipelining(tls: Any) -> N
 
 
 def test_interrupted_close_callback_ends_the_connection_all_the_same() -> None:
-    """A program may run the loop again after a KeyboardInterrupt. The server must not keep the connection."""
+    """The server forgets the connection: a program may run the loop again after a KeyboardInterrupt."""
     requested: list[HTTPServerRequest] = []
 
     def interrupt() -> None:
@@ -455,7 +455,7 @@ def test_interrupted_close_callback_ends_the_connection_all_the_same() -> None:
 
 
 class Failing(HTTPMessageDelegate):
-    """Does something with its exchange when the head has come, and then raises."""
+    """A delegate that calls `act` when it receives the head, and then raises."""
 
     def __init__(self, act: Callable[[], object], fault: type[Exception]) -> None:
         self._act = act
@@ -503,7 +503,7 @@ async def test_failure_after_close_leaves_the_connection_closed(
     async with serving(Delegate()) as server:  # type: ignore[arg-type]
         with expect_log("tornado.application", "Uncaught exception while serving"):
             assert await server.exchange(REQUEST) == b""
-        await connections[0].close()  # does not wait for an end that was already
+        await connections[0].close()  # returns immediately, because the connection has ended
 
 
 async def test_malformed_form_noticed_after_the_answer_sends_no_second_answer(expect_log: ExpectLog) -> None:

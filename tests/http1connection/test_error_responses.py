@@ -1,4 +1,4 @@
-"""What the server answers in place of its program: on each way that a request may take to it."""
+"""Error responses that the server sends without the application, on each path that a request may take."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tornado.httpserver import HTTPServer
 
 
 class Told(web.RequestHandler):
-    """Answers with where the request was for, as the request says and as its fields do."""
+    """Responds with the host of the request, its Host field, and the full URL."""
 
     def get(self) -> None:
         self.write(f"{self.request.host} {self.request.headers.get('Host')} {self.request.full_url()}")
@@ -26,14 +26,14 @@ class Told(web.RequestHandler):
 
 
 class Watching(HTTPServer):
-    """A server that looks at each request before the application does."""
+    """A server with an overridden `start_request`."""
 
     def start_request(self, server_conn: object, request_conn: Any) -> httputil.HTTPMessageDelegate:
         return super().start_request(server_conn, request_conn)
 
 
 def told(request: httputil.HTTPServerRequest) -> None:
-    """The same as `Told`, as a plain callable."""
+    """Respond like `Told`, as a callable without the web framework."""
     body = f"{request.host} {request.headers.get('Host')} {request.full_url()}".encode()
     headers = httputil.HTTPHeaders({"Content-Length": str(len(body))})
     connection: Any = request.connection
@@ -56,27 +56,27 @@ WAYS: dict[str, Way] = {
 
 @pytest.fixture(params=WAYS)
 def way(request: Any) -> Any:
-    """How to serve so that a request takes one of the ways."""
+    """A function that starts a server in which requests take one of the paths."""
     program, options = WAYS[request.param]
     return lambda **more: serving(program(), **options, **more)
 
 
 async def ask(server: Server, line: str, *fields: str, body: bytes = b"") -> Response:
-    """One request on a connection of its own, and its answer."""
+    """Send a request on a new connection and return the response."""
     peer = await server.connect()
     peer.send("\r\n".join([line, *fields, "", ""]).encode() + body)
     return await peer.response(to_head=line.startswith("HEAD"))
 
 
 async def closed_without_a_body(peer: Peer) -> Response:
-    """The answer to a HEAD: nothing stands behind its head."""
+    """Return the response to a HEAD request, after checking that no body follows."""
     rest = await peer.rest()
     head, _, body = rest.partition(b"\r\n\r\n")
     assert body == b""
     return Response(head, b"")
 
 
-# -- whom a request is for (RFC 9112 sections 3.2.2 and 3.3) --
+# -- the requested host (RFC 9112 sections 3.2.2 and 3.3) --
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ async def test_under_tls_both_schemes_are_served(way: Any, certificates: Any) ->
             assert answer.body == b"b b https://b/"
 
 
-# -- the page --
+# -- the response --
 
 BAD = {
     400: "GET / HTTP/1.1\r\n\r\n",
@@ -175,7 +175,7 @@ async def test_the_page_is_complete(way: Any, code: int) -> None:
 
 @pytest.mark.parametrize(("field", "code"), [("Content-Length: 1001", 413), ("Expect: x", 417)])
 async def test_a_head_is_refused_without_a_body(way: Any, field: str, code: int) -> None:
-    """RFC 9110 section 9.3.2."""
+    """A response to HEAD has no body (RFC 9110 section 9.3.2)."""
     async with way(max_body_size=1000) as server:
         peer = await server.connect()
         peer.send(f"HEAD / HTTP/1.1\r\nHost: a\r\n{field}\r\n\r\n")
@@ -243,7 +243,7 @@ REFUSED = {
 
 
 class Seen(logging.Handler):
-    """Keeps the lines of the access log."""
+    """A logging handler that collects lines."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -255,7 +255,7 @@ class Seen(logging.Handler):
 
 @pytest.fixture
 def seen(expect_log: ExpectLog) -> Any:
-    """The lines of the access log, which are expected."""
+    """The lines of the access log, which do not fail the test."""
     handler, access = Seen(), logging.getLogger("tornado.access")
     access.addHandler(handler)
     with expect_log("tornado.access", "", required=False):

@@ -1,4 +1,4 @@
-"""One exchange: what it may write before others have their turn, and what it says of its connection."""
+"""One exchange: fair sharing of writes, the Connection field, and CONNECT."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CLIENTS, PIECES = 30, 10
 
 
 class Long(web.RequestHandler):
-    """Writes piece after piece, and notes in which turn of the loop it went on after each."""
+    """Writes several pieces and records in which event loop iteration it was resumed after each."""
 
     def initialize(self, turns: list[int], resumed: list[int], all_here: asyncio.Barrier) -> None:
         self.turns, self.resumed, self.all_here = turns, resumed, all_here
@@ -35,7 +35,7 @@ class Long(web.RequestHandler):
 async def test_many_that_write_have_their_turns_some_at_a_time(
     monkeypatch: pytest.MonkeyPatch, seconds: float, most: int
 ) -> None:
-    """As many in a turn as keep it short, and one at least."""
+    """An iteration resumes as many writers as keep it short, but at least one."""
     monkeypatch.setattr(_exchange, "FAIR_SHARE", 50)
     monkeypatch.setattr(_exchange, "_LEAST_SHARE", 50)
     clock = itertools.count(0.0, seconds)
@@ -59,16 +59,16 @@ async def test_many_that_write_have_their_turns_some_at_a_time(
     assert all(answer.body == bytes(100 * PIECES) for answer in answers)
     in_turn = [resumed.count(turn) for turn in sorted(set(resumed))]
     assert sum(in_turn) == CLIENTS * PIECES
-    # While batches are large; then, with turns that take too long, while they are not yet small.
+    # With fast iterations the batches grow. With slow ones, the first batches are still large.
     assert max(in_turn[5:]) <= most
     assert (max(in_turn) > 8) == (most > 8)
 
 
-# -- what becomes of the connection --
+# -- the Connection field --
 
 
 class Wishing(web.RequestHandler):
-    """Would keep the connection, and does not wait for a body."""
+    """Sets the Connection field and finishes its response before the body arrives."""
 
     def prepare(self) -> None:
         self.set_header("Connection", self.get_query_argument("wish", "keep-alive"))
@@ -77,7 +77,7 @@ class Wishing(web.RequestHandler):
 
 
 async def test_a_programs_wish_to_keep_the_connection_gives_way_to_what_will_be() -> None:
-    """A response that is complete before its request closes (RFC 9110 section 9.6), and so must it say."""
+    """The connection is closed if the response is complete before the request (RFC 9112 section 9.6)."""
     streaming = web.stream_request_body(Wishing)
     async with serving(web.Application([("/", streaming)])) as server:
         peer = await server.connect()
@@ -112,7 +112,7 @@ async def test_what_a_program_wishes(version: str, wish: str, said: list[str], c
 
 
 class Proxy(web.RequestHandler):
-    """Takes CONNECT, and says with which status."""
+    """Responds to CONNECT with the requested status code."""
 
     SUPPORTED_METHODS = (*web.RequestHandler.SUPPORTED_METHODS, "CONNECT")
 
@@ -122,7 +122,7 @@ class Proxy(web.RequestHandler):
 
 
 class Framed(Proxy):
-    """The same, with fields of its own."""
+    """Like `Proxy`, with framing and connection fields."""
 
     def connect(self) -> None:
         self.set_header("Content-Length", "7")
@@ -131,7 +131,7 @@ class Framed(Proxy):
 
 
 class Flushing(Proxy):
-    """The same in pieces."""
+    """Like `Proxy`, but flushes the response in pieces."""
 
     async def connect(self) -> None:
         self.set_status(int(self.request.headers["Code"]))
@@ -141,7 +141,7 @@ class Flushing(Proxy):
 
 
 def connecting(request: HTTPServerRequest) -> None:
-    """The same as a plain callable."""
+    """Respond like `Proxy`, as a callable without the web framework."""
     connection: Any = request.connection
     line = ResponseStartLine("HTTP/1.1", int(request.headers["Code"]), "Yes")
     connection.write_headers(line, HTTPHeaders({"Transfer-Encoding": "chunked"}), b"thr")

@@ -1,4 +1,4 @@
-"""A client that is still sending when its answer has been written: how long it is listened to."""
+"""Lingering close: how much input is read from a client that is still sending after its response."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def application() -> web.Application:
 
 
 def send(server: Server, pieces: int) -> bytes:
-    """Send the head and so many pieces of the body, then read; the answer, or nothing after a reset."""
+    """Send the head and `pieces` pieces of the body; return the response, or nothing after a reset."""
     with server.dial() as sock:
         try:
             sock.sendall(HEAD)
@@ -70,7 +70,7 @@ async def test_each_piece_moves_the_deadline_up_to_the_last(monkeypatch, elapsed
 
 
 class Early(web.RequestHandler):
-    """Has answered at length before the body comes."""
+    """Sends a long response before the body arrives."""
 
     _stream_request_body = True
 
@@ -79,7 +79,7 @@ class Early(web.RequestHandler):
 
 
 async def closing(server: Server, peer: Any) -> Any:
-    """The server's connection to a peer, as soon as it has stopped reading while the answer waits."""
+    """Return the server's connection when it has paused reading while the response is pending."""
     while True:
         for connection in server.server._connections:
             if connection._state is _server._State.CLOSING and connection.stream._paused:
@@ -127,7 +127,7 @@ async def test_while_the_answer_waits_no_more_is_taken_than_afterwards(monkeypat
 @pytest.mark.parametrize("apart", [False, True])
 @pytest.mark.parametrize("streamed", [False, True])
 async def test_the_end_of_a_refused_body_in_chunks_is_seen(monkeypatch, tls, size, apart, streamed):
-    """The client need not wait for the server's patience to end."""
+    """The connection is closed before the lingering timeout."""
     monkeypatch.setattr(_lingering_close, "_PAUSE", 1000.0)
     monkeypatch.setattr(_lingering_close, "_SECONDS", 1000.0)
 
@@ -153,7 +153,7 @@ async def test_the_end_of_a_refused_body_in_chunks_is_seen(monkeypatch, tls, siz
 
 
 async def test_a_client_that_has_ended_its_side_is_not_listened_to(monkeypatch):
-    """It did so while the answer was on its way: there is nothing to wait for behind that."""
+    """The client half-closed while the response was being sent, so no more input can follow."""
     async with serving(web.Application([("/", Early)])) as server:
         peer = await server.connect()
         peer.get("/", "Content-Length: 10000000", method="POST")

@@ -1,7 +1,6 @@
-"""Large bodies, in and out, while the server's memory stays where it is.
+"""Streaming large bodies in both directions with constant memory.
 
-A gigabyte on a plain connection under asyncio; the other three variants show with an eighth of it that they
-are no different.
+The plain connection under asyncio transfers a gigabyte; the other three variants transfer an eighth of it.
 """
 
 from __future__ import annotations
@@ -17,9 +16,9 @@ from tornado import web
 
 GIGABYTE = 1 << 30
 PIECE = b"x" * (1 << 18)
-#: Growth that is no sign of keeping the body: a few buffers and the allocator's slack.
+#: The memory growth in bytes that is allowed for buffers and the allocator's overhead.
 ALLOWED = 24 << 20
-#: Memory is looked at each time that so many bytes have passed.
+#: The memory is measured each time this number of bytes has been transferred.
 SAMPLE = 1 << 24
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="memory is read from /proc")
@@ -27,17 +26,17 @@ pytestmark = pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="m
 
 @pytest.fixture
 def size(loop_kind, tls):
-    """Bytes of the body for this variant."""
+    """The size of the body in bytes for this variant."""
     return GIGABYTE if loop_kind == "asyncio" and tls is None else GIGABYTE // 8
 
 
 def resident() -> int:
-    """Bytes of this process in memory now."""
+    """Return the resident memory of this process in bytes."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def send_body(server, size):
-    """Upload so many bytes from a thread: the response."""
+    """Upload `size` bytes from a thread and return the response."""
     with server.dial() as client:
         client.sendall(b"POST /up HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % size)
         for _ in range(size // len(PIECE)):
@@ -51,7 +50,7 @@ def send_body(server, size):
 
 
 def receive_body(server):
-    """Download in a thread: how many bytes came, head and chunk sizes included."""
+    """Download in a thread and return the number of received bytes, including the head and chunk sizes."""
     buffer = bytearray(1 << 18)
     total = 0
     with server.dial() as client:

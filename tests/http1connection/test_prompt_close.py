@@ -1,7 +1,7 @@
-"""A client that leaves while its handler waits, and nobody reads or writes, is noticed at once.
+"""A disconnect is noticed immediately while a handler waits and neither side reads or writes.
 
-`on_connection_close` runs in the turn of the loop in which the kernel tells it, or the next ones; no timer
-has a part in it, so turns are counted and not milliseconds.
+`on_connection_close` runs within a few event loop iterations after the kernel reports the disconnect. No
+timer is involved, so the tests count iterations instead of milliseconds.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ from tests.support.server import serving
 from tornado.iostream import _hangup
 from tornado.web import Application, RequestHandler, stream_request_body
 
-#: Turns of the loop, of 10 microseconds or so: a busy kernel takes its time to hand over a packet.
+#: The maximum number of event loop iterations to wait, of about 10 microseconds each: a busy kernel may
+#: deliver a packet late.
 LIMIT = 5000
 
 
 class LongPoll:
-    """An application that answers when it is told to."""
+    """An application that responds after the event `news` is set."""
 
     def __init__(self) -> None:
         self.started, self.gone, self.news = asyncio.Event(), asyncio.Event(), asyncio.Event()
@@ -46,16 +47,16 @@ async def turns_until(event: asyncio.Event) -> int:
         if event.is_set():
             return count
         await asyncio.sleep(0)
-    raise AssertionError(f"nothing within {LIMIT} turns of the loop")
+    raise AssertionError(f"the event was not set within {LIMIT} event loop iterations")
 
 
 def half_close(client: socket.socket) -> None:
-    """Say that nothing more will be sent: by TCP's FIN, or by TLS's close_notify (RFC 8446 section 6.1)."""
+    """Close the sending side, with a FIN in TCP or close_notify in TLS (RFC 8446 section 6.1)."""
     if not isinstance(client, ssl.SSLSocket):
         client.shutdown(socket.SHUT_WR)
         return
     client.setblocking(False)
-    with pytest.raises(ssl.SSLWantReadError):  # it would wait for the server's own
+    with pytest.raises(ssl.SSLWantReadError):  # it would wait for the server's close_notify
         client.unwrap()
     client.setblocking(True)
 
@@ -65,7 +66,7 @@ async def test_it_is_told_at_once(way, loop_kind, tls):
     poll = LongPoll()
     async with serving(poll.application, tls=tls) as server:
         client = await asyncio.to_thread(server.dial)
-        # Else a goodbye in TLS may wait 40 ms in the client's kernel for an acknowledgement.
+        # Otherwise the client's kernel may delay close_notify by 40 ms, until an acknowledgement arrives.
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         client.sendall(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbody")
         await poll.started.wait()
@@ -80,7 +81,7 @@ async def test_it_is_told_at_once(way, loop_kind, tls):
             client.close()
         await turns_until(poll.gone)
         poll.news.set()
-        if way == "half-close":  # and gets its answer all the same
+        if way == "half-close":  # the client still gets its response
             received = await asyncio.to_thread(client.recv, 65536)
             assert received.startswith(b"HTTP/1.1 200 ")
             assert received.endswith(b"news")
@@ -103,14 +104,14 @@ async def test_who_stays_is_not_concerned(loop_kind, tls):
         assert (await staying.response()).body == b"news"
 
 
-# -- more than is read ahead of a waiting handler --
+# -- more input than is buffered while a handler waits --
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 300000\r\n\r\n"
 
 
 class Receiving:
-    """An application whose handlers wait in the middle of a streamed body, until their client has gone."""
+    """An application whose handlers wait in the middle of a streamed body until the client disconnects."""
 
     def __init__(self) -> None:
         self.started, self.gone, self.cancelled = asyncio.Event(), asyncio.Event(), asyncio.Event()
@@ -136,7 +137,7 @@ class Receiving:
 
 @pytest.fixture
 def eager(monkeypatch):
-    """Have unread sockets looked at in each iteration of the event loop."""
+    """Check paused sockets in each event loop iteration."""
     monkeypatch.setattr(_hangup, "INTERVAL", 0)
 
 
@@ -172,7 +173,7 @@ async def test_reset_behind_pipelined_requests(loop_kind, tls, protection, eager
 
 async def test_half_close_behind_pipelined_requests_is_told_to_each_handler(loop_kind, eager):
     poll = LongPoll()
-    count = 4000  # the kernel takes the end of input only with everything before it
+    count = 4000  # all of it must fit into the kernel's buffer for the end of input to arrive
     async with serving(poll.application) as server:
         peer = await server.connect()
         peer.send(REQUEST * count)
@@ -228,7 +229,7 @@ async def test_reset_behind_a_streamed_body_cancels_the_handler(loop_kind, tls, 
 
 
 async def test_end_of_input_in_the_body_of_a_pipelined_request_closes(loop_kind, tls):
-    """It was received while the request before it was being served."""
+    """The end of input arrived while the previous request was being served."""
     poll = LongPoll()
     async with serving(poll.application, tls=tls) as server:
         client = await asyncio.to_thread(server.dial)

@@ -1,4 +1,4 @@
-"""`Protection`: its two ready-made values, and single values on top."""
+"""`Protection`: the two predefined sets, and replacing single values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Task that a request has where `start_request` of its server is wrapped or overridden."""
+"""The Task of a request if `start_request` of its server is wrapped or overridden."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tornado.httpserver import HTTPServer
 
 
 class Agent:
-    """Wraps `HTTPServer.start_request`, and notes the current Task of each call and of each handler."""
+    """Wraps `HTTPServer.start_request` and records the current Task of each call and of each handler."""
 
     def __init__(self) -> None:
         self.started: list[Any] = []
@@ -81,7 +81,7 @@ def application_of(agent: Agent) -> web.Application:
 
 
 async def tasks_ended(tasks: list[Any]) -> None:
-    """Wait for the end of request tasks, which takes an iteration of the loop."""
+    """Wait for the end of request tasks, which takes an event loop iteration."""
     await asyncio.wait(set(tasks))
 
 
@@ -136,7 +136,7 @@ async def test_task_of_coroutine_handler_is_made_in_task_of_start_request(
         with monkeypatch.context() as patch:
             patch.setattr(loop, "create_task", create_task)
             assert (await peer.fetch("/Coroutine")).body == b"x"
-    assert agent.started[0] in seen  # an agent that wraps it tells the handler's Task what the request is
+    assert agent.started[0] in seen  # agents that wrap create_task() associate the new Task with the request
 
 
 async def test_overlapping_requests_have_two_tasks(loop_kind: Any, agent: Agent) -> None:
@@ -231,4 +231,4 @@ def test_loop_closed_during_request_logs_nothing() -> None:
     loop.close()
     owner.end()
     del owner
-    gc.collect()  # a Task that was destroyed would be logged, which fails the test
+    gc.collect()  # a warning about a destroyed Task would fail the test

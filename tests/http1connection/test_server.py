@@ -1,4 +1,4 @@
-"""The server's side of a connection, byte by byte, on plain sockets and TLS, asyncio and uvloop."""
+"""The server side of a connection, on plain sockets and TLS, with asyncio and uvloop."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Echo(web.RequestHandler):
 
 
 class Waiting(web.RequestHandler):
-    """Answers when the test says so."""
+    """Responds after the event `release` of the application is set."""
 
     gone = 0
     application: Any
@@ -377,7 +377,7 @@ async def test_wrapper_that_shows_what_it_wraps_is_called(
     calls: list[str] = []
     monkeypatch.setattr(cls, name, Wrapper(getattr(cls, name), lambda: calls.append(name)))
     if name == "write_headers":
-        # New Relic wraps it together with finish(), so that the response takes the steps one by one.
+        # New Relic wraps finish() as well, which disables the fast path for the response.
         monkeypatch.setattr(cls, "finish", Wrapper(cls.finish, lambda: None))
     async with serving(web.Application([("/", Async if is_async else Sync)])) as server:
         peer = await server.connect()
@@ -568,7 +568,7 @@ async def test_detach_in_mid_body_loses_nothing(loop_kind, tls, size):
     @web.stream_request_body
     class Handler(web.RequestHandler):
         async def prepare(self):
-            for _ in range(20):  # turns in which the body arrives
+            for _ in range(20):  # event loop iterations in which the body arrives
                 await asyncio.sleep(0)
 
         async def data_received(self, chunk):

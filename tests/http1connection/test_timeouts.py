@@ -1,4 +1,4 @@
-"""Deadlines of a server's connections, on a clock that the tests move: each just kept and just missed."""
+"""Deadlines of a server's connections, tested with a fake clock shortly before and after they pass."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ RATES = {"min_body_rate": 100, "min_send_rate": 100, "rate_window": 10}
 
 @pytest.fixture(autouse=True)
 def timed(clock: FakeClock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    """All of the server's deadlines go by the clock, and its lines are kept."""
+    """Use the fake clock for all of the server's deadlines, and capture its log lines."""
     for module in (_server, _timeouts):
         monkeypatch.setattr(module, "monotonic", clock)
     monkeypatch.setattr(_deadline_scheduler, "time", SimpleNamespace(monotonic=clock))
@@ -32,7 +32,7 @@ def timed(clock: FakeClock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogC
 
 
 class Echo(web.RequestHandler):
-    """Answers with what it was sent."""
+    """Responds with the size of the request body."""
 
     def get(self) -> None:
         self.write("ok")
@@ -43,7 +43,7 @@ class Echo(web.RequestHandler):
 
 @web.stream_request_body
 class Slow(web.RequestHandler):
-    """Takes its body only when it is told to."""
+    """Reads its streamed body after the gate is open."""
 
     gate: asyncio.Event
 
@@ -55,7 +55,7 @@ class Slow(web.RequestHandler):
 
 
 class Waits(web.RequestHandler):
-    """Answers when it is told to."""
+    """Responds after the gate is open."""
 
     gate: asyncio.Event
 
@@ -64,7 +64,7 @@ class Waits(web.RequestHandler):
 
 
 class Once(web.RequestHandler):
-    """Answers with more than any kernel holds, all at once: the last of it, or all, after its last await."""
+    """Writes a response that exceeds the kernel's buffers without waiting, and finishes after an await."""
 
     async def get(self, size: str) -> None:
         self.set_header("Content-Length", size)
@@ -74,7 +74,7 @@ class Once(web.RequestHandler):
 
 
 class OnceAtOnce(web.RequestHandler):
-    """The same without an await."""
+    """Like `Once`, but without an await."""
 
     def get(self, size: str) -> None:
         self.set_header("Content-Length", size)
@@ -83,7 +83,7 @@ class OnceAtOnce(web.RequestHandler):
 
 
 class Large(web.RequestHandler):
-    """Sends more than any kernel holds."""
+    """Sends more than the kernel's buffers hold."""
 
     async def get(self) -> None:
         for _ in range(400):
@@ -106,7 +106,7 @@ def application() -> web.Application:
 
 
 async def arrived() -> None:
-    """What was sent has been read and acted on; no time passes."""
+    """Let the server process what was sent, without advancing the clock."""
     for _ in range(20):
         await asyncio.sleep(0)
 
@@ -116,7 +116,7 @@ def is_open(server: Server) -> bool:
 
 
 async def small_peer(server: Server) -> Peer:
-    """A client whose kernel takes little."""
+    """Connect a client with a small receive buffer."""
     sock = socket.socket()
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -355,7 +355,7 @@ async def test_without_a_rate_a_handler_may_wait_for_ever(clock: FakeClock) -> N
 
 
 async def test_an_answer_that_nobody_reads_is_idle(clock: FakeClock) -> None:
-    """A finished one; with a rate, earlier."""
+    """The deadline is the idle timeout, or the end of the rate window if a minimum rate is set."""
 
     class Whole(web.RequestHandler):
         def get(self) -> None:
@@ -388,11 +388,11 @@ async def test_a_client_that_does_not_read_what_a_finished_handler_wrote(
         assert "slower than min_send_rate (100 bytes/s over 10 s)" in caplog.text
 
 
-# -- a head beside what is sent --
+# -- a head that begins while output is pending --
 
 
 async def half_sent(server: Server, peer: Peer, size: int) -> Any:
-    """Ask for so many bytes, a part of which has to wait, and begin another request."""
+    """Request `size` bytes, which exceed the buffers, and begin another request."""
     assert (await peer.fetch("/")).code == 200
     (connection,) = server.server._connections
     connection.stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
@@ -425,7 +425,7 @@ async def test_a_part_of_a_head_is_timed_when_the_answer_before_it_is_out(
 async def test_a_part_of_a_head_is_timed_while_the_answer_is_read(
     clock: FakeClock, rates: Any, caplog: Any
 ) -> None:
-    """Who reads slowly has no more time to write."""
+    """Reading the previous response slowly does not extend the time for the next head."""
     async with serving(application(), header_timeout=30, idle_connection_timeout=20, **rates) as server:
         peer = await small_peer(server)
         connection = await half_sent(server, peer, 150_000)
@@ -481,7 +481,7 @@ async def test_the_last_answer_says_that_it_is_the_last(clock: FakeClock, size: 
 
 
 async def test_a_request_that_comes_ahead_later_is_answered_and_the_last(clock: FakeClock) -> None:
-    """Nothing waited behind the last one that was allowed when it began; then something did."""
+    """The last allowed request began before the next one arrived."""
     app = application()
     async with serving(app, max_pipelined_requests=1) as server:
         peer = await server.connect()
@@ -501,7 +501,7 @@ async def test_what_counts_is_how_many_wait_and_not_how_many_ever_did(clock: Fak
             peer.send(GET * 2)
             for _ in range(2):
                 assert (await peer.response()).get("connection") is None
-        for _ in range(20):  # and where one of them takes a body, or its time
+        for _ in range(20):  # the same if one of them has a body
             peer.send(GET + "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nab")
             for _ in range(2):
                 assert (await peer.response()).get("connection") is None
@@ -531,7 +531,7 @@ async def test_a_pipelining_client_that_does_not_read_is_given_up(clock: FakeClo
 
 
 async def test_what_a_server_ends_without_being_told_to(clock: FakeClock) -> None:
-    """A head has a minute from its first byte on, and a connection an hour of silence."""
+    """By default, a head has a minute from its first byte, and a connection may be idle for an hour."""
     async with serving(application()) as server:
         peer = await server.connect()
         peer.send("GET / HTTP/1.1\r\n")

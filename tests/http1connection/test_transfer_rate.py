@@ -80,7 +80,7 @@ def test_output(taken: int, late: bool) -> None:
     assert pace.deadline() == NEVER
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells what the peer has taken")
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux reports acknowledged bytes")
 def test_what_the_kernel_holds_is_not_taken() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         ours = socket.create_connection(listener.getsockname())

@@ -1,4 +1,4 @@
-"""BodyForm: when a body is decoded, and what becomes of a malformed one."""
+"""`BodyForm`: when a body is decoded, and how a malformed one is handled."""
 
 from __future__ import annotations
 

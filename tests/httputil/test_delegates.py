@@ -1,4 +1,4 @@
-"""The interfaces: what a subclass need not define, and what it must."""
+"""The delegate interfaces: methods that a subclass may omit, and methods that it must define."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Forms in bodies: which bodies are forms, and the limits."""
+"""Forms in request bodies: which bodies are forms, and the limits."""
 
 from __future__ import annotations
 

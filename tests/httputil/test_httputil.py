@@ -1,4 +1,4 @@
-"""The facade."""
+"""The public module `tornado.httputil`."""
 
 from __future__ import annotations
 

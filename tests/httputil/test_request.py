@@ -1,4 +1,4 @@
-"""HTTPServerRequest: made by a program, made from a head, lazy."""
+"""`HTTPServerRequest`: created by a program or from a head, and its lazy attributes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
 class SmallMapping:
-    """Headers as some programs' tests make them."""
+    """A minimal mapping that some programs' tests use as headers."""
 
     def __init__(self, values: dict[str, str]) -> None:
         self._values = values
@@ -38,7 +38,7 @@ class SmallMapping:
 
 @dataclasses.dataclass
 class Head:
-    """What `_wire.h1.RequestHead` gives to a request."""
+    """The attributes of `_wire.h1.RequestHead` that a request uses."""
 
     target: str = "/a%20b?c=d&c=e+f"
     method: str = "GET"
@@ -138,7 +138,7 @@ class TestBothWays:
 
     @pytest.mark.parametrize(("method", "uri"), [("OPTIONS", "*"), ("CONNECT", "b:99")])
     def test_a_url_without_a_path(self, make: Any, method: str, uri: str) -> None:
-        """RFC 9112 section 3.3: neither form has a path or a query."""
+        """The URLs of ``OPTIONS *`` and CONNECT have no path or query (RFC 9112 section 3.3)."""
         request = make()
         request.method, request.uri = method, uri
         assert request.full_url() == f"http://{request.host}"
@@ -388,7 +388,7 @@ class TestCookies:
 
     @pytest.mark.parametrize("cookie", [{}, {"Cookie": "a=b; c=d"}])
     def test_headers_may_be_any_mapping(self, cookie: dict[str, str]) -> None:
-        """Of which only ``in``, ``[]`` and ``get`` are used."""
+        """Only ``in``, ``[]`` and ``get`` of the mapping are used."""
         request = HTTPServerRequest(
             start_line=RequestStartLine("POST", "/?e=1", "HTTP/1.1"),
             headers=SmallMapping({"Host": "example.com", **FORM, **cookie}),  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Start lines and the grammar."""
+"""Start lines and grammar rules."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""WSGI applications on a server of the test's own."""
+"""Fixtures that serve WSGI applications."""
 
 from __future__ import annotations
 
@@ -17,18 +17,21 @@ from tornado.wsgi import WSGIContainer
 
 
 def framework(name: str) -> ModuleType:
-    """A package that a test needs. Where it is absent: a skip, or a failure when ``CI`` is set."""
+    """Import a package that a test needs. If it is missing, skip the test, or fail if ``CI`` is set."""
     try:
         return importlib.import_module(name)
     except ImportError:
         if os.environ.get("CI"):
-            pytest.fail(f"this test may not be skipped here: {name} is absent; pip install {name}")
-        pytest.skip(f"{name} is absent; pip install {name}", allow_module_level=True)
+            pytest.fail(f"{name} is not installed, and tests must not be skipped in CI; pip install {name}")
+        pytest.skip(f"{name} is not installed; pip install {name}", allow_module_level=True)
 
 
 @contextlib.asynccontextmanager
 async def running(application: Any, threads: int | None = 4, **options: Any) -> AsyncIterator[Server]:
-    """Serve a WSGI application, or a container; `options` are the server's. Its threads end here."""
+    """Serve a WSGI application or a container, and end its threads afterwards.
+
+    :param options: arguments of the server.
+    """
     container = (
         application if isinstance(application, WSGIContainer) else WSGIContainer(application, threads=threads)
     )

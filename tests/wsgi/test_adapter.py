@@ -1,4 +1,4 @@
-"""`WSGIAdapter`: an Application under WSGI servers, wsgiref's validator between them."""
+"""`WSGIAdapter`: an Application on WSGI servers, checked by wsgiref's validator."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def adapter(*more, **settings):
 
 
 def call(app, path="/", method="GET", body=b"", check=True, **environ):
-    """One call: status, headers and body."""
+    """Call the adapter; return status, headers and body."""
     made = {
         "REQUEST_METHOD": method,
         "SCRIPT_NAME": "",
@@ -142,7 +142,7 @@ def test_head_and_empty_responses():
 
 @pytest.fixture(autouse=True)
 def quiet():
-    """Error answers are part of many tests here."""
+    """Allow the log lines of error responses, which many tests cause."""
     access_log.setLevel(logging.CRITICAL)
     yield
     access_log.setLevel(logging.NOTSET)
@@ -282,7 +282,7 @@ async def test_in_a_thread_with_a_running_loop():
 
 
 async def test_there_and_back():
-    """On our own server, as a WSGI application in threads."""
+    """The adapter runs in a WSGIContainer with threads."""
     async with running(validator(adapter())) as server:
         assert (await server.fetch("/waiting")).body == b"ab"
         body = (await server.fetch("/", method="POST", body=b"x" * 100_000)).body

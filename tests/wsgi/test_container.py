@@ -1,4 +1,4 @@
-"""`WSGIContainer` on a server, behind routes and handlers, in threads and in the loop."""
+"""`WSGIContainer` on a server, as a route and in handlers, with threads and in the event loop's thread."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tornado.wsgi._request_body import SpooledBody
 
 
 def echo(environ, start_response):
-    """Path, thread, and the body."""
+    """Respond with the path, the thread, and the request body."""
     body = environ["wsgi.input"].read()
     start_response(
         "200 OK", [("X-Path", environ["PATH_INFO"]), ("X-Thread", threading.current_thread().name)]
@@ -39,7 +39,7 @@ class Hello(RequestHandler):
         self.write("handler")
 
 
-# -- where it may stand --
+# -- ways to use a container --
 
 
 @pytest.mark.parametrize("threads", [None, 2])
@@ -166,7 +166,7 @@ async def test_an_executor_of_the_programs_own():
         assert container.executor is executor
         async with running(container) as server:
             assert (await server.fetch("/")).get("x-thread").startswith("mine")
-        # close() is for the container's own.
+        # close() only ends the container's own threads.
         assert executor.submit(int).result() == 0
 
 
@@ -203,7 +203,7 @@ async def test_threads_end_with_the_container():
         threads = own_threads()
         assert threads != []
     del server
-    while any(thread.is_alive() for thread in threads):  # what is under way ends first
+    while any(thread.is_alive() for thread in threads):  # the current requests end first
         await asyncio.sleep(0)
         gc.collect()
 
@@ -243,7 +243,7 @@ async def test_a_client_that_goes_in_the_middle_of_a_body():
         peer.send(b"x" * 100)
         await peer.close()
         assert (await server.fetch("/")).code == 200
-    # The temporary file is closed, or its warning would fail this test.
+    # A temporary file that is not closed would cause a ResourceWarning, which fails the test.
 
 
 @pytest.mark.parametrize("size", [0, 10, 11, 3_000_000])

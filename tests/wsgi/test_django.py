@@ -87,7 +87,7 @@ def error(request):
 
 @pytest.fixture(scope="module")
 def app():
-    """The application; Django is set up once a process."""
+    """The application; Django is set up once per process."""
     from django.conf import settings
     from django.core.wsgi import get_wsgi_application
     from django.urls import path
@@ -157,7 +157,7 @@ async def test_a_streamed_response(app):
 
 
 async def test_a_file(app):
-    """Through ``wsgi.file_wrapper``."""
+    """The file is sent with ``wsgi.file_wrapper``."""
     response = await fetch(app, "/file")
     assert response.body.startswith(b'"""A Django application')
     assert response.get("content-length") == str(len(response.body))

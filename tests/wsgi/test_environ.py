@@ -1,4 +1,4 @@
-"""The environment of a request, from the wire and made by hand."""
+"""The WSGI environment of requests that were received or created by a program."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_headers_may_be_a_dictionary():
 
 
 async def sent(head, body=b"", **options):
-    """What an application sees of a request that went over the wire."""
+    """Send a request to a server and return its environment."""
     seen = {}
 
     def application(environ, start_response):
@@ -121,8 +121,8 @@ def test_a_static_method_as_in_tornado_4():
         ("/a+b", "/a+b"),
         ("/%C3%A9", "/\xc3\xa9"),
         ("/%ff%2F", "/\xff/"),
-        ("/\xe9", "/\xe9"),  # an octet that was not escaped
-        ("/\u20ac", "/\xe2\x82\xac"),  # a test's own text
+        ("/\xe9", "/\xe9"),  # a byte that was not escaped
+        ("/\u20ac", "/\xe2\x82\xac"),  # not Latin-1, so created by a program
         ("/\udcff", "/\xed\xb3\xbf"),
         ("*", ""),  # PEP 3333: it is empty or begins with a slash
         ("example.com:443", ""),

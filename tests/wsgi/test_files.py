@@ -1,4 +1,4 @@
-"""`wsgi.file_wrapper` by itself; tests/wsgi/test_invocation.py has it in responses."""
+"""`FileWrapper`; tests/wsgi/test_invocation.py uses it in responses."""
 
 from __future__ import annotations
 

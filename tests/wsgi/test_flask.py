@@ -1,4 +1,4 @@
-"""A Flask application, as its users write them."""
+"""A typical Flask application."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ async def test_an_upload(app, size):
 
 
 async def test_a_chunked_upload(app):
-    """Werkzeug reads only what has a length, so the container gives it one."""
+    """Werkzeug reads only bodies with a length, so the container sets it."""
     async with running(app) as server:
         peer = await server.connect()
         peer.send("POST /raw HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n")

@@ -1,4 +1,6 @@
-"""What PEP 3333 says about start_response, write and the iterable; most cases in a thread and in the loop."""
+"""PEP 3333: start_response, write and the iterable. Most tests run in a thread and in the event loop's
+thread.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,7 @@ ERROR = "Uncaught exception in a WSGI application"
 
 @pytest.fixture(params=[None, 4], ids=["loop", "threads"])
 def threads(request):
-    """The application runs in the loop's thread, or in threads of its own."""
+    """The number of threads; None for the event loop's thread."""
     return request.param
 
 
@@ -165,7 +167,7 @@ async def test_head(body, threads):
         peer = await server.connect()
         response = await peer.fetch("/", method="HEAD")
         assert response.get("content-length") == ("5" if isinstance(body, list) else None)
-        # Nothing of a body is between this response and the next one.
+        # No bytes of a body were sent before the next response.
         assert (await peer.fetch("/", method="HEAD")).code == 200
 
 
@@ -313,7 +315,7 @@ async def test_faults_before_the_head_was_sent(application, message, threads, ex
         assert (response.code, response.body) == (500, b"500 Internal Server Error\n")
         with pytest.raises(BaseException, match=message):
             raise raised(expected)
-        # The connection is as good as before, with nothing between the responses.
+        # The connection is still usable, and no bytes were sent between the responses.
         with expect_log("tornado.application", ERROR, required=False):
             assert (await peer.fetch("/", method="HEAD")).code in (200, 500)
             assert (await peer.fetch("/", method="HEAD")).code in (200, 500)
@@ -375,7 +377,7 @@ async def test_a_length_that_was_not_kept(chunks, received, message, threads, ex
 
 
 class Closing:
-    """A body that notes when it is closed, and by which thread."""
+    """A body that records when it is closed, and by which thread."""
 
     def __init__(self, chunks):
         self.chunks = chunks

@@ -1,4 +1,4 @@
-"""Request bodies in memory and on disk."""
+"""`SpooledBody`: request bodies in memory and on disk."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From the application's thread to the loop: order, waiting, and loops that are over."""
+"""`Response`: order, waiting for the client, and event loops that have stopped."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CHUNK = bytes(WINDOW // 2)
 
 
 class Connection(HTTPConnection):
-    """Notes what is written; a write is under way until `settle`."""
+    """A connection that records writes; a write is pending until `settle` is called."""
 
     def __init__(self):
         self.written = []
@@ -70,7 +70,7 @@ async def test_a_thread_waits_for_a_slow_client():
         await connection.wrote.wait()
         connection.wrote.clear()
         assert connection.size - settled <= WINDOW + len(CHUNK)
-        if connection.size - settled > WINDOW:  # the thread stands still until some of it has left
+        if connection.size - settled > WINDOW:  # the thread waits until some of it has been sent
             settled = connection.size
             connection.settle()
     await job
@@ -121,7 +121,7 @@ async def test_what_comes_in_one_turn_is_joined():
 
     thread = threading.Thread(target=produce)
     thread.start()
-    thread.join()  # the loop has not had its turn
+    thread.join()  # the event loop has not run in between
     assert connection.written == []
     await connection.wrote.wait()
     assert connection.written == [200, b"abc"]
@@ -154,7 +154,7 @@ async def test_a_connection_that_closed_meanwhile():
 
 
 def made_in_a_loop():
-    """A reply of a loop that has stopped, and the loop."""
+    """Return a response whose event loop has stopped, and the loop."""
     loop = asyncio.SelectorEventLoop()
     made = []
 
@@ -176,7 +176,7 @@ def test_a_closed_loop_ends_the_thread():
 
 
 def test_a_stopped_loop_ends_the_thread(monkeypatch):
-    """So that no interpreter waits at its end for a thread that waits for a loop."""
+    """Otherwise the interpreter could not exit, because it waits for the thread."""
     monkeypatch.setattr(_response, "_STALLED", 0.0)
     monkeypatch.setattr(_response, "_TICK", 0.0)
     reply, loop = made_in_a_loop()
@@ -192,7 +192,7 @@ def test_a_stopped_loop_ends_the_thread(monkeypatch):
 
 @pytest.mark.parametrize("moves", [False, True])
 async def test_a_client_that_reads_nothing_is_given_up(monkeypatch, moves):
-    """One that reads something, however little, is not."""
+    """A client that reads only a little is not disconnected."""
 
     class Stream:
         _pending_output = 10**6

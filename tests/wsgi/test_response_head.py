@@ -1,4 +1,4 @@
-"""Statuses and header fields of applications, checked."""
+"""`ResponseHead`: validation of statuses and header fields."""
 
 from __future__ import annotations
 
