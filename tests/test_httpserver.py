@@ -57,7 +57,7 @@ class Overridden(HTTPServer):
 
 @pytest.mark.parametrize("server_class", [HTTPServer, Overridden])
 @pytest.mark.parametrize("body", [None, b"x"])
-async def test_a_request_keeps_its_own_address(server_class: type[HTTPServer], body: bytes | None) -> None:
+async def test_each_request_keeps_its_own_address(server_class: type[HTTPServer], body: bytes | None) -> None:
     seen: list[HTTPServerRequest] = []
     application = Application([("/", type("Handler", (Late,), {"seen": seen}))])
     method = "GET" if body is None else "POST"
@@ -77,7 +77,7 @@ async def test_a_request_keeps_its_own_address(server_class: type[HTTPServer], b
         assert str(connection.context) == connection.context.remote_ip == "127.0.0.1"
 
 
-async def test_a_plain_callable_has_them_too() -> None:
+async def test_request_of_callable_keeps_its_own_address() -> None:
     seen: list[HTTPServerRequest] = []
 
     def answer(request: HTTPServerRequest) -> None:
@@ -93,7 +93,7 @@ async def test_a_plain_callable_has_them_too() -> None:
         assert [request.remote_ip for request in seen] == ["10.0.0.1", "10.0.0.2"]
 
 
-async def test_fields_are_not_believed_unless_told_to() -> None:
+async def test_proxy_fields_are_ignored_without_xheaders() -> None:
     seen: list[HTTPServerRequest] = []
     application = Application([("/", type("Handler", (Late,), {"seen": seen}))])
     async with serving(application) as server:
@@ -224,7 +224,7 @@ async def test_delegates_and_plain_callables_are_applications(serve, tls):
                 assert delegates.servers == set()
 
 
-async def test_a_callable_gets_parsed_forms(serve):
+async def test_callable_gets_parsed_form(serve):
     def form(request):
         answer(request.connection, b",".join(request.arguments["name"]))
 
@@ -277,7 +277,7 @@ async def test_an_overridden_start_request_sees_each_request(serve, application)
         assert len(set(map(id, server.server.seen))) == len(server.server.seen) == 9
 
 
-async def test_start_request_patched_on_the_class_counts_at_once(serve, monkeypatch):
+async def test_start_request_patched_on_class_is_used_immediately(serve, monkeypatch):
     seen = []
     original = HTTPServer.start_request
 
@@ -328,7 +328,7 @@ async def test_another_class_may_be_configured(serve):
 
 
 @pytest.mark.parametrize("kind", ["web", "callable", "delegate"])
-async def test_each_request_has_the_origin_its_proxy_tells(serve, tls, kind):
+async def test_each_request_has_address_and_protocol_from_its_proxy(serve, tls, kind):
     own, other = ("https", "http") if tls else ("http", "https")
     seen = "127.0.0.1"
     cases = [
@@ -355,7 +355,7 @@ async def test_each_request_has_the_origin_its_proxy_tells(serve, tls, kind):
                 assert f"{ip} {scheme}" in response.body.decode(), fields
 
 
-async def test_what_is_no_address_or_protocol_is_ignored(serve, tls):
+async def test_invalid_address_or_protocol_from_proxy_is_ignored(serve, tls):
     addresses = ["unknown", "4.4.4.4<script>", "4.4.4.256", "", ",", "4.4.4.4, host.example", "[::1]:80"]
     protocols = ["ftp", "HTTPSX", "", "https, unknown", "<script>"]
     fields = [f"{name}: {value}" for name in ("X-Real-Ip", "X-Forwarded-For") for value in addresses]
@@ -368,7 +368,7 @@ async def test_what_is_no_address_or_protocol_is_ignored(serve, tls):
             assert response.body == (b"127.0.0.1 https" if tls else b"127.0.0.1 http"), field
 
 
-async def test_the_protocol_may_be_given(serve):
+async def test_protocol_argument_is_used(serve):
     async with serve(ORIGIN, protocol="https") as server:
         assert (await server.fetch("/")).body == b"127.0.0.1 https"
 
@@ -379,7 +379,7 @@ TEXT = b"a body to be squeezed " * 5000
 ZIPPED = gzip.compress(TEXT)
 
 
-async def test_compressed_bodies_are_inflated(serve):
+async def test_compressed_bodies_are_decompressed(serve):
     async with serve(ECHO, decompress_request=True) as server:
         peer = await server.connect()
         for data in (ZIPPED, gzip.compress(TEXT[:9]) + gzip.compress(TEXT[9:])):
@@ -417,7 +417,7 @@ async def test_an_invalid_compressed_body_is_a_bad_request(serve, path, data):
 
 
 @pytest.mark.parametrize("path", ["/", "/streamed"])
-async def test_what_inflates_over_the_limit_is_a_bad_request(serve, path):
+async def test_decompressed_body_over_limit_is_bad_request(serve, path):
     async with serve(ECHO, decompress_request=True, max_body_size=100_000) as server:
         for size, code in ((100_000, 200), (100_001, 400), (50_000_000, 400)):
             data = gzip.compress(bytes(size))
@@ -429,7 +429,7 @@ async def test_what_inflates_over_the_limit_is_a_bad_request(serve, path):
 # -- sizes --
 
 
-async def test_pieces_of_a_body_keep_to_the_chunk_size(serve):
+async def test_chunks_of_body_are_limited_to_chunk_size(serve):
     bodies = [([], bytes(10_500)), (["Content-Encoding: gzip"], gzip.compress(bytes(10_500)))]
     async with serve(ECHO, chunk_size=1000, decompress_request=True) as server:
         peer = await server.connect()
@@ -490,7 +490,7 @@ async def test_idle_connection_timeout(serve, beginning):
         assert await peer.rest() == b""
 
 
-async def test_a_request_under_way_is_not_idle(serve):
+async def test_connection_with_current_request_is_not_idle(serve):
     application, events = waiting()
     async with serve(application, idle_connection_timeout=0.05) as server:
         peer = await server.connect()
@@ -524,7 +524,7 @@ async def test_close_all_connections(serve):
             await server.connect()
 
 
-async def test_an_occupied_port_is_named(serve):
+async def test_error_names_occupied_port(serve):
     async with serve(ECHO) as server:
         pattern = rf"'127\.0\.0\.1', port {server.port}: .*in use"
         with pytest.raises(OSError, match=pattern) as caught:
@@ -562,7 +562,7 @@ def fresh_reports(monkeypatch):
         monkeypatch.setattr(module, "_reports", LogRateLimit(gen_log))
 
 
-def test_a_whole_set_of_limits_and_single_ones_on_top():
+def test_protection_argument_with_overridden_values():
     server = HTTPServer(ECHO, protection="public", header_timeout=5, max_connections=70, xheaders=False)
     params = server.conn_params
     assert params.protection == dataclasses.replace(PUBLIC, header_timeout=5, max_connections=70)
@@ -579,12 +579,12 @@ def test_by_default_connections_are_not_counted():
 
 
 @pytest.mark.parametrize("options", [{"protection": "high"}, {"max_connections": 0}, {"header_timeout": -1}])
-def test_limits_that_are_none(options):
+def test_invalid_limits_are_rejected(options):
     with pytest.raises(ValueError, match=next(iter(options))):
         HTTPServer(ECHO, **options)
 
 
-def test_behind_proxies_addresses_are_limited_only_where_told():
+def test_connections_per_address_behind_proxy_are_limited_only_if_set():
     assert HTTPServer(ECHO, protection="public", xheaders=True)._connection_limits.each is None
     options = {"xheaders": True, "trusted_downstream": ["10.0.0.1"], "max_connections_per_address": 3}
     admission = HTTPServer(ECHO, protection="public", **options)._connection_limits
@@ -595,7 +595,7 @@ def test_behind_proxies_addresses_are_limited_only_where_told():
 
 
 @pytest.mark.parametrize(("count", "code"), [(9, 200), (10, 431)])
-async def test_so_many_header_fields(serve, count, code):
+async def test_number_of_header_fields_is_limited(serve, count, code):
     async with serve(ECHO, max_header_count=10) as server:
         peer = await server.connect()
         for _ in range(2):  # the second head comes from the cache of parsed heads
@@ -605,7 +605,7 @@ async def test_so_many_header_fields(serve, count, code):
                 break
 
 
-async def test_a_newcomer_takes_the_place_of_who_is_idle_for_longest(serve, tls, fresh_reports, expect_log):
+async def test_new_connection_replaces_longest_idle_one(serve, tls, fresh_reports, expect_log):
     application, events = waiting()
     async with serve(application, max_connections=4) as server:
         busy, oldest, half, recent = [await server.connect() for _ in range(4)]
@@ -615,7 +615,7 @@ async def test_a_newcomer_takes_the_place_of_who_is_idle_for_longest(serve, tls,
             assert (await peer.fetch("/")).code == 200
         half.send("GET ")
         (connection,) = [each for each in server.server._connections if each._exchange is not None]
-        while not any(each._head_end for each in server.server._connections):
+        while not any(each._head_deadline for each in server.server._connections):
             await asyncio.sleep(0)
         since = {each: _timeouts.idle_since(each) for each in server.server._connections}
         assert since.pop(connection) is None
@@ -630,7 +630,7 @@ async def test_a_newcomer_takes_the_place_of_who_is_idle_for_longest(serve, tls,
         assert (await busy.response()).body == b"late"
 
 
-async def test_where_all_are_busy_a_newcomer_is_refused(serve, tls, fresh_reports, expect_log):
+async def test_new_connection_is_refused_if_all_are_busy(serve, tls, fresh_reports, expect_log):
     application, events = waiting()
     async with serve(application, max_connections=1) as server:
         busy = await server.connect()
@@ -646,7 +646,9 @@ async def test_where_all_are_busy_a_newcomer_is_refused(serve, tls, fresh_report
         assert (await busy.response()).body == b"late"
 
 
-async def test_refusing_many_does_not_cost_a_search_each(fresh_reports, expect_log, monkeypatch, clock):
+async def test_refused_connections_do_not_search_again_immediately(
+    fresh_reports, expect_log, monkeypatch, clock
+):
     asked = 0
 
     def idle_since(connection):
@@ -680,7 +682,7 @@ async def test_refusing_many_does_not_cost_a_search_each(fresh_reports, expect_l
             assert (await newcomer.fetch("/")).code == 200
 
 
-async def test_room_is_made_for_many_at_once(fresh_reports, expect_log):
+async def test_several_idle_connections_are_closed_at_once(fresh_reports, expect_log):
     async with serving(ECHO, max_connections=64) as server:
         peers = [await server.connect() for _ in range(64)]
         for peer in peers:
@@ -692,7 +694,7 @@ async def test_room_is_made_for_many_at_once(fresh_reports, expect_log):
         assert (await peers[-1].fetch("/")).code == 200
 
 
-async def test_an_upgraded_connection_is_still_counted():
+async def test_upgraded_connection_counts_toward_limit():
     class Detaching(RequestHandler):
         async def get(self):
             self._auto_finish = False
@@ -728,7 +730,7 @@ def test_unknown_argument_is_explained(name, words):
         HTTPServer(lambda request: None, **{name: True})
 
 
-def test_arguments_of_the_server_among_the_settings_are_reported(expect_log):
+def test_server_arguments_in_application_settings_cause_warning(expect_log):
     application = Application(max_body_size=5, xheaders=True, ssl_options=None, port=80)
     with expect_log(
         "tornado.application", "the setting '(max_body_size|xheaders)' .* has no effect"

@@ -70,7 +70,7 @@ _LISTEN_ARGUMENTS = frozenset({"port", "address", "family", "backlog", "flags", 
 _first = itemgetter(0)
 # During a graceful shutdown, a connection counts as idle after this many seconds without a request: then a
 # request is unlikely to be in transit.
-_QUIET = 0.5
+_SETTLE_TIME = 0.5
 # After a search that found too few idle connections, no other search is made for this many seconds.
 _SEARCH_PAUSE = 0.1
 
@@ -125,7 +125,7 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
 
     _opener: Any = None
     _opener_of: Any = None
-    _ends_connections = False
+    _disabled_keep_alive = False
     _next_search = 0.0  # of time.monotonic()
 
     if TYPE_CHECKING:
@@ -213,11 +213,11 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
             decompress=decompress_request,
             protection=chosen,
         )
-        each = chosen.max_connections_per_address
+        per_address = chosen.max_connections_per_address
         if xheaders and max_connections_per_address is None:
-            each = None
-        if each is not None or chosen.max_connections is not None:
-            self._limit_connections(chosen.max_connections, each, trusted_downstream or ())
+            per_address = None
+        if per_address is not None or chosen.max_connections is not None:
+            self._limit_connections(chosen.max_connections, per_address, trusted_downstream or ())
         self.protocol: str | None = protocol
         self.xheaders: bool = xheaders
         self.trusted_downstream: list[str] | None = trusted_downstream
@@ -283,30 +283,30 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         super()._start_draining()
         params = self.conn_params
         if not params.no_keep_alive:
-            self._ends_connections = params.no_keep_alive = True
+            self._disabled_keep_alive = params.no_keep_alive = True
             for connection in self._connections:
                 if connection._exchange is not None:
                     connection._exchange.no_keep_alive = True
-        for upgraded in self._upgraded():
+        for upgraded in self._upgraded_connections():
             upgraded.close(1001)  # "going away": a WebSocket client may reconnect
 
     def _stop_draining(self) -> None:
         super()._stop_draining()
-        if self._ends_connections:
-            self._ends_connections = self.conn_params.no_keep_alive = False
+        if self._disabled_keep_alive:
+            self._disabled_keep_alive = self.conn_params.no_keep_alive = False
 
     def _count_running(self) -> int:
         """Return how many connections are serving a request or did so within the last half second. On the
         latter, another request may be in transit.
         """
-        quiet_since = time.monotonic() - _QUIET
+        quiet_since = time.monotonic() - _SETTLE_TIME
         idle = [_timeouts.idle_since(connection) for connection in self._connections]
         return sum(since is None or since > quiet_since for since in idle)
 
     def _listens(self) -> None:
-        tell = getattr(self.request_callback, "server_listens", None)
-        if tell is not None:
-            tell()
+        callback = getattr(self.request_callback, "server_listens", None)
+        if callback is not None:
+            callback()
 
     async def close_all_connections(self) -> None:
         """Close every open connection without waiting for current requests. WebSocket connections are closed
@@ -317,10 +317,10 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         while self._connections:
             connection = next(iter(self._connections))
             await connection.close()
-        for ended in [each._end_with_server() for each in self._upgraded()]:
+        for ended in [each._end_with_server() for each in self._upgraded_connections()]:
             await ended
 
-    def _upgraded(self) -> list[Any]:
+    def _upgraded_connections(self) -> list[Any]:
         """Return this server's connections that were upgraded to another protocol.
 
         They are found by a search over all streams, because a list of them would cost memory per connection.
@@ -492,7 +492,7 @@ class _HTTPRequestContext:
         return context
 
     def _apply_xheaders(self, headers: HTTPHeaders) -> None:
-        """Set address and protocol from the header fields that a proxy has added; invalid values are ignored."""
+        """Set address and protocol from the header fields of a proxy; invalid values are ignored."""
         self._unapply_xheaders()
         forwarded = headers.get("X-Forwarded-For", "")
         ip = self.remote_ip

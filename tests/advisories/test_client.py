@@ -51,7 +51,7 @@ async def redirected(host: str, code: int = 302, **options: Any) -> list[set[str
 
 @pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
 @pytest.mark.parametrize("host", ["127.0.0.1", "other.test"])
-async def test_cve_2026_49853_credentials_stay_at_their_origin(host: str, code: int) -> None:
+async def test_cve_2026_49853_credentials_are_not_sent_to_other_origin(host: str, code: int) -> None:
     """A server on another port is another origin, too."""
     assert await redirected(host, code, headers=SECRETS) == [
         secrets(httputil.HTTPHeaders(SECRETS)) - {"Proxy-Authorization"},  # not sent without a proxy
@@ -61,13 +61,13 @@ async def test_cve_2026_49853_credentials_stay_at_their_origin(host: str, code: 
     assert (await redirected(host, code, auth_username="me", auth_password="x", **method))[1] == set()
 
 
-async def test_cve_2026_49853_the_same_origin_gets_them() -> None:
+async def test_cve_2026_49853_same_origin_gets_credentials() -> None:
     everything = secrets(httputil.HTTPHeaders(SECRETS)) - {"Proxy-Authorization"}  # not sent without a proxy
     assert await redirected("same", headers=SECRETS) == [everything, everything]
     assert await redirected("same", auth_username="me", auth_password="x") == [{"Authorization"}] * 2
 
 
-async def test_cve_2026_49853_what_was_dropped_stays_away() -> None:
+async def test_cve_2026_49853_dropped_credentials_are_not_sent_later() -> None:
     """The other origin redirects back to the first one, with a URL of its choice."""
     seen: list[set[str]] = []
     application = web.Application([("/.*", Telling, {"seen": lambda headers: seen.append(secrets(headers))})])
@@ -84,7 +84,7 @@ BOMB = gzip.compress(bytes(50_000_000), 9)
 
 
 @pytest.mark.parametrize("streaming", [False, True])
-async def test_cve_2026_49855_the_limit_counts_what_is_inflated(streaming: bool) -> None:
+async def test_cve_2026_49855_limit_applies_to_decompressed_response(streaming: bool) -> None:
     """50 MB in 50 kB are rejected during decompression and never in memory as a whole."""
 
     def get(self: Any) -> None:
@@ -113,7 +113,7 @@ async def test_cve_2026_49855_the_limit_counts_what_is_inflated(streaming: bool)
     assert peak < 5_000_000
 
 
-async def test_cve_2026_49855_of_requests_too(expect_log: ExpectLog) -> None:
+async def test_cve_2026_49855_limit_applies_to_decompressed_request(expect_log: ExpectLog) -> None:
     handler = handler_of(post=lambda self: self.write("reached"))
     async with serving(
         web.Application([("/", handler)]), decompress_request=True, max_body_size=1_000_000
@@ -128,7 +128,7 @@ async def test_cve_2026_49855_of_requests_too(expect_log: ExpectLog) -> None:
     assert peak < 5_000_000
 
 
-async def test_a_response_over_the_limit_is_refused_by_its_head() -> None:
+async def test_response_over_limit_is_rejected_by_its_head() -> None:
     """Content-Length is compared with the limit before the body is read."""
     async with serving(
         web.Application([("/", handler_of(get=lambda self: self.write(bytes(100))))])

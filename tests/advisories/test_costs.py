@@ -165,9 +165,7 @@ async def test_cve_2026_31958_a_server_answers_400(expect_log: ExpectLog) -> Non
     "body",
     [b"x" * 10_000, multipart(1)[:-7], b"--b\r\n\r\n" * 50 + b"--b--", b"--b\r\nA\r\n\r\n" * 50 + b"--b--"],
 )
-async def test_cve_2025_47287_a_malformed_body_is_one_line_in_the_log(
-    body: bytes, expect_log: ExpectLog
-) -> None:
+async def test_cve_2025_47287_malformed_body_causes_one_log_line(body: bytes, expect_log: ExpectLog) -> None:
     """There is a single line for all errors, and the client cannot influence its length."""
     handler = handler_of(post=lambda self: self.write(self.get_argument("a")))
     with expect_log("tornado", "") as expected:
@@ -178,7 +176,7 @@ async def test_cve_2025_47287_a_malformed_body_is_one_line_in_the_log(
 
 
 @pytest.mark.parametrize("body", [b"%ff=%ff&" * 200, b"&" * 999, b"=" * 5000])
-async def test_cve_2025_47287_odd_forms_leave_no_line_in_the_log(body: bytes) -> None:
+async def test_cve_2025_47287_unusual_form_causes_no_log_line(body: bytes) -> None:
     handler = handler_of(post=lambda self: self.write(self.get_argument("none", "reached")))
     assert (await ask(handler, f"Content-Type: {FORM}", method="POST", body=body)).body == b"reached"
 
@@ -296,7 +294,7 @@ async def test_interim_responses_without_end() -> None:
         assert said > 10
 
 
-async def test_a_few_interim_responses_are_fine() -> None:
+async def test_a_few_interim_responses_are_accepted() -> None:
     async def answer(writer: asyncio.StreamWriter) -> None:
         writer.write(
             b"HTTP/1.1 103 Early Hints\r\n\r\n" * 10 + b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"

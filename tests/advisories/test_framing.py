@@ -104,7 +104,7 @@ async def test_ghsa_753j_mpmx_qq6g_lengths_that_differ(lengths: str) -> None:
     await refused(f"Content-Length: {lengths}\r\n", "hello")
 
 
-async def test_what_is_right_is_not_refused() -> None:
+async def test_valid_framing_is_accepted() -> None:
     for fields, body in (("Content-Length: 5\r\n", "hello"), ("Transfer-Encoding: chunked\r\n", CHUNKS)):
         seen, answer = await asked(
             fields + "X: y\r\n", body + SMUGGLED.replace("1.1\r\n", "1.1\r\nConnection: close\r\n")

@@ -56,7 +56,7 @@ def underscored(name: str) -> list[str]:
 
 @pytest.mark.parametrize("wsgi_program", [False, True])
 @pytest.mark.parametrize("name", FIELDS)
-async def test_an_underscore_is_no_hyphen_alone(name: str, wsgi_program: bool) -> None:
+async def test_field_with_underscore_is_ignored(name: str, wsgi_program: bool) -> None:
     application = wsgi.WSGIContainer(program) if wsgi_program else answer
     for spelling in underscored(name):
         found = await seen(application, f"{spelling}: {FIELDS[name][0]}")
@@ -67,7 +67,7 @@ async def test_an_underscore_is_no_hyphen_alone(name: str, wsgi_program: bool) -
 @pytest.mark.parametrize("forged_first", [False, True])
 @pytest.mark.parametrize("wsgi_program", [False, True])
 @pytest.mark.parametrize("name", FIELDS)
-async def test_an_underscore_is_no_hyphen_beside_one(
+async def test_field_with_underscore_is_ignored_in_addition_to_real_one(
     name: str, wsgi_program: bool, forged_first: bool
 ) -> None:
     """Only the proxy's field is used."""

@@ -38,7 +38,7 @@ async def test_cve_2023_28370_static_directories(prefix: str, root: Path, expect
         assert leads_to(response.get("location")) == "here", (directory, response.head)
 
 
-async def test_cve_2023_28370_a_static_directory_as_it_should_be(root: Path) -> None:
+async def test_cve_2023_28370_static_directory_redirects_to_slash(root: Path) -> None:
     routes = [("/(.*)", web.StaticFileHandler, {"path": str(root), "default_filename": "index.html"})]
     response = await ask(routes, path="/sub")
     assert (response.code, response.get("location")) == (301, "/sub/")
@@ -80,14 +80,14 @@ async def test_release_6_6_1_escaped_slashes_stay_escaped(path: str, expect_log:
         assert leads_to(response.get("location")) == "here"
 
 
-async def test_release_6_6_1_an_absolute_target_leads_here() -> None:
+async def test_release_6_6_1_redirect_of_absolute_target_has_no_host() -> None:
     """The redirect does not contain the authority of an absolute-form target, which the client chooses."""
     async with serving(web.Application([("/.*", Slashful)])) as server:
         response = await server.fetch("http://evil.example/a", "Host: here")
     assert (response.code, response.get("location")) == (301, "/a/")
 
 
-async def test_release_6_6_1_the_way_back_from_a_login_page() -> None:
+async def test_release_6_6_1_next_argument_of_login_redirect_is_local() -> None:
     """The argument ``next`` is the escaped path without a host."""
     handler = handler_of(get=web.authenticated(lambda self: None), get_current_user=lambda self: None)
     response = await ask(handler, path="/a?b=c&next=http://evil.example", login_url="/login")

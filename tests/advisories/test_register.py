@@ -59,7 +59,7 @@ def test_each_advisory_has_a_test() -> None:
         assert any(words in test for test in tests), name
 
 
-def test_each_test_that_names_an_advisory_names_a_known_one() -> None:
+def test_each_advisory_in_a_test_name_is_listed() -> None:
     names = {re.sub(r"\W+", "_", name.lower()) for name in ADVISORIES}
     for path in HERE.glob("test_*.py"):
         for found in re.findall(r"def test_((?:cve|ghsa|release)_\w+)", path.read_text(encoding="utf-8")):

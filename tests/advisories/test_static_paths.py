@@ -125,7 +125,7 @@ async def test_traversal_by_ntfs_stream(root: Path, name: str, monkeypatch: pyte
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no FIFOs on this system")
-async def test_traversal_by_what_is_no_file(root: Path, expect_log: ExpectLog) -> None:
+async def test_traversal_to_fifo_is_rejected(root: Path, expect_log: ExpectLog) -> None:
     """Opening a FIFO would block until a writer opens it."""
     os.mkfifo(root / "fifo")
     with expect_log("tornado.general", "is not a file"):

@@ -60,7 +60,7 @@ async def test_pong_floods_are_refused_by_the_client(first: int) -> None:
     assert last.code == 1008
 
 
-async def test_pong_floods_do_not_pile_up_for_who_does_not_read() -> None:
+async def test_pong_floods_do_not_fill_memory_if_client_does_not_read() -> None:
     """The pongs fill all buffers up to the client; then the server pauses reading."""
     handler, limit = Recorder.new(), 100_000
     async with opened(handler, websocket_write_limit=limit) as client:
@@ -114,7 +114,7 @@ def bomb(size: int) -> bytes:
     return serialize_frame(0xC2, packed[:-4], MASK)
 
 
-def test_inflating_messages_are_bounded_while_they_grow() -> None:
+def test_inflating_messages_are_limited_during_decompression() -> None:
     """Of a message of 100 MB, only the limit of 1 MB and one step are in memory."""
     frame = bomb(100_000_000)
     connection = ws_connection.WSConnection(
@@ -208,7 +208,7 @@ async def test_cross_site_websocket_hijacking_is_refused(origin: str) -> None:
     assert handler.happened.count("open") == 1
 
 
-async def test_cross_site_websocket_hijacking_the_own_site_goes_on() -> None:
+async def test_cross_site_websocket_hijacking_check_accepts_own_site() -> None:
     async with serving(web.Application([("/", Account.new())])) as server:
         client = await dial(server, "/", "Cookie: user=me", "Origin: http://localhost")
         client.send("who am I?")

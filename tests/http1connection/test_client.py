@@ -53,7 +53,7 @@ async def exchange(
         yield HTTP1Connection(client, True, HTTP1ConnectionParameters(**params)), client, server
 
 
-async def test_a_response(certificates: Certificates) -> None:
+async def test_response_is_delivered_and_connection_is_reusable(certificates: Certificates) -> None:
     async with exchange(certificates) as (connection, client, server):
         told = Told()
         await server.write(b"HTTP/1.1 103 Early Hints\r\n\r\n" + OK + b"rest")
@@ -71,7 +71,7 @@ async def test_a_response(certificates: Certificates) -> None:
         ("finish", [200, b"hello", "finish"]),
     ],
 )
-async def test_a_delegate_that_raises_is_told_of_the_end(
+async def test_on_connection_close_is_called_after_delegate_raised(
     method: str, events: list[Any], certificates: Certificates, expect_log: ExpectLog
 ) -> None:
     async with exchange(certificates) as (connection, client, server):
@@ -85,7 +85,7 @@ async def test_a_delegate_that_raises_is_told_of_the_end(
         assert client.closed()
 
 
-async def test_a_delegate_that_raises_at_the_end_too(
+async def test_second_error_in_on_connection_close_is_logged(
     certificates: Certificates, expect_log: ExpectLog
 ) -> None:
     async with exchange(certificates) as (connection, client, server):
@@ -98,7 +98,7 @@ async def test_a_delegate_that_raises_at_the_end_too(
         assert client.closed()
 
 
-async def test_a_delegate_whose_awaitable_is_cancelled_is_no_news(certificates: Certificates) -> None:
+async def test_cancelled_awaitable_of_delegate_is_not_logged(certificates: Certificates) -> None:
     class Waits(Told):
         def data_received(self, chunk: bytes) -> Any:
             super().data_received(chunk)
@@ -117,7 +117,7 @@ async def test_a_delegate_whose_awaitable_is_cancelled_is_no_news(certificates: 
 @pytest.mark.parametrize(
     "data", [b"HTTP/1.1 200 OK\r\nX: " + b"x" * 1024, b"HTTP/1.1 200 " + b"x" * 1024], ids=["fields", "line"]
 )
-async def test_a_head_over_its_limit(
+async def test_head_over_limit_closes_connection(
     data: bytes, certificates: Certificates, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with exchange(certificates, max_header_size=512) as (connection, client, server):
@@ -132,7 +132,9 @@ async def test_a_head_over_its_limit(
         assert told.events == ["closed"]
 
 
-async def test_what_is_no_http(certificates: Certificates, caplog: pytest.LogCaptureFixture) -> None:
+async def test_malformed_response_closes_connection(
+    certificates: Certificates, caplog: pytest.LogCaptureFixture
+) -> None:
     async with exchange(certificates) as (connection, client, server):
         told = Told()
         await server.write(b"SSH-2.0-x\r\n\r\n")

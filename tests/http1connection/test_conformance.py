@@ -75,7 +75,7 @@ async def refused(server: Server, data: bytes, *codes: int) -> None:
 CHUNKED = b"Transfer-Encoding: chunked"
 
 
-async def test_point_1_extensions_are_ignored_and_trailers_kept_apart(application: Any) -> None:
+async def test_point_1_chunk_extensions_and_trailers_are_ignored(application: Any) -> None:
     async with serving(application, **LIMITS) as server:
         body = b'5;a="b;c" ;d\r\nhello\r\n0;e\r\nContent-Length: 3\r\nX-A: b\r\n\r\n'
         (answer,) = await say(server, post(body, CHUNKED))
@@ -84,7 +84,7 @@ async def test_point_1_extensions_are_ignored_and_trailers_kept_apart(applicatio
         await refused(server, post(b"0\r\n" + b"a: b\r\n" * 5000 + b"\r\n", CHUNKED), 400, 431)
 
 
-async def test_point_2_what_is_oversized_is_answered(application: Any) -> None:
+async def test_point_2_oversized_requests_get_error_responses(application: Any) -> None:
     async with serving(application, **LIMITS) as server:
         await refused(server, b"GET /" + b"a" * 5000 + b" HTTP/1.1\r\nHost: a\r\n\r\n", 414)
         await refused(server, b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"a" * 5000 + b"\r\n\r\n", 431)
@@ -146,7 +146,7 @@ async def test_point_6_transfer_encoding_in_1_0_closes(application: Any) -> None
     assert answers[0].code in (200, 400)
 
 
-async def test_point_7_405_says_what_is_allowed_and_errors_their_length(application: Any) -> None:
+async def test_point_7_405_has_allow_field_and_errors_have_content_length(application: Any) -> None:
     async with serving(application) as server:
         (answer,) = await say(server, b"DELETE / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
         assert answer.code == 405
@@ -180,13 +180,13 @@ async def test_point_7_405_says_what_is_allowed_and_errors_their_length(applicat
         "a?",
     ],
 )
-async def test_point_8_a_bad_host(host: str, application: Any) -> None:
+async def test_point_8_malformed_host_is_rejected(host: str, application: Any) -> None:
     async with serving(application) as server:
         await refused(server, f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n".encode(), 400)
         await refused(server, f"GET / HTTP/1.1\r\nHost: a\r\nHost: {host}\r\n\r\n".encode(), 400)
 
 
-async def test_point_9_a_half_closed_client_gets_its_answer(application: Any) -> None:
+async def test_point_9_half_closed_client_gets_response(application: Any) -> None:
     async with serving(application) as server:
         peer = await server.connect()
         peer.get("/late")
@@ -214,7 +214,7 @@ async def test_point_9_a_half_closed_client_gets_its_answer(application: Any) ->
         ("GET / HTTP/1.1 \r\nHost: a\r\n\r\n", 400),
     ],
 )
-async def test_point_10_what_could_be_read_in_two_ways(
+async def test_point_10_ambiguous_request_is_rejected(
     data: str, code: int, application: Any, tls: Any
 ) -> None:
     """A request that is pipelined after it is not processed."""

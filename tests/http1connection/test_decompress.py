@@ -49,30 +49,30 @@ def packed(size: int, ratio: float) -> bytes:
     return gzip.compress(noise + bytes(size - len(noise)), 6)
 
 
-async def test_the_total_is_bounded() -> None:
+async def test_decompressed_size_is_limited() -> None:
     assert (await post(gzip.compress(bytes(100_000)), max_body_size=100_000)).body == b"100000"
     assert (await post(gzip.compress(bytes(100_001)), max_body_size=100_000)).code == 400
 
 
 @pytest.mark.parametrize(("ratio", "code"), [(8, 200), (13, 400)])
-async def test_the_ratio_is_bounded_where_that_is_asked_for(ratio: int, code: int) -> None:
+async def test_inflation_ratio_is_limited_if_set(ratio: int, code: int) -> None:
     body = packed(4 * FREE, ratio)
     assert (await post(body, max_inflation_ratio=10)).code == code
     assert (await post(body)).code == 200
 
 
-async def test_a_small_body_may_grow_as_it_likes() -> None:
+async def test_ratio_of_small_body_is_not_limited() -> None:
     assert (await post(gzip.compress(bytes(FREE)), max_inflation_ratio=1)).code == 200
     assert (await post(gzip.compress(bytes(FREE + 70_000)), max_inflation_ratio=1)).code == 400
 
 
-async def test_the_fault_names_the_setting(caplog: pytest.LogCaptureFixture) -> None:
+async def test_error_names_the_setting(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", "tornado.general")
     await post(gzip.compress(bytes(4 * FREE)), protection="public")
     assert "over 100 times what was sent (max_inflation_ratio)" in caplog.text
 
 
-async def test_the_loop_has_its_turns() -> None:
+async def test_decompression_yields_to_event_loop() -> None:
     turns: list[tuple[int, int]] = []
     application: Any = web.Application([("/", type("Handler", (Turns,), {"turns": turns}))])
     application.turn = 0

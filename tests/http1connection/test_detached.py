@@ -31,14 +31,14 @@ async def left_of(**options: Any) -> DetachedConnection:
 
 
 @pytest.mark.parametrize(("xheaders", "address"), [(False, "127.0.0.1"), (True, "4.5.6.7")])
-async def test_where_the_request_came_from(xheaders: bool, address: str, tls: Any) -> None:
+async def test_detached_connection_keeps_context(xheaders: bool, address: str, tls: Any) -> None:
     remains = await left_of(xheaders=xheaders, tls=tls)
     assert remains.context.remote_ip == address
     assert remains.context.protocol == ("https" if tls else "http")
     assert remains.context is remains.context
 
 
-async def test_nothing_can_be_done_with_it() -> None:
+async def test_operations_of_detached_connection_do_nothing_or_fail() -> None:
     remains = await left_of()
     assert remains.stream is None
     assert remains.params.chunk_size > 0

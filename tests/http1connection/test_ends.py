@@ -87,7 +87,7 @@ async def connected(server: Server, count: int, data: bytes) -> None:
 
 
 @FAULTS
-async def test_errors_in_close_callbacks_do_not_lose_the_deadlines_of_others(
+async def test_errors_in_close_callbacks_do_not_affect_other_deadlines(
     timed: None, tls: Any, fault: type[BaseException], expect_log: ExpectLog
 ) -> None:
     delegate = Closing(lambda connection: Waiting(fault))
@@ -129,7 +129,7 @@ async def test_an_error_in_on_close_does_not_stop_close_all_connections(
 
 
 @FAULTS
-async def test_an_error_in_on_connection_close_of_a_handler(
+async def test_error_in_on_connection_close_of_handler_is_logged(
     loop_kind: str, tls: Any, fault: type[BaseException], expect_log: ExpectLog
 ) -> None:
     class Handler(RequestHandler):
@@ -148,7 +148,7 @@ async def test_an_error_in_on_connection_close_of_a_handler(
 
 
 @FAULTS
-async def test_an_error_when_told_that_the_body_is_not_read(
+async def test_error_in_on_connection_close_after_early_response_is_logged(
     fault: type[BaseException], expect_log: ExpectLog
 ) -> None:
     class Answering(Waiting):
@@ -172,7 +172,7 @@ async def test_an_error_when_told_that_the_body_is_not_read(
 
 
 @FAULTS
-async def test_an_error_out_of_a_pipelined_request_closes(
+async def test_error_in_pipelined_request_closes_connection(
     loop_kind: str, fault: type[BaseException], expect_log: ExpectLog
 ) -> None:
     """A pipelined request begins in an event loop callback, where nothing else would handle the exception."""
@@ -287,7 +287,7 @@ async def test_body_of_a_204_response_is_discarded(
 
 
 @pytest.mark.parametrize("steps", ["write flush", "flush write", "write flush write flush"])
-async def test_a_handler_that_writes_a_body_after_204(steps: str, expect_log: ExpectLog) -> None:
+async def test_body_of_handler_with_status_204_is_discarded(steps: str, expect_log: ExpectLog) -> None:
     class Handler(RequestHandler):
         async def get(self, path: str) -> None:
             if path:
@@ -362,7 +362,7 @@ async def test_detach_after_finishing_a_101_response(loop_kind: str, tls: Any) -
 
 
 @pytest.mark.parametrize("code", [200, 304])
-async def test_a_body_that_head_or_304_forbids_closes(code: int, expect_log: ExpectLog) -> None:
+async def test_body_of_head_or_304_response_closes_connection(code: int, expect_log: ExpectLog) -> None:
     def application(request: HTTPServerRequest) -> None:
         answer(request, code, False, None, b"unwanted")
 
@@ -412,7 +412,7 @@ async def test_direct_writes_to_the_stream_do_not_stop_pipelining(tls: Any) -> N
         assert (await peer.response()).body == b""
 
 
-def test_interrupted_close_callback_ends_the_connection_all_the_same() -> None:
+def test_interrupted_close_callback_still_ends_connection() -> None:
     """The server forgets the connection: a program may run the loop again after a KeyboardInterrupt."""
     requested: list[HTTPServerRequest] = []
 
@@ -506,7 +506,7 @@ async def test_failure_after_close_leaves_the_connection_closed(
         await connections[0].close()  # returns immediately, because the connection has ended
 
 
-async def test_malformed_form_noticed_after_the_answer_sends_no_second_answer(expect_log: ExpectLog) -> None:
+async def test_malformed_form_after_response_sends_no_second_response(expect_log: ExpectLog) -> None:
     def application(request: HTTPServerRequest) -> None:
         plain_answer(request)
         raise HTTPInputError("noticed late")
@@ -517,7 +517,7 @@ async def test_malformed_form_noticed_after_the_answer_sends_no_second_answer(ex
         assert received.count(b"HTTP/1.1") == 1
 
 
-async def test_detach_after_the_response_takes_the_stream_over(loop_kind: str, tls: Any) -> None:
+async def test_detach_after_response_releases_stream(loop_kind: str, tls: Any) -> None:
     class Handler(RequestHandler):
         async def get(self) -> None:
             _ = self.finish("page")

@@ -89,19 +89,19 @@ async def closed_without_a_body(peer: Peer) -> Response:
         ("OPTIONS http://b:81 HTTP/1.1", "b:81", "http://b:81"),
     ],
 )
-async def test_whom_a_request_is_for(way: Any, line: str, host: str, url: str) -> None:
+async def test_requested_host_and_url(way: Any, line: str, host: str, url: str) -> None:
     async with way() as server:
         answer = await ask(server, line, "X: y", "host: a")
         assert answer.body.decode() == f"{host} {host} {url}"
 
 
-async def test_an_absolute_target_needs_no_host_in_http_1_0(way: Any) -> None:
+async def test_absolute_target_without_host_field_in_http_1_0(way: Any) -> None:
     async with way() as server:
         answer = await ask(server, "GET http://b:81/ HTTP/1.0", "X: y")
         assert answer.body == b"b:81 b:81 http://b:81/"
 
 
-async def test_an_empty_host_is_empty_on_each_way(way: Any) -> None:
+async def test_empty_host_is_accepted(way: Any) -> None:
     async with way() as server:
         assert (await ask(server, "GET / HTTP/1.1", "Host:")).body == b"  http:///"
 
@@ -110,7 +110,7 @@ async def test_an_empty_host_is_empty_on_each_way(way: Any) -> None:
 
 
 @pytest.mark.parametrize("line", ["GET / HTTP/1.1", "POST / HTTP/1.1"])
-async def test_what_else_is_expected(way: Any, line: str) -> None:
+async def test_unknown_expectation_is_rejected_with_417(way: Any, line: str) -> None:
     length = ["Content-Length: 5"] if line.startswith("POST") else []
     async with way() as server:
         for value in ("Expect: 200-ok", "Expect: 100-continue, x"):
@@ -126,7 +126,7 @@ async def test_what_else_is_expected(way: Any, line: str) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["https", "HTTPS"])
-async def test_https_is_not_served_in_the_clear(way: Any, scheme: str) -> None:
+async def test_https_target_without_tls_is_rejected_with_421(way: Any, scheme: str) -> None:
     async with way() as server:
         answer = await ask(server, f"GET {scheme}://b/ HTTP/1.1", "Host: b", "X-Forwarded-Proto: https")
         assert (answer.code, answer.get("connection")) == (421, "close")
@@ -134,13 +134,13 @@ async def test_https_is_not_served_in_the_clear(way: Any, scheme: str) -> None:
 
 
 @pytest.mark.parametrize("options", [{"xheaders": True}, {"protocol": "https"}])
-async def test_who_stands_behind_a_trusted_gateway_serves_it(way: Any, options: Any) -> None:
+async def test_https_target_is_served_behind_trusted_gateway(way: Any, options: Any) -> None:
     async with way(**options) as server:
         answer = await ask(server, "GET https://b/ HTTP/1.1", "Host: a", "X-Forwarded-Proto: https")
         assert answer.body == b"b b https://b/"
 
 
-async def test_under_tls_both_schemes_are_served(way: Any, certificates: Any) -> None:
+async def test_both_schemes_are_served_over_tls(way: Any, certificates: Any) -> None:
     async with way(tls=certificates) as server:
         for scheme in ("http", "https"):
             answer = await ask(server, f"GET {scheme}://b/ HTTP/1.1", "Host: a")
@@ -161,7 +161,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("code", BAD)
-async def test_the_page_is_complete(way: Any, code: int) -> None:
+async def test_error_response_is_complete(way: Any, code: int) -> None:
     async with way(max_header_size=4000, max_body_size=1000) as server:
         peer = await server.connect()
         peer.send(BAD[code])
@@ -174,7 +174,7 @@ async def test_the_page_is_complete(way: Any, code: int) -> None:
 
 
 @pytest.mark.parametrize(("field", "code"), [("Content-Length: 1001", 413), ("Expect: x", 417)])
-async def test_a_head_is_refused_without_a_body(way: Any, field: str, code: int) -> None:
+async def test_error_response_to_head_has_no_body(way: Any, field: str, code: int) -> None:
     """A response to HEAD has no body (RFC 9110 section 9.3.2)."""
     async with way(max_body_size=1000) as server:
         peer = await server.connect()
@@ -184,7 +184,7 @@ async def test_a_head_is_refused_without_a_body(way: Any, field: str, code: int)
         assert int(answer.get("content-length")) > 0
 
 
-async def test_garbage_costs_few_lines(
+async def test_log_lines_about_malformed_requests_are_limited(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "tornado.general")
@@ -213,7 +213,7 @@ async def test_garbage_costs_few_lines(
         ("/", "A: b\r\n" * 4 + "A: b", 431, "exceed the limit of 5 (max_header_count)"),
     ],
 )
-async def test_what_is_too_large_is_told_so_and_not_called_malformed(
+async def test_oversized_request_is_not_logged_as_malformed(
     path: str, fields: str, code: int, fault: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "tornado.general")
@@ -226,7 +226,7 @@ async def test_what_is_too_large_is_told_so_and_not_called_malformed(
     assert line.endswith(fault)
 
 
-async def test_a_request_line_may_be_as_long_as_a_head() -> None:
+async def test_request_line_may_be_as_long_as_max_header_size() -> None:
     async with serving(web.Application(), max_header_size=200_000) as server:
         assert (await server.fetch("/" + "x" * 150_000)).code == 404
         assert (await server.fetch("/" + "x" * 200_000)).code == 414
@@ -264,7 +264,7 @@ def seen(expect_log: ExpectLog) -> Any:
 
 
 @pytest.mark.parametrize("code", BAD)
-async def test_refusals_are_in_the_access_log(way: Any, code: int, seen: list[str]) -> None:
+async def test_rejected_requests_are_in_access_log(way: Any, code: int, seen: list[str]) -> None:
     async with way(max_header_size=4000, max_body_size=1000, access_log=logging.INFO) as server:
         peer = await server.connect()
         peer.send(BAD[code])
@@ -276,7 +276,7 @@ async def test_refusals_are_in_the_access_log(way: Any, code: int, seen: list[st
 
 
 @pytest.mark.parametrize("words", REFUSED)
-async def test_what_is_known_of_a_malformed_request_is_logged(words: str, seen: list[str]) -> None:
+async def test_method_and_target_of_malformed_request_are_logged(words: str, seen: list[str]) -> None:
     async with serving(web.Application(), access_log=logging.INFO) as server:
         peer = await server.connect()
         peer.send(REFUSED[words])
@@ -285,7 +285,7 @@ async def test_what_is_known_of_a_malformed_request_is_logged(words: str, seen: 
 
 
 @pytest.mark.parametrize("code", BAD)
-async def test_refusals_reach_the_log_function(code: int) -> None:
+async def test_rejected_requests_are_passed_to_log_function(code: int) -> None:
     logged: list[Any] = []
     program = web.Application([("/.*", Told)], log_function=logged.append)
     async with serving(program, max_header_size=4000, max_body_size=1000) as server:
@@ -303,7 +303,7 @@ async def test_refusals_reach_the_log_function(code: int) -> None:
     assert f"{request.method} " in handler._request_summary()
 
 
-async def test_log_request_of_a_subclass_is_asked() -> None:
+async def test_overridden_log_request_is_called_for_rejected_requests() -> None:
     logged: list[tuple[int, str | None]] = []
 
     class Own(web.Application):
@@ -333,7 +333,7 @@ async def test_handler_that_answers_413_is_logged_once(expect_log: ExpectLog) ->
     assert [handler.get_status() for handler in logged] == [413]
 
 
-async def test_error_outside_of_handlers_is_in_the_access_log(seen: list[str], expect_log: ExpectLog) -> None:
+async def test_error_outside_handlers_is_in_access_log(seen: list[str], expect_log: ExpectLog) -> None:
     def fail(request: Any) -> None:
         raise ZeroDivisionError
 
@@ -345,7 +345,7 @@ async def test_error_outside_of_handlers_is_in_the_access_log(seen: list[str], e
     assert seen[0].startswith(r"500 GET /\x9b (127.0.0.1)")
 
 
-async def test_log_function_that_fails_does_not_stop_the_answer(expect_log: ExpectLog) -> None:
+async def test_error_in_log_function_does_not_prevent_response(expect_log: ExpectLog) -> None:
     def fail(handler: Any) -> None:
         raise ZeroDivisionError
 
@@ -356,7 +356,7 @@ async def test_log_function_that_fails_does_not_stop_the_answer(expect_log: Expe
             assert (await peer.response()).code == 400
 
 
-async def test_flood_of_refusals_costs_a_limited_number_of_lines(
+async def test_access_log_lines_for_rejected_requests_are_limited(
     monkeypatch: pytest.MonkeyPatch, expect_log: ExpectLog
 ) -> None:
     logged: list[Any] = []

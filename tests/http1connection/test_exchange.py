@@ -32,12 +32,12 @@ class Long(web.RequestHandler):
 
 
 @pytest.mark.parametrize(("seconds", "most"), [(0.0, CLIENTS), (1.0, 1)])
-async def test_many_that_write_have_their_turns_some_at_a_time(
+async def test_writers_are_resumed_in_batches(
     monkeypatch: pytest.MonkeyPatch, seconds: float, most: int
 ) -> None:
     """An iteration resumes as many writers as keep it short, but at least one."""
     monkeypatch.setattr(_exchange, "FAIR_SHARE", 50)
-    monkeypatch.setattr(_exchange, "_LEAST_SHARE", 50)
+    monkeypatch.setattr(_exchange, "_MIN_SHARE", 50)
     clock = itertools.count(0.0, seconds)
     monkeypatch.setattr(_fair_queue, "time", SimpleNamespace(monotonic=lambda: next(clock)))
     turns: list[int] = [0]
@@ -76,7 +76,7 @@ class Wishing(web.RequestHandler):
         self.finish("ok")
 
 
-async def test_a_programs_wish_to_keep_the_connection_gives_way_to_what_will_be() -> None:
+async def test_keep_alive_of_program_is_replaced_if_connection_closes() -> None:
     """The connection is closed if the response is complete before the request (RFC 9112 section 9.6)."""
     streaming = web.stream_request_body(Wishing)
     async with serving(web.Application([("/", streaming)])) as server:
@@ -97,7 +97,9 @@ async def test_a_programs_wish_to_keep_the_connection_gives_way_to_what_will_be(
         ("1.1", "x-close", ["x-close"], False),
     ],
 )
-async def test_what_a_program_wishes(version: str, wish: str, said: list[str], closed: bool) -> None:
+async def test_connection_field_set_by_program(
+    version: str, wish: str, said: list[str], closed: bool
+) -> None:
     async with serving(web.Application([("/", Wishing)])) as server:
         peer = await server.connect()
         answer = await peer.fetch(f"/?wish={wish.replace(' ', '%20')}", version=f"HTTP/{version}")
@@ -155,7 +157,7 @@ def tunnels(handler: Any) -> Any:
 
 @pytest.mark.parametrize("code", [200, 299])
 @pytest.mark.parametrize("program", [tunnels(Proxy), tunnels(Framed), tunnels(Flushing), connecting])
-async def test_yes_to_connect_has_no_framing_and_ends_the_connection(program: Any, code: int) -> None:
+async def test_successful_connect_has_no_framing_and_closes(program: Any, code: int) -> None:
     async with serving(program) as server:
         peer = await server.connect()
         peer.send(f"CONNECT b:99 HTTP/1.1\r\nHost: b:99\r\nCode: {code}\r\n\r\n")
@@ -166,7 +168,7 @@ async def test_yes_to_connect_has_no_framing_and_ends_the_connection(program: An
         assert tunnel == b"through"
 
 
-async def test_no_to_connect_is_an_answer_like_any_other() -> None:
+async def test_rejected_connect_keeps_connection() -> None:
     async with serving(tunnels(Proxy)) as server:
         peer = await server.connect()
         for code in (407, 302):

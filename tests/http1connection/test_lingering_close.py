@@ -31,30 +31,33 @@ def send(server: Server, pieces: int) -> bytes:
             return b""
 
 
-async def test_many_megabytes_are_thrown_away(tls):
+async def test_lingering_close_discards_megabytes(tls):
     async with serving(application(), tls=tls, max_body_size=10) as server:
         answer = await asyncio.to_thread(send, server, 100)
         assert answer.startswith(b"HTTP/1.1 413 ")
 
 
-async def test_not_without_end(monkeypatch):
-    monkeypatch.setattr(_lingering_close, "_BYTES", 1_000_000)
+async def test_lingering_close_resets_after_maximum(monkeypatch):
+    monkeypatch.setattr(_lingering_close, "_MAX_BYTES", 1_000_000)
     async with serving(application(), max_body_size=10) as server:
         assert await asyncio.to_thread(send, server, 1000) == b""
 
 
 @pytest.mark.parametrize(
     ("elapsed", "deadline"),
-    [(0.0, _lingering_close._PAUSE), (_lingering_close._SECONDS - 0.5, _lingering_close._SECONDS)],
+    [
+        (0.0, _lingering_close._MAX_PAUSE),
+        (_lingering_close._MAX_SECONDS - 0.5, _lingering_close._MAX_SECONDS),
+    ],
 )
-async def test_each_piece_moves_the_deadline_up_to_the_last(monkeypatch, elapsed, deadline):
+async def test_input_extends_lingering_deadline_up_to_maximum(monkeypatch, elapsed, deadline):
     seen: list[Any] = []
     receive = _server.HTTP1ServerConnection.data_received
 
     def watched(self: Any, data: bytes) -> None:
         receive(self, data)
         if self._state is _server._State.LINGERING and data == b"later":
-            seen.append(self._deadline - self._lingering_close.until + _lingering_close._SECONDS)
+            seen.append(self._deadline - self._lingering_close.deadline + _lingering_close._MAX_SECONDS)
 
     monkeypatch.setattr(_server.HTTP1ServerConnection, "data_received", watched)
     async with serving(application(), max_body_size=10) as server:
@@ -96,8 +99,8 @@ async def closing(server: Server, peer: Any) -> Any:
         ("Content-Length: 5", 5),
     ],
 )
-async def test_while_the_answer_waits_no_more_is_taken_than_afterwards(monkeypatch, framing, sent):
-    monkeypatch.setattr(_lingering_close, "_BYTES", 1_000_000)
+async def test_input_is_limited_while_response_is_pending(monkeypatch, framing, sent):
+    monkeypatch.setattr(_lingering_close, "_MAX_BYTES", 1_000_000)
     taken = 0
     receive = _server.HTTP1ServerConnection.data_received
 
@@ -126,10 +129,10 @@ async def test_while_the_answer_waits_no_more_is_taken_than_afterwards(monkeypat
 @pytest.mark.parametrize("size", [20, 200_000])
 @pytest.mark.parametrize("apart", [False, True])
 @pytest.mark.parametrize("streamed", [False, True])
-async def test_the_end_of_a_refused_body_in_chunks_is_seen(monkeypatch, tls, size, apart, streamed):
+async def test_end_of_rejected_chunked_body_closes_connection(monkeypatch, tls, size, apart, streamed):
     """The connection is closed before the lingering timeout."""
-    monkeypatch.setattr(_lingering_close, "_PAUSE", 1000.0)
-    monkeypatch.setattr(_lingering_close, "_SECONDS", 1000.0)
+    monkeypatch.setattr(_lingering_close, "_MAX_PAUSE", 1000.0)
+    monkeypatch.setattr(_lingering_close, "_MAX_SECONDS", 1000.0)
 
     def refuse(self: Any) -> None:
         raise web.HTTPError(413)
@@ -152,7 +155,7 @@ async def test_the_end_of_a_refused_body_in_chunks_is_seen(monkeypatch, tls, siz
         assert await peer.rest() == b""
 
 
-async def test_a_client_that_has_ended_its_side_is_not_listened_to(monkeypatch):
+async def test_no_lingering_after_half_close_by_client(monkeypatch):
     """The client half-closed while the response was being sent, so no more input can follow."""
     async with serving(web.Application([("/", Early)])) as server:
         peer = await server.connect()

@@ -62,7 +62,7 @@ def receive_body(server):
 
 @pytest.mark.deadline(120)
 @pytest.mark.parametrize("kind", ["plain", "async"])
-async def test_a_streamed_body_is_not_kept(kind, size, tls):
+async def test_streamed_body_uses_constant_memory(kind, size, tls):
     seen = {"bytes": 0, "most": 0}
 
     def take(chunk):
@@ -95,7 +95,7 @@ async def test_a_streamed_body_is_not_kept(kind, size, tls):
 
 
 @pytest.mark.deadline(120)
-async def test_a_streamed_response_is_not_kept(size, tls):
+async def test_streamed_response_uses_constant_memory(size, tls):
     most = 0
 
     class Handler(web.RequestHandler):

@@ -62,7 +62,7 @@ def half_close(client: socket.socket) -> None:
 
 
 @pytest.mark.parametrize("way", ["close", "reset", "half-close"])
-async def test_it_is_told_at_once(way, loop_kind, tls):
+async def test_disconnect_is_reported_immediately(way, loop_kind, tls):
     poll = LongPoll()
     async with serving(poll.application, tls=tls) as server:
         client = await asyncio.to_thread(server.dial)
@@ -88,7 +88,7 @@ async def test_it_is_told_at_once(way, loop_kind, tls):
             client.close()
 
 
-async def test_who_stays_is_not_concerned(loop_kind, tls):
+async def test_disconnect_does_not_affect_other_clients(loop_kind, tls):
     poll = LongPoll()
     async with serving(poll.application, tls=tls) as server:
         leaving = await asyncio.to_thread(server.dial)
@@ -157,7 +157,7 @@ async def until_nothing_is_held(server):
 
 
 @pytest.mark.parametrize("protection", ["default", "public"])
-async def test_reset_behind_pipelined_requests(loop_kind, tls, protection, eager):
+async def test_reset_after_pipelined_requests_closes_connection(loop_kind, tls, protection, eager):
     poll = LongPoll()
     async with serving(poll.application, tls=tls, protection=protection) as server:
         client = await asyncio.to_thread(server.dial)
@@ -171,7 +171,7 @@ async def test_reset_behind_pipelined_requests(loop_kind, tls, protection, eager
         poll.news.set()
 
 
-async def test_half_close_behind_pipelined_requests_is_told_to_each_handler(loop_kind, eager):
+async def test_half_close_after_pipelined_requests_is_reported_to_each_handler(loop_kind, eager):
     poll = LongPoll()
     count = 4000  # all of it must fit into the kernel's buffer for the end of input to arrive
     async with serving(poll.application) as server:
@@ -191,7 +191,7 @@ async def test_half_close_behind_pipelined_requests_is_told_to_each_handler(loop
         assert (await peer.rest()).count(b"news") == count  # each of them is answered
 
 
-async def test_reset_behind_pipelined_requests_cancels_the_handler(loop_kind, tls, eager):
+async def test_reset_after_pipelined_requests_cancels_handler(loop_kind, tls, eager):
     poll, cancelled = LongPoll(), asyncio.Event()
     poll.application.settings["cancel_on_disconnect"] = True
 
@@ -214,7 +214,7 @@ async def test_reset_behind_pipelined_requests_cancels_the_handler(loop_kind, tl
         await until_nothing_is_held(server)
 
 
-async def test_reset_behind_a_streamed_body_cancels_the_handler(loop_kind, tls, eager):
+async def test_reset_after_part_of_streamed_body_cancels_handler(loop_kind, tls, eager):
     receiving = Receiving()
     async with serving(receiving.application, tls=tls) as server:
         client = await asyncio.to_thread(server.dial)
@@ -228,7 +228,7 @@ async def test_reset_behind_a_streamed_body_cancels_the_handler(loop_kind, tls, 
         await until_nothing_is_held(server)
 
 
-async def test_end_of_input_in_the_body_of_a_pipelined_request_closes(loop_kind, tls):
+async def test_end_of_input_in_body_of_pipelined_request_closes_connection(loop_kind, tls):
     """The end of input arrived while the previous request was being served."""
     poll = LongPoll()
     async with serving(poll.application, tls=tls) as server:

@@ -26,7 +26,7 @@ def test_names() -> None:
 
 
 @pytest.mark.parametrize("name", ["", "Public", "strict"])
-def test_an_unknown_name(name: str) -> None:
+def test_unknown_protection_name_is_rejected(name: str) -> None:
     if not name:
         assert Protection.of(name) is DEFAULT
         return
@@ -35,24 +35,24 @@ def test_an_unknown_name(name: str) -> None:
 
 
 @pytest.mark.parametrize("value", [True, 1, object()])
-def test_what_is_no_protection(value: Any) -> None:
+def test_invalid_type_of_protection_is_rejected(value: Any) -> None:
     with pytest.raises(TypeError, match="expected protection"):
         Protection.of(value)
 
 
-def test_values_on_top() -> None:
+def test_arguments_override_values_of_protection() -> None:
     chosen = Protection.of("public", header_timeout=5, min_send_rate=None, max_connections=7)
     assert chosen == dataclasses.replace(PUBLIC, header_timeout=5, max_connections=7)
 
 
-def test_a_short_idle_time_shortens_what_is_not_given() -> None:
+def test_short_idle_timeout_limits_other_timeouts() -> None:
     chosen = Protection.of(None, idle_connection_timeout=7, header_timeout=9)
     assert (chosen.header_timeout, chosen.tls_handshake_timeout) == (9, 7)
     chosen = Protection.of(None, idle_connection_timeout=700)
     assert (chosen.header_timeout, chosen.tls_handshake_timeout) == (60, 60)
 
 
-def test_no_idle_time_at_all_is_no_fault_of_what_was_not_given() -> None:
+def test_idle_timeout_of_zero_does_not_limit_other_timeouts() -> None:
     chosen = Protection.of(None, idle_connection_timeout=0)
     assert (chosen.header_timeout, chosen.tls_handshake_timeout) == (60, 60)
     with pytest.raises(ValueError, match="idle_connection_timeout must be positive"):
@@ -62,7 +62,7 @@ def test_no_idle_time_at_all_is_no_fault_of_what_was_not_given() -> None:
 
 
 @pytest.mark.parametrize("field", [each.name for each in dataclasses.fields(Protection)])
-def test_what_is_not_a_number_is_no_limit(field: str) -> None:
+def test_nan_is_rejected_as_limit(field: str) -> None:
     with pytest.raises(ValueError, match=f"{field} must be positive, got nan"):
         Protection(**{field: math.nan})
 
@@ -77,7 +77,7 @@ def test_what_is_not_a_number_is_no_limit(field: str) -> None:
         "max_pipelined_requests",
     ],
 )
-def test_sizes_and_counts_are_whole(field: str) -> None:
+def test_sizes_and_counts_must_be_whole_numbers(field: str) -> None:
     for value in (10.5, math.inf):
         with pytest.raises(TypeError, match=f"{field} must be a whole number, got {value}"):
             Protection(**{field: value})  # type: ignore[arg-type]
@@ -85,7 +85,7 @@ def test_sizes_and_counts_are_whole(field: str) -> None:
 
 
 @pytest.mark.parametrize("field", [each.name for each in dataclasses.fields(Protection)])
-def test_each_value_is_a_number_above_zero(field: str) -> None:
+def test_each_value_must_be_a_positive_number(field: str) -> None:
     with pytest.raises(TypeError, match=f"{field} must be a number"):
         Protection(**{field: "10"})  # type: ignore[arg-type]
     with pytest.raises(TypeError, match=f"{field} must be a number"):
@@ -104,17 +104,17 @@ def test_each_value_is_a_number_above_zero(field: str) -> None:
             Protection(**{field: None})  # type: ignore[arg-type]
 
 
-def test_time_may_be_without_end() -> None:
+def test_timeout_may_be_infinite() -> None:
     assert Protection(header_timeout=math.inf).header_timeout == math.inf
 
 
-def test_the_manual_has_each_value() -> None:
+def test_documentation_lists_each_value() -> None:
     text = _protection.__doc__ or ""
     for field in dataclasses.fields(Protection):
         assert f"`{field.name}`" in text
 
 
-def test_parameters_take_them_and_their_own_arguments_go_first() -> None:
+def test_connection_parameters_override_protection() -> None:
     params = HTTP1ConnectionParameters(protection=PUBLIC, max_header_size=100, body_timeout=3)
     assert (params.max_header_size, params.body_timeout) == (100, 3)
     assert params._limits.max_header_count == PUBLIC.max_header_count
@@ -127,14 +127,14 @@ GUIDE = (Path(__file__).parents[2] / "docs/guide/protection.md").read_text()
 
 
 @pytest.mark.parametrize("field", [each.name for each in dataclasses.fields(Protection)])
-def test_the_guide_tells_the_truth(field: str) -> None:
+def test_values_in_guide_match_code(field: str) -> None:
     (row,) = re.findall(rf"^\| `{field}` \|[^|]*\| *([^| ]*) *\| *([^| ]*) *\|", GUIDE, re.MULTILINE)
     values = [getattr(each, field) for each in (DEFAULT, PUBLIC)]
     assert [None if text == "none" else float(text) for text in row] == values
 
 
 @pytest.mark.parametrize("program", re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL))
-async def test_the_guides_programs_run(program: str) -> None:
+async def test_programs_in_guide_run(program: str) -> None:
     names: dict[str, Any] = {}
     exec(compile(program, "protection.md", "exec"), names)
     assert names["server"]._connection_limits is not None

@@ -55,7 +55,7 @@ def application(**settings: Any) -> Any:
     return app
 
 
-async def test_a_request_is_answered_and_the_connection_kept(loop_kind: Any, tls: Any) -> None:
+async def test_connection_is_kept_alive_after_response(loop_kind: Any, tls: Any) -> None:
     async with serving(application(), tls=tls) as server:
         peer = await server.connect()
         for path in ("/a", "/b", "/c?d"):
@@ -64,7 +64,7 @@ async def test_a_request_is_answered_and_the_connection_kept(loop_kind: Any, tls
             assert response.get("connection") is None
 
 
-async def test_a_request_may_come_byte_by_byte(loop_kind: Any, tls: Any) -> None:
+async def test_request_may_arrive_byte_by_byte(loop_kind: Any, tls: Any) -> None:
     async with serving(application(), tls=tls) as server:
         peer = await server.connect()
         for byte in b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello":
@@ -115,7 +115,7 @@ async def test_pipelined_input_is_bounded_while_a_handler_runs(loop_kind: Any) -
 
 
 @pytest.mark.parametrize("body", [b"", b"x", b"x" * 100_000, b"x" * 3_000_000])
-async def test_a_body_is_read_whole(loop_kind: Any, tls: Any, body: Any) -> None:
+async def test_body_is_read_completely(loop_kind: Any, tls: Any, body: Any) -> None:
     async with serving(application(), tls=tls) as server:
         peer = await server.connect()
         for _ in range(2):
@@ -151,7 +151,7 @@ async def test_close_in_any_connection_field_closes(loop_kind: Any, fields: Any,
             assert (await peer.response()).body == b"GET /2"
 
 
-async def test_http_1_0_closes_unless_asked_to_keep(loop_kind: Any) -> None:
+async def test_http_1_0_closes_unless_keep_alive_is_requested(loop_kind: Any) -> None:
     async with serving(application()) as server:
         peer = await server.connect()
         response = await peer.fetch("/", "Connection: keep-alive", version="HTTP/1.0")
@@ -185,7 +185,7 @@ async def test_http_1_0_closes_unless_asked_to_keep(loop_kind: Any) -> None:
         (b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"x" * 70_000 + b"\r\n\r\n", 431),
     ],
 )
-async def test_what_is_wrong_is_answered_and_closed(
+async def test_malformed_request_gets_error_and_closes(
     loop_kind: Any, tls: Any, request_bytes: Any, code: Any
 ) -> None:
     async with serving(application(), tls=tls, max_body_size=1_000_000) as server:
@@ -198,7 +198,7 @@ async def test_what_is_wrong_is_answered_and_closed(
         await peer.close()
 
 
-async def test_a_request_before_a_bad_one_is_answered(loop_kind: Any) -> None:
+async def test_request_before_malformed_one_is_answered(loop_kind: Any) -> None:
     async with serving(application()) as server:
         answer = await server.exchange(b"GET /good HTTP/1.1\r\nHost: a\r\n\r\nBAD\r\n\r\n")
         assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
@@ -216,7 +216,7 @@ async def test_expect_continue(loop_kind: Any) -> None:
         assert (await peer.response()).code == 413
 
 
-async def test_a_half_closed_client_gets_its_answer(loop_kind: Any) -> None:
+async def test_half_closed_client_gets_response(loop_kind: Any) -> None:
     app = application()
     async with serving(app) as server:
         peer = await server.connect()
@@ -231,7 +231,7 @@ async def test_a_half_closed_client_gets_its_answer(loop_kind: Any) -> None:
         assert await peer.rest() == b""
 
 
-async def test_a_client_that_goes_away_is_noticed(loop_kind: Any, tls: Any) -> None:
+async def test_disconnect_calls_on_connection_close(loop_kind: Any, tls: Any) -> None:
     app = application()
     async with serving(app, tls=tls) as server:
         peer = await server.connect()
@@ -245,7 +245,7 @@ async def test_a_client_that_goes_away_is_noticed(loop_kind: Any, tls: Any) -> N
         assert Waiting.gone == 1
 
 
-async def test_an_idle_client_that_goes_away_leaves_nothing(loop_kind: Any, tls: Any) -> None:
+async def test_disconnect_of_idle_client_removes_connection(loop_kind: Any, tls: Any) -> None:
     async with serving(application(), tls=tls) as server:
         peer = await server.connect()
         await peer.fetch("/")
@@ -266,7 +266,7 @@ async def test_a_slow_body_times_out(loop_kind: Any) -> None:
         assert await server.exchange(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nab") == b""
 
 
-async def test_requests_run_in_contexts_of_their_own(loop_kind: Any) -> None:
+async def test_each_request_runs_in_its_own_context(loop_kind: Any) -> None:
     variable = contextvars.ContextVar("variable", default="unset")
     seen = []
 
@@ -283,7 +283,7 @@ async def test_requests_run_in_contexts_of_their_own(loop_kind: Any) -> None:
 
 
 @pytest.mark.parametrize("unread", [b"", b"x", b"more bytes"])
-async def test_detach_hands_over_every_unread_byte(loop_kind: Any, tls: Any, unread: Any) -> None:
+async def test_detach_passes_on_every_unread_byte(loop_kind: Any, tls: Any, unread: Any) -> None:
     class Handler(web.RequestHandler):
         async def get(self) -> None:
             stream = self.detach()
@@ -362,7 +362,7 @@ async def test_hooks_patched_at_run_time_are_honoured(
         (iostream.IOStream, "write_to_fd"),
     ],
 )
-async def test_wrapper_that_shows_what_it_wraps_is_called(
+async def test_wrapper_that_proxies_attributes_is_called(
     loop_kind: Any, monkeypatch: pytest.MonkeyPatch, cls: Any, name: str, is_async: bool
 ) -> None:
     class Sync(web.RequestHandler):
@@ -425,7 +425,7 @@ class Message(HTTPMessageDelegate):
         self.events.append("closed")
 
 
-async def test_delegates_are_told_in_order_and_waited_for(loop_kind: Any, tls: Any) -> None:
+async def test_delegates_are_called_in_order_and_awaited(loop_kind: Any, tls: Any) -> None:
     delegates = Delegates()
     async with serving(delegates, tls=tls, chunk_size=4) as server:
         peer = await server.connect()
@@ -445,7 +445,7 @@ async def test_delegates_are_told_in_order_and_waited_for(loop_kind: Any, tls: A
     assert second.events == [("GET", "/b", "HTTP/1.1"), "finish"]
 
 
-async def test_a_plain_callable_may_serve(loop_kind: Any) -> None:
+async def test_callable_may_serve_requests(loop_kind: Any) -> None:
     def answer(request: Any) -> None:
         body = f"you said {request.body.decode()}".encode()
         request.connection.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
@@ -457,7 +457,7 @@ async def test_a_plain_callable_may_serve(loop_kind: Any) -> None:
         assert (await peer.response()).body == b"you said hi"
 
 
-async def test_streamed_responses_are_chunked_and_flow(loop_kind: Any, tls: Any) -> None:
+async def test_streamed_response_is_chunked_and_sent_in_pieces(loop_kind: Any, tls: Any) -> None:
     class Handler(web.RequestHandler):
         async def get(self) -> None:
             for _ in range(100):
@@ -472,7 +472,9 @@ async def test_streamed_responses_are_chunked_and_flow(loop_kind: Any, tls: Any)
         assert (await peer.fetch("/", version="HTTP/1.0")).body == b"x" * 5_000_000
 
 
-async def test_an_uncaught_exception_in_a_delegate_is_answered(loop_kind: Any, expect_log: ExpectLog) -> None:
+async def test_uncaught_exception_in_delegate_is_answered_with_500(
+    loop_kind: Any, expect_log: ExpectLog
+) -> None:
     class Broken(Delegates):
         def start_request(self, server_conn: Any, request_conn: Any) -> Any:
             raise ZeroDivisionError("a bug")
@@ -484,7 +486,7 @@ async def test_an_uncaught_exception_in_a_delegate_is_answered(loop_kind: Any, e
         assert b"Connection: close\r\n" in answer
 
 
-async def test_a_handler_may_read_the_stream_itself(loop_kind, tls):
+async def test_handler_may_read_from_stream(loop_kind, tls):
     class Handler(web.RequestHandler):
         async def get(self):
             self.write(await self.request.connection.stream.read_until(b"\n"))
@@ -498,7 +500,7 @@ async def test_a_handler_may_read_the_stream_itself(loop_kind, tls):
             assert (await peer.response()).body == b"second\n"
 
 
-async def test_a_client_that_goes_away_while_its_handler_reads(loop_kind):
+async def test_disconnect_while_handler_reads_from_stream(loop_kind):
     raised = asyncio.Event()
 
     class Handler(web.RequestHandler):
@@ -518,7 +520,7 @@ async def test_a_client_that_goes_away_while_its_handler_reads(loop_kind):
             await asyncio.sleep(0)
 
 
-async def test_a_pipelining_client_that_does_not_read_is_bounded(loop_kind, tls):
+async def test_output_to_pipelining_client_that_does_not_read_is_limited(loop_kind, tls):
     class Big(web.RequestHandler):
         def get(self):
             self.write(b"x" * 100_000)
@@ -535,7 +537,7 @@ async def test_a_pipelining_client_that_does_not_read_is_bounded(loop_kind, tls)
             assert len((await peer.response()).body) == 100_000
 
 
-async def test_a_large_body_behind_a_slow_request_is_read(loop_kind, tls):
+async def test_large_body_after_slow_request_is_read(loop_kind, tls):
     app = application()
     async with serving(app, tls=tls) as server:
         peer = await server.connect()
@@ -562,7 +564,7 @@ async def test_pipelined_requests_of_a_half_closed_client_are_all_answered(loop_
 
 
 @pytest.mark.parametrize("size", [1000, 1_000_000])
-async def test_detach_in_mid_body_loses_nothing(loop_kind, tls, size):
+async def test_detach_during_body_loses_no_bytes(loop_kind, tls, size):
     got = asyncio.get_running_loop().create_future()
 
     @web.stream_request_body
@@ -587,7 +589,7 @@ async def test_detach_in_mid_body_loses_nothing(loop_kind, tls, size):
         assert await got == body
 
 
-async def test_an_answer_before_the_body_has_come(loop_kind, tls):
+async def test_response_before_end_of_body_closes_connection(loop_kind, tls):
     @web.stream_request_body
     class Handler(web.RequestHandler):
         def data_received(self, chunk):
@@ -605,7 +607,7 @@ async def test_an_answer_before_the_body_has_come(loop_kind, tls):
         assert await peer.rest() == b""
 
 
-async def test_a_handler_that_closes_its_stream_is_told(loop_kind):
+async def test_closing_stream_calls_on_connection_close(loop_kind):
     told = []
 
     class Handler(web.RequestHandler):
@@ -620,7 +622,7 @@ async def test_a_handler_that_closes_its_stream_is_told(loop_kind):
     assert told == ["closed"]
 
 
-async def test_the_connection_field_tells_the_truth(loop_kind):
+async def test_connection_field_matches_behavior(loop_kind):
     class Handler(web.RequestHandler):
         def get(self):
             self.set_header("Connection", "keep-alive")
@@ -630,7 +632,7 @@ async def test_the_connection_field_tells_the_truth(loop_kind):
         assert (await server.fetch("/")).get("connection") == "keep-alive"
 
 
-async def test_a_request_with_a_body_leaves_no_cycle(loop_kind):
+async def test_request_with_body_leaves_no_reference_cycle(loop_kind):
     references = []
 
     class Handler(web.RequestHandler):
@@ -649,7 +651,7 @@ async def test_a_request_with_a_body_leaves_no_cycle(loop_kind):
             gc.enable()
 
 
-async def test_a_close_callback_of_the_stream_ends_with_its_request(loop_kind):
+async def test_close_callback_of_stream_is_removed_after_request(loop_kind):
     called = []
 
     class Handler(web.RequestHandler):
@@ -669,7 +671,7 @@ async def test_a_close_callback_of_the_stream_ends_with_its_request(loop_kind):
 
 
 @pytest.mark.parametrize("garbage", [b"\x16\x03\x01\x02\x00", b"\x00" * 100, b" GET"])
-async def test_what_cannot_become_a_request_is_refused_at_once(loop_kind, garbage):
+async def test_garbage_is_rejected_immediately(loop_kind, garbage):
     async with serving(application()) as server:
         peer = await server.connect()
         peer.send(garbage)

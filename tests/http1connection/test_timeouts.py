@@ -132,7 +132,9 @@ async def small_peer(server: Server) -> Peer:
 
 
 @pytest.mark.parametrize("after", ["", "GET", "POST"])
-async def test_a_silent_connection(clock: FakeClock, tls: Any, after: str, caplog: Any) -> None:
+async def test_idle_connection_is_closed_after_idle_timeout(
+    clock: FakeClock, tls: Any, after: str, caplog: Any
+) -> None:
     async with serving(application(), tls=tls, idle_connection_timeout=100) as server:
         peer = await server.connect()
         if after:
@@ -145,7 +147,9 @@ async def test_a_silent_connection(clock: FakeClock, tls: Any, after: str, caplo
     assert caplog.messages == []
 
 
-async def test_a_tls_connection_without_a_hello(clock: FakeClock, certificates: Any, caplog: Any) -> None:
+async def test_incomplete_tls_handshake_is_closed_after_timeout(
+    clock: FakeClock, certificates: Any, caplog: Any
+) -> None:
     async with serving(application(), tls=certificates, tls_handshake_timeout=10) as server:
         with socket.create_connection(server.address) as sock:
             while not is_open(server):
@@ -158,7 +162,7 @@ async def test_a_tls_connection_without_a_hello(clock: FakeClock, certificates: 
     assert "tls_handshake_timeout (10 s)" in caplog.text
 
 
-async def test_a_handshake_in_time_leaves_the_idle_time(clock: FakeClock, certificates: Any) -> None:
+async def test_idle_timeout_applies_after_tls_handshake(clock: FakeClock, certificates: Any) -> None:
     async with serving(application(), tls=certificates, tls_handshake_timeout=10) as server:
         peer = await server.connect()
         await asyncio.sleep(3590)
@@ -169,7 +173,7 @@ async def test_a_handshake_in_time_leaves_the_idle_time(clock: FakeClock, certif
         assert not is_open(server)
 
 
-async def test_a_head_that_has_begun_during_the_handshakes_time(
+async def test_head_begun_before_handshake_deadline_has_header_timeout(
     clock: FakeClock, certificates: Any, caplog: Any
 ) -> None:
     options = {"tls_handshake_timeout": 10, "header_timeout": 20}
@@ -187,7 +191,7 @@ async def test_a_head_that_has_begun_during_the_handshakes_time(
 # -- heads --
 
 
-async def test_a_slow_head(clock: FakeClock, tls: Any, caplog: Any) -> None:
+async def test_slow_head_is_closed_after_header_timeout(clock: FakeClock, tls: Any, caplog: Any) -> None:
     async with serving(application(), tls=tls, header_timeout=10) as server:
         peer = await server.connect()
         peer.send("GET / HTTP/1.1\r\n")
@@ -203,7 +207,7 @@ async def test_a_slow_head(clock: FakeClock, tls: Any, caplog: Any) -> None:
     assert line == "Timeout reading head from 127.0.0.1: not complete within header_timeout (10 s)"
 
 
-async def test_a_head_just_in_time(clock: FakeClock, tls: Any) -> None:
+async def test_head_within_header_timeout_is_answered(clock: FakeClock, tls: Any) -> None:
     async with serving(application(), tls=tls, header_timeout=10) as server:
         peer = await server.connect()
         for _ in range(3):
@@ -215,7 +219,7 @@ async def test_a_head_just_in_time(clock: FakeClock, tls: Any) -> None:
             assert (await peer.response()).code == 200
 
 
-async def test_a_slow_head_is_bounded_by_default(clock: FakeClock) -> None:
+async def test_header_timeout_applies_by_default(clock: FakeClock) -> None:
     async with serving(application()) as server:
         peer = await server.connect()
         peer.send("GET /")
@@ -229,7 +233,7 @@ async def test_a_slow_head_is_bounded_by_default(clock: FakeClock) -> None:
 # -- bodies --
 
 
-async def test_a_body_that_comes_fast_enough(clock: FakeClock, tls: Any) -> None:
+async def test_body_above_minimum_rate_is_accepted(clock: FakeClock, tls: Any) -> None:
     async with serving(application(), tls=tls, **RATES) as server:
         peer = await server.connect()
         peer.send(POST)
@@ -243,7 +247,7 @@ async def test_a_body_that_comes_fast_enough(clock: FakeClock, tls: Any) -> None
         assert is_open(server)
 
 
-async def test_a_body_that_comes_too_slowly(clock: FakeClock, tls: Any, caplog: Any) -> None:
+async def test_body_below_minimum_rate_closes_connection(clock: FakeClock, tls: Any, caplog: Any) -> None:
     async with serving(application(), tls=tls, **RATES) as server:
         peer = await server.connect()
         peer.send(POST)
@@ -261,7 +265,7 @@ async def test_a_body_that_comes_too_slowly(clock: FakeClock, tls: Any, caplog: 
     assert "slower than min_body_rate (100 bytes/s over 10 s)" in caplog.text
 
 
-async def test_a_body_that_stops(clock: FakeClock) -> None:
+async def test_stalled_body_closes_connection(clock: FakeClock) -> None:
     async with serving(application(), protection="public") as server:
         peer = await server.connect()
         peer.send(POST)
@@ -272,7 +276,7 @@ async def test_a_body_that_stops(clock: FakeClock) -> None:
         assert not is_open(server)
 
 
-async def test_a_handler_that_has_its_client_wait(clock: FakeClock) -> None:
+async def test_time_paused_by_handler_does_not_count(clock: FakeClock) -> None:
     app = application()
     async with serving(app, **RATES) as server:
         peer = await server.connect()
@@ -286,7 +290,7 @@ async def test_a_handler_that_has_its_client_wait(clock: FakeClock) -> None:
         assert (await peer.response()).body == b"taken"
 
 
-async def test_the_time_of_a_whole_body_counts_beside_its_rate(clock: FakeClock, caplog: Any) -> None:
+async def test_body_timeout_applies_in_addition_to_rate(clock: FakeClock, caplog: Any) -> None:
     async with serving(application(), body_timeout=25, **RATES) as server:
         peer = await server.connect()
         peer.send(POST)
@@ -301,7 +305,7 @@ async def test_the_time_of_a_whole_body_counts_beside_its_rate(clock: FakeClock,
     assert "not complete within body_timeout" in caplog.text
 
 
-async def test_a_kept_connection_is_idle_after_its_body(clock: FakeClock) -> None:
+async def test_idle_timeout_applies_after_request_with_body(clock: FakeClock) -> None:
     async with serving(application(), idle_connection_timeout=30, **RATES) as server:
         peer = await server.connect()
         peer.send(POST)
@@ -317,7 +321,7 @@ async def test_a_kept_connection_is_idle_after_its_body(clock: FakeClock) -> Non
 # -- responses --
 
 
-async def test_a_client_that_does_not_read(clock: FakeClock, caplog: Any) -> None:
+async def test_client_that_does_not_read_is_reset(clock: FakeClock, caplog: Any) -> None:
     async with serving(application(), **RATES) as server:
         peer = await small_peer(server)
         peer.get("/large")
@@ -332,7 +336,7 @@ async def test_a_client_that_does_not_read(clock: FakeClock, caplog: Any) -> Non
     assert "Timeout writing to 127.0.0.1: slower than min_send_rate" in caplog.text
 
 
-async def test_a_client_that_reads_slowly_but_fast_enough(clock: FakeClock) -> None:
+async def test_client_above_minimum_send_rate_stays_connected(clock: FakeClock) -> None:
     async with serving(application(), **RATES) as server:
         peer = await small_peer(server)
         peer.get("/large")
@@ -345,7 +349,7 @@ async def test_a_client_that_reads_slowly_but_fast_enough(clock: FakeClock) -> N
         assert is_open(server)
 
 
-async def test_without_a_rate_a_handler_may_wait_for_ever(clock: FakeClock) -> None:
+async def test_running_handler_has_no_send_timeout_without_rate(clock: FakeClock) -> None:
     async with serving(application()) as server:
         peer = await small_peer(server)
         peer.get("/large")
@@ -354,7 +358,7 @@ async def test_without_a_rate_a_handler_may_wait_for_ever(clock: FakeClock) -> N
         assert is_open(server)
 
 
-async def test_an_answer_that_nobody_reads_is_idle(clock: FakeClock) -> None:
+async def test_finished_response_that_is_not_read_times_out(clock: FakeClock) -> None:
     """The deadline is the idle timeout, or the end of the rate window if a minimum rate is set."""
 
     class Whole(web.RequestHandler):
@@ -374,7 +378,7 @@ async def test_an_answer_that_nobody_reads_is_idle(clock: FakeClock) -> None:
 
 
 @pytest.mark.parametrize("path", ["/once", "/atonce"])
-async def test_a_client_that_does_not_read_what_a_finished_handler_wrote(
+async def test_minimum_send_rate_applies_after_handler_finished(
     clock: FakeClock, path: str, caplog: Any
 ) -> None:
     async with serving(application(), **RATES) as server:
@@ -405,7 +409,7 @@ async def half_sent(server: Server, peer: Peer, size: int) -> Any:
 
 
 @pytest.mark.parametrize("rates", [RATES, {}])
-async def test_a_part_of_a_head_is_timed_when_the_answer_before_it_is_out(
+async def test_header_timeout_applies_to_head_begun_during_previous_response(
     clock: FakeClock, rates: Any, caplog: Any
 ) -> None:
     async with serving(application(), header_timeout=60, **rates) as server:
@@ -422,7 +426,7 @@ async def test_a_part_of_a_head_is_timed_when_the_answer_before_it_is_out(
 
 
 @pytest.mark.parametrize("rates", [{**RATES, "min_send_rate": 1}, {}])
-async def test_a_part_of_a_head_is_timed_while_the_answer_is_read(
+async def test_header_timeout_applies_while_previous_response_is_read(
     clock: FakeClock, rates: Any, caplog: Any
 ) -> None:
     """Reading the previous response slowly does not extend the time for the next head."""
@@ -439,7 +443,7 @@ async def test_a_part_of_a_head_is_timed_while_the_answer_is_read(
         assert "not complete within header_timeout (30 s)" in caplog.text
 
 
-async def test_an_empty_line_does_not_use_up_the_time_of_the_head(clock: FakeClock, caplog: Any) -> None:
+async def test_header_timeout_applies_to_head_after_empty_line(clock: FakeClock, caplog: Any) -> None:
     async with serving(application(), header_timeout=10, idle_connection_timeout=1000) as server:
         peer = await server.connect()
         for piece in ("\r", "\n", "G"):
@@ -456,7 +460,7 @@ GET = "GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
 @pytest.mark.parametrize(("count", "answers"), [(11, 11), (12, 11), (500, 11)])
-async def test_so_many_requests_ahead_of_their_answers(
+async def test_connection_closes_after_max_pipelined_requests(
     clock: FakeClock, tls: Any, count: int, answers: int, caplog: Any
 ) -> None:
     async with serving(application(), tls=tls, max_pipelined_requests=10) as server:
@@ -472,7 +476,7 @@ async def test_so_many_requests_ahead_of_their_answers(
 
 
 @pytest.mark.parametrize("size", [4, 5000])
-async def test_the_last_answer_says_that_it_is_the_last(clock: FakeClock, size: int) -> None:
+async def test_last_response_at_pipelining_limit_has_connection_close(clock: FakeClock, size: int) -> None:
     async with serving(application(), max_pipelined_requests=3) as server:
         peer = await server.connect()
         peer.send(GET * size)
@@ -480,7 +484,7 @@ async def test_the_last_answer_says_that_it_is_the_last(clock: FakeClock, size: 
         assert said == [None, None, None, "close"] if size > 4 else [None] * 4
 
 
-async def test_a_request_that_comes_ahead_later_is_answered_and_the_last(clock: FakeClock) -> None:
+async def test_request_pipelined_during_last_allowed_one_is_answered_with_close(clock: FakeClock) -> None:
     """The last allowed request began before the next one arrived."""
     app = application()
     async with serving(app, max_pipelined_requests=1) as server:
@@ -494,7 +498,7 @@ async def test_a_request_that_comes_ahead_later_is_answered_and_the_last(clock: 
         assert await peer.rest() == b""
 
 
-async def test_what_counts_is_how_many_wait_and_not_how_many_ever_did(clock: FakeClock) -> None:
+async def test_pipelining_count_restarts_when_no_request_waits(clock: FakeClock) -> None:
     async with serving(application(), max_pipelined_requests=2) as server:
         peer = await server.connect()
         for _ in range(20):
@@ -507,7 +511,7 @@ async def test_what_counts_is_how_many_wait_and_not_how_many_ever_did(clock: Fak
                 assert (await peer.response()).get("connection") is None
 
 
-async def test_requests_one_after_the_other_are_not_counted(clock: FakeClock) -> None:
+async def test_sequential_requests_are_not_counted_as_pipelined(clock: FakeClock) -> None:
     async with serving(application(), max_pipelined_requests=1) as server:
         peer = await server.connect()
         for _ in range(20):
@@ -515,7 +519,7 @@ async def test_requests_one_after_the_other_are_not_counted(clock: FakeClock) ->
             assert (await peer.fetch("/", method="POST", body=b"x")).code == 200
 
 
-async def test_a_pipelining_client_that_does_not_read_is_given_up(clock: FakeClock) -> None:
+async def test_pipelining_client_that_does_not_read_times_out(clock: FakeClock) -> None:
     async with serving(application(), idle_connection_timeout=100) as server:
         peer = await small_peer(server)
         peer.writer.transport.set_write_buffer_limits(0)  # type: ignore[union-attr]
@@ -523,14 +527,14 @@ async def test_a_pipelining_client_that_does_not_read_is_given_up(clock: FakeClo
             peer.send(GET * 100)
             await asyncio.sleep(0)
         await arrived()
-        while not next(iter(server.server._connections))._awaiting_write:
+        while not next(iter(server.server._connections))._waits_for_output:
             peer.send(GET * 1000)
             await asyncio.sleep(0)
         await asyncio.sleep(220)
         assert not is_open(server)
 
 
-async def test_what_a_server_ends_without_being_told_to(clock: FakeClock) -> None:
+async def test_default_header_and_idle_timeouts(clock: FakeClock) -> None:
     """By default, a head has a minute from its first byte, and a connection may be idle for an hour."""
     async with serving(application()) as server:
         peer = await server.connect()

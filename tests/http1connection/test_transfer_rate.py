@@ -9,79 +9,79 @@ from types import SimpleNamespace
 import pytest
 
 from tornado.http1connection._deadline_scheduler import NEVER
-from tornado.http1connection._transfer_rate import TransferRate, taken_by_peer
+from tornado.http1connection._transfer_rate import TransferRate, acknowledged_bytes
 
-WINDOW, LEAST = 20.0, 1000
+WINDOW, MIN_BYTES = 20.0, 1000
 
 
 @pytest.fixture
 def body() -> TransferRate:
-    pace = TransferRate()
-    pace.begin_body(100.0, WINDOW, NEVER)
-    return pace
+    transfer_rate = TransferRate()
+    transfer_rate.begin_body(100.0, WINDOW, NEVER)
+    return transfer_rate
 
 
-def test_nothing_to_watch() -> None:
+def test_deadline_without_transfer_is_never() -> None:
     assert TransferRate().deadline() == NEVER
 
 
-@pytest.mark.parametrize(("arrived", "late"), [(LEAST - 1, True), (LEAST, False)])
-def test_a_window_needs_so_many_bytes(body: TransferRate, arrived: int, late: bool) -> None:
-    body.arrived += arrived
-    assert not body.body_is_late(119.9, LEAST, WINDOW)
-    assert body.body_is_late(120.0, LEAST, WINDOW) is late
+@pytest.mark.parametrize(("received", "late"), [(MIN_BYTES - 1, True), (MIN_BYTES, False)])
+def test_body_below_minimum_in_window_is_too_slow(body: TransferRate, received: int, late: bool) -> None:
+    body.received += received
+    assert not body.body_is_too_slow(119.9, MIN_BYTES, WINDOW)
+    assert body.body_is_too_slow(120.0, MIN_BYTES, WINDOW) is late
     assert body.deadline() == (120.0 if late else 140.0)
 
 
-def test_what_came_early_does_not_pay_for_later(body: TransferRate) -> None:
-    body.arrived += 1000 * LEAST
-    assert not body.body_is_late(120.0, LEAST, WINDOW)
-    assert body.body_is_late(140.0, LEAST, WINDOW)
+def test_fast_window_does_not_compensate_for_next(body: TransferRate) -> None:
+    body.received += 1000 * MIN_BYTES
+    assert not body.body_is_too_slow(120.0, MIN_BYTES, WINDOW)
+    assert body.body_is_too_slow(140.0, MIN_BYTES, WINDOW)
 
 
-def test_time_in_which_the_peer_had_to_wait_does_not_count(body: TransferRate) -> None:
-    body.rest(105.0)
-    body.go_on(112.0)
-    body.go_on(112.0)
-    assert not body.body_is_late(120.0, LEAST, WINDOW)
+def test_paused_time_does_not_count(body: TransferRate) -> None:
+    body.pause(105.0)
+    body.resume(112.0)
+    body.resume(112.0)
+    assert not body.body_is_too_slow(120.0, MIN_BYTES, WINDOW)
     assert body.deadline() == 127.0
-    assert body.body_is_late(127.0, LEAST, WINDOW)
+    assert body.body_is_too_slow(127.0, MIN_BYTES, WINDOW)
 
 
-def test_a_peer_that_is_still_made_to_wait(body: TransferRate) -> None:
-    body.rest(110.0)
-    assert not body.body_is_late(120.0, LEAST, WINDOW)
+def test_window_is_extended_while_paused(body: TransferRate) -> None:
+    body.pause(110.0)
+    assert not body.body_is_too_slow(120.0, MIN_BYTES, WINDOW)
     assert body.deadline() == 130.0
-    assert not body.body_is_late(130.0, LEAST, WINDOW)
-    body.go_on(135.0)
+    assert not body.body_is_too_slow(130.0, MIN_BYTES, WINDOW)
+    body.resume(135.0)
     assert body.deadline() == 140.0
-    assert not body.body_is_late(140.0, LEAST, WINDOW)
-    assert body.body_is_late(145.0, LEAST, WINDOW)
+    assert not body.body_is_too_slow(140.0, MIN_BYTES, WINDOW)
+    assert body.body_is_too_slow(145.0, MIN_BYTES, WINDOW)
 
 
-def test_the_end_of_a_body(body: TransferRate) -> None:
+def test_end_of_body_clears_deadlines(body: TransferRate) -> None:
     body.begin_body(100.0, WINDOW, 110.0)
     assert body.deadline() == 110.0
     body.end_body()
     assert body.deadline() == NEVER
-    assert not body.body_is_late(1000.0, LEAST, WINDOW)
+    assert not body.body_is_too_slow(1000.0, MIN_BYTES, WINDOW)
 
 
-@pytest.mark.parametrize(("taken", "late"), [(LEAST - 1, True), (LEAST, False)])
-def test_output(taken: int, late: bool) -> None:
-    pace = TransferRate()
-    pace.begin_output(100.0, WINDOW, 5000)
-    assert not pace.output_is_late(119.9, LEAST, WINDOW, 5000)
-    assert pace.output_is_late(120.0, LEAST, WINDOW, 5000 + taken) is late
+@pytest.mark.parametrize(("acknowledged", "late"), [(MIN_BYTES - 1, True), (MIN_BYTES, False)])
+def test_output_below_minimum_in_window_is_too_slow(acknowledged: int, late: bool) -> None:
+    transfer_rate = TransferRate()
+    transfer_rate.begin_output(100.0, WINDOW, 5000)
+    assert not transfer_rate.output_is_too_slow(119.9, MIN_BYTES, WINDOW, 5000)
+    assert transfer_rate.output_is_too_slow(120.0, MIN_BYTES, WINDOW, 5000 + acknowledged) is late
     if not late:
-        assert pace.deadline() == 140.0
-        assert pace.output_is_late(140.0, LEAST, WINDOW, 5000 + taken)
-    pace.end_output()
-    assert pace.deadline() == NEVER
+        assert transfer_rate.deadline() == 140.0
+        assert transfer_rate.output_is_too_slow(140.0, MIN_BYTES, WINDOW, 5000 + acknowledged)
+    transfer_rate.end_output()
+    assert transfer_rate.deadline() == NEVER
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux reports acknowledged bytes")
-def test_what_the_kernel_holds_is_not_taken() -> None:
+def test_bytes_in_send_buffer_do_not_count() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         ours = socket.create_connection(listener.getsockname())
         peer, _ = listener.accept()
@@ -90,16 +90,16 @@ def test_what_the_kernel_holds_is_not_taken() -> None:
         ours.setblocking(False)
         sent = ours.send(bytes(1_000_000))
         stream = SimpleNamespace(socket=ours, _total_write_done_index=sent)
-        before = taken_by_peer(stream)
+        before = acknowledged_bytes(stream)
         assert before < sent
         peer.setblocking(True)
         left = 100_000
         while left:
             left -= len(peer.recv(left))
-        assert taken_by_peer(stream) > before
+        assert acknowledged_bytes(stream) > before
 
 
-def test_a_closed_socket_tells_nothing() -> None:
+def test_closed_socket_counts_written_bytes() -> None:
     sock = socket.socket()
     sock.close()
-    assert taken_by_peer(SimpleNamespace(socket=sock, _total_write_done_index=7)) == 7
+    assert acknowledged_bytes(SimpleNamespace(socket=sock, _total_write_done_index=7)) == 7

@@ -48,7 +48,7 @@ def test_a_malformed_form_raises_each_time_until_it_is_tolerated() -> None:
 
 
 @pytest.mark.parametrize("make", [good, bad])
-def test_a_form_that_is_tolerated_unread_is_still_decoded_by_need(make) -> None:
+def test_form_tolerated_before_reading_is_decoded_when_read(make) -> None:
     form = make()
     form.tolerate()
     form.tolerate()
@@ -62,7 +62,7 @@ def test_a_form_that_is_tolerated_unread_is_still_decoded_by_need(make) -> None:
 @pytest.mark.parametrize(
     "headers", [URLENCODED, MULTIPART, {"Content-Type": "MULTIPART/Form-Data ;boundary=x"}]
 )
-def test_a_form_over_the_limit_is_refused(headers) -> None:
+def test_form_over_limit_is_rejected(headers) -> None:
     form = form_of(b"a" * 11, headers)
     with pytest.raises(HTTPInputError, match=r"11 bytes is larger than max_form_size \(10 bytes\)") as caught:
         form.read(10)

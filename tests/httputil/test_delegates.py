@@ -13,7 +13,7 @@ from tornado.httputil import (
 )
 
 
-def test_what_has_a_default() -> None:
+def test_methods_with_default_implementation() -> None:
     delegate = HTTPMessageDelegate()
     assert delegate.headers_received(ResponseStartLine("HTTP/1.1", 200, "OK"), HTTPHeaders()) is None
     assert delegate.data_received(b"x") is None
@@ -22,7 +22,7 @@ def test_what_has_a_default() -> None:
     HTTPServerConnectionDelegate().on_close(object())
 
 
-def test_what_has_none() -> None:
+def test_methods_without_default_implementation_raise() -> None:
     connection = HTTPConnection()
     with pytest.raises(NotImplementedError):
         HTTPServerConnectionDelegate().start_request(object(), connection)

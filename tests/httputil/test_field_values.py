@@ -41,7 +41,7 @@ def test_format_timestamp(ts: Any) -> None:
 
 
 @pytest.mark.parametrize("ts", ["x", None, datetime.date(2013, 1, 27)])
-def test_format_timestamp_of_something_else(ts: Any) -> None:
+def test_format_timestamp_of_other_type_raises(ts: Any) -> None:
     with pytest.raises(TypeError, match="a timestamp must be a number"):
         format_timestamp(ts)
 

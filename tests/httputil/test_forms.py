@@ -68,12 +68,12 @@ def test_multipart(content_type: str) -> None:
 
 
 @pytest.mark.parametrize("content_type", ["", "text/plain", URLENCODED + "x", "multipart/mixed; boundary=xx"])
-def test_other_types_are_left_alone(content_type: str) -> None:
+def test_other_content_types_are_ignored(content_type: str) -> None:
     gzip = HTTPHeaders({"Content-Encoding": "gzip"})
     assert parsed(content_type, MULTIPART) == parsed(content_type, MULTIPART, gzip) == ({}, {})
 
 
-def test_what_is_there_is_kept() -> None:
+def test_existing_arguments_and_files_are_kept() -> None:
     arguments, files = {"a": [b"0"]}, {"f": [HTTPFile(filename="z")]}
     parse_body_arguments(URLENCODED, b"a=1&b=2", arguments, files)
     parse_multipart_form_data(b'"xx"', MULTIPART, arguments, files)
@@ -95,7 +95,7 @@ def test_the_first_delimiter_may_be_missing(boundary: bytes) -> None:
 
 
 @pytest.mark.parametrize("start", [b"Content-Type: a/b\r\n", b"\r\n", b" ", b"preamble\r\n", b"x"])
-def test_other_beginnings_are_a_preamble(start: bytes) -> None:
+def test_other_data_before_first_delimiter_is_preamble(start: bytes) -> None:
     body = start + MULTIPART.removeprefix(b"--xx\r\n")
     assert parsed("multipart/form-data; boundary=xx", body)[0] == {"a": [b"2"], "g": [b"5"]}
 
@@ -123,7 +123,7 @@ def test_bad_boundary(parameters: str, text: str) -> None:
         parsed("multipart/form-data" + parameters, MULTIPART)
 
 
-def test_only_as_many_parameters_are_looked_at_as_are_allowed() -> None:
+def test_number_of_content_type_parameters_is_limited() -> None:
     def parse() -> None:
         with pytest.raises(HTTPInputError, match="parameters"):
             parsed("multipart/form-data; boundary=x" + ";" * 60_000, MULTIPART)
@@ -175,7 +175,7 @@ class TestConfiguration:
         with pytest.raises(HTTPInputError):
             parse_multipart_form_data(b"xx", MULTIPART, {}, {})
 
-    def test_the_limit_of_a_form(self) -> None:
+    def test_limit_on_fields_of_form(self) -> None:
         assert len(parsed(URLENCODED, b"&".join([b"a=1"] * 1000))[0]["a"]) == 1000
         with pytest.raises(HTTPInputError, match="Max number of fields"):
             parsed(URLENCODED, b"&".join([b"a=1"] * 1001))

@@ -9,7 +9,7 @@ import pytest
 from tornado import httputil
 
 
-def test_public_objects_say_where_they_are_from() -> None:
+def test_public_objects_have_public_module() -> None:
     for name in httputil.__all__:
         thing = getattr(httputil, name)
         if inspect.isclass(thing) or inspect.isfunction(thing):

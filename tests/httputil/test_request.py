@@ -117,7 +117,7 @@ class TestBothWays:
         setattr(request, name, value)
         assert getattr(request, name) is value
 
-    def test_arguments_are_apart(self, make: Any) -> None:
+    def test_query_and_body_arguments_are_separate(self, make: Any) -> None:
         request = make()
         request.arguments["c"].append(b"x")
         request.arguments["n"] = [b"y"]
@@ -137,7 +137,7 @@ class TestBothWays:
         assert request.full_url().startswith("https://")
 
     @pytest.mark.parametrize(("method", "uri"), [("OPTIONS", "*"), ("CONNECT", "b:99")])
-    def test_a_url_without_a_path(self, make: Any, method: str, uri: str) -> None:
+    def test_full_url_without_path(self, make: Any, method: str, uri: str) -> None:
         """The URLs of ``OPTIONS *`` and CONNECT have no path or query (RFC 9112 section 3.3)."""
         request = make()
         request.method, request.uri = method, uri
@@ -190,7 +190,7 @@ class TestBody:
         assert request.query_arguments == {"a": [b"1"]}
         assert request.files == {}
 
-    def test_from_a_head_a_form_is_parsed_by_need(self) -> None:
+    def test_form_of_request_from_head_is_parsed_when_read(self) -> None:
         request = from_head(target="/?a=1", headers=HTTPHeaders(FORM))
         request.body = b"a=2"
         assert request.arguments == {"a": [b"1", b"2"]}
@@ -216,7 +216,7 @@ class TestBody:
             with pytest.raises(HTTPInputError):
                 request.body_arguments  # noqa: B018
 
-    def test_a_noted_form_is_what_was_sent(self) -> None:
+    def test_saved_form_is_not_affected_by_later_changes(self) -> None:
         request = from_head(target="/?a=1", headers=HTTPHeaders(FORM))
         request.body = b"a=2"
         request.note_form()
@@ -226,7 +226,7 @@ class TestBody:
         assert request.body_arguments == {"a": [b"2"]}
         assert request.files == {}
 
-    def test_a_body_that_was_replaced_is_parsed_on_demand_and_added(self) -> None:
+    def test_replaced_body_is_parsed_on_demand_and_added(self) -> None:
         request = from_head(headers=HTTPHeaders(FORM))
         request.body = b"a=2"
         request.note_form()
@@ -235,7 +235,7 @@ class TestBody:
         request._parse_body()
         assert request.body_arguments == {"a": [b"2", b"3"]}
 
-    def test_arguments_that_were_looked_at_before_are_completed(self) -> None:
+    def test_arguments_read_before_body_are_completed(self) -> None:
         request = from_head(target="/?a=1", headers=HTTPHeaders(FORM))
         seen = request.arguments
         request.body = b"a=2"
@@ -243,7 +243,7 @@ class TestBody:
         assert seen == {"a": [b"1", b"2"]}
 
     @pytest.mark.parametrize("on_the_class", [True, False])
-    def test_a_program_that_parses_by_itself_is_called_at_once(self, on_the_class: bool) -> None:
+    def test_overridden_parse_body_is_called_immediately(self, on_the_class: bool) -> None:
         calls = []
 
         class Own(HTTPServerRequest):
@@ -260,7 +260,7 @@ class TestBody:
         assert (request.body_arguments, request.files, request.arguments) == ({}, {}, {"a": [b"1"]})
         assert len(calls) == 1
 
-    def test_a_copy_has_the_form_too(self) -> None:
+    def test_copied_request_has_form(self) -> None:
         request = from_head(target="/", headers=HTTPHeaders(FORM))
         request.body = b"a=2"
         request.note_form()
@@ -268,7 +268,7 @@ class TestBody:
         assert request.arguments == other.arguments == {"a": [b"2"]}
         assert other.files == {}
 
-    def test_a_fresh_request_reads_its_form_by_need(self) -> None:
+    def test_form_of_fresh_request_is_read_on_demand(self) -> None:
         request = made(target="/?a=1", headers=HTTPHeaders({"Host": "x", **FORM}))
         request.body = b"a=2"
         with mock.patch("tornado.httputil._body_form.parse_body_arguments") as parse:
@@ -277,7 +277,7 @@ class TestBody:
         assert request.arguments == {"a": [b"1", b"2"]}
 
     @pytest.mark.parametrize("asked_before", [True, False])
-    def test_a_bad_form_that_is_tolerated_has_no_arguments(self, asked_before: bool) -> None:
+    def test_tolerated_malformed_form_has_no_arguments(self, asked_before: bool) -> None:
         request = from_head(target="/?a=1", headers=HTTPHeaders({"Content-Type": "multipart/form-data"}))
         request.body = b"x"
         if asked_before:
@@ -289,7 +289,7 @@ class TestBody:
     @pytest.mark.parametrize(
         ("limit", "refused"), [(3, False), (2, True), (None, False), (mock.Mock(), False)]
     )
-    def test_the_connection_limits_the_form(self, limit: Any, refused: bool) -> None:
+    def test_form_size_limit_of_connection_is_applied(self, limit: Any, refused: bool) -> None:
         request = from_head(types.SimpleNamespace(max_form_size=limit), target="/", headers=HTTPHeaders(FORM))
         request.body = b"a=2"
         if refused:
@@ -420,7 +420,7 @@ class TestCertificate:
         assert self.request(None).get_ssl_certificate() is None
 
 
-def test_class_shows_its_attributes() -> None:
+def test_class_lists_its_attributes() -> None:
     assert set(dir(HTTPServerRequest)) >= set(_COMPUTED)
     assert HTTPServerRequest.query is vars(HTTPServerRequest)["query"]
     assert mock.Mock(spec=HTTPServerRequest).query

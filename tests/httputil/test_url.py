@@ -28,7 +28,7 @@ def test_url_concat(url: str, args: Any, expected: str) -> None:
     assert url_concat(url, args) == expected
 
 
-def test_url_concat_wants_pairs() -> None:
+def test_url_concat_of_other_type_raises() -> None:
     with pytest.raises(TypeError, match="got int"):
         url_concat("http://e.com", 5)  # type: ignore[arg-type]
 

@@ -153,7 +153,7 @@ def test_errors():
     assert call(adapter(), "/", "PUT")[0] == "405 Method Not Allowed"
 
 
-def test_a_handler_that_fails(expect_log):
+def test_error_in_handler_is_answered_with_500(expect_log):
     class Broken(RequestHandler):
         async def get(self):
             raise ZeroDivisionError
@@ -275,13 +275,13 @@ def test_a_body_without_a_length():
     assert b'"size": 5' in call(adapter(), "/", "POST", check=False, **environ)[2]
 
 
-async def test_in_a_thread_with_a_running_loop():
+async def test_handler_that_waits_in_thread_with_running_loop_raises():
     assert call(adapter())[0] == "200 OK"
     with pytest.raises(RuntimeError, match="'/waiting' must not wait"):
         call(adapter(), "/waiting", check=False)
 
 
-async def test_there_and_back():
+async def test_adapter_runs_in_container():
     """The adapter runs in a WSGIContainer with threads."""
     async with running(validator(adapter())) as server:
         assert (await server.fetch("/waiting")).body == b"ab"

@@ -72,7 +72,7 @@ def test_serves_requests_as_a_wsgi_application() -> None:
     assert isinstance(application, Application)
 
 
-def test_warns_once_of_its_replacement() -> None:
+def test_constructor_warns_once_of_deprecation() -> None:
     with pytest.warns(DeprecationWarning, match="WSGIApplication is the style of Tornado 4") as caught:
         WSGIApplication([])
     assert len(caught) == 1
@@ -82,7 +82,7 @@ def test_warns_once_of_its_replacement() -> None:
     "length",
     ["4", "9"],
 )
-def test_wrong_length_is_an_error_of_the_handler(length: str, expect_log: Any) -> None:
+def test_wrong_content_length_is_an_error_of_handler(length: str, expect_log: Any) -> None:
     application = WSGIAdapter(Application([("/(.*)", Length)]))
     with (
         expect_log("tornado.application", "Uncaught exception"),

@@ -94,7 +94,7 @@ async def test_an_overridden_call_is_used():
 
 
 @pytest.mark.parametrize("kind", ["loop", "threads"])
-async def test_every_variant_of_a_server(kind, tls, loop_kind):
+async def test_request_on_each_kind_of_connection_and_loop(kind, tls, loop_kind):
     async with running(echo, None if kind == "loop" else 2, tls=tls) as server:
         peer = await server.connect()
         for size in (0, 10, 3_000_000):
@@ -114,7 +114,7 @@ async def test_pipelined_requests_are_answered_in_order():
 # -- threads --
 
 
-async def test_requests_side_by_side():
+async def test_requests_run_concurrently_in_threads():
     barrier = threading.Barrier(20, timeout=25)
 
     def application(environ, start_response):
@@ -127,7 +127,7 @@ async def test_requests_side_by_side():
     assert [response.body for response in responses] == [b"met"] * 20
 
 
-async def test_without_threads_the_application_is_alone():
+async def test_without_threads_requests_run_one_at_a_time():
     inside = 0
 
     def application(environ, start_response):
@@ -143,7 +143,7 @@ async def test_without_threads_the_application_is_alone():
     assert [response.body for response in responses] == [b"1"] * 5
 
 
-async def test_the_loop_is_free_while_the_application_works():
+async def test_application_in_thread_does_not_block_event_loop():
     go = threading.Event()
 
     def application(environ, start_response):
@@ -160,7 +160,7 @@ async def test_the_loop_is_free_while_the_application_works():
         assert (await slow).body == b"done"
 
 
-async def test_an_executor_of_the_programs_own():
+async def test_executor_argument():
     with ThreadPoolExecutor(1, "mine") as executor:
         container = WSGIContainer(echo, executor)
         assert container.executor is executor
@@ -170,7 +170,7 @@ async def test_an_executor_of_the_programs_own():
         assert executor.submit(int).result() == 0
 
 
-async def test_the_context_goes_along():
+async def test_context_variables_are_copied_to_thread():
     name = contextvars.ContextVar("name", default="none")
 
     def application(environ, start_response):
@@ -197,7 +197,7 @@ async def test_threads_start_when_needed_and_end_with_close():
     assert own_threads() == []
 
 
-async def test_threads_end_with_the_container():
+async def test_threads_end_when_container_is_collected():
     async with serving(WSGIContainer(echo, threads=3)) as server:
         await server.fetch("/")
         threads = own_threads()
@@ -208,7 +208,7 @@ async def test_threads_end_with_the_container():
         gc.collect()
 
 
-async def test_a_request_after_close(expect_log):
+async def test_request_after_close_is_answered_with_500(expect_log):
     container = WSGIContainer(echo, threads=1)
     container.close()
     with expect_log("tornado.application", "Uncaught exception in a WSGI application"):
@@ -234,7 +234,7 @@ async def test_a_body_over_the_limit(expect_log):
         assert (await server.fetch("/", method="POST", body=b"x" * 11)).code == 413
 
 
-async def test_a_client_that_goes_in_the_middle_of_a_body():
+async def test_disconnect_during_body_closes_temporary_file():
     container = WSGIContainer(echo)
     container.max_body_in_memory = 10
     async with running(container) as server:
@@ -256,7 +256,7 @@ async def test_bodies_on_disk(size):
 
 
 @pytest.mark.deadline(60)
-async def test_an_upload_of_200_megabytes_in_flat_memory():
+async def test_upload_of_200_megabytes_uses_constant_memory():
     size, block = 200 * 2**20, bytes(range(256)) * 1024
 
     def application(environ, start_response):
@@ -329,7 +329,7 @@ def test_a_server_takes_it_directly():
 
 @pytest.mark.parametrize("size", [1_048_577, 1_200_000, 10_000_000])
 @pytest.mark.parametrize("chunked", [False, True])
-async def test_a_disk_that_is_full_is_an_error_of_the_server(
+async def test_body_that_cannot_be_written_is_answered_with_500(
     tmp_path, monkeypatch, expect_log, size, chunked
 ):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "absent"))
@@ -348,7 +348,7 @@ async def test_a_disk_that_is_full_is_an_error_of_the_server(
     assert calls == []
 
 
-async def test_a_slow_disk_slows_the_client(monkeypatch):
+async def test_slow_disk_pauses_reading_from_client(monkeypatch):
     gate = threading.Event()
     write = SpooledBody.write
 
@@ -378,10 +378,10 @@ async def test_a_slow_disk_slows_the_client(monkeypatch):
         assert (await peer.response()).body == body
 
 
-async def test_clients_that_read_nothing_do_not_stop_the_application(monkeypatch):
+async def test_client_that_does_not_read_releases_thread_after_timeout(monkeypatch):
     clock = FakeClock()
     monkeypatch.setattr(_response, "monotonic", clock)
-    monkeypatch.setattr(_response, "_TICK", 0.001)
+    monkeypatch.setattr(_response, "_CHECK_INTERVAL", 0.001)
     closed = threading.Event()
 
     def application(environ, start_response):
@@ -405,6 +405,6 @@ async def test_clients_that_read_nothing_do_not_stop_the_application(monkeypatch
             assert (await answer).body == b"quick"
 
 
-def test_an_application_is_called():
+def test_application_must_be_callable():
     with pytest.raises(TypeError, match="a WSGI application must be callable, got 5"):
         WSGIContainer(5)  # type: ignore[arg-type]

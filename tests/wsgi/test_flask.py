@@ -214,7 +214,7 @@ async def test_twenty_slow_requests_side_by_side(app):
     assert [response.body for response in responses] == [b"met"] * 20
 
 
-async def test_beside_handlers(app):
+async def test_in_addition_to_handlers(app):
     class Hello(RequestHandler):
         def get(self):
             self.write("handler")
@@ -229,7 +229,7 @@ async def test_beside_handlers(app):
 
 
 @pytest.mark.parametrize("threads", [None, 2])
-async def test_the_validator_agrees(app, threads):
+async def test_application_passes_wsgi_validator(app, threads):
     async with running(validator(app), threads) as server:
         peer = await server.connect()
         for path, code in [("/hello/x?q=1", 200), ("/redirect", 302), ("/events", 200), ("/count", 200)]:

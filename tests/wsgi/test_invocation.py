@@ -109,7 +109,7 @@ async def test_http_1_0_reads_until_the_connection_closes(threads):
     assert b"chunked" not in received
 
 
-async def test_a_first_chunk_arrives_before_the_last_is_made():
+async def test_first_chunk_is_sent_before_last_is_produced():
     read = threading.Event()
 
     def body():
@@ -139,7 +139,7 @@ async def test_write(threads):
     assert response.get("transfer-encoding") == "chunked"
 
 
-async def test_what_is_written_leaves_at_once():
+async def test_written_data_is_sent_immediately():
     read = threading.Event()
 
     def application(environ, start_response):
@@ -171,7 +171,7 @@ async def test_head(body, threads):
         assert (await peer.fetch("/", method="HEAD")).code == 200
 
 
-async def test_head_of_an_application_that_makes_no_body_for_it(threads):
+async def test_head_of_application_without_body(threads):
     headers = [("Content-Length", "1234")]
     response = await fetch(answering([], headers=headers), threads=threads, method="HEAD")
     assert response.get("content-length") == "1234"
@@ -212,7 +212,7 @@ async def test_204_has_no_length():
 # -- exc_info --
 
 
-async def test_a_response_is_replaced_while_nothing_was_sent(threads):
+async def test_response_is_replaced_before_head_was_sent(threads):
     def application(environ, start_response):
         start_response("200 OK", [("X-First", "1")])
         yield b""
@@ -228,7 +228,7 @@ async def test_a_response_is_replaced_while_nothing_was_sent(threads):
     assert response.get("x-second") == "1"
 
 
-async def test_a_response_under_way_is_not_replaced(threads, expect_log):
+async def test_response_is_not_replaced_after_head_was_sent(threads, expect_log):
     def application(environ, start_response):
         start_response("200 OK", PLAIN)
         yield b"begun"
@@ -304,7 +304,7 @@ FAULTY = [
 
 
 @pytest.mark.parametrize(("application", "message"), FAULTY)
-async def test_faults_before_the_head_was_sent(application, message, threads, expect_log):
+async def test_errors_before_head_was_sent(application, message, threads, expect_log):
     async with running(application, threads) as server:
         peer = await server.connect()
         if message is None:
@@ -321,14 +321,14 @@ async def test_faults_before_the_head_was_sent(application, message, threads, ex
             assert (await peer.fetch("/", method="HEAD")).code in (200, 500)
 
 
-async def test_system_exit_ends_the_request_alone(expect_log):
+async def test_system_exit_in_thread_ends_only_the_request(expect_log):
     with expect_log("tornado.application", ERROR) as expected:
         response = await fetch(raising_system_exit)
     assert response.code == 500
     assert isinstance(raised(expected), SystemExit)
 
 
-async def test_system_exit_in_the_loop_ends_the_program(expect_log):
+async def test_system_exit_in_event_loop_ends_program(expect_log):
     connection = Mock(spec=HTTPConnection)
     call = Invocation(raising_system_exit, {"REQUEST_METHOD": "GET"}, Response(connection, Mock()), "GET /")
     with expect_log("tornado.application", ERROR), pytest.raises(SystemExit):
@@ -337,9 +337,9 @@ async def test_system_exit_in_the_loop_ends_the_program(expect_log):
     connection.finish.assert_called_once_with()
 
 
-async def test_an_error_for_a_client_that_is_gone(expect_log):
+async def test_application_error_after_disconnect_is_logged(expect_log):
     reply = Response(Mock(spec=HTTPConnection), Mock())
-    reply.gone = True
+    reply.disconnected = True
     call = Invocation(raising, {"REQUEST_METHOD": "GET"}, reply, "GET /")
     with expect_log("tornado.application", ERROR):
         call.run()
@@ -364,7 +364,7 @@ async def test_a_failing_iterable(threads, expect_log):
         ([b"abcde", b"f"], b"abcde", "1 bytes more"),
     ],
 )
-async def test_a_length_that_was_not_kept(chunks, received, message, threads, expect_log):
+async def test_wrong_content_length(chunks, received, message, threads, expect_log):
     application = answering(iter(chunks), headers=[("Content-Length", "5")])
     with expect_log("tornado.application", ERROR) as expected:
         async with running(application, threads) as server:
@@ -408,12 +408,12 @@ async def test_the_iterable_is_closed_after_an_error(threads, expect_log):
     assert body.count == 1
 
 
-async def test_the_iterable_is_closed_when_the_client_is_gone():
-    gone = threading.Event()
+async def test_iterable_is_closed_after_disconnect():
+    disconnected = threading.Event()
 
     def chunks():
         yield b"first"
-        assert gone.wait(20)
+        assert disconnected.wait(20)
         while True:
             yield b"x" * 65536
 
@@ -423,17 +423,17 @@ async def test_the_iterable_is_closed_when_the_client_is_gone():
         peer.get("/")
         await peer.reader.readuntil(b"first")
         peer.writer.transport.abort()
-        gone.set()
+        disconnected.set()
         assert await asyncio.to_thread(body.closed.wait, 20)
 
 
-async def test_write_tells_when_the_client_is_gone():
-    gone, told = threading.Event(), threading.Event()
+async def test_write_raises_after_disconnect():
+    disconnected, told = threading.Event(), threading.Event()
 
     def application(environ, start_response):
         write = start_response("200 OK", PLAIN)
         write(b"first")
-        assert gone.wait(20)
+        assert disconnected.wait(20)
         try:
             while True:
                 write(b"x" * 65536)
@@ -446,7 +446,7 @@ async def test_write_tells_when_the_client_is_gone():
         peer.get("/")
         await peer.reader.readuntil(b"first")
         peer.writer.transport.abort()
-        gone.set()
+        disconnected.set()
         assert await asyncio.to_thread(told.wait, 20)
 
 
@@ -462,7 +462,7 @@ async def test_a_failing_close_is_logged(threads, expect_log):
             assert (await server.fetch("/")).body == b"a"
 
 
-async def test_a_half_closed_client_gets_its_answer():
+async def test_half_closed_client_gets_response():
     closed = threading.Event()
 
     def application(environ, start_response):

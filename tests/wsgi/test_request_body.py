@@ -30,7 +30,7 @@ def test_spool(pieces, limit):
     spool.close()
 
 
-def test_lines():
+def test_body_can_be_read_by_lines():
     spool = SpooledBody(3)
     spool.write(b"a\nb\nc")
     file = spool.rewind()
@@ -48,7 +48,7 @@ def form(limit):
 
 
 @pytest.mark.parametrize("limit", [1, 100])
-def test_what_a_program_may_ask_of_the_request(limit):
+def test_body_and_arguments_of_request(limit):
     request = form(limit)
     assert request.body == b"a=2"
     assert request.query_arguments == {"q": [b"1"]}
@@ -58,7 +58,7 @@ def test_what_a_program_may_ask_of_the_request(limit):
     request._spool.close()
 
 
-def test_another_body():
+def test_body_may_be_replaced():
     request = form(1)
     request.body = b"other"
     file, size = request._input()
@@ -69,7 +69,7 @@ def test_another_body():
 LARGE = bytes(range(256)) * 4096
 
 
-async def test_what_goes_to_the_disk_goes_in_a_thread(monkeypatch):
+async def test_disk_is_written_in_thread(monkeypatch):
     writers = set()
     write = SpooledBody.write
 
@@ -100,7 +100,7 @@ async def test_what_goes_to_the_disk_goes_in_a_thread(monkeypatch):
         await asyncio.sleep(0)
 
 
-async def test_giving_up_while_it_is_written(monkeypatch):
+async def test_abandon_during_write_closes_file(monkeypatch):
     gate = threading.Event()
     write = SpooledBody.write
 
@@ -120,11 +120,11 @@ async def test_giving_up_while_it_is_written(monkeypatch):
         await asyncio.sleep(0)
 
 
-async def test_a_disk_that_is_full(monkeypatch):
+async def test_error_of_disk_is_raised_by_each_method(monkeypatch):
     def full(self):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(SpooledBody, "_to_disk", full)
+    monkeypatch.setattr(SpooledBody, "_move_to_disk", full)
     spool = SpooledBody(100)
     assert spool.receive(LARGE) is None
     with pytest.raises(OSError, match="No space"):

@@ -55,13 +55,13 @@ class Connection(HTTPConnection):
 
 async def test_a_thread_waits_for_a_slow_client():
     connection = Connection()
-    reply = Response(connection, asyncio.get_running_loop())
+    response = Response(connection, asyncio.get_running_loop())
     made = 0
 
     def produce():
         nonlocal made
         for number in range(20):
-            reply.put(ResponseHead("200 OK", []) if number == 0 else None, CHUNK, last=number == 19)
+            response.put(ResponseHead("200 OK", []) if number == 0 else None, CHUNK, last=number == 19)
             made += 1
 
     job = asyncio.get_running_loop().run_in_executor(None, produce)
@@ -80,14 +80,14 @@ async def test_a_thread_waits_for_a_slow_client():
     connection.settle()
 
 
-async def test_a_waiting_thread_is_told_that_the_client_is_gone():
+async def test_disconnect_raises_in_waiting_thread():
     connection = Connection()
-    reply = Response(connection, asyncio.get_running_loop())
+    response = Response(connection, asyncio.get_running_loop())
 
     def produce():
         with pytest.raises(StreamClosedError):
             for _ in range(20):
-                reply.put(None, CHUNK, last=False)
+                response.put(None, CHUNK, last=False)
 
     job = asyncio.get_running_loop().run_in_executor(None, produce)
     while connection.size <= WINDOW:
@@ -95,29 +95,29 @@ async def test_a_waiting_thread_is_told_that_the_client_is_gone():
         connection.wrote.clear()
     connection.settle(StreamClosedError())
     await job
-    assert reply.gone
+    assert response.disconnected
 
 
-async def test_in_the_loop_nothing_waits():
+async def test_put_in_event_loop_does_not_wait():
     connection = Connection()
-    reply = Response(connection, asyncio.get_running_loop())
-    reply.put(ResponseHead("200 OK", []), b"", last=False)
+    response = Response(connection, asyncio.get_running_loop())
+    response.put(ResponseHead("200 OK", []), b"", last=False)
     for _ in range(10):
-        reply.put(None, CHUNK, last=False)
-    reply.put(None, b"", last=True)
+        response.put(None, CHUNK, last=False)
+    response.put(None, b"", last=True)
     assert connection.size == 10 * len(CHUNK)
     assert connection.finished
     connection.settle()
 
 
-async def test_what_comes_in_one_turn_is_joined():
+async def test_chunks_of_one_iteration_are_joined():
     connection = Connection()
-    reply = Response(connection, asyncio.get_running_loop())
+    response = Response(connection, asyncio.get_running_loop())
 
     def produce():
-        reply.put(ResponseHead("200 OK", []), b"a", last=False)
-        reply.put(None, b"b", last=False)
-        reply.put(None, b"c", last=True)
+        response.put(ResponseHead("200 OK", []), b"a", last=False)
+        response.put(None, b"b", last=False)
+        response.put(None, b"c", last=True)
 
     thread = threading.Thread(target=produce)
     thread.start()
@@ -128,29 +128,29 @@ async def test_what_comes_in_one_turn_is_joined():
     connection.settle()
 
 
-async def test_a_connection_that_raises(expect_log):
+async def test_error_in_write_aborts_response(expect_log):
     class Broken(Connection):
         def write(self, chunk):
             raise ValueError("cannot")
 
     connection = Broken()
-    reply = Response(connection, asyncio.get_running_loop())
+    response = Response(connection, asyncio.get_running_loop())
     with expect_log("tornado.application", "Cannot send the response of a WSGI application"):
-        reply.put(ResponseHead("200 OK", []), b"a", last=False)
-    assert reply.gone
+        response.put(ResponseHead("200 OK", []), b"a", last=False)
+    assert response.disconnected
     assert connection.finished
     with pytest.raises(StreamClosedError):
-        reply.put(None, b"b", last=False)
+        response.put(None, b"b", last=False)
 
 
-async def test_a_connection_that_closed_meanwhile():
+async def test_closed_connection_is_noticed():
     class Closed(Connection):
         def write(self, chunk):
             raise StreamClosedError()
 
-    reply = Response(Closed(), asyncio.get_running_loop())
-    reply.put(ResponseHead("200 OK", []), b"a", last=False)
-    assert reply.gone
+    response = Response(Closed(), asyncio.get_running_loop())
+    response.put(ResponseHead("200 OK", []), b"a", last=False)
+    assert response.disconnected
 
 
 def made_in_a_loop():
@@ -166,32 +166,32 @@ def made_in_a_loop():
     return made[0], loop
 
 
-def test_a_closed_loop_ends_the_thread():
-    reply, loop = made_in_a_loop()
+def test_put_raises_after_loop_was_closed():
+    response, loop = made_in_a_loop()
     loop.close()
     with pytest.raises(StreamClosedError):
-        reply.put(ResponseHead("200 OK", []), b"a", last=False)
-    reply.abort()
-    assert reply.gone
+        response.put(ResponseHead("200 OK", []), b"a", last=False)
+    response.abort()
+    assert response.disconnected
 
 
-def test_a_stopped_loop_ends_the_thread(monkeypatch):
+def test_put_raises_after_loop_was_stopped(monkeypatch):
     """Otherwise the interpreter could not exit, because it waits for the thread."""
-    monkeypatch.setattr(_response, "_STALLED", 0.0)
-    monkeypatch.setattr(_response, "_TICK", 0.0)
-    reply, loop = made_in_a_loop()
+    monkeypatch.setattr(_response, "_STOPPED_AFTER", 0.0)
+    monkeypatch.setattr(_response, "_CHECK_INTERVAL", 0.0)
+    response, loop = made_in_a_loop()
     with pytest.raises(StreamClosedError):
-        reply.put(ResponseHead("200 OK", []), bytes(WINDOW + 1), last=False)
-    reply, other = made_in_a_loop()
-    reply.put(ResponseHead("200 OK", []), b"a", last=False)
+        response.put(ResponseHead("200 OK", []), bytes(WINDOW + 1), last=False)
+    response, other = made_in_a_loop()
+    response.put(ResponseHead("200 OK", []), b"a", last=False)
     with pytest.raises(StreamClosedError):
-        reply.put(None, b"b", last=False)
+        response.put(None, b"b", last=False)
     loop.close()
     other.close()
 
 
 @pytest.mark.parametrize("moves", [False, True])
-async def test_a_client_that_reads_nothing_is_given_up(monkeypatch, moves):
+async def test_client_that_does_not_read_is_disconnected_after_timeout(monkeypatch, moves):
     """A client that reads only a little is not disconnected."""
 
     class Stream:
@@ -199,27 +199,27 @@ async def test_a_client_that_reads_nothing_is_given_up(monkeypatch, moves):
 
     clock = FakeClock()
     monkeypatch.setattr(_response, "monotonic", clock)
-    monkeypatch.setattr(_response, "_TICK", 0.001)
+    monkeypatch.setattr(_response, "_CHECK_INTERVAL", 0.001)
     connection = Connection()
     connection.stream = stream = Stream()
     closed = asyncio.Event()
     connection.close = closed.set
-    reply = Response(connection, asyncio.get_running_loop(), 60.0)
+    response = Response(connection, asyncio.get_running_loop(), 60.0)
     looked = threading.Semaphore(0)
-    place = Response._place
+    place = Response._progress
 
     def watched(self):
         looked.release()
         return place(self)
 
-    monkeypatch.setattr(Response, "_place", watched)
+    monkeypatch.setattr(Response, "_progress", watched)
 
     async def look(times):
         for _ in range(times):
             assert await asyncio.to_thread(looked.acquire, timeout=25)
 
     job = asyncio.get_running_loop().run_in_executor(
-        None, reply.put, ResponseHead("200 OK", []), bytes(WINDOW + 1), False
+        None, response.put, ResponseHead("200 OK", []), bytes(WINDOW + 1), False
     )
     await look(1)
     for _ in range(3):
@@ -233,7 +233,7 @@ async def test_a_client_that_reads_nothing_is_given_up(monkeypatch, moves):
     if moves:
         connection.settle()
         await job
-        assert not reply.gone
+        assert not response.disconnected
         return
     clock.advance(2)
     with pytest.raises(StreamClosedError):
@@ -242,18 +242,18 @@ async def test_a_client_that_reads_nothing_is_given_up(monkeypatch, moves):
     connection.settle()
 
 
-async def test_a_patient_reply_waits_for_ever(monkeypatch):
+async def test_response_without_timeout_waits_without_limit(monkeypatch):
     clock = FakeClock()
     monkeypatch.setattr(_response, "monotonic", clock)
-    monkeypatch.setattr(_response, "_TICK", 0.001)
+    monkeypatch.setattr(_response, "_CHECK_INTERVAL", 0.001)
     connection = Connection()
-    reply = Response(connection, asyncio.get_running_loop())
+    response = Response(connection, asyncio.get_running_loop())
     job = asyncio.get_running_loop().run_in_executor(
-        None, reply.put, ResponseHead("200 OK", []), bytes(WINDOW + 1), False
+        None, response.put, ResponseHead("200 OK", []), bytes(WINDOW + 1), False
     )
     await connection.wrote.wait()
     clock.advance(10**6)
     await asyncio.to_thread(lambda: None)
-    assert not reply.gone
+    assert not response.disconnected
     connection.settle()
     await job

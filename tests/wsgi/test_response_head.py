@@ -92,36 +92,36 @@ def test_two_lengths():
         ResponseHead("200 OK", [("Content-Length", "1"), ("Content-Length", "1")])
 
 
-def test_what_happens_anyway_is_left_to_the_server():
+def test_redundant_connection_fields_are_omitted():
     given = [("Connection", "Keep-Alive"), ("Keep-Alive", "timeout=5")]
     assert fields(ResponseHead("200 OK", given)) == []
     assert fields(ResponseHead("200 OK", [("Connection", "close")])) == [("Connection", "close")]
 
 
-def test_completing():
+def test_missing_fields_are_added():
     head = ResponseHead("200 OK", [])
-    head.announce(3)
-    head.announce(4)
-    head.complete()
+    head.set_length(3)
+    head.set_length(4)
+    head.add_defaults()
     assert head.length == 3
     assert head.headers["Content-Length"] == "3"
     assert head.headers["Content-Type"] == "text/html; charset=UTF-8"
     assert {"Server", "Date"} <= set(head.headers)
 
 
-def test_what_is_there_stays():
+def test_existing_fields_are_kept():
     given = [("Content-Type", "a/b"), ("Server", "s"), ("Date", "d"), ("Content-Length", "7")]
     head = ResponseHead("200 OK", given)
-    head.announce(3)
-    head.complete()
+    head.set_length(3)
+    head.add_defaults()
     assert fields(head) == given
 
 
 @pytest.mark.parametrize("status", ["204 No Content", "304 Not Modified"])
 def test_without_a_body(status):
     head = ResponseHead(status, [])
-    head.announce(0)
-    head.complete()
+    head.set_length(0)
+    head.add_defaults()
     assert set(head.headers) == {"Server", "Date"}
 
 

@@ -18,7 +18,7 @@ from tornado._fair_queue import FairQueue
 from tornado.log import app_log
 
 NEVER = float("inf")
-_LONGEST_STEP = 1.0
+_MAX_INTERVAL = 1.0
 
 
 class HasDeadline(Protocol):
@@ -32,16 +32,16 @@ class HasDeadline(Protocol):
 class DeadlineScheduler:
     """The connections of one server and the timer for their deadlines (``time.monotonic()``, in seconds)."""
 
-    __slots__ = ("_due", "_ends", "_loop", "_step", "_timer", "connections")
+    __slots__ = ("_expiring", "_loop", "_min_interval", "_next_deadline", "_timer", "connections")
 
     def __init__(self) -> None:
         self.connections: set[HasDeadline] = set()
         # Each item holds the scheduler: a bound method as the callback would make a reference cycle.
-        self._ends: FairQueue[tuple[DeadlineScheduler, HasDeadline]] = FairQueue(_end)
+        self._expiring: FairQueue[tuple[DeadlineScheduler, HasDeadline]] = FairQueue(_expire)
         self._timer: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._due = NEVER
-        self._step = _LONGEST_STEP
+        self._next_deadline = NEVER
+        self._min_interval = _MAX_INTERVAL
 
     def add(self, connection: HasDeadline, loop: asyncio.AbstractEventLoop) -> None:
         """Watch the deadline of `connection`, which runs on `loop`."""
@@ -54,15 +54,15 @@ class DeadlineScheduler:
         if not self.connections and self._timer is not None:
             self._timer.cancel()
             self._timer = None
-            self._due = NEVER
-            self._step = _LONGEST_STEP
+            self._next_deadline = NEVER
+            self._min_interval = _MAX_INTERVAL
 
     def set(self, connection: HasDeadline, now: float, timeout: float) -> None:
         """Set the deadline of `connection` to `timeout` seconds after `now`."""
         connection._deadline = deadline = now + timeout
-        if timeout * 0.1 < self._step:
-            self._step = timeout * 0.1
-        if deadline < self._due:
+        if timeout * 0.1 < self._min_interval:
+            self._min_interval = timeout * 0.1
+        if deadline < self._next_deadline:
             self._schedule(deadline, now)
 
     def set_at(self, connection: HasDeadline, now: float, deadline: float, period: float) -> None:
@@ -72,47 +72,47 @@ class DeadlineScheduler:
             determines the precision.
         """
         connection._deadline = deadline
-        if period * 0.1 < self._step:
-            self._step = period * 0.1
-        if deadline < self._due:
+        if period * 0.1 < self._min_interval:
+            self._min_interval = period * 0.1
+        if deadline < self._next_deadline:
             self._schedule(deadline, now)
 
     def _schedule(self, deadline: float, now: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
         assert self._loop is not None
-        self._due = deadline
+        self._next_deadline = deadline
         self._timer = self._loop.call_later(max(0.0, deadline - now), self._fire)
 
     def _fire(self) -> None:
         self._timer = None
-        self._due = NEVER
+        self._next_deadline = NEVER
         now = time.monotonic()
         due = []
-        following = NEVER
+        next_deadline = NEVER
         for connection in self.connections:
             deadline = connection._deadline
             if deadline <= now:
                 due.append(connection)
-            elif deadline < following:
-                following = deadline
+            elif deadline < next_deadline:
+                next_deadline = deadline
         try:
             for connection in due:
-                self._ends.add((self, connection), self._loop)  # type: ignore[arg-type]  # it is not None
+                self._expiring.add((self, connection), self._loop)  # type: ignore[arg-type]  # it is not None
         except BaseException:  # KeyboardInterrupt or SystemExit: the loop may be run again
-            following = now  # then the next pass finds the remaining due connections
+            next_deadline = now  # then the next pass finds the remaining due connections
             raise
         finally:
-            following = min(following, self._due)
-            if following != NEVER and self.connections:
-                self._schedule(max(following, now + self._step), now)
+            next_deadline = min(next_deadline, self._next_deadline)
+            if next_deadline != NEVER and self.connections:
+                self._schedule(max(next_deadline, now + self._min_interval), now)
 
 
-def _end(item: tuple[DeadlineScheduler, HasDeadline]) -> None:
+def _expire(item: tuple[DeadlineScheduler, HasDeadline]) -> None:
     """Call `_expired` of a connection if its deadline has still passed."""
-    watch, connection = item
+    scheduler, connection = item
     # The calls for other connections may have ended this one or changed its deadline.
-    if connection not in watch.connections:
+    if connection not in scheduler.connections:
         return
     now, deadline = time.monotonic(), connection._deadline
     if deadline <= now:
@@ -123,5 +123,5 @@ def _end(item: tuple[DeadlineScheduler, HasDeadline]) -> None:
             raise
         except BaseException:
             app_log.error("Uncaught exception at a deadline", exc_info=True)
-    elif deadline < watch._due:
-        watch._schedule(deadline, now)
+    elif deadline < scheduler._next_deadline:
+        scheduler._schedule(deadline, now)

@@ -34,12 +34,12 @@ if TYPE_CHECKING:
     from tornado.http1connection._server import HTTP1ServerConnection
 
 # The number of bytes of a malformed head that are searched for a method and a target to log.
-_LONGEST_LINE = 400
+_MAX_LOGGED_HEAD = 400
 _FIRST_LINE = re.compile(rb"([A-Za-z-]{1,20}) (\S{1,200})(\s)?")
 _OVERSIZED = (BodyTooLarge, HeadTooLarge, RequestTargetTooLong)
 
 
-def check(connection: HTTP1ServerConnection, head: h1.RequestHead) -> None:
+def check_head(connection: HTTP1ServerConnection, head: h1.RequestHead) -> None:
     """Reject a well-formed request that the server cannot fulfil, before the application sees it.
 
     RFC 9110 section 7.4 requires that a request for an ``https`` target is rejected if it arrives without
@@ -63,35 +63,35 @@ def check(connection: HTTP1ServerConnection, head: h1.RequestHead) -> None:
         )
 
 
-def refuse(connection: HTTP1ServerConnection, error: HTTPInputError) -> None:
+def reject(connection: HTTP1ServerConnection, error: HTTPInputError) -> None:
     """Respond to a malformed or oversized request, unless a response has begun, and close the connection."""
     if gen_log.isEnabledFor(logging.INFO):  # reading `connection.context` creates it
         kind = "Unsatisfiable read, oversized" if isinstance(error, _OVERSIZED) else "Malformed HTTP"
         text = kind + " message from %s: %s"
         connection.params._reports.log(kind, logging.INFO, text, connection.context, error)
-    if isinstance(error, BodyTooLarge) and _has_answered(connection, connection._exchange):
+    if isinstance(error, BodyTooLarge) and _handler_responds(connection, connection._exchange):
         return
-    answer_and_close(connection, error.status_code)
+    respond_and_close(connection, error.status_code)
 
 
-def answer_and_close(connection: HTTP1ServerConnection, code: int) -> None:
+def respond_and_close(connection: HTTP1ServerConnection, code: int) -> None:
     """End the exchange and the connection; send an error response if no response has begun."""
     exchange, stream = connection._exchange, connection.stream
     reader, delegate = connection._reader, connection._delegate
-    begun, head, coming = False, None, 0
+    begun, head, body_remaining = False, None, 0
     context = connection.context
     if exchange is not None:
         begun, head, context = exchange._head_sent, exchange._head, exchange.context
-        coming = _lingering_close.body_left(exchange, reader)
-    connection._abandon(State.CLOSING)
+        body_remaining = _lingering_close.remaining_body(exchange, reader)
+    connection._end_exchange(State.CLOSING)
     if stream.closed():
         return
     if not begun:
         log = getattr(delegate, "log_refusal", None)
         if log is not None and _is_admitted(connection.params.refusals, code):
             _log(log, _refused_request(_Source(context), head, reader), code)
-        _ = stream.write(_page(code, head is not None and head.method == "HEAD"))
-    _lingering_close.close(connection, True, coming)
+        _ = stream.write(_error_response(code, head is not None and head.method == "HEAD"))
+    _lingering_close.close(connection, True, body_remaining)
 
 
 class _Source:
@@ -103,10 +103,10 @@ class _Source:
 
 def _is_admitted(refusals: LogRateLimit, code: int) -> bool:
     """Whether another rejected request may be logged within the current second."""
-    held_back = refusals.admit(str(code))
-    if held_back:
-        gen_log.warning("%d requests rejected with status %d were not logged (rate limit)", held_back, code)
-    return held_back is not None
+    suppressed = refusals.admit(str(code))
+    if suppressed:
+        gen_log.warning("%d requests rejected with status %d were not logged (rate limit)", suppressed, code)
+    return suppressed is not None
 
 
 def _log(log: Callable[..., object], request: HTTPServerRequest, code: int) -> None:
@@ -122,7 +122,7 @@ def _refused_request(source: Any, head: h1.RequestHead | None, reader: h1.Reader
     # The constructor validates its arguments, which may be the reason for the rejection: pass valid ones.
     request = HTTPServerRequest(start_line=RequestStartLine("GET", "/", "HTTP/1.0"), connection=source)
     if head is None:
-        request.method, request.uri = _first_line(reader.peek(_LONGEST_LINE))
+        request.method, request.uri = _first_line(reader.peek(_MAX_LOGGED_HEAD))
         request.path, _, request.query = request.uri.partition("?")
     else:
         request.method, request.uri, request.version = head.method, head.target, head.version
@@ -140,7 +140,7 @@ def _first_line(data: bytes) -> tuple[str, str]:
     return method, escape_controls(target) + ("" if end else "...")
 
 
-def _page(code: int, is_head: bool) -> bytes:
+def _error_response(code: int, is_head: bool) -> bytes:
     reason = responses.get(code, "Bad Request")
     body = f"{code} {reason}\n".encode()
     head = (
@@ -151,7 +151,7 @@ def _page(code: int, is_head: bool) -> bytes:
     return h1.status_line("HTTP/1.1", code, reason) + head.encode() + (b"" if is_head else body)
 
 
-def _has_answered(connection: HTTP1ServerConnection, exchange: HTTP1Connection | None) -> bool:
+def _handler_responds(connection: HTTP1ServerConnection, exchange: HTTP1Connection | None) -> bool:
     """Whether the handler has its own response for a body that is too large; if so, have it send it."""
     if exchange is None or exchange._oversized is None or exchange._head_sent or connection.stream.closed():
         return False

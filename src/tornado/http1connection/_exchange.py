@@ -44,8 +44,8 @@ COLLECT_LIMIT = 65536
 #: The maximum and minimum number of bytes that one exchange may write in one event loop iteration, and the
 #: number that the connections of a server share within these bounds.
 FAIR_SHARE = 256 * 1024
-_LEAST_SHARE = 64 * 1024
-_SHARED = 4 * 1024 * 1024
+_MIN_SHARE = 64 * 1024
+_TOTAL_SHARE = 4 * 1024 * 1024
 
 _STREAM_WRITE = BaseIOStream.write
 _OK_LINE = h1.status_line("HTTP/1.1", 200, "OK")
@@ -137,9 +137,9 @@ class HTTP1Connection(HTTPConnection):
     _close_after = False
     _detached = False
     _body_begun = False
-    _written = 0
-    _lost = False
-    _waits = False
+    _written_since_yield = 0
+    _send_failed = False
+    _output_pending = False
     _close_callback: Callable[[], None] | None = None
     _max_body_size: int | None = None
     _body_timeout: float | None = None
@@ -372,7 +372,7 @@ class HTTP1Connection(HTTPConnection):
         """
         driver, head, stream = self._driver, self._head, self.stream
         if driver is None or head is None or stream._closed:
-            self._lost = True
+            self._send_failed = True
             self.finish()
             return
         if not head.keep_alive or not self._read_done or self.no_keep_alive:
@@ -383,16 +383,18 @@ class HTTP1Connection(HTTPConnection):
             block += b"Connection: Keep-Alive\r\n"
         line = _OK_LINE if code == 200 and reason == "OK" else h1.status_line("HTTP/1.1", code, reason)
         self._head_sent = self._write_done = True
-        self._waits = not stream._send(b"".join((line, block, tail, body)))
+        self._output_pending = not stream._send(b"".join((line, block, tail, body)))
         self._close_callback = None
         driver.exchange_finished(self)
 
     def _responded(self) -> Future[None]:
         """Return the Future that `write_headers` would have returned for the response sent by `_respond`."""
         stream = self.stream
-        if self._lost:
+        if self._send_failed:
             return self._failed_write()
-        return stream.write(b"") if self._waits and not stream.closed() else done_future(stream._loop)
+        return (
+            stream.write(b"") if self._output_pending and not stream.closed() else done_future(stream._loop)
+        )
 
     def _write_request_head(
         self,
@@ -436,14 +438,14 @@ class HTTP1Connection(HTTPConnection):
         if 0 < self._bodiless < 200:
             self._end_informational()
             return
-        if self._left and self._request_or_response_open():
+        if self._left and self._stream_is_open():
             missing = self._left
             self.stream.close()
             raise HTTPOutputError(f"Tried to write {missing} bytes less than Content-Length")
-        if self._chunking and self._request_or_response_open():
+        if self._chunking and self._stream_is_open():
             _ = self._transmit(h1.LAST_CHUNK)
         self._write_done = True
-        self._close_callback_done()
+        self._clear_close_callback()
         driver = self._driver
         if driver is not None and not self.is_client:
             driver.exchange_finished(self)
@@ -454,7 +456,7 @@ class HTTP1Connection(HTTPConnection):
         After 101 the caller may still `detach` the stream during this event loop iteration.
         """
         self._close_after = self._write_done = True
-        self._close_callback_done()
+        self._clear_close_callback()
         if self._bodiless != 101:
             self._end_upgrade()
         elif self.stream is not None:
@@ -465,11 +467,11 @@ class HTTP1Connection(HTTPConnection):
         if driver is not None and not self.is_client:
             driver.exchange_finished(self)
 
-    def _close_callback_done(self) -> None:
+    def _clear_close_callback(self) -> None:
         if not self.is_client:
             self._close_callback = None
 
-    def _request_or_response_open(self) -> bool:
+    def _stream_is_open(self) -> bool:
         return self.stream is not None and not self.stream.closed()
 
     def _frame(self, chunk: bytes) -> bytes:
@@ -512,15 +514,15 @@ class HTTP1Connection(HTTPConnection):
             stream._flush_now()
             if stream._pending_output:
                 return stream.write(b"")
-        self._written += len(data)
-        if self._written > _LEAST_SHARE and self._written > self._fair_share():
-            self._written = 0
-            return self._yielding()
+        self._written_since_yield += len(data)
+        if self._written_since_yield > _MIN_SHARE and self._written_since_yield > self._fair_share():
+            self._written_since_yield = 0
+            return self._wait_for_share()
         return done_future(stream.io_loop.asyncio_loop)
 
     def _fair_share(self) -> int:
         """Return how many bytes this exchange may write per event loop iteration."""
-        return min(FAIR_SHARE, _SHARED // max(1, len(self.params._deadlines.connections)))
+        return min(FAIR_SHARE, _TOTAL_SHARE // max(1, len(self.params._deadlines.connections)))
 
     def _write_file(self, piece: FileSegment) -> Future[None]:
         """Send a segment of a file as a part of the body, which must have a Content-Length.
@@ -540,7 +542,7 @@ class HTTP1Connection(HTTPConnection):
             self.stream.close()
             raise HTTPOutputError("Tried to write more data than Content-Length")
         self._left -= piece.size
-        _timeouts.wait_for_peer(driver)
+        _timeouts.set_idle_deadline(driver)
         return self.stream._send_file(piece)
 
     def _push_out(self, written: Future[None]) -> Future[None]:
@@ -560,10 +562,10 @@ class HTTP1Connection(HTTPConnection):
                 return stream.write(b"")
         return written
 
-    def _yielding(self) -> Future[None]:
+    def _wait_for_share(self) -> Future[None]:
         loop = self.stream.io_loop.asyncio_loop
         future: Future[None] = loop.create_future()
-        self.params._yields.add(future, loop)
+        self.params._waiting_writers.add(future, loop)
         return future
 
     def _failed_write(self) -> Future[None]:

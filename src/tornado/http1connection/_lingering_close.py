@@ -24,86 +24,86 @@ if TYPE_CHECKING:
 # The connection is closed when one of these limits is exceeded: the discarded bytes, the total time in
 # seconds, or the time in seconds without any input. In nginx, lingering_time is 30 s and lingering_timeout
 # 5 s.
-_BYTES = 256 * 1024 * 1024
-_SECONDS = 30.0
-_PAUSE = 2.0
+_MAX_BYTES = 256 * 1024 * 1024
+_MAX_SECONDS = 30.0
+_MAX_PAUSE = 2.0
 _LAST_CHUNK = b"\r\n" + h1.LAST_CHUNK
 
 
 class LingeringClose:
     """The state of a lingering close: how much input may still be discarded, and until when.
 
-    :param left: bytes that may be discarded; 0 to close as soon as the response has been sent.
-    :param coming: remaining bytes of the request body; -1 if unknown.
+    :param max_bytes: bytes that may be discarded; 0 to close as soon as the response has been sent.
+    :param body_remaining: remaining bytes of the request body; -1 if unknown.
     """
 
-    __slots__ = ("_coming", "_left", "until")
+    __slots__ = ("_body_remaining", "_remaining", "deadline")
 
-    def __init__(self, left: int, coming: int) -> None:
-        self._left = left
-        self._coming = coming
+    def __init__(self, max_bytes: int, body_remaining: int) -> None:
+        self._remaining = max_bytes
+        self._body_remaining = body_remaining
         #: When the connection is closed at the latest, in seconds of `monotonic`; set by the half-close.
-        self.until = 0.0
+        self.deadline = 0.0
 
     def received(self, connection: HTTP1ServerConnection, data: bytes) -> None:
         """Discard received bytes and enforce the limits."""
-        coming = self._coming
-        self._left -= len(data)
-        if coming > 0:
-            self._coming = max(coming - len(data), 0)
-        elif coming < 0 and _ends_chunks(data):
-            self._coming = 0
+        body_remaining = self._body_remaining
+        self._remaining -= len(data)
+        if body_remaining > 0:
+            self._body_remaining = max(body_remaining - len(data), 0)
+        elif body_remaining < 0 and _ends_chunked_body(data):
+            self._body_remaining = 0
         if connection._state is State.CLOSING:
-            if self._left <= 0 or not self._coming:
+            if self._remaining <= 0 or not self._body_remaining:
                 connection.stream._pause_reading()  # until the response has been sent
-        elif self._left < 0:
+        elif self._remaining < 0:
             connection.stream.close()
         else:
-            connection._deadline = min(monotonic() + _PAUSE, self.until)
-            if coming and not self._coming and isinstance(connection.stream, SSLIOStream):
+            connection._deadline = min(monotonic() + _MAX_PAUSE, self.deadline)
+            if body_remaining and not self._body_remaining and isinstance(connection.stream, SSLIOStream):
                 connection.stream._end_output()
 
-    def answer_is_out(self, connection: HTTP1ServerConnection) -> None:
+    def response_sent(self, connection: HTTP1ServerConnection) -> None:
         """Close the connection, or half-close it while the client may still be sending.
 
         Called when the response has been sent.
         """
         stream = connection.stream
-        if self._left <= 0 or connection._eof or stream.closed():
+        if self._remaining <= 0 or connection._eof or stream.closed():
             stream.close()
             return
         connection._state = State.LINGERING
         connection._transfer_rate = None
         now = monotonic()
-        self.until = now + _SECONDS
-        connection.params._deadlines.set(connection, now, _PAUSE)
+        self.deadline = now + _MAX_SECONDS
+        connection.params._deadlines.set(connection, now, _MAX_PAUSE)
         # Not with TLS while a body is being received: after sending close_notify, the ssl module expects the
         # peer's close_notify and treats other data as an error.
-        if not self._coming or not isinstance(stream, SSLIOStream):
+        if not self._body_remaining or not isinstance(stream, SSLIOStream):
             stream._end_output()
         stream._resume_reading()
 
 
-def close(connection: HTTP1ServerConnection, linger: bool, coming: int = 0) -> None:
+def close(connection: HTTP1ServerConnection, linger: bool, body_remaining: int = 0) -> None:
     """Close a connection after its pending output has been sent.
 
     :param linger: whether the client may still be sending.
-    :param coming: remaining bytes of the request body; -1 if unknown.
+    :param body_remaining: remaining bytes of the request body; -1 if unknown.
     """
     connection._state = State.CLOSING
-    lingering = LingeringClose(_BYTES if linger else 0, coming)
+    lingering = LingeringClose(_MAX_BYTES if linger else 0, body_remaining)
     connection._lingering_close = lingering
     if connection._transfer_rate is not None:
         connection._transfer_rate.end_body()
-        _timeouts.follow_pace(connection)
+        _timeouts.update_deadline(connection)
     connection.stream._flush_now()
     if not connection.stream._pending_output:
-        lingering.answer_is_out(connection)
+        lingering.response_sent(connection)
     else:
-        _timeouts.wait_for_peer(connection)
+        _timeouts.set_idle_deadline(connection)
 
 
-def body_left(exchange: HTTP1Connection, reader: h1.Reader) -> int:
+def remaining_body(exchange: HTTP1Connection, reader: h1.Reader) -> int:
     """Return how many bytes of a request body have not been received; -1 if unknown."""
     head = exchange._head
     if exchange._read_done or head is None or not head.has_body:
@@ -112,11 +112,11 @@ def body_left(exchange: HTTP1Connection, reader: h1.Reader) -> int:
         decoder, rest = reader._decoder, len(reader._buffer) - len(_LAST_CHUNK)
         if decoder is not None and decoder.phase is Phase.FINISHED:
             return 0
-        return 0 if _ends_chunks(bytes(reader._buffer[max(reader._position, rest) :])) else -1
+        return 0 if _ends_chunked_body(bytes(reader._buffer[max(reader._position, rest) :])) else -1
     return max(head.content_length - reader._received - reader.buffered, 0)
 
 
-def _ends_chunks(data: bytes) -> bool:
+def _ends_chunked_body(data: bytes) -> bool:
     """Whether a chunked body whose last received bytes are `data` seems to be complete.
 
     This is a guess, because a decoder that has rejected the body cannot find its end. A wrong guess only

@@ -83,7 +83,7 @@ class HTTP1ConnectionParameters:
         #: For access log lines about rejected requests, by status code.
         self.refusals: LogRateLimit = LogRateLimit(gen_log, burst=100)
         #: Writers that have used their share of this event loop iteration; resumed some in each iteration.
-        self._yields: FairQueue[Future[None]] = FairQueue(_set_done, at_once=0)
+        self._waiting_writers: FairQueue[Future[None]] = FairQueue(_set_done, at_once=0)
 
 
 def _set_done(future: Future[None]) -> None:

@@ -71,23 +71,23 @@ class HTTP1ServerConnection:
     __slots__ = (
         "__weakref__",
         "_advancing",
-        "_awaiting_write",
         "_closed",
         "_context",
         "_deadline",
         "_delegate",
         "_eof",
         "_exchange",
-        "_head_end",
+        "_fast_delegate",
+        "_handshake_deadline",
+        "_head_deadline",
         "_lingering_close",
-        "_native",
-        "_pending_seen",
-        "_phase_end",
-        "_pipelined",
+        "_pipelined_count",
+        "_previous_pending_output",
         "_reader",
         "_scheduled",
         "_state",
         "_transfer_rate",
+        "_waits_for_output",
         "params",
         "stream",
     )
@@ -106,17 +106,17 @@ class HTTP1ServerConnection:
         self._state = _SERVING
         self._advancing = False
         self._eof = False
-        self._head_end = 0.0  # the deadline of a partially received head; otherwise 0
-        self._awaiting_write = False  # whether the next request waits until the peer has received output
+        self._head_deadline = 0.0  # the deadline of a partially received head; otherwise 0
+        self._waits_for_output = False  # whether the next request waits until the peer has received output
         self._scheduled = False  # whether the next request waits for the next event loop iteration
-        self._pending_seen = self._pipelined = 0
+        self._previous_pending_output = self._pipelined_count = 0
         self._deadline = NEVER
-        self._phase_end = 0.0  # the deadline of the TLS handshake; otherwise 0
+        self._handshake_deadline = 0.0  # the deadline of the TLS handshake; otherwise 0
         self._transfer_rate: TransferRate | None = None
         self._lingering_close: LingeringClose | None = None
         self._closed: Future[None] | None = None
         self._delegate: HTTPServerConnectionDelegate | None = None
-        self._native: Any = None
+        self._fast_delegate: Any = None
 
     @property
     def context(self) -> Any:
@@ -135,13 +135,13 @@ class HTTP1ServerConnection:
         """
         assert isinstance(delegate, HTTPServerConnectionDelegate)
         self._delegate = delegate
-        self._native = delegate if hasattr(delegate, "_find_opener") else None
+        self._fast_delegate = delegate if hasattr(delegate, "_find_opener") else None
         params = self.params
         watch = params._deadlines
         watch.add(self, self.stream.io_loop.asyncio_loop)
         now = monotonic()
         if isinstance(self.stream, SSLIOStream):
-            self._phase_end = now + params._handshake_timeout
+            self._handshake_deadline = now + params._handshake_timeout
             watch.set(self, now, params._handshake_timeout)
         else:
             watch.set(self, now, params._idle_timeout)
@@ -182,17 +182,17 @@ class HTTP1ServerConnection:
             try:
                 self._begin(head)
             except HTTPInputError as error:
-                _error_responses.refuse(self, error)
+                _error_responses.reject(self, error)
             finally:
                 self._advancing = False
             if self._exchange is None and self._state is _SERVING:
                 self._deadline = deadline = monotonic() + self.params._idle_timeout
-                if deadline < self.params._deadlines._due or self._transfer_rate is not None:
+                if deadline < self.params._deadlines._next_deadline or self._transfer_rate is not None:
                     self._wait_for_head()
             return
         reader.receive_data(data)
         if self._transfer_rate is not None:
-            self._transfer_rate.arrived += len(data)
+            self._transfer_rate.received += len(data)
         if exchange._read_done:
             if reader.buffered > READ_AHEAD:
                 self.stream._pause_reading()
@@ -209,17 +209,17 @@ class HTTP1ServerConnection:
             if self._state is _State.LINGERING:
                 self.stream.close()
         elif exchange is None:
-            if not self._scheduled and not self._awaiting_write:
+            if not self._scheduled and not self._waits_for_output:
                 self._end_of_input()
         else:
-            self._eof_during(exchange, received=True)
+            self._eof_during_request(exchange, received=True)
 
     def eof_pending(self) -> None:
         """Process a half-close that was noticed while reading is paused, before all input was received."""
         if self._exchange is not None and self._state is _SERVING:
-            self._eof_during(self._exchange, received=False)
+            self._eof_during_request(self._exchange, received=False)
 
-    def _eof_during(self, exchange: HTTP1Connection, received: bool) -> None:
+    def _eof_during_request(self, exchange: HTTP1Connection, received: bool) -> None:
         """Process a half-close by the peer while a request is being served.
 
         :param received: whether all of the peer's input has been received.
@@ -227,9 +227,9 @@ class HTTP1ServerConnection:
         if exchange._read_done:
             exchange._notify_disconnect()
         elif exchange._ends_at_eof or (received and exchange._waiting is None):
-            self._cut_short()
+            self._close_incomplete()
 
-    def _cut_short(self) -> None:
+    def _close_incomplete(self) -> None:
         gen_log.debug("Connection from %s closed in the middle of a request body", self.context)
         self.stream.close()
 
@@ -242,7 +242,7 @@ class HTTP1ServerConnection:
             except IncompleteMessage:
                 pass
             except HTTPInputError as error:
-                _error_responses.refuse(self, error)
+                _error_responses.reject(self, error)
                 return
         _lingering_close.close(self, linger=False)
 
@@ -253,11 +253,11 @@ class HTTP1ServerConnection:
         self._transfer_rate = None
         self.params._deadlines.discard(self)
         try:
-            self._abandon(_State.CLOSED)
+            self._end_exchange(_State.CLOSED)
         finally:  # even if a close callback is interrupted, because `close` waits for it
-            self._ended()
+            self._notify_closed()
 
-    def _abandon(self, state: _State) -> None:
+    def _end_exchange(self, state: _State) -> None:
         """End the current exchange, if any, and call its close callbacks; its writes fail from now on."""
         self._state = state
         self._deadline = NEVER
@@ -267,7 +267,7 @@ class HTTP1ServerConnection:
             try:
                 exchange._notify_disconnect()
             finally:
-                self._forget(exchange)
+                self._release_exchange(exchange)
 
     def input_wanted(self) -> None:
         """Give unread input to the handler, which reads from the stream, until its response is finished."""
@@ -282,17 +282,17 @@ class HTTP1ServerConnection:
     def output_waiting(self) -> None:
         """Called when output could not be sent immediately."""
         if self.params._min_send_rate is not None:
-            _timeouts.watch_output(self)
+            _timeouts.set_output_deadline(self)
 
     def output_drained(self) -> None:
         """Called when all pending output has been sent."""
         if self._transfer_rate is not None:
             self._transfer_rate.end_output()
-            _timeouts.follow_pace(self)
+            _timeouts.update_deadline(self)
         if self._lingering_close is not None and self._state is _State.CLOSING:
-            self._lingering_close.answer_is_out(self)
-        elif self._awaiting_write:
-            self._awaiting_write = False
+            self._lingering_close.response_sent(self)
+        elif self._waits_for_output:
+            self._waits_for_output = False
             self._advance_later()
         elif self._exchange is None and self._state is _SERVING:
             self._wait_for_head()
@@ -316,9 +316,9 @@ class HTTP1ServerConnection:
                     # Back-pressure: wait until the peer has received output, or for the next iteration.
                     stream._flush_now()
                     if stream._pending_output > FAIR_SHARE:
-                        self._awaiting_write = True
+                        self._waits_for_output = True
                         stream._pause_reading()
-                        _timeouts.wait_for_peer(self)
+                        _timeouts.set_idle_deadline(self)
                     else:
                         self._advance_later()
                     return
@@ -333,12 +333,12 @@ class HTTP1ServerConnection:
                 count += 1
                 self._begin(head)
                 if self._transfer_rate is not None:
-                    _timeouts.follow_pace(self)
+                    _timeouts.update_deadline(self)
                 pipelined: Any = self._exchange
                 if self._eof and pipelined is not None:
-                    self._eof_during(pipelined, received=True)
+                    self._eof_during_request(pipelined, received=True)
         except HTTPInputError as error:
-            _error_responses.refuse(self, error)
+            _error_responses.reject(self, error)
         finally:
             self._advancing = False
         if self._exchange is None and self._state is _SERVING:
@@ -348,28 +348,28 @@ class HTTP1ServerConnection:
         if self._eof:
             self._end_of_input()
         elif not self._reader._buffer:
-            self._head_end = 0.0
-            self._pipelined = 0
-            _timeouts.wait_for_peer(self)
-        elif not self._head_end:
-            _timeouts.watch_head(self)
+            self._head_deadline = 0.0
+            self._pipelined_count = 0
+            _timeouts.set_idle_deadline(self)
+        elif not self._head_deadline:
+            _timeouts.set_head_deadline(self)
 
     def _advance_later(self) -> None:
         if not self._scheduled:
             self._scheduled = True
-            self.stream.io_loop.asyncio_loop.call_soon(self._take_up)
+            self.stream.io_loop.asyncio_loop.call_soon(self._resume_pipelining)
 
-    def _take_up(self) -> None:
+    def _resume_pipelining(self) -> None:
         """Continue with pipelined requests, as a separate event loop callback."""
         self._scheduled = False
         if self._state is not _SERVING or self._exchange is not None:
             return
         self.stream._call_corked(self._advance, True)
-        self._read_on()
+        self._maybe_resume_reading()
 
-    def _read_on(self) -> None:
+    def _maybe_resume_reading(self) -> None:
         """Resume reading unless there is still a reason for the pause."""
-        if self._state is not _SERVING or self._awaiting_write or self._scheduled:
+        if self._state is not _SERVING or self._waits_for_output or self._scheduled:
             return
         exchange = self._exchange
         if exchange is None or (not exchange._read_done and exchange._waiting is None):
@@ -388,35 +388,38 @@ class HTTP1ServerConnection:
         exchange._close_callback = exchange._run_context = None
         self._exchange = exchange
         self._deadline = NEVER
-        self._head_end = 0.0
+        self._head_deadline = 0.0
         if not head.plain:
-            _error_responses.check(self, head)
+            _error_responses.check_head(self, head)
             if head.has_body:
                 self._begin_body(exchange, head)
                 return
         exchange._read_done = True
         context = copy_context()
         try:
-            native = self._native
+            fast_delegate = self._fast_delegate
             result = NotImplemented
-            if native is not None and type(native).start_request is OWN_START_REQUEST:
+            if fast_delegate is not None and type(fast_delegate).start_request is OWN_START_REQUEST:
                 opener = (
-                    native._opener if native._opener_of is native.request_callback else native._find_opener()
+                    fast_delegate._opener
+                    if fast_delegate._opener_of is fast_delegate.request_callback
+                    else fast_delegate._find_opener()
                 )
                 if opener is not None:
                     result = context.run(opener, exchange, head)
             if result is NotImplemented:
-                result = context.run(self._opens_by(), exchange, head)
+                result = context.run(self._opening_method(), exchange, head)
             if result is not None:
                 self._run(exchange, result, context)
         except (Exception, asyncio.CancelledError) as error:
             self.failed(exchange, error)
 
-    def _opens_by(self) -> Callable[[HTTP1Connection, h1.RequestHead], Any]:
+    def _opening_method(self) -> Callable[[HTTP1Connection, h1.RequestHead], Any]:
         """Return the method that starts a request: in a Task if `start_request` is overridden."""
-        native = self._native
-        if native is None or (
-            type(native).start_request is OWN_START_REQUEST and "start_request" not in vars(native)
+        fast_delegate = self._fast_delegate
+        if fast_delegate is None or (
+            type(fast_delegate).start_request is OWN_START_REQUEST
+            and "start_request" not in vars(fast_delegate)
         ):
             return self._open
         return self._open_in_task
@@ -479,13 +482,13 @@ class HTTP1ServerConnection:
         reader.max_body_size = self._body_limit(exchange)
         try:
             result: Any = NotImplemented
-            native = self._native
-            if native is not None and type(native).start_request is OWN_START_REQUEST:
-                opener = native._find_opener()
+            fast_delegate = self._fast_delegate
+            if fast_delegate is not None and type(fast_delegate).start_request is OWN_START_REQUEST:
+                opener = fast_delegate._find_opener()
                 if opener is not None:
                     result = context.run(opener, exchange, head)
             if result is NotImplemented:
-                result = context.run(self._opens_by(), exchange, head)
+                result = context.run(self._opening_method(), exchange, head)
             if result is not None:
                 exchange._wait_for(result)
         except (Exception, asyncio.CancelledError) as error:
@@ -529,31 +532,33 @@ class HTTP1ServerConnection:
                 exchange._pump()
                 if not exchange._read_done and self._exchange is exchange:
                     timeout = exchange._body_timeout
-                    _timeouts.watch_body(self, self.params.body_timeout if timeout is None else timeout)
+                    _timeouts.set_body_deadline(
+                        self, self.params.body_timeout if timeout is None else timeout
+                    )
         except (Exception, asyncio.CancelledError) as error:
             self.failed(exchange, error)
             return
         if self._transfer_rate is not None and exchange._read_done:
             # The response is finished as well, so the deadline is already that of the next request.
-            _timeouts.forget_body(self, self._transfer_rate)
+            _timeouts.clear_body_deadline(self, self._transfer_rate)
         waiting: object = exchange._waiting  # pumping may have changed it
         if waiting is not None:
             if self._reader.buffered > READ_AHEAD:
                 self.stream._pause_reading()
             if self._transfer_rate is not None:
-                self._transfer_rate.rest(monotonic())
+                self._transfer_rate.pause(monotonic())
 
     def resumed(self, exchange: HTTP1Connection) -> None:
         """Continue reading the body after the delegate's awaitable is done."""
         if exchange._read_done:
             return
         if self._transfer_rate is not None:
-            self._transfer_rate.go_on(monotonic())
+            self._transfer_rate.resume(monotonic())
         self._pump(exchange)
         if self._exchange is exchange and exchange._waiting is None and self._state is _SERVING:
             self.stream._resume_reading()
             if self._eof and not exchange._read_done:
-                self._cut_short()
+                self._close_incomplete()
 
     def head_received(self, exchange: HTTP1Connection, head: Any) -> None:
         """Do nothing: the server has received the head before the exchange exists."""
@@ -563,7 +568,7 @@ class HTTP1ServerConnection:
         self._deadline = NEVER
         if self._transfer_rate is not None:
             self._transfer_rate.end_body()
-            _timeouts.follow_pace(self)
+            _timeouts.update_deadline(self)
         if self._exchange is not exchange:
             return
         if exchange._write_done:
@@ -586,7 +591,7 @@ class HTTP1ServerConnection:
             exchange._close_after = True
             exchange.discard_body()
         if exchange._run_context is not None:
-            self._forget(exchange)
+            self._release_exchange(exchange)
         rest = b""
         if stream._lender is not None:
             if stream.reading():
@@ -600,7 +605,7 @@ class HTTP1ServerConnection:
         if exchange._close_after or self._state is not _SERVING:
             self._deadline = NEVER
             linger = not exchange._read_done or self._reader.buffered > 0
-            _lingering_close.close(self, linger, _lingering_close.body_left(exchange, self._reader))
+            _lingering_close.close(self, linger, _lingering_close.remaining_body(exchange, self._reader))
             return
         reader = self._reader
         if reader.state is not _HEAD:
@@ -614,13 +619,13 @@ class HTTP1ServerConnection:
         elif self._eof:
             _lingering_close.close(self, linger=False)
         else:
-            self._pipelined = 0
+            self._pipelined_count = 0
             if self._transfer_rate is not None:
                 self._transfer_rate.end_body()
-            _timeouts.wait_for_peer(self)
+            _timeouts.set_idle_deadline(self)
             stream._resume_reading()
 
-    def _forget(self, exchange: HTTP1Connection) -> None:
+    def _release_exchange(self, exchange: HTTP1Connection) -> None:
         """Break the reference cycles of an exchange, so that it is freed with its last reference."""
         if exchange.request_task is not None:
             exchange.request_task.end()
@@ -657,10 +662,10 @@ class HTTP1ServerConnection:
             stream._unread(rest)
         self._exchange = None
         self._detach_exchange(exchange)
-        self._forget(exchange)
-        self._ended()
+        self._release_exchange(exchange)
+        self._notify_closed()
 
-    def _ended(self) -> None:
+    def _notify_closed(self) -> None:
         delegate = self._delegate
         try:
             if delegate is not None:
@@ -677,7 +682,7 @@ class HTTP1ServerConnection:
         """
         under_way = self._exchange is exchange
         if isinstance(error, HTTPInputError) and under_way:
-            _error_responses.refuse(self, error)
+            _error_responses.reject(self, error)
             return
         if not isinstance(error, asyncio.CancelledError):
             head: Any = exchange._head
@@ -691,7 +696,7 @@ class HTTP1ServerConnection:
             # An HTTPOutputError comes from writing a response, so no other response is sent.
             begun = exchange._head_sent or isinstance(error, HTTPOutputError)
             if not begun and under_way:
-                _error_responses.answer_and_close(self, 500)
+                _error_responses.respond_and_close(self, 500)
                 return
         if self._state is not _State.DETACHED:  # a detached stream has another owner
             self.stream.close()

@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING
 from tornado._log_rate_limit import LogRateLimit
 from tornado.http1connection._deadline_scheduler import NEVER
 from tornado.http1connection._state import State
-from tornado.http1connection._transfer_rate import TransferRate, taken_by_peer
+from tornado.http1connection._transfer_rate import TransferRate, acknowledged_bytes
 from tornado.log import gen_log
 
 if TYPE_CHECKING:
@@ -44,23 +44,23 @@ _reports = LogRateLimit(gen_log)
 _RESET = struct.pack("ii" if os.name != "nt" else "hh", 1, 0)
 
 
-def _say(connection: HTTP1ServerConnection, kind: str, what: str, setting: str) -> None:
+def _log_timeout(connection: HTTP1ServerConnection, kind: str, what: str, setting: str) -> None:
     if gen_log.isEnabledFor(logging.INFO):  # reading `connection.context` creates it
         _reports.log(kind, logging.INFO, "Timeout %s %s: %s", what, connection.context, setting)
 
 
-def _say_body_is_late(connection: HTTP1ServerConnection) -> None:
+def _log_body_timeout(connection: HTTP1ServerConnection) -> None:
     exchange = connection._exchange
     timeout = None if exchange is None else exchange._body_timeout
     if timeout is None:
         timeout = connection.params.body_timeout
-    _say(connection, "body", "reading body from", f"not complete within body_timeout ({timeout:g} s)")
+    _log_timeout(connection, "body", "reading body from", f"not complete within body_timeout ({timeout:g} s)")
 
 
 # -- setting deadlines --
 
 
-def watch_body(connection: HTTP1ServerConnection, timeout: float | None) -> None:
+def set_body_deadline(connection: HTTP1ServerConnection, timeout: float | None) -> None:
     """Set the deadlines for receiving a body: the total time, and the end of the first rate window.
 
     :param timeout: the time for the whole body in seconds; None for no limit.
@@ -71,72 +71,74 @@ def watch_body(connection: HTTP1ServerConnection, timeout: float | None) -> None
         if timeout is not None:
             params._deadlines.set(connection, now, timeout)
         return
-    pace = connection._transfer_rate
-    if pace is None:
-        pace = connection._transfer_rate = TransferRate()
+    transfer_rate = connection._transfer_rate
+    if transfer_rate is None:
+        transfer_rate = connection._transfer_rate = TransferRate()
     window = params._rate_window if params._min_body_rate is not None else NEVER
-    pace.begin_body(now, window, NEVER if timeout is None else now + timeout)
-    _follow(connection, pace, now)
+    transfer_rate.begin_body(now, window, NEVER if timeout is None else now + timeout)
+    _set_transfer_deadline(connection, transfer_rate, now)
 
 
-def forget_body(connection: HTTP1ServerConnection, pace: TransferRate) -> None:
+def clear_body_deadline(connection: HTTP1ServerConnection, transfer_rate: TransferRate) -> None:
     """Remove the deadlines for a body, without changing the connection's current deadline."""
-    pace.end_body()
-    if pace.deadline() == NEVER:
+    transfer_rate.end_body()
+    if transfer_rate.deadline() == NEVER:
         connection._transfer_rate = None
 
 
-def watch_output(connection: HTTP1ServerConnection) -> None:
+def set_output_deadline(connection: HTTP1ServerConnection) -> None:
     """Set the deadline for pending output; called each time that output could not be sent immediately."""
     params = connection.params
-    pace = connection._transfer_rate
-    if pace is None:
-        pace = connection._transfer_rate = TransferRate()
+    transfer_rate = connection._transfer_rate
+    if transfer_rate is None:
+        transfer_rate = connection._transfer_rate = TransferRate()
     now = monotonic()
-    if pace.output_window_end == NEVER:
-        pace.begin_output(now, params._rate_window, taken_by_peer(connection.stream))
-    _follow(connection, pace, now)
+    if transfer_rate.output_window_end == NEVER:
+        transfer_rate.begin_output(now, params._rate_window, acknowledged_bytes(connection.stream))
+    _set_transfer_deadline(connection, transfer_rate, now)
 
 
-def follow_pace(connection: HTTP1ServerConnection) -> None:
+def update_deadline(connection: HTTP1ServerConnection) -> None:
     """Set the connection's deadline again from its `TransferRate`, if it has one.
 
     Called when a transfer has ended, and when a request begins while output of the previous response is
     pending, because the beginning of a request clears the deadline.
     """
     if connection._transfer_rate is not None:
-        _follow(connection, connection._transfer_rate, monotonic())
+        _set_transfer_deadline(connection, connection._transfer_rate, monotonic())
 
 
-def wait_for_peer(connection: HTTP1ServerConnection) -> None:
+def set_idle_deadline(connection: HTTP1ServerConnection) -> None:
     """Set the deadline of a connection that waits until the peer receives output or sends a request."""
-    follow_pace(connection)
+    update_deadline(connection)
     if connection._transfer_rate is None:
         params = connection.params
         params._deadlines.set(connection, monotonic(), params._idle_timeout)
 
 
-def watch_head(connection: HTTP1ServerConnection) -> None:
+def set_head_deadline(connection: HTTP1ServerConnection) -> None:
     """Set the deadline of a head; called when its first part has arrived, and not for later parts."""
     params, now = connection.params, monotonic()
-    connection._head_end = now + params._head_timeout
+    connection._head_deadline = now + params._head_timeout
     params._deadlines.set(connection, now, params._head_timeout)
-    follow_pace(connection)
+    update_deadline(connection)
 
 
-def _follow(connection: HTTP1ServerConnection, pace: TransferRate, now: float) -> None:
+def _set_transfer_deadline(
+    connection: HTTP1ServerConnection, transfer_rate: TransferRate, now: float
+) -> None:
     """Set the connection's deadline to the earliest one of its transfers and of its head."""
-    deadline = pace.deadline()
+    deadline = transfer_rate.deadline()
     if deadline == NEVER:
         connection._transfer_rate = None
-    _set(connection, now, deadline, connection.params._rate_window)
+    _set_deadline(connection, now, deadline, connection.params._rate_window)
 
 
-def _set(connection: HTTP1ServerConnection, now: float, deadline: float, period: float) -> None:
+def _set_deadline(connection: HTTP1ServerConnection, now: float, deadline: float, period: float) -> None:
     """Set the connection's deadline to `deadline`, or to that of an incomplete head if it is earlier."""
     params = connection.params
-    if connection._state is State.SERVING and 0 < connection._head_end < deadline:
-        deadline, period = connection._head_end, params._head_timeout
+    if connection._state is State.SERVING and 0 < connection._head_deadline < deadline:
+        deadline, period = connection._head_deadline, params._head_timeout
     if deadline == NEVER:
         connection._deadline = NEVER
     else:
@@ -152,8 +154,8 @@ def count_pipelined(connection: HTTP1ServerConnection, head: RequestHead) -> Req
     limit = connection.params._max_pipelined
     if limit is None:
         return head
-    connection._pipelined += 1
-    if connection._pipelined + bool(connection._reader.buffered) <= limit:
+    connection._pipelined_count += 1
+    if connection._pipelined_count + bool(connection._reader.buffered) <= limit:
         return head
     if gen_log.isEnabledFor(logging.INFO):
         text = "Closing connection from %s: more than max_pipelined_requests (%d) requests were pipelined"
@@ -172,9 +174,9 @@ def idle_since(connection: HTTP1ServerConnection) -> float | None:
     if busy or connection._state is not State.SERVING or deadline == NEVER:
         return None
     params = connection.params
-    if connection._phase_end and deadline == connection._phase_end:
+    if connection._handshake_deadline and deadline == connection._handshake_deadline:
         return deadline - params._handshake_timeout
-    return deadline - (params._head_timeout if connection._head_end else params._idle_timeout)
+    return deadline - (params._head_timeout if connection._head_deadline else params._idle_timeout)
 
 
 # -- when a deadline has passed --
@@ -184,17 +186,17 @@ def expired(connection: HTTP1ServerConnection) -> None:
     """Close the connection, or set a new deadline if no limit is exceeded."""
     now = monotonic()
     serving = connection._state is State.SERVING  # not closing after its last response
-    if serving and connection._phase_end and _first_wait(connection, now):
+    if serving and connection._handshake_deadline and _handshake_deadline_passed(connection, now):
         return
-    pace = connection._transfer_rate
-    if serving and 0 < connection._head_end <= now:
+    transfer_rate = connection._transfer_rate
+    if serving and 0 < connection._head_deadline <= now:
         limit = f"not complete within header_timeout ({connection.params._head_timeout:g} s)"
-        _say(connection, "head", "reading head from", limit)
-    elif pace is not None:
-        if not _too_slow(connection, pace, now):
-            _follow(connection, pace, now)
+        _log_timeout(connection, "head", "reading head from", limit)
+    elif transfer_rate is not None:
+        if not _too_slow(connection, transfer_rate, now):
+            _set_transfer_deadline(connection, transfer_rate, now)
             return
-    elif _may_go_on(connection, now):
+    elif _stays_open(connection, now):
         return
     _close(connection.stream)
 
@@ -209,16 +211,16 @@ def _close(stream: IOStream) -> None:
     stream.close()
 
 
-def _first_wait(connection: HTTP1ServerConnection, now: float) -> bool:
+def _handshake_deadline_passed(connection: HTTP1ServerConnection, now: float) -> bool:
     """Handle the first deadline of a TLS connection, which is that of its handshake.
 
     :returns: True if the handshake is complete and the first request may still arrive; then the idle deadline
         has been set.
     """
     params = connection.params
-    end, connection._phase_end = connection._phase_end, 0.0
+    end, connection._handshake_deadline = connection._handshake_deadline, 0.0
     if connection.stream._handshaking:  # type: ignore[attr-defined]
-        _say(
+        _log_timeout(
             connection,
             "handshake",
             "during TLS handshake with",
@@ -226,47 +228,47 @@ def _first_wait(connection: HTTP1ServerConnection, now: float) -> bool:
         )
         return False
     left = end - params._handshake_timeout + params._idle_timeout - now
-    if left <= 0 or connection._exchange is not None or connection._head_end:
+    if left <= 0 or connection._exchange is not None or connection._head_deadline:
         return False
     params._deadlines.set(connection, now, left)
     return True
 
 
-def _too_slow(connection: HTTP1ServerConnection, pace: TransferRate, now: float) -> bool:
+def _too_slow(connection: HTTP1ServerConnection, transfer_rate: TransferRate, now: float) -> bool:
     """Whether the peer has exceeded a time limit or is slower than a minimum rate; if so, log it."""
     params = connection.params
     window = params._rate_window
-    if now >= pace.body_end:
-        _say_body_is_late(connection)
+    if now >= transfer_rate.body_end:
+        _log_body_timeout(connection)
         return True
     rate = params._min_body_rate
-    if rate is not None and pace.body_is_late(now, rate * window, window):
+    if rate is not None and transfer_rate.body_is_too_slow(now, rate * window, window):
         limit = f"slower than min_body_rate ({rate:g} bytes/s over {window:g} s)"
-        _say(connection, "body rate", "reading body from", limit)
+        _log_timeout(connection, "body rate", "reading body from", limit)
         return True
     rate = params._min_send_rate
-    if rate is not None and pace.output_window_end <= now:
-        taken = taken_by_peer(connection.stream)
-        if pace.output_is_late(now, rate * window, window, taken):
+    if rate is not None and transfer_rate.output_window_end <= now:
+        acknowledged = acknowledged_bytes(connection.stream)
+        if transfer_rate.output_is_too_slow(now, rate * window, window, acknowledged):
             limit = f"slower than min_send_rate ({rate:g} bytes/s over {window:g} s)"
-            _say(connection, "send rate", "writing to", limit)
+            _log_timeout(connection, "send rate", "writing to", limit)
             return True
     return False
 
 
-def _may_go_on(connection: HTTP1ServerConnection, now: float) -> bool:
+def _stays_open(connection: HTTP1ServerConnection, now: float) -> bool:
     """Whether a connection without a `TransferRate` stays open although its deadline has passed."""
     exchange, stream, params = connection._exchange, connection.stream, connection.params
     pending = stream._pending_output
     reading = exchange is not None and not exchange._read_done
     if reading:
-        _say_body_is_late(connection)
+        _log_body_timeout(connection)
         return False
     if exchange is not None and not pending:
         return True
-    if pending and pending != connection._pending_seen:
+    if pending and pending != connection._previous_pending_output:
         # Not idle: the peer is receiving, but slowly.
-        connection._pending_seen = pending
-        _set(connection, now, now + params._idle_timeout, params._idle_timeout)
+        connection._previous_pending_output = pending
+        _set_deadline(connection, now, now + params._idle_timeout, params._idle_timeout)
         return True
     return False

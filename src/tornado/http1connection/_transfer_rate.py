@@ -28,24 +28,24 @@ class TransferRate:
     """The deadlines of one connection while a body is being received, output is pending, or both."""
 
     __slots__ = (
-        "_body_seen",
-        "_output_seen",
-        "_rested",
-        "_resting_since",
-        "arrived",
+        "_body_window_start",
+        "_output_window_start",
+        "_paused_since",
+        "_paused_time",
         "body_end",
         "body_window_end",
         "output_window_end",
+        "received",
     )
 
     def __init__(self) -> None:
         #: Bytes received while reading bodies.
-        self.arrived = 0
+        self.received = 0
         #: The deadline of the whole body, and the ends of the current windows of both rates.
         self.body_end = self.body_window_end = self.output_window_end = NEVER
-        self._body_seen = self._output_seen = 0
-        self._rested = 0.0
-        self._resting_since: float | None = None
+        self._body_window_start = self._output_window_start = 0
+        self._paused_time = 0.0
+        self._paused_since: float | None = None
 
     def deadline(self) -> float:
         """Return the earliest deadline; `NEVER` if nothing is being transferred."""
@@ -60,85 +60,85 @@ class TransferRate:
         :param end: the deadline of the whole body.
         """
         self.body_end, self.body_window_end = end, now + window
-        self._body_seen = self.arrived
-        self._rested, self._resting_since = 0.0, None
+        self._body_window_start = self.received
+        self._paused_time, self._paused_since = 0.0, None
 
     def end_body(self) -> None:
         """Stop measuring the body, because it is complete or will be discarded."""
         self.body_end = self.body_window_end = NEVER
 
-    def rest(self, now: float) -> None:
+    def pause(self, now: float) -> None:
         """Stop the clock, because the program has paused reading."""
-        self._resting_since = now
+        self._paused_since = now
 
-    def go_on(self, now: float) -> None:
+    def resume(self, now: float) -> None:
         """Restart the clock, because the program reads again."""
-        if self._resting_since is not None:
-            self._rested += now - self._resting_since
-            self._resting_since = None
+        if self._paused_since is not None:
+            self._paused_time += now - self._paused_since
+            self._paused_since = None
 
-    def body_is_late(self, now: float, least: float, window: float) -> bool:
-        """Whether fewer than `least` bytes arrived in a window that has ended.
+    def body_is_too_slow(self, now: float, min_bytes: float, window: float) -> bool:
+        """Whether fewer than `min_bytes` bytes arrived in a window that has ended.
 
         If the window has ended and enough bytes arrived, the next window starts.
         """
         if now < self.body_window_end:
             return False
-        if self._resting_since is not None:
-            self._rested += now - self._resting_since
-            self._resting_since = now
-        if self._rested:
-            self.body_window_end = now + self._rested
-            self._rested = 0.0
+        if self._paused_since is not None:
+            self._paused_time += now - self._paused_since
+            self._paused_since = now
+        if self._paused_time:
+            self.body_window_end = now + self._paused_time
+            self._paused_time = 0.0
             return False
-        if self.arrived - self._body_seen < least:
+        if self.received - self._body_window_start < min_bytes:
             return True
-        self._body_seen = self.arrived
+        self._body_window_start = self.received
         self.body_window_end = now + window
         return False
 
     # -- output --
 
-    def begin_output(self, now: float, window: float, taken: int) -> None:
+    def begin_output(self, now: float, window: float, acknowledged: int) -> None:
         """Start measuring pending output.
 
         :param window: the length of a rate window in seconds.
-        :param taken: the value of `taken_by_peer` now.
+        :param acknowledged: the value of `acknowledged_bytes` now.
         """
         self.output_window_end = now + window
-        self._output_seen = taken
+        self._output_window_start = acknowledged
 
     def end_output(self) -> None:
         """Stop measuring, because all output has been sent."""
         self.output_window_end = NEVER
 
-    def output_is_late(self, now: float, least: float, window: float, taken: int) -> bool:
-        """Whether the peer received fewer than `least` bytes in a window that has ended.
+    def output_is_too_slow(self, now: float, min_bytes: float, window: float, acknowledged: int) -> bool:
+        """Whether the peer received fewer than `min_bytes` bytes in a window that has ended.
 
         If the window has ended and enough bytes were received, the next window starts.
         """
         if now < self.output_window_end:
             return False
-        if taken - self._output_seen < least:
+        if acknowledged - self._output_window_start < min_bytes:
             return True
-        self._output_seen = taken
+        self._output_window_start = acknowledged
         self.output_window_end = now + window
         return False
 
 
-def taken_by_peer(stream: Any) -> int:
+def acknowledged_bytes(stream: Any) -> int:
     """Return how many bytes of the stream's output the peer has acknowledged, counted from a fixed start."""
     done: int = stream._total_write_done_index
-    return done - _unread(stream.socket)
+    return done - _unacknowledged(stream.socket)
 
 
-def _unread(sock: Any) -> int:
+def _unacknowledged(sock: Any) -> int:
     """Return the number of bytes in the kernel's send buffer; 0 where the kernel does not report it."""
     if fcntl is None:
         return 0  # type: ignore[unreachable]
-    answer = array.array("i", [0])
+    count = array.array("i", [0])
     try:
-        fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, answer)
+        fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, count)
     except (OSError, ValueError):
         return 0
-    return answer[0]
+    return count[0]

@@ -56,7 +56,7 @@ class BodyForm:
     :ivar files: name -> files; empty until `read` is called.
     """
 
-    __slots__ = ("_content_type", "_fault", "_headers", "arguments", "body", "files", "state")
+    __slots__ = ("_content_type", "_error", "_headers", "arguments", "body", "files", "state")
 
     def __init__(self, body: bytes, content_type: str, headers: HTTPHeaders | None) -> None:
         self.body = body
@@ -65,7 +65,7 @@ class BodyForm:
         self.files: dict[str, list[HTTPFile]] = {}
         self._content_type = content_type
         self._headers = headers
-        self._fault: HTTPInputError | None = None
+        self._error: HTTPInputError | None = None
 
     def read(self, max_size: int | None) -> None:
         """Decode the body, unless it has been decoded already.
@@ -75,8 +75,8 @@ class BodyForm:
         """
         if self.state is FormState.READ:
             return
-        if self._fault is not None:
-            raise self._fault.with_traceback(None)
+        if self._error is not None:
+            raise self._error.with_traceback(None)
         kind, body = self._content_type, self.body
         try:
             if max_size is not None and len(body) > max_size and is_form(kind):
@@ -88,11 +88,11 @@ class BodyForm:
             self.arguments, self.files = {}, {}
             if self.state is not FormState.TOLERANT:
                 self.state = FormState.REFUSED
-                self._fault = error
+                self._error = error
                 raise
         self.state = FormState.READ
 
     def tolerate(self) -> None:
         """Treat a malformed body as one without arguments from now on."""
         self.state = _TOLERATED[self.state]
-        self._fault = None
+        self._error = None

@@ -126,7 +126,7 @@ class HTTPServerRequest:
         start_line: RequestStartLine | None = None,
         server_connection: object | None = None,
     ) -> None:
-        _warn_of_old_arguments(method, uri, host, start_line)
+        _warn_deprecated_arguments(method, uri, host, start_line)
         if start_line is not None:
             method, uri, version = start_line
         self.method = method or "GET"
@@ -312,7 +312,7 @@ def _deprecated(what: str, instead: str) -> None:
     deprecated(f"HTTPServerRequest.{what}", instead)
 
 
-def _warn_of_old_arguments(
+def _warn_deprecated_arguments(
     method: str | None, uri: str | None, host: str | None, start_line: RequestStartLine | None
 ) -> None:
     if method is not None or uri is not None:
@@ -358,7 +358,7 @@ def _merge(source: dict[str, list[Any]], target: dict[str, list[Any]]) -> None:
 
 
 class _Lazy:
-    """A non-data descriptor that computes an attribute when it is first read and stores it in the instance."""
+    """A non-data descriptor that computes an attribute on first read and stores it in the instance."""
 
     __slots__ = ("compute", "name")
 

@@ -28,7 +28,7 @@ _PATH_SAFE = "/!$&'()*+,;=:@"
 _DIGITS = re.compile(r"[0-9]{1,19}")
 _BLOCK = 64 * 1024
 # Hop-by-hop fields, which the WSGI server sets itself.
-_OURS = frozenset({"Connection", "Transfer-Encoding"})
+_HOP_BY_HOP = frozenset({"Connection", "Transfer-Encoding"})
 
 StartResponse = Callable[..., Any]
 
@@ -70,7 +70,7 @@ class WSGIAdapter:
             self._run(environ, connection)
             status, headers, body = connection.response()
         except HTTPInputError as error:
-            status, headers, body = _refusal(error)
+            status, headers, body = _error_response(error)
         start_response(status, headers)
         return [] if environ["REQUEST_METHOD"] == "HEAD" or not body else [body]
 
@@ -196,11 +196,11 @@ class _Connection(HTTPConnection):
         if line is None:
             raise RuntimeError("the application finished its response without calling write_headers()")
         reason = line.reason or responses.get(line.code, "Unknown")
-        fields = [(name, str(value)) for name, value in self._headers.get_all() if name not in _OURS]
+        fields = [(name, str(value)) for name, value in self._headers.get_all() if name not in _HOP_BY_HOP]
         return f"{line.code} {reason}", fields, b"".join(self._body)
 
 
-def _refusal(error: HTTPInputError) -> tuple[str, list[tuple[str, str]], bytes]:
+def _error_response(error: HTTPInputError) -> tuple[str, list[tuple[str, str]], bytes]:
     status = f"{error.status_code} {responses.get(error.status_code, 'Bad Request')}"
     body = f"{status}\n".encode()
     fields = [("Content-Type", "text/plain; charset=UTF-8"), ("Content-Length", str(len(body)))]
@@ -231,19 +231,19 @@ def _read_body(environ: dict[str, Any], connection: _Connection) -> Iterator[byt
     length: str = environ.get("CONTENT_LENGTH") or ""
     if length and _DIGITS.fullmatch(length) is None:
         raise HTTPInputError(f"Content-Length must be a single decimal number, got {length!r:.100}")
-    ends = bool(environ.get("wsgi.input_terminated")) and not length
+    terminated = bool(environ.get("wsgi.input_terminated")) and not length
     limit = connection.max_body_size
-    left = limit + 1 if ends else int(length or 0)
-    if not ends and left > limit:
+    remaining = limit + 1 if terminated else int(length or 0)
+    if not terminated and remaining > limit:
         raise BodyTooLarge(f"Content-Length {length} is over the limit of {limit} bytes (max_body_size)")
     source = environ["wsgi.input"]
-    while left:
-        block: bytes = source.read(min(left, _BLOCK))
+    while remaining:
+        block: bytes = source.read(min(remaining, _BLOCK))
         if not block:
-            if ends:
+            if terminated:
                 return
-            raise HTTPInputError(f"the body is {left} bytes shorter than its Content-Length")
-        left -= len(block)
-        if ends and not left:
+            raise HTTPInputError(f"the body is {remaining} bytes shorter than its Content-Length")
+        remaining -= len(block)
+        if terminated and not remaining:
             raise BodyTooLarge(f"the body is over the limit of {limit} bytes (max_body_size)")
         yield block

@@ -39,7 +39,7 @@ class WSGIApplication(Application):
 
 
 class _Adapter(WSGIAdapter):
-    """The adapter of a `WSGIApplication`; it omits the deprecation warning, which that class issues itself."""
+    """The adapter of a `WSGIApplication`, which issues the deprecation warning itself."""
 
     def __init__(self, application: Application) -> None:
         self.application = application

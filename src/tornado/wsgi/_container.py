@@ -96,31 +96,34 @@ class WSGIContainer(HTTPServerConnectionDelegate):
 
     async def handle_request(self, request: HTTPServerRequest) -> None:
         """Run the application for one request, wait until it is done, and log the request."""
-        reply = self._reply(request)
+        response = self._make_response(request)
         environ = self.environ(request)
-        call = Invocation(self.wsgi_application, environ, reply, _summary(request))
+        invocation = Invocation(self.wsgi_application, environ, response, _summary(request))
         release = getattr(request, "_spool", environ["wsgi.input"]).close
         try:
-            job = self.executor.submit(contextvars.copy_context().run, call.run)
+            job = self.executor.submit(contextvars.copy_context().run, invocation.run)
         except RuntimeError as error:  # the executor is shut down
             release()
-            call.refuse(error)
+            invocation.fail(error)
         else:
             # When the application is done, even if this task is cancelled before that.
             job.add_done_callback(lambda done: release())
             await asyncio.wrap_future(job)
-        self._log(call.status, request)
+        self._log(invocation.status, request)
 
-    def _reply(self, request: HTTPServerRequest) -> Response:
+    def _make_response(self, request: HTTPServerRequest) -> Response:
         return Response(request.connection, asyncio.get_running_loop(), self.send_timeout)
 
     def _refuse(self, request: HTTPServerRequest, error: Exception) -> None:
         """Respond with 500, because the request cannot be received."""
-        call = Invocation(
-            self.wsgi_application, {"REQUEST_METHOD": request.method}, self._reply(request), _summary(request)
+        invocation = Invocation(
+            self.wsgi_application,
+            {"REQUEST_METHOD": request.method},
+            self._make_response(request),
+            _summary(request),
         )
-        call.refuse(error)
-        self._log(call.status, request)
+        invocation.fail(error)
+        self._log(invocation.status, request)
 
     def environ(self, request: HTTPServerRequest | None = None) -> dict[str, Any]:
         """Return the WSGI environment of a request. May be overridden to add variables.

@@ -23,23 +23,23 @@ class Invocation:
     If the application sets no Content-Length, a body in a list gets one, and other bodies are sent in the
     chunked coding.
 
-    :param reply: the response to write.
+    :param response: the response to write.
     :param summary: a description of the request for the log.
     :ivar status: the status code that was sent; 500 before that.
     """
 
     def __init__(
-        self, application: WSGIAppType, environ: dict[str, Any], reply: Response, summary: str
+        self, application: WSGIAppType, environ: dict[str, Any], response: Response, summary: str
     ) -> None:
         self.status = 500
         self._application = application
         self._environ = environ
-        self._reply = reply
+        self._response = response
         self._summary = summary
         self._head: ResponseHead | None = None
         self._head_sent = False
         self._ended = False
-        self._left: int | None = None  # of the Content-Length
+        self._remaining: int | None = None  # of the Content-Length
 
     def run(self) -> None:
         """Run the application in the current thread.
@@ -52,12 +52,12 @@ class Invocation:
             self._send(body)
         except BaseException as error:
             self._failed(error)
-            if not isinstance(error, Exception) and self._reply.in_loop:
+            if not isinstance(error, Exception) and self._response.in_loop:
                 raise  # KeyboardInterrupt or SystemExit
         finally:
             self._close(body)
 
-    def refuse(self, error: BaseException) -> None:
+    def fail(self, error: BaseException) -> None:
         """Respond as if the application had raised `error`."""
         self._failed(error)
 
@@ -80,7 +80,7 @@ class Invocation:
 
     def _write(self, data: bytes) -> None:
         """Send a part of the body; ``start_response`` returns this callable for very old applications."""
-        self._produce(data)
+        self._send_chunk(data)
 
     # -- the body --
 
@@ -93,9 +93,9 @@ class Invocation:
             self._send_file(body)
         else:
             if isinstance(body, (list, tuple)):
-                body = self._measure(body)
+                body = self._set_length(body)
             for chunk in body:
-                self._produce(chunk)
+                self._send_chunk(chunk)
                 if self._ended and self._bodiless():
                     break
         self._end()
@@ -103,25 +103,27 @@ class Invocation:
     def _send_file(self, body: FileWrapper) -> None:
         """Send a file, but not more of it than the Content-Length."""
         for chunk in body:
-            left = self._head.length if self._head is not None and not self._head_sent else self._left
-            self._produce(chunk if left is None or self._bodiless() else chunk[:left])
-            if self._ended or left == 0:
+            remaining = (
+                self._head.length if self._head is not None and not self._head_sent else self._remaining
+            )
+            self._send_chunk(chunk if remaining is None or self._bodiless() else chunk[:remaining])
+            if self._ended or remaining == 0:
                 break
 
-    def _measure(self, body: list[Any] | tuple[Any, ...]) -> Iterable[bytes]:
+    def _set_length(self, body: list[Any] | tuple[Any, ...]) -> Iterable[bytes]:
         """Set the Content-Length of a complete body, and join small chunks."""
         chunks = [chunk if isinstance(chunk, bytes) else _as_bytes(chunk) for chunk in body]
         total = sum(map(len, chunks))
         head = self._head
         if head is not None and not self._head_sent and (total or self._environ["REQUEST_METHOD"] != "HEAD"):
-            head.announce(total)
+            head.set_length(total)
         return (b"".join(chunks),) if total <= _JOINED else chunks
 
     def _bodiless(self) -> bool:
         head = self._head
         return self._environ["REQUEST_METHOD"] == "HEAD" or (head is not None and head.line.code in BODILESS)
 
-    def _produce(self, chunk: Any) -> None:
+    def _send_chunk(self, chunk: Any) -> None:
         if not isinstance(chunk, bytes):
             chunk = _as_bytes(chunk)
         if not chunk:
@@ -132,13 +134,13 @@ class Invocation:
             if not self._ended:
                 self._put(b"", last=True)
             return
-        left = self._left if self._head_sent else self._head.length
-        if left is not None:
-            left -= len(chunk)
-            if left < 0:
-                raise RuntimeError(f"a WSGI application sent {-left} bytes more than its Content-Length")
-            self._left = left
-        self._put(chunk, last=left == 0)
+        remaining = self._remaining if self._head_sent else self._head.length
+        if remaining is not None:
+            remaining -= len(chunk)
+            if remaining < 0:
+                raise RuntimeError(f"a WSGI application sent {-remaining} bytes more than its Content-Length")
+            self._remaining = remaining
+        self._put(chunk, last=remaining == 0)
 
     def _end(self) -> None:
         head = self._head
@@ -148,10 +150,12 @@ class Invocation:
             return
         if not self._bodiless():
             if not self._head_sent:
-                head.announce(0)
-                self._left = head.length
-            if self._left:
-                raise RuntimeError(f"a WSGI application sent {self._left} bytes less than its Content-Length")
+                head.set_length(0)
+                self._remaining = head.length
+            if self._remaining:
+                raise RuntimeError(
+                    f"a WSGI application sent {self._remaining} bytes less than its Content-Length"
+                )
         self._put(b"", last=True)
 
     def _put(self, chunk: bytes, last: bool) -> None:
@@ -159,28 +163,28 @@ class Invocation:
         if not self._head_sent:
             head = self._head
             assert head is not None
-            head.complete()
+            head.add_defaults()
             self.status = head.line.code
             self._head_sent = True
         self._ended = last
-        self._reply.put(head, chunk, last)
+        self._response.put(head, chunk, last)
 
     # -- the end --
 
     def _failed(self, error: BaseException) -> None:
-        if self._reply.gone and isinstance(error, StreamClosedError):
+        if self._response.disconnected and isinstance(error, StreamClosedError):
             return  # the client has disconnected, which is not an error in the application
         app_log.error("Uncaught exception in a WSGI application: %s", self._summary, exc_info=error)
         if self._ended:
             return
         if self._head_sent:
-            self._reply.abort()
+            self._response.abort()
             return
         body = b"500 Internal Server Error\n"
         self._head = ResponseHead(
             "500 Internal Server Error", [("Content-Type", "text/plain; charset=UTF-8")]
         )
-        self._head.announce(len(body))
+        self._head.set_length(len(body))
         try:
             self._put(b"" if self._bodiless() else body, last=True)
         except StreamClosedError:

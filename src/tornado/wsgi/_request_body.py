@@ -93,11 +93,11 @@ class SpooledBody:
         """Append bytes, in memory or to the file."""
         size = self.size + len(data)
         if self.size <= self._limit < size:
-            self._to_disk()
+            self._move_to_disk()
         self._file.write(data)
         self.size = size
 
-    def _to_disk(self) -> None:
+    def _move_to_disk(self) -> None:
         import tempfile  # imported late, because most programs do not need it
 
         memory = cast(BytesIO, self._file)
@@ -111,11 +111,11 @@ class SpooledBody:
 
     def read(self) -> bytes:
         """Return the whole body without changing the position of the file."""
-        place = self._file.tell()
+        position = self._file.tell()
         try:
             return self.rewind().read()
         finally:
-            self._file.seek(place)
+            self._file.seek(position)
 
     def close(self) -> None:
         """Free the memory or delete the temporary file."""
@@ -137,19 +137,19 @@ class SpooledRequest(HTTPServerRequest):
         # Without these values in the instance, the attributes are lazy again.
         for name in ("arguments", "body_arguments", "files"):
             del self.__dict__[name]
-        self._own_body: bytes | None = None
+        self._assigned_body: bytes | None = None
 
     @property
     def body(self) -> bytes:
         """The whole body, in memory."""
-        return self._spool.read() if self._own_body is None else self._own_body
+        return self._spool.read() if self._assigned_body is None else self._assigned_body
 
     @body.setter
     def body(self, value: bytes) -> None:
-        self._own_body = value
+        self._assigned_body = value
 
     def _input(self) -> tuple[IO[bytes], int]:
         """Return the body as a file positioned at its beginning, and its size in bytes."""
-        if self._own_body is not None:
-            return BytesIO(self._own_body), len(self._own_body)
+        if self._assigned_body is not None:
+            return BytesIO(self._assigned_body), len(self._assigned_body)
         return self._spool.rewind(), self._spool.size

@@ -26,8 +26,8 @@ from tornado.wsgi._response_head import ResponseHead
 WINDOW = 64 * 1024
 #: The time in seconds after which an event loop that is not running is considered stopped. Otherwise a thread
 #: would wait for it forever, and the interpreter could not exit.
-_STALLED = 5.0
-_TICK = 1.0
+_STOPPED_AFTER = 5.0
+_CHECK_INTERVAL = 1.0
 
 
 class Response:
@@ -37,15 +37,15 @@ class Response:
     several at the same time.
 
     :param connection: the connection to which the response is written.
-    :param patience: how long `put` waits for a client that does not read, in seconds; None for no limit.
+    :param send_timeout: how long `put` waits for a client that does not read, in seconds; None for no limit.
     """
 
     def __init__(
-        self, connection: Any, loop: asyncio.AbstractEventLoop, patience: float | None = None
+        self, connection: Any, loop: asyncio.AbstractEventLoop, send_timeout: float | None = None
     ) -> None:
         self._connection = connection
         self._loop = loop
-        self._patience = patience
+        self._send_timeout = send_timeout
         self._loop_thread = threading.get_ident()
         self._changed = threading.Condition(threading.Lock())
         self._head: ResponseHead | None = None
@@ -53,9 +53,9 @@ class Response:
         self._last = False
         self._aborted = False
         self._scheduled_at: float | None = None
-        self._under_way = 0
+        self._unsent = 0
         #: Whether the client has disconnected, or its connection was closed.
-        self.gone = False
+        self.disconnected = False
 
     @property
     def in_loop(self) -> bool:
@@ -70,13 +70,13 @@ class Response:
         :raises StreamClosedError: if the client has disconnected or does not read.
         """
         with self._changed:
-            if self.gone:
+            if self.disconnected:
                 raise StreamClosedError()
             if head is not None:
                 self._head = head
             if chunk:
                 self._chunks.append(chunk)
-                self._under_way += len(chunk)
+                self._unsent += len(chunk)
             self._last = last
             self._schedule()
         if self.in_loop:
@@ -107,31 +107,31 @@ class Response:
         try:
             self._loop.call_soon_threadsafe(self._transfer)
         except RuntimeError:  # the loop is closed
-            self.gone = True
+            self.disconnected = True
             raise StreamClosedError() from None
 
     def _wait(self) -> None:
         with self._changed:
-            waiting_since = moved_at = monotonic()
-            place = self._place()
-            while self._under_way > WINDOW and not self.gone:
-                if not self._changed.wait(_TICK):
+            waiting_since = progressed_at = monotonic()
+            progress = self._progress()
+            while self._unsent > WINDOW and not self.disconnected:
+                if not self._changed.wait(_CHECK_INTERVAL):
                     self._check_loop(waiting_since)
                 now = monotonic()
-                if place != (place := self._place()):
-                    moved_at = now
-                elif self._patience is not None and now - moved_at > self._patience:
-                    self._give_up()
-            if self.gone:
+                if progress != (progress := self._progress()):
+                    progressed_at = now
+                elif self._send_timeout is not None and now - progressed_at > self._send_timeout:
+                    self._close_slow_client()
+            if self.disconnected:
                 raise StreamClosedError()
 
-    def _place(self) -> tuple[int, int]:
+    def _progress(self) -> tuple[int, int]:
         """Return a value that changes when the client reads."""
         stream = getattr(self._connection, "stream", None)
-        return self._under_way, getattr(stream, "_pending_output", 0)
+        return self._unsent, getattr(stream, "_pending_output", 0)
 
-    def _give_up(self) -> None:
-        self.gone = True
+    def _close_slow_client(self) -> None:
+        self.disconnected = True
         try:
             self._loop.call_soon_threadsafe(self._close)
         except RuntimeError:
@@ -146,9 +146,9 @@ class Response:
         loop = self._loop
         since = self._scheduled_at if since is None else since
         if loop.is_closed() or (
-            not loop.is_running() and since is not None and monotonic() - since > _STALLED
+            not loop.is_running() and since is not None and monotonic() - since > _STOPPED_AFTER
         ):
-            self.gone = True
+            self.disconnected = True
             raise StreamClosedError()
 
     # -- in the loop --
@@ -157,7 +157,7 @@ class Response:
         connection = self._connection
         gen_log.info(
             "Closing connection: the client did not read a WSGI response for %s s (send_timeout): %s",
-            self._patience,
+            self._send_timeout,
             getattr(connection, "context", None),
         )
         close = getattr(connection, "close", connection.finish)
@@ -173,41 +173,41 @@ class Response:
         connection = self._connection
         try:
             if head is not None:
-                self._watch(connection.write_headers(head.line, head.headers, data or None), len(data))
+                self._track_write(connection.write_headers(head.line, head.headers, data or None), len(data))
             elif data:
-                self._watch(connection.write(data), len(data))
+                self._track_write(connection.write(data), len(data))
             if aborted:
-                _break_off(connection)
+                _abort_response(connection)
             elif last:
                 connection.finish()
         except Exception as error:
             if not isinstance(error, StreamClosedError):
                 app_log.error("Cannot send the response of a WSGI application", exc_info=error)
-                _break_off(connection)
-            self._arrived(len(data), gone=True)
+                _abort_response(connection)
+            self._mark_sent(len(data), disconnected=True)
 
-    def _watch(self, written: Any, size: int) -> None:
-        """Call `_settle` when a write is done."""
+    def _track_write(self, written: Any, size: int) -> None:
+        """Call `_write_finished` when a write is done."""
         if isinstance(written, asyncio.Future) and not written.done():
-            written.add_done_callback(lambda future: self._settle(future, size))
+            written.add_done_callback(lambda future: self._write_finished(future, size))
         else:
-            self._settle(written, size)
+            self._write_finished(written, size)
 
-    def _settle(self, written: Future[None] | None, size: int) -> None:
+    def _write_finished(self, written: Future[None] | None, size: int) -> None:
         failed = isinstance(written, asyncio.Future) and (
             written.cancelled() or written.exception() is not None
         )
-        self._arrived(size, failed)
+        self._mark_sent(size, failed)
 
-    def _arrived(self, size: int, gone: bool) -> None:
+    def _mark_sent(self, size: int, disconnected: bool) -> None:
         with self._changed:
-            self._under_way -= size
-            if gone:
-                self.gone = True
+            self._unsent -= size
+            if disconnected:
+                self.disconnected = True
             self._changed.notify()
 
 
-def _break_off(connection: Any) -> None:
+def _abort_response(connection: Any) -> None:
     """End an incomplete response so that the client does not take it for a complete one: pending output is
     sent, then the connection is closed without the last chunk (RFC 9112 section 8).
     """

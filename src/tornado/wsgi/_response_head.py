@@ -47,13 +47,13 @@ class ResponseHead:
             del self.headers["Content-Length"]  # RFC 9110 section 8.6
             self.length = None
 
-    def announce(self, length: int) -> None:
+    def set_length(self, length: int) -> None:
         """Set Content-Length to the length of the complete body, unless the application has set it."""
         if self.length is None and self.line.code not in BODILESS:
             self.headers["Content-Length"] = str(length)
             self.length = length
 
-    def complete(self) -> None:
+    def add_defaults(self) -> None:
         """Add the fields that every response should have, unless the application has set them."""
         headers = self.headers
         if "Content-Type" not in headers and self.line.code not in BODILESS:
@@ -90,7 +90,7 @@ def _read_fields(fields: Iterable[Any]) -> HTTPHeaders:
             raise TypeError(f"name and value of a WSGI header must be str, got {name!r:.100}: {value!r:.100}")
         if not value.isascii():
             _check_latin(name, value)
-        if not _is_ours(name.lower(), value):
+        if not _is_redundant(name.lower(), value):
             headers.add(name, value.strip(" \t"))  # Django's Set-Cookie values begin with a space
     return headers
 
@@ -104,7 +104,7 @@ def _check_latin(name: str, value: str) -> None:
         ) from None
 
 
-def _is_ours(name: str, value: str) -> bool:
+def _is_redundant(name: str, value: str) -> bool:
     """Whether a hop-by-hop field can be omitted, because the server does the same without it.
 
     :raises ValueError: if a hop-by-hop field has another meaning.
